@@ -1,0 +1,220 @@
+"""The envelope of an event: who wrote it, its number, when, why; and the chain that seals it.
+
+A `Draft` is an event that is not yet written: it has no number.  `seal` numbers it and chains it.
+The canonical JSON is UTF-8, keys sorted, no spaces; the hash of an event is SHA-256 over the hash
+of the one before (32 zero bytes before the first) and that JSON without `hash`.
+
+Not for: storage, sending, or deciding anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from gateway.errors import BadEvent, ChainError
+from gateway.events import Data, Ref, from_fields, kind_of, to_fields, utc_text
+
+ClockState = Literal["synced", "unsynced"]
+
+GENESIS = bytes(32)
+"""The hash before the first event of an origin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Because:
+    """Why a decision was made: the rule, its version, and the events that it rests on."""
+
+    rule: str
+    version: int
+    events: tuple[Ref, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An event before it is written.  `at` None: the engine stamps it when it takes it."""
+
+    data: Data
+    device: str | None = None
+    person: str | None = None
+    because: Because | None = None
+    at: datetime | None = None
+    mono_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One written event.  `at` is aware UTC; `hash` is hexadecimal."""
+
+    origin: str
+    seq: int
+    at: datetime
+    clock: ClockState
+    boot: str
+    mono_s: float
+    data: Data
+    device: str | None = None
+    person: str | None = None
+    because: Because | None = None
+    hash: str = ""
+
+    @property
+    def kind(self) -> str:
+        return kind_of(self.data)
+
+    @property
+    def ref(self) -> Ref:
+        return f"{self.origin}/{self.seq}"
+
+    @property
+    def urgent(self) -> bool:
+        return type(self.data).URGENT
+
+
+_encode = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
+).encode
+
+
+def canonical(obj: dict[str, Any]) -> bytes:
+    """`obj` without its `hash`, as canonical JSON."""
+    if "hash" in obj:
+        obj = {key: value for key, value in obj.items() if key != "hash"}
+    return _encode(obj).encode()
+
+
+def chained(previous: bytes, body: bytes) -> bytes:
+    """The hash of an event whose canonical JSON is `body`, after one with the hash `previous`."""
+    return hashlib.sha256(previous + body).digest()
+
+
+def to_json(event: Event) -> dict[str, Any]:
+    """The JSON object of an event, `hash` included when it has one; None fields are left out."""
+    obj: dict[str, Any] = {
+        "origin": event.origin,
+        "seq": event.seq,
+        "at": utc_text(event.at),
+        "clock": event.clock,
+        "boot": event.boot,
+        "mono_s": event.mono_s,
+        "kind": event.kind,
+        "data": to_fields(event.data),
+    }
+    if event.device is not None:
+        obj["device"] = event.device
+    if event.person is not None:
+        obj["person"] = event.person
+    if event.because is not None:
+        because = event.because
+        obj["because"] = {
+            "rule": because.rule,
+            "version": because.version,
+            "events": list(because.events),
+        }
+    if event.hash:
+        obj["hash"] = event.hash
+    return obj
+
+
+def from_json(obj: Any) -> Event:
+    """The event in a JSON object.  Raises `BadEvent`, with a sentence, on anything else."""
+    try:
+        because = obj.get("because")
+        at = datetime.fromisoformat(obj["at"])
+        if at.tzinfo is None:
+            raise BadEvent("an event's time has no offset")
+        seq = obj["seq"]
+        if type(seq) is not int or seq < 1:
+            raise BadEvent("an event's seq is not a whole number from 1")
+        if obj["clock"] not in ("synced", "unsynced"):
+            raise BadEvent("an event's clock is neither synced nor unsynced")
+        return Event(
+            origin=_text(obj["origin"]),
+            seq=seq,
+            at=at.astimezone(UTC),
+            clock=obj["clock"],
+            boot=_text(obj["boot"]),
+            mono_s=float(obj["mono_s"]),
+            data=from_fields(_text(obj["kind"]), obj["data"]),
+            device=_text_or_none(obj.get("device")),
+            person=_text_or_none(obj.get("person")),
+            because=None
+            if because is None
+            else Because(
+                _text(because["rule"]),
+                int(because["version"]),
+                tuple(_text(ref) for ref in because["events"]),
+            ),
+            hash=_text(obj.get("hash", "")),
+        )
+    except BadEvent:
+        raise
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise BadEvent(f"not an event: {type(error).__name__}: {error}") from error
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise BadEvent("a text was expected in an event")
+    return value
+
+
+def _text_or_none(value: Any) -> str | None:
+    return None if value is None else _text(value)
+
+
+def seal(
+    draft: Draft,
+    *,
+    origin: str,
+    seq: int,
+    at: datetime,
+    clock: ClockState,
+    boot: str,
+    mono_s: float,
+    previous: bytes,
+) -> tuple[Event, bytes, bytes]:
+    """Number and chain a draft.  Returns the event, its canonical JSON and its hash.
+
+    `at` and `mono_s` are used where the draft has none; times are cut to milliseconds, so that
+    what is in memory equals what is written.
+    """
+    stamped = draft.at or at
+    event = Event(
+        origin=origin,
+        seq=seq,
+        at=stamped.replace(microsecond=stamped.microsecond // 1000 * 1000),
+        clock=clock,
+        boot=boot,
+        mono_s=round(mono_s if draft.mono_s is None else draft.mono_s, 3),
+        data=draft.data,
+        device=draft.device,
+        person=draft.person,
+        because=draft.because,
+    )
+    body = canonical(to_json(event))
+    digest = chained(previous, body)
+    return replace(event, hash=digest.hex()), body, digest
+
+
+def verify_next(obj: dict[str, Any], *, origin: str, seq: int, previous: bytes) -> bytes:
+    """Check that `obj` is event `seq` of `origin` and continues the chain; return its hash.
+
+    Raises `ChainError` (another origin, another number, another hash).
+    """
+    if obj.get("origin") != origin:
+        raise ChainError(f"event {seq} comes from another origin", seq)
+    if obj.get("seq") != seq:
+        raise ChainError(f"event {seq} was expected, {obj.get('seq')} came", seq)
+    digest = chained(previous, canonical(obj))
+    if obj.get("hash") != digest.hex():
+        raise ChainError(f"event {seq} does not continue the chain", seq)
+    return digest
+
+
+def corrected_at(event: Event, offset_s: float) -> datetime:
+    """`at` moved by the offset of its boot's `clock.synced`; a synced time stays as it is."""
+    return event.at if event.clock == "synced" else event.at + timedelta(seconds=offset_s)

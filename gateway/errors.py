@@ -1,0 +1,132 @@
+"""Every error of the project, in one tree.  Each carries data, not only a sentence.
+
+    TryggveError
+    ├── UserError                 somebody gave us something wrong: one sentence, no traceback
+    │   ├── ConfigError           a configuration file: file, key, mend
+    │   ├── SecretError           a missing or badly kept secret
+    │   └── RecordingError        a recorded file: file, line
+    ├── BadEvent                  bytes that are no event
+    ├── ChainError                an event that does not continue its chain
+    ├── LogError                  the event log
+    │   ├── LogCorrupt            the file is damaged
+    │   └── LogUnwritable         the disk refuses (full, gone, read-only)
+    ├── DeviceError               a device or its driver
+    │   ├── DeviceUnavailable     not there, not reachable, no adapter
+    │   ├── DeviceRefused         the device said no; `code` is the device's own
+    │   └── ProtocolError         the device said something that its protocol does not allow
+    ├── LinkError                 between the home and the server
+    │   ├── LinkDown              no connection, or no answer in time
+    │   └── LinkRefused           the other side said no; `status` and `code`
+    └── GrantRefused              a grant that does not open: `why` is a `gateway.events.Refusal`
+
+Not for: deciding what to do about an error.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class TryggveError(Exception):
+    """The root.  `text` is one sentence for a person."""
+
+    def __init__(self, text: str, **data: Any) -> None:
+        super().__init__(text)
+        self.text = text
+        self.data = data
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class UserError(TryggveError):
+    """Somebody gave us something wrong; the command line prints `text` and exits with 2."""
+
+
+class ConfigError(UserError):
+    """A configuration file is wrong: `text` names the file, the key and how to mend it."""
+
+    def __init__(self, file: str, key: str, problem: str, mend: str) -> None:
+        where = f"{file}: {key}: " if key else f"{file}: "
+        super().__init__(f"{where}{problem}; {mend}.", file=file, key=key)
+
+
+class SecretError(UserError):
+    """A secret is missing or can be read by others; there is never a default."""
+
+
+class RecordingError(UserError):
+    """A recorded file cannot be replayed; `line` counts from 1, the header included."""
+
+
+class BadEvent(TryggveError):
+    """Bytes that are no event."""
+
+
+class ChainError(TryggveError):
+    """An event does not continue its chain.  `seq` is the first number that does not fit."""
+
+    def __init__(self, text: str, seq: int) -> None:
+        super().__init__(text, seq=seq)
+        self.seq = seq
+
+
+class LogError(TryggveError):
+    """The event log cannot do its work."""
+
+
+class LogCorrupt(LogError):
+    """The log's file is damaged."""
+
+
+class LogUnwritable(LogError):
+    """The disk refuses to take a write: full, gone, or read-only."""
+
+
+class DeviceError(TryggveError):
+    """A device, or the driver for it."""
+
+
+class DeviceUnavailable(DeviceError):
+    """The device is not there, not reachable, or the radio or pins it needs are missing."""
+
+
+class DeviceRefused(DeviceError):
+    """The device answered no.  `why` is a word for the log, `code` the device's own number."""
+
+    def __init__(self, text: str, *, why: str, code: int | None = None) -> None:
+        super().__init__(text, why=why, code=code)
+        self.why = why
+        self.code = code
+
+
+class ProtocolError(DeviceError):
+    """The device said something that its protocol does not allow."""
+
+
+class LinkError(TryggveError):
+    """Between the home and the server."""
+
+
+class LinkDown(LinkError):
+    """No connection, or no answer in time; to be tried again."""
+
+
+class LinkRefused(LinkError):
+    """The other side answered no.  `status` is the HTTP status, `code` its word for why."""
+
+    def __init__(self, text: str, *, status: int, code: str) -> None:
+        super().__init__(text, status=status, code=code)
+        self.status = status
+        self.code = code
+
+
+class GrantRefused(TryggveError):
+    """A grant does not open.  `why` is a `gateway.events.Refusal` value; `grant` its id, or None
+    when it could not be read."""
+
+    def __init__(self, why: str, *, grant: str | None = None, person: str | None = None) -> None:
+        super().__init__(f"the grant was refused: {why}", why=why, grant=grant)
+        self.why = why
+        self.grant = grant
+        self.person = person

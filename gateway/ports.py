@@ -1,0 +1,164 @@
+"""The seams between the home's runtime and the hardware: what a driver is.
+
+A driver is one file, `drivers/<name>.py`, with a `Config` (pydantic, unknown keys refused) and a
+`Driver`.  A driver imports nothing of the gateway but `events`, `ports` and `errors`.
+
+Not for: what the readings mean (rules) or who may turn a lock (access).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from gateway.events import Data, TurnOutcome, UnlockStep
+
+
+class Emit(Protocol):
+    """How a driver tells what it saw.  May be called from any thread; never blocks and never
+    raises; the moment of the call is the event's time."""
+
+    def __call__(self, data: Data, /) -> None: ...
+
+
+class Secrets(Protocol):
+    """The home's secrets: systemd credentials or files with mode 0600."""
+
+    def read(self, name: str) -> str:
+        """The secret, stripped of white space at its ends.  Raises `SecretError`."""
+
+    def write(self, name: str, value: str) -> None:
+        """Keep a secret (mode 0600), replacing an older one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What a driver is given beside its own configuration.
+
+    `device` is its id; `state_dir` a folder of its own for counters and the like; `pin_factory` the
+    gpiozero factory chosen in the configuration (None when the home has no pins), `scanner` the one
+    shared Bluetooth scanner (None when no device needs it).
+    """
+
+    device: str
+    state_dir: Path
+    secrets: Secrets
+    pin_factory: Any = None
+    scanner: Scanner | None = None
+
+
+class Level(StrEnum):
+    """A reading.  Unknown is a value, never a guess."""
+
+    ON = "on"
+    OFF = "off"
+    UNKNOWN = "unknown"
+
+
+@runtime_checkable
+class Sensor(Protocol):
+    """A device that tells what it sees."""
+
+    async def run(self, emit: Emit) -> None:
+        """Tell the present state once, then each change, until cancelled.
+
+        Raises `DeviceError` when it cannot go on; it is started again with growing pauses.
+        """
+
+    async def close(self) -> None:
+        """Give back pins and radios.  May be called twice, and after a failed `run`."""
+
+
+class Bolt(StrEnum):
+    """Where a lock's bolt is, as the lock itself reported it."""
+
+    LOCKED = "locked"
+    UNLOCKED = "unlocked"
+    JAMMED = "jammed"
+    MOVING = "moving"
+    UNKNOWN = "unknown"
+    """Nobody knows: no answer, not calibrated, or an answer that means nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class LockStatus:
+    """What a lock told of itself.  `battery_pct` None: not told; `battery_low` None: not told;
+    `door_open` None: the lock has no door sensor."""
+
+    bolt: Bolt
+    battery_pct: int | None = None
+    battery_low: bool | None = None
+    door_open: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """How a lock operation ended.  `bolt` is what the lock reported last; `why` is a word of
+    `gateway.events.UnlockEnded.why`, None when done."""
+
+    outcome: TurnOutcome
+    bolt: Bolt
+    why: str | None = None
+
+
+OnStep = Callable[[UnlockStep], None]
+
+
+@runtime_checkable
+class Lock(Protocol):
+    """A door lock.  One operation at a time; each ends within its own deadline whatever the radio
+    does; a command that may have reached the lock is never sent a second time."""
+
+    async def run(self, emit: Emit) -> None:
+        """Watch the lock between operations: `lock.asleep`, `lock.awake`, battery, and changes that
+        somebody made by hand.  Until cancelled."""
+
+    async def status(self) -> LockStatus:
+        """Ask the lock.  `Bolt.UNKNOWN` when it does not answer; never an older answer."""
+
+    async def unlock(self, on_step: OnStep, wake_s: float) -> Turn:
+        """Open the bolt.  Waits up to `wake_s` (real seconds) for a sleeping lock to wake, then at
+        most its own operation deadline.  Never raises `DeviceError`: that is a `Turn` too."""
+
+    async def lock(self, on_step: OnStep, wake_s: float) -> Turn:
+        """Shut the bolt; otherwise as `unlock`."""
+
+    async def close(self) -> None:
+        """Drop the connection.  May be called twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advert:
+    """One Bluetooth advertisement.  `heard_s` is `time.monotonic()`; `device` is bleak's
+    `BLEDevice`, to connect to."""
+
+    address: str
+    name: str | None
+    rssi: int
+    manufacturer_data: dict[int, bytes]
+    service_data: dict[str, bytes]
+    service_uuids: tuple[str, ...]
+    device: Any
+    heard_s: float
+
+
+class Scanner(Protocol):
+    """The one scanner that all Bluetooth drivers share."""
+
+    def watch(self, on_advert: Callable[[Advert], None]) -> Callable[[], None]:
+        """Call `on_advert` (in the event loop) for each advertisement; returns how to stop."""
+
+    def last(self, address: str) -> Advert | None:
+        """The newest advertisement of `address`, however old; None when never heard."""
+
+    def connecting(self) -> Any:
+        """An async context manager to hold while connecting: one attempt at a time per adapter."""
+
+
+Say = Callable[[str], None]
+"""Shows a technician one sentence.  A driver that pairs has `async def pair(config, bench, say)`: it
+guides the technician, keeps what the device gave through `bench.secrets`, and raises `DeviceError`
+when the device would not."""

@@ -1,0 +1,110 @@
+"""What the home and the server say to each other over HTTPS: the models of the link.
+
+Every request from the home carries `Authorization: Bearer <JWT>`: EdDSA with the home's own key,
+header `kid` = the home's id, claims `iss` (home id), `iat`, `exp` (at most `TOKEN_LIFE_S` later),
+`htm` and `htu` (method and path), `jti`.  Times in it are real seconds, not the demo's.
+
+    POST /api/v1/home/enroll   EnrollRequest  -> EnrollAnswer         (no JWT: the code is the proof)
+    POST /api/v1/home/events   EventBatch     -> Have                 409 GapProblem, 401 Problem
+    POST /api/v1/home/urgent   EventBatch     -> Have                 any numbers, any order
+    GET  /api/v1/home/stream                  -> server-sent events
+
+The stream carries
+- `event: decided`, `id: <seq>`: an event of origin `staff:<home>` in JSON.  These must arrive: all of
+  them, in order, from the one after `Last-Event-ID` (0: from the first).
+- `event: turn`: a `TurnOrder` in JSON.  Never queued: sent to whoever listens now, or to nobody.
+- a comment line every `HEARTBEAT_S`.
+
+A 401 answer tells the server's time, so that a home whose clock is wrong can still speak.
+Not for: the staff's own pages.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+TOKEN_LIFE_S = 60
+"""Seconds a request's JWT is good for."""
+
+TOKEN_SKEW_S = 30
+"""Seconds a home's idea of the server's time may be off."""
+
+HEARTBEAT_S = 15
+"""Seconds between signs of life on the stream, both ways (DESIGN section 4)."""
+
+SILENT_AFTER_S = 180
+"""Seconds without a request from a home until it is called silent (DESIGN section 4)."""
+
+BATCH_MAX = 500
+"""Events in one request at the most."""
+
+BODY_MAX_BYTES = 2_000_000
+"""Bytes of one request at the most, unpacked."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EventBatch(_Model):
+    """Events of one home, each the JSON object of `gateway.envelope.to_json`, hash included.
+
+    `down_have` is the highest `staff:<home>` number that the home has on disk.
+    """
+
+    events: list[dict[str, Any]] = Field(max_length=BATCH_MAX)
+    down_have: int = Field(ge=0)
+
+
+class Have(_Model):
+    """The server has committed everything up to and with `have`."""
+
+    have: int
+
+
+class Problem(_Model):
+    """Why a request was refused.  `code` is for the program, `detail` for a person, `now_s` the
+    server's clock (seconds since 1970)."""
+
+    code: str
+    detail: str
+    now_s: float
+
+
+class GapProblem(Problem):
+    """The batch does not follow what the server has.  `code` is `gap` (begin after `have`) or
+    `chain` (the numbers fit, the hashes do not: an alarm was raised)."""
+
+    have: int
+
+
+class EnrollRequest(_Model):
+    """A new gateway asks to become a home's own.  `public_key` is a PEM (Ed25519)."""
+
+    code: str
+    public_key: str
+    version: str
+
+
+class ServerKey(_Model):
+    """One of the server's keys for grants, a PEM (Ed25519 public key)."""
+
+    kid: str
+    public_key: str
+
+
+class EnrollAnswer(_Model):
+    """The home's id, the server's keys to pin, and the origin of the home's new log: `home:<id>`, or
+    `home:<id>~2`, `~3` … where another gateway wrote before. """
+
+    home: str
+    origin: str
+    keys: list[ServerKey]
+
+
+class TurnOrder(_Model):
+    """Turn a lock now.  `grant` is a JWS of `gateway.access`."""
+
+    grant: str
