@@ -92,6 +92,29 @@ class GatewayStopped(Data):
     reason: str
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class DeviceTold:
+    """One device of a home, as its configuration has it: `role` is what it is for (`bed`,
+    `front_door`, …), `room` where it is, None when not said."""
+
+    id: str
+    driver: str
+    type: str
+    """`sensor`, `lock`, `camera` or `indicator`."""
+    role: str | None = None
+    room: str | None = None
+
+
+@_kind("home.described", urgent=True)
+class HomeDescribed(Data):
+    """What the home consists of, told at each start and whenever it changed."""
+
+    devices: tuple[DeviceTold, ...]
+    timezone: str
+    resident: str | None = None
+    """The person id of the one who lives here."""
+
+
 @_kind("clock.synced")
 class ClockSynced(Data):
     """The home's clock became right.  Earlier times of the same boot are off by `offset_s`: add it
@@ -770,6 +793,10 @@ def _plain(value: Any) -> Any:
         return utc_text(value)
     if isinstance(value, Enum):
         return value.value
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     return value
 
 
