@@ -17,7 +17,7 @@ from enum import Enum, StrEnum
 from functools import cache
 from typing import Any, ClassVar, TypeVar, dataclass_transform
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, ConfigDict, TypeAdapter, ValidationError
 
 from gateway.errors import BadEvent
 
@@ -32,6 +32,7 @@ class Data:
     __slots__ = ()
     KIND: ClassVar[str] = ""
     URGENT: ClassVar[bool] = False
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
 
 T = TypeVar("T", bound=Data)
@@ -46,6 +47,7 @@ def _kind(name: str, *, urgent: bool = False) -> Callable[[type[T]], type[T]]:
             raise ValueError(f"the kind {name} is defined twice")
         made = dataclasses.dataclass(frozen=True, kw_only=True, slots=True)(cls)
         made.KIND, made.URGENT = name, urgent
+        made.__pydantic_config__ = ConfigDict(extra="forbid")
         KINDS[name] = made
         return made
 
@@ -278,7 +280,7 @@ class BedLeft(Data):
     """The rules hold that the resident left the bed.  `empty_since` is when the last sign of
     somebody in it ended (UTC); the decision comes later, because mats chatter."""
 
-    empty_since: datetime
+    empty_since: AwareDatetime
 
 
 # --- alarms ---------------------------------------------------------------------------------------
@@ -300,7 +302,7 @@ class AlarmRaised(Data):
     alarm: str
     """Which alarm: the rule's word, as `bed_exit`, `device_offline`, `check_help`."""
     severity: Severity
-    since: datetime
+    since: AwareDatetime
     """Since when the condition holds (UTC); the event's `at` is when it became an alarm."""
 
 
@@ -361,8 +363,8 @@ class CheckPlanned(Data):
     silent."""
 
     check: str
-    slot: datetime
-    report_by: datetime
+    slot: AwareDatetime
+    report_by: AwareDatetime
     """When neither an outcome nor a question has come by then, nobody looked."""
 
 
@@ -371,7 +373,7 @@ class CheckDue(Data):
     """The slot's time came."""
 
     check: str
-    slot: datetime
+    slot: AwareDatetime
 
 
 @_kind("check.asked", urgent=True)
@@ -381,7 +383,7 @@ class CheckAsked(Data):
     check: str
     why: str
     """What the sensors lack: `bed_empty`, `reading_stale`, `mat_faulty`, `no_sensor`, `recheck`."""
-    answer_by: datetime
+    answer_by: AwareDatetime
     attempt: int = 1
 
 
@@ -638,7 +640,7 @@ class VisitStarted(Data):
     """A caregiver (the event's `person`) is there, since `since` (UTC).  Its reference names the
     visit."""
 
-    since: datetime
+    since: AwareDatetime
     source: Stamp
 
 
@@ -647,7 +649,7 @@ class VisitEnded(Data):
     """The caregiver left, at `until` (UTC)."""
 
     visit: Ref
-    until: datetime
+    until: AwareDatetime
     source: Stamp
 
 
@@ -664,8 +666,8 @@ class VisitCorrected(Data):
     """A person corrected a stamp; the original stays in its own event."""
 
     visit: Ref
-    since: datetime | None = None
-    until: datetime | None = None
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
     reason: str = ""
 
 
@@ -680,7 +682,7 @@ class GrantIssued(Data):
     action: str
     reason: str
     reason_ref: Ref | None
-    expires: datetime
+    expires: AwareDatetime
 
 
 @_kind("grant.revoked", urgent=True)
@@ -735,7 +737,7 @@ class ConsentWithdrawn(Data):
 class AbsenceStarted(Data):
     """The resident is away: checks and rules pause until `until` (None: until ended)."""
 
-    until: datetime | None = None
+    until: AwareDatetime | None = None
 
 
 @_kind("absence.ended")
@@ -767,7 +769,7 @@ class AccountRefused(Data):
 
 @cache
 def _adapter(cls: type[Data]) -> TypeAdapter[Any]:
-    return TypeAdapter(cls, config=ConfigDict(extra="forbid"))
+    return TypeAdapter(cls)
 
 
 @cache
