@@ -8,7 +8,6 @@ long as it takes.  Not for: rules and schedules, which are pure and get time as 
 from __future__ import annotations
 
 import mmap
-import os
 import struct
 import time
 from datetime import UTC, datetime, timedelta
@@ -59,13 +58,14 @@ class FileClock:
     def create(cls, path: Path, at: datetime, rate: float) -> FileClock:
         """Make (or replace) the file so that it is `at` now and runs at `rate`."""
         path.write_bytes(cls._FORM.pack(time.monotonic(), at.timestamp(), rate))
-        os.chmod(path, 0o600)
+        path.chmod(0o600)
         return cls(path)
 
     def set(self, *, at: datetime | None = None, rate: float | None = None) -> None:
         """Jump to `at`, run at `rate`; what is None stays as it is."""
         moment = (self.now() if at is None else at).timestamp()
-        self._map[:] = self._FORM.pack(time.monotonic(), moment, self.rate() if rate is None else rate)
+        pace = self.rate() if rate is None else rate
+        self._map[:] = self._FORM.pack(time.monotonic(), moment, pace)
 
     def _read(self) -> tuple[float, float, float]:
         real, domain, rate = self._FORM.unpack(self._map[:])

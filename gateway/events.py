@@ -14,7 +14,6 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import Enum, StrEnum
-from functools import cache
 from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 from pydantic import AwareDatetime, ConfigDict, TypeAdapter, ValidationError
@@ -155,6 +154,14 @@ class PowerRestored(Data):
     """Mains power is back."""
 
 
+@_kind("rule.failed", urgent=True)
+class RuleFailed(Data):
+    """A rule broke on an event; it goes on from the state it had before."""
+
+    rule: str
+    error: str
+
+
 # --- devices --------------------------------------------------------------------------------------
 
 
@@ -175,7 +182,7 @@ class DeviceFailed(Data):
     """A driver gave up with an error and will be started again after `retry_s`."""
 
     error: str
-    """The error's class name in `gateway.errors`, or of the library's error if it had no mapping."""
+    """The error's class name in `gateway.errors`, or the library's own if it had no mapping."""
     text: str
     retry_s: float
 
@@ -424,7 +431,7 @@ class Finding(StrEnum):
 
 @_kind("check.answered", urgent=True)
 class CheckAnswered(Data):
-    """A watcher (the event's `person`) told what was found.  What follows is the home's to decide."""
+    """A watcher (the event's `person`) told what was found.  What follows, the home decides."""
 
     check: str
     finding: Finding
@@ -448,7 +455,7 @@ class CheckDone(Data):
 
 @_kind("check.missed", urgent=True)
 class CheckMissed(Data):
-    """The slot passed without a check: the gateway did not run, or the slot came too late to use."""
+    """The slot passed without a check: the gateway did not run, or it came too late to use."""
 
     check: str
     why: str
@@ -514,7 +521,7 @@ class Refusal(StrEnum):
 
 @_kind("unlock.requested", urgent=True)
 class UnlockRequested(Data):
-    """A valid grant asks to turn the lock; the grant is used up.  Written before the lock is told."""
+    """A valid grant asks to turn the lock; it is used up.  Written before the lock is told."""
 
     grant: str
     action: str
@@ -767,14 +774,15 @@ class AccountRefused(Data):
 # --- reading and writing --------------------------------------------------------------------------
 
 
-@cache
-def _adapter(cls: type[Data]) -> TypeAdapter[Any]:
-    return TypeAdapter(cls)
+_ADAPTERS: dict[str, TypeAdapter[Any]] = {}
+_FIELDS = {kind: tuple(f.name for f in dataclasses.fields(cls)) for kind, cls in KINDS.items()}  # type: ignore[arg-type]
 
 
-@cache
-def _fields(cls: type[Data]) -> tuple[str, ...]:
-    return tuple(f.name for f in dataclasses.fields(cls))  # type: ignore[arg-type]
+def _adapter(kind: str, cls: type[Data]) -> TypeAdapter[Any]:
+    # made when first used: seventy of them at import would cost a Pi a third of its start
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(cls)
+    return _ADAPTERS[kind]
 
 
 def utc_text(at: datetime) -> str:
@@ -787,7 +795,7 @@ def to_fields(data: Data) -> dict[str, Any]:
     """The JSON object of an event's data; times as `utc_text`, enums as their value."""
     if isinstance(data, Unknown):
         return dict(data.fields)
-    return {name: _plain(getattr(data, name)) for name in _fields(type(data))}
+    return {name: _plain(getattr(data, name)) for name in _FIELDS[type(data).KIND]}
 
 
 def _plain(value: Any) -> Any:
@@ -814,7 +822,7 @@ def from_fields(kind: str, fields: Mapping[str, Any]) -> Data:
     if cls is None:
         return Unknown(kind, dict(fields))
     try:
-        data: Data = _adapter(cls).validate_python(dict(fields))
+        data: Data = _adapter(kind, cls).validate_python(dict(fields))
     except ValidationError:
         return Unknown(kind, dict(fields))
     return data

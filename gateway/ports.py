@@ -159,6 +159,6 @@ class Scanner(Protocol):
 
 
 Say = Callable[[str], None]
-"""Shows a technician one sentence.  A driver that pairs has `async def pair(config, bench, say)`: it
-guides the technician, keeps what the device gave through `bench.secrets`, and raises `DeviceError`
-when the device would not."""
+"""Shows a technician one sentence.  A driver that pairs has `async def pair(config, bench, say)`:
+it guides the technician, keeps what the device gave through `bench.secrets`, and raises
+`DeviceError` when the device would not."""

@@ -4,14 +4,14 @@ Every request from the home carries `Authorization: Bearer <JWT>`: EdDSA with th
 header `kid` = the home's id, claims `iss` (home id), `iat`, `exp` (at most `TOKEN_LIFE_S` later),
 `htm` and `htu` (method and path), `jti`.  Times in it are real seconds, not the demo's.
 
-    POST /api/v1/home/enroll   EnrollRequest  -> EnrollAnswer         (no JWT: the code is the proof)
+    POST /api/v1/home/enroll   EnrollRequest  -> EnrollAnswer   (no JWT: the code is the proof)
     POST /api/v1/home/events   EventBatch     -> Have                 409 GapProblem, 401 Problem
     POST /api/v1/home/urgent   EventBatch     -> Have                 any numbers, any order
     GET  /api/v1/home/stream                  -> server-sent events
 
 The stream carries
-- `event: decided`, `id: <seq>`: an event of origin `staff:<home>` in JSON.  These must arrive: all of
-  them, in order, from the one after `Last-Event-ID` (0: from the first).
+- `event: decided`, `id: <seq>`: an event of origin `staff:<home>` in JSON.  These must arrive: all
+  of them, in order, from the one after `Last-Event-ID` (0: from the first).
 - `event: turn`: a `TurnOrder` in JSON.  Never queued: sent to whoever listens now, or to nobody.
 - a comment line every `HEARTBEAT_S`.
 
@@ -96,8 +96,8 @@ class ServerKey(_Model):
 
 
 class EnrollAnswer(_Model):
-    """The home's id, the server's keys to pin, and the origin of the home's new log: `home:<id>`, or
-    `home:<id>~2`, `~3` … where another gateway wrote before. """
+    """The home's id, the server's keys to pin, and the origin of the home's new log:
+    `home:<id>`, or `home:<id>~2`, `~3` … where another gateway wrote before."""
 
     home: str
     origin: str

@@ -1,0 +1,134 @@
+"""The fold: all rules' states over the events, and the ticks in between.
+
+The same fold runs live, in a replay and when the state is rebuilt after a restart.  It is the
+caller that numbers and writes what the rules decide, and feeds it back.
+
+Not for: sealing, storing or sending events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from gateway.commands import Command
+from gateway.envelope import Because, Draft, Event
+from gateway.events import GatewayStarted, RuleFailed
+from gateway.rules import Decision, Rule, Tick
+
+STUCK_TICKS = 1000
+"""Ticks of one rule at one moment after which it is broken: a rule must move its `wake_at` on."""
+
+Output = Draft | Command
+
+
+@dataclass(slots=True)
+class _Slot:
+    rule: Rule
+    state: Any
+    wake: datetime | None
+
+
+class Fold:
+    """The states of `rules`.  Not thread-safe: one engine feeds it."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._slots = [_Slot(rule, rule.start(rule.settings), None) for rule in rules]
+        self._by_kind: dict[str, list[_Slot]] = {}
+        for slot in self._slots:
+            slot.wake = slot.rule.wake_at(slot.state, slot.rule.settings)
+            for kind in slot.rule.kinds:
+                self._by_kind.setdefault(kind, []).append(slot)
+        self._wake: datetime | None = None
+        self._last: datetime | None = None
+        self._find_wake()
+
+    def state_of(self, rule: str) -> Any:
+        """The state of the rule `rule`; `KeyError` when it is not running."""
+        for slot in self._slots:
+            if slot.rule.name == rule:
+                return slot.state
+        raise KeyError(rule)
+
+    @property
+    def wake(self) -> datetime | None:
+        """When the next tick is due; None: none is."""
+        return self._wake
+
+    def feed(self, event: Event) -> list[Output]:
+        """Show an event to the rules that want its kind."""
+        if self._last is None or event.at > self._last:
+            self._last = event.at
+        slots = self._by_kind.get(event.kind)
+        if slots is None:
+            return []
+        out: list[Output] = []
+        for slot in slots:
+            out += self._step(slot, event, event.at)
+        self._find_wake()
+        return out
+
+    def ticks(self, until: datetime) -> Iterator[tuple[datetime, list[Output]]]:
+        """Run the ticks due at or before `until`, one by one in time order.
+
+        Yields each tick's moment and what it decided; the caller feeds that back before it asks
+        for the next.  A tick never lies before an event already seen.
+        """
+        count, moment = 0, None
+        while self._wake is not None and self._wake <= until:
+            slot = min(
+                (s for s in self._slots if s.wake is not None),
+                key=lambda s: (s.wake, s.rule.name),
+            )
+            assert slot.wake is not None  # noqa: S101 - by the filter above
+            at = slot.wake if self._last is None or slot.wake > self._last else self._last
+            count = count + 1 if at == moment else 0
+            moment = at
+            if count > STUCK_TICKS:
+                slot.wake = None
+                out: list[Output] = [Draft(RuleFailed(rule=slot.rule.name, error="stuck"), at=at)]
+            else:
+                out = self._step(slot, Tick(at), at)
+            self._find_wake()
+            yield at, out
+
+    def due_before(self, event: Event) -> datetime | None:
+        """Until when ticks run before `event` is shown; None: none do.
+
+        While the gateway was off nothing could be decided: what came due meanwhile is decided
+        after `gateway.started`, at its time.
+        """
+        return None if isinstance(event.data, GatewayStarted) else event.at
+
+    def rebuild(self, events: Iterator[Event] | Sequence[Event]) -> None:
+        """Feed logged events; what the rules decide is thrown away, for the log has it."""
+        for event in events:
+            until = self.due_before(event)
+            if until is not None:
+                for _ in self.ticks(until):
+                    pass
+            self.feed(event)
+
+    def _step(self, slot: _Slot, event: Event | Tick, at: datetime) -> list[Output]:
+        rule = slot.rule
+        try:
+            state, made = rule.step(slot.state, event, rule.settings)
+            wake = rule.wake_at(state, rule.settings)
+        except Exception as error:  # a broken rule must not stop the others: it becomes an event
+            if isinstance(event, Tick):
+                slot.wake = None
+            return [Draft(RuleFailed(rule=rule.name, error=repr(error)[:300]), at=at)]
+        slot.state, slot.wake = state, wake
+        return [_output(rule, item, at) for item in made]
+
+    def _find_wake(self) -> None:
+        self._wake = min((s.wake for s in self._slots if s.wake is not None), default=None)
+
+
+def _output(rule: Rule, item: Decision | Command, at: datetime) -> Output:
+    if not isinstance(item, Decision):
+        return item
+    because = Because(rule.name, rule.version, item.rests_on)
+    return Draft(item.data, device=item.device, person=item.person, because=because, at=at)
