@@ -21,6 +21,7 @@ Not for: the staff's own pages.
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -81,7 +82,8 @@ class GapProblem(Problem):
 
 
 class EnrollRequest(_Model):
-    """A new gateway asks to become a home's own.  `public_key` is a PEM (Ed25519)."""
+    """A new gateway asks to become a home's own.  `public_key` is a PEM (Ed25519); `code` is the
+    secret part of the one-time code, as `split_code` gives it (`XXXXX-XXXXX`)."""
 
     code: str
     public_key: str
@@ -108,3 +110,40 @@ class TurnOrder(_Model):
     """Turn a lock now.  `grant` is a JWS of `gateway.access`."""
 
     grant: str
+
+
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_SECRET_CHARS = 10
+"""50 random bits: used once, lives for hours, and the server limits the tries."""
+_FINGERPRINT_CHARS = 8
+"""40 bits of the server's key, beside TLS: short enough to be typed."""
+
+
+def _base32(data: bytes, chars: int) -> str:
+    bits = int.from_bytes(data, "big")
+    spare = len(data) * 8 - chars * 5
+    if spare < 0:
+        raise ValueError(f"{chars} characters need {-(-chars * 5 // 8)} bytes")
+    bits >>= spare
+    return "".join(_CROCKFORD[(bits >> (5 * i)) & 31] for i in reversed(range(chars)))
+
+
+def fingerprint(public_key_raw: bytes) -> str:
+    """The first 8 Crockford base32 characters of SHA-256 over a raw Ed25519 public key (32 bytes)."""
+    return _base32(hashlib.sha256(public_key_raw).digest(), _FINGERPRINT_CHARS)
+
+
+def make_code(entropy: bytes, public_key_raw: bytes) -> str:
+    """An enrolment code, `XXXXX-XXXXX-FFFFFFFF`, from at least 7 random bytes and the server's
+    signing key.  The server keeps the secret part (`split_code(code)[0]`, hashed) with the home."""
+    secret = _base32(entropy, _SECRET_CHARS)
+    return f"{secret[:5]}-{secret[5:]}-{fingerprint(public_key_raw)}"
+
+
+def split_code(code: str) -> tuple[str, str]:
+    """The secret `XXXXX-XXXXX` and the fingerprint of a code as somebody typed it: case, spaces and
+    dashes do not matter, O is 0, I and L are 1.  Raises `ValueError` when it is no such code."""
+    plain = "".join(code.split()).replace("-", "").upper().translate(str.maketrans("OIL", "011"))
+    if len(plain) != _SECRET_CHARS + _FINGERPRINT_CHARS or not set(plain) <= set(_CROCKFORD):
+        raise ValueError("an enrolment code has 18 letters and digits")
+    return f"{plain[:5]}-{plain[5:10]}", plain[10:]
