@@ -15,7 +15,7 @@ from typing import Any
 
 from gateway.commands import Command
 from gateway.envelope import Because, Draft, Event
-from gateway.events import GatewayStarted, RuleFailed
+from gateway.events import Data, GatewayStarted, RuleFailed
 from gateway.rules import Decision, Rule, Tick
 
 STUCK_TICKS = 1000
@@ -94,21 +94,20 @@ class Fold:
             self._find_wake()
             yield at, out
 
-    def due_before(self, event: Event) -> datetime | None:
-        """Until when ticks run before `event` is shown; None: none do.
+    def ticks_before(self, data: Data, at: datetime) -> Iterator[tuple[datetime, list[Output]]]:
+        """The ticks to run before an event `data` at `at` is shown: as `ticks`, but none before
+        `gateway.started`.
 
         While the gateway was off nothing could be decided: what came due meanwhile is decided
-        after `gateway.started`, at its time.
+        after it has started, at that time.
         """
-        return None if isinstance(event.data, GatewayStarted) else event.at
+        return iter(()) if isinstance(data, GatewayStarted) else self.ticks(at)
 
     def rebuild(self, events: Iterator[Event] | Sequence[Event]) -> None:
         """Feed logged events; what the rules decide is thrown away, for the log has it."""
         for event in events:
-            until = self.due_before(event)
-            if until is not None:
-                for _ in self.ticks(until):
-                    pass
+            for _ in self.ticks_before(event.data, event.at):
+                pass
             self.feed(event)
 
     def _step(self, slot: _Slot, event: Event | Tick, at: datetime) -> list[Output]:

@@ -1,0 +1,144 @@
+"""From inputs to numbered events: ticks, sealing, and the rules' decisions fed back to the rules.
+
+The engine uses it live and the replay uses it on a recording; it is what makes the two the same.
+
+Not for: waiting, storing or sending.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from gateway.commands import Command
+from gateway.envelope import GENESIS, ClockState, Draft, Event, seal
+from gateway.events import RuleFailed
+from gateway.rules.fold import Fold, Output
+
+CASCADE_MAX = 500
+"""Decisions that may follow from one input: more means that two rules answer each other for ever."""
+
+
+class Sealed(NamedTuple):
+    """An event with its canonical JSON and its hash, ready to be stored.  `own`: written here; else
+    it came from the server."""
+
+    event: Event
+    body: bytes
+    digest: bytes
+    own: bool = True
+
+    def wire(self) -> str:
+        """The JSON text with the hash, as it is sent."""
+        return wire_text(self.body, self.digest)
+
+
+def wire_text(body: bytes, digest: bytes) -> str:
+    """An event's canonical JSON with its hash added, as it is sent."""
+    return f'{body[:-1].decode()},"hash":"{digest.hex()}"}}'
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one turn of the engine made: rows to be stored together, and what to do afterwards."""
+
+    rows: list[Sealed]
+    commands: list[Command]
+
+    def __bool__(self) -> bool:
+        return bool(self.rows or self.commands)
+
+
+class Sequencer:
+    """Numbers and chains the events of one origin, and lets `fold` decide on them.
+
+    `seq` and `head` are the last number and hash already written.  `on_event` is shown every event
+    in order, foreign ones too.
+    """
+
+    def __init__(
+        self,
+        fold: Fold,
+        *,
+        origin: str,
+        boot: str,
+        seq: int = 0,
+        head: bytes = GENESIS,
+        on_event: Callable[[Event], None] = lambda _event: None,
+    ) -> None:
+        self.fold = fold
+        self.origin = origin
+        self.boot = boot
+        self.seq = seq
+        self.head = head
+        self.clock: ClockState = "synced"
+        self._on_event = on_event
+        self._rows: list[Sealed] = []
+        self._commands: list[Command] = []
+
+    def take(self, draft: Draft, *, at: datetime, mono_s: float) -> Event:
+        """Run the ticks before it, number the draft, and let the rules decide on it."""
+        moment = draft.at or at
+        self._run(self.fold.ticks_before(draft.data, moment), mono_s)
+        event = self._seal(draft, moment, mono_s)
+        self._cascade(self.fold.feed(event), moment, mono_s)
+        return event
+
+    def take_foreign(self, event: Event, body: bytes, digest: bytes, *, mono_s: float) -> None:
+        """Keep an event of another origin, whose chain the caller has verified, and let the rules
+        decide on it."""
+        self._run(self.fold.ticks_before(event.data, event.at), mono_s)
+        self._rows.append(Sealed(event, body, digest, own=False))
+        self._on_event(event)
+        self._cascade(self.fold.feed(event), event.at, mono_s)
+
+    def run_due(self, now: datetime, mono_s: float) -> None:
+        """Run the ticks due at or before `now`."""
+        if self.fold.wake is not None and self.fold.wake <= now:
+            self._run(self.fold.ticks(now), mono_s)
+
+    def drain(self) -> Turn:
+        """What was made since the last call."""
+        turn = Turn(self._rows, self._commands)
+        self._rows, self._commands = [], []
+        return turn
+
+    def _run(self, ticks: Iterable[tuple[datetime, list[Output]]], mono_s: float) -> None:
+        for at, out in ticks:
+            self._cascade(out, at, mono_s)
+
+    def _cascade(self, out: list[Output], at: datetime, mono_s: float) -> None:
+        if not out:
+            return
+        waiting = deque(out)
+        made = 0
+        while waiting:
+            item = waiting.popleft()
+            if not isinstance(item, Draft):
+                self._commands.append(item)
+                continue
+            made += 1
+            if made > CASCADE_MAX:
+                rule = item.because.rule if item.because else item.data.KIND
+                self._seal(Draft(RuleFailed(rule=rule, error="endless")), at, mono_s)
+                return
+            waiting += self.fold.feed(self._seal(item, at, mono_s))
+
+    def _seal(self, draft: Draft, at: datetime, mono_s: float) -> Event:
+        event, body, digest = seal(
+            draft,
+            origin=self.origin,
+            seq=self.seq + 1,
+            at=at,
+            clock=self.clock,
+            boot=self.boot,
+            mono_s=mono_s,
+            previous=self.head,
+        )
+        self.seq, self.head = event.seq, digest
+        self._rows.append(Sealed(event, body, digest))
+        self._on_event(event)
+        return event
