@@ -4,6 +4,7 @@
     ├── UserError                 somebody gave us something wrong: one sentence, no traceback
     │   ├── ConfigError           a configuration file: file, key, mend
     │   ├── SecretError           a missing or badly kept secret
+    │   ├── UnknownDriver         a device kind that no driver has
     │   └── RecordingError        a recorded file: file, line
     ├── BadEvent                  bytes that are no event
     ├── ChainError                an event that does not continue its chain
@@ -53,6 +54,17 @@ class ConfigError(UserError):
 
 class SecretError(UserError):
     """A secret is missing or can be read by others; there is never a default."""
+
+
+class UnknownDriver(UserError):
+    """No driver has this `name`; `known` are those that there are."""
+
+    def __init__(self, name: str, known: tuple[str, ...]) -> None:
+        super().__init__(
+            f"there is no driver {name!r}; choose one of {', '.join(known)}.", name=name, known=known
+        )
+        self.name = name
+        self.known = known
 
 
 class RecordingError(UserError):

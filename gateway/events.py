@@ -577,7 +577,7 @@ class UnlockEnded(Data):
     outcome: TurnOutcome
     why: str | None = None
     """None when done; else `asleep`, `unreachable`, `jammed`, `refused_by_lock`, `no_answer`,
-    `link_lost`, `low_voltage`, `not_calibrated`, `not_paired`, `restarted`."""
+    `link_lost`, `low_voltage`, `not_calibrated`, `not_paired`, `busy`, `restarted`."""
     took_s: float = 0.0
 
 

@@ -157,6 +157,10 @@ class Scanner(Protocol):
     def connecting(self) -> Any:
         """An async context manager to hold while connecting: one attempt at a time per adapter."""
 
+    def problem(self) -> str | None:
+        """Why the radio does not listen now, one sentence; None while it does.  Without it a device
+        that is merely not heard would be called asleep."""
+
 
 Say = Callable[[str], None]
 """Shows a technician one sentence.  A driver that pairs has `async def pair(config, bench, say)`:
