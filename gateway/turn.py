@@ -19,17 +19,17 @@ from gateway.events import RuleFailed
 from gateway.rules.fold import Fold, Output
 
 CASCADE_MAX = 500
-"""Decisions that may follow from one input: more means that two rules answer each other for ever."""
+"""Decisions that may follow from one input: more means that two rules answer each other."""
 
 
 class Sealed(NamedTuple):
-    """An event with its canonical JSON and its hash, ready to be stored.  `own`: written here; else
-    it came from the server."""
+    """An event with its canonical JSON and its hash, ready to be stored.  `taken` is when the home
+    took it in, for an event that came from the server; None for the home's own."""
 
     event: Event
     body: bytes
     digest: bytes
-    own: bool = True
+    taken: datetime | None = None
 
     def wire(self) -> str:
         """The JSON text with the hash, as it is sent."""
@@ -87,13 +87,14 @@ class Sequencer:
         self._cascade(self.fold.feed(event), moment, mono_s)
         return event
 
-    def take_foreign(self, event: Event, body: bytes, digest: bytes, *, mono_s: float) -> None:
-        """Keep an event of another origin, whose chain the caller has verified, and let the rules
-        decide on it."""
-        self._run(self.fold.ticks_before(event.data, event.at), mono_s)
-        self._rows.append(Sealed(event, body, digest, own=False))
+    def take_foreign(self, sealed: Sealed, *, at: datetime, mono_s: float) -> None:
+        """Keep an event of another origin, whose chain the caller has verified, as taken in at `at`;
+        and let the rules decide on it."""
+        event = sealed.event
+        self._run(self.fold.ticks_before(event.data, at), mono_s)
+        self._rows.append(sealed._replace(taken=at))
         self._on_event(event)
-        self._cascade(self.fold.feed(event), event.at, mono_s)
+        self._cascade(self.fold.feed(event, at), at, mono_s)
 
     def run_due(self, now: datetime, mono_s: float) -> None:
         """Run the ticks due at or before `now`."""

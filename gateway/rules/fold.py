@@ -8,7 +8,7 @@ Not for: sealing, storing or sending events.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -57,16 +57,21 @@ class Fold:
         """When the next tick is due; None: none is."""
         return self._wake
 
-    def feed(self, event: Event) -> list[Output]:
-        """Show an event to the rules that want its kind."""
-        if self._last is None or event.at > self._last:
-            self._last = event.at
+    def feed(self, event: Event, taken: datetime | None = None) -> list[Output]:
+        """Show an event to the rules that want its kind.
+
+        `taken` is when the home took it in, for an event of the server: a tap of an hour ago keeps
+        its own time and moves nobody's deadline.  None: at its own time.
+        """
+        moment = taken or event.at
+        if self._last is None or moment > self._last:
+            self._last = moment
         slots = self._by_kind.get(event.kind)
         if slots is None:
             return []
         out: list[Output] = []
         for slot in slots:
-            out += self._step(slot, event, event.at)
+            out += self._step(slot, event, moment)
         self._find_wake()
         return out
 
@@ -103,12 +108,13 @@ class Fold:
         """
         return iter(()) if isinstance(data, GatewayStarted) else self.ticks(at)
 
-    def rebuild(self, events: Iterator[Event] | Sequence[Event]) -> None:
-        """Feed logged events; what the rules decide is thrown away, for the log has it."""
-        for event in events:
-            for _ in self.ticks_before(event.data, event.at):
+    def rebuild(self, events: Iterable[tuple[Event, datetime]]) -> None:
+        """Feed logged events, each with the moment it was taken in; what the rules decide is thrown
+        away, for the log has it."""
+        for event, taken in events:
+            for _ in self.ticks_before(event.data, taken):
                 pass
-            self.feed(event)
+            self.feed(event, taken)
 
     def _step(self, slot: _Slot, event: Event | Tick, at: datetime) -> list[Output]:
         rule = slot.rule
