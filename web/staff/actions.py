@@ -1,0 +1,290 @@
+"""What a staff member does: turn a lock, answer a check, take an alarm on, arrive and leave.
+
+Every page goes through these functions; each checks the right, writes the server's own event, and
+returns a typed result or raises `Refused` with a word for why.  The page makes the sentence.
+
+Not for: HTTP, forms, texts, or deciding what follows (the home decides).
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import select
+
+from gateway.access import LIFE_S, Action, Grant, Reason, sign
+from gateway.envelope import Draft
+from gateway.errors import TryggveError
+from gateway.events import (
+    AlarmAcknowledged,
+    AlarmOutcome,
+    AlarmResolved,
+    CheckAnswered,
+    CheckStarted,
+    Finding,
+    GrantIssued,
+    Looked,
+    RecordRead,
+    Ref,
+    Severity,
+    Tap,
+    VisitTapped,
+)
+from web.staff import decisions, tables
+from web.staff.context import Staff
+from web.staff.db import Tx
+from web.staff.rights import Actor, Right
+
+
+class Why(StrEnum):
+    """Why an action was refused."""
+
+    NO_ROLE = "no_role"
+    """None of the person's roles may do this."""
+    NOT_ASSIGNED = "not_assigned"
+    """The person is not assigned to this home."""
+    NO_HOME = "no_home"
+    """There is no such home, or not for this person."""
+    NO_LOCK = "no_lock"
+    """The home has not told of a lock with this id."""
+    NOT_CONNECTED = "not_connected"
+    """The home does not listen now; nothing was sent and nothing waits.  Data: `silent_since`
+    (datetime or None)."""
+    NO_ALARM = "no_alarm"
+    TAKEN = "taken"
+    """Another person was first.  Data: `person` (id), `at` (datetime)."""
+    CLOSED = "closed"
+    """It is over already.  Data: `person` (id or None), `at` (datetime)."""
+    NO_CHECK = "no_check"
+    NOT_ASKED = "not_asked"
+    """The check does not ask a person (any more).  Data: `state`."""
+
+
+class Refused(TryggveError):
+    """An action was refused: `why` is a `Why`, `data` what belongs to it."""
+
+    def __init__(self, why: Why, **data: Any) -> None:
+        super().__init__(f"refused: {why}", why=why, **data)
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSent:
+    """The order went to the home.  Follow `grant` in the table `turn` and on `/live`."""
+
+    grant: str
+    reason: Reason
+    alarm: Ref | None
+    expires: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The event that was written: its reference and its time."""
+
+    ref: Ref
+    at: datetime
+
+
+TURN_REASONS = (Reason.PLANNED_VISIT, Reason.ALARM)
+"""Why a person may turn a lock from the phone; `check` and `service` come with their own pages."""
+
+
+def order_turn(
+    staff: Staff, actor: Actor, home: str, device: str, action: Action = Action.UNLOCK
+) -> TurnSent:
+    """Sign a grant and send it to the home now, or refuse.
+
+    The reason is the home's open care alarm if there is one, else a planned visit.  Raises `Refused`:
+    NO_ROLE, NOT_ASSIGNED, NO_HOME, NO_LOCK, NOT_CONNECTED.  Nothing is ever queued: when the home
+    does not listen, nothing is signed.  `action` is UNLOCK or LOCK.
+    """
+    _may(actor, Right.TURN_LOCK, home, assigned=True)
+    if action not in (Action.UNLOCK, Action.LOCK):
+        raise ValueError(f"{action} turns no lock")
+    with staff.write() as tx:
+        decisions.hold(tx, home)
+        _lock_of(tx, home, device)
+        if not staff.relay.listens(tx, home):
+            raise Refused(Why.NOT_CONNECTED, silent_since=_silent_since(tx, home))
+        alarm = _open_care_alarm(tx, home)
+        now = staff.clock.now()
+        grant = Grant(
+            id=secrets.token_urlsafe(16),
+            home=home,
+            device=device,
+            action=action,
+            person=actor.person,
+            reason=Reason.PLANNED_VISIT if alarm is None else Reason.ALARM,
+            ref=alarm,
+            not_before=now,
+            expires=now + timedelta(seconds=LIFE_S),
+        )
+        token = sign(grant, staff.keys.private, staff.keys.kid)
+        issued = GrantIssued(
+            grant=grant.id,
+            action=action.value,
+            reason=grant.reason.value,
+            reason_ref=alarm,
+            expires=grant.expires,
+        )
+        decisions.write(staff, tx, home, Draft(issued, device=device, person=actor.person), at=now)
+        staff.relay.turn_at_commit(tx, home, token)
+    if not staff.relay.send_turn(home, token):
+        raise Refused(Why.NOT_CONNECTED, silent_since=None, grant=grant.id)
+    return TurnSent(grant.id, grant.reason, alarm, grant.expires)
+
+
+def start_check(staff: Staff, actor: Actor, home: str, check: str) -> Done:
+    """A watcher begins to look.  Raises `Refused`: NO_ROLE, NO_HOME, NO_CHECK, NOT_ASKED, TAKEN
+    (somebody else looks already)."""
+    _may(actor, Right.ANSWER_CHECK, home)
+    with staff.write() as tx:
+        decisions.hold(tx, home)
+        row = _asked(tx, home, check)
+        if row.state in ("started", "extended"):
+            if row.started_by != actor.person:
+                raise Refused(Why.TAKEN, person=row.started_by, at=row.started_at)
+        return _write(staff, tx, home, actor, CheckStarted(check=check))
+
+
+def answer_check(
+    staff: Staff, actor: Actor, home: str, check: str, finding: Finding, looked: Looked
+) -> Done:
+    """A watcher tells what was found.  Raises `Refused`: NO_ROLE, NO_HOME, NO_CHECK, NOT_ASKED, TAKEN
+    (another person looks, or has answered)."""
+    _may(actor, Right.ANSWER_CHECK, home)
+    with staff.write() as tx:
+        decisions.hold(tx, home)
+        row = _asked(tx, home, check)
+        if row.state in ("started", "extended") and row.started_by != actor.person:
+            raise Refused(Why.TAKEN, person=row.started_by, at=row.started_at)
+        answered = CheckAnswered(check=check, finding=finding, looked=looked)
+        return _write(staff, tx, home, actor, answered)
+
+
+def tap(staff: Staff, actor: Actor, home: str, what: Tap) -> Done:
+    """A caregiver arrives or leaves.  Works while the home is silent too: the tap reaches it later,
+    with the time of the tap.  Raises `Refused`: NO_ROLE, NOT_ASSIGNED, NO_HOME."""
+    _may(actor, Right.TAP_VISIT, home, assigned=True)
+    with staff.write() as tx:
+        decisions.hold(tx, home)
+        return _write(staff, tx, home, actor, VisitTapped(tap=what))
+
+
+def acknowledge(staff: Staff, actor: Actor, alarm: str) -> Done:
+    """Take an alarm on.  Raises `Refused`: NO_ROLE, NO_ALARM, TAKEN (with who was first), CLOSED.
+
+    The same person twice is answered with the first.
+    """
+    with staff.write() as tx:
+        row = _alarm(tx, actor, alarm)
+        if row.closed_at is not None:
+            raise Refused(Why.CLOSED, person=row.closed_by, at=row.closed_at)
+        if row.acknowledged_by is not None:
+            if row.acknowledged_by == actor.person:
+                return Done(row.id, row.acknowledged_at)
+            raise Refused(Why.TAKEN, person=row.acknowledged_by, at=row.acknowledged_at)
+        return _write(staff, tx, row.home_id, actor, AlarmAcknowledged(alarm=row.id), row.device)
+
+
+def resolve(staff: Staff, actor: Actor, alarm: str, outcome: AlarmOutcome) -> Done:
+    """Close an alarm with what it turned out to be.  Raises `Refused`: NO_ROLE, NO_ALARM, CLOSED."""
+    with staff.write() as tx:
+        row = _alarm(tx, actor, alarm)
+        if row.closed_at is not None:
+            raise Refused(Why.CLOSED, person=row.closed_by, at=row.closed_at)
+        resolved = AlarmResolved(alarm=row.id, outcome=outcome)
+        return _write(staff, tx, row.home_id, actor, resolved, row.device)
+
+
+def record_read(staff: Staff, actor: Actor, home: str, what: str) -> Done:
+    """Note that a person opened what is kept about a resident; `what` is the page's word (`home`,
+    `events`, …).  Raises `Refused`: NO_HOME."""
+    if not actor.sees(home):
+        raise Refused(Why.NO_HOME)
+    with staff.write() as tx:
+        decisions.hold(tx, home)
+        return _write(staff, tx, home, actor, RecordRead(what=what))
+
+
+# --- what they share ------------------------------------------------------------------------------
+
+
+def _may(actor: Actor, right: Right, home: str, *, assigned: bool = False) -> None:
+    if not actor.sees(home):
+        raise Refused(Why.NO_HOME)
+    if not actor.may(right):
+        raise Refused(Why.NO_ROLE)
+    if assigned and home not in actor.assigned:
+        raise Refused(Why.NOT_ASSIGNED)
+
+
+def _write(
+    staff: Staff, tx: Tx, home: str, actor: Actor, data: Any, device: str | None = None
+) -> Done:
+    event = decisions.write(staff, tx, home, Draft(data, device=device, person=actor.person))
+    return Done(event.ref, event.at)
+
+
+def _lock_of(tx: Tx, home: str, device: str) -> None:
+    t = tables.device
+    found = tx.conn.execute(
+        select(t.c.type).where(t.c.home_id == home, t.c.id == device, t.c.present)
+    ).scalar_one_or_none()
+    if found != "lock":
+        raise Refused(Why.NO_LOCK, device=device)
+
+
+def _silent_since(tx: Tx, home: str) -> datetime | None:
+    t = tables.home_state
+    return tx.conn.execute(select(t.c.silent_since).where(t.c.home_id == home)).scalar_one_or_none()
+
+
+def _open_care_alarm(tx: Tx, home: str) -> Ref | None:
+    """The newest open care alarm that the home itself raised: only of these can it say by itself
+    whether they are still open."""
+    t = tables.alarm
+    return tx.conn.execute(
+        select(t.c.id)
+        .where(
+            t.c.home_id == home,
+            t.c.closed_at.is_(None),
+            t.c.raised_at.is_not(None),
+            t.c.severity == Severity.CARE.value,
+            t.c.ref.startswith("home:", autoescape=True),
+            t.c.id == t.c.ref,
+        )
+        .order_by(t.c.raised_at.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+
+
+def _alarm(tx: Tx, actor: Actor, alarm: str) -> Any:
+    t = tables.alarm
+    home = tx.conn.execute(select(t.c.home_id).where(t.c.id == alarm)).scalar_one_or_none()
+    if home is None or not actor.sees(home):
+        raise Refused(Why.NO_ALARM)
+    decisions.hold(tx, home)  # two at once: the second waits here, and then sees the first
+    row = tx.conn.execute(select(t).where(t.c.id == alarm)).one()
+    technical = row.severity == Severity.TECHNICAL.value
+    right = Right.ANSWER_TECHNICAL_ALARM if technical else Right.ANSWER_CARE_ALARM
+    if not actor.may(right):
+        raise Refused(Why.NO_ROLE)
+    return row
+
+
+def _asked(tx: Tx, home: str, check: str) -> Any:
+    t = tables.night_check
+    row = tx.conn.execute(select(t).where(t.c.home_id == home, t.c.check == check)).one_or_none()
+    if row is None:
+        raise Refused(Why.NO_CHECK)
+    if row.state == "answered":
+        raise Refused(Why.TAKEN, person=row.answered_by, at=row.answered_at)
+    if row.state not in ("asked", "started", "extended"):
+        raise Refused(Why.NOT_ASKED, state=row.state)
+    return row

@@ -1,0 +1,73 @@
+"""The staff server's composition root: `create_app` makes the Flask application from a configuration.
+
+Reads top to bottom: secrets, database, broker, the blueprints.  Not for: any behaviour of its own.
+"""
+
+from __future__ import annotations
+
+import atexit
+
+from flask import Flask
+
+from gateway.clock import Clock, open_clock
+from web.staff import auth, guard, health, i18n, link, openapi, pages, pushed
+from web.staff.config import StaffConfig
+from web.staff.context import EXTENSION, Staff
+from web.staff.db import Database, parse_url
+from web.staff.keys import load_keys
+from web.staff.live import Broker
+from web.staff.migrate import require_current
+from web.staff.notify import make_relay
+from web.staff.secret_files import SecretFiles
+from web.staff.watch import Watch
+
+STATIC_MAX_AGE_S = 3600
+"""Seconds a browser may keep a static file; their addresses carry a version."""
+
+
+def create_app(config: StaffConfig, *, clock: Clock | None = None, watch: bool = True) -> Flask:
+    """The WSGI application.  `clock` None: the one that the configuration names.  `watch` False: the
+    thread that looks for silent homes is not started (tests call it by hand).
+
+    Raises `SecretError` when a secret is missing, `UserError` when the database is not up to date.
+    """
+    secrets = SecretFiles(config.secrets_dir)
+    database = Database(parse_url(config.database))
+    require_current(database)
+    broker = Broker()
+    keys = load_keys(secrets)
+    relay = make_relay(database, broker)
+    parts = Staff(
+        config=config,
+        db=database,
+        clock=clock or open_clock(None if config.clock is None else str(config.clock)),
+        broker=broker,
+        keys=keys,
+        relay=relay,
+    )
+    app = Flask("web.staff")
+    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = STATIC_MAX_AGE_S
+    app.extensions[EXTENSION] = parts
+    i18n.init_app(app)
+    auth.init_app(app, secrets)
+    guard.init_app(app)
+    app.register_blueprint(link.blueprint)
+    app.register_blueprint(pushed.blueprint)
+    app.register_blueprint(health.blueprint)
+    app.register_blueprint(openapi.blueprint)
+    pages.register(app)
+    watcher = Watch(parts)
+    app.extensions["tryggve.watch"] = watcher
+    relay.start()
+    if watch:
+        watcher.start()
+
+    def stop() -> None:
+        watcher.stop()
+        broker.close()
+        relay.stop()
+        database.close()
+
+    app.extensions["tryggve.stop"] = stop
+    atexit.register(stop)
+    return app

@@ -1,0 +1,93 @@
+"""Roles, what each may do, and who acts now.
+
+Pure: no database, no Flask.  Not for: whether a lock may be turned (`actions` adds the assignment
+and the reason), or pages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a staff member is.  One person may have several."""
+
+    CAREGIVER = "caregiver"
+    NIGHT_WATCHER = "night_watcher"
+    COORDINATOR = "coordinator"
+    TECHNICIAN = "technician"
+    ADMINISTRATOR = "administrator"
+
+
+class Right(StrEnum):
+    """One thing that a role allows."""
+
+    SEE_ALL_HOMES = "see_all_homes"
+    """Every home of the organisation, not only the assigned ones."""
+    SEE_CARE = "see_care"
+    """What happened to the resident: bed, visits, checks, alarms."""
+    TURN_LOCK = "turn_lock"
+    TAP_VISIT = "tap_visit"
+    ANSWER_CHECK = "answer_check"
+    ANSWER_CARE_ALARM = "answer_care_alarm"
+    ANSWER_TECHNICAL_ALARM = "answer_technical_alarm"
+    CORRECT_VISIT = "correct_visit"
+    ENROLL = "enroll"
+    ADMINISTER = "administer"
+
+
+RIGHTS: dict[Role, frozenset[Right]] = {
+    Role.CAREGIVER: frozenset(
+        {
+            Right.SEE_CARE,
+            Right.TURN_LOCK,
+            Right.TAP_VISIT,
+            Right.ANSWER_CHECK,
+            Right.ANSWER_CARE_ALARM,
+            Right.ANSWER_TECHNICAL_ALARM,
+        }
+    ),
+    Role.NIGHT_WATCHER: frozenset(
+        {
+            Right.SEE_CARE,
+            Right.TURN_LOCK,
+            Right.TAP_VISIT,
+            Right.ANSWER_CHECK,
+            Right.ANSWER_CARE_ALARM,
+            Right.ANSWER_TECHNICAL_ALARM,
+        }
+    ),
+    Role.COORDINATOR: frozenset(
+        {
+            Right.SEE_ALL_HOMES,
+            Right.SEE_CARE,
+            Right.ANSWER_CARE_ALARM,
+            Right.ANSWER_TECHNICAL_ALARM,
+            Right.CORRECT_VISIT,
+        }
+    ),
+    Role.TECHNICIAN: frozenset({Right.SEE_ALL_HOMES, Right.ANSWER_TECHNICAL_ALARM, Right.ENROLL}),
+    Role.ADMINISTRATOR: frozenset({Right.SEE_ALL_HOMES, Right.ENROLL, Right.ADMINISTER}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A signed-in staff member.  `person` is the id used in events; `homes` what is seen (all of the
+    organisation's for some roles), `assigned` where this person is assigned."""
+
+    person: str
+    name: str
+    org: str
+    roles: frozenset[Role]
+    homes: frozenset[str]
+    assigned: frozenset[str]
+
+    def may(self, right: Right) -> bool:
+        """Whether one of the roles has this right."""
+        return any(right in RIGHTS[role] for role in self.roles)
+
+    def sees(self, home: str) -> bool:
+        """Whether this home may be shown at all."""
+        return home in self.homes
