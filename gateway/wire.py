@@ -129,7 +129,7 @@ def _base32(data: bytes, chars: int) -> str:
 
 
 def fingerprint(public_key_raw: bytes) -> str:
-    """The first 8 Crockford base32 characters of SHA-256 over a raw Ed25519 public key (32 bytes)."""
+    """The first 8 Crockford base32 characters of SHA-256 over a raw Ed25519 public key."""
     return _base32(hashlib.sha256(public_key_raw).digest(), _FINGERPRINT_CHARS)
 
 
