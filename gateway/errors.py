@@ -60,9 +60,8 @@ class UnknownDriver(UserError):
     """No driver has this `name`; `known` are those that there are."""
 
     def __init__(self, name: str, known: tuple[str, ...]) -> None:
-        super().__init__(
-            f"there is no driver {name!r}; choose one of {', '.join(known)}.", name=name, known=known
-        )
+        text = f"there is no driver {name!r}; choose one of {', '.join(known)}."
+        super().__init__(text, name=name, known=known)
         self.name = name
         self.known = known
 
