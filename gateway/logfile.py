@@ -1,0 +1,145 @@
+"""The event log's file, seen from the reading side: opening, checking, walking the chain.
+
+Used by the log itself, by `tryggve gateway log`, and by anyone who holds the file: the format is
+two tables and SHA-256.  Not for: writing.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from gateway.envelope import GENESIS, chained
+from gateway.errors import ChainError, LogCorrupt, LogError, LogUnwritable
+
+BUSY_S = 5.0
+"""Seconds to wait for another process that holds the file (a reader at a checkpoint)."""
+
+CHECK_MAX_BYTES = 64_000_000
+"""Files up to this size are checked whole at every start; of larger ones only the tail, because the
+whole takes seconds on a card while the home waits."""
+
+_CORRUPT = ("malformed", "not a database", "no such table", "constraint", "is final", "is kept")
+
+
+def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """A connection as the log wants it: WAL, full fsync, our own transactions."""
+    mode = "ro" if read_only else "rwc"
+    db = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        timeout=BUSY_S,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        if not read_only:
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=FULL")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def trouble_of(path: Path, error: sqlite3.Error) -> LogError:
+    """Our error for SQLite's: `LogCorrupt` when the file will never do, else `LogUnwritable`."""
+    text = str(error)
+    if isinstance(error, sqlite3.IntegrityError) or any(word in text for word in _CORRUPT):
+        return LogCorrupt(f"{path.name} is damaged: {text}")
+    return LogUnwritable(f"{path.name} cannot be written: {text}")
+
+
+def check(db: sqlite3.Connection, path: Path) -> None:
+    """Raise `LogCorrupt` when SQLite finds a file of up to `CHECK_MAX_BYTES` damaged."""
+    if path.stat().st_size <= CHECK_MAX_BYTES:
+        (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise LogCorrupt(f"{path.name} is damaged: {verdict}")
+
+
+def first_row(db: sqlite3.Connection, key: str, value: Any) -> int:
+    """The first row whose own event has `key` (`seq` or `at`) not below `value`, by bisection:
+    both grow with the row.  One past the end when none has."""
+    column = {"seq": "seq", "at": "json_extract(body, '$.at')"}[key]
+    low, high = (
+        int(n)
+        for n in db.execute(
+            "SELECT coalesce(min(row), 1), coalesce(max(row), 0) + 1 FROM event"
+        ).fetchone()
+    )
+    while low < high:
+        middle = (low + high) // 2
+        found = db.execute(
+            f"SELECT row, {column} FROM event WHERE row >= ? AND row < ? "  # noqa: S608 - two words
+            "AND origin IS NULL ORDER BY row LIMIT 1",
+            (middle, high),
+        ).fetchone()
+        if found is None or found[1] >= value:
+            high = middle
+        else:
+            low = int(found[0]) + 1
+    return low
+
+
+def walk(
+    db: sqlite3.Connection, origin: str, *, last: int | None = None
+) -> Iterator[dict[str, Any]]:
+    """Every stored event as its JSON object with `hash`, in the order of writing, each checked
+    against its chain; only about the `last` ones when given.
+
+    Raises `ChainError` at the first event that does not continue its chain, `LogCorrupt` when a
+    body cannot be read.
+    """
+    (top,) = db.execute("SELECT coalesce(max(row), 0) FROM event").fetchone()
+    after = 0 if last is None else max(0, top - last)
+    heads: dict[str, tuple[int, bytes]] = {}
+    if after == 0:
+        sealed = db.execute(
+            "SELECT last_seq, last_hash FROM segment ORDER BY last_row DESC LIMIT 1"
+        ).fetchone()
+        heads[origin] = (0, GENESIS) if sealed is None else (sealed[0], sealed[1])
+    for seq, body, digest, foreign in db.execute(
+        "SELECT seq, body, hash, origin FROM event WHERE row > ? ORDER BY row", (after,)
+    ):
+        whose = foreign or origin
+        known = heads.get(whose)
+        if known is not None:
+            if seq != known[0] + 1:
+                raise ChainError(f"after event {known[0]} of {whose} comes {seq}", seq)
+            if chained(known[1], body.encode()) != digest:
+                raise ChainError(f"event {seq} of {whose} does not continue the chain", seq)
+        heads[whose] = (seq, digest)
+        try:
+            obj = json.loads(body)
+        except ValueError as error:
+            raise LogCorrupt(f"event {seq} of {whose} cannot be read: {error}") from error
+        if obj.get("seq") != seq or obj.get("origin") != whose:
+            raise ChainError(f"event {seq} of {whose} stands in another's place", seq)
+        yield {**obj, "hash": digest.hex()}
+
+
+class LogReader:
+    """A log opened for reading only, also while the gateway writes it."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises `LogUnwritable` when there is none, `LogCorrupt` when it is no log."""
+        if not path.exists():
+            raise LogUnwritable(f"there is no event log at {path}")
+        self.path = path
+        try:
+            with closing(connect(path, read_only=True)) as db:
+                (self.origin,) = db.execute(
+                    "SELECT value FROM about WHERE name = 'origin'"
+                ).fetchone()
+        except (sqlite3.Error, TypeError) as error:
+            raise LogCorrupt(f"{path.name} is no event log: {error}") from error
+
+    def events(self, *, last: int | None = None) -> Iterator[dict[str, Any]]:
+        """As `walk`."""
+        with closing(connect(self.path, read_only=True)) as db:
+            yield from walk(db, self.origin, last=last)

@@ -1,0 +1,149 @@
+"""The event log keeps what it acknowledged, and tells what it cannot keep."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import ChainError, LogCorrupt
+from gateway.eventlog import EventLog
+from gateway.logfile import LogReader, connect
+from gateway.turn import Sealed
+from tests.conftest import START, sealed_chain
+
+WAIT_S = 10
+
+
+def append(log: EventLog, rows: list[Sealed]) -> BaseException | None:
+    """Append and wait for the answer."""
+    answered = threading.Event()
+    answers: list[BaseException | None] = []
+
+    def done(error: BaseException | None) -> None:
+        answers.append(error)
+        answered.set()
+
+    log.append(rows, done)
+    assert answered.wait(WAIT_S)
+    return answers[0]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "events.sqlite"
+
+
+def test_what_was_acknowledged_is_there_after_reopening(path: Path) -> None:
+    """Events come back in order, with their hashes, and the chain goes on."""
+    rows = sealed_chain(5)
+    log = EventLog.open(path, "home:h1")
+    assert append(log, rows[:2]) is None
+    assert append(log, rows[2:]) is None
+    log.close()
+
+    log = EventLog.open(path, "home:h1")
+    assert [event for event, _ in log.since()] == [row.event for row in rows]
+    assert (log.head.seq, log.head.hash) == (5, rows[-1].digest)
+    assert append(log, sealed_chain(1, seq=5, head=rows[-1].digest)) is None
+    log.close()
+    assert [obj["seq"] for obj in LogReader(path).events()] == [1, 2, 3, 4, 5, 6]
+
+
+def test_an_event_is_neither_changed_nor_dropped(path: Path) -> None:
+    """The file itself refuses UPDATE and DELETE, whoever asks."""
+    log = EventLog.open(path, "home:h1")
+    append(log, sealed_chain(3))
+    log.close()
+    with closing(connect(path)) as db:
+        with pytest.raises(sqlite3.IntegrityError, match="never changed"):
+            db.execute("UPDATE event SET body = '{}'")
+        with pytest.raises(sqlite3.IntegrityError, match="kept until"):
+            db.execute("DELETE FROM event")
+
+
+def test_pending_gives_own_events_after_a_number(path: Path) -> None:
+    """Forwarding sees the home's own events only, in order, from wherever it stands."""
+    own = sealed_chain(10)
+    foreign = [row._replace(taken=START) for row in sealed_chain(3, origin="staff:h1")]
+    log = EventLog.open(path, "home:h1")
+    append(log, [own[0], foreign[0], own[1], foreign[1], foreign[2], *own[2:]])
+    assert log.pending(0, 3) == [row.wire() for row in own[:3]]
+    assert log.pending(3, 3) == [row.wire() for row in own[3:6]]
+    assert log.pending(1, 100) == [row.wire() for row in own[1:]]
+    assert log.pending(10, 100) == []
+    assert log.down_head("staff:h1").seq == 3
+    log.close()
+
+
+def test_the_forwarding_mark_is_kept(path: Path) -> None:
+    """A confirmed number is known after a restart; a smaller one does not take it back."""
+    log = EventLog.open(path, "home:h1")
+    append(log, sealed_chain(4))
+    log.mark_forwarded(3)
+    log.mark_forwarded(2)
+    log.close()
+    log = EventLog.open(path, "home:h1")
+    assert log.forwarded() == 3
+    log.close()
+
+
+def test_pruning_leaves_a_chain_that_can_be_verified(path: Path) -> None:
+    """Only forwarded events go, and the rest still proves itself from the sealed segment on."""
+    rows = sealed_chain(10)
+    log = EventLog.open(path, "home:h1")
+    append(log, rows)
+    log.mark_forwarded(6)
+    assert log.prune(START + timedelta(days=1), START) == 6
+    assert [obj["seq"] for obj in LogReader(path).events()] == [7, 8, 9, 10]
+    assert log.pending(6, 100) == [row.wire() for row in rows[6:]]
+    log.mark_forwarded(10)
+    assert log.prune(START + timedelta(days=1), START) == 3, "the last one stays"
+    log.close()
+    log = EventLog.open(path, "home:h1")
+    assert log.head.seq == 10
+    log.close()
+
+
+def test_an_edit_by_hand_is_noticed(path: Path) -> None:
+    """Whoever takes the triggers away and edits an event breaks the chain."""
+    log = EventLog.open(path, "home:h1")
+    append(log, sealed_chain(3))
+    log.close()
+    with closing(connect(path)) as db:
+        db.execute("DROP TRIGGER event_is_final")
+        db.execute("UPDATE event SET body = replace(body, '\"bed\"', '\"sofa\"') WHERE seq = 2")
+    with pytest.raises(ChainError) as caught:
+        list(LogReader(path).events())
+    assert caught.value.seq == 2
+    with pytest.raises(LogCorrupt):
+        EventLog.open(path, "home:h1")
+
+
+@pytest.mark.parametrize("damage", ["header", "middle", "cut", "noise"])
+def test_a_corrupt_file_is_refused_not_read(path: Path, damage: str) -> None:
+    """A damaged file is never opened as if it were whole."""
+    log = EventLog.open(path, "home:h1")
+    append(log, sealed_chain(400))
+    log.close()
+    whole = path.read_bytes()
+    damaged = {
+        "header": b"\0" * 100 + whole[100:],
+        "middle": whole[:8192] + b"\xff" * 8192 + whole[16384:],
+        "cut": whole[: len(whole) // 2],
+        "noise": b"this is no database, but somebody's note" * 100,
+    }[damage]
+    path.write_bytes(damaged)
+    with pytest.raises(LogCorrupt):
+        EventLog.open(path, "home:h1")
+
+
+def test_another_homes_log_is_refused(path: Path) -> None:
+    """A card that was put into another home's gateway is not continued."""
+    EventLog.open(path, "home:h1").close()
+    with pytest.raises(LogCorrupt, match="home:h1"):
+        EventLog.open(path, "home:h2")
