@@ -1,0 +1,103 @@
+"""Device drivers: one file a device kind; nothing else in the home knows hardware.
+
+    mat_gpio       a pressure mat on one or two pins
+    lock_nuki      a Nuki door lock over Bluetooth
+    _mat_contact   the mat's debounce, supervision and flap detector, pure
+    _nuki_protocol Nuki's frames, boxes, states and errors, pure
+    _nuki_client   one Bluetooth session with a Nuki lock, and pairing
+    _nuki_turn     one turn of a Nuki lock, from the command to what became of it
+    _nuki_watch    what a Nuki lock's `run` has told, and what it asks next, no I/O
+    _ble           deadlines that hold, and Bluetooth errors made ours
+    scanner        the one Bluetooth scanner that all drivers share
+    virtual/       the other side of the hardware, for the demo and the tests
+
+A driver module has
+- `KIND`, `"sensor"` or `"lock"`; `NEEDS_PINS` and `NEEDS_RADIO`, which parts of the bench it uses;
+- `Config`, a frozen pydantic model that refuses unknown keys;
+- `Driver(config, bench)`, a `gateway.ports.Sensor` or `Lock`;
+- `pins(config)`, the BCM numbers it takes, so that a configuration can refuse one used twice;
+- `pair(config, bench, say)`, where the device must be paired.
+
+A file of a name in this folder is found by that name; other distributions name a module in the
+entry point group `tryggve.drivers`.  A driver imports nothing of the gateway but `events`, `ports`
+and `errors`.  Not for: what the readings mean, or who may turn a lock.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from types import ModuleType
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from gateway.errors import UnknownDriver
+from gateway.ports import Bench, Say
+
+GROUP = "tryggve.drivers"
+"""The entry point group of drivers from other distributions."""
+
+NOT_DRIVERS = frozenset({"scanner"})
+"""Modules of this folder that other parts import and that are no device kind."""
+
+Kind = Literal["sensor", "lock"]
+Pair = Callable[[Any, Bench, Say], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A driver, ready to be configured.  `pair` is None when the device needs no pairing."""
+
+    name: str
+    kind: Kind
+    Config: type[BaseModel]
+    Driver: Callable[[Any, Bench], Any]
+    pins: Callable[[Any], tuple[int, ...]]
+    needs_pins: bool
+    needs_radio: bool
+    pair: Pair | None
+
+
+def names() -> tuple[str, ...]:
+    """Every driver's name, ours and those of other distributions, sorted."""
+    return tuple(sorted(_own() | {point.name for point in entry_points(group=GROUP)}))
+
+
+def load(name: str) -> Loaded:
+    """The driver `name`.  Its module is imported only now: memory on a Pi is short.
+
+    Raises `UnknownDriver`, which lists the names that there are.
+    """
+    return _read(name, _module(name))
+
+
+def _own() -> set[str]:
+    found = (module for module in pkgutil.iter_modules(__path__) if not module.ispkg)
+    return {m.name for m in found if not m.name.startswith("_")} - NOT_DRIVERS
+
+
+def _module(name: str) -> ModuleType:
+    if name in _own():
+        return importlib.import_module(f"{__name__}.{name}")
+    for point in entry_points(group=GROUP):
+        if point.name == name:
+            module: ModuleType = point.load()
+            return module
+    raise UnknownDriver(name, names())
+
+
+def _read(name: str, module: ModuleType) -> Loaded:
+    return Loaded(
+        name=name,
+        kind=module.KIND,
+        Config=module.Config,
+        Driver=module.Driver,
+        pins=module.pins,
+        needs_pins=module.NEEDS_PINS,
+        needs_radio=module.NEEDS_RADIO,
+        pair=getattr(module, "pair", None),
+    )

@@ -1,0 +1,103 @@
+"""Deadlines that hold whatever a Bluetooth library does, and its errors made ours.
+
+Not for: any one device's protocol.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine, Iterator
+from typing import Any, TypeVar
+
+from bleak.exc import BleakBluetoothNotAvailableError, BleakDeviceNotFoundError, BleakError
+
+from gateway.errors import DeviceUnavailable
+
+T = TypeVar("T")
+
+GRACE_S = 3.0
+"""Seconds that a cancelled library call may tidy up before it is left behind.  BlueZ takes 2 s to
+disconnect (measured on Debian 13, BlueZ 5.82)."""
+
+_left_behind: set[asyncio.Future[Any]] = set()
+"""Calls that ignored their cancellation, kept so that they are not collected while they run."""
+
+LIBRARY_ERRORS: tuple[type[BaseException], ...] = (
+    BleakError,  # and all of its tree
+    TimeoutError,  # bleak lets it through
+    EOFError,  # the D-Bus socket closed (dbus-fast)
+    OSError,  # no D-Bus, no adapter, a broken pipe
+    AttributeError,  # bleak's BlueZ back end when the bus dies under it
+    KeyError,  # the same, when a service vanishes while it is read
+)
+"""What bleak's BlueZ back end is known to raise; `bleak-retry-connector` names the same."""
+
+
+@contextlib.contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Raise `DeviceUnavailable` for any error of the Bluetooth libraries while `doing` something.
+
+    Our own errors and a cancellation pass as they are.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(error, LIBRARY_ERRORS) and not _is_dbus(error):
+            raise
+        raise unavailable(doing, error) from error
+
+
+def unavailable(doing: str, error: BaseException) -> DeviceUnavailable:
+    """A library's `error` as ours."""
+    if isinstance(error, TimeoutError):
+        text = f"no answer in time while {doing}"
+    elif isinstance(error, BleakDeviceNotFoundError):
+        text = f"the device is no longer there while {doing}"
+    elif isinstance(error, BleakBluetoothNotAvailableError):
+        text = f"Bluetooth is off or missing while {doing}"
+    else:
+        text = f"the radio failed while {doing} ({type(error).__name__}: {error})"
+    return DeviceUnavailable(text, library_error=type(error).__name__)
+
+
+def _is_dbus(error: BaseException) -> bool:
+    # dbus-fast exists on Linux only, and its errors share no base with bleak's.
+    return any(cls.__module__.startswith("dbus_fast") for cls in type(error).__mro__)
+
+
+async def within(limit_s: float, work: Coroutine[Any, Any, T], *, grace_s: float = GRACE_S) -> T:
+    """The result of `work`, or `TimeoutError` after `limit_s` and at most `grace_s` of tidying.
+
+    `asyncio.timeout` waits for as long as the cancelled call likes; libraries were seen to swallow
+    a cancellation for 42 s.  Here such a call is left behind, and its caller goes on.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        done, _ = await asyncio.wait({task}, timeout=max(0.0, limit_s))
+        if done:
+            if task.cancelled():
+                raise BleakError("the library cancelled its own call")
+            return task.result()
+        await _leave(task, grace_s)
+        if task.done() and not task.cancelled() and task.exception() is None:
+            return task.result()  # it came in the very last moment
+        raise TimeoutError
+    except asyncio.CancelledError:
+        if not task.done():
+            await _leave(task, grace_s)
+        raise
+
+
+async def _leave(task: asyncio.Future[Any], grace_s: float) -> None:
+    task.cancel()
+    await asyncio.wait({task}, timeout=grace_s)
+    if not task.done():
+        _left_behind.add(task)
+    task.add_done_callback(_forget)
+
+
+def _forget(task: asyncio.Future[Any]) -> None:
+    _left_behind.discard(task)
+    if not task.cancelled():
+        task.exception()  # looked at, so that asyncio does not call it never retrieved

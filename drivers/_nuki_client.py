@@ -1,0 +1,286 @@
+"""One Bluetooth session with a Nuki lock: connect, speak, disconnect; and the pairing dialogue.
+
+bleak is used plainly, inside deadlines of our own.  `bleak-retry-connector` is used only to drop a
+connection that an earlier, killed run left behind: its `establish_connection` gives each attempt
+20 s that cannot be changed (81 s on a sleeping lock by default, measured), and hides its client, so
+that a cancelled attempt cannot be disconnected by us.
+
+Not for: when to connect, or what an answer means for the door.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import struct
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from bleak import BleakClient
+from bleak.backends.device import BLEDevice
+from nacl.public import PrivateKey
+
+from drivers import _nuki_protocol as nuki
+from drivers._ble import translated, within
+from drivers._nuki_protocol import Command, Message
+from gateway.errors import DeviceUnavailable, ProtocolError, SecretError
+from gateway.ports import LockStatus, Scanner
+
+SUBSCRIBE_S = 5.0
+"""Seconds to subscribe: one round trip, a second at worst on a weak radio."""
+
+WRITE_S = 5.0
+"""Seconds to write one frame: at an MTU of 23, six round trips."""
+
+ANSWER_S = 5.0
+"""Seconds that the lock has to answer a question; it takes well under one."""
+
+DISCONNECT_S = 5.0
+"""Seconds to disconnect: BlueZ takes 2 (measured on BlueZ 5.82)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What pairing gave us: the lock's address, who we are to it, and the shared key."""
+
+    address: str
+    auth_id: int
+    app_id: int
+    key: bytes
+
+    def to_json(self) -> str:
+        """As it is kept in the secret."""
+        fields = {
+            "address": self.address,
+            "auth_id": self.auth_id,
+            "app_id": self.app_id,
+            "key": self.key.hex(),
+        }
+        return json.dumps(fields)
+
+    @classmethod
+    def from_json(cls, text: str) -> Credentials:
+        """Raises `SecretError` when it is not what `to_json` made."""
+        try:
+            fields = json.loads(text)
+            made = cls(
+                address=str(fields["address"]).upper(),
+                auth_id=int(fields["auth_id"]),
+                app_id=int(fields["app_id"]),
+                key=bytes.fromhex(fields["key"]),
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise SecretError("the lock's credentials are not readable") from error
+        if len(made.key) != 32:
+            raise SecretError("the lock's key is not 32 bytes long")
+        return made
+
+
+class Link:
+    """A connection on which whole frames go both ways.
+
+    `measure` tells how long the frame is that begins with some bytes (None: more are needed): at an
+    MTU of 23 an answer comes in pieces of 20 bytes.
+    """
+
+    def __init__(self, measure: Callable[[bytes], int | None]) -> None:
+        self.client: BleakClient | None = None
+        self.uuid = ""
+        self._measure = measure
+        self._part = b""
+        self._frames: asyncio.Queue[bytes | ProtocolError | None] = asyncio.Queue()
+
+    def on_piece(self, _sender: object, data: bytearray) -> None:
+        """An indication came."""
+        self._part += bytes(data)
+        try:
+            if is_plain_error(self._part):
+                self._frames.put_nowait(self._part)
+                self._part = b""
+            while (size := self._measure(self._part)) is not None:
+                if size > nuki.FRAME_MAX_BYTES:
+                    raise ProtocolError("the lock announces a message that is too long")
+                if len(self._part) < size:
+                    return
+                self._frames.put_nowait(self._part[:size])
+                self._part = self._part[size:]
+        except ProtocolError as error:
+            self._part = b""
+            self._frames.put_nowait(error)
+
+    def on_lost(self, _client: object) -> None:
+        """The connection is gone."""
+        self._frames.put_nowait(None)
+
+    async def write(self, frame: bytes) -> None:
+        """Send one frame.  Raises `DeviceUnavailable`; the frame may have arrived all the same."""
+        if self.client is None:
+            raise DeviceUnavailable("the lock is not connected")
+        with translated("writing to the lock"):
+            await within(WRITE_S, self.client.write_gatt_char(self.uuid, frame, response=True))
+
+    async def frame(self, limit_s: float = ANSWER_S) -> bytes:
+        """The next frame.  Raises `DeviceUnavailable` (the link was lost), `ProtocolError`, or
+        `TimeoutError`."""
+        async with asyncio.timeout(limit_s):
+            item = await self._frames.get()
+        if item is None:
+            self.on_lost(None)  # for whoever listens next
+            raise DeviceUnavailable("the link to the lock was lost")
+        if isinstance(item, ProtocolError):
+            raise item
+        return item
+
+
+def is_plain_error(data: bytes) -> bool:
+    """Whether these bytes are a plain error frame: how a lock answers somebody that it has no key
+    for."""
+    if len(data) != 7 or struct.unpack_from("<H", data)[0] != Command.ERROR:
+        return False
+    return nuki.crc(data[:-2]) == data[-2:]
+
+
+@contextlib.asynccontextmanager
+async def open_link(
+    device: BLEDevice,
+    scanner: Scanner,
+    uuid: str,
+    measure: Callable[[bytes], int | None],
+    connect_s: float,
+) -> AsyncIterator[Link]:
+    """A `Link` to the lock on characteristic `uuid`.  However it is left, also by a cancellation
+    while connecting, nothing stays connected.  Raises `DeviceUnavailable`."""
+    link = Link(measure)
+    given_up = False
+
+    async def connect(client: BleakClient) -> None:
+        await client.connect()
+        if given_up:  # it ignored its cancellation: nobody wants the connection any more
+            await client.disconnect()
+
+    with translated("preparing to connect"):
+        client = BleakClient(device, disconnected_callback=link.on_lost, timeout=connect_s)
+    try:
+        async with scanner.connecting():
+            with translated("connecting to the lock"):
+                await within(connect_s, connect(client))
+        with translated("subscribing to the lock"):
+            await within(SUBSCRIBE_S, client.start_notify(uuid, link.on_piece))
+        link.client, link.uuid = client, uuid
+        yield link
+    finally:
+        given_up = True
+        with contextlib.suppress(DeviceUnavailable), translated("disconnecting"):
+            await within(DISCONNECT_S, client.disconnect())
+
+
+class Session:
+    """A link to a lock that knows us."""
+
+    def __init__(self, link: Link, credentials: Credentials) -> None:
+        self._link = link
+        self._who = credentials
+
+    async def say(self, command: Command, payload: bytes) -> None:
+        """Send one encrypted frame.  Raises `DeviceUnavailable`."""
+        nonce = os.urandom(nuki.NONCE_BYTES)
+        frame = nuki.seal(self._who.key, self._who.auth_id, nonce, command, payload)
+        await self._link.write(frame)
+
+    async def hear(self, limit_s: float = ANSWER_S) -> Message:
+        """The lock's next message.
+
+        Raises `DeviceRefused` for an error message, `DeviceUnavailable` when the link is lost,
+        `ProtocolError`, and `TimeoutError`.
+        """
+        frame = await self._link.frame(limit_s)
+        if is_plain_error(frame):
+            message = nuki.unpack(frame)
+        else:
+            message = nuki.unseal(self._who.key, self._who.auth_id, frame)
+        if message.command == Command.ERROR:
+            raise nuki.refusal(message.payload)
+        return message
+
+    async def ask(self, question: Command, limit_s: float = ANSWER_S) -> bytes:
+        """The payload of the answer to a question; other messages on the way are passed over.
+        Raises as `hear`."""
+        await self.say(Command.REQUEST, struct.pack("<H", question))
+        async with asyncio.timeout(limit_s):
+            while True:
+                message = await self.hear(limit_s)
+                if message.command == question:
+                    return message.payload
+
+    async def status(self) -> LockStatus:
+        """Where the bolt is, and the battery.  Raises as `hear`."""
+        return nuki.states(await self.ask(Command.STATES))
+
+    async def challenge(self) -> bytes:
+        """The 32 bytes that the next command must repeat.  Raises as `hear`."""
+        challenge = await self.ask(Command.CHALLENGE)
+        if len(challenge) != 32:
+            raise ProtocolError("the lock's challenge is not 32 bytes long")
+        return challenge
+
+
+@contextlib.asynccontextmanager
+async def open_session(
+    device: BLEDevice, scanner: Scanner, credentials: Credentials, connect_s: float
+) -> AsyncIterator[Session]:
+    """A `Session`; otherwise as `open_link`."""
+    async with open_link(device, scanner, nuki.USER_IO, nuki.sealed_bytes, connect_s) as link:
+        yield Session(link, credentials)
+
+
+async def drop_stale(address: str) -> None:
+    """Drop a connection that BlueZ still holds for a run that was killed: a connected lock does not
+    advertise, and would be called asleep for ever.  Never raises `DeviceError`."""
+    with contextlib.suppress(DeviceUnavailable), translated("dropping an old connection"):
+        # Imported here: the scanner's and the command line's other users need no D-Bus.
+        from bleak_retry_connector import close_stale_connections_by_address
+
+        await within(DISCONNECT_S, close_stale_connections_by_address(address))
+
+
+async def exchange_keys(link: Link, address: str, id_type: nuki.IdType, name: str) -> Credentials:
+    """The pairing dialogue on a fresh link (vendor's API, "Authorize App").
+
+    Raises `DeviceRefused`, `DeviceUnavailable`, `ProtocolError` or `TimeoutError`.
+    """
+
+    async def hear(command: Command) -> bytes:
+        message = nuki.unpack(await link.frame())
+        if message.command == Command.ERROR:
+            raise nuki.refusal(message.payload)
+        if message.command != command:
+            raise ProtocolError(f"the lock said 0x{message.command:04X} while pairing")
+        return message.payload
+
+    own = PrivateKey.generate()
+    own_public = bytes(own.public_key)
+    app_id = int.from_bytes(os.urandom(4), "little")
+    await link.write(nuki.pack(Command.REQUEST, struct.pack("<H", Command.PUBLIC_KEY)))
+    lock_public = await hear(Command.PUBLIC_KEY)
+    key = nuki.shared_key(bytes(own), lock_public)
+    await link.write(nuki.pack(Command.PUBLIC_KEY, own_public))
+    challenge = await hear(Command.CHALLENGE)
+    proof = nuki.h1(key, own_public, lock_public, challenge)
+    await link.write(nuki.pack(Command.AUTHENTICATOR, proof))
+    challenge = await hear(Command.CHALLENGE)
+    own_nonce = os.urandom(32)
+    who = struct.pack("<BI", id_type, app_id) + name.encode()[:32].ljust(32, b"\0") + own_nonce
+    proof = nuki.h1(key, who, challenge)
+    await link.write(nuki.pack(Command.AUTHORISATION_DATA, proof + who))
+    answer = await hear(Command.AUTHORISATION_ID)
+    theirs, auth_id, uuid, nonce = answer[:32], answer[32:36], answer[36:52], answer[52:84]
+    # The order of the parts is not confirmed on hardware (docs/hardware.md).
+    if nuki.h1(key, auth_id, uuid, nonce, own_nonce) != theirs:
+        raise ProtocolError("the lock could not prove that it is the one we talked to")
+    proof = nuki.h1(key, auth_id, nonce)
+    await link.write(nuki.pack(Command.CONFIRM_ID, proof + auth_id))
+    if await hear(Command.STATUS) != bytes([nuki.Status.COMPLETE]):
+        raise ProtocolError("the lock did not complete the pairing")
+    return Credentials(address, struct.unpack("<I", auth_id)[0], app_id, key)

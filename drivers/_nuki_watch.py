@@ -1,0 +1,138 @@
+"""What the watch over a Nuki lock has told, and what it should ask and tell next.
+
+Between operations the lock is only listened to: its advertisements say that it is awake, and by one
+bit that its state changed since somebody asked.  Not for: talking to the lock.
+"""
+
+from __future__ import annotations
+
+import time
+
+from gateway.events import (
+    BatteryLow,
+    BatteryOk,
+    Data,
+    LockAsleep,
+    LockAwake,
+    LockJammed,
+    LockLocked,
+    LockUnknown,
+    LockUnlocked,
+    TurnOutcome,
+)
+from gateway.ports import Bolt, LockStatus, Turn
+
+RECHECK_S = 300.0
+"""Seconds until a lock is asked again that still says "changed" after its answer, or that did not
+answer twice: each question costs battery."""
+
+AGAIN_S = 15.0
+"""Seconds until a lock is asked again that did not answer once: weak radios lose a connection now
+and then, and unknown is urgent news."""
+
+STANDS_S = 2.0
+"""Seconds until a moving bolt is asked for again: somebody turns it by hand just now."""
+
+DOUBT_S = 5.0
+"""Seconds after a turn of unknown end until the lock is asked what became of it."""
+
+_BOLTS: dict[Bolt, type[Data]] = {
+    Bolt.LOCKED: LockLocked,
+    Bolt.UNLOCKED: LockUnlocked,
+    Bolt.JAMMED: LockJammed,
+    Bolt.UNKNOWN: LockUnknown,
+}
+"""What is told of a bolt; nothing while it moves."""
+
+
+class Watch:
+    """`sleep_after_s`: seconds without a sign until the lock is called asleep; `ask_every_s`:
+    seconds between questions when nothing gives cause to ask."""
+
+    def __init__(self, sleep_after_s: float, ask_every_s: float) -> None:
+        self._sleep_after_s = sleep_after_s
+        self._ask_every_s = ask_every_s
+        self.begin()
+
+    def begin(self) -> None:
+        """The watch starts (again): everything is to be told once."""
+        self._since_s = time.monotonic()
+        self._awake: bool | None = None
+        self._changed = False
+        self._due = True  # ask once at the start
+        self._asked_s = float("-inf")
+        self._pause_s: float | None = None
+        self._failures = 0
+        self._bolt: Bolt | None = None
+        self._told_bolt: Bolt | None = None
+        self._status: LockStatus | None = None
+        self._told_low: bool | None = None
+
+    def heard(self, changed: bool | None) -> bool:
+        """The lock advertised; `changed` is its beacon's bit, None when it has none.  True when the
+        watch should look at once."""
+        rose = changed is True and not self._changed
+        self._changed = changed is True
+        self._due = self._due or rose
+        return rose or self._awake is not True
+
+    def hearing(self, silent_s: float) -> list[Data]:
+        """Asleep or awake, when that changed.  At the start it is given time to be heard."""
+        awake = silent_s <= self._sleep_after_s
+        fresh = time.monotonic() - self._since_s <= self._sleep_after_s
+        if awake is self._awake or (not awake and self._awake is None and fresh):
+            return []
+        self._awake = awake
+        return [LockAwake() if awake else LockAsleep()]
+
+    def ask_is_due(self) -> bool:
+        """Whether to ask the lock now; never while it sleeps."""
+        pause_s = self._pause_s
+        if pause_s is None:
+            pause_s = min(RECHECK_S, self._ask_every_s) if self._changed else self._ask_every_s
+        return self._awake is True and (self._due or time.monotonic() >= self._asked_s + pause_s)
+
+    def found(self, status: LockStatus) -> None:
+        """The watch asked, and this is the answer."""
+        self._bolt, self._status = status.bolt, status
+        self._failures = 0
+        self._asked(STANDS_S if status.bolt is Bolt.MOVING else None)
+
+    def no_answer(self) -> None:
+        """The watch asked in vain; after the second time nobody knows where the bolt is."""
+        self._failures += 1
+        if self._failures > 1:
+            self._bolt = Bolt.UNKNOWN
+        self._asked(AGAIN_S if self._failures == 1 else RECHECK_S)
+
+    def known(self, status: LockStatus) -> None:
+        """Somebody else asked: the bolt is theirs to tell, the battery is ours."""
+        self.found(status)
+        self._told_bolt = status.bolt
+
+    def turned(self, turn: Turn, status: LockStatus | None) -> None:
+        """A turn ended: its bolt is the caller's to tell."""
+        self._bolt = self._told_bolt = turn.bolt
+        if turn.outcome is TurnOutcome.UNKNOWN:
+            self._asked(DOUBT_S)
+        elif status is not None:
+            self._status = status
+            self._asked(STANDS_S if turn.bolt is Bolt.MOVING else None)
+
+    def news(self) -> list[Data]:
+        """What changed since it was last told."""
+        found: list[Data] = []
+        if self._bolt in _BOLTS and self._bolt is not self._told_bolt:
+            self._told_bolt = self._bolt
+            found.append(_BOLTS[self._bolt]())
+        status = self._status
+        if status is not None and status.battery_low not in (None, self._told_low):
+            self._told_low = status.battery_low
+            pct = status.battery_pct
+            found.append(BatteryLow(level_pct=pct) if self._told_low else BatteryOk(level_pct=pct))
+        return found
+
+    def _asked(self, pause_s: float | None) -> None:
+        self._due = False
+        self._asked_s = time.monotonic()
+        self._pause_s = pause_s
