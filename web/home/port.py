@@ -1,0 +1,138 @@
+"""The one seam between the page that the Pi serves and the gateway that it shows.
+
+Plain frozen dataclasses; every method may be called from any thread and answers from memory, except
+`self_test`, which may take `SELF_TEST_MAX_S`.  Nothing here turns a lock.
+
+Not for: how the gateway finds this out (`gateway.app`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+SELF_TEST_MAX_S = 40.0
+"""Seconds that a self-test may take: a sleeping lock is given its operation's deadline (25 s), and
+the rest its own; longer, and whoever stands there thinks that it hangs."""
+
+
+class Health(StrEnum):
+    """How a device, or a part of the home, is."""
+
+    OK = "ok"
+    WARN = "warn"
+    """It works, and something should be done (a battery, a sleeping lock)."""
+    BAD = "bad"
+    UNKNOWN = "unknown"
+    """Nobody knows (yet)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """The link to the staff server.  `last_ok` aware UTC, None: never since the start; `backlog`
+    events that the server has not confirmed; `configured` False: this home has no server;
+    `problem` a sentence for a technician, None: none."""
+
+    configured: bool
+    up: bool
+    last_ok: datetime | None
+    backlog: int
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceState:
+    """One device.  `state` is its last reading or bolt as a word of the events (`pressed`,
+    `released`, `locked`, `unlocked`, `jammed`, `asleep`, `unknown`, …); `since` aware UTC, None:
+    not known; `battery_low` None: not told."""
+
+    id: str
+    driver: str
+    type: str
+    role: str | None
+    room: str | None
+    health: Health
+    state: str
+    since: datetime | None = None
+    battery_low: bool | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmState:
+    """One open alarm.  `alarm` is the rule's word; `acknowledged` whether a person took it on."""
+
+    ref: str
+    alarm: str
+    severity: str
+    since: datetime
+    device: str | None
+    acknowledged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CheckState:
+    """One night check ahead: its name and its slot (aware UTC)."""
+
+    check: str
+    slot: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HomeState:
+    """The home at a moment (`now`, aware UTC; domain time).  `bed` is `in`, `out` or `unknown`,
+    since `bed_since`; `clock_synced` whether the home is sure of the time."""
+
+    home: str
+    version: str
+    timezone: str
+    now: datetime
+    started: datetime
+    clock_synced: bool
+    log_problem: str | None
+    link: LinkState
+    bed: str
+    bed_since: datetime | None
+    devices: tuple[DeviceState, ...]
+    alarms: tuple[AlarmState, ...]
+    checks: tuple[CheckState, ...]
+
+
+class Part(StrEnum):
+    """What a self-test looked at."""
+
+    LOG = "log"
+    """Can the log be written?  `detail` the error."""
+    CLOCK = "clock"
+    LINK = "link"
+    DEVICE = "device"
+    """`name` is the device's id, `detail` what it said."""
+    RADIO = "radio"
+    RULES = "rules"
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """One line of a self-test.  `took_ms` None: not measured; `detail` a technician's word or
+    sentence, never a person's name."""
+
+    part: Part
+    name: str
+    health: Health
+    detail: str = ""
+    took_ms: float | None = None
+
+    __test__ = False  # pytest: this is no test class
+
+
+class HomePort(Protocol):
+    """What the page asks of the gateway."""
+
+    def state(self) -> HomeState:
+        """The home now."""
+
+    def self_test(self) -> tuple[TestResult, ...]:
+        """Try every part for real: a record in the log's file system, the clock, the link, each
+        device's status.  Never turns anything.  Takes at most `SELF_TEST_MAX_S`."""
