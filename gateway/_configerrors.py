@@ -64,6 +64,9 @@ def from_validation(
     where = _model_at(model, path[:-1])
     last = path[-1] if path else ""
     fields = where.model_fields if where is not None else {}
+    if last.isdigit() and len(path) > 1:  # one item of a list: the list's own field tells
+        where, last = _model_at(model, path[:-2]), path[-2]
+        fields = where.model_fields if where is not None else {}
     if first["type"] == "extra_forbidden":
         known = [*fields, *(extra if len(path) == 1 else ())]
         return ConfigError(file, key, "is no key that Tryggve knows", near(last, known))

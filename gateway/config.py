@@ -20,7 +20,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -39,9 +39,7 @@ from gateway._configerrors import from_toml, from_validation, near
 from gateway.errors import ConfigError, UnknownDriver
 from gateway.rules import DeviceFacts, HomeFacts, RuleSettings, settings_class
 from gateway.rules import names as rule_names
-
-if TYPE_CHECKING:
-    from gateway.schedule import Plan
+from gateway.schedule import Plan
 
 _M = TypeVar("_M", bound=BaseModel)
 
@@ -335,6 +333,11 @@ def _rule(file: str, name: str, keys: dict[str, Any]) -> RuleSettings:
 
 
 def _plan(file: str, name: str, keys: dict[str, Any]) -> Plan:
-    from gateway.schedule import Plan
-
-    return _valid(file, f"checks.{name}", Plan, keys)
+    if "name" in keys:
+        raise ConfigError(
+            file,
+            f"checks.{name}.name",
+            "is no key that Tryggve knows",
+            f"remove it: [checks.{name}] names the plan",
+        )
+    return _valid(file, f"checks.{name}", Plan, {**keys, "name": name})
