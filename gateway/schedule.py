@@ -10,7 +10,7 @@ Pure: the caller says between which moments.  Not for: ringing (the bell) or ans
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -69,14 +69,20 @@ class Pause(_Model):
 class Plan(_Model):
     """When a home is looked in on.  Times are local, in the home's time zone."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")
-    """Names the plan's checks: `<name>@<UTC minute>Z`."""
+    name: str = Field(default="", pattern=r"^([a-z][a-z0-9_-]{0,31})?$")
+    """Names the plan's checks, `<name>@<UTC minute>Z`; `named` gives it where the plan is read from
+    a table that carries its name as its key."""
     times: tuple[Annotated[time, AfterValidator(_whole_minute)], ...] = Field(min_length=1)
     """Local times, `HH:MM`."""
     weekdays: tuple[Weekday, ...] = _WEEKDAYS
     """On which local dates; every day when not said."""
     pauses: tuple[Pause, ...] = ()
     """Dates without checks."""
+
+    def named(self, name: str) -> Plan:
+        """The same plan with a name.  Raises `ValidationError` for one that cannot be in a check's
+        id."""
+        return Plan.model_validate({**self.model_dump(), "name": name})
 
     def runs_on(self, day: date) -> bool:
         """Whether the plan has checks on the local date `day`."""
@@ -133,8 +139,10 @@ def slots(plan: Plan, tz: str, start: datetime, end: datetime) -> list[Slot]:
     """The slots with `start` ≤ `at` < `end`, sorted, each once.
 
     Windows compose: those of [a, b) and [b, c) together are those of [a, c).  Raises `ValueError`
-    for an unknown time zone or naive moments.
+    for a plan without a name, an unknown time zone or naive moments.
     """
+    if not plan.name:
+        raise ValueError("a plan without a name has no checks")
     if start.tzinfo is None or end.tzinfo is None:
         raise ValueError("the window of a plan needs aware moments")
     there = zone(tz)
@@ -148,9 +156,10 @@ def slots(plan: Plan, tz: str, start: datetime, end: datetime) -> list[Slot]:
     return sorted(found)
 
 
-def merged(plans: Iterable[Plan], tz: str, start: datetime, end: datetime) -> list[Slot]:
-    """The slots of several plans, sorted; otherwise as `slots`."""
-    return sorted(slot for plan in plans for slot in slots(plan, tz, start, end))
+def merged(plans: Mapping[str, Plan], tz: str, start: datetime, end: datetime) -> list[Slot]:
+    """The slots of several plans, each under its key as its name, sorted; otherwise as `slots`."""
+    named = [plan.named(name) for name, plan in plans.items()]
+    return sorted(slot for plan in named for slot in slots(plan, tz, start, end))
 
 
 def _days(first: date, last: date) -> Iterator[date]:

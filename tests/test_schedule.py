@@ -80,8 +80,13 @@ def test_weekdays_and_pauses() -> None:
 
 def test_several_plans_are_merged_in_order() -> None:
     """Slots of two plans come sorted by time, each with its own plan's name."""
-    other = Plan.model_validate({"name": "late", "times": ["23:00", "04:00"]})
-    found = merged([plan("02:00"), other], "UTC", utc("2026-01-01T12:00"), utc("2026-01-02T12:00"))
+    other = Plan.model_validate({"times": ["23:00", "04:00"]})
+    found = merged(
+        {"night": plan("02:00"), "late": other},
+        "UTC",
+        utc("2026-01-01T12:00"),
+        utc("2026-01-02T12:00"),
+    )
     assert [slot.check for slot in found] == [
         "late@2026-01-01T23:00Z",
         "night@2026-01-02T02:00Z",
@@ -108,6 +113,12 @@ def test_bad_plans_are_refused(bad: dict[str, object]) -> None:
     """No time, an impossible time, a name that breaks the check's id, an unknown key: refused."""
     with pytest.raises(ValidationError):
         Plan.model_validate(bad)
+
+
+def test_a_plan_without_a_name_is_refused() -> None:
+    """Two nameless plans would share their checks' ids."""
+    with pytest.raises(ValueError, match="without a name"):
+        slots(Plan(times=(time(2, 0),)), "UTC", utc("2026-01-01T00:00"), utc("2026-01-02T00:00"))
 
 
 def test_bad_windows_and_zones_are_refused() -> None:
