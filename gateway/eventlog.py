@@ -268,10 +268,23 @@ class EventLog:
                 self._cursor = (rows[-1][1], rows[-1][0])
         return [wire_text(body.encode(), digest) for _, _, body, digest in rows]
 
-    def down_head(self, origin: str) -> Head:
-        """Where the chain of the server's events `origin` stands in this log."""
+    def down_head(self, origin: str) -> Head | None:
+        """Where the chain of the server's events `origin` stands in this log; None when it holds
+        none and an earlier log may have."""
         with self._read_lock:
-            return self._head_of(origin)
+            head = self._head_of(origin)
+        return None if head.seq == 0 and "~" in self.origin else head
+
+    def clock_offsets(self, moment: datetime) -> dict[str, float]:
+        """Boot to the seconds that its unsynced times are off, by the `clock.synced` events from
+        about `moment` on; a boot that never was synced is not in it."""
+        with self._read_lock:
+            rows = self._reader.execute(
+                "SELECT json_extract(body, '$.boot'), json_extract(body, '$.data.offset_s') "
+                'FROM event WHERE row >= ? AND body LIKE \'%"kind":"clock.synced"%\' ORDER BY row',
+                (first_row(self._reader, "at", utc_text(moment)),),
+            ).fetchall()
+        return {boot: float(offset_s) for boot, offset_s in rows if offset_s is not None}
 
     def since(self, moment: datetime | None = None) -> Iterator[tuple[Event, datetime]]:
         """Events in the order they were written, each with when it was taken in: all, or those from

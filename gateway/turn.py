@@ -88,7 +88,7 @@ class Sequencer:
         return event
 
     def take_foreign(self, sealed: Sealed, *, at: datetime, mono_s: float) -> None:
-        """Keep an event of another origin, whose chain the caller has verified, as taken in at `at`;
+        """Keep an event of the server, whose chain the caller has verified, as taken in at `at`;
         and let the rules decide on it."""
         event = sealed.event
         self._run(self.fold.ticks_before(event.data, at), mono_s)
@@ -100,6 +100,26 @@ class Sequencer:
         """Run the ticks due at or before `now`."""
         if self.fold.wake is not None and self.fold.wake <= now:
             self._run(self.fold.ticks(now), mono_s)
+
+    def write_only(self, draft: Draft, *, at: datetime, mono_s: float) -> Event:
+        """Number a draft without showing it to the rules: for what concerns the log itself."""
+        return self._seal(draft, at, mono_s)
+
+    def write_again(self, sealed: Sealed) -> Event:
+        """Number an event anew that an earlier log never stored; the rules have seen it."""
+        event = sealed.event
+        if sealed.taken is not None:
+            self._rows.append(sealed)
+            return event
+        draft = Draft(
+            event.data,
+            device=event.device,
+            person=event.person,
+            because=event.because,
+            at=event.at,
+            mono_s=event.mono_s,
+        )
+        return self._seal(draft, event.at, event.mono_s)
 
     def drain(self) -> Turn:
         """What was made since the last call."""
