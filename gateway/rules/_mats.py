@@ -94,11 +94,12 @@ def _after(mat: Mat, event: Event) -> Mat:
                 return mat
             last_on = event.at if mat.level is Level.ON else mat.last_on
             return Mat(Level.OFF, last_on=last_on, ref=event.ref)
-        case MatFaulted(fault=fault):
-            lost = _lost(mat, event)
-            return replace(lost, stuck=True) if fault is MatFault.STUCK else lost
-        case DeviceOffline() | DeviceFailed():
-            return _lost(mat, event)
+        case MatFaulted(fault=MatFault.STUCK) if not mat.stuck:
+            return replace(_lost(mat, event), stuck=True)
+        case MatFaulted() | DeviceOffline() | DeviceFailed():
+            # what is unknown already is not lost once more: a driver that fails again and again
+            # must not hide what the other mats of the bed tell
+            return mat if mat.level is Level.UNKNOWN else _lost(mat, event)
         case _:
             return mat
 

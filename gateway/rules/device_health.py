@@ -1,0 +1,334 @@
+"""A device does not do its work: the technician is told, and care staff when care is affected.
+
+Care is affected by a bed mat at night and by the door lock at any time.  Such a fault is an alarm
+for care (`severity` care) at once when it is certain (a cut or stuck mat, a silent device, a jammed
+lock) and after `care_grace_s` when a driver may mend it by itself.  Everything else waits
+`grace_min` and is a technical alarm; a mat that is down when the night begins becomes one for care
+then.
+
+A device that works again ends its alarms (`alarm.cancelled`, `recovered`) once it has worked for
+`steady_min`; a device that comes and goes thus rings once, not each time.  An alarm that a person
+closed does not come back for the same fault.
+
+Not for: the driver's own restarts, or what a silent home means (the server watches that).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, time
+from enum import StrEnum
+
+from pydantic import Field
+
+from gateway.commands import AskStatus, Command
+from gateway.envelope import Event
+from gateway.events import (
+    AlarmCancelled,
+    AlarmRaised,
+    AlarmResolved,
+    BatteryLow,
+    BatteryOk,
+    DeviceFailed,
+    DeviceOffline,
+    DeviceOnline,
+    LockAwake,
+    LockJammed,
+    LockLocked,
+    LockUnknown,
+    LockUnlocked,
+    MatFault,
+    MatFaulted,
+    MatReleased,
+    Ref,
+    Severity,
+)
+from gateway.rules import Decision, RuleSettings, Tick
+from gateway.rules._time import due, first_of, in_window, later, next_local
+
+NAME = "device_health"
+VERSION = 1
+
+READINGS = frozenset(
+    {
+        "mat.pressed",
+        "mat.released",
+        "door.opened",
+        "door.closed",
+        "motion.detected",
+        "moisture.detected",
+        "contact.changed",
+    }
+)
+"""What only a device that works can say."""
+
+KINDS = READINGS | {
+    "device.online",
+    "device.offline",
+    "device.failed",
+    "device.battery_low",
+    "device.battery_ok",
+    "mat.faulted",
+    "lock.unlocked",
+    "lock.locked",
+    "lock.jammed",
+    "lock.awake",
+    "lock.unknown",
+    "alarm.raised",
+    "alarm.cancelled",
+    "alarm.resolved",
+}
+
+
+class Settings(RuleSettings):
+    """How long a device may be silent before somebody hears of it."""
+
+    grace_min: float = Field(default=10.0, ge=0, le=1440)
+    """Minutes that a fault lasts until the technician is told."""
+    care_grace_s: float = Field(default=60.0, ge=0, le=3600)
+    """Seconds that a fault which may mend itself lasts until care staff are told."""
+    lock_unknown_min: float = Field(default=5.0, ge=0, le=240)
+    """Minutes that nobody knows where the bolt is, the lock having been asked, until care staff are
+    told."""
+    steady_min: float = Field(default=5.0, ge=0, le=240)
+    """Minutes that a device works again until its alarm ends."""
+    night_from: time = time(22, 0)
+    """Local time from which the bed mat is needed."""
+    night_to: time = time(7, 0)
+    """Local time until which the bed mat is needed."""
+
+
+class What(StrEnum):
+    """Which fault; the value is the alarm's word."""
+
+    DOWN = "device_down"
+    """Failed, not heard, or its readings cannot be trusted."""
+    JAMMED = "lock_jammed"
+    BOLT = "lock_unknown"
+    BATTERY = "battery_low"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One fault of one device.  `good_since`: it works again since then, None while it does not.
+    `certain`: it does not mend itself; `faulty`: a reading must end it, being heard is not enough;
+    `stuck`: only a release does.  `told` are the severities it was raised with, `open` the alarms
+    that are not closed."""
+
+    said: Ref
+    since: datetime
+    certain: bool
+    faulty: bool = False
+    stuck: bool = False
+    good_since: datetime | None = None
+    good_said: Ref | None = None
+    told: frozenset[Severity] = frozenset()
+    open: tuple[Ref, ...] = ()
+    tried: datetime | None = None
+
+
+Key = tuple[str, What]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The troubles there are, by device and fault."""
+
+    troubles: Mapping[Key, Trouble]
+
+
+def start(settings: Settings) -> State:  # noqa: ARG001 - the contract of a rule
+    """All devices are taken to work until one says otherwise."""
+    return State({})
+
+
+def step(
+    state: State, event: Event | Tick, settings: Settings
+) -> tuple[State, Sequence[Decision | Command]]:
+    """See `gateway.rules`."""
+    if isinstance(event, Tick):
+        return _tick(state, event.at, settings)
+    data = event.data
+    if isinstance(data, AlarmRaised):
+        return _raised(state, event, data), ()
+    if isinstance(data, AlarmCancelled | AlarmResolved):
+        return _closed(state, data.alarm), ()
+    if event.device is None:
+        return state, ()
+    return _device(state, event, event.device)
+
+
+def wake_at(state: State, settings: Settings) -> datetime | None:
+    """When the next alarm is due, or the next device has worked long enough."""
+    if not state.troubles:
+        return None
+    return first_of(*(_next(key, trouble, settings) for key, trouble in state.troubles.items()))
+
+
+def _device(state: State, event: Event, device: str) -> tuple[State, Sequence[Decision | Command]]:
+    """What a device said of itself."""
+    match event.data:
+        case DeviceFailed():
+            return _bad(state, event, (device, What.DOWN), certain=False), ()
+        case DeviceOffline():
+            return _bad(state, event, (device, What.DOWN), certain=True), ()
+        case MatFaulted(fault=fault):
+            certain = fault is not MatFault.FLAPPING
+            stuck = fault is MatFault.STUCK
+            key = (device, What.DOWN)
+            return _bad(state, event, key, certain=certain, faulty=True, stuck=stuck), ()
+        case LockJammed():
+            return _bad(state, event, (device, What.JAMMED), certain=True), ()
+        case LockUnknown():
+            key = (device, What.BOLT)
+            ask = () if key in state.troubles else (AskStatus(device),)
+            return _bad(state, event, key, certain=False), ask
+        case BatteryLow():
+            return _bad(state, event, (device, What.BATTERY), certain=True), ()
+        case BatteryOk():
+            return _good(state, event, (device, What.BATTERY)), ()
+        case LockLocked() | LockUnlocked():
+            for what in (What.JAMMED, What.BOLT, What.DOWN):
+                state = _good(state, event, (device, what))
+            return state, ()
+        case DeviceOnline() | LockAwake():
+            trouble = state.troubles.get((device, What.DOWN))
+            heard = trouble is not None and not trouble.faulty
+            return (_good(state, event, (device, What.DOWN)) if heard else state), ()
+        case _:
+            trouble = state.troubles.get((device, What.DOWN))
+            if trouble is None or (trouble.stuck and not isinstance(event.data, MatReleased)):
+                return state, ()
+            return _good(state, event, (device, What.DOWN)), ()
+
+
+def _bad(
+    state: State,
+    event: Event,
+    key: Key,
+    *,
+    certain: bool,
+    faulty: bool = False,
+    stuck: bool = False,
+) -> State:
+    old = state.troubles.get(key)
+    if old is None:
+        new = Trouble(event.ref, event.at, certain, faulty, stuck)
+    else:
+        new = replace(
+            old,
+            certain=old.certain or certain,
+            faulty=old.faulty or faulty,
+            stuck=old.stuck or stuck,
+            good_since=None,
+            good_said=None,
+        )
+    return State({**state.troubles, key: new})
+
+
+def _good(state: State, event: Event, key: Key) -> State:
+    old = state.troubles.get(key)
+    if old is None or old.good_since is not None:
+        return state
+    # `certain`, `faulty` and `stuck` are of the fault that is over, should another follow soon
+    new = replace(
+        old, good_since=event.at, good_said=event.ref, certain=False, faulty=False, stuck=False
+    )
+    return State({**state.troubles, key: new})
+
+
+def _raised(state: State, event: Event, data: AlarmRaised) -> State:
+    if event.device is None or data.alarm not in {what.value for what in What}:
+        return state
+    key = (event.device, What(data.alarm))
+    trouble = state.troubles.get(key)
+    if trouble is None:
+        return state
+    new = replace(
+        trouble, told=trouble.told | {data.severity}, open=(*trouble.open, event.ref), tried=None
+    )
+    return State({**state.troubles, key: new})
+
+
+def _closed(state: State, alarm: Ref) -> State:
+    for key, trouble in state.troubles.items():
+        if alarm in trouble.open:
+            left = tuple(ref for ref in trouble.open if ref != alarm)
+            if not left and trouble.good_since is not None and trouble.tried is not None:
+                # the recovery was decided and this was the last alarm to end: it is over
+                return State({k: t for k, t in state.troubles.items() if k != key})
+            return State({**state.troubles, key: replace(trouble, open=left)})
+    return state
+
+
+# --- when, and whom it concerns -------------------------------------------------------------------
+
+
+def _next(key: Key, trouble: Trouble, settings: Settings) -> datetime | None:
+    """When something is due for this trouble."""
+    if trouble.good_since is not None:
+        return due(later(trouble.good_since, minutes=settings.steady_min), trouble.tried)
+    return due(
+        first_of(_care_due(key, trouble, settings), _technical_due(key, trouble, settings)),
+        trouble.tried,
+    )
+
+
+def _care_due(key: Key, trouble: Trouble, settings: Settings) -> datetime | None:
+    """When care staff are told; None when care is not affected, or they have been."""
+    device, what = key
+    if Severity.CARE in trouble.told or what is What.BATTERY:
+        return None
+    home = settings.home
+    grace_s = 0.0 if trouble.certain else settings.care_grace_s
+    if what is What.BOLT:
+        grace_s = settings.lock_unknown_min * 60.0
+    at = later(trouble.since, seconds=grace_s)
+    facts = home.devices.get(device)
+    if facts is not None and facts.type == "lock":
+        return at
+    if what is not What.DOWN or facts is None or facts.role != "bed":
+        return None
+    if in_window(at, home.timezone, settings.night_from, settings.night_to):
+        return at
+    return next_local(at, home.timezone, settings.night_from)
+
+
+def _technical_due(key: Key, trouble: Trouble, settings: Settings) -> datetime | None:
+    """When the technician is told; None when somebody has been."""
+    if trouble.told:
+        return None
+    grace_min = 0.0 if key[1] is What.BATTERY else settings.grace_min
+    return later(trouble.since, minutes=grace_min)
+
+
+def _tick(
+    state: State, now: datetime, settings: Settings
+) -> tuple[State, Sequence[Decision | Command]]:
+    troubles = dict(state.troubles)
+    made: list[Decision] = []
+    for key, trouble in state.troubles.items():
+        at = _next(key, trouble, settings)
+        if at is None or at > now:
+            continue
+        if trouble.good_since is not None and not trouble.open:
+            del troubles[key]
+            continue
+        troubles[key] = replace(trouble, tried=now)
+        made += _due_now(key, trouble, now, settings)
+    return State(troubles), made
+
+
+def _due_now(key: Key, trouble: Trouble, now: datetime, settings: Settings) -> list[Decision]:
+    device, what = key
+    if trouble.good_since is not None:
+        why = (trouble.said, *((trouble.good_said,) if trouble.good_said else ()))
+        return [
+            Decision(AlarmCancelled(alarm=ref, reason="recovered"), rests_on=why, device=device)
+            for ref in trouble.open
+        ]
+    care = _care_due(key, trouble, settings)
+    severity = Severity.CARE if care is not None and care <= now else Severity.TECHNICAL
+    alarm = AlarmRaised(alarm=what.value, severity=severity, since=trouble.since)
+    return [Decision(alarm, rests_on=(trouble.said,), device=device)]
