@@ -335,7 +335,7 @@ class Engine:
         if flight not in self._flights:
             return  # a new log has taken it over
         if isinstance(error, LogCorrupt):
-            self._recover(error)
+            self.begin_anew(str(error))
             return
         if error is not None:
             self._stall(error)
@@ -374,13 +374,15 @@ class Engine:
             log.error("event log cannot be written")
             self.submit(Draft(LogStalled(why=str(error))))
 
-    def _recover(self, error: LogCorrupt) -> None:
-        """The log is damaged: begin a new one with everything that was not stored in the old."""
+    def begin_anew(self, why: str) -> None:
+        """Set the log aside and go on in a new one, with everything that the old never stored.
+
+        For a damaged file, and for one that the server knows to be older than it should be.
+        """
         lost = list(self._flights)
         self._flights.clear()
-        log.error("event log set aside")
         old = self._sequencer
-        self.log, recovered = self._reopen(str(error))
+        self.log, recovered = self._reopen(why)
         self._sequencer = self._fresh_sequencer(old.fold, old.clock)
         self._sequencer.write_only(Draft(recovered), at=self._now(), mono_s=self.clock.mono_s())
         renumbered = {
