@@ -192,7 +192,21 @@ class Lane:
 
     def stream(self, last_id: int) -> Stream:
         """Open the stream after the number `last_id`.  Raises `LinkRefused`, `LinkDown`."""
-        response = self._request(
+        response = self._open_stream(last_id)
+        if response.status == 401 and self._learn(_read_all(response)):
+            response.close()
+            response = self._open_stream(last_id)
+        if response.status != 200:
+            said = _read_all(response)
+            response.close()
+            raise refusal(response.status, said)
+        if "text/event-stream" not in response.headers.get("Content-Type", ""):
+            response.close()
+            raise LinkDown("what answers the stream is not our server")
+        return Stream(response)
+
+    def _open_stream(self, last_id: int) -> urllib3.BaseHTTPResponse:
+        return self._request(
             "GET",
             "/stream",
             None,
@@ -200,14 +214,6 @@ class Lane:
             answer_s=STREAM_SILENCE_S,
             preload=False,
         )
-        if response.status != 200:
-            with_body = _read_all(response)
-            response.close()
-            self._refuse(response, with_body)
-        if "text/event-stream" not in response.headers.get("Content-Type", ""):
-            response.close()
-            raise LinkDown("what answers the stream is not our server")
-        return Stream(response)
 
     def close(self) -> None:
         """Drop the connection."""
@@ -225,7 +231,7 @@ class Lane:
         if response.status == 401 and self._learn(response.data):
             response = self._request("POST", path, body, headers)
         if response.status != 200:
-            self._refuse(response, response.data)
+            raise refusal(response.status, response.data)
         return _answer(Have, response.data).have
 
     def _request(
@@ -309,9 +315,6 @@ class Lane:
         before = self._link.time.now_s()
         self._link.time.learn(problem.now_s)
         return problem.code == "clock" or abs(problem.now_s - before) > CLOCK_NEWS_S
-
-    def _refuse(self, response: urllib3.BaseHTTPResponse, body: bytes) -> None:
-        raise refusal(response.status, body)
 
 
 class Stream:

@@ -1,12 +1,30 @@
-"""The link's three lanes (skeleton: protocols and signatures are final, the body follows)."""
+"""The link to the staff server: three lanes, each a thread with a kept connection of its own.
+
+    up      every event, in order, in batches; an empty batch as a sign of life
+    urgent  alarms and other urgent events at once, beside the backlog
+    stream  what the server decided, and orders to turn a lock
+
+A lane that fails pauses (growing, with jitter) and goes on; it never stops another.  The log and
+the engine are reached through `Outbox` and `Calls` only.
+
+Not for: HTTP (`gateway.link`), judging a grant, or checking the hashes of what comes down (the log
+does).
+"""
 
 from __future__ import annotations
 
+import random
+import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gateway.link import Link
+
+STOP_TIMEOUT_S = 2.0
+"""How long `stop` waits for the threads; a request under way may take longer and is abandoned: what
+it carried is in the log, and goes again."""
 
 
 class Outbox(Protocol):
@@ -34,11 +52,11 @@ class Outbox(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something about the link that a technician must know, told once until it changes.
+    """Something about the link that a technician must know.
 
-    `code`: `refused` (the server does not accept this home), `event_refused` (it does not accept the
-    event `seq`), `server_behind` (it asks for events that are pruned), `down_refused` (what it sent
-    down could not be kept)."""
+    `code`: `refused` (the server does not accept this home), `event_refused` (nor the event `seq`),
+    `server_behind` (it asks for events that are pruned here), `down_refused` (what it sent down
+    could not be kept), `internal` (a fault of ours)."""
 
     code: str
     text: str
@@ -55,14 +73,16 @@ class Calls:
     on_turn: Callable[[str], None]
     """A turn order's grant; must not block."""
     on_link: Callable[[bool], None]
+    """The server answers, or does not any more; told when it changes."""
     on_server_time: Callable[[float], None]
     """The server's clock minus the system's, seconds."""
     on_server_ahead: Callable[[int], None]
-    """The server has more of this origin than the home does: an old disk was restored."""
+    """The server has more of this origin than the home does: an old disk was restored.  Told once
+    for an origin."""
     on_chain_broken: Callable[[], None]
-    """The numbers fit and the hashes do not."""
+    """The numbers fit and the hashes do not.  Told once for an origin."""
     on_problem: Callable[[Problem | None], None]
-    """None: the last problem is over."""
+    """Told when it changes; None: the last problem is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,22 +96,130 @@ class Metrics:
     problem: Problem | None
 
 
+class Shared:
+    """What the lanes share: whether to stop, how the link is, and whom to tell."""
+
+    def __init__(self, link: Link, outbox: Outbox, calls: Calls, rand: Callable[[], float]) -> None:
+        self.link, self.outbox, self.calls, self.rand = link, outbox, calls, rand
+        self.stopping = threading.Event()
+        self.nudged: list[threading.Event] = []
+        """What wakes each lane from its pause: the server answers again, or we stop."""
+        self.waited: list[threading.Event] = []
+        """What each lane waits for when it has nothing to do."""
+        self._lock = threading.Lock()
+        self._up: bool | None = None
+        self._problems: dict[str, Problem] = {}
+        self._told: Problem | None = None
+        self.streaming = False
+        self.last_ok: float | None = None
+
+    @property
+    def up(self) -> bool:
+        """Whether the server took, or answered, the batch lane's last request."""
+        return bool(self._up)
+
+    @property
+    def away(self) -> bool:
+        """Whether the last request failed; False before the first is through."""
+        return self._up is False
+
+    @property
+    def problem(self) -> Problem | None:
+        """What a technician should know first; None: nothing."""
+        with self._lock:
+            return next(iter(self._problems.values()), None)
+
+    def heard(self) -> None:
+        """The server answered some lane: while it was away, whoever pauses tries at once."""
+        self.last_ok = time.time()
+        if not self._up:
+            for event in self.nudged:
+                event.set()
+
+    def taking(self, takes: bool) -> None:
+        """Whether the server takes what the batch lane sends; it speaks at least every
+        `HEARTBEAT_S`, so it is the one that says how the link is."""
+        if takes:
+            self.heard()
+        with self._lock:
+            changed = self._up is not takes
+            self._up = takes
+        if changed:
+            self.calls.on_link(takes)
+
+    def set_problem(self, lane: str, problem: Problem | None) -> None:
+        """A lane has a problem, or (None) has it no more."""
+        with self._lock:
+            if problem is None:
+                self._problems.pop(lane, None)
+            else:
+                self._problems[lane] = problem
+            first = next(iter(self._problems.values()), None)
+            changed = first != self._told
+            self._told = first
+        if changed:
+            self.calls.on_problem(first)
+
+    def stop(self) -> None:
+        """Every lane ends at its next wait."""
+        self.stopping.set()
+        for event in (*self.nudged, *self.waited):
+            event.set()
+
+
 class Uplink:
-    """Three daemon threads: up, urgent, stream.  A lane that fails goes on by itself."""
+    """The three lanes.  `rand` gives the jitter's numbers (0 to 1)."""
 
-    def __init__(self, link: Link, outbox: Outbox, calls: Calls) -> None:
-        raise NotImplementedError
+    def __init__(
+        self,
+        link: Link,
+        outbox: Outbox,
+        calls: Calls,
+        *,
+        rand: Callable[[], float] = random.random,
+    ) -> None:
+        from gateway._lanes import StreamLane, UpLane, UrgentLane
 
-    def start(self) -> None: ...
+        self._outbox = outbox
+        self._shared = Shared(link, outbox, calls, rand)
+        link.time.on_news = calls.on_server_time
+        self._up = UpLane(self._shared)
+        self._urgent = UrgentLane(self._shared)
+        self._stream = StreamLane(self._shared)
+
+    def start(self) -> None:
+        """Start the threads."""
+        for lane in (self._stream, self._up, self._urgent):
+            lane.start()
 
     def wake(self) -> None:
         """Something was committed.  Any thread; never blocks."""
+        self._up.signal.set()
 
     def urgent(self, texts: Sequence[str]) -> None:
-        """Send these at once (JSON texts, hash included), durable or not.  Never blocks."""
+        """Send these at once (JSON texts, hash included), durable or not.  Any thread; never
+        blocks."""
+        self._urgent.put(texts)
 
     def metrics(self) -> Metrics:
-        raise NotImplementedError
+        """The link now.  Any thread."""
+        backlog = max(0, self._outbox.head() - self._outbox.forwarded())
+        shared = self._shared
+        return Metrics(shared.up, shared.streaming, backlog, shared.last_ok, shared.problem)
 
     def stop(self, drain_s: float = 2.0) -> None:
-        """Send what waits for at most `drain_s`, then stop; returns within `drain_s` + 2 s."""
+        """Send what waits for at most `drain_s` (not at all while the server is away), then stop;
+        returns within `drain_s` + `STOP_TIMEOUT_S`."""
+        deadline = time.monotonic() + drain_s
+        while time.monotonic() < deadline and not self._shared.away and self._waiting():
+            self.wake()
+            time.sleep(0.01)
+        self._shared.stop()
+        self._stream.hang_up()
+        end = time.monotonic() + STOP_TIMEOUT_S
+        for lane in (self._up, self._urgent, self._stream):
+            if lane.is_alive():
+                lane.join(max(0.0, end - time.monotonic()))
+
+    def _waiting(self) -> bool:
+        return self._outbox.head() > self._outbox.forwarded() or self._urgent.waiting() > 0
