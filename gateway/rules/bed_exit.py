@@ -50,7 +50,7 @@ KINDS = _absence.KINDS | {
 ALARM = "bed_exit"
 
 RINGS_FOR = timedelta(hours=1)
-"""How long an alarm that nobody takes on stands for later exits too.  Receivers' ladders are through
+"""How long an alarm that nobody takes on stands for later exits too.  The ladders are through
 by then; without an end, one lost alarm would silence every later night."""
 
 
