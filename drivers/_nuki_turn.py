@@ -69,7 +69,7 @@ class Progress:
 
 
 class TurnOnce:
-    """One turn to `target` by `action`, ended by `run` before `ends_s` (`time.monotonic()`)."""
+    """One turn by `action`.  `deadline_s` is how long the caller lets `run` go on."""
 
     def __init__(
         self,
@@ -81,6 +81,8 @@ class TurnOnce:
         deadline_s: float,
     ) -> None:
         self.progress = Progress()
+        self.decided: asyncio.Future[Turn] = asyncio.get_running_loop().create_future()
+        """The turn's end, as soon as it is known: the link is taken down behind it."""
         self._action = action
         self._target = Bolt.LOCKED if action is Action.LOCK else Bolt.UNLOCKED
         self._app_id = app_id
@@ -94,6 +96,7 @@ class TurnOnce:
         turn = await self._give()
         while turn is None:
             turn = await self._ask_anew()
+        self._decide(turn)
         return turn
 
     async def _give(self) -> Turn | None:
@@ -119,21 +122,24 @@ class TurnOnce:
         done.connected = False
         async with self._connect() as session:
             done.connected = True
-            challenge = await session.challenge()
-            self._on_step(UnlockStep.TURNING)
-            done.written, done.why = True, "no_answer"
-            try:
-                await session.say(
-                    Command.ACTION, nuki.action_payload(self._action, self._app_id, challenge)
-                )
-                if (turn := await self._follow(session)) is not None:
-                    return turn
-            except DeviceRefused as error:
-                return await self._after_refusal(session, error)
-            except (ProtocolError, TimeoutError) as error:
-                done.why = self._why(error)
-            self._on_step(UnlockStep.ASKING)
-            return await self._ask(session)
+            return self._decide(await self._give_on(session))
+
+    async def _give_on(self, session: Session) -> Turn | None:
+        done = self.progress
+        challenge = await session.challenge()
+        self._on_step(UnlockStep.TURNING)
+        done.written, done.why = True, "no_answer"
+        command = nuki.action_payload(self._action, self._app_id, challenge)
+        try:
+            await session.say(Command.ACTION, command)
+            if (turn := await self._follow(session)) is not None:
+                return turn
+        except DeviceRefused as error:
+            return await self._after_refusal(session, error)
+        except (ProtocolError, TimeoutError) as error:
+            done.why = self._why(error)
+        self._on_step(UnlockStep.ASKING)
+        return await self._ask(session)
 
     async def _follow(self, session: Session) -> Turn | None:
         """Listen until the lock says that it is done; None when it says so without saying where
@@ -169,7 +175,7 @@ class TurnOnce:
         self._on_step(UnlockStep.ASKING)
         try:
             async with self._connect() as session:
-                return await self._ask(session)
+                return self._decide(await self._ask(session))
         except DeviceRefused as error:
             return Turn(TurnOutcome.UNKNOWN, self.progress.bolt, error.why)
         except (DeviceError, TimeoutError):
@@ -188,6 +194,11 @@ class TurnOnce:
             if done.bolt is not Bolt.MOVING and self._contrary_long():
                 return Turn(TurnOutcome.UNKNOWN, done.bolt, done.why)
             await asyncio.sleep(ASK_PAUSE_S)
+
+    def _decide(self, turn: Turn | None) -> Turn | None:
+        if turn is not None and not self.decided.done():
+            self.decided.set_result(turn)
+        return turn
 
     def _contrary_long(self) -> bool:
         now_s = time.monotonic()

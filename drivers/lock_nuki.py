@@ -14,16 +14,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from drivers import _nuki_client as client
 from drivers import _nuki_protocol as nuki
-from drivers._ble import within
+from drivers._ble import GRACE_S, within
 from drivers._nuki_client import Credentials, Session
 from drivers._nuki_protocol import Action
 from drivers._nuki_turn import TurnOnce
@@ -31,6 +32,8 @@ from drivers._nuki_watch import Watch
 from gateway.errors import DeviceError, DeviceUnavailable, SecretError
 from gateway.events import TurnOutcome, UnlockStep
 from gateway.ports import Advert, Bench, Bolt, Emit, LockStatus, OnStep, Say, Scanner, Turn
+
+log = logging.getLogger(__name__)
 
 KIND = "lock"
 NEEDS_PINS = False
@@ -41,10 +44,6 @@ CONNECT_S = 10.0
 
 STATUS_S = 15.0
 """Seconds to ask the lock where its bolt is, connecting included."""
-
-TIDY_S = 1.0
-"""Seconds that an operation may tidy up after its deadline before its caller gets the answer; the
-rest of the tidying goes on behind it."""
 
 RADIO_CHECK_S = 5.0
 """Seconds between looks at whether the radio still listens."""
@@ -101,6 +100,7 @@ class Driver:
         self._no_turn = asyncio.Event()
         self._no_turn.set()
         self._radio = asyncio.Lock()  # one connection to this lock at a time
+        self._tidying: set[asyncio.Task[Turn]] = set()
         self._asking: asyncio.Task[LockStatus] | None = None
         self._watch = Watch(config.sleep_after_s, config.ask_every_s)
 
@@ -146,9 +146,12 @@ class Driver:
 
     async def close(self) -> None:
         """See `gateway.ports.Lock`."""
+        tasks: list[asyncio.Task[Any]] = list(self._tidying)
         if self._asking is not None:
             self._asking.cancel()
-            await asyncio.wait({self._asking}, timeout=TIDY_S)
+            tasks.append(self._asking)
+        if tasks:
+            await asyncio.wait(tasks, timeout=GRACE_S)
 
     # --- turning ----------------------------------------------------------------------------------
 
@@ -183,12 +186,34 @@ class Driver:
             async with self._radio:
                 return await once.run()
 
+        task = asyncio.create_task(alone())
+        self._tidying.add(task)
+        task.add_done_callback(self._tidied)
         try:
-            turn = await within(self._config.deadline_s, alone(), grace_s=TIDY_S)
-        except TimeoutError:
+            # BlueZ takes two seconds to disconnect: the answer does not wait for that.
+            await asyncio.wait(
+                {task, once.decided},
+                timeout=self._config.deadline_s,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+        except asyncio.CancelledError:
+            task.cancel()
+            await asyncio.wait({task}, timeout=GRACE_S)
+            raise
+        if once.decided.done():
+            turn = once.decided.result()
+        elif task.done():
+            turn = task.result()
+        else:
+            task.cancel()
             turn = once.progress.cut_off()
         self._watch.turned(turn, once.progress.status)
         return turn
+
+    def _tidied(self, task: asyncio.Task[Turn]) -> None:
+        self._tidying.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a turn failed behind its answer", exc_info=error)
 
     async def _awake(self, on_step: OnStep, wake_s: float) -> bool:
         """Whether the lock is heard now, or is within `wake_s`."""
@@ -231,7 +256,7 @@ class Driver:
                     asked, self._asking = self._asking, None
                     if not asked.done():
                         asked.cancel()
-                        await asyncio.wait({asked}, timeout=TIDY_S)
+                        await asyncio.wait({asked}, timeout=GRACE_S)
                 if not asked.cancelled():
                     return asked.result()
 
@@ -240,7 +265,7 @@ class Driver:
             async with self._session() as session:
                 return await session.status()
 
-        return await within(STATUS_S, ask(), grace_s=TIDY_S)
+        return await within(STATUS_S, ask())
 
     @contextlib.asynccontextmanager
     async def _session(self) -> AsyncIterator[Session]:
