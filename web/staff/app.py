@@ -14,7 +14,7 @@ from web.staff import auth, guard, health, i18n, link, openapi, pages, pushed
 from web.staff.config import StaffConfig
 from web.staff.context import EXTENSION, Staff
 from web.staff.db import Database, parse_url
-from web.staff.keys import load_keys
+from web.staff.keys import load_keys, register_key
 from web.staff.live import Broker
 from web.staff.migrate import require_current
 from web.staff.notify import make_relay
@@ -45,6 +45,7 @@ def create_app(config: StaffConfig, *, clock: Clock | None = None, watch: bool =
         keys=keys,
         relay=relay,
     )
+    register_key(database, keys, parts.clock)
     app = Flask("web.staff")
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = STATIC_MAX_AGE_S
     app.extensions[EXTENSION] = parts
@@ -55,7 +56,8 @@ def create_app(config: StaffConfig, *, clock: Clock | None = None, watch: bool =
     app.register_blueprint(pushed.blueprint)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(openapi.blueprint)
-    pages.register(app)
+    if hasattr(pages, "register"):
+        pages.register(app)
     watcher = Watch(parts)
     app.extensions["tryggve.watch"] = watcher
     relay.start()

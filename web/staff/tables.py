@@ -1,12 +1,12 @@
 """Every table of the staff server, on one `MetaData` (SQLAlchemy Core).
 
 Four sorts:
-- who and where: `organisation`, `home`, `resident`, `user`, `role`, `user_role`, `assignment`.  Names
-  of people live only here, and can be erased without touching an event;
+- who and where: `organisation`, `home`, `resident`, `user`, `role`, `user_role`, `assignment`.
+  Names of people live only here, and can be erased without touching an event;
 - the link: `gateway_key`, `enrol_code`, `server_key`, `home_link`, `home_stream`;
 - the truth: `event` and `head`, and `urgent` (what came over the urgent lane and is not yet
   confirmed by its batch);
-- projections of the truth: `alarm`, `night_check`, `visit`, `device`, `home_state`, `turn`.  Each is a
+- projections of the truth: `alarm`, `night_check`, `visit`, `device`, `home_state`, `turn`: each a
   fold over events, made by `web.staff.projections`, and `tryggve staff rebuild` makes them anew.
 
 Every time column is aware UTC (`web.staff.types.Utc`).  Not for: queries, or deciding anything.
@@ -138,7 +138,6 @@ enrol_code = Table(
     Column("created_at", Utc, nullable=False),
     Column("expires_at", Utc, nullable=False),
     Column("used_at", Utc),
-    Column("tries", Integer, nullable=False, server_default="0"),
 )
 
 server_key = Table(

@@ -1,0 +1,142 @@
+"""Fixtures of the staff server's tests; page tests use the same.
+
+`db` (parametrised: both databases) → `staff_app` → `client`, `enrolled_home`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from gateway.clock import ManualClock
+from tests.staff import postgres
+from tests.staff.parts import EnrolledHome, add_home, add_user, parts_of
+from web.staff.app import create_app
+from web.staff.config import StaffConfig
+from web.staff.context import Staff
+from web.staff.db import Database, parse_url
+from web.staff.migrate import migrate
+from web.staff.rights import Actor
+from web.staff.secret_files import SecretFiles
+
+START = datetime(2026, 11, 23, 21, 0, tzinfo=UTC)
+"""Where the tests' clock stands at first: 22:00 in Stockholm."""
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A throw-away cluster with a migrated database `template_tryggve`; skips when not installed."""
+    if postgres.programs() is None:
+        pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
+    with postgres.cluster() as url:
+        template = Database(parse_url(postgres.make_database(url, "template_tryggve")))
+        migrate(template)
+        template.close()
+        yield url
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty SQLite database to copy."""
+    path = tmp_path_factory.mktemp("template") / "staff.db"
+    database = Database(parse_url(f"sqlite:///{path}"))
+    migrate(database)
+    database.close()
+    return path
+
+
+@pytest.fixture(
+    params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)],
+)
+def db(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a fresh, migrated database; every test runs on both kinds."""
+    if request.param == "sqlite":
+        template: Path = request.getfixturevalue("sqlite_template")
+        path = tmp_path / "staff.db"
+        path.write_bytes(template.read_bytes())
+        return f"sqlite:///{path}"
+    url: str = request.getfixturevalue("postgres_url")
+    return postgres.make_database(url, f"t{next(_numbers)}", "template_tryggve")
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """Domain time, standing still."""
+    return ManualClock(START)
+
+
+@pytest.fixture
+def config(db: str, tmp_path: Path) -> StaffConfig:
+    """A configuration with secrets of its own."""
+    SecretFiles(tmp_path / "secrets").make_missing()
+    return StaffConfig(
+        database=db, secrets_dir=tmp_path / "secrets", secure_cookies=False, watch_every_s=0.05
+    )
+
+
+@pytest.fixture
+def staff_app(config: StaffConfig, clock: ManualClock) -> Iterator[Flask]:
+    """The application, with no thread that looks for silent homes (call `Watch.look`)."""
+    app = create_app(config, clock=clock, watch=False)
+    app.testing = True
+    add_home(app, "h1")
+    yield app
+    app.extensions["tryggve.stop"]()
+
+
+@pytest.fixture
+def staff(staff_app: Flask) -> Staff:
+    """The application's parts."""
+    return parts_of(staff_app)
+
+
+@pytest.fixture
+def client(staff_app: Flask) -> FlaskClient:
+    """A browser of its own."""
+    return staff_app.test_client()
+
+
+@pytest.fixture
+def make_home(staff_app: Flask, clock: ManualClock) -> Callable[[str], EnrolledHome]:
+    """Makes an enrolled gateway for a home (added when it is not `h1`)."""
+
+    def make(home: str) -> EnrolledHome:
+        if home != "h1":
+            add_home(staff_app, home)
+        enrolled = EnrolledHome(staff_app, staff_app.test_client(), home, clock)
+        enrolled.enroll()
+        return enrolled
+
+    return make
+
+
+@pytest.fixture
+def enrolled_home(make_home: Callable[[str], EnrolledHome]) -> EnrolledHome:
+    """The enrolled gateway of home `h1`; `send(...)` commits sealed events."""
+    return make_home("h1")
+
+
+@pytest.fixture
+def make_user(staff_app: Flask) -> Callable[..., Actor]:
+    """`make_user("p7", ["caregiver"], homes=["h1"])`: an account, and who acts with it."""
+
+    def make(person: str, roles: list[str], **more: object) -> Actor:
+        return add_user(staff_app, person, roles, **more)  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def fresh_limits() -> None:
+    """Each test begins with no enrolment tries counted."""
+    from web.staff import enrolment
+
+    enrolment.forget_tries()

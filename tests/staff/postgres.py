@@ -1,0 +1,97 @@
+"""A throw-away PostgreSQL for the tests: its own cluster in a temporary folder, on a socket of the
+loopback, gone afterwards.
+
+Not for: anything but tests (no durability, trust authentication).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pg8000.native
+
+START_TIMEOUT_S = 60
+
+
+def programs() -> Path | None:
+    """Debian's folder of the newest PostgreSQL's programs; None: not installed."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return found[-1].parent if found else None
+
+
+def _as_user() -> list[str]:
+    """PostgreSQL refuses to run as root."""
+    if os.geteuid() != 0:
+        return []
+    if shutil.which("setpriv"):
+        return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+    return ["runuser", "-u", "postgres", "--"]
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+@contextmanager
+def cluster() -> Iterator[str]:
+    """The URL of a running server without its database name: `postgresql://…:PORT/`."""
+    folder = programs()
+    assert folder is not None
+    with tempfile.TemporaryDirectory(prefix="tryggve-pg-", dir="/tmp") as temporary:
+        data = Path(temporary) / "data"
+        data.mkdir()
+        if os.geteuid() == 0:
+            Path(temporary).chmod(0o755)
+            shutil.chown(data, "postgres")
+        run = [*_as_user()]
+        environment = os.environ | {"LC_ALL": "C.UTF-8"}
+        subprocess.run(
+            [*run, str(folder / "initdb"), "-D", str(data), "-U", "tryggve", "--auth=trust", "-N"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            env=environment,
+            cwd="/tmp",
+        )
+        port = _free_port()
+        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
+        options += " -c fsync=off -c max_connections=200 -c shared_buffers=32MB"
+        control = [*run, str(folder / "pg_ctl"), "-D", str(data), "-w"]
+        subprocess.run(
+            [*control, "-t", str(START_TIMEOUT_S), "-l", str(data / "log"), "-o", options, "start"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            env=environment,
+            cwd="/tmp",
+        )
+        try:
+            yield f"postgresql://tryggve@127.0.0.1:{port}/"
+        finally:
+            subprocess.run(
+                [*control, "-m", "immediate", "stop"],
+                check=False,
+                stdout=subprocess.DEVNULL,
+                env=environment,
+                cwd="/tmp",
+            )
+
+
+def make_database(url: str, name: str, template: str = "template0") -> str:
+    """Make a database in the cluster; returns its URL."""
+    port = int(url.rsplit(":", 1)[1].rstrip("/"))
+    connection = pg8000.native.Connection(
+        "tryggve", host="127.0.0.1", port=port, database="postgres"
+    )
+    try:
+        connection.run(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    finally:
+        connection.close()
+    return url + name

@@ -1,0 +1,48 @@
+"""How often something may be tried: counted in memory, a window at a time.
+
+Not for: anything that must survive a restart.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+
+KEYS_MAX = 10_000
+"""Addresses remembered; beyond that the oldest are forgotten first."""
+
+
+class Limiter:
+    """At most `times` tries in `window_s` for each key (an address, an account)."""
+
+    def __init__(self, times: int, window_s: float) -> None:
+        self.times = times
+        self.window_s = window_s
+        self._lock = threading.Lock()
+        self._tries: dict[str, deque[float]] = {}
+
+    def allow(self, key: str, now_s: float | None = None) -> bool:
+        """Count one try.  False: too many; the try is not counted.  `now_s` None: now, monotonic."""
+        now = time.monotonic() if now_s is None else now_s
+        with self._lock:
+            tries = self._tries.pop(key, None) or deque()
+            while tries and tries[0] <= now - self.window_s:
+                tries.popleft()
+            allowed = len(tries) < self.times
+            if allowed:
+                tries.append(now)
+            self._tries[key] = tries
+            while len(self._tries) > KEYS_MAX:
+                del self._tries[next(iter(self._tries))]
+            return allowed
+
+    def forget(self, key: str) -> None:
+        """It succeeded: begin counting anew."""
+        with self._lock:
+            self._tries.pop(key, None)
+
+    def clear(self) -> None:
+        """Forget every try."""
+        with self._lock:
+            self._tries.clear()

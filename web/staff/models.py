@@ -1,0 +1,64 @@
+"""ORM classes over `web.staff.tables`, for sign-in (Flask-Security) and configuration forms.
+
+Not for: the hot path, which uses the tables directly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask_security import RoleMixin, UserMixin
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, relationship, scoped_session
+
+from web.staff import tables
+from web.staff.db import Database
+
+
+class Base(DeclarativeBase):
+    """All on the tables' own metadata."""
+
+    metadata = tables.metadata
+
+
+class RoleRow(Base, RoleMixin):  # type: ignore[misc]
+    """A role as Flask-Security sees it; its `name` is a `web.staff.rights.Role`."""
+
+    __table__ = tables.role
+
+
+class User(Base, UserMixin):  # type: ignore[misc]
+    """A staff member's account."""
+
+    __table__ = tables.user
+
+    roles: Mapped[list[RoleRow]] = relationship(RoleRow, secondary=tables.user_role)
+    homes: Mapped[list[Home]] = relationship("Home", secondary=tables.assignment)
+
+
+class Organisation(Base):
+    """A municipality, or a company that works for one."""
+
+    __table__ = tables.organisation
+
+
+class Home(Base):
+    """A home."""
+
+    __table__ = tables.home
+
+
+class Resident(Base):
+    """The one who lives there: the only place of the name."""
+
+    __table__ = tables.resident
+
+
+def make_sessions(
+    database: Database, scope: Callable[[], int] | None = None
+) -> scoped_session[Session]:
+    """ORM sessions; `scope` says whose (None: the thread's)."""
+
+    def make() -> Session:
+        return Session(database.engine, expire_on_commit=False)
+
+    return scoped_session(make, scopefunc=scope)

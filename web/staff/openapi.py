@@ -1,0 +1,148 @@
+"""`/api/v1/openapi.json`: the link's description (OpenAPI 3.1), generated from the wire models.
+
+Not for: the staff's pages, which are no API.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from flask import Blueprint, Response, jsonify
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from gateway.wire import (
+    EnrollAnswer,
+    EnrollRequest,
+    EventBatch,
+    GapProblem,
+    Have,
+    Problem,
+    TurnOrder,
+)
+
+blueprint = Blueprint("openapi", __name__)
+
+MODELS: tuple[type[BaseModel], ...] = (
+    EnrollAnswer,
+    EnrollRequest,
+    EventBatch,
+    GapProblem,
+    Have,
+    Problem,
+    TurnOrder,
+)
+VERSION = "1"
+
+
+@blueprint.get("/api/v1/openapi.json")
+def openapi() -> Response:
+    """The description."""
+    return jsonify(describe())
+
+
+def _json(model: type[BaseModel], told: str) -> dict[str, Any]:
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    return {"description": told, "content": {"application/json": {"schema": schema}}}
+
+
+def _body(model: type[BaseModel]) -> dict[str, Any]:
+    content = _json(model, "")["content"]
+    return {"required": True, "content": content}
+
+
+_PROBLEMS: dict[str, dict[str, Any]] = {
+    "400": _json(Problem, "The request cannot be read."),
+    "401": _json(Problem, "Not signed by an enrolled gateway; `now_s` tells the server's time."),
+    "403": _json(Problem, "An event of another home."),
+    "413": _json(Problem, "Too big."),
+    "415": _json(Problem, "Packed with something else than gzip."),
+}
+
+
+@cache
+def describe() -> dict[str, Any]:
+    """The OpenAPI document as a JSON object."""
+    _, schemas = models_json_schema(
+        [(model, "validation") for model in MODELS],
+        ref_template="#/components/schemas/{model}",
+    )
+    token = [{"gatewayToken": []}]
+    up = {"security": token, "requestBody": _body(EventBatch)}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Tryggve: the link between a home and the staff server",
+            "version": VERSION,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": {
+            "/api/v1/home/enroll": {
+                "post": {
+                    "operationId": "enroll",
+                    "summary": "A new gateway becomes a home's own, by a one-time code.",
+                    "security": [],
+                    "requestBody": _body(EnrollRequest),
+                    "responses": {
+                        "200": _json(EnrollAnswer, "Enrolled."),
+                        "400": _PROBLEMS["400"],
+                        "403": _json(Problem, "The code is wrong, used or too old."),
+                        "413": _PROBLEMS["413"],
+                        "415": _PROBLEMS["415"],
+                        "429": _json(Problem, "Too many tries."),
+                    },
+                }
+            },
+            "/api/v1/home/events": {
+                "post": {
+                    "operationId": "events",
+                    "summary": "A batch of events in order; may be packed with gzip.",
+                    **up,
+                    "responses": {
+                        "200": _json(Have, "Committed."),
+                        "409": _json(GapProblem, "A gap, or a broken chain."),
+                        **_PROBLEMS,
+                    },
+                }
+            },
+            "/api/v1/home/urgent": {
+                "post": {
+                    "operationId": "urgent",
+                    "summary": "Urgent events, ahead of older ones; may be packed with gzip.",
+                    **up,
+                    "responses": {"200": _json(Have, "Committed."), **_PROBLEMS},
+                }
+            },
+            "/api/v1/home/stream": {
+                "get": {
+                    "operationId": "stream",
+                    "summary": "What the server decided (`decided`), orders to turn a lock (`turn`).",
+                    "security": token,
+                    "parameters": [
+                        {
+                            "name": "Last-Event-ID",
+                            "in": "header",
+                            "required": False,
+                            "schema": {"type": "integer", "minimum": 0},
+                        }
+                    ],
+                    "responses": {
+                        "200": {
+                            "description": "Server-sent events until the connection ends.",
+                            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+                        },
+                        "400": _PROBLEMS["400"],
+                        "401": _PROBLEMS["401"],
+                        "409": _json(GapProblem, "The home knows more than the server."),
+                    },
+                }
+            },
+        },
+        "components": {
+            "schemas": schemas.get("$defs", {}),
+            "securitySchemes": {
+                "gatewayToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT (EdDSA)"}
+            },
+        },
+    }

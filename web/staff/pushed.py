@@ -1,0 +1,62 @@
+"""`/live`: server-sent events for the screens of signed-in staff.
+
+Not for: the broker behind it (`web.staff.live`), or the homes' stream (`web.staff.link`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from flask import Blueprint, Response, request
+
+from web.staff.auth import current_actor, sign_in_required
+from web.staff.context import staff
+from web.staff.live import Closed, Subscription, TooSlow
+
+blueprint = Blueprint("pushed", __name__)
+
+HEARTBEAT_S = 15
+"""Seconds between signs of life, so that proxies and phones keep the connection."""
+
+STREAM_MAX_S = 600
+"""Seconds until a stream ends and the browser comes back: rights that were taken away end here."""
+
+RETRY_MS = 1000
+"""Milliseconds after which a browser comes back."""
+
+RESYNC = b"event: resync\ndata: {}\n\n"
+
+
+@blueprint.get("/live")
+@sign_in_required
+def live() -> Response:
+    """Changes in the homes that this person sees.
+
+    `Last-Event-ID` (sent by the browser when it comes back) or `?from=` (put in the page) is where
+    to go on; `event: resync` says that the page must load anew.
+    """
+    after = request.headers.get("Last-Event-ID") or request.args.get("from")
+    screen = staff().broker.subscribe(current_actor().homes, after=after)
+    response = Response(_bytes(screen), mimetype="text/event-stream")
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Accel-Buffering"] = "no"
+    response.call_on_close(lambda: screen.broker.unsubscribe(screen))
+    return response
+
+
+def _bytes(screen: Subscription) -> Iterator[bytes]:
+    with screen:
+        yield f"retry: {RETRY_MS}\n: hello\n\n".encode()
+        if screen.resync:
+            yield RESYNC
+        yield from screen.missed
+        try:
+            until = time.monotonic() + STREAM_MAX_S
+            while time.monotonic() < until:
+                raw = screen.get(HEARTBEAT_S)
+                yield b": heartbeat\n\n" if raw is None else raw
+        except TooSlow:
+            yield RESYNC
+        except Closed:
+            return

@@ -1,0 +1,109 @@
+"""Secrets from files with mode 0600 or from systemd credentials; never from defaults.
+
+`tryggve staff init` makes them.  Not for: passwords of people (hashed in the database).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from gateway.errors import SecretError
+
+SESSION = "session_key"
+"""Signs the session cookies and the forms."""
+PASSWORD_PEPPER = "password_pepper"  # noqa: S105 - the name of a secret, not one
+"""Goes into every password's hash; without it a stolen database cannot be tried."""
+CODE_KEY = "code_key"
+"""Keys the hashes of enrolment codes, and of addresses in events."""
+SIGNING_KEY = "signing_key"
+"""PEM, Ed25519: signs grants.  The homes pin its public part."""
+
+ALL = (SESSION, PASSWORD_PEPPER, CODE_KEY, SIGNING_KEY)
+RANDOM_BYTES = 32
+"""256 bits for each random secret."""
+
+CREDENTIAL_PREFIX = "tryggve-staff-"
+"""`LoadCredential=tryggve-staff-session_key:…` in the unit."""
+
+
+class SecretFiles:
+    """Reads secrets by name."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def read(self, name: str) -> str:
+        """The secret, stripped.  Raises `SecretError` with how to make one."""
+        credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+        if credentials:
+            path = Path(credentials) / f"{CREDENTIAL_PREFIX}{name}"
+            if path.is_file():
+                return self._filled(path, name)
+        path = self.folder / name
+        try:
+            mode = path.stat().st_mode
+        except FileNotFoundError as error:
+            raise SecretError(
+                f"{path}: the secret {name} is missing; make it with `tryggve staff init`.",
+                file=str(path),
+            ) from error
+        except OSError as error:
+            raise SecretError(
+                f"{path}: the secret {name} cannot be read ({error.strerror}); "
+                "give this user the right to read it.",
+                file=str(path),
+            ) from error
+        if stat.S_IMODE(mode) & 0o077:
+            raise SecretError(
+                f"{path}: others may read the secret {name}; run `chmod 600 {path}`, "
+                "and make a new one if it may have been seen.",
+                file=str(path),
+            )
+        return self._filled(path, name)
+
+    def _filled(self, path: Path, name: str) -> str:
+        try:
+            text = path.read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SecretError(
+                f"{path}: the secret {name} cannot be read; give this user the right to read it.",
+                file=str(path),
+            ) from error
+        if len(text) < RANDOM_BYTES:
+            raise SecretError(
+                f"{path}: the secret {name} is empty or too short; remove the file and make it "
+                "with `tryggve staff init`.",
+                file=str(path),
+            )
+        return text
+
+    def make_missing(self) -> list[str]:
+        """Make every secret that is not there yet; returns the names of the new ones."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        made = []
+        for name in ALL:
+            if not (self.folder / name).exists():
+                self._write(name, _new(name))
+                made.append(name)
+        return made
+
+    def _write(self, name: str, value: str) -> None:
+        path = self.folder / name
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(value + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _new(name: str) -> str:
+    if name == SIGNING_KEY:
+        key = Ed25519PrivateKey.generate()
+        return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode().strip()
+    return secrets.token_urlsafe(RANDOM_BYTES)
