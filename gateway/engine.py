@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -196,6 +197,8 @@ class Engine:
 
     def _put(self, item: _Item) -> None:
         self._inbox.append(item)
+        if self._loop is not None and not self._flights and len(self._inbox) == 1:
+            self._turn()  # nothing else is going on: a lone event need not wait for `run`
         self._wake.set()
 
     def _now(self) -> datetime:
@@ -264,12 +267,16 @@ class Engine:
     async def run(self) -> None:
         """Turn until cancelled."""
         self._loop = asyncio.get_running_loop()
+        next_pulse_s = self._loop.time()
         while True:
-            await self._wait()
             while len(self._flights) >= IN_FLIGHT_MAX and not self._stalled:
                 await self._landing()
-            self._turn()
-            await asyncio.sleep(0)  # let callbacks of the writer in between two full turns
+            if self._inbox or self._due_in_s() <= 0 or self._loop.time() >= next_pulse_s:
+                self._turn()
+                next_pulse_s = self._loop.time() + PULSE_S
+                await asyncio.sleep(0)  # let callbacks of the writer in between two full turns
+            else:
+                await self._wait(next_pulse_s - self._loop.time())
 
     async def stop(self) -> None:
         """Turn what is left and wait until it is durable, or the log says that it cannot be."""
@@ -282,22 +289,25 @@ class Engine:
         """Look at the clock again: it may have jumped."""
         self._wake.set()
 
-    async def _wait(self) -> None:
-        """Until there is something to do: an input, a tick, or the next pulse."""
-        if self._inbox:
-            return
-        timeout_s = PULSE_S
+    def _due_in_s(self) -> float:
+        """Real seconds until the next tick of a rule; infinite when there is none."""
         wake = self._sequencer.fold.wake
-        if wake is not None:
-            rate = self.clock.rate()
-            due_s = (wake - self.clock.now()).total_seconds()
-            timeout_s = min(timeout_s, due_s / rate if rate > 0 else PULSE_S)
-            if rate != 1.0:
-                timeout_s = min(timeout_s, POLL_S)
+        if wake is None:
+            return math.inf
+        rate = self.clock.rate()
+        left_s = (wake - self.clock.now()).total_seconds()
+        return left_s / rate if rate > 0 or left_s <= 0 else math.inf
+
+    async def _wait(self, at_most_s: float) -> None:
+        """Until there may be something to do: an input, a tick, or the next pulse."""
+        timeout_s = min(at_most_s, self._due_in_s())
+        if self.clock.rate() != 1.0:
+            timeout_s = min(timeout_s, POLL_S)
         self._wake.clear()
-        if timeout_s > 0:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), timeout_s)
+        if timeout_s > 0:  # a timer that wakes us is cheaper than a task with a time-out
+            timer = asyncio.get_running_loop().call_later(timeout_s, self._wake.set)
+            await self._wake.wait()
+            timer.cancel()
 
     def _turn(self) -> None:
         waiters: list[tuple[asyncio.Future[Event], Event]] = []
@@ -404,6 +414,8 @@ class Engine:
 
 
 async def _within(future: asyncio.Future[Event], timeout_s: float | None) -> Event:
+    if timeout_s is None:
+        return await future
     try:
         return await asyncio.wait_for(future, timeout_s)
     except TimeoutError as error:
