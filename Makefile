@@ -1,0 +1,49 @@
+# Each target sets up what it needs in .venv by itself (tools/setup.sh) and does nothing twice.
+#   make demo [ARGS=--smoke]      a virtual home and a staff server on this machine
+#   make test [ARGS="-k mat"]     the tests
+#   make check                    lint, types, import rules, generated pages and texts up to date
+#   make bench [ARGS=--json]      our numbers beside a plain reference
+# PYTHON=python3.12 chooses another Python; APT=no never installs a Debian package.
+
+.PHONY: help demo test check bench docs format lock clean
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+export PYTHON APT
+PY := .venv/bin/python
+SETUP := @sh tools/setup.sh
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+demo:
+	$(SETUP) demo
+	@.venv/bin/tryggve demo $(ARGS)
+
+test:
+	$(SETUP) test chromium postgresql
+	@$(PY) -m pytest $(ARGS)
+
+check:
+	$(SETUP) test
+	@sh tools/check.sh
+
+bench:
+	$(SETUP) test gcc postgresql
+	@$(PY) -m tests.bench $(ARGS)
+
+docs:
+	$(SETUP) test
+	@$(PY) -m gateway.docs
+
+format:
+	$(SETUP) test
+	@$(PY) -m ruff check --fix .
+	@$(PY) -m ruff format .
+
+lock:
+	@sh tools/lock.sh
+
+clean:
+	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

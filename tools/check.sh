@@ -1,0 +1,26 @@
+#!/bin/sh
+# What `make check` runs: everything that can be judged without running the programs.
+# Goes on after a failure, and fails at the end, so that one run shows all there is to mend.
+set -u
+cd "$(dirname "$0")/.."
+. tools/debian.sh
+python=.venv/bin/python
+failed=
+
+step() { # what it is, command …
+    what=$1
+    shift
+    say "$what"
+    "$@" || failed="$failed
+  $what"
+}
+
+step "ruff: lint" $python -m ruff check --quiet .
+step "ruff: format" $python -m ruff format --check --quiet .
+step "mypy, strict" $python -m mypy --no-error-summary
+step "generated pages up to date" $python -m gateway.docs --check
+step "import rules, promises of the docs, the project's own rules" \
+    $python -m pytest -q -p no:cacheprovider \
+    tests/test_imports.py tests/test_project.py tests/test_docs.py
+
+[ -z "$failed" ] || stop "this must be mended:$failed"
