@@ -1,25 +1,48 @@
-"""Rings the night plan's dated slots (skeleton: signatures are final, the body follows).
+"""Rings the night plan: says which slots lie ahead (`check.planned`), and rings each (`check.due`).
 
-Not for: which slots there are (`gateway.schedule`) or what a check means (rules).
+`gateway.schedule` says which slots there are; APScheduler only wakes us, once at a time, with a
+one-shot `DateTrigger` (its CronTrigger rings 02:30 twice in October).  Whatever wakes us, the same
+turn is made: ring what came due since the last turn, plan what lies ahead, set the next alarm.
+So an alarm that comes too early, too late or twice does no harm.
+
+Not for: what a check means, or whether a slot was done already (the rule `night_check` drops
+twins).
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Callable, Mapping
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.date import DateTrigger
 
 from gateway.clock import Clock
-from gateway.events import Data
+from gateway.events import CheckDue, CheckPlanned, Data
+from gateway.schedule import Plan, Slot, merged
 
-if TYPE_CHECKING:
-    from gateway.schedule import Plan
+log = logging.getLogger(__name__)
+
+AHEAD = timedelta(hours=36)
+"""How far ahead slots are told: a whole night more than the next, so that the server knows them
+even when the home falls silent for a day."""
+
+BACK = timedelta(hours=48)
+"""How far back a start, or a clock that jumped ahead, looks for slots that nobody rang."""
+
+LOOK_S = 300.0
+"""Real seconds between turns at the most: were a jump of the clock ever overlooked, a check would
+be at most this late.  It costs nothing."""
+
+EARLY_S = 0.01
+"""Real seconds added to each alarm, so that it does not come a rounding before its slot."""
 
 
 class Bell:
     """`submit(data)` is called in the event loop; `known(check)` tells whether that slot's
-    `check.planned` is in the log already; `since` (start) is the time of the last thing the home
-    knows to have rung: slots after it that passed are rung at once, the rule drops twins."""
+    `check.planned` is in the log already; `report_by` gives a slot's (see `check.planned`)."""
 
     def __init__(
         self,
@@ -29,17 +52,100 @@ class Bell:
         clock: Clock,
         submit: Callable[[Data], None],
         known: Callable[[str], bool],
+        report_by: Callable[[datetime], datetime],
     ) -> None:
-        raise NotImplementedError
+        self._plans = dict(plans)
+        self._timezone = timezone
+        self._clock = clock
+        self._submit = submit
+        self._known = known
+        self._report_by = report_by
+        self._scheduler = AsyncIOScheduler(timezone=UTC, job_defaults={"misfire_grace_time": None})
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._rung_to = clock.now()
+        self._rung: dict[str, datetime] = {}
+        self._planned: set[str] = set()
+        self._next: tuple[Slot, ...] = ()
 
     def start(self, since: datetime | None) -> None:
-        """Begin to ring (call inside the event loop)."""
+        """Begin to ring (call inside the event loop).
+
+        Slots since `since` (aware UTC: when the home last ran; None: it never did) are rung at
+        once, at most `BACK` of them; those that were done, the rule drops.
+        """
+        self._loop = asyncio.get_running_loop()
+        now = self._clock.now()
+        self._rung_to = now if since is None else max(min(since, now), now - BACK)
+        self._scheduler.start()
+        self.turn()
 
     def rearm(self) -> None:
-        """The clock jumped or changed its pace: compute the real moments anew.  Any thread."""
+        """The clock jumped or changed its pace: make a turn now.  Any thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.turn)
 
     def next_slots(self) -> tuple[tuple[str, datetime], ...]:
-        """The slots ahead (check name, UTC), for the home's page.  Any thread."""
+        """The slots ahead (check name, UTC), soonest first.  Any thread."""
+        now = self._clock.now()
+        return tuple((slot.check, slot.at) for slot in self._next if slot.at > now)
 
     def stop(self) -> None:
         """Ring no more."""
+        self._loop = None
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+
+    def turn(self) -> None:
+        """Ring what came due, plan what lies ahead, set the next alarm (in the event loop)."""
+        if not self._plans:
+            return
+        now = self._clock.now()
+        self._ring(now)
+        self._next = tuple(self._slots(now, now + AHEAD))
+        for slot in self._next:
+            if slot.check not in self._planned:
+                self._planned.add(slot.check)
+                if not self._known(slot.check):
+                    self._submit(
+                        CheckPlanned(
+                            check=slot.check, slot=slot.at, report_by=self._report_by(slot.at)
+                        )
+                    )
+        self._arm(now)
+
+    def _ring(self, now: datetime) -> None:
+        if now < self._rung_to:
+            # the clock went back: what was rung too early rings again when its time comes
+            self._rung = {check: at for check, at in self._rung.items() if at <= now}
+            self._rung_to = now
+        begin = max(self._rung_to, now - BACK)
+        for slot in self._slots(begin, now + timedelta(microseconds=1)):
+            if slot.check not in self._rung:
+                self._rung[slot.check] = slot.at
+                log.info("a check is due", extra={"check": slot.check})
+                self._submit(CheckDue(check=slot.check, slot=slot.at))
+        self._rung_to = now
+        old = now - 2 * BACK
+        self._rung = {check: at for check, at in self._rung.items() if at > old}
+
+    def _slots(self, start: datetime, end: datetime) -> list[Slot]:
+        return merged(self._plans, self._timezone, start, end)
+
+    def _arm(self, now: datetime) -> None:
+        if self._loop is None:
+            return
+        rate = self._clock.rate()
+        wait_s = LOOK_S
+        ahead = next((slot for slot in self._next if slot.at > now), None)
+        if ahead is not None and rate > 0:
+            wait_s = min(LOOK_S, (ahead.at - now).total_seconds() / rate + EARLY_S)
+        self._scheduler.add_job(
+            self._alarm,
+            DateTrigger(datetime.now(UTC) + timedelta(seconds=wait_s), timezone=UTC),
+            id="next",
+            replace_existing=True,
+        )
+
+    async def _alarm(self) -> None:
+        if self._loop is not None:
+            self.turn()

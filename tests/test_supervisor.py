@@ -1,0 +1,244 @@
+"""The supervisor: drivers that fail are told of, started again, and touch no other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from drivers import Loaded
+from gateway import supervisor as module
+from gateway.config import (
+    DeviceConfig,
+    GpioSection,
+    HomeConfig,
+    HomeSection,
+    LogSection,
+    WebSection,
+)
+from gateway.errors import ConfigError, DeviceUnavailable, SecretError
+from gateway.events import Data, DeviceFailed, DeviceOnline, MatPressed
+from gateway.ports import Bench, Emit
+from gateway.secrets import FileSecrets
+from gateway.supervisor import Supervisor, open_pins
+
+
+class Settings(BaseModel):
+    """A device without settings."""
+
+
+class Scripted:
+    """A driver that does what its list says, one entry a run: an error, or None to run on."""
+
+    scripts: dict[str, list[Exception | None]] = {}  # noqa: RUF012 - set by each test
+
+    def __init__(self, settings: Any, bench: Bench) -> None:
+        self.bench = bench
+        self.closed = 0
+        self.runs = 0
+
+    async def run(self, emit: Emit) -> None:
+        self.runs += 1
+        script = self.scripts[self.bench.device]
+        error = script.pop(0) if script else None
+        if error is not None:
+            raise error
+        emit(MatPressed())
+        await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+class Unmakeable(Scripted):
+    """A driver that cannot be made the first time (its secret is missing)."""
+
+    left = 1
+
+    def __init__(self, settings: Any, bench: Bench) -> None:
+        if Unmakeable.left:
+            Unmakeable.left -= 1
+            raise SecretError("the secret is missing; pair the device.")
+        super().__init__(settings, bench)
+
+
+class Stubborn(Scripted):
+    """A driver whose `close` hangs."""
+
+    async def close(self) -> None:
+        await asyncio.Event().wait()
+
+
+class Stage:
+    """A supervisor over scripted drivers, and what it submitted."""
+
+    def __init__(self, tmp_path: Path, devices: dict[str, type[Scripted]]) -> None:
+        self.told: list[tuple[str, Data]] = []
+        self.supervisor = Supervisor(
+            home_of(tmp_path, devices),
+            state_dir=tmp_path,
+            secrets=FileSecrets(tmp_path),
+            submit=lambda device, data: self.told.append((device, data)),
+            pause_rand=lambda: 0.01,
+        )
+
+    def of(self, device: str) -> list[Data]:
+        return [data for name, data in self.told if name == device]
+
+    async def until(self, what: Callable[[], Any]) -> None:
+        async with asyncio.timeout(10):
+            while not what():
+                await asyncio.sleep(0.005)
+
+
+def home_of(path: Path, devices: dict[str, type[Scripted]]) -> HomeConfig:
+    configured = {
+        name: DeviceConfig(
+            id=name,
+            driver=Loaded(
+                name="scripted",
+                kind="sensor",
+                Config=Settings,
+                Driver=made,
+                pins=lambda _: (),
+                needs_pins=False,
+                needs_radio=False,
+                pair=None,
+            ),
+            settings=Settings(),
+            role=None,
+            room=None,
+        )
+        for name, made in devices.items()
+    }
+    return HomeConfig(
+        path=path / "home.toml",
+        sha256="",
+        home=HomeSection(id="h1"),
+        staff=None,
+        log=LogSection(),
+        gpio=None,
+        web=WebSection(),
+        devices=configured,
+        rules={},
+        plans={},
+    )
+
+
+Make = Callable[..., Stage]
+
+
+@pytest.fixture
+async def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Make]:
+    monkeypatch.setattr(module, "STEADY_S", 0.1)
+    monkeypatch.setattr(module, "CLOSE_TIMEOUT_S", 0.3)
+    made: list[Stage] = []
+
+    def build(**devices: type[Scripted]) -> Stage:
+        made.append(Stage(tmp_path, devices))
+        return made[-1]
+
+    Scripted.scripts = {}
+    yield build
+    for bench in made:
+        await bench.supervisor.close()
+
+
+async def test_a_driver_that_fails_is_told_once_and_runs_again(make: Make) -> None:
+    """Three equal failures are one event; when it runs steadily it is online again."""
+    bench = make(mat=Scripted)
+    Scripted.scripts["mat"] = [DeviceUnavailable("unplugged")] * 3
+    await bench.supervisor.start()
+    await bench.until(lambda: DeviceOnline() in bench.of("mat"))
+    failed = [data for data in bench.of("mat") if isinstance(data, DeviceFailed)]
+    assert [(data.error, data.text) for data in failed] == [("DeviceUnavailable", "unplugged")]
+    assert failed[0].retry_s > 0
+    assert bench.supervisor.devices["mat"].runs == 4
+    assert bench.supervisor.problem("mat") is None
+    assert bench.of("mat").count(DeviceOnline()) == 1
+
+
+async def test_each_new_error_is_told(make: Make) -> None:
+    """Another error is another event, also one that the driver did not map."""
+    bench = make(mat=Scripted)
+    Scripted.scripts["mat"] = [DeviceUnavailable("a"), KeyError("b"), DeviceUnavailable("a")]
+    await bench.supervisor.start()
+    await bench.until(lambda: MatPressed() in bench.of("mat"))
+    failed = [data.error for data in bench.of("mat") if isinstance(data, DeviceFailed)]
+    assert failed == ["DeviceUnavailable", "KeyError"]
+
+
+async def test_one_that_fails_touches_no_other(make: Make) -> None:
+    """The second device reads on while the first fails for good."""
+    bench = make(bad=Scripted, good=Scripted)
+    Scripted.scripts = {"bad": [RuntimeError("x")] * 1000, "good": []}
+    await bench.supervisor.start()
+    await bench.until(lambda: MatPressed() in bench.of("good"))
+    await bench.until(lambda: bench.supervisor.devices["bad"].runs > 3)
+    assert bench.supervisor.devices["good"].runs == 1
+    assert bench.supervisor.problem("bad") == "x"
+    assert bench.supervisor.problem("good") is None
+
+
+async def test_a_driver_that_cannot_be_made_is_tried_again(make: Make) -> None:
+    """A missing secret stops that device only, is told, and heals without a restart."""
+    Unmakeable.left = 2  # at the supervisor's start, and at the task's
+    bench = make(lock=Unmakeable, mat=Scripted)
+    Scripted.scripts = {"lock": [], "mat": []}
+    assert "lock" not in bench.supervisor.devices
+    await bench.supervisor.start()
+    await bench.until(lambda: MatPressed() in bench.of("lock"))
+    failed = [data for data in bench.of("lock") if isinstance(data, DeviceFailed)]
+    assert [data.error for data in failed] == ["SecretError"]
+    assert MatPressed() in bench.of("mat")
+
+
+async def test_a_driver_that_ends_is_a_failure(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`run` goes on until cancelled; one that returns is started again and told."""
+
+    class Ending(Scripted):
+        async def run(self, emit: Emit) -> None:
+            self.runs += 1
+            if self.runs > 1:
+                await super().run(emit)
+
+    bench = make(mat=Ending)
+    Scripted.scripts["mat"] = []
+    await bench.supervisor.start()
+    await bench.until(lambda: MatPressed() in bench.of("mat"))
+    assert isinstance(bench.of("mat")[0], DeviceFailed)
+
+
+async def test_close_closes_every_driver_and_waits_for_none_for_ever(make: Make) -> None:
+    """A driver that hangs in `close` is left behind after the time-out; the others are closed."""
+    bench = make(slow=Stubborn, mat=Scripted)
+    Scripted.scripts = {"slow": [], "mat": []}
+    await bench.supervisor.start()
+    await bench.until(lambda: len(bench.told) == 2)
+    async with asyncio.timeout(5):
+        await bench.supervisor.close()
+    assert bench.supervisor.devices["mat"].closed == 1
+
+
+async def test_each_device_has_a_folder_of_its_own(make: Make, tmp_path: Path) -> None:
+    """The bench's folder is there before the driver is."""
+    bench = make(mat=Scripted)
+    folder = bench.supervisor.devices["mat"].bench.state_dir
+    assert folder == tmp_path / "devices" / "mat"
+    assert folder.is_dir()
+
+
+def test_the_pin_factory_never_falls_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the chip, lgpio is one sentence that names file and key; no other pins are taken."""
+    monkeypatch.setenv("LG_WD", str(tmp_path))
+    monkeypatch.setitem(__import__("sys").modules, "lgpio", None)  # not installed
+    monkeypatch.delitem(__import__("sys").modules, "gpiozero.pins.lgpio", raising=False)
+    with pytest.raises(ConfigError) as caught:
+        open_pins(GpioSection(factory="lgpio"), tmp_path, "home.toml")
+    assert str(caught.value).startswith("home.toml: gpio.factory: the pins cannot be had")
+    mock = open_pins(GpioSection(factory="mock"), tmp_path, "home.toml")
+    mock.close()
