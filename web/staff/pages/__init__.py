@@ -1,0 +1,68 @@
+"""The pages that staff look at: one file a page, read queries only.
+
+`register` is all that the composition root needs.  Writing goes through `web.staff.actions` (`deeds`).
+Not for: the link to homes, or signing in.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Flask, make_response, redirect, request, url_for
+
+from web.staff.pages import deeds, events, faults, frame, homes, now, shift, visits
+
+blueprint = Blueprint("pages", __name__)
+
+
+def start() -> Any:
+    """`/`: the page that answers "is everything well?"."""
+    return redirect(url_for("pages.now"))
+
+
+def settings() -> Any:
+    """POST `/installningar`: keep a choice of theme or language in a cookie, and go back."""
+    answer = make_response(redirect(frame.safe_next(request.form.get("next")), 303))
+    for name, allowed in (("tema", frame.THEMES), ("sprak", tuple(frame.i18n.LANGUAGES))):
+        value = request.form.get(name)
+        if value in allowed:
+            answer.set_cookie(
+                name,
+                value,
+                max_age=frame.COOKIE_MAX_AGE_S,
+                samesite="Lax",
+                secure=request.is_secure,
+            )
+    return answer
+
+
+blueprint.before_request(frame.note_position)
+
+blueprint.add_url_rule("/", "start", start)
+blueprint.add_url_rule("/nu", "now", now.now)
+blueprint.add_url_rule("/pass", "shift", shift.shift)
+blueprint.add_url_rule("/hem", "homes", homes.homes)
+blueprint.add_url_rule("/hem/<home>", "homes_one", homes.one_home)
+blueprint.add_url_rule("/handelser", "events", events.events)
+blueprint.add_url_rule("/handelser/ord.json", "events_words", events.event_words)
+blueprint.add_url_rule("/besok", "visits", visits.visits)
+
+blueprint.add_url_rule("/larm/ta", "acknowledge", deeds.acknowledge, methods=["POST"])
+blueprint.add_url_rule("/larm/avsluta", "resolve", deeds.resolve, methods=["POST"])
+blueprint.add_url_rule("/tillsyn/svara", "answer_check", deeds.answer_check, methods=["POST"])
+blueprint.add_url_rule("/tillsyn/borja", "start_check", deeds.start_check, methods=["POST"])
+blueprint.add_url_rule("/pass/<home>/las", "turn", deeds.turn, methods=["POST"])
+blueprint.add_url_rule("/pass/<home>/besok", "tap", deeds.tap, methods=["POST"])
+
+blueprint.add_url_rule("/installningar", "settings", settings, methods=["POST"])
+blueprint.add_url_rule("/s/<version>/<path:filename>", "asset_file", frame.asset_file)
+
+
+def register(app: Flask) -> None:
+    """Add the pages, what their templates need, and the pages for what goes wrong."""
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    app.context_processor(frame.context)
+    frame.add_filters(app)
+    app.register_blueprint(blueprint)
+    faults.init_app(app)

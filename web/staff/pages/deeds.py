@@ -1,0 +1,151 @@
+"""What a person does on the pages: each form comes here, goes to `web.staff.actions`, and is answered
+with a sentence.
+
+Not for: rights or rules (`actions` and the home decide), or showing anything.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import request, url_for
+from flask_babel import gettext as _
+
+from gateway.access import Action
+from gateway.events import AlarmOutcome, Finding, Looked, Tap
+from web.staff import actions, words
+from web.staff.actions import Refused, Why
+from web.staff.context import staff
+from web.staff.pages import reading
+from web.staff.pages.frame import answered, refused, signed_in
+from web.staff.pages.telling import clock
+from web.staff.rights import Actor
+
+
+def refusal_text(actor: Actor, refusal: Refused, home: str | None = None) -> str:
+    """Why an action was refused, in a sentence that says what to do."""
+    data = refusal.data
+    if refusal.why is Why.TAKEN or (refusal.why is Why.CLOSED and data.get("person")):
+        with staff().db.read() as conn:
+            who = reading.names(conn, actor).get(data["person"], data["person"])
+            place = reading.places(conn, actor).get(home or "")
+        at = clock(data["at"], place.zone if place else None)
+        if refusal.why is Why.TAKEN:
+            return _("%(who)s hann före, %(at)s.", who=who, at=at)
+        return _("%(who)s har redan avslutat det, %(at)s.", who=who, at=at)
+    if refusal.why is Why.NOT_CONNECTED:
+        return _("Hemmet är inte anslutet just nu. Inget skickades till låset.")
+    return _(SENTENCES[refusal.why])
+
+
+SENTENCES = {
+    Why.NO_ROLE: words.N_("Din roll får inte göra det här."),
+    Why.NOT_ASSIGNED: words.N_("Du är inte inplanerad i det här hemmet. Ring samordnaren."),
+    Why.NO_HOME: words.N_("Hemmet finns inte, eller hör inte till dig."),
+    Why.NO_LOCK: words.N_("Hemmet har inget sådant lås."),
+    Why.NOT_CONNECTED: words.N_("Hemmet är inte anslutet just nu. Inget skickades till låset."),
+    Why.NO_ALARM: words.N_("Larmet finns inte längre."),
+    Why.TAKEN: words.N_("Någon annan hann före."),
+    Why.CLOSED: words.N_("Det är redan avslutat."),
+    Why.NO_CHECK: words.N_("Tillsynen finns inte längre."),
+    Why.NOT_ASKED: words.N_("Tillsynen väntar inte längre på svar."),
+}
+
+
+def _choice(enum: Any, name: str) -> Any:
+    """The form's value as a member of `enum`, or None when it is missing or unknown."""
+    try:
+        return enum(request.form.get(name, ""))
+    except ValueError:
+        return None
+
+
+@signed_in
+def acknowledge(actor: Actor) -> Any:
+    """POST `/larm/ta`: take an alarm on."""
+    back = url_for("pages.now")
+    try:
+        actions.acknowledge(staff(), actor, request.form.get("alarm", ""))
+    except Refused as refusal:
+        return refused(refusal_text(actor, refusal), back)
+    return answered(_("Du har tagit larmet."), back)
+
+
+@signed_in
+def resolve(actor: Actor) -> Any:
+    """POST `/larm/avsluta`: close an alarm with its outcome."""
+    back = url_for("pages.now")
+    outcome = _choice(AlarmOutcome, "outcome")
+    if outcome is None:
+        return refused(_("Välj först vad larmet visade sig vara."), back, 422)
+    try:
+        actions.resolve(staff(), actor, request.form.get("alarm", ""), outcome)
+    except Refused as refusal:
+        return refused(refusal_text(actor, refusal), back)
+    return answered(_("Larmet är avslutat."), back)
+
+
+@signed_in
+def answer_check(actor: Actor) -> Any:
+    """POST `/tillsyn/svara`: tell what a look found."""
+    back = url_for("pages.now")
+    finding, looked = _choice(Finding, "finding"), _choice(Looked, "looked")
+    if looked is None and finding is Finding.COULD_NOT_LOOK:
+        return refused(_("Välj först hur du försökte: ringde eller på plats."), back, 422)
+    if looked is None:
+        return refused(_("Välj först hur du tittade till: ringde eller på plats."), back, 422)
+    if finding is None or looked is Looked.CAMERA:
+        return refused(_("Välj vad du fann."), back, 422)
+    home, check = request.form.get("home", ""), request.form.get("check", "")
+    try:
+        actions.answer_check(staff(), actor, home, check, finding, looked)
+    except Refused as refusal:
+        return refused(refusal_text(actor, refusal, home), back)
+    return answered(_("Svaret är sparat: %(found)s.", found=_(words.ENUMS[Finding][finding])), back)
+
+
+@signed_in
+def start_check(actor: Actor) -> Any:
+    """POST `/tillsyn/borja`: tell the others that you look."""
+    back = url_for("pages.now")
+    home, check = request.form.get("home", ""), request.form.get("check", "")
+    try:
+        actions.start_check(staff(), actor, home, check)
+    except Refused as refusal:
+        return refused(refusal_text(actor, refusal, home), back)
+    return answered(_("Du tittar till nu. De andra ser det."), back)
+
+
+@signed_in
+def turn(actor: Actor, home: str) -> Any:
+    """POST `/pass/<home>/las`: turn a lock.  A second tap while the first is under way is the same
+    turn."""
+    back = url_for("pages.shift", _anchor=f"home-{home}")
+    device = request.form.get("device", "")
+    action = _choice(Action, "action")
+    if action not in (Action.UNLOCK, Action.LOCK):
+        return refused(_("Det gick inte att förstå. Läs in sidan igen."), back, 422)
+    try:
+        sent = actions.order_turn(staff(), actor, home, device, action)
+    except Refused as refusal:
+        return refused(refusal_text(actor, refusal, home), back)
+    return answered("", back, grant=sent.grant)
+
+
+@signed_in
+def tap(actor: Actor, home: str) -> Any:
+    """POST `/pass/<home>/besok`: arrived, or leaving."""
+    back = url_for("pages.shift", _anchor=f"home-{home}")
+    what = _choice(Tap, "tap")
+    if what is None:
+        return refused(_("Det gick inte att förstå. Läs in sidan igen."), back, 422)
+    try:
+        done = actions.tap(staff(), actor, home, what)
+    except Refused as refusal:
+        return refused(refusal_text(actor, refusal, home), back)
+    with staff().db.read() as conn:
+        place = reading.places(conn, actor).get(home)
+    at = clock(done.at, place.zone if place else None)
+    if what is Tap.ARRIVE:
+        return answered(_("Ankomst markerad %(at)s.", at=at), back)
+    return answered(_("Avgång markerad %(at)s.", at=at), back)

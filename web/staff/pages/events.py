@@ -1,0 +1,112 @@
+"""Händelser: what happened, newest first; live, filtered, searched, paged.
+
+Opening it writes `record.read` for each home on the page; the live refresh does not write it again.
+Not for: reading the log (`log`).
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Response, jsonify, request, url_for
+
+from gateway.events import KINDS
+from web.staff import actions, words
+from web.staff.context import staff
+from web.staff.i18n import ZONE
+from web.staff.pages import log, reading
+from web.staff.pages.frame import is_fragment, main_attributes, page, signed_in
+from web.staff.rights import Actor, Right
+
+PAGE = 50
+"""Events on a page: what one looks through without losing one's place."""
+
+WORDS_MAX_AGE_S = 600
+"""Seconds a browser may keep the words of the live list."""
+
+
+@signed_in
+def events(actor: Actor) -> str:
+    """The page `/handelser`."""
+    wanted = _filter(actor)
+    with staff().db.read() as conn:
+        places = reading.places(conn, actor)
+        names = reading.names(conn, actor)
+        found = log.latest(conn, actor, wanted, PAGE + 1)
+        more, found = len(found) > PAGE, found[:PAGE]
+        if actor.may(Right.SEE_CARE) and not is_fragment():
+            for home in sorted({one.home for one in found}):
+                actions.record_read(staff(), actor, home, "events")
+        groups = words.GROUPS
+        if not actor.may(Right.SEE_CARE):
+            groups = {key: groups[key] for key in ("device", "system")}
+        return page(
+            "events.html",
+            conn,
+            actor,
+            listing=log.listing(conn, actor, found, places, names),
+            places=places,
+            groups=groups,
+            wanted=request.args,
+            older=_address(fore=str(found[-1].cursor)) if more else None,
+            newest=_address(fore=None) if wanted.older_than else None,
+            first=wanted.older_than is None and not wanted.text and not wanted.until,
+            **main_attributes(kinds=_prefixes() if wanted.older_than is None else "", home=_home()),
+        )
+
+
+@signed_in
+def event_words(actor: Actor) -> Response:
+    """`/handelser/ord.json`: labels of kinds and homes for the rows that arrive live."""
+    with staff().db.read() as conn:
+        places = reading.places(conn, actor)
+    kinds = {
+        kind: {"label": words.kind_label(kind), "group": word.group}
+        for kind, word in words.KINDS.items()
+        if kind not in log.QUIET and reading.may_see_kind(actor, kind)
+    }
+    answer = jsonify(kinds=kinds, homes={place.id: place.who for place in places.values()})
+    answer.headers["Cache-Control"] = f"private, max-age={WORDS_MAX_AGE_S}"
+    return answer
+
+
+def _prefixes() -> str:
+    return " ".join(sorted({kind.partition(".")[0] for kind in KINDS if kind not in log.QUIET}))
+
+
+def _home() -> str:
+    return request.args.get("hem", "")
+
+
+def _filter(actor: Actor) -> log.Filter:
+    asked = request.args
+    home, group = asked.get("hem", ""), asked.get("slag", "")
+    since, until = _day(asked.get("fran", "")), _day(asked.get("till", ""))
+    return log.Filter(
+        homes=(home,) if home else (),
+        group=group if group in words.GROUPS else "",
+        text=asked.get("sok", "").strip()[:100],
+        since=since,
+        until=None if until is None else _next_day(until),
+        older_than=log.Cursor.parse(asked.get("fore", "")),
+    )
+
+
+def _day(text: str) -> datetime | None:
+    """Local midnight of a date in a form; None for what is none."""
+    try:
+        return datetime.combine(date.fromisoformat(text), time(), ZoneInfo(ZONE))
+    except ValueError:
+        return None
+
+
+def _next_day(midnight: datetime) -> datetime:
+    return datetime.combine(midnight.date() + timedelta(days=1), time(), midnight.tzinfo)
+
+
+def _address(**changed: str | None) -> str:
+    kept: dict[str, Any] = {k: v for k, v in request.args.items() if v and k != "fragment"}
+    kept |= changed
+    return url_for("pages.events", **{k: v for k, v in kept.items() if v is not None})

@@ -1,0 +1,86 @@
+"""Hem: the list of homes, and one home: its picture of the last day and night, its devices, the
+latest that happened.
+
+Opening one home writes `record.read`; the live refresh of an open page does not write it again.
+Not for: drawing (`timeline`), or changing anything.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from flask import abort
+from sqlalchemy import select
+
+from web.staff import actions
+from web.staff import tables as t
+from web.staff.context import staff
+from web.staff.pages import log, reading
+from web.staff.pages.frame import is_fragment, main_attributes, page, signed_in
+from web.staff.pages.now import tiles
+from web.staff.pages.timeline import NARROW, WIDE, draw, read_day
+from web.staff.rights import Actor, Right
+
+LATEST = 25
+"""Events shown on a home's own page; the rest is in Händelser."""
+
+
+@signed_in
+def homes(actor: Actor) -> str:
+    """The page `/hem`."""
+    with staff().db.read() as conn:
+        places = reading.places(conn, actor)
+        return page(
+            "homes.html",
+            conn,
+            actor,
+            tiles=tiles(conn, actor, places, reading.names(conn, actor)),
+            care=actor.may(Right.SEE_CARE),
+            **main_attributes(kinds="bed lock home visit device log gateway power"),
+        )
+
+
+@signed_in
+def one_home(actor: Actor, home: str) -> str:
+    """The page `/hem/<home>`."""
+    if not actor.sees(home):
+        abort(404)
+    care = actor.may(Right.SEE_CARE)
+    if care and not is_fragment():
+        actions.record_read(staff(), actor, home, "home")
+    now = staff().clock.now()
+    with staff().db.read() as conn:
+        places = reading.places(conn, actor)
+        place = places.get(home)
+        if place is None:
+            abort(404)
+        names = reading.names(conn, actor)
+        tile = tiles(conn, actor, {home: place}, names)[0]
+        devices = conn.execute(
+            select(t.device)
+            .where(t.device.c.home_id == home, t.device.c.present)
+            .order_by(t.device.c.type, t.device.c.id)
+        ).all()
+        day = read_day(conn, home, now - timedelta(hours=24), now) if care else None
+        found = log.latest(conn, actor, log.Filter(homes=(home,)), LATEST)
+        return page(
+            "home.html",
+            conn,
+            actor,
+            place=place,
+            tile=tile,
+            devices=devices,
+            care=care,
+            day=day,
+            wide=draw(day, place.zone, WIDE) if day else None,
+            narrow=draw(day, place.zone, NARROW) if day else None,
+            listing=log.listing(conn, actor, found, places, names),
+            open_alarms=conn.execute(
+                select(t.alarm).where(reading.open_alarms(actor), t.alarm.c.home_id == home)
+            ).all(),
+            **main_attributes(
+                kinds="bed mat door lock unlock visit check alarm device home gateway power clock "
+                "log absence motion moisture pendant contact",
+                home=home,
+            ),
+        )

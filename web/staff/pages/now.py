@@ -1,0 +1,271 @@
+"""Nu: what needs a person now.  Open alarms first, then checks, homes to visit, homes not heard.
+
+Not for: taking an alarm on or answering a check (`deeds`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, exists, func, or_, select
+
+from gateway.envelope import Event
+from web.staff import tables as t
+from web.staff.context import staff
+from web.staff.pages import reading
+from web.staff.pages.frame import main_attributes, page, signed_in
+from web.staff.pages.reading import Place
+from web.staff.rights import Actor, Right
+
+AHEAD = timedelta(hours=3)
+"""How far ahead planned checks are shown: enough to plan a round, few enough to read."""
+
+TASK_KEPT = timedelta(days=7)
+"""A visit that nobody made is shown for this long; the alarm beside it stays until it is closed."""
+
+WAITING = ("asked", "started", "extended")
+"""States of a check that waits for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmCard:
+    """An open alarm with where it is, who has taken it, and why it was raised."""
+
+    row: Row[Any]
+    place: Place | None
+    taken_by: str | None
+    mine: bool
+    raised: Event | None
+    may_answer: bool
+    may_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CheckCard:
+    """A check with where it is and who works on it."""
+
+    row: Row[Any]
+    place: Place | None
+    by: str | None
+    mine: bool
+    asked: Event | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A home at one glance.  `locks` are device rows; `bed` is on, off or unknown."""
+
+    place: Place
+    state: Row[Any] | None
+    locks: tuple[Row[Any], ...]
+    visit_by: str | None
+    visit_since: datetime | None
+
+
+@signed_in
+def now(actor: Actor) -> str:
+    """The page `/nu`."""
+    with staff().db.read() as conn:
+        places = reading.places(conn, actor)
+        names = reading.names(conn, actor)
+        care = actor.may(Right.SEE_CARE)
+        alarms = _alarms(conn, actor, places, names)
+        checks = _checks(conn, actor, places, names) if care else []
+        tasks = _tasks(conn, actor, places) if care else []
+        known = [card.raised for card in alarms] + [card.asked for card in checks]
+        decided = [event for event in known if event is not None]
+        ahead = _ahead(conn, actor, places) if care else []
+        return page(
+            "now.html",
+            conn,
+            actor,
+            alarms=alarms,
+            waiting=[card for card in checks if card.row.state in WAITING],
+            running=[card for card in checks if card.row.state not in WAITING],
+            ahead=ahead,
+            tasks=tasks,
+            silent=_silent(conn, actor, places),
+            tiles=tiles(conn, actor, places, names),
+            because=reading.reasons(conn, decided, actor.homes),
+            names=names,
+            places=places,
+            may_check=actor.may(Right.ANSWER_CHECK),
+            care=care,
+            **main_attributes(kinds="alarm check home bed lock visit device log gateway power"),
+        )
+
+
+def _alarms(
+    conn: Connection, actor: Actor, places: dict[str, Place], names: dict[str, str]
+) -> list[AlarmCard]:
+    rows = conn.execute(select(t.alarm).where(reading.open_alarms(actor))).all()
+    raised = reading.events_by_ref(conn, [row.id for row in rows], actor.homes)
+    cards = [
+        AlarmCard(
+            row=row,
+            place=places.get(row.home_id),
+            taken_by=_name(row.acknowledged_by, names),
+            mine=row.acknowledged_by == actor.person,
+            raised=raised.get(row.ref),
+            may_answer=actor.may(
+                Right.ANSWER_TECHNICAL_ALARM
+                if row.severity == "technical"
+                else Right.ANSWER_CARE_ALARM
+            ),
+            may_open=actor.may(Right.TURN_LOCK)
+            and row.home_id in actor.assigned
+            and row.severity != "technical",
+        )
+        for row in rows
+    ]
+    return sorted(cards, key=_urgency)
+
+
+def _urgency(card: AlarmCard) -> tuple[bool, bool, float]:
+    """Not taken before taken, care before technical, oldest first."""
+    since = card.row.since or card.row.raised_at
+    taken = card.row.acknowledged_at is not None
+    return (taken, card.row.severity == "technical", since.timestamp() if since else 0.0)
+
+
+def _name(person: str | None, names: dict[str, str]) -> str | None:
+    return None if person is None else names.get(person, person)
+
+
+def _checks(
+    conn: Connection, actor: Actor, places: dict[str, Place], names: dict[str, str]
+) -> list[CheckCard]:
+    """Checks under way: those that wait for a person first, the most urgent on top."""
+    c = t.night_check.c
+    rows = conn.execute(
+        select(t.night_check)
+        .where(c.home_id.in_(actor.homes), c.closed_at.is_(None))
+        .where(c.state.not_in(("planned", "unreported")))
+        .order_by(c.answer_by, c.slot)
+    ).all()
+    asked = _asked_events(conn, actor, [row for row in rows if row.state in WAITING])
+    return [
+        CheckCard(
+            row=row,
+            place=places.get(row.home_id),
+            by=_name(row.answered_by or row.started_by, names),
+            mine=row.started_by in (None, actor.person),
+            asked=asked.get((row.home_id, row.check)),
+        )
+        for row in rows
+    ]
+
+
+def _asked_events(
+    conn: Connection, actor: Actor, rows: list[Row[Any]]
+) -> dict[tuple[str, str], Event]:
+    """The newest `check.asked` of these checks: it says why the sensors do not answer."""
+    found: dict[tuple[str, str], Event] = {}
+    for row in rows:
+        if row.asked_at is None:
+            continue
+        for table in (t.event, t.urgent):
+            query = select(table.c.body).where(
+                table.c.home_id == row.home_id, table.c.kind == "check.asked"
+            )
+            if table is t.event:
+                # an unsynced clock may have been corrected since: look around the asking
+                query = query.where(
+                    table.c.corrected_at.between(
+                        row.asked_at - timedelta(seconds=5), row.asked_at + timedelta(seconds=5)
+                    )
+                )
+            for (body,) in conn.execute(query):
+                event = reading.event_of(body)
+                if event is not None and getattr(event.data, "check", None) == row.check:
+                    found[row.home_id, row.check] = event
+    return found
+
+
+def _ahead(conn: Connection, actor: Actor, places: dict[str, Place]) -> list[CheckCard]:
+    """Planned checks of the next hours, and planned ones whose report is late."""
+    c = t.night_check.c
+    at = staff().clock.now()
+    rows = conn.execute(
+        select(t.night_check)
+        .where(c.home_id.in_(actor.homes), c.closed_at.is_(None), c.state == "planned")
+        .where(c.slot < at + AHEAD)
+        .order_by(c.slot)
+        .limit(20)
+    )
+    return [CheckCard(row, places.get(row.home_id), None, False) for row in rows]
+
+
+def _tasks(conn: Connection, actor: Actor, places: dict[str, Place]) -> list[CheckCard]:
+    """Homes where somebody must go: a check ended without an "all is well", or was never reported,
+    and nobody has been there since."""
+    c, v, later = t.night_check.c, t.visit.c, t.night_check.alias("later")
+    since = staff().clock.now() - TASK_KEPT
+    ended = func.coalesce(c.closed_at, c.unreported_at)
+    been = exists().where(
+        v.home_id == c.home_id,
+        or_(v.since >= ended, and_(v.since.is_not(None), v.until.is_(None), ~v.overdue)),
+    )
+    looked = exists().where(
+        later.c.home_id == c.home_id,
+        later.c.answered_at > ended,
+        later.c.looked == "in_person",
+        later.c.finding == "ok",
+    )
+    rows = conn.execute(
+        select(t.night_check)
+        .where(c.home_id.in_(actor.homes), ended > since)
+        .where(c.state.in_(("escalated", "missed", "unreported")), ~been, ~looked)
+        .where(or_(c.why.is_(None), c.state != "missed", c.why != "absent"))
+        .order_by(ended)
+    )
+    return [CheckCard(row, places.get(row.home_id), None, False) for row in rows]
+
+
+def _silent(
+    conn: Connection, actor: Actor, places: dict[str, Place]
+) -> list[tuple[Place, datetime]]:
+    c = t.home_state.c
+    rows = conn.execute(
+        select(c.home_id, c.silent_since)
+        .where(c.home_id.in_(actor.homes), c.silent_since.is_not(None))
+        .order_by(c.silent_since)
+    )
+    return [(places[home], since) for home, since in rows if home in places]
+
+
+def tiles(
+    conn: Connection, actor: Actor, places: dict[str, Place], names: dict[str, str]
+) -> list[Tile]:
+    """Every home at one glance, in the order of `places`."""
+    homes = list(places)
+    if not homes:
+        return []
+    states = {
+        row.home_id: row
+        for row in conn.execute(select(t.home_state).where(t.home_state.c.home_id.in_(homes)))
+    }
+    locks: dict[str, list[Row[Any]]] = {}
+    query = select(t.device).where(t.device.c.home_id.in_(homes), t.device.c.present)
+    for row in conn.execute(query.where(t.device.c.type == "lock").order_by(t.device.c.id)):
+        locks.setdefault(row.home_id, []).append(row)
+    visits = {}
+    if actor.may(Right.SEE_CARE):
+        v = t.visit.c
+        query = select(t.visit).where(v.home_id.in_(homes), v.until.is_(None), ~v.overdue)
+        visits = {row.home_id: row for row in conn.execute(query.order_by(v.since))}
+    made = []
+    for place in places.values():
+        visit = visits.get(place.id)
+        made.append(
+            Tile(
+                place=place,
+                state=states.get(place.id),
+                locks=tuple(locks.get(place.id, ())),
+                visit_by=_name(visit.person, names) if visit else None,
+                visit_since=visit.since if visit else None,
+            )
+        )
+    return made

@@ -1,0 +1,68 @@
+// Sends the small forms (take an alarm, answer a check, open a door) without leaving the page.
+//
+// A form with `data-send` works without script too.  While one is under way it cannot be sent again:
+// a double tap is one tap.  When no answer comes we say that we do not know, never that it failed.
+
+import { refreshNow } from "./refresh.js";
+
+/** The server answers in milliseconds; after this long the network is gone. */
+const SEND_MS = 10000;
+
+/** After an answer, a tap this soon is the same finger. */
+const REST_MS = 700;
+
+function say(form, text, good) {
+  const box = form.querySelector(".form-answer") ??
+    form.parentElement.closest("[data-answers]")?.querySelector(".form-answer");
+  if (!box) return;
+  box.classList.toggle("good", Boolean(good));
+  box.textContent = text;
+}
+
+function busy(form, on) {
+  if (on) form.dataset.sending = "1";
+  else delete form.dataset.sending;
+  for (const button of form.querySelectorAll("button")) {
+    // aria-disabled, not disabled: the focus stays where it is
+    if (on) button.setAttribute("aria-disabled", "true");
+    else button.removeAttribute("aria-disabled");
+  }
+}
+
+async function send(form, button) {
+  if (form.dataset.sending) return;
+  const data = new FormData(form, button);
+  busy(form, true);
+  say(form, "");
+  const texts = document.getElementById("form-words").dataset;
+  try {
+    const answer = await fetch(form.action, {
+      method: "POST",
+      body: data,
+      headers: { Accept: "application/json" },
+      signal: AbortSignal.timeout(SEND_MS),
+    });
+    const json = (answer.headers.get("Content-Type") || "").startsWith("application/json");
+    const told = json ? await answer.json() : {};
+    if (answer.ok && json) {
+      say(form, told.text || "", true);
+      form.reset();
+    } else {
+      say(form, told.text || (answer.status < 500 ? texts.refused : texts.failed));
+    }
+  } catch {
+    say(form, form.dataset.unsure || texts.unsure);
+  }
+  await refreshNow();
+  setTimeout(() => busy(form, false), REST_MS);
+}
+
+export function startForms() {
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (!form.matches("form[data-send]")) return;
+    event.preventDefault();
+    if (event.submitter?.getAttribute("aria-disabled") === "true") return;
+    send(form, event.submitter);
+  });
+}

@@ -1,0 +1,21 @@
+// What every page starts.  One idea a file; nothing here but the order.
+
+import { startBanner } from "./banner.js";
+import { startForms } from "./forms.js";
+import { startLive } from "./live.js";
+import { startRefreshing } from "./refresh.js";
+import { startSound } from "./sound.js";
+import { startStream } from "./stream.js";
+import { startTheme } from "./theme.js";
+import { startTicking } from "./time.js";
+
+startTheme();
+if (document.body.dataset.live) {
+  startTicking();
+  startBanner();
+  startForms();
+  startSound();
+  startStream();
+  startRefreshing();
+  startLive();
+}

@@ -1,0 +1,87 @@
+// When something changed that this page shows, fetch it anew from the server and fold it in.
+//
+// `<main data-kinds="alarm check home" data-home="h1">`: which kinds (the part before the dot) and
+// which home matter; without `data-kinds` the page is never fetched, only the header's summary.
+
+import { morph } from "./morph.js";
+import { setNow, tick } from "./time.js";
+
+/** A burst of events becomes one fetch; the first is not made to wait for long. */
+const CALM_MS = 60;
+const WAIT_AT_MOST_MS = 400;
+
+/** A fetch that takes longer is given up; the next change, or the next try, makes a new one. */
+const FETCH_MS = 8000;
+
+/** Without any event too: what is due becomes late, and a lost change is found. */
+const ANYWAY_MS = 30000;
+
+const ALWAYS = ["alarm", "check", "home"];
+let timer = null;
+let firstAsked = 0;
+let running = null;
+let again = false;
+
+function matters(change) {
+  const main = document.getElementById("main");
+  if (change.kind === "record.read") return false; // reading changes nothing that is shown
+  const kind = change.kind.split(".")[0];
+  if (ALWAYS.includes(kind)) return true;
+  if (!(main.dataset.kinds || "").split(" ").includes(kind)) return false;
+  return !main.dataset.home || main.dataset.home === change.home;
+}
+
+async function load() {
+  const url = new URL(location.href);
+  url.searchParams.set("fragment", "1");
+  url.hash = "";
+  const answer = await fetch(url, { signal: AbortSignal.timeout(FETCH_MS), cache: "no-store" });
+  if (!answer.ok || answer.redirected) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const id of ["summary", "main"]) {
+    const from = document.getElementById(id);
+    const to = page.getElementById(id);
+    if (from && to) morph(from, to);
+  }
+  const made = page.getElementById("main")?.dataset;
+  if (made) setNow(made.now, made.rate);
+  tick();
+  document.dispatchEvent(new CustomEvent("page:new"));
+}
+
+/** Fetch now, or once more after the fetch that runs. */
+export async function refreshNow() {
+  clearTimeout(timer);
+  timer = null;
+  if (running) {
+    again = true;
+    return running;
+  }
+  running = load().catch(() => { /* the banner tells of a dead link; we try again */ });
+  await running;
+  running = null;
+  if (again) {
+    again = false;
+    return refreshNow();
+  }
+  return undefined;
+}
+
+export function refreshSoon() {
+  const at = performance.now();
+  if (timer === null) firstAsked = at;
+  else clearTimeout(timer);
+  const left = Math.max(0, WAIT_AT_MOST_MS - (at - firstAsked));
+  timer = setTimeout(refreshNow, Math.min(CALM_MS, left));
+}
+
+export function startRefreshing() {
+  if (!document.getElementById("summary")) return;
+  let wasDown = false;
+  document.addEventListener("live:down", () => { wasDown = true; });
+  document.addEventListener("live:up", () => { if (wasDown) refreshSoon(); wasDown = false; });
+  document.addEventListener("live:resync", refreshSoon);
+  document.addEventListener("time:due", refreshSoon);
+  document.addEventListener("live:change", (e) => { if (matters(e.detail)) refreshSoon(); });
+  setInterval(refreshSoon, ANYWAY_MS);
+}

@@ -1,0 +1,89 @@
+// The alarm's sound.  Off until the person switches it on: a browser plays nothing before a touch,
+// and a page that believes it sounds while it is mute is worse than one that says so.
+//
+// Sounds while an alarm that nobody has taken is open, and when the live link is lost.
+
+const REPEAT_MS = 8000;
+const KEPT = "tryggve.sound";
+const button = document.getElementById("sound");
+let context = null;
+let wanted = localStorage.getItem(KEPT) === "on";
+let lastBeep = -REPEAT_MS;
+
+function audible() {
+  return wanted && context?.state === "running";
+}
+
+function show() {
+  const state = audible() ? "on" : wanted ? "blocked" : "off";
+  button.dataset.state = state;
+  button.setAttribute("aria-pressed", String(state === "on"));
+  button.classList.toggle("wanting", state !== "on");
+  for (const part of button.querySelectorAll("[data-when]")) part.hidden = part.dataset.when !== state;
+}
+
+function tone(at, hz, length) {
+  const source = new OscillatorNode(context, { type: "triangle", frequency: hz });
+  const gain = new GainNode(context, { gain: 0 });
+  gain.gain.setValueAtTime(0, at);
+  gain.gain.linearRampToValueAtTime(0.5, at + 0.02);
+  gain.gain.setValueAtTime(0.5, at + length - 0.05);
+  gain.gain.linearRampToValueAtTime(0, at + length);
+  source.connect(gain).connect(context.destination);
+  source.start(at);
+  source.stop(at + length);
+}
+
+function play(notes) {
+  if (!audible()) return;
+  let at = context.currentTime + 0.02;
+  for (const [hz, length] of notes) {
+    tone(at, hz, length);
+    at += length + 0.06;
+  }
+}
+
+const ALARM = [[784, 0.22], [988, 0.22], [784, 0.22], [988, 0.34]];
+const LINK_DOWN = [[440, 0.3], [330, 0.5]];
+const READY = [[660, 0.12], [880, 0.16]];
+
+async function switchOn() {
+  context ??= new AudioContext();
+  context.onstatechange = show;
+  await context.resume();
+  show();
+}
+
+async function press() {
+  if (audible()) {
+    wanted = false;
+  } else {
+    wanted = true;
+    await switchOn();
+    play(READY);
+    lastBeep = performance.now() - REPEAT_MS + 1500;
+  }
+  localStorage.setItem(KEPT, wanted ? "on" : "off");
+  show();
+}
+
+function watch() {
+  const untaken = Number(document.getElementById("summary")?.dataset.untaken || 0);
+  const down = document.body.classList.contains("is-down");
+  if (!untaken && !down) return;
+  if (performance.now() - lastBeep < REPEAT_MS) return;
+  lastBeep = performance.now();
+  play(untaken ? ALARM : LINK_DOWN);
+}
+
+export function startSound() {
+  if (!button) return;
+  button.addEventListener("click", press);
+  // A browser that lets us play without a touch (or after any touch) is made use of.
+  if (wanted) switchOn().catch(() => {});
+  document.addEventListener("pointerdown", () => { if (wanted && !audible()) switchOn(); });
+  document.addEventListener("page:new", watch);
+  document.addEventListener("live:down", watch);
+  setInterval(watch, 500);
+  show();
+}
