@@ -69,16 +69,27 @@ class Writer(Protocol):
 
 
 class Books(Protocol):
-    """What the door needs to know of the past, from the home's own log."""
+    """What the door needs to know of the past, from the home's own log (`gateway.view.View`)."""
 
-    def grant_used(self, grant: str) -> bool: ...
+    def used(self, grant: str) -> bool: ...
 
-    def grant_revoked(self, grant: str) -> bool: ...
+    def revoked(self, grant: str) -> bool: ...
 
-    def alarm_open(self, alarm: Ref) -> bool: ...
+    def alarm_open(self, ref: Ref) -> bool: ...
 
-    def unfinished_turns(self) -> Mapping[str, tuple[str, str | None]]:
-        """Grants with a request and no end: grant to device and person."""
+
+class OpenTurns:
+    """A fold of the requests that have no end yet: grant to device and person."""
+
+    def __init__(self) -> None:
+        self.open: dict[str, tuple[str | None, str | None]] = {}
+
+    def apply(self, event: Event) -> None:
+        """Take one event in."""
+        if isinstance(event.data, UnlockRequested):
+            self.open[event.data.grant] = (event.device, event.person)
+        elif isinstance(event.data, UnlockEnded | UnlockRefused) and event.data.grant:
+            self.open.pop(event.data.grant, None)
 
 
 class Doors:
@@ -90,7 +101,7 @@ class Doors:
         home: str,
         locks: Mapping[str, Lock],
         keys: Callable[[], Mapping[str, Ed25519PublicKey]],
-        books: Books,
+        books: Callable[[], Books],
         writer: Writer,
         clock: Clock,
         best_now: Callable[[], datetime | None],
@@ -106,11 +117,12 @@ class Doors:
         self._best_now = best_now
         self._busy: set[str] = set()
         self._taken: set[str] = set()
+        self._bolts: dict[str, Bolt] = {}
 
-    async def settle(self) -> None:
+    async def settle(self, left_open: OpenTurns) -> None:
         """After a start: end the turns that the last run left open, as unknown, and ask every lock
         where its bolt is.  Nothing is turned."""
-        for grant, (device, person) in self._books.unfinished_turns().items():
+        for grant, (device, person) in left_open.open.items():
             ended = UnlockEnded(grant=grant, outcome=TurnOutcome.UNKNOWN, why="restarted")
             self._writer.submit(Draft(ended, device=device, person=person))
         for device in self._locks:
@@ -134,6 +146,7 @@ class Doors:
     async def order(self, token: str) -> None:
         """Turn a lock as the grant in `token` says, or write why not."""
         device: str | None = None
+        books = self._books()
         try:
             grant = access.read(token, self._keys())
             device = grant.device
@@ -142,9 +155,9 @@ class Doors:
                 home=self._home,
                 devices=self._locks,
                 now=self._best_now(),
-                used=lambda id_: id_ in self._taken or self._books.grant_used(id_),
-                revoked=self._books.grant_revoked,
-                alarm_open=self._books.alarm_open,
+                used=lambda id_: id_ in self._taken or books.used(id_),
+                revoked=books.revoked,
+                alarm_open=books.alarm_open,
             )
         except GrantRefused as error:
             self._refuse(Refusal(error.why), error.grant, device, error.person)
@@ -208,7 +221,12 @@ class Doors:
     def _submit(self, data: Data, grant: access.Grant) -> None:
         self._writer.submit(Draft(data, device=grant.device, person=grant.person))
 
+    def last_bolt(self, device: str) -> Bolt:
+        """What the lock said when it was asked or turned last."""
+        return self._bolts.get(device, Bolt.UNKNOWN)
+
     def _tell_bolt(self, device: str, person: str | None, bolt: Bolt) -> None:
+        self._bolts[device] = bolt
         cls = BOLT_EVENTS.get(bolt)
         if cls is not None:
             self._writer.submit(Draft(cls(), device=device, person=person))

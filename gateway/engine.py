@@ -191,6 +191,11 @@ class Engine:
         return len(self._inbox)
 
     @property
+    def stalled(self) -> bool:
+        """Whether the disk refuses to take events now."""
+        return self._stalled
+
+    @property
     def turns_waiting(self) -> int:
         """Turns not yet durable."""
         return len(self._flights)

@@ -1,0 +1,187 @@
+"""The virtual home: the gateway as it is, on virtual pins and a virtual radio with a virtual lock.
+
+`python -m gateway.demo.home --config HOME.toml --state DIR --clock FILE` runs until standard input
+ends.  It takes one JSON object a line (`{"do": "to_bed"}`, `{"do": "take_handle"}` …, see `_DO`) and
+prints one a line: `{"ready": true, …}` once, then an answer for each.
+
+Not for: real hardware; no real pin and no real adapter is touched.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from drivers.virtual import Faults, State, VirtualNuki, VirtualPins, virtual_home_radio
+from gateway import config as configuration
+from gateway.app import Home
+from gateway.clock import FileClock, open_clock
+from gateway.demo.pace import Pace
+from gateway.demo.resident import Act, Resident
+from gateway.envelope import Event
+from gateway.events import UnlockProgressed, UnlockStep
+from gateway.secrets import FileSecrets
+
+MAT_PIN = 17
+LOCK = "door"
+ADDRESS = "C0:11:22:33:44:55"
+
+HANDLE_S = 3.0
+"""Real seconds after the phone said so that somebody takes the handle, unless told otherwise."""
+
+PACE_S = 0.5
+"""Real seconds between looks at whether somebody is still needed."""
+
+
+class VirtualHome:
+    """The hardware's other side, and the resident."""
+
+    def __init__(self, args: argparse.Namespace, radio: Any) -> None:
+        self.args = args
+        self.clock = open_clock(args.clock)
+        self.pins = VirtualPins()
+        self.mat = self.pins.mat(MAT_PIN)
+        self.lock = VirtualNuki(radio, address=ADDRESS, sleepy=not args.awake)
+        self.config = configuration.load(Path(args.config))
+        self.resident = Resident(args.seed, self.mat, self.clock, self.config.home.timezone)
+        self.pace: Pace | None = None
+        if isinstance(self.clock, FileClock) and args.pace:
+            self.pace = Pace(self.clock, args.pace, lambda text: _print({"say": text}))
+        self._helpers: set[asyncio.Task[Any]] = set()
+
+    async def run(self) -> None:
+        """Live until standard input ends."""
+        await self.lock.start()
+        state = Path(self.args.state)
+        FileSecrets.from_environment(state).write(f"nuki-{LOCK}", self.lock.trust())
+        home = Home(
+            self.config, state_dir=state, clock=self.clock, pin_factory=self.pins.factory
+        )
+        home.watchers.append(self._see)
+        tasks = [
+            asyncio.create_task(home.run()),
+            asyncio.create_task(self.resident.run(planned=not self.args.still)),
+            asyncio.create_task(self._keep_pace()),
+        ]
+        reader = asyncio.create_task(self._obey(home))
+        done, _ = await asyncio.wait({tasks[0], reader}, return_when=asyncio.FIRST_COMPLETED)
+        home.stop()
+        await tasks[0]
+        for task in [*tasks[1:], reader, *self._helpers]:
+            task.cancel()
+        await asyncio.gather(*tasks[1:], reader, *self._helpers, return_exceptions=True)
+        await self.lock.stop()
+        self.pins.close()
+
+    def _see(self, event: Event) -> None:
+        if self.pace is not None:
+            self.pace.see(event)
+        data = event.data
+        if (
+            isinstance(data, UnlockProgressed)
+            and data.step is UnlockStep.WAKING
+            and not self.args.nobody_at_door
+        ):
+            self._later(HANDLE_S, self.lock.take_handle)
+
+    def _later(self, delay_s: float, do: Callable[[], Awaitable[None]]) -> None:
+        async def wait() -> None:
+            await asyncio.sleep(delay_s)
+            await do()
+
+        task = asyncio.create_task(wait())
+        self._helpers.add(task)
+        task.add_done_callback(self._helpers.discard)
+
+    async def _keep_pace(self) -> None:
+        while True:
+            await asyncio.sleep(PACE_S)
+            if self.pace is not None:
+                self.pace.apply()
+
+    async def _obey(self, home: Home) -> None:
+        """Read orders from standard input until it ends."""
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader()
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        _print({"ready": True, "home": home.config.home.id})
+        while line := await reader.readline():
+            try:
+                order = json.loads(line)
+                answer = await self._do(home, order)
+            except (ValueError, KeyError, TypeError) as error:
+                answer = {"error": f"{type(error).__name__}: {error}"}
+            _print(answer)
+
+    async def _do(self, home: Home, order: dict[str, Any]) -> dict[str, Any]:
+        match order["do"]:
+            case "to_bed" | "get_up" | "fall":
+                self.resident.do(Act(order["do"]))
+            case "press":
+                self.mat.press()
+            case "release":
+                self.mat.release()
+            case "cut_mat":
+                self.mat.cut()
+            case "take_handle":
+                await self.lock.take_handle()
+            case "lock_away":
+                self.lock.go_away()
+            case "lock_back":
+                self.lock.come_back()
+            case "turn_by_hand":
+                await self.lock.turn_by_hand(State[order["state"]])
+            case "faults":
+                self.lock.faults = Faults(**order.get("faults", {}))
+            case "speed":
+                if self.pace is not None:
+                    self.pace.set_rate(float(order["rate"]))
+            case "tell":
+                pass
+            case other:
+                raise ValueError(f"nothing is called {other}")
+        return {
+            "done": order["do"],
+            "turns": len(self.lock.turns),
+            "bolt": self.lock.state.name,
+            "in_bed": self.resident.in_bed,
+            "durable": home.engine.log.durable,
+            "backlog": home.engine.inputs_waiting + home.engine.turns_waiting,
+            "origin": home.engine.log.origin,
+        }
+
+
+def _print(obj: dict[str, Any]) -> None:
+    print(json.dumps(obj), flush=True)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of this process."""
+    made = argparse.ArgumentParser(prog="python -m gateway.demo.home", description=__doc__)
+    made.add_argument("--config", required=True)
+    made.add_argument("--state", required=True)
+    made.add_argument("--clock", default=None, help="the demo's clock file")
+    made.add_argument("--seed", type=int, default=1)
+    made.add_argument("--pace", type=float, default=0.0, help="speed while nobody is needed")
+    made.add_argument("--still", action="store_true", help="the resident only does what is told")
+    made.add_argument("--awake", action="store_true", help="the lock does not sleep")
+    made.add_argument("--nobody-at-door", action="store_true", help="nobody takes the handle")
+    made.add_argument("--latency-ms", type=float, default=0.0, help="of each radio packet")
+    return made
+
+
+async def main(args: argparse.Namespace) -> None:
+    """Run the virtual home on a virtual radio."""
+    async with virtual_home_radio(latency_s=args.latency_ms / 1000) as radio:
+        await VirtualHome(args, radio).run()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    asyncio.run(main(parser().parse_args()))

@@ -1,0 +1,77 @@
+"""Lets the demo's time run fast while nothing happens, and at a person's pace while one is needed.
+
+Not for: the smoke test, which moves the clock by its script.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from gateway.clock import FileClock
+from gateway.envelope import Event
+from gateway.events import (
+    AlarmAcknowledged,
+    AlarmCancelled,
+    AlarmRaised,
+    AlarmResolved,
+    CheckAnswered,
+    CheckAsked,
+    CheckDone,
+    CheckEscalated,
+    Severity,
+    UnlockEnded,
+    UnlockRefused,
+    UnlockRequested,
+)
+
+PATIENCE_S = 120.0
+"""Real seconds that time stands by for one question; then the night goes on."""
+
+
+class Pace:
+    """Watches the home's events and sets the clock's pace."""
+
+    def __init__(self, clock: FileClock, rate: float, say: Callable[[str], None]) -> None:
+        self._clock = clock
+        self.rate = rate
+        self._say = say
+        self._waiting: dict[str, float] = {}
+
+    def see(self, event: Event) -> None:
+        """Take one event in."""
+        data = event.data
+        if isinstance(data, UnlockRequested):
+            self._hold(f"grant {data.grant}")
+        elif isinstance(data, UnlockEnded | UnlockRefused):
+            self._release(f"grant {data.grant}")
+        elif isinstance(data, CheckAsked):
+            self._hold(f"check {data.check}")
+        elif isinstance(data, CheckAnswered | CheckDone | CheckEscalated):
+            self._release(f"check {data.check}")
+        elif isinstance(data, AlarmRaised) and data.severity is Severity.CARE:
+            self._hold(f"alarm {event.ref}")
+        elif isinstance(data, AlarmAcknowledged | AlarmCancelled | AlarmResolved):
+            self._release(f"alarm {data.alarm}")
+
+    def set_rate(self, rate: float) -> None:
+        """Another speed for the quiet times."""
+        self.rate = max(1.0, rate)
+        self.apply()
+
+    def apply(self) -> None:
+        """Set the pace; called now and then too, so that patience ends."""
+        now = time.monotonic()
+        self._waiting = {k: began for k, began in self._waiting.items() if now - began < PATIENCE_S}
+        rate = 1.0 if self._waiting else self.rate
+        if self._clock.rate() != rate:
+            self._clock.set(rate=rate)
+            self._say("real time: somebody is needed" if self._waiting else f"speed {rate:g}")
+
+    def _hold(self, what: str) -> None:
+        self._waiting[what] = time.monotonic()
+        self.apply()
+
+    def _release(self, what: str) -> None:
+        self._waiting.pop(what, None)
+        self.apply()
