@@ -19,6 +19,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -210,6 +211,15 @@ class HomeConfig:
     def rule_settings(self) -> dict[str, RuleSettings]:
         """The settings of the rules that the file names, for `gateway.rules.bind`."""
         return dict(self.rules)
+
+    def report_by(self, slot: datetime) -> datetime:
+        """When a check's slot counts as nobody's look (`check.planned`), by the settings of the
+        rule `night_check`."""
+        from gateway.rules import night_check
+
+        given = self.rules.get(night_check.NAME)
+        settings = given if isinstance(given, night_check.Settings) else night_check.Settings()
+        return night_check.report_by(slot, settings)
 
     def needs_radio(self) -> bool:
         """Whether some device needs Bluetooth."""

@@ -86,6 +86,7 @@ class ServerTime:
         if news and self.on_news is not None:
             self.on_news(server_s - time.time())
 
+    @property
     def offset_s(self) -> float | None:
         """The server's clock minus this machine's; None before the first answer."""
         with self._lock:

@@ -72,8 +72,8 @@ def open_pins(gpio: GpioSection, state_dir: Path, file: str) -> Any:
 
 
 class Supervisor:
-    """Makes and runs every driver of `config`.  `pins` and `scanner` stand in for the real ones in
-    the demo and in tests; `pause_rand` gives the jitter's numbers (0 to 1)."""
+    """Makes and runs every driver of `config`.  `pin_factory` and `scanner` stand in for the real
+    ones in the demo and in tests; `pause_rand` gives the jitter's numbers (0 to 1)."""
 
     devices: dict[str, Any]
     """Device id to its driver instance (`gateway.ports.Sensor` or `Lock`); one that could not be
@@ -86,13 +86,13 @@ class Supervisor:
         state_dir: Path,
         secrets: Secrets,
         submit: Submit,
-        pins: Any = None,
+        pin_factory: Any = None,
         scanner: Any = None,
         pause_rand: Callable[[], float] = random.random,
     ) -> None:
         self._config, self._state_dir, self._secrets = config, state_dir, secrets
         self._submit = submit
-        self._pins = pins
+        self._pins = pin_factory
         self._scanner = scanner
         self._rand = pause_rand
         self._problems: dict[str, str] = {}
