@@ -114,6 +114,14 @@ class Link:
         """The connection is gone."""
         self._frames.put_nowait(None)
 
+    def drain(self) -> None:
+        """Forget the frames that came before now; a lost link stays lost."""
+        lost = False
+        while not self._frames.empty():
+            lost = self._frames.get_nowait() is None or lost
+        if lost:
+            self.on_lost(None)
+
     async def write(self, frame: bytes) -> None:
         """Send one frame.  Raises `DeviceUnavailable`; the frame may have arrived all the same."""
         if self.client is None:
@@ -206,7 +214,8 @@ class Session:
 
     async def ask(self, question: Command, limit_s: float = ANSWER_S) -> bytes:
         """The payload of the answer to a question; other messages on the way are passed over.
-        Raises as `hear`."""
+        What came before the question is no answer to it.  Raises as `hear`."""
+        self._link.drain()
         await self.say(Command.REQUEST, struct.pack("<H", question))
         async with asyncio.timeout(limit_s):
             while True:

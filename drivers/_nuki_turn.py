@@ -119,16 +119,16 @@ class TurnOnce:
 
     async def _give_once(self) -> Turn | None:
         done = self.progress
-        done.connected = False
+        done.connected, done.why = False, "unreachable"
         async with self._connect() as session:
-            done.connected = True
+            done.connected, done.why = True, "no_answer"
             return self._decide(await self._give_on(session))
 
     async def _give_on(self, session: Session) -> Turn | None:
         done = self.progress
         challenge = await session.challenge()
         self._on_step(UnlockStep.TURNING)
-        done.written, done.why = True, "no_answer"
+        done.written = True
         command = nuki.action_payload(self._action, self._app_id, challenge)
         try:
             await session.say(Command.ACTION, command)
@@ -186,7 +186,12 @@ class TurnOnce:
         """Ask where the bolt is until it says something final.  Raises as `Session.hear`."""
         done = self.progress
         while True:
-            done.note(await session.status())
+            try:
+                done.note(await session.status())
+            except DeviceRefused as error:
+                # Late news of the command, most likely; its own word for the end, not our guess.
+                done.why = error.why
+                done.note(await session.status())
             if done.bolt is self._target:
                 return self._done()
             if done.bolt is Bolt.JAMMED:

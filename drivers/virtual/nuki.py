@@ -184,6 +184,10 @@ class VirtualNuki:
         self._button = True
         await self._advertise()
 
+    def release_button(self) -> None:
+        """Leave the pairing mode: whoever tries is refused."""
+        self._button = False
+
     async def turn_by_hand(self, state: State) -> None:
         """Somebody turns the knob; the advertisement says that the state changed."""
         self.state, self._changed = state, True
