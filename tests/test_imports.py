@@ -1,0 +1,312 @@
+"""Imports go one way only (docs/architecture.md): who may know whom, held by reading the source."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests._tree import Import, Module, modules, within
+
+BASE = (
+    "gateway.errors",
+    "gateway.events",
+    "gateway.envelope",
+    "gateway.commands",
+    "gateway.ports",
+    "gateway.wire",
+    "gateway.clock",
+)
+PURE = ("gateway.rules", "gateway.access", "gateway.schedule")
+ROOT_OF_HOME = ("gateway.app", "gateway.supervisor", "gateway.homepage")
+"""Where the home is put together: app, the part of it that starts drivers (and so chooses the pin
+factory and the scanner), and the one that hands the home's page its port."""
+
+OUTSIDE = ("gateway.cli", "gateway.demo", "gateway.docs")
+
+LAYERS = ("base", "pure", "runtime", "app", "outside")
+"""From the ground up.  A module of the gateway that is not named above belongs to `runtime`."""
+
+PURE_LIBRARIES = {
+    *("__future__", "abc", "bisect", "collections", "contextlib", "dataclasses", "datetime"),
+    *("enum", "functools", "hashlib", "importlib", "itertools", "json", "math", "operator"),
+    *("pkgutil", "re", "types", "typing", "uuid", "zoneinfo"),
+    *("cryptography", "jwt", "pydantic"),
+}
+"""What the pure layer may use.  `importlib` and `pkgutil` find the rules; `jwt` checks a grant's
+signature.  No clock, no chance, no I/O, no thread: nothing that makes a replay differ."""
+
+CLOCK_CALLS = frozenset({"now", "utcnow", "today", "uuid1", "uuid4"})
+"""Calls that read a clock or chance through a module that is allowed."""
+
+STAFF_KNOWS = (
+    "gateway.events",
+    "gateway.errors",
+    "gateway.envelope",
+    "gateway.access",
+    "gateway.wire",
+    "gateway.clock",
+)
+DRIVERS_KNOW = ("gateway.events", "gateway.ports", "gateway.errors")
+
+SERVER_AND_DEMO_ONLY = (
+    "alembic",
+    "argon2",
+    "babel",
+    "bumble",
+    "flask_babel",
+    "flask_login",
+    "flask_security",
+    "gunicorn",
+    "pg8000",
+    "sqlalchemy",
+    "wtforms",
+)
+"""Not installed on a Pi (pyproject.toml)."""
+
+
+def layer(name: str) -> int:
+    for packages, word in ((BASE, "base"), (PURE, "pure"), (ROOT_OF_HOME, "app")):
+        if within(name, *packages):
+            return LAYERS.index(word)
+    return LAYERS.index("outside" if within(name, *OUTSIDE) else "runtime")
+
+
+def imports_of(*packages: str) -> Iterator[tuple[Module, Import]]:
+    for module in modules().values():
+        if within(module.name, *packages):
+            yield from ((module, found) for found in module.imports)
+
+
+def assert_none(wrong: list[str]) -> None:
+    assert not wrong, "\n" + "\n".join(wrong)
+
+
+def test_the_named_modules_exist() -> None:
+    """A rule about a module that was renamed would hold nothing."""
+    names = (*BASE, *PURE, *ROOT_OF_HOME, *OUTSIDE, *STAFF_KNOWS, *DRIVERS_KNOW, "web.home.port")
+    assert_none([name for name in names if name not in modules()])
+
+
+def test_a_lower_layer_of_the_gateway_never_imports_a_higher_one() -> None:
+    """errors, events … ← rules, access, schedule ← engine … ← app ← cli, demo."""
+    assert_none(
+        [
+            f"{module.where(found.line)} ({LAYERS[layer(module.name)]}) imports {found.target}"
+            for module, found in imports_of("gateway")
+            if within(found.target, "gateway")
+            and found.target != "gateway"
+            and layer(found.target) > layer(module.name)
+        ]
+    )
+
+
+def test_the_pure_layer_uses_pure_libraries_only() -> None:
+    """Rules, access and schedule: no asyncio, no time, no random, no files, no network."""
+    assert_none(
+        [
+            f"{module.where(found.line)} imports {found.target}"
+            for module, found in imports_of(*PURE)
+            if not within(found.target, "gateway")
+            and found.target.split(".")[0] not in PURE_LIBRARIES
+        ]
+    )
+
+
+def test_the_pure_layer_reads_no_clock() -> None:
+    """Time reaches the rules in events and ticks: `datetime.now` there would break every replay."""
+    assert_none(
+        [
+            f"{module.where(node.lineno)} calls .{node.func.attr}()"
+            for module in modules().values()
+            if within(module.name, *PURE)
+            for node in ast.walk(module.tree)
+            if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in CLOCK_CALLS
+        ]
+    )
+
+
+def test_the_pure_layer_knows_no_clock_and_no_link() -> None:
+    """`gateway.clock` tells the time and `gateway.wire` is for the link: neither is for rules."""
+    assert_none(
+        [
+            f"{module.where(found.line)} imports {found.target}"
+            for module, found in imports_of(*PURE)
+            if within(found.target, "gateway.clock", "gateway.wire")
+        ]
+    )
+
+
+def test_a_driver_knows_three_modules_of_the_gateway() -> None:
+    """A driver can be written, and sent to somebody else, without the rest of the gateway."""
+    virtual = (*DRIVERS_KNOW, "gateway.clock")
+    assert_none(
+        [
+            f"{module.where(found.line)} imports {found.target}"
+            for module, found in imports_of("drivers")
+            if within(found.target, "gateway", "web")
+            and not within(
+                found.target,
+                *(virtual if within(module.name, "drivers.virtual") else DRIVERS_KNOW),
+            )
+        ]
+    )
+
+
+def test_a_driver_knows_no_other_driver() -> None:
+    """What drivers share begins with `_` (or is the scanner); only the virtual other side of the
+    hardware may use a driver's protocol."""
+    shared = ("drivers.scanner",)
+    wrong = []
+    for module, found in imports_of("drivers"):
+        if within(module.name, "drivers.virtual") or not found.target.startswith("drivers."):
+            continue
+        if not found.target.split(".")[1].startswith("_") and found.target not in shared:
+            wrong.append(f"{module.where(found.line)} imports {found.target}")
+    assert_none(wrong)
+
+
+def test_nothing_but_drivers_knows_hardware() -> None:
+    """The runtime reaches hardware through `gateway.ports`; app builds the parts, demo the virtual
+    ones."""
+    libraries = ("bleak", "bleak_retry_connector", "gpiozero", "lgpio", "nacl", "bumble")
+    wrong = [
+        f"{module.where(found.line)} imports {found.target}"
+        for module, found in imports_of("gateway", "web")
+        if within(found.target, *libraries)
+        and not (module.name == "gateway.supervisor" and within(found.target, "gpiozero.pins"))
+    ]
+    for module, found in imports_of("gateway", "web"):
+        a_driver = found.target.startswith("drivers.") and layer(module.name) < LAYERS.index("app")
+        virtual = within(found.target, "drivers.virtual")
+        if a_driver or (virtual and not within(module.name, "gateway.demo")):
+            wrong.append(f"{module.where(found.line)} imports {found.target}")
+    assert_none(wrong)
+
+
+def test_bumble_stays_with_the_virtual_radio() -> None:
+    """The virtual radio is for tests and the demo; a Pi never loads it."""
+    assert_none(
+        [
+            f"{module.where(found.line)} imports {found.target}"
+            for module, found in imports_of("gateway", "drivers", "web")
+            if within(found.target, "bumble") and not within(module.name, "drivers.virtual")
+        ]
+    )
+
+
+def test_the_server_knows_of_the_gateway_only_what_both_speak() -> None:
+    """Events, errors, envelope, access, wire and clock: the home's runtime is not the server's."""
+    assert_none(
+        [
+            f"{module.where(found.line)} imports {found.target}"
+            for module, found in imports_of("web.staff")
+            if within(found.target, "gateway", "drivers", "web.home")
+            and not within(found.target, *STAFF_KNOWS)
+        ]
+    )
+
+
+def test_the_page_of_the_home_knows_only_its_own_port() -> None:
+    """`web.home` is handed what it shows; it cannot reach the engine, and opens no door."""
+    assert_none(
+        [
+            f"{module.where(found.line)} imports {found.target}"
+            for module, found in imports_of("web.home")
+            if within(found.target, "gateway", "drivers", "web")
+            and not within(found.target, "web.home")
+        ]
+    )
+
+
+def test_the_gateway_names_nothing_that_a_pi_does_not_have() -> None:
+    """What only the server or the demo has installed is imported by neither the home nor its
+    drivers, not even in a function."""
+    assert_none(
+        [
+            f"{module.where(found.line)} imports {found.target}"
+            for module, found in imports_of("gateway", "drivers", "web.home")
+            if within(found.target, *SERVER_AND_DEMO_ONLY)
+            and not within(module.name, "gateway.demo", "drivers.virtual")
+        ]
+    )
+
+
+def test_the_home_and_the_server_never_import_each_other() -> None:
+    """One machine may run either; only the command line and the demo know both."""
+    assert_none(
+        [
+            f"{module.where(found.line)} imports {found.target}"
+            for module, found in imports_of("gateway")
+            if within(found.target, "web.staff") and layer(module.name) <= LAYERS.index("app")
+        ]
+        + [
+            f"{module.where(found.line)} imports {found.target}"
+            for module, found in imports_of("gateway")
+            if within(found.target, "web.home") and layer(module.name) < LAYERS.index("app")
+        ]
+    )
+
+
+def test_starting_the_home_loads_neither_the_server_nor_the_demo() -> None:
+    """Memory and start on a Pi: `gateway.app` and the command line, really imported."""
+    unwanted = (*SERVER_AND_DEMO_ONLY, "web.staff", "gateway.demo", "drivers.virtual", "requests")
+    code = (
+        "import sys, gateway.app, gateway.cli\n"
+        f"print(*sorted(set(sys.modules) & set({unwanted!r})))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
+
+
+def test_no_two_modules_import_each_other() -> None:
+    """No cycle, of any length, not even through an import inside a function."""
+    graph: dict[str, set[str]] = {
+        module.name: {
+            found.target
+            for found in module.imports
+            if found.target in modules() and not found.typing_only and found.target != module.name
+        }
+        for module in modules().values()
+    }
+    assert_none([" → ".join(cycle) for cycle in cycles(graph)])
+
+
+def cycles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """One cycle for each group of modules that reach each other."""
+    found: list[list[str]] = []
+    done: set[str] = set()
+
+    def walk(name: str, path: list[str]) -> None:
+        if name in path:
+            found.append([*path[path.index(name) :], name])
+            return
+        if name in done:
+            return
+        for target in sorted(graph[name]):
+            walk(target, [*path, name])
+        done.add(name)
+
+    for name in sorted(graph):
+        walk(name, [])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("graph", "expected"),
+    [
+        ({"a": {"b"}, "b": {"c"}, "c": set()}, []),
+        ({"a": {"b"}, "b": {"c"}, "c": {"a"}}, [["a", "b", "c", "a"]]),
+        ({"a": set(), "b": {"c"}, "c": {"b"}}, [["b", "c", "b"]]),
+    ],
+)
+def test_a_cycle_is_found(graph: dict[str, set[str]], expected: list[list[str]]) -> None:
+    """The search above can fail: it is held to graphs whose cycles are known."""
+    assert cycles(graph) == expected
