@@ -10,7 +10,7 @@ Not for: deciding at the server who is given a grant.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -118,7 +118,7 @@ def judge(
     grant: Grant,
     *,
     home: str,
-    devices: Mapping[str, object],
+    devices: Collection[str],
     now: datetime | None,
     used: Callable[[str], bool],
     revoked: Callable[[str], bool],
@@ -137,7 +137,7 @@ def judge(
 def _why_not(
     grant: Grant,
     home: str,
-    devices: Mapping[str, object],
+    devices: Collection[str],
     now: datetime | None,
     used: Callable[[str], bool],
     revoked: Callable[[str], bool],

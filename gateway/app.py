@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -128,11 +128,12 @@ class Home:
             state_dir=state_dir,
             secrets=self.secrets,
             submit=lambda device, data: self.engine.submit(Draft(data, device=device)),
-            pin_factory=pin_factory,
+            pins=pin_factory,
         )
         self.doors = Doors(
             home=home,
-            locks=_locks(self.supervisor.devices),
+            devices=[d.id for d in facts.devices.values() if d.type == "lock"],
+            lock=self._lock,
             keys=lambda: self.enrolment.keys if self.enrolment else {},
             books=lambda: self.view,
             writer=self.engine,
@@ -314,6 +315,10 @@ class Home:
             waiting.cancel()
             raise LogUnwritable("the engine did not answer") from error
 
+    def _lock(self, device: str) -> Lock | None:
+        driver = self.supervisor.devices.get(device)
+        return driver if isinstance(driver, Lock) else None
+
     def _ordered(self, token: str) -> None:
         self.loop.call_soon_threadsafe(lambda: self.spawn(self.doors.order(token)))
 
@@ -350,7 +355,3 @@ class _Outbox:
 
     def down_have(self) -> int:
         return self._engine.down_have or 0
-
-
-def _locks(devices: Mapping[str, Any]) -> dict[str, Lock]:
-    return {id_: device for id_, device in devices.items() if isinstance(device, Lock)}

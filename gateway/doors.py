@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -99,17 +99,20 @@ class Doors:
         self,
         *,
         home: str,
-        locks: Mapping[str, Lock],
+        devices: Collection[str],
+        lock: Callable[[str], Lock | None],
         keys: Callable[[], Mapping[str, Ed25519PublicKey]],
         books: Callable[[], Books],
         writer: Writer,
         clock: Clock,
         best_now: Callable[[], datetime | None],
     ) -> None:
-        """`keys` are the server's pinned keys by id; `best_now` the time as well as the home knows
-        it, None when it does not."""
+        """`devices` are the locks of the configuration, `lock` gives each one's driver (None while
+        it could not be made); `keys` are the server's pinned keys by id; `best_now` the time as
+        well as the home knows it, None when it does not."""
         self._home = home
-        self._locks = locks
+        self._devices = devices
+        self._lock = lock
         self._keys = keys
         self._books = books
         self._writer = writer
@@ -125,13 +128,16 @@ class Doors:
         for grant, (device, person) in left_open.open.items():
             ended = UnlockEnded(grant=grant, outcome=TurnOutcome.UNKNOWN, why="restarted")
             self._writer.submit(Draft(ended, device=device, person=person))
-        for device in self._locks:
+        for device in self._devices:
             await self.ask(device)
 
     async def ask(self, device: str) -> None:
         """Ask a lock for its state and write it; nothing while it is being turned."""
-        lock = self._locks.get(device)
-        if lock is None or device in self._busy:
+        lock = self._lock(device)
+        if device not in self._devices or device in self._busy:
+            return
+        if lock is None:
+            self._tell_bolt(device, None, Bolt.UNKNOWN)
             return
         self._busy.add(device)
         try:
@@ -153,7 +159,7 @@ class Doors:
             access.judge(
                 grant,
                 home=self._home,
-                devices=self._locks,
+                devices=self._devices,
                 now=self._best_now(),
                 used=lambda id_: id_ in self._taken or books.used(id_),
                 revoked=books.revoked,
@@ -182,23 +188,9 @@ class Doors:
             self._busy.discard(device)
 
     async def _turn(self, grant: access.Grant) -> None:
-        lock = self._locks[grant.device]
         began_s = self._clock.mono_s()
-        wake_s = self._wake_s(grant)
+        turn = await self._drive(grant)
 
-        def on_step(step: UnlockStep) -> None:
-            progressed = UnlockProgressed(grant=grant.id, step=step)
-            self._writer.submit(Draft(progressed, device=grant.device, person=grant.person))
-
-        turn_it = lock.unlock if grant.action is access.Action.UNLOCK else lock.lock
-        try:
-            async with asyncio.timeout(wake_s + DRIVER_GRACE_S):
-                turn = await turn_it(on_step, wake_s)
-        except TimeoutError:
-            turn = Turn(TurnOutcome.UNKNOWN, Bolt.UNKNOWN, "no_answer")
-        except Exception:  # a driver broke its promise: nobody knows where the bolt is
-            log.exception("lock driver broke", extra={"device": grant.device})
-            turn = Turn(TurnOutcome.UNKNOWN, Bolt.UNKNOWN, "no_answer")
         ended = UnlockEnded(
             grant=grant.id,
             outcome=turn.outcome,
@@ -209,6 +201,27 @@ class Doors:
             self._submit(LockUnreachable(), grant)
         self._tell_bolt(grant.device, grant.person, turn.bolt)
         self._submit(ended, grant)
+
+    async def _drive(self, grant: access.Grant) -> Turn:
+        """Let the driver turn the lock; whatever happens there is a `Turn`."""
+        lock = self._lock(grant.device)
+        if lock is None:
+            return Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, "unreachable")
+        wake_s = self._wake_s(grant)
+
+        def on_step(step: UnlockStep) -> None:
+            progressed = UnlockProgressed(grant=grant.id, step=step)
+            self._writer.submit(Draft(progressed, device=grant.device, person=grant.person))
+
+        turn_it = lock.unlock if grant.action is access.Action.UNLOCK else lock.lock
+        try:
+            async with asyncio.timeout(wake_s + DRIVER_GRACE_S):
+                return await turn_it(on_step, wake_s)
+        except TimeoutError:
+            log.error("lock driver overran its deadline", extra={"device": grant.device})
+        except Exception:  # a driver broke its promise: nobody knows where the bolt is
+            log.exception("lock driver broke", extra={"device": grant.device})
+        return Turn(TurnOutcome.UNKNOWN, Bolt.UNKNOWN, "no_answer")
 
     def _wake_s(self, grant: access.Grant) -> float:
         """Real seconds that the grant still lives."""
@@ -234,6 +247,6 @@ class Doors:
     def _refuse(
         self, why: Refusal, grant: str | None, device: str | None, person: str | None
     ) -> None:
-        known = device if device in self._locks else None
+        known = device if device in self._devices else None
         refused = UnlockRefused(grant=grant, why=why)
         self._writer.submit(Draft(refused, device=known, person=person))

@@ -1,0 +1,319 @@
+"""The door opens for a valid grant, once; everything else is refused and written down."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from gateway import access
+from gateway.access import Action, Grant, Reason
+from gateway.clock import ManualClock
+from gateway.doors import Doors, OpenTurns
+from gateway.envelope import Draft, Event
+from gateway.errors import LogUnwritable
+from gateway.events import (
+    AlarmOutcome,
+    AlarmRaised,
+    AlarmResolved,
+    Data,
+    GrantRevoked,
+    Refusal,
+    Severity,
+    TurnOutcome,
+    UnlockEnded,
+    UnlockRefused,
+    UnlockRequested,
+    UnlockStep,
+)
+from gateway.ports import Bolt, Emit, LockStatus, OnStep, Turn
+from gateway.view import View
+from tests.conftest import START
+
+KEY = Ed25519PrivateKey.generate()
+GRANT = Grant(
+    id="g1",
+    home="h1",
+    device="door",
+    action=Action.UNLOCK,
+    person="p7",
+    reason=Reason.PLANNED_VISIT,
+    ref=None,
+    not_before=START,
+    expires=START + timedelta(seconds=access.LIFE_S),
+)
+
+
+class FakeLock:
+    """A lock that does what the test says, and counts its turns."""
+
+    def __init__(self) -> None:
+        self.turns: list[str] = []
+        self.answer = Turn(TurnOutcome.DONE, Bolt.UNLOCKED)
+        self.gate: asyncio.Event | None = None
+        self.breaks = False
+        self.wake_s: float | None = None
+
+    async def run(self, emit: Emit) -> None:
+        await asyncio.Event().wait()
+
+    async def status(self) -> LockStatus:
+        return LockStatus(self.answer.bolt)
+
+    async def unlock(self, on_step: OnStep, wake_s: float) -> Turn:
+        return await self._turn("unlock", on_step, wake_s)
+
+    async def lock(self, on_step: OnStep, wake_s: float) -> Turn:
+        return await self._turn("lock", on_step, wake_s)
+
+    async def close(self) -> None: ...
+
+    async def _turn(self, action: str, on_step: OnStep, wake_s: float) -> Turn:
+        self.turns.append(action)
+        self.wake_s = wake_s
+        on_step(UnlockStep.TURNING)
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.breaks:
+            raise ZeroDivisionError("a driver of somebody else")
+        return self.answer
+
+
+class Home:
+    """The door of one home, with a log in memory."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock(START + timedelta(seconds=1))
+        self.lock = FakeLock()
+        self.view = View()
+        self.open_turns = OpenTurns()
+        self.drafts: list[Draft] = []
+        self.now: datetime | None = self.clock.now()
+        self.disk_full = False
+        self.doors = Doors(
+            home="h1",
+            devices=["door"],
+            lock=lambda _device: self.lock,
+            keys=lambda: {"k1": KEY.public_key()},
+            books=lambda: self.view,
+            writer=self,
+            clock=self.clock,
+            best_now=lambda: self.now,
+        )
+
+    def submit(self, draft: Draft) -> None:
+        self._kept(draft)
+
+    async def write(self, draft: Draft, timeout_s: float | None = None) -> Event:
+        if self.disk_full:
+            raise LogUnwritable("full")
+        return self._kept(draft)
+
+    def _kept(self, draft: Draft) -> Event:
+        self.drafts.append(draft)
+        event = Event(
+            origin="home:h1",
+            seq=len(self.drafts),
+            at=self.clock.now(),
+            clock="synced",
+            boot="b",
+            mono_s=0.0,
+            data=draft.data,
+            device=draft.device,
+            person=draft.person,
+        )
+        self.view.apply(event)
+        self.open_turns.apply(event)
+        return event
+
+    async def order(self, grant: Grant, key: Ed25519PrivateKey = KEY, kid: str = "k1") -> None:
+        await self.doors.order(access.sign(grant, key, kid))
+
+    @property
+    def told(self) -> list[str]:
+        return [draft.data.KIND for draft in self.drafts]
+
+    def refusals(self) -> list[Refusal]:
+        return [d.data.why for d in self.drafts if isinstance(d.data, UnlockRefused)]
+
+
+@pytest.fixture
+def home() -> Home:
+    return Home()
+
+
+async def test_a_valid_grant_turns_the_lock_once_and_names_who(home: Home) -> None:
+    """The request is written before the lock is told; each event names device and person."""
+    await home.order(GRANT)
+    assert home.lock.turns == ["unlock"]
+    assert home.told == [
+        "unlock.requested",
+        "unlock.progressed",
+        "lock.unlocked",
+        "unlock.ended",
+    ]
+    assert {(d.device, d.person) for d in home.drafts} == {("door", "p7")}
+    assert home.lock.wake_s == access.LIFE_S - 1, "it may wake for as long as the grant lives"
+
+
+BAD: list[tuple[str, Callable[[Grant], Grant], Refusal]] = [
+    ("another home", lambda g: replace(g, home="h2"), Refusal.OTHER_HOME),
+    ("another device", lambda g: replace(g, device="garage"), Refusal.OTHER_DEVICE),
+    ("only to look", lambda g: replace(g, action=Action.LOOK), Refusal.OTHER_ACTION),
+    ("expired", lambda g: replace(g, expires=START), Refusal.EXPIRED),
+    (
+        "not yet",
+        lambda g: replace(g, not_before=START + timedelta(seconds=30)),
+        Refusal.NOT_YET,
+    ),
+    (
+        "an alarm nobody raised",
+        lambda g: replace(g, reason=Reason.ALARM, ref="home:h1/9"),
+        Refusal.ALARM_CLOSED,
+    ),
+    ("an alarm without its name", lambda g: replace(g, reason=Reason.ALARM), Refusal.ALARM_CLOSED),
+]
+
+
+@pytest.mark.parametrize(("change", "why"), [b[1:] for b in BAD], ids=[b[0] for b in BAD])
+async def test_a_grant_that_does_not_fit_is_refused(
+    home: Home, change: Callable[[Grant], Grant], why: Refusal
+) -> None:
+    """Signed by the server, and still not for here and now: no turn, one refusal, who and why."""
+    await home.order(change(GRANT))
+    assert home.lock.turns == []
+    assert home.refusals() == [why]
+    assert home.drafts[0].person == "p7"
+
+
+async def test_forged_grants_are_refused(home: Home) -> None:
+    """Another key, another key's name, a changed claim, another algorithm, and noise."""
+    import base64
+    import json
+
+    import jwt
+
+    thief = Ed25519PrivateKey.generate()
+    await home.order(GRANT, key=thief)
+    await home.order(GRANT, kid="k2")
+    head, _, signature = access.sign(GRANT, KEY, "k1").split(".")
+    claims = {"jti": "g1", "aud": "h1", "sub": "p1", "dev": "door", "act": "unlock"}
+    claims |= {"rsn": "service", "nbf": 0, "exp": 9_999_999_999}
+    body = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
+    await home.doors.order(f"{head}.{body}.{signature}")
+    await home.doors.order(jwt.encode(claims, key=None, algorithm="none", headers={"kid": "k1"}))
+    for noise in ("", "a.b.c", "…", "x" * 10_000):
+        await home.doors.order(noise)
+    request_token = jwt.encode(claims, KEY, algorithm="EdDSA", headers={"kid": "k1"})
+    await home.doors.order(request_token)
+    assert home.lock.turns == []
+    assert home.refusals() == [Refusal.FORGED] * 9
+
+
+async def test_a_grant_is_used_once(home: Home) -> None:
+    """The same grant again is a replay, also while the first is still turning."""
+    home.lock.gate = asyncio.Event()
+    first = asyncio.create_task(home.order(GRANT))
+    await asyncio.sleep(0)
+    await home.order(GRANT)
+    home.lock.gate.set()
+    await first
+    await home.order(GRANT)
+    assert home.lock.turns == ["unlock"]
+    assert home.refusals() == [Refusal.REPLAYED, Refusal.REPLAYED]
+
+
+async def test_two_at_once_turn_once(home: Home) -> None:
+    """Two phones, two grants, one lock: the second is told that it is busy."""
+    home.lock.gate = asyncio.Event()
+    first = asyncio.create_task(home.order(GRANT))
+    await asyncio.sleep(0)
+    await home.order(replace(GRANT, id="g2"))
+    home.lock.gate.set()
+    await first
+    assert home.lock.turns == ["unlock"]
+    assert home.refusals() == [Refusal.BUSY]
+
+
+async def test_a_revoked_grant_is_refused(home: Home) -> None:
+    """What the server took back does not open, whatever its time."""
+    home.submit(Draft(GrantRevoked(grant="g1")))
+    await home.order(GRANT)
+    assert (home.lock.turns, home.refusals()) == ([], [Refusal.REVOKED])
+
+
+async def test_a_grant_for_an_alarm_dies_with_it(home: Home) -> None:
+    """It opens while the alarm is open, and not after."""
+    raised = AlarmRaised(alarm="bed_exit", severity=Severity.CARE, since=START)
+    home.submit(Draft(raised))
+    await home.order(replace(GRANT, reason=Reason.ALARM, ref="home:h1/1"))
+    assert home.lock.turns == ["unlock"]
+    home.submit(Draft(AlarmResolved(alarm="home:h1/1", outcome=AlarmOutcome.HELPED)))
+    await home.order(replace(GRANT, id="g2", reason=Reason.ALARM, ref="home:h1/1"))
+    assert (home.lock.turns, home.refusals()) == (["unlock"], [Refusal.ALARM_CLOSED])
+
+
+async def test_a_home_that_does_not_know_the_time_does_not_open(home: Home) -> None:
+    """A grant's window cannot be judged without a clock."""
+    home.now = None
+    await home.order(GRANT)
+    assert (home.lock.turns, home.refusals()) == ([], [Refusal.CLOCK_UNCERTAIN])
+
+
+async def test_no_turn_without_its_record(home: Home) -> None:
+    """When the log cannot be written the lock is not told."""
+    home.disk_full = True
+    await home.order(GRANT)
+    assert (home.lock.turns, home.refusals()) == ([], [Refusal.NOT_RECORDED])
+
+
+@pytest.mark.parametrize(
+    ("answer", "bolt"),
+    [
+        (Turn(TurnOutcome.FAILED, Bolt.JAMMED, "jammed"), "lock.jammed"),
+        (Turn(TurnOutcome.UNKNOWN, Bolt.UNKNOWN, "no_answer"), "lock.unknown"),
+        (Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, "asleep"), "lock.unknown"),
+    ],
+)
+async def test_a_lock_that_does_not_turn_is_told_as_it_is(
+    home: Home, answer: Turn, bolt: str
+) -> None:
+    """Jammed, silent, asleep: the bolt's state is what the lock said, never a guess, and nothing is
+    sent twice."""
+    home.lock.answer = answer
+    await home.order(GRANT)
+    ended = home.drafts[-1].data
+    assert isinstance(ended, UnlockEnded)
+    assert (ended.outcome, ended.why) == (answer.outcome, answer.why)
+    assert bolt in home.told
+    assert home.lock.turns == ["unlock"]
+
+
+async def test_a_driver_that_breaks_leaves_the_bolt_unknown(home: Home) -> None:
+    """An error of a driver is no answer of the lock."""
+    home.lock.breaks = True
+    await home.order(GRANT)
+    ended = home.drafts[-1].data
+    assert isinstance(ended, UnlockEnded)
+    assert ended.outcome is TurnOutcome.UNKNOWN
+    assert "lock.unknown" in home.told
+
+
+async def test_a_turn_cut_by_a_restart_is_ended_and_never_repeated(home: Home) -> None:
+    """After a start the open request is ended as unknown and the lock is asked; nothing turns."""
+    left = OpenTurns()
+    requested: Data = UnlockRequested(grant="g0", action="unlock", reason="planned_visit")
+    home.submit(Draft(requested, device="door", person="p7"))
+    left.open = dict(home.open_turns.open)
+    await home.doors.settle(left)
+    assert home.told == ["unlock.requested", "unlock.ended", "lock.unlocked"]
+    ended = home.drafts[1].data
+    assert isinstance(ended, UnlockEnded)
+    assert (ended.outcome, ended.why) == (TurnOutcome.UNKNOWN, "restarted")
+    assert home.lock.turns == []
+    await home.order(replace(GRANT, id="g0"))
+    assert home.refusals() == [Refusal.REPLAYED], "it was used up before the restart"
