@@ -56,8 +56,7 @@ def create_app(config: StaffConfig, *, clock: Clock | None = None, watch: bool =
     app.register_blueprint(pushed.blueprint)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(openapi.blueprint)
-    if hasattr(pages, "register"):
-        pages.register(app)
+    pages.register(app)
     watcher = Watch(parts)
     app.extensions["tryggve.watch"] = watcher
     relay.start()

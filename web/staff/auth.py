@@ -53,17 +53,22 @@ def sentence() -> str:
     )
 
 
-class PlainMail(MailUtil):  # type: ignore[misc]
+def normal_address(email: str) -> str:
+    """How an account's address is stored and compared."""
+    return email.strip().casefold()
+
+
+class PlainMail(MailUtil):
     """Addresses are names of accounts here: compared without case, nothing is sent or looked up."""
 
     def normalize(self, email: str) -> str:
-        return email.strip().casefold()
+        return normal_address(email)
 
     def validate(self, email: str) -> str:
         return self.normalize(email)
 
 
-class SignInForm(LoginForm):  # type: ignore[misc]
+class SignInForm(LoginForm):
     """Flask-Security's form with one sentence for all that can go wrong, and limited tries."""
 
     remember = None  # a shared phone must not stay signed in
@@ -72,7 +77,7 @@ class SignInForm(LoginForm):  # type: ignore[misc]
         """Whether the account and password are right.  Each failure is an event."""
         parts = staff()
         address = request.remote_addr or ""
-        account = PlainMail(None).normalize(self.email.data or "")
+        account = normal_address(self.email.data or "")
         of_account, of_address = _limits()
         allowed = of_account.allow(f"{address} {account}") and of_address.allow(address)
         if allowed and super().validate(**kwargs):
@@ -95,6 +100,17 @@ def _limits() -> tuple[Limiter, Limiter]:
     return found
 
 
+def hashing_settings(secrets: SecretFiles) -> dict[str, Any]:
+    """Flask-Security's settings for stored passwords: argon2 and nothing else.  Raises
+    `SecretError`."""
+    return {
+        "SECURITY_PASSWORD_SALT": secrets.read(PASSWORD_PEPPER),
+        "SECURITY_PASSWORD_HASH": "argon2",
+        "SECURITY_PASSWORD_SCHEMES": ["argon2"],
+        "SECURITY_DEPRECATED_PASSWORD_SCHEMES": [],
+    }
+
+
 def init_app(app: Flask, secrets: SecretFiles) -> None:
     """Set up sessions, forms and sign-in.  Raises `SecretError`."""
     parts: Staff = app.extensions["tryggve"]
@@ -108,14 +124,11 @@ def init_app(app: Flask, secrets: SecretFiles) -> None:
         SESSION_REFRESH_EACH_REQUEST=False,
         PERMANENT_SESSION_LIFETIME=timedelta(hours=config.session_hours),
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session
-        SECURITY_PASSWORD_SALT=secrets.read(PASSWORD_PEPPER),
-        SECURITY_PASSWORD_HASH="argon2",
-        SECURITY_PASSWORD_SCHEMES=["argon2"],
-        SECURITY_DEPRECATED_PASSWORD_SCHEMES=[],
         SECURITY_PASSWORD_LENGTH_MIN=PASSWORD_MIN_CHARS,
         SECURITY_RETURN_GENERIC_RESPONSES=True,
         SECURITY_FLASH_MESSAGES=False,
         SECURITY_API_ENABLED_METHODS=["session"],
+        **hashing_settings(secrets),
         SECURITY_POST_LOGIN_VIEW="/",
         SECURITY_POST_LOGOUT_VIEW="/login",
         SECURITY_LOGOUT_METHODS=["POST"],
@@ -132,6 +145,9 @@ def init_app(app: Flask, secrets: SecretFiles) -> None:
     app.extensions["tryggve.sessions"] = sessions
     datastore = SQLAlchemySessionUserDatastore(sessions, User, RoleRow)
     Security(app, datastore, login_form=SignInForm, mail_util_cls=PlainMail)
+    # Only the session says who somebody is; Flask-Security's own loader would look for tokens in
+    # the body of every request, a home's batches too.
+    app.login_manager.request_loader(lambda _request: None)  # type: ignore[attr-defined]
 
     @app.teardown_appcontext
     def _remove(_error: BaseException | None) -> None:

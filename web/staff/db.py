@@ -7,10 +7,12 @@ process.  PostgreSQL: pg8000, as many workers as wanted.  Not for: queries.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -91,8 +93,7 @@ class Database:
 
     def _write(self, committed: Callable[[Tx], None] | None) -> Iterator[Tx]:
         with self.engine.connect() as conn:
-            if not self.postgres:
-                conn = conn.execution_options(tryggve_write=True)
+            conn.execution_options(tryggve_write=True)
             with conn.begin():
                 tx = Tx(conn)
                 yield tx
@@ -116,6 +117,9 @@ def _postgres(url: URL) -> Engine:
 
 
 def _sqlite(url: URL) -> Engine:
+    if url.database and not Path(url.database).exists() and Path(url.database).parent.is_dir():
+        # what is in it concerns people's health: nobody else may read it, nor its WAL
+        os.close(os.open(url.database, os.O_RDWR | os.O_CREAT, 0o600))
     engine = create_engine(
         url,
         connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},

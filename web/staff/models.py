@@ -8,7 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flask_security import RoleMixin, UserMixin
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, relationship, scoped_session
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    Session,
+    relationship,
+    scoped_session,
+    sessionmaker,
+)
 
 from web.staff import tables
 from web.staff.db import Database
@@ -20,18 +27,23 @@ class Base(DeclarativeBase):
     metadata = tables.metadata
 
 
-class RoleRow(Base, RoleMixin):  # type: ignore[misc]
+class RoleRow(Base, RoleMixin):
     """A role as Flask-Security sees it; its `name` is a `web.staff.rights.Role`."""
 
     __table__ = tables.role
 
 
-class User(Base, UserMixin):  # type: ignore[misc]
+class User(Base, UserMixin):
     """A staff member's account."""
 
     __table__ = tables.user
 
-    roles: Mapped[list[RoleRow]] = relationship(RoleRow, secondary=tables.user_role)
+    person_id: Mapped[str]
+    name: Mapped[str]
+    locale: Mapped[str]
+    roles: Mapped[list[RoleRow]] = relationship(  # type: ignore[assignment]
+        RoleRow, secondary=tables.user_role
+    )
     homes: Mapped[list[Home]] = relationship("Home", secondary=tables.assignment)
 
 
@@ -58,7 +70,4 @@ def make_sessions(
 ) -> scoped_session[Session]:
     """ORM sessions; `scope` says whose (None: the thread's)."""
 
-    def make() -> Session:
-        return Session(database.engine, expire_on_commit=False)
-
-    return scoped_session(make, scopefunc=scope)
+    return scoped_session(sessionmaker(database.engine, expire_on_commit=False), scopefunc=scope)

@@ -68,7 +68,7 @@ def describe() -> dict[str, Any]:
         [(model, "validation") for model in MODELS],
         ref_template="#/components/schemas/{model}",
     )
-    token = [{"gatewayToken": []}]
+    token: list[dict[str, list[str]]] = [{"gatewayToken": []}]
     up = {"security": token, "requestBody": _body(EventBatch)}
     return {
         "openapi": "3.1.0",

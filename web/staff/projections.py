@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 
 from sqlalchemy import Connection, delete, select
 
@@ -44,7 +45,7 @@ def rebuild_home(conn: Connection, home: str) -> int:
     return count
 
 
-def _history(conn: Connection, home: str) -> Iterator[tuple[Event, str, object]]:
+def _history(conn: Connection, home: str) -> Iterator[tuple[Event, str, datetime]]:
     t, u = tables.event, tables.urgent
     kinds = list(HANDLERS)
     urgents = [

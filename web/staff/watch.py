@@ -71,7 +71,7 @@ class Watch:
     def _lead(self) -> None:
         """Look for as long as this worker holds the lock; return at once when another does."""
         with self._staff.db.engine.connect() as conn:
-            conn = conn.execution_options(isolation_level="AUTOCOMMIT")
+            conn.execution_options(isolation_level="AUTOCOMMIT")
             asked = text("SELECT pg_try_advisory_lock(:lock)").bindparams(lock=LEADER_LOCK)
             if not conn.execute(asked).scalar_one():
                 self.last_look_s = time.monotonic()  # another worker leads

@@ -1,0 +1,314 @@
+"""`tryggve staff …`: the staff server's command line.
+
+Each handler returns an exit status: 0 done, 1 something is wrong, 2 what was given is wrong (one
+sentence).  Not for: what a page can do better.
+"""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gateway.errors import TryggveError, UserError
+from web.staff.config import DEFAULT_PATH, StaffConfig, load_config
+
+Handler = Callable[[argparse.Namespace], int]
+
+TEMPLATE = """\
+# The staff server of Tryggve.  Paths are relative to this file.
+database = "{database}"
+secrets_dir = "secrets"
+{more}
+[listen]
+host = "127.0.0.1"
+port = 8080
+"""
+
+
+def add_commands(commands: Any) -> None:
+    """Add the commands to the subparsers of `tryggve staff`; each sets `run` to its handler."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--config", type=Path, default=DEFAULT_PATH, metavar="FILE", help=f"({DEFAULT_PATH})"
+    )
+
+    def command(where: Any, name: str, run: Handler, told: str) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = where.add_parser(
+            name, parents=[common], help=told, description=told
+        )
+        made.set_defaults(run=run)
+        return made
+
+    made = command(commands, "init", _init, "Make a configuration, secrets and a database.")
+    made.add_argument("--database", default="sqlite:///staff.db", help="its URL (SQLite)")
+    made.add_argument(
+        "--plain-http", action="store_true", help="cookies also without HTTPS, for a try at home"
+    )
+    made = command(commands, "run", _run, "Serve.")
+    made.add_argument("--clock", type=Path, metavar="FILE", help="the demo's clock")
+    made.add_argument("--host", help="instead of listen.host")
+    made.add_argument("--port", type=int, help="instead of listen.port")
+    command(commands, "migrate", _migrate, "Bring the database to this version's schema.")
+    made = command(commands, "rebuild", _rebuild, "Make what pages show anew from the events.")
+    made.add_argument("home", nargs="?", help="only this home")
+    command(commands, "check", _check, "Check configuration, secrets, database and chains.")
+    made = command(commands, "assign", _assign, "Assign an account to a home.")
+    made.add_argument("email")
+    made.add_argument("home")
+    made.add_argument("--remove", action="store_true", help="end the assignment")
+    made = command(commands, "enroll-code", _enroll_code, "Make a one-time code for a gateway.")
+    made.add_argument("home")
+    _add_user_commands(commands, command)
+    _add_home_commands(commands, command)
+
+
+def _add_user_commands(commands: Any, command: Any) -> None:
+    user = commands.add_parser("user", help="Accounts of staff.").add_subparsers(required=True)
+    made = command(user, "add", _user_add, "Add an account; its password is asked for.")
+    made.add_argument("email")
+    made.add_argument("--name", required=True)
+    made.add_argument("--org", required=True, help="id of the organisation")
+    made.add_argument("--role", action="append", required=True, help="may be given several times")
+    made.add_argument("--home", action="append", default=[], help="assign to this home")
+    made.add_argument("--password-stdin", action="store_true", help="read it from standard input")
+
+
+def _add_home_commands(commands: Any, command: Any) -> None:
+    home = commands.add_parser("home", help="Homes.").add_subparsers(required=True)
+    made = command(home, "add", _home_add, "Add a home.")
+    made.add_argument("home", help="its id: small letters, digits and dashes")
+    made.add_argument("--label", required=True, help="what staff call it")
+    made.add_argument("--org", required=True, help="id of the organisation")
+    made.add_argument("--org-name", help="makes the organisation")
+    made.add_argument("--address", default="")
+    made.add_argument("--timezone", default="Europe/Stockholm")
+    made.add_argument("--fallback", default="", help="what to do when nothing works")
+    made.add_argument("--resident", nargs=2, metavar=("PERSON_ID", "NAME"))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="tryggve staff")
+    add_commands(parser.add_subparsers(required=True))
+    args = parser.parse_args(argv)
+    run: Handler = args.run
+    try:
+        return run(args)
+    except UserError as error:
+        print(error.text, file=sys.stderr)
+        return 2
+
+
+# --- handlers -------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _database(args: argparse.Namespace) -> Iterator[tuple[StaffConfig, Any]]:
+    from web.staff.db import Database, parse_url
+
+    config = load_config(args.config)
+    database = Database(parse_url(config.database, file=str(args.config)))
+    try:
+        yield config, database
+    finally:
+        database.close()
+
+
+@contextmanager
+def _current(args: argparse.Namespace) -> Iterator[tuple[StaffConfig, Any]]:
+    """The database, with the present schema."""
+    from web.staff.migrate import require_current
+
+    with _database(args) as (config, database):
+        require_current(database)
+        yield config, database
+
+
+def _init(args: argparse.Namespace) -> int:
+    from web.staff.secret_files import SecretFiles
+
+    path: Path = args.config
+    if path.exists():
+        print(f"{path}: kept as it is")
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        more = "secure_cookies = false\n" if args.plain_http else ""
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # may hold a password
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(TEMPLATE.format(database=args.database, more=more))
+        print(f"{path}: made")
+    config = load_config(path)
+    for name in SecretFiles(config.secrets_dir).make_missing():
+        print(f"{config.secrets_dir / name}: made; keep a copy where only you can read it")
+    _migrate(args)
+    print("Next: `tryggve staff home add`, `tryggve staff user add`, `tryggve staff run`.")
+    return 0
+
+
+def _run(args: argparse.Namespace) -> int:
+    from web.staff.keys import load_keys
+    from web.staff.secret_files import ALL, SecretFiles
+
+    with _current(args) as (config, _):
+        secrets = SecretFiles(config.secrets_dir)
+        for name in ALL:  # one sentence here, rather than a worker that will not boot
+            secrets.read(name)
+        load_keys(secrets)
+    listen = config.listen
+    if args.host is not None:
+        listen = listen.model_copy(update={"host": args.host})
+    if args.port is not None:
+        listen = listen.model_copy(update={"port": args.port})
+    config = config.model_copy(update={"listen": listen})
+    if args.clock is not None:
+        config = config.model_copy(update={"clock": args.clock.resolve()})
+    from web.staff.serve import serve
+
+    serve(config)
+    return 0
+
+
+def _migrate(args: argparse.Namespace) -> int:
+    from web.staff.migrate import migrate, revision_of
+    from web.staff.people import add_roles
+
+    with _database(args) as (_, database):
+        try:
+            migrate(database)
+        except OSError as error:
+            raise UserError(f"The database does not answer ({error}).") from error
+        add_roles(database)
+        print(f"schema {revision_of(database)}")
+    return 0
+
+
+def _rebuild(args: argparse.Namespace) -> int:
+    from sqlalchemy import select
+
+    from web.staff import tables
+    from web.staff.projections import rebuild_home
+
+    with _current(args) as (_, database):
+        with database.read() as conn:
+            homes = list(
+                conn.execute(select(tables.home.c.id).order_by(tables.home.c.id)).scalars()
+            )
+        if args.home is not None:
+            if args.home not in homes:
+                raise UserError(f"There is no home {args.home}.")
+            homes = [args.home]
+        for home in homes:
+            with database.write() as tx:
+                count = rebuild_home(tx.conn, home)
+            print(f"{home}: {count} events folded")
+    return 0
+
+
+def _check(args: argparse.Namespace) -> int:
+    from web.staff.chains import verify_all
+    from web.staff.keys import load_keys
+    from web.staff.secret_files import ALL, SecretFiles
+
+    with _current(args) as (config, database):
+        print(f"{args.config}: in order")
+        secrets = SecretFiles(config.secrets_dir)
+        for name in ALL:
+            secrets.read(name)
+        load_keys(secrets)
+        print(f"{config.secrets_dir}: {len(ALL)} secrets, readable only by their owner")
+        broken = 0
+        for origin, count, wrong in verify_all(database):
+            broken += wrong is not None
+            print(f"{origin}: {count} events, {wrong or 'the chain holds'}")
+    return 1 if broken else 0
+
+
+def _assign(args: argparse.Namespace) -> int:
+    from web.staff import people
+
+    with _current(args) as (_, database):
+        people.assign(database, args.email, args.home, remove=args.remove)
+    return 0
+
+
+def _enroll_code(args: argparse.Namespace) -> int:
+    from web.staff.enrolment import new_code
+    from web.staff.keys import load_keys
+    from web.staff.secret_files import SecretFiles
+
+    with _current(args) as (config, database):
+        made = new_code(database, load_keys(SecretFiles(config.secrets_dir)), args.home)
+    print(made.code)
+    print(f"works once, until {made.expires_at:%Y-%m-%d %H:%M} UTC", file=sys.stderr)
+    return 0
+
+
+def _user_add(args: argparse.Namespace) -> int:
+    from datetime import UTC, datetime
+
+    from web.staff import people
+    from web.staff.passwords import make_hasher
+    from web.staff.rights import Role
+    from web.staff.secret_files import SecretFiles
+
+    known = {role.value for role in Role}
+    for name in args.role:
+        if name not in known:
+            raise UserError(f"The role {name} is not known; there are {', '.join(sorted(known))}.")
+    with _current(args) as (config, database):
+        hasher = make_hasher(config, SecretFiles(config.secrets_dir))
+        password = _ask_password(args.password_stdin)
+        people.check_password(password)
+        person = people.add_user(
+            database,
+            args.email,
+            name=args.name,
+            org=args.org,
+            roles=[Role(name) for name in args.role],
+            password_hash=hasher(password),
+            now=datetime.now(UTC),
+            homes=args.home,
+        )
+    print(person)
+    return 0
+
+
+def _ask_password(stdin: bool) -> str:
+    if stdin:
+        return sys.stdin.readline().rstrip("\n")
+    first = getpass.getpass("Password: ")
+    if getpass.getpass("Once more: ") != first:
+        raise UserError("The two passwords differ.")
+    return first
+
+
+def _home_add(args: argparse.Namespace) -> int:
+    from web.staff import people
+
+    with _current(args) as (_, database):
+        people.add_home(
+            database,
+            args.home,
+            org=args.org,
+            label=args.label,
+            address=args.address,
+            timezone=args.timezone,
+            fallback=args.fallback,
+            resident=None if args.resident is None else (args.resident[0], args.resident[1]),
+            org_name=args.org_name,
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except TryggveError as error:
+        print(error.text, file=sys.stderr)
+        sys.exit(1)
