@@ -14,7 +14,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway._version import version
 from gateway.bell import Bell
@@ -35,7 +35,6 @@ from gateway.events import (
     GatewayStopped,
     LogRecovered,
 )
-from gateway.homepage import HomePage
 from gateway.identity import PreviousEnd, boot_id, described
 from gateway.logkeeper import LogKeeper
 from gateway.notify import Notifier
@@ -46,6 +45,9 @@ from gateway.supervisor import Supervisor
 from gateway.turn import Sealed
 from gateway.uplink import Calls, Problem, Uplink
 from gateway.view import View
+
+if TYPE_CHECKING:
+    from gateway.homepage import HomePage
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +83,6 @@ class Home:
         self.loop = asyncio.get_running_loop()
         self.stopping = asyncio.Event()
         self.started_at = clock.now()
-        self.enrolment: Enrolment | None = enrolment(state_dir, self.secrets)
         self.watchers: list[Callable[[Event], None]] = []  # shown every live event, in the loop
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -114,12 +115,16 @@ class Home:
 
         # time
         self.watch = ClockWatch(clock=clock, on_synced=self._synced, on_step=self._stepped)
+        self.enrolment: Enrolment | None = enrolment(
+            state_dir, self.secrets, config, clock_sure=lambda: self.watch.synced
+        )
         self.bell = Bell(
             plans=config.plans,
             timezone=config.home.timezone,
             clock=clock,
             submit=self.tell,
             known=lambda check: check in self.planned,
+            report_by=config.report_by,
         )
 
         # devices and the door
@@ -128,7 +133,7 @@ class Home:
             state_dir=state_dir,
             secrets=self.secrets,
             submit=lambda device, data: self.engine.submit(Draft(data, device=device)),
-            pins=pin_factory,
+            pin_factory=pin_factory,
         )
         self.doors = Doors(
             home=home,
@@ -145,7 +150,12 @@ class Home:
         self.link_up = False
         self.link_problem: Problem | None = None
         self.uplink = self._uplink()
-        self.page = HomePage(self) if config.web.enabled else None
+        self.page = self._page() if config.web.enabled else None
+
+    def _page(self) -> HomePage:
+        from gateway.homepage import HomePage  # Flask costs 8 MB: only where there is a page
+
+        return HomePage(self)
 
     # --- running ----------------------------------------------------------------------------------
 

@@ -29,6 +29,10 @@ PULSE_SPREAD = 0.5
 GAP_SPREAD = 1.0
 """Sigmas of the two log-normal distributions."""
 
+STEADY_S = 0.3
+"""Real seconds that the mat stays as it is at the least: in fast time a pulse would be shorter than
+any contact's, and the driver would rightly call it a loose plug."""
+
 LOOK_S = 0.02
 """Real seconds between looks at a clock whose pace may change."""
 
@@ -129,6 +133,7 @@ class Resident:
                 self._mat.press()
             else:
                 self._mat.release()
+            seconds = max(seconds, STEADY_S * self._clock.rate())
             await self._until(self._clock.now() + timedelta(seconds=seconds), or_changed=True)
 
     async def _until(self, at: datetime, *, or_changed: bool = False) -> None:
