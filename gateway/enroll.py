@@ -8,8 +8,8 @@ refused, whoever terminated the TLS.
     <state>/origin             the origin of the home's log
     <state>/server.json        the server's address, the home's id, the pinned keys
 
-A key that was sent and not yet answered is kept as `home_key.new`, so that a second try after a lost
-answer shows the same key.
+A key that was sent and not yet answered is kept as `home_key.new`, so that a second try after a
+lost answer shows the same key.
 
 Not for: choosing who may enroll (the server does).
 """
@@ -190,7 +190,7 @@ def _ask(url: str, asked: EnrollRequest, ca_file: Path | None) -> EnrollAnswer:
 
 
 def _trusted(answer: EnrollAnswer, wanted: str) -> dict[str, Ed25519PublicKey]:
-    """The answer's keys, if the one that the code names is among them and the origin is a home's."""
+    """The answer's keys, if the one that the code names is among them."""
     try:
         keys = {key.kid: public_key(key.public_key) for key in answer.keys}
     except ValueError as error:

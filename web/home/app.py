@@ -1,0 +1,164 @@
+"""The Flask application of the home's own page; `create_app(port)` is all that others need.
+
+Not for: serving itself (`gateway.homepage` does, by waitress), or anything that changes the home.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import threading
+import time
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Flask, Response, abort, jsonify, redirect, render_template, request, url_for
+
+from gateway.events import utc_text
+from web.home.port import Health, HomePort, HomeState, TestResult
+from web.home.words import LANGUAGES, Words
+
+TEST_EVERY_S = 15.0
+"""Between self-tests: each asks every lock, which costs its battery; a restless finger, or another
+page in the browser, must not."""
+
+LANGUAGE_COOKIE_S = 365 * 86_400
+"""A year: the Pi's page has nothing else to remember."""
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+        "img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+class _Tests:
+    """The last self-test; one at a time."""
+
+    def __init__(self, port: HomePort) -> None:
+        self._port = port
+        self._lock = threading.Lock()
+        self._ended_s: float | None = None
+        self.results: tuple[TestResult, ...] = ()
+        self.at: datetime | None = None
+
+    def run(self) -> None:
+        """Run it, unless one runs now or ran a moment ago: then that one's results are shown."""
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            if self._ended_s is None or time.monotonic() - self._ended_s > TEST_EVERY_S:
+                self.results = self._port.self_test()
+                self.at = self._port.state().now
+                self._ended_s = time.monotonic()
+        finally:
+            self._lock.release()
+
+
+def create_app(port: HomePort) -> Flask:
+    """The page over `port`.  Holds no state but the last self-test."""
+    app = Flask(__name__)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    tests = _Tests(port)
+
+    @app.before_request
+    def _only_this_home() -> None:
+        if not _is_local_name(request.host):
+            abort(403)  # another site's name that was pointed at this address (DNS rebinding)
+
+    @app.after_request
+    def _harden(response: Response) -> Response:
+        for name, value in SECURITY_HEADERS.items():
+            response.headers.setdefault(name, value)
+        if request.path.startswith("/static/"):
+            response.headers["Cache-Control"] = "max-age=300"
+        return response
+
+    @app.get("/")
+    def home() -> str:
+        return _page("home.html", port.state())
+
+    @app.get("/test")
+    def test() -> str:
+        return _page("test.html", port.state(), results=tests.results, tested_at=tests.at)
+
+    @app.post("/test")
+    def run_test() -> Any:
+        # without a session there is nothing to forge but the wear: another site's form is refused
+        if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+            abort(403)
+        tests.run()
+        return redirect(url_for("test"), 303)
+
+    @app.get("/state.json")
+    def state_json() -> Response:
+        return jsonify(_plain(asdict(port.state())))
+
+    @app.get("/language/<code>")
+    def language(code: str) -> Any:
+        if code not in LANGUAGES:
+            abort(404)
+        answer = redirect(url_for("home"), 303)
+        answer.set_cookie(
+            "language", code, max_age=LANGUAGE_COOKIE_S, samesite="Strict", httponly=True
+        )
+        return answer
+
+    return app
+
+
+def overall(state: HomeState) -> Health:
+    """The home at one glance: the worst of what matters."""
+    devices = {device.health for device in state.devices}
+    link_down = state.link.configured and not state.link.up
+    if state.log_problem or state.link.problem or Health.BAD in devices:
+        return Health.BAD
+    if link_down or not state.clock_synced or devices & {Health.WARN, Health.UNKNOWN}:
+        return Health.WARN
+    return Health.OK
+
+
+def _page(template: str, state: HomeState, **more: Any) -> str:
+    chosen = request.cookies.get("language")
+    if chosen not in LANGUAGES:
+        chosen = request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+    zone = ZoneInfo(state.timezone)
+    return render_template(
+        template,
+        state=state,
+        w=Words(chosen),
+        overall=overall(state),
+        local=lambda at: _local(at, state.now, zone),
+        Health=Health,
+        **more,
+    )
+
+
+def _local(at: datetime, now: datetime, zone: ZoneInfo) -> str:
+    """Local time for a person: `14:05`, with the date when it is not today."""
+    there, today = at.astimezone(zone), now.astimezone(zone)
+    return f"{there:%H:%M}" if there.date() == today.date() else f"{there:%Y-%m-%d %H:%M}"
+
+
+def _is_local_name(host: str) -> bool:
+    name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return "." not in name or name.endswith((".local", ".lan", ".home.arpa"))
+    return True
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return utc_text(value)
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,207 @@
+"""The texts of the home's own page: Swedish first, English beside it.
+
+A dictionary, not gettext: the Pi's install has no Babel, and memory there is short.  A word that
+the gateway uses and this file does not know is shown as it is.
+
+Not for: the staff's pages.
+"""
+
+from __future__ import annotations
+
+from web.home.port import Health, Part
+
+LANGUAGES = ("sv", "en")
+
+_TEXTS: dict[str, tuple[str, str]] = {
+    "title": ("Tryggve i hemmet", "Tryggve at home"),
+    "home": ("Hemmet", "The home"),
+    "self_test": ("Självtest", "Self-test"),
+    "language": ("In English", "På svenska"),
+    "overall.ok": ("Allt fungerar", "Everything works"),
+    "overall.warn": ("Något bör ses över", "Something should be looked at"),
+    "overall.bad": ("Något är fel", "Something is wrong"),
+    "overall.unknown": ("Läget är okänt", "The state is not known"),
+    "health.ok": ("Fungerar", "Works"),
+    "health.warn": ("Se över", "Look at it"),
+    "health.bad": ("Fel", "Fault"),
+    "health.unknown": ("Okänt", "Not known"),
+    "updated": ("Senast hämtat", "Last fetched"),
+    "stale": ("Sidan får inget svar från Tryggve.", "The page gets no answer from Tryggve."),
+    "link": ("Kontakt med personalen", "Contact with the staff"),
+    "link.up": ("Servern svarar", "The server answers"),
+    "link.down": (
+        (
+            "Servern svarar inte. Hemmet arbetar vidare på egen hand och skickar allt när den är "
+            "tillbaka."
+        ),
+        (
+            "The server does not answer. The home goes on by itself and sends everything when it is "
+            "back."
+        ),
+    ),
+    "link.none": (
+        "Hemmet är inte anslutet till någon server. Larm når ingen.",
+        "This home is not enrolled at a server. Alarms reach nobody.",
+    ),
+    "link.last": ("Senaste svar", "Last answer"),
+    "link.never": ("Inget sedan starten", "None since the start"),
+    "link.backlog": ("Väntar på att skickas", "Waiting to be sent"),
+    "bed": ("Sängen", "The bed"),
+    "bed.in": ("I sängen", "In bed"),
+    "bed.out": ("Inte i sängen", "Not in bed"),
+    "bed.unknown": ("Vet inte", "Not known"),
+    "since": ("sedan", "since"),
+    "alarms": ("Öppna larm", "Open alarms"),
+    "alarms.none": ("Inga öppna larm", "No open alarms"),
+    "alarm.acknowledged": ("Någon har tagit larmet", "Somebody has taken it"),
+    "alarm.waiting": ("Ingen har tagit larmet än", "Nobody has taken it yet"),
+    "alarm.bed_exit": (
+        "Har lämnat sängen och inte kommit tillbaka",
+        "Left the bed and did not come back",
+    ),
+    "alarm.device_offline": ("En enhet hörs inte", "A device is not heard"),
+    "alarm.device_failed": ("En enhet fungerar inte", "A device does not work"),
+    "alarm.mat_faulty": ("En matta är trasig", "A mat is faulty"),
+    "alarm.battery_low": ("Ett batteri behöver bytas", "A battery must be changed"),
+    "alarm.check_help": ("Hjälp behövs efter nattillsyn", "Help is needed after a night check"),
+    "alarm.check_no_answer": (
+        "Ingen svarade på nattillsynen",
+        "Nobody answered the night check",
+    ),
+    "alarm.check_unclear": ("Nattillsynen gav inget besked", "The night check gave no answer"),
+    "checks": ("Nästa nattillsyn", "Next night checks"),
+    "checks.none": ("Ingen planerad", "None planned"),
+    "devices": ("Enheter", "Devices"),
+    "devices.none": ("Inga enheter är inställda", "No devices are configured"),
+    "battery_low": ("Byt batteri snart", "Change the battery soon"),
+    "clock": ("Klockan", "The clock"),
+    "clock.ok": ("Ställd", "Set"),
+    "clock.bad": (
+        "Inte säker. Dörren öppnas inte förrän klockan är ställd.",
+        "Not sure. The door is not opened until the clock is set.",
+    ),
+    "log": ("Händelseloggen", "The event log"),
+    "log.ok": ("Skrivs som den ska", "Written as it should be"),
+    "log.bad": ("Disken tar inte emot. Larm skickas ändå.", "The disk refuses. Alarms still go."),
+    "running": ("I gång sedan", "Running since"),
+    "no_door": (
+        "Härifrån kan ingen dörr öppnas.",
+        "No door can be opened from here.",
+    ),
+    "test.intro": (
+        (
+            "Testet provar minnet, klockan, kontakten med servern och varje enhet. Inget vrids och "
+            "ingen larmas. Sover låset kan det ta en halv minut: rör vid handtaget först."
+        ),
+        (
+            "The test tries the storage, the clock, the contact with the server and each device. "
+            "Nothing is turned and nobody is alarmed. A sleeping lock can take half a minute: touch "
+            "the handle first."
+        ),
+    ),
+    "test.run": ("Kör testet", "Run the test"),
+    "test.running": ("Testet pågår …", "The test is running …"),
+    "test.done": ("Testet kördes", "The test ran at"),
+    "test.none": ("Testet har inte körts sedan starten.", "Not run since the start."),
+    "role.bed": ("Säng", "Bed"),
+    "role.front_door": ("Ytterdörr", "Front door"),
+    "role.bathroom": ("Badrum", "Bathroom"),
+    "role.toilet": ("Toalett", "Toilet"),
+    "room.bedroom": ("sovrum", "bedroom"),
+    "room.hall": ("hall", "hall"),
+    "room.kitchen": ("kök", "kitchen"),
+    "room.bathroom": ("badrum", "bathroom"),
+    "room.living_room": ("vardagsrum", "living room"),
+    "type.lock": ("Lås", "Lock"),
+    "type.sensor": ("Givare", "Sensor"),
+    "type.camera": ("Kamera", "Camera"),
+    "type.indicator": ("Lampa", "Indicator"),
+    "state.on": ("Känner av", "Sensing"),
+    "state.off": ("Känner inget", "Nothing sensed"),
+    "state.bed.on": ("Belastad", "Pressed"),
+    "state.bed.off": ("Obelastad", "Not pressed"),
+    "state.pressed": ("Belastad", "Pressed"),
+    "state.released": ("Obelastad", "Not pressed"),
+    "state.locked": ("Låst", "Locked"),
+    "state.unlocked": ("Olåst", "Unlocked"),
+    "state.jammed": ("Har fastnat", "Jammed"),
+    "state.moving": ("Vrids", "Turning"),
+    "state.asleep": ("Sover", "Asleep"),
+    "state.unknown": ("Vet inte", "Not known"),
+}
+
+_PARTS: dict[Part, tuple[str, str]] = {
+    Part.LOG: ("Lagring", "Storage"),
+    Part.CLOCK: ("Klocka", "Clock"),
+    Part.LINK: ("Kontakt med servern", "Contact with the server"),
+    Part.DEVICE: ("Enhet", "Device"),
+    Part.RADIO: ("Bluetooth", "Bluetooth"),
+    Part.RULES: ("Regler", "Rules"),
+}
+
+_MENDS: dict[tuple[Part, Health], tuple[str, str]] = {
+    (Part.LOG, Health.BAD): (
+        "Minneskortet är fullt eller trasigt. Byt det; larm går fram så länge.",
+        "The card is full or broken. Change it; alarms go through meanwhile.",
+    ),
+    (Part.CLOCK, Health.WARN): (
+        "Klockan är inte ställd. Kontrollera att hemmet når internet.",
+        "The clock is not set. Check that the home reaches the internet.",
+    ),
+    (Part.LINK, Health.BAD): (
+        "Servern svarar inte. Kontrollera internet: kabel, router, mobilt bredband.",
+        "The server does not answer. Check the internet: cable, router, mobile link.",
+    ),
+    (Part.LINK, Health.WARN): (
+        "Anslut hemmet: tryggve gateway enroll ADRESS KOD.",
+        "Enroll the home: tryggve gateway enroll URL CODE.",
+    ),
+    (Part.DEVICE, Health.BAD): (
+        "Enheten fungerar inte. Kontrollera kabel, batteri och avstånd.",
+        "The device does not work. Check its cable, battery and distance.",
+    ),
+    (Part.DEVICE, Health.WARN): (
+        "Inget svar. Sover låset, rör vid handtaget och kör testet igen.",
+        "No answer. If the lock sleeps, touch its handle and run the test again.",
+    ),
+    (Part.DEVICE, Health.UNKNOWN): (
+        "Inget hört än. Tryck på mattan eller rör vid enheten och kör testet igen.",
+        "Not heard yet. Press the mat or touch the device, and run the test again.",
+    ),
+    (Part.RADIO, Health.BAD): (
+        "Bluetooth fungerar inte. Starta om, eller byt Bluetooth-stickan.",
+        "Bluetooth does not work. Restart, or change the Bluetooth stick.",
+    ),
+}
+
+
+class Words:
+    """The texts in one language (`LANGUAGES`)."""
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+        self.other = LANGUAGES[1] if language == LANGUAGES[0] else LANGUAGES[0]
+        self._index = LANGUAGES.index(language)
+
+    def __call__(self, key: str) -> str:
+        """A text by its key; `KeyError` for one that does not exist."""
+        return _TEXTS[key][self._index]
+
+    def word(self, group: str, word: str | None) -> str:
+        """What the gateway calls `word`, in this language; the word itself when it is not known."""
+        texts = _TEXTS.get(f"{group}.{word}")
+        return (word or "").replace("_", " ") if texts is None else texts[self._index]
+
+    def state(self, role: str | None, state: str) -> str:
+        """A device's state; a bed's mat has words of its own."""
+        texts = _TEXTS.get(f"state.{role}.{state}")
+        return self.word("state", state) if texts is None else texts[self._index]
+
+    def part(self, part: Part) -> str:
+        """What a self-test looked at."""
+        return _PARTS[part][self._index]
+
+    def mend(self, part: Part, health: Health) -> str:
+        """What to do about a result; "" when there is nothing to do."""
+        texts = _MENDS.get((part, health))
+        return "" if texts is None else texts[self._index]
