@@ -164,7 +164,7 @@ class View:
             alarms=tuple(self.alarms.values()),
             bed=self.bed,
             visits=tuple(self.visits.values()),
-            checks=tuple(sorted(tuple(self.checks.values()), key=lambda check: check.slot)),
+            checks=tuple(sorted(self.checks.values(), key=lambda check: check.slot)),
             last=tuple(self.last),
             mains=self.mains,
             away=self.away

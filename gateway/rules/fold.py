@@ -8,6 +8,7 @@ Not for: sealing, storing or sending events.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -110,11 +111,19 @@ class Fold:
 
     def rebuild(self, events: Iterable[tuple[Event, datetime]]) -> None:
         """Feed logged events, each with the moment it was taken in; what the rules decide is thrown
-        away, for the log has it."""
+        away, for the log has it.
+
+        It tells what runs when, though: an event that the rules have just decided was fed back at
+        once, before any further tick, and a tick's decision before the next tick of that moment.
+        """
+        decided: deque[Draft] = deque()
         for event, taken in events:
-            for _ in self.ticks_before(event.data, taken):
-                pass
-            self.feed(event, taken)
+            if not _was_decided(event, decided):
+                for _, out in self.ticks_before(event.data, taken):
+                    decided.extend(_drafts(out))
+                    if _was_decided(event, decided):
+                        break
+            decided.extend(_drafts(self.feed(event, taken)))
 
     def _step(self, slot: _Slot, event: Event | Tick, at: datetime) -> list[Output]:
         rule = slot.rule
@@ -137,3 +146,25 @@ def _output(rule: Rule, item: Decision | Command, at: datetime) -> Output:
         return item
     because = Because(rule.name, rule.version, item.rests_on)
     return Draft(item.data, device=item.device, person=item.person, because=because, at=at)
+
+
+def _drafts(out: Iterable[Output]) -> Iterator[Draft]:
+    return (item for item in out if isinstance(item, Draft))
+
+
+def _was_decided(event: Event, decided: deque[Draft]) -> bool:
+    """Whether `event` is the next of the decisions that wait to be fed back; it then waits no more.
+
+    If it is none of them they are forgotten: the log was written by other rules or settings, or
+    the turn was cut before it was on disk.
+    """
+    while decided:
+        draft = decided.popleft()
+        if (
+            draft.data == event.data
+            and draft.because == event.because
+            and draft.device == event.device
+            and draft.person == event.person
+        ):
+            return True
+    return False

@@ -1,0 +1,325 @@
+"""The fold: live and rebuilt from the log are the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.envelope import Draft, Event, from_json, to_json
+from gateway.events import (
+    AbsenceEnded,
+    AbsenceStarted,
+    BedEntered,
+    CheckAnswered,
+    CheckDue,
+    ContactChanged,
+    Data,
+    DeviceFailed,
+    DeviceOffline,
+    DeviceOnline,
+    Finding,
+    GatewayStarted,
+    LockJammed,
+    LockLocked,
+    LockUnknown,
+    Looked,
+    MatFault,
+    MatFaulted,
+    MatPressed,
+    MatReleased,
+    PowerLost,
+    PreviousRun,
+    Tap,
+    TurnOutcome,
+    UnlockEnded,
+    UnlockRequested,
+    VisitTapped,
+)
+from gateway.rules import Decision, Rule, RuleSettings, Tick, bind, settings_class
+from gateway.rules.fold import STUCK_TICKS, Fold
+from gateway.turn import Sequencer
+from tests.rules.conftest import home_of
+
+BEGIN = datetime(2026, 11, 23, 21, 0, tzinfo=UTC)
+
+
+def rule(name: str, kinds: set[str], **made: Any) -> Rule:
+    """A rule of the test's own; `made` are `start`, `step` and `wake_at`."""
+    return Rule(name, 1, frozenset(kinds), RuleSettings(), **made)
+
+
+@dataclass(frozen=True)
+class Seen:
+    wake: datetime | None = None
+    order: tuple[str, ...] = ()
+
+
+def _remember(state: Seen, event: Event | Tick, name: str) -> Seen:
+    word = f"{name} tick" if isinstance(event, Tick) else f"{name} {event.kind}"
+    return replace(state, order=(*state.order, word))
+
+
+def _first_step(state: Seen, event: Event | Tick, _settings: Any) -> tuple[Seen, list[Any]]:
+    state = _remember(state, event, "first")
+    if isinstance(event, Tick):
+        return replace(state, wake=None), [Decision(ContactChanged(on=True))]
+    if event.kind == "power.lost":
+        return replace(state, wake=event.at + timedelta(minutes=1)), []
+    return state, []
+
+
+def _second_step(state: Seen, event: Event | Tick, _settings: Any) -> tuple[Seen, list[Any]]:
+    state = _remember(state, event, "second")
+    if isinstance(event, Tick):
+        return replace(state, wake=None), [Decision(BedEntered())]
+    if event.kind == "power.lost":
+        return replace(state, wake=event.at + timedelta(minutes=1)), []
+    # what the first rule decided makes the second one's tick needless
+    return (replace(state, wake=None) if event.kind == "contact.changed" else state), []
+
+
+TWO = (
+    rule(
+        "first",
+        {"power.lost"},
+        start=lambda _s: Seen(),
+        step=_first_step,
+        wake_at=lambda state, _s: state.wake,
+    ),
+    rule(
+        "second",
+        {"power.lost", "contact.changed"},
+        start=lambda _s: Seen(),
+        step=_second_step,
+        wake_at=lambda state, _s: state.wake,
+    ),
+)
+
+
+def test_two_ticks_of_one_moment_are_rebuilt_in_the_order_they_ran() -> None:
+    """What one rule's tick decided reaches the next rule before its own tick of the same moment:
+    live and in a rebuild alike."""
+    live = Sequencer(Fold(TWO), origin="home:h1", boot="b")
+    live.take(Draft(PowerLost()), at=BEGIN, mono_s=0.0)
+    live.run_due(BEGIN + timedelta(hours=1), 0.0)
+    log = [(row.event, row.event.at) for row in live.drain().rows]
+    assert [event.kind for event, _ in log] == ["power.lost", "contact.changed"]
+    rebuilt = Fold(TWO)
+    rebuilt.rebuild(log)
+    for name in ("first", "second"):
+        assert rebuilt.state_of(name) == live.fold.state_of(name)
+    assert live.fold.state_of("second").order == ("second power.lost", "second contact.changed")
+
+
+def _deciding_step(state: Seen, event: Event | Tick, _settings: Any) -> tuple[Seen, list[Any]]:
+    state = _remember(state, event, "at once")
+    if isinstance(event, Tick):
+        return replace(state, wake=None), []
+    if event.kind == "power.lost":
+        return replace(state, wake=event.at), [Decision(ContactChanged(on=True))]
+    return state, []
+
+
+def test_what_an_event_decided_comes_before_a_tick_that_is_due_at_once() -> None:
+    """A rule that decides and asks to be woken in the same moment sees its decision first."""
+    rules = [
+        rule(
+            "at once",
+            {"power.lost", "contact.changed"},
+            start=lambda _s: Seen(),
+            step=_deciding_step,
+            wake_at=lambda state, _s: state.wake,
+        )
+    ]
+    live = Sequencer(Fold(rules), origin="home:h1", boot="b")
+    live.take(Draft(PowerLost()), at=BEGIN, mono_s=0.0)
+    live.take(Draft(PowerLost()), at=BEGIN + timedelta(minutes=1), mono_s=0.0)
+    log = [(row.event, row.event.at) for row in live.drain().rows]
+    rebuilt = Fold(rules)
+    rebuilt.rebuild(log)
+    assert rebuilt.state_of("at once") == live.fold.state_of("at once")
+
+
+def test_what_a_log_of_other_settings_lacks_is_decided_anew() -> None:
+    """The log was written with a longer hold: what should have been decided in it by today's
+    settings comes within a minute of the rebuild, and is not lost."""
+    log = [
+        (event(1, BEGIN, MatPressed(), "mat"), BEGIN),
+        (event(2, BEGIN + timedelta(minutes=5), PowerLost()), BEGIN + timedelta(minutes=5)),
+    ]
+    rules = bind({}, home_of("mat"))
+    slow = bind({"bed": settings_class("bed").model_validate({"enter_s": 600})}, home_of("mat"))
+    as_written = Fold(slow)
+    as_written.rebuild(log)
+    assert as_written.state_of("bed").tried is None
+    rebuilt = Fold(rules)
+    rebuilt.rebuild(log)
+    assert rebuilt.state_of("bed").occupied is None
+    made = [(at, out) for at, out in rebuilt.ticks(BEGIN + timedelta(minutes=6)) if out]
+    ((at, (out,)),) = made
+    assert at == BEGIN + timedelta(minutes=5, seconds=10)
+    assert isinstance(out, Draft) and out.data == BedEntered()
+
+
+def event(seq: int, at: datetime, data: Data, device: str | None = None) -> Event:
+    return Event("home:h1", seq, at, "synced", "b", 0.0, data, device)
+
+
+def test_a_rule_that_breaks_stops_nobody() -> None:
+    """It becomes `rule.failed`; its state stays, and the other rules go on."""
+
+    def broken(state: Any, _event: Any, _settings: Any) -> Any:
+        raise ZeroDivisionError("no")
+
+    rules = [
+        rule("a", {"power.lost"}, start=lambda _s: 7, step=broken, wake_at=lambda _a, _b: None),
+        *TWO,
+    ]
+    live = Sequencer(Fold(rules), origin="home:h1", boot="b")
+    live.take(Draft(PowerLost()), at=BEGIN, mono_s=0.0)
+    kinds = [row.event.kind for row in live.drain().rows]
+    assert kinds == ["power.lost", "rule.failed"]
+    assert live.fold.state_of("a") == 7
+    assert live.fold.state_of("first").order == ("first power.lost",)
+
+
+def test_a_rule_that_never_moves_on_is_stopped() -> None:
+    """A wake that stays in the past ends in `rule.failed`, not in an endless turn."""
+
+    def same(state: Any, _event: Any, _settings: Any) -> Any:
+        return state, []
+
+    stuck = rule("stuck", set(), start=lambda _s: 0, step=same, wake_at=lambda _a, _b: BEGIN)
+    fold = Fold([stuck])
+    made = [out for _, outs in fold.ticks(BEGIN) for out in outs]
+    assert [out.data.KIND for out in made if isinstance(out, Draft)] == ["rule.failed"]
+    assert fold.wake is None
+    assert STUCK_TICKS < 10_000
+
+
+# --- any story, cut anywhere ----------------------------------------------------------------------
+
+RULES = bind({}, home_of("mat", "mat2", "motion", "door"))
+
+_device = st.sampled_from(["mat", "mat2"])
+_any = st.sampled_from(["mat", "mat2", "motion", "door"])
+_person = st.sampled_from(["p1", "p2"])
+_grant = st.sampled_from(["g1", "g2", "g3"])
+_check = st.sampled_from(["night@a", "night@b"])
+_started = GatewayStarted(version="1", config_sha256="0", previous=PreviousRun.CUT)
+
+_input = st.one_of(
+    st.tuples(st.sampled_from([MatPressed(), MatReleased()]), _device, st.none()),
+    st.tuples(st.sampled_from([MatPressed(), MatReleased()]), _device, st.none()),
+    st.tuples(st.sampled_from([MatFaulted(fault=f) for f in MatFault]), _device, st.none()),
+    st.tuples(
+        st.sampled_from(
+            [
+                DeviceOffline(reason="silent"),
+                DeviceOnline(),
+                DeviceFailed(error="x", text="x", retry_s=1.0),
+            ]
+        ),
+        _any,
+        st.none(),
+    ),
+    st.tuples(
+        st.sampled_from([LockUnknown(), LockLocked(), LockJammed()]), st.just("door"), st.none()
+    ),
+    st.tuples(st.builds(CheckDue, check=_check, slot=st.just(BEGIN)), st.none(), st.none()),
+    st.tuples(
+        st.builds(
+            CheckAnswered,
+            check=_check,
+            finding=st.sampled_from(Finding),
+            looked=st.just(Looked.PHONE),
+        ),
+        st.none(),
+        _person,
+    ),
+    st.tuples(
+        st.builds(
+            UnlockRequested,
+            grant=_grant,
+            action=st.sampled_from(["unlock", "lock"]),
+            reason=st.sampled_from(["planned_visit", "service"]),
+        ),
+        st.just("door"),
+        _person,
+    ),
+    st.tuples(
+        st.builds(UnlockEnded, grant=_grant, outcome=st.sampled_from(TurnOutcome)),
+        st.just("door"),
+        _person,
+    ),
+    st.tuples(st.builds(VisitTapped, tap=st.sampled_from(Tap)), st.none(), _person),
+    st.tuples(st.sampled_from([AbsenceStarted(), AbsenceEnded(), _started]), st.none(), st.none()),
+)
+_wait_s = st.one_of(
+    st.sampled_from([0, 1, 10, 60, 300, 900]), st.integers(0, 4000), st.integers(0, 90_000)
+)
+_one = st.tuples(_wait_s, _input).map(lambda told: [told])
+_stay = st.tuples(st.integers(5, 4000), st.integers(200, 2000), _device).map(
+    lambda stay: [
+        (1, (MatPressed(), stay[2], None)),
+        (stay[0], (MatReleased(), stay[2], None)),
+        (stay[1], (PowerLost(), None, None)),
+    ]
+)
+_story = st.lists(st.one_of(_one, _one, _one, _stay), min_size=1, max_size=40).map(
+    lambda chunks: [told for chunk in chunks for told in chunk]
+)
+
+
+def _tell(sequencer: Sequencer, told: list[Any], at: datetime) -> tuple[list[Event], datetime]:
+    """What is written when `told` happens from `at` on, and when it ends."""
+    for wait_s, (data, device, person) in told:
+        at += timedelta(seconds=wait_s)
+        sequencer.take(Draft(data, device=device, person=person), at=at, mono_s=0.0)
+    return [row.event for row in sequencer.drain().rows], at
+
+
+@settings(max_examples=120, deadline=None)
+@given(_story, st.data())
+def test_rebuilt_is_live_wherever_it_is_cut(story: list[Any], data: st.DataObject) -> None:
+    """For any story, cut after any input: the fold rebuilt from the log on disk has the states of
+    the live one, and goes on with the same decisions, byte for byte."""
+    cut = data.draw(st.integers(0, len(story)))
+    live = Sequencer(Fold(RULES), origin="home:h1", boot="b")
+    before, at = _tell(live, story[:cut], BEGIN)
+    rebuilt = Fold(RULES)
+    rebuilt.rebuild((read, read.at) for read in (from_json(to_json(event)) for event in before))
+    for each in RULES:
+        assert rebuilt.state_of(each.name) == live.fold.state_of(each.name)
+    again = Sequencer(rebuilt, origin="home:h1", boot="b", seq=live.seq, head=live.head)
+    after, end = _tell(live, story[cut:], at)
+    assert _tell(again, story[cut:], at) == (after, end)
+    for each in (live, again):
+        each.run_due(end + timedelta(days=2), 0.0)
+    assert [row.body for row in again.drain().rows] == [row.body for row in live.drain().rows]
+
+
+def test_the_story_property_reaches_every_rule() -> None:
+    """The inputs above make every rule decide something: the property is about all of them."""
+    decided: set[str] = set()
+
+    @settings(max_examples=150, deadline=None, database=None, derandomize=True)
+    @given(_story)
+    def collect(story: list[Any]) -> None:
+        live = Sequencer(Fold(RULES), origin="home:h1", boot="b")
+        made, _ = _tell(live, story, BEGIN)
+        decided.update(event.because.rule for event in made if event.because is not None)
+
+    collect()
+    assert decided == {each.name for each in RULES}
+
+
+def test_state_of_a_rule_that_is_not_there() -> None:
+    """Asking for a rule that does not run is an error, not an empty answer."""
+    with pytest.raises(KeyError):
+        Fold(RULES).state_of("nonsense")

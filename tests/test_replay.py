@@ -1,0 +1,183 @@
+"""A recorded home through the live parts: the same events each time, in order, and sane."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import time
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from gateway.envelope import Draft, Event, from_json
+from gateway.recording import read
+from gateway.replay import AFTER, facts_of, json_lines, replay, run, text_lines
+from gateway.rules import DeviceFacts, HomeFacts, RuleSettings, bind, settings_class
+from gateway.rules.fold import Fold
+from gateway.schedule import Plan
+from gateway.turn import Sequencer
+
+DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+PLANS = {"night": Plan(times=(time(23, 0), time(2, 30), time(5, 0)))}
+TZ = "Europe/Stockholm"
+
+ALARM = "alarm.raised     alarm=bed_exit severity=care"
+
+SMALL = """timestamp_local,home,sensor,kind,value
+2026-11-23T22:00:00,h,bed,bed_mat,1
+2026-11-24T01:00:00,h,bed,bed_mat,0
+2026-11-24T01:00:30,h,hall,motion,1
+2026-11-24T03:00:00,h,bed,bed_mat,1
+2026-11-24T06:30:00,h,bed,bed_mat,0
+"""
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    path = tmp_path / "small.csv"
+    path.write_text(SMALL, encoding="utf-8")
+    return path
+
+
+def recorded(name: str) -> Path:
+    path = DATA / name / "events.csv.gz"
+    if not path.exists():
+        pytest.skip(f"the recorded home {name} is not here")
+    return path
+
+
+def test_a_small_night_in_words(small: Path) -> None:
+    """What the rules made of it, line by line, in the home's time."""
+    made = run(small, None, {}, {"night": Plan(times=(time(23, 0),))}, TZ)
+    night = "check=night@2026-11-23T22:00Z"
+    up, off = "2026-11-24T00:00:00.000Z", "2026-11-24T05:30:00.000Z"
+    assert list(text_lines(made, TZ)) == [
+        "2026-11-23 22:00:10+01:00 bed.entered      (bed: 1)",
+        f"2026-11-23 23:00:00+01:00 check.done       {night} by=sensor (night_check: 3,2,1)",
+        f"2026-11-24 01:05:00+01:00 bed.left         empty_since={up} (bed: 5)",
+        f"2026-11-24 01:15:00+01:00 {ALARM} since={up} (bed_exit: 7)",
+        "2026-11-24 03:00:10+01:00 bed.entered      (bed: 9)",
+        f"2026-11-24 06:35:00+01:00 bed.left         empty_since={off} (bed: 11)",
+        f"2026-11-24 06:45:00+01:00 {ALARM} since={off} (bed_exit: 12)",
+    ]
+
+
+def test_with_everything_the_log_is_whole(small: Path) -> None:
+    """Numbers without gaps, each hash after the one before, inputs included."""
+    made = list(run(small, None, {}, PLANS, TZ, everything=True))
+    assert [event.seq for event in made] == list(range(1, len(made) + 1))
+    assert {event.origin for event in made} == {"home:h"}
+    assert sum(event.because is None for event in made) == 5 + 3
+    for line, event in zip(json_lines(made), made, strict=True):
+        assert from_json(json.loads(line)) == event
+
+
+def test_settings_and_the_configured_home_are_used(small: Path) -> None:
+    """A longer patience raises nothing; a mat that the configuration gives another role is no bed;
+    what it does not name is added from the file."""
+    patient: dict[str, RuleSettings] = {
+        "bed_exit": settings_class("bed_exit").model_validate({"back_within_min": 150})
+    }
+    kinds = [event.kind for event in run(small, None, patient, {}, TZ)]
+    assert kinds == ["bed.entered", "bed.left", "bed.entered", "bed.left", "alarm.raised"]
+    sofa = HomeFacts("h7", "UTC", devices={"bed": DeviceFacts("bed", "mat_gpio", "sensor", "sofa")})
+    assert list(run(small, sofa, {}, {}, TZ)) == []
+    facts = facts_of(read(small, TZ), sofa)
+    assert (facts.id, facts.timezone, list(facts.devices)) == ("h7", TZ, ["bed", "hall"])
+
+
+def test_a_file_without_rows_makes_nothing(tmp_path: Path) -> None:
+    """A header and no rows: no events, no error."""
+    path = tmp_path / "r.csv"
+    path.write_text(SMALL.splitlines()[0] + "\n", encoding="utf-8")
+    assert list(run(path, None, {}, PLANS, TZ)) == []
+
+
+def _figures(name: str, tz: str) -> tuple[list[Event], Counter[str], int]:
+    recording = read(recorded(name), tz)
+    made = list(replay(recording, None, {}, PLANS))
+    again = list(replay(read(recorded(name), tz), None, {}, PLANS))
+    assert list(json_lines(made)) == list(json_lines(again))
+    end = recording.rows[-1].at + AFTER
+    assert all(one.at <= other.at for one, other in pairwise(made))
+    assert all(one.seq < other.seq for one, other in pairwise(made))
+    assert all(recording.rows[0].at <= event.at <= end for event in made)
+    assert all(event.because is not None and event.because.events for event in made)
+    return made, Counter(event.kind for event in made), len(recording.rows)
+
+
+@pytest.mark.recordings
+@pytest.mark.slow
+def test_kasteren_b() -> None:
+    """27 nights of mats that chatter and get stuck: the same bytes twice; stays, not pulses; the
+    stuck mats found; every check has one outcome."""
+    made, kinds, rows = _figures("kasteren_b", "Europe/Amsterdam")
+    assert rows > 38_000
+    assert kinds["rule.failed"] == 0
+    assert 27 <= kinds["bed.entered"] <= 27 * 5, "4,600 pulses are a few stays a night"
+    assert abs(kinds["bed.entered"] - kinds["bed.left"]) <= 1
+    stuck = {event.device for event in made if event.kind == "mat.faulted"}
+    assert stuck == {"bed_pressure_left", "bed_pressure_right"}
+    checks = 27 * 3
+    assert kinds["check.done"] + kinds["check.asked"] == checks
+    assert kinds["check.escalated"] == kinds["check.asked"], "nobody answers a recording"
+    alarms = Counter(
+        event.data.alarm  # type: ignore[attr-defined]
+        for event in made
+        if event.kind == "alarm.raised"
+    )
+    assert alarms["bed_exit"] <= 36, "no worse than the naive rule: 36 in 30 nights"
+
+
+@pytest.mark.recordings
+@pytest.mark.slow
+def test_casas_hh_al() -> None:
+    """A month without a bed mat: no opinion on a bed; every check is asked for want of one."""
+    made, kinds, rows = _figures("casas_hh_al", "America/Los_Angeles")
+    assert rows == 61_578
+    assert set(kinds) == {"check.asked", "check.escalated", "alarm.raised"}
+    assert kinds["check.asked"] == kinds["check.escalated"] == kinds["alarm.raised"] == 89
+    assert {event.data.why for event in made if event.kind == "check.asked"} == {  # type: ignore[attr-defined]
+        "no_sensor"
+    }
+
+
+@pytest.mark.recordings
+def test_ordonez_a_is_silent_at_night() -> None:
+    """One stay a night, as the mat said: fifteen in, fifteen out, no exit alarm."""
+    made, kinds, _ = _figures("ordonez_a", "Europe/Madrid")
+    assert kinds["bed.entered"] == kinds["bed.left"] == 15
+    assert [e for e in made if e.kind == "alarm.raised" and e.data.alarm == "bed_exit"] == []  # type: ignore[attr-defined]
+
+
+@pytest.mark.recordings
+@pytest.mark.slow
+def test_a_rebuild_from_the_log_of_a_real_month_is_the_live_state() -> None:
+    """All events of kasteren_b, decisions included, fed to a fresh fold: the states of every rule
+    are those of the fold that decided them, and it decides nothing that is not in the log."""
+    recording = read(recorded("kasteren_b"), "Europe/Amsterdam")
+    rules = bind({}, facts_of(recording))
+    live = Sequencer(Fold(rules), origin="home:b", boot="b")
+    for row in recording.rows:
+        live.take(Draft(row.data, device=row.device, at=row.at), at=row.at, mono_s=0.0)
+    rebuilt = Fold(rules)
+    rebuilt.rebuild((row.event, row.event.at) for row in live.drain().rows)
+    for rule in rules:
+        assert rebuilt.state_of(rule.name) == live.fold.state_of(rule.name)
+    end = recording.rows[-1].at + AFTER
+    again = Sequencer(rebuilt, origin="home:b", boot="b", seq=live.seq, head=live.head)
+    for sequencer in (live, again):
+        sequencer.run_due(end, 0.0)
+    assert [row.body for row in again.drain().rows] == [row.body for row in live.drain().rows]
+
+
+@pytest.mark.recordings
+def test_a_pressure_recording_is_refused_in_one_sentence() -> None:
+    """Loads of a pressure mattress are no 0 and 1: said by file and line."""
+    from gateway.errors import RecordingError
+
+    with pytest.raises(
+        RecordingError, match=r"events\.csv\.gz: line 2: the value 609 is a pressure"
+    ):
+        read(recorded("pmat_load_1to6"), "UTC")
