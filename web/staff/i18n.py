@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Flask, has_request_context, request
-from flask_babel import Babel, get_locale
+from flask_babel import Babel, get_locale, gettext
 
 LANGUAGES = {"sv": "Svenska", "en": "English"}
 """Code to the language's own name; the first is the default."""
@@ -29,8 +30,8 @@ TRANSLATIONS = Path(__file__).parent / "translations"
 
 
 def chosen_language() -> str:
-    """The cookie's language, else the account's, else Swedish.  The browser's own wish is not asked:
-    a ward's shared computer says English far too often."""
+    """The cookie's language, else the account's, else Swedish.  The browser's own wish is not
+    asked: a ward's shared computer says English far too often."""
     if not has_request_context():
         return DEFAULT
     wish = request.cookies.get(COOKIE)
@@ -52,6 +53,11 @@ def init_app(app: Flask) -> None:
     app.config.setdefault("BABEL_DEFAULT_TIMEZONE", ZONE)
     app.config.setdefault("BABEL_TRANSLATION_DIRECTORIES", str(TRANSLATIONS))
     Babel(app, locale_selector=chosen_language)
+
+
+def say(text: str, **values: Any) -> str:
+    """`text` in the reader's language, with `%(name)s` filled in (imported as `_`)."""
+    return str(gettext(text, **values))
 
 
 def language() -> str:

@@ -13,12 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from flask_babel import gettext
-
 from gateway import access, events
+from web.staff.i18n import say as gettext
 
 
-def N_(text: str) -> str:  # noqa: N802 - gettext's own name for "translate this later"
+def N_(text: str) -> str:  # noqa: N802 - gettext's own name for it
     """Mark a text for the catalogue; it is translated when it is shown."""
     return text
 

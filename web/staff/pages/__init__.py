@@ -1,6 +1,7 @@
 """The pages that staff look at: one file a page, read queries only.
 
-`register` is all that the composition root needs.  Writing goes through `web.staff.actions` (`deeds`).
+`register` is all that the composition root needs.  Writing goes through `web.staff.actions`, from
+`deeds`.
 Not for: the link to homes, or signing in.
 """
 
@@ -10,6 +11,7 @@ from typing import Any
 
 from flask import Blueprint, Flask, make_response, redirect, request, url_for
 
+from web.staff import i18n
 from web.staff.pages import deeds, events, faults, frame, homes, now, shift, visits
 
 blueprint = Blueprint("pages", __name__)
@@ -23,8 +25,8 @@ def start() -> Any:
 def settings() -> Any:
     """POST `/installningar`: keep a choice of theme or language in a cookie, and go back."""
     answer = make_response(redirect(frame.safe_next(request.form.get("next")), 303))
-    for name, allowed in (("tema", frame.THEMES), ("sprak", tuple(frame.i18n.LANGUAGES))):
-        value = request.form.get(name)
+    for name, allowed in (("tema", frame.THEMES), ("sprak", tuple(i18n.LANGUAGES))):
+        value = request.form.get(name, "")
         if value in allowed:
             answer.set_cookie(
                 name,

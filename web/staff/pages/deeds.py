@@ -1,5 +1,5 @@
-"""What a person does on the pages: each form comes here, goes to `web.staff.actions`, and is answered
-with a sentence.
+"""What a person does on the pages: each form comes here, goes to `web.staff.actions`, and is
+answered with a sentence.
 
 Not for: rights or rules (`actions` and the home decide), or showing anything.
 """
@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 from flask import request, url_for
-from flask_babel import gettext as _
 
 from gateway.access import Action
 from gateway.events import AlarmOutcome, Finding, Looked, Tap
 from web.staff import actions, words
 from web.staff.actions import Refused, Why
 from web.staff.context import staff
+from web.staff.i18n import say as _
 from web.staff.pages import reading
 from web.staff.pages.frame import answered, refused, signed_in
 from web.staff.pages.telling import clock

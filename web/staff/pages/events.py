@@ -30,7 +30,7 @@ WORDS_MAX_AGE_S = 600
 @signed_in
 def events(actor: Actor) -> str:
     """The page `/handelser`."""
-    wanted = _filter(actor)
+    wanted = _filter()
     with staff().db.read() as conn:
         places = reading.places(conn, actor)
         names = reading.names(conn, actor)
@@ -67,7 +67,12 @@ def event_words(actor: Actor) -> Response:
         for kind, word in words.KINDS.items()
         if kind not in log.QUIET and reading.may_see_kind(actor, kind)
     }
-    answer = jsonify(kinds=kinds, homes={place.id: place.who for place in places.values()})
+    answer = jsonify(
+        kinds=kinds,
+        homes={place.id: place.who for place in places.values()},
+        quiet=sorted(log.QUIET),
+        unknown=actor.may(Right.SEE_CARE),
+    )
     answer.headers["Cache-Control"] = f"private, max-age={WORDS_MAX_AGE_S}"
     return answer
 
@@ -80,7 +85,7 @@ def _home() -> str:
     return request.args.get("hem", "")
 
 
-def _filter(actor: Actor) -> log.Filter:
+def _filter() -> log.Filter:
     asked = request.args
     home, group = asked.get("hem", ""), asked.get("slag", "")
     since, until = _day(asked.get("fran", "")), _day(asked.get("till", ""))

@@ -9,9 +9,9 @@ import logging
 from typing import Any
 
 from flask import Flask, render_template, request
-from flask_babel import gettext as _
 from werkzeug.exceptions import HTTPException
 
+from web.staff.i18n import say as _
 from web.staff.pages.frame import answer_json, wants_json
 from web.staff.words import N_
 

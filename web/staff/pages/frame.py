@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache, wraps
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -28,7 +28,6 @@ from flask import (
     url_for,
 )
 from flask_babel import format_date, lazy_gettext
-from flask_babel import gettext as _
 from flask_login import current_user
 from markupsafe import Markup
 from sqlalchemy import Connection, func, select
@@ -39,6 +38,7 @@ from gateway.events import utc_text
 from web.staff import i18n, pushed, tables, words
 from web.staff.auth import current_actor
 from web.staff.context import staff
+from web.staff.i18n import say as _
 from web.staff.pages import log, states, telling
 from web.staff.pages.icons import icon
 from web.staff.pages.reading import open_alarms
@@ -324,6 +324,7 @@ def add_filters(app: Any) -> None:
     filters["day"] = _day_text
     filters["weekday"] = lambda date: format_date(date, "EEEE d MMMM y")
     filters["hm_day"] = _hm_day
+    filters["hm_on"] = _hm_on
     filters["alarm_word"] = telling.alarm_word
     filters["device_name"] = log.device_name
     filters["rule_word"] = lambda code: words.spoken(words.RULES, code)
@@ -336,19 +337,22 @@ def add_filters(app: Any) -> None:
     filters["looked"] = lambda code: words.enum_word(events.Looked, code)
     filters["outcome"] = lambda code: words.enum_word(events.AlarmOutcome, code)
     app.jinja_env.globals["because_of"] = log.because_of
-    for word in (states.lock_word, states.bed_word, states.device_word):
-        app.jinja_env.globals[word.__name__] = word
-    for word in (states.health_word, states.battery_word):
-        app.jinja_env.globals[word.__name__] = word
+    for name in ("lock_word", "bed_word", "device_word", "health_word", "battery_word"):
+        app.jinja_env.globals[name] = getattr(states, name)
 
 
 def _day_text(at: datetime, zone: str | None = None) -> str:
-    return format_date(i18n.local(at, zone).date(), "EEEE d MMMM")
+    return str(format_date(i18n.local(at, zone).date(), "EEEE d MMMM"))
+
+
+def _hm_on(at: datetime, day: date, zone: str | None = None) -> str:
+    """`02:14` on `day`, with the date on any other."""
+    here = i18n.local(at, zone)
+    if here.date() == day:
+        return f"{here:%H:%M}"
+    return f"{format_date(here.date(), 'd MMM')} {here:%H:%M}"
 
 
 def _hm_day(at: datetime, zone: str | None = None) -> str:
     """`02:14` today, with the date on any other day."""
-    here = i18n.local(at, zone)
-    if here.date() == i18n.local(staff().clock.now(), zone).date():
-        return f"{here:%H:%M}"
-    return f"{format_date(here.date(), 'd MMM')} {here:%H:%M}"
+    return _hm_on(at, i18n.local(staff().clock.now(), zone).date(), zone)

@@ -62,7 +62,9 @@ def one_home(actor: Actor, home: str) -> str:
             .order_by(t.device.c.type, t.device.c.id)
         ).all()
         day = read_day(conn, home, now - timedelta(hours=24), now) if care else None
-        found = log.latest(conn, actor, log.Filter(homes=(home,)), LATEST)
+        found = log.latest(
+            conn, actor, log.Filter(homes=(home,), without=log.QUIET | log.RAW), LATEST
+        )
         return page(
             "home.html",
             conn,

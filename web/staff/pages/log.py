@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from flask_babel import gettext as _
 from sqlalchemy import Connection, Select, and_, false, or_, select
 
 from gateway.envelope import Event
@@ -21,6 +20,7 @@ from gateway.events import Ref
 from web.staff import tables as t
 from web.staff import words
 from web.staff.i18n import local
+from web.staff.i18n import say as _
 from web.staff.pages import reading, telling
 from web.staff.pages.reading import Place
 from web.staff.rights import Actor, Right
@@ -28,6 +28,12 @@ from web.staff.types import from_ms, to_ms
 
 QUIET = frozenset({"record.read", "unlock.progressed", "alarm.delivered"})
 """Kinds left out of the list unless their group is asked for: they would drown the rest."""
+
+
+RAW = frozenset(
+    {"mat.pressed", "mat.released", "motion.detected", "motion.cleared", "contact.changed"}
+)
+"""Readings that come by the hundred in a night; a home's own page shows what they came to mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,8 @@ class Filter:
     since: datetime | None = None
     until: datetime | None = None
     older_than: Cursor | None = None
+    without: frozenset[str] = QUIET
+    """Kinds left out unless a group is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +139,7 @@ def latest(conn: Connection, actor: Actor, wanted: Filter, count: int) -> list[F
     """The newest `count` events that match, newest first."""
     homes = [home for home in (wanted.homes or sorted(actor.homes)) if actor.sees(home)]
     condition = _condition(conn, actor, wanted)
-    per_home: list[Iterable[Found]] = [_of_home(conn, h, condition, wanted, count) for h in homes]
+    per_home: list[Iterable[Found]] = [_of_home(conn, h, condition, count) for h in homes]
     per_home.append(_pending(conn, actor, homes, wanted))
     merged = heapq.merge(*per_home, key=lambda found: found.key, reverse=True)
     return [found for found, _n in zip(_once(merged), range(count), strict=False)]
@@ -151,7 +159,7 @@ def _condition(conn: Connection, actor: Actor, wanted: Filter) -> Any:
     parts: list[Any] = []
     kinds = kinds_of(actor, wanted.group, bool(wanted.text))
     if kinds == frozenset() and not wanted.group and actor.may(Right.SEE_CARE):
-        parts.append(e.kind.not_in(sorted(QUIET)))
+        parts.append(e.kind.not_in(sorted(wanted.without)))
     elif kinds is not None:
         parts.append(e.kind.in_(sorted(kinds)))
     if wanted.since is not None:
@@ -209,9 +217,7 @@ def _matching(conn: Connection, actor: Actor, text: str) -> Any:
     )
 
 
-def _of_home(
-    conn: Connection, home: str, condition: Any, wanted: Filter, count: int
-) -> list[Found]:
+def _of_home(conn: Connection, home: str, condition: Any, count: int) -> list[Found]:
     e = t.event.c
     query: Select[Any] = select(e.body, e.corrected_at, e.synced, e.hash).where(e.home_id == home)
     if condition is not None:
@@ -244,7 +250,7 @@ def _pending(conn: Connection, actor: Actor, homes: Collection[str], wanted: Fil
         event = _sealed(row.body, row.hash)
         if event is None or (kinds and event.kind not in kinds):
             continue
-        if not kinds and event.kind in QUIET:
+        if not kinds and event.kind in wanted.without:
             continue
         one = Found(event, row.home_id, event.at, event.clock == "synced", pending=True)
         if wanted.since is not None and one.at < wanted.since:

@@ -62,6 +62,8 @@ class Tile:
     locks: tuple[Row[Any], ...]
     visit_by: str | None
     visit_since: datetime | None
+    bed_trouble: bool
+    """The mat in the bed does not work: what was known of the bed is no longer."""
 
 
 @signed_in
@@ -145,7 +147,7 @@ def _checks(
         .where(c.state.not_in(("planned", "unreported")))
         .order_by(c.answer_by, c.slot)
     ).all()
-    asked = _asked_events(conn, actor, [row for row in rows if row.state in WAITING])
+    asked = _asked_events(conn, [row for row in rows if row.state in WAITING])
     return [
         CheckCard(
             row=row,
@@ -158,9 +160,7 @@ def _checks(
     ]
 
 
-def _asked_events(
-    conn: Connection, actor: Actor, rows: list[Row[Any]]
-) -> dict[tuple[str, str], Event]:
+def _asked_events(conn: Connection, rows: list[Row[Any]]) -> dict[tuple[str, str], Event]:
     """The newest `check.asked` of these checks: it says why the sensors do not answer."""
     found: dict[tuple[str, str], Event] = {}
     for row in rows:
@@ -248,9 +248,14 @@ def tiles(
         for row in conn.execute(select(t.home_state).where(t.home_state.c.home_id.in_(homes)))
     }
     locks: dict[str, list[Row[Any]]] = {}
+    troubled = set()
     query = select(t.device).where(t.device.c.home_id.in_(homes), t.device.c.present)
-    for row in conn.execute(query.where(t.device.c.type == "lock").order_by(t.device.c.id)):
-        locks.setdefault(row.home_id, []).append(row)
+    for row in conn.execute(query.order_by(t.device.c.id)):
+        if row.type == "lock":
+            locks.setdefault(row.home_id, []).append(row)
+        faulty = row.state == "unknown" and row.state_at is not None
+        if row.role == "bed" and (faulty or row.health in ("offline", "failed")):
+            troubled.add(row.home_id)
     visits = {}
     if actor.may(Right.SEE_CARE):
         v = t.visit.c
@@ -266,6 +271,7 @@ def tiles(
                 locks=tuple(locks.get(place.id, ())),
                 visit_by=_name(visit.person, names) if visit else None,
                 visit_since=visit.since if visit else None,
+                bed_trouble=place.id in troubled,
             )
         )
     return made

@@ -29,8 +29,8 @@ NOT_CARE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A home as the pages show it.  `who` is the residents' names, or the label where the reader may
-    not know them or none is kept; `where` label and address."""
+    """A home as the pages show it.  `who` is the residents' names, or the label where the reader
+    may not know them or none is kept; `where` label and address."""
 
     id: str
     label: str
@@ -74,16 +74,14 @@ def places(conn: Connection, actor: Actor) -> dict[str, Place]:
 
 def names(conn: Connection, actor: Actor) -> dict[str, str]:
     """Person id to name: the organisation's staff, and the residents that the actor may know."""
-    found: dict[str, str] = {
-        person: name
-        for person, name in conn.execute(
-            select(t.user.c.person_id, t.user.c.name).where(t.user.c.org_id == actor.org)
-        )
-    }
+    rows = conn.execute(
+        select(t.user.c.person_id, t.user.c.name).where(t.user.c.org_id == actor.org)
+    )
+    found: dict[str, str] = {row.person_id: row.name for row in rows}
     if actor.may(Right.SEE_CARE) and actor.homes:
         query = select(t.resident.c.id, t.resident.c.name)
         rows = conn.execute(query.where(t.resident.c.home_id.in_(actor.homes)))
-        found.update({person: name for person, name in rows})
+        found.update((row.id, row.name) for row in rows)
     return found
 
 

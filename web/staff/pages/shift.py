@@ -1,9 +1,9 @@
-"""Mitt pass: the phone page.  My homes, one large button for the door, what happens at the lock step
-by step, arrival and departure.
+"""Mitt pass: the phone page.  My homes, one large button for the door, what happens at the lock
+step by step, arrival and departure.
 
-The state of a turn comes from the table `turn` alone, so that a page loaded anew, another tab and the
-live page show the same; what no event tells any more, the page tells itself when the time is out
-(`data-show-after`).  Not for: turning the lock (`deeds`, `actions`; the home decides).
+The state of a turn comes from the table `turn` alone, so that a page loaded anew, another tab and
+the live page show the same; what no event tells any more, the page tells itself when the time is
+out (`data-show-after`).  Not for: turning the lock (`deeds`, `actions`; the home decides).
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask_babel import gettext as _
 from sqlalchemy import Connection, Row, select
 
 from gateway.access import Action
@@ -21,6 +20,7 @@ from web.staff import tables as t
 from web.staff import words
 from web.staff.context import staff
 from web.staff.i18n import local
+from web.staff.i18n import say as _
 from web.staff.pages import reading
 from web.staff.pages.frame import main_attributes, need, page, signed_in
 from web.staff.pages.now import tiles
@@ -165,7 +165,7 @@ def turn_of(row: Row[Any], now: datetime) -> Turn:
     if outcome is None:
         over_at = (row.expires_at or row.step_at) + GRACE
         if now >= over_at:
-            outcome, text = "unknown", _SILENCE()
+            outcome, text = "unknown", _silence()
     late_at = row.step_at + SILENT_STEP if row.step == "issued" and outcome is None else None
     return Turn(
         row=row,
@@ -178,7 +178,7 @@ def turn_of(row: Row[Any], now: datetime) -> Turn:
     )
 
 
-def _SILENCE() -> str:  # noqa: N802 - a constant in the reader's language
+def _silence() -> str:
     return _("Låset svarar inte. Vi vet inte om det är öppet. Känn på dörren.")
 
 
@@ -192,7 +192,7 @@ def _outcome(row: Row[Any]) -> tuple[str | None, str]:
         return "ok", _("Låst.") if locking else _("Öppet. Låset har vridit upp.")
     if row.outcome == TurnOutcome.UNKNOWN or row.why in UNSURE:
         known = row.why in words.TURN_WHY and row.why in UNSURE
-        return "unknown", words.spoken(words.TURN_WHY, row.why) if known else _SILENCE()
+        return "unknown", words.spoken(words.TURN_WHY, row.why) if known else _silence()
     return "bad", words.spoken(words.TURN_WHY, row.why) or _("Det gick inte.")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from flask_babel import gettext as _
+from web.staff.i18n import say as _
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,16 @@ def lock_word(row: Any) -> State:
     return state
 
 
-def bed_word(state: Any) -> State:
-    """Whether the resident lies in bed.  `state` is a row of `home_state`, or None."""
+def bed_word(tile: Any) -> State:
+    """Whether the resident lies in bed.  `tile` has the `state` of the home (or None), and says
+    whether its bed mat can be trusted (`bed_trouble`)."""
+    state = tile.state
     if state is None or state.in_bed not in ("on", "off"):
         return State(_("Okänt om i sängen"), "question", "unknown")
     if state.silent_since is not None:
         return State(_("Okänt nu, hemmet hörs inte"), "question", "unknown")
+    if tile.bed_trouble:
+        return State(_("Okänt nu, sängmattan fungerar inte"), "question", "unknown")
     if state.in_bed == "on":
         return State(_("I sängen"), "bed", "ok")
     return State(_("Uppe"), "bed-empty", "")

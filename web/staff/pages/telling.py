@@ -10,11 +10,10 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from flask_babel import gettext as _
-
 from gateway import access, events
 from web.staff import words
 from web.staff.i18n import local
+from web.staff.i18n import say as _
 
 
 def clock(at: datetime, zone: str | None) -> str:

@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask_babel import gettext as _
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from sqlalchemy import Connection, Row, or_, select
 
 from gateway.envelope import Event
 from web.staff import tables as t
 from web.staff import words
 from web.staff.i18n import local
+from web.staff.i18n import say as _
 from web.staff.pages.reading import event_of
 from web.staff.pages.telling import alarm_word, clock
 
@@ -197,7 +197,7 @@ def _read_alarms(conn: Connection, home: str, day: Day) -> None:
     a = t.alarm.c
     rows = conn.execute(
         select(t.alarm)
-        .where(a.home_id == home, a.raised_at < day.end)
+        .where(a.home_id == home, a.raised_at <= day.end)
         .where(or_(a.closed_at.is_(None), a.closed_at > day.start))
         .order_by(a.raised_at)
     )
@@ -267,9 +267,7 @@ class _Picture:
         )
 
     def _add(self, markup: str, *values: Any) -> None:
-        self.parts.append(
-            Markup(markup.format(*(v if isinstance(v, int | float) else escape(v) for v in values)))
-        )
+        self.parts.append(Markup(markup).format(*values))  # noqa: S704 - our own literal; values are escaped
 
     def _x(self, at: datetime) -> float:
         share = (at - self.day.start).total_seconds() / self.total

@@ -91,4 +91,4 @@ def _minutes(row: Row[Any]) -> int | None:
     until = row.corrected_until or row.until
     if since is None or until is None:
         return None
-    return max(0, round((until - since).total_seconds() / 60))
+    return max(0, round(float((until - since).total_seconds()) / 60))

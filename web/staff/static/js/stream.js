@@ -15,6 +15,7 @@ function wanted(list, change) {
   if (list.dataset.first !== "1" || !words) return false;
   if (home && home !== change.home) return false;
   const kind = words.kinds[change.kind];
+  if (words.quiet.includes(change.kind) || (!kind && !words.unknown)) return false;
   return !group || kind?.group === group;
 }
 

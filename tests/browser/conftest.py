@@ -1,0 +1,191 @@
+"""A real browser against a real server: Debian's Chromium, driven by Playwright.
+
+`browser` (one for the session), `open_page` (a fresh context at a size and theme), `live_server`
+(the application on a free port), `night` (homes with a day behind them), `sign_in`.  Other tests
+may import `sign_in_at` and `launch`.  Not for: what the pages show.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from gateway.clock import ManualClock
+from tests.browser.night import Night, begin
+from tests.staff.parts import PASSWORD, add_home, add_user
+from web.staff.app import create_app
+from web.staff.config import StaffConfig
+from web.staff.db import Database, parse_url
+from web.staff.migrate import migrate
+from web.staff.secret_files import SecretFiles
+
+CHROMIUM = "/usr/bin/chromium"
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+WAIT_MS = 5_000
+"""A page that has not changed after this long will not."""
+
+DESK = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 844}
+
+AT = datetime(2026, 11, 23, 1, 14, tzinfo=UTC)
+"""02:14 in Stockholm, a November night."""
+
+
+@contextmanager
+def launch() -> Iterator[Any]:
+    """Chromium under Playwright; skips when either is absent."""
+    if shutil.which(CHROMIUM) is None:
+        pytest.skip("Chromium is not installed (Debian: chromium)")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        playwright.selectors.set_test_id_attribute("data-test")
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """One browser for all tests."""
+    with launch() as started:
+        yield started
+
+
+@pytest.fixture
+def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
+    """`open_page(PHONE, dark=True)`: a page of a new context.  At the end of the test no script may
+    have failed and nothing may have been refused by the content security policy."""
+    contexts: list[Any] = []
+    faults: list[str] = []
+
+    def make(size: dict[str, int] = DESK, *, dark: bool = False, **more: Any) -> Any:
+        context = browser.new_context(
+            viewport=size,
+            color_scheme="dark" if dark else "light",
+            locale="sv-SE",
+            has_touch=size is PHONE,
+            **more,
+        )
+        context.set_default_timeout(WAIT_MS)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on(
+            "console",
+            lambda said: (
+                faults.append(said.text) if "Content Security Policy" in said.text else None
+            ),
+        )
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert not faults
+
+
+class _Quiet(WSGIRequestHandler):
+    def log(self, type: str, message: str, *args: Any) -> None:
+        """Nothing: requests are not what these tests tell of."""
+
+
+@dataclass
+class LiveServer:
+    """The application on a port of this machine; `stop` cuts every connection."""
+
+    app: Flask
+    server: BaseWSGIServer
+    thread: threading.Thread
+    url: str
+
+    def stop(self) -> None:
+        """End the server as a power cut does for its screens.  May be called twice."""
+        self.app.extensions["tryggve.stop"]()
+        self.server.shutdown()
+        self.thread.join(5)
+        self.server.server_close()
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A migrated, empty SQLite file."""
+    path = tmp_path_factory.mktemp("browser") / "staff.db"
+    database = Database(parse_url(f"sqlite:///{path}"))
+    migrate(database)
+    database.close()
+    return path.read_bytes()
+
+
+@pytest.fixture
+def night_clock() -> ManualClock:
+    """Domain time at the server, standing at 02:14."""
+    return ManualClock(AT)
+
+
+@pytest.fixture
+def live_server(
+    tmp_path: Path, empty_database: bytes, night_clock: ManualClock
+) -> Iterator[LiveServer]:
+    """The staff server with the home `h1` and the account `p7`, listening."""
+    (tmp_path / "staff.db").write_bytes(empty_database)
+    SecretFiles(tmp_path / "secrets").make_missing()
+    config = StaffConfig(
+        database=f"sqlite:///{tmp_path / 'staff.db'}",
+        secrets_dir=tmp_path / "secrets",
+        secure_cookies=False,
+    )
+    app = create_app(config, clock=night_clock, watch=False)
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    live = LiveServer(app, server, thread, f"http://127.0.0.1:{server.server_port}")
+    yield live
+    live.stop()
+
+
+@pytest.fixture
+def night(live_server: LiveServer, night_clock: ManualClock) -> Night:
+    """Three homes with a day behind them; `p7` cares for all of them, at night too."""
+    for home in ("h1", "h2", "h3"):
+        add_home(live_server.app, home)
+    add_user(live_server.app, "p7", ["caregiver", "night_watcher"], homes=["h1", "h2", "h3"])
+    return begin(live_server.app, night_clock)
+
+
+def sign_in_at(page: Any, url: str, person: str = "p7", password: str = PASSWORD) -> None:
+    """Sign in through the form and wait for the first page."""
+    page.goto(f"{url}/login")
+    page.get_by_test_id("email").fill(f"{person}@prov.example")
+    page.get_by_test_id("password").fill(password)
+    page.get_by_test_id("sign-in").click()
+    page.wait_for_url("**/nu")
+
+
+@pytest.fixture
+def sign_in(live_server: LiveServer) -> Callable[..., None]:
+    """`sign_in(page)`: sign `p7` in."""
+
+    def act(page: Any, person: str = "p7") -> None:
+        sign_in_at(page, live_server.url, person)
+
+    return act
