@@ -10,7 +10,6 @@ Not for: showing how a real lock behaves (docs/hardware.md says what is not conf
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import struct
 from collections import deque
@@ -30,9 +29,6 @@ from drivers._nuki_protocol import Action, Command, Status
 from drivers.virtual._nuki_pairing import PairingDialogue
 from drivers.virtual.radio import VirtualRadio, advertisement
 from gateway.errors import ProtocolError
-
-INDICATION_S = 5.0
-"""Seconds to wait for a confirmation before a piece is given up: the link is gone by then."""
 
 NONCES_KEPT = 256
 """Nonces of our peer that are remembered: one seen again is a replay."""
@@ -246,13 +242,15 @@ class VirtualNuki:
     ) -> None:
         size = connection.att_mtu - 3
         for at in range(0, len(frame), size):
-            if connection not in self._peripheral.connections:
+            gone = self._peripheral.connections.get(connection)
+            if gone is None:
                 return
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(INDICATION_S):
-                    await self._peripheral.device.indicate_subscriber(
-                        connection, where, frame[at : at + size]
-                    )
+            device, piece = self._peripheral.device, frame[at : at + size]
+            sending = asyncio.ensure_future(device.indicate_subscriber(connection, where, piece))
+            # A motor does not stop because nobody listens any more.
+            await asyncio.wait({sending, gone}, return_when=asyncio.FIRST_COMPLETED)
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
 
     # --- a user speaks ----------------------------------------------------------------------------
 

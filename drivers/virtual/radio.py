@@ -122,7 +122,8 @@ class VirtualPeripheral:
     def __init__(self, device: Device, interval_s: float) -> None:
         self.device = device
         self.address = plain(device.random_address)
-        self.connections: list[Connection] = []
+        self.connections: dict[Connection, asyncio.Future[None]] = {}
+        """Open connections, each with a future that is done when it is gone."""
         self._data: bytes | None = None
         self._changing = asyncio.Lock()
         self._tasks: set[asyncio.Future[None]] = set()
@@ -159,12 +160,12 @@ class VirtualPeripheral:
                     await connection.disconnect()
 
     def _connected(self, connection: Connection) -> None:
-        self.connections.append(connection)
+        self.connections[connection] = asyncio.get_running_loop().create_future()
         connection.on("disconnection", lambda _reason: self._disconnected(connection))
 
     def _disconnected(self, connection: Connection) -> None:
-        if connection in self.connections:
-            self.connections.remove(connection)
+        if (gone := self.connections.pop(connection, None)) is not None:
+            gone.set_result(None)
             # Not bumble's own restart: that advertises what was true before the connection.
             again = asyncio.ensure_future(self._refresh())
             self._tasks.add(again)

@@ -212,12 +212,21 @@ async def test_late_answer(home: Home) -> None:
     assert home.nuki.turns == [Action.UNLOCK]
 
 
-async def test_answer_later_than_we_wait(home: Home) -> None:
+async def test_answer_later_than_we_wait(make_home: MakeHome) -> None:
     """An answer that comes while the lock is being asked decides all the same.  One turn."""
-    home.nuki.faults.late_s = 2.3
-    assert await home.unlock() == DONE_OPEN
-    assert home.steps[-1] is UnlockStep.ASKING
-    assert home.nuki.turns == [Action.UNLOCK]
+    async with make_home(config={"deadline_s": 3.0}) as home:
+        home.nuki.faults.late_s = 2.05
+        assert await home.unlock() == DONE_OPEN
+        assert home.steps[-1] is UnlockStep.ASKING
+        assert home.nuki.turns == [Action.UNLOCK]
+
+
+async def test_a_late_jam(make_home: MakeHome) -> None:
+    """A jam that is told while the lock is being asked is the end: failed, jammed."""
+    async with make_home(config={"deadline_s": 3.0}) as home:
+        home.nuki.faults = Faults(jammed=True, late_s=2.05)
+        assert await home.unlock() == Turn(TurnOutcome.FAILED, Bolt.JAMMED, "jammed")
+        assert home.nuki.turns == [Action.UNLOCK]
 
 
 async def test_answer_after_the_deadline(make_home: MakeHome) -> None:

@@ -1,0 +1,147 @@
+"""What holds for every driver.  A new one is found by itself, and must bring its virtual twin."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import importlib
+import inspect
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+import drivers
+from drivers.scanner import SharedScanner
+from drivers.virtual import VirtualNuki, VirtualPins, virtual_home_radio
+from gateway.errors import UnknownDriver, UserError
+from gateway.ports import Bench, Lock, Sensor
+from tests.drivers.parts import Heard, MemorySecrets, bench, until
+
+Twin = Callable[[], AbstractAsyncContextManager[tuple[dict[str, Any], Bench]]]
+
+
+@asynccontextmanager
+async def mat_twin() -> AsyncIterator[tuple[dict[str, Any], Bench]]:
+    board = VirtualPins()
+    board.mat(17, loop_pin=27)
+    yield {"pin": 17, "loop_pin": 27}, bench("mat", pin_factory=board.factory)
+    board.close()
+
+
+@asynccontextmanager
+async def nuki_twin() -> AsyncIterator[tuple[dict[str, Any], Bench]]:
+    async with virtual_home_radio() as radio:
+        nuki = VirtualNuki(radio)
+        await nuki.start()
+        scanner = SharedScanner()
+        await scanner.start()
+        secrets = MemorySecrets(**{"nuki-door": nuki.trust()})
+        yield {}, bench("door", secrets=secrets, scanner=scanner)
+        await scanner.stop()
+        await nuki.stop()
+
+
+TWINS: dict[str, Twin] = {"mat_gpio": mat_twin, "lock_nuki": nuki_twin}
+"""Each driver's virtual twin: a configuration that works, and the bench for it."""
+
+NAMES = drivers.names()
+each_driver = pytest.mark.parametrize("name", NAMES)
+
+
+def test_every_driver_has_a_twin() -> None:
+    """A driver that cannot be run without its hardware is not tested."""
+    assert set(TWINS) == set(NAMES)
+
+
+@each_driver
+def test_shape(name: str) -> None:
+    """A docstring that says what it is not for; the constants; a documented, frozen Config."""
+    module = importlib.import_module(f"drivers.{name}")
+    loaded = drivers.load(name)
+    assert "Not for:" in (module.__doc__ or "")
+    assert loaded.name == name
+    assert loaded.kind in ("sensor", "lock")
+    assert isinstance(loaded.needs_pins, bool)
+    assert isinstance(loaded.needs_radio, bool)
+    assert loaded.Config.model_config["extra"] == "forbid"
+    assert loaded.Config.model_config["frozen"] is True
+    assert list(inspect.signature(loaded.Driver).parameters) == ["config", "bench"]
+    assert loaded.pair is None or inspect.iscoroutinefunction(loaded.pair)
+
+
+@each_driver
+def test_imports(name: str) -> None:
+    """Of the gateway a driver imports events, ports and errors; of the demo's parts nothing."""
+    folder = Path(drivers.__file__).parent
+    for file in [folder / f"{name}.py", *folder.glob("_*.py"), folder / "scanner.py"]:
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            for imported in names:
+                assert not imported.startswith(("drivers.virtual", "bumble", "web")), file
+                if imported.startswith("gateway"):
+                    assert imported in ("gateway.events", "gateway.ports", "gateway.errors"), file
+
+
+@each_driver
+async def test_config_refuses_what_it_does_not_know(name: str) -> None:
+    """An unknown key is refused by name; the twin's configuration is taken, and names its pins."""
+    loaded = drivers.load(name)
+    async with TWINS[name]() as (settings, _):
+        config = loaded.Config(**settings)
+        with pytest.raises(ValidationError, match="surprise"):
+            loaded.Config(**settings, surprise=1)
+        numbers = loaded.pins(config)
+        assert all(isinstance(number, int) for number in numbers)
+        assert bool(numbers) is loaded.needs_pins
+
+
+@each_driver
+async def test_run_tells_the_present_state_and_ends_when_cancelled(name: str) -> None:
+    """Started on its twin it speaks; cancelled it ends; started again it speaks again."""
+    loaded = drivers.load(name)
+    async with TWINS[name]() as (settings, parts):
+        driver = loaded.Driver(loaded.Config(**settings), parts)
+        assert isinstance(driver, Lock if loaded.kind == "lock" else Sensor)
+        for _ in range(2):
+            heard = Heard()
+            task = asyncio.create_task(driver.run(heard))
+            await until(lambda heard=heard: bool(heard.data))
+            task.cancel()
+            await asyncio.wait({task})
+            assert task.cancelled()
+        await driver.close()
+
+
+@each_driver
+async def test_close_twice_and_without_run(name: str) -> None:
+    """Closing is always allowed."""
+    loaded = drivers.load(name)
+    async with TWINS[name]() as (settings, parts):
+        driver = loaded.Driver(loaded.Config(**settings), parts)
+        await driver.close()
+        await driver.close()
+
+
+def test_an_unknown_driver_is_one_sentence() -> None:
+    """It names what there is; helpers and the scanner are no drivers."""
+    for name in ("lock_nukki", "_ble", "scanner", "virtual", "../events"):
+        with pytest.raises(UnknownDriver) as caught:
+            drivers.load(name)
+        assert isinstance(caught.value, UserError)
+        assert caught.value.known == NAMES
+        assert all(known in caught.value.text for known in ("lock_nuki", "mat_gpio"))
+
+
+def test_a_driver_of_another_distribution(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The entry point group names modules; they are loaded like ours."""
+    from importlib.metadata import EntryPoint
+
+    point = EntryPoint("mat_other", "drivers.mat_gpio", drivers.GROUP)
+    monkeypatch.setattr(drivers, "entry_points", lambda group: [point])
+    assert "mat_other" in drivers.names()
+    assert drivers.load("mat_other").kind == "sensor"
