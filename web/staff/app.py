@@ -10,6 +10,7 @@ import atexit
 from flask import Flask
 
 from gateway.clock import Clock, open_clock
+from gateway.errors import UserError
 from web.staff import auth, guard, health, i18n, link, openapi, pages, pushed
 from web.staff.config import StaffConfig
 from web.staff.context import EXTENSION, Staff
@@ -18,7 +19,7 @@ from web.staff.keys import load_keys, register_key
 from web.staff.live import Broker
 from web.staff.migrate import require_current
 from web.staff.notify import make_relay
-from web.staff.secret_files import SecretFiles
+from web.staff.secret_files import ALL, SecretFiles
 from web.staff.watch import Watch
 
 STATIC_MAX_AGE_S = 3600
@@ -32,10 +33,16 @@ def create_app(config: StaffConfig, *, clock: Clock | None = None, watch: bool =
     Raises `SecretError` when a secret is missing, `UserError` when the database is not up to date.
     """
     secrets = SecretFiles(config.secrets_dir)
-    database = Database(parse_url(config.database))
-    require_current(database)
-    broker = Broker()
+    for name in ALL:  # all of them before anything is opened
+        secrets.read(name)
     keys = load_keys(secrets)
+    database = Database(parse_url(config.database))
+    try:
+        require_current(database)
+    except UserError:
+        database.close()
+        raise
+    broker = Broker()
     relay = make_relay(database, broker)
     parts = Staff(
         config=config,

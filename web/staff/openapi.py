@@ -130,7 +130,14 @@ def describe() -> dict[str, Any]:
                     "responses": {
                         "200": {
                             "description": "Server-sent events until the connection ends.",
-                            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+                            "content": {
+                                "text/event-stream": {
+                                    "schema": {"type": "string"},
+                                    "x-event-data": {
+                                        "turn": {"$ref": "#/components/schemas/TurnOrder"}
+                                    },
+                                }
+                            },
                         },
                         "400": _PROBLEMS["400"],
                         "401": _PROBLEMS["401"],

@@ -56,9 +56,9 @@ home = Table(
     Column("id", Text, primary_key=True),
     Column("org_id", Text, ForeignKey("organisation.id"), nullable=False, index=True),
     Column("label", Text, nullable=False),  # what staff call it: "Lgh 1203"
-    Column("address", Text, nullable=False, server_default=""),
+    Column("address", Text, nullable=False, server_default=text("''")),
     Column("timezone", Text, nullable=False),  # IANA name
-    Column("fallback", Text, nullable=False, server_default=""),  # what to do when nothing works
+    Column("fallback", Text, nullable=False, server_default=text("''")),  # what to do when nothing works
 )
 
 resident = Table(
@@ -80,7 +80,7 @@ user = Table(
     Column("password", Text),  # argon2; None: cannot sign in with a password
     Column("active", Boolean, nullable=False),
     Column("fs_uniquifier", Text, nullable=False, unique=True),  # changing it ends all sessions
-    Column("locale", Text, nullable=False, server_default="sv"),
+    Column("locale", Text, nullable=False, server_default=text("'sv'")),
     Column("created_at", Utc, nullable=False),
 )
 
@@ -89,7 +89,7 @@ role = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("name", Text, nullable=False, unique=True),  # a `web.staff.rights.Role`
-    Column("description", Text, nullable=False, server_default=""),
+    Column("description", Text, nullable=False, server_default=text("''")),
 )
 
 user_role = Table(
@@ -154,7 +154,7 @@ home_link = Table(
     metadata,
     Column("home_id", Text, ForeignKey("home.id"), primary_key=True),
     Column("heard_at", Utc),  # real time, also in the demo; None: never
-    Column("down_have", BigInteger, nullable=False, server_default="0"),  # of `staff:<home>`
+    Column("down_have", BigInteger, nullable=False, server_default=text("0")),  # of `staff:<home>`
 )
 
 home_stream = Table(

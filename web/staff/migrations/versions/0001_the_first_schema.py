@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+
 from web.staff.types import Utc
 
 revision = "0001"
@@ -175,7 +176,7 @@ def upgrade() -> None:
         "role",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("description", sa.Text(), server_default="", nullable=False),
+        sa.Column("description", sa.Text(), server_default=sa.text("('')"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_role")),
         sa.UniqueConstraint("name", name=op.f("uq_role_name")),
     )
@@ -251,9 +252,9 @@ def upgrade() -> None:
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("org_id", sa.Text(), nullable=False),
         sa.Column("label", sa.Text(), nullable=False),
-        sa.Column("address", sa.Text(), server_default="", nullable=False),
+        sa.Column("address", sa.Text(), server_default=sa.text("('')"), nullable=False),
         sa.Column("timezone", sa.Text(), nullable=False),
-        sa.Column("fallback", sa.Text(), server_default="", nullable=False),
+        sa.Column("fallback", sa.Text(), server_default=sa.text("('')"), nullable=False),
         sa.ForeignKeyConstraint(["org_id"], ["organisation.id"], name=op.f("fk_home_org_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_home")),
     )
@@ -270,7 +271,7 @@ def upgrade() -> None:
         sa.Column("password", sa.Text(), nullable=True),
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.Column("fs_uniquifier", sa.Text(), nullable=False),
-        sa.Column("locale", sa.Text(), server_default="sv", nullable=False),
+        sa.Column("locale", sa.Text(), server_default=sa.text("'sv'"), nullable=False),
         sa.Column("created_at", Utc(), nullable=False),
         sa.ForeignKeyConstraint(["org_id"], ["organisation.id"], name=op.f("fk_user_org_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_user")),
@@ -336,7 +337,7 @@ def upgrade() -> None:
         "home_link",
         sa.Column("home_id", sa.Text(), nullable=False),
         sa.Column("heard_at", Utc(), nullable=True),
-        sa.Column("down_have", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("down_have", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.ForeignKeyConstraint(["home_id"], ["home.id"], name=op.f("fk_home_link_home_id")),
         sa.PrimaryKeyConstraint("home_id", name=op.f("pk_home_link")),
     )
