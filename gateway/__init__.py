@@ -1,0 +1,59 @@
+"""The home's half of Tryggve.  This page is its map, from the ground up (docs/architecture.md).
+
+What everything stands on
+    errors         every error of the project, in one tree
+    events         every kind of event: what it means, and what it does not
+    envelope       who wrote an event, its number, when, why; and the chain that seals it
+    commands       what a rule may ask the home to do
+    ports          the seams to the hardware: what a driver is
+    wire           what the home and the server say to each other
+    clock          where time comes from
+
+Pure: no I/O, no clock, no asyncio, no random
+    rules          what events mean; one file a rule
+    access         grants: who may turn which lock, when, and why
+    schedule       the night plan as dated UTC slots
+
+The engine and the log
+    turn           from inputs to numbered events: ticks, sealing, decisions fed back
+    engine         inbox → number → rules → one transaction → act
+    eventlog       one SQLite file, one writer thread, durable before acknowledged
+    logfile        the log's file from the reading side: opening, checking, walking the chain
+    logkeeper      finds the home's log, or begins a new one when it cannot be used
+    view           the home as it is now, folded from its events
+    _deviceview    one device as it is now
+
+Time and doors
+    bell           rings the night plan
+    clockwatch     is the clock right, and did it jump?
+    doors          an order to turn a lock, from its grant to the bolt's own word
+
+The link to the staff server
+    uplink         three lanes, each with a kept connection of its own
+    _lanes         the threads of those lanes
+    link           HTTPS: signed requests, one kind of answer
+    sse            server-sent events: bytes in, whole messages out
+    backoff        growing pauses, so that homes do not come back in step
+    enroll         a one-time code makes this gateway a home's own
+
+The home put together
+    config         one TOML file for a home
+    _configerrors  what is wrong with it, in one sentence
+    secrets        systemd credentials first, then files that only the owner can read
+    identity       which boot this is, how the last run ended, what the home consists of
+    supervisor     keeps the drivers running, each for itself
+    homepage       what the page that the Pi serves is told
+    notify         tells systemd how the program is
+    app            the composition root
+
+Around it
+    cli            the command line
+    docs           the generated pages of docs/
+    demo           a virtual home with a virtual resident
+    recording      recorded homes, read into events
+    replay         a recorded home through the live sequencer and rules
+    _version       the version that is installed
+
+Hardware is in `drivers`, the pages that the Pi serves in `web.home`, the staff server in
+`web.staff`.  Imports go one way only; tests/test_imports.py holds it.
+"""
