@@ -139,5 +139,4 @@ class FileSecrets:
         how = _HOW.get(name)
         if how is not None:
             return how
-        path = self.path(name)
-        return f"write it to {path} with mode 0600, or pair the device: tryggve gateway pair DEVICE"
+        return f"write it to {self.path(name)} with mode 0600"

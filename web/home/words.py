@@ -59,9 +59,9 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "Har lämnat sängen och inte kommit tillbaka",
         "Left the bed and did not come back",
     ),
-    "alarm.device_offline": ("En enhet hörs inte", "A device is not heard"),
-    "alarm.device_failed": ("En enhet fungerar inte", "A device does not work"),
-    "alarm.mat_faulty": ("En matta är trasig", "A mat is faulty"),
+    "alarm.device_down": ("En enhet fungerar inte", "A device does not work"),
+    "alarm.lock_jammed": ("Låset har fastnat", "The lock is jammed"),
+    "alarm.lock_unknown": ("Låsets läge är okänt", "Nobody knows where the bolt is"),
     "alarm.battery_low": ("Ett batteri behöver bytas", "A battery must be changed"),
     "alarm.check_help": ("Hjälp behövs efter nattillsyn", "Help is needed after a night check"),
     "alarm.check_no_answer": (

@@ -1,0 +1,240 @@
+"""The page that the Pi serves: what it shows, in which language, and what it never lets through."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from web.home import create_app
+from web.home.app import overall
+from web.home.port import (
+    AlarmState,
+    CheckState,
+    DeviceState,
+    Health,
+    HomeState,
+    LinkState,
+    Part,
+    TestResult,
+)
+from web.home.words import _TEXTS, Words
+
+NOW = datetime(2026, 11, 24, 1, 30, tzinfo=UTC)
+TEMPLATES = Path(__file__).parents[2] / "web" / "home" / "templates"
+
+
+def sample() -> HomeState:
+    """A home at half past two at night."""
+    return HomeState(
+        home="h1",
+        version="0.1.0",
+        timezone="Europe/Stockholm",
+        now=NOW,
+        started=NOW - timedelta(days=3),
+        clock_synced=True,
+        log_problem=None,
+        link=LinkState(configured=True, up=True, last_ok=NOW - timedelta(seconds=9), backlog=0),
+        bed="in",
+        bed_since=NOW - timedelta(hours=3),
+        devices=(
+            DeviceState(
+                "bed_mat", "mat_gpio", "sensor", "bed", "bedroom", Health.OK, "on", NOW, None
+            ),
+            DeviceState(
+                "front_door", "lock_nuki", "lock", "front_door", "hall", Health.WARN, "locked",
+                NOW - timedelta(hours=9), True,
+            ),
+            DeviceState(
+                "toilet", "bthome", "sensor", "toilet", "bathroom", Health.BAD, "unknown", None,
+                None, "the sensor has not been heard since yesterday",
+            ),
+        ),
+        alarms=(
+            AlarmState("home:h1/7", "bed_exit", "care", NOW - timedelta(minutes=4), None, False),
+        ),
+        checks=tuple(CheckState(f"n@{n}", NOW + timedelta(hours=n)) for n in (1, 3, 24)),
+    )  # fmt: skip
+
+
+class FakePort:
+    """A port over a given state; counts the self-tests."""
+
+    def __init__(self, state: HomeState) -> None:
+        self.now, self.tests = state, 0
+
+    def state(self) -> HomeState:
+        return self.now
+
+    def self_test(self) -> tuple[TestResult, ...]:
+        self.tests += 1
+        return (
+            TestResult(Part.LOG, "", Health.OK, "", 3.2),
+            TestResult(Part.CLOCK, "", Health.WARN),
+            TestResult(Part.LINK, "", Health.BAD, "no answer"),
+            TestResult(Part.DEVICE, "front_door", Health.WARN, "unknown", 25_000.0),
+        )
+
+
+@pytest.fixture
+def port() -> FakePort:
+    return FakePort(sample())
+
+
+@pytest.fixture
+def page(port: FakePort) -> FlaskClient:
+    return create_app(port).test_client()
+
+
+def text_of(html: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
+
+
+def test_the_state_is_told_in_swedish_with_local_times(page: FlaskClient) -> None:
+    """Bed, next check, link, alarm and each device, in the home's own time."""
+    seen = text_of(page.get("/").text)
+    for words in (
+        "Något är fel",
+        "I sängen sedan 2026-11-23 23:30",
+        "Har lämnat sängen och inte kommit tillbaka sedan 02:26 · Ingen har tagit larmet än",
+        "Nästa nattillsyn 03:30",
+        "Servern svarar",
+        "Ytterdörr front_door · hall Låst sedan 2026-11-23 17:30",
+        "Byt batteri snart",
+        "the sensor has not been heard since yesterday",
+        "Härifrån kan ingen dörr öppnas.",
+    ):
+        assert words in seen
+
+
+def test_english_by_the_browser_and_by_the_switch(page: FlaskClient) -> None:
+    """Accept-Language decides until somebody chose; a language that is not there is Swedish."""
+    english = page.get("/", headers={"Accept-Language": "en-GB,en;q=0.9"}).text
+    assert 'lang="en"' in english
+    assert "Something is wrong" in english
+    assert "Något är fel" in page.get("/", headers={"Accept-Language": "fi"}).text
+    assert page.get("/language/en").status_code == 303
+    assert "Something is wrong" in page.get("/", headers={"Accept-Language": "sv"}).text
+    assert page.get("/language/xx").status_code == 404
+
+
+def test_every_text_is_there_in_both_languages() -> None:
+    """No empty text, none left untranslated by oversight, and every key a template names exists."""
+    same = {key for key, (sv, en) in _TEXTS.items() if sv == en}
+    assert same == {"room.hall"}
+    assert all(sv and en for sv, en in _TEXTS.values())
+    for template in TEMPLATES.glob("*.html"):
+        for key in re.findall(r'w\("([a-z_.]+)"\)', template.read_text()):
+            assert key in _TEXTS, (template.name, key)
+    for health in Health:
+        assert Words("sv")(f"health.{health.value}")
+        assert Words("sv")(f"overall.{health.value}")
+    assert all(Words("en").part(part) for part in Part)
+
+
+def test_a_word_that_is_not_known_is_shown_as_it_is() -> None:
+    """A new rule's alarm is shown, not hidden."""
+    assert Words("sv").word("alarm", "stove_left_on") == "stove left on"
+
+
+def test_the_glance_is_the_worst_of_what_matters() -> None:
+    """Green only when everything works; a fault outweighs a warning."""
+    state = sample()
+    fine = replace(state, devices=state.devices[:1], alarms=())
+    assert overall(fine) is Health.OK
+    assert overall(replace(fine, clock_synced=False)) is Health.WARN
+    down = replace(fine.link, up=False)
+    assert overall(replace(fine, link=down)) is Health.WARN
+    assert overall(replace(fine, link=replace(down, configured=False))) is Health.OK
+    assert overall(replace(fine, log_problem="full")) is Health.BAD
+    assert overall(replace(fine, link=replace(fine.link, problem="key void"))) is Health.BAD
+    assert overall(state) is Health.BAD
+
+
+def test_a_link_that_is_down_says_what_it_means(page: FlaskClient, port: FakePort) -> None:
+    """Whoever stands in the home learns that it goes on by itself, and what waits."""
+    link = LinkState(configured=True, up=False, last_ok=None, backlog=123)
+    port.now = replace(port.now, link=link)
+    seen = text_of(page.get("/").text)
+    assert "Hemmet arbetar vidare på egen hand" in seen
+    assert "Väntar på att skickas 123" in seen
+    assert "Inget sedan starten" in seen
+    port.now = replace(port.now, link=replace(link, configured=False))
+    assert "Larm når ingen" in text_of(page.get("/").text)
+
+
+def test_the_self_test_runs_on_demand_and_says_what_to_do(
+    page: FlaskClient, port: FakePort
+) -> None:
+    """Looking runs nothing; the button runs it once; a restless finger does not run it again."""
+    assert "har inte körts" in page.get("/test").text
+    assert port.tests == 0
+    assert page.post("/test").status_code == 303
+    page.post("/test")
+    assert port.tests == 1
+    seen = text_of(page.get("/test").text)
+    for words in (
+        "Lagring 3 ms",
+        "Kontrollera internet: kabel, router, mobilt bredband.",
+        "Enhet front_door Vet inte 25000 ms",
+        "Sover låset, rör vid handtaget",
+    ):
+        assert words in seen
+
+
+def test_another_site_cannot_start_a_self_test(page: FlaskClient, port: FakePort) -> None:
+    """A form on somebody else's page would wear the lock's battery."""
+    answer = page.post("/test", headers={"Sec-Fetch-Site": "cross-site"})
+    assert (answer.status_code, port.tests) == (403, 0)
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8080", "127.0.0.1.evil.example"])
+def test_a_foreign_name_for_this_address_is_refused(page: FlaskClient, host: str) -> None:
+    """DNS rebinding: a site that points its name here reads nothing."""
+    assert page.get("/state.json", headers={"Host": host}).status_code == 403
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost", "[::1]:80", "tryggve.local"])
+def test_the_homes_own_names_are_served(page: FlaskClient, host: str) -> None:
+    """By address, by the machine's name, by mDNS."""
+    assert page.get("/", headers={"Host": host}).status_code == 200
+
+
+def test_the_state_as_json(page: FlaskClient) -> None:
+    """The same state for programs: times as in events, health as words."""
+    got = page.get("/state.json").json
+    assert got is not None
+    assert got["now"] == "2026-11-24T01:30:00.000Z"
+    assert got["devices"][1]["health"] == "warn"
+    assert got["link"]["backlog"] == 0
+    assert got["checks"][0]["slot"] == "2026-11-24T02:30:00.000Z"
+
+
+def test_no_inline_script_and_no_foreign_source(page: FlaskClient) -> None:
+    """The policy forbids them, and the pages have none."""
+    for path in ("/", "/test"):
+        answer = page.get(path)
+        policy = answer.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert not re.search(r"<script(?![^>]*\bsrc=)", answer.text)
+        assert not re.search(r"\son\w+=|style=", answer.text)
+        assert not re.search(r'(?:src|href|action)="(?!/)', answer.text)
+
+
+def test_nothing_here_opens_a_door(port: FakePort) -> None:
+    """The page has one thing that acts, the self-test; everything else only reads."""
+    rules = create_app(port).url_map.iter_rules()
+    acting = {rule.rule for rule in rules if (rule.methods or set()) - {"GET", "HEAD", "OPTIONS"}}
+    assert acting == {"/test"}
+
+
+def test_what_comes_from_outside_is_escaped(page: FlaskClient, port: FakePort) -> None:
+    """A device's error text is text."""
+    bad = replace(port.now.devices[2], problem="<script>alert(1)</script>")
+    port.now = replace(port.now, devices=(bad,))
+    assert "<script>alert" not in page.get("/").text
