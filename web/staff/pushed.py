@@ -17,8 +17,8 @@ from web.staff.live import Closed, Subscription, TooSlow
 blueprint = Blueprint("pushed", __name__)
 
 HEARTBEAT_S = 4
-"""Seconds between signs of life: the page calls the link dead when one and a half of them pass, and a
-dead link must be told within seconds."""
+"""Seconds between signs of life: the page calls the link dead when one and a half of them pass, and
+a dead link must be told within seconds."""
 
 STREAM_MAX_S = 600
 """Seconds until a stream ends and the browser comes back: rights that were taken away end here."""
