@@ -105,6 +105,8 @@ class Contact:
             self._doubt_s = None
             steady = now_s - self._loop_changed_s >= LOOP_STEADY_S
             told += self._follow(now_s) if self._loop_closed and steady else self._tell_cut()
+            if self._cut and self._loop_closed:
+                self._mend_s = now_s + MEND_S
         if self._mend_s is not None and now_s >= self._mend_s:
             self._mend_s, self._cut = None, False
             told += self._tell(now_s)

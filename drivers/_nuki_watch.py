@@ -23,8 +23,12 @@ from gateway.events import (
 from gateway.ports import Bolt, LockStatus, Turn
 
 RECHECK_S = 300.0
-"""Seconds until a lock is asked again that still says "changed" after its answer, or that did not
-answer twice: each question costs battery."""
+"""Seconds until a lock is asked again that did not answer twice, and the longest for one that keeps
+on saying "changed" after its answers: each question costs battery."""
+
+STILL_S = 2.0
+"""Seconds until a lock is asked again that still says "changed" after its answer: either it was
+turned once more just then, or it does not clear its bit.  Doubled each time up to `RECHECK_S`."""
 
 AGAIN_S = 15.0
 """Seconds until a lock is asked again that did not answer once: weak radios lose a connection now
@@ -62,6 +66,7 @@ class Watch:
         self._due = True  # ask once at the start
         self._asked_s = float("-inf")
         self._pause_s: float | None = None
+        self._still_s = STILL_S
         self._failures = 0
         self._bolt: Bolt | None = None
         self._told_bolt: Bolt | None = None
@@ -73,6 +78,8 @@ class Watch:
         watch should look at once."""
         rose = changed is True and not self._changed
         self._changed = changed is True
+        if not self._changed:
+            self._still_s = STILL_S
         self._due = self._due or rose
         return rose or self._awake is not True
 
@@ -87,15 +94,25 @@ class Watch:
 
     def ask_is_due(self) -> bool:
         """Whether to ask the lock now; never while it sleeps."""
+        return self.due_in_s() <= 0
+
+    def due_in_s(self) -> float:
+        """Seconds until the next question; for ever while the lock sleeps."""
+        if self._awake is not True:
+            return float("inf")
+        if self._due:
+            return 0.0
         pause_s = self._pause_s
         if pause_s is None:
-            pause_s = min(RECHECK_S, self._ask_every_s) if self._changed else self._ask_every_s
-        return self._awake is True and (self._due or time.monotonic() >= self._asked_s + pause_s)
+            pause_s = self._still_s if self._changed else self._ask_every_s
+        return max(0.0, self._asked_s + pause_s - time.monotonic())
 
     def found(self, status: LockStatus) -> None:
         """The watch asked, and this is the answer."""
         self._bolt, self._status = status.bolt, status
         self._failures = 0
+        if self._changed and self._pause_s is None and not self._due:
+            self._still_s = min(self._still_s * 2, RECHECK_S)
         self._asked(STANDS_S if status.bolt is Bolt.MOVING else None)
 
     def no_answer(self) -> None:

@@ -48,6 +48,9 @@ STATUS_S = 15.0
 RADIO_CHECK_S = 5.0
 """Seconds between looks at whether the radio still listens."""
 
+LEAST_WAIT_S = 0.1
+"""Seconds that the watch rests at the least: a question that is due waits for a turn."""
+
 PAIR_WAIT_S = 120.0
 """Seconds for the technician to go to the door and hold the button."""
 
@@ -140,7 +143,8 @@ class Driver:
                         self._watch.no_answer()
                 for data in self._watch.news():
                     emit(data)
-                await self._wait(min(RADIO_CHECK_S, self._config.sleep_after_s))
+                look_s = min(RADIO_CHECK_S, self._config.sleep_after_s)
+                await self._wait(min(look_s, max(LEAST_WAIT_S, self._watch.due_in_s())))
         finally:
             stop()
 

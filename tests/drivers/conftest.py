@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from drivers import lock_nuki
+from drivers import _nuki_turn, _nuki_watch, lock_nuki
 from drivers.scanner import SharedScanner
 from drivers.virtual import VirtualNuki, VirtualRadio, virtual_home_radio
 from gateway.events import UnlockStep
 from gateway.ports import Turn
 from tests.drivers.parts import Heard, MemorySecrets, bench, until
 
-DEADLINE_S = 2.0
+DEADLINE_S = 1.2
 """Seconds for an operation in these tests: short, and long for a radio without latency."""
 
 
@@ -75,6 +75,14 @@ async def nuki_home(
         if not lock.get("sleepy"):
             await until(lambda: scanner.last(nuki.address) is not None)
         yield Home(radio, scanner, nuki, secrets, driver)
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses that only spare a real radio or a real person are short here."""
+    monkeypatch.setattr(_nuki_turn, "ASK_PAUSE_S", 0.05)
+    monkeypatch.setattr(_nuki_watch, "STILL_S", 0.1)
+    monkeypatch.setattr(_nuki_turn, "TRY_PAUSE_S", 0.02)
 
 
 @pytest.fixture

@@ -206,7 +206,7 @@ async def test_a_lock_that_never_answers_a_question(home: Home) -> None:
 
 async def test_late_answer(home: Home) -> None:
     """The motor starts late, and the answer is waited for.  One turn."""
-    home.nuki.faults.late_s = 0.8
+    home.nuki.faults.late_s = 0.4
     assert await home.unlock() == DONE_OPEN
     assert UnlockStep.ASKING not in home.steps
     assert home.nuki.turns == [Action.UNLOCK]
@@ -214,8 +214,8 @@ async def test_late_answer(home: Home) -> None:
 
 async def test_answer_later_than_we_wait(make_home: MakeHome) -> None:
     """An answer that comes while the lock is being asked decides all the same.  One turn."""
-    async with make_home(config={"deadline_s": 3.0}) as home:
-        home.nuki.faults.late_s = 2.05
+    async with make_home(config={"deadline_s": 1.8}) as home:
+        home.nuki.faults.late_s = 1.25
         assert await home.unlock() == DONE_OPEN
         assert home.steps[-1] is UnlockStep.ASKING
         assert home.nuki.turns == [Action.UNLOCK]
@@ -223,8 +223,8 @@ async def test_answer_later_than_we_wait(make_home: MakeHome) -> None:
 
 async def test_a_late_jam(make_home: MakeHome) -> None:
     """A jam that is told while the lock is being asked is the end: failed, jammed."""
-    async with make_home(config={"deadline_s": 3.0}) as home:
-        home.nuki.faults = Faults(jammed=True, late_s=2.05)
+    async with make_home(config={"deadline_s": 1.8}) as home:
+        home.nuki.faults = Faults(jammed=True, late_s=1.25)
         assert await home.unlock() == Turn(TurnOutcome.FAILED, Bolt.JAMMED, "jammed")
         assert home.nuki.turns == [Action.UNLOCK]
 
