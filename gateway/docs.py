@@ -116,9 +116,11 @@ def events_page() -> str:
     """Every kind of event, with its fields."""
     out = ["# Events", "", _MADE, "", _first_lines(events.__doc__), ""]
     out += [
-        "The envelope around each (`origin`, `seq`, `at`, `clock`, `boot`, `mono_s`, `device`, "
-        "`person`, `because`, `hash`) is described in `gateway/envelope.py`. Urgent kinds also go "
-        "at once over the urgent lane. Times are UTC with milliseconds.",
+        (
+            "The envelope around each (`origin`, `seq`, `at`, `clock`, `boot`, `mono_s`, `device`, "
+            "`person`, `because`, `hash`) is described in `gateway/envelope.py`. Urgent kinds also go "
+            "at once over the urgent lane. Times are UTC with milliseconds."
+        ),
         "",
         "| kind | urgent | what it means |",
         "| --- | --- | --- |",
@@ -156,9 +158,11 @@ def configuration_page() -> str:
     """Every key of a home's file."""
     out = ["# A home's configuration", "", _MADE, "", _first_lines(config.__doc__), ""]
     out += [
-        "The file is TOML; `tryggve gateway check --config FILE` says in one sentence what is "
-        f"wrong with it. Without `--config` it is `{config.DEFAULT_FILE}`. A key without a default must "
-        "be given.",
+        (
+            "The file is TOML; `tryggve gateway check --config FILE` says in one sentence what is "
+            f"wrong with it. Without `--config` it is `{config.DEFAULT_FILE}`. A key without a "
+            "default must be given."
+        ),
     ]
     for name, info in config.Root.model_fields.items():
         model = _model_in(info.annotation)

@@ -35,8 +35,8 @@ _TEXTS: dict[str, tuple[str, str]] = {
             "tillbaka."
         ),
         (
-            "The server does not answer. The home goes on by itself and sends everything when it is "
-            "back."
+            "The server does not answer. The home goes on by itself and sends everything when "
+            "it is back."
         ),
     ),
     "link.none": (
@@ -95,8 +95,8 @@ _TEXTS: dict[str, tuple[str, str]] = {
         ),
         (
             "The test tries the storage, the clock, the contact with the server and each device. "
-            "Nothing is turned and nobody is alarmed. A sleeping lock can take half a minute: touch "
-            "the handle first."
+            "Nothing is turned and nobody is alarmed. A sleeping lock can take half a minute: "
+            "touch the handle first."
         ),
     ),
     "test.run": ("Kör testet", "Run the test"),
