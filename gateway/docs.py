@@ -118,8 +118,8 @@ def events_page() -> str:
     out += [
         (
             "The envelope around each (`origin`, `seq`, `at`, `clock`, `boot`, `mono_s`, `device`, "
-            "`person`, `because`, `hash`) is described in `gateway/envelope.py`. Urgent kinds also go "
-            "at once over the urgent lane. Times are UTC with milliseconds."
+            "`person`, `because`, `hash`) is described in `gateway/envelope.py`. Urgent kinds also "
+            "go at once over the urgent lane. Times are UTC with milliseconds."
         ),
         "",
         "| kind | urgent | what it means |",
