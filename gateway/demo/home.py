@@ -1,8 +1,8 @@
 """The virtual home: the gateway as it is, on virtual pins and a virtual radio with a virtual lock.
 
 `python -m gateway.demo.home --config HOME.toml --state DIR --clock FILE` runs until standard input
-ends.  It takes one JSON object a line (`{"do": "to_bed"}`, `{"do": "take_handle"}` …, see `_DO`) and
-prints one a line: `{"ready": true, …}` once, then an answer for each.
+ends.  It takes one JSON object a line (`{"do": "to_bed"}`, `{"do": "take_handle"}` …: `_ORDERS`)
+and prints one a line: `{"ready": true, …}` once, then an answer for each.
 
 Not for: real hardware; no real pin and no real adapter is touched.
 """
@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from drivers._nuki_protocol import Command
 from drivers.virtual import Faults, State, VirtualNuki, VirtualPins, virtual_home_radio
 from gateway import config as configuration
 from gateway.app import Home
@@ -60,9 +61,7 @@ class VirtualHome:
         await self.lock.start()
         state = Path(self.args.state)
         FileSecrets.from_environment(state).write(f"nuki-{LOCK}", self.lock.trust())
-        home = Home(
-            self.config, state_dir=state, clock=self.clock, pin_factory=self.pins.factory
-        )
+        home = Home(self.config, state_dir=state, clock=self.clock, pin_factory=self.pins.factory)
         home.watchers.append(self._see)
         tasks = [
             asyncio.create_task(home.run()),
@@ -70,7 +69,7 @@ class VirtualHome:
             asyncio.create_task(self._keep_pace()),
         ]
         reader = asyncio.create_task(self._obey(home))
-        done, _ = await asyncio.wait({tasks[0], reader}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({tasks[0], reader}, return_when=asyncio.FIRST_COMPLETED)
         home.stop()
         await tasks[0]
         for task in [*tasks[1:], reader, *self._helpers]:
@@ -120,34 +119,17 @@ class VirtualHome:
             _print(answer)
 
     async def _do(self, home: Home, order: dict[str, Any]) -> dict[str, Any]:
-        match order["do"]:
-            case "to_bed" | "get_up" | "fall":
-                self.resident.do(Act(order["do"]))
-            case "press":
-                self.mat.press()
-            case "release":
-                self.mat.release()
-            case "cut_mat":
-                self.mat.cut()
-            case "take_handle":
-                await self.lock.take_handle()
-            case "lock_away":
-                self.lock.go_away()
-            case "lock_back":
-                self.lock.come_back()
-            case "turn_by_hand":
-                await self.lock.turn_by_hand(State[order["state"]])
-            case "faults":
-                self.lock.faults = Faults(**order.get("faults", {}))
-            case "speed":
-                if self.pace is not None:
-                    self.pace.set_rate(float(order["rate"]))
-            case "tell":
-                pass
-            case other:
-                raise ValueError(f"nothing is called {other}")
+        name = order["do"]
+        if name in set(Act):
+            self.resident.do(Act(name))
+        elif name in _ORDERS:
+            done = _ORDERS[name](self, order)
+            if done is not None:
+                await done
+        elif name != "tell":
+            raise ValueError(f"nothing is called {name}")
         return {
-            "done": order["do"],
+            "done": name,
             "turns": len(self.lock.turns),
             "bolt": self.lock.state.name,
             "in_bed": self.resident.in_bed,
@@ -155,6 +137,31 @@ class VirtualHome:
             "backlog": home.engine.inputs_waiting + home.engine.turns_waiting,
             "origin": home.engine.log.origin,
         }
+
+
+def _set_speed(home: VirtualHome, order: dict[str, Any]) -> None:
+    if home.pace is not None:
+        home.pace.set_rate(float(order["rate"]))
+
+
+def _set_faults(home: VirtualHome, order: dict[str, Any]) -> None:
+    given = dict(order.get("faults", {}))
+    if "silent_to" in given:
+        given["silent_to"] = frozenset(Command[name] for name in given["silent_to"])
+    home.lock.faults = Faults(**given)
+
+
+_ORDERS: dict[str, Callable[[VirtualHome, dict[str, Any]], Awaitable[None] | None]] = {
+    "press": lambda home, _: home.mat.press(),
+    "release": lambda home, _: home.mat.release(),
+    "cut_mat": lambda home, _: home.mat.cut(),
+    "take_handle": lambda home, _: home.lock.take_handle(),
+    "lock_away": lambda home, _: home.lock.go_away(),
+    "lock_back": lambda home, _: home.lock.come_back(),
+    "turn_by_hand": lambda home, order: home.lock.turn_by_hand(State[order["state"]]),
+    "faults": _set_faults,
+    "speed": _set_speed,
+}
 
 
 def _print(obj: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """A virtual resident: sleeps, gets up, comes back, falls; and presses the mat as people do.
 
-Real mats chatter: pulses of 1–2 s on, and on for only 40 % of the time that somebody lies in the bed
-(measured on the recorded home kasteren_b).  Everything is drawn from a seed.
+Real mats chatter: pulses of 1–2 s on, and on for only 40 % of the time that somebody lies in the
+bed (measured on the recorded home kasteren_b).  Everything is drawn from a seed.
 
 Not for: what the gateway makes of it.
 """
@@ -50,6 +50,8 @@ class Act(StrEnum):
 
     TO_BED = "to_bed"
     GET_UP = "get_up"
+    LIE_STILL = "lie_still"
+    """In bed, and the mat stays pressed: a pause in which time may jump."""
     FALL = "fall"
     """Out of bed and not back; nothing else moves."""
 
@@ -87,6 +89,7 @@ class Resident:
         self._zone = ZoneInfo(timezone)
         self._in_bed = False
         self._fallen = False
+        self._still = False
         self._changed = asyncio.Event()
 
     @property
@@ -97,7 +100,10 @@ class Resident:
     def do(self, act: Act) -> None:
         """Do this now, whatever the plan says; after a fall only `to_bed` helps."""
         self._fallen = act is Act.FALL
-        self._in_bed = act is Act.TO_BED
+        self._still = act is Act.LIE_STILL
+        self._in_bed = act in (Act.TO_BED, Act.LIE_STILL)
+        if self._still:
+            self._mat.press()
         self._changed.set()
 
     async def run(self, *, planned: bool = True) -> None:
@@ -123,8 +129,9 @@ class Resident:
     async def _lie(self) -> None:
         pulses = chatter(self._rng)
         while True:
-            if not self._in_bed:
-                self._mat.release()
+            if not self._in_bed or self._still:
+                if not self._in_bed:
+                    self._mat.release()
                 self._changed.clear()
                 await self._changed.wait()
                 continue
@@ -137,8 +144,8 @@ class Resident:
             await self._until(self._clock.now() + timedelta(seconds=seconds), or_changed=True)
 
     async def _until(self, at: datetime, *, or_changed: bool = False) -> None:
-        in_bed = self._in_bed
-        while self._clock.now() < at and not (or_changed and self._in_bed is not in_bed):
+        lay = (self._in_bed, self._still)
+        while self._clock.now() < at and not (or_changed and (self._in_bed, self._still) != lay):
             rate = max(self._clock.rate(), 0.001)
             left_s = (at - self._clock.now()).total_seconds() / rate
             await asyncio.sleep(max(0.0, min(left_s, LOOK_S)))

@@ -1,0 +1,274 @@
+"""One scripted night and morning through the real parts, judged: `tryggve demo --smoke`.
+
+Virtual pins, radio and lock at the one end, a signed-in staff member at the other, both programs in
+between as they are.  Time jumps from scene to scene; each latency is real milliseconds.
+
+Not for: load or long runs; the tests do that.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from gateway.demo.staffclient import Live, StaffClient, StaffError
+from gateway.demo.stage import HOME, Stage, StageError, stage
+from gateway.errors import TryggveError
+from gateway.logfile import LogReader
+
+EVENING = datetime(2026, 3, 2, 21, 40, tzinfo=ZoneInfo("Europe/Stockholm"))
+"""When the play begins."""
+
+FAST = 30.0
+"""Domain seconds a real one where the scene only needs time to pass."""
+
+PRESSES = 20
+"""How often the mat is pressed while the server is away."""
+
+PRESS_S = 0.06
+"""Real seconds that a press and a pause last: longer than a contact bounces."""
+
+CAUGHT_UP_S = 20.0
+"""Real seconds that the home may take to forward what waited while the server was away."""
+
+
+@dataclass(slots=True)
+class Play:
+    """The stage, who plays, and what was judged."""
+
+    stage: Stage
+    night: StaffClient
+    live: Live
+    steps: list[dict[str, Any]] = field(default_factory=list)
+
+    def step(self, name: str, act: Callable[[], float | None]) -> None:
+        """Play one step; its outcome and latency are noted, an error ends the play."""
+        began = time.perf_counter()
+        try:
+            ms = act()
+        except TryggveError as error:
+            self.steps.append({"step": name, "ok": False, "why": error.text})
+            raise
+        took_ms = (time.perf_counter() - began) * 1000 if ms is None else ms
+        self.steps.append({"step": name, "ok": True, "ms": round(took_ms, 1)})
+
+    def jump(self, local: str, *, days: int = 0) -> None:
+        """Set the time to `HH:MM` of the play's evening, or `days` later."""
+        hour, minute = map(int, local.split(":"))
+        at = EVENING.replace(hour=hour, minute=minute, second=0) + timedelta(days=days)
+        self.stage.clock.set(at=at, rate=1.0)
+
+    def home(self, what: str, **more: Any) -> dict[str, Any]:
+        """An order to the virtual home."""
+        assert self.stage.home is not None  # noqa: S101 - the stage is set
+        return self.stage.home.do(what, **more)
+
+
+def smoke(folder: Path, seed: int) -> dict[str, Any]:
+    """Play it in `folder`; the judgement as a JSON object.  `ok` only if all of it held."""
+    began = time.perf_counter()
+    steps: list[dict[str, Any]] = []
+    result: dict[str, Any] = {"ok": False, "seed": seed, "steps": steps}
+    try:
+        with stage(
+            folder, at=EVENING, seed=seed, home_options=("--still", "--nobody-at-door")
+        ) as made:
+            watcher = made.account("night_watcher")
+            night = StaffClient(made.url, watcher.email, watcher.password)
+            play = Play(made, night, night.live(), steps)
+            steps.append({"step": "stage_set", "ok": True, "ms": _ms(began)})
+            _evening(play)
+            _night(play)
+            _morning(play)
+            _outage(play)
+            result |= _count(play)
+            play.live.close()
+    except TryggveError as error:
+        result["why"] = error.text
+    result["seconds"] = round(time.perf_counter() - began, 1)
+    result["ok"] = (
+        "why" not in result and result.get("lost") == 0 and all(step["ok"] for step in steps)
+    )
+    return result
+
+
+def _evening(play: Play) -> None:
+    """To bed; the mat's event on the page; the first check answered by the mat alone."""
+
+    def mat_on_page() -> float:
+        asked = time.perf_counter()
+        play.home("to_bed")
+        ms, _ = play.live.wait("mat.pressed", after=asked)
+        return ms
+
+    def in_bed() -> None:
+        asked = time.perf_counter()
+        play.stage.clock.set(rate=FAST)
+        play.live.wait("bed.entered", after=asked)
+        play.stage.clock.set(rate=1.0)
+
+    def checked_by_sensor() -> float:
+        play.home("lie_still")
+        asked = time.perf_counter()
+        play.jump("23:00")
+        ms, _ = play.live.wait("check.done", after=asked, fits=_data(by="sensor"))
+        return ms
+
+    play.step("mat_to_page", mat_on_page)
+    play.step("bed_entered", in_bed)
+    play.step("check_by_sensor_no_camera", checked_by_sensor)
+
+
+def _night(play: Play) -> None:
+    """Up in the night and not back: a check is asked and answered, an alarm raised and closed."""
+
+    def gone() -> None:
+        asked = time.perf_counter()
+        play.jump("02:20", days=1)
+        play.home("get_up")
+        play.stage.clock.set(rate=FAST)
+        play.live.wait("bed.left", after=asked)
+        play.stage.clock.set(rate=1.0)
+
+    def watcher_asked() -> float:
+        asked = time.perf_counter()
+        play.jump("02:30", days=1)
+        ms, event = play.live.wait("check.asked", after=asked)
+        page = play.night.get("/nu")
+        if event["data"]["check"] not in page:
+            raise StaffError("the check is not on the page Nu")
+        asked = time.perf_counter()
+        play.night.post(
+            "/tillsyn/svara",
+            home=HOME,
+            check=event["data"]["check"],
+            finding="ok",
+            looked="phone",
+        )
+        play.live.wait("check.done", after=asked, fits=_data(by="watcher"))
+        return ms
+
+    def alarm() -> float:
+        asked = time.perf_counter()
+        play.stage.clock.set(at=play.stage.clock.now() + timedelta(minutes=45))
+        ms, event = play.live.wait("alarm.raised", after=asked, fits=_data(alarm="bed_exit"))
+        ref = f"{event['origin']}/{event['seq']}"
+        play.night.post("/larm/ta", alarm=ref)
+        play.live.wait("alarm.acknowledged", after=asked, fits=_data(alarm=ref))
+        play.night.post("/larm/avsluta", alarm=ref, outcome="helped")
+        play.live.wait("alarm.resolved", after=asked, fits=_data(alarm=ref))
+        return ms
+
+    play.step("bed_left", gone)
+    play.step("check_asked_and_answered", watcher_asked)
+    play.step("alarm_raised_taken_resolved", alarm)
+
+
+def _morning(play: Play) -> None:
+    """A caregiver opens the sleeping lock with the phone, and locks it again when leaving."""
+    carer = play.stage.account("caregiver")
+    phone = StaffClient(play.stage.url, carer.email, carer.password)
+
+    def turned(action: str) -> float:
+        asked = time.perf_counter()
+        grant = phone.post(f"/pass/{HOME}/las", device="door", action=action)["grant"]
+        play.live.wait("unlock.requested", after=asked, fits=_data(grant=grant))
+        if action == "unlock":
+            play.live.wait("unlock.progressed", after=asked, fits=_data(step="waking"))
+            asked = time.perf_counter()  # from here on it is ours; before it, somebody's hand
+            play.home("take_handle")
+        ms, event = play.live.wait("unlock.ended", after=asked, fits=_data(grant=grant))
+        if event["data"]["outcome"] != "done":
+            raise StaffError(f"the lock did not {action}: {event['data']}")
+        return ms
+
+    def unlock() -> float:
+        play.jump("08:05", days=1)
+        began = time.perf_counter()
+        ms = turned("unlock")
+        play.live.wait("visit.started", after=began, fits=_data(source="unlock"))
+        return ms
+
+    def leave() -> float:
+        began = time.perf_counter()
+        ms = turned("lock")
+        play.live.wait("visit.ended", after=began, fits=_data(source="lock"))
+        if (turns := play.home("tell")["turns"]) != 2:
+            raise StageError(f"the lock's motor ran {turns} times, not twice")
+        return ms
+
+    play.step("sleeping_lock_woken_and_opened", unlock)
+    play.step("locked_and_visit_ended", leave)
+
+
+def _outage(play: Play) -> None:
+    """The server is killed, the home goes on, and everything arrives when it is back."""
+    made = play.stage
+
+    def away() -> None:
+        made.kill_staff()
+        for _ in range(PRESSES):
+            play.home("press")
+            time.sleep(PRESS_S)
+            play.home("release")
+            time.sleep(PRESS_S)
+
+    def back() -> None:
+        made.start_staff()
+        until = time.monotonic() + CAUGHT_UP_S
+        while time.monotonic() < until:
+            numbers = play.home("tell")
+            if numbers["backlog"] == 0 and numbers["durable"] == _at_server(
+                made, numbers["origin"]
+            ):
+                return
+            time.sleep(0.05)
+        raise StageError("the home did not forward everything in time")
+
+    play.step("server_killed_home_goes_on", away)
+    play.step("server_back_caught_up", back)
+
+
+def _count(play: Play) -> dict[str, Any]:
+    """Stop the home in order and compare both logs, number by number."""
+    made = play.stage
+    numbers = play.home("tell")
+    reader = LogReader(made.home_log)
+    home = {obj["seq"]: obj["hash"] for obj in reader.events() if obj["origin"] == reader.origin}
+    with closing(sqlite3.connect(made.database)) as db:
+        server = dict(
+            db.execute("SELECT seq, hash FROM event WHERE origin = ?", (numbers["origin"],))
+        )
+    held = {seq for seq, digest in home.items() if _text(server.get(seq)) == digest}
+    return {
+        "events": {"home": len(home), "server": len(server)},
+        "lost": len(home) - len(held),
+        "twice": len(server) - len(set(server)),
+    }
+
+
+def _at_server(made: Stage, origin: str) -> int:
+    with closing(sqlite3.connect(made.database)) as db:
+        (last,) = db.execute(
+            "SELECT coalesce(max(seq), 0) FROM event WHERE origin = ?", (origin,)
+        ).fetchone()
+    return int(last)
+
+
+def _text(digest: object) -> object:
+    return digest.hex() if isinstance(digest, bytes) else digest
+
+
+def _data(**wanted: str) -> Callable[[dict[str, Any]], bool]:
+    return lambda event: all(event["data"].get(k) == v for k, v in wanted.items())
+
+
+def _ms(began: float) -> float:
+    return round((time.perf_counter() - began) * 1000, 1)
