@@ -1,0 +1,149 @@
+"""`tryggve demo`: a virtual home and a staff server on this machine, and `--smoke` to judge them.
+
+Not for: setting the stage (`stage`) or the script (`smoke`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import select
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from gateway.demo.smoke import smoke
+from gateway.demo.stage import Stage, StageError, free_port, stage
+from gateway.errors import TryggveError
+
+PORT, HOME_PORT = 8800, 8801
+"""Where the pages are looked for first; a taken one is replaced by any free one."""
+
+SPEED = 60.0
+"""Domain seconds a real one while nobody is needed: a night in eight minutes."""
+
+BEGIN = (21, 55)
+"""Local time at which the demo begins: soon to bed, and the first check is near."""
+
+LOOK_S = 0.5
+"""Seconds between looks at what the home says."""
+
+KEYS: dict[str, tuple[str, str]] = {
+    "b": ("to_bed", "the resident goes to bed"),
+    "u": ("get_up", "… gets up"),
+    "f": ("fall", "… falls, and does not come back"),
+    "h": ("take_handle", "somebody takes the door's handle (wakes the lock)"),
+    "c": ("cut_mat", "the mat's cable is cut"),
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `tryggve demo`."""
+    parser.description = __doc__
+    parser.add_argument(
+        "--smoke", action="store_true", help="play a night in a minute and judge it"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="of the resident (default 1)")
+    parser.add_argument("--speed", type=float, default=SPEED, help=f"(default {SPEED:g})")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep logs and databases here")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the demo; the exit status."""
+    folder = args.keep or Path(tempfile.mkdtemp(prefix="tryggve-demo-"))
+    try:
+        if args.smoke:
+            result = smoke(folder / "stage", args.seed)
+            print(json.dumps(result))
+            return 0 if result["ok"] else 1
+        return _play(folder / "stage", args.seed, max(1.0, args.speed))
+    except TryggveError as error:
+        print(error.text, file=sys.stderr)
+        return 1
+    finally:
+        if args.keep is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _play(folder: Path, seed: int, speed: float) -> int:
+    if folder.exists():
+        shutil.rmtree(folder)  # a demo begins from nothing
+    here = ZoneInfo("Europe/Stockholm")
+    hour, minute = BEGIN
+    evening = datetime.now(here).replace(hour=hour, minute=minute, second=0, microsecond=0)
+    print("Setting the stage: a staff server, accounts, an enrolled home …", flush=True)
+    with stage(
+        folder,
+        at=evening,
+        seed=seed,
+        port=_port(PORT),
+        home_port=_port(HOME_PORT),
+        home_options=("--pace", str(speed)),
+    ) as made:
+        _introduce(made)
+        try:
+            _listen(made)
+        except KeyboardInterrupt:
+            print("\nStopping …")
+    return 0
+
+
+def _introduce(made: Stage) -> None:
+    print(f"\n  Open  {made.url}\n")
+    for account in made.accounts:
+        print(f"  {account.email:24} {account.password}   {account.name}")
+    print(f"\n  The page that the home itself serves: {made.home_url}")
+    print("  On a phone-sized window, sign in as hemtjanst and open the door under Mitt pass.\n")
+    for key, (_, told) in KEYS.items():
+        print(f"  {key} + Enter  {told}")
+    print("  a number   another speed;  q  stop\n", flush=True)
+
+
+def _listen(made: Stage) -> None:
+    """Obey the keyboard, and show what the virtual home says, until `q` or the end of input."""
+    assert made.home is not None  # noqa: S101 - the stage is set
+    keyboard = sys.stdin is not None and not sys.stdin.closed
+    while made.home.process.poll() is None:
+        while not made.home.said.empty():
+            local = made.clock.now().astimezone(ZoneInfo("Europe/Stockholm"))
+            print(f"  {local:%H:%M:%S}  {made.home.said.get()}", flush=True)
+        ready, _, _ = select.select([sys.stdin] if keyboard else [], [], [], LOOK_S)
+        if not ready:
+            continue
+        line = sys.stdin.readline()
+        if not line:
+            keyboard = False
+        elif not _obey(made, line.strip()):
+            return
+    raise StageError(f"the home stopped; see {made.folder / 'home.log'}")
+
+
+def _obey(made: Stage, word: str) -> bool:
+    """Do what a key says; False to stop."""
+    assert made.home is not None  # noqa: S101 - the stage is set
+    act: Callable[..., object] = made.home.do
+    if word == "q":
+        return False
+    if word in KEYS:
+        act(KEYS[word][0])
+    elif word.replace(".", "", 1).isdigit():
+        act("speed", rate=float(word))
+    elif word:
+        print(f"  {word}? b, u, f, h, c, a number, or q", flush=True)
+    return True
+
+
+def _port(wish: int) -> int:
+    """`wish` if nobody uses it, else any free one."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wish))
+        except OSError:
+            return free_port()
+    return wish
