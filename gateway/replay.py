@@ -79,7 +79,6 @@ def replay(
     for at, _, draft in merge(_sensed(recording), _rung(recording, plans)):
         sequencer.take(draft, at=at, mono_s=(at - begin).total_seconds())
         yield from _taken(sequencer, made, everything)
-    # tick by tick: a month may lie between the last row and now, but nothing more is known of it
     end = at + AFTER
     sequencer.run_due(end, (end - begin).total_seconds())
     yield from _taken(sequencer, made, everything)

@@ -122,11 +122,7 @@ def test_kasteren_b() -> None:
     checks = 27 * 3
     assert kinds["check.done"] + kinds["check.asked"] == checks
     assert kinds["check.escalated"] == kinds["check.asked"], "nobody answers a recording"
-    alarms = Counter(
-        event.data.alarm  # type: ignore[attr-defined]
-        for event in made
-        if event.kind == "alarm.raised"
-    )
+    alarms = Counter(event.data.alarm for event in made if event.kind == "alarm.raised")
     assert alarms["bed_exit"] <= 36, "no worse than the naive rule: 36 in 30 nights"
 
 
@@ -138,9 +134,7 @@ def test_casas_hh_al() -> None:
     assert rows == 61_578
     assert set(kinds) == {"check.asked", "check.escalated", "alarm.raised"}
     assert kinds["check.asked"] == kinds["check.escalated"] == kinds["alarm.raised"] == 89
-    assert {event.data.why for event in made if event.kind == "check.asked"} == {  # type: ignore[attr-defined]
-        "no_sensor"
-    }
+    assert {event.data.why for event in made if event.kind == "check.asked"} == {"no_sensor"}
 
 
 @pytest.mark.recordings
@@ -148,7 +142,7 @@ def test_ordonez_a_is_silent_at_night() -> None:
     """One stay a night, as the mat said: fifteen in, fifteen out, no exit alarm."""
     made, kinds, _ = _figures("ordonez_a", "Europe/Madrid")
     assert kinds["bed.entered"] == kinds["bed.left"] == 15
-    assert [e for e in made if e.kind == "alarm.raised" and e.data.alarm == "bed_exit"] == []  # type: ignore[attr-defined]
+    assert [e for e in made if e.kind == "alarm.raised" and e.data.alarm == "bed_exit"] == []
 
 
 @pytest.mark.recordings

@@ -14,13 +14,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from gateway.commands import Command
 from gateway.envelope import GENESIS, Draft, Event, from_json, seal, to_json
-from gateway.events import Data, to_fields
+from gateway.events import Data, MatPressed, MatReleased, to_fields
 from gateway.rules import DeviceFacts, HomeFacts, RuleSettings, bind, settings_class
 from gateway.rules.fold import Fold
 from gateway.turn import Sealed, Sequencer, Turn
@@ -100,8 +101,6 @@ class Story:
 
     def pulses(self, begin: str, end: str, device: str = "mat", on_s: float = 1.5) -> None:
         """The mat chatters from `begin` to `end`: on `on_s` of every 4 s, as real mats do."""
-        from gateway.events import MatPressed, MatReleased
-
         self._clock = self._next(begin)
         stop = self._next(end)
         while self._clock < stop:
@@ -132,6 +131,10 @@ class Story:
     def said(self, *kinds: str) -> list[str]:
         """The same in words: local time, kind, and the fields that are plain words."""
         return [_words(event) for event in self.decided(*kinds)]
+
+    def state(self, rule: str) -> Any:
+        """The rule's own state now."""
+        return self._sequencer.fold.state_of(rule)
 
     # --- checking ---------------------------------------------------------------------------------
 

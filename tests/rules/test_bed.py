@@ -28,7 +28,7 @@ def test_a_still_night_is_one_stay(tell: Tell) -> None:
     story.until("07:00")
     assert story.said(*BED) == ["22:00:10 bed.entered", "06:05:00 bed.left"]
     entered, left = story.decided(*BED)
-    assert left.data.empty_since == released.at  # type: ignore[attr-defined]
+    assert left.data.empty_since == released.at
     assert entered.because is not None and entered.because.events == (pressed.ref,)
     assert left.because is not None and left.because.events == (released.ref,)
 

@@ -9,6 +9,7 @@ from gateway.events import (
     AlarmOutcome,
     AlarmResolved,
     GatewayStarted,
+    LockJammed,
     MatFault,
     MatFaulted,
     MatPressed,
@@ -36,8 +37,8 @@ def test_left_and_not_back_is_an_alarm_for_care(tell: Tell) -> None:
     assert alarms(story) == ["02:15:00 alarm.raised bed_exit care"]
     (raised,) = story.decided("alarm.raised")
     (left,) = story.decided("bed.left")
-    assert raised.data.severity is Severity.CARE  # type: ignore[attr-defined]
-    assert raised.data.since == left.data.empty_since  # type: ignore[attr-defined]
+    assert raised.data.severity is Severity.CARE
+    assert raised.data.since == left.data.empty_since
     assert raised.because is not None
     assert (raised.because.rule, raised.because.events) == ("bed_exit", (left.ref,))
 
@@ -96,6 +97,21 @@ def test_an_exit_after_somebody_took_the_alarm_on_is_news(tell: Tell) -> None:
     sleep(story, "02:20", "02:30")
     story.until("03:00")
     assert alarms(story)[1:] == ["02:45:00 alarm.raised bed_exit care"]
+
+
+def test_taking_on_another_alarm_changes_nothing_here(tell: Tell) -> None:
+    """Somebody takes on the alarm about the broken lock: the exit alarm rings on by itself, and
+    stands for the next exit."""
+    story = tell()
+    broken = story.at("22:00", LockJammed(), "door")
+    sleep(story, "22:30", "02:00")
+    story.until("02:15")
+    jammed, _ = story.decided("alarm.raised")
+    assert jammed.because is not None and jammed.because.events == (broken.ref,)
+    story.staff("02:18", AlarmAcknowledged(alarm=jammed.ref), person="p7")
+    sleep(story, "02:20", "02:30")
+    story.until("03:00")
+    assert len(alarms(story)) == 1
 
 
 def test_closing_the_alarm_covers_the_exit_it_stood_for(tell: Tell) -> None:

@@ -58,7 +58,7 @@ def test_a_pressed_mat_answers_without_anybody_looking(tell: Tell) -> None:
     pressed = story.at("22:00", MatPressed(), "mat")
     rung = due(story)
     (done,) = story.decided(*CHECK)
-    assert (done.kind, done.data.by) == ("check.done", CheckBy.SENSOR)  # type: ignore[attr-defined]
+    assert (done.kind, done.data.by) == ("check.done", CheckBy.SENSOR)
     assert done.because is not None
     (entered,) = story.decided("bed.entered")
     assert done.because.events == (rung.ref, entered.ref, pressed.ref)
@@ -93,11 +93,29 @@ def test_what_the_sensors_cannot_answer_is_asked(
     """Empty, stale, cut, stuck, silent or failed: a watcher is asked, and told what is lacking."""
     story = tell(bed={"leave_s": 600})
     for local, data in facts:
-        story.at(local, data, "mat")  # type: ignore[arg-type]
+        story.at(local, data, "mat")
     due(story)
     assert story.said(*CHECK) == [f"02:00:00 check.asked {why}"]
     (asked,) = story.decided(*CHECK)
-    assert asked.data.answer_by - asked.at == timedelta(minutes=15)  # type: ignore[attr-defined]
+    assert asked.data.answer_by - asked.at == timedelta(minutes=15)
+
+
+def test_a_stuck_mat_that_says_pressed_again_answers_nothing(tell: Tell) -> None:
+    """Stuck is over with a release, not with one more "pressed"."""
+    story = tell()
+    story.at("22:00", MatPressed(), "mat")
+    story.at("01:00", MatFaulted(fault=MatFault.STUCK), "mat")
+    story.at("01:30", MatPressed(), "mat")
+    due(story)
+    assert story.said(*CHECK) == ["02:00:00 check.asked mat_faulty"]
+
+
+def test_a_touch_is_nobody_in_bed(tell: Tell) -> None:
+    """The mat is pressed this very second and nobody was in bed before: that is no answer yet."""
+    story = tell()
+    story.at("01:59:58", MatPressed(), "mat")
+    due(story)
+    assert story.said(*CHECK) == ["02:00:00 check.asked reading_stale"]
 
 
 def test_a_home_without_a_mat_asks(tell: Tell) -> None:
@@ -155,7 +173,7 @@ def test_ok_is_done_by_the_watcher(tell: Tell) -> None:
     answer(story, "02:05", Finding.OK)
     (_, done) = story.decided(*CHECK)
     assert (done.kind, done.person) == ("check.done", "p5")
-    assert done.data.by is CheckBy.WATCHER  # type: ignore[attr-defined]
+    assert done.data.by is CheckBy.WATCHER
     story.until("04:00")
     assert len(story.decided(*CHECK)) == 2
 
@@ -172,7 +190,26 @@ def test_unclear_asks_again_and_twice_is_an_alarm(tell: Tell) -> None:
         "02:27:00 check.escalated unclear_twice",
         "02:27:00 alarm.raised check_unclear care",
     ]
-    assert story.decided("check.asked")[1].data.attempt == 2  # type: ignore[attr-defined]
+    assert story.decided("check.asked")[1].data.attempt == 2
+
+
+def test_the_alarm_counts_from_the_first_question(tell: Tell) -> None:
+    """Unclear twice: the alarm's `since` is when the check was asked first."""
+    story = asked_story(tell)
+    (asked,) = story.decided("check.asked")
+    answer(story, "02:05", Finding.UNCLEAR)
+    story.until("02:25")
+    answer(story, "02:27", Finding.UNCLEAR)
+    (alarm,) = story.decided("alarm.raised")
+    assert alarm.data.since == asked.at
+
+
+def test_a_second_look_is_never_too_late(tell: Tell) -> None:
+    """A recheck an hour after the slot belongs to the check that was begun in time."""
+    story = asked_story(tell, night_check={"recheck_min": 60})
+    answer(story, "02:05", Finding.UNCLEAR)
+    story.until("03:10")
+    assert story.said(*CHECK)[1:] == ["03:05:00 check.asked recheck"]
 
 
 def test_before_asking_again_the_sensors_are_looked_at(tell: Tell) -> None:

@@ -91,7 +91,7 @@ def test_a_rule_keeps_the_contract(name: str) -> None:
     assert rule.kinds <= set(KINDS)
     state = rule.start(rule.settings)
     assert dataclasses.is_dataclass(state)
-    assert state.__dataclass_params__.frozen  # type: ignore[union-attr]
+    assert state.__dataclass_params__.frozen
     assert rule.wake_at(state, rule.settings) is None
     fields = settings_class(name).model_fields
     for key, info in fields.items():
