@@ -100,13 +100,14 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 def _problem(item: Any) -> str:
     given = item.get("input")
     shown = "" if isinstance(given, dict | list) else f"{given!r} "
-    said = str(item["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    said = str(item["msg"]).removeprefix("Value error, ").replace("Input should", "It should")
     context = item.get("ctx", {})
     if item["type"] == "literal_error":
         return f"{shown}is not one of {context['expected']}"
     if item["type"] == "string_pattern_mismatch":
         return f"{shown}has characters that it may not have"
-    return f"{shown}is not accepted: {said}" if said[:1].isupper() else f"{shown}{said}"
+    plain = said[:1].islower()  # our own sentences begin so
+    return f"{shown}{said}" if plain else f"{shown}is not accepted: {said[:1].lower()}{said[1:]}"
 
 
 def _first_sentence(text: str | None) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -84,13 +85,21 @@ class _Http(ThreadingHTTPServer):
     daemon_threads = True
     owner: WireServer
 
+    def handle_error(self, *args: Any) -> None:
+        return  # a client that went away, or that did not like our certificate
+
 
 class WireServer:
     """`events` are those that came in order over the batch lane, `urgent` those of the urgent lane;
     `arrived` all texts in the order of arrival as `(lane, seq)`."""
 
-    def __init__(self, home: str = "h1", key: Ed25519PublicKey | None = None) -> None:
-        self.home, self.key = home, key
+    def __init__(
+        self,
+        home: str = "h1",
+        key: Ed25519PublicKey | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.home, self.key, self.tls = home, key, tls
         self.events: list[dict[str, Any]] = []
         self.urgent: list[dict[str, Any]] = []
         self.arrived: list[tuple[str, int]] = []
@@ -108,11 +117,15 @@ class WireServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     def start(self) -> WireServer:
         self._http = _Http(("127.0.0.1", self.port), _Handler)
         self._http.owner = self
+        if self.tls is not None:
+            self._http.socket = self.tls.wrap_socket(
+                self._http.socket, server_side=True, do_handshake_on_connect=False
+            )
         self.port = self._http.server_address[1]
         threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
         return self
