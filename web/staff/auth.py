@@ -127,6 +127,7 @@ def init_app(app: Flask, secrets: SecretFiles) -> None:
         SECURITY_PASSWORD_LENGTH_MIN=PASSWORD_MIN_CHARS,
         SECURITY_RETURN_GENERIC_RESPONSES=True,
         SECURITY_FLASH_MESSAGES=False,
+        SECURITY_CACHE_CONTROL=None,  # ours (`web.staff.guard`) says no-store to everything
         SECURITY_API_ENABLED_METHODS=["session"],
         **hashing_settings(secrets),
         SECURITY_POST_LOGIN_VIEW="/",

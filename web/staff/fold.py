@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Select, Table, bindparam, select
 
 from gateway.envelope import Event
 from web.staff import tables
@@ -86,10 +87,8 @@ class Fold:
         at = (table.name, tuple(key.values()))
         cell = self._cells.get(at)
         if cell is None:
-            query = select(table)
-            for name, value in key.items():
-                query = query.where(table.c[name] == value)
-            found = self.conn.execute(query).mappings().one_or_none()
+            query = _row_of(table, tuple(key))
+            found = self.conn.execute(query, key).mappings().one_or_none()
             row = dict(_DEFAULTS[table.name]) if found is None else dict(found)
             for name in key:
                 row.pop(name, None)
@@ -122,6 +121,12 @@ class Fold:
             if cell.dirty:
                 upsert(self.conn, cell.table, cell.key, cell.row)
         self._cells.clear()
+
+
+@cache
+def _row_of(table: Table, key: tuple[str, ...]) -> Select[Any]:
+    """The query for one row, built once."""
+    return select(table).where(*(table.c[name] == bindparam(name) for name in key))
 
 
 def generation(origin: str) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Select, Table, bindparam, delete, select, update
 
 from gateway.envelope import Draft, Event, canonical, from_json, verify_next
 from gateway.errors import BadEvent, ChainError, TryggveError
@@ -28,6 +28,19 @@ SEQ_MAX = 2**63 - 1
 
 HEARD_EVERY_S = 5.0
 """Seconds between two notes that a home was heard when it sent nothing: a write costs a disk sync."""
+
+
+def _between(table: Table, *columns: str) -> Select[Any]:
+    return select(*(table.c[name] for name in columns)).where(
+        table.c.origin == bindparam("origin"),
+        table.c.seq.between(bindparam("first"), bindparam("last")),
+    )
+
+
+_STORED_HASHES = _between(tables.event, "seq", "hash")
+_URGENT_TWINS = _between(tables.urgent, "seq", "hash", "kind", "received_at").where(
+    ~tables.urgent.c.orphan
+)
 
 
 class Refused(TryggveError):
@@ -169,12 +182,9 @@ def _same_as_stored(tx: Tx, origin: str, again: Sequence[Sent]) -> None:
     """Events sent a second time must be those that are stored."""
     if not again:
         return
-    t = tables.event
     rows = tx.conn.execute(
-        select(t.c.seq, t.c.hash).where(
-            t.c.origin == origin,
-            t.c.seq.between(again[0].event.seq, again[-1].event.seq),
-        )
+        _STORED_HASHES,
+        {"origin": origin, "first": again[0].event.seq, "last": again[-1].event.seq},
     )
     stored = {row.seq: bytes(row.hash) for row in rows}
     for item in again:
@@ -225,11 +235,8 @@ def _confirm_urgent(tx: Tx, origin: str, new: Sequence[Sent]) -> dict[int, datet
     whose number now belongs to another event stays, with an identity of its own."""
     t = tables.urgent
     rows = tx.conn.execute(
-        select(t.c.seq, t.c.hash, t.c.kind, t.c.received_at).where(
-            t.c.origin == origin,
-            t.c.seq.between(new[0].event.seq, new[-1].event.seq),
-            ~t.c.orphan,
-        )
+        _URGENT_TWINS,
+        {"origin": origin, "first": new[0].event.seq, "last": new[-1].event.seq},
     ).all()
     if not rows:
         return {}

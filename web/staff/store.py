@@ -10,12 +10,18 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
-from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
+from sqlalchemy import (
+    Connection,
+    Table,
+    TextClause,
+    bindparam,
+    select,
+    text,
+    update,
+)
 
 from gateway.envelope import GENESIS, Event, from_json
 from gateway.events import utc_text
@@ -42,6 +48,14 @@ class Head:
     hash: bytes
     tampered: bool
 
+
+# Statements of the hot path are built once; SQLAlchemy's own cache saves only the compiling.
+_LOCK_HOME = (
+    select(tables.home.c.id)
+    .where(tables.home.c.id == bindparam("home"))
+    .with_for_update(key_share=True)
+)
+_READ_HEAD = select(tables.head).where(tables.head.c.origin == bindparam("origin"))
 
 NO_HEAD = Head(0, GENESIS, False)
 
@@ -118,15 +132,12 @@ def insert_events(conn: Connection, origin: str, home: str | None, rows: Sequenc
 
 def lock_home(conn: Connection, home: str) -> bool:
     """Let only one transaction at a time write about a home.  False: there is no such home."""
-    t = tables.home
-    query = select(t.c.id).where(t.c.id == home).with_for_update(key_share=True)
-    return conn.execute(query).first() is not None
+    return conn.execute(_LOCK_HOME, {"home": home}).first() is not None
 
 
 def read_head(conn: Connection, origin: str) -> Head:
     """How far the server is with an origin."""
-    t = tables.head
-    row = conn.execute(select(t).where(t.c.origin == origin)).one_or_none()
+    row = conn.execute(_READ_HEAD, {"origin": origin}).one_or_none()
     return NO_HEAD if row is None else Head(row.seq, bytes(row.hash), row.tampered)
 
 
@@ -136,15 +147,25 @@ def write_head(conn: Connection, origin: str, home: str | None, head: Head) -> N
     upsert(conn, tables.head, {"origin": origin}, values)
 
 
-def upsert(conn: Connection, table: Any, key: dict[str, Any], values: dict[str, Any]) -> None:
+def upsert(conn: Connection, table: Table, key: dict[str, Any], values: dict[str, Any]) -> None:
     """Insert a row, or set `values` in the one with this primary key."""
-    if conn.dialect.name == "postgresql":
-        made: PostgresInsert | SqliteInsert = postgresql.insert(table)
-    else:
-        made = sqlite.insert(table)
-    conn.execute(
-        made.values(**key, **values).on_conflict_do_update(index_elements=list(key), set_=values)
+    conn.execute(_upsert(table, tuple(key), tuple(values)), key | values)
+
+
+@cache
+def _upsert(table: Table, key: tuple[str, ...], values: tuple[str, ...]) -> TextClause:
+    """The statement, built once: building it costs more than running it."""
+    columns = ", ".join(f'"{name}"' for name in (*key, *values))
+    marks = ", ".join(f":{name}" for name in (*key, *values))
+    conflict = ", ".join(f'"{name}"' for name in key)
+    change = ", ".join(f'"{name}" = excluded."{name}"' for name in values)
+    then = f"UPDATE SET {change}" if values else "NOTHING"
+    sql = (
+        f'INSERT INTO "{table.name}" ({columns}) VALUES ({marks})'  # noqa: S608 - our own names
+        f" ON CONFLICT ({conflict}) DO {then}"
     )
+    typed = [bindparam(name, type_=table.c[name].type) for name in (*key, *values)]
+    return text(sql).bindparams(*typed)
 
 
 def correct_times(conn: Connection, event: Event, offset_s: float) -> None:

@@ -6,12 +6,13 @@ Token times are real seconds.  Not for: grants (`gateway.access`), or people's s
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from gateway.wire import TOKEN_LIFE_S, TOKEN_SKEW_S
 from web.staff import tables
@@ -21,7 +22,16 @@ from web.staff.ingest import Refused
 TOKEN_MAX_CHARS = 2_000
 """A request's token has some 400; nothing longer is parsed."""
 
+KEYS_MAX = 2_000
+"""Parsed keys kept in memory; whether a key is valid is asked anew each time."""
 
+_VALID_KEY = select(tables.gateway_key.c.public_key).where(
+    tables.gateway_key.c.home_id == bindparam("home"),
+    tables.gateway_key.c.revoked_at.is_(None),
+)
+
+
+@lru_cache(maxsize=KEYS_MAX)
 def public_key(pem: str) -> Ed25519PublicKey:
     """The Ed25519 key in a PEM.  Raises `ValueError`."""
     key = load_pem_public_key(pem.encode())
@@ -63,13 +73,10 @@ def _signer(database: Database, token: str) -> tuple[str, Ed25519PublicKey]:
         home = jwt.get_unverified_header(token).get("kid")
     except jwt.PyJWTError as error:
         raise Refused(401, "forged", "The request's token is not readable.") from error
-    t = tables.gateway_key
     if not isinstance(home, str) or "\x00" in home:
         raise Refused(401, "unknown_key", "No gateway is enrolled with this key.")
     with database.read() as conn:
-        pem = conn.execute(
-            select(t.c.public_key).where(t.c.home_id == home, t.c.revoked_at.is_(None))
-        ).scalar_one_or_none()
+        pem = conn.execute(_VALID_KEY, {"home": home}).scalar_one_or_none()
     if pem is None:
         raise Refused(401, "unknown_key", "No gateway is enrolled with this key.")
     return home, public_key(pem)
