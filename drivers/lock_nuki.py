@@ -42,6 +42,10 @@ NEEDS_RADIO = True
 CONNECT_S = 10.0
 """Seconds for one attempt to connect, so that a deadline of 25 s has room for two."""
 
+HEAR_S = 5.0
+"""Seconds that a question waits for a lock that is not heard, as just after a start; a connection
+to one that sleeps would only keep the adapter from others."""
+
 STATUS_S = 15.0
 """Seconds to ask the lock where its bolt is, connecting included."""
 
@@ -224,17 +228,21 @@ class Driver:
         if self._silent_s() <= self._config.sleep_after_s:
             return True
         on_step(UnlockStep.WAKING)
-        woken = asyncio.Event()
+        return await self._hear(wake_s)
 
-        def heard(advert: Advert) -> None:
+    async def _hear(self, limit_s: float) -> bool:
+        """Whether the lock advertises within `limit_s`."""
+        heard = asyncio.Event()
+
+        def on_advert(advert: Advert) -> None:
             if advert.address == self._credentials.address:
                 self._advert = advert
-                woken.set()
+                heard.set()
 
-        stop = self._scanner.watch(heard)
+        stop = self._scanner.watch(on_advert)
         try:
-            async with asyncio.timeout(wake_s):
-                await woken.wait()
+            async with asyncio.timeout(limit_s):
+                await heard.wait()
             return True
         except TimeoutError:
             return False
@@ -266,6 +274,9 @@ class Driver:
 
     async def _ask(self) -> LockStatus:
         async def ask() -> LockStatus:
+            asleep = self._silent_s() > self._config.sleep_after_s
+            if asleep and not await self._hear(HEAR_S):
+                raise DeviceUnavailable("the lock is not heard")
             async with self._session() as session:
                 return await session.status()
 

@@ -29,7 +29,8 @@ from typing import TYPE_CHECKING
 from drivers.virtual.pins import VirtualMat, VirtualPins
 
 if TYPE_CHECKING:
-    from drivers.virtual.nuki import Faults, Moment, State, VirtualNuki
+    from drivers.virtual._nuki_faults import Faults, Moment, State
+    from drivers.virtual.nuki import VirtualNuki
     from drivers.virtual.radio import VirtualRadio
 
 __all__ = [
@@ -44,7 +45,7 @@ __all__ = [
 ]
 
 _RADIO = {"VirtualRadio": "radio", "VirtualNuki": "nuki"} | dict.fromkeys(
-    ("Faults", "Moment", "State"), "nuki"
+    ("Faults", "Moment", "State"), "_nuki_faults"
 )
 
 

@@ -62,7 +62,7 @@ async def nuki_home(
     settings = {"deadline_s": DEADLINE_S, "sleep_after_s": 1.0} | (config or {})
     async with AsyncExitStack() as stack:
         radio = await stack.enter_async_context(virtual_home_radio(latency_s=latency_s, loss=loss))
-        nuki = VirtualNuki(radio, **lock)
+        nuki = VirtualNuki(radio, **({"interval_s": 0.02, "turn_s": 0.02} | lock))
         await nuki.start()
         stack.push_async_callback(nuki.stop)
         scanner = SharedScanner(first_pause_s=0.05)
