@@ -132,12 +132,14 @@ class Doors:
             await self.ask(device)
 
     async def ask(self, device: str) -> None:
-        """Ask a lock for its state and write it; nothing while it is being turned."""
+        """Ask a lock for its state and write what is new; nothing while it is being turned.
+
+        Before it has said anything its bolt is unknown, to everybody, without an event.
+        """
         lock = self._lock(device)
         if device not in self._devices or device in self._busy:
             return
         if lock is None:
-            self._tell_bolt(device, None, Bolt.UNKNOWN)
             return
         self._busy.add(device)
         try:
@@ -147,7 +149,8 @@ class Doors:
             bolt = Bolt.UNKNOWN
         finally:
             self._busy.discard(device)
-        self._tell_bolt(device, None, bolt)
+        if bolt is not self._bolts.get(device, Bolt.UNKNOWN):
+            self._tell_bolt(device, None, bolt)
 
     async def order(self, token: str) -> None:
         """Turn a lock as the grant in `token` says, or write why not."""

@@ -12,7 +12,7 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -42,19 +42,18 @@ KEYS: dict[str, tuple[str, str]] = {
 }
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `tryggve demo`."""
-    parser.description = __doc__
+def main(argv: Sequence[str]) -> int:
+    """Run `tryggve demo ARGV`; the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="tryggve demo", description="A virtual home and a staff server on this machine."
+    )
     parser.add_argument(
         "--smoke", action="store_true", help="play a night in a minute and judge it"
     )
     parser.add_argument("--seed", type=int, default=1, help="of the resident (default 1)")
     parser.add_argument("--speed", type=float, default=SPEED, help=f"(default {SPEED:g})")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep logs and databases here")
-
-
-def run(args: argparse.Namespace) -> int:
-    """Run the demo; the exit status."""
+    args = parser.parse_args(argv)
     folder = args.keep or Path(tempfile.mkdtemp(prefix="tryggve-demo-"))
     try:
         if args.smoke:
