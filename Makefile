@@ -34,7 +34,7 @@ bench:
 
 docs:
 	$(SETUP) test
-	@$(PY) -m gateway.docs
+	@$(PY) -m gateway.docs --write
 
 format:
 	$(SETUP) test

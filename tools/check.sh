@@ -21,6 +21,6 @@ step "mypy, strict" $python -m mypy --no-error-summary
 step "generated pages up to date" $python -m gateway.docs --check
 step "import rules, promises of the docs, the project's own rules" \
     $python -m pytest -q -p no:cacheprovider \
-    tests/test_imports.py tests/test_project.py tests/test_docs.py
+    tests/test_imports.py tests/test_project.py tests/test_docs.py tests/test_promises.py
 
 [ -z "$failed" ] || stop "this must be mended:$failed"
