@@ -7,7 +7,7 @@ codes (`web.staff.words`).
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -25,6 +25,9 @@ COOKIE = "sprak"
 
 ZONE = "Europe/Stockholm"
 """Where no home says otherwise, times of day are shown as here."""
+
+FIRST_YEAR, LAST_YEAR = 2000, 2100
+"""Years that a date may be in; others only make arithmetic overflow."""
 
 TRANSLATIONS = Path(__file__).parent / "translations"
 
@@ -69,3 +72,12 @@ def language() -> str:
 def local(at: datetime, zone: str | None = None) -> datetime:
     """`at` in the home's own time (an IANA name; None: `ZONE`)."""
     return at.astimezone(ZoneInfo(zone or ZONE))
+
+
+def day_of(text: str) -> date | None:
+    """The date in an address or a form; None for what is none, or is no day anybody asks for."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if FIRST_YEAR <= day.year <= LAST_YEAR else None

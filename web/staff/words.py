@@ -47,6 +47,7 @@ KINDS: Mapping[str, KindWord] = {
     "gateway.started": KindWord(N_("Hemmets enhet startade"), "system", "box"),
     "gateway.stopped": KindWord(N_("Hemmets enhet stoppades"), "system", "box", "warn"),
     "home.described": KindWord(N_("Hemmet berättade om sin utrustning"), "system", "box"),
+    "rule.failed": KindWord(N_("Fel i en regel"), "system", "cross", "alarm"),
     "clock.synced": KindWord(N_("Klockan ställdes"), "system", "clock"),
     "log.recovered": KindWord(N_("Ny logg började efter ett fel"), "system", "box", "warn"),
     "log.stalled": KindWord(N_("Loggen kunde inte skrivas"), "system", "box", "alarm"),
@@ -264,6 +265,7 @@ TURN_WHY: Mapping[str, str] = {
     "low_voltage": N_("Låsets batteri är för svagt för att vrida."),
     "not_calibrated": N_("Låset är inte inställt efter monteringen."),
     "not_paired": N_("Låset är inte parat med hemmets enhet."),
+    "busy": N_("Låset vrids redan. Vänta och se vad som händer."),
     "restarted": N_(
         "Hemmets enhet startade om mitt i. Vi vet inte om låset är öppet. Känn på dörren."
     ),

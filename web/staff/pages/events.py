@@ -6,7 +6,7 @@ Not for: reading the log (`log`).
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,7 +15,7 @@ from flask import Response, jsonify, request, url_for
 from gateway.events import KINDS
 from web.staff import actions, words
 from web.staff.context import staff
-from web.staff.i18n import ZONE
+from web.staff.i18n import ZONE, day_of
 from web.staff.pages import log, reading
 from web.staff.pages.frame import is_fragment, main_attributes, page, signed_in
 from web.staff.rights import Actor, Right
@@ -101,10 +101,8 @@ def _filter() -> log.Filter:
 
 def _day(text: str) -> datetime | None:
     """Local midnight of a date in a form; None for what is none."""
-    try:
-        return datetime.combine(date.fromisoformat(text), time(), ZoneInfo(ZONE))
-    except ValueError:
-        return None
+    day = day_of(text)
+    return None if day is None else datetime.combine(day, time(), ZoneInfo(ZONE))
 
 
 def _next_day(midnight: datetime) -> datetime:

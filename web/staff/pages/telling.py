@@ -85,6 +85,7 @@ _TELL: Mapping[str, Callable[[Any, str | None], str]] = {
     "gateway.started": lambda d, _z: words.enum_word(events.PreviousRun, d.previous),
     "gateway.stopped": lambda d, _z: d.reason,
     "home.described": lambda d, _z: _("%(count)s enheter", count=len(d.devices)),
+    "rule.failed": lambda d, _z: words.spoken(words.RULES, d.rule),
     "clock.synced": lambda d, _z: _("%(s)s s fel", s=round(d.offset_s, 1)) if d.offset_s else "",
     "device.offline": lambda d, _z: d.reason.replace("_", " "),
     "device.failed": lambda d, _z: d.text,

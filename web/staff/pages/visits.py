@@ -17,7 +17,7 @@ from sqlalchemy import Row, or_, select
 from web.staff import actions
 from web.staff import tables as t
 from web.staff.context import staff
-from web.staff.i18n import ZONE, local
+from web.staff.i18n import ZONE, day_of, local
 from web.staff.pages import reading
 from web.staff.pages.frame import is_fragment, main_attributes, need, page, signed_in
 from web.staff.pages.reading import Place
@@ -80,10 +80,8 @@ def visits(actor: Actor) -> str:
 
 def _day(now: datetime) -> date:
     today = local(now).date()
-    try:
-        return min(date.fromisoformat(request.args.get("dag", "")), today)
-    except ValueError:
-        return today
+    asked = day_of(request.args.get("dag", ""))
+    return today if asked is None else min(asked, today)
 
 
 def _minutes(row: Row[Any]) -> int | None:
