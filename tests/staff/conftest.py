@@ -33,7 +33,8 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
-    """A throw-away cluster with a migrated database `template_tryggve`; skips when not installed."""
+    """A throw-away cluster with a migrated database `template_tryggve`; skips when not
+    installed."""
     if postgres.programs() is None:
         pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
     with postgres.cluster() as url:

@@ -1,4 +1,5 @@
-"""What the staff server's tests share: people, homes, and a home that writes properly sealed events.
+"""What the staff server's tests share: people, homes, and a home that writes properly sealed
+events.
 
 Not for: fixtures (`conftest.py`).
 """

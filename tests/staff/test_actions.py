@@ -191,7 +191,8 @@ def test_two_acknowledge_at_once_and_one_wins(enrolled_home: EnrolledHome, staff
 
 
 def test_an_alarm_is_closed_once(enrolled_home: EnrolledHome, staff: Staff) -> None:
-    """A closed alarm tells who closed it; an alarm that is none, or of another home, is not there."""
+    """A closed alarm tells who closed it; an alarm that is none, or of another home, is not
+    there."""
     alarm = _raise_alarm(enrolled_home)
     actions.resolve(staff, CAREGIVER, alarm, AlarmOutcome.FALSE)
     for call, args in (

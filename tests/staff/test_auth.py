@@ -70,7 +70,8 @@ def test_any_failed_sign_in_reads_the_same(
 def test_passwords_cannot_be_guessed(
     client: FlaskClient, make_user: Callable[..., Actor], staff: Staff
 ) -> None:
-    """After ten failures even the right password waits, with the same sentence; others may go on."""
+    """After ten failures even the right password waits, with the same sentence; others may go
+    on."""
     make_user("p7", ["caregiver"])
     make_user("p8", ["caregiver"])
     for _ in range(TRIES):

@@ -46,7 +46,8 @@ def test_a_batch_is_stored_byte_for_byte(enrolled_home: EnrolledHome, staff: Sta
 
 
 def test_a_batch_sent_again_changes_nothing(enrolled_home: EnrolledHome, staff: Staff) -> None:
-    """The same batch twice, and one that overlaps with what is stored, are answered as the first."""
+    """The same batch twice, and one that overlaps with what is stored, are answered as the
+    first."""
     first = enrolled_home.seal(MatPressed(), MatReleased(), device="bed")
     assert enrolled_home.post("events", first).get_json() == {"have": 2}
     assert enrolled_home.post("events", first).get_json() == {"have": 2}

@@ -211,8 +211,8 @@ def test_a_screen_at_another_worker_is_told(workers: Any, clock: ManualClock) ->
 def test_an_order_reaches_the_worker_where_the_home_listens(
     workers: Any, clock: ManualClock
 ) -> None:
-    """The phone is at one worker, the home's stream at the other; an order and decisions arrive; the
-    stream's move to another worker ends the old one."""
+    """The phone is at one worker, the home's stream at the other; an order and decisions arrive;
+    the stream's move to another worker ends the old one."""
     one, other = workers
     home = EnrolledHome(one, one.test_client(), "h1", clock)
     home.enroll()

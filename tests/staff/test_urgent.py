@@ -71,7 +71,7 @@ def test_another_event_under_the_same_number_keeps_both(
     enrolled_home.clock.advance(60)
     enrolled_home.send(_alarm(enrolled_home))
     alarms = sorted(rows(staff, tables.alarm), key=lambda row: row.id)
-    assert [row.id for row in alarms][0] == "home:h1/1"
+    assert alarms[0].id == "home:h1/1"
     assert alarms[1].id.startswith("home:h1/1~")
     assert [row.closed_at for row in alarms] == [None, None]
     assert [row.orphan for row in rows(staff, tables.urgent)] == [True]
@@ -87,7 +87,8 @@ def test_another_event_under_the_same_number_keeps_both(
 def test_what_follows_an_alarm_may_come_before_it(
     enrolled_home: EnrolledHome, staff: Staff
 ) -> None:
-    """An acknowledgement whose alarm is not known yet waits for it, and is no open alarm by itself."""
+    """An acknowledgement whose alarm is not known yet waits for it, and is no open alarm by
+    itself."""
     raised = enrolled_home.seal(_alarm(enrolled_home))
     enrolled_home.send_urgent(AlarmAcknowledged(alarm="home:h1/1"))
     (row,) = rows(staff, tables.alarm)

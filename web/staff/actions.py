@@ -99,9 +99,9 @@ def order_turn(
 ) -> TurnSent:
     """Sign a grant and send it to the home now, or refuse.
 
-    The reason is the home's open care alarm if there is one, else a planned visit.  Raises `Refused`:
-    NO_ROLE, NOT_ASSIGNED, NO_HOME, NO_LOCK, NOT_CONNECTED.  Nothing is ever queued: when the home
-    does not listen, nothing is signed.  `action` is UNLOCK or LOCK.
+    The reason is the home's open care alarm if there is one, else a planned visit.  Raises
+    `Refused`: NO_ROLE, NOT_ASSIGNED, NO_HOME, NO_LOCK, NOT_CONNECTED.  Nothing is ever queued:
+    when the home does not listen, nothing is signed.  `action` is UNLOCK or LOCK.
     """
     _may(actor, Right.TURN_LOCK, home, assigned=True)
     if action not in (Action.UNLOCK, Action.LOCK):
@@ -146,17 +146,16 @@ def start_check(staff: Staff, actor: Actor, home: str, check: str) -> Done:
     with staff.write() as tx:
         decisions.hold(tx, home)
         row = _asked(tx, home, check)
-        if row.state in ("started", "extended"):
-            if row.started_by != actor.person:
-                raise Refused(Why.TAKEN, person=row.started_by, at=row.started_at)
+        if row.state in ("started", "extended") and row.started_by != actor.person:
+            raise Refused(Why.TAKEN, person=row.started_by, at=row.started_at)
         return _write(staff, tx, home, actor, CheckStarted(check=check))
 
 
 def answer_check(
     staff: Staff, actor: Actor, home: str, check: str, finding: Finding, looked: Looked
 ) -> Done:
-    """A watcher tells what was found.  Raises `Refused`: NO_ROLE, NO_HOME, NO_CHECK, NOT_ASKED, TAKEN
-    (another person looks, or has answered)."""
+    """A watcher tells what was found.  Raises `Refused`: NO_ROLE, NO_HOME, NO_CHECK, NOT_ASKED,
+    TAKEN (another person looks, or has answered)."""
     _may(actor, Right.ANSWER_CHECK, home)
     with staff.write() as tx:
         decisions.hold(tx, home)
@@ -193,7 +192,8 @@ def acknowledge(staff: Staff, actor: Actor, alarm: str) -> Done:
 
 
 def resolve(staff: Staff, actor: Actor, alarm: str, outcome: AlarmOutcome) -> Done:
-    """Close an alarm with what it turned out to be.  Raises `Refused`: NO_ROLE, NO_ALARM, CLOSED."""
+    """Close an alarm with what it turned out to be.  Raises `Refused`: NO_ROLE, NO_ALARM,
+    CLOSED."""
     with staff.write() as tx:
         row = _alarm(tx, actor, alarm)
         if row.closed_at is not None:

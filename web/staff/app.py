@@ -1,4 +1,5 @@
-"""The staff server's composition root: `create_app` makes the Flask application from a configuration.
+"""The staff server's composition root: `create_app` makes the Flask application from a
+configuration.
 
 Reads top to bottom: secrets, database, broker, the blueprints.  Not for: any behaviour of its own.
 """
@@ -27,8 +28,8 @@ STATIC_MAX_AGE_S = 3600
 
 
 def create_app(config: StaffConfig, *, clock: Clock | None = None, watch: bool = True) -> Flask:
-    """The WSGI application.  `clock` None: the one that the configuration names.  `watch` False: the
-    thread that looks for silent homes is not started (tests call it by hand).
+    """The WSGI application.  `clock` None: the one that the configuration names.  `watch` False:
+    the thread that looks for silent homes is not started (tests call it by hand).
 
     Raises `SecretError` when a secret is missing, `UserError` when the database is not up to date.
     """

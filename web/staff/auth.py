@@ -177,7 +177,7 @@ def sign_in_required(view: Callable[P, R]) -> Callable[P, R | BaseResponse]:
             return view(*args, **kwargs)
         if request.method == "GET" and "text/html" in request.headers.get("Accept", ""):
             return redirect(url_for("security.login", next=request.full_path.rstrip("?")))
-        abort(Response(gettext("Logga in först."), 401, mimetype="text/plain"))
+        return Response(gettext("Logga in först."), 401, mimetype="text/plain")
 
     return guarded
 

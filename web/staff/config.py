@@ -1,4 +1,5 @@
-"""The staff server's configuration file (TOML): what may be set, and one sentence for what is wrong.
+"""The staff server's configuration file (TOML): what may be set, and one sentence for what is
+wrong.
 
 Not for: secrets, which are files of their own (`web.staff.secret_files`).
 """
@@ -48,7 +49,8 @@ class StaffConfig(BaseModel):
     clock: Path | None = None
     """The demo's clock file; None: the machine's clock."""
     secure_cookies: bool = True
-    """False only for a try on plain HTTP at home: the browser then sends its session in the clear."""
+    """False only for a try on plain HTTP at home: the browser then sends its session in the
+    clear."""
     session_hours: Annotated[int, Field(ge=1, le=24)] = 12
     """A shift: after it a person signs in again."""
     silent_after_s: Annotated[float, Field(gt=0, le=3600)] = 180.0

@@ -1,7 +1,7 @@
 """The database: SQLite by default, PostgreSQL by URL.
 
-SQLite: WAL, `synchronous=FULL`, and one lock around every write, so that writers queue in memory and
-not in SQLite's sleeping busy handler (p99 929 -> 49 ms, DESIGN section 9); therefore one worker
+SQLite: WAL, `synchronous=FULL`, and one lock around every write, so that writers queue in memory
+and not in SQLite's sleeping busy handler (p99 929 -> 49 ms, DESIGN section 9); therefore one worker
 process.  PostgreSQL: pg8000, as many workers as wanted.  Not for: queries.
 """
 

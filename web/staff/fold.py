@@ -1,8 +1,8 @@
 """The projections: folds over the events of one home into the tables that pages read.
 
-`Fold` reads the rows that it needs once, applies events in memory, and writes each changed row once.
-Urgent events come before older ones, and again with their batch; every step here is written so that
-neither changes the outcome.  `web.staff.rebuild` makes the tables anew with the same code.
+`Fold` reads the rows that it needs once, applies events in memory, and writes each changed row
+once. Urgent events come before older ones, and again with their batch; every step here is written
+so that neither changes the outcome.  `web.staff.rebuild` makes the tables anew with the same code.
 
 Not for: storing events, or deciding anything.
 """
@@ -45,8 +45,9 @@ class _Cell:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One event on its way into the tables.  `ref` is its identity (an orphan of the urgent lane has
-    one of its own), `shift` what corrects the times that an unsynced clock wrote into its data."""
+    """One event on its way into the tables.  `ref` is its identity (an orphan of the urgent lane
+    has one of its own), `shift` what corrects the times that an unsynced clock wrote into its
+    data."""
 
     event: Event
     ref: str
@@ -75,7 +76,8 @@ class Fold:
             handler(self, Step(event, ref or event.ref, shift or timedelta()), event.data)
 
     def row(self, table: Table, **key: Any) -> Row:
-        """The row with this primary key, to be changed in place: from memory, the database, or new."""
+        """The row with this primary key, to be changed in place: from memory, the database, or
+        new."""
         return self._cell(table, key, touch=True).row
 
     def known(self, table: Table, **key: Any) -> bool:
@@ -136,8 +138,8 @@ def generation(origin: str) -> int:
 
 
 def take(row: Row, prefix: str, step: Step) -> bool:
-    """Note in `row` that `step` is the newest about `<prefix>_…`; False when it is older than what is
-    there.  Newer is a matter of the home's numbers, not of its clock."""
+    """Note in `row` that `step` is the newest about `<prefix>_…`; False when it is older than what
+    is there.  Newer is a matter of the home's numbers, not of its clock."""
     event = step.event
     known = row.get(f"{prefix}_origin")
     if known is not None:

@@ -3,6 +3,8 @@
 Not for: devices and the state of the home (`web.staff.fold_devices`).
 """
 
+# ruff: noqa: ARG001 - every fold is given the same three arguments
+
 from __future__ import annotations
 
 from typing import Any

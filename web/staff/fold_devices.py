@@ -3,6 +3,8 @@
 Not for: alarms, checks, visits and turns (`web.staff.fold_care`).
 """
 
+# ruff: noqa: ARG001 - every fold is given the same three arguments
+
 from __future__ import annotations
 
 from typing import Any

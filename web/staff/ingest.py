@@ -27,7 +27,8 @@ SEQ_MAX = 2**63 - 1
 """The largest number that both databases can keep."""
 
 HEARD_EVERY_S = 5.0
-"""Seconds between two notes that a home was heard when it sent nothing: a write costs a disk sync."""
+"""Seconds between two notes that a home was heard when it sent nothing: a write costs a disk
+sync."""
 
 
 def _between(table: Table, *columns: str) -> Select[Any]:
@@ -73,7 +74,8 @@ def is_origin_of(origin: str, home: str) -> bool:
 
 
 def read_events(objs: Sequence[dict[str, Any]], home: str) -> list[Sent]:
-    """Read the events of a request.  Raises `Refused` with one sentence on anything that is none."""
+    """Read the events of a request.  Raises `Refused` with one sentence on anything that is
+    none."""
     sent = []
     for number, obj in enumerate(objs, start=1):
         try:
@@ -101,7 +103,8 @@ def take_batch(staff: Staff, home: str, objs: Sequence[dict[str, Any]], down_hav
     """Commit a batch in order; returns the highest number that the server has of its origin (of the
     home's newest log for an empty batch, which only says that the home is there).
 
-    Raises `Refused`: `bad_event`, `other_home`, `mixed` (400: more than one origin), `gap`, `chain`.
+    Raises `Refused`: `bad_event`, `other_home`, `mixed` (400: more than one origin), `gap`,
+    `chain`.
     """
     sent = read_events(objs, home)
     if not sent:

@@ -23,7 +23,8 @@ class Limiter:
         self._tries: dict[str, deque[float]] = {}
 
     def allow(self, key: str, now_s: float | None = None) -> bool:
-        """Count one try.  False: too many; the try is not counted.  `now_s` None: now, monotonic."""
+        """Count one try.  False: too many; the try is not counted.  `now_s` None: now,
+        monotonic."""
         now = time.monotonic() if now_s is None else now_s
         with self._lock:
             tries = self._tries.pop(key, None) or deque()

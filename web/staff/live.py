@@ -1,9 +1,9 @@
 """Who is told at once: screens, and the homes that listen.
 
-After a commit every change is given to the `Broker` of the worker; with PostgreSQL the other workers
-hear of it over NOTIFY (`web.staff.notify`) and give it to theirs.  A screen gets finished bytes from
-a bounded queue; one that is too slow loses its place and is told to load anew (`event: resync`).  A
-home's stream is only woken: it reads the log itself, so that nothing can be missing.
+After a commit every change is given to the `Broker` of the worker; with PostgreSQL the other
+workers hear of it over NOTIFY (`web.staff.notify`) and give it to theirs.  A screen gets finished
+bytes from a bounded queue; one that is too slow loses its place and is told to load anew (`event:
+resync`).  A home's stream is only woken: it reads the log itself, so that nothing can be missing.
 
 Positions are `<epoch>-<number>`: the epoch is this broker's own, so a screen that comes back to
 another worker, or after too long, is told to load anew rather than left with a hole.
@@ -102,11 +102,11 @@ class Subscription:
         self.broker.unsubscribe(self)
 
 
-class TooSlow(Exception):  # noqa: N818 - it is a state of the screen, no error of ours
+class TooSlow(Exception):
     """Messages were dropped for this screen: it must load anew."""
 
 
-class Closed(Exception):  # noqa: N818
+class Closed(Exception):
     """The server stops, or another stream of the same home took over."""
 
 
@@ -180,7 +180,8 @@ class Broker:
     # --- screens
 
     def position(self) -> str:
-        """Where the broker is now: put it in a page, and open `/live?from=<position>` from there."""
+        """Where the broker is now: put it in a page, and open `/live?from=<position>` from
+        there."""
         with self._lock:
             return f"{self.epoch}-{self._number}"
 
@@ -237,8 +238,8 @@ class Broker:
                         stream.wake()
 
     def lost_track(self) -> None:
-        """Changes of other workers may have been missed: every screen loads anew, every stream looks
-        into the log."""
+        """Changes of other workers may have been missed: every screen loads anew, every stream
+        looks into the log."""
         with self._lock:
             self._history.clear()
             self._number += 1
@@ -252,8 +253,8 @@ class Broker:
     # --- homes
 
     def open_stream(self, home: str) -> HomeStream:
-        """A home listens.  An older stream of the same home is closed: the gateway came back on a new
-        connection, and an order must not go out twice."""
+        """A home listens.  An older stream of the same home is closed: the gateway came back on a
+        new connection, and an order must not go out twice."""
         stream = HomeStream(self, home)
         with self._lock:
             if self._closed:

@@ -1,10 +1,11 @@
 """What reaches the other workers.  With SQLite there are none; with PostgreSQL they hear each other
 over LISTEN/NOTIFY.
 
-The driver is pg8000 (BSD, pure Python): psycopg is LGPL, and the house rule is nothing under the GPL
-family.  pg8000 reads notifications only while it reads answers, so the listening connection is given
-a socket of our own (its public `sock` parameter) whose reads are never buffered ahead: the thread
-sleeps in `select` on that socket, and asks for `SELECT 1` once it is readable.  Nothing is polled.
+The driver is pg8000 (BSD, pure Python): psycopg is LGPL, and the house rule is nothing under the
+GPL family.  pg8000 reads notifications only while it reads answers, so the listening connection is
+given a socket of our own (its public `sock` parameter) whose reads are never buffered ahead: the
+thread sleeps in `select` on that socket, and asks for `SELECT 1` once it is readable.  Nothing is
+polled.
 
 A notification says only which events are new; the listener reads them from the table, so its size
 does not matter (PostgreSQL's limit is 8,000 bytes).  An order to turn a lock is whole in it: it is
@@ -94,7 +95,7 @@ class OneWorker:
     def stream_seen(self, home: str, stream: str) -> None: ...
     def stream_closed(self, stream: str) -> None: ...
 
-    def listens(self, tx: Tx, home: str) -> bool:
+    def listens(self, tx: Tx, home: str) -> bool:  # noqa: ARG002 - the relay's interface
         return self._broker.listens(home)
 
     def send_turn(self, home: str, grant: str) -> bool:
@@ -105,7 +106,8 @@ class OneWorker:
 
 
 class _Unbuffered:
-    """A file over a socket that never reads more than it is asked for, so that `select` tells all."""
+    """A file over a socket that never reads more than it is asked for, so that `select` tells
+    all."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
@@ -209,7 +211,7 @@ class PostgresRelay:
             tx.conn.execute(t.insert().values(id=stream, home_id=home, seen_at=datetime.now(UTC)))
             self._tell(tx.conn, ["stream", home])
 
-    def stream_seen(self, home: str, stream: str) -> None:
+    def stream_seen(self, home: str, stream: str) -> None:  # noqa: ARG002 - the relay's interface
         t = tables.home_stream
         with self._db.write() as tx:
             tx.conn.execute(t.update().where(t.c.id == stream).values(seen_at=datetime.now(UTC)))

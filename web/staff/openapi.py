@@ -117,7 +117,7 @@ def describe() -> dict[str, Any]:
             "/api/v1/home/stream": {
                 "get": {
                     "operationId": "stream",
-                    "summary": "What the server decided (`decided`), orders to turn a lock (`turn`).",
+                    "summary": "What the server decided, and orders to turn a lock.",
                     "security": token,
                     "parameters": [
                         {

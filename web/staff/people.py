@@ -45,8 +45,8 @@ def add_home(
     resident: tuple[str, str] | None = None,
     org_name: str | None = None,
 ) -> None:
-    """Add a home; its organisation is made when `org_name` is given.  `resident` is the person id and
-    the name, None when nobody is to be named.  Raises `UserError`."""
+    """Add a home; its organisation is made when `org_name` is given.  `resident` is the person id
+    and the name, None when nobody is to be named.  Raises `UserError`."""
     if not HOME_ID.fullmatch(home):
         raise UserError(
             f"The home id {home!r} does not do; use small letters, digits and dashes, at most 40."

@@ -74,8 +74,8 @@ RIGHTS: dict[Role, frozenset[Right]] = {
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A signed-in staff member.  `person` is the id used in events; `homes` what is seen (all of the
-    organisation's for some roles), `assigned` where this person is assigned."""
+    """A signed-in staff member.  `person` is the id used in events; `homes` what is seen (all of
+    the organisation's for some roles), `assigned` where this person is assigned."""
 
     person: str
     name: str

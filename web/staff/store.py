@@ -1,7 +1,7 @@
 """Events in the database: rows in, rows out, heads.
 
-A batch goes to PostgreSQL as one JSON parameter and to SQLite as one `executemany` (DESIGN section 9).
-Not for: checking chains (`web.staff.ingest`), or projections.
+A batch goes to PostgreSQL as one JSON parameter and to SQLite as one `executemany` (DESIGN section
+9). Not for: checking chains (`web.staff.ingest`), or projections.
 """
 
 from __future__ import annotations

@@ -58,7 +58,9 @@ home = Table(
     Column("label", Text, nullable=False),  # what staff call it: "Lgh 1203"
     Column("address", Text, nullable=False, server_default=text("''")),
     Column("timezone", Text, nullable=False),  # IANA name
-    Column("fallback", Text, nullable=False, server_default=text("''")),  # what to do when nothing works
+    Column(
+        "fallback", Text, nullable=False, server_default=text("''")
+    ),  # what to do when nothing works
 )
 
 resident = Table(

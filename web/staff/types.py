@@ -49,7 +49,7 @@ class Utc(TypeDecorator[datetime]):
             return value
         return to_ms(value)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Aware UTC on both databases."""
         if value is None:
             return None
