@@ -16,7 +16,9 @@ A driver module has
 - `Config`, a frozen pydantic model that refuses unknown keys;
 - `Driver(config, bench)`, a `gateway.ports.Sensor` or `Lock`;
 - `pins(config)`, the BCM numbers it takes, so that a configuration can refuse one used twice;
-- `pair(config, bench, say)`, where the device must be paired.
+- `pair(config, bench, say)`, where the device must be paired;
+- `secret_name(config, device)`, where it needs a secret: its name, so that a home does not start
+  without it.
 
 A file of a name in this folder is found by that name; other distributions name a module in the
 entry point group `tryggve.drivers`.  A driver imports nothing of the gateway but `events`, `ports`
@@ -50,7 +52,8 @@ Pair = Callable[[Any, Bench, Say], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A driver, ready to be configured.  `pair` is None when the device needs no pairing."""
+    """A driver, ready to be configured.  `pair` is None when the device needs no pairing,
+    `secret_name` when it needs no secret."""
 
     name: str
     kind: Kind
@@ -60,6 +63,7 @@ class Loaded:
     needs_pins: bool
     needs_radio: bool
     pair: Pair | None
+    secret_name: Callable[[Any, str], str] | None = None
 
 
 def names() -> tuple[str, ...]:
@@ -100,4 +104,5 @@ def _read(name: str, module: ModuleType) -> Loaded:
         needs_pins=module.NEEDS_PINS,
         needs_radio=module.NEEDS_RADIO,
         pair=getattr(module, "pair", None),
+        secret_name=getattr(module, "secret_name", None),
     )
