@@ -16,7 +16,7 @@ from gateway.cli._common import (
     state_of,
 )
 from gateway.config import HomeConfig
-from gateway.errors import UserError
+from gateway.errors import ConfigError, UserError
 from gateway.secrets import FileSecrets
 
 PAIR_TIMEOUT_S = 180.0
@@ -56,6 +56,7 @@ def add_commands(commands: Commands) -> None:
 def _run(args: argparse.Namespace) -> None:
     config = config_of(args)
     state = state_of(args, make=True)
+    require_secrets(config, FileSecrets.from_environment(state))
     set_up_logging(args.verbose)
     from gateway.clock import open_clock
 
@@ -86,14 +87,33 @@ def _check(args: argparse.Namespace) -> None:
         )
     if config.gpio is not None and config.needs_pins():
         open_pins(config.gpio, state, str(config.path)).close()
+    require_secrets(config, secrets)
     for line in report(config):
         print(line)
-    print(
-        f"server   {enrolled.link.url}, enrolled"
-        if enrolled
-        else "server   none: alarms reach nobody"
-    )
+    server = f"{enrolled.link.url}, enrolled" if enrolled else "none: alarms reach nobody"
+    print(f"server   {server}")
     print("All is in order.")
+
+
+def require_secrets(config: HomeConfig, secrets: FileSecrets) -> None:
+    """Raise `ConfigError` for a device whose secret is missing, and `SecretError` for one that
+    others can read: a home does not start without them."""
+    for device in config.devices.values():
+        if device.driver.secret_name is None:
+            continue
+        name = device.driver.secret_name(device.settings, device.id)
+        if secrets.has(name):
+            secrets.read(name)
+            continue
+        paired = device.driver.pair is not None
+        raise ConfigError(
+            str(config.path),
+            f"devices.{device.id}",
+            f"needs the secret {name!r}, which is missing",
+            f"pair it: tryggve gateway pair {device.id}"
+            if paired
+            else f"write it to {secrets.path(name)} with mode 0600",
+        )
 
 
 def report(config: HomeConfig) -> list[str]:
