@@ -38,7 +38,7 @@ STANDS_S = 2.0
 """Seconds until a moving bolt is asked for again: somebody turns it by hand just now."""
 
 DOUBT_S = 5.0
-"""Seconds after a turn of unknown end until the lock is asked what became of it."""
+"""Seconds after a turn that left the bolt unknown until the lock is asked, once it is awake."""
 
 _BOLTS: dict[Bolt, type[Data]] = {
     Bolt.LOCKED: LockLocked,
@@ -130,7 +130,7 @@ class Watch:
     def turned(self, turn: Turn, status: LockStatus | None) -> None:
         """A turn ended: its bolt is the caller's to tell."""
         self._bolt = self._told_bolt = turn.bolt
-        if turn.outcome is TurnOutcome.UNKNOWN:
+        if turn.outcome is TurnOutcome.UNKNOWN or turn.bolt is Bolt.UNKNOWN:
             self._asked(DOUBT_S)
         elif status is not None:
             self._status = status

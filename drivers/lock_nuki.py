@@ -49,6 +49,9 @@ to one that sleeps would only keep the adapter from others."""
 STATUS_S = 15.0
 """Seconds to ask the lock where its bolt is, connecting included."""
 
+CLOSE_S = 2.0
+"""Seconds that `close` gives a connection to end by itself, and then when cut off."""
+
 RADIO_CHECK_S = 5.0
 """Seconds between looks at whether the radio still listens."""
 
@@ -153,13 +156,17 @@ class Driver:
             stop()
 
     async def close(self) -> None:
-        """See `gateway.ports.Lock`."""
-        tasks: list[asyncio.Task[Any]] = list(self._tidying)
+        """See `gateway.ports.Lock`.  A turn that goes on is given a moment, then cut off."""
         if self._asking is not None:
             self._asking.cancel()
-            tasks.append(self._asking)
+        tasks: set[asyncio.Task[Any]] = {*self._tidying}
+        tasks |= {self._asking} if self._asking is not None else set()
         if tasks:
-            await asyncio.wait(tasks, timeout=GRACE_S)
+            _, still = await asyncio.wait(tasks, timeout=CLOSE_S)
+            for task in still:
+                task.cancel()
+            if still:
+                await asyncio.wait(still, timeout=CLOSE_S)
 
     # --- turning ----------------------------------------------------------------------------------
 
@@ -170,9 +177,9 @@ class Driver:
         self._no_turn.clear()
         try:
             if self._scanner.problem() is not None:
-                return Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, "unreachable")
+                return self._not_turned("unreachable")
             if not await self._awake(on_step, wake_s):
-                return Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, "asleep")
+                return self._not_turned("asleep")
             return await self._turn_awake(action, on_step)
         finally:
             self._turning = False
@@ -210,12 +217,17 @@ class Driver:
             raise
         if once.decided.done():
             turn = once.decided.result()
-        elif task.done():
+        elif task.done() and not task.cancelled():
             turn = task.result()
         else:
             task.cancel()
             turn = once.progress.cut_off()
         self._watch.turned(turn, once.progress.status)
+        return turn
+
+    def _not_turned(self, why: str) -> Turn:
+        turn = Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, why)
+        self._watch.turned(turn, None)
         return turn
 
     def _tidied(self, task: asyncio.Task[Turn]) -> None:

@@ -1,0 +1,149 @@
+"""The watch over a Nuki lock, with a clock that stands until it is moved."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from drivers import _nuki_watch as module
+from drivers._nuki_watch import Watch
+from gateway.events import (
+    BatteryLow,
+    BatteryOk,
+    LockAsleep,
+    LockAwake,
+    LockJammed,
+    LockLocked,
+    LockUnknown,
+    LockUnlocked,
+    TurnOutcome,
+)
+from gateway.ports import Bolt, LockStatus, Turn
+
+DAY_S = 86_400.0
+LOCKED = LockStatus(Bolt.LOCKED)
+
+
+class Clock:
+    now_s = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=made.monotonic))
+    return made
+
+
+@pytest.fixture
+def watch(clock: Clock) -> Watch:
+    """Of a lock that is awake and was found locked."""
+    made = Watch(sleep_after_s=30.0, ask_every_s=DAY_S)
+    made.heard(False)
+    assert made.hearing(0.0) == [LockAwake()]
+    assert made.ask_is_due()
+    made.found(LOCKED)
+    assert made.news() == [LockLocked()]
+    return made
+
+
+def test_a_lock_is_given_time_to_be_heard(clock: Clock) -> None:
+    """Not asleep before it could have been heard; never asked while it is not awake."""
+    watch = Watch(sleep_after_s=30.0, ask_every_s=DAY_S)
+    assert watch.hearing(float("inf")) == []
+    clock.now_s += 31
+    assert watch.hearing(float("inf")) == [LockAsleep()]
+    assert watch.hearing(float("inf")) == []
+    assert not watch.ask_is_due()
+    assert watch.hearing(1.0) == [LockAwake()]
+    assert watch.ask_is_due()
+
+
+def test_asked_once_a_day(watch: Watch, clock: Clock) -> None:
+    """A lock that stays as it is costs one connection a day."""
+    clock.now_s += DAY_S - 1
+    assert not watch.ask_is_due()
+    clock.now_s += 2
+    assert watch.ask_is_due()
+    watch.found(LOCKED)
+    assert watch.news() == []
+    assert not watch.ask_is_due()
+
+
+def test_a_change_is_asked_for_at_once_and_told_once(watch: Watch) -> None:
+    """The beacon's bit rises: ask; it falls: all is well."""
+    assert watch.heard(True)
+    assert watch.ask_is_due()
+    watch.found(LockStatus(Bolt.UNLOCKED))
+    assert watch.news() == [LockUnlocked()]
+    watch.heard(False)
+    assert watch.news() == []
+    assert not watch.ask_is_due()
+
+
+def test_a_bit_that_is_never_cleared_costs_little(watch: Watch, clock: Clock) -> None:
+    """Asked in growing pauses, some three hundred times a day at the most."""
+    asked = 0
+    for _ in range(int(DAY_S)):
+        clock.now_s += 1
+        watch.heard(True)
+        if watch.ask_is_due():
+            asked += 1
+            watch.found(LOCKED)
+    assert 200 < asked < 310
+
+
+def test_silence_is_unknown_never_locked(watch: Watch, clock: Clock) -> None:
+    """One question without answer may be the radio; after the second nobody knows."""
+    watch.heard(True)
+    watch.no_answer()
+    assert watch.news() == []
+    clock.now_s += module.AGAIN_S
+    assert watch.ask_is_due()
+    watch.no_answer()
+    assert watch.news() == [LockUnknown()]
+    assert not watch.ask_is_due()
+    clock.now_s += module.RECHECK_S
+    assert watch.ask_is_due()
+    watch.found(LOCKED)
+    assert watch.news() == [LockLocked()]
+
+
+def test_a_moving_bolt_is_asked_again_and_not_told(watch: Watch, clock: Clock) -> None:
+    """Somebody turns it just now: told where it came to rest."""
+    watch.heard(True)
+    watch.found(LockStatus(Bolt.MOVING))
+    assert watch.news() == []
+    clock.now_s += module.STANDS_S
+    assert watch.ask_is_due()
+    watch.found(LockStatus(Bolt.JAMMED))
+    assert watch.news() == [LockJammed()]
+
+
+def test_turns_and_questions_of_others_are_theirs_to_tell(watch: Watch) -> None:
+    """Their bolt is not told again, their battery is."""
+    watch.turned(Turn(TurnOutcome.DONE, Bolt.UNLOCKED), LockStatus(Bolt.UNLOCKED, 8, True))
+    assert watch.news() == [BatteryLow(level_pct=8)]
+    watch.known(LockStatus(Bolt.LOCKED, 90, False))
+    assert watch.news() == [BatteryOk(level_pct=90)]
+    watch.found(LockStatus(Bolt.LOCKED, 90, False))
+    assert watch.news() == []
+
+
+@pytest.mark.parametrize("outcome", [TurnOutcome.UNKNOWN, TurnOutcome.FAILED])
+def test_after_a_turn_that_left_the_bolt_unknown(
+    watch: Watch, clock: Clock, outcome: TurnOutcome
+) -> None:
+    """The lock is asked as soon as it can be: unknown must not stay for a day."""
+    watch.turned(Turn(outcome, Bolt.UNKNOWN, "link_lost"), None)
+    clock.now_s += module.DOUBT_S
+    assert watch.hearing(100.0) == [LockAsleep()]
+    assert not watch.ask_is_due()
+    assert watch.hearing(0.0) == [LockAwake()]
+    assert watch.ask_is_due()
+    watch.found(LOCKED)
+    assert watch.news() == [LockLocked()]
