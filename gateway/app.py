@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -82,6 +82,7 @@ class Home:
         self.notifier = Notifier()
         self.loop = asyncio.get_running_loop()
         self.stopping = asyncio.Event()
+        self._running = False
         self.started_at = clock.now()
         self.watchers: list[Callable[[Event], None]] = []  # shown every live event, in the loop
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -143,7 +144,7 @@ class Home:
             books=lambda: self.view,
             writer=self.engine,
             clock=clock,
-            best_now=self.best_now,
+            best_now=self.watch.best_now,
         )
 
         # the link and the home's own page
@@ -161,9 +162,11 @@ class Home:
 
     async def run(self) -> None:
         """Start everything, tell systemd, and go on until `stop` is called."""
-        synced = self.watch.synced
-        self.engine.rebuild("synced" if synced else "unsynced")
+        self.watch.look()
+        self.engine.rebuild("synced" if self.watch.synced else "unsynced")
+        self._running = True
         alive_until = self.view.at
+        wrong_by_s = self.previous.unsynced_by(self.boot, self.clock.now(), self.clock.mono_s())
         left_open, self.open_turns = self.open_turns, OpenTurns()
         if self._recovered is not None:
             self.engine.submit(Draft(self._recovered))
@@ -176,6 +179,8 @@ class Home:
         )
         self.tell(self.described)
         engine = self.spawn(self.engine.run())
+        if wrong_by_s is not None and self.watch.synced:
+            await self.engine.clock_synced(wrong_by_s)
         self.bell.start(since=alive_until)
         self.spawn(self.watch.run())
         await self.supervisor.start()
@@ -271,15 +276,9 @@ class Home:
 
     # --- time -------------------------------------------------------------------------------------
 
-    def best_now(self) -> datetime | None:
-        """The time as well as the home knows it: its own when synced, else the server's, else
-        None."""
-        if self.watch.synced:
-            return self.clock.now()
-        offset_s = self.enrolment.link.time.offset_s if self.enrolment else None
-        return None if offset_s is None else self.clock.now() + timedelta(seconds=offset_s)
-
     def _synced(self, offset_s: float) -> None:
+        if not self._running:
+            return  # right from the start: there is nothing to correct
         self.spawn(self.engine.clock_synced(offset_s))
         self.bell.rearm()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 from gateway.envelope import Event
@@ -46,6 +47,7 @@ class PreviousEnd:
 
     def __init__(self, own: Callable[[], str]) -> None:
         self._own = own
+        self._last: Event | None = None
         self.how = PreviousRun.NONE
 
     def apply(self, event: Event) -> None:
@@ -53,3 +55,12 @@ class PreviousEnd:
         if event.origin == self._own():
             stopped = isinstance(event.data, GatewayStopped)
             self.how = PreviousRun.CLEAN if stopped else PreviousRun.CUT
+            self._last = event
+
+    def unsynced_by(self, boot: str, now: datetime, mono_s: float) -> float | None:
+        """By how many seconds the unsynced times of an earlier run in this boot are off, now that
+        the clock is right: the monotonic clock went on between them.  None: there are none."""
+        last = self._last
+        if last is None or last.boot != boot or last.clock == "synced":
+            return None
+        return (now - last.at).total_seconds() - (mono_s - last.mono_s)
