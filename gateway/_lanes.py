@@ -17,12 +17,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from gateway._linkstate import Problem, Shared
 from gateway.backoff import Backoff
 from gateway.errors import LinkDown, LinkError, LinkRefused, TryggveError
 from gateway.events import KINDS
 from gateway.link import GapError, Stream
 from gateway.sse import Message, Parser
-from gateway.uplink import Problem, Shared
 from gateway.wire import BATCH_MAX, BODY_MAX_BYTES, HEARTBEAT_S, TurnOrder
 
 log = logging.getLogger(__name__)

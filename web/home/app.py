@@ -9,13 +9,12 @@ import ipaddress
 import threading
 import time
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Flask, Response, abort, jsonify, redirect, render_template, request, url_for
 
-from gateway.events import utc_text
 from web.home.port import Health, HomePort, HomeState, TestResult
 from web.home.words import LANGUAGES, Words
 
@@ -156,7 +155,7 @@ def _is_local_name(host: str) -> bool:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
-        return utc_text(value)
+        return value.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"  # as in events
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
