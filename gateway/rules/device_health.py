@@ -89,8 +89,8 @@ class Settings(RuleSettings):
     care_grace_s: float = Field(default=60.0, ge=0, le=3600)
     """Seconds that a fault which may mend itself lasts until care staff are told."""
     lock_unknown_min: float = Field(default=5.0, ge=0, le=240)
-    """Minutes that nobody knows where the bolt is, the lock having been asked, until care staff are
-    told."""
+    """Minutes after a turn that nobody knows where the bolt is, the lock having been asked, until
+    care staff are told."""
     steady_min: float = Field(default=5.0, ge=0, le=240)
     """Minutes that a device works again until its alarm ends."""
     night_from: time = time(22, 0)
@@ -180,7 +180,8 @@ def _device(state: State, event: Event, device: str) -> tuple[State, Sequence[De
             return _bad(state, event, key, certain=certain, faulty=True, stuck=stuck), ()
         case LockJammed():
             return _bad(state, event, (device, What.JAMMED), certain=True), ()
-        case LockUnknown():
+        case LockUnknown() if event.person is not None:
+            # somebody turned it: a lock that is merely asked while it sleeps worries nobody
             key = (device, What.BOLT)
             ask = () if key in state.troubles else (AskStatus(device),)
             return _bad(state, event, key, certain=False), ask

@@ -152,7 +152,7 @@ def test_the_lock_is_care_at_any_hour(tell: Tell) -> None:
     story.at("13:00", LockJammed(), "door")
     story.at("13:10", LockLocked(), "door")
     story.until("13:30")
-    story.at("14:00", LockUnknown(), "door")
+    story.at("14:00", LockUnknown(), "door", "p7")
     story.at("14:01", LockUnknown(), "door")
     story.until("14:30")
     story.at("14:30", LockLocked(), "door")
@@ -164,3 +164,13 @@ def test_the_lock_is_care_at_any_hour(tell: Tell) -> None:
         "14:35:00 alarm.cancelled door recovered",
     ]
     assert story.commands == [AskStatus("door")]
+
+
+def test_a_lock_that_was_only_asked_and_sleeps_worries_nobody(tell: Tell) -> None:
+    """A battery lock sleeps and does not answer a self-test: its bolt is unknown, and no alarm."""
+    story = tell()
+    story.at("13:00", LockLocked(), "door")
+    story.at("14:00", LockUnknown(), "door")
+    story.until("20:00")
+    assert story.said(*ALARM) == []
+    assert story.commands == []
