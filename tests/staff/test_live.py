@@ -144,3 +144,27 @@ def test_a_failed_transaction_tells_nobody(staff_app: Flask) -> None:
             decisions.write(parts, tx, "h1", Draft(RecordRead(what="x")))
             raise RuntimeError
         assert screen.get(0) is None
+
+
+def test_screens_leave_room_for_alarms(
+    client: FlaskClient,
+    enrolled_home: EnrolledHome,
+    make_user: Callable[..., Actor],
+    staff_app: Flask,
+) -> None:
+    """However many screens are open, a home may still listen, and its alarms come in."""
+    from tests.staff.parts import parts_of
+
+    make_user("p7", ["coordinator"])
+    sign_in(client, "p7")
+    parts = parts_of(staff_app)
+    screens = [parts.broker.subscribe({"h1"}) for _ in range(parts.config.listen.threads - 12)]
+    assert client.get("/live").status_code == 503
+    stream = enrolled_home.listen(0)
+    assert next(stream)
+    enrolled_home.send(MatPressed(), device="bed")
+    parts.broker.unsubscribe(screens[0])
+    parts.broker.unsubscribe(screens[1])
+    answer = client.get("/live", buffered=False)
+    assert answer.status_code == 200
+    answer.close()

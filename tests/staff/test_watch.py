@@ -41,6 +41,26 @@ def test_silence_is_told_once_and_its_end(enrolled_home: EnrolledHome, staff: St
     assert _kinds(staff)[5:] == ["home.silent", "alarm.raised"]
 
 
+def test_after_its_own_absence_the_server_waits(enrolled_home: EnrolledHome, staff: Staff) -> None:
+    """A server that was away for an hour blames nobody at once: homes get their 180 s to come back,
+    and a minute to send what they queued."""
+    past = datetime.now(UTC) - timedelta(hours=1)
+    enrolled_home.send(CheckPlanned(check="n@1", slot=past, report_by=past))
+    with staff.db.write() as tx:
+        tx.conn.execute(tables.home_link.update().values(heard_at=past))
+    watch = Watch(staff)
+    watch.look()
+    watch.look(datetime.now(UTC) + timedelta(seconds=59))
+    assert rows(staff, tables.alarm) == []
+    watch.look(datetime.now(UTC) + timedelta(seconds=61))
+    assert [row.alarm for row in rows(staff, tables.alarm)] == ["check_unreported"]
+    watch.look(datetime.now(UTC) + timedelta(seconds=181))
+    assert sorted(row.alarm for row in rows(staff, tables.alarm)) == [
+        "check_unreported",
+        "home_silent",
+    ]
+
+
 def test_a_home_that_never_spoke_is_not_silent(staff: Staff) -> None:
     """A home that is not installed yet raises nothing."""
     Watch(staff).look(datetime.now(UTC) + timedelta(days=1))
@@ -59,7 +79,7 @@ def test_a_check_that_nobody_reported_is_an_alarm(
         planned = CheckPlanned(check=f"n@{number}", slot=slot, report_by=report_by)
         enrolled_home.send(planned)
     enrolled_home.send(CheckDue(check="n@1", slot=now), CheckDone(check="n@2", by=CheckBy.SENSOR))
-    watch = Watch(staff)
+    watch = Watch(staff, settle_s=0)
     enrolled_home.clock.advance(3600 + 20 * 60)
     watch.look()
     assert rows(staff, tables.alarm) == []
@@ -81,7 +101,7 @@ def test_the_thread_looks_by_itself(enrolled_home: EnrolledHome, staff: Staff) -
     now = enrolled_home.clock.now()
     enrolled_home.send(CheckPlanned(check="n@1", slot=now, report_by=now))
     enrolled_home.clock.advance(60)
-    watch = Watch(staff)
+    watch = Watch(staff, settle_s=0)
     with staff.broker.subscribe({"h1"}) as screen:
         watch.start()
         try:

@@ -27,8 +27,8 @@ class ListenConfig(BaseModel):
     certfile: Path | None = None
     """PEM for HTTPS; None: plain HTTP, behind a proxy that speaks HTTPS."""
     keyfile: Path | None = None
-    threads: Annotated[int, Field(ge=4, le=4000)] = 200
-    """One for each open screen and listening home, and some for requests."""
+    threads: Annotated[int, Field(ge=16, le=4000)] = 200
+    """One for each open screen and listening home, and a dozen for requests."""
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     """More than one needs PostgreSQL."""
     graceful_stop_s: Annotated[int, Field(ge=1, le=300)] = 10

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import and_, delete, insert, or_, select, update
 
 from gateway.envelope import Draft
 from gateway.errors import UserError
@@ -88,7 +88,6 @@ def enroll(staff: Staff, asked: EnrollRequest, address: str) -> EnrollAnswer:
     sha256 = hashlib.sha256(pem.encode()).hexdigest()
     with staff.write() as tx:
         home = _use_code(staff, tx, asked.code)
-        store.lock_home(tx.conn, home)
         origin = _next_origin(tx, home)
         now = staff.clock.now()
         _revoke_keys(tx, home, now)
@@ -113,16 +112,14 @@ def _use_code(staff: Staff, tx: Tx, code: str) -> str:
     """Use the code up; returns its home.  Looking for a keyed hash tells nothing by its time."""
     t = tables.enrol_code
     now = datetime.now(UTC)
-    home = tx.conn.execute(
-        update(t)
-        .where(
-            t.c.code_hash == staff.keys.hash_code(code),
-            t.c.used_at.is_(None),
-            t.c.expires_at > now,
-        )
-        .values(used_at=now)
-        .returning(t.c.home_id)
-    ).scalar_one_or_none()
+    mine = and_(
+        t.c.code_hash == staff.keys.hash_code(code), t.c.used_at.is_(None), t.c.expires_at > now
+    )
+    home = tx.conn.execute(select(t.c.home_id).where(mine)).scalar_one_or_none()
+    if home is not None:
+        store.lock_home(tx.conn, home)  # first the home, then its codes: as `new_code` does
+        used = update(t).where(mine).values(used_at=now).returning(t.c.home_id)
+        home = tx.conn.execute(used).scalar_one_or_none()
     if home is None:
         raise Refused(403, "bad_code", "The code is wrong, used or too old; ask for a new one.")
     return str(home)

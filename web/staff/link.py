@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from flask import Blueprint, Response, request
 from pydantic import BaseModel, ValidationError
+from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.wire import (
     BODY_MAX_BYTES,
@@ -29,7 +30,7 @@ from gateway.wire import (
 from web.staff import enrolment, ingest, store, tokens
 from web.staff.context import Staff, staff
 from web.staff.ingest import Refused
-from web.staff.live import Closed, HomeStream
+from web.staff.live import FOR_REQUESTS, Closed, HomeStream
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,14 @@ def _refused(error: Refused) -> Response:
         gap = GapProblem(code=error.code, detail=error.text, now_s=now, have=error.have)
         return _answer(gap, error.status)
     return _answer(Problem(code=error.code, detail=error.text, now_s=now), error.status)
+
+
+@blueprint.errorhandler(SQLAlchemyError)
+def _unavailable(error: SQLAlchemyError) -> Response:
+    """The database refuses (disk full, gone): nothing was taken, and the home keeps it all."""
+    log.error("the database refused: %s", type(error).__name__)
+    detail = "The server cannot store anything now; send it again."
+    return _answer(Problem(code="unavailable", detail=detail, now_s=time.time()), 503)
 
 
 def _body(limit: int) -> bytes:
@@ -130,6 +139,8 @@ def stream() -> Response:
     parts = staff()
     home = _home(parts)
     after = _last_event_id()
+    if not parts.broker.has_room(parts.config.listen.threads - FOR_REQUESTS):
+        raise Refused(503, "full", "The server has no room for another stream; come back soon.")
     with parts.write() as tx:
         store.lock_home(tx.conn, home)
         head = store.read_head(tx.conn, f"staff:{home}")

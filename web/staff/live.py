@@ -29,6 +29,13 @@ HISTORY_MAX = 2000
 """Messages kept for screens that come back: at least the minute a phone sleeps in a pocket."""
 
 
+FOR_REQUESTS = 8
+"""Threads that no stream may take: alarms must come in however many screens are open."""
+
+FOR_HOMES = 4
+"""Threads beyond those that no screen may take: homes go before screens."""
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One committed event.  `home` None: it concerns no home; `body` is its JSON, hash included."""
@@ -302,6 +309,10 @@ class Broker:
         """Open screens, and homes that listen."""
         with self._lock:
             return len(self._screens), len(self._streams)
+
+    def has_room(self, streams_max: int) -> bool:
+        """Whether fewer than `streams_max` screens and homes are open at this worker."""
+        return sum(self.counts()) < streams_max
 
     def close(self) -> None:
         """End every wait: the server stops."""

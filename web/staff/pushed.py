@@ -12,7 +12,7 @@ from flask import Blueprint, Response, request
 
 from web.staff.auth import current_actor, sign_in_required
 from web.staff.context import staff
-from web.staff.live import Closed, Subscription, TooSlow
+from web.staff.live import FOR_HOMES, FOR_REQUESTS, Closed, Subscription, TooSlow
 
 blueprint = Blueprint("pushed", __name__)
 
@@ -37,8 +37,11 @@ def live() -> Response:
     `Last-Event-ID` (sent by the browser when it comes back) or `?from=` (put in the page) is where
     to go on; `event: resync` says that the page must load anew.
     """
+    parts = staff()
+    if not parts.broker.has_room(parts.config.listen.threads - FOR_REQUESTS - FOR_HOMES):
+        return Response(status=503, headers={"Retry-After": "10"})
     after = request.headers.get("Last-Event-ID") or request.args.get("from")
-    screen = staff().broker.subscribe(current_actor().homes, after=after)
+    screen = parts.broker.subscribe(current_actor().homes, after=after)
     response = Response(_bytes(screen), mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"

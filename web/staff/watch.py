@@ -34,6 +34,10 @@ log = logging.getLogger(__name__)
 LEADER_LOCK = 0x7472_7967
 """The advisory lock of the leading worker ("tryg")."""
 
+SETTLE_S = 60.0
+"""Seconds after the server's start before a missing report counts: homes that queued while the
+server was away send first."""
+
 STOP_TIMEOUT_S = 10
 """Seconds to wait for the last look when the server stops."""
 
@@ -41,8 +45,10 @@ STOP_TIMEOUT_S = 10
 class Watch:
     """Looks for what is missing.  `look` does one round; `start` repeats it in a thread."""
 
-    def __init__(self, staff: Staff) -> None:
+    def __init__(self, staff: Staff, *, settle_s: float = SETTLE_S) -> None:
         self._staff = staff
+        self._settle_s = settle_s
+        self._began = datetime.now(UTC)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self.last_look_s: float | None = None
@@ -91,11 +97,16 @@ class Watch:
     def look(self, real_now: datetime | None = None) -> None:
         """One round.  `real_now` None: the machine's clock."""
         now = real_now or datetime.now(UTC)
+        up_s = (now - self._began).total_seconds()
         limit = now - timedelta(seconds=self._staff.config.silent_after_s)
-        for home in self._turned_silent(limit):
-            self._silent(home, now, limit)
+        # nobody could be heard while the server itself was away
+        if up_s >= self._staff.config.silent_after_s:
+            for home in self._turned_silent(limit):
+                self._silent(home, now, limit)
         for home in self._heard_again(limit):
             self._heard(home, limit)
+        if up_s < self._settle_s:
+            return
         for home, check in self._unreported():
             self._unreported_check(home, check)
 
