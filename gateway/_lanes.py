@@ -114,6 +114,11 @@ class UpLane(LaneThread):
         self._gaps = 0
         self._spoken = False
         self._told: set[str] = set()
+        shared.doubt = self._doubt
+
+    def _doubt(self) -> None:
+        self._spoken = False
+        self.signal.set()
 
     def on_down(self) -> None:
         self._spoken = False
@@ -293,6 +298,9 @@ class StreamLane(LaneThread):
         super().__init__("stream", shared, STREAM_BASE_S, STREAM_CAP_S)
         self._stream: Stream | None = None
         self._origin = f"staff:{shared.link.home}"
+
+    def on_down(self) -> None:
+        self.shared.doubt()
 
     def hang_up(self) -> None:
         """End the stream under way.  Any thread."""

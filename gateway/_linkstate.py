@@ -97,6 +97,8 @@ class Shared:
         self._up: bool | None = None
         self._problems: dict[str, Problem] = {}
         self._told: Problem | None = None
+        self.doubt: Callable[[], None] = lambda: None
+        """The stream broke: the batch lane asks at once whether the server is there."""
         self.streaming = False
         self.last_ok: float | None = None
 

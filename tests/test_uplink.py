@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway.errors import LogUnwritable
 from gateway.link import Link
 from gateway.uplink import Calls, Problem, Uplink
-from gateway.wire import BATCH_MAX
+from gateway.wire import BATCH_MAX, HEARTBEAT_S
 from tests.wireserver import Request, WireServer, decided
 
 KEY = Ed25519PrivateKey.generate()
@@ -437,6 +437,22 @@ def test_a_dropped_stream_is_opened_again(
     assert home.wait(lambda: box.down_have() == 1)
     server.drop_streams()
     assert server.wait(lambda: server.last_ids == ["0", "1"])
+
+
+def test_a_broken_stream_is_a_link_that_is_down_at_once(
+    server: WireServer, box: MemoryOutbox, uplink: Uplink, home: Home
+) -> None:
+    """The server goes away while nothing is to be sent: the stream notices, and it is told long
+    before the next sign of life is due."""
+    uplink.start()
+    assert server.wait(lambda: server.listening() == 1)
+    assert home.wait(lambda: home.all("link") == [True])
+    began = time.monotonic()
+    server.stop()
+    assert home.wait(lambda: home.all("link") == [True, False])
+    assert time.monotonic() - began < HEARTBEAT_S
+    server.start()
+    assert home.wait(lambda: home.all("link") == [True, False, True])
 
 
 def test_no_alarm_is_dropped_from_a_full_urgent_lane(
