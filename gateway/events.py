@@ -225,6 +225,48 @@ class MatFault(StrEnum):
     """Changes faster than a person can make it change: a loose contact."""
 
 
+@_kind("mat.loaded")
+class MatLoaded(Data):
+    """How many of a mat's cells carry load, told when the number changed.  Not: how heavy."""
+
+    cells: int
+    of: int
+    """How many cells the mat has."""
+
+
+class MatQuality(StrEnum):
+    """How far a bed mat can be trusted, from what it told in the resident's own nights."""
+
+    LEARNING = "learning"
+    """Too few nights yet: safe defaults are used."""
+    GOOD = "good"
+    """It tells who lies there nearly all the time."""
+    POOR = "poor"
+    """It misses a person who lies there for minutes on end: move it, or change it."""
+    FAULTY = "faulty"
+    """It says nothing, or the same all the time: change it."""
+
+
+@_kind("mat.learned")
+class MatLearned(Data):
+    """What a bed mat's own nights say of it: how long it is silent while somebody lies there.
+    Written anew at least every seven days; the newest of a device holds."""
+
+    quality: MatQuality
+    nights: int
+    """Nights that this rests on."""
+    gaps: int
+    """How many silences while somebody lay there were counted."""
+    gap_p50_s: float
+    gap_p95_s: float
+    gap_p99_s: float
+    """Half, 19 of 20, and 99 of 100 of the silences were shorter than these seconds."""
+    on_share_pct: float
+    """Part of the time in bed in which the mat was on."""
+    counts: tuple[int, ...] = ()
+    """Silences by length, in the classes of the rule `mat_quality`: what it goes on from."""
+
+
 @_kind("mat.faulted")
 class MatFaulted(Data):
     """The mat's state is unknown until its next reading."""
@@ -259,6 +301,32 @@ class MoistureDetected(Data):
     """A moisture sensor is wet."""
 
 
+@_kind("moisture.cleared")
+class MoistureCleared(Data):
+    """A moisture sensor is dry again."""
+
+
+@_kind("temperature.measured")
+class TemperatureMeasured(Data):
+    """A room's temperature, told when it changed by half a degree, and at least once an hour."""
+
+    celsius: float
+
+
+@_kind("button.pressed")
+class ButtonPressed(Data):
+    """A button in the home that is no alarm was pressed.  What it answers, the rules know."""
+
+    verified: bool = True
+    """False when the message could not be proved genuine."""
+
+
+@_kind("device.heard")
+class DeviceHeard(Data):
+    """A sign of life of a radio device that had nothing else to say; told at most once in six
+    hours."""
+
+
 @_kind("contact.changed")
 class ContactChanged(Data):
     """A plain on/off sensor changed (seat, toilet, tap): evidence of activity, no more."""
@@ -290,6 +358,59 @@ class BedLeft(Data):
     empty_since: AwareDatetime
 
 
+@_kind("bed.doubted")
+class BedDoubted(Data):
+    """The rules cannot tell whether the resident lies in bed."""
+
+    since: AwareDatetime
+    """When the last sign that told it ended."""
+    why: str
+    """What the doubt is: `mat_silent` (the bed's mats say empty, and nothing else says that
+    somebody left), `mat_unknown` (no mat of the bed can be trusted), `mat_alone` (a mat says
+    occupied, and the resident is active elsewhere)."""
+
+
+@_kind("activity.prewarned", urgent=True)
+class ActivityPrewarned(Data):
+    """The home has been quiet for long; the resident is asked, by light or tone, whether all is
+    well."""
+
+    quiet_since: AwareDatetime
+    answer_by: AwareDatetime
+
+
+@_kind("activity.answered", urgent=True)
+class ActivityAnswered(Data):
+    """The pre-warning ended: the resident pressed the button, or is active again."""
+
+    by: str
+    """`button` or `activity`."""
+
+
+@_kind("home.emptied")
+class HomeEmptied(Data):
+    """The rules hold that nobody is at home: the front door, then silence.  Watching activity
+    pauses."""
+
+    since: AwareDatetime
+
+
+@_kind("home.occupied")
+class HomeOccupied(Data):
+    """Somebody is at home again."""
+
+
+@_kind("fault.counted")
+class FaultCounted(Data):
+    """How often a fault of the event's `device` has come back: kept as an event, because the rules
+    are rebuilt from days and count over a month."""
+
+    fault: str
+    """The alarm's word, as `device_down`."""
+    times: tuple[AwareDatetime, ...]
+    """When it was raised within the last 30 days, oldest first."""
+
+
 # --- alarms ---------------------------------------------------------------------------------------
 
 
@@ -300,6 +421,8 @@ class Severity(StrEnum):
     """A person may need help now."""
     TECHNICAL = "technical"
     """Something must be mended; care is not affected yet."""
+    ROUTINE = "routine"
+    """Care, without haste and without a sound: at the next visit."""
 
 
 @_kind("alarm.raised", urgent=True)
@@ -361,7 +484,8 @@ class AlarmResolved(Data):
 
 
 # --- night checks ---------------------------------------------------------------------------------
-# A check is named by its slot: `<plan>@<UTC minute>`, as `night@2026-03-29T01:30Z`.
+# A check is named by its slot: `<plan>@<UTC minute>`, as `night@2026-03-29T01:30Z`.  One that a rule
+# asks for by itself is a look, `look-<rule>@<UTC second>`: never planned, asked at once.
 
 
 @_kind("check.planned")
@@ -389,7 +513,10 @@ class CheckAsked(Data):
 
     check: str
     why: str
-    """What the sensors lack: `bed_empty`, `reading_stale`, `mat_faulty`, `no_sensor`, `recheck`."""
+    """What the sensors lack: `bed_empty`, `reading_stale`, `mat_faulty`, `no_sensor`, `recheck`.
+    What a rule could not tell by itself and asks a person to look at: `not_back` (out of bed and
+    not back), `bed_doubtful` (nobody can tell whether somebody lies in bed), `all_silent` (no sign
+    of life after leaving the bed), `bathroom_long`, `door_at_night`."""
     answer_by: AwareDatetime
     attempt: int = 1
 
