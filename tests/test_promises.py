@@ -1,0 +1,229 @@
+"""What the pages for people say is so: links lead somewhere, named files and tests exist, examples
+run.  The pages made from the code are held by tests/test_docs.py."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import importlib.util
+import re
+import sys
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from drivers.virtual import VirtualPins
+from gateway import config
+from gateway.envelope import Draft
+from gateway.events import AlarmRaised, Data, DoorClosed, DoorOpened
+from gateway.rules import DeviceFacts, HomeFacts, Rule
+from gateway.rules.fold import Fold
+from gateway.turn import Sequencer
+from tests._tree import ROOT, tracked
+from tests.drivers.parts import Heard, bench, until
+from web.staff.config import load_config
+
+PAGES = sorted(path for path in tracked("*.md") if "data" not in path.parts)
+GENERATED = {"events.md", "configuration.md"}
+
+OURS = ("gateway", "drivers", "web", "tests", "tools", "systemd", "docs", "requirements")
+
+TO_BE_MADE = {"docs/images/now.png", "docs/images/phone.png"}
+"""Pictures of the running demo; named here until they are in the tree."""
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The code blocks of one language, also those in a list."""
+    found = re.findall(
+        rf"^( *)```{language}\n(.*?)^\1```", (ROOT / page).read_text(), re.DOTALL | re.MULTILINE
+    )
+    return [textwrap.dedent(text) for _, text in found]
+
+
+def functions_of(path: Path) -> set[str]:
+    return {
+        node.name
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+
+
+# --- links, paths, tests --------------------------------------------------------------------------
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    heads = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@each_page
+def test_every_link_leads_somewhere(page: Path) -> None:
+    """Relative links name files that exist, and headings that they have."""
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    links = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r"src=\"([^\"]+)\"", text)
+    broken = []
+    for link in links:
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists():
+            if target.relative_to(ROOT).as_posix() not in TO_BE_MADE:
+                broken.append(link)
+        elif anchor and target.suffix == ".md" and anchor not in anchors(target):
+            broken.append(link)
+    assert broken == []
+
+
+@each_page
+def test_every_named_file_exists(page: Path) -> None:
+    """A path of the project in a page is a path in the tree."""
+    pattern = rf"(?<![\w/.-])((?:{'|'.join(OURS)})/[\w./-]*\w)"
+    named = set(re.findall(pattern, page.read_text())) - TO_BE_MADE
+    assert {path for path in named if not (ROOT / path).exists()} == set()
+
+
+@each_page
+def test_every_named_test_exists(page: Path) -> None:
+    """A promise is tied to a test by its name; renaming the test must not untie it."""
+    named = re.findall(r"(tests/[\w/]+\.py)::(\w+)", page.read_text())
+    assert [
+        f"{path}::{test}" for path, test in named if test not in functions_of(ROOT / path)
+    ] == []
+
+
+@pytest.mark.parametrize("page", ["docs/security.md", "docs/privacy.md"])
+def test_every_promise_names_its_test(page: str) -> None:
+    """A row of a table of promises without a test would be a wish."""
+    rows = [
+        line
+        for table in re.findall(
+            r"^\| promise \| shown by \|\n\|[ -|]+\n((?:\|.*\n)+)",
+            (ROOT / page).read_text(),
+            re.MULTILINE,
+        )
+        for line in table.splitlines()
+    ]
+    assert len(rows) > 5
+    assert [row for row in rows if "::test_" not in row] == []
+
+
+def test_the_readme_says_what_it_must() -> None:
+    """What it must not be relied on for, the two commands, a picture, an alarm's path, and how to
+    add a driver."""
+    text = (ROOT / "README.md").read_text()
+    for part in (
+        "must not be relied on",
+        "make demo",
+        "make test",
+        "docs/images/now.png",
+        "```mermaid",
+        "docs/drivers.md",
+    ):
+        assert part in text, part
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    """`make …` in a page is a target of the Makefile."""
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for page in PAGES:
+        named = set(re.findall(r"(?:`|^ *)make ([a-z]+)\b", page.read_text(), re.MULTILINE))
+        assert named <= targets, page
+
+
+# --- examples -------------------------------------------------------------------------------------
+
+
+@contextmanager
+def loaded(source: str, path: Path) -> Iterator[ModuleType]:
+    """An example as the module that it would be."""
+    path.write_text(source)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    try:
+        spec.loader.exec_module(module)
+        yield module
+    finally:
+        del sys.modules[path.stem]
+
+
+def test_the_example_of_a_rule_works(tmp_path: Path) -> None:
+    """docs/rules.md: a door that stands open is an alarm, once; shut in time it is none."""
+    (source,) = blocks("docs/rules.md", "python")
+    facts = HomeFacts(
+        "h1", "UTC", devices={"front": DeviceFacts("front", "door_contact", "sensor", "front_door")}
+    )
+    with loaded(source, tmp_path / "door_left_open.py") as module:
+        settings = module.Settings().model_copy(update={"home": facts})
+        rule = Rule(
+            name=module.NAME,
+            version=module.VERSION,
+            kinds=module.KINDS,
+            settings=settings,
+            start=module.start,
+            step=module.step,
+            wake_at=module.wake_at,
+        )
+        home = Sequencer(Fold((rule,)), origin="home:h1", boot="b1")
+        begin = datetime(2026, 11, 23, 20, tzinfo=UTC)
+
+        def at(minute: float, data: Data) -> None:
+            moment = begin + timedelta(minutes=minute)
+            home.take(Draft(data, device="front", at=moment), at=moment, mono_s=0.0)
+
+        def alarms_until(minute: float) -> list[timedelta]:
+            home.run_due(begin + timedelta(minutes=minute), 0.0)
+            rows = [row.event for row in home.drain().rows]
+            return [e.at - begin for e in rows if isinstance(e.data, AlarmRaised)]
+
+        at(0, DoorOpened())
+        at(9, DoorClosed())
+        assert alarms_until(60) == []
+        at(60, DoorOpened())
+        assert alarms_until(600) == [timedelta(minutes=70)]
+
+
+async def test_the_example_of_a_driver_works(tmp_path: Path) -> None:
+    """docs/drivers.md: the contact tells its present state, then each change, on virtual pins."""
+    (source,) = blocks("docs/drivers.md", "python")
+    board = VirtualPins()
+    board.wire(22, False)
+    with loaded(source, tmp_path / "door_contact.py") as module:
+        heard = Heard()
+        driver = module.Driver(module.Config(pin=22), bench(pin_factory=board.factory))
+        task = asyncio.create_task(driver.run(heard))
+        await until(lambda: heard.kinds() == ["door.closed"])
+        board.wire(22, None)
+        await until(lambda: heard.kinds() == ["door.closed", "door.opened"])
+        board.wire(22, False)
+        await until(lambda: heard.kinds()[2:] == ["door.closed"])
+        task.cancel()
+        await asyncio.wait({task})
+        await driver.close()
+        assert module.pins(module.Config(pin=22)) == (22,)
+    board.close()
+
+
+def test_the_examples_of_configuration_are_accepted(tmp_path: Path) -> None:
+    """docs/install.md: both files are read without a complaint."""
+    server, home = blocks("docs/install.md", "toml")
+    loaded_home = config.parse(home.encode(), tmp_path / "home.toml")
+    assert set(loaded_home.devices) == {"bed", "front"}
+    file = tmp_path / "staff.toml"
+    file.write_text('database = "sqlite:///x.db"\nsecrets_dir = "secrets"\n' + server)
+    assert load_config(file).listen.trusted_proxies == 1
