@@ -6,7 +6,7 @@ Not for: doing it (`nuki`).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 
 from drivers._nuki_protocol import Command
 
@@ -24,7 +24,7 @@ class State(Enum):
     BLOCKED = 0xFE
 
 
-class Moment(Enum):
+class Moment(StrEnum):
     """When the lock drops the link."""
 
     BEFORE_COMMAND = "before_command"

@@ -293,7 +293,7 @@ class VirtualNuki:
         return bytes(payload)
 
     async def _drops(self, moment: Moment) -> bool:
-        if self.faults.drop_at is not moment or self.faults.drops < 1:
+        if self.faults.drop_at != moment or self.faults.drops < 1:
             return False
         self.faults.drops -= 1
         await self._peripheral.drop()

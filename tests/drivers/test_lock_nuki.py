@@ -6,12 +6,14 @@ In each: what the caller is told, and how often the motor ran.
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from drivers import lock_nuki
+from drivers import _nuki_client, lock_nuki
+from drivers._ble import within
 from drivers._nuki_client import Credentials
 from drivers._nuki_protocol import Action, Command
 from drivers.virtual import Faults, Moment, State
@@ -346,7 +348,8 @@ async def test_a_library_that_ignores_its_cancellation(
     """The deadline holds though `connect` swallows it; when it ends at last, it is disconnected."""
     import bleak
 
-    release, real = asyncio.Event(), bleak.BleakClient.connect
+    release, connected = asyncio.Event(), asyncio.Event()
+    real = bleak.BleakClient.connect
 
     async def stubborn(self: Any, **kwargs: Any) -> None:
         while not release.is_set():
@@ -355,13 +358,17 @@ async def test_a_library_that_ignores_its_cancellation(
             except asyncio.CancelledError:
                 continue
         await real(self, **kwargs)
+        connected.set()
 
     monkeypatch.setattr(bleak.BleakClient, "connect", stubborn)
+    monkeypatch.setattr(_nuki_client, "within", functools.partial(within, grace_s=0.01))
     config = lock_nuki.Config(deadline_s=1.0)
     driver = lock_nuki.Driver(config, bench(secrets=home.secrets, scanner=home.scanner))
     turn = await asyncio.wait_for(driver.unlock(home.steps.append, 1.0), timeout=2.0)
     assert turn == Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, "unreachable")
     release.set()
+    await connected.wait()
+    assert home.nuki.connected
     await driver.close()
     await until(lambda: not home.nuki.connected and not home.radio.connecting.locked())
     monkeypatch.undo()

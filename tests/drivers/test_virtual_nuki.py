@@ -64,6 +64,15 @@ async def test_a_good_command_turns_and_its_replay_does_not(home: Home, intruder
     assert home.nuki.turns == [Action.UNLOCK]
 
 
+async def test_a_replayed_question_is_refused(home: Home, intruder: Intruder) -> None:
+    """A nonce counts once, for every message."""
+    frame = intruder.seal(Command.REQUEST, QUESTION)
+    await intruder.write(frame)
+    await until(lambda: len(intruder.heard) > 0)
+    await intruder.write(frame)
+    await until(lambda: home.nuki.refused == [0x22])
+
+
 async def test_a_challenge_counts_once(home: Home, intruder: Intruder) -> None:
     """A new frame with a used or a made-up challenge is refused."""
     challenge = await intruder.challenge()
