@@ -31,6 +31,7 @@ Time and doors
 The link to the staff server
     uplink         three lanes, each with a kept connection of its own
     _lanes         the threads of those lanes
+    _linkstate     what the lanes share, and how the link is told to be
     link           HTTPS: signed requests, one kind of answer
     sse            server-sent events: bytes in, whole messages out
     backoff        growing pauses, so that homes do not come back in step
