@@ -21,8 +21,8 @@ from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from gateway.clock import ManualClock
-from tests.browser.night import Night, begin
-from tests.staff.parts import PASSWORD, add_home, add_user
+from tests.browser.night import Night, begin, moved
+from tests.staff.parts import PASSWORD
 from web.staff.app import create_app
 from web.staff.config import StaffConfig
 from web.staff.db import Database, parse_url
@@ -126,35 +126,44 @@ class LiveServer:
         self.server.server_close()
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A migrated, empty SQLite file."""
-    path = tmp_path_factory.mktemp("browser") / "staff.db"
-    database = Database(parse_url(f"sqlite:///{path}"))
-    migrate(database)
-    database.close()
-    return path.read_bytes()
-
-
 @pytest.fixture
 def night_clock() -> ManualClock:
     """Domain time at the server, standing at 02:14."""
     return ManualClock(AT)
 
 
-@pytest.fixture
-def live_server(
-    tmp_path: Path, empty_database: bytes, night_clock: ManualClock
-) -> Iterator[LiveServer]:
-    """The staff server with the home `h1` and the account `p7`, listening."""
-    (tmp_path / "staff.db").write_bytes(empty_database)
-    SecretFiles(tmp_path / "secrets").make_missing()
+def _application(folder: Path, clock: ManualClock) -> Flask:
     config = StaffConfig(
-        database=f"sqlite:///{tmp_path / 'staff.db'}",
-        secrets_dir=tmp_path / "secrets",
+        database=f"sqlite:///{folder / 'staff.db'}",
+        secrets_dir=folder / "secrets",
         secure_cookies=False,
     )
-    app = create_app(config, clock=night_clock, watch=False)
+    return create_app(config, clock=clock, watch=False)
+
+
+@pytest.fixture(scope="session")
+def written_night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Night]:
+    """A folder with the database and the secrets of a night, and what its gateways know."""
+    folder = tmp_path_factory.mktemp("night")
+    database = Database(parse_url(f"sqlite:///{folder / 'staff.db'}"))
+    migrate(database)
+    database.close()
+    SecretFiles(folder / "secrets").make_missing()
+    clock = ManualClock(AT)
+    app = _application(folder, clock)
+    night = begin(app, clock)
+    app.extensions["tryggve.stop"]()
+    return folder, night
+
+
+@pytest.fixture
+def live_server(
+    tmp_path: Path, written_night: tuple[Path, Night], night_clock: ManualClock
+) -> Iterator[LiveServer]:
+    """The staff server on a copy of the night, listening."""
+    folder = tmp_path / "night"
+    shutil.copytree(written_night[0], folder)
+    app = _application(folder, night_clock)
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
@@ -164,12 +173,11 @@ def live_server(
 
 
 @pytest.fixture
-def night(live_server: LiveServer, night_clock: ManualClock) -> Night:
+def night(
+    live_server: LiveServer, written_night: tuple[Path, Night], night_clock: ManualClock
+) -> Night:
     """Three homes with a day behind them; `p7` cares for all of them, at night too."""
-    for home in ("h1", "h2", "h3"):
-        add_home(live_server.app, home)
-    add_user(live_server.app, "p7", ["caregiver", "night_watcher"], homes=["h1", "h2", "h3"])
-    return begin(live_server.app, night_clock)
+    return moved(written_night[1], live_server.app, night_clock)
 
 
 def sign_in_at(page: Any, url: str, person: str = "p7", password: str = PASSWORD) -> None:

@@ -5,11 +5,12 @@ Not for: fixtures (`conftest.py`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from flask import Flask
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from gateway.clock import ManualClock
 from gateway.envelope import Because, Draft
@@ -25,6 +26,7 @@ from gateway.events import (
     CheckDue,
     CheckEscalated,
     CheckPlanned,
+    Data,
     DeviceFailed,
     DeviceOnline,
     DeviceTold,
@@ -42,7 +44,7 @@ from gateway.events import (
     VisitEnded,
     VisitStarted,
 )
-from tests.staff.parts import EnrolledHome, add_home, parts_of
+from tests.staff.parts import EnrolledHome, add_home, add_user, parts_of
 from web.staff import tables
 
 MIN = timedelta(minutes=1)
@@ -99,100 +101,92 @@ FALLBACK = (
 
 
 def begin(app: Flask, clock: ManualClock) -> Night:
-    """The homes `h1` (made by the fixture), `h2`, `h3`, enrolled and described, and a quiet day."""
+    """The homes `h1`, `h2`, `h3`, enrolled and described, and a quiet day behind them; the account
+    `p7` cares for all of them, at night too."""
     homes = {}
-    have = homes_of(app)
     for home, (label, address, name) in NAMES.items():
-        if home not in have:
-            add_home(app, home)
+        add_home(app, home)
         with parts_of(app).db.write() as tx:
-            t = tables.home
-            tx.conn.execute(
-                update(t)
-                .where(t.c.id == home)
-                .values(label=label, address=address, fallback=FALLBACK)
-            )
-            r = tables.resident
+            t, r = tables.home, tables.resident
+            told = {"label": label, "address": address, "fallback": FALLBACK}
+            tx.conn.execute(update(t).where(t.c.id == home).values(**told))
             tx.conn.execute(update(r).where(r.c.home_id == home).values(name=name))
         gateway = EnrolledHome(app, app.test_client(), home, clock)
         gateway.enroll()
         homes[home] = gateway
-    night = Night(app, clock, clock.now(), homes)
+    add_user(app, "p7", ["caregiver", "night_watcher"], homes=list(homes))
+    now = clock.now()
     for home, gateway in homes.items():
-        _day(gateway, night.now, locked=home != "h3")
+        answer = gateway.post("events", _day(gateway, now, locked=home != "h3"))
+        assert answer.status_code == 200, answer.text
     homes["h2"].send(BatteryLow(level_pct=12), device="front")
     trouble = DeviceFailed(error="DeviceUnavailable", text="mattan svarar inte", retry_s=30)
-    homes["h3"].send(trouble, device="bed", at=night.now - 2 * HOUR)
-    return night
+    homes["h3"].send(trouble, device="bed", at=now - 2 * HOUR)
+    return Night(app, clock, now, homes)
 
 
-def homes_of(app: Flask) -> set[str]:
-    """Ids of the homes that the server has."""
-    with parts_of(app).db.read() as conn:
-        return set(conn.execute(select(tables.home.c.id)).scalars())
+def moved(night: Night, app: Flask, clock: ManualClock) -> Night:
+    """The same night on another application with a copy of its database."""
+    homes = {
+        home: replace(gateway, app=app, client=app.test_client(), clock=clock)
+        for home, gateway in night.homes.items()
+    }
+    return Night(app, clock, night.now, homes)
 
 
-def _day(gateway: EnrolledHome, now: datetime, *, locked: bool) -> None:
-    """The last twenty-three hours."""
+def _day(gateway: EnrolledHome, now: datetime, *, locked: bool) -> list[dict[str, Any]]:
+    """The last twenty-three hours, written and not yet sent."""
     start = now - 23 * HOUR
-    gateway.send(
-        GatewayStarted(version="0.1.0", config_sha256="0" * 64, previous=PreviousRun.NONE),
-        HomeDescribed(
-            devices=(
-                DeviceTold(id="bed", driver="mat_gpio", type="sensor", role="bed", room="bedroom"),
-                DeviceTold(id="entry", driver="virtual_door", type="sensor", role="front_door"),
-                DeviceTold(id="front", driver="lock_nuki", type="lock", role="front_door"),
-            ),
-            timezone="Europe/Stockholm",
-            resident=f"r-{gateway.home}",
-        ),
-        at=start,
+    written: list[dict[str, Any]] = []
+
+    def tell(at: datetime, *data: Data | Draft, device: str | None = None) -> list[dict[str, Any]]:
+        new = gateway.seal(*data, device=device, at=at)
+        written.extend(new)
+        return new
+
+    devices = (
+        DeviceTold(id="bed", driver="mat_gpio", type="sensor", role="bed", room="bedroom"),
+        DeviceTold(id="entry", driver="virtual_door", type="sensor", role="front_door"),
+        DeviceTold(id="front", driver="lock_nuki", type="lock", role="front_door"),
     )
-    gateway.send(DeviceOnline(), device="bed", at=start)
-    gateway.send(DeviceOnline(), BatteryOk(level_pct=81), LockLocked(), device="front", at=start)
-    gateway.send(DoorClosed(), device="entry", at=start)
-    gateway.send(BedEntered(), at=start + 5 * MIN)
+    tell(
+        start,
+        GatewayStarted(version="0.1.0", config_sha256="0" * 64, previous=PreviousRun.NONE),
+        HomeDescribed(devices=devices, timezone="Europe/Stockholm", resident=f"r-{gateway.home}"),
+    )
+    tell(start, DeviceOnline(), device="bed")
+    tell(start, DeviceOnline(), BatteryOk(level_pct=81), LockLocked(), device="front")
+    tell(start, DoorClosed(), device="entry")
+    tell(start + 5 * MIN, BedEntered())
     for minute in range(5, 9 * 60, 7):
         at = start + minute * MIN
-        gateway.send(MatPressed(), device="bed", at=at)
-        gateway.send(MatReleased(), device="bed", at=at + 2 * MIN / 60)
+        tell(at, MatPressed(), device="bed")
+        tell(at + 2 * MIN / 60, MatReleased(), device="bed")
     slot = start + 3 * HOUR
     name = f"night@{slot:%Y-%m-%dT%H:%MZ}"
-    gateway.send(CheckPlanned(check=name, slot=slot, report_by=slot + 40 * MIN), at=start)
-    gateway.send(CheckDue(check=name, slot=slot), at=slot)
-    gateway.send(CheckDone(check=name, by=CheckBy.SENSOR), at=slot)
-    _up_and_visited(gateway, start + 9 * HOUR)
-    gateway.send(BedEntered(), at=now - 2 * HOUR)
-    for minute in range(0, 110, 6):
-        gateway.send(MatPressed(), device="bed", at=now - 2 * HOUR + minute * MIN)
-    ahead = now + 40 * MIN
-    gateway.send(
-        CheckPlanned(
-            check=f"night@{ahead:%Y-%m-%dT%H:%MZ}", slot=ahead, report_by=ahead + 40 * MIN
-        ),
-        at=now - HOUR,
-    )
-    if not locked:
-        gateway.send(LockUnlocked(), device="front", at=now - 3 * HOUR)
-
-
-def _up_and_visited(gateway: EnrolledHome, morning: datetime) -> None:
-    gateway.send(BedLeft(empty_since=morning), at=morning + MIN)
+    tell(start, CheckPlanned(check=name, slot=slot, report_by=slot + 40 * MIN))
+    tell(slot, CheckDue(check=name, slot=slot), CheckDone(check=name, by=CheckBy.SENSOR))
+    morning = start + 9 * HOUR
+    tell(morning + MIN, BedLeft(empty_since=morning))
     for hours in (1, 5, 10):
         at = morning + hours * HOUR
-        gateway.send(LockUnlocked(), device="front", at=at)
-        [started] = gateway.send(
-            Draft(VisitStarted(since=at, source=Stamp.UNLOCK), person="p7"), at=at
-        )
-        gateway.send(DoorOpened(), device="entry", at=at)
-        gateway.send(DoorClosed(), device="entry", at=at + 3 * MIN)
-        gateway.send(
-            Draft(
-                VisitEnded(visit=started.ref, until=at + 25 * MIN, source=Stamp.TAP), person="p7"
-            ),
-            at=at + 25 * MIN,
-        )
-        gateway.send(LockLocked(), device="front", at=at + 26 * MIN)
+        tell(at, LockUnlocked(), device="front")
+        [started] = tell(at, Draft(VisitStarted(since=at, source=Stamp.UNLOCK), person="p7"))
+        tell(at, DoorOpened(), device="entry")
+        tell(at + 3 * MIN, DoorClosed(), device="entry")
+        left = at + 25 * MIN
+        ref = f"{started['origin']}/{started['seq']}"
+        tell(left, Draft(VisitEnded(visit=ref, until=left, source=Stamp.TAP), person="p7"))
+        tell(left + MIN, LockLocked(), device="front")
+    tell(now - 2 * HOUR, BedEntered())
+    for minute in range(0, 110, 6):
+        tell(now - 2 * HOUR + minute * MIN, MatPressed(), device="bed")
+    ahead = now + 40 * MIN
+    name = f"night@{ahead:%Y-%m-%dT%H:%MZ}"
+    tell(now - HOUR, CheckPlanned(check=name, slot=ahead, report_by=ahead + 40 * MIN))
+    if not locked:
+        tell(now - 3 * HOUR, LockUnlocked(), device="front")
+    return written
 
 
 def escalate(night: Night, home: str = "h2", why: str = "could_not_look") -> None:

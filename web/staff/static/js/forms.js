@@ -12,8 +12,7 @@ const SEND_MS = 10000;
 const REST_MS = 700;
 
 function say(form, text, good) {
-  const box = form.querySelector(".form-answer") ??
-    form.parentElement.closest("[data-answers]")?.querySelector(".form-answer");
+  const box = form.closest("[data-answers]")?.querySelector(".form-answer[data-mine]");
   if (!box) return;
   box.classList.toggle("good", Boolean(good));
   box.textContent = text;
@@ -36,7 +35,7 @@ async function send(form, button) {
   say(form, "");
   const texts = document.getElementById("form-words").dataset;
   try {
-    const answer = await fetch(form.action, {
+    const answer = await fetch(form.getAttribute("action"), { // a field may be called `action`
       method: "POST",
       body: data,
       headers: { Accept: "application/json" },

@@ -1,10 +1,11 @@
 // Makes the page look like what the server sent without throwing away what a person is doing: the
 // focused element stays, half-typed text stays, an opened "why?" stays open.
 //
-// Elements are the same when tag and `id` (or `data-key`) agree.
+// Elements are the same when tag and `id` (or `data-key`, or what labels them) agree.
 
 function keyOf(node) {
-  return node.nodeType === 1 ? node.id || node.dataset.key || "" : "";
+  if (node.nodeType !== 1) return "";
+  return node.id || node.dataset.key || node.getAttribute("aria-labelledby") || "";
 }
 
 function same(a, b) {
@@ -48,6 +49,15 @@ function node(from, to) {
   children(from, to);
 }
 
+/** The first of the children from `here` on that `wanted` may become; what stands before it goes. */
+function nextSame(here, wanted) {
+  for (let child = here; child; child = child.nextSibling) {
+    if (same(child, wanted)) return child;
+    if (wanted.nodeType !== 1) return null; // texts are cheap to make anew
+  }
+  return null;
+}
+
 function children(from, to) {
   const kept = new Map();
   for (const child of from.childNodes) {
@@ -58,7 +68,7 @@ function children(from, to) {
   for (const wanted of [...to.childNodes]) {
     const key = keyOf(wanted);
     let match = key ? kept.get(`${wanted.nodeName} ${key}`) : null;
-    if (!match && !key && here && same(here, wanted)) match = here;
+    if (!match && !key) match = nextSame(here, wanted);
     if (match) {
       if (match === here) here = here.nextSibling;
       else from.insertBefore(match, here);
