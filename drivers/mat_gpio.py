@@ -213,7 +213,8 @@ class _Reader:
             if loop_low is not None:
                 self._tell(self._contact.loop(now_s, closed=loop_low))
             if mat_low is not None:
-                self._look_at_loop(now_s)
+                # No pin is read here: an error would end the factory's thread, and with it every
+                # other mat.  A cut may so look like a press for a moment, never like a release.
                 pressed = mat_low is not self._normally_closed
                 self._tell(self._contact.edge(now_s, pressed=pressed))
             self._hurry()
@@ -227,7 +228,7 @@ class _Reader:
             self._loop.call_soon_threadsafe(self._waking.set)
 
     def _look_at_loop(self, now_s: float) -> None:
-        """Read the loop before the mat: a cut cable is known before what it pretends."""
+        """Read the loop, in case the kernel dropped an edge."""
         if self._plate is not None:
             self._tell(self._contact.loop(now_s, closed=bool(self._plate.is_active)))
 
