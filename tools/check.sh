@@ -2,7 +2,7 @@
 # What `make check` runs: everything that can be judged without running the programs.
 # Goes on after a failure, and fails at the end, so that one run shows all there is to mend.
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 . tools/debian.sh
 python=.venv/bin/python
 failed=

@@ -24,7 +24,7 @@ case $version in
 3.11 | 3.12 | 3.13) ;;
 *) stop "Python 3.11, 3.12 or 3.13 is needed; this machine's python3 is $version" ;;
 esac
-if [ $part = home ] && [ "$version" = 3.13 ]; then
+if [ "$part" = home ] && [ "$version" = 3.13 ]; then
     # lgpio has no wheel for 3.13 yet; its locked source is built, with its own C library inside
     debian gcc libc6-dev python3-dev swig || stop "what lgpio is built with could not be installed"
     export PYPI=1
@@ -47,7 +47,7 @@ pip --no-deps --no-index --force-reinstall "$source"
 say "users, devices, unit"
 install -D -m 0644 systemd/tryggve.sysusers /usr/lib/sysusers.d/tryggve.conf
 systemd-sysusers /usr/lib/sysusers.d/tryggve.conf
-if [ $part = home ]; then
+if [ "$part" = home ]; then
     install -D -m 0644 systemd/60-tryggve.rules /etc/udev/rules.d/60-tryggve.rules
 fi
 install -D -m 0644 systemd/$unit.service /etc/systemd/system/$unit.service
@@ -59,6 +59,6 @@ ln -sf $target/bin/tryggve /usr/local/bin/tryggve
 install -d -m 0755 /etc/tryggve
 if [ -d /run/systemd/system ]; then
     systemctl daemon-reload
-    udevadm control --reload 2>/dev/null && udevadm trigger --subsystem-match=gpio || true
+    udevadm control --reload && udevadm trigger --subsystem-match=gpio
 fi
 say "$(/usr/local/bin/tryggve --version) is installed; docs/install.md says what comes next"

@@ -62,7 +62,7 @@ for program in "$@"; do
     debian $program || say "without $program: what needs it is skipped"
 done
 
-[ -x .venv/bin/python ] && fits .venv/bin/python || make_venv
+fits .venv/bin/python || make_venv
 
 pip_install() {
     .venv/bin/python -m pip install --no-input --disable-pip-version-check \
