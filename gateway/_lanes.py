@@ -133,7 +133,8 @@ class UpLane(LaneThread):
         after = box.forwarded() if self._from is None else self._from
         texts = fitting(box.pending(after, self._limit))
         if not texts and self._spoken:
-            self._spoken = self.signal.wait(HEARTBEAT_S)  # else an empty batch: we are alive
+            if not self.signal.wait(HEARTBEAT_S):
+                self._spoken = False  # an empty batch: we are alive
             return
         if self._from is not None and texts and _seq(texts[0]) != after + 1:
             self.problem(

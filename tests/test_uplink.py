@@ -376,7 +376,7 @@ def test_what_the_server_decided_is_kept_in_order(
     assert server.last_ids == ["4"]
     box.add(1)
     uplink.wake()
-    assert server.wait(lambda: server.down_have[-1] == 6)
+    assert server.wait(lambda: server.down_have[-1:] == [6])
 
 
 def test_a_hole_in_the_stream_is_asked_for_again(

@@ -6,8 +6,10 @@ home's side (the end-to-end tests use the staff server itself).
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
+import socket
 import ssl
 import threading
 import time
@@ -85,6 +87,10 @@ class _Http(ThreadingHTTPServer):
     daemon_threads = True
     owner: WireServer
 
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.owner.connections.append(request)
+        super().process_request(request, client_address)
+
     def handle_error(self, *args: Any) -> None:
         return  # a client that went away, or that did not like our certificate
 
@@ -111,6 +117,7 @@ class WireServer:
         self.clock_ahead_s = 0.0
         self.enroll_answer: EnrollAnswer | None = None
         self.changed = threading.Condition()
+        self.connections: list[socket.socket] = []
         self._streams: list[Request] = []
         self._http: _Http | None = None
         self.port = 0
@@ -136,6 +143,10 @@ class WireServer:
             self._http.shutdown()
             self._http.server_close()
             self._http = None
+        for connection in self.connections:  # a server that is gone takes its connections along
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        self.connections.clear()
 
     def wait(self, what: Callable[[], bool], timeout_s: float = 15.0) -> bool:
         """Until `what` is true of what arrived."""
