@@ -90,6 +90,10 @@ class Done:
     at: datetime
 
 
+UNHEARD_S = 15
+"""Seconds after which an order that the home has not answered may be given again: a home that
+listens answers within a second."""
+
 TURN_REASONS = (Reason.PLANNED_VISIT, Reason.ALARM)
 """Why a person may turn a lock from the phone; `check` and `service` come with their own pages."""
 
@@ -111,8 +115,11 @@ def order_turn(
         _lock_of(tx, home, device)
         if not staff.relay.listens(tx, home):
             raise Refused(Why.NOT_CONNECTED, silent_since=_silent_since(tx, home))
-        alarm = _open_care_alarm(tx, home)
         now = staff.clock.now()
+        running = _running(tx, actor, home, device, action, now)
+        if running is not None:  # a second tap of the same person is the same turn
+            return TurnSent(running.grant, Reason(running.reason), None, running.expires_at)
+        alarm = _open_care_alarm(tx, home)
         grant = Grant(
             id=secrets.token_urlsafe(16),
             home=home,
@@ -238,6 +245,24 @@ def _lock_of(tx: Tx, home: str, device: str) -> None:
     ).scalar_one_or_none()
     if found != "lock":
         raise Refused(Why.NO_LOCK, device=device)
+
+
+def _running(tx: Tx, actor: Actor, home: str, device: str, action: Action, now: datetime) -> Any:
+    """This person's turn of this lock that is under way; one that the home has not said a word
+    about counts for `UNHEARD_S` only."""
+    t = tables.turn
+    row = tx.conn.execute(
+        select(t)
+        .where(t.c.home_id == home, t.c.person == actor.person, t.c.device == device)
+        .where(t.c.action == action.value, t.c.expires_at > now)
+        .order_by(t.c.issued_at.desc())
+        .limit(1)
+    ).one_or_none()
+    if row is None or row.step in ("ended", "refused"):
+        return None
+    if row.step == "issued" and now >= row.issued_at + timedelta(seconds=UNHEARD_S):
+        return None
+    return row
 
 
 def _silent_since(tx: Tx, home: str) -> datetime | None:
