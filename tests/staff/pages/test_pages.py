@@ -348,6 +348,31 @@ def test_the_steps_of_a_turn_are_told(carer: FlaskClient, home: EnrolledHome) ->
     assert 'data-outcome="ok"' in page
 
 
+def test_a_second_tap_is_the_same_turn(
+    carer: FlaskClient, home: EnrolledHome, staff: Staff
+) -> None:
+    """While a turn is under way it is not sent again; once over, or never heard, it is."""
+    stream = home.listen()
+    next(stream)
+
+    def press(action: str = "unlock") -> str:
+        answer = post(carer, "/pass/h1/las", device="front", action=action)
+        return str(answer.get_json()["grant"])
+
+    first = press()
+    assert press() == first
+    requested = UnlockRequested(grant=first, action="unlock", reason="planned_visit")
+    home.send(Draft(requested, device="front", person="p7"))
+    home.clock.advance(60)
+    assert press() == first
+    assert press("lock") != first
+    home.send(UnlockEnded(grant=first, outcome="failed", why="asleep"), device="front")
+    second = press()
+    assert second != first
+    home.clock.advance(16)
+    assert press() != second
+
+
 @pytest.mark.parametrize(
     ("outcome", "why", "tone", "says"),
     [

@@ -18,6 +18,7 @@ from gateway.access import Action
 from gateway.events import Refusal, TurnOutcome
 from web.staff import tables as t
 from web.staff import words
+from web.staff.actions import UNHEARD_S
 from web.staff.context import staff
 from web.staff.i18n import local
 from web.staff.i18n import say as _
@@ -30,9 +31,9 @@ from web.staff.rights import Actor, Right
 SHOWN = timedelta(minutes=10)
 """How long a turn's outcome stays on the page."""
 
-SILENT_STEP = timedelta(seconds=15)
-"""Without a word from the home for this long the page says so; a home that listens answers within
-a second."""
+SILENT_STEP = timedelta(seconds=UNHEARD_S)
+"""Without a word from the home for this long the page says so, and the button may be pressed
+again."""
 
 GRACE = timedelta(seconds=10)
 """Time for the last word to arrive after the grant's own deadline."""
