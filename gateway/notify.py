@@ -59,7 +59,7 @@ class Notifier:
 
 
 def _watchdog_s(environ: Mapping[str, str]) -> float | None:
-    """`WatchdogSec=` in seconds, as sd_watchdog_enabled(3) says: only when meant for this process."""
+    """`WatchdogSec=` in seconds (sd_watchdog_enabled(3)); None when meant for another process."""
     pid = environ.get("WATCHDOG_PID")
     if pid is not None and pid != str(os.getpid()):
         return None
