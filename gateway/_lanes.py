@@ -343,7 +343,9 @@ class StreamLane(LaneThread):
         new = [event for event in decided if event["seq"] > have]
         if not new:
             return
-        for number, event in enumerate(new, have + 1):
+        # a new log (0) is told from where the home had come before; the log judges that start
+        first = have + 1 if have else new[0]["seq"]
+        for number, event in enumerate(new, first):
             if event["seq"] != number:
                 raise LinkDown(f"the stream left out number {number}")
         try:

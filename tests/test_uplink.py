@@ -393,6 +393,20 @@ def test_a_hole_in_the_stream_is_asked_for_again(
     assert home.all("decided") == [[1]]
 
 
+def test_a_new_log_takes_up_the_stream_where_the_home_had_come(
+    server: WireServer, box: MemoryOutbox, uplink: Uplink, home: Home
+) -> None:
+    """With nothing on disk the stream may begin in the middle (`gateway.wire`); from there on no
+    number is left out."""
+    uplink.start()
+    assert server.wait(lambda: server.listening() == 1)
+    server.tell(decided(41) + decided(42))
+    assert home.wait(lambda: box.down_have() == 42)
+    server.tell(decided(44))
+    assert server.wait(lambda: server.last_ids == ["0", "42"])
+    assert [seq for seqs in home.all("decided") for seq in seqs] == [41, 42]
+
+
 def test_what_could_not_be_kept_comes_again(
     server: WireServer, box: MemoryOutbox, uplink: Uplink, home: Home
 ) -> None:
