@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, exists, func, or_, select
+from sqlalchemy import Connection, Row, exists, func, or_, select
 
 from gateway.envelope import Event
 from web.staff import tables as t
@@ -204,10 +204,8 @@ def _tasks(conn: Connection, actor: Actor, places: dict[str, Place]) -> list[Che
     c, v, later = t.night_check.c, t.visit.c, t.night_check.alias("later")
     since = staff().clock.now() - TASK_KEPT
     ended = func.coalesce(c.closed_at, c.unreported_at)
-    been = exists().where(
-        v.home_id == c.home_id,
-        or_(v.since >= ended, and_(v.since.is_not(None), v.until.is_(None), ~v.overdue)),
-    )
+    # a visit begun before and not ended proves nothing: its departure may have been forgotten
+    been = exists().where(v.home_id == c.home_id, or_(v.since >= ended, v.until >= ended))
     looked = exists().where(
         later.c.home_id == c.home_id,
         later.c.answered_at > ended,
