@@ -366,8 +366,9 @@ async def test_a_library_that_ignores_its_cancellation(
     driver = lock_nuki.Driver(config, bench(secrets=home.secrets, scanner=home.scanner))
     turn = await asyncio.wait_for(driver.unlock(home.steps.append, 1.0), timeout=2.0)
     assert turn == Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, "unreachable")
+    await until(lambda: not driver._tidying)
     release.set()
-    await connected.wait()
+    await until(connected.is_set)
     assert home.nuki.connected
     await driver.close()
     await until(lambda: not home.nuki.connected and not home.radio.connecting.locked())
