@@ -484,8 +484,8 @@ class AlarmResolved(Data):
 
 
 # --- night checks ---------------------------------------------------------------------------------
-# A check is named by its slot: `<plan>@<UTC minute>`, as `night@2026-03-29T01:30Z`.  One that a rule
-# asks for by itself is a look, `look-<rule>@<UTC second>`: never planned, asked at once.
+# A check is named by its slot: `<plan>@<UTC minute>`, as `night@2026-03-29T01:30Z`.  One that a
+# rule asks for by itself is a look, `look-<rule>@<UTC second>`: never planned, asked at once.
 
 
 @_kind("check.planned")

@@ -11,8 +11,8 @@ header `kid` = the home's id, claims `iss` (home id), `iat`, `exp` (at most `TOK
 
 The stream carries
 - `event: decided`, `id: <seq>`: an event of origin `staff:<home>` in JSON.  These must arrive: all
-  of them, in order, from the one after `Last-Event-ID`.  0 or no header: the home's log is new; from
-  the one after the highest `down_have` that this home ever confirmed.
+  of them, in order, from the one after `Last-Event-ID`.  0 or no header: the home's log is new;
+  from the one after the highest `down_have` that this home ever confirmed.
 - `event: turn`: a `TurnOrder` in JSON.  Never queued: sent to whoever listens now, or to nobody.
 - a comment line every `HEARTBEAT_S`.
 
