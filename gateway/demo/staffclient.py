@@ -131,6 +131,11 @@ class Live:
                     raise StaffError(f"{kind} did not arrive within {WAIT_S:.0f} s")
                 self._news.wait(left_s)
 
+    def count(self, kind: str) -> int:
+        """How many events of `kind` have arrived."""
+        with self._news:
+            return sum(event.get("kind") == kind for _, event in self._seen)
+
     def close(self) -> None:
         """Stop reading."""
         self._closed = True

@@ -256,11 +256,13 @@ def stage(
     seed: int = 1,
     port: int = 0,
     home_port: int = 0,
+    home: bool = True,
     home_options: tuple[str, ...] = (),
 ) -> Iterator[Stage]:
     """Set the stage in `folder` and clear it afterwards (the folder stays).
 
     `at` is the domain time at which it begins and `rate` its pace; a port of 0 is any free one.
+    With `home` False the home is enrolled and not started.
     """
     from gateway.demo.home import ADDRESS, MAT_PIN
 
@@ -289,7 +291,8 @@ def stage(
     try:
         made.start_staff()
         enroll(made.url, code, folder / "home", FileSecrets.from_environment(folder / "home"))
-        made.start_home(*home_options)
+        if home:
+            made.start_home(*home_options)
         yield made
     finally:
         made.close()

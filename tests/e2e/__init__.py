@@ -1,0 +1,1 @@
+"""Both programs as processes of their own, against each other."""

@@ -1,0 +1,35 @@
+"""A stage for each test: a staff server and an enrolled home, as processes."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from gateway.demo.stage import Stage, stage
+
+EVENING = datetime(2026, 3, 2, 21, 40, tzinfo=ZoneInfo("Europe/Stockholm"))
+
+
+@pytest.fixture
+def set_stage(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
+    """`set_stage(**options)` sets one; it is cleared after the test."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(
+            stage(tmp_path / "stage", **{"at": EVENING, **options})
+        )
+
+
+def at_server(made: Stage) -> dict[str, dict[int, str]]:
+    """Origin to number to hash (hexadecimal): what the server's database holds."""
+    held: dict[str, dict[int, str]] = {}
+    with closing(sqlite3.connect(made.database, timeout=10)) as db:
+        for origin, seq, digest in db.execute("SELECT origin, seq, hash FROM event"):
+            text = digest.hex() if isinstance(digest, bytes) else digest
+            held.setdefault(origin, {})[seq] = text
+    return held

@@ -1,0 +1,59 @@
+"""`python -m tests.e2e.loaded_home STAGE`: the stage's home under load, telling what is durable.
+
+Prints `<seq> <hash>` for each own event once the gateway has acknowledged it.  With `--events N` it
+writes N events and then waits for its input to end; without, it writes until it is killed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from gateway import config as configuration
+from gateway.app import Home
+from gateway.clock import open_clock
+from gateway.envelope import Draft
+from gateway.events import AlarmRaised, ContactChanged, Severity
+from gateway.turn import Sealed
+
+BURST = 20
+"""Events at once; between two bursts the loop breathes."""
+
+
+async def main(folder: Path, events: int | None) -> None:
+    clock = open_clock(str(folder / "clock"))
+    home = Home(configuration.load(folder / "home.toml"), state_dir=folder / "home", clock=clock)
+    wake = home.engine.hooks.on_durable
+
+    def durable(rows: Sequence[Sealed]) -> None:
+        for row in rows:
+            if row.taken is None:
+                print(row.event.seq, row.event.hash, flush=True)
+        wake(rows)
+
+    home.engine.hooks.on_durable = durable
+    running = asyncio.create_task(home.run())
+    loop = asyncio.get_running_loop()
+    written = 0
+    while events is None or written < events:
+        for i in range(BURST):
+            home.engine.submit(Draft(ContactChanged(on=bool(i % 2)), device="seat"))
+        written += BURST
+        await asyncio.sleep(0.002)
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        if line.strip() == "alarm":
+            alarm = AlarmRaised(alarm="test", severity=Severity.CARE, since=clock.now())
+            home.engine.submit(Draft(alarm))
+    home.stop()
+    await running
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--events", type=int)
+    given = parser.parse_args()
+    asyncio.run(main(given.folder, given.events))
