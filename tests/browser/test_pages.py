@@ -97,7 +97,7 @@ def test_an_alarm_comes_is_taken_and_closed_at_the_desk(
     card.get_by_test_id("why").locator("summary").click()
     expect(card).to_contain_text("Gick upp ur sängen")
     card.get_by_test_id("acknowledge").click()
-    expect(card).to_contain_text("Du har tagit larmet")
+    expect(card.get_by_test_id("taken-by")).to_contain_text("Du har tagit larmet 02:14")
     expect(page.get_by_test_id("summary")).to_have_attribute("data-untaken", "0")
     expect(card.get_by_test_id("why")).to_have_attribute("open", "")  # nothing was folded away
     if card.get_by_test_id("resolve").is_hidden():
@@ -218,6 +218,7 @@ def test_a_dead_link_is_told_loudly_and_its_end_too(
     expect(banner).to_contain_text("Sidan står still.")
     assert banner.get_attribute("role") == "alert"
     expect(page.get_by_test_id("pulse")).to_have_attribute("data-state", "down")
+    expect(page.get_by_test_id("verdict")).to_contain_text("Så var det när sidan senast")
     night.raise_bed_exit()
     page.context.set_offline(False)
     live(page)

@@ -19,12 +19,13 @@ function say(form, text, good) {
 }
 
 function busy(form, on) {
-  if (on) form.dataset.sending = "1";
-  else delete form.dataset.sending;
-  for (const button of form.querySelectorAll("button")) {
-    // aria-disabled, not disabled: the focus stays where it is
-    if (on) button.setAttribute("aria-disabled", "true");
-    else button.removeAttribute("aria-disabled");
+  // no `disabled` on the buttons: the focus stays where it is, and the server's word is kept
+  if (on) {
+    form.dataset.sending = "1";
+    form.setAttribute("aria-busy", "true");
+  } else {
+    delete form.dataset.sending;
+    form.removeAttribute("aria-busy");
   }
 }
 

@@ -5,7 +5,8 @@
 
 function keyOf(node) {
   if (node.nodeType !== 1) return "";
-  return node.id || node.dataset.key || node.getAttribute("aria-labelledby") || "";
+  const own = node.dataset.mine === undefined ? "" : "mine";
+  return node.id || node.dataset.key || node.getAttribute("aria-labelledby") || own;
 }
 
 function same(a, b) {
@@ -24,7 +25,7 @@ function beingUsed(element) {
 function isOurs(element, name) {
   if (name === "open" && element.nodeName === "DETAILS") return true;
   if (name === "hidden") return "showAfter" in element.dataset || "hideAfter" in element.dataset;
-  return name === "aria-disabled" && "sending" in (element.form?.dataset ?? {});
+  return name === "data-sending" || name === "aria-busy";
 }
 
 function attributes(from, to) {

@@ -44,7 +44,7 @@ export function countdown(ms) {
   const s = Math.ceil(ms / 1000);
   if (s <= 0) return words.late;
   const text = String(s % 60).padStart(2, "0");
-  if (s < 3600) return `${Math.floor(s / 60)}:${text}`;
+  if (s < 1200) return `${Math.floor(s / 60)}:${text}`;
   return span(ms);
 }
 
