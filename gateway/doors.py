@@ -141,14 +141,13 @@ class Doors:
             return
         if lock is None:
             return
-        self._busy.add(device)
-        try:
+        try:  # a turn that comes meanwhile goes first: the driver lets it
             async with asyncio.timeout(ASK_S):
                 bolt = (await lock.status()).bolt
         except TimeoutError:
             bolt = Bolt.UNKNOWN
-        finally:
-            self._busy.discard(device)
+        if device in self._busy:
+            return  # the turn tells where the bolt is
         if bolt is not self._bolts.get(device, Bolt.UNKNOWN):
             self._tell_bolt(device, None, bolt)
 
@@ -193,7 +192,6 @@ class Doors:
     async def _turn(self, grant: access.Grant) -> None:
         began_s = self._clock.mono_s()
         turn = await self._drive(grant)
-
         ended = UnlockEnded(
             grant=grant.id,
             outcome=turn.outcome,
@@ -202,7 +200,9 @@ class Doors:
         )
         if turn.why in ("unreachable", "asleep"):
             self._submit(LockUnreachable(), grant)
-        self._tell_bolt(grant.device, grant.person, turn.bolt)
+        # a lock that was never reached was not turned: nobody's doing made its bolt unknown
+        who = None if turn.outcome is TurnOutcome.FAILED else grant.person
+        self._tell_bolt(grant.device, who, turn.bolt)
         self._submit(ended, grant)
 
     async def _drive(self, grant: access.Grant) -> Turn:
