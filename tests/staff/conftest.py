@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,11 +23,10 @@ from web.staff.db import Database, parse_url
 from web.staff.migrate import migrate
 from web.staff.rights import Actor
 from web.staff.secret_files import SecretFiles
+from web.staff.tables import metadata
 
 START = datetime(2026, 11, 23, 21, 0, tzinfo=UTC)
 """Where the tests' clock stands at first: 22:00 in Stockholm."""
-
-_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +39,7 @@ def postgres_url() -> Iterator[str]:
         template = Database(parse_url(postgres.make_database(url, "template_tryggve")))
         migrate(template)
         template.close()
+        postgres.make_database(url, "shared", "template_tryggve")
         yield url
 
 
@@ -65,7 +64,7 @@ def db(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         path.write_bytes(template.read_bytes())
         return f"sqlite:///{path}"
     url: str = request.getfixturevalue("postgres_url")
-    return postgres.make_database(url, f"t{next(_numbers)}", "template_tryggve")
+    return postgres.emptied(f"{url}shared", [table.name for table in metadata.sorted_tables])
 
 
 @pytest.fixture

@@ -95,3 +95,21 @@ def make_database(url: str, name: str, template: str = "template0") -> str:
     finally:
         connection.close()
     return url + name
+
+
+LOCK_TIMEOUT_S = 20
+"""How long to wait for a connection that an earlier test left in a transaction."""
+
+
+def emptied(url: str, tables: list[str]) -> str:
+    """Empty these tables (quicker than a database for each test); returns the URL."""
+    address, _, name = url.rpartition("/")
+    port = int(address.rsplit(":", 1)[1])
+    connection = pg8000.native.Connection("tryggve", host="127.0.0.1", port=port, database=name)
+    try:
+        connection.run(f"SET lock_timeout = '{LOCK_TIMEOUT_S}s'")
+        names = ", ".join(f'"{table}"' for table in tables)
+        connection.run(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
+    finally:
+        connection.close()
+    return url

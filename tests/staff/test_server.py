@@ -13,6 +13,7 @@ import pytest
 import urllib3
 from sqlalchemy import func, select
 
+from gateway.access import Action
 from gateway.clock import ManualClock
 from gateway.events import AlarmRaised, MatPressed, MatReleased, Severity, Tap
 from tests.staff.parts import EnrolledHome, add_home, parts_of
@@ -234,7 +235,7 @@ def test_an_order_reaches_the_worker_where_the_home_listens(
     thread.start()
     thread.join(10)
     assert not thread.is_alive()
-    again = actions.order_turn(parts_of(other), WATCHER, "h1", "front")
+    again = actions.order_turn(parts_of(other), WATCHER, "h1", "front", Action.LOCK)
     assert again.grant
     assert turn_of(moved) != token
 

@@ -154,7 +154,9 @@ def stream() -> Response:
             "the server was restored.",
             have=head.seq,
         )
-    mine = parts.broker.open_stream(home)
+    name = secrets.token_hex(8)
+    parts.relay.stream_opened(home, name)  # before it is open here, so that no other worker ends it
+    mine = parts.broker.open_stream(home, name)
     response = Response(_down(parts, mine, after), mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
@@ -171,8 +173,6 @@ def _last_event_id() -> int:
 
 def _down(parts: Staff, mine: HomeStream, after: int) -> Iterator[bytes]:
     """The bytes of one home's stream.  It reads the log itself, so nothing can be missing."""
-    name = secrets.token_hex(8)
-    parts.relay.stream_opened(mine.home, name)
     try:
         yield b": hello\n\n"
         item: str | None = ""
@@ -182,7 +182,7 @@ def _down(parts: Staff, mine: HomeStream, after: int) -> Iterator[bytes]:
                     yield f"event: decided\nid: {seq}\ndata: {body}\n\n".encode()
                     after = seq
             elif item is None:
-                parts.relay.stream_seen(mine.home, name)
+                parts.relay.stream_seen(mine.home, mine.name)
                 yield b": heartbeat\n\n"
             else:
                 order = TurnOrder(grant=item).model_dump_json()
@@ -192,7 +192,7 @@ def _down(parts: Staff, mine: HomeStream, after: int) -> Iterator[bytes]:
         return
     finally:
         parts.broker.close_stream(mine)
-        parts.relay.stream_closed(name)
+        parts.relay.stream_closed(mine.name)
 
 
 def _decided(parts: Staff, home: str, after: int) -> Iterator[tuple[int, str]]:

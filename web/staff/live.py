@@ -123,6 +123,8 @@ class HomeStream:
 
     broker: Broker
     home: str
+    name: str = ""
+    """Tells it from other streams of the same home, at any worker."""
     _queue: queue.SimpleQueue[str | None] = field(default_factory=queue.SimpleQueue)
     _closed: bool = False
 
@@ -259,10 +261,10 @@ class Broker:
 
     # --- homes
 
-    def open_stream(self, home: str) -> HomeStream:
+    def open_stream(self, home: str, name: str = "") -> HomeStream:
         """A home listens.  An older stream of the same home is closed: the gateway came back on a
         new connection, and an order must not go out twice."""
-        stream = HomeStream(self, home)
+        stream = HomeStream(self, home, name)
         with self._lock:
             if self._closed:
                 stream.close()
@@ -286,6 +288,13 @@ class Broker:
         with self._lock:
             for stream in self._streams.get(home, ()):
                 stream.close()
+
+    def keep_only(self, home: str, name: str | None) -> None:
+        """Close the home's streams but the one called `name` (None: all): it listens elsewhere."""
+        with self._lock:
+            for stream in self._streams.get(home, ()):
+                if stream.name != name:
+                    stream.close()
 
     def listens(self, home: str) -> bool:
         """Whether a stream of this home is open at this worker."""

@@ -223,7 +223,9 @@ class PostgresRelay:
 
     def drop_home(self, home: str) -> None:
         self._broker.drop_home(home)
+        t = tables.home_stream
         with self._db.write() as tx:
+            tx.conn.execute(delete(t).where(t.c.home_id == home))
             self._tell(tx.conn, ["stream", home])
 
     # --- hearing
@@ -280,7 +282,15 @@ class PostgresRelay:
         elif what == "turn":
             self._broker.send_turn(*rest)
         elif what == "stream":
-            self._broker.drop_home(*rest)
+            self._keep_newest(*rest)
+
+    def _keep_newest(self, home: str) -> None:
+        """A stream of this home was opened or voided somewhere.  The table says which one counts: a
+        message may come after a newer stream was opened here."""
+        t = tables.home_stream
+        with self._db.read() as conn:
+            query = sqlalchemy.select(t.c.id).where(t.c.home_id == home)
+            self._broker.keep_only(home, conn.execute(query).scalars().first())
 
     def _read(self, origin: str, home: str | None, first: int, last: int) -> list[Change]:
         """The changes that another worker told of: from the log, or still in the urgent lane."""
