@@ -124,6 +124,13 @@ def _bed_left(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
         home.update(in_bed="off", bed_since=data.empty_since + step.shift)
 
 
+@_fold.on("bed.doubted")
+def _bed_doubted(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+    home = _home(fold)
+    if _fold.take(home, "bed", step):
+        home.update(in_bed="unknown", bed_since=data.since + step.shift)
+
+
 @_fold.on("power.lost", "power.restored")
 def _power(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
     lost = step.event.kind == "power.lost"
