@@ -15,6 +15,7 @@ from gateway.clock import ManualClock
 from gateway.envelope import Because, Draft
 from gateway.events import (
     AlarmRaised,
+    BedDoubted,
     BedEntered,
     BedLeft,
     CheckAsked,
@@ -211,6 +212,26 @@ def test_a_bed_without_a_working_mat_is_unknown(carer: FlaskClient, home: Enroll
     home.send(BedEntered())
     home.send(DeviceFailed(error="X", text="x", retry_s=1), device="bed")
     assert "Okänt nu, sängmattan fungerar inte" in text_of(carer, "/hem/h1")
+
+
+def test_a_doubted_bed_is_unknown(carer: FlaskClient, home: EnrolledHome) -> None:
+    """When the rules cannot tell, neither can the page."""
+    home.send(BedEntered())
+    home.send(BedDoubted(since=home.clock.now(), why="mat_silent"))
+    assert "Okänt om i sängen" in text_of(carer, "/hem")
+
+
+def test_a_routine_alarm_makes_no_sound_and_no_red_page(
+    carer: FlaskClient, home: EnrolledHome
+) -> None:
+    """What waits for the next visit is told, and does not ring."""
+    now = home.clock.now()
+    home.send(AlarmRaised(alarm="moisture", severity=Severity.ROUTINE, since=now))
+    page = text_of(carer, "/nu")
+    assert "1 sak vid nästa besök" in page
+    assert 'data-untaken="0"' in page
+    assert 'class="verdict ok"' in page
+    assert page.count('data-test="alarm"') == 1
 
 
 def test_the_lock_is_honest(carer: FlaskClient, home: EnrolledHome) -> None:

@@ -30,11 +30,11 @@ from flask import (
 from flask_babel import format_date, lazy_gettext
 from flask_login import current_user
 from markupsafe import Markup
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, case, func, select
 from werkzeug.exceptions import Unauthorized
 
 from gateway import events
-from gateway.events import utc_text
+from gateway.events import Severity, utc_text
 from web.staff import i18n, pushed, tables, words
 from web.staff.auth import current_actor
 from web.staff.context import staff
@@ -82,7 +82,8 @@ MENU = (
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What the header shows everywhere: open things, and alarms that nobody has taken."""
+    """What the header shows everywhere: open things, and how many alarms nobody has taken (those
+    sound; routine ones never do)."""
 
     attention: int
     untaken: int
@@ -93,8 +94,9 @@ def summarise(conn: Connection, actor: Actor) -> Summary:
     if not actor.homes:
         return Summary(0, 0)
     alarm, check = tables.alarm, tables.night_check
-    query = select(func.count(), func.count(alarm.c.acknowledged_at)).where(open_alarms(actor))
-    opened, taken = conn.execute(query).one()
+    silent = (alarm.c.severity == Severity.ROUTINE.value) & alarm.c.acknowledged_at.is_(None)
+    query = select(func.count(), func.count(alarm.c.acknowledged_at), func.count(case((silent, 1))))
+    opened, taken, routine = conn.execute(query.where(open_alarms(actor))).one()
     asked = 0
     if actor.may(Right.SEE_CARE):
         asked = conn.execute(
@@ -103,7 +105,7 @@ def summarise(conn: Connection, actor: Actor) -> Summary:
             .where(check.c.home_id.in_(actor.homes), check.c.closed_at.is_(None))
             .where(check.c.state.in_(("asked", "started", "extended")))
         ).scalar_one()
-    return Summary(attention=opened + asked, untaken=opened - taken)
+    return Summary(attention=opened + asked, untaken=opened - taken - routine)
 
 
 def signed_in(view: F) -> F:

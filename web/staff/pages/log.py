@@ -31,7 +31,8 @@ QUIET = frozenset({"record.read", "unlock.progressed", "alarm.delivered"})
 
 
 RAW = frozenset(
-    {"mat.pressed", "mat.released", "motion.detected", "motion.cleared", "contact.changed"}
+    {"mat.pressed", "mat.released", "mat.loaded", "motion.detected", "motion.cleared"}
+    | {"contact.changed", "temperature.measured", "device.heard"}
 )
 """Readings that come by the hundred in a night; a home's own page shows what they came to mean."""
 

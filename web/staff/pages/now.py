@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, exists, func, or_, select
 
 from gateway.envelope import Event
+from gateway.events import Severity
 from web.staff import tables as t
 from web.staff.context import staff
 from web.staff.pages import reading
@@ -125,11 +126,12 @@ def _alarms(
     return sorted(cards, key=_urgency)
 
 
-def _urgency(card: AlarmCard) -> tuple[bool, bool, float]:
-    """Not taken before taken, care before technical, oldest first."""
+def _urgency(card: AlarmCard) -> tuple[bool, int, float]:
+    """Not taken before taken, care before technical before routine, oldest first."""
     since = card.row.since or card.row.raised_at
     taken = card.row.acknowledged_at is not None
-    return (taken, card.row.severity == "technical", since.timestamp() if since else 0.0)
+    haste = {Severity.TECHNICAL: 1, Severity.ROUTINE: 2}.get(card.row.severity, 0)
+    return (taken, haste, since.timestamp() if since else 0.0)
 
 
 def _name(person: str | None, names: dict[str, str]) -> str | None:

@@ -27,6 +27,7 @@ from web.staff.pages.telling import alarm_word, clock
 DRAWN = (
     "bed.entered",
     "bed.left",
+    "bed.doubted",
     "mat.pressed",
     "mat.released",
     "mat.faulted",
@@ -117,7 +118,7 @@ def read_day(conn: Connection, home: str, start: datetime, end: datetime) -> Day
     ).all()
     known = [(event_of(body), at) for body, at in reversed(rows)]
     told = [(event, at) for event, at in known if event is not None]
-    day.bed = _clip(_spans(told, "bed.entered", "bed.left"), day)
+    day.bed = _clip(_spans(told, "bed.entered", "bed.left", "bed.doubted"), day)
     day.silent = _clip(_spans(told, "home.silent", "home.heard"), day)
     for device in sorted({event.device or "" for event, _at in told}):
         own = [(event, at) for event, at in told if (event.device or "") == device]
@@ -130,15 +131,15 @@ def read_day(conn: Connection, home: str, start: datetime, end: datetime) -> Day
     return day
 
 
-def _spans(told: Sequence[tuple[Event, datetime]], begin: str, end: str) -> list[Span]:
+def _spans(told: Sequence[tuple[Event, datetime]], begin: str, *end: str) -> list[Span]:
     made: list[Span] = []
     since: datetime | None = None
     for event, at in told:
         if event.kind == begin:
             since = since or at
-        elif event.kind == end and since is not None:
-            # the bed was empty some time before the rules said so
-            empty = getattr(event.data, "empty_since", None)
+        elif event.kind in end and since is not None:
+            # the bed was empty, or not known, some time before the rules said so
+            empty = getattr(event.data, "empty_since", getattr(event.data, "since", None))
             made.append(Span(since, max(since, min(at, empty)) if empty else at))
             since = None
     if since is not None:
