@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
 
@@ -25,7 +25,7 @@ def run() -> None:
             context.run_migrations()
 
 
-def _render(kind: str, obj: Any, autogen: Any) -> str | bool:
+def _render(kind: str, obj: Any, autogen: Any) -> str | Literal[False]:
     if kind == "type" and type(obj).__name__ == "Utc":
         autogen.imports.add("from web.staff.types import Utc")
         return "Utc()"
