@@ -198,7 +198,8 @@ class HomeProcess:
             )
         self.said: SimpleQueue[str] = SimpleQueue()
         self._answers: SimpleQueue[dict[str, Any]] = SimpleQueue()
-        Thread(target=self._read, daemon=True).start()
+        self._reader = Thread(target=self._read, daemon=True)
+        self._reader.start()
         try:
             self._answers.get(timeout=START_S)
         except Empty:
@@ -224,6 +225,9 @@ class HomeProcess:
         if self.process.stdin is not None and not self.process.stdin.closed:
             self.process.stdin.close()
         stop(self.process, ask=False)
+        self._reader.join(STOP_S)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
 
     def _read(self) -> None:
         assert self.process.stdout is not None  # noqa: S101 - it is a pipe
