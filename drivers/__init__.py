@@ -12,7 +12,7 @@
     virtual/       the other side of the hardware, for the demo and the tests
 
 A driver module has
-- `KIND`, `"sensor"` or `"lock"`; `NEEDS_PINS` and `NEEDS_RADIO`, which parts of the bench it uses;
+- `KIND`, `"sensor"`, `"lock"` or `"indicator"`; `NEEDS_PINS` and `NEEDS_RADIO`, which parts of the bench it uses;
 - `Config`, a frozen pydantic model that refuses unknown keys;
 - `Driver(config, bench)`, a `gateway.ports.Sensor` or `Lock`;
 - `pins(config)`, the BCM numbers it takes, so that a configuration can refuse one used twice;
@@ -46,7 +46,7 @@ GROUP = "tryggve.drivers"
 NOT_DRIVERS = frozenset({"scanner"})
 """Modules of this folder that other parts import and that are no device kind."""
 
-Kind = Literal["sensor", "lock"]
+Kind = Literal["sensor", "lock", "indicator"]
 Pair = Callable[[Any, Bench, Say], Awaitable[None]]
 
 

@@ -20,13 +20,13 @@ from gateway._version import version
 from gateway.bell import Bell
 from gateway.clock import Clock
 from gateway.clockwatch import ClockWatch
-from gateway.commands import AskStatus, Command
+from gateway.commands import AskStatus, Command, SetIndicator
 from gateway.config import HomeConfig
 from gateway.doors import Doors, OpenTurns
 from gateway.engine import Engine, Hooks
 from gateway.enroll import Enrolment, enrolment
 from gateway.envelope import Draft, Event
-from gateway.errors import LogUnwritable
+from gateway.errors import DeviceError, LogUnwritable
 from gateway.eventlog import EventLog
 from gateway.events import (
     CheckPlanned,
@@ -38,7 +38,7 @@ from gateway.events import (
 from gateway.identity import PreviousEnd, boot_id, described
 from gateway.logkeeper import LogKeeper
 from gateway.notify import Notifier
-from gateway.ports import Lock
+from gateway.ports import Indicator, Lock
 from gateway.rules import bind
 from gateway.secrets import FileSecrets
 from gateway.supervisor import Supervisor
@@ -56,6 +56,9 @@ KEEP_S = 10.0
 
 PRUNE_EVERY_S = 6 * 3600
 """Seconds between looks for events that are old enough to go."""
+
+INDICATE_S = 5.0
+"""Seconds that a light or a tone may take to be set."""
 
 STOP_S = 10.0
 """Seconds that a stop may take before what is left is cut off."""
@@ -269,6 +272,19 @@ class Home:
     def _command(self, command: Command) -> None:
         if isinstance(command, AskStatus):
             self.spawn(self.doors.ask(command.device))
+        elif isinstance(command, SetIndicator):
+            self.spawn(self._indicate(command.device, command.on))
+
+    async def _indicate(self, device: str, on: bool) -> None:
+        driver = self.supervisor.devices.get(device)
+        if not isinstance(driver, Indicator):
+            log.warning("no such indicator runs", extra={"device": device})
+            return
+        try:
+            async with asyncio.timeout(INDICATE_S):
+                await driver.set(on)
+        except (DeviceError, TimeoutError) as error:  # it is set as soon as it can be had
+            log.warning("an indicator waits", extra={"device": device, "error": repr(error)})
 
     def _reopen(self, why: str) -> tuple[EventLog, LogRecovered]:
         Thread(target=self.engine.log.close, name="eventlog-aside", daemon=True).start()

@@ -334,6 +334,30 @@ class ContactChanged(Data):
     on: bool
 
 
+class ContactFault(StrEnum):
+    """What is wrong with a sensor that is no mat."""
+
+    FLAPPING = "flapping"
+    """Changes faster than anybody can make it change: a loose contact."""
+    STUCK = "stuck"
+    """A button pressed for longer than anybody presses: it cannot tell a second press."""
+    TAMPERED = "tampered"
+    """It says itself that it was opened or taken down."""
+    UNPROVEN = "unproven"
+    """What it sends cannot be proved genuine: a wrong key, or its counter began anew after a change
+    of battery.  Pair it again."""
+
+
+@_kind("contact.faulted")
+class ContactFaulted(Data):
+    """A door, motion, button or other sensor that is no mat cannot be trusted until its next
+    reading."""
+
+    fault: ContactFault
+    count: int = 1
+    """How many changes, or messages, were folded into this one event."""
+
+
 @_kind("pendant.pressed", urgent=True)
 class PendantPressed(Data):
     """The resident asks for help."""

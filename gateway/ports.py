@@ -40,7 +40,8 @@ class Bench:
 
     `device` is its id; `state_dir` a folder of its own for counters and the like; `pin_factory` the
     gpiozero factory chosen in the configuration (None when the home has no pins), `scanner` the one
-    shared Bluetooth scanner (None when no device needs it).
+    shared Bluetooth scanner (None when no device needs it); `role` what the device is for
+    (`pendant`, `button`, …), None when not said.
     """
 
     device: str
@@ -48,6 +49,7 @@ class Bench:
     secrets: Secrets
     pin_factory: Any = None
     scanner: Scanner | None = None
+    role: str | None = None
 
 
 class Level(StrEnum):
@@ -70,6 +72,21 @@ class Sensor(Protocol):
 
     async def close(self) -> None:
         """Give back pins and radios.  May be called twice, and after a failed `run`."""
+
+
+@runtime_checkable
+class Indicator(Protocol):
+    """A light or a tone for the person in the home."""
+
+    async def set(self, on: bool) -> None:
+        """Begin or end.  Also before `run` and after a fault: the last word holds as soon as the
+        device can be had.  Raises `DeviceError` when it cannot be had now."""
+
+    async def run(self, emit: Emit) -> None:
+        """Keep it as it was set; `device.online` first.  Until cancelled, dark at the end."""
+
+    async def close(self) -> None:
+        """Dark; give the pins back.  May be called twice."""
 
 
 class Bolt(StrEnum):
@@ -166,3 +183,14 @@ Say = Callable[[str], None]
 """Shows a technician one sentence.  A driver that pairs has `async def pair(config, bench, say)`:
 it guides the technician, keeps what the device gave through `bench.secrets`, and raises
 `DeviceError` when the device would not."""
+
+
+class Guide(Protocol):
+    """The technician at the command line: a `Say` that can also ask."""
+
+    def __call__(self, text: str, /) -> None:
+        """Show one sentence."""
+
+    async def ask(self, question: str, *, hidden: bool = False) -> str:
+        """What the technician answers, stripped; with `hidden` nothing shows while typing.  Raises
+        `UserError` when nobody can answer."""

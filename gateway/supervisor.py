@@ -155,6 +155,7 @@ class Supervisor:
                 secrets=self._secrets,
                 pin_factory=self._pin_factory() if device.driver.needs_pins else None,
                 scanner=self._scanner if device.driver.needs_radio else None,
+                role=device.role,
             )
             driver = self.devices[device.id] = device.driver.Driver(device.settings, bench)
         return driver
