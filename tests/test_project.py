@@ -24,8 +24,8 @@ LONGER = {
 }
 """Longer files, each with its reason."""
 
-LOCKED = ("pi", "staff", "demo", "test", "build")
-SHIPPED = ("pi", "staff", "demo")
+LOCKED = ("pi", "staff", "yale", "danalock", "demo", "test", "build")
+SHIPPED = ("pi", "staff", "yale", "danalock", "demo")
 """What somebody who runs Tryggve installs; `test` is for those who change it."""
 
 LGPL = {
@@ -215,7 +215,7 @@ def test_every_locked_package_has_its_hash(name: str) -> None:
     assert "://" not in text
 
 
-@pytest.mark.parametrize("name", ["pi", "staff", "demo", "build"])
+@pytest.mark.parametrize("name", [name for name in LOCKED if name != "test"])
 def test_every_lock_agrees_with_that_of_the_tests(name: str) -> None:
     """What is tested is what runs: the same versions (lgpio, which needs a Pi, is not in both)."""
     tested = locked("test")
@@ -230,6 +230,8 @@ def test_every_direct_dependency_is_locked() -> None:
     wanted = {
         "pi": [*project["dependencies"], *extras["pi"]],
         "staff": [*project["dependencies"], *extras["staff"]],
+        "yale": [*project["dependencies"], *extras["yale"]],
+        "danalock": [*project["dependencies"], *extras["danalock"]],
         "demo": [*project["dependencies"], *extras["staff"], *extras["demo"]],
         "test": [*project["dependencies"], *extras["staff"], *extras["demo"], *extras["test"]],
         "build": pyproject()["build-system"]["requires"],

@@ -23,7 +23,7 @@ lock() { # name of the file, more arguments …
         --output-file "requirements/$name.txt" "$@"
 }
 lock test --extra test pyproject.toml requirements/build.in
-for part in demo staff pi; do
+for part in demo staff pi yale danalock; do
     lock $part --extra $part --constraint requirements/test.txt pyproject.toml
 done
 lock build --constraint requirements/test.txt requirements/build.in
