@@ -13,6 +13,8 @@ from flask import Blueprint, Response, request
 from web.staff.auth import current_actor, sign_in_required
 from web.staff.context import staff
 from web.staff.live import FOR_HOMES, FOR_REQUESTS, Closed, Subscription, TooSlow
+from web.staff.rights import Right
+from web.staff.words import NOT_CARE
 
 blueprint = Blueprint("pushed", __name__)
 
@@ -41,26 +43,43 @@ def live() -> Response:
     if not parts.broker.has_room(parts.config.listen.threads - FOR_REQUESTS - FOR_HOMES):
         return Response(status=503, headers={"Retry-After": "10"})
     after = request.headers.get("Last-Event-ID") or request.args.get("from")
-    screen = parts.broker.subscribe(current_actor().homes, after=after)
-    response = Response(_bytes(screen), mimetype="text/event-stream")
+    actor = current_actor()
+    screen = parts.broker.subscribe(actor.homes, after=after)
+    care = actor.may(Right.SEE_CARE)
+    response = Response(_bytes(screen, care), mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
     response.call_on_close(lambda: screen.broker.unsubscribe(screen))
     return response
 
 
-def _bytes(screen: Subscription) -> Iterator[bytes]:
+def _bytes(screen: Subscription, care: bool) -> Iterator[bytes]:
     with screen:
         yield f"retry: {RETRY_MS}\n: hello\n\n".encode()
         if screen.resync:
             yield RESYNC
-        yield from screen.missed
+        yield from (_seen(raw, care) for raw in screen.missed)
         try:
             until = time.monotonic() + STREAM_MAX_S
             while time.monotonic() < until:
                 raw = screen.get(HEARTBEAT_S)
-                yield b": heartbeat\n\n" if raw is None else raw
+                yield b": heartbeat\n\n" if raw is None else _seen(raw, care)
         except TooSlow:
             yield RESYNC
         except Closed:
             return
+
+
+def _seen(raw: bytes, care: bool) -> bytes:
+    """A message as this person may see it.  Without the right to care nothing of the resident's day
+    goes out: of an alarm only that there is something to load anew, of the rest a sign of life."""
+    if care:
+        return raw
+    position, _, rest = raw.partition(b"\n")
+    home_and_kind, found, _ = rest.partition(b',"event":')
+    kind = home_and_kind.rpartition(b'"kind":')[2].strip(b'"').decode()
+    if kind in NOT_CARE:
+        return raw
+    if found and kind.startswith("alarm."):
+        return position + b"\n" + home_and_kind + b',"event":null}\n\n'
+    return b": heartbeat\n\n"

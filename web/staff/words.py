@@ -134,6 +134,13 @@ KINDS: Mapping[str, KindWord] = {
     "account.refused": KindWord(N_("Misslyckad inloggning"), "system", "person-off", "warn"),
 }
 
+NOT_CARE = frozenset(
+    kind
+    for kind, word in KINDS.items()
+    if word.group in ("device", "system") and kind != "record.read"
+)
+"""Kinds that say nothing of the resident's day: what those see who may not see care."""
+
 ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
     events.PreviousRun: {
         "none": N_("första starten"),

@@ -19,12 +19,7 @@ from web.staff import tables as t
 from web.staff import words
 from web.staff.rights import Actor, Right
 
-NOT_CARE = frozenset(
-    kind
-    for kind, word in words.KINDS.items()
-    if word.group in ("device", "system") and kind != "record.read"
-)
-"""Kinds that say nothing of the resident's day: what those see who may not see care."""
+NOT_CARE = words.NOT_CARE
 
 
 @dataclass(frozen=True, slots=True)
