@@ -13,6 +13,9 @@ const STALE_MS = HEARTBEAT_MS * 1.5 + 1000;
 /** Between tries; short, for someone sits and waits for an alarm. */
 const RETRY_MS = [500, 1000, 2000, 3000];
 
+/** A stream that ended after at least this long ended in order. */
+const ORDERLY_MS = 5000;
+
 let position = body.position;
 let lastHeard = performance.now();
 let state = "wait";
@@ -81,11 +84,15 @@ async function listen() {
 async function keepListening() {
   for (;;) {
     let why = "lost";
+    const began = performance.now();
+    lastHeard = began;
     try {
-      lastHeard = performance.now();
       await listen();
     } catch (error) {
       if (error.message === "signed-out") why = error.message;
+      // the server ends every stream in order after a while: come back at once, and call the link
+      // dead only if that fails
+      if (error.message === "ended" && performance.now() - began > ORDERLY_MS) continue;
     }
     down(why);
     await new Promise((go) => {
