@@ -1,24 +1,35 @@
 """Device drivers: one file a device kind; nothing else in the home knows hardware.
 
     mat_gpio       a pressure mat on one or two pins
+    mat_adc        a pressure mat of one to eight cells on an MCP3008
+    door_gpio      a magnetic contact at a door      motion_gpio   a motion detector
+    button_gpio    a button on a pin                 indicator     a light and a tone
+    bthome         pendants, buttons, doors, motion, moisture, temperature over Bluetooth
     lock_nuki      a Nuki door lock over Bluetooth
-    _mat_contact   the mat's debounce, supervision and flap detector, pure
+    _contact       a contact's debounce, supervision and flap detector, pure
+    _pin_contact   from the edges of pins to a contact
+    _mat_load      from a mat's loads to pressed or not: hysteresis, drift, faults; pure
+    _bthome_decode BTHome's bytes, pure              _bthome_guard replays and repeats, pure
+    _bthome_words  from BTHome's readings to events, pure
     _nuki_protocol Nuki's frames, boxes, states and errors, pure
     _nuki_client   one Bluetooth session with a Nuki lock, and pairing
-    _nuki_turn     one turn of a Nuki lock, from the command to what became of it
-    _nuki_watch    what a Nuki lock's `run` has told, and what it asks next, no I/O
-    _ble           deadlines that hold, and Bluetooth errors made ours
+    _lock_radio    what all makes of lock share: one operation at a time, waking, deadlines
+    _lock_turn     one turn of a lock, from the command to what became of it
+    _lock_watch    what a lock's `run` has told, and what it asks next, no I/O
+    _ble           connections and deadlines that hold, and Bluetooth errors made ours
     scanner        the one Bluetooth scanner that all drivers share
     virtual/       the other side of the hardware, for the demo and the tests
 
 A driver module has
-- `KIND`, `"sensor"`, `"lock"` or `"indicator"`; `NEEDS_PINS` and `NEEDS_RADIO`, which parts of the bench it uses;
+- `KIND`, `"sensor"`, `"lock"` or `"indicator"`; `NEEDS_PINS` and `NEEDS_RADIO`, which parts of the
+  bench it uses;
 - `Config`, a frozen pydantic model that refuses unknown keys;
-- `Driver(config, bench)`, a `gateway.ports.Sensor` or `Lock`;
+- `Driver(config, bench)`, a `gateway.ports.Sensor`, `Lock` or `Indicator`;
 - `pins(config)`, the BCM numbers it takes, so that a configuration can refuse one used twice;
-- `pair(config, bench, say)`, where the device must be paired;
+- `pair(config, bench, guide)`, where the device must be paired, and `calibrate(config, bench,
+  guide)`, where it must be calibrated; `guide` is a `gateway.ports.Guide`;
 - `secret_name(config, device)`, where it needs a secret: its name, so that a home does not start
-  without it.
+  without it; None when this one needs none.
 
 A file of a name in this folder is found by that name; other distributions name a module in the
 entry point group `tryggve.drivers`.  A driver imports nothing of the gateway but `events`, `ports`
@@ -38,7 +49,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from gateway.errors import UnknownDriver
-from gateway.ports import Bench, Say
+from gateway.ports import Bench, Guide
 
 GROUP = "tryggve.drivers"
 """The entry point group of drivers from other distributions."""
@@ -47,13 +58,13 @@ NOT_DRIVERS = frozenset({"scanner"})
 """Modules of this folder that other parts import and that are no device kind."""
 
 Kind = Literal["sensor", "lock", "indicator"]
-Pair = Callable[[Any, Bench, Say], Awaitable[None]]
+Guided = Callable[[Any, Bench, Guide], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """A driver, ready to be configured.  `pair` is None when the device needs no pairing,
-    `secret_name` when it needs no secret."""
+    `calibrate` when it needs no calibration, `secret_name` when it needs no secret."""
 
     name: str
     kind: Kind
@@ -62,8 +73,9 @@ class Loaded:
     pins: Callable[[Any], tuple[int, ...]]
     needs_pins: bool
     needs_radio: bool
-    pair: Pair | None
-    secret_name: Callable[[Any, str], str] | None = None
+    pair: Guided | None
+    secret_name: Callable[[Any, str], str | None] | None = None
+    calibrate: Guided | None = None
 
 
 def names() -> tuple[str, ...]:
@@ -105,4 +117,5 @@ def _read(name: str, module: ModuleType) -> Loaded:
         needs_radio=module.NEEDS_RADIO,
         pair=getattr(module, "pair", None),
         secret_name=getattr(module, "secret_name", None),
+        calibrate=getattr(module, "calibrate", None),
     )

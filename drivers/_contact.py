@@ -1,21 +1,24 @@
-"""A mat's contact: what its edges mean.  Debounce, cable supervision, flap detector; pure.
+"""A contact on a pin: what its edges mean.  Debounce, cable supervision, flap detector; pure.
 
-Time comes in as seconds of a monotonic clock; what comes out is `mat.pressed`, `mat.released` and
-`mat.faulted`.  A press counts at its first edge; a release when the contact stayed open for a
-moment, because a contact that closes bounces open for a few milliseconds.
+One idea for mats, doors, motion and buttons; `Words` says what each tells.  Time comes in as
+seconds of a monotonic clock.  "On" counts at its first edge; "off" when the contact stayed so for a
+moment, because a contact that closes bounces open for a few milliseconds.  A pin that flaps is one
+event with a count, and nothing else is told until it rests.
 
-Not for: how long a press means that somebody lies there, or when a mat is stuck (rules).
+Not for: pins (`_pin_contact`), or what a reading means (rules).
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from gateway.events import Data, MatFault, MatFaulted, MatPressed, MatReleased
+from gateway.events import ContactFault, ContactFaulted, Data, DeviceOnline
 
 SETTLE_S = 0.03
-"""Seconds that an open contact must stay open to be a release.  Contacts bounce for 5 to 20 ms;
-the shortest real pulse of a mat that a person chatters on is far longer (pulses of 1–2 s)."""
+"""Seconds that a contact must stay off to be told so.  Contacts bounce for 5 to 20 ms; the shortest
+real pulse of a mat that a person chatters on is far longer (pulses of 1–2 s)."""
 
 LOOP_SETTLE_S = 0.25
 """Seconds until an opened loop is called a cut.  A spark or a knock on a plug is shorter; readings
@@ -41,14 +44,36 @@ FLAP_REPEAT_S = 60.0
 """Seconds until flapping that goes on is told again, with what was folded since."""
 
 
+def _flapping(count: int) -> Data:
+    return ContactFaulted(fault=ContactFault.FLAPPING, count=count)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a kind of contact tells.  None for `on` or `off`: nothing is told of that; where that
+    leaves a start or the end of a fault without a word, `device.online` is told.
+
+    `cut`: an open supervised loop; None where there is none.  `stuck`: on for `stuck_s` seconds,
+    longer than anybody makes it so; None where it may be on for ever.
+    """
+
+    on: Data | None
+    off: Data | None
+    flapping: Callable[[int], Data] = _flapping
+    cut: Data | None = None
+    stuck: Data | None = None
+    stuck_s: float = 120.0
+
+
 class Contact:
     """The contact and its loop.  Each method returns what is to be told, in order; `due` is when
     `tick` wants to be called, None when it need not be."""
 
-    def __init__(self) -> None:
-        self._pressed = False
+    def __init__(self, words: Words) -> None:
+        self._words = words
+        self._on = False
         self._told: bool | None = None
-        self._release_s: float | None = None
+        self._off_s: float | None = None
         self._loop_closed = True
         self._loop_changed_s = 0.0
         self._doubt_s: float | None = None
@@ -58,25 +83,30 @@ class Contact:
         self._changes_s: deque[float] = deque(maxlen=FLAP_CHANGES)
         self._quiet_s: float | None = None
         self._repeat_s: float | None = None
+        self._stuck_s: float | None = None
         self._folded = 0
+        self._faulted = False
 
     @property
     def due(self) -> float | None:
-        times = (self._release_s, self._doubt_s, self._mend_s, self._quiet_s, self._repeat_s)
+        times = (
+            *(self._off_s, self._doubt_s, self._mend_s),
+            *(self._quiet_s, self._repeat_s, self._stuck_s),
+        )
         return min((time for time in times if time is not None), default=None)
 
-    def start(self, now_s: float, *, pressed: bool, loop_closed: bool) -> list[Data]:
+    def start(self, now_s: float, *, on: bool, loop_closed: bool = True) -> list[Data]:
         """The present state, told once."""
-        self._pressed, self._loop_closed = pressed, loop_closed
+        self._on, self._loop_closed = on, loop_closed
         if not loop_closed:
             return self._tell_cut()
         return self._tell(now_s)
 
-    def edge(self, now_s: float, *, pressed: bool) -> list[Data]:
+    def edge(self, now_s: float, *, on: bool) -> list[Data]:
         """The contact changed."""
-        if pressed is self._pressed:
+        if on is self._on:
             return []
-        self._pressed = pressed
+        self._on = on
         if self._quiet_s is not None:
             self._folded += 1
             self._quiet_s = now_s + FLAP_QUIET_S
@@ -117,45 +147,58 @@ class Contact:
             told += [] if self._unsure() else self._tell(now_s)
         if self._repeat_s is not None and now_s >= self._repeat_s:
             self._repeat_s = now_s + FLAP_REPEAT_S
-            told.append(MatFaulted(fault=MatFault.FLAPPING, count=self._folded))
+            told.append(self._words.flapping(self._folded))
             self._folded = 0
-        if self._release_s is not None and now_s >= self._release_s:
-            self._release_s = None
+        if self._off_s is not None and now_s >= self._off_s:
+            self._off_s = None
             told += self._tell(now_s)
+        if self._stuck_s is not None and now_s >= self._stuck_s:
+            self._stuck_s = None
+            told += self._fault(self._words.stuck)
         return told
 
     def _follow(self, now_s: float) -> list[Data]:
-        """Tell a press at once; let a release wait."""
-        if self._unsure() or self._pressed:
-            self._release_s = None
+        """Tell "on" at once; let "off" wait."""
+        if self._unsure() or self._on:
+            self._off_s = None
             return [] if self._unsure() or self._told is True else self._tell(now_s)
         if self._told is not False:
-            self._release_s = now_s + SETTLE_S
+            self._off_s = now_s + SETTLE_S
             if self._doubt_s is not None:
-                self._release_s = max(self._release_s, self._doubt_s)
+                self._off_s = max(self._off_s, self._doubt_s)
         return []
 
     def _unsure(self) -> bool:
         return self._cut or not self._loop_closed or self._quiet_s is not None
 
     def _tell(self, now_s: float) -> list[Data]:
-        self._told = self._pressed
         self._changes_s.append(now_s)
         if _full(self._changes_s, now_s, FLAP_CHANGES_S):
             return self._flap(now_s, FLAP_CHANGES)
-        return [MatPressed() if self._pressed else MatReleased()]
+        lost = self._told is None or self._faulted
+        self._told, self._faulted = self._on, False
+        word = self._words.on if self._on else self._words.off
+        can_stick = self._on and self._words.stuck is not None
+        self._stuck_s = now_s + self._words.stuck_s if can_stick else None
+        if word is not None:
+            return [word]
+        return [DeviceOnline()] if lost else []
 
     def _tell_cut(self) -> list[Data]:
         self._cut, self._told = True, None
-        self._release_s = self._quiet_s = self._repeat_s = None
-        return [MatFaulted(fault=MatFault.CUT)]
+        self._off_s = self._quiet_s = self._repeat_s = self._stuck_s = None
+        return self._fault(self._words.cut)
 
     def _flap(self, now_s: float, count: int) -> list[Data]:
         self._told, self._folded = None, 0
-        self._release_s = None
+        self._off_s = self._stuck_s = None
         self._quiet_s = now_s + FLAP_QUIET_S
         self._repeat_s = now_s + FLAP_REPEAT_S
-        return [MatFaulted(fault=MatFault.FLAPPING, count=count)]
+        return self._fault(self._words.flapping(count))
+
+    def _fault(self, word: Data | None) -> list[Data]:
+        self._faulted = True
+        return [] if word is None else [word]
 
 
 def _full(times_s: deque[float], now_s: float, window_s: float) -> bool:

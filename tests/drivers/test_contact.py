@@ -1,12 +1,13 @@
-"""The mat's contact, with time that arrives as numbers."""
+"""A contact, with time that arrives as numbers."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers import _mat_contact as mat
-from drivers._mat_contact import Contact
+from drivers import _contact as mat
+from drivers._contact import Contact, Words
+from drivers.mat_gpio import WORDS
 from gateway.events import Data, MatFault, MatFaulted, MatPressed, MatReleased
 
 PRESSED, RELEASED = MatPressed(), MatReleased()
@@ -16,15 +17,17 @@ CUT = MatFaulted(fault=MatFault.CUT)
 class Wall:
     """A contact and its clock: `at` runs the ticks that come due on the way."""
 
-    def __init__(self, *, pressed: bool = False, loop_closed: bool = True) -> None:
-        self.contact = Contact()
+    def __init__(
+        self, *, pressed: bool = False, loop_closed: bool = True, words: Words = WORDS
+    ) -> None:
+        self.contact = Contact(words)
         self.now_s = 100.0
         self.told: list[tuple[float, Data]] = []
-        self._keep(self.contact.start(100.0, pressed=pressed, loop_closed=loop_closed))
+        self._keep(self.contact.start(100.0, on=pressed, loop_closed=loop_closed))
 
     def edge(self, at_s: float, pressed: bool) -> None:
         self.run(at_s)
-        self._keep(self.contact.edge(self.now_s, pressed=pressed))
+        self._keep(self.contact.edge(self.now_s, on=pressed))
 
     def loop(self, at_s: float, closed: bool) -> None:
         self.run(at_s)
