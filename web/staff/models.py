@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask_security import RoleMixin, UserMixin
+from flask_security import RoleMixin, UserMixin, WebAuthnMixin
 from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
@@ -33,6 +33,14 @@ class RoleRow(Base, RoleMixin):
     __table__ = tables.role
 
 
+class Passkey(Base, WebAuthnMixin):
+    """A passkey as Flask-Security sees it."""
+
+    __table__ = tables.passkey
+
+    user_id: Mapped[int]
+
+
 class User(Base, UserMixin):
     """A staff member's account."""
 
@@ -41,6 +49,11 @@ class User(Base, UserMixin):
     person_id: Mapped[str]
     name: Mapped[str]
     locale: Mapped[str]
+    org_id: Mapped[str]
+    tf_phone_number = None  # no codes by SMS: they can be taken over
+    webauthn: Mapped[list[Passkey]] = relationship(  # type: ignore[assignment]
+        Passkey, cascade="all, delete-orphan", order_by=tables.passkey.c.id
+    )
     roles: Mapped[list[RoleRow]] = relationship(  # type: ignore[assignment]
         RoleRow, secondary=tables.user_role
     )

@@ -1,8 +1,10 @@
 """Every table of the staff server, on one `MetaData` (SQLAlchemy Core).
 
-Four sorts:
-- who and where: `organisation`, `home`, `resident`, `user`, `role`, `user_role`, `assignment`.
-  Names of people live only here, and can be erased without touching an event;
+Five sorts:
+- who and where: `organisation`, `home`, `resident`, `user`, `role`, `user_role`, `assignment`,
+  `team`, `area` and their members.  Names of people live only here, and can be erased without
+  touching an event;
+- signing in: `passkey`, `session`;
 - the link: `gateway_key`, `enrol_code`, `server_key`, `home_link`, `home_stream`;
 - the truth: `event` and `head`, and `urgent` (what came over the urgent lane and is not yet
   confirmed by its batch);
@@ -14,10 +16,13 @@ Every time column is aware UTC (`web.staff.types.Utc`).  Not for: queries, or de
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    DateTime,
     Float,
     ForeignKey,
     Index,
@@ -26,10 +31,12 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    UniqueConstraint,
     text,
 )
+from sqlalchemy.ext.mutable import MutableList
 
-from web.staff.types import Utc
+from web.staff.types import CommaList, Utc
 
 metadata = MetaData(
     naming_convention={
@@ -84,6 +91,16 @@ user = Table(
     Column("fs_uniquifier", Text, nullable=False, unique=True),  # changing it ends all sessions
     Column("locale", Text, nullable=False, server_default=text("'sv'")),
     Column("created_at", Utc, nullable=False),
+    # of Flask-Security: the second factor (encrypted) and the passkeys' user handle (random)
+    Column("tf_primary_method", Text),
+    Column("tf_totp_secret", Text),
+    Column("mf_recovery_codes", MutableList.as_mutable(CommaList())),  # encrypted one by one
+    Column("fs_webauthn_user_handle", Text),
+    Column("sso_id", Text),  # what single sign-on calls this person; None: not by single sign-on
+    # grows with each change of what this person may do: open streams look at it
+    Column("rights_version", Integer, nullable=False, server_default=text("0")),
+    Index("uq_user_fs_webauthn_user_handle", "fs_webauthn_user_handle", unique=True),
+    Index("uq_user_org_id_sso_id", "org_id", "sso_id", unique=True),
 )
 
 role = Table(
@@ -106,6 +123,100 @@ assignment = Table(
     metadata,
     Column("user_id", Integer, ForeignKey("user.id", ondelete="CASCADE"), primary_key=True),
     Column("home_id", Text, ForeignKey("home.id"), primary_key=True, index=True),
+)
+
+# --- signing in -----------------------------------------------------------------------------------
+
+
+def _naive_now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+passkey = Table(
+    "passkey",
+    metadata,
+    # the columns are Flask-Security's; its times are naive UTC
+    Column("id", Integer, primary_key=True),
+    Column(
+        "user_id", Integer, ForeignKey("user.id", ondelete="CASCADE"), nullable=False, index=True
+    ),
+    Column("credential_id", LargeBinary, nullable=False, unique=True),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("sign_count", BigInteger, nullable=False, server_default=text("0")),
+    Column("transports", CommaList),
+    Column("extensions", Text),
+    Column("backup_state", Boolean, nullable=False),
+    Column("device_type", Text, nullable=False),
+    Column("lastuse_datetime", DateTime, nullable=False),
+    Column("create_datetime", DateTime, nullable=False, default=_naive_now),
+    Column("name", Text, nullable=False),  # what its owner calls it
+    Column("usage", Text, nullable=False),
+)
+
+session = Table(
+    "session",
+    metadata,
+    # one signed-in browser; all times are real
+    Column("id", Text, primary_key=True),  # SHA-256 of what is in the browser's cookie
+    Column(
+        "user_id", Integer, ForeignKey("user.id", ondelete="CASCADE"), nullable=False, index=True
+    ),
+    Column("factor", Text, nullable=False),  # a `web.staff.sessions.Factor`
+    Column("began_at", Utc, nullable=False),
+    Column("ends_at", Utc, nullable=False),
+    Column("seen_at", Utc, nullable=False),
+    Column("browser", Text, nullable=False),  # "Chrome, Android": for its owner to know it again
+    Column("browser_sha256", Text, nullable=False),  # keyed; another browser ends the session
+    Column("address_sha256", Text, nullable=False),  # keyed; where it was seen last
+    Column("ended_at", Utc),  # None: not ended by hand
+)
+
+# --- teams and areas ------------------------------------------------------------------------------
+# Who is in a team is assigned to every home of the areas that the team covers.
+
+team = Table(
+    "team",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("org_id", Text, ForeignKey("organisation.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    UniqueConstraint("org_id", "name"),
+)
+
+area = Table(
+    "area",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("org_id", Text, ForeignKey("organisation.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    UniqueConstraint("org_id", "name"),
+)
+
+team_member = Table(
+    "team_member",
+    metadata,
+    Column("team_id", Integer, ForeignKey("team.id", ondelete="CASCADE"), primary_key=True),
+    Column(
+        "user_id", Integer, ForeignKey("user.id", ondelete="CASCADE"), primary_key=True, index=True
+    ),
+)
+
+team_area = Table(
+    "team_area",
+    metadata,
+    Column("team_id", Integer, ForeignKey("team.id", ondelete="CASCADE"), primary_key=True),
+    Column(
+        "area_id", Integer, ForeignKey("area.id", ondelete="CASCADE"), primary_key=True, index=True
+    ),
+)
+
+area_home = Table(
+    "area_home",
+    metadata,
+    Column("home_id", Text, ForeignKey("home.id"), primary_key=True),  # a home is in one area
+    Column(
+        "area_id", Integer, ForeignKey("area.id", ondelete="CASCADE"), nullable=False, index=True
+    ),
 )
 
 # --- the link -------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Dialect
+from sqlalchemy import BigInteger, Dialect, Text
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -56,3 +56,18 @@ class Utc(TypeDecorator[datetime]):
         if isinstance(value, datetime):
             return value.astimezone(UTC)
         return from_ms(value)
+
+
+class CommaList(TypeDecorator[list[str]]):
+    """A list of words without commas, as text with commas between; None is an empty list."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: list[str] | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """None and an empty list are stored as NULL."""
+        return ",".join(value) if value else None
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> list[str]:  # noqa: ARG002
+        """The words again."""
+        return value.split(",") if value else []
