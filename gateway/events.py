@@ -791,6 +791,8 @@ class VisitTapped(Data):
     """Written by the server: a caregiver (the event's `person`) tapped arrival or departure."""
 
     tap: Tap
+    source: Stamp = Stamp.TAP
+    """`tap` on the page, or `tag`: the link of the NFC or QR tag at the door was opened."""
 
 
 @_kind("visit.started", urgent=True)
@@ -821,12 +823,52 @@ class VisitOverdue(Data):
 
 @_kind("visit.corrected")
 class VisitCorrected(Data):
-    """A person corrected a stamp; the original stays in its own event."""
+    """A person corrected a stamp; the original stays in its own event.  None: that stamp stays as
+    it was."""
 
     visit: Ref
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
     reason: str = ""
+    """A word for why: `forgot`, `wrong_time`, `phone`, `lock` or `other`.  A note in words, if one
+    was written, is kept at the server beside the event, where it can be erased."""
+
+
+class Undone(StrEnum):
+    """Why a visit that was planned did not take place."""
+
+    DECLINED = "declined"
+    """The resident did not want it."""
+    ABSENT = "absent"
+    """The resident was not there."""
+    OTHER = "other"
+    """Something else came between."""
+
+
+@_kind("visit.declined")
+class VisitDeclined(Data):
+    """A caregiver (the event's `person`) tells that a visit does not take place.  Not: that nobody
+    was there; a stamp says that."""
+
+    why: Undone
+    planned: str | None = None
+    """Which visit of the plan; None when the home has no plan."""
+
+
+@_kind("visit.approved")
+class VisitApproved(Data):
+    """A coordinator (the event's `person`) holds the visit's times to be right.  A correction
+    afterwards takes the approval back."""
+
+    visit: Ref
+
+
+@_kind("visits.locked")
+class VisitsLocked(Data):
+    """From now on nothing changes in the home's visits that began before `before` (UTC): no
+    correction, no approval.  A later lock never moves the time back."""
+
+    before: AwareDatetime
 
 
 # --- decided at the server ------------------------------------------------------------------------
@@ -910,6 +952,41 @@ class RecordRead(Data):
     what: str
 
 
+class CheckedAs(StrEnum):
+    """What a coordinator found when a row of the access log was checked."""
+
+    IN_ORDER = "in_order"
+    """There was a reason in the work."""
+    ASKED = "asked"
+    """The person is asked for the reason; another check will say what it was."""
+    WRONG = "wrong"
+    """There was no reason: it goes on by the organisation's own routine."""
+
+
+@_kind("access.sampled")
+class AccessSampled(Data):
+    """A random part of an organisation's access log was drawn to be checked.  From `seed` and the
+    log anybody can draw it again."""
+
+    organisation: str
+    month: str
+    """Which month of the log, as `2026-10`."""
+    seed: str
+    of: int
+    """How many rows the month had."""
+    rows: tuple[Ref, ...]
+    """The rows that were drawn: references of the events that they show."""
+
+
+@_kind("access.checked")
+class AccessChecked(Data):
+    """A person (the event's `person`) checked one row of a sample."""
+
+    sample: Ref
+    row: Ref
+    found: CheckedAs
+
+
 @_kind("account.signed_in")
 class AccountSignedIn(Data):
     """A staff member signed in at the server."""
@@ -920,6 +997,19 @@ class AccountRefused(Data):
     """A sign-in failed.  `address_sha256` groups tries without keeping the address."""
 
     address_sha256: str
+
+
+ACCESS_KINDS = frozenset(
+    {
+        "record.read",
+        "unlock.requested",
+        "unlock.refused",
+        "camera.opened",
+        "visit.started",
+    }
+)
+"""Who looked, who opened or tried to, who came in.  The staff's access log and the ledger that the
+resident sees in the home are these events, no more and no fewer."""
 
 
 # --- reading and writing --------------------------------------------------------------------------

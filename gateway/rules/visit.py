@@ -1,4 +1,5 @@
-"""A caregiver came and left: from the door's turns and from taps on the phone, never invented.
+"""A caregiver came and left: from the door's turns, from taps on the phone and from the tag at the
+door, never invented.
 
 A visit starts at a person's first unlock that was done, or at a tap; it ends when the same person
 locks, or taps that they leave.  An unlock with an unknown outcome proves no arrival, and a visit
@@ -108,8 +109,8 @@ def step(
             return replace(state, turns={**kept, grant: asked}), ()
         case UnlockEnded():
             return _turned(state, event, event.data)
-        case VisitTapped(tap=tap):
-            return state, _stamped(state, event, event.person, tap is Tap.ARRIVE, Stamp.TAP)
+        case VisitTapped(tap=tap, source=source):
+            return state, _stamped(state, event, event.person, tap is Tap.ARRIVE, source)
         case VisitStarted(since=since) if event.person is not None:
             visits = {**state.visits, event.person: Visit(event.ref, since)}
             return replace(state, visits=visits), ()

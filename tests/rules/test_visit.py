@@ -151,3 +151,11 @@ def test_a_corrected_departure_ends_the_watch(tell: Tell) -> None:
     story.staff("22:40", VisitCorrected(visit=started.ref, until=until, reason="x"), "p8")
     story.until("08:00")
     assert story.said("visit.overdue") == []
+
+
+def test_the_tag_at_the_door_is_a_source_of_its_own(tell: Tell) -> None:
+    """A tap through the tag's link stamps as a tag: the source of each stamp is kept."""
+    story = tell()
+    story.staff("22:00", VisitTapped(tap=Tap.ARRIVE, source=Stamp.TAG), "p1")
+    story.staff("22:30", VisitTapped(tap=Tap.LEAVE), "p1")
+    assert story.said(*VISIT) == ["22:00:00 visit.started tag", "22:30:00 visit.ended tap"]

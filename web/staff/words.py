@@ -119,6 +119,9 @@ KINDS: Mapping[str, KindWord] = {
     "visit.ended": KindWord(N_("Besök slutade"), "visit", "walk"),
     "visit.overdue": KindWord(N_("Besök saknar sluttid"), "visit", "clock", "warn"),
     "visit.corrected": KindWord(N_("Besökstid rättad"), "visit", "pen"),
+    "visit.declined": KindWord(N_("Besök blev inte av"), "visit", "away", "warn"),
+    "visit.approved": KindWord(N_("Besökstid godkänd"), "visit", "check", "ok"),
+    "visits.locked": KindWord(N_("Besökstider låsta"), "visit", "lock"),
     "grant.issued": KindWord(N_("Rätt att vrida låset gavs"), "system", "key"),
     "grant.revoked": KindWord(N_("Rätt att vrida låset drogs in"), "system", "key", "warn"),
     "home.enrolled": KindWord(N_("Hemmets enhet anslöts"), "system", "box"),
@@ -130,6 +133,8 @@ KINDS: Mapping[str, KindWord] = {
     "absence.started": KindWord(N_("Bortrest"), "visit", "away"),
     "absence.ended": KindWord(N_("Hemma igen"), "visit", "home"),
     "record.read": KindWord(N_("Uppgifter om en boende öppnades"), "system", "eye"),
+    "access.sampled": KindWord(N_("Stickprov drogs ur åtkomstloggen"), "system", "search"),
+    "access.checked": KindWord(N_("Stickprov kontrollerat"), "system", "check"),
     "account.signed_in": KindWord(N_("Inloggning"), "system", "person-check"),
     "account.refused": KindWord(N_("Misslyckad inloggning"), "system", "person-off", "warn"),
 }
@@ -218,6 +223,16 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
     events.Tap: {
         "arrive": N_("Framme"),
         "leave": N_("Går nu"),
+    },
+    events.Undone: {
+        "declined": N_("Den boende tackade nej"),
+        "absent": N_("Den boende var inte hemma"),
+        "other": N_("Något annat kom emellan"),
+    },
+    events.CheckedAs: {
+        "in_order": N_("I ordning"),
+        "asked": N_("Frågan ställd till personen"),
+        "wrong": N_("Ingen anledning, går vidare enligt rutin"),
     },
     access.Action: {
         "unlock": N_("låsa upp"),
@@ -334,6 +349,15 @@ TURN_WHY: Mapping[str, str] = {
         "Hemmets enhet startade om mitt i. Vi vet inte om låset är öppet. Känn på dörren."
     ),
 }
+
+CORRECTED_WHY: Mapping[str, str] = {
+    "forgot": N_("Glömde markera"),
+    "wrong_time": N_("Fel tid"),
+    "phone": N_("Telefonen fungerade inte"),
+    "lock": N_("Låset fungerade inte"),
+    "other": N_("Annat"),
+}
+"""Why a stamp of a visit was corrected."""
 
 ROLES: Mapping[str, str] = {
     "bed": N_("säng"),

@@ -49,9 +49,16 @@ def _correction(data: Any, zone: str | None) -> str:
     parts = [
         _("började %(at)s", at=clock(data.since, zone)) if data.since else "",
         _("slutade %(at)s", at=clock(data.until, zone)) if data.until else "",
-        data.reason,
+        words.spoken(words.CORRECTED_WHY, data.reason),
     ]
     return ", ".join(part for part in parts if part)
+
+
+def _tapped(data: Any, _zone: str | None) -> str:
+    what = words.enum_word(events.Tap, data.tap)
+    if data.source is events.Stamp.TAG:
+        return f"{what} ({words.enum_word(events.Stamp, data.source)})"
+    return what
 
 
 def _asked(data: Any, zone: str | None) -> str:
@@ -114,10 +121,14 @@ _TELL: Mapping[str, Callable[[Any, str | None], str]] = {
     "unlock.refused": _of(events.Refusal, "why"),
     "unlock.progressed": _of(events.UnlockStep, "step"),
     "unlock.ended": lambda d, _z: turn_word(d.outcome, d.why),
-    "visit.tapped": _of(events.Tap, "tap"),
+    "visit.tapped": _tapped,
     "visit.started": lambda d, z: f"{clock(d.since, z)}, {words.enum_word(events.Stamp, d.source)}",
     "visit.ended": lambda d, z: f"{clock(d.until, z)}, {words.enum_word(events.Stamp, d.source)}",
     "visit.corrected": _correction,
+    "visit.declined": _of(events.Undone, "why"),
+    "visits.locked": lambda d, z: _("före %(when)s", when=f"{local(d.before, z):%Y-%m-%d %H:%M}"),
+    "access.sampled": lambda d, _z: _("%(n)s av %(of)s rader", n=len(d.rows), of=d.of),
+    "access.checked": _of(events.CheckedAs, "found"),
     "grant.issued": _issued,
     "home.silent": lambda d, _z: _("tyst i %(s)s s", s=round(d.silent_s)),
     "consent.given": lambda d, _z: d.covers,
