@@ -14,6 +14,7 @@ import asyncio
 import json
 import logging
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,7 @@ class VirtualHome:
 
     async def _do(self, home: Home, order: dict[str, Any]) -> dict[str, Any]:
         name = order["do"]
+        moment = time.perf_counter()
         if name in set(Act):
             self.resident.do(Act(name))
         elif name in _ORDERS:
@@ -130,6 +132,7 @@ class VirtualHome:
             raise ValueError(f"nothing is called {name}")
         return {
             "done": name,
+            "moment": moment,
             "turns": len(self.lock.turns),
             "bolt": self.lock.state.name,
             "in_bed": self.resident.in_bed,
