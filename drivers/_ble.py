@@ -1,4 +1,9 @@
-"""Deadlines that hold whatever a Bluetooth library does, and its errors made ours.
+"""Connections and deadlines that hold whatever a Bluetooth library does, and its errors made ours.
+
+bleak is used plainly, inside deadlines of our own.  `bleak-retry-connector` is used only to drop a
+connection that an earlier, killed run left behind: its `establish_connection` gives each attempt
+20 s that cannot be changed (81 s on a sleeping lock by default, measured), and hides its client, so
+that a cancelled attempt cannot be disconnected by us.
 
 Not for: any one device's protocol.
 """
@@ -7,18 +12,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
+from bleak import BleakClient
+from bleak.backends.device import BLEDevice
 from bleak.exc import BleakBluetoothNotAvailableError, BleakDeviceNotFoundError, BleakError
 
 from gateway.errors import DeviceUnavailable
+from gateway.ports import Scanner
 
 T = TypeVar("T")
 
 GRACE_S = 3.0
 """Seconds that a cancelled library call may tidy up before it is left behind.  BlueZ takes 2 s to
 disconnect (measured on Debian 13, BlueZ 5.82)."""
+
+SUBSCRIBE_S = 5.0
+"""Seconds to subscribe: one round trip, a second at worst on a weak radio."""
+
+DISCONNECT_S = 5.0
+"""Seconds to disconnect: BlueZ takes 2 (measured on BlueZ 5.82)."""
 
 _left_behind: set[asyncio.Future[Any]] = set()
 """Calls that ignored their cancellation, kept so that they are not collected while they run."""
@@ -101,3 +115,52 @@ def _forget(task: asyncio.Future[Any]) -> None:
     _left_behind.discard(task)
     if not task.cancelled():
         task.exception()  # looked at, so that asyncio does not call it never retrieved
+
+
+@contextlib.asynccontextmanager
+async def connection(
+    device: BLEDevice, scanner: Scanner, on_lost: Callable[[Any], None], connect_s: float
+) -> AsyncIterator[BleakClient]:
+    """A connected client.  However it is left, also by a cancellation while connecting, nothing
+    stays connected.  Raises `DeviceUnavailable`."""
+    given_up = False
+
+    async def connect(client: BleakClient) -> None:
+        await client.connect()
+        if given_up:  # it ignored its cancellation: nobody wants the connection any more
+            await client.disconnect()
+
+    with translated("preparing to connect"):
+        client = BleakClient(device, disconnected_callback=on_lost, timeout=connect_s)
+    try:
+        async with scanner.connecting():
+            with translated("connecting to the lock"):
+                await within(connect_s, connect(client))
+        yield client
+    finally:
+        given_up = True
+        await disconnect(client)
+
+
+async def subscribe(
+    client: BleakClient, uuid: str, on_piece: Callable[[Any, bytearray], None]
+) -> None:
+    """Have `on_piece` called for each notification.  Raises `DeviceUnavailable`."""
+    with translated("subscribing to the lock"):
+        await within(SUBSCRIBE_S, client.start_notify(uuid, on_piece))
+
+
+async def disconnect(client: BleakClient) -> None:
+    """Drop a connection.  Never raises `DeviceError`."""
+    with contextlib.suppress(DeviceUnavailable), translated("disconnecting"):
+        await within(DISCONNECT_S, client.disconnect())
+
+
+async def drop_stale(address: str) -> None:
+    """Drop a connection that BlueZ still holds for a run that was killed: a connected lock does not
+    advertise, and would be called asleep for ever.  Never raises `DeviceError`."""
+    with contextlib.suppress(DeviceUnavailable), translated("dropping an old connection"):
+        # Imported here: the scanner's and the command line's other users need no D-Bus.
+        from bleak_retry_connector import close_stale_connections_by_address
+
+        await within(DISCONNECT_S, close_stale_connections_by_address(address))

@@ -1,10 +1,5 @@
 """One Bluetooth session with a Nuki lock: connect, speak, disconnect; and the pairing dialogue.
 
-bleak is used plainly, inside deadlines of our own.  `bleak-retry-connector` is used only to drop a
-connection that an earlier, killed run left behind: its `establish_connection` gives each attempt
-20 s that cannot be changed (81 s on a sleeping lock by default, measured), and hides its client, so
-that a cancelled attempt cannot be disconnected by us.
-
 Not for: when to connect, or what an answer means for the door.
 """
 
@@ -15,6 +10,7 @@ import contextlib
 import json
 import os
 import struct
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
@@ -23,13 +19,11 @@ from bleak.backends.device import BLEDevice
 from nacl.public import PrivateKey
 
 from drivers import _nuki_protocol as nuki
-from drivers._ble import translated, within
-from drivers._nuki_protocol import Command, Message
+from drivers._ble import connection, subscribe, translated, within
+from drivers._lock_turn import Note, Order
+from drivers._nuki_protocol import Action, Command, Message, Status
 from gateway.errors import DeviceUnavailable, ProtocolError, SecretError
-from gateway.ports import LockStatus, Scanner
-
-SUBSCRIBE_S = 5.0
-"""Seconds to subscribe: one round trip, a second at worst on a weak radio."""
+from gateway.ports import Bolt, LockStatus, Scanner
 
 WRITE_S = 5.0
 """Seconds to write one frame: at an MTU of 23, six round trips."""
@@ -37,8 +31,18 @@ WRITE_S = 5.0
 ANSWER_S = 5.0
 """Seconds that the lock has to answer a question; it takes well under one."""
 
-DISCONNECT_S = 5.0
-"""Seconds to disconnect: BlueZ takes 2 (measured on BlueZ 5.82)."""
+
+ACCEPT_S = 5.0
+"""Seconds until the lock has said anything to its command; it accepts in well under one."""
+
+TURN_S = 12.0
+"""Seconds that a turn takes at the most, once accepted: users report 3 to 8."""
+
+_ACTIONS = {
+    Order.UNLOCK: Action.UNLOCK,
+    Order.UNLATCH: Action.UNLATCH,
+    Order.LOCK: Action.LOCK,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,27 +165,10 @@ async def open_link(
     """A `Link` to the lock on characteristic `uuid`.  However it is left, also by a cancellation
     while connecting, nothing stays connected.  Raises `DeviceUnavailable`."""
     link = Link(measure)
-    given_up = False
-
-    async def connect(client: BleakClient) -> None:
-        await client.connect()
-        if given_up:  # it ignored its cancellation: nobody wants the connection any more
-            await client.disconnect()
-
-    with translated("preparing to connect"):
-        client = BleakClient(device, disconnected_callback=link.on_lost, timeout=connect_s)
-    try:
-        async with scanner.connecting():
-            with translated("connecting to the lock"):
-                await within(connect_s, connect(client))
-        with translated("subscribing to the lock"):
-            await within(SUBSCRIBE_S, client.start_notify(uuid, link.on_piece))
+    async with connection(device, scanner, link.on_lost, connect_s) as client:
+        await subscribe(client, uuid, link.on_piece)
         link.client, link.uuid = client, uuid
         yield link
-    finally:
-        given_up = True
-        with contextlib.suppress(DeviceUnavailable), translated("disconnecting"):
-            await within(DISCONNECT_S, client.disconnect())
 
 
 class Session:
@@ -190,6 +177,28 @@ class Session:
     def __init__(self, link: Link, credentials: Credentials) -> None:
         self._link = link
         self._who = credentials
+        self._challenge = b""
+
+    async def prepare(self) -> None:
+        """See `_lock_turn.Talk`: a command must repeat the lock's challenge."""
+        self._challenge = await self.challenge()
+
+    async def give(self, order: Order, note: Note, until_s: float) -> None:
+        """See `_lock_turn.Talk`.  Over when the lock says that it is complete, or jammed."""
+        payload = nuki.action_payload(_ACTIONS[order], self._who.app_id, self._challenge)
+        await self.say(Command.ACTION, payload)
+        limit_s = ACCEPT_S
+        until_s = min(until_s, time.monotonic() + ACCEPT_S + TURN_S)
+        while True:
+            message = await self.hear(max(0.0, min(limit_s, until_s - time.monotonic())))
+            limit_s = TURN_S
+            if message.command == Command.STATES:
+                status = nuki.states(message.payload)
+                note(status)
+                if status.bolt is Bolt.JAMMED:
+                    return
+            if message.command == Command.STATUS and message.payload == bytes([Status.COMPLETE]):
+                return
 
     async def say(self, command: Command, payload: bytes) -> None:
         """Send one encrypted frame.  Raises `DeviceUnavailable`."""
@@ -242,16 +251,6 @@ async def open_session(
     """A `Session`; otherwise as `open_link`."""
     async with open_link(device, scanner, nuki.USER_IO, nuki.sealed_bytes, connect_s) as link:
         yield Session(link, credentials)
-
-
-async def drop_stale(address: str) -> None:
-    """Drop a connection that BlueZ still holds for a run that was killed: a connected lock does not
-    advertise, and would be called asleep for ever.  Never raises `DeviceError`."""
-    with contextlib.suppress(DeviceUnavailable), translated("dropping an old connection"):
-        # Imported here: the scanner's and the command line's other users need no D-Bus.
-        from bleak_retry_connector import close_stale_connections_by_address
-
-        await within(DISCONNECT_S, close_stale_connections_by_address(address))
 
 
 async def exchange_keys(link: Link, address: str, id_type: nuki.IdType, name: str) -> Credentials:

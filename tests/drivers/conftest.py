@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from drivers import _nuki_turn, _nuki_watch, lock_nuki
+from drivers import _lock_turn, _lock_watch, lock_nuki
 from drivers.scanner import SharedScanner
 from drivers.virtual import VirtualNuki, VirtualRadio, virtual_home_radio
 from gateway.events import UnlockStep
@@ -80,9 +80,9 @@ async def nuki_home(
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses that only spare a real radio or a real person are short here."""
-    monkeypatch.setattr(_nuki_turn, "ASK_PAUSE_S", 0.05)
-    monkeypatch.setattr(_nuki_watch, "STILL_S", 0.1)
-    monkeypatch.setattr(_nuki_turn, "TRY_PAUSE_S", 0.02)
+    monkeypatch.setattr(_lock_turn, "ASK_PAUSE_S", 0.05)
+    monkeypatch.setattr(_lock_watch, "STILL_S", 0.1)
+    monkeypatch.setattr(_lock_turn, "TRY_PAUSE_S", 0.02)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What the watch over a Nuki lock has told, and what it should ask and tell next.
+"""What the watch over a lock has told, and what it should ask and tell next.
 
 Between operations the lock is only listened to: its advertisements say that it is awake, and by one
 bit that its state changed since somebody asked.  Not for: talking to the lock.
@@ -51,11 +51,14 @@ _BOLTS: dict[Bolt, type[Data]] = {
 
 class Watch:
     """`sleep_after_s`: seconds without a sign until the lock is called asleep; `ask_every_s`:
-    seconds between questions when nothing gives cause to ask."""
+    seconds between questions when nothing gives cause to ask; `stale_s`: seconds after a turn in
+    which the lock would still tell what was before, so that it is not asked."""
 
-    def __init__(self, sleep_after_s: float, ask_every_s: float) -> None:
+    def __init__(self, sleep_after_s: float, ask_every_s: float, *, stale_s: float = 0.0) -> None:
         self._sleep_after_s = sleep_after_s
         self._ask_every_s = ask_every_s
+        self._stale_s = stale_s
+        self._stale_until_s = float("-inf")
         self.begin()
 
     def begin(self) -> None:
@@ -74,8 +77,8 @@ class Watch:
         self._told_low: bool | None = None
 
     def heard(self, changed: bool | None) -> bool:
-        """The lock advertised; `changed` is its beacon's bit, None when it has none.  True when the
-        watch should look at once."""
+        """The lock advertised; `changed`: it says that its state changed since it was asked, None
+        when it does not tell.  True when the watch should look at once."""
         rose = changed is True and not self._changed
         self._changed = changed is True
         if not self._changed:
@@ -100,12 +103,13 @@ class Watch:
         """Seconds until the next question; for ever while the lock sleeps."""
         if self._awake is not True:
             return float("inf")
+        stale_s = max(0.0, self._stale_until_s - time.monotonic())
         if self._due:
-            return 0.0
+            return stale_s
         pause_s = self._pause_s
         if pause_s is None:
             pause_s = self._still_s if self._changed else self._ask_every_s
-        return max(0.0, self._asked_s + pause_s - time.monotonic())
+        return max(stale_s, self._asked_s + pause_s - time.monotonic())
 
     def found(self, status: LockStatus) -> None:
         """The watch asked, and this is the answer."""
@@ -129,6 +133,7 @@ class Watch:
 
     def turned(self, turn: Turn, status: LockStatus | None) -> None:
         """A turn ended: its bolt is the caller's to tell."""
+        self._stale_until_s = time.monotonic() + self._stale_s
         self._bolt = self._told_bolt = turn.bolt
         if turn.outcome is TurnOutcome.UNKNOWN or turn.bolt is Bolt.UNKNOWN:
             self._asked(DOUBT_S)

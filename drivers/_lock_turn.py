@@ -1,10 +1,10 @@
-"""One turn of a Nuki lock: give the command once, then find out what became of it.
+"""One turn of a lock of any make: give the command once, then find out what became of it.
 
-    before the command   connecting and asking for a challenge may be tried again
-    the command          written once; from the moment the write begins it may have arrived
+    before the command   connecting and preparing may be tried again
+    the command          given once; from the moment that it begins it may have arrived
     after the command    only listening and asking; nothing is ever sent that turns the lock
 
-Not for: waking the lock, or keeping two turns apart (`lock_nuki`).
+Not for: waking the lock, or keeping two turns apart (`_lock_radio`); how a lock speaks (clients).
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
 
-from drivers import _nuki_protocol as nuki
-from drivers._nuki_client import Session
-from drivers._nuki_protocol import Action, Command, Status
 from gateway.errors import DeviceError, DeviceRefused, DeviceUnavailable, ProtocolError
 from gateway.events import TurnOutcome, UnlockStep
 from gateway.ports import Bolt, LockStatus, OnStep, Turn
@@ -29,12 +28,6 @@ three in a row needs somebody at the door."""
 TRY_PAUSE_S = 0.2
 """Seconds between two tries, so that the radio can tidy up the first."""
 
-ACCEPT_S = 5.0
-"""Seconds until the lock has said anything to its command; it accepts in well under one."""
-
-TURN_S = 12.0
-"""Seconds that a turn takes at the most, once accepted: users report 3 to 8."""
-
 ASK_SHARE = 1 / 3
 """Part of the deadline that is kept for asking when no answer comes."""
 
@@ -45,7 +38,50 @@ CONTRARY_S = 4.0
 """Seconds that the bolt may be reported unmoved after a command without answer, before we stop
 asking: a command that arrived late has begun to turn by then."""
 
-Connect = Callable[[], AbstractAsyncContextManager[Session]]
+
+class Order(StrEnum):
+    """What a lock is told to do."""
+
+    UNLOCK = "unlock"
+    UNLATCH = "unlatch"
+    """Unlock, and pull the latch."""
+    LOCK = "lock"
+
+    @property
+    def target(self) -> Bolt:
+        """Where the bolt is to be afterwards."""
+        return Bolt.LOCKED if self is Order.LOCK else Bolt.UNLOCKED
+
+
+Note = Callable[[LockStatus], None]
+
+
+class Talk(Protocol):
+    """An open session with a lock.  Each method raises `DeviceRefused` (the lock said no),
+    `DeviceUnavailable` (the link was lost), `ProtocolError` or `TimeoutError`."""
+
+    async def prepare(self) -> None:
+        """Have ready what the command needs, as a challenge.  Turns nothing."""
+
+    async def give(self, order: Order, note: Note, until_s: float) -> None:
+        """Give the command, once, and listen until the lock says that it is over, or
+        `time.monotonic()` is `until_s`.  What the lock says of itself goes to `note`; a lock that
+        only took the command on notes nothing."""
+
+    async def status(self) -> LockStatus:
+        """What the lock says of itself now."""
+
+
+Connect = Callable[[], AbstractAsyncContextManager[Talk]]
+
+
+class Ask(Protocol):
+    """Where a lock can be asked; raises as `Talk`."""
+
+    async def status(self) -> LockStatus: ...
+
+
+Listen = Callable[[], AbstractAsyncContextManager[Ask]]
 
 
 @dataclass
@@ -69,27 +105,34 @@ class Progress:
 
 
 class TurnOnce:
-    """One turn by `action`.  `deadline_s` is how long the caller lets `run` go on."""
+    """One turn by `order`.  `deadline_s` is how long the caller lets `run` go on.
+
+    `listen` is for a lock that does not say over its session where its bolt is: the session is
+    left first, and then asked there.  `contrary_s`: see `CONTRARY_S`.
+    """
 
     def __init__(
         self,
         *,
-        action: Action,
-        app_id: int,
+        order: Order,
         connect: Connect,
         on_step: OnStep,
         deadline_s: float,
+        listen: Listen | None = None,
+        contrary_s: float | None = None,
     ) -> None:
         self.progress = Progress()
         self.decided: asyncio.Future[Turn] = asyncio.get_running_loop().create_future()
         """The turn's end, as soon as it is known: the link is taken down behind it."""
-        self._action = action
-        self._target = Bolt.LOCKED if action is Action.LOCK else Bolt.UNLOCKED
-        self._app_id = app_id
+        self._order = order
         self._connect = connect
+        self._listen = listen
         self._on_step = on_step
         self._ask_at_s = time.monotonic() + deadline_s * (1 - ASK_SHARE)
+        self._contrary_s = CONTRARY_S if contrary_s is None else contrary_s
         self._contrary_since_s: float | None = None
+        self._taken = False
+        self._refused: DeviceRefused | None = None
 
     async def run(self) -> Turn:
         """Turn.  The caller holds the deadline, and takes `progress.cut_off()` when it cuts."""
@@ -110,7 +153,8 @@ class TurnOnce:
                 outcome = TurnOutcome.UNKNOWN if done.written else TurnOutcome.FAILED
                 return Turn(outcome, done.bolt, error.why)
             except (DeviceUnavailable, ProtocolError, TimeoutError) as error:
-                done.why = self._why(error)
+                if not self._taken:
+                    done.why = self._why(error)
                 if done.written:
                     return None
                 if attempt < TRIES:
@@ -120,79 +164,71 @@ class TurnOnce:
     async def _give_once(self) -> Turn | None:
         done = self.progress
         done.connected, done.why = False, "unreachable"
-        async with self._connect() as session:
+        async with self._connect() as talk:
             done.connected, done.why = True, "no_answer"
-            return self._decide(await self._give_on(session))
+            return self._decide(await self._give_on(talk))
 
-    async def _give_on(self, session: Session) -> Turn | None:
+    async def _give_on(self, talk: Talk) -> Turn | None:
         done = self.progress
-        challenge = await session.challenge()
+        await talk.prepare()
         self._on_step(UnlockStep.TURNING)
         done.written = True
-        command = nuki.action_payload(self._action, self._app_id, challenge)
         try:
-            await session.say(Command.ACTION, command)
-            if (turn := await self._follow(session)) is not None:
-                return turn
+            await talk.give(self._order, done.note, self._ask_at_s)
+            self._taken = True
+            if done.bolt is self._order.target:
+                return self._done()
+            if done.bolt is Bolt.JAMMED:
+                return Turn(TurnOutcome.FAILED, Bolt.JAMMED, "jammed")
         except DeviceRefused as error:
-            return await self._after_refusal(session, error)
+            self._refused = error
+            return None if self._listen else await self._after_refusal(talk, error)
         except (ProtocolError, TimeoutError) as error:
             done.why = self._why(error)
+        if self._listen:
+            return None
         self._on_step(UnlockStep.ASKING)
-        return await self._ask(session)
+        return await self._ask(talk)
 
-    async def _follow(self, session: Session) -> Turn | None:
-        """Listen until the lock says that it is done; None when it says so without saying where
-        its bolt is.  Raises what `Session.hear` raises."""
-        done = self.progress
-        limit_s = ACCEPT_S
-        until_s = min(self._ask_at_s, time.monotonic() + ACCEPT_S + TURN_S)
-        while True:
-            message = await session.hear(max(0.0, min(limit_s, until_s - time.monotonic())))
-            limit_s = TURN_S
-            if message.command == Command.STATES:
-                done.note(nuki.states(message.payload))
-                if done.bolt is Bolt.JAMMED:
-                    return Turn(TurnOutcome.FAILED, Bolt.JAMMED, "jammed")
-            if message.command == Command.STATUS and message.payload == bytes([Status.COMPLETE]):
-                return self._done() if done.bolt is self._target else None
-
-    async def _after_refusal(self, session: Session, error: DeviceRefused) -> Turn:
+    async def _after_refusal(self, talk: Ask, error: DeviceRefused) -> Turn:
         """The lock said no to the command: where is its bolt now?"""
         done = self.progress
         try:
-            done.note(await session.status())
+            done.note(await talk.status())
         except (DeviceError, TimeoutError):
             done.bolt = Bolt.UNKNOWN
-        if done.bolt is self._target:
+        if done.bolt is self._order.target:
             return self._done()
         if error.why == "jammed":
             done.bolt = Bolt.JAMMED
         return Turn(TurnOutcome.FAILED, done.bolt, error.why)
 
     async def _ask_anew(self) -> Turn | None:
-        """Ask over a new connection; None when that did not work either."""
-        self._on_step(UnlockStep.ASKING)
+        """Ask outside the session that gave the command; None when that did not work either."""
+        if self._refused is None and not (self._listen and self._taken):
+            self._on_step(UnlockStep.ASKING)
         try:
-            async with self._connect() as session:
-                return self._decide(await self._ask(session))
+            async with (self._listen or self._connect)() as talk:
+                if self._refused is not None:
+                    return self._decide(await self._after_refusal(talk, self._refused))
+                return self._decide(await self._ask(talk))
         except DeviceRefused as error:
             return Turn(TurnOutcome.UNKNOWN, self.progress.bolt, error.why)
         except (DeviceError, TimeoutError):
             await asyncio.sleep(ASK_PAUSE_S)
             return None
 
-    async def _ask(self, session: Session) -> Turn:
-        """Ask where the bolt is until it says something final.  Raises as `Session.hear`."""
+    async def _ask(self, talk: Ask) -> Turn:
+        """Ask where the bolt is until it says something final.  Raises as `Talk`."""
         done = self.progress
         while True:
             try:
-                done.note(await session.status())
+                done.note(await talk.status())
             except DeviceRefused as error:
                 # Late news of the command, most likely; its own word for the end, not our guess.
                 done.why = error.why
-                done.note(await session.status())
-            if done.bolt is self._target:
+                done.note(await talk.status())
+            if done.bolt is self._order.target:
                 return self._done()
             if done.bolt is Bolt.JAMMED:
                 return Turn(TurnOutcome.FAILED, Bolt.JAMMED, "jammed")
@@ -209,10 +245,10 @@ class TurnOnce:
         now_s = time.monotonic()
         if self._contrary_since_s is None:
             self._contrary_since_s = now_s
-        return now_s - self._contrary_since_s >= CONTRARY_S
+        return now_s - self._contrary_since_s >= self._contrary_s
 
     def _done(self) -> Turn:
-        return Turn(TurnOutcome.DONE, self._target)
+        return Turn(TurnOutcome.DONE, self._order.target)
 
     def _why(self, error: Exception) -> str:
         """In a word of `UnlockEnded.why`, what an interrupted talk means."""

@@ -1,4 +1,4 @@
-"""The watch over a Nuki lock, with a clock that stands until it is moved."""
+"""The watch over a lock, with a clock that stands until it is moved."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from drivers import _nuki_watch as module
-from drivers._nuki_watch import Watch
+from drivers import _lock_watch as module
+from drivers._lock_watch import Watch
 from gateway.events import (
     BatteryLow,
     BatteryOk,
