@@ -96,6 +96,7 @@ user = Table(
     Column("tf_totp_secret", Text),
     Column("mf_recovery_codes", MutableList.as_mutable(CommaList())),  # encrypted one by one
     Column("fs_webauthn_user_handle", Text),
+    Column("tf_last_counter", Integer),  # of the last code used: none is taken twice
     Column("sso_id", Text),  # what single sign-on calls this person; None: not by single sign-on
     # grows with each change of what this person may do: open streams look at it
     Column("rights_version", Integer, nullable=False, server_default=text("0")),

@@ -125,6 +125,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("tf_totp_secret", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("mf_recovery_codes", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("fs_webauthn_user_handle", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("tf_last_counter", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("sso_id", sa.Text(), nullable=True))
         batch_op.add_column(
             sa.Column("rights_version", sa.Integer(), server_default=sa.text("0"), nullable=False)
