@@ -668,6 +668,12 @@ class Refusal(StrEnum):
     """Another operation turns this lock now."""
     NOT_RECORDED = "not_recorded"
     """The log could not be written: no turn without its record."""
+    CHECK_CLOSED = "check_closed"
+    """The grant lived with a night check's visit, and that is made."""
+    NOT_APPROVED = "not_approved"
+    """A turn for service that no second person approved, or not for this person and lock."""
+    WRONG_CODE = "wrong_code"
+    """No such code of this home.  Five of them pause the entry (`codes.paused`)."""
 
 
 @_kind("unlock.requested", urgent=True)
@@ -678,7 +684,8 @@ class UnlockRequested(Data):
     action: str
     """`unlock` or `lock`."""
     reason: str
-    """`planned_visit`, `alarm`, `check` or `service`."""
+    """`planned_visit`, `alarm`, `check` or `service`; `relock` when the home shuts the bolt by
+    itself (no person, and `grant` is none of the server's)."""
 
 
 @_kind("unlock.refused", urgent=True)
@@ -728,8 +735,58 @@ class UnlockEnded(Data):
     outcome: TurnOutcome
     why: str | None = None
     """None when done; else `asleep`, `unreachable`, `jammed`, `refused_by_lock`, `no_answer`,
-    `link_lost`, `low_voltage`, `not_calibrated`, `not_paired`, `busy`, `restarted`."""
+    `link_lost`, `low_voltage`, `not_calibrated`, `not_paired`, `busy`, `restarted`; `revoked`,
+    `alarm_closed` or `check_closed` when the right ended before the lock was told."""
     took_s: float = 0.0
+
+
+@_kind("unlock.deviated", urgent=True)
+class UnlockDeviated(Data):
+    """The door did not open as it should, and the fallback routine of the home applies.  Not: that
+    anybody has followed it."""
+
+    grant: str | None
+    """The last try."""
+    why: str
+    """`three_failures`, `deadline` (the lock did not wake or answer in time), or `no_word`: the
+    home never answered the order (written by the server)."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class CodeTold:
+    """What a home is told of a one-time code: enough to know it when it is typed, not to find it.
+    Its `hash` binds all of this, the home and the person (`gateway.codes`)."""
+
+    id: str
+    number: int
+    """Its first two digits, so that the home need not try them all."""
+    device: str
+    not_before: AwareDatetime
+    expires: AwareDatetime
+    salt: str
+    hash: str
+
+
+@_kind("codes.issued", urgent=True)
+class CodesIssued(Data):
+    """One-time codes for the door, for the event's `person`; they open without the server."""
+
+    codes: tuple[CodeTold, ...]
+    kid: str
+    """Of the server's key that the hashes were made with."""
+
+
+@_kind("codes.paused", urgent=True)
+class CodesPaused(Data):
+    """Too many wrong codes: the entry at the door takes none until `until`."""
+
+    tries: int
+    until: AwareDatetime
+
+
+@_kind("relock.ordered", urgent=True)
+class RelockOrdered(Data):
+    """The bolt has been open for as long as it may: it is to be shut.  Not: that it is."""
 
 
 @_kind("lock.unlocked", urgent=True)
@@ -890,6 +947,66 @@ class GrantRevoked(Data):
     """A grant is void from now on, whatever its time."""
 
     grant: str
+
+
+@_kind("grant.acute")
+class GrantAcute(Data):
+    """The grant went to somebody who is not assigned to this home: acute, because of an open care
+    alarm there."""
+
+    grant: str
+    alarm: Ref
+
+
+@_kind("grant.requested", urgent=True)
+class GrantRequested(Data):
+    """The event's `person` asks to turn the event's `device` for service; a second person must
+    approve.  Its reference is the request."""
+
+    action: str
+
+
+@_kind("grant.approved", urgent=True)
+class GrantApproved(Data):
+    """A second person (the event's `person`) approves a request; it may be used until `until`."""
+
+    request: Ref
+    until: AwareDatetime
+
+
+@_kind("grant.refused", urgent=True)
+class GrantDeclined(Data):
+    """A second person (the event's `person`) says no to a request."""
+
+    request: Ref
+
+
+@_kind("server.key_added", urgent=True)
+class ServerKeyAdded(Data):
+    """The server has a new key for grants, signed by the one before it (`gateway.access`)."""
+
+    kid: str
+    public_key: str
+    """PEM, Ed25519."""
+    signed_by: str
+    signature: str
+    """Base64url, by the key `signed_by`."""
+    old_until: AwareDatetime
+    """The older key is good until then."""
+
+
+@_kind("server.key_trusted", urgent=True)
+class ServerKeyTrusted(Data):
+    """The home verified a new key of the server and keeps it."""
+
+    kid: str
+
+
+@_kind("server.key_refused", urgent=True)
+class ServerKeyRefused(Data):
+    """A key was offered as the server's and is not signed by one that this home trusts."""
+
+    kid: str
 
 
 @_kind("home.enrolled")

@@ -107,6 +107,12 @@ KINDS: Mapping[str, KindWord] = {
     "unlock.refused": KindWord(N_("Begäran om låset nekades"), "door", "lock", "warn"),
     "unlock.progressed": KindWord(N_("Låset arbetar"), "door", "key"),
     "unlock.ended": KindWord(N_("Låset är klart"), "door", "key"),
+    "unlock.deviated": KindWord(
+        N_("Dörren gick inte att öppna som den ska"), "door", "lock-unknown", "warn"
+    ),
+    "codes.issued": KindWord(N_("Engångskoder till dörren gavs"), "system", "key"),
+    "codes.paused": KindWord(N_("Kodinmatningen vid dörren är spärrad"), "door", "lock", "alarm"),
+    "relock.ordered": KindWord(N_("Dags att låsa igen"), "door", "lock"),
     "lock.unlocked": KindWord(N_("Upplåst"), "door", "lock-open"),
     "lock.locked": KindWord(N_("Låst"), "door", "lock", "ok"),
     "lock.jammed": KindWord(N_("Låset har fastnat"), "door", "lock-unknown", "alarm"),
@@ -124,6 +130,15 @@ KINDS: Mapping[str, KindWord] = {
     "visits.locked": KindWord(N_("Besökstider låsta"), "visit", "lock"),
     "grant.issued": KindWord(N_("Rätt att vrida låset gavs"), "system", "key"),
     "grant.revoked": KindWord(N_("Rätt att vrida låset drogs in"), "system", "key", "warn"),
+    "grant.acute": KindWord(N_("Öppnade akut utan att vara inplanerad"), "door", "key", "warn"),
+    "grant.requested": KindWord(N_("Tekniker bad att få vrida låset"), "door", "key", "warn"),
+    "grant.approved": KindWord(N_("Teknikerns begäran godkändes"), "door", "person-check"),
+    "grant.refused": KindWord(N_("Teknikerns begäran avslogs"), "door", "cross", "warn"),
+    "server.key_added": KindWord(N_("Servern bytte nyckel"), "system", "key"),
+    "server.key_trusted": KindWord(N_("Hemmet litar på serverns nya nyckel"), "system", "key"),
+    "server.key_refused": KindWord(
+        N_("Hemmet nekade en nyckel som sades vara serverns"), "system", "cross", "alarm"
+    ),
     "home.enrolled": KindWord(N_("Hemmets enhet anslöts"), "system", "box"),
     "home.silent": KindWord(N_("Hemmet hörs inte"), "device", "signal-off", "alarm"),
     "home.heard": KindWord(N_("Hemmet hörs igen"), "device", "signal", "ok"),
@@ -202,6 +217,9 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "clock_uncertain": N_("Hemmet vet inte vad klockan är och öppnar inte."),
         "busy": N_("Låset vrids redan. Vänta och se vad som händer."),
         "not_recorded": N_("Hemmet kunde inte skriva i sin logg och öppnar inte."),
+        "check_closed": N_("Besöket efter tillsynen är gjort, så rätten att öppna har upphört."),
+        "not_approved": N_("Ingen annan har godkänt att låset vrids för service."),
+        "wrong_code": N_("Fel kod."),
     },
     events.UnlockStep: {
         "waking": N_("Väcker låset"),
@@ -272,6 +290,8 @@ ALARMS: Mapping[str, str] = {
     "home_silent": N_("Hemmet hörs inte"),
     "home_tampered": N_("Hemmets logg stämmer inte"),
     "log_stalled": N_("Hemmets logg kan inte skrivas"),
+    "lock_open": N_("Ytterdörren är olåst för länge"),
+    "code_guessing": N_("Någon har knappat in fel kod vid dörren flera gånger"),
     "power_lost": N_("Strömmen försvann"),
     "pendant": N_("Larmknappen trycktes"),
 }
@@ -345,6 +365,10 @@ TURN_WHY: Mapping[str, str] = {
     "not_calibrated": N_("Låset är inte inställt efter monteringen."),
     "not_paired": N_("Låset är inte parat med hemmets enhet."),
     "busy": N_("Låset vrids redan. Vänta och se vad som händer."),
+    "revoked": N_("Din rätt att öppna har dragits in. Ring samordnaren."),
+    "alarm_closed": N_("Larmet är avslutat, så rätten att öppna har upphört."),
+    "check_closed": N_("Besöket efter tillsynen är gjort, så rätten att öppna har upphört."),
+    "no_word": N_("Hemmet svarade aldrig. Vi vet inte om låset är öppet. Känn på dörren."),
     "restarted": N_(
         "Hemmets enhet startade om mitt i. Vi vet inte om låset är öppet. Känn på dörren."
     ),
