@@ -92,12 +92,14 @@ class Head:
 class EventLog:
     """An open log, made by `EventLog.open`.  Reading is thread-safe; writing is `append`."""
 
-    def __init__(self, path: Path, db: sqlite3.Connection, origin: str) -> None:
+    def __init__(
+        self, path: Path, db: sqlite3.Connection, reader: sqlite3.Connection, origin: str
+    ) -> None:
         self.path = path
         self.origin = origin
         self._db = db
         self._read_lock = threading.Lock()
-        self._reader = connect(path, read_only=True)
+        self._reader = reader
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._marks: dict[str, int] = {}
         self._forwarded = self._mark("forwarded")
@@ -119,6 +121,7 @@ class EventLog:
         existed = path.exists() and path.stat().st_size > 0
         try:
             db = connect(path)
+            reader: sqlite3.Connection | None = None
             try:
                 if existed:
                     check(db, path)
@@ -127,11 +130,14 @@ class EventLog:
                 (written,) = db.execute("SELECT value FROM about WHERE name = 'origin'").fetchone()
                 if written != origin:
                     raise LogCorrupt(f"{path.name} is the log of {written}, not of {origin}")
-                opened = cls(path, db, origin)
+                reader = connect(path, read_only=True)
+                opened = cls(path, db, reader, origin)
                 for _ in walk(opened._reader, origin, last=TAIL):
                     pass
             except BaseException:
-                db.close()
+                for connection in (db, reader):
+                    if connection is not None:
+                        connection.close()
                 raise
         except sqlite3.Error as error:
             raise trouble_of(path, error) from error
@@ -254,15 +260,20 @@ class EventLog:
         return self._forwarded
 
     def pending(self, after: int, limit: int) -> list[str]:
-        """Own events after number `after`, at most `limit`, as the JSON texts that are sent."""
+        """Own events after number `after`, at most `limit`, as the JSON texts that are sent.
+
+        None beyond `durable`: a reader sees a commit a moment before its writer has said so, and
+        whoever compares the two would take the server for being ahead.
+        """
+        durable = self.durable
         with self._read_lock:
             seq, row = self._cursor
             if seq != after:
                 row = first_row(self._reader, "seq", after + 1) - 1
             rows = self._reader.execute(
                 "SELECT row, seq, body, hash FROM event WHERE row > ? AND origin IS NULL "
-                "ORDER BY row LIMIT ?",
-                (row, limit),
+                "AND seq <= ? ORDER BY row LIMIT ?",
+                (row, durable, limit),
             ).fetchall()
             if rows:
                 self._cursor = (rows[-1][1], rows[-1][0])

@@ -80,6 +80,25 @@ def test_pending_gives_own_events_after_a_number(path: Path) -> None:
     log.close()
 
 
+def test_nothing_is_sent_before_it_is_said_to_be_durable(path: Path) -> None:
+    """Between the commit and its acknowledgement nothing is given to the link: the server would
+    seem to know more than the home."""
+    log = EventLog.open(path, "home:h1")
+    seen: list[tuple[int, list[str]]] = []
+    real = log._transact
+
+    def spying(rows: object, marks: object) -> None:
+        real(rows, marks)  # type: ignore[arg-type]
+        seen.append((log.durable, log.pending(0, 10)))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(log, "_transact", spying)
+        append(log, sealed_chain(3))
+    assert seen == [(0, [])]
+    assert len(log.pending(0, 10)) == 3
+    log.close()
+
+
 def test_the_forwarding_mark_is_kept(path: Path) -> None:
     """A confirmed number is known after a restart; a smaller one does not take it back."""
     log = EventLog.open(path, "home:h1")
