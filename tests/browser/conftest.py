@@ -1,6 +1,6 @@
 """A real browser against a real server: Debian's Chromium, driven by Playwright.
 
-`browser` (one for the session), `open_page` (a fresh context at a size and theme), `live_server`
+`browser` (one for this folder), `open_page` (a fresh context at a size and theme), `live_server`
 (the application on a free port), `night` (homes with a day behind them), `sign_in`.  Other tests
 may import `sign_in_at` and `launch`.  Not for: what the pages show.
 """
@@ -64,9 +64,10 @@ def launch() -> Iterator[Any]:
         started.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
-    """One browser for all tests."""
+    """One browser for the tests of this folder.  No longer: for as long as it is open Playwright
+    keeps an event loop running in this thread, and no asyncio test can have its own."""
     with launch() as started:
         yield started
 
