@@ -28,6 +28,7 @@ _DEFAULTS: dict[str, Row] = {
     "alarm": {},
     "night_check": {},
     "visit": {"overdue": False},
+    "visit_declined": {},
     "device": {"present": False, "state": "unknown", "health": "unknown", "battery": "unknown"},
     "home_state": {"in_bed": "unknown", "clock": "unknown", "power": "unknown"},
     "turn": {},

@@ -198,11 +198,38 @@ def _visit_overdue(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
 def _visit_corrected(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
     row = _visit(fold, data.visit)
     row.update(
-        corrected_since=data.since,
-        corrected_until=data.until,
+        corrected_since=data.since or row.get("corrected_since"),
+        corrected_until=data.until or row.get("corrected_until"),
         corrected_by=step.event.person,
         correction_reason=data.reason,
+        corrected_ref=step.ref,
+        approved_by=None,
+        approved_at=None,
     )
+
+
+@_fold.on("visit.approved")
+def _visit_approved(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+    _visit(fold, data.visit).update(approved_by=step.event.person, approved_at=step.at)
+
+
+@_fold.on("visit.declined")
+def _visit_declined(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+    fold.row(tables.visit_declined, id=step.ref).update(
+        home_id=fold.home,
+        person=step.event.person,
+        at=step.at,
+        why=data.why.value,
+        planned=data.planned,
+    )
+
+
+@_fold.on("visits.locked")
+def _visits_locked(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+    row = fold.row(tables.home_state, home_id=fold.home)
+    known = row.get("visits_locked_before")
+    if known is None or data.before > known:
+        row["visits_locked_before"] = data.before
 
 
 # --- turns of a lock

@@ -8,7 +8,8 @@ Five sorts:
 - the link: `gateway_key`, `enrol_code`, `server_key`, `home_link`, `home_stream`;
 - the truth: `event` and `head`, and `urgent` (what came over the urgent lane and is not yet
   confirmed by its batch);
-- projections of the truth: `alarm`, `night_check`, `visit`, `device`, `home_state`, `turn`: each a
+- projections of the truth: `alarm`, `night_check`, `visit`, `visit_declined`, `device`,
+  `home_state`, `turn`: each a
   fold over events, made by `web.staff.projections`, and `tryggve staff rebuild` makes them anew.
 
 Every time column is aware UTC (`web.staff.types.Utc`).  Not for: queries, or deciding anything.
@@ -36,6 +37,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.mutable import MutableList
 
+from gateway.events import ACCESS_KINDS
 from web.staff.types import CommaList, Utc
 
 metadata = MetaData(
@@ -285,6 +287,10 @@ home_stream = Table(
 # numbers and refuses the character 0, and an event is never refused for what is in it.  In
 # PostgreSQL `body::jsonb` reads it.
 
+ACCESS_SQL = "kind IN ({})".format(", ".join(f"'{kind}'" for kind in sorted(ACCESS_KINDS)))
+"""Which events the access log shows, as the index says it: a query must say it in the same words
+to use the index."""
+
 event = Table(
     "event",
     metadata,
@@ -303,6 +309,14 @@ event = Table(
     Column("received_at", Utc, nullable=False),
     # the latest events of a home
     Index("ix_event_home_latest", "home_id", "corrected_at", "origin", "seq"),
+    # the access log: `gateway.events.ACCESS_KINDS`
+    Index(
+        "ix_event_access",
+        "home_id",
+        "corrected_at",
+        sqlite_where=text(ACCESS_SQL),
+        postgresql_where=text(ACCESS_SQL),
+    ),
     # correcting a boot's times
     Index(
         "ix_event_unsynced",
@@ -416,6 +430,9 @@ visit = Table(
     Column("corrected_until", Utc),
     Column("corrected_by", Text),
     Column("correction_reason", Text),
+    Column("corrected_ref", Text),  # the newest correction; a note may stand beside it
+    Column("approved_by", Text),
+    Column("approved_at", Utc),
     Index("ix_visit_home", "home_id", "since"),
     Index("ix_visit_person", "person", "since"),
     Index(
@@ -424,6 +441,18 @@ visit = Table(
         sqlite_where=text("until IS NULL"),
         postgresql_where=text("until IS NULL"),
     ),
+)
+
+visit_declined = Table(
+    "visit_declined",
+    metadata,
+    Column("id", Text, primary_key=True),  # the reference of its visit.declined
+    Column("home_id", Text, nullable=False),
+    Column("person", Text),
+    Column("at", Utc, nullable=False),
+    Column("why", Text, nullable=False),  # a `gateway.events.Undone`
+    Column("planned", Text),  # a `plan_visit`; None: the home had no plan
+    Index("ix_visit_declined_home", "home_id", "at"),
 )
 
 device = Table(
@@ -475,6 +504,7 @@ home_state = Table(
     Column("power_seq", BigInteger),
     Column("silent_since", Utc),  # None: not silent
     Column("silent_alarm", Text),  # the alarm that stands for the silence
+    Column("visits_locked_before", Utc),  # nothing changes in visits that began earlier
 )
 
 turn = Table(
@@ -497,5 +527,5 @@ turn = Table(
     Index("ix_turn_home", "home_id", "issued_at"),
 )
 
-PROJECTIONS = (alarm, night_check, visit, device, home_state, turn)
+PROJECTIONS = (alarm, night_check, visit, visit_declined, device, home_state, turn)
 """Tables that are folds over events and may be emptied and made anew."""

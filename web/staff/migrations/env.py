@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from alembic import context
 
+from web.staff import tables_plan  # noqa: F401 - registers its tables
 from web.staff.tables import metadata
 
 
