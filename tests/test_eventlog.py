@@ -12,6 +12,7 @@ import pytest
 
 from gateway.errors import ChainError, LogCorrupt
 from gateway.eventlog import EventLog
+from gateway.events import AbsenceStarted, BatteryLow, MatPressed, MatReleased
 from gateway.logfile import LogReader, connect
 from gateway.turn import Sealed
 from tests.conftest import START, sealed_chain
@@ -96,6 +97,19 @@ def test_nothing_is_sent_before_it_is_said_to_be_durable(path: Path) -> None:
         append(log, sealed_chain(3))
     assert seen == [(0, [])]
     assert len(log.pending(0, 10)) == 3
+    log.close()
+
+
+def test_what_lasts_longer_than_a_week_is_read_back(path: Path) -> None:
+    """A month's absence and an open alarm are found again, and nothing else of their time."""
+    old = [AbsenceStarted(), MatPressed(), BatteryLow(level_pct=9), MatReleased()]
+    rows = sealed_chain(old)
+    later = sealed_chain(3, seq=4, head=rows[-1].digest, start=START + timedelta(days=30))
+    log = EventLog.open(path, "home:h1")
+    append(log, rows + later)
+    found = [event.kind for event, _ in log.since(START + timedelta(days=23))]
+    assert found == ["absence.started", "device.battery_low"] + ["mat.pressed"] * 3
+    assert len(list(log.since())) == 7
     log.close()
 
 
