@@ -6,6 +6,7 @@
     button_gpio    a button on a pin                 indicator     a light and a tone
     bthome         pendants, buttons, doors, motion, moisture, temperature over Bluetooth
     lock_nuki      a Nuki door lock over Bluetooth
+    lock_yale      a Yale door lock               lock_danalock  a Danalock V3
     _contact       a contact's debounce, supervision and flap detector, pure
     _pin_contact   from the edges of pins to a contact
     _mat_load      from a mat's loads to pressed or not: hysteresis, drift, faults; pure
@@ -13,6 +14,9 @@
     _bthome_words  from BTHome's readings to events, pure
     _nuki_protocol Nuki's frames, boxes, states and errors, pure
     _nuki_client   one Bluetooth session with a Nuki lock, and pairing
+    _yale_client   one session with a Yale lock, over yalexs-ble
+    _danalock_client  one session with a Danalock, and its advertisements, over pydanalock-ble
+    _danalock_cloud   a Danalock's login token, over pydanalock-cloud
     _lock_radio    what all makes of lock share: one operation at a time, waking, deadlines
     _lock_turn     one turn of a lock, from the command to what became of it
     _lock_watch    what a lock's `run` has told, and what it asks next, no I/O

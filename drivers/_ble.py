@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
@@ -164,3 +165,14 @@ async def drop_stale(address: str) -> None:
         from bleak_retry_connector import close_stale_connections_by_address
 
         await within(DISCONNECT_S, close_stale_connections_by_address(address))
+
+
+def need_library(name: str, *, extra: str) -> Any:
+    """The library `name`, which the extra `extra` installs.  Raises `DeviceUnavailable`, which says
+    how to install it."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise DeviceUnavailable(
+            f"the library {name} is missing ({error}); install it: pip install 'tryggve[{extra}]'"
+        ) from error

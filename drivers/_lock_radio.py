@@ -25,7 +25,7 @@ from drivers._ble import GRACE_S, within
 from drivers._lock_turn import Listen, Order, Talk, TurnOnce
 from drivers._lock_watch import Watch
 from gateway.errors import DeviceError, DeviceUnavailable
-from gateway.events import TurnOutcome, UnlockStep
+from gateway.events import Data, TurnOutcome, UnlockStep
 from gateway.ports import Advert, Bench, Bolt, Emit, LockStatus, OnStep, Scanner, Turn
 
 log = logging.getLogger(__name__)
@@ -142,8 +142,9 @@ class RadioLock(ABC):
     async def _begin(self) -> None:  # noqa: B027 - not every make has something to do
         """Before `run` listens.  Raises `DeviceError`."""
 
-    async def _look_after(self) -> None:  # noqa: B027 - not every make has something to do
-        """Now and then while `run` listens, between operations.  Raises `DeviceError`."""
+    def _look_after(self) -> list[Data]:
+        """Now and then while `run` listens; what it returns is told."""
+        return []
 
     # --- gateway.ports.Lock -----------------------------------------------------------------------
 
@@ -176,9 +177,8 @@ class RadioLock(ABC):
                         self._watch.found(await self._ask_in_turn())
                     except (DeviceError, TimeoutError):
                         self._watch.no_answer()
-                for data in self._watch.news():
+                for data in [*self._watch.news(), *self._look_after()]:
                     emit(data)
-                await self._look_after()
                 look_s = min(RADIO_CHECK_S, self._timing.sleep_after_s)
                 await self._wait(min(look_s, max(LEAST_WAIT_S, self._watch.due_in_s())))
         finally:

@@ -6,9 +6,10 @@ Not for: doing it (`nuki`).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, StrEnum
+from enum import Enum
 
 from drivers._nuki_protocol import Command
+from drivers.virtual._lock import CommonFaults
 
 
 class State(Enum):
@@ -24,32 +25,10 @@ class State(Enum):
     BLOCKED = 0xFE
 
 
-class Moment(StrEnum):
-    """When the lock drops the link."""
-
-    BEFORE_COMMAND = "before_command"
-    """On the question for a challenge: the command was never given."""
-    COMMAND_LOST = "command_lost"
-    """The command is written and lost: the motor does not run."""
-    COMMAND_TAKEN = "command_taken"
-    """The command is taken, nothing is answered, and the motor runs."""
-    TURNING = "turning"
-    """Accepted; the link is lost while the motor runs."""
-
-
 @dataclass
-class Faults:
+class Faults(CommonFaults):
     """What is wrong with the lock now.  All may be set and reset at any time."""
 
-    jammed: bool = False
-    """The motor starts and is blocked: error 0x42."""
-    error: int | None = None
-    """The error code that answers each action; the motor does not run."""
-    drop_at: Moment | None = None
-    drops: int = 1
-    """How many times the link is dropped at `drop_at`."""
-    late_s: float = 0.0
-    """Seconds until the lock takes an action up: the command is heard, the answer comes late."""
     silent_to: frozenset[Command] = frozenset()
     """Commands that are obeyed and never answered: `ACTION`, `REQUEST` (states, challenge)."""
     damage: int = 0

@@ -13,7 +13,6 @@ import asyncio
 import os
 import struct
 from collections import deque
-from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +24,8 @@ from nacl.secret import SecretBox
 from drivers import _nuki_protocol as nuki
 from drivers._nuki_client import Credentials
 from drivers._nuki_protocol import Action, Command, Status
-from drivers.virtual._nuki_faults import Faults, Moment, State
+from drivers.virtual._lock import Moment, VirtualLock
+from drivers.virtual._nuki_faults import Faults, State
 from drivers.virtual._nuki_pairing import PairingDialogue
 from drivers.virtual.radio import VirtualRadio, advertisement
 from gateway.errors import ProtocolError
@@ -41,7 +41,7 @@ _WAY = {
 }
 
 
-class VirtualNuki:
+class VirtualNuki(VirtualLock):
     """A lock on `radio`.  `start` it in the event loop of the radio.
 
     `mtu` 23 (old boxes) to 247; `turn_s` seconds of motor; `sleepy`: it advertises only for
@@ -60,10 +60,16 @@ class VirtualNuki:
         battery_pct: int = 80,
         interval_s: float = 0.05,
     ) -> None:
-        self.address = address
-        self.turn_s = turn_s
-        self.awake_s = awake_s
-        self.battery_pct = battery_pct
+        super().__init__(
+            radio,
+            address=address,
+            mtu=mtu,
+            turn_s=turn_s,
+            sleepy=sleepy,
+            awake_s=awake_s,
+            battery_pct=battery_pct,
+            interval_s=interval_s,
+        )
         self.battery_low = False
         self.state = State.LOCKED
         self.door_open = False
@@ -72,61 +78,26 @@ class VirtualNuki:
         self.refused: list[int] = []
         """Each error code that was answered, in order."""
         self.faults = Faults()
-        self._radio = radio
-        self._mtu = mtu
-        self._sleepy = sleepy
-        self._interval_s = interval_s
-        self._awake = not sleepy
         self._button = False
         self._changed = False
-        self._turning = False
         self._users: dict[int, bytes] = {}
         self._seen: deque[bytes] = deque(maxlen=NONCES_KEPT)
         self._challenge: bytes | None = None
         self._pairing = PairingDialogue()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._sleep_timer: asyncio.TimerHandle | None = None
 
     # --- what a person at the door does -----------------------------------------------------------
 
-    async def start(self) -> None:
-        """Put the batteries in."""
+    @property
+    def _wrong(self) -> Faults:
+        return self.faults
+
+    def _services(self) -> list[Service]:
         self._pairing_io = self._characteristic(nuki.PAIRING_IO, self._on_pairing_write)
         self._user_io = self._characteristic(nuki.USER_IO, self._on_user_write)
-        services = [
+        return [
             Service(nuki.PAIRING_SERVICE, [self._pairing_io]),
             Service(nuki.SERVICE, [self._user_io]),
         ]
-        self._peripheral = await self._radio.add(
-            self.address, services, mtu=self._mtu, interval_s=self._interval_s
-        )
-        await self._advertise()
-
-    async def stop(self) -> None:
-        """Take the batteries out.  May be called twice."""
-        if self._sleep_timer is not None:
-            self._sleep_timer.cancel()
-        tasks, self._tasks = self._tasks, set()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await self._peripheral.hush()
-        await self._peripheral.drop()
-
-    async def take_handle(self) -> None:
-        """Wake a sleepy lock for `awake_s`."""
-        self._awake = True
-        await self._advertise()
-        if self._sleep_timer is not None:
-            self._sleep_timer.cancel()
-        if self._sleepy:
-            loop = asyncio.get_running_loop()
-            self._sleep_timer = loop.call_later(self.awake_s, self._spawn_sleep)
-
-    async def sleep(self) -> None:
-        """Fall asleep: no advertisement any more."""
-        self._awake = False
-        await self._peripheral.hush()
 
     async def hold_button(self) -> None:
         """Hold the button for five seconds: the lock pairs with whoever comes first."""
@@ -142,14 +113,6 @@ class VirtualNuki:
         self.state, self._changed = state, True
         await self._advertise()
 
-    def go_away(self) -> None:
-        """Out of range: silent, and a link dies."""
-        self._radio.lose(self.address)
-
-    def come_back(self) -> None:
-        """In range again."""
-        self._radio.find(self.address)
-
     def trust(self) -> str:
         """The secret of a gateway that was paired before: what `lock_nuki` reads."""
         made = Credentials(self.address, 1000 + len(self._users), 7, os.urandom(32))
@@ -160,11 +123,6 @@ class VirtualNuki:
         """Reset to factory: every pairing is void."""
         self._users.clear()
 
-    @property
-    def connected(self) -> bool:
-        """Whether somebody is connected now."""
-        return bool(self._peripheral.connections)
-
     # --- the radio --------------------------------------------------------------------------------
 
     def _characteristic(self, uuid: str, on_write: Any) -> Characteristic[bytes]:
@@ -172,38 +130,17 @@ class VirtualNuki:
         rights = Characteristic.WRITEABLE
         return Characteristic(uuid, properties, rights, att.AttributeValue(write=on_write))
 
-    async def _advertise(self) -> None:
-        if not self._awake:
-            return
+    def _advertisement(self) -> bytes:
         if self._button:
-            await self._peripheral.advertise(advertisement(uuids=[nuki.PAIRING_SERVICE]))
-            return
+            return advertisement(uuids=[nuki.PAIRING_SERVICE])
         service = bytes.fromhex(nuki.SERVICE.replace("-", ""))
         beacon = nuki.BEACON_PREFIX + service + bytes(4) + bytes([0xC4 | self._changed])
-        await self._peripheral.advertise(advertisement(manufacturer={nuki.BEACON_COMPANY: beacon}))
-
-    def _spawn_sleep(self) -> None:
-        self._spawn(self.sleep())
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        return advertisement(manufacturer={nuki.BEACON_COMPANY: beacon})
 
     async def _indicate(
         self, connection: Connection, where: Characteristic[bytes], frame: bytes
     ) -> None:
-        size = connection.att_mtu - 3
-        for at in range(0, len(frame), size):
-            gone = self._peripheral.connections.get(connection)
-            if gone is None:
-                return
-            device, piece = self._peripheral.device, frame[at : at + size]
-            sending = asyncio.ensure_future(device.indicate_subscriber(connection, where, piece))
-            # A motor does not stop because nobody listens any more.
-            await asyncio.wait({sending, gone}, return_when=asyncio.FIRST_COMPLETED)
-            sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
+        await self._send(connection, where, frame, sure=True)
 
     # --- a user speaks ----------------------------------------------------------------------------
 
@@ -291,13 +228,6 @@ class VirtualNuki:
         payload[12] = (self.battery_pct // 2) << 2 | self.battery_low
         payload[18] = 3 if self.door_open else 2
         return bytes(payload)
-
-    async def _drops(self, moment: Moment) -> bool:
-        if self.faults.drop_at != moment or self.faults.drops < 1:
-            return False
-        self.faults.drops -= 1
-        await self._peripheral.drop()
-        return True
 
     async def _say(self, user: _User, command: Command, payload: bytes, *, to: Command) -> None:
         if to in self.faults.silent_to:
