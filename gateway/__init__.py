@@ -12,6 +12,7 @@ What everything stands on
 Pure: no I/O, no clock, no asyncio, no random
     rules          what events mean; one file a rule
     access         grants: who may turn which lock, when, and why
+    codes          one-time codes for the door, when the internet is down
     schedule       the night plan as dated UTC slots
 
 The engine and the log
@@ -27,6 +28,9 @@ Time and doors
     bell           rings the night plan
     clockwatch     is the clock right, and did it jump?
     doors          an order to turn a lock, from its grant to the bolt's own word
+    doorcode       a code typed at the door: judged here, few tries, then an order like any other
+    _rights        what the home knows of grants and codes, folded from its events
+    serverkeys     the server's keys that this home trusts, and how a new one comes to be
 
 The link to the staff server
     uplink         three lanes, each with a kept connection of its own

@@ -4,12 +4,17 @@ A grant is a compact JWS (EdDSA) with the claims `jti` (its one-use id), `aud` (
 `sub` (the person), `dev`, `act`, `rsn`, `ref` (an alarm or check it lives with), `nbf`, `exp`.  The
 header's `kid` names the server's key, so that a key can be rotated.
 
+The server's key may change: the one before signs the next (`sign_key`, `verify_key`).
+
 Pure: no clock (the caller says what time it is), no storage (the caller says what was used).
 Not for: deciding at the server who is given a grant.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
+import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,10 +22,11 @@ from enum import StrEnum
 from typing import Any
 
 import jwt
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from gateway.errors import GrantRefused
-from gateway.events import Ref, Refusal
+from gateway.events import Ref, Refusal, ServerKeyAdded, utc_text
 
 LIFE_S = 120
 """Seconds a grant to turn a lock lives: time to take the handle, no time to be stolen."""
@@ -44,7 +50,10 @@ class Reason(StrEnum):
     ALARM = "alarm"
     """Lives no longer than the alarm in `ref`."""
     CHECK = "check"
+    """A night check that somebody must go for: lives until that visit is made.  `ref` is the
+    check's name."""
     SERVICE = "service"
+    """A technician's; lives with the approval of a second person, `ref`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +123,24 @@ def read(token: str, keys: Mapping[str, Ed25519PublicKey]) -> Grant:
         raise GrantRefused(Refusal.FORGED) from error
 
 
+def no(*_: object) -> bool:
+    """Nothing is known of it."""
+    return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the home's own log says about a grant."""
+
+    used: Callable[[str], bool]
+    revoked: Callable[[str], bool]
+    alarm_open: Callable[[Ref], bool]
+    check_open: Callable[[str], bool] = no
+    """Whether this night check still asks for a visit."""
+    approved: Callable[[Ref, str, str], bool] = no
+    """Whether the event is a second person's approval for this person and this lock."""
+
+
 def judge(
     grant: Grant,
     *,
@@ -123,25 +150,28 @@ def judge(
     used: Callable[[str], bool],
     revoked: Callable[[str], bool],
     alarm_open: Callable[[Ref], bool],
+    check_open: Callable[[str], bool] = no,
+    approved: Callable[[Ref, str, str], bool] = no,
 ) -> None:
     """Raise `GrantRefused` unless `grant` opens here and now.
 
     `now` is the best known time, None when the home does not know it; `devices` are the home's
-    locks; `used`, `revoked` and `alarm_open` answer from the home's own log.
+    locks; the others answer from the home's own log (see `Known`).
     """
-    why = _why_not(grant, home, devices, now, used, revoked, alarm_open)
+    known = Known(
+        used=used,
+        revoked=revoked,
+        alarm_open=alarm_open,
+        check_open=check_open,
+        approved=approved,
+    )
+    why = _why_not(grant, home, devices, now, known)
     if why is not None:
         raise GrantRefused(why, grant=grant.id, person=grant.person)
 
 
 def _why_not(
-    grant: Grant,
-    home: str,
-    devices: Collection[str],
-    now: datetime | None,
-    used: Callable[[str], bool],
-    revoked: Callable[[str], bool],
-    alarm_open: Callable[[Ref], bool],
+    grant: Grant, home: str, devices: Collection[str], now: datetime | None, known: Known
 ) -> Refusal | None:
     if grant.home != home:
         return Refusal.OTHER_HOME
@@ -155,10 +185,55 @@ def _why_not(
         return Refusal.NOT_YET
     if now >= grant.expires:
         return Refusal.EXPIRED
-    if used(grant.id):
+    if known.used(grant.id):
         return Refusal.REPLAYED
-    if revoked(grant.id):
+    return withdrawn(grant, known)
+
+
+def withdrawn(grant: Grant, known: Known) -> Refusal | None:
+    """Why a grant that was good a moment ago is good no longer, whatever its time; None: it is."""
+    if known.revoked(grant.id):
         return Refusal.REVOKED
-    if grant.reason is Reason.ALARM and (grant.ref is None or not alarm_open(grant.ref)):
+    ref = grant.ref
+    if grant.reason is Reason.ALARM and (ref is None or not known.alarm_open(ref)):
         return Refusal.ALARM_CLOSED
+    if grant.reason is Reason.CHECK and (ref is None or not known.check_open(ref)):
+        return Refusal.CHECK_CLOSED
+    if grant.reason is Reason.SERVICE and (
+        ref is None or not known.approved(ref, grant.person, grant.device)
+    ):
+        return Refusal.NOT_APPROVED
     return None
+
+
+# --- a new key of the server ----------------------------------------------------------------------
+
+
+def _key_message(home: str, added: ServerKeyAdded) -> bytes:
+    told = {
+        "typ": "tryggve-server-key",
+        "home": home,
+        "kid": added.kid,
+        "public_key": added.public_key,
+        "signed_by": added.signed_by,
+        "old_until": utc_text(added.old_until),
+    }
+    return json.dumps(told, sort_keys=True, separators=(",", ":")).encode()
+
+
+def sign_key(home: str, unsigned: ServerKeyAdded, key: Ed25519PrivateKey) -> str:
+    """The signature (base64url) of the key `unsigned.signed_by` under a new one, for one home;
+    `unsigned.signature` is not read."""
+    return base64.urlsafe_b64encode(key.sign(_key_message(home, unsigned))).decode()
+
+
+def verify_key(home: str, added: ServerKeyAdded, keys: Mapping[str, Ed25519PublicKey]) -> bool:
+    """Whether one of `keys` (by `kid`) signed this new key for this home."""
+    trusted = keys.get(added.signed_by)
+    if trusted is None:
+        return False
+    try:
+        trusted.verify(base64.urlsafe_b64decode(added.signature), _key_message(home, added))
+    except (InvalidSignature, binascii.Error, ValueError):
+        return False
+    return True

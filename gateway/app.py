@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 from gateway._version import version
 from gateway.bell import Bell
 from gateway.clock import Clock
 from gateway.clockwatch import ClockWatch
-from gateway.commands import AskStatus, Command, SetIndicator
+from gateway.commands import AskStatus, Command, LockDoor, SetIndicator
 from gateway.config import HomeConfig
+from gateway.doorcode import DoorCode
 from gateway.doors import Doors, OpenTurns
 from gateway.engine import Engine, Hooks
 from gateway.enroll import Enrolment, enrolment
@@ -34,6 +37,8 @@ from gateway.events import (
     GatewayStarted,
     GatewayStopped,
     LogRecovered,
+    ServerKeyAdded,
+    ServerKeyRefused,
 )
 from gateway.identity import PreviousEnd, boot_id, described
 from gateway.logkeeper import LogKeeper
@@ -98,6 +103,7 @@ class Home:
         self.open_turns = OpenTurns()
         self.previous = PreviousEnd(lambda: self.engine.log.origin)
         self.planned: set[str] = set()
+        self.keys_offered: list[ServerKeyAdded] = []
         facts = config.facts()
         self.engine = Engine(
             eventlog=eventlog,
@@ -143,11 +149,20 @@ class Home:
             home=home,
             devices=[d.id for d in facts.devices.values() if d.type == "lock"],
             lock=self._lock,
-            keys=lambda: self.enrolment.keys if self.enrolment else {},
+            keys=self._server_keys,
             books=lambda: self.view,
             writer=self.engine,
             clock=clock,
             best_now=self.watch.best_now,
+        )
+        self.door_code = DoorCode(
+            home=home,
+            doors=self.doors,
+            rights=lambda: self.view.rights,
+            writer=self.engine,
+            key=lambda: self.enrolment.private_key if self.enrolment else None,
+            server_keys=self._server_keys,
+            spawn=self.spawn,
         )
 
         # the link and the home's own page
@@ -187,6 +202,8 @@ class Home:
         self.bell.start(since=alive_until)
         self.spawn(self.watch.run())
         await self.supervisor.start()
+        for added in tuple(self.keys_offered):  # one that could not be kept then
+            self._key_offered(added, again=True)
         self.spawn(self.doors.settle(left_open))
         self.spawn(self._prune())
         if self.uplink is not None:
@@ -247,6 +264,9 @@ class Home:
 
     def _see_live(self, event: Event) -> None:
         self._see(event)
+        self.doors.reconsider()
+        if isinstance(event.data, ServerKeyAdded) and event.origin.startswith("staff:"):
+            self._key_offered(event.data)
         for watcher in self.watchers:
             watcher(event)
 
@@ -256,9 +276,12 @@ class Home:
         self.previous.apply(event)
         if isinstance(event.data, CheckPlanned):
             self.planned.add(event.data.check)
+        if isinstance(event.data, ServerKeyAdded) and event.origin.startswith("staff:"):
+            self.keys_offered.append(event.data)
 
     def _see_anew(self) -> Callable[[Event], None]:
         self.view, self.open_turns, self.planned = View(), OpenTurns(), set()
+        self.keys_offered = []
         return self._see
 
     def _durable(self, _rows: Sequence[Sealed]) -> None:
@@ -274,6 +297,8 @@ class Home:
             self.spawn(self.doors.ask(command.device))
         elif isinstance(command, SetIndicator):
             self.spawn(self._indicate(command.device, command.on))
+        elif isinstance(command, LockDoor):
+            self.spawn(self.doors.relock(command.device))
 
     async def _indicate(self, device: str, on: bool) -> None:
         driver = self.supervisor.devices.get(device)
@@ -339,6 +364,20 @@ class Home:
         except TimeoutError as error:
             waiting.cancel()
             raise LogUnwritable("the engine did not answer") from error
+
+    def _server_keys(self) -> Mapping[str, Ed25519PublicKey]:
+        return self.enrolment.keys.good(self.doors.now()) if self.enrolment else {}
+
+    def _key_offered(self, added: ServerKeyAdded, *, again: bool = False) -> None:
+        if self.enrolment is None:
+            return
+        try:
+            told = self.enrolment.keys.offered(added)
+        except OSError:  # the disk refuses: the older key stays good, and a restart tries again
+            log.exception("a new server key could not be kept")
+            return
+        if told is not None and not (again and isinstance(told, ServerKeyRefused)):
+            self.tell(told)
 
     def _lock(self, device: str) -> Lock | None:
         driver = self.supervisor.devices.get(device)

@@ -26,4 +26,11 @@ class SetIndicator:
     on: bool
 
 
-Command = AskStatus | SetIndicator
+@dataclass(frozen=True, slots=True)
+class LockDoor:
+    """Shut a lock's bolt.  There is no command to open one."""
+
+    device: str
+
+
+Command = AskStatus | SetIndicator | LockDoor

@@ -1,8 +1,8 @@
 """The door: an order to turn a lock, from its grant to the bolt's own word.
 
 A grant is read and judged here, in the home; the request is on the disk before the lock is told, so
-that a grant is used up even if the power goes now.  What the lock does not confirm is unknown, and
-is asked for, never repeated.
+that a grant is used up even if the power goes now.  A right that ends while the lock is still being
+woken ends the turn.  What the lock does not confirm is unknown, and is asked for, never repeated.
 
 Not for: who is given a grant (the server), or how a lock speaks (drivers).
 """
@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -51,6 +52,15 @@ DRIVER_GRACE_S = 60.0
 ASK_S = 30.0
 """Seconds that a lock's status may take when nobody waits for it."""
 
+RELOCK_WAKE_S = 60.0
+"""Seconds that a sleeping lock is given to wake when the home shuts it by itself."""
+
+NOT_TOLD_YET = (UnlockStep.WAKING, UnlockStep.CONNECTING)
+"""Steps in which the lock has not been told to turn: only there can a turn be taken back."""
+
+TAKEN_BACK = (Refusal.REVOKED, Refusal.ALARM_CLOSED, Refusal.CHECK_CLOSED, Refusal.NOT_APPROVED)
+"""Why a turn was taken back before the lock was told."""
+
 BOLT_EVENTS: Mapping[Bolt, type[LockLocked | LockUnlocked | LockJammed | LockUnknown]] = {
     Bolt.LOCKED: LockLocked,
     Bolt.UNLOCKED: LockUnlocked,
@@ -76,6 +86,49 @@ class Books(Protocol):
     def revoked(self, grant: str) -> bool: ...
 
     def alarm_open(self, ref: Ref) -> bool: ...
+
+    def check_open(self, check: str) -> bool: ...
+
+    def approved(self, ref: Ref, person: str, device: str) -> bool: ...
+
+    def not_before(self) -> datetime | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A turn that may be made.  `grant` None: the home's own doing, which only shuts; `person`
+    then None too."""
+
+    id: str
+    device: str
+    action: access.Action
+    reason: str
+    person: str | None
+    expires: datetime | None
+    grant: access.Grant | None = None
+
+
+def ordered(grant: access.Grant) -> Order:
+    """The turn that a grant allows."""
+    return Order(
+        id=grant.id,
+        device=grant.device,
+        action=grant.action,
+        reason=grant.reason.value,
+        person=grant.person,
+        expires=grant.expires,
+        grant=grant,
+    )
+
+
+@dataclass(slots=True)
+class _Running:
+    """A driver at work: how far it is, and why it was taken back."""
+
+    order: Order
+    task: asyncio.Task[Turn]
+    step: UnlockStep | None = None
+    withdrawn: Refusal | None = None
 
 
 class OpenTurns:
@@ -121,6 +174,7 @@ class Doors:
         self._busy: set[str] = set()
         self._taken: set[str] = set()
         self._bolts: dict[str, Bolt] = {}
+        self._running: dict[str, _Running] = {}
 
     async def settle(self, left_open: OpenTurns) -> None:
         """After a start: end the turns that the last run left open, as unknown, and ask every lock
@@ -151,91 +205,165 @@ class Doors:
         if bolt is not self._bolts.get(device, Bolt.UNKNOWN):
             self._tell_bolt(device, None, bolt)
 
+    def now(self) -> datetime | None:
+        """The time to judge a grant by: what the home knows best, and never before the newest word
+        of the server, so that a clock turned back makes nothing good again.  None: not known."""
+        best, floor = self._best_now(), self._books().not_before()
+        if best is None or floor is None:
+            return best
+        return max(best, floor)
+
+    def known(self) -> access.Known:
+        """What the home's own log says about a grant."""
+        books = self._books()
+        return access.Known(
+            used=lambda id_: id_ in self._taken or books.used(id_),
+            revoked=books.revoked,
+            alarm_open=books.alarm_open,
+            check_open=books.check_open,
+            approved=books.approved,
+        )
+
     async def order(self, token: str) -> None:
         """Turn a lock as the grant in `token` says, or write why not."""
-        device: str | None = None
-        books = self._books()
         try:
             grant = access.read(token, self._keys())
-            device = grant.device
+        except GrantRefused as error:
+            self.refuse(Refusal(error.why), error.grant, None, error.person)
+            return
+        turn = self.admit(grant, now=self.now())
+        if turn is not None:
+            await turn
+
+    def admit(self, grant: access.Grant, *, now: datetime | None) -> Awaitable[None] | None:
+        """Judge a grant at `now`, and take the lock for it: the turn, to be awaited.  None: it was
+        refused, which is written."""
+        known = self.known()
+        try:
             access.judge(
                 grant,
                 home=self._home,
                 devices=self._devices,
-                now=self._best_now(),
-                used=lambda id_: id_ in self._taken or books.used(id_),
-                revoked=books.revoked,
-                alarm_open=books.alarm_open,
+                now=now,
+                used=known.used,
+                revoked=known.revoked,
+                alarm_open=known.alarm_open,
+                check_open=known.check_open,
+                approved=known.approved,
             )
         except GrantRefused as error:
-            self._refuse(Refusal(error.why), error.grant, device, error.person)
-            return
-        if device in self._busy:
-            self._refuse(Refusal.BUSY, grant.id, device, grant.person)
+            self.refuse(Refusal(error.why), error.grant, grant.device, error.person)
+            return None
+        if grant.device in self._busy:
+            self.refuse(Refusal.BUSY, grant.id, grant.device, grant.person)
+            return None
+        self._busy.add(grant.device)
+        self._taken.add(grant.id)
+        return self._perform(ordered(grant))
+
+    async def relock(self, device: str) -> None:
+        """Shut a bolt that has been open for as long as it may.  Never opens, and never while
+        somebody turns."""
+        if device not in self._devices or device in self._busy:
             return
         self._busy.add(device)
-        self._taken.add(grant.id)
+        id_ = f"relock-{device}-{round(self._clock.now().timestamp())}"
+        await self._perform(Order(id_, device, access.Action.LOCK, "relock", None, None))
+
+    async def _perform(self, order: Order) -> None:
+        """Record, then turn; the lock is already ours."""
         try:
             requested = UnlockRequested(
-                grant=grant.id, action=grant.action.value, reason=grant.reason.value
+                grant=order.id, action=order.action.value, reason=order.reason
             )
-            draft = Draft(requested, device=device, person=grant.person)
+            draft = Draft(requested, device=order.device, person=order.person)
             try:
                 await self._writer.write(draft, timeout_s=RECORD_S)
             except LogUnwritable:
-                self._refuse(Refusal.NOT_RECORDED, grant.id, device, grant.person)
+                self.refuse(Refusal.NOT_RECORDED, order.id, order.device, order.person)
                 return
-            await self._turn(grant)
+            await self._turn(order)
         finally:
-            self._busy.discard(device)
+            self._busy.discard(order.device)
 
-    async def _turn(self, grant: access.Grant) -> None:
+    async def _turn(self, order: Order) -> None:
         began_s = self._clock.mono_s()
-        turn = await self._drive(grant)
+        turn = await self._drive(order)
         ended = UnlockEnded(
-            grant=grant.id,
+            grant=order.id,
             outcome=turn.outcome,
             why=turn.why,
             took_s=round(self._clock.mono_s() - began_s, 3),
         )
         if turn.why in ("unreachable", "asleep"):
-            self._submit(LockUnreachable(), grant)
-        # a lock that was never reached was not turned: nobody's doing made its bolt unknown
-        who = None if turn.outcome is TurnOutcome.FAILED else grant.person
-        self._tell_bolt(grant.device, who, turn.bolt)
-        self._submit(ended, grant)
+            self._submit(LockUnreachable(), order)
+        if turn.why not in TAKEN_BACK:  # then the lock was not told, and its bolt is where it was
+            # a lock that was never reached was not turned: nobody's doing made its bolt unknown
+            who = None if turn.outcome is TurnOutcome.FAILED else order.person
+            self._tell_bolt(order.device, who, turn.bolt)
+        self._submit(ended, order)
 
-    async def _drive(self, grant: access.Grant) -> Turn:
+    async def _drive(self, order: Order) -> Turn:
         """Let the driver turn the lock; whatever happens there is a `Turn`."""
-        lock = self._lock(grant.device)
+        lock = self._lock(order.device)
         if lock is None:
             return Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, "unreachable")
-        wake_s = self._wake_s(grant)
+        why = self._why_withdrawn(order)  # while the request was on its way to the disk
+        if why is not None:
+            return Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, why.value)
+        wake_s = self._wake_s(order)
 
         def on_step(step: UnlockStep) -> None:
-            progressed = UnlockProgressed(grant=grant.id, step=step)
-            self._writer.submit(Draft(progressed, device=grant.device, person=grant.person))
+            if running.withdrawn is not None:
+                raise asyncio.CancelledError  # before the driver tells the lock
+            running.step = step
+            progressed = UnlockProgressed(grant=order.id, step=step)
+            self._writer.submit(Draft(progressed, device=order.device, person=order.person))
 
-        turn_it = lock.unlock if grant.action is access.Action.UNLOCK else lock.lock
+        turn_it = lock.unlock if order.action is access.Action.UNLOCK else lock.lock
+        task = asyncio.ensure_future(turn_it(on_step, wake_s))
+        running = self._running[order.device] = _Running(order, task)
         try:
             async with asyncio.timeout(wake_s + DRIVER_GRACE_S):
-                return await turn_it(on_step, wake_s)
+                return await task
+        except asyncio.CancelledError:
+            if running.withdrawn is None:
+                raise  # the home is going down
+            return Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, running.withdrawn.value)
         except TimeoutError:
-            log.error("lock driver overran its deadline", extra={"device": grant.device})
+            log.error("lock driver overran its deadline", extra={"device": order.device})
         except Exception:  # a driver broke its promise: nobody knows where the bolt is
-            log.exception("lock driver broke", extra={"device": grant.device})
+            log.exception("lock driver broke", extra={"device": order.device})
+        finally:
+            del self._running[order.device]
         return Turn(TurnOutcome.UNKNOWN, Bolt.UNKNOWN, "no_answer")
 
-    def _wake_s(self, grant: access.Grant) -> float:
-        """Real seconds that the grant still lives."""
-        now = self._best_now()
+    def reconsider(self) -> None:
+        """Something was decided: take back the turns whose right has ended, where the lock has not
+        been told to turn.  In the event loop."""
+        for running in self._running.values():
+            if running.withdrawn is None and running.step in NOT_TOLD_YET:
+                running.withdrawn = self._why_withdrawn(running.order)
+                if running.withdrawn is not None:
+                    running.task.cancel()
+
+    def _why_withdrawn(self, order: Order) -> Refusal | None:
+        return None if order.grant is None else access.withdrawn(order.grant, self.known())
+
+    def _wake_s(self, order: Order) -> float:
+        """Real seconds that the order still lives."""
+        if order.expires is None:
+            return RELOCK_WAKE_S
+        now = self.now()
         if now is None:
             return 0.0
         rate = self._clock.rate() or 1.0
-        return max(0.0, (grant.expires - now).total_seconds() / rate)
+        # a code lives for a shift; whoever typed it stands at the door
+        left = min(order.expires - now, timedelta(seconds=access.LIFE_S))
+        return max(0.0, left.total_seconds() / rate)
 
-    def _submit(self, data: Data, grant: access.Grant) -> None:
-        self._writer.submit(Draft(data, device=grant.device, person=grant.person))
+    def _submit(self, data: Data, order: Order) -> None:
+        self._writer.submit(Draft(data, device=order.device, person=order.person))
 
     def last_bolt(self, device: str) -> Bolt:
         """What the lock said when it was asked or turned last."""
@@ -247,9 +375,10 @@ class Doors:
         if cls is not None:
             self._writer.submit(Draft(cls(), device=device, person=person))
 
-    def _refuse(
+    def refuse(
         self, why: Refusal, grant: str | None, device: str | None, person: str | None
     ) -> None:
+        """Write that something was refused."""
         known = device if device in self._devices else None
         refused = UnlockRefused(grant=grant, why=why)
         self._writer.submit(Draft(refused, device=known, person=person))

@@ -6,7 +6,7 @@ refused, whoever terminated the TLS.
 
     <state>/secrets/home_key   the home's key (PEM, mode 0600)
     <state>/origin             the origin of the home's log
-    <state>/server.json        the server's address, the home's id, the pinned keys
+    <state>/server.json        the server's address, the home's id, the keys it trusts
 
 A key that was sent and not yet answered is kept as `home_key.new`, so that a second try after a
 lost answer shows the same key.
@@ -17,8 +17,9 @@ Not for: choosing who may enroll (the server does).
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -33,12 +34,13 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
     load_pem_public_key,
 )
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from urllib3.exceptions import HTTPError
 
 from gateway._version import version
 from gateway.config import HomeConfig, is_loopback
 from gateway.errors import ConfigError, LinkRefused, SecretError, UserError
+from gateway.events import ServerKeyAdded
 from gateway.link import (
     ANSWER_TIMEOUT_S,
     API,
@@ -50,6 +52,7 @@ from gateway.link import (
     tls_context,
 )
 from gateway.secrets import HOME_KEY, FileSecrets, sync_folder, write_durably
+from gateway.serverkeys import ServerKeys
 from gateway.wire import EnrollAnswer, EnrollRequest, ServerKey, fingerprint, split_code
 
 SERVER_FILE = "server.json"
@@ -66,15 +69,18 @@ class Pinned(BaseModel):
     home: str
     keys: list[ServerKey]
     ca_file: Path | None = None
+    until: dict[str, AwareDatetime] = {}
+    """Keys that a newer one has replaced, and until when they are good."""
 
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """An enrolled home: its id, the way to its server, the server's keys by `kid`."""
+    """An enrolled home: its id, the way to its server, the server's keys, and its own."""
 
     home: str
     link: Link
-    keys: Mapping[str, Ed25519PublicKey]
+    keys: ServerKeys
+    private_key: Ed25519PrivateKey
 
 
 def enrolment(
@@ -102,14 +108,11 @@ def enrolment(
     if config is not None:
         _same(config, pinned)
     given = config.staff.ca_file if config is not None and config.staff is not None else None
+    own = _private_key(secrets.read(HOME_KEY))
     link = Link(
-        pinned.url,
-        pinned.home,
-        _private_key(secrets.read(HOME_KEY)),
-        ca_file=given or pinned.ca_file,
-        clock_sure=clock_sure,
+        pinned.url, pinned.home, own, ca_file=given or pinned.ca_file, clock_sure=clock_sure
     )
-    return Enrolment(pinned.home, link, keys)
+    return Enrolment(pinned.home, link, _server_keys(path, pinned, keys, pinned.until), own)
 
 
 def enroll(
@@ -135,7 +138,33 @@ def enroll(
     sync_folder(new.parent)
     write_durably(state_dir / ORIGIN_FILE, f"{answer.origin}\n".encode(), 0o644)
     write_durably(state_dir / SERVER_FILE, pinned.model_dump_json(indent=1).encode(), 0o644)
-    return Enrolment(answer.home, Link(url, answer.home, key, ca_file=ca_file), keys)
+    link = Link(url, answer.home, key, ca_file=ca_file)
+    return Enrolment(
+        answer.home, link, _server_keys(state_dir / SERVER_FILE, pinned, keys, {}), key
+    )
+
+
+def _server_keys(
+    path: Path,
+    pinned: Pinned,
+    keys: dict[str, Ed25519PublicKey],
+    until: dict[str, datetime],
+) -> ServerKeys:
+    """The server's keys; a new one is added to the file at `path`.
+
+    The file is read again for that: nothing else of it is lost."""
+
+    def keep(added: ServerKeyAdded) -> None:
+        now = Pinned.model_validate_json(path.read_bytes())
+        new = now.model_copy(
+            update={
+                "keys": [*now.keys, ServerKey(kid=added.kid, public_key=added.public_key)],
+                "until": {added.signed_by: added.old_until, **now.until},
+            }
+        )
+        write_durably(path, new.model_dump_json(indent=1).encode(), 0o644)
+
+    return ServerKeys(pinned.home, keys, until, read=public_key, keep=keep)
 
 
 def public_key(pem: str) -> Ed25519PublicKey:

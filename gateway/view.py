@@ -15,6 +15,7 @@ from datetime import datetime
 
 from gateway import events as e
 from gateway._deviceview import DEVICE_KINDS, DeviceView, Health, heard
+from gateway._rights import Rights
 from gateway.envelope import Event
 from gateway.events import Ref
 from gateway.ports import Bolt, Level
@@ -124,23 +125,29 @@ class View:
     away: bool = False
     timezone: str | None = None
     _bed: BedView = field(default_factory=BedView)
-    _used: set[str] = field(default_factory=set)
-    _revoked: set[str] = field(default_factory=set)
+    rights: Rights = field(default_factory=Rights)
 
     # --- what access asks -------------------------------------------------------------------------
 
     def used(self, grant: str) -> bool:
-        """Whether this grant was used before.
-
-        Never forgotten while the program runs: a clock that jumps must not make a used grant new,
-        and a year of them is some hundred kilobytes.  After a restart the log tells them again, far
-        longer back than a grant lives.
-        """
-        return grant in self._used
+        """Whether this grant was used before."""
+        return self.rights.used(grant)
 
     def revoked(self, grant: str) -> bool:
         """Whether this grant was revoked."""
-        return grant in self._revoked
+        return self.rights.revoked(grant)
+
+    def check_open(self, check: str) -> bool:
+        """Whether somebody must still go because of this night check."""
+        return self.rights.check_open(check)
+
+    def approved(self, ref: Ref, person: str, device: str) -> bool:
+        """Whether a second person approved a turn of this lock by this person."""
+        return self.rights.approved(ref, person, device)
+
+    def not_before(self) -> datetime | None:
+        """The server wrote at this time: it is not earlier now, whatever the clock says."""
+        return self.rights.server_at
 
     def alarm_open(self, ref: Ref) -> bool:
         """Whether this alarm is known and nobody has closed it."""
@@ -179,6 +186,7 @@ class View:
         if self.at is None or event.at > self.at:
             self.at = event.at
         self.last.append(event)
+        self.rights.apply(event)
         if event.device is not None:
             self._device(event, event.device)
         fold = _FOLDS.get(type(event.data))
@@ -313,16 +321,6 @@ def _issued(view: View, event: Event) -> None:
     view.grants[event.data.grant] = event.data
 
 
-def _requested(view: View, event: Event) -> None:
-    assert isinstance(event.data, e.UnlockRequested)  # noqa: S101 - by the table below
-    view._used.add(event.data.grant)
-
-
-def _revoked(view: View, event: Event) -> None:
-    assert isinstance(event.data, e.GrantRevoked)  # noqa: S101 - by the table below
-    view._revoked.add(event.data.grant)
-
-
 def _power(view: View, event: Event) -> None:
     view.mains = isinstance(event.data, e.PowerRestored)
 
@@ -356,8 +354,6 @@ _FOLDS: dict[type[e.Data], Callable[[View, Event], None]] = {
     e.CheckMissed: _check,
     e.CheckEscalated: _check,
     e.GrantIssued: _issued,
-    e.GrantRevoked: _revoked,
-    e.UnlockRequested: _requested,
     e.PowerLost: _power,
     e.PowerRestored: _power,
     e.AbsenceStarted: _absence,

@@ -20,15 +20,20 @@ from gateway.events import (
     AlarmOutcome,
     AlarmRaised,
     AlarmResolved,
+    CheckEscalated,
     Data,
+    GrantApproved,
+    GrantRequested,
     GrantRevoked,
     Refusal,
     Severity,
+    Stamp,
     TurnOutcome,
     UnlockEnded,
     UnlockRefused,
     UnlockRequested,
     UnlockStep,
+    VisitEnded,
 )
 from gateway.ports import Bolt, Emit, LockStatus, OnStep, Turn
 from gateway.view import View
@@ -56,6 +61,7 @@ class FakeLock:
         self.answer = Turn(TurnOutcome.DONE, Bolt.UNLOCKED)
         self.gate: asyncio.Event | None = None
         self.breaks = False
+        self.wakes: asyncio.Event | None = None
         self.wake_s: float | None = None
 
     async def run(self, emit: Emit) -> None:
@@ -73,8 +79,11 @@ class FakeLock:
     async def close(self) -> None: ...
 
     async def _turn(self, action: str, on_step: OnStep, wake_s: float) -> Turn:
-        self.turns.append(action)
         self.wake_s = wake_s
+        if self.wakes is not None:
+            on_step(UnlockStep.WAKING)
+            await self.wakes.wait()
+        self.turns.append(action)
         on_step(UnlockStep.TURNING)
         if self.gate is not None:
             await self.gate.wait()
@@ -92,8 +101,10 @@ class Home:
         self.view = View()
         self.open_turns = OpenTurns()
         self.drafts: list[Draft] = []
+        self.events: list[Event] = []
         self.now: datetime | None = self.clock.now()
         self.disk_full = False
+        self.decisions = 0
         self.doors = Doors(
             home="h1",
             devices=["door"],
@@ -126,8 +137,29 @@ class Home:
             device=draft.device,
             person=draft.person,
         )
+        self.events.append(event)
         self.view.apply(event)
         self.open_turns.apply(event)
+        self.doors.reconsider()
+        return event
+
+    def decided(self, data: Data, person: str | None = None, at: datetime | None = None) -> Event:
+        """Something that the server wrote comes down the stream."""
+        self.decisions += 1
+        event = Event(
+            origin="staff:h1",
+            seq=self.decisions,
+            at=at or self.clock.now(),
+            clock="synced",
+            boot="s",
+            mono_s=0.0,
+            data=data,
+            device="door",
+            person=person,
+        )
+        self.events.append(event)
+        self.view.apply(event)
+        self.doors.reconsider()
         return event
 
     async def order(self, grant: Grant, key: Ed25519PrivateKey = KEY, kid: str = "k1") -> None:
@@ -317,3 +349,112 @@ async def test_a_turn_cut_by_a_restart_is_ended_and_never_repeated(home: Home) -
     assert home.lock.turns == []
     await home.order(replace(GRANT, id="g0"))
     assert home.refusals() == [Refusal.REPLAYED], "it was used up before the restart"
+
+
+async def test_a_right_that_ends_while_the_lock_wakes_ends_the_turn(home: Home) -> None:
+    """Revoked while waking: the lock is never told, and its bolt is where it was."""
+    home.lock.wakes = asyncio.Event()
+    turn = asyncio.create_task(home.order(GRANT))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    home.decided(GrantRevoked(grant="g1"))
+    await turn
+    ended = home.drafts[-1].data
+    assert isinstance(ended, UnlockEnded)
+    assert (ended.outcome, ended.why) == (TurnOutcome.FAILED, "revoked")
+    assert home.lock.turns == []
+    assert not any(kind.startswith("lock.") for kind in home.told)
+
+
+async def test_an_alarm_resolved_while_the_lock_wakes_ends_the_turn(home: Home) -> None:
+    """The grant dies with its alarm at any time before the lock is told."""
+    home.submit(Draft(AlarmRaised(alarm="bed_exit", severity=Severity.CARE, since=START)))
+    home.lock.wakes = asyncio.Event()
+    turn = asyncio.create_task(home.order(replace(GRANT, reason=Reason.ALARM, ref="home:h1/1")))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    home.decided(AlarmResolved(alarm="home:h1/1", outcome=AlarmOutcome.HELPED))
+    await turn
+    ended = home.drafts[-1].data
+    assert isinstance(ended, UnlockEnded)
+    assert (ended.why, home.lock.turns) == ("alarm_closed", [])
+
+
+async def test_a_turn_that_the_lock_was_told_of_is_not_taken_back(home: Home) -> None:
+    """Then nobody would know where the bolt is: it goes on, and its end is told."""
+    home.lock.gate = asyncio.Event()
+    turn = asyncio.create_task(home.order(GRANT))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    home.decided(GrantRevoked(grant="g1"))
+    home.lock.gate.set()
+    await turn
+    assert home.told[-2:] == ["lock.unlocked", "unlock.ended"]
+
+
+async def test_a_grant_for_a_checks_visit_dies_with_it(home: Home) -> None:
+    """Escalated: somebody must go there, and may open; when the visit is made, no more."""
+    grant = replace(GRANT, reason=Reason.CHECK, ref="night@x")
+    await home.order(grant)
+    assert home.refusals() == [Refusal.CHECK_CLOSED], "nothing asks for a visit"
+    home.submit(Draft(CheckEscalated(check="night@x", why="no_answer")))
+    await home.order(replace(grant, id="g2"))
+    assert home.lock.turns == ["unlock"]
+    ended = VisitEnded(visit="home:h1/9", until=home.clock.now(), source=Stamp.TAP)
+    home.submit(Draft(ended))
+    await home.order(replace(grant, id="g3"))
+    assert home.refusals()[1:] == [Refusal.CHECK_CLOSED]
+
+
+async def test_service_needs_a_second_persons_approval(home: Home) -> None:
+    """Not the technician's own, not another's, not for another lock, not after its time."""
+    grant = replace(GRANT, person="tech", reason=Reason.SERVICE, ref=None)
+    await home.order(grant)
+    asked = home.decided(GrantRequested(action="unlock"), "tech")
+    until = home.clock.now() + timedelta(minutes=15)
+    own = home.decided(GrantApproved(request=asked.ref, until=until), "tech")
+    await home.order(replace(grant, id="g2", ref=own.ref))
+    await home.order(replace(grant, id="g3", ref=asked.ref))
+    good = home.decided(GrantApproved(request=asked.ref, until=until), "boss")
+    await home.order(replace(grant, id="g4", person="p7", ref=good.ref))
+    assert (home.refusals(), home.lock.turns) == ([Refusal.NOT_APPROVED] * 4, [])
+    await home.order(replace(grant, id="g5", ref=good.ref))
+    assert home.lock.turns == ["unlock"]
+    late = until + timedelta(seconds=1)
+    home.now = late
+    home.decided(GrantRequested(action="unlock"), "tech", at=late)
+    later = replace(grant, id="g6", ref=good.ref, expires=late + timedelta(seconds=60))
+    await home.order(later)
+    assert home.refusals()[4:] == [Refusal.NOT_APPROVED]
+
+
+async def test_a_clock_turned_back_makes_no_grant_good_again(home: Home) -> None:
+    """What the server wrote since is not in the future; and what was refused is used up."""
+    home.now = START + timedelta(seconds=access.LIFE_S + 1)
+    await home.order(GRANT)
+    home.now = START + timedelta(seconds=1)
+    await home.order(GRANT)
+    home.decided(GrantRequested(action="unlock"), at=START + timedelta(hours=1))
+    await home.order(replace(GRANT, id="g2"))
+    assert home.lock.turns == []
+    assert home.refusals() == [Refusal.EXPIRED, Refusal.REPLAYED, Refusal.EXPIRED]
+
+
+async def test_the_home_shuts_by_itself_and_never_while_somebody_turns(home: Home) -> None:
+    """A relock is a lock command with its record, nobody's; beside a turn it is nothing."""
+    home.lock.gate = asyncio.Event()
+    turn = asyncio.create_task(home.order(GRANT))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    await home.doors.relock("door")
+    home.lock.gate.set()
+    await turn
+    assert home.lock.turns == ["unlock"]
+    home.lock.answer = Turn(TurnOutcome.DONE, Bolt.LOCKED)
+    await home.doors.relock("door")
+    assert home.lock.turns == ["unlock", "lock"]
+    (asked,) = [d for d in home.drafts if getattr(d.data, "reason", "") == "relock"]
+    assert (asked.person, asked.device) == (None, "door")
+    assert home.told[-2:] == ["lock.locked", "unlock.ended"]
+    await home.doors.relock("garage")
+    assert home.lock.turns == ["unlock", "lock"]

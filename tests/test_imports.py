@@ -20,7 +20,7 @@ BASE = (
     "gateway.wire",
     "gateway.clock",
 )
-PURE = ("gateway.rules", "gateway.access", "gateway.schedule")
+PURE = ("gateway.rules", "gateway.access", "gateway.codes", "gateway.schedule")
 ROOT_OF_HOME = ("gateway.app", "gateway.supervisor", "gateway.homepage")
 """Where the home is put together: app, the part of it that starts drivers (and so chooses the pin
 factory and the scanner), and the one that hands the home's page its port."""
@@ -31,8 +31,9 @@ LAYERS = ("base", "pure", "runtime", "app", "outside")
 """From the ground up.  A module of the gateway that is not named above belongs to `runtime`."""
 
 PURE_LIBRARIES = {
-    *("__future__", "abc", "bisect", "collections", "contextlib", "dataclasses", "datetime"),
-    *("enum", "functools", "hashlib", "importlib", "itertools", "json", "math", "operator"),
+    *("__future__", "abc", "base64", "binascii", "bisect", "collections", "contextlib"),
+    *("dataclasses", "datetime", "enum", "functools", "hashlib", "hmac", "importlib", "itertools"),
+    *("json", "math", "operator"),
     *("pkgutil", "re", "types", "typing", "uuid", "zoneinfo"),
     *("cryptography", "jwt", "pydantic"),
 }
@@ -47,6 +48,7 @@ STAFF_KNOWS = (
     "gateway.errors",
     "gateway.envelope",
     "gateway.access",
+    "gateway.codes",
     "gateway.wire",
     "gateway.clock",
 )

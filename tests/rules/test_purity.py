@@ -80,7 +80,10 @@ def test_the_check_sees_what_it_looks_for() -> None:
 
 def test_the_rules_of_this_version() -> None:
     """One file, one rule; helpers and the fold are none."""
-    assert names() == ("bed", "bed_exit", "device_health", "night_check", "visit")
+    assert names() == (
+        *("bed", "bed_exit", "deviation", "device_health", "lock_open", "night_check", "relock"),
+        "visit",
+    )
 
 
 @pytest.mark.parametrize("name", names())

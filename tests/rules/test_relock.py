@@ -1,0 +1,214 @@
+"""The rules `relock`, `lock_open` and `deviation`: what happens at a door that is not as it
+should."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.commands import LockDoor
+from gateway.events import (
+    AlarmOutcome,
+    AlarmResolved,
+    CodesPaused,
+    Data,
+    DoorClosed,
+    DoorOpened,
+    GatewayStarted,
+    LockJammed,
+    LockLocked,
+    LockUnknown,
+    LockUnlocked,
+    PreviousRun,
+    Refusal,
+    TurnOutcome,
+    UnlockDeviated,
+    UnlockEnded,
+    UnlockRefused,
+    UnlockRequested,
+)
+from tests.rules.conftest import BEGIN, Story, Tell
+
+TWO = {"relock_s": {"front_door": 120}}
+
+
+def shut(story: Story) -> list[str]:
+    """When the bolt was ordered shut."""
+    return story.said("relock.ordered")
+
+
+def ask(story: Story, local: str, grant: str, action: str = "unlock") -> None:
+    story.at(local, UnlockRequested(grant=grant, action=action, reason="x"), "door", "p1")
+
+
+def end(
+    story: Story, local: str, grant: str, why: str | None, outcome: TurnOutcome | None = None
+) -> None:
+    how = outcome or (TurnOutcome.DONE if why is None else TurnOutcome.FAILED)
+    story.at(local, UnlockEnded(grant=grant, outcome=how, why=why), "door", "p1")
+
+
+def test_a_bolt_is_shut_after_its_time(tell: Tell) -> None:
+    """Two minutes after the lock said open, and only then; the command can only shut."""
+    story = tell(relock=TWO)
+    story.at("22:00", LockUnlocked(), "door", "p1")
+    story.until("22:01:59")
+    assert shut(story) == []
+    story.until("22:02")
+    assert shut(story) == ["22:02:00 relock.ordered door"]
+    assert story.commands == [LockDoor("door")]
+    story.at("22:02:05", LockLocked(), "door")
+    story.until("23:00")
+    assert len(shut(story)) == 1
+
+
+def test_a_role_without_a_time_is_never_shut(tell: Tell) -> None:
+    """Nothing is guessed about a lock that the configuration does not name."""
+    story = tell(relock={"relock_s": {"garage": 10}})
+    story.at("22:00", LockUnlocked(), "door", "p1")
+    story.until("23:00")
+    assert shut(story) == []
+
+
+def test_never_while_somebody_turns(tell: Tell) -> None:
+    """A caregiver who opens again just then is not locked out in the middle of it."""
+    story = tell(relock=TWO)
+    story.at("22:00", LockUnlocked(), "door", "p1")
+    ask(story, "22:01:58", "g2")
+    story.until("22:02:30")
+    assert shut(story) == []
+    story.at("22:02:40", LockUnlocked(), "door", "p1")
+    end(story, "22:02:41", "g2", None)
+    story.until("22:04:39")
+    assert shut(story) == []
+    story.until("22:04:40")
+    assert shut(story) == ["22:04:40 relock.ordered door"]
+
+
+def test_it_survives_a_restart(tell: Tell) -> None:
+    """The time began before; what came due while the gateway was off is ordered after the start,
+    and being asked anew is no new opening."""
+    story = tell(relock=TWO)
+    story.at("22:00", LockUnlocked(), "door", "p1")
+    story.at("22:30", GatewayStarted(version="1", config_sha256="", previous=PreviousRun.CUT))
+    story.at("22:30:01", LockUnlocked(), "door")
+    story.until("22:30:02")
+    assert shut(story) == ["22:30:00 relock.ordered door"]
+
+
+def test_a_lock_that_does_not_obey_is_told_three_times(tell: Tell) -> None:
+    """Then it needs a person; and a jammed lock is not told again at all."""
+    story = tell(relock=TWO)
+    story.at("22:00", LockUnlocked(), "door", "p1")
+    story.until("22:03")
+    story.at("22:03", LockUnlocked(), "door")
+    story.until("23:30")
+    assert len(shut(story)) == 3
+    again = tell(relock=TWO)
+    again.at("22:00", LockUnlocked(), "door", "p1")
+    again.at("22:01", LockJammed(), "door")
+    again.until("23:00")
+    assert shut(again) == []
+
+
+def test_a_door_that_stands_open_is_left_alone(tell: Tell) -> None:
+    """A bolt shot beside its frame breaks the frame: it is shut when the contact says closed."""
+    story = tell(relock=TWO | {"contacts": {"front_door": "contact"}})
+    story.at("22:00", LockUnlocked(), "door", "p1")
+    story.at("22:01", DoorOpened(), "contact")
+    story.until("22:20")
+    assert shut(story) == []
+    story.at("22:20", DoorClosed(), "contact")
+    story.until("22:20:01")
+    assert shut(story) == ["22:20:00 relock.ordered door"]
+
+
+def test_open_too_long_at_night_is_an_alarm_until_the_lock_says_locked(tell: Tell) -> None:
+    """Counted from the window's begin; a bolt that becomes unknown is not shut."""
+    story = tell(lock_open={"minutes": 15})
+    story.at("21:10", LockUnlocked(), "door")
+    story.until("22:14")
+    assert story.decided("alarm.raised") == []
+    story.until("22:15")
+    (raised,) = story.decided("alarm.raised")
+    assert (raised.data.alarm, raised.data.severity) == ("lock_open", "care")  # type: ignore[attr-defined]
+    story.at("22:20", LockUnknown(), "door")
+    assert story.decided("alarm.cancelled") == []
+    story.at("22:30", LockLocked(), "door")
+    assert len(story.decided("alarm.cancelled")) == 1
+
+
+def test_open_alarm_is_off_until_it_is_set_and_is_told_once(tell: Tell) -> None:
+    """Many live with an unlocked door; and a person who resolved it knows."""
+    silent = tell()
+    silent.at("22:00", LockUnlocked(), "door")
+    silent.until("05:00")
+    assert [e for e in silent.decided("alarm.raised") if e.data.alarm == "lock_open"] == []  # type: ignore[attr-defined]
+    story = tell(lock_open={"minutes": 15})
+    story.at("22:00", LockUnlocked(), "door")
+    story.until("22:16")
+    (raised,) = story.decided("alarm.raised")
+    story.staff("22:20", AlarmResolved(alarm=raised.ref, outcome=AlarmOutcome.NO_NEED), "p1")
+    story.until("05:00")
+    assert len(story.decided("alarm.raised")) == 1
+
+
+def test_a_window_that_is_too_short_is_no_reason(tell: Tell) -> None:
+    """Ten minutes are never fifteen; an all-day window always is."""
+    story = tell(lock_open={"minutes": 15, "windows": ["22:00-22:10"]})
+    story.at("21:30", LockUnlocked(), "door")
+    story.until("05:00")
+    assert story.decided("alarm.raised") == []
+    whole = tell(lock_open={"minutes": 15, "windows": ["00:00-00:00"]})
+    whole.at("21:30", LockUnlocked(), "door")
+    whole.until("21:45")
+    assert len(whole.decided("alarm.raised")) == 1
+
+
+@pytest.mark.parametrize("why", ["asleep", "no_answer"])
+def test_a_deadline_is_a_deviation_at_once(tell: Tell, why: str) -> None:
+    """The lock never woke, or never answered."""
+    story = tell()
+    ask(story, "22:00", "g1")
+    end(story, "22:02", "g1", why, TurnOutcome.UNKNOWN)
+    assert story.said("unlock.deviated") == ["22:02:00 unlock.deviated door g1 deadline"]
+    assert story.decided("unlock.deviated")[0].person == "p1"
+
+
+def test_three_failures_are_a_deviation_and_success_forgets(tell: Tell) -> None:
+    """Refusals count as well; a turn that worked begins the count anew, and locking is none."""
+    story = tell()
+    for n, why in enumerate(("unreachable", "jammed")):
+        ask(story, f"22:0{n}", f"g{n}")
+        end(story, f"22:0{n}:30", f"g{n}", why)
+    ask(story, "22:02", "ok")
+    end(story, "22:02:05", "ok", None)
+    for n in (3, 4):
+        ask(story, f"22:0{n}", f"g{n}")
+        end(story, f"22:0{n}:30", f"g{n}", "unreachable")
+    ask(story, "22:05", "lock", action="lock")
+    end(story, "22:05:30", "lock", "jammed")
+    assert story.decided("unlock.deviated") == []
+    refused: Data = UnlockRefused(grant="g6", why=Refusal.BUSY)
+    story.at("22:06", refused, "door", "p1")
+    (said,) = story.decided("unlock.deviated")
+    assert isinstance(said.data, UnlockDeviated)
+    assert said.data.why == "three_failures"
+    assert said.because is not None
+    assert len(said.because.events) == 3
+
+
+def test_a_right_that_ended_is_no_failure_of_the_door(tell: Tell) -> None:
+    """Revoked while waking says nothing about the lock."""
+    story = tell()
+    for n in range(4):
+        ask(story, f"22:0{n}", f"g{n}")
+        end(story, f"22:0{n}:30", f"g{n}", "revoked")
+    assert story.decided("unlock.deviated") == []
+
+
+def test_a_paused_entry_is_told_to_the_staff(tell: Tell) -> None:
+    """Technically: an open alarm for care would let more people in."""
+    story = tell()
+    story.at("22:00", CodesPaused(tries=5, until=BEGIN))
+    (raised,) = story.decided("alarm.raised")
+    assert (raised.data.alarm, raised.data.severity) == ("code_guessing", "technical")  # type: ignore[attr-defined]
