@@ -8,13 +8,13 @@ packet id tells repeats apart where a device counts each repeat.
 A press that cannot be proved is in doubt, and in doubt it counts (`doubtful`), marked unverified.
 That must not become a storm in the hands of somebody who recorded old presses:
 
-- a replayed press counts once: its counter must lie above that of every doubtful press before, so
-  each recorded one is worth one alarm, for ever (the mark is kept on disk); a pendant that began
-  anew after a change of battery counts up, and each of its presses passes;
-- at most one of those in `NEW_DOUBT_S`;
-- any other (below the mark, a wrong key, no encryption) at most one in `OLD_DOUBT_S`: a home with a
-  forger in range, or a pendant with a wrong key, sees twelve unverified alarms an hour and
-  `contact.faulted` (unproven), and is never silent.
+- the same encrypted bytes count once, for as long as they are heard again within `SAME_DOUBT_S`;
+- those whose counter lies above that of every doubtful press before count, one in `NEW_DOUBT_S`: so
+  does a pendant that began anew after a change of battery, while each recorded press is worth one
+  alarm (the mark is kept on disk);
+- any other (below the mark, a wrong key, no encryption) counts once in `OLD_DOUBT_S`: a home with a
+  forger in range, or a pendant with a wrong key, sees twelve unverified alarms an hour at the most,
+  and `contact.faulted` (unproven), and is never silent.
 
 A genuine press is never held back by any of this.  Time comes in as seconds of a monotonic clock.
 Not for: files (`bthome`), or what a reading means (`_bthome_words`).
@@ -22,6 +22,7 @@ Not for: files (`bthome`), or what a reading means (`_bthome_words`).
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -44,6 +45,16 @@ SAME_BYTES_S = 4.0
 leaves nothing better to go by."""
 
 PACKET_IDS = 256
+
+SAME_DOUBT_S = 900.0
+"""Seconds of silence after which the same doubtful bytes are a new press: a pendant whose battery
+sits loose begins at the same counter each time, and must not fall silent for that."""
+
+DOUBTFUL_KEPT = 64
+"""Doubtful messages that are remembered, of 250 bytes at the most."""
+
+ENCRYPTED = 0x01
+"""The info byte's bit."""
 
 
 class Verdict(StrEnum):
@@ -79,6 +90,7 @@ class Guard:
         self._packet: tuple[int, float] | None = None
         self._bytes: tuple[bytes, float] | None = None
         self._doubt_s: float | None = None
+        self._doubtful: OrderedDict[bytes, float] = OrderedDict()
 
     @property
     def marks(self) -> Marks:
@@ -105,8 +117,15 @@ class Guard:
             return Verdict.UNPROVEN
         return Verdict.REPEAT if repeat else Verdict.FRESH
 
-    def doubtful(self, found: Packet | Problem, now_s: float) -> bool:
-        """Whether a press that is stale or unproven counts now."""
+    def doubtful(self, found: Packet | Problem, data: bytes, now_s: float) -> bool:
+        """Whether a press that is stale or unproven counts now; `data` is its message."""
+        if data[:1] and data[0] & ENCRYPTED:
+            heard_s = self._doubtful.pop(data, None)
+            self._doubtful[data] = now_s
+            if len(self._doubtful) > DOUBTFUL_KEPT:
+                self._doubtful.popitem(last=False)
+            if heard_s is not None and now_s - heard_s < SAME_DOUBT_S:
+                return False
         counter = found.counter if isinstance(found, Packet) else None
         mark = self._marks.doubt
         new = counter is not None and (mark is None or counter > mark)

@@ -13,6 +13,9 @@ The real drivers and libraries run against it unmodified.
     pins = VirtualPins()                                      # pins.factory goes into the bench
     mat = pins.mat(17)
     mat.press(); mat.release(); mat.cut(); mat.mend()
+    door = pins.contact(22); door.close()                     # a door, a button, a detector
+    cells = VirtualCells(pins, 4); cells.press(1)             # pressure cells on a converter
+    lamp = pins.lamp(23); lamp.lit                            # what an indicator drives
 
 `VirtualNuki` has `turns`, `state`, `faults` (`Faults`, `Moment`), `turn_by_hand`, `take_handle`,
 `sleep`, `go_away`, `come_back`, `battery_pct`, `battery_low`, `connected`.
@@ -26,10 +29,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from drivers.virtual.pins import VirtualMat, VirtualPins
+from drivers.virtual.adc import VirtualCells
+from drivers.virtual.pins import VirtualContact, VirtualLamp, VirtualMat, VirtualPins
 
 if TYPE_CHECKING:
     from drivers.virtual._nuki_faults import Faults, Moment, State
+    from drivers.virtual.bthome import VirtualBthome
     from drivers.virtual.nuki import VirtualNuki
     from drivers.virtual.radio import VirtualRadio
 
@@ -37,6 +42,10 @@ __all__ = [
     "Faults",
     "Moment",
     "State",
+    "VirtualBthome",
+    "VirtualCells",
+    "VirtualContact",
+    "VirtualLamp",
     "VirtualMat",
     "VirtualNuki",
     "VirtualPins",
@@ -44,7 +53,7 @@ __all__ = [
     "virtual_home_radio",
 ]
 
-_RADIO = {"VirtualRadio": "radio", "VirtualNuki": "nuki"} | dict.fromkeys(
+_RADIO = {"VirtualRadio": "radio", "VirtualNuki": "nuki", "VirtualBthome": "bthome"} | dict.fromkeys(
     ("Faults", "Moment", "State"), "_nuki_faults"
 )
 

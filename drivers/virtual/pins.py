@@ -8,8 +8,10 @@ Not for: showing the timing of real pins (docs/hardware.md).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from gpiozero import SPIBadArgs
 from gpiozero.pins.mock import MockFactory, MockPin
 
 BOARD = "c03111"
@@ -49,17 +51,40 @@ class _WiredPin(MockPin):  # type: ignore[misc]
             self.drive_low()
 
 
+class _Board(MockFactory):  # type: ignore[misc]
+    """A mock factory on whose bus converters hang: chip select to how one is opened."""
+
+    def __init__(self) -> None:
+        super().__init__(revision=BOARD, pin_class=_WiredPin)
+        self.converters: dict[int, Callable[[], Any]] = {}
+
+    def spi(self, *, device: int = 0, **_: Any) -> Any:
+        """Open the bus, as gpiozero's devices do."""
+        if device not in self.converters:
+            raise SPIBadArgs(f"nothing hangs on chip select {device}")
+        return self.converters[device]()
+
+
 class VirtualPins:
     """A board's pins.  `factory` goes into the bench of the drivers."""
 
     def __init__(self) -> None:
-        self.factory: Any = MockFactory(revision=BOARD, pin_class=_WiredPin)
+        self.factory: Any = _Board()
 
     def mat(
         self, pin: int, *, loop_pin: int | None = None, normally_closed: bool = False
     ) -> VirtualMat:
         """A mat on BCM `pin`; `loop_pin` is where its supervised ground comes back."""
         return VirtualMat(self, pin, loop_pin, normally_closed)
+
+    def contact(self, pin: int, *, closed: bool = False, drives: bool = False) -> VirtualContact:
+        """A contact between BCM `pin` and ground; with `drives` an output that is high while on, as
+        a motion detector's."""
+        return VirtualContact(self, pin, closed, drives)
+
+    def lamp(self, pin: int, *, active_low: bool = False) -> VirtualLamp:
+        """What hangs on BCM `pin` and is driven by it: a lamp or a buzzer."""
+        return VirtualLamp(self, pin, active_low)
 
     def wire(self, pin: int, level: bool | None) -> None:
         """Connect BCM `pin` to a level (False: ground), or leave it open (None)."""
@@ -117,3 +142,51 @@ class VirtualMat:
         if self._loop_pin is not None:
             self._pins.wire(self._loop_pin, None if self._cut else False)
         self._pins.wire(self._pin, False if closed else None)
+
+
+class VirtualContact:
+    """A door's contact, a button or a detector's output.  Any thread may move it."""
+
+    def __init__(self, pins: VirtualPins, pin: int, closed: bool, drives: bool) -> None:
+        self._pins = pins
+        self._pin = pin
+        self._drives = drives
+        self._closed = closed
+        self._set(closed)
+
+    def close(self) -> None:
+        """The contact closes; a detector sees something."""
+        self._set(True)
+
+    def open(self) -> None:
+        """The contact opens; a detector sees nothing."""
+        self._set(False)
+
+    def flap(self, times: int) -> None:
+        """Changes `times` times there and back, as fast as it can."""
+        closed = self._closed
+        for _ in range(times):
+            self._set(not closed)
+            self._set(closed)
+
+    def _set(self, closed: bool) -> None:
+        self._closed = closed
+        if self._drives:
+            self._pins.wire(self._pin, closed)
+        else:
+            self._pins.wire(self._pin, False if closed else None)
+
+
+class VirtualLamp:
+    """What an indicator drives."""
+
+    def __init__(self, pins: VirtualPins, pin: int, active_low: bool) -> None:
+        self._pins = pins
+        self._pin = pin
+        self._active_low = active_low
+
+    @property
+    def lit(self) -> bool:
+        """Whether it shines or sounds now: only a pin that drives does that."""
+        pin = self._pins.factory.pin(f"GPIO{self._pin}")
+        return bool(pin.function == "output" and bool(pin.state) is not self._active_low)

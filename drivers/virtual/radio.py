@@ -248,7 +248,10 @@ class VirtualRadio:
 
 
 def advertisement(
-    *, uuids: Iterable[str] = (), manufacturer: dict[int, bytes] | None = None
+    *,
+    uuids: Iterable[str] = (),
+    manufacturer: dict[int, bytes] | None = None,
+    service_data: dict[int, bytes] | None = None,
 ) -> bytes:
     """The bytes of an advertisement; at most 31 fit on real air, which raises `ValueError`."""
     kinds = AdvertisingData.Type
@@ -258,6 +261,9 @@ def advertisement(
     for company, data in (manufacturer or {}).items():
         own = company.to_bytes(2, "little") + data
         parts.append((kinds.MANUFACTURER_SPECIFIC_DATA, own))
+    for service, data in (service_data or {}).items():
+        own = service.to_bytes(2, "little") + data
+        parts.append((kinds.SERVICE_DATA_16_BIT_UUID, own))
     made = bytes(AdvertisingData(parts))
     if len(made) > 31:
         raise ValueError(f"{len(made)} bytes do not fit into an advertisement")

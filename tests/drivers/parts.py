@@ -44,9 +44,10 @@ class Heard:
 
 
 def bench(device: str = "door", **parts: Any) -> Bench:
-    """A bench; `secrets`, `pin_factory` and `scanner` as given."""
+    """A bench; `secrets`, `state_dir`, `pin_factory`, `scanner` and `role` as given."""
     parts.setdefault("secrets", MemorySecrets())
-    return Bench(device=device, state_dir=Path("/nonexistent"), **parts)
+    parts.setdefault("state_dir", Path("/nonexistent"))
+    return Bench(device=device, **parts)
 
 
 async def until(condition: Callable[[], bool]) -> None:

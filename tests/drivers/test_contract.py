@@ -18,8 +18,10 @@ import drivers
 from drivers.scanner import SharedScanner
 from drivers.virtual import VirtualNuki, VirtualPins, virtual_home_radio
 from gateway.errors import UnknownDriver, UserError
-from gateway.ports import Bench, Lock, Sensor
+from gateway.ports import Bench, Indicator, Lock, Sensor
+from tests.drivers.locks import DANALOCK, YALE, Make, lock_home
 from tests.drivers.parts import Heard, MemorySecrets, bench, until
+from tests.drivers.twins import SENSOR_TWINS
 
 Twin = Callable[[], AbstractAsyncContextManager[tuple[dict[str, Any], Bench]]]
 
@@ -45,8 +47,22 @@ async def nuki_twin() -> AsyncIterator[tuple[dict[str, Any], Bench]]:
         await nuki.stop()
 
 
-TWINS: dict[str, Twin] = {"mat_gpio": mat_twin, "lock_nuki": nuki_twin}
+TWINS: dict[str, Twin] = {"mat_gpio": mat_twin, "lock_nuki": nuki_twin, **SENSOR_TWINS}
 """Each driver's virtual twin: a configuration that works, and the bench for it."""
+
+PORTS = {"sensor": Sensor, "lock": Lock, "indicator": Indicator}
+
+
+def lock_twin(make: Make) -> Twin:
+    @asynccontextmanager
+    async def twin() -> AsyncIterator[tuple[dict[str, Any], Bench]]:
+        async with lock_home(make) as home:
+            yield {}, bench("door", secrets=home.secrets, scanner=home.scanner)
+
+    return twin
+
+
+TWINS |= {"lock_yale": lock_twin(YALE), "lock_danalock": lock_twin(DANALOCK)}
 
 NAMES = drivers.names()
 each_driver = pytest.mark.parametrize("name", NAMES)
@@ -64,13 +80,14 @@ def test_shape(name: str) -> None:
     loaded = drivers.load(name)
     assert "Not for:" in (module.__doc__ or "")
     assert loaded.name == name
-    assert loaded.kind in ("sensor", "lock")
+    assert loaded.kind in ("sensor", "lock", "indicator")
     assert isinstance(loaded.needs_pins, bool)
     assert isinstance(loaded.needs_radio, bool)
     assert loaded.Config.model_config["extra"] == "forbid"
     assert loaded.Config.model_config["frozen"] is True
     assert list(inspect.signature(loaded.Driver).parameters) == ["config", "bench"]
-    assert loaded.pair is None or inspect.iscoroutinefunction(loaded.pair)
+    for guided in (loaded.pair, loaded.calibrate):
+        assert guided is None or inspect.iscoroutinefunction(guided)
 
 
 @each_driver
@@ -106,7 +123,7 @@ async def test_run_tells_the_present_state_and_ends_when_cancelled(name: str) ->
     loaded = drivers.load(name)
     async with TWINS[name]() as (settings, parts):
         driver = loaded.Driver(loaded.Config(**settings), parts)
-        assert isinstance(driver, Lock if loaded.kind == "lock" else Sensor)
+        assert isinstance(driver, PORTS[loaded.kind])
         for _ in range(2):
             heard = Heard()
             task = asyncio.create_task(driver.run(heard))

@@ -1,0 +1,107 @@
+"""Virtual twins of the sensors and the indicator, for the contract test."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from drivers import _keep, mat_adc
+from drivers._mat_load import Cell, to_kept
+from drivers.scanner import SharedScanner
+from drivers.virtual import VirtualBthome, VirtualCells, VirtualPins, virtual_home_radio
+from gateway.ports import Bench
+from tests.drivers.parts import MemorySecrets, bench
+
+Made = AsyncIterator[tuple[dict[str, Any], Bench]]
+
+KEY = bytes(range(16))
+"""A bind key for tests."""
+
+
+def keep_calibration(folder: Path, cells: int) -> None:
+    """As `tryggve gateway calibrate` leaves it for a `VirtualCells`."""
+    levels = float(VirtualCells.EMPTY), float(VirtualCells.LYING)
+    _keep.save(folder / mat_adc.KEPT, to_kept([Cell(n, *levels) for n in range(cells)]))
+
+
+@asynccontextmanager
+async def door_twin() -> Made:
+    """A door that is closed."""
+    board = VirtualPins()
+    board.contact(22, closed=True)
+    yield {"pin": 22}, bench("front", pin_factory=board.factory, role="front_door")
+    board.close()
+
+
+@asynccontextmanager
+async def motion_twin() -> Made:
+    """A detector that drives its output."""
+    board = VirtualPins()
+    board.contact(23, drives=True)
+    yield {"pin": 23}, bench("bath", pin_factory=board.factory, role="motion")
+    board.close()
+
+
+@asynccontextmanager
+async def button_twin() -> Made:
+    """A button by the bed."""
+    board = VirtualPins()
+    board.contact(24)
+    yield {"pin": 24}, bench("answer", pin_factory=board.factory, role="button")
+    board.close()
+
+
+@asynccontextmanager
+async def indicator_twin() -> Made:
+    """A lamp and a buzzer."""
+    board = VirtualPins()
+    board.lamp(25), board.lamp(26)
+    parts = bench("lamp", pin_factory=board.factory)
+    yield {"light_pin": 25, "tone_pin": 26}, parts
+    board.close()
+
+
+@asynccontextmanager
+async def cells_twin() -> Made:
+    """A mat of two calibrated cells."""
+    with tempfile.TemporaryDirectory() as folder:
+        board = VirtualPins()
+        VirtualCells(board, 2)
+        keep_calibration(Path(folder), 2)
+        parts = bench("bed", pin_factory=board.factory, state_dir=Path(folder))
+        yield {"channels": [0, 1], "every_s": 0.02}, parts
+        board.close()
+
+
+@asynccontextmanager
+async def bthome_twin() -> Made:
+    """A door over the radio that says again and again that it is open."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with virtual_home_radio() as radio:
+            device = VirtualBthome(radio, key=KEY, beacon_s=0.1)
+            await device.start()
+            await device.open()
+            scanner = SharedScanner()
+            await scanner.start()
+            parts = bench(
+                "front",
+                state_dir=Path(folder),
+                secrets=MemorySecrets(**{"bthome-front": KEY.hex()}),
+                scanner=scanner,
+            )
+            yield {"address": device.address}, parts
+            await scanner.stop()
+            await device.stop()
+
+
+SENSOR_TWINS = {
+    "door_gpio": door_twin,
+    "motion_gpio": motion_twin,
+    "button_gpio": button_twin,
+    "indicator": indicator_twin,
+    "mat_adc": cells_twin,
+    "bthome": bthome_twin,
+}
