@@ -27,6 +27,7 @@ from gateway.events import (
     LockJammed,
     LockLocked,
     LockUnknown,
+    LockUnlocked,
     Looked,
     MatFault,
     MatFaulted,
@@ -204,7 +205,13 @@ def test_a_rule_that_never_moves_on_is_stopped() -> None:
 
 # --- any story, cut anywhere ----------------------------------------------------------------------
 
-RULES = bind({}, home_of("mat", "mat2", "motion", "door"))
+RULES = bind(
+    {
+        "relock": settings_class("relock").model_validate({"relock_s": {"front_door": 120}}),
+        "lock_open": settings_class("lock_open").model_validate({"minutes": 15}),
+    },
+    home_of("mat", "mat2", "motion", "door"),
+)
 
 _device = st.sampled_from(["mat", "mat2"])
 _any = st.sampled_from(["mat", "mat2", "motion", "door"])
@@ -229,7 +236,9 @@ _input = st.one_of(
         st.none(),
     ),
     st.tuples(
-        st.sampled_from([LockUnknown(), LockLocked(), LockJammed()]), st.just("door"), st.none()
+        st.sampled_from([LockUnknown(), LockLocked(), LockJammed(), LockUnlocked()]),
+        st.just("door"),
+        st.none(),
     ),
     st.tuples(st.builds(CheckDue, check=_check, slot=st.just(BEGIN)), st.none(), st.none()),
     st.tuples(
@@ -253,7 +262,12 @@ _input = st.one_of(
         _person,
     ),
     st.tuples(
-        st.builds(UnlockEnded, grant=_grant, outcome=st.sampled_from(TurnOutcome)),
+        st.builds(
+            UnlockEnded,
+            grant=_grant,
+            outcome=st.sampled_from(TurnOutcome),
+            why=st.sampled_from([None, "asleep", "jammed"]),
+        ),
         st.just("door"),
         _person,
     ),

@@ -326,6 +326,9 @@ RULES: Mapping[str, str] = {
     "bed_exit": N_("uppe ur sängen på natten"),
     "device_health": N_("utrustningens skick"),
     "night_check": N_("nattillsyn"),
+    "deviation": N_("dörr som inte går att öppna"),
+    "lock_open": N_("dörr som är olåst för länge"),
+    "relock": N_("låsning av sig självt"),
     "visit": N_("besök"),
 }
 
