@@ -1,11 +1,16 @@
-"""`tryggve gateway run | check | enroll | pair`."""
+"""`tryggve gateway run | check | enroll | pair | calibrate`."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import signal
+from contextlib import suppress
+from dataclasses import replace
+from getpass import getpass
 from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING
 
 from gateway.cli._common import (
     Commands,
@@ -15,12 +20,19 @@ from gateway.cli._common import (
     set_up_logging,
     state_of,
 )
-from gateway.config import HomeConfig
+from gateway.config import DeviceConfig, HomeConfig
 from gateway.errors import ConfigError, UserError
 from gateway.secrets import FileSecrets
 
+if TYPE_CHECKING:
+    from drivers import Guided
+    from gateway.ports import Bench
+
 PAIR_TIMEOUT_S = 180.0
 """A pairing waits for a technician who holds a button; longer, and nobody is there."""
+
+CALIBRATE_TIMEOUT_S = 900.0
+"""A calibration waits for a bed to be made and for somebody to lie down in it."""
 
 
 def add_commands(commands: Commands) -> None:
@@ -46,11 +58,15 @@ def add_commands(commands: Commands) -> None:
     add_state(enroll)
     enroll.set_defaults(run=_enroll)
 
-    pair = commands.add_parser("pair", help="pair a device, as a lock")
-    pair.add_argument("device", metavar="DEVICE", help="its id in the configuration")
-    add_config(pair)
-    add_state(pair)
-    pair.set_defaults(run=_pair)
+    for name, told, do in (
+        ("pair", "pair a device, as a lock or a pendant", _pair),
+        ("calibrate", "calibrate a device, as a mat of pressure cells", _calibrate),
+    ):
+        guided = commands.add_parser(name, help=told)
+        guided.add_argument("device", metavar="DEVICE", help="its id in the configuration")
+        add_config(guided)
+        add_state(guided)
+        guided.set_defaults(run=do)
 
 
 def _run(args: argparse.Namespace) -> None:
@@ -102,6 +118,8 @@ def require_secrets(config: HomeConfig, secrets: FileSecrets) -> None:
         if device.driver.secret_name is None:
             continue
         name = device.driver.secret_name(device.settings, device.id)
+        if name is None:
+            continue
         if secrets.has(name):
             secrets.read(name)
             continue
@@ -152,41 +170,96 @@ def _enroll(args: argparse.Namespace) -> None:
 
 
 def _pair(args: argparse.Namespace) -> None:
+    device, bench = _on_the_bench(args)
+    if device.driver.pair is None:
+        raise UserError(f"{device.id} ({device.driver.name}) needs no pairing.")
+    _guided(device, bench, device.driver.pair, PAIR_TIMEOUT_S, "paired")
+
+
+def _calibrate(args: argparse.Namespace) -> None:
+    device, bench = _on_the_bench(args)
+    if device.driver.calibrate is None:
+        raise UserError(f"{device.id} ({device.driver.name}) needs no calibration.")
+    if device.driver.needs_pins:
+        from gateway.supervisor import open_pins
+
+        config = config_of(args)
+        assert config.gpio is not None  # noqa: S101 - the configuration sees to that
+        pins = open_pins(config.gpio, bench.state_dir.parent.parent, str(config.path))
+        bench = replace(bench, pin_factory=pins)
+    try:
+        _guided(device, bench, device.driver.calibrate, CALIBRATE_TIMEOUT_S, "calibrated")
+    finally:
+        if bench.pin_factory is not None:
+            bench.pin_factory.close()
+
+
+def _on_the_bench(args: argparse.Namespace) -> tuple[DeviceConfig, Bench]:
+    """The device that the command names, and a bench for it without pins and radio."""
+    from gateway.ports import Bench
+
     config = config_of(args)
     device = config.devices.get(args.device)
     if device is None:
         known = ", ".join(config.devices) or "none"
         raise UserError(f"{config.path} has no device {args.device!r}; it has: {known}.")
-    if device.driver.pair is None:
-        raise UserError(f"{device.id} ({device.driver.name}) needs no pairing.")
-    asyncio.run(_paired(config, args.device, state_of(args, make=True)))
-    print(f"{device.id} is paired.")
-
-
-async def _paired(config: HomeConfig, name: str, state: Path) -> None:
-    from gateway.ports import Bench
-
-    device = config.devices[name]
-    scanner = None
-    if device.driver.needs_radio:
-        from drivers.scanner import SharedScanner
-
-        scanner = SharedScanner()
-        await scanner.start()
-    folder = state / "devices" / name
+    state = state_of(args, make=True)
+    folder = state / "devices" / device.id
     folder.mkdir(parents=True, exist_ok=True)
-    bench = Bench(
-        device=name,
-        state_dir=folder,
-        secrets=FileSecrets.from_environment(state),
-        scanner=scanner,
-    )
-    assert device.driver.pair is not None  # noqa: S101 - looked at by the caller
-    try:
-        async with asyncio.timeout(PAIR_TIMEOUT_S):
-            await device.driver.pair(device.settings, bench, print)
-    except TimeoutError as error:
-        raise UserError(f"{name} was not paired in {PAIR_TIMEOUT_S:.0f} s; try again.") from error
-    finally:
-        if scanner is not None:
-            await scanner.stop()
+    secrets = FileSecrets.from_environment(state)
+    return device, Bench(device=device.id, state_dir=folder, secrets=secrets, role=device.role)
+
+
+def _guided(device: DeviceConfig, bench: Bench, work: Guided, limit_s: float, done: str) -> None:
+    async def guided() -> None:
+        scanner = None
+        parts = bench
+        if device.driver.needs_radio:
+            from drivers.scanner import SharedScanner
+
+            scanner = SharedScanner()
+            await scanner.start()
+            parts = replace(bench, scanner=scanner)
+        try:
+            async with asyncio.timeout(limit_s):
+                await work(device.settings, parts, Terminal())
+        except TimeoutError as error:
+            raise UserError(f"{device.id} was not {done} in {limit_s:.0f} s; try again.") from error
+        finally:
+            if scanner is not None:
+                await scanner.stop()
+
+    asyncio.run(guided())
+    print(f"{device.id} is {done}.  A gateway that runs must be restarted to use it.")
+
+
+class Terminal:
+    """The technician at this terminal (`gateway.ports.Guide`)."""
+
+    def __call__(self, text: str, /) -> None:
+        """See `gateway.ports.Guide`."""
+        print(text, flush=True)
+
+    async def ask(self, question: str, *, hidden: bool = False) -> str:
+        """See `gateway.ports.Guide`.  Read in a thread that nobody waits for at the end, so that a
+        time-out ends the command although nothing was typed."""
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[str] = loop.create_future()
+
+        def settle(text: str | None) -> None:
+            if answered.done():
+                return
+            if text is None:
+                answered.set_exception(UserError("nobody is there to answer."))
+            else:
+                answered.set_result(text.strip())
+
+        def read() -> None:
+            text: str | None = None
+            with suppress(EOFError, OSError):
+                text = getpass(f"{question} ") if hidden else input(f"{question} ")
+            with suppress(RuntimeError):  # the command ended meanwhile
+                loop.call_soon_threadsafe(settle, text)
+
+        Thread(target=read, daemon=True).start()
+        return await answered
