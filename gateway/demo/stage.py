@@ -305,7 +305,7 @@ def stage(
 def _set_up_staff(made: Stage) -> str:
     """Make the server's configuration, home and accounts; the home's enrolment code."""
     lines: list[list[str]] = [
-        ["init", "--plain-http"],
+        ["init", "--plain-http", "--no-second-factor"],
         [
             *("home", "add", HOME, "--label", "Björkgatan 3", "--org", ORGANISATION),
             *("--org-name", "Demokommunen", "--resident", RESIDENT, "Demo Demosson"),

@@ -24,7 +24,7 @@ from gateway.clock import ManualClock
 from tests.browser.night import Night, begin, moved
 from tests.staff.parts import PASSWORD
 from web.staff.app import create_app
-from web.staff.config import StaffConfig
+from web.staff.config import SignInConfig, StaffConfig
 from web.staff.db import Database, parse_url
 from web.staff.migrate import migrate
 from web.staff.secret_files import SecretFiles
@@ -138,6 +138,7 @@ def _application(folder: Path, clock: ManualClock) -> Flask:
         database=f"sqlite:///{folder / 'staff.db'}",
         secrets_dir=folder / "secrets",
         secure_cookies=False,
+        sign_in=SignInConfig(second_factor_roles=frozenset()),
     )
     return create_app(config, clock=clock, watch=False)
 

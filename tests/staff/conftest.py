@@ -17,7 +17,7 @@ from gateway.clock import ManualClock
 from tests.staff import postgres
 from tests.staff.parts import EnrolledHome, add_home, add_user, parts_of
 from web.staff.app import create_app
-from web.staff.config import StaffConfig
+from web.staff.config import SignInConfig, StaffConfig
 from web.staff.context import Staff
 from web.staff.db import Database, parse_url
 from web.staff.migrate import migrate
@@ -75,10 +75,14 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def config(db: str, tmp_path: Path) -> StaffConfig:
-    """A configuration with secrets of its own."""
+    """A configuration with secrets of its own; a password is enough for everybody."""
     SecretFiles(tmp_path / "secrets").make_missing()
     return StaffConfig(
-        database=db, secrets_dir=tmp_path / "secrets", secure_cookies=False, watch_every_s=0.05
+        database=db,
+        secrets_dir=tmp_path / "secrets",
+        secure_cookies=False,
+        watch_every_s=0.05,
+        sign_in=SignInConfig(second_factor_roles=frozenset()),
     )
 
 

@@ -15,7 +15,7 @@ from tests.staff.parts import PASSWORD, sign_in
 from tests.staff.test_ingest import rows
 from web.staff import tables
 from web.staff.app import create_app
-from web.staff.auth import TRIES
+from web.staff.tries import TRIES
 from web.staff.config import StaffConfig, load_config
 from web.staff.context import Staff
 from web.staff.rights import Actor

@@ -12,23 +12,41 @@ from datetime import timedelta
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from flask import Flask, Response, abort, current_app, g, redirect, request, session, url_for
+from flask import Flask, Response, abort, g, redirect, request, session, url_for
 from flask_babel import gettext
-from flask_login import current_user, user_logged_in
-from flask_security import LoginForm, MailUtil, Security, SQLAlchemySessionUserDatastore
+from flask_login import current_user, user_logged_in, user_logged_out
+from flask_security import (
+    LoginForm,
+    MailUtil,
+    Security,
+    SQLAlchemySessionUserDatastore,
+    VerifyForm,
+)
 from flask_wtf.csrf import CSRFError, CSRFProtect
-from sqlalchemy import select
+from sqlalchemy import select, union
+from sqlalchemy.orm import Session, scoped_session
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as BaseResponse
 
 from gateway.envelope import Draft
-from gateway.events import AccountRefused, AccountSignedIn
-from web.staff import decisions, link, tables
+from gateway.events import AccountSignedIn
+from web.staff import (
+    decisions,
+    link,
+    passkeys,
+    second_factor,
+    sessions,
+    sign_on,
+    tables,
+    tries,
+)
 from web.staff.context import Staff, staff
-from web.staff.limits import Limiter
-from web.staff.models import RoleRow, User, make_sessions
+from web.staff.db import Database
+from web.staff.models import Passkey, RoleRow, User, make_sessions
 from web.staff.rights import RIGHTS, Actor, Right, Role
 from web.staff.secret_files import PASSWORD_PEPPER, SESSION, SecretFiles
+from web.staff.sessions import Factor
+from web.staff.tries import limits, note_refusal, sentence
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -36,21 +54,17 @@ R = TypeVar("R")
 PASSWORD_MIN_CHARS = 12
 """NIST SP 800-63B asks for 8 beside a second factor, which comes later."""
 
-TRIES = 10
-"""Failed sign-ins of one account from one address in the window."""
-TRIES_OF_ADDRESS = 100
-"""A whole municipality may sit behind one address."""
-TRIES_WINDOW_S = 600.0
+FRESH = timedelta(minutes=15)
+"""How long after proving who you are you may change how you sign in, or others' accounts."""
 
-
-def sentence() -> str:
-    """The one answer to any failed sign-in."""
-    return str(
-        gettext(
-            "Inloggningen misslyckades: kontrollera e-postadress och lösenord, och vänta några "
-            "minuter om du har försökt flera gånger."
-        )
-    )
+FACTORS = {
+    "security.login": Factor.PASSWORD_ALONE,
+    "security.two_factor_token_validation": Factor.CODE,
+    "security.mf_recovery": Factor.RECOVERY,
+    "security.wan_signin_response": Factor.PASSKEY,
+    "sign_on.answer": Factor.SIGN_ON,
+}
+"""What was shown, by the view that signed somebody in."""
 
 
 def normal_address(email: str) -> str:
@@ -75,29 +89,53 @@ class SignInForm(LoginForm):
 
     def validate(self, **kwargs: Any) -> bool:
         """Whether the account and password are right.  Each failure is an event."""
-        parts = staff()
         address = request.remote_addr or ""
         account = normal_address(self.email.data or "")
-        of_account, of_address = _limits()
-        allowed = of_account.allow(f"{address} {account}") and of_address.allow(address)
-        if allowed and super().validate(**kwargs):
-            of_account.forget(f"{address} {account}")
+        tried = limits()
+        allowed = tried.account.allow(f"{address} {account}") and tried.address.allow(address)
+        if allowed and super().validate(**kwargs) and not self._has_better():
+            tried.account.forget(f"{address} {account}")
             return True
         if allowed:
-            told = AccountRefused(address_sha256=parts.keys.hash_address(address))
-            with parts.write() as tx:
-                decisions.write(parts, tx, None, Draft(told))
+            note_refusal()
         for field in self:
             field.errors = []
         self.form_errors = [sentence()]
         self.user = None
         return False
 
+    def _has_better(self) -> bool:
+        """Whether this account signs in with a passkey and may not with a password alone: a stolen
+        password must not be enough to set up a second factor beside it."""
+        user: Any = self.user
+        return bool(user.needs_second_factor() and user.webauthn and not user.tf_primary_method)
 
-def _limits() -> tuple[Limiter, Limiter]:
-    """The application's limiters of failed sign-ins: an account from an address, an address."""
-    found: tuple[Limiter, Limiter] = current_app.extensions["tryggve.limits"]
-    return found
+
+class ProveForm(VerifyForm):
+    """Asks a signed-in person for the password again; limited like a sign-in."""
+
+    def validate(self, **kwargs: Any) -> bool:
+        """Whether it is right."""
+        key = f"prove {self.user.id}"
+        if limits().account.allow(key) and super().validate(**kwargs):
+            limits().account.forget(key)
+            return True
+        note_refusal()
+        self.password.errors = [sentence()]
+        return False
+
+
+class Datastore(SQLAlchemySessionUserDatastore):
+    """Flask-Security's, writing when nobody else does (SQLite has one writer)."""
+
+    def __init__(self, database: Database, sessions: scoped_session[Session]) -> None:
+        super().__init__(sessions, User, RoleRow, Passkey)
+        self._database = database
+
+    def commit(self) -> None:
+        """Write what was changed."""
+        with self._database.alone():
+            super().commit()  # type: ignore[no-untyped-call]
 
 
 def hashing_settings(secrets: SecretFiles) -> dict[str, Any]:
@@ -129,7 +167,16 @@ def init_app(app: Flask, secrets: SecretFiles) -> None:
         SECURITY_FLASH_MESSAGES=False,
         SECURITY_CACHE_CONTROL=None,  # ours (`web.staff.guard`) says no-store to everything
         SECURITY_API_ENABLED_METHODS=["session"],
+        SECURITY_FRESHNESS=FRESH,
+        SECURITY_FRESHNESS_GRACE_PERIOD=timedelta(0),
+        SECURITY_CHANGEABLE=True,
+        SECURITY_SEND_PASSWORD_CHANGE_EMAIL=False,
+        SECURITY_CHANGE_URL="/konto/losenord",
+        SECURITY_POST_CHANGE_VIEW="/konto",
+        SECURITY_POST_VERIFY_VIEW="/konto",
         **hashing_settings(secrets),
+        **second_factor.settings(secrets),
+        **passkeys.settings(),
         SECURITY_POST_LOGIN_VIEW="/",
         SECURITY_POST_LOGOUT_VIEW="/login",
         SECURITY_LOGOUT_METHODS=["POST"],
@@ -137,35 +184,75 @@ def init_app(app: Flask, secrets: SecretFiles) -> None:
     if config.listen.trusted_proxies:
         n = config.listen.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
-    app.extensions["tryggve.limits"] = (
-        Limiter(TRIES, TRIES_WINDOW_S),
-        Limiter(TRIES_OF_ADDRESS, TRIES_WINDOW_S),
-    )
+    app.extensions[tries.EXTENSION] = tries.Limits()
+    app.extensions[sessions.EXTENSION] = sessions.Gate(parts.db)
     CSRFProtect(app).exempt(link.blueprint)  # a home signs its requests, and has no cookie
-    sessions = make_sessions(parts.db)
-    app.extensions["tryggve.sessions"] = sessions
-    datastore = SQLAlchemySessionUserDatastore(sessions, User, RoleRow)
-    Security(app, datastore, login_form=SignInForm, mail_util_cls=PlainMail)
-    # Only the session says who somebody is; Flask-Security's own loader would look for tokens in
-    # the body of every request, a home's batches too.
-    app.login_manager.request_loader(lambda _request: None)  # type: ignore[attr-defined]
+    orm = make_sessions(parts.db)
+    app.extensions["tryggve.sessions"] = orm
+    Security(
+        app,
+        Datastore(parts.db, orm),
+        login_form=SignInForm,
+        verify_form=ProveForm,
+        two_factor_verify_code_form=second_factor.CodeForm,
+        mf_recovery_form=second_factor.RecoveryForm,
+        wan_register_form=passkeys.RegisterForm,
+        wan_signin_response_form=passkeys.SignInAnswerForm,
+        mail_util_cls=PlainMail,
+        totp_cls=second_factor.OnceTotp,
+        webauthn_util_cls=passkeys.Passkeys,
+    )
+    second_factor.init_app(app)
+    passkeys.init_app(app)
+    sign_on.init_app(app, config.sign_in, secrets)
+    _guard_sessions(app)
 
     @app.teardown_appcontext
     def _remove(_error: BaseException | None) -> None:
-        sessions.remove()
+        orm.remove()
 
     @app.errorhandler(CSRFError)
     def _forged(_error: CSRFError) -> tuple[str, int]:
         return gettext("Sidan är för gammal: ladda om den och försök igen."), 400
 
     user_logged_in.connect(_signed_in, app)
+    user_logged_out.connect(_signed_out, app)
+
+
+def _guard_sessions(app: Flask) -> None:
+    """Nobody is signed in whose session does not hold (`web.staff.sessions`)."""
+    manager: Any = app.login_manager  # type: ignore[attr-defined]
+    # Only the session says who somebody is; Flask-Security's own loader would look for tokens in
+    # the body of every request, a home's batches too.
+    manager.request_loader(lambda _request: None)
+    load = manager._user_callback
+
+    @manager.user_loader  # type: ignore[untyped-decorator]
+    def _load(uniquifier: str) -> User | None:
+        user: User | None = load(uniquifier)
+        if user is None or not sessions.holds(user.id, [role.name for role in user.roles]):
+            return None
+        return user
 
 
 def _signed_in(_app: Flask, user: User, **_more: Any) -> None:
     session.permanent = True
     parts = staff()
+    factor = FACTORS.get(request.endpoint or "")
     with parts.write() as tx:
+        if factor is None:  # a changed password: the other sessions are over, this one goes on
+            kept = g.get("tryggve_session")
+            sessions.end(tx, user.id)
+            sessions.begin(tx, user.id, Factor(kept.factor) if kept else Factor.PASSWORD_ALONE)
+            return
+        sessions.begin(tx, user.id, factor)
         decisions.write(parts, tx, None, Draft(AccountSignedIn(), person=user.person_id))
+
+
+def _signed_out(_app: Flask, **_more: Any) -> None:
+    with staff().write() as tx:
+        sessions.end_here(tx)
+    sessions.gate().forget()
 
 
 def sign_in_required(view: Callable[P, R]) -> Callable[P, R | BaseResponse]:
@@ -197,7 +284,7 @@ def current_actor() -> Actor:
 def actor_of(parts: Staff, user_id: int) -> Actor | None:
     """The actor behind an account; None when it is gone or not active."""
     u, r, ur = tables.user, tables.role, tables.user_role
-    a, h = tables.assignment, tables.home
+    h = tables.home
     with parts.db.read() as conn:
         row = conn.execute(
             select(u.c.person_id, u.c.name, u.c.org_id).where(u.c.id == user_id, u.c.active)
@@ -211,9 +298,7 @@ def actor_of(parts: Staff, user_id: int) -> Actor | None:
         roles = frozenset(Role(name) for name in names if name in known)
         assigned = frozenset(
             conn.execute(
-                select(h.c.id)
-                .join(a, a.c.home_id == h.c.id)
-                .where(a.c.user_id == user_id, h.c.org_id == row.org_id)
+                select(h.c.id).where(h.c.id.in_(assigned_homes(user_id)), h.c.org_id == row.org_id)
             ).scalars()
         )
         homes = assigned
@@ -222,6 +307,25 @@ def actor_of(parts: Staff, user_id: int) -> Actor | None:
                 conn.execute(select(h.c.id).where(h.c.org_id == row.org_id)).scalars()
             )
     return Actor(row.person_id, row.name, row.org_id, roles, homes, assigned)
+
+
+def assigned_homes(user_id: int) -> Any:
+    """The query of the homes where an account is assigned: by itself, or by a team whose areas they
+    are in."""
+    a, m, c, h = (
+        tables.assignment,
+        tables.team_member,
+        tables.team_area,
+        tables.area_home,
+    )
+    alone = select(a.c.home_id).where(a.c.user_id == user_id)
+    with_team = (
+        select(h.c.home_id)
+        .join(c, c.c.area_id == h.c.area_id)
+        .join(m, m.c.team_id == c.c.team_id)
+        .where(m.c.user_id == user_id)
+    )
+    return union(alone, with_team)
 
 
 def new_uniquifier() -> str:

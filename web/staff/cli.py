@@ -28,6 +28,11 @@ secrets_dir = "secrets"
 [listen]
 host = "127.0.0.1"
 port = 8080
+{sign_in}"""
+
+NO_SECOND_FACTOR = """
+[sign_in]
+second_factor_roles = []  # a try at home: administrators and coordinators need one otherwise
 """
 
 
@@ -49,6 +54,11 @@ def add_commands(commands: Any) -> None:
     made.add_argument("--database", default="sqlite:///staff.db", help="its URL (SQLite)")
     made.add_argument(
         "--plain-http", action="store_true", help="cookies also without HTTPS, for a try at home"
+    )
+    made.add_argument(
+        "--no-second-factor",
+        action="store_true",
+        help="a password is enough for everybody, for a try at home",
     )
     made = command(commands, "run", _run, "Serve.")
     made.add_argument("--clock", type=Path, metavar="FILE", help="the demo's clock")
@@ -141,7 +151,8 @@ def _init(args: argparse.Namespace) -> int:
         more = "secure_cookies = false\n" if args.plain_http else ""
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # may hold a password
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(TEMPLATE.format(database=args.database, more=more))
+            sign_in = NO_SECOND_FACTOR if args.no_second_factor else ""
+            file.write(TEMPLATE.format(database=args.database, more=more, sign_in=sign_in))
         print(f"{path}: made")
     config = load_config(path)
     for name in SecretFiles(config.secrets_dir).make_missing():

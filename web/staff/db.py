@@ -91,6 +91,16 @@ class Database:
         with self._write_lock:
             yield from self._write(committed)
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """No other thread of this process writes meanwhile (SQLite; PostgreSQL needs no such
+        thing).  For writing that does not go through `write`."""
+        if self.postgres:
+            yield
+            return
+        with self._write_lock:
+            yield
+
     def _write(self, committed: Callable[[Tx], None] | None) -> Iterator[Tx]:
         with self.engine.connect() as conn:
             conn.execution_options(tryggve_write=True)

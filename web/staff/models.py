@@ -6,6 +6,7 @@ Not for: the hot path, which uses the tables directly.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from flask_security import RoleMixin, UserMixin, WebAuthnMixin
 from sqlalchemy.orm import (
@@ -18,6 +19,7 @@ from sqlalchemy.orm import (
 )
 
 from web.staff import tables
+from web.staff.context import staff
 from web.staff.db import Database
 
 
@@ -59,6 +61,19 @@ class User(Base, UserMixin):
     )
     homes: Mapped[list[Home]] = relationship("Home", secondary=tables.assignment)
 
+    def needs_second_factor(self) -> bool:
+        """Whether one of the roles asks for more than a password."""
+        needed = staff().config.sign_in.second_factor_roles
+        return any(role.name in needed for role in self.roles)
+
+    def check_tf_required(self, tf_setup_methods: Any, tf_fresh: bool) -> tuple[bool, Any]:  # noqa: ARG002
+        """Flask-Security asks after a right password; who has set one up is always asked."""
+        return bool(tf_setup_methods) or self.needs_second_factor(), tf_setup_methods
+
+    def check_tf_required_setup(self) -> bool:
+        """Whether the second factor may not be taken away."""
+        return self.needs_second_factor()
+
 
 class Organisation(Base):
     """A municipality, or a company that works for one."""
@@ -81,6 +96,10 @@ class Resident(Base):
 def make_sessions(
     database: Database, scope: Callable[[], int] | None = None
 ) -> scoped_session[Session]:
-    """ORM sessions; `scope` says whose (None: the thread's)."""
+    """ORM sessions; `scope` says whose (None: the thread's).
 
-    return scoped_session(sessionmaker(database.engine, expire_on_commit=False), scopefunc=scope)
+    Each statement stands by itself: on SQLite a transaction that began with reading could not write
+    any more after somebody else did.
+    """
+    engine = database.engine.execution_options(isolation_level="AUTOCOMMIT")
+    return scoped_session(sessionmaker(engine, expire_on_commit=False), scopefunc=scope)

@@ -21,10 +21,12 @@ PASSWORD_PEPPER = "password_pepper"  # noqa: S105 - the name of a secret, not on
 """Goes into every password's hash; without it a stolen database cannot be tried."""
 CODE_KEY = "code_key"
 """Keys the hashes of enrolment codes, and of addresses in events."""
+FACTOR_KEY = "factor_key"
+"""Encrypts what second factors are made of; without it a stolen database makes no codes."""
 SIGNING_KEY = "signing_key"
 """PEM, Ed25519: signs grants.  The homes pin its public part."""
 
-ALL = (SESSION, PASSWORD_PEPPER, CODE_KEY, SIGNING_KEY)
+ALL = (SESSION, PASSWORD_PEPPER, CODE_KEY, FACTOR_KEY, SIGNING_KEY)
 RANDOM_BYTES = 32
 """256 bits for each random secret."""
 
@@ -38,19 +40,20 @@ class SecretFiles:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def read(self, name: str) -> str:
+    def read(self, name: str, *, made_here: bool = True) -> str:
         """The secret, stripped.  Raises `SecretError` with how to make one."""
         credentials = os.environ.get("CREDENTIALS_DIRECTORY")
         if credentials:
             path = Path(credentials) / f"{CREDENTIAL_PREFIX}{name}"
             if path.is_file():
-                return self._filled(path, name)
+                return self._filled(path, name, made_here)
         path = self.folder / name
         try:
             mode = path.stat().st_mode
         except FileNotFoundError as error:
+            mend = "make it with `tryggve staff init`" if made_here else "put it there (mode 0600)"
             raise SecretError(
-                f"{path}: the secret {name} is missing; make it with `tryggve staff init`.",
+                f"{path}: the secret {name} is missing; {mend}.",
                 file=str(path),
             ) from error
         except OSError as error:
@@ -65,9 +68,9 @@ class SecretFiles:
                 "and make a new one if it may have been seen.",
                 file=str(path),
             )
-        return self._filled(path, name)
+        return self._filled(path, name, made_here)
 
-    def _filled(self, path: Path, name: str) -> str:
+    def _filled(self, path: Path, name: str, made_here: bool) -> str:
         try:
             text = path.read_text("utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
@@ -75,13 +78,18 @@ class SecretFiles:
                 f"{path}: the secret {name} cannot be read; give this user the right to read it.",
                 file=str(path),
             ) from error
-        if len(text) < RANDOM_BYTES:
+        if len(text) < (RANDOM_BYTES if made_here else 1):
             raise SecretError(
                 f"{path}: the secret {name} is empty or too short; remove the file and make it "
                 "with `tryggve staff init`.",
                 file=str(path),
             )
         return text
+
+    def read_given(self, name: str) -> str:
+        """A secret that somebody else made and gave to us, of whatever length (a client secret of
+        single sign-on).  Raises `SecretError`."""
+        return self.read(name, made_here=False)
 
     def make_missing(self) -> list[str]:
         """Make every secret that is not there yet; returns the names of the new ones."""
