@@ -62,6 +62,17 @@ class Why(StrEnum):
     NO_CHECK = "no_check"
     NOT_ASKED = "not_asked"
     """The check does not ask a person (any more).  Data: `state`."""
+    NO_TAG = "no_tag"
+    """No door has this tag, or not one of this person's homes."""
+    NO_VISIT = "no_visit"
+    NO_PLAN = "no_plan"
+    """The plan has no such visit."""
+    NOT_YOURS = "not_yours"
+    """Only the own visit may be corrected, and only until the day is over."""
+    LOCKED = "locked"
+    """It lies before the lock date.  Data: `before` (datetime)."""
+    BAD_TIME = "bad_time"
+    """The times are not possible, or change nothing."""
 
 
 class Refused(TryggveError):

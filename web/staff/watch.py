@@ -1,4 +1,5 @@
 """The watch: notices what does not come.  A home that is silent, a planned check nobody reported.
+It also begins what was told in advance: a resident's absence.
 
 One thread looks every few seconds, by the clock and not by traffic; with several workers one leads
 (a PostgreSQL advisory lock).  Silence is real seconds; a check's deadline is domain time.
@@ -26,7 +27,7 @@ from gateway.events import (
     HomeSilent,
     Severity,
 )
-from web.staff import decisions, store, tables
+from web.staff import decisions, store, tables, visit_actions
 from web.staff.context import Staff
 
 log = logging.getLogger(__name__)
@@ -105,6 +106,7 @@ class Watch:
                 self._silent(home, now, limit)
         for home in self._heard_again(limit):
             self._heard(home, limit)
+        visit_actions.begin_absences(self._staff)
         if up_s < self._settle_s:
             return
         for home, check in self._unreported():

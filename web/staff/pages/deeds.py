@@ -49,6 +49,16 @@ SENTENCES = {
     Why.CLOSED: words.N_("Det är redan avslutat."),
     Why.NO_CHECK: words.N_("Tillsynen finns inte längre."),
     Why.NOT_ASKED: words.N_("Tillsynen väntar inte längre på svar."),
+    Why.NO_TAG: words.N_("Taggen hör inte till något av dina hem. Säg till samordnaren."),
+    Why.NO_VISIT: words.N_("Besöket finns inte längre."),
+    Why.NO_PLAN: words.N_("Besöket finns inte i planen längre."),
+    Why.NOT_YOURS: words.N_(
+        "Du kan rätta dina egna besök samma dag. Be samordnaren om hjälp med andra."
+    ),
+    Why.LOCKED: words.N_("Besöket är låst och kan inte ändras längre."),
+    Why.BAD_TIME: words.N_(
+        "Tiderna går inte ihop. De ska ha varit, sluta efter att de börjar, och ändra något."
+    ),
 }
 
 
