@@ -218,6 +218,7 @@ _any = st.sampled_from(["mat", "mat2", "motion", "door"])
 _person = st.sampled_from(["p1", "p2"])
 _grant = st.sampled_from(["g1", "g2", "g3"])
 _check = st.sampled_from(["night@a", "night@b"])
+_LATE = TurnOutcome.UNKNOWN
 _started = GatewayStarted(version="1", config_sha256="0", previous=PreviousRun.CUT)
 
 _input = st.one_of(
@@ -285,7 +286,15 @@ _stay = st.tuples(st.integers(5, 4000), st.integers(200, 2000), _device).map(
         (stay[1], (PowerLost(), None, None)),
     ]
 )
-_story = st.lists(st.one_of(_one, _one, _one, _stay), min_size=1, max_size=40).map(
+_turned = st.tuples(st.integers(5, 200), st.integers(60, 40_000), _grant).map(
+    lambda turned: [
+        (1, (UnlockRequested(grant=turned[2], action="unlock", reason="alarm"), "door", "p1")),
+        (1, (LockUnlocked(), "door", "p1")),
+        (turned[0], (UnlockEnded(grant=turned[2], outcome=_LATE, why="no_answer"), "door", "p1")),
+        (turned[1], (PowerLost(), None, None)),
+    ]
+)
+_story = st.lists(st.one_of(_one, _one, _one, _stay, _turned), min_size=1, max_size=40).map(
     lambda chunks: [told for chunk in chunks for told in chunk]
 )
 
