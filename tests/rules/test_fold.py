@@ -218,7 +218,6 @@ _any = st.sampled_from(["mat", "mat2", "motion", "door"])
 _person = st.sampled_from(["p1", "p2"])
 _grant = st.sampled_from(["g1", "g2", "g3"])
 _check = st.sampled_from(["night@a", "night@b"])
-_LATE = TurnOutcome.UNKNOWN
 _started = GatewayStarted(version="1", config_sha256="0", previous=PreviousRun.CUT)
 
 _input = st.one_of(
@@ -286,11 +285,13 @@ _stay = st.tuples(st.integers(5, 4000), st.integers(200, 2000), _device).map(
         (stay[1], (PowerLost(), None, None)),
     ]
 )
-_turned = st.tuples(st.integers(5, 200), st.integers(60, 40_000), _grant).map(
+_turned = st.tuples(
+    st.integers(5, 200), st.integers(60, 40_000), _grant, st.sampled_from(TurnOutcome)
+).map(
     lambda turned: [
         (1, (UnlockRequested(grant=turned[2], action="unlock", reason="alarm"), "door", "p1")),
         (1, (LockUnlocked(), "door", "p1")),
-        (turned[0], (UnlockEnded(grant=turned[2], outcome=_LATE, why="no_answer"), "door", "p1")),
+        (turned[0], (UnlockEnded(grant=turned[2], outcome=turned[3], why="no_answer"), "door", "p1")),
         (turned[1], (PowerLost(), None, None)),
     ]
 )
