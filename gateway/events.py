@@ -1109,6 +1109,15 @@ class AccountSignedIn(Data):
     """A staff member signed in at the server."""
 
 
+@_kind("account.changed")
+class AccountChanged(Data):
+    """Somebody (`person`) changed an account, or who works where.  `account` is the person id it
+    concerns, None for a team, an area or a home; `what` is what was changed, never to what."""
+
+    what: str
+    account: str | None = None
+
+
 @_kind("account.refused")
 class AccountRefused(Data):
     """A sign-in failed.  `address_sha256` groups tries without keeping the address."""

@@ -33,6 +33,8 @@ class Right(StrEnum):
     ANSWER_CARE_ALARM = "answer_care_alarm"
     ANSWER_TECHNICAL_ALARM = "answer_technical_alarm"
     CORRECT_VISIT = "correct_visit"
+    ASSIGN = "assign"
+    """Say who works where: teams, areas, homes."""
     ENROLL = "enroll"
     ADMINISTER = "administer"
 
@@ -65,10 +67,13 @@ RIGHTS: dict[Role, frozenset[Right]] = {
             Right.ANSWER_CARE_ALARM,
             Right.ANSWER_TECHNICAL_ALARM,
             Right.CORRECT_VISIT,
+            Right.ASSIGN,
         }
     ),
     Role.TECHNICIAN: frozenset({Right.SEE_ALL_HOMES, Right.ANSWER_TECHNICAL_ALARM, Right.ENROLL}),
-    Role.ADMINISTRATOR: frozenset({Right.SEE_ALL_HOMES, Right.ENROLL, Right.ADMINISTER}),
+    Role.ADMINISTRATOR: frozenset(
+        {Right.SEE_ALL_HOMES, Right.ENROLL, Right.ADMINISTER, Right.ASSIGN}
+    ),
 }
 
 

@@ -151,6 +151,7 @@ KINDS: Mapping[str, KindWord] = {
     "access.sampled": KindWord(N_("Stickprov drogs ur åtkomstloggen"), "system", "search"),
     "access.checked": KindWord(N_("Stickprov kontrollerat"), "system", "check"),
     "account.signed_in": KindWord(N_("Inloggning"), "system", "person-check"),
+    "account.changed": KindWord(N_("Konto eller arbetslag ändrat"), "system", "pen"),
     "account.refused": KindWord(N_("Misslyckad inloggning"), "system", "person-off", "warn"),
 }
 
