@@ -35,6 +35,9 @@ SUBSCRIBE_S = 5.0
 DISCONNECT_S = 5.0
 """Seconds to disconnect: BlueZ takes 2 (measured on BlueZ 5.82)."""
 
+NOTICE_S = 0.1
+"""Seconds that a library has to notice a lost link by itself: it knows better what it was doing."""
+
 _left_behind: set[asyncio.Future[Any]] = set()
 """Calls that ignored their cancellation, kept so that they are not collected while they run."""
 
@@ -102,6 +105,31 @@ async def within(limit_s: float, work: Coroutine[Any, Any, T], *, grace_s: float
         if not task.done():
             await _leave(task, grace_s)
         raise
+
+
+async def unless_lost(
+    lost: asyncio.Future[None], limit_s: float, work: Coroutine[Any, Any, T]
+) -> T:
+    """The result of `work`; `DeviceUnavailable` when the link is `lost`, `TimeoutError` after
+    `limit_s`; each with at most `GRACE_S` of tidying.
+
+    Libraries were seen to wait on for an answer over a link that was gone (on Python 3.11 also
+    because `asyncio.wait_for` swallows a cancellation that comes with the result).
+    """
+    task = asyncio.ensure_future(work)
+    either: set[asyncio.Future[Any]] = {task, lost}
+    try:
+        await asyncio.wait(either, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done() and lost.done():
+            await asyncio.wait({task}, timeout=NOTICE_S)
+    finally:
+        if not task.done():
+            await _leave(task, GRACE_S)
+    if task.done() and not task.cancelled():
+        return task.result()
+    if lost.done():
+        raise DeviceUnavailable("the link to the lock was lost")
+    raise TimeoutError
 
 
 async def _leave(task: asyncio.Future[Any], grace_s: float) -> None:

@@ -18,15 +18,15 @@ import base64
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from bleak import BleakClient
 from bleak.backends.device import BLEDevice
 
-from drivers._ble import GRACE_S, connection, need_library, subscribe, translated, within
+from drivers._ble import connection, need_library, subscribe, translated, unless_lost, within
 from drivers._lock_turn import Note, Order
 from gateway.errors import (
     DeviceError,
@@ -39,8 +39,6 @@ from gateway.ports import Advert, Bolt, LockStatus, Scanner
 
 if TYPE_CHECKING:
     from pydanalock.ble import BroadcastReport, RpdChannel, Tls12DmiClient
-
-T = TypeVar("T")
 
 OPEN_S = 12.0
 """Seconds to open a session on a connected lock: about twenty round trips, and a signature that a
@@ -244,9 +242,9 @@ class Session:
         """Shake hands and log in.  The token is told only to who could prove to be the lock."""
         ble = library()
         with ours("opening a session"):
-            await self._unless_lost(OPEN_S, self._open())
+            await unless_lost(self._lost, OPEN_S, self._open())
         with ours("logging in"):
-            await self._unless_lost(ANSWER_S, self._say(ble.authority_login(login_token)))
+            await unless_lost(self._lost, ANSWER_S, self._say(ble.authority_login(login_token)))
 
     async def _open(self) -> None:
         await self._channel.open()
@@ -263,7 +261,7 @@ class Session:
         limit_s = max(0.0, until_s - time.monotonic())
         with ours("turning the lock"):
             try:
-                await self._unless_lost(limit_s, self._say(ble.lock_operate(action)))
+                await unless_lost(self._lost, limit_s, self._say(ble.lock_operate(action)))
             except ble.CommandError as error:
                 if error.status == TIMED_OUT:  # what its motor did, it does not say
                     raise TimeoutError(str(error)) from error
@@ -288,23 +286,6 @@ class Session:
             if heard.status != OK:
                 raise ble.CommandError(heard.status, heard.cls, heard.function)
             return
-
-    async def _unless_lost(self, limit_s: float, work: Coroutine[Any, Any, T]) -> T:
-        """The result of `work`; `DeviceUnavailable` when the link is lost, `TimeoutError`.  The
-        library does not notice a lost link while it listens."""
-        task = asyncio.ensure_future(work)
-        either: set[asyncio.Future[Any]] = {task, self._lost}
-        try:
-            await asyncio.wait(either, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
-            if task.done():
-                return task.result()
-        finally:
-            if not task.done():
-                task.cancel()
-                await asyncio.wait({task}, timeout=GRACE_S)
-        if self._lost.done():
-            raise DeviceUnavailable("the link to the lock was lost")
-        raise TimeoutError
 
 
 @contextlib.asynccontextmanager

@@ -13,6 +13,7 @@ Not for: when to connect, or what an answer means for the door.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import time
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from bleak.backends.device import BLEDevice
 
-from drivers._ble import disconnect, need_library, translated, within
+from drivers._ble import disconnect, need_library, translated, unless_lost, within
 from drivers._lock_turn import Note, Order
 from gateway.errors import (
     DeviceError,
@@ -184,8 +185,17 @@ class Session:
     """A connected lock that knows our key (`_lock_turn.Talk`).  `door`: it has a door sensor;
     `low_pct`: its battery is low at and below this."""
 
-    def __init__(self, lock: Lock, unanswered: Unanswered, *, door: bool, low_pct: int) -> None:
+    def __init__(
+        self,
+        lock: Lock,
+        lost: asyncio.Future[None],
+        unanswered: Unanswered,
+        *,
+        door: bool,
+        low_pct: int,
+    ) -> None:
         self._lock = lock
+        self._lost = lost
         self._unanswered = unanswered
         self._door = door
         self._low_pct = low_pct
@@ -201,13 +211,14 @@ class Session:
             Order.LOCK: self._lock.force_lock,
         }[order]
         with ours("turning the lock"):
-            await within(max(0.0, until_s - time.monotonic()), command())
+            await unless_lost(self._lost, max(0.0, until_s - time.monotonic()), command())
         note(LockStatus(order.target))
 
     async def status(self) -> LockStatus:
         """See `_lock_turn.Talk`.  Battery and door only where the lock tells them."""
         with ours("asking the lock"):
-            bolt = BOLTS[(await within(ANSWER_S, self._lock.lock_status())).name]
+            told = await unless_lost(self._lost, ANSWER_S, self._lock.lock_status())
+        bolt = BOLTS[told.name]
         door = await self._extra("door", self._lock.door_status) if self._door else None
         battery = await self._extra("battery", self._lock.battery)
         pct = None if battery is None else int(battery.percentage)
@@ -224,7 +235,7 @@ class Session:
             return None
         try:
             with ours(f"asking the lock for its {what}"):
-                return await within(ANSWER_S, ask())
+                return await unless_lost(self._lost, ANSWER_S, ask())
         except (TimeoutError, ProtocolError):
             self._unanswered.since_s[what] = time.monotonic()
             return None
@@ -244,8 +255,19 @@ async def open_session(
     """A `Session`.  However it is left, also by a cancellation while connecting, nothing stays
     connected.  Raises `DeviceRefused` (the key is wrong), `DeviceUnavailable` or
     `ProtocolError`."""
+    lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def on_lost() -> None:
+        if not lost.done():
+            lost.set_result(None)
+
     lock = library().Lock(
-        lambda: device, who.key.hex(), who.slot, device.address, lambda _states: None
+        lambda: device,
+        who.key.hex(),
+        who.slot,
+        device.address,
+        lambda _states: None,
+        disconnect_callback=on_lost,
     )
     given_up = False
 
@@ -257,8 +279,8 @@ async def open_session(
     try:
         async with scanner.connecting():
             with translated("connecting to the lock"), ours("connecting to the lock"):
-                await within(connect_s, connect())
-        yield Session(lock, unanswered, door=door, low_pct=low_pct)
+                await unless_lost(lost, connect_s, connect())
+        yield Session(lock, lost, unanswered, door=door, low_pct=low_pct)
     finally:
         given_up = True
         await _hang_up(lock)
