@@ -380,6 +380,9 @@ class BedLeft(Data):
     somebody in it ended (UTC); the decision comes later, because mats chatter."""
 
     empty_since: AwareDatetime
+    certain: bool = True
+    """False: this bed's mats lose who lies there for minutes, and it took another sensor to tell;
+    that may have been somebody else's doing."""
 
 
 @_kind("bed.doubted")
@@ -389,9 +392,8 @@ class BedDoubted(Data):
     since: AwareDatetime
     """When the last sign that told it ended."""
     why: str
-    """What the doubt is: `mat_silent` (the bed's mats say empty, and nothing else says that
-    somebody left), `mat_unknown` (no mat of the bed can be trusted), `mat_alone` (a mat says
-    occupied, and the resident is active elsewhere)."""
+    """What the doubt is: `mat_silent` (mats that lose who lies there say empty, and nothing else
+    says that somebody left), `mat_unknown` (no mat of the bed can be trusted now)."""
 
 
 @_kind("activity.prewarned", urgent=True)

@@ -57,6 +57,16 @@ PROBLEMS_MAX = 20
 FRONT_WORDS = ("front", "outside", "entrance", "main", "house")
 """A door with one of these in its name leads out of the home."""
 
+ROOM_WORDS = {
+    "bathroom": ("bath", "toilet", "shower", "wc", "badrum", "toalett", "dusch"),
+    "bedroom": ("bedroom", "sovrum", "wardrobe", "dresser"),
+    "kitchen": ("kitchen", "fridge", "stove", "microwave", "kök"),
+    "living_room": ("living", "lounge", "couch", "vardagsrum"),
+    "hall": ("hall",),
+}
+"""A sensor with one of these in its name is in that room; the first that fits.  Names are all that
+a recording tells; in a home the configuration says it."""
+
 _ON, _OFF = ContactChanged(on=True), ContactChanged(on=False)
 _SAYS: dict[str, tuple[Data, Data]] = {
     "bed_mat": (MatReleased(), MatPressed()),
@@ -139,6 +149,15 @@ def role_of(sensor: str, kind: str) -> str | None:
     return _ROLES.get(kind)
 
 
+def room_of(sensor: str) -> str | None:
+    """The room that a recorded sensor's name speaks of, None when it speaks of none."""
+    name = sensor.lower()
+    for room, words in ROOM_WORDS.items():
+        if any(word in name for word in words):
+            return room
+    return None
+
+
 class _BadRow(Exception):
     """Why a row cannot be used."""
 
@@ -213,7 +232,7 @@ class _Reader:
         made = self._made
         if sensor not in made.devices:
             role = role_of(sensor, kind)
-            made.devices[sensor] = DeviceFacts(sensor, "recording", "sensor", role)
+            made.devices[sensor] = DeviceFacts(sensor, "recording", "sensor", role, room_of(sensor))
         made.rows.append(Row(at, sensor, data, self.line))
 
     def _home(self, home: str) -> None:

@@ -55,10 +55,10 @@ def test_a_small_night_in_words(small: Path) -> None:
     assert list(text_lines(made, TZ)) == [
         "2026-11-23 22:00:10+01:00 bed.entered      (bed: 1)",
         f"2026-11-23 23:00:00+01:00 check.done       {night} by=sensor (night_check: 3,2,1)",
-        f"2026-11-24 01:05:00+01:00 bed.left         empty_since={up} (bed: 5)",
-        f"2026-11-24 01:15:00+01:00 {ALARM} since={up} (bed_exit: 7)",
+        f"2026-11-24 01:05:00+01:00 bed.left         empty_since={up} certain=true (bed: 5,6)",
+        f"2026-11-24 01:15:30+01:00 {ALARM} since={up} (bed_exit: 7,6)",
         "2026-11-24 03:00:10+01:00 bed.entered      (bed: 9)",
-        f"2026-11-24 06:35:00+01:00 bed.left         empty_since={off} (bed: 11)",
+        f"2026-11-24 06:35:00+01:00 bed.left         empty_since={off} certain=true (bed: 11)",
         f"2026-11-24 06:45:00+01:00 {ALARM} since={off} (bed_exit: 12)",
     ]
 
@@ -116,12 +116,17 @@ def test_kasteren_b() -> None:
     assert rows > 38_000
     assert kinds["rule.failed"] == 0
     assert 27 <= kinds["bed.entered"] <= 27 * 5, "4,600 pulses are a few stays a night"
-    assert abs(kinds["bed.entered"] - kinds["bed.left"]) <= 1
+    # a stay ends in an exit or in doubt, and a doubt ends in either
+    assert kinds["bed.left"] <= kinds["bed.entered"] <= kinds["bed.left"] + kinds["bed.doubted"] + 1
     stuck = {event.device for event in made if event.kind == "mat.faulted"}
     assert stuck == {"bed_pressure_left", "bed_pressure_right"}
     checks = 27 * 3
-    assert kinds["check.done"] + kinds["check.asked"] == checks
-    assert kinds["check.escalated"] == kinds["check.asked"], "nobody answers a recording"
+    closed = Counter(
+        event.data.check.partition("@")[0]
+        for event in made
+        if event.kind in ("check.done", "check.escalated")
+    )
+    assert closed["night"] == checks, "nobody answers a recording: done by the sensor, or escalated"
     alarms = Counter(event.data.alarm for event in made if event.kind == "alarm.raised")
     assert alarms["bed_exit"] <= 36, "no worse than the naive rule: 36 in 30 nights"
 
@@ -132,9 +137,10 @@ def test_casas_hh_al() -> None:
     """A month without a bed mat: no opinion on a bed; every check is asked for want of one."""
     made, kinds, rows = _figures("casas_hh_al", "America/Los_Angeles")
     assert rows == 61_578
-    assert set(kinds) == {"check.asked", "check.escalated", "alarm.raised"}
-    assert kinds["check.asked"] == kinds["check.escalated"] == kinds["alarm.raised"] == 89
-    assert {event.data.why for event in made if event.kind == "check.asked"} == {"no_sensor"}
+    assert not any(kind.startswith(("bed.", "mat.")) for kind in kinds)
+    asked = Counter(event.data.why for event in made if event.kind == "check.asked")
+    assert asked["no_sensor"] == 89
+    assert asked.total() - 89 <= 2, "who is long in the bathroom at night is asked about"
 
 
 @pytest.mark.recordings

@@ -1,8 +1,17 @@
-"""The bed was left at night and the resident is not back: an alarm.
+"""The bed was left at night and the resident is not back: an alarm, or a look when it is unclear.
 
-What counts is when the bed was left: between `night_from` and `night_to`, local time.  The alarm
-comes `back_within_min` after the last sign of somebody in it, also when that is just after
-`night_to`: who left at five to seven and lies on the floor is not helped by the clock.
+Clear: the bed was left (`bed.left`, certain) between `night_from` and `night_to`, and for
+`back_within_min` since then, or since the last sign of life elsewhere, nothing stirred.  That is an
+alarm, also when it falls just after `night_to`: who left at five to seven and lies on the floor is
+not helped by the clock.
+
+Unclear: the bed's mats lose who lies there (`bed.doubted`, or a `bed.left` that is not certain), or
+it is early morning and people get up.  A night watcher is asked to look when nothing at all has
+stirred for `look_min`.  After a look that found all well, and while nothing but the same mat has
+spoken, the next is asked for only after `again_look_min`, for `calm_h`: the sleeper was just seen.
+
+Who shows life elsewhere for `up_min` after leaving the bed is up: it is no exit any more, and what
+may happen then is the day's business (`inactivity`, `bathroom`, `on_floor`).
 
 **An alarm that was raised stays until a person closes it.**  Back in bed is no proof that all is
 well: who fell, lay there and crept back needs somebody to come.  The return is seen as
@@ -10,7 +19,7 @@ well: who fell, lay there and crept back needs somebody to come.  The return is 
 look instead of running.  While the alarm rings and nobody has taken it on, another exit raises no
 second one; it does once somebody has, or when an hour's ringing has reached nobody.
 
-Not for: whether the bed is empty (`bed`), nor for the other evidence of a home (doors, motion).
+Not for: whether the bed is empty (`bed`), or what a look's answer leads to (`look`).
 """
 
 from __future__ import annotations
@@ -28,24 +37,36 @@ from gateway.events import (
     AlarmCancelled,
     AlarmRaised,
     AlarmResolved,
+    BedDoubted,
     BedEntered,
     BedLeft,
+    CheckAsked,
+    CheckDone,
+    CheckEscalated,
+    CheckMissed,
+    Data,
     Ref,
     Severity,
 )
-from gateway.rules import Decision, RuleSettings, Tick, _absence
-from gateway.rules._time import due, in_window, later
+from gateway.rules import Decision, RuleSettings, Tick, _absence, _looks, _signs
+from gateway.rules._time import due, first_of, in_window, later
 
 NAME = "bed_exit"
-VERSION = 1
-KINDS = _absence.KINDS | {
-    "bed.entered",
-    "bed.left",
-    "alarm.raised",
-    "alarm.acknowledged",
-    "alarm.cancelled",
-    "alarm.resolved",
-}
+VERSION = 2
+KINDS = (
+    _absence.KINDS
+    | _signs.KINDS
+    | _looks.KINDS
+    | {
+        "bed.entered",
+        "bed.left",
+        "bed.doubted",
+        "alarm.raised",
+        "alarm.acknowledged",
+        "alarm.cancelled",
+        "alarm.resolved",
+    }
+)
 
 ALARM = "bed_exit"
 
@@ -62,16 +83,46 @@ class Settings(RuleSettings):
     night_to: time = time(7, 0)
     """Local time until which leaving the bed is watched."""
     back_within_min: float = Field(default=15.0, ge=0, le=240)
-    """Minutes out of bed until it becomes an alarm, from the last sign of somebody in it."""
+    """Minutes out of bed until it becomes an alarm, from the last sign of the resident, in the bed
+    or elsewhere."""
+    look_to: time = time(8, 0)
+    """Local time until which an unclear exit is asked about; from `night_from` on."""
+    look_min: float = Field(default=29.0, ge=1, le=240)
+    """Minutes without any sign of life, after an exit that is not clear, until somebody is asked to
+    look.  Half an hour is the longest that a fall may go unanswered."""
+    again_look_min: float = Field(default=60.0, ge=1, le=480)
+    """The same after `calm_after` looks that found all well, while only the mat has spoken since
+    the newest of them."""
+    calm_after: int = Field(default=2, ge=1, le=100)
+    """Looks within `calm_h` that found all well, until the mat is taken to be what is wrong."""
+    calm_h: float = Field(default=4.0, ge=0, le=24)
+    """Hours after the newest such look for which `again_look_min` holds.  0: never."""
+    up_min: float = Field(default=20.0, ge=0, le=240)
+    """Minutes after leaving the bed: who shows life elsewhere later than that is up."""
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`left` names the `bed.left` that is watched and `since` is its `empty_since`; both None while
-    nothing is.  `ringing` names the alarm that nobody has taken on yet, raised at `rings_since`."""
+    """`occupied` and `sure` are what the newest `bed.entered` or `bed.left` said.  `left` names
+    what is watched (`bed.left`, `bed.doubted`, a touch of the mat), None while nothing is; `since`
+    is when the last sign in bed ended, `clear` whether that was certain, `alarms` whether it lies
+    in the alarm's window.  `life` and `life_at` are the newest sign since then, `stirred` the
+    newest of all signs elsewhere.  `looked`: a look was asked for and nothing stirred since; `look`
+    names the one that is not closed; `well` are the newest moments at which one found all well.
+    `ringing` names the alarm that nobody has taken on yet, raised at `rings_since`."""
 
+    occupied: bool = False
+    sure: bool = True
     left: Ref | None = None
     since: datetime | None = None
+    clear: bool = False
+    alarms: bool = False
+    life: Ref | None = None
+    life_at: datetime | None = None
+    stirred: datetime | None = None
+    looked: bool = False
+    look: str | None = None
+    well: tuple[datetime, ...] = ()
     ringing: Ref | None = None
     rings_since: datetime | None = None
     tried: datetime | None = None
@@ -88,49 +139,179 @@ def step(
 ) -> tuple[State, Sequence[Decision | Command]]:
     """See `gateway.rules`."""
     if isinstance(event, Tick):
-        return _decide(state, event.at)
+        return _decide(state, event.at, settings)
+    if event.kind in _signs.KINDS:
+        return _sign(state, event, settings), ()
     match event.data:
-        case BedLeft(empty_since=since):
-            home = settings.home
-            if in_window(since, home.timezone, settings.night_from, settings.night_to):
-                return replace(state, left=event.ref, since=since, tried=None), ()
-            return replace(state, left=None, since=None), ()
+        case BedLeft(empty_since=since, certain=certain):
+            state = replace(state, occupied=False, sure=certain)
+            return _left(state, event, since, certain, settings), ()
+        case BedDoubted(since=since, why="mat_silent"):
+            return _left(state, event, since, False, settings), ()
         case BedEntered():
-            return replace(state, left=None, since=None, tried=None), ()
+            return replace(_unwatched(state), occupied=True), ()
         case AlarmRaised(alarm=alarm) if alarm == ALARM:
-            return State(ringing=event.ref, rings_since=event.at, absence=state.absence), ()
+            return replace(_unwatched(state), ringing=event.ref, rings_since=event.at), ()
         case AlarmAcknowledged(alarm=ref) | AlarmCancelled(alarm=ref) | AlarmResolved(alarm=ref):
             return (_taken_on(state, event.at, settings) if ref == state.ringing else state), ()
+        case CheckAsked() | CheckDone() | CheckMissed() | CheckEscalated():
+            return _looked(state, event, event.data), ()
         case _:
             return replace(state, absence=_absence.see(state.absence, event)), ()
 
 
 def wake_at(state: State, settings: Settings) -> datetime | None:
-    """When the resident should be back."""
-    at = _due(state, settings)
-    if at is not None and state.rings_since is not None:
-        at = max(at, state.rings_since + RINGS_FOR)
-    return due(at, state.tried)
+    """When the resident should be back, or somebody be asked to look."""
+    alarm = _alarm_due(state, settings)
+    if alarm is not None and state.rings_since is not None:
+        alarm = max(alarm, state.rings_since + RINGS_FOR)
+    return due(first_of(alarm, _look_due(state, settings)), state.tried)
 
 
-def _due(state: State, settings: Settings) -> datetime | None:
-    if state.since is None:
-        return None
-    return later(state.since, minutes=settings.back_within_min)
+# --- what is watched ------------------------------------------------------------------------------
+
+
+def _left(state: State, event: Event, since: datetime, certain: bool, settings: Settings) -> State:
+    """The bed was left, or it is in doubt whether it was."""
+    tz = settings.home.timezone
+    alarms = certain and in_window(since, tz, settings.night_from, settings.night_to)
+    watched = alarms or in_window(since, tz, settings.night_from, settings.look_to)
+    if not watched:
+        return _unwatched(state)
+    if state.left is not None and state.since == since:
+        # the doubt became an exit: what was seen and asked since stays
+        return replace(state, left=event.ref, clear=certain, alarms=alarms, tried=None)
+    life_at = state.stirred if state.stirred is not None and state.stirred > since else None
+    return replace(
+        _unwatched(state),
+        left=event.ref,
+        since=since,
+        clear=certain,
+        alarms=alarms,
+        life=state.life if life_at is not None else None,
+        life_at=life_at,
+    )
+
+
+def _sign(state: State, event: Event, settings: Settings) -> State:
+    """Somebody stirred: in the bed, too little to be lying there, or outside it."""
+    if _signs.place(event, settings.home) is None:
+        facts = settings.home.devices.get(event.device or "")
+        in_bed = facts is not None and facts.role == "bed"
+        if not in_bed:
+            return state
+        if state.left is None:
+            return _touched(state, event, settings)
+        return replace(state, life=event.ref, life_at=event.at, looked=False, tried=None)
+    state = replace(state, stirred=event.at, life=event.ref)
+    if state.left is None or state.since is None:
+        return state
+    if event.at > later(state.since, minutes=settings.up_min):
+        return _unwatched(state)
+    return replace(state, life_at=event.at, looked=False, tried=None)
+
+
+def _touched(state: State, event: Event, settings: Settings) -> State:
+    """The bed was touched, too little to be lying there, by a mat that loses who does: that is how
+    a sleeper looks to it, and how one who sits down and slides to the floor does."""
+    watched = in_window(event.at, settings.home.timezone, settings.night_from, settings.look_to)
+    if state.occupied or state.sure or not watched:
+        return state
+    return replace(_unwatched(state), left=event.ref, since=event.at)
+
+
+def _unwatched(state: State) -> State:
+    return replace(
+        state,
+        left=None,
+        since=None,
+        clear=False,
+        alarms=False,
+        life_at=None,
+        looked=False,
+        tried=None,
+    )
+
+
+def _looked(state: State, event: Event, data: Data) -> State:
+    """A look of this rule was asked for, or closed."""
+    match data:
+        case CheckAsked(check=name) if _looks.of(NAME, name):
+            return replace(state, look=name, looked=True, tried=None)
+        case CheckDone(check=name) if name == state.look:
+            return replace(state, look=None, well=(*state.well, event.at)[-8:], tried=None)
+        case CheckMissed(check=name) | CheckEscalated(check=name) if name == state.look:
+            return replace(state, look=None, tried=None)
+        case _:
+            return state
 
 
 def _taken_on(state: State, now: datetime, settings: Settings) -> State:
     """Somebody took the alarm on, or it ended: an exit that it stood for needs none of its own."""
-    at = _due(state, settings)
+    at = _alarm_due(state, settings)
     if at is not None and at <= now:
-        state = replace(state, left=None, since=None)
+        state = _unwatched(state)
     return replace(state, ringing=None, rings_since=None)
 
 
-def _decide(state: State, now: datetime) -> tuple[State, Sequence[Decision]]:
+# --- when, and what -------------------------------------------------------------------------------
+
+
+def _newest(state: State) -> datetime | None:
+    """The last sign of the resident, in bed or elsewhere."""
+    if state.since is None:
+        return None
+    return state.since if state.life_at is None else max(state.since, state.life_at)
+
+
+def _alarm_due(state: State, settings: Settings) -> datetime | None:
+    newest = _newest(state)
+    if newest is None or not state.alarms:
+        return None
+    return later(newest, minutes=settings.back_within_min)
+
+
+def _look_due(state: State, settings: Settings) -> datetime | None:
+    newest = _newest(state)
+    if newest is None or state.alarms or state.looked or state.look is not None:
+        return None
+    calm = not state.clear and _calm(state, newest, settings)
+    return later(newest, minutes=settings.again_look_min if calm else settings.look_min)
+
+
+def _calm(state: State, newest: datetime, settings: Settings) -> bool:
+    """Whether watchers found all well so often, and nothing but the mat has spoken since, that the
+    mat is taken to be what is wrong."""
+    span = timedelta(hours=settings.calm_h)
+    recent = [at for at in state.well if newest - at < span]
+    if len(recent) < settings.calm_after:
+        return False
+    return state.stirred is None or state.stirred < recent[-1]
+
+
+def _decide(
+    state: State, now: datetime, settings: Settings
+) -> tuple[State, Sequence[Decision | Command]]:
     if state.left is None or state.since is None:
         return state, ()
     if state.absence.at(now):
-        return replace(state, left=None, since=None), ()
-    alarm = AlarmRaised(alarm=ALARM, severity=Severity.CARE, since=state.since)
-    return replace(state, tried=now), (Decision(alarm, rests_on=(state.left,)),)
+        return _unwatched(state), ()
+    left, since = state.left, state.since
+    life = (state.life,) if state.life is not None and state.life_at is not None else ()
+    rests_on = (left, *life)
+    state = replace(state, tried=now)
+    alarm = _alarm_due(state, settings)
+    if alarm is not None and alarm <= now:
+        raised = AlarmRaised(alarm=ALARM, severity=Severity.CARE, since=since)
+        return state, (Decision(raised, rests_on=rests_on),)
+    look = _look_due(state, settings)
+    if look is not None and look <= now:
+        why = (
+            "bed_doubtful"
+            if not state.clear and not life
+            else "not_back"
+            if state.clear
+            else ("all_silent")
+        )
+        return state, (_looks.ask(NAME, why, now, rests_on),)
+    return state, ()

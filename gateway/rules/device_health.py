@@ -1,10 +1,10 @@
 """A device does not do its work: the technician is told, and care staff when care is affected.
 
-Care is affected by a bed mat at night and by the door lock at any time.  Such a fault is an alarm
-for care (`severity` care) at once when it is certain (a cut or stuck mat, a silent device, a jammed
-lock) and after `care_grace_s` when a driver may mend it by itself.  Everything else waits
-`grace_min` and is a technical alarm; a mat that is down when the night begins becomes one for care
-then.
+Care is affected by a bed without a mat that works at night, and by the door lock at any time.
+Such a fault is an alarm for care (`severity` care) at once when it is certain (a cut or stuck mat,
+a silent device, a jammed lock) and after `care_grace_s` when a driver may mend it by itself.
+Everything else waits `grace_min` and is a technical alarm; a mat that is down when the night
+begins becomes one for care then.
 
 A device that works again ends its alarms (`alarm.cancelled`, `recovered`) once it has worked for
 `steady_min`; a device that comes and goes thus rings once, not each time.  An alarm that a person
@@ -163,7 +163,7 @@ def wake_at(state: State, settings: Settings) -> datetime | None:
     """When the next alarm is due, or the next device has worked long enough."""
     if not state.troubles:
         return None
-    return first_of(*(_next(key, trouble, settings) for key, trouble in state.troubles.items()))
+    return first_of(*(_next(state, key, settings) for key in state.troubles))
 
 
 def _device(state: State, event: Event, device: str) -> tuple[State, Sequence[Decision | Command]]:
@@ -266,19 +266,21 @@ def _closed(state: State, alarm: Ref) -> State:
 # --- when, and whom it concerns -------------------------------------------------------------------
 
 
-def _next(key: Key, trouble: Trouble, settings: Settings) -> datetime | None:
+def _next(state: State, key: Key, settings: Settings) -> datetime | None:
     """When something is due for this trouble."""
+    trouble = state.troubles[key]
     if trouble.good_since is not None:
         return due(later(trouble.good_since, minutes=settings.steady_min), trouble.tried)
     return due(
-        first_of(_care_due(key, trouble, settings), _technical_due(key, trouble, settings)),
+        first_of(_care_due(state, key, settings), _technical_due(key, trouble, settings)),
         trouble.tried,
     )
 
 
-def _care_due(key: Key, trouble: Trouble, settings: Settings) -> datetime | None:
+def _care_due(state: State, key: Key, settings: Settings) -> datetime | None:
     """When care staff are told; None when care is not affected, or they have been."""
     device, what = key
+    trouble = state.troubles[key]
     if Severity.CARE in trouble.told or what is What.BATTERY:
         return None
     home = settings.home
@@ -291,6 +293,9 @@ def _care_due(key: Key, trouble: Trouble, settings: Settings) -> datetime | None
         return at
     if what is not What.DOWN or facts is None or facts.role != "bed":
         return None
+    mats = home.with_role("bed")
+    if any((mat, What.DOWN) not in state.troubles for mat in mats if mat != device):
+        return None  # another mat of the bed still tells; care is affected when none does
     if in_window(at, home.timezone, settings.night_from, settings.night_to):
         return at
     return next_local(at, home.timezone, settings.night_from)
@@ -310,26 +315,27 @@ def _tick(
     troubles = dict(state.troubles)
     made: list[Decision] = []
     for key, trouble in state.troubles.items():
-        at = _next(key, trouble, settings)
+        at = _next(state, key, settings)
         if at is None or at > now:
             continue
         if trouble.good_since is not None and not trouble.open:
             del troubles[key]
             continue
         troubles[key] = replace(trouble, tried=now)
-        made += _due_now(key, trouble, now, settings)
+        made += _due_now(state, key, now, settings)
     return State(troubles), made
 
 
-def _due_now(key: Key, trouble: Trouble, now: datetime, settings: Settings) -> list[Decision]:
+def _due_now(state: State, key: Key, now: datetime, settings: Settings) -> list[Decision]:
     device, what = key
+    trouble = state.troubles[key]
     if trouble.good_since is not None:
         why = (trouble.said, *((trouble.good_said,) if trouble.good_said else ()))
         return [
             Decision(AlarmCancelled(alarm=ref, reason="recovered"), rests_on=why, device=device)
             for ref in trouble.open
         ]
-    care = _care_due(key, trouble, settings)
+    care = _care_due(state, key, settings)
     severity = Severity.CARE if care is not None and care <= now else Severity.TECHNICAL
     alarm = AlarmRaised(alarm=what.value, severity=severity, since=trouble.since)
     return [Decision(alarm, rests_on=(trouble.said,), device=device)]

@@ -34,6 +34,15 @@ DEVICES = (
     DeviceFacts("mat2", "mat_gpio", "sensor", "bed"),
     DeviceFacts("motion", "bthome", "sensor", "motion"),
     DeviceFacts("door", "lock_nuki", "lock", "front_door"),
+    DeviceFacts("front", "door_gpio", "sensor", "front_door"),
+    DeviceFacts("floor", "mat_adc", "sensor", "floor"),
+    DeviceFacts("seat", "bthome", "sensor", "seat"),
+    DeviceFacts("toilet", "bthome", "sensor", "toilet", "bathroom"),
+    DeviceFacts("button", "button_gpio", "sensor", "button"),
+    DeviceFacts("pendant", "bthome", "sensor", "pendant"),
+    DeviceFacts("wet", "bthome", "sensor", "moisture"),
+    DeviceFacts("air", "bthome", "sensor", "air"),
+    DeviceFacts("lamp", "indicator", "indicator"),
 )
 
 

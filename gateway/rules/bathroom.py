@@ -1,0 +1,125 @@
+"""Somebody went to the bathroom and nothing has stirred since: an alarm, or a look at night.
+
+The last sign of life in the home was in the bathroom (or of the toilet), and then nothing, there or
+elsewhere, for `still_min`: who washes, moves.  Any other sign ends it: the front door, another
+room, the bed.  By day it is an alarm; at night a look first, for a detector that misses who sits
+still is commoner than a fall.
+
+Not for: how often somebody goes, or a bathroom without any sensor (a floor mat is `on_floor`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, time
+
+from pydantic import Field
+
+from gateway.commands import Command
+from gateway.envelope import Event
+from gateway.events import AlarmRaised, BedEntered, BedLeft, CheckAsked, HomeEmptied, Ref, Severity
+from gateway.rules import Decision, RuleSettings, Tick, _absence, _looks, _signs
+from gateway.rules._time import due, in_window, later
+
+NAME = "bathroom"
+VERSION = 1
+KINDS = (
+    _signs.KINDS
+    | _absence.KINDS
+    | {"bed.entered", "bed.left", "home.emptied", "check.asked", "alarm.raised"}
+)
+
+ALARM = "bathroom_long"
+
+
+class Settings(RuleSettings):
+    """How long one may be still in the bathroom."""
+
+    still_min: float = Field(default=60.0, ge=5, le=480)
+    """Minutes without any sign after the last one in the bathroom, by day."""
+    night_still_min: float = Field(default=90.0, ge=5, le=480)
+    """The same by night; who came from bed is with `bed_exit`, within half an hour."""
+    night_from: time = time(22, 0)
+    """Local time from which a night watcher is asked first."""
+    night_to: time = time(7, 0)
+    """Local time until which."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """`since` and `said` are the last sign in the bathroom, None once anything stirred elsewhere or
+    somebody was told.  `in_bed`, `sat`: somebody is somewhere else, or was all the time."""
+
+    since: datetime | None = None
+    said: Ref | None = None
+    in_bed: bool = False
+    sat: frozenset[str] = frozenset()
+    tried: datetime | None = None
+    absence: _absence.Absence = _absence.AT_HOME
+
+
+def start(settings: Settings) -> State:  # noqa: ARG001 - the contract of a rule
+    """Nobody is there."""
+    return State()
+
+
+def step(
+    state: State, event: Event | Tick, settings: Settings
+) -> tuple[State, Sequence[Decision | Command]]:
+    """See `gateway.rules`."""
+    if isinstance(event, Tick):
+        return _tick(state, event.at, settings)
+    match event.data:
+        case BedEntered():
+            return replace(state, in_bed=True, since=None, said=None), ()
+        case BedLeft():
+            return replace(state, in_bed=False), ()
+        case HomeEmptied():
+            return replace(state, since=None, said=None), ()
+        case CheckAsked(check=name):
+            told = _looks.of(NAME, name) or name.startswith(_looks.PREFIX)
+            return (replace(state, since=None, said=None) if told else state), ()
+        case AlarmRaised(severity=severity):
+            # somebody comes, for this or for something else
+            told = severity is Severity.CARE
+            return (replace(state, since=None, said=None) if told else state), ()
+    if event.kind in _absence.KINDS:
+        return replace(state, absence=_absence.see(state.absence, event)), ()
+    facts = settings.home.devices.get(event.device or "")
+    if facts is None:
+        return state, ()
+    if facts.role == "seat":
+        sat = state.sat | {facts.id} if _signs.is_on(event) else state.sat - {facts.id}
+        return replace(state, sat=sat, since=None, said=None), ()
+    if _signs.bathroom(facts):
+        return replace(state, since=event.at, said=event.ref, tried=None), ()
+    return (state if state.since is None else replace(state, since=None, said=None)), ()
+
+
+def wake_at(state: State, settings: Settings) -> datetime | None:
+    """When the stillness in the bathroom has lasted too long."""
+    if state.since is None or state.in_bed or state.sat:
+        return None
+    night = _at_night(state.since, settings)
+    minutes = settings.night_still_min if night else settings.still_min
+    return due(later(state.since, minutes=minutes), state.tried)
+
+
+def _at_night(at: datetime, settings: Settings) -> bool:
+    return in_window(at, settings.home.timezone, settings.night_from, settings.night_to)
+
+
+def _tick(
+    state: State, now: datetime, settings: Settings
+) -> tuple[State, Sequence[Decision | Command]]:
+    if state.since is None or state.said is None:
+        return state, ()
+    if state.absence.at(now):
+        return replace(state, since=None, said=None), ()
+    since, said = state.since, state.said
+    state = replace(state, tried=now)
+    if _at_night(now, settings):
+        return state, (_looks.ask(NAME, ALARM, now, (said,)),)
+    alarm = AlarmRaised(alarm=ALARM, severity=Severity.CARE, since=since)
+    return state, (Decision(alarm, rests_on=(said,)),)

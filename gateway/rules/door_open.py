@@ -1,0 +1,78 @@
+"""The front door stands open: an alarm until it is shut.
+
+By night for care, by day without haste.  Not for: who went out (`wandering`, `at_home`), or where
+the lock's bolt is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, time
+
+from pydantic import Field
+
+from gateway.commands import Command
+from gateway.envelope import Event
+from gateway.events import DoorClosed, DoorOpened, Severity
+from gateway.rules import Decision, RuleSettings, Tick
+from gateway.rules._lasting import KINDS as LASTING
+from gateway.rules._lasting import Lasting
+from gateway.rules._time import in_window, later
+
+NAME = "door_open"
+VERSION = 1
+KINDS = LASTING | {"door.opened", "door.closed"}
+
+ALARM = "door_left_open"
+
+
+class Settings(RuleSettings):
+    """How long the front door may stand open."""
+
+    open_min: float = Field(default=15.0, ge=1, le=240)
+    """Minutes until an open front door is an alarm; the longest in a recorded home is nine."""
+    night_from: time = time(22, 0)
+    """Local time from which it is an alarm for care."""
+    night_to: time = time(7, 0)
+    """Local time until which it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The doors that stand open."""
+
+    doors: Lasting = field(default_factory=Lasting)
+
+
+def start(settings: Settings) -> State:  # noqa: ARG001 - the contract of a rule
+    """The doors are thought shut until they say otherwise."""
+    return State()
+
+
+def step(
+    state: State, event: Event | Tick, settings: Settings
+) -> tuple[State, Sequence[Decision | Command]]:
+    """See `gateway.rules`."""
+    if isinstance(event, Tick):
+        doors, raised = state.doors.tick(event.at)
+        return State(doors), raised
+    home = settings.home
+    key = (event.device, ALARM)
+    match event.data:
+        case DoorOpened() if event.device in home.with_role("front_door"):
+            at = later(event.at, minutes=settings.open_min)
+            night = in_window(at, home.timezone, settings.night_from, settings.night_to)
+            severity = Severity.CARE if night else Severity.ROUTINE
+            return State(state.doors.begin(key, event, at, severity)), ()
+        case DoorClosed():
+            doors, made = state.doors.end(key, event, "closed")
+            return (State(doors) if doors is not state.doors else state), made
+        case _:
+            doors = state.doors.see(event)
+            return (State(doors) if doors is not state.doors else state), ()
+
+
+def wake_at(state: State, settings: Settings) -> datetime | None:  # noqa: ARG001 - contract
+    """When the next open door has stood open long enough."""
+    return state.doors.wake_at()

@@ -1,0 +1,192 @@
+"""A look that a rule asked for: what its answer leads to.
+
+A rule that cannot tell asks a night watcher (`check.asked`, named `look-…`).  Then, as with a
+planned check:
+
+    ok               done
+    unclear          asked again after `recheck_min`; unclear twice: escalated, and an alarm
+    help             escalated, and an alarm
+    could_not_look   escalated: somebody must go there
+    no answer        escalated, and an alarm
+
+When the resident is felt in bed again before anybody began to look, the question answers itself
+(`check.done`, by the sensor).  Once a watcher has begun (`check.started`), only the watcher ends
+it.
+
+Not for: when a look is needed (the rule that asks), or planned checks (`night_check`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from pydantic import Field
+
+from gateway.commands import Command
+from gateway.envelope import Event
+from gateway.events import (
+    AlarmRaised,
+    BedEntered,
+    CheckAnswered,
+    CheckAsked,
+    CheckBy,
+    CheckDone,
+    CheckEscalated,
+    CheckMissed,
+    CheckStarted,
+    Data,
+    Finding,
+    Ref,
+    Severity,
+)
+from gateway.rules import Decision, RuleSettings, Tick, _looks
+from gateway.rules._time import due, first_of, later
+
+NAME = "look"
+VERSION = 1
+KINDS = _looks.KINDS | {"check.started", "check.answered", "bed.entered"}
+
+KEPT = timedelta(hours=12)
+"""How long an open look is remembered at most: its time to answer is minutes."""
+
+BED = (f"{_looks.PREFIX}bed_exit@",)
+"""Looks that a resident in bed answers; one about the bathroom or the door it does not."""
+
+
+class Settings(RuleSettings):
+    """The waits of a look."""
+
+    recheck_min: float = Field(default=5.0, ge=0, le=240)
+    """Minutes from an unclear look to the next: shorter than for a planned check, for something
+    made a rule ask."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One open look.  `said` is what its phase rests on, `next_at` when something must happen
+    without an answer, `waiting` whether that is the next look."""
+
+    said: Ref
+    asked_at: datetime
+    next_at: datetime
+    why: str
+    attempt: int = 1
+    waiting: bool = False
+    begun: bool = False
+    tried: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The open looks, by name."""
+
+    looks: Mapping[str, Look] = field(default_factory=dict)
+
+
+def start(settings: Settings) -> State:  # noqa: ARG001 - the contract of a rule
+    """Nobody was asked."""
+    return State()
+
+
+def step(
+    state: State, event: Event | Tick, settings: Settings
+) -> tuple[State, Sequence[Decision | Command]]:
+    """See `gateway.rules`."""
+    if isinstance(event, Tick):
+        return _tick(state, event.at)
+    match event.data:
+        case CheckAsked(check=name) if name.startswith(_looks.PREFIX):
+            return _asked(state, event, event.data), ()
+        case CheckStarted(check=name) if name in state.looks:
+            return _put(state, name, begun=True), ()
+        case CheckAnswered(check=name) if name in state.looks:
+            return _answered(state, event, event.data, settings)
+        case CheckDone(check=name) | CheckMissed(check=name) | CheckEscalated(check=name):
+            if name not in state.looks:
+                return state, ()
+            return State({n: look for n, look in state.looks.items() if n != name}), ()
+        case BedEntered():
+            done = CheckBy.SENSOR
+            return state, [
+                Decision(CheckDone(check=name, by=done), rests_on=(look.said, event.ref))
+                for name, look in state.looks.items()
+                if name.startswith(BED) and not look.begun
+            ]
+        case _:
+            return state, ()
+
+
+def wake_at(state: State, settings: Settings) -> datetime | None:  # noqa: ARG001 - contract
+    """When the next time to answer ends, or the next look comes."""
+    return first_of(*(due(look.next_at, look.tried) for look in state.looks.values()))
+
+
+def _asked(state: State, event: Event, data: CheckAsked) -> State:
+    old = state.looks.get(data.check)
+    look = Look(
+        said=event.ref,
+        asked_at=event.at if old is None else old.asked_at,
+        next_at=data.answer_by,
+        why=data.why if old is None else old.why,
+        attempt=data.attempt,
+    )
+    kept = {n: one for n, one in state.looks.items() if event.at - one.asked_at < KEPT}
+    return State({**kept, data.check: look})
+
+
+def _answered(
+    state: State, event: Event, data: CheckAnswered, settings: Settings
+) -> tuple[State, Sequence[Decision | Command]]:
+    name, look = data.check, state.looks[data.check]
+    rests_on = (look.said, event.ref)
+    match data.finding:
+        case Finding.OK:
+            done = CheckDone(check=name, by=CheckBy.WATCHER)
+            return state, (Decision(done, rests_on=rests_on, person=event.person),)
+        case Finding.UNCLEAR if look.waiting:
+            return state, ()  # a second watcher saw the same: the next look is coming
+        case Finding.UNCLEAR if look.attempt < 2:
+            again = later(event.at, minutes=settings.recheck_min)
+            return _put(state, name, said=event.ref, next_at=again, waiting=True), ()
+        case Finding.UNCLEAR:
+            return state, _escalate(name, look, "unclear_twice", "check_unclear", rests_on)
+        case Finding.HELP:
+            return state, _escalate(name, look, "help", "check_help", rests_on)
+        case Finding.COULD_NOT_LOOK:
+            return state, _escalate(name, look, "could_not_look", None, rests_on)
+
+
+def _escalate(
+    name: str, look: Look, why: str, alarm: str | None, rests_on: tuple[Ref, ...]
+) -> Sequence[Decision]:
+    made: list[Data] = [CheckEscalated(check=name, why=why)]
+    if alarm is not None:
+        made.append(AlarmRaised(alarm=alarm, severity=Severity.CARE, since=look.asked_at))
+    return [Decision(data, rests_on=rests_on) for data in made]
+
+
+def _tick(state: State, now: datetime) -> tuple[State, Sequence[Decision | Command]]:
+    made: list[Decision] = []
+    for name, look in state.looks.items():
+        at = due(look.next_at, look.tried)
+        if at is None or at > now:
+            continue
+        if look.waiting:
+            asked = CheckAsked(
+                check=name,
+                why="recheck",
+                answer_by=later(now, minutes=_looks.ANSWER_MIN),
+                attempt=look.attempt + 1,
+            )
+            made.append(Decision(asked, rests_on=(look.said,)))
+        else:
+            made += _escalate(name, look, "no_answer", "check_no_answer", (look.said,))
+        state = _put(state, name, tried=now)
+    return state, made
+
+
+def _put(state: State, name: str, **changes: object) -> State:
+    changed = replace(state.looks[name], **{"tried": None, **changes})  # type: ignore[arg-type]
+    return State({**state.looks, name: changed})

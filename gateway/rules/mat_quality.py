@@ -1,0 +1,380 @@
+"""How far each bed mat can be trusted: learned from the resident's own nights.
+
+Counted is how long a mat is silent under a sleeper: from a release to its next press, when nothing
+else in the home showed the resident elsewhere meanwhile and no other mat of the bed was pressed.
+In a home without any other sensor only silences within a stay count (`bed`): nothing else could
+tell them from an exit.
+
+At `at` local time, after a night, the count becomes `mat.learned`: the mat's gap distribution and a
+word for it.  The event carries the counts, so that a state rebuilt from the last days goes on where
+it was; it is written again each day with a night, and at least every six days.
+
+A mat that turns poor or faulty is a technical alarm whose word says what to do: move it, change it.
+It comes by day: nobody moves a mat under a sleeper.
+
+Not for: a mat that is stuck or cut now (`bed`, the driver), or whether somebody lies there (`bed`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, time, timedelta
+
+from pydantic import Field
+
+from gateway.commands import Command
+from gateway.envelope import Event
+from gateway.events import (
+    AlarmCancelled,
+    AlarmRaised,
+    AlarmResolved,
+    MatLearned,
+    MatPressed,
+    MatQuality,
+    MatReleased,
+    Ref,
+    Severity,
+)
+from gateway.rules import Decision, RuleSettings, Tick, _signs
+from gateway.rules._time import AGAIN, in_window, next_local
+
+NAME = "mat_quality"
+VERSION = 1
+KINDS = _signs.KINDS | {
+    "bed.entered",
+    "bed.left",
+    "mat.learned",
+    "mat.faulted",
+    "alarm.raised",
+    "alarm.cancelled",
+    "alarm.resolved",
+}
+
+CLASSES_S = (5.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0)
+"""Upper bounds of the classes of silences, seconds; one more class holds the longer ones.  Around
+the hold times that the rules use: a minute, five minutes, half an hour."""
+
+SLEEPLESS_S = 4 * 3600.0
+"""A silence longer than this is nobody in bed; the longest under a sleeper in the recordings is
+4.1 h, and it alone would say nothing."""
+
+NIGHT_S = 8 * 3600.0
+"""Seconds that a night before weighs in the share of the time that the mat was on."""
+
+NIGHT_LEAST_S = 2 * 3600.0
+"""Seconds in bed that make a night: less teaches nothing of how the mat bears a sleeper."""
+
+NIGHTS_KEPT = 28
+"""Nights after which the counts are halved, so that a mat that was moved is judged anew within
+weeks."""
+
+LEARNED_AGAIN = timedelta(days=6)
+"""The rules are rebuilt from seven days of log: what was learned must stand in them."""
+
+ALARMS = {MatQuality.POOR: "mat_poor", MatQuality.FAULTY: "mat_faulty"}
+
+
+class Settings(RuleSettings):
+    """When a mat is judged, and how."""
+
+    at: time = time(12, 0)
+    """Local time at which a night is counted."""
+    night_from: time = time(21, 0)
+    """Local time from which silences count; who sits on the bed by day proves nothing."""
+    night_to: time = time(9, 0)
+    """Local time until which silences count."""
+    nights_min: int = Field(default=3, ge=1, le=30)
+    """Nights before a mat is called good or poor."""
+    lost_s: float = Field(default=300.0, gt=0, le=3600)
+    """A silence under a sleeper longer than this loses the sleeper (the hold of the rule `bed`)."""
+    lost_per_night: float = Field(default=0.34, ge=0, le=100)
+    """More of those a night than this, one in three nights, and a mat that chatters is poor."""
+    chatter_per_night: float = Field(default=10.0, ge=0, le=10000)
+    """Short breaks of the pressure a night from which a mat chatters.  One that does not loses
+    nobody: its long silences are exits that nothing else saw."""
+    mute_days: int = Field(default=5, ge=2, le=60)
+    """Days without any reading of the mat, while the resident was active at home, until it is
+    faulty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mat:
+    """One mat.  `counts` by class, `on_s` and `off_s` pressure and silence under a sleeper, all of
+    `nights`; `pressed_at` and `quiet_from` are of the present press or silence.  `spoke` says that
+    it was heard since the last count, `night_s` how long the sleeper was felt since then (silences
+    included), `mute` how many counts in a row it was not; `quality` and
+    `said_at` are of the newest `mat.learned`."""
+
+    counts: tuple[int, ...] = (0,) * (len(CLASSES_S) + 1)
+    nights: int = 0
+    on_s: float = 0.0
+    off_s: float = 0.0
+    pressed_at: datetime | None = None
+    quiet_from: datetime | None = None
+    night_s: float = 0.0
+    spoke: bool = False
+    mute: int = 0
+    quality: MatQuality = MatQuality.LEARNING
+    said: Ref | None = None
+    said_at: datetime | None = None
+    alarm: Ref | None = None
+    alarm_for: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """`mats` by device; `signs` counts the signs elsewhere since the last count, `next_at` is when
+    the next count is due (None: nothing was heard yet), `in_bed` what the rule `bed` says."""
+
+    mats: Mapping[str, Mat]
+    signs: int = 0
+    next_at: datetime | None = None
+    in_bed: bool = False
+    newest: Ref | None = None
+
+
+def start(settings: Settings) -> State:
+    """Nothing is learned."""
+    return State({device: Mat() for device in settings.home.with_role("bed")})
+
+
+def step(
+    state: State, event: Event | Tick, settings: Settings
+) -> tuple[State, Sequence[Decision | Command]]:
+    """See `gateway.rules`."""
+    if not state.mats:
+        return state, ()
+    if isinstance(event, Tick):
+        return _count(state, event.at, settings)
+    if state.next_at is None:
+        tz = settings.home.timezone
+        state = replace(state, next_at=next_local(event.at, tz, settings.at))
+    mat = state.mats.get(event.device or "")
+    if mat is not None:
+        return _of_mat(state, event, mat, settings), ()
+    kind = event.kind
+    if kind in _signs.KINDS:
+        return _elsewhere(state, event, settings), ()
+    if kind == "bed.entered":
+        return replace(state, in_bed=True), ()
+    if kind == "bed.left":
+        return _forgotten(replace(state, in_bed=False), only_without_sensors=settings), ()
+    if isinstance(event.data, AlarmCancelled | AlarmResolved):
+        return _closed(state, event.data.alarm), ()
+    return state, ()
+
+
+def wake_at(state: State, settings: Settings) -> datetime | None:  # noqa: ARG001 - contract
+    """The next count."""
+    return state.next_at
+
+
+# --- listening ------------------------------------------------------------------------------------
+
+
+def _put(state: State, device: str | None, mat: Mat) -> State:
+    assert device is not None  # noqa: S101 - it was found by its name
+    return replace(state, mats={**state.mats, device: mat})
+
+
+def _of_mat(state: State, event: Event, mat: Mat, settings: Settings) -> State:
+    match event.data:
+        case MatPressed():
+            if mat.pressed_at is not None:
+                return state
+            mat = _silence_ended(state, mat, event, settings)
+            mats = {
+                # a press of one mat is where the sleeper is: the silence of the others says nothing
+                name: replace(other, quiet_from=None) if other.quiet_from else other
+                for name, other in state.mats.items()
+            }
+            mats[event.device or ""] = replace(
+                mat, pressed_at=event.at, quiet_from=None, spoke=True, mute=0
+            )
+            return replace(state, mats=mats, newest=event.ref)
+        case MatReleased():
+            held_s = 0.0
+            if mat.pressed_at is not None:
+                held_s = max(0.0, (event.at - mat.pressed_at).total_seconds())
+            night = _at_night(event.at, settings)
+            lay = night or (mat.pressed_at is not None and _at_night(mat.pressed_at, settings))
+            on_s = mat.on_s + (held_s if lay else 0.0)
+            others = any(
+                other.pressed_at is not None
+                for name, other in state.mats.items()
+                if name != event.device
+            )
+            quiet = event.at if night and mat.pressed_at is not None and not others else None
+            mat = replace(
+                mat,
+                pressed_at=None,
+                quiet_from=quiet,
+                on_s=on_s,
+                night_s=mat.night_s + (held_s if lay else 0.0),
+                spoke=True,
+                mute=0,
+            )
+            return _put(replace(state, newest=event.ref), event.device, mat)
+        case MatLearned() as learned:
+            return _put(state, event.device, _learned(mat, event, learned))
+        case AlarmRaised(alarm=alarm) if alarm in ALARMS.values():
+            return _put(state, event.device, replace(mat, alarm=event.ref, alarm_for=alarm))
+        case _ if event.kind == "mat.faulted":
+            return _put(state, event.device, replace(mat, pressed_at=None, quiet_from=None))
+        case AlarmCancelled() | AlarmResolved():
+            return _closed(state, event.data.alarm)
+        case _:
+            return state
+
+
+def _at_night(at: datetime, settings: Settings) -> bool:
+    return in_window(at, settings.home.timezone, settings.night_from, settings.night_to)
+
+
+def _silence_ended(state: State, mat: Mat, event: Event, settings: Settings) -> Mat:
+    if mat.quiet_from is None:
+        return mat
+    gap_s = (event.at - mat.quiet_from).total_seconds()
+    if not 0.0 <= gap_s <= SLEEPLESS_S:
+        return mat
+    if not _signs.can_show(settings.home) and not state.in_bed:
+        return mat
+    index = next((i for i, top in enumerate(CLASSES_S) if gap_s <= top), len(CLASSES_S))
+    counts = (*mat.counts[:index], mat.counts[index] + 1, *mat.counts[index + 1 :])
+    return replace(mat, counts=counts, off_s=mat.off_s + gap_s, night_s=mat.night_s + gap_s)
+
+
+def _elsewhere(state: State, event: Event, settings: Settings) -> State:
+    place = _signs.place(event, settings.home)
+    if place is None:
+        return state
+    state = replace(state, signs=state.signs + 1)
+    if place is _signs.Place.BEDROOM:
+        return state
+    return _forgotten(state)
+
+
+def _forgotten(state: State, only_without_sensors: Settings | None = None) -> State:
+    """The present silences are not under a sleeper."""
+    if only_without_sensors is not None and _signs.can_show(only_without_sensors.home):
+        return state
+    if all(mat.quiet_from is None for mat in state.mats.values()):
+        return state
+    return replace(
+        state, mats={name: replace(mat, quiet_from=None) for name, mat in state.mats.items()}
+    )
+
+
+def _learned(mat: Mat, event: Event, learned: MatLearned) -> Mat:
+    """What was learned is the base from here on: live, and after a rebuild."""
+    counts = learned.counts or (0,) * (len(CLASSES_S) + 1)
+    whole_s = learned.nights * NIGHT_S
+    share = learned.on_share_pct / 100.0
+    return replace(
+        mat,
+        counts=counts,
+        nights=learned.nights,
+        on_s=whole_s * share,
+        off_s=whole_s * (1.0 - share),
+        quality=learned.quality,
+        said=event.ref,
+        said_at=event.at,
+        night_s=0.0,
+        spoke=False,
+        mute=0 if mat.spoke else mat.mute + 1,
+    )
+
+
+def _closed(state: State, alarm: Ref) -> State:
+    for name, mat in state.mats.items():
+        if mat.alarm == alarm:
+            return _put(state, name, replace(mat, alarm=None, alarm_for=None))
+    return state
+
+
+# --- judging --------------------------------------------------------------------------------------
+
+
+def _count(
+    state: State, now: datetime, settings: Settings
+) -> tuple[State, Sequence[Decision | Command]]:
+    """Count the night that was."""
+    tz = settings.home.timezone
+    made: list[Decision] = []
+    mats = dict(state.mats)
+    for name, mat in state.mats.items():
+        learned = _judge(mat, state, settings)
+        again = mat.said_at is None or now - mat.said_at >= LEARNED_AGAIN - AGAIN
+        if not mat.spoke and not again and learned.quality is mat.quality and not state.signs:
+            continue
+        rests_on = tuple(ref for ref in (mat.said, state.newest) if ref is not None)
+        if not rests_on:
+            continue
+        made.append(Decision(learned, rests_on=rests_on, device=name))
+        made += _tell(name, mat, learned.quality, now, rests_on)
+    return replace(state, mats=mats, signs=0, next_at=next_local(now, tz, settings.at)), made
+
+
+def _tell(
+    device: str, mat: Mat, quality: MatQuality, now: datetime, rests_on: tuple[Ref, ...]
+) -> list[Decision]:
+    """The alarm that a change of quality needs, or ends."""
+    word = ALARMS.get(quality)
+    made: list[Decision] = []
+    if mat.alarm is not None and mat.alarm_for != word:
+        ended = AlarmCancelled(alarm=mat.alarm, reason="learned_good")
+        made.append(Decision(ended, rests_on=rests_on, device=device))
+    if word is not None and quality is not mat.quality:
+        alarm = AlarmRaised(alarm=word, severity=Severity.TECHNICAL, since=now)
+        made.append(Decision(alarm, rests_on=rests_on, device=device))
+    return made
+
+
+def _judge(mat: Mat, state: State, settings: Settings) -> MatLearned:
+    nights = mat.nights + (1 if mat.night_s >= NIGHT_LEAST_S else 0)
+    counts = mat.counts
+    if nights > NIGHTS_KEPT:
+        nights, counts = nights // 2, tuple(count // 2 for count in counts)
+    total_s = mat.on_s + mat.off_s
+    lost = sum(
+        count
+        for count, top in zip(counts, (*CLASSES_S, float("inf")), strict=True)
+        if top > settings.lost_s
+    )
+    chatter = sum(count for count, top in zip(counts, CLASSES_S, strict=False) if top <= 60.0)
+    # half as many to be called good again: a mat must not come and go around the limit
+    allowed = settings.lost_per_night * (0.5 if mat.quality is MatQuality.POOR else 1.0)
+    mute = 0 if mat.spoke else mat.mute + (1 if state.signs else 0)
+    if mute >= settings.mute_days:
+        quality = MatQuality.FAULTY
+    elif nights < settings.nights_min:
+        quality = MatQuality.LEARNING
+    elif lost > allowed * nights and chatter > settings.chatter_per_night * nights:
+        quality = MatQuality.POOR
+    else:
+        quality = MatQuality.GOOD
+    return MatLearned(
+        quality=quality,
+        nights=nights,
+        gaps=sum(counts),
+        gap_p50_s=quantile(counts, 0.50),
+        gap_p95_s=quantile(counts, 0.95),
+        gap_p99_s=quantile(counts, 0.99),
+        on_share_pct=round(100.0 * mat.on_s / total_s, 1) if total_s > 0 else 0.0,
+        counts=counts,
+    )
+
+
+def quantile(counts: Sequence[int], part: float) -> float:
+    """The upper bound, in seconds, of the class in which the quantile `part` lies: at most so long;
+    `SLEEPLESS_S` for the last class, 0 when nothing was counted."""
+    total = sum(counts)
+    if total == 0:
+        return 0.0
+    seen = 0
+    for count, top in zip(counts, (*CLASSES_S, SLEEPLESS_S), strict=True):
+        seen += count
+        if seen >= part * total:
+            return top
+    return SLEEPLESS_S
