@@ -35,8 +35,11 @@ LOOK_S = 0.5
 
 KEYS: dict[str, tuple[str, str]] = {
     "b": ("to_bed", "the resident goes to bed"),
-    "u": ("get_up", "… gets up"),
-    "f": ("fall", "… falls, and does not come back"),
+    "u": ("get_up", "… gets up and goes to the bathroom"),
+    "f": ("fall", "… falls onto the mat beside the bed"),
+    "g": ("fall_beyond", "… falls beyond it, where nothing feels it"),
+    "p": ("pendant", "… presses the pendant"),
+    "a": ("answer", "… presses the answer button (when the home asks)"),
     "h": ("take_handle", "somebody takes the door's handle (wakes the lock)"),
     "c": ("cut_mat", "the mat's cable is cut"),
 }
@@ -133,7 +136,7 @@ def _obey(made: Stage, word: str) -> bool:
     elif word.replace(".", "", 1).isdigit():
         act("speed", rate=float(word))
     elif word:
-        print(f"  {word}? b, u, f, h, c, a number, or q", flush=True)
+        print(f"  {word}? {', '.join(KEYS)}, a number, or q", flush=True)
     return True
 
 

@@ -1,4 +1,5 @@
-"""The virtual home: the gateway as it is, on virtual pins and a virtual radio with a virtual lock.
+"""The virtual home: the gateway as it is, on virtual pins and a virtual radio with a virtual lock
+and a virtual pendant.
 
 `python -m gateway.demo.home --config HOME.toml --state DIR --clock FILE` runs until standard input
 ends.  It takes one JSON object a line (`{"do": "to_bed"}`, `{"do": "take_handle"}` …: `_ORDERS`)
@@ -13,26 +14,42 @@ import argparse
 import asyncio
 import json
 import logging
+import secrets
 import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from drivers._bthome_guard import Marks
 from drivers._nuki_protocol import Command
-from drivers.virtual import Faults, State, VirtualNuki, VirtualPins, virtual_home_radio
+from drivers.bthome import MarksFile
+from drivers.virtual import (
+    Faults,
+    State,
+    VirtualBthome,
+    VirtualNuki,
+    VirtualPins,
+    virtual_home_radio,
+)
 from gateway import config as configuration
 from gateway.app import Home
 from gateway.clock import FileClock, open_clock
 from gateway.demo.pace import Pace
-from gateway.demo.resident import Act, Resident
+from gateway.demo.resident import Act, House, Resident
 from gateway.envelope import Event
 from gateway.events import UnlockProgressed, UnlockStep
 from gateway.secrets import FileSecrets
 
-MAT_PIN = 17
+MAT_PIN, FLOOR_PIN, BATHROOM_PIN, FRONT_PIN, ANSWER_PIN = 17, 27, 22, 23, 24
+LIGHT_PIN, TONE_PIN = 5, 6
 LOCK = "door"
 ADDRESS = "C0:11:22:33:44:55"
+PENDANT = "pendant"
+PENDANT_ADDRESS = "E8:E0:7E:11:22:33"
+
+BUTTON_S = 0.2
+"""Real seconds that a finger holds a button."""
 
 HANDLE_S = 3.0
 """Real seconds after the phone said so that somebody takes the handle, unless told otherwise."""
@@ -51,7 +68,16 @@ class VirtualHome:
         self.mat = self.pins.mat(MAT_PIN)
         self.lock = VirtualNuki(radio, address=ADDRESS, sleepy=not args.awake)
         self.config = configuration.load(Path(args.config))
-        self.resident = Resident(args.seed, self.mat, self.clock, self.config.home.timezone)
+        self.front = self.pins.contact(FRONT_PIN, closed=True)
+        self.answer = self.pins.contact(ANSWER_PIN)
+        self.lamp = self.pins.lamp(LIGHT_PIN)
+        self.pendant = VirtualBthome(radio, address=PENDANT_ADDRESS, key=secrets.token_bytes(16))
+        house = House(
+            bed=self.mat,
+            floor=self.pins.mat(FLOOR_PIN),
+            bathroom=self.pins.contact(BATHROOM_PIN, drives=True),
+        )
+        self.resident = Resident(args.seed, house, self.clock, self.config.home.timezone)
         self.pace: Pace | None = None
         if isinstance(self.clock, FileClock) and args.pace:
             self.pace = Pace(self.clock, args.pace, lambda text: _print({"say": text}))
@@ -60,8 +86,9 @@ class VirtualHome:
     async def run(self) -> None:
         """Live until standard input ends."""
         await self.lock.start()
+        await self.pendant.start()
         state = Path(self.args.state)
-        FileSecrets.from_environment(state).write(f"nuki-{LOCK}", self.lock.trust())
+        self._pair(state)
         home = Home(self.config, state_dir=state, clock=self.clock, pin_factory=self.pins.factory)
         home.watchers.append(self._see)
         tasks = [
@@ -76,8 +103,19 @@ class VirtualHome:
         for task in [*tasks[1:], reader, *self._helpers]:
             task.cancel()
         await asyncio.gather(*tasks[1:], reader, *self._helpers, return_exceptions=True)
+        await self.pendant.stop()
         await self.lock.stop()
         self.pins.close()
+
+    def _pair(self, state: Path) -> None:
+        """As a technician leaves the home: the lock and the pendant are paired."""
+        kept = FileSecrets.from_environment(state)
+        kept.write(f"nuki-{LOCK}", self.lock.trust())
+        assert self.pendant.key is not None  # noqa: S101 - made above
+        kept.write(f"bthome-{PENDANT}", self.pendant.key.hex())
+        folder = state / "devices" / PENDANT
+        folder.mkdir(parents=True, exist_ok=True)
+        MarksFile(folder, self.pendant.key).save(Marks(self.pendant.counter))
 
     def _see(self, event: Event) -> None:
         if self.pace is not None:
@@ -136,6 +174,7 @@ class VirtualHome:
             "turns": len(self.lock.turns),
             "bolt": self.lock.state.name,
             "in_bed": self.resident.in_bed,
+            "light": self.lamp.lit,
             "durable": home.engine.log.durable,
             "backlog": home.engine.inputs_waiting + home.engine.turns_waiting,
             "origin": home.engine.log.origin,
@@ -145,6 +184,16 @@ class VirtualHome:
 def _set_speed(home: VirtualHome, order: dict[str, Any]) -> None:
     if home.pace is not None:
         home.pace.set_rate(float(order["rate"]))
+
+
+async def _answer(home: VirtualHome, _order: dict[str, Any]) -> None:
+    home.answer.close()
+    await asyncio.sleep(BUTTON_S)
+    home.answer.open()
+
+
+async def _press_pendant(home: VirtualHome, _order: dict[str, Any]) -> None:
+    await home.pendant.press()
 
 
 def _set_faults(home: VirtualHome, order: dict[str, Any]) -> None:
@@ -158,6 +207,10 @@ _ORDERS: dict[str, Callable[[VirtualHome, dict[str, Any]], Awaitable[None] | Non
     "press": lambda home, _: home.mat.press(),
     "release": lambda home, _: home.mat.release(),
     "cut_mat": lambda home, _: home.mat.cut(),
+    "pendant": _press_pendant,
+    "answer": _answer,
+    "open_front": lambda home, _: home.front.open(),
+    "close_front": lambda home, _: home.front.close(),
     "take_handle": lambda home, _: home.lock.take_handle(),
     "lock_away": lambda home, _: home.lock.go_away(),
     "lock_back": lambda home, _: home.lock.come_back(),

@@ -1,4 +1,5 @@
-"""A virtual resident: sleeps, gets up, comes back, falls; and presses the mat as people do.
+"""A virtual resident: sleeps, gets up, goes to the bathroom, falls; and moves the home's sensors as
+people do.
 
 Real mats chatter: pulses of 1–2 s on, and on for only 40 % of the time that somebody lies in the
 bed (measured on the recorded home kasteren_b).  Everything is drawn from a seed.
@@ -12,6 +13,7 @@ import asyncio
 import math
 import random
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
@@ -33,6 +35,15 @@ STEADY_S = 0.3
 """Real seconds that the mat stays as it is at the least: in fast time a pulse would be shorter than
 any contact's, and the driver would rightly call it a loose plug."""
 
+STEP_S = 2.0
+"""Seconds of a foot on the mat by the bed."""
+
+WALK_S = 15.0
+"""Seconds from the bed to the bathroom."""
+
+SEEN_S, UNSEEN_S = 20.0, 25.0
+"""Seconds that a detector holds after a movement, and that somebody in a bathroom sits still."""
+
 LOOK_S = 0.02
 """Real seconds between looks at a clock whose pace may change."""
 
@@ -45,15 +56,40 @@ class Mat(Protocol):
     def release(self) -> None: ...
 
 
+class Detector(Protocol):
+    """A virtual motion detector."""
+
+    def close(self) -> None: ...
+
+    def open(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What the resident touches: the bed's mat, the mat on the floor beside it, and the detector in
+    the bathroom."""
+
+    bed: Mat
+    floor: Mat
+    bathroom: Detector
+
+
 class Act(StrEnum):
     """What the resident does."""
 
     TO_BED = "to_bed"
     GET_UP = "get_up"
+    """Out of bed, over the mat, to the bathroom, and about there."""
     LIE_STILL = "lie_still"
     """In bed, and the mat stays pressed: a pause in which time may jump."""
     FALL = "fall"
-    """Out of bed and not back; nothing else moves."""
+    """Out of bed and onto the mat beside it, where the resident stays lying."""
+    FALL_BEYOND = "fall_beyond"
+    """Out of bed and beyond the mat; nothing else moves."""
+
+
+LIES = (Act.FALL, Act.FALL_BEYOND)
+"""Acts after which only somebody else gets the resident to bed."""
 
 
 def chatter(rng: random.Random) -> Iterator[tuple[bool, float]]:
@@ -82,14 +118,13 @@ def night(rng: random.Random, evening: datetime) -> list[tuple[datetime, Act]]:
 class Resident:
     """Lives by the clock until cancelled; `do` overrides the plan."""
 
-    def __init__(self, seed: int, mat: Mat, clock: Clock, timezone: str) -> None:
+    def __init__(self, seed: int, house: House, clock: Clock, timezone: str) -> None:
         self._rng = random.Random(seed)
-        self._mat = mat
+        self._house = house
         self._clock = clock
         self._zone = ZoneInfo(timezone)
         self._in_bed = False
-        self._fallen = False
-        self._still = False
+        self._act: Act | None = None
         self._changed = asyncio.Event()
 
     @property
@@ -99,17 +134,16 @@ class Resident:
 
     def do(self, act: Act) -> None:
         """Do this now, whatever the plan says; after a fall only `to_bed` helps."""
-        self._fallen = act is Act.FALL
-        self._still = act is Act.LIE_STILL
+        self._act = act
         self._in_bed = act in (Act.TO_BED, Act.LIE_STILL)
-        if self._still:
-            self._mat.press()
+        if act is Act.LIE_STILL:
+            self._house.bed.press()
         self._changed.set()
 
     async def run(self, *, planned: bool = True) -> None:
         """Live; with `planned` False only by `do`."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._lie())
+            tasks.create_task(self._live())
             if planned:
                 tasks.create_task(self._plan())
 
@@ -122,30 +156,63 @@ class Resident:
                         self.do(act)  # the plan began earlier: be where it says
                     continue
                 await self._until(at)
-                if not self._fallen:
+                if self._act not in LIES:
                     self.do(act)
             day += timedelta(days=1)
 
-    async def _lie(self) -> None:
+    async def _live(self) -> None:
         pulses = chatter(self._rng)
         while True:
-            if not self._in_bed or self._still:
-                if not self._in_bed:
-                    self._mat.release()
-                self._changed.clear()
-                await self._changed.wait()
-                continue
+            self._changed.clear()
+            match self._act:
+                case Act.TO_BED:
+                    await self._lie(pulses)
+                case Act.LIE_STILL:
+                    await self._changed.wait()
+                case Act.GET_UP:
+                    await self._be_up()
+                case Act.FALL | Act.FALL_BEYOND as act:
+                    self._leave_bed()
+                    if act is Act.FALL:
+                        self._house.floor.press()
+                    await self._changed.wait()
+                    self._house.floor.release()
+                case None:
+                    await self._changed.wait()
+
+    async def _lie(self, pulses: Iterator[tuple[bool, float]]) -> None:
+        self._house.bathroom.open()
+        while not self._changed.is_set():
             pressed, seconds = next(pulses)
             if pressed:
-                self._mat.press()
+                self._house.bed.press()
             else:
-                self._mat.release()
-            seconds = max(seconds, STEADY_S * self._clock.rate())
-            await self._until(self._clock.now() + timedelta(seconds=seconds), or_changed=True)
+                self._house.bed.release()
+            await self._pass(seconds)
+
+    async def _be_up(self) -> None:
+        self._leave_bed()
+        self._house.floor.press()
+        await self._pass(STEP_S)
+        self._house.floor.release()
+        await self._pass(WALK_S)
+        while not self._changed.is_set():
+            self._house.bathroom.close()
+            await self._pass(SEEN_S)
+            self._house.bathroom.open()
+            await self._pass(UNSEEN_S)
+
+    def _leave_bed(self) -> None:
+        self._house.bed.release()
+        self._house.bathroom.open()
+
+    async def _pass(self, seconds: float) -> None:
+        """So many seconds of the home's time, or until something else is done."""
+        seconds = max(seconds, STEADY_S * self._clock.rate())
+        await self._until(self._clock.now() + timedelta(seconds=seconds), or_changed=True)
 
     async def _until(self, at: datetime, *, or_changed: bool = False) -> None:
-        lay = (self._in_bed, self._still)
-        while self._clock.now() < at and not (or_changed and (self._in_bed, self._still) != lay):
+        while self._clock.now() < at and not (or_changed and self._changed.is_set()):
             rate = max(self._clock.rate(), 0.001)
             left_s = (at - self._clock.now()).total_seconds() / rate
             await asyncio.sleep(max(0.0, min(left_s, LOOK_S)))

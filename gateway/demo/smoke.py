@@ -8,6 +8,7 @@ Not for: load or long runs; the tests do that.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 from collections.abc import Callable
@@ -34,6 +35,15 @@ PRESSES = 20
 
 PRESS_S = 0.06
 """Real seconds that a press and a pause last: longer than a contact bounces."""
+
+FALL_S = 90.0
+"""Domain seconds in which a fall onto a mat is told."""
+
+WHY = re.compile(r'<details[^>]*data-test="why">(.*?)</details>', re.DOTALL)
+"""An alarm's reason on the page."""
+
+MAT_PRESSED = "Mattan trycktes"
+"""What the page calls `mat.pressed`."""
 
 CAUGHT_UP_S = 20.0
 """Real seconds that the home may take to forward what waited while the server was away."""
@@ -86,6 +96,7 @@ def smoke(folder: Path, seed: int) -> dict[str, Any]:
             steps.append({"step": "stage_set", "ok": True, "ms": _ms(began)})
             _evening(play)
             _night(play)
+            _calls(play)
             _morning(play)
             _outage(play)
             result |= _count(play)
@@ -159,16 +170,61 @@ def _night(play: Play) -> None:
         asked = time.perf_counter()
         play.stage.clock.set(at=play.stage.clock.now() + timedelta(minutes=45))
         ms, event = play.live.wait("alarm.raised", after=asked, fits=_data(alarm="bed_exit"))
-        ref = f"{event['origin']}/{event['seq']}"
-        play.night.post("/larm/ta", alarm=ref)
-        play.live.wait("alarm.acknowledged", after=asked, fits=_data(alarm=ref))
-        play.night.post("/larm/avsluta", alarm=ref, outcome="helped")
-        play.live.wait("alarm.resolved", after=asked, fits=_data(alarm=ref))
+        _take_and_resolve(play, event)
         return ms
 
     play.step("bed_left", gone)
     play.step("check_asked_and_answered", watcher_asked)
     play.step("alarm_raised_taken_resolved", alarm)
+
+
+def _calls(play: Play) -> None:
+    """A fall onto the mat beside the bed is found, and why is on the page; the pendant rings."""
+
+    def fall_found() -> float:
+        asked = time.perf_counter()
+        play.home("fall")
+        _, pressed = play.live.wait("mat.pressed", after=asked, fits=_device("floor"))
+        play.stage.clock.set(rate=FAST)
+        ms, event = play.live.wait("alarm.raised", after=asked, fits=_data(alarm="on_floor"))
+        play.stage.clock.set(rate=1.0)
+        since, at = (datetime.fromisoformat(text) for text in (event["data"]["since"], event["at"]))
+        if (took_s := (at - since).total_seconds()) > FALL_S:
+            raise StaffError(f"the fall was found after {took_s:.0f} s")
+        if _ref(pressed) not in event["because"]["events"]:
+            raise StaffError("the alarm does not name the mat's own event as its reason")
+        page = play.night.get("/nu")
+        if _ref(event) not in page or not any(MAT_PRESSED in why for why in WHY.findall(page)):
+            raise StaffError("the page Nu does not tell the fall's reason")
+        _take_and_resolve(play, event)
+        play.home("to_bed")
+        return ms
+
+    def pendant() -> float:
+        asked = time.perf_counter()
+        play.home("pendant")
+        _, pressed = play.live.wait("pendant.pressed", after=asked)
+        if pressed["data"]["verified"] is not True:
+            raise StaffError("the pendant's press was not proved genuine")
+        ms, event = play.live.wait("alarm.raised", after=asked, fits=_data(alarm="pendant"))
+        if _ref(event) not in play.night.get("/nu"):
+            raise StaffError("the pendant's alarm is not on the page Nu")
+        _take_and_resolve(play, event)
+        if (count := play.live.count("pendant.pressed")) != 1:
+            raise StaffError(f"one press became {count} events")
+        return ms
+
+    play.step("fall_on_floor_mat_found_with_reason", fall_found)
+    play.step("pendant_to_page", pendant)
+
+
+def _take_and_resolve(play: Play, alarm: dict[str, Any]) -> None:
+    """A night watcher takes the alarm on and closes it."""
+    ref, asked = _ref(alarm), time.perf_counter()
+    play.night.post("/larm/ta", alarm=ref)
+    play.live.wait("alarm.acknowledged", after=asked, fits=_data(alarm=ref))
+    play.night.post("/larm/avsluta", alarm=ref, outcome="helped")
+    play.live.wait("alarm.resolved", after=asked, fits=_data(alarm=ref))
 
 
 def _morning(play: Play) -> None:
@@ -268,6 +324,14 @@ def _text(digest: object) -> object:
 
 def _data(**wanted: str) -> Callable[[dict[str, Any]], bool]:
     return lambda event: all(event["data"].get(k) == v for k, v in wanted.items())
+
+
+def _device(wanted: str) -> Callable[[dict[str, Any]], bool]:
+    return lambda event: event.get("device") == wanted
+
+
+def _ref(event: dict[str, Any]) -> str:
+    return f"{event['origin']}/{event['seq']}"
 
 
 def _ms(began: float) -> float:

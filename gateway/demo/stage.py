@@ -42,7 +42,8 @@ STOP_S = 15.0
 """Seconds that a program may take to stop before it is killed."""
 
 HOME_TOML = """\
-# The virtual home of the demo: a mat under the bed's mattress, a lock on the front door.
+# The virtual home of the demo: a mat under the bed's mattress and one beside the bed, a detector in
+# the bathroom, a lock and a contact on the front door, a pendant, a button and a lamp.
 [home]
 id = "{home}"
 timezone = "Europe/Stockholm"
@@ -62,6 +63,41 @@ driver = "mat_gpio"
 role = "bed"
 room = "bedroom"
 pin = {pin}
+
+[devices.floor]
+driver = "mat_gpio"
+role = "floor"
+room = "bedroom"
+pin = {floor_pin}
+
+[devices.bathroom]
+driver = "motion_gpio"
+role = "motion"
+room = "bathroom"
+pin = {bathroom_pin}
+
+[devices.front]
+driver = "door_gpio"
+role = "front_door"
+room = "hall"
+pin = {front_pin}
+
+[devices.pendant]
+driver = "bthome"
+role = "pendant"
+address = "{pendant_address}"
+
+[devices.answer]
+driver = "button_gpio"
+role = "button"
+room = "kitchen"
+pin = {answer_pin}
+
+[devices.lamp]
+driver = "indicator"
+room = "kitchen"
+light_pin = {light_pin}
+tone_pin = {tone_pin}
 
 [devices.door]
 driver = "lock_nuki"
@@ -268,7 +304,7 @@ def stage(
     `at` is the domain time at which it begins and `rate` its pace; a port of 0 is any free one.
     With `home` False the home is enrolled and not started.
     """
-    from gateway.demo.home import ADDRESS, MAT_PIN
+    from gateway.demo import home as virtual
 
     folder.mkdir(parents=True, exist_ok=True)
     port, home_port = port or free_port(), home_port or free_port()
@@ -287,8 +323,15 @@ def stage(
             resident=RESIDENT,
             url=made.url,
             home_port=home_port,
-            pin=MAT_PIN,
-            address=ADDRESS,
+            pin=virtual.MAT_PIN,
+            floor_pin=virtual.FLOOR_PIN,
+            bathroom_pin=virtual.BATHROOM_PIN,
+            front_pin=virtual.FRONT_PIN,
+            answer_pin=virtual.ANSWER_PIN,
+            light_pin=virtual.LIGHT_PIN,
+            tone_pin=virtual.TONE_PIN,
+            pendant_address=virtual.PENDANT_ADDRESS,
+            address=virtual.ADDRESS,
         )
     )
     (folder / "home").mkdir(mode=0o700, exist_ok=True)
