@@ -1,4 +1,4 @@
-"""The other side of the hardware, for the demo and the tests: a radio, a lock, pins, a mat.
+"""The other side of the hardware, for the demo and the tests: a radio, locks, pins, a mat.
 
 The real drivers and libraries run against it unmodified.
 
@@ -18,7 +18,10 @@ The real drivers and libraries run against it unmodified.
     lamp = pins.lamp(23); lamp.lit                            # what an indicator drives
 
 `VirtualNuki` has `turns`, `state`, `faults` (`Faults`, `Moment`), `turn_by_hand`, `take_handle`,
-`sleep`, `go_away`, `come_back`, `battery_pct`, `battery_low`, `connected`.
+`sleep`, `go_away`, `come_back`, `battery_pct`, `battery_low`, `connected`.  `VirtualYale` and
+`VirtualDanalock` have the same, with states (`YaleState`, `DanalockState`) and faults
+(`YaleFaults`, `DanalockFaults`) of their own; what their `trust()` returns is the secret
+`yale-<id>`, or `danalock-<id>`.
 
 Needs the extra `demo` (bumble); nothing outside this package imports bumble.  Not for: a home.
 """
@@ -33,29 +36,49 @@ from drivers.virtual.adc import VirtualCells
 from drivers.virtual.pins import VirtualContact, VirtualLamp, VirtualMat, VirtualPins
 
 if TYPE_CHECKING:
-    from drivers.virtual._nuki_faults import Faults, Moment, State
+    from drivers.virtual._lock import Moment
+    from drivers.virtual._nuki_faults import Faults, State
     from drivers.virtual.bthome import VirtualBthome
+    from drivers.virtual.danalock import DanalockFaults, DanalockState, VirtualDanalock
     from drivers.virtual.nuki import VirtualNuki
     from drivers.virtual.radio import VirtualRadio
+    from drivers.virtual.yale import VirtualYale, YaleFaults, YaleState
 
 __all__ = [
+    "DanalockFaults",
+    "DanalockState",
     "Faults",
     "Moment",
     "State",
     "VirtualBthome",
     "VirtualCells",
     "VirtualContact",
+    "VirtualDanalock",
     "VirtualLamp",
     "VirtualMat",
     "VirtualNuki",
     "VirtualPins",
     "VirtualRadio",
+    "VirtualYale",
+    "YaleFaults",
+    "YaleState",
     "virtual_home_radio",
 ]
 
-_RADIO = {"VirtualRadio": "radio", "VirtualNuki": "nuki", "VirtualBthome": "bthome"} | dict.fromkeys(
-    ("Faults", "Moment", "State"), "_nuki_faults"
-)
+_RADIO = {
+    "VirtualRadio": "radio",
+    "VirtualBthome": "bthome",
+    "Moment": "_lock",
+    "VirtualNuki": "nuki",
+    "Faults": "_nuki_faults",
+    "State": "_nuki_faults",
+    "VirtualYale": "yale",
+    "YaleFaults": "yale",
+    "YaleState": "yale",
+    "VirtualDanalock": "danalock",
+    "DanalockFaults": "danalock",
+    "DanalockState": "danalock",
+}
 
 
 def __getattr__(name: str) -> object:
