@@ -29,7 +29,7 @@ from gateway.events import UnlockStep
 from gateway.ports import Turn
 from tests.drivers.parts import Heard, MemorySecrets, bench, until
 
-DEADLINE_S = 3.0
+DEADLINE_S = 2.0
 """Seconds for an operation in these tests: short, and long for a radio without latency."""
 
 NUKI_SILENT = frozenset({Command.ACTION, Command.REQUEST, Command.ERROR})

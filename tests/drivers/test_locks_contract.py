@@ -335,13 +335,14 @@ async def test_asleep_and_awake_are_told(make: Make) -> None:
 @each_make
 async def test_a_question_that_is_not_answered(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bolt is unknown then, never what it was before; and told again once it answers."""
-    monkeypatch.setattr(_lock_radio, "STATUS_S", 0.3)
-    monkeypatch.setattr(lock_danalock, "HEAR_S", 0.3)
     async with lock_home(make) as home:
         assert (await home.driver.status()).bolt is Bolt.LOCKED
         await home.idle()
         home.virtual.go_away()
-        assert (await home.driver.status()).bolt is Bolt.UNKNOWN
+        with monkeypatch.context() as brief:
+            brief.setattr(_lock_radio, "STATUS_S", 0.3)
+            brief.setattr(lock_danalock, "HEAR_S", 0.3)
+            assert (await home.driver.status()).bolt is Bolt.UNKNOWN
         home.virtual.come_back()
         assert (await home.driver.status()).bolt is Bolt.LOCKED
 
