@@ -14,7 +14,16 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.events import ContactFault, ContactFaulted, Data, DeviceOnline
+from gateway.events import (
+    ContactFault,
+    ContactFaulted,
+    Data,
+    DeviceOnline,
+    MatFault,
+    MatFaulted,
+    MatPressed,
+    MatReleased,
+)
 
 SETTLE_S = 0.03
 """Seconds that a contact must stay off to be told so.  Contacts bounce for 5 to 20 ms; the shortest
@@ -63,6 +72,15 @@ class Words:
     cut: Data | None = None
     stuck: Data | None = None
     stuck_s: float = 120.0
+
+
+MAT = Words(
+    on=MatPressed(),
+    off=MatReleased(),
+    flapping=lambda count: MatFaulted(fault=MatFault.FLAPPING, count=count),
+    cut=MatFaulted(fault=MatFault.CUT),
+)
+"""What a mat tells, of whatever kind.  Stuck is for the rules: a person may lie for very long."""
 
 
 class Contact:

@@ -24,9 +24,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from drivers import _keep
+from drivers._contact import MAT
 from drivers._mat_load import LIVE_EMPTY, Cell, MatLoad, calibrated, from_kept, to_kept
 from drivers._pin_contact import is_pin_error, pin_error
-from drivers.mat_gpio import WORDS
 from gateway.errors import DeviceRefused, DeviceUnavailable
 from gateway.ports import Bench, Emit, Guide
 
@@ -90,7 +90,7 @@ class Driver:
 
     async def run(self, emit: Emit) -> None:
         """See `gateway.ports.Sensor`.  Raises `DeviceUnavailable` when the bus cannot be had."""
-        mat = MatLoad(self._cells, WORDS)
+        mat = MatLoad(self._cells, MAT)
         channels = [cell.channel for cell in self._cells]
         try:
             self._adc.open()

@@ -26,22 +26,13 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from drivers._contact import Words
+from drivers._contact import MAT
 from drivers._pin_contact import PinContact
-from gateway.events import MatFault, MatFaulted, MatPressed, MatReleased
 from gateway.ports import Bench
 
 KIND = "sensor"
 NEEDS_PINS = True
 NEEDS_RADIO = False
-
-WORDS = Words(
-    on=MatPressed(),
-    off=MatReleased(),
-    flapping=lambda count: MatFaulted(fault=MatFault.FLAPPING, count=count),
-    cut=MatFaulted(fault=MatFault.CUT),
-)
-"""What a mat tells.  Stuck is for the rules: a person may lie for very long."""
 
 
 class Config(BaseModel):
@@ -74,7 +65,7 @@ class Driver(PinContact):
     def __init__(self, config: Config, bench: Bench) -> None:
         super().__init__(
             bench,
-            WORDS,
+            MAT,
             name="the mat",
             pin=config.pin,
             on_when_low=not config.normally_closed,

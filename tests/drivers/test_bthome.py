@@ -1,4 +1,4 @@
-"""The BTHome driver over the virtual radio, and its pieces with time that arrives as numbers."""
+"""The BTHome driver: over the virtual radio, on an air that is heard in the same call, paired."""
 
 from __future__ import annotations
 
@@ -14,31 +14,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from drivers import _bthome_guard, bthome
-from drivers._bthome_decode import SERVICE, Packet, Problem, decode, seal
+from drivers import bthome
+from drivers._bthome_decode import SERVICE, seal
 from drivers._bthome_guard import Guard, Marks, Verdict
-from drivers._bthome_words import Words
 from drivers.scanner import SharedScanner
 from drivers.virtual import VirtualBthome, VirtualRadio, virtual_home_radio
 from gateway.errors import DeviceRefused, DeviceUnavailable, SecretError
 from gateway.events import (
-    BatteryLow,
-    BatteryOk,
-    ButtonPressed,
-    ContactChanged,
     ContactFault,
     ContactFaulted,
     Data,
-    DeviceHeard,
     DeviceOnline,
-    DoorClosed,
     DoorOpened,
-    MoistureCleared,
-    MoistureDetected,
     MotionCleared,
     MotionDetected,
     PendantPressed,
-    TemperatureMeasured,
 )
 from gateway.ports import Advert
 from tests.drivers.parts import Heard, MemorySecrets, bench, until
@@ -47,213 +37,6 @@ from tests.drivers.twins import KEY
 ADDRESS = "E8:E0:7E:00:00:01"
 GENUINE, DOUBTFUL = PendantPressed(verified=True), PendantPressed(verified=False)
 UNPROVEN = ContactFault.UNPROVEN
-
-
-# --- what a reading says --------------------------------------------------------------------------
-
-
-def say(words: Words, objects: str, now_s: float = 0.0) -> list[Data]:
-    """What is told of a message with these objects."""
-    packet = decode(b"\x44" + bytes.fromhex(objects), ADDRESS, None)
-    assert isinstance(packet, Packet)
-    assert packet.whole
-    return words.say(packet, now_s)
-
-
-@pytest.mark.parametrize(
-    ("on", "off", "told"),
-    [
-        ("1a01", "1a00", (DoorOpened(), DoorClosed())),
-        ("2d01", "2d00", (DoorOpened(), DoorClosed())),
-        ("1101", "1100", (DoorOpened(), DoorClosed())),
-        ("2101", "2100", (MotionDetected(), MotionCleared())),
-        ("2301", "2300", (MotionDetected(), MotionCleared())),
-        ("2501", "2500", (MotionDetected(), MotionCleared())),
-        ("2001", "2000", (MoistureDetected(), MoistureCleared())),
-        ("2c01", "2c00", (ContactChanged(on=True), ContactChanged(on=False))),
-        ("1501", "1500", (BatteryLow(), BatteryOk())),
-        ("010f", "0164", (BatteryLow(level_pct=15), BatteryOk(level_pct=100))),
-        ("2b01", "2b00", (ContactFaulted(fault=ContactFault.TAMPERED), DeviceOnline())),
-    ],
-)
-def test_on_and_off(on: str, off: str, told: tuple[Data, Data]) -> None:
-    """Each change is told once, whatever is repeated."""
-    words = Words(None)
-    assert say(words, on) == [told[0]]
-    assert say(words, on) == []
-    assert say(words, off) == [told[1]]
-    assert say(words, off) == []
-    assert say(words, on) == [told[0]]
-
-
-@pytest.mark.parametrize("role", ["pendant", "button", None])
-@pytest.mark.parametrize("kind", ["01", "02", "03", "04", "80", "fe", "77"])
-def test_any_kind_of_press_is_a_press(role: str | None, kind: str) -> None:
-    """Once, twice, long, held, and kinds that nobody knows yet; by what the device is for."""
-    words = Words(role)
-    press = GENUINE if role == "pendant" else ButtonPressed()
-    assert say(words, "3a" + kind) == [press]
-    assert say(words, "3a" + kind) == [press]
-    assert say(words, "3a003a003a003a" + kind) == [press], "one of four buttons"
-    assert say(words, "3a00") == []
-
-
-def test_a_press_comes_before_anything_else() -> None:
-    """Also when the same message tells of a battery and a temperature."""
-    assert say(Words("pendant"), "010545df003a01")[0] == GENUINE
-
-
-def test_battery_has_hysteresis() -> None:
-    """Between low and well nothing is told, in either direction."""
-    words = Words(None)
-    told = [say(words, f"01{pct:02x}") for pct in (60, 20, 15, 16, 20, 24, 25, 15)]
-    assert [data for one in told for data in one if not isinstance(data, DeviceHeard)] == [
-        BatteryOk(level_pct=60),
-        BatteryLow(level_pct=15),
-        BatteryOk(level_pct=25),
-        BatteryLow(level_pct=15),
-    ]
-
-
-def test_temperature_is_told_by_half_degrees_and_each_hour() -> None:
-    """In between a message says nothing."""
-    words = Words(None)
-    assert say(words, "45dc00", 0) == [TemperatureMeasured(celsius=22.0)]
-    assert say(words, "45e000", 60) == []
-    assert say(words, "45e100", 120) == [TemperatureMeasured(celsius=22.5)]
-    assert say(words, "45e100", 119 + 3600) == []
-    assert say(words, "45e100", 120 + 3600) == [TemperatureMeasured(celsius=22.5)]
-    assert say(words, "026af6", 4000) == [TemperatureMeasured(celsius=-24.54)]
-
-
-def test_motion_that_goes_on_is_told_again() -> None:
-    """The message that it ended may be lost: the next one counts, not more than two a minute."""
-    words = Words(None)
-    told = [data for now_s in range(0, 121, 5) for data in say(words, "2101", now_s)]
-    assert told == [MotionDetected()] * 5
-
-
-def test_signs_of_life() -> None:
-    """A device that has nothing to say is heard once in six hours; one that speaks is not."""
-    words = Words(None)
-    told = [(now_s, data) for now_s in range(0, 86_401, 600) for data in say(words, "2e32", now_s)]
-    assert told == [(n * 21_600, DeviceHeard()) for n in range(5)]
-
-
-# --- replays and repeats --------------------------------------------------------------------------
-
-
-class Pendant:
-    """A guard and what was made of each message."""
-
-    def __init__(self, marks: Marks | None = Marks(100), *, known: bool = True) -> None:  # noqa: B008
-        self.guard = Guard(marks, known=known)
-
-    def hear(self, counter: int, now_s: float, packet_id: int | None = None) -> Verdict:
-        data = self.message(counter, packet_id)
-        return self.guard.judge(decode(data, ADDRESS, KEY), data, now_s, encrypted=True)
-
-    def doubt(self, counter: int, now_s: float, key: bytes = KEY) -> bool:
-        data = self.message(counter, key=key)
-        return self.guard.doubtful(decode(data, ADDRESS, KEY), data, now_s)
-
-    @staticmethod
-    def message(counter: int, packet_id: int | None = None, key: bytes = KEY) -> bytes:
-        head = b"" if packet_id is None else bytes([0, packet_id])
-        return seal(head + b"\x3a\x01", ADDRESS, key, counter)
-
-
-def test_counters_only_rise() -> None:
-    """Above is fresh, the same is a repeat for ever, below is stale."""
-    pendant = Pendant()
-    assert [pendant.hear(c, c) for c in (101, 101, 105, 105, 104, 100, 106)] == [
-        *(Verdict.FRESH, Verdict.REPEAT, Verdict.FRESH, Verdict.REPEAT),
-        *(Verdict.STALE, Verdict.STALE, Verdict.FRESH),
-    ]
-    assert pendant.hear(106, 1e6) is Verdict.REPEAT
-    assert pendant.hear(2**32 - 1, 1e6) is Verdict.FRESH
-
-
-def test_one_press_in_several_messages_is_one() -> None:
-    """A device that counts each repeat: the packet id tells; the next press is another."""
-    pendant = Pendant()
-    told = [pendant.hear(101 + n, n / 10, packet_id=7) for n in range(20)]
-    assert told == [Verdict.FRESH] + [Verdict.REPEAT] * 19
-    assert pendant.hear(200, 3, packet_id=8) is Verdict.FRESH
-    assert pendant.hear(201, 4, packet_id=3) is Verdict.FRESH, "the counter proves that it is new"
-    assert pendant.hear(202, 4 + 61, packet_id=3) is Verdict.FRESH, "a device without packet ids"
-
-
-def test_lost_marks_make_the_first_message_doubtful() -> None:
-    """It cannot be told from a replay; from then on the counter is known again."""
-    pendant = Pendant(None, known=False)
-    assert pendant.hear(500, 1) is Verdict.UNPROVEN
-    assert pendant.hear(500, 2) is Verdict.REPEAT
-    assert pendant.hear(501, 3) is Verdict.FRESH
-
-
-def test_a_replayed_press_counts_once() -> None:
-    """The same bytes not again while they are heard; each recorded one once, one a minute."""
-    pendant = Pendant()
-    assert pendant.doubt(50, 0)
-    assert not any(pendant.doubt(50, now_s) for now_s in range(1, 100_000, 50))
-    assert not pendant.doubt(60, 59), "one a minute"
-    assert pendant.doubt(61, 61)
-    assert not pendant.doubt(40, 61 + 299), "an older one: one in five minutes"
-    assert pendant.doubt(41, 61 + 300)
-
-
-def test_a_storm_of_replays_is_bounded() -> None:
-    """A thousand recorded presses sent in every order for a day: a genuine press passes all the
-    same, and doubtful ones stay within the stated bounds."""
-    pendant = Pendant(Marks(10_000))
-    counted = 0
-    for now_s in range(0, 86_400, 10):
-        counted += pendant.doubt((now_s * 7919) % 10_000, now_s)
-    assert counted <= 86_400 / _bthome_guard.OLD_DOUBT_S + 50
-    assert pendant.hear(10_001, 86_400) is Verdict.FRESH
-
-
-def test_a_pendant_with_a_new_battery_is_never_silent() -> None:
-    """Its counter began anew and counts up: each press, a minute apart, counts, unverified; after
-    the next change of battery, or with one that sits loose, five minutes apart."""
-    pendant = Pendant(Marks(5000))
-    for life, apart_s in enumerate((61, 301, 301)):
-        for n in range(20):
-            now_s = life * 10_000.0 + n * apart_s
-            assert pendant.hear(10 + n, now_s) is Verdict.STALE
-            assert pendant.doubt(10 + n, now_s)
-    assert [pendant.doubt(5, 50_000 + n * 901) for n in range(5)] == [True] * 5
-
-
-def test_a_wrong_key_counts_every_five_minutes() -> None:
-    """What cannot be read may be a press."""
-    pendant = Pendant()
-    other = bytes(16)
-    counted = [now_s for now_s in range(0, 1200, 20) if pendant.doubt(now_s, now_s, key=other)]
-    assert counted == [0, 300, 600, 900]
-
-
-def test_without_encryption_packet_ids_tell_repeats() -> None:
-    """The same id is never new, one a little older is not either; the same bytes without an id are
-    one message for four seconds."""
-    guard = Guard()
-
-    def hear(objects: str, now_s: float) -> Verdict:
-        data = b"\x44" + bytes.fromhex(objects)
-        return guard.judge(decode(data, ADDRESS, None), data, now_s, encrypted=False)
-
-    fresh, repeat = Verdict.FRESH, Verdict.REPEAT
-    assert hear("0007", 0) is fresh
-    assert hear("0007", 9999) is repeat
-    assert hear("0006", 10) is repeat
-    assert [hear(f"00{n % 256:02x}", n) for n in range(8, 600)] == [fresh] * 592
-    assert [hear("3a01", n) for n in (1000, 1001, 1003, 1008)] == [fresh, repeat, repeat, fresh]
-    assert guard.judge(Problem.LOCKED, b"", 0, encrypted=False) is Verdict.NOISE
-    assert guard.judge(Problem.NO_BTHOME, b"", 0, encrypted=True) is Verdict.NOISE
-
-
-# --- the driver -----------------------------------------------------------------------------------
 
 
 @asynccontextmanager

@@ -189,7 +189,7 @@ def mutated(draw: st.DrawFn) -> bytes:
     return bytes(data)
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(
     data=st.one_of(st.binary(max_size=300), mutated()),
     key=st.sampled_from([None, KEY, b"short"]),

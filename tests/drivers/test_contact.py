@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers import _contact as mat
-from drivers._contact import Contact, Words
-from drivers.mat_gpio import WORDS
+from drivers._contact import MAT, Contact, Words
 from gateway.events import Data, MatFault, MatFaulted, MatPressed, MatReleased
 
 PRESSED, RELEASED = MatPressed(), MatReleased()
@@ -18,7 +17,7 @@ class Wall:
     """A contact and its clock: `at` runs the ticks that come due on the way."""
 
     def __init__(
-        self, *, pressed: bool = False, loop_closed: bool = True, words: Words = WORDS
+        self, *, pressed: bool = False, loop_closed: bool = True, words: Words = MAT
     ) -> None:
         self.contact = Contact(words)
         self.now_s = 100.0

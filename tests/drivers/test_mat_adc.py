@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from drivers import _keep, _mat_load, mat_adc
+from drivers._contact import MAT
 from drivers._mat_load import Cell, MatLoad, calibrated, from_kept, to_kept
-from drivers.mat_gpio import WORDS
 from drivers.virtual import VirtualCells, VirtualPins
 from gateway.errors import DeviceRefused, DeviceUnavailable
 from gateway.events import Data, MatFault, MatFaulted, MatLoaded, MatPressed, MatReleased
@@ -36,7 +36,7 @@ class Bed:
     """A mat and its clock."""
 
     def __init__(self, *cells: Cell) -> None:
-        self.mat = MatLoad(cells or (Cell(0, 40, 500),), WORDS)
+        self.mat = MatLoad(cells or (Cell(0, 40, 500),), MAT)
         self.now_s = 1000.0
         self.told: list[Data] = []
 
