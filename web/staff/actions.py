@@ -73,6 +73,10 @@ class Why(StrEnum):
     """It lies before the lock date.  Data: `before` (datetime)."""
     BAD_TIME = "bad_time"
     """The times are not possible, or change nothing."""
+    NO_SAMPLE = "no_sample"
+    """No such row of a sample of the access log."""
+    OWN_ACCESS = "own_access"
+    """Nobody checks what they did themselves."""
 
 
 class Refused(TryggveError):

@@ -12,7 +12,7 @@ from flask import Flask
 
 from gateway.clock import Clock, open_clock
 from gateway.errors import UserError
-from web.staff import auth, guard, health, i18n, link, openapi, pages, pushed
+from web.staff import auth, guard, health, i18n, link, openapi, pages, plan_api, pushed
 from web.staff.config import StaffConfig
 from web.staff.context import EXTENSION, Staff
 from web.staff.db import Database, parse_url
@@ -63,6 +63,7 @@ def create_app(config: StaffConfig, *, clock: Clock | None = None, watch: bool =
     app.register_blueprint(link.blueprint)
     app.register_blueprint(pushed.blueprint)
     app.register_blueprint(health.blueprint)
+    plan_api.init_app(app)
     app.register_blueprint(openapi.blueprint)
     pages.register(app)
     watcher = Watch(parts)

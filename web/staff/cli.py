@@ -10,13 +10,15 @@ import argparse
 import getpass
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from gateway.errors import TryggveError, UserError
-from web.staff.config import DEFAULT_PATH, StaffConfig, load_config
+from web.staff import cli_visits
+from web.staff.cli_parts import current as _current
+from web.staff.cli_parts import database as _database
+from web.staff.config import DEFAULT_PATH, load_config
 
 Handler = Callable[[argparse.Namespace], int]
 
@@ -76,6 +78,7 @@ def add_commands(commands: Any) -> None:
     made.add_argument("home")
     _add_user_commands(commands, command)
     _add_home_commands(commands, command)
+    cli_visits.add_commands(commands, command)
 
 
 def _add_user_commands(commands: Any, command: Any) -> None:
@@ -116,28 +119,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 # --- handlers -------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _database(args: argparse.Namespace) -> Iterator[tuple[StaffConfig, Any]]:
-    from web.staff.db import Database, parse_url
-
-    config = load_config(args.config)
-    database = Database(parse_url(config.database, file=str(args.config)))
-    try:
-        yield config, database
-    finally:
-        database.close()
-
-
-@contextmanager
-def _current(args: argparse.Namespace) -> Iterator[tuple[StaffConfig, Any]]:
-    """The database, with the present schema."""
-    from web.staff.migrate import require_current
-
-    with _database(args) as (config, database):
-        require_current(database)
-        yield config, database
 
 
 def _init(args: argparse.Namespace) -> int:

@@ -1,4 +1,5 @@
-"""`/api/v1/openapi.json`: the link's description (OpenAPI 3.1), generated from the wire models.
+"""`/api/v1/openapi.json`: the description (OpenAPI 3.1) of the link and of the
+plan, generated from their models.
 
 Not for: the staff's pages, which are no API.
 """
@@ -21,6 +22,7 @@ from gateway.wire import (
     Problem,
     TurnOrder,
 )
+from web.staff import plan_api
 
 blueprint = Blueprint("openapi", __name__)
 
@@ -32,6 +34,7 @@ MODELS: tuple[type[BaseModel], ...] = (
     Have,
     Problem,
     TurnOrder,
+    *plan_api.MODELS,
 )
 VERSION = "1"
 
@@ -61,6 +64,36 @@ _PROBLEMS: dict[str, dict[str, Any]] = {
 }
 
 
+def _plan() -> dict[str, Any]:
+    text = {"schema": {"type": "string"}}
+    content = _body(plan_api.PlanRequest)["content"] | {"text/csv": text, "text/calendar": text}
+    told = {
+        "source": "In a CSV or iCalendar file's place of `source`.",
+        "home": "The home of events in an iCalendar file that name none.",
+    }
+    return {
+        "post": {
+            "operationId": "plan",
+            "summary": "Visits that are planned; all of them are kept, or none.",
+            "security": [{"planToken": []}],
+            "parameters": [
+                {"name": name, "in": "query", "description": text, "schema": {"type": "string"}}
+                for name, text in told.items()
+            ],
+            "requestBody": {"required": True, "content": content},
+            "responses": {
+                "200": _json(plan_api.PlanAnswer, "Kept."),
+                "400": _PROBLEMS["400"],
+                "401": _json(Problem, "The token is wrong, void or too old."),
+                "413": _PROBLEMS["413"],
+                "415": _json(Problem, "Neither JSON, CSV nor iCalendar."),
+                "422": _json(plan_api.PlanProblem, "Refused, with a sentence for each bad line."),
+                "429": _json(Problem, "Too many tries."),
+            },
+        }
+    }
+
+
 @cache
 def describe() -> dict[str, Any]:
     """The OpenAPI document as a JSON object."""
@@ -73,7 +106,7 @@ def describe() -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "Tryggve: the link between a home and the staff server",
+            "title": "Tryggve: the link between a home and the staff server, and the plan",
             "version": VERSION,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
@@ -145,11 +178,13 @@ def describe() -> dict[str, Any]:
                     },
                 }
             },
+            "/api/v1/plan": _plan(),
         },
         "components": {
             "schemas": schemas.get("$defs", {}),
             "securitySchemes": {
-                "gatewayToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT (EdDSA)"}
+                "gatewayToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT (EdDSA)"},
+                "planToken": {"type": "http", "scheme": "bearer"},
             },
         },
     }

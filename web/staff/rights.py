@@ -33,6 +33,8 @@ class Right(StrEnum):
     ANSWER_CARE_ALARM = "answer_care_alarm"
     ANSWER_TECHNICAL_ALARM = "answer_technical_alarm"
     CORRECT_VISIT = "correct_visit"
+    AUDIT_ACCESS = "audit_access"
+    """Read the access log, and check its samples."""
     ASSIGN = "assign"
     """Say who works where: teams, areas, homes."""
     ENROLL = "enroll"
@@ -67,6 +69,7 @@ RIGHTS: dict[Role, frozenset[Right]] = {
             Right.ANSWER_CARE_ALARM,
             Right.ANSWER_TECHNICAL_ALARM,
             Right.CORRECT_VISIT,
+            Right.AUDIT_ACCESS,
             Right.ASSIGN,
         }
     ),

@@ -1,5 +1,6 @@
 """The watch: notices what does not come.  A home that is silent, a planned check nobody reported.
-It also begins what was told in advance: a resident's absence.
+It also begins what was told in advance, a resident's absence, and draws the
+monthly sample of the access log.
 
 One thread looks every few seconds, by the clock and not by traffic; with several workers one leads
 (a PostgreSQL advisory lock).  Silence is real seconds; a check's deadline is domain time.
@@ -27,7 +28,7 @@ from gateway.events import (
     HomeSilent,
     Severity,
 )
-from web.staff import decisions, store, tables, visit_actions
+from web.staff import access_log, decisions, store, tables, visit_actions
 from web.staff.context import Staff
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,9 @@ LEADER_LOCK = 0x7472_7967
 SETTLE_S = 60.0
 """Seconds after the server's start before a missing report counts: homes that queued while the
 server was away send first."""
+
+DRAW_EVERY = timedelta(hours=1)
+"""How often a month's sample of the access log is looked for: it is drawn once."""
 
 STOP_TIMEOUT_S = 10
 """Seconds to wait for the last look when the server stops."""
@@ -54,6 +58,7 @@ class Watch:
         self._thread: threading.Thread | None = None
         self.last_look_s: float | None = None
         """`time.monotonic()` of the last finished round; None before the first."""
+        self._drawn_at: datetime | None = None
 
     def start(self) -> None:
         """Begin to look."""
@@ -107,10 +112,17 @@ class Watch:
         for home in self._heard_again(limit):
             self._heard(home, limit)
         visit_actions.begin_absences(self._staff)
+        self._draw_samples(now)
         if up_s < self._settle_s:
             return
         for home, check in self._unreported():
             self._unreported_check(home, check)
+
+    def _draw_samples(self, now: datetime) -> None:
+        """Last month's sample of the access log: looked for once an hour."""
+        if self._drawn_at is None or now - self._drawn_at >= DRAW_EVERY:
+            self._drawn_at = now
+            access_log.draw_due(self._staff)
 
     # --- silence
 

@@ -56,6 +56,8 @@ SENTENCES = {
         "Du kan rätta dina egna besök samma dag. Be samordnaren om hjälp med andra."
     ),
     Why.LOCKED: words.N_("Besöket är låst och kan inte ändras längre."),
+    Why.NO_SAMPLE: words.N_("Raden hör inte till något av era stickprov."),
+    Why.OWN_ACCESS: words.N_("Det här är din egen åtkomst. En kollega får kontrollera den."),
     Why.BAD_TIME: words.N_(
         "Tiderna går inte ihop. De ska ha varit, sluta efter att de börjar, och ändra något."
     ),
