@@ -13,7 +13,10 @@ from gateway import events as e
 from gateway.envelope import Event
 from gateway.ports import Bolt, Level
 
-DEVICE_KINDS = ("device.", "mat.", "door.", "motion.", "moisture.", "lock.", "contact.", "pendant.")
+DEVICE_KINDS = (
+    *("device.", "mat.", "door.", "motion.", "moisture.", "lock.", "contact.", "pendant."),
+    *("button.", "temperature."),
+)
 """How the kinds begin that a device itself says, or that are said of it."""
 
 
@@ -47,6 +50,8 @@ class DeviceView:
     battery_pct: int | None = None
     why: str | None = None
     asleep: bool = False
+    mends_online: bool = False
+    """Its fault is over when it says that it is online: a button has no reading for that."""
     changed_at: datetime | None = None
     heard_at: datetime | None = None
 
@@ -59,6 +64,7 @@ _LEVELS: dict[type[e.Data], Level] = {
     e.MotionDetected: Level.ON,
     e.MotionCleared: Level.OFF,
     e.MoistureDetected: Level.ON,
+    e.MoistureCleared: Level.OFF,
 }
 
 _BOLTS: dict[type[e.Data], Bolt] = {
@@ -77,7 +83,7 @@ def heard(old: DeviceView, event: Event) -> DeviceView:
 def _said(old: DeviceView, event: Event) -> DeviceView | None:
     """After a reading, or a sign of life; None: `event` is neither."""
     data, at = event.data, event.at
-    well = replace(old, health=Health.ONLINE, why=None, asleep=False)
+    well = replace(old, health=Health.ONLINE, why=None, asleep=False, mends_online=False)
     if isinstance(data, e.ContactChanged):
         return replace(well, level=Level.ON if data.on else Level.OFF, changed_at=at)
     level, bolt = _LEVELS.get(type(data)), _BOLTS.get(type(data))
@@ -88,26 +94,30 @@ def _said(old: DeviceView, event: Event) -> DeviceView | None:
     if bolt is not None:
         return replace(well, bolt=bolt, changed_at=at)
     match data:
-        case e.DeviceOnline() if old.health is not Health.FAULTED:
+        case e.DeviceOnline() if old.health is not Health.FAULTED or old.mends_online:
             return replace(well, changed_at=at)
         case e.LockAsleep():
             return replace(old, asleep=True)
         case e.LockAwake():
             return replace(old, asleep=False)
-        case e.PendantPressed():
+        case e.PendantPressed(verified=True) | e.ButtonPressed(verified=True):
             return replace(well, changed_at=at)
+        case e.DeviceHeard() | e.TemperatureMeasured() if old.health is not Health.FAULTED:
+            return well
         case _:
             return None
 
 
 def _ailing(old: DeviceView, event: Event) -> DeviceView | None:
     """After a fault or a word about the battery; None: `event` is neither."""
-    lost = replace(old, level=Level.UNKNOWN, changed_at=event.at)
+    lost = replace(old, level=Level.UNKNOWN, changed_at=event.at, mends_online=False)
     match event.data:
         case e.DeviceOffline(reason=reason):
             return replace(lost, health=Health.OFFLINE, why=reason, bolt=Bolt.UNKNOWN)
         case e.DeviceFailed(error=error):
             return replace(lost, health=Health.FAILED, why=error, bolt=Bolt.UNKNOWN)
+        case e.ContactFaulted(fault=fault):
+            return replace(lost, health=Health.FAULTED, why=fault.value, mends_online=True)
         case e.MatFaulted(fault=fault):
             return replace(lost, health=Health.FAULTED, why=fault.value)
         case e.LockUnreachable():

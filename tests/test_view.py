@@ -20,6 +20,7 @@ from gateway.events import (
     BatteryOk,
     BedEntered,
     BedLeft,
+    ButtonPressed,
     CheckAnswered,
     CheckAsked,
     CheckBy,
@@ -28,8 +29,11 @@ from gateway.events import (
     CheckPlanned,
     ClockSynced,
     ContactChanged,
+    ContactFault,
+    ContactFaulted,
     Data,
     DeviceFailed,
+    DeviceHeard,
     DeviceOffline,
     DeviceOnline,
     DeviceTold,
@@ -48,11 +52,14 @@ from gateway.events import (
     MatFaulted,
     MatPressed,
     MatReleased,
+    MoistureCleared,
+    PendantPressed,
     PowerLost,
     PowerRestored,
     PreviousRun,
     Severity,
     Stamp,
+    TemperatureMeasured,
     Unknown,
     UnlockRequested,
     VisitCorrected,
@@ -171,6 +178,32 @@ def test_the_return_to_bed_is_seen_beside_the_alarm() -> None:
     assert [alarm.returned_at for alarm in told.view.alarms.values()] == [back.at, None]
     told.say(BedLeft(empty_since=back.at))
     assert [alarm.returned_at for alarm in told.view.alarms.values()] == [None, None]
+
+
+def test_a_contact_fault_ends_with_a_reading_or_online() -> None:
+    """A pendant that cannot be proved is faulted, also when it is pressed; proved or online it is
+    well.  Signs of life keep the level."""
+    told = Told()
+    told.say(DESCRIBED)
+
+    def device() -> tuple[Health, Level, str | None]:
+        shown = told.view.devices["mat"]
+        return shown.health, shown.level, shown.why
+
+    well = (Health.ONLINE, Level.UNKNOWN, None)
+    for end in (PendantPressed(verified=True), DeviceOnline(), ButtonPressed()):
+        told.say(ContactFaulted(fault=ContactFault.UNPROVEN), "mat")
+        told.say(PendantPressed(verified=False), "mat")
+        told.say(DeviceHeard(), "mat")
+        assert device() == (Health.FAULTED, Level.UNKNOWN, "unproven")
+        told.say(end, "mat")
+        assert device() == well
+    told.say(MoistureCleared(), "mat")
+    told.say(TemperatureMeasured(celsius=20.0), "mat")
+    assert device() == (Health.ONLINE, Level.OFF, None)
+    told.say(MatFaulted(fault=MatFault.STUCK), "mat")
+    told.say(DeviceOnline(), "mat")
+    assert device() == (Health.FAULTED, Level.UNKNOWN, "stuck")
 
 
 def test_a_device_is_what_it_said_last() -> None:
