@@ -71,6 +71,9 @@ class Database:
         self.postgres = url.get_backend_name() == "postgresql"
         self._write_lock = threading.Lock()
         self.engine: Engine = _postgres(url) if self.postgres else _sqlite(url)
+        self._open: set[Any] = set()
+        event.listen(self.engine, "connect", lambda made, _record: self._open.add(made))
+        event.listen(self.engine, "close", lambda gone, _record: self._open.discard(gone))
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -111,8 +114,10 @@ class Database:
             committed(tx)
 
     def close(self) -> None:
-        """Give back every connection."""
+        """Close every connection, also one that a stream cut short has not given back."""
         self.engine.dispose()
+        while self._open:
+            self._open.pop().close()
 
 
 def _postgres(url: URL) -> Engine:
