@@ -163,24 +163,31 @@ class Broadcasts:
 
     def __init__(self, who: Credentials) -> None:
         self._who = who
-        self._counter: int | None = None
+        self.counter: int | None = None
+        """Counts the changes of the lock's state; None before it was heard."""
         self._believed_s = float("-inf")
 
-    def read(self, advert: Advert) -> BroadcastReport | None:
-        """What the lock says; None for what is not from it, or was said before.  Never raises."""
+    def open(self, advert: Advert) -> BroadcastReport | None:
+        """What the lock said, once; None for what it never said.  Never raises."""
         ble = library()
         if not is_from(advert, self._who.serial):
             return None
+        data = advert.manufacturer_data[ble.COMPANY_ID]
         try:
-            report: BroadcastReport = ble.parse_broadcast(
-                advert.manufacturer_data[ble.COMPANY_ID], self._who.broadcast_key
-            )
+            report: BroadcastReport = ble.parse_broadcast(data, self._who.broadcast_key)
         except ble.BroadcastError:
             return None
-        ahead = 0 if self._counter is None else (report.counter - self._counter) & 0xFFFF
+        return report
+
+    def read(self, advert: Advert) -> BroadcastReport | None:
+        """What the lock says; None for what is not from it, or was said before.  Never raises."""
+        report = self.open(advert)
+        if report is None:
+            return None
+        ahead = 0 if self.counter is None else (report.counter - self.counter) & 0xFFFF
         if ahead >= 0x8000 and advert.heard_s - self._believed_s < RESTART_S:
             return None
-        self._counter, self._believed_s = report.counter, advert.heard_s
+        self.counter, self._believed_s = report.counter, advert.heard_s
         return report
 
 

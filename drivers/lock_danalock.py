@@ -18,6 +18,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from drivers._lock_radio import CONNECT_S, HEAR_S, RadioLock, find, scanner_of
 from drivers._lock_turn import Ask, Order
 from gateway.errors import DeviceError, DeviceRefused, DeviceUnavailable, SecretError
 from gateway.events import Data, DeviceFailed, DeviceOnline
-from gateway.ports import Advert, Bench, Guide, LockStatus, OnStep, Turn
+from gateway.ports import Advert, Bench, Bolt, Guide, LockStatus, OnStep, Turn
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +97,7 @@ class Driver(RadioLock):
         self._device = bench.device
         self._credentials = _read_credentials(config, bench)
         self._broadcasts = Broadcasts(self._credentials)
+        self._before: int | None = None  # the advertisements' counter when the turn began
         self._last: LockStatus | None = None
         self._waiting: set[asyncio.Future[LockStatus]] = set()
         self._renewing: asyncio.Task[None] | None = None
@@ -108,6 +110,15 @@ class Driver(RadioLock):
     async def unlock(self, on_step: OnStep, wake_s: float) -> Turn:
         """See `gateway.ports.Lock`."""
         return await self._turn(Order.UNLOCK, on_step, wake_s)
+
+    async def _turn(self, order: Order, on_step: OnStep, wake_s: float) -> Turn:
+        if self._turning:
+            return await super()._turn(order, on_step, wake_s)
+        self._before = self._broadcasts.counter
+        try:
+            return await super()._turn(order, on_step, wake_s)
+        finally:
+            self._before = None
 
     async def close(self) -> None:
         """See `gateway.ports.Lock`."""
@@ -122,7 +133,7 @@ class Driver(RadioLock):
     # --- what it advertises -----------------------------------------------------------------------
 
     def _is_ours(self, advert: Advert) -> bool:
-        return client.is_from(advert, self._credentials.serial)
+        return self._broadcasts.open(advert) is not None
 
     def _take(self, advert: Advert) -> bool:
         woke = self._watch.heard(None)
@@ -130,6 +141,9 @@ class Driver(RadioLock):
         if report is None:
             return woke
         status = client.told(report, self._config.battery_low_pct)
+        if status.bolt is Bolt.JAMMED and report.counter == self._before:
+            # Said before the command that is being asked about: nobody knows yet.
+            status = replace(status, bolt=Bolt.UNKNOWN)
         for waiting in self._waiting:
             if not waiting.done():
                 waiting.set_result(status)

@@ -91,6 +91,18 @@ async def test_ok_and_then_a_jam() -> None:
         assert home.turns == ["unlock"]
 
 
+async def test_a_jam_of_before() -> None:
+    """The lock still says that it is blocked while it turns: that was before this command."""
+    async with lock_home(DANALOCK, turn_s=0.3) as home:
+        home.virtual.faults.only_takes = True
+        await home.virtual.turn_by_hand(DanalockState.BLOCKED)
+        await until(lambda: home.scanner.last(home.virtual.address) is not None)
+        async with home.watched() as heard:
+            await until(lambda: "lock.jammed" in heard.kinds())
+            assert await home.unlock() == DONE_OPEN
+            assert home.turns == ["unlock"]
+
+
 async def test_open_already() -> None:
     """ "Nothing changed" is no refusal: the bolt is where it should be, in the lock's own words."""
     async with lock_home(DANALOCK) as home:
