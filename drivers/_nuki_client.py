@@ -284,7 +284,7 @@ async def exchange_keys(link: Link, address: str, id_type: nuki.IdType, name: st
     await link.write(nuki.pack(Command.AUTHORISATION_DATA, proof + who))
     answer = await hear(Command.AUTHORISATION_ID)
     theirs, auth_id, uuid, nonce = answer[:32], answer[32:36], answer[36:52], answer[52:84]
-    # The order of the parts is not confirmed on hardware (docs/hardware.md).
+    # The order of the parts is not confirmed on hardware (docs/locks.md).
     if nuki.h1(key, auth_id, uuid, nonce, own_nonce) != theirs:
         raise ProtocolError("the lock could not prove that it is the one we talked to")
     proof = nuki.h1(key, auth_id, nonce)

@@ -4,7 +4,7 @@ It checks CRCs, authenticators, nonces and challenges, pairs while its button is
 its handle is taken, and can be made to fail in every way that a real one does (`Faults`).  `turns`
 counts each run of its motor, so that a test can prove that nothing turned twice.
 
-Not for: showing how a real lock behaves (docs/hardware.md says what is not confirmed).
+Not for: showing how a real lock behaves (docs/locks.md says what is not confirmed).
 """
 
 from __future__ import annotations
