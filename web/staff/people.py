@@ -1,6 +1,6 @@
 """Adding organisations, homes, residents, accounts and assignments.
 
-The command line and the demo use it; the administration pages will.  Not for: what anybody may do.
+The command line, the demo and the administration pages use it.  Not for: what anybody may do.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 
 from gateway.errors import UserError
 from web.staff import tables
@@ -144,6 +144,10 @@ def assign(database: Database, email: str, home: str, *, remove: bool = False) -
             tx.conn.execute(delete(a).where(a.c.user_id == row.id, a.c.home_id == home))
         else:
             _assign(tx, row.id, row.org_id, home)
+        # open streams notice that this person may see other homes now (`web.staff.sessions.Gate`)
+        tx.conn.execute(
+            update(u).where(u.c.id == row.id).values(rights_version=u.c.rights_version + 1)
+        )
 
 
 def _assign(tx: Tx, user_id: int, org: str, home: str) -> None:

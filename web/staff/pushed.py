@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from flask import Blueprint, Response, request
 
+from web.staff import sessions
 from web.staff.auth import current_actor, sign_in_required
 from web.staff.context import staff
 from web.staff.live import FOR_HOMES, FOR_REQUESTS, Closed, Subscription, TooSlow
@@ -23,12 +25,26 @@ HEARTBEAT_S = 4
 a dead link must be told within seconds."""
 
 STREAM_MAX_S = 600
-"""Seconds until a stream ends and the browser comes back: rights that were taken away end here."""
+"""Seconds until a stream ends and the browser comes back.  Rights that were taken away end sooner
+(`Watched`)."""
 
 RETRY_MS = 1000
 """Milliseconds after which a browser comes back."""
 
 RESYNC = b"event: resync\ndata: {}\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The session that a stream was opened with, and the rights it had then."""
+
+    gate: sessions.Gate
+    session: str | None
+    version: int | None
+
+    def holds(self) -> bool:
+        """Whether nothing was changed: within `sessions.GATE_READ_S`."""
+        return self.version is not None and self.gate.version(self.session) == self.version
 
 
 @blueprint.get("/live")
@@ -44,16 +60,17 @@ def live() -> Response:
         return Response(status=503, headers={"Retry-After": "10"})
     after = request.headers.get("Last-Event-ID") or request.args.get("from")
     actor = current_actor()
+    watched = Watched(sessions.gate(), sessions.here(), sessions.gate().version(sessions.here()))
     screen = parts.broker.subscribe(actor.homes, after=after)
     care = actor.may(Right.SEE_CARE)
-    response = Response(_bytes(screen, care), mimetype="text/event-stream")
+    response = Response(_bytes(screen, care, watched), mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
     response.call_on_close(lambda: screen.broker.unsubscribe(screen))
     return response
 
 
-def _bytes(screen: Subscription, care: bool) -> Iterator[bytes]:
+def _bytes(screen: Subscription, care: bool, watched: Watched) -> Iterator[bytes]:
     with screen:
         yield f"retry: {RETRY_MS}\n: hello\n\n".encode()
         if screen.resync:
@@ -63,6 +80,8 @@ def _bytes(screen: Subscription, care: bool) -> Iterator[bytes]:
             until = time.monotonic() + STREAM_MAX_S
             while time.monotonic() < until:
                 raw = screen.get(HEARTBEAT_S)
+                if not watched.holds():
+                    return  # signed out, or other rights: the browser comes back, and is told
                 yield b": heartbeat\n\n" if raw is None else _seen(raw, care)
         except TooSlow:
             yield RESYNC

@@ -12,7 +12,19 @@ from typing import Any
 from flask import Blueprint, Flask, make_response, redirect, request, url_for
 
 from web.staff import i18n
-from web.staff.pages import deeds, events, faults, frame, homes, now, shift, visits
+from web.staff.pages import (
+    account,
+    deeds,
+    events,
+    faults,
+    frame,
+    homes,
+    now,
+    people,
+    places,
+    shift,
+    visits,
+)
 
 blueprint = Blueprint("pages", __name__)
 
@@ -55,6 +67,26 @@ blueprint.add_url_rule("/tillsyn/svara", "answer_check", deeds.answer_check, met
 blueprint.add_url_rule("/tillsyn/borja", "start_check", deeds.start_check, methods=["POST"])
 blueprint.add_url_rule("/pass/<home>/las", "turn", deeds.turn, methods=["POST"])
 blueprint.add_url_rule("/pass/<home>/besok", "tap", deeds.tap, methods=["POST"])
+
+blueprint.add_url_rule("/konto", "account", account.account)
+blueprint.add_url_rule("/konto/session", "end_session", account.end_session, methods=["POST"])
+blueprint.add_url_rule(
+    "/konto/logga-ut-overallt", "end_sessions", account.end_sessions, methods=["POST"]
+)
+blueprint.add_url_rule("/administration", "people", people.people)
+blueprint.add_url_rule("/administration/person", "people_add", people.add, methods=["POST"])
+blueprint.add_url_rule("/administration/person/<person>", "people_one", people.one)
+blueprint.add_url_rule(
+    "/administration/person/<person>", "people_change", people.change, methods=["POST"]
+)
+blueprint.add_url_rule("/administration/hem", "places", places.places)
+blueprint.add_url_rule("/administration/hem", "places_add", places.add_home, methods=["POST"])
+blueprint.add_url_rule(
+    "/administration/hem/<home>", "places_change", places.change_home, methods=["POST"]
+)
+blueprint.add_url_rule(
+    "/administration/grupper", "places_groups", places.change_groups, methods=["POST"]
+)
 
 blueprint.add_url_rule("/installningar", "settings", settings, methods=["POST"])
 blueprint.add_url_rule("/s/<version>/<path:filename>", "asset_file", frame.asset_file)

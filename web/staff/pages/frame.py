@@ -77,6 +77,8 @@ MENU = (
     MenuItem("hem", "pages.homes", "home", lazy_gettext("Hem")),
     MenuItem("handelser", "pages.events", "list", lazy_gettext("Händelser")),
     MenuItem("besok", "pages.visits", "walk", lazy_gettext("Besök"), Right.SEE_CARE),
+    MenuItem("personal", "pages.people", "person", lazy_gettext("Personal"), Right.ASSIGN),
+    MenuItem("installation", "pages.places", "plug", lazy_gettext("Installation"), Right.ENROLL),
 )
 
 

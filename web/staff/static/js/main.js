@@ -3,6 +3,7 @@
 import { startBanner } from "./banner.js";
 import { startForms } from "./forms.js";
 import { startLive } from "./live.js";
+import { startPasskeys } from "./passkey.js";
 import { startRefreshing } from "./refresh.js";
 import { startSound } from "./sound.js";
 import { startStream } from "./stream.js";
@@ -10,6 +11,7 @@ import { startTheme } from "./theme.js";
 import { startTicking } from "./time.js";
 
 startTheme();
+startPasskeys();
 if (document.body.dataset.live) {
   startTicking();
   startBanner();

@@ -1,0 +1,105 @@
+"""Mitt konto: how I sign in (passkeys, second factor, password), and where I am signed in.
+
+Adding a passkey is done by `static/js/passkey.js` with Flask-Security's endpoints.  Not for:
+other people's accounts (`people`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+from flask import redirect, request, session, url_for
+from flask_login import current_user, logout_user
+from sqlalchemy import select
+
+from web.staff import accounts, sessions, tables, words
+from web.staff.auth import FRESH
+from web.staff.context import staff
+from web.staff.i18n import say as _
+from web.staff.pages.frame import answered, page, refused, signed_in
+from web.staff.rights import Actor
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+FACTORS = {
+    sessions.Factor.PASSWORD_ALONE: words.N_("lösenord"),
+    sessions.Factor.CODE: words.N_("lösenord och kod"),
+    sessions.Factor.RECOVERY: words.N_("lösenord och reservkod"),
+    sessions.Factor.PASSKEY: words.N_("passkey"),
+    sessions.Factor.SIGN_ON: words.N_("organisationens inloggning"),
+}
+
+
+def proved(view: F) -> F:
+    """The view changes something sensitive: whoever has not shown who they are within `FRESH` is
+    asked again first, so that a phone left on a table is not enough."""
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        if time.time() - float(session.get("fs_paa", 0)) > FRESH.total_seconds():
+            back = request.full_path.rstrip("?") if request.method == "GET" else None
+            return redirect(url_for("security.verify", next=back or _page_before()), 303)
+        return view(*args, **kwargs)
+
+    return cast(F, guarded)
+
+
+def _page_before() -> str:
+    """The page whose form it was: forms are sent to addresses below their page's."""
+    person = (request.view_args or {}).get("person")
+    if person:
+        return url_for("pages.people_one", person=person)
+    if request.path.startswith("/konto"):
+        return url_for("pages.account")
+    if request.path.startswith("/administration/hem"):
+        return url_for("pages.places")
+    return url_for("pages.people")
+
+
+@signed_in
+def account(actor: Actor) -> Any:
+    """The page `/konto`."""
+    with staff().db.read() as conn:
+        keys = conn.execute(
+            select(tables.passkey.c.name, tables.passkey.c.create_datetime)
+            .where(tables.passkey.c.user_id == current_user.id)
+            .order_by(tables.passkey.c.id)
+        ).all()
+        return page(
+            "account.html",
+            conn,
+            actor,
+            email=current_user.email,
+            keys=keys,
+            has_password=current_user.password is not None,
+            has_code=bool(current_user.tf_primary_method),
+            codes_left=len(current_user.mf_recovery_codes or []),
+            needs_factor=current_user.needs_second_factor(),
+            open_sessions=sessions.of_account(staff().db, current_user.id),
+            factor_words={factor.value: _(word) for factor, word in FACTORS.items()},
+        )
+
+
+@signed_in
+def end_session(actor: Actor) -> Any:
+    """POST `/konto/session`: sign one of my browsers out."""
+    with staff().write() as tx:
+        done = sessions.end(tx, current_user.id, request.form.get("session", ""))
+        if done:
+            accounts.note(staff(), tx, actor, "signed_out", actor.person)
+    sessions.gate().forget()
+    if not done:
+        return refused(_("Den inloggningen finns inte längre."), url_for("pages.account"))
+    return answered(_("Utloggad där."), url_for("pages.account"))
+
+
+@signed_in
+def end_sessions(actor: Actor) -> Any:
+    """POST `/konto/logga-ut-overallt`: sign all my browsers out, this one too."""
+    accounts.sign_out(staff(), actor, actor.person)
+    sessions.gate().forget()
+    logout_user()
+    return redirect(url_for("security.login"), 303)
