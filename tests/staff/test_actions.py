@@ -29,7 +29,7 @@ from gateway.events import (
 )
 from tests.staff.parts import EnrolledHome
 from tests.staff.test_ingest import rows
-from web.staff import actions, tables
+from web.staff import actions, tables, turning
 from web.staff.actions import Refused, Why
 from web.staff.context import Staff
 from web.staff.rights import Actor, Role
@@ -67,7 +67,7 @@ def test_an_unlock_goes_to_the_home_that_listens(enrolled_home: EnrolledHome, st
     enrolled_home.describe()
     stream = enrolled_home.listen(1)
     next(stream)
-    sent = actions.order_turn(staff, CAREGIVER, "h1", "front")
+    sent = turning.order_turn(staff, CAREGIVER, "h1", "front")
     token = turn_of(stream)
     grant = access.read(token, {staff.keys.kid: staff.keys.private.public_key()})
     assert (grant.id, grant.home, grant.device) == (sent.grant, "h1", "front")
@@ -101,7 +101,7 @@ def test_nothing_is_queued_for_a_home_that_does_not_listen(
 ) -> None:
     """The caregiver is told at once; nothing is signed, and nothing comes when the home is back."""
     enrolled_home.describe()
-    error = refusal(actions.order_turn, staff, CAREGIVER, "h1", "front")
+    error = refusal(turning.order_turn, staff, CAREGIVER, "h1", "front")
     assert error.why is Why.NOT_CONNECTED
     assert rows(staff, tables.event, kind="grant.issued") == []
     assert rows(staff, tables.turn) == []
@@ -115,7 +115,7 @@ def test_nothing_is_queued_for_a_home_that_does_not_listen(
     ("who", "home", "device", "why"),
     [
         (actor(Role.COORDINATOR), "h1", "front", Why.NO_ROLE),
-        (actor(Role.TECHNICIAN), "h1", "front", Why.NO_ROLE),
+        (actor(Role.TECHNICIAN), "h1", "front", Why.NOT_APPROVED),
         (actor(Role.ADMINISTRATOR), "h1", "front", Why.NO_ROLE),
         (actor(Role.CAREGIVER, assigned=frozenset()), "h1", "front", Why.NOT_ASSIGNED),
         (CAREGIVER, "h2", "front", Why.NO_HOME),
@@ -130,14 +130,14 @@ def test_a_door_opens_for_nobody_without_the_right(
     enrolled_home.describe()
     stream = enrolled_home.listen(1)
     next(stream)
-    assert refusal(actions.order_turn, staff, who, home, device).why is why
+    assert refusal(turning.order_turn, staff, who, home, device).why is why
     assert rows(staff, tables.event, kind="grant.issued") == []
 
 
 def test_a_look_is_no_turn(enrolled_home: EnrolledHome, staff: Staff) -> None:
     """Only unlock and lock turn a lock."""
     with pytest.raises(ValueError, match="turns no lock"):
-        actions.order_turn(staff, CAREGIVER, "h1", "front", Action.LOOK)
+        turning.order_turn(staff, CAREGIVER, "h1", "front", Action.LOOK)
 
 
 def _raise_alarm(home: EnrolledHome, severity: Severity = Severity.CARE) -> str:
@@ -152,10 +152,10 @@ def test_an_open_alarm_is_the_reason(enrolled_home: EnrolledHome, staff: Staff) 
     next(stream)
     _raise_alarm(enrolled_home, Severity.TECHNICAL)
     alarm = _raise_alarm(enrolled_home)
-    sent = actions.order_turn(staff, CAREGIVER, "h1", "front")
+    sent = turning.order_turn(staff, CAREGIVER, "h1", "front")
     assert (sent.reason, sent.alarm) == (Reason.ALARM, alarm)
     actions.resolve(staff, CAREGIVER, alarm, AlarmOutcome.HELPED)
-    sent = actions.order_turn(staff, CAREGIVER, "h1", "front", Action.LOCK)
+    sent = turning.order_turn(staff, CAREGIVER, "h1", "front", Action.LOCK)
     assert (sent.reason, sent.alarm) == (Reason.PLANNED_VISIT, None)
 
 

@@ -41,7 +41,7 @@ from tests.staff import postgres
 from tests.staff.parts import EnrolledHome
 from tests.staff.test_ingest import rows
 from tests.staff.test_urgent import WATCHER
-from web.staff import actions, migrate, openapi, tables
+from web.staff import actions, migrate, openapi, tables, turning
 from web.staff.chains import verify_all
 from web.staff.context import Staff
 from web.staff.db import Database, parse_url
@@ -105,7 +105,7 @@ def _a_night(home: EnrolledHome, staff: Staff) -> None:
     actions.answer_check(staff, WATCHER, "h1", "n@1", Finding.UNCLEAR, Looked.PHONE)
     stream = home.listen(1)
     next(stream)
-    actions.order_turn(staff, WATCHER, "h1", "front")
+    turning.order_turn(staff, WATCHER, "h1", "front")
     actions.tap(staff, WATCHER, "h1", Tap.ARRIVE)
 
 

@@ -22,7 +22,7 @@ from tests.staff.test_actions import turn_of
 from tests.staff.test_ingest import rows
 from tests.staff.test_link import read_decided
 from tests.staff.test_urgent import WATCHER
-from web.staff import actions, tables
+from web.staff import actions, tables, turning
 from web.staff.app import create_app
 from web.staff.chains import verify_all
 from web.staff.config import StaffConfig
@@ -221,7 +221,7 @@ def test_an_order_reaches_the_worker_where_the_home_listens(
     home.client = other.test_client()
     stream = home.listen(1)
     assert next(stream) == b": hello\n\n"
-    sent = actions.order_turn(parts_of(one), WATCHER, "h1", "front")
+    sent = turning.order_turn(parts_of(one), WATCHER, "h1", "front")
     token = turn_of(stream)
     assert sent.grant
     assert token.count(".") == 2
@@ -235,7 +235,7 @@ def test_an_order_reaches_the_worker_where_the_home_listens(
     thread.start()
     thread.join(10)
     assert not thread.is_alive()
-    again = actions.order_turn(parts_of(other), WATCHER, "h1", "front", Action.LOCK)
+    again = turning.order_turn(parts_of(other), WATCHER, "h1", "front", Action.LOCK)
     assert again.grant
     assert turn_of(moved) != token
 

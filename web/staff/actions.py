@@ -1,22 +1,21 @@
-"""What a staff member does: turn a lock, answer a check, take an alarm on, arrive and leave.
+"""What a staff member does: answer a check, take an alarm on, arrive and leave.
 
 Every page goes through these functions; each checks the right, writes the server's own event, and
 returns a typed result or raises `Refused` with a word for why.  The page makes the sentence.
 
-Not for: HTTP, forms, texts, or deciding what follows (the home decides).
+Not for: turning a lock (`web.staff.turning`), HTTP, forms, texts, or deciding what follows (the
+home decides).
 """
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import select
 
-from gateway.access import LIFE_S, Action, Grant, Reason, sign
 from gateway.envelope import Draft
 from gateway.errors import TryggveError
 from gateway.events import (
@@ -26,7 +25,6 @@ from gateway.events import (
     CheckAnswered,
     CheckStarted,
     Finding,
-    GrantIssued,
     Looked,
     RecordRead,
     Ref,
@@ -45,6 +43,14 @@ class Why(StrEnum):
 
     NO_ROLE = "no_role"
     """None of the person's roles may do this."""
+    NOT_PLANNED = "not_planned"
+    """The home has a plan, and nothing in it is for this person now."""
+    NOT_APPROVED = "not_approved"
+    """A turn for service needs a second person's approval."""
+    NO_REQUEST = "no_request"
+    """There is no such request for service, or it is too old."""
+    SAME_PERSON = "same_person"
+    """Nobody approves their own request."""
     NOT_ASSIGNED = "not_assigned"
     """The person is not assigned to this home."""
     NO_HOME = "no_home"
@@ -88,77 +94,11 @@ class Refused(TryggveError):
 
 
 @dataclass(frozen=True, slots=True)
-class TurnSent:
-    """The order went to the home.  Follow `grant` in the table `turn` and on `/live`."""
-
-    grant: str
-    reason: Reason
-    alarm: Ref | None
-    expires: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Done:
     """The event that was written: its reference and its time."""
 
     ref: Ref
     at: datetime
-
-
-UNHEARD_S = 15
-"""Seconds after which an order that the home has not answered may be given again: a home that
-listens answers within a second."""
-
-TURN_REASONS = (Reason.PLANNED_VISIT, Reason.ALARM)
-"""Why a person may turn a lock from the phone; `check` and `service` come with their own pages."""
-
-
-def order_turn(
-    staff: Staff, actor: Actor, home: str, device: str, action: Action = Action.UNLOCK
-) -> TurnSent:
-    """Sign a grant and send it to the home now, or refuse.
-
-    The reason is the home's open care alarm if there is one, else a planned visit.  Raises
-    `Refused`: NO_ROLE, NOT_ASSIGNED, NO_HOME, NO_LOCK, NOT_CONNECTED.  Nothing is ever queued:
-    when the home does not listen, nothing is signed.  `action` is UNLOCK or LOCK.
-    """
-    _may(actor, Right.TURN_LOCK, home, assigned=True)
-    if action not in (Action.UNLOCK, Action.LOCK):
-        raise ValueError(f"{action} turns no lock")
-    with staff.write() as tx:
-        decisions.hold(tx, home)
-        _lock_of(tx, home, device)
-        if not staff.relay.listens(tx, home):
-            raise Refused(Why.NOT_CONNECTED, silent_since=_silent_since(tx, home))
-        now = staff.clock.now()
-        running = _running(tx, actor, home, device, action, now)
-        if running is not None:  # a second tap of the same person is the same turn
-            return TurnSent(running.grant, Reason(running.reason), None, running.expires_at)
-        alarm = _open_care_alarm(tx, home)
-        grant = Grant(
-            id=secrets.token_urlsafe(16),
-            home=home,
-            device=device,
-            action=action,
-            person=actor.person,
-            reason=Reason.PLANNED_VISIT if alarm is None else Reason.ALARM,
-            ref=alarm,
-            not_before=now,
-            expires=now + timedelta(seconds=LIFE_S),
-        )
-        token = sign(grant, staff.keys.private, staff.keys.kid)
-        issued = GrantIssued(
-            grant=grant.id,
-            action=action.value,
-            reason=grant.reason.value,
-            reason_ref=alarm,
-            expires=grant.expires,
-        )
-        decisions.write(staff, tx, home, Draft(issued, device=device, person=actor.person), at=now)
-        staff.relay.turn_at_commit(tx, home, token)
-    if not staff.relay.send_turn(home, token):
-        raise Refused(Why.NOT_CONNECTED, silent_since=None, grant=grant.id)
-    return TurnSent(grant.id, grant.reason, alarm, grant.expires)
 
 
 def start_check(staff: Staff, actor: Actor, home: str, check: str) -> Done:
@@ -251,57 +191,6 @@ def _write(
 ) -> Done:
     event = decisions.write(staff, tx, home, Draft(data, device=device, person=actor.person))
     return Done(event.ref, event.at)
-
-
-def _lock_of(tx: Tx, home: str, device: str) -> None:
-    t = tables.device
-    found = tx.conn.execute(
-        select(t.c.type).where(t.c.home_id == home, t.c.id == device, t.c.present)
-    ).scalar_one_or_none()
-    if found != "lock":
-        raise Refused(Why.NO_LOCK, device=device)
-
-
-def _running(tx: Tx, actor: Actor, home: str, device: str, action: Action, now: datetime) -> Any:
-    """This person's turn of this lock that is under way; one that the home has not said a word
-    about counts for `UNHEARD_S` only."""
-    t = tables.turn
-    row = tx.conn.execute(
-        select(t)
-        .where(t.c.home_id == home, t.c.person == actor.person, t.c.device == device)
-        .where(t.c.action == action.value, t.c.expires_at > now)
-        .order_by(t.c.issued_at.desc())
-        .limit(1)
-    ).one_or_none()
-    if row is None or row.step in ("ended", "refused"):
-        return None
-    if row.step == "issued" and now >= row.issued_at + timedelta(seconds=UNHEARD_S):
-        return None
-    return row
-
-
-def _silent_since(tx: Tx, home: str) -> datetime | None:
-    t = tables.home_state
-    return tx.conn.execute(select(t.c.silent_since).where(t.c.home_id == home)).scalar_one_or_none()
-
-
-def _open_care_alarm(tx: Tx, home: str) -> Ref | None:
-    """The newest open care alarm that the home itself raised: only of these can it say by itself
-    whether they are still open."""
-    t = tables.alarm
-    return tx.conn.execute(
-        select(t.c.id)
-        .where(
-            t.c.home_id == home,
-            t.c.closed_at.is_(None),
-            t.c.raised_at.is_not(None),
-            t.c.severity == Severity.CARE.value,
-            t.c.ref.startswith("home:", autoescape=True),
-            t.c.id == t.c.ref,
-        )
-        .order_by(t.c.raised_at.desc())
-        .limit(1)
-    ).scalar_one_or_none()
 
 
 def _alarm(tx: Tx, actor: Actor, alarm: str) -> Any:

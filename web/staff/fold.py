@@ -32,6 +32,7 @@ _DEFAULTS: dict[str, Row] = {
     "device": {"present": False, "state": "unknown", "health": "unknown", "battery": "unknown"},
     "home_state": {"in_bed": "unknown", "clock": "unknown", "power": "unknown"},
     "turn": {},
+    "door_code": {},
 }
 
 

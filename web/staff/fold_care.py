@@ -11,6 +11,7 @@ from typing import Any
 
 from web.staff import fold as _fold
 from web.staff import tables
+from web.staff.fold_doors import end_code
 
 # --- alarms
 
@@ -258,6 +259,7 @@ def _issued(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
 
 @_fold.on("unlock.requested")
 def _requested(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+    end_code(fold, step, data.grant)
     row = _turn(fold, step, data.grant)
     if row["step"] in ("issued", "refused"):
         row.update(step="requested", step_at=step.at, why=None)
@@ -294,6 +296,7 @@ def _ended(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
 
 @_fold.on("unlock.refused")
 def _refused(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+    end_code(fold, step, data.grant)
     if data.grant is None or not fold.known(tables.turn, grant=data.grant):
         return
     row = _turn(fold, step, data.grant)

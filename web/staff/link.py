@@ -177,14 +177,14 @@ def _down(parts: Staff, mine: HomeStream, after: int) -> Iterator[bytes]:
         yield b": hello\n\n"
         item: str | None = ""
         while True:
-            if item == "":
+            if not item:  # woken; and at each heartbeat, for what another program wrote
                 for seq, body in _decided(parts, mine.home, after):
                     yield f"event: decided\nid: {seq}\ndata: {body}\n\n".encode()
                     after = seq
-            elif item is None:
+            if item is None:
                 parts.relay.stream_seen(mine.home, mine.name)
                 yield b": heartbeat\n\n"
-            else:
+            elif item:
                 order = TurnOrder(grant=item).model_dump_json()
                 yield f"event: turn\ndata: {order}\n\n".encode()
             item = mine.get(HEARTBEAT_S)

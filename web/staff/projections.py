@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, select
 
 from gateway.envelope import Event, from_json
-from web.staff import fold_care, fold_devices, tables
+from web.staff import fold_care, fold_devices, fold_doors, tables
 from web.staff.fold import HANDLERS, Fold
 from web.staff.store import lock_home, to_event
 
@@ -21,7 +21,7 @@ __all__ = ["HANDLERS", "Fold", "orphan_id", "rebuild_home", "refold"]
 FLUSH_EVERY = 5_000
 """Events folded in memory before rows are written: bounds the memory of a rebuild."""
 
-_FOLDS = (fold_care, fold_devices)  # imported so that HANDLERS is filled
+_FOLDS = (fold_care, fold_devices, fold_doors)  # imported so that HANDLERS is filled
 
 
 def orphan_id(ref: str, digest: bytes) -> str:

@@ -9,7 +9,7 @@ Five sorts:
 - the truth: `event` and `head`, and `urgent` (what came over the urgent lane and is not yet
   confirmed by its batch);
 - projections of the truth: `alarm`, `night_check`, `visit`, `visit_declined`, `device`,
-  `home_state`, `turn`: each a
+  `home_state`, `turn`, `door_code`: each a
   fold over events, made by `web.staff.projections`, and `tryggve staff rebuild` makes them anew.
 
 Every time column is aware UTC (`web.staff.types.Utc`).  Not for: queries, or deciding anything.
@@ -525,7 +525,26 @@ turn = Table(
     Column("why", Text),  # of a failure, or a `Refusal`
     Column("took_s", Float),
     Index("ix_turn_home", "home_id", "issued_at"),
+    Index("ix_turn_expires", "expires_at"),
 )
 
-PROJECTIONS = (alarm, night_check, visit, visit_declined, device, home_state, turn)
+door_code = Table(
+    "door_code",
+    metadata,
+    # one-time codes for doors without a network; the digits are nowhere
+    Column("id", Text, primary_key=True),
+    Column("home_id", Text, nullable=False),
+    Column("person", Text),
+    Column("device", Text),
+    Column("number", Integer),  # its first two digits
+    Column("kid", Text),  # the server's key that its hash was made with
+    Column("seq", BigInteger),  # of its `codes.issued`: whether the home has it
+    Column("not_before", Utc),
+    Column("expires_at", Utc),
+    Column("ended_at", Utc),  # used, refused or revoked
+    Index("ix_door_code_home", "home_id", "expires_at"),
+    Index("ix_door_code_expires", "expires_at"),
+)
+
+PROJECTIONS = (alarm, night_check, visit, visit_declined, device, home_state, turn, door_code)
 """Tables that are folds over events and may be emptied and made anew."""

@@ -28,7 +28,7 @@ from gateway.events import (
     HomeSilent,
     Severity,
 )
-from web.staff import access_log, decisions, store, tables, visit_actions
+from web.staff import access_log, decisions, revoking, store, tables, visit_actions
 from web.staff.context import Staff
 
 log = logging.getLogger(__name__)
@@ -111,6 +111,7 @@ class Watch:
                 self._silent(home, now, limit)
         for home in self._heard_again(limit):
             self._heard(home, limit)
+        revoking.look(self._staff)
         visit_actions.begin_absences(self._staff)
         self._draw_samples(now)
         if up_s < self._settle_s:

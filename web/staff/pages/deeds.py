@@ -12,7 +12,7 @@ from flask import request, url_for
 
 from gateway.access import Action
 from gateway.events import AlarmOutcome, Finding, Looked, Tap
-from web.staff import actions, words
+from web.staff import actions, turning, words
 from web.staff.actions import Refused, Why
 from web.staff.context import staff
 from web.staff.i18n import say as _
@@ -41,6 +41,12 @@ def refusal_text(actor: Actor, refusal: Refused, home: str | None = None) -> str
 SENTENCES = {
     Why.NO_ROLE: words.N_("Din roll får inte göra det här."),
     Why.NOT_ASSIGNED: words.N_("Du är inte inplanerad i det här hemmet. Ring samordnaren."),
+    Why.NOT_PLANNED: words.N_(
+        "Inget besök är planerat för dig här nu. Ring samordnaren om du ändå ska in."
+    ),
+    Why.NOT_APPROVED: words.N_("Ingen annan har godkänt att låset vrids för service."),
+    Why.NO_REQUEST: words.N_("Begäran finns inte längre. Be teknikern fråga igen."),
+    Why.SAME_PERSON: words.N_("Någon annan än du själv måste godkänna."),
     Why.NO_HOME: words.N_("Hemmet finns inte, eller hör inte till dig."),
     Why.NO_LOCK: words.N_("Hemmet har inget sådant lås."),
     Why.NOT_CONNECTED: words.N_("Hemmet är inte anslutet just nu. Inget skickades till låset."),
@@ -138,7 +144,8 @@ def turn(actor: Actor, home: str) -> Any:
     if action not in (Action.UNLOCK, Action.LOCK):
         return refused(_("Det gick inte att förstå. Läs in sidan igen."), back, 422)
     try:
-        sent = actions.order_turn(staff(), actor, home, device, action)
+        key = request.form.get("key")
+        sent = turning.order_turn(staff(), actor, home, device, action, key=key)
     except Refused as refusal:
         return refused(refusal_text(actor, refusal, home), back)
     return answered("", back, grant=sent.grant)

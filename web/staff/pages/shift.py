@@ -18,7 +18,6 @@ from gateway.access import Action
 from gateway.events import Refusal, TurnOutcome
 from web.staff import tables as t
 from web.staff import words
-from web.staff.actions import UNHEARD_S
 from web.staff.context import staff
 from web.staff.i18n import local
 from web.staff.i18n import say as _
@@ -27,6 +26,7 @@ from web.staff.pages.frame import main_attributes, need, page, signed_in
 from web.staff.pages.now import tiles
 from web.staff.pages.reading import Place
 from web.staff.rights import Actor, Right
+from web.staff.turning import UNHEARD_S
 
 SHOWN = timedelta(minutes=10)
 """How long a turn's outcome stays on the page."""

@@ -1,0 +1,141 @@
+"""Taking rights back: grants and codes of somebody who may no longer open.
+
+A person, or the watch, which looks every few seconds: however an assignment, a role or an account
+ended, what was given by it is revoked, and goes down the stream at once.  The same round notes
+orders that the home never answered.
+
+Not for: giving rights (`web.staff.turning`, `web.staff.door_codes`).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, or_, select
+
+from gateway.access import Reason
+from gateway.envelope import Draft
+from gateway.events import GrantRevoked, UnlockDeviated
+from web.staff import decisions, tables
+from web.staff.context import Staff
+from web.staff.db import Tx
+from web.staff.fold_doors import NOT_OVER
+from web.staff.rights import RIGHTS, Right
+
+TURNERS = tuple(role.value for role, rights in RIGHTS.items() if Right.TURN_LOCK in rights)
+"""Roles that may turn a lock."""
+
+BY_ASSIGNMENT = (Reason.PLANNED_VISIT.value, Reason.CHECK.value)
+"""Grounds that end with the assignment."""
+
+GRACE = timedelta(seconds=10)
+"""Time for the home's last word to arrive after a grant's own end."""
+
+LOOK_BACK = timedelta(hours=1)
+"""Orders older than that are past noting: the server was away."""
+
+
+def revoke_person(staff: Staff, tx: Tx, home: str, person: str, *, by: str | None = None) -> int:
+    """Revoke what this person could open this home with; how many.  `by`: who did it, None: nobody
+    in person.  The home hears of it within seconds of the commit."""
+    decisions.hold(tx, home)
+    now = staff.clock.now()
+    mine = [
+        row
+        for row in [*tx.conn.execute(_live_turns(now)), *tx.conn.execute(_live_codes(now))]
+        if (row.home_id, row.person) == (home, person)
+    ]
+    for row in mine:
+        _revoke(staff, tx, row, by)
+    return len(mine)
+
+
+def look(staff: Staff) -> None:
+    """One round of the watch."""
+    now = staff.clock.now()
+    t, c = tables.turn.c, tables.door_code.c
+    turns = _live_turns(now).where(
+        or_(
+            and_(t.reason.in_(BY_ASSIGNMENT), ~_may_open(t.person, t.home_id)),
+            ~_may_turn(t.person, or_(t.reason == Reason.SERVICE.value, _turner())),
+        )
+    )
+    lost = _live_codes(now).where(~_may_open(c.person, c.home_id))
+    unheard = select(tables.turn).where(
+        t.step == "issued", t.expires_at < now - GRACE, t.expires_at > now - LOOK_BACK
+    )
+    with staff.db.read() as conn:
+        gone = [*conn.execute(turns), *conn.execute(lost)]
+        silent = list(conn.execute(unheard))
+    for row in gone:
+        with staff.write() as tx:
+            decisions.hold(tx, row.home_id)
+            again = [
+                one
+                for one in [*tx.conn.execute(turns), *tx.conn.execute(lost)]
+                if one.grant == row.grant
+            ]
+            for one in again:  # still so: another round may have been first
+                _revoke(staff, tx, one, None)
+    for row in silent:
+        with staff.write() as tx:
+            decisions.hold(tx, row.home_id)
+            if tx.conn.execute(unheard.where(t.grant == row.grant)).first() is None:
+                continue
+            said = Draft(
+                UnlockDeviated(grant=row.grant, why="no_word"),
+                device=row.device,
+                person=row.person,
+            )
+            decisions.write(staff, tx, row.home_id, said)
+
+
+def _revoke(staff: Staff, tx: Tx, row: Any, by: str | None) -> None:
+    revoked = Draft(GrantRevoked(grant=row.grant), device=row.device, person=by)
+    decisions.write(staff, tx, row.home_id, revoked)
+
+
+def _live_turns(now: datetime) -> Select[Any]:
+    t = tables.turn.c
+    return select(t.grant, t.home_id, t.person, t.device).where(
+        t.expires_at > now,
+        t.step.in_(NOT_OVER),
+        or_(t.why.is_(None), t.why != "revoked"),
+        t.person.is_not(None),
+    )
+
+
+def _live_codes(now: datetime) -> Select[Any]:
+    c = tables.door_code.c
+    return select(c.id.label("grant"), c.home_id, c.person, c.device).where(
+        c.expires_at > now, c.ended_at.is_(None), c.person.is_not(None)
+    )
+
+
+def _turner() -> ColumnElement[bool]:
+    return tables.role.c.name.in_(TURNERS)
+
+
+def _may_turn(person: Any, role: ColumnElement[bool]) -> ColumnElement[bool]:
+    """An active account with such a role."""
+    u, ur, r = tables.user, tables.user_role, tables.role
+    return (
+        select(u.c.id)
+        .join(ur, ur.c.user_id == u.c.id)
+        .join(r, r.c.id == ur.c.role_id)
+        .where(u.c.person_id == person, u.c.active, role)
+        .exists()
+    )
+
+
+def _may_open(person: Any, home: Any) -> ColumnElement[bool]:
+    """An active account with a role that turns locks, assigned to the home."""
+    u, a = tables.user, tables.assignment
+    assigned = (
+        select(u.c.id)
+        .join(a, a.c.user_id == u.c.id)
+        .where(u.c.person_id == person, u.c.active, a.c.home_id == home)
+        .exists()
+    )
+    return and_(assigned, _may_turn(person, _turner()))
