@@ -57,6 +57,9 @@ Around it
     demo           a virtual home with a virtual resident
     recording      recorded homes, read into events
     replay         a recorded home through the live sequencer and rules
+    score          how well the rules do on recorded homes
+    _score_falls   falls put into recorded nights
+    _score_svg     a night as a picture
     _version       the version that is installed
 
 Hardware is in `drivers`, the pages that the Pi serves in `web.home`, the staff server in

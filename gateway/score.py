@@ -10,17 +10,18 @@ answered by the button: what the recorded residents would have pressed nobody kn
 `gateway._score_falls` puts falls into the nights.  Results are plain data, for the command line
 (`gateway.cli.replay`) and for pages.
 
-Not for: deciding anything, or drawing (`gateway._score_picture`).
+Not for: deciding anything, or drawing (`gateway._score_svg`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from heapq import heappop, heappush
 from statistics import median
+from typing import TypeVar
 
 from pydantic import ValidationError
 
@@ -40,7 +41,7 @@ from gateway.events import (
     Looked,
     Severity,
 )
-from gateway.recording import Recording, Row
+from gateway.recording import Recording
 from gateway.replay import AFTER, BOOT, facts_of
 from gateway.rules import HomeFacts, RuleSettings, bind, settings_class
 from gateway.rules.fold import Fold
@@ -61,6 +62,8 @@ TAKE_MIN, CLOSE_MIN = 5.0, 30.0
 
 FOUND_WITHIN_MIN = 30.0
 """Minutes within which a fall must be answered by an alarm or a look."""
+
+K = TypeVar("K", int, str)
 
 DEFAULT_SEED = 1
 """Which exits become falls when nobody says; any other seed is as good."""
@@ -367,10 +370,35 @@ def _rate(count: int, of: float) -> float | None:
     return round(count * 30.0 / of, 1) if of > 0 else None
 
 
-def _table(answers: Sequence[Answer], key):  # type: ignore[no-untyped-def]
+def _table(answers: Sequence[Answer], key: Callable[[Answer], K]) -> dict[K, tuple[int, int]]:
+    """Alarms and looks by `key`."""
     alarms = Counter(key(answer) for answer in answers if not answer.look)
     looks = Counter(key(answer) for answer in answers if answer.look)
-    return {name: (alarms[name], looks[name]) for name in sorted(alarms.keys() | looks.keys())}
+    return {
+        name: (alarms[name], looks[name]) for name in sorted(alarms.keys() | looks.keys(), key=str)
+    }
+
+
+def pictures(
+    recording: Recording, home: HomeFacts | None, made: Score
+) -> Iterator[tuple[str, str]]:
+    """File name and SVG of each night of a scored recording, the real one without falls."""
+    from gateway._score_svg import picture
+
+    facts = facts_of(recording, home)
+    begin, end = _span(recording)
+    for day in night_dates(begin, end, recording.timezone):
+        span = night_span(day, recording.timezone)
+        if span[1] < begin or span[0] > end:
+            continue
+        told = [(a.at, a.look, a.word) for a in made.real.between(*span)]
+        svg = picture(recording, facts, day, span, made.real.decided, told)
+        yield f"{_safe(made.recording)}-{day.isoformat()}.svg", svg
+
+
+def _safe(name: str) -> str:
+    """A home's name as a file's: a recording must not choose where its pictures go."""
+    return "".join(c if c.isalnum() or c in "-_" else "_" for c in name) or "home"
 
 
 def naive(recording: Recording, empty_min: float = 15.0) -> float | None:
@@ -386,9 +414,3 @@ def naive(recording: Recording, empty_min: float = 15.0) -> float | None:
         for gone in silences(recording.rows, set(facts.with_role("bed")), 60.0)
     )
     return _rate(count, _night_hours(begin, end, recording.timezone) / NIGHT_H)
-
-
-__all__ = [
-    "Answer", "Fall", "Found", "Pass", "Row", "Score", "naive", "night_dates", "night_span",
-    "run_pass", "score", "tried",
-]  # fmt: skip

@@ -1,46 +1,172 @@
-"""`tryggve gateway replay FILE`: a recorded home through the same rules, its own time."""
+"""`tryggve gateway replay FILE…`: recorded homes through the same rules, in their own time.
+
+With `--score` they are judged: alarms and looks in 30 nights, and injected falls found or missed.
+"""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway.cli._common import Commands
+
+if TYPE_CHECKING:
+    from gateway.recording import Recording
+    from gateway.rules import HomeFacts, RuleSettings
+    from gateway.score import Score
+
+TIMEZONE = "Europe/Stockholm"
+"""Of a file's local times when nobody says otherwise."""
 
 
 def add_commands(commands: Commands) -> None:
     """Add the command to the subparsers of `tryggve gateway`."""
-    replay = commands.add_parser("replay", help="run a recorded file through the rules")
+    replay = commands.add_parser("replay", help="run recorded files through the rules")
     replay.add_argument(
-        "file", type=Path, metavar="FILE", help="timestamp_local, home, sensor, kind, value"
+        "file",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="timestamp_local, home, sensor, kind, value",
     )
     replay.add_argument(
         "--config", type=Path, metavar="FILE", help="the home's devices, rules, plans and time zone"
     )
-    replay.add_argument("--timezone", metavar="ZONE", help="of the file's local times")
+    replay.add_argument(
+        "--timezone", metavar="ZONE", help=f"of the files' local times (default {TIMEZONE})"
+    )
     replay.add_argument("--all", action="store_true", help="also what the rules decided from")
     replay.add_argument("--skip-bad", action="store_true", help="leave out rows that are no rows")
     replay.add_argument("--json", action="store_true", help="one JSON object a line")
+    replay.add_argument(
+        "--try",
+        dest="changes",
+        action="append",
+        default=[],
+        metavar="RULE.KEY=VALUE",
+        help="another setting; with --score, beside the present one",
+    )
+    score = replay.add_argument_group("scoring")
+    score.add_argument(
+        "--score", action="store_true", help="alarms and looks in 30 nights, and falls found"
+    )
+    score.add_argument("--svg", type=Path, metavar="DIR", help="a picture of each night")
+    score.add_argument(
+        "--inject-falls",
+        type=int,
+        metavar="SEED",
+        help="which exits become falls (default 1; with --score they are always injected)",
+    )
+    score.add_argument(
+        "--any-silence",
+        action="store_true",
+        help="falls also where the mat most likely lost a sleeper",
+    )
     replay.set_defaults(run=_replay)
 
 
 def _replay(args: argparse.Namespace) -> None:
     from gateway.config import load
     from gateway.replay import json_lines, run, text_lines
+    from gateway.score import tried
 
     config = load(args.config) if args.config is not None else None
-    timezone = args.timezone or (config.home.timezone if config else "Europe/Stockholm")
-    events = run(
-        args.file,
-        config.facts() if config else None,
-        config.rule_settings() if config else {},
-        config.plans if config else {},
-        timezone,
-        everything=args.all,
-        skip_bad=args.skip_bad,
-    )
+    timezone = args.timezone or (config.home.timezone if config else TIMEZONE)
+    home = config.facts() if config else None
+    settings = config.rule_settings() if config else {}
+    if args.score or args.svg is not None or args.inject_falls is not None:
+        _score(args, home, settings, timezone)
+        return
     write = sys.stdout.write
-    for line in json_lines(events) if args.json else text_lines(events, timezone):
-        write(f"{line}\n")
+    for file in args.file:
+        events = run(
+            file,
+            home,
+            tried(settings, args.changes),
+            config.plans if config else {},
+            timezone,
+            everything=args.all,
+            skip_bad=args.skip_bad,
+        )
+        for line in json_lines(events) if args.json else text_lines(events, timezone):
+            write(f"{line}\n")
     sys.stdout.flush()
+
+
+def _score(
+    args: argparse.Namespace,
+    home: HomeFacts | None,
+    settings: Mapping[str, RuleSettings],
+    timezone: str,
+) -> None:
+    from gateway.recording import lines, read
+    from gateway.score import DEFAULT_SEED, score, tried
+
+    seed = DEFAULT_SEED if args.inject_falls is None else args.inject_falls
+    changed = tried(settings, args.changes)
+    for file in args.file:
+        recording = read(file, timezone, skip_bad=args.skip_bad)
+        for line in lines(recording):
+            sys.stderr.write(f"{line}\n")
+        before = None
+        if args.changes and not args.json:
+            before = score(recording, home, settings, falls_seed=seed, any_silence=args.any_silence)
+        made = score(recording, home, changed, falls_seed=seed, any_silence=args.any_silence)
+        if args.json:
+            sys.stdout.write(json.dumps(made.json(), ensure_ascii=False) + "\n")
+        else:
+            for line in _told(recording, made, before, args.changes):
+                sys.stdout.write(f"{line}\n")
+        if args.svg is not None:
+            _draw(args.svg, recording, home, made)
+        sys.stdout.flush()
+
+
+def _told(
+    recording: Recording, made: Score, before: Score | None, changes: list[str]
+) -> Iterator[str]:
+    """The score for a person."""
+    from gateway.score import naive
+
+    yield f"{made.recording}: {made.nights} nights, {made.days} days"
+    rows = [("now", made)] if before is None else [("now", before), (" ".join(changes), made)]
+    yield f"  naive rule (bed empty 15 min): {_per(naive(recording))} alarms in 30 nights"
+    for name, one in rows:
+        yield (
+            f"  {name}: {_per(one.per_30_nights(looks=False))} alarms and "
+            f"{_per(one.per_30_nights(looks=True))} looks in 30 nights, "
+            f"{one.json()['inactivity_per_30_days']} inactivity alarms in 30 days, "
+            f"{one.technical} technical alarms in all"
+        )
+        for rule, (alarms, looks) in one.by_rule.items():
+            yield f"    {rule}: {alarms} alarms, {looks} looks at night"
+        hours = ", ".join(f"{hour:02}: {a}+{k}" for hour, (a, k) in one.by_hour.items())
+        yield f"    by local hour, alarms+looks: {hours or 'none'}"
+        told = one.json()
+        yield (
+            f"    falls: {told['falls_answered']} of {told['falls_injected']} answered within "
+            f"30 min; half within {told['answer_p50_min']} min, all within "
+            f"{told['answer_max_min']} min"
+        )
+        for found in one.falls:
+            if not found.answered:
+                at = found.fall.at.isoformat(timespec="seconds")
+                kind = "with evidence outside" if found.fall.evidence else "silent"
+                after = "nobody was told" if found.after_min is None else f"{found.after_min} min"
+                yield f"      missed: {at} ({kind}): {after}"
+
+
+def _per(rate: float | None) -> str:
+    return "no" if rate is None else f"{rate:g}"
+
+
+def _draw(folder: Path, recording: Recording, home: HomeFacts | None, made: Score) -> None:
+    from gateway.score import pictures
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, svg in pictures(recording, home, made):
+        (folder / name).write_text(svg, encoding="utf-8")

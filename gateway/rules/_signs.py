@@ -29,6 +29,11 @@ KINDS = frozenset(
 )
 
 
+COARSE_S = 30.0
+"""Seconds within which a further sign tells a rule that counts in hours nothing new: a home with
+many detectors says a hundred thousand things a month."""
+
+
 class Place(StrEnum):
     """Where a sign was."""
 

@@ -102,6 +102,15 @@ def _sign(
     state: State, event: Event, facts: DeviceFacts, settings: Settings
 ) -> tuple[State, Sequence[Decision | Command]]:
     front = facts.role == "front_door"
+    if (
+        not front
+        and state.door_at is None
+        and state.empty is None
+        and state.last_device == facts.id
+        and state.last_at is not None
+        and 0.0 <= (event.at - state.last_at).total_seconds() < _signs.COARSE_S
+    ):
+        return state, ()
     second = (
         state.last_device not in (None, facts.id)
         and state.last_at is not None

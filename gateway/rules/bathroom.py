@@ -5,6 +5,8 @@ elsewhere, for `still_min`: who washes, moves.  Any other sign ends it: the fron
 room, the bed.  By day it is an alarm; at night a look first, for a detector that misses who sits
 still is commoner than a fall.
 
+Only where motion detectors in the bathroom and outside it, or a bed mat, would show both.
+
 Not for: how often somebody goes, or a bathroom without any sensor (a floor mat is `on_floor`).
 """
 
@@ -19,7 +21,7 @@ from pydantic import Field
 from gateway.commands import Command
 from gateway.envelope import Event
 from gateway.events import AlarmRaised, BedEntered, BedLeft, CheckAsked, HomeEmptied, Ref, Severity
-from gateway.rules import Decision, RuleSettings, Tick, _absence, _looks, _signs
+from gateway.rules import Decision, HomeFacts, RuleSettings, Tick, _absence, _looks, _signs
 from gateway.rules._time import due, in_window, later
 
 NAME = "bathroom"
@@ -38,7 +40,7 @@ class Settings(RuleSettings):
 
     still_min: float = Field(default=60.0, ge=5, le=480)
     """Minutes without any sign after the last one in the bathroom, by day."""
-    night_still_min: float = Field(default=90.0, ge=5, le=480)
+    night_still_min: float = Field(default=120.0, ge=5, le=480)
     """The same by night; who came from bed is with `bed_exit`, within half an hour."""
     night_from: time = time(22, 0)
     """Local time from which a night watcher is asked first."""
@@ -49,8 +51,10 @@ class Settings(RuleSettings):
 @dataclass(frozen=True, slots=True)
 class State:
     """`since` and `said` are the last sign in the bathroom, None once anything stirred elsewhere or
-    somebody was told.  `in_bed`, `sat`: somebody is somewhere else, or was all the time."""
+    somebody was told; `can_tell` whether the home's detectors would show it.  `in_bed`, `sat`:
+    somebody is somewhere else, or was all the time."""
 
+    can_tell: bool = False
     since: datetime | None = None
     said: Ref | None = None
     in_bed: bool = False
@@ -59,9 +63,18 @@ class State:
     absence: _absence.Absence = _absence.AT_HOME
 
 
-def start(settings: Settings) -> State:  # noqa: ARG001 - the contract of a rule
+def _can_tell(home: HomeFacts) -> bool:
+    """Whether detectors would show somebody moving in the bathroom, and leaving it: without both, a
+    flushed toilet before bed would look like a night on the bathroom floor."""
+    motion = [one for one in home.devices.values() if one.role == "motion"]
+    inside = any(_signs.bathroom(one) for one in motion)
+    outside = any(not _signs.bathroom(one) for one in motion)
+    return inside and (outside or bool(home.with_role("bed")))
+
+
+def start(settings: Settings) -> State:
     """Nobody is there."""
-    return State()
+    return State(can_tell=_can_tell(settings.home))
 
 
 def step(
@@ -87,7 +100,7 @@ def step(
     if event.kind in _absence.KINDS:
         return replace(state, absence=_absence.see(state.absence, event)), ()
     facts = settings.home.devices.get(event.device or "")
-    if facts is None:
+    if facts is None or not state.can_tell:
         return state, ()
     if facts.role == "seat":
         sat = state.sat | {facts.id} if _signs.is_on(event) else state.sat - {facts.id}

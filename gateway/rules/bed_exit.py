@@ -203,10 +203,14 @@ def _sign(state: State, event: Event, settings: Settings) -> State:
         if state.left is None:
             return _touched(state, event, settings)
         return replace(state, life=event.ref, life_at=event.at, looked=False, tried=None)
+    since = state.since
+    if state.left is None or since is None:
+        last = state.stirred
+        if last is not None and 0.0 <= (event.at - last).total_seconds() < _signs.COARSE_S:
+            return state
+        return replace(state, stirred=event.at, life=event.ref)
     state = replace(state, stirred=event.at, life=event.ref)
-    if state.left is None or state.since is None:
-        return state
-    if event.at > later(state.since, minutes=settings.up_min):
+    if event.at > later(since, minutes=settings.up_min):
         return _unwatched(state)
     return replace(state, life_at=event.at, looked=False, tried=None)
 

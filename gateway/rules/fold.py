@@ -30,6 +30,8 @@ class _Slot:
     rule: Rule
     state: Any
     wake: datetime | None
+    broken: bool = False
+    """Its wake was taken from it; the next event gives it back."""
 
 
 class Fold:
@@ -43,6 +45,7 @@ class Fold:
             for kind in slot.rule.kinds:
                 self._by_kind.setdefault(kind, []).append(slot)
         self._wake: datetime | None = None
+        self._moved = False
         self._last: datetime | None = None
         self._find_wake()
 
@@ -73,7 +76,8 @@ class Fold:
         out: list[Output] = []
         for slot in slots:
             out += self._step(slot, event, moment)
-        self._find_wake()
+        if self._moved:
+            self._find_wake()
         return out
 
     def ticks(self, until: datetime) -> Iterator[tuple[datetime, list[Output]]]:
@@ -93,7 +97,7 @@ class Fold:
             count = count + 1 if at == moment else 0
             moment = at
             if count > STUCK_TICKS:
-                slot.wake = None
+                slot.wake, slot.broken = None, True
                 out: list[Output] = [Draft(RuleFailed(rule=slot.rule.name, error="stuck"), at=at)]
             else:
                 out = self._step(slot, Tick(at), at)
@@ -129,15 +133,21 @@ class Fold:
         rule = slot.rule
         try:
             state, made = rule.step(slot.state, event, rule.settings)
+            if state is slot.state and not isinstance(event, Tick) and not slot.broken:
+                # the same state wakes at the same time: most events concern most rules not at all
+                return [_output(rule, item, at) for item in made]
             wake = rule.wake_at(state, rule.settings)
         except Exception as error:  # a broken rule must not stop the others: it becomes an event
             if isinstance(event, Tick):
-                slot.wake = None
+                slot.wake, slot.broken = None, True
+                self._moved = True
             return [Draft(RuleFailed(rule=rule.name, error=repr(error)[:300]), at=at)]
-        slot.state, slot.wake = state, wake
+        self._moved = self._moved or wake != slot.wake
+        slot.state, slot.wake, slot.broken = state, wake, False
         return [_output(rule, item, at) for item in made]
 
     def _find_wake(self) -> None:
+        self._moved = False
         self._wake = min((s.wake for s in self._slots if s.wake is not None), default=None)
 
 

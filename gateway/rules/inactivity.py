@@ -171,6 +171,13 @@ def _alive(
     state: State, event: Event, settings: Settings
 ) -> tuple[State, Sequence[Decision | Command]]:
     """Somebody stirred, or pressed the button."""
+    if (
+        state.asked is None
+        and not state.told
+        and state.life_at is not None
+        and 0.0 <= (event.at - state.life_at).total_seconds() < _signs.COARSE_S
+    ):
+        return state, ()
     state = replace(state, life=event.ref, life_at=event.at, told=False, tried=None)
     if state.asked is None:
         return state, ()

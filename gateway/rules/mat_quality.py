@@ -124,11 +124,11 @@ class Mat:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`mats` by device; `signs` counts the signs elsewhere since the last count, `next_at` is when
-    the next count is due (None: nothing was heard yet), `in_bed` what the rule `bed` says."""
+    """`mats` by device; `stirred`: there was a sign elsewhere since the last count; `next_at` is
+    when the next count is due (None: nothing was heard yet), `in_bed` what the rule `bed` says."""
 
     mats: Mapping[str, Mat]
-    signs: int = 0
+    stirred: bool = False
     next_at: datetime | None = None
     in_bed: bool = False
     newest: Ref | None = None
@@ -249,7 +249,8 @@ def _elsewhere(state: State, event: Event, settings: Settings) -> State:
     place = _signs.place(event, settings.home)
     if place is None:
         return state
-    state = replace(state, signs=state.signs + 1)
+    if not state.stirred:
+        state = replace(state, stirred=True)
     if place is _signs.Place.BEDROOM:
         return state
     return _forgotten(state)
@@ -306,14 +307,14 @@ def _count(
     for name, mat in state.mats.items():
         learned = _judge(mat, state, settings)
         again = mat.said_at is None or now - mat.said_at >= LEARNED_AGAIN - AGAIN
-        if not mat.spoke and not again and learned.quality is mat.quality and not state.signs:
+        if not mat.spoke and not again and learned.quality is mat.quality and not state.stirred:
             continue
         rests_on = tuple(ref for ref in (mat.said, state.newest) if ref is not None)
         if not rests_on:
             continue
         made.append(Decision(learned, rests_on=rests_on, device=name))
         made += _tell(name, mat, learned.quality, now, rests_on)
-    return replace(state, mats=mats, signs=0, next_at=next_local(now, tz, settings.at)), made
+    return replace(state, mats=mats, stirred=False, next_at=next_local(now, tz, settings.at)), made
 
 
 def _tell(
@@ -345,7 +346,7 @@ def _judge(mat: Mat, state: State, settings: Settings) -> MatLearned:
     chatter = sum(count for count, top in zip(counts, CLASSES_S, strict=False) if top <= 60.0)
     # half as many to be called good again: a mat must not come and go around the limit
     allowed = settings.lost_per_night * (0.5 if mat.quality is MatQuality.POOR else 1.0)
-    mute = 0 if mat.spoke else mat.mute + (1 if state.signs else 0)
+    mute = 0 if mat.spoke else mat.mute + (1 if state.stirred else 0)
     if mute >= settings.mute_days:
         quality = MatQuality.FAULTY
     elif nights < settings.nights_min:

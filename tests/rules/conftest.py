@@ -38,6 +38,7 @@ DEVICES = (
     DeviceFacts("floor", "mat_adc", "sensor", "floor"),
     DeviceFacts("seat", "bthome", "sensor", "seat"),
     DeviceFacts("toilet", "bthome", "sensor", "toilet", "bathroom"),
+    DeviceFacts("washroom", "bthome", "sensor", "motion", "bathroom"),
     DeviceFacts("button", "button_gpio", "sensor", "button"),
     DeviceFacts("pendant", "bthome", "sensor", "pendant"),
     DeviceFacts("wet", "bthome", "sensor", "moisture"),
