@@ -49,7 +49,7 @@ PENDANT = "pendant"
 PENDANT_ADDRESS = "E8:E0:7E:11:22:33"
 
 BUTTON_S = 0.2
-"""Real seconds that a finger holds a button."""
+"""Real seconds that a finger holds a button, or a foot a mat."""
 
 HANDLE_S = 3.0
 """Real seconds after the phone said so that somebody takes the handle, unless told otherwise."""
@@ -72,9 +72,10 @@ class VirtualHome:
         self.answer = self.pins.contact(ANSWER_PIN)
         self.lamp = self.pins.lamp(LIGHT_PIN)
         self.pendant = VirtualBthome(radio, address=PENDANT_ADDRESS, key=secrets.token_bytes(16))
+        self.floor = self.pins.mat(FLOOR_PIN)
         house = House(
             bed=self.mat,
-            floor=self.pins.mat(FLOOR_PIN),
+            floor=self.floor,
             bathroom=self.pins.contact(BATHROOM_PIN, drives=True),
         )
         self.resident = Resident(args.seed, house, self.clock, self.config.home.timezone)
@@ -192,6 +193,12 @@ async def _answer(home: VirtualHome, _order: dict[str, Any]) -> None:
     home.answer.open()
 
 
+async def _step(home: VirtualHome, _order: dict[str, Any]) -> None:
+    home.floor.press()
+    await asyncio.sleep(BUTTON_S)
+    home.floor.release()
+
+
 async def _press_pendant(home: VirtualHome, _order: dict[str, Any]) -> None:
     await home.pendant.press()
 
@@ -209,6 +216,7 @@ _ORDERS: dict[str, Callable[[VirtualHome, dict[str, Any]], Awaitable[None] | Non
     "cut_mat": lambda home, _: home.mat.cut(),
     "pendant": _press_pendant,
     "answer": _answer,
+    "step": _step,
     "open_front": lambda home, _: home.front.open(),
     "close_front": lambda home, _: home.front.close(),
     "take_handle": lambda home, _: home.lock.take_handle(),

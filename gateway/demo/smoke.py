@@ -23,6 +23,7 @@ from gateway.demo.staffclient import Live, StaffClient, StaffError
 from gateway.demo.stage import HOME, Stage, StageError, stage
 from gateway.errors import TryggveError
 from gateway.logfile import LogReader
+from gateway.rules import inactivity
 
 EVENING = datetime(2026, 3, 2, 21, 40, tzinfo=ZoneInfo("Europe/Stockholm"))
 """When the play begins."""
@@ -44,6 +45,13 @@ WHY = re.compile(r'<details[^>]*data-test="why">(.*?)</details>', re.DOTALL)
 
 MAT_PRESSED = "Mattan trycktes"
 """What the page calls `mat.pressed`."""
+
+LEFT_BED = timedelta(minutes=10)
+"""After getting up, until the home holds that the resident is up: the quiet is counted from there,
+and the answer is not due yet."""
+
+LIGHT_S = 2.0
+"""Real seconds that the indicator may take to follow the rules."""
 
 CAUGHT_UP_S = 20.0
 """Real seconds that the home may take to forward what waited while the server was away."""
@@ -98,6 +106,7 @@ def smoke(folder: Path, seed: int) -> dict[str, Any]:
             _night(play)
             _calls(play)
             _morning(play)
+            _quiet_day(play)
             _outage(play)
             result |= _count(play)
             play.live.close()
@@ -262,6 +271,46 @@ def _morning(play: Play) -> None:
 
     play.step("sleeping_lock_woken_and_opened", unlock)
     play.step("locked_and_visit_ended", leave)
+
+
+def _quiet_day(play: Play) -> None:
+    """Up, and then nothing for hours: the home asks by its light, and a button answers."""
+
+    def asked() -> float:
+        began = time.perf_counter()
+        play.jump("08:40", days=1)
+        play.home("get_up")
+        play.stage.clock.set(rate=FAST)
+        play.live.wait("motion.detected", after=began, fits=_device("bathroom"))
+        play.stage.clock.set(rate=1.0)
+        play.home("fall_beyond")  # no fall here: from now on nothing moves by itself
+        began = time.perf_counter()
+        play.home("step")
+        play.live.wait("mat.released", after=began, fits=_device("floor"))
+        began = time.perf_counter()
+        quiet = timedelta(hours=inactivity.Settings.model_fields["quiet_h"].default)
+        play.stage.clock.set(at=play.stage.clock.now() + quiet + LEFT_BED)
+        ms, _ = play.live.wait("activity.prewarned", after=began)
+        _await_light(play, True)
+        return ms
+
+    def answered() -> float:
+        began = time.perf_counter()
+        play.home("answer")
+        ms, _ = play.live.wait("activity.answered", after=began, fits=_data(by="button"))
+        _await_light(play, False)
+        return ms
+
+    play.step("quiet_day_asked_by_light", asked)
+    play.step("answered_by_button", answered)
+
+
+def _await_light(play: Play, lit: bool) -> None:
+    until = time.monotonic() + LIGHT_S
+    while play.home("tell")["light"] is not lit:
+        if time.monotonic() > until:
+            raise StageError(f"the light is not {'lit' if lit else 'dark'} after {LIGHT_S:.0f} s")
+        time.sleep(0.02)
 
 
 def _outage(play: Play) -> None:
