@@ -398,6 +398,8 @@ class Engine:
         self._flights.clear()
         old = self._sequencer
         self.log, recovered = self._reopen(why)
+        if self._down is not None and self._down.seq == 0:
+            self._down = self.log.down_head(self._down_origin)
         self._sequencer = self._fresh_sequencer(old.fold, old.clock)
         self._sequencer.write_only(Draft(recovered), at=self._now(), mono_s=self.clock.mono_s())
         renumbered = {

@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.envelope import GENESIS, verify_next
-from gateway.events import Tap
+from gateway.events import MatPressed, MatReleased, Tap
 from gateway.wire import fingerprint, split_code
 from tests.staff.parts import EnrolledHome, pem_of
 from tests.staff.test_ingest import rows
@@ -166,6 +166,21 @@ def test_the_stream_has_everything_in_order(enrolled_home: EnrolledHome, staff: 
         previous = verify_next(obj, origin="staff:h1", seq=number, previous=previous)
     again = read_decided(enrolled_home.listen(2), 1)
     assert again == more
+
+
+def test_a_home_with_a_new_log_is_not_shown_old_taps_again(
+    enrolled_home: EnrolledHome, staff: Staff
+) -> None:
+    """Its log was set aside and knows of no decision: the stream goes on after the last one that
+    the home ever confirmed, and a batch that says "none" does not take that back."""
+    actions.tap(staff, WATCHER, "h1", Tap.ARRIVE)
+    enrolled_home.down_have = 2
+    enrolled_home.send(MatPressed(), device="bed")
+    enrolled_home.down_have = 0
+    enrolled_home.send(MatReleased(), device="bed")
+    actions.tap(staff, WATCHER, "h1", Tap.LEAVE)
+    (told,) = read_decided(enrolled_home.listen(0), 1)
+    assert (told["seq"], told["data"]["tap"]) == (3, "leave")
 
 
 def test_a_long_absence_is_caught_up(enrolled_home: EnrolledHome, staff: Staff) -> None:

@@ -154,7 +154,7 @@ def _only_heard(staff: Staff, home: str, down_have: int) -> int:
     fresh = (
         row is not None
         and row.heard_at is not None
-        and row.down_have == down_have
+        and down_have in (0, row.down_have)
         and abs((datetime.now(UTC) - row.heard_at).total_seconds()) < HEARD_EVERY_S
     )
     if silent or not fresh:
@@ -174,9 +174,10 @@ def _is_silent(conn: Any, home: str) -> bool:
 
 
 def note_heard(tx: Tx, home: str, *, down_have: int | None = None) -> None:
-    """The home was heard now (real time).  `down_have` None: it did not say."""
+    """The home was heard now (real time).  `down_have` None: it did not say; 0: its log is new, and
+    what an earlier one confirmed still holds."""
     values: dict[str, Any] = {"heard_at": datetime.now(UTC)}
-    if down_have is not None:
+    if down_have:
         values["down_have"] = down_have
     store.upsert(tx.conn, tables.home_link, {"home_id": home}, values)
 

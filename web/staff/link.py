@@ -145,6 +145,7 @@ def stream() -> Response:
         store.lock_home(tx.conn, home)
         head = store.read_head(tx.conn, f"staff:{home}")
         ingest.note_heard(tx, home)
+        after = after or store.confirmed_down(tx.conn, home)
     if after > head.seq:
         log.error("a home knows more of what was decided than the server", extra={"home": home})
         raise Refused(

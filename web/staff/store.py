@@ -231,3 +231,10 @@ def latest_events(conn: Connection, home: str, *, limit: int = 50) -> list[tuple
         .limit(limit)
     )
     return [(to_event(row), row.corrected_at) for row in rows]
+
+
+def confirmed_down(conn: Connection, home: str) -> int:
+    """The highest `staff:<home>` number that the home has ever confirmed; 0: none."""
+    t = tables.home_link
+    found = conn.execute(select(t.c.down_have).where(t.c.home_id == home)).scalar_one_or_none()
+    return int(found or 0)
