@@ -2,7 +2,8 @@
 
 `installed(radio)` puts it in place of BlueZ for the whole process.  It raises what BlueZ's back end
 raises: `BleakError` for a lost link (bumble cancels the request instead), `TimeoutError` for one
-that never comes, `BleakBluetoothNotAvailableError` without an adapter.
+that never comes, `BleakBluetoothNotAvailableError` without an adapter.  As BlueZ does by default
+(`[GATT] Cache = always`), it asks a device for its services at the first connection only.
 
 Not for: use outside the demo and the tests.
 """
@@ -34,6 +35,7 @@ from bleak.uuids import normalize_uuid_str
 from bumble import att, hci
 from bumble.core import AdvertisingData, BaseBumbleError
 from bumble.device import Connection, Peer
+from bumble.gatt_client import CharacteristicProxy, DescriptorProxy, ServiceProxy
 
 from drivers.virtual.radio import VirtualRadio, plain
 
@@ -225,16 +227,20 @@ class _Client(BaseBleakClient):
             raise
 
     async def _discover(self, peer: Peer) -> None:
+        """Services and what is in them; from memory for a device that was connected before."""
+        known = self.radio.known_gatt.get(self.address)
+        if known is None:
+            services = await _ask_for_services(peer)
+            self.radio.known_gatt[self.address] = services
+        else:
+            services = [_of_this_link(service, peer.gatt_client) for service in known]
         found = BleakGATTServiceCollection()
-        await peer.discover_services()
-        for service in peer.services:
+        for service in services:
             if self._wanted and _uuid(service.uuid) not in self._wanted:
                 continue
             own = BleakGATTService(service, service.handle, _uuid(service.uuid))
             found.add_service(own)
-            await service.discover_characteristics()
             for char in service.characteristics:
-                await char.discover_descriptors()
                 properties: Any = list(gatt_char_props_to_strs(int(char.properties)))
                 bleak_char = BleakGATTCharacteristic(
                     char, char.handle, _uuid(char.uuid), properties, self._longest_write, own
@@ -336,6 +342,29 @@ class _Client(BaseBleakClient):
         subscriber = self._subscribers.pop(characteristic.handle)
         async with self._talking():
             await characteristic.obj.unsubscribe(subscriber)
+
+
+async def _ask_for_services(peer: Peer) -> list[ServiceProxy]:
+    await peer.discover_services()
+    for service in peer.services:
+        await service.discover_characteristics()
+        for char in service.characteristics:
+            await char.discover_descriptors()
+    return list(peer.services)
+
+
+def _of_this_link(service: ServiceProxy, client: Any) -> ServiceProxy:
+    """A service as it was found over an earlier link."""
+    ends = service.end_group_handle
+    copy = ServiceProxy(client, service.handle, ends, service.uuid)  # type: ignore[no-untyped-call]
+    for char in service.characteristics:
+        known = CharacteristicProxy[bytes](
+            client, char.handle, char.end_group_handle, char.uuid, int(char.properties)
+        )
+        known.descriptors = [DescriptorProxy(client, d.handle, d.type) for d in char.descriptors]
+        known.descriptors_discovered = True
+        copy.characteristics.append(known)
+    return copy
 
 
 def _cancelling() -> bool:

@@ -183,6 +183,8 @@ class VirtualRadio:
         self.present = True
         self.scanning = 0
         self.connecting = asyncio.Lock()  # bumble: one pending attempt per adapter
+        self.known_gatt: dict[str, list[Any]] = {}
+        """The services of each device that was connected once, by address."""
         self._count = 0
         self._rssi: dict[str, int] = {}
         self.central = self._device("gateway", GATEWAY_ADDRESS)
@@ -214,6 +216,7 @@ class VirtualRadio:
         `interval_s`: seconds between advertisements."""
         if int(address[:2], 16) >> 6 != 0b11:
             raise ValueError(f"{address} is no random static address")
+        self.known_gatt.pop(address.upper(), None)
         device = self._device(address, address)
         device.gatt_server.max_mtu = mtu
         device.add_services(list(services))

@@ -6,6 +6,7 @@ Not for: what is one make's own; that is in its own tests.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -25,8 +26,8 @@ from drivers.virtual import (
     YaleState,
     virtual_home_radio,
 )
-from gateway.events import UnlockStep
-from gateway.ports import Turn
+from gateway.events import TurnOutcome, UnlockStep
+from gateway.ports import Bolt, Turn
 from tests.drivers.parts import Heard, MemorySecrets, bench, until
 
 DEADLINE_S = 2.0
@@ -161,3 +162,28 @@ async def lock_home(
         if not lock.get("sleepy"):
             await until(lambda: scanner.last(virtual.address) is not None)
         yield LockHome(make, radio, scanner, virtual, secrets, driver)
+
+
+async def unlock_warm_s(home: LockHome) -> float:
+    """Seconds from the order to the bolt reported open, of a lock that is awake (the bench's
+    number).  The lock is locked before, and its last connection gone."""
+    await home.virtual.turn_by_hand(home.make.locked)
+    await home.tidy()
+    await home.idle()
+    began_s = time.monotonic()
+    turn = await home.unlock()
+    took_s = time.monotonic() - began_s
+    assert turn == Turn(TurnOutcome.DONE, Bolt.UNLOCKED), turn
+    return took_s
+
+
+async def wake_to_open_s(home: LockHome) -> float:
+    """Seconds from a sleeping lock's handle to its bolt reported open (the bench's number)."""
+    home.steps.clear()
+    unlocking = asyncio.create_task(home.unlock(wake_s=10.0))
+    await until(lambda: UnlockStep.WAKING in home.steps)
+    began_s = time.monotonic()
+    await home.virtual.take_handle()
+    turn = await unlocking
+    assert turn == Turn(TurnOutcome.DONE, Bolt.UNLOCKED), turn
+    return time.monotonic() - began_s

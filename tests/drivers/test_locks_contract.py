@@ -17,7 +17,7 @@ from drivers._ble import within
 from drivers.virtual import Moment
 from gateway.events import TurnOutcome, UnlockStep
 from gateway.ports import Bolt, Turn
-from tests.drivers.locks import DANALOCK, MAKES, NUKI, YALE, LockHome, Make, lock_home
+from tests.drivers.locks import DANALOCK, MAKES, NUKI, YALE, Make, lock_home, wake_to_open_s
 from tests.drivers.parts import bench, until
 
 DONE_OPEN = Turn(TurnOutcome.DONE, Bolt.UNLOCKED)
@@ -55,16 +55,6 @@ async def test_a_slow_and_lossy_radio(make: Make) -> None:
         assert home.turns == ["unlock"]
         await home.tidy()
         await home.idle()
-
-
-async def wake_to_open_s(home: LockHome) -> float:
-    """Seconds from a sleeping lock's handle to its bolt reported open (the bench's number)."""
-    unlocking = asyncio.create_task(home.unlock(wake_s=10.0))
-    await until(lambda: UnlockStep.WAKING in home.steps)
-    began_s = time.monotonic()
-    await home.virtual.take_handle()
-    assert await unlocking == DONE_OPEN
-    return time.monotonic() - began_s
 
 
 @each_make
