@@ -1,0 +1,57 @@
+"""A rule's word to an indicator reaches the lamp, through the home as it is."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from drivers.virtual import VirtualPins
+from gateway import config
+from gateway.app import Home
+from gateway.clock import SystemClock
+from gateway.commands import SetIndicator
+from tests.drivers.parts import until
+
+TOML = b"""
+[home]
+id = "h9"
+[web]
+enabled = false
+[gpio]
+factory = "mock"
+[devices.lamp]
+driver = "indicator"
+light_pin = 25
+[devices.bed]
+driver = "mat_gpio"
+pin = 17
+"""
+
+
+async def test_a_command_lights_the_lamp(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Lit and dark as said; a name that is no indicator is told in the journal and harms nothing;
+    dark when the home has stopped."""
+    board = VirtualPins()
+    board.mat(17)
+    lamp = board.lamp(25)
+    home = Home(
+        config.parse(TOML, tmp_path / "home.toml"),
+        state_dir=tmp_path,
+        clock=SystemClock(),
+        memory_dir=tmp_path,
+        pin_factory=board.factory,
+    )
+    running = asyncio.create_task(home.run())
+    await until(lambda: "lamp" in home.view.devices and "bed" in home.view.devices)
+    for on in (True, False, True):
+        home._command(SetIndicator("lamp", on))
+        await until(lambda on=on: lamp.lit is on)
+    for nobody in ("bed", "chair"):
+        home._command(SetIndicator(nobody, True))
+    await until(lambda: caplog.text.count("no such indicator runs") == 2)
+    assert lamp.lit
+    home.stop()
+    await running
+    assert not lamp.lit
