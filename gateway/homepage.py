@@ -1,7 +1,7 @@
 """Tells the page that the Pi serves how the home is, and tries every part for a self-test.
 
 The page itself is `web/home`; this answers its port from memory, and serves it in a thread.
-Not for: turning a lock; nothing here can.
+Not for: judging a code or turning a lock (`gateway.doorcode`, `gateway.doors`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ from typing import TYPE_CHECKING, Any
 from waitress.server import create_server
 
 from gateway._version import version
+from gateway.codes import ID_PREFIX
+from gateway.doorcode import Entered
+from gateway.envelope import Event
+from gateway.events import UnlockEnded, UnlockProgressed, UnlockRequested
 from gateway.ports import Bolt, Level, Lock
 from gateway.view import DeviceView
 from gateway.view import Health as ViewHealth
@@ -25,8 +29,10 @@ from web.home import create_app
 from web.home.port import (
     SELF_TEST_MAX_S,
     AlarmState,
+    Answered,
     CheckState,
     DeviceState,
+    DoorState,
     Health,
     HomeState,
     LinkState,
@@ -45,6 +51,14 @@ THREADS = 2
 STATUS_S = 30.0
 """Seconds that one lock may take in a self-test: its own deadline (25 s) and a little."""
 
+ENTER_S = 10.0
+"""Seconds that judging a code may take: the log's own limit, twice, and the hash."""
+
+SHOWN_S = 120.0
+"""Seconds that the end of a turn is shown."""
+
+_ANSWERS = {entered: Answered(entered.value) for entered in Entered}
+
 _HEALTH = {
     ViewHealth.ONLINE: Health.OK,
     ViewHealth.OFFLINE: Health.BAD,
@@ -60,6 +74,8 @@ class HomePage:
     def __init__(self, home: Home) -> None:
         self._home = home
         self._server: Any = None
+        self._step: str | None = None
+        home.watchers.append(self._see)
 
     # --- serving ----------------------------------------------------------------------------------
 
@@ -112,6 +128,42 @@ class HomePage:
             ),
             checks=tuple(CheckState(check, slot) for check, slot in home.bell.next_slots()),
         )
+
+    # --- the door ---------------------------------------------------------------------------------
+
+    def door(self) -> DoorState:
+        """See `web.home.port`."""
+        return DoorState(self._step, self._home.door_code.paused_until())
+
+    def enter_code(self, typed: str) -> Answered:
+        """See `web.home.port`.  In the page's own thread."""
+        work = self._home.door_code.enter(typed)
+        waiting = asyncio.run_coroutine_threadsafe(work, self._home.loop)
+        try:
+            entered = waiting.result(ENTER_S).what
+        except TimeoutError:
+            waiting.cancel()
+            return Answered.NOT_RECORDED
+        return _ANSWERS[entered]
+
+    def _see(self, event: Event) -> None:
+        """How far the turn is that a code began."""
+        data = event.data
+        if not isinstance(data, UnlockRequested | UnlockProgressed | UnlockEnded):
+            return
+        if not data.grant.startswith(ID_PREFIX):
+            return
+        if isinstance(data, UnlockProgressed):
+            self._step = data.step.value
+        elif isinstance(data, UnlockEnded):
+            self._step = data.outcome.value
+            self._home.loop.call_later(SHOWN_S, self._forget, self._step)
+        else:
+            self._step = "requested"
+
+    def _forget(self, step: str) -> None:
+        if self._step == step:
+            self._step = None
 
     def _link(self) -> LinkState:
         home = self._home

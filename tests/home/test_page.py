@@ -14,8 +14,10 @@ from web.home import create_app
 from web.home.app import overall
 from web.home.port import (
     AlarmState,
+    Answered,
     CheckState,
     DeviceState,
+    DoorState,
     Health,
     HomeState,
     LinkState,
@@ -66,6 +68,16 @@ class FakePort:
 
     def __init__(self, state: HomeState) -> None:
         self.now, self.tests = state, 0
+        self.typed: list[str] = []
+        self.answers = Answered.ACCEPTED
+        self.at_door = DoorState()
+
+    def door(self) -> DoorState:
+        return self.at_door
+
+    def enter_code(self, typed: str) -> Answered:
+        self.typed.append(typed)
+        return self.answers
 
     def state(self) -> HomeState:
         return self.now
@@ -106,7 +118,7 @@ def test_the_state_is_told_in_swedish_with_local_times(page: FlaskClient) -> Non
         "Ytterdörr front_door · hall Låst sedan 2026-11-23 17:30",
         "Byt batteri snart",
         "the sensor has not been heard since yesterday",
-        "Härifrån kan ingen dörr öppnas.",
+        "Dörren öppnas härifrån bara med en engångskod ur personalens telefon.",
     ):
         assert words in seen
 
@@ -226,11 +238,73 @@ def test_no_inline_script_and_no_foreign_source(page: FlaskClient) -> None:
         assert not re.search(r'(?:src|href|action)="(?!/)', answer.text)
 
 
-def test_nothing_here_opens_a_door(port: FakePort) -> None:
-    """The page has one thing that acts, the self-test; everything else only reads."""
+def test_two_things_act_and_everything_else_reads(port: FakePort) -> None:
+    """The self-test, and the entry for a code."""
     rules = create_app(port).url_map.iter_rules()
     acting = {rule.rule for rule in rules if (rule.methods or set()) - {"GET", "HEAD", "OPTIONS"}}
-    assert acting == {"/test"}
+    assert acting == {"/test", "/door"}
+
+
+# --- the door -------------------------------------------------------------------------------------
+
+
+def typed(page: FlaskClient, code: str, **more: object) -> object:
+    """Send the form as the page does."""
+    token = re.search(r'name="token" value="([^"]+)"', page.get("/door").text)
+    assert token is not None
+    return page.post("/door", data={"token": token[1], "code": code}, **more)  # type: ignore[arg-type]
+
+
+def test_a_code_is_handed_on_and_answered_in_words(page: FlaskClient, port: FakePort) -> None:
+    """Each answer has its words and its status; the digits are never shown again."""
+    for what in Answered:
+        port.answers = what
+        answer = typed(page, "12345678")
+        assert answer.status_code == {  # type: ignore[attr-defined]
+            Answered.ACCEPTED: 200,
+            Answered.PAUSED: 429,
+            Answered.NO_CLOCK: 503,
+            Answered.NOT_RECORDED: 503,
+        }.get(what, 422)
+        text = answer.text  # type: ignore[attr-defined]
+        assert "12345678" not in text
+        if what is not Answered.ACCEPTED:
+            assert _TEXTS[f"door.answer.{what.value}"][0] in text
+    assert port.typed == ["12345678"] * len(Answered)
+
+
+def test_the_steps_are_shown(page: FlaskClient, port: FakePort) -> None:
+    """Waking asks for the handle; a pause says until when."""
+    steps = ("requested", "waking", "connecting", "turning", "asking", "done", "failed", "unknown")
+    for step in steps:
+        port.at_door = DoorState(step)
+        assert _TEXTS[f"door.step.{step}"][0] in page.get("/door").text
+    port.at_door = DoorState("waking", NOW)
+    text = page.get("/door").text
+    assert "Ta i handtaget" in text
+    assert "Spärrat till" in text
+
+
+def test_another_sites_form_is_refused(page: FlaskClient, port: FakePort) -> None:
+    """Without the token, with another's, from elsewhere, or under a foreign name: nothing is
+    tried, so nobody can pause the entry from afar."""
+    assert page.post("/door", data={"code": "12345678"}).status_code == 403
+    page.get("/door")
+    wrong = page.post("/door", data={"code": "12345678", "token": "x"})
+    assert wrong.status_code == 403
+    for headers in (
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Host": "evil.example"},
+    ):
+        assert typed(page, "12345678", headers=headers).status_code == 403  # type: ignore[attr-defined]
+    assert port.typed == []
+    assert typed(page, "1" * 5000).status_code == 422  # type: ignore[attr-defined]
+    assert port.typed == []
+    cookie = page.get("/door").headers["Set-Cookie"]
+    assert "SameSite=Strict" in cookie
+    assert "HttpOnly" in cookie
 
 
 def test_what_comes_from_outside_is_escaped(page: FlaskClient, port: FakePort) -> None:

@@ -1,6 +1,6 @@
 """The Flask application of the home's own page; `create_app(port)` is all that others need.
 
-Not for: serving itself (`gateway.homepage` does, by waitress), or anything that changes the home.
+Not for: serving itself (`gateway.homepage` does, by waitress); the door's page is `web.home.door`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Flask, Response, abort, jsonify, redirect, render_template, request, url_for
 
+from web.home import door
 from web.home.port import Health, HomePort, HomeState, TestResult
 from web.home.words import LANGUAGES, Words
 
@@ -64,6 +65,7 @@ def create_app(port: HomePort) -> Flask:
     app = Flask(__name__)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     tests = _Tests(port)
+    app.register_blueprint(door.blueprint(port, _page))
 
     @app.before_request
     def _only_this_home() -> None:

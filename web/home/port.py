@@ -1,7 +1,7 @@
 """The one seam between the page that the Pi serves and the gateway that it shows.
 
 Plain frozen dataclasses; every method may be called from any thread and answers from memory, except
-`self_test`, which may take `SELF_TEST_MAX_S`.  Nothing here turns a lock.
+`self_test`, which may take `SELF_TEST_MAX_S`, and `enter_code`, the only one that turns a lock.
 
 Not for: how the gateway finds this out (`gateway.app`).
 """
@@ -127,6 +127,28 @@ class TestResult:
     __test__ = False  # pytest: this is no test class
 
 
+class Answered(StrEnum):
+    """What became of a code that somebody typed at the door."""
+
+    ACCEPTED = "accepted"
+    MALFORMED = "malformed"
+    WRONG = "wrong"
+    REFUSED = "refused"
+    PAUSED = "paused"
+    NO_CLOCK = "no_clock"
+    NOT_RECORDED = "not_recorded"
+
+
+@dataclass(frozen=True, slots=True)
+class DoorState:
+    """The newest turn that a code began: `step` is `requested`, `waking`, `connecting`, `turning`,
+    `asking`, then `done`, `failed` or `unknown`; None: none of late.  `paused_until`: the entry
+    takes no code until then."""
+
+    step: str | None = None
+    paused_until: datetime | None = None
+
+
 class HomePort(Protocol):
     """What the page asks of the gateway."""
 
@@ -136,3 +158,10 @@ class HomePort(Protocol):
     def self_test(self) -> tuple[TestResult, ...]:
         """Try every part for real: a record in the log's file system, the clock, the link, each
         device's status.  Never turns anything.  Takes at most `SELF_TEST_MAX_S`."""
+
+    def door(self) -> DoorState:
+        """What happens at the door."""
+
+    def enter_code(self, typed: str) -> Answered:
+        """Judge a one-time code; the lock is then turned, without waiting for it here.  Takes at
+        most some seconds."""

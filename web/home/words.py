@@ -84,9 +84,60 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "log.ok": ("Skrivs som den ska", "Written as it should be"),
     "log.bad": ("Disken tar inte emot. Larm skickas ändå.", "The disk refuses. Alarms still go."),
     "running": ("I gång sedan", "Running since"),
-    "no_door": (
-        "Härifrån kan ingen dörr öppnas.",
-        "No door can be opened from here.",
+    "door_how": (
+        "Dörren öppnas härifrån bara med en engångskod ur personalens telefon.",
+        "From here the door opens only with a one-time code from the staff's phone.",
+    ),
+    "door": ("Dörren", "The door"),
+    "door.intro": (
+        "Utan internet: skriv koden som telefonen visar för det här hemmet. Den gäller en gång.",
+        "Without the internet: type the code that the phone shows for this home. It works once.",
+    ),
+    "door.code": ("Kod, åtta siffror", "Code, eight digits"),
+    "door.open": ("Öppna dörren", "Open the door"),
+    "door.sending": ("Prövar koden …", "Trying the code …"),
+    "door.handle": ("Ta i handtaget eller knacka på dörren.", "Take the handle or knock."),
+    "door.nothing": ("Inget händer vid dörren.", "Nothing happens at the door."),
+    "door.paused": ("För många fel koder. Spärrat till", "Too many wrong codes. Paused until"),
+    "door.answer.malformed": ("Koden har åtta siffror.", "The code has eight digits."),
+    "door.answer.wrong": (
+        "Fel kod, eller använd, eller för gammal. Ta nästa kod i telefonen.",
+        "Wrong, used or too old. Take the next code in the phone.",
+    ),
+    "door.answer.refused": (
+        "Koden gäller inte nu. Ring samordnaren, eller följ hemmets reservrutin.",
+        "The code does not open now. Call the coordinator, or follow the home's fallback routine.",
+    ),
+    "door.answer.paused": (
+        "Inmatningen är spärrad en stund. Följ hemmets reservrutin.",
+        "The entry is paused for a while. Follow the home's fallback routine.",
+    ),
+    "door.answer.no_clock": (
+        "Hemmet vet inte vad klockan är och öppnar inte. Följ hemmets reservrutin.",
+        "The home does not know the time and does not open. Follow the fallback routine.",
+    ),
+    "door.answer.not_recorded": (
+        "Hemmet kan inte skriva i sin logg och öppnar inte. Följ hemmets reservrutin.",
+        "The home cannot write its log and does not open. Follow the fallback routine.",
+    ),
+    "door.step.requested": ("Koden stämmer. Öppnar.", "The code is right. Opening."),
+    "door.step.waking": ("Väcker låset", "Waking the lock"),
+    "door.step.connecting": ("Ansluter till låset", "Connecting to the lock"),
+    "door.step.turning": ("Vrider", "Turning"),
+    "door.step.asking": ("Frågar låset hur det står", "Asking the lock"),
+    "door.step.done": ("Öppet. Låset har vridit upp.", "Open. The lock has turned."),
+    "door.step.failed": (
+        "Det gick inte. Följ hemmets reservrutin.",
+        "It did not work. Follow the home's fallback routine.",
+    ),
+    "door.step.unknown": (
+        "Låset svarar inte. Känn på dörren.",
+        "The lock does not answer. Try the door.",
+    ),
+    "alarm.lock_open": ("Ytterdörren är olåst för länge", "The front door is unlocked for long"),
+    "alarm.code_guessing": (
+        "Fel kod flera gånger vid dörren",
+        "Wrong code several times at the door",
     ),
     "test.intro": (
         (

@@ -1,15 +1,15 @@
 // Keeps the page fresh, and says so when it cannot: an old page must not look like a new one.
 "use strict";
-const EVERY_MS = 5000;
-const main = document.querySelector("main[data-refresh]");
+const main = document.querySelector("[data-refresh]");
+const EVERY_MS = Number(main?.dataset.refresh) || 5000;
 const stale = document.getElementById("stale");
 
 async function refresh() {
   try {
-    const answer = await fetch("/", { signal: AbortSignal.timeout(EVERY_MS), cache: "no-store" });
+    const answer = await fetch(location.pathname, { signal: AbortSignal.timeout(5000), cache: "no-store" });
     if (!answer.ok) throw new Error(String(answer.status));
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    main.replaceChildren(...page.querySelector("main").childNodes);
+    main.replaceChildren(...page.querySelector("[data-refresh]").childNodes);
     stale.hidden = true;
   } catch {
     stale.hidden = false;
