@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.errors import TryggveError, UserError
-from web.staff import cli_visits
+from web.staff import cli_doors, cli_visits
 from web.staff.cli_parts import current as _current
 from web.staff.cli_parts import database as _database
 from web.staff.config import DEFAULT_PATH, load_config
@@ -79,6 +79,7 @@ def add_commands(commands: Any) -> None:
     _add_user_commands(commands, command)
     _add_home_commands(commands, command)
     cli_visits.add_commands(commands, command)
+    cli_doors.add_commands(commands, command)
 
 
 def _add_user_commands(commands: Any, command: Any) -> None:

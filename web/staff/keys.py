@@ -53,6 +53,14 @@ def load_keys(secrets: SecretFiles) -> Keys:
         raise _no_key(secrets) from error
     if not isinstance(private, Ed25519PrivateKey):
         raise _no_key(secrets)
+    return keys_from(pem, secrets.read(CODE_KEY).encode())
+
+
+def keys_from(pem: str, code_key: bytes) -> Keys:
+    """The keys around a private key in PEM form.  Raises `ValueError` for anything else."""
+    private = load_pem_private_key(pem.encode(), password=None)
+    if not isinstance(private, Ed25519PrivateKey):
+        raise ValueError("the signing key is not Ed25519")
     public = private.public_key()
     raw = public.public_bytes(Encoding.Raw, PublicFormat.Raw)
     return Keys(
@@ -60,7 +68,7 @@ def load_keys(secrets: SecretFiles) -> Keys:
         kid=hashlib.sha256(raw).hexdigest()[:16],
         public_pem=public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode(),
         public_raw=raw,
-        code_key=secrets.read(CODE_KEY).encode(),
+        code_key=code_key,
     )
 
 

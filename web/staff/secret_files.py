@@ -101,6 +101,23 @@ class SecretFiles:
                 made.append(name)
         return made
 
+    def keep_beside(self, name: str, value: str) -> str:
+        """Keep `value` as `<name>.new` until `put_in_place`, and return what is kept there: an
+        earlier one that was never put in place stays.  Raises `SecretError`."""
+        beside = f"{name}.new"
+        if not (self.folder / beside).exists():
+            self._write(beside, value)
+        return self.read(beside)
+
+    def put_in_place(self, name: str) -> None:
+        """Let `<name>.new` take the place of `name`; at any moment one of the two is whole."""
+        (self.folder / f"{name}.new").replace(self.folder / name)
+        descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
     def _write(self, name: str, value: str) -> None:
         path = self.folder / name
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
