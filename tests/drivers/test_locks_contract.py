@@ -155,7 +155,7 @@ async def test_link_dropped_after_the_command(make: Make, moment: Moment) -> Non
 @each_make
 async def test_no_answer_but_the_state_can_be_had(make: Make) -> None:
     """The answer never comes: the lock is asked, and its own word decides.  One turn."""
-    async with lock_home(make) as home:
+    async with lock_home(make, config={"deadline_s": 1.5}) as home:
         make.mute(home.virtual)
         assert await home.unlock() == DONE_OPEN
         assert home.steps[-1] is UnlockStep.ASKING
@@ -165,7 +165,7 @@ async def test_no_answer_but_the_state_can_be_had(make: Make) -> None:
 @each_make
 async def test_no_answer_at_all(make: Make) -> None:
     """The command is taken and the lock never speaks again: unknown, nothing sent twice."""
-    async with lock_home(make, config={"deadline_s": 1.5}, turn_s=0.1) as home:
+    async with lock_home(make, config={"deadline_s": 1.0}, turn_s=0.1) as home:
         unlocking = asyncio.create_task(home.unlock())
         await until(lambda: bool(home.turns))
         make.hush(home.virtual)
@@ -182,7 +182,7 @@ async def test_no_answer_at_all(make: Make) -> None:
 async def test_answer_after_the_deadline(make: Make) -> None:
     """Unknown at the deadline, with the bolt as it was reported; never a second turn."""
     async with lock_home(make, config={"deadline_s": 1.0}) as home:
-        home.virtual.faults.late_s = 1.6
+        home.virtual.faults.late_s = 1.3
         turn = await home.unlock()
         assert turn.outcome is TurnOutcome.UNKNOWN
         assert turn.bolt in (Bolt.LOCKED, Bolt.UNKNOWN)
