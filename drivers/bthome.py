@@ -272,6 +272,11 @@ async def pair(config: Config, bench: Bench, guide: Guide) -> None:
         MarksFile(bench.state_dir, key).save(Marks(packet.counter))
     seen = ", ".join(f"{r.name} {r.value!r}" for r in packet.readings) or "nothing that we know"
     guide(f"Heard: {seen}.")
+    if bench.role == words.PENDANT:
+        guide(
+            "If its app has a beacon mode, switch it on: without it nobody can tell a pendant that "
+            "is lost or dead from one that is not pressed, and it is called silent after a day."
+        )
 
 
 async def _ask_key(guide: Guide) -> bytes:

@@ -375,7 +375,8 @@ async def test_pairing(tmp_path: Path) -> None:
         await pairing
         assert secrets.kept == {"bthome-it": KEY.hex()}
         assert KEY.hex() not in " ".join(guide.said)
-        assert "button 1" in guide.said[-1]
+        assert "button 1" in guide.said[-2]
+        assert "beacon mode" in guide.said[-1]
         async with running(bthome.Driver(config, parts)) as heard:
             await pendant.replay(recorded)
             await asyncio.sleep(0.1)
