@@ -23,7 +23,7 @@ from web.staff.pages import (
     people,
     places,
     shift,
-    visits,
+    visit_routes,
 )
 
 blueprint = Blueprint("pages", __name__)
@@ -59,7 +59,7 @@ blueprint.add_url_rule("/hem", "homes", homes.homes)
 blueprint.add_url_rule("/hem/<home>", "homes_one", homes.one_home)
 blueprint.add_url_rule("/handelser", "events", events.events)
 blueprint.add_url_rule("/handelser/ord.json", "events_words", events.event_words)
-blueprint.add_url_rule("/besok", "visits", visits.visits)
+visit_routes.add_routes(blueprint)
 
 blueprint.add_url_rule("/larm/ta", "acknowledge", deeds.acknowledge, methods=["POST"])
 blueprint.add_url_rule("/larm/avsluta", "resolve", deeds.resolve, methods=["POST"])

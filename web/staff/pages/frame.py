@@ -77,6 +77,7 @@ MENU = (
     MenuItem("hem", "pages.homes", "home", lazy_gettext("Hem")),
     MenuItem("handelser", "pages.events", "list", lazy_gettext("Händelser")),
     MenuItem("besok", "pages.visits", "walk", lazy_gettext("Besök"), Right.SEE_CARE),
+    MenuItem("atkomst", "pages.access", "search", lazy_gettext("Åtkomst"), Right.AUDIT_ACCESS),
     MenuItem("personal", "pages.people", "person", lazy_gettext("Personal"), Right.ASSIGN),
     MenuItem("installation", "pages.places", "plug", lazy_gettext("Installation"), Right.ENROLL),
 )
@@ -337,6 +338,9 @@ def add_filters(app: Any) -> None:
     filters["escalated_why"] = lambda code: words.spoken(words.ESCALATED_WHY, code)
     filters["missed_why"] = lambda code: words.spoken(words.MISSED_WHY, code)
     filters["stamp"] = lambda code: words.enum_word(events.Stamp, code)
+    filters["deviation"] = lambda code: words.spoken(words.DEVIATIONS, code)
+    filters["corrected_why"] = lambda code: words.spoken(words.CORRECTED_WHY, code)
+    filters["undone"] = lambda code: words.enum_word(events.Undone, code)
     filters["finding"] = lambda code: words.enum_word(events.Finding, code)
     filters["looked"] = lambda code: words.enum_word(events.Looked, code)
     filters["outcome"] = lambda code: words.enum_word(events.AlarmOutcome, code)

@@ -15,16 +15,17 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from gateway.access import Action
-from gateway.events import Refusal, TurnOutcome
+from gateway.events import Refusal, TurnOutcome, Undone
 from web.staff import tables as t
 from web.staff import words
 from web.staff.context import staff
 from web.staff.i18n import local
 from web.staff.i18n import say as _
-from web.staff.pages import reading
+from web.staff.pages import reading, rounds
 from web.staff.pages.frame import main_attributes, need, page, signed_in
 from web.staff.pages.now import tiles
 from web.staff.pages.reading import Place
+from web.staff.pages.rounds import Stop
 from web.staff.rights import Actor, Right
 from web.staff.turning import UNHEARD_S
 
@@ -84,6 +85,12 @@ class MyHome:
     earlier: tuple[Row[Any], ...]
     alarm: Row[Any] | None
     silent_since: datetime | None
+    stops: tuple[Stop, ...] = ()
+
+    @property
+    def next(self) -> Stop | None:
+        """The planned visit that comes next here, None when none is left."""
+        return next((stop for stop in self.stops if stop.state == "next"), None)
 
 
 @signed_in
@@ -99,28 +106,43 @@ def shift(actor: Actor) -> str:
         glances = {tile.place.id: tile for tile in tiles(conn, actor, places, {})}
         visits = _visits(conn, actor, places)
         alarms = _alarms(conn, actor, places)
+        now = staff().clock.now()
+        round_ = rounds.stops(conn, actor, list(places), now)
         mine = [
             MyHome(
                 place=place,
                 locks=glances[home].locks,
                 turn=_turn(conn, actor, home),
-                visit=next((v for v in visits.get(home, ()) if v.until is None), None),
-                earlier=tuple(v for v in visits.get(home, ()) if v.until is not None),
+                visit=next((v for v in visits.get(home, ()) if _is_open(v)), None),
+                earlier=tuple(v for v in visits.get(home, ()) if v.until or v.corrected_until),
                 alarm=alarms.get(home),
                 silent_since=state.silent_since if (state := glances[home].state) else None,
+                stops=round_.get(home, ()),
             )
             for home, place in places.items()
         ]
-        mine.sort(key=lambda one: (one.alarm is None, one.visit is None))
+        mine.sort(key=_order)
         return page(
             "shift.html",
             conn,
             actor,
             mine=mine,
             actions=Action,
+            unended=rounds.unended(conn, actor, now),
+            reasons=words.CORRECTED_WHY,
+            all_places=reading.places(conn, actor),
+            names=reading.names(conn, actor),
+            undone=list(Undone),
             may_tap=actor.may(Right.TAP_VISIT),
             **main_attributes(kinds="alarm grant unlock lock visit home device"),
         )
+
+
+def _order(one: MyHome) -> tuple[bool, bool, bool, float]:
+    """Alarms first, then where I am, then as the plan has it; what is not planned comes last."""
+    ahead = one.next
+    at = ahead.visit.since.timestamp() if ahead else 0.0
+    return (one.alarm is None, one.visit is None, ahead is None, at)
 
 
 def _visits(conn: Connection, actor: Actor, places: dict[str, Place]) -> dict[str, list[Row[Any]]]:
@@ -129,11 +151,16 @@ def _visits(conn: Connection, actor: Actor, places: dict[str, Place]) -> dict[st
     now = staff().clock.now()
     midnight = local(now).replace(hour=0, minute=0, second=0, microsecond=0)
     query = select(t.visit).where(v.person == actor.person, v.home_id.in_(places))
-    rows = conn.execute(query.where((v.until.is_(None)) | (v.since >= midnight)).order_by(v.since))
+    still = v.until.is_(None) & v.corrected_until.is_(None) & ~v.overdue
+    rows = conn.execute(query.where(still | (v.since >= midnight)).order_by(v.since))
     found: dict[str, list[Row[Any]]] = {}
     for row in rows:
         found.setdefault(row.home_id, []).append(row)
     return found
+
+
+def _is_open(row: Row[Any]) -> bool:
+    return row.until is None and row.corrected_until is None and not row.overdue
 
 
 def _alarms(conn: Connection, actor: Actor, places: dict[str, Place]) -> dict[str, Row[Any]]:

@@ -1,92 +1,174 @@
-"""Besök: the visits of one day with both stamps and where each comes from.
+"""Besök: what was planned and what was done, a day or a week, with both stamps and their sources.
 
 A correction stands beside the original, never instead of it; a missing departure is said to be
-missing.  Not for: correcting (comes with follow-up), or planning.
+missing.  Not for: correcting, approving, locking (`visit_edit`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import request
-from sqlalchemy import Row, or_, select
+from sqlalchemy import Connection, Row
 
-from web.staff import actions
-from web.staff import tables as t
+from web.staff import actions, visit_actions, visit_export
 from web.staff.context import staff
+from web.staff.followup import Compared
 from web.staff.i18n import ZONE, day_of, local
 from web.staff.pages import reading
 from web.staff.pages.frame import is_fragment, main_attributes, need, page, signed_in
 from web.staff.pages.reading import Place
+from web.staff.plan import PlannedVisit
 from web.staff.rights import Actor, Right
+from web.staff.visit_actions import times_of
+
+AHEAD = timedelta(days=31)
+"""How far ahead the plan may be looked at."""
 
 
 @dataclass(frozen=True, slots=True)
 class VisitLine:
-    """One visit.  `minutes` is None while it has no departure."""
+    """One line: a visit (`row`), what was planned, or both.  `minutes` is None while there is no
+    departure; `first` False for the second visit of a double-staffed one."""
 
-    row: Row[Any]
+    row: Row[Any] | None
+    planned: PlannedVisit | None
+    compared: Compared
     place: Place | None
     who: str
     minutes: int | None
+    day: date
+    first: bool
+    may_correct: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """The lines in numbers."""
+
+    planned: int
+    done: int
+    differ: int
+    unapproved: int
 
 
 @signed_in
 def visits(actor: Actor) -> str:
-    """The page `/besok?dag=2026-11-23`."""
+    """The page `/besok?dag=2026-11-23`; with `vecka=1` that day's week, with `visa=avvikelser` only
+    what differs."""
     need(actor, Right.SEE_CARE)
-    now = staff().clock.now()
-    day = _day(now)
-    start = datetime.combine(day, time(), ZoneInfo(ZONE))
-    end = datetime.combine(day + timedelta(days=1), time(), ZoneInfo(ZONE))
-    with staff().db.read() as conn:
+    parts = staff()
+    now = parts.clock.now()
+    today = local(now).date()
+    day = _day(today)
+    week = bool(request.args.get("vecka"))
+    first, count = (day - timedelta(days=day.weekday()), 7) if week else (day, 1)
+    start, end = midnight(first), midnight(first + timedelta(days=count))
+    only = request.args.get("visa") == "avvikelser"
+    with parts.db.read() as conn:
         places = reading.places(conn, actor)
         names = reading.names(conn, actor)
-        v = t.visit.c
-        today = day == local(now).date()
-        inside = v.since.between(start, end - timedelta(milliseconds=1))
-        # what is still open is shown today, whenever it began; so is one whose start has not come
-        still = or_(v.until.is_(None), v.since.is_(None)) if today else v.since.is_(None)
-        query = select(t.visit).where(v.home_id.in_(places), or_(inside, still))
-        rows = conn.execute(query.order_by(v.since)).all()
+        days = read_days(conn, actor, start, end)
         if not is_fragment():
-            for home in sorted({row.home_id for row in rows}):
-                actions.record_read(staff(), actor, home, "visits")
-        lines = [
-            VisitLine(
-                row=row,
-                place=places.get(row.home_id),
-                who=names.get(row.person, row.person or ""),
-                minutes=_minutes(row),
-            )
-            for row in rows
-        ]
+            for home in sorted({line.home for line in days.lines}):
+                actions.record_read(parts, actor, home, "visits")
+        lines = list(_lines(actor, days, places, names))
         return page(
             "visits.html",
             conn,
             actor,
-            lines=lines,
+            lines=[line for line in lines if line.compared.deviations or not only],
+            count=_count(lines),
             names=names,
             day=day,
+            first=first,
+            last=first + timedelta(days=count - 1),
+            week=week,
+            only=only,
             today=today,
-            before=day - timedelta(days=1),
-            after=None if today else day + timedelta(days=1),
+            before=day - timedelta(days=count),
+            after=day + timedelta(days=count) if midnight(day) < now + AHEAD else None,
+            approvable=[line.row.id for line in lines if line.row and _approvable(line)],
+            coordinates=actor.may(Right.CORRECT_VISIT),
+            locked=_locked(conn, places),
             **main_attributes(kinds="visit"),
         )
 
 
-def _day(now: datetime) -> date:
-    today = local(now).date()
+def read_days(conn: Connection, actor: Actor, start: datetime, end: datetime) -> visit_export.Days:
+    """The days of the homes that the actor sees."""
+    parts = staff()
+    tolerance = timedelta(minutes=parts.config.visits.tolerance_min)
+    return visit_export.read_days(
+        conn, actor.homes, start, end, now=parts.clock.now(), tolerance=tolerance
+    )
+
+
+def midnight(day: date) -> datetime:
+    """Local midnight at the beginning of a day."""
+    return datetime.combine(day, time(), ZoneInfo(ZONE))
+
+
+def _day(today: date) -> date:
     asked = day_of(request.args.get("dag", ""))
-    return today if asked is None else min(asked, today)
+    return today if asked is None else min(asked, today + AHEAD)
+
+
+def _lines(
+    actor: Actor,
+    days: visit_export.Days,
+    places: dict[str, Place],
+    names: dict[str, str],
+) -> Iterable[VisitLine]:
+    parts = staff()
+    for compared in days.lines:
+        place = places.get(compared.home)
+        here = local(compared.at, place.zone if place else None).date()
+        planned, said = compared.planned, compared.undone
+        if not compared.done:
+            who = [said.person or ""] if said else list(planned.people if planned else ())
+            told = ", ".join(names.get(one, one) for one in who)
+            yield VisitLine(None, planned, compared, place, told, None, here, True, False)
+        for number, one in enumerate(compared.done):
+            row = days.rows[one.ref]
+            yield VisitLine(
+                row=row,
+                planned=planned,
+                compared=compared,
+                place=place,
+                who=names.get(row.person, row.person or ""),
+                minutes=_minutes(row),
+                day=here,
+                first=number == 0,
+                may_correct=visit_actions.may_correct(parts, actor, row),
+            )
 
 
 def _minutes(row: Row[Any]) -> int | None:
-    since = row.corrected_since or row.since
-    until = row.corrected_until or row.until
-    if since is None or until is None:
+    times = times_of(row)
+    if times.since is None or times.until is None:
         return None
-    return max(0, round(float((until - since).total_seconds()) / 60))
+    return max(0, round(float((times.until - times.since).total_seconds()) / 60))
+
+
+def _approvable(line: VisitLine) -> bool:
+    return line.minutes is not None and line.row is not None and line.row.approved_at is None
+
+
+def _count(lines: list[VisitLine]) -> Count:
+    firsts = [line for line in lines if line.first]
+    return Count(
+        planned=sum(line.planned is not None for line in firsts),
+        done=sum(line.row is not None for line in lines),
+        differ=sum(bool(line.compared.deviations) for line in firsts),
+        unapproved=sum(_approvable(line) for line in lines),
+    )
+
+
+def _locked(conn: Connection, places: dict[str, Place]) -> dict[str, datetime | None]:
+    parts = staff()
+    return {home: visit_actions.locked_before(parts, conn, home) for home in places}

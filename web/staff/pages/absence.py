@@ -1,0 +1,76 @@
+"""Frånvaro: when residents are away, told in advance; checks and rules in the home pause meanwhile.
+
+Not for: what the home does then (its rules decide).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import request, url_for
+
+from web.staff import plan, plan_store, visit_actions
+from web.staff.actions import Refused
+from web.staff.context import staff
+from web.staff.i18n import say as _
+from web.staff.pages import reading
+from web.staff.pages.deeds import refusal_text
+from web.staff.pages.frame import answered, main_attributes, need, page, refused, signed_in
+from web.staff.rights import Actor, Right
+
+AHEAD = timedelta(days=366)
+
+
+@signed_in
+def absences(actor: Actor) -> str:
+    """The page `/franvaro`."""
+    need(actor, Right.CORRECT_VISIT)
+    now = staff().clock.now()
+    with staff().db.read() as conn:
+        places = reading.places(conn, actor)
+        rows = plan.away(conn, actor.homes, now, now + AHEAD)
+        return page(
+            "absence.html",
+            conn,
+            actor,
+            rows=rows,
+            places=places,
+            names=reading.names(conn, actor),
+            **main_attributes(kinds="absence"),
+        )
+
+
+@signed_in
+def add(actor: Actor) -> Any:
+    """POST `/franvaro`: somebody will be away."""
+    form = request.form
+    home, back = form.get("home", ""), url_for("pages.visits_away")
+    with staff().db.read() as conn:
+        place = reading.places(conn, actor).get(home)
+    zone = place.zone if place else "UTC"
+    try:
+        since = plan_store.to_utc(datetime.fromisoformat(form.get("since", "")), zone)
+        said = form.get("until", "")
+        until = plan_store.to_utc(datetime.fromisoformat(said), zone) if said else None
+    except ValueError:
+        return refused(_("Skriv tiden som 2026-11-24 08:00."), back, 422)
+    try:
+        visit_actions.note_absence(staff(), actor, home, since, until)
+    except Refused as refusal:
+        return refused(refusal_text(actor, refusal, home), back)
+    return answered(_("Frånvaron är sparad."), back)
+
+
+@signed_in
+def end(actor: Actor) -> Any:
+    """POST `/franvaro/slut`: back, or does not go."""
+    back = url_for("pages.visits_away")
+    number = request.form.get("absence", "")
+    if not (number.isascii() and number.isdecimal() and len(number) < 10):
+        return refused(_("Det gick inte att förstå. Läs in sidan igen."), back, 422)
+    try:
+        visit_actions.end_absence(staff(), actor, request.form.get("home", ""), int(number))
+    except Refused as refusal:
+        return refused(refusal_text(actor, refusal), back)
+    return answered(_("Frånvaron är avslutad."), back)

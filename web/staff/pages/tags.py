@@ -1,0 +1,64 @@
+"""The page behind the tag at a door: `/t/<tag>`, opened by holding the phone to it.
+
+Opening the link stamps nothing by itself: a preview of a link, or a page that loads again, must not
+arrive anywhere.  One large button does.  Not for: opening the door.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import request, url_for
+from sqlalchemy import select
+
+from gateway.events import Tap
+from web.staff import tables as t
+from web.staff import visit_actions
+from web.staff.actions import Refused, Why
+from web.staff.context import staff
+from web.staff.i18n import say as _
+from web.staff.pages import reading
+from web.staff.pages.deeds import refusal_text
+from web.staff.pages.frame import answered, need, page, refused, signed_in
+from web.staff.pages.telling import clock
+from web.staff.rights import Actor, Right
+
+
+@signed_in
+def tag(actor: Actor, tag: str) -> Any:
+    """GET `/t/<tag>`: where one stands, and the button for what comes next."""
+    need(actor, Right.TAP_VISIT)
+    with staff().db.read() as conn:
+        try:
+            home = visit_actions.home_of_tag(conn, actor, tag)
+            if home not in actor.assigned:
+                raise Refused(Why.NOT_ASSIGNED)
+        except Refused as refusal:
+            return page("tag.html", conn, actor, problem=refusal_text(actor, refusal)), 404
+        v = t.visit.c
+        visit = conn.execute(
+            select(t.visit)
+            .where(v.home_id == home, v.person == actor.person)
+            .where(v.until.is_(None), v.corrected_until.is_(None), ~v.overdue)
+            .order_by(v.since.desc())
+        ).first()
+        place = reading.places(conn, actor)[home]
+        return page("tag.html", conn, actor, problem="", tag=tag, visit=visit, place=place)
+
+
+@signed_in
+def stamp(actor: Actor, tag: str) -> Any:
+    """POST `/t/<tag>`: arrived, or leaving."""
+    back = url_for("pages.shift")
+    try:
+        what = Tap(request.form.get("tap", ""))
+    except ValueError:
+        return refused(_("Det gick inte att förstå. Läs in sidan igen."), back, 422)
+    try:
+        done = visit_actions.tap_tag(staff(), actor, tag, what)
+    except Refused as refusal:
+        return refused(refusal_text(actor, refusal), back)
+    at = clock(done.at, None)
+    if what is Tap.ARRIVE:
+        return answered(_("Ankomst markerad %(at)s.", at=at), back)
+    return answered(_("Avgång markerad %(at)s.", at=at), back)
