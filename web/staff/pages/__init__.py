@@ -20,6 +20,7 @@ from web.staff.pages import (
     frame,
     homes,
     now,
+    offline,
     people,
     places,
     shift,
@@ -87,6 +88,11 @@ blueprint.add_url_rule(
 blueprint.add_url_rule(
     "/administration/grupper", "places_groups", places.change_groups, methods=["POST"]
 )
+
+blueprint.add_url_rule("/pass/utan-nat", "offline_shell", offline.shell)
+blueprint.add_url_rule("/pass/koder", "codes", offline.codes, methods=["POST"])
+blueprint.add_url_rule("/sw.js", "worker", offline.worker)
+blueprint.add_url_rule("/manifest.webmanifest", "manifest", offline.manifest)
 
 blueprint.add_url_rule("/installningar", "settings", settings, methods=["POST"])
 blueprint.add_url_rule("/s/<version>/<path:filename>", "asset_file", frame.asset_file)

@@ -11,6 +11,18 @@ const SEND_MS = 10000;
 /** After an answer, a tap this soon is the same finger. */
 const REST_MS = 700;
 
+/** The name of each wish that has no answer yet: sent again, it is the same wish. */
+const wishes = new Map();
+
+function wishOf(data, url) {
+  const what = [url, data.get("device"), data.get("action")].join(" ");
+  if (!wishes.has(what)) {
+    const random = crypto.getRandomValues(new Uint8Array(16));
+    wishes.set(what, Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join(""));
+  }
+  return { what, name: wishes.get(what) };
+}
+
 function say(form, text, good) {
   const box = form.closest("[data-answers]")?.querySelector(".form-answer[data-mine]");
   if (!box) return;
@@ -32,6 +44,8 @@ function busy(form, on) {
 async function send(form, button) {
   if (form.dataset.sending) return;
   const data = new FormData(form, button);
+  const wish = wishOf(data, form.getAttribute("action"));
+  data.set("key", wish.name);
   busy(form, true);
   say(form, "");
   const texts = document.getElementById("form-words").dataset;
@@ -44,6 +58,7 @@ async function send(form, button) {
     });
     const json = (answer.headers.get("Content-Type") || "").startsWith("application/json");
     const told = json ? await answer.json() : {};
+    if (json) wishes.delete(wish.what); // answered: the next tap is a new wish
     if (answer.ok && json) {
       say(form, told.text || "", true);
       form.reset();

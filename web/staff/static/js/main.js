@@ -1,6 +1,7 @@
 // What every page starts.  One idea a file; nothing here but the order.
 
 import { startBanner } from "./banner.js";
+import { startCodes } from "./codes.js";
 import { startForms } from "./forms.js";
 import { startLive } from "./live.js";
 import { startPasskeys } from "./passkey.js";
@@ -16,6 +17,7 @@ if (document.body.dataset.live) {
   startTicking();
   startBanner();
   startForms();
+  startCodes();
   startSound();
   startStream();
   startRefreshing();

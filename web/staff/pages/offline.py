@@ -1,0 +1,98 @@
+"""The phone without a network: what makes the shift page an installable page that still opens, and
+the codes that it keeps.
+
+The service worker keeps one page, which has nothing about anybody in it; the codes are kept by the
+page itself, in the phone, until they are used, end, or somebody signs out.
+
+Not for: making codes (`web.staff.door_codes`), or the door's own page (`web.home`).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import Response, jsonify, render_template, url_for
+
+from gateway.events import utc_text
+from web.staff import door_codes
+from web.staff.actions import Refused
+from web.staff.context import staff
+from web.staff.pages import reading
+from web.staff.pages.deeds import refusal_text
+from web.staff.pages.frame import answer_json, asset, assets_version, signed_in
+from web.staff.rights import Actor
+
+SHELL_ASSETS = (
+    "css/tokens.css",
+    "css/base.css",
+    "css/controls.css",
+    "css/parts.css",
+    "css/rows.css",
+    "css/pages.css",
+    "icon.svg",
+    "js/offline.js",
+    "js/codes.js",
+)
+"""What the page without a network is made of."""
+
+
+def shell() -> Response:
+    """`/pass/utan-nat`: the page that the phone keeps.  The same for everybody."""
+    answer = Response(render_template("offline.html"))
+    answer.headers["Cache-Control"] = "no-cache"
+    return answer
+
+
+def worker() -> Response:
+    """`/sw.js`: the service worker, with the addresses that it keeps."""
+    keep = [url_for("pages.offline_shell"), *(asset(path) for path in SHELL_ASSETS)]
+    told = {"version": assets_version(), "shell": keep[0], "keep": keep}
+    script = render_template("sw.js", told=json.dumps(told))
+    answer = Response(script, mimetype="text/javascript")
+    answer.headers["Cache-Control"] = "no-cache"
+    return answer
+
+
+def manifest() -> Response:
+    """`/manifest.webmanifest`: what an installed page is called, and where it begins."""
+    made = {
+        "name": "Tryggve",
+        "short_name": "Tryggve",
+        "start_url": url_for("pages.shift"),
+        "scope": "/",
+        "display": "standalone",
+        "background_color": "#12191c",
+        "theme_color": "#12191c",
+        "icons": [{"src": asset("icon.svg"), "sizes": "any", "type": "image/svg+xml"}],
+    }
+    answer = Response(json.dumps(made), mimetype="application/manifest+json")
+    answer.headers["Cache-Control"] = "no-cache"
+    return answer
+
+
+@signed_in
+def codes(actor: Actor) -> Any:
+    """POST `/pass/koder`: this person's codes for the day's homes, for the phone to keep."""
+    try:
+        mine = door_codes.shift_codes(staff(), actor)
+    except Refused as refusal:
+        return answer_json(refusal_text(actor, refusal), 403)
+    with staff().db.read() as conn:
+        places = reading.places(conn, actor)
+    return jsonify(
+        person=actor.person,
+        homes=[
+            {
+                "home": one.home,
+                "where": places[one.home].where,
+                "fallback": places[one.home].fallback,
+                "codes": [
+                    {"digits": c.digits, "expires": utc_text(c.expires), "there": c.there}
+                    for c in one.codes
+                ],
+            }
+            for one in mine
+            if one.home in places
+        ],
+    )

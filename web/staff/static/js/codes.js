@@ -1,0 +1,71 @@
+// The shift's one-time codes in the phone: kept until used, over, or somebody signs out.
+
+const KEY = "tryggve.codes";
+
+function read() {
+  try {
+    return JSON.parse(localStorage.getItem(KEY)) ?? { person: "", homes: [] };
+  } catch {
+    return { person: "", homes: [] };
+  }
+}
+
+function write(kept) {
+  try {
+    localStorage.setItem(KEY, JSON.stringify(kept));
+  } catch { /* a private window keeps nothing: then there are no codes without a network */ }
+}
+
+/** What is still good, by the phone's own clock. */
+export function keptCodes() {
+  const kept = read();
+  const now = Date.now();
+  const homes = kept.homes.map((home) => ({
+    ...home,
+    codes: home.codes.filter((code) => code.real > now && !code.used),
+  }));
+  return homes.filter((home) => home.codes.length > 0);
+}
+
+/** A code that was typed is crossed out. */
+export function markUsed(digits) {
+  const kept = read();
+  for (const home of kept.homes) {
+    for (const code of home.codes) if (code.digits === digits) code.used = true;
+  }
+  write(kept);
+}
+
+export function forgetCodes() {
+  localStorage.removeItem(KEY);
+}
+
+async function fetchCodes(form) {
+  const data = new FormData();
+  data.set("csrf_token", form.elements.csrf_token.value);
+  const answer = await fetch(document.body.dataset.codes, {
+    method: "POST",
+    body: data,
+    headers: { Accept: "application/json" },
+    cache: "no-store",
+  });
+  if (answer.status === 401 || answer.status === 403) forgetCodes();
+  if (!answer.ok) return;
+  const told = await answer.json();
+  const page = document.documentElement.dataset;
+  const ahead = Date.parse(page.now) - Date.now(); // the demo's clock is not the phone's
+  for (const home of told.homes) {
+    for (const code of home.codes) code.real = Date.parse(code.expires) - ahead;
+  }
+  write(told);
+  document.body.dataset.codesKept = "1";
+}
+
+/** On the shift page: keep the codes, and the page that shows them without a network. */
+export function startCodes() {
+  document.querySelector("form[action$='logout']")?.addEventListener("submit", forgetCodes);
+  if (!document.body.dataset.codes) return;
+  navigator.serviceWorker?.register("/sw.js").catch(() => { /* then it only works online */ });
+  const form = document.querySelector("form input[name=csrf_token]")?.form;
+  if (form) fetchCodes(form).catch(() => { /* what is kept stays */ });
+}

@@ -1,0 +1,36 @@
+// Keeps one page for when there is no network.  It has nothing about anybody in it.
+const told = {{ told|safe }};
+const CACHE = `tryggve-${told.version}`;
+const WAIT_MS = 6000; // a network that has not answered by then is none
+
+self.addEventListener("install", (event) => {
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(told.keep)).then(() => self.skipWaiting()));
+});
+
+self.addEventListener("activate", (event) => {
+  event.waitUntil(
+    caches.keys()
+      .then((names) => Promise.all(names.filter((name) => name !== CACHE).map((name) => caches.delete(name))))
+      .then(() => self.clients.claim()),
+  );
+});
+
+async function page(request) {
+  try {
+    return await fetch(request, { signal: AbortSignal.timeout(WAIT_MS) });
+  } catch {
+    return (await caches.match(told.shell)) ?? Response.error();
+  }
+}
+
+async function kept(request) {
+  return (await caches.match(request)) ?? fetch(request);
+}
+
+self.addEventListener("fetch", (event) => {
+  const { request } = event;
+  const url = new URL(request.url);
+  if (request.method !== "GET" || url.origin !== location.origin) return;
+  if (request.mode === "navigate" && url.pathname.startsWith("/pass")) event.respondWith(page(request));
+  else if (told.keep.includes(url.pathname) && url.pathname !== told.shell) event.respondWith(kept(request));
+});
