@@ -15,11 +15,11 @@ from tests.staff.parts import PASSWORD, sign_in
 from tests.staff.test_ingest import rows
 from web.staff import tables
 from web.staff.app import create_app
-from web.staff.tries import TRIES
 from web.staff.config import StaffConfig, load_config
 from web.staff.context import Staff
 from web.staff.rights import Actor
 from web.staff.secret_files import ALL, SecretFiles
+from web.staff.tries import TRIES
 
 SENTENCE = "Inloggningen misslyckades"
 

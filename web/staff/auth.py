@@ -194,6 +194,8 @@ def init_app(app: Flask, secrets: SecretFiles) -> None:
         Datastore(parts.db, orm),
         login_form=SignInForm,
         verify_form=ProveForm,
+        two_factor_setup_form=second_factor.SetUpForm,
+        two_factor_rescue_form=second_factor.NoRescueForm,
         two_factor_verify_code_form=second_factor.CodeForm,
         mf_recovery_form=second_factor.RecoveryForm,
         wan_register_form=passkeys.RegisterForm,

@@ -17,6 +17,7 @@ from webauthn.helpers.structs import (
     ResidentKeyRequirement,
     UserVerificationRequirement,
 )
+from wtforms import HiddenField
 
 from web.staff.tries import limits, note_refusal, sentence
 
@@ -50,6 +51,8 @@ class Passkeys(WebauthnUtil):
 
 class RegisterForm(WebAuthnRegisterForm):
     """A passkey of ours is always a first factor."""
+
+    usage = HiddenField(default="first")
 
     def validate(self, **kwargs: Any) -> bool:
         """Whether the name does."""

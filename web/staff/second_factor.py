@@ -15,8 +15,13 @@ from typing import Any
 from flask import Flask, abort, request
 from flask_babel import gettext
 from flask_security import Totp
-from flask_security.forms import TwoFactorVerifyCodeForm
+from flask_security.forms import (
+    TwoFactorRescueForm,
+    TwoFactorSetupForm,
+    TwoFactorVerifyCodeForm,
+)
 from flask_security.recovery_codes import MfRecoveryForm
+from wtforms import RadioField
 
 from web.staff.secret_files import FACTOR_KEY, SecretFiles
 from web.staff.tries import limits, note_refusal
@@ -44,6 +49,18 @@ class RecoveryForm(MfRecoveryForm):
     def validate(self, **kwargs: Any) -> bool:
         """Whether the code is one of those that are left."""
         return _guarded(self, "code", super().validate, kwargs)
+
+
+class SetUpForm(TwoFactorSetupForm):
+    """An authenticator, or none where the role allows that; no codes by mail or SMS."""
+
+    setup = RadioField(choices=["authenticator", "disable"], validate_choice=False)
+
+
+class NoRescueForm(TwoFactorRescueForm):
+    """Flask-Security makes one on the page of the code; ours offers recovery codes only."""
+
+    help_setup = RadioField(choices=["recovery_code"], validate_choice=False)
 
 
 def _guarded(form: Any, field: str, validate: Any, kwargs: dict[str, Any]) -> bool:
