@@ -74,6 +74,18 @@ def can_show(home: HomeFacts) -> bool:
     )
 
 
+def watched_inside(home: HomeFacts) -> bool:
+    """Whether the home's rooms are watched well enough that silence says something: by a motion
+    detector, or by three other sensors of what people do."""
+    inside = [
+        one
+        for one in home.devices.values()
+        if one.type == "sensor"
+        and one.role not in ("bed", "floor", "front_door", "button", "pendant", "outdoor")
+    ]
+    return any(one.role == "motion" for one in inside) or len(inside) >= 3
+
+
 def is_on(event: Event) -> bool:
     """Whether a contact says on; True for every other kind of sign."""
     return not isinstance(event.data, ContactChanged) or event.data.on

@@ -76,11 +76,13 @@ class Settings(RuleSettings):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`life` and `life_at` are the last sign; `bed_at` when the resident lay down, None when not in
+    """`can_tell`: the home has sensors whose silence says something; without, nothing is asked.
+    `life` and `life_at` are the last sign; `bed_at` when the resident lay down, None when not in
     bed; `seats` since when each pressed seat is; `empty` names the `home.emptied` in force.
     `asked` names the pre-warning that is not answered, until `answer_by`; `told`: this silence has
     had its alarm."""
 
+    can_tell: bool = False
     life: Ref | None = None
     life_at: datetime | None = None
     bed_at: datetime | None = None
@@ -93,9 +95,9 @@ class State:
     absence: _absence.Absence = _absence.AT_HOME
 
 
-def start(settings: Settings) -> State:  # noqa: ARG001 - the contract of a rule
+def start(settings: Settings) -> State:
     """Nothing was heard; silence counts from the first sign."""
-    return State()
+    return State(can_tell=_signs.watched_inside(settings.home))
 
 
 def step(  # noqa: PLR0912 - one case an event
@@ -125,7 +127,7 @@ def step(  # noqa: PLR0912 - one case an event
     if event.kind in _absence.KINDS:
         return replace(state, absence=_absence.see(state.absence, event), tried=None), ()
     facts = settings.home.devices.get(event.device or "")
-    if facts is None:
+    if facts is None or not state.can_tell:
         return state, ()
     if facts.role == "seat":
         seats = tuple(seat for seat in state.seats if seat[0] != facts.id)
@@ -171,6 +173,8 @@ def _alive(
     state: State, event: Event, settings: Settings
 ) -> tuple[State, Sequence[Decision | Command]]:
     """Somebody stirred, or pressed the button."""
+    if not state.can_tell:
+        return state, ()
     if (
         state.asked is None
         and not state.told

@@ -3,7 +3,8 @@
 Between `night_from` and `night_to`, who had gone to bed, left it, opened the front door and has
 shown no sign of life inside for `back_min` since: out in the night, perhaps in a nightdress.  Who
 goes out in the evening without having been in bed is going out; a sign of life inside ends it, and
-so does a visit (the caregiver's own door).  In a home without a bed mat nobody can tell: then every
+so does a visit (the caregiver's own door).  Where no sensor would show somebody
+inside, it is a look and no alarm.  In a home without a bed mat nobody can tell: then every
 front door at night counts when `without_mat` says so.
 
 Not for: a door that stands open (`door_open`), or where somebody went.
@@ -29,7 +30,7 @@ from gateway.events import (
     VisitEnded,
     VisitStarted,
 )
-from gateway.rules import Decision, RuleSettings, Tick, _absence, _signs
+from gateway.rules import Decision, RuleSettings, Tick, _absence, _looks, _signs
 from gateway.rules._time import due, in_window, later
 
 NAME = "wandering"
@@ -96,7 +97,7 @@ def step(
 ) -> tuple[State, Sequence[Decision | Command]]:
     """See `gateway.rules`."""
     if isinstance(event, Tick):
-        return _tick(state, event.at)
+        return _tick(state, event.at, settings)
     match event.data:
         case BedEntered():
             rested = state.lay_from if state.lay_to is None else None
@@ -154,11 +155,15 @@ def _from_bed(state: State, now: datetime, settings: Settings) -> bool:
     return until - state.lay_from >= SETTLED and now - until < BED_COUNTS
 
 
-def _tick(state: State, now: datetime) -> tuple[State, Sequence[Decision | Command]]:
+def _tick(
+    state: State, now: datetime, settings: Settings
+) -> tuple[State, Sequence[Decision | Command]]:
     if state.door is None or state.opened_at is None:
         return state, ()
     if state.absence.at(now):
         return _inside(state), ()
-    alarm = AlarmRaised(alarm=ALARM, severity=Severity.CARE, since=state.opened_at)
     rests_on = tuple(ref for ref in (state.bed, state.door) if ref is not None)
+    if not _signs.watched_inside(settings.home):
+        return _inside(state), (_looks.ask(NAME, "door_at_night", now, rests_on),)
+    alarm = AlarmRaised(alarm=ALARM, severity=Severity.CARE, since=state.opened_at)
     return replace(state, tried=now), (Decision(alarm, rests_on=rests_on),)

@@ -355,9 +355,18 @@ TALES = [
     _told((1, ContactChanged(on=True), "toilet"), (8000, PowerLost(), None)),
     _told((1, MotionDetected(), "motion"), (90_000, PowerLost(), None)),
     _told((1, DoorOpened(), "front"), (5000, DoorClosed(), "front")),
+    _told(
+        (1, PendantPressed(verified=True), "pendant"),
+        (1, MoistureDetected(), "wet"),
+        (1, TemperatureMeasured(celsius=35.0), "air"),
+        (1, MatPressed(), "floor"),
+        (9000, PowerLost(), None),
+    ),
+    _told((1, MotionDetected(), "motion"), (80_000, PowerLost(), None)),
 ]
 """What chance alone would rarely tell: out of bed and out of the door, a mat that loses a sleeper,
-long in the bathroom, a radio that falls silent, a door that stands open."""
+long in the bathroom, a radio that falls silent, a door that stands open, all that needs one
+event and time, a day without a sign."""
 _tale = st.sampled_from(TALES)
 _story = st.lists(st.one_of(_one, _one, _one, _stay, _turned, _tale), min_size=1, max_size=40).map(
     lambda chunks: [told for chunk in chunks for told in chunk]
