@@ -9,7 +9,7 @@ import bleak.exc
 import bleak_retry_connector
 import pytest
 
-from drivers._ble import translated, within
+from drivers._ble import need_library, translated, unless_lost, within
 from gateway.errors import DeviceRefused, DeviceUnavailable
 
 EXAMPLES = {
@@ -111,3 +111,41 @@ async def test_within_passes_a_cancellation_on() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert tidied
+
+
+async def test_a_lost_link_ends_a_wait_that_does_not_notice() -> None:
+    """The library waits on for an answer; its caller is told that the link is gone."""
+    lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    waiting = asyncio.create_task(unless_lost(lost, 5.0, asyncio.sleep(60.0)))
+    await asyncio.sleep(0)
+    lost.set_result(None)
+    with pytest.raises(DeviceUnavailable, match="lost"):
+        await waiting
+
+
+async def test_a_library_that_notices_is_believed() -> None:
+    """Its own error, or an answer that came with the loss, is what counts."""
+    lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    lost.set_result(None)
+
+    async def refuse() -> None:
+        await asyncio.sleep(0)
+        raise DeviceRefused("no", why="jammed")
+
+    with pytest.raises(DeviceRefused):
+        await unless_lost(lost, 5.0, refuse())
+    assert await unless_lost(lost, 5.0, asyncio.sleep(0, "answer")) == "answer"
+
+
+async def test_silence_on_a_link_that_stands() -> None:
+    """It ends with a time-out, as `within`."""
+    lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    with pytest.raises(TimeoutError):
+        await unless_lost(lost, 0.01, asyncio.sleep(60.0))
+
+
+def test_a_missing_library_is_named_with_its_extra() -> None:
+    """One sentence says what to install."""
+    assert need_library("json", extra="none").dumps([]) == "[]"
+    with pytest.raises(DeviceUnavailable, match=r"no_such_lock.*'tryggve\[lock\]'"):
+        need_library("no_such_lock", extra="lock")

@@ -147,3 +147,17 @@ def test_after_a_turn_that_left_the_bolt_unknown(
     assert watch.ask_is_due()
     watch.found(LOCKED)
     assert watch.news() == [LockLocked()]
+
+
+def test_a_lock_that_tells_its_old_state_for_a_while(clock: Clock) -> None:
+    """After a turn it is not asked until its answer can be believed, whatever it advertises."""
+    watch = Watch(sleep_after_s=30.0, ask_every_s=DAY_S, stale_s=6.0)
+    watch.heard(False)
+    watch.hearing(0.0)
+    watch.found(LOCKED)
+    watch.turned(Turn(TurnOutcome.DONE, Bolt.UNLOCKED), None)
+    assert watch.heard(True)
+    assert not watch.ask_is_due()
+    assert watch.due_in_s() == 6.0
+    clock.now_s += 6.0
+    assert watch.ask_is_due()
