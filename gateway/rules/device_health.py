@@ -1,6 +1,7 @@
 """A device does not do its work: the technician is told, and care staff when care is affected.
 
-Care is affected by a bed without a mat that works at night, and by the door lock at any time.
+Care is affected by a bed without a mat that works at night, and by the door lock or a pendant at
+any time.
 Such a fault is an alarm for care (`severity` care) at once when it is certain (a cut or stuck mat,
 a silent device, a jammed lock) and after `care_grace_s` when a driver may mend it by itself.
 Everything else waits `grace_min` and is a technical alarm; a mat that is down when the night
@@ -30,6 +31,8 @@ from gateway.events import (
     AlarmResolved,
     BatteryLow,
     BatteryOk,
+    ContactFault,
+    ContactFaulted,
     DeviceFailed,
     DeviceOffline,
     DeviceOnline,
@@ -41,6 +44,7 @@ from gateway.events import (
     MatFault,
     MatFaulted,
     MatReleased,
+    PendantPressed,
     Ref,
     Severity,
 )
@@ -52,6 +56,8 @@ VERSION = 1
 
 READINGS = frozenset(
     {
+        "button.pressed",
+        "pendant.pressed",
         "mat.pressed",
         "mat.released",
         "door.opened",
@@ -70,6 +76,7 @@ KINDS = READINGS | {
     "device.battery_low",
     "device.battery_ok",
     "mat.faulted",
+    "contact.faulted",
     "lock.unlocked",
     "lock.locked",
     "lock.jammed",
@@ -166,7 +173,9 @@ def wake_at(state: State, settings: Settings) -> datetime | None:
     return first_of(*(_next(state, key, settings) for key in state.troubles))
 
 
-def _device(state: State, event: Event, device: str) -> tuple[State, Sequence[Decision | Command]]:
+def _device(  # noqa: PLR0912 - one branch a kind reads best in one place
+    state: State, event: Event, device: str
+) -> tuple[State, Sequence[Decision | Command]]:
     """What a device said of itself."""
     match event.data:
         case DeviceFailed():
@@ -178,6 +187,11 @@ def _device(state: State, event: Event, device: str) -> tuple[State, Sequence[De
             stuck = fault is MatFault.STUCK
             key = (device, What.DOWN)
             return _bad(state, event, key, certain=certain, faulty=True, stuck=stuck), ()
+        case ContactFaulted(fault=fault):
+            certain = fault is not ContactFault.FLAPPING
+            return _bad(state, event, (device, What.DOWN), certain=certain), ()
+        case PendantPressed(verified=False):
+            return state, ()  # who cannot be proved genuine does not prove that all is well
         case LockJammed():
             return _bad(state, event, (device, What.JAMMED), certain=True), ()
         case LockUnknown() if event.person is not None:
@@ -289,7 +303,7 @@ def _care_due(state: State, key: Key, settings: Settings) -> datetime | None:
         grace_s = settings.lock_unknown_min * 60.0
     at = later(trouble.since, seconds=grace_s)
     facts = home.devices.get(device)
-    if facts is not None and facts.type == "lock":
+    if facts is not None and (facts.type == "lock" or facts.role == "pendant"):
         return at
     if what is not What.DOWN or facts is None or facts.role != "bed":
         return None

@@ -8,6 +8,8 @@ from gateway.events import (
     AlarmResolved,
     BatteryLow,
     BatteryOk,
+    ContactFault,
+    ContactFaulted,
     DeviceFailed,
     DeviceOffline,
     DeviceOnline,
@@ -19,6 +21,7 @@ from gateway.events import (
     MatPressed,
     MatReleased,
     MotionDetected,
+    PendantPressed,
 )
 from tests.rules.conftest import Tell
 
@@ -174,3 +177,19 @@ def test_a_lock_that_was_only_asked_and_sleeps_worries_nobody(tell: Tell) -> Non
     story.until("20:00")
     assert story.said(*ALARM) == []
     assert story.commands == []
+
+
+def test_a_pendant_that_cannot_be_proved_is_care(tell: Tell) -> None:
+    """It must be paired again: care hears of it at once; a press that nobody can verify does not
+    end it, one that can does."""
+    story = tell("pendant")
+    story.at("13:00", ContactFaulted(fault=ContactFault.UNPROVEN), "pendant")
+    story.at("13:05", PendantPressed(verified=False), "pendant")
+    story.until("13:20")
+    story.at("13:30", PendantPressed(verified=True), "pendant")
+    story.until("14:00")
+    down = [line for line in story.said(*ALARM) if "device_down" in line or "recovered" in line]
+    assert down == [
+        "13:00:00 alarm.raised pendant device_down care",
+        "13:35:00 alarm.cancelled pendant recovered",
+    ]
