@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs one of the programs on a machine that will run it: sudo sh tools/install.sh home|staff
+# Installs one of the programs on a machine that will run it:
+#   sudo sh tools/install.sh home [yale] [danalock]      sudo sh tools/install.sh staff
 #
 # Debian 12 or 13 (Raspberry Pi OS too).  The program goes to /opt/tryggve, its unit to
 # /etc/systemd/system; nothing is started, and nothing that is configured is touched.  Run it again
@@ -14,6 +15,13 @@ home) locked=pi unit=tryggve-gateway packages="bluez" ;;
 staff) locked=staff unit=tryggve-staff packages= ;;
 *) stop "say which: sh tools/install.sh home, or sh tools/install.sh staff" ;;
 esac
+[ $# = 0 ] || shift
+for extra in "$@"; do
+    case $part:$extra in
+    home:yale | home:danalock) ;;
+    *) stop "beside home there is only yale and danalock, for a home with such a lock" ;;
+    esac
+done
 [ "$(id -u)" = 0 ] || stop "this installs for the whole machine: run it with sudo"
 target=/opt/tryggve
 
@@ -37,7 +45,9 @@ pip() {
         --use-pep517 --no-build-isolation "$@"
 }
 pip --require-hashes -r requirements/build.txt
-pip --require-hashes -r requirements/$locked.txt
+for needed in "$locked" "$@"; do
+    pip --require-hashes -r "requirements/$needed.txt"
+done
 source=$(mktemp -d)
 trap 'rm -rf "$source"' EXIT
 # built in a copy, so that root leaves nothing behind in the checkout
