@@ -23,6 +23,7 @@ The engine and the log
     logkeeper      finds the home's log, or begins a new one when it cannot be used
     view           the home as it is now, folded from its events
     _deviceview    one device as it is now
+    ledger         who came in or looked, for the resident to read
 
 Time and doors
     bell           rings the night plan

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import os
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -22,12 +22,15 @@ from gateway.codes import ID_PREFIX
 from gateway.doorcode import Entered
 from gateway.envelope import Event
 from gateway.events import UnlockEnded, UnlockProgressed, UnlockRequested
+from gateway.ledger import read_ledger
 from gateway.ports import Bolt, Level, Lock
 from gateway.view import DeviceView
 from gateway.view import Health as ViewHealth
 from web.home import create_app
 from web.home.port import (
+    LEDGER_DAYS,
     SELF_TEST_MAX_S,
+    Access,
     AlarmState,
     Answered,
     CheckState,
@@ -200,6 +203,17 @@ class HomePage:
     def _log_problem(self) -> str | None:
         stalled = self._home.engine.stalled
         return "the disk refuses to take the log" if stalled else None
+
+    # --- the ledger -------------------------------------------------------------------------------
+
+    def ledger(self) -> tuple[Access, ...]:
+        """Who came in or looked; in the page's own thread."""
+        since = self._home.clock.now() - timedelta(days=LEDGER_DAYS)
+        rows = read_ledger(self._home.engine.log.path, since)
+        return tuple(
+            Access(row.ref, row.at, row.action, row.person, row.why, row.turn, row.outcome)
+            for row in rows
+        )
 
     # --- the self-test ----------------------------------------------------------------------------
 

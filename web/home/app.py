@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from flask import Flask, Response, abort, jsonify, redirect, render_template, request, url_for
 
 from web.home import door
-from web.home.port import Health, HomePort, HomeState, TestResult
+from web.home.port import Access, Health, HomePort, HomeState, TestResult
 from web.home.words import LANGUAGES, Words
 
 TEST_EVERY_S = 15.0
@@ -32,7 +32,7 @@ SECURITY_HEADERS = {
         "img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # `no-referrer` makes a form's Origin "null"
     "Cache-Control": "no-store",
 }
 
@@ -83,6 +83,11 @@ def create_app(port: HomePort) -> Flask:
     @app.get("/")
     def home() -> str:
         return _page("home.html", port.state())
+
+    @app.get("/ledger")
+    def ledger() -> str:
+        state = port.state()
+        return _page("ledger.html", state, days=_by_day(port.ledger(), state.timezone))
 
     @app.get("/test")
     def test() -> str:
@@ -138,6 +143,20 @@ def _page(template: str, state: HomeState, **more: Any) -> str:
         Health=Health,
         **more,
     )
+
+
+def _by_day(
+    rows: tuple[Access, ...], timezone: str
+) -> list[tuple[datetime, list[tuple[str, Access]]]]:
+    """The ledger's rows under their local days, newest first, each with its time of day."""
+    zone = ZoneInfo(timezone)
+    days: list[tuple[datetime, list[tuple[str, Access]]]] = []
+    for row in rows:
+        there = row.at.astimezone(zone)
+        if not days or days[-1][0].date() != there.date():
+            days.append((there, []))
+        days[-1][1].append((f"{there:%H:%M}", row))
+    return days
 
 
 def _local(at: datetime, now: datetime, zone: ZoneInfo) -> str:

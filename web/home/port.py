@@ -149,6 +149,26 @@ class DoorState:
     paused_until: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One row of the ledger.  `ref` names its event; `at` aware UTC; `action` the event's kind;
+    `person` a staff id, None when nobody knows who; `why` the code that belongs to the action;
+    `turn` is `unlock` or `lock` for a turn of the lock; `outcome` how that ended, None: not
+    (yet)."""
+
+    ref: str
+    at: datetime
+    action: str
+    person: str | None
+    why: str
+    turn: str | None = None
+    outcome: str | None = None
+
+
+LEDGER_DAYS = 30
+"""Days that the ledger shows: what one remembers; the staff server keeps five years."""
+
+
 class HomePort(Protocol):
     """What the page asks of the gateway."""
 
@@ -158,6 +178,10 @@ class HomePort(Protocol):
     def self_test(self) -> tuple[TestResult, ...]:
         """Try every part for real: a record in the log's file system, the clock, the link, each
         device's status.  Never turns anything.  Takes at most `SELF_TEST_MAX_S`."""
+
+    def ledger(self) -> tuple[Access, ...]:
+        """Who came in, opened or tried to, or looked in the last `LEDGER_DAYS`, newest first: the
+        rows of the staff's access log.  Reads the log; may take a second."""
 
     def door(self) -> DoorState:
         """What happens at the door."""

@@ -8,13 +8,79 @@ Not for: the staff's pages.
 
 from __future__ import annotations
 
-from web.home.port import Health, Part
+from datetime import datetime, timedelta
+
+from web.home.port import Access, Health, Part
 
 LANGUAGES = ("sv", "en")
 
 _TEXTS: dict[str, tuple[str, str]] = {
     "title": ("Tryggve i hemmet", "Tryggve at home"),
     "home": ("Hemmet", "The home"),
+    "ledger": ("Vem har varit här?", "Who was here?"),
+    "ledger.intro": (
+        (
+            "Här står vem som har kommit in, öppnat dörren, tittat in eller läst om dig de "
+            "senaste 30 dagarna. Personalen ser samma rader. Undrar du över något, fråga "
+            "hemtjänsten och säg dagen, tiden och numret inom parentes."
+        ),
+        (
+            "Here is who came in, opened the door, looked in or read about you in the last 30 "
+            "days. The staff see the same rows. If you wonder about something, ask the home care "
+            "and tell the day, the time and the number in brackets."
+        ),
+    ),
+    "ledger.none": (
+        "Ingen har varit här eller läst om dig de senaste 30 dagarna.",
+        "Nobody was here or read about you in the last 30 days.",
+    ),
+    "ledger.today": ("I dag", "Today"),
+    "ledger.yesterday": ("I går", "Yesterday"),
+    "ledger.who": ("Någon från hemtjänsten (%s)", "Somebody from the home care (%s)"),
+    "ledger.unknown": ("Någon som vi inte vet vem det var", "Somebody we do not know"),
+    "ledger.visit.started": ("%s kom till dig", "%s came to you"),
+    "ledger.record.read": ("%s läste om dig", "%s read about you"),
+    "ledger.camera.opened": ("%s tittade in med kameran", "%s looked in with the camera"),
+    "ledger.unlock.refused": (
+        "%s försökte öppna dörren och fick inte",
+        "%s tried to open the door and was not let",
+    ),
+    "ledger.unlock.requested": ("%s bad låset öppna", "%s asked the lock to open"),
+    "ledger.lock.requested": ("%s bad låset låsa", "%s asked the lock to lock"),
+    "ledger.unlock.done": ("%s låste upp dörren", "%s unlocked the door"),
+    "ledger.unlock.failed": (
+        "%s försökte låsa upp dörren, men det gick inte",
+        "%s tried to unlock the door, and it did not work",
+    ),
+    "ledger.unlock.unknown": (
+        "%s försökte låsa upp dörren; låset sa inte hur det gick",
+        "%s tried to unlock the door; the lock did not say how it went",
+    ),
+    "ledger.lock.done": ("%s låste dörren", "%s locked the door"),
+    "ledger.lock.failed": (
+        "%s försökte låsa dörren, men det gick inte",
+        "%s tried to lock the door, and it did not work",
+    ),
+    "ledger.lock.unknown": (
+        "%s försökte låsa dörren; låset sa inte hur det gick",
+        "%s tried to lock the door; the lock did not say how it went",
+    ),
+    "why.planned_visit": ("Ett besök som var planerat", "A visit that was planned"),
+    "why.alarm": ("Ett larm hade gått hos dig", "There was an alarm in your home"),
+    "why.check": ("För tillsynen på natten", "For the check at night"),
+    "why.service": ("För att laga eller prova utrustningen", "To mend or try the equipment"),
+    "why.home": ("Sidan om ditt hem", "The page about your home"),
+    "why.events": ("Vad som har hänt hemma hos dig", "What happened in your home"),
+    "why.visits": ("När du har haft besök", "When you had visits"),
+    "why.visits_file": ("När du har haft besök, som fil", "When you had visits, as a file"),
+    "why.access": (
+        "Vem som har läst och varit här (kontroll)",
+        "Who read and was here (a check)",
+    ),
+    "why.access_file": (
+        "Vem som har läst och varit här, som fil (kontroll)",
+        "Who read and was here, as a file (a check)",
+    ),
     "self_test": ("Självtest", "Self-test"),
     "language": ("In English", "På svenska"),
     "overall.ok": ("Allt fungerar", "Everything works"),
@@ -226,6 +292,16 @@ _MENDS: dict[tuple[Part, Health], tuple[str, str]] = {
 }
 
 
+_DAYS = (
+    ("Måndag", "Tisdag", "Onsdag", "Torsdag", "Fredag", "Lördag", "Söndag"),
+    ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
+)
+_MONTHS = (
+    ("januari februari mars april maj juni juli augusti september oktober november december"),
+    ("January February March April May June July August September October November December"),
+)
+
+
 class Words:
     """The texts in one language (`LANGUAGES`)."""
 
@@ -247,6 +323,33 @@ class Words:
         """A device's state; a bed's mat has words of its own."""
         texts = _TEXTS.get(f"state.{role}.{state}")
         return self.word("state", state) if texts is None else texts[self._index]
+
+    def access(self, row: Access) -> str:
+        """A row of the ledger in one plain sentence.  The home has no names: it tells the staff
+        id, by which the home care knows who it was."""
+        who = self("ledger.unknown") if row.person is None else self("ledger.who") % row.person
+        key = f"ledger.{row.action}"
+        if row.action == "unlock.requested":
+            ended = f"ledger.{row.turn}.{row.outcome or 'requested'}"
+            key = ended if ended in _TEXTS else key
+        texts = _TEXTS.get(key)
+        return f"{who}: {row.action}" if texts is None else texts[self._index] % who
+
+    def access_why(self, row: Access) -> str:
+        """Why, where it says more than the sentence; else an empty text."""
+        if row.action not in ("record.read", "unlock.requested"):
+            return ""
+        return self.word("why", row.why)
+
+    def day(self, day: datetime, now: datetime) -> str:
+        """A day as one says it: today, yesterday, or weekday and date."""
+        here = now.astimezone(day.tzinfo).date()
+        if day.date() == here:
+            return self("ledger.today")
+        if day.date() == here - timedelta(days=1):
+            return self("ledger.yesterday")
+        names, months = _DAYS[self._index], _MONTHS[self._index].split()
+        return f"{names[day.weekday()]} {day.day} {months[day.month - 1]}"
 
     def part(self, part: Part) -> str:
         """What a self-test looked at."""

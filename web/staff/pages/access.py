@@ -14,7 +14,7 @@ from flask import Response, abort, request, url_for
 from gateway import access as grants
 from gateway import events
 from gateway.events import ACCESS_KINDS, CheckedAs
-from web.staff import access_export, access_log, actions, words
+from web.staff import access_export, access_log, actions, words, words_visits
 from web.staff.access_log import AccessRow
 from web.staff.actions import Refused
 from web.staff.context import staff
@@ -37,7 +37,7 @@ DAYS = 7
 def why_text(row: AccessRow) -> str:
     """Why, in words: what was read, the grant's reason, the refusal, the stamp's source."""
     if row.action == "record.read":
-        return words.spoken(words.READ_WHAT, row.why)
+        return words.spoken(words_visits.READ_WHAT, row.why)
     if row.action == "unlock.requested":
         why = words.enum_word(grants.Reason, row.why)
         return f"{why}, {words.enum_word(events.TurnOutcome, row.outcome)}" if row.outcome else why

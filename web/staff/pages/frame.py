@@ -35,7 +35,7 @@ from werkzeug.exceptions import Unauthorized
 
 from gateway import events
 from gateway.events import Severity, utc_text
-from web.staff import i18n, pushed, tables, words
+from web.staff import i18n, pushed, tables, words, words_visits
 from web.staff.auth import current_actor
 from web.staff.context import staff
 from web.staff.i18n import say as _
@@ -338,8 +338,8 @@ def add_filters(app: Any) -> None:
     filters["escalated_why"] = lambda code: words.spoken(words.ESCALATED_WHY, code)
     filters["missed_why"] = lambda code: words.spoken(words.MISSED_WHY, code)
     filters["stamp"] = lambda code: words.enum_word(events.Stamp, code)
-    filters["deviation"] = lambda code: words.spoken(words.DEVIATIONS, code)
-    filters["corrected_why"] = lambda code: words.spoken(words.CORRECTED_WHY, code)
+    filters["deviation"] = lambda code: words.spoken(words_visits.DEVIATIONS, code)
+    filters["corrected_why"] = lambda code: words.spoken(words_visits.CORRECTED_WHY, code)
     filters["undone"] = lambda code: words.enum_word(events.Undone, code)
     filters["finding"] = lambda code: words.enum_word(events.Finding, code)
     filters["looked"] = lambda code: words.enum_word(events.Looked, code)

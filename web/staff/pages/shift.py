@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Row, select
 from gateway.access import Action
 from gateway.events import Refusal, TurnOutcome, Undone
 from web.staff import tables as t
-from web.staff import words
+from web.staff import words, words_visits
 from web.staff.context import staff
 from web.staff.i18n import local
 from web.staff.i18n import say as _
@@ -129,7 +129,7 @@ def shift(actor: Actor) -> str:
             mine=mine,
             actions=Action,
             unended=rounds.unended(conn, actor, now),
-            reasons=words.CORRECTED_WHY,
+            reasons=words_visits.CORRECTED_WHY,
             all_places=reading.places(conn, actor),
             names=reading.names(conn, actor),
             undone=list(Undone),

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway import access, events
-from web.staff import words
+from web.staff import words, words_visits
 from web.staff.i18n import local
 from web.staff.i18n import say as _
 
@@ -49,7 +49,7 @@ def _correction(data: Any, zone: str | None) -> str:
     parts = [
         _("började %(at)s", at=clock(data.since, zone)) if data.since else "",
         _("slutade %(at)s", at=clock(data.until, zone)) if data.until else "",
-        words.spoken(words.CORRECTED_WHY, data.reason),
+        words.spoken(words_visits.CORRECTED_WHY, data.reason),
     ]
     return ", ".join(part for part in parts if part)
 

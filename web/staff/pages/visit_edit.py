@@ -14,7 +14,7 @@ from flask import Response, abort, request, url_for
 from sqlalchemy import Connection, select
 
 from gateway.events import Ref, Undone, VisitCorrected
-from web.staff import actions, plan_store, store, visit_actions, visit_export, words
+from web.staff import actions, plan_store, store, visit_actions, visit_export, words_visits
 from web.staff import tables as t
 from web.staff.actions import Refused
 from web.staff.context import staff
@@ -54,7 +54,7 @@ def one(actor: Actor) -> str:
             locked=before is not None and times.since is not None and times.since < before,
             may_correct=visit_actions.may_correct(parts, actor, row),
             may_approve=actor.may(Right.CORRECT_VISIT),
-            reasons={code: _(text) for code, text in words.CORRECTED_WHY.items()},
+            reasons={code: _(text) for code, text in words_visits.CORRECTED_WHY.items()},
             field=lambda at: "" if at is None else f"{local(at, place.zone):%Y-%m-%dT%H:%M}",
             **main_attributes(kinds="visit", home=row.home_id),
         )
