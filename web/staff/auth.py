@@ -199,6 +199,7 @@ def init_app(app: Flask, secrets: SecretFiles) -> None:
         two_factor_verify_code_form=second_factor.CodeForm,
         mf_recovery_form=second_factor.RecoveryForm,
         wan_register_form=passkeys.RegisterForm,
+        wan_register_response_form=passkeys.RegisterAnswerForm,
         wan_signin_response_form=passkeys.SignInAnswerForm,
         mail_util_cls=PlainMail,
         totp_cls=second_factor.OnceTotp,

@@ -31,7 +31,6 @@ function told(credential) {
     id: credential.id,
     rawId: text(credential.rawId),
     type: credential.type,
-    extensions: credential.getClientExtensionResults(),
     response: parts,
   });
 }
