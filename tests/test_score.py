@@ -186,6 +186,20 @@ def test_the_command_prints_one_object_a_recording(
     assert sorted(folder.glob("made-*.svg"))
 
 
+def test_a_file_that_is_refused_does_not_hide_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The good one is scored, the bad ones are named with their lines, and the command fails."""
+    bad = tmp_path / "bad.csv"
+    bad.write_text(f"{HEADER}2026-02-30T10:00:00,h,bed,bed_mat,1\n", encoding="utf-8")
+    arguments = [str(bad), str(nights(tmp_path)), str(tmp_path / "none.csv")]
+    assert main(["gateway", "replay", "--score", "--json", *arguments]) == 2
+    told = capsys.readouterr()
+    assert json.loads(told.out)["recording"] == "made"
+    assert "bad.csv: line 2: " in told.err
+    assert "none.csv: cannot be read" in told.err
+
+
 def test_the_command_shows_what_a_threshold_would_change(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -103,13 +103,22 @@ def _score(
     settings: Mapping[str, RuleSettings],
     timezone: str,
 ) -> None:
+    from gateway.errors import RecordingError
     from gateway.recording import lines, read
     from gateway.score import DEFAULT_SEED, score, tried
 
     seed = DEFAULT_SEED if args.inject_falls is None else args.inject_falls
     changed = tried(settings, args.changes)
+    refused: RecordingError | None = None
     for file in args.file:
-        recording = read(file, timezone, skip_bad=args.skip_bad)
+        try:
+            recording = read(file, timezone, skip_bad=args.skip_bad)
+        except RecordingError as error:
+            # the others are scored all the same; the command fails at its end
+            if refused is not None:
+                sys.stderr.write(f"{refused.text}\n")
+            refused = error
+            continue
         for line in lines(recording):
             sys.stderr.write(f"{line}\n")
         before = None
@@ -124,6 +133,8 @@ def _score(
         if args.svg is not None:
             _draw(args.svg, recording, home, made)
         sys.stdout.flush()
+    if refused is not None:
+        raise refused
 
 
 def _told(
