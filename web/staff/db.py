@@ -139,7 +139,9 @@ def _sqlite(url: URL) -> Engine:
         url,
         connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
         pool_size=POOL_MAX,
-        max_overflow=0,
+        # A request holds a connection for its session while it waits for the write lock, and the
+        # writer needs one more: a limit would let forty taps at once wait for one another.
+        max_overflow=-1,
         pool_timeout=POOL_TIMEOUT_S,
     )
 

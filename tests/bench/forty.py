@@ -1,0 +1,67 @@
+"""Forty homes in one process: `python -m tests.bench.forty FOLDER` runs them until standard input
+ends.  The gateway as it is (log, engine, doors, link), with a lock that turns at once.
+
+Not for: radios; what is measured is everything else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from gateway import config
+from gateway.app import Home
+from gateway.clock import FileClock
+from gateway.events import DeviceTold, HomeDescribed, TurnOutcome
+from gateway.ports import Bolt, Emit, LockStatus, OnStep, Turn
+
+HOME_TOML = """
+[home]
+id = "{home}"
+[staff]
+url = "{url}"
+[web]
+enabled = false
+"""
+
+
+class AtOnce:
+    """A lock without a radio and without a motor."""
+
+    async def run(self, emit: Emit) -> None:
+        await asyncio.Event().wait()
+
+    async def status(self) -> LockStatus:
+        return LockStatus(Bolt.LOCKED)
+
+    async def unlock(self, on_step: OnStep, wake_s: float) -> Turn:
+        return Turn(TurnOutcome.DONE, Bolt.UNLOCKED)
+
+    async def lock(self, on_step: OnStep, wake_s: float) -> Turn:
+        return Turn(TurnOutcome.DONE, Bolt.LOCKED)
+
+    async def close(self) -> None: ...
+
+
+async def main(folder: Path) -> None:
+    clock = FileClock(folder / "clock")
+    homes = []
+    for state in sorted((folder / "forty").iterdir()):
+        home = Home(config.load(state / "home.toml"), state_dir=state, clock=clock)
+        lock = AtOnce()
+        home.doors._devices = ["door"]
+        home.doors._lock = lambda _device, lock=lock: lock  # type: ignore[misc]
+        door = DeviceTold(id="door", driver="bench", type="lock", role="front_door")
+        home.described = HomeDescribed(devices=(door,), timezone="Europe/Stockholm")
+        homes.append(home)
+    running = [asyncio.create_task(home.run()) for home in homes]
+    print("ready", flush=True)
+    await asyncio.to_thread(sys.stdin.read)
+    for home in homes:
+        home.stop()
+    await asyncio.gather(*running)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1])))
