@@ -116,6 +116,17 @@ def test_every_promise_names_its_test(page: str) -> None:
     assert [row for row in rows if "::test_" not in row] == []
 
 
+def test_every_attack_names_its_test() -> None:
+    """A row of the table of attacks without a test would be a guess; the tests named exist
+    (`test_every_named_test_exists`)."""
+    text = (ROOT / "docs/security.md").read_text()
+    table = re.search(r"^\| attack \| result \| test \|\n\|[ -|]+\n((?:\|.*\n)+)", text, re.M)
+    assert table is not None
+    rows = table.group(1).splitlines()
+    assert len(rows) > 15
+    assert [row for row in rows if "::test_" not in row] == []
+
+
 def test_the_readme_says_what_it_must() -> None:
     """What it must not be relied on for, the two commands, a picture, an alarm's path, and how to
     add a driver."""
