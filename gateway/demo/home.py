@@ -28,8 +28,10 @@ from drivers.virtual import (
     Faults,
     State,
     VirtualBthome,
+    VirtualDanalock,
     VirtualNuki,
     VirtualPins,
+    VirtualYale,
     virtual_home_radio,
 )
 from gateway import config as configuration
@@ -67,6 +69,11 @@ class VirtualHome:
         self.pins = VirtualPins()
         self.mat = self.pins.mat(MAT_PIN)
         self.lock = VirtualNuki(radio, address=ADDRESS, sleepy=not args.awake)
+        self.locks: dict[str, tuple[str, Any]] = {  # device to its make's secret and the lock
+            LOCK: ("nuki", self.lock),
+            "door_store": ("danalock", VirtualDanalock(radio, sleepy=not args.awake)),
+            "door_terrace": ("yale", VirtualYale(radio, sleepy=not args.awake)),
+        }
         self.config = configuration.load(Path(args.config))
         self.front = self.pins.contact(FRONT_PIN, closed=True)
         self.answer = self.pins.contact(ANSWER_PIN)
@@ -86,7 +93,8 @@ class VirtualHome:
 
     async def run(self) -> None:
         """Live until standard input ends."""
-        await self.lock.start()
+        for _, lock in self.locks.values():
+            await lock.start()
         await self.pendant.start()
         state = Path(self.args.state)
         self._pair(state)
@@ -105,13 +113,15 @@ class VirtualHome:
             task.cancel()
         await asyncio.gather(*tasks[1:], reader, *self._helpers, return_exceptions=True)
         await self.pendant.stop()
-        await self.lock.stop()
+        for _, lock in self.locks.values():
+            await lock.stop()
         self.pins.close()
 
     def _pair(self, state: Path) -> None:
-        """As a technician leaves the home: the lock and the pendant are paired."""
+        """As a technician leaves the home: the locks and the pendant are paired."""
         kept = FileSecrets.from_environment(state)
-        kept.write(f"nuki-{LOCK}", self.lock.trust())
+        for device, (make, lock) in self.locks.items():
+            kept.write(f"{make}-{device}", lock.trust())
         assert self.pendant.key is not None  # noqa: S101 - made above
         kept.write(f"bthome-{PENDANT}", self.pendant.key.hex())
         folder = state / "devices" / PENDANT
@@ -127,7 +137,7 @@ class VirtualHome:
             and data.step is UnlockStep.WAKING
             and not self.args.nobody_at_door
         ):
-            self._later(HANDLE_S, self.lock.take_handle)
+            self._later(HANDLE_S, self.locks[event.device or LOCK][1].take_handle)
 
     def _later(self, delay_s: float, do: Callable[[], Awaitable[None]]) -> None:
         async def wait() -> None:
@@ -172,7 +182,7 @@ class VirtualHome:
         return {
             "done": name,
             "moment": moment,
-            "turns": len(self.lock.turns),
+            "turns": sum(len(lock.turns) for _, lock in self.locks.values()),
             "bolt": self.lock.state.name,
             "in_bed": self.resident.in_bed,
             "light": self.lamp.lit,
@@ -219,7 +229,7 @@ _ORDERS: dict[str, Callable[[VirtualHome, dict[str, Any]], Awaitable[None] | Non
     "step": _step,
     "open_front": lambda home, _: home.front.open(),
     "close_front": lambda home, _: home.front.close(),
-    "take_handle": lambda home, _: home.lock.take_handle(),
+    "take_handle": lambda home, order: home.locks[order.get("door", LOCK)][1].take_handle(),
     "lock_away": lambda home, _: home.lock.go_away(),
     "lock_back": lambda home, _: home.lock.come_back(),
     "turn_by_hand": lambda home, order: home.lock.turn_by_hand(State[order["state"]]),

@@ -105,6 +105,14 @@ role = "front_door"
 room = "hall"
 address = "{address}"
 
+[devices.door_terrace]
+driver = "lock_yale"
+role = "terrace_door"
+
+[devices.door_store]
+driver = "lock_danalock"
+role = "store_door"
+
 [checks.night]
 times = ["23:00", "02:30", "05:00"]
 """
