@@ -201,3 +201,32 @@ def test_a_stolen_password_sets_nothing_up_beside_a_passkey(
     client = staff_app.test_client()
     assert sign_in(client, "p1").status_code == 200
     assert not inside(client)
+
+
+def test_a_passkey_is_kept_on_both_databases(
+    staff_app: Flask, make_user: MakeUser, staff: Staff
+) -> None:
+    """As Flask-Security writes it, with the library's own types; its name is its owner's alone."""
+    from webauthn.helpers.structs import AuthenticatorTransport, CredentialDeviceType
+
+    make_user("p1", ["caregiver"])
+    with staff_app.test_request_context():
+        datastore = staff_app.extensions["security"].datastore
+        user = datastore.find_user(email="p1@prov.example")
+        datastore.create_webauthn(
+            user,
+            name="Jobbmobilen",
+            credential_id=b"\x00credential",
+            public_key=b"\x00key",
+            sign_count=4_000_000_000,
+            transports=[AuthenticatorTransport.INTERNAL, AuthenticatorTransport.HYBRID],
+            extensions="",
+            usage="first",
+            backup_state=True,
+            device_type=CredentialDeviceType.MULTI_DEVICE,
+        )
+        datastore.commit()
+    (row,) = rows(staff, tables.passkey)
+    assert (bytes(row.credential_id), row.sign_count) == (b"\x00credential", 4_000_000_000)
+    assert row.transports == ["internal", "hybrid"]
+    assert row.device_type == "multi_device"
