@@ -73,6 +73,7 @@ KINDS: Mapping[str, KindWord] = {
     "button.pressed": KindWord(N_("En knapp trycktes"), "bed", "hand"),
     "device.heard": KindWord(N_("Livstecken från utrustning"), "device", "signal"),
     "contact.changed": KindWord(N_("Sensor ändrades"), "bed", "dot"),
+    "contact.faulted": KindWord(N_("Fel på sensor"), "device", "signal-off", "warn"),
     "pendant.pressed": KindWord(N_("Larmknappen trycktes"), "alarm", "hand", "alarm"),
     "bed.entered": KindWord(N_("Lade sig i sängen"), "bed", "bed"),
     "bed.left": KindWord(N_("Gick upp ur sängen"), "bed", "bed-empty"),
@@ -178,6 +179,12 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "good": N_("känner bra"),
         "poor": N_("känner dåligt"),
         "faulty": N_("går inte att lita på"),
+    },
+    events.ContactFault: {
+        "flapping": N_("glappkontakt"),
+        "stuck": N_("knappen har fastnat"),
+        "tampered": N_("har öppnats eller tagits ned"),
+        "unproven": N_("går inte att bevisa äkta, para om"),
     },
     events.Severity: {
         "care": N_("Omsorg"),
