@@ -44,7 +44,7 @@ CANARY = "anarie"
 
 JSON_ONLY = "security.wan_"
 
-SENT = re.compile(r"kanarie@prov|sok=kanarie|value=\"kanarie\"|kanarienyckel")
+SENT = re.compile(r"kanarie@prov|sok(=|%3d)kanarie|value=\"kanarie\"|kanarienyckel")
 """What the walk itself sends, and is given back in a form or an address."""
 
 LONGEST_LOOK = 3
@@ -309,7 +309,7 @@ def test_who_is_signed_out_reads_and_writes_nothing(walls: Walls) -> None:
                 data = walls.everything(**dict((WALKED.get(rule.endpoint) or ({},))[0])) | sent
                 kind = "query_string" if method == "GET" else "data"
                 answer = client.open(walls.address(rule), method=method, **{kind: data})
-                told = answer.get_data(as_text=True).lower()
+                told = SENT.sub("", answer.get_data(as_text=True).lower())
                 assert CANARY not in told, rule
                 if rule.endpoint not in OPEN:
                     assert answer.status_code in (302, 303, 400, 401, 403, 404), rule
