@@ -8,7 +8,7 @@ from importlib import import_module
 
 from tests.bench.figure import HEADING
 
-GROUPS = ("core", "doors",)
+GROUPS = ("core", "doors")
 
 
 def main() -> int:

@@ -23,6 +23,7 @@ from werkzeug.wrappers import Response
 
 from web.staff.config import SignInConfig, SingleSignOn
 from web.staff.models import User
+from web.staff.paths import safe_next
 from web.staff.secret_files import SecretFiles
 from web.staff.tries import limits, note_refusal, sentence
 
@@ -77,7 +78,6 @@ def _provider(name: str) -> tuple[Any, SingleSignOn]:
 @blueprint.post("/<name>")
 def start(name: str) -> Any:
     """Send the browser to the provider."""
-    from web.staff.pages.frame import safe_next
 
     client, provider = _provider(name)
     session[NEXT] = safe_next(request.args.get("next"))

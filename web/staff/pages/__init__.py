@@ -26,6 +26,7 @@ from web.staff.pages import (
     shift,
     visit_routes,
 )
+from web.staff.paths import safe_next
 
 blueprint = Blueprint("pages", __name__)
 
@@ -37,7 +38,7 @@ def start() -> Any:
 
 def settings() -> Any:
     """POST `/installningar`: keep a choice of theme or language in a cookie, and go back."""
-    answer = make_response(redirect(frame.safe_next(request.form.get("next")), 303))
+    answer = make_response(redirect(safe_next(request.form.get("next")), 303))
     for name, allowed in (("tema", frame.THEMES), ("sprak", tuple(i18n.LANGUAGES))):
         value = request.form.get(name, "")
         if value in allowed:

@@ -13,7 +13,6 @@ from datetime import date, datetime
 from functools import cache, wraps
 from pathlib import Path
 from typing import Any, TypeVar, cast
-from urllib.parse import urlsplit
 
 from flask import (
     Response,
@@ -193,16 +192,6 @@ def refused(text: str, back: str, status: int = 409) -> Any:
         return answer_json(text, status)
     flash(text, "error")
     return redirect(back, 303)
-
-
-def safe_next(wish: str | None) -> str:
-    """A path of this server, or the start page: never an address elsewhere."""
-    if wish:
-        parts = urlsplit(wish)
-        plain = wish.startswith("/") and not wish.startswith("//") and "\\" not in wish
-        if plain and not parts.scheme and not parts.netloc:
-            return wish
-    return url_for("pages.start")
 
 
 # --- assets ---------------------------------------------------------------------------------------

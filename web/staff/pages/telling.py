@@ -99,6 +99,7 @@ _TELL: Mapping[str, Callable[[Any, str | None], str]] = {
     "device.battery_low": _battery,
     "device.battery_ok": _battery,
     "mat.faulted": _of(events.MatFault, "fault"),
+    "contact.faulted": _of(events.ContactFault, "fault"),
     "contact.changed": lambda d, _z: _("på") if d.on else _("av"),
     "bed.left": lambda d, z: _("tom sedan %(at)s", at=clock(d.empty_since, z)),
     "bed.doubted": lambda d, z: _("sedan %(at)s", at=clock(d.since, z)),
