@@ -222,6 +222,8 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "test.none": ("Testet har inte körts sedan starten.", "Not run since the start."),
     "role.bed": ("Säng", "Bed"),
     "role.front_door": ("Ytterdörr", "Front door"),
+    "role.terrace_door": ("Altandörr", "Terrace door"),
+    "role.store_door": ("Förrådsdörr", "Store room door"),
     "role.bathroom": ("Badrum", "Bathroom"),
     "role.toilet": ("Toalett", "Toilet"),
     "room.bedroom": ("sovrum", "bedroom"),

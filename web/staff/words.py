@@ -388,6 +388,8 @@ TURN_WHY: Mapping[str, str] = {
 ROLES: Mapping[str, str] = {
     "bed": N_("säng"),
     "front_door": N_("ytterdörr"),
+    "terrace_door": N_("altandörr"),
+    "store_door": N_("förrådsdörr"),
     "door": N_("dörr"),
     "lock": N_("lås"),
     "bathroom": N_("badrum"),
@@ -396,6 +398,12 @@ ROLES: Mapping[str, str] = {
     "bedroom": N_("sovrum"),
     "living_room": N_("vardagsrum"),
     "toilet": N_("toalett"),
+    "floor": N_("golv"),
+    "button": N_("svarsknapp"),
+    "pendant": N_("larmknapp"),
+    "motion": N_("rörelse"),
+    "seat": N_("stol"),
+    "outdoor": N_("utomhus"),
 }
 """What a device is for, and rooms; other words are shown as the home's configuration has them."""
 
