@@ -230,6 +230,7 @@ _ORDERS: dict[str, Callable[[VirtualHome, dict[str, Any]], Awaitable[None] | Non
     "open_front": lambda home, _: home.front.open(),
     "close_front": lambda home, _: home.front.close(),
     "take_handle": lambda home, order: home.locks[order.get("door", LOCK)][1].take_handle(),
+    "lock_sleep": lambda home, _: home.lock.sleep(),
     "lock_away": lambda home, _: home.lock.go_away(),
     "lock_back": lambda home, _: home.lock.come_back(),
     "turn_by_hand": lambda home, order: home.lock.turn_by_hand(State[order["state"]]),
