@@ -71,11 +71,11 @@ def test_a_night_and_a_morning(chromium: Any, set_stage: Callable[..., Stage]) -
     made.clock.set(at=made.clock.now() + timedelta(seconds=60))
     desk.get_by_text("Lade sig i sängen").first.wait_for()
 
-    # out of bed at night and not back: the page tells, without anybody touching it
+    # a fall on the mat beside the bed: the page tells, without anybody touching it
     desk.goto(f"{made.url}/nu")
     made.clock.set(at=made.clock.now().replace(hour=1, minute=5) + timedelta(days=1))
-    made.home.do("get_up")
-    made.clock.set(rate=120)
+    made.home.do("fall")
+    made.clock.set(rate=30)
     desk.get_by_test_id("acknowledge").first.wait_for()
     made.clock.set(rate=1)
     picture(desk, "now")
