@@ -7,8 +7,10 @@ process.  PostgreSQL: pg8000, as many workers as wanted.  Not for: queries.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +24,8 @@ from sqlalchemy.exc import ArgumentError
 from gateway.errors import ConfigError
 from web.staff.live import Change
 
+log = logging.getLogger(__name__)
+
 BUSY_TIMEOUT_MS = 10_000
 """Milliseconds that SQLite waits for another process (a command line beside the server)."""
 
@@ -33,6 +37,12 @@ POOL_TIMEOUT_S = 10
 
 CONNECT_TIMEOUT_S = 10
 """Seconds to wait for PostgreSQL's socket; also for one answer."""
+
+CLOSE_TIMEOUT_S = 5.0
+"""Seconds that a server which stops waits for requests still at work: half of gunicorn's grace."""
+
+CLOSE_LOOK_S = 0.05
+"""Seconds between looks whether the thread that has a connection still lives."""
 
 
 @dataclass
@@ -71,9 +81,11 @@ class Database:
         self.postgres = url.get_backend_name() == "postgresql"
         self._write_lock = threading.Lock()
         self.engine: Engine = _postgres(url) if self.postgres else _sqlite(url)
-        self._open: set[Any] = set()
-        event.listen(self.engine, "connect", lambda made, _record: self._open.add(made))
-        event.listen(self.engine, "close", lambda gone, _record: self._open.discard(gone))
+        self._lent: dict[Any, threading.Thread] = {}
+        self._given_back = threading.Condition()
+        event.listen(self.engine, "checkout", self._lend)
+        event.listen(self.engine, "checkin", self._take_back)
+        event.listen(self.engine, "close", self._take_back)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -113,11 +125,41 @@ class Database:
         if committed is not None:
             committed(tx)
 
-    def close(self) -> None:
-        """Close every connection, also one that a stream cut short has not given back."""
-        self.engine.dispose()
-        while self._open:
-            self._open.pop().close()
+    def close(self, timeout_s: float = CLOSE_TIMEOUT_S) -> None:
+        """Close every connection, also one that a stream cut short has not given back.
+
+        One that another thread works with is waited for: closed under a running statement, SQLite
+        takes the whole process down.  What is not back after `timeout_s` is left open and named in
+        the diagnostic log.
+        """
+        until_s = time.monotonic() + timeout_s
+        with self._given_back:
+            while (at_work := self._at_work()) and time.monotonic() < until_s:
+                self._given_back.wait(CLOSE_LOOK_S)  # a thread that dies gives nothing back
+            if at_work:
+                log.warning("database closed under work", extra={"lent": len(at_work)})
+            idle = self._lent.keys() - at_work
+        for connection in idle:
+            connection.close()
+        self.engine.pool.dispose()  # the same pool: what comes back later is closed by a later call
+
+    def _at_work(self) -> set[Any]:
+        """The connections that a living thread, other than this one, has in its hands."""
+        me = threading.current_thread()
+        return {
+            connection
+            for connection, thread in self._lent.items()
+            if thread is not me and thread.is_alive()
+        }
+
+    def _lend(self, connection: Any, _record: Any, _proxy: Any) -> None:
+        with self._given_back:
+            self._lent[connection] = threading.current_thread()
+
+    def _take_back(self, connection: Any, _record: Any) -> None:
+        with self._given_back:
+            self._lent.pop(connection, None)
+            self._given_back.notify_all()
 
 
 def _postgres(url: URL) -> Engine:
