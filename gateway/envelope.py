@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -197,7 +197,8 @@ def seal(
     )
     body = canonical(to_json(event))
     digest = chained(previous, body)
-    return replace(event, hash=digest.hex()), body, digest
+    object.__setattr__(event, "hash", digest.hex())  # nobody has seen it yet; a copy costs 3 µs
+    return event, body, digest
 
 
 def verify_next(obj: dict[str, Any], *, origin: str, seq: int, previous: bytes) -> bytes:

@@ -7,7 +7,7 @@ gone.  One alarm a condition; closed by a person, it does not come back for the 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from gateway.envelope import Event
@@ -19,6 +19,7 @@ from gateway.events import (
     Severity,
 )
 from gateway.rules import Decision
+from gateway.rules._replace import replace
 from gateway.rules._time import due, first_of
 
 KINDS = frozenset({"alarm.raised", "alarm.cancelled", "alarm.resolved"})
@@ -27,7 +28,7 @@ Key = tuple[str | None, str]
 """Device (None: the home) and the alarm's word."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Condition:
     """It holds since `since`, as `said` told; `at` is when it becomes an alarm for `severity`.
     `told`: it has; `open` names the alarm while nobody closed it."""
@@ -41,7 +42,7 @@ class Condition:
     tried: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Lasting:
     """The conditions that hold now."""
 

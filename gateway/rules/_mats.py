@@ -10,7 +10,7 @@ Not for: what the mats together mean (the rule `bed`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.envelope import Event
@@ -25,6 +25,7 @@ from gateway.events import (
     Ref,
 )
 from gateway.ports import Level
+from gateway.rules._replace import replace
 
 KINDS = frozenset(
     {
@@ -38,7 +39,7 @@ KINDS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Mat:
     """One mat.  `pressed_since` is when it was last pressed without a break (kept over a restart,
     so that a stuck mat is found all the same), `last_on` the last moment it was seen pressed while

@@ -16,7 +16,7 @@ Not for: a registered absence (`absence.started`), or which of two residents wen
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import Field
@@ -25,6 +25,7 @@ from gateway.commands import Command
 from gateway.envelope import Event
 from gateway.events import BedEntered, HomeEmptied, HomeOccupied, MatFaulted, Ref
 from gateway.rules import Decision, DeviceFacts, RuleSettings, Tick, _signs
+from gateway.rules._replace import replace
 from gateway.rules._time import due, later
 
 NAME = "at_home"
@@ -44,7 +45,7 @@ class Settings(RuleSettings):
     """Minutes within which two different sensors show that somebody is in after all."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
     """`door` and `door_at` are the front door's last word, None once somebody stirred later than
     the grace; `last` and `last_at` the last sign, of `last_device`.  `empty` names the

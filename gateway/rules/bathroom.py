@@ -13,7 +13,7 @@ Not for: how often somebody goes, or a bathroom without any sensor (a floor mat 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, time
 
 from pydantic import Field
@@ -22,6 +22,7 @@ from gateway.commands import Command
 from gateway.envelope import Event
 from gateway.events import AlarmRaised, BedEntered, BedLeft, CheckAsked, HomeEmptied, Ref, Severity
 from gateway.rules import Decision, HomeFacts, RuleSettings, Tick, _absence, _looks, _signs
+from gateway.rules._replace import replace
 from gateway.rules._time import due, in_window, later
 
 NAME = "bathroom"
@@ -48,7 +49,7 @@ class Settings(RuleSettings):
     """Local time until which."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
     """`since` and `said` are the last sign in the bathroom, None once anything stirred elsewhere or
     somebody was told; `can_tell` whether the home's detectors would show it.  `in_bed`, `sat`:

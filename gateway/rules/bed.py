@@ -20,7 +20,7 @@ Not for: whether it matters (`bed_exit`, `night_check`), or learning about mats 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from pydantic import Field
@@ -38,6 +38,7 @@ from gateway.events import (
     Ref,
 )
 from gateway.rules import Decision, RuleSettings, Tick, _mats, _signs
+from gateway.rules._replace import replace
 from gateway.rules._time import due, first_of, later
 
 NAME = "bed"
@@ -72,7 +73,7 @@ class Settings(RuleSettings):
     recordings is 10.2 h."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
     """`occupied` None: not known; `doubted` names the `bed.doubted` in force.  `pressed_s` is the
     pressure added up since `first_ref`, the running press (`on_since`) not included.  `quiet_since`

@@ -25,7 +25,7 @@ Not for: whether the bed is empty (`bed`), or what a look's answer leads to (`lo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
 from pydantic import Field
@@ -49,6 +49,7 @@ from gateway.events import (
     Severity,
 )
 from gateway.rules import Decision, RuleSettings, Tick, _absence, _looks, _signs
+from gateway.rules._replace import replace
 from gateway.rules._time import due, first_of, in_window, later
 
 NAME = "bed_exit"
@@ -101,7 +102,7 @@ class Settings(RuleSettings):
     """Minutes after leaving the bed: who shows life elsewhere later than that is up."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
     """`occupied` and `sure` are what the newest `bed.entered` or `bed.left` said.  `left` names
     what is watched (`bed.left`, `bed.doubted`, a touch of the mat), None while nothing is; `since`

@@ -9,7 +9,7 @@ Not for: orders that the home never answered (the server writes those), or tryin
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pydantic import Field
@@ -28,6 +28,7 @@ from gateway.events import (
     UnlockRequested,
 )
 from gateway.rules import Decision, RuleSettings, Tick
+from gateway.rules._replace import replace
 
 NAME = "deviation"
 VERSION = 1
@@ -54,7 +55,7 @@ class Settings(RuleSettings):
     """Minutes that they lie within."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
     """`asked` unlocks without an end (grant to its moment); `failed` times and events, by lock."""
 

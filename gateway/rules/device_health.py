@@ -17,7 +17,7 @@ Not for: the driver's own restarts, or what a silent home means (the server watc
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, time
 from enum import StrEnum
 
@@ -49,6 +49,7 @@ from gateway.events import (
     Severity,
 )
 from gateway.rules import Decision, RuleSettings, Tick
+from gateway.rules._replace import replace
 from gateway.rules._time import due, first_of, in_window, later, next_local
 
 NAME = "device_health"
@@ -116,7 +117,7 @@ class What(StrEnum):
     BATTERY = "battery_low"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Trouble:
     """One fault of one device.  `good_since`: it works again since then, None while it does not.
     `certain`: it does not mend itself; `faulty`: a reading must end it, being heard is not enough;
@@ -138,7 +139,7 @@ class Trouble:
 Key = tuple[str, What]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
     """The troubles there are, by device and fault."""
 

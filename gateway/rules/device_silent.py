@@ -10,7 +10,7 @@ Not for: the gateway itself (the server notices within 180 s), or what follows (
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from pydantic import Field
@@ -19,6 +19,7 @@ from gateway.commands import Command
 from gateway.envelope import Event
 from gateway.events import DeviceOffline, DeviceOnline, GatewayStarted, Ref
 from gateway.rules import Decision, RuleSettings, Tick
+from gateway.rules._replace import replace
 from gateway.rules._time import due, first_of, later
 
 NAME = "device_silent"
@@ -59,7 +60,7 @@ class Settings(RuleSettings):
     """Whose devices are radio devices."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Radio:
     """One device: when it was last heard (or first waited for), whether it is called offline."""
 
@@ -69,7 +70,7 @@ class Radio:
     tried: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
     """The radio devices, by id; empty until the first event."""
 

@@ -15,7 +15,7 @@ Not for: nights (`bed_exit`, `night_check`), or asking by voice.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, time
 
 from pydantic import Field
@@ -35,6 +35,7 @@ from gateway.events import (
     Severity,
 )
 from gateway.rules import Decision, RuleSettings, Tick, _absence, _signs
+from gateway.rules._replace import replace
 from gateway.rules._time import due, in_window, later, next_local
 
 NAME = "inactivity"
@@ -74,7 +75,7 @@ class Settings(RuleSettings):
     """Hours on a seat, from sitting down, that are no silence; a recorded resident sat 8.7 h."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
     """`can_tell`: the home has sensors whose silence says something; without, nothing is asked.
     `life` and `life_at` are the last sign; `bed_at` when the resident lay down, None when not in

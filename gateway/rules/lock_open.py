@@ -10,7 +10,7 @@ Not for: the door's own contact, or shutting the bolt (`relock`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Annotated
 
@@ -28,6 +28,7 @@ from gateway.events import (
     Severity,
 )
 from gateway.rules import Decision, RuleSettings, Tick
+from gateway.rules._replace import replace
 from gateway.rules._time import due, first_of, in_window, later, next_local
 
 NAME = "lock_open"
@@ -51,7 +52,7 @@ class Settings(RuleSettings):
     """Local hours in which it matters, as `22:00-06:00`; equal ends mean all day."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Open:
     """A bolt that its lock reported open, `since`; `alarm` the alarm about it, `told` whether there
     was one (a person who resolved it knows)."""
@@ -63,7 +64,7 @@ class Open:
     tried: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
     """The open bolts, by lock."""
 

@@ -19,7 +19,7 @@ Not for: when a look is needed (the rule that asks), or planned checks (`night_c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from pydantic import Field
@@ -42,6 +42,7 @@ from gateway.events import (
     Severity,
 )
 from gateway.rules import Decision, RuleSettings, Tick, _looks
+from gateway.rules._replace import replace
 from gateway.rules._time import due, first_of, later
 
 NAME = "look"
@@ -63,7 +64,7 @@ class Settings(RuleSettings):
     made a rule ask."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Look:
     """One open look.  `said` is what its phase rests on, `next_at` when something must happen
     without an answer, `waiting` whether that is the next look."""
@@ -78,7 +79,7 @@ class Look:
     tried: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
     """The open looks, by name."""
 

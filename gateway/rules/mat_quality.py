@@ -18,7 +18,7 @@ Not for: a mat that is stuck or cut now (`bed`, the driver), or whether somebody
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
 from pydantic import Field
@@ -37,6 +37,7 @@ from gateway.events import (
     Severity,
 )
 from gateway.rules import Decision, RuleSettings, Tick, _signs
+from gateway.rules._replace import replace
 from gateway.rules._time import AGAIN, in_window, next_local
 
 NAME = "mat_quality"
@@ -98,7 +99,7 @@ class Settings(RuleSettings):
     faulty."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Mat:
     """One mat.  `counts` by class, `on_s` and `off_s` pressure and silence under a sleeper, all of
     `nights`; `pressed_at` and `quiet_from` are of the present press or silence.  `spoke` says that
@@ -122,7 +123,7 @@ class Mat:
     alarm_for: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
     """`mats` by device; `stirred`: there was a sign elsewhere since the last count; `next_at` is
     when the next count is due (None: nothing was heard yet), `in_bed` what the rule `bed` says."""

@@ -20,7 +20,7 @@ Not for: which slots there are (`gateway.schedule`), ringing them, or the camera
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -46,6 +46,7 @@ from gateway.events import (
 )
 from gateway.ports import Level
 from gateway.rules import Decision, RuleSettings, Tick, _absence, _mats
+from gateway.rules._replace import replace
 from gateway.rules._time import AGAIN, due, first_of, later
 
 NAME = "night_check"
@@ -104,7 +105,7 @@ class Phase(StrEnum):
     CLOSED = "closed"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Check:
     """One check.  `next_at` is when something must happen without an answer: the end of the time to
     answer, or the next look; `said` the event that the present phase rests on, `asked_at` when it
@@ -119,7 +120,7 @@ class Check:
     tried: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
     """`in_bed` None: not known; `bed_said` names the event that told.  `checks` by their name."""
 

@@ -11,7 +11,7 @@ same), or falls beside the mat (`bed_exit`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import Field
@@ -27,6 +27,7 @@ from gateway.events import (
     Severity,
 )
 from gateway.rules import Decision, RuleSettings, Tick
+from gateway.rules._replace import replace
 from gateway.rules._time import due, first_of, later
 
 NAME = "on_floor"
@@ -62,7 +63,7 @@ class Settings(RuleSettings):
     """Seconds without pressure after which the next is another fall."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Mat:
     """One floor mat.  `since` and `said` are of the first touch, `body_since` and `body` of the
     moment several cells were loaded; `free_from` is when the pressure ended, None while it lasts.
@@ -77,7 +78,7 @@ class Mat:
     tried: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
     """The floor mats, by device."""
 

@@ -9,7 +9,7 @@ Not for: the fault itself (`device_health`, `mat_quality`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from pydantic import Field
@@ -18,6 +18,7 @@ from gateway.commands import Command
 from gateway.envelope import Event
 from gateway.events import AlarmRaised, FaultCounted, Ref, Severity
 from gateway.rules import Decision, RuleSettings, Tick
+from gateway.rules._replace import replace
 from gateway.rules._time import due, first_of
 
 NAME = "recurrence"
@@ -45,7 +46,7 @@ class Settings(RuleSettings):
     """Within so many days."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Count:
     """One fault of one device: when it came, and the event that says so."""
 
@@ -58,7 +59,7 @@ class Count:
 Key = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
     """Counts by device and fault."""
 

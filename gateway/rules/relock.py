@@ -11,7 +11,7 @@ Not for: turning (`gateway.doors`), or who may open.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
@@ -31,6 +31,7 @@ from gateway.events import (
     UnlockRequested,
 )
 from gateway.rules import Decision, RuleSettings, Tick
+from gateway.rules._replace import replace
 from gateway.rules._time import first_of, later
 
 NAME = "relock"
@@ -66,7 +67,7 @@ class Settings(RuleSettings):
     left alone."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Open:
     """A bolt that its lock reported open, `since`; `ordered` times it was told to shut."""
 
@@ -76,7 +77,7 @@ class Open:
     tried: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
     """`bolts` by lock; `turning` requests without an end, grant to lock; `ajar` contacts that say
     open."""

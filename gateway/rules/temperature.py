@@ -11,7 +11,7 @@ Not for: the temperature outdoors (role `outdoor`), fridges, or fire.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from pydantic import Field
@@ -22,6 +22,7 @@ from gateway.events import Severity, TemperatureMeasured
 from gateway.rules import Decision, RuleSettings, Tick
 from gateway.rules._lasting import KINDS as LASTING
 from gateway.rules._lasting import Lasting
+from gateway.rules._replace import replace
 from gateway.rules._time import later
 
 NAME = "temperature"
@@ -49,7 +50,7 @@ class Settings(RuleSettings):
     """Degrees beyond a limit at which it is an alarm for care, after a quarter of the time."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
     """The rooms that are too warm or too cold."""
 

@@ -13,7 +13,7 @@ watch here).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pydantic import Field
@@ -35,6 +35,7 @@ from gateway.events import (
     VisitTapped,
 )
 from gateway.rules import Decision, RuleSettings, Tick
+from gateway.rules._replace import replace
 from gateway.rules._time import due, first_of, later
 
 NAME = "visit"
@@ -63,7 +64,7 @@ class Settings(RuleSettings):
     planned visits are about two."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Asked:
     """A turn of the lock that was asked for and has not ended."""
 
@@ -73,7 +74,7 @@ class Asked:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Visit:
     """A visit without a departure.  `overdue`: that has been said."""
 
@@ -83,7 +84,7 @@ class Visit:
     tried: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
     """`turns` by grant, `visits` by person: the newest open one of each."""
 

@@ -13,7 +13,7 @@ Not for: a door that stands open (`door_open`), or where somebody went.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
 from pydantic import Field
@@ -31,6 +31,7 @@ from gateway.events import (
     VisitStarted,
 )
 from gateway.rules import Decision, RuleSettings, Tick, _absence, _looks, _signs
+from gateway.rules._replace import replace
 from gateway.rules._time import due, in_window, later
 
 NAME = "wandering"
@@ -70,7 +71,7 @@ class Settings(RuleSettings):
     """In a home without a bed mat: whether every front door at night counts."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
     """`lay_from` and `lay_to` are the newest stay in bed (None: still there), `bed` its last word;
     `door` and `door_at` the front door's last word while it is watched; `visits` those that go
