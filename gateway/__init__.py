@@ -35,7 +35,10 @@ Time and doors
 
 The link to the staff server
     uplink         three lanes, each with a kept connection of its own
-    _lanes         the threads of those lanes
+    _lane          what the lanes have in common: a thread that loops over turns
+    _lane_up       every event, in order, in batches
+    _lane_urgent   alarms and other urgent events, before everything that waits
+    _lane_stream   what the server decided, and orders to turn a lock
     _linkstate     what the lanes share, and how the link is told to be
     link           HTTPS: signed requests, one kind of answer
     sse            server-sent events: bytes in, whole messages out

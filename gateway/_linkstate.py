@@ -99,6 +99,8 @@ class Shared:
         self._told: Problem | None = None
         self.doubt: Callable[[], None] = lambda: None
         """The stream broke: the batch lane asks at once whether the server is there."""
+        self.batch_answered: Callable[[], None] = lambda: None
+        """The batch lane brought something, or the server is away: the urgent lane looks again."""
         self.streaming = False
         self.last_ok: float | None = None
 

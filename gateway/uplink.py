@@ -17,7 +17,9 @@ import random
 import time
 from collections.abc import Callable, Sequence
 
-from gateway._lanes import StreamLane, UpLane, UrgentLane
+from gateway._lane_stream import StreamLane
+from gateway._lane_up import UpLane
+from gateway._lane_urgent import UrgentLane
 from gateway._linkstate import Calls, Metrics, Outbox, Problem, Shared
 from gateway.link import Link
 

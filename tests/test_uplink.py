@@ -190,6 +190,57 @@ def test_an_alarm_is_sent_that_the_disk_did_not_take(
     assert server.events == []
 
 
+def test_what_the_batch_brings_as_soon_is_sent_once(
+    server: WireServer, box: MemoryOutbox, uplink: Uplink
+) -> None:
+    """A step of a door that opens, while nothing waits: the batch lane alone brings it.  An alarm
+    goes both ways, always."""
+    uplink.start()
+    assert server.wait(lambda: server.batches == [0])
+    for seq in range(1, 6):
+        step = box.add(1, "unlock.progressed")
+        uplink.wake()
+        uplink.urgent(step)
+        assert server.wait(lambda seq=seq: len(server.events) == seq)
+    assert server.urgent == []
+    alarm = box.add(1, "alarm.raised")
+    uplink.urgent(alarm)
+    assert server.wait(lambda: [event["seq"] for event in server.urgent] == [6])
+    uplink.wake()
+    assert server.wait(lambda: len(server.events) == 6)
+
+
+@pytest.mark.parametrize("stuck", ["hangs", "refuses", "behind"])
+def test_what_the_batch_does_not_bring_goes_the_urgent_way(
+    server: WireServer, box: MemoryOutbox, uplink: Uplink, stuck: str
+) -> None:
+    """The batch lane hangs, fails, or has a long way to go: a lesser urgent event waits a moment
+    for it at most."""
+    release = threading.Event()
+    uplink.start()
+    assert server.wait(lambda: server.batches == [0])
+
+    def fault(request: Request) -> bool:
+        if not request.path.endswith("/events"):
+            return False
+        if stuck == "refuses":
+            return request.answer(503, {})
+        return not release.wait(PATIENCE_S)
+
+    server.faults.append(fault)
+    if stuck == "behind":
+        box.add(BATCH_MAX)
+    step = box.add(1, "unlock.progressed")
+    uplink.wake()
+    uplink.urgent(step)
+    seq = json.loads(step[0])["seq"]
+    assert server.wait(lambda: [event["seq"] for event in server.urgent] == [seq])
+    assert server.events == []
+    server.faults.clear()
+    release.set()
+    assert server.wait(lambda: len(server.events) == seq)
+
+
 def test_a_lost_acknowledgement_makes_no_twin(
     server: WireServer, box: MemoryOutbox, uplink: Uplink
 ) -> None:

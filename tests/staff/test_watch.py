@@ -44,10 +44,11 @@ def test_silence_is_told_once_and_its_end(enrolled_home: EnrolledHome, staff: St
 def test_after_its_own_absence_the_server_waits(enrolled_home: EnrolledHome, staff: Staff) -> None:
     """A server that was away for an hour blames nobody at once: homes get their 180 s to come back,
     and a minute to send what they queued."""
-    past = datetime.now(UTC) - timedelta(hours=1)
-    enrolled_home.send(CheckPlanned(check="n@1", slot=past, report_by=past))
+    due = staff.clock.now() - timedelta(hours=1)
+    enrolled_home.send(CheckPlanned(check="n@1", slot=due, report_by=due))
+    heard_at = datetime.now(UTC) - timedelta(hours=1)
     with staff.db.write() as tx:
-        tx.conn.execute(tables.home_link.update().values(heard_at=past))
+        tx.conn.execute(tables.home_link.update().values(heard_at=heard_at))
     watch = Watch(staff)
     watch.look()
     watch.look(datetime.now(UTC) + timedelta(seconds=59))
