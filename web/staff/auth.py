@@ -20,11 +20,12 @@ from flask_security import (
     MailUtil,
     Security,
     SQLAlchemySessionUserDatastore,
+    UserMixin,
     VerifyForm,
 )
 from flask_wtf.csrf import CSRFError, CSRFProtect
-from sqlalchemy import select, union
-from sqlalchemy.orm import Session, scoped_session
+from sqlalchemy import BindParameter, Integer, Text, bindparam, select, union
+from sqlalchemy.orm import Session, joinedload, scoped_session
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -125,12 +126,27 @@ class ProveForm(VerifyForm):
         return False
 
 
+_BY_SESSION = (
+    select(User)
+    .options(joinedload(User.roles))
+    .where(tables.user.c.fs_uniquifier == bindparam("fs_uniquifier"))
+)
+
+
 class Datastore(SQLAlchemySessionUserDatastore):
     """Flask-Security's, writing when nobody else does (SQLite has one writer)."""
 
     def __init__(self, database: Database, sessions: scoped_session[Session]) -> None:
         super().__init__(sessions, User, RoleRow, Passkey)
         self._database = database
+
+    def find_user(self, case_insensitive: bool = False, **kwargs: Any) -> UserMixin | None:
+        """See Flask-Security.  By what a session names, every request asks: that statement is built
+        once."""
+        if kwargs.keys() == {"fs_uniquifier"} and not case_insensitive:
+            found: User | None = self.db.session.scalar(_BY_SESSION, kwargs)
+            return found
+        return super().find_user(case_insensitive, **kwargs)
 
     def commit(self) -> None:
         """Write what was changed."""
@@ -284,35 +300,7 @@ def current_actor() -> Actor:
     return found
 
 
-def actor_of(parts: Staff, user_id: int) -> Actor | None:
-    """The actor behind an account; None when it is gone or not active."""
-    u, r, ur = tables.user, tables.role, tables.user_role
-    h = tables.home
-    with parts.db.read() as conn:
-        row = conn.execute(
-            select(u.c.person_id, u.c.name, u.c.org_id).where(u.c.id == user_id, u.c.active)
-        ).one_or_none()
-        if row is None:
-            return None
-        names = conn.execute(
-            select(r.c.name).join(ur, ur.c.role_id == r.c.id).where(ur.c.user_id == user_id)
-        ).scalars()
-        known = {role.value for role in Role}
-        roles = frozenset(Role(name) for name in names if name in known)
-        assigned = frozenset(
-            conn.execute(
-                select(h.c.id).where(h.c.id.in_(assigned_homes(user_id)), h.c.org_id == row.org_id)
-            ).scalars()
-        )
-        homes = assigned
-        if any(Right.SEE_ALL_HOMES in RIGHTS[role] for role in roles):
-            homes = frozenset(
-                conn.execute(select(h.c.id).where(h.c.org_id == row.org_id)).scalars()
-            )
-    return Actor(row.person_id, row.name, row.org_id, roles, homes, assigned)
-
-
-def assigned_homes(user_id: int) -> Any:
+def assigned_homes(user_id: int | BindParameter[int]) -> Any:
     """The query of the homes where an account is assigned: by itself, or by a team whose areas they
     are in."""
     a, m, c, h = (
@@ -329,6 +317,40 @@ def assigned_homes(user_id: int) -> Any:
         .where(m.c.user_id == user_id)
     )
     return union(alone, with_team)
+
+
+_USER, _ORG = bindparam("user_id", type_=Integer), bindparam("org", type_=Text)
+
+# Built once: every request of a person asks them, and building costs more than running.
+_WHO = select(tables.user.c.person_id, tables.user.c.name, tables.user.c.org_id).where(
+    tables.user.c.id == _USER, tables.user.c.active
+)
+_ROLES = (
+    select(tables.role.c.name)
+    .join(tables.user_role, tables.user_role.c.role_id == tables.role.c.id)
+    .where(tables.user_role.c.user_id == _USER)
+)
+_ASSIGNED = select(tables.home.c.id).where(
+    tables.home.c.id.in_(assigned_homes(_USER)), tables.home.c.org_id == _ORG
+)
+_ALL_HOMES = select(tables.home.c.id).where(tables.home.c.org_id == _ORG)
+
+
+def actor_of(parts: Staff, user_id: int) -> Actor | None:
+    """The actor behind an account; None when it is gone or not active."""
+    user = {"user_id": user_id}
+    with parts.db.read() as conn:
+        row = conn.execute(_WHO, user).one_or_none()
+        if row is None:
+            return None
+        names = conn.execute(_ROLES, user).scalars()
+        known = {role.value for role in Role}
+        roles = frozenset(Role(name) for name in names if name in known)
+        assigned = frozenset(conn.execute(_ASSIGNED, user | {"org": row.org_id}).scalars())
+        homes = assigned
+        if any(Right.SEE_ALL_HOMES in RIGHTS[role] for role in roles):
+            homes = frozenset(conn.execute(_ALL_HOMES, {"org": row.org_id}).scalars())
+    return Actor(row.person_id, row.name, row.org_id, roles, homes, assigned)
 
 
 def new_uniquifier() -> str:
