@@ -32,7 +32,7 @@ from gateway.events import (
 from tests.staff.parts import EnrolledHome, add_home, parts_of
 from tests.staff.test_actions import refusal, turn_of
 from tests.staff.test_ingest import rows
-from web.staff import actions, door_codes, people, revoking, tables, turning
+from web.staff import accounts, actions, door_codes, people, revoking, tables, turning
 from web.staff.actions import Why
 from web.staff.context import Staff
 from web.staff.rights import Actor
@@ -343,6 +343,31 @@ def test_the_end_of_an_assignment_revokes_what_it_gave(
         Why.NOT_ASSIGNED
     )
     assert not any(row.ended_at is None for row in rows(staff, tables.door_code, person="p1"))
+
+
+def test_who_is_assigned_by_a_team_keeps_what_that_gave(
+    home: EnrolledHome, staff: Staff, stream: Iterator[bytes], make_user: Make
+) -> None:
+    """The watch leaves it alone for as long as the team covers the home, and no longer."""
+    boss = make_user("c1", ["coordinator"])
+    make_user("p1", ["caregiver"])
+    for kind in ("area", "team"):
+        accounts.add_group(staff, boss, kind, "Norr")
+    (area,), (team,) = rows(staff, tables.area), rows(staff, tables.team)
+    accounts.set_home_area(staff, boss, "h1", area.id)
+    accounts.set_team_areas(staff, boss, team.id, [area.id])
+    accounts.set_teams(staff, boss, "p1", [team.id])
+    carer = carer_of(staff, "p1")
+    sent = turning.order_turn(staff, carer, "h1", "front")
+    door_codes.shift_codes(staff, carer)
+    revoking.look(staff)
+    assert told(staff, "grant.revoked") == []
+    with staff.db.write() as tx:
+        tx.conn.execute(tables.team_area.delete())
+    revoking.look(staff)
+    revoked = [event.data.grant for event in told(staff, "grant.revoked")]
+    assert len(revoked) == len(set(revoked)) == 1 + door_codes.PER_HOME
+    assert sent.grant in revoked
 
 
 def carer_of(staff: Staff, person: str) -> Actor:

@@ -18,6 +18,7 @@ from gateway.access import Reason
 from gateway.envelope import Draft
 from gateway.events import GrantRevoked, UnlockDeviated
 from web.staff import decisions, tables
+from web.staff.assigned import is_assigned
 from web.staff.context import Staff
 from web.staff.db import Tx
 from web.staff.fold_doors import NOT_OVER
@@ -130,12 +131,11 @@ def _may_turn(person: Any, role: ColumnElement[bool]) -> ColumnElement[bool]:
 
 
 def _may_open(person: Any, home: Any) -> ColumnElement[bool]:
-    """An active account with a role that turns locks, assigned to the home."""
-    u, a = tables.user, tables.assignment
+    """An active account with a role that turns locks, assigned to the home (also by a team)."""
+    u = tables.user
     assigned = (
         select(u.c.id)
-        .join(a, a.c.user_id == u.c.id)
-        .where(u.c.person_id == person, u.c.active, a.c.home_id == home)
+        .where(u.c.person_id == person, u.c.active, is_assigned(u.c.id, home))
         .exists()
     )
     return and_(assigned, _may_turn(person, _turner()))
