@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from tests.staff.parts import PASSWORD, EnrolledHome, sign_in
 from tests.staff.test_ingest import rows
-from web.staff import accounts, people, sessions, tables
+from web.staff import accounts, sessions, tables
 from web.staff.config import SignInConfig, StaffConfig
 from web.staff.context import Staff
 from web.staff.rights import Actor, Role
@@ -146,7 +146,7 @@ def test_an_open_page_of_somebody_who_may_not_any_more(
     elif what == "demoted":
         accounts.set_roles(staff, boss, "p7", [Role.TECHNICIAN])
     elif what == "unassigned":
-        people.assign(staff.db, "p7@prov.example", "h1", remove=True)
+        accounts.set_homes(staff, boss, "p7", [])
     else:
         accounts.sign_out(staff, boss, "p7")
     until = time.monotonic() + 5
