@@ -165,6 +165,25 @@ def test_an_open_page_of_somebody_who_may_not_any_more(
     assert len(rows(staff, tables.event, home_id="h1")) == before
 
 
+def test_the_page_of_somebody_who_just_signed_in_stays_live(
+    staff_app: Flask, make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is known of the sessions was read for another's page a moment before."""
+    from web.staff import pushed
+
+    monkeypatch.setattr(pushed, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(sessions, "GATE_READ_S", 3600.0)
+    answers = []
+    for person in ("p7", "p8"):
+        make_user(person, ["caregiver"], homes=["h1"])
+        answers.append(signed_in(staff_app, person).get("/live", buffered=False))
+        stream = iter(answers[-1].response)
+        assert b"hello" in next(stream)
+        assert [b"heartbeat" in next(stream) for _ in range(2)] == [True, True]
+    for answer in answers:
+        answer.close()
+
+
 def test_a_password_alone_ends_with_a_role_that_asks_for_more(
     staff_app: Flask, make_user: MakeUser, staff: Staff
 ) -> None:
