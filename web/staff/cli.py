@@ -7,6 +7,7 @@ sentence).  Not for: what a page can do better.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -61,8 +62,8 @@ def add_commands(commands: Any) -> None:
         action="store_true",
         help="a password is enough for everybody, for a try at home",
     )
-    made = command(commands, "run", _run, "Serve.")
     made.add_argument("--clock", type=Path, metavar="FILE", help="the demo's clock")
+    made = command(commands, "run", _run, "Serve.")
     made.add_argument("--host", help="instead of listen.host")
     made.add_argument("--port", type=int, help="instead of listen.port")
     command(commands, "migrate", _migrate, "Bring the database to this version's schema.")
@@ -116,6 +117,8 @@ def _init(args: argparse.Namespace) -> int:
     else:
         path.parent.mkdir(parents=True, exist_ok=True)
         more = "secure_cookies = false\n" if args.plain_http else ""
+        if args.clock is not None:
+            more += f"clock = {json.dumps(str(args.clock.resolve()))}\n"
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # may hold a password
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             sign_in = NO_SECOND_FACTOR if args.no_second_factor else ""
@@ -144,8 +147,6 @@ def _run(args: argparse.Namespace) -> int:
     if args.port is not None:
         listen = listen.model_copy(update={"port": args.port})
     config = config.model_copy(update={"listen": listen})
-    if args.clock is not None:
-        config = config.model_copy(update={"clock": args.clock.resolve()})
     from web.staff.serve import serve
 
     serve(config)

@@ -7,7 +7,6 @@ Not for: what the watch does by itself (`web.staff.revoking`).
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 
@@ -21,11 +20,9 @@ def add_commands(commands: Any, command: Any) -> None:
         "Make a new key for grants; homes learn it, signed by the old one.",
     )
     made.add_argument("--keep-hours", type=float, default=72.0, help="of the old key (72)")
-    made.add_argument("--clock", type=Path, metavar="FILE", help="the demo's clock")
     made = command(commands, "revoke", _revoke, "Take back what a person can open a home with now.")
     made.add_argument("email")
     made.add_argument("home")
-    made.add_argument("--clock", type=Path, metavar="FILE", help="the demo's clock")
 
 
 def _rotate(args: argparse.Namespace) -> int:

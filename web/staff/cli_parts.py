@@ -39,8 +39,7 @@ def current(args: argparse.Namespace) -> Iterator[tuple[StaffConfig, Any]]:
 @contextmanager
 def bare_parts(args: argparse.Namespace) -> Iterator[tuple[Any, Any]]:
     """The server's parts without its pages, and its secrets.  A running server hears of what is
-    written by NOTIFY, or at its next heartbeat.  Time is that of `args.clock`, where a command has
-    it, or of the configuration.  Raises `UserError`."""
+    written by NOTIFY, or at its next heartbeat.  Raises `UserError`."""
     from gateway.clock import open_clock
     from web.staff.context import Staff
     from web.staff.keys import load_keys
@@ -50,7 +49,7 @@ def bare_parts(args: argparse.Namespace) -> Iterator[tuple[Any, Any]]:
 
     with current(args) as (config, opened):
         broker, secrets = Broker(), SecretFiles(config.secrets_dir)
-        spec = getattr(args, "clock", None) or config.clock
+        spec = config.clock
         parts = Staff(
             config=config,
             db=opened,
