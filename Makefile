@@ -1,5 +1,5 @@
 # Each target sets up what it needs in .venv by itself (tools/setup.sh) and does nothing twice.
-#   make demo [ARGS=--smoke]      a virtual home and a staff server on this machine
+#   make demo [ARGS=--smoke]      virtual homes and a staff server on this machine
 #   make test [ARGS="-k mat"]     the tests
 #   make check                    lint, types, import rules, generated pages and texts up to date
 #   make bench [ARGS=--json]      our numbers beside a plain reference

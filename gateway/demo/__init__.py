@@ -1,9 +1,10 @@
-"""`tryggve demo`: both programs as they are, with a virtual home around one of them.
+"""`tryggve demo`: both programs as they are, with virtual homes around one of them.
 
     resident   how somebody sleeps, gets up and falls, by a seed
     home       the gateway with virtual pins, radio and lock, in a process of its own
     pace       lets time run fast, and at a person's pace while a person is needed
-    stage      folder, accounts, enrolment; starts and stops the two programs
+    town       its homes, its accounts, and the plan of a caregiver's rounds
+    stage      folder, enrolment; starts and stops the programs
     staffclient  a member of the staff without a browser, for the smoke test
     smoke      one scripted night and morning, judged
     cli        `tryggve demo`

@@ -1,4 +1,4 @@
-"""`tryggve demo`: a virtual home and a staff server on this machine, and `--smoke` to judge them.
+"""`tryggve demo`: virtual homes and a staff server on this machine, and `--smoke` to judge them.
 
 Not for: setting the stage (`stage`) or the script (`smoke`).
 """
@@ -12,13 +12,14 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
+from queue import Empty
 from zoneinfo import ZoneInfo
 
 from gateway.demo.smoke import smoke
-from gateway.demo.stage import Stage, StageError, free_port, stage
+from gateway.demo.stage import HomeProcess, Stage, StageError, free_port, stage
 from gateway.errors import TryggveError
 
 PORT, HOME_PORT = 8800, 8801
@@ -32,6 +33,8 @@ BEGIN = (21, 55)
 
 LOOK_S = 0.5
 """Seconds between looks at what the home says."""
+
+HERE = ZoneInfo("Europe/Stockholm")
 
 KEYS: dict[str, tuple[str, str]] = {
     "b": ("to_bed", "the resident goes to bed"),
@@ -48,7 +51,7 @@ KEYS: dict[str, tuple[str, str]] = {
 def main(argv: Sequence[str]) -> int:
     """Run `tryggve demo ARGV`; the exit status."""
     parser = argparse.ArgumentParser(
-        prog="tryggve demo", description="A virtual home and a staff server on this machine."
+        prog="tryggve demo", description="Virtual homes and a staff server on this machine."
     )
     parser.add_argument(
         "--smoke", action="store_true", help="play a night in a minute and judge it"
@@ -75,10 +78,9 @@ def main(argv: Sequence[str]) -> int:
 def _play(folder: Path, seed: int, speed: float) -> int:
     if folder.exists():
         shutil.rmtree(folder)  # a demo begins from nothing
-    here = ZoneInfo("Europe/Stockholm")
     hour, minute = BEGIN
-    evening = datetime.now(here).replace(hour=hour, minute=minute, second=0, microsecond=0)
-    print("Setting the stage: a staff server, accounts, an enrolled home …", flush=True)
+    evening = datetime.now(HERE).replace(hour=hour, minute=minute, second=0, microsecond=0)
+    print("Setting the stage: a staff server, accounts, a plan, two homes …", flush=True)
     with stage(
         folder,
         at=evening,
@@ -86,6 +88,8 @@ def _play(folder: Path, seed: int, speed: float) -> int:
         port=_port(PORT),
         home_port=_port(HOME_PORT),
         home_options=("--pace", str(speed)),
+        plan=True,
+        neighbour=True,
     ) as made:
         _introduce(made)
         try:
@@ -96,45 +100,67 @@ def _play(folder: Path, seed: int, speed: float) -> int:
 
 
 def _introduce(made: Stage) -> None:
-    print(f"\n  Open  {made.url}\n")
+    width = max(len(account.email) for account in made.accounts)
+    print(f"\n  Open  {made.url}")
+    print(f"\n  Password of every account:  {made.accounts[0].password}\n")
     for account in made.accounts:
-        print(f"  {account.email:24} {account.password}   {account.name}")
-    print(f"\n  The page that the home itself serves: {made.home_url}")
-    print("  On a phone-sized window, sign in as hemtjanst and open the door under Mitt pass.\n")
+        role = ", ".join(account.roles).replace("_", " ")
+        print(f"  {account.email:{width}}  {role:13}  {account.look}")
+    watcher, carer = (made.account(role).email for role in ("night_watcher", "caregiver"))
+    print(f"""
+  In two minutes:
+  1  Sign in as {watcher} and open Händelser.  Here: b + Enter, and a little later
+     u + Enter.  The resident goes to bed and gets up again, and the page tells.
+  2  In another browser, as wide as a phone: sign in as {carer}, Mitt pass,
+     Öppna dörren.  The lock sleeps; somebody takes the handle after a few seconds.
+  3  There: Jag går nu.  Then Besök has what was done beside what was planned.
+
+  The page that the home itself serves: {made.home_url}
+  The plan, as it was brought in:       {made.plan_file}
+""")
     for key, (_, told) in KEYS.items():
         print(f"  {key} + Enter  {told}")
     print("  a number   another speed;  q  stop\n", flush=True)
 
 
 def _listen(made: Stage) -> None:
-    """Obey the keyboard, and show what the virtual home says, until `q` or the end of input."""
+    """Obey the keyboard, and show what the virtual homes say, until `q` or the end of input."""
     assert made.home is not None  # noqa: S101 - the stage is set
     keyboard = sys.stdin is not None and not sys.stdin.closed
-    while made.home.process.poll() is None:
-        while not made.home.said.empty():
-            local = made.clock.now().astimezone(ZoneInfo("Europe/Stockholm"))
-            print(f"  {local:%H:%M:%S}  {made.home.said.get()}", flush=True)
+    homes = [home for home in (made.home, made.neighbour) if home is not None]
+    while all(home.process.poll() is None for home in homes):
+        for said in _said(homes):
+            print(f"  {made.clock.now().astimezone(HERE):%H:%M:%S}  {said}", flush=True)
         ready, _, _ = select.select([sys.stdin] if keyboard else [], [], [], LOOK_S)
         if not ready:
             continue
         line = sys.stdin.readline()
         if not line:
             keyboard = False
-        elif not _obey(made, line.strip()):
+        elif not _obey(made, homes, line.strip()):
             return
-    raise StageError(f"the home stopped; see {made.folder / 'home.log'}")
+    raise StageError(f"a home stopped; see home.log and neighbour.log in {made.folder}")
 
 
-def _obey(made: Stage, word: str) -> bool:
+def _said(homes: Sequence[HomeProcess]) -> Iterator[str]:
+    for home in homes:
+        try:
+            while True:
+                yield home.said.get_nowait()
+        except Empty:
+            continue
+
+
+def _obey(made: Stage, homes: Sequence[HomeProcess], word: str) -> bool:
     """Do what a key says; False to stop."""
     assert made.home is not None  # noqa: S101 - the stage is set
-    act: Callable[..., object] = made.home.do
     if word == "q":
         return False
     if word in KEYS:
-        act(KEYS[word][0])
+        made.home.do(KEYS[word][0])
     elif word.replace(".", "", 1).isdigit():
-        act("speed", rate=float(word))
+        for home in homes:
+            home.do("speed", rate=float(word))
     elif word:
         print(f"  {word}? {', '.join(KEYS)}, a number, or q", flush=True)
     return True

@@ -88,7 +88,8 @@ class VirtualHome:
         self.resident = Resident(args.seed, house, self.clock, self.config.home.timezone)
         self.pace: Pace | None = None
         if isinstance(self.clock, FileClock) and args.pace:
-            self.pace = Pace(self.clock, args.pace, lambda text: _print({"say": text}))
+            needed = Path(args.clock).with_name("needed") / self.config.home.id
+            self.pace = Pace(self.clock, args.pace, lambda text: _print({"say": text}), needed)
         self._helpers: set[asyncio.Task[Any]] = set()
 
     async def run(self) -> None:

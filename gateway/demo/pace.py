@@ -1,5 +1,8 @@
 """Lets the demo's time run fast while nothing happens, and at a person's pace while one is needed.
 
+All homes have one clock, and each sees its own events: a home where somebody is needed says so by a
+file beside the clock, and time is fast when there is none.
+
 Not for: the smoke test, which moves the clock by its script.
 """
 
@@ -7,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from gateway.clock import FileClock
 from gateway.envelope import Event
@@ -30,10 +34,15 @@ PATIENCE_S = 120.0
 
 
 class Pace:
-    """Watches the home's events and sets the clock's pace."""
+    """Watches a home's events and sets the clock's pace.  `needed` is the home's own file in the
+    folder that all homes look into."""
 
-    def __init__(self, clock: FileClock, rate: float, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, clock: FileClock, rate: float, say: Callable[[str], None], needed: Path
+    ) -> None:
         self._clock = clock
+        self._needed = needed
+        needed.parent.mkdir(exist_ok=True)
         self.rate = rate
         self._say = say
         self._waiting: dict[str, float] = {}
@@ -63,10 +72,15 @@ class Pace:
         """Set the pace; called now and then too, so that patience ends."""
         now = time.monotonic()
         self._waiting = {k: began for k, began in self._waiting.items() if now - began < PATIENCE_S}
-        rate = 1.0 if self._waiting else self.rate
+        if self._waiting:
+            self._needed.touch()
+        else:
+            self._needed.unlink(missing_ok=True)
+        needed = any(self._needed.parent.iterdir())
+        rate = 1.0 if needed else self.rate
         if self._clock.rate() != rate:
             self._clock.set(rate=rate)
-            self._say("real time: somebody is needed" if self._waiting else f"speed {rate:g}")
+            self._say("real time: somebody is needed" if needed else f"speed {rate:g}")
 
     def _hold(self, what: str) -> None:
         self._waiting[what] = time.monotonic()

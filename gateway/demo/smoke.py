@@ -20,7 +20,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from gateway.demo.staffclient import Live, StaffClient, StaffError
-from gateway.demo.stage import HOME, Stage, StageError, stage
+from gateway.demo.stage import Stage, StageError, stage
+from gateway.demo.town import HOME
 from gateway.errors import TryggveError
 from gateway.logfile import LogReader
 from gateway.rules import inactivity
@@ -42,6 +43,15 @@ FALL_S = 90.0
 
 WHY = re.compile(r'<details[^>]*data-test="why">(.*?)</details>', re.DOTALL)
 """An alarm's reason on the page."""
+
+STOP = re.compile(r'data-test="stop" data-state="(\w+)".*?</strong> ([^<]*?)\s*<', re.DOTALL)
+"""A planned visit on the page Mitt pass: its state, and what is to be done."""
+
+VISIT = re.compile(r'<tr [^>]*data-test="visit">.*?</tr>', re.DOTALL)
+"""A visit on the page Besök."""
+
+MORNING = "Morgonhjälp"
+"""The planned visit that the caregiver makes."""
 
 MAT_PRESSED = "Mattan trycktes"
 """What the page calls `mat.pressed`."""
@@ -96,7 +106,11 @@ def smoke(folder: Path, seed: int) -> dict[str, Any]:
     result: dict[str, Any] = {"ok": False, "seed": seed, "steps": steps}
     try:
         with stage(
-            folder, at=EVENING, seed=seed, home_options=("--still", "--nobody-at-door")
+            folder,
+            at=EVENING,
+            seed=seed,
+            home_options=("--still", "--nobody-at-door"),
+            plan=True,
         ) as made:
             watcher = made.account("night_watcher")
             night = StaffClient(made.url, watcher.email, watcher.password)
@@ -167,7 +181,7 @@ def _night(play: Play) -> None:
         asked = time.perf_counter()
         play.night.post(
             "/tillsyn/svara",
-            home=HOME,
+            home=HOME.id,
             check=event["data"]["check"],
             finding="ok",
             looked="phone",
@@ -243,7 +257,7 @@ def _morning(play: Play) -> None:
 
     def turned(action: str) -> float:
         asked = time.perf_counter()
-        grant = phone.post(f"/pass/{HOME}/las", device="door", action=action)["grant"]
+        grant = phone.post(f"/pass/{HOME.id}/las", device="door", action=action)["grant"]
         play.live.wait("unlock.requested", after=asked, fits=_data(grant=grant))
         if action == "unlock":
             play.live.wait("unlock.progressed", after=asked, fits=_data(step="waking"))
@@ -254,8 +268,14 @@ def _morning(play: Play) -> None:
             raise StaffError(f"the lock did not {action}: {event['data']}")
         return ms
 
-    def unlock() -> float:
+    def planned() -> None:
         play.jump("08:05", days=1)
+        page = phone.get("/pass")
+        states = {what: state for state, what in STOP.findall(page)}
+        if states.get(MORNING) != "next" or states.get("Lunch") != "later":
+            raise StaffError(f"the plan on the page Mitt pass is {states}")
+
+    def unlock() -> float:
         began = time.perf_counter()
         ms = turned("unlock")
         play.live.wait("visit.started", after=began, fits=_data(source="unlock"))
@@ -267,8 +287,12 @@ def _morning(play: Play) -> None:
         play.live.wait("visit.ended", after=began, fits=_data(source="lock"))
         if (turns := play.home("tell")["turns"]) != 2:
             raise StageError(f"the lock's motor ran {turns} times, not twice")
+        done = [row for row in VISIT.findall(phone.get("/besok")) if MORNING in row]
+        if len(done) != 1:
+            raise StaffError(f"{len(done)} visits on the page Besök answer the planned one")
         return ms
 
+    play.step("plan_on_the_shift_page", planned)
     play.step("sleeping_lock_woken_and_opened", unlock)
     play.step("locked_and_visit_ended", leave)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
+import re
 import signal
 import socket
 import subprocess
@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -27,13 +27,11 @@ from typing import Any
 import urllib3
 
 from gateway.clock import FileClock
+from gateway.demo import town
+from gateway.demo.town import Account
 from gateway.enroll import enroll
 from gateway.errors import TryggveError
 from gateway.secrets import FileSecrets
-
-HOME = "h1"
-RESIDENT = "r1"
-ORGANISATION = "demo"
 
 START_S = 40.0
 """Seconds that a program may take to be ready on a slow machine."""
@@ -41,100 +39,9 @@ START_S = 40.0
 STOP_S = 15.0
 """Seconds that a program may take to stop before it is killed."""
 
-HOME_TOML = """\
-# The virtual home of the demo: a mat under the bed's mattress and one beside the bed, a detector in
-# the bathroom, a lock and a contact on the front door, a pendant, a button and a lamp.
-[home]
-id = "{home}"
-timezone = "Europe/Stockholm"
-resident = "{resident}"
 
-[staff]
-url = "{url}"
-
-[gpio]
-factory = "mock"
-
-[web]
-port = {home_port}
-
-[devices.bed]
-driver = "mat_gpio"
-role = "bed"
-room = "bedroom"
-pin = {pin}
-
-[devices.floor]
-driver = "mat_gpio"
-role = "floor"
-room = "bedroom"
-pin = {floor_pin}
-
-[devices.bathroom]
-driver = "motion_gpio"
-role = "motion"
-room = "bathroom"
-pin = {bathroom_pin}
-
-[devices.front]
-driver = "door_gpio"
-role = "front_door"
-room = "hall"
-pin = {front_pin}
-
-[devices.pendant]
-driver = "bthome"
-role = "pendant"
-address = "{pendant_address}"
-
-[devices.answer]
-driver = "button_gpio"
-role = "button"
-room = "kitchen"
-pin = {answer_pin}
-
-[devices.lamp]
-driver = "indicator"
-room = "kitchen"
-light_pin = {light_pin}
-tone_pin = {tone_pin}
-
-[devices.door]
-driver = "lock_nuki"
-role = "front_door"
-room = "hall"
-address = "{address}"
-
-[devices.door_terrace]
-driver = "lock_yale"
-role = "terrace_door"
-
-[devices.door_store]
-driver = "lock_danalock"
-role = "store_door"
-
-[checks.night]
-times = ["23:00", "02:30", "05:00"]
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """A demo account; its password is made up at each start."""
-
-    email: str
-    name: str
-    roles: tuple[str, ...]
-    password: str = field(default_factory=lambda: secrets.token_urlsafe(9))
-
-
-def accounts() -> list[Account]:
-    """Who can sign in: a role and its name in Swedish, nobody real."""
-    return [
-        Account("natt@demo.example", "Nattpatrullen", ("night_watcher",)),
-        Account("hemtjanst@demo.example", "Hemtjänsten", ("caregiver",)),
-        Account("samordnare@demo.example", "Samordnaren", ("coordinator", "administrator")),
-    ]
+CODE = re.compile(r"[0-9A-Z]{5}-[0-9A-Z]{5}-[0-9A-Z]{8}")
+"""What `tryggve staff enroll-code` prints (`gateway.wire.make_code`)."""
 
 
 class StageError(TryggveError):
@@ -153,10 +60,15 @@ class Stage:
     seed: int = 1
     staff: subprocess.Popen[str] | None = None
     home: HomeProcess | None = None
+    neighbour: HomeProcess | None = None
 
     @property
     def clock_file(self) -> Path:
         return self.folder / "clock"
+
+    @property
+    def plan_file(self) -> Path:
+        return self.folder / "plan.csv"
 
     @property
     def database(self) -> Path:
@@ -170,6 +82,23 @@ class Stage:
         """The first account with this role."""
         return next(account for account in self.accounts if role in account.roles)
 
+    def staff_says(self, *lines: list[str], stdin: str = "") -> str:
+        """Run lines of `tryggve staff …` on the stage's server, in one process, because each start
+        of Python costs a second; what they printed.  Raises `StageError`."""
+        config = str(self.folder / "staff" / "staff.toml")
+        words = json.dumps([[*line, "--config", config] for line in lines])
+        done = subprocess.run(
+            [sys.executable, "-c", _RUN_LINES, words],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=START_S,
+            check=False,
+        )
+        if done.returncode:
+            raise StageError(f"`tryggve staff` did not: {done.stderr.strip()[-500:]}")
+        return done.stdout
+
     def start_staff(self) -> None:
         """Start the staff server and wait until it answers."""
         port = self.url.rsplit(":", 1)[1]
@@ -177,8 +106,7 @@ class Stage:
         self.staff = subprocess.Popen(
             [
                 *(sys.executable, "-m", "web.staff.cli", "run"),
-                *("--config", str(self.folder / "staff" / "staff.toml")),
-                *("--clock", str(self.clock_file), "--port", port),
+                *("--config", str(self.folder / "staff" / "staff.toml"), "--port", port),
             ],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -210,19 +138,27 @@ class Stage:
 
     def start_home(self, *options: str) -> None:
         """Start the virtual home and wait until it is ready."""
-        self.home = HomeProcess(
+        self.home = self._start(self.folder / "home", self.seed, *options)
+
+    def start_neighbour(self, *options: str) -> None:
+        """The same for the neighbour's, where somebody else lives."""
+        self.neighbour = self._start(self.folder / "neighbour", self.seed + 1, *options)
+
+    def _start(self, state: Path, seed: int, *options: str) -> HomeProcess:
+        return HomeProcess(
             [
                 *(sys.executable, "-m", "gateway.demo.home"),
-                *("--config", str(self.folder / "home.toml"), "--state", str(self.folder / "home")),
-                *("--clock", str(self.clock_file), "--seed", str(self.seed), *options),
+                *("--config", f"{state}.toml", "--state", str(state)),
+                *("--clock", str(self.clock_file), "--seed", str(seed), *options),
             ],
-            self.folder / "home.log",
+            Path(f"{state}.log"),
         )
 
     def close(self) -> None:
-        """Stop both programs."""
-        if self.home is not None:
-            self.home.stop()
+        """Stop all programs."""
+        for home in (self.home, self.neighbour):
+            if home is not None:
+                home.stop()
         if self.staff is not None:
             stop(self.staff)
 
@@ -306,14 +242,15 @@ def stage(
     home_port: int = 0,
     home: bool = True,
     home_options: tuple[str, ...] = (),
+    plan: bool = False,
+    neighbour: bool = False,
 ) -> Iterator[Stage]:
     """Set the stage in `folder` and clear it afterwards (the folder stays).
 
-    `at` is the domain time at which it begins and `rate` its pace; a port of 0 is any free one.
-    With `home` False the home is enrolled and not started.
+    `at` is the domain time at which it begins (aware, in the homes' zone) and `rate` its pace; a
+    port of 0 is any free one.  With `home` False the home is enrolled and not started.  With `plan`
+    a team has a plan for this home and the next one; with `neighbour` that one runs too.
     """
-    from gateway.demo import home as virtual
-
     folder.mkdir(parents=True, exist_ok=True)
     port, home_port = port or free_port(), home_port or free_port()
     made = Stage(
@@ -321,81 +258,46 @@ def stage(
         clock=FileClock.create(folder / "clock", at, rate),
         url=f"http://127.0.0.1:{port}",
         home_url=f"http://127.0.0.1:{home_port}",
-        accounts=accounts(),
+        accounts=town.accounts(),
         seed=seed,
     )
-    code = _set_up_staff(made)
-    (folder / "home.toml").write_text(
-        HOME_TOML.format(
-            home=HOME,
-            resident=RESIDENT,
-            url=made.url,
-            home_port=home_port,
-            pin=virtual.MAT_PIN,
-            floor_pin=virtual.FLOOR_PIN,
-            bathroom_pin=virtual.BATHROOM_PIN,
-            front_pin=virtual.FRONT_PIN,
-            answer_pin=virtual.ANSWER_PIN,
-            light_pin=virtual.LIGHT_PIN,
-            tone_pin=virtual.TONE_PIN,
-            pendant_address=virtual.PENDANT_ADDRESS,
-            address=virtual.ADDRESS,
-        )
-    )
-    (folder / "home").mkdir(mode=0o700, exist_ok=True)
+    if plan:
+        made.plan_file.write_text(town.plan(at), encoding="utf-8")
+    codes = _set_up_staff(made, plan=plan)
     try:
         made.start_staff()
-        enroll(made.url, code, folder / "home", FileSecrets.from_environment(folder / "home"))
+        _furnish(made, town.HOME, folder / "home", home_port, codes[0])
         if home:
             made.start_home(*home_options)
+        if plan and neighbour:
+            _furnish(made, town.NEIGHBOUR, folder / "neighbour", free_port(), codes[1])
+            made.start_neighbour(*home_options)
         yield made
     finally:
         made.close()
 
 
-def _set_up_staff(made: Stage) -> str:
-    """Make the server's configuration, home and accounts; the home's enrolment code."""
-    lines: list[list[str]] = [
-        ["init", "--plain-http", "--no-second-factor"],
-        [
-            *("home", "add", HOME, "--label", "Björkgatan 3", "--org", ORGANISATION),
-            *("--org-name", "Demokommunen", "--resident", RESIDENT, "Demo Demosson"),
-            *("--fallback", "Nyckelskåp vid entrén. Ring nattpatrullen om det inte går."),
-        ],
-    ]
-    for account in made.accounts:
-        roles = [word for role in account.roles for word in ("--role", role)]
-        lines.append(
-            [
-                *("user", "add", account.email, "--name", account.name, "--org", ORGANISATION),
-                *(*roles, "--home", HOME, "--password-stdin"),
-            ]
-        )
-    lines.append(["enroll-code", HOME])
-    passwords = "".join(f"{account.password}\n" for account in made.accounts)
-    return _staff(made.folder, lines, stdin=passwords).split()[-1]
+def _furnish(made: Stage, home: town.Dwelling, state: Path, page_port: int, code: str) -> None:
+    """As a technician leaves a home: its file, and its gateway enrolled."""
+    Path(f"{state}.toml").write_text(town.home_toml(home, made.url, page_port))
+    state.mkdir(mode=0o700, exist_ok=True)
+    enroll(made.url, code, state, FileSecrets.from_environment(state))
 
 
-def _staff(folder: Path, lines: list[list[str]], *, stdin: str = "") -> str:
-    """Run lines of `tryggve staff …` on the stage's server, in one process, because each start of
-    Python costs a second; what they printed."""
-    config = str(folder / "staff" / "staff.toml")
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            _RUN_LINES,
-            json.dumps([[*words, "--config", config] for words in lines]),
-        ],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=START_S,
-        check=False,
-    )
-    if done.returncode:
-        raise StageError(f"the staff server could not be set up: {done.stderr.strip()[-500:]}")
-    return done.stdout
+def _set_up_staff(made: Stage, *, plan: bool) -> list[str]:
+    """Make the server's configuration and what the town has; an enrolment code for each home."""
+    lines = town.commands(made.clock_file, made.accounts, made.plan_file if plan else None)
+    told = made.staff_says(*lines, stdin="".join(f"{one.password}\n" for one in made.accounts))
+    with (made.folder / "staff" / "staff.toml").open("a") as file:
+        if plan:
+            margin = town.OPEN_MIN
+            file.write(f"\n[plan]\nopen_before_min = {margin}\nopen_after_min = {margin}\n")
+    return codes_in(told)
+
+
+def codes_in(told: str) -> list[str]:
+    """The enrolment codes among what `tryggve staff` printed."""
+    return [line for line in told.splitlines() if CODE.fullmatch(line)]
 
 
 _RUN_LINES = """

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.demo.staffclient import Live, StaffClient
-from gateway.demo.stage import Stage, _staff, stage
+from gateway.demo.stage import Stage, codes_in, stage
 from gateway.enroll import enroll
 from gateway.secrets import FileSecrets
 from tests.bench import attacks, slowdisk
@@ -150,7 +150,7 @@ def _enroll_all(made: Stage, names: list[str]) -> None:
         lines.append(["home", "add", name, "--label", name, "--org", "demo"])
         lines.append(["assign", email, name])
         lines.append(["enroll-code", name])
-    codes = [line for line in _staff(made.folder, lines).splitlines() if line.count("-") == 2]
+    codes = codes_in(made.staff_says(*lines))
     for name, code in zip(names, codes, strict=True):
         state = made.folder / "forty" / name
         state.mkdir(parents=True, mode=0o700)

@@ -26,7 +26,8 @@ from gateway.events import (
 from tests.browser.conftest import DESK, PHONE, WAIT_MS, LiveServer
 from tests.browser.night import Night
 from tests.staff.parts import EnrolledHome, parts_of
-from web.staff import tables
+from web.staff import accounts, tables
+from web.staff.rights import Operator, Role
 
 pytestmark = pytest.mark.browser
 
@@ -283,6 +284,27 @@ def test_no_page_is_wider_than_its_window(
     for path in ("/nu", "/pass", "/hem", "/hem/h3", "/handelser", "/besok?dag=2026-11-22"):
         page.goto(live_server.url + path)
         assert wide(page) <= 0, path
+
+
+@pytest.mark.parametrize("width", [390, 1024, 1280], ids=["phone", "tablet", "desk"])
+def test_the_menu_of_every_role_fits(
+    open_page: Open, sign_in: SignIn, night: Night, live_server: LiveServer, width: int
+) -> None:
+    """In a small organisation one person is everything: each page is in the menu, whole, inside the
+    window."""
+    accounts.set_roles(parts_of(live_server.app), Operator("org1"), "p7", list(Role))
+    night.raise_bed_exit()
+    page = open_page({"width": width, "height": 844})
+    sign_in(page)
+    live(page)
+    assert wide(page) <= 0
+    items = page.locator(".nav a").all()
+    assert len(items) > 6
+    for item in items:
+        item.scroll_into_view_if_needed()
+        box = item.bounding_box()
+        assert 0 <= box["x"] <= box["x"] + box["width"] <= width, item.inner_text()
+        assert item.evaluate("e => e.scrollWidth - e.clientWidth") <= 0, item.inner_text()
 
 
 def test_the_theme_changes_without_a_new_page(

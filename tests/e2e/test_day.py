@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from gateway.demo.stage import Account, Stage
+from gateway.demo.stage import Stage
+from gateway.demo.town import Account
 from tests.browser.conftest import DESK, PHONE, launch
 
 WAIT_MS = 20_000

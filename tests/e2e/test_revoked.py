@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from gateway.demo.staffclient import StaffClient
-from gateway.demo.stage import Stage, _staff
+from gateway.demo.stage import Stage
 
 SOON_S = 60.0
 """Seconds within which a right that was taken away must have ended at the door."""
@@ -16,9 +16,10 @@ SOON_S = 60.0
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
-def test_an_assignment_that_ends_while_the_lock_wakes(set_stage: Callable[..., Stage]) -> None:
-    """Taken away on the command line: the home hears of it, the handle wakes the lock, and nothing
-    turns; nor does the page of that person open any more."""
+@pytest.mark.parametrize("away", ["assign {} h1 --remove", "role take {} caregiver"])
+def test_a_right_that_ends_while_the_lock_wakes(set_stage: Callable[..., Stage], away: str) -> None:
+    """An assignment or a role taken away on the command line: the home hears of it, the handle
+    wakes the lock, and nothing turns."""
     made = set_stage(home_options=("--still", "--nobody-at-door"))
     assert made.home is not None
     account = made.account("caregiver")
@@ -31,7 +32,7 @@ def test_an_assignment_that_ends_while_the_lock_wakes(set_stage: Callable[..., S
     assert again["grant"] == sent["grant"], "a retry is the same turn"
     live.wait("unlock.progressed", after=began, fits=lambda e: e["data"]["step"] == "waking")
     taken = time.perf_counter()
-    _staff(made.folder, [["assign", account.email, "h1", "--remove"]])
+    made.staff_says(away.format(account.email).split())
     _, ended = live.wait(
         "unlock.ended", after=began, fits=lambda e: e["data"]["grant"] == sent["grant"]
     )

@@ -109,17 +109,21 @@ def client(staff_app: Flask) -> FlaskClient:
 
 
 @pytest.fixture
-def make_home(staff_app: Flask, clock: ManualClock) -> Callable[[str], EnrolledHome]:
+def make_home(staff_app: Flask, clock: ManualClock) -> Iterator[Callable[[str], EnrolledHome]]:
     """Makes an enrolled gateway for a home (added when it is not `h1`)."""
+    made: list[EnrolledHome] = []
 
     def make(home: str) -> EnrolledHome:
         if home != "h1":
             add_home(staff_app, home)
         enrolled = EnrolledHome(staff_app, staff_app.test_client(), home, clock)
         enrolled.enroll()
+        made.append(enrolled)
         return enrolled
 
-    return make
+    yield make
+    for enrolled in made:
+        enrolled.close()
 
 
 @pytest.fixture

@@ -140,6 +140,7 @@ class EnrolledHome:
     previous: bytes = GENESIS
     down_have: int = 0
     answer: dict[str, Any] = field(default_factory=dict)
+    streams: list[Any] = field(default_factory=list)
 
     def enroll(self) -> None:
         """Become the home's gateway by a new code."""
@@ -246,4 +247,10 @@ class EnrolledHome:
         headers = self.headers("GET", path) | {"Last-Event-ID": str(after)}
         answer = self.client.get(path, headers=headers, buffered=False)
         assert answer.status_code == 200, answer.text
+        self.streams.append(answer)
         return iter(answer.response)
+
+    def close(self) -> None:
+        """Let go of every stream, while the database is there to be told."""
+        for stream in self.streams:
+            stream.close()

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from tests.staff.parts import PASSWORD, EnrolledHome, sign_in
 from tests.staff.test_ingest import rows
-from web.staff import accounts, people, sessions, tables
+from web.staff import accounts, sessions, tables
 from web.staff.config import SignInConfig, StaffConfig
 from web.staff.context import Staff
 from web.staff.rights import Actor, Role
@@ -146,7 +146,7 @@ def test_an_open_page_of_somebody_who_may_not_any_more(
     elif what == "demoted":
         accounts.set_roles(staff, boss, "p7", [Role.TECHNICIAN])
     elif what == "unassigned":
-        people.assign(staff.db, "p7@prov.example", "h1", remove=True)
+        accounts.set_homes(staff, boss, "p7", [])
     else:
         accounts.sign_out(staff, boss, "p7")
     until = time.monotonic() + 5
@@ -163,6 +163,25 @@ def test_an_open_page_of_somebody_who_may_not_any_more(
         )
         assert done.status_code >= 400, path
     assert len(rows(staff, tables.event, home_id="h1")) == before
+
+
+def test_the_page_of_somebody_who_just_signed_in_stays_live(
+    staff_app: Flask, make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is known of the sessions was read for another's page a moment before."""
+    from web.staff import pushed
+
+    monkeypatch.setattr(pushed, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(sessions, "GATE_READ_S", 3600.0)
+    answers = []
+    for person in ("p7", "p8"):
+        make_user(person, ["caregiver"], homes=["h1"])
+        answers.append(signed_in(staff_app, person).get("/live", buffered=False))
+        stream = iter(answers[-1].response)
+        assert b"hello" in next(stream)
+        assert [b"heartbeat" in next(stream) for _ in range(2)] == [True, True]
+    for answer in answers:
+        answer.close()
 
 
 def test_a_password_alone_ends_with_a_role_that_asks_for_more(

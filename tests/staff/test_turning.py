@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from gateway import access, codes
 from gateway.access import Action, Reason
@@ -32,10 +33,10 @@ from gateway.events import (
 from tests.staff.parts import EnrolledHome, add_home, parts_of
 from tests.staff.test_actions import refusal, turn_of
 from tests.staff.test_ingest import rows
-from web.staff import actions, door_codes, people, revoking, tables, turning
+from web.staff import accounts, actions, door_codes, revoking, tables, turning
 from web.staff.actions import Why
 from web.staff.context import Staff
-from web.staff.rights import Actor
+from web.staff.rights import Actor, Role
 from web.staff.store import to_event
 
 Make = Callable[..., Actor]
@@ -329,7 +330,8 @@ def test_the_end_of_an_assignment_revokes_what_it_gave(
     door_codes.shift_codes(staff, carer)
     revoking.look(staff)
     assert told(staff, "grant.revoked") == []
-    people.assign(staff.db, "p1@prov.example", "h1", remove=True)
+    with staff.db.write() as tx:
+        tx.conn.execute(tables.assignment.delete().where(_user(carer)))
     revoking.look(staff)
     revoking.look(staff)
     revoked = [event.data.grant for event in told(staff, "grant.revoked")]
@@ -345,9 +347,87 @@ def test_the_end_of_an_assignment_revokes_what_it_gave(
     assert not any(row.ended_at is None for row in rows(staff, tables.door_code, person="p1"))
 
 
-def carer_of(staff: Staff, person: str) -> Actor:
-    from sqlalchemy import select
+def test_who_is_assigned_by_a_team_keeps_what_that_gave(
+    home: EnrolledHome, staff: Staff, stream: Iterator[bytes], make_user: Make
+) -> None:
+    """The watch leaves it alone for as long as the team covers the home, and no longer."""
+    boss = make_user("c1", ["coordinator"])
+    make_user("p1", ["caregiver"])
+    for kind in ("area", "team"):
+        accounts.add_group(staff, boss, kind, "Norr")
+    (area,), (team,) = rows(staff, tables.area), rows(staff, tables.team)
+    accounts.set_home_area(staff, boss, "h1", area.id)
+    accounts.set_team_areas(staff, boss, team.id, [area.id])
+    accounts.set_teams(staff, boss, "p1", [team.id])
+    carer = carer_of(staff, "p1")
+    sent = turning.order_turn(staff, carer, "h1", "front")
+    door_codes.shift_codes(staff, carer)
+    revoking.look(staff)
+    assert told(staff, "grant.revoked") == []
+    with staff.db.write() as tx:
+        tx.conn.execute(tables.team_area.delete())
+    revoking.look(staff)
+    revoked = [event.data.grant for event in told(staff, "grant.revoked")]
+    assert len(revoked) == len(set(revoked)) == 1 + door_codes.PER_HOME
+    assert sent.grant in revoked
 
+
+def _user(actor: Actor) -> Any:
+    u = tables.user.c
+    return tables.assignment.c.user_id.in_(select(u.id).where(u.person_id == actor.person))
+
+
+@pytest.mark.parametrize("what", ["role", "homes", "closed", "team"])
+def test_a_change_takes_back_at_once(
+    home: EnrolledHome, staff: Staff, stream: Iterator[bytes], make_user: Make, what: str
+) -> None:
+    """Whoever takes a role, a home, a team or an account away need not wait for the watch: the
+    grant and the codes are void with the change, by who made it, and its other roles stay."""
+    boss = make_user("c1", ["administrator"])
+    make_user("p1", ["caregiver", "coordinator"], homes=[] if what == "team" else ["h1"])
+    if what == "team":
+        for kind in ("area", "team"):
+            accounts.add_group(staff, boss, kind, "Norr")
+        (area,), (team,) = rows(staff, tables.area), rows(staff, tables.team)
+        accounts.set_home_area(staff, boss, "h1", area.id)
+        accounts.set_team_areas(staff, boss, team.id, [area.id])
+        accounts.set_teams(staff, boss, "p1", [team.id])
+    carer = carer_of(staff, "p1")
+    sent = turning.order_turn(staff, carer, "h1", "front")
+    door_codes.shift_codes(staff, carer)
+    accounts.set_roles(staff, boss, "p1", [Role.CAREGIVER])
+    assert told(staff, "grant.revoked") == [], "the role that opens is still there"
+    if what == "role":
+        accounts.set_roles(staff, boss, "p1", [Role.COORDINATOR])
+    elif what == "homes":
+        accounts.set_homes(staff, boss, "p1", [])
+    elif what == "closed":
+        accounts.set_active(staff, boss, "p1", False)
+    else:
+        accounts.set_home_area(staff, boss, "h1", None)
+    revoked = told(staff, "grant.revoked")
+    assert len(revoked) == 1 + door_codes.PER_HOME
+    assert sent.grant in [event.data.grant for event in revoked]
+    assert {event.person for event in revoked} == {"c1"}
+    seen = b""
+    while b"grant.revoked" not in seen:
+        seen = next(stream)
+
+
+def test_what_changes_nothing_writes_nothing(staff: Staff, make_user: Make) -> None:
+    """The same roles once more: no event, and nobody's page is loaded anew."""
+    boss = make_user("c1", ["administrator"])
+    make_user("p1", ["caregiver"], homes=["h1"])
+    assert not accounts.set_roles(staff, boss, "p1", [Role.CAREGIVER])
+    assert not accounts.set_homes(staff, boss, "p1", ["h1"])
+    assert told(staff, "account.changed") == []
+    assert accounts.set_homes(staff, boss, "p1", [])
+    assert [event.data.what for event in told(staff, "account.changed")] == ["homes"]
+    (row,) = rows(staff, tables.user, person_id="p1")
+    assert row.rights_version == 1
+
+
+def carer_of(staff: Staff, person: str) -> Actor:
     from web.staff.auth import actor_of
 
     with staff.db.read() as conn:

@@ -35,9 +35,9 @@ from gateway.events import (
 )
 from tests.staff.parts import EnrolledHome, add_home, add_user, parts_of, sign_in
 from tests.staff.walked import BY_KEY, OPEN, WALKED, Fields
-from web.staff import accounts, enrolment, people, plan_api, tables, tables_plan
+from web.staff import accounts, enrolment, plan_api, tables, tables_plan
 from web.staff.context import Staff
-from web.staff.rights import Actor, Role
+from web.staff.rights import Actor, Operator, Role
 
 CANARY = "anarie"
 """In every text of the other organisation, in small letters; in no id."""
@@ -425,12 +425,16 @@ def test_names_are_in_no_log_no_event_and_no_address(
 
 
 def test_the_command_line_knows_walls_too(walls: Walls) -> None:
-    """An account is assigned to homes of its own organisation only."""
-    from gateway.errors import UserError
-
+    """An account is assigned to homes and put into teams of its own organisation only."""
     add_user(walls.app, "x1", ["caregiver"], org="org2")
-    with pytest.raises(UserError):
-        people.assign(walls.staff.db, "x1@prov.example", "h1")
+    for act in (
+        lambda by: accounts.set_homes(walls.staff, by, "x1", ["h1"]),
+        lambda by: accounts.set_teams(walls.staff, by, "x1", [int(walls.ids["team"])]),
+        lambda by: accounts.set_roles(walls.staff, by, "p7", []),
+    ):
+        with pytest.raises(accounts.Refused) as caught:
+            act(Operator("org2"))
+        assert caught.value.why is accounts.Wrong.NOT_FOUND
 
 
 def make_actor(walls: Walls, *roles: str) -> Actor:

@@ -1,26 +1,33 @@
-"""Changing accounts, teams, areas and homes from the pages: by whom, and only in one's own
-organisation.
+"""Changing accounts, teams, areas and homes, from the pages and the command line: by whom, and only
+in one's own organisation.
 
 Each function looks for what it changes inside the actor's organisation, so that another one's ids
-are simply not there; each change is an event, and open streams notice it (`rights_version`).
-Not for: the command line (`people`), or showing anything.
+are simply not there.  Each change is an event, is noticed by open streams (`rights_version`), and
+takes back in the same transaction what it leaves no ground for; what changes nothing writes
+nothing.  Not for: adding accounts and homes (`people`), or showing anything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Table, delete, insert, select, update
+from sqlalchemy import Connection, Select, Table, delete, insert, select, update
 
 from gateway.envelope import Draft
 from gateway.events import AccountChanged
-from web.staff import decisions, sessions, tables
+from web.staff import decisions, revoking, sessions, tables
 from web.staff.auth import new_uniquifier
 from web.staff.context import Staff
 from web.staff.db import Tx
-from web.staff.rights import Actor, Right, Role
+from web.staff.rights import Actor, Operator, Right, Role
+
+By = Actor | Operator
+"""Who changes something."""
+
+Pick = Callable[[set[Any]], Iterable[Any]]
+"""What is to be, by what is."""
 
 
 class Wrong(StrEnum):
@@ -43,15 +50,15 @@ class Refused(Exception):
         self.why = why
 
 
-def _need(actor: Actor, right: Right) -> None:
+def _need(actor: By, right: Right) -> None:
     if not actor.may(right):
         raise Refused(Wrong.NO_RIGHT)
 
 
-def account_of(tx: Tx, actor: Actor, person: str) -> Any:
+def account_of(conn: Connection, actor: By, person: str) -> Any:
     """The account's row.  Raises `Refused`: NOT_FOUND, also for another organisation's."""
     u = tables.user
-    row = tx.conn.execute(
+    row = conn.execute(
         select(u.c.id, u.c.person_id, u.c.active).where(
             u.c.person_id == person, u.c.org_id == actor.org
         )
@@ -61,7 +68,7 @@ def account_of(tx: Tx, actor: Actor, person: str) -> Any:
     return row
 
 
-def note(staff: Staff, tx: Tx, actor: Actor, what: str, account: str | None = None) -> None:
+def note(staff: Staff, tx: Tx, actor: By, what: str, account: str | None = None) -> None:
     """Write the event of a change: who, whose, what; never a name."""
     changed = AccountChanged(what=what, account=account)
     decisions.write(staff, tx, None, Draft(changed, person=actor.person))
@@ -75,50 +82,87 @@ def bump(tx: Tx, user_ids: Iterable[int]) -> None:
     )
 
 
-def set_roles(staff: Staff, actor: Actor, person: str, roles: Iterable[Role]) -> None:
-    """Give an account exactly these roles.  Raises `Refused`."""
-    _need(actor, Right.ADMINISTER)
+def _changed(
+    staff: Staff, tx: Tx, actor: By, users: Iterable[int], what: str, account: str | None = None
+) -> None:
+    """What every change of rights does beside itself: see the module."""
+    concerned = list(users)
+    bump(tx, concerned)
+    revoking.revoke_lost(staff, tx, concerned, by=actor.person)
+    note(staff, tx, actor, what, account)
+
+
+def _replace(tx: Tx, table: Table, fixed: dict[str, Any], column: str, wanted: set[Any]) -> bool:
+    """Let the rows of `table` with `fixed` have exactly `wanted` in `column`; whether that changed
+    anything."""
+    had = _held(tx, table, fixed, column)
+    for gone in sorted(had - wanted):
+        tx.conn.execute(delete(table).filter_by(**fixed, **{column: gone}))
+    for new in sorted(wanted - had):
+        tx.conn.execute(insert(table).values(**fixed, **{column: new}))
+    return had != wanted
+
+
+def _held(tx: Tx, table: Table, fixed: dict[str, Any], column: str) -> set[Any]:
+    return set(tx.conn.execute(select(table.c[column]).filter_by(**fixed)).scalars())
+
+
+def set_roles(staff: Staff, actor: By, person: str, roles: Iterable[Role]) -> bool:
+    """Give an account exactly these roles; whether that is a change.  Raises `Refused`."""
     wanted = set(roles)
-    if person == actor.person and Role.ADMINISTRATOR not in wanted:
-        raise Refused(Wrong.YOURSELF)
+    return pick_roles(staff, actor, person, lambda _had: wanted)
+
+
+def pick_roles(staff: Staff, actor: By, person: str, pick: Pick) -> bool:
+    """Give an account the roles that `pick` makes of those it has; whether that is a change.
+    Raises `Refused`."""
+    _need(actor, Right.ADMINISTER)
     with staff.write() as tx:
-        row = account_of(tx, actor, person)
-        ur, r = tables.user_role, tables.role
-        tx.conn.execute(delete(ur).where(ur.c.user_id == row.id))
-        for role in sorted(wanted):
-            role_id = tx.conn.execute(
-                select(r.c.id).where(r.c.name == role.value)
-            ).scalar_one_or_none()
-            if role_id is None:
-                role_id = tx.conn.execute(
-                    insert(r).values(name=role.value).returning(r.c.id)
-                ).scalar_one()
-            tx.conn.execute(insert(ur).values(user_id=row.id, role_id=role_id))
-        bump(tx, [row.id])
-        note(staff, tx, actor, "roles", person)
+        row = account_of(tx.conn, actor, person)
+        ids = _role_ids(tx)
+        names = {number: name for name, number in ids.items()}
+        had = _held(tx, tables.user_role, {"user_id": row.id}, "role_id")
+        wanted = set(pick({names[number] for number in had}))
+        if person == actor.person and Role.ADMINISTRATOR not in wanted:
+            raise Refused(Wrong.YOURSELF)
+        numbers = {ids[role] for role in wanted}
+        if not _replace(tx, tables.user_role, {"user_id": row.id}, "role_id", numbers):
+            return False
+        _changed(staff, tx, actor, [row.id], "roles", person)
+    return True
 
 
-def set_active(staff: Staff, actor: Actor, person: str, active: bool) -> None:
+def _role_ids(tx: Tx) -> dict[str, int]:
+    """The number of every role; rows that are missing are made."""
+    r = tables.role
+    found = {row.name: row.id for row in tx.conn.execute(select(r.c.name, r.c.id))}
+    for role in Role:
+        if role.value not in found:
+            made = insert(r).values(name=role.value).returning(r.c.id)
+            found[role.value] = tx.conn.execute(made).scalar_one()
+    return found
+
+
+def set_active(staff: Staff, actor: By, person: str, active: bool) -> None:
     """Close an account (its sessions end), or open it again.  Raises `Refused`."""
     _need(actor, Right.ADMINISTER)
     if person == actor.person and not active:
         raise Refused(Wrong.YOURSELF)
     with staff.write() as tx:
-        row = account_of(tx, actor, person)
+        row = account_of(tx.conn, actor, person)
         tx.conn.execute(update(tables.user).where(tables.user.c.id == row.id).values(active=active))
         if not active:
             sessions.end(tx, row.id)
-        bump(tx, [row.id])
-        note(staff, tx, actor, "opened" if active else "closed", person)
+        _changed(staff, tx, actor, [row.id], "opened" if active else "closed", person)
 
 
-def sign_out(staff: Staff, actor: Actor, person: str) -> int:
+def sign_out(staff: Staff, actor: By, person: str) -> int:
     """End all sessions of an account: one's own, or as administrator anybody's of the organisation.
     Returns how many were open.  Raises `Refused`."""
     if person != actor.person:
         _need(actor, Right.ADMINISTER)
     with staff.write() as tx:
-        row = account_of(tx, actor, person)
+        row = account_of(tx.conn, actor, person)
         done = sessions.end(tx, row.id)
         tx.conn.execute(
             update(tables.user)
@@ -129,11 +173,11 @@ def sign_out(staff: Staff, actor: Actor, person: str) -> int:
     return done
 
 
-def set_password(staff: Staff, actor: Actor, person: str, password_hash: str) -> None:
+def set_password(staff: Staff, actor: By, person: str, password_hash: str) -> None:
     """Give an account a new password; its sessions end.  Raises `Refused`."""
     _need(actor, Right.ADMINISTER)
     with staff.write() as tx:
-        row = account_of(tx, actor, person)
+        row = account_of(tx.conn, actor, person)
         sessions.end(tx, row.id)
         tx.conn.execute(
             update(tables.user)
@@ -143,12 +187,12 @@ def set_password(staff: Staff, actor: Actor, person: str, password_hash: str) ->
         note(staff, tx, actor, "password", person)
 
 
-def reset_factors(staff: Staff, actor: Actor, person: str) -> None:
+def reset_factors(staff: Staff, actor: By, person: str) -> None:
     """Take away an account's second factor, recovery codes and passkeys (a lost phone); its
     sessions end.  Raises `Refused`."""
     _need(actor, Right.ADMINISTER)
     with staff.write() as tx:
-        row = account_of(tx, actor, person)
+        row = account_of(tx.conn, actor, person)
         sessions.end(tx, row.id)
         tx.conn.execute(delete(tables.passkey).where(tables.passkey.c.user_id == row.id))
         gone = dict.fromkeys(
@@ -162,12 +206,12 @@ def reset_factors(staff: Staff, actor: Actor, person: str) -> None:
         note(staff, tx, actor, "factors", person)
 
 
-def set_sso_id(staff: Staff, actor: Actor, person: str, sso_id: str) -> None:
+def set_sso_id(staff: Staff, actor: By, person: str, sso_id: str) -> None:
     """What single sign-on calls this person; empty: not by single sign-on.  Raises `Refused`."""
     _need(actor, Right.ADMINISTER)
     u = tables.user
     with staff.write() as tx:
-        row = account_of(tx, actor, person)
+        row = account_of(tx.conn, actor, person)
         if sso_id:
             taken = select(u.c.id).where(
                 u.c.org_id == actor.org, u.c.sso_id == sso_id, u.c.id != row.id
@@ -181,35 +225,46 @@ def set_sso_id(staff: Staff, actor: Actor, person: str, sso_id: str) -> None:
 # --- who works where ------------------------------------------------------------------------------
 
 
-def set_homes(staff: Staff, actor: Actor, person: str, homes: Iterable[str]) -> None:
-    """Assign an account to exactly these homes (beside its teams').  Raises `Refused`."""
+def set_homes(staff: Staff, actor: By, person: str, homes: Iterable[str]) -> bool:
+    """Assign an account to exactly these homes (beside its teams'); whether that is a change.
+    Raises `Refused`."""
+    wanted = set(homes)
+    return pick_homes(staff, actor, person, lambda _had: wanted)
+
+
+def pick_homes(staff: Staff, actor: By, person: str, pick: Pick) -> bool:
+    """The same, by the homes it is assigned to.  Raises `Refused`."""
+    return _pick_of(staff, actor, person, "homes", tables.assignment, tables.home, pick)
+
+
+def set_teams(staff: Staff, actor: By, person: str, teams: Iterable[int]) -> bool:
+    """Make an account a member of exactly these teams; whether that is a change.  Raises
+    `Refused`."""
+    wanted = set(teams)
+    return pick_teams(staff, actor, person, lambda _had: wanted)
+
+
+def pick_teams(staff: Staff, actor: By, person: str, pick: Pick) -> bool:
+    """The same, by the teams it is in.  Raises `Refused`."""
+    return _pick_of(staff, actor, person, "teams", tables.team_member, tables.team, pick)
+
+
+def _pick_of(
+    staff: Staff, actor: By, person: str, what: str, links: Table, table: Table, pick: Pick
+) -> bool:
     _need(actor, Right.ASSIGN)
+    column = f"{table.name}_id"
     with staff.write() as tx:
-        row = account_of(tx, actor, person)
-        wanted = _mine(tx, actor, tables.home, homes)
-        a = tables.assignment
-        tx.conn.execute(delete(a).where(a.c.user_id == row.id))
-        for home in wanted:
-            tx.conn.execute(insert(a).values(user_id=row.id, home_id=home))
-        bump(tx, [row.id])
-        note(staff, tx, actor, "homes", person)
+        row = account_of(tx.conn, actor, person)
+        fixed = {"user_id": row.id}
+        wanted = _mine(tx, actor, table, pick(_held(tx, links, fixed, column)))
+        if not _replace(tx, links, fixed, column, wanted):
+            return False
+        _changed(staff, tx, actor, [row.id], what, person)
+    return True
 
 
-def set_teams(staff: Staff, actor: Actor, person: str, teams: Iterable[int]) -> None:
-    """Make an account a member of exactly these teams.  Raises `Refused`."""
-    _need(actor, Right.ASSIGN)
-    with staff.write() as tx:
-        row = account_of(tx, actor, person)
-        wanted = _mine(tx, actor, tables.team, teams)
-        m = tables.team_member
-        tx.conn.execute(delete(m).where(m.c.user_id == row.id))
-        for team in wanted:
-            tx.conn.execute(insert(m).values(user_id=row.id, team_id=team))
-        bump(tx, [row.id])
-        note(staff, tx, actor, "teams", person)
-
-
-def add_group(staff: Staff, actor: Actor, kind: str, name: str) -> None:
+def add_group(staff: Staff, actor: By, kind: str, name: str) -> None:
     """Add a `team` or an `area`.  Raises `Refused`."""
     _need(actor, Right.ASSIGN)
     t = tables.team if kind == "team" else tables.area
@@ -224,46 +279,55 @@ def add_group(staff: Staff, actor: Actor, kind: str, name: str) -> None:
         note(staff, tx, actor, kind)
 
 
-def set_team_areas(staff: Staff, actor: Actor, team: int, areas: Iterable[int]) -> None:
-    """Which areas a team covers.  Raises `Refused`."""
+def set_team_areas(staff: Staff, actor: By, team: int, areas: Iterable[int]) -> bool:
+    """Let a team cover exactly these areas; whether that is a change.  Raises `Refused`."""
+    wanted = set(areas)
+    return pick_team_areas(staff, actor, team, lambda _had: wanted)
+
+
+def pick_team_areas(staff: Staff, actor: By, team: int, pick: Pick) -> bool:
+    """The same, by the areas it covers.  Raises `Refused`."""
     _need(actor, Right.ASSIGN)
     with staff.write() as tx:
         _mine(tx, actor, tables.team, [team])
-        wanted = _mine(tx, actor, tables.area, areas)
-        c, m = tables.team_area, tables.team_member
-        tx.conn.execute(delete(c).where(c.c.team_id == team))
-        for area in wanted:
-            tx.conn.execute(insert(c).values(team_id=team, area_id=area))
-        members = tx.conn.execute(select(m.c.user_id).where(m.c.team_id == team)).scalars()
-        bump(tx, list(members))
-        note(staff, tx, actor, "team_areas")
+        links, fixed = tables.team_area, {"team_id": team}
+        wanted = _mine(tx, actor, tables.area, pick(_held(tx, links, fixed, "area_id")))
+        if not _replace(tx, links, fixed, "area_id", wanted):
+            return False
+        m = tables.team_member
+        members = select(m.c.user_id).where(m.c.team_id == team)
+        _changed(staff, tx, actor, tx.conn.execute(members).scalars(), "team_areas")
+    return True
 
 
-def set_home_area(staff: Staff, actor: Actor, home: str, area: int | None) -> None:
-    """Which area a home is in; None: none.  Raises `Refused`."""
+def set_home_area(staff: Staff, actor: By, home: str, area: int | None) -> bool:
+    """Which area a home is in (None: none); whether that is a change.  Raises `Refused`."""
     _need(actor, Right.ASSIGN)
     with staff.write() as tx:
         _mine(tx, actor, tables.home, [home])
-        if area is not None:
-            _mine(tx, actor, tables.area, [area])
-        h, c, m = tables.area_home, tables.team_area, tables.team_member
-        before = select(h.c.area_id).where(h.c.home_id == home)
-        concerned = [a for a in (area, tx.conn.execute(before).scalar_one_or_none()) if a]
-        tx.conn.execute(delete(h).where(h.c.home_id == home))
-        if area is not None:
-            tx.conn.execute(insert(h).values(home_id=home, area_id=area))
-        members = select(m.c.user_id).join(c, c.c.team_id == m.c.team_id)
-        found = tx.conn.execute(members.where(c.c.area_id.in_(concerned))).scalars()
-        bump(tx, list(found))
-        note(staff, tx, actor, "home_area")
+        wanted = set() if area is None else _mine(tx, actor, tables.area, [area])
+        links, fixed = tables.area_home, {"home_id": home}
+        had = _held(tx, links, fixed, "area_id")
+        if not _replace(tx, links, fixed, "area_id", wanted):
+            return False
+        members = tx.conn.execute(_covering(had | wanted)).scalars()
+        _changed(staff, tx, actor, members, "home_area")
+    return True
 
 
-def _mine(tx: Tx, actor: Actor, table: Table, ids: Iterable[Any]) -> list[Any]:
+def _covering(areas: set[int]) -> Select[Any]:
+    """The members of the teams that cover one of these areas."""
+    c, m = tables.team_area, tables.team_member
+    query = select(m.c.user_id).join(c, c.c.team_id == m.c.team_id)
+    return query.where(c.c.area_id.in_(areas)).distinct()
+
+
+def _mine(tx: Tx, actor: By, table: Table, ids: Iterable[Any]) -> set[Any]:
     """These ids, all of the actor's organisation.  Raises `Refused`: NOT_FOUND."""
-    wanted = sorted(set(ids))
+    wanted = set(ids)
     found = tx.conn.execute(
-        select(table.c.id).where(table.c.id.in_(wanted), table.c.org_id == actor.org)
+        select(table.c.id).where(table.c.id.in_(sorted(wanted)), table.c.org_id == actor.org)
     ).scalars()
-    if set(found) != set(wanted):
+    if set(found) != wanted:
         raise Refused(Wrong.NOT_FOUND)
     return wanted

@@ -24,7 +24,7 @@ from flask_security import (
     VerifyForm,
 )
 from flask_wtf.csrf import CSRFError, CSRFProtect
-from sqlalchemy import BindParameter, Integer, Text, bindparam, select, union
+from sqlalchemy import Integer, Text, bindparam, select
 from sqlalchemy.orm import Session, joinedload, scoped_session
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as BaseResponse
@@ -41,6 +41,7 @@ from web.staff import (
     tables,
     tries,
 )
+from web.staff.assigned import assigned_homes
 from web.staff.context import Staff, staff
 from web.staff.db import Database
 from web.staff.models import Passkey, RoleRow, User, make_sessions
@@ -298,25 +299,6 @@ def current_actor() -> Actor:
     if found is None:
         abort(401)
     return found
-
-
-def assigned_homes(user_id: int | BindParameter[int]) -> Any:
-    """The query of the homes where an account is assigned: by itself, or by a team whose areas they
-    are in."""
-    a, m, c, h = (
-        tables.assignment,
-        tables.team_member,
-        tables.team_area,
-        tables.area_home,
-    )
-    alone = select(a.c.home_id).where(a.c.user_id == user_id)
-    with_team = (
-        select(h.c.home_id)
-        .join(c, c.c.area_id == h.c.area_id)
-        .join(m, m.c.team_id == c.c.team_id)
-        .where(m.c.user_id == user_id)
-    )
-    return union(alone, with_team)
 
 
 _USER, _ORG = bindparam("user_id", type_=Integer), bindparam("org", type_=Text)

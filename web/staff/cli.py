@@ -7,7 +7,7 @@ sentence).  Not for: what a page can do better.
 from __future__ import annotations
 
 import argparse
-import getpass
+import json
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.errors import TryggveError, UserError
-from web.staff import cli_doors, cli_visits
+from web.staff import cli_doors, cli_people, cli_teams, cli_visits
 from web.staff.cli_parts import current as _current
 from web.staff.cli_parts import database as _database
 from web.staff.config import DEFAULT_PATH, load_config
@@ -62,35 +62,21 @@ def add_commands(commands: Any) -> None:
         action="store_true",
         help="a password is enough for everybody, for a try at home",
     )
-    made = command(commands, "run", _run, "Serve.")
     made.add_argument("--clock", type=Path, metavar="FILE", help="the demo's clock")
+    made = command(commands, "run", _run, "Serve.")
     made.add_argument("--host", help="instead of listen.host")
     made.add_argument("--port", type=int, help="instead of listen.port")
     command(commands, "migrate", _migrate, "Bring the database to this version's schema.")
     made = command(commands, "rebuild", _rebuild, "Make what pages show anew from the events.")
     made.add_argument("home", nargs="?", help="only this home")
     command(commands, "check", _check, "Check configuration, secrets, database and chains.")
-    made = command(commands, "assign", _assign, "Assign an account to a home.")
-    made.add_argument("email")
-    made.add_argument("home")
-    made.add_argument("--remove", action="store_true", help="end the assignment")
     made = command(commands, "enroll-code", _enroll_code, "Make a one-time code for a gateway.")
     made.add_argument("home")
-    _add_user_commands(commands, command)
     _add_home_commands(commands, command)
+    cli_people.add_commands(commands, command)
+    cli_teams.add_commands(commands, command)
     cli_visits.add_commands(commands, command)
     cli_doors.add_commands(commands, command)
-
-
-def _add_user_commands(commands: Any, command: Any) -> None:
-    user = commands.add_parser("user", help="Accounts of staff.").add_subparsers(required=True)
-    made = command(user, "add", _user_add, "Add an account; its password is asked for.")
-    made.add_argument("email")
-    made.add_argument("--name", required=True)
-    made.add_argument("--org", required=True, help="id of the organisation")
-    made.add_argument("--role", action="append", required=True, help="may be given several times")
-    made.add_argument("--home", action="append", default=[], help="assign to this home")
-    made.add_argument("--password-stdin", action="store_true", help="read it from standard input")
 
 
 def _add_home_commands(commands: Any, command: Any) -> None:
@@ -131,6 +117,8 @@ def _init(args: argparse.Namespace) -> int:
     else:
         path.parent.mkdir(parents=True, exist_ok=True)
         more = "secure_cookies = false\n" if args.plain_http else ""
+        if args.clock is not None:
+            more += f"clock = {json.dumps(str(args.clock.resolve()))}\n"
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # may hold a password
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             sign_in = NO_SECOND_FACTOR if args.no_second_factor else ""
@@ -159,8 +147,6 @@ def _run(args: argparse.Namespace) -> int:
     if args.port is not None:
         listen = listen.model_copy(update={"port": args.port})
     config = config.model_copy(update={"listen": listen})
-    if args.clock is not None:
-        config = config.model_copy(update={"clock": args.clock.resolve()})
     from web.staff.serve import serve
 
     serve(config)
@@ -222,14 +208,6 @@ def _check(args: argparse.Namespace) -> int:
     return 1 if broken else 0
 
 
-def _assign(args: argparse.Namespace) -> int:
-    from web.staff import people
-
-    with _current(args) as (_, database):
-        people.assign(database, args.email, args.home, remove=args.remove)
-    return 0
-
-
 def _enroll_code(args: argparse.Namespace) -> int:
     from web.staff.enrolment import new_code
     from web.staff.keys import load_keys
@@ -242,51 +220,14 @@ def _enroll_code(args: argparse.Namespace) -> int:
     return 0
 
 
-def _user_add(args: argparse.Namespace) -> int:
-    from datetime import UTC, datetime
-
-    from web.staff import people
-    from web.staff.passwords import make_hasher
-    from web.staff.rights import Role
-    from web.staff.secret_files import SecretFiles
-
-    known = {role.value for role in Role}
-    for name in args.role:
-        if name not in known:
-            raise UserError(f"The role {name} is not known; there are {', '.join(sorted(known))}.")
-    with _current(args) as (config, database):
-        hasher = make_hasher(config, SecretFiles(config.secrets_dir))
-        password = _ask_password(args.password_stdin)
-        people.check_password(password)
-        person = people.add_user(
-            database,
-            args.email,
-            name=args.name,
-            org=args.org,
-            roles=[Role(name) for name in args.role],
-            password_hash=hasher(password),
-            now=datetime.now(UTC),
-            homes=args.home,
-        )
-    print(person)
-    return 0
-
-
-def _ask_password(stdin: bool) -> str:
-    if stdin:
-        return sys.stdin.readline().rstrip("\n")
-    first = getpass.getpass("Password: ")
-    if getpass.getpass("Once more: ") != first:
-        raise UserError("The two passwords differ.")
-    return first
-
-
 def _home_add(args: argparse.Namespace) -> int:
-    from web.staff import people
+    from web.staff import accounts, people
+    from web.staff.cli_parts import bare_parts
+    from web.staff.rights import Operator
 
-    with _current(args) as (_, database):
+    with bare_parts(args) as (parts, _):
         people.add_home(
-            database,
+            parts.db,
             args.home,
             org=args.org,
             label=args.label,
@@ -296,6 +237,8 @@ def _home_add(args: argparse.Namespace) -> int:
             resident=None if args.resident is None else (args.resident[0], args.resident[1]),
             org_name=args.org_name,
         )
+        with parts.write() as tx:
+            accounts.note(parts, tx, Operator(args.org), "home")
     return 0
 
 

@@ -1,12 +1,12 @@
 """What the handlers of the command line open: the configuration, the database, the server's parts.
 
-Not for: commands (`cli`, `cli_visits`).
+Not for: commands (`cli`, `cli_people`, `cli_visits`, `cli_doors`).
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -37,6 +37,34 @@ def current(args: argparse.Namespace) -> Iterator[tuple[StaffConfig, Any]]:
 
 
 @contextmanager
+def bare_parts(args: argparse.Namespace) -> Iterator[tuple[Any, Any]]:
+    """The server's parts without its pages, and its secrets.  A running server hears of what is
+    written by NOTIFY, or at its next heartbeat.  Raises `UserError`."""
+    from gateway.clock import open_clock
+    from web.staff.context import Staff
+    from web.staff.keys import load_keys
+    from web.staff.live import Broker
+    from web.staff.notify import make_relay
+    from web.staff.secret_files import SecretFiles
+
+    with current(args) as (config, opened):
+        broker, secrets = Broker(), SecretFiles(config.secrets_dir)
+        spec = config.clock
+        parts = Staff(
+            config=config,
+            db=opened,
+            clock=open_clock(None if spec is None else str(spec)),
+            broker=broker,
+            keys=load_keys(secrets),
+            relay=make_relay(opened, broker),
+        )
+        try:
+            yield parts, secrets
+        finally:
+            parts.relay.stop()
+
+
+@contextmanager
 def staff_parts(args: argparse.Namespace) -> Iterator[Any]:
     """The server's parts (`web.staff.context.Staff`), for what writes events: no thread that looks
     runs, and homes are told when they next listen.  Raises `UserError`."""
@@ -49,3 +77,15 @@ def staff_parts(args: argparse.Namespace) -> Iterator[Any]:
             yield app.extensions[EXTENSION]
         finally:
             app.extensions["tryggve.stop"]()
+
+
+def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> None:
+    """Print rows under their heads, in columns as wide as needed; `empty` when there are none."""
+    if not rows:
+        print(empty)
+        return
+    filled = [[*(cell or "–" for cell in row[:-1]), row[-1]] for row in rows]
+    widths = [max(len(line[n]) for line in [heads, *filled]) for n in range(len(heads))]
+    for line in [heads, *filled]:
+        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
+        print("  ".join(cells).rstrip())

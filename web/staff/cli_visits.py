@@ -104,7 +104,7 @@ def _write(path: Path, data: bytes) -> None:
 
 def _plan_import(args: argparse.Namespace) -> int:
     from web.staff import plan_files, plan_store
-    from web.staff.cli_parts import current
+    from web.staff.cli_parts import bare_parts
 
     try:
         data = sys.stdin.buffer.read() if str(args.file) == "-" else args.file.read_bytes()
@@ -112,18 +112,19 @@ def _plan_import(args: argparse.Namespace) -> int:
         raise UserError(f"{args.file}: it cannot be read ({error.strerror}).") from error
     text = plan_files.text_of(data)
     ical = args.file.suffix.lower() in (".ics", ".ical")
-    now = datetime.now(UTC)
+    source = args.source or ("ical" if ical else "csv")
     span = None
     if args.days is not None:
         span = (_midnight(args.days[0]), _midnight(args.days[1] + timedelta(days=1)))
-    first = span[0] if span else now
-    drafts = (
-        plan_files.read_ical(text, first, home=args.home) if ical else plan_files.read_csv(text)
-    )
-    source = args.source or ("ical" if ical else "csv")
-    with current(args) as (_, database), database.write() as tx:
-        _homes(tx.conn, args.org)
-        done = plan_store.store(tx.conn, args.org, source, drafts, now=now, span=span)
+    with bare_parts(args) as (parts, _):
+        now = parts.clock.now()
+        first = span[0] if span else now
+        drafts = (
+            plan_files.read_ical(text, first, home=args.home) if ical else plan_files.read_csv(text)
+        )
+        with parts.db.write() as tx:
+            _homes(tx.conn, args.org)
+            done = plan_store.store(tx.conn, args.org, source, drafts, now=now, span=span)
     print(
         f"{done.added} added, {done.changed} changed, {done.unchanged} unchanged, "
         f"{done.withdrawn} taken out"

@@ -1,6 +1,7 @@
-"""Adding organisations, homes, residents, accounts and assignments.
+"""Adding organisations, homes, residents and accounts, and finding what a command names.
 
-The command line, the demo and the administration pages use it.  Not for: what anybody may do.
+The command line, the demo and the administration pages use it.  Not for: what anybody may do, or
+changing it (`accounts`).
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ import re
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Connection, insert, select
 
 from gateway.errors import UserError
 from web.staff import tables
@@ -127,37 +129,56 @@ def add_user(
         for role in roles:
             role_id = tx.conn.execute(select(r.c.id).where(r.c.name == role.value)).scalar_one()
             tx.conn.execute(insert(tables.user_role).values(user_id=user_id, role_id=role_id))
-        for home in homes:
-            _assign(tx, user_id, org, home)
+        for home in sorted(set(homes)):
+            check_home(tx.conn, org, home)
+            tx.conn.execute(insert(tables.assignment).values(user_id=user_id, home_id=home))
     return identity
 
 
-def assign(database: Database, email: str, home: str, *, remove: bool = False) -> None:
-    """Assign an account to a home, or end that.  Raises `UserError`."""
+def account_by(conn: Connection, email: str, org: str | None = None) -> Any:
+    """The account with this address: `id`, `person_id`, `org_id`, `email`; with `org`, one of that
+    organisation.  Raises `UserError`."""
+    u = tables.user.c
     address = normal_address(email)
-    u, a = tables.user, tables.assignment
-    with database.write() as tx:
-        row = tx.conn.execute(select(u.c.id, u.c.org_id).where(u.c.email == address)).one_or_none()
-        if row is None:
-            raise UserError(f"There is no account {address}.")
-        if remove:
-            tx.conn.execute(delete(a).where(a.c.user_id == row.id, a.c.home_id == home))
-        else:
-            _assign(tx, row.id, row.org_id, home)
-        # open streams notice that this person may see other homes now (`web.staff.sessions.Gate`)
-        tx.conn.execute(
-            update(u).where(u.c.id == row.id).values(rights_version=u.c.rights_version + 1)
-        )
+    row = conn.execute(
+        select(u.id, u.person_id, u.org_id, u.email).where(u.email == address)
+    ).one_or_none()
+    if row is None:
+        raise UserError(f"There is no account {address}; `tryggve staff user list` shows them.")
+    if org is not None and row.org_id != org:
+        raise UserError(f"{address} belongs to the organisation {row.org_id}, not to {org}.")
+    return row
 
 
-def _assign(tx: Tx, user_id: int, org: str, home: str) -> None:
-    h = tables.home
-    found = tx.conn.execute(select(h.c.id).where(h.c.id == home, h.c.org_id == org)).first()
-    if found is None:
+def check_org(conn: Connection, org: str) -> None:
+    """Raises `UserError` when there is no such organisation."""
+    o = tables.organisation.c
+    if conn.execute(select(o.id).where(o.id == org)).first() is None:
+        known = ", ".join(conn.execute(select(o.id).order_by(o.id)).scalars())
+        raise UserError(f"There is no organisation {org}; there are: {known or 'none yet'}.")
+
+
+def check_home(conn: Connection, org: str, home: str) -> None:
+    """Raises `UserError` when the organisation has no such home."""
+    h = tables.home.c
+    if conn.execute(select(h.id).where(h.id == home, h.org_id == org)).first() is None:
         raise UserError(f"The organisation {org} has no home {home}.")
-    key = {"user_id": user_id, "home_id": home}
-    tx.conn.execute(delete(tables.assignment).filter_by(**key))
-    tx.conn.execute(insert(tables.assignment).values(**key))
+
+
+def group_by(conn: Connection, kind: str, org: str, name: str) -> int:
+    """The number of the organisation's `team` or `area` of this name.  Raises `UserError`."""
+    t = (tables.team if kind == "team" else tables.area).c
+    found: int | None = conn.execute(
+        select(t.id).where(t.org_id == org, t.name == name.strip())
+    ).scalar_one_or_none()
+    if found is None:
+        known = ", ".join(
+            conn.execute(select(t.name).where(t.org_id == org).order_by(t.name)).scalars()
+        )
+        raise UserError(
+            f"The organisation {org} has no {kind} {name!r}; it has: {known or 'none yet'}."
+        )
+    return found
 
 
 def _exists(tx: Tx, table: object, key: str) -> bool:

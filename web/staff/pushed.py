@@ -60,7 +60,7 @@ def live() -> Response:
         return Response(status=503, headers={"Retry-After": "10"})
     after = request.headers.get("Last-Event-ID") or request.args.get("from")
     actor = current_actor()
-    watched = Watched(sessions.gate(), sessions.here(), sessions.gate().version(sessions.here()))
+    watched = Watched(sessions.gate(), sessions.here(), sessions.gate().opened(sessions.here()))
     screen = parts.broker.subscribe(actor.homes, after=after)
     care = actor.may(Right.SEE_CARE)
     response = Response(_bytes(screen, care, watched), mimetype="text/event-stream")

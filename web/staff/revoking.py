@@ -1,23 +1,25 @@
 """Taking rights back: grants and codes of somebody who may no longer open.
 
-A person, or the watch, which looks every few seconds: however an assignment, a role or an account
-ended, what was given by it is revoked, and goes down the stream at once.  The same round notes
-orders that the home never answered.
+A person, the change itself (`accounts`), or the watch, which looks every few seconds: however an
+assignment, a role or an account ended, what was given by it is revoked, and goes down the stream at
+once.  The same round notes orders that the home never answered.
 
 Not for: giving rights (`web.staff.turning`, `web.staff.door_codes`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
 
 from gateway.access import Reason
 from gateway.envelope import Draft
 from gateway.events import GrantRevoked, UnlockDeviated
 from web.staff import decisions, tables
+from web.staff.assigned import is_assigned
 from web.staff.context import Staff
 from web.staff.db import Tx
 from web.staff.fold_doors import NOT_OVER
@@ -54,30 +56,19 @@ def revoke_person(staff: Staff, tx: Tx, home: str, person: str, *, by: str | Non
 def look(staff: Staff) -> None:
     """One round of the watch."""
     now = staff.clock.now()
-    t, c = tables.turn.c, tables.door_code.c
-    turns = _live_turns(now).where(
-        or_(
-            and_(t.reason.in_(BY_ASSIGNMENT), ~_may_open(t.person, t.home_id)),
-            ~_may_turn(t.person, or_(t.reason == Reason.SERVICE.value, _turner())),
-        )
-    )
-    lost = _live_codes(now).where(~_may_open(c.person, c.home_id))
+    t = tables.turn.c
     unheard = select(tables.turn).where(
         t.step == "issued", t.expires_at < now - GRACE, t.expires_at > now - LOOK_BACK
     )
     with staff.db.read() as conn:
-        gone = [*conn.execute(turns), *conn.execute(lost)]
+        gone = _lost(conn, now)
         silent = list(conn.execute(unheard))
     for row in gone:
         with staff.write() as tx:
             decisions.hold(tx, row.home_id)
-            again = [
-                one
-                for one in [*tx.conn.execute(turns), *tx.conn.execute(lost)]
-                if one.grant == row.grant
-            ]
-            for one in again:  # still so: another round may have been first
-                _revoke(staff, tx, one, None)
+            for one in _lost(tx.conn, now):
+                if one.grant == row.grant:  # still so: another round may have been first
+                    _revoke(staff, tx, one, None)
     for row in silent:
         with staff.write() as tx:
             decisions.hold(tx, row.home_id)
@@ -89,6 +80,37 @@ def look(staff: Staff) -> None:
                 person=row.person,
             )
             decisions.write(staff, tx, row.home_id, said)
+
+
+def revoke_lost(staff: Staff, tx: Tx, users: Collection[int], *, by: str | None) -> int:
+    """Revoke what these accounts have no ground for any more, in the transaction that changed it;
+    how much.  `by`: who changed it, None: nobody in person."""
+    persons = set(
+        tx.conn.execute(
+            select(tables.user.c.person_id).where(tables.user.c.id.in_(users))
+        ).scalars()
+    )
+    lost = [row for row in _lost(tx.conn, staff.clock.now()) if row.person in persons]
+    for home in sorted({row.home_id for row in lost}):
+        decisions.hold(tx, home)
+    # once more: the watch may have been there before us
+    lost = [row for row in _lost(tx.conn, staff.clock.now()) if row.person in persons]
+    for row in lost:
+        _revoke(staff, tx, row, by)
+    return len(lost)
+
+
+def _lost(conn: Connection, now: datetime) -> list[Any]:
+    """Turns and codes that nothing stands behind any more."""
+    t, c = tables.turn.c, tables.door_code.c
+    turns = _live_turns(now).where(
+        or_(
+            and_(t.reason.in_(BY_ASSIGNMENT), ~_may_open(t.person, t.home_id)),
+            ~_may_turn(t.person, or_(t.reason == Reason.SERVICE.value, _turner())),
+        )
+    )
+    codes = _live_codes(now).where(~_may_open(c.person, c.home_id))
+    return [*conn.execute(turns), *conn.execute(codes)]
 
 
 def _revoke(staff: Staff, tx: Tx, row: Any, by: str | None) -> None:
@@ -130,12 +152,11 @@ def _may_turn(person: Any, role: ColumnElement[bool]) -> ColumnElement[bool]:
 
 
 def _may_open(person: Any, home: Any) -> ColumnElement[bool]:
-    """An active account with a role that turns locks, assigned to the home."""
-    u, a = tables.user, tables.assignment
+    """An active account with a role that turns locks, assigned to the home (also by a team)."""
+    u = tables.user
     assigned = (
         select(u.c.id)
-        .join(a, a.c.user_id == u.c.id)
-        .where(u.c.person_id == person, u.c.active, a.c.home_id == home)
+        .where(u.c.person_id == person, u.c.active, is_assigned(u.c.id, home))
         .exists()
     )
     return and_(assigned, _may_turn(person, _turner()))

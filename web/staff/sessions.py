@@ -254,7 +254,8 @@ def places(database: Database, org: str) -> dict[int, int]:
 
 class Gate:
     """Tells open streams whether their session still holds: one query for all of them, at most
-    every `GATE_READ_S`.  It sees what any worker or command line did, because it reads."""
+    every `GATE_READ_S`, and one for each that opens.  It sees what any worker or command line did,
+    because it reads."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -270,20 +271,33 @@ class Gate:
                 self._read_at_s = time.monotonic()
             return None if session_id is None else self._valid.get(session_id)
 
+    def opened(self, session_id: str | None) -> int | None:
+        """The same for a stream that opens now: asked anew, for what was read a moment ago does not
+        know a session that has just begun."""
+        if session_id is None:
+            return None
+        found = self._read(session_id).get(session_id)
+        if found is not None:
+            with self._lock:
+                self._valid[session_id] = found
+        return found
+
     def forget(self) -> None:
         """Something was changed just now: read anew when asked next."""
         with self._lock:
             self._read_at_s = float("-inf")
 
-    def _read(self) -> dict[str, int]:
+    def _read(self, session_id: str | None = None) -> dict[str, int]:
         t, u = tables.session, tables.user
+        query = (
+            select(t.c.id, u.c.rights_version)
+            .join(u, u.c.id == t.c.user_id)
+            .where(t.c.ended_at.is_(None), t.c.ends_at > _now(), u.c.active)
+        )
+        if session_id is not None:
+            query = query.where(t.c.id == session_id)
         with self._database.read() as conn:
-            rows = conn.execute(
-                select(t.c.id, u.c.rights_version)
-                .join(u, u.c.id == t.c.user_id)
-                .where(t.c.ended_at.is_(None), t.c.ends_at > _now(), u.c.active)
-            ).all()
-        return {row.id: row.rights_version for row in rows}
+            return {row.id: row.rights_version for row in conn.execute(query)}
 
 
 def gate() -> Gate:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -22,6 +23,8 @@ from web.staff.rights import Actor
 from web.staff.tables_plan import plan_visit
 
 MIN = timedelta(minutes=1)
+
+STATES = re.compile(r'data-test="stop" data-state="(\w+)"')
 
 
 @pytest.fixture
@@ -149,14 +152,29 @@ def test_my_homes_in_the_plans_order(
         me = tx.conn.execute(select(u.id).where(u.person_id == "p7")).scalar_one()
         tx.conn.execute(tables.assignment.insert().values(user_id=me, home_id="h0"))
     a_plan(staff, 90, home="h0")
-    a_plan(staff, -60, 30, people=("p7",))
+    a_plan(staff, -60, 30, 100, 400, people=("p7",))
     a_visit(home)
     page = text_of(carer, "/pass")
     first, second = page.split('data-test="my-home"')[1:]
     assert 'data-home="h1"' in first
     assert "22:30–23:00" in first
-    assert 'data-state="done"' in first
+    assert STATES.findall(first) == ["done", "next", "later", "later"]
     assert "23:30–00:00" in second
+    assert STATES.findall(second) == ["next"]
+
+
+def test_a_visit_of_a_team_names_the_team(
+    boss: FlaskClient, home: EnrolledHome, staff: Staff
+) -> None:
+    """Where nobody is named yet, the coordinator sees whose it is."""
+    with staff.write() as tx:
+        tx.conn.execute(tables.team.insert().values(org_id="org1", name="Björklaget"))
+        at = staff.clock.now() + 30 * MIN
+        draft = plan_store.Draft(1, "h1", "a", at, at + 30 * MIN, "Hjälp", (), "Björklaget")
+        plan_store.store(tx.conn, "org1", "prov", [draft], now=at)
+    page = text_of(boss, "/besok")
+    (row,) = re.findall(r'data-test="planned">.*?</tr>', page, re.DOTALL)
+    assert "Björklaget" in row
 
 
 def test_a_visit_that_does_not_take_place(

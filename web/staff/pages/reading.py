@@ -80,6 +80,12 @@ def names(conn: Connection, actor: Actor) -> dict[str, str]:
     return found
 
 
+def teams(conn: Connection, actor: Actor) -> dict[int, str]:
+    """The organisation's teams by number."""
+    rows = conn.execute(select(t.team.c.id, t.team.c.name).where(t.team.c.org_id == actor.org))
+    return {row.id: row.name for row in rows}
+
+
 def devices(conn: Connection, homes: Collection[str]) -> dict[tuple[str, str], Any]:
     """The devices of these homes by home and id."""
     if not homes:

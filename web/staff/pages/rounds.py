@@ -28,8 +28,8 @@ ASKED_FOR = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """One planned visit of mine.  `state` is `done`, `undone` (told why), `next` or `past` (its
-    time is over, and nobody said anything)."""
+    """One planned visit of mine.  `state` is `done`, `undone` (told why), `next` (the first that is
+    left in this home), `later`, or `past` (its time is over, and nobody said anything)."""
 
     visit: PlannedVisit
     state: str
@@ -67,6 +67,8 @@ def stops(
     used: set[int] = set()
     for visit in mine:
         state = _state(visit, made, used, told, now)
+        if state == "next" and any(one.state == "next" for one in found.get(visit.home, ())):
+            state = "later"
         others = tuple(person for person in visit.people if person != actor.person)
         stop = Stop(visit, state, told.get(visit.id), others)
         found[visit.home] = (*found.get(visit.home, ()), stop)

@@ -76,7 +76,7 @@ def visits(actor: Actor) -> str:
         if not is_fragment():
             for home in sorted({line.home for line in days.lines}):
                 actions.record_read(parts, actor, home, "visits")
-        lines = list(_lines(actor, days, places, names))
+        lines = list(_lines(actor, days, places, names, reading.teams(conn, actor)))
         return page(
             "visits.html",
             conn,
@@ -123,6 +123,7 @@ def _lines(
     days: visit_export.Days,
     places: dict[str, Place],
     names: dict[str, str],
+    teams: dict[int, str],
 ) -> Iterable[VisitLine]:
     parts = staff()
     for compared in days.lines:
@@ -132,6 +133,8 @@ def _lines(
         if not compared.done:
             who = [said.person or ""] if said else list(planned.people if planned else ())
             told = ", ".join(names.get(one, one) for one in who)
+            if not told and planned is not None and planned.team is not None:
+                told = teams.get(planned.team, "")
             yield VisitLine(None, planned, compared, place, told, None, here, True, False)
         for number, one in enumerate(compared.done):
             row = days.rows[one.ref]

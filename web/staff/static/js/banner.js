@@ -19,6 +19,7 @@ function goDown({ why }) {
   alert.replaceChildren(template.content.cloneNode(true));
   alert.querySelector(".at").textContent = clockText(downSince);
   document.body.classList.add("is-down");
+  walk();
 }
 
 function goUp() {

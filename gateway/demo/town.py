@@ -1,0 +1,279 @@
+"""The town of the demo: its homes, its accounts, and the plan of a caregiver's rounds.
+
+What an administrator would give to `tryggve staff`, word for word: the commands, and the file that
+`plan import` reads; and each home's own file.  Nobody here is real.
+
+Not for: running anything (`stage`).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from pathlib import Path
+
+ORGANISATION = "demo"
+TEAM, AREA = "Björklaget", "Björkgatan"
+
+DAYS = 7
+"""Days of the plan: at the demo's own speed they last longer than anybody watches."""
+
+OPEN_MIN = 90
+"""Minutes before and after a planned visit in which its door opens.  More than a real one's: at the
+demo's speed an hour passes while somebody looks for the phone page.  With it the first home's door
+opens at any hour of `ROUND`, and no visit begins so far from its plan that it is not taken for it
+(`web.staff.followup.REACH`)."""
+
+LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
+"""Of a password that somebody types on a phone: none looks like another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dwelling:
+    """A home and who lives there."""
+
+    id: str
+    label: str
+    address: str
+    resident: str
+    name: str
+    fallback: str = "Nyckelskåp vid entrén. Ring nattpatrullen om det inte går."
+
+
+HOME = Dwelling("h1", "Lgh 1001", "Björkgatan 3", "r1", "Demo Demosson")
+NEIGHBOUR = Dwelling("h2", "Lgh 1102", "Björkgatan 7", "r2", "Prova Provdotter")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A demo account.  `look` is where its day happens: pages, as the menu calls them."""
+
+    email: str
+    name: str
+    roles: tuple[str, ...]
+    look: str
+    password: str
+
+
+def accounts() -> list[Account]:
+    """Who can sign in: one for each role.  All have one password, made up at each start."""
+    groups = ("".join(secrets.choice(LETTERS) for _ in range(4)) for _ in range(4))
+    password = "-".join(groups)
+    return [
+        Account(f"{who}@demo.example", name, (role,), look, password)
+        for role, who, name, look in (
+            ("caregiver", "hemtjanst", "Hemtjänsten", "Mitt pass, Besök"),
+            ("night_watcher", "natt", "Nattpatrullen", "Nu, Händelser"),
+            ("coordinator", "samordnare", "Samordnaren", "Besök, Personal"),
+            ("technician", "tekniker", "Teknikern", "Nu, Hem"),
+            ("administrator", "admin", "Administratören", "Personal, Hem"),
+        )
+    ]
+
+
+# --- the plan -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One visit of each day: local times, what is to be done; `team`: for whoever of the team goes,
+    else for the caregiver; `two`: together with the night watcher."""
+
+    home: Dwelling
+    since: time
+    until: time
+    what: str
+    team: bool = False
+    two: bool = False
+
+
+ROUND = (
+    Planned(HOME, time(1), time(1, 15), "Tillsyn", team=True),
+    Planned(HOME, time(3), time(3, 15), "Tillsyn", team=True),
+    Planned(HOME, time(6), time(6, 15), "Morgonmedicin"),
+    Planned(NEIGHBOUR, time(7), time(7, 30), "Morgonhjälp"),
+    Planned(HOME, time(8), time(8, 45), "Morgonhjälp", two=True),
+    Planned(HOME, time(11, 30), time(12), "Lunch"),
+    Planned(NEIGHBOUR, time(12, 15), time(12, 40), "Lunch"),
+    Planned(HOME, time(14, 30), time(14, 50), "Fika"),
+    Planned(NEIGHBOUR, time(16), time(16, 25), "Middag"),
+    Planned(HOME, time(16, 45), time(17, 15), "Middag"),
+    Planned(HOME, time(19), time(19, 20), "Kvällsmat och medicin"),
+    Planned(HOME, time(22), time(22, 45), "Kvällshjälp"),
+    Planned(NEIGHBOUR, time(23), time(23, 20), "Kvällsmedicin", team=True),
+)
+"""A day's visits by time."""
+
+
+def plan(evening: datetime) -> str:
+    """The plan as CSV for `tryggve staff plan import`: from the round of `evening` (local time) on,
+    for `DAYS` days.  What was over by then is not in it: nobody could have made it."""
+    wall = evening.replace(tzinfo=None)
+    caregiver, watcher = "hemtjanst@demo.example", "natt@demo.example"
+    text = io.StringIO()
+    rows = csv.writer(text, delimiter=";", lineterminator="\n")
+    rows.writerow(("id", "hem", "start", "slut", "insats", "personal", "grupp", "antal"))
+    for day in (wall.date() + timedelta(days=n) for n in range(DAYS + 1)):
+        for one in ROUND:
+            if datetime.combine(day, one.until) <= wall:
+                continue
+            people = "" if one.team else f"{caregiver} {watcher}" if one.two else caregiver
+            rows.writerow(
+                (
+                    f"{one.home.id}-{day}-{one.since:%H%M}",
+                    one.home.id,
+                    f"{day} {one.since:%H:%M}",
+                    f"{one.until:%H:%M}",
+                    one.what,
+                    people,
+                    TEAM if one.team else "",
+                    2 if one.two else 1,
+                )
+            )
+    return text.getvalue()
+
+
+# --- the homes ------------------------------------------------------------------------------------
+
+HOME_TOML = """\
+# A virtual home of the demo: a mat under the bed's mattress and one beside the bed, a detector in
+# the bathroom, a lock and a contact on the front door, a pendant, a button and a lamp.
+[home]
+id = "{home}"
+timezone = "Europe/Stockholm"
+resident = "{resident}"
+
+[staff]
+url = "{url}"
+
+[gpio]
+factory = "mock"
+
+[web]
+port = {home_port}
+
+[devices.bed]
+driver = "mat_gpio"
+role = "bed"
+room = "bedroom"
+pin = {pin}
+
+[devices.floor]
+driver = "mat_gpio"
+role = "floor"
+room = "bedroom"
+pin = {floor_pin}
+
+[devices.bathroom]
+driver = "motion_gpio"
+role = "motion"
+room = "bathroom"
+pin = {bathroom_pin}
+
+[devices.front]
+driver = "door_gpio"
+role = "front_door"
+room = "hall"
+pin = {front_pin}
+
+[devices.pendant]
+driver = "bthome"
+role = "pendant"
+address = "{pendant_address}"
+
+[devices.answer]
+driver = "button_gpio"
+role = "button"
+room = "kitchen"
+pin = {answer_pin}
+
+[devices.lamp]
+driver = "indicator"
+room = "kitchen"
+light_pin = {light_pin}
+tone_pin = {tone_pin}
+
+[devices.door]
+driver = "lock_nuki"
+role = "front_door"
+room = "hall"
+address = "{address}"
+
+[checks.night]
+times = ["23:00", "02:30", "05:00"]
+"""
+
+MORE_DOORS = """\
+
+[devices.door_terrace]
+driver = "lock_yale"
+role = "terrace_door"
+
+[devices.door_store]
+driver = "lock_danalock"
+role = "store_door"
+"""
+
+
+def home_toml(home: Dwelling, url: str, page_port: int) -> str:
+    """A home's configuration; the first home has doors of all three makes."""
+    from gateway.demo import home as virtual
+
+    form = HOME_TOML + MORE_DOORS if home is HOME else HOME_TOML
+    return form.format(
+        home=home.id,
+        resident=home.resident,
+        url=url,
+        home_port=page_port,
+        pin=virtual.MAT_PIN,
+        floor_pin=virtual.FLOOR_PIN,
+        bathroom_pin=virtual.BATHROOM_PIN,
+        front_pin=virtual.FRONT_PIN,
+        answer_pin=virtual.ANSWER_PIN,
+        light_pin=virtual.LIGHT_PIN,
+        tone_pin=virtual.TONE_PIN,
+        pendant_address=virtual.PENDANT_ADDRESS,
+        address=virtual.ADDRESS,
+    )
+
+
+# --- the commands ---------------------------------------------------------------------------------
+
+
+def commands(clock: Path, people: list[Account], plan_file: Path | None) -> list[list[str]]:
+    """What sets the server up, as words after `tryggve staff`; the passwords are asked for in the
+    order of `people`.  With `plan_file` (it lies there already) the neighbour's home, the team and
+    the plan too."""
+    lines = [["init", "--plain-http", "--no-second-factor", "--clock", str(clock)], _home(HOME)]
+    homes = [HOME]
+    if plan_file is not None:
+        lines.append(_home(NEIGHBOUR))
+        homes.append(NEIGHBOUR)
+    for account in people:
+        given = [word for role in account.roles for word in ("--role", role)]
+        where = [word for home in homes for word in ("--home", home.id)]
+        add = ["user", "add", account.email, "--name", account.name, "--org", ORGANISATION]
+        lines.append([*add, *given, *where, "--password-stdin"])
+    if plan_file is not None:
+        org = ("--org", ORGANISATION)
+        team = [one.email for one in people if {"caregiver", "night_watcher"} & {*one.roles}]
+        lines += [
+            ["area", "add", AREA, *org],
+            ["area", "put", AREA, *(home.id for home in homes), *org],
+            ["team", "add", TEAM, *org],
+            ["team", "cover", TEAM, AREA, *org],
+            ["team", "join", TEAM, *team, *org],
+            ["plan", "import", str(plan_file), *org],
+        ]
+    return lines + [["enroll-code", home.id] for home in homes]
+
+
+def _home(home: Dwelling) -> list[str]:
+    return [
+        *("home", "add", home.id, "--label", home.label, "--address", home.address),
+        *("--org", ORGANISATION, "--org-name", "Demokommunen"),
+        *("--resident", home.resident, home.name, "--fallback", home.fallback),
+    ]

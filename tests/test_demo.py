@@ -1,0 +1,108 @@
+"""The town of the demo: the product takes its plan, at any clock; and one pace for all homes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from gateway.clock import FileClock
+from gateway.demo import town
+from gateway.demo.cli import BEGIN
+from gateway.demo.pace import Pace
+from gateway.envelope import GENESIS, Draft, Event, seal
+from gateway.events import AlarmOutcome, AlarmRaised, AlarmResolved, Data, Severity
+from web.staff import plan_files
+from web.staff.followup import REACH
+from web.staff.plan_store import Draft as Planned
+from web.staff.plan_store import to_utc
+from web.staff.rights import Role
+
+HERE = ZoneInfo("Europe/Stockholm")
+EVENING = datetime(2026, 3, 2, *BEGIN, tzinfo=HERE)
+
+
+def visits(evening: datetime) -> list[Planned]:
+    """The plan as the product reads it."""
+    return list(plan_files.read_csv(town.plan(evening)))
+
+
+def utc(at: datetime) -> datetime:
+    return to_utc(at, HERE.key)
+
+
+@pytest.mark.parametrize(
+    "evening",
+    [EVENING, EVENING.replace(month=10, day=24), EVENING.replace(month=3, day=28)],
+    ids=["any night", "summer time ends", "summer time begins"],
+)
+def test_the_first_homes_door_opens_at_any_time(evening: datetime) -> None:
+    """From the beginning on, over midnight and over a change of the clocks: whoever tries the
+    phone stands within a planned visit's time, and the visit is taken for the planned one."""
+    margin = timedelta(minutes=town.OPEN_MIN)
+    assert margin <= REACH
+    mine = [one for one in visits(evening) if one.home == town.HOME.id]
+    until = evening.astimezone(UTC)
+    for one in mine:
+        assert utc(one.since) - margin <= until, f"nothing opens before {one.external_id}"
+        assert one.until > one.since
+        until = utc(one.until) + margin
+    assert until - evening.astimezone(UTC) > timedelta(days=town.DAYS - 1)
+
+
+def test_the_plan_begins_with_the_round_that_is_under_way() -> None:
+    """No visit was over when the demo began, so that none is missed from the first minute; both
+    homes come soon."""
+    plan = visits(EVENING)
+    assert min(utc(one.until) for one in plan) > EVENING
+    soon = [one for one in plan if utc(one.since) < EVENING + timedelta(minutes=90)]
+    assert [one.home for one in soon] == [town.HOME.id, town.NEIGHBOUR.id]
+    assert {one.staff_needed for one in plan} == {1, 2}
+    assert {one.team for one in plan} == {None, town.TEAM}
+    assert len({(one.home, one.external_id) for one in plan}) == len(plan)
+
+
+def test_everybody_in_the_plan_has_an_account_and_each_role_one() -> None:
+    """And all have one password, long enough, that nobody mistypes."""
+    people = town.accounts()
+    assert [role for one in people for role in one.roles] == list(Role)
+    named = {name for one in visits(EVENING) for name in one.people}
+    assert named <= {one.email for one in people}
+    (password,) = {one.password for one in people}
+    assert len(password) == 19
+    assert {one.password for one in town.accounts()} != {password}
+
+
+def written(data: Data, seq: int) -> Event:
+    event, _, _ = seal(
+        Draft(data),
+        origin="home:h1",
+        seq=seq,
+        at=EVENING,
+        clock="synced",
+        boot="b1",
+        mono_s=0.0,
+        previous=GENESIS,
+    )
+    return event
+
+
+def test_time_is_slow_for_all_while_one_home_needs_somebody(tmp_path: Path) -> None:
+    """An alarm in one home: the other does not hurry the clock on; closed, both go on."""
+    clock = FileClock.create(tmp_path / "clock", EVENING, 1.0)
+    said: list[str] = []
+    one, other = (
+        Pace(clock, 60.0, said.append, tmp_path / "needed" / home) for home in ("h1", "h2")
+    )
+    one.apply()
+    assert clock.rate() == 60.0
+    raised = AlarmRaised(alarm="on_floor", severity=Severity.CARE, since=EVENING)
+    one.see(written(raised, 1))
+    other.apply()
+    assert clock.rate() == 1.0
+    one.see(written(AlarmResolved(alarm="home:h1/1", outcome=AlarmOutcome.HELPED), 2))
+    other.apply()
+    assert clock.rate() == 60.0
+    assert said == ["speed 60", "real time: somebody is needed", "speed 60"]
