@@ -116,19 +116,20 @@ class Live:
         return response
 
     def wait(
-        self, kind: str, *, after: float, fits: Callable[[dict[str, Any]], bool] = lambda _: True
+        self, *kinds: str, after: float, fits: Callable[[dict[str, Any]], bool] = lambda _: True
     ) -> tuple[float, dict[str, Any]]:
-        """The first event of `kind` that arrived after the moment `after` (`time.perf_counter`) and
-        fits; the milliseconds from `after` to its arrival, and the event.  Raises `StaffError`."""
+        """The first event of one of `kinds` that arrived after the moment `after`
+        (`time.perf_counter`) and fits; the milliseconds from `after` to its arrival, and the event.
+        Raises `StaffError`."""
         until = time.monotonic() + WAIT_S
         with self._news:
             while True:
                 for moment, event in self._seen:
-                    if moment >= after and event.get("kind") == kind and fits(event):
+                    if moment >= after and event.get("kind") in kinds and fits(event):
                         return (moment - after) * 1000, event
                 left_s = until - time.monotonic()
                 if left_s <= 0:
-                    raise StaffError(f"{kind} did not arrive within {WAIT_S:.0f} s")
+                    raise StaffError(f"{' or '.join(kinds)} did not arrive within {WAIT_S:.0f} s")
                 self._news.wait(left_s)
 
     def count(self, kind: str) -> int:
