@@ -41,7 +41,7 @@ from gateway.rules import Decision, RuleSettings, Tick, _mats, _signs
 from gateway.rules._time import due, first_of, later
 
 NAME = "bed"
-VERSION = 2
+VERSION = 3
 KINDS = _mats.KINDS | _signs.KINDS | {"bed.entered", "bed.left", "bed.doubted", "mat.learned"}
 
 NIGHT_REACH = timedelta(hours=4)

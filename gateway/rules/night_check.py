@@ -49,7 +49,7 @@ from gateway.rules import Decision, RuleSettings, Tick, _absence, _mats
 from gateway.rules._time import AGAIN, due, first_of, later
 
 NAME = "night_check"
-VERSION = 1
+VERSION = 2
 KINDS = (
     _mats.KINDS
     | _absence.KINDS
