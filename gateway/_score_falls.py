@@ -14,12 +14,16 @@ fall on every row is left out for `GONE`; sensors that were on stay on.
 One exit a night is picked for each, by a seed.  `any_silence` takes the silences without a witness
 too, in which the sleeper most likely lay there: nobody could tell a fall there from sleep.
 
+`indistinct` finds the silences in which no rule can tell a fall from sleep: how many questions it
+takes at least to answer every fall in time.
+
 Not for: running the rules (`gateway.score`).
 """
 
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -163,6 +167,24 @@ def _with_outside(
         outside = first if near else None
         told.append(Exit(one.at, outside, one.night))
     return told
+
+
+def indistinct(
+    rows: Sequence[Row], home: HomeFacts, is_night: Callable[[time], bool], within: timedelta
+) -> list[datetime]:
+    """When the silences began at which a fall leaves the very rows that were recorded: after a stay
+    in bed at night (as for a fall, witness or not) no row of any sensor comes for `within`.
+
+    Whatever answers a fall there within that time has seen nothing else than these rows, so it
+    speaks in the recording too: once for each of them, since they do not overlap.
+    """
+    times = [row.at for row in rows]
+    found = []
+    for one in exits(rows, home, is_night, any_silence=True):
+        index = bisect_right(times, one.at)
+        if index < len(times) and times[index] - one.at >= within:
+            found.append(one.at)
+    return found
 
 
 def picked(made: Sequence[Exit], seed: int, *, evidence: bool) -> list[Fall]:

@@ -41,6 +41,7 @@ from gateway.events import (
     MatReleased,
     MotionCleared,
     MotionDetected,
+    PendantPressed,
 )
 from gateway.rules import DeviceFacts
 from gateway.schedule import zone
@@ -54,8 +55,12 @@ gateway's own radios differ by less than two."""
 PROBLEMS_MAX = 20
 """Problems that are kept; a file with more of them is not a recording."""
 
-FRONT_WORDS = ("front", "outside", "entrance", "main", "house")
+FRONT_WORDS = ("front", "outside", "entrance", "main", "house", "ytter", "entré", "entre")
 """A door with one of these in its name leads out of the home."""
+
+PENDANT_WORDS = ("pendant", "alarm", "larm", "sos", "panic", "emergency", "help", "hjälp")
+"""A button with one of these in its name calls for help.  Any other is a button: what it is for
+nobody says, and a doorbell that rang care would be a guess."""
 
 ROOM_WORDS = {
     "bathroom": ("bath", "toilet", "shower", "wc", "badrum", "toalett", "dusch"),
@@ -76,6 +81,7 @@ _SAYS: dict[str, tuple[Data, Data]] = {
     "motion": (MotionCleared(), MotionDetected()),
     "toilet": (_OFF, _ON),
     "button": (_OFF, _ON),
+    "pendant": (_OFF, PendantPressed(verified=True)),
     "other": (_OFF, _ON),
 }
 """Kind to what its 0 and its 1 say.  A seat, a toilet or a button is evidence of activity, no
@@ -88,6 +94,7 @@ _ROLES = {
     "motion": "motion",
     "toilet": "toilet",
     "button": "button",
+    "pendant": "pendant",
 }
 
 
@@ -149,6 +156,14 @@ def role_of(sensor: str, kind: str) -> str | None:
     return _ROLES.get(kind)
 
 
+def kind_of(sensor: str, kind: str) -> str:
+    """The kind that a recorded sensor is taken for: a button that is named so is a pendant."""
+    name = sensor.lower()
+    if kind == "button" and any(word in name for word in PENDANT_WORDS):
+        return "pendant"
+    return kind
+
+
 def room_of(sensor: str) -> str | None:
     """The room that a recorded sensor's name speaks of, None when it speaks of none."""
     name = sensor.lower()
@@ -203,6 +218,7 @@ class _Reader:
         if len(cells) != self._width:
             raise _BadRow(f"{len(cells)} columns stand where {self._width} belong")
         stamp, home, sensor, kind, value = (cell.strip() for cell in cells[:5])
+        kind = kind_of(sensor, kind)
         says = _SAYS.get(kind)
         if says is None:
             raise _BadRow(f"the kind {kind!r} is unknown")

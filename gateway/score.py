@@ -25,7 +25,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from gateway._score_falls import IN_BED, Fall, exits, injected, picked, silences
+from gateway._score_falls import IN_BED, Fall, exits, indistinct, injected, picked, silences
 from gateway.commands import Command
 from gateway.envelope import ClockState, Draft, Event
 from gateway.errors import ConfigError
@@ -399,6 +399,17 @@ def pictures(
 def _safe(name: str) -> str:
     """A home's name as a file's: a recording must not choose where its pictures go."""
     return "".join(c if c.isalnum() or c in "-_" else "_" for c in name) or "home"
+
+
+def least_questions(recording: Recording, home: HomeFacts | None = None) -> float | None:
+    """The alarms and looks in 30 nights that any rule needs which answers every fall within
+    `FOUND_WITHIN_MIN`, whatever it knows: the silences in which a fall and a sleeper whom the mat
+    has lost leave the same rows.  None when the recording covers no night."""
+    facts = facts_of(recording, home)
+    begin, end = _span(recording)
+    within = timedelta(minutes=FOUND_WITHIN_MIN)
+    count = len(indistinct(recording.rows, facts, is_night, within))
+    return _rate(count, _night_hours(begin, end, recording.timezone) / NIGHT_H)
 
 
 def naive(recording: Recording, empty_min: float = 15.0) -> float | None:

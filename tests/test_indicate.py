@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from gateway import config
 from gateway.app import Home
 from gateway.clock import SystemClock
 from gateway.commands import SetIndicator
+from gateway.envelope import Draft
+from gateway.events import ActivityPrewarned, DeviceOnline
 from tests.drivers.parts import until
 
 TOML = b"""
@@ -30,19 +33,23 @@ pin = 17
 """
 
 
+def _home(folder: Path, board: VirtualPins) -> Home:
+    return Home(
+        config.parse(TOML, folder / "home.toml"),
+        state_dir=folder,
+        clock=SystemClock(),
+        memory_dir=folder,
+        pin_factory=board.factory,
+    )
+
+
 async def test_a_command_lights_the_lamp(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Lit and dark as said; a name that is no indicator is told in the journal and harms nothing;
     dark when the home has stopped."""
     board = VirtualPins()
     board.mat(17)
     lamp = board.lamp(25)
-    home = Home(
-        config.parse(TOML, tmp_path / "home.toml"),
-        state_dir=tmp_path,
-        clock=SystemClock(),
-        memory_dir=tmp_path,
-        pin_factory=board.factory,
-    )
+    home = _home(tmp_path, board)
     running = asyncio.create_task(home.run())
     await until(lambda: "lamp" in home.view.devices and "bed" in home.view.devices)
     for on in (True, False, True):
@@ -55,3 +62,24 @@ async def test_a_command_lights_the_lamp(tmp_path: Path, caplog: pytest.LogCaptu
     home.stop()
     await running
     assert not lamp.lit
+
+
+async def test_the_lamp_asks_on_after_a_restart(tmp_path: Path) -> None:
+    """The gateway stops while a question is open: the lamp goes dark with it, and is lit again by
+    the next run without anybody saying so."""
+    board = VirtualPins()
+    board.mat(17)
+    lamp = board.lamp(25)
+    now = datetime.now(UTC)
+    asked = ActivityPrewarned(quiet_since=now, answer_by=now + timedelta(hours=1))
+    for run in range(2):
+        home = _home(tmp_path, board)
+        running = asyncio.create_task(home.run())
+        await until(lambda home=home: "lamp" in home.view.devices and "bed" in home.view.devices)
+        if run == 0:
+            home.tell(asked)
+            home.engine.submit(Draft(DeviceOnline(), device="lamp"))
+        await until(lambda: lamp.lit)
+        home.stop()
+        await running
+        assert not lamp.lit

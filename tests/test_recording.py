@@ -17,6 +17,7 @@ from gateway.events import (
     MatReleased,
     MotionCleared,
     MotionDetected,
+    PendantPressed,
 )
 from gateway.recording import PROBLEMS_MAX, Recording, lines, read, role_of
 
@@ -42,6 +43,21 @@ def refused(tmp_path: Path, *rows: str) -> RecordingError:
 GOOD = "2026-11-23T22:00:00,h,bed,bed_mat,1"
 
 
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [
+        ("larmknapp", "pendant"),
+        ("pendant_1", "pendant"),
+        ("SOS", "pendant"),
+        ("doorbell", "button"),
+    ],
+)
+def test_a_button_is_a_pendant_when_its_name_says_so(tmp_path: Path, name: str, role: str) -> None:
+    """Recordings know the kind `button` alone; a bell at the door is no call for help."""
+    made = read_rows(tmp_path, f"2026-11-23T22:00:00,h,{name},button,1")
+    assert made.devices[name].role == role
+
+
 def test_kinds_become_what_the_devices_would_say(tmp_path: Path) -> None:
     """Each kind's 1 and 0 are the events of such a device, with the role it has."""
     kinds = {
@@ -52,6 +68,7 @@ def test_kinds_become_what_the_devices_would_say(tmp_path: Path) -> None:
         "motion": ("motion", MotionDetected(), MotionCleared()),
         "toilet": ("toilet", ContactChanged(on=True), ContactChanged(on=False)),
         "button": ("button", ContactChanged(on=True), ContactChanged(on=False)),
+        "pendant": ("pendant", PendantPressed(verified=True), ContactChanged(on=False)),
         "other": (None, ContactChanged(on=True), ContactChanged(on=False)),
     }
     rows = [
@@ -65,7 +82,7 @@ def test_kinds_become_what_the_devices_would_say(tmp_path: Path) -> None:
         assert made.devices[f"x_{kind}"].role == role
         assert [row.data for row in made.rows if row.device == f"x_{kind}"] == [on, off]
     assert made.rows[0].at == datetime(2026, 11, 23, 21, 0, tzinfo=UTC)
-    assert [row.line for row in made.rows] == list(range(2, 18))
+    assert [row.line for row in made.rows] == list(range(2, 20))
 
 
 @pytest.mark.parametrize(

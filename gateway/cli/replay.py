@@ -128,7 +128,7 @@ def _score(
         if args.json:
             sys.stdout.write(json.dumps(made.json(), ensure_ascii=False) + "\n")
         else:
-            for line in _told(recording, made, before, args.changes):
+            for line in _told(recording, home, made, before, args.changes):
                 sys.stdout.write(f"{line}\n")
         if args.svg is not None:
             _draw(args.svg, recording, home, made)
@@ -138,14 +138,22 @@ def _score(
 
 
 def _told(
-    recording: Recording, made: Score, before: Score | None, changes: list[str]
+    recording: Recording,
+    home: HomeFacts | None,
+    made: Score,
+    before: Score | None,
+    changes: list[str],
 ) -> Iterator[str]:
     """The score for a person."""
-    from gateway.score import naive
+    from gateway.score import least_questions, naive
 
     yield f"{made.recording}: {made.nights} nights, {made.days} days"
     rows = [("now", made)] if before is None else [("now", before), (" ".join(changes), made)]
     yield f"  naive rule (bed empty 15 min): {_per(naive(recording))} alarms in 30 nights"
+    yield (
+        "  needed by any rule that answers every fall: "
+        f"{_per(least_questions(recording, home))} alarms or looks in 30 nights"
+    )
     for name, one in rows:
         yield (
             f"  {name}: {_per(one.per_30_nights(looks=False))} alarms and "

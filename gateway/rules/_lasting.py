@@ -65,6 +65,13 @@ class Lasting:
         ended = AlarmCancelled(alarm=old.open, reason=reason)
         return left, (Decision(ended, rests_on=(old.said, event.ref), device=key[0]),)
 
+    def without_untold(self, key: Key) -> Lasting:
+        """It is not believed any more: no alarm will be raised; one that was stays."""
+        old = self.now.get(key)
+        if old is None or old.told:
+            return self
+        return Lasting({name: one for name, one in self.now.items() if name != key})
+
     def see(self, event: Event) -> Lasting:
         """After an alarm was raised or closed."""
         match event.data:

@@ -2,7 +2,8 @@
 
 A mat that is faulted, offline or failed is unknown until its next reading, and so is every mat
 when the gateway starts: nobody watched meanwhile.  A mat that was found stuck is unknown until it
-is *released*: that it still says "pressed" is what was wrong with it.
+is *released*: that it still says "pressed" is what was wrong with it.  One that is wired the wrong
+way round (`mat_reversed`) is unknown, whatever it says, until the technician's alarm is closed.
 
 Not for: what the mats together mean (the rule `bed`).
 """
@@ -15,6 +16,9 @@ from datetime import datetime
 
 from gateway.envelope import Event
 from gateway.events import (
+    AlarmCancelled,
+    AlarmRaised,
+    AlarmResolved,
     DeviceFailed,
     DeviceOffline,
     GatewayStarted,
@@ -23,6 +27,7 @@ from gateway.events import (
     MatPressed,
     MatReleased,
     Ref,
+    Severity,
 )
 from gateway.ports import Level
 from gateway.rules._replace import replace
@@ -35,21 +40,29 @@ KINDS = frozenset(
         "device.offline",
         "device.failed",
         "gateway.started",
+        "alarm.raised",
+        "alarm.cancelled",
+        "alarm.resolved",
     }
 )
+
+REVERSED = "mat_reversed"
+"""The alarm's word that a mat says the contrary of what is."""
 
 
 @dataclass(frozen=True)
 class Mat:
     """One mat.  `pressed_since` is when it was last pressed without a break (kept over a restart,
     so that a stuck mat is found all the same), `last_on` the last moment it was seen pressed while
-    it is not pressed now, `ref` the newest reading or fault; None: never."""
+    it is not pressed now, `ref` the newest reading or fault; None: never.  `reversed` names the
+    technician's alarm that it is wired the wrong way round, while that is open."""
 
     level: Level = Level.UNKNOWN
     pressed_since: datetime | None = None
     last_on: datetime | None = None
     ref: Ref | None = None
     stuck: bool = False
+    reversed: Ref | None = None
 
 
 Mats = Mapping[str, Mat]
@@ -65,12 +78,26 @@ def see(mats: Mats, event: Event) -> Mats:
     reading once more)."""
     if isinstance(event.data, GatewayStarted):
         return {device: _lost(mat, event, restarted=True) for device, mat in mats.items()}
+    if isinstance(event.data, AlarmCancelled | AlarmResolved):
+        return _trusted_again(mats, event.data.alarm)
     device = event.device
     if device is None or device not in mats:
         return mats
     old = mats[device]
     new = _after(old, event)
     return mats if new is old else {**mats, device: new}
+
+
+def reversed_after(known: Mapping[str, Ref], event: Event) -> Mapping[str, Ref]:
+    """For a rule that reads mats by itself: the mats that are wired the wrong way round, and the
+    alarm that says so, after `event`; the same object when it changes nothing."""
+    match event.data:
+        case AlarmRaised(alarm=alarm, severity=Severity.TECHNICAL) if alarm == REVERSED:
+            return {**known, event.device or "": event.ref}
+        case AlarmCancelled(alarm=ref) | AlarmResolved(alarm=ref) if ref in known.values():
+            return {device: told for device, told in known.items() if told != ref}
+        case _:
+            return known
 
 
 def pressed(mats: Mats) -> bool:
@@ -83,8 +110,22 @@ def all_known(mats: Mats) -> bool:
     return all(mat.level is not Level.UNKNOWN for mat in mats.values())
 
 
+def _trusted_again(mats: Mats, alarm: Ref) -> Mats:
+    if all(mat.reversed != alarm for mat in mats.values()):
+        return mats
+    return {
+        device: Mat(ref=mat.ref) if mat.reversed == alarm else mat for device, mat in mats.items()
+    }
+
+
 def _after(mat: Mat, event: Event) -> Mat:
     match event.data:
+        case AlarmRaised(alarm=alarm, severity=severity):
+            if alarm != REVERSED or severity is not Severity.TECHNICAL:
+                return mat
+            return replace(_lost(mat, event), reversed=event.ref)
+        case _ if mat.reversed is not None:
+            return mat
         case MatPressed():
             if mat.level is Level.ON or mat.stuck:
                 return mat

@@ -15,22 +15,39 @@ Not for: a registered absence (`absence.started`), or which of two residents wen
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from pydantic import Field
 
 from gateway.commands import Command
 from gateway.envelope import Event
-from gateway.events import BedEntered, HomeEmptied, HomeOccupied, MatFaulted, Ref
-from gateway.rules import Decision, DeviceFacts, RuleSettings, Tick, _signs
+from gateway.events import (
+    AlarmCancelled,
+    AlarmRaised,
+    AlarmResolved,
+    BedEntered,
+    HomeEmptied,
+    HomeOccupied,
+    MatFaulted,
+    Ref,
+)
+from gateway.rules import Decision, DeviceFacts, RuleSettings, Tick, _mats, _signs
 from gateway.rules._replace import replace
 from gateway.rules._time import due, later
 
 NAME = "at_home"
-VERSION = 1
-KINDS = _signs.KINDS | {"bed.entered", "home.emptied", "home.occupied", "mat.faulted"}
+VERSION = 2
+KINDS = _signs.KINDS | {
+    "bed.entered",
+    "home.emptied",
+    "home.occupied",
+    "mat.faulted",
+    "alarm.raised",
+    "alarm.cancelled",
+    "alarm.resolved",
+}
 
 
 class Settings(RuleSettings):
@@ -49,7 +66,8 @@ class Settings(RuleSettings):
 class State:
     """`door` and `door_at` are the front door's last word, None once somebody stirred later than
     the grace; `last` and `last_at` the last sign, of `last_device`.  `empty` names the
-    `home.emptied` in force; `pressed` are the seats and bed mats that are pressed."""
+    `home.emptied` in force; `pressed` are the seats and bed mats that are pressed, `reversed` the
+    mats that are not believed, with the alarms that say so."""
 
     door: Ref | None = None
     door_at: datetime | None = None
@@ -58,6 +76,7 @@ class State:
     last_device: str | None = None
     empty: Ref | None = None
     pressed: frozenset[str] = frozenset()
+    reversed: Mapping[str, Ref] = field(default_factory=dict)
     tried: datetime | None = None
 
 
@@ -81,8 +100,15 @@ def step(
             return replace(state, empty=None, tried=None), ()
         case MatFaulted():
             return replace(state, pressed=state.pressed - {event.device or ""}), ()
+        case AlarmRaised() | AlarmCancelled() | AlarmResolved():
+            known = _mats.reversed_after(state.reversed, event)
+            if known is state.reversed:
+                return state, ()
+            return replace(state, reversed=known, pressed=state.pressed - known.keys()), ()
     facts = settings.home.devices.get(event.device or "")
     if facts is None:
+        return state, ()
+    if facts.id in state.reversed:
         return state, ()
     if facts.role in ("seat", "bed"):
         return _weight(state, event, facts.id)

@@ -42,7 +42,7 @@ from gateway.rules._replace import replace
 from gateway.rules._time import due, first_of, later
 
 NAME = "bed"
-VERSION = 2
+VERSION = 3
 KINDS = _mats.KINDS | _signs.KINDS | {"bed.entered", "bed.left", "bed.doubted", "mat.learned"}
 
 NIGHT_REACH = timedelta(hours=4)

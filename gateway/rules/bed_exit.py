@@ -7,11 +7,12 @@ not helped by the clock.
 
 Unclear: the bed's mats lose who lies there (`bed.doubted`, or a `bed.left` that is not certain), or
 it is early morning and people get up.  A night watcher is asked to look when nothing at all has
-stirred for `look_min`.  After a look that found all well, and while nothing but the same mat has
-spoken, the next is asked for only after `again_look_min`, for `calm_h`: the sleeper was just seen.
+stirred for `look_min`.  One look a silence: the next is asked for only when something has spoken
+since, for who falls after the look leaves the very rows of a sleeper whom the mat has lost again.
+A home may trade some of those questions for a longer wait (`calm_h`).
 
-Who shows life elsewhere for `up_min` after leaving the bed is up: it is no exit any more, and what
-may happen then is the day's business (`inactivity`, `bathroom`, `on_floor`).
+Who shows life elsewhere later than `up_min` after the bed was last felt is up: it is no exit any
+more, and what may happen then is the day's business (`inactivity`, `bathroom`, `on_floor`).
 
 **An alarm that was raised stays until a person closes it.**  Back in bed is no proof that all is
 well: who fell, lay there and crept back needs somebody to come.  The return is seen as
@@ -53,7 +54,7 @@ from gateway.rules._replace import replace
 from gateway.rules._time import due, first_of, in_window, later
 
 NAME = "bed_exit"
-VERSION = 2
+VERSION = 3
 KINDS = (
     _absence.KINDS
     | _signs.KINDS
@@ -96,30 +97,34 @@ class Settings(RuleSettings):
     the newest of them."""
     calm_after: int = Field(default=2, ge=1, le=100)
     """Looks within `calm_h` that found all well, until the mat is taken to be what is wrong."""
-    calm_h: float = Field(default=4.0, ge=0, le=24)
-    """Hours after the newest such look for which `again_look_min` holds.  0: never."""
-    up_min: float = Field(default=20.0, ge=0, le=240)
-    """Minutes after leaving the bed: who shows life elsewhere later than that is up."""
+    calm_h: float = Field(default=0.0, ge=0, le=24)
+    """Hours after the newest such look for which `again_look_min` holds.  0: never, the default: a
+    fall in that time waits as long (docs/detection.md)."""
+    up_min: float = Field(default=15.0, ge=0, le=240)
+    """Minutes after the bed was last felt: who shows life elsewhere later than that is up.  The
+    quarter of an hour of `back_within_min`; half of the absences at night in recorded homes last
+    three to ten minutes."""
 
 
 @dataclass(frozen=True)
 class State:
-    """`occupied` and `sure` are what the newest `bed.entered` or `bed.left` said.  `left` names
-    what is watched (`bed.left`, `bed.doubted`, a touch of the mat), None while nothing is; `since`
-    is when the last sign in bed ended, `clear` whether that was certain, `alarms` whether it lies
-    in the alarm's window.  `life` and `life_at` are the newest sign since then, `stirred` the
-    newest of all signs elsewhere.  `looked`: a look was asked for and nothing stirred since; `look`
-    names the one that is not closed; `well` are the newest moments at which one found all well.
-    `ringing` names the alarm that nobody has taken on yet, raised at `rings_since`."""
+    """`occupied` is what the newest `bed.entered` or `bed.left` said.  `left` names what is watched
+    (`bed.left`, `bed.doubted`, a touch of the mat), None while nothing is; `since` is when the last
+    sign in bed ended, `clear` whether that was certain, `alarms` whether it lies in the alarm's
+    window.  `life` and `life_at` are the newest sign since then, `felt` the newest of the bed
+    itself (None: `since`), `stirred` the newest of all signs elsewhere.  `looked`: a look was asked
+    for and nothing stirred since; `look` names the one that is not closed; `well` are the newest
+    moments at which one found all well.  `ringing` names the alarm that nobody has taken on yet,
+    raised at `rings_since`."""
 
     occupied: bool = False
-    sure: bool = True
     left: Ref | None = None
     since: datetime | None = None
     clear: bool = False
     alarms: bool = False
     life: Ref | None = None
     life_at: datetime | None = None
+    felt: datetime | None = None
     stirred: datetime | None = None
     looked: bool = False
     look: str | None = None
@@ -145,7 +150,7 @@ def step(
         return _sign(state, event, settings), ()
     match event.data:
         case BedLeft(empty_since=since, certain=certain):
-            state = replace(state, occupied=False, sure=certain)
+            state = replace(state, occupied=False)
             return _left(state, event, since, certain, settings), ()
         case BedDoubted(since=since, why="mat_silent"):
             return _left(state, event, since, False, settings), ()
@@ -203,8 +208,10 @@ def _sign(state: State, event: Event, settings: Settings) -> State:
             return state
         if state.left is None:
             return _touched(state, event, settings)
-        return replace(state, life=event.ref, life_at=event.at, looked=False, tried=None)
-    since = state.since
+        return replace(
+            state, life=event.ref, life_at=event.at, felt=event.at, looked=False, tried=None
+        )
+    since = state.felt or state.since
     if state.left is None or since is None:
         last = state.stirred
         if last is not None and 0.0 <= (event.at - last).total_seconds() < _signs.COARSE_S:
@@ -217,10 +224,11 @@ def _sign(state: State, event: Event, settings: Settings) -> State:
 
 
 def _touched(state: State, event: Event, settings: Settings) -> State:
-    """The bed was touched, too little to be lying there, by a mat that loses who does: that is how
-    a sleeper looks to it, and how one who sits down and slides to the floor does."""
+    """The bed was touched at night, too little to be lying there: that is how a sleeper looks to a
+    mat that loses who lies there, and how one who sits down and slides to the floor looks to any.
+    Whoever is up shows it before `look_min` is over."""
     watched = in_window(event.at, settings.home.timezone, settings.night_from, settings.look_to)
-    if state.occupied or state.sure or not watched:
+    if state.occupied or not watched:
         return state
     return replace(_unwatched(state), left=event.ref, since=event.at)
 
@@ -233,6 +241,7 @@ def _unwatched(state: State) -> State:
         clear=False,
         alarms=False,
         life_at=None,
+        felt=None,
         looked=False,
         tried=None,
     )

@@ -1,12 +1,14 @@
 """The front door stands open: an alarm until it is shut.
 
-By night for care, by day without haste.  Not for: who went out (`wandering`, `at_home`), or where
-the lock's bolt is.
+By night for care, by day without haste.  A door whose contact is known to be wrong
+(`contact_reversed`) is not rung about: that has its own alarm.
+
+Not for: who went out (`wandering`, `at_home`), or where the lock's bolt is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time
 
@@ -14,17 +16,29 @@ from pydantic import Field
 
 from gateway.commands import Command
 from gateway.envelope import Event
-from gateway.events import DoorClosed, DoorOpened, Severity
+from gateway.events import (
+    AlarmCancelled,
+    AlarmRaised,
+    AlarmResolved,
+    DoorClosed,
+    DoorOpened,
+    Ref,
+    Severity,
+)
 from gateway.rules import Decision, RuleSettings, Tick
 from gateway.rules._lasting import KINDS as LASTING
 from gateway.rules._lasting import Lasting
+from gateway.rules._replace import replace
 from gateway.rules._time import in_window, later
 
 NAME = "door_open"
-VERSION = 1
+VERSION = 2
 KINDS = LASTING | {"door.opened", "door.closed"}
 
 ALARM = "door_left_open"
+
+WRONG = "contact_reversed"
+"""The alarm's word that a door's contact is not believed."""
 
 
 class Settings(RuleSettings):
@@ -38,11 +52,13 @@ class Settings(RuleSettings):
     """Local time until which it is."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
-    """The doors that stand open."""
+    """The doors that stand open; `wrong` are the alarms about contacts that are not believed, by
+    device."""
 
     doors: Lasting = field(default_factory=Lasting)
+    wrong: Mapping[str, Ref] = field(default_factory=dict)
 
 
 def start(settings: Settings) -> State:  # noqa: ARG001 - the contract of a rule
@@ -56,21 +72,29 @@ def step(
     """See `gateway.rules`."""
     if isinstance(event, Tick):
         doors, raised = state.doors.tick(event.at)
-        return State(doors), raised
+        return replace(state, doors=doors), raised
     home = settings.home
     key = (event.device, ALARM)
     match event.data:
+        case AlarmRaised(alarm=alarm) if alarm == WRONG and event.device is not None:
+            wrong = {**state.wrong, event.device: event.ref}
+            return State(state.doors.without_untold(key), wrong), ()
+        case AlarmCancelled(alarm=ref) | AlarmResolved(alarm=ref) if ref in state.wrong.values():
+            wrong = {name: told for name, told in state.wrong.items() if told != ref}
+            return replace(state, wrong=wrong), ()
+        case DoorOpened() if event.device in state.wrong:
+            return state, ()
         case DoorOpened() if event.device in home.with_role("front_door"):
             at = later(event.at, minutes=settings.open_min)
             night = in_window(at, home.timezone, settings.night_from, settings.night_to)
             severity = Severity.CARE if night else Severity.ROUTINE
-            return State(state.doors.begin(key, event, at, severity)), ()
+            return replace(state, doors=state.doors.begin(key, event, at, severity)), ()
         case DoorClosed():
             doors, made = state.doors.end(key, event, "closed")
-            return (State(doors) if doors is not state.doors else state), made
+            return (replace(state, doors=doors) if doors is not state.doors else state), made
         case _:
             doors = state.doors.see(event)
-            return (State(doors) if doors is not state.doors else state), ()
+            return (replace(state, doors=doors) if doors is not state.doors else state), ()
 
 
 def wake_at(state: State, settings: Settings) -> datetime | None:  # noqa: ARG001 - contract

@@ -29,6 +29,7 @@ from gateway.events import (
     BedEntered,
     BedLeft,
     ButtonPressed,
+    DeviceOnline,
     HomeEmptied,
     HomeOccupied,
     Ref,
@@ -51,6 +52,7 @@ KINDS = (
         "activity.prewarned",
         "activity.answered",
         "alarm.raised",
+        "device.online",
     }
 )
 
@@ -125,6 +127,9 @@ def step(  # noqa: PLR0912 - one case an event
             if alarm != ALARM:
                 return state, ()
             return replace(state, told=True, asked=None, answer_by=None, tried=None), ()
+        case DeviceOnline():
+            # an indicator begins dark: after a restart it asks on while nobody has answered
+            return state, _lights(settings, on=True, only=event.device) if state.asked else ()
     if event.kind in _absence.KINDS:
         return replace(state, absence=_absence.see(state.absence, event), tried=None), ()
     facts = settings.home.devices.get(event.device or "")
@@ -191,9 +196,14 @@ def _alive(
     return state, (answered, *_lights(settings, on=False))
 
 
-def _lights(settings: Settings, *, on: bool) -> list[Command]:
+def _lights(settings: Settings, *, on: bool, only: str | None = None) -> list[Command]:
+    """The words to the indicators; `only` names the one that is meant, None: all."""
     devices = settings.home.devices.values()
-    return [SetIndicator(device.id, on) for device in devices if device.type == "indicator"]
+    return [
+        SetIndicator(device.id, on)
+        for device in devices
+        if device.type == "indicator" and only in (None, device.id)
+    ]
 
 
 def _tick(

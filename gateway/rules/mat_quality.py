@@ -41,7 +41,7 @@ from gateway.rules._replace import replace
 from gateway.rules._time import AGAIN, in_window, next_local
 
 NAME = "mat_quality"
-VERSION = 1
+VERSION = 2
 KINDS = _signs.KINDS | {
     "bed.entered",
     "bed.left",
@@ -89,8 +89,9 @@ class Settings(RuleSettings):
     """Nights before a mat is called good or poor."""
     lost_s: float = Field(default=300.0, gt=0, le=3600)
     """A silence under a sleeper longer than this loses the sleeper (the hold of the rule `bed`)."""
-    lost_per_night: float = Field(default=0.34, ge=0, le=100)
-    """More of those a night than this, one in three nights, and a mat that chatters is poor."""
+    lost_per_night: float = Field(default=0.1, ge=0, le=100)
+    """More of those a night than this, three in thirty nights, and a mat that chatters is poor: it
+    asks for a look and does not ring, for it would ring falsely as often."""
     chatter_per_night: float = Field(default=10.0, ge=0, le=10000)
     """Short breaks of the pressure a night from which a mat chatters.  One that does not loses
     nobody: its long silences are exits that nothing else saw."""
@@ -184,14 +185,13 @@ def _of_mat(state: State, event: Event, mat: Mat, settings: Settings) -> State:
         case MatPressed():
             if mat.pressed_at is not None:
                 return state
-            mat = _silence_ended(state, mat, event, settings)
-            mats = {
-                # a press of one mat is where the sleeper is: the silence of the others says nothing
-                name: replace(other, quiet_from=None) if other.quiet_from else other
-                for name, other in state.mats.items()
-            }
+            mats = {name: _after_press(state, name, event, settings) for name in state.mats}
             mats[event.device or ""] = replace(
-                mat, pressed_at=event.at, quiet_from=None, spoke=True, mute=0
+                mats[event.device or ""],
+                pressed_at=event.at,
+                quiet_from=None,
+                spoke=True,
+                mute=0,
             )
             return replace(state, mats=mats, newest=event.ref)
         case MatReleased():
@@ -233,10 +233,28 @@ def _at_night(at: datetime, settings: Settings) -> bool:
     return in_window(at, settings.home.timezone, settings.night_from, settings.night_to)
 
 
-def _silence_ended(state: State, mat: Mat, event: Event, settings: Settings) -> Mat:
-    if mat.quiet_from is None:
+def _after_press(state: State, name: str, event: Event, settings: Settings) -> Mat:
+    """The mat `name` when one of the bed's mats, itself or another, is pressed.
+
+    Another mat is where the sleeper is now: what this one was silent for says nothing.  Unless the
+    whole bed was silent for so long that it lost the sleeper: then each of its mats did.
+    """
+    mat = state.mats[name]
+    if name == event.device:
+        mat = _silence_ended(state, mat, mat.quiet_from, event, settings)
+    since = max((one.quiet_from for one in state.mats.values() if one.quiet_from), default=None)
+    others = name != event.device or mat.quiet_from is None
+    if others and since is not None and (event.at - since).total_seconds() > settings.lost_s:
+        mat = _silence_ended(state, mat, since, event, settings)
+    return mat if mat.quiet_from is None else replace(mat, quiet_from=None)
+
+
+def _silence_ended(
+    state: State, mat: Mat, since: datetime | None, event: Event, settings: Settings
+) -> Mat:
+    if since is None:
         return mat
-    gap_s = (event.at - mat.quiet_from).total_seconds()
+    gap_s = (event.at - since).total_seconds()
     if not 0.0 <= gap_s <= SLEEPLESS_S:
         return mat
     if not _signs.can_show(settings.home) and not state.in_bed:

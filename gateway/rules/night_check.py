@@ -50,7 +50,7 @@ from gateway.rules._replace import replace
 from gateway.rules._time import AGAIN, due, first_of, later
 
 NAME = "night_check"
-VERSION = 1
+VERSION = 2
 KINDS = (
     _mats.KINDS
     | _absence.KINDS

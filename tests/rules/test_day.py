@@ -14,6 +14,7 @@ from gateway.events import (
     Data,
     DeviceFailed,
     DeviceHeard,
+    DeviceOnline,
     DoorClosed,
     DoorOpened,
     MatLoaded,
@@ -185,6 +186,19 @@ def test_the_resident_answers(tell: Tell, data: Data, device: str, by: str) -> N
     assert story.said("activity.answered") == [f"16:06:00 activity.answered {by}"]
     assert alarms(story) == []
     assert story.commands[-1] == SetIndicator("lamp", False)
+
+
+def test_a_lamp_that_comes_back_asks_on(tell: Tell) -> None:
+    """Restarted while the question is open: lit again, it alone and no sign of life; not once it
+    was answered."""
+    story = quiet(tell)
+    story.until("16:05")
+    story.at("16:06", DeviceOnline(), "lamp")
+    story.at("16:06:01", DeviceOnline(), "motion")
+    assert story.commands == [SetIndicator("lamp", True)] * 2
+    story.at("16:10", ButtonPressed(), "button")
+    story.at("16:11", DeviceOnline(), "lamp")
+    assert story.commands[2:] == [SetIndicator("lamp", False)]
 
 
 def test_an_empty_home_is_not_asked(tell: Tell) -> None:

@@ -349,6 +349,11 @@ def _told(*steps: tuple[int, Data, str | None]) -> list[Any]:
 _CHATTER = [
     step for _ in range(12) for step in ((4, MatPressed(), "mat"), (3, MatReleased(), "mat"))
 ]
+_ABOUT = [(100, MotionDetected(), "motion")] * 9
+_TURNED = [
+    *((1, MatPressed(), "mat"), *_ABOUT, (600, MatReleased(), "mat")),
+    *((30_000, MatPressed(), "mat"), *_ABOUT, (30_000, PowerLost(), None)),
+]
 TALES = [
     _told((1, MatPressed(), "mat"), (2400, MatReleased(), "mat"), (60, DoorOpened(), "front")),
     _told(*_CHATTER, (4000, PowerLost(), None)),
@@ -363,10 +368,12 @@ TALES = [
         (9000, PowerLost(), None),
     ),
     _told((1, MotionDetected(), "motion"), (80_000, PowerLost(), None)),
+    _told(*_TURNED),
+    _told((1, DoorClosed(), "front"), (9, DoorOpened(), "front"), (80_000, PowerLost(), None)),
 ]
 """What chance alone would rarely tell: out of bed and out of the door, a mat that loses a sleeper,
 long in the bathroom, a radio that falls silent, a door that stands open, all that needs one
-event and time, a day without a sign."""
+event and time, a day without a sign, a mat and a door the wrong way round."""
 _tale = st.sampled_from(TALES)
 _story = st.lists(st.one_of(_one, _one, _one, _stay, _turned, _tale), min_size=1, max_size=40).map(
     lambda chunks: [told for chunk in chunks for told in chunk]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from gateway.events import (
     CheckAnswered,
     CheckStarted,
@@ -124,10 +126,13 @@ def test_back_in_bed_answers_a_look_that_nobody_began(tell: Tell) -> None:
     assert story.said("check.done") == []
 
 
-def test_after_two_looks_that_found_all_well_the_mat_is_what_is_wrong(tell: Tell) -> None:
-    """A third silence of the same night is asked about after an hour; a sign elsewhere makes it
-    half an hour again."""
-    story = tell()
+@pytest.mark.parametrize(("calm_h", "third"), [(0.0, "00:29"), (4.0, "01:00")])
+def test_each_silence_is_asked_about_in_time_unless_the_home_chose_calm(
+    tell: Tell, calm_h: float, third: str
+) -> None:
+    """Two looks found all well: the third silence of that night is asked about within half an hour
+    all the same, for it may be the fall; a home that chose calm waits an hour."""
+    story = tell(bed_exit={"calm_h": calm_h})
     poor(story, "21:30")
     story.at("22:00", MatPressed(), "mat")
     for begin, asked, back in (("23:00", "23:32", "23:40"), ("23:50", "00:22", "00:30")):
@@ -138,10 +143,39 @@ def test_after_two_looks_that_found_all_well_the_mat_is_what_is_wrong(tell: Tell
         story.staff(asked, well, person="p3")
         story.at(back, MatPressed(), "mat")
     story.at("01:00", MatReleased(), "mat")
-    story.until("01:58")
-    assert len(looks(story)) == 2
     story.until("02:01")
-    assert looks(story)[2:] == ["01:00 bed_doubtful"]
+    assert looks(story)[2:] == [f"{third} bed_doubtful"]
+
+
+def test_a_touch_of_the_bed_and_then_silence_is_a_look(tell: Tell) -> None:
+    """Up at night, sits down on the edge for a second and slides to the floor: also beside a mat
+    that loses nobody."""
+    story = tell()
+    story.at("22:30", MatPressed(), "mat")
+    story.at("02:00", MatReleased(), "mat")
+    story.at("02:10", MotionDetected(), "motion")
+    story.at("02:20", MotionDetected(), "motion")
+    story.at("02:30", MatPressed(), "mat")
+    story.at("02:30:01", MatReleased(), "mat")
+    story.until("03:05")
+    assert looks(story) == ["01:59 all_silent"]
+    assert story.said("alarm.raised") == []
+
+
+def test_up_is_counted_from_when_the_bed_was_last_felt(tell: Tell) -> None:
+    """Back in bed by a few faint touches, and out again half an hour after the first of them: who
+    shows a last sign then and falls has only just left."""
+    story = tell()
+    poor(story, "21:30")
+    story.at("22:00", MatPressed(), "mat")
+    story.at("02:00", MatReleased(), "mat")
+    story.at("02:20", MotionDetected(), "motion")
+    for minute in (25, 35, 45, 55):
+        story.at(f"02:{minute}", MatPressed(), "mat")
+        story.at(f"02:{minute}:01", MatReleased(), "mat")
+    story.at("02:59", MotionDetected(), "motion")
+    story.until("04:00")
+    assert looks(story) == ["02:28 all_silent"]
 
 
 def test_who_is_up_and_about_raises_nothing(tell: Tell) -> None:

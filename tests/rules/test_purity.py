@@ -81,10 +81,10 @@ def test_the_check_sees_what_it_looks_for() -> None:
 def test_the_rules_of_this_version() -> None:
     """One file, one rule; helpers and the fold are none."""
     assert names() == (
-        "at_home", "bathroom", "bed", "bed_exit", "deviation", "device_health", "device_silent",
-        "door_open", "inactivity", "lock_open", "look", "mat_quality", "moisture", "night_check",
-        "on_floor", "pendant", "power", "recurrence", "relock", "temperature", "visit",
-        "wandering",
+        "at_home", "bathroom", "bed", "bed_exit", "contact_reversed", "deviation",
+        "device_health", "device_silent", "door_open", "inactivity", "lock_open", "look",
+        "mat_quality", "mat_reversed", "moisture", "night_check", "on_floor", "pendant", "power",
+        "recurrence", "relock", "temperature", "visit", "wandering",
     )  # fmt: skip
 
 

@@ -286,6 +286,8 @@ ALARMS: Mapping[str, str] = {
     "too_hot": N_("För varmt i hemmet för länge"),
     "mat_poor": N_("Sängmattan känner dåligt: flytta den, eller byt den"),
     "mat_faulty": N_("Sängmattan går inte att lita på: byt den"),
+    "mat_reversed": N_("Sängmattan är omvänt kopplad: vänd normally_closed eller kablarna"),
+    "contact_reversed": N_("Ytterdörrens givare visar öppet dygnet runt: vänd eller byt den"),
     "fault_recurring": N_("Samma fel tre gånger på 30 dagar: byt utrustningen"),
     "check_help": N_("Behöver hjälp, sett vid tillsyn"),
     "check_unclear": N_("Tillsyn oklar två gånger"),
@@ -311,6 +313,7 @@ CANCELLED_WHY: Mapping[str, str] = {
     "closed": N_("dörren är stängd igen"),
     "normal": N_("värdet är normalt igen"),
     "learned_good": N_("mattan känner bra igen"),
+    "told_again": N_("sägs på nytt: felet är kvar"),
     "power_restored": N_("strömmen är tillbaka"),
     "dry": N_("torrt igen"),
 }
@@ -323,6 +326,8 @@ RULES: Mapping[str, str] = {
     "inactivity": N_("inget livstecken på dagen"),
     "look": N_("titt på begäran av en regel"),
     "mat_quality": N_("sängmattans skick"),
+    "contact_reversed": N_("omvänd dörrgivare"),
+    "mat_reversed": N_("omvänt kopplad sängmatta"),
     "moisture": N_("fukt"),
     "on_floor": N_("på golvet"),
     "pendant": N_("larmknapp"),
@@ -436,8 +441,7 @@ def kind_label(kind: str) -> str:
 
 def spoken(table: Mapping[str, str], code: str | None) -> str:
     """The word for `code` in the reader's language; an unknown code is shown as it came."""
-    if code is None:
-        return ""
+    code = code or ""
     return gettext(table[code]) if code in table else code.replace("_", " ")
 
 

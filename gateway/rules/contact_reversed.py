@@ -1,0 +1,162 @@
+"""A front door's contact that says "open" day and night: wired the wrong way round, or no magnet.
+
+At `at` local time the day that was is judged: the contact spoke, and said "open" for most of it.
+Then it is a technical alarm that says to mend the contact, and until that is closed, or a later day
+is mostly shut, nobody is rung at night about this door standing open (`door_open`): each of those
+alarms would say the contrary of what is.  Its changes stay signs of life.  It is said again every
+six days while it lasts.
+
+Not for: a door that stands open tonight (`door_open`), or a contact that says nothing
+(`device_silent`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+
+from pydantic import Field
+
+from gateway.commands import Command
+from gateway.envelope import Event
+from gateway.events import (
+    AlarmCancelled,
+    AlarmRaised,
+    AlarmResolved,
+    DoorClosed,
+    DoorOpened,
+    Ref,
+    Severity,
+)
+from gateway.rules import Decision, RuleSettings, Tick
+from gateway.rules._replace import replace
+from gateway.rules._time import next_local
+
+NAME = "contact_reversed"
+VERSION = 1
+KINDS = frozenset(
+    {"door.opened", "door.closed", "alarm.raised", "alarm.cancelled", "alarm.resolved"}
+)
+
+ALARM = "contact_reversed"
+
+AGAIN_AFTER = timedelta(days=5, hours=23)
+"""The rules are rebuilt from seven days of log: what holds must stand in them."""
+
+LEAST = timedelta(hours=12)
+"""A shorter time heard says nothing of a day."""
+
+
+class Settings(RuleSettings):
+    """How open a door may be."""
+
+    at: time = time(12, 0)
+    """Local time at which the day before is judged; the technician is called by day."""
+    open_part: float = Field(default=0.5, gt=0, le=1)
+    """The part of the day and night from which a front door is not believed to stand open.  In the
+    recorded homes 0 to 0.01; one with a contact that is wrong: 0.9."""
+
+
+@dataclass(frozen=True)
+class Door:
+    """One door since `from_`: `open_at` is of the present opening, `open_s` all before it,
+    `changes` how often it spoke, `said` its newest word; `told` names the open alarm."""
+
+    from_: datetime
+    open_at: datetime | None = None
+    open_s: float = 0.0
+    changes: int = 0
+    said: Ref | None = None
+    told: Ref | None = None
+    told_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class State:
+    """The front doors that were heard; `next_at` is when the next count is due."""
+
+    doors: Mapping[str, Door]
+    next_at: datetime | None = None
+
+
+def start(settings: Settings) -> State:  # noqa: ARG001 - the contract of a rule
+    """No door was heard."""
+    return State({})
+
+
+def step(
+    state: State, event: Event | Tick, settings: Settings
+) -> tuple[State, Sequence[Decision | Command]]:
+    """See `gateway.rules`."""
+    if isinstance(event, Tick):
+        return _count(state, event.at, settings)
+    device = event.device
+    match event.data:
+        case DoorOpened() | DoorClosed() if device in settings.home.with_role("front_door"):
+            door = state.doors.get(device, Door(from_=event.at))
+            next_at = state.next_at or next_local(event.at, settings.home.timezone, settings.at)
+            return State({**state.doors, device: _read(door, event)}, next_at), ()
+        case AlarmRaised(alarm=alarm) if alarm == ALARM and device and device in state.doors:
+            door = replace(state.doors[device], told=event.ref, told_at=event.at)
+            return replace(state, doors={**state.doors, device: door}), ()
+        case AlarmCancelled(alarm=ref) | AlarmResolved(alarm=ref):
+            for name, one in state.doors.items():
+                if one.told == ref:
+                    closed = replace(one, told=None, told_at=None)
+                    return replace(state, doors={**state.doors, name: closed}), ()
+            return state, ()
+        case _:
+            return state, ()
+
+
+def wake_at(state: State, settings: Settings) -> datetime | None:  # noqa: ARG001 - contract
+    """The next count."""
+    return state.next_at
+
+
+def _read(door: Door, event: Event) -> Door:
+    if isinstance(event.data, DoorOpened):
+        begun = door.open_at or event.at
+        return replace(door, open_at=begun, changes=door.changes + 1, said=event.ref)
+    open_s = door.open_s
+    if door.open_at is not None:
+        open_s += max(0.0, (event.at - door.open_at).total_seconds())
+    return replace(door, open_at=None, open_s=open_s, changes=door.changes + 1, said=event.ref)
+
+
+def _count(
+    state: State, now: datetime, settings: Settings
+) -> tuple[State, Sequence[Decision | Command]]:
+    made: list[Decision] = []
+    doors = {}
+    for name, door in state.doors.items():
+        made += _tell(name, door, now, settings)
+        begun = now if door.open_at is not None else None
+        doors[name] = Door(now, begun, said=door.said, told=door.told, told_at=door.told_at)
+    return State(doors, next_local(now, settings.home.timezone, settings.at)), made
+
+
+def _tell(name: str, door: Door, now: datetime, settings: Settings) -> list[Decision]:
+    heard = now - door.from_
+    if door.said is None:
+        return []
+    open_s = door.open_s
+    if door.open_at is not None:
+        open_s += (now - door.open_at).total_seconds()
+    part = open_s / heard.total_seconds() if heard >= LEAST else None
+    wrong = part is not None and part >= settings.open_part and door.changes >= 2
+    rests_on = (door.said,)
+    made = []
+    if door.told is not None and door.told_at is not None:
+        mended = part is not None and part < settings.open_part / 2
+        if not mended and now - door.told_at < AGAIN_AFTER:
+            return []
+        reason = "recovered" if mended else "told_again"
+        ended = AlarmCancelled(alarm=door.told, reason=reason)
+        made.append(Decision(ended, rests_on=rests_on, device=name))
+        wrong = not mended
+    if wrong:
+        alarm = AlarmRaised(alarm=ALARM, severity=Severity.TECHNICAL, since=door.from_)
+        made.append(Decision(alarm, rests_on=rests_on, device=name))
+    return made
