@@ -966,6 +966,8 @@ class GrantRequested(Data):
     approve.  Its reference is the request."""
 
     action: str
+    why: str | None = None
+    """A code (`battery`, `lock`, `gateway`, …); words of the person's own are no part of it."""
 
 
 @_kind("grant.approved", urgent=True)
@@ -978,7 +980,8 @@ class GrantApproved(Data):
 
 @_kind("grant.refused", urgent=True)
 class GrantDeclined(Data):
-    """A second person (the event's `person`) says no to a request."""
+    """A second person (the event's `person`) says no to a request, or takes an approval back; or
+    the one who asked takes the request back."""
 
     request: Ref
 

@@ -212,42 +212,6 @@ def test_a_plan_says_when_and_a_nights_check_goes_beside_it(
     assert sent.reason is Reason.PLANNED_VISIT
 
 
-def test_service_needs_a_second_person(
-    home: EnrolledHome, staff: Staff, stream: Iterator[bytes], make_user: Make
-) -> None:
-    """A technician asks, another says yes; once asked, once answered, a quarter of an hour."""
-    tech = make_user("t1", ["technician"])
-    boss = make_user("c1", ["coordinator"])
-    both = make_user("t2", ["technician", "coordinator"])
-    carer = make_user("p1", ["caregiver"], homes=["h1"])
-    assert refusal(turning.order_turn, staff, tech, "h1", "front").why is Why.NOT_APPROVED
-    assert refusal(turning.request_service, staff, carer, "h1", "front").why is Why.NO_ROLE
-    asked = turning.request_service(staff, tech, "h1", "front")
-
-    def answer(who: Actor, ref: str, yes: bool = True) -> Any:
-        return turning.answer_service(staff, who, "h1", ref, yes=yes)
-
-    assert refusal(answer, tech, asked.ref).why is Why.NO_ROLE
-    assert refusal(answer, boss, "staff:h1/1").why is Why.NO_REQUEST
-    own = turning.request_service(staff, both, "h1", "front")
-    assert refusal(answer, both, own.ref).why is Why.SAME_PERSON
-    assert refusal(turning.order_turn, staff, both, "h1", "front").why is Why.NOT_APPROVED
-    yes = answer(boss, asked.ref)
-    assert refusal(answer, carer, asked.ref).why is Why.CLOSED
-    assert (
-        refusal(turning.order_turn, staff, tech, "h1", "front", Action.LOCK).why is Why.NOT_APPROVED
-    ), "what was not asked for"
-    sent = turning.order_turn(staff, tech, "h1", "front")
-    grant = read(staff, stream)
-    assert (sent.reason, grant.ref, grant.person) == (Reason.SERVICE, yes.ref, "t1")
-    staff.clock.advance(turning.APPROVED_MIN * 60)  # type: ignore[attr-defined]
-    assert refusal(turning.order_turn, staff, tech, "h1", "front").why is Why.NOT_APPROVED
-    no = turning.request_service(staff, tech, "h1", "front")
-    answer(carer, no.ref, False)
-    assert refusal(turning.order_turn, staff, tech, "h1", "front").why is Why.NOT_APPROVED
-    assert len(told(staff, "grant.refused")) == 1
-
-
 # --- codes ----------------------------------------------------------------------------------------
 
 

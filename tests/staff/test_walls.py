@@ -35,7 +35,15 @@ from gateway.events import (
 )
 from tests.staff.parts import EnrolledHome, add_home, add_user, parts_of, sign_in
 from tests.staff.walked import BY_KEY, OPEN, WALKED, Fields
-from web.staff import accounts, enrolment, plan_api, tables, tables_plan
+from web.staff import (
+    accounts,
+    enrolment,
+    plan_api,
+    service,
+    tables,
+    tables_plan,
+    taking_back,
+)
 from web.staff.context import Staff
 from web.staff.rights import Actor, Operator, Role
 
@@ -126,6 +134,7 @@ def walls(staff_app: Flask, clock: ManualClock) -> Iterator[Walls]:
         tx.conn.execute(tables.resident.update().values(name="Kanarie Boende"))
     add_user(staff_app, "p7", ["caregiver", "administrator"], homes=["h1"])
     boss = add_user(staff_app, "p1", ["administrator"])
+    mender = add_user(staff_app, "p2", ["technician"])
     with staff.db.write() as tx:
         tx.conn.execute(tables.user.update().values(name="Kanarie Anställd"))
         user_id = tx.conn.execute(
@@ -153,6 +162,8 @@ def walls(staff_app: Flask, clock: ManualClock) -> Iterator[Walls]:
     theirs = EnrolledHome(staff_app, staff_app.test_client(), "h1", clock)
     theirs.enroll()
     ids = _a_day(theirs)
+    asked = service.request(staff, mender, "h1", "front", why="other", note="Kanariebur")
+    ids |= {"request": asked.ref, "door": "h1/front"}
     with staff.db.read() as conn:
         for name, table in (("team", tables.team), ("area", tables.area), ("session", None)):
             t = tables.session if table is None else table
@@ -457,6 +468,9 @@ def make_actor(walls: Walls, *roles: str) -> Actor:
         lambda s, a: accounts.set_team_areas(s, a, 1, []),
         lambda s, a: accounts.set_home_area(s, a, "h1", None),
         lambda s, a: accounts.set_home_area(s, a, "h2", 1),
+        lambda s, a: taking_back.take_back(s, a, "p7", taking_back.Scope.PHONE),
+        lambda s, a: taking_back.take_back(s, a, "p7", taking_back.Scope.ALL),
+        lambda s, a: taking_back.take_back(s, a, "x1", taking_back.Scope.HOME, "h1"),
     ],
 )
 def test_an_administrator_of_another_organisation_finds_nothing(

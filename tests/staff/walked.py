@@ -22,7 +22,8 @@ WALKED: dict[str, tuple[Fields, ...]] = {
     "pages.start": (),
     # what is shown
     "pages.now": ({}, {"fragment": "1"}),
-    "pages.shift": ({}, {"fragment": "1"}),
+    "pages.shift": ({}, {"fragment": "1"}, {"andra": "visa"}, {"andra": "visa", "fragment": "1"}),
+    "pages.service": ({}, {"fragment": "1"}),
     "pages.homes": ({}, {"fragment": "1"}),
     "pages.homes_one": ({}, {"fragment": "1"}),
     "pages.events": ({}, {"hem": "h1"}, {"sok": "Kanarie"}, {"hem": "h1", "fragment": "1"}),
@@ -36,6 +37,13 @@ WALKED: dict[str, tuple[Fields, ...]] = {
     "pages.start_check": (),
     "pages.turn": ({"action": "unlock"}, {"action": "lock"}),
     "pages.tap": ({"tap": "arrive"}, {"tap": "leave"}),
+    "pages.service_ask": ({"why": "test", "note": "x"},),
+    "pages.service_answer": (
+        {"do": "yes"},
+        {"do": "no"},
+        {"do": "withdraw"},
+        {"do": "yes", "back": "now"},
+    ),
     "pages.settings": ({"tema": "dark"},),
     # visits, tags, absence, the access log
     "pages.visits_one": (),
@@ -85,6 +93,8 @@ WALKED: dict[str, tuple[Fields, ...]] = {
         {"do": "factors"},
         {"do": "sso", "sso_id": "x"},
     ),
+    "pages.people_access": ({}, {"vad": "phone"}, {"vad": "home"}, {"vad": "all"}),
+    "pages.people_take_back": ({"scope": "home"}, {"scope": "phone"}, {"scope": "all"}),
     "pages.places": (),
     "pages.places_add": ({"label": "x", "org": "org1"},),
     "pages.places_change": ({"do": "area"}, {"do": "code"}, {"do": "area", "area": ""}),

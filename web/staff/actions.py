@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from gateway.envelope import Draft
 from gateway.errors import TryggveError
@@ -130,9 +130,12 @@ def answer_check(
 
 def tap(staff: Staff, actor: Actor, home: str, what: Tap) -> Done:
     """A caregiver arrives or leaves.  Works while the home is silent too: the tap reaches it later,
-    with the time of the tap.  Raises `Refused`: NO_ROLE, NOT_ASSIGNED, NO_HOME."""
-    _may(actor, Right.TAP_VISIT, home, assigned=True)
+    with the time of the tap.  Who is there without being assigned (an alarm) may leave.  Raises
+    `Refused`: NO_ROLE, NOT_ASSIGNED, NO_HOME."""
     with staff.write() as tx:
+        leaving = what is Tap.LEAVE and actor.may(Right.TAP_VISIT)
+        if not (leaving and is_there(tx.conn, actor, home)):
+            _may(actor, Right.TAP_VISIT, home, assigned=True)
         decisions.hold(tx, home)
         return _write(staff, tx, home, actor, VisitTapped(tap=what))
 
@@ -175,6 +178,31 @@ def record_read(staff: Staff, actor: Actor, home: str, what: str) -> Done:
 
 
 # --- what they share ------------------------------------------------------------------------------
+
+
+def is_there(conn: Connection, actor: Actor, home: str) -> bool:
+    """Whether this person has a visit in the home that has not ended."""
+    v = tables.visit.c
+    query = select(v.id).where(v.home_id == home, v.person == actor.person, v.until.is_(None))
+    return conn.execute(query.limit(1)).first() is not None
+
+
+def of_us(tx: Tx, actor: Actor, home: str) -> None:
+    """Raise `Refused` (NO_HOME) for a home of another organisation, or of none."""
+    h = tables.home.c
+    found = tx.conn.execute(select(h.id).where(h.id == home, h.org_id == actor.org)).first()
+    if found is None:
+        raise Refused(Why.NO_HOME)
+
+
+def lock_of(tx: Tx, home: str, device: str) -> None:
+    """Raise `Refused` (NO_LOCK) unless the home has told of this lock."""
+    t = tables.device
+    found = tx.conn.execute(
+        select(t.c.type).where(t.c.home_id == home, t.c.id == device, t.c.present)
+    ).scalar_one_or_none()
+    if found != "lock":
+        raise Refused(Why.NO_LOCK, device=device)
 
 
 def _may(actor: Actor, right: Right, home: str, *, assigned: bool = False) -> None:

@@ -33,6 +33,7 @@ _DEFAULTS: dict[str, Row] = {
     "home_state": {"in_bed": "unknown", "clock": "unknown", "power": "unknown"},
     "turn": {},
     "door_code": {},
+    "service_request": {},
 }
 
 

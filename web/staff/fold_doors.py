@@ -1,5 +1,5 @@
-"""Folds of doors: one-time codes, grants that were taken back, orders that nobody answered (see
-`web.staff.fold`).
+"""Folds of doors: one-time codes, grants that were taken back, orders that nobody answered, and
+technicians' requests (see `web.staff.fold`).
 
 Not for: the steps of a turn (`web.staff.fold_care`).
 """
@@ -58,3 +58,44 @@ def _deviated(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
     row = fold.row(tables.turn, grant=data.grant)
     if data.why == "no_word" and row["step"] == "issued":
         row.update(step="ended", step_at=step.at, outcome="unknown", why="no_word")
+
+
+# --- a technician's requests
+
+
+def _decided_here(fold: _fold.Fold, step: _fold.Step) -> bool:
+    """Whether the server itself wrote it: a home cannot approve anything."""
+    return step.event.origin == f"staff:{fold.home}"
+
+
+@_fold.on("grant.requested")
+def _asked(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+    if not _decided_here(fold, step):
+        return
+    event = step.event
+    row = fold.row(tables.service_request, id=step.ref)
+    row.update(
+        home_id=fold.home,
+        person=event.person,
+        device=event.device,
+        action=data.action,
+        why=data.why,
+        asked_at=step.at,
+    )
+
+
+@_fold.on("grant.approved")
+def _approved(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+    _answer(fold, step, data.request, data.until)
+
+
+@_fold.on("grant.refused")
+def _declined(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+    _answer(fold, step, data.request, None)
+
+
+def _answer(fold: _fold.Fold, step: _fold.Step, request: str, until: Any) -> None:
+    if not _decided_here(fold, step) or not fold.known(tables.service_request, id=request):
+        return
+    row = fold.row(tables.service_request, id=request)
+    row.update(answer=step.ref, answered_by=step.event.person, answered_at=step.at, until=until)

@@ -29,6 +29,10 @@ HISTORY_MAX = 2000
 """Messages kept for screens that come back: at least the minute a phone sleeps in a pocket."""
 
 
+NEAR_KINDS = ("alarm.", "unlock.", "grant.")
+"""Kinds of the other homes of the organisation that a caregiver's screen hears of: an alarm there,
+and what came of the own order to turn a lock."""
+
 FOR_REQUESTS = 8
 """Threads that no stream may take: alarms must come in however many screens are open."""
 
@@ -53,6 +57,7 @@ class Message:
 
     number: int
     home: str | None
+    kind: str
     raw: bytes
 
 
@@ -63,12 +68,18 @@ class Subscription:
     broker: Broker
     homes: frozenset[str]
     limit: int
+    near: frozenset[str] = frozenset()
+    """Homes of which it gets only `NEAR_KINDS`, to be shown as less (`web.staff.pushed`)."""
     missed: tuple[bytes, ...] = ()
     """What came since the position it asked for."""
     resync: bool = False
     """The position is too old or of another worker: load anew."""
     _queue: queue.SimpleQueue[bytes | None] = field(default_factory=queue.SimpleQueue)
     _lost: bool = False
+
+    def wants(self, home: str | None, kind: str) -> bool:
+        """Whether this screen is given a change of this kind in this home."""
+        return home in self.homes or (home in self.near and kind.startswith(NEAR_KINDS))
 
     def get(self, timeout_s: float) -> bytes | None:
         """The next message, or None after `timeout_s`.  Raises `TooSlow` when messages were lost,
@@ -195,14 +206,20 @@ class Broker:
             return f"{self.epoch}-{self._number}"
 
     def subscribe(
-        self, homes: Iterable[str], *, after: str | None = None, limit: int = QUEUE_MAX
+        self,
+        homes: Iterable[str],
+        *,
+        near: Iterable[str] = (),
+        after: str | None = None,
+        limit: int = QUEUE_MAX,
     ) -> Subscription:
-        """A screen that sees `homes`; `after` is a position, None for from now on.
+        """A screen that sees `homes`, and little of those that are `near`; `after` is a position,
+        None for from now on.
 
         What came between `after` and now is in `missed`; when that is not known any more, `resync`
         is true.
         """
-        screen = Subscription(self, frozenset(homes), limit)
+        screen = Subscription(self, frozenset(homes), limit, frozenset(near))
         with self._lock:
             if self._closed:
                 screen.close()
@@ -212,7 +229,7 @@ class Broker:
                 if missed is None:
                     screen.resync = True
                 else:
-                    screen.missed = tuple(m.raw for m in missed if m.home in screen.homes)
+                    screen.missed = tuple(m.raw for m in missed if screen.wants(m.home, m.kind))
             self._screens.add(screen)
         return screen
 
@@ -238,9 +255,9 @@ class Broker:
             for change in changes:
                 self._number += 1
                 raw = encode(self.epoch, self._number, change)
-                self._history.append(Message(self._number, change.home, raw))
+                self._history.append(Message(self._number, change.home, change.kind, raw))
                 for screen in self._screens:
-                    if change.home in screen.homes:
+                    if screen.wants(change.home, change.kind):
                         screen.offer(raw)
                 if change.home is not None and change.origin.startswith("staff:"):
                     for stream in self._streams.get(change.home, ()):

@@ -1,23 +1,25 @@
-"""Taking rights back: grants and codes of somebody who may no longer open.
+"""Taking rights back: grants, codes and service requests of somebody who may no longer open.
 
 A person, the change itself (`accounts`), or the watch, which looks every few seconds: however an
 assignment, a role or an account ended, what was given by it is revoked, and goes down the stream at
 once.  The same round notes orders that the home never answered.
 
-Not for: giving rights (`web.staff.turning`, `web.staff.door_codes`).
+Not for: giving rights (`web.staff.turning`, `web.staff.door_codes`), or ending what they are given
+by (`web.staff.taking_back`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, or_, select
 
 from gateway.access import Reason
 from gateway.envelope import Draft
-from gateway.events import GrantRevoked, UnlockDeviated
+from gateway.events import GrantDeclined, GrantRevoked, UnlockDeviated
 from web.staff import decisions, tables
 from web.staff.assigned import is_assigned
 from web.staff.context import Staff
@@ -31,6 +33,9 @@ TURNERS = tuple(role.value for role, rights in RIGHTS.items() if Right.TURN_LOCK
 BY_ASSIGNMENT = (Reason.PLANNED_VISIT.value, Reason.CHECK.value)
 """Grounds that end with the assignment."""
 
+ASKED_MIN = 60
+"""Minutes that a request for service waits for an answer; after that it is asked again."""
+
 GRACE = timedelta(seconds=10)
 """Time for the home's last word to arrive after a grant's own end."""
 
@@ -38,19 +43,59 @@ LOOK_BACK = timedelta(hours=1)
 """Orders older than that are past noting: the server was away."""
 
 
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What somebody can open doors with now: rows with `grant` (for a request its reference),
+    `home_id`, `person` and `device`."""
+
+    turns: tuple[Any, ...] = ()
+    codes: tuple[Any, ...] = ()
+    requests: tuple[Any, ...] = ()
+    """Requests for service that wait, or were approved and live."""
+
+    def __len__(self) -> int:
+        return len(self.turns) + len(self.codes) + len(self.requests)
+
+
+def live_of(conn: Connection, person: str, now: datetime, *, home: str | None = None) -> Live:
+    """What this person can open doors with; in one home, or anywhere (None)."""
+
+    def of(query: Select[Any], table: Table) -> tuple[Any, ...]:
+        query = query.where(table.c.person == person)
+        if home is not None:
+            query = query.where(table.c.home_id == home)
+        return tuple(conn.execute(query))
+
+    return Live(
+        of(_live_turns(now), tables.turn),
+        of(_live_codes(now), tables.door_code),
+        of(_live_requests(now), tables.service_request),
+    )
+
+
 def revoke_person(staff: Staff, tx: Tx, home: str, person: str, *, by: str | None = None) -> int:
     """Revoke what this person could open this home with; how many.  `by`: who did it, None: nobody
     in person.  The home hears of it within seconds of the commit."""
     decisions.hold(tx, home)
-    now = staff.clock.now()
-    mine = [
-        row
-        for row in [*tx.conn.execute(_live_turns(now)), *tx.conn.execute(_live_codes(now))]
-        if (row.home_id, row.person) == (home, person)
-    ]
-    for row in mine:
+    found = live_of(tx.conn, person, staff.clock.now(), home=home)
+    for row in (*found.turns, *found.codes):
         _revoke(staff, tx, row, by)
-    return len(mine)
+    for row in found.requests:
+        draft = Draft(GrantDeclined(request=row.grant), device=row.device, person=by)
+        decisions.write(staff, tx, home, draft)
+    return len(found)
+
+
+def revoke_turns(
+    staff: Staff, tx: Tx, home: str, person: str, *, reason: Reason, by: str | None
+) -> None:
+    """Revoke this person's turns that are under way here for one reason."""
+    t = tables.turn.c
+    query = _live_turns(staff.clock.now()).where(
+        t.home_id == home, t.person == person, t.reason == reason.value
+    )
+    for row in list(tx.conn.execute(query)):
+        _revoke(staff, tx, row, by)
 
 
 def look(staff: Staff) -> None:
@@ -132,6 +177,14 @@ def _live_codes(now: datetime) -> Select[Any]:
     c = tables.door_code.c
     return select(c.id.label("grant"), c.home_id, c.person, c.device).where(
         c.expires_at > now, c.ended_at.is_(None), c.person.is_not(None)
+    )
+
+
+def _live_requests(now: datetime) -> Select[Any]:
+    r = tables.service_request.c
+    waits = and_(r.answer.is_(None), r.asked_at > now - timedelta(minutes=ASKED_MIN))
+    return select(r.id.label("grant"), r.home_id, r.person, r.device).where(
+        or_(waits, r.until > now)
     )
 
 

@@ -38,6 +38,8 @@ class Right(StrEnum):
     ASSIGN = "assign"
     """Say who works where: teams, areas, homes."""
     ENROLL = "enroll"
+    ASK_SERVICE = "ask_service"
+    """Ask to turn a lock for service; a second person approves."""
     ADMINISTER = "administer"
 
 
@@ -73,7 +75,14 @@ RIGHTS: dict[Role, frozenset[Right]] = {
             Right.ASSIGN,
         }
     ),
-    Role.TECHNICIAN: frozenset({Right.SEE_ALL_HOMES, Right.ANSWER_TECHNICAL_ALARM, Right.ENROLL}),
+    Role.TECHNICIAN: frozenset(
+        {
+            Right.SEE_ALL_HOMES,
+            Right.ANSWER_TECHNICAL_ALARM,
+            Right.ENROLL,
+            Right.ASK_SERVICE,
+        }
+    ),
     Role.ADMINISTRATOR: frozenset(
         {Right.SEE_ALL_HOMES, Right.ENROLL, Right.ADMINISTER, Right.ASSIGN}
     ),

@@ -21,7 +21,7 @@ from enum import StrEnum
 from typing import Any
 
 from flask import current_app, g, request, session
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from web.staff import tables
 from web.staff.context import Staff, staff
@@ -228,6 +228,15 @@ def of_account(database: Database, user_id: int) -> list[Session]:
         )
         for row in rows
     ]
+
+
+def count(conn: Connection, user_id: int) -> int:
+    """How many open sessions an account has."""
+    t = tables.session.c
+    query = select(func.count()).where(
+        t.user_id == user_id, t.ended_at.is_(None), t.ends_at > _now()
+    )
+    return int(conn.execute(query).scalar_one())
 
 
 def places(database: Database, org: str) -> dict[int, int]:

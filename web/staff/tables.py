@@ -9,7 +9,7 @@ Five sorts:
 - the truth: `event` and `head`, and `urgent` (what came over the urgent lane and is not yet
   confirmed by its batch);
 - projections of the truth: `alarm`, `night_check`, `visit`, `visit_declined`, `device`,
-  `home_state`, `turn`, `door_code`: each a
+  `home_state`, `turn`, `door_code`, `service_request`: each a
   fold over events, made by `web.staff.projections`, and `tryggve staff rebuild` makes them anew.
 
 Every time column is aware UTC (`web.staff.types.Utc`).  Not for: queries, or deciding anything.
@@ -546,5 +546,34 @@ door_code = Table(
     Index("ix_door_code_expires", "expires_at"),
 )
 
-PROJECTIONS = (alarm, night_check, visit, visit_declined, device, home_state, turn, door_code)
+service_request = Table(
+    "service_request",
+    metadata,
+    # a technician's request to turn a lock, and what became of it
+    Column("id", Text, primary_key=True),  # the reference of its grant.requested
+    Column("home_id", Text, nullable=False),
+    Column("person", Text),
+    Column("device", Text),
+    Column("action", Text),  # unlock lock
+    Column("why", Text),  # a code
+    Column("asked_at", Utc),
+    Column("answer", Text),  # the newest grant.approved or grant.refused; None: not answered
+    Column("answered_by", Text),
+    Column("answered_at", Utc),
+    Column("until", Utc),  # the approval's end; None: not answered, refused, or taken back
+    Index("ix_service_request_home", "home_id", "asked_at"),
+    Index("ix_service_request_asked", "asked_at"),
+)
+
+PROJECTIONS = (
+    alarm,
+    night_check,
+    visit,
+    visit_declined,
+    device,
+    home_state,
+    turn,
+    door_code,
+    service_request,
+)
 """Tables that are folds over events and may be emptied and made anew."""

@@ -132,9 +132,9 @@ KINDS: Mapping[str, KindWord] = {
     "grant.issued": KindWord(N_("Rätt att vrida låset gavs"), "system", "key"),
     "grant.revoked": KindWord(N_("Rätt att vrida låset drogs in"), "system", "key", "warn"),
     "grant.acute": KindWord(N_("Öppnade akut utan att vara inplanerad"), "door", "key", "warn"),
-    "grant.requested": KindWord(N_("Tekniker bad att få vrida låset"), "door", "key", "warn"),
-    "grant.approved": KindWord(N_("Teknikerns begäran godkändes"), "door", "person-check"),
-    "grant.refused": KindWord(N_("Teknikerns begäran avslogs"), "door", "cross", "warn"),
+    "grant.requested": KindWord(N_("Tekniker bad att få vrida låset"), "system", "key", "warn"),
+    "grant.approved": KindWord(N_("Teknikerns begäran godkändes"), "system", "person-check"),
+    "grant.refused": KindWord(N_("Teknikerns begäran avslogs"), "system", "cross", "warn"),
     "server.key_added": KindWord(N_("Servern bytte nyckel"), "system", "key"),
     "server.key_trusted": KindWord(N_("Hemmet litar på serverns nya nyckel"), "system", "key"),
     "server.key_refused": KindWord(

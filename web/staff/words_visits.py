@@ -41,6 +41,7 @@ READ_WHAT: Mapping[str, str] = {
     "visits": N_("besök"),
     "visits_file": N_("besök, som fil"),
     "access": N_("åtkomstloggen"),
+    "acute": N_("larm hos andra"),
     "access_file": N_("åtkomstloggen, som fil"),
 }
 """What `record.read` says was opened."""

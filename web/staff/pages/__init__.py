@@ -13,6 +13,7 @@ from flask import Blueprint, Flask, make_response, redirect, request, url_for
 
 from web.staff import i18n
 from web.staff.pages import (
+    access_of,
     account,
     deeds,
     events,
@@ -23,6 +24,7 @@ from web.staff.pages import (
     offline,
     people,
     places,
+    service,
     shift,
     visit_routes,
 )
@@ -70,6 +72,10 @@ blueprint.add_url_rule("/tillsyn/borja", "start_check", deeds.start_check, metho
 blueprint.add_url_rule("/pass/<home>/las", "turn", deeds.turn, methods=["POST"])
 blueprint.add_url_rule("/pass/<home>/besok", "tap", deeds.tap, methods=["POST"])
 
+blueprint.add_url_rule("/service", "service", service.show)
+blueprint.add_url_rule("/service/begar", "service_ask", service.ask, methods=["POST"])
+blueprint.add_url_rule("/service/svara", "service_answer", service.answer, methods=["POST"])
+
 blueprint.add_url_rule("/konto", "account", account.account)
 blueprint.add_url_rule("/konto/session", "end_session", account.end_session, methods=["POST"])
 blueprint.add_url_rule(
@@ -80,6 +86,13 @@ blueprint.add_url_rule("/administration/person", "people_add", people.add, metho
 blueprint.add_url_rule("/administration/person/<person>", "people_one", people.one)
 blueprint.add_url_rule(
     "/administration/person/<person>", "people_change", people.change, methods=["POST"]
+)
+blueprint.add_url_rule("/administration/person/<person>/atkomst", "people_access", access_of.show)
+blueprint.add_url_rule(
+    "/administration/person/<person>/atkomst",
+    "people_take_back",
+    access_of.take_back,
+    methods=["POST"],
 )
 blueprint.add_url_rule("/administration/hem", "places", places.places)
 blueprint.add_url_rule("/administration/hem", "places_add", places.add_home, methods=["POST"])

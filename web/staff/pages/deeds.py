@@ -11,7 +11,7 @@ from typing import Any
 from flask import request, url_for
 
 from gateway.access import Action
-from gateway.events import AlarmOutcome, Finding, Looked, Tap
+from gateway.events import AlarmOutcome, Finding, Looked, Refusal, Tap
 from web.staff import actions, turning, words
 from web.staff.actions import Refused, Why
 from web.staff.context import staff
@@ -19,7 +19,7 @@ from web.staff.i18n import say as _
 from web.staff.pages import reading
 from web.staff.pages.frame import answered, refused, signed_in
 from web.staff.pages.telling import clock
-from web.staff.rights import Actor
+from web.staff.rights import Actor, Right
 
 
 def refusal_text(actor: Actor, refusal: Refused, home: str | None = None) -> str:
@@ -138,7 +138,8 @@ def start_check(actor: Actor) -> Any:
 def turn(actor: Actor, home: str) -> Any:
     """POST `/pass/<home>/las`: turn a lock.  A second tap while the first is under way is the same
     turn."""
-    back = url_for("pages.shift", _anchor=f"home-{home}")
+    here = "pages.shift" if actor.may(Right.TURN_LOCK) else "pages.service"
+    back = url_for(here, _anchor=f"home-{home}")
     device = request.form.get("device", "")
     action = _choice(Action, "action")
     if action not in (Action.UNLOCK, Action.LOCK):
@@ -147,7 +148,10 @@ def turn(actor: Actor, home: str) -> Any:
         key = request.form.get("key")
         sent = turning.order_turn(staff(), actor, home, device, action, key=key)
     except Refused as refusal:
-        return refused(refusal_text(actor, refusal, home), back)
+        text = refusal_text(actor, refusal, home)
+        if refusal.why is Why.NOT_ASSIGNED and request.form.get("near"):
+            text = words.enum_word(Refusal, Refusal.ALARM_CLOSED)  # the page was older than that
+        return refused(text, back)
     return answered("", back, grant=sent.grant)
 
 

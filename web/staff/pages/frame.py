@@ -34,7 +34,7 @@ from werkzeug.exceptions import Unauthorized
 
 from gateway import events
 from gateway.events import Severity, utc_text
-from web.staff import i18n, pushed, tables, words, words_visits
+from web.staff import i18n, pushed, service, tables, words, words_visits
 from web.staff.auth import current_actor
 from web.staff.context import staff
 from web.staff.i18n import say as _
@@ -75,10 +75,11 @@ MENU = (
     MenuItem("pass", "pages.shift", "shift", lazy_gettext("Mitt pass"), Right.TURN_LOCK),
     MenuItem("hem", "pages.homes", "home", lazy_gettext("Hem")),
     MenuItem("handelser", "pages.events", "list", lazy_gettext("Händelser")),
+    MenuItem("service", "pages.service", "plug", lazy_gettext("Service"), Right.ASK_SERVICE),
     MenuItem("besok", "pages.visits", "walk", lazy_gettext("Besök"), Right.SEE_CARE),
     MenuItem("atkomst", "pages.access", "search", lazy_gettext("Åtkomst"), Right.AUDIT_ACCESS),
     MenuItem("personal", "pages.people", "person", lazy_gettext("Personal"), Right.ASSIGN),
-    MenuItem("installation", "pages.places", "plug", lazy_gettext("Installation"), Right.ENROLL),
+    MenuItem("installation", "pages.places", "box", lazy_gettext("Installation"), Right.ENROLL),
 )
 
 
@@ -92,7 +93,8 @@ class Summary:
 
 
 def summarise(conn: Connection, actor: Actor) -> Summary:
-    """Count the open alarms, and for those who see care the checks that wait for a person."""
+    """Count the open alarms, for those who see care the checks that wait for a person, and the
+    technicians that wait for an answer."""
     if not actor.homes:
         return Summary(0, 0)
     alarm, check = tables.alarm, tables.night_check
@@ -107,6 +109,7 @@ def summarise(conn: Connection, actor: Actor) -> Summary:
             .where(check.c.home_id.in_(actor.homes), check.c.closed_at.is_(None))
             .where(check.c.state.in_(("asked", "started", "extended")))
         ).scalar_one()
+    asked += service.waiting(conn, actor, staff().clock.now())
     return Summary(attention=opened + asked, untaken=opened - taken - routine)
 
 

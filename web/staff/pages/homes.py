@@ -12,10 +12,10 @@ from datetime import timedelta
 from flask import abort
 from sqlalchemy import select
 
-from web.staff import actions
+from web.staff import actions, taking_back
 from web.staff import tables as t
 from web.staff.context import staff
-from web.staff.pages import log, reading
+from web.staff.pages import log, reading, service
 from web.staff.pages.frame import is_fragment, main_attributes, page, signed_in
 from web.staff.pages.now import tiles
 from web.staff.pages.timeline import NARROW, WIDE, draw, read_day
@@ -76,13 +76,22 @@ def one_home(actor: Actor, home: str) -> str:
             day=day,
             wide=draw(day, place.zone, WIDE) if day else None,
             narrow=draw(day, place.zone, NARROW) if day else None,
+            may_ask=actor.may(Right.ASK_SERVICE),
+            asks=[
+                card
+                for card in service.cards(conn, actor, places, names, home=home)
+                if card.standing in service.LIVE and not card.mine
+            ],
+            openers=taking_back.who_may_open(conn, home, actor.org)
+            if actor.may(Right.ASSIGN)
+            else None,
             listing=log.listing(conn, actor, found, places, names),
             open_alarms=conn.execute(
                 select(t.alarm).where(reading.open_alarms(actor), t.alarm.c.home_id == home)
             ).all(),
             **main_attributes(
-                kinds="bed mat door lock unlock visit check alarm device home gateway power clock "
-                "log absence motion moisture pendant contact",
+                kinds="bed mat door lock unlock grant visit check alarm device home gateway power "
+                "clock log absence motion moisture pendant contact",
                 home=home,
             ),
         )

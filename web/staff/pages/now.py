@@ -15,7 +15,7 @@ from gateway.envelope import Event
 from gateway.events import Severity
 from web.staff import tables as t
 from web.staff.context import staff
-from web.staff.pages import reading
+from web.staff.pages import reading, service
 from web.staff.pages.frame import main_attributes, page, signed_in
 from web.staff.pages.reading import Place
 from web.staff.rights import Actor, Right
@@ -88,6 +88,7 @@ def now(actor: Actor) -> str:
             waiting=[card for card in checks if card.row.state in WAITING],
             running=[card for card in checks if card.row.state not in WAITING],
             ahead=ahead,
+            asks=service.to_answer(service.cards(conn, actor, places, names)),
             tasks=tasks,
             silent=_silent(conn, actor, places),
             tiles=tiles(conn, actor, places, names),
@@ -96,7 +97,9 @@ def now(actor: Actor) -> str:
             places=places,
             may_check=actor.may(Right.ANSWER_CHECK),
             care=care,
-            **main_attributes(kinds="alarm check home bed lock visit device log gateway power"),
+            **main_attributes(
+                kinds="alarm check home bed lock visit device log gateway power grant"
+            ),
         )
 
 

@@ -172,8 +172,9 @@ def _shown_once(actor: Actor, person: str, password: str) -> Any:
     )
 
 
-def changed(back: str, change: Callable[[], Any], text: str) -> Any:
-    """Do it and answer, or answer why not; what is another organisation's is not there (404)."""
+def changed(back: str, change: Callable[[], Any], text: str | Callable[[], str]) -> Any:
+    """Do it and answer (`text` may be made afterwards), or answer why not; what is another
+    organisation's is not there (404)."""
     try:
         change()
     except Refused as refusal:
@@ -182,7 +183,7 @@ def changed(back: str, change: Callable[[], Any], text: str) -> Any:
             abort(404)
         return refused(_(SENTENCES[refusal.why]), back, status)
     sessions.gate().forget()
-    return answered(text, back)
+    return answered(text if isinstance(text, str) else text(), back)
 
 
 @signed_in

@@ -40,19 +40,23 @@ class Place:
         return ", ".join(parts)
 
 
-def places(conn: Connection, actor: Actor) -> dict[str, Place]:
-    """Every home that the actor sees, by id, in the order of their labels."""
-    if not actor.homes:
+def places(conn: Connection, actor: Actor, *, beyond: Collection[str] = ()) -> dict[str, Place]:
+    """Every home that the actor sees, by id, in the order of their labels; with `beyond`, homes of
+    the organisation that there is a reason of another kind to show."""
+    homes = actor.homes | set(beyond)
+    if not homes:
         return {}
     residents: dict[str, list[str]] = {}
     if actor.may(Right.SEE_CARE):
         query = select(t.resident.c.home_id, t.resident.c.name).where(
-            t.resident.c.home_id.in_(actor.homes)
+            t.resident.c.home_id.in_(homes)
         )
         for home, name in conn.execute(query.order_by(t.resident.c.name)):
             residents.setdefault(home, []).append(name)
     rows = conn.execute(
-        select(t.home).where(t.home.c.id.in_(actor.homes)).order_by(t.home.c.label, t.home.c.id)
+        select(t.home)
+        .where(t.home.c.id.in_(homes), t.home.c.org_id == actor.org)
+        .order_by(t.home.c.label, t.home.c.id)
     )
     return {
         row.id: Place(

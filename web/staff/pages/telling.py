@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway import access, events
-from web.staff import words, words_visits
+from web.staff import words, words_doors, words_visits
 from web.staff.i18n import local
 from web.staff.i18n import say as _
 
@@ -131,6 +131,8 @@ _TELL: Mapping[str, Callable[[Any, str | None], str]] = {
     "access.sampled": lambda d, _z: _("%(n)s av %(of)s rader", n=len(d.rows), of=d.of),
     "access.checked": _of(events.CheckedAs, "found"),
     "grant.issued": _issued,
+    "grant.requested": lambda d, _z: words.spoken(words_doors.SERVICE_WHY, d.why),
+    "grant.approved": lambda d, z: _("till %(when)s", when=clock(d.until, z)),
     "home.silent": lambda d, _z: _("tyst i %(s)s s", s=round(d.silent_s)),
     "consent.given": lambda d, _z: d.covers,
     "consent.withdrawn": lambda d, _z: d.covers,

@@ -22,6 +22,11 @@ function goDown({ why }) {
   walk();
 }
 
+/** Signed out, perhaps because the phone is lost: what the page shows of anybody goes. */
+function goOver() {
+  document.getElementById("main").replaceChildren();
+}
+
 function goUp() {
   downSince = null;
   show("up");
@@ -42,6 +47,7 @@ function walk() {
 export function startBanner() {
   if (!pulse) return;
   document.addEventListener("live:down", (e) => goDown(e.detail));
+  document.addEventListener("live:over", goOver);
   document.addEventListener("live:up", goUp);
   setInterval(walk, 1000);
   walk();

@@ -67,5 +67,8 @@ export function startCodes() {
   if (!document.body.dataset.codes) return;
   navigator.serviceWorker?.register("/sw.js").catch(() => { /* then it only works online */ });
   const form = document.querySelector("form input[name=csrf_token]")?.form;
-  if (form) fetchCodes(form).catch(() => { /* what is kept stays */ });
+  if (!form) return;
+  const again = () => fetchCodes(form).catch(() => { /* what is kept stays */ });
+  again();
+  document.addEventListener("live:over", again, { once: true }); // refused: they are forgotten
 }

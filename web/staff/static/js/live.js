@@ -2,7 +2,8 @@
 //
 // fetch, not EventSource: it shows the heartbeats, the status of a refusal, and lets us decide
 // ourselves when silence means that the link is dead.  Tells the page by events on `document`:
-//   live:up, live:down {since, why}, live:change {home, kind, event}, live:resync
+//   live:up, live:down {why}, live:over (the server itself says that nobody is signed in here),
+//   live:change {home, kind, event}, live:resync
 
 const body = document.body.dataset;
 const HEARTBEAT_MS = 1000 * (Number(body.heartbeatS) || 15);
@@ -63,6 +64,7 @@ async function listen() {
     headers: { Accept: "text/event-stream" }, signal: control.signal, cache: "no-store",
   });
   const type = answer.headers.get("Content-Type") || "";
+  if (answer.status === 401 && !answer.redirected) tell("over");
   if (answer.status === 401 || answer.status === 403 || answer.redirected) {
     throw new Error("signed-out");
   }

@@ -17,6 +17,9 @@ const FETCH_MS = 8000;
 const ANYWAY_MS = 30000;
 
 const ALWAYS = ["alarm", "check", "home"];
+
+/** A technician asks, or was answered: the header counts it on every page. */
+const ASKED = ["grant.requested", "grant.approved", "grant.refused"];
 let timer = null;
 let firstAsked = 0;
 let running = null;
@@ -26,7 +29,7 @@ function matters(change) {
   const main = document.getElementById("main");
   if (change.kind === "record.read") return false; // reading changes nothing that is shown
   const kind = change.kind.split(".")[0];
-  if (ALWAYS.includes(kind)) return true;
+  if (ALWAYS.includes(kind) || ASKED.includes(change.kind)) return true;
   if (!(main.dataset.kinds || "").split(" ").includes(kind)) return false;
   return !main.dataset.home || main.dataset.home === change.home;
 }

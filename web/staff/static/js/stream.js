@@ -12,6 +12,7 @@ async function learn(list) {
 
 function wanted(list, change) {
   const { home, group } = list.dataset;
+  if (!change.event) return false; // only that something changed
   if (list.dataset.first !== "1" || !words) return false;
   if (home && home !== change.home) return false;
   const kind = words.kinds[change.kind];

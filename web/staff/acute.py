@@ -1,0 +1,88 @@
+"""Open care alarms of others: what care staff who are not assigned to a home may know and do.
+
+As long as the alarm is open they may open the door (`web.staff.turning`), and read who, where, what
+and since when; each reading is written.  Not for: one's own homes, or texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, select
+
+from gateway.envelope import Draft
+from gateway.events import RecordRead, Ref, Severity
+from web.staff import decisions, tables
+from web.staff.context import Staff
+from web.staff.db import Tx
+from web.staff.rights import Actor, Right
+
+WHAT = "acute"
+"""What `record.read` says was opened."""
+
+
+def _care_open() -> ColumnElement[bool]:
+    """Open care alarms that the home itself raised: only of these can it say by itself whether they
+    are still open."""
+    c = tables.alarm.c
+    return and_(
+        c.closed_at.is_(None),
+        c.raised_at.is_not(None),
+        c.severity == Severity.CARE.value,
+        c.ref.startswith("home:", autoescape=True),
+        c.id == c.ref,
+    )
+
+
+def open_care_alarm(conn: Connection, home: str) -> Ref | None:
+    """The newest open care alarm of a home."""
+    c = tables.alarm.c
+    query = select(c.id).where(c.home_id == home, _care_open())
+    return conn.execute(query.order_by(c.raised_at.desc()).limit(1)).scalar_one_or_none()
+
+
+def may_help(actor: Actor) -> bool:
+    """Whether this person may go to an alarm in a home that is not theirs."""
+    return actor.may(Right.TURN_LOCK) and actor.may(Right.SEE_CARE)
+
+
+def open_elsewhere(conn: Connection, actor: Actor) -> dict[str, Row[Any]]:
+    """The newest open care alarm of each home of the organisation where this person is not
+    assigned, by home, the longest open first."""
+    if not may_help(actor):
+        return {}
+    a, h = tables.alarm, tables.home.c
+    rows = conn.execute(
+        select(a)
+        .join(tables.home, h.id == a.c.home_id)
+        .where(h.org_id == actor.org, h.id.not_in(actor.assigned), _care_open())
+        .order_by(a.c.raised_at)
+    )
+    return {row.home_id: row for row in rows}
+
+
+def note_reads(staff: Staff, actor: Actor, alarms: Iterable[Row[Any]], *, only_new: bool) -> None:
+    """Write that this person read of these open alarms.  `only_new`: an open page brought itself up
+    to date, and what was read since the alarm began is not written again."""
+    for alarm in alarms:
+        with staff.write() as tx:
+            decisions.hold(tx, alarm.home_id)
+            if only_new and _has_read(tx, actor, alarm.home_id, alarm.raised_at):
+                continue
+            draft = Draft(RecordRead(what=WHAT), person=actor.person)
+            decisions.write(staff, tx, alarm.home_id, draft)
+
+
+def _has_read(tx: Tx, actor: Actor, home: str, since: datetime) -> bool:
+    e = tables.event.c
+    query = select(e.seq).where(
+        e.home_id == home,
+        e.origin == decisions.origin_of(home),
+        e.kind == "record.read",
+        e.person == actor.person,
+        e.corrected_at >= since,
+        e.body.contains(f'"what":"{WHAT}"', autoescape=True),
+    )
+    return tx.conn.execute(query.limit(1)).first() is not None

@@ -1,0 +1,212 @@
+"""Service: a technician asks to open a door, somebody of the care answers, the technician opens.
+
+Those who answer see the same cards on Nu.  Not for: who may ask and answer (`web.staff.service`),
+or the turn itself (`deeds.turn`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import abort, request, url_for
+from sqlalchemy import Connection, Row, select
+
+from web.staff import service, words, words_doors
+from web.staff import tables as t
+from web.staff.actions import Refused, Why
+from web.staff.context import staff
+from web.staff.i18n import say as _
+from web.staff.pages import reading, turns
+from web.staff.pages.deeds import refusal_text
+from web.staff.pages.frame import answered, main_attributes, page, refused, signed_in
+from web.staff.pages.reading import Place
+from web.staff.pages.telling import clock
+from web.staff.pages.turns import Turn
+from web.staff.revoking import ASKED_MIN
+from web.staff.rights import Actor, Right
+from web.staff.service import Standing
+
+LIVE = (Standing.WAITING, Standing.APPROVED)
+"""Standings in which something can still be done."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskCard:
+    """A request with where it is, who asked and who answered.  `lock` is the device's row, None
+    when the home has it no more; `turn` the asker's own newest turn there."""
+
+    row: Row[Any]
+    standing: Standing
+    place: Place
+    lock: Row[Any] | None
+    who: str
+    by: str | None
+    mine: bool
+    asked_until: datetime
+    turn: Turn | None = None
+
+    @property
+    def why(self) -> str:
+        return words.spoken(words_doors.SERVICE_WHY, self.row.why)
+
+    @property
+    def word(self) -> str:
+        return words.spoken(words_doors.STANDING, self.standing.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One lock that can be asked for."""
+
+    key: str
+    place: Place
+    lock: Row[Any]
+    others: tuple[Row[Any], ...]
+
+
+def cards(
+    conn: Connection,
+    actor: Actor,
+    places: dict[str, Place],
+    names: dict[str, str],
+    *,
+    home: str | None = None,
+) -> list[AskCard]:
+    """The requests of the last day that this person asked or may answer, the newest first; `home`:
+    only of this one."""
+    now = staff().clock.now()
+    answerable = service.answerable(actor)
+    rows = service.recent(conn, answerable if home is None else answerable & {home}, now)
+    if actor.may(Right.ASK_SERVICE):
+        seen = {row.id for row in rows}
+        homes = actor.homes if home is None else actor.homes & {home}
+        mine = service.recent(conn, homes, now, person=actor.person)
+        rows += [row for row in mine if row.id not in seen]
+    rows.sort(key=lambda row: row.asked_at, reverse=True)
+    devices = reading.devices(conn, {row.home_id for row in rows})
+    return [
+        AskCard(
+            row=row,
+            standing=service.standing(row, now),
+            place=places[row.home_id],
+            lock=devices.get((row.home_id, row.device)),
+            who=names.get(row.person, row.person or ""),
+            by=names.get(row.answered_by, row.answered_by) if row.answered_by else None,
+            mine=row.person == actor.person,
+            asked_until=row.asked_at + timedelta(minutes=ASKED_MIN),
+            turn=turns.newest(conn, actor, row.home_id) if row.person == actor.person else None,
+        )
+        for row in rows
+        if row.home_id in places
+    ]
+
+
+def to_answer(found: list[AskCard]) -> list[AskCard]:
+    """Those that wait for somebody else than the one who asked, the oldest first."""
+    waiting = [card for card in found if card.standing is Standing.WAITING and not card.mine]
+    return waiting[::-1]
+
+
+def _doors(conn: Connection, places: dict[str, Place]) -> list[Door]:
+    c = t.device.c
+    query = select(t.device).where(c.home_id.in_(places), c.type == "lock", c.present)
+    locks: dict[str, list[Row[Any]]] = {}
+    for row in conn.execute(query.order_by(c.id)):
+        locks.setdefault(row.home_id, []).append(row)
+    return [
+        Door(f"{home}/{lock.id}", place, lock, tuple(locks[home]))
+        for home, place in places.items()
+        for lock in locks.get(home, ())
+    ]
+
+
+@signed_in
+def show(actor: Actor) -> str:
+    """The page `/service`; `?hem=` chooses a home in the form."""
+    if not any(actor.may(r) for r in (Right.ASK_SERVICE, Right.TURN_LOCK, Right.CORRECT_VISIT)):
+        abort(403)
+    with staff().db.read() as conn:
+        places = reading.places(conn, actor)
+        found = cards(conn, actor, places, reading.names(conn, actor))
+        may_ask = actor.may(Right.ASK_SERVICE)
+        live = [card for card in found if card.standing in LIVE]
+        return page(
+            "service.html",
+            conn,
+            actor,
+            waiting=to_answer(found),
+            mine=[card for card in live if card.mine],
+            running=[card for card in live[::-1] if not card.mine and card not in to_answer(found)],
+            ended=[card for card in found if card.standing not in LIVE],
+            may_ask=may_ask,
+            may_answer=bool(service.answerable(actor)),
+            doors=_doors(conn, places) if may_ask else [],
+            chosen=request.args.get("hem", ""),
+            reasons=words_doors.SERVICE_WHY,
+            note_max=service.NOTE_MAX_CHARS,
+            **main_attributes(kinds="grant unlock lock device"),
+        )
+
+
+# --- forms ----------------------------------------------------------------------------------------
+
+
+@signed_in
+def ask(actor: Actor) -> Any:
+    """POST `/service/begar`: a technician asks."""
+    back = url_for("pages.service")
+    form = request.form
+    home, _slash, device = form.get("door", "").partition("/")
+    if form.get("why") not in service.WHY:
+        return refused(_("Välj först vad du ska göra."), back, 422)
+    try:
+        asked = service.request(
+            staff(), actor, home, device, why=form["why"], note=form.get("note", "")
+        )
+    except Refused as refusal:
+        return refused(refusal_text(actor, refusal, home), back)
+    if asked.fresh:
+        return answered(_("Begäran är skickad. Svaret kommer här."), back)
+    return answered(_("Du har redan frågat där. Begäran står överst på sidan."), back)
+
+
+@signed_in
+def answer(actor: Actor) -> Any:
+    """POST `/service/svara`: yes or no to a technician, or (`do`=`withdraw`) the technician takes
+    the request back."""
+    form = request.form
+    what, home, ref = form.get("do", ""), form.get("home", ""), form.get("request", "")
+    back = url_for("pages.now" if form.get("back") == "now" else "pages.service")
+    if what not in ("yes", "no", "withdraw"):
+        return refused(_("Det gick inte att förstå. Läs in sidan igen."), back, 422)
+    try:
+        if what == "withdraw":
+            service.withdraw(staff(), actor, home, ref)
+            return answered(_("Begäran är återtagen."), back)
+        done = service.answer(staff(), actor, home, ref, yes=what == "yes")
+    except Refused as refusal:
+        return refused(_refusal(actor, refusal, home), back)
+    if what == "no":
+        return answered(_("Du har sagt nej. Dörren öppnas inte."), back)
+    until = done.at + timedelta(minutes=service.APPROVED_MIN)
+    return answered(
+        _("Godkänt. Teknikern får öppna till %(at)s.", at=_at(actor, home, until)), back
+    )
+
+
+def _at(actor: Actor, home: str, at: datetime) -> str:
+    with staff().db.read() as conn:
+        place = reading.places(conn, actor).get(home)
+    return clock(at, place.zone if place else None)
+
+
+def _refusal(actor: Actor, refusal: Refused, home: str) -> str:
+    person = refusal.data.get("person")
+    if refusal.why is not Why.CLOSED or person is None:
+        return refusal_text(actor, refusal, home)
+    with staff().db.read() as conn:
+        who = reading.names(conn, actor).get(person, person)
+    at = _at(actor, home, refusal.data["at"])
+    return _("%(who)s har redan svarat, %(at)s.", who=who, at=at)
