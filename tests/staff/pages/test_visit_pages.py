@@ -12,7 +12,15 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from gateway.envelope import Draft
-from gateway.events import Stamp, VisitEnded, VisitOverdue, VisitStarted
+from gateway.events import (
+    AlarmRaised,
+    CheckPlanned,
+    Severity,
+    Stamp,
+    VisitEnded,
+    VisitOverdue,
+    VisitStarted,
+)
 from tests.staff.pages.conftest import post, text_of
 from tests.staff.parts import EnrolledHome, add_home
 from tests.staff.test_ingest import rows
@@ -161,6 +169,26 @@ def test_my_homes_in_the_plans_order(
     assert STATES.findall(first) == ["done", "next", "later", "later"]
     assert "23:30–00:00" in second
     assert STATES.findall(second) == ["next"]
+
+
+def test_an_alarm_stands_before_the_round(
+    carer: FlaskClient, home: EnrolledHome, staff: Staff
+) -> None:
+    """What is wrong now is read before what is planned."""
+    a_plan(staff, 30, 100, people=("p7",))
+    home.send(AlarmRaised(alarm="on_floor", severity=Severity.CARE, since=home.clock.now()))
+    (card,) = text_of(carer, "/pass").split('data-test="my-home"')[1:]
+    assert 0 < card.index("Ligger troligen på golvet") < card.index('data-test="stops"')
+
+
+def test_a_check_that_is_planned_says_which_day(carer: FlaskClient, home: EnrolledHome) -> None:
+    """Two nights are planned at once, at the same hours."""
+    for days in (1, 2):
+        slot = home.clock.now() + timedelta(days=days)
+        home.send(CheckPlanned(check=f"n@{days}", slot=slot, report_by=slot))
+    page = text_of(carer, "/handelser")
+    assert "24 nov. 22:00" in page
+    assert "25 nov. 22:00" in page
 
 
 def test_a_visit_of_a_team_names_the_team(

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from flask_babel import format_date
+
 from gateway import access, events
 from web.staff import words, words_doors, words_visits
 from web.staff.i18n import local
@@ -19,6 +21,11 @@ from web.staff.i18n import say as _
 def clock(at: datetime, zone: str | None) -> str:
     """`02:14` in the home's time."""
     return local(at, zone).strftime("%H:%M")
+
+
+def dated(at: datetime, zone: str | None) -> str:
+    """`27 nov 02:14`: for what is told long before it is."""
+    return f"{format_date(local(at, zone).date(), 'd MMM')} {clock(at, zone)}"
 
 
 def alarm_word(alarm: str | None) -> str:
@@ -111,7 +118,7 @@ _TELL: Mapping[str, Callable[[Any, str | None], str]] = {
     "alarm.raised": lambda d, z: f"{alarm_word(d.alarm)}, {_('sedan')} {clock(d.since, z)}",
     "alarm.resolved": _of(events.AlarmOutcome, "outcome"),
     "alarm.cancelled": _coded(words.CANCELLED_WHY, "reason"),
-    "check.planned": _at("slot"),
+    "check.planned": lambda d, z: dated(d.slot, z),
     "check.due": _at("slot"),
     "check.asked": _asked,
     "check.answered": _answered,
