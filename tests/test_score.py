@@ -14,7 +14,16 @@ from gateway.cli import main
 from gateway.errors import ConfigError
 from gateway.recording import Recording, read
 from gateway.replay import facts_of
-from gateway.score import is_night, naive, night_span, pictures, run_pass, score, tried
+from gateway.score import (
+    is_night,
+    least_questions,
+    naive,
+    night_span,
+    pictures,
+    run_pass,
+    score,
+    tried,
+)
 
 DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 TZ = "Europe/Stockholm"
@@ -241,15 +250,15 @@ def _steps(recording: Recording) -> int:
 
 # --- the recorded homes ---------------------------------------------------------------------------
 
-LOOKS_MAX = {"kasteren_b": 19.0}
-"""In this home the two goals cannot both be met; docs/detection.md shows the curve and the choice.
-Fifteen elsewhere."""
+LOOKS_MAX = {"kasteren_b": 22.5}
+"""In this home the two goals cannot both be met, whatever the rule (the test below counts it);
+docs/detection.md shows the curve and the choice.  Fifteen elsewhere."""
 
 
 @pytest.mark.recordings
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["ordonez_a", "kasteren_b", "aras_a"])
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, 2, 3])
 def test_the_numbers_of_the_homes_with_a_bed_mat(name: str, seed: int) -> None:
     """At most three alarms and fifteen looks in 30 nights; every fall answered within half an hour;
     by day at most two false inactivity alarms in 30 days; at default settings."""
@@ -271,6 +280,24 @@ def test_the_numbers_of_the_homes_without_one(name: str) -> None:
     assert told["alarms_per_30_nights"] <= 3  # type: ignore[operator]
     assert told["looks_per_30_nights"] <= 3  # type: ignore[operator]
     assert told["inactivity_per_30_days"] <= 2  # type: ignore[operator]
+
+
+@pytest.mark.recordings
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["kasteren_b", "aras_a"])
+def test_a_fall_where_the_mat_most_likely_lost_a_sleeper_is_answered_too(name: str) -> None:
+    """Every silence after a stay may be the fall: all are answered within half an hour."""
+    told = score(home(name), any_silence=True).json()
+    assert told["falls_injected"] == told["falls_answered"] > 10  # type: ignore[operator]
+    assert told["answer_max_min"] <= 30  # type: ignore[operator]
+
+
+@pytest.mark.recordings
+def test_what_any_rule_must_ask_is_more_than_the_goal_in_one_home() -> None:
+    """Silences in which a fall leaves the rows that were recorded, in 30 nights: above fifteen in
+    kasteren_b, so that no rule can hold both goals there; below it elsewhere."""
+    least = {name: least_questions(home(name)) for name in ("ordonez_a", "kasteren_b", "aras_a")}
+    assert least == {"ordonez_a": 0.0, "kasteren_b": 18.9, "aras_a": 8.0}
 
 
 @pytest.mark.recordings
