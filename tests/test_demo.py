@@ -11,9 +11,11 @@ import pytest
 from gateway.clock import FileClock
 from gateway.demo import town
 from gateway.demo.cli import BEGIN
-from gateway.demo.pace import Pace
+from gateway.demo.pace import FASTEST, Pace
+from gateway.demo.resident import STEADY_S
 from gateway.envelope import GENESIS, Draft, Event, seal
 from gateway.events import AlarmOutcome, AlarmRaised, AlarmResolved, Data, Severity
+from gateway.rules import on_floor
 from web.staff import plan_files
 from web.staff.followup import REACH
 from web.staff.plan_store import Draft as Planned
@@ -106,3 +108,18 @@ def test_time_is_slow_for_all_while_one_home_needs_somebody(tmp_path: Path) -> N
     other.apply()
     assert clock.rate() == 60.0
     assert said == ["speed 60", "real time: somebody is needed", "speed 60"]
+
+
+def test_at_no_speed_is_a_step_a_fall(tmp_path: Path) -> None:
+    """A foot stays on the mat for real time: at the fastest pace still for less than somebody who
+    lies there."""
+    clock = FileClock.create(tmp_path / "clock", EVENING, 1.0)
+    pace = Pace(clock, 1000.0, lambda _: None, tmp_path / "needed" / "h1")
+    for rate in (None, 5000.0):
+        if rate is not None:
+            pace.set_rate(rate)
+        pace.apply()
+        assert clock.rate() == FASTEST
+    assert on_floor.Settings.model_fields["lie_s"].default > STEADY_S * FASTEST
+    pace.set_rate(0.1)
+    assert clock.rate() == 1.0

@@ -18,6 +18,7 @@ from pathlib import Path
 from queue import Empty
 from zoneinfo import ZoneInfo
 
+from gateway.demo.pace import FASTEST
 from gateway.demo.smoke import smoke
 from gateway.demo.stage import HomeProcess, Stage, StageError, free_port, stage
 from gateway.errors import TryggveError
@@ -57,7 +58,9 @@ def main(argv: Sequence[str]) -> int:
         "--smoke", action="store_true", help="play a night in a minute and judge it"
     )
     parser.add_argument("--seed", type=int, default=1, help="of the resident (default 1)")
-    parser.add_argument("--speed", type=float, default=SPEED, help=f"(default {SPEED:g})")
+    parser.add_argument(
+        "--speed", type=float, default=SPEED, help=f"(default {SPEED:g}, at most {FASTEST:g})"
+    )
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep logs and databases here")
     args = parser.parse_args(argv)
     folder = args.keep or Path(tempfile.mkdtemp(prefix="tryggve-demo-"))
@@ -66,7 +69,7 @@ def main(argv: Sequence[str]) -> int:
             result = smoke(folder / "stage", args.seed)
             print(json.dumps(result))
             return 0 if result["ok"] else 1
-        return _play(folder / "stage", args.seed, max(1.0, args.speed))
+        return _play(folder / "stage", args.seed, args.speed)
     except TryggveError as error:
         print(error.text, file=sys.stderr)
         return 1
@@ -120,7 +123,7 @@ def _introduce(made: Stage) -> None:
 """)
     for key, (_, told) in KEYS.items():
         print(f"  {key} + Enter  {told}")
-    print("  a number   another speed;  q  stop\n", flush=True)
+    print(f"  a number   another speed, at most {FASTEST:g};  q  stop\n", flush=True)
 
 
 def _listen(made: Stage) -> None:

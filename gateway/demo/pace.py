@@ -33,6 +33,11 @@ PATIENCE_S = 120.0
 """Real seconds that time stands by for one question; then the night goes on."""
 
 
+FASTEST = 120.0
+"""Domain seconds a real one, at most.  A foot is on the mat for `resident.STEADY_S` real seconds:
+at 200 that is a minute, and whoever steps out of bed is found lying on the floor."""
+
+
 class Pace:
     """Watches a home's events and sets the clock's pace.  `needed` is the home's own file in the
     folder that all homes look into."""
@@ -43,7 +48,7 @@ class Pace:
         self._clock = clock
         self._needed = needed
         needed.parent.mkdir(exist_ok=True)
-        self.rate = rate
+        self.rate = _bounded(rate)
         self._say = say
         self._waiting: dict[str, float] = {}
 
@@ -65,7 +70,7 @@ class Pace:
 
     def set_rate(self, rate: float) -> None:
         """Another speed for the quiet times."""
-        self.rate = max(1.0, rate)
+        self.rate = _bounded(rate)
         self.apply()
 
     def apply(self) -> None:
@@ -89,3 +94,7 @@ class Pace:
     def _release(self, what: str) -> None:
         self._waiting.pop(what, None)
         self.apply()
+
+
+def _bounded(rate: float) -> float:
+    return min(FASTEST, max(1.0, rate))
