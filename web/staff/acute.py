@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, select
 
 from gateway.envelope import Draft
 from gateway.events import RecordRead, Ref, Severity
@@ -38,9 +38,15 @@ def _care_open() -> ColumnElement[bool]:
 
 def open_care_alarm(conn: Connection, home: str) -> Ref | None:
     """The newest open care alarm of a home."""
-    c = tables.alarm.c
-    query = select(c.id).where(c.home_id == home, _care_open())
-    return conn.execute(query.order_by(c.raised_at.desc()).limit(1)).scalar_one_or_none()
+    return conn.execute(_OPEN_HERE, {"home": home}).scalar_one_or_none()
+
+
+_OPEN_HERE = (  # built once: every door that is opened asks it
+    select(tables.alarm.c.id)
+    .where(tables.alarm.c.home_id == bindparam("home"), _care_open())
+    .order_by(tables.alarm.c.raised_at.desc())
+    .limit(1)
+)
 
 
 def may_help(actor: Actor) -> bool:

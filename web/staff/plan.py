@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from web.staff import tables as t
 from web.staff.config import OPEN_AFTER_MIN, OPEN_BEFORE_MIN
@@ -77,16 +77,29 @@ def planned(
 
 def teams_of(conn: Connection, person: str) -> frozenset[int]:
     """The teams that a person is a member of."""
-    m, u = t.team_member, t.user
-    query = select(m.c.team_id).join(u, u.c.id == m.c.user_id).where(u.c.person_id == person)
-    return frozenset(conn.execute(query).scalars())
+    return frozenset(conn.execute(_TEAMS_OF, {"person": person}).scalars())
 
 
 def has_plan(conn: Connection, home: str, now: datetime) -> bool:
     """Whether anything is planned for the home, ahead or until a day ago (`FRESH`)."""
-    p = plan_visit.c
-    query = select(p.id).where(p.home_id == home, p.until > now - FRESH, p.withdrawn_at.is_(None))
-    return conn.execute(query.limit(1)).first() is not None
+    return conn.execute(_HAS_PLAN, {"home": home, "since": now - FRESH}).first() is not None
+
+
+# Built once: every door that is opened asks them.
+_TEAMS_OF = (
+    select(t.team_member.c.team_id)
+    .join(t.user, t.user.c.id == t.team_member.c.user_id)
+    .where(t.user.c.person_id == bindparam("person"))
+)
+_HAS_PLAN = (
+    select(plan_visit.c.id)
+    .where(
+        plan_visit.c.home_id == bindparam("home"),
+        plan_visit.c.until > bindparam("since"),
+        plan_visit.c.withdrawn_at.is_(None),
+    )
+    .limit(1)
+)
 
 
 def planned_now(

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import Select, bindparam, or_, select
 
 from gateway.access import LIFE_S, Action, Grant, Reason, sign
 from gateway.envelope import Draft
@@ -191,7 +191,14 @@ def _ground(
 
 def _open_check(tx: Tx, home: str, now: datetime) -> str | None:
     """The newest night check that asks for a visit which nobody has made."""
+    asked = {"home": home, "since": now - timedelta(hours=TASK_KEPT_H)}
+    found: str | None = tx.conn.execute(_OPEN_CHECK, asked).scalar_one_or_none()
+    return found
+
+
+def _make_open_check() -> Select[Any]:
     c, v, later = tables.night_check.c, tables.visit.c, tables.night_check.alias("later")
+    home = bindparam("home", type_=c.home_id.type)
     made = select(v.id).where(v.home_id == home, v.until >= c.closed_at).exists()
     looked = (
         select(later.c.check)
@@ -203,30 +210,43 @@ def _open_check(tx: Tx, home: str, now: datetime) -> str | None:
         )
         .exists()
     )
-    query = (
+    return (
         select(c.check)
-        .where(c.home_id == home, c.closed_at > now - timedelta(hours=TASK_KEPT_H))
+        .where(c.home_id == home, c.closed_at > bindparam("since", type_=c.closed_at.type))
         .where(or_(c.state == "escalated", c.state == "missed"), ~made, ~looked)
+        .order_by(c.closed_at.desc())
+        .limit(1)
     )
-    return tx.conn.execute(query.order_by(c.closed_at.desc()).limit(1)).scalar_one_or_none()
+
+
+_OPEN_CHECK = _make_open_check()
+"""Built once, as `_RUNNING`: building costs more than running, and many doors open at once."""
 
 
 def _running(tx: Tx, actor: Actor, home: str, device: str, action: Action, now: datetime) -> Any:
     """This person's turn of this lock that is under way; one that the home has not said a word
     about counts for `UNHEARD_S` only."""
-    t = tables.turn
-    row = tx.conn.execute(
-        select(t)
-        .where(t.c.home_id == home, t.c.person == actor.person, t.c.device == device)
-        .where(t.c.action == action.value, t.c.expires_at > now)
-        .order_by(t.c.issued_at.desc())
-        .limit(1)
-    ).one_or_none()
+    asked = {"home": home, "who": actor.person, "lock": device, "act": action.value, "now": now}
+    row = tx.conn.execute(_RUNNING, asked).one_or_none()
     if row is None or row.step in ("ended", "refused") or row.why == "revoked":
         return None
     if row.step == "issued" and now >= row.issued_at + timedelta(seconds=UNHEARD_S):
         return None
     return row
+
+
+_RUNNING = (
+    select(tables.turn)
+    .where(
+        tables.turn.c.home_id == bindparam("home"),
+        tables.turn.c.person == bindparam("who"),
+        tables.turn.c.device == bindparam("lock"),
+        tables.turn.c.action == bindparam("act"),
+        tables.turn.c.expires_at > bindparam("now"),
+    )
+    .order_by(tables.turn.c.issued_at.desc())
+    .limit(1)
+)
 
 
 def _silent_since(tx: Tx, home: str) -> datetime | None:
