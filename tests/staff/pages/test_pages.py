@@ -22,6 +22,7 @@ from gateway.events import (
     CheckDue,
     CheckEscalated,
     DeviceFailed,
+    DeviceOffline,
     LockLocked,
     LockUnknown,
     LockUnlocked,
@@ -218,7 +219,7 @@ def test_a_doubted_bed_is_unknown(carer: FlaskClient, home: EnrolledHome) -> Non
     """When the rules cannot tell, neither can the page."""
     home.send(BedEntered())
     home.send(BedDoubted(since=home.clock.now(), why="mat_silent"))
-    assert "Okänt om i sängen" in text_of(carer, "/hem")
+    assert "Oklart om någon ligger i sängen" in text_of(carer, "/hem")
 
 
 def test_a_routine_alarm_makes_no_sound_and_no_red_page(
@@ -243,8 +244,25 @@ def test_the_lock_is_honest(carer: FlaskClient, home: EnrolledHome) -> None:
         found = re.search(r'data-test="lock" data-state="(\w+)".*?<dd>(.*?)</dd>', _home(carer))
         assert found is not None
         said.append((found[1], found[2]))
-    unknown = ("unknown", "Okänt om det är låst")
+    unknown = ("unknown", "Oklart om det är låst")
     assert said == [unknown, ("locked", "Låst"), ("unlocked", "Upplåst"), unknown]
+
+
+def test_a_wired_sensor_is_not_said_to_answer(carer: FlaskClient, home: EnrolledHome) -> None:
+    """It tells nothing but its readings: before the first it was never heard, after it no fault is
+    known, and a fault is a fault."""
+
+    def word() -> str:
+        found = re.search(r'data-device="bed".*?</div>', _home(carer))
+        assert found is not None
+        words = ("Inget hört än", "Inga kända fel", "Svarar inte", "Svarar", "Fel")
+        return next(one for one in words if one in found[0])
+
+    assert word() == "Inget hört än"
+    home.send(MatPressed(), device="bed")
+    assert word() == "Inga kända fel"
+    home.send(DeviceOffline(reason="silent"), device="bed")
+    assert word() == "Svarar inte"
 
 
 def _home(client: FlaskClient) -> str:

@@ -30,7 +30,7 @@ def lock_word(row: Any) -> State:
     elif row.state == "jammed":
         state = State(_("Låset har fastnat"), "lock-unknown", "alarm")
     else:
-        state = State(_("Okänt om det är låst"), "lock-unknown", "unknown")
+        state = State(_("Oklart om det är låst"), "lock-unknown", "unknown")
     return state
 
 
@@ -39,7 +39,7 @@ def bed_word(tile: Any) -> State:
     whether its bed mat can be trusted (`bed_trouble`)."""
     state = tile.state
     if state is None or state.in_bed not in ("on", "off"):
-        return State(_("Okänt om i sängen"), "question", "unknown")
+        return State(_("Oklart om någon ligger i sängen"), "question", "unknown")
     if state.silent_since is not None:
         return State(_("Okänt nu, hemmet hörs inte"), "question", "unknown")
     if tile.bed_trouble:
@@ -50,14 +50,19 @@ def bed_word(tile: Any) -> State:
 
 
 def health_word(row: Any) -> State:
-    """Whether a device answers."""
+    """Whether a device answers.  Of a wired sensor that works nothing is ever told but its
+    readings."""
     known = {
         "ok": State(_("Svarar"), "signal", "ok"),
         "offline": State(_("Svarar inte"), "signal-off", "warn"),
         "failed": State(_("Fel"), "signal-off", "warn"),
         "asleep": State(_("Sover"), "moon", ""),
     }
-    return known.get(row.health) or State(_("Okänt om den svarar"), "question", "unknown")
+    if row.health in known:
+        return known[row.health]
+    if row.state is None:
+        return State(_("Inget hört än"), "question", "unknown")
+    return State(_("Inga kända fel"), "dot")
 
 
 def battery_word(row: Any) -> State | None:
