@@ -66,6 +66,16 @@ def is_wrong_code(data: e.UnlockRefused) -> bool:
     return data.grant.startswith("code-") and data.why in guessed
 
 
+@dataclass(frozen=True, slots=True)
+class _Approval:
+    """A second person's yes to a technician's `request`."""
+
+    request: Ref
+    person: str
+    device: str
+    until: datetime
+
+
 @dataclass(slots=True)
 class Rights:
     """`apply` in one thread only; the answers may be asked from any."""
@@ -80,7 +90,7 @@ class Rights:
     _revoked: set[str] = field(default_factory=set)
     _tasks: dict[str, datetime] = field(default_factory=dict)
     _asked: dict[Ref, tuple[str | None, str | None]] = field(default_factory=dict)
-    _approved: dict[Ref, tuple[str, str, datetime]] = field(default_factory=dict)
+    _approved: dict[Ref, _Approval] = field(default_factory=dict)
 
     def used(self, grant: str) -> bool:
         """Whether a grant or code was used, or refused by its name: it is good no more.
@@ -103,9 +113,9 @@ class Rights:
         """Whether this event is a second person's approval for this person and lock, in its
         time."""
         found = self._approved.get(ref)
-        if found is None or found[:2] != (person, device):
+        if found is None or (found.person, found.device) != (person, device):
             return False
-        return self.sure_at is None or self.sure_at < found[2]
+        return self.sure_at is None or self.sure_at < found.until
 
     def apply(self, event: Event) -> None:
         """Take one event in."""
@@ -131,6 +141,11 @@ class Rights:
                 self._asked[event.ref] = (event.person, event.device)
             case e.GrantApproved():
                 self._approve(event, data)
+            case e.GrantDeclined(request=request):  # no, or no longer
+                self._asked.pop(request, None)
+                self._approved = {
+                    ref: kept for ref, kept in self._approved.items() if kept.request != request
+                }
             case _:
                 self._care(event)
 
@@ -143,7 +158,7 @@ class Rights:
         person, device = self._asked.get(data.request, (None, None))
         if person is None or device is None or event.person in (None, person):
             return  # unknown, or nobody but the one who asked
-        self._approved[event.ref] = (person, device, data.until)
+        self._approved[event.ref] = _Approval(data.request, person, device, data.until)
 
     def _care(self, event: Event) -> None:
         """A night check's visit: asked for, and made."""

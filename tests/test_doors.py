@@ -23,6 +23,7 @@ from gateway.events import (
     CheckEscalated,
     Data,
     GrantApproved,
+    GrantDeclined,
     GrantRequested,
     GrantRevoked,
     Refusal,
@@ -426,6 +427,19 @@ async def test_service_needs_a_second_persons_approval(home: Home) -> None:
     later = replace(grant, id="g6", ref=good.ref, expires=late + timedelta(seconds=60))
     await home.order(later)
     assert home.refusals()[4:] == [Refusal.NOT_APPROVED]
+
+
+async def test_an_approval_that_was_taken_back_opens_nothing(home: Home) -> None:
+    """A no after the yes ends it, and a yes after the no to the same request is none."""
+    grant = replace(GRANT, person="tech", reason=Reason.SERVICE)
+    asked = home.decided(GrantRequested(action="unlock"), "tech")
+    until = home.clock.now() + timedelta(minutes=15)
+    good = home.decided(GrantApproved(request=asked.ref, until=until), "boss")
+    home.decided(GrantDeclined(request=asked.ref), "boss")
+    await home.order(replace(grant, id="g2", ref=good.ref))
+    again = home.decided(GrantApproved(request=asked.ref, until=until), "boss")
+    await home.order(replace(grant, id="g3", ref=again.ref))
+    assert (home.refusals(), home.lock.turns) == ([Refusal.NOT_APPROVED] * 2, [])
 
 
 async def test_a_clock_turned_back_makes_no_grant_good_again(home: Home) -> None:

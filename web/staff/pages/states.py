@@ -60,7 +60,7 @@ def health_word(row: Any) -> State:
     }
     if row.health in known:
         return known[row.health]
-    if row.state is None:
+    if row.state == "unknown":
         return State(_("Inget hört än"), "question", "unknown")
     return State(_("Inga kända fel"), "dot")
 
