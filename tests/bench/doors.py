@@ -24,7 +24,7 @@ from gateway.enroll import enroll
 from gateway.secrets import FileSecrets
 from tests.bench import attacks, slowdisk
 from tests.bench.figure import Figure
-from tests.bench.forty import HOME_TOML
+from tests.bench.forty import HOME_TOML, TURN_S
 from tests.test_doorcode import Door, told
 
 AT = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -139,7 +139,7 @@ def _forty(folder: Path) -> Iterator[Figure]:
         p95(own),
         "ms",
         500,
-        note=f"{ROUNDS} × {HOMES} at once, one server",
+        note=f"{ROUNDS} × {HOMES} at once, one server, locks of {TURN_S} s",
     )
 
 

@@ -21,6 +21,7 @@ from web.staff.live import Broker
 from web.staff.migrate import require_current
 from web.staff.notify import make_relay
 from web.staff.secret_files import ALL, SecretFiles
+from web.staff.turnstile import Turnstile
 from web.staff.watch import Watch
 
 STATIC_MAX_AGE_S = 3600
@@ -66,6 +67,8 @@ def create_app(config: StaffConfig, *, clock: Clock | None = None, watch: bool =
     plan_api.init_app(app)
     app.register_blueprint(openapi.blueprint)
     pages.register(app)
+    if not database.postgres:
+        app.wsgi_app = Turnstile(app.wsgi_app)  # type: ignore[method-assign]
     watcher = Watch(parts)
     app.extensions["tryggve.watch"] = watcher
     relay.start()

@@ -211,14 +211,16 @@ DECIDED_MAX = 200
 def decided_after(conn: Connection, home: str, seq: int) -> list[tuple[int, str]]:
     """What the server decided about a home after number `seq`: numbers and JSON, in order, at most
     `DECIDED_MAX`."""
-    t = tables.event
-    rows = conn.execute(
-        select(t.c.seq, t.c.body, t.c.hash)
-        .where(t.c.origin == f"staff:{home}", t.c.seq > seq)
-        .order_by(t.c.seq)
-        .limit(DECIDED_MAX)
-    )
+    rows = conn.execute(_DECIDED_AFTER, {"origin": f"staff:{home}", "after": seq})
     return [(row.seq, with_hash(row.body, bytes(row.hash))) for row in rows]
+
+
+_DECIDED_AFTER = (  # built once: a home's stream asks it whenever it is woken
+    select(tables.event.c.seq, tables.event.c.body, tables.event.c.hash)
+    .where(tables.event.c.origin == bindparam("origin"), tables.event.c.seq > bindparam("after"))
+    .order_by(tables.event.c.seq)
+    .limit(DECIDED_MAX)
+)
 
 
 def latest_events(conn: Connection, home: str, *, limit: int = 50) -> list[tuple[Event, datetime]]:
