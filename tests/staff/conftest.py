@@ -133,6 +133,21 @@ def enrolled_home(make_home: Callable[[str], EnrolledHome]) -> EnrolledHome:
 
 
 @pytest.fixture
+def home(enrolled_home: EnrolledHome) -> EnrolledHome:
+    """The home `h1`, enrolled and described: a bed mat, and a lock at the front door."""
+    enrolled_home.describe()
+    return enrolled_home
+
+
+@pytest.fixture
+def stream(home: EnrolledHome) -> Iterator[bytes]:
+    """That home listens; each item is what the server wrote at once."""
+    opened = home.listen(1)
+    next(opened)
+    return opened
+
+
+@pytest.fixture
 def make_user(staff_app: Flask) -> Callable[..., Actor]:
     """`make_user("p7", ["caregiver"], homes=["h1"])`: an account, and who acts with it."""
 

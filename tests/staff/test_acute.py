@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-import pytest
 from flask import Flask
 
 from gateway.envelope import Draft
@@ -19,13 +18,6 @@ from web.staff.context import Staff
 from web.staff.rights import Actor
 
 Make = Callable[..., Actor]
-
-
-@pytest.fixture
-def home(enrolled_home: EnrolledHome) -> EnrolledHome:
-    """A home with a lock at the front door."""
-    enrolled_home.describe()
-    return enrolled_home
 
 
 def elsewhere(staff: Staff, actor: Actor) -> list[str]:

@@ -26,21 +26,6 @@ Make = Callable[..., Actor]
 
 
 @pytest.fixture
-def home(enrolled_home: EnrolledHome) -> EnrolledHome:
-    """A home with a lock at the front door."""
-    enrolled_home.describe()
-    return enrolled_home
-
-
-@pytest.fixture
-def stream(home: EnrolledHome) -> Iterator[bytes]:
-    """The home listens."""
-    opened = home.listen(1)
-    next(opened)
-    return opened
-
-
-@pytest.fixture
 def tech(make_user: Make) -> Actor:
     """Who asks."""
     return make_user("t1", ["technician"])

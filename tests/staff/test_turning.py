@@ -42,21 +42,6 @@ from web.staff.store import to_event
 Make = Callable[..., Actor]
 
 
-@pytest.fixture
-def home(enrolled_home: EnrolledHome) -> EnrolledHome:
-    """A home with a lock at the front door."""
-    enrolled_home.describe()
-    return enrolled_home
-
-
-@pytest.fixture
-def stream(home: EnrolledHome) -> Iterator[bytes]:
-    """The home listens."""
-    opened = home.listen(1)
-    next(opened)
-    return opened
-
-
 def told(staff: Staff, kind: str) -> list[Any]:
     """The events of this kind, as they were written."""
     return [to_event(row) for row in rows(staff, tables.event, kind=kind)]

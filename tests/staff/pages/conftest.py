@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.staff.parts import EnrolledHome, sign_in
+from tests.staff.parts import sign_in
 
 
 @pytest.fixture
@@ -41,13 +41,6 @@ def as_role(staff_app: Flask, make_user: Callable[..., object]) -> Callable[...,
 def carer(as_role: Callable[..., FlaskClient]) -> FlaskClient:
     """A caregiver who also watches at night, assigned to `h1`."""
     return as_role("caregiver", "night_watcher")
-
-
-@pytest.fixture
-def home(enrolled_home: EnrolledHome) -> EnrolledHome:
-    """The home `h1`, enrolled and described."""
-    enrolled_home.describe()
-    return enrolled_home
 
 
 def text_of(client: FlaskClient, path: str, status: int = 200) -> str:

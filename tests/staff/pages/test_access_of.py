@@ -30,14 +30,6 @@ def boss(as_role: As) -> FlaskClient:
 
 
 @pytest.fixture
-def stream(home: EnrolledHome) -> Iterator[bytes]:
-    """The home listens."""
-    opened = home.listen(1)
-    next(opened)
-    return opened
-
-
-@pytest.fixture
 def lost(home: EnrolledHome, as_role: As, staff: Staff, stream: Iterator[bytes]) -> FlaskClient:
     """The phone of `p1`: signed in, with codes and a turn under way."""
     client = as_role("caregiver", person="p1")

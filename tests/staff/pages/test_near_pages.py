@@ -36,14 +36,6 @@ def near(as_role: As) -> FlaskClient:
     return as_role("caregiver", person="p9", homes=())
 
 
-@pytest.fixture
-def stream(home: EnrolledHome) -> Iterator[bytes]:
-    """The home listens."""
-    opened = home.listen(1)
-    next(opened)
-    return opened
-
-
 def test_nothing_about_others_while_all_is_calm(near: FlaskClient, home: EnrolledHome) -> None:
     """No empty box on the page."""
     for path in ("/pass", SHOW):

@@ -23,14 +23,6 @@ As = Callable[..., FlaskClient]
 
 
 @pytest.fixture
-def stream(home: EnrolledHome) -> Iterator[bytes]:
-    """The home listens."""
-    opened = home.listen(1)
-    next(opened)
-    return opened
-
-
-@pytest.fixture
 def tech(as_role: As) -> FlaskClient:
     """Who asks."""
     return as_role("technician", person="t1", homes=())
