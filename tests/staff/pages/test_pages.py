@@ -15,16 +15,11 @@ from gateway.clock import ManualClock
 from gateway.envelope import Because, Draft
 from gateway.events import (
     AlarmRaised,
-    BedDoubted,
-    BedEntered,
     BedLeft,
     CheckAsked,
     CheckDue,
     CheckEscalated,
     DeviceFailed,
-    DeviceOffline,
-    LockLocked,
-    LockUnknown,
     LockUnlocked,
     MatPressed,
     Severity,
@@ -193,35 +188,6 @@ def test_a_home_that_needs_a_visit_stays_until_somebody_was_there(
     assert 'data-test="task"' not in text_of(carer, "/nu")
 
 
-def test_a_silent_home_is_told_and_its_bed_is_unknown(
-    carer: FlaskClient, home: EnrolledHome, staff: Staff
-) -> None:
-    """What was known before the silence is not shown as if it were known now."""
-    home.send(BedEntered())
-    assert "I sängen" in text_of(carer, "/hem")
-    with staff.db.write() as tx:
-        t = tables.home_state
-        tx.conn.execute(update(t).values(silent_since=home.clock.now()))
-    assert "Hem som inte hörs" in text_of(carer, "/nu")
-    page = text_of(carer, "/hem")
-    assert "Okänt nu, hemmet hörs inte" in page
-    assert "I sängen" not in page
-
-
-def test_a_bed_without_a_working_mat_is_unknown(carer: FlaskClient, home: EnrolledHome) -> None:
-    """A mat that failed says nothing of the bed any more."""
-    home.send(BedEntered())
-    home.send(DeviceFailed(error="X", text="x", retry_s=1), device="bed")
-    assert "Okänt nu, sängmattan fungerar inte" in text_of(carer, "/hem/h1")
-
-
-def test_a_doubted_bed_is_unknown(carer: FlaskClient, home: EnrolledHome) -> None:
-    """When the rules cannot tell, neither can the page."""
-    home.send(BedEntered())
-    home.send(BedDoubted(since=home.clock.now(), why="mat_silent"))
-    assert "Oklart om någon ligger i sängen" in text_of(carer, "/hem")
-
-
 def test_a_routine_alarm_makes_no_sound_and_no_red_page(
     carer: FlaskClient, home: EnrolledHome
 ) -> None:
@@ -233,40 +199,6 @@ def test_a_routine_alarm_makes_no_sound_and_no_red_page(
     assert 'data-untaken="0"' in page
     assert 'class="verdict ok"' in page
     assert page.count('data-test="alarm"') == 1
-
-
-def test_the_lock_is_honest(carer: FlaskClient, home: EnrolledHome) -> None:
-    """Never heard is unknown; locked and unlocked are what the lock said; unknown is unknown."""
-    said = []
-    for data in (None, LockLocked(), LockUnlocked(), LockUnknown()):
-        if data is not None:
-            home.send(data, device="front")
-        found = re.search(r'data-test="lock" data-state="(\w+)".*?<dd>(.*?)</dd>', _home(carer))
-        assert found is not None
-        said.append((found[1], found[2]))
-    unknown = ("unknown", "Oklart om det är låst")
-    assert said == [unknown, ("locked", "Låst"), ("unlocked", "Upplåst"), unknown]
-
-
-def test_a_wired_sensor_is_not_said_to_answer(carer: FlaskClient, home: EnrolledHome) -> None:
-    """It tells nothing but its readings: before the first it was never heard, after it no fault is
-    known, and a fault is a fault."""
-
-    def word() -> str:
-        found = re.search(r'data-device="bed".*?</div>', _home(carer))
-        assert found is not None
-        words = ("Inget hört än", "Inga kända fel", "Svarar inte", "Svarar", "Fel")
-        return next(one for one in words if one in found[0])
-
-    assert word() == "Inget hört än"
-    home.send(MatPressed(), device="bed")
-    assert word() == "Inga kända fel"
-    home.send(DeviceOffline(reason="silent"), device="bed")
-    assert word() == "Svarar inte"
-
-
-def _home(client: FlaskClient) -> str:
-    return text_of(client, "/hem/h1").replace("\n", " ")
 
 
 def test_reading_a_home_is_noted_once_for_each_reading(

@@ -65,6 +65,9 @@ class Tile:
     visit_since: datetime | None
     bed_trouble: bool
     """The mat in the bed does not work: what was known of the bed is no longer."""
+    on_floor: bool = False
+    """The mat beside the bed has raised an alarm: the bed's own mat has not yet been silent for
+    long enough to say that it is empty."""
 
 
 @signed_in
@@ -264,6 +267,13 @@ def tiles(
         v = t.visit.c
         query = select(t.visit).where(v.home_id.in_(homes), v.until.is_(None), ~v.overdue)
         visits = {row.home_id: row for row in conn.execute(query.order_by(v.since))}
+    a = t.alarm.c
+    down = select(a.home_id).where(
+        a.home_id.in_(homes),
+        reading.open_alarms(actor),
+        a.alarm == "on_floor",
+    )
+    on_floor = set(conn.execute(down).scalars())
     made = []
     for place in places.values():
         visit = visits.get(place.id)
@@ -275,6 +285,7 @@ def tiles(
                 visit_by=_name(visit.person, names) if visit else None,
                 visit_since=visit.since if visit else None,
                 bed_trouble=place.id in troubled,
+                on_floor=place.id in on_floor,
             )
         )
     return made

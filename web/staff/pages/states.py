@@ -36,7 +36,7 @@ def lock_word(row: Any) -> State:
 
 def bed_word(tile: Any) -> State:
     """Whether the resident lies in bed.  `tile` has the `state` of the home (or None), and says
-    whether its bed mat can be trusted (`bed_trouble`)."""
+    whether its bed mat can be trusted (`bed_trouble`), and of an alarm beside it (`on_floor`)."""
     state = tile.state
     if state is None or state.in_bed not in ("on", "off"):
         return State(_("Oklart om någon ligger i sängen"), "question", "unknown")
@@ -44,6 +44,8 @@ def bed_word(tile: Any) -> State:
         return State(_("Okänt nu, hemmet hörs inte"), "question", "unknown")
     if tile.bed_trouble:
         return State(_("Okänt nu, sängmattan fungerar inte"), "question", "unknown")
+    if tile.on_floor and state.in_bed == "on":
+        return State(_("Oklart, larm från golvet"), "question", "unknown")
     if state.in_bed == "on":
         return State(_("I sängen"), "bed", "ok")
     return State(_("Uppe"), "bed-empty", "")

@@ -1,0 +1,104 @@
+"""What the pages say of a bed, a lock, a sensor: what is known, and that the rest is not."""
+
+from __future__ import annotations
+
+import re
+
+from flask.testing import FlaskClient
+from sqlalchemy import update
+
+from gateway.events import (
+    AlarmRaised,
+    AlarmResolved,
+    BedDoubted,
+    BedEntered,
+    DeviceFailed,
+    DeviceOffline,
+    LockLocked,
+    LockUnknown,
+    LockUnlocked,
+    MatPressed,
+    Severity,
+)
+from tests.staff.pages.conftest import text_of
+from tests.staff.parts import EnrolledHome
+from web.staff import tables
+from web.staff.context import Staff
+
+
+def _home(client: FlaskClient) -> str:
+    return text_of(client, "/hem/h1").replace("\n", " ")
+
+
+def test_a_silent_home_is_told_and_its_bed_is_unknown(
+    carer: FlaskClient, home: EnrolledHome, staff: Staff
+) -> None:
+    """What was known before the silence is not shown as if it were known now."""
+    home.send(BedEntered())
+    assert "I sängen" in text_of(carer, "/hem")
+    with staff.db.write() as tx:
+        t = tables.home_state
+        tx.conn.execute(update(t).values(silent_since=home.clock.now()))
+    assert "Hem som inte hörs" in text_of(carer, "/nu")
+    page = text_of(carer, "/hem")
+    assert "Okänt nu, hemmet hörs inte" in page
+    assert "I sängen" not in page
+
+
+def test_a_bed_without_a_working_mat_is_unknown(carer: FlaskClient, home: EnrolledHome) -> None:
+    """A mat that failed says nothing of the bed any more."""
+    home.send(BedEntered())
+    home.send(DeviceFailed(error="X", text="x", retry_s=1), device="bed")
+    assert "Okänt nu, sängmattan fungerar inte" in text_of(carer, "/hem/h1")
+
+
+def test_nobody_is_shown_in_bed_and_on_the_floor(carer: FlaskClient, home: EnrolledHome) -> None:
+    """A bed mat needs minutes of silence; the floor's alarm is there before, and the page does not
+    say both."""
+    home.send(BedEntered())
+    now = home.clock.now()
+    (raised,) = home.send(AlarmRaised(alarm="on_floor", severity=Severity.CARE, since=now))
+    assert "Oklart, larm från golvet" in text_of(carer, "/hem/h1")
+    for path in ("/nu", "/hem"):
+        page = text_of(carer, path)
+        assert "Oklart, larm från golvet" in page
+        assert "I sängen" not in page
+    home.send(AlarmResolved(alarm=raised.ref, outcome="helped"))
+    assert "Oklart, larm från golvet" not in text_of(carer, "/hem")
+
+
+def test_a_doubted_bed_is_unknown(carer: FlaskClient, home: EnrolledHome) -> None:
+    """When the rules cannot tell, neither can the page."""
+    home.send(BedEntered())
+    home.send(BedDoubted(since=home.clock.now(), why="mat_silent"))
+    assert "Oklart om någon ligger i sängen" in text_of(carer, "/hem")
+
+
+def test_the_lock_is_honest(carer: FlaskClient, home: EnrolledHome) -> None:
+    """Never heard is unknown; locked and unlocked are what the lock said; unknown is unknown."""
+    said = []
+    for data in (None, LockLocked(), LockUnlocked(), LockUnknown()):
+        if data is not None:
+            home.send(data, device="front")
+        found = re.search(r'data-test="lock" data-state="(\w+)".*?<dd>(.*?)</dd>', _home(carer))
+        assert found is not None
+        said.append((found[1], found[2]))
+    unknown = ("unknown", "Oklart om det är låst")
+    assert said == [unknown, ("locked", "Låst"), ("unlocked", "Upplåst"), unknown]
+
+
+def test_a_wired_sensor_is_not_said_to_answer(carer: FlaskClient, home: EnrolledHome) -> None:
+    """It tells nothing but its readings: before the first it was never heard, after it no fault is
+    known, and a fault is a fault."""
+
+    def word() -> str:
+        found = re.search(r'data-device="bed".*?</div>', _home(carer))
+        assert found is not None
+        words = ("Inget hört än", "Inga kända fel", "Svarar inte", "Svarar", "Fel")
+        return next(one for one in words if one in found[0])
+
+    assert word() == "Inget hört än"
+    home.send(MatPressed(), device="bed")
+    assert word() == "Inga kända fel"
+    home.send(DeviceOffline(reason="silent"), device="bed")
+    assert word() == "Svarar inte"
