@@ -20,6 +20,7 @@ from tests.staff.test_ingest import rows
 from web.staff import tables
 from web.staff.app import create_app
 from web.staff.config import SignInConfig, SingleSignOn, StaffConfig, load_config
+from web.staff.db import Database
 from web.staff.secret_files import SecretFiles
 
 SENTENCE = "Inloggningen misslyckades"
@@ -191,11 +192,17 @@ def test_it_is_off_unless_configured(client: FlaskClient) -> None:
     assert client.get("/inloggning/region/svar").status_code == 404
 
 
-def test_the_client_secret_is_a_file(with_provider: StaffConfig, clock: ManualClock) -> None:
-    """The server does not start without it."""
+def test_the_client_secret_is_a_file(
+    with_provider: StaffConfig, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server does not start without it, and leaves nothing open."""
     (with_provider.secrets_dir / "oidc_region").unlink()
+    closed = []
+    close = Database.close
+    monkeypatch.setattr(Database, "close", lambda db: (close(db), closed.append(db)))
     with pytest.raises(SecretError, match="oidc_region"):
         create_app(with_provider, clock=clock, watch=False)
+    assert len(closed) == 1
 
 
 def test_a_provider_in_the_clear_is_refused(tmp_path: Path) -> None:

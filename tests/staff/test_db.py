@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from pathlib import Path
 
@@ -90,3 +91,17 @@ def test_closing_takes_what_nobody_gave_back(database: Database) -> None:
         with pytest.raises(SQLAlchemyError):
             connection.exec_driver_sql("SELECT 1")
         connection.invalidate()
+
+
+def test_who_comes_after_the_end_leaves_nothing_open(database: Database) -> None:
+    """A request that is late is answered; its connection is closed with it."""
+    with database.read() as conn:
+        assert conn.exec_driver_sql("SELECT 1").scalar_one() == 1
+    database.close()
+    for _ in range(2):
+        with database.read() as conn:
+            raw = conn.connection.dbapi_connection
+            assert conn.exec_driver_sql("SELECT 1").scalar_one() == 1
+        assert raw is not None
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            raw.cursor()

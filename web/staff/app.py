@@ -11,12 +11,11 @@ import atexit
 from flask import Flask
 
 from gateway.clock import Clock, open_clock
-from gateway.errors import UserError
 from web.staff import auth, guard, health, i18n, link, openapi, pages, plan_api, pushed
 from web.staff.config import StaffConfig
 from web.staff.context import EXTENSION, Staff
 from web.staff.db import Database, parse_url
-from web.staff.keys import load_keys, register_key
+from web.staff.keys import Keys, load_keys, register_key
 from web.staff.live import Broker
 from web.staff.migrate import require_current
 from web.staff.notify import make_relay
@@ -41,9 +40,21 @@ def create_app(config: StaffConfig, *, clock: Clock | None = None, watch: bool =
     database = Database(parse_url(config.database))
     try:
         require_current(database)
-    except UserError:
+        return _assemble(config, secrets, keys, database, clock, watch=watch)
+    except BaseException:  # another secret may be missing, for a provider of single sign-on
         database.close()
         raise
+
+
+def _assemble(
+    config: StaffConfig,
+    secrets: SecretFiles,
+    keys: Keys,
+    database: Database,
+    clock: Clock | None,
+    *,
+    watch: bool,
+) -> Flask:
     broker = Broker()
     relay = make_relay(database, broker)
     parts = Staff(

@@ -84,8 +84,9 @@ class Database:
         self._lent: dict[Any, threading.Thread] = {}
         self._given_back = threading.Condition()
         event.listen(self.engine, "checkout", self._lend)
+        self._closed = False
         event.listen(self.engine, "checkin", self._take_back)
-        event.listen(self.engine, "close", self._take_back)
+        event.listen(self.engine, "close", self._forget)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -130,8 +131,10 @@ class Database:
 
         One that another thread works with is waited for: closed under a running statement, SQLite
         takes the whole process down.  What is not back after `timeout_s` is left open and named in
-        the diagnostic log.
+        the diagnostic log.  A request that comes later still gets an answer, and leaves nothing
+        open.
         """
+        self._closed = True
         until_s = time.monotonic() + timeout_s
         with self._given_back:
             while (at_work := self._at_work()) and time.monotonic() < until_s:
@@ -141,7 +144,7 @@ class Database:
             idle = self._lent.keys() - at_work
         for connection in idle:
             connection.close()
-        self.engine.pool.dispose()  # the same pool: what comes back later is closed by a later call
+        self.engine.dispose()
 
     def _at_work(self) -> set[Any]:
         """The connections that a living thread, other than this one, has in its hands."""
@@ -156,7 +159,12 @@ class Database:
         with self._given_back:
             self._lent[connection] = threading.current_thread()
 
-    def _take_back(self, connection: Any, _record: Any) -> None:
+    def _take_back(self, connection: Any, record: Any) -> None:
+        self._forget(connection, record)
+        if self._closed and record.dbapi_connection is not None:
+            record.invalidate()  # nobody comes after it who would close it
+
+    def _forget(self, connection: Any, _record: Any) -> None:
         with self._given_back:
             self._lent.pop(connection, None)
             self._given_back.notify_all()
