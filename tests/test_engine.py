@@ -284,7 +284,7 @@ async def test_a_full_disk_keeps_everything_and_says_so(small_disk: Path) -> Non
         await home.until(lambda: home.logs[0].durable == last)
         seqs = [obj["seq"] for obj in LogReader(home.logs[0].path).events()]
         assert seqs == list(range(1, last + 1))
-        assert any(isinstance(row.event.data, LogStalled) for row in home.durable)
+        await home.until(lambda: any(isinstance(r.event.data, LogStalled) for r in home.durable))
 
 
 async def test_the_servers_events_are_taken_once_and_in_order(tmp_path: Path) -> None:

@@ -191,12 +191,12 @@ def test_an_alarm_is_sent_that_the_disk_did_not_take(
 
 
 def test_what_the_batch_brings_as_soon_is_sent_once(
-    server: WireServer, box: MemoryOutbox, uplink: Uplink
+    server: WireServer, box: MemoryOutbox, uplink: Uplink, home: Home
 ) -> None:
     """A step of a door that opens, while nothing waits: the batch lane alone brings it.  An alarm
     goes both ways, always."""
     uplink.start()
-    assert server.wait(lambda: server.batches == [0])
+    assert home.wait(lambda: home.all("link") == [True])
     for seq in range(1, 6):
         step = box.add(1, "unlock.progressed")
         uplink.wake()
@@ -212,13 +212,13 @@ def test_what_the_batch_brings_as_soon_is_sent_once(
 
 @pytest.mark.parametrize("stuck", ["hangs", "refuses", "behind"])
 def test_what_the_batch_does_not_bring_goes_the_urgent_way(
-    server: WireServer, box: MemoryOutbox, uplink: Uplink, stuck: str
+    server: WireServer, box: MemoryOutbox, uplink: Uplink, home: Home, stuck: str
 ) -> None:
     """The batch lane hangs, fails, or has a long way to go: a lesser urgent event waits a moment
     for it at most."""
     release = threading.Event()
     uplink.start()
-    assert server.wait(lambda: server.batches == [0])
+    assert home.wait(lambda: home.all("link") == [True])
 
     def fault(request: Request) -> bool:
         if not request.path.endswith("/events"):

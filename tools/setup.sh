@@ -52,12 +52,17 @@ make_venv() {
 
 for program in "$@"; do
     case $program in
-    chromium) for c in chromium chromium-browser google-chrome; do command -v $c && continue 2; done ;;
+    chromium) for c in chromium chromium-browser google-chrome; do
+            command -v $c && ls /usr/lib/*/libatomic.so.1 && continue 2
+        done ;;
     postgresql) command -v initdb && continue
         for c in /usr/lib/postgresql/*/bin/initdb; do [ -x "$c" ] && continue 2; done ;;
     gcc) command -v cc && continue ;;
-    esac >/dev/null
-    [ "$program" != gcc ] || program="gcc libc6-dev"
+    esac >/dev/null 2>&1
+    case $program in
+    gcc) program="gcc libc6-dev" ;;
+    chromium) program="chromium libatomic1" ;; # Playwright's driver needs it
+    esac
     # shellcheck disable=SC2086  # one program may be two packages
     debian $program || say "without $program: what needs it is skipped"
 done

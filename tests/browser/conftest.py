@@ -8,6 +8,7 @@ may import `sign_in_at` and `launch`.  Not for: what the pages show.
 from __future__ import annotations
 
 import shutil
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -51,12 +52,23 @@ AT = datetime(2026, 11, 23, 1, 14, tzinfo=UTC)
 """02:14 in Stockholm, a November night."""
 
 
+def _driver_starts() -> bool:
+    """Whether the program that Playwright brings finds the libraries it needs."""
+    from playwright._impl._driver import compute_driver_executable
+
+    program = compute_driver_executable()[0]
+    done = subprocess.run([program, "--version"], capture_output=True, timeout=30, check=False)
+    return done.returncode == 0
+
+
 @contextmanager
 def launch() -> Iterator[Any]:
-    """Chromium under Playwright; skips when either is absent."""
+    """Chromium under Playwright; skips when either is absent, or cannot run."""
     if shutil.which(CHROMIUM) is None:
         pytest.skip("Chromium is not installed (Debian: chromium)")
     sync_api = pytest.importorskip("playwright.sync_api")
+    if not _driver_starts():
+        pytest.skip("Playwright's driver does not start here (Debian: libatomic1)")
     with sync_api.sync_playwright() as playwright:
         playwright.selectors.set_test_id_attribute("data-test")
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
