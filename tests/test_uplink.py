@@ -6,11 +6,13 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from gateway._lane_urgent import _Urgent
 from gateway.errors import LogUnwritable
 from gateway.link import Link
 from gateway.uplink import Calls, Problem, Uplink
@@ -194,7 +196,7 @@ def test_what_the_batch_brings_as_soon_is_sent_once(
     server: WireServer, box: MemoryOutbox, uplink: Uplink, home: Home
 ) -> None:
     """A step of a door that opens, while nothing waits: the batch lane alone brings it.  An alarm
-    goes both ways, always."""
+    does not wait for that."""
     uplink.start()
     assert home.wait(lambda: home.all("link") == [True])
     for seq in range(1, 6):
@@ -203,11 +205,11 @@ def test_what_the_batch_brings_as_soon_is_sent_once(
         uplink.urgent(step)
         assert server.wait(lambda seq=seq: len(server.events) == seq)
     assert server.urgent == []
-    alarm = box.add(1, "alarm.raised")
-    uplink.urgent(alarm)
-    assert server.wait(lambda: [event["seq"] for event in server.urgent] == [6])
-    uplink.wake()
-    assert server.wait(lambda: len(server.events) == 6)
+    (text,) = box.add(1, "alarm.raised")
+    lesser = _Urgent(text, alarm=False, yields_until_s=time.monotonic() + PATIENCE_S)
+    lane, key = uplink._urgent, ("home:h1", 6)
+    assert lane._yields_s([(key, lesser)]) > 0
+    assert lane._yields_s([(key, replace(lesser, alarm=True))]) == 0
 
 
 @pytest.mark.parametrize("stuck", ["hangs", "refuses", "behind"])

@@ -156,8 +156,8 @@ class WireServer:
     # --- the home's requests ---
 
     def post(self, request: Request) -> None:
+        fault = next((f for f in self.faults if f(request)), None)  # one that hangs hangs alone
         with self.changed:
-            fault = next((f for f in self.faults if f(request)), None)
             if fault is None:
                 self._serve(request)
             self.changed.notify_all()
