@@ -98,6 +98,10 @@ class StaffClient:
         return answer
 
 
+RESYNC = "resync"
+"""Told as an event of this kind: more came at once than a screen holds, and a page loads anew."""
+
+
 class Live:
     """The live stream, read in a thread; `wait` finds an event, also one that came before."""
 
@@ -150,7 +154,11 @@ class Live:
                     moment = time.perf_counter()
                     for message in parser.feed(chunk):
                         if message.event == "change":
-                            self._take(moment, json.loads(message.data)["event"])
+                            told = json.loads(message.data)["event"]
+                            if told is not None:  # else only that something may be loaded anew
+                                self._take(moment, told)
+                        elif message.event == "resync":
+                            self._take(moment, {"kind": RESYNC})
             except (urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError):
                 pass  # the server went away, or `close` was called: come back below
             while not self._closed:

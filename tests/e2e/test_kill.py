@@ -14,7 +14,7 @@ from threading import Thread
 
 import pytest
 
-from gateway.demo.staffclient import StaffClient
+from gateway.demo.staffclient import RESYNC, StaffClient
 from gateway.demo.stage import Stage
 from gateway.logfile import LogReader
 from tests.e2e.conftest import at_server
@@ -135,10 +135,17 @@ def test_ten_thousand_wait_and_an_alarm_goes_first(set_stage: Callable[..., Stag
     home.process.send_signal(signal.SIGSTOP)  # until somebody looks at the page
     made.start_staff()
     watcher = made.account("night_watcher")
-    live = StaffClient(made.url, watcher.email, watcher.password).live()
+    page = StaffClient(made.url, watcher.email, watcher.password)
+    live = page.live()
     asked = time.perf_counter()
     home.process.send_signal(signal.SIGCONT)
-    live.wait("alarm.raised", after=asked, fits=lambda event: event["data"]["alarm"] == "test")
+    _, first = live.wait(
+        *("alarm.raised", RESYNC),
+        after=asked,
+        fits=lambda event: event["kind"] == RESYNC or event["data"]["alarm"] == "test",
+    )
+    if first["kind"] == RESYNC:  # five hundred at once are too much for a screen: it loads anew
+        until(lambda: 'data-test="alarm"' in page.get("/nu"), "the alarm on the page")
     before = live.count("contact.changed")
     until(lambda: len(at_server(made).get("home:h1", {})) >= len(acknowledged), "the backlog")
     live.close()
