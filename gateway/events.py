@@ -757,7 +757,7 @@ class UnlockDeviated(Data):
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class CodeTold:
     """What a home is told of a one-time code: enough to know it when it is typed, not to find it.
-    Its `hash` binds all of this, the home and the person (`gateway.codes`)."""
+    Its `hash` binds all of this, the home and the person (`gateway.access.codes`)."""
 
     id: str
     number: int
@@ -988,7 +988,7 @@ class GrantDeclined(Data):
 
 @_kind("server.key_added", urgent=True)
 class ServerKeyAdded(Data):
-    """The server has a new key for grants, signed by the one before it (`gateway.access`)."""
+    """The server has a new key for grants, signed by the one before it (`access.grants`)."""
 
     kid: str
     public_key: str
