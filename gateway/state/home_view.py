@@ -44,7 +44,7 @@ class OpenAlarm:
     last seen back in it."""
 
     ref: Ref
-    alarm: str
+    type: e.AnyAlarmType
     severity: e.Severity
     since: datetime
     raised_at: datetime
@@ -233,7 +233,7 @@ def _raised(view: View, event: Event) -> None:
     data = event.data
     assert isinstance(data, e.AlarmRaised)  # noqa: S101 - by the table below
     view.alarms[event.ref] = OpenAlarm(
-        event.ref, data.alarm, data.severity, data.since, event.at, event.device
+        event.ref, data.type, data.severity, data.since, event.at, event.device
     )
 
 
@@ -261,7 +261,7 @@ def _closed(view: View, event: Event) -> None:
 def _bed_entered(view: View, event: Event) -> None:
     view._bed = BedView(True, event.at)
     for ref, alarm in view.alarms.items():
-        if alarm.alarm == "bed_exit":
+        if e.Trait.OUT_OF_BED in alarm.type.traits:
             view.alarms[ref] = replace(alarm, returned_at=event.at)
 
 

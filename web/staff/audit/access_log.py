@@ -248,7 +248,7 @@ def _samples(conn: Connection) -> list[Sample]:
     )
     found: dict[Ref, Sample] = {}
     for row in conn.execute(query.order_by(e.seq)):
-        event = event_store.to_event(row)
+        event = event_store.to_event(row.body, row.hash)
         data = event.data
         if isinstance(data, Unknown):
             continue

@@ -16,7 +16,7 @@ from sqlalchemy import Select, Table, bindparam, delete, select, update
 
 from gateway.envelope import Draft, Event, canonical, from_json, verify_next
 from gateway.errors import BadEvent, ChainError, TryggveError
-from gateway.events import AlarmRaised, ClockSynced, HomeTampered, Severity
+from gateway.events import AlarmRaised, AlarmType, ClockSynced, HomeTampered
 from web.staff.core.context import Staff
 from web.staff.events import append
 from web.staff.events.projections.rebuild import Fold, orphan_id, refold
@@ -271,7 +271,7 @@ def _tampered(
     event_store.write_head(tx.conn, origin, home, replace(head, tampered=True))
     told = HomeTampered(seq=error.seq, why=error.text)
     event = append.write(staff, tx, home, Draft(told))
-    raised = AlarmRaised(alarm="home_tampered", severity=Severity.TECHNICAL, since=event.at)
+    raised = AlarmRaised.usual(AlarmType.HOME_TAMPERED, event.at)
     append.write(staff, tx, home, Draft(raised), at=event.at)
 
 

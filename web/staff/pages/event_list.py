@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, false, or_, select
 
 from gateway.envelope import Event
-from gateway.events import Ref
+from gateway.events import Ref, names_of
 from web.staff.core.i18n import local
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
@@ -202,7 +202,8 @@ def _matching(conn: Connection, actor: Actor, text: str) -> Any:
         if low in f"{row.id} {device_name(row)}".casefold()
     }
     alarms = [
-        e.body.contains(json.dumps({"alarm": code}, separators=(",", ":"))[1:-1], autoescape=True)
+        e.body.contains(json.dumps({name: code}, separators=(",", ":"))[1:-1], autoescape=True)
+        for name in names_of("alarm.raised", "type")
         for code in words.ALARMS
         if low in event_summary.alarm_word(code).casefold()
     ]

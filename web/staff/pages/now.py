@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, exists, func, or_, select
 
 from gateway.envelope import Event
-from gateway.events import Severity
+from gateway.events import AlarmType, Severity, Trait
 from web.staff.core.context import staff
 from web.staff.core.rights import Actor, Right
 from web.staff.pages import lookups, service
@@ -28,6 +28,10 @@ TASK_KEPT = timedelta(days=7)
 
 WAITING = ("asked", "started", "extended")
 """States of a check that waits for a person."""
+
+
+BED_DOUBTED = tuple(about.value for about in AlarmType if Trait.BED_DOUBTED in about.traits)
+"""Types of alarms beside which a bed mat is not believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +275,7 @@ def tiles(
     down = select(a.home_id).where(
         a.home_id.in_(homes),
         lookups.open_alarms(actor),
-        a.alarm == "on_floor",
+        a.type.in_(BED_DOUBTED),
     )
     on_floor = set(conn.execute(down).scalars())
     made = []

@@ -203,7 +203,7 @@ def _read_alarms(conn: Connection, home: str, day: Day) -> None:
         .order_by(a.raised_at)
     )
     day.alarms = [
-        Mark(max(row.raised_at, day.start), "alarm", alarm_word(row.alarm), row.closed_at)
+        Mark(max(row.raised_at, day.start), "alarm", alarm_word(row.type), row.closed_at)
         for row in rows
     ]
 

@@ -79,7 +79,7 @@ def _history(conn: Connection, home: str, ref: Ref) -> list[dict[str, Any]]:
     )
     found = []
     for row in conn.execute(query.order_by(e.seq)):
-        event = event_store.to_event(row)
+        event = event_store.to_event(row.body, row.hash)
         if isinstance(event.data, VisitCorrected) and event.data.visit == ref:
             found.append(event)
     refs = [event.ref for event in found]

@@ -23,10 +23,10 @@ from gateway.envelope import Draft
 from gateway.events import (
     AlarmCancelled,
     AlarmRaised,
+    AlarmType,
     CheckUnreported,
     HomeHeard,
     HomeSilent,
-    Severity,
 )
 from web.staff.audit import access_log
 from web.staff.core.context import Staff
@@ -173,7 +173,7 @@ class Watch:
             told = Draft(HomeSilent(silent_s=silent_s))
             event = append.write(self._staff, tx, home, told)
             # Nothing there can be seen or raised: that concerns care, not only the technician.
-            raised = AlarmRaised(alarm="home_silent", severity=Severity.CARE, since=event.at)
+            raised = AlarmRaised.usual(AlarmType.HOME_SILENT, event.at)
             append.write(self._staff, tx, home, Draft(raised), at=event.at)
 
     def _heard(self, home: str, limit: datetime) -> None:
@@ -221,5 +221,5 @@ class Watch:
                 return
             told = Draft(CheckUnreported(check=check))
             event = append.write(self._staff, tx, home, told)
-            raised = AlarmRaised(alarm="check_unreported", severity=Severity.CARE, since=report_by)
+            raised = AlarmRaised.usual(AlarmType.CHECK_UNREPORTED, report_by)
             append.write(self._staff, tx, home, Draft(raised), at=event.at)

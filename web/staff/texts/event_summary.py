@@ -116,7 +116,7 @@ _TELL: Mapping[str, Callable[[Any, str | None], str]] = {
     "fault.counted": lambda d, _z: _("%(n)s gånger på 30 dagar", n=len(d.times)),
     "mat.learned": _of(events.MatQuality, "quality"),
     "home.emptied": lambda d, z: _("sedan %(at)s", at=clock(d.since, z)),
-    "alarm.raised": lambda d, z: f"{alarm_word(d.alarm)}, {_('sedan')} {clock(d.since, z)}",
+    "alarm.raised": lambda d, z: f"{alarm_word(d.type)}, {_('sedan')} {clock(d.since, z)}",
     "alarm.resolved": _of(events.AlarmOutcome, "outcome"),
     "alarm.cancelled": _coded(words.CANCELLED_WHY, "reason"),
     "check.planned": lambda d, z: dated(d.slot, z),
