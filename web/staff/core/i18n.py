@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Flask, has_request_context, request
@@ -58,7 +57,7 @@ def init_app(app: Flask) -> None:
     Babel(app, locale_selector=chosen_language)
 
 
-def say(text: str, **values: Any) -> str:
+def say(text: str, **values: object) -> str:
     """`text` in the reader's language, with `%(name)s` filled in (imported as `_`)."""
     return str(gettext(text, **values))
 

@@ -6,9 +6,8 @@ from `forms`. Not for: the link to homes, or signing in.
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint, Flask, make_response, redirect, request, url_for
+from flask.typing import ResponseReturnValue
 
 from web.staff.core import i18n
 from web.staff.core.paths import safe_next
@@ -32,12 +31,12 @@ from web.staff.pages import (
 blueprint = Blueprint("pages", __name__)
 
 
-def start() -> Any:
+def start() -> ResponseReturnValue:
     """`/`: the page that answers "is everything well?"."""
     return redirect(url_for("pages.now"))
 
 
-def settings() -> Any:
+def settings() -> ResponseReturnValue:
     """POST `/installningar`: keep a choice of theme or language in a cookie, and go back."""
     answer = make_response(redirect(safe_next(request.form.get("next")), 303))
     for name, allowed in (("tema", layout.THEMES), ("sprak", tuple(i18n.LANGUAGES))):

@@ -6,9 +6,9 @@ Not for: what the home does then (its rules decide).
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from flask import request, url_for
+from flask.typing import ResponseReturnValue
 
 from web.staff.care.actions import Refused
 from web.staff.core.context import staff
@@ -42,7 +42,7 @@ def absences(actor: Actor) -> str:
 
 
 @signed_in
-def add(actor: Actor) -> Any:
+def add(actor: Actor) -> ResponseReturnValue:
     """POST `/franvaro`: somebody will be away."""
     form = request.form
     home, back = form.get("home", ""), url_for("pages.visits_away")
@@ -63,7 +63,7 @@ def add(actor: Actor) -> Any:
 
 
 @signed_in
-def end(actor: Actor) -> Any:
+def end(actor: Actor) -> ResponseReturnValue:
     """POST `/franvaro/slut`: back, or does not go."""
     back = url_for("pages.visits_away")
     number = request.form.get("absence", "")

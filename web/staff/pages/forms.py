@@ -6,9 +6,11 @@ Not for: rights or rules (`actions` and the home decide), or showing anything.
 
 from __future__ import annotations
 
-from typing import Any
+from enum import StrEnum
+from typing import TypeVar
 
 from flask import request, url_for
+from flask.typing import ResponseReturnValue
 
 from gateway.access.grants import Action
 from gateway.events import AlarmOutcome, Finding, Looked, Refusal, Tap
@@ -71,7 +73,10 @@ SENTENCES = {
 }
 
 
-def _choice(enum: Any, name: str) -> Any:
+E = TypeVar("E", bound=StrEnum)
+
+
+def _choice(enum: type[E], name: str) -> E | None:
     """The form's value as a member of `enum`, or None when it is missing or unknown."""
     try:
         return enum(request.form.get(name, ""))
@@ -80,7 +85,7 @@ def _choice(enum: Any, name: str) -> Any:
 
 
 @signed_in
-def acknowledge(actor: Actor) -> Any:
+def acknowledge(actor: Actor) -> ResponseReturnValue:
     """POST `/larm/ta`: take an alarm on."""
     back = url_for("pages.now")
     try:
@@ -91,7 +96,7 @@ def acknowledge(actor: Actor) -> Any:
 
 
 @signed_in
-def resolve(actor: Actor) -> Any:
+def resolve(actor: Actor) -> ResponseReturnValue:
     """POST `/larm/avsluta`: close an alarm with its outcome."""
     back = url_for("pages.now")
     outcome = _choice(AlarmOutcome, "outcome")
@@ -105,7 +110,7 @@ def resolve(actor: Actor) -> Any:
 
 
 @signed_in
-def answer_check(actor: Actor) -> Any:
+def answer_check(actor: Actor) -> ResponseReturnValue:
     """POST `/tillsyn/svara`: tell what a look found."""
     back = url_for("pages.now")
     finding, looked = _choice(Finding, "finding"), _choice(Looked, "looked")
@@ -124,7 +129,7 @@ def answer_check(actor: Actor) -> Any:
 
 
 @signed_in
-def start_check(actor: Actor) -> Any:
+def start_check(actor: Actor) -> ResponseReturnValue:
     """POST `/tillsyn/borja`: tell the others that you look."""
     back = url_for("pages.now")
     home, check = request.form.get("home", ""), request.form.get("check", "")
@@ -136,7 +141,7 @@ def start_check(actor: Actor) -> Any:
 
 
 @signed_in
-def turn(actor: Actor, home: str) -> Any:
+def turn(actor: Actor, home: str) -> ResponseReturnValue:
     """POST `/pass/<home>/las`: turn a lock.  A second tap while the first is under way is the same
     turn."""
     here = "pages.shift" if actor.may(Right.TURN_LOCK) else "pages.service"
@@ -157,7 +162,7 @@ def turn(actor: Actor, home: str) -> Any:
 
 
 @signed_in
-def tap(actor: Actor, home: str) -> Any:
+def tap(actor: Actor, home: str) -> ResponseReturnValue:
     """POST `/pass/<home>/besok`: arrived, or leaving."""
     back = url_for("pages.shift", _anchor=f"home-{home}")
     what = _choice(Tap, "tap")

@@ -5,9 +5,8 @@ Not for: people (`staff_admin`), or what happens in a home.
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import abort, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
 from gateway.errors import UserError
@@ -25,7 +24,7 @@ from web.staff.storage import tables
 
 
 @signed_in
-def places(actor: Actor) -> Any:
+def places(actor: Actor) -> ResponseReturnValue:
     """The page `/administration/hem`."""
     if not (actor.may(Right.ASSIGN) or actor.may(Right.ENROLL)):
         abort(403)
@@ -48,7 +47,7 @@ def places(actor: Actor) -> Any:
 
 @signed_in
 @proved
-def add_home(actor: Actor) -> Any:
+def add_home(actor: Actor) -> ResponseReturnValue:
     """POST `/administration/hem`: a new home."""
     need(actor, Right.ADMINISTER)
     back = url_for("pages.places")
@@ -75,7 +74,7 @@ def add_home(actor: Actor) -> Any:
 
 @signed_in
 @proved
-def change_home(actor: Actor, home: str) -> Any:
+def change_home(actor: Actor, home: str) -> ResponseReturnValue:
     """POST `/administration/hem/<home>`: its area, or a code for its gateway, named by `do`."""
     back = url_for("pages.places")
     if request.form.get("do") == "code":
@@ -104,7 +103,7 @@ def change_home(actor: Actor, home: str) -> Any:
 
 @signed_in
 @proved
-def change_groups(actor: Actor) -> Any:
+def change_groups(actor: Actor) -> ResponseReturnValue:
     """POST `/administration/grupper`: add a team or an area, or say what a team covers."""
     back = url_for("pages.places")
     what, name = request.form.get("do", ""), request.form.get("name", "")

@@ -9,16 +9,14 @@ Not for: storing events, or deciding anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, TypeVar, overload
 
 from sqlalchemy import Connection, Select, Table, bindparam, select
 
 from gateway.envelope import Event
-from gateway.events import Data
+from gateway.events.handlers import Handlers
 from web.staff.storage import tables
 from web.staff.storage.event_store import upsert
 
@@ -75,9 +73,7 @@ class Fold:
         self, event: Event, *, ref: str | None = None, shift: timedelta | None = None
     ) -> None:
         """Fold one event in.  A kind that no table shows changes nothing."""
-        handler = HANDLERS.get(type(event.data))
-        if handler is not None:
-            handler(self, Step(event, ref or event.ref, shift or timedelta()), event.data)
+        HANDLERS.apply(self, Step(event, ref or event.ref, shift or timedelta()), event.data)
 
     def row(self, table: Table, **key: object) -> Row:
         """The row with this primary key, to be changed in place: from memory, the database, or
@@ -160,40 +156,7 @@ def time_in(row: Row, column: str) -> datetime | None:
     return at if isinstance(at, datetime) else None
 
 
-A = TypeVar("A", bound=Data)
-B = TypeVar("B", bound=Data)
-HandlerOf = Callable[[Fold, Step, A], None]
+HANDLERS = Handlers[Fold, Step]()
+"""What each event changes.  Filled by `web.staff.events.projections.rebuild`."""
 
-HANDLERS: dict[type[Data], HandlerOf[Any]] = {}
-"""By the class of an event's data: what it changes.  Filled by
-`web.staff.events.projections.rebuild`."""
-
-
-@overload
-def on(first: type[A], /) -> Callable[[HandlerOf[A]], HandlerOf[A]]: ...
-
-
-@overload
-def on(first: type[A], second: type[B], /) -> Callable[[HandlerOf[A | B]], HandlerOf[A | B]]: ...
-
-
-@overload
-def on(*classes: type[Data]) -> Callable[[HandlerOf[Data]], HandlerOf[Data]]: ...
-
-
-def on(*classes: type[Data]) -> Callable[[HandlerOf[Any]], HandlerOf[Any]]:
-    """Register the function for events whose data is of these classes."""
-
-    def register(function: HandlerOf[Any]) -> HandlerOf[Any]:
-        for cls in classes:
-            if cls in HANDLERS:
-                raise ValueError(f"{cls.KIND} is folded twice")
-            HANDLERS[cls] = function
-        return function
-
-    return register
-
-
-def kinds_folded() -> list[str]:
-    """The kinds that change a table."""
-    return [cls.KIND for cls in HANDLERS]
+on = HANDLERS.on

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, delete, select
 
 from gateway.envelope import Event, from_json
 from web.staff.events.projections import care, devices, doors
-from web.staff.events.projections.fold import Fold, kinds_folded
+from web.staff.events.projections.fold import HANDLERS, Fold
 from web.staff.storage import tables
 from web.staff.storage.event_store import lock_home, to_event
 
@@ -48,7 +48,7 @@ def rebuild_home(conn: Connection, home: str) -> int:
 
 def _history(conn: Connection, home: str) -> Iterator[tuple[Event, str, datetime]]:
     t, u = tables.event, tables.urgent
-    kinds = kinds_folded()
+    kinds = HANDLERS.kinds()
     urgents = [
         (row.received_at, row.origin, row.seq, True, row)
         for row in conn.execute(select(u).where(u.c.home_id == home, u.c.kind.in_(kinds)))
@@ -81,7 +81,7 @@ def refold(fold: Fold, synced: Event) -> None:
             t.c.boot == synced.boot,
             ~t.c.synced,
             t.c.seq < synced.seq,
-            t.c.kind.in_(kinds_folded()),
+            t.c.kind.in_(HANDLERS.kinds()),
         )
         .order_by(t.c.seq)
     )
