@@ -6,6 +6,8 @@ take what they need, `snapshot` from any thread.
 Not for: deciding anything.  The rules have states of their own, and access judges a grant.
 """
 
+# ruff: noqa: ARG001 - every function of the fold is given the same three arguments
+
 from __future__ import annotations
 
 from collections import deque
