@@ -7,21 +7,10 @@
     bthome         pendants, buttons, doors, motion, moisture, temperature over Bluetooth
     lock_nuki      a Nuki door lock over Bluetooth
     lock_yale      a Yale door lock               lock_danalock  a Danalock V3
-    _contact       a contact's debounce, supervision and flap detector, pure
-    _pin_contact   from the edges of pins to a contact
-    _mat_load      from a mat's loads to pressed or not: hysteresis, drift, faults; pure
-    _bthome_decode BTHome's bytes, pure              _bthome_guard replays and repeats, pure
-    _bthome_words  from BTHome's readings to events, pure
-    _nuki_protocol Nuki's frames, boxes, states and errors, pure
-    _nuki_client   one Bluetooth session with a Nuki lock, and pairing
-    _yale_client   one session with a Yale lock, over yalexs-ble
-    _danalock_client  one session with a Danalock, and its advertisements, over pydanalock-ble
-    _danalock_cloud   a Danalock's login token, over pydanalock-cloud
-    _lock_radio    what all makes of lock share: one operation at a time, waking, deadlines
-    _lock_turn     one turn of a lock, from the command to what became of it
-    _lock_watch    what a lock's `run` has told, and what it asks next, no I/O
-    _ble           connections and deadlines that hold, and Bluetooth errors made ours
-    scanner        the one Bluetooth scanner that all drivers share
+    wired/         what drivers on pins share
+    radio/         what drivers over Bluetooth share: the one scanner, connections, BTHome
+    locks/         what door locks share, and how each make speaks
+    _state_file    small files that a driver keeps
     virtual/       the other side of the hardware, for the demo and the tests
 
 A driver module has
@@ -57,9 +46,6 @@ from gateway.ports import Bench, Guide
 
 GROUP = "tryggve.drivers"
 """The entry point group of drivers from other distributions."""
-
-NOT_DRIVERS = frozenset({"scanner"})
-"""Modules of this folder that other parts import and that are no device kind."""
 
 Kind = Literal["sensor", "lock", "indicator"]
 Guided = Callable[[Any, Bench, Guide], Awaitable[None]]
@@ -97,7 +83,7 @@ def load(name: str) -> Loaded:
 
 def _own() -> set[str]:
     found = (module for module in pkgutil.iter_modules(__path__) if not module.ispkg)
-    return {m.name for m in found if not m.name.startswith("_")} - NOT_DRIVERS
+    return {m.name for m in found if not m.name.startswith("_")}
 
 
 def _module(name: str) -> ModuleType:

@@ -7,9 +7,9 @@ pair`), and a pendant must be one.  The highest counter is kept on disk, so that
 after a restart too: written whenever a message told something, in a thread, after the telling.  A
 power cut between the two lets one message tell twice; the other order could lose a press.
 
-What a press means that cannot be proved genuine: `_bthome_guard`.  After a change of battery pair
-again.  Nothing is kept of any other address.  What only a real device can show: docs/hardware.md.
-Not for: what a reading means.
+What a press means that cannot be proved genuine: `bthome_replay_guard`.  After a change of battery
+pair again.  Nothing is kept of any other address.  What only a real device can show:
+docs/hardware.md.  Not for: what a reading means.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from drivers import _bthome_decode as decoder
-from drivers import _bthome_words as words
-from drivers import _keep
-from drivers._bthome_decode import Packet, Problem
-from drivers._bthome_guard import Guard, Marks, Verdict
-from drivers._bthome_words import Words
+from drivers import _state_file
+from drivers.radio import bthome_decode as decoder
+from drivers.radio import bthome_events as words
+from drivers.radio.bthome_decode import Packet, Problem
+from drivers.radio.bthome_events import Words
+from drivers.radio.bthome_replay_guard import Guard, Marks, Verdict
 from gateway.errors import DeviceRefused, DeviceUnavailable, SecretError
 from gateway.events import ContactFault, ContactFaulted, Data, DeviceOnline
 from gateway.ports import Advert, Bench, Emit, Guide, Scanner
@@ -95,7 +95,7 @@ class MarksFile:
 
     def load(self) -> Marks | None:
         """What was kept; None when nothing was, or nothing that fits and can be read."""
-        kept = _keep.load(self._path)
+        kept = _state_file.load(self._path)
         try:
             if kept is None or kept["key"] != self._key:
                 return None
@@ -107,7 +107,7 @@ class MarksFile:
     def save(self, marks: Marks) -> None:
         """Keep `marks`: on disk when it returns.  Raises `OSError`."""
         kept = {"key": self._key, "counter": marks.counter, "doubt": marks.doubt}
-        _keep.save(self._path, kept)
+        _state_file.save(self._path, kept)
         self.saved = marks
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from drivers._pin_contact import is_pin_error, pin_error
+from drivers.wired.pin_contact import is_pin_error, pin_error
 from gateway.errors import DeviceUnavailable
 from gateway.events import DeviceOnline
 from gateway.ports import Bench, Emit

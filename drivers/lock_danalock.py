@@ -1,6 +1,6 @@
 """A Danalock V3 over Bluetooth (kind `lock_danalock`).
 
-How it is used, what its results mean, and what is never done twice: `_lock_radio`.  Needs the extra
+How it is used, what its results mean, and what is never done twice: `radio_lock`.  Needs the extra
 `danalock`.  A Danalock tells in its advertisements where its bolt is, so it is connected to for
 nothing but a turn; and after one it is its next advertisement that says what became of it.
 
@@ -24,11 +24,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from drivers import _danalock_client as client
-from drivers import _danalock_cloud as cloud
-from drivers._danalock_client import Broadcasts, Credentials, Session
-from drivers._lock_radio import CONNECT_S, HEAR_S, RadioLock, find, scanner_of
-from drivers._lock_turn import Ask, Order
+from drivers.locks import danalock_client as client
+from drivers.locks import danalock_cloud as cloud
+from drivers.locks.danalock_client import Broadcasts, Credentials, Session
+from drivers.locks.operation import Ask, Order
+from drivers.locks.radio_lock import CONNECT_S, HEAR_S, RadioLock, find, scanner_of
 from gateway.errors import DeviceError, DeviceRefused, DeviceUnavailable, SecretError
 from gateway.events import Data, DeviceFailed, DeviceOnline
 from gateway.ports import Advert, Bench, Bolt, Guide, LockStatus, OnStep, Turn

@@ -1,6 +1,6 @@
 """A Nuki door lock over Bluetooth (kind `lock_nuki`).
 
-How it is used, what its results mean, and what is never done twice: `_lock_radio`.
+How it is used, what its results mean, and what is never done twice: `radio_lock`.
 What only a real lock can show: docs/locks.md.  Not for: who may turn the lock.
 """
 
@@ -11,12 +11,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from drivers import _nuki_client as client
-from drivers import _nuki_protocol as nuki
-from drivers._ble import drop_stale
-from drivers._lock_radio import CONNECT_S, RadioLock, find, scanner_of
-from drivers._lock_turn import Order
-from drivers._nuki_client import Credentials, Session
+from drivers.locks import nuki_client as client
+from drivers.locks import nuki_protocol as nuki
+from drivers.locks.nuki_client import Credentials, Session
+from drivers.locks.operation import Order
+from drivers.locks.radio_lock import CONNECT_S, RadioLock, find, scanner_of
+from drivers.radio.connection import drop_stale
 from gateway.errors import DeviceUnavailable, SecretError
 from gateway.ports import Advert, Bench, OnStep, Say, Turn
 

@@ -1,6 +1,6 @@
 """A Yale or August door lock over Bluetooth (kind `lock_yale`), as Linus, Doorman L3S or Assure.
 
-How it is used, what its results mean, and what is never done twice: `_lock_radio`.  Needs the extra
+How it is used, what its results mean, and what is never done twice: `radio_lock`.  Needs the extra
 `yale`.  The lock's offline key and its slot come from the vendor's cloud; `tryggve gateway pair`
 asks for them and tries them on the lock.
 
@@ -15,11 +15,11 @@ from contextlib import AbstractAsyncContextManager
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from drivers import _yale_client as client
-from drivers._ble import drop_stale
-from drivers._lock_radio import CONNECT_S, RadioLock, find, scanner_of
-from drivers._lock_turn import Order
-from drivers._yale_client import Credentials, Session, Unanswered
+from drivers.locks import yale_client as client
+from drivers.locks.operation import Order
+from drivers.locks.radio_lock import CONNECT_S, RadioLock, find, scanner_of
+from drivers.locks.yale_client import Credentials, Session, Unanswered
+from drivers.radio.connection import drop_stale
 from gateway.errors import DeviceRefused, DeviceUnavailable, SecretError
 from gateway.ports import Advert, Bench, Guide, LockStatus, OnStep, Turn
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from drivers._contact import Words
-from drivers._pin_contact import PinContact
+from drivers.wired.contact import Words
+from drivers.wired.pin_contact import PinContact
 from gateway.events import MotionCleared, MotionDetected
 from gateway.ports import Bench
 

@@ -99,7 +99,7 @@ class Supervisor:
         self._tasks: list[asyncio.Task[None]] = []
         self.devices = {}
         if scanner is None and config.needs_radio():
-            from drivers.scanner import SharedScanner
+            from drivers.radio.scanner import SharedScanner
 
             self._scanner = SharedScanner()
         for device in config.devices.values():

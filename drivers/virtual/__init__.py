@@ -10,7 +10,7 @@ The real drivers and libraries run against it unmodified.
         ...
         await lock.stop()
 
-    pins = VirtualPins()                                      # pins.factory goes into the bench
+    pins = VirtualPins()                                      # pins.factory goes into the context
     mat = pins.mat(17)
     mat.press(); mat.release(); mat.cut(); mat.mend()
     door = pins.contact(22); door.close()                     # a door, a button, a detector
@@ -36,13 +36,13 @@ from drivers.virtual.adc import VirtualCells
 from drivers.virtual.pins import VirtualContact, VirtualLamp, VirtualMat, VirtualPins
 
 if TYPE_CHECKING:
-    from drivers.virtual._lock import Moment
     from drivers.virtual._nuki_faults import Faults, State
     from drivers.virtual.bthome import VirtualBthome
-    from drivers.virtual.danalock import DanalockFaults, DanalockState, VirtualDanalock
-    from drivers.virtual.nuki import VirtualNuki
+    from drivers.virtual.lock_danalock import DanalockFaults, DanalockState, VirtualDanalock
+    from drivers.virtual.lock_nuki import VirtualNuki
+    from drivers.virtual.lock_yale import VirtualYale, YaleFaults, YaleState
+    from drivers.virtual.locks import Moment
     from drivers.virtual.radio import VirtualRadio
-    from drivers.virtual.yale import VirtualYale, YaleFaults, YaleState
 
 __all__ = [
     "DanalockFaults",
@@ -68,16 +68,16 @@ __all__ = [
 _RADIO = {
     "VirtualRadio": "radio",
     "VirtualBthome": "bthome",
-    "Moment": "_lock",
-    "VirtualNuki": "nuki",
+    "Moment": "locks",
+    "VirtualNuki": "lock_nuki",
     "Faults": "_nuki_faults",
     "State": "_nuki_faults",
-    "VirtualYale": "yale",
-    "YaleFaults": "yale",
-    "YaleState": "yale",
-    "VirtualDanalock": "danalock",
-    "DanalockFaults": "danalock",
-    "DanalockState": "danalock",
+    "VirtualYale": "lock_yale",
+    "YaleFaults": "lock_yale",
+    "YaleState": "lock_yale",
+    "VirtualDanalock": "lock_danalock",
+    "DanalockFaults": "lock_danalock",
+    "DanalockState": "lock_danalock",
 }
 
 

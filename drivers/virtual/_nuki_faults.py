@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from drivers._nuki_protocol import Command
-from drivers.virtual._lock import CommonFaults
+from drivers.locks.nuki_protocol import Command
+from drivers.virtual.locks import CommonFaults
 
 
 class State(Enum):

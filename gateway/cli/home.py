@@ -215,7 +215,7 @@ def _guided(device: DeviceConfig, bench: Bench, work: Guided, limit_s: float, do
         scanner = None
         parts = bench
         if device.driver.needs_radio:
-            from drivers.scanner import SharedScanner
+            from drivers.radio.scanner import SharedScanner
 
             scanner = SharedScanner()
             await scanner.start()

@@ -21,9 +21,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from drivers._bthome_guard import Marks
-from drivers._nuki_protocol import Command
 from drivers.bthome import MarksFile
+from drivers.locks.nuki_protocol import Command
+from drivers.radio.bthome_replay_guard import Marks
 from drivers.virtual import (
     Faults,
     State,

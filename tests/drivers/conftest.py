@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from drivers import _lock_turn, _lock_watch, lock_nuki
-from drivers.scanner import SharedScanner
+from drivers import lock_nuki
+from drivers.locks import operation, watch
+from drivers.radio.scanner import SharedScanner
 from drivers.virtual import VirtualNuki, VirtualRadio, virtual_home_radio
 from gateway.events import UnlockStep
 from gateway.ports import Turn
@@ -80,9 +81,9 @@ async def nuki_home(
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses that only spare a real radio or a real person are short here."""
-    monkeypatch.setattr(_lock_turn, "ASK_PAUSE_S", 0.05)
-    monkeypatch.setattr(_lock_watch, "STILL_S", 0.1)
-    monkeypatch.setattr(_lock_turn, "TRY_PAUSE_S", 0.02)
+    monkeypatch.setattr(operation, "ASK_PAUSE_S", 0.05)
+    monkeypatch.setattr(watch, "STILL_S", 0.1)
+    monkeypatch.setattr(operation, "TRY_PAUSE_S", 0.02)
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from types import ModuleType
 from typing import Any
 
 from drivers import lock_danalock, lock_nuki, lock_yale
-from drivers._nuki_protocol import Command
-from drivers.scanner import SharedScanner
+from drivers.locks.nuki_protocol import Command
+from drivers.radio.scanner import SharedScanner
 from drivers.virtual import (
     DanalockState,
     State,

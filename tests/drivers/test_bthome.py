@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from drivers import bthome
-from drivers._bthome_decode import SERVICE, seal
-from drivers._bthome_guard import Guard, Marks, Verdict
-from drivers.scanner import SharedScanner
+from drivers.radio.bthome_decode import SERVICE, seal
+from drivers.radio.bthome_replay_guard import Guard, Marks, Verdict
+from drivers.radio.scanner import SharedScanner
 from drivers.virtual import VirtualBthome, VirtualRadio, virtual_home_radio
 from gateway.errors import DeviceRefused, DeviceUnavailable, SecretError
 from gateway.events import (

@@ -15,7 +15,7 @@ import pytest
 from pydantic import ValidationError
 
 import drivers
-from drivers.scanner import SharedScanner
+from drivers.radio.scanner import SharedScanner
 from drivers.virtual import VirtualNuki, VirtualPins, virtual_home_radio
 from gateway.errors import UnknownDriver, UserError
 from gateway.ports import Bench, Indicator, Lock, Sensor
@@ -49,6 +49,9 @@ async def nuki_twin() -> AsyncIterator[tuple[dict[str, Any], Bench]]:
 
 TWINS: dict[str, Twin] = {"mat_gpio": mat_twin, "lock_nuki": nuki_twin, **SENSOR_TWINS}
 """Each driver's virtual twin: a configuration that works, and the bench for it."""
+
+ROOMS = ("wired", "radio", "locks")
+"""Folders of what drivers share."""
 
 PORTS = {"sensor": Sensor, "lock": Lock, "indicator": Indicator}
 
@@ -94,7 +97,9 @@ def test_shape(name: str) -> None:
 def test_imports(name: str) -> None:
     """Of the gateway a driver imports events, ports and errors; of the demo's parts nothing."""
     folder = Path(drivers.__file__).parent
-    for file in [folder / f"{name}.py", *folder.glob("_*.py"), folder / "scanner.py"]:
+    shared = [file for file in folder.rglob("*.py") if file.parent.name in ROOMS]
+    assert shared
+    for file in [folder / f"{name}.py", *folder.glob("_*.py"), *shared]:
         for node in ast.walk(ast.parse(file.read_text())):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
@@ -146,7 +151,7 @@ async def test_close_twice_and_without_run(name: str) -> None:
 
 def test_an_unknown_driver_is_one_sentence() -> None:
     """It names what there is; helpers and the scanner are no drivers."""
-    for name in ("lock_nukki", "_ble", "scanner", "virtual", "../events"):
+    for name in ("lock_nukki", "_state_file", "radio", "virtual", "../events"):
         with pytest.raises(UnknownDriver) as caught:
             drivers.load(name)
         assert isinstance(caught.value, UserError)

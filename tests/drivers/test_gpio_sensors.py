@@ -12,9 +12,11 @@ import pytest
 from pydantic import ValidationError
 
 import drivers
-from drivers import _contact, _pin_contact, button_gpio, door_gpio, indicator, motion_gpio
-from drivers._contact import Contact
+from drivers import button_gpio, door_gpio, indicator, motion_gpio
 from drivers.virtual import VirtualContact, VirtualPins
+from drivers.wired import contact as debounce
+from drivers.wired import pin_contact
+from drivers.wired.contact import Contact
 from gateway.errors import DeviceUnavailable
 from gateway.events import (
     ButtonPressed,
@@ -103,7 +105,7 @@ async def test_a_button(role: str, press: Any, normally_closed: bool) -> None:
             push()
             assert heard.data[1:] == [press] * count
             let_go()
-            await asyncio.sleep(_contact.SETTLE_S * 3)
+            await asyncio.sleep(debounce.SETTLE_S * 3)
         assert len(heard.data) == 3
 
 
@@ -144,7 +146,7 @@ async def test_a_pin_that_flaps_does_not_flood_the_log(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Thousands of edges as fast as they come are one fault with a count, for every driver."""
-    monkeypatch.setattr(_contact, "FLAP_QUIET_S", 0.2)
+    monkeypatch.setattr(debounce, "FLAP_QUIET_S", 0.2)
     async with running(name) as (contact, heard):
         thread = threading.Thread(target=contact.flap, args=(2000,))
         thread.start()
@@ -152,7 +154,7 @@ async def test_a_pin_that_flaps_does_not_flood_the_log(
         count = len(heard.data)
         faults = [data for data in heard.data if type(data).KIND.endswith(".faulted")]
         assert len(faults) == 1
-        assert faults[0].count == _contact.FLAP_EDGES
+        assert faults[0].count == contact.FLAP_EDGES
         assert count <= 4
         await until(lambda: len(heard.data) > count)
         assert type(heard.data[-1]).KIND in (
@@ -177,9 +179,9 @@ async def test_pins_that_cannot_be_had(name: str) -> None:
 def test_lgpios_own_error_is_a_pin_error() -> None:
     """It shares no base with gpiozero's; a defect of ours is none."""
     theirs = type("error", (Exception,), {"__module__": "lgpio"})
-    assert _pin_contact.is_pin_error(theirs("busy"))
-    assert _pin_contact.is_pin_error(OSError())
-    assert not _pin_contact.is_pin_error(KeyError())
+    assert pin_contact.is_pin_error(theirs("busy"))
+    assert pin_contact.is_pin_error(OSError())
+    assert not pin_contact.is_pin_error(KeyError())
 
 
 @asynccontextmanager

@@ -25,10 +25,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers import _danalock_client as client
-from drivers import _danalock_cloud as cloud
 from drivers import lock_danalock
-from drivers._danalock_client import Broadcasts, Credentials
+from drivers.locks import danalock_client as client
+from drivers.locks import danalock_cloud as cloud
+from drivers.locks.danalock_client import Broadcasts, Credentials
 from drivers.virtual import DanalockState, VirtualDanalock
 from gateway.errors import (
     DeviceError,

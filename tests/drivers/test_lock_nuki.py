@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
-from drivers import _ble, _lock_radio, lock_nuki
-from drivers._ble import within
-from drivers._nuki_client import Credentials
-from drivers._nuki_protocol import Action, Command
+from drivers import lock_nuki
+from drivers.locks import radio_lock
+from drivers.locks.nuki_client import Credentials
+from drivers.locks.nuki_protocol import Action, Command
+from drivers.radio import connection
+from drivers.radio.connection import within
 from drivers.virtual import Faults, Moment, State
 from gateway.errors import DeviceRefused, DeviceUnavailable, SecretError
 from gateway.events import TurnOutcome, UnlockStep
@@ -92,7 +94,7 @@ async def test_a_question_to_a_sleeping_lock(
         await home.nuki.take_handle()
         assert (await asking).bolt is Bolt.LOCKED
         await home.nuki.sleep()
-        monkeypatch.setattr(_lock_radio, "HEAR_S", 0.02)
+        monkeypatch.setattr(radio_lock, "HEAR_S", 0.02)
         await until(lambda: home.driver._silent_s() > 1.0)
         assert (await home.driver.status()).bolt is Bolt.UNKNOWN
         assert not home.scanner.connecting().locked()
@@ -361,7 +363,7 @@ async def test_a_library_that_ignores_its_cancellation(
         connected.set()
 
     monkeypatch.setattr(bleak.BleakClient, "connect", stubborn)
-    monkeypatch.setattr(_ble, "within", functools.partial(within, grace_s=0.01))
+    monkeypatch.setattr(connection, "within", functools.partial(within, grace_s=0.01))
     config = lock_nuki.Config(deadline_s=1.0)
     driver = lock_nuki.Driver(config, bench(secrets=home.secrets, scanner=home.scanner))
     turn = await asyncio.wait_for(driver.unlock(home.steps.append, 1.0), timeout=2.0)

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from drivers import _lock_watch as module
-from drivers._lock_watch import Watch
+from drivers.locks import watch as module
+from drivers.locks.watch import Watch
 from gateway.events import (
     BatteryLow,
     BatteryOk,

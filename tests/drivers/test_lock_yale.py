@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from yalexs_ble import session as library_errors
 from yalexs_ble.const import DoorStatus, LockStatus, OperationError
 
-from drivers import _yale_client as client
 from drivers import lock_yale
-from drivers._lock_turn import Order
-from drivers._yale_client import Credentials
+from drivers.locks import yale_client as client
+from drivers.locks.operation import Order
+from drivers.locks.yale_client import Credentials
 from drivers.virtual import Moment, YaleState
 from gateway.errors import (
     DeviceError,

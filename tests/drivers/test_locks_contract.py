@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
-from drivers import _ble, _lock_radio, _lock_turn, lock_danalock, lock_yale
-from drivers._ble import within
+from drivers import lock_danalock, lock_yale
+from drivers.locks import operation, radio_lock
+from drivers.radio import connection
+from drivers.radio.connection import within
 from drivers.virtual import Moment
 from gateway.events import TurnOutcome, UnlockStep
 from gateway.ports import Bolt, Turn
@@ -27,7 +29,7 @@ each_make = pytest.mark.parametrize("make", MAKES, ids=lambda make: make.name)
 @pytest.fixture(autouse=True)
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits that only spare a real lock's mechanics are short here."""
-    monkeypatch.setattr(_lock_turn, "CONTRARY_S", 0.5)
+    monkeypatch.setattr(operation, "CONTRARY_S", 0.5)
     monkeypatch.setattr(lock_yale.Driver, "stale_s", 0.1)
     monkeypatch.setattr(lock_yale.Driver, "contrary_s", 0.5)
     monkeypatch.setattr(lock_danalock.Driver, "contrary_s", 0.5)
@@ -268,8 +270,8 @@ async def test_a_library_that_ignores_its_cancellation(
 
     async with lock_home(make, config={"deadline_s": 1.0}) as home:
         monkeypatch.setattr(bleak.BleakClient, "connect", stubborn)
-        monkeypatch.setattr(_ble, "within", functools.partial(within, grace_s=0.01))
-        monkeypatch.setattr(_ble, "GRACE_S", 0.01)
+        monkeypatch.setattr(connection, "within", functools.partial(within, grace_s=0.01))
+        monkeypatch.setattr(connection, "GRACE_S", 0.01)
         turn = await asyncio.wait_for(home.unlock(1.0), timeout=2.0)
         assert turn == Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, "unreachable")
         await home.tidy()
@@ -330,7 +332,7 @@ async def test_a_question_that_is_not_answered(make: Make, monkeypatch: pytest.M
         await home.idle()
         home.virtual.go_away()
         with monkeypatch.context() as brief:
-            brief.setattr(_lock_radio, "STATUS_S", 0.3)
+            brief.setattr(radio_lock, "STATUS_S", 0.3)
             brief.setattr(lock_danalock, "HEAR_S", 0.3)
             assert (await home.driver.status()).bolt is Bolt.UNKNOWN
         home.virtual.come_back()
@@ -341,7 +343,7 @@ async def test_all_makes_side_by_side() -> None:
     """One radio, one scanner, three makes: each opens, one connection attempt at a time."""
     from contextlib import AsyncExitStack
 
-    from drivers.scanner import SharedScanner
+    from drivers.radio.scanner import SharedScanner
     from drivers.virtual import virtual_home_radio
     from tests.drivers.parts import MemorySecrets
 

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from drivers import _contact, mat_gpio
+from drivers import mat_gpio
 from drivers.mat_gpio import Config, Driver, pins
 from drivers.virtual import VirtualMat, VirtualPins
+from drivers.wired import contact
 from gateway.errors import DeviceUnavailable
 from gateway.events import MatFault, MatFaulted, MatPressed, MatReleased
 from tests.drivers.parts import Heard, bench, until
@@ -91,7 +92,7 @@ async def test_cut_cable(
     normally_closed: bool, pressed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A cut cable is a fault, never an empty bed; mended, the present state is told."""
-    monkeypatch.setattr(_contact, "MEND_S", 0.05)
+    monkeypatch.setattr(contact, "MEND_S", 0.05)
     config = {"pin": 17, "loop_pin": 27, "normally_closed": normally_closed}
     async with running(pressed, **config) as (mat, heard, _):
         mat.cut()
@@ -117,7 +118,7 @@ async def test_cut_before_the_start() -> None:
 
 async def test_flapping_from_another_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """A loose contact in the factory's own thread is one fault, and heals."""
-    monkeypatch.setattr(_contact, "FLAP_QUIET_S", 0.3)
+    monkeypatch.setattr(contact, "FLAP_QUIET_S", 0.3)
     async with running(pin=17) as (mat, heard, _):
         thread = threading.Thread(target=mat.bounce, args=(500,))
         thread.start()

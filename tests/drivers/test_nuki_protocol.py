@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nacl.bindings import crypto_scalarmult
 
-from drivers import _nuki_protocol as nuki
-from drivers._nuki_protocol import Command
+from drivers.locks import nuki_protocol as nuki
+from drivers.locks.nuki_protocol import Command
 from gateway.errors import DeviceRefused, ProtocolError
 from gateway.events import UnlockEnded
 from gateway.ports import Bolt

@@ -25,8 +25,8 @@ from pydanalock.ble import (
 from yalexs_ble import DisconnectedError, PushLock
 from yalexs_ble.const import WRITE_CHARACTERISTIC
 
-from drivers._danalock_client import LOCAL_ADDRESS, Credentials
-from drivers._yale_client import Credentials as YaleCredentials
+from drivers.locks.danalock_client import LOCAL_ADDRESS, Credentials
+from drivers.locks.yale_client import Credentials as YaleCredentials
 from drivers.virtual import Moment, VirtualDanalock, YaleState
 from gateway.events import TurnOutcome
 from tests.drivers.locks import DANALOCK, YALE, LockHome, lock_home

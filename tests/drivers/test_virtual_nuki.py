@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 import pytest
 from bleak import BleakClient
 
-from drivers import _nuki_protocol as nuki
-from drivers._nuki_client import Credentials
-from drivers._nuki_protocol import Action, Command
+from drivers.locks import nuki_protocol as nuki
+from drivers.locks.nuki_client import Credentials
+from drivers.locks.nuki_protocol import Action, Command
 from tests.drivers.conftest import Home
 from tests.drivers.parts import until
 

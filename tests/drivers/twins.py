@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from drivers import _keep, mat_adc
-from drivers._mat_load import Cell, to_kept
-from drivers.scanner import SharedScanner
+from drivers import _state_file, mat_adc
+from drivers.radio.scanner import SharedScanner
 from drivers.virtual import VirtualBthome, VirtualCells, VirtualPins, virtual_home_radio
+from drivers.wired.mat_load import Cell, to_kept
 from gateway.ports import Bench
 from tests.drivers.parts import MemorySecrets, bench
 
@@ -24,7 +24,7 @@ KEY = bytes(range(16))
 def keep_calibration(folder: Path, cells: int) -> None:
     """As `tryggve gateway calibrate` leaves it for a `VirtualCells`."""
     levels = float(VirtualCells.EMPTY), float(VirtualCells.LYING)
-    _keep.save(folder / mat_adc.KEPT, to_kept([Cell(n, *levels) for n in range(cells)]))
+    _state_file.save(folder / mat_adc.KEPT, to_kept([Cell(n, *levels) for n in range(cells)]))
 
 
 @asynccontextmanager

@@ -18,10 +18,10 @@ from bleak import BleakClient
 from bleak.backends.device import BLEDevice
 from nacl.public import PrivateKey
 
-from drivers import _nuki_protocol as nuki
-from drivers._ble import connection, subscribe, translated, within
-from drivers._lock_turn import Note, Order
-from drivers._nuki_protocol import Action, Command, Message, Status
+from drivers.locks import nuki_protocol as nuki
+from drivers.locks.nuki_protocol import Action, Command, Message, Status
+from drivers.locks.operation import Note, Order
+from drivers.radio.connection import connection, subscribe, translated, within
 from gateway.errors import DeviceUnavailable, ProtocolError, SecretError
 from gateway.ports import Bolt, LockStatus, Scanner
 
@@ -180,11 +180,11 @@ class Session:
         self._challenge = b""
 
     async def prepare(self) -> None:
-        """See `_lock_turn.Talk`: a command must repeat the lock's challenge."""
+        """See `operation.Talk`: a command must repeat the lock's challenge."""
         self._challenge = await self.challenge()
 
     async def give(self, order: Order, note: Note, until_s: float) -> None:
-        """See `_lock_turn.Talk`.  Over when the lock says that it is complete, or jammed."""
+        """See `operation.Talk`.  Over when the lock says that it is complete, or jammed."""
         payload = nuki.action_payload(_ACTIONS[order], self._who.app_id, self._challenge)
         await self.say(Command.ACTION, payload)
         limit_s = ACCEPT_S

@@ -26,8 +26,15 @@ from typing import TYPE_CHECKING, Any
 from bleak import BleakClient
 from bleak.backends.device import BLEDevice
 
-from drivers._ble import connection, need_library, subscribe, translated, unless_lost, within
-from drivers._lock_turn import Note, Order
+from drivers.locks.operation import Note, Order
+from drivers.radio.connection import (
+    connection,
+    need_library,
+    subscribe,
+    translated,
+    unless_lost,
+    within,
+)
 from gateway.errors import (
     DeviceError,
     DeviceRefused,
@@ -236,7 +243,7 @@ def ours(doing: str) -> Iterator[None]:
 
 
 class Session:
-    """A lock that is connected, has proved who it is, and knows us (`_lock_turn.Talk`)."""
+    """A lock that is connected, has proved who it is, and knows us (`operation.Talk`)."""
 
     def __init__(
         self, channel: RpdChannel, tls: Tls12DmiClient, lost: asyncio.Future[None]
@@ -258,10 +265,10 @@ class Session:
         await self._tls.handshake(self._channel.send, self._channel.recv)
 
     async def prepare(self) -> None:
-        """See `_lock_turn.Talk`: the session is all that a command needs."""
+        """See `operation.Talk`: the session is all that a command needs."""
 
     async def give(self, order: Order, note: Note, until_s: float) -> None:
-        """See `_lock_turn.Talk`.  The lock only says that it took the command."""
+        """See `operation.Talk`.  The lock only says that it took the command."""
         del note
         ble = library()
         action = ble.LOCK if order is Order.LOCK else ble.UNLOCK
@@ -276,7 +283,7 @@ class Session:
                     raise
 
     async def status(self) -> LockStatus:
-        """See `_lock_turn.Talk`.  Never: what a session answers has no published meaning."""
+        """See `operation.Talk`.  Never: what a session answers has no published meaning."""
         raise DeviceUnavailable("the lock says where its bolt is only when it advertises")
 
     async def _say(self, request: bytes) -> None:

@@ -21,11 +21,11 @@ from bumble.gatt import Characteristic, Service
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from pydanalock.ble import COMPANY_ID, NOTIFY_UUID, SERVICE_UUID, WRITE_UUID, crc16_ccitt_false
 
-from drivers._danalock_client import Credentials
-from drivers._lock_turn import Order
+from drivers.locks.danalock_client import Credentials
+from drivers.locks.operation import Order
 from drivers.virtual._danalock_link import LockLink
 from drivers.virtual._danalock_tls import DATA, Authority, TlsServer
-from drivers.virtual._lock import CommonFaults, Moment, VirtualLock
+from drivers.virtual.locks import CommonFaults, Moment, VirtualLock
 from drivers.virtual.radio import VirtualRadio, advertisement
 
 LOGIN, OPERATE, GET_STATE = (1, 1), (4, 1), (4, 5)

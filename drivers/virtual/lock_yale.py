@@ -21,9 +21,9 @@ from bumble.device import Connection
 from bumble.gatt import Characteristic, Service
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from drivers._lock_turn import Order
-from drivers._yale_client import Credentials
-from drivers.virtual._lock import CommonFaults, Moment, VirtualLock
+from drivers.locks.operation import Order
+from drivers.locks.yale_client import Credentials
+from drivers.virtual.locks import CommonFaults, Moment, VirtualLock
 from drivers.virtual.radio import VirtualRadio, advertisement
 
 SERVICE = "0000FE24-0000-1000-8000-00805F9B34FB"

@@ -4,7 +4,7 @@ The lock's battery decides how it is used: it is connected to for an operation, 
 when it advertises that its state changed; between them it is only listened to.
 
 An operation ends as done, failed or unknown.  After *unknown* the lock is asked where its bolt is;
-a command that may have arrived is never given again (`_lock_turn`).  What was turned through
+a command that may have arrived is never given again (`operation`).  What was turned through
 `unlock` and `lock` is in the `Turn` and not told by `run`; `run` tells what happened by hand.
 
 Not for: how a make speaks (its client), or who may turn the lock.
@@ -21,9 +21,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
-from drivers._ble import GRACE_S, within
-from drivers._lock_turn import Listen, Order, Talk, TurnOnce
-from drivers._lock_watch import Watch
+from drivers.locks.operation import Listen, Order, Talk, TurnOnce
+from drivers.locks.watch import Watch
+from drivers.radio.connection import GRACE_S, within
 from gateway.errors import DeviceError, DeviceUnavailable
 from gateway.events import Data, TurnOutcome, UnlockStep
 from gateway.ports import Advert, Bench, Bolt, Emit, LockStatus, OnStep, Scanner, Turn
@@ -102,7 +102,7 @@ class RadioLock(ABC):
     """
 
     contrary_s: float | None = None
-    """How long the make's lock may report its bolt unmoved; None: `_lock_turn.CONTRARY_S`."""
+    """How long the make's lock may report its bolt unmoved; None: `operation.CONTRARY_S`."""
 
     stale_s: float = 0.0
     """Seconds after a turn for which the make's lock is known to report what was before."""

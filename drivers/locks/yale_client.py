@@ -3,7 +3,7 @@
 Over `yalexs_ble.Lock`, the library's own lower half.  Its upper half, `PushLock`, is not used: it
 gives an unlock again when no acknowledgement came, up to four times, and connects by itself
 whenever the lock advertises a change.  The lower half gives a command once; what became of it when
-no answer comes is for us to find out (`_lock_turn`).
+no answer comes is for us to find out (`operation`).
 
 The library connects through `bleak-retry-connector`, which cannot be told a time: it stands inside
 deadlines of ours, and what it left connected is dropped.
@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 from bleak.backends.device import BLEDevice
 
-from drivers._ble import disconnect, need_library, translated, unless_lost, within
-from drivers._lock_turn import Note, Order
+from drivers.locks.operation import Note, Order
+from drivers.radio.connection import disconnect, need_library, translated, unless_lost, within
 from gateway.errors import (
     DeviceError,
     DeviceRefused,
@@ -182,7 +182,7 @@ def _gone(doing: str, error: Exception) -> DeviceUnavailable:
 
 
 class Session:
-    """A connected lock that knows our key (`_lock_turn.Talk`).  `door`: it has a door sensor;
+    """A connected lock that knows our key (`operation.Talk`).  `door`: it has a door sensor;
     `low_pct`: its battery is low at and below this."""
 
     def __init__(
@@ -201,10 +201,10 @@ class Session:
         self._low_pct = low_pct
 
     async def prepare(self) -> None:
-        """See `_lock_turn.Talk`: the session is all that a command needs."""
+        """See `operation.Talk`: the session is all that a command needs."""
 
     async def give(self, order: Order, note: Note, until_s: float) -> None:
-        """See `_lock_turn.Talk`.  The lock answers when its motor has stopped."""
+        """See `operation.Talk`.  The lock answers when its motor has stopped."""
         command = {
             Order.UNLOCK: self._lock.force_unlock,
             Order.UNLATCH: self._lock.force_unlatch,
@@ -215,7 +215,7 @@ class Session:
         note(LockStatus(order.target))
 
     async def status(self) -> LockStatus:
-        """See `_lock_turn.Talk`.  Battery and door only where the lock tells them."""
+        """See `operation.Talk`.  Battery and door only where the lock tells them."""
         with ours("asking the lock"):
             told = await unless_lost(self._lost, ANSWER_S, self._lock.lock_status())
         bolt = BOLTS[told.name]

@@ -4,7 +4,7 @@ What `mat_gpio`, `door_gpio`, `motion_gpio` and `button_gpio` share.  An edge is
 that saw it: the moment of the call is the event's time.  The pin factory is the one that the
 configuration chose; there is never a fallback.
 
-Not for: what the edges mean (`_contact`), or which words are told (each driver's own).
+Not for: what the edges mean (`contact`), or which words are told (each driver's own).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import threading
 import time
 from typing import Any
 
-from drivers._contact import Contact, Words
+from drivers.wired.contact import Contact, Words
 from gateway.errors import DeviceUnavailable
 from gateway.events import Data
 from gateway.ports import Bench, Emit

@@ -4,7 +4,7 @@
     the command          given once; from the moment that it begins it may have arrived
     after the command    only listening and asking; nothing is ever sent that turns the lock
 
-Not for: waking the lock, or keeping two turns apart (`_lock_radio`); how a lock speaks (clients).
+Not for: waking the lock, or keeping two turns apart (`radio_lock`); how a lock speaks (clients).
 """
 
 from __future__ import annotations

@@ -21,12 +21,12 @@ from bumble.device import Connection
 from bumble.gatt import Characteristic, Service
 from nacl.secret import SecretBox
 
-from drivers import _nuki_protocol as nuki
-from drivers._nuki_client import Credentials
-from drivers._nuki_protocol import Action, Command, Status
-from drivers.virtual._lock import Moment, VirtualLock
+from drivers.locks import nuki_protocol as nuki
+from drivers.locks.nuki_client import Credentials
+from drivers.locks.nuki_protocol import Action, Command, Status
 from drivers.virtual._nuki_faults import Faults, State
 from drivers.virtual._nuki_pairing import PairingDialogue
+from drivers.virtual.locks import Moment, VirtualLock
 from drivers.virtual.radio import VirtualRadio, advertisement
 from gateway.errors import ProtocolError
 
