@@ -14,12 +14,12 @@
     virtual/       the other side of the hardware, for the demo and the tests
 
 A driver module has
-- `KIND`, `"sensor"`, `"lock"` or `"indicator"`; `NEEDS_PINS` and `NEEDS_RADIO`, which parts of the
-  bench it uses;
+- `KIND`, `"sensor"`, `"lock"` or `"indicator"`; `NEEDS_PINS` and `NEEDS_RADIO`, whether it uses the
+  home's pins, its radio;
 - `Config`, a frozen pydantic model that refuses unknown keys;
-- `Driver(config, bench)`, a `gateway.ports.Sensor`, `Lock` or `Indicator`;
+- `Driver(config, context)`, a `gateway.ports.Sensor`, `Lock` or `Indicator`;
 - `pins(config)`, the BCM numbers it takes, so that a configuration can refuse one used twice;
-- `pair(config, bench, guide)`, where the device must be paired, and `calibrate(config, bench,
+- `pair(config, context, guide)`, where the device must be paired, and `calibrate(config, context,
   guide)`, where it must be calibrated; `guide` is a `gateway.ports.Guide`;
 - `secret_name(config, device)`, where it needs a secret: its name, so that a home does not start
   without it; None when this one needs none.
@@ -42,13 +42,13 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from gateway.errors import UnknownDriver
-from gateway.ports import Bench, Guide
+from gateway.ports import DriverContext, Guide
 
 GROUP = "tryggve.drivers"
 """The entry point group of drivers from other distributions."""
 
 Kind = Literal["sensor", "lock", "indicator"]
-Guided = Callable[[Any, Bench, Guide], Awaitable[None]]
+Guided = Callable[[Any, DriverContext, Guide], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Loaded:
     name: str
     kind: Kind
     Config: type[BaseModel]
-    Driver: Callable[[Any, Bench], Any]
+    Driver: Callable[[Any, DriverContext], Any]
     pins: Callable[[Any], tuple[int, ...]]
     needs_pins: bool
     needs_radio: bool

@@ -32,7 +32,7 @@ from drivers.radio.bthome_events import Words
 from drivers.radio.bthome_replay_guard import Guard, Marks, Verdict
 from gateway.errors import DeviceRefused, DeviceUnavailable, SecretError
 from gateway.events import ContactFault, ContactFaulted, Data, DeviceOnline
-from gateway.ports import Advert, Bench, Emit, Guide, Scanner
+from gateway.ports import Advert, DriverContext, Emit, Guide, Scanner
 
 log = logging.getLogger(__name__)
 
@@ -124,16 +124,16 @@ class Driver:
     refused: Counter[Verdict]
     """Messages that were not believed or said nothing, since the start."""
 
-    def __init__(self, config: Config, bench: Bench) -> None:
-        self._scanner = _scanner(bench)
+    def __init__(self, config: Config, context: DriverContext) -> None:
+        self._scanner = _scanner(context)
         self._address = config.address.upper()
-        self._role = bench.role
-        self._key = _read_key(config, bench)
-        self._file = MarksFile(bench.state_dir, self._key)
+        self._role = context.role
+        self._key = _read_key(config, context)
+        self._file = MarksFile(context.state_dir, self._key)
         marks = self._file.load()
         known = self._key is None or marks is not None
         self._guard = Guard(marks, known=known)
-        self._words = Words(bench.role)
+        self._words = Words(context.role)
         self.refused = Counter()
         self._unproven = 0
         self._unproven_data: bytes | None = None
@@ -220,10 +220,10 @@ class Driver:
                 log.warning("a counter is not kept", extra={"why": str(error)})
 
 
-def _scanner(bench: Bench) -> Scanner:
-    if bench.scanner is None:
+def _scanner(context: DriverContext) -> Scanner:
+    if context.scanner is None:
         raise DeviceUnavailable("this home has no Bluetooth radio")
-    return bench.scanner
+    return context.scanner
 
 
 def parse_key(text: str) -> bytes | None:
@@ -237,18 +237,18 @@ def parse_key(text: str) -> bytes | None:
     return key if len(key) == decoder.KEY_BYTES else None
 
 
-def _read_key(config: Config, bench: Bench) -> bytes | None:
-    name = secret_name(config, bench.device)
+def _read_key(config: Config, context: DriverContext) -> bytes | None:
+    name = secret_name(config, context.device)
     if name is None:
-        if bench.role == words.PENDANT:
+        if context.role == words.PENDANT:
             raise SecretError(
-                f"{bench.device} is a pendant and must be encrypted: remove encrypted = false, "
-                f"and run `tryggve gateway pair {bench.device}`."
+                f"{context.device} is a pendant and must be encrypted: remove encrypted = false, "
+                f"and run `tryggve gateway pair {context.device}`."
             )
         return None
-    advice = f"pair the device with `tryggve gateway pair {bench.device}`."
+    advice = f"pair the device with `tryggve gateway pair {context.device}`."
     try:
-        key = parse_key(bench.secrets.read(name))
+        key = parse_key(context.secrets.read(name))
     except SecretError as error:
         raise SecretError(f"{error.text.rstrip('.')}; {advice}") from error
     if key is None:
@@ -256,23 +256,23 @@ def _read_key(config: Config, bench: Bench) -> bytes | None:
     return key
 
 
-async def pair(config: Config, bench: Bench, guide: Guide) -> None:
+async def pair(config: Config, context: DriverContext, guide: Guide) -> None:
     """Take a device's bind key, prove it on what the device sends, and keep key and counter.
 
     Raises `DeviceUnavailable` when the device is not heard, `DeviceRefused` when the key does not
     fit.
     """
-    scanner = _scanner(bench)
-    name = secret_name(config, bench.device)
+    scanner = _scanner(context)
+    name = secret_name(config, context.device)
     key = None if name is None else await _ask_key(guide)
     guide("Make the device send: press its button, open the door, or move before it.")
     packet = await _hear(scanner, config.address.upper(), key)
     if name is not None and key is not None:
-        bench.secrets.write(name, key.hex())
-        MarksFile(bench.state_dir, key).save(Marks(packet.counter))
+        context.secrets.write(name, key.hex())
+        MarksFile(context.state_dir, key).save(Marks(packet.counter))
     seen = ", ".join(f"{r.name} {r.value!r}" for r in packet.readings) or "nothing that we know"
     guide(f"Heard: {seen}.")
-    if bench.role == words.PENDANT:
+    if context.role == words.PENDANT:
         guide(
             "If its app has a beacon mode, switch it on: without it nobody can tell a pendant that "
             "is lost or dead from one that is not pressed, and it is called silent after a day."

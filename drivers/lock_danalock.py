@@ -27,11 +27,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from drivers.locks import danalock_client as client
 from drivers.locks import danalock_cloud as cloud
 from drivers.locks.danalock_client import Broadcasts, Credentials, Session
-from drivers.locks.operation import Ask, Order
+from drivers.locks.operation import LockAction, StatusSource
 from drivers.locks.radio_lock import CONNECT_S, HEAR_S, RadioLock, find, scanner_of
 from gateway.errors import DeviceError, DeviceRefused, DeviceUnavailable, SecretError
 from gateway.events import Data, DeviceFailed, DeviceOnline
-from gateway.ports import Advert, Bench, Bolt, Guide, LockStatus, OnStep, Turn
+from gateway.ports import Advert, Bolt, DriverContext, Guide, LockResult, LockStatus, OnStep
 
 log = logging.getLogger(__name__)
 
@@ -89,13 +89,13 @@ class Driver(RadioLock):
 
     contrary_s = CONTRARY_S
 
-    def __init__(self, config: Config, bench: Bench) -> None:
+    def __init__(self, config: Config, context: DriverContext) -> None:
         client.library()
         self._config = config
-        self._secrets = bench.secrets
-        self._secret = secret_name(config, bench.device)
-        self._device = bench.device
-        self._credentials = _read_credentials(config, bench)
+        self._secrets = context.secrets
+        self._secret = secret_name(config, context.device)
+        self._device = context.device
+        self._credentials = _read_credentials(config, context)
         self._broadcasts = Broadcasts(self._credentials)
         self._before: int | None = None  # the advertisements' counter when the turn began
         self._last: LockStatus | None = None
@@ -105,13 +105,13 @@ class Driver(RadioLock):
         self._trouble: str | None = None
         self._told_trouble: str | None = None
         self._listen = self._listening
-        super().__init__(config, scanner_of(bench))
+        super().__init__(config, scanner_of(context))
 
-    async def unlock(self, on_step: OnStep, wake_s: float) -> Turn:
+    async def unlock(self, on_step: OnStep, wake_s: float) -> LockResult:
         """See `gateway.ports.Lock`."""
-        return await self._turn(Order.UNLOCK, on_step, wake_s)
+        return await self._turn(LockAction.UNLOCK, on_step, wake_s)
 
-    async def _turn(self, order: Order, on_step: OnStep, wake_s: float) -> Turn:
+    async def _turn(self, order: LockAction, on_step: OnStep, wake_s: float) -> LockResult:
         if self._turning:
             return await super()._turn(order, on_step, wake_s)
         self._before = self._broadcasts.counter
@@ -159,7 +159,7 @@ class Driver(RadioLock):
             return await ear.status()
 
     @contextlib.asynccontextmanager
-    async def _listening(self) -> AsyncIterator[Ask]:
+    async def _listening(self) -> AsyncIterator[StatusSource]:
         """Hears the lock's next advertisements, also while `run` does not."""
         stop = self._scanner.watch(self._on_advert)
         try:
@@ -225,21 +225,21 @@ class _Ear:
             self._waiting.discard(heard)
 
 
-def _read_credentials(config: Config, bench: Bench) -> Credentials:
+def _read_credentials(config: Config, context: DriverContext) -> Credentials:
     try:
-        return Credentials.from_json(bench.secrets.read(secret_name(config, bench.device)))
+        return Credentials.from_json(context.secrets.read(secret_name(config, context.device)))
     except SecretError as error:
         raise SecretError(
-            f"{error.text.rstrip('.')}; pair the lock with `tryggve gateway pair {bench.device}`."
+            f"{error.text.rstrip('.')}; pair the lock with `tryggve gateway pair {context.device}`."
         ) from error
 
 
-async def pair(config: Config, bench: Bench, guide: Guide) -> None:
+async def pair(config: Config, context: DriverContext, guide: Guide) -> None:
     """Fetch the lock's token from the vendor's cloud, try it on the lock, and keep it.
 
     Raises `DeviceError` when the cloud or the lock would not, or no certificate was given.
     """
-    scanner = scanner_of(bench)
+    scanner = scanner_of(context)
     library = client.library()
     serial = _serial(await guide.ask("The lock's serial number, 12 characters 0-9 a-f: "))
     file = await guide.ask("File of the certificate that signs the vendor's locks (PEM or DER): ")
@@ -261,7 +261,7 @@ async def pair(config: Config, bench: Bench, guide: Guide) -> None:
             pass
     except TimeoutError as error:
         raise DeviceUnavailable("the lock did not answer while pairing; try again") from error
-    bench.secrets.write(secret_name(config, bench.device), made.to_json())
+    context.secrets.write(secret_name(config, context.device), made.to_json())
     ends = f"until {made.valid_to:%Y-%m-%d}" if made.valid_to else "without an end"
     guide(f"Paired.  The token is valid {ends}.")
 

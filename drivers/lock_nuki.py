@@ -14,11 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from drivers.locks import nuki_client as client
 from drivers.locks import nuki_protocol as nuki
 from drivers.locks.nuki_client import Credentials, Session
-from drivers.locks.operation import Order
+from drivers.locks.operation import LockAction
 from drivers.locks.radio_lock import CONNECT_S, RadioLock, find, scanner_of
 from drivers.radio.connection import drop_stale
 from gateway.errors import DeviceUnavailable, SecretError
-from gateway.ports import Advert, Bench, OnStep, Say, Turn
+from gateway.ports import Advert, DriverContext, LockResult, OnStep, Say
 
 KIND = "lock"
 NEEDS_PINS = False
@@ -65,14 +65,14 @@ class Driver(RadioLock):
     Raises `SecretError` when it is not paired, `DeviceUnavailable` without a scanner.
     """
 
-    def __init__(self, config: Config, bench: Bench) -> None:
+    def __init__(self, config: Config, context: DriverContext) -> None:
         self._config = config
-        self._credentials = _read_credentials(config, bench)
-        super().__init__(config, scanner_of(bench))
+        self._credentials = _read_credentials(config, context)
+        super().__init__(config, scanner_of(context))
 
-    async def unlock(self, on_step: OnStep, wake_s: float) -> Turn:
+    async def unlock(self, on_step: OnStep, wake_s: float) -> LockResult:
         """See `gateway.ports.Lock`."""
-        order = Order.UNLATCH if self._config.unlatch else Order.UNLOCK
+        order = LockAction.UNLATCH if self._config.unlatch else LockAction.UNLOCK
         return await self._turn(order, on_step, wake_s)
 
     async def _begin(self) -> None:
@@ -91,21 +91,21 @@ class Driver(RadioLock):
         return self._watch.heard(nuki.state_changed(advert.manufacturer_data))
 
 
-def _read_credentials(config: Config, bench: Bench) -> Credentials:
+def _read_credentials(config: Config, context: DriverContext) -> Credentials:
     try:
-        return Credentials.from_json(bench.secrets.read(secret_name(config, bench.device)))
+        return Credentials.from_json(context.secrets.read(secret_name(config, context.device)))
     except SecretError as error:
         raise SecretError(
-            f"{error.text.rstrip('.')}; pair the lock with `tryggve gateway pair {bench.device}`."
+            f"{error.text.rstrip('.')}; pair the lock with `tryggve gateway pair {context.device}`."
         ) from error
 
 
-async def pair(config: Config, bench: Bench, say: Say) -> None:
+async def pair(config: Config, context: DriverContext, say: Say) -> None:
     """Pair with a lock whose button is held, and keep its key as a secret.
 
     Raises `DeviceError` when no lock is found, or when it would not.
     """
-    scanner = scanner_of(bench)
+    scanner = scanner_of(context)
     say("Hold the lock's button for five seconds, until its light ring stays lit.")
     advert = await find(
         scanner,
@@ -125,5 +125,5 @@ async def pair(config: Config, bench: Bench, say: Say) -> None:
             made = await client.exchange_keys(link, advert.address, id_type, "Tryggve")
     except TimeoutError as error:
         raise DeviceUnavailable("the lock did not answer while pairing; try again") from error
-    bench.secrets.write(secret_name(config, bench.device), made.to_json())
+    context.secrets.write(secret_name(config, context.device), made.to_json())
     say("Paired.")

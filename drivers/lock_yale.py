@@ -16,12 +16,12 @@ from contextlib import AbstractAsyncContextManager
 from pydantic import BaseModel, ConfigDict, Field
 
 from drivers.locks import yale_client as client
-from drivers.locks.operation import Order
+from drivers.locks.operation import LockAction
 from drivers.locks.radio_lock import CONNECT_S, RadioLock, find, scanner_of
 from drivers.locks.yale_client import Credentials, Session, Unanswered
 from drivers.radio.connection import drop_stale
 from gateway.errors import DeviceRefused, DeviceUnavailable, SecretError
-from gateway.ports import Advert, Bench, Guide, LockStatus, OnStep, Turn
+from gateway.ports import Advert, DriverContext, Guide, LockResult, LockStatus, OnStep
 
 KIND = "lock"
 NEEDS_PINS = False
@@ -96,18 +96,18 @@ class Driver(RadioLock):
     contrary_s = STALE_S + 2.0
     """A question after a turn may be answered with the state before it."""
 
-    def __init__(self, config: Config, bench: Bench) -> None:
+    def __init__(self, config: Config, context: DriverContext) -> None:
         self._config = config
         client.library()
-        self._credentials = _read_credentials(config, bench)
+        self._credentials = _read_credentials(config, context)
         self._unanswered = Unanswered()
         self._bit: int | None = None
         self._asked_bit: int | None = None
-        super().__init__(config, scanner_of(bench))
+        super().__init__(config, scanner_of(context))
 
-    async def unlock(self, on_step: OnStep, wake_s: float) -> Turn:
+    async def unlock(self, on_step: OnStep, wake_s: float) -> LockResult:
         """See `gateway.ports.Lock`."""
-        order = Order.UNLATCH if self._config.unlatch else Order.UNLOCK
+        order = LockAction.UNLATCH if self._config.unlatch else LockAction.UNLOCK
         return await self._turn(order, on_step, wake_s)
 
     async def _begin(self) -> None:
@@ -145,22 +145,22 @@ class Driver(RadioLock):
         return self._watch.heard(None if self._bit is None else self._bit != self._asked_bit)
 
 
-def _read_credentials(config: Config, bench: Bench) -> Credentials:
+def _read_credentials(config: Config, context: DriverContext) -> Credentials:
     try:
-        return Credentials.from_json(bench.secrets.read(secret_name(config, bench.device)))
+        return Credentials.from_json(context.secrets.read(secret_name(config, context.device)))
     except SecretError as error:
         raise SecretError(
-            f"{error.text.rstrip('.')}; pair the lock with `tryggve gateway pair {bench.device}`."
+            f"{error.text.rstrip('.')}; pair the lock with `tryggve gateway pair {context.device}`."
         ) from error
 
 
-async def pair(config: Config, bench: Bench, guide: Guide) -> None:
+async def pair(config: Config, context: DriverContext, guide: Guide) -> None:
     """Ask for the lock's key, try it on the lock, and keep it as a secret.
 
     Raises `DeviceError` when no such lock is heard, when it does not know the key, or when what was
     typed cannot be a key.
     """
-    scanner = scanner_of(bench)
+    scanner = scanner_of(context)
     yale = client.library()
     guide("The offline key and its slot are kept by the vendor's cloud; docs/locks.md says how.")
     key = await guide.ask("Offline key, 32 characters 0-9 a-f: ", hidden=True)
@@ -187,5 +187,5 @@ async def pair(config: Config, bench: Bench, guide: Guide) -> None:
             status = await session.status()
     except TimeoutError as error:
         raise DeviceUnavailable("the lock did not answer while pairing; try again") from error
-    bench.secrets.write(secret_name(config, bench.device), made.to_json())
+    context.secrets.write(secret_name(config, context.device), made.to_json())
     guide(f"Paired.  The bolt is {status.bolt.value}.")

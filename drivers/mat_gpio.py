@@ -28,7 +28,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from drivers.wired.contact import MAT
 from drivers.wired.pin_contact import PinContact
-from gateway.ports import Bench
+from gateway.ports import DriverContext
 
 KIND = "sensor"
 NEEDS_PINS = True
@@ -62,9 +62,9 @@ def pins(config: Config) -> tuple[int, ...]:
 class Driver(PinContact):
     """A mat (`gateway.ports.Sensor`).  Raises `DeviceUnavailable` when the home has no pins."""
 
-    def __init__(self, config: Config, bench: Bench) -> None:
+    def __init__(self, config: Config, context: DriverContext) -> None:
         super().__init__(
-            bench,
+            context,
             MAT,
             name="the mat",
             pin=config.pin,

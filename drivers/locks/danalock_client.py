@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from bleak import BleakClient
 from bleak.backends.device import BLEDevice
 
-from drivers.locks.operation import Note, Order
+from drivers.locks.operation import LockAction, Note
 from drivers.radio.connection import (
     connection,
     need_library,
@@ -243,7 +243,7 @@ def ours(doing: str) -> Iterator[None]:
 
 
 class Session:
-    """A lock that is connected, has proved who it is, and knows us (`operation.Talk`)."""
+    """A lock that is connected, has proved who it is, and knows us (`operation.LockSession`)."""
 
     def __init__(
         self, channel: RpdChannel, tls: Tls12DmiClient, lost: asyncio.Future[None]
@@ -265,13 +265,13 @@ class Session:
         await self._tls.handshake(self._channel.send, self._channel.recv)
 
     async def prepare(self) -> None:
-        """See `operation.Talk`: the session is all that a command needs."""
+        """See `operation.LockSession`: the session is all that a command needs."""
 
-    async def give(self, order: Order, note: Note, until_s: float) -> None:
-        """See `operation.Talk`.  The lock only says that it took the command."""
+    async def give(self, order: LockAction, note: Note, until_s: float) -> None:
+        """See `operation.LockSession`.  The lock only says that it took the command."""
         del note
         ble = library()
-        action = ble.LOCK if order is Order.LOCK else ble.UNLOCK
+        action = ble.LOCK if order is LockAction.LOCK else ble.UNLOCK
         limit_s = max(0.0, until_s - time.monotonic())
         with ours("turning the lock"):
             try:
@@ -283,7 +283,7 @@ class Session:
                     raise
 
     async def status(self) -> LockStatus:
-        """See `operation.Talk`.  Never: what a session answers has no published meaning."""
+        """See `operation.LockSession`.  Never: what a session answers has no published meaning."""
         raise DeviceUnavailable("the lock says where its bolt is only when it advertises")
 
     async def _say(self, request: bytes) -> None:

@@ -20,7 +20,7 @@ from nacl.public import PrivateKey
 
 from drivers.locks import nuki_protocol as nuki
 from drivers.locks.nuki_protocol import Action, Command, Message, Status
-from drivers.locks.operation import Note, Order
+from drivers.locks.operation import LockAction, Note
 from drivers.radio.connection import connection, subscribe, translated, within
 from gateway.errors import DeviceUnavailable, ProtocolError, SecretError
 from gateway.ports import Bolt, LockStatus, Scanner
@@ -39,9 +39,9 @@ TURN_S = 12.0
 """Seconds that a turn takes at the most, once accepted: users report 3 to 8."""
 
 _ACTIONS = {
-    Order.UNLOCK: Action.UNLOCK,
-    Order.UNLATCH: Action.UNLATCH,
-    Order.LOCK: Action.LOCK,
+    LockAction.UNLOCK: Action.UNLOCK,
+    LockAction.UNLATCH: Action.UNLATCH,
+    LockAction.LOCK: Action.LOCK,
 }
 
 
@@ -180,11 +180,11 @@ class Session:
         self._challenge = b""
 
     async def prepare(self) -> None:
-        """See `operation.Talk`: a command must repeat the lock's challenge."""
+        """See `operation.LockSession`: a command must repeat the lock's challenge."""
         self._challenge = await self.challenge()
 
-    async def give(self, order: Order, note: Note, until_s: float) -> None:
-        """See `operation.Talk`.  Over when the lock says that it is complete, or jammed."""
+    async def give(self, order: LockAction, note: Note, until_s: float) -> None:
+        """See `operation.LockSession`.  Over when the lock says that it is complete, or jammed."""
         payload = nuki.action_payload(_ACTIONS[order], self._who.app_id, self._challenge)
         await self.say(Command.ACTION, payload)
         limit_s = ACCEPT_S

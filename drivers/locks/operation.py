@@ -19,7 +19,7 @@ from typing import Protocol
 
 from gateway.errors import DeviceError, DeviceRefused, DeviceUnavailable, ProtocolError
 from gateway.events import TurnOutcome, UnlockStep
-from gateway.ports import Bolt, LockStatus, OnStep, Turn
+from gateway.ports import Bolt, LockResult, LockStatus, OnStep
 
 TRIES = 3
 """Connections before the command is given: a weak radio loses one now and then; a lock that loses
@@ -39,7 +39,7 @@ CONTRARY_S = 4.0
 asking: a command that arrived late has begun to turn by then."""
 
 
-class Order(StrEnum):
+class LockAction(StrEnum):
     """What a lock is told to do."""
 
     UNLOCK = "unlock"
@@ -50,20 +50,20 @@ class Order(StrEnum):
     @property
     def target(self) -> Bolt:
         """Where the bolt is to be afterwards."""
-        return Bolt.LOCKED if self is Order.LOCK else Bolt.UNLOCKED
+        return Bolt.LOCKED if self is LockAction.LOCK else Bolt.UNLOCKED
 
 
 Note = Callable[[LockStatus], None]
 
 
-class Talk(Protocol):
+class LockSession(Protocol):
     """An open session with a lock.  Each method raises `DeviceRefused` (the lock said no),
     `DeviceUnavailable` (the link was lost), `ProtocolError` or `TimeoutError`."""
 
     async def prepare(self) -> None:
         """Have ready what the command needs, as a challenge.  Turns nothing."""
 
-    async def give(self, order: Order, note: Note, until_s: float) -> None:
+    async def give(self, order: LockAction, note: Note, until_s: float) -> None:
         """Give the command, once, and listen until the lock says that it is over, or
         `time.monotonic()` is `until_s`.  What the lock says of itself goes to `note`; a lock that
         only took the command on notes nothing."""
@@ -72,16 +72,16 @@ class Talk(Protocol):
         """What the lock says of itself now."""
 
 
-Connect = Callable[[], AbstractAsyncContextManager[Talk]]
+Connect = Callable[[], AbstractAsyncContextManager[LockSession]]
 
 
-class Ask(Protocol):
-    """Where a lock can be asked; raises as `Talk`."""
+class StatusSource(Protocol):
+    """Where a lock can be asked; raises as `LockSession`."""
 
     async def status(self) -> LockStatus: ...
 
 
-Listen = Callable[[], AbstractAsyncContextManager[Ask]]
+Listen = Callable[[], AbstractAsyncContextManager[StatusSource]]
 
 
 @dataclass
@@ -97,14 +97,14 @@ class Progress:
     def note(self, status: LockStatus) -> None:
         self.bolt, self.status = status.bolt, status
 
-    def cut_off(self) -> Turn:
+    def cut_off(self) -> LockResult:
         """The turn's end when there is no more time."""
         if self.written:
-            return Turn(TurnOutcome.UNKNOWN, self.bolt, self.why)
-        return Turn(TurnOutcome.FAILED, self.bolt, self.why)
+            return LockResult(TurnOutcome.UNKNOWN, self.bolt, self.why)
+        return LockResult(TurnOutcome.FAILED, self.bolt, self.why)
 
 
-class TurnOnce:
+class LockOperation:
     """One turn by `order`.  `deadline_s` is how long the caller lets `run` go on.
 
     `listen` is for a lock that does not say over its session where its bolt is: the session is
@@ -114,7 +114,7 @@ class TurnOnce:
     def __init__(
         self,
         *,
-        order: Order,
+        order: LockAction,
         connect: Connect,
         on_step: OnStep,
         deadline_s: float,
@@ -122,7 +122,7 @@ class TurnOnce:
         contrary_s: float | None = None,
     ) -> None:
         self.progress = Progress()
-        self.decided: asyncio.Future[Turn] = asyncio.get_running_loop().create_future()
+        self.decided: asyncio.Future[LockResult] = asyncio.get_running_loop().create_future()
         """The turn's end, as soon as it is known: the link is taken down behind it."""
         self._order = order
         self._connect = connect
@@ -134,7 +134,7 @@ class TurnOnce:
         self._taken = False
         self._refused: DeviceRefused | None = None
 
-    async def run(self) -> Turn:
+    async def run(self) -> LockResult:
         """Turn.  The caller holds the deadline, and takes `progress.cut_off()` when it cuts."""
         turn = await self._give()
         while turn is None:
@@ -142,7 +142,7 @@ class TurnOnce:
         self._decide(turn)
         return turn
 
-    async def _give(self) -> Turn | None:
+    async def _give(self) -> LockResult | None:
         """Up to the command and its answer; None when the answer is not known."""
         done = self.progress
         self._on_step(UnlockStep.CONNECTING)
@@ -151,7 +151,7 @@ class TurnOnce:
                 return await self._give_once()
             except DeviceRefused as error:
                 outcome = TurnOutcome.UNKNOWN if done.written else TurnOutcome.FAILED
-                return Turn(outcome, done.bolt, error.why)
+                return LockResult(outcome, done.bolt, error.why)
             except (DeviceUnavailable, ProtocolError, TimeoutError) as error:
                 if not self._taken:
                     done.why = self._why(error)
@@ -159,16 +159,16 @@ class TurnOnce:
                     return None
                 if attempt < TRIES:
                     await asyncio.sleep(TRY_PAUSE_S)
-        return Turn(TurnOutcome.FAILED, done.bolt, done.why)
+        return LockResult(TurnOutcome.FAILED, done.bolt, done.why)
 
-    async def _give_once(self) -> Turn | None:
+    async def _give_once(self) -> LockResult | None:
         done = self.progress
         done.connected, done.why = False, "unreachable"
         async with self._connect() as talk:
             done.connected, done.why = True, "no_answer"
             return self._decide(await self._give_on(talk))
 
-    async def _give_on(self, talk: Talk) -> Turn | None:
+    async def _give_on(self, talk: LockSession) -> LockResult | None:
         done = self.progress
         await talk.prepare()
         self._on_step(UnlockStep.TURNING)
@@ -179,7 +179,7 @@ class TurnOnce:
             if done.bolt is self._order.target:
                 return self._done()
             if done.bolt is Bolt.JAMMED:
-                return Turn(TurnOutcome.FAILED, Bolt.JAMMED, "jammed")
+                return LockResult(TurnOutcome.FAILED, Bolt.JAMMED, "jammed")
         except DeviceRefused as error:
             self._refused = error
             return None if self._listen else await self._after_refusal(talk, error)
@@ -190,7 +190,7 @@ class TurnOnce:
         self._on_step(UnlockStep.ASKING)
         return await self._ask(talk)
 
-    async def _after_refusal(self, talk: Ask, error: DeviceRefused) -> Turn:
+    async def _after_refusal(self, talk: StatusSource, error: DeviceRefused) -> LockResult:
         """The lock said no to the command: where is its bolt now?"""
         done = self.progress
         try:
@@ -201,9 +201,9 @@ class TurnOnce:
             return self._done()
         if error.why == "jammed":
             done.bolt = Bolt.JAMMED
-        return Turn(TurnOutcome.FAILED, done.bolt, error.why)
+        return LockResult(TurnOutcome.FAILED, done.bolt, error.why)
 
-    async def _ask_anew(self) -> Turn | None:
+    async def _ask_anew(self) -> LockResult | None:
         """Ask outside the session that gave the command; None when that did not work either."""
         if self._refused is None and not (self._listen and self._taken):
             self._on_step(UnlockStep.ASKING)
@@ -213,13 +213,13 @@ class TurnOnce:
                     return self._decide(await self._after_refusal(talk, self._refused))
                 return self._decide(await self._ask(talk))
         except DeviceRefused as error:
-            return Turn(TurnOutcome.UNKNOWN, self.progress.bolt, error.why)
+            return LockResult(TurnOutcome.UNKNOWN, self.progress.bolt, error.why)
         except (DeviceError, TimeoutError):
             await asyncio.sleep(ASK_PAUSE_S)
             return None
 
-    async def _ask(self, talk: Ask) -> Turn:
-        """Ask where the bolt is until it says something final.  Raises as `Talk`."""
+    async def _ask(self, talk: StatusSource) -> LockResult:
+        """Ask where the bolt is until it says something final.  Raises as `LockSession`."""
         done = self.progress
         while True:
             try:
@@ -231,12 +231,12 @@ class TurnOnce:
             if done.bolt is self._order.target:
                 return self._done()
             if done.bolt is Bolt.JAMMED:
-                return Turn(TurnOutcome.FAILED, Bolt.JAMMED, "jammed")
+                return LockResult(TurnOutcome.FAILED, Bolt.JAMMED, "jammed")
             if done.bolt is not Bolt.MOVING and self._contrary_long():
-                return Turn(TurnOutcome.UNKNOWN, done.bolt, done.why)
+                return LockResult(TurnOutcome.UNKNOWN, done.bolt, done.why)
             await asyncio.sleep(ASK_PAUSE_S)
 
-    def _decide(self, turn: Turn | None) -> Turn | None:
+    def _decide(self, turn: LockResult | None) -> LockResult | None:
         if turn is not None and not self.decided.done():
             self.decided.set_result(turn)
         return turn
@@ -247,8 +247,8 @@ class TurnOnce:
             self._contrary_since_s = now_s
         return now_s - self._contrary_since_s >= self._contrary_s
 
-    def _done(self) -> Turn:
-        return Turn(TurnOutcome.DONE, self._order.target)
+    def _done(self) -> LockResult:
+        return LockResult(TurnOutcome.DONE, self._order.target)
 
     def _why(self, error: Exception) -> str:
         """In a word of `UnlockEnded.why`, what an interrupted talk means."""

@@ -5,7 +5,7 @@ when it advertises that its state changed; between them it is only listened to.
 
 An operation ends as done, failed or unknown.  After *unknown* the lock is asked where its bolt is;
 a command that may have arrived is never given again (`operation`).  What was turned through
-`unlock` and `lock` is in the `Turn` and not told by `run`; `run` tells what happened by hand.
+`unlock` and `lock` is in the `LockResult` and not told by `run`; `run` tells what happened by hand.
 
 Not for: how a make speaks (its client), or who may turn the lock.
 """
@@ -21,12 +21,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
-from drivers.locks.operation import Listen, Order, Talk, TurnOnce
+from drivers.locks.operation import Listen, LockAction, LockOperation, LockSession
 from drivers.locks.watch import Watch
 from drivers.radio.connection import GRACE_S, within
 from gateway.errors import DeviceError, DeviceUnavailable
 from gateway.events import Data, TurnOutcome, UnlockStep
-from gateway.ports import Advert, Bench, Bolt, Emit, LockStatus, OnStep, Scanner, Turn
+from gateway.ports import Advert, Bolt, DriverContext, Emit, LockResult, LockStatus, OnStep, Scanner
 
 log = logging.getLogger(__name__)
 
@@ -63,11 +63,11 @@ class Settings(Protocol):
     def ask_every_s(self) -> float: ...
 
 
-def scanner_of(bench: Bench) -> Scanner:
+def scanner_of(context: DriverContext) -> Scanner:
     """The shared scanner.  Raises `DeviceUnavailable` where there is none."""
-    if bench.scanner is None:
+    if context.scanner is None:
         raise DeviceUnavailable("this home has no Bluetooth radio")
-    return bench.scanner
+    return context.scanner
 
 
 async def find(
@@ -98,7 +98,7 @@ class RadioLock(ABC):
     """What the makes share of `gateway.ports.Lock`.
 
     A make says which advertisements are its lock's, opens a session, and may `_listen` for answers
-    where its sessions give none (see `TurnOnce`).
+    where its sessions give none (see `LockOperation`).
     """
 
     contrary_s: float | None = None
@@ -120,7 +120,7 @@ class RadioLock(ABC):
         self._no_turn = asyncio.Event()
         self._no_turn.set()
         self._radio = asyncio.Lock()  # one connection to this lock at a time
-        self._tidying: set[asyncio.Task[Turn]] = set()
+        self._tidying: set[asyncio.Task[LockResult]] = set()
         self._asking: asyncio.Task[LockStatus] | None = None
         self._watch = Watch(config.sleep_after_s, config.ask_every_s, stale_s=self.stale_s)
 
@@ -135,7 +135,7 @@ class RadioLock(ABC):
         """This lock advertised.  True when the watch should look at once."""
 
     @abstractmethod
-    def _session(self, advert: Advert) -> AbstractAsyncContextManager[Talk]:
+    def _session(self, advert: Advert) -> AbstractAsyncContextManager[LockSession]:
         """A session with the lock that sent `advert`.  However it is left, also by a cancellation
         while connecting, nothing stays connected.  Raises `DeviceError`."""
 
@@ -157,9 +157,9 @@ class RadioLock(ABC):
         self._watch.known(status)
         return status
 
-    async def lock(self, on_step: OnStep, wake_s: float) -> Turn:
+    async def lock(self, on_step: OnStep, wake_s: float) -> LockResult:
         """See `gateway.ports.Lock`."""
-        return await self._turn(Order.LOCK, on_step, wake_s)
+        return await self._turn(LockAction.LOCK, on_step, wake_s)
 
     async def run(self, emit: Emit) -> None:
         """See `gateway.ports.Lock`.  Raises `DeviceUnavailable` while the radio does not listen."""
@@ -199,9 +199,9 @@ class RadioLock(ABC):
 
     # --- turning ----------------------------------------------------------------------------------
 
-    async def _turn(self, order: Order, on_step: OnStep, wake_s: float) -> Turn:
+    async def _turn(self, order: LockAction, on_step: OnStep, wake_s: float) -> LockResult:
         if self._turning:
-            return Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, "busy")
+            return LockResult(TurnOutcome.FAILED, Bolt.UNKNOWN, "busy")
         self._turning = True
         self._no_turn.clear()
         try:
@@ -215,8 +215,8 @@ class RadioLock(ABC):
             self._no_turn.set()
             self._heard.set()
 
-    async def _turn_awake(self, order: Order, on_step: OnStep) -> Turn:
-        once = TurnOnce(
+    async def _turn_awake(self, order: LockAction, on_step: OnStep) -> LockResult:
+        once = LockOperation(
             order=order,
             connect=self._connected,
             on_step=on_step,
@@ -225,7 +225,7 @@ class RadioLock(ABC):
             contrary_s=self.contrary_s,
         )
 
-        async def alone() -> Turn:
+        async def alone() -> LockResult:
             if self._asking is not None:
                 self._asking.cancel()  # a person at the door goes before a question
             async with self._radio:
@@ -257,12 +257,12 @@ class RadioLock(ABC):
         self._watch.turned(turn, once.progress.status)
         return turn
 
-    def _not_turned(self, why: str) -> Turn:
-        turn = Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, why)
+    def _not_turned(self, why: str) -> LockResult:
+        turn = LockResult(TurnOutcome.FAILED, Bolt.UNKNOWN, why)
         self._watch.turned(turn, None)
         return turn
 
-    def _tidied(self, task: asyncio.Task[Turn]) -> None:
+    def _tidied(self, task: asyncio.Task[LockResult]) -> None:
         self._tidying.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a turn failed behind its answer", exc_info=error)
@@ -328,7 +328,7 @@ class RadioLock(ABC):
         return await within(STATUS_S, ask())
 
     @contextlib.asynccontextmanager
-    async def _connected(self) -> AsyncIterator[Talk]:
+    async def _connected(self) -> AsyncIterator[LockSession]:
         advert = self._last_advert()
         if advert is None:
             raise DeviceUnavailable("the lock was never heard")

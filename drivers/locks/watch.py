@@ -20,7 +20,7 @@ from gateway.events import (
     LockUnlocked,
     TurnOutcome,
 )
-from gateway.ports import Bolt, LockStatus, Turn
+from gateway.ports import Bolt, LockResult, LockStatus
 
 RECHECK_S = 300.0
 """Seconds until a lock is asked again that did not answer twice, and the longest for one that keeps
@@ -131,7 +131,7 @@ class Watch:
         self.found(status)
         self._told_bolt = status.bolt
 
-    def turned(self, turn: Turn, status: LockStatus | None) -> None:
+    def turned(self, turn: LockResult, status: LockStatus | None) -> None:
         """A turn ended: its bolt is the caller's to tell."""
         self._stale_until_s = time.monotonic() + self._stale_s
         self._bolt = self._told_bolt = turn.bolt

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from bleak.backends.device import BLEDevice
 
-from drivers.locks.operation import Note, Order
+from drivers.locks.operation import LockAction, Note
 from drivers.radio.connection import disconnect, need_library, translated, unless_lost, within
 from gateway.errors import (
     DeviceError,
@@ -182,7 +182,7 @@ def _gone(doing: str, error: Exception) -> DeviceUnavailable:
 
 
 class Session:
-    """A connected lock that knows our key (`operation.Talk`).  `door`: it has a door sensor;
+    """A connected lock that knows our key (`operation.LockSession`).  `door`: it has a door sensor;
     `low_pct`: its battery is low at and below this."""
 
     def __init__(
@@ -201,21 +201,21 @@ class Session:
         self._low_pct = low_pct
 
     async def prepare(self) -> None:
-        """See `operation.Talk`: the session is all that a command needs."""
+        """See `operation.LockSession`: the session is all that a command needs."""
 
-    async def give(self, order: Order, note: Note, until_s: float) -> None:
-        """See `operation.Talk`.  The lock answers when its motor has stopped."""
+    async def give(self, order: LockAction, note: Note, until_s: float) -> None:
+        """See `operation.LockSession`.  The lock answers when its motor has stopped."""
         command = {
-            Order.UNLOCK: self._lock.force_unlock,
-            Order.UNLATCH: self._lock.force_unlatch,
-            Order.LOCK: self._lock.force_lock,
+            LockAction.UNLOCK: self._lock.force_unlock,
+            LockAction.UNLATCH: self._lock.force_unlatch,
+            LockAction.LOCK: self._lock.force_lock,
         }[order]
         with ours("turning the lock"):
             await unless_lost(self._lost, max(0.0, until_s - time.monotonic()), command())
         note(LockStatus(order.target))
 
     async def status(self) -> LockStatus:
-        """See `operation.Talk`.  Battery and door only where the lock tells them."""
+        """See `operation.LockSession`.  Battery and door only where the lock tells them."""
         with ours("asking the lock"):
             told = await unless_lost(self._lost, ANSWER_S, self._lock.lock_status())
         bolt = BOLTS[told.name]

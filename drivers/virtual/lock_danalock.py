@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from pydanalock.ble import COMPANY_ID, NOTIFY_UUID, SERVICE_UUID, WRITE_UUID, crc16_ccitt_false
 
 from drivers.locks.danalock_client import Credentials
-from drivers.locks.operation import Order
+from drivers.locks.operation import LockAction
 from drivers.virtual._danalock_link import LockLink
 from drivers.virtual._danalock_tls import DATA, Authority, TlsServer
 from drivers.virtual.locks import CommonFaults, Moment, VirtualLock
@@ -89,7 +89,7 @@ class VirtualDanalock(VirtualLock):
         self.serial = serial
         self.authority = authority or Authority()
         self.state = DanalockState.LOCKED
-        self.turns: list[Order] = []
+        self.turns: list[LockAction] = []
         """Each run of the motor, in order."""
         self.refused: list[int] = []
         """Each status but OK that was answered, in order."""
@@ -226,8 +226,8 @@ class VirtualDanalock(VirtualLock):
     async def _act(self, session: _Session, action: int) -> None:
         if await self._drops(Moment.COMMAND_LOST):
             return
-        order = Order.LOCK if action == LOCK else Order.UNLOCK
-        there = DanalockState.LOCKED if order is Order.LOCK else DanalockState.UNLOCKED
+        order = LockAction.LOCK if action == LOCK else LockAction.UNLOCK
+        there = DanalockState.LOCKED if order is LockAction.LOCK else DanalockState.UNLOCKED
         code = self.faults.error
         if code is None and self._turning:
             code = BUSY
@@ -242,7 +242,7 @@ class VirtualDanalock(VirtualLock):
         finally:
             self._turning = False
 
-    async def _run_motor(self, session: _Session, order: Order, there: DanalockState) -> None:
+    async def _run_motor(self, session: _Session, order: LockAction, there: DanalockState) -> None:
         await asyncio.sleep(self.faults.late_s)
         self.turns.append(order)
         only_takes = self.faults.only_takes

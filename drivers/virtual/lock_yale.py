@@ -21,7 +21,7 @@ from bumble.device import Connection
 from bumble.gatt import Characteristic, Service
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from drivers.locks.operation import Order
+from drivers.locks.operation import LockAction
 from drivers.locks.yale_client import Credentials
 from drivers.virtual.locks import CommonFaults, Moment, VirtualLock
 from drivers.virtual.radio import VirtualRadio, advertisement
@@ -55,9 +55,9 @@ class YaleState(Enum):
 
 
 _WAY = {
-    Order.UNLOCK: (YaleState.UNLOCKING, YaleState.UNLOCKED),
-    Order.UNLATCH: (YaleState.UNLOCKING, YaleState.UNLATCHED),
-    Order.LOCK: (YaleState.LOCKING, YaleState.LOCKED),
+    LockAction.UNLOCK: (YaleState.UNLOCKING, YaleState.UNLOCKED),
+    LockAction.UNLATCH: (YaleState.UNLOCKING, YaleState.UNLATCHED),
+    LockAction.LOCK: (YaleState.LOCKING, YaleState.LOCKED),
 }
 
 
@@ -106,7 +106,7 @@ class VirtualYale(VirtualLock):
         self.serial = serial
         self.state = YaleState.LOCKED
         self.door_open = False
-        self.turns: list[Order] = []
+        self.turns: list[LockAction] = []
         """Each run of the motor, in order."""
         self.refused: list[int] = []
         """Each error that was answered, in order: results, and 0x0E for a wrong key."""
@@ -271,9 +271,9 @@ class VirtualYale(VirtualLock):
             self._turning = False
 
     async def _run_motor(self, user: _User, opcode: int, byte: int) -> None:
-        order = Order.LOCK if opcode == LOCK else Order.UNLOCK
+        order = LockAction.LOCK if opcode == LOCK else LockAction.UNLOCK
         if opcode == UNLOCK and byte == UNLATCH_BYTE:
-            order = Order.UNLATCH
+            order = LockAction.UNLATCH
         on_the_way, there = _WAY[order]
         await asyncio.sleep(self.faults.late_s)
         self.turns.append(order)

@@ -15,8 +15,8 @@ from drivers.locks import operation, watch
 from drivers.radio.scanner import SharedScanner
 from drivers.virtual import VirtualNuki, VirtualRadio, virtual_home_radio
 from gateway.events import UnlockStep
-from gateway.ports import Turn
-from tests.drivers.parts import Heard, MemorySecrets, bench, until
+from gateway.ports import LockResult
+from tests.drivers.parts import Heard, MemorySecrets, driver_context, until
 
 DEADLINE_S = 1.2
 """Seconds for an operation in these tests: short, and long for a radio without latency."""
@@ -34,10 +34,10 @@ class Home:
     steps: list[UnlockStep] = field(default_factory=list)
     heard: Heard = field(default_factory=Heard)
 
-    async def unlock(self, wake_s: float = 5.0) -> Turn:
+    async def unlock(self, wake_s: float = 5.0) -> LockResult:
         return await self.driver.unlock(self.steps.append, wake_s)
 
-    async def lock(self, wake_s: float = 5.0) -> Turn:
+    async def lock(self, wake_s: float = 5.0) -> LockResult:
         return await self.driver.lock(self.steps.append, wake_s)
 
     async def idle(self) -> None:
@@ -70,7 +70,7 @@ async def nuki_home(
         await scanner.start()
         stack.push_async_callback(scanner.stop)
         secrets = MemorySecrets(**{"nuki-door": nuki.trust()})
-        parts = bench(secrets=secrets, scanner=scanner)
+        parts = driver_context(secrets=secrets, scanner=scanner)
         driver = lock_nuki.Driver(lock_nuki.Config(**settings), parts)
         stack.push_async_callback(driver.close)
         if not lock.get("sleepy"):

@@ -27,8 +27,8 @@ from drivers.virtual import (
     virtual_home_radio,
 )
 from gateway.events import TurnOutcome, UnlockStep
-from gateway.ports import Bolt, Turn
-from tests.drivers.parts import Heard, MemorySecrets, bench, until
+from gateway.ports import Bolt, LockResult
+from tests.drivers.parts import Heard, MemorySecrets, driver_context, until
 
 DEADLINE_S = 2.0
 """Seconds for an operation in these tests: short, and long for a radio without latency."""
@@ -104,12 +104,12 @@ class LockHome:
     steps: list[UnlockStep] = field(default_factory=list)
     heard: Heard = field(default_factory=Heard)
 
-    async def unlock(self, wake_s: float = 5.0) -> Turn:
-        turn: Turn = await self.driver.unlock(self.steps.append, wake_s)
+    async def unlock(self, wake_s: float = 5.0) -> LockResult:
+        turn: LockResult = await self.driver.unlock(self.steps.append, wake_s)
         return turn
 
-    async def lock(self, wake_s: float = 5.0) -> Turn:
-        turn: Turn = await self.driver.lock(self.steps.append, wake_s)
+    async def lock(self, wake_s: float = 5.0) -> LockResult:
+        turn: LockResult = await self.driver.lock(self.steps.append, wake_s)
         return turn
 
     @property
@@ -156,7 +156,7 @@ async def lock_home(
         await scanner.start()
         stack.push_async_callback(scanner.stop)
         secrets = MemorySecrets(**{make.secret: virtual.trust()})
-        parts = bench(secrets=secrets, scanner=scanner)
+        parts = driver_context(secrets=secrets, scanner=scanner)
         driver = make.module.Driver(make.module.Config(**settings), parts)
         stack.push_async_callback(driver.close)
         if not lock.get("sleepy"):
@@ -173,17 +173,17 @@ async def unlock_warm_s(home: LockHome) -> float:
     began_s = time.monotonic()
     turn = await home.unlock()
     took_s = time.monotonic() - began_s
-    assert turn == Turn(TurnOutcome.DONE, Bolt.UNLOCKED), turn
+    assert turn == LockResult(TurnOutcome.DONE, Bolt.UNLOCKED), turn
     return took_s
 
 
 async def wake_to_open_s(home: LockHome) -> float:
-    """Seconds from a sleeping lock's handle to its bolt reported open (the bench's number)."""
+    """Seconds from a sleeping lock's handle to its bolt reported open (the benchmark's number)."""
     home.steps.clear()
     unlocking = asyncio.create_task(home.unlock(wake_s=10.0))
     await until(lambda: UnlockStep.WAKING in home.steps)
     began_s = time.monotonic()
     await home.virtual.take_handle()
     turn = await unlocking
-    assert turn == Turn(TurnOutcome.DONE, Bolt.UNLOCKED), turn
+    assert turn == LockResult(TurnOutcome.DONE, Bolt.UNLOCKED), turn
     return time.monotonic() - began_s

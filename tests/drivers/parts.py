@@ -1,4 +1,5 @@
-"""What the driver tests share: a bench with secrets in memory, and waiting without a guess."""
+"""What the driver tests share: a driver's context with secrets in memory, and waiting without
+a guess."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from typing import Any
 
 from gateway.errors import SecretError
 from gateway.events import Data
-from gateway.ports import Bench
+from gateway.ports import DriverContext
 
 SOON_S = 10.0
 """Seconds after which a test gives up waiting; nothing waits that long when it works."""
@@ -43,11 +44,11 @@ class Heard:
         return [type(data).KIND for data in self.data]
 
 
-def bench(device: str = "door", **parts: Any) -> Bench:
-    """A bench; `secrets`, `state_dir`, `pin_factory`, `scanner` and `role` as given."""
+def driver_context(device: str = "door", **parts: Any) -> DriverContext:
+    """A context; `secrets`, `state_dir`, `pin_factory`, `scanner` and `role` as given."""
     parts.setdefault("secrets", MemorySecrets())
     parts.setdefault("state_dir", Path("/nonexistent"))
-    return Bench(device=device, **parts)
+    return DriverContext(device=device, **parts)
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -18,37 +18,37 @@ import drivers
 from drivers.radio.scanner import SharedScanner
 from drivers.virtual import VirtualNuki, VirtualPins, virtual_home_radio
 from gateway.errors import UnknownDriver, UserError
-from gateway.ports import Bench, Indicator, Lock, Sensor
+from gateway.ports import DriverContext, Indicator, Lock, Sensor
 from tests.drivers.locks import DANALOCK, YALE, Make, lock_home
-from tests.drivers.parts import Heard, MemorySecrets, bench, until
+from tests.drivers.parts import Heard, MemorySecrets, driver_context, until
 from tests.drivers.twins import SENSOR_TWINS
 
-Twin = Callable[[], AbstractAsyncContextManager[tuple[dict[str, Any], Bench]]]
+Twin = Callable[[], AbstractAsyncContextManager[tuple[dict[str, Any], DriverContext]]]
 
 
 @asynccontextmanager
-async def mat_twin() -> AsyncIterator[tuple[dict[str, Any], Bench]]:
+async def mat_twin() -> AsyncIterator[tuple[dict[str, Any], DriverContext]]:
     board = VirtualPins()
     board.mat(17, loop_pin=27)
-    yield {"pin": 17, "loop_pin": 27}, bench("mat", pin_factory=board.factory)
+    yield {"pin": 17, "loop_pin": 27}, driver_context("mat", pin_factory=board.factory)
     board.close()
 
 
 @asynccontextmanager
-async def nuki_twin() -> AsyncIterator[tuple[dict[str, Any], Bench]]:
+async def nuki_twin() -> AsyncIterator[tuple[dict[str, Any], DriverContext]]:
     async with virtual_home_radio() as radio:
         nuki = VirtualNuki(radio)
         await nuki.start()
         scanner = SharedScanner()
         await scanner.start()
         secrets = MemorySecrets(**{"nuki-door": nuki.trust()})
-        yield {}, bench("door", secrets=secrets, scanner=scanner)
+        yield {}, driver_context("door", secrets=secrets, scanner=scanner)
         await scanner.stop()
         await nuki.stop()
 
 
 TWINS: dict[str, Twin] = {"mat_gpio": mat_twin, "lock_nuki": nuki_twin, **SENSOR_TWINS}
-"""Each driver's virtual twin: a configuration that works, and the bench for it."""
+"""Each driver's virtual twin: a configuration that works, and the context for it."""
 
 ROOMS = ("wired", "radio", "locks")
 """Folders of what drivers share."""
@@ -58,9 +58,9 @@ PORTS = {"sensor": Sensor, "lock": Lock, "indicator": Indicator}
 
 def lock_twin(make: Make) -> Twin:
     @asynccontextmanager
-    async def twin() -> AsyncIterator[tuple[dict[str, Any], Bench]]:
+    async def twin() -> AsyncIterator[tuple[dict[str, Any], DriverContext]]:
         async with lock_home(make) as home:
-            yield {}, bench("door", secrets=home.secrets, scanner=home.scanner)
+            yield {}, driver_context("door", secrets=home.secrets, scanner=home.scanner)
 
     return twin
 
@@ -88,7 +88,7 @@ def test_shape(name: str) -> None:
     assert isinstance(loaded.needs_radio, bool)
     assert loaded.Config.model_config["extra"] == "forbid"
     assert loaded.Config.model_config["frozen"] is True
-    assert list(inspect.signature(loaded.Driver).parameters) == ["config", "bench"]
+    assert list(inspect.signature(loaded.Driver).parameters) == ["config", "context"]
     for guided in (loaded.pair, loaded.calibrate):
         assert guided is None or inspect.iscoroutinefunction(guided)
 

@@ -30,7 +30,7 @@ from gateway.events import (
     PendantPressed,
 )
 from gateway.ports import Indicator
-from tests.drivers.parts import Heard, bench, until
+from tests.drivers.parts import Heard, driver_context, until
 
 ON_A_PIN = ["door_gpio", "motion_gpio", "button_gpio"]
 
@@ -45,7 +45,7 @@ async def running(
     contact = board.contact(22, closed=closed, drives=drives)
     loaded = drivers.load(name)
     heard = Heard()
-    parts = bench("it", pin_factory=board.factory, role=role)
+    parts = driver_context("it", pin_factory=board.factory, role=role)
     driver = loaded.Driver(loaded.Config(pin=22, **config), parts)
     task = asyncio.create_task(driver.run(heard))
     await until(lambda: bool(heard.data) or task.done())
@@ -154,7 +154,7 @@ async def test_a_pin_that_flaps_does_not_flood_the_log(
         count = len(heard.data)
         faults = [data for data in heard.data if type(data).KIND.endswith(".faulted")]
         assert len(faults) == 1
-        assert faults[0].count == contact.FLAP_EDGES
+        assert faults[0].count == debounce.FLAP_EDGES
         assert count <= 4
         await until(lambda: len(heard.data) > count)
         assert type(heard.data[-1]).KIND in (
@@ -169,9 +169,9 @@ async def test_pins_that_cannot_be_had(name: str) -> None:
     key = "light_pin" if name == "indicator" else "pin"
     config = loaded.Config(**{key: 22})
     with pytest.raises(DeviceUnavailable, match="no pins"):
-        loaded.Driver(config, bench("it"))
+        loaded.Driver(config, driver_context("it"))
     async with running("door_gpio") as (contact, heard):
-        driver = loaded.Driver(config, bench("it", pin_factory=contact._pins.factory))
+        driver = loaded.Driver(config, driver_context("it", pin_factory=contact._pins.factory))
         with pytest.raises(DeviceUnavailable, match=r"pins \(22\) cannot be had"):
             await driver.run(heard)
 
@@ -188,7 +188,9 @@ def test_lgpios_own_error_is_a_pin_error() -> None:
 async def lamp(**config: Any) -> AsyncIterator[tuple[VirtualPins, indicator.Driver, Heard]]:
     """An indicator that runs."""
     board = VirtualPins()
-    driver = indicator.Driver(indicator.Config(**config), bench("l", pin_factory=board.factory))
+    driver = indicator.Driver(
+        indicator.Config(**config), driver_context("l", pin_factory=board.factory)
+    )
     heard = Heard()
     task = asyncio.create_task(driver.run(heard))
     await until(lambda: bool(heard.data))
@@ -237,7 +239,9 @@ async def test_the_tone_beeps_and_ends() -> None:
 async def test_what_was_said_before_it_ran_holds() -> None:
     """Set while the pins cannot be had, it is an error, and lit as soon as they can."""
     board = VirtualPins()
-    driver = indicator.Driver(indicator.Config(light_pin=25), bench("l", pin_factory=board.factory))
+    driver = indicator.Driver(
+        indicator.Config(light_pin=25), driver_context("l", pin_factory=board.factory)
+    )
     with pytest.raises(DeviceUnavailable):
         await driver.set(True)
     task = asyncio.create_task(driver.run(Heard()))

@@ -38,12 +38,12 @@ from gateway.errors import (
     SecretError,
 )
 from gateway.events import TurnOutcome, UnlockStep
-from gateway.ports import Advert, Bolt, Turn
+from gateway.ports import Advert, Bolt, LockResult
 from tests.drivers.locks import DANALOCK, LockHome, lock_home
-from tests.drivers.parts import MemorySecrets, bench, until
+from tests.drivers.parts import MemorySecrets, driver_context, until
 from tests.drivers.test_lock_yale import Technician
 
-DONE_OPEN = Turn(TurnOutcome.DONE, Bolt.UNLOCKED)
+DONE_OPEN = LockResult(TurnOutcome.DONE, Bolt.UNLOCKED)
 SERIAL = bytes.fromhex("0a1b2c3d4e5f")
 NOW = datetime.now(UTC)
 
@@ -79,7 +79,7 @@ async def test_ok_and_nothing_happens() -> None:
     async with lock_home(DANALOCK) as home:
         home.virtual.faults.never_turns = True
         turn = await home.unlock()
-        assert turn == Turn(TurnOutcome.UNKNOWN, Bolt.LOCKED, "no_answer")
+        assert turn == LockResult(TurnOutcome.UNKNOWN, Bolt.LOCKED, "no_answer")
         assert home.turns == []
 
 
@@ -87,7 +87,7 @@ async def test_ok_and_then_a_jam() -> None:
     """The jam comes after the OK, by advertisement: failed, jammed."""
     async with lock_home(DANALOCK, turn_s=0.2) as home:
         home.virtual.faults.only_takes = home.virtual.faults.jammed = True
-        assert await home.unlock() == Turn(TurnOutcome.FAILED, Bolt.JAMMED, "jammed")
+        assert await home.unlock() == LockResult(TurnOutcome.FAILED, Bolt.JAMMED, "jammed")
         assert home.turns == ["unlock"]
 
 
@@ -117,7 +117,7 @@ async def test_the_locks_own_time_out() -> None:
     async with lock_home(DANALOCK) as home:
         home.virtual.faults.error = 0x19
         turn = await home.unlock()
-        assert turn == Turn(TurnOutcome.UNKNOWN, Bolt.LOCKED, "no_answer")
+        assert turn == LockResult(TurnOutcome.UNKNOWN, Bolt.LOCKED, "no_answer")
         assert home.steps[-1] is UnlockStep.ASKING
 
 
@@ -130,7 +130,7 @@ async def test_the_lock_refuses(status: int, why: str) -> None:
     async with lock_home(DANALOCK) as home:
         home.virtual.faults.error = status
         bolt = Bolt.JAMMED if why == "jammed" else Bolt.LOCKED
-        assert await home.unlock() == Turn(TurnOutcome.FAILED, bolt, why)
+        assert await home.unlock() == LockResult(TurnOutcome.FAILED, bolt, why)
         assert home.turns == []
 
 
@@ -308,7 +308,7 @@ def test_without_the_certificate_it_does_not_run() -> None:
     fields = json.loads(Air().lock.trust())
     for missing in ("", None):
         text = json.dumps(fields | {"trust_anchor": missing})
-        parts = bench(secrets=MemorySecrets(**{"danalock-door": text}))
+        parts = driver_context(secrets=MemorySecrets(**{"danalock-door": text}))
         with pytest.raises(SecretError, match="impostor") as caught:
             lock_danalock.Driver(lock_danalock.Config(), parts)
         assert "tryggve gateway pair door" in caught.value.text
@@ -319,7 +319,7 @@ def test_without_the_library(monkeypatch: pytest.MonkeyPatch, module: str) -> No
     """One sentence that names the extra."""
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(DeviceUnavailable, match=r"pip install 'tryggve\[danalock\]'"):
-        lock_danalock.Driver(lock_danalock.Config(), bench())
+        lock_danalock.Driver(lock_danalock.Config(), driver_context())
 
 
 # --- the token and the cloud ----------------------------------------------------------------------
@@ -379,7 +379,7 @@ async def test_the_next_token_is_fetched_before_the_end(monkeypatch: pytest.Monk
         home.secrets.write(
             "danalock-door", home.virtual.trust(valid_to=soon, refresh_token="refresh-1")
         )
-        parts = bench(secrets=home.secrets, scanner=home.scanner)
+        parts = driver_context(secrets=home.secrets, scanner=home.scanner)
         home.driver = lock_danalock.Driver(lock_danalock.Config(), parts)
         async with home.watched() as heard:
             await until(lambda: credentials(home).valid_to == later)
@@ -402,7 +402,7 @@ async def test_a_token_that_cannot_be_fetched(monkeypatch: pytest.MonkeyPatch) -
         home.secrets.write(
             "danalock-door", home.virtual.trust(valid_to=soon, refresh_token="refresh-1")
         )
-        parts = bench(secrets=home.secrets, scanner=home.scanner)
+        parts = driver_context(secrets=home.secrets, scanner=home.scanner)
         home.driver = lock_danalock.Driver(lock_danalock.Config(sleep_after_s=0.5), parts)
         async with home.watched() as heard:
             await until(lambda: "device.failed" in heard.kinds() and len(vendor.asked) > 2)
@@ -417,7 +417,7 @@ async def test_a_token_that_nobody_can_fetch() -> None:
     """Without an account the end of the token is told in time, with how to pair again."""
     async with lock_home(DANALOCK) as home:
         home.secrets.write("danalock-door", home.virtual.trust(valid_to=NOW + timedelta(days=2)))
-        parts = bench(secrets=home.secrets, scanner=home.scanner)
+        parts = driver_context(secrets=home.secrets, scanner=home.scanner)
         home.driver = lock_danalock.Driver(lock_danalock.Config(), parts)
         async with home.watched() as heard:
             await until(lambda: "device.failed" in heard.kinds())
@@ -460,7 +460,7 @@ async def test_pairing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, encoding
         technician = Technician(
             serial="0a:1b:2c:3d:4e:5f", certificate=str(file), user="somebody", password="right"
         )
-        parts = bench(secrets=home.secrets, scanner=home.scanner)
+        parts = driver_context(secrets=home.secrets, scanner=home.scanner)
         await lock_danalock.pair(lock_danalock.Config(), parts, technician)
         assert technician.said[-1].startswith("Paired.")
         assert len(technician.hidden) == 1
@@ -486,7 +486,7 @@ async def test_pairing_that_does_not_work(monkeypatch: pytest.MonkeyPatch, tmp_p
             "user": "somebody",
             "password": "right",
         }
-        parts = bench(secrets=home.secrets, scanner=home.scanner)
+        parts = driver_context(secrets=home.secrets, scanner=home.scanner)
         for spoiled, error, text in (
             ({"certificate": str(tmp_path / "none")}, DeviceRefused, "holds no certificate"),
             ({"certificate": str(wrong)}, ProtocolError, "somebody else answered"),

@@ -21,11 +21,11 @@ from drivers.radio.connection import within
 from drivers.virtual import Faults, Moment, State
 from gateway.errors import DeviceRefused, DeviceUnavailable, SecretError
 from gateway.events import TurnOutcome, UnlockStep
-from gateway.ports import Bolt, Turn
+from gateway.ports import Bolt, LockResult
 from tests.drivers.conftest import Home
-from tests.drivers.parts import MemorySecrets, bench, until
+from tests.drivers.parts import MemorySecrets, driver_context, until
 
-DONE_OPEN = Turn(TurnOutcome.DONE, Bolt.UNLOCKED)
+DONE_OPEN = LockResult(TurnOutcome.DONE, Bolt.UNLOCKED)
 MakeHome = Callable[..., Any]
 
 
@@ -33,7 +33,7 @@ async def test_unlock_and_lock(home: Home) -> None:
     """Each turns the motor once, reports the bolt where it should be, and leaves no connection."""
     assert await home.unlock() == DONE_OPEN
     assert home.steps == [UnlockStep.CONNECTING, UnlockStep.TURNING]
-    assert await home.lock() == Turn(TurnOutcome.DONE, Bolt.LOCKED)
+    assert await home.lock() == LockResult(TurnOutcome.DONE, Bolt.LOCKED)
     assert home.nuki.turns == [Action.UNLOCK, Action.LOCK]
     await home.idle()
 
@@ -77,7 +77,9 @@ async def test_asleep_then_woken(make_home: MakeHome) -> None:
 async def test_asleep_and_nobody_comes(make_home: MakeHome) -> None:
     """After the waking time the turn has failed, and is not made up for when the lock wakes."""
     async with make_home(sleepy=True) as home:
-        assert await home.unlock(wake_s=0.1) == Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, "asleep")
+        assert await home.unlock(wake_s=0.1) == LockResult(
+            TurnOutcome.FAILED, Bolt.UNKNOWN, "asleep"
+        )
         await home.nuki.take_handle()
         await until(lambda: home.scanner.last(home.nuki.address) is not None)
         assert (await home.driver.status()).bolt is Bolt.LOCKED
@@ -103,7 +105,7 @@ async def test_a_question_to_a_sleeping_lock(
 async def test_jammed(home: Home) -> None:
     """A blocked motor is a failure with the bolt jammed; it ran once, and works when freed."""
     home.nuki.faults.jammed = True
-    assert await home.unlock() == Turn(TurnOutcome.FAILED, Bolt.JAMMED, "jammed")
+    assert await home.unlock() == LockResult(TurnOutcome.FAILED, Bolt.JAMMED, "jammed")
     assert home.nuki.turns == [Action.UNLOCK]
     home.nuki.faults.jammed = False
     assert await home.unlock() == DONE_OPEN
@@ -128,7 +130,7 @@ async def test_the_lock_refuses(home: Home, code: int, why: str) -> None:
     """Each error code is a failure with its own word, and the motor did not run."""
     home.nuki.faults.error = code
     bolt = Bolt.JAMMED if why == "jammed" else Bolt.LOCKED
-    assert await home.unlock() == Turn(TurnOutcome.FAILED, bolt, why)
+    assert await home.unlock() == LockResult(TurnOutcome.FAILED, bolt, why)
     assert home.nuki.turns == []
     assert home.nuki.refused == [code]
 
@@ -143,7 +145,7 @@ async def test_a_refusal_by_a_lock_that_is_open_already(home: Home) -> None:
 async def test_bad_nonce(home: Home) -> None:
     """A challenge that the lock does not accept is a refusal; it is not tried again."""
     home.nuki.faults.stale_challenge = True
-    assert await home.unlock() == Turn(TurnOutcome.FAILED, Bolt.LOCKED, "refused_by_lock")
+    assert await home.unlock() == LockResult(TurnOutcome.FAILED, Bolt.LOCKED, "refused_by_lock")
     assert home.nuki.refused == [0x22]
     assert home.nuki.turns == []
 
@@ -151,7 +153,7 @@ async def test_bad_nonce(home: Home) -> None:
 async def test_wrong_credentials(home: Home) -> None:
     """A lock that was reset does not know us: not paired, and nothing is guessed of its bolt."""
     home.nuki.forget_everybody()
-    assert await home.unlock() == Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, "not_paired")
+    assert await home.unlock() == LockResult(TurnOutcome.FAILED, Bolt.UNKNOWN, "not_paired")
     assert (await home.driver.status()).bolt is Bolt.UNKNOWN
     assert home.nuki.turns == []
 
@@ -161,7 +163,7 @@ async def test_a_foreign_key(home: Home) -> None:
     good = Credentials.from_json(home.secrets.read("nuki-door"))
     home.secrets.write("nuki-door", Credentials(good.address, good.auth_id, 7, bytes(32)).to_json())
     config = lock_nuki.Config(deadline_s=1.0)
-    thief = lock_nuki.Driver(config, bench(secrets=home.secrets, scanner=home.scanner))
+    thief = lock_nuki.Driver(config, driver_context(secrets=home.secrets, scanner=home.scanner))
     turn = await thief.unlock(home.steps.append, 1.0)
     assert turn.outcome is TurnOutcome.FAILED
     assert turn.why == "no_answer"
@@ -173,7 +175,7 @@ async def test_out_of_range(home: Home) -> None:
     """A lock that cannot be reached is a failure within the deadline; back in range it works."""
     home.nuki.go_away()
     turn = await home.unlock()
-    assert turn == Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, "unreachable")
+    assert turn == LockResult(TurnOutcome.FAILED, Bolt.UNKNOWN, "unreachable")
     assert home.nuki.turns == []
     home.nuki.come_back()
     assert await home.unlock() == DONE_OPEN
@@ -220,7 +222,7 @@ async def test_a_lock_that_never_answers_a_question(home: Home) -> None:
     """No challenge, so no command: failed, and certainly not turned."""
     home.nuki.faults.silent_to = frozenset({Command.REQUEST})
     turn = await home.unlock()
-    assert turn == Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, "no_answer")
+    assert turn == LockResult(TurnOutcome.FAILED, Bolt.UNKNOWN, "no_answer")
     assert home.nuki.turns == []
 
 
@@ -245,7 +247,7 @@ async def test_a_late_jam(make_home: MakeHome) -> None:
     """A jam that is told while the lock is being asked is the end: failed, jammed."""
     async with make_home(config={"deadline_s": 1.8}) as home:
         home.nuki.faults = Faults(jammed=True, late_s=1.25)
-        assert await home.unlock() == Turn(TurnOutcome.FAILED, Bolt.JAMMED, "jammed")
+        assert await home.unlock() == LockResult(TurnOutcome.FAILED, Bolt.JAMMED, "jammed")
         assert home.nuki.turns == [Action.UNLOCK]
 
 
@@ -254,7 +256,7 @@ async def test_answer_after_the_deadline(make_home: MakeHome) -> None:
     async with make_home(config={"deadline_s": 1.0}) as home:
         home.nuki.faults.late_s = 1.5
         turn = await home.unlock()
-        assert turn == Turn(TurnOutcome.UNKNOWN, Bolt.LOCKED, "no_answer")
+        assert turn == LockResult(TurnOutcome.UNKNOWN, Bolt.LOCKED, "no_answer")
         await until(lambda: home.nuki.state is State.UNLOCKED)
         assert (await home.driver.status()).bolt is Bolt.UNLOCKED
         assert home.nuki.turns == [Action.UNLOCK]
@@ -270,7 +272,7 @@ async def test_link_dropped_before_the_command(home: Home) -> None:
 async def test_link_always_dropped_before_the_command(home: Home) -> None:
     """After three connections it is a failure: the lock was certainly not turned."""
     home.nuki.faults = Faults(drop_at=Moment.BEFORE_COMMAND, drops=99)
-    assert await home.unlock() == Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, "link_lost")
+    assert await home.unlock() == LockResult(TurnOutcome.FAILED, Bolt.UNKNOWN, "link_lost")
     assert home.nuki.turns == []
     assert home.nuki.faults.drops == 96
 
@@ -279,7 +281,7 @@ async def test_link_dropped_with_the_command(home: Home) -> None:
     """Whether the command arrived nobody knows: the bolt is asked for, the command not repeated."""
     home.nuki.faults = Faults(drop_at=Moment.COMMAND_LOST)
     turn = await home.unlock()
-    assert turn == Turn(TurnOutcome.UNKNOWN, Bolt.LOCKED, "link_lost")
+    assert turn == LockResult(TurnOutcome.UNKNOWN, Bolt.LOCKED, "link_lost")
     assert home.steps[-1] is UnlockStep.ASKING
     assert home.nuki.turns == []
 
@@ -315,7 +317,7 @@ async def test_two_at_once(make_home: MakeHome) -> None:
     """The second of two turns is refused as busy; the motor runs once."""
     async with make_home(turn_s=0.3) as home:
         turns = await asyncio.gather(home.unlock(), home.unlock(), home.lock())
-        busy = Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, "busy")
+        busy = LockResult(TurnOutcome.FAILED, Bolt.UNKNOWN, "busy")
         assert turns == [DONE_OPEN, busy, busy]
         assert home.nuki.turns == [Action.UNLOCK]
 
@@ -365,9 +367,9 @@ async def test_a_library_that_ignores_its_cancellation(
     monkeypatch.setattr(bleak.BleakClient, "connect", stubborn)
     monkeypatch.setattr(connection, "within", functools.partial(within, grace_s=0.01))
     config = lock_nuki.Config(deadline_s=1.0)
-    driver = lock_nuki.Driver(config, bench(secrets=home.secrets, scanner=home.scanner))
+    driver = lock_nuki.Driver(config, driver_context(secrets=home.secrets, scanner=home.scanner))
     turn = await asyncio.wait_for(driver.unlock(home.steps.append, 1.0), timeout=2.0)
-    assert turn == Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, "unreachable")
+    assert turn == LockResult(TurnOutcome.FAILED, Bolt.UNKNOWN, "unreachable")
     await until(lambda: not driver._tidying)
     release.set()
     await until(connected.is_set)
@@ -383,7 +385,7 @@ async def test_without_an_adapter(home: Home) -> None:
     await home.scanner.stop()
     await home.scanner.start()
     turn = await home.unlock()
-    assert turn == Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, "unreachable")
+    assert turn == LockResult(TurnOutcome.FAILED, Bolt.UNKNOWN, "unreachable")
     with pytest.raises(DeviceUnavailable, match="Bluetooth is off or missing"):
         await home.driver.run(home.heard)
     home.radio.present = True
@@ -394,11 +396,11 @@ async def test_without_an_adapter(home: Home) -> None:
 async def test_not_paired_yet() -> None:
     """Without credentials the driver does not start, and says how to get them."""
     with pytest.raises(SecretError, match=r"pair the lock with `tryggve gateway pair door`"):
-        lock_nuki.Driver(lock_nuki.Config(), bench())
+        lock_nuki.Driver(lock_nuki.Config(), driver_context())
     for text in ("", "{}", '{"address": "A", "auth_id": 1, "app_id": 2, "key": "00"}'):
         with pytest.raises(SecretError, match="pair the lock"):
             secrets = MemorySecrets(**{"nuki-door": text})
-            lock_nuki.Driver(lock_nuki.Config(), bench(secrets=secrets))
+            lock_nuki.Driver(lock_nuki.Config(), driver_context(secrets=secrets))
 
 
 @pytest.mark.parametrize("mtu", [23, 247])
@@ -407,7 +409,7 @@ async def test_pairing(make_home: MakeHome, mtu: int) -> None:
     async with make_home(mtu=mtu) as home:
         home.nuki.forget_everybody()
         home.secrets.kept.clear()
-        parts = bench(secrets=home.secrets, scanner=home.scanner)
+        parts = driver_context(secrets=home.secrets, scanner=home.scanner)
         said: list[str] = []
         pairing = asyncio.create_task(lock_nuki.pair(lock_nuki.Config(), parts, said.append))
         await until(lambda: len(said) == 1)
@@ -424,7 +426,7 @@ async def test_pairing_with_a_lock_that_would_not(
 ) -> None:
     """Nobody holds the button: no lock is found.  Somebody lets it go: the lock refuses."""
     monkeypatch.setattr(lock_nuki, "PAIR_WAIT_S", 0.1)
-    parts = bench(secrets=home.secrets, scanner=home.scanner)
+    parts = driver_context(secrets=home.secrets, scanner=home.scanner)
     before = dict(home.secrets.kept)
     with pytest.raises(DeviceUnavailable, match="no lock in pairing mode"):
         await lock_nuki.pair(lock_nuki.Config(), parts, lambda _text: None)
@@ -483,7 +485,7 @@ async def test_a_second_scanner_connection_is_never_open_at_once(make_home: Make
         for n, lock in enumerate(locks):
             await lock.start()
             home.secrets.write(f"nuki-d{n}", lock.trust())
-            parts = bench(f"d{n}", secrets=home.secrets, scanner=home.scanner)
+            parts = driver_context(f"d{n}", secrets=home.secrets, scanner=home.scanner)
             drivers.append(lock_nuki.Driver(lock_nuki.Config(), parts))
         turns = await asyncio.gather(*(d.unlock(home.steps.append, 5.0) for d in drivers))
         assert turns == [DONE_OPEN] * len(locks)

@@ -19,7 +19,7 @@ from gateway.events import (
     LockUnlocked,
     TurnOutcome,
 )
-from gateway.ports import Bolt, LockStatus, Turn
+from gateway.ports import Bolt, LockResult, LockStatus
 
 DAY_S = 86_400.0
 LOCKED = LockStatus(Bolt.LOCKED)
@@ -126,7 +126,7 @@ def test_a_moving_bolt_is_asked_again_and_not_told(watch: Watch, clock: Clock) -
 
 def test_turns_and_questions_of_others_are_theirs_to_tell(watch: Watch) -> None:
     """Their bolt is not told again, their battery is."""
-    watch.turned(Turn(TurnOutcome.DONE, Bolt.UNLOCKED), LockStatus(Bolt.UNLOCKED, 8, True))
+    watch.turned(LockResult(TurnOutcome.DONE, Bolt.UNLOCKED), LockStatus(Bolt.UNLOCKED, 8, True))
     assert watch.news() == [BatteryLow(level_pct=8)]
     watch.known(LockStatus(Bolt.LOCKED, 90, False))
     assert watch.news() == [BatteryOk(level_pct=90)]
@@ -139,7 +139,7 @@ def test_after_a_turn_that_left_the_bolt_unknown(
     watch: Watch, clock: Clock, outcome: TurnOutcome
 ) -> None:
     """The lock is asked as soon as it can be: unknown must not stay for a day."""
-    watch.turned(Turn(outcome, Bolt.UNKNOWN, "link_lost"), None)
+    watch.turned(LockResult(outcome, Bolt.UNKNOWN, "link_lost"), None)
     clock.now_s += module.DOUBT_S
     assert watch.hearing(100.0) == [LockAsleep()]
     assert not watch.ask_is_due()
@@ -155,7 +155,7 @@ def test_a_lock_that_tells_its_old_state_for_a_while(clock: Clock) -> None:
     watch.heard(False)
     watch.hearing(0.0)
     watch.found(LOCKED)
-    watch.turned(Turn(TurnOutcome.DONE, Bolt.UNLOCKED), None)
+    watch.turned(LockResult(TurnOutcome.DONE, Bolt.UNLOCKED), None)
     assert watch.heard(True)
     assert not watch.ask_is_due()
     assert watch.due_in_s() == 6.0

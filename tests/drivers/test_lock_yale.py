@@ -20,7 +20,7 @@ from yalexs_ble.const import DoorStatus, LockStatus, OperationError
 
 from drivers import lock_yale
 from drivers.locks import yale_client as client
-from drivers.locks.operation import Order
+from drivers.locks.operation import LockAction
 from drivers.locks.yale_client import Credentials
 from drivers.virtual import Moment, YaleState
 from gateway.errors import (
@@ -32,11 +32,11 @@ from gateway.errors import (
     UserError,
 )
 from gateway.events import TurnOutcome, UnlockStep
-from gateway.ports import Bolt, Turn
+from gateway.ports import Bolt, LockResult
 from tests.drivers.locks import YALE, LockHome, lock_home
-from tests.drivers.parts import MemorySecrets, bench, until
+from tests.drivers.parts import MemorySecrets, driver_context, until
 
-DONE_OPEN = Turn(TurnOutcome.DONE, Bolt.UNLOCKED)
+DONE_OPEN = LockResult(TurnOutcome.DONE, Bolt.UNLOCKED)
 GOOD = {"address": "D8:28:C9:00:00:01", "key": "00" * 16, "slot": 1}
 
 
@@ -153,7 +153,7 @@ async def test_unlatch() -> None:
     """A door with a fixed knob has its latch pulled; that counts as open."""
     async with lock_home(YALE, config={"unlatch": True}) as home:
         assert await home.unlock() == DONE_OPEN
-        assert home.virtual.turns == [Order.UNLATCH]
+        assert home.virtual.turns == [LockAction.UNLATCH]
         assert home.virtual.state is YaleState.UNLATCHED
 
 
@@ -168,10 +168,10 @@ async def test_another_key_in_our_slot() -> None:
     async with lock_home(YALE) as home:
         good = Credentials.from_json(home.secrets.read("yale-door"))
         home.secrets.write("yale-door", Credentials(good.address, bytes(16), good.slot).to_json())
-        parts = bench(secrets=home.secrets, scanner=home.scanner)
+        parts = driver_context(secrets=home.secrets, scanner=home.scanner)
         thief = lock_yale.Driver(lock_yale.Config(), parts)
         turn = await thief.unlock(home.steps.append, 1.0)
-        assert turn == Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, "not_paired")
+        assert turn == LockResult(TurnOutcome.FAILED, Bolt.UNKNOWN, "not_paired")
         assert home.virtual.turns == []
         assert set(home.virtual.refused) == {0x0E}
         await home.idle()
@@ -267,10 +267,10 @@ async def test_not_paired_yet() -> None:
     """Without a key the driver does not start, and says how to get one."""
     for secrets in (MemorySecrets(), MemorySecrets(**{"yale-door": "{}"})):
         with pytest.raises(SecretError, match=r"pair the lock with `tryggve gateway pair door`"):
-            lock_yale.Driver(lock_yale.Config(), bench(secrets=secrets))
+            lock_yale.Driver(lock_yale.Config(), driver_context(secrets=secrets))
     secrets = MemorySecrets(**{"yale-door": json.dumps(GOOD)})
     with pytest.raises(DeviceUnavailable, match="no Bluetooth radio"):
-        lock_yale.Driver(lock_yale.Config(), bench(secrets=secrets))
+        lock_yale.Driver(lock_yale.Config(), driver_context(secrets=secrets))
 
 
 def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,11 +278,11 @@ def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "yalexs_ble", None)
     secrets = MemorySecrets(**{"yale-door": json.dumps(GOOD)})
     with pytest.raises(DeviceUnavailable, match=r"pip install 'tryggve\[yale\]'"):
-        lock_yale.Driver(lock_yale.Config(), bench(secrets=secrets))
+        lock_yale.Driver(lock_yale.Config(), driver_context(secrets=secrets))
 
 
 def paired_by(home: LockHome, **answers: str) -> tuple[Technician, Any]:
-    parts = bench(secrets=home.secrets, scanner=home.scanner)
+    parts = driver_context(secrets=home.secrets, scanner=home.scanner)
     technician = Technician(**answers)
     return technician, lock_yale.pair(lock_yale.Config(), parts, technician)
 
@@ -299,7 +299,7 @@ async def test_pairing(which: str) -> None:
         assert len(technician.hidden) == 1
         assert not any(key["key"] in line for line in technician.said)
         await home.idle()
-        parts = bench(secrets=home.secrets, scanner=home.scanner)
+        parts = driver_context(secrets=home.secrets, scanner=home.scanner)
         driver = lock_yale.Driver(lock_yale.Config(), parts)
         assert await driver.unlock(home.steps.append, 5.0) == DONE_OPEN
         await driver.close()

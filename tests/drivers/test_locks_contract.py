@@ -18,11 +18,11 @@ from drivers.radio import connection
 from drivers.radio.connection import within
 from drivers.virtual import Moment
 from gateway.events import TurnOutcome, UnlockStep
-from gateway.ports import Bolt, Turn
+from gateway.ports import Bolt, LockResult
 from tests.drivers.locks import DANALOCK, MAKES, NUKI, YALE, Make, lock_home, wake_to_open_s
-from tests.drivers.parts import bench, until
+from tests.drivers.parts import driver_context, until
 
-DONE_OPEN = Turn(TurnOutcome.DONE, Bolt.UNLOCKED)
+DONE_OPEN = LockResult(TurnOutcome.DONE, Bolt.UNLOCKED)
 each_make = pytest.mark.parametrize("make", MAKES, ids=lambda make: make.name)
 
 
@@ -42,7 +42,7 @@ async def test_unlock_and_lock(make: Make) -> None:
         assert await home.unlock() == DONE_OPEN
         assert home.steps[-2:] == [UnlockStep.CONNECTING, UnlockStep.TURNING]
         await home.idle()
-        assert await home.lock() == Turn(TurnOutcome.DONE, Bolt.LOCKED)
+        assert await home.lock() == LockResult(TurnOutcome.DONE, Bolt.LOCKED)
         assert home.turns == ["unlock", "lock"]
         assert home.virtual.state is make.locked
         await home.idle()
@@ -72,7 +72,9 @@ async def test_asleep_then_woken(make: Make) -> None:
 async def test_asleep_and_nobody_comes(make: Make) -> None:
     """After the waking time the turn has failed, and is not made up for when the lock wakes."""
     async with lock_home(make, sleepy=True) as home:
-        assert await home.unlock(wake_s=0.1) == Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, "asleep")
+        assert await home.unlock(wake_s=0.1) == LockResult(
+            TurnOutcome.FAILED, Bolt.UNKNOWN, "asleep"
+        )
         await home.virtual.take_handle()
         assert (await home.driver.status()).bolt is Bolt.LOCKED
         assert home.turns == []
@@ -83,7 +85,7 @@ async def test_jammed(make: Make) -> None:
     """A blocked motor is a failure with the bolt jammed; it ran once, and works when freed."""
     async with lock_home(make) as home:
         home.virtual.faults.jammed = True
-        assert await home.unlock() == Turn(TurnOutcome.FAILED, Bolt.JAMMED, "jammed")
+        assert await home.unlock() == LockResult(TurnOutcome.FAILED, Bolt.JAMMED, "jammed")
         assert home.turns == ["unlock"]
         home.virtual.faults.jammed = False
         await home.idle()
@@ -96,7 +98,7 @@ async def test_the_lock_refuses(make: Make) -> None:
     """It says no without running its motor: failed, and the bolt is where it was."""
     async with lock_home(make) as home:
         home.virtual.faults.error = make.refusal
-        assert await home.unlock() == Turn(TurnOutcome.FAILED, Bolt.LOCKED, "refused_by_lock")
+        assert await home.unlock() == LockResult(TurnOutcome.FAILED, Bolt.LOCKED, "refused_by_lock")
         assert home.turns == []
         assert home.virtual.refused == [make.refusal]
 
@@ -106,7 +108,7 @@ async def test_the_lock_does_not_know_us(make: Make) -> None:
     """Reset, or the key is another's: not paired, nothing turned, nothing guessed."""
     async with lock_home(make) as home:
         home.virtual.forget_everybody()
-        assert await home.unlock() == Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, "not_paired")
+        assert await home.unlock() == LockResult(TurnOutcome.FAILED, Bolt.UNKNOWN, "not_paired")
         assert home.turns == []
         await home.idle()
 
@@ -138,7 +140,7 @@ async def test_link_dropped_with_the_command(make: Make) -> None:
     async with lock_home(make) as home:
         home.virtual.faults.drop_at = Moment.COMMAND_LOST
         turn = await home.unlock()
-        assert turn == Turn(TurnOutcome.UNKNOWN, Bolt.LOCKED, "link_lost")
+        assert turn == LockResult(TurnOutcome.UNKNOWN, Bolt.LOCKED, "link_lost")
         assert home.steps[-1] is UnlockStep.ASKING
         assert home.turns == []
 
@@ -226,7 +228,7 @@ async def test_two_at_once(make: Make) -> None:
     """The second of two turns is refused as busy; the motor runs once."""
     async with lock_home(make, turn_s=0.2) as home:
         turns = await asyncio.gather(home.unlock(), home.unlock(), home.lock())
-        busy = Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, "busy")
+        busy = LockResult(TurnOutcome.FAILED, Bolt.UNKNOWN, "busy")
         assert turns == [DONE_OPEN, busy, busy]
         assert home.turns == ["unlock"]
 
@@ -273,7 +275,7 @@ async def test_a_library_that_ignores_its_cancellation(
         monkeypatch.setattr(connection, "within", functools.partial(within, grace_s=0.01))
         monkeypatch.setattr(connection, "GRACE_S", 0.01)
         turn = await asyncio.wait_for(home.unlock(1.0), timeout=2.0)
-        assert turn == Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, "unreachable")
+        assert turn == LockResult(TurnOutcome.FAILED, Bolt.UNKNOWN, "unreachable")
         await home.tidy()
         release.set()
         await until(connected.is_set)
@@ -359,7 +361,7 @@ async def test_all_makes_side_by_side() -> None:
             stack.push_async_callback(virtual.stop)
             secrets = MemorySecrets(**{make.secret: virtual.trust()})
             driver = make.module.Driver(
-                make.module.Config(), bench(secrets=secrets, scanner=scanner)
+                make.module.Config(), driver_context(secrets=secrets, scanner=scanner)
             )
             stack.push_async_callback(driver.close)
             virtuals.append(virtual)

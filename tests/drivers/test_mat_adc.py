@@ -24,7 +24,7 @@ from drivers.wired.contact import MAT
 from drivers.wired.mat_load import Cell, MatLoad, calibrated, from_kept, to_kept
 from gateway.errors import DeviceRefused, DeviceUnavailable
 from gateway.events import Data, MatFault, MatFaulted, MatLoaded, MatPressed, MatReleased
-from tests.drivers.parts import Heard, bench, until
+from tests.drivers.parts import Heard, driver_context, until
 from tests.drivers.twins import keep_calibration
 from tests.drivers.vectors import DATA
 
@@ -236,7 +236,7 @@ async def running(
     twin = VirtualCells(board, cells)
     keep_calibration(folder, cells)
     config = mat_adc.Config(channels=tuple(range(cells)), every_s=0.02)
-    parts = bench("bed", pin_factory=board.factory, state_dir=folder)
+    parts = driver_context("bed", pin_factory=board.factory, state_dir=folder)
     heard = Heard()
     driver = mat_adc.Driver(config, parts)
     task = asyncio.create_task(driver.run(heard))
@@ -302,7 +302,7 @@ async def test_a_bus_that_is_switched_off(tmp_path: Path) -> None:
     keep_calibration(tmp_path, 1)
     config = mat_adc.Config(channels=(0,))
     for factory, why in ((Off("c03111"), "dtparam=spi=on"), (VirtualPins().factory, "cannot be")):
-        parts = bench("bed", pin_factory=factory, state_dir=tmp_path)
+        parts = driver_context("bed", pin_factory=factory, state_dir=tmp_path)
         with pytest.raises(DeviceUnavailable, match=why):
             await mat_adc.Driver(config, parts).run(Heard())
 
@@ -310,7 +310,7 @@ async def test_a_bus_that_is_switched_off(tmp_path: Path) -> None:
 async def test_without_a_calibration_it_does_not_run(tmp_path: Path) -> None:
     """Nothing is guessed: the sentence says what to run; other channels than calibrated, too."""
     board = VirtualPins()
-    parts = bench("bed", pin_factory=board.factory, state_dir=tmp_path)
+    parts = driver_context("bed", pin_factory=board.factory, state_dir=tmp_path)
     config = mat_adc.Config(channels=(0, 1))
     with pytest.raises(DeviceUnavailable, match="tryggve gateway calibrate bed"):
         mat_adc.Driver(config, parts)
@@ -318,7 +318,7 @@ async def test_without_a_calibration_it_does_not_run(tmp_path: Path) -> None:
     with pytest.raises(DeviceUnavailable, match="tryggve gateway calibrate bed"):
         mat_adc.Driver(config, parts)
     with pytest.raises(DeviceUnavailable, match="no pins"):
-        mat_adc.Driver(config, bench("bed", state_dir=tmp_path))
+        mat_adc.Driver(config, driver_context("bed", state_dir=tmp_path))
     board.close()
 
 
@@ -350,7 +350,7 @@ async def test_calibration(tmp_path: Path) -> None:
     board = VirtualPins()
     cells = VirtualCells(board, 4)
     config = mat_adc.Config(channels=(0, 1, 2, 3), every_s=0.02)
-    parts = bench("bed", pin_factory=board.factory, state_dir=tmp_path)
+    parts = driver_context("bed", pin_factory=board.factory, state_dir=tmp_path)
 
     def lie_down() -> None:
         for cell in range(3):
@@ -375,7 +375,7 @@ async def test_a_calibration_that_felt_nobody(tmp_path: Path) -> None:
     cells = VirtualCells(board, 2)
     keep_calibration(tmp_path, 2)
     before = (tmp_path / mat_adc.KEPT).read_bytes()
-    parts = bench("bed", pin_factory=board.factory, state_dir=tmp_path)
+    parts = driver_context("bed", pin_factory=board.factory, state_dir=tmp_path)
     config = mat_adc.Config(channels=(0, 1), every_s=0.02)
     with pytest.raises(DeviceRefused, match="no cell"):
         await mat_adc.calibrate(config, parts, Technician(cells.release, cells.release))

@@ -12,10 +12,10 @@ from drivers import _state_file, mat_adc
 from drivers.radio.scanner import SharedScanner
 from drivers.virtual import VirtualBthome, VirtualCells, VirtualPins, virtual_home_radio
 from drivers.wired.mat_load import Cell, to_kept
-from gateway.ports import Bench
-from tests.drivers.parts import MemorySecrets, bench
+from gateway.ports import DriverContext
+from tests.drivers.parts import MemorySecrets, driver_context
 
-Made = AsyncIterator[tuple[dict[str, Any], Bench]]
+Made = AsyncIterator[tuple[dict[str, Any], DriverContext]]
 
 KEY = bytes(range(16))
 """A bind key for tests."""
@@ -32,7 +32,7 @@ async def door_twin() -> Made:
     """A door that is closed."""
     board = VirtualPins()
     board.contact(22, closed=True)
-    yield {"pin": 22}, bench("front", pin_factory=board.factory, role="front_door")
+    yield {"pin": 22}, driver_context("front", pin_factory=board.factory, role="front_door")
     board.close()
 
 
@@ -41,7 +41,7 @@ async def motion_twin() -> Made:
     """A detector that drives its output."""
     board = VirtualPins()
     board.contact(23, drives=True)
-    yield {"pin": 23}, bench("bath", pin_factory=board.factory, role="motion")
+    yield {"pin": 23}, driver_context("bath", pin_factory=board.factory, role="motion")
     board.close()
 
 
@@ -50,7 +50,7 @@ async def button_twin() -> Made:
     """A button by the bed."""
     board = VirtualPins()
     board.contact(24)
-    yield {"pin": 24}, bench("answer", pin_factory=board.factory, role="button")
+    yield {"pin": 24}, driver_context("answer", pin_factory=board.factory, role="button")
     board.close()
 
 
@@ -59,7 +59,7 @@ async def indicator_twin() -> Made:
     """A lamp and a buzzer."""
     board = VirtualPins()
     board.lamp(25), board.lamp(26)
-    parts = bench("lamp", pin_factory=board.factory)
+    parts = driver_context("lamp", pin_factory=board.factory)
     yield {"light_pin": 25, "tone_pin": 26}, parts
     board.close()
 
@@ -71,7 +71,7 @@ async def cells_twin() -> Made:
         board = VirtualPins()
         VirtualCells(board, 2)
         keep_calibration(Path(folder), 2)
-        parts = bench("bed", pin_factory=board.factory, state_dir=Path(folder))
+        parts = driver_context("bed", pin_factory=board.factory, state_dir=Path(folder))
         yield {"channels": [0, 1], "every_s": 0.02}, parts
         board.close()
 
@@ -86,7 +86,7 @@ async def bthome_twin() -> Made:
             await device.open()
             scanner = SharedScanner()
             await scanner.start()
-            parts = bench(
+            parts = driver_context(
                 "front",
                 state_dir=Path(folder),
                 secrets=MemorySecrets(**{"bthome-front": KEY.hex()}),
