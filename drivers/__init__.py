@@ -18,7 +18,8 @@ A driver module has
   home's pins, its radio;
 - `Config`, a frozen pydantic model that refuses unknown keys;
 - `Driver(config, context)`, a `gateway.ports.Sensor`, `Lock` or `Indicator`;
-- `pins(config)`, the BCM numbers it takes, so that a configuration can refuse one used twice;
+- `pins(config)`, where it takes pins: their BCM numbers, so that a configuration can refuse one
+  used twice;
 - `pair(config, context, guide)`, where the device must be paired, and `calibrate(config, context,
   guide)`, where it must be calibrated; `guide` is a `gateway.ports.Guide`;
 - `secret_name(config, device)`, where it needs a secret: its name, so that a home does not start
@@ -96,13 +97,17 @@ def _module(name: str) -> ModuleType:
     raise UnknownDriver(name, names())
 
 
+def _no_pins(_config: Any) -> tuple[int, ...]:
+    return ()
+
+
 def _read(name: str, module: ModuleType) -> Loaded:
     return Loaded(
         name=name,
         kind=module.KIND,
         Config=module.Config,
         Driver=module.Driver,
-        pins=module.pins,
+        pins=getattr(module, "pins", _no_pins),
         needs_pins=module.NEEDS_PINS,
         needs_radio=module.NEEDS_RADIO,
         pair=getattr(module, "pair", None),

@@ -30,6 +30,7 @@ from drivers.radio import bthome_events as words
 from drivers.radio.bthome_decode import Packet, Problem
 from drivers.radio.bthome_events import Words
 from drivers.radio.bthome_replay_guard import Guard, Marks, Verdict
+from drivers.radio.listening import scanner_of
 from gateway.errors import DeviceRefused, DeviceUnavailable, SecretError
 from gateway.events import ContactFault, ContactFaulted, Data, DeviceOnline
 from gateway.ports import Advert, DriverContext, Emit, Guide, Scanner
@@ -70,11 +71,6 @@ class Config(BaseModel):
     """False: the device sends in the clear, and anybody can forge it.  Never for a pendant."""
     secret: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Name of the secret that holds the bind key; `bthome-<id>` when left out."""
-
-
-def pins(_config: Config) -> tuple[int, ...]:
-    """It takes no pins."""
-    return ()
 
 
 def secret_name(config: Config, device: str) -> str | None:
@@ -125,7 +121,7 @@ class Driver:
     """Messages that were not believed or said nothing, since the start."""
 
     def __init__(self, config: Config, context: DriverContext) -> None:
-        self._scanner = _scanner(context)
+        self._scanner = scanner_of(context)
         self._address = config.address.upper()
         self._role = context.role
         self._key = _read_key(config, context)
@@ -220,12 +216,6 @@ class Driver:
                 log.warning("a counter is not kept", extra={"why": str(error)})
 
 
-def _scanner(context: DriverContext) -> Scanner:
-    if context.scanner is None:
-        raise DeviceUnavailable("this home has no Bluetooth radio")
-    return context.scanner
-
-
 def parse_key(text: str) -> bytes | None:
     """A bind key as somebody typed it: 32 hexadecimal digits, spaces, colons and dashes do not
     matter.  None when it is none."""
@@ -262,7 +252,7 @@ async def pair(config: Config, context: DriverContext, guide: Guide) -> None:
     Raises `DeviceUnavailable` when the device is not heard, `DeviceRefused` when the key does not
     fit.
     """
-    scanner = _scanner(context)
+    scanner = scanner_of(context)
     name = secret_name(config, context.device)
     key = None if name is None else await _ask_key(guide)
     guide("Make the device send: press its button, open the door, or move before it.")

@@ -2,6 +2,8 @@
 
     radio_lock  what every make shares: one operation at a time, waking, deadlines
     operation   one operation of a lock, from the command to what became of it
+    config      what every make's configuration has
+    credentials what pairing gave, kept as one secret
     watch       what a lock's `run` has told, and what it asks next, no I/O
 
     nuki_protocol    Nuki's frames, boxes, states and errors, pure

@@ -1,10 +1,11 @@
-"""One turn of a lock of any make: give the command once, then find out what became of it.
+"""One operation of a lock of any make: give the command once, then find out what became of it.
 
     before the command   connecting and preparing may be tried again
     the command          given once; from the moment that it begins it may have arrived
     after the command    only listening and asking; nothing is ever sent that turns the lock
 
-Not for: waking the lock, or keeping two turns apart (`radio_lock`); how a lock speaks (clients).
+Not for: waking the lock, or keeping two operations apart (`radio_lock`); how a lock speaks
+(clients).
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class LockAction(StrEnum):
         return Bolt.LOCKED if self is LockAction.LOCK else Bolt.UNLOCKED
 
 
-Note = Callable[[LockStatus], None]
+OnStatus = Callable[[LockStatus], None]
 
 
 class LockSession(Protocol):
@@ -63,10 +64,10 @@ class LockSession(Protocol):
     async def prepare(self) -> None:
         """Have ready what the command needs, as a challenge.  Turns nothing."""
 
-    async def give(self, order: LockAction, note: Note, until_s: float) -> None:
+    async def operate(self, action: LockAction, on_status: OnStatus, until_s: float) -> None:
         """Give the command, once, and listen until the lock says that it is over, or
-        `time.monotonic()` is `until_s`.  What the lock says of itself goes to `note`; a lock that
-        only took the command on notes nothing."""
+        `time.monotonic()` is `until_s`.  What the lock says of itself goes to
+        `on_status`; of a lock that only took the command on, nothing does."""
 
     async def status(self) -> LockStatus:
         """What the lock says of itself now."""
@@ -86,7 +87,7 @@ Listen = Callable[[], AbstractAsyncContextManager[StatusSource]]
 
 @dataclass
 class Progress:
-    """How far a turn has come; what is known when the deadline cuts it off."""
+    """How far an operation has come; what is known when the deadline cuts it off."""
 
     written: bool = False
     connected: bool = False
@@ -98,14 +99,14 @@ class Progress:
         self.bolt, self.status = status.bolt, status
 
     def cut_off(self) -> LockResult:
-        """The turn's end when there is no more time."""
+        """How it ends when there is no more time."""
         if self.written:
             return LockResult(TurnOutcome.UNKNOWN, self.bolt, self.why)
         return LockResult(TurnOutcome.FAILED, self.bolt, self.why)
 
 
 class LockOperation:
-    """One turn by `order`.  `deadline_s` is how long the caller lets `run` go on.
+    """One run of `action`.  `deadline_s` is how long the caller lets `run` go on.
 
     `listen` is for a lock that does not say over its session where its bolt is: the session is
     left first, and then asked there.  `contrary_s`: see `CONTRARY_S`.
@@ -114,7 +115,7 @@ class LockOperation:
     def __init__(
         self,
         *,
-        order: LockAction,
+        action: LockAction,
         connect: Connect,
         on_step: OnStep,
         deadline_s: float,
@@ -123,123 +124,124 @@ class LockOperation:
     ) -> None:
         self.progress = Progress()
         self.decided: asyncio.Future[LockResult] = asyncio.get_running_loop().create_future()
-        """The turn's end, as soon as it is known: the link is taken down behind it."""
-        self._order = order
+        """How it ended, as soon as that is known: the link is taken down behind it."""
+        self._action = action
         self._connect = connect
         self._listen = listen
         self._on_step = on_step
         self._ask_at_s = time.monotonic() + deadline_s * (1 - ASK_SHARE)
         self._contrary_s = CONTRARY_S if contrary_s is None else contrary_s
         self._contrary_since_s: float | None = None
-        self._taken = False
+        self._accepted = False
         self._refused: DeviceRefused | None = None
 
     async def run(self) -> LockResult:
-        """Turn.  The caller holds the deadline, and takes `progress.cut_off()` when it cuts."""
-        turn = await self._give()
-        while turn is None:
-            turn = await self._ask_anew()
-        self._decide(turn)
-        return turn
+        """Operate the lock.  The caller holds the deadline, and takes `progress.cut_off()` when it
+        cuts."""
+        result = await self._give()
+        while result is None:
+            result = await self._ask_anew()
+        self._decide(result)
+        return result
 
     async def _give(self) -> LockResult | None:
         """Up to the command and its answer; None when the answer is not known."""
-        done = self.progress
+        progress = self.progress
         self._on_step(UnlockStep.CONNECTING)
         for attempt in range(1, TRIES + 1):
             try:
                 return await self._give_once()
             except DeviceRefused as error:
-                outcome = TurnOutcome.UNKNOWN if done.written else TurnOutcome.FAILED
-                return LockResult(outcome, done.bolt, error.why)
+                outcome = TurnOutcome.UNKNOWN if progress.written else TurnOutcome.FAILED
+                return LockResult(outcome, progress.bolt, error.why)
             except (DeviceUnavailable, ProtocolError, TimeoutError) as error:
-                if not self._taken:
-                    done.why = self._why(error)
-                if done.written:
+                if not self._accepted:
+                    progress.why = self._why(error)
+                if progress.written:
                     return None
                 if attempt < TRIES:
                     await asyncio.sleep(TRY_PAUSE_S)
-        return LockResult(TurnOutcome.FAILED, done.bolt, done.why)
+        return LockResult(TurnOutcome.FAILED, progress.bolt, progress.why)
 
     async def _give_once(self) -> LockResult | None:
-        done = self.progress
-        done.connected, done.why = False, "unreachable"
-        async with self._connect() as talk:
-            done.connected, done.why = True, "no_answer"
-            return self._decide(await self._give_on(talk))
+        progress = self.progress
+        progress.connected, progress.why = False, "unreachable"
+        async with self._connect() as session:
+            progress.connected, progress.why = True, "no_answer"
+            return self._decide(await self._give_on(session))
 
-    async def _give_on(self, talk: LockSession) -> LockResult | None:
-        done = self.progress
-        await talk.prepare()
+    async def _give_on(self, session: LockSession) -> LockResult | None:
+        progress = self.progress
+        await session.prepare()
         self._on_step(UnlockStep.TURNING)
-        done.written = True
+        progress.written = True
         try:
-            await talk.give(self._order, done.note, self._ask_at_s)
-            self._taken = True
-            if done.bolt is self._order.target:
+            await session.operate(self._action, progress.note, self._ask_at_s)
+            self._accepted = True
+            if progress.bolt is self._action.target:
                 return self._done()
-            if done.bolt is Bolt.JAMMED:
+            if progress.bolt is Bolt.JAMMED:
                 return LockResult(TurnOutcome.FAILED, Bolt.JAMMED, "jammed")
         except DeviceRefused as error:
             self._refused = error
-            return None if self._listen else await self._after_refusal(talk, error)
+            return None if self._listen else await self._after_refusal(session, error)
         except (ProtocolError, TimeoutError) as error:
-            done.why = self._why(error)
+            progress.why = self._why(error)
         if self._listen:
             return None
         self._on_step(UnlockStep.ASKING)
-        return await self._ask(talk)
+        return await self._ask(session)
 
-    async def _after_refusal(self, talk: StatusSource, error: DeviceRefused) -> LockResult:
+    async def _after_refusal(self, session: StatusSource, error: DeviceRefused) -> LockResult:
         """The lock said no to the command: where is its bolt now?"""
-        done = self.progress
+        progress = self.progress
         try:
-            done.note(await talk.status())
+            progress.note(await session.status())
         except (DeviceError, TimeoutError):
-            done.bolt = Bolt.UNKNOWN
-        if done.bolt is self._order.target:
+            progress.bolt = Bolt.UNKNOWN
+        if progress.bolt is self._action.target:
             return self._done()
         if error.why == "jammed":
-            done.bolt = Bolt.JAMMED
-        return LockResult(TurnOutcome.FAILED, done.bolt, error.why)
+            progress.bolt = Bolt.JAMMED
+        return LockResult(TurnOutcome.FAILED, progress.bolt, error.why)
 
     async def _ask_anew(self) -> LockResult | None:
         """Ask outside the session that gave the command; None when that did not work either."""
-        if self._refused is None and not (self._listen and self._taken):
+        if self._refused is None and not (self._listen and self._accepted):
             self._on_step(UnlockStep.ASKING)
         try:
-            async with (self._listen or self._connect)() as talk:
+            async with (self._listen or self._connect)() as session:
                 if self._refused is not None:
-                    return self._decide(await self._after_refusal(talk, self._refused))
-                return self._decide(await self._ask(talk))
+                    return self._decide(await self._after_refusal(session, self._refused))
+                return self._decide(await self._ask(session))
         except DeviceRefused as error:
             return LockResult(TurnOutcome.UNKNOWN, self.progress.bolt, error.why)
         except (DeviceError, TimeoutError):
             await asyncio.sleep(ASK_PAUSE_S)
             return None
 
-    async def _ask(self, talk: StatusSource) -> LockResult:
+    async def _ask(self, session: StatusSource) -> LockResult:
         """Ask where the bolt is until it says something final.  Raises as `LockSession`."""
-        done = self.progress
+        progress = self.progress
         while True:
             try:
-                done.note(await talk.status())
+                progress.note(await session.status())
             except DeviceRefused as error:
                 # Late news of the command, most likely; its own word for the end, not our guess.
-                done.why = error.why
-                done.note(await talk.status())
-            if done.bolt is self._order.target:
+                progress.why = error.why
+                progress.note(await session.status())
+            if progress.bolt is self._action.target:
                 return self._done()
-            if done.bolt is Bolt.JAMMED:
+            if progress.bolt is Bolt.JAMMED:
                 return LockResult(TurnOutcome.FAILED, Bolt.JAMMED, "jammed")
-            if done.bolt is not Bolt.MOVING and self._contrary_long():
-                return LockResult(TurnOutcome.UNKNOWN, done.bolt, done.why)
+            if progress.bolt is not Bolt.MOVING and self._contrary_long():
+                return LockResult(TurnOutcome.UNKNOWN, progress.bolt, progress.why)
             await asyncio.sleep(ASK_PAUSE_S)
 
-    def _decide(self, turn: LockResult | None) -> LockResult | None:
-        if turn is not None and not self.decided.done():
-            self.decided.set_result(turn)
-        return turn
+    def _decide(self, result: LockResult | None) -> LockResult | None:
+        if result is not None and not self.decided.done():
+            self.decided.set_result(result)
+        return result
 
     def _contrary_long(self) -> bool:
         now_s = time.monotonic()
@@ -248,10 +250,10 @@ class LockOperation:
         return now_s - self._contrary_since_s >= self._contrary_s
 
     def _done(self) -> LockResult:
-        return LockResult(TurnOutcome.DONE, self._order.target)
+        return LockResult(TurnOutcome.DONE, self._action.target)
 
     def _why(self, error: Exception) -> str:
-        """In a word of `UnlockEnded.why`, what an interrupted talk means."""
+        """In a word of `UnlockEnded.why`, what an interrupted session means."""
         if isinstance(error, DeviceUnavailable):
             return "link_lost" if self.progress.connected else "unreachable"
         return "no_answer"  # silence, or nothing that can be believed

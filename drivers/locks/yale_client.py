@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 from bleak.backends.device import BLEDevice
 
-from drivers.locks.operation import LockAction, Note
+from drivers.locks.credentials import readable
+from drivers.locks.operation import LockAction, OnStatus
 from drivers.radio.connection import disconnect, need_library, translated, unless_lost, within
 from gateway.errors import (
     DeviceError,
@@ -108,15 +109,13 @@ class Credentials:
     @classmethod
     def from_json(cls, text: str) -> Credentials:
         """Raises `SecretError` when it is not what `to_json` made."""
-        try:
+        with readable():
             fields = json.loads(text)
             made = cls(
                 address=str(fields["address"]).upper(),
                 key=bytes.fromhex(fields["key"]),
                 slot=int(fields["slot"]),
             )
-        except (ValueError, KeyError, TypeError) as error:
-            raise SecretError("the lock's credentials are not readable") from error
         if len(made.key) != 16:
             raise SecretError("the lock's offline key is not 16 bytes long")
         if not 0 <= made.slot <= 255:
@@ -203,16 +202,16 @@ class Session:
     async def prepare(self) -> None:
         """See `operation.LockSession`: the session is all that a command needs."""
 
-    async def give(self, order: LockAction, note: Note, until_s: float) -> None:
+    async def operate(self, action: LockAction, on_status: OnStatus, until_s: float) -> None:
         """See `operation.LockSession`.  The lock answers when its motor has stopped."""
         command = {
             LockAction.UNLOCK: self._lock.force_unlock,
             LockAction.UNLATCH: self._lock.force_unlatch,
             LockAction.LOCK: self._lock.force_lock,
-        }[order]
+        }[action]
         with ours("turning the lock"):
             await unless_lost(self._lost, max(0.0, until_s - time.monotonic()), command())
-        note(LockStatus(order.target))
+        on_status(LockStatus(action.target))
 
     async def status(self) -> LockStatus:
         """See `operation.LockSession`.  Battery and door only where the lock tells them."""
