@@ -5,8 +5,7 @@
     door_gpio      a magnetic contact at a door      motion_gpio   a motion detector
     button_gpio    a button on a pin                 indicator     a light and a tone
     bthome         pendants, buttons, doors, motion, moisture, temperature over Bluetooth
-    lock_nuki      a Nuki door lock over Bluetooth
-    lock_yale      a Yale door lock               lock_danalock  a Danalock V3
+    lock_<make>    a door lock over Bluetooth, one file a make
     wired/         what drivers on pins share
     radio/         what drivers over Bluetooth share: the one scanner, connections, BTHome
     locks/         what door locks share, and how each make speaks

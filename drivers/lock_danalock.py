@@ -29,7 +29,7 @@ from drivers.locks import danalock_cloud as cloud
 from drivers.locks.config import BatteryOption
 from drivers.locks.danalock_client import Broadcasts, Credentials, Session
 from drivers.locks.operation import LockAction, StatusSource
-from drivers.locks.radio_lock import CONNECT_S, HEAR_S, RadioLock
+from drivers.locks.radio_lock import CONNECT_S, RadioLock
 from drivers.radio.listening import first_advert, scanner_of
 from gateway.errors import DeviceError, DeviceRefused, SecretError
 from gateway.events import Data, DeviceFailed, DeviceOnline
@@ -132,7 +132,7 @@ class Driver(RadioLock[Credentials]):
         return woke or changed
 
     async def _ask(self) -> LockStatus:
-        async with asyncio.timeout(HEAR_S), self._listening() as ear:
+        async with asyncio.timeout(self.hear_s), self._listening() as ear:
             return await ear.status()
 
     @contextlib.asynccontextmanager
@@ -140,7 +140,7 @@ class Driver(RadioLock[Credentials]):
         """Hears the lock's next advertisements, also while `run` does not."""
         stop = self._scanner.watch(self._on_advert)
         try:
-            yield _Ear(self._waiting)
+            yield _Ear(self._waiting, self.hear_s)
         finally:
             stop()
 
@@ -190,15 +190,15 @@ class Driver(RadioLock[Credentials]):
 class _Ear:
     """Waits for what the lock advertises next."""
 
-    def __init__(self, waiting: set[asyncio.Future[LockStatus]]) -> None:
-        self._waiting = waiting
+    def __init__(self, waiting: set[asyncio.Future[LockStatus]], hear_s: float) -> None:
+        self._waiting, self._hear_s = waiting, hear_s
 
     async def status(self) -> LockStatus:
         """The next advertisement's word.  Raises `TimeoutError`."""
         heard: asyncio.Future[LockStatus] = asyncio.get_running_loop().create_future()
         self._waiting.add(heard)
         try:
-            async with asyncio.timeout(HEAR_S):
+            async with asyncio.timeout(self._hear_s):
                 return await heard
         finally:
             self._waiting.discard(heard)

@@ -9,7 +9,6 @@ What only a real lock can show: docs/locks.md.  Not for: who may turn the lock.
 
 from __future__ import annotations
 
-import json
 import re
 from contextlib import AbstractAsyncContextManager
 
@@ -19,7 +18,6 @@ from drivers.locks.config import BatteryOption, UnlatchOption
 from drivers.locks.radio_lock import CONNECT_S, RadioLock
 from drivers.locks.yale_client import Credentials, Session, Unanswered
 from drivers.radio.listening import first_advert, scanner_of
-from gateway.errors import DeviceRefused, SecretError
 from gateway.ports import Advert, DriverContext, Guide, LockStatus
 
 KIND = "lock"
@@ -131,11 +129,7 @@ async def pair(config: Config, context: DriverContext, guide: Guide) -> None:
     guide("Take the lock's handle, or knock on the door, so that it wakes.")
     advert = await first_advert(scanner, is_it, PAIR_WAIT_S, f"no lock {name or wanted} was heard")
     guide(f"Found {advert.name or 'the lock'} at {advert.address}; trying the key.")
-    fields = {"address": advert.address, "key": key, "slot": slot}
-    try:
-        typed = Credentials.from_json(json.dumps(fields))
-    except SecretError as error:
-        raise DeviceRefused(f"that is no key: {error.text}", why="not_paired") from error
+    typed = credentials.typed(Credentials, address=advert.address, key=key, slot=slot)
     async with (
         credentials.pairing(),
         client.open_session(advert.device, scanner, typed, CONNECT_S, Unanswered()) as session,

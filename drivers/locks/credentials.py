@@ -6,11 +6,12 @@ Not for: what a make's credentials hold (its protocol).
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Protocol, Self, TypeVar
 
 from drivers.locks.config import LockConfig
-from gateway.errors import DeviceUnavailable, SecretError
+from gateway.errors import DeviceRefused, DeviceUnavailable, SecretError
 from gateway.ports import DriverContext
 
 
@@ -49,6 +50,14 @@ def read(config: LockConfig, context: DriverContext, kind: type[C]) -> C:
         raise SecretError(
             f"{error.text.rstrip('.')}; pair the lock with `tryggve gateway pair {context.device}`."
         ) from error
+
+
+def typed(kind: type[C], **fields: str) -> C:
+    """What a technician typed.  Raises `DeviceRefused` when it cannot be a lock's credentials."""
+    try:
+        return kind.from_json(json.dumps(fields))
+    except SecretError as error:
+        raise DeviceRefused(f"that is no key: {error.text}", why="not_paired") from error
 
 
 def write(config: LockConfig, context: DriverContext, credentials: Credentials) -> None:

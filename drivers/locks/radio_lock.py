@@ -36,10 +36,6 @@ log = logging.getLogger(__name__)
 CONNECT_S = 10.0
 """Seconds for one attempt to connect, so that a deadline of 25 s has room for two."""
 
-HEAR_S = 5.0
-"""Seconds that a question waits for a lock that is not heard, as just after a start; a connection
-to one that sleeps would only keep the adapter from others."""
-
 STATUS_S = 15.0
 """Seconds to ask the lock where its bolt is, connecting included."""
 
@@ -71,6 +67,10 @@ class RadioLock(ABC, Generic[C]):
 
     stale_s: float = 0.0
     """Seconds after a turn for which the make's lock is known to report what was before."""
+
+    hear_s: float = 5.0
+    """Seconds that a question waits for a lock that is not heard, as just after a start; a
+    connection to one that sleeps would only keep the adapter from others."""
 
     _listen: Listen | None = None
 
@@ -291,7 +291,7 @@ class RadioLock(ABC, Generic[C]):
         async def ask() -> LockStatus:
             await asyncio.sleep(max(0.0, self._operated_s + self.stale_s - time.monotonic()))
             asleep = self._silent_s() > self._config.sleep_after_s
-            if asleep and not await self._hear(HEAR_S):
+            if asleep and not await self._hear(self.hear_s):
                 raise DeviceUnavailable("the lock is not heard")
             async with self._connected() as session:
                 return await session.status()
