@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from gateway.errors import SecretError
+from gateway.errors import SecretError, UserError
 from gateway.events import Data
 from gateway.ports import DriverContext
 
@@ -42,6 +42,26 @@ class Heard:
 
     def kinds(self) -> list[str]:
         return [type(data).KIND for data in self.data]
+
+
+class Technician:
+    """A `Guide` whose answers are ready, by a word of the question."""
+
+    def __init__(self, **answers: str) -> None:
+        self.answers = answers
+        self.said: list[str] = []
+        self.hidden: list[str] = []
+
+    def __call__(self, text: str, /) -> None:
+        self.said.append(text)
+
+    async def ask(self, question: str, *, hidden: bool = False) -> str:
+        if hidden:
+            self.hidden.append(question)
+        for word, answer in self.answers.items():
+            if word in question.lower():
+                return answer
+        raise UserError(f"nobody can answer {question}")
 
 
 def driver_context(device: str = "door", **parts: Any) -> DriverContext:

@@ -6,66 +6,22 @@ import ast
 import asyncio
 import importlib
 import inspect
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 import drivers
-from drivers.radio.scanner import SharedScanner
-from drivers.virtual import VirtualNuki, VirtualPins, virtual_home_radio
 from gateway.errors import UnknownDriver, UserError
-from gateway.ports import DriverContext, Indicator, Lock, Sensor
-from tests.drivers.locks import DANALOCK, YALE, Make, lock_home
-from tests.drivers.parts import Heard, MemorySecrets, driver_context, until
-from tests.drivers.twins import SENSOR_TWINS
-
-Twin = Callable[[], AbstractAsyncContextManager[tuple[dict[str, Any], DriverContext]]]
-
-
-@asynccontextmanager
-async def mat_twin() -> AsyncIterator[tuple[dict[str, Any], DriverContext]]:
-    board = VirtualPins()
-    board.mat(17, loop_pin=27)
-    yield {"pin": 17, "loop_pin": 27}, driver_context("mat", pin_factory=board.factory)
-    board.close()
-
-
-@asynccontextmanager
-async def nuki_twin() -> AsyncIterator[tuple[dict[str, Any], DriverContext]]:
-    async with virtual_home_radio() as radio:
-        nuki = VirtualNuki(radio)
-        await nuki.start()
-        scanner = SharedScanner()
-        await scanner.start()
-        secrets = MemorySecrets(**{"nuki-door": nuki.trust()})
-        yield {}, driver_context("door", secrets=secrets, scanner=scanner)
-        await scanner.stop()
-        await nuki.stop()
-
-
-TWINS: dict[str, Twin] = {"mat_gpio": mat_twin, "lock_nuki": nuki_twin, **SENSOR_TWINS}
-"""Each driver's virtual twin: a configuration that works, and the context for it."""
+from gateway.ports import Indicator, Lock, Sensor
+from tests.drivers.parts import Heard, until
+from tests.drivers.twins import TWINS
 
 ROOMS = ("wired", "radio", "locks")
 """Folders of what drivers share."""
 
 PORTS = {"sensor": Sensor, "lock": Lock, "indicator": Indicator}
 
-
-def lock_twin(make: Make) -> Twin:
-    @asynccontextmanager
-    async def twin() -> AsyncIterator[tuple[dict[str, Any], DriverContext]]:
-        async with lock_home(make) as home:
-            yield {}, driver_context("door", secrets=home.secrets, scanner=home.scanner)
-
-    return twin
-
-
-TWINS |= {"lock_yale": lock_twin(YALE), "lock_danalock": lock_twin(DANALOCK)}
 
 NAMES = drivers.names()
 each_driver = pytest.mark.parametrize("name", NAMES)

@@ -29,7 +29,8 @@ from drivers import lock_danalock
 from drivers.locks import danalock_client as client
 from drivers.locks import danalock_cloud as cloud
 from drivers.locks.danalock_client import Broadcasts, Credentials
-from drivers.virtual import DanalockState, VirtualDanalock
+from drivers.virtual import State
+from drivers.virtual.lock_danalock import VirtualDanalock
 from gateway.errors import (
     DeviceError,
     DeviceRefused,
@@ -39,10 +40,10 @@ from gateway.errors import (
 )
 from gateway.events import TurnOutcome, UnlockStep
 from gateway.ports import Advert, Bolt, LockResult
-from tests.drivers.locks import DANALOCK, LockHome, lock_home
-from tests.drivers.parts import MemorySecrets, driver_context, until
-from tests.drivers.test_lock_yale import Technician
+from tests.drivers.locks import LockHome, lock_home, make_of
+from tests.drivers.parts import MemorySecrets, Technician, driver_context, until
 
+DANALOCK = make_of("lock_danalock")
 DONE_OPEN = LockResult(TurnOutcome.DONE, Bolt.UNLOCKED)
 SERIAL = bytes.fromhex("0a1b2c3d4e5f")
 NOW = datetime.now(UTC)
@@ -71,7 +72,7 @@ async def test_ok_is_not_open() -> None:
         assert not unlocking.done()
         assert await unlocking == DONE_OPEN
         assert UnlockStep.ASKING not in home.steps
-        assert home.virtual.state is DanalockState.UNLOCKED
+        assert home.virtual.state is State.UNLOCKED
 
 
 async def test_ok_and_nothing_happens() -> None:
@@ -95,7 +96,7 @@ async def test_a_jam_of_before() -> None:
     """The lock still says that it is blocked while it turns: that was before this command."""
     async with lock_home(DANALOCK, turn_s=0.3) as home:
         home.virtual.faults.only_takes = True
-        await home.virtual.turn_by_hand(DanalockState.BLOCKED)
+        await home.virtual.turn_by_hand(State.JAMMED)
         await until(lambda: home.scanner.last(home.virtual.address) is not None)
         async with home.watched() as heard:
             await until(lambda: "lock.jammed" in heard.kinds())
@@ -106,7 +107,7 @@ async def test_a_jam_of_before() -> None:
 async def test_open_already() -> None:
     """ "Nothing changed" is no refusal: the bolt is where it should be, in the lock's own words."""
     async with lock_home(DANALOCK) as home:
-        await home.virtual.turn_by_hand(DanalockState.UNLOCKED)
+        await home.virtual.turn_by_hand(State.UNLOCKED)
         assert await home.unlock() == DONE_OPEN
         assert home.turns == []
         assert home.virtual.refused == [0x07]
@@ -169,7 +170,7 @@ async def test_a_state_costs_no_connection() -> None:
         status = asking.result()
         assert (status.bolt, status.battery_pct, status.battery_low) == (Bolt.LOCKED, 61, False)
         assert status.door_open is None
-        await home.virtual.turn_by_hand(DanalockState.BLOCKED)
+        await home.virtual.turn_by_hand(State.JAMMED)
         await until(lambda: home.scanner.last(home.virtual.address) is not None)
         assert (await home.driver.status()).bolt in (Bolt.LOCKED, Bolt.JAMMED)
         assert (await home.driver.status()).bolt is Bolt.JAMMED
@@ -190,7 +191,7 @@ class Air:
         self.lock = VirtualDanalock(radio, serial=SERIAL)
         self.who = Credentials.from_json(self.lock.trust())
 
-    def says(self, state: DanalockState, counter: int, heard_s: float) -> Advert:
+    def says(self, state: State, counter: int, heard_s: float) -> Advert:
         self.lock.state, self.lock._counter = state, counter & 0xFFFF
         raw = self.lock._advertisement()
         return advert(raw[raw.index(b"\xc8\x01") + 2 :], heard_s)
@@ -200,13 +201,13 @@ def test_an_old_advertisement_sent_again() -> None:
     """A recording of "locked" does not hide that the door stands open."""
     air = Air()
     heard = Broadcasts(air.who)
-    old = air.says(DanalockState.LOCKED, 7, 0.0)
+    old = air.says(State.LOCKED, 7, 0.0)
     assert heard.read(old) is not None
-    report = heard.read(air.says(DanalockState.UNLOCKED, 8, 1.0))
+    report = heard.read(air.says(State.UNLOCKED, 8, 1.0))
     assert report is not None
     assert not report.locked
     assert heard.read(replace(old, heard_s=2.0)) is None
-    again = heard.read(air.says(DanalockState.UNLOCKED, 8, 3.0))
+    again = heard.read(air.says(State.UNLOCKED, 8, 3.0))
     assert again is not None
 
 
@@ -214,10 +215,10 @@ def test_the_counter_begins_again() -> None:
     """At its end, at once; after a change of batteries, when nothing newer came for a minute."""
     air = Air()
     heard = Broadcasts(air.who)
-    assert heard.read(air.says(DanalockState.LOCKED, 0xFFFF, 0.0)) is not None
-    assert heard.read(air.says(DanalockState.LOCKED, 0x10000, 1.0)) is not None
-    assert heard.read(air.says(DanalockState.LOCKED, 0x5000, 2.0)) is not None
-    restarted = air.says(DanalockState.UNLOCKED, 1, 3.0)
+    assert heard.read(air.says(State.LOCKED, 0xFFFF, 0.0)) is not None
+    assert heard.read(air.says(State.LOCKED, 0x10000, 1.0)) is not None
+    assert heard.read(air.says(State.LOCKED, 0x5000, 2.0)) is not None
+    restarted = air.says(State.UNLOCKED, 1, 3.0)
     assert heard.read(restarted) is None
     late = heard.read(replace(restarted, heard_s=2.0 + client.RESTART_S))
     assert late is not None

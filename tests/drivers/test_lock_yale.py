@@ -22,20 +22,20 @@ from drivers import lock_yale
 from drivers.locks import yale_client as client
 from drivers.locks.operation import LockAction
 from drivers.locks.yale_client import Credentials
-from drivers.virtual import Moment, YaleState
+from drivers.virtual import Moment, State
 from gateway.errors import (
     DeviceError,
     DeviceRefused,
     DeviceUnavailable,
     ProtocolError,
     SecretError,
-    UserError,
 )
 from gateway.events import TurnOutcome, UnlockStep
 from gateway.ports import Bolt, LockResult
-from tests.drivers.locks import YALE, LockHome, lock_home
-from tests.drivers.parts import MemorySecrets, driver_context, until
+from tests.drivers.locks import LockHome, lock_home, make_of
+from tests.drivers.parts import MemorySecrets, Technician, driver_context, until
 
+YALE = make_of("lock_yale")
 DONE_OPEN = LockResult(TurnOutcome.DONE, Bolt.UNLOCKED)
 GOOD = {"address": "D8:28:C9:00:00:01", "key": "00" * 16, "slot": 1}
 
@@ -45,26 +45,6 @@ def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits that only spare a real lock's mechanics are short here."""
     monkeypatch.setattr(lock_yale.Driver, "stale_s", 0.1)
     monkeypatch.setattr(lock_yale.Driver, "contrary_s", 0.5)
-
-
-class Technician:
-    """A `Guide` whose answers are ready, by a word of the question."""
-
-    def __init__(self, **answers: str) -> None:
-        self.answers = answers
-        self.said: list[str] = []
-        self.hidden: list[str] = []
-
-    def __call__(self, text: str, /) -> None:
-        self.said.append(text)
-
-    async def ask(self, question: str, *, hidden: bool = False) -> str:
-        if hidden:
-            self.hidden.append(question)
-        for word, answer in self.answers.items():
-            if word in question.lower():
-                return answer
-        raise UserError(f"nobody can answer {question}")
 
 
 # --- the lock's words -----------------------------------------------------------------------------
@@ -154,7 +134,7 @@ async def test_unlatch() -> None:
     async with lock_home(YALE, config={"unlatch": True}) as home:
         assert await home.unlock() == DONE_OPEN
         assert home.virtual.turns == [LockAction.UNLATCH]
-        assert home.virtual.state is YaleState.UNLATCHED
+        assert home.virtual.state is State.UNLATCHED
 
 
 async def test_an_old_lock_with_a_small_mtu() -> None:
@@ -238,7 +218,7 @@ async def test_a_model_that_does_not_tell_its_battery(monkeypatch: pytest.Monkey
 async def test_a_lock_that_must_be_set_up() -> None:
     """While it calibrates nobody knows where its bolt is."""
     async with lock_home(YALE) as home:
-        await home.virtual.turn_by_hand(YaleState.CALIBRATING)
+        await home.virtual.turn_by_hand(State.UNCALIBRATED)
         assert (await home.driver.status()).bolt is Bolt.UNKNOWN
 
 

@@ -12,14 +12,13 @@ from typing import Any
 
 import pytest
 
-from drivers import lock_danalock, lock_yale
 from drivers.locks import operation, radio_lock
 from drivers.radio import connection
 from drivers.radio.connection import within
-from drivers.virtual import Moment
+from drivers.virtual import Moment, State
 from gateway.events import TurnOutcome, UnlockStep
 from gateway.ports import Bolt, LockResult
-from tests.drivers.locks import DANALOCK, MAKES, NUKI, YALE, Make, lock_home, wake_to_open_s
+from tests.drivers.locks import MAKES, Make, lock_home, wake_to_open_s
 from tests.drivers.parts import driver_context, until
 
 DONE_OPEN = LockResult(TurnOutcome.DONE, Bolt.UNLOCKED)
@@ -30,9 +29,10 @@ each_make = pytest.mark.parametrize("make", MAKES, ids=lambda make: make.name)
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits that only spare a real lock's mechanics are short here."""
     monkeypatch.setattr(operation, "CONTRARY_S", 0.5)
-    monkeypatch.setattr(lock_yale.Driver, "stale_s", 0.1)
-    monkeypatch.setattr(lock_yale.Driver, "contrary_s", 0.5)
-    monkeypatch.setattr(lock_danalock.Driver, "contrary_s", 0.5)
+    for make in MAKES:
+        driver: Any = make.driver.Driver
+        monkeypatch.setattr(driver, "stale_s", min(driver.stale_s, 0.1))
+        monkeypatch.setattr(driver, "contrary_s", 0.5)
 
 
 @each_make
@@ -44,7 +44,7 @@ async def test_unlock_and_lock(make: Make) -> None:
         await home.idle()
         assert await home.lock() == LockResult(TurnOutcome.DONE, Bolt.LOCKED)
         assert home.turns == ["unlock", "lock"]
-        assert home.virtual.state is make.locked
+        assert home.virtual.state is State.LOCKED
         await home.idle()
 
 
@@ -97,10 +97,10 @@ async def test_jammed(make: Make) -> None:
 async def test_the_lock_refuses(make: Make) -> None:
     """It says no without running its motor: failed, and the bolt is where it was."""
     async with lock_home(make) as home:
-        home.virtual.faults.error = make.refusal
+        home.virtual.faults.error = make.virtual.REFUSAL
         assert await home.unlock() == LockResult(TurnOutcome.FAILED, Bolt.LOCKED, "refused_by_lock")
         assert home.turns == []
-        assert home.virtual.refused == [make.refusal]
+        assert home.virtual.refused == [make.virtual.REFUSAL]
 
 
 @each_make
@@ -160,7 +160,7 @@ async def test_link_dropped_after_the_command(make: Make, moment: Moment) -> Non
 async def test_no_answer_but_the_state_can_be_had(make: Make) -> None:
     """The answer never comes: the lock is asked, and its own word decides.  One turn."""
     async with lock_home(make, config={"deadline_s": 1.5}) as home:
-        make.mute(home.virtual)
+        home.virtual.faults.silent_command = True
         assert await home.unlock() == DONE_OPEN
         assert home.steps[-1] is UnlockStep.ASKING
         assert home.turns == ["unlock"]
@@ -172,14 +172,18 @@ async def test_no_answer_at_all(make: Make) -> None:
     async with lock_home(make, config={"deadline_s": 1.0}, turn_s=0.1) as home:
         unlocking = asyncio.create_task(home.unlock())
         await until(lambda: bool(home.turns))
-        make.hush(home.virtual)
+        home.virtual.faults.silent = True
         began_s = time.monotonic()
         turn = await unlocking
         assert time.monotonic() - began_s < 3.0
         assert (turn.outcome, turn.why) == (TurnOutcome.UNKNOWN, "no_answer")
         assert home.steps[-1] is UnlockStep.ASKING
         assert home.turns == ["unlock"]
-        assert home.virtual.state is make.unlocked
+        assert home.virtual.state is State.UNLOCKED
+        home.virtual.faults.silent = False
+        await home.virtual.take_handle()
+        await home.told(Bolt.UNLOCKED)
+        assert home.turns == ["unlock"]
 
 
 @each_make
@@ -190,9 +194,9 @@ async def test_answer_after_the_deadline(make: Make) -> None:
         turn = await home.unlock()
         assert turn.outcome is TurnOutcome.UNKNOWN
         assert turn.bolt in (Bolt.LOCKED, Bolt.UNKNOWN)
-        await until(lambda: home.virtual.state is make.unlocked)
+        await until(lambda: home.virtual.state is State.UNLOCKED)
         await home.tidy()
-        assert (await home.driver.status()).bolt is Bolt.UNLOCKED
+        await home.told(Bolt.UNLOCKED)
         assert home.turns == ["unlock"]
 
 
@@ -245,7 +249,7 @@ async def test_cancelled_at_any_moment_then_works_again(make: Make) -> None:
             await home.idle()
         turned = len(home.turns)
         assert turned <= 6
-        await home.virtual.turn_by_hand(make.locked)
+        await home.virtual.turn_by_hand(State.LOCKED)
         await home.tidy()
         assert (await home.unlock()).outcome is TurnOutcome.DONE
         assert len(home.turns) == turned + 1
@@ -304,12 +308,12 @@ async def test_the_watch_tells_what_happens_by_hand(make: Make) -> None:
     """A turn by hand, and a battery that gets low, are told once; nothing is turned."""
     async with lock_home(make) as home, home.watched() as heard:
         await until(lambda: len(heard.data) == 3)
-        await home.virtual.turn_by_hand(make.unlocked)
+        await home.virtual.turn_by_hand(State.UNLOCKED)
         await until(lambda: heard.kinds()[3:] == ["lock.unlocked"])
         await home.idle()
         home.virtual.battery_pct = 4
         home.virtual.battery_low = True
-        await home.virtual.turn_by_hand(make.locked)
+        await home.virtual.turn_by_hand(State.LOCKED)
         await until(lambda: heard.kinds()[4:] == ["lock.locked", "device.battery_low"])
         assert home.turns == []
 
@@ -335,14 +339,14 @@ async def test_a_question_that_is_not_answered(make: Make, monkeypatch: pytest.M
         home.virtual.go_away()
         with monkeypatch.context() as brief:
             brief.setattr(radio_lock, "STATUS_S", 0.3)
-            brief.setattr(lock_danalock, "HEAR_S", 0.3)
+            brief.setattr(radio_lock.RadioLock, "hear_s", 0.3)
             assert (await home.driver.status()).bolt is Bolt.UNKNOWN
         home.virtual.come_back()
         assert (await home.driver.status()).bolt is Bolt.LOCKED
 
 
 async def test_all_makes_side_by_side() -> None:
-    """One radio, one scanner, three makes: each opens, one connection attempt at a time."""
+    """One radio, one scanner, every make: each opens, one connection attempt at a time."""
     from contextlib import AsyncExitStack
 
     from drivers.radio.scanner import SharedScanner
@@ -355,16 +359,16 @@ async def test_all_makes_side_by_side() -> None:
         await scanner.start()
         stack.push_async_callback(scanner.stop)
         virtuals, unlocking = [], []
-        for make in (NUKI, YALE, DANALOCK):
+        for make in MAKES:
             virtual = make.virtual(radio)
             await virtual.start()
             stack.push_async_callback(virtual.stop)
             secrets = MemorySecrets(**{make.secret: virtual.trust()})
-            driver = make.module.Driver(
-                make.module.Config(), driver_context(secrets=secrets, scanner=scanner)
+            driver = make.driver.Driver(
+                make.driver.Config(), driver_context(secrets=secrets, scanner=scanner)
             )
             stack.push_async_callback(driver.close)
             virtuals.append(virtual)
             unlocking.append(driver.unlock(lambda _step: None, 5.0))
-        assert await asyncio.gather(*unlocking) == [DONE_OPEN] * 3
-        assert [len(virtual.turns) for virtual in virtuals] == [1, 1, 1]
+        assert await asyncio.gather(*unlocking) == [DONE_OPEN] * len(MAKES)
+        assert [len(virtual.turns) for virtual in virtuals] == [1] * len(MAKES)

@@ -1,10 +1,13 @@
-"""Virtual twins of the sensors and the indicator, for the contract test."""
+"""Each driver's virtual twin, for the contract test: a configuration that works, and the context
+for it.
+
+Those of the locks are found by their names.  Not for: what a twin does (`drivers.virtual`)."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +16,11 @@ from drivers.radio.scanner import SharedScanner
 from drivers.virtual import VirtualBthome, VirtualCells, VirtualPins, virtual_home_radio
 from drivers.wired.mat_load import Cell, to_kept
 from gateway.ports import DriverContext
+from tests.drivers.locks import LOCK_DRIVERS, lock_home, make_of
 from tests.drivers.parts import MemorySecrets, driver_context
 
 Made = AsyncIterator[tuple[dict[str, Any], DriverContext]]
+Twin = Callable[[], AbstractAsyncContextManager[tuple[dict[str, Any], DriverContext]]]
 
 KEY = bytes(range(16))
 """A bind key for tests."""
@@ -97,11 +102,34 @@ async def bthome_twin() -> Made:
             await device.stop()
 
 
-SENSOR_TWINS = {
+@asynccontextmanager
+async def mat_twin() -> Made:
+    """A mat with a second lead that shows a cut cable."""
+    board = VirtualPins()
+    board.mat(17, loop_pin=27)
+    yield {"pin": 17, "loop_pin": 27}, driver_context("mat", pin_factory=board.factory)
+    board.close()
+
+
+def lock_twin(driver: str) -> Twin:
+    """A lock of the make that `driver` is for, paired and heard."""
+
+    @asynccontextmanager
+    async def twin() -> Made:
+        async with lock_home(make_of(driver)) as home:
+            yield {}, driver_context("door", secrets=home.secrets, scanner=home.scanner)
+
+    return twin
+
+
+TWINS: dict[str, Twin] = {
     "door_gpio": door_twin,
     "motion_gpio": motion_twin,
     "button_gpio": button_twin,
     "indicator": indicator_twin,
+    "mat_gpio": mat_twin,
     "mat_adc": cells_twin,
     "bthome": bthome_twin,
+    **{driver: lock_twin(driver) for driver in LOCK_DRIVERS},
 }
+"""By the driver's name."""
