@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from drivers import lock_nuki
+from drivers.locks import operation
 from drivers.locks.nuki_client import Credentials
 from drivers.locks.operation import LockAction
 from drivers.locks.radio_lock import RadioLock
@@ -134,18 +135,22 @@ async def test_a_lock_that_never_answers_a_question(home: LockHome) -> None:
     assert home.virtual.turns == []
 
 
-async def test_answer_later_than_we_wait(make_home: MakeHome) -> None:
+async def test_answer_later_than_we_wait(
+    make_home: MakeHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An answer that comes while the lock is being asked decides all the same.  One turn."""
-    async with make_home(config={"deadline_s": 1.8}) as home:
+    monkeypatch.setattr(operation, "ASK_SHARE", 0.6)
+    async with make_home(config={"deadline_s": 3.0}) as home:
         home.virtual.faults.late_s = 1.25
         assert await home.unlock() == DONE_OPEN
         assert home.steps[-1] is UnlockStep.ASKING
         assert home.virtual.turns == [LockAction.UNLOCK]
 
 
-async def test_a_late_jam(make_home: MakeHome) -> None:
+async def test_a_late_jam(make_home: MakeHome, monkeypatch: pytest.MonkeyPatch) -> None:
     """A jam that is told while the lock is being asked is the end: failed, jammed."""
-    async with make_home(config={"deadline_s": 1.8}) as home:
+    monkeypatch.setattr(operation, "ASK_SHARE", 0.6)
+    async with make_home(config={"deadline_s": 3.0}) as home:
         home.virtual.faults = NukiFaults(jammed=True, late_s=1.25)
         assert await home.unlock() == LockResult(TurnOutcome.FAILED, Bolt.JAMMED, "jammed")
         assert home.virtual.turns == [LockAction.UNLOCK]
