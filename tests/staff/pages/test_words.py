@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import events
+from gateway import events, rules
 from gateway.access import grants
 from web.staff.care import actions
 from web.staff.cli import catalogue
@@ -103,6 +103,11 @@ def test_the_checks_reasons_of_the_contract_have_words() -> None:
     assert set(asked.split('"""', 1)[0].split("`")[1::2]) == set(words.ASKED_WHY)
     source = inspect.getsource(events.CheckEscalated).rsplit('"""', 2)[1]
     assert set(source.split("`")[1::2]) == set(words.ESCALATED_WHY)
+
+
+def test_every_rule_has_a_word() -> None:
+    """A decision's rule is told beside it, and so is a rule that failed."""
+    assert set(words.RULES) == set(rules.names())
 
 
 def test_every_alarm_that_a_rule_raises_has_a_word() -> None:
