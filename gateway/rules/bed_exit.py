@@ -227,8 +227,9 @@ def _touched(state: State, event: Event, settings: Settings) -> State:
     """The bed was touched at night, too little to be lying there: that is how a sleeper looks to a
     mat that loses who lies there, and how one who sits down and slides to the floor looks to any.
     Whoever is up shows it before `look_min` is over."""
-    watched = in_window(event.at, settings.home.timezone, settings.night_from, settings.look_to)
-    if state.occupied or not watched:
+    if state.occupied:
+        return state
+    if not in_window(event.at, settings.home.timezone, settings.night_from, settings.look_to):
         return state
     return replace(_unwatched(state), left=event.ref, since=event.at)
 
