@@ -166,8 +166,10 @@ def _moments(
         if state.occupied is not True or state.doubted is not None:
             needed_s = settings.again_s if state.doubted is not None else settings.enter_s
             entered = later(state.on_since, seconds=max(0.0, needed_s - state.pressed_s))
-        since = [m.pressed_since for m in state.mats.values() if m.level is Level.ON]
-        stuck = later(min(s for s in since if s is not None), minutes=settings.stuck_h * 60.0)
+        pressed = (m.pressed_since for m in state.mats.values() if m.level is Level.ON)
+        since = first_of(*pressed)
+        assert since is not None  # noqa: S101 - what is pressed knows since when
+        stuck = later(since, minutes=settings.stuck_h * 60.0)
     elif state.occupied and state.blind:
         if state.doubted is None and state.blind_since is not None:
             doubt = later(state.blind_since, seconds=settings.leave_s)

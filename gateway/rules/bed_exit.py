@@ -297,6 +297,8 @@ def _look_due(state: State, settings: Settings) -> datetime | None:
 def _calm(state: State, newest: datetime, settings: Settings) -> bool:
     """Whether watchers found all well so often, and nothing but the mat has spoken since, that the
     mat is taken to be what is wrong."""
+    if len(state.well) < settings.calm_after:
+        return False  # nearly always, and asked with every touch of an empty bed
     span = timedelta(hours=settings.calm_h)
     recent = [at for at in state.well if newest - at < span]
     if len(recent) < settings.calm_after:
