@@ -8,13 +8,10 @@ Not for: prose that the code cannot know.
 from __future__ import annotations
 
 import argparse
-import ast
 import dataclasses
 import inspect
-import itertools
 import re
 import sys
-import textwrap
 import types
 import typing
 from collections.abc import Iterator, Sequence
@@ -27,6 +24,7 @@ from pydantic_core import PydanticUndefined
 
 import drivers
 from gateway import config, events, rules
+from gateway.fieldtexts import field_text, field_texts, flat
 from gateway.schedule import Plan
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs"
@@ -47,11 +45,6 @@ UNITS = {
 _MADE = "<!-- made by `python -m gateway.docs --write`; change the code, not this page -->"
 
 
-def flat(text: str | None) -> str:
-    """A docstring on one line."""
-    return " ".join(inspect.cleandoc(text or "").split())
-
-
 def first_sentence(text: str | None) -> str:
     """A docstring's first sentence, without what stands in it as a name of ours."""
     return re.split(r"(?<=[a-z`\")])[.:](?:\s|$)", flat(text), maxsplit=1)[0].rstrip(".")
@@ -63,24 +56,6 @@ def unit_of(name: str) -> str:
         if name.endswith(ending):
             return unit
     return ""
-
-
-def field_texts(cls: type) -> dict[str, str]:
-    """The docstrings under the fields of a class, read from its source."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
-    except (OSError, TypeError):
-        return {}
-    body = typing.cast("ast.ClassDef", tree.body[0]).body
-    return {
-        field.target.id: flat(text.value.value)
-        for field, text in itertools.pairwise(body)
-        if isinstance(field, ast.AnnAssign)
-        and isinstance(field.target, ast.Name)
-        and isinstance(text, ast.Expr)
-        and isinstance(text.value, ast.Constant)
-        and isinstance(text.value.value, str)
-    }
 
 
 def type_text(annotation: Any) -> str:
@@ -201,7 +176,7 @@ def _keys(model: type[BaseModel], only: Sequence[str] | None = None) -> list[str
             default = _value(info.default)
         else:
             default = "" if info.is_required() else "made"
-        text = flat(info.description) or field_texts(model).get(name, "")
+        text = flat(info.description) or field_text(model, name)
         out.append(_row(name, type_text(info.annotation), unit_of(name), default, text))
     return out if len(out) > 2 else ["It has no keys of its own."]
 
