@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from pydantic import AwareDatetime
@@ -50,6 +50,7 @@ def becauses() -> SearchStrategy[Because]:
         because=st.none() | becauses(),
     )
 )
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine
 def test_what_is_sealed_is_the_canonical_json(event: Event) -> None:
     """For every kind and any texts: the hash chains of old logs and of the server rest on it."""
     try:

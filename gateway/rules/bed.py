@@ -38,13 +38,18 @@ from gateway.events import (
     Ref,
 )
 from gateway.ports import Level
-from gateway.rules import Decision, RuleSettings, Tick, _mats, _signs
-from gateway.rules._replace import replace
-from gateway.rules._time import due, first_of, later
+from gateway.rules import Decision, RuleSettings, Tick
+from gateway.rules.common import mat_states, signs_of_life
+from gateway.rules.common.replace import replace
+from gateway.rules.common.time import due, first_of, later
 
 NAME = "bed"
 VERSION = 3
-KINDS = _mats.KINDS | _signs.KINDS | {"bed.entered", "bed.left", "bed.doubted", "mat.learned"}
+KINDS = (
+    mat_states.KINDS
+    | signs_of_life.KINDS
+    | {"bed.entered", "bed.left", "bed.doubted", "mat.learned"}
+)
 
 NIGHT_REACH = timedelta(hours=4)
 """A silence longer than this begins another night, in which the mat shows anew what it is like."""
@@ -83,7 +88,7 @@ class State:
     `blind_since`) whether they still cannot.  `breaks` counts this night's short breaks of
     the pressure; `learned` is what is known of each mat."""
 
-    mats: _mats.Mats
+    mats: mat_states.Mats
     occupied: bool | None = None
     doubted: Ref | None = None
     on_since: datetime | None = None
@@ -102,7 +107,7 @@ class State:
 
 def start(settings: Settings) -> State:
     """Nothing is known of any mat."""
-    return State(mats=_mats.start(settings.home.with_role("bed")))
+    return State(mats=mat_states.start(settings.home.with_role("bed")))
 
 
 def step(
@@ -114,8 +119,8 @@ def step(
         return (replace(state, tried=event.at) if made else state), made
     if not state.mats:
         return state, ()
-    if event.kind in _mats.READINGS and event.device in state.mats:  # nine of ten
-        mats = _mats.see(state.mats, event)
+    if event.kind in mat_states.READINGS and event.device in state.mats:  # nine of ten
+        mats = mat_states.see(state.mats, event)
         return (state if mats is state.mats else _read(state, mats, event, settings)), ()
     match event.data:
         case BedEntered():
@@ -126,8 +131,8 @@ def step(
             return replace(state, doubted=event.ref, pressed_s=0.0, tried=None), ()
         case MatLearned(quality=quality) if event.device is not None:
             return replace(state, learned={**state.learned, event.device: quality}), ()
-    if event.device in state.mats or event.kind not in _signs.KINDS:
-        mats = _mats.see(state.mats, event)
+    if event.device in state.mats or event.kind not in signs_of_life.KINDS:
+        mats = mat_states.see(state.mats, event)
         if mats is state.mats:
             return state, ()
         return _read(state, mats, event, settings), ()
@@ -135,7 +140,8 @@ def step(
         state.quiet_since is not None
         and state.on_since is None
         and state.seen is None
-        and _signs.place(event, settings.home) in (_signs.Place.ELSEWHERE, _signs.Place.FRONT)
+        and signs_of_life.place(event, settings.home)
+        in (signs_of_life.Place.ELSEWHERE, signs_of_life.Place.FRONT)
     ):
         return replace(state, seen=event.ref, tried=None), ()
     return state, ()
@@ -209,9 +215,9 @@ def _decide(state: State, now: datetime, settings: Settings) -> list[Decision]:
     return made
 
 
-def _read(state: State, mats: _mats.Mats, event: Event, settings: Settings) -> State:
+def _read(state: State, mats: mat_states.Mats, event: Event, settings: Settings) -> State:
     """The state after a mat's level changed."""
-    on = _mats.pressed(mats)
+    on = mat_states.pressed(mats)
     if on:
         if state.on_since is None:
             return _pressed(state, mats, event, settings)
@@ -230,7 +236,7 @@ def _read(state: State, mats: _mats.Mats, event: Event, settings: Settings) -> S
             seen=None,
             last_ref=event.ref,
         )
-    if _mats.all_known(mats):
+    if mat_states.all_known(mats):
         if state.blind:
             state = replace(
                 state, blind=False, blind_since=None, watched_since=event.at, last_ref=event.ref
@@ -242,7 +248,7 @@ def _read(state: State, mats: _mats.Mats, event: Event, settings: Settings) -> S
     return state
 
 
-def _pressed(state: State, mats: _mats.Mats, event: Event, settings: Settings) -> State:
+def _pressed(state: State, mats: mat_states.Mats, event: Event, settings: Settings) -> State:
     """The first mat of the bed is pressed after none was."""
     quiet = state.quiet_since
     gap_s = None if quiet is None else (event.at - quiet).total_seconds()
