@@ -25,7 +25,7 @@ from pydantic_core import PydanticUndefined
 import drivers
 from gateway import events, rules
 from gateway.config import home_file
-from gateway.config.field_texts import field_text, field_texts, flat
+from gateway.config.field_texts import field_texts, flat
 from gateway.schedule import Plan
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs"
@@ -177,7 +177,7 @@ def _keys(model: type[BaseModel], only: Sequence[str] | None = None) -> list[str
             default = _value(info.default)
         else:
             default = "" if info.is_required() else "made"
-        text = flat(info.description) or field_text(model, name)
+        text = flat(info.description) or field_texts(model).get(name, "")
         out.append(_row(name, type_text(info.annotation), unit_of(name), default, text))
     return out if len(out) > 2 else ["It has no keys of its own."]
 

@@ -22,8 +22,15 @@ def flat(text: str | None) -> str:
 
 
 def field_texts(cls: type) -> dict[str, str]:
-    """The docstrings under the fields that a class itself defines, each on one line; empty where
-    its source is not to be had."""
+    """The docstrings under the fields of a class and of its bases, each on one line; without those
+    whose source is not to be had."""
+    texts: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        texts |= _own_texts(base)
+    return texts
+
+
+def _own_texts(cls: type) -> dict[str, str]:
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
     except (OSError, TypeError):
@@ -38,11 +45,3 @@ def field_texts(cls: type) -> dict[str, str]:
         and isinstance(text.value, ast.Constant)
         and isinstance(text.value.value, str)
     }
-
-
-def field_text(cls: type, name: str) -> str:
-    """The docstring under one field, its own or inherited; "" for none."""
-    for each in cls.__mro__:
-        if name in inspect.get_annotations(each):
-            return field_texts(each).get(name, "")
-    return ""

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from gateway.config.field_texts import field_text
+from gateway.config.field_texts import field_texts
 from gateway.errors import ConfigError
 
 SEE = "see docs/configuration.md"
@@ -73,7 +73,7 @@ def from_validation(
         return ConfigError(file, key, "is no key that Tryggve knows", near(last, known))
     about = ""
     if where is not None and last in fields:
-        about = _first_sentence(field_text(where, last))
+        about = _first_sentence(field_texts(where).get(last))
     if first["type"] == "missing":
         return ConfigError(file, key, "is missing", f"add it ({about or SEE})")
     problem = _problem(first)
