@@ -146,14 +146,14 @@ def slots(plan: Plan, tz: str, start: datetime, end: datetime) -> list[Slot]:
     if start.tzinfo is None or end.tzinfo is None:
         raise ValueError("the window of a plan needs aware moments")
     there = zone(tz)
-    found = {
+    within = {
         Slot(at, check_id(plan.name, at), plan.name)
         for day in _days(start.astimezone(there).date(), end.astimezone(there).date())
         if plan.runs_on(day)
         for at in (local_to_utc(day, local, there) for local in plan.times)
         if start <= at < end
     }
-    return sorted(found)
+    return sorted(within)
 
 
 def merged(plans: Mapping[str, Plan], tz: str, start: datetime, end: datetime) -> list[Slot]:

@@ -210,7 +210,7 @@ def withdrawn(grant: Grant, known: Known) -> Refusal | None:
 
 
 def _key_message(home: str, added: ServerKeyAdded) -> bytes:
-    told = {
+    signed = {
         "typ": "tryggve-server-key",
         "home": home,
         "kid": added.kid,
@@ -218,7 +218,7 @@ def _key_message(home: str, added: ServerKeyAdded) -> bytes:
         "signed_by": added.signed_by,
         "old_until": utc_text(added.old_until),
     }
-    return json.dumps(told, sort_keys=True, separators=(",", ":")).encode()
+    return json.dumps(signed, sort_keys=True, separators=(",", ":")).encode()
 
 
 def sign_key(home: str, unsigned: ServerKeyAdded, key: Ed25519PrivateKey) -> str:

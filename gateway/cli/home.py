@@ -51,11 +51,11 @@ def add_commands(commands: Commands) -> None:
     add_state(enroll)
     enroll.set_defaults(run=_enroll)
 
-    for name, told, do in (
+    for name, text, do in (
         ("pair", "pair a device, as a lock or a pendant", _pair),
         ("calibrate", "calibrate a device, as a mat of pressure cells", _calibrate),
     ):
-        guided = commands.add_parser(name, help=told)
+        guided = commands.add_parser(name, help=text)
         guided.add_argument("device", metavar="DEVICE", help="its id in the configuration")
         add_config(guided)
         add_state(guided)

@@ -274,8 +274,8 @@ def parse(raw: bytes, path: Path) -> HomeConfig:
 
 
 def _open_table(file: str, table: dict[str, Any], name: str) -> dict[str, dict[str, Any]]:
-    found = table.get(name, {})
-    for key, value in found.items() if isinstance(found, dict) else [("", found)]:
+    inner = table.get(name, {})
+    for key, value in inner.items() if isinstance(inner, dict) else [("", inner)]:
         where = f"{name}.{key}" if key else name
         if not isinstance(value, dict):
             raise ConfigError(file, where, "must be a table", f"write [{name}.<name>] above it")
@@ -283,7 +283,7 @@ def _open_table(file: str, table: dict[str, Any], name: str) -> dict[str, dict[s
             raise ConfigError(
                 file, where, "is no proper name", "use a-z, 0-9, '-' and '_', at most 64 of them"
             )
-    return dict(found)
+    return dict(inner)
 
 
 def _valid(

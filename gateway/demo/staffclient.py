@@ -58,8 +58,8 @@ class StaffClient:
         answer = self._send("POST", path, {**fields, "csrf_token": self._token}, json_wanted=True)
         if answer.status >= 400:
             raise StaffError(f"{path} was refused (HTTP {answer.status}): {answer.data[:300]!r}")
-        told: dict[str, Any] = json.loads(answer.data)
-        return told
+        reply: dict[str, Any] = json.loads(answer.data)
+        return reply
 
     def live(self) -> Live:
         """Open the live stream."""
@@ -154,9 +154,9 @@ class Live:
                     moment = time.perf_counter()
                     for message in parser.feed(chunk):
                         if message.event == "change":
-                            told = json.loads(message.data)["event"]
-                            if told is not None:  # else only that something may be loaded anew
-                                self._take(moment, told)
+                            event = json.loads(message.data)["event"]
+                            if event is not None:  # else only that something may be loaded anew
+                                self._take(moment, event)
                         elif message.event == "resync":
                             self._take(moment, {"kind": RESYNC})
             except (urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError):
@@ -176,9 +176,9 @@ class Live:
 
 
 def _csrf(page: str) -> str:
-    found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page) or re.search(
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page) or re.search(
         r'name="csrf-token"[^>]*content="([^"]+)"', page
     )
-    if found is None:
+    if token is None:
         raise StaffError("the page has no form token")
-    return found[1]
+    return token[1]

@@ -112,41 +112,41 @@ class DoorCode:
             parts = codes.split(typed)
             if parts is None:
                 return Answer(Entered.MALFORMED)
-            found = await asyncio.to_thread(self._find, *parts)
+            known = await asyncio.to_thread(self._find, *parts)
             try:
-                if found is None:
+                if known is None:
                     return await self._wrong(None, Refusal.WRONG_CODE)
-                return await self._use(found, now)
+                return await self._use(known, now)
             except LogUnwritable:
                 return Answer(Entered.NOT_RECORDED)
 
     def _find(self, number: int, proof: str) -> KnownCode | None:
         """The code that these digits are.  As slow for a number that nobody has."""
         key, public = self._key(), self._server_keys()
-        with_number = [k for k in self._rights().codes.values() if k.told.number == number]
-        found = None
+        with_number = [k for k in self._rights().codes.values() if k.code.number == number]
+        match = None
         for known in with_number:
             server = public.get(known.kid)
             if key is None or server is None:
                 continue
             shared = codes.shared_key(key, server, self._home)
-            if codes.fits(shared, self._home, known.person, known.told, proof):
-                found = known
+            if codes.fits(shared, self._home, known.person, known.code, proof):
+                match = known
         if not with_number:
             codes.fits(bytes(32), self._home, "", _nobodys(), proof)
-        return found
+        return match
 
     async def _use(self, known: KnownCode, now: datetime) -> Answer:
         grant = Grant(
-            id=known.told.id,
+            id=known.code.id,
             home=self._home,
-            device=known.told.device,
+            device=known.code.device,
             action=Action.UNLOCK,
             person=known.person,
             reason=Reason.PLANNED_VISIT,
             ref=None,
-            not_before=known.told.not_before,
-            expires=known.told.expires,
+            not_before=known.code.not_before,
+            expires=known.code.expires,
         )
         if self._doors.known().used(grant.id):
             return await self._wrong(grant, Refusal.REPLAYED)

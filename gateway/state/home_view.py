@@ -204,13 +204,13 @@ class View:
 def _described(view: View, event: Event) -> None:
     assert isinstance(event.data, e.HomeDescribed)  # noqa: S101 - by the table below
     view.timezone = event.data.timezone
-    told: dict[str, DeviceView] = {}
+    devices: dict[str, DeviceView] = {}
     for device in event.data.devices:
         old = view.devices.get(device.id) or DeviceView(device.id)
-        told[device.id] = replace(
+        devices[device.id] = replace(
             old, driver=device.driver, type=device.type, role=device.role, room=device.room
         )
-    view.devices = told
+    view.devices = devices
 
 
 def _started(view: View, event: Event) -> None:
