@@ -4,8 +4,8 @@ A local time that does not exist (02:30 on the last Sunday of March in Stockholm
 that does, 03:00; one that occurs twice runs once, the first time.  Two times that fall on the same
 minute are one slot: a slot is done once.
 
-Pure: the caller says between which moments.  Not for: ringing (the bell) or answering (the rule
-`night_check`).
+Pure: the caller says between which moments.  Not for: ringing (the slot ringer) or answering
+(the rule `night_check`).
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.errors import LogUnwritable
 from gateway.link.https import Link
-from gateway.link.uplink import Calls, Problem, Uplink
+from gateway.link.uplink import Problem, Uplink, UplinkCallbacks
 from gateway.link.urgent_lane import _Urgent
 from gateway.wire import BATCH_MAX, HEARTBEAT_S
 from tests.wireserver import Request, WireServer, decided
@@ -84,10 +84,10 @@ class Home:
         self.changed = threading.Condition()
         self.refuse_down = 0
 
-    def calls(self) -> Calls:
-        return Calls(
+    def calls(self) -> UplinkCallbacks:
+        return UplinkCallbacks(
             on_decided=self._decided,
-            on_turn=lambda token: self._tell("turn", token),
+            on_lock_order=lambda token: self._tell("turn", token),
             on_link=lambda up: self._tell("link", up),
             on_server_time=lambda offset: self._tell("time", offset),
             on_server_ahead=lambda have: self._tell("ahead", have),

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from waitress.server import create_server
 
 from gateway.access.codes import ID_PREFIX
-from gateway.doors.code_entry import Entered
+from gateway.doors.code_entry import EntryOutcome
 from gateway.envelope import Event
 from gateway.events import UnlockEnded, UnlockProgressed, UnlockRequested
 from gateway.ports import Bolt, Level, Lock
@@ -60,7 +60,7 @@ ENTER_S = 10.0
 SHOWN_S = 120.0
 """Seconds that the end of a turn is shown."""
 
-_ANSWERS = {entered: Answered(entered.value) for entered in Entered}
+_ANSWERS = {entered: Answered(entered.value) for entered in EntryOutcome}
 
 _HEALTH = {
     ViewHealth.ONLINE: Health.OK,
@@ -71,7 +71,7 @@ _HEALTH = {
 }
 
 
-class HomePage:
+class LocalPage:
     """Implements `web.home.port.HomePort` over the running home."""
 
     def __init__(self, home: Home) -> None:
@@ -112,7 +112,7 @@ class HomePage:
             timezone=home.config.home.timezone,
             now=home.clock.now(),
             started=home.started_at,
-            clock_synced=home.watch.synced,
+            clock_synced=home.clock_watch.synced,
             log_problem=self._log_problem(),
             link=self._link(),
             bed={True: "in", False: "out", None: "unknown"}[seen.bed.occupied],
@@ -129,18 +129,18 @@ class HomePage:
                 )
                 for alarm in seen.alarms
             ),
-            checks=tuple(CheckState(check, slot) for check, slot in home.bell.next_slots()),
+            checks=tuple(CheckState(check, slot) for check, slot in home.slot_ringer.next_slots()),
         )
 
     # --- the door ---------------------------------------------------------------------------------
 
     def door(self) -> DoorState:
         """See `web.home.port`."""
-        return DoorState(self._step, self._home.door_code.paused_until())
+        return DoorState(self._step, self._home.code_entry.paused_until())
 
     def enter_code(self, typed: str) -> Answered:
         """See `web.home.port`.  In the page's own thread."""
-        work = self._home.door_code.enter(typed)
+        work = self._home.code_entry.enter(typed)
         waiting = asyncio.run_coroutine_threadsafe(work, self._home.loop)
         try:
             entered = waiting.result(ENTER_S).what
@@ -220,7 +220,7 @@ class HomePage:
     def self_test(self) -> tuple[TestResult, ...]:
         """Try every part; in the page's own thread."""
         home = self._home
-        results = [self._try_disk(home.keeper.folder), self._try_clock(), self._try_link()]
+        results = [self._try_disk(home.log_keeper.folder), self._try_clock(), self._try_link()]
         waiting = asyncio.run_coroutine_threadsafe(self._try_devices(), home.loop)
         try:
             results += waiting.result(SELF_TEST_MAX_S)
@@ -246,7 +246,7 @@ class HomePage:
         return TestResult(Part.LOG, "", health, "", (time.perf_counter() - began) * 1000)
 
     def _try_clock(self) -> TestResult:
-        synced = self._home.watch.synced
+        synced = self._home.clock_watch.synced
         return TestResult(Part.CLOCK, "", Health.OK if synced else Health.WARN)
 
     def _try_link(self) -> TestResult:
@@ -272,9 +272,9 @@ class HomePage:
             known = seen is not None and seen.level is not Level.UNKNOWN
             return TestResult(Part.DEVICE, id_, Health.OK if known else Health.UNKNOWN)
         began = time.perf_counter()
-        await asyncio.wait_for(self._home.doors.ask(id_), STATUS_S)
+        await asyncio.wait_for(self._home.lock_orders.ask(id_), STATUS_S)
         took_ms = (time.perf_counter() - began) * 1000
-        bolt = self._home.doors.last_bolt(id_)
+        bolt = self._home.lock_orders.last_bolt(id_)
         health = Health.WARN if bolt is Bolt.UNKNOWN else Health.OK
         return TestResult(Part.DEVICE, id_, health, bolt.value, took_ms)
 

@@ -82,13 +82,13 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def _check(args: argparse.Namespace) -> None:
-    from gateway.link.enrolment import enrolment
+    from gateway.link.enrolment import load_enrolment
     from gateway.services.driver_supervisor import open_pins
 
     config = config_of(args)
     state = state_of(args)
     secrets = FileSecrets.from_environment(state)
-    enrolled = enrolment(state, secrets, config)
+    enrolled = load_enrolment(state, secrets, config)
     if enrolled is None and config.staff is not None:
         raise UserError(
             f"{config.path} names the staff server {config.staff.url}, and this gateway is not "

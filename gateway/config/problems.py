@@ -40,7 +40,7 @@ def from_toml(file: str, error: tomllib.TOMLDecodeError) -> ConfigError:
     )
 
 
-def near(word: str, known: Iterable[str]) -> str:
+def suggestion(word: str, known: Iterable[str]) -> str:
     """`; did you mean …?` as a mend, or the list of what there is."""
     names = sorted(known)
     close = difflib.get_close_matches(word, names, n=1)
@@ -69,7 +69,7 @@ def from_validation(
         fields = where.model_fields if where is not None else {}
     if first["type"] == "extra_forbidden":
         known = [*fields, *(extra if len(path) == 1 else ())]
-        return ConfigError(file, key, "is no key that Tryggve knows", near(last, known))
+        return ConfigError(file, key, "is no key that Tryggve knows", suggestion(last, known))
     about = _first_sentence(fields[last].description) if last in fields else ""
     if first["type"] == "missing":
         return ConfigError(file, key, "is missing", f"add it ({about or SEE})")

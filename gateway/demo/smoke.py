@@ -193,7 +193,7 @@ def _night(play: Play) -> None:
         asked = time.perf_counter()
         play.stage.clock.set(at=play.stage.clock.now() + timedelta(minutes=45))
         ms, event = play.live.wait("alarm.raised", after=asked, fits=_data(alarm="bed_exit"))
-        _take_and_resolve(play, event)
+        _acknowledge_and_resolve(play, event)
         return ms
 
     play.step("bed_left", gone)
@@ -219,7 +219,7 @@ def _calls(play: Play) -> None:
         page = play.night.get("/nu")
         if _ref(event) not in page or not any(MAT_PRESSED in why for why in WHY.findall(page)):
             raise StaffError("the page Nu does not tell the fall's reason")
-        _take_and_resolve(play, event)
+        _acknowledge_and_resolve(play, event)
         play.home("to_bed")
         return ms
 
@@ -232,7 +232,7 @@ def _calls(play: Play) -> None:
         ms, event = play.live.wait("alarm.raised", after=asked, fits=_data(alarm="pendant"))
         if _ref(event) not in play.night.get("/nu"):
             raise StaffError("the pendant's alarm is not on the page Nu")
-        _take_and_resolve(play, event)
+        _acknowledge_and_resolve(play, event)
         if (count := play.live.count("pendant.pressed")) != 1:
             raise StaffError(f"one press became {count} events")
         return ms
@@ -241,7 +241,7 @@ def _calls(play: Play) -> None:
     play.step("pendant_to_page", pendant)
 
 
-def _take_and_resolve(play: Play, alarm: dict[str, Any]) -> None:
+def _acknowledge_and_resolve(play: Play, alarm: dict[str, Any]) -> None:
     """A night watcher takes the alarm on and closes it."""
     ref, asked = _ref(alarm), time.perf_counter()
     play.night.post("/larm/ta", alarm=ref)

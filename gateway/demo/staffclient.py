@@ -156,9 +156,9 @@ class Live:
                         if message.event == "change":
                             event = json.loads(message.data)["event"]
                             if event is not None:  # else only that something may be loaded anew
-                                self._take(moment, event)
+                                self._note(moment, event)
                         elif message.event == "resync":
-                            self._take(moment, {"kind": RESYNC})
+                            self._note(moment, {"kind": RESYNC})
             except (urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError):
                 pass  # the server went away, or `close` was called: come back below
             while not self._closed:
@@ -169,7 +169,7 @@ class Live:
                 except StaffError:
                     continue
 
-    def _take(self, moment: float, event: dict[str, Any]) -> None:
+    def _note(self, moment: float, event: dict[str, Any]) -> None:
         with self._news:
             self._seen.append((moment, event))
             self._news.notify_all()

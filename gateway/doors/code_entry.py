@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from gateway.access import codes
 from gateway.access.grants import Action, Grant, Reason
-from gateway.doors.orders import RECORD_S, Doors, Writer
+from gateway.doors.orders import RECORD_S, LockOrders, Writer
 from gateway.envelope import Draft
 from gateway.errors import LogUnwritable
 from gateway.events import CodesPaused, CodeTold, Refusal, UnlockRefused
@@ -38,7 +38,7 @@ LONGEST_PAUSE_H = 24
 SALT_BYTES = 16
 
 
-class Entered(StrEnum):
+class EntryOutcome(StrEnum):
     """What became of a typed code."""
 
     ACCEPTED = "accepted"
@@ -56,22 +56,22 @@ class Entered(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class EntryAnswer:
     """`grant` names the turn that was begun (None: none); `until` the end of a pause."""
 
-    what: Entered
+    what: EntryOutcome
     grant: str | None = None
     until: datetime | None = None
 
 
-class DoorCode:
+class CodeEntry:
     """The entry at the door; one code at a time."""
 
     def __init__(
         self,
         *,
         home: str,
-        doors: Doors,
+        lock_orders: LockOrders,
         rights: Callable[[], Rights],
         writer: Writer,
         key: Callable[[], Ed25519PrivateKey | None],
@@ -81,7 +81,7 @@ class DoorCode:
         """`key` is the home's own (None: not enrolled), `server_keys` those trusted now by `kid`;
         `spawn` keeps a turn until it ends."""
         self._home = home
-        self._doors = doors
+        self._lock_orders = lock_orders
         self._rights = rights
         self._writer = writer
         self._key = key
@@ -92,7 +92,7 @@ class DoorCode:
     def now(self) -> datetime | None:
         """The time to judge a code by: never before any time that this home was sure of.  None: not
         known."""
-        now, sure = self._doors.now(), self._rights().sure_at
+        now, sure = self._lock_orders.now(), self._rights().sure_at
         return now if now is None or sure is None else max(now, sure)
 
     def paused_until(self) -> datetime | None:
@@ -100,25 +100,25 @@ class DoorCode:
         now, until = self.now(), self._rights().tries.until
         return until if now is not None and until is not None and now < until else None
 
-    async def enter(self, typed: str) -> Answer:
+    async def enter(self, typed: str) -> EntryAnswer:
         """Judge a typed code, and begin to turn the lock if it is good."""
         async with self._one:
             now = self.now()
             if now is None:
-                return Answer(Entered.NO_CLOCK)
+                return EntryAnswer(EntryOutcome.NO_CLOCK)
             until = self.paused_until()
             if until is not None:
-                return Answer(Entered.PAUSED, until=until)
+                return EntryAnswer(EntryOutcome.PAUSED, until=until)
             parts = codes.split(typed)
             if parts is None:
-                return Answer(Entered.MALFORMED)
+                return EntryAnswer(EntryOutcome.MALFORMED)
             known = await asyncio.to_thread(self._find, *parts)
             try:
                 if known is None:
                     return await self._wrong(None, Refusal.WRONG_CODE)
                 return await self._use(known, now)
             except LogUnwritable:
-                return Answer(Entered.NOT_RECORDED)
+                return EntryAnswer(EntryOutcome.NOT_RECORDED)
 
     def _find(self, number: int, proof: str) -> KnownCode | None:
         """The code that these digits are.  As slow for a number that nobody has."""
@@ -136,7 +136,7 @@ class DoorCode:
             codes.fits(bytes(32), self._home, "", _nobodys(), proof)
         return match
 
-    async def _use(self, known: KnownCode, now: datetime) -> Answer:
+    async def _use(self, known: KnownCode, now: datetime) -> EntryAnswer:
         grant = Grant(
             id=known.code.id,
             home=self._home,
@@ -148,17 +148,17 @@ class DoorCode:
             not_before=known.code.not_before,
             expires=known.code.expires,
         )
-        if self._doors.known().used(grant.id):
+        if self._lock_orders.known().used(grant.id):
             return await self._wrong(grant, Refusal.REPLAYED)
         if now >= grant.expires:
             return await self._wrong(grant, Refusal.EXPIRED)
-        turn = self._doors.admit(grant, now=now)
+        turn = self._lock_orders.admit(grant, now=now)
         if turn is None:
-            return Answer(Entered.REFUSED)
+            return EntryAnswer(EntryOutcome.REFUSED)
         self._spawn(_finish(turn))
-        return Answer(Entered.ACCEPTED, grant=grant.id)
+        return EntryAnswer(EntryOutcome.ACCEPTED, grant=grant.id)
 
-    async def _wrong(self, grant: Grant | None, why: Refusal) -> Answer:
+    async def _wrong(self, grant: Grant | None, why: Refusal) -> EntryAnswer:
         """Write a wrong try, and a pause after the fifth.  Raises `LogUnwritable`."""
         refused = UnlockRefused(grant=None if grant is None else grant.id, why=why)
         draft = Draft(
@@ -172,8 +172,8 @@ class DoorCode:
             until = now + pause_of(tries)
             paused = CodesPaused(tries=tries.wrong, until=until)
             await self._writer.write(Draft(paused), timeout_s=RECORD_S)
-            return Answer(Entered.PAUSED, until=until)
-        return Answer(Entered.WRONG)
+            return EntryAnswer(EntryOutcome.PAUSED, until=until)
+        return EntryAnswer(EntryOutcome.WRONG)
 
 
 def pause_of(tries: Tries) -> timedelta:

@@ -51,13 +51,13 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Calls:
+class UplinkCallbacks:
     """What the uplink tells the home; called from its threads."""
 
     on_decided: Callable[[list[dict[str, Any]]], None]
     """Keep these events of `staff:<home>` (in order, right after `down_have`); return when they are
     durable.  Raises any `TryggveError` when they cannot be kept: they come again later."""
-    on_turn: Callable[[str], None]
+    on_lock_order: Callable[[str], None]
     """A turn order's grant; must not block."""
     on_link: Callable[[bool], None]
     """The server answers, or does not any more; told when it changes."""
@@ -83,11 +83,13 @@ class Metrics:
     problem: Problem | None
 
 
-class Shared:
+class SharedLinkState:
     """What the lanes share: whether to stop, how the link is, and whom to tell."""
 
-    def __init__(self, link: Link, outbox: Outbox, calls: Calls, rand: Callable[[], float]) -> None:
-        self.link, self.outbox, self.calls, self.rand = link, outbox, calls, rand
+    def __init__(
+        self, link: Link, outbox: Outbox, callbacks: UplinkCallbacks, rand: Callable[[], float]
+    ) -> None:
+        self.link, self.outbox, self.callbacks, self.rand = link, outbox, callbacks, rand
         self.stopping = threading.Event()
         self.nudged: list[threading.Event] = []
         """What wakes each lane from its pause: the server answers again, or we stop."""
@@ -106,7 +108,7 @@ class Shared:
 
     @property
     def up(self) -> bool:
-        """Whether the server took, or answered, the batch lane's last request."""
+        """Whether the server accepted, or answered, the batch lane's last request."""
         return bool(self._up)
 
     @property
@@ -127,16 +129,16 @@ class Shared:
             for event in self.nudged:
                 event.set()
 
-    def taking(self, takes: bool) -> None:
-        """Whether the server takes what the batch lane sends; it speaks at least every
+    def set_accepting(self, accepting: bool) -> None:
+        """Whether the server accepts what the batch lane sends; it speaks at least every
         `HEARTBEAT_S`, so it is the one that says how the link is."""
-        if takes:
+        if accepting:
             self.heard()
         with self._lock:
-            changed = self._up is not takes
-            self._up = takes
+            changed = self._up is not accepting
+            self._up = accepting
         if changed:
-            self.calls.on_link(takes)
+            self.callbacks.on_link(accepting)
 
     def set_problem(self, lane: str, problem: Problem | None) -> None:
         """A lane has a problem, or (None) has it no more."""
@@ -149,7 +151,7 @@ class Shared:
             changed = first != self._told
             self._told = first
         if changed:
-            self.calls.on_problem(first)
+            self.callbacks.on_problem(first)
 
     def stop(self) -> None:
         """Every lane ends at its next wait."""

@@ -71,7 +71,7 @@ def open_pins(gpio: GpioSection, state_dir: Path, file: str) -> Any:
         ) from error
 
 
-class Supervisor:
+class DriverSupervisor:
     """Makes and runs every driver of `config`.  `pin_factory` and `scanner` stand in for the real
     ones in the demo and in tests; `pause_rand` gives the jitter's numbers (0 to 1)."""
 

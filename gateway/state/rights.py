@@ -46,7 +46,7 @@ class Tries:
     until: datetime | None = None
 
     def apply(self, event: Event) -> None:
-        """Take one event in."""
+        """Fold one event."""
         data = event.data
         if isinstance(data, e.CodesPaused):
             self.wrong, self.pauses, self.until = 0, self.pauses + 1, data.until
@@ -118,7 +118,7 @@ class Rights:
         return self.sure_at is None or self.sure_at < approval.until
 
     def apply(self, event: Event) -> None:
-        """Take one event in."""
+        """Fold one event."""
         server = event.origin.startswith("staff:")
         if server and (self.server_at is None or event.at > self.server_at):
             self.server_at = event.at

@@ -25,7 +25,7 @@ from gateway.link.enrolment import enroll
 from tests.bench import attacks, slowdisk
 from tests.bench.figure import Figure
 from tests.bench.forty import HOME_TOML, TURN_S
-from tests.test_doorcode import Door, told
+from tests.test_code_entry import Door, told
 
 AT = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 LATENCY_MS = "30"
