@@ -11,13 +11,13 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
-from datetime import timedelta
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from gateway.app.uplink_bridge import LogOutbox, callbacks
 from gateway.clock import Clock
 from gateway.commands import AskStatus, Command, LockDoor, SetIndicator
 from gateway.config.home_file import HomeConfig
@@ -29,22 +29,22 @@ from gateway.engine.event_log import EventLog
 from gateway.engine.log_keeper import LogKeeper
 from gateway.engine.sequencer import Sealed
 from gateway.envelope import Draft, Event
-from gateway.errors import DeviceError, LogUnwritable
 from gateway.events import (
     CheckPlanned,
     Data,
     GatewayStarted,
     GatewayStopped,
     LogRecovered,
-    ServerKeyAdded,
-    ServerKeyRefused,
 )
 from gateway.link.enrolment import Enrolment, load_enrolment
-from gateway.link.uplink import Problem, Uplink, UplinkCallbacks
-from gateway.ports import Indicator, Lock
+from gateway.link.uplink import Uplink
+from gateway.ports import Lock
 from gateway.rules import bind
 from gateway.services.clock_watch import ClockWatch
 from gateway.services.driver_supervisor import DriverSupervisor
+from gateway.services.indicators import Indicators
+from gateway.services.key_offers import KeyOffers
+from gateway.services.log_pruning import keep_pruned
 from gateway.services.slot_ringer import SlotRinger
 from gateway.services.systemd import Notifier
 from gateway.state.home_view import HomeView
@@ -55,15 +55,6 @@ if TYPE_CHECKING:
     from gateway.app.local_page import LocalPage
 
 log = logging.getLogger(__name__)
-
-KEEP_S = 10.0
-"""Seconds that the server's decisions may take to reach the disk; then they are asked for again."""
-
-PRUNE_EVERY_S = 6 * 3600
-"""Seconds between looks for events that are old enough to go."""
-
-INDICATE_S = 5.0
-"""Seconds that a light or a tone may take to be set."""
 
 STOP_S = 10.0
 """Seconds that a stop may take before what is left is cut off."""
@@ -103,7 +94,6 @@ class Home:
         self.open_orders = OpenOrders()
         self.previous = PreviousEnd(lambda: self.engine.log.origin)
         self.planned: set[str] = set()
-        self.keys_offered: list[ServerKeyAdded] = []
         facts = config.facts()
         self.engine = Engine(
             eventlog=eventlog,
@@ -128,6 +118,9 @@ class Home:
         self.enrolment: Enrolment | None = load_enrolment(
             state_dir, self.secrets, config, clock_sure=lambda: self.clock_watch.synced
         )
+        self.key_offers = KeyOffers(
+            self.enrolment.keys if self.enrolment else None, record=self.record
+        )
         self.slot_ringer = SlotRinger(
             plans=config.plans,
             timezone=config.home.timezone,
@@ -145,6 +138,7 @@ class Home:
             submit=lambda device, data: self.engine.submit(Draft(data, device=device)),
             pin_factory=pin_factory,
         )
+        self.indicators = Indicators(self.supervisor.devices)
         self.lock_orders = LockOrders(
             home=home,
             devices=[d.id for d in facts.devices.values() if d.type == "lock"],
@@ -166,15 +160,15 @@ class Home:
         )
 
         # the link and the home's own page
-        self.link_up = False
-        self.link_problem: Problem | None = None
         self.uplink = self._uplink()
         self.local_page = self._page() if config.web.enabled else None
 
     def _page(self) -> LocalPage:
         from gateway.app.local_page import LocalPage  # Flask costs 8 MB: only where there is a page
 
-        return LocalPage(self)
+        page = LocalPage(self)
+        self.watchers.append(page.see)
+        return page
 
     # --- running ----------------------------------------------------------------------------------
 
@@ -202,10 +196,10 @@ class Home:
         self.slot_ringer.start(since=alive_until)
         self.spawn(self.clock_watch.run())
         await self.supervisor.start()
-        for added in tuple(self.keys_offered):  # one that could not be kept then
-            self._key_offered(added, again=True)
+        self.key_offers.offer_again()
         self.spawn(self.lock_orders.settle(left_open))
-        self.spawn(self._prune())
+        retain_days = self.config.log.retain_days
+        self.spawn(keep_pruned(lambda: self.engine.log, self.clock, retain_days=retain_days))
         if self.uplink is not None:
             self.uplink.start()
         if self.local_page is not None:
@@ -265,8 +259,7 @@ class Home:
     def _see_live(self, event: Event) -> None:
         self._see(event)
         self.lock_orders.reconsider()
-        if isinstance(event.data, ServerKeyAdded) and event.origin.startswith("staff:"):
-            self._key_offered(event.data)
+        self.key_offers.see_live(event)
         for watcher in self.watchers:
             watcher(event)
 
@@ -276,12 +269,11 @@ class Home:
         self.previous.apply(event)
         if isinstance(event.data, CheckPlanned):
             self.planned.add(event.data.check)
-        if isinstance(event.data, ServerKeyAdded) and event.origin.startswith("staff:"):
-            self.keys_offered.append(event.data)
+        self.key_offers.apply(event)
 
     def _see_anew(self) -> Callable[[Event], None]:
         self.view, self.open_orders, self.planned = HomeView(), OpenOrders(), set()
-        self.keys_offered = []
+        self.key_offers.forget()
         return self._see
 
     def _durable(self, _rows: Sequence[Sealed]) -> None:
@@ -296,20 +288,9 @@ class Home:
         if isinstance(command, AskStatus):
             self.spawn(self.lock_orders.ask(command.device))
         elif isinstance(command, SetIndicator):
-            self.spawn(self._indicate(command.device, command.on))
+            self.spawn(self.indicators.set(command.device, command.on))
         elif isinstance(command, LockDoor):
             self.spawn(self.lock_orders.relock(command.device))
-
-    async def _indicate(self, device: str, on: bool) -> None:
-        driver = self.supervisor.devices.get(device)
-        if not isinstance(driver, Indicator):
-            log.warning("no such indicator runs", extra={"device": device})
-            return
-        try:
-            async with asyncio.timeout(INDICATE_S):
-                await driver.set(on)
-        except (DeviceError, TimeoutError) as error:  # it is set as soon as it can be had
-            log.warning("an indicator waits", extra={"device": device, "error": repr(error)})
 
     def _reopen(self, why: str) -> tuple[EventLog, LogRecovered]:
         Thread(target=self.engine.log.close, name="eventlog-aside", daemon=True).start()
@@ -327,14 +308,6 @@ class Home:
         self.engine.nudge()
         self.slot_ringer.rearm()
 
-    async def _prune(self) -> None:
-        while True:
-            await asyncio.sleep(PRUNE_EVERY_S)
-            now = self.clock.now()
-            before = now - timedelta(days=self.config.log.retain_days)
-            gone = await asyncio.to_thread(self.engine.log.prune, before, now)
-            log.info("pruned", extra={"events": gone})
-
     # --- the link ---------------------------------------------------------------------------------
 
     def _uplink(self) -> Uplink | None:
@@ -342,80 +315,19 @@ class Home:
             return None
         return Uplink(
             self.enrolment.link,
-            _Outbox(self.engine),
-            UplinkCallbacks(
-                on_decided=self._decided,
-                on_lock_order=self._ordered,
-                on_link=self._linked,
+            LogOutbox(self.engine),
+            callbacks(
+                self.engine,
+                self.loop,
+                order=self.lock_orders.order,
+                spawn=self.spawn,
                 on_server_time=self.clock_watch.server_time,
-                on_server_ahead=lambda have: self._begin_anew(
-                    f"the server has {have} events of it"
-                ),
-                on_chain_broken=lambda: self._begin_anew("the server's copy has another chain"),
-                on_problem=self._link_trouble,
             ),
         )
-
-    def _decided(self, objs: list[dict[str, Any]]) -> None:
-        """In the stream's thread: keep what the server decided."""
-        waiting = asyncio.run_coroutine_threadsafe(self.engine.receive(objs, KEEP_S), self.loop)
-        try:
-            waiting.result(KEEP_S + 1)
-        except TimeoutError as error:
-            waiting.cancel()
-            raise LogUnwritable("the engine did not answer") from error
 
     def _server_keys(self) -> Mapping[str, Ed25519PublicKey]:
         return self.enrolment.keys.good(self.lock_orders.now()) if self.enrolment else {}
 
-    def _key_offered(self, added: ServerKeyAdded, *, again: bool = False) -> None:
-        if self.enrolment is None:
-            return
-        try:
-            told = self.enrolment.keys.offered(added)
-        except OSError:  # the disk refuses: the older key stays good, and a restart tries again
-            log.exception("a new server key could not be kept")
-            return
-        if told is not None and not (again and isinstance(told, ServerKeyRefused)):
-            self.record(told)
-
     def _lock(self, device: str) -> Lock | None:
         driver = self.supervisor.devices.get(device)
         return driver if isinstance(driver, Lock) else None
-
-    def _ordered(self, token: str) -> None:
-        self.loop.call_soon_threadsafe(lambda: self.spawn(self.lock_orders.order(token)))
-
-    def _linked(self, up: bool) -> None:
-        self.link_up = up
-
-    def _link_trouble(self, problem: Problem | None) -> None:
-        self.link_problem = problem
-
-    def _begin_anew(self, why: str) -> None:
-        self.loop.call_soon_threadsafe(self.engine.begin_anew, why)
-
-
-class _Outbox:
-    """What the uplink sees of the log in use, also after another has taken its place."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    def origin(self) -> str:
-        return self._engine.log.origin
-
-    def head(self) -> int:
-        return self._engine.log.durable
-
-    def pending(self, after: int, limit: int) -> Sequence[str]:
-        return self._engine.log.pending(after, limit)
-
-    def forwarded(self) -> int:
-        return self._engine.log.forwarded()
-
-    def mark_forwarded(self, seq: int) -> None:
-        self._engine.log.mark_forwarded(seq)
-
-    def down_have(self) -> int:
-        return self._engine.down_have or 0

@@ -1,27 +1,27 @@
-"""Tells the page that the Pi serves how the home is, and tries every part for a self-test.
+"""Tells the page that the Pi serves how the home is.
 
 The page itself is `web/home`; this answers its port from memory, and serves it in a thread.
-Not for: judging a code or turning a lock (`gateway.doors.code_entry`, `gateway.doors.orders`).
+Not for: judging a code or turning a lock (`gateway.doors.code_entry`, `gateway.doors.orders`), or
+trying the parts (`gateway.app.self_test`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from waitress.server import create_server
 
 from gateway.access.codes import ID_PREFIX
+from gateway.app.home_parts import HomeParts
+from gateway.app.self_test import run_self_test
 from gateway.doors.code_entry import EntryOutcome
 from gateway.envelope import Event
 from gateway.events import UnlockEnded, UnlockProgressed, UnlockRequested
-from gateway.ports import Bolt, Level, Lock
+from gateway.ports import Bolt
 from gateway.state.home_view import DeviceView
 from gateway.state.home_view import Health as ViewHealth
 from gateway.state.ledger import read_ledger
@@ -29,7 +29,6 @@ from gateway.version import version
 from web.home import create_app
 from web.home.port import (
     LEDGER_DAYS,
-    SELF_TEST_MAX_S,
     Access,
     AlarmState,
     Answered,
@@ -39,20 +38,13 @@ from web.home.port import (
     Health,
     HomeState,
     LinkState,
-    Part,
     TestResult,
 )
-
-if TYPE_CHECKING:
-    from gateway.app.home import Home
 
 log = logging.getLogger(__name__)
 
 THREADS = 2
 """Threads of the page's server: one technician, and a self-test beside."""
-
-STATUS_S = 30.0
-"""Seconds that one lock may take in a self-test: its own deadline (25 s) and a little."""
 
 ENTER_S = 10.0
 """Seconds that judging a code may take: the log's own limit, twice, and the hash."""
@@ -74,11 +66,10 @@ _HEALTH = {
 class LocalPage:
     """Implements `web.home.port.HomePort` over the running home."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: HomeParts) -> None:
         self._home = home
         self._server: Any = None
         self._step: str | None = None
-        home.watchers.append(self._see)
 
     # --- serving ----------------------------------------------------------------------------------
 
@@ -149,8 +140,8 @@ class LocalPage:
             return Answered.NOT_RECORDED
         return _ANSWERS[entered]
 
-    def _see(self, event: Event) -> None:
-        """How far the turn is that a code began."""
+    def see(self, event: Event) -> None:
+        """How far the turn is that a code began; shown every live event."""
         data = event.data
         if not isinstance(data, UnlockRequested | UnlockProgressed | UnlockEnded):
             return
@@ -215,68 +206,9 @@ class LocalPage:
             for row in rows
         )
 
-    # --- the self-test ----------------------------------------------------------------------------
-
     def self_test(self) -> tuple[TestResult, ...]:
-        """Try every part; in the page's own thread."""
-        home = self._home
-        results = [self._try_disk(home.log_keeper.folder), self._try_clock(), self._try_link()]
-        waiting = asyncio.run_coroutine_threadsafe(self._try_devices(), home.loop)
-        try:
-            results += waiting.result(SELF_TEST_MAX_S)
-        except TimeoutError:
-            waiting.cancel()
-            results.append(TestResult(Part.DEVICE, "", Health.BAD, "no answer in time"))
-        return tuple(results)
-
-    def _try_disk(self, folder: Path) -> TestResult:
-        began = time.perf_counter()
-        probe = folder / ".self-test"
-        try:
-            descriptor = os.open(probe, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-            try:
-                os.write(descriptor, b"x" * 4096)
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-                probe.unlink()
-        except OSError as error:
-            return TestResult(Part.LOG, "", Health.BAD, str(error))
-        health = Health.BAD if self._home.engine.stalled else Health.OK
-        return TestResult(Part.LOG, "", health, "", (time.perf_counter() - began) * 1000)
-
-    def _try_clock(self) -> TestResult:
-        synced = self._home.clock_watch.synced
-        return TestResult(Part.CLOCK, "", Health.OK if synced else Health.WARN)
-
-    def _try_link(self) -> TestResult:
-        link = self._link()
-        if not link.configured:
-            return TestResult(Part.LINK, "", Health.WARN, "not enrolled")
-        return TestResult(Part.LINK, "", Health.OK if link.up else Health.BAD, link.problem or "")
-
-    async def _try_devices(self) -> list[TestResult]:
-        devices = self._home.supervisor.devices
-        return list(
-            await asyncio.gather(
-                *(self._try_device(id_, device) for id_, device in devices.items())
-            )
-        )
-
-    async def _try_device(self, id_: str, device: object) -> TestResult:
-        problem = self._home.supervisor.problem(id_)
-        if problem is not None:
-            return TestResult(Part.DEVICE, id_, Health.BAD, problem)
-        if not isinstance(device, Lock):
-            seen = self._home.view.devices.get(id_)
-            known = seen is not None and seen.level is not Level.UNKNOWN
-            return TestResult(Part.DEVICE, id_, Health.OK if known else Health.UNKNOWN)
-        began = time.perf_counter()
-        await asyncio.wait_for(self._home.lock_orders.ask(id_), STATUS_S)
-        took_ms = (time.perf_counter() - began) * 1000
-        bolt = self._home.lock_orders.last_bolt(id_)
-        health = Health.WARN if bolt is Bolt.UNKNOWN else Health.OK
-        return TestResult(Part.DEVICE, id_, health, bolt.value, took_ms)
+        """See `web.home.port`."""
+        return run_self_test(self._home)
 
 
 def _word(seen: DeviceView) -> str:

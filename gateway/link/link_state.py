@@ -59,8 +59,6 @@ class UplinkCallbacks:
     durable.  Raises any `TryggveError` when they cannot be kept: they come again later."""
     on_lock_order: Callable[[str], None]
     """A turn order's grant; must not block."""
-    on_link: Callable[[bool], None]
-    """The server answers, or does not any more; told when it changes."""
     on_server_time: Callable[[float], None]
     """The server's clock minus the system's, seconds."""
     on_server_ahead: Callable[[int], None]
@@ -68,7 +66,9 @@ class UplinkCallbacks:
     for an origin."""
     on_chain_broken: Callable[[], None]
     """The numbers fit and the hashes do not.  Told once for an origin."""
-    on_problem: Callable[[Problem | None], None]
+    on_link: Callable[[bool], None] = lambda _up: None
+    """The server answers, or does not any more; told when it changes."""
+    on_problem: Callable[[Problem | None], None] = lambda _problem: None
     """Told when it changes; None: the last problem is over."""
 
 
