@@ -37,7 +37,7 @@ from gateway.events import (
     LogRecovered,
 )
 from gateway.link.enrolment import Enrolment, load_enrolment
-from gateway.link.uplink import Uplink
+from gateway.link.uplink import Uplink, UrgentEvent
 from gateway.ports import Lock
 from gateway.rules import bind
 from gateway.services.clock_watch import ClockWatch
@@ -282,7 +282,10 @@ class Home:
 
     def _urgent(self, rows: Sequence[Sealed]) -> None:
         if self.uplink is not None:
-            self.uplink.urgent([row.wire() for row in rows])
+            self.uplink.urgent(
+                UrgentEvent(row.event.origin, row.event.seq, row.event.kind, row.wire())
+                for row in rows
+            )
 
     def _command(self, command: Command) -> None:
         if isinstance(command, AskStatus):

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from gateway.link.https import Link
 
@@ -35,6 +35,16 @@ class Outbox(Protocol):
 
     def down_have(self) -> int:
         """The highest `staff:<home>` number on disk; 0: none."""
+
+
+class UrgentEvent(NamedTuple):
+    """An event that is sent at once: what the urgent lane must know of it, and `text`, its JSON as
+    `Outbox.pending` gives it."""
+
+    origin: str
+    seq: int
+    kind: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,15 +15,22 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 from gateway.link.batch_lane import BatchLane
 from gateway.link.https import Link
-from gateway.link.link_state import Metrics, Outbox, Problem, SharedLinkState, UplinkCallbacks
+from gateway.link.link_state import (
+    Metrics,
+    Outbox,
+    Problem,
+    SharedLinkState,
+    UplinkCallbacks,
+    UrgentEvent,
+)
 from gateway.link.stream_lane import StreamLane
 from gateway.link.urgent_lane import UrgentLane
 
-__all__ = ["Metrics", "Outbox", "Problem", "Uplink", "UplinkCallbacks"]
+__all__ = ["Metrics", "Outbox", "Problem", "Uplink", "UplinkCallbacks", "UrgentEvent"]
 
 STOP_TIMEOUT_S = 2.0
 """How long `stop` waits for the threads; a request under way may take longer and is abandoned: what
@@ -57,10 +64,9 @@ class Uplink:
         """Something was committed.  Any thread; never blocks."""
         self._batch.signal.set()
 
-    def urgent(self, texts: Sequence[str]) -> None:
-        """Send these at once (JSON texts, hash included), durable or not.  Any thread; never
-        blocks."""
-        self._urgent.put(texts)
+    def urgent(self, events: Iterable[UrgentEvent]) -> None:
+        """Send these at once, durable or not.  Any thread; never blocks."""
+        self._urgent.put(events)
 
     def metrics(self) -> Metrics:
         """The link now.  Any thread."""

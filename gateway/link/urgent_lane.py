@@ -5,17 +5,16 @@ Not for: the order of events, or what is durable (`batch_lane`).
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gateway.errors import LinkRefused
 from gateway.events import KINDS
 from gateway.link.lane import EVENT_STATUS, LaneThread
-from gateway.link.link_state import Problem, SharedLinkState
+from gateway.link.link_state import Problem, SharedLinkState, UrgentEvent
 from gateway.wire import BATCH_MAX, HEARTBEAT_S
 
 URGENT_BASE_S, URGENT_CAP_S = 0.25, 2.0
@@ -57,16 +56,15 @@ class UrgentLane(LaneThread):
         self._limit = URGENT_BATCH
         shared.batch_answered = self.signal.set
 
-    def put(self, texts: Sequence[str]) -> None:
+    def put(self, events: Iterable[UrgentEvent]) -> None:
         """Queue events; an alarm is never dropped."""
         with self._lock:
-            for text in texts:
-                event = json.loads(text)
-                alarm = is_alarm(str(event["kind"]))
-                key = (str(event["origin"]), int(event["seq"]))
+            for event in events:
+                alarm = is_alarm(event.kind)
+                key = (event.origin, event.seq)
                 if key not in self._queue:
                     self._plain += not alarm
-                self._queue[key] = _Urgent(text, alarm, time.monotonic() + YIELD_S)
+                self._queue[key] = _Urgent(event.text, alarm, time.monotonic() + YIELD_S)
             while self._plain > URGENT_KEPT:
                 oldest = next(key for key, queued in self._queue.items() if not queued.alarm)
                 self._drop(oldest)
