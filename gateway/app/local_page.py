@@ -50,7 +50,7 @@ ENTER_S = 10.0
 """Seconds that judging a code may take: the log's own limit, twice, and the hash."""
 
 SHOWN_S = 120.0
-"""Seconds that the end of a turn is shown."""
+"""Seconds that the end of an order is shown."""
 
 _ANSWERS = {entered: Answered(entered.value) for entered in EntryOutcome}
 
@@ -74,7 +74,7 @@ class LocalPage:
     # --- serving ----------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Serve the page on the configured address.  A taken port is told in the journal and costs
+        """Serve the page on the configured address.  A port in use is told in the journal and costs
         the page, not the home."""
         web = self._home.config.web
         try:
@@ -141,7 +141,7 @@ class LocalPage:
         return _ANSWERS[entered]
 
     def see(self, event: Event) -> None:
-        """How far the turn is that a code began; shown every live event."""
+        """How far the order is that a code began; shown every live event."""
         data = event.data
         if not isinstance(data, UnlockRequested | UnlockProgressed | UnlockEnded):
             return

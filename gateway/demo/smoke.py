@@ -242,7 +242,7 @@ def _calls(play: Play) -> None:
 
 
 def _acknowledge_and_resolve(play: Play, alarm: dict[str, Any]) -> None:
-    """A night watcher takes the alarm on and closes it."""
+    """A night watcher acknowledges the alarm and resolves it."""
     ref, asked = _ref(alarm), time.perf_counter()
     play.night.post("/larm/ta", alarm=ref)
     play.live.wait("alarm.acknowledged", after=asked, fits=_data(alarm=ref))

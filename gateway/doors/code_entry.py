@@ -5,7 +5,7 @@ A wrong code is on the disk before it is answered, so that a restart gives no ne
 them pause the entry, each pause twice as long as the one before.  A code is judged at the latest
 time that this home was ever sure of: a clock turned back revives none.
 
-Not for: the page (`web.home`), how a code is made (`gateway.access.codes`), or the turn
+Not for: the page (`web.home`), how a code is made (`gateway.access.codes`), or the order
 (`gateway.doors.orders`).
 """
 
@@ -57,7 +57,7 @@ class EntryOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EntryAnswer:
-    """`grant` names the turn that was begun (None: none); `until` the end of a pause."""
+    """`grant` names the order that was begun (None: none); `until` the end of a pause."""
 
     what: EntryOutcome
     grant: str | None = None
@@ -79,7 +79,7 @@ class CodeEntry:
         spawn: Callable[[Coroutine[Any, Any, None]], Any],
     ) -> None:
         """`key` is the home's own (None: not enrolled), `server_keys` those trusted now by `kid`;
-        `spawn` keeps a turn until it ends."""
+        `spawn` keeps an order's task until it ends."""
         self._home = home
         self._lock_orders = lock_orders
         self._rights = rights
@@ -152,10 +152,10 @@ class CodeEntry:
             return await self._wrong(grant, Refusal.REPLAYED)
         if now >= grant.expires:
             return await self._wrong(grant, Refusal.EXPIRED)
-        turn = self._lock_orders.admit(grant, now=now)
-        if turn is None:
+        operation = self._lock_orders.admit(grant, now=now)
+        if operation is None:
             return EntryAnswer(EntryOutcome.REFUSED)
-        self._spawn(_finish(turn))
+        self._spawn(_finish(operation))
         return EntryAnswer(EntryOutcome.ACCEPTED, grant=grant.id)
 
     async def _wrong(self, grant: Grant | None, why: Refusal) -> EntryAnswer:
@@ -182,8 +182,8 @@ def pause_of(tries: Tries) -> timedelta:
     return min(doubled, timedelta(hours=LONGEST_PAUSE_H))
 
 
-async def _finish(turn: Awaitable[None]) -> None:
-    await turn
+async def _finish(operation: Awaitable[None]) -> None:
+    await operation
 
 
 def _nobodys() -> CodeTold:

@@ -2,7 +2,7 @@
 
 A grant is read and judged here, in the home; the request is on the disk before the lock is told, so
 that a grant is used up even if the power goes now.  A right that ends while the lock is still being
-woken ends the turn.  What the lock does not confirm is unknown, and is asked for, never repeated.
+woken ends the order.  What the lock does not confirm is unknown, and is asked for, never repeated.
 
 Not for: who is given a grant (the server), or how a lock speaks (drivers).
 """
@@ -97,8 +97,8 @@ class GrantHistory(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A turn that may be made.  `grant` None: the home's own doing, which only shuts; `person`
-    then None too."""
+    """An order that may be carried out.  `grant` None: the home's own doing, which only shuts;
+    `person` then None too."""
 
     id: str
     device: str
@@ -110,7 +110,7 @@ class Order:
 
 
 def order_of(grant: grants.Grant) -> Order:
-    """The turn that a grant allows."""
+    """The order that a grant allows."""
     return Order(
         id=grant.id,
         device=grant.device,
@@ -178,7 +178,7 @@ class LockOrders:
         self._running: dict[str, _Running] = {}
 
     async def settle(self, left_open: OpenOrders) -> None:
-        """After a start: end the turns that the last run left open, as unknown, and ask every lock
+        """After a start: end the orders that the last run left open, as unknown, and ask every lock
         where its bolt is.  Nothing is turned."""
         for grant, (device, person) in left_open.open.items():
             ended = UnlockEnded(grant=grant, outcome=TurnOutcome.UNKNOWN, why="restarted")
@@ -196,13 +196,13 @@ class LockOrders:
             return
         if lock is None:
             return
-        try:  # a turn that comes meanwhile goes first: the driver lets it
+        try:  # an order that comes meanwhile goes first: the driver lets it
             async with asyncio.timeout(ASK_S):
                 bolt = (await lock.status()).bolt
         except TimeoutError:
             bolt = Bolt.UNKNOWN
         if device in self._busy:
-            return  # the turn tells where the bolt is
+            return  # the order tells where the bolt is
         if bolt is not self._bolts.get(device, Bolt.UNKNOWN):
             self._write_bolt(device, None, bolt)
 
@@ -232,13 +232,13 @@ class LockOrders:
         except GrantRefused as error:
             self.refuse(Refusal(error.why), error.grant, None, error.person)
             return
-        turn = self.admit(grant, now=self.now())
-        if turn is not None:
-            await turn
+        operation = self.admit(grant, now=self.now())
+        if operation is not None:
+            await operation
 
     def admit(self, grant: grants.Grant, *, now: datetime | None) -> Awaitable[None] | None:
-        """Judge a grant at `now`, and reserve the lock for it: the turn, to be awaited.  None: it
-        was refused, which is written."""
+        """Judge a grant at `now`, and reserve the lock for it: the operation, to be awaited.  None:
+        it was refused, which is written."""
         known = self.known()
         try:
             grants.judge(
@@ -289,19 +289,19 @@ class LockOrders:
 
     async def _carry_out(self, order: Order) -> None:
         began_s = self._clock.mono_s()
-        turn = await self._drive(order)
+        result = await self._drive(order)
         ended = UnlockEnded(
             grant=order.id,
-            outcome=turn.outcome,
-            why=turn.why,
+            outcome=result.outcome,
+            why=result.why,
             took_s=round(self._clock.mono_s() - began_s, 3),
         )
-        if turn.why in ("unreachable", "asleep"):
+        if result.why in ("unreachable", "asleep"):
             self._submit(LockUnreachable(), order)
-        if turn.why not in WITHDRAWN:  # then the lock was not told, and its bolt is where it was
+        if result.why not in WITHDRAWN:  # else the lock was not told: its bolt is where it was
             # a lock that was never reached was not turned: nobody's doing made its bolt unknown
-            who = None if turn.outcome is TurnOutcome.FAILED else order.person
-            self._write_bolt(order.device, who, turn.bolt)
+            who = None if result.outcome is TurnOutcome.FAILED else order.person
+            self._write_bolt(order.device, who, result.bolt)
         self._submit(ended, order)
 
     async def _drive(self, order: Order) -> Turn:

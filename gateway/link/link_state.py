@@ -68,7 +68,7 @@ class UplinkCallbacks:
     """Keep these events of `staff:<home>` (in order, right after `down_have`); return when they are
     durable.  Raises any `TryggveError` when they cannot be kept: they come again later."""
     on_lock_order: Callable[[str], None]
-    """A turn order's grant; must not block."""
+    """A lock order's grant; must not block."""
     on_server_time: Callable[[float], None]
     """The server's clock minus the system's, seconds."""
     on_server_ahead: Callable[[int], None]

@@ -1,4 +1,4 @@
-"""A condition of a device that lasts becomes an alarm, and its end takes it back.
+"""A condition of a device that lasts becomes an alarm, and its end cancels it.
 
 Helps rules and is none: the door that stands open, the room that is too warm, the mains that is
 gone.  One alarm a condition; closed by a person, it does not come back for the same one.
@@ -55,7 +55,7 @@ class Lasting:
         return Lasting({**self.now, key: Condition(event.at, event.ref, at, severity)})
 
     def end(self, key: Key, event: Event, reason: str) -> tuple[Lasting, tuple[Decision, ...]]:
-        """It holds no more: an open alarm is taken back."""
+        """It holds no more: an open alarm is cancelled."""
         old = self.now.get(key)
         if old is None:
             return self, ()
