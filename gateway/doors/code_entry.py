@@ -148,7 +148,7 @@ class CodeEntry:
             not_before=known.code.not_before,
             expires=known.code.expires,
         )
-        if self._lock_orders.known().used(grant.id):
+        if self._lock_orders.grant_record().used(grant.id):
             return await self._wrong(grant, Refusal.REPLAYED)
         if now >= grant.expires:
             return await self._wrong(grant, Refusal.EXPIRED)

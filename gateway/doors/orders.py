@@ -214,10 +214,10 @@ class LockOrders:
             return best
         return max(best, floor)
 
-    def known(self) -> grants.Known:
+    def grant_record(self) -> grants.GrantRecord:
         """What the home's own log says about a grant."""
         history = self._history()
-        return grants.Known(
+        return grants.GrantRecord(
             used=lambda id_: id_ in self._admitted or history.used(id_),
             revoked=history.revoked,
             alarm_open=history.alarm_open,
@@ -239,18 +239,9 @@ class LockOrders:
     def admit(self, grant: grants.Grant, *, now: datetime | None) -> Awaitable[None] | None:
         """Judge a grant at `now`, and reserve the lock for it: the operation, to be awaited.  None:
         it was refused, which is written."""
-        known = self.known()
         try:
             grants.judge(
-                grant,
-                home=self._home,
-                devices=self._devices,
-                now=now,
-                used=known.used,
-                revoked=known.revoked,
-                alarm_open=known.alarm_open,
-                check_open=known.check_open,
-                approved=known.approved,
+                grant, home=self._home, devices=self._devices, now=now, record=self.grant_record()
             )
         except GrantRefused as error:
             self.refuse(Refusal(error.why), error.grant, grant.device, error.person)
@@ -349,7 +340,7 @@ class LockOrders:
                     running.task.cancel()
 
     def _why_withdrawn(self, order: Order) -> Refusal | None:
-        return None if order.grant is None else grants.withdrawn(order.grant, self.known())
+        return None if order.grant is None else grants.withdrawn(order.grant, self.grant_record())
 
     def _wake_s(self, order: Order) -> float:
         """Real seconds that the order still lives."""
