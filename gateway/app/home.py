@@ -164,7 +164,7 @@ class Home:
         self.local_page = self._page() if config.web.enabled else None
 
     def _page(self) -> LocalPage:
-        from gateway.app.local_page import LocalPage  # Flask costs 8 MB: only where there is a page
+        from gateway.app.local_page import LocalPage  # only where there is a page
 
         page = LocalPage(self)
         self.watchers.append(page.see)
@@ -203,8 +203,10 @@ class Home:
         if self.uplink is not None:
             self.uplink.start()
         if self.local_page is not None:
-            self.local_page.start()
+            self.local_page.listen()
         self.notifier.ready()
+        if self.local_page is not None:
+            self.local_page.serve()
         log.info("home started", extra={"home": self.config.home.id})
         stop = asyncio.create_task(self.stopping.wait())
         await asyncio.wait({engine, stop}, return_when=asyncio.FIRST_COMPLETED)
