@@ -37,7 +37,7 @@ class Because:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An event before it is written.  `at` None: the engine stamps it when it takes it."""
+    """An event before it is written.  `at` None: the engine stamps it when it accepts it."""
 
     data: Data
     device: str | None = None
