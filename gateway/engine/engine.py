@@ -447,5 +447,5 @@ def _verified(obj: dict[str, Any], event: Event, origin: str, after: Head | None
         if event.origin != origin:
             raise ChainError(f"event {event.seq} comes from another origin", event.seq)
         return Sealed(event, body, bytes.fromhex(event.hash))
-    digest = verify_next(obj, origin=origin, seq=after.seq + 1, previous=after.hash)
+    digest = verify_next(obj, origin=origin, seq=after.seq + 1, previous=after.hash, body=body)
     return Sealed(event, body, digest)

@@ -24,7 +24,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from gateway.engine.log_reader import check, connect, first_row, trouble_of, walk
-from gateway.engine.sequencer import Sealed, wire_text
+from gateway.engine.sequencer import Sealed, wire_json
 from gateway.envelope import GENESIS, Event, from_json
 from gateway.errors import ChainError, LogCorrupt
 from gateway.events import utc_text
@@ -274,8 +274,8 @@ class EventLog:
         """The last own number that the server confirmed."""
         return self._forwarded
 
-    def pending(self, after: int, limit: int) -> list[str]:
-        """Own events after number `after`, at most `limit`, as the JSON texts that are sent.
+    def pending(self, after: int, limit: int) -> list[bytes]:
+        """Own events after number `after`, at most `limit`, as the JSON that is sent.
 
         None beyond `durable`: a reader sees a commit a moment before its writer has said so, and
         whoever compares the two would take the server for being ahead.
@@ -286,13 +286,13 @@ class EventLog:
             if seq != after:
                 row = first_row(self._reader, "seq", after + 1) - 1
             rows = self._reader.execute(
-                "SELECT row, seq, body, hash FROM event WHERE row > ? AND origin IS NULL "
-                "AND seq <= ? ORDER BY row LIMIT ?",
+                "SELECT row, seq, CAST(body AS BLOB), hash FROM event WHERE row > ? "
+                "AND origin IS NULL AND seq <= ? ORDER BY row LIMIT ?",
                 (row, durable, limit),
             ).fetchall()
             if rows:
                 self._cursor = (rows[-1][1], rows[-1][0])
-        return [wire_text(body.encode(), digest) for _, _, body, digest in rows]
+        return [wire_json(body, digest) for _, _, body, digest in rows]
 
     def down_head(self, origin: str) -> Head | None:
         """Where the chain of the server's events `origin` stands in this log; None when it holds

@@ -31,14 +31,14 @@ class Sealed(NamedTuple):
     digest: bytes
     received_at: datetime | None = None
 
-    def wire(self) -> str:
-        """The JSON text with the hash, as it is sent."""
-        return wire_text(self.body, self.digest)
+    def wire(self) -> bytes:
+        """The JSON with the hash, as it is sent."""
+        return wire_json(self.body, self.digest)
 
 
-def wire_text(body: bytes, digest: bytes) -> str:
+def wire_json(body: bytes, digest: bytes) -> bytes:
     """An event's canonical JSON with its hash added, as it is sent."""
-    return f'{body[:-1].decode()},"hash":"{digest.hex()}"}}'
+    return b'%b,"hash":"%b"}' % (body[:-1], digest.hex().encode())
 
 
 @dataclass(frozen=True, slots=True)
