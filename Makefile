@@ -2,10 +2,11 @@
 #   make demo [ARGS=--smoke]      virtual homes and a staff server on this machine
 #   make test [ARGS="-k mat"]     the tests
 #   make check                    lint, types, import rules, generated pages and texts up to date
+#   make docs | make texts        write the generated pages; take new texts into the catalogues
 #   make bench [ARGS=--json]      our numbers beside a plain reference
 # PYTHON=python3.12 chooses another Python; APT=no never installs a Debian package.
 
-.PHONY: help demo test check bench docs format lock clean
+.PHONY: help demo test check bench docs texts format lock clean
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
@@ -35,6 +36,10 @@ bench:
 docs:
 	$(SETUP) test
 	@$(PY) -m gateway.docs --write
+
+texts:
+	$(SETUP) test
+	@$(PY) -m web.staff.cli.catalogue --write
 
 format:
 	$(SETUP) test

@@ -36,7 +36,7 @@ from gateway.events import (
     names_of,
     to_fields,
 )
-from gateway.state.home_view import View
+from gateway.state.home_view import HomeView
 from web.home.words import Words
 from web.staff.texts import words
 
@@ -105,7 +105,7 @@ def test_a_type_of_a_newer_home_is_kept_and_counts_as_care() -> None:
     assert isinstance(data.type, UnknownAlarmType)
     assert (data.type, data.type.severity, data.type.traits) == ("stove_left_on", "care", set())
     assert to_fields(data)["type"] == "stove_left_on"
-    view = View()
+    view = HomeView()
     obj = sealed_before(alarm="stove_left_on")
     view.apply(from_json(obj))
     [alarm] = view.snapshot().alarms
@@ -159,7 +159,7 @@ def test_an_event_that_was_sealed_with_the_old_name_keeps_its_hash() -> None:
         previous=digest,
     )
     verify_next(to_json(taken), origin="home:h1", seq=2, previous=digest)
-    view = View()
+    view = HomeView()
     for event in (from_json(old), taken):
         view.apply(event)
     [alarm] = view.snapshot().alarms

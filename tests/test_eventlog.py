@@ -70,7 +70,7 @@ def test_an_event_is_neither_changed_nor_dropped(path: Path) -> None:
 def test_pending_gives_own_events_after_a_number(path: Path) -> None:
     """Forwarding sees the home's own events only, in order, from wherever it stands."""
     own = sealed_chain(10)
-    foreign = [row._replace(taken=START) for row in sealed_chain(3, origin="staff:h1")]
+    foreign = [row._replace(received_at=START) for row in sealed_chain(3, origin="staff:h1")]
     log = EventLog.open(path, "home:h1")
     append(log, [own[0], foreign[0], own[1], foreign[1], foreign[2], *own[2:]])
     assert log.pending(0, 3) == [row.wire() for row in own[:3]]

@@ -126,7 +126,7 @@ def test_what_an_answer_means(status: int, code: str | None, wanted: type) -> No
 
 def test_a_batch_is_what_the_wire_says() -> None:
     """The body made of texts is an `EventBatch`."""
-    batch = EventBatch.model_validate_json(body_of(['{"seq":1,"x":"å"}', '{"seq":2}'], 5))
+    batch = EventBatch.model_validate_json(body_of(['{"seq":1,"x":"å"}'.encode(), b'{"seq":2}'], 5))
     assert [event["seq"] for event in batch.events] == [1, 2]
     assert batch.down_have == 5
     assert EventBatch.model_validate_json(body_of([], 0)).events == []

@@ -160,7 +160,7 @@ def test_a_rebuild_from_the_log_of_a_real_month_is_the_live_state() -> None:
     rules = bind({}, facts_of(recording))
     live = Sequencer(Fold(rules), origin="home:b", boot="b")
     for row in recording.rows:
-        live.take(Draft(row.data, device=row.device, at=row.at), at=row.at, mono_s=0.0)
+        live.number(Draft(row.data, device=row.device, at=row.at), at=row.at, mono_s=0.0)
     rebuilt = Fold(rules)
     rebuilt.rebuild((row.event, row.event.at) for row in live.drain().rows)
     for rule in rules:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.errors import LogUnwritable
 from gateway.link.https import Link
-from gateway.link.uplink import Calls, Problem, Uplink
+from gateway.link.uplink import Problem, Uplink, UplinkCallbacks, UrgentEvent
 from gateway.link.urgent_lane import _Urgent
 from gateway.wire import BATCH_MAX, HEARTBEAT_S
 from tests.wireserver import Request, WireServer, decided
@@ -29,20 +29,20 @@ class MemoryOutbox:
 
     def __init__(self, origin: str = "home:h1") -> None:
         self._lock = threading.Lock()
-        self._origin, self._texts, self._forwarded, self._down = origin, [], 0, 0
+        self._origin, self._bodies, self._forwarded, self._down = origin, [], 0, 0
         self.pruned = 0
         self.marks: list[int] = []
 
-    def add(self, count: int = 1, kind: str = "mat.pressed") -> list[str]:
+    def add(self, count: int = 1, kind: str = "mat.pressed") -> list[bytes]:
         with self._lock:
-            first = len(self._texts) + 1
-            texts = [text_of(self._origin, n, kind) for n in range(first, first + count)]
-            self._texts += texts
-        return texts
+            first = len(self._bodies) + 1
+            bodies = [body_of(self._origin, n, kind) for n in range(first, first + count)]
+            self._bodies += bodies
+        return bodies
 
     def renew(self, origin: str) -> None:
         with self._lock:
-            self._origin, self._texts, self._forwarded = origin, [], 0
+            self._origin, self._bodies, self._forwarded = origin, [], 0
 
     def kept(self, seq: int) -> None:
         with self._lock:
@@ -52,12 +52,12 @@ class MemoryOutbox:
         return self._origin
 
     def head(self) -> int:
-        return len(self._texts)
+        return len(self._bodies)
 
-    def pending(self, after: int, limit: int) -> list[str]:
+    def pending(self, after: int, limit: int) -> list[bytes]:
         with self._lock:
             start = max(after, self.pruned)
-            return self._texts[start : start + limit]
+            return self._bodies[start : start + limit]
 
     def forwarded(self) -> int:
         return self._forwarded
@@ -71,8 +71,19 @@ class MemoryOutbox:
         return self._down
 
 
-def text_of(origin: str, seq: int, kind: str) -> str:
-    return json.dumps({"origin": origin, "seq": seq, "kind": kind, "data": {}, "hash": "0" * 64})
+def body_of(origin: str, seq: int, kind: str) -> bytes:
+    return json.dumps(
+        {"origin": origin, "seq": seq, "kind": kind, "data": {}, "hash": "0" * 64}
+    ).encode()
+
+
+def at_once(bodies: list[bytes]) -> list[UrgentEvent]:
+    """Events as the engine hands them to the urgent lane."""
+    objs = [json.loads(body) for body in bodies]
+    return [
+        UrgentEvent(obj["origin"], obj["seq"], obj["kind"], body)
+        for obj, body in zip(objs, bodies, strict=True)
+    ]
 
 
 class Home:
@@ -84,10 +95,10 @@ class Home:
         self.changed = threading.Condition()
         self.refuse_down = 0
 
-    def calls(self) -> Calls:
-        return Calls(
+    def calls(self) -> UplinkCallbacks:
+        return UplinkCallbacks(
             on_decided=self._decided,
-            on_turn=lambda token: self._tell("turn", token),
+            on_lock_order=lambda token: self._tell("turn", token),
             on_link=lambda up: self._tell("link", up),
             on_server_time=lambda offset: self._tell("time", offset),
             on_server_ahead=lambda have: self._tell("ahead", have),
@@ -170,7 +181,7 @@ def test_an_alarm_goes_before_ten_thousand_that_wait(
     box.add(10_000)
     uplink.start()
     alarm = box.add(1, "alarm.raised")
-    uplink.urgent(alarm)
+    uplink.urgent(at_once(alarm))
     uplink.wake()
     server.start()
     assert server.wait(lambda: len(server.events) == 10_001, 60)
@@ -187,7 +198,7 @@ def test_an_alarm_is_sent_that_the_disk_did_not_take(
 ) -> None:
     """The urgent lane needs no log: what is handed to it goes, durable or not."""
     uplink.start()
-    uplink.urgent([text_of("home:h1", 7, "alarm.raised")])
+    uplink.urgent(at_once([body_of("home:h1", 7, "alarm.raised")]))
     assert server.wait(lambda: [event["seq"] for event in server.urgent] == [7])
     assert server.events == []
 
@@ -202,7 +213,7 @@ def test_what_the_batch_brings_as_soon_is_sent_once(
     for seq in range(1, 6):
         step = box.add(1, "unlock.progressed")
         uplink.wake()
-        uplink.urgent(step)
+        uplink.urgent(at_once(step))
         assert server.wait(lambda seq=seq: len(server.events) == seq)
     assert server.urgent == []
     (text,) = box.add(1, "alarm.raised")
@@ -234,7 +245,7 @@ def test_what_the_batch_does_not_bring_goes_the_urgent_way(
         box.add(BATCH_MAX)
     step = box.add(1, "unlock.progressed")
     uplink.wake()
-    uplink.urgent(step)
+    uplink.urgent(at_once(step))
     seq = json.loads(step[0])["seq"]
     assert server.wait(lambda: [event["seq"] for event in server.urgent] == [seq])
     assert server.events == []
@@ -342,7 +353,7 @@ def test_a_broken_chain_is_told_once_and_alarms_still_go(
     box.add(3)
     uplink.start()
     assert home.wait(lambda: home.all("broken"))
-    uplink.urgent(box.add(1, "alarm.raised"))
+    uplink.urgent(at_once(box.add(1, "alarm.raised")))
     uplink.wake()
     assert server.wait(lambda: len(server.urgent) == 1)
     assert home.all("broken") == [None]
@@ -368,7 +379,7 @@ def test_one_event_that_is_refused_is_named_and_blocks_no_alarm(
     assert home.all("problem")[0].code == "event_refused"
     assert home.all("problem")[0].seq == 6
     assert [event["seq"] for event in server.events] == [1, 2, 3, 4, 5]
-    uplink.urgent(box.add(1, "alarm.raised"))
+    uplink.urgent(at_once(box.add(1, "alarm.raised")))
     assert server.wait(lambda: len(server.urgent) == 1)
     server.faults.clear()  # the server was mended
     assert server.wait(lambda: len(server.events) == 12)
@@ -381,7 +392,7 @@ def test_a_home_with_a_wrong_clock_learns_the_time_and_speaks(
     """A clock a year off is answered 401; the home asks again at once with the server's time."""
     server.clock_ahead_s = 365 * 86_400.0
     box.add(2)
-    uplink.urgent([text_of("home:h1", 2, "alarm.raised")])
+    uplink.urgent(at_once([body_of("home:h1", 2, "alarm.raised")]))
     uplink.start()
     assert server.wait(lambda: len(server.events) == 2 and server.listening() == 1)
     assert home.wait(lambda: home.all("time"))
@@ -527,9 +538,9 @@ def test_no_alarm_is_dropped_from_a_full_urgent_lane(
 ) -> None:
     """Thousands of lesser urgent events push out each other, never an alarm."""
     server.faults.append(lambda r: r.path.endswith("/events") and r.answer(503, {}))
-    uplink.urgent([text_of("home:h1", 1, "alarm.raised")])
-    uplink.urgent([text_of("home:h1", n, "unlock.progressed") for n in range(2, 3002)])
-    uplink.urgent([text_of("home:h1", 3002, "pendant.pressed")])
+    uplink.urgent(at_once([body_of("home:h1", 1, "alarm.raised")]))
+    uplink.urgent(at_once([body_of("home:h1", n, "unlock.progressed") for n in range(2, 3002)]))
+    uplink.urgent(at_once([body_of("home:h1", 3002, "pendant.pressed")]))
     uplink.start()
     assert server.wait(lambda: any(e["seq"] == 3002 for e in server.urgent))
     seqs = [event["seq"] for event in server.urgent]
@@ -565,7 +576,7 @@ def test_a_fault_of_ours_is_told_and_the_lane_lives(
     """An error that nobody foresaw becomes a problem; the lane goes on."""
     real, failing = box.pending, [True]
 
-    def broken(after: int, limit: int) -> list[str]:
+    def broken(after: int, limit: int) -> list[bytes]:
         if failing:
             failing.pop()
             raise RuntimeError("nobody foresaw this")

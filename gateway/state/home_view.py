@@ -1,7 +1,7 @@
 """The home as it is now, folded from its events: for the page the Pi serves, and for the door.
 
 One writer shows it every event in order (live, and when the log is read back at the start); readers
-take what they need, `snapshot` from any thread.
+use what they need, `snapshot` from any thread.
 
 Not for: deciding anything.  The rules have states of their own, and access judges a grant.
 """
@@ -27,10 +27,10 @@ __all__ = [
     "CheckView",
     "DeviceView",
     "Health",
+    "HomeView",
     "OpenAlarm",
     "OpenVisit",
     "Snapshot",
-    "View",
 ]
 
 LAST_EVENTS = 100
@@ -112,7 +112,7 @@ _CHECK_CLOSED = ("done", "missed", "escalated")
 
 
 @dataclass(slots=True)
-class View:
+class HomeView:
     """What is open and what is known.  `apply` in one thread only."""
 
     devices: dict[str, DeviceView] = field(default_factory=dict)
@@ -184,7 +184,7 @@ class View:
     # --- folding ----------------------------------------------------------------------------------
 
     def apply(self, event: Event) -> None:
-        """Take one event in.  A kind that is shown nowhere only joins the last events."""
+        """Fold one event.  A kind that is shown nowhere only joins the last events."""
         if self.at is None or event.at > self.at:
             self.at = event.at
         self.last.append(event)
@@ -200,23 +200,23 @@ class View:
 
 # --- one function a kind: what it changes beside its device ---------------------------------------
 
-_FOLD = Handlers[View, Event]()
+_FOLD = Handlers[HomeView, Event]()
 
 
 @_FOLD.on(e.HomeDescribed)
-def _described(view: View, event: Event, data: e.HomeDescribed) -> None:
+def _described(view: HomeView, event: Event, data: e.HomeDescribed) -> None:
     view.timezone = data.timezone
-    told: dict[str, DeviceView] = {}
+    devices: dict[str, DeviceView] = {}
     for device in data.devices:
         old = view.devices.get(device.id) or DeviceView(device.id)
-        told[device.id] = replace(
+        devices[device.id] = replace(
             old, driver=device.driver, type=device.type, role=device.role, room=device.room
         )
-    view.devices = told
+    view.devices = devices
 
 
 @_FOLD.on(e.GatewayStarted)
-def _started(view: View, event: Event, data: e.GatewayStarted) -> None:
+def _started(view: HomeView, event: Event, data: e.GatewayStarted) -> None:
     # nobody watched while the gateway was off: what was read before is no reading of now
     view.devices = {
         name: replace(
@@ -233,21 +233,21 @@ def _started(view: View, event: Event, data: e.GatewayStarted) -> None:
 
 
 @_FOLD.on(e.AlarmRaised)
-def _raised(view: View, event: Event, data: e.AlarmRaised) -> None:
+def _raised(view: HomeView, event: Event, data: e.AlarmRaised) -> None:
     view.alarms[event.ref] = OpenAlarm(
         event.ref, data.type, data.severity, data.since, event.at, event.device
     )
 
 
 @_FOLD.on(e.AlarmDelivered)
-def _delivered(view: View, event: Event, data: e.AlarmDelivered) -> None:
+def _delivered(view: HomeView, event: Event, data: e.AlarmDelivered) -> None:
     alarm = view.alarms.get(data.alarm)
     if alarm is not None:
         view.alarms[alarm.ref] = replace(alarm, delivered=alarm.delivered + 1)
 
 
 @_FOLD.on(e.AlarmAcknowledged)
-def _acknowledged(view: View, event: Event, data: e.AlarmAcknowledged) -> None:
+def _acknowledged(view: HomeView, event: Event, data: e.AlarmAcknowledged) -> None:
     alarm = view.alarms.get(data.alarm)
     if alarm is not None and alarm.acknowledged_at is None:
         view.alarms[alarm.ref] = replace(
@@ -256,12 +256,12 @@ def _acknowledged(view: View, event: Event, data: e.AlarmAcknowledged) -> None:
 
 
 @_FOLD.on(e.AlarmCancelled, e.AlarmResolved)
-def _closed(view: View, event: Event, data: e.AlarmCancelled | e.AlarmResolved) -> None:
+def _closed(view: HomeView, event: Event, data: e.AlarmCancelled | e.AlarmResolved) -> None:
     view.alarms.pop(data.alarm, None)
 
 
 @_FOLD.on(e.BedEntered)
-def _bed_entered(view: View, event: Event, data: e.BedEntered) -> None:
+def _bed_entered(view: HomeView, event: Event, data: e.BedEntered) -> None:
     view._bed = BedView(True, event.at)
     for ref, alarm in view.alarms.items():
         if e.Trait.OUT_OF_BED in alarm.type.traits:
@@ -269,7 +269,7 @@ def _bed_entered(view: View, event: Event, data: e.BedEntered) -> None:
 
 
 @_FOLD.on(e.BedLeft)
-def _bed_left(view: View, event: Event, data: e.BedLeft) -> None:
+def _bed_left(view: HomeView, event: Event, data: e.BedLeft) -> None:
     view._bed = BedView(False, event.at, data.empty_since)
     for ref, alarm in view.alarms.items():
         if alarm.returned_at is not None:
@@ -277,18 +277,18 @@ def _bed_left(view: View, event: Event, data: e.BedLeft) -> None:
 
 
 @_FOLD.on(e.VisitStarted)
-def _visit_started(view: View, event: Event, data: e.VisitStarted) -> None:
+def _visit_started(view: HomeView, event: Event, data: e.VisitStarted) -> None:
     view.visits[event.ref] = OpenVisit(event.ref, event.person, data.since, data.source)
 
 
 @_FOLD.on(e.VisitEnded, e.VisitCorrected)
-def _visit_closed(view: View, event: Event, data: e.VisitEnded | e.VisitCorrected) -> None:
+def _visit_closed(view: HomeView, event: Event, data: e.VisitEnded | e.VisitCorrected) -> None:
     if data.until is not None:
         view.visits.pop(data.visit, None)
 
 
 @_FOLD.on(e.VisitOverdue)
-def _visit_overdue(view: View, event: Event, data: e.VisitOverdue) -> None:
+def _visit_overdue(view: HomeView, event: Event, data: e.VisitOverdue) -> None:
     visit = view.visits.get(data.visit)
     if visit is not None:
         view.visits[visit.ref] = replace(visit, overdue=True)
@@ -305,7 +305,7 @@ def _visit_overdue(view: View, event: Event, data: e.VisitOverdue) -> None:
     e.CheckMissed,
     e.CheckEscalated,
 )
-def _check(view: View, event: Event, data: e.Data) -> None:
+def _check(view: HomeView, event: Event, data: e.Data) -> None:
     name: str = data.check  # type: ignore[attr-defined]
     old = view.checks.get(name)
     slot = getattr(data, "slot", None) or (old.slot if old else event.at)
@@ -328,17 +328,17 @@ def _check(view: View, event: Event, data: e.Data) -> None:
 
 
 @_FOLD.on(e.GrantIssued)
-def _issued(view: View, event: Event, data: e.GrantIssued) -> None:
+def _issued(view: HomeView, event: Event, data: e.GrantIssued) -> None:
     view.grants = {g: data for g, data in view.grants.items() if data.expires > event.at}
     view.grants[data.grant] = data
 
 
 @_FOLD.on(e.PowerLost, e.PowerRestored)
-def _power(view: View, event: Event, data: e.PowerLost | e.PowerRestored) -> None:
+def _power(view: HomeView, event: Event, data: e.PowerLost | e.PowerRestored) -> None:
     view.mains = isinstance(data, e.PowerRestored)
 
 
 @_FOLD.on(e.AbsenceStarted, e.AbsenceEnded)
-def _absence(view: View, event: Event, data: e.AbsenceStarted | e.AbsenceEnded) -> None:
+def _absence(view: HomeView, event: Event, data: e.AbsenceStarted | e.AbsenceEnded) -> None:
     view.away = isinstance(data, e.AbsenceStarted)
     view.away_until = data.until if isinstance(data, e.AbsenceStarted) else None

@@ -1,6 +1,6 @@
 """Which boot this is, how the last run ended, and what the home tells of itself at its start.
 
-Not for: the home's keys (`gateway.link.enrolment`) or its log (`gateway.engine.log_keeper`).
+Not for: the home's keys (`gateway.link.enrolment`) or its log (`gateway.engine.log_folder`).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class PreviousEnd:
         self.how = PreviousRun.NONE
 
     def apply(self, event: Event) -> None:
-        """Take one event in."""
+        """Fold one event."""
         if event.origin == self._own():
             stopped = isinstance(event.data, GatewayStopped)
             self.how = PreviousRun.CLEAN if stopped else PreviousRun.CUT

@@ -30,7 +30,7 @@ async def main(folder: Path, events: int | None) -> None:
 
     def durable(rows: Sequence[Sealed]) -> None:
         for row in rows:
-            if row.taken is None:
+            if row.received_at is None:
                 print(row.event.seq, row.event.hash, flush=True)
         wake(rows)
 

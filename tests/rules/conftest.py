@@ -82,7 +82,7 @@ class Story:
         """The home saw `data` at `local` (the next time that the clock shows it)."""
         self._clock = self._next(local)
         draft = Draft(data, device=device, person=person, at=self._clock)
-        event = self._sequencer.take(draft, at=self._clock, mono_s=0.0)
+        event = self._sequencer.number(draft, at=self._clock, mono_s=0.0)
         self._drain()
         self.inputs.add(event.ref)
         return event
@@ -104,7 +104,7 @@ class Story:
             previous=self._staff_head,
         )
         self._staff_head = digest
-        self._sequencer.take_foreign(Sealed(event, body, digest), at=self._clock, mono_s=0.0)
+        self._sequencer.receive(Sealed(event, body, digest), at=self._clock, mono_s=0.0)
         self._drain()
         self.inputs.add(event.ref)
         return event
@@ -115,7 +115,7 @@ class Story:
         stop = self._next(end)
         while self._clock < stop:
             for data, wait_s in ((MatPressed(), on_s), (MatReleased(), 4.0 - on_s)):
-                event = self._sequencer.take(
+                event = self._sequencer.number(
                     Draft(data, device=device, at=self._clock), at=self._clock, mono_s=0.0
                 )
                 self.inputs.add(event.ref)
@@ -169,7 +169,7 @@ class Story:
 
     def _drain(self) -> None:
         turn: Turn = self._sequencer.drain()
-        self.log += [(row.event, row.taken or row.event.at) for row in turn.rows]
+        self.log += [(row.event, row.received_at or row.event.at) for row in turn.rows]
         self.commands += turn.commands
         fold = self._sequencer.fold
         if fold.wake is not None and fold.wake <= self._clock:

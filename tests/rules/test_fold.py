@@ -118,7 +118,7 @@ def test_two_ticks_of_one_moment_are_rebuilt_in_the_order_they_ran() -> None:
     """What one rule's tick decided reaches the next rule before its own tick of the same moment:
     live and in a rebuild alike."""
     live = Sequencer(Fold(TWO), origin="home:h1", boot="b")
-    live.take(Draft(PowerLost()), at=BEGIN, mono_s=0.0)
+    live.number(Draft(PowerLost()), at=BEGIN, mono_s=0.0)
     live.run_due(BEGIN + timedelta(hours=1), 0.0)
     log = [(row.event, row.event.at) for row in live.drain().rows]
     assert [event.kind for event, _ in log] == ["power.lost", "contact.changed"]
@@ -150,8 +150,8 @@ def test_what_an_event_decided_comes_before_a_tick_that_is_due_at_once() -> None
         )
     ]
     live = Sequencer(Fold(rules), origin="home:h1", boot="b")
-    live.take(Draft(PowerLost()), at=BEGIN, mono_s=0.0)
-    live.take(Draft(PowerLost()), at=BEGIN + timedelta(minutes=1), mono_s=0.0)
+    live.number(Draft(PowerLost()), at=BEGIN, mono_s=0.0)
+    live.number(Draft(PowerLost()), at=BEGIN + timedelta(minutes=1), mono_s=0.0)
     log = [(row.event, row.event.at) for row in live.drain().rows]
     rebuilt = Fold(rules)
     rebuilt.rebuild(log)
@@ -194,7 +194,7 @@ def test_a_rule_that_breaks_stops_nobody() -> None:
         *TWO,
     ]
     live = Sequencer(Fold(rules), origin="home:h1", boot="b")
-    live.take(Draft(PowerLost()), at=BEGIN, mono_s=0.0)
+    live.number(Draft(PowerLost()), at=BEGIN, mono_s=0.0)
     kinds = [row.event.kind for row in live.drain().rows]
     assert kinds == ["power.lost", "rule.failed"]
     assert live.fold.state_of("a") == 7
@@ -384,7 +384,7 @@ def _tell(sequencer: Sequencer, told: list[Any], at: datetime) -> tuple[list[Eve
     """What is written when `told` happens from `at` on, and when it ends."""
     for wait_s, (data, device, person) in told:
         at += timedelta(seconds=wait_s)
-        sequencer.take(Draft(data, device=device, person=person), at=at, mono_s=0.0)
+        sequencer.number(Draft(data, device=device, person=person), at=at, mono_s=0.0)
     return [row.event for row in sequencer.drain().rows], at
 
 

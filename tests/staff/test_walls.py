@@ -2,7 +2,8 @@
 
 Nothing is read (a canary in every text of the other organisation), nothing is written (its rows
 before and after).  Also signed out, without a form's token, with another browser's token, and one
-home's gateway with another's ids.  A new route fails here until it is in `walked`.
+home's gateway with another's ids.  Pages are found; another new route fails here until it is in
+`walked`.
 """
 
 from __future__ import annotations
@@ -35,11 +36,12 @@ from gateway.events import (
     VisitStarted,
 )
 from tests.staff.parts import EnrolledHome, add_home, add_user, parts_of, sign_in
-from tests.staff.walked import BY_KEY, OPEN, WALKED, Fields
+from tests.staff.walked import BY_KEY, OPEN, WALKED
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Operator, Role
 from web.staff.doors import service_access
 from web.staff.homelink import enrolment
+from web.staff.pages.routes import Fields
 from web.staff.people import access_revocation, accounts
 from web.staff.storage import plan_tables, tables
 from web.staff.visits import plan_api

@@ -62,7 +62,7 @@ class DeviceState:
 
 @dataclass(frozen=True, slots=True)
 class AlarmState:
-    """One open alarm.  `type` is what it is about; `acknowledged` whether a person took it on."""
+    """One open alarm.  `type` is what it is about; `acknowledged` whether somebody goes there."""
 
     ref: str
     type: str

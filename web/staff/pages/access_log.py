@@ -19,12 +19,13 @@ from web.staff.audit.access_log import AccessRow
 from web.staff.care import actions
 from web.staff.care.actions import Refused
 from web.staff.core.context import staff
-from web.staff.core.i18n import day_of, local
+from web.staff.core.i18n import N_, day_of, local
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.pages import lookups
 from web.staff.pages.forms import refusal_text
-from web.staff.pages.layout import answered, need, page, refused, signed_in
+from web.staff.pages.layout import answered, page, refused
+from web.staff.pages.routes import Menu, get, post
 from web.staff.pages.visit import file
 from web.staff.pages.visits import midnight
 from web.staff.texts import visit_words, words
@@ -66,10 +67,9 @@ def _filter(actor: Actor) -> tuple[list[str], datetime, datetime, dict[str, str 
     return homes, start, midnight(last + timedelta(days=1)), more
 
 
-@signed_in
+@get("/atkomst", "access", right=Right.AUDIT_ACCESS, menu=Menu(70, "search", N_("Åtkomst")))
 def log(actor: Actor) -> str:
     """The page `/atkomst`."""
-    need(actor, Right.AUDIT_ACCESS)
     homes, start, end, more = _filter(actor)
     with staff().db.read() as conn:
         rows = access_log.read(
@@ -94,10 +94,9 @@ def log(actor: Actor) -> str:
         )
 
 
-@signed_in
+@get("/atkomst/fil", "access_file", right=Right.AUDIT_ACCESS)
 def log_file(actor: Actor) -> Response:
     """`/atkomst/fil`: the filtered rows as CSV."""
-    need(actor, Right.AUDIT_ACCESS)
     homes, start, end, more = _filter(actor)
     with staff().db.read() as conn:
         rows = access_log.read(
@@ -110,10 +109,9 @@ def log_file(actor: Actor) -> Response:
     return file(access_export.to_csv(rows, actor.org), name, "text/csv")
 
 
-@signed_in
+@get("/atkomst/stickprov", "access_sample", right=Right.AUDIT_ACCESS)
 def sample(actor: Actor) -> str:
     """The page `/atkomst/stickprov?ref=staff/12`."""
-    need(actor, Right.AUDIT_ACCESS)
     wanted = request.args.get("ref", "")
     with staff().db.read() as conn:
         found = {one.ref: one for one in access_log.samples(conn, actor.org)}.get(wanted)
@@ -136,7 +134,7 @@ def sample(actor: Actor) -> str:
         )
 
 
-@signed_in
+@post("/atkomst/stickprov", "access_check", examples=({"found": "in_order"},))
 def check(actor: Actor) -> ResponseReturnValue:
     """POST `/atkomst/stickprov`: one row was checked."""
     form = request.form

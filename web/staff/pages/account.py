@@ -20,7 +20,8 @@ from web.staff.core.context import staff
 from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor
-from web.staff.pages.layout import answered, page, refused, signed_in
+from web.staff.pages.layout import answered, page, refused
+from web.staff.pages.routes import get, post
 from web.staff.people import accounts
 from web.staff.signin import sessions
 from web.staff.signin.auth import FRESH
@@ -63,7 +64,7 @@ def _page_before() -> str:
     return url_for("pages.people")
 
 
-@signed_in
+@get("/konto", "account")
 def account(actor: Actor) -> ResponseReturnValue:
     """The page `/konto`."""
     with staff().db.read() as conn:
@@ -87,7 +88,7 @@ def account(actor: Actor) -> ResponseReturnValue:
         )
 
 
-@signed_in
+@post("/konto/session", "end_session")
 def end_session(actor: Actor) -> ResponseReturnValue:
     """POST `/konto/session`: sign one of my browsers out."""
     with staff().write() as tx:
@@ -100,7 +101,7 @@ def end_session(actor: Actor) -> ResponseReturnValue:
     return answered(_("Utloggad där."), url_for("pages.account"))
 
 
-@signed_in
+@post("/konto/logga-ut-overallt", "end_sessions")
 def end_sessions(actor: Actor) -> ResponseReturnValue:
     """POST `/konto/logga-ut-overallt`: sign all my browsers out, this one too."""
     accounts.sign_out(staff(), actor, actor.person)

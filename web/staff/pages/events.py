@@ -15,10 +15,11 @@ from flask import Response, jsonify, request, url_for
 from gateway.events import KINDS
 from web.staff.care import actions
 from web.staff.core.context import staff
-from web.staff.core.i18n import ZONE, day_of
+from web.staff.core.i18n import N_, ZONE, day_of
 from web.staff.core.rights import Actor, Right
 from web.staff.pages import event_list, lookups
-from web.staff.pages.layout import is_fragment, main_attributes, page, signed_in
+from web.staff.pages.layout import is_fragment, main_attributes, page
+from web.staff.pages.routes import Menu, get
 from web.staff.texts import words
 
 PAGE = 50
@@ -28,7 +29,12 @@ WORDS_MAX_AGE_S = 600
 """Seconds a browser may keep the words of the live list."""
 
 
-@signed_in
+@get(
+    "/handelser",
+    "events",
+    menu=Menu(40, "list", N_("Händelser")),
+    examples=({}, {"slag": "alarm", "sok": "x", "fran": "2026-11-23"}),
+)
 def events(actor: Actor) -> str:
     """The page `/handelser`."""
     wanted = _filter()
@@ -58,7 +64,7 @@ def events(actor: Actor) -> str:
         )
 
 
-@signed_in
+@get("/handelser/ord.json", "events_words")
 def event_words(actor: Actor) -> Response:
     """`/handelser/ord.json`: labels of kinds and homes for the rows that arrive live."""
     with staff().db.read() as conn:

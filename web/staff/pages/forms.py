@@ -22,7 +22,8 @@ from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.doors import lock_orders
 from web.staff.pages import lookups
-from web.staff.pages.layout import answered, refused, signed_in
+from web.staff.pages.layout import answered, refused
+from web.staff.pages.routes import post
 from web.staff.texts import words
 from web.staff.texts.event_summary import clock
 
@@ -84,7 +85,7 @@ def _choice(enum: type[E], name: str) -> E | None:
         return None
 
 
-@signed_in
+@post("/larm/ta", "acknowledge")
 def acknowledge(actor: Actor) -> ResponseReturnValue:
     """POST `/larm/ta`: take an alarm on."""
     back = url_for("pages.now")
@@ -95,7 +96,7 @@ def acknowledge(actor: Actor) -> ResponseReturnValue:
     return answered(_("Du har tagit larmet."), back)
 
 
-@signed_in
+@post("/larm/avsluta", "resolve", examples=({"outcome": "helped"}, {"outcome": "mended"}))
 def resolve(actor: Actor) -> ResponseReturnValue:
     """POST `/larm/avsluta`: close an alarm with its outcome."""
     back = url_for("pages.now")
@@ -109,7 +110,7 @@ def resolve(actor: Actor) -> ResponseReturnValue:
     return answered(_("Larmet är avslutat."), back)
 
 
-@signed_in
+@post("/tillsyn/svara", "answer_check", examples=({"finding": "ok", "looked": "phone"},))
 def answer_check(actor: Actor) -> ResponseReturnValue:
     """POST `/tillsyn/svara`: tell what a look found."""
     back = url_for("pages.now")
@@ -128,7 +129,7 @@ def answer_check(actor: Actor) -> ResponseReturnValue:
     return answered(_("Svaret är sparat: %(found)s.", found=_(words.ENUMS[Finding][finding])), back)
 
 
-@signed_in
+@post("/tillsyn/borja", "start_check")
 def start_check(actor: Actor) -> ResponseReturnValue:
     """POST `/tillsyn/borja`: tell the others that you look."""
     back = url_for("pages.now")
@@ -140,7 +141,7 @@ def start_check(actor: Actor) -> ResponseReturnValue:
     return answered(_("Du tittar till nu. De andra ser det."), back)
 
 
-@signed_in
+@post("/pass/<home>/las", "turn", examples=({"action": "unlock"}, {"action": "lock"}))
 def turn(actor: Actor, home: str) -> ResponseReturnValue:
     """POST `/pass/<home>/las`: turn a lock.  A second tap while the first is under way is the same
     turn."""
@@ -161,7 +162,7 @@ def turn(actor: Actor, home: str) -> ResponseReturnValue:
     return answered("", back, grant=sent.grant)
 
 
-@signed_in
+@post("/pass/<home>/besok", "tap", examples=({"tap": "arrive"}, {"tap": "leave"}))
 def tap(actor: Actor, home: str) -> ResponseReturnValue:
     """POST `/pass/<home>/besok`: arrived, or leaving."""
     back = url_for("pages.shift", _anchor=f"home-{home}")

@@ -11,19 +11,21 @@ from sqlalchemy import select
 
 from gateway.errors import UserError
 from web.staff.core.context import staff
+from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.homelink import enrolment
 from web.staff.pages import layout
 from web.staff.pages.account import proved
-from web.staff.pages.layout import answered, need, page, refused, signed_in
+from web.staff.pages.layout import answered, need, page, refused
+from web.staff.pages.routes import Menu, get, post
 from web.staff.pages.staff_admin import changed, numbers, of_org
 from web.staff.people import accounts
 from web.staff.people import registry as adding
 from web.staff.storage import tables
 
 
-@signed_in
+@get("/administration/hem", "places", menu=Menu(90, "box", N_("Installation"), Right.ENROLL))
 def places(actor: Actor) -> ResponseReturnValue:
     """The page `/administration/hem`."""
     if not (actor.may(Right.ASSIGN) or actor.may(Right.ENROLL)):
@@ -45,11 +47,10 @@ def places(actor: Actor) -> ResponseReturnValue:
         )
 
 
-@signed_in
+@post("/administration/hem", "places_add", right=Right.ADMINISTER, examples=({"label": "x"},))
 @proved
 def add_home(actor: Actor) -> ResponseReturnValue:
     """POST `/administration/hem`: a new home."""
-    need(actor, Right.ADMINISTER)
     back = url_for("pages.places")
     form = request.form
     label, home = form.get("label", "").strip(), form.get("home", "").strip()
@@ -72,7 +73,11 @@ def add_home(actor: Actor) -> ResponseReturnValue:
     return answered(_("Hemmet är tillagt."), back)
 
 
-@signed_in
+@post(
+    "/administration/hem/<home>",
+    "places_change",
+    examples=({"do": "area"}, {"do": "code"}, {"do": "area", "area": ""}),
+)
 @proved
 def change_home(actor: Actor, home: str) -> ResponseReturnValue:
     """POST `/administration/hem/<home>`: its area, or a code for its gateway, named by `do`."""
@@ -101,7 +106,11 @@ def change_home(actor: Actor, home: str) -> ResponseReturnValue:
     )
 
 
-@signed_in
+@post(
+    "/administration/grupper",
+    "places_groups",
+    examples=({"do": "covers"}, {"do": "team", "name": "x"}, {"do": "area", "name": "x"}),
+)
 @proved
 def change_groups(actor: Actor) -> ResponseReturnValue:
     """POST `/administration/grupper`: add a team or an area, or say what a team covers."""

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache, wraps
 from pathlib import Path
-from typing import Concatenate, ParamSpec
 
 from flask import (
     Flask,
@@ -28,8 +27,7 @@ from flask import (
     url_for,
 )
 from flask.typing import ResponseReturnValue
-from flask_babel import format_date, lazy_gettext
-from flask_babel.speaklater import LazyString
+from flask_babel import format_date
 from flask_login import current_user
 from markupsafe import Markup
 from sqlalchemy import Connection, case, func, select
@@ -45,6 +43,7 @@ from web.staff.doors import service_access
 from web.staff.pages import event_list, live
 from web.staff.pages.icons import icon
 from web.staff.pages.lookups import open_alarms
+from web.staff.pages.routes import get, in_menu
 from web.staff.signin.auth import current_actor
 from web.staff.storage import tables
 from web.staff.texts import event_summary, states, visit_words, words
@@ -61,32 +60,6 @@ THEME_COOKIE = "tema"
 
 COOKIE_MAX_AGE_S = 365 * 24 * 3600
 """Seconds a choice of theme or language is kept."""
-
-P = ParamSpec("P")
-
-
-@dataclass(frozen=True, slots=True)
-class MenuItem:
-    """One entry of the navigation; `right` None: everybody."""
-
-    name: str
-    endpoint: str
-    icon: str
-    label: LazyString
-    right: Right | None = None
-
-
-MENU = (
-    MenuItem("nu", "pages.now", "bell", lazy_gettext("Nu")),
-    MenuItem("pass", "pages.shift", "shift", lazy_gettext("Mitt pass"), Right.TURN_LOCK),
-    MenuItem("hem", "pages.homes", "home", lazy_gettext("Hem")),
-    MenuItem("handelser", "pages.events", "list", lazy_gettext("Händelser")),
-    MenuItem("service", "pages.service", "plug", lazy_gettext("Service"), Right.ASK_SERVICE),
-    MenuItem("besok", "pages.visits", "walk", lazy_gettext("Besök"), Right.SEE_CARE),
-    MenuItem("atkomst", "pages.access", "search", lazy_gettext("Åtkomst"), Right.AUDIT_ACCESS),
-    MenuItem("personal", "pages.people", "person", lazy_gettext("Personal"), Right.ASSIGN),
-    MenuItem("installation", "pages.places", "box", lazy_gettext("Installation"), Right.ENROLL),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,17 +93,19 @@ def summarise(conn: Connection, actor: Actor) -> Summary:
 
 
 def signed_in(
-    view: Callable[Concatenate[Actor, P], ResponseReturnValue],
-) -> Callable[P, ResponseReturnValue]:
-    """The view needs a signed-in person: it is called with the `Actor` first."""
+    view: Callable[..., ResponseReturnValue], right: Right | None
+) -> Callable[..., ResponseReturnValue]:
+    """The view needs a signed-in person, with `right`: it is called with the `Actor` first."""
 
     @wraps(view)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
+    def guarded(*args: object, **kwargs: object) -> ResponseReturnValue:
         actor = maybe_actor()
         if actor is None:
             if wants_json():
                 return answer_json(_("Du är utloggad. Logga in igen."), 401)
             return redirect(url_for("security.login", next=_asked_for()), 303)
+        if right is not None:
+            need(actor, right)
         return view(actor, *args, **kwargs)
 
     return guarded
@@ -218,6 +193,7 @@ def assets_version() -> str:
     return digest.hexdigest()[:12]
 
 
+@get("/s/<version>/<path:filename>", "asset_file", public=True)
 def asset_file(version: str, filename: str) -> Response:  # noqa: ARG001 - part of the address
     """One static file under an address that changes with its content."""
     answer = send_from_directory(STATIC, filename, max_age=ASSET_MAX_AGE_S)
@@ -299,14 +275,13 @@ def _for_actor(actor: Actor) -> dict[str, object]:
     endpoint = request.endpoint or ""
     menu = [
         {
-            "name": item.name,
-            "endpoint": item.endpoint,
-            "icon": item.icon,
-            "label": item.label,
-            "current": endpoint.startswith(item.endpoint),
+            "endpoint": f"pages.{route.name}",
+            "icon": entry.icon,
+            "label": _(entry.label),
+            "current": endpoint.startswith(f"pages.{route.name}"),
         }
-        for item in MENU
-        if item.right is None or actor.may(item.right)
+        for route, entry in in_menu()
+        if all(right is None or actor.may(right) for right in (route.right, entry.right))
     ]
     roles = [words.spoken(words.ALLOWED, role.value) for role in sorted(actor.roles)]
     return {

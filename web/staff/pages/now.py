@@ -8,16 +8,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
+from flask import redirect, url_for
 from sqlalchemy import Connection, exists, func, or_, select
 
 from gateway.envelope import Event
 from gateway.events import AlarmType, Severity, Trait
 from web.staff.core.context import staff
+from web.staff.core.i18n import N_
 from web.staff.core.rights import Actor, Right
 from web.staff.pages import lookups, service
-from web.staff.pages.layout import main_attributes, page, signed_in
+from web.staff.pages.layout import main_attributes, page
 from web.staff.pages.lookups import Place
+from web.staff.pages.routes import Menu, get
 from web.staff.storage import tables as t
 from web.staff.storage.rows import AlarmRow, CheckRow, DeviceRow, HomeRow, VisitRow, read
 
@@ -78,7 +82,13 @@ class Tile:
     long enough to say that it is empty."""
 
 
-@signed_in
+@get("/", "start", public=True)
+def start() -> Any:
+    """`/`: the page that answers "is everything well?"."""
+    return redirect(url_for("pages.now"))
+
+
+@get("/nu", "now", menu=Menu(10, "bell", N_("Nu")))
 def now(actor: Actor) -> str:
     """The page `/nu`."""
     with staff().db.read() as conn:

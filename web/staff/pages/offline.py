@@ -21,7 +21,8 @@ from web.staff.core.rights import Actor
 from web.staff.doors import door_codes
 from web.staff.pages import lookups
 from web.staff.pages.forms import refusal_text
-from web.staff.pages.layout import answer_json, asset, assets_version, signed_in
+from web.staff.pages.layout import answer_json, asset, assets_version
+from web.staff.pages.routes import get, post
 
 SHELL_ASSETS = (
     "css/tokens.css",
@@ -37,6 +38,7 @@ SHELL_ASSETS = (
 """What the page without a network is made of."""
 
 
+@get("/pass/utan-nat", "offline_shell", public=True)
 def shell() -> Response:
     """`/pass/utan-nat`: the page that the phone keeps.  The same for everybody."""
     answer = Response(render_template("offline.html"))
@@ -44,6 +46,7 @@ def shell() -> Response:
     return answer
 
 
+@get("/sw.js", "worker", public=True)
 def worker() -> Response:
     """`/sw.js`: the service worker, with the addresses that it keeps."""
     keep = [url_for("pages.offline_shell"), *(asset(path) for path in SHELL_ASSETS)]
@@ -54,6 +57,7 @@ def worker() -> Response:
     return answer
 
 
+@get("/manifest.webmanifest", "manifest", public=True)
 def manifest() -> Response:
     """`/manifest.webmanifest`: what an installed page is called, and where it begins."""
     made = {
@@ -71,7 +75,7 @@ def manifest() -> Response:
     return answer
 
 
-@signed_in
+@post("/pass/koder", "codes")
 def codes(actor: Actor) -> ResponseReturnValue:
     """POST `/pass/koder`: this person's codes for the day's homes, for the phone to keep."""
     try:

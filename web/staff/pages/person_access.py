@@ -17,7 +17,8 @@ from web.staff.core.rights import Actor, Right
 from web.staff.doors import revocation
 from web.staff.pages import lookups
 from web.staff.pages.account import proved
-from web.staff.pages.layout import main_attributes, need, page, signed_in
+from web.staff.pages.layout import main_attributes, page
+from web.staff.pages.routes import get, post
 from web.staff.pages.staff_admin import changed
 from web.staff.people import access_revocation, accounts
 from web.staff.people.access_revocation import Effect, Scope
@@ -32,12 +33,16 @@ def _scope(wanted: str | None) -> Scope | None:
         return None
 
 
-@signed_in
+@get(
+    "/administration/person/<person>/atkomst",
+    "people_access",
+    right=Right.ASSIGN,
+    examples=({}, {"vad": "phone"}, {"vad": "home"}, {"vad": "all"}),
+)
 @proved
 def show(actor: Actor, person: str) -> ResponseReturnValue:
     """The page `/administration/person/<person>/atkomst`; `?vad=` (a `Scope`) and `?hem=` ask what
     would happen."""
-    need(actor, Right.ASSIGN)
     scope, home = _scope(request.args.get("vad")), request.args.get("hem")
     now = staff().clock.now()
     with staff().db.read() as conn:
@@ -81,11 +86,15 @@ def show(actor: Actor, person: str) -> ResponseReturnValue:
         )
 
 
-@signed_in
+@post(
+    "/administration/person/<person>/atkomst",
+    "people_take_back",
+    right=Right.ASSIGN,
+    examples=({"scope": "home"}, {"scope": "phone"}, {"scope": "all"}),
+)
 @proved
 def take_back(actor: Actor, person: str) -> ResponseReturnValue:
     """POST to the same address: do it."""
-    need(actor, Right.ASSIGN)
     scope = _scope(request.form.get("scope"))
     if scope is None:
         abort(422)

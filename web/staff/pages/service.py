@@ -15,6 +15,7 @@ from sqlalchemy import Connection, select
 
 from web.staff.care.actions import Refused, Why
 from web.staff.core.context import staff
+from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.doors import service_access
@@ -22,9 +23,10 @@ from web.staff.doors.revocation import ASKED_MIN
 from web.staff.doors.service_access import NotedRequest, Standing
 from web.staff.pages import lock_progress, lookups
 from web.staff.pages.forms import refusal_text
-from web.staff.pages.layout import answered, main_attributes, page, refused, signed_in
+from web.staff.pages.layout import answered, main_attributes, page, refused
 from web.staff.pages.lock_progress import Turn
 from web.staff.pages.lookups import Place
+from web.staff.pages.routes import Menu, get, post
 from web.staff.storage import tables as t
 from web.staff.storage.rows import DeviceRow, read
 from web.staff.texts import door_words, words
@@ -126,7 +128,7 @@ def _doors(conn: Connection, places: dict[str, Place]) -> list[Door]:
     ]
 
 
-@signed_in
+@get("/service", "service", menu=Menu(50, "plug", N_("Service"), Right.ASK_SERVICE))
 def show(actor: Actor) -> str:
     """The page `/service`; `?hem=` chooses a home in the form."""
     if not any(actor.may(r) for r in (Right.ASK_SERVICE, Right.TURN_LOCK, Right.CORRECT_VISIT)):
@@ -157,7 +159,7 @@ def show(actor: Actor) -> str:
 # --- forms ----------------------------------------------------------------------------------------
 
 
-@signed_in
+@post("/service/begar", "service_ask", examples=({"why": "test", "note": "x"},))
 def ask(actor: Actor) -> ResponseReturnValue:
     """POST `/service/begar`: a technician asks."""
     back = url_for("pages.service")
@@ -176,7 +178,11 @@ def ask(actor: Actor) -> ResponseReturnValue:
     return answered(_("Du har redan frågat där. Begäran står överst på sidan."), back)
 
 
-@signed_in
+@post(
+    "/service/svara",
+    "service_answer",
+    examples=({"do": "yes"}, {"do": "no"}, {"do": "withdraw"}, {"do": "yes", "back": "now"}),
+)
 def answer(actor: Actor) -> ResponseReturnValue:
     """POST `/service/svara`: yes or no to a technician, or (`do`=`withdraw`) the technician takes
     the request back."""

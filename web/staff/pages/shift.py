@@ -16,14 +16,15 @@ from sqlalchemy import Connection, select
 from gateway.access.grants import Action
 from gateway.events import Undone
 from web.staff.core.context import staff
-from web.staff.core.i18n import local
+from web.staff.core.i18n import N_, local
 from web.staff.core.rights import Actor, Right
 from web.staff.pages import alarms_elsewhere, lock_progress, lookups, my_plan
-from web.staff.pages.layout import is_fragment, main_attributes, need, page, signed_in
+from web.staff.pages.layout import is_fragment, main_attributes, page
 from web.staff.pages.lock_progress import Turn
 from web.staff.pages.lookups import Place
 from web.staff.pages.my_plan import Stop
 from web.staff.pages.now import tiles
+from web.staff.pages.routes import Menu, get
 from web.staff.storage import tables as t
 from web.staff.storage.rows import AlarmRow, DeviceRow, VisitRow, read
 from web.staff.texts import visit_words
@@ -48,10 +49,15 @@ class MyHome:
         return next((stop for stop in self.stops if stop.state == "next"), None)
 
 
-@signed_in
+@get(
+    "/pass",
+    "shift",
+    right=Right.TURN_LOCK,
+    menu=Menu(20, "shift", N_("Mitt pass")),
+    examples=({}, {"andra": "visa"}),
+)
 def shift(actor: Actor) -> str:
     """The page `/pass`."""
-    need(actor, Right.TURN_LOCK)
     wants_near = request.args.get("andra") == "visa"
     with staff().db.read() as conn:
         places = {

@@ -23,7 +23,8 @@ from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right, Role
 from web.staff.pages import layout
 from web.staff.pages.account import proved
-from web.staff.pages.layout import answered, need, page, refused, signed_in
+from web.staff.pages.layout import answered, page, refused
+from web.staff.pages.routes import Menu, get, post
 from web.staff.people import accounts
 from web.staff.people import registry as adding
 from web.staff.people.accounts import Refused, Wrong
@@ -86,10 +87,9 @@ def of_org(conn: Connection, table: Table, actor: Actor, name: str = "name") -> 
     return list(conn.execute(query).all())
 
 
-@signed_in
+@get("/administration", "people", right=Right.ASSIGN, menu=Menu(80, "person", N_("Personal")))
 def people(actor: Actor) -> ResponseReturnValue:
     """The page `/administration`."""
-    need(actor, Right.ASSIGN)
     with staff().db.read() as conn:
         return page(
             "people.html",
@@ -105,10 +105,9 @@ def people(actor: Actor) -> ResponseReturnValue:
         )
 
 
-@signed_in
+@get("/administration/person/<person>", "people_one", right=Right.ASSIGN)
 def one(actor: Actor, person: str) -> ResponseReturnValue:
     """The page `/administration/person/<person>`."""
-    need(actor, Right.ASSIGN)
     with staff().db.read() as conn:
         found = _accounts(conn, actor, person)
         if not found:
@@ -139,11 +138,15 @@ def one(actor: Actor, person: str) -> ResponseReturnValue:
         )
 
 
-@signed_in
+@post(
+    "/administration/person",
+    "people_add",
+    right=Right.ADMINISTER,
+    examples=({"name": "x", "email": "x@prov.example", "role": "administrator"},),
+)
 @proved
 def add(actor: Actor) -> ResponseReturnValue:
     """POST `/administration/person`: a new account with a password that is shown once."""
-    need(actor, Right.ADMINISTER)
     back = url_for("pages.people")
     form = request.form
     roles = [Role(name) for name in form.getlist("role") if name in set(Role)]
@@ -194,11 +197,25 @@ def changed(
     return answered(text if isinstance(text, str) else text(), back)
 
 
-@signed_in
+@post(
+    "/administration/person/<person>",
+    "people_change",
+    right=Right.ASSIGN,
+    examples=(
+        {"do": "roles", "role": "administrator"},
+        {"do": "homes"},
+        {"do": "teams"},
+        {"do": "close"},
+        {"do": "open"},
+        {"do": "sign_out"},
+        {"do": "password"},
+        {"do": "factors"},
+        {"do": "sso", "sso_id": "x"},
+    ),
+)
 @proved
 def change(actor: Actor, person: str) -> ResponseReturnValue:
     """POST `/administration/person/<person>`: one of the page's forms, named by `do`."""
-    need(actor, Right.ASSIGN)
     parts, form = staff(), request.form
     back = url_for("pages.people_one", person=person)
     roles = [Role(name) for name in form.getlist("role") if name in set(Role)]

@@ -22,7 +22,8 @@ from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.pages import lookups
 from web.staff.pages.forms import refusal_text
-from web.staff.pages.layout import answered, main_attributes, need, page, refused, signed_in
+from web.staff.pages.layout import answered, main_attributes, page, refused
+from web.staff.pages.routes import get, post
 from web.staff.pages.visits import midnight, read_days
 from web.staff.storage import event_store
 from web.staff.storage import tables as t
@@ -35,10 +36,9 @@ EXPORT_DAYS_MAX = 92
 """Days in one file: a quarter, which is what is sent on."""
 
 
-@signed_in
+@get("/besok/ett", "visits_one", right=Right.SEE_CARE)
 def one(actor: Actor) -> str:
     """The page `/besok/ett?besok=<reference>`."""
-    need(actor, Right.SEE_CARE)
     parts = staff()
     with parts.db.read() as conn:
         row = _visit(conn, actor, request.args.get("besok", ""))
@@ -91,7 +91,14 @@ def _history(conn: Connection, home: str, ref: Ref) -> list[dict[str, object]]:
     return [{"event": event, "note": notes.get(event.ref, "")} for event in found]
 
 
-@signed_in
+@post(
+    "/besok/ratta",
+    "visits_correct",
+    examples=(
+        {"reason": "x", "since": "20:00", "until": "20:30", "note": "x"},
+        {"reason": "x", "since": "20:00", "back": "shift"},
+    ),
+)
 def correct(actor: Actor) -> ResponseReturnValue:
     """POST `/besok/ratta`: what the times were."""
     form = request.form
@@ -130,7 +137,7 @@ def _said(text: str, known: datetime | None, zone: str) -> datetime | None:
     return at
 
 
-@signed_in
+@post("/besok/godkann", "visits_approve", examples=({"back": "2026-11-23"},))
 def approve(actor: Actor) -> ResponseReturnValue:
     """POST `/besok/godkann`: hold the times of these visits to be right."""
     back = request.form.get("back", "")
@@ -143,10 +150,9 @@ def approve(actor: Actor) -> ResponseReturnValue:
     return answered(_("%(n)s besök godkända.", n=count), to)
 
 
-@signed_in
+@post("/besok/las", "visits_lock", right=Right.CORRECT_VISIT, examples=({"before": "2026-11-23"},))
 def lock(actor: Actor) -> ResponseReturnValue:
     """POST `/besok/las`: from now on nothing changes before a day, in the organisation's homes."""
-    need(actor, Right.CORRECT_VISIT)
     back = url_for("pages.visits")
     day = day_of(request.form.get("before", ""))
     if day is None:
@@ -159,7 +165,7 @@ def lock(actor: Actor) -> ResponseReturnValue:
     return answered(told, back)
 
 
-@signed_in
+@post("/pass/<home>/avbojt", "visit_decline", examples=({"why": "declined"}, {"why": "absent"}))
 def decline(actor: Actor, home: str) -> ResponseReturnValue:
     """POST `/pass/<home>/avbojt`: a visit does not take place."""
     back = url_for("pages.shift", _anchor=f"home-{home}")
@@ -174,10 +180,14 @@ def decline(actor: Actor, home: str) -> ResponseReturnValue:
     return answered(_("Sparat. Samordnaren ser det."), back)
 
 
-@signed_in
+@get(
+    "/besok/fil",
+    "visits_file",
+    right=Right.CORRECT_VISIT,
+    examples=({}, {"form": "csv"}, {"form": "fhir"}),
+)
 def export(actor: Actor) -> Response:
     """`/besok/fil?form=csv&fran=…&till=…`: the visits as a file (`csv` or `fhir`)."""
-    need(actor, Right.CORRECT_VISIT)
     first, last = _span()
     form = request.args.get("form", "csv")
     parts = staff()

@@ -16,11 +16,12 @@ from sqlalchemy import Connection
 
 from web.staff.care import actions
 from web.staff.core.context import staff
-from web.staff.core.i18n import ZONE, day_of, local
+from web.staff.core.i18n import N_, ZONE, day_of, local
 from web.staff.core.rights import Actor, Right
 from web.staff.pages import lookups
-from web.staff.pages.layout import is_fragment, main_attributes, need, page, signed_in
+from web.staff.pages.layout import is_fragment, main_attributes, page
 from web.staff.pages.lookups import Place
+from web.staff.pages.routes import Menu, get
 from web.staff.storage.rows import VisitRow
 from web.staff.visits import visit_actions, visit_export
 from web.staff.visits.followup import Compared
@@ -57,11 +58,16 @@ class Count:
     unapproved: int
 
 
-@signed_in
+@get(
+    "/besok",
+    "visits",
+    right=Right.SEE_CARE,
+    menu=Menu(60, "walk", N_("Besök")),
+    examples=({}, {"dag": "2026-11-23"}, {"vecka": "1", "visa": "avvikelser"}),
+)
 def visits(actor: Actor) -> str:
     """The page `/besok?dag=2026-11-23`; with `vecka=1` that day's week, with `visa=avvikelser` only
     what differs."""
-    need(actor, Right.SEE_CARE)
     parts = staff()
     now = parts.clock.now()
     today = local(now).date()

@@ -25,12 +25,12 @@ FILE = "events.sqlite"
 """The log in use, in the state folder."""
 
 
-class LogKeeper:
-    """The logs of one home in `folder`; `memory` is a folder that lives in memory, for a home whose
+class LogFolder:
+    """The logs of one home in `path`; `memory` is a folder that lives in memory, for a home whose
     disk cannot be used at all; `boot` tells apart the logs that were kept there."""
 
-    def __init__(self, folder: Path, home: str, *, memory: Path, boot: str) -> None:
-        self.folder = folder
+    def __init__(self, path: Path, home: str, *, memory: Path, boot: str) -> None:
+        self.path = path
         self._home = home
         self._memory = memory
         self._boot = boot
@@ -39,7 +39,7 @@ class LogKeeper:
         """The home's log, and what to write first when it is a new one in place of another."""
         origin = self.origin()
         try:
-            return EventLog.open(self.folder / FILE, origin), None
+            return EventLog.open(self.path / FILE, origin), None
         except LogCorrupt as error:
             return self.reopen(str(error))
         except LogUnwritable as error:
@@ -48,7 +48,7 @@ class LogKeeper:
     def origin(self) -> str:
         """The origin of the log in use; `home:<id>` when none was written yet."""
         with suppress(OSError):
-            written = (self.folder / "origin").read_text().strip()
+            written = (self.path / "origin").read_text().strip()
             if written.split("~")[0] == f"home:{self._home}":
                 return written
         return f"home:{self._home}"
@@ -59,8 +59,8 @@ class LogKeeper:
         try:
             aside = self._set_aside(old)
             new = next_origin(old)
-            write_durably(self.folder / "origin", f"{new}\n".encode(), 0o644)
-            opened = EventLog.open(self.folder / FILE, new)
+            write_durably(self.path / "origin", f"{new}\n".encode(), 0o644)
+            opened = EventLog.open(self.path / FILE, new)
         except (OSError, LogUnwritable, LogCorrupt) as error:
             return self._in_memory(f"{why}; {error}")
         log.warning("event log set aside", extra={"file": aside})
@@ -69,16 +69,16 @@ class LogKeeper:
     def _set_aside(self, origin: str) -> str | None:
         """Rename the log and what belongs to it; its new name, None when there was none."""
         stem = "aside-" + re.sub(r"[^A-Za-z0-9]", "-", origin)
-        path = self.folder / FILE
+        path = self.path / FILE
         if not path.exists():
             return None
         name, n = f"{stem}.sqlite", 1
-        while (self.folder / name).exists():
+        while (self.path / name).exists():
             n += 1
             name = f"{stem}-{n}.sqlite"
         for suffix in ("-wal", "-shm", ""):  # the file itself last: until then nothing has happened
             with suppress(FileNotFoundError):
-                (self.folder / (FILE + suffix)).rename(self.folder / (name + suffix))
+                (self.path / (FILE + suffix)).rename(self.path / (name + suffix))
         return name
 
     def _in_memory(self, why: str) -> tuple[EventLog, LogRecovered]:
