@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from gateway.access import grants
 from gateway.access.grants import Action, Reason
@@ -35,6 +36,7 @@ from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Role
 from web.staff.doors import lock_orders
 from web.staff.storage import tables
+from web.staff.storage.changes import LockOrder
 
 H1 = frozenset({"h1"})
 
@@ -96,6 +98,46 @@ def test_an_unlock_goes_to_the_home_that_listens(enrolled_home: EnrolledHome, st
     enrolled_home.send(UnlockEnded(grant=grant.id, outcome=TurnOutcome.UNKNOWN, why="no_answer"))
     (turn,) = rows(staff, tables.turn)
     assert (turn.step, turn.outcome, turn.why) == ("ended", "unknown", "no_answer")
+
+
+def test_an_order_is_given_when_its_transaction_is_committed(
+    enrolled_home: EnrolledHome, staff: Staff
+) -> None:
+    """Once, to the home that listens then; not when it fails, and not when nobody listens."""
+    stream = enrolled_home.listen(1)
+    next(stream)
+    with pytest.raises(RuntimeError), staff.write() as tx:
+        tx.orders.append(LockOrder("h1", "failed"))
+        raise RuntimeError
+    with staff.write() as tx:
+        tx.orders.append(LockOrder("h1", "first"))
+        assert staff.broker.listens("h1")
+    assert [order.reached for order in tx.orders] == [True]
+    assert turn_of(stream) == "first"
+    with staff.write() as tx:
+        tx.orders.extend([LockOrder("h9", "nobody"), LockOrder("h1", "second")])
+    assert [order.reached for order in tx.orders] == [False, True]
+    assert turn_of(stream) == "second"
+
+
+def test_a_home_that_stops_to_listen_meanwhile_is_told_as_not_connected(
+    enrolled_home: EnrolledHome, staff: Staff
+) -> None:
+    """Its stream was open when the order was signed and ends before the commit: the grant's number
+    comes with the refusal, as it is written that it was signed."""
+    enrolled_home.describe()
+    stream = enrolled_home.listen(1)
+    next(stream)
+
+    def cut(_connection: Any) -> None:
+        staff.broker.drop_home("h1")
+        list(stream)
+
+    event.listen(staff.db.engine, "commit", cut, once=True)
+    error = refusal(lock_orders.order_turn, staff, CAREGIVER, "h1", "front")
+    assert error.why is Why.NOT_CONNECTED
+    (issued,) = rows(staff, tables.turn)
+    assert error.data["grant"] == issued.grant
 
 
 def test_nothing_is_queued_for_a_home_that_does_not_listen(

@@ -38,13 +38,14 @@ class Staff:
     @contextmanager
     def write(self) -> Iterator[Tx]:
         """One transaction.  What was added to `tx.changes` is told to everybody after the commit,
-        and to nobody when it fails."""
+        and `tx.orders` are given to their homes; nothing of it when it fails."""
         with self.db.write(self._committed) as tx:
             yield tx
             self.relay.before_commit(tx)
 
     def _committed(self, tx: Tx) -> None:
         self.broker.publish(tx.changes)
+        self.relay.after_commit(tx)
 
 
 def staff() -> Staff:

@@ -30,6 +30,7 @@ from web.staff.core.rights import Actor, Right
 from web.staff.doors import service_access
 from web.staff.events import append
 from web.staff.storage import tables
+from web.staff.storage.changes import LockOrder
 from web.staff.storage.database import Tx
 from web.staff.visits import plan
 
@@ -106,8 +107,9 @@ def order_turn(
         )
         token = sign(grant, staff.keys.private, staff.keys.kid)
         _write_issued(staff, tx, grant, ground, now)
-        staff.relay.turn_at_commit(tx, home, token)
-    if not staff.relay.send_turn(home, token):
+        order = LockOrder(home, token)
+        tx.orders.append(order)
+    if not order.reached:
         raise Refused(Why.NOT_CONNECTED, silent_since=None, grant=grant.id)
     alarm = grant.ref if grant.reason is Reason.ALARM else None
     return TurnSent(grant.id, grant.reason, alarm, grant.expires)

@@ -147,7 +147,7 @@ class HomeStream:
         if not self._closed:
             self._queue.put("")
 
-    def turn(self, grant: str) -> None:
+    def order(self, grant: str) -> None:
         """Turn a lock now."""
         if not self._closed:
             self._queue.put(grant)
@@ -310,7 +310,7 @@ class Broker:
         with self._lock:
             return bool(self._streams.get(home))
 
-    def send_turn(self, home: str, grant: str) -> bool:
+    def give_order(self, home: str, grant: str) -> bool:
         """Give an order to the home's stream at this worker.  False: nobody listens here, and the
         order is forgotten."""
         with self._lock:
@@ -318,7 +318,7 @@ class Broker:
             if not streams:
                 return False
             for stream in streams:
-                stream.turn(grant)
+                stream.order(grant)
             return True
 
     # --- both

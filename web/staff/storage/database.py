@@ -22,7 +22,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from gateway.errors import ConfigError
-from web.staff.storage.changes import Change
+from web.staff.storage.changes import Change, LockOrder
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +47,11 @@ CLOSE_LOOK_S = 0.05
 
 @dataclass
 class Tx:
-    """An open write transaction.  `changes` are told after the commit."""
+    """An open write transaction.  `changes` are told, and `orders` given, after the commit."""
 
     conn: Connection
     changes: list[Change] = field(default_factory=list)
+    orders: list[LockOrder] = field(default_factory=list)
 
 
 def parse_url(text: str, *, file: str = "configuration") -> URL:
