@@ -19,7 +19,7 @@ from web.staff.storage.changes import Change
 
 def change(home: str | None, seq: int = 1, origin: str = "home:h1") -> Change:
     """A change to publish."""
-    return Change(home, origin, seq, "mat.pressed", f'{{"seq":{seq}}}')
+    return Change(home, origin, seq, "mat.pressed", None, f'{{"seq":{seq}}}')
 
 
 def test_a_screen_gets_only_its_homes() -> None:
@@ -27,9 +27,9 @@ def test_a_screen_gets_only_its_homes() -> None:
     broker = Broker()
     with broker.subscribe({"h1"}) as screen:
         broker.publish([change("h2"), change(None), change("h1", 7)])
-        raw = screen.get(0)
-        assert raw is not None
-        assert b'"seq":7' in raw
+        message = screen.get(0)
+        assert message is not None
+        assert b'"seq":7' in message.raw
         assert screen.get(0) is None
 
 
@@ -41,7 +41,8 @@ def test_a_screen_that_comes_back_misses_nothing() -> None:
     broker.publish([change("h1", 2), change("h2", 3), change("h1", 4)])
     screen = broker.subscribe({"h1"}, after=position)
     assert not screen.resync
-    assert [json.loads(raw.split(b"data: ")[1])["event"]["seq"] for raw in screen.missed] == [2, 4]
+    missed = [json.loads(message.raw.split(b"data: ")[1])["event"] for message in screen.missed]
+    assert [event["seq"] for event in missed] == [2, 4]
     assert broker.subscribe({"h1"}, after=broker.position()).missed == ()
 
 

@@ -106,8 +106,8 @@ def test_the_thread_looks_by_itself(enrolled_home: EnrolledHome, staff: Staff) -
     with staff.broker.subscribe({"h1"}) as screen:
         watch.start()
         try:
-            raw = screen.get(20)
-            assert raw is not None
-            assert b"check.unreported" in raw
+            message = screen.get(20)
+            assert message is not None
+            assert message.kind == "check.unreported"
         finally:
             watch.stop()

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Select, Table, bindparam, delete, select, update
 
-from gateway.envelope import Draft, Event, canonical, from_json, verify_next
+from gateway.envelope import Draft, Event, canonical, from_json
 from gateway.errors import BadEvent, ChainError, TryggveError
 from gateway.events import AlarmRaised, ClockSynced, HomeTampered, Severity
 from web.staff.core.context import Staff
@@ -57,9 +57,8 @@ class Refused(TryggveError):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One event as it came: its JSON object, its canonical bytes, and what they mean."""
+    """One event as it came: its canonical JSON without the hash, and what it means."""
 
-    obj: dict[str, Any]
     body: str
     event: Event
     digest: bytes
@@ -96,7 +95,7 @@ def read_events(objs: Sequence[dict[str, Any]], home: str) -> list[Sent]:
             raise Refused(
                 403, "other_home", f"Event {number} of the request was written by another home."
             )
-        sent.append(Sent(obj, body, event, bytes.fromhex(event.hash)))
+        sent.append(Sent(body, event, bytes.fromhex(event.hash)))
     return sent
 
 
@@ -128,7 +127,7 @@ def take_batch(staff: Staff, home: str, objs: Sequence[dict[str, Any]], down_hav
         try:
             _same_as_stored(tx, origin, [item for item in sent if item.event.seq <= head.seq])
             new = [item for item in sent if item.event.seq > head.seq]
-            head = _verified(origin, head, new)
+            head = _verified(head, new)
         except ChainError as error:
             _tampered(staff, tx, home, origin, head, error)
             problem = Refused(
@@ -198,12 +197,14 @@ def _same_as_stored(tx: Tx, origin: str, again: Sequence[Sent]) -> None:
             raise ChainError(f"event {seq} is not the one that was sent before", seq)
 
 
-def _verified(origin: str, head: event_store.Head, new: Sequence[Sent]) -> event_store.Head:
-    """The head after `new`.  Raises `ChainError`."""
+def _verified(head: event_store.Head, new: Sequence[Sent]) -> event_store.Head:
+    """The head after `new`, which are of one origin and numbered on from `head`.  Raises
+    `ChainError`."""
     seq, previous = head.seq, head.hash
     for item in new:
         seq += 1
-        previous = verify_next(item.obj, origin=origin, seq=seq, previous=previous)
+        event_store.continues(previous, item.body, item.digest, seq)
+        previous = item.digest
     return event_store.Head(seq, previous, head.tampered and not new)
 
 

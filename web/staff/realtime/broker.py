@@ -45,12 +45,19 @@ FOR_HOMES = 4
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a screen gets: `raw` are the bytes of one server-sent event."""
+    """A change on its way to screens: `raw` are the bytes of its server-sent event, written once
+    for all of them."""
 
+    position: str
     number: int
     home: str | None
     kind: str
+    person: str | None
     raw: bytes
+
+    def bare(self) -> bytes:
+        """The message without the event: that something of this kind changed in this home."""
+        return encode(self.position, self.home, self.kind)
 
 
 @dataclass(eq=False)
@@ -62,31 +69,31 @@ class Subscription:
     limit: int
     near: frozenset[str] = frozenset()
     """Homes of which it gets only `NEAR_KINDS`, to be shown as less (`web.staff.pages.live`)."""
-    missed: tuple[bytes, ...] = ()
+    missed: tuple[Message, ...] = ()
     """What came since the position it asked for."""
     resync: bool = False
     """The position is too old or of another worker: load anew."""
-    _queue: queue.SimpleQueue[bytes | None] = field(default_factory=queue.SimpleQueue)
+    _queue: queue.SimpleQueue[Message | None] = field(default_factory=queue.SimpleQueue)
     _lost: bool = False
 
     def wants(self, home: str | None, kind: str) -> bool:
         """Whether this screen is given a change of this kind in this home."""
         return home in self.homes or (home in self.near and kind.startswith(NEAR_KINDS))
 
-    def get(self, timeout_s: float) -> bytes | None:
+    def get(self, timeout_s: float) -> Message | None:
         """The next message, or None after `timeout_s`.  Raises `TooSlow` when messages were lost,
         `Closed` when the server stops."""
         if self._lost:
             raise TooSlow
         try:
-            raw = self._queue.get(timeout=timeout_s)
+            message = self._queue.get(timeout=timeout_s)
         except queue.Empty:
             return None
-        if raw is None:
+        if message is None:
             raise TooSlow if self._lost else Closed
-        return raw
+        return message
 
-    def offer(self, raw: bytes) -> None:
+    def offer(self, message: Message) -> None:
         """Queue one message, or mark the screen as too slow."""
         if self._lost:
             return
@@ -94,7 +101,7 @@ class Subscription:
             self._lost = True
             self._queue.put(None)
             return
-        self._queue.put(raw)
+        self._queue.put(message)
 
     def close(self) -> None:
         """End the screen's wait."""
@@ -169,12 +176,11 @@ class HomeStream:
         self.broker.close_stream(self)
 
 
-def encode(epoch: str, number: int, change: Change) -> bytes:
-    """One change as a server-sent event: `event: change`, data `{"home", "kind", "event"}`."""
-    home = json.dumps(change.home)
-    kind = json.dumps(change.kind)
-    data = f'{{"home":{home},"kind":{kind},"event":{change.body}}}'
-    return f"id: {epoch}-{number}\nevent: change\ndata: {data}\n\n".encode()
+def encode(position: str, home: str | None, kind: str, event: str = "null") -> bytes:
+    """One change as a server-sent event: `event: change`, data `{"home", "kind", "event"}`.
+    `event` is finished JSON."""
+    data = f'{{"home":{json.dumps(home)},"kind":{json.dumps(kind)},"event":{event}}}'
+    return f"id: {position}\nevent: change\ndata: {data}\n\n".encode()
 
 
 class Broker:
@@ -221,7 +227,7 @@ class Broker:
                 if missed is None:
                     screen.resync = True
                 else:
-                    screen.missed = tuple(m.raw for m in missed if screen.wants(m.home, m.kind))
+                    screen.missed = tuple(m for m in missed if screen.wants(m.home, m.kind))
             self._screens.add(screen)
         return screen
 
@@ -246,14 +252,19 @@ class Broker:
         with self._lock:
             for change in changes:
                 self._number += 1
-                raw = encode(self.epoch, self._number, change)
-                self._history.append(Message(self._number, change.home, change.kind, raw))
+                message = self._message(change)
+                self._history.append(message)
                 for screen in self._screens:
                     if screen.wants(change.home, change.kind):
-                        screen.offer(raw)
+                        screen.offer(message)
                 if change.home is not None and change.origin.startswith("staff:"):
                     for stream in self._streams.get(change.home, ()):
                         stream.wake()
+
+    def _message(self, change: Change) -> Message:
+        position = f"{self.epoch}-{self._number}"
+        raw = encode(position, change.home, change.kind, change.body)
+        return Message(position, self._number, change.home, change.kind, change.person, raw)
 
     def lost_track(self) -> None:
         """Changes of other workers may have been missed: every screen loads anew, every stream

@@ -300,8 +300,9 @@ class PostgresRelay:
                     t.c.origin == origin, t.c.seq.between(first, last)
                 )
                 for row in conn.execute(query):
+                    person = json.loads(row.body).get("person")
                     body = event_store.with_hash(row.body, bytes(row.hash))
-                    changes[row.seq] = Change(home, origin, row.seq, row.kind, body)
+                    changes[row.seq] = Change(home, origin, row.seq, row.kind, person, body)
         return [changes[seq] for seq in sorted(changes)]
 
 

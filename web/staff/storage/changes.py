@@ -10,12 +10,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One committed event.  `home` None: it concerns no home; `body` is its JSON, hash included."""
+    """One committed event.  `home` None: it concerns no home; `person` is its own; `body` is its
+    JSON, hash included."""
 
     home: str | None
     origin: str
     seq: int
     kind: str
+    person: str | None
     body: str
 
 

@@ -23,7 +23,8 @@ from sqlalchemy import (
     update,
 )
 
-from gateway.envelope import GENESIS, Event, from_json
+from gateway.envelope import GENESIS, Event, chained, from_json
+from gateway.errors import ChainError
 from gateway.events import utc_text
 from web.staff.storage import tables
 from web.staff.storage.changes import Change
@@ -192,9 +193,17 @@ def with_hash(body: str, digest: bytes) -> str:
     return f'{body[:-1]},"hash":"{digest.hex()}"}}'
 
 
+def continues(previous: bytes, body: str, digest: bytes, seq: int) -> None:
+    """Check that the event `seq`, whose canonical JSON is `body`, has the hash `digest` after one
+    with the hash `previous`.  Raises `ChainError`."""
+    if chained(previous, body.encode()) != digest:
+        raise ChainError(f"event {seq} does not continue the chain", seq)
+
+
 def change_of(home: str | None, event: Event, body: str, digest: bytes) -> Change:
     """What screens and homes are told of a stored event."""
-    return Change(home, event.origin, event.seq, event.kind, with_hash(body, digest))
+    text = with_hash(body, digest)
+    return Change(home, event.origin, event.seq, event.kind, event.person, text)
 
 
 def to_event(row: Any) -> Event:
