@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask.testing import FlaskClient
+from sqlalchemy import MetaData, Table, select
 
 from gateway.errors import UserError
 from gateway.events import (
@@ -51,6 +53,7 @@ from web.staff.storage import migrate, tables
 from web.staff.storage.chains import verify_all
 from web.staff.storage.database import Database, parse_url
 
+AT = datetime(2026, 11, 23, 21, tzinfo=UTC)
 REVISIONS = [script.revision for script in ScriptDirectory(str(migrate.FOLDER)).walk_revisions()]
 
 
@@ -81,6 +84,39 @@ def test_every_old_schema_becomes_the_present_one(empty: Database, old: str | No
             conn, opts={"compare_type": True, "compare_server_default": True}
         )
         assert compare_metadata(context, tables.metadata) == []
+
+
+def test_a_check_from_before_finds_its_question(empty: Database) -> None:
+    """Its event is looked up by the attempt, also one that is still in the urgent lane."""
+    migrate.migrate(empty, "0005")
+    columns = [column._copy() for column in tables.night_check.c if column.name != "asked_ref"]
+    old_check = Table("night_check", MetaData(), *columns)
+    with empty.engine.begin() as conn:
+        for check, attempt in (("a", 1), ("b", 2), ("c", 1), ("d", None)):
+            row = {"home_id": "h1", "check": check, "attempt": attempt, "state_at": AT}
+            conn.execute(old_check.insert().values(**row, state="asked"))
+        for lane, seq, check, attempt, orphan in (
+            ("event", 1, "a", 1, False),
+            ("event", 2, "b", 1, False),
+            ("event", 3, "b", 2, False),
+            ("urgent", 4, "c", 1, False),
+            ("urgent", 5, "b", 1, True),
+            ("urgent", 6, "a", 1, True),
+        ):
+            data = {"check": check} if attempt == 1 else {"check": check, "attempt": attempt}
+            common = {"origin": "home:h1", "home_id": "h1", "kind": "check.asked", "seq": seq}
+            common |= {"body": json.dumps({"data": data}), "hash": bytes(32)}
+            common["received_at"] = AT
+            if lane == "urgent":
+                conn.execute(tables.urgent.insert().values(**common, orphan=orphan))
+            else:
+                own = {"at": AT, "corrected_at": AT, "boot": "b", "synced": True}
+                conn.execute(tables.event.insert().values(**common, **own))
+    migrate.migrate(empty)
+    c = tables.night_check.c
+    with empty.read() as conn:
+        refs = {row.check: row.asked_ref for row in conn.execute(select(c.check, c.asked_ref))}
+    assert refs == {"a": "home:h1/1", "b": "home:h1/3", "c": "home:h1/4", "d": None}
 
 
 def test_a_database_that_does_not_answer_is_one_sentence() -> None:

@@ -19,6 +19,7 @@ from gateway.events import (
     CheckAsked,
     CheckDue,
     CheckEscalated,
+    ClockSynced,
     DeviceFailed,
     LockUnlocked,
     MatPressed,
@@ -34,6 +35,7 @@ from gateway.events import (
 from tests.staff.pages.conftest import post, text_of
 from tests.staff.parts import EnrolledHome, add_home
 from web.staff.core.context import Staff
+from web.staff.events.projections.rebuild import rebuild_home
 from web.staff.storage import tables
 
 PAGES = ["/nu", "/pass", "/hem", "/hem/h1", "/handelser", "/besok"]
@@ -172,6 +174,32 @@ def test_a_check_is_answered_with_how_and_what(carer: FlaskClient, home: Enrolle
     page = text_of(carer, "/nu")
     assert 'data-test="check"' not in page
     assert "Prov p7 svarade: Allt är bra. Väntar på hemmet." in page
+
+
+def test_a_checks_question_says_why_whatever_became_of_its_time_and_number(
+    carer: FlaskClient, home: EnrolledHome, staff: Staff
+) -> None:
+    """The clock was a month behind when it asked; and it asked again over the urgent lane, lost its
+    power before that was written, and used the number for something else."""
+
+    def question(attempt: int) -> Draft:
+        asked = CheckAsked(check="n@1", why="recheck", answer_by=now + 10 * MIN, attempt=attempt)
+        return Draft(asked, because=Because("night_check", attempt + 6, (due.ref,)))
+
+    now = home.clock.now()
+    [due] = home.send(CheckDue(check="n@1", slot=now), at=now - timedelta(days=30))
+    home.send(question(1), at=now - timedelta(days=30), clock="unsynced")
+    home.send(ClockSynced(offset_s=30 * 86_400))
+    assert "(version 7) bestämde det" in text_of(carer, "/nu")
+    before = (home.seq, home.previous)
+    home.send_urgent(question(2))
+    assert "(version 8) bestämde det" in text_of(carer, "/nu")
+    home.seq, home.previous = before
+    home.send(MatPressed(), device="bed")
+    assert "(version 8) bestämde det" in text_of(carer, "/nu")
+    with staff.db.write() as tx:
+        rebuild_home(tx.conn, "h1")
+    assert "(version 8) bestämde det" in text_of(carer, "/nu")
 
 
 def test_a_home_that_needs_a_visit_stays_until_somebody_was_there(

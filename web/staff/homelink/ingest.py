@@ -40,7 +40,7 @@ def _between(table: Table, *columns: str) -> Select[Any]:
 
 
 _STORED_HASHES = _between(tables.event, "seq", "hash")
-_URGENT_TWINS = _between(tables.urgent, "seq", "hash", "kind", "received_at").where(
+_URGENT_TWINS = _between(tables.urgent, "home_id", "seq", "hash", "received_at").where(
     ~tables.urgent.c.orphan
 )
 
@@ -257,9 +257,11 @@ def _confirm_urgent(tx: Tx, origin: str, new: Sequence[Sent]) -> dict[int, datet
             continue
         tx.conn.execute(update(t).where(this).values(orphan=True))
         ref = f"{origin}/{row.seq}"
-        tx.conn.execute(
-            update(tables.alarm).where(tables.alarm.c.id == ref).values(id=orphan_id(ref, digest))
-        )
+        own = orphan_id(ref, digest)
+        a, c = tables.alarm, tables.night_check
+        tx.conn.execute(update(a).where(a.c.id == ref).values(id=own))
+        asked = (c.c.home_id == row.home_id) & (c.c.asked_ref == ref)
+        tx.conn.execute(update(c).where(asked).values(asked_ref=own))
     return twins
 
 

@@ -52,6 +52,7 @@ class CheckCard:
     by: str | None
     mine: bool
     asked: Event | None = None
+    """The newest `check.asked`, while an answer is awaited: it says why the sensors do not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ def _alarms(
             place=places.get(row.home_id),
             taken_by=_name(row.acknowledged_by, names),
             mine=row.acknowledged_by == actor.person,
-            raised=raised.get(row.ref),
+            raised=raised.get(row.id),
             may_answer=actor.may(
                 Right.ANSWER_TECHNICAL_ALARM
                 if row.severity == "technical"
@@ -155,41 +156,18 @@ def _checks(
         .where(c.state.not_in(("planned", "unreported")))
         .order_by(c.answer_by, c.slot)
     ).all()
-    asked = _asked_events(conn, [row for row in rows if row.state in WAITING])
+    questions = [row.asked_ref for row in rows if row.state in WAITING and row.asked_ref]
+    asked = lookups.events_by_ref(conn, questions, actor.homes)
     return [
         CheckCard(
             row=row,
             place=places.get(row.home_id),
             by=_name(row.answered_by or row.started_by, names),
             mine=row.started_by in (None, actor.person),
-            asked=asked.get((row.home_id, row.check)),
+            asked=asked.get(row.asked_ref),
         )
         for row in rows
     ]
-
-
-def _asked_events(conn: Connection, rows: list[Row[Any]]) -> dict[tuple[str, str], Event]:
-    """The newest `check.asked` of these checks: it says why the sensors do not answer."""
-    found: dict[tuple[str, str], Event] = {}
-    for row in rows:
-        if row.asked_at is None:
-            continue
-        for table in (t.event, t.urgent):
-            query = select(table.c.body).where(
-                table.c.home_id == row.home_id, table.c.kind == "check.asked"
-            )
-            if table is t.event:
-                # an unsynced clock may have been corrected since: look around the asking
-                query = query.where(
-                    table.c.corrected_at.between(
-                        row.asked_at - timedelta(seconds=5), row.asked_at + timedelta(seconds=5)
-                    )
-                )
-            for (body,) in conn.execute(query):
-                event = lookups.event_of(body)
-                if event is not None and getattr(event.data, "check", None) == row.check:
-                    found[row.home_id, row.check] = event
-    return found
 
 
 def _ahead(conn: Connection, actor: Actor, places: dict[str, Place]) -> list[CheckCard]:
