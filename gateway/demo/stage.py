@@ -302,7 +302,7 @@ def codes_in(told: str) -> list[str]:
 
 _RUN_LINES = """
 import json, sys
-from web.staff.cli import main
+from web.staff.cli.main import main
 for line in json.loads(sys.argv[1]):
     status = main(line)
     if status:
