@@ -10,10 +10,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from tests.staff.care.test_actions import refusal
+from tests.staff.doors.test_lock_orders import alarm, carer_of, told
+from tests.staff.homelink.test_ingest import rows
 from tests.staff.parts import EnrolledHome, sign_in
-from tests.staff.test_actions import refusal
-from tests.staff.test_ingest import rows
-from tests.staff.test_turning import alarm, carer_of, told
 from web.staff.care.actions import Why
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor

@@ -40,9 +40,9 @@ from gateway.events import (
 )
 from gateway.wire import EnrollAnswer, EventBatch
 from tests.staff import postgres
+from tests.staff.homelink.test_ingest import rows
+from tests.staff.homelink.test_urgent import WATCHER
 from tests.staff.parts import EnrolledHome
-from tests.staff.test_ingest import rows
-from tests.staff.test_urgent import WATCHER
 from web.staff.care import actions
 from web.staff.core.context import Staff
 from web.staff.doors import lock_orders

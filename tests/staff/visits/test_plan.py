@@ -10,8 +10,8 @@ from flask import Flask
 from sqlalchemy import insert, select
 
 from gateway.errors import UserError
+from tests.staff.homelink.test_ingest import rows
 from tests.staff.parts import add_home, add_user
-from tests.staff.test_ingest import rows
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor
 from web.staff.storage import tables

@@ -13,10 +13,10 @@ from gateway.engine.event_log import EventLog
 from gateway.engine.sequencer import Sealed
 from gateway.envelope import Event, canonical, from_json, to_json
 from gateway.state.ledger import LedgerRow, read_ledger
+from tests.staff.audit.test_access_log import something
+from tests.staff.care.test_actions import CAREGIVER
 from tests.staff.parts import EnrolledHome
-from tests.staff.test_access_log import something
-from tests.staff.test_actions import CAREGIVER
-from tests.staff.test_visit_actions import COORDINATOR
+from tests.staff.visits.test_visit_actions import COORDINATOR
 from web.staff.audit import access_log
 from web.staff.care import actions
 from web.staff.core.context import Staff

@@ -9,9 +9,9 @@ from flask import Flask
 
 from gateway.envelope import Draft
 from gateway.events import AlarmOutcome, AlarmRaised, Severity, Stamp, Tap, VisitEnded, VisitStarted
+from tests.staff.care.test_actions import refusal
+from tests.staff.doors.test_lock_orders import alarm, told
 from tests.staff.parts import EnrolledHome, add_home
-from tests.staff.test_actions import refusal
-from tests.staff.test_turning import alarm, told
 from web.staff.care import actions, acute
 from web.staff.care.actions import Why
 from web.staff.core.context import Staff

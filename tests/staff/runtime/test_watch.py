@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from gateway.events import CheckBy, CheckDone, CheckDue, CheckPlanned, MatPressed
+from tests.staff.homelink.test_ingest import rows
 from tests.staff.parts import EnrolledHome
-from tests.staff.test_ingest import rows
 from web.staff.core.context import Staff
 from web.staff.runtime.watch import Watch
 from web.staff.storage import tables

@@ -11,8 +11,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from gateway.errors import ConfigError, SecretError
+from tests.staff.homelink.test_ingest import rows
 from tests.staff.parts import PASSWORD, sign_in
-from tests.staff.test_ingest import rows
 from web.staff.core.config import StaffConfig, load_config
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor

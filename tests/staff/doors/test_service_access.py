@@ -11,10 +11,10 @@ from sqlalchemy import select
 from gateway.access.grants import Action, Reason
 from gateway.envelope import Draft
 from gateway.events import GrantApproved, GrantRequested
+from tests.staff.care.test_actions import refusal
+from tests.staff.doors.test_lock_orders import read, told
+from tests.staff.homelink.test_ingest import rows
 from tests.staff.parts import EnrolledHome
-from tests.staff.test_actions import refusal
-from tests.staff.test_ingest import rows
-from tests.staff.test_turning import read, told
 from web.staff.care.actions import Why
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor

@@ -28,8 +28,8 @@ from gateway.events import (
     UnlockRequested,
     UnlockStep,
 )
+from tests.staff.homelink.test_ingest import rows
 from tests.staff.parts import EnrolledHome
-from tests.staff.test_ingest import rows
 from web.staff.care import actions
 from web.staff.care.actions import Refused, Why
 from web.staff.core.context import Staff

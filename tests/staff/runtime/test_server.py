@@ -16,12 +16,12 @@ from sqlalchemy import func, select
 from gateway.access.grants import Action
 from gateway.clock import ManualClock
 from gateway.events import AlarmRaised, MatPressed, MatReleased, Severity, Tap
+from tests.staff.care.test_actions import turn_of
+from tests.staff.homelink.test_ingest import rows
+from tests.staff.homelink.test_routes import read_decided
+from tests.staff.homelink.test_urgent import WATCHER
 from tests.staff.parts import EnrolledHome, add_home, parts_of
 from tests.staff.server import Process, Wire, free_port
-from tests.staff.test_actions import turn_of
-from tests.staff.test_ingest import rows
-from tests.staff.test_link import read_decided
-from tests.staff.test_urgent import WATCHER
 from web.staff.care import actions
 from web.staff.core.config import StaffConfig
 from web.staff.core.context import Staff

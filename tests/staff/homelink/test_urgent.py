@@ -14,8 +14,8 @@ from gateway.events import (
     MatPressed,
     Severity,
 )
+from tests.staff.homelink.test_ingest import rows
 from tests.staff.parts import EnrolledHome
-from tests.staff.test_ingest import rows
 from web.staff.care import actions
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Role

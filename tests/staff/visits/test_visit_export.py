@@ -12,10 +12,10 @@ from fhir.resources.R4B.bundle import Bundle
 from fhir.resources.R4B.encounter import Encounter
 
 from gateway.events import Undone
+from tests.staff.care.test_actions import CAREGIVER
+from tests.staff.homelink.test_ingest import rows
 from tests.staff.parts import EnrolledHome
-from tests.staff.test_actions import CAREGIVER
-from tests.staff.test_ingest import rows
-from tests.staff.test_visit_actions import COORDINATOR, a_visit
+from tests.staff.visits.test_visit_actions import COORDINATOR, a_visit
 from web.staff.core.context import Staff
 from web.staff.storage.plan_tables import plan_visit
 from web.staff.visits import plan_import, visit_actions, visit_export

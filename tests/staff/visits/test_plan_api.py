@@ -9,9 +9,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.staff.homelink.test_ingest import rows
 from tests.staff.parts import add_home
-from tests.staff.test_ingest import rows
-from tests.staff.test_plan import ICAL
+from tests.staff.visits.test_plan import ICAL
 from web.staff.core.context import Staff
 from web.staff.storage import tables
 from web.staff.storage.plan_tables import plan_visit

@@ -22,10 +22,10 @@ from gateway.events import (
     UnlockRequested,
     VisitStarted,
 )
+from tests.staff.care.test_actions import CAREGIVER, actor, refusal
+from tests.staff.homelink.test_ingest import rows
 from tests.staff.parts import EnrolledHome
-from tests.staff.test_actions import CAREGIVER, actor, refusal
-from tests.staff.test_ingest import rows
-from tests.staff.test_visit_actions import COORDINATOR
+from tests.staff.visits.test_visit_actions import COORDINATOR
 from web.staff.audit import access_export, access_log
 from web.staff.care import actions
 from web.staff.care.actions import Why

@@ -30,9 +30,9 @@ from gateway.events import (
     VisitEnded,
     VisitStarted,
 )
+from tests.staff.care.test_actions import refusal, turn_of
+from tests.staff.homelink.test_ingest import rows
 from tests.staff.parts import EnrolledHome, add_home, parts_of
-from tests.staff.test_actions import refusal, turn_of
-from tests.staff.test_ingest import rows
 from web.staff.care import actions
 from web.staff.care.actions import Why
 from web.staff.core.context import Staff

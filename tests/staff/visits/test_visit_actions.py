@@ -8,9 +8,9 @@ import pytest
 
 from gateway.envelope import Draft
 from gateway.events import Stamp, Tap, Undone, VisitEnded, VisitStarted
+from tests.staff.care.test_actions import CAREGIVER, actor, refusal
+from tests.staff.homelink.test_ingest import rows
 from tests.staff.parts import EnrolledHome
-from tests.staff.test_actions import CAREGIVER, actor, refusal
-from tests.staff.test_ingest import rows
 from web.staff.care.actions import Why
 from web.staff.core.context import Staff
 from web.staff.core.rights import Role

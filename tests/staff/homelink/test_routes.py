@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway.envelope import GENESIS, verify_next
 from gateway.events import MatPressed, MatReleased, Tap
 from gateway.wire import fingerprint, split_code
+from tests.staff.homelink.test_ingest import rows
+from tests.staff.homelink.test_urgent import WATCHER
 from tests.staff.parts import EnrolledHome, pem_of
-from tests.staff.test_ingest import rows
-from tests.staff.test_urgent import WATCHER
 from web.staff.care import actions
 from web.staff.core.context import Staff
 from web.staff.homelink import enrolment

@@ -13,8 +13,8 @@ from gateway.errors import GrantRefused, UserError
 from gateway.events import ServerKeyTrusted
 from gateway.link import enrolment
 from gateway.link.server_keys import ServerKeys
+from tests.staff.homelink.test_ingest import rows
 from tests.staff.parts import EnrolledHome
-from tests.staff.test_ingest import rows
 from web.staff.core.context import Staff
 from web.staff.core.keys import load_keys
 from web.staff.core.secret_files import SIGNING_KEY, SecretFiles

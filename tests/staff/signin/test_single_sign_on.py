@@ -14,9 +14,9 @@ from flask.testing import FlaskClient
 
 from gateway.clock import ManualClock
 from gateway.errors import ConfigError, SecretError
+from tests.staff.homelink.test_ingest import rows
 from tests.staff.parts import add_home, add_user, parts_of
 from tests.staff.provider import CLIENT, LOA3, SECRET, Provider, running
-from tests.staff.test_ingest import rows
 from web.staff.core.config import SignInConfig, SingleSignOn, StaffConfig, load_config
 from web.staff.core.secret_files import SecretFiles
 from web.staff.runtime.app import create_app

@@ -12,8 +12,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from passlib.totp import TOTP
 
+from tests.staff.homelink.test_ingest import rows
 from tests.staff.parts import sign_in
-from tests.staff.test_ingest import rows
 from web.staff.core.config import SignInConfig
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Role

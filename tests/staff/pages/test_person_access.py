@@ -10,9 +10,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from gateway.events import GrantRevoked
+from tests.staff.doors.test_lock_orders import told
 from tests.staff.pages.conftest import post, text_of
 from tests.staff.parts import EnrolledHome, parts_of
-from tests.staff.test_turning import told
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Role
 from web.staff.doors import door_codes, lock_orders

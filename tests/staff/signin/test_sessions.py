@@ -11,8 +11,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.staff.homelink.test_ingest import rows
 from tests.staff.parts import PASSWORD, EnrolledHome, sign_in
-from tests.staff.test_ingest import rows
 from web.staff.core.config import SignInConfig, StaffConfig
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Role
