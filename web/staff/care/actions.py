@@ -191,18 +191,18 @@ def is_there(conn: Connection, actor: Actor, home: str) -> bool:
 def of_us(tx: Tx, actor: Actor, home: str) -> None:
     """Raise `Refused` (NO_HOME) for a home of another organisation, or of none."""
     h = tables.home.c
-    found = tx.conn.execute(select(h.id).where(h.id == home, h.org_id == actor.org)).first()
-    if found is None:
+    ours = tx.conn.execute(select(h.id).where(h.id == home, h.org_id == actor.org)).first()
+    if ours is None:
         raise Refused(Why.NO_HOME)
 
 
 def lock_of(tx: Tx, home: str, device: str) -> None:
     """Raise `Refused` (NO_LOCK) unless the home has told of this lock."""
     t = tables.device
-    found = tx.conn.execute(
+    lock = tx.conn.execute(
         select(t.c.type).where(t.c.home_id == home, t.c.id == device, t.c.present)
     ).scalar_one_or_none()
-    if found != "lock":
+    if lock != "lock":
         raise Refused(Why.NO_LOCK, device=device)
 
 

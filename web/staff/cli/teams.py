@@ -21,12 +21,12 @@ def add_commands(commands: Any, command: Any) -> None:
     """Add the commands; `command` is `web.staff.cli.main`'s own way to add one."""
 
     def of_org(where: Any, name: str, run: Any, text: str, *words: str, more: str = "") -> None:
-        made = command(where, name, run, text)
+        parser = command(where, name, run, text)
         for word in words:
-            made.add_argument(word)
+            parser.add_argument(word)
         if more:
-            made.add_argument(more, nargs="+")
-        made.add_argument("--org", required=True, help="id of the organisation")
+            parser.add_argument(more, nargs="+")
+        parser.add_argument("--org", required=True, help="id of the organisation")
 
     team = commands.add_parser("team", help="Teams.").add_subparsers(required=True)
     of_org(team, "add", _team_add, "Add a team.", "name")

@@ -50,5 +50,5 @@ class Staff:
 
 def staff() -> Staff:
     """The parts of the running application (needs an application context)."""
-    found: Staff = current_app.extensions[EXTENSION]
-    return found
+    parts: Staff = current_app.extensions[EXTENSION]
+    return parts

@@ -272,8 +272,8 @@ def _tampered(
     if head.tampered:
         return
     event_store.write_head(tx.conn, origin, home, replace(head, tampered=True))
-    told = HomeTampered(seq=error.seq, why=error.text)
-    event = append.write(staff, tx, home, Draft(told))
+    tampered = HomeTampered(seq=error.seq, why=error.text)
+    event = append.write(staff, tx, home, Draft(tampered))
     raised = AlarmRaised(alarm="home_tampered", severity=Severity.TECHNICAL, since=event.at)
     append.write(staff, tx, home, Draft(raised), at=event.at)
 

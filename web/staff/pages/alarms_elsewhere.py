@@ -103,7 +103,7 @@ def _turned(conn: Connection, actor: Actor) -> list[str]:
 def _locks(conn: Connection, homes: list[str]) -> dict[str, list[Row[Any]]]:
     c = t.device.c
     query = select(t.device).where(c.home_id.in_(homes), c.type == "lock", c.present)
-    found: dict[str, list[Row[Any]]] = {}
+    by_home: dict[str, list[Row[Any]]] = {}
     for row in conn.execute(query.order_by(c.id)):
-        found.setdefault(row.home_id, []).append(row)
-    return found
+        by_home.setdefault(row.home_id, []).append(row)
+    return by_home

@@ -243,9 +243,9 @@ def theme() -> str:
 def _main_attributes(**values: str) -> Callable[[], Markup]:
     def attributes() -> Markup:
         parts = staff()
-        made = {"now": utc_text(parts.clock.now()), "rate": str(parts.clock.rate()), **values}
+        data = {"now": utc_text(parts.clock.now()), "rate": str(parts.clock.rate()), **values}
         return Markup("").join(
-            Markup(' data-{}="{}"').format(name, value) for name, value in made.items() if value
+            Markup(' data-{}="{}"').format(name, value) for name, value in data.items() if value
         )
 
     return attributes

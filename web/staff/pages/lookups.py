@@ -77,12 +77,12 @@ def names(conn: Connection, actor: Actor) -> dict[str, str]:
     rows = conn.execute(
         select(t.user.c.person_id, t.user.c.name).where(t.user.c.org_id == actor.org)
     )
-    found: dict[str, str] = {row.person_id: row.name for row in rows}
+    by_id: dict[str, str] = {row.person_id: row.name for row in rows}
     if actor.may(Right.SEE_CARE) and actor.homes:
         query = select(t.resident.c.id, t.resident.c.name)
         rows = conn.execute(query.where(t.resident.c.home_id.in_(actor.homes)))
-        found.update((row.id, row.name) for row in rows)
-    return found
+        by_id.update((row.id, row.name) for row in rows)
+    return by_id
 
 
 def teams(conn: Connection, actor: Actor) -> dict[int, str]:

@@ -252,10 +252,10 @@ def tiles(
         a.alarm == "on_floor",
     )
     on_floor = set(conn.execute(down).scalars())
-    made = []
+    tiles = []
     for place in places.values():
         visit = visits.get(place.id)
-        made.append(
+        tiles.append(
             Tile(
                 place=place,
                 state=states.get(place.id),
@@ -266,4 +266,4 @@ def tiles(
                 on_floor=place.id in on_floor,
             )
         )
-    return made
+    return tiles

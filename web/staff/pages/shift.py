@@ -111,10 +111,10 @@ def _visits(conn: Connection, actor: Actor, places: dict[str, Place]) -> dict[st
     query = select(t.visit).where(v.person == actor.person, v.home_id.in_(places))
     still = v.until.is_(None) & v.corrected_until.is_(None) & ~v.overdue
     rows = conn.execute(query.where(still | (v.since >= midnight)).order_by(v.since))
-    found: dict[str, list[Row[Any]]] = {}
+    by_home: dict[str, list[Row[Any]]] = {}
     for row in rows:
-        found.setdefault(row.home_id, []).append(row)
-    return found
+        by_home.setdefault(row.home_id, []).append(row)
+    return by_home
 
 
 def _is_open(row: Row[Any]) -> bool:

@@ -66,7 +66,7 @@ def _accounts(conn: Connection, actor: Actor, person: str | None = None) -> list
 
 def _roles(conn: Connection, actor: Actor) -> dict[int, list[str]]:
     u, r, ur = tables.user, tables.role, tables.user_role
-    found: dict[int, list[str]] = {}
+    by_user: dict[int, list[str]] = {}
     rows = conn.execute(
         select(ur.c.user_id, r.c.name)
         .join(r, r.c.id == ur.c.role_id)
@@ -75,8 +75,8 @@ def _roles(conn: Connection, actor: Actor) -> dict[int, list[str]]:
         .order_by(r.c.name)
     )
     for row in rows:
-        found.setdefault(row.user_id, []).append(row.name)
-    return found
+        by_user.setdefault(row.user_id, []).append(row.name)
+    return by_user
 
 
 def of_org(conn: Connection, table: Any, actor: Actor, name: str = "name") -> list[Any]:
@@ -109,10 +109,10 @@ def one(actor: Actor, person: str) -> Any:
     """The page `/administration/person/<person>`."""
     need(actor, Right.ASSIGN)
     with staff().db.read() as conn:
-        found = _accounts(conn, actor, person)
-        if not found:
+        rows = _accounts(conn, actor, person)
+        if not rows:
             abort(404)
-        row = found[0]
+        row = rows[0]
         a, m = tables.assignment, tables.team_member
         return page(
             "person.html",

@@ -91,11 +91,11 @@ def effect(
     h = tables.home.c
     ours = set(conn.execute(select(h.id).where(h.org_id == actor.org)).scalars())
     ends: set[Any] = assigned(conn, actor, row.id)
-    teams, kept = _teams(conn, row.id), set[str]()
+    teams, still_ours = _teams(conn, row.id), set[str]()
     if scope is Scope.HOME:
         ends &= {home}
         teams = [team for team in teams if home in _covered(conn, [team.id])]
-        kept = (ours & _covered(conn, [team.id for team in teams])) - {home}
+        still_ours = (ours & _covered(conn, [team.id for team in teams])) - {home}
     elif scope is Scope.PHONE:
         ends, teams = set(), []
     touched = {r.home_id for r in (*live.turns, *live.codes, *live.requests)}
@@ -106,7 +106,7 @@ def effect(
         homes=tuple(sorted((touched | ends) & ours)),
         ends=tuple(sorted(ends)),
         teams=tuple(teams),
-        kept=tuple(sorted(kept)),
+        kept=tuple(sorted(still_ours)),
         sessions=0 if scope is Scope.HOME else sessions.count(conn, row.id),
     )
 
@@ -122,10 +122,10 @@ def take_back(
         if scope is not Scope.HOME:
             sessions.end(tx, user_id)
             u, new = tables.user, new_uniquifier()
-            told: dict[str, Any] = {"fs_uniquifier": new}
+            changes: dict[str, Any] = {"fs_uniquifier": new}
             if scope is Scope.ALL:
-                told["active"] = False
-            tx.conn.execute(update(u).where(u.c.id == user_id).values(**told))
+                changes["active"] = False
+            tx.conn.execute(update(u).where(u.c.id == user_id).values(**changes))
         for one in plan.homes:
             revocation.revoke_person(staff, tx, one, person, by=actor.person)
         accounts.bump(tx, [user_id])
@@ -200,7 +200,7 @@ def told(conn: Connection, person: str, now: datetime) -> list[Told]:
         query = select(c[name], c.home_id, c.expires_at)
         rows = conn.execute(query.where(c.person == person, c.expires_at > since))
         ends |= {grant: (home, at) for grant, home, at in rows}
-    found: list[Told] = []
+    notices: list[Told] = []
     for home in sorted({one for one, _ in ends.values()}):
         rows = conn.execute(
             select(e.seq, e.corrected_at, e.person, e.body)
@@ -214,8 +214,8 @@ def told(conn: Connection, person: str, now: datetime) -> list[Told]:
             last = mine[-1][0]
             heard = last.seq <= _down_have(conn, home)
             until = max(ends[grant][1] for _, grant in mine)
-            found.append(Told(home, last.corrected_at, last.person, len(mine), heard, until))
-    return sorted(found, key=lambda one: one.at, reverse=True)
+            notices.append(Told(home, last.corrected_at, last.person, len(mine), heard, until))
+    return sorted(notices, key=lambda one: one.at, reverse=True)
 
 
 def _down_have(conn: Connection, home: str) -> int:

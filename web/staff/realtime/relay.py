@@ -136,8 +136,8 @@ class _Socket(socket.socket):
 
 def _dial(url: URL) -> _Socket:
     host, port = url.host or "localhost", url.port or 5432
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    family, kind, protocol, _, address = found[0]
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    family, kind, protocol, _, address = addresses[0]
     sock = _Socket(family, kind, protocol)
     try:
         sock.settimeout(CONNECT_TIMEOUT_S)

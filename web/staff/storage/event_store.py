@@ -247,5 +247,5 @@ def latest_events(conn: Connection, home: str, *, limit: int = 50) -> list[tuple
 def confirmed_down(conn: Connection, home: str) -> int:
     """The highest `staff:<home>` number that the home has ever confirmed; 0: none."""
     t = tables.home_link
-    found = conn.execute(select(t.c.down_have).where(t.c.home_id == home)).scalar_one_or_none()
-    return int(found or 0)
+    down_have = conn.execute(select(t.c.down_have).where(t.c.home_id == home)).scalar_one_or_none()
+    return int(down_have or 0)
