@@ -94,7 +94,7 @@ WALKED: dict[str, tuple[Fields, ...]] = {
         {"do": "sso", "sso_id": "x"},
     ),
     "pages.people_access": ({}, {"vad": "phone"}, {"vad": "home"}, {"vad": "all"}),
-    "pages.people_take_back": ({"scope": "home"}, {"scope": "phone"}, {"scope": "all"}),
+    "pages.people_revoke_access": ({"scope": "home"}, {"scope": "phone"}, {"scope": "all"}),
     "pages.places": (),
     "pages.places_add": ({"label": "x", "org": "org1"},),
     "pages.places_change": ({"do": "area"}, {"do": "code"}, {"do": "area", "area": ""}),
@@ -132,7 +132,7 @@ BY_KEY = {
     "link.events",
     "link.stream",
     "link.urgent",
-    "plan_api.take_plan",
+    "plan_api.receive_plan",
 }
 """Asked by programs with a key of their own: each is tried in a test of its own in `test_walls`."""
 

@@ -226,7 +226,7 @@ def test_two_acknowledge_at_once_and_one_wins(enrolled_home: EnrolledHome, staff
     assert len(winners) == 1
     for person, out in outcomes.items():
         if person not in winners:
-            assert (out.why, out.data["person"]) == (Why.TAKEN, winners[0])
+            assert (out.why, out.data["person"]) == (Why.NOT_FIRST, winners[0])
     assert len(rows(staff, tables.event, kind="alarm.acknowledged")) == 1
     (row,) = rows(staff, tables.alarm)
     assert row.acknowledged_by == winners[0]
@@ -273,10 +273,10 @@ def test_a_check_is_answered_by_the_one_who_looks(
     enrolled_home.send(asked)
     actions.start_check(staff, one, "h1", "n@1")
     taken = refusal(actions.start_check, staff, other, "h1", "n@1")
-    assert (taken.why, taken.data["person"]) == (Why.TAKEN, "p1")
-    assert refusal(actions.answer_check, staff, other, "h1", "n@1", *args).why is Why.TAKEN
+    assert (taken.why, taken.data["person"]) == (Why.NOT_FIRST, "p1")
+    assert refusal(actions.answer_check, staff, other, "h1", "n@1", *args).why is Why.NOT_FIRST
     actions.answer_check(staff, one, "h1", "n@1", *args)
-    assert refusal(actions.answer_check, staff, one, "h1", "n@1", *args).why is Why.TAKEN
+    assert refusal(actions.answer_check, staff, one, "h1", "n@1", *args).why is Why.NOT_FIRST
     enrolled_home.send(CheckDone(check="n@1", by=CheckBy.WATCHER))
     closed = refusal(actions.answer_check, staff, one, "h1", "n@1", *args)
     assert (closed.why, closed.data["state"]) == (Why.NOT_ASKED, "done")

@@ -118,17 +118,17 @@ def test_during_a_care_alarm_others_of_the_organisation_may_open(
 ) -> None:
     """Acute, and written as that; never for a technical alarm, another organisation, another role,
     nor when the alarm is over."""
-    near = make_user("p9", ["caregiver"])
-    assert refusal(lock_orders.order_turn, staff, near, "h1", "front").why is Why.NOT_ASSIGNED
+    colleague = make_user("p9", ["caregiver"])
+    assert refusal(lock_orders.order_turn, staff, colleague, "h1", "front").why is Why.NOT_ASSIGNED
     alarm(home, Severity.TECHNICAL)
-    assert refusal(lock_orders.order_turn, staff, near, "h1", "front").why is Why.NOT_ASSIGNED
+    assert refusal(lock_orders.order_turn, staff, colleague, "h1", "front").why is Why.NOT_ASSIGNED
     ref = alarm(home)
     add_home(staff_app, "x1", org="org2")
     stranger = make_user("p8", ["caregiver"], org="org2", homes=["x1"])
     assert refusal(lock_orders.order_turn, staff, stranger, "h1", "front").why is Why.NO_HOME
     clerk = make_user("p7", ["administrator"])
     assert refusal(lock_orders.order_turn, staff, clerk, "h1", "front").why is Why.NO_ROLE
-    sent = lock_orders.order_turn(staff, near, "h1", "front")
+    sent = lock_orders.order_turn(staff, colleague, "h1", "front")
     assert (sent.reason, sent.alarm) == (Reason.ALARM, ref)
     (acute,) = told(staff, "grant.acute")
     assert (acute.person, acute.data.grant, acute.data.alarm) == ("p9", sent.grant, ref)
@@ -138,13 +138,13 @@ def test_during_a_care_alarm_others_of_the_organisation_may_open(
     assert len(told(staff, "grant.acute")) == 1, "who is assigned is not acute"
     actions.resolve(staff, mine, ref, AlarmOutcome.HELPED)
     staff.clock.advance(300)  # type: ignore[attr-defined]
-    assert refusal(lock_orders.order_turn, staff, near, "h1", "front").why is Why.NOT_ASSIGNED
+    assert refusal(lock_orders.order_turn, staff, colleague, "h1", "front").why is Why.NOT_ASSIGNED
     assert (
-        refusal(lock_orders.order_turn, staff, near, "h1", "front", Action.LOCK).why
+        refusal(lock_orders.order_turn, staff, colleague, "h1", "front", Action.LOCK).why
         is Why.NOT_ASSIGNED
     )
     home.send(VisitStarted_of("p9", home))
-    sent = lock_orders.order_turn(staff, near, "h1", "front", Action.LOCK)
+    sent = lock_orders.order_turn(staff, colleague, "h1", "front", Action.LOCK)
     assert sent.reason is Reason.PLANNED_VISIT, "who is still there may shut the door behind them"
 
 

@@ -137,7 +137,7 @@ def test_now_tells_of_an_alarm_who_where_what_since_when_and_why(
         assert part in page
     assert 'datetime="2026-11-23T20:48:00.000Z">21:48</time>' in page
     assert "Gick upp ur sängen: tom sedan 21:48" in page
-    assert 'data-untaken="1"' in page
+    assert 'data-unacknowledged="1"' in page
 
 
 def test_an_alarm_is_taken_once_and_the_second_sees_who(
@@ -224,7 +224,7 @@ def test_a_routine_alarm_makes_no_sound_and_no_red_page(
     home.send(AlarmRaised(alarm="moisture", severity=Severity.ROUTINE, since=now))
     page = text_of(carer, "/nu")
     assert "1 sak vid nästa besök" in page
-    assert 'data-untaken="0"' in page
+    assert 'data-unacknowledged="0"' in page
     assert 'class="verdict ok"' in page
     assert page.count('data-test="alarm"') == 1
 
@@ -459,10 +459,10 @@ def test_a_fault_is_told_in_plain_words(carer: FlaskClient, home: EnrolledHome) 
     assert "Sidan finns inte" in text_of(carer, "/finns-inte", 404)
     carer.application.testing = False
     carer.application.config["PROPAGATE_EXCEPTIONS"] = False
-    from web.staff.pages.error_pages import fault
+    from web.staff.pages.error_pages import error_page
 
     with carer.application.test_request_context("/nu"):
-        page, status = fault(500)
+        page, status = error_page(500)
     assert status == 500
     assert "Fel hos oss" in page
 

@@ -54,7 +54,7 @@ def test_one_home_ends_with_what_was_live_there(
     carer = make_user("p1", ["caregiver"], homes=["h1", "h2"])
     sent = lock_orders.order_turn(staff, carer, "h1", "front")
     door_codes.shift_codes(staff, carer)
-    done = access_revocation.take_back(staff, boss, "p1", Scope.HOME, "h1")
+    done = access_revocation.revoke(staff, boss, "p1", Scope.HOME, "h1")
     assert (len(done.live.turns), len(done.live.codes)) == (1, door_codes.PER_HOME)
     assert (done.ends, done.homes, done.sessions) == (("h1",), ("h1",), 0)
     revoked = told(staff, "grant.revoked")
@@ -68,7 +68,7 @@ def test_one_home_ends_with_what_was_live_there(
     assert refusal(lock_orders.order_turn, staff, after, "h1", "front").why is Why.NOT_ASSIGNED
     (noted,) = told(staff, "account.changed")
     assert (noted.data.what, noted.data.account, noted.person) == ("taken_back_home", "p1", "c1")
-    again = access_revocation.take_back(staff, boss, "p1", Scope.HOME, "h1")
+    again = access_revocation.revoke(staff, boss, "p1", Scope.HOME, "h1")
     assert (len(again.live), again.ends) == (0, ())
 
 
@@ -91,8 +91,8 @@ def test_a_teams_other_homes_are_kept(
     for one in ("h1", "h2"):
         accounts.set_home_area(staff, boss, one, area)
     assert carer_of(staff, "p1").assigned == {"h1", "h2"}
-    done = access_revocation.take_back(staff, boss, "p1", Scope.HOME, "h1")
-    assert ([team.name for team in done.teams], done.kept) == (["Norr"], ("h2",))
+    done = access_revocation.revoke(staff, boss, "p1", Scope.HOME, "h1")
+    assert ([team.name for team in done.teams], done.stays) == (["Norr"], ("h2",))
     assert carer_of(staff, "p1").assigned == {"h2"}
 
 
@@ -104,7 +104,7 @@ def test_a_lost_phone_is_signed_out_and_its_codes_are_void(
     phone = staff_app.test_client()
     assert sign_in(phone, "p1").status_code == 302
     door_codes.shift_codes(staff, carer)
-    done = access_revocation.take_back(staff, boss, "p1", Scope.PHONE)
+    done = access_revocation.revoke(staff, boss, "p1", Scope.PHONE)
     assert (done.sessions, done.ends, len(done.live.codes)) == (1, (), door_codes.PER_HOME)
     assert phone.get("/pass").status_code == 303
     assert not any(row.ended_at is None for row in rows(staff, tables.door_code, person="p1"))
@@ -125,7 +125,7 @@ def test_everything_ends_an_open_alarm_too(
     carer = make_user("p1", ["caregiver"], homes=["h1"])
     ref = alarm(home)
     lock_orders.order_turn(staff, carer, "h1", "front")
-    done = access_revocation.take_back(staff, boss, "p1", Scope.ALL)
+    done = access_revocation.revoke(staff, boss, "p1", Scope.ALL)
     assert (len(done.live.turns), done.ends) == (1, ("h1",))
     (row,) = rows(staff, tables.user, person_id="p1")
     assert not row.active
@@ -142,7 +142,7 @@ def test_a_technicians_approval_is_taken_back(
     tech = make_user("t1", ["technician"])
     asked = service_access.request(staff, tech, "h1", "front")
     service_access.answer(staff, boss, "h1", asked.ref, yes=True)
-    done = access_revocation.take_back(staff, boss, "t1", Scope.PHONE)
+    done = access_revocation.revoke(staff, boss, "t1", Scope.PHONE)
     assert len(done.live.requests) == 1
     assert refusal(lock_orders.order_turn, staff, tech, "h1", "front").why is Why.NOT_APPROVED
 
@@ -152,7 +152,7 @@ def test_who_may_take_back(home: EnrolledHome, staff: Staff, make_user: Make, bo
     make_user("a1", ["administrator"])
     carer = make_user("p1", ["caregiver"], homes=["h1"])
     admin = make_user("a2", ["administrator"])
-    take = access_revocation.take_back
+    take = access_revocation.revoke
     assert wrong(take, staff, carer, "p1", Scope.PHONE) is Wrong.NO_RIGHT
     assert wrong(take, staff, boss, "a1", Scope.ALL) is Wrong.NO_RIGHT
     assert wrong(take, staff, boss, "c1", Scope.ALL) is Wrong.YOURSELF
@@ -171,12 +171,12 @@ def test_what_a_home_has_not_heard_is_said(
     door_codes.shift_codes(staff, carer)
     (issued,) = told(staff, "codes.issued")
 
-    def heard() -> list[access_revocation.Told]:
+    def heard() -> list[access_revocation.HomeNotice]:
         with staff.db.read() as conn:
-            return access_revocation.told(conn, "p1", staff.clock.now())
+            return access_revocation.home_notices(conn, "p1", staff.clock.now())
 
     assert heard() == []
-    access_revocation.take_back(staff, boss, "p1", Scope.PHONE)
+    access_revocation.revoke(staff, boss, "p1", Scope.PHONE)
     (one,) = heard()
     assert (one.home, one.count, one.heard, one.by) == ("h1", door_codes.PER_HOME, False, "c1")
     assert one.until == issued.data.codes[0].expires
@@ -203,5 +203,5 @@ def test_who_may_open_a_home(
             return [row.person_id for row in access_revocation.who_may_open(conn, "h1", "org1")]
 
     assert found() == ["p1", "p2"]
-    access_revocation.take_back(staff, boss, "p1", Scope.ALL)
+    access_revocation.revoke(staff, boss, "p1", Scope.ALL)
     assert found() == ["p2"]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from web.staff.runtime.write_gate import Turnstile
+from web.staff.runtime.write_gate import WriteGate
 
 PATIENCE_S = 10.0
 """Far more than anything here takes; only a failing test waits for it."""
@@ -46,7 +46,7 @@ def inside() -> Iterator[Inside]:
     made.out.set()
 
 
-def go(app: Turnstile, method: str, path: str) -> threading.Thread:
+def go(app: WriteGate, method: str, path: str) -> threading.Thread:
     """Send a request from a thread of its own."""
     environ = {"REQUEST_METHOD": method, "PATH_INFO": path}
     thread = threading.Thread(target=app, args=(environ, None), daemon=True)
@@ -56,7 +56,7 @@ def go(app: Turnstile, method: str, path: str) -> threading.Thread:
 
 def test_a_crowd_goes_in_one_by_one(inside: Inside) -> None:
     """The second waits until the first is done; what is urgent, and what only reads, does not."""
-    app = Turnstile(inside, wait_s=PATIENCE_S)
+    app = WriteGate(inside, wait_s=PATIENCE_S)
     threads = [go(app, "POST", "/pass/h1/las")]
     assert inside.waits_for("/pass/h1/las")
     threads.append(go(app, "POST", "/api/v1/home/events"))
@@ -72,7 +72,7 @@ def test_a_crowd_goes_in_one_by_one(inside: Inside) -> None:
 
 def test_nobody_waits_for_ever(inside: Inside) -> None:
     """One that hangs holds up the others for the waiting time only."""
-    app = Turnstile(inside, wait_s=0.0)
+    app = WriteGate(inside, wait_s=0.0)
     go(app, "POST", "/api/v1/home/events")
     assert inside.waits_for("/api/v1/home/events")
     go(app, "POST", "/pass/h1/las")
@@ -81,7 +81,7 @@ def test_nobody_waits_for_ever(inside: Inside) -> None:
 
 def test_an_error_lets_the_next_in(inside: Inside) -> None:
     """A request that breaks gives its place back."""
-    app = Turnstile(inside, wait_s=PATIENCE_S)
+    app = WriteGate(inside, wait_s=PATIENCE_S)
     for _ in range(2):
         with pytest.raises(ValueError, match="an error in a page"):
             app({"REQUEST_METHOD": "POST", "PATH_INFO": "/pass/breaks"}, None)
@@ -90,4 +90,4 @@ def test_an_error_lets_the_next_in(inside: Inside) -> None:
 
 def test_only_sqlite_has_one(staff_app: Flask, db: str) -> None:
     """PostgreSQL has many writers, and no turnstile."""
-    assert isinstance(staff_app.wsgi_app, Turnstile) == db.startswith("sqlite")
+    assert isinstance(staff_app.wsgi_app, WriteGate) == db.startswith("sqlite")

@@ -178,7 +178,7 @@ def _change_roles(args: argparse.Namespace, change: Callable[[set[Any], set[Any]
         )
         with parts.db.read() as conn:
             (now,) = roster.accounts(conn, row.org_id, row.person_id)
-        told(row.email, now.roles, "no role", changed)
+        print_change(row.email, now.roles, "no role", changed)
         _warn_of_no_administrator(parts, row.org_id)
     return 0
 
@@ -215,12 +215,12 @@ def _assign(args: argparse.Namespace) -> int:
         )
         with parts.db.read() as conn:
             (now,) = roster.accounts(conn, row.org_id, row.person_id)
-        told(row.email, now.homes, "no home", changed)
+        print_change(row.email, now.homes, "no home", changed)
         if args.remove and args.home in now.homes:
             print(f"{args.home} stays by the team: {', '.join(now.teams)}", file=sys.stderr)
     return 0
 
 
-def told(what: str, has: Sequence[str], nothing: str, changed: bool) -> None:
+def print_change(what: str, has: Sequence[str], nothing: str, changed: bool) -> None:
     """Say what is so now, and whether it was so already."""
     print(f"{what}: {', '.join(has) or nothing}{'' if changed else ' (as before)'}")

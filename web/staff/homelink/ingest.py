@@ -1,7 +1,7 @@
-"""Taking in what a home sends: all of a batch or nothing, each event once, the chain unbroken.
+"""Receiving what a home sends: all of a batch or nothing, each event once, the chain unbroken.
 
-`take_batch` is for batches in order; `take_urgent` for what goes ahead of them.  Both return only
-after the commit.  Not for: HTTP and tokens (`web.staff.homelink.routes`).
+`receive_batch` is for batches in order; `receive_urgent` for what goes ahead of them.  Both return
+only after the commit.  Not for: HTTP and tokens (`web.staff.homelink.routes`).
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def read_events(objs: Sequence[dict[str, Any]], home: str) -> list[Sent]:
     return sent
 
 
-def take_batch(staff: Staff, home: str, objs: Sequence[dict[str, Any]], down_have: int) -> int:
+def receive_batch(staff: Staff, home: str, objs: Sequence[dict[str, Any]], down_have: int) -> int:
     """Commit a batch in order; returns the highest number that the server has of its origin (of the
     home's newest log for an empty batch, which only says that the home is there).
 
@@ -278,7 +278,7 @@ def _tampered(
     append.write(staff, tx, home, Draft(raised), at=event.at)
 
 
-def take_urgent(staff: Staff, home: str, objs: Sequence[dict[str, Any]], down_have: int) -> int:
+def receive_urgent(staff: Staff, home: str, objs: Sequence[dict[str, Any]], down_have: int) -> int:
     """Commit urgent events of any numbers, in any order; the batch that brings them later confirms
     them.  Returns the highest number given.  Raises `Refused`: `bad_event`, `other_home`."""
     sent = read_events(objs, home)
@@ -287,7 +287,7 @@ def take_urgent(staff: Staff, home: str, objs: Sequence[dict[str, Any]], down_ha
         fold = Fold(tx.conn, home)
         now = staff.clock.now()
         for item in sent:
-            ref = _take_one_urgent(tx, home, item, now)
+            ref = _receive_one_urgent(tx, home, item, now)
             if ref is not None:
                 fold.apply(item.event, ref=ref)
                 tx.changes.append(event_store.change_of(home, item.event, item.body, item.digest))
@@ -296,7 +296,7 @@ def take_urgent(staff: Staff, home: str, objs: Sequence[dict[str, Any]], down_ha
     return max((item.event.seq for item in sent), default=0)
 
 
-def _take_one_urgent(tx: Tx, home: str, item: Sent, now: datetime) -> str | None:
+def _receive_one_urgent(tx: Tx, home: str, item: Sent, now: datetime) -> str | None:
     """Keep one urgent event; returns its identity, None when it is here already, by either way."""
     e, u = tables.event, tables.urgent
     event = item.event

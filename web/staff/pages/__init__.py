@@ -91,8 +91,8 @@ blueprint.add_url_rule(
 )
 blueprint.add_url_rule(
     "/administration/person/<person>/atkomst",
-    "people_take_back",
-    person_access.take_back,
+    "people_revoke_access",
+    person_access.revoke,
     methods=["POST"],
 )
 blueprint.add_url_rule("/administration/hem", "places", homes_admin.places)

@@ -46,7 +46,7 @@ RESYNC = b"event: resync\ndata: {}\n\n"
 
 HEARTBEAT = b": heartbeat\n\n"
 
-NEAR_CHANGED = "near.changed"
+ELSEWHERE_CHANGED = "elsewhere.changed"
 """Something changed about alarms of others: load anew."""
 
 
@@ -65,11 +65,11 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who looks, and how much is shown: `near` are homes of others (`Broker.subscribe`)."""
+    """Who looks, and how much is shown: `elsewhere` are homes of others (`Broker.subscribe`)."""
 
     person: str
     care: bool
-    near: frozenset[str]
+    elsewhere: frozenset[str]
 
 
 @blueprint.get("/live")
@@ -86,8 +86,8 @@ def live() -> Response:
     after = request.headers.get("Last-Event-ID") or request.args.get("from")
     actor = current_actor()
     watched = Watched(sessions.gate(), sessions.here(), sessions.gate().opened(sessions.here()))
-    viewer = Viewer(actor.person, actor.may(Right.SEE_CARE), _near(actor))
-    screen = parts.broker.subscribe(actor.homes, near=viewer.near, after=after)
+    viewer = Viewer(actor.person, actor.may(Right.SEE_CARE), _homes_elsewhere(actor))
+    screen = parts.broker.subscribe(actor.homes, elsewhere=viewer.elsewhere, after=after)
     response = Response(_bytes(screen, viewer, watched), mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
@@ -95,7 +95,7 @@ def live() -> Response:
     return response
 
 
-def _near(actor: Actor) -> frozenset[str]:
+def _homes_elsewhere(actor: Actor) -> frozenset[str]:
     """The homes of the organisation that are not this person's, for whoever may go to an alarm
     there."""
     if not acute.may_help(actor):
@@ -133,9 +133,9 @@ def _seen(message: Message, viewer: Viewer) -> bytes:
     resident's day goes out: of an alarm and of the own order only the kind, of the rest a sign of
     life."""
     kind, own = message.kind, message.person == viewer.person
-    if message.home in viewer.near:
+    if message.home in viewer.elsewhere:
         wanted = kind.startswith("alarm.") or own
-        return encode(message.position, None, NEAR_CHANGED) if wanted else b""
+        return encode(message.position, None, ELSEWHERE_CHANGED) if wanted else b""
     if viewer.care or kind in NOT_CARE:
         return message.raw
     if kind.startswith("alarm.") or (kind.startswith("unlock.") and own):

@@ -36,7 +36,7 @@ class AlarmCard:
 
     row: Row[Any]
     place: Place | None
-    taken_by: str | None
+    acknowledged_by: str | None
     mine: bool
     raised: Event | None
     may_answer: bool
@@ -116,7 +116,7 @@ def _alarms(
         AlarmCard(
             row=row,
             place=places.get(row.home_id),
-            taken_by=_name(row.acknowledged_by, names),
+            acknowledged_by=_name(row.acknowledged_by, names),
             mine=row.acknowledged_by == actor.person,
             raised=raised.get(row.id),
             may_answer=actor.may(
@@ -136,9 +136,9 @@ def _alarms(
 def _urgency(card: AlarmCard) -> tuple[bool, int, float]:
     """Not taken before taken, care before technical before routine, oldest first."""
     since = card.row.since or card.row.raised_at
-    taken = card.row.acknowledged_at is not None
+    acknowledged = card.row.acknowledged_at is not None
     haste = {Severity.TECHNICAL: 1, Severity.ROUTINE: 2}.get(card.row.severity, 0)
-    return (taken, haste, since.timestamp() if since else 0.0)
+    return (acknowledged, haste, since.timestamp() if since else 0.0)
 
 
 def _name(person: str | None, names: dict[str, str]) -> str | None:

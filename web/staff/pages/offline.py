@@ -47,8 +47,8 @@ def shell() -> Response:
 def worker() -> Response:
     """`/sw.js`: the service worker, with the addresses that it keeps."""
     keep = [url_for("pages.offline_shell"), *(asset(path) for path in SHELL_ASSETS)]
-    shell = {"version": assets_version(), "shell": keep[0], "keep": keep}
-    script = render_template("sw.js", told=json.dumps(shell))
+    site = {"version": assets_version(), "shell": keep[0], "keep": keep}
+    script = render_template("sw.js", site=json.dumps(site))
     answer = Response(script, mimetype="text/javascript")
     answer.headers["Cache-Control"] = "no-cache"
     return answer

@@ -1,7 +1,7 @@
 """Service: a technician asks to open a door, somebody of the care answers, the technician opens.
 
 Those who answer see the same cards on Nu.  Not for: who may ask and answer
-(`web.staff.doors.service_access`), or the turn itself (`deeds.turn`).
+(`web.staff.doors.service_access`), or the turn itself (`forms.turn`).
 """
 
 from __future__ import annotations

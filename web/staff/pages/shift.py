@@ -52,7 +52,7 @@ class MyHome:
 def shift(actor: Actor) -> str:
     """The page `/pass`."""
     need(actor, Right.TURN_LOCK)
-    wants_near = request.args.get("andra") == "visa"
+    wants_elsewhere = request.args.get("andra") == "visa"
     with staff().db.read() as conn:
         places = {
             home: place
@@ -83,8 +83,8 @@ def shift(actor: Actor) -> str:
             conn,
             actor,
             mine=mine,
-            near=alarms_elsewhere.near(conn, actor, shown=wants_near, live=is_fragment()),
-            wants_near=wants_near,
+            elsewhere=alarms_elsewhere.read(conn, actor, shown=wants_elsewhere, live=is_fragment()),
+            wants_elsewhere=wants_elsewhere,
             actions=Action,
             unended=my_plan.unended(conn, actor, now),
             reasons=visit_words.CORRECTED_WHY,
@@ -92,7 +92,7 @@ def shift(actor: Actor) -> str:
             names=lookups.names(conn, actor),
             undone=list(Undone),
             may_tap=actor.may(Right.TAP_VISIT),
-            **main_attributes(kinds="alarm grant unlock lock visit home device near"),
+            **main_attributes(kinds="alarm grant unlock lock visit home device elsewhere"),
         )
 
 

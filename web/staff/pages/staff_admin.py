@@ -37,7 +37,7 @@ SENTENCES = {
     Wrong.NO_RIGHT: N_("Din roll får inte göra det här."),
     Wrong.NOT_FOUND: N_("Det finns inte i din organisation."),
     Wrong.YOURSELF: N_("Det kan du inte göra med ditt eget konto."),
-    Wrong.TAKEN: N_("Det finns redan."),
+    Wrong.EXISTS: N_("Det finns redan."),
     Wrong.EMPTY: N_("Skriv ett namn först."),
 }
 

@@ -41,7 +41,7 @@ class Wrong(StrEnum):
     YOURSELF = "yourself"
     """Nobody takes the administration or the account away from themselves: that is how an
     organisation locks itself out."""
-    TAKEN = "taken"
+    EXISTS = "exists"
     EMPTY = "empty"
 
 
@@ -220,7 +220,7 @@ def set_sso_id(staff: Staff, actor: By, person: str, sso_id: str) -> None:
                 u.c.org_id == actor.org, u.c.sso_id == sso_id, u.c.id != row.id
             )
             if tx.conn.execute(taken).first() is not None:
-                raise Refused(Wrong.TAKEN)
+                raise Refused(Wrong.EXISTS)
         tx.conn.execute(update(u).where(u.c.id == row.id).values(sso_id=sso_id or None))
         note(staff, tx, actor, "sso_id", person)
 
@@ -277,7 +277,7 @@ def add_group(staff: Staff, actor: By, kind: str, name: str) -> None:
     with staff.write() as tx:
         taken = select(t.c.id).where(t.c.org_id == actor.org, t.c.name == name)
         if tx.conn.execute(taken).first() is not None:
-            raise Refused(Wrong.TAKEN)
+            raise Refused(Wrong.EXISTS)
         tx.conn.execute(insert(t).values(org_id=actor.org, name=name))
         note(staff, tx, actor, kind)
 

@@ -32,7 +32,7 @@ HISTORY_MAX = 2000
 """Messages kept for screens that come back: at least the minute a phone sleeps in a pocket."""
 
 
-NEAR_KINDS = ("alarm.", "unlock.", "grant.")
+ELSEWHERE_KINDS = ("alarm.", "unlock.", "grant.")
 """Kinds of the other homes of the organisation that a caregiver's screen hears of: an alarm there,
 and what came of the own order to turn a lock."""
 
@@ -67,8 +67,8 @@ class Subscription:
     broker: Broker
     homes: frozenset[str]
     limit: int
-    near: frozenset[str] = frozenset()
-    """Homes of which it gets only `NEAR_KINDS`, to be shown as less (`web.staff.pages.live`)."""
+    elsewhere: frozenset[str] = frozenset()
+    """Homes of which it gets only `ELSEWHERE_KINDS`, shown as less (`web.staff.pages.live`)."""
     missed: tuple[Message, ...] = ()
     """What came since the position it asked for."""
     resync: bool = False
@@ -78,7 +78,7 @@ class Subscription:
 
     def wants(self, home: str | None, kind: str) -> bool:
         """Whether this screen is given a change of this kind in this home."""
-        return home in self.homes or (home in self.near and kind.startswith(NEAR_KINDS))
+        return home in self.homes or (home in self.elsewhere and kind.startswith(ELSEWHERE_KINDS))
 
     def get(self, timeout_s: float) -> Message | None:
         """The next message, or None after `timeout_s`.  Raises `TooSlow` when messages were lost,
@@ -207,17 +207,17 @@ class Broker:
         self,
         homes: Iterable[str],
         *,
-        near: Iterable[str] = (),
+        elsewhere: Iterable[str] = (),
         after: str | None = None,
         limit: int = QUEUE_MAX,
     ) -> Subscription:
-        """A screen that sees `homes`, and little of those that are `near`; `after` is a position,
+        """A screen that sees `homes`, and little of those `elsewhere`; `after` is a position,
         None for from now on.
 
         What came between `after` and now is in `missed`; when that is not known any more, `resync`
         is true.
         """
-        screen = Subscription(self, frozenset(homes), limit, frozenset(near))
+        screen = Subscription(self, frozenset(homes), limit, frozenset(elsewhere))
         with self._lock:
             if self._closed:
                 screen.close()

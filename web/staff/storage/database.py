@@ -86,7 +86,7 @@ class Database:
         self._given_back = threading.Condition()
         event.listen(self.engine, "checkout", self._lend)
         self._closed = False
-        event.listen(self.engine, "checkin", self._take_back)
+        event.listen(self.engine, "checkin", self._return)
         event.listen(self.engine, "close", self._forget)
 
     @contextmanager
@@ -160,7 +160,7 @@ class Database:
         with self._given_back:
             self._lent[connection] = threading.current_thread()
 
-    def _take_back(self, connection: Any, record: Any) -> None:
+    def _return(self, connection: Any, record: Any) -> None:
         self._forget(connection, record)
         if self._closed and record.dbapi_connection is not None:
             record.invalidate()  # nobody comes after it who would close it

@@ -187,7 +187,7 @@ def _bad_file(error: UserError) -> Response:
 
 
 @blueprint.post("/api/v1/plan")
-def take_plan() -> Response:
+def receive_plan() -> Response:
     """Keep a plan."""
     parts = staff()
     address = request.remote_addr or ""
