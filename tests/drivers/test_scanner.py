@@ -7,8 +7,9 @@ import asyncio
 import bleak
 import pytest
 
-from drivers.scanner import SharedScanner
-from drivers.virtual import VirtualNuki, virtual_home_radio
+from drivers.radio.scanner import SharedScanner
+from drivers.virtual import virtual_home_radio
+from drivers.virtual.lock_nuki import VirtualNuki
 from gateway.ports import Advert
 from tests.drivers.parts import until
 
@@ -77,7 +78,7 @@ async def test_an_adapter_that_comes_late() -> None:
 
 async def test_pauses_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each failed try doubles the pause, up to the longest."""
-    from drivers import scanner as module
+    from drivers.radio import scanner as module
 
     pauses: list[float] = []
     real = asyncio.sleep
