@@ -454,7 +454,7 @@ def test_going_back_never_leads_elsewhere(carer: FlaskClient, home: Any, wish: s
     assert post(carer, "/installningar", tema="dark", next=wish).location == "/"
 
 
-def test_a_fault_is_told_in_plain_words(carer: FlaskClient, home: EnrolledHome) -> None:
+def test_an_error_is_said_in_plain_words(carer: FlaskClient, home: EnrolledHome) -> None:
     """Not found, no permission, and a page that fails: a heading and what to do, no traceback."""
     assert "Sidan finns inte" in text_of(carer, "/finns-inte", 404)
     carer.application.testing = False

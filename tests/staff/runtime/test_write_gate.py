@@ -1,4 +1,4 @@
-"""The turnstile: crowds go in one by one, what is urgent passes by, nobody waits for ever."""
+"""The write gate: crowds go in one by one, what is urgent passes by, nobody waits for ever."""
 
 from __future__ import annotations
 
@@ -89,5 +89,5 @@ def test_an_error_lets_the_next_in(inside: Inside) -> None:
 
 
 def test_only_sqlite_has_one(staff_app: Flask, db: str) -> None:
-    """PostgreSQL has many writers, and no turnstile."""
+    """PostgreSQL has many writers, and no gate."""
     assert isinstance(staff_app.wsgi_app, WriteGate) == db.startswith("sqlite")

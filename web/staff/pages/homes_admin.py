@@ -91,7 +91,7 @@ def change_home(actor: Actor, home: str) -> Any:
                 select(tables.home.c.label).where(tables.home.c.id == home)
             ).scalar_one()
         return render_template(
-            "code.html", summary=summary, label=label, made=code, title=_("Kod för gatewayen")
+            "code.html", summary=summary, label=label, code=code, title=_("Kod för gatewayen")
         )
     wanted = numbers("area")
     area = wanted[0] if request.form.get("area") else None
