@@ -49,7 +49,7 @@ def _whole_minute(value: time) -> time:
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Pause(_Model):

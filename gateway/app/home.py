@@ -172,7 +172,7 @@ class Home:
         self.page = self._page() if config.web.enabled else None
 
     def _page(self) -> HomePage:
-        from gateway.app.local_page import HomePage  # Flask costs 8 MB: only where there is a page
+        from gateway.app.local_page import HomePage  # only where there is a page
 
         return HomePage(self)
 
@@ -209,8 +209,10 @@ class Home:
         if self.uplink is not None:
             self.uplink.start()
         if self.page is not None:
-            self.page.start()
+            self.page.listen()
         self.notifier.ready()
+        if self.page is not None:
+            self.page.serve()
         log.info("home started", extra={"home": self.config.home.id})
         stop = asyncio.create_task(self.stopping.wait())
         await asyncio.wait({engine, stop}, return_when=asyncio.FIRST_COMPLETED)

@@ -9,13 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
-
-from waitress.server import create_server
 
 from gateway.access.codes import ID_PREFIX
 from gateway.doors.code_entry import Entered
@@ -26,7 +25,6 @@ from gateway.state.home_view import DeviceView
 from gateway.state.home_view import Health as ViewHealth
 from gateway.state.ledger import read_ledger
 from gateway.version import version
-from web.home import create_app
 from web.home.port import (
     LEDGER_DAYS,
     SELF_TEST_MAX_S,
@@ -76,29 +74,50 @@ class HomePage:
 
     def __init__(self, home: Home) -> None:
         self._home = home
+        self._socket: socket.socket | None = None
         self._server: Any = None
         self._step: str | None = None
         home.watchers.append(self._see)
 
     # --- serving ----------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Serve the page on the configured address.  A taken port is told in the journal and costs
-        the page, not the home."""
+    def listen(self) -> None:
+        """Listen on the configured address; who comes waits until `serve`.  A taken port is told in
+        the journal and costs the page, not the home."""
         web = self._home.config.web
+        family = socket.AF_INET6 if ":" in web.host else socket.AF_INET
         try:
-            self._server = create_server(
-                create_app(self), host=web.host, port=web.port, threads=THREADS, ident="Tryggve"
-            )
+            self._socket = socket.create_server((web.host, web.port), family=family)
         except OSError as error:
             log.error("home page not served", extra={"why": str(error)})
+
+    def serve(self) -> None:
+        """Answer, in a thread of its own."""
+        if self._socket is not None:
+            Thread(target=self._serve, name="homepage", daemon=True).start()
+
+    def _serve(self) -> None:
+        # imported here: Flask and its kin are a tenth of the gateway's start, and a home watches
+        # before it shows how it is
+        from waitress.server import create_server
+
+        from web.home.app import create_app
+
+        self._server = create_server(
+            create_app(self), sockets=[self._socket], threads=THREADS, ident="Tryggve"
+        )
+        if self._socket is None:  # stopped meanwhile
+            self._server.close()
             return
-        Thread(target=self._server.run, name="homepage", daemon=True).start()
+        self._server.run()
 
     def stop(self) -> None:
         """Stop serving."""
+        listening, self._socket = self._socket, None
         if self._server is not None:
             self._server.close()
+        elif listening is not None:
+            listening.close()
 
     # --- the state --------------------------------------------------------------------------------
 

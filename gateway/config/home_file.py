@@ -86,7 +86,7 @@ ZoneName = Annotated[str, AfterValidator(_zone)]
 class Section(BaseModel):
     """A table of the file."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class HomeSection(Section):

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from gateway.config.field_texts import field_texts
 from gateway.errors import ConfigError
 
 SEE = "see docs/configuration.md"
@@ -70,7 +71,9 @@ def from_validation(
     if first["type"] == "extra_forbidden":
         known = [*fields, *(extra if len(path) == 1 else ())]
         return ConfigError(file, key, "is no key that Tryggve knows", near(last, known))
-    about = _first_sentence(fields[last].description) if last in fields else ""
+    about = ""
+    if where is not None and last in fields:
+        about = _first_sentence(field_texts(where).get(last))
     if first["type"] == "missing":
         return ConfigError(file, key, "is missing", f"add it ({about or SEE})")
     problem = _problem(first)

@@ -92,6 +92,8 @@ def step(
     """See `gateway.rules`."""
     if isinstance(event, Tick):
         return _decide(state, event.at)
+    if event.kind in signs_of_life.KINDS:
+        return _stirred(state, event, settings)
     match event.data:
         case BedEntered():
             return replace(state, door=None, door_at=None), _occupied(state, event, sure=True)
@@ -106,6 +108,13 @@ def step(
             if known is state.reversed:
                 return state, ()
             return replace(state, reversed=known, pressed=state.pressed - known.keys()), ()
+    return _stirred(state, event, settings)
+
+
+def _stirred(
+    state: State, event: Event, settings: Settings
+) -> tuple[State, Sequence[Decision | Command]]:
+    """A device of the home said something."""
     facts = settings.home.devices.get(event.device or "")
     if facts is None:
         return state, ()

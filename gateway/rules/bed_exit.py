@@ -228,8 +228,9 @@ def _touched(state: State, event: Event, settings: Settings) -> State:
     """The bed was touched at night, too little to be lying there: that is how a sleeper looks to a
     mat that loses who lies there, and how one who sits down and slides to the floor looks to any.
     Whoever is up shows it before `look_min` is over."""
-    watched = in_window(event.at, settings.home.timezone, settings.night_from, settings.look_to)
-    if state.occupied or not watched:
+    if state.occupied:
+        return state
+    if not in_window(event.at, settings.home.timezone, settings.night_from, settings.look_to):
         return state
     return replace(_unwatched(state), left=event.ref, since=event.at)
 
@@ -297,6 +298,8 @@ def _look_due(state: State, settings: Settings) -> datetime | None:
 def _calm(state: State, newest: datetime, settings: Settings) -> bool:
     """Whether watchers found all well so often, and nothing but the mat has spoken since, that the
     mat is taken to be what is wrong."""
+    if len(state.well) < settings.calm_after:
+        return False  # nearly always, and asked with every touch of an empty bed
     span = timedelta(hours=settings.calm_h)
     recent = [at for at in state.well if newest - at < span]
     if len(recent) < settings.calm_after:

@@ -157,6 +157,8 @@ def step(
     """See `gateway.rules`."""
     if isinstance(event, Tick):
         return _tick(state, event.at, settings)
+    if not state.troubles and event.kind in READINGS:
+        return state, ()  # all is well, and goes on so: nearly every event of a home
     data = event.data
     if isinstance(data, AlarmRaised):
         return _raised(state, event, data), ()

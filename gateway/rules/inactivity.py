@@ -104,12 +104,14 @@ def start(settings: Settings) -> State:
     return State(can_tell=signs_of_life.watched_inside(settings.home))
 
 
-def step(  # noqa: PLR0912 - one case an event
+def step(
     state: State, event: Event | Tick, settings: Settings
 ) -> tuple[State, Sequence[Decision | Command]]:
     """See `gateway.rules`."""
     if isinstance(event, Tick):
         return _tick(state, event.at, settings)
+    if event.kind in signs_of_life.KINDS:
+        return _stirred(state, event, settings)
     match event.data:
         case BedEntered():
             return _alive(replace(state, bed_at=event.at), event, settings)
@@ -133,6 +135,13 @@ def step(  # noqa: PLR0912 - one case an event
             return state, _lights(settings, on=True, only=event.device) if state.asked else ()
     if event.kind in absences.KINDS:
         return replace(state, absence=absences.see(state.absence, event), tried=None), ()
+    return _stirred(state, event, settings)
+
+
+def _stirred(
+    state: State, event: Event, settings: Settings
+) -> tuple[State, Sequence[Decision | Command]]:
+    """A device of the home said something."""
     facts = settings.home.devices.get(event.device or "")
     if facts is None or not state.can_tell:
         return state, ()

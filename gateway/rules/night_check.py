@@ -143,6 +143,9 @@ def step(
     """See `gateway.rules`."""
     if isinstance(event, Tick):
         return _tick(state, event.at, settings)
+    if event.kind in mat_states.READINGS:  # nine of ten
+        mats = mat_states.see(state.mats, event)
+        return (state if mats is state.mats else replace(state, mats=mats)), ()
     match event.data:
         case CheckDue(check=name, slot=slot):
             return _come_due(state, name, slot, event, settings)
@@ -166,6 +169,8 @@ def step(
 
 def wake_at(state: State, settings: Settings) -> datetime | None:  # noqa: ARG001 - contract
     """When the next time to answer ends, or the next look comes."""
+    if not state.checks:
+        return None
     return first_of(*(due(check.next_at, check.tried) for check in state.checks.values()))
 
 

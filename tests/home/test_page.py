@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from web.home import create_app
-from web.home.app import overall
+from web.home.app import create_app, overall
 from web.home.port import (
     AlarmState,
     Answered,
