@@ -231,12 +231,12 @@ PAGES = {"events.md": events_page, "configuration.md": configuration_page}
 
 def stale(folder: Path = FOLDER) -> list[str]:
     """The pages that are not what the code says."""
-    found = []
+    names = []
     for name, make in PAGES.items():
         path = folder / name
         if not path.is_file() or path.read_text(encoding="utf-8") != make():
-            found.append(name)
-    return found
+            names.append(name)
+    return names
 
 
 def main(argv: Sequence[str] | None = None) -> int:

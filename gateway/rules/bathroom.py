@@ -95,12 +95,12 @@ def step(
         case HomeEmptied():
             return replace(state, since=None, said=None), ()
         case CheckAsked(check=name):
-            told = looks.of(NAME, name) or name.startswith(looks.PREFIX)
-            return (replace(state, since=None, said=None) if told else state), ()
+            answered = looks.of(NAME, name) or name.startswith(looks.PREFIX)
+            return (replace(state, since=None, said=None) if answered else state), ()
         case AlarmRaised(severity=severity):
             # somebody comes, for this or for something else
-            told = severity is Severity.CARE
-            return (replace(state, since=None, said=None) if told else state), ()
+            answered = severity is Severity.CARE
+            return (replace(state, since=None, said=None) if answered else state), ()
     if event.kind in absences.KINDS:
         return replace(state, absence=absences.see(state.absence, event)), ()
     return _sign(state, event, settings), ()

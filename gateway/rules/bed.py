@@ -115,8 +115,8 @@ def step(
 ) -> tuple[State, Sequence[Decision | Command]]:
     """See `gateway.rules`."""
     if isinstance(event, Tick):
-        made = _decide(state, event.at, settings)
-        return (replace(state, tried=event.at) if made else state), made
+        decisions = _decide(state, event.at, settings)
+        return (replace(state, tried=event.at) if decisions else state), decisions
     if not state.mats:
         return state, ()
     if event.kind in mat_states.READINGS and event.device in state.mats:  # nine of ten
@@ -190,7 +190,7 @@ def _moments(
 
 def _decide(state: State, now: datetime, settings: Settings) -> list[Decision]:
     entered, left, doubt, stuck = _moments(state, settings)
-    made = []
+    decisions = []
     if stuck is not None and stuck <= now:
         for device, mat in state.mats.items():
             since = mat.pressed_since
@@ -200,19 +200,19 @@ def _decide(state: State, now: datetime, settings: Settings) -> list[Decision]:
                 and later(since, minutes=settings.stuck_h * 60.0) <= now
             ):
                 fault = MatFaulted(fault=MatFault.STUCK)
-                made.append(Decision(fault, rests_on=_refs(mat.ref), device=device))
-        return made
+                decisions.append(Decision(fault, rests_on=_refs(mat.ref), device=device))
+        return decisions
     if entered is not None and entered <= now:
-        made.append(Decision(BedEntered(), rests_on=_refs(state.first_ref, state.last_ref)))
+        decisions.append(Decision(BedEntered(), rests_on=_refs(state.first_ref, state.last_ref)))
     if left is not None and left <= now and state.quiet_since is not None:
         said = BedLeft(empty_since=state.quiet_since, certain=_certain(state, settings))
-        made.append(Decision(said, _refs(state.last_ref, state.seen)))
+        decisions.append(Decision(said, _refs(state.last_ref, state.seen)))
     elif doubt is not None and doubt <= now:
         since = state.blind_since if state.blind else state.quiet_since
         why = "mat_unknown" if state.blind else "mat_silent"
         said_doubt = BedDoubted(since=since or now, why=why)
-        made.append(Decision(said_doubt, _refs(state.last_ref)))
-    return made
+        decisions.append(Decision(said_doubt, _refs(state.last_ref)))
+    return decisions
 
 
 def _read(state: State, mats: mat_states.Mats, event: Event, settings: Settings) -> State:

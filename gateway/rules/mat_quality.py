@@ -323,7 +323,7 @@ def _count(
 ) -> tuple[State, Sequence[Decision | Command]]:
     """Count the night that was."""
     tz = settings.home.timezone
-    made: list[Decision] = []
+    decisions: list[Decision] = []
     mats = dict(state.mats)
     for name, mat in state.mats.items():
         learned = _judge(mat, state, settings)
@@ -333,9 +333,10 @@ def _count(
         rests_on = tuple(ref for ref in (mat.said, state.newest) if ref is not None)
         if not rests_on:
             continue
-        made.append(Decision(learned, rests_on=rests_on, device=name))
-        made += _tell(name, mat, learned.quality, now, rests_on)
-    return replace(state, mats=mats, stirred=False, next_at=next_local(now, tz, settings.at)), made
+        decisions.append(Decision(learned, rests_on=rests_on, device=name))
+        decisions += _tell(name, mat, learned.quality, now, rests_on)
+    next_at = next_local(now, tz, settings.at)
+    return replace(state, mats=mats, stirred=False, next_at=next_at), decisions
 
 
 def _tell(
@@ -343,14 +344,14 @@ def _tell(
 ) -> list[Decision]:
     """The alarm that a change of quality needs, or ends."""
     word = ALARMS.get(quality)
-    made: list[Decision] = []
+    decisions: list[Decision] = []
     if mat.alarm is not None and mat.alarm_for != word:
         ended = AlarmCancelled(alarm=mat.alarm, reason="learned_good")
-        made.append(Decision(ended, rests_on=rests_on, device=device))
+        decisions.append(Decision(ended, rests_on=rests_on, device=device))
     if word is not None and quality is not mat.quality:
         alarm = AlarmRaised(alarm=word, severity=Severity.TECHNICAL, since=now)
-        made.append(Decision(alarm, rests_on=rests_on, device=device))
-    return made
+        decisions.append(Decision(alarm, rests_on=rests_on, device=device))
+    return decisions
 
 
 def _judge(mat: Mat, state: State, settings: Settings) -> MatLearned:

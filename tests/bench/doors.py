@@ -26,7 +26,7 @@ from tests.bench import attacks, slowdisk
 from tests.bench.figure import Figure
 from tests.bench.forty import HOME_TOML, TURN_S
 from tests.bench.unit import machine_unit_ms
-from tests.test_doorcode import Door, told
+from tests.test_code_entry import Door, told
 
 AT = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 LATENCY_MS = "30"

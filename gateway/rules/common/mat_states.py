@@ -105,7 +105,7 @@ def reversed_after(known: Mapping[str, Ref], event: Event) -> Mapping[str, Ref]:
         case AlarmRaised(alarm=alarm, severity=Severity.TECHNICAL) if alarm == REVERSED:
             return {**known, event.device or "": event.ref}
         case AlarmCancelled(alarm=ref) | AlarmResolved(alarm=ref) if ref in known.values():
-            return {device: told for device, told in known.items() if told != ref}
+            return {device: alarm for device, alarm in known.items() if alarm != ref}
         case _:
             return known
 
