@@ -466,9 +466,9 @@ def make_actor(walls: Walls, *roles: str) -> Actor:
         lambda s, a: accounts.set_team_areas(s, a, 1, []),
         lambda s, a: accounts.set_home_area(s, a, "h1", None),
         lambda s, a: accounts.set_home_area(s, a, "h2", 1),
-        lambda s, a: access_revocation.take_back(s, a, "p7", access_revocation.Scope.PHONE),
-        lambda s, a: access_revocation.take_back(s, a, "p7", access_revocation.Scope.ALL),
-        lambda s, a: access_revocation.take_back(s, a, "x1", access_revocation.Scope.HOME, "h1"),
+        lambda s, a: access_revocation.revoke(s, a, "p7", access_revocation.Scope.PHONE),
+        lambda s, a: access_revocation.revoke(s, a, "p7", access_revocation.Scope.ALL),
+        lambda s, a: access_revocation.revoke(s, a, "x1", access_revocation.Scope.HOME, "h1"),
     ],
 )
 def test_an_administrator_of_another_organisation_finds_nothing(

@@ -21,7 +21,7 @@ def test_the_kept_page_says_nothing_about_anybody(carer: FlaskClient, home: Enro
     assert "Prov" not in signed_in
     script = carer.get("/sw.js")
     assert script.mimetype == "text/javascript"
-    told = json.loads(re.search(r"const told = (\{.*\});", script.text)[1])  # type: ignore[index]
+    told = json.loads(re.search(r"const site = (\{.*\});", script.text)[1])  # type: ignore[index]
     needed = set(re.findall(r'(?:href|src)="(/s/[^"]+)"', signed_in))
     assert needed <= set(told["keep"])
     for path in told["keep"]:

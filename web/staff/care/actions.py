@@ -62,7 +62,7 @@ class Why(StrEnum):
     """The home does not listen now; nothing was sent and nothing waits.  Data: `silent_since`
     (datetime or None)."""
     NO_ALARM = "no_alarm"
-    TAKEN = "taken"
+    NOT_FIRST = "not_first"
     """Another person was first.  Data: `person` (id), `at` (datetime)."""
     CLOSED = "closed"
     """It is over already.  Data: `person` (id or None), `at` (datetime)."""
@@ -103,14 +103,14 @@ class Done:
 
 
 def start_check(staff: Staff, actor: Actor, home: str, check: str) -> Done:
-    """A watcher begins to look.  Raises `Refused`: NO_ROLE, NO_HOME, NO_CHECK, NOT_ASKED, TAKEN
+    """A watcher begins to look.  Raises `Refused`: NO_ROLE, NO_HOME, NO_CHECK, NOT_ASKED, NOT_FIRST
     (somebody else looks already)."""
     _may(actor, Right.ANSWER_CHECK, home)
     with staff.write() as tx:
         append.hold(tx, home)
         row = _asked(tx, home, check)
         if row.state in ("started", "extended") and row.started_by != actor.person:
-            raise Refused(Why.TAKEN, person=row.started_by, at=row.started_at)
+            raise Refused(Why.NOT_FIRST, person=row.started_by, at=row.started_at)
         return _write(staff, tx, home, actor, CheckStarted(check=check))
 
 
@@ -118,13 +118,13 @@ def answer_check(
     staff: Staff, actor: Actor, home: str, check: str, finding: Finding, looked: Looked
 ) -> Done:
     """A watcher tells what was found.  Raises `Refused`: NO_ROLE, NO_HOME, NO_CHECK, NOT_ASKED,
-    TAKEN (another person looks, or has answered)."""
+    NOT_FIRST (another person looks, or has answered)."""
     _may(actor, Right.ANSWER_CHECK, home)
     with staff.write() as tx:
         append.hold(tx, home)
         row = _asked(tx, home, check)
         if row.state in ("started", "extended") and row.started_by != actor.person:
-            raise Refused(Why.TAKEN, person=row.started_by, at=row.started_at)
+            raise Refused(Why.NOT_FIRST, person=row.started_by, at=row.started_at)
         answered = CheckAnswered(check=check, finding=finding, looked=looked)
         return _write(staff, tx, home, actor, answered)
 
@@ -142,7 +142,7 @@ def tap(staff: Staff, actor: Actor, home: str, what: Tap) -> Done:
 
 
 def acknowledge(staff: Staff, actor: Actor, alarm: str) -> Done:
-    """Take an alarm on.  Raises `Refused`: NO_ROLE, NO_ALARM, TAKEN (with who was first), CLOSED.
+    """Acknowledge an alarm.  Raises `Refused`: NO_ROLE, NO_ALARM, NOT_FIRST (with who was), CLOSED.
 
     The same person twice is answered with the first.
     """
@@ -153,7 +153,7 @@ def acknowledge(staff: Staff, actor: Actor, alarm: str) -> Done:
         if row.acknowledged_by is not None:
             if row.acknowledged_by == actor.person:
                 return Done(row.id, row.acknowledged_at)
-            raise Refused(Why.TAKEN, person=row.acknowledged_by, at=row.acknowledged_at)
+            raise Refused(Why.NOT_FIRST, person=row.acknowledged_by, at=row.acknowledged_at)
         return _write(staff, tx, row.home_id, actor, AlarmAcknowledged(alarm=row.id), row.device)
 
 
@@ -191,18 +191,18 @@ def is_there(conn: Connection, actor: Actor, home: str) -> bool:
 def of_us(tx: Tx, actor: Actor, home: str) -> None:
     """Raise `Refused` (NO_HOME) for a home of another organisation, or of none."""
     h = tables.home.c
-    found = tx.conn.execute(select(h.id).where(h.id == home, h.org_id == actor.org)).first()
-    if found is None:
+    ours = tx.conn.execute(select(h.id).where(h.id == home, h.org_id == actor.org)).first()
+    if ours is None:
         raise Refused(Why.NO_HOME)
 
 
 def lock_of(tx: Tx, home: str, device: str) -> None:
     """Raise `Refused` (NO_LOCK) unless the home has told of this lock."""
     t = tables.device
-    found = tx.conn.execute(
+    lock = tx.conn.execute(
         select(t.c.type).where(t.c.home_id == home, t.c.id == device, t.c.present)
     ).scalar_one_or_none()
-    if found != "lock":
+    if lock != "lock":
         raise Refused(Why.NO_LOCK, device=device)
 
 
@@ -242,7 +242,7 @@ def _asked(tx: Tx, home: str, check: str) -> Any:
     if row is None:
         raise Refused(Why.NO_CHECK)
     if row.state == "answered":
-        raise Refused(Why.TAKEN, person=row.answered_by, at=row.answered_at)
+        raise Refused(Why.NOT_FIRST, person=row.answered_by, at=row.answered_at)
     if row.state not in ("asked", "started", "extended"):
         raise Refused(Why.NOT_ASKED, state=row.state)
     return row

@@ -78,13 +78,13 @@ def revoke_person(staff: Staff, tx: Tx, home: str, person: str, *, by: str | Non
     """Revoke what this person could open this home with; how many.  `by`: who did it, None: nobody
     in person.  The home hears of it within seconds of the commit."""
     append.hold(tx, home)
-    found = live_of(tx.conn, person, staff.clock.now(), home=home)
-    for row in (*found.turns, *found.codes):
+    live = live_of(tx.conn, person, staff.clock.now(), home=home)
+    for row in (*live.turns, *live.codes):
         _revoke(staff, tx, row, by)
-    for row in found.requests:
+    for row in live.requests:
         draft = Draft(GrantDeclined(request=row.grant), device=row.device, person=by)
         append.write(staff, tx, home, draft)
-    return len(found)
+    return len(live)
 
 
 def revoke_turns(

@@ -114,8 +114,8 @@ def request(
         data = GrantRequested(action=action.value, why=why if why in WHY else None)
         event = append.write(staff, tx, home, Draft(data, device=device, person=actor.person))
         if note.strip():
-            kept = {"ref": event.ref, "home_id": home, "text": note.strip()[:NOTE_MAX_CHARS]}
-            tx.conn.execute(insert(visit_note).values(**kept))
+            noted = {"ref": event.ref, "home_id": home, "text": note.strip()[:NOTE_MAX_CHARS]}
+            tx.conn.execute(insert(visit_note).values(**noted))
         return Asked(event.ref, event.at, True)
 
 
@@ -134,8 +134,8 @@ def answer(staff: Staff, actor: Actor, home: str, ref: Ref, *, yes: bool) -> Don
         row = _wanted(tx, home, ref, now)
         if row.person == actor.person:
             raise Refused(Why.SAME_PERSON)
-        found = standing(row, now)
-        if found is not Standing.WAITING and (yes or found is not Standing.APPROVED):
+        state = standing(row, now)
+        if state is not Standing.WAITING and (yes or state is not Standing.APPROVED):
             raise Refused(Why.CLOSED, person=row.answered_by, at=row.answered_at)
         if yes:
             until = now + timedelta(minutes=APPROVED_MIN)
@@ -201,8 +201,8 @@ def approval(
     mine = and_(r.person == actor.person, r.device == device, r.action.in_(actions))
     for row in _of_home(tx, home, now, mine):
         if standing(row, now) is Standing.APPROVED:
-            found: Ref = row.answer
-            return found
+            ref: Ref = row.answer
+            return ref
     return None
 
 

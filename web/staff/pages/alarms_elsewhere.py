@@ -23,28 +23,28 @@ from web.staff.storage import tables as t
 
 
 @dataclass(frozen=True, slots=True)
-class NearHome:
+class HomeElsewhere:
     """A home of others.  `alarm` None: it is closed, and I am still there."""
 
     place: Place
     alarm: Row[Any] | None
-    taken_by: str | None
+    acknowledged_by: str | None
     locks: tuple[Row[Any], ...]
     turn: Turn | None
     visit: Row[Any] | None
 
 
 @dataclass(frozen=True, slots=True)
-class Near:
+class AlarmsElsewhere:
     """The whole part of the page: how many alarms are open, the longest since when, and the homes
     that are shown."""
 
     count: int
     since: datetime | None
-    homes: tuple[NearHome, ...]
+    homes: tuple[HomeElsewhere, ...]
 
 
-def near(conn: Connection, actor: Actor, *, shown: bool, live: bool) -> Near:
+def read(conn: Connection, actor: Actor, *, shown: bool, live: bool) -> AlarmsElsewhere:
     """Alarms of others.  `shown`: this person asked to see them.  `live`: an open page brings
     itself up to date, which is no new reading."""
     alarms = acute.open_elsewhere(conn, actor)
@@ -57,14 +57,16 @@ def near(conn: Connection, actor: Actor, *, shown: bool, live: bool) -> Near:
     names = lookups.names(conn, actor)
     locks = _locks(conn, homes)
     since = [row.since or row.raised_at for row in alarms.values()]
-    return Near(
+    return AlarmsElsewhere(
         count=len(alarms),
         since=min(since, default=None),
         homes=tuple(
-            NearHome(
+            HomeElsewhere(
                 place=places[home],
                 alarm=alarm,
-                taken_by=names.get(alarm.acknowledged_by, alarm.acknowledged_by) if alarm else None,
+                acknowledged_by=names.get(alarm.acknowledged_by, alarm.acknowledged_by)
+                if alarm
+                else None,
                 locks=tuple(locks.get(home, ())),
                 turn=lock_progress.newest(conn, actor, home),
                 visit=visits.get(home),
@@ -103,7 +105,7 @@ def _turned(conn: Connection, actor: Actor) -> list[str]:
 def _locks(conn: Connection, homes: list[str]) -> dict[str, list[Row[Any]]]:
     c = t.device.c
     query = select(t.device).where(c.home_id.in_(homes), c.type == "lock", c.present)
-    found: dict[str, list[Row[Any]]] = {}
+    by_home: dict[str, list[Row[Any]]] = {}
     for row in conn.execute(query.order_by(c.id)):
-        found.setdefault(row.home_id, []).append(row)
-    return found
+        by_home.setdefault(row.home_id, []).append(row)
+    return by_home

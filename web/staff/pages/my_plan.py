@@ -53,38 +53,38 @@ def stops(
         and (midnight <= visit.since or visit.until > now - NIGHT)
     ]
     v, d = t.visit.c, t.visit_declined.c
-    made = conn.execute(
+    visits = conn.execute(
         select(v.home_id, v.since, v.corrected_since).where(
             v.home_id.in_(homes), v.person == actor.person, v.since > start - REACH
         )
     ).all()
-    told = dict(
+    declined = dict(
         conn.execute(
             select(d.planned, d.why).where(d.home_id.in_(homes), d.at > start - REACH)
         ).all()
     )
-    found: dict[str, tuple[Stop, ...]] = {}
+    by_home: dict[str, tuple[Stop, ...]] = {}
     used: set[int] = set()
     for visit in mine:
-        state = _state(visit, made, used, told, now)
-        if state == "next" and any(one.state == "next" for one in found.get(visit.home, ())):
+        state = _state(visit, visits, used, declined, now)
+        if state == "next" and any(one.state == "next" for one in by_home.get(visit.home, ())):
             state = "later"
         others = tuple(person for person in visit.people if person != actor.person)
-        stop = Stop(visit, state, told.get(visit.id), others)
-        found[visit.home] = (*found.get(visit.home, ()), stop)
-    return found
+        stop = Stop(visit, state, declined.get(visit.id), others)
+        by_home[visit.home] = (*by_home.get(visit.home, ()), stop)
+    return by_home
 
 
 def _state(
-    visit: PlannedVisit, made: Any, used: set[int], told: dict[Any, Any], now: datetime
+    visit: PlannedVisit, visits: Any, used: set[int], declined: dict[Any, Any], now: datetime
 ) -> str:
-    for number, row in enumerate(made):
+    for number, row in enumerate(visits):
         at = row.corrected_since or row.since
         near = visit.since - REACH <= at <= visit.until + REACH
         if number not in used and row.home_id == visit.home and near:
             used.add(number)
             return "done"
-    if visit.id in told:
+    if visit.id in declined:
         return "undone"
     return "past" if visit.until + REACH < now else "next"
 

@@ -39,7 +39,7 @@ class AlarmCard:
 
     row: Row[Any]
     place: Place | None
-    taken_by: str | None
+    acknowledged_by: str | None
     mine: bool
     raised: Event | None
     may_answer: bool
@@ -55,6 +55,7 @@ class CheckCard:
     by: str | None
     mine: bool
     asked: Event | None = None
+    """The newest `check.asked`, while an answer is awaited: it says why the sensors do not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +125,9 @@ def _alarms(
         AlarmCard(
             row=row,
             place=places.get(row.home_id),
-            taken_by=_name(row.acknowledged_by, names),
+            acknowledged_by=_name(row.acknowledged_by, names),
             mine=row.acknowledged_by == actor.person,
-            raised=raised.get(row.ref),
+            raised=raised.get(row.id),
             may_answer=actor.may(
                 Right.ANSWER_TECHNICAL_ALARM
                 if row.severity == "technical"
@@ -144,9 +145,9 @@ def _alarms(
 def _urgency(card: AlarmCard) -> tuple[bool, int, float]:
     """Not taken before taken, care before technical before routine, oldest first."""
     since = card.row.since or card.row.raised_at
-    taken = card.row.acknowledged_at is not None
+    acknowledged = card.row.acknowledged_at is not None
     haste = {Severity.TECHNICAL: 1, Severity.ROUTINE: 2}.get(card.row.severity, 0)
-    return (taken, haste, since.timestamp() if since else 0.0)
+    return (acknowledged, haste, since.timestamp() if since else 0.0)
 
 
 def _name(person: str | None, names: dict[str, str]) -> str | None:
@@ -164,41 +165,18 @@ def _checks(
         .where(c.state.not_in(("planned", "unreported")))
         .order_by(c.answer_by, c.slot)
     ).all()
-    asked = _asked_events(conn, [row for row in rows if row.state in WAITING])
+    questions = [row.asked_ref for row in rows if row.state in WAITING and row.asked_ref]
+    asked = lookups.events_by_ref(conn, questions, actor.homes)
     return [
         CheckCard(
             row=row,
             place=places.get(row.home_id),
             by=_name(row.answered_by or row.started_by, names),
             mine=row.started_by in (None, actor.person),
-            asked=asked.get((row.home_id, row.check)),
+            asked=asked.get(row.asked_ref),
         )
         for row in rows
     ]
-
-
-def _asked_events(conn: Connection, rows: list[Row[Any]]) -> dict[tuple[str, str], Event]:
-    """The newest `check.asked` of these checks: it says why the sensors do not answer."""
-    found: dict[tuple[str, str], Event] = {}
-    for row in rows:
-        if row.asked_at is None:
-            continue
-        for table in (t.event, t.urgent):
-            query = select(table.c.body).where(
-                table.c.home_id == row.home_id, table.c.kind == "check.asked"
-            )
-            if table is t.event:
-                # an unsynced clock may have been corrected since: look around the asking
-                query = query.where(
-                    table.c.corrected_at.between(
-                        row.asked_at - timedelta(seconds=5), row.asked_at + timedelta(seconds=5)
-                    )
-                )
-            for (body,) in conn.execute(query):
-                event = lookups.event_of(body)
-                if event is not None and getattr(event.data, "check", None) == row.check:
-                    found[row.home_id, row.check] = event
-    return found
 
 
 def _ahead(conn: Connection, actor: Actor, places: dict[str, Place]) -> list[CheckCard]:
@@ -283,10 +261,10 @@ def tiles(
         a.alarm == "on_floor",
     )
     on_floor = set(conn.execute(down).scalars())
-    made = []
+    tiles = []
     for place in places.values():
         visit = visits.get(place.id)
-        made.append(
+        tiles.append(
             Tile(
                 place=place,
                 state=states.get(place.id),
@@ -297,4 +275,4 @@ def tiles(
                 on_floor=place.id in on_floor,
             )
         )
-    return made
+    return tiles

@@ -58,7 +58,7 @@ class MyHome:
 )
 def shift(actor: Actor) -> str:
     """The page `/pass`."""
-    wants_near = request.args.get("andra") == "visa"
+    wants_elsewhere = request.args.get("andra") == "visa"
     with staff().db.read() as conn:
         places = {
             home: place
@@ -89,8 +89,8 @@ def shift(actor: Actor) -> str:
             conn,
             actor,
             mine=mine,
-            near=alarms_elsewhere.near(conn, actor, shown=wants_near, live=is_fragment()),
-            wants_near=wants_near,
+            elsewhere=alarms_elsewhere.read(conn, actor, shown=wants_elsewhere, live=is_fragment()),
+            wants_elsewhere=wants_elsewhere,
             actions=Action,
             unended=my_plan.unended(conn, actor, now),
             reasons=visit_words.CORRECTED_WHY,
@@ -98,7 +98,7 @@ def shift(actor: Actor) -> str:
             names=lookups.names(conn, actor),
             undone=list(Undone),
             may_tap=actor.may(Right.TAP_VISIT),
-            **main_attributes(kinds="alarm grant unlock lock visit home device near"),
+            **main_attributes(kinds="alarm grant unlock lock visit home device elsewhere"),
         )
 
 
@@ -117,10 +117,10 @@ def _visits(conn: Connection, actor: Actor, places: dict[str, Place]) -> dict[st
     query = select(t.visit).where(v.person == actor.person, v.home_id.in_(places))
     still = v.until.is_(None) & v.corrected_until.is_(None) & ~v.overdue
     rows = conn.execute(query.where(still | (v.since >= midnight)).order_by(v.since))
-    found: dict[str, list[Row[Any]]] = {}
+    by_home: dict[str, list[Row[Any]]] = {}
     for row in rows:
-        found.setdefault(row.home_id, []).append(row)
-    return found
+        by_home.setdefault(row.home_id, []).append(row)
+    return by_home
 
 
 def _is_open(row: Row[Any]) -> bool:

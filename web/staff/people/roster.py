@@ -100,8 +100,8 @@ def _groups(
 
 def _by(conn: Connection, query: Any) -> dict[int, tuple[str, ...]]:
     """The second column of a query by its first, in order."""
-    found: dict[int, set[str]] = {}
+    values_of: dict[int, set[str]] = {}
     rows: Iterable[Any] = conn.execute(query)
     for key, value in rows:
-        found.setdefault(key, set()).add(value)
-    return {key: tuple(sorted(values)) for key, values in found.items()}
+        values_of.setdefault(key, set()).add(value)
+    return {key: tuple(sorted(values)) for key, values in values_of.items()}

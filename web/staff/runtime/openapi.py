@@ -45,9 +45,9 @@ def openapi() -> Response:
     return jsonify(describe())
 
 
-def _json(model: type[BaseModel], told: str) -> dict[str, Any]:
+def _json(model: type[BaseModel], text: str) -> dict[str, Any]:
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
-    return {"description": told, "content": {"application/json": {"schema": schema}}}
+    return {"description": text, "content": {"application/json": {"schema": schema}}}
 
 
 def _body(model: type[BaseModel]) -> dict[str, Any]:
@@ -67,7 +67,7 @@ _PROBLEMS: dict[str, dict[str, Any]] = {
 def _plan() -> dict[str, Any]:
     text = {"schema": {"type": "string"}}
     content = _body(plan_api.PlanRequest)["content"] | {"text/csv": text, "text/calendar": text}
-    told = {
+    answers = {
         "source": "In a CSV or iCalendar file's place of `source`.",
         "home": "The home of events in an iCalendar file that name none.",
     }
@@ -78,7 +78,7 @@ def _plan() -> dict[str, Any]:
             "security": [{"planToken": []}],
             "parameters": [
                 {"name": name, "in": "query", "description": text, "schema": {"type": "string"}}
-                for name, text in told.items()
+                for name, text in answers.items()
             ],
             "requestBody": {"required": True, "content": content},
             "responses": {

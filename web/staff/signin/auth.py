@@ -139,8 +139,8 @@ class Datastore(SQLAlchemySessionUserDatastore):
         """See Flask-Security.  By what a session names, every request asks: that statement is built
         once."""
         if kwargs.keys() == {"fs_uniquifier"} and not case_insensitive:
-            found: User | None = self.db.session.scalar(_BY_SESSION, kwargs)
-            return found
+            user: User | None = self.db.session.scalar(_BY_SESSION, kwargs)
+            return user
         return super().find_user(case_insensitive, **kwargs)
 
     def commit(self) -> None:
@@ -255,9 +255,11 @@ def _signed_in(_app: Flask, user: User, **_more: Any) -> None:
     factor = FACTORS.get(request.endpoint or "")
     with parts.write() as tx:
         if factor is None:  # a changed password: the other sessions are over, this one goes on
-            kept = g.get("tryggve_session")
+            present = g.get("tryggve_session")
             sessions.end(tx, user.id)
-            sessions.begin(tx, user.id, Factor(kept.factor) if kept else Factor.PASSWORD_ALONE)
+            sessions.begin(
+                tx, user.id, Factor(present.factor) if present else Factor.PASSWORD_ALONE
+            )
             return
         sessions.begin(tx, user.id, factor)
         append.write(parts, tx, None, Draft(AccountSignedIn(), person=user.person_id))
@@ -289,10 +291,10 @@ def current_actor() -> Actor:
         abort(401)
     if "tryggve_actor" not in g:
         g.tryggve_actor = actor_of(staff(), current_user.id)
-    found: Actor | None = g.tryggve_actor
-    if found is None:
+    actor: Actor | None = g.tryggve_actor
+    if actor is None:
         abort(401)
-    return found
+    return actor
 
 
 _USER, _ORG = bindparam("user_id", type_=Integer), bindparam("org", type_=Text)

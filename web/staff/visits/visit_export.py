@@ -66,12 +66,12 @@ def read_days(
     near = v.since.between(start - LOOK_BACK, end + LOOK_BACK)
     query = select(t.visit).where(v.home_id.in_(listed), or_(near, v.since.is_(None)))
     rows = {row.id: row for row in conn.execute(query)}
-    told = conn.execute(
+    declined = conn.execute(
         select(t.visit_declined).where(
             d.home_id.in_(listed), d.at.between(start - LOOK_BACK, end + LOOK_BACK)
         )
     )
-    undone = [Undone(r.id, r.home_id, r.person, r.at, r.why, r.planned) for r in told]
+    undone = [Undone(r.id, r.home_id, r.person, r.at, r.why, r.planned) for r in declined]
     absent = plan.away(conn, listed, start - LOOK_BACK, end + LOOK_BACK)
     lines = followup.compare(
         plan.planned(conn, listed, start - LOOK_BACK, end + LOOK_BACK),
@@ -81,8 +81,8 @@ def read_days(
         tolerance=tolerance,
         is_away=lambda home, at: plan.is_away(absent, home, at),
     )
-    kept = tuple(line for line in lines if _belongs(line, start, end, now))
-    return Days(kept, rows)
+    shown = tuple(line for line in lines if _belongs(line, start, end, now))
+    return Days(shown, rows)
 
 
 def _done(row: Any) -> DoneVisit | None:
@@ -188,16 +188,16 @@ def _csv_rows(days: Days, zones: Mapping[str, str]) -> Iterable[Sequence[object]
 def to_fhir(days: Days, residents: Mapping[str, str], *, at: datetime) -> dict[str, Any]:
     """The lines as a FHIR R4 Bundle (`collection`) of Encounters: `finished`, `in-progress`, and
     `cancelled` for one that did not take place.  `residents` is home to the resident's id."""
-    found: list[dict[str, Any]] = []
+    resources: list[dict[str, Any]] = []
     for line in days.lines:
-        found.extend(_encounter(line, one, days.rows[one.ref], residents) for one in line.done)
+        resources.extend(_encounter(line, one, days.rows[one.ref], residents) for one in line.done)
         if line.undone is not None and not line.done:
-            found.append(_cancelled(line, line.undone, residents))
+            resources.append(_cancelled(line, line.undone, residents))
     return {
         "resourceType": "Bundle",
         "type": "collection",
         "timestamp": utc_text(at),
-        "entry": [{"fullUrl": f"{SYSTEM}:event:{one['id']}", "resource": one} for one in found],
+        "entry": [{"fullUrl": f"{SYSTEM}:event:{one['id']}", "resource": one} for one in resources],
     }
 
 
@@ -208,7 +208,7 @@ def _identifier(sort: str, value: str) -> dict[str, Any]:
 def _base(
     ref: str, line: Compared, person: str | None, residents: Mapping[str, str]
 ) -> dict[str, Any]:
-    made: dict[str, Any] = {
+    resource: dict[str, Any] = {
         "resourceType": "Encounter",
         "id": hashlib.sha256(ref.encode()).hexdigest()[:40],  # an id has no room for a reference
         "identifier": [_identifier("event", ref)],
@@ -219,17 +219,17 @@ def _base(
     }
     if line.home in residents:
         who = _identifier("resident", residents[line.home])
-        made["subject"] = {"type": "Patient", "identifier": who}
+        resource["subject"] = {"type": "Patient", "identifier": who}
     if person is not None:
         staff = {"type": "Practitioner", "identifier": _identifier("staff", person)}
-        made["participant"] = [{"individual": staff}]
+        resource["participant"] = [{"individual": staff}]
     if line.planned is not None:
-        made["identifier"].append(
+        resource["identifier"].append(
             _identifier(f"plan:{_word(line.planned.source)}", line.planned.external_id)
         )
         if line.planned.what:
-            made["type"] = [{"text": line.planned.what}]
-    return made
+            resource["type"] = [{"text": line.planned.what}]
+    return resource
 
 
 def _word(text: str) -> str:
@@ -246,26 +246,26 @@ def _encounter(
         "arrival-source": "correction" if row.corrected_since else row.since_source,
         "departure-source": "correction" if row.corrected_until else row.until_source,
     }
-    made = _base(one.ref, line, one.person, residents) | {
+    resource = _base(one.ref, line, one.person, residents) | {
         "status": "finished" if one.until is not None else "in-progress",
         "period": period,
     }
-    told = [
+    extensions = [
         {"url": f"{SYSTEM}:{name}", "valueCode": code}
         for name, code in sources.items()
         if code is not None
     ]
-    if told:
-        made["extension"] = told
-    return made
+    if extensions:
+        resource["extension"] = extensions
+    return resource
 
 
 def _cancelled(line: Compared, said: Undone, residents: Mapping[str, str]) -> dict[str, Any]:
-    made = _base(said.ref, line, said.person, residents) | {
+    resource = _base(said.ref, line, said.person, residents) | {
         "status": "cancelled",
         "reasonCode": [{"text": said.why}],
     }
     if line.planned is not None:
         since, until = line.planned.since, line.planned.until
-        made["period"] = {"start": utc_text(since), "end": utc_text(until)}
-    return made
+        resource["period"] = {"start": utc_text(since), "end": utc_text(until)}
+    return resource

@@ -98,6 +98,7 @@ def _asked(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
         state="asked",
         state_at=step.at,
         asked_at=step.at,
+        asked_ref=step.ref,
         answer_by=data.answer_by,
         attempt=data.attempt,
         why=data.why,
