@@ -23,6 +23,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from gateway.clock import ManualClock
 from tests.browser.night import Night, begin, moved
+from tests.staff import cheap
 from tests.staff.parts import PASSWORD
 from web.staff.app import create_app
 from web.staff.config import SignInConfig, StaffConfig
@@ -59,6 +60,13 @@ def _driver_starts() -> bool:
     program = compute_driver_executable()[0]
     done = subprocess.run([program, "--version"], capture_output=True, timeout=30, check=False)
     return done.returncode == 0
+
+
+@pytest.fixture(scope="package", autouse=True)
+def cheap_hashes() -> Iterator[None]:
+    """No test here pays for hashing passwords."""
+    with cheap.hashes():
+        yield
 
 
 @contextmanager
@@ -152,7 +160,7 @@ def _application(folder: Path, clock: ManualClock) -> Flask:
         secure_cookies=False,
         sign_in=SignInConfig(second_factor_roles=frozenset()),
     )
-    return create_app(config, clock=clock, watch=False)
+    return cheap.keep_templates(create_app(config, clock=clock, watch=False))
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,9 @@ from sqlalchemy import func, select
 from gateway.access import Action
 from gateway.clock import ManualClock
 from gateway.events import AlarmRaised, MatPressed, MatReleased, Severity, Tap
+from tests.ports import free_port
 from tests.staff.parts import EnrolledHome, add_home, parts_of
-from tests.staff.server import Process, Wire, free_port
+from tests.staff.server import Process, Wire
 from tests.staff.test_actions import turn_of
 from tests.staff.test_ingest import rows
 from tests.staff.test_link import read_decided

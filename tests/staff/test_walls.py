@@ -14,7 +14,6 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -47,6 +46,8 @@ from web.staff import (
 from web.staff.context import Staff
 from web.staff.rights import Actor, Operator, Role
 
+pytestmark = pytest.mark.slow
+
 CANARY = "anarie"
 """In every text of the other organisation, in small letters; in no id."""
 
@@ -57,14 +58,6 @@ SENT = re.compile(r"kanarie@prov|sok(=|%3d)kanarie|value=\"kanarie\"|kanarienyck
 
 LONGEST_LOOK = 3
 """Chunks of a stream to look at."""
-
-
-@pytest.fixture
-def db(sqlite_template: Path, tmp_path: Path) -> str:
-    """SQLite: what is tried here is no matter of the database."""
-    path = tmp_path / "staff.db"
-    path.write_bytes(sqlite_template.read_bytes())
-    return f"sqlite:///{path}"
 
 
 @dataclass
@@ -202,7 +195,7 @@ def _kept_beside(conn: Connection) -> None:
     conn.execute(insert(tables_plan.plan_staff).values(plan_id="plan1", person_id="p7"))
     conn.execute(
         insert(tables_plan.absence).values(
-            **home, id=1, since=now, noted_by="p7", noted_at=now, started_at=now
+            **home, since=now, noted_by="p7", noted_at=now, started_at=now
         )
     )
     digest = hashlib.sha256(TAG.encode()).hexdigest()
