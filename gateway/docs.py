@@ -26,7 +26,8 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 import drivers
-from gateway import config, events, rules
+from gateway import events, rules
+from gateway.config import home_file
 from gateway.schedule import Plan
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs"
@@ -156,19 +157,19 @@ def _event_fields(cls: type[events.Data]) -> Iterator[str]:
 
 def configuration_page() -> str:
     """Every key of a home's file."""
-    out = ["# A home's configuration", "", _MADE, "", _first_lines(config.__doc__), ""]
+    out = ["# A home's configuration", "", _MADE, "", _first_lines(home_file.__doc__), ""]
     out += [
         (
             "The file is TOML; `tryggve gateway check --config FILE` says in one sentence what is "
-            f"wrong with it. Without `--config` it is `{config.DEFAULT_FILE}`. A key without a "
+            f"wrong with it. Without `--config` it is `{home_file.DEFAULT_FILE}`. A key without a "
             "default must be given."
         ),
     ]
-    for name, info in config.Root.model_fields.items():
+    for name, info in home_file.Root.model_fields.items():
         model = _model_in(info.annotation)
         out += ["", f"## [{name}]", "", flat(model.__doc__), "", *_keys(model)]
-    out += ["", "## [devices.&lt;id&gt;]", "", flat(config.DeviceSection.__doc__), ""]
-    out += _keys(config.DeviceSection)
+    out += ["", "## [devices.&lt;id&gt;]", "", flat(home_file.DeviceSection.__doc__), ""]
+    out += _keys(home_file.DeviceSection)
     for name in drivers.names():
         if name.startswith("virtual"):
             continue

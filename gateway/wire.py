@@ -108,7 +108,7 @@ class EnrollAnswer(_Model):
 
 
 class TurnOrder(_Model):
-    """Turn a lock now.  `grant` is a JWS of `gateway.access`."""
+    """Turn a lock now.  `grant` is a JWS of `gateway.access.grants`."""
 
     grant: str
 

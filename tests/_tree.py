@@ -34,7 +34,7 @@ class Module:
     imports: tuple[Import, ...]
 
     def where(self, line: int) -> str:
-        """`gateway/engine.py:12`, for a failure that can be clicked."""
+        """`gateway/engine/engine.py:12`, for a failure that can be clicked."""
         return f"{self.path.relative_to(ROOT)}:{line}"
 
 
@@ -96,7 +96,7 @@ def _from(node: ast.ImportFrom, name: str, package: bool, known: set[str]) -> li
         parts = name.split(".")
         kept = parts[: len(parts) - node.level + (1 if package else 0)]
         base = ".".join([*kept, *([node.module] if node.module else [])])
-    # "from gateway import access" imports the module, "from gateway.access import Grant" a name
+    # "from gateway.access import grants" imports the module, "from … import Grant" a name
     inner = [f"{base}.{alias.name}" for alias in node.names]
     as_modules = [target for target in inner if target in known]
     return as_modules if len(as_modules) == len(inner) else [base, *as_modules]

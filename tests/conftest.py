@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.engine.sequencer import Sealed
 from gateway.envelope import GENESIS, Draft, seal
 from gateway.events import Data, MatPressed
-from gateway.turn import Sealed
 
 pytest_plugins = ["tests.running"]
 

@@ -21,7 +21,7 @@ from gateway.events import (
     MotionCleared,
     MotionDetected,
 )
-from gateway.recording import Recording, Row, role_of, room_of
+from gateway.replay.recording import Recording, Row, role_of, room_of
 from gateway.rules import DeviceFacts
 
 TZ = "Europe/Stockholm"

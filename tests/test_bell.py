@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.bell import BACK, Bell
 from gateway.clock import Clock, FileClock, ManualClock
 from gateway.events import CheckDue, CheckPlanned, Data
 from gateway.schedule import Plan
+from gateway.services.slot_ringer import BACK, Bell
 
 EVENING = datetime(2026, 11, 23, 18, 0, tzinfo=UTC)
 

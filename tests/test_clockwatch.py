@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.clock import FileClock, ManualClock
-from gateway.clockwatch import ClockWatch, kernel_synced
+from gateway.services.clock_watch import ClockWatch, kernel_synced
 
 BOOT = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 

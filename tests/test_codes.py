@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from nacl import bindings
 
-from gateway import codes
+from gateway.access import codes
 from gateway.events import CodeTold
 from tests.conftest import START
 

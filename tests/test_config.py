@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config import load, parse
+from gateway.config.home_file import load, parse
 from gateway.errors import ConfigError
 
 GOOD = """

@@ -16,11 +16,11 @@ from gateway.demo.resident import STEADY_S
 from gateway.envelope import GENESIS, Draft, Event, seal
 from gateway.events import AlarmOutcome, AlarmRaised, AlarmResolved, Data, Severity
 from gateway.rules import on_floor
-from web.staff import plan_files
-from web.staff.followup import REACH
-from web.staff.plan_store import Draft as Planned
-from web.staff.plan_store import to_utc
-from web.staff.rights import Role
+from web.staff.core.rights import Role
+from web.staff.visits import plan_files
+from web.staff.visits.followup import REACH
+from web.staff.visits.plan_import import Draft as Planned
+from web.staff.visits.plan_import import to_utc
 
 HERE = ZoneInfo("Europe/Stockholm")
 EVENING = datetime(2026, 3, 2, *BEGIN, tzinfo=HERE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway import docs, events
-from gateway.config import Root
+from gateway.config.home_file import Root
 
 
 @pytest.mark.parametrize("page", docs.PAGES)

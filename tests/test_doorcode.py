@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gateway import codes
-from gateway.doorcode import DoorCode, Entered, pause_of
+from gateway.access import codes
+from gateway.doors.code_entry import DoorCode, Entered, pause_of
 from gateway.envelope import Draft
 from gateway.events import (
     CodesIssued,
@@ -23,7 +23,7 @@ from gateway.events import (
     UnlockRefused,
     UnlockRequested,
 )
-from gateway.view import View
+from gateway.state.home_view import View
 from tests.conftest import START
 from tests.test_doors import Home
 

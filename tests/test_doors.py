@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gateway import access
-from gateway.access import Action, Grant, Reason
+from gateway.access import grants
+from gateway.access.grants import Action, Grant, Reason
 from gateway.clock import ManualClock
-from gateway.doors import Doors, OpenTurns
+from gateway.doors.orders import Doors, OpenTurns
 from gateway.envelope import Draft, Event
 from gateway.errors import LogUnwritable
 from gateway.events import (
@@ -37,7 +37,7 @@ from gateway.events import (
     VisitEnded,
 )
 from gateway.ports import Bolt, Emit, LockStatus, OnStep, Turn
-from gateway.view import View
+from gateway.state.home_view import View
 from tests.conftest import START
 
 KEY = Ed25519PrivateKey.generate()
@@ -50,7 +50,7 @@ GRANT = Grant(
     reason=Reason.PLANNED_VISIT,
     ref=None,
     not_before=START,
-    expires=START + timedelta(seconds=access.LIFE_S),
+    expires=START + timedelta(seconds=grants.LIFE_S),
 )
 
 
@@ -164,7 +164,7 @@ class Home:
         return event
 
     async def order(self, grant: Grant, key: Ed25519PrivateKey = KEY, kid: str = "k1") -> None:
-        await self.doors.order(access.sign(grant, key, kid))
+        await self.doors.order(grants.sign(grant, key, kid))
 
     @property
     def told(self) -> list[str]:
@@ -190,7 +190,7 @@ async def test_a_valid_grant_turns_the_lock_once_and_names_who(home: Home) -> No
         "unlock.ended",
     ]
     assert {(d.device, d.person) for d in home.drafts} == {("door", "p7")}
-    assert home.lock.wake_s == access.LIFE_S - 1, "it may wake for as long as the grant lives"
+    assert home.lock.wake_s == grants.LIFE_S - 1, "it may wake for as long as the grant lives"
 
 
 BAD: list[tuple[str, Callable[[Grant], Grant], Refusal]] = [
@@ -233,7 +233,7 @@ async def test_forged_grants_are_refused(home: Home) -> None:
     thief = Ed25519PrivateKey.generate()
     await home.order(GRANT, key=thief)
     await home.order(GRANT, kid="k2")
-    head, _, signature = access.sign(GRANT, KEY, "k1").split(".")
+    head, _, signature = grants.sign(GRANT, KEY, "k1").split(".")
     claims = {"jti": "g1", "aud": "h1", "sub": "p1", "dev": "door", "act": "unlock"}
     claims |= {"rsn": "service", "nbf": 0, "exp": 9_999_999_999}
     body = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
@@ -444,7 +444,7 @@ async def test_an_approval_that_was_taken_back_opens_nothing(home: Home) -> None
 
 async def test_a_clock_turned_back_makes_no_grant_good_again(home: Home) -> None:
     """What the server wrote since is not in the future; and what was refused is used up."""
-    home.now = START + timedelta(seconds=access.LIFE_S + 1)
+    home.now = START + timedelta(seconds=grants.LIFE_S + 1)
     await home.order(GRANT)
     home.now = START + timedelta(seconds=1)
     await home.order(GRANT)

@@ -18,10 +18,12 @@ import pytest
 
 from gateway.clock import ManualClock
 from gateway.commands import AskStatus, Command
-from gateway.engine import Engine, Hooks
+from gateway.engine.engine import Engine, Hooks
+from gateway.engine.event_log import EventLog
+from gateway.engine.log_reader import LogReader
+from gateway.engine.sequencer import Sealed
 from gateway.envelope import Draft, Event
 from gateway.errors import ChainError, LogCorrupt
-from gateway.eventlog import EventLog
 from gateway.events import (
     AlarmRaised,
     ClockSynced,
@@ -35,9 +37,7 @@ from gateway.events import (
     Tap,
     VisitTapped,
 )
-from gateway.logfile import LogReader
 from gateway.rules import Decision, Rule, RuleSettings, Tick
-from gateway.turn import Sealed
 from tests.conftest import START, sealed_chain
 
 WAIT_S = 10

@@ -10,10 +10,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from gateway.config import parse
-from gateway.enroll import enroll, enrolment
+from gateway.config.home_file import parse
+from gateway.config.secrets import FileSecrets
 from gateway.errors import ConfigError, LinkDown, SecretError, UserError
-from gateway.secrets import FileSecrets
+from gateway.link.enrolment import enroll, enrolment
 from gateway.wire import EnrollAnswer, EnrollRequest, ServerKey, fingerprint, make_code, split_code
 from tests.wireserver import WireServer
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from gateway.engine.event_log import EventLog
+from gateway.engine.log_reader import LogReader, connect
+from gateway.engine.sequencer import Sealed
 from gateway.errors import ChainError, LogCorrupt
-from gateway.eventlog import EventLog
 from gateway.events import AbsenceStarted, BatteryLow, MatPressed, MatReleased
-from gateway.logfile import LogReader, connect
-from gateway.turn import Sealed
 from tests.conftest import START, sealed_chain
 
 WAIT_S = 10

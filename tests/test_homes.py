@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import main
-from gateway.recording import Recording
-from gateway.score import Score, least_questions, run_pass, score
+from gateway.replay.recording import Recording
+from gateway.replay.score import Score, least_questions, run_pass, score
 from tests.made_homes import (
     SWEDISH,
     Change,

@@ -11,24 +11,33 @@ import pytest
 
 from tests._tree import Import, Module, modules, within
 
-BASE = (
-    "gateway.errors",
-    "gateway.events",
-    "gateway.envelope",
-    "gateway.commands",
-    "gateway.ports",
-    "gateway.wire",
-    "gateway.clock",
+BASE = ("errors", "events", "envelope", "commands", "ports", "wire", "clock", "version")
+"""What everything stands on."""
+
+PURE = ("access", "schedule", "rules")
+
+ROOMS_OF_HOME = (
+    *BASE,
+    *PURE,
+    *("config", "engine", "state", "doors", "link", "services"),
+    *("replay", "app", "docs", "demo", "cli"),
 )
-PURE = ("gateway.rules", "gateway.access", "gateway.codes", "gateway.schedule")
-ROOT_OF_HOME = ("gateway.app", "gateway.supervisor", "gateway.homepage")
-"""Where the home is put together: app, the part of it that starts drivers (and so chooses the pin
-factory and the scanner), and the one that hands the home's page its port."""
+"""The gateway from the ground up: a room knows only those before it.  `app` is the composition
+root; what follows it stands around the home and is not part of it."""
 
-OUTSIDE = ("gateway.cli", "gateway.demo", "gateway.docs")
+ROOMS_OF_STAFF = (
+    *("storage", "realtime", "core", "texts", "events", "care", "visits", "homelink", "signin"),
+    *("doors", "people", "audit", "pages", "runtime", "cli"),
+)
+"""The staff server from the ground up (web/staff/__init__.py says what each is for)."""
 
-LAYERS = ("base", "pure", "runtime", "app", "outside")
-"""From the ground up.  A module of the gateway that is not named above belongs to `runtime`."""
+PURE_NAMES = tuple(f"gateway.{name}" for name in PURE)
+OUTSIDE = ("gateway.app", "gateway.docs", "gateway.demo", "gateway.cli")
+"""What may know the server, the demo's virtual hardware, or both programs: the composition root
+hands the page that the Pi serves its port, the others start programs."""
+
+STARTS_DRIVERS = "gateway.services.driver_supervisor"
+"""The one part of the runtime that loads drivers; it chooses the pin factory and the scanner."""
 
 PURE_LIBRARIES = {
     *("__future__", "abc", "base64", "binascii", "bisect", "collections", "contextlib"),
@@ -48,7 +57,6 @@ STAFF_KNOWS = (
     "gateway.errors",
     "gateway.envelope",
     "gateway.access",
-    "gateway.codes",
     "gateway.wire",
     "gateway.clock",
 )
@@ -70,11 +78,9 @@ SERVER_AND_DEMO_ONLY = (
 """Not installed on a Pi (pyproject.toml)."""
 
 
-def layer(name: str) -> int:
-    for packages, word in ((BASE, "base"), (PURE, "pure"), (ROOT_OF_HOME, "app")):
-        if within(name, *packages):
-            return LAYERS.index(word)
-    return LAYERS.index("outside" if within(name, *OUTSIDE) else "runtime")
+def room(name: str, package: str, rooms: tuple[str, ...]) -> int:
+    """How far from the ground a module's room is."""
+    return rooms.index(name.removeprefix(f"{package}.").split(".")[0])
 
 
 def imports_of(*packages: str) -> Iterator[tuple[Module, Import]]:
@@ -89,19 +95,24 @@ def assert_none(wrong: list[str]) -> None:
 
 def test_the_named_modules_exist() -> None:
     """A rule about a module that was renamed would hold nothing."""
-    names = (*BASE, *PURE, *ROOT_OF_HOME, *OUTSIDE, *STAFF_KNOWS, *DRIVERS_KNOW, "web.home.port")
+    names = (*OUTSIDE, *STAFF_KNOWS, *DRIVERS_KNOW, STARTS_DRIVERS, "web.home.port")
     assert_none([name for name in names if name not in modules()])
 
 
-def test_a_lower_layer_of_the_gateway_never_imports_a_higher_one() -> None:
-    """errors, events … ← rules, access, schedule ← engine … ← app ← cli, demo."""
+@pytest.mark.parametrize(
+    ("package", "rooms"), [("gateway", ROOMS_OF_HOME), ("web.staff", ROOMS_OF_STAFF)]
+)
+def test_each_room_imports_only_those_below_it(package: str, rooms: tuple[str, ...]) -> None:
+    """The order stands here and nowhere else; a new room must be given its place."""
+    inside = [name for name in modules() if name.startswith(f"{package}.")]
+    assert {name.removeprefix(f"{package}.").split(".")[0] for name in inside} == set(rooms)
     assert_none(
         [
-            f"{module.where(found.line)} ({LAYERS[layer(module.name)]}) imports {found.target}"
-            for module, found in imports_of("gateway")
-            if within(found.target, "gateway")
-            and found.target != "gateway"
-            and layer(found.target) > layer(module.name)
+            f"{module.where(found.line)} imports {found.target}"
+            for module, found in imports_of(package)
+            if within(found.target, package)
+            and package not in (module.name, found.target)
+            and room(found.target, package, rooms) > room(module.name, package, rooms)
         ]
     )
 
@@ -111,7 +122,7 @@ def test_the_pure_layer_uses_pure_libraries_only() -> None:
     assert_none(
         [
             f"{module.where(found.line)} imports {found.target}"
-            for module, found in imports_of(*PURE)
+            for module, found in imports_of(*PURE_NAMES)
             if not within(found.target, "gateway")
             and found.target.split(".")[0] not in PURE_LIBRARIES
         ]
@@ -124,7 +135,7 @@ def test_the_pure_layer_reads_no_clock() -> None:
         [
             f"{module.where(node.lineno)} calls .{node.func.attr}()"
             for module in modules().values()
-            if within(module.name, *PURE)
+            if within(module.name, *PURE_NAMES)
             for node in ast.walk(module.tree)
             if isinstance(node, ast.Call)
             and isinstance(node.func, ast.Attribute)
@@ -138,7 +149,7 @@ def test_the_pure_layer_knows_no_clock_and_no_link() -> None:
     assert_none(
         [
             f"{module.where(found.line)} imports {found.target}"
-            for module, found in imports_of(*PURE)
+            for module, found in imports_of(*PURE_NAMES)
             if within(found.target, "gateway.clock", "gateway.wire")
         ]
     )
@@ -181,10 +192,12 @@ def test_nothing_but_drivers_knows_hardware() -> None:
         f"{module.where(found.line)} imports {found.target}"
         for module, found in imports_of("gateway", "web")
         if within(found.target, *libraries)
-        and not (module.name == "gateway.supervisor" and within(found.target, "gpiozero.pins"))
+        and not (module.name == STARTS_DRIVERS and within(found.target, "gpiozero.pins"))
     ]
     for module, found in imports_of("gateway", "web"):
-        a_driver = found.target.startswith("drivers.") and layer(module.name) < LAYERS.index("app")
+        a_driver = found.target.startswith("drivers.") and not within(
+            module.name, STARTS_DRIVERS, *OUTSIDE
+        )
         virtual = within(found.target, "drivers.virtual")
         if a_driver or (virtual and not within(module.name, "gateway.demo")):
             wrong.append(f"{module.where(found.line)} imports {found.target}")
@@ -245,21 +258,22 @@ def test_the_home_and_the_server_never_import_each_other() -> None:
         [
             f"{module.where(found.line)} imports {found.target}"
             for module, found in imports_of("gateway")
-            if within(found.target, "web.staff") and layer(module.name) <= LAYERS.index("app")
+            if within(found.target, "web.staff")
+            and not within(module.name, "gateway.demo", "gateway.cli")
         ]
         + [
             f"{module.where(found.line)} imports {found.target}"
             for module, found in imports_of("gateway")
-            if within(found.target, "web.home") and layer(module.name) < LAYERS.index("app")
+            if within(found.target, "web.home") and not within(module.name, *OUTSIDE)
         ]
     )
 
 
 def test_starting_the_home_loads_neither_the_server_nor_the_demo() -> None:
-    """Memory and start on a Pi: `gateway.app` and the command line, really imported."""
+    """Memory and start on a Pi: `gateway.app.home` and the command line, really imported."""
     unwanted = (*SERVER_AND_DEMO_ONLY, "web.staff", "gateway.demo", "drivers.virtual", "requests")
     code = (
-        "import sys, gateway.app, gateway.cli\n"
+        "import sys, gateway.app.home, gateway.cli\n"
         f"print(*sorted(set(sys.modules) & set({unwanted!r})))"
     )
     done = subprocess.run(

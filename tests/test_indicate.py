@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from drivers.virtual import VirtualPins
-from gateway import config
-from gateway.app import Home
+from gateway.app.home import Home
 from gateway.clock import SystemClock
 from gateway.commands import SetIndicator
+from gateway.config import home_file
 from gateway.envelope import Draft
 from gateway.events import ActivityPrewarned, DeviceOnline
 from tests.drivers.parts import until
@@ -35,7 +35,7 @@ pin = 17
 
 def _home(folder: Path, board: VirtualPins) -> Home:
     return Home(
-        config.parse(TOML, folder / "home.toml"),
+        home_file.parse(TOML, folder / "home.toml"),
         state_dir=folder,
         clock=SystemClock(),
         memory_dir=folder,

@@ -20,9 +20,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from gateway import link as module
 from gateway.errors import LinkDown, LinkRefused
-from gateway.link import GapError, Link, ServerTime, body_of, down, refusal
+from gateway.link import https as module
+from gateway.link.https import GapError, Link, ServerTime, body_of, down, refusal
 from gateway.wire import EventBatch
 from tests.wireserver import WireServer
 

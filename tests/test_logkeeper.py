@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.engine.log_keeper import FILE, LogKeeper, next_origin
 from gateway.events import LogRecovered
-from gateway.logkeeper import FILE, LogKeeper, next_origin
 from tests.conftest import sealed_chain
 from tests.test_eventlog import append
 

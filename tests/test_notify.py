@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.notify import Notifier
+from gateway.services.systemd import Notifier
 
 
 @pytest.mark.parametrize("abstract", [False, True], ids=["path", "abstract"])

@@ -18,15 +18,15 @@ from types import ModuleType
 import pytest
 
 from drivers.virtual import VirtualPins
-from gateway import config
+from gateway.config import home_file
+from gateway.engine.sequencer import Sequencer
 from gateway.envelope import Draft
 from gateway.events import AlarmRaised, Data, DoorClosed, DoorOpened
 from gateway.rules import DeviceFacts, HomeFacts, Rule
 from gateway.rules.fold import Fold
-from gateway.turn import Sequencer
 from tests._tree import ROOT, tracked
 from tests.drivers.parts import Heard, bench, until
-from web.staff.config import load_config
+from web.staff.core.config import load_config
 
 PAGES = sorted(path for path in tracked("*.md") if "data" not in path.parts)
 GENERATED = {"events.md", "configuration.md"}
@@ -228,7 +228,7 @@ async def test_the_example_of_a_driver_works(tmp_path: Path) -> None:
 def test_the_examples_of_configuration_are_accepted(tmp_path: Path) -> None:
     """docs/install.md: both files are read without a complaint."""
     server, home = blocks("docs/install.md", "toml")
-    loaded_home = config.parse(home.encode(), tmp_path / "home.toml")
+    loaded_home = home_file.parse(home.encode(), tmp_path / "home.toml")
     assert set(loaded_home.devices) == {"bed", "front"}
     file = tmp_path / "staff.toml"
     file.write_text('database = "sqlite:///x.db"\nsecrets_dir = "secrets"\n' + server)

@@ -19,7 +19,7 @@ from gateway.events import (
     MotionDetected,
     PendantPressed,
 )
-from gateway.recording import PROBLEMS_MAX, Recording, lines, read, role_of
+from gateway.replay.recording import PROBLEMS_MAX, Recording, lines, read, role_of
 
 TZ = "Europe/Stockholm"
 HEADER = "timestamp_local,home,sensor,kind,value\n"

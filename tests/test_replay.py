@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from gateway.engine.sequencer import Sequencer
 from gateway.envelope import Draft, Event, from_json
-from gateway.recording import read
-from gateway.replay import AFTER, facts_of, json_lines, replay, run, text_lines
+from gateway.replay.recording import read
+from gateway.replay.run import AFTER, facts_of, json_lines, replay, run, text_lines
 from gateway.rules import DeviceFacts, HomeFacts, RuleSettings, bind, settings_class
 from gateway.rules.fold import Fold
 from gateway.schedule import Plan
-from gateway.turn import Sequencer
 
 DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 PLANS = {"night": Plan(times=(time(23, 0), time(2, 30), time(5, 0)))}

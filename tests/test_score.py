@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from gateway._score_falls import exits, injected, picked
 from gateway.cli import main
 from gateway.errors import ConfigError
-from gateway.recording import Recording, read
-from gateway.replay import facts_of
-from gateway.score import (
+from gateway.replay.injected_falls import exits, injected, picked
+from gateway.replay.recording import Recording, read
+from gateway.replay.run import facts_of
+from gateway.replay.score import (
     Pass,
     is_night,
     least_questions,

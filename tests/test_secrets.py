@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.config.secrets import FileSecrets, state_dir, write_durably
 from gateway.errors import SecretError
-from gateway.secrets import FileSecrets, state_dir, write_durably
 
 
 def test_a_secret_that_was_written_is_read_and_nobody_else_can(tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from gateway.access import sign_key
-from gateway.enroll import public_key
+from gateway.access.grants import sign_key
 from gateway.events import ServerKeyAdded, ServerKeyRefused, ServerKeyTrusted
-from gateway.serverkeys import ServerKeys
+from gateway.link.enrolment import public_key
+from gateway.link.server_keys import ServerKeys
 from tests.conftest import START
 
 FIRST, SECOND, THIRD, THIEF = (Ed25519PrivateKey.generate() for _ in range(4))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import LinkDown
-from gateway.sse import MESSAGE_MAX_BYTES, Message, Parser
+from gateway.link.sse import MESSAGE_MAX_BYTES, Message, Parser
 
 STREAM = (
     ": heartbeat\n\n"

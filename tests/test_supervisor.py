@@ -11,8 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from drivers import Loaded
-from gateway import supervisor as module
-from gateway.config import (
+from gateway.config.home_file import (
     DeviceConfig,
     GpioSection,
     HomeConfig,
@@ -20,11 +19,12 @@ from gateway.config import (
     LogSection,
     WebSection,
 )
+from gateway.config.secrets import FileSecrets
 from gateway.errors import ConfigError, DeviceUnavailable, SecretError
 from gateway.events import Data, DeviceFailed, DeviceOnline, MatPressed
 from gateway.ports import Bench, Emit
-from gateway.secrets import FileSecrets
-from gateway.supervisor import Supervisor, open_pins
+from gateway.services import driver_supervisor as module
+from gateway.services.driver_supervisor import Supervisor, open_pins
 
 
 class Settings(BaseModel):

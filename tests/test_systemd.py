@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from gateway.app import STOP_S
-from gateway.engine import PULSE_S
-from gateway.secrets import DEFAULT_STATE, HOME_KEY
+from gateway.app.home import STOP_S
+from gateway.config.secrets import DEFAULT_STATE, HOME_KEY
+from gateway.engine.engine import PULSE_S
 from tests._tree import ROOT
-from web.staff.secret_files import ALL, CREDENTIAL_PREFIX
+from web.staff.core.secret_files import ALL, CREDENTIAL_PREFIX
 
 UNITS = ("tryggve-gateway.service", "tryggve-staff.service")
 EXPOSURE_MAX = {"tryggve-gateway.service": 2.0, "tryggve-staff.service": 1.5}
@@ -146,7 +146,7 @@ def test_the_clock_can_be_asked_and_not_set() -> None:
     assert "~@privileged @resources" in filters[:-1]
 
 
-@pytest.mark.parametrize("module", ["gateway.app", "web.staff.serve"])
+@pytest.mark.parametrize("module", ["gateway.app.home", "web.staff.runtime.serve"])
 def test_the_programs_load_where_memory_is_never_written_and_run(module: str) -> None:
     """`MemoryDenyWriteExecute=` breaks some libraries' callbacks: not ours."""
     code = (

@@ -16,12 +16,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from gateway._score_falls import silences
 from gateway.errors import RecordingError
 from gateway.events import MatFault
-from gateway.recording import Recording, Row, read
+from gateway.replay.injected_falls import silences
+from gateway.replay.recording import Recording, Row, read
+from gateway.replay.score import Pass, run_pass, tried
 from gateway.rules import names
-from gateway.score import Pass, run_pass, tried
 
 DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 ZONES = {

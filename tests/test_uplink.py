@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gateway._lane_urgent import _Urgent
 from gateway.errors import LogUnwritable
-from gateway.link import Link
-from gateway.uplink import Calls, Problem, Uplink
+from gateway.link.https import Link
+from gateway.link.uplink import Calls, Problem, Uplink
+from gateway.link.urgent_lane import _Urgent
 from gateway.wire import BATCH_MAX, HEARTBEAT_S
 from tests.wireserver import Request, WireServer, decided
 

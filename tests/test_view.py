@@ -1,11 +1,11 @@
-"""The home as it is now: `gateway.view`."""
+"""The home as it is now: `gateway.state.home_view`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from gateway.access import SKEW_S
+from gateway.access.grants import SKEW_S
 from gateway.envelope import GENESIS, Draft, Event, seal
 from gateway.events import (
     AbsenceEnded,
@@ -68,7 +68,7 @@ from gateway.events import (
     VisitStarted,
 )
 from gateway.ports import Bolt, Level
-from gateway.view import CLOSED_CHECKS, LAST_EVENTS, Health, View
+from gateway.state.home_view import CLOSED_CHECKS, LAST_EVENTS, Health, View
 
 BEGIN = datetime(2026, 11, 23, 21, 0, tzinfo=UTC)
 

@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser(program: Sequence[str]) -> argparse.ArgumentParser:
-    from gateway._version import version
+    from gateway.version import version
 
     root = argparse.ArgumentParser(
         prog="tryggve", description="Home care: the gateway in a home, and the staff server."
@@ -67,7 +67,7 @@ def _parser(program: Sequence[str]) -> argparse.ArgumentParser:
         replay.add_commands(commands)
     elif program == ["staff"]:
         try:
-            from web.staff.cli import add_commands
+            from web.staff.cli.main import add_commands
         except ModuleNotFoundError as error:
             if error.name and error.name.split(".")[0] in {"web", "gateway"}:
                 raise

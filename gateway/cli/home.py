@@ -12,17 +12,10 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from gateway.cli._common import (
-    Commands,
-    add_config,
-    add_state,
-    config_of,
-    set_up_logging,
-    state_of,
-)
-from gateway.config import DeviceConfig, HomeConfig
+from gateway.cli.common import Commands, add_config, add_state, config_of, set_up_logging, state_of
+from gateway.config.home_file import DeviceConfig, HomeConfig
+from gateway.config.secrets import FileSecrets
 from gateway.errors import ConfigError, UserError
-from gateway.secrets import FileSecrets
 
 if TYPE_CHECKING:
     from drivers import Guided
@@ -77,7 +70,7 @@ def _run(args: argparse.Namespace) -> None:
     from gateway.clock import open_clock
 
     async def home() -> None:
-        from gateway.app import Home
+        from gateway.app.home import Home
 
         running = Home(config, state_dir=state, clock=open_clock(args.clock))
         loop = asyncio.get_running_loop()
@@ -89,8 +82,8 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def _check(args: argparse.Namespace) -> None:
-    from gateway.enroll import enrolment
-    from gateway.supervisor import open_pins
+    from gateway.link.enrolment import enrolment
+    from gateway.services.driver_supervisor import open_pins
 
     config = config_of(args)
     state = state_of(args)
@@ -160,7 +153,7 @@ def report(config: HomeConfig) -> list[str]:
 
 
 def _enroll(args: argparse.Namespace) -> None:
-    from gateway.enroll import enroll
+    from gateway.link.enrolment import enroll
 
     state = state_of(args, make=True)
     done = enroll(
@@ -181,7 +174,7 @@ def _calibrate(args: argparse.Namespace) -> None:
     if device.driver.calibrate is None:
         raise UserError(f"{device.id} ({device.driver.name}) needs no calibration.")
     if device.driver.needs_pins:
-        from gateway.supervisor import open_pins
+        from gateway.services.driver_supervisor import open_pins
 
         config = config_of(args)
         assert config.gpio is not None  # noqa: S101 - the configuration sees to that

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from gateway.cli._common import Commands, add_config, add_state, state_of
+from gateway.cli.common import Commands, add_config, add_state, state_of
 from gateway.errors import ChainError, LogCorrupt, LogUnwritable, UserError
 
 FOLLOW_EVERY_S = 0.5
@@ -43,8 +43,8 @@ def add_commands(commands: Commands) -> None:
 
 
 def _reader(args: argparse.Namespace) -> Any:
-    from gateway.logfile import LogReader
-    from gateway.logkeeper import FILE
+    from gateway.engine.log_keeper import FILE
+    from gateway.engine.log_reader import LogReader
 
     path = args.file or state_of(args) / FILE
     try:
@@ -92,7 +92,7 @@ def _show(
     quiet: bool = False,
 ) -> None:
     from gateway.envelope import from_json
-    from gateway.replay import json_lines, text_lines
+    from gateway.replay.run import json_lines, text_lines
 
     for obj in events:
         seen[obj["origin"]] = max(seen.get(obj["origin"], 0), obj["seq"])
@@ -111,7 +111,7 @@ def _show(
 
 
 def _timezone(args: argparse.Namespace) -> str:
-    from gateway.config import load
+    from gateway.config.home_file import load
     from gateway.errors import ConfigError
     from gateway.schedule import zone
 

@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gateway.cli._common import Commands
+from gateway.cli.common import Commands
 
 if TYPE_CHECKING:
-    from gateway.recording import Recording
+    from gateway.replay.recording import Recording
+    from gateway.replay.score import Score
     from gateway.rules import HomeFacts, RuleSettings
-    from gateway.score import Score
 
 TIMEZONE = "Europe/Stockholm"
 """Of a file's local times when nobody says otherwise."""
@@ -70,9 +70,9 @@ def add_commands(commands: Commands) -> None:
 
 
 def _replay(args: argparse.Namespace) -> None:
-    from gateway.config import load
-    from gateway.replay import json_lines, run, text_lines
-    from gateway.score import tried
+    from gateway.config.home_file import load
+    from gateway.replay.run import json_lines, run, text_lines
+    from gateway.replay.score import tried
 
     config = load(args.config) if args.config is not None else None
     timezone = args.timezone or (config.home.timezone if config else TIMEZONE)
@@ -104,8 +104,8 @@ def _score(
     timezone: str,
 ) -> None:
     from gateway.errors import RecordingError
-    from gateway.recording import lines, read
-    from gateway.score import DEFAULT_SEED, score, tried
+    from gateway.replay.recording import lines, read
+    from gateway.replay.score import DEFAULT_SEED, score, tried
 
     seed = DEFAULT_SEED if args.inject_falls is None else args.inject_falls
     changed = tried(settings, args.changes)
@@ -145,7 +145,7 @@ def _told(
     changes: list[str],
 ) -> Iterator[str]:
     """The score for a person."""
-    from gateway.score import least_questions, naive
+    from gateway.replay.score import least_questions, naive
 
     yield f"{made.recording}: {made.nights} nights, {made.days} days"
     rows = [("now", made)] if before is None else [("now", before), (" ".join(changes), made)]
@@ -184,7 +184,7 @@ def _per(rate: float | None) -> str:
 
 
 def _draw(folder: Path, recording: Recording, home: HomeFacts | None, made: Score) -> None:
-    from gateway.score import pictures
+    from gateway.replay.score import pictures
 
     folder.mkdir(parents=True, exist_ok=True)
     for name, svg in pictures(recording, home, made):

@@ -34,14 +34,14 @@ from drivers.virtual import (
     VirtualYale,
     virtual_home_radio,
 )
-from gateway import config as configuration
-from gateway.app import Home
+from gateway.app.home import Home
 from gateway.clock import FileClock, open_clock
+from gateway.config import home_file as configuration
+from gateway.config.secrets import FileSecrets
 from gateway.demo.pace import Pace
 from gateway.demo.resident import Act, House, Resident
 from gateway.envelope import Event
 from gateway.events import UnlockProgressed, UnlockStep
-from gateway.secrets import FileSecrets
 
 MAT_PIN, FLOOR_PIN, BATHROOM_PIN, FRONT_PIN, ANSWER_PIN = 17, 27, 22, 23, 24
 LIGHT_PIN, TONE_PIN = 5, 6

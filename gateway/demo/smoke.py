@@ -22,8 +22,8 @@ from zoneinfo import ZoneInfo
 from gateway.demo.staffclient import Live, StaffClient, StaffError
 from gateway.demo.stage import Stage, StageError, stage
 from gateway.demo.town import HOME
+from gateway.engine.log_reader import LogReader
 from gateway.errors import TryggveError
-from gateway.logfile import LogReader
 from gateway.rules import inactivity
 
 EVENING = datetime(2026, 3, 2, 21, 40, tzinfo=ZoneInfo("Europe/Stockholm"))

@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 import urllib3
 
 from gateway.errors import TryggveError
-from gateway.sse import Parser
+from gateway.link.sse import Parser
 
 WAIT_S = 30.0
 """Seconds to wait for something on the live stream."""

@@ -27,11 +27,11 @@ from typing import Any
 import urllib3
 
 from gateway.clock import FileClock
+from gateway.config.secrets import FileSecrets
 from gateway.demo import town
 from gateway.demo.town import Account
-from gateway.enroll import enroll
 from gateway.errors import TryggveError
-from gateway.secrets import FileSecrets
+from gateway.link.enrolment import enroll
 
 START_S = 40.0
 """Seconds that a program may take to be ready on a slow machine."""
@@ -105,7 +105,7 @@ class Stage:
         log = (self.folder / "staff.log").open("a")
         self.staff = subprocess.Popen(
             [
-                *(sys.executable, "-m", "web.staff.cli", "run"),
+                *(sys.executable, "-m", "web.staff.cli.main", "run"),
                 *("--config", str(self.folder / "staff" / "staff.toml"), "--port", port),
             ],
             stdin=subprocess.DEVNULL,
@@ -302,7 +302,7 @@ def codes_in(told: str) -> list[str]:
 
 _RUN_LINES = """
 import json, sys
-from web.staff.cli import main
+from web.staff.cli.main import main
 for line in json.loads(sys.argv[1]):
     status = main(line)
     if status:

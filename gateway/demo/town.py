@@ -25,7 +25,7 @@ OPEN_MIN = 90
 """Minutes before and after a planned visit in which its door opens.  More than a real one's: at the
 demo's speed an hour passes while somebody looks for the phone page.  With it the first home's door
 opens at any hour of `ROUND`, and no visit begins so far from its plan that it is not taken for it
-(`web.staff.followup.REACH`)."""
+(`web.staff.visits.followup.REACH`)."""
 
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 """Of a password that somebody types on a phone: none looks like another."""

@@ -114,7 +114,7 @@ def names() -> tuple[str, ...]:
         sorted(
             info.name
             for info in pkgutil.iter_modules(__path__)
-            if not info.name.startswith("_") and info.name != "fold"
+            if not info.ispkg and info.name != "fold"
         )
     )
 

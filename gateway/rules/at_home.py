@@ -33,13 +33,14 @@ from gateway.events import (
     MatFaulted,
     Ref,
 )
-from gateway.rules import Decision, DeviceFacts, RuleSettings, Tick, _mats, _signs
-from gateway.rules._replace import replace
-from gateway.rules._time import due, later
+from gateway.rules import Decision, DeviceFacts, RuleSettings, Tick
+from gateway.rules.common import mat_states, signs_of_life
+from gateway.rules.common.replace import replace
+from gateway.rules.common.time import due, later
 
 NAME = "at_home"
 VERSION = 2
-KINDS = _signs.KINDS | {
+KINDS = signs_of_life.KINDS | {
     "bed.entered",
     "home.emptied",
     "home.occupied",
@@ -101,7 +102,7 @@ def step(
         case MatFaulted():
             return replace(state, pressed=state.pressed - {event.device or ""}), ()
         case AlarmRaised() | AlarmCancelled() | AlarmResolved():
-            known = _mats.reversed_after(state.reversed, event)
+            known = mat_states.reversed_after(state.reversed, event)
             if known is state.reversed:
                 return state, ()
             return replace(state, reversed=known, pressed=state.pressed - known.keys()), ()
@@ -112,14 +113,14 @@ def step(
         return state, ()
     if facts.role in ("seat", "bed"):
         return _weight(state, event, facts.id)
-    if _signs.place(event, settings.home) is None:
+    if signs_of_life.place(event, settings.home) is None:
         return state, ()
     return _sign(state, event, facts, settings)
 
 
 def _weight(state: State, event: Event, device: str) -> tuple[State, Sequence[Decision | Command]]:
     """A seat or a bed mat was pressed or released."""
-    on = _signs.is_on(event) and event.kind != "mat.released"
+    on = signs_of_life.is_on(event) and event.kind != "mat.released"
     pressed = state.pressed | {device} if on else state.pressed - {device}
     made = _occupied(state, event, sure=on)
     return replace(state, pressed=pressed, door=None, door_at=None), made
@@ -135,7 +136,7 @@ def _sign(
         and state.empty is None
         and state.last_device == facts.id
         and state.last_at is not None
-        and 0.0 <= (event.at - state.last_at).total_seconds() < _signs.COARSE_S
+        and 0.0 <= (event.at - state.last_at).total_seconds() < signs_of_life.COARSE_S
     ):
         return state, ()
     second = (

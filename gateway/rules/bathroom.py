@@ -21,15 +21,16 @@ from pydantic import Field
 from gateway.commands import Command
 from gateway.envelope import Event
 from gateway.events import AlarmRaised, BedEntered, BedLeft, CheckAsked, HomeEmptied, Ref, Severity
-from gateway.rules import Decision, HomeFacts, RuleSettings, Tick, _absence, _looks, _signs
-from gateway.rules._replace import replace
-from gateway.rules._time import due, in_window, later
+from gateway.rules import Decision, HomeFacts, RuleSettings, Tick
+from gateway.rules.common import absences, looks, signs_of_life
+from gateway.rules.common.replace import replace
+from gateway.rules.common.time import due, in_window, later
 
 NAME = "bathroom"
 VERSION = 1
 KINDS = (
-    _signs.KINDS
-    | _absence.KINDS
+    signs_of_life.KINDS
+    | absences.KINDS
     | {"bed.entered", "bed.left", "home.emptied", "check.asked", "alarm.raised"}
 )
 
@@ -61,15 +62,15 @@ class State:
     in_bed: bool = False
     sat: frozenset[str] = frozenset()
     tried: datetime | None = None
-    absence: _absence.Absence = _absence.AT_HOME
+    absence: absences.Absence = absences.AT_HOME
 
 
 def _can_tell(home: HomeFacts) -> bool:
     """Whether detectors would show somebody moving in the bathroom, and leaving it: without both, a
     flushed toilet before bed would look like a night on the bathroom floor."""
     motion = [one for one in home.devices.values() if one.role == "motion"]
-    inside = any(_signs.bathroom(one) for one in motion)
-    outside = any(not _signs.bathroom(one) for one in motion)
+    inside = any(signs_of_life.bathroom(one) for one in motion)
+    outside = any(not signs_of_life.bathroom(one) for one in motion)
     return inside and (outside or bool(home.with_role("bed")))
 
 
@@ -92,21 +93,21 @@ def step(
         case HomeEmptied():
             return replace(state, since=None, said=None), ()
         case CheckAsked(check=name):
-            told = _looks.of(NAME, name) or name.startswith(_looks.PREFIX)
+            told = looks.of(NAME, name) or name.startswith(looks.PREFIX)
             return (replace(state, since=None, said=None) if told else state), ()
         case AlarmRaised(severity=severity):
             # somebody comes, for this or for something else
             told = severity is Severity.CARE
             return (replace(state, since=None, said=None) if told else state), ()
-    if event.kind in _absence.KINDS:
-        return replace(state, absence=_absence.see(state.absence, event)), ()
+    if event.kind in absences.KINDS:
+        return replace(state, absence=absences.see(state.absence, event)), ()
     facts = settings.home.devices.get(event.device or "")
     if facts is None or not state.can_tell:
         return state, ()
     if facts.role == "seat":
-        sat = state.sat | {facts.id} if _signs.is_on(event) else state.sat - {facts.id}
+        sat = state.sat | {facts.id} if signs_of_life.is_on(event) else state.sat - {facts.id}
         return replace(state, sat=sat, since=None, said=None), ()
-    if _signs.bathroom(facts):
+    if signs_of_life.bathroom(facts):
         return replace(state, since=event.at, said=event.ref, tried=None), ()
     return (state if state.since is None else replace(state, since=None, said=None)), ()
 
@@ -134,6 +135,6 @@ def _tick(
     since, said = state.since, state.said
     state = replace(state, tried=now)
     if _at_night(now, settings):
-        return state, (_looks.ask(NAME, ALARM, now, (said,)),)
+        return state, (looks.ask(NAME, ALARM, now, (said,)),)
     alarm = AlarmRaised(alarm=ALARM, severity=Severity.CARE, since=since)
     return state, (Decision(alarm, rests_on=(said,)),)

@@ -37,13 +37,18 @@ from gateway.events import (
     MatQuality,
     Ref,
 )
-from gateway.rules import Decision, RuleSettings, Tick, _mats, _signs
-from gateway.rules._replace import replace
-from gateway.rules._time import due, first_of, later
+from gateway.rules import Decision, RuleSettings, Tick
+from gateway.rules.common import mat_states, signs_of_life
+from gateway.rules.common.replace import replace
+from gateway.rules.common.time import due, first_of, later
 
 NAME = "bed"
 VERSION = 3
-KINDS = _mats.KINDS | _signs.KINDS | {"bed.entered", "bed.left", "bed.doubted", "mat.learned"}
+KINDS = (
+    mat_states.KINDS
+    | signs_of_life.KINDS
+    | {"bed.entered", "bed.left", "bed.doubted", "mat.learned"}
+)
 
 NIGHT_REACH = timedelta(hours=4)
 """A silence longer than this begins another night, in which the mat shows anew what it is like."""
@@ -82,7 +87,7 @@ class State:
     `blind_since`) whether they still cannot.  `breaks` counts this night's short breaks of
     the pressure; `learned` is what is known of each mat."""
 
-    mats: _mats.Mats
+    mats: mat_states.Mats
     occupied: bool | None = None
     doubted: Ref | None = None
     on_since: datetime | None = None
@@ -101,7 +106,7 @@ class State:
 
 def start(settings: Settings) -> State:
     """Nothing is known of any mat."""
-    return State(mats=_mats.start(settings.home.with_role("bed")))
+    return State(mats=mat_states.start(settings.home.with_role("bed")))
 
 
 def step(
@@ -122,8 +127,8 @@ def step(
             return replace(state, doubted=event.ref, pressed_s=0.0, tried=None), ()
         case MatLearned(quality=quality) if event.device is not None:
             return replace(state, learned={**state.learned, event.device: quality}), ()
-    if event.device in state.mats or event.kind not in _signs.KINDS:
-        mats = _mats.see(state.mats, event)
+    if event.device in state.mats or event.kind not in signs_of_life.KINDS:
+        mats = mat_states.see(state.mats, event)
         if mats is state.mats:
             return state, ()
         return _read(state, mats, event, settings), ()
@@ -131,7 +136,8 @@ def step(
         state.quiet_since is not None
         and state.on_since is None
         and state.seen is None
-        and _signs.place(event, settings.home) in (_signs.Place.ELSEWHERE, _signs.Place.FRONT)
+        and signs_of_life.place(event, settings.home)
+        in (signs_of_life.Place.ELSEWHERE, signs_of_life.Place.FRONT)
     ):
         return replace(state, seen=event.ref, tried=None), ()
     return state, ()
@@ -203,9 +209,9 @@ def _decide(state: State, now: datetime, settings: Settings) -> list[Decision]:
     return made
 
 
-def _read(state: State, mats: _mats.Mats, event: Event, settings: Settings) -> State:
+def _read(state: State, mats: mat_states.Mats, event: Event, settings: Settings) -> State:
     """The state after a mat's level changed."""
-    on = _mats.pressed(mats)
+    on = mat_states.pressed(mats)
     state = replace(state, mats=mats, tried=None)
     if on and state.on_since is None:
         return _pressed(state, event, settings)
@@ -221,7 +227,7 @@ def _read(state: State, mats: _mats.Mats, event: Event, settings: Settings) -> S
         )
     if on:
         return state
-    if _mats.all_known(mats):
+    if mat_states.all_known(mats):
         if state.blind:
             state = replace(
                 state, blind=False, blind_since=None, watched_since=event.at, last_ref=event.ref

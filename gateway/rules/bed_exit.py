@@ -49,16 +49,17 @@ from gateway.events import (
     Ref,
     Severity,
 )
-from gateway.rules import Decision, RuleSettings, Tick, _absence, _looks, _signs
-from gateway.rules._replace import replace
-from gateway.rules._time import due, first_of, in_window, later
+from gateway.rules import Decision, RuleSettings, Tick
+from gateway.rules.common import absences, looks, signs_of_life
+from gateway.rules.common.replace import replace
+from gateway.rules.common.time import due, first_of, in_window, later
 
 NAME = "bed_exit"
 VERSION = 3
 KINDS = (
-    _absence.KINDS
-    | _signs.KINDS
-    | _looks.KINDS
+    absences.KINDS
+    | signs_of_life.KINDS
+    | looks.KINDS
     | {
         "bed.entered",
         "bed.left",
@@ -132,7 +133,7 @@ class State:
     ringing: Ref | None = None
     rings_since: datetime | None = None
     tried: datetime | None = None
-    absence: _absence.Absence = _absence.AT_HOME
+    absence: absences.Absence = absences.AT_HOME
 
 
 def start(settings: Settings) -> State:  # noqa: ARG001 - the contract of a rule
@@ -146,7 +147,7 @@ def step(
     """See `gateway.rules`."""
     if isinstance(event, Tick):
         return _decide(state, event.at, settings)
-    if event.kind in _signs.KINDS:
+    if event.kind in signs_of_life.KINDS:
         return _sign(state, event, settings), ()
     match event.data:
         case BedLeft(empty_since=since, certain=certain):
@@ -163,7 +164,7 @@ def step(
         case CheckAsked() | CheckDone() | CheckMissed() | CheckEscalated():
             return _looked(state, event, event.data), ()
         case _:
-            return replace(state, absence=_absence.see(state.absence, event)), ()
+            return replace(state, absence=absences.see(state.absence, event)), ()
 
 
 def wake_at(state: State, settings: Settings) -> datetime | None:
@@ -201,7 +202,7 @@ def _left(state: State, event: Event, since: datetime, certain: bool, settings: 
 
 def _sign(state: State, event: Event, settings: Settings) -> State:
     """Somebody stirred: in the bed, too little to be lying there, or outside it."""
-    if _signs.place(event, settings.home) is None:
+    if signs_of_life.place(event, settings.home) is None:
         facts = settings.home.devices.get(event.device or "")
         in_bed = facts is not None and facts.role == "bed"
         if not in_bed:
@@ -214,7 +215,7 @@ def _sign(state: State, event: Event, settings: Settings) -> State:
     since = state.felt or state.since
     if state.left is None or since is None:
         last = state.stirred
-        if last is not None and 0.0 <= (event.at - last).total_seconds() < _signs.COARSE_S:
+        if last is not None and 0.0 <= (event.at - last).total_seconds() < signs_of_life.COARSE_S:
             return state
         return replace(state, stirred=event.at, life=event.ref)
     state = replace(state, stirred=event.at, life=event.ref)
@@ -250,7 +251,7 @@ def _unwatched(state: State) -> State:
 def _looked(state: State, event: Event, data: Data) -> State:
     """A look of this rule was asked for, or closed."""
     match data:
-        case CheckAsked(check=name) if _looks.of(NAME, name):
+        case CheckAsked(check=name) if looks.of(NAME, name):
             return replace(state, look=name, looked=True, tried=None)
         case CheckDone(check=name) if name == state.look:
             return replace(state, look=None, well=(*state.well, event.at)[-8:], tried=None)
@@ -327,5 +328,5 @@ def _decide(
             if state.clear
             else ("all_silent")
         )
-        return state, (_looks.ask(NAME, why, now, rests_on),)
+        return state, (looks.ask(NAME, why, now, rests_on),)
     return state, ()

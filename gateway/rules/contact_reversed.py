@@ -30,8 +30,8 @@ from gateway.events import (
     Severity,
 )
 from gateway.rules import Decision, RuleSettings, Tick
-from gateway.rules._replace import replace
-from gateway.rules._time import next_local
+from gateway.rules.common.replace import replace
+from gateway.rules.common.time import next_local
 
 NAME = "contact_reversed"
 VERSION = 1

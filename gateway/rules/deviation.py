@@ -28,7 +28,7 @@ from gateway.events import (
     UnlockRequested,
 )
 from gateway.rules import Decision, RuleSettings, Tick
-from gateway.rules._replace import replace
+from gateway.rules.common.replace import replace
 
 NAME = "deviation"
 VERSION = 1

@@ -19,8 +19,8 @@ from gateway.commands import Command
 from gateway.envelope import Event
 from gateway.events import DeviceOffline, DeviceOnline, GatewayStarted, Ref
 from gateway.rules import Decision, RuleSettings, Tick
-from gateway.rules._replace import replace
-from gateway.rules._time import due, first_of, later
+from gateway.rules.common.replace import replace
+from gateway.rules.common.time import due, first_of, later
 
 NAME = "device_silent"
 VERSION = 1

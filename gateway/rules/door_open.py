@@ -26,10 +26,10 @@ from gateway.events import (
     Severity,
 )
 from gateway.rules import Decision, RuleSettings, Tick
-from gateway.rules._lasting import KINDS as LASTING
-from gateway.rules._lasting import Lasting
-from gateway.rules._replace import replace
-from gateway.rules._time import in_window, later
+from gateway.rules.common.lasting import KINDS as LASTING
+from gateway.rules.common.lasting import Lasting
+from gateway.rules.common.replace import replace
+from gateway.rules.common.time import in_window, later
 
 NAME = "door_open"
 VERSION = 2

@@ -35,15 +35,16 @@ from gateway.events import (
     Ref,
     Severity,
 )
-from gateway.rules import Decision, RuleSettings, Tick, _absence, _signs
-from gateway.rules._replace import replace
-from gateway.rules._time import due, in_window, later, next_local
+from gateway.rules import Decision, RuleSettings, Tick
+from gateway.rules.common import absences, signs_of_life
+from gateway.rules.common.replace import replace
+from gateway.rules.common.time import due, in_window, later, next_local
 
 NAME = "inactivity"
 VERSION = 1
 KINDS = (
-    _signs.KINDS
-    | _absence.KINDS
+    signs_of_life.KINDS
+    | absences.KINDS
     | {
         "bed.entered",
         "bed.left",
@@ -95,12 +96,12 @@ class State:
     answer_by: datetime | None = None
     told: bool = False
     tried: datetime | None = None
-    absence: _absence.Absence = _absence.AT_HOME
+    absence: absences.Absence = absences.AT_HOME
 
 
 def start(settings: Settings) -> State:
     """Nothing was heard; silence counts from the first sign."""
-    return State(can_tell=_signs.watched_inside(settings.home))
+    return State(can_tell=signs_of_life.watched_inside(settings.home))
 
 
 def step(  # noqa: PLR0912 - one case an event
@@ -130,14 +131,14 @@ def step(  # noqa: PLR0912 - one case an event
         case DeviceOnline():
             # an indicator begins dark: after a restart it asks on while nobody has answered
             return state, _lights(settings, on=True, only=event.device) if state.asked else ()
-    if event.kind in _absence.KINDS:
-        return replace(state, absence=_absence.see(state.absence, event), tried=None), ()
+    if event.kind in absences.KINDS:
+        return replace(state, absence=absences.see(state.absence, event), tried=None), ()
     facts = settings.home.devices.get(event.device or "")
     if facts is None or not state.can_tell:
         return state, ()
     if facts.role == "seat":
         seats = tuple(seat for seat in state.seats if seat[0] != facts.id)
-        if _signs.is_on(event) and event.kind != "mat.released":
+        if signs_of_life.is_on(event) and event.kind != "mat.released":
             seats = (*seats, (facts.id, event.at))
         state = replace(state, seats=seats)
     return _alive(state, event, settings)
@@ -185,7 +186,7 @@ def _alive(
         state.asked is None
         and not state.told
         and state.life_at is not None
-        and 0.0 <= (event.at - state.life_at).total_seconds() < _signs.COARSE_S
+        and 0.0 <= (event.at - state.life_at).total_seconds() < signs_of_life.COARSE_S
     ):
         return state, ()
     state = replace(state, life=event.ref, life_at=event.at, told=False, tried=None)

@@ -28,8 +28,8 @@ from gateway.events import (
     Severity,
 )
 from gateway.rules import Decision, RuleSettings, Tick
-from gateway.rules._replace import replace
-from gateway.rules._time import due, first_of, in_window, later, next_local
+from gateway.rules.common.replace import replace
+from gateway.rules.common.time import due, first_of, in_window, later, next_local
 
 NAME = "lock_open"
 VERSION = 1

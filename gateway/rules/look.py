@@ -41,18 +41,19 @@ from gateway.events import (
     Ref,
     Severity,
 )
-from gateway.rules import Decision, RuleSettings, Tick, _looks
-from gateway.rules._replace import replace
-from gateway.rules._time import due, first_of, later
+from gateway.rules import Decision, RuleSettings, Tick
+from gateway.rules.common import looks
+from gateway.rules.common.replace import replace
+from gateway.rules.common.time import due, first_of, later
 
 NAME = "look"
 VERSION = 1
-KINDS = _looks.KINDS | {"check.started", "check.answered", "bed.entered"}
+KINDS = looks.KINDS | {"check.started", "check.answered", "bed.entered"}
 
 KEPT = timedelta(hours=12)
 """How long an open look is remembered at most: its time to answer is minutes."""
 
-BED = (f"{_looks.PREFIX}bed_exit@",)
+BED = (f"{looks.PREFIX}bed_exit@",)
 """Looks that a resident in bed answers; one about the bathroom or the door it does not."""
 
 
@@ -98,7 +99,7 @@ def step(
     if isinstance(event, Tick):
         return _tick(state, event.at)
     match event.data:
-        case CheckAsked(check=name) if name.startswith(_looks.PREFIX):
+        case CheckAsked(check=name) if name.startswith(looks.PREFIX):
             return _asked(state, event, event.data), ()
         case CheckStarted(check=name) if name in state.looks:
             return _put(state, name, begun=True), ()
@@ -178,7 +179,7 @@ def _tick(state: State, now: datetime) -> tuple[State, Sequence[Decision | Comma
             asked = CheckAsked(
                 check=name,
                 why="recheck",
-                answer_by=later(now, minutes=_looks.ANSWER_MIN),
+                answer_by=later(now, minutes=looks.ANSWER_MIN),
                 attempt=look.attempt + 1,
             )
             made.append(Decision(asked, rests_on=(look.said,)))

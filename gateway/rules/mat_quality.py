@@ -36,13 +36,14 @@ from gateway.events import (
     Ref,
     Severity,
 )
-from gateway.rules import Decision, RuleSettings, Tick, _signs
-from gateway.rules._replace import replace
-from gateway.rules._time import AGAIN, in_window, next_local
+from gateway.rules import Decision, RuleSettings, Tick
+from gateway.rules.common import signs_of_life
+from gateway.rules.common.replace import replace
+from gateway.rules.common.time import AGAIN, in_window, next_local
 
 NAME = "mat_quality"
 VERSION = 2
-KINDS = _signs.KINDS | {
+KINDS = signs_of_life.KINDS | {
     "bed.entered",
     "bed.left",
     "mat.learned",
@@ -156,7 +157,7 @@ def step(
     if mat is not None:
         return _of_mat(state, event, mat, settings), ()
     kind = event.kind
-    if kind in _signs.KINDS:
+    if kind in signs_of_life.KINDS:
         return _elsewhere(state, event, settings), ()
     if kind == "bed.entered":
         return replace(state, in_bed=True), ()
@@ -257,7 +258,7 @@ def _silence_ended(
     gap_s = (event.at - since).total_seconds()
     if not 0.0 <= gap_s <= SLEEPLESS_S:
         return mat
-    if not _signs.can_show(settings.home) and not state.in_bed:
+    if not signs_of_life.can_show(settings.home) and not state.in_bed:
         return mat
     index = next((i for i, top in enumerate(CLASSES_S) if gap_s <= top), len(CLASSES_S))
     counts = (*mat.counts[:index], mat.counts[index] + 1, *mat.counts[index + 1 :])
@@ -265,19 +266,19 @@ def _silence_ended(
 
 
 def _elsewhere(state: State, event: Event, settings: Settings) -> State:
-    place = _signs.place(event, settings.home)
+    place = signs_of_life.place(event, settings.home)
     if place is None:
         return state
     if not state.stirred:
         state = replace(state, stirred=True)
-    if place is _signs.Place.BEDROOM:
+    if place is signs_of_life.Place.BEDROOM:
         return state
     return _forgotten(state)
 
 
 def _forgotten(state: State, only_without_sensors: Settings | None = None) -> State:
     """The present silences are not under a sleeper."""
-    if only_without_sensors is not None and _signs.can_show(only_without_sensors.home):
+    if only_without_sensors is not None and signs_of_life.can_show(only_without_sensors.home):
         return state
     if all(mat.quiet_from is None for mat in state.mats.values()):
         return state

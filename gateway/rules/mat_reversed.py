@@ -7,9 +7,10 @@ middle of the night it was free.
 
 Then it is an alarm for the technician that says what to do (turn `normally_closed` round, or the
 wires), and one for care when no other mat of the bed is left to trust.  Until the technician's is
-closed, or a later day shows the mat the right way round, nobody believes this mat (`_mats`): it is
-unknown, not read the other way.  Who sleeps by day and has visitors looks alike from here, and an
-automatic guess would make an empty bed of theirs.  It is said again every six days while it lasts.
+closed, or a later day shows the mat the right way round, nobody believes this mat (`mat_states`):
+it is unknown, not read the other way.  Who sleeps by day and has visitors looks alike from here,
+and an automatic guess would make an empty bed of theirs.  It is said again every six days while it
+lasts.
 
 Not for: a mat that is stuck (`bed`), or that loses sleepers (`mat_quality`).
 """
@@ -33,15 +34,16 @@ from gateway.events import (
     Ref,
     Severity,
 )
-from gateway.rules import Decision, RuleSettings, Tick, _mats, _signs
-from gateway.rules._replace import replace
-from gateway.rules._time import next_local
+from gateway.rules import Decision, RuleSettings, Tick
+from gateway.rules.common import mat_states, signs_of_life
+from gateway.rules.common.replace import replace
+from gateway.rules.common.time import next_local
 
 NAME = "mat_reversed"
 VERSION = 1
-KINDS = _signs.KINDS | {"mat.faulted", "alarm.raised", "alarm.cancelled", "alarm.resolved"}
+KINDS = signs_of_life.KINDS | {"mat.faulted", "alarm.raised", "alarm.cancelled", "alarm.resolved"}
 
-ALARM = _mats.REVERSED
+ALARM = mat_states.REVERSED
 
 AGAIN_AFTER = timedelta(days=5, hours=23)
 """The rules are rebuilt from seven days of log: what holds must stand in them."""
@@ -171,8 +173,8 @@ def _at_night(state: State, begin: datetime, end: datetime) -> float:
 
 
 def _sign(state: State, event: Event, settings: Settings) -> State:
-    place = _signs.place(event, settings.home)
-    if place is None or place is _signs.Place.BEDROOM or state.night is None:
+    place = signs_of_life.place(event, settings.home)
+    if place is None or place is signs_of_life.Place.BEDROOM or state.night is None:
         return state
     if state.sign_at is not None and event.at - state.sign_at < SIGN_EVERY:
         return state

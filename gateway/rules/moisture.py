@@ -15,9 +15,9 @@ from gateway.commands import Command
 from gateway.envelope import Event
 from gateway.events import MoistureCleared, MoistureDetected, Severity
 from gateway.rules import Decision, RuleSettings, Tick
-from gateway.rules._lasting import KINDS as LASTING
-from gateway.rules._lasting import Lasting
-from gateway.rules._time import later
+from gateway.rules.common.lasting import KINDS as LASTING
+from gateway.rules.common.lasting import Lasting
+from gateway.rules.common.time import later
 
 NAME = "moisture"
 VERSION = 1

@@ -45,15 +45,16 @@ from gateway.events import (
     Severity,
 )
 from gateway.ports import Level
-from gateway.rules import Decision, RuleSettings, Tick, _absence, _mats
-from gateway.rules._replace import replace
-from gateway.rules._time import AGAIN, due, first_of, later
+from gateway.rules import Decision, RuleSettings, Tick
+from gateway.rules.common import absences, mat_states
+from gateway.rules.common.replace import replace
+from gateway.rules.common.time import AGAIN, due, first_of, later
 
 NAME = "night_check"
 VERSION = 2
 KINDS = (
-    _mats.KINDS
-    | _absence.KINDS
+    mat_states.KINDS
+    | absences.KINDS
     | {
         "bed.entered",
         "bed.left",
@@ -124,16 +125,16 @@ class Check:
 class State:
     """`in_bed` None: not known; `bed_said` names the event that told.  `checks` by their name."""
 
-    mats: _mats.Mats
+    mats: mat_states.Mats
     checks: Mapping[str, Check]
     in_bed: bool | None = None
     bed_said: Ref | None = None
-    absence: _absence.Absence = _absence.AT_HOME
+    absence: absences.Absence = absences.AT_HOME
 
 
 def start(settings: Settings) -> State:
     """Nothing is known and no check is due."""
-    return State(mats=_mats.start(settings.home.with_role("bed")), checks={})
+    return State(mats=mat_states.start(settings.home.with_role("bed")), checks={})
 
 
 def step(
@@ -156,8 +157,8 @@ def step(
         case BedLeft():
             return replace(state, in_bed=False, bed_said=event.ref), ()
         case _:
-            mats = _mats.see(state.mats, event)
-            absence = _absence.see(state.absence, event)
+            mats = mat_states.see(state.mats, event)
+            absence = absences.see(state.absence, event)
             if mats is state.mats and absence is state.absence:
                 return state, ()
             return replace(state, mats=mats, absence=absence), ()

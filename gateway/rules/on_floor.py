@@ -27,8 +27,8 @@ from gateway.events import (
     Severity,
 )
 from gateway.rules import Decision, RuleSettings, Tick
-from gateway.rules._replace import replace
-from gateway.rules._time import due, first_of, later
+from gateway.rules.common.replace import replace
+from gateway.rules.common.time import due, first_of, later
 
 NAME = "on_floor"
 VERSION = 1

@@ -19,7 +19,7 @@ from gateway.commands import Command
 from gateway.envelope import Event
 from gateway.events import AlarmRaised, PendantPressed, Severity
 from gateway.rules import Decision, RuleSettings, Tick
-from gateway.rules._time import later
+from gateway.rules.common.time import later
 
 NAME = "pendant"
 VERSION = 1

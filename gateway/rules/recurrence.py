@@ -18,8 +18,8 @@ from gateway.commands import Command
 from gateway.envelope import Event
 from gateway.events import AlarmRaised, FaultCounted, Ref, Severity
 from gateway.rules import Decision, RuleSettings, Tick
-from gateway.rules._replace import replace
-from gateway.rules._time import due, first_of
+from gateway.rules.common.replace import replace
+from gateway.rules.common.time import due, first_of
 
 NAME = "recurrence"
 VERSION = 1

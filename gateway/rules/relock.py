@@ -5,7 +5,7 @@ shuts.  It follows from the log, so a restart in between changes nothing: what c
 ordered after the start.  A lock that does not obey is tried three times; then `lock_open` is what
 remains.
 
-Not for: turning (`gateway.doors`), or who may open.
+Not for: turning (`gateway.doors.orders`), or who may open.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from gateway.events import (
     UnlockRequested,
 )
 from gateway.rules import Decision, RuleSettings, Tick
-from gateway.rules._replace import replace
-from gateway.rules._time import first_of, later
+from gateway.rules.common.replace import replace
+from gateway.rules.common.time import first_of, later
 
 NAME = "relock"
 VERSION = 1

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 
 from pydantic import Field
 
-from gateway.access import Action, Reason
+from gateway.access.grants import Action, Reason
 from gateway.commands import Command
 from gateway.envelope import Event
 from gateway.events import (
@@ -35,8 +35,8 @@ from gateway.events import (
     VisitTapped,
 )
 from gateway.rules import Decision, RuleSettings, Tick
-from gateway.rules._replace import replace
-from gateway.rules._time import due, first_of, later
+from gateway.rules.common.replace import replace
+from gateway.rules.common.time import due, first_of, later
 
 NAME = "visit"
 VERSION = 1

@@ -30,15 +30,16 @@ from gateway.events import (
     VisitEnded,
     VisitStarted,
 )
-from gateway.rules import Decision, RuleSettings, Tick, _absence, _looks, _signs
-from gateway.rules._replace import replace
-from gateway.rules._time import due, in_window, later
+from gateway.rules import Decision, RuleSettings, Tick
+from gateway.rules.common import absences, looks, signs_of_life
+from gateway.rules.common.replace import replace
+from gateway.rules.common.time import due, in_window, later
 
 NAME = "wandering"
 VERSION = 1
 KINDS = (
-    _signs.KINDS
-    | _absence.KINDS
+    signs_of_life.KINDS
+    | absences.KINDS
     | {
         "bed.entered",
         "bed.left",
@@ -85,7 +86,7 @@ class State:
     opened_at: datetime | None = None
     visits: frozenset[str] = frozenset()
     tried: datetime | None = None
-    absence: _absence.Absence = _absence.AT_HOME
+    absence: absences.Absence = absences.AT_HOME
 
 
 def start(settings: Settings) -> State:  # noqa: ARG001 - the contract of a rule
@@ -112,8 +113,8 @@ def step(
             return replace(state, visits=state.visits - {visit}), ()
         case AlarmRaised(alarm=alarm):
             return (_inside(state) if alarm == ALARM else state), ()
-    if event.kind in _absence.KINDS:
-        return replace(state, absence=_absence.see(state.absence, event)), ()
+    if event.kind in absences.KINDS:
+        return replace(state, absence=absences.see(state.absence, event)), ()
     return _sign(state, event, settings), ()
 
 
@@ -164,7 +165,7 @@ def _tick(
     if state.absence.at(now):
         return _inside(state), ()
     rests_on = tuple(ref for ref in (state.bed, state.door) if ref is not None)
-    if not _signs.watched_inside(settings.home):
-        return _inside(state), (_looks.ask(NAME, "door_at_night", now, rests_on),)
+    if not signs_of_life.watched_inside(settings.home):
+        return _inside(state), (looks.ask(NAME, "door_at_night", now, rests_on),)
     alarm = AlarmRaised(alarm=ALARM, severity=Severity.CARE, since=state.opened_at)
     return replace(state, tried=now), (Decision(alarm, rests_on=rests_on),)

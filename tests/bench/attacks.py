@@ -14,8 +14,8 @@ from datetime import timedelta
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gateway import access
-from gateway.access import Action, Reason
+from gateway.access import grants
+from gateway.access.grants import Action, Reason
 from gateway.envelope import Draft
 from gateway.events import (
     AlarmOutcome,
@@ -71,7 +71,7 @@ async def _another_key(door: Door) -> None:
 
 @attack("grant altered")
 async def _altered(door: Door) -> None:
-    head, body, signature = access.sign(GRANT, KEY, "k1").split(".")
+    head, body, signature = grants.sign(GRANT, KEY, "k1").split(".")
     claims = json.loads(base64.urlsafe_b64decode(body + "=="))
     claims["exp"] += 10_000
     changed = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()

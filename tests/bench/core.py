@@ -18,16 +18,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from gateway import replay
 from gateway.demo.staffclient import StaffClient
 from gateway.demo.stage import stage
+from gateway.engine.event_log import EventLog
+from gateway.engine.log_reader import LogReader
+from gateway.engine.sequencer import Sequencer
 from gateway.envelope import Draft
-from gateway.eventlog import EventLog
 from gateway.events import MatPressed, MatReleased
-from gateway.logfile import LogReader
+from gateway.replay import run
 from gateway.rules import DeviceFacts, HomeFacts, bind
 from gateway.rules.fold import Fold
-from gateway.turn import Sequencer
 from tests.bench import slowdisk
 from tests.bench.figure import Figure
 
@@ -232,7 +232,7 @@ def _replays(folder: Path) -> Iterator[Figure]:
     path = folder / "month.csv"
     rows = _write_month(path)
     began = time.perf_counter()
-    for _ in replay.run(path, None, {}, {}, "Europe/Stockholm"):
+    for _ in run.run(path, None, {}, {}, "Europe/Stockholm"):
         pass
     took_s = time.perf_counter() - began
     yield Figure("month_replay_s", took_s, "s", 10, note=f"{rows} rows, reading included")

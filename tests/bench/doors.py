@@ -18,10 +18,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from gateway.config.secrets import FileSecrets
 from gateway.demo.staffclient import Live, StaffClient
 from gateway.demo.stage import Stage, codes_in, stage
-from gateway.enroll import enroll
-from gateway.secrets import FileSecrets
+from gateway.link.enrolment import enroll
 from tests.bench import attacks, slowdisk
 from tests.bench.figure import Figure
 from tests.bench.forty import HOME_TOML, TURN_S

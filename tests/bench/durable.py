@@ -16,12 +16,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gateway.clock import SystemClock
-from gateway.engine import Engine, Hooks
+from gateway.engine.engine import Engine, Hooks
+from gateway.engine.event_log import EventLog
+from gateway.engine.sequencer import Sealed
 from gateway.envelope import Draft
-from gateway.eventlog import EventLog
 from gateway.events import LogRecovered, MatPressed, MatReleased
 from gateway.rules import DeviceFacts, HomeFacts, bind
-from gateway.turn import Sealed
 from tests.conftest import sealed_chain
 
 EVENTS = 5_000

@@ -11,9 +11,9 @@ import asyncio
 import sys
 from pathlib import Path
 
-from gateway import config
-from gateway.app import Home
+from gateway.app.home import Home
 from gateway.clock import FileClock
+from gateway.config import home_file
 from gateway.events import DeviceTold, HomeDescribed, TurnOutcome
 from gateway.ports import Bolt, Emit, LockStatus, OnStep, Turn
 
@@ -56,7 +56,7 @@ async def main(folder: Path) -> None:
     clock = FileClock(folder / "clock")
     homes = []
     for state in sorted((folder / "forty").iterdir()):
-        home = Home(config.load(state / "home.toml"), state_dir=state, clock=clock)
+        home = Home(home_file.load(state / "home.toml"), state_dir=state, clock=clock)
         lock = TimedLock()
         home.doors._devices = ["door"]
         home.doors._lock = lambda _device, lock=lock: lock  # type: ignore[misc]

@@ -25,11 +25,11 @@ from gateway.clock import ManualClock
 from tests.browser.night import Night, begin, moved
 from tests.staff import cheap
 from tests.staff.parts import PASSWORD
-from web.staff.app import create_app
-from web.staff.config import SignInConfig, StaffConfig
-from web.staff.db import Database, parse_url
-from web.staff.migrate import migrate
-from web.staff.secret_files import SecretFiles
+from web.staff.core.config import SignInConfig, StaffConfig
+from web.staff.core.secret_files import SecretFiles
+from web.staff.runtime.app import create_app
+from web.staff.storage.database import Database, parse_url
+from web.staff.storage.migrate import migrate
 
 CHROMIUM = "/usr/bin/chromium"
 

@@ -45,7 +45,7 @@ from gateway.events import (
     VisitStarted,
 )
 from tests.staff.parts import EnrolledHome, add_home, add_user, parts_of
-from web.staff import tables
+from web.staff.storage import tables
 
 MIN = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -112,7 +112,7 @@ def begin(app: Flask, clock: ManualClock) -> Night:
             tx.conn.execute(update(t).where(t.c.id == home).values(**told))
             tx.conn.execute(update(r).where(r.c.home_id == home).values(name=name))
         gateway = EnrolledHome(app, app.test_client(), home, clock)
-        gateway.enroll()
+        gateway.link.enrolment()
         homes[home] = gateway
     add_user(app, "p7", ["caregiver", "night_watcher"], homes=list(homes))
     now = clock.now()

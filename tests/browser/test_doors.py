@@ -20,8 +20,8 @@ from tests.browser.conftest import DESK, PHONE, LiveServer
 from tests.browser.night import Night
 from tests.browser.test_pages import TARGET_PX, _listening, expect, live, wide
 from tests.staff.parts import EnrolledHome, add_user, parts_of
-from web.staff import door_codes, service
-from web.staff.rights import Actor
+from web.staff.core.rights import Actor
+from web.staff.doors import door_codes, service_access
 
 pytestmark = pytest.mark.browser
 
@@ -85,7 +85,7 @@ def test_service_from_asking_to_the_open_door(
     expect(mine.get_by_test_id("wake-hint")).to_be_visible()
     opened(night.homes["h1"], grant, "t1")
     expect(mine.get_by_test_id("outcome")).to_contain_text("Öppet.")
-    night.clock.advance(service.APPROVED_MIN * 60 - 1)
+    night.clock.advance(service_access.APPROVED_MIN * 60 - 1)
     phone.reload()
     live(phone)
     button.wait_for()
@@ -181,7 +181,7 @@ def test_none_of_it_is_wider_than_its_window(
     """For a coordinator's six pages in the menu too."""
     tech = add_user(night.app, "t1", ["technician"])
     add_user(night.app, "c1", ["coordinator", "technician"])
-    service.request(parts_of(night.app), tech, "h1", "front", why="sensor", note="x" * 120)
+    service_access.request(parts_of(night.app), tech, "h1", "front", why="sensor", note="x" * 120)
     page = open_page(size)
     sign_in(page, "c1")
     for path in (

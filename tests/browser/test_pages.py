@@ -26,8 +26,9 @@ from gateway.events import (
 from tests.browser.conftest import DESK, PHONE, WAIT_MS, LiveServer
 from tests.browser.night import Night
 from tests.staff.parts import EnrolledHome, parts_of
-from web.staff import accounts, tables
-from web.staff.rights import Operator, Role
+from web.staff.core.rights import Operator, Role
+from web.staff.people import accounts
+from web.staff.storage import tables
 
 pytestmark = pytest.mark.browser
 

@@ -11,8 +11,8 @@ from sqlalchemy import select
 from tests.browser.conftest import PHONE, WAIT_MS, LiveServer, sign_in_at
 from tests.browser.night import Night
 from tests.staff.parts import parts_of
-from web.staff import tables
-from web.staff.tries import Limits
+from web.staff.signin.failed_attempts import Limits
+from web.staff.storage import tables
 
 pytestmark = pytest.mark.browser
 

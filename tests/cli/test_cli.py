@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import logs, main
-from gateway.eventlog import EventLog
+from gateway.config.secrets import FileSecrets
+from gateway.engine.event_log import EventLog
+from gateway.engine.log_reader import LogReader, connect
 from gateway.events import KINDS
-from gateway.logfile import LogReader, connect
-from gateway.secrets import FileSecrets
 from tests.conftest import sealed_chain
 from tests.test_enroll import CODE, RAW, answer
 from tests.wireserver import WireServer
@@ -308,7 +308,7 @@ def test_the_gateway_needs_nothing_of_the_staff_server() -> None:
     """A Pi has neither SQLAlchemy nor Flask-Security: no command of the home imports them."""
     code = (
         "import sys; from gateway.cli import main; main(['gateway', 'kinds']); "
-        "import gateway.app; "
+        "import gateway.app.home; "
         "print([m for m in ('sqlalchemy', 'flask_security', 'bumble', 'web.staff') "
         "if m in sys.modules])"
     )

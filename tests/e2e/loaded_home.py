@@ -12,12 +12,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from gateway import config as configuration
-from gateway.app import Home
+from gateway.app.home import Home
 from gateway.clock import open_clock
+from gateway.config import home_file as configuration
+from gateway.engine.sequencer import Sealed
 from gateway.envelope import Draft
 from gateway.events import AlarmRaised, ContactChanged, Severity
-from gateway.turn import Sealed
 
 BURST = 20
 """Events at once; between two bursts the loop breathes."""

@@ -16,7 +16,7 @@ import pytest
 
 from gateway.demo.staffclient import RESYNC, StaffClient
 from gateway.demo.stage import Stage
-from gateway.logfile import LogReader
+from gateway.engine.log_reader import LogReader
 from tests.e2e.conftest import at_server
 
 KILLS = 20

@@ -15,7 +15,7 @@ from gateway.demo.staffclient import Live, StaffClient, StaffError
 from gateway.demo.stage import Stage
 from gateway.demo.town import HOME
 from tests.e2e.test_kill import until
-from web.staff.turning import UNHEARD_S
+from web.staff.doors.lock_orders import UNHEARD_S
 
 KEEP_HOURS = 2
 

@@ -21,11 +21,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from gateway.commands import Command
+from gateway.engine.sequencer import Sealed, Sequencer, Turn
 from gateway.envelope import GENESIS, Draft, Event, from_json, seal, to_json
 from gateway.events import Data, MatPressed, MatReleased, to_fields
 from gateway.rules import DeviceFacts, HomeFacts, RuleSettings, bind, settings_class
 from gateway.rules.fold import Fold
-from gateway.turn import Sealed, Sequencer, Turn
 
 TZ = "Europe/Stockholm"
 BEGIN = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)  # 21:00 in Stockholm, a Monday

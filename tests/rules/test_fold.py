@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.engine.sequencer import Sequencer
 from gateway.envelope import Draft, Event, from_json, to_json
 from gateway.events import (
     AbsenceEnded,
@@ -55,7 +56,6 @@ from gateway.events import (
 )
 from gateway.rules import Decision, Rule, RuleSettings, Tick, bind, settings_class
 from gateway.rules.fold import STUCK_TICKS, Fold
-from gateway.turn import Sequencer
 from tests.rules.conftest import DEVICES, home_of
 
 BEGIN = datetime(2026, 11, 23, 21, 0, tzinfo=UTC)

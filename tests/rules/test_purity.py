@@ -16,7 +16,7 @@ from tests.rules.conftest import home_of
 
 ROOT = Path(rules.__file__).parents[1]
 PURE = sorted(
-    [*(ROOT / "rules").glob("*.py"), ROOT / "access.py", ROOT / "schedule.py"],
+    [*(ROOT / "rules").rglob("*.py"), *(ROOT / "access").glob("*.py"), ROOT / "schedule.py"],
     key=lambda path: path.name,
 )
 
@@ -28,8 +28,8 @@ IMPURE = {
 CLOCKS = {"now", "utcnow", "today", "time", "monotonic", "perf_counter"}
 """Methods of `datetime`, `date` and `time` modules that read a clock."""
 KNOWN = {
-    "gateway.access", "gateway.commands", "gateway.envelope", "gateway.errors", "gateway.events",
-    "gateway.ports", "gateway.rules", "gateway.schedule",
+    "gateway.access.grants", "gateway.commands", "gateway.envelope", "gateway.errors",
+    "gateway.events", "gateway.ports", "gateway.rules", "gateway.schedule",
 }  # fmt: skip
 
 

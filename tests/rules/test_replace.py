@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from gateway.rules import Rule, bind
-from gateway.rules._replace import replace
+from gateway.rules.common.replace import replace
 from tests.rules.conftest import home_of
 
 RULES = bind({}, home_of())

@@ -15,7 +15,7 @@ from flask import Flask
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
 
-from web.staff import auth
+from web.staff.signin import auth
 
 CHEAP = {"argon2__rounds": 1, "argon2__memory_cost": 8, "argon2__parallelism": 1}
 """The least that argon2 allows: 0.2 ms."""

@@ -18,14 +18,14 @@ from gateway.clock import ManualClock
 from tests.staff import cheap, postgres, reach
 from tests.staff.databases import on_both
 from tests.staff.parts import EnrolledHome, add_home, add_user, parts_of
-from web.staff.app import create_app
-from web.staff.config import SignInConfig, StaffConfig
-from web.staff.context import Staff
-from web.staff.db import Database, parse_url
-from web.staff.migrate import migrate
-from web.staff.rights import Actor
-from web.staff.secret_files import SecretFiles
-from web.staff.tables import metadata
+from web.staff.core.config import SignInConfig, StaffConfig
+from web.staff.core.context import Staff
+from web.staff.core.rights import Actor
+from web.staff.core.secret_files import SecretFiles
+from web.staff.runtime.app import create_app
+from web.staff.storage.database import Database, parse_url
+from web.staff.storage.migrate import migrate
+from web.staff.storage.tables import metadata
 
 START = datetime(2026, 11, 23, 21, 0, tzinfo=UTC)
 """Where the tests' clock stands at first: 22:00 in Stockholm."""
@@ -176,6 +176,6 @@ def make_user(staff_app: Flask) -> Callable[..., Actor]:
 @pytest.fixture(autouse=True)
 def fresh_limits() -> None:
     """Each test begins with no enrolment tries counted."""
-    from web.staff import enrolment
+    from web.staff.homelink import enrolment
 
     enrolment.forget_tries()

@@ -26,10 +26,11 @@ from sqlalchemy import insert, select
 from gateway.clock import ManualClock
 from gateway.envelope import GENESIS, Draft, Event, from_json, seal, to_json
 from gateway.events import Data, DeviceTold, HomeDescribed
-from web.staff import enrolment, tables
-from web.staff.auth import actor_of, new_uniquifier
-from web.staff.context import EXTENSION, Staff
-from web.staff.rights import Actor
+from web.staff.core.context import EXTENSION, Staff
+from web.staff.core.rights import Actor
+from web.staff.homelink import enrolment
+from web.staff.signin.auth import actor_of, new_uniquifier
+from web.staff.storage import tables
 
 PASSWORD = "correct horse battery"
 

@@ -25,7 +25,7 @@ class Process:
     def __init__(self, config: Path, port: int, log: Path) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self._log = log
-        command = [sys.executable, "-m", "web.staff.cli", "run", "--config", str(config)]
+        command = [sys.executable, "-m", "web.staff.cli.main", "run", "--config", str(config)]
         with log.open("ab") as out:
             self._process = subprocess.Popen(
                 [*command, "--port", str(port)],

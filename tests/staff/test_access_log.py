@@ -26,12 +26,14 @@ from tests.staff.parts import EnrolledHome
 from tests.staff.test_actions import CAREGIVER, actor, refusal
 from tests.staff.test_ingest import rows
 from tests.staff.test_visit_actions import COORDINATOR
-from web.staff import access_export, access_log, actions, tables
-from web.staff.actions import Why
-from web.staff.config import AccessLogConfig
-from web.staff.context import Staff
-from web.staff.rights import Role
-from web.staff.watch import Watch
+from web.staff.audit import access_export, access_log
+from web.staff.care import actions
+from web.staff.care.actions import Why
+from web.staff.core.config import AccessLogConfig
+from web.staff.core.context import Staff
+from web.staff.core.rights import Role
+from web.staff.runtime.watch import Watch
+from web.staff.storage import tables
 
 MIN = timedelta(minutes=1)
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from gateway import access
-from gateway.access import Action, Reason
+from gateway.access import grants
+from gateway.access.grants import Action, Reason
 from gateway.events import (
     AlarmOutcome,
     AlarmRaised,
@@ -29,10 +29,12 @@ from gateway.events import (
 )
 from tests.staff.parts import EnrolledHome
 from tests.staff.test_ingest import rows
-from web.staff import actions, tables, turning
-from web.staff.actions import Refused, Why
-from web.staff.context import Staff
-from web.staff.rights import Actor, Role
+from web.staff.care import actions
+from web.staff.care.actions import Refused, Why
+from web.staff.core.context import Staff
+from web.staff.core.rights import Actor, Role
+from web.staff.doors import lock_orders
+from web.staff.storage import tables
 
 H1 = frozenset({"h1"})
 
@@ -67,17 +69,17 @@ def test_an_unlock_goes_to_the_home_that_listens(enrolled_home: EnrolledHome, st
     enrolled_home.describe()
     stream = enrolled_home.listen(1)
     next(stream)
-    sent = turning.order_turn(staff, CAREGIVER, "h1", "front")
+    sent = lock_orders.order_turn(staff, CAREGIVER, "h1", "front")
     token = turn_of(stream)
-    grant = access.read(token, {staff.keys.kid: staff.keys.private.public_key()})
+    grant = grants.read(token, {staff.keys.kid: staff.keys.private.public_key()})
     assert (grant.id, grant.home, grant.device) == (sent.grant, "h1", "front")
     assert (grant.action, grant.person, grant.reason) == (
         Action.UNLOCK,
         "p1",
         Reason.PLANNED_VISIT,
     )
-    assert grant.expires - grant.not_before == timedelta(seconds=access.LIFE_S)
-    access.judge(
+    assert grant.expires - grant.not_before == timedelta(seconds=grants.LIFE_S)
+    grants.judge(
         grant,
         home="h1",
         devices={"front": None},
@@ -101,7 +103,7 @@ def test_nothing_is_queued_for_a_home_that_does_not_listen(
 ) -> None:
     """The caregiver is told at once; nothing is signed, and nothing comes when the home is back."""
     enrolled_home.describe()
-    error = refusal(turning.order_turn, staff, CAREGIVER, "h1", "front")
+    error = refusal(lock_orders.order_turn, staff, CAREGIVER, "h1", "front")
     assert error.why is Why.NOT_CONNECTED
     assert rows(staff, tables.event, kind="grant.issued") == []
     assert rows(staff, tables.turn) == []
@@ -130,14 +132,14 @@ def test_a_door_opens_for_nobody_without_the_right(
     enrolled_home.describe()
     stream = enrolled_home.listen(1)
     next(stream)
-    assert refusal(turning.order_turn, staff, who, home, device).why is why
+    assert refusal(lock_orders.order_turn, staff, who, home, device).why is why
     assert rows(staff, tables.event, kind="grant.issued") == []
 
 
 def test_a_look_is_no_turn(enrolled_home: EnrolledHome, staff: Staff) -> None:
     """Only unlock and lock turn a lock."""
     with pytest.raises(ValueError, match="turns no lock"):
-        turning.order_turn(staff, CAREGIVER, "h1", "front", Action.LOOK)
+        lock_orders.order_turn(staff, CAREGIVER, "h1", "front", Action.LOOK)
 
 
 def _raise_alarm(home: EnrolledHome, severity: Severity = Severity.CARE) -> str:
@@ -152,10 +154,10 @@ def test_an_open_alarm_is_the_reason(enrolled_home: EnrolledHome, staff: Staff) 
     next(stream)
     _raise_alarm(enrolled_home, Severity.TECHNICAL)
     alarm = _raise_alarm(enrolled_home)
-    sent = turning.order_turn(staff, CAREGIVER, "h1", "front")
+    sent = lock_orders.order_turn(staff, CAREGIVER, "h1", "front")
     assert (sent.reason, sent.alarm) == (Reason.ALARM, alarm)
     actions.resolve(staff, CAREGIVER, alarm, AlarmOutcome.HELPED)
-    sent = turning.order_turn(staff, CAREGIVER, "h1", "front", Action.LOCK)
+    sent = lock_orders.order_turn(staff, CAREGIVER, "h1", "front", Action.LOCK)
     assert (sent.reason, sent.alarm) == (Reason.PLANNED_VISIT, None)
 
 

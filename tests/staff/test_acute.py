@@ -12,10 +12,10 @@ from gateway.events import AlarmOutcome, AlarmRaised, Severity, Stamp, Tap, Visi
 from tests.staff.parts import EnrolledHome, add_home
 from tests.staff.test_actions import refusal
 from tests.staff.test_turning import alarm, told
-from web.staff import actions, acute
-from web.staff.actions import Why
-from web.staff.context import Staff
-from web.staff.rights import Actor
+from web.staff.care import actions, acute
+from web.staff.care.actions import Why
+from web.staff.core.context import Staff
+from web.staff.core.rights import Actor
 
 Make = Callable[..., Actor]
 

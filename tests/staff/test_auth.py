@@ -14,14 +14,15 @@ from gateway.errors import ConfigError, SecretError
 from tests.staff import cheap
 from tests.staff.parts import PASSWORD, sign_in
 from tests.staff.test_ingest import rows
-from web.staff import auth, tables
-from web.staff.app import create_app
-from web.staff.config import StaffConfig, load_config
-from web.staff.context import Staff
-from web.staff.passwords import make_hasher
-from web.staff.rights import Actor
-from web.staff.secret_files import ALL, SecretFiles
-from web.staff.tries import TRIES
+from web.staff.core.config import StaffConfig, load_config
+from web.staff.core.context import Staff
+from web.staff.core.rights import Actor
+from web.staff.core.secret_files import ALL, SecretFiles
+from web.staff.runtime.app import create_app
+from web.staff.signin import auth
+from web.staff.signin.failed_attempts import TRIES
+from web.staff.signin.passwords import make_hasher
+from web.staff.storage import tables
 
 SENTENCE = "Inloggningen misslyckades"
 

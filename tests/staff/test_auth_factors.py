@@ -14,11 +14,11 @@ from passlib.totp import TOTP
 
 from tests.staff.parts import sign_in
 from tests.staff.test_ingest import rows
-from web.staff import tables
-from web.staff.config import SignInConfig
-from web.staff.context import Staff
-from web.staff.rights import Actor, Role
-from web.staff.tries import CODE_TRIES
+from web.staff.core.config import SignInConfig
+from web.staff.core.context import Staff
+from web.staff.core.rights import Actor, Role
+from web.staff.signin.failed_attempts import CODE_TRIES
+from web.staff.storage import tables
 
 MakeUser = Callable[..., Actor]
 
@@ -149,7 +149,7 @@ def test_a_required_second_factor_cannot_be_taken_away(
     staff_app: Flask, make_user: MakeUser, staff: Staff
 ) -> None:
     """Not by its owner; an administrator may reset it, which ends every session."""
-    from web.staff import accounts
+    from web.staff.people import accounts
 
     make_user("p1", ["administrator"])
     boss = make_user("p2", ["administrator"])

@@ -13,10 +13,12 @@ from flask.testing import FlaskClient
 
 from tests.staff.parts import PASSWORD, EnrolledHome, sign_in
 from tests.staff.test_ingest import rows
-from web.staff import accounts, sessions, tables
-from web.staff.config import SignInConfig, StaffConfig
-from web.staff.context import Staff
-from web.staff.rights import Actor, Role
+from web.staff.core.config import SignInConfig, StaffConfig
+from web.staff.core.context import Staff
+from web.staff.core.rights import Actor, Role
+from web.staff.people import accounts
+from web.staff.signin import sessions
+from web.staff.storage import tables
 
 MakeUser = Callable[..., Actor]
 
@@ -128,9 +130,9 @@ def test_an_open_page_of_somebody_who_may_not_any_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The live stream ends within seconds, and no form of the page does anything."""
-    from web.staff import pushed
+    from web.staff.pages import live
 
-    monkeypatch.setattr(pushed, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(live, "HEARTBEAT_S", 0.05)
     monkeypatch.setattr(sessions, "GATE_READ_S", 0.1)
     enrolled_home.describe()
     make_user("p7", ["caregiver"], homes=["h1"])
@@ -169,9 +171,9 @@ def test_the_page_of_somebody_who_just_signed_in_stays_live(
     staff_app: Flask, make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is known of the sessions was read for another's page a moment before."""
-    from web.staff import pushed
+    from web.staff.pages import live
 
-    monkeypatch.setattr(pushed, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(live, "HEARTBEAT_S", 0.05)
     monkeypatch.setattr(sessions, "GATE_READ_S", 3600.0)
     answers = []
     for person in ("p7", "p8"):
@@ -275,7 +277,7 @@ def test_a_team_works_in_the_homes_of_its_areas(
     staff_app: Flask, make_user: MakeUser, staff: Staff
 ) -> None:
     """Through the page's forms: area, team, membership; and taken away again."""
-    from web.staff.auth import actor_of
+    from web.staff.signin.auth import actor_of
 
     make_user("p7", ["caregiver"])
     make_user("p2", ["coordinator"])

@@ -17,11 +17,11 @@ from gateway.errors import ConfigError, SecretError
 from tests.staff.parts import add_home, add_user, parts_of
 from tests.staff.provider import CLIENT, LOA3, SECRET, Provider, running
 from tests.staff.test_ingest import rows
-from web.staff import tables
-from web.staff.app import create_app
-from web.staff.config import SignInConfig, SingleSignOn, StaffConfig, load_config
-from web.staff.db import Database
-from web.staff.secret_files import SecretFiles
+from web.staff.core.config import SignInConfig, SingleSignOn, StaffConfig, load_config
+from web.staff.core.secret_files import SecretFiles
+from web.staff.runtime.app import create_app
+from web.staff.storage import tables
+from web.staff.storage.database import Database
 
 SENTENCE = "Inloggningen misslyckades"
 SUBJECT = "SE165500001234-AB12"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from web.staff.cli import main
+from web.staff.cli.main import main
 
 
 @pytest.fixture

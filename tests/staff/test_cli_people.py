@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from web.staff import tables
-from web.staff.cli import main
-from web.staff.db import Database, parse_url
-from web.staff.rights import RIGHTS, Role
+from web.staff.cli.main import main
+from web.staff.core.rights import RIGHTS, Role
+from web.staff.storage import tables
+from web.staff.storage.database import Database, parse_url
 
 Run = Callable[..., str]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import SQLAlchemyError
 
-from web.staff.db import Database, parse_url
+from web.staff.storage.database import Database, parse_url
 
 WAIT_S = 10.0
 """A thread that has not come so far after this long never will."""

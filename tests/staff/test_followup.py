@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from web.staff.followup import Compared, Deviation, DoneVisit, Undone, compare
-from web.staff.plan import PlannedVisit
+from web.staff.visits.followup import Compared, Deviation, DoneVisit, Undone, compare
+from web.staff.visits.plan import PlannedVisit
 
 EIGHT = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
 MIN = timedelta(minutes=1)

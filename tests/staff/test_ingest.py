@@ -22,8 +22,8 @@ from gateway.events import (
     Unknown,
 )
 from tests.staff.parts import EnrolledHome
-from web.staff import store, tables
-from web.staff.context import Staff
+from web.staff.core.context import Staff
+from web.staff.storage import event_store, tables
 
 
 def rows(staff: Staff, table: Any, **where: Any) -> list[Any]:
@@ -41,7 +41,7 @@ def test_a_batch_is_stored_byte_for_byte(enrolled_home: EnrolledHome, staff: Sta
     sent = enrolled_home.send(MatPressed(), odd, MatReleased(), device="bed")
     stored = rows(staff, tables.event, origin="home:h1")
     assert [row.seq for row in stored] == [1, 2, 3]
-    assert [store.to_event(row) for row in stored] == sent
+    assert [event_store.to_event(row) for row in stored] == sent
     assert [row.kind for row in stored] == ["mat.pressed", "toaster.smoked", "mat.released"]
 
 
@@ -95,7 +95,7 @@ def test_an_edited_event_is_noticed_and_told_once(
     (alarm,) = rows(staff, tables.alarm)
     assert (alarm.alarm, alarm.severity, alarm.closed_at) == ("home_tampered", "technical", None)
     (told,) = rows(staff, tables.event, kind="home.tampered")
-    assert store.to_event(told).data.seq == 2  # type: ignore[attr-defined]
+    assert event_store.to_event(told).data.seq == 2  # type: ignore[attr-defined]
     assert enrolled_home.post("events", good).get_json() == {"have": 3}
 
 
@@ -118,8 +118,8 @@ def test_a_new_log_begins_anew(enrolled_home: EnrolledHome, staff: Staff) -> Non
     empty = enrolled_home.post("events", [])
     assert empty.get_json() == {"have": 1}
     with staff.db.read() as conn:
-        assert store.read_head(conn, "home:h1").seq == 1
-        assert store.read_head(conn, "home:h1~2").seq == 1
+        assert event_store.read_head(conn, "home:h1").seq == 1
+        assert event_store.read_head(conn, "home:h1~2").seq == 1
 
 
 def test_another_homes_events_are_refused(
@@ -229,8 +229,8 @@ def test_the_latest_events_come_newest_first(enrolled_home: EnrolledHome, staff:
     enrolled_home.clock.advance(1)
     enrolled_home.send(MatReleased(), device="bed")
     with staff.db.read() as conn:
-        found = store.latest_events(conn, "h1", limit=2)
-        everything = store.latest_events(conn, "h1")
+        found = event_store.latest_events(conn, "h1", limit=2)
+        everything = event_store.latest_events(conn, "h1")
     assert [event.kind for event, _ in found] == ["mat.released", "mat.pressed"]
     assert everything[-1][0].kind == "home.enrolled"
 

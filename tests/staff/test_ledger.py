@@ -9,16 +9,18 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from gateway.engine.event_log import EventLog
+from gateway.engine.sequencer import Sealed
 from gateway.envelope import Event, canonical, from_json, to_json
-from gateway.eventlog import EventLog
-from gateway.ledger import LedgerRow, read_ledger
-from gateway.turn import Sealed
+from gateway.state.ledger import LedgerRow, read_ledger
 from tests.staff.parts import EnrolledHome
 from tests.staff.test_access_log import something
 from tests.staff.test_actions import CAREGIVER
 from tests.staff.test_visit_actions import COORDINATOR
-from web.staff import access_log, actions, tables
-from web.staff.context import Staff
+from web.staff.audit import access_log
+from web.staff.care import actions
+from web.staff.core.context import Staff
+from web.staff.storage import tables
 
 
 def _home_log(staff: Staff, path: Path) -> None:

@@ -18,8 +18,10 @@ from gateway.wire import fingerprint, split_code
 from tests.staff.parts import EnrolledHome, pem_of
 from tests.staff.test_ingest import rows
 from tests.staff.test_urgent import WATCHER
-from web.staff import actions, enrolment, tables
-from web.staff.context import Staff
+from web.staff.care import actions
+from web.staff.core.context import Staff
+from web.staff.homelink import enrolment
+from web.staff.storage import tables
 
 EVENTS = "/api/v1/home/events"
 
@@ -188,10 +190,10 @@ def test_a_long_absence_is_caught_up(enrolled_home: EnrolledHome, staff: Staff) 
     with staff.write() as tx:
         from gateway.envelope import Draft
         from gateway.events import RecordRead
-        from web.staff import decisions
+        from web.staff.events import append
 
         for _ in range(450):
-            decisions.write(staff, tx, "h1", Draft(RecordRead(what="x")))
+            append.write(staff, tx, "h1", Draft(RecordRead(what="x")))
     got = read_decided(enrolled_home.listen(0), 451)
     assert [obj["seq"] for obj in got] == list(range(1, 452))
 

@@ -12,8 +12,9 @@ from flask.testing import FlaskClient
 
 from gateway.events import MatPressed, MatReleased
 from tests.staff.parts import EnrolledHome, sign_in
-from web.staff.live import Broker, Change, Closed, TooSlow
-from web.staff.rights import Actor
+from web.staff.core.rights import Actor
+from web.staff.realtime.broker import Broker, Closed, TooSlow
+from web.staff.storage.changes import Change
 
 
 def change(home: str | None, seq: int = 1, origin: str = "home:h1") -> Change:
@@ -136,12 +137,12 @@ def test_a_failed_transaction_tells_nobody(staff_app: Flask) -> None:
     from gateway.envelope import Draft
     from gateway.events import RecordRead
     from tests.staff.parts import parts_of
-    from web.staff import decisions
+    from web.staff.events import append
 
     parts = parts_of(staff_app)
     with parts.broker.subscribe({"h1"}) as screen:
         with pytest.raises(RuntimeError), parts.write() as tx:
-            decisions.write(parts, tx, "h1", Draft(RecordRead(what="x")))
+            append.write(parts, tx, "h1", Draft(RecordRead(what="x")))
             raise RuntimeError
         assert screen.get(0) is None
 

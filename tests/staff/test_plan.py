@@ -12,11 +12,12 @@ from sqlalchemy import insert, select
 from gateway.errors import UserError
 from tests.staff.parts import add_home, add_user
 from tests.staff.test_ingest import rows
-from web.staff import plan, plan_files, plan_store, tables
-from web.staff.context import Staff
-from web.staff.plan_store import Draft, Outcome, PlanRefused
-from web.staff.rights import Actor
-from web.staff.tables_plan import absence, plan_staff, plan_visit
+from web.staff.core.context import Staff
+from web.staff.core.rights import Actor
+from web.staff.storage import tables
+from web.staff.storage.plan_tables import absence, plan_staff, plan_visit
+from web.staff.visits import plan, plan_files, plan_import
+from web.staff.visits.plan_import import Draft, Outcome, PlanRefused
 
 NOW = datetime(2026, 11, 23, 21, 0, tzinfo=UTC)
 MIN = timedelta(minutes=1)
@@ -38,7 +39,7 @@ def people(staff_app: Flask) -> None:
 
 def keep(staff: Staff, drafts: list[Draft], org: str = "org1", **more: object) -> Outcome:
     with staff.write() as tx:
-        return plan_store.store(tx.conn, org, "prov", drafts, now=NOW, **more)  # type: ignore[arg-type]
+        return plan_import.store(tx.conn, org, "prov", drafts, now=NOW, **more)  # type: ignore[arg-type]
 
 
 def draft(external_id: str, since: datetime, minutes: int = 30, **more: object) -> Draft:
@@ -168,7 +169,7 @@ def test_another_organisations_home_person_and_plan_do_not_exist(
 )
 def test_local_times_on_the_nights_of_daylight_saving(local: str, utc: str) -> None:
     """A skipped time is reckoned with the offset before it; of two the first."""
-    at = plan_store.to_utc(datetime.fromisoformat(local), "Europe/Stockholm")
+    at = plan_import.to_utc(datetime.fromisoformat(local), "Europe/Stockholm")
     assert f"{at:%Y-%m-%dT%H:%M}" == utc
 
 

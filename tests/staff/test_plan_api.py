@@ -12,9 +12,10 @@ from flask.testing import FlaskClient
 from tests.staff.parts import add_home
 from tests.staff.test_ingest import rows
 from tests.staff.test_plan import ICAL
-from web.staff import plan_api, tables
-from web.staff.context import Staff
-from web.staff.tables_plan import plan_visit
+from web.staff.core.context import Staff
+from web.staff.storage import tables
+from web.staff.storage.plan_tables import plan_visit
+from web.staff.visits import plan_api
 
 LINE = {
     "id": "a1",

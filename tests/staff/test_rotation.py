@@ -8,18 +8,19 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from gateway import enroll
-from gateway.access import Action, Grant, Reason, read, sign
+from gateway.access.grants import Action, Grant, Reason, read, sign
 from gateway.errors import GrantRefused, UserError
 from gateway.events import ServerKeyTrusted
-from gateway.serverkeys import ServerKeys
+from gateway.link import enrolment
+from gateway.link.server_keys import ServerKeys
 from tests.staff.parts import EnrolledHome
 from tests.staff.test_ingest import rows
-from web.staff import key_rotation, tables
-from web.staff.context import Staff
-from web.staff.keys import load_keys
-from web.staff.secret_files import SIGNING_KEY, SecretFiles
-from web.staff.store import to_event
+from web.staff.core.context import Staff
+from web.staff.core.keys import load_keys
+from web.staff.core.secret_files import SIGNING_KEY, SecretFiles
+from web.staff.homelink import key_rotation
+from web.staff.storage import tables
+from web.staff.storage.event_store import to_event
 
 
 def home_keys(staff: Staff) -> ServerKeys:
@@ -28,7 +29,7 @@ def home_keys(staff: Staff) -> ServerKeys:
         "h1",
         {staff.keys.kid: staff.keys.private.public_key()},
         {},
-        read=enroll.public_key,
+        read=enrolment.public_key,
         keep=lambda _: None,
     )
 

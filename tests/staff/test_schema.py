@@ -41,12 +41,15 @@ from tests.staff import postgres
 from tests.staff.parts import EnrolledHome
 from tests.staff.test_ingest import rows
 from tests.staff.test_urgent import WATCHER
-from web.staff import actions, migrate, openapi, tables, turning
-from web.staff.chains import verify_all
-from web.staff.context import Staff
-from web.staff.db import Database, parse_url
-from web.staff.fold import HANDLERS
-from web.staff.projections import rebuild_home
+from web.staff.care import actions
+from web.staff.core.context import Staff
+from web.staff.doors import lock_orders
+from web.staff.events.projections.fold import HANDLERS
+from web.staff.events.projections.rebuild import rebuild_home
+from web.staff.runtime import openapi
+from web.staff.storage import migrate, tables
+from web.staff.storage.chains import verify_all
+from web.staff.storage.database import Database, parse_url
 
 REVISIONS = [script.revision for script in ScriptDirectory(str(migrate.FOLDER)).walk_revisions()]
 
@@ -105,7 +108,7 @@ def _a_night(home: EnrolledHome, staff: Staff) -> None:
     actions.answer_check(staff, WATCHER, "h1", "n@1", Finding.UNCLEAR, Looked.PHONE)
     stream = home.listen(1)
     next(stream)
-    turning.order_turn(staff, WATCHER, "h1", "front")
+    lock_orders.order_turn(staff, WATCHER, "h1", "front")
     actions.tap(staff, WATCHER, "h1", Tap.ARRIVE)
 
 

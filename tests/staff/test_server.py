@@ -13,7 +13,7 @@ import pytest
 import urllib3
 from sqlalchemy import func, select
 
-from gateway.access import Action
+from gateway.access.grants import Action
 from gateway.clock import ManualClock
 from gateway.events import AlarmRaised, MatPressed, MatReleased, Severity, Tap
 from tests.ports import free_port
@@ -23,12 +23,14 @@ from tests.staff.test_actions import turn_of
 from tests.staff.test_ingest import rows
 from tests.staff.test_link import read_decided
 from tests.staff.test_urgent import WATCHER
-from web.staff import actions, tables, turning
-from web.staff.app import create_app
-from web.staff.chains import verify_all
-from web.staff.config import StaffConfig
-from web.staff.context import Staff
-from web.staff.notify import PostgresRelay
+from web.staff.care import actions
+from web.staff.core.config import StaffConfig
+from web.staff.core.context import Staff
+from web.staff.doors import lock_orders
+from web.staff.realtime.relay import PostgresRelay
+from web.staff.runtime.app import create_app
+from web.staff.storage import tables
+from web.staff.storage.chains import verify_all
 
 KILLS = 20
 KILLS_POSTGRES = 6
@@ -168,7 +170,7 @@ def test_a_stop_does_not_wait_for_open_streams(
 def workers(postgres_url: str, tmp_path: Path, clock: ManualClock) -> Iterator[tuple[Any, Any]]:
     """Two applications on one PostgreSQL, as two workers are."""
     from tests.staff import postgres
-    from web.staff.secret_files import SecretFiles
+    from web.staff.core.secret_files import SecretFiles
 
     name = f"workers_{tmp_path.name}".lower()
     url = postgres.make_database(postgres_url, name, "template_tryggve")
@@ -222,7 +224,7 @@ def test_an_order_reaches_the_worker_where_the_home_listens(
     home.client = other.test_client()
     stream = home.listen(1)
     assert next(stream) == b": hello\n\n"
-    sent = turning.order_turn(parts_of(one), WATCHER, "h1", "front")
+    sent = lock_orders.order_turn(parts_of(one), WATCHER, "h1", "front")
     token = turn_of(stream)
     assert sent.grant
     assert token.count(".") == 2
@@ -236,7 +238,7 @@ def test_an_order_reaches_the_worker_where_the_home_listens(
     thread.start()
     thread.join(10)
     assert not thread.is_alive()
-    again = turning.order_turn(parts_of(other), WATCHER, "h1", "front", Action.LOCK)
+    again = lock_orders.order_turn(parts_of(other), WATCHER, "h1", "front", Action.LOCK)
     assert again.grant
     assert turn_of(moved) != token
 
@@ -246,7 +248,7 @@ def test_a_cut_listener_comes_back_and_screens_load_anew(workers: Any, clock: Ma
     """When PostgreSQL drops the listening connection, nobody goes on with a hole."""
     from sqlalchemy import text
 
-    from web.staff.live import TooSlow
+    from web.staff.realtime.broker import TooSlow
 
     one, other = workers
     home = EnrolledHome(one, one.test_client(), "h1", clock)
@@ -278,7 +280,7 @@ def test_one_worker_leads_the_watch(workers: Any, clock: ManualClock) -> None:
     """Two workers watch; a silence is told once."""
     from datetime import UTC, datetime, timedelta
 
-    from web.staff.watch import Watch
+    from web.staff.runtime.watch import Watch
 
     one, other = workers
     home = EnrolledHome(one, one.test_client(), "h1", clock)

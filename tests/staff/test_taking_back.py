@@ -14,13 +14,15 @@ from tests.staff.parts import EnrolledHome, sign_in
 from tests.staff.test_actions import refusal
 from tests.staff.test_ingest import rows
 from tests.staff.test_turning import alarm, carer_of, told
-from web.staff import accounts, door_codes, service, tables, taking_back, turning
-from web.staff.accounts import Wrong
-from web.staff.actions import Why
-from web.staff.auth import actor_of
-from web.staff.context import Staff
-from web.staff.rights import Actor
-from web.staff.taking_back import Scope
+from web.staff.care.actions import Why
+from web.staff.core.context import Staff
+from web.staff.core.rights import Actor
+from web.staff.doors import door_codes, lock_orders, service_access
+from web.staff.people import access_revocation, accounts
+from web.staff.people.access_revocation import Scope
+from web.staff.people.accounts import Wrong
+from web.staff.signin.auth import actor_of
+from web.staff.storage import tables
 
 Make = Callable[..., Actor]
 
@@ -50,9 +52,9 @@ def test_one_home_ends_with_what_was_live_there(
     open stream; another home is left alone."""
     make_home("h2").describe()
     carer = make_user("p1", ["caregiver"], homes=["h1", "h2"])
-    sent = turning.order_turn(staff, carer, "h1", "front")
+    sent = lock_orders.order_turn(staff, carer, "h1", "front")
     door_codes.shift_codes(staff, carer)
-    done = taking_back.take_back(staff, boss, "p1", Scope.HOME, "h1")
+    done = access_revocation.take_back(staff, boss, "p1", Scope.HOME, "h1")
     assert (len(done.live.turns), len(done.live.codes)) == (1, door_codes.PER_HOME)
     assert (done.ends, done.homes, done.sessions) == (("h1",), ("h1",), 0)
     revoked = told(staff, "grant.revoked")
@@ -63,10 +65,10 @@ def test_one_home_ends_with_what_was_live_there(
         seen = next(stream)
     after = carer_of(staff, "p1")
     assert after.assigned == {"h2"}
-    assert refusal(turning.order_turn, staff, after, "h1", "front").why is Why.NOT_ASSIGNED
+    assert refusal(lock_orders.order_turn, staff, after, "h1", "front").why is Why.NOT_ASSIGNED
     (noted,) = told(staff, "account.changed")
     assert (noted.data.what, noted.data.account, noted.person) == ("taken_back_home", "p1", "c1")
-    again = taking_back.take_back(staff, boss, "p1", Scope.HOME, "h1")
+    again = access_revocation.take_back(staff, boss, "p1", Scope.HOME, "h1")
     assert (len(again.live), again.ends) == (0, ())
 
 
@@ -89,7 +91,7 @@ def test_a_teams_other_homes_are_kept(
     for one in ("h1", "h2"):
         accounts.set_home_area(staff, boss, one, area)
     assert carer_of(staff, "p1").assigned == {"h1", "h2"}
-    done = taking_back.take_back(staff, boss, "p1", Scope.HOME, "h1")
+    done = access_revocation.take_back(staff, boss, "p1", Scope.HOME, "h1")
     assert ([team.name for team in done.teams], done.kept) == (["Norr"], ("h2",))
     assert carer_of(staff, "p1").assigned == {"h2"}
 
@@ -102,7 +104,7 @@ def test_a_lost_phone_is_signed_out_and_its_codes_are_void(
     phone = staff_app.test_client()
     assert sign_in(phone, "p1").status_code == 302
     door_codes.shift_codes(staff, carer)
-    done = taking_back.take_back(staff, boss, "p1", Scope.PHONE)
+    done = access_revocation.take_back(staff, boss, "p1", Scope.PHONE)
     assert (done.sessions, done.ends, len(done.live.codes)) == (1, (), door_codes.PER_HOME)
     assert phone.get("/pass").status_code == 303
     assert not any(row.ended_at is None for row in rows(staff, tables.door_code, person="p1"))
@@ -122,8 +124,8 @@ def test_everything_ends_an_open_alarm_too(
     """No homes, no teams, no account: no door either when an alarm lets other care staff in."""
     carer = make_user("p1", ["caregiver"], homes=["h1"])
     ref = alarm(home)
-    turning.order_turn(staff, carer, "h1", "front")
-    done = taking_back.take_back(staff, boss, "p1", Scope.ALL)
+    lock_orders.order_turn(staff, carer, "h1", "front")
+    done = access_revocation.take_back(staff, boss, "p1", Scope.ALL)
     assert (len(done.live.turns), done.ends) == (1, ("h1",))
     (row,) = rows(staff, tables.user, person_id="p1")
     assert not row.active
@@ -138,11 +140,11 @@ def test_a_technicians_approval_is_taken_back(
 ) -> None:
     """Not only the turn: within its quarter of an hour no new one is given."""
     tech = make_user("t1", ["technician"])
-    asked = service.request(staff, tech, "h1", "front")
-    service.answer(staff, boss, "h1", asked.ref, yes=True)
-    done = taking_back.take_back(staff, boss, "t1", Scope.PHONE)
+    asked = service_access.request(staff, tech, "h1", "front")
+    service_access.answer(staff, boss, "h1", asked.ref, yes=True)
+    done = access_revocation.take_back(staff, boss, "t1", Scope.PHONE)
     assert len(done.live.requests) == 1
-    assert refusal(turning.order_turn, staff, tech, "h1", "front").why is Why.NOT_APPROVED
+    assert refusal(lock_orders.order_turn, staff, tech, "h1", "front").why is Why.NOT_APPROVED
 
 
 def test_who_may_take_back(home: EnrolledHome, staff: Staff, make_user: Make, boss: Actor) -> None:
@@ -150,7 +152,7 @@ def test_who_may_take_back(home: EnrolledHome, staff: Staff, make_user: Make, bo
     make_user("a1", ["administrator"])
     carer = make_user("p1", ["caregiver"], homes=["h1"])
     admin = make_user("a2", ["administrator"])
-    take = taking_back.take_back
+    take = access_revocation.take_back
     assert wrong(take, staff, carer, "p1", Scope.PHONE) is Wrong.NO_RIGHT
     assert wrong(take, staff, boss, "a1", Scope.ALL) is Wrong.NO_RIGHT
     assert wrong(take, staff, boss, "c1", Scope.ALL) is Wrong.YOURSELF
@@ -169,12 +171,12 @@ def test_what_a_home_has_not_heard_is_said(
     door_codes.shift_codes(staff, carer)
     (issued,) = told(staff, "codes.issued")
 
-    def heard() -> list[taking_back.Told]:
+    def heard() -> list[access_revocation.Told]:
         with staff.db.read() as conn:
-            return taking_back.told(conn, "p1", staff.clock.now())
+            return access_revocation.told(conn, "p1", staff.clock.now())
 
     assert heard() == []
-    taking_back.take_back(staff, boss, "p1", Scope.PHONE)
+    access_revocation.take_back(staff, boss, "p1", Scope.PHONE)
     (one,) = heard()
     assert (one.home, one.count, one.heard, one.by) == ("h1", door_codes.PER_HOME, False, "c1")
     assert one.until == issued.data.codes[0].expires
@@ -198,8 +200,8 @@ def test_who_may_open_a_home(
 
     def found() -> list[str]:
         with staff.db.read() as conn:
-            return [row.person_id for row in taking_back.who_may_open(conn, "h1", "org1")]
+            return [row.person_id for row in access_revocation.who_may_open(conn, "h1", "org1")]
 
     assert found() == ["p1", "p2"]
-    taking_back.take_back(staff, boss, "p1", Scope.ALL)
+    access_revocation.take_back(staff, boss, "p1", Scope.ALL)
     assert found() == ["p2"]

@@ -12,8 +12,8 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from gateway import access, codes
-from gateway.access import Action, Reason
+from gateway.access import codes, grants
+from gateway.access.grants import Action, Reason
 from gateway.events import (
     AlarmOutcome,
     AlarmRaised,
@@ -33,11 +33,14 @@ from gateway.events import (
 from tests.staff.parts import EnrolledHome, add_home, parts_of
 from tests.staff.test_actions import refusal, turn_of
 from tests.staff.test_ingest import rows
-from web.staff import accounts, actions, door_codes, revoking, tables, turning
-from web.staff.actions import Why
-from web.staff.context import Staff
-from web.staff.rights import Actor, Role
-from web.staff.store import to_event
+from web.staff.care import actions
+from web.staff.care.actions import Why
+from web.staff.core.context import Staff
+from web.staff.core.rights import Actor, Role
+from web.staff.doors import door_codes, lock_orders, revocation
+from web.staff.people import accounts
+from web.staff.storage import tables
+from web.staff.storage.event_store import to_event
 
 Make = Callable[..., Actor]
 
@@ -52,8 +55,8 @@ def alarm(home: EnrolledHome, severity: Severity = Severity.CARE) -> str:
     return home.send(raised)[0].ref
 
 
-def read(staff: Staff, stream: Iterator[bytes]) -> access.Grant:
-    return access.read(turn_of(stream), {staff.keys.kid: staff.keys.private.public_key()})
+def read(staff: Staff, stream: Iterator[bytes]) -> grants.Grant:
+    return grants.read(turn_of(stream), {staff.keys.kid: staff.keys.private.public_key()})
 
 
 # --- one turn for one wish ------------------------------------------------------------------------
@@ -65,12 +68,12 @@ def test_a_wish_with_a_name_is_one_turn(
     """A retry after a lost answer is the same turn, also when that has ended since; a new wish is a
     new one."""
     carer = make_user("p1", ["caregiver"], homes=["h1"])
-    first = turning.order_turn(staff, carer, "h1", "front", key="w1")
-    again = turning.order_turn(staff, carer, "h1", "front", key="w1")
+    first = lock_orders.order_turn(staff, carer, "h1", "front", key="w1")
+    again = lock_orders.order_turn(staff, carer, "h1", "front", key="w1")
     assert again == first
     home.send(UnlockEnded(grant=first.grant, outcome=TurnOutcome.DONE))
-    assert turning.order_turn(staff, carer, "h1", "front", key="w1").grant == first.grant
-    assert turning.order_turn(staff, carer, "h1", "front", key="w2").grant != first.grant
+    assert lock_orders.order_turn(staff, carer, "h1", "front", key="w1").grant == first.grant
+    assert lock_orders.order_turn(staff, carer, "h1", "front", key="w2").grant != first.grant
     assert len(told(staff, "grant.issued")) == 2
 
 
@@ -82,7 +85,7 @@ def test_many_taps_at_once_are_one_turn(
     got: list[str] = []
 
     def tap(key: str) -> None:
-        got.append(turning.order_turn(staff, carer, "h1", "front", key=key).grant)
+        got.append(lock_orders.order_turn(staff, carer, "h1", "front", key=key).grant)
 
     threads = [threading.Thread(target=tap, args=(f"w{n % 3}",)) for n in range(9)]
     for thread in threads:
@@ -99,8 +102,8 @@ def test_another_persons_wish_of_the_same_name_is_its_own(
     """Nobody gets somebody else's turn by knowing its name."""
     one = make_user("p1", ["caregiver"], homes=["h1"])
     other = make_user("p2", ["caregiver"], homes=["h1"])
-    first = turning.order_turn(staff, one, "h1", "front", key="w1")
-    assert turning.order_turn(staff, other, "h1", "front", key="w1").grant != first.grant
+    first = lock_orders.order_turn(staff, one, "h1", "front", key="w1")
+    assert lock_orders.order_turn(staff, other, "h1", "front", key="w1").grant != first.grant
 
 
 # --- on what ground -------------------------------------------------------------------------------
@@ -116,31 +119,32 @@ def test_during_a_care_alarm_others_of_the_organisation_may_open(
     """Acute, and written as that; never for a technical alarm, another organisation, another role,
     nor when the alarm is over."""
     near = make_user("p9", ["caregiver"])
-    assert refusal(turning.order_turn, staff, near, "h1", "front").why is Why.NOT_ASSIGNED
+    assert refusal(lock_orders.order_turn, staff, near, "h1", "front").why is Why.NOT_ASSIGNED
     alarm(home, Severity.TECHNICAL)
-    assert refusal(turning.order_turn, staff, near, "h1", "front").why is Why.NOT_ASSIGNED
+    assert refusal(lock_orders.order_turn, staff, near, "h1", "front").why is Why.NOT_ASSIGNED
     ref = alarm(home)
     add_home(staff_app, "x1", org="org2")
     stranger = make_user("p8", ["caregiver"], org="org2", homes=["x1"])
-    assert refusal(turning.order_turn, staff, stranger, "h1", "front").why is Why.NO_HOME
+    assert refusal(lock_orders.order_turn, staff, stranger, "h1", "front").why is Why.NO_HOME
     clerk = make_user("p7", ["administrator"])
-    assert refusal(turning.order_turn, staff, clerk, "h1", "front").why is Why.NO_ROLE
-    sent = turning.order_turn(staff, near, "h1", "front")
+    assert refusal(lock_orders.order_turn, staff, clerk, "h1", "front").why is Why.NO_ROLE
+    sent = lock_orders.order_turn(staff, near, "h1", "front")
     assert (sent.reason, sent.alarm) == (Reason.ALARM, ref)
     (acute,) = told(staff, "grant.acute")
     assert (acute.person, acute.data.grant, acute.data.alarm) == ("p9", sent.grant, ref)
     assert read(staff, stream).ref == ref
     mine = make_user("p1", ["caregiver"], homes=["h1"])
-    turning.order_turn(staff, mine, "h1", "front")
+    lock_orders.order_turn(staff, mine, "h1", "front")
     assert len(told(staff, "grant.acute")) == 1, "who is assigned is not acute"
     actions.resolve(staff, mine, ref, AlarmOutcome.HELPED)
     staff.clock.advance(300)  # type: ignore[attr-defined]
-    assert refusal(turning.order_turn, staff, near, "h1", "front").why is Why.NOT_ASSIGNED
+    assert refusal(lock_orders.order_turn, staff, near, "h1", "front").why is Why.NOT_ASSIGNED
     assert (
-        refusal(turning.order_turn, staff, near, "h1", "front", Action.LOCK).why is Why.NOT_ASSIGNED
+        refusal(lock_orders.order_turn, staff, near, "h1", "front", Action.LOCK).why
+        is Why.NOT_ASSIGNED
     )
     home.send(VisitStarted_of("p9", home))
-    sent = turning.order_turn(staff, near, "h1", "front", Action.LOCK)
+    sent = lock_orders.order_turn(staff, near, "h1", "front", Action.LOCK)
     assert sent.reason is Reason.PLANNED_VISIT, "who is still there may shut the door behind them"
 
 
@@ -153,7 +157,7 @@ def VisitStarted_of(person: str, home: EnrolledHome) -> Any:  # noqa: N802 - rea
 def _plan(staff: Staff, since_h: float, person: str | None) -> None:
     from sqlalchemy import insert
 
-    from web.staff.tables_plan import plan_staff, plan_visit
+    from web.staff.storage.plan_tables import plan_staff, plan_visit
 
     since = staff.clock.now() + timedelta(hours=since_h)
     with staff.db.write() as tx:
@@ -180,20 +184,20 @@ def test_a_plan_says_when_and_a_nights_check_goes_beside_it(
     made.  Locking is always allowed to who is assigned."""
     carer = make_user("p1", ["caregiver"], homes=["h1"])
     _plan(staff, 5, "p1")
-    assert refusal(turning.order_turn, staff, carer, "h1", "front").why is Why.NOT_PLANNED
-    turning.order_turn(staff, carer, "h1", "front", Action.LOCK)
+    assert refusal(lock_orders.order_turn, staff, carer, "h1", "front").why is Why.NOT_PLANNED
+    lock_orders.order_turn(staff, carer, "h1", "front", Action.LOCK)
     staff.clock.advance(60)  # type: ignore[attr-defined]
     home.send(CheckEscalated(check="night@x", why="no_answer"))
-    sent = turning.order_turn(staff, carer, "h1", "front")
+    sent = lock_orders.order_turn(staff, carer, "h1", "front")
     assert sent.reason is Reason.CHECK
     grants = [read(staff, stream), read(staff, stream)]
     assert (grants[1].reason, grants[1].ref) == (Reason.CHECK, "night@x")
     (visit,) = home.send(VisitStarted_of("p1", home))
     staff.clock.advance(600)  # type: ignore[attr-defined]
     home.send(VisitEnded(visit=visit.ref, until=staff.clock.now(), source=Stamp.TAP))
-    assert refusal(turning.order_turn, staff, carer, "h1", "front").why is Why.NOT_PLANNED
+    assert refusal(lock_orders.order_turn, staff, carer, "h1", "front").why is Why.NOT_PLANNED
     staff.clock.advance(4.5 * 3600)  # type: ignore[attr-defined]
-    sent = turning.order_turn(staff, carer, "h1", "front")
+    sent = lock_orders.order_turn(staff, carer, "h1", "front")
     assert sent.reason is Reason.PLANNED_VISIT
 
 
@@ -274,15 +278,15 @@ def test_the_end_of_an_assignment_revokes_what_it_gave(
     """However it ended: the watch finds it, once, and the home hears of it on its open stream."""
     carer = make_user("p1", ["caregiver"], homes=["h1"])
     other = make_user("p2", ["caregiver"], homes=["h1"])
-    sent = turning.order_turn(staff, carer, "h1", "front")
-    kept = turning.order_turn(staff, other, "h1", "front")
+    sent = lock_orders.order_turn(staff, carer, "h1", "front")
+    kept = lock_orders.order_turn(staff, other, "h1", "front")
     door_codes.shift_codes(staff, carer)
-    revoking.look(staff)
+    revocation.look(staff)
     assert told(staff, "grant.revoked") == []
     with staff.db.write() as tx:
         tx.conn.execute(tables.assignment.delete().where(_user(carer)))
-    revoking.look(staff)
-    revoking.look(staff)
+    revocation.look(staff)
+    revocation.look(staff)
     revoked = [event.data.grant for event in told(staff, "grant.revoked")]
     assert len(revoked) == len(set(revoked)) == 1 + door_codes.PER_HOME
     assert sent.grant in revoked
@@ -290,7 +294,7 @@ def test_the_end_of_an_assignment_revokes_what_it_gave(
     seen = b""
     while b"grant.revoked" not in seen:
         seen = next(stream)
-    assert refusal(turning.order_turn, staff, carer_of(staff, "p1"), "h1", "front").why is (
+    assert refusal(lock_orders.order_turn, staff, carer_of(staff, "p1"), "h1", "front").why is (
         Why.NOT_ASSIGNED
     )
     assert not any(row.ended_at is None for row in rows(staff, tables.door_code, person="p1"))
@@ -309,13 +313,13 @@ def test_who_is_assigned_by_a_team_keeps_what_that_gave(
     accounts.set_team_areas(staff, boss, team.id, [area.id])
     accounts.set_teams(staff, boss, "p1", [team.id])
     carer = carer_of(staff, "p1")
-    sent = turning.order_turn(staff, carer, "h1", "front")
+    sent = lock_orders.order_turn(staff, carer, "h1", "front")
     door_codes.shift_codes(staff, carer)
-    revoking.look(staff)
+    revocation.look(staff)
     assert told(staff, "grant.revoked") == []
     with staff.db.write() as tx:
         tx.conn.execute(tables.team_area.delete())
-    revoking.look(staff)
+    revocation.look(staff)
     revoked = [event.data.grant for event in told(staff, "grant.revoked")]
     assert len(revoked) == len(set(revoked)) == 1 + door_codes.PER_HOME
     assert sent.grant in revoked
@@ -342,7 +346,7 @@ def test_a_change_takes_back_at_once(
         accounts.set_team_areas(staff, boss, team.id, [area.id])
         accounts.set_teams(staff, boss, "p1", [team.id])
     carer = carer_of(staff, "p1")
-    sent = turning.order_turn(staff, carer, "h1", "front")
+    sent = lock_orders.order_turn(staff, carer, "h1", "front")
     door_codes.shift_codes(staff, carer)
     accounts.set_roles(staff, boss, "p1", [Role.CAREGIVER])
     assert told(staff, "grant.revoked") == [], "the role that opens is still there"
@@ -377,7 +381,7 @@ def test_what_changes_nothing_writes_nothing(staff: Staff, make_user: Make) -> N
 
 
 def carer_of(staff: Staff, person: str) -> Actor:
-    from web.staff.auth import actor_of
+    from web.staff.signin.auth import actor_of
 
     with staff.db.read() as conn:
         user = conn.execute(
@@ -393,13 +397,13 @@ def test_a_person_can_be_stopped_at_once(
 ) -> None:
     """Somebody takes another's rights back, and is named for it."""
     carer = make_user("p1", ["caregiver"], homes=["h1"])
-    turning.order_turn(staff, carer, "h1", "front")
+    lock_orders.order_turn(staff, carer, "h1", "front")
     with staff.write() as tx:
-        assert revoking.revoke_person(staff, tx, "h1", "p1", by="c1") == 1
+        assert revocation.revoke_person(staff, tx, "h1", "p1", by="c1") == 1
     (event,) = told(staff, "grant.revoked")
     assert (event.person, event.device) == ("c1", "front")
     with staff.write() as tx:
-        assert revoking.revoke_person(staff, tx, "h1", "p1", by="c1") == 0
+        assert revocation.revoke_person(staff, tx, "h1", "p1", by="c1") == 0
 
 
 def test_an_order_that_the_home_never_answered_is_a_deviation(
@@ -407,12 +411,12 @@ def test_an_order_that_the_home_never_answered_is_a_deviation(
 ) -> None:
     """Noted once, with who and where; one that was answered is not."""
     carer = make_user("p1", ["caregiver"], homes=["h1"])
-    sent = turning.order_turn(staff, carer, "h1", "front")
-    revoking.look(staff)
+    sent = lock_orders.order_turn(staff, carer, "h1", "front")
+    revocation.look(staff)
     assert told(staff, "unlock.deviated") == []
-    staff.clock.advance(access.LIFE_S + 15)  # type: ignore[attr-defined]
-    revoking.look(staff)
-    revoking.look(staff)
+    staff.clock.advance(grants.LIFE_S + 15)  # type: ignore[attr-defined]
+    revocation.look(staff)
+    revocation.look(staff)
     (said,) = told(staff, "unlock.deviated")
     assert (said.person, said.device, said.data.why) == ("p1", "front", "no_word")
     (turn,) = rows(staff, tables.turn, grant=sent.grant)
@@ -423,13 +427,13 @@ def test_revoked_is_shown_by_the_events_alone(
     home: EnrolledHome, staff: Staff, stream: Iterator[bytes], make_user: Make
 ) -> None:
     """Rebuilt from the log, turns and codes are as they were."""
-    from web.staff.projections import rebuild_home
+    from web.staff.events.projections.rebuild import rebuild_home
 
     carer = make_user("p1", ["caregiver"], homes=["h1"])
-    turning.order_turn(staff, carer, "h1", "front")
+    lock_orders.order_turn(staff, carer, "h1", "front")
     door_codes.shift_codes(staff, carer)
     with staff.write() as tx:
-        revoking.revoke_person(staff, tx, "h1", "p1")
+        revocation.revoke_person(staff, tx, "h1", "p1")
     before = sorted(map(tuple, rows(staff, tables.door_code)))
     turns = sorted(map(tuple, rows(staff, tables.turn)))
     with staff.db.write() as tx:

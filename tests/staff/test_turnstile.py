@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from web.staff.turnstile import Turnstile
+from web.staff.runtime.write_gate import Turnstile
 
 PATIENCE_S = 10.0
 """Far more than anything here takes; only a failing test waits for it."""

@@ -16,10 +16,11 @@ from gateway.events import (
 )
 from tests.staff.parts import EnrolledHome
 from tests.staff.test_ingest import rows
-from web.staff import actions, tables
-from web.staff.context import Staff
-from web.staff.projections import rebuild_home
-from web.staff.rights import Actor, Role
+from web.staff.care import actions
+from web.staff.core.context import Staff
+from web.staff.core.rights import Actor, Role
+from web.staff.events.projections.rebuild import rebuild_home
+from web.staff.storage import tables
 
 WATCHER = Actor(
     "p1", "Prov", "org1", frozenset({Role.NIGHT_WATCHER}), frozenset({"h1"}), frozenset({"h1"})

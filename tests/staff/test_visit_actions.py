@@ -11,13 +11,14 @@ from gateway.events import Stamp, Tap, Undone, VisitEnded, VisitStarted
 from tests.staff.parts import EnrolledHome
 from tests.staff.test_actions import CAREGIVER, actor, refusal
 from tests.staff.test_ingest import rows
-from web.staff import plan_store, tables, visit_actions
-from web.staff.actions import Why
-from web.staff.context import Staff
-from web.staff.rights import Role
-from web.staff.tables_plan import absence, plan_visit, visit_note
-from web.staff.visit_actions import correct
-from web.staff.watch import Watch
+from web.staff.care.actions import Why
+from web.staff.core.context import Staff
+from web.staff.core.rights import Role
+from web.staff.runtime.watch import Watch
+from web.staff.storage import tables
+from web.staff.storage.plan_tables import absence, plan_visit, visit_note
+from web.staff.visits import plan_import, visit_actions
+from web.staff.visits.visit_actions import correct
 
 MIN = timedelta(minutes=1)
 COORDINATOR = actor(Role.COORDINATOR, person="p9", assigned=frozenset())
@@ -79,8 +80,8 @@ def test_a_declined_visit_is_told_once(enrolled_home: EnrolledHome, staff: Staff
     plan does not have is refused."""
     now = staff.clock.now()
     with staff.write() as tx:
-        drafts = [plan_store.Draft(1, "h1", "a1", now, now + 30 * MIN)]
-        plan_store.store(tx.conn, "org1", "prov", drafts, now=now)
+        drafts = [plan_import.Draft(1, "h1", "a1", now, now + 30 * MIN)]
+        plan_import.store(tx.conn, "org1", "prov", drafts, now=now)
     (planned,) = rows(staff, plan_visit)
     first = visit_actions.decline(staff, CAREGIVER, "h1", Undone.DECLINED, planned.id)
     again = visit_actions.decline(staff, CAREGIVER, "h1", Undone.ABSENT, planned.id)

@@ -16,9 +16,9 @@ from tests.staff.parts import EnrolledHome
 from tests.staff.test_actions import CAREGIVER
 from tests.staff.test_ingest import rows
 from tests.staff.test_visit_actions import COORDINATOR, a_visit
-from web.staff import plan_store, visit_actions, visit_export
-from web.staff.context import Staff
-from web.staff.tables_plan import plan_visit
+from web.staff.core.context import Staff
+from web.staff.storage.plan_tables import plan_visit
+from web.staff.visits import plan_import, visit_actions, visit_export
 
 MIN = timedelta(minutes=1)
 
@@ -35,11 +35,11 @@ def a_day(home: EnrolledHome, staff: Staff) -> str:
     """A visit of the plan that was made and corrected, one that was declined, one still open."""
     now = staff.clock.now()
     drafts = [
-        plan_store.Draft(1, "h1", "a1", now - 40 * MIN, now - 10 * MIN, "=1+1 Morgon"),
-        plan_store.Draft(2, "h1", "a2", now - 200 * MIN, now - 170 * MIN),
+        plan_import.Draft(1, "h1", "a1", now - 40 * MIN, now - 10 * MIN, "=1+1 Morgon"),
+        plan_import.Draft(2, "h1", "a2", now - 200 * MIN, now - 170 * MIN),
     ]
     with staff.write() as tx:
-        plan_store.store(tx.conn, "org1", "planering nord", drafts, now=now)
+        plan_import.store(tx.conn, "org1", "planering nord", drafts, now=now)
     ref = a_visit(home)
     args = {"since": None, "until": now - 5 * MIN, "reason": "forgot"}
     visit_actions.correct(staff, COORDINATOR, ref, **args)  # type: ignore[arg-type]

@@ -34,17 +34,13 @@ from gateway.events import (
 )
 from tests.staff.parts import EnrolledHome, add_home, add_user, parts_of, sign_in
 from tests.staff.walked import BY_KEY, OPEN, WALKED, Fields
-from web.staff import (
-    accounts,
-    enrolment,
-    plan_api,
-    service,
-    tables,
-    tables_plan,
-    taking_back,
-)
-from web.staff.context import Staff
-from web.staff.rights import Actor, Operator, Role
+from web.staff.core.context import Staff
+from web.staff.core.rights import Actor, Operator, Role
+from web.staff.doors import service_access
+from web.staff.homelink import enrolment
+from web.staff.people import access_revocation, accounts
+from web.staff.storage import plan_tables, tables
+from web.staff.visits import plan_api
 
 pytestmark = pytest.mark.slow
 
@@ -155,7 +151,7 @@ def walls(staff_app: Flask, clock: ManualClock) -> Iterator[Walls]:
     theirs = EnrolledHome(staff_app, staff_app.test_client(), "h1", clock)
     theirs.enroll()
     ids = _a_day(theirs)
-    asked = service.request(staff, mender, "h1", "front", why="other", note="Kanariebur")
+    asked = service_access.request(staff, mender, "h1", "front", why="other", note="Kanariebur")
     ids |= {"request": asked.ref, "door": "h1/front"}
     with staff.db.read() as conn:
         for name, table in (("team", tables.team), ("area", tables.area), ("session", None)):
@@ -181,7 +177,7 @@ def _kept_beside(conn: Connection) -> None:
     now = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
     home = {"home_id": "h1"}
     conn.execute(
-        insert(tables_plan.plan_visit).values(
+        insert(plan_tables.plan_visit).values(
             **home,
             id="plan1",
             source="s",
@@ -192,14 +188,14 @@ def _kept_beside(conn: Connection) -> None:
             imported_at=now,
         )
     )
-    conn.execute(insert(tables_plan.plan_staff).values(plan_id="plan1", person_id="p7"))
+    conn.execute(insert(plan_tables.plan_staff).values(plan_id="plan1", person_id="p7"))
     conn.execute(
-        insert(tables_plan.absence).values(
+        insert(plan_tables.absence).values(
             **home, since=now, noted_by="p7", noted_at=now, started_at=now
         )
     )
     digest = hashlib.sha256(TAG.encode()).hexdigest()
-    conn.execute(insert(tables_plan.door_tag).values(**home, sha256=digest, made_at=now))
+    conn.execute(insert(plan_tables.door_tag).values(**home, sha256=digest, made_at=now))
 
 
 ROLES = [[role.value] for role in Role] + [[role.value for role in Role]]
@@ -263,9 +259,9 @@ class Walker:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Streams that do not make the walk wait."""
-    from web.staff import pushed
+    from web.staff.pages import live
 
-    monkeypatch.setattr(pushed, "HEARTBEAT_S", 0.02)
+    monkeypatch.setattr(live, "HEARTBEAT_S", 0.02)
 
 
 def test_every_route_is_walked(staff_app: Flask) -> None:
@@ -461,9 +457,9 @@ def make_actor(walls: Walls, *roles: str) -> Actor:
         lambda s, a: accounts.set_team_areas(s, a, 1, []),
         lambda s, a: accounts.set_home_area(s, a, "h1", None),
         lambda s, a: accounts.set_home_area(s, a, "h2", 1),
-        lambda s, a: taking_back.take_back(s, a, "p7", taking_back.Scope.PHONE),
-        lambda s, a: taking_back.take_back(s, a, "p7", taking_back.Scope.ALL),
-        lambda s, a: taking_back.take_back(s, a, "x1", taking_back.Scope.HOME, "h1"),
+        lambda s, a: access_revocation.take_back(s, a, "p7", access_revocation.Scope.PHONE),
+        lambda s, a: access_revocation.take_back(s, a, "p7", access_revocation.Scope.ALL),
+        lambda s, a: access_revocation.take_back(s, a, "x1", access_revocation.Scope.HOME, "h1"),
     ],
 )
 def test_an_administrator_of_another_organisation_finds_nothing(

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from gateway.events import CheckBy, CheckDone, CheckDue, CheckPlanned, MatPressed
 from tests.staff.parts import EnrolledHome
 from tests.staff.test_ingest import rows
-from web.staff import tables
-from web.staff.context import Staff
-from web.staff.watch import Watch
+from web.staff.core.context import Staff
+from web.staff.runtime.watch import Watch
+from web.staff.storage import tables
 
 
 def _kinds(staff: Staff) -> list[str]:

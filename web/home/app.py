@@ -1,6 +1,7 @@
 """The Flask application of the home's own page; `create_app(port)` is all that others need.
 
-Not for: serving itself (`gateway.homepage` does, by waitress); the door's page is `web.home.door`.
+Not for: serving itself (`gateway.app.local_page` does, by waitress); the door's page is
+`web.home.door`.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ One form, eight digits.  Another site cannot send it: the form's token must be t
 that no other site's form brings along, and the browser must not say that it comes from elsewhere.
 The digits are in no address, no log and no page.
 
-Not for: judging a code (`gateway.doorcode`).
+Not for: judging a code (`gateway.doors.code_entry`).
 """
 
 from __future__ import annotations

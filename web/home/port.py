@@ -3,7 +3,7 @@
 Plain frozen dataclasses; every method may be called from any thread and answers from memory, except
 `self_test`, which may take `SELF_TEST_MAX_S`, and `enter_code`, the only one that turns a lock.
 
-Not for: how the gateway finds this out (`gateway.app`).
+Not for: how the gateway finds this out (`gateway.app.home`).
 """
 
 from __future__ import annotations

@@ -1,0 +1,22 @@
+"""The staff server.  This page is its map, from the ground up (docs/architecture.md).
+
+Each room imports only those above it; tests/test_imports.py holds it.
+
+    storage      the database: tables, migrations, events in rows
+    realtime     who is told at once: screens, homes that listen, other workers
+    core         what every part is given: configuration, secrets, rights, limits, language
+    texts        what everything is called on the screen
+    events       the server's own events, and the tables that are folded from all events
+    care         what care staff do: answer a check, take an alarm, arrive and leave
+    visits       the plan, what was done, corrections, files for other programs
+    homelink     the link's server side: enrolment, what homes send, what they are told
+    signin       passwords, passkeys, second factors, single sign-on, sessions
+    doors        turning a lock: on what ground, one turn for one wish, taking it back
+    people       organisations, homes, accounts, teams and areas
+    audit        the access log: who read, opened, came in or looked
+    pages        what staff look at: one file a page
+    runtime      the application put together, its watch, its health
+    cli          `tryggve staff …`
+
+Beside them: `templates`, `static` and `translations` (docs of their own).
+"""

@@ -13,10 +13,11 @@ from gateway.events import GrantRevoked
 from tests.staff.pages.conftest import post, text_of
 from tests.staff.parts import EnrolledHome, parts_of
 from tests.staff.test_turning import told
-from web.staff import accounts, door_codes, turning
-from web.staff.auth import actor_of
-from web.staff.context import Staff
-from web.staff.rights import Actor, Role
+from web.staff.core.context import Staff
+from web.staff.core.rights import Actor, Role
+from web.staff.doors import door_codes, lock_orders
+from web.staff.people import accounts
+from web.staff.signin.auth import actor_of
 
 As = Callable[..., FlaskClient]
 Make = Callable[..., Actor]
@@ -36,7 +37,7 @@ def lost(home: EnrolledHome, as_role: As, staff: Staff, stream: Iterator[bytes])
     with staff.db.read() as conn:
         from sqlalchemy import select
 
-        from web.staff import tables
+        from web.staff.storage import tables
 
         user_id = conn.execute(
             select(tables.user.c.id).where(tables.user.c.person_id == "p1")
@@ -44,7 +45,7 @@ def lost(home: EnrolledHome, as_role: As, staff: Staff, stream: Iterator[bytes])
     actor = actor_of(staff, user_id)
     assert actor is not None
     door_codes.shift_codes(staff, actor)
-    turning.order_turn(staff, actor, "h1", "front")
+    lock_orders.order_turn(staff, actor, "h1", "front")
     return client
 
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from web.staff.pages.frame import STATIC
+from web.staff.pages.layout import STATIC
 
 CSS = (STATIC / "css" / "tokens.css").read_text("utf-8")
 

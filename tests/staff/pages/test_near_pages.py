@@ -24,7 +24,7 @@ from tests.staff.pages.conftest import post, text_of
 from tests.staff.pages.test_live_rights import changes
 from tests.staff.pages.test_pages import raise_alarm, reads
 from tests.staff.parts import EnrolledHome, add_home
-from web.staff.context import Staff
+from web.staff.core.context import Staff
 
 As = Callable[..., FlaskClient]
 SHOW = "/pass?andra=visa"

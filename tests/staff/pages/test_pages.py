@@ -33,8 +33,8 @@ from gateway.events import (
 )
 from tests.staff.pages.conftest import post, text_of
 from tests.staff.parts import EnrolledHome, add_home
-from web.staff import tables
-from web.staff.context import Staff
+from web.staff.core.context import Staff
+from web.staff.storage import tables
 
 PAGES = ["/nu", "/pass", "/hem", "/hem/h1", "/handelser", "/besok"]
 MIN = timedelta(minutes=1)
@@ -431,7 +431,7 @@ def test_a_fault_is_told_in_plain_words(carer: FlaskClient, home: EnrolledHome) 
     assert "Sidan finns inte" in text_of(carer, "/finns-inte", 404)
     carer.application.testing = False
     carer.application.config["PROPAGATE_EXCEPTIONS"] = False
-    from web.staff.pages.faults import fault
+    from web.staff.pages.error_pages import fault
 
     with carer.application.test_request_context("/nu"):
         page, status = fault(500)

@@ -61,7 +61,7 @@ def _last_hash(home: EnrolledHome) -> str:
     from sqlalchemy import select
 
     from tests.staff.parts import parts_of
-    from web.staff import tables
+    from web.staff.storage import tables
 
     with parts_of(home.app).db.read() as conn:
         query = select(tables.head.c.hash).where(tables.head.c.origin == home.origin)

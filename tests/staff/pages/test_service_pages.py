@@ -15,9 +15,10 @@ from gateway.events import UnlockEnded, UnlockProgressed, UnlockRequested, Unloc
 from tests.staff.pages.conftest import post, text_of
 from tests.staff.pages.test_live_rights import changes
 from tests.staff.parts import EnrolledHome, add_home
-from web.staff import accounts, tables
-from web.staff.context import Staff
-from web.staff.rights import Role
+from web.staff.core.context import Staff
+from web.staff.core.rights import Role
+from web.staff.people import accounts
+from web.staff.storage import tables
 
 As = Callable[..., FlaskClient]
 

@@ -22,8 +22,8 @@ from gateway.events import (
 )
 from tests.staff.pages.conftest import text_of
 from tests.staff.parts import EnrolledHome
-from web.staff import tables
-from web.staff.context import Staff
+from web.staff.core.context import Staff
+from web.staff.storage import tables
 
 
 def _home(client: FlaskClient) -> str:

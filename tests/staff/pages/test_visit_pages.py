@@ -24,11 +24,15 @@ from gateway.events import (
 from tests.staff.pages.conftest import post, text_of
 from tests.staff.parts import EnrolledHome, add_home
 from tests.staff.test_ingest import rows
-from web.staff import access_log, actions, plan_store, tables, visit_actions, words_visits
-from web.staff.context import Staff
-from web.staff.followup import Deviation
-from web.staff.rights import Actor
-from web.staff.tables_plan import plan_visit
+from web.staff.audit import access_log
+from web.staff.care import actions
+from web.staff.core.context import Staff
+from web.staff.core.rights import Actor
+from web.staff.storage import tables
+from web.staff.storage.plan_tables import plan_visit
+from web.staff.texts import visit_words
+from web.staff.visits import plan_import, visit_actions
+from web.staff.visits.followup import Deviation
 
 MIN = timedelta(minutes=1)
 
@@ -46,10 +50,12 @@ def a_plan(staff: Staff, *at: int, people: tuple[str, ...] = (), home: str = "h1
     now = staff.clock.now()
     with staff.write() as tx:
         drafts = [
-            plan_store.Draft(n, home, f"a{m}", now + m * MIN, now + (m + 30) * MIN, "Hjälp", people)
+            plan_import.Draft(
+                n, home, f"a{m}", now + m * MIN, now + (m + 30) * MIN, "Hjälp", people
+            )
             for n, m in enumerate(at)
         ]
-        plan_store.store(tx.conn, "org1", f"prov-{home}", drafts, now=now)
+        plan_import.store(tx.conn, "org1", f"prov-{home}", drafts, now=now)
 
 
 def a_visit(home: EnrolledHome, *, person: str = "p7", ended: bool = True) -> str:
@@ -64,8 +70,8 @@ def a_visit(home: EnrolledHome, *, person: str = "p7", ended: bool = True) -> st
 
 def test_every_deviation_and_reason_has_a_word() -> None:
     """None reaches the page as a code."""
-    assert set(words_visits.DEVIATIONS) == {one.value for one in Deviation}
-    assert set(words_visits.CORRECTED_WHY) == set(visit_actions.REASONS)
+    assert set(visit_words.DEVIATIONS) == {one.value for one in Deviation}
+    assert set(visit_words.CORRECTED_WHY) == set(visit_actions.REASONS)
 
 
 def test_planned_against_done(boss: FlaskClient, home: EnrolledHome, staff: Staff) -> None:
@@ -198,8 +204,8 @@ def test_a_visit_of_a_team_names_the_team(
     with staff.write() as tx:
         tx.conn.execute(tables.team.insert().values(org_id="org1", name="Björklaget"))
         at = staff.clock.now() + 30 * MIN
-        draft = plan_store.Draft(1, "h1", "a", at, at + 30 * MIN, "Hjälp", (), "Björklaget")
-        plan_store.store(tx.conn, "org1", "prov", [draft], now=at)
+        draft = plan_import.Draft(1, "h1", "a", at, at + 30 * MIN, "Hjälp", (), "Björklaget")
+        plan_import.store(tx.conn, "org1", "prov", [draft], now=at)
     page = text_of(boss, "/besok")
     (row,) = re.findall(r'data-test="planned">.*?</tr>', page, re.DOTALL)
     assert "Björklaget" in row

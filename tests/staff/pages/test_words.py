@@ -11,11 +11,13 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 
-from gateway import access, events
-from web.staff import actions, words
-from web.staff.i18n import TRANSLATIONS
-from web.staff.pages import deeds, icons, log, telling
-from web.staff.rights import Role
+from gateway import events
+from gateway.access import grants
+from web.staff.care import actions
+from web.staff.core.i18n import TRANSLATIONS
+from web.staff.core.rights import Role
+from web.staff.pages import event_list, forms, icons
+from web.staff.texts import event_summary, words
 
 STAFF = TRANSLATIONS.parent
 ENGLISH = TRANSLATIONS / "en" / "LC_MESSAGES"
@@ -26,7 +28,7 @@ def every_enum() -> list[type[StrEnum]]:
     """The enums whose values may come to a screen."""
     found = [
         value
-        for module in (events, access)
+        for module in (events, grants)
         for value in vars(module).values()
         if inspect.isclass(value) and issubclass(value, StrEnum) and value is not StrEnum
     ]
@@ -86,7 +88,7 @@ def test_every_value_of_every_enum_has_a_word(enum: type[StrEnum]) -> None:
 
 def test_every_reason_to_refuse_an_action_has_a_sentence() -> None:
     """Each `actions.Why` is answered in words."""
-    assert set(deeds.SENTENCES) == set(actions.Why)
+    assert set(forms.SENTENCES) == set(actions.Why)
 
 
 def test_every_role_has_a_word() -> None:
@@ -96,8 +98,8 @@ def test_every_role_has_a_word() -> None:
 
 def test_particulars_and_quiet_kinds_are_of_known_kinds() -> None:
     """A misspelt kind in these tables would silently do nothing."""
-    assert set(telling._TELL) <= set(events.KINDS)
-    assert set(events.KINDS) >= log.QUIET | log.RAW
+    assert set(event_summary._TELL) <= set(events.KINDS)
+    assert set(events.KINDS) >= event_list.QUIET | event_list.RAW
 
 
 def test_the_turns_reasons_of_the_contract_have_sentences() -> None:

@@ -10,14 +10,14 @@ from typing import Any
 
 from flask import request, url_for
 
-from web.staff import plan, plan_store, visit_actions
-from web.staff.actions import Refused
-from web.staff.context import staff
-from web.staff.i18n import say as _
-from web.staff.pages import reading
-from web.staff.pages.deeds import refusal_text
-from web.staff.pages.frame import answered, main_attributes, need, page, refused, signed_in
-from web.staff.rights import Actor, Right
+from web.staff.care.actions import Refused
+from web.staff.core.context import staff
+from web.staff.core.i18n import say as _
+from web.staff.core.rights import Actor, Right
+from web.staff.pages import lookups
+from web.staff.pages.forms import refusal_text
+from web.staff.pages.layout import answered, main_attributes, need, page, refused, signed_in
+from web.staff.visits import plan, plan_import, visit_actions
 
 AHEAD = timedelta(days=366)
 
@@ -28,7 +28,7 @@ def absences(actor: Actor) -> str:
     need(actor, Right.CORRECT_VISIT)
     now = staff().clock.now()
     with staff().db.read() as conn:
-        places = reading.places(conn, actor)
+        places = lookups.places(conn, actor)
         rows = plan.away(conn, actor.homes, now, now + AHEAD)
         return page(
             "absence.html",
@@ -36,7 +36,7 @@ def absences(actor: Actor) -> str:
             actor,
             rows=rows,
             places=places,
-            names=reading.names(conn, actor),
+            names=lookups.names(conn, actor),
             **main_attributes(kinds="absence"),
         )
 
@@ -47,12 +47,12 @@ def add(actor: Actor) -> Any:
     form = request.form
     home, back = form.get("home", ""), url_for("pages.visits_away")
     with staff().db.read() as conn:
-        place = reading.places(conn, actor).get(home)
+        place = lookups.places(conn, actor).get(home)
     zone = place.zone if place else "UTC"
     try:
-        since = plan_store.to_utc(datetime.fromisoformat(form.get("since", "")), zone)
+        since = plan_import.to_utc(datetime.fromisoformat(form.get("since", "")), zone)
         said = form.get("until", "")
-        until = plan_store.to_utc(datetime.fromisoformat(said), zone) if said else None
+        until = plan_import.to_utc(datetime.fromisoformat(said), zone) if said else None
     except ValueError:
         return refused(_("Skriv tiden som 2026-11-24 08:00."), back, 422)
     try:

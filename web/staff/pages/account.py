@@ -1,7 +1,7 @@
 """Mitt konto: how I sign in (passkeys, second factor, password), and where I am signed in.
 
 Adding a passkey is done by `static/js/passkey.js` with Flask-Security's endpoints.  Not for:
-other people's accounts (`people`).
+other people's accounts (`staff_admin`).
 """
 
 from __future__ import annotations
@@ -15,21 +15,24 @@ from flask import redirect, request, session, url_for
 from flask_login import current_user, logout_user
 from sqlalchemy import select
 
-from web.staff import accounts, sessions, tables, words
-from web.staff.auth import FRESH
-from web.staff.context import staff
-from web.staff.i18n import say as _
-from web.staff.pages.frame import answered, page, refused, signed_in
-from web.staff.rights import Actor
+from web.staff.core.context import staff
+from web.staff.core.i18n import N_
+from web.staff.core.i18n import say as _
+from web.staff.core.rights import Actor
+from web.staff.pages.layout import answered, page, refused, signed_in
+from web.staff.people import accounts
+from web.staff.signin import sessions
+from web.staff.signin.auth import FRESH
+from web.staff.storage import tables
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 FACTORS = {
-    sessions.Factor.PASSWORD_ALONE: words.N_("lösenord"),
-    sessions.Factor.CODE: words.N_("lösenord och kod"),
-    sessions.Factor.RECOVERY: words.N_("lösenord och reservkod"),
-    sessions.Factor.PASSKEY: words.N_("passkey"),
-    sessions.Factor.SIGN_ON: words.N_("organisationens inloggning"),
+    sessions.Factor.PASSWORD_ALONE: N_("lösenord"),
+    sessions.Factor.CODE: N_("lösenord och kod"),
+    sessions.Factor.RECOVERY: N_("lösenord och reservkod"),
+    sessions.Factor.PASSKEY: N_("passkey"),
+    sessions.Factor.SIGN_ON: N_("organisationens inloggning"),
 }
 
 

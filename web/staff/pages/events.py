@@ -1,7 +1,7 @@
 """Händelser: what happened, newest first; live, filtered, searched, paged.
 
 Opening it writes `record.read` for each home on the page; the live refresh does not write it again.
-Not for: reading the log (`log`).
+Not for: reading the log (`event_list`).
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from zoneinfo import ZoneInfo
 from flask import Response, jsonify, request, url_for
 
 from gateway.events import KINDS
-from web.staff import actions, words
-from web.staff.context import staff
-from web.staff.i18n import ZONE, day_of
-from web.staff.pages import log, reading
-from web.staff.pages.frame import is_fragment, main_attributes, page, signed_in
-from web.staff.rights import Actor, Right
+from web.staff.care import actions
+from web.staff.core.context import staff
+from web.staff.core.i18n import ZONE, day_of
+from web.staff.core.rights import Actor, Right
+from web.staff.pages import event_list, lookups
+from web.staff.pages.layout import is_fragment, main_attributes, page, signed_in
+from web.staff.texts import words
 
 PAGE = 50
 """Events on a page: what one looks through without losing one's place."""
@@ -32,9 +33,9 @@ def events(actor: Actor) -> str:
     """The page `/handelser`."""
     wanted = _filter()
     with staff().db.read() as conn:
-        places = reading.places(conn, actor)
-        names = reading.names(conn, actor)
-        found = log.latest(conn, actor, wanted, PAGE + 1)
+        places = lookups.places(conn, actor)
+        names = lookups.names(conn, actor)
+        found = event_list.latest(conn, actor, wanted, PAGE + 1)
         more, found = len(found) > PAGE, found[:PAGE]
         if actor.may(Right.SEE_CARE) and not is_fragment():
             for home in sorted({one.home for one in found}):
@@ -46,7 +47,7 @@ def events(actor: Actor) -> str:
             "events.html",
             conn,
             actor,
-            listing=log.listing(conn, actor, found, places, names),
+            listing=event_list.listing(conn, actor, found, places, names),
             places=places,
             groups=groups,
             wanted=request.args,
@@ -61,16 +62,16 @@ def events(actor: Actor) -> str:
 def event_words(actor: Actor) -> Response:
     """`/handelser/ord.json`: labels of kinds and homes for the rows that arrive live."""
     with staff().db.read() as conn:
-        places = reading.places(conn, actor)
+        places = lookups.places(conn, actor)
     kinds = {
         kind: {"label": words.kind_label(kind), "group": word.group}
         for kind, word in words.KINDS.items()
-        if kind not in log.QUIET and reading.may_see_kind(actor, kind)
+        if kind not in event_list.QUIET and lookups.may_see_kind(actor, kind)
     }
     answer = jsonify(
         kinds=kinds,
         homes={place.id: place.who for place in places.values()},
-        quiet=sorted(log.QUIET),
+        quiet=sorted(event_list.QUIET),
         unknown=actor.may(Right.SEE_CARE),
     )
     answer.headers["Cache-Control"] = f"private, max-age={WORDS_MAX_AGE_S}"
@@ -78,24 +79,26 @@ def event_words(actor: Actor) -> Response:
 
 
 def _prefixes() -> str:
-    return " ".join(sorted({kind.partition(".")[0] for kind in KINDS if kind not in log.QUIET}))
+    return " ".join(
+        sorted({kind.partition(".")[0] for kind in KINDS if kind not in event_list.QUIET})
+    )
 
 
 def _home() -> str:
     return request.args.get("hem", "")
 
 
-def _filter() -> log.Filter:
+def _filter() -> event_list.Filter:
     asked = request.args
     home, group = asked.get("hem", ""), asked.get("slag", "")
     since, until = _day(asked.get("fran", "")), _day(asked.get("till", ""))
-    return log.Filter(
+    return event_list.Filter(
         homes=(home,) if home else (),
         group=group if group in words.GROUPS else "",
         text=asked.get("sok", "").strip()[:100],
         since=since,
         until=None if until is None else _next_day(until),
-        older_than=log.Cursor.parse(asked.get("fore", "")),
+        older_than=event_list.Cursor.parse(asked.get("fore", "")),
     )
 
 

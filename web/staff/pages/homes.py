@@ -12,14 +12,15 @@ from datetime import timedelta
 from flask import abort
 from sqlalchemy import select
 
-from web.staff import actions, taking_back
-from web.staff import tables as t
-from web.staff.context import staff
-from web.staff.pages import log, reading, service
-from web.staff.pages.frame import is_fragment, main_attributes, page, signed_in
+from web.staff.care import actions
+from web.staff.core.context import staff
+from web.staff.core.rights import Actor, Right
+from web.staff.pages import event_list, lookups, service
+from web.staff.pages.layout import is_fragment, main_attributes, page, signed_in
 from web.staff.pages.now import tiles
 from web.staff.pages.timeline import NARROW, WIDE, draw, read_day
-from web.staff.rights import Actor, Right
+from web.staff.people import access_revocation
+from web.staff.storage import tables as t
 
 LATEST = 25
 """Events shown on a home's own page; the rest is in Händelser."""
@@ -29,12 +30,12 @@ LATEST = 25
 def homes(actor: Actor) -> str:
     """The page `/hem`."""
     with staff().db.read() as conn:
-        places = reading.places(conn, actor)
+        places = lookups.places(conn, actor)
         return page(
             "homes.html",
             conn,
             actor,
-            tiles=tiles(conn, actor, places, reading.names(conn, actor)),
+            tiles=tiles(conn, actor, places, lookups.names(conn, actor)),
             care=actor.may(Right.SEE_CARE),
             **main_attributes(kinds="bed lock home visit device log gateway power"),
         )
@@ -50,11 +51,11 @@ def one_home(actor: Actor, home: str) -> str:
         actions.record_read(staff(), actor, home, "home")
     now = staff().clock.now()
     with staff().db.read() as conn:
-        places = reading.places(conn, actor)
+        places = lookups.places(conn, actor)
         place = places.get(home)
         if place is None:
             abort(404)
-        names = reading.names(conn, actor)
+        names = lookups.names(conn, actor)
         tile = tiles(conn, actor, {home: place}, names)[0]
         devices = conn.execute(
             select(t.device)
@@ -62,8 +63,11 @@ def one_home(actor: Actor, home: str) -> str:
             .order_by(t.device.c.type, t.device.c.id)
         ).all()
         day = read_day(conn, home, now - timedelta(hours=24), now) if care else None
-        found = log.latest(
-            conn, actor, log.Filter(homes=(home,), without=log.QUIET | log.RAW), LATEST
+        found = event_list.latest(
+            conn,
+            actor,
+            event_list.Filter(homes=(home,), without=event_list.QUIET | event_list.RAW),
+            LATEST,
         )
         return page(
             "home.html",
@@ -82,12 +86,12 @@ def one_home(actor: Actor, home: str) -> str:
                 for card in service.cards(conn, actor, places, names, home=home)
                 if card.standing in service.LIVE and not card.mine
             ],
-            openers=taking_back.who_may_open(conn, home, actor.org)
+            openers=access_revocation.who_may_open(conn, home, actor.org)
             if actor.may(Right.ASSIGN)
             else None,
-            listing=log.listing(conn, actor, found, places, names),
+            listing=event_list.listing(conn, actor, found, places, names),
             open_alarms=conn.execute(
-                select(t.alarm).where(reading.open_alarms(actor), t.alarm.c.home_id == home)
+                select(t.alarm).where(lookups.open_alarms(actor), t.alarm.c.home_id == home)
             ).all(),
             **main_attributes(
                 kinds="bed mat door lock unlock grant visit check alarm device home gateway power "

@@ -1,6 +1,6 @@
 """Nu: what needs a person now.  Open alarms first, then checks, homes to visit, homes not heard.
 
-Not for: taking an alarm on or answering a check (`deeds`).
+Not for: taking an alarm on or answering a check (`forms`).
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from sqlalchemy import Connection, Row, exists, func, or_, select
 
 from gateway.envelope import Event
 from gateway.events import Severity
-from web.staff import tables as t
-from web.staff.context import staff
-from web.staff.pages import reading, service
-from web.staff.pages.frame import main_attributes, page, signed_in
-from web.staff.pages.reading import Place
-from web.staff.rights import Actor, Right
+from web.staff.core.context import staff
+from web.staff.core.rights import Actor, Right
+from web.staff.pages import lookups, service
+from web.staff.pages.layout import main_attributes, page, signed_in
+from web.staff.pages.lookups import Place
+from web.staff.storage import tables as t
 
 AHEAD = timedelta(hours=3)
 """How far ahead planned checks are shown: enough to plan a round, few enough to read."""
@@ -74,8 +74,8 @@ class Tile:
 def now(actor: Actor) -> str:
     """The page `/nu`."""
     with staff().db.read() as conn:
-        places = reading.places(conn, actor)
-        names = reading.names(conn, actor)
+        places = lookups.places(conn, actor)
+        names = lookups.names(conn, actor)
         care = actor.may(Right.SEE_CARE)
         alarms = _alarms(conn, actor, places, names)
         checks = _checks(conn, actor, places, names) if care else []
@@ -95,7 +95,7 @@ def now(actor: Actor) -> str:
             tasks=tasks,
             silent=_silent(conn, actor, places),
             tiles=tiles(conn, actor, places, names),
-            because=reading.reasons(conn, decided, actor.homes),
+            because=lookups.reasons(conn, decided, actor.homes),
             names=names,
             places=places,
             may_check=actor.may(Right.ANSWER_CHECK),
@@ -109,8 +109,8 @@ def now(actor: Actor) -> str:
 def _alarms(
     conn: Connection, actor: Actor, places: dict[str, Place], names: dict[str, str]
 ) -> list[AlarmCard]:
-    rows = conn.execute(select(t.alarm).where(reading.open_alarms(actor))).all()
-    raised = reading.events_by_ref(conn, [row.id for row in rows], actor.homes)
+    rows = conn.execute(select(t.alarm).where(lookups.open_alarms(actor))).all()
+    raised = lookups.events_by_ref(conn, [row.id for row in rows], actor.homes)
     cards = [
         AlarmCard(
             row=row,
@@ -186,7 +186,7 @@ def _asked_events(conn: Connection, rows: list[Row[Any]]) -> dict[tuple[str, str
                     )
                 )
             for (body,) in conn.execute(query):
-                event = reading.event_of(body)
+                event = lookups.event_of(body)
                 if event is not None and getattr(event.data, "check", None) == row.check:
                     found[row.home_id, row.check] = event
     return found
@@ -270,7 +270,7 @@ def tiles(
     a = t.alarm.c
     down = select(a.home_id).where(
         a.home_id.in_(homes),
-        reading.open_alarms(actor),
+        lookups.open_alarms(actor),
         a.alarm == "on_floor",
     )
     on_floor = set(conn.execute(down).scalars())

@@ -4,7 +4,7 @@ the codes that it keeps.
 The service worker keeps one page, which has nothing about anybody in it; the codes are kept by the
 page itself, in the phone, until they are used, end, or somebody signs out.
 
-Not for: making codes (`web.staff.door_codes`), or the door's own page (`web.home`).
+Not for: making codes (`web.staff.doors.door_codes`), or the door's own page (`web.home`).
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Any
 from flask import Response, jsonify, render_template, url_for
 
 from gateway.events import utc_text
-from web.staff import door_codes
-from web.staff.actions import Refused
-from web.staff.context import staff
-from web.staff.pages import reading
-from web.staff.pages.deeds import refusal_text
-from web.staff.pages.frame import answer_json, asset, assets_version, signed_in
-from web.staff.rights import Actor
+from web.staff.care.actions import Refused
+from web.staff.core.context import staff
+from web.staff.core.rights import Actor
+from web.staff.doors import door_codes
+from web.staff.pages import lookups
+from web.staff.pages.forms import refusal_text
+from web.staff.pages.layout import answer_json, asset, assets_version, signed_in
 
 SHELL_ASSETS = (
     "css/tokens.css",
@@ -79,7 +79,7 @@ def codes(actor: Actor) -> Any:
     except Refused as refusal:
         return answer_json(refusal_text(actor, refusal), 403)
     with staff().db.read() as conn:
-        places = reading.places(conn, actor)
+        places = lookups.places(conn, actor)
     return jsonify(
         person=actor.person,
         homes=[

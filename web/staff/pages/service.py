@@ -1,7 +1,7 @@
 """Service: a technician asks to open a door, somebody of the care answers, the technician opens.
 
-Those who answer see the same cards on Nu.  Not for: who may ask and answer (`web.staff.service`),
-or the turn itself (`deeds.turn`).
+Those who answer see the same cards on Nu.  Not for: who may ask and answer
+(`web.staff.doors.service_access`), or the turn itself (`deeds.turn`).
 """
 
 from __future__ import annotations
@@ -13,20 +13,21 @@ from typing import Any
 from flask import abort, request, url_for
 from sqlalchemy import Connection, Row, select
 
-from web.staff import service, words, words_doors
-from web.staff import tables as t
-from web.staff.actions import Refused, Why
-from web.staff.context import staff
-from web.staff.i18n import say as _
-from web.staff.pages import reading, turns
-from web.staff.pages.deeds import refusal_text
-from web.staff.pages.frame import answered, main_attributes, page, refused, signed_in
-from web.staff.pages.reading import Place
-from web.staff.pages.telling import clock
-from web.staff.pages.turns import Turn
-from web.staff.revoking import ASKED_MIN
-from web.staff.rights import Actor, Right
-from web.staff.service import Standing
+from web.staff.care.actions import Refused, Why
+from web.staff.core.context import staff
+from web.staff.core.i18n import say as _
+from web.staff.core.rights import Actor, Right
+from web.staff.doors import service_access
+from web.staff.doors.revocation import ASKED_MIN
+from web.staff.doors.service_access import Standing
+from web.staff.pages import lock_progress, lookups
+from web.staff.pages.forms import refusal_text
+from web.staff.pages.layout import answered, main_attributes, page, refused, signed_in
+from web.staff.pages.lock_progress import Turn
+from web.staff.pages.lookups import Place
+from web.staff.storage import tables as t
+from web.staff.texts import door_words, words
+from web.staff.texts.event_summary import clock
 
 LIVE = (Standing.WAITING, Standing.APPROVED)
 """Standings in which something can still be done."""
@@ -49,11 +50,11 @@ class AskCard:
 
     @property
     def why(self) -> str:
-        return words.spoken(words_doors.SERVICE_WHY, self.row.why)
+        return words.spoken(door_words.SERVICE_WHY, self.row.why)
 
     @property
     def word(self) -> str:
-        return words.spoken(words_doors.STANDING, self.standing.value)
+        return words.spoken(door_words.STANDING, self.standing.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,26 +78,28 @@ def cards(
     """The requests of the last day that this person asked or may answer, the newest first; `home`:
     only of this one."""
     now = staff().clock.now()
-    answerable = service.answerable(actor)
-    rows = service.recent(conn, answerable if home is None else answerable & {home}, now)
+    answerable = service_access.answerable(actor)
+    rows = service_access.recent(conn, answerable if home is None else answerable & {home}, now)
     if actor.may(Right.ASK_SERVICE):
         seen = {row.id for row in rows}
         homes = actor.homes if home is None else actor.homes & {home}
-        mine = service.recent(conn, homes, now, person=actor.person)
+        mine = service_access.recent(conn, homes, now, person=actor.person)
         rows += [row for row in mine if row.id not in seen]
     rows.sort(key=lambda row: row.asked_at, reverse=True)
-    devices = reading.devices(conn, {row.home_id for row in rows})
+    devices = lookups.devices(conn, {row.home_id for row in rows})
     return [
         AskCard(
             row=row,
-            standing=service.standing(row, now),
+            standing=service_access.standing(row, now),
             place=places[row.home_id],
             lock=devices.get((row.home_id, row.device)),
             who=names.get(row.person, row.person or ""),
             by=names.get(row.answered_by, row.answered_by) if row.answered_by else None,
             mine=row.person == actor.person,
             asked_until=row.asked_at + timedelta(minutes=ASKED_MIN),
-            turn=turns.newest(conn, actor, row.home_id) if row.person == actor.person else None,
+            turn=lock_progress.newest(conn, actor, row.home_id)
+            if row.person == actor.person
+            else None,
         )
         for row in rows
         if row.home_id in places
@@ -128,8 +131,8 @@ def show(actor: Actor) -> str:
     if not any(actor.may(r) for r in (Right.ASK_SERVICE, Right.TURN_LOCK, Right.CORRECT_VISIT)):
         abort(403)
     with staff().db.read() as conn:
-        places = reading.places(conn, actor)
-        found = cards(conn, actor, places, reading.names(conn, actor))
+        places = lookups.places(conn, actor)
+        found = cards(conn, actor, places, lookups.names(conn, actor))
         may_ask = actor.may(Right.ASK_SERVICE)
         live = [card for card in found if card.standing in LIVE]
         return page(
@@ -141,11 +144,11 @@ def show(actor: Actor) -> str:
             running=[card for card in live[::-1] if not card.mine and card not in to_answer(found)],
             ended=[card for card in found if card.standing not in LIVE],
             may_ask=may_ask,
-            may_answer=bool(service.answerable(actor)),
+            may_answer=bool(service_access.answerable(actor)),
             doors=_doors(conn, places) if may_ask else [],
             chosen=request.args.get("hem", ""),
-            reasons=words_doors.SERVICE_WHY,
-            note_max=service.NOTE_MAX_CHARS,
+            reasons=door_words.SERVICE_WHY,
+            note_max=service_access.NOTE_MAX_CHARS,
             **main_attributes(kinds="grant unlock lock device"),
         )
 
@@ -159,10 +162,10 @@ def ask(actor: Actor) -> Any:
     back = url_for("pages.service")
     form = request.form
     home, _slash, device = form.get("door", "").partition("/")
-    if form.get("why") not in service.WHY:
+    if form.get("why") not in service_access.WHY:
         return refused(_("Välj först vad du ska göra."), back, 422)
     try:
-        asked = service.request(
+        asked = service_access.request(
             staff(), actor, home, device, why=form["why"], note=form.get("note", "")
         )
     except Refused as refusal:
@@ -183,14 +186,14 @@ def answer(actor: Actor) -> Any:
         return refused(_("Det gick inte att förstå. Läs in sidan igen."), back, 422)
     try:
         if what == "withdraw":
-            service.withdraw(staff(), actor, home, ref)
+            service_access.withdraw(staff(), actor, home, ref)
             return answered(_("Begäran är återtagen."), back)
-        done = service.answer(staff(), actor, home, ref, yes=what == "yes")
+        done = service_access.answer(staff(), actor, home, ref, yes=what == "yes")
     except Refused as refusal:
         return refused(_refusal(actor, refusal, home), back)
     if what == "no":
         return answered(_("Du har sagt nej. Dörren öppnas inte."), back)
-    until = done.at + timedelta(minutes=service.APPROVED_MIN)
+    until = done.at + timedelta(minutes=service_access.APPROVED_MIN)
     return answered(
         _("Godkänt. Teknikern får öppna till %(at)s.", at=_at(actor, home, until)), back
     )
@@ -198,7 +201,7 @@ def answer(actor: Actor) -> Any:
 
 def _at(actor: Actor, home: str, at: datetime) -> str:
     with staff().db.read() as conn:
-        place = reading.places(conn, actor).get(home)
+        place = lookups.places(conn, actor).get(home)
     return clock(at, place.zone if place else None)
 
 
@@ -207,6 +210,6 @@ def _refusal(actor: Actor, refusal: Refused, home: str) -> str:
     if refusal.why is not Why.CLOSED or person is None:
         return refusal_text(actor, refusal, home)
     with staff().db.read() as conn:
-        who = reading.names(conn, actor).get(person, person)
+        who = lookups.names(conn, actor).get(person, person)
     at = _at(actor, home, refusal.data["at"])
     return _("%(who)s har redan svarat, %(at)s.", who=who, at=at)

@@ -1,8 +1,8 @@
 """Mitt pass: the phone page.  My homes, one large button for the door, what happens at the lock
 step by step, arrival and departure.
 
-Alarms of others stand apart from one's own homes (`near`).  Not for: turning the lock (`deeds`,
-`turning`; the home decides), or the steps of a turn (`turns`).
+Alarms of others stand apart from one's own homes (`alarms_elsewhere`).  Not for: turning the lock
+(`forms`, `lock_orders`; the home decides), or the steps of a turn (`lock_progress`).
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from typing import Any
 from flask import request
 from sqlalchemy import Connection, Row, select
 
-from gateway.access import Action
+from gateway.access.grants import Action
 from gateway.events import Undone
-from web.staff import tables as t
-from web.staff import words_visits
-from web.staff.context import staff
-from web.staff.i18n import local
-from web.staff.pages import near, reading, rounds, turns
-from web.staff.pages.frame import is_fragment, main_attributes, need, page, signed_in
+from web.staff.core.context import staff
+from web.staff.core.i18n import local
+from web.staff.core.rights import Actor, Right
+from web.staff.pages import alarms_elsewhere, lock_progress, lookups, my_plan
+from web.staff.pages.layout import is_fragment, main_attributes, need, page, signed_in
+from web.staff.pages.lock_progress import Turn
+from web.staff.pages.lookups import Place
+from web.staff.pages.my_plan import Stop
 from web.staff.pages.now import tiles
-from web.staff.pages.reading import Place
-from web.staff.pages.rounds import Stop
-from web.staff.pages.turns import Turn
-from web.staff.rights import Actor, Right
+from web.staff.storage import tables as t
+from web.staff.texts import visit_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +56,19 @@ def shift(actor: Actor) -> str:
     with staff().db.read() as conn:
         places = {
             home: place
-            for home, place in reading.places(conn, actor).items()
+            for home, place in lookups.places(conn, actor).items()
             if home in actor.assigned
         }
         glances = {tile.place.id: tile for tile in tiles(conn, actor, places, {})}
         visits = _visits(conn, actor, places)
         alarms = _alarms(conn, actor, places)
         now = staff().clock.now()
-        round_ = rounds.stops(conn, actor, list(places), now)
+        round_ = my_plan.stops(conn, actor, list(places), now)
         mine = [
             MyHome(
                 place=place,
                 locks=glances[home].locks,
-                turn=turns.newest(conn, actor, home),
+                turn=lock_progress.newest(conn, actor, home),
                 visit=next((v for v in visits.get(home, ()) if _is_open(v)), None),
                 earlier=tuple(v for v in visits.get(home, ()) if v.until or v.corrected_until),
                 alarm=alarms.get(home),
@@ -83,13 +83,13 @@ def shift(actor: Actor) -> str:
             conn,
             actor,
             mine=mine,
-            near=near.near(conn, actor, shown=wants_near, live=is_fragment()),
+            near=alarms_elsewhere.near(conn, actor, shown=wants_near, live=is_fragment()),
             wants_near=wants_near,
             actions=Action,
-            unended=rounds.unended(conn, actor, now),
-            reasons=words_visits.CORRECTED_WHY,
-            all_places=reading.places(conn, actor),
-            names=reading.names(conn, actor),
+            unended=my_plan.unended(conn, actor, now),
+            reasons=visit_words.CORRECTED_WHY,
+            all_places=lookups.places(conn, actor),
+            names=lookups.names(conn, actor),
             undone=list(Undone),
             may_tap=actor.may(Right.TAP_VISIT),
             **main_attributes(kinds="alarm grant unlock lock visit home device near"),
@@ -125,7 +125,7 @@ def _alarms(conn: Connection, actor: Actor, places: dict[str, Place]) -> dict[st
     a = t.alarm.c
     rows = conn.execute(
         select(t.alarm)
-        .where(reading.open_alarms(actor), a.home_id.in_(places), a.severity == "care")
+        .where(lookups.open_alarms(actor), a.home_id.in_(places), a.severity == "care")
         .order_by(a.raised_at.desc())
     )
     return {row.home_id: row for row in rows}

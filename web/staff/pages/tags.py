@@ -12,16 +12,16 @@ from flask import request, url_for
 from sqlalchemy import select
 
 from gateway.events import Tap
-from web.staff import tables as t
-from web.staff import visit_actions
-from web.staff.actions import Refused, Why
-from web.staff.context import staff
-from web.staff.i18n import say as _
-from web.staff.pages import reading
-from web.staff.pages.deeds import refusal_text
-from web.staff.pages.frame import answered, need, page, refused, signed_in
-from web.staff.pages.telling import clock
-from web.staff.rights import Actor, Right
+from web.staff.care.actions import Refused, Why
+from web.staff.core.context import staff
+from web.staff.core.i18n import say as _
+from web.staff.core.rights import Actor, Right
+from web.staff.pages import lookups
+from web.staff.pages.forms import refusal_text
+from web.staff.pages.layout import answered, need, page, refused, signed_in
+from web.staff.storage import tables as t
+from web.staff.texts.event_summary import clock
+from web.staff.visits import visit_actions
 
 
 @signed_in
@@ -42,7 +42,7 @@ def tag(actor: Actor, tag: str) -> Any:
             .where(v.until.is_(None), v.corrected_until.is_(None), ~v.overdue)
             .order_by(v.since.desc())
         ).first()
-        place = reading.places(conn, actor)[home]
+        place = lookups.places(conn, actor)[home]
         return page("tag.html", conn, actor, problem="", tag=tag, visit=visit, place=place)
 
 

@@ -17,12 +17,12 @@ from markupsafe import Markup
 from sqlalchemy import Connection, Row, or_, select
 
 from gateway.envelope import Event
-from web.staff import tables as t
-from web.staff import words
-from web.staff.i18n import local
-from web.staff.i18n import say as _
-from web.staff.pages.reading import event_of
-from web.staff.pages.telling import alarm_word, clock
+from web.staff.core.i18n import local
+from web.staff.core.i18n import say as _
+from web.staff.pages.lookups import event_of
+from web.staff.storage import tables as t
+from web.staff.texts import words
+from web.staff.texts.event_summary import alarm_word, clock
 
 DRAWN = (
     "bed.entered",

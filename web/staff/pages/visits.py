@@ -1,7 +1,7 @@
 """Besök: what was planned and what was done, a day or a week, with both stamps and their sources.
 
 A correction stands beside the original, never instead of it; a missing departure is said to be
-missing.  Not for: correcting, approving, locking (`visit_edit`).
+missing.  Not for: correcting, approving, locking (`visit`).
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ from zoneinfo import ZoneInfo
 from flask import request
 from sqlalchemy import Connection, Row
 
-from web.staff import actions, visit_actions, visit_export
-from web.staff.context import staff
-from web.staff.followup import Compared
-from web.staff.i18n import ZONE, day_of, local
-from web.staff.pages import reading
-from web.staff.pages.frame import is_fragment, main_attributes, need, page, signed_in
-from web.staff.pages.reading import Place
-from web.staff.plan import PlannedVisit
-from web.staff.rights import Actor, Right
-from web.staff.visit_actions import times_of
+from web.staff.care import actions
+from web.staff.core.context import staff
+from web.staff.core.i18n import ZONE, day_of, local
+from web.staff.core.rights import Actor, Right
+from web.staff.pages import lookups
+from web.staff.pages.layout import is_fragment, main_attributes, need, page, signed_in
+from web.staff.pages.lookups import Place
+from web.staff.visits import visit_actions, visit_export
+from web.staff.visits.followup import Compared
+from web.staff.visits.plan import PlannedVisit
+from web.staff.visits.visit_actions import times_of
 
 AHEAD = timedelta(days=31)
 """How far ahead the plan may be looked at."""
@@ -70,13 +71,13 @@ def visits(actor: Actor) -> str:
     start, end = midnight(first), midnight(first + timedelta(days=count))
     only = request.args.get("visa") == "avvikelser"
     with parts.db.read() as conn:
-        places = reading.places(conn, actor)
-        names = reading.names(conn, actor)
+        places = lookups.places(conn, actor)
+        names = lookups.names(conn, actor)
         days = read_days(conn, actor, start, end)
         if not is_fragment():
             for home in sorted({line.home for line in days.lines}):
                 actions.record_read(parts, actor, home, "visits")
-        lines = list(_lines(actor, days, places, names, reading.teams(conn, actor)))
+        lines = list(_lines(actor, days, places, names, lookups.teams(conn, actor)))
         return page(
             "visits.html",
             conn,

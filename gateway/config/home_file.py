@@ -1,0 +1,353 @@
+"""The home's configuration: one TOML file, read once at start.
+
+    [home]            what this home is          [devices.<id>]  one device each, by its driver
+    [staff]           the staff server           [rules.<name>]  a rule's settings
+    [log] [gpio]      the log, the pins          [checks.<plan>] one night plan each
+    [web]             the page the Pi serves
+
+Unknown keys are refused.  What is wrong becomes one `ConfigError`: file, key, mend.  Secrets are
+never here (`gateway.config.secrets`).  `docs/configuration.md` is generated from these models.
+
+Not for: opening devices, or checking that they answer (`tryggve gateway check` does).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
+
+import drivers
+from drivers import Loaded
+from gateway.config.problems import from_toml, from_validation, near
+from gateway.errors import ConfigError, UnknownDriver
+from gateway.rules import DeviceFacts, HomeFacts, RuleSettings, settings_class
+from gateway.rules import names as rule_names
+from gateway.schedule import Plan
+
+_M = TypeVar("_M", bound=BaseModel)
+
+DEFAULT_FILE = Path("/etc/tryggve/home.toml")
+"""The file that is read when the command line names none."""
+
+
+def _https(url: str) -> str:
+    parts = urlsplit(url)
+    if not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise ValueError("is no address of a server")
+    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname)):
+        return url.rstrip("/")
+    raise ValueError("must begin with https:// (http:// only to this machine itself)")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host's name or address can only mean this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError) as error:  # ZoneInfoNotFoundError is a KeyError
+        raise ValueError("is no time zone that this machine knows") from error
+    except KeyError as error:
+        raise ValueError("is no time zone that this machine knows") from error
+    return name
+
+
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+ServerUrl = Annotated[str, AfterValidator(_https)]
+ZoneName = Annotated[str, AfterValidator(_zone)]
+
+
+class Section(BaseModel):
+    """A table of the file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class HomeSection(Section):
+    """What this home is."""
+
+    id: Id
+    """The home's id at the staff server: a-z, 0-9, `-` and `_`, never a name or an address."""
+    timezone: ZoneName = "Europe/Stockholm"
+    """IANA name of the local time that night plans are written in."""
+    resident: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
+    """The person id of the one who lives here; never a name. None: not said."""
+
+
+class StaffSection(Section):
+    """The staff server.  Without this table the home works by itself and sends nothing."""
+
+    url: ServerUrl
+    """Its address, `https://…`; `http://` only to this machine itself."""
+    ca_file: Path | None = None
+    """PEM file of the authority that signed the server's certificate. None: the system's."""
+
+
+class LogSection(Section):
+    """The event log."""
+
+    retain_days: int = Field(default=90, ge=7, le=3660)
+    """Days that events already forwarded are kept in the home."""
+
+
+class GpioSection(Section):
+    """The pins.  Needed only when a device has one; there is never a fall back."""
+
+    factory: Literal["lgpio", "mock"]
+    """`lgpio` on a Pi, `mock` in the demo and in tests (pins that are no pins)."""
+
+
+class WebSection(Section):
+    """The page that the Pi itself serves."""
+
+    enabled: bool = True
+    """False: no page."""
+    host: str = "127.0.0.1"
+    """Address to listen on: only the Pi itself by default, `0.0.0.0` for the home's network."""
+    port: int = Field(default=8080, ge=0, le=65535)
+    """TCP port; 0 lets the system choose one."""
+
+
+class DeviceSection(Section):
+    """The keys that every device has; its driver adds its own."""
+
+    driver: str
+    """The driver's name, see below."""
+    role: Word | None = None
+    """What the device is for: `bed`, `front_door`, … Rules look for roles."""
+    room: Word | None = None
+    """Where it is: `bedroom`, `hall`, …"""
+
+
+class Root(Section):
+    """The tables that are the same in every home."""
+
+    home: HomeSection
+    staff: StaffSection | None = None
+    log: LogSection = LogSection()
+    gpio: GpioSection | None = None
+    web: WebSection = WebSection()
+
+
+OPEN_TABLES = ("devices", "rules", "checks")
+"""Tables of tables: their keys are names that the home chose, or that rules have."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceConfig:
+    """One configured device; `settings` is an instance of its driver's `Config`."""
+
+    id: str
+    driver: Loaded
+    settings: BaseModel
+    role: str | None
+    room: str | None
+
+    @property
+    def pins(self) -> tuple[int, ...]:
+        """The BCM numbers that it takes."""
+        return self.driver.pins(self.settings)
+
+
+@dataclass(frozen=True, slots=True)
+class HomeConfig:
+    """A home's whole configuration, valid as far as the file alone can say."""
+
+    path: Path
+    sha256: str
+    home: HomeSection
+    staff: StaffSection | None
+    log: LogSection
+    gpio: GpioSection | None
+    web: WebSection
+    devices: Mapping[str, DeviceConfig]
+    rules: Mapping[str, RuleSettings]
+    plans: Mapping[str, Plan]
+
+    def facts(self) -> HomeFacts:
+        """What rules may know of the home."""
+        return HomeFacts(
+            id=self.home.id,
+            timezone=self.home.timezone,
+            resident=self.home.resident,
+            devices={
+                device.id: DeviceFacts(
+                    id=device.id,
+                    driver=device.driver.name,
+                    type=device.driver.kind,
+                    role=device.role,
+                    room=device.room,
+                )
+                for device in self.devices.values()
+            },
+        )
+
+    def rule_settings(self) -> dict[str, RuleSettings]:
+        """The settings of the rules that the file names, for `gateway.rules.bind`."""
+        return dict(self.rules)
+
+    def report_by(self, slot: datetime) -> datetime:
+        """When a check's slot counts as nobody's look (`check.planned`), by the settings of the
+        rule `night_check`."""
+        from gateway.rules import night_check
+
+        given = self.rules.get(night_check.NAME)
+        settings = given if isinstance(given, night_check.Settings) else night_check.Settings()
+        return night_check.report_by(slot, settings)
+
+    def needs_radio(self) -> bool:
+        """Whether some device needs Bluetooth."""
+        return any(device.driver.needs_radio for device in self.devices.values())
+
+    def needs_pins(self) -> bool:
+        """Whether some device needs pins."""
+        return any(device.driver.needs_pins for device in self.devices.values())
+
+
+def load(path: Path) -> HomeConfig:
+    """Read a home's file.  Raises `ConfigError` for the first thing that is wrong with it."""
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError as error:
+        raise ConfigError(
+            str(path), "", "there is no such file", "write one, or name it with --config FILE"
+        ) from error
+    except OSError as error:
+        raise ConfigError(
+            str(path), "", f"cannot be read ({error.strerror})", "let the gateway's user read it"
+        ) from error
+    return parse(raw, path)
+
+
+def parse(raw: bytes, path: Path) -> HomeConfig:
+    """The configuration in the bytes of a file; `path` is used in sentences.  Errors: `load`."""
+    file = str(path)
+    try:
+        table = tomllib.loads(raw.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise ConfigError(file, "", "is not UTF-8 text", "save it as UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise from_toml(file, error) from error
+    opened = {name: _open_table(file, table, name) for name in OPEN_TABLES}
+    rest = {key: value for key, value in table.items() if key not in OPEN_TABLES}
+    root = _valid(file, "", Root, rest, extra=OPEN_TABLES)
+    devices = {id_: _device(file, id_, keys) for id_, keys in opened["devices"].items()}
+    _check_pins(file, root, devices)
+    return HomeConfig(
+        path=path,
+        sha256=hashlib.sha256(raw).hexdigest(),
+        home=root.home,
+        staff=root.staff,
+        log=root.log,
+        gpio=root.gpio,
+        web=root.web,
+        devices=devices,
+        rules={name: _rule(file, name, keys) for name, keys in opened["rules"].items()},
+        plans={name: _plan(file, name, keys) for name, keys in opened["checks"].items()},
+    )
+
+
+def _open_table(file: str, table: dict[str, Any], name: str) -> dict[str, dict[str, Any]]:
+    found = table.get(name, {})
+    for key, value in found.items() if isinstance(found, dict) else [("", found)]:
+        where = f"{name}.{key}" if key else name
+        if not isinstance(value, dict):
+            raise ConfigError(file, where, "must be a table", f"write [{name}.<name>] above it")
+        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", key):
+            raise ConfigError(
+                file, where, "is no proper name", "use a-z, 0-9, '-' and '_', at most 64 of them"
+            )
+    return dict(found)
+
+
+def _valid(
+    file: str, prefix: str, model: type[_M], keys: dict[str, Any], extra: Iterable[str] = ()
+) -> _M:
+    try:
+        return model.model_validate(keys)
+    except ValidationError as error:
+        raise from_validation(file, prefix, model, error, extra) from error
+
+
+def _device(file: str, id_: str, keys: dict[str, Any]) -> DeviceConfig:
+    where = f"devices.{id_}"
+    common = {key: keys[key] for key in DeviceSection.model_fields if key in keys}
+    section = _valid(file, where, DeviceSection, common)
+    try:
+        driver = drivers.load(section.driver)
+    except UnknownDriver as error:
+        raise ConfigError(
+            file,
+            f"{where}.driver",
+            f"there is no driver {section.driver!r}",
+            near(section.driver, error.known),
+        ) from error
+    own = {key: value for key, value in keys.items() if key not in common}
+    settings = _valid(file, where, driver.Config, own, extra=DeviceSection.model_fields)
+    return DeviceConfig(id_, driver, settings, section.role, section.room)
+
+
+def _check_pins(file: str, root: Root, devices: Mapping[str, DeviceConfig]) -> None:
+    taken: dict[int, str] = {}
+    for device in devices.values():
+        for pin in device.pins:
+            other = taken.setdefault(pin, device.id)
+            if other != device.id:
+                raise ConfigError(
+                    file,
+                    f"devices.{device.id}",
+                    f"takes pin {pin} (BCM), which devices.{other} has already",
+                    "connect one of them to another pin",
+                )
+        if device.driver.needs_pins and root.gpio is None:
+            raise ConfigError(
+                file,
+                "gpio",
+                f"is missing, and devices.{device.id} has a pin",
+                'add [gpio] with factory = "lgpio" on a Pi',
+            )
+
+
+def _rule(file: str, name: str, keys: dict[str, Any]) -> RuleSettings:
+    if name not in rule_names():
+        raise ConfigError(file, f"rules.{name}", "there is no such rule", near(name, rule_names()))
+    if "home" in keys:
+        raise ConfigError(file, f"rules.{name}.home", "is no key that Tryggve knows", "remove it")
+    return _valid(file, f"rules.{name}", settings_class(name), keys)
+
+
+def _plan(file: str, name: str, keys: dict[str, Any]) -> Plan:
+    if "name" in keys:
+        raise ConfigError(
+            file,
+            f"checks.{name}.name",
+            "is no key that Tryggve knows",
+            f"remove it: [checks.{name}] names the plan",
+        )
+    return _valid(file, f"checks.{name}", Plan, {**keys, "name": name})

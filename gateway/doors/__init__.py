@@ -1,0 +1,1 @@
+"""An order to turn a lock, or a code typed at the door, to the bolt's own word."""

@@ -1,0 +1,385 @@
+"""The door: an order to turn a lock, from its grant to the bolt's own word.
+
+A grant is read and judged here, in the home; the request is on the disk before the lock is told, so
+that a grant is used up even if the power goes now.  A right that ends while the lock is still being
+woken ends the turn.  What the lock does not confirm is unknown, and is asked for, never repeated.
+
+Not for: who is given a grant (the server), or how a lock speaks (drivers).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from gateway.access import grants
+from gateway.clock import Clock
+from gateway.envelope import Draft, Event
+from gateway.errors import GrantRefused, LogUnwritable
+from gateway.events import (
+    Data,
+    LockJammed,
+    LockLocked,
+    LockUnknown,
+    LockUnlocked,
+    LockUnreachable,
+    Ref,
+    Refusal,
+    TurnOutcome,
+    UnlockEnded,
+    UnlockProgressed,
+    UnlockRefused,
+    UnlockRequested,
+    UnlockStep,
+)
+from gateway.ports import Bolt, Lock, Turn
+
+log = logging.getLogger(__name__)
+
+RECORD_S = 2.0
+"""Seconds that the log may take to keep a request; then the order is refused (`not_recorded`)."""
+
+DRIVER_GRACE_S = 60.0
+"""Seconds beyond the waking time after which a driver that should have ended by its own deadline
+(25 s) is given up.  A second fence, for drivers of others."""
+
+ASK_S = 30.0
+"""Seconds that a lock's status may take when nobody waits for it."""
+
+RELOCK_WAKE_S = 60.0
+"""Seconds that a sleeping lock is given to wake when the home shuts it by itself."""
+
+NOT_TOLD_YET = (UnlockStep.WAKING, UnlockStep.CONNECTING)
+"""Steps in which the lock has not been told to turn: only there can a turn be taken back."""
+
+TAKEN_BACK = (Refusal.REVOKED, Refusal.ALARM_CLOSED, Refusal.CHECK_CLOSED, Refusal.NOT_APPROVED)
+"""Why a turn was taken back before the lock was told."""
+
+BOLT_EVENTS: Mapping[Bolt, type[LockLocked | LockUnlocked | LockJammed | LockUnknown]] = {
+    Bolt.LOCKED: LockLocked,
+    Bolt.UNLOCKED: LockUnlocked,
+    Bolt.JAMMED: LockJammed,
+    Bolt.UNKNOWN: LockUnknown,
+}
+"""What is written when a lock tells where its bolt is; a moving bolt is not told."""
+
+
+class Writer(Protocol):
+    """What the door needs of the engine."""
+
+    def submit(self, draft: Draft) -> None: ...
+
+    async def write(self, draft: Draft, timeout_s: float | None = None) -> Event: ...
+
+
+class Books(Protocol):
+    """What the door needs to know of the past, from the home's own log
+    (`gateway.state.home_view.View`)."""
+
+    def used(self, grant: str) -> bool: ...
+
+    def revoked(self, grant: str) -> bool: ...
+
+    def alarm_open(self, ref: Ref) -> bool: ...
+
+    def check_open(self, check: str) -> bool: ...
+
+    def approved(self, ref: Ref, person: str, device: str) -> bool: ...
+
+    def not_before(self) -> datetime | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A turn that may be made.  `grant` None: the home's own doing, which only shuts; `person`
+    then None too."""
+
+    id: str
+    device: str
+    action: grants.Action
+    reason: str
+    person: str | None
+    expires: datetime | None
+    grant: grants.Grant | None = None
+
+
+def ordered(grant: grants.Grant) -> Order:
+    """The turn that a grant allows."""
+    return Order(
+        id=grant.id,
+        device=grant.device,
+        action=grant.action,
+        reason=grant.reason.value,
+        person=grant.person,
+        expires=grant.expires,
+        grant=grant,
+    )
+
+
+@dataclass(slots=True)
+class _Running:
+    """A driver at work: how far it is, and why it was taken back."""
+
+    order: Order
+    task: asyncio.Task[Turn]
+    step: UnlockStep | None = None
+    withdrawn: Refusal | None = None
+
+
+class OpenTurns:
+    """A fold of the requests that have no end yet: grant to device and person."""
+
+    def __init__(self) -> None:
+        self.open: dict[str, tuple[str | None, str | None]] = {}
+
+    def apply(self, event: Event) -> None:
+        """Take one event in."""
+        if isinstance(event.data, UnlockRequested):
+            self.open[event.data.grant] = (event.device, event.person)
+        elif isinstance(event.data, UnlockEnded | UnlockRefused) and event.data.grant:
+            self.open.pop(event.data.grant, None)
+
+
+class Doors:
+    """All locks of one home."""
+
+    def __init__(
+        self,
+        *,
+        home: str,
+        devices: Collection[str],
+        lock: Callable[[str], Lock | None],
+        keys: Callable[[], Mapping[str, Ed25519PublicKey]],
+        books: Callable[[], Books],
+        writer: Writer,
+        clock: Clock,
+        best_now: Callable[[], datetime | None],
+    ) -> None:
+        """`devices` are the locks of the configuration, `lock` gives each one's driver (None while
+        it could not be made); `keys` are the server's pinned keys by id; `best_now` the time as
+        well as the home knows it, None when it does not."""
+        self._home = home
+        self._devices = devices
+        self._lock = lock
+        self._keys = keys
+        self._books = books
+        self._writer = writer
+        self._clock = clock
+        self._best_now = best_now
+        self._busy: set[str] = set()
+        self._taken: set[str] = set()
+        self._bolts: dict[str, Bolt] = {}
+        self._running: dict[str, _Running] = {}
+
+    async def settle(self, left_open: OpenTurns) -> None:
+        """After a start: end the turns that the last run left open, as unknown, and ask every lock
+        where its bolt is.  Nothing is turned."""
+        for grant, (device, person) in left_open.open.items():
+            ended = UnlockEnded(grant=grant, outcome=TurnOutcome.UNKNOWN, why="restarted")
+            self._writer.submit(Draft(ended, device=device, person=person))
+        for device in self._devices:
+            await self.ask(device)
+
+    async def ask(self, device: str) -> None:
+        """Ask a lock for its state and write what is new; nothing while it is being turned.
+
+        Before it has said anything its bolt is unknown, to everybody, without an event.
+        """
+        lock = self._lock(device)
+        if device not in self._devices or device in self._busy:
+            return
+        if lock is None:
+            return
+        try:  # a turn that comes meanwhile goes first: the driver lets it
+            async with asyncio.timeout(ASK_S):
+                bolt = (await lock.status()).bolt
+        except TimeoutError:
+            bolt = Bolt.UNKNOWN
+        if device in self._busy:
+            return  # the turn tells where the bolt is
+        if bolt is not self._bolts.get(device, Bolt.UNKNOWN):
+            self._tell_bolt(device, None, bolt)
+
+    def now(self) -> datetime | None:
+        """The time to judge a grant by: what the home knows best, and never before the newest word
+        of the server, so that a clock turned back makes nothing good again.  None: not known."""
+        best, floor = self._best_now(), self._books().not_before()
+        if best is None or floor is None:
+            return best
+        return max(best, floor)
+
+    def known(self) -> grants.Known:
+        """What the home's own log says about a grant."""
+        books = self._books()
+        return grants.Known(
+            used=lambda id_: id_ in self._taken or books.used(id_),
+            revoked=books.revoked,
+            alarm_open=books.alarm_open,
+            check_open=books.check_open,
+            approved=books.approved,
+        )
+
+    async def order(self, token: str) -> None:
+        """Turn a lock as the grant in `token` says, or write why not."""
+        try:
+            grant = grants.read(token, self._keys())
+        except GrantRefused as error:
+            self.refuse(Refusal(error.why), error.grant, None, error.person)
+            return
+        turn = self.admit(grant, now=self.now())
+        if turn is not None:
+            await turn
+
+    def admit(self, grant: grants.Grant, *, now: datetime | None) -> Awaitable[None] | None:
+        """Judge a grant at `now`, and take the lock for it: the turn, to be awaited.  None: it was
+        refused, which is written."""
+        known = self.known()
+        try:
+            grants.judge(
+                grant,
+                home=self._home,
+                devices=self._devices,
+                now=now,
+                used=known.used,
+                revoked=known.revoked,
+                alarm_open=known.alarm_open,
+                check_open=known.check_open,
+                approved=known.approved,
+            )
+        except GrantRefused as error:
+            self.refuse(Refusal(error.why), error.grant, grant.device, error.person)
+            return None
+        if grant.device in self._busy:
+            self.refuse(Refusal.BUSY, grant.id, grant.device, grant.person)
+            return None
+        self._busy.add(grant.device)
+        self._taken.add(grant.id)
+        return self._perform(ordered(grant))
+
+    async def relock(self, device: str) -> None:
+        """Shut a bolt that has been open for as long as it may.  Never opens, and never while
+        somebody turns."""
+        if device not in self._devices or device in self._busy:
+            return
+        self._busy.add(device)
+        id_ = f"relock-{device}-{round(self._clock.now().timestamp())}"
+        await self._perform(Order(id_, device, grants.Action.LOCK, "relock", None, None))
+
+    async def _perform(self, order: Order) -> None:
+        """Record, then turn; the lock is already ours."""
+        try:
+            requested = UnlockRequested(
+                grant=order.id, action=order.action.value, reason=order.reason
+            )
+            draft = Draft(requested, device=order.device, person=order.person)
+            try:
+                await self._writer.write(draft, timeout_s=RECORD_S)
+            except LogUnwritable:
+                self.refuse(Refusal.NOT_RECORDED, order.id, order.device, order.person)
+                return
+            await self._turn(order)
+        finally:
+            self._busy.discard(order.device)
+
+    async def _turn(self, order: Order) -> None:
+        began_s = self._clock.mono_s()
+        turn = await self._drive(order)
+        ended = UnlockEnded(
+            grant=order.id,
+            outcome=turn.outcome,
+            why=turn.why,
+            took_s=round(self._clock.mono_s() - began_s, 3),
+        )
+        if turn.why in ("unreachable", "asleep"):
+            self._submit(LockUnreachable(), order)
+        if turn.why not in TAKEN_BACK:  # then the lock was not told, and its bolt is where it was
+            # a lock that was never reached was not turned: nobody's doing made its bolt unknown
+            who = None if turn.outcome is TurnOutcome.FAILED else order.person
+            self._tell_bolt(order.device, who, turn.bolt)
+        self._submit(ended, order)
+
+    async def _drive(self, order: Order) -> Turn:
+        """Let the driver turn the lock; whatever happens there is a `Turn`."""
+        lock = self._lock(order.device)
+        if lock is None:
+            return Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, "unreachable")
+        why = self._why_withdrawn(order)  # while the request was on its way to the disk
+        if why is not None:
+            return Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, why.value)
+        wake_s = self._wake_s(order)
+
+        def on_step(step: UnlockStep) -> None:
+            if running.withdrawn is not None:
+                raise asyncio.CancelledError  # before the driver tells the lock
+            running.step = step
+            progressed = UnlockProgressed(grant=order.id, step=step)
+            self._writer.submit(Draft(progressed, device=order.device, person=order.person))
+
+        turn_it = lock.unlock if order.action is grants.Action.UNLOCK else lock.lock
+        task = asyncio.ensure_future(turn_it(on_step, wake_s))
+        running = self._running[order.device] = _Running(order, task)
+        try:
+            async with asyncio.timeout(wake_s + DRIVER_GRACE_S):
+                return await task
+        except asyncio.CancelledError:
+            if running.withdrawn is None:
+                raise  # the home is going down
+            return Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, running.withdrawn.value)
+        except TimeoutError:
+            log.error("lock driver overran its deadline", extra={"device": order.device})
+        except Exception:  # a driver broke its promise: nobody knows where the bolt is
+            log.exception("lock driver broke", extra={"device": order.device})
+        finally:
+            del self._running[order.device]
+        return Turn(TurnOutcome.UNKNOWN, Bolt.UNKNOWN, "no_answer")
+
+    def reconsider(self) -> None:
+        """Something was decided: take back the turns whose right has ended, where the lock has not
+        been told to turn.  In the event loop."""
+        for running in self._running.values():
+            if running.withdrawn is None and running.step in NOT_TOLD_YET:
+                running.withdrawn = self._why_withdrawn(running.order)
+                if running.withdrawn is not None:
+                    running.task.cancel()
+
+    def _why_withdrawn(self, order: Order) -> Refusal | None:
+        return None if order.grant is None else grants.withdrawn(order.grant, self.known())
+
+    def _wake_s(self, order: Order) -> float:
+        """Real seconds that the order still lives."""
+        if order.expires is None:
+            return RELOCK_WAKE_S
+        now = self.now()
+        if now is None:
+            return 0.0
+        rate = self._clock.rate() or 1.0
+        # a code lives for a shift; whoever typed it stands at the door
+        left = min(order.expires - now, timedelta(seconds=grants.LIFE_S))
+        return max(0.0, left.total_seconds() / rate)
+
+    def _submit(self, data: Data, order: Order) -> None:
+        self._writer.submit(Draft(data, device=order.device, person=order.person))
+
+    def last_bolt(self, device: str) -> Bolt:
+        """What the lock said when it was asked or turned last."""
+        return self._bolts.get(device, Bolt.UNKNOWN)
+
+    def _tell_bolt(self, device: str, person: str | None, bolt: Bolt) -> None:
+        self._bolts[device] = bolt
+        cls = BOLT_EVENTS.get(bolt)
+        if cls is not None:
+            self._writer.submit(Draft(cls(), device=device, person=person))
+
+    def refuse(
+        self, why: Refusal, grant: str | None, device: str | None, person: str | None
+    ) -> None:
+        """Write that something was refused."""
+        known = device if device in self._devices else None
+        refused = UnlockRefused(grant=grant, why=why)
+        self._writer.submit(Draft(refused, device=known, person=person))

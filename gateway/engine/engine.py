@@ -1,0 +1,441 @@
+"""The engine: inbox → number → rules → one transaction → act.
+
+Whatever waits in the inbox becomes one turn; a turn's events are stored together and acted on after
+they are durable.  While one turn is on its way to the disk the next is prepared.  If the disk does
+not answer within `STALL_S`, alarms go out without it.  A corrupt log is set aside while running,
+and what was not yet stored goes into a new one.
+
+Everything runs in one event loop; `submit` may be called from any thread.
+
+Not for: what events mean (rules), how they are sent (uplink), or how a lock turns (doors).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from gateway.clock import Clock
+from gateway.commands import Command
+from gateway.engine.event_log import EventLog, Head
+from gateway.engine.sequencer import Sealed, Sequencer, Turn
+from gateway.envelope import (
+    ClockState,
+    Draft,
+    Event,
+    canonical,
+    corrected_at,
+    from_json,
+    verify_next,
+)
+from gateway.errors import ChainError, LogCorrupt, LogUnwritable
+from gateway.events import ClockSynced, LogRecovered, LogStalled
+from gateway.rules import Rule
+from gateway.rules.fold import Fold
+
+log = logging.getLogger(__name__)
+
+TURN_MAX = 50
+"""Inputs in one turn: enough to share an fsync, few enough that none waits long for the others."""
+
+STALL_S = 0.5
+"""Seconds that an alarm waits for the disk before it goes out without it (DESIGN section 2)."""
+
+IN_FLIGHT_MAX = 4
+"""Turns on their way to the disk at once.  More only move the wait; fewer leave the disk idle."""
+
+PULSE_S = 5.0
+"""Seconds between turns when nothing happens: an empty turn through the writer shows that both
+threads live, and feeds the watchdog."""
+
+POLL_S = 0.05
+"""Seconds between looks at a clock that does not run at real speed (the demo's)."""
+
+REBUILD_DAYS = 7
+"""Days of log that the rules' state is rebuilt from; a rule that must remember longer writes what
+it learned as an event at least that often."""
+
+CORRECT_OVER_S = 1.0
+"""A clock that was off by less is not worth folding the log again."""
+
+
+class Reopen(Protocol):
+    """Sets a log aside and opens a new one with an origin of its own."""
+
+    def __call__(self, why: str) -> tuple[EventLog, LogRecovered]: ...
+
+
+@dataclass(slots=True)
+class Hooks:
+    """What the engine tells the outside; all are called in the event loop and must not block.
+
+    `on_event` sees every event in order, before it is durable; `on_rebuild` is called when the
+    state is folded anew and answers with who is shown the logged events; `on_durable` gets the rows
+    of a turn once they are durable; `on_urgent` the urgent ones, then or as soon as the disk
+    stalls; `on_command` a rule's command, after its turn; `on_pulse` follows each finished turn.
+    """
+
+    on_event: Callable[[Event], None] = lambda _event: None
+    on_rebuild: Callable[[], Callable[[Event], None]] = lambda: lambda _event: None
+    on_durable: Callable[[Sequence[Sealed]], None] = lambda _rows: None
+    on_urgent: Callable[[Sequence[Sealed]], None] = lambda _rows: None
+    on_command: Callable[[Command], None] = lambda _command: None
+    on_pulse: Callable[[], None] = lambda: None
+
+
+@dataclass(slots=True)
+class _Item:
+    draft: Draft | None
+    at: datetime
+    mono_s: float
+    foreign: Sealed | None = None
+    durable: asyncio.Future[Event] | None = None
+
+
+@dataclass(slots=True)
+class _Flight:
+    """A turn on its way to the disk."""
+
+    turn: Turn
+    waiters: list[tuple[asyncio.Future[Event], Event]]
+    urgent_sent: bool = False
+    timer: asyncio.TimerHandle | None = field(default=None, repr=False)
+
+
+class Engine:
+    """One home's engine.  Make it, `rebuild()`, then `run()` until cancelled."""
+
+    def __init__(
+        self,
+        *,
+        eventlog: EventLog,
+        reopen: Reopen,
+        rules: Sequence[Rule],
+        clock: Clock,
+        boot: str,
+        down_origin: str,
+        hooks: Hooks,
+    ) -> None:
+        self.log = eventlog
+        self.clock = clock
+        self.hooks = hooks
+        self._reopen = reopen
+        self._rules = rules
+        self._boot = boot
+        self._down_origin = down_origin
+        self._down = eventlog.down_head(down_origin)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._inbox: deque[_Item] = deque()
+        self._wake = asyncio.Event()
+        self._flights: deque[_Flight] = deque()
+        self._landed = asyncio.Event()
+        self._stalled = False
+        self._sequencer = self._fresh_sequencer(Fold(rules), "synced")
+        self.turns = 0
+
+    # --- giving it something ----------------------------------------------------------------------
+
+    def submit(self, draft: Draft) -> None:
+        """Take an event in; from any thread; never blocks.  Its time is now, unless it has one."""
+        at, mono_s = self._now(), self.clock.mono_s()
+        item = _Item(draft, at, mono_s)
+        loop = self._loop
+        if loop is None:
+            self._inbox.append(item)
+            return
+        with suppress(RuntimeError):  # the loop is closed: the home is going down
+            loop.call_soon_threadsafe(self._put, item)
+
+    async def write(self, draft: Draft, timeout_s: float | None = None) -> Event:
+        """Take an event in and wait until it is durable.  Raises `LogUnwritable` when it is not
+        within `timeout_s`; the event stays in line all the same."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Event] = loop.create_future()
+        self._put(_Item(draft, self._now(), self.clock.mono_s(), durable=future))
+        return await _within(future, timeout_s)
+
+    async def receive(self, objs: Sequence[dict[str, Any]], timeout_s: float | None = None) -> None:
+        """Take in events that the server decided, in order, and wait until they are durable.
+
+        Those already here are passed over.  Raises `ChainError` when one does not continue the
+        server's chain, `BadEvent` when it is none, `LogUnwritable` after `timeout_s`.
+        """
+        loop = asyncio.get_running_loop()
+        last: asyncio.Future[Event] | None = None
+        for obj in objs:
+            event = from_json(obj)
+            if self._down is not None and event.seq <= self._down.seq:
+                continue
+            sealed = _verified(obj, event, self._down_origin, self._down)
+            self._down = Head(event.seq, sealed.digest)
+            last = loop.create_future()
+            self._put(_Item(None, self._now(), self.clock.mono_s(), foreign=sealed, durable=last))
+        if last is not None:
+            await _within(last, timeout_s)
+
+    @property
+    def down_have(self) -> int | None:
+        """The number of the server's last event that was taken in; None: not known (a new log)."""
+        return None if self._down is None else self._down.seq
+
+    @property
+    def inputs_waiting(self) -> int:
+        """Inputs not yet numbered."""
+        return len(self._inbox)
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the disk refuses to take events now."""
+        return self._stalled
+
+    @property
+    def turns_waiting(self) -> int:
+        """Turns not yet durable."""
+        return len(self._flights)
+
+    def _put(self, item: _Item) -> None:
+        self._inbox.append(item)
+        if self._loop is not None and not self._flights and len(self._inbox) == 1:
+            self._turn()  # nothing else is going on: a lone event need not wait for `run`
+        self._wake.set()
+
+    def _now(self) -> datetime:
+        now = self.clock.now()
+        return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+    # --- starting ---------------------------------------------------------------------------------
+
+    def rebuild(self, clock: ClockState = "synced") -> int:
+        """Fold the state of the rules from the log, as a replay would; returns how many events.
+
+        `hooks.on_rebuild` is asked who wants to see them, with their corrected times.
+        """
+        fold = Fold(self._rules)
+        since = self._now() - timedelta(days=REBUILD_DAYS)
+        offsets = self.log.clock_offsets(since)
+        show = self.hooks.on_rebuild()
+        count = 0
+
+        def corrected() -> Iterator[tuple[Event, datetime]]:
+            nonlocal count
+            for event, taken in self.log.since(since):
+                count += 1
+                offset_s = offsets.get(event.boot)
+                if offset_s and event.clock == "unsynced":
+                    moment = corrected_at(event, offset_s)
+                    event, taken = replace(event, at=moment), moment  # noqa: PLW2901
+                show(event)
+                yield event, taken
+
+        fold.rebuild(corrected())
+        self._sequencer = self._fresh_sequencer(fold, clock)
+        return count
+
+    def set_clock(self, state: ClockState) -> None:
+        """From now on events carry this clock state."""
+        self._sequencer.clock = state
+
+    async def clock_synced(self, offset_s: float) -> None:
+        """The clock turned out to be off by `offset_s` until now: say so, and fold again with the
+        corrected times, so that no deadline comes early or late."""
+        self.set_clock("synced")
+        await self.write(Draft(ClockSynced(offset_s=round(offset_s, 3))))
+        if abs(offset_s) > CORRECT_OVER_S:
+            while self._flights and not self._stalled:
+                await self._landing()
+            if not self._flights:  # else the disk is broken, and memory knows more than the log
+                self.rebuild()
+        self._wake.set()
+
+    def _fresh_sequencer(self, fold: Fold, clock: ClockState) -> Sequencer:
+        head = self.log.head
+        sequencer = Sequencer(
+            fold,
+            origin=self.log.origin,
+            boot=self._boot,
+            seq=head.seq,
+            head=head.hash,
+            on_event=self.hooks.on_event,
+        )
+        sequencer.clock = clock
+        return sequencer
+
+    # --- turning ----------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Turn until cancelled."""
+        self._loop = asyncio.get_running_loop()
+        next_pulse_s = self._loop.time()
+        while True:
+            while len(self._flights) >= IN_FLIGHT_MAX and not self._stalled:
+                await self._landing()
+            if self._inbox or self._due_in_s() <= 0 or self._loop.time() >= next_pulse_s:
+                self._turn()
+                next_pulse_s = self._loop.time() + PULSE_S
+                await asyncio.sleep(0)  # let callbacks of the writer in between two full turns
+            else:
+                await self._wait(next_pulse_s - self._loop.time())
+
+    async def stop(self) -> None:
+        """Turn what is left and wait until it is durable, or the log says that it cannot be."""
+        while self._inbox:
+            self._turn()
+        while self._flights and not self._stalled:
+            await self._landing()
+
+    def nudge(self) -> None:
+        """Look at the clock again: it may have jumped."""
+        self._wake.set()
+
+    def _due_in_s(self) -> float:
+        """Real seconds until the next tick of a rule; infinite when there is none."""
+        wake = self._sequencer.fold.wake
+        if wake is None:
+            return math.inf
+        rate = self.clock.rate()
+        left_s = (wake - self.clock.now()).total_seconds()
+        return left_s / rate if rate > 0 or left_s <= 0 else math.inf
+
+    async def _wait(self, at_most_s: float) -> None:
+        """Until there may be something to do: an input, a tick, or the next pulse."""
+        timeout_s = min(at_most_s, self._due_in_s())
+        if self.clock.rate() != 1.0:
+            timeout_s = min(timeout_s, POLL_S)
+        self._wake.clear()
+        if timeout_s > 0:  # a timer that wakes us is cheaper than a task with a time-out
+            timer = asyncio.get_running_loop().call_later(timeout_s, self._wake.set)
+            await self._wake.wait()
+            timer.cancel()
+
+    def _turn(self) -> None:
+        waiters: list[tuple[asyncio.Future[Event], Event]] = []
+        sequencer = self._sequencer
+        for _ in range(min(len(self._inbox), TURN_MAX)):
+            item = self._inbox.popleft()
+            if item.foreign is not None:
+                event = item.foreign.event
+                sequencer.take_foreign(item.foreign, at=item.at, mono_s=item.mono_s)
+            else:
+                assert item.draft is not None  # noqa: S101 - an item has one of the two
+                event = sequencer.take(item.draft, at=item.at, mono_s=item.mono_s)
+            if item.durable is not None:
+                waiters.append((item.durable, event))
+        sequencer.run_due(self._now(), self.clock.mono_s())
+        self._launch(_Flight(sequencer.drain(), waiters))
+
+    def _launch(self, flight: _Flight) -> None:
+        loop = asyncio.get_running_loop()
+        self._flights.append(flight)
+        if any(row.event.urgent for row in flight.turn.rows):
+            if self._stalled:
+                self._send_urgent(flight)
+            else:
+                flight.timer = loop.call_later(STALL_S, self._send_urgent, flight)
+
+        def done(error: BaseException | None) -> None:
+            with suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(self._landing_of, flight, error)
+
+        self.log.append(flight.turn.rows, done)
+
+    def _landing_of(self, flight: _Flight, error: BaseException | None) -> None:
+        """In the loop: what the writer said of a turn."""
+        if flight not in self._flights:
+            return  # a new log has taken it over
+        if isinstance(error, LogCorrupt):
+            self.begin_anew(str(error))
+            return
+        if error is not None:
+            self._stall(error)
+            return
+        self._flights.remove(flight)
+        self._stalled = False
+        if flight.timer is not None:
+            flight.timer.cancel()
+        self._send_urgent(flight)
+        if flight.turn.rows:
+            self.hooks.on_durable(flight.turn.rows)
+        for future, event in flight.waiters:
+            if not future.done():
+                future.set_result(event)
+        for command in flight.turn.commands:
+            self.hooks.on_command(command)
+        self.turns += 1
+        self.hooks.on_pulse()
+        self._landed.set()
+
+    def _send_urgent(self, flight: _Flight) -> None:
+        if not flight.urgent_sent:
+            flight.urgent_sent = True
+            rows = [row for row in flight.turn.rows if row.event.urgent and row.taken is None]
+            if rows:
+                self.hooks.on_urgent(rows)
+
+    def _stall(self, error: BaseException) -> None:
+        """The disk refuses: alarms go out without it, and somebody is told."""
+        first = not self._stalled
+        self._stalled = True
+        for flight in self._flights:
+            self._send_urgent(flight)
+        self._landed.set()
+        if first:
+            log.error("event log cannot be written")
+            self.submit(Draft(LogStalled(why=str(error))))
+
+    def begin_anew(self, why: str) -> None:
+        """Set the log aside and go on in a new one, with everything that the old never stored.
+
+        For a damaged file, and for one that the server knows to be older than it should be.
+        """
+        lost = list(self._flights)
+        self._flights.clear()
+        old = self._sequencer
+        self.log, recovered = self._reopen(why)
+        if self._down is not None and self._down.seq == 0:
+            self._down = self.log.down_head(self._down_origin)
+        self._sequencer = self._fresh_sequencer(old.fold, old.clock)
+        self._sequencer.write_only(Draft(recovered), at=self._now(), mono_s=self.clock.mono_s())
+        renumbered = {
+            row.event.ref: self._sequencer.write_again(row)
+            for flight in lost
+            for row in flight.turn.rows
+        }
+        waiters = [
+            (future, renumbered.get(event.ref, event))
+            for flight in lost
+            for future, event in flight.waiters
+        ]
+        commands = [command for flight in lost for command in flight.turn.commands]
+        self._launch(_Flight(Turn(self._sequencer.drain().rows, commands), waiters))
+
+    async def _landing(self) -> None:
+        self._landed.clear()
+        await self._landed.wait()
+
+
+async def _within(future: asyncio.Future[Event], timeout_s: float | None) -> Event:
+    if timeout_s is None:
+        return await future
+    try:
+        return await asyncio.wait_for(future, timeout_s)
+    except TimeoutError as error:
+        raise LogUnwritable(f"the event log did not answer within {timeout_s} s") from error
+
+
+def _verified(obj: dict[str, Any], event: Event, origin: str, after: Head | None) -> Sealed:
+    """The server's event as it will be stored.  `after` None: where its chain stands is not known
+    (a new log), and the first one that comes is believed."""
+    body = canonical(obj)
+    if after is None:
+        if event.origin != origin:
+            raise ChainError(f"event {event.seq} comes from another origin", event.seq)
+        return Sealed(event, body, bytes.fromhex(event.hash))
+    digest = verify_next(obj, origin=origin, seq=after.seq + 1, previous=after.hash)
+    return Sealed(event, body, digest)

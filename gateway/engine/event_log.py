@@ -1,0 +1,401 @@
+"""The event log: one SQLite file, one writer thread, nothing acknowledged before it is on the disk.
+
+WAL with `synchronous=FULL`: a commit returns after fsync.  The writer takes whatever waits as one
+transaction, without a timer.  Triggers refuse UPDATE and DELETE, except for segments that were
+sealed and forwarded.  A commit that fails is tried again for as long as it takes; events wait in
+memory, in order, and the engine is told so that alarms go out without the disk.
+
+Not for: numbering or chaining events (`gateway.engine.sequencer`), or deciding what to keep
+(`prune` is asked).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+from gateway.engine.log_reader import check, connect, first_row, trouble_of, walk
+from gateway.engine.sequencer import Sealed, wire_text
+from gateway.envelope import GENESIS, Event, from_json
+from gateway.errors import ChainError, LogCorrupt
+from gateway.events import utc_text
+
+log = logging.getLogger(__name__)
+
+RETRY_S = 0.5
+"""Seconds between tries while the disk refuses a commit."""
+
+BALLAST_BYTES = 4_000_000
+"""Kept free on the disk as a file.  When the disk is full it is given up, and the log writes on for
+some ten thousand events while a technician comes."""
+
+TAIL = 200
+"""Events at the end whose chain is verified at every start."""
+
+LONG_LIVED = (
+    "absence.",
+    "alarm.",
+    "consent.",
+    "device.battery_",
+    "grant.",
+    "visit.",
+)
+"""How the kinds begin whose meaning may outlast the days that a rebuild reads: an absence of a
+month, an open alarm.  They are few, and have an index of their own."""
+
+_LONG = " OR ".join(f'instr(body, \'"kind":"{kind}\') > 0' for kind in LONG_LIVED)
+
+_SCHEMA = f"""
+CREATE TABLE IF NOT EXISTS event (
+    row INTEGER PRIMARY KEY,
+    seq INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    hash BLOB NOT NULL,
+    origin TEXT,  -- NULL: the home's own
+    taken TEXT    -- when an event of another origin was taken in; NULL for the home's own
+) STRICT;
+CREATE UNIQUE INDEX IF NOT EXISTS event_foreign ON event (origin, seq) WHERE origin IS NOT NULL;
+CREATE INDEX IF NOT EXISTS event_long_lived ON event (row) WHERE {_LONG};
+CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS mark (name TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS segment (
+    last_row INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL, last_hash BLOB NOT NULL,
+    sealed_at TEXT NOT NULL
+) STRICT;
+CREATE TRIGGER IF NOT EXISTS event_is_final BEFORE UPDATE ON event
+BEGIN SELECT RAISE(ABORT, 'an event is never changed'); END;
+CREATE TRIGGER IF NOT EXISTS event_is_kept BEFORE DELETE ON event
+WHEN OLD.row > coalesce((SELECT max(last_row) FROM segment), 0)
+BEGIN SELECT RAISE(ABORT, 'an event is kept until its segment is sealed'); END;
+CREATE TRIGGER IF NOT EXISTS segment_is_final BEFORE UPDATE ON segment
+BEGIN SELECT RAISE(ABORT, 'a segment is never changed'); END;
+CREATE TRIGGER IF NOT EXISTS segment_is_kept BEFORE DELETE ON segment
+BEGIN SELECT RAISE(ABORT, 'a segment is never dropped'); END;
+"""  # noqa: S608 - words of our own, nobody's input
+
+_INSERT = "INSERT INTO event (seq, body, hash, origin, taken) VALUES (?, ?, ?, ?, ?)"
+
+Done = Callable[[BaseException | None], None]
+"""Called in the writer thread: None when the rows are on the disk; `LogUnwritable` (once, the rows
+stay in line) while the disk refuses; `LogCorrupt` when this file will never take them."""
+
+
+@dataclass(slots=True)
+class _Job:
+    rows: Sequence[Sealed]
+    done: Done
+    warned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where a chain stands: its last number and hash (0 and 32 zero bytes: nothing yet)."""
+
+    seq: int = 0
+    hash: bytes = GENESIS
+
+
+class EventLog:
+    """An open log, made by `EventLog.open`.  Reading is thread-safe; writing is `append`."""
+
+    def __init__(
+        self, path: Path, db: sqlite3.Connection, reader: sqlite3.Connection, origin: str
+    ) -> None:
+        self.path = path
+        self.origin = origin
+        self._db = db
+        self._read_lock = threading.Lock()
+        self._reader = reader
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._marks: dict[str, int] = {}
+        self._forwarded = self._mark("forwarded")
+        self.head = self._head_of(None)
+        self.durable = self.head.seq
+        self._thread = threading.Thread(target=self._write, name="eventlog", daemon=True)
+        self._closed = False
+        self._cursor = (0, 0)  # a number and its row: where the last `pending` ended
+
+    # --- opening ----------------------------------------------------------------------------------
+
+    @classmethod
+    def open(cls, path: Path, origin: str) -> EventLog:
+        """Open the log at `path` and start its writer; a missing file is made, for `origin`.
+
+        Raises `LogCorrupt` when the file is damaged, its tail breaks the chain, or it belongs to
+        another origin; `LogUnwritable` when the disk does not let it be opened.
+        """
+        existed = path.exists() and path.stat().st_size > 0
+        try:
+            db = connect(path)
+            reader: sqlite3.Connection | None = None
+            try:
+                if existed:
+                    check(db, path)
+                db.executescript(_SCHEMA)
+                db.execute("INSERT OR IGNORE INTO about VALUES ('origin', ?)", (origin,))
+                (written,) = db.execute("SELECT value FROM about WHERE name = 'origin'").fetchone()
+                if written != origin:
+                    raise LogCorrupt(f"{path.name} is the log of {written}, not of {origin}")
+                reader = connect(path, read_only=True)
+                opened = cls(path, db, reader, origin)
+                for _ in walk(opened._reader, origin, last=TAIL):
+                    pass
+            except BaseException:
+                for connection in (db, reader):
+                    if connection is not None:
+                        connection.close()
+                raise
+        except sqlite3.Error as error:
+            raise trouble_of(path, error) from error
+        except ChainError as error:
+            raise LogCorrupt(f"{path.name} is damaged: {error}") from error
+        _keep_ballast(path)
+        opened._thread.start()
+        return opened
+
+    # --- writing ----------------------------------------------------------------------------------
+
+    def append(self, rows: Sequence[Sealed], done: Done) -> None:
+        """Put rows in line.  Rows of one call are in one transaction; `done` is called in the
+        writer thread.  No rows: `done` is called when the line before them is written."""
+        self._jobs.put(_Job(rows, done))
+
+    def mark_forwarded(self, seq: int) -> None:
+        """The server has everything up to `seq`.
+
+        Written with the next events, or at the end: a lost mark costs a repeated batch, which the
+        server drops, so it needs no fsync of its own.
+        """
+        if seq > self._forwarded:
+            self._forwarded = seq
+            self._marks["forwarded"] = seq
+
+    def close(self, timeout_s: float = 10.0) -> None:
+        """Write what is in line and close.  Rows that the disk refuses are given up after
+        `timeout_s`."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._thread.is_alive():
+            self._jobs.put(None)
+            self._thread.join(timeout_s)
+        with self._read_lock:
+            self._reader.close()
+        if not self._thread.is_alive():
+            self._db.close()
+
+    def _write(self) -> None:
+        """The writer thread: whatever waits becomes one transaction."""
+        waiting: list[_Job] = []
+        open_ended = True
+        while open_ended or waiting:
+            try:
+                batch = [self._jobs.get(timeout=RETRY_S if waiting else None)]
+                with suppress(Empty):
+                    while True:
+                        batch.append(self._jobs.get_nowait())
+                open_ended = open_ended and None not in batch
+                waiting += [job for job in batch if job is not None]
+            except Empty:
+                if self._closed and waiting:
+                    return
+            if not (waiting or self._marks):
+                continue
+            if self._commit(waiting):
+                waiting = []
+
+    def _commit(self, jobs: list[_Job]) -> bool:
+        """One transaction; True when the jobs need not be tried again."""
+        marks, self._marks = self._marks, {}
+        rows = [row for job in jobs for row in job.rows]
+        if rows or marks:
+            try:
+                self._transact(rows, marks)
+            except sqlite3.Error as error:
+                self._marks = {**marks, **self._marks}
+                return self._failed(jobs, error)
+            for row in reversed(rows):
+                if row.taken is None:
+                    self.head = Head(row.event.seq, row.digest)
+                    self.durable = row.event.seq
+                    break
+        for job in jobs:
+            job.done(None)
+        return True
+
+    def _transact(self, rows: Sequence[Sealed], marks: dict[str, int]) -> None:
+        db = self._db
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            if rows:
+                db.executemany(_INSERT, map(_row, rows))
+            for name, seq in marks.items():
+                db.execute(
+                    "INSERT INTO mark VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET seq = ?",
+                    (name, seq, seq),
+                )
+            db.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):
+                db.execute("ROLLBACK")
+            raise
+
+    def _failed(self, jobs: list[_Job], error: sqlite3.Error) -> bool:
+        trouble = trouble_of(self.path, error)
+        if isinstance(trouble, LogCorrupt):
+            log.error("event log corrupt")
+            for job in jobs:
+                job.done(trouble)
+            return True
+        if "full" in str(error) and _drop_ballast(self.path):
+            log.warning("disk full, ballast given up")
+        else:
+            with suppress(sqlite3.Error):  # after an I/O error the connection itself may be spoilt
+                self._db.close()
+                self._db = connect(self.path)
+        for job in jobs:
+            if not job.warned:
+                job.warned = True
+                job.done(trouble)
+        return False
+
+    # --- reading ----------------------------------------------------------------------------------
+
+    def forwarded(self) -> int:
+        """The last own number that the server confirmed."""
+        return self._forwarded
+
+    def pending(self, after: int, limit: int) -> list[str]:
+        """Own events after number `after`, at most `limit`, as the JSON texts that are sent.
+
+        None beyond `durable`: a reader sees a commit a moment before its writer has said so, and
+        whoever compares the two would take the server for being ahead.
+        """
+        durable = self.durable
+        with self._read_lock:
+            seq, row = self._cursor
+            if seq != after:
+                row = first_row(self._reader, "seq", after + 1) - 1
+            rows = self._reader.execute(
+                "SELECT row, seq, body, hash FROM event WHERE row > ? AND origin IS NULL "
+                "AND seq <= ? ORDER BY row LIMIT ?",
+                (row, durable, limit),
+            ).fetchall()
+            if rows:
+                self._cursor = (rows[-1][1], rows[-1][0])
+        return [wire_text(body.encode(), digest) for _, _, body, digest in rows]
+
+    def down_head(self, origin: str) -> Head | None:
+        """Where the chain of the server's events `origin` stands in this log; None when it holds
+        none and an earlier log may have."""
+        with self._read_lock:
+            head = self._head_of(origin)
+        return None if head.seq == 0 and "~" in self.origin else head
+
+    def clock_offsets(self, moment: datetime) -> dict[str, float]:
+        """Boot to the seconds that its unsynced times are off, by the `clock.synced` events from
+        about `moment` on; a boot that never was synced is not in it."""
+        with self._read_lock:
+            rows = self._reader.execute(
+                "SELECT json_extract(body, '$.boot'), json_extract(body, '$.data.offset_s') "
+                'FROM event WHERE row >= ? AND body LIKE \'%"kind":"clock.synced"%\' ORDER BY row',
+                (first_row(self._reader, "at", utc_text(moment)),),
+            ).fetchall()
+        return {boot: float(offset_s) for boot, offset_s in rows if offset_s is not None}
+
+    def since(self, moment: datetime | None = None) -> Iterator[tuple[Event, datetime]]:
+        """Events in the order they were written, each with when it was taken in: all, or those from
+        about `moment` on (by bisection over the rows; it is for whole days) and, before them, the
+        older ones of `LONG_LIVED` kinds."""
+        with closing(connect(self.path, read_only=True)) as db:
+            first = 0 if moment is None else first_row(db, "at", utc_text(moment))
+            columns = "SELECT body, hash, taken FROM event"
+            for query in (
+                f"{columns} INDEXED BY event_long_lived WHERE row < ? AND ({_LONG}) ORDER BY row",
+                f"{columns} WHERE row >= ? ORDER BY row",
+            ):
+                for body, digest, taken in db.execute(query, (first,)):
+                    event = from_json({**json.loads(body), "hash": digest.hex()})
+                    yield event, event.at if taken is None else datetime.fromisoformat(taken)
+
+    def prune(self, before: datetime, sealed_at: datetime) -> int:
+        """Seal and drop forwarded events written before `before`; returns how many went.
+
+        The segment keeps the last number and hash, from which the chain goes on.  The last own
+        event and the last one of the server stay, so that both chains can be continued.
+        """
+        with closing(connect(self.path)) as db:
+            limit = first_row(db, "at", utc_text(before)) - 1
+            found = db.execute(
+                "SELECT row, seq, hash FROM event WHERE row <= ? AND origin IS NULL AND seq <= ? "
+                "AND seq < (SELECT max(seq) FROM (SELECT seq FROM event WHERE origin IS NULL "
+                "ORDER BY row DESC LIMIT 1)) ORDER BY row DESC LIMIT 1",
+                (limit, self._forwarded),
+            ).fetchone()
+            if found is None:
+                return 0
+            db.execute("BEGIN IMMEDIATE")
+            db.execute(
+                "INSERT OR IGNORE INTO segment VALUES (?, ?, ?, ?)", (*found, utc_text(sealed_at))
+            )
+            gone = db.execute(
+                "DELETE FROM event WHERE row <= ? AND row IS NOT (SELECT row FROM event WHERE "
+                "origin IS NOT NULL ORDER BY origin DESC, seq DESC LIMIT 1)",
+                (found[0],),
+            ).rowcount
+            db.execute("COMMIT")
+            return gone
+
+    def _mark(self, name: str) -> int:
+        found = self._reader.execute("SELECT seq FROM mark WHERE name = ?", (name,)).fetchone()
+        return 0 if found is None else int(found[0])
+
+    def _head_of(self, origin: str | None) -> Head:
+        if origin is None:  # the last own event is never pruned
+            found = self._reader.execute(
+                "SELECT seq, hash FROM event WHERE origin IS NULL ORDER BY row DESC LIMIT 1"
+            ).fetchone()
+        else:
+            found = self._reader.execute(
+                "SELECT seq, hash FROM event WHERE origin = ? ORDER BY seq DESC LIMIT 1", (origin,)
+            ).fetchone()
+        return Head() if found is None else Head(*found)
+
+
+def _row(sealed: Sealed) -> tuple[int, str, bytes, str | None, str | None]:
+    event = sealed.event
+    if sealed.taken is None:
+        return event.seq, sealed.body.decode(), sealed.digest, None, None
+    return event.seq, sealed.body.decode(), sealed.digest, event.origin, utc_text(sealed.taken)
+
+
+def _ballast(path: Path) -> Path:
+    return path.with_name(path.name + ".ballast")
+
+
+def _keep_ballast(path: Path) -> None:
+    """Make the ballast where there is room for it and twice as much beside."""
+    ballast = _ballast(path)
+    with suppress(OSError):
+        free = os.statvfs(path.parent)
+        if not ballast.exists() and free.f_bavail * free.f_frsize > 3 * BALLAST_BYTES:
+            with ballast.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, BALLAST_BYTES)
+
+
+def _drop_ballast(path: Path) -> bool:
+    ballast = _ballast(path)
+    try:
+        ballast.unlink()
+    except OSError:
+        return False
+    return True

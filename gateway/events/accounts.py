@@ -1,0 +1,26 @@
+"""Accounts of the staff: signed in, changed, refused."""
+
+from __future__ import annotations
+
+from gateway.events.base import Data, kind
+
+
+@kind("account.signed_in")
+class AccountSignedIn(Data):
+    """A staff member signed in at the server."""
+
+
+@kind("account.changed")
+class AccountChanged(Data):
+    """Somebody (`person`) changed an account, or who works where.  `account` is the person id it
+    concerns, None for a team, an area or a home; `what` is what was changed, never to what."""
+
+    what: str
+    account: str | None = None
+
+
+@kind("account.refused")
+class AccountRefused(Data):
+    """A sign-in failed.  `address_sha256` groups tries without keeping the address."""
+
+    address_sha256: str

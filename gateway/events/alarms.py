@@ -1,0 +1,78 @@
+"""Alarms: raised, delivered, acknowledged, cancelled, resolved."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import AwareDatetime
+
+from gateway.events.base import Data, Ref, kind
+
+
+class Severity(StrEnum):
+    """Whom an alarm concerns."""
+
+    CARE = "care"
+    """A person may need help now."""
+    TECHNICAL = "technical"
+    """Something must be mended; care is not affected yet."""
+    ROUTINE = "routine"
+    """Care, without haste and without a sound: at the next visit."""
+
+
+@kind("alarm.raised", urgent=True)
+class AlarmRaised(Data):
+    """Somebody must act.  The event's reference is the alarm's identity."""
+
+    alarm: str
+    """Which alarm: the rule's word, as `bed_exit`, `device_offline`, `check_help`."""
+    severity: Severity
+    since: AwareDatetime
+    """Since when the condition holds (UTC); the event's `at` is when it became an alarm."""
+
+
+@kind("alarm.delivered")
+class AlarmDelivered(Data):
+    """An alarm reached one receiver on one channel.  Not: that anybody read it."""
+
+    alarm: Ref
+    receiver: str
+    channel: str
+
+
+@kind("alarm.acknowledged", urgent=True)
+class AlarmAcknowledged(Data):
+    """A person (the event's `person`) has taken the alarm on."""
+
+    alarm: Ref
+
+
+@kind("alarm.cancelled", urgent=True)
+class AlarmCancelled(Data):
+    """The alarm's cause is gone by itself, or the wearer took it back."""
+
+    alarm: Ref
+    reason: str
+
+
+class AlarmOutcome(StrEnum):
+    """What an alarm turned out to be."""
+
+    HELPED = "helped"
+    """Help was needed and given."""
+    NO_NEED = "no_need"
+    """Somebody looked; no help was needed."""
+    FALSE = "false"
+    """There was no cause: a sensor or a rule was wrong."""
+    MENDED = "mended"
+    """Technical: mended."""
+
+
+@kind("alarm.resolved", urgent=True)
+class AlarmResolved(Data):
+    """A person closed the alarm with its outcome."""
+
+    alarm: Ref
+    outcome: AlarmOutcome
+    note_ref: str | None = None
+    """Where the server keeps a note, if one was written; the text itself is not in the event."""

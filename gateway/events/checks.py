@@ -1,0 +1,141 @@
+"""Night checks and the camera: planned, due, asked, answered, done or missed."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import AwareDatetime
+
+from gateway.events.base import Data, kind
+
+
+@kind("check.planned")
+class CheckPlanned(Data):
+    """A slot lies ahead.  From these the server knows which checks to miss if the home falls
+    silent."""
+
+    check: str
+    slot: AwareDatetime
+    report_by: AwareDatetime
+    """When neither an outcome nor a question has come by then, nobody looked."""
+
+
+@kind("check.due")
+class CheckDue(Data):
+    """The slot's time came."""
+
+    check: str
+    slot: AwareDatetime
+
+
+@kind("check.asked", urgent=True)
+class CheckAsked(Data):
+    """The sensors do not answer the check: a night watcher must look."""
+
+    check: str
+    why: str
+    """What the sensors lack: `bed_empty`, `reading_stale`, `mat_faulty`, `no_sensor`, `recheck`.
+    What a rule could not tell by itself and asks a person to look at: `not_back` (out of bed and
+    not back), `bed_doubtful` (nobody can tell whether somebody lies in bed), `all_silent` (no sign
+    of life after leaving the bed), `bathroom_long`, `door_at_night`."""
+    answer_by: AwareDatetime
+    attempt: int = 1
+
+
+@kind("check.started", urgent=True)
+class CheckStarted(Data):
+    """A watcher (the event's `person`) has begun to look."""
+
+    check: str
+
+
+@kind("check.extended")
+class CheckExtended(Data):
+    """A look was extended once."""
+
+    check: str
+
+
+class Looked(StrEnum):
+    """How a watcher looked."""
+
+    PHONE = "phone"
+    IN_PERSON = "in_person"
+    CAMERA = "camera"
+
+
+class Finding(StrEnum):
+    """What a watcher found."""
+
+    OK = "ok"
+    """All is well."""
+    UNCLEAR = "unclear"
+    """Look again in a while."""
+    HELP = "help"
+    """Help is needed now."""
+    COULD_NOT_LOOK = "could_not_look"
+    """No answer, no picture, no access: somebody must go."""
+
+
+@kind("check.answered", urgent=True)
+class CheckAnswered(Data):
+    """A watcher (the event's `person`) told what was found.  What follows, the home decides."""
+
+    check: str
+    finding: Finding
+    looked: Looked
+
+
+class CheckBy(StrEnum):
+    """Who answered a check."""
+
+    SENSOR = "sensor"
+    WATCHER = "watcher"
+
+
+@kind("check.done", urgent=True)
+class CheckDone(Data):
+    """The check is answered: all is well."""
+
+    check: str
+    by: CheckBy
+
+
+@kind("check.missed", urgent=True)
+class CheckMissed(Data):
+    """The slot passed without a check: the gateway did not run, or it came too late to use."""
+
+    check: str
+    why: str
+
+
+@kind("check.unreported", urgent=True)
+class CheckUnreported(Data):
+    """Written by the server: the home did not report a planned slot in time."""
+
+    check: str
+
+
+@kind("check.escalated", urgent=True)
+class CheckEscalated(Data):
+    """Nobody could say that all is well: somebody must go there."""
+
+    check: str
+    why: str
+    """`help`, `unclear_twice`, `could_not_look` or `no_answer`."""
+
+
+@kind("camera.opened", urgent=True)
+class CameraOpened(Data):
+    """A look began; the indicator is lit."""
+
+    check: str | None
+    limit_s: float
+
+
+@kind("camera.closed", urgent=True)
+class CameraClosed(Data):
+    """The camera is off.  `open_s` is how long it was on."""
+
+    open_s: float
+    why: str

@@ -1,0 +1,41 @@
+"""Devices of any kind: answering or not, failing, running out of battery."""
+
+from __future__ import annotations
+
+from gateway.events.base import Data, kind
+
+
+@kind("device.online")
+class DeviceOnline(Data):
+    """A device answers, or is heard, after it was not."""
+
+
+@kind("device.offline")
+class DeviceOffline(Data):
+    """A device has not been heard for longer than it should be silent."""
+
+    reason: str
+
+
+@kind("device.failed")
+class DeviceFailed(Data):
+    """A driver gave up with an error and will be started again after `retry_s`."""
+
+    error: str
+    """The error's class name in `gateway.errors`, or the library's own if it had no mapping."""
+    text: str
+    retry_s: float
+
+
+@kind("device.battery_low")
+class BatteryLow(Data):
+    """The battery should be changed.  `level_pct` is None when the device tells only "low"."""
+
+    level_pct: int | None = None
+
+
+@kind("device.battery_ok")
+class BatteryOk(Data):
+    """The battery is in order again."""
+
+    level_pct: int | None = None

@@ -1,0 +1,105 @@
+"""The gateway itself: its runs, its clock, its log, its power, its rules."""
+
+from __future__ import annotations
+
+import dataclasses
+from enum import StrEnum
+
+from gateway.events.base import Data, kind
+
+
+class PreviousRun(StrEnum):
+    """How the run before this one ended."""
+
+    NONE = "none"
+    """There was no run before: a new log."""
+    CLEAN = "clean"
+    """It stopped in order."""
+    CUT = "cut"
+    """It was killed, crashed, or lost its power."""
+
+
+@kind("gateway.started", urgent=True)
+class GatewayStarted(Data):
+    """The program runs and its log is open.  Not: that every device answers."""
+
+    version: str
+    config_sha256: str
+    """Of the configuration file, so that a change of settings is visible in the log."""
+    previous: PreviousRun
+
+
+@kind("gateway.stopped")
+class GatewayStopped(Data):
+    """The program was told to stop and did so in order.  A cut run leaves no such event."""
+
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class DeviceTold:
+    """One device of a home, as its configuration has it: `role` is what it is for (`bed`,
+    `front_door`, …), `room` where it is, None when not said."""
+
+    id: str
+    driver: str
+    type: str
+    """`sensor`, `lock`, `camera` or `indicator`."""
+    role: str | None = None
+    room: str | None = None
+
+
+@kind("home.described", urgent=True)
+class HomeDescribed(Data):
+    """What the home consists of, told at each start and whenever it changed."""
+
+    devices: tuple[DeviceTold, ...]
+    timezone: str
+    resident: str | None = None
+    """The person id of the one who lives here."""
+
+
+@kind("clock.synced")
+class ClockSynced(Data):
+    """The home's clock became right.  Earlier times of the same boot are off by `offset_s`: add it
+    to their `at` to correct them (0 when the clock was right all along)."""
+
+    offset_s: float
+
+
+@kind("log.recovered", urgent=True)
+class LogRecovered(Data):
+    """The log's file could not be used and was set aside; this is the first event of a new log with
+    an origin of its own.  What the old file held and had not yet forwarded must be read from it by
+    hand."""
+
+    set_aside: str | None
+    """File name of the old file, in the log's folder; None when there was none left."""
+    continues: str | None
+    """The old log's origin; None when it is not known."""
+    why: str
+
+
+@kind("log.stalled", urgent=True)
+class LogStalled(Data):
+    """The disk refused or held back a write; events wait in memory, alarms are sent without it."""
+
+    why: str
+
+
+@kind("power.lost", urgent=True)
+class PowerLost(Data):
+    """Mains power went away; the gateway runs on its battery."""
+
+
+@kind("power.restored")
+class PowerRestored(Data):
+    """Mains power is back."""
+
+
+@kind("rule.failed", urgent=True)
+class RuleFailed(Data):
+    """A rule broke on an event; it goes on from the state it had before."""
+
+    rule: str
+    error: str

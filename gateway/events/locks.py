@@ -1,0 +1,187 @@
+"""Locks: orders to turn one, what came of them, codes, and where the bolt is."""
+
+from __future__ import annotations
+
+import dataclasses
+from enum import StrEnum
+
+from pydantic import AwareDatetime
+
+from gateway.events.base import Data, kind
+
+
+class Refusal(StrEnum):
+    """Why an unlock was refused.  The home decides; the phone shows it in words."""
+
+    FORGED = "forged"
+    """Not signed by a key this home trusts, or not readable."""
+    EXPIRED = "expired"
+    NOT_YET = "not_yet"
+    REPLAYED = "replayed"
+    """This grant was used before."""
+    OTHER_HOME = "other_home"
+    OTHER_DEVICE = "other_device"
+    OTHER_ACTION = "other_action"
+    REVOKED = "revoked"
+    ALARM_CLOSED = "alarm_closed"
+    """The grant lived with an alarm, and the alarm is closed."""
+    CLOCK_UNCERTAIN = "clock_uncertain"
+    """The home does not know what time it is, so it cannot judge the grant's window."""
+    BUSY = "busy"
+    """Another operation turns this lock now."""
+    NOT_RECORDED = "not_recorded"
+    """The log could not be written: no turn without its record."""
+    CHECK_CLOSED = "check_closed"
+    """The grant lived with a night check's visit, and that is made."""
+    NOT_APPROVED = "not_approved"
+    """A turn for service that no second person approved, or not for this person and lock."""
+    WRONG_CODE = "wrong_code"
+    """No such code of this home.  Five of them pause the entry (`codes.paused`)."""
+
+
+@kind("unlock.requested", urgent=True)
+class UnlockRequested(Data):
+    """A valid grant asks to turn the lock; it is used up.  Written before the lock is told."""
+
+    grant: str
+    action: str
+    """`unlock` or `lock`."""
+    reason: str
+    """`planned_visit`, `alarm`, `check` or `service`; `relock` when the home shuts the bolt by
+    itself (no person, and `grant` is none of the server's)."""
+
+
+@kind("unlock.refused", urgent=True)
+class UnlockRefused(Data):
+    """A request to turn the lock was refused.  `grant` is None when it could not be read."""
+
+    grant: str | None
+    why: Refusal
+
+
+class UnlockStep(StrEnum):
+    """What happens at the door now, for the phone."""
+
+    WAKING = "waking"
+    """The lock sleeps: somebody must take the handle or knock."""
+    CONNECTING = "connecting"
+    TURNING = "turning"
+    ASKING = "asking"
+    """The command went out and no answer came: the lock is asked for its state, nothing is
+    repeated."""
+
+
+@kind("unlock.progressed", urgent=True)
+class UnlockProgressed(Data):
+    """A requested turn reached a step."""
+
+    grant: str
+    step: UnlockStep
+
+
+class TurnOutcome(StrEnum):
+    """How a lock operation ended."""
+
+    DONE = "done"
+    """The lock reported its bolt where it should be."""
+    FAILED = "failed"
+    """The lock did not turn, and said so or could not be reached."""
+    UNKNOWN = "unknown"
+    """The command was given and the lock does not say what became of it."""
+
+
+@kind("unlock.ended", urgent=True)
+class UnlockEnded(Data):
+    """A requested turn is over."""
+
+    grant: str
+    outcome: TurnOutcome
+    why: str | None = None
+    """None when done; else `asleep`, `unreachable`, `jammed`, `refused_by_lock`, `no_answer`,
+    `link_lost`, `low_voltage`, `not_calibrated`, `not_paired`, `busy`, `restarted`; `revoked`,
+    `alarm_closed` or `check_closed` when the right ended before the lock was told."""
+    took_s: float = 0.0
+
+
+@kind("unlock.deviated", urgent=True)
+class UnlockDeviated(Data):
+    """The door did not open as it should, and the fallback routine of the home applies.  Not: that
+    anybody has followed it."""
+
+    grant: str | None
+    """The last try."""
+    why: str
+    """`three_failures`, `deadline` (the lock did not wake or answer in time), or `no_word`: the
+    home never answered the order (written by the server)."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class CodeTold:
+    """What a home is told of a one-time code: enough to know it when it is typed, not to find it.
+    Its `hash` binds all of this, the home and the person (`gateway.access.codes`)."""
+
+    id: str
+    number: int
+    """Its first two digits, so that the home need not try them all."""
+    device: str
+    not_before: AwareDatetime
+    expires: AwareDatetime
+    salt: str
+    hash: str
+
+
+@kind("codes.issued", urgent=True)
+class CodesIssued(Data):
+    """One-time codes for the door, for the event's `person`; they open without the server."""
+
+    codes: tuple[CodeTold, ...]
+    kid: str
+    """Of the server's key that the hashes were made with."""
+
+
+@kind("codes.paused", urgent=True)
+class CodesPaused(Data):
+    """Too many wrong codes: the entry at the door takes none until `until`."""
+
+    tries: int
+    until: AwareDatetime
+
+
+@kind("relock.ordered", urgent=True)
+class RelockOrdered(Data):
+    """The bolt has been open for as long as it may: it is to be shut.  Not: that it is."""
+
+
+@kind("lock.unlocked", urgent=True)
+class LockUnlocked(Data):
+    """The lock reported its bolt open.  Not: that the door is open."""
+
+
+@kind("lock.locked", urgent=True)
+class LockLocked(Data):
+    """The lock reported its bolt shut.  Not: that the door is closed."""
+
+
+@kind("lock.jammed", urgent=True)
+class LockJammed(Data):
+    """The lock reported its motor blocked."""
+
+
+@kind("lock.asleep")
+class LockAsleep(Data):
+    """The lock has not been heard for a while: it sleeps, or is out of range."""
+
+
+@kind("lock.awake")
+class LockAwake(Data):
+    """The lock is heard again."""
+
+
+@kind("lock.unreachable")
+class LockUnreachable(Data):
+    """The lock did not answer within the deadline."""
+
+
+@kind("lock.unknown", urgent=True)
+class LockUnknown(Data):
+    """Nobody knows where the bolt is.  Silence is unknown, never locked."""

@@ -1,0 +1,75 @@
+"""What is concluded about the resident: in bed or not, at home or not, active or not."""
+
+from __future__ import annotations
+
+from pydantic import AwareDatetime
+
+from gateway.events.base import Data, kind
+
+
+@kind("bed.entered")
+class BedEntered(Data):
+    """The rules hold that the resident lies in bed."""
+
+
+@kind("bed.left")
+class BedLeft(Data):
+    """The rules hold that the resident left the bed.  `empty_since` is when the last sign of
+    somebody in it ended (UTC); the decision comes later, because mats chatter."""
+
+    empty_since: AwareDatetime
+    certain: bool = True
+    """False: this bed's mats lose who lies there for minutes, and it took another sensor to tell;
+    that may have been somebody else's doing."""
+
+
+@kind("bed.doubted")
+class BedDoubted(Data):
+    """The rules cannot tell whether the resident lies in bed."""
+
+    since: AwareDatetime
+    """When the last sign that told it ended."""
+    why: str
+    """What the doubt is: `mat_silent` (mats that lose who lies there say empty, and nothing else
+    says that somebody left), `mat_unknown` (no mat of the bed can be trusted now)."""
+
+
+@kind("activity.prewarned", urgent=True)
+class ActivityPrewarned(Data):
+    """The home has been quiet for long; the resident is asked, by light or tone, whether all is
+    well."""
+
+    quiet_since: AwareDatetime
+    answer_by: AwareDatetime
+
+
+@kind("activity.answered", urgent=True)
+class ActivityAnswered(Data):
+    """The pre-warning ended: the resident pressed the button, or is active again."""
+
+    by: str
+    """`button` or `activity`."""
+
+
+@kind("home.emptied")
+class HomeEmptied(Data):
+    """The rules hold that nobody is at home: the front door, then silence.  Watching activity
+    pauses."""
+
+    since: AwareDatetime
+
+
+@kind("home.occupied")
+class HomeOccupied(Data):
+    """Somebody is at home again."""
+
+
+@kind("fault.counted")
+class FaultCounted(Data):
+    """How often a fault of the event's `device` has come back: kept as an event, because the rules
+    are rebuilt from days and count over a month."""
+
+    fault: str
+    """The alarm's word, as `device_down`."""
+    times: tuple[AwareDatetime, ...]
+    """When it was raised within the last 30 days, oldest first."""

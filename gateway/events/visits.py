@@ -1,0 +1,110 @@
+"""Visits: taps, arrivals, departures, corrections, approval."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import AwareDatetime
+
+from gateway.events.base import Data, Ref, kind
+
+
+class Stamp(StrEnum):
+    """Where a visit's time comes from."""
+
+    UNLOCK = "unlock"
+    LOCK = "lock"
+    TAP = "tap"
+    TAG = "tag"
+
+
+class Tap(StrEnum):
+    """What a caregiver tapped."""
+
+    ARRIVE = "arrive"
+    LEAVE = "leave"
+
+
+@kind("visit.tapped", urgent=True)
+class VisitTapped(Data):
+    """Written by the server: a caregiver (the event's `person`) tapped arrival or departure."""
+
+    tap: Tap
+    source: Stamp = Stamp.TAP
+    """`tap` on the page, or `tag`: the link of the NFC or QR tag at the door was opened."""
+
+
+@kind("visit.started", urgent=True)
+class VisitStarted(Data):
+    """A caregiver (the event's `person`) is there, since `since` (UTC).  Its reference names the
+    visit."""
+
+    since: AwareDatetime
+    source: Stamp
+
+
+@kind("visit.ended", urgent=True)
+class VisitEnded(Data):
+    """The caregiver left, at `until` (UTC)."""
+
+    visit: Ref
+    until: AwareDatetime
+    source: Stamp
+
+
+@kind("visit.overdue")
+class VisitOverdue(Data):
+    """A visit has no departure after a long time: somebody should say when it ended.  The time is
+    never invented."""
+
+    visit: Ref
+
+
+@kind("visit.corrected")
+class VisitCorrected(Data):
+    """A person corrected a stamp; the original stays in its own event.  None: that stamp stays as
+    it was."""
+
+    visit: Ref
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+    reason: str = ""
+    """A word for why: `forgot`, `wrong_time`, `phone`, `lock` or `other`.  A note in words, if one
+    was written, is kept at the server beside the event, where it can be erased."""
+
+
+class Undone(StrEnum):
+    """Why a visit that was planned did not take place."""
+
+    DECLINED = "declined"
+    """The resident did not want it."""
+    ABSENT = "absent"
+    """The resident was not there."""
+    OTHER = "other"
+    """Something else came between."""
+
+
+@kind("visit.declined")
+class VisitDeclined(Data):
+    """A caregiver (the event's `person`) tells that a visit does not take place.  Not: that nobody
+    was there; a stamp says that."""
+
+    why: Undone
+    planned: str | None = None
+    """Which visit of the plan; None when the home has no plan."""
+
+
+@kind("visit.approved")
+class VisitApproved(Data):
+    """A coordinator (the event's `person`) holds the visit's times to be right.  A correction
+    afterwards takes the approval back."""
+
+    visit: Ref
+
+
+@kind("visits.locked")
+class VisitsLocked(Data):
+    """From now on nothing changes in the home's visits that began before `before` (UTC): no
+    correction, no approval.  A later lock never moves the time back."""
+
+    before: AwareDatetime

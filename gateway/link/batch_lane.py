@@ -1,0 +1,146 @@
+"""The uplink's batch lane: every event, in order, and a sign of life.
+
+Not for: what must not wait for what is older (`urgent_lane`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gateway.errors import LinkRefused
+from gateway.link.https import GapError
+from gateway.link.lane import EVENT_STATUS, LaneThread, seq_of
+from gateway.link.link_state import Problem, Shared
+from gateway.wire import BATCH_MAX, BODY_MAX_BYTES, HEARTBEAT_S
+
+UP_BASE_S, UP_CAP_S = 0.5, 60.0
+"""Pauses of the batch lane: well below the 180 s after which the server calls a home silent."""
+
+GAPS_AT_ONCE = 3
+"""Gap answers in a row that are followed without a pause; more, and the server contradicts
+itself."""
+
+
+class UpLane(LaneThread):
+    """Every event, in order.  The position is the log's own; a gap answer moves it back."""
+
+    def __init__(self, shared: Shared) -> None:
+        super().__init__("up", shared, UP_BASE_S, UP_CAP_S)
+        self._origin = ""
+        self._from: int | None = None
+        self._limit = BATCH_MAX
+        self._gaps = 0
+        self._spoken = False
+        self._told: set[str] = set()
+        shared.doubt = self._doubt
+
+    def _doubt(self) -> None:
+        self._spoken = False
+        self.signal.set()
+
+    def on_down(self) -> None:
+        self._spoken = False
+        self.shared.taking(False)
+        self.shared.batch_answered()
+
+    def turn(self) -> None:
+        box = self.shared.outbox
+        self.signal.clear()  # before looking, so that a commit meanwhile is seen
+        origin = box.origin()
+        if origin != self._origin:
+            self._origin, self._from, self._gaps = origin, None, 0
+        after = box.forwarded() if self._from is None else self._from
+        texts = fitting(box.pending(after, self._limit))
+        if not texts and self._spoken:
+            if not self.signal.wait(HEARTBEAT_S):
+                self._spoken = False  # an empty batch: we are alive
+            return
+        if self._from is not None and texts and seq_of(texts[0]) != after + 1:
+            self.problem(
+                Problem("server_behind", "the server asks for events pruned here", after + 1)
+            )
+            self.pause()
+            return
+        try:
+            have = self.lane.events(texts, box.down_have())
+        except GapError as gap:
+            self.shared.taking(True)
+            self._gap(gap, after, len(texts))
+            return
+        except LinkRefused as refused:
+            if texts and refused.status in EVENT_STATUS:
+                self.shared.taking(True)
+                self._not_taken(refused, texts)
+                return
+            raise
+        self.shared.taking(True)
+        self._spoken = True
+        # the answer to an empty batch may speak of an older log
+        if texts and not self._taken(texts, after, have):
+            self.pause()
+            return
+        self.backoff.reset()
+        self.problem(None)
+
+    def _taken(self, texts: Sequence[str], after: int, have: int) -> bool:
+        """Move on to `have`; False: the server's answer does not fit what was sent."""
+        self._gaps, self._from = 0, None
+        self._limit = min(BATCH_MAX, self._limit * 2)
+        if self._ahead(have) or have < after + len(texts):
+            return False
+        box = self.shared.outbox
+        if have >= box.forwarded():
+            box.mark_forwarded(have)
+            self.shared.batch_answered()
+        else:
+            self._from = have  # the server lost some and is being told again
+        return True
+
+    def _gap(self, gap: GapError, after: int, count: int) -> None:
+        """The server says where to go on, or that the chain is broken."""
+        self._gaps += 1
+        if gap.code == "chain":
+            if not self._ahead(gap.have) and f"chain {self._origin}" not in self._told:
+                self._told.add(f"chain {self._origin}")
+                self.shared.calls.on_chain_broken()
+            self.pause()
+        elif self._ahead(gap.have):
+            self.pause()
+        else:
+            self._from = None
+            if gap.have > self.shared.outbox.forwarded():
+                self.shared.outbox.mark_forwarded(gap.have)
+            elif gap.have < after + count:
+                self._from = gap.have
+            if self._gaps > GAPS_AT_ONCE:
+                self.pause()
+
+    def _ahead(self, have: int) -> bool:
+        box = self.shared.outbox
+        if box.origin() != self._origin or have <= box.head():
+            return False
+        if f"ahead {self._origin}" not in self._told:
+            self._told.add(f"ahead {self._origin}")
+            self.shared.calls.on_server_ahead(have)
+        return True
+
+    def _not_taken(self, refused: LinkRefused, texts: Sequence[str]) -> None:
+        """Find the event that the server refuses by halves, and say which it is.  It is never
+        skipped: the chain allows none to be missing, and urgent events go their own way."""
+        if len(texts) > 1:
+            self._limit = max(1, len(texts) // 2)
+            return
+        self.problem(Problem("event_refused", refused.text, seq_of(texts[0])))
+        self.pause()
+
+
+def fitting(texts: Sequence[str]) -> Sequence[str]:
+    """As many of `texts`, from the first, as one request may hold; at least one."""
+    if sum(map(len, texts)) * 4 < BODY_MAX_BYTES:
+        return texts  # whatever the letters are
+    room = BODY_MAX_BYTES - 1000
+    for index, text in enumerate(texts):
+        room -= len(text.encode()) + 1
+        if room < 0:
+            return texts[: max(1, index)]
+    return texts

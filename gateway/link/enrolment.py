@@ -1,0 +1,281 @@
+"""Enrolment: a one-time code makes this gateway a home's own, and pins the server's keys.
+
+The home makes its Ed25519 key itself and shows only the public half.  The code carries a
+fingerprint of the server's signing key (`gateway.wire.split_code`): an answer without that key is
+refused, whoever terminated the TLS.
+
+    <state>/secrets/home_key   the home's key (PEM, mode 0600)
+    <state>/origin             the origin of the home's log
+    <state>/server.json        the server's address, the home's id, the keys it trusts
+
+A key that was sent and not yet answered is kept as `home_key.new`, so that a second try after a
+lost answer shows the same key.
+
+Not for: choosing who may enroll (the server does).
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import urllib3
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from urllib3.exceptions import HTTPError
+
+from gateway.config.home_file import HomeConfig, is_loopback
+from gateway.config.secrets import HOME_KEY, FileSecrets, sync_folder, write_durably
+from gateway.errors import ConfigError, LinkRefused, SecretError, UserError
+from gateway.events import ServerKeyAdded
+from gateway.link.https import (
+    ANSWER_TIMEOUT_S,
+    API,
+    CONNECT_TIMEOUT_S,
+    Link,
+    down,
+    open_pool,
+    refusal,
+    tls_context,
+)
+from gateway.link.server_keys import ServerKeys
+from gateway.version import version
+from gateway.wire import EnrollAnswer, EnrollRequest, ServerKey, fingerprint, split_code
+
+SERVER_FILE = "server.json"
+ORIGIN_FILE = "origin"
+NEW_KEY = f"{HOME_KEY}.new"
+
+
+class Pinned(BaseModel):
+    """What `server.json` holds: what this home knows of its server."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str
+    home: str
+    keys: list[ServerKey]
+    ca_file: Path | None = None
+    until: dict[str, AwareDatetime] = {}
+    """Keys that a newer one has replaced, and until when they are good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """An enrolled home: its id, the way to its server, the server's keys, and its own."""
+
+    home: str
+    link: Link
+    keys: ServerKeys
+    private_key: Ed25519PrivateKey
+
+
+def enrolment(
+    state_dir: Path,
+    secrets: FileSecrets,
+    config: HomeConfig | None = None,
+    *,
+    clock_sure: Callable[[], bool] = lambda: True,
+) -> Enrolment | None:
+    """What an earlier `enroll` left; None when this home is not enrolled.
+
+    Raises `UserError`: a file that cannot be used, a missing key, or (with `config`) a
+    configuration that is of another home or server.
+    """
+    path = state_dir / SERVER_FILE
+    if not path.is_file():
+        return None
+    try:
+        pinned = Pinned.model_validate_json(path.read_bytes())
+        keys = {key.kid: public_key(key.public_key) for key in pinned.keys}
+    except (OSError, ValidationError, ValueError) as error:
+        raise UserError(
+            f"{path} cannot be used; enroll the home again: tryggve gateway enroll URL CODE"
+        ) from error
+    if config is not None:
+        _same(config, pinned)
+    given = config.staff.ca_file if config is not None and config.staff is not None else None
+    own = _private_key(secrets.read(HOME_KEY))
+    link = Link(
+        pinned.url, pinned.home, own, ca_file=given or pinned.ca_file, clock_sure=clock_sure
+    )
+    return Enrolment(pinned.home, link, _server_keys(path, pinned, keys, pinned.until), own)
+
+
+def enroll(
+    url: str, code: str, state_dir: Path, secrets: FileSecrets, *, ca_file: Path | None = None
+) -> Enrolment:
+    """Enroll this gateway at the server.  Raises `UserError` with one sentence, or `LinkDown`.
+
+    Nothing of an earlier enrolment is touched before the server has said yes and proved to hold the
+    key that the code names.
+    """
+    url = url.rstrip("/")
+    _check_url(url)
+    try:
+        secret, wanted = split_code(code)
+    except ValueError as error:
+        raise UserError(f"{error}, as XXXXX-XXXXX-XXXXXXXX; type it as it was given.") from error
+    key = _new_key(secrets)
+    answer = _ask(url, EnrollRequest(code=secret, public_key=_pem(key), version=version()), ca_file)
+    keys = _trusted(answer, wanted)
+    pinned = Pinned(url=url, home=answer.home, keys=answer.keys, ca_file=ca_file)
+    new = secrets.path(NEW_KEY)
+    new.replace(secrets.path(HOME_KEY))
+    sync_folder(new.parent)
+    write_durably(state_dir / ORIGIN_FILE, f"{answer.origin}\n".encode(), 0o644)
+    write_durably(state_dir / SERVER_FILE, pinned.model_dump_json(indent=1).encode(), 0o644)
+    link = Link(url, answer.home, key, ca_file=ca_file)
+    return Enrolment(
+        answer.home, link, _server_keys(state_dir / SERVER_FILE, pinned, keys, {}), key
+    )
+
+
+def _server_keys(
+    path: Path,
+    pinned: Pinned,
+    keys: dict[str, Ed25519PublicKey],
+    until: dict[str, datetime],
+) -> ServerKeys:
+    """The server's keys; a new one is added to the file at `path`.
+
+    The file is read again for that: nothing else of it is lost."""
+
+    def keep(added: ServerKeyAdded) -> None:
+        now = Pinned.model_validate_json(path.read_bytes())
+        new = now.model_copy(
+            update={
+                "keys": [*now.keys, ServerKey(kid=added.kid, public_key=added.public_key)],
+                "until": {added.signed_by: added.old_until, **now.until},
+            }
+        )
+        write_durably(path, new.model_dump_json(indent=1).encode(), 0o644)
+
+    return ServerKeys(pinned.home, keys, until, read=public_key, keep=keep)
+
+
+def public_key(pem: str) -> Ed25519PublicKey:
+    """The Ed25519 public key in a PEM.  Raises `ValueError` for anything else."""
+    try:
+        key = load_pem_public_key(pem.encode())
+    except UnsupportedAlgorithm as error:
+        raise ValueError("a key of a kind that is not known") from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise ValueError("a key that is not Ed25519")
+    return key
+
+
+def _check_url(url: str) -> None:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if not host or not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))):
+        raise UserError(f"{url!r} is not the address of a staff server; it begins with https://.")
+
+
+def _ask(url: str, asked: EnrollRequest, ca_file: Path | None) -> EnrollAnswer:
+    """One POST; never sent twice by itself, for a code works once."""
+    secure = url.startswith("https:")
+    pool = open_pool(url, tls_context(ca_file) if secure else None)
+    try:
+        response = pool.urlopen(
+            "POST",
+            f"{urlsplit(url).path.rstrip('/')}{API}/enroll",
+            body=asked.model_dump_json().encode(),
+            headers={"Content-Type": "application/json", "User-Agent": f"tryggve/{version()}"},
+            redirect=False,
+            retries=False,
+            timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=ANSWER_TIMEOUT_S),
+        )
+    except (HTTPError, OSError, ssl.SSLError) as error:
+        raise down(error, f"{url} does not answer") from error
+    finally:
+        pool.close()
+    if response.status != 200:
+        refused = refusal(response.status, response.data)
+        if isinstance(refused, LinkRefused):
+            raise UserError(
+                f"the server did not take the code ({refused.code}); ask for a new one and try "
+                f"again within its time.",
+                code=refused.code,
+            )
+        raise refused
+    try:
+        return EnrollAnswer.model_validate_json(response.data)
+    except ValidationError as error:
+        raise UserError(f"what answers at {url} is no staff server; check the address.") from error
+
+
+def _trusted(answer: EnrollAnswer, wanted: str) -> dict[str, Ed25519PublicKey]:
+    """The answer's keys, if the one that the code names is among them."""
+    try:
+        keys = {key.kid: public_key(key.public_key) for key in answer.keys}
+    except ValueError as error:
+        raise UserError("the server's keys cannot be read; update this gateway.") from error
+    raw = [key.public_bytes(Encoding.Raw, PublicFormat.Raw) for key in keys.values()]
+    if wanted not in [fingerprint(one) for one in raw]:
+        raise UserError(
+            "the server that answered does not hold the key that the code names: the code was "
+            "mistyped or somebody stands between; nothing was enrolled here. Ask for a new code."
+        )
+    if answer.origin.split("~")[0] != f"home:{answer.home}":
+        raise UserError("the server gave an origin of another home; tell its administrator.")
+    return keys
+
+
+def _same(config: HomeConfig, pinned: Pinned) -> None:
+    file = str(config.path)
+    if config.home.id != pinned.home:
+        raise ConfigError(
+            file,
+            "home.id",
+            f"is {config.home.id!r}, and this gateway is enrolled as {pinned.home!r}",
+            f"write id = {pinned.home!r}, or enroll again",
+        )
+    if config.staff is not None and config.staff.url != pinned.url:
+        raise ConfigError(
+            file,
+            "staff.url",
+            f"is {config.staff.url}, and this gateway is enrolled at {pinned.url}",
+            "correct it, or enroll again",
+        )
+
+
+def _new_key(secrets: FileSecrets) -> Ed25519PrivateKey:
+    if secrets.path(NEW_KEY).is_file():
+        return _private_key(secrets.read(NEW_KEY))
+    key = Ed25519PrivateKey.generate()
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    secrets.write(NEW_KEY, pem.decode())
+    return key
+
+
+def _private_key(pem: str) -> Ed25519PrivateKey:
+    try:
+        key = load_pem_private_key(pem.encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise SecretError(
+            "the home's key is no PEM; enroll the home again: tryggve gateway enroll URL CODE"
+        ) from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise SecretError(
+            "the home's key is not Ed25519; enroll the home again: tryggve gateway enroll URL CODE"
+        )
+    return key
+
+
+def _pem(key: Ed25519PrivateKey) -> str:
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return public.decode()

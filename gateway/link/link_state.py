@@ -1,0 +1,158 @@
+"""What the uplink's lanes share: the seams to the home, and how the link is.
+
+`gateway.link.uplink` gives these names to others.  Not for: sending or receiving.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from gateway.link.https import Link
+
+
+class Outbox(Protocol):
+    """What the uplink needs of the log; every method may be called from any thread."""
+
+    def origin(self) -> str:
+        """The origin of the log that is written now."""
+
+    def head(self) -> int:
+        """The highest durable number of that origin; 0: none."""
+
+    def pending(self, after: int, limit: int) -> Sequence[str]:
+        """At most `limit` own events after `after`, in order and without gaps: the JSON text of
+        `gateway.envelope.to_json`, hash included."""
+
+    def forwarded(self) -> int:
+        """The number up to which the server has confirmed."""
+
+    def mark_forwarded(self, seq: int) -> None:
+        """The server has everything up to and with `seq`."""
+
+    def down_have(self) -> int:
+        """The highest `staff:<home>` number on disk; 0: none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something about the link that a technician must know.
+
+    `code`: `refused` (the server does not accept this home), `event_refused` (nor the event `seq`),
+    `server_behind` (it asks for events that are pruned here), `down_refused` (what it sent down
+    could not be kept), `internal` (a fault of ours)."""
+
+    code: str
+    text: str
+    seq: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """What the uplink tells the home; called from its threads."""
+
+    on_decided: Callable[[list[dict[str, Any]]], None]
+    """Keep these events of `staff:<home>` (in order, right after `down_have`); return when they are
+    durable.  Raises any `TryggveError` when they cannot be kept: they come again later."""
+    on_turn: Callable[[str], None]
+    """A turn order's grant; must not block."""
+    on_link: Callable[[bool], None]
+    """The server answers, or does not any more; told when it changes."""
+    on_server_time: Callable[[float], None]
+    """The server's clock minus the system's, seconds."""
+    on_server_ahead: Callable[[int], None]
+    """The server has more of this origin than the home does: an old disk was restored.  Told once
+    for an origin."""
+    on_chain_broken: Callable[[], None]
+    """The numbers fit and the hashes do not.  Told once for an origin."""
+    on_problem: Callable[[Problem | None], None]
+    """Told when it changes; None: the last problem is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """The link now.  `last_ok` is `time.time()` of the last answer, None: never."""
+
+    connected: bool
+    streaming: bool
+    backlog: int
+    last_ok: float | None
+    problem: Problem | None
+
+
+class Shared:
+    """What the lanes share: whether to stop, how the link is, and whom to tell."""
+
+    def __init__(self, link: Link, outbox: Outbox, calls: Calls, rand: Callable[[], float]) -> None:
+        self.link, self.outbox, self.calls, self.rand = link, outbox, calls, rand
+        self.stopping = threading.Event()
+        self.nudged: list[threading.Event] = []
+        """What wakes each lane from its pause: the server answers again, or we stop."""
+        self.waited: list[threading.Event] = []
+        """What each lane waits for when it has nothing to do."""
+        self._lock = threading.Lock()
+        self._up: bool | None = None
+        self._problems: dict[str, Problem] = {}
+        self._told: Problem | None = None
+        self.doubt: Callable[[], None] = lambda: None
+        """The stream broke: the batch lane asks at once whether the server is there."""
+        self.batch_answered: Callable[[], None] = lambda: None
+        """The batch lane brought something, or the server is away: the urgent lane looks again."""
+        self.streaming = False
+        self.last_ok: float | None = None
+
+    @property
+    def up(self) -> bool:
+        """Whether the server took, or answered, the batch lane's last request."""
+        return bool(self._up)
+
+    @property
+    def away(self) -> bool:
+        """Whether the last request failed; False before the first is through."""
+        return self._up is False
+
+    @property
+    def problem(self) -> Problem | None:
+        """What a technician should know first; None: nothing."""
+        with self._lock:
+            return next(iter(self._problems.values()), None)
+
+    def heard(self) -> None:
+        """The server answered some lane: while it was away, whoever pauses tries at once."""
+        self.last_ok = time.time()
+        if not self._up:
+            for event in self.nudged:
+                event.set()
+
+    def taking(self, takes: bool) -> None:
+        """Whether the server takes what the batch lane sends; it speaks at least every
+        `HEARTBEAT_S`, so it is the one that says how the link is."""
+        if takes:
+            self.heard()
+        with self._lock:
+            changed = self._up is not takes
+            self._up = takes
+        if changed:
+            self.calls.on_link(takes)
+
+    def set_problem(self, lane: str, problem: Problem | None) -> None:
+        """A lane has a problem, or (None) has it no more."""
+        with self._lock:
+            if problem is None:
+                self._problems.pop(lane, None)
+            else:
+                self._problems[lane] = problem
+            first = next(iter(self._problems.values()), None)
+            changed = first != self._told
+            self._told = first
+        if changed:
+            self.calls.on_problem(first)
+
+    def stop(self) -> None:
+        """Every lane ends at its next wait."""
+        self.stopping.set()
+        for event in (*self.nudged, *self.waited):
+            event.set()

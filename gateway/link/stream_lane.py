@@ -1,0 +1,111 @@
+"""The uplink's stream: what the server decided, in order, and orders to turn a lock.
+
+Not for: judging a grant (`gateway.access.grants`), or checking the hashes of what comes down (the
+log).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from gateway.errors import LinkDown, TryggveError
+from gateway.link.https import Stream
+from gateway.link.lane import LaneThread
+from gateway.link.link_state import Problem, Shared
+from gateway.link.sse import Message, Parser
+from gateway.wire import TurnOrder
+
+log = logging.getLogger(__name__)
+
+STREAM_BASE_S, STREAM_CAP_S = 0.25, 15.0
+"""Pauses of the stream: a caregiver at the door waits for it."""
+
+
+class StreamLane(LaneThread):
+    """What comes down: decided events in order, and orders to turn a lock."""
+
+    def __init__(self, shared: Shared) -> None:
+        super().__init__("stream", shared, STREAM_BASE_S, STREAM_CAP_S)
+        self._stream: Stream | None = None
+        self._origin = f"staff:{shared.link.home}"
+
+    def on_down(self) -> None:
+        self.shared.doubt()
+
+    def hang_up(self) -> None:
+        """End the stream under way.  Any thread."""
+        stream = self._stream
+        if stream is not None:
+            stream.close()
+
+    def turn(self) -> None:
+        self._stream = self.lane.stream(self.shared.outbox.down_have())
+        try:
+            self.shared.heard()
+            self.shared.streaming = True
+            parser = Parser()
+            for chunk in self._stream:
+                if self.shared.stopping.is_set():
+                    return
+                # any bytes at all are a sign of life, and end the growing of the pauses
+                self.backoff.reset()
+                self._take(parser.feed(chunk))
+        finally:
+            self.shared.streaming = False
+            with contextlib.suppress(Exception):
+                self._stream.close()
+            self._stream = None
+
+    def _take(self, messages: Sequence[Message]) -> None:
+        decided: list[dict[str, Any]] = []
+        for message in messages:
+            if message.event == "decided":
+                decided.append(_decided(message, self._origin))
+            elif message.event == "turn":
+                self._keep(decided)  # what was decided before the order may concern it
+                decided = []
+                self._order(message)
+        self._keep(decided)
+
+    def _keep(self, decided: list[dict[str, Any]]) -> None:
+        have = self.shared.outbox.down_have()
+        new = [event for event in decided if event["seq"] > have]
+        if not new:
+            return
+        # a new log (0) is told from where the home had come before; the log judges that start
+        first = have + 1 if have else new[0]["seq"]
+        for number, event in enumerate(new, first):
+            if event["seq"] != number:
+                raise LinkDown(f"the stream left out number {number}")
+        try:
+            self.shared.calls.on_decided(new)
+        except TryggveError as error:
+            self.problem(Problem("down_refused", error.text, new[0]["seq"]))
+            raise LinkDown(f"what came down could not be kept: {error.text}") from error
+        self.problem(None)
+
+    def _order(self, message: Message) -> None:
+        try:
+            order = TurnOrder.model_validate_json(message.data)
+        except ValidationError:
+            log.warning("an order on the stream could not be read")
+            return
+        self.shared.calls.on_turn(order.grant)
+
+
+def _decided(message: Message, origin: str) -> dict[str, Any]:
+    try:
+        event = json.loads(message.data)
+        seq = event["seq"]
+        if event["origin"] == origin and type(seq) is int and seq > 0:
+            checked: dict[str, Any] = event
+            return checked
+    except (ValueError, KeyError, TypeError) as error:
+        raise LinkDown("an event on the stream could not be read") from error
+    raise LinkDown("an event on the stream is not about this home")

@@ -1,0 +1,1 @@
+"""Recorded homes through the live rules: read, replayed, judged."""

@@ -1,0 +1,437 @@
+"""How well the rules do on recorded homes: alarms and looks a month, and falls found or missed.
+
+A recording goes through the rules as it would live (`gateway.replay.run`), with a night team that
+answers: a look is answered `ok` after `LOOK_MIN` minutes and an alarm is taken on after `TAKE_MIN`,
+because the recorded homes hold no emergency.  So every alarm counts that a team would have got; a
+team that never answered would get fewer, since an alarm that rings stands for the next.  A look
+that the bed answers by itself before that is counted all the same.  The pre-warning by day is never
+answered by the button: what the recorded residents would have pressed nobody knows.
+
+`gateway.replay.injected_falls` puts falls into the nights.  Results are plain data, for the command
+line (`gateway.cli.replay`) and for pages.
+
+Not for: deciding anything, or drawing (`gateway.replay.night_svg`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from heapq import heappop, heappush
+from statistics import median
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from gateway.commands import Command
+from gateway.engine.sequencer import Sequencer
+from gateway.envelope import ClockState, Draft, Event
+from gateway.errors import ConfigError
+from gateway.events import (
+    AlarmAcknowledged,
+    AlarmOutcome,
+    AlarmRaised,
+    AlarmResolved,
+    CheckAnswered,
+    CheckAsked,
+    Data,
+    Finding,
+    Looked,
+    Severity,
+)
+from gateway.replay.injected_falls import (
+    IN_BED,
+    Fall,
+    exits,
+    indistinct,
+    injected,
+    picked,
+    silences,
+)
+from gateway.replay.recording import Recording
+from gateway.replay.run import AFTER, BOOT, facts_of
+from gateway.rules import HomeFacts, RuleSettings, bind, settings_class
+from gateway.rules.fold import Fold
+from gateway.schedule import local_to_utc, zone
+
+NIGHT_FROM, NIGHT_TO = time(22, 0), time(8, 0)
+"""Local times between which alarms and looks are counted."""
+
+NIGHT_H = 10.0
+"""Hours from `NIGHT_FROM` to `NIGHT_TO`."""
+
+LOOK_MIN = 5.0
+"""Minutes until the night team answers a look."""
+
+TAKE_MIN, CLOSE_MIN = 5.0, 30.0
+"""Minutes until the night team takes an alarm on, and until it is closed."""
+
+FOUND_WITHIN_MIN = 30.0
+"""Minutes within which a fall must be answered by an alarm or a look."""
+
+K = TypeVar("K", int, str)
+
+DEFAULT_SEED = 1
+"""Which exits become falls when nobody says; any other seed is as good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One alarm for care, or one look.  `word` is the alarm's word or the look's why; `because` the
+    events it rests on."""
+
+    at: datetime
+    look: bool
+    rule: str
+    word: str
+    because: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One run of the rules over a recording: what they decided, in order."""
+
+    decided: tuple[Event, ...]
+    answers: tuple[Answer, ...]
+
+    def between(self, begin: datetime, end: datetime) -> list[Answer]:
+        """The answers after `begin`, until `end`."""
+        return [answer for answer in self.answers if begin < answer.at <= end]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What became of one injected fall.  `after_min` None: nobody was told within the two hours."""
+
+    fall: Fall
+    after_min: float | None
+    by: Answer | None
+
+    @property
+    def answered(self) -> bool:
+        """Whether an alarm or a look came in time."""
+        return self.after_min is not None and self.after_min <= FOUND_WITHIN_MIN
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One recording's result.  `nights` and `days` are how much of them the recording covers, parts
+    included; rates are None when it covers none."""
+
+    recording: str
+    nights: float
+    days: float
+    real: Pass
+    night_answers: tuple[Answer, ...]
+    inactivity: int
+    technical: int
+    falls: tuple[Found, ...] = ()
+    by_rule: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Rule and word to alarms and looks at night."""
+    by_hour: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    """Local hour to alarms and looks, the whole day."""
+
+    def per_30_nights(self, *, looks: bool) -> float | None:
+        """Looks, or alarms, in 30 nights from 22 to 08."""
+        count = sum(answer.look is looks for answer in self.night_answers)
+        return _rate(count, self.nights)
+
+    def json(self) -> dict[str, object]:
+        """The one object that `--json` prints."""
+        times = [found.after_min for found in self.falls if found.after_min is not None]
+        return {
+            "recording": self.recording,
+            "nights": self.nights,
+            "alarms_per_30_nights": self.per_30_nights(looks=False),
+            "looks_per_30_nights": self.per_30_nights(looks=True),
+            "inactivity_per_30_days": _rate(self.inactivity, self.days),
+            "falls_injected": len(self.falls),
+            "falls_answered": sum(found.answered for found in self.falls),
+            "answer_p50_min": round(median(times), 1) if times else None,
+            "answer_max_min": round(max(times), 1) if times else None,
+        }
+
+
+def score(
+    recording: Recording,
+    home: HomeFacts | None = None,
+    settings: Mapping[str, RuleSettings] | None = None,
+    *,
+    falls_seed: int | None = DEFAULT_SEED,
+    any_silence: bool = False,
+    real: Pass | None = None,
+) -> Score:
+    """Score one recording.
+
+    `home` None: its devices are made from the file.  `settings` as for a replay; what is missing
+    has its defaults.  `falls_seed` None: no falls are injected; `any_silence`: also where the
+    mat most likely lost a sleeper (see `gateway.replay.injected_falls`).  `real`: the pass without
+    falls, made before with the same home and settings; None: it is made here.
+    """
+    given = settings or {}
+    real = run_pass(recording, home, given) if real is None else real
+    found = []
+    if falls_seed is not None:
+        found = list(_falls(recording, home, given, falls_seed, any_silence))
+    tz = zone(recording.timezone)
+    at_night = tuple(a for a in real.answers if is_night(a.at.astimezone(tz).time()))
+    begin, end = _span(recording)
+    raised = [e for e in real.decided if isinstance(e.data, AlarmRaised)]
+    return Score(
+        recording=recording.home or recording.path.name,
+        nights=round(_night_hours(begin, end, recording.timezone) / NIGHT_H, 1),
+        days=round((end - begin) / timedelta(days=1), 1),
+        real=real,
+        night_answers=at_night,
+        inactivity=sum(e.data.alarm == "inactivity" for e in raised),  # type: ignore[attr-defined]
+        technical=sum(e.data.severity is Severity.TECHNICAL for e in raised),  # type: ignore[attr-defined]
+        falls=tuple(found),
+        by_rule=_table(at_night, lambda answer: f"{answer.rule}: {answer.word}"),
+        by_hour=_table(real.answers, lambda answer: answer.at.astimezone(tz).hour),
+    )
+
+
+def is_night(local: time) -> bool:
+    """Whether a local time lies in the night that is counted."""
+    return local >= NIGHT_FROM or local < NIGHT_TO
+
+
+def tried(settings: Mapping[str, RuleSettings], changes: Sequence[str]) -> dict[str, RuleSettings]:
+    """`settings` with changes such as `bed_exit.back_within_min=20`.
+
+    Raises `ConfigError`, one sentence, for a rule or key that is none or a value that cannot be.
+    """
+    made = dict(settings)
+    for change in changes:
+        path, is_set, value = change.partition("=")
+        rule, _, key = path.partition(".")
+        try:
+            cls = settings_class(rule)
+        except KeyError:
+            raise ConfigError("--try", rule, "is no rule", "see docs/configuration.md") from None
+        if not is_set or key not in cls.model_fields or key == "home":
+            raise ConfigError("--try", path, "is no key", "write rule.key=value")
+        old = made[rule].model_dump(exclude={"home"}) if rule in made else {}
+        try:
+            made[rule] = cls.model_validate({**old, key: value})
+        except ValidationError as error:
+            problem = error.errors()[0]["msg"]
+            raise ConfigError("--try", path, problem, "see docs/configuration.md") from error
+    return made
+
+
+# --- running --------------------------------------------------------------------------------------
+
+
+class _Dry(Sequencer):
+    """Numbers events and neither chains nor keeps them: nothing here is stored."""
+
+    def _seal(self, draft: Draft, at: datetime, mono_s: float) -> Event:  # noqa: ARG002
+        stamped = draft.at or at
+        self.seq += 1
+        clock: ClockState = "synced"
+        event = Event(
+            origin=self.origin,
+            seq=self.seq,
+            at=stamped.replace(microsecond=stamped.microsecond // 1000 * 1000),
+            clock=clock,
+            boot=BOOT,
+            mono_s=0.0,
+            data=draft.data,
+            device=draft.device,
+            person=draft.person,
+            because=draft.because,
+        )
+        self._on_event(event)
+        return event
+
+
+def run_pass(
+    recording: Recording,
+    home: HomeFacts | None,
+    settings: Mapping[str, RuleSettings],
+    falls: Sequence[Fall] = (),
+) -> Pass:
+    """Run the rules once, the rows hidden by `falls` left out, and the night team answering."""
+    facts = facts_of(recording, home)
+    team = _Team(falls)
+    commands: list[Command] = []
+    dry = _Dry(Fold(bind(settings, facts)), origin=f"home:{facts.id}", boot=BOOT, on_event=team.see)
+    if recording.rows:
+        for row in injected(recording.rows, falls):
+            team.speak(dry, row.at)
+            dry.take(Draft(row.data, device=row.device, at=row.at), at=row.at, mono_s=0.0)
+            if dry.fold.wake is not None and dry.fold.wake <= row.at:
+                dry.run_due(row.at, 0.0)
+            commands += dry.drain().commands
+        end = recording.rows[-1].at + AFTER
+        team.speak(dry, end)
+        dry.run_due(end, 0.0)
+    return Pass(tuple(team.decided), tuple(team.answers))
+
+
+class _Team:
+    """The night team, and a note of what it was told."""
+
+    def __init__(self, falls: Sequence[Fall]) -> None:
+        self.decided: list[Event] = []
+        self.answers: list[Answer] = []
+        self._falls = [(fall.at, fall.until) for fall in falls]
+        self._waiting: list[tuple[datetime, int, Data]] = []
+        self._closed: set[str] = set()
+        self._count = 0
+
+    def see(self, event: Event) -> None:
+        """Note what the rules decided, and what to say to it later."""
+        data, because = event.data, event.because
+        if because is None:
+            return
+        self.decided.append(event)
+        if isinstance(data, AlarmRaised) and data.severity is Severity.CARE:
+            self.answers.append(Answer(event.at, False, because.rule, data.alarm, because.events))
+            self._later(event.at, TAKE_MIN, AlarmAcknowledged(alarm=event.ref))
+            outcome = AlarmOutcome.HELPED if self._fallen(event.at) else AlarmOutcome.NO_NEED
+            self._later(event.at, CLOSE_MIN, AlarmResolved(alarm=event.ref, outcome=outcome))
+        elif isinstance(data, CheckAsked):
+            self.answers.append(Answer(event.at, True, because.rule, data.why, because.events))
+            finding = Finding.HELP if self._fallen(event.at) else Finding.OK
+            said = CheckAnswered(check=data.check, finding=finding, looked=Looked.CAMERA)
+            self._later(event.at, LOOK_MIN, said)
+
+    def speak(self, dry: Sequencer, until: datetime) -> None:
+        """Say what is due by `until`, each at its own time, the rules' ticks in between."""
+        while True:
+            wake = dry.fold.wake
+            if self._waiting and self._waiting[0][0] <= until:
+                at, _, data = self._waiting[0]
+                if wake is None or wake > at:
+                    heappop(self._waiting)
+                    dry.take(Draft(data, person="night-team", at=at), at=at, mono_s=0.0)
+                    continue
+            if wake is None or wake > until:
+                return
+            # one moment's ticks at a time: what they ask for may be answered before the next
+            dry.run_due(wake, 0.0)
+
+    def _fallen(self, at: datetime) -> bool:
+        return any(begin <= at < end for begin, end in self._falls)
+
+    def _later(self, at: datetime, minutes: float, data: Data) -> None:
+        self._count += 1
+        heappush(self._waiting, (at + timedelta(minutes=minutes), self._count, data))
+
+
+def _falls(
+    recording: Recording,
+    home: HomeFacts | None,
+    settings: Mapping[str, RuleSettings],
+    seed: int,
+    any_silence: bool,
+) -> Iterator[Found]:
+    facts = facts_of(recording, home)
+    nights = exits(recording.rows, facts, is_night, any_silence=any_silence)
+    for evidence in (False, True):
+        falls = picked(nights, seed, evidence=evidence)
+        if not falls:
+            continue
+        ran = run_pass(recording, home, settings, falls)
+        for fall in falls:
+            first = next(iter(ran.between(fall.at, fall.until)), None)
+            took = None if first is None else (first.at - fall.at) / timedelta(minutes=1)
+            yield Found(fall, None if took is None else round(took, 2), first)
+
+
+# --- counting -------------------------------------------------------------------------------------
+
+
+def _span(recording: Recording) -> tuple[datetime, datetime]:
+    if not recording.rows:
+        return datetime(2000, 1, 1, tzinfo=UTC), datetime(2000, 1, 1, tzinfo=UTC)
+    return recording.rows[0].at, recording.rows[-1].at
+
+
+def night_dates(begin: datetime, end: datetime, timezone: str) -> Iterator[date]:
+    """The local dates on whose evenings the nights between two moments begin."""
+    there = zone(timezone)
+    day = begin.astimezone(there).date() - timedelta(days=1)
+    while day <= end.astimezone(there).date():
+        yield day
+        day += timedelta(days=1)
+
+
+def night_span(day: date, timezone: str) -> tuple[datetime, datetime]:
+    """When the night that begins on the evening of `day` begins and ends (UTC)."""
+    there = zone(timezone)
+    begin = local_to_utc(day, NIGHT_FROM, there).astimezone(UTC)
+    return begin, local_to_utc(day + timedelta(days=1), NIGHT_TO, there).astimezone(UTC)
+
+
+def _night_hours(begin: datetime, end: datetime, timezone: str) -> float:
+    hours = 0.0
+    for day in night_dates(begin, end, timezone):
+        night = night_span(day, timezone)
+        hours += max(0.0, (min(end, night[1]) - max(begin, night[0])) / timedelta(hours=1))
+    return hours
+
+
+def _rate(count: int, of: float) -> float | None:
+    return round(count * 30.0 / of, 1) if of > 0 else None
+
+
+def _table(answers: Sequence[Answer], key: Callable[[Answer], K]) -> dict[K, tuple[int, int]]:
+    """Alarms and looks by `key`."""
+    alarms = Counter(key(answer) for answer in answers if not answer.look)
+    looks = Counter(key(answer) for answer in answers if answer.look)
+    return {
+        name: (alarms[name], looks[name]) for name in sorted(alarms.keys() | looks.keys(), key=str)
+    }
+
+
+def pictures(
+    recording: Recording, home: HomeFacts | None, made: Score
+) -> Iterator[tuple[str, str]]:
+    """File name and SVG of each night of a scored recording, the real one without falls."""
+    from gateway.replay.night_svg import picture
+
+    facts = facts_of(recording, home)
+    begin, end = _span(recording)
+    for day in night_dates(begin, end, recording.timezone):
+        span = night_span(day, recording.timezone)
+        if span[1] < begin or span[0] > end:
+            continue
+        told = [(a.at, a.look, a.word) for a in made.real.between(*span)]
+        svg = picture(recording, facts, day, span, made.real.decided, told)
+        yield f"{_safe(made.recording)}-{day.isoformat()}.svg", svg
+
+
+def _safe(name: str) -> str:
+    """A home's name as a file's: a recording must not choose where its pictures go."""
+    return "".join(c if c.isalnum() or c in "-_" else "_" for c in name) or "home"
+
+
+def least_questions(recording: Recording, home: HomeFacts | None = None) -> float | None:
+    """The alarms and looks in 30 nights that any rule needs which answers every fall within
+    `FOUND_WITHIN_MIN`, whatever it knows: the silences in which a fall and a sleeper whom the mat
+    has lost leave the same rows.  None when the recording covers no night."""
+    facts = facts_of(recording, home)
+    begin, end = _span(recording)
+    within = timedelta(minutes=FOUND_WITHIN_MIN)
+    count = len(indistinct(recording.rows, facts, is_night, within))
+    return _rate(count, _night_hours(begin, end, recording.timezone) / NIGHT_H)
+
+
+def naive(recording: Recording, empty_min: float = 15.0) -> float | None:
+    """What the rule "bed empty for so many minutes at night" would raise in 30 nights, the table's
+    "before": silences of the mats up to a minute bridged, at least ten minutes in bed before."""
+    facts = facts_of(recording)
+    there = zone(recording.timezone)
+    begin, end = _span(recording)
+    count = sum(
+        gone.in_bed >= IN_BED
+        and gone.silent_s >= empty_min * 60.0
+        and is_night((gone.at + timedelta(minutes=empty_min)).astimezone(there).time())
+        for gone in silences(recording.rows, set(facts.with_role("bed")), 60.0)
+    )
+    return _rate(count, _night_hours(begin, end, recording.timezone) / NIGHT_H)

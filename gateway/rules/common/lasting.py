@@ -1,0 +1,110 @@
+"""A condition of a device that lasts becomes an alarm, and its end takes it back.
+
+Helps rules and is none: the door that stands open, the room that is too warm, the mains that is
+gone.  One alarm a condition; closed by a person, it does not come back for the same one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from gateway.envelope import Event
+from gateway.events import (
+    AlarmCancelled,
+    AlarmRaised,
+    AlarmResolved,
+    Ref,
+    Severity,
+)
+from gateway.rules import Decision
+from gateway.rules.common.replace import replace
+from gateway.rules.common.time import due, first_of
+
+KINDS = frozenset({"alarm.raised", "alarm.cancelled", "alarm.resolved"})
+
+Key = tuple[str | None, str]
+"""Device (None: the home) and the alarm's word."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """It holds since `since`, as `said` told; `at` is when it becomes an alarm for `severity`.
+    `told`: it has; `open` names the alarm while nobody closed it."""
+
+    since: datetime
+    said: Ref
+    at: datetime
+    severity: Severity
+    told: bool = False
+    open: Ref | None = None
+    tried: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Lasting:
+    """The conditions that hold now."""
+
+    now: Mapping[Key, Condition] = field(default_factory=dict)
+
+    def begin(self, key: Key, event: Event, at: datetime, severity: Severity) -> Lasting:
+        """The condition holds from `event` on; one that holds already goes on."""
+        if key in self.now:
+            return self
+        return Lasting({**self.now, key: Condition(event.at, event.ref, at, severity)})
+
+    def end(self, key: Key, event: Event, reason: str) -> tuple[Lasting, tuple[Decision, ...]]:
+        """It holds no more: an open alarm is taken back."""
+        old = self.now.get(key)
+        if old is None:
+            return self, ()
+        left = Lasting({name: one for name, one in self.now.items() if name != key})
+        if old.open is None:
+            return left, ()
+        ended = AlarmCancelled(alarm=old.open, reason=reason)
+        return left, (Decision(ended, rests_on=(old.said, event.ref), device=key[0]),)
+
+    def without_untold(self, key: Key) -> Lasting:
+        """It is not believed any more: no alarm will be raised; one that was stays."""
+        old = self.now.get(key)
+        if old is None or old.told:
+            return self
+        return Lasting({name: one for name, one in self.now.items() if name != key})
+
+    def see(self, event: Event) -> Lasting:
+        """After an alarm was raised or closed."""
+        match event.data:
+            case AlarmRaised(alarm=word):
+                key = (event.device, word)
+                old = self.now.get(key)
+                if old is None:
+                    return self
+                new = replace(old, told=True, open=event.ref, tried=None)
+                return Lasting({**self.now, key: new})
+            case AlarmCancelled(alarm=ref) | AlarmResolved(alarm=ref):
+                return Lasting(
+                    {
+                        key: replace(one, open=None) if one.open == ref else one
+                        for key, one in self.now.items()
+                    }
+                )
+            case _:
+                return self
+
+    def wake_at(self) -> datetime | None:
+        """When the next condition has lasted long enough."""
+        return first_of(*(due(c.at, c.tried) for c in self.now.values() if not c.told))
+
+    def tick(self, now: datetime) -> tuple[Lasting, Sequence[Decision]]:
+        """Raise what is due."""
+        made = []
+        conditions = dict(self.now)
+        for key, one in self.now.items():
+            at = due(one.at, one.tried)
+            if one.told or at is None or at > now:
+                continue
+            alarm = AlarmRaised(alarm=key[1], severity=one.severity, since=one.since)
+            made.append(Decision(alarm, rests_on=(one.said,), device=key[0]))
+            conditions[key] = replace(one, tried=now)
+        return Lasting(conditions), made

@@ -1,0 +1,156 @@
+"""What is known of each mat now: on, off or unknown.  Helps rules and is none.
+
+A mat that is faulted, offline or failed is unknown until its next reading, and so is every mat
+when the gateway starts: nobody watched meanwhile.  A mat that was found stuck is unknown until it
+is *released*: that it still says "pressed" is what was wrong with it.  One that is wired the wrong
+way round (`mat_reversed`) is unknown, whatever it says, until the technician's alarm is closed.
+
+Not for: what the mats together mean (the rule `bed`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.envelope import Event
+from gateway.events import (
+    AlarmCancelled,
+    AlarmRaised,
+    AlarmResolved,
+    DeviceFailed,
+    DeviceOffline,
+    GatewayStarted,
+    MatFault,
+    MatFaulted,
+    MatPressed,
+    MatReleased,
+    Ref,
+    Severity,
+)
+from gateway.ports import Level
+from gateway.rules.common.replace import replace
+
+KINDS = frozenset(
+    {
+        "mat.pressed",
+        "mat.released",
+        "mat.faulted",
+        "device.offline",
+        "device.failed",
+        "gateway.started",
+        "alarm.raised",
+        "alarm.cancelled",
+        "alarm.resolved",
+    }
+)
+
+REVERSED = "mat_reversed"
+"""The alarm's word that a mat says the contrary of what is."""
+
+
+@dataclass(frozen=True)
+class Mat:
+    """One mat.  `pressed_since` is when it was last pressed without a break (kept over a restart,
+    so that a stuck mat is found all the same), `last_on` the last moment it was seen pressed while
+    it is not pressed now, `ref` the newest reading or fault; None: never.  `reversed` names the
+    technician's alarm that it is wired the wrong way round, while that is open."""
+
+    level: Level = Level.UNKNOWN
+    pressed_since: datetime | None = None
+    last_on: datetime | None = None
+    ref: Ref | None = None
+    stuck: bool = False
+    reversed: Ref | None = None
+
+
+Mats = Mapping[str, Mat]
+
+
+def start(devices: Iterable[str]) -> Mats:
+    """Mats of which nothing is known yet."""
+    return {device: Mat() for device in devices}
+
+
+def see(mats: Mats, event: Event) -> Mats:
+    """The mats after `event`; the same object when it changes nothing (another device, or the same
+    reading once more)."""
+    if isinstance(event.data, GatewayStarted):
+        return {device: _lost(mat, event, restarted=True) for device, mat in mats.items()}
+    if isinstance(event.data, AlarmCancelled | AlarmResolved):
+        return _trusted_again(mats, event.data.alarm)
+    device = event.device
+    if device is None or device not in mats:
+        return mats
+    old = mats[device]
+    new = _after(old, event)
+    return mats if new is old else {**mats, device: new}
+
+
+def reversed_after(known: Mapping[str, Ref], event: Event) -> Mapping[str, Ref]:
+    """For a rule that reads mats by itself: the mats that are wired the wrong way round, and the
+    alarm that says so, after `event`; the same object when it changes nothing."""
+    match event.data:
+        case AlarmRaised(alarm=alarm, severity=Severity.TECHNICAL) if alarm == REVERSED:
+            return {**known, event.device or "": event.ref}
+        case AlarmCancelled(alarm=ref) | AlarmResolved(alarm=ref) if ref in known.values():
+            return {device: told for device, told in known.items() if told != ref}
+        case _:
+            return known
+
+
+def pressed(mats: Mats) -> bool:
+    """Whether a mat that can be trusted is pressed now."""
+    return any(mat.level is Level.ON for mat in mats.values())
+
+
+def all_known(mats: Mats) -> bool:
+    """Whether every mat can be trusted now; True for no mats at all."""
+    return all(mat.level is not Level.UNKNOWN for mat in mats.values())
+
+
+def _trusted_again(mats: Mats, alarm: Ref) -> Mats:
+    if all(mat.reversed != alarm for mat in mats.values()):
+        return mats
+    return {
+        device: Mat(ref=mat.ref) if mat.reversed == alarm else mat for device, mat in mats.items()
+    }
+
+
+def _after(mat: Mat, event: Event) -> Mat:
+    match event.data:
+        case AlarmRaised(alarm=alarm, severity=severity):
+            if alarm != REVERSED or severity is not Severity.TECHNICAL:
+                return mat
+            return replace(_lost(mat, event), reversed=event.ref)
+        case _ if mat.reversed is not None:
+            return mat
+        case MatPressed():
+            if mat.level is Level.ON or mat.stuck:
+                return mat
+            since = mat.pressed_since or event.at
+            return replace(mat, level=Level.ON, pressed_since=since, ref=event.ref)
+        case MatReleased():
+            if mat.level is Level.OFF:
+                return mat
+            last_on = event.at if mat.level is Level.ON else mat.last_on
+            return Mat(Level.OFF, last_on=last_on, ref=event.ref)
+        case MatFaulted(fault=MatFault.STUCK) if not mat.stuck:
+            return replace(_lost(mat, event), stuck=True)
+        case MatFaulted() | DeviceOffline() | DeviceFailed():
+            # what is unknown already is not lost once more: a driver that fails again and again
+            # must not hide what the other mats of the bed tell
+            return mat if mat.level is Level.UNKNOWN else _lost(mat, event)
+        case _:
+            return mat
+
+
+def _lost(mat: Mat, event: Event, *, restarted: bool = False) -> Mat:
+    return replace(
+        mat,
+        level=Level.UNKNOWN,
+        pressed_since=mat.pressed_since if restarted else None,
+        last_on=event.at if mat.level is Level.ON else mat.last_on,
+        ref=event.ref,
+    )

@@ -1,0 +1,1 @@
+"""What runs beside the engine: the night plan, the clock, the drivers, systemd."""

@@ -1,0 +1,203 @@
+"""Keeps the drivers running, each for itself: what breaks one touches no other.
+
+Makes the pin factory and the shared scanner where a device needs them, gives each driver its
+bench, runs it, and starts it again with growing pauses when it fails.  A failure is one
+`device.failed` for each new error until the device is well again, which is one `device.online`.
+
+Not for: what readings mean, or whether a silent device is a fault (the rule `device_health`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from gateway.config.home_file import DeviceConfig, GpioSection, HomeConfig
+from gateway.errors import ConfigError, DeviceUnavailable
+from gateway.events import Data, DeviceFailed, DeviceOnline
+from gateway.link.backoff import Backoff
+from gateway.ports import Bench, Secrets
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 300.0
+"""Pauses before a driver is started again: a loose plug is back at once, a dead lock is not asked a
+thousand times a night."""
+
+STEADY_S = 10.0
+"""A driver that ran this long is well again; a flapping one must not fill the log."""
+
+CALM_S = 300.0
+"""One that ran this long fails afresh: its pauses begin short again."""
+
+CLOSE_TIMEOUT_S = 5.0
+"""For all drivers together to stop: BlueZ takes 2 s to disconnect (measured)."""
+
+ERROR_TEXT_MAX = 300
+"""Characters of an error kept in the log."""
+
+Submit = Callable[[str, Data], None]
+"""`submit(device, data)`: into the engine's inbox.  Any thread; never blocks, never raises."""
+
+
+def open_pins(gpio: GpioSection, state_dir: Path, file: str) -> Any:
+    """The pin factory that the configuration names; never another.
+
+    Raises `ConfigError` when it cannot be had.  lgpio makes a FIFO in `$LG_WD` when it is imported,
+    so that is set to the state folder, which the service may write.
+    """
+    if gpio.factory == "mock":
+        from gpiozero.pins.mock import MockFactory
+
+        return MockFactory()
+    os.environ.setdefault("LG_WD", str(state_dir))
+    try:
+        from gpiozero.pins.lgpio import LGPIOFactory
+
+        return LGPIOFactory()
+    except Exception as error:  # lgpio raises its own, OSError, and gpiozero's; one meaning for us
+        raise ConfigError(
+            file,
+            "gpio.factory",
+            f"the pins cannot be had ({type(error).__name__}: {error})",
+            "run on a Pi with lgpio installed (pip install 'tryggve[pi]'), as a user of the group "
+            "gpio",
+        ) from error
+
+
+class Supervisor:
+    """Makes and runs every driver of `config`.  `pin_factory` and `scanner` stand in for the real
+    ones in the demo and in tests; `pause_rand` gives the jitter's numbers (0 to 1)."""
+
+    devices: dict[str, Any]
+    """Device id to its driver instance (`gateway.ports.Sensor` or `Lock`); one that could not be
+    made yet is missing."""
+
+    def __init__(
+        self,
+        config: HomeConfig,
+        *,
+        state_dir: Path,
+        secrets: Secrets,
+        submit: Submit,
+        pin_factory: Any = None,
+        scanner: Any = None,
+        pause_rand: Callable[[], float] = random.random,
+    ) -> None:
+        self._config, self._state_dir, self._secrets = config, state_dir, secrets
+        self._submit = submit
+        self._pins = pin_factory
+        self._scanner = scanner
+        self._rand = pause_rand
+        self._problems: dict[str, str] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self.devices = {}
+        if scanner is None and config.needs_radio():
+            from drivers.scanner import SharedScanner
+
+            self._scanner = SharedScanner()
+        for device in config.devices.values():
+            try:
+                self._made(device)
+            except Exception as error:  # its own task tries again, and tells
+                log.info("a device waits", extra={"device": device.id, "error": repr(error)})
+
+    async def start(self) -> None:
+        """Start the scanner, then a task for each device."""
+        if self._scanner is not None:
+            await self._scanner.start()
+        self._tasks = [
+            asyncio.create_task(self._keep(device), name=f"device-{device.id}")
+            for device in self._config.devices.values()
+        ]
+
+    def problem(self, device: str) -> str | None:
+        """Why the device does not run now, one sentence; None while it does.  Any thread."""
+        return self._problems.get(device)
+
+    def radio_problem(self) -> str | None:
+        """Why the radio does not listen; None while it does, or when no device needs it."""
+        if self._scanner is None:
+            return None
+        found: str | None = self._scanner.problem()
+        return found
+
+    async def close(self) -> None:
+        """Stop every driver, and wait at most `CLOSE_TIMEOUT_S` in all."""
+        for task in self._tasks:
+            task.cancel()
+        waiting: list[Awaitable[Any]] = list(self._tasks)
+        waiting += [driver.close() for driver in self.devices.values()]
+        if self._scanner is not None:
+            waiting.append(self._scanner.stop())
+        together = asyncio.gather(*waiting, return_exceptions=True)
+        try:
+            await asyncio.wait_for(together, CLOSE_TIMEOUT_S)
+        except TimeoutError:
+            log.warning("a driver did not stop in time")
+        if self._pins is not None:
+            self._pins.close()
+
+    def _made(self, device: DeviceConfig) -> Any:
+        driver = self.devices.get(device.id)
+        if driver is None:
+            folder = self._state_dir / "devices" / device.id
+            folder.mkdir(parents=True, exist_ok=True)
+            bench = Bench(
+                device=device.id,
+                state_dir=folder,
+                secrets=self._secrets,
+                pin_factory=self._pin_factory() if device.driver.needs_pins else None,
+                scanner=self._scanner if device.driver.needs_radio else None,
+                role=device.role,
+            )
+            driver = self.devices[device.id] = device.driver.Driver(device.settings, bench)
+        return driver
+
+    def _pin_factory(self) -> Any:
+        if self._pins is None:
+            gpio = self._config.gpio
+            if gpio is None:  # the configuration sees to that
+                raise DeviceUnavailable("the configuration has no [gpio]")
+            self._pins = open_pins(gpio, self._state_dir, str(self._config.path))
+        return self._pins
+
+    async def _keep(self, device: DeviceConfig) -> None:
+        backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S, rand=self._rand)
+        told: set[str] = set()
+        while True:
+            began = time.monotonic()
+            steady = asyncio.create_task(self._when_steady(device, told))
+            try:
+                await self._made(device).run(lambda data: self._submit(device.id, data))
+                error: Exception = DeviceUnavailable("the driver ended by itself")
+            except Exception as failed:  # the engine's edge: a driver's error becomes an event
+                error = failed
+            finally:
+                steady.cancel()
+            if time.monotonic() - began >= CALM_S:
+                backoff.reset()
+            pause_s = backoff.next_s()
+            self._failed(device.id, error, pause_s, told)
+            await asyncio.sleep(pause_s)
+
+    def _failed(self, device: str, error: Exception, pause_s: float, told: set[str]) -> None:
+        name, text = type(error).__name__, (str(error) or repr(error))[:ERROR_TEXT_MAX]
+        self._problems[device] = text
+        log.info("a device failed", extra={"device": device, "error": name})
+        if f"{name}: {text}" not in told:
+            told.add(f"{name}: {text}")
+            self._submit(device, DeviceFailed(error=name, text=text, retry_s=round(pause_s, 3)))
+
+    async def _when_steady(self, device: DeviceConfig, told: set[str]) -> None:
+        await asyncio.sleep(STEADY_S)
+        self._problems.pop(device.id, None)
+        if told:
+            told.clear()
+            self._submit(device.id, DeviceOnline())

@@ -1,0 +1,361 @@
+"""The home as it is now, folded from its events: for the page the Pi serves, and for the door.
+
+One writer shows it every event in order (live, and when the log is read back at the start); readers
+take what they need, `snapshot` from any thread.
+
+Not for: deciding anything.  The rules have states of their own, and access judges a grant.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from gateway import events as e
+from gateway.envelope import Event
+from gateway.events import Ref
+from gateway.ports import Bolt, Level
+from gateway.state.device_view import DEVICE_KINDS, DeviceView, Health, heard
+from gateway.state.rights import Rights
+
+__all__ = [
+    "BedView",
+    "CheckView",
+    "DeviceView",
+    "Health",
+    "OpenAlarm",
+    "OpenVisit",
+    "Snapshot",
+    "View",
+]
+
+LAST_EVENTS = 100
+"""Events kept to be shown; the log has them all."""
+
+CLOSED_CHECKS = 50
+"""Closed checks kept to be shown: some two weeks of a plan with three a night."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAlarm:
+    """An alarm that nobody has closed.  `returned_at`: for one about the bed, when the resident was
+    last seen back in it."""
+
+    ref: Ref
+    alarm: str
+    severity: e.Severity
+    since: datetime
+    raised_at: datetime
+    device: str | None
+    delivered: int = 0
+    acknowledged_by: str | None = None
+    acknowledged_at: datetime | None = None
+    returned_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BedView:
+    """`occupied` None: not known.  `since` is when that was decided, `empty_since` the last sign of
+    somebody in it."""
+
+    occupied: bool | None = None
+    since: datetime | None = None
+    empty_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenVisit:
+    """A caregiver who is there."""
+
+    ref: Ref
+    person: str | None
+    since: datetime
+    source: e.Stamp
+    overdue: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CheckView:
+    """A night check.  `state` is the last word about it: planned, due, asked, started, answered,
+    done, missed, escalated; `why` its reason where it has one."""
+
+    check: str
+    slot: datetime
+    state: str
+    at: datetime
+    why: str | None = None
+    answer_by: datetime | None = None
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The home at one moment; every field is immutable."""
+
+    at: datetime | None
+    devices: tuple[DeviceView, ...]
+    alarms: tuple[OpenAlarm, ...]
+    bed: BedView
+    visits: tuple[OpenVisit, ...]
+    checks: tuple[CheckView, ...]
+    last: tuple[Event, ...]
+    mains: bool | None
+    away: bool
+    timezone: str | None
+
+
+_CHECK_CLOSED = ("done", "missed", "escalated")
+
+
+@dataclass(slots=True)
+class View:
+    """What is open and what is known.  `apply` in one thread only."""
+
+    devices: dict[str, DeviceView] = field(default_factory=dict)
+    alarms: dict[Ref, OpenAlarm] = field(default_factory=dict)
+    visits: dict[Ref, OpenVisit] = field(default_factory=dict)
+    checks: dict[str, CheckView] = field(default_factory=dict)
+    grants: dict[str, e.GrantIssued] = field(default_factory=dict)
+    last: deque[Event] = field(default_factory=lambda: deque(maxlen=LAST_EVENTS))
+    at: datetime | None = None
+    mains: bool | None = None
+    away_until: datetime | None = None
+    away: bool = False
+    timezone: str | None = None
+    _bed: BedView = field(default_factory=BedView)
+    rights: Rights = field(default_factory=Rights)
+
+    # --- what access asks -------------------------------------------------------------------------
+
+    def used(self, grant: str) -> bool:
+        """Whether this grant was used before."""
+        return self.rights.used(grant)
+
+    def revoked(self, grant: str) -> bool:
+        """Whether this grant was revoked."""
+        return self.rights.revoked(grant)
+
+    def check_open(self, check: str) -> bool:
+        """Whether somebody must still go because of this night check."""
+        return self.rights.check_open(check)
+
+    def approved(self, ref: Ref, person: str, device: str) -> bool:
+        """Whether a second person approved a turn of this lock by this person."""
+        return self.rights.approved(ref, person, device)
+
+    def not_before(self) -> datetime | None:
+        """The server wrote at this time: it is not earlier now, whatever the clock says."""
+        return self.rights.server_at
+
+    def alarm_open(self, ref: Ref) -> bool:
+        """Whether this alarm is known and nobody has closed it."""
+        return ref in self.alarms
+
+    # --- what the pages ask -----------------------------------------------------------------------
+
+    @property
+    def bed(self) -> BedView:
+        """The bed; not known while none of its mats can be trusted."""
+        mats = [d for d in tuple(self.devices.values()) if d.role == "bed"]
+        if mats and all(mat.level is Level.UNKNOWN for mat in mats):
+            return BedView(None, max((m.changed_at for m in mats if m.changed_at), default=None))
+        return self._bed
+
+    def snapshot(self) -> Snapshot:
+        """Everything to show.  From any thread: each part is copied in one step."""
+        return Snapshot(
+            at=self.at,
+            devices=tuple(self.devices.values()),
+            alarms=tuple(self.alarms.values()),
+            bed=self.bed,
+            visits=tuple(self.visits.values()),
+            checks=tuple(sorted(self.checks.values(), key=lambda check: check.slot)),
+            last=tuple(self.last),
+            mains=self.mains,
+            away=self.away
+            and (self.away_until is None or not self.at or self.at < self.away_until),
+            timezone=self.timezone,
+        )
+
+    # --- folding ----------------------------------------------------------------------------------
+
+    def apply(self, event: Event) -> None:
+        """Take one event in.  A kind that is shown nowhere only joins the last events."""
+        if self.at is None or event.at > self.at:
+            self.at = event.at
+        self.last.append(event)
+        self.rights.apply(event)
+        if event.device is not None:
+            self._device(event, event.device)
+        fold = _FOLDS.get(type(event.data))
+        if fold is not None:
+            fold(self, event)
+
+    def _device(self, event: Event, device: str) -> None:
+        if event.kind.startswith(DEVICE_KINDS):
+            self.devices[device] = heard(self.devices.get(device) or DeviceView(device), event)
+
+
+# --- one function a kind: what it changes beside its device ---------------------------------------
+
+
+def _described(view: View, event: Event) -> None:
+    assert isinstance(event.data, e.HomeDescribed)  # noqa: S101 - by the table below
+    view.timezone = event.data.timezone
+    told: dict[str, DeviceView] = {}
+    for device in event.data.devices:
+        old = view.devices.get(device.id) or DeviceView(device.id)
+        told[device.id] = replace(
+            old, driver=device.driver, type=device.type, role=device.role, room=device.room
+        )
+    view.devices = told
+
+
+def _started(view: View, event: Event) -> None:
+    # nobody watched while the gateway was off: what was read before is no reading of now
+    view.devices = {
+        name: replace(
+            old,
+            health=Health.UNKNOWN,
+            level=Level.UNKNOWN,
+            bolt=Bolt.UNKNOWN,
+            why=None,
+            asleep=False,
+            changed_at=event.at,
+        )
+        for name, old in view.devices.items()
+    }
+
+
+def _raised(view: View, event: Event) -> None:
+    data = event.data
+    assert isinstance(data, e.AlarmRaised)  # noqa: S101 - by the table below
+    view.alarms[event.ref] = OpenAlarm(
+        event.ref, data.alarm, data.severity, data.since, event.at, event.device
+    )
+
+
+def _delivered(view: View, event: Event) -> None:
+    assert isinstance(event.data, e.AlarmDelivered)  # noqa: S101 - by the table below
+    alarm = view.alarms.get(event.data.alarm)
+    if alarm is not None:
+        view.alarms[alarm.ref] = replace(alarm, delivered=alarm.delivered + 1)
+
+
+def _acknowledged(view: View, event: Event) -> None:
+    assert isinstance(event.data, e.AlarmAcknowledged)  # noqa: S101 - by the table below
+    alarm = view.alarms.get(event.data.alarm)
+    if alarm is not None and alarm.acknowledged_at is None:
+        view.alarms[alarm.ref] = replace(
+            alarm, acknowledged_by=event.person, acknowledged_at=event.at
+        )
+
+
+def _closed(view: View, event: Event) -> None:
+    assert isinstance(event.data, e.AlarmCancelled | e.AlarmResolved)  # noqa: S101 - as above
+    view.alarms.pop(event.data.alarm, None)
+
+
+def _bed_entered(view: View, event: Event) -> None:
+    view._bed = BedView(True, event.at)
+    for ref, alarm in view.alarms.items():
+        if alarm.alarm == "bed_exit":
+            view.alarms[ref] = replace(alarm, returned_at=event.at)
+
+
+def _bed_left(view: View, event: Event) -> None:
+    assert isinstance(event.data, e.BedLeft)  # noqa: S101 - by the table below
+    view._bed = BedView(False, event.at, event.data.empty_since)
+    for ref, alarm in view.alarms.items():
+        if alarm.returned_at is not None:
+            view.alarms[ref] = replace(alarm, returned_at=None)
+
+
+def _visit_started(view: View, event: Event) -> None:
+    data = event.data
+    assert isinstance(data, e.VisitStarted)  # noqa: S101 - by the table below
+    view.visits[event.ref] = OpenVisit(event.ref, event.person, data.since, data.source)
+
+
+def _visit_closed(view: View, event: Event) -> None:
+    assert isinstance(event.data, e.VisitEnded | e.VisitCorrected)  # noqa: S101 - as above
+    if event.data.until is not None:
+        view.visits.pop(event.data.visit, None)
+
+
+def _visit_overdue(view: View, event: Event) -> None:
+    assert isinstance(event.data, e.VisitOverdue)  # noqa: S101 - by the table below
+    visit = view.visits.get(event.data.visit)
+    if visit is not None:
+        view.visits[visit.ref] = replace(visit, overdue=True)
+
+
+def _check(view: View, event: Event) -> None:
+    data = event.data
+    name: str = data.check  # type: ignore[attr-defined]
+    old = view.checks.get(name)
+    slot = getattr(data, "slot", None) or (old.slot if old else event.at)
+    state = event.kind.partition(".")[2]
+    if state == "extended" or (old is not None and old.state in _CHECK_CLOSED):
+        return  # a closed check stays as it was closed
+    view.checks[name] = CheckView(
+        check=name,
+        slot=slot,
+        state=state,
+        at=event.at,
+        why=getattr(data, "why", None),
+        answer_by=getattr(data, "answer_by", old.answer_by if old else None),
+        attempt=getattr(data, "attempt", old.attempt if old else 0),
+    )
+    if state in _CHECK_CLOSED:
+        closed = [c.check for c in view.checks.values() if c.state in _CHECK_CLOSED]
+        for oldest in closed[: max(0, len(closed) - CLOSED_CHECKS)]:
+            del view.checks[oldest]
+
+
+def _issued(view: View, event: Event) -> None:
+    assert isinstance(event.data, e.GrantIssued)  # noqa: S101 - by the table below
+    view.grants = {g: data for g, data in view.grants.items() if data.expires > event.at}
+    view.grants[event.data.grant] = event.data
+
+
+def _power(view: View, event: Event) -> None:
+    view.mains = isinstance(event.data, e.PowerRestored)
+
+
+def _absence(view: View, event: Event) -> None:
+    view.away = isinstance(event.data, e.AbsenceStarted)
+    view.away_until = event.data.until if isinstance(event.data, e.AbsenceStarted) else None
+
+
+_FOLDS: dict[type[e.Data], Callable[[View, Event], None]] = {
+    e.HomeDescribed: _described,
+    e.GatewayStarted: _started,
+    e.AlarmRaised: _raised,
+    e.AlarmDelivered: _delivered,
+    e.AlarmAcknowledged: _acknowledged,
+    e.AlarmCancelled: _closed,
+    e.AlarmResolved: _closed,
+    e.BedEntered: _bed_entered,
+    e.BedLeft: _bed_left,
+    e.VisitStarted: _visit_started,
+    e.VisitEnded: _visit_closed,
+    e.VisitCorrected: _visit_closed,
+    e.VisitOverdue: _visit_overdue,
+    e.CheckPlanned: _check,
+    e.CheckDue: _check,
+    e.CheckAsked: _check,
+    e.CheckStarted: _check,
+    e.CheckExtended: _check,
+    e.CheckAnswered: _check,
+    e.CheckDone: _check,
+    e.CheckMissed: _check,
+    e.CheckEscalated: _check,
+    e.GrantIssued: _issued,
+    e.PowerLost: _power,
+    e.PowerRestored: _power,
+    e.AbsenceStarted: _absence,
+    e.AbsenceEnded: _absence,
+}

@@ -1,0 +1,1 @@
+"""The access log: who read, opened, came in or looked."""

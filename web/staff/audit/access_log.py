@@ -1,0 +1,278 @@
+"""The access log: who read about a resident, opened a door or tried to, came in, or looked.
+
+HSLF-FS 2016:40 ch. 4 §9: action, unit, time, user and patient; samples of it are checked again and
+again, and the checks are kept.  It is a way to read the events (`gateway.events.ACCESS_KINDS`), no
+table of its own: nobody can change it.
+
+A sample can be drawn again by anybody: of the month's rows that the server had when it was drawn,
+those with the lowest SHA-256 over seed and reference.  Not for: HTTP, or words.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, select, text
+
+from gateway.envelope import Draft
+from gateway.events import AccessChecked, AccessSampled, CheckedAs, Ref, Unknown
+from web.staff.care.actions import Done, Refused, Why
+from web.staff.core.context import Staff
+from web.staff.core.i18n import ZONE, local
+from web.staff.core.rights import Actor, Right
+from web.staff.events import append
+from web.staff.storage import event_store
+from web.staff.storage import tables as t
+from web.staff.storage.tables import ACCESS_SQL
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRow:
+    """One row.  `at` aware UTC, corrected; `action` the event's kind; `person` the user (None: not
+    known who); `patient` the resident's id, None when none is kept; `why` the code that belongs to
+    the action: what was read, the grant's reason, the refusal, the stamp's source, the check."""
+
+    ref: Ref
+    at: datetime
+    action: str
+    home: str
+    person: str | None
+    patient: str | None
+    device: str | None
+    why: str
+    outcome: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One sample that was drawn.  `checked` is row to the newest check of it."""
+
+    ref: Ref
+    at: datetime
+    data: AccessSampled
+    checked: dict[Ref, Check]
+
+    @property
+    def open(self) -> int:
+        """Rows that nobody has checked."""
+        return sum(row not in self.checked for row in self.data.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """That a row was checked: by whom, when, and what was found."""
+
+    person: str | None
+    at: datetime
+    found: CheckedAs
+
+
+def keeps_from(staff: Staff) -> datetime:
+    """The oldest time that the log is kept for and shown (`access_log.keep_years`)."""
+    years = staff.config.access_log.keep_years
+    return staff.clock.now() - timedelta(days=round(365.25 * years))
+
+
+def homes_of(conn: Connection, org: str) -> list[str]:
+    """Every home of an organisation."""
+    h = t.home.c
+    return list(conn.execute(select(h.id).where(h.org_id == org).order_by(h.id)).scalars())
+
+
+def read(
+    conn: Connection,
+    homes: Collection[str],
+    start: datetime,
+    end: datetime,
+    *,
+    person: str | None = None,
+    action: str | None = None,
+    limit: int | None = None,
+) -> list[AccessRow]:
+    """The rows about these homes from `start` to `end`, newest first."""
+    e = t.event.c
+    query = select(e.origin, e.seq, e.kind, e.home_id, e.person, e.device, e.corrected_at, e.body)
+    query = query.where(
+        e.home_id.in_(sorted(homes)),
+        text(ACCESS_SQL),
+        e.corrected_at >= start,
+        e.corrected_at < end,
+    )
+    if person is not None:
+        query = query.where(e.person == person)
+    if action is not None:
+        query = query.where(e.kind == action)
+    query = query.order_by(e.corrected_at.desc(), e.origin.desc(), e.seq.desc()).limit(limit)
+    return _rows(conn, conn.execute(query).all())
+
+
+def read_refs(conn: Connection, homes: Collection[str], refs: Sequence[Ref]) -> list[AccessRow]:
+    """The rows with these references that are about `homes`, in the order given."""
+    e = t.event.c
+    found = {}
+    for ref in refs:
+        origin, _, seq = ref.rpartition("/")
+        row = conn.execute(
+            select(e.origin, e.seq, e.kind, e.home_id, e.person, e.device, e.corrected_at, e.body)
+            .where(e.origin == origin, e.seq == int(seq), text(ACCESS_SQL))
+            .where(e.home_id.in_(sorted(homes)))
+        ).one_or_none()
+        if row is not None:
+            found[ref] = row
+    return _rows(conn, [found[ref] for ref in refs if ref in found])
+
+
+def _rows(conn: Connection, rows: Sequence[Any]) -> list[AccessRow]:
+    bodies = [json.loads(row.body)["data"] for row in rows]
+    homes = {row.home_id for row in rows}
+    r, u = t.resident.c, t.turn.c
+    patients = {
+        row.home_id: row.id
+        for row in conn.execute(select(r.home_id, r.id).where(r.home_id.in_(homes)).order_by(r.id))
+    }
+    grants = {data["grant"] for data in bodies if data.get("grant")}
+    outcomes: dict[str, str | None] = {}
+    listed = sorted(grants)
+    for first in range(0, len(listed), 500):  # SQLite takes a limited number of parameters
+        query = select(u.grant, u.outcome).where(u.grant.in_(listed[first : first + 500]))
+        outcomes.update((row.grant, row.outcome) for row in conn.execute(query))
+    return [
+        AccessRow(
+            ref=f"{row.origin}/{row.seq}",
+            at=row.corrected_at,
+            action=row.kind,
+            home=row.home_id,
+            person=row.person,
+            patient=patients.get(row.home_id),
+            device=row.device,
+            why=_why(row.kind, data),
+            outcome=outcomes.get(data.get("grant") or "")
+            if row.kind == "unlock.requested"
+            else None,
+        )
+        for row, data in zip(rows, bodies, strict=True)
+    ]
+
+
+_WHY = {
+    "record.read": "what",
+    "unlock.requested": "reason",
+    "unlock.refused": "why",
+    "camera.opened": "check",
+    "visit.started": "source",
+}
+
+
+def _why(kind: str, data: dict[str, Any]) -> str:
+    return str(data.get(_WHY[kind]) or "")
+
+
+# --- samples --------------------------------------------------------------------------------------
+
+
+def month_span(month: str) -> tuple[datetime, datetime]:
+    """The beginning and end of `2026-10`, local time.  Raises `ValueError`."""
+    first = date.fromisoformat(f"{month}-01")
+    after = (first + timedelta(days=32)).replace(day=1)
+    zone = ZoneInfo(ZONE)
+    return datetime.combine(first, time(), zone), datetime.combine(after, time(), zone)
+
+
+def month_before(at: datetime) -> str:
+    """The month before the one that `at` lies in, local time."""
+    return f"{local(at).date().replace(day=1) - timedelta(days=1):%Y-%m}"
+
+
+def pick(seed: str, refs: Collection[Ref], count: int) -> list[Ref]:
+    """`count` of `refs`: those with the lowest SHA-256 over `<seed> <reference>`."""
+    return sorted(refs, key=lambda ref: hashlib.sha256(f"{seed} {ref}".encode()).digest())[:count]
+
+
+def month_refs(conn: Connection, org: str, month: str, drawn_at: datetime) -> list[Ref]:
+    """Every row of the organisation's month that the server had at `drawn_at`."""
+    start, end = month_span(month)
+    e = t.event.c
+    query = select(e.origin, e.seq).where(
+        e.home_id.in_(homes_of(conn, org)),
+        text(ACCESS_SQL),
+        e.corrected_at >= start,
+        e.corrected_at < end,
+        e.received_at < drawn_at,
+    )
+    return [f"{row.origin}/{row.seq}" for row in conn.execute(query)]
+
+
+def draw(
+    staff: Staff, org: str, month: str, *, person: str | None = None, seed: str | None = None
+) -> Done | None:
+    """Draw a month's sample; None when the month had no rows.  `person` None: the server by itself;
+    `seed` None: a new one by chance."""
+    with staff.write() as tx:
+        append.hold(tx, None)
+        now = staff.clock.now()
+        refs = month_refs(tx.conn, org, month, now)
+        if not refs:
+            return None
+        chosen = seed or secrets.token_hex(16)
+        rows = tuple(pick(chosen, refs, staff.config.access_log.sample_rows))
+        data = AccessSampled(organisation=org, month=month, seed=chosen, of=len(refs), rows=rows)
+        event = append.write(staff, tx, None, Draft(data, person=person), at=now)
+        return Done(event.ref, event.at)
+
+
+def draw_due(staff: Staff) -> int:
+    """Draw last month's sample where there is none yet; the watch calls it.  Returns how many."""
+    month = month_before(staff.clock.now())
+    with staff.db.read() as conn:
+        orgs = list(conn.execute(select(t.organisation.c.id)).scalars())
+        have = {sample.data.organisation for sample in _samples(conn) if sample.data.month == month}
+    return sum(draw(staff, org, month) is not None for org in orgs if org not in have)
+
+
+def samples(conn: Connection, org: str) -> list[Sample]:
+    """The organisation's samples, newest first."""
+    return [one for one in reversed(_samples(conn)) if one.data.organisation == org]
+
+
+def _samples(conn: Connection) -> list[Sample]:
+    e = t.event.c
+    query = select(e.body, e.hash, e.corrected_at).where(
+        e.origin == append.SERVER_ORIGIN, e.kind.in_(("access.sampled", "access.checked"))
+    )
+    found: dict[Ref, Sample] = {}
+    for row in conn.execute(query.order_by(e.seq)):
+        event = event_store.to_event(row)
+        data = event.data
+        if isinstance(data, Unknown):
+            continue
+        if isinstance(data, AccessSampled):
+            found[event.ref] = Sample(event.ref, event.at, data, {})
+        elif isinstance(data, AccessChecked) and data.sample in found:
+            found[data.sample].checked[data.row] = Check(event.person, event.at, data.found)
+    return list(found.values())
+
+
+def check(staff: Staff, actor: Actor, sample: Ref, row: Ref, found: CheckedAs) -> Done:
+    """A coordinator checked one row.  Raises `Refused`: NO_ROLE, NO_SAMPLE (none of this
+    organisation's, or the row is not in it), OWN_ACCESS (nobody checks what they did
+    themselves)."""
+    if not actor.may(Right.AUDIT_ACCESS):
+        raise Refused(Why.NO_ROLE)
+    with staff.write() as tx:
+        append.hold(tx, None)
+        known = {one.ref: one for one in samples(tx.conn, actor.org)}.get(sample)
+        if known is None or row not in known.data.rows:
+            raise Refused(Why.NO_SAMPLE)
+        shown = read_refs(tx.conn, homes_of(tx.conn, actor.org), [row])
+        if any(one.person == actor.person for one in shown):
+            raise Refused(Why.OWN_ACCESS)
+        data = AccessChecked(sample=sample, row=row, found=found)
+        event = append.write(staff, tx, None, Draft(data, person=actor.person))
+        return Done(event.ref, event.at)

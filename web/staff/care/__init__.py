@@ -1,0 +1,1 @@
+"""What care staff do: answer a check, take an alarm, arrive and leave."""

@@ -1,0 +1,248 @@
+"""What a staff member does: answer a check, take an alarm on, arrive and leave.
+
+Every page goes through these functions; each checks the right, writes the server's own event, and
+returns a typed result or raises `Refused` with a word for why.  The page makes the sentence.
+
+Not for: turning a lock (`web.staff.doors.lock_orders`), HTTP, forms, texts, or deciding what
+follows (the home decides).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from gateway.envelope import Draft
+from gateway.errors import TryggveError
+from gateway.events import (
+    AlarmAcknowledged,
+    AlarmOutcome,
+    AlarmResolved,
+    CheckAnswered,
+    CheckStarted,
+    Finding,
+    Looked,
+    RecordRead,
+    Ref,
+    Severity,
+    Tap,
+    VisitTapped,
+)
+from web.staff.core.context import Staff
+from web.staff.core.rights import Actor, Right
+from web.staff.events import append
+from web.staff.storage import tables
+from web.staff.storage.database import Tx
+
+
+class Why(StrEnum):
+    """Why an action was refused."""
+
+    NO_ROLE = "no_role"
+    """None of the person's roles may do this."""
+    NOT_PLANNED = "not_planned"
+    """The home has a plan, and nothing in it is for this person now."""
+    NOT_APPROVED = "not_approved"
+    """A turn for service needs a second person's approval."""
+    NO_REQUEST = "no_request"
+    """There is no such request for service, or it is too old."""
+    SAME_PERSON = "same_person"
+    """Nobody approves their own request."""
+    NOT_ASSIGNED = "not_assigned"
+    """The person is not assigned to this home."""
+    NO_HOME = "no_home"
+    """There is no such home, or not for this person."""
+    NO_LOCK = "no_lock"
+    """The home has not told of a lock with this id."""
+    NOT_CONNECTED = "not_connected"
+    """The home does not listen now; nothing was sent and nothing waits.  Data: `silent_since`
+    (datetime or None)."""
+    NO_ALARM = "no_alarm"
+    TAKEN = "taken"
+    """Another person was first.  Data: `person` (id), `at` (datetime)."""
+    CLOSED = "closed"
+    """It is over already.  Data: `person` (id or None), `at` (datetime)."""
+    NO_CHECK = "no_check"
+    NOT_ASKED = "not_asked"
+    """The check does not ask a person (any more).  Data: `state`."""
+    NO_TAG = "no_tag"
+    """No door has this tag, or not one of this person's homes."""
+    NO_VISIT = "no_visit"
+    NO_PLAN = "no_plan"
+    """The plan has no such visit."""
+    NOT_YOURS = "not_yours"
+    """Only the own visit may be corrected, and only until the day is over."""
+    LOCKED = "locked"
+    """It lies before the lock date.  Data: `before` (datetime)."""
+    BAD_TIME = "bad_time"
+    """The times are not possible, or change nothing."""
+    NO_SAMPLE = "no_sample"
+    """No such row of a sample of the access log."""
+    OWN_ACCESS = "own_access"
+    """Nobody checks what they did themselves."""
+
+
+class Refused(TryggveError):
+    """An action was refused: `why` is a `Why`, `data` what belongs to it."""
+
+    def __init__(self, why: Why, **data: Any) -> None:
+        super().__init__(f"refused: {why}", why=why, **data)
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The event that was written: its reference and its time."""
+
+    ref: Ref
+    at: datetime
+
+
+def start_check(staff: Staff, actor: Actor, home: str, check: str) -> Done:
+    """A watcher begins to look.  Raises `Refused`: NO_ROLE, NO_HOME, NO_CHECK, NOT_ASKED, TAKEN
+    (somebody else looks already)."""
+    _may(actor, Right.ANSWER_CHECK, home)
+    with staff.write() as tx:
+        append.hold(tx, home)
+        row = _asked(tx, home, check)
+        if row.state in ("started", "extended") and row.started_by != actor.person:
+            raise Refused(Why.TAKEN, person=row.started_by, at=row.started_at)
+        return _write(staff, tx, home, actor, CheckStarted(check=check))
+
+
+def answer_check(
+    staff: Staff, actor: Actor, home: str, check: str, finding: Finding, looked: Looked
+) -> Done:
+    """A watcher tells what was found.  Raises `Refused`: NO_ROLE, NO_HOME, NO_CHECK, NOT_ASKED,
+    TAKEN (another person looks, or has answered)."""
+    _may(actor, Right.ANSWER_CHECK, home)
+    with staff.write() as tx:
+        append.hold(tx, home)
+        row = _asked(tx, home, check)
+        if row.state in ("started", "extended") and row.started_by != actor.person:
+            raise Refused(Why.TAKEN, person=row.started_by, at=row.started_at)
+        answered = CheckAnswered(check=check, finding=finding, looked=looked)
+        return _write(staff, tx, home, actor, answered)
+
+
+def tap(staff: Staff, actor: Actor, home: str, what: Tap) -> Done:
+    """A caregiver arrives or leaves.  Works while the home is silent too: the tap reaches it later,
+    with the time of the tap.  Who is there without being assigned (an alarm) may leave.  Raises
+    `Refused`: NO_ROLE, NOT_ASSIGNED, NO_HOME."""
+    with staff.write() as tx:
+        leaving = what is Tap.LEAVE and actor.may(Right.TAP_VISIT)
+        if not (leaving and is_there(tx.conn, actor, home)):
+            _may(actor, Right.TAP_VISIT, home, assigned=True)
+        append.hold(tx, home)
+        return _write(staff, tx, home, actor, VisitTapped(tap=what))
+
+
+def acknowledge(staff: Staff, actor: Actor, alarm: str) -> Done:
+    """Take an alarm on.  Raises `Refused`: NO_ROLE, NO_ALARM, TAKEN (with who was first), CLOSED.
+
+    The same person twice is answered with the first.
+    """
+    with staff.write() as tx:
+        row = _alarm(tx, actor, alarm)
+        if row.closed_at is not None:
+            raise Refused(Why.CLOSED, person=row.closed_by, at=row.closed_at)
+        if row.acknowledged_by is not None:
+            if row.acknowledged_by == actor.person:
+                return Done(row.id, row.acknowledged_at)
+            raise Refused(Why.TAKEN, person=row.acknowledged_by, at=row.acknowledged_at)
+        return _write(staff, tx, row.home_id, actor, AlarmAcknowledged(alarm=row.id), row.device)
+
+
+def resolve(staff: Staff, actor: Actor, alarm: str, outcome: AlarmOutcome) -> Done:
+    """Close an alarm with what it turned out to be.  Raises `Refused`: NO_ROLE, NO_ALARM,
+    CLOSED."""
+    with staff.write() as tx:
+        row = _alarm(tx, actor, alarm)
+        if row.closed_at is not None:
+            raise Refused(Why.CLOSED, person=row.closed_by, at=row.closed_at)
+        resolved = AlarmResolved(alarm=row.id, outcome=outcome)
+        return _write(staff, tx, row.home_id, actor, resolved, row.device)
+
+
+def record_read(staff: Staff, actor: Actor, home: str, what: str) -> Done:
+    """Note that a person opened what is kept about a resident; `what` is the page's word (`home`,
+    `events`, …).  Raises `Refused`: NO_HOME."""
+    if not actor.sees(home):
+        raise Refused(Why.NO_HOME)
+    with staff.write() as tx:
+        append.hold(tx, home)
+        return _write(staff, tx, home, actor, RecordRead(what=what))
+
+
+# --- what they share ------------------------------------------------------------------------------
+
+
+def is_there(conn: Connection, actor: Actor, home: str) -> bool:
+    """Whether this person has a visit in the home that has not ended."""
+    v = tables.visit.c
+    query = select(v.id).where(v.home_id == home, v.person == actor.person, v.until.is_(None))
+    return conn.execute(query.limit(1)).first() is not None
+
+
+def of_us(tx: Tx, actor: Actor, home: str) -> None:
+    """Raise `Refused` (NO_HOME) for a home of another organisation, or of none."""
+    h = tables.home.c
+    found = tx.conn.execute(select(h.id).where(h.id == home, h.org_id == actor.org)).first()
+    if found is None:
+        raise Refused(Why.NO_HOME)
+
+
+def lock_of(tx: Tx, home: str, device: str) -> None:
+    """Raise `Refused` (NO_LOCK) unless the home has told of this lock."""
+    t = tables.device
+    found = tx.conn.execute(
+        select(t.c.type).where(t.c.home_id == home, t.c.id == device, t.c.present)
+    ).scalar_one_or_none()
+    if found != "lock":
+        raise Refused(Why.NO_LOCK, device=device)
+
+
+def _may(actor: Actor, right: Right, home: str, *, assigned: bool = False) -> None:
+    if not actor.sees(home):
+        raise Refused(Why.NO_HOME)
+    if not actor.may(right):
+        raise Refused(Why.NO_ROLE)
+    if assigned and home not in actor.assigned:
+        raise Refused(Why.NOT_ASSIGNED)
+
+
+def _write(
+    staff: Staff, tx: Tx, home: str, actor: Actor, data: Any, device: str | None = None
+) -> Done:
+    event = append.write(staff, tx, home, Draft(data, device=device, person=actor.person))
+    return Done(event.ref, event.at)
+
+
+def _alarm(tx: Tx, actor: Actor, alarm: str) -> Any:
+    t = tables.alarm
+    home = tx.conn.execute(select(t.c.home_id).where(t.c.id == alarm)).scalar_one_or_none()
+    if home is None or not actor.sees(home):
+        raise Refused(Why.NO_ALARM)
+    append.hold(tx, home)  # two at once: the second waits here, and then sees the first
+    row = tx.conn.execute(select(t).where(t.c.id == alarm)).one()
+    technical = row.severity == Severity.TECHNICAL.value
+    right = Right.ANSWER_TECHNICAL_ALARM if technical else Right.ANSWER_CARE_ALARM
+    if not actor.may(right):
+        raise Refused(Why.NO_ROLE)
+    return row
+
+
+def _asked(tx: Tx, home: str, check: str) -> Any:
+    t = tables.night_check
+    row = tx.conn.execute(select(t).where(t.c.home_id == home, t.c.check == check)).one_or_none()
+    if row is None:
+        raise Refused(Why.NO_CHECK)
+    if row.state == "answered":
+        raise Refused(Why.TAKEN, person=row.answered_by, at=row.answered_at)
+    if row.state not in ("asked", "started", "extended"):
+        raise Refused(Why.NOT_ASKED, state=row.state)
+    return row

@@ -1,0 +1,95 @@
+"""Open care alarms of others: what care staff who are not assigned to a home may know and do.
+
+As long as the alarm is open they may open the door (`web.staff.doors.lock_orders`), and read who,
+where, what and since when; each reading is written.  Not for: one's own homes, or texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, select
+
+from gateway.envelope import Draft
+from gateway.events import RecordRead, Ref, Severity
+from web.staff.core.context import Staff
+from web.staff.core.rights import Actor, Right
+from web.staff.events import append
+from web.staff.storage import tables
+from web.staff.storage.database import Tx
+
+WHAT = "acute"
+"""What `record.read` says was opened."""
+
+
+def _care_open() -> ColumnElement[bool]:
+    """Open care alarms that the home itself raised: only of these can it say by itself whether they
+    are still open."""
+    c = tables.alarm.c
+    return and_(
+        c.closed_at.is_(None),
+        c.raised_at.is_not(None),
+        c.severity == Severity.CARE.value,
+        c.ref.startswith("home:", autoescape=True),
+        c.id == c.ref,
+    )
+
+
+def open_care_alarm(conn: Connection, home: str) -> Ref | None:
+    """The newest open care alarm of a home."""
+    return conn.execute(_OPEN_HERE, {"home": home}).scalar_one_or_none()
+
+
+_OPEN_HERE = (  # built once: every door that is opened asks it
+    select(tables.alarm.c.id)
+    .where(tables.alarm.c.home_id == bindparam("home"), _care_open())
+    .order_by(tables.alarm.c.raised_at.desc())
+    .limit(1)
+)
+
+
+def may_help(actor: Actor) -> bool:
+    """Whether this person may go to an alarm in a home that is not theirs."""
+    return actor.may(Right.TURN_LOCK) and actor.may(Right.SEE_CARE)
+
+
+def open_elsewhere(conn: Connection, actor: Actor) -> dict[str, Row[Any]]:
+    """The newest open care alarm of each home of the organisation where this person is not
+    assigned, by home, the longest open first."""
+    if not may_help(actor):
+        return {}
+    a, h = tables.alarm, tables.home.c
+    rows = conn.execute(
+        select(a)
+        .join(tables.home, h.id == a.c.home_id)
+        .where(h.org_id == actor.org, h.id.not_in(actor.assigned), _care_open())
+        .order_by(a.c.raised_at)
+    )
+    return {row.home_id: row for row in rows}
+
+
+def note_reads(staff: Staff, actor: Actor, alarms: Iterable[Row[Any]], *, only_new: bool) -> None:
+    """Write that this person read of these open alarms.  `only_new`: an open page brought itself up
+    to date, and what was read since the alarm began is not written again."""
+    for alarm in alarms:
+        with staff.write() as tx:
+            append.hold(tx, alarm.home_id)
+            if only_new and _has_read(tx, actor, alarm.home_id, alarm.raised_at):
+                continue
+            draft = Draft(RecordRead(what=WHAT), person=actor.person)
+            append.write(staff, tx, alarm.home_id, draft)
+
+
+def _has_read(tx: Tx, actor: Actor, home: str, since: datetime) -> bool:
+    e = tables.event.c
+    query = select(e.seq).where(
+        e.home_id == home,
+        e.origin == append.origin_of(home),
+        e.kind == "record.read",
+        e.person == actor.person,
+        e.corrected_at >= since,
+        e.body.contains(f'"what":"{WHAT}"', autoescape=True),
+    )
+    return tx.conn.execute(query.limit(1)).first() is not None

@@ -1,0 +1,1 @@
+"""`tryggve staff …`: the server's command line."""

@@ -1,0 +1,91 @@
+"""What the handlers of the command line open: the configuration, the database, the server's parts.
+
+Not for: commands (`main`, `people`, `visits`, `doors`).
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from web.staff.core.config import StaffConfig, load_config
+
+
+@contextmanager
+def database(args: argparse.Namespace) -> Iterator[tuple[StaffConfig, Any]]:
+    """The configuration that `args` names, and its database.  Raises `UserError`."""
+    from web.staff.storage.database import Database, parse_url
+
+    config = load_config(args.config)
+    opened = Database(parse_url(config.database, file=str(args.config)))
+    try:
+        yield config, opened
+    finally:
+        opened.close()
+
+
+@contextmanager
+def current(args: argparse.Namespace) -> Iterator[tuple[StaffConfig, Any]]:
+    """The database, with the present schema.  Raises `UserError`."""
+    from web.staff.storage.migrate import require_current
+
+    with database(args) as (config, opened):
+        require_current(opened)
+        yield config, opened
+
+
+@contextmanager
+def bare_parts(args: argparse.Namespace) -> Iterator[tuple[Any, Any]]:
+    """The server's parts without its pages, and its secrets.  A running server hears of what is
+    written by NOTIFY, or at its next heartbeat.  Raises `UserError`."""
+    from gateway.clock import open_clock
+    from web.staff.core.context import Staff
+    from web.staff.core.keys import load_keys
+    from web.staff.core.secret_files import SecretFiles
+    from web.staff.realtime.broker import Broker
+    from web.staff.realtime.relay import make_relay
+
+    with current(args) as (config, opened):
+        broker, secrets = Broker(), SecretFiles(config.secrets_dir)
+        spec = config.clock
+        parts = Staff(
+            config=config,
+            db=opened,
+            clock=open_clock(None if spec is None else str(spec)),
+            broker=broker,
+            keys=load_keys(secrets),
+            relay=make_relay(opened, broker),
+        )
+        try:
+            yield parts, secrets
+        finally:
+            parts.relay.stop()
+
+
+@contextmanager
+def staff_parts(args: argparse.Namespace) -> Iterator[Any]:
+    """The server's parts (`web.staff.core.context.Staff`), for what writes events: no thread that
+    looks runs, and homes are told when they next listen.  Raises `UserError`."""
+    from web.staff.core.context import EXTENSION
+    from web.staff.runtime.app import create_app
+
+    with current(args) as (config, _):
+        app = create_app(config, watch=False)
+        try:
+            yield app.extensions[EXTENSION]
+        finally:
+            app.extensions["tryggve.stop"]()
+
+
+def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> None:
+    """Print rows under their heads, in columns as wide as needed; `empty` when there are none."""
+    if not rows:
+        print(empty)
+        return
+    filled = [[*(cell or "–" for cell in row[:-1]), row[-1]] for row in rows]
+    widths = [max(len(line[n]) for line in [heads, *filled]) for n in range(len(heads))]
+    for line in [heads, *filled]:
+        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
+        print("  ".join(cells).rstrip())

@@ -1,0 +1,1 @@
+"""What every part is given: configuration, secrets, rights, limits, language."""

@@ -1,0 +1,36 @@
+"""Who is assigned where: by themselves, or by a team whose areas the home is in.
+
+The one place that says it, for who acts now (`auth`) and for what is taken back (`revocation`).
+Not for: changing it (`accounts`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import BindParameter, ColumnElement, select, union
+
+from web.staff.storage.tables import area_home, assignment, team_area, team_member
+
+_ALONE = select(assignment.c.user_id, assignment.c.home_id)
+_WITH_TEAM = (
+    select(team_member.c.user_id, area_home.c.home_id)
+    .join(team_area, team_area.c.team_id == team_member.c.team_id)
+    .join(area_home, area_home.c.area_id == team_area.c.area_id)
+)
+ASSIGNED = union(_ALONE, _WITH_TEAM).subquery("assigned")
+"""Each account (`user_id`) and each home (`home_id`) where it is assigned, once."""
+
+
+def assigned_homes(user_id: int | BindParameter[int]) -> Any:
+    """The query of the homes where an account is assigned."""
+    return select(ASSIGNED.c.home_id).where(ASSIGNED.c.user_id == user_id)
+
+
+def is_assigned(user_id: Any, home: Any) -> ColumnElement[bool]:
+    """Whether an account is assigned to a home; both may be columns of the query around it."""
+    return (
+        select(ASSIGNED.c.home_id)
+        .where(ASSIGNED.c.user_id == user_id, ASSIGNED.c.home_id == home)
+        .exists()
+    )

@@ -1,0 +1,220 @@
+"""The staff server's configuration file (TOML): what may be set, and one sentence for what is
+wrong.
+
+Not for: secrets, which are files of their own (`web.staff.core.secret_files`).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gateway.errors import ConfigError
+from web.staff.core.rights import Role
+
+DEFAULT_PATH = Path("/etc/tryggve/staff.toml")
+
+
+OPEN_BEFORE_MIN = 30
+"""Minutes before a planned visit's beginning from which its door may be opened: rounds run early
+when somebody was not at home."""
+
+OPEN_AFTER_MIN = 60
+"""Minutes after its planned end until which the door may be opened: one fall earlier in the round
+makes the rest an hour late."""
+
+ACCESS_LOG_YEARS_MIN = 5
+"""HSLF-FS 2016:40 ch. 4 §9: the access log is kept for at least five years."""
+
+
+class PlanConfig(BaseModel):
+    """How far from its planned time a visit's door may be opened."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    open_before_min: Annotated[float, Field(ge=0, le=720)] = OPEN_BEFORE_MIN
+    open_after_min: Annotated[float, Field(ge=0, le=720)] = OPEN_AFTER_MIN
+
+
+class VisitsConfig(BaseModel):
+    """How visits are followed up."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tolerance_min: Annotated[float, Field(ge=0, le=240)] = 15.0
+    """Minutes by which a stamp may differ from the plan without being a deviation."""
+    lock_after_days: Annotated[int, Field(ge=1, le=3660)] | None = None
+    """Days after which a visit can no longer be changed; None: only `tryggve staff visits lock`
+    locks."""
+
+
+class AccessLogConfig(BaseModel):
+    """The access log and its samples."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    keep_years: Annotated[int, Field(ge=ACCESS_LOG_YEARS_MIN, le=100)] = ACCESS_LOG_YEARS_MIN
+    """How long the log is shown and exported, and before which nothing of it may be erased."""
+    sample_rows: Annotated[int, Field(ge=1, le=1000)] = 20
+    """Rows drawn each month to be checked."""
+
+
+class ListenConfig(BaseModel):
+    """Where the server listens."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    certfile: Path | None = None
+    """PEM for HTTPS; None: plain HTTP, behind a proxy that speaks HTTPS."""
+    keyfile: Path | None = None
+    threads: Annotated[int, Field(ge=16, le=4000)] = 200
+    """One for each open screen and listening home, and a dozen for requests."""
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    """More than one needs PostgreSQL."""
+    graceful_stop_s: Annotated[int, Field(ge=1, le=300)] = 10
+    trusted_proxies: Annotated[int, Field(ge=0, le=5)] = 0
+    """How many proxies stand before the server; their forwarding headers are then believed."""
+
+
+class SingleSignOn(BaseModel):
+    """One provider of OpenID Connect, and whom it may sign in.  Its client secret is the secret
+    file `oidc_<name>`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    label: Annotated[str, Field(min_length=1, max_length=60)]
+    """On the button: "Logga in med …"."""
+    issuer: Annotated[str, Field(pattern=r"^https?://")]
+    """Its address; `/.well-known/openid-configuration` is read below it."""
+    client_id: Annotated[str, Field(min_length=1)]
+    organisations: Annotated[frozenset[str], Field(min_length=1)]
+    """The organisations whose accounts it may sign in: nobody else's, whatever it says."""
+    acr_values: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Levels of assurance that are enough (`acr`), e.g. `http://id.sambi.se/loa/loa3`."""
+    claim: str = "sub"
+    """The claim that names the person; an account's single sign-on id is compared with it."""
+    scope: str = "openid"
+
+
+class SignInConfig(BaseModel):
+    """How people prove who they are."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    second_factor_roles: frozenset[Role] = frozenset({Role.ADMINISTRATOR, Role.COORDINATOR})
+    """Who has one of these roles needs a second factor beside a password; a passkey or single
+    sign-on is enough by itself."""
+    oidc: dict[Annotated[str, Field(pattern=r"^[a-z0-9_]{1,20}$")], SingleSignOn] = {}
+    """Single sign-on; none: off."""
+
+
+class StaffConfig(BaseModel):
+    """The whole file.  Paths are relative to the file's folder."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    database: str
+    """`sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/NAME`."""
+    secrets_dir: Path
+    """Folder of the secret files (mode 0600); `$CREDENTIALS_DIRECTORY` goes before it."""
+    listen: ListenConfig = ListenConfig()
+    sign_in: SignInConfig = SignInConfig()
+    clock: Path | None = None
+    """The demo's clock file; None: the machine's clock."""
+    secure_cookies: bool = True
+    """False only for a try on plain HTTP at home: the browser then sends its session in the
+    clear."""
+    session_hours: Annotated[int, Field(ge=1, le=24)] = 12
+    """A shift: after it a person signs in again."""
+    plan: PlanConfig = PlanConfig()
+    visits: VisitsConfig = VisitsConfig()
+    access_log: AccessLogConfig = AccessLogConfig()
+    silent_after_s: Annotated[float, Field(gt=0, le=3600)] = 180.0
+    """Real seconds without a request until a home is called silent."""
+    watch_every_s: Annotated[float, Field(gt=0, le=60)] = 2.0
+    """Real seconds between looks for silent homes and unreported checks."""
+
+
+def load_config(path: Path) -> StaffConfig:
+    """Read the file.  Raises `ConfigError` naming file, key and mend."""
+    file = str(path)
+    try:
+        raw = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(
+            file, "", "there is no such file", "make one with `tryggve staff init`"
+        ) from error
+    except OSError as error:
+        raise ConfigError(
+            file, "", f"it cannot be read ({error.strerror})", "give this user the right to read it"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(file, "", f"it is no TOML: {error}", "mend that line") from error
+    try:
+        config = StaffConfig.model_validate(raw)
+    except ValidationError as error:
+        raise _sentence(file, error) from error
+    return _checked(file, _anchored(config, path.resolve().parent))
+
+
+def _sentence(file: str, error: ValidationError) -> ConfigError:
+    first = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return ConfigError(file, key, "this key is not known", "remove it, or correct its spelling")
+    if first["type"] == "missing":
+        return ConfigError(file, key, "this key is missing", "add it")
+    return ConfigError(file, key, first["msg"].lower(), "correct the value")
+
+
+def _anchored(config: StaffConfig, folder: Path) -> StaffConfig:
+    listen = config.listen.model_copy(
+        update={
+            name: None if value is None else folder / value
+            for name, value in (
+                ("certfile", config.listen.certfile),
+                ("keyfile", config.listen.keyfile),
+            )
+        }
+    )
+    database = config.database
+    prefix = "sqlite:///"
+    if database.startswith(prefix) and not database.startswith("sqlite:////"):
+        database = f"{prefix}{folder / database[len(prefix) :]}"
+    return config.model_copy(
+        update={
+            "listen": listen,
+            "database": database,
+            "secrets_dir": folder / config.secrets_dir,
+            "clock": None if config.clock is None else folder / config.clock,
+        }
+    )
+
+
+def _checked(file: str, config: StaffConfig) -> StaffConfig:
+    listen = config.listen
+    if (listen.certfile is None) != (listen.keyfile is None):
+        missing = "keyfile" if listen.keyfile is None else "certfile"
+        raise ConfigError(
+            file, f"listen.{missing}", "a certificate and its key go together", "set both or none"
+        )
+    for name, provider in config.sign_in.oidc.items():
+        plain = provider.issuer.startswith("http://")
+        local = provider.issuer.startswith(("http://127.0.0.1", "http://localhost"))
+        if plain and not local:
+            raise ConfigError(
+                file,
+                f"sign_in.oidc.{name}.issuer",
+                "who somebody is must not travel in the clear",
+                "use its https:// address",
+            )
+    if listen.workers > 1 and config.database.startswith("sqlite"):
+        raise ConfigError(
+            file, "listen.workers", "SQLite has one worker", "set workers = 1, or use PostgreSQL"
+        )
+    return config

@@ -1,0 +1,53 @@
+"""What every part of the staff server is given: made once by `web.staff.runtime.app.create_app`.
+
+Not for: logic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flask import current_app
+
+from gateway.clock import Clock
+from web.staff.realtime.broker import Broker
+from web.staff.storage.database import Database, Tx
+
+if TYPE_CHECKING:
+    from web.staff.core.config import StaffConfig
+    from web.staff.core.keys import Keys
+    from web.staff.realtime.relay import Relay
+
+EXTENSION = "tryggve"
+
+
+@dataclass
+class Staff:
+    """The server's parts.  `clock` is domain time (the demo may run it faster)."""
+
+    config: StaffConfig
+    db: Database
+    clock: Clock
+    broker: Broker
+    keys: Keys
+    relay: Relay
+
+    @contextmanager
+    def write(self) -> Iterator[Tx]:
+        """One transaction.  What was added to `tx.changes` is told to everybody after the commit,
+        and to nobody when it fails."""
+        with self.db.write(self._committed) as tx:
+            yield tx
+            self.relay.before_commit(tx)
+
+    def _committed(self, tx: Tx) -> None:
+        self.broker.publish(tx.changes)
+
+
+def staff() -> Staff:
+    """The parts of the running application (needs an application context)."""
+    found: Staff = current_app.extensions[EXTENSION]
+    return found

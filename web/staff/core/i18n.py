@@ -1,0 +1,88 @@
+"""Which language the reader gets, and the times of day on the screen.
+
+Message ids are Swedish, so that Swedish shows even where no catalogue is installed; English comes
+from `translations/en` (`pybabel`, see `translations/README.md`).  Not for: the words for kinds and
+codes (`web.staff.texts.words`).
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Flask, has_request_context, request
+from flask_babel import Babel, get_locale, gettext
+
+LANGUAGES = {"sv": "Svenska", "en": "English"}
+"""Code to the language's own name; the first is the default."""
+
+DEFAULT = "sv"
+
+COOKIE = "sprak"
+"""Name of the cookie that keeps a chosen language."""
+
+ZONE = "Europe/Stockholm"
+"""Where no home says otherwise, times of day are shown as here."""
+
+FIRST_YEAR, LAST_YEAR = 2000, 2100
+"""Years that a date may be in; others only make arithmetic overflow."""
+
+TRANSLATIONS = Path(__file__).parents[1] / "translations"
+
+
+def chosen_language() -> str:
+    """The cookie's language, else the account's, else Swedish.  The browser's own wish is not
+    asked: a ward's shared computer says English far too often."""
+    if not has_request_context():
+        return DEFAULT
+    wish = request.cookies.get(COOKIE)
+    if wish in LANGUAGES:
+        return wish
+    return _of_account() or DEFAULT
+
+
+def _of_account() -> str | None:
+    from flask_login import current_user
+
+    wish = getattr(current_user, "locale", None)
+    return wish if wish in LANGUAGES else None
+
+
+def init_app(app: Flask) -> None:
+    """Give the application its languages."""
+    app.config.setdefault("BABEL_DEFAULT_LOCALE", DEFAULT)
+    app.config.setdefault("BABEL_DEFAULT_TIMEZONE", ZONE)
+    app.config.setdefault("BABEL_TRANSLATION_DIRECTORIES", str(TRANSLATIONS))
+    Babel(app, locale_selector=chosen_language)
+
+
+def say(text: str, **values: Any) -> str:
+    """`text` in the reader's language, with `%(name)s` filled in (imported as `_`)."""
+    return str(gettext(text, **values))
+
+
+def N_(text: str) -> str:  # noqa: N802 - gettext's own name for it
+    """Mark a text for the catalogue; it is translated when it is shown."""
+    return text
+
+
+def language() -> str:
+    """The language code of this answer: `sv` or `en`."""
+    found = get_locale()
+    return DEFAULT if found is None else str(found.language)
+
+
+def local(at: datetime, zone: str | None = None) -> datetime:
+    """`at` in the home's own time (an IANA name; None: `ZONE`)."""
+    return at.astimezone(ZoneInfo(zone or ZONE))
+
+
+def day_of(text: str) -> date | None:
+    """The date in an address or a form; None for what is none, or is no day anybody asks for."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if FIRST_YEAR <= day.year <= LAST_YEAR else None

@@ -1,0 +1,1 @@
+"""The server's own events, and the tables that are folded from all events."""

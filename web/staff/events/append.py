@@ -1,0 +1,72 @@
+"""The server's own events: `staff:<home>` for what is decided about a home, `staff` for the rest.
+
+They are numbered and chained like a home's.  What concerns a home goes down its stream after the
+commit.  Not for: whether somebody may decide it (`web.staff.care.actions`).
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+
+from sqlalchemy.dialects import postgresql, sqlite
+
+from gateway.envelope import GENESIS, Draft, Event, seal
+from web.staff.core.context import Staff
+from web.staff.events.projections.rebuild import Fold
+from web.staff.storage import event_store, tables
+from web.staff.storage.database import Tx
+
+BOOT = f"staff-{secrets.token_hex(6)}"
+"""This run of this process, as a home's boot."""
+
+SERVER_ORIGIN = "staff"
+
+
+def origin_of(home: str | None) -> str:
+    """Who writes about a home; None: about no home."""
+    return SERVER_ORIGIN if home is None else f"staff:{home}"
+
+
+def hold(tx: Tx, home: str | None) -> None:
+    """Let nobody else write about this home until the commit.  May be called twice."""
+    if home is not None:
+        event_store.lock_home(tx.conn, home)
+        return
+    t = tables.head
+    values = {"origin": SERVER_ORIGIN, "home_id": None, "seq": 0, "hash": GENESIS}
+    if tx.conn.dialect.name == "postgresql":
+        tx.conn.execute(postgresql.insert(t).values(**values).on_conflict_do_nothing())
+        tx.conn.execute(t.select().where(t.c.origin == SERVER_ORIGIN).with_for_update()).one()
+    else:
+        tx.conn.execute(sqlite.insert(t).values(**values).on_conflict_do_nothing())
+
+
+def write(
+    staff: Staff, tx: Tx, home: str | None, draft: Draft, *, at: datetime | None = None
+) -> Event:
+    """Number, chain and store one event of the server, fold it in, and have it told after the
+    commit.  `at` None: now."""
+    hold(tx, home)
+    origin = origin_of(home)
+    head = event_store.read_head(tx.conn, origin)
+    now = at or staff.clock.now()
+    event, body, digest = seal(
+        draft,
+        origin=origin,
+        seq=head.seq + 1,
+        at=now,
+        clock="synced",
+        boot=BOOT,
+        mono_s=staff.clock.mono_s(),
+        previous=head.hash,
+    )
+    text = body.decode()
+    event_store.insert_events(tx.conn, origin, home, [event_store.Row(event, text, digest, now)])
+    event_store.write_head(tx.conn, origin, home, event_store.Head(event.seq, digest, False))
+    if home is not None:
+        fold = Fold(tx.conn, home)
+        fold.apply(event)
+        fold.flush()
+    tx.changes.append(event_store.change_of(home, event, text, digest))
+    return event

@@ -1,0 +1,1 @@
+"""Folds over a home's events into the tables that pages read."""

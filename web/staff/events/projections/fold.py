@@ -1,0 +1,171 @@
+"""The projections: folds over the events of one home into the tables that pages read.
+
+`Fold` reads the rows that it needs once, applies events in memory, and writes each changed row
+once. Urgent events come before older ones, and again with their batch; every step here is written
+so that neither changes the outcome.  `rebuild` makes the tables anew with the same code.
+
+Not for: storing events, or deciding anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Select, Table, bindparam, select
+
+from gateway.envelope import Event
+from web.staff.storage import tables
+from web.staff.storage.event_store import upsert
+
+Key = tuple[Any, ...]
+Row = dict[str, Any]
+
+_DEFAULTS: dict[str, Row] = {
+    "alarm": {},
+    "night_check": {},
+    "visit": {"overdue": False},
+    "visit_declined": {},
+    "device": {"present": False, "state": "unknown", "health": "unknown", "battery": "unknown"},
+    "home_state": {"in_bed": "unknown", "clock": "unknown", "power": "unknown"},
+    "turn": {},
+    "door_code": {},
+    "service_request": {},
+}
+
+
+@dataclass(eq=False)
+class _Cell:
+    table: Table
+    key: dict[str, Any]
+    row: Row
+    found: bool
+    dirty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One event on its way into the tables.  `ref` is its identity (an orphan of the urgent lane
+    has one of its own), `shift` what corrects the times that an unsynced clock wrote into its
+    data."""
+
+    event: Event
+    ref: str
+    shift: timedelta
+
+    @property
+    def at(self) -> Any:
+        """The event's corrected time."""
+        return self.event.at + self.shift
+
+
+class Fold:
+    """The tables of one home while events are applied; call `flush` at the end."""
+
+    def __init__(self, conn: Connection, home: str) -> None:
+        self.conn = conn
+        self.home = home
+        self._cells: dict[tuple[str, Key], _Cell] = {}
+
+    def apply(
+        self, event: Event, *, ref: str | None = None, shift: timedelta | None = None
+    ) -> None:
+        """Fold one event in.  A kind that no table shows changes nothing."""
+        handler = HANDLERS.get(type(event.data).KIND)
+        if handler is not None:
+            handler(self, Step(event, ref or event.ref, shift or timedelta()), event.data)
+
+    def row(self, table: Table, **key: Any) -> Row:
+        """The row with this primary key, to be changed in place: from memory, the database, or
+        new."""
+        return self._cell(table, key, touch=True).row
+
+    def known(self, table: Table, **key: Any) -> bool:
+        """Whether there is such a row (one begun in this fold counts)."""
+        cell = self._cell(table, key, touch=False)
+        return cell.found or cell.dirty
+
+    def _cell(self, table: Table, key: dict[str, Any], *, touch: bool) -> _Cell:
+        at = (table.name, tuple(key.values()))
+        cell = self._cells.get(at)
+        if cell is None:
+            query = _row_of(table, tuple(key))
+            found = self.conn.execute(query, key).mappings().one_or_none()
+            row = dict(_DEFAULTS[table.name]) if found is None else dict(found)
+            for name in key:
+                row.pop(name, None)
+            cell = self._cells[at] = _Cell(table, key, row, found is not None)
+        cell.dirty = cell.dirty or touch
+        return cell
+
+    def alarm(self, ref: str) -> Row:
+        """The alarm that `ref` names: its own row, else an orphan's that had this number first,
+        else a new row that waits for its `alarm.raised`."""
+        t = tables.alarm
+        if not self.known(t, id=ref):
+            other = self.conn.execute(select(t.c.id).where(t.c.ref == ref)).scalars().first()
+            ref = other or ref
+        row = self.row(t, id=ref)
+        row.setdefault("home_id", self.home)
+        row.setdefault("ref", ref)
+        return row
+
+    def devices(self) -> list[str]:
+        """Ids of the home's devices in the database and in memory."""
+        t = tables.device
+        stored = set(self.conn.execute(select(t.c.id).where(t.c.home_id == self.home)).scalars())
+        fresh = {key[1] for name, key in self._cells if name == "device"}
+        return sorted(stored | fresh)
+
+    def flush(self) -> None:
+        """Write every changed row."""
+        for cell in self._cells.values():
+            if cell.dirty:
+                upsert(self.conn, cell.table, cell.key, cell.row)
+        self._cells.clear()
+
+
+@cache
+def _row_of(table: Table, key: tuple[str, ...]) -> Select[Any]:
+    """The query for one row, built once."""
+    return select(table).where(*(table.c[name] == bindparam(name) for name in key))
+
+
+def generation(origin: str) -> int:
+    """Which log of its home an origin is: 1, or the number after `~`."""
+    _, _, number = origin.partition("~")
+    return int(number) if number.isdigit() else 1
+
+
+def take(row: Row, prefix: str, step: Step) -> bool:
+    """Note in `row` that `step` is the newest about `<prefix>_…`; False when it is older than what
+    is there.  Newer is a matter of the home's numbers, not of its clock."""
+    event = step.event
+    known = row.get(f"{prefix}_origin")
+    if known is not None:
+        ours = (generation(event.origin), event.seq)
+        if ours < (generation(known), row[f"{prefix}_seq"]):
+            return False
+    row[f"{prefix}_origin"], row[f"{prefix}_seq"] = event.origin, event.seq
+    return True
+
+
+Handler = Callable[[Fold, Step, Any], None]
+HANDLERS: dict[str, Handler] = {}
+"""Kind to what it changes; filled by `web.staff.events.projections.rebuild`."""
+
+
+def on(*kinds: str) -> Callable[[Handler], Handler]:
+    """Register the function for these kinds."""
+
+    def register(function: Handler) -> Handler:
+        for kind in kinds:
+            if kind in HANDLERS:
+                raise ValueError(f"the kind {kind} is folded twice")
+            HANDLERS[kind] = function
+        return function
+
+    return register

@@ -1,0 +1,322 @@
+"""Taking in what a home sends: all of a batch or nothing, each event once, the chain unbroken.
+
+`take_batch` is for batches in order; `take_urgent` for what goes ahead of them.  Both return only
+after the commit.  Not for: HTTP and tokens (`web.staff.homelink.routes`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Select, Table, bindparam, delete, select, update
+
+from gateway.envelope import Draft, Event, canonical, from_json, verify_next
+from gateway.errors import BadEvent, ChainError, TryggveError
+from gateway.events import AlarmRaised, ClockSynced, HomeTampered, Severity
+from web.staff.core.context import Staff
+from web.staff.events import append
+from web.staff.events.projections.rebuild import Fold, orphan_id, refold
+from web.staff.storage import event_store, tables
+from web.staff.storage.database import Tx
+
+_HASH = re.compile(r"[0-9a-f]{64}")
+SEQ_MAX = 2**63 - 1
+"""The largest number that both databases can keep."""
+
+HEARD_EVERY_S = 5.0
+"""Seconds between two notes that a home was heard when it sent nothing: a write costs a disk
+sync."""
+
+
+def _between(table: Table, *columns: str) -> Select[Any]:
+    return select(*(table.c[name] for name in columns)).where(
+        table.c.origin == bindparam("origin"),
+        table.c.seq.between(bindparam("first"), bindparam("last")),
+    )
+
+
+_STORED_HASHES = _between(tables.event, "seq", "hash")
+_URGENT_TWINS = _between(tables.urgent, "seq", "hash", "kind", "received_at").where(
+    ~tables.urgent.c.orphan
+)
+
+
+class Refused(TryggveError):
+    """A request was refused: HTTP `status`, `code` for the program, and `have` after a gap."""
+
+    def __init__(self, status: int, code: str, text: str, *, have: int | None = None) -> None:
+        super().__init__(text, status=status, code=code)
+        self.status = status
+        self.code = code
+        self.have = have
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One event as it came: its JSON object, its canonical bytes, and what they mean."""
+
+    obj: dict[str, Any]
+    body: str
+    event: Event
+    digest: bytes
+
+
+def is_origin_of(origin: str, home: str) -> bool:
+    """Whether `origin` is a log of this home: `home:<id>`, `home:<id>~2`, `~3` …"""
+    own = f"home:{home}"
+    return (
+        origin == own
+        or re.fullmatch(re.escape(own) + r"~([2-9]|[1-9][0-9]{1,5})", origin) is not None
+    )
+
+
+def read_events(objs: Sequence[dict[str, Any]], home: str) -> list[Sent]:
+    """Read the events of a request.  Raises `Refused` with one sentence on anything that is
+    none."""
+    sent = []
+    for number, obj in enumerate(objs, start=1):
+        try:
+            event = from_json(obj)
+            body = canonical(obj).decode()
+        except BadEvent as error:
+            raise Refused(400, "bad_event", f"Event {number} of the request: {error}.") from error
+        except (ValueError, TypeError, RecursionError) as error:
+            raise Refused(
+                400, "bad_event", f"Event {number} of the request cannot be written as JSON."
+            ) from error
+        if not _HASH.fullmatch(event.hash):
+            raise Refused(400, "bad_event", f"Event {number} of the request has no hash.")
+        if event.seq > SEQ_MAX:
+            raise Refused(400, "bad_event", f"Event {number} of the request has too big a number.")
+        if not is_origin_of(event.origin, home):
+            raise Refused(
+                403, "other_home", f"Event {number} of the request was written by another home."
+            )
+        sent.append(Sent(obj, body, event, bytes.fromhex(event.hash)))
+    return sent
+
+
+def take_batch(staff: Staff, home: str, objs: Sequence[dict[str, Any]], down_have: int) -> int:
+    """Commit a batch in order; returns the highest number that the server has of its origin (of the
+    home's newest log for an empty batch, which only says that the home is there).
+
+    Raises `Refused`: `bad_event`, `other_home`, `mixed` (400: more than one origin), `gap`,
+    `chain`.
+    """
+    sent = read_events(objs, home)
+    if not sent:
+        return _only_heard(staff, home, down_have)
+    origin, first = sent[0].event.origin, sent[0].event.seq
+    if any(item.event.origin != origin for item in sent):
+        raise Refused(400, "mixed", "A batch holds the events of one log; send two.")
+    problem: Refused | None = None
+    with staff.write() as tx:
+        event_store.lock_home(tx.conn, home)
+        head = event_store.read_head(tx.conn, origin)
+        wanted = list(range(first, first + len(sent)))
+        if first > head.seq + 1 or [item.event.seq for item in sent] != wanted:
+            raise Refused(
+                409,
+                "gap",
+                f"The server has {origin} up to {head.seq}; send from the next on, without gaps.",
+                have=head.seq,
+            )
+        try:
+            _same_as_stored(tx, origin, [item for item in sent if item.event.seq <= head.seq])
+            new = [item for item in sent if item.event.seq > head.seq]
+            head = _verified(origin, head, new)
+        except ChainError as error:
+            _tampered(staff, tx, home, origin, head, error)
+            problem = Refused(
+                409, "chain", f"{error.text[0].upper()}{error.text[1:]}.", have=head.seq
+            )
+        else:
+            _commit(staff, tx, home, origin, new, head)
+        note_heard(tx, home, down_have=down_have)
+    if problem is not None:
+        raise problem
+    return head.seq
+
+
+def _only_heard(staff: Staff, home: str, down_have: int) -> int:
+    t, h = tables.home_link, tables.head
+    with staff.db.read() as conn:
+        row = conn.execute(select(t).where(t.c.home_id == home)).one_or_none()
+        heads = conn.execute(
+            select(h.c.origin, h.c.seq).where(
+                h.c.home_id == home, h.c.origin.startswith("home:", autoescape=True)
+            )
+        ).all()
+        silent = _is_silent(conn, home)
+    fresh = (
+        row is not None
+        and row.heard_at is not None
+        and down_have in (0, row.down_have)
+        and abs((datetime.now(UTC) - row.heard_at).total_seconds()) < HEARD_EVERY_S
+    )
+    if silent or not fresh:
+        with staff.write() as tx:
+            event_store.lock_home(tx.conn, home)
+            note_heard(tx, home, down_have=down_have)
+    newest = max(heads, key=lambda head: (len(head.origin), head.origin), default=None)
+    return 0 if newest is None else int(newest.seq)
+
+
+def _is_silent(conn: Any, home: str) -> bool:
+    t = tables.home_state
+    return (
+        conn.execute(select(t.c.silent_since).where(t.c.home_id == home)).scalar_one_or_none()
+        is not None
+    )
+
+
+def note_heard(tx: Tx, home: str, *, down_have: int | None = None) -> None:
+    """The home was heard now (real time).  `down_have` None: it did not say; 0: its log is new, and
+    what an earlier one confirmed still holds."""
+    values: dict[str, Any] = {"heard_at": datetime.now(UTC)}
+    if down_have:
+        values["down_have"] = down_have
+    event_store.upsert(tx.conn, tables.home_link, {"home_id": home}, values)
+
+
+def _same_as_stored(tx: Tx, origin: str, again: Sequence[Sent]) -> None:
+    """Events sent a second time must be those that are stored."""
+    if not again:
+        return
+    rows = tx.conn.execute(
+        _STORED_HASHES,
+        {"origin": origin, "first": again[0].event.seq, "last": again[-1].event.seq},
+    )
+    stored = {row.seq: bytes(row.hash) for row in rows}
+    for item in again:
+        if stored.get(item.event.seq) != item.digest:
+            seq = item.event.seq
+            raise ChainError(f"event {seq} is not the one that was sent before", seq)
+
+
+def _verified(origin: str, head: event_store.Head, new: Sequence[Sent]) -> event_store.Head:
+    """The head after `new`.  Raises `ChainError`."""
+    seq, previous = head.seq, head.hash
+    for item in new:
+        seq += 1
+        previous = verify_next(item.obj, origin=origin, seq=seq, previous=previous)
+    return event_store.Head(seq, previous, head.tampered and not new)
+
+
+def _commit(
+    staff: Staff, tx: Tx, home: str, origin: str, new: Sequence[Sent], head: event_store.Head
+) -> None:
+    if not new:
+        return
+    twins = _confirm_urgent(tx, origin, new)
+    now = staff.clock.now()
+    rows = [
+        event_store.Row(item.event, item.body, item.digest, twins.get(item.event.seq, now))
+        for item in new
+    ]
+    event_store.insert_events(tx.conn, origin, home, rows)
+    event_store.write_head(tx.conn, origin, home, head)
+    fold = Fold(tx.conn, home)
+    for item in new:
+        fold.apply(item.event)
+        data = item.event.data
+        if isinstance(data, ClockSynced) and data.offset_s:
+            event_store.correct_times(tx.conn, item.event, data.offset_s)
+            refold(fold, item.event)
+    fold.flush()
+    tx.changes.extend(
+        event_store.change_of(home, item.event, item.body, item.digest)
+        for item in new
+        if item.event.seq not in twins
+    )
+
+
+def _confirm_urgent(tx: Tx, origin: str, new: Sequence[Sent]) -> dict[int, datetime]:
+    """Drop the urgent twins of `new`; returns their numbers and when they came.  An urgent event
+    whose number now belongs to another event stays, with an identity of its own."""
+    t = tables.urgent
+    rows = tx.conn.execute(
+        _URGENT_TWINS,
+        {"origin": origin, "first": new[0].event.seq, "last": new[-1].event.seq},
+    ).all()
+    if not rows:
+        return {}
+    by_seq = {item.event.seq: item.digest for item in new}
+    twins: dict[int, datetime] = {}
+    for row in rows:
+        digest = bytes(row.hash)
+        this = (t.c.origin == origin) & (t.c.seq == row.seq) & (t.c.hash == digest)
+        if by_seq[row.seq] == digest:
+            twins[row.seq] = row.received_at
+            tx.conn.execute(delete(t).where(this))
+            continue
+        tx.conn.execute(update(t).where(this).values(orphan=True))
+        ref = f"{origin}/{row.seq}"
+        tx.conn.execute(
+            update(tables.alarm).where(tables.alarm.c.id == ref).values(id=orphan_id(ref, digest))
+        )
+    return twins
+
+
+def _tampered(
+    staff: Staff, tx: Tx, home: str, origin: str, head: event_store.Head, error: ChainError
+) -> None:
+    """Tell once a log: an event and a technical alarm."""
+    if head.tampered:
+        return
+    event_store.write_head(tx.conn, origin, home, replace(head, tampered=True))
+    told = HomeTampered(seq=error.seq, why=error.text)
+    event = append.write(staff, tx, home, Draft(told))
+    raised = AlarmRaised(alarm="home_tampered", severity=Severity.TECHNICAL, since=event.at)
+    append.write(staff, tx, home, Draft(raised), at=event.at)
+
+
+def take_urgent(staff: Staff, home: str, objs: Sequence[dict[str, Any]], down_have: int) -> int:
+    """Commit urgent events of any numbers, in any order; the batch that brings them later confirms
+    them.  Returns the highest number given.  Raises `Refused`: `bad_event`, `other_home`."""
+    sent = read_events(objs, home)
+    with staff.write() as tx:
+        event_store.lock_home(tx.conn, home)
+        fold = Fold(tx.conn, home)
+        now = staff.clock.now()
+        for item in sent:
+            ref = _take_one_urgent(tx, home, item, now)
+            if ref is not None:
+                fold.apply(item.event, ref=ref)
+                tx.changes.append(event_store.change_of(home, item.event, item.body, item.digest))
+        fold.flush()
+        note_heard(tx, home, down_have=down_have)
+    return max((item.event.seq for item in sent), default=0)
+
+
+def _take_one_urgent(tx: Tx, home: str, item: Sent, now: datetime) -> str | None:
+    """Keep one urgent event; returns its identity, None when it is here already, by either way."""
+    e, u = tables.event, tables.urgent
+    event = item.event
+    stored = tx.conn.execute(
+        select(e.c.hash).where(e.c.origin == event.origin, e.c.seq == event.seq)
+    ).scalar_one_or_none()
+    if stored is not None and bytes(stored) == item.digest:
+        return None
+    known = select(u.c.hash).where(
+        u.c.origin == event.origin, u.c.seq == event.seq, u.c.hash == item.digest
+    )
+    if tx.conn.execute(known).first() is not None:
+        return None
+    event_store.upsert(
+        tx.conn,
+        u,
+        {"origin": event.origin, "seq": event.seq, "hash": item.digest},
+        {
+            "home_id": home,
+            "kind": event_store.clean(event.kind),
+            "body": item.body,
+            "received_at": now,
+            "orphan": stored is not None,
+        },
+    )
+    return event.ref if stored is None else orphan_id(event.ref, item.digest)

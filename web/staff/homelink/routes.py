@@ -1,0 +1,207 @@
+"""The link's server side: what `gateway.wire` describes, over HTTP.
+
+Bad input is one sentence with a code, never a 500.  Not for: what an event means, or pages.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import time
+import zlib
+from collections.abc import Iterator
+from typing import TypeVar
+
+from flask import Blueprint, Response, request
+from pydantic import BaseModel, ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+
+from gateway.wire import (
+    BODY_MAX_BYTES,
+    HEARTBEAT_S,
+    EnrollRequest,
+    EventBatch,
+    GapProblem,
+    Have,
+    Problem,
+    TurnOrder,
+)
+from web.staff.core.context import Staff, staff
+from web.staff.homelink import enrolment, ingest, tokens
+from web.staff.homelink.ingest import Refused
+from web.staff.realtime.broker import FOR_REQUESTS, Closed, HomeStream
+from web.staff.storage import event_store
+
+log = logging.getLogger(__name__)
+
+blueprint = Blueprint("link", __name__, url_prefix="/api/v1/home")
+
+Model = TypeVar("Model", bound=BaseModel)
+
+ENROLL_BODY_MAX_BYTES = 10_000
+"""A key in PEM has 113 bytes, a code 11."""
+
+
+def _answer(model: BaseModel, status: int = 200) -> Response:
+    return Response(model.model_dump_json(), status, mimetype="application/json")
+
+
+@blueprint.errorhandler(Refused)
+def _refused(error: Refused) -> Response:
+    now = time.time()
+    if error.have is not None:
+        gap = GapProblem(code=error.code, detail=error.text, now_s=now, have=error.have)
+        return _answer(gap, error.status)
+    return _answer(Problem(code=error.code, detail=error.text, now_s=now), error.status)
+
+
+@blueprint.errorhandler(SQLAlchemyError)
+def _unavailable(error: SQLAlchemyError) -> Response:
+    """The database refuses (disk full, gone): nothing was taken, and the home keeps it all."""
+    log.error("the database refused: %s", type(error).__name__)
+    detail = "The server cannot store anything now; send it again."
+    return _answer(Problem(code="unavailable", detail=detail, now_s=time.time()), 503)
+
+
+def _body(limit: int) -> bytes:
+    """The request's body, unpacked.  Raises `Refused` when it is too big or badly packed."""
+    too_big = Refused(413, "too_big", f"A request has at most {limit} bytes.")
+    if (request.content_length or 0) > limit:
+        raise too_big
+    raw = request.stream.read(limit + 1)
+    if len(raw) > limit:
+        raise too_big
+    encoding = request.headers.get("Content-Encoding", "identity").lower()
+    if encoding == "identity":
+        return raw
+    if encoding != "gzip":
+        raise Refused(415, "bad_encoding", "A request is packed with gzip, or not at all.")
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        data = unpacker.decompress(raw, limit + 1)
+    except zlib.error as error:
+        raise Refused(400, "bad_gzip", "The request cannot be unpacked.") from error
+    if len(data) > limit:
+        raise too_big
+    if not unpacker.eof:
+        raise Refused(400, "bad_gzip", "The request cannot be unpacked: it is cut off.")
+    return data
+
+
+def _read(model: type[Model], limit: int = BODY_MAX_BYTES) -> Model:
+    try:
+        # not pydantic's own JSON reader: numbers must come as Python reads and writes them
+        parsed = json.loads(_body(limit))
+    except (ValueError, RecursionError) as error:
+        raise Refused(400, "bad_json", "The request is no JSON.") from error
+    try:
+        return model.model_validate(parsed)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "request"
+        raise Refused(400, "bad_request", f"{where}: {first['msg'].lower()}.") from error
+
+
+def _home(parts: Staff) -> str:
+    header = request.headers.get("Authorization")
+    return tokens.home_of(parts.db, header, request.method, request.path)
+
+
+@blueprint.post("/enroll")
+def enroll() -> Response:
+    """A new gateway becomes a home's own, by its one-time code."""
+    parts = staff()
+    address = request.remote_addr or ""
+    return _answer(enrolment.enroll(parts, _read(EnrollRequest, ENROLL_BODY_MAX_BYTES), address))
+
+
+@blueprint.post("/events")
+def events() -> Response:
+    """A batch, in order."""
+    parts = staff()
+    home = _home(parts)
+    batch = _read(EventBatch)
+    return _answer(Have(have=ingest.take_batch(parts, home, batch.events, batch.down_have)))
+
+
+@blueprint.post("/urgent")
+def urgent() -> Response:
+    """What goes ahead of older events."""
+    parts = staff()
+    home = _home(parts)
+    batch = _read(EventBatch)
+    return _answer(Have(have=ingest.take_urgent(parts, home, batch.events, batch.down_have)))
+
+
+@blueprint.get("/stream")
+def stream() -> Response:
+    """What the server decided, and orders to turn a lock, until the connection ends."""
+    parts = staff()
+    home = _home(parts)
+    after = _last_event_id()
+    if not parts.broker.has_room(parts.config.listen.threads - FOR_REQUESTS):
+        raise Refused(503, "full", "The server has no room for another stream; come back soon.")
+    with parts.write() as tx:
+        event_store.lock_home(tx.conn, home)
+        head = event_store.read_head(tx.conn, f"staff:{home}")
+        ingest.note_heard(tx, home)
+        after = after or event_store.confirmed_down(tx.conn, home)
+    if after > head.seq:
+        log.error("a home knows more of what was decided than the server", extra={"home": home})
+        raise Refused(
+            409,
+            "server_behind",
+            f"The server has decided {head.seq} events, and the home has {after}: an old backup of "
+            "the server was restored.",
+            have=head.seq,
+        )
+    name = secrets.token_hex(8)
+    parts.relay.stream_opened(home, name)  # before it is open here, so that no other worker ends it
+    mine = parts.broker.open_stream(home, name)
+    response = Response(_down(parts, mine, after), mimetype="text/event-stream")
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Accel-Buffering"] = "no"
+    response.call_on_close(lambda: parts.broker.close_stream(mine))
+    return response
+
+
+def _last_event_id() -> int:
+    value = request.headers.get("Last-Event-ID", "0").strip() or "0"
+    if not (value.isascii() and value.isdigit() and len(value) <= 18):
+        raise Refused(400, "bad_request", "Last-Event-ID is no number.")
+    return int(value)
+
+
+def _down(parts: Staff, mine: HomeStream, after: int) -> Iterator[bytes]:
+    """The bytes of one home's stream.  It reads the log itself, so nothing can be missing."""
+    try:
+        yield b": hello\n\n"
+        item: str | None = ""
+        while True:
+            if not item:  # woken; and at each heartbeat, for what another program wrote
+                for seq, body in _decided(parts, mine.home, after):
+                    yield f"event: decided\nid: {seq}\ndata: {body}\n\n".encode()
+                    after = seq
+            if item is None:
+                parts.relay.stream_seen(mine.home, mine.name)
+                yield b": heartbeat\n\n"
+            elif item:
+                order = TurnOrder(grant=item).model_dump_json()
+                yield f"event: turn\ndata: {order}\n\n".encode()
+            item = mine.get(HEARTBEAT_S)
+    except Closed:
+        return
+    finally:
+        parts.broker.close_stream(mine)
+        parts.relay.stream_closed(mine.name)
+
+
+def _decided(parts: Staff, home: str, after: int) -> Iterator[tuple[int, str]]:
+    while True:
+        with parts.db.read() as conn:
+            rows = event_store.decided_after(conn, home, after)
+        yield from rows
+        if len(rows) < event_store.DECIDED_MAX:
+            return
+        after = rows[-1][0]

@@ -1,0 +1,104 @@
+"""Who speaks: the home behind a request's JWT (see `gateway.wire`).
+
+Token times are real seconds.  Not for: grants (`gateway.access.grants`), or people's sessions.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import lru_cache
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from sqlalchemy import bindparam, select
+
+from gateway.wire import TOKEN_LIFE_S, TOKEN_SKEW_S
+from web.staff.homelink.ingest import Refused
+from web.staff.storage import tables
+from web.staff.storage.database import Database
+
+TOKEN_MAX_CHARS = 2_000
+"""A request's token has some 400; nothing longer is parsed."""
+
+KEYS_MAX = 2_000
+"""Parsed keys kept in memory; whether a key is valid is asked anew each time."""
+
+_VALID_KEY = select(tables.gateway_key.c.public_key).where(
+    tables.gateway_key.c.home_id == bindparam("home"),
+    tables.gateway_key.c.revoked_at.is_(None),
+)
+
+
+@lru_cache(maxsize=KEYS_MAX)
+def public_key(pem: str) -> Ed25519PublicKey:
+    """The Ed25519 key in a PEM.  Raises `ValueError`."""
+    key = load_pem_public_key(pem.encode())
+    if not isinstance(key, Ed25519PublicKey):
+        raise ValueError("not an Ed25519 key")
+    return key
+
+
+def home_of(database: Database, authorization: str | None, method: str, path: str) -> str:
+    """The id of the home that signed this request.
+
+    Raises `Refused` (401): `no_token`, `unknown_key`, `forged`, `expired`, `not_yet`, `too_long`,
+    `other_request`.  What is wrong is told exactly only after the signature held.
+    """
+    if authorization is None or not authorization.startswith("Bearer "):
+        raise Refused(401, "no_token", "The request is not signed.")
+    token = authorization[len("Bearer ") :]
+    if len(token) > TOKEN_MAX_CHARS:
+        raise Refused(401, "forged", "The request's token is not readable.")
+    home, key = _signer(database, token)
+    claims = _claims(token, key)
+    now = time.time()
+    issued, expires = claims["iat"], claims["exp"]
+    if claims["iss"] != home:
+        raise Refused(401, "forged", "The request's token names another home than its key.")
+    if expires - issued > TOKEN_LIFE_S:
+        raise Refused(401, "too_long", f"A token lives at most {TOKEN_LIFE_S} s.")
+    if now > expires + TOKEN_SKEW_S:
+        raise Refused(401, "expired", "The request's token is too old; compare the clocks.")
+    if issued > now + TOKEN_SKEW_S:
+        raise Refused(401, "not_yet", "The request's token is from the future; compare the clocks.")
+    if claims["htm"] != method or claims["htu"] != path:
+        raise Refused(401, "other_request", "The request's token was made for another request.")
+    return home
+
+
+def _signer(database: Database, token: str) -> tuple[str, Ed25519PublicKey]:
+    try:
+        home = jwt.get_unverified_header(token).get("kid")
+    except jwt.PyJWTError as error:
+        raise Refused(401, "forged", "The request's token is not readable.") from error
+    if not isinstance(home, str) or "\x00" in home:
+        raise Refused(401, "unknown_key", "No gateway is enrolled with this key.")
+    with database.read() as conn:
+        pem = conn.execute(_VALID_KEY, {"home": home}).scalar_one_or_none()
+    if pem is None:
+        raise Refused(401, "unknown_key", "No gateway is enrolled with this key.")
+    return home, public_key(pem)
+
+
+def _claims(token: str, key: Ed25519PublicKey) -> dict[str, Any]:
+    try:
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            key,
+            algorithms=["EdDSA"],
+            options={
+                "require": ["iss", "iat", "exp", "htm", "htu", "jti"],
+                "verify_exp": False,  # judged by the caller, with a word for each case
+                "verify_iat": False,
+                "verify_aud": False,
+                "verify_iss": False,
+            },
+        )
+    except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
+        raise Refused(401, "forged", "The request's token was not signed by this home.") from error
+    for name in ("iat", "exp"):
+        if type(claims[name]) not in (int, float) or not 0 <= claims[name] < 1e12:
+            raise Refused(401, "forged", "The request's token has no times.")
+    return claims

@@ -1,0 +1,148 @@
+"""Åtkomst: the access log, filtered, as a file, and the monthly sample that is checked.
+
+Reading it is a read of what is kept about residents, and so a row of its own.  Not for: what is a
+row (`access_log`).
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from flask import Response, abort, request, url_for
+
+from gateway import events
+from gateway.access import grants
+from gateway.events import ACCESS_KINDS, CheckedAs
+from web.staff.audit import access_export, access_log
+from web.staff.audit.access_log import AccessRow
+from web.staff.care import actions
+from web.staff.care.actions import Refused
+from web.staff.core.context import staff
+from web.staff.core.i18n import day_of, local
+from web.staff.core.i18n import say as _
+from web.staff.core.rights import Actor, Right
+from web.staff.pages import lookups
+from web.staff.pages.forms import refusal_text
+from web.staff.pages.layout import answered, need, page, refused, signed_in
+from web.staff.pages.visit import file
+from web.staff.pages.visits import midnight
+from web.staff.texts import visit_words, words
+
+ROWS = 200
+"""Rows on a page; the file has them all."""
+
+DAYS = 7
+"""Days shown when nobody said which."""
+
+
+def why_text(row: AccessRow) -> str:
+    """Why, in words: what was read, the grant's reason, the refusal, the stamp's source."""
+    if row.action == "record.read":
+        return words.spoken(visit_words.READ_WHAT, row.why)
+    if row.action == "unlock.requested":
+        why = words.enum_word(grants.Reason, row.why)
+        return f"{why}, {words.enum_word(events.TurnOutcome, row.outcome)}" if row.outcome else why
+    if row.action == "unlock.refused":
+        return words.enum_word(events.Refusal, row.why)
+    if row.action == "visit.started":
+        return words.enum_word(events.Stamp, row.why)
+    return row.why
+
+
+def _filter(actor: Actor) -> tuple[list[str], datetime, datetime, dict[str, Any]]:
+    asked, now = request.args, staff().clock.now()
+    today = local(now).date()
+    last = day_of(asked.get("till", "")) or today
+    first = day_of(asked.get("fran", "")) or last - timedelta(days=DAYS - 1)
+    home = asked.get("hem", "")
+    homes = [home] if home in actor.homes else sorted(actor.homes) if not home else []
+    action = asked.get("slag", "")
+    more = {
+        "person": asked.get("person") or None,
+        "action": action if action in ACCESS_KINDS else None,
+    }
+    start = max(midnight(first), access_log.keeps_from(staff()))
+    return homes, start, midnight(last + timedelta(days=1)), more
+
+
+@signed_in
+def log(actor: Actor) -> str:
+    """The page `/atkomst`."""
+    need(actor, Right.AUDIT_ACCESS)
+    homes, start, end, more = _filter(actor)
+    with staff().db.read() as conn:
+        rows = access_log.read(conn, homes, start, end, limit=ROWS + 1, **more)
+        for home in sorted({row.home for row in rows}):
+            actions.record_read(staff(), actor, home, "access")
+        return page(
+            "access.html",
+            conn,
+            actor,
+            rows=rows[:ROWS],
+            more=len(rows) > ROWS,
+            places=lookups.places(conn, actor),
+            names=lookups.names(conn, actor),
+            samples=access_log.samples(conn, actor.org),
+            kinds=sorted(ACCESS_KINDS),
+            why_text=why_text,
+            wanted=request.args,
+            first=local(start).date(),
+            last=local(end).date() - timedelta(days=1),
+        )
+
+
+@signed_in
+def log_file(actor: Actor) -> Response:
+    """`/atkomst/fil`: the filtered rows as CSV."""
+    need(actor, Right.AUDIT_ACCESS)
+    homes, start, end, more = _filter(actor)
+    with staff().db.read() as conn:
+        rows = access_log.read(conn, homes, start, end, **more)
+        for home in sorted({row.home for row in rows}):
+            actions.record_read(staff(), actor, home, "access_file")
+    days: tuple[date, date] = (local(start).date(), local(end).date() - timedelta(days=1))
+    name = f"atkomst-{days[0]}-{days[1]}.csv"
+    return file(access_export.to_csv(rows, actor.org), name, "text/csv")
+
+
+@signed_in
+def sample(actor: Actor) -> str:
+    """The page `/atkomst/stickprov?ref=staff/12`."""
+    need(actor, Right.AUDIT_ACCESS)
+    wanted = request.args.get("ref", "")
+    with staff().db.read() as conn:
+        found = {one.ref: one for one in access_log.samples(conn, actor.org)}.get(wanted)
+        if found is None:
+            abort(404)
+        rows = access_log.read_refs(conn, actor.homes, found.data.rows)
+        for home in sorted({row.home for row in rows}):
+            actions.record_read(staff(), actor, home, "access")
+        return page(
+            "sample.html",
+            conn,
+            actor,
+            sample=found,
+            rows=sorted(rows, key=lambda row: row.at),
+            places=lookups.places(conn, actor),
+            names=lookups.names(conn, actor),
+            why_text=why_text,
+            found_as=list(CheckedAs),
+            found_word=lambda code: words.enum_word(CheckedAs, code),
+        )
+
+
+@signed_in
+def check(actor: Actor) -> Any:
+    """POST `/atkomst/stickprov`: one row was checked."""
+    form = request.form
+    back = url_for("pages.access_sample", ref=form.get("sample", ""))
+    try:
+        found = CheckedAs(form.get("found", ""))
+    except ValueError:
+        return refused(_("Välj först vad kontrollen visade."), back, 422)
+    try:
+        access_log.check(staff(), actor, form.get("sample", ""), form.get("row", ""), found)
+    except Refused as refusal:
+        return refused(refusal_text(actor, refusal), back)
+    return answered(_("Kontrollen är sparad."), back)

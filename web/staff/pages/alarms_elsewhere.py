@@ -1,0 +1,109 @@
+"""Larm hos andra: open care alarms in homes of the organisation that are not mine, on Mitt pass.
+
+How many there are stands there for everybody who may help; who, where and what only after asking
+for it, and each reading is noted (`web.staff.care.acute`).  A home where I am, or whose door I have
+just turned, stays until I have left, with or without the alarm.  Not for: opening (`forms`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from web.staff.care import acute
+from web.staff.core.context import staff
+from web.staff.core.rights import Actor
+from web.staff.pages import lock_progress, lookups
+from web.staff.pages.lock_progress import Turn
+from web.staff.pages.lookups import Place
+from web.staff.storage import tables as t
+
+
+@dataclass(frozen=True, slots=True)
+class NearHome:
+    """A home of others.  `alarm` None: it is closed, and I am still there."""
+
+    place: Place
+    alarm: Row[Any] | None
+    taken_by: str | None
+    locks: tuple[Row[Any], ...]
+    turn: Turn | None
+    visit: Row[Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """The whole part of the page: how many alarms are open, the longest since when, and the homes
+    that are shown."""
+
+    count: int
+    since: datetime | None
+    homes: tuple[NearHome, ...]
+
+
+def near(conn: Connection, actor: Actor, *, shown: bool, live: bool) -> Near:
+    """Alarms of others.  `shown`: this person asked to see them.  `live`: an open page brings
+    itself up to date, which is no new reading."""
+    alarms = acute.open_elsewhere(conn, actor)
+    visits, turned = _my_visits(conn, actor), _turned(conn, actor)
+    listed = [*visits, *turned, *(alarms if shown else ())]
+    homes = list(dict.fromkeys(listed))
+    read = [alarms[home] for home in homes if home in alarms]
+    acute.note_reads(staff(), actor, read, only_new=live or not shown)
+    places = lookups.places(conn, actor, beyond=homes)
+    names = lookups.names(conn, actor)
+    locks = _locks(conn, homes)
+    since = [row.since or row.raised_at for row in alarms.values()]
+    return Near(
+        count=len(alarms),
+        since=min(since, default=None),
+        homes=tuple(
+            NearHome(
+                place=places[home],
+                alarm=alarm,
+                taken_by=names.get(alarm.acknowledged_by, alarm.acknowledged_by) if alarm else None,
+                locks=tuple(locks.get(home, ())),
+                turn=lock_progress.newest(conn, actor, home),
+                visit=visits.get(home),
+            )
+            for home in homes
+            for alarm in (alarms.get(home),)
+        ),
+    )
+
+
+def _my_visits(conn: Connection, actor: Actor) -> dict[str, Row[Any]]:
+    """My open visits in homes where I am not assigned."""
+    v = t.visit.c
+    query = select(t.visit).where(
+        v.person == actor.person,
+        v.home_id.not_in(actor.assigned),
+        v.until.is_(None),
+        v.corrected_until.is_(None),
+        ~v.overdue,
+    )
+    return {row.home_id: row for row in conn.execute(query.order_by(v.since))}
+
+
+def _turned(conn: Connection, actor: Actor) -> list[str]:
+    """Homes where I am not assigned and have just turned a lock because of an alarm."""
+    u = t.turn.c
+    query = select(u.home_id).where(
+        u.person == actor.person,
+        u.home_id.not_in(actor.assigned),
+        u.reason == "alarm",
+        u.issued_at > staff().clock.now() - lock_progress.SHOWN,
+    )
+    return list(conn.execute(query.order_by(u.issued_at.desc())).scalars())
+
+
+def _locks(conn: Connection, homes: list[str]) -> dict[str, list[Row[Any]]]:
+    c = t.device.c
+    query = select(t.device).where(c.home_id.in_(homes), c.type == "lock", c.present)
+    found: dict[str, list[Row[Any]]] = {}
+    for row in conn.execute(query.order_by(c.id)):
+        found.setdefault(row.home_id, []).append(row)
+    return found

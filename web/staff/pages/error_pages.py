@@ -1,0 +1,85 @@
+"""Pages for what goes wrong, in plain words: no permission, not found, too much, a fault of ours.
+
+Not for: the API's own answers, which stay JSON.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from flask import Flask, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from web.staff.core.i18n import N_
+from web.staff.core.i18n import say as _
+from web.staff.pages.layout import answer_json, wants_json
+
+log = logging.getLogger(__name__)
+
+API = "/api/"
+"""Where programs ask; they get what the API itself answers."""
+
+TEXTS = {
+    400: (
+        N_("Det gick inte att förstå"),
+        N_("Sidan kan ha legat öppen för länge. Gå tillbaka, läs in sidan igen och försök."),
+    ),
+    403: (
+        N_("Du får inte öppna den här sidan"),
+        N_("Din roll räcker inte hit. Behöver du sidan i ditt arbete, prata med samordnaren."),
+    ),
+    404: (
+        N_("Sidan finns inte"),
+        N_("Adressen är fel, eller så hör hemmet inte till dig."),
+    ),
+    405: (
+        N_("Sidan finns inte"),
+        N_("Adressen är fel, eller så hör hemmet inte till dig."),
+    ),
+    413: (
+        N_("Det var för mycket på en gång"),
+        N_("Det du skickade är för stort."),
+    ),
+    429: (
+        N_("För många försök"),
+        N_("Vänta en stund och försök igen."),
+    ),
+    500: (
+        N_("Fel hos oss"),
+        N_(
+            "Servern kunde inte visa sidan. Larm i hemmen påverkas inte, men du ser dem inte här. "
+            "Följ rutinen för avbrott och försök igen."
+        ),
+    ),
+}
+"""HTTP status to heading and what to do."""
+
+
+def init_app(app: Flask) -> None:
+    """Answer every fault of a page with a page."""
+    app.register_error_handler(HTTPException, _known)
+    if not app.testing:
+        app.register_error_handler(Exception, _unknown)
+
+
+def _known(error: HTTPException) -> Any:
+    if error.response is not None or request.path.startswith(API):
+        return error
+    return fault(error.code or 500)
+
+
+def _unknown(error: Exception) -> Any:
+    # the edge of the web server: what nobody expected is logged, and told without a traceback
+    if request.path.startswith(API):
+        raise error
+    log.error("a page failed", exc_info=error, extra={"endpoint": request.endpoint})
+    return fault(500)
+
+
+def fault(code: int) -> Any:
+    """The page (or the sentence, for our script) for an HTTP status."""
+    head, text = TEXTS.get(code, TEXTS[500 if code >= 500 else 400])
+    if wants_json():
+        return answer_json(f"{_(head)}. {_(text)}", code)
+    return render_template("fault.html", head=_(head), text=_(text), code=code), code

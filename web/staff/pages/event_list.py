@@ -1,0 +1,341 @@
+"""Reading the event log for a list: newest first, filtered, paged by position and never by offset.
+
+What came over the urgent lane and is not yet confirmed by its batch is in the list too, marked.
+Not for: HTTP.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, false, or_, select
+
+from gateway.envelope import Event
+from gateway.events import Ref
+from web.staff.core.i18n import local
+from web.staff.core.i18n import say as _
+from web.staff.core.rights import Actor, Right
+from web.staff.pages import lookups
+from web.staff.pages.lookups import Place
+from web.staff.storage import tables as t
+from web.staff.storage.column_types import from_ms, to_ms
+from web.staff.texts import event_summary, words
+
+QUIET = frozenset({"record.read", "unlock.progressed", "alarm.delivered"})
+"""Kinds left out of the list unless their group is asked for: they would drown the rest."""
+
+
+RAW = frozenset(
+    {"mat.pressed", "mat.released", "mat.loaded", "motion.detected", "motion.cleared"}
+    | {"contact.changed", "temperature.measured", "device.heard"}
+)
+"""Readings that come by the hundred in a night; a home's own page shows what they came to mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A position in the list: the time, origin and number of an event."""
+
+    at: datetime
+    origin: str
+    seq: int
+
+    @classmethod
+    def parse(cls, text: str) -> Cursor | None:
+        """The cursor in an address; None for anything that is none."""
+        parts = text.split(",")
+        try:
+            ms, origin, seq = parts
+            return cls(from_ms(int(ms)), origin, int(seq))
+        except (ValueError, OverflowError):
+            return None
+
+    def __str__(self) -> str:
+        return f"{to_ms(self.at)},{self.origin},{self.seq}"
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What to show.  Empty or None: everything that the actor may see."""
+
+    homes: tuple[str, ...] = ()
+    group: str = ""
+    text: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    older_than: Cursor | None = None
+    without: frozenset[str] = QUIET
+    """Kinds left out unless a group is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One event of the list.  `at` is corrected; `pending` came over the urgent lane only."""
+
+    event: Event
+    home: str
+    at: datetime
+    synced: bool
+    pending: bool
+
+    @property
+    def cursor(self) -> Cursor:
+        return Cursor(self.at, self.event.origin, self.event.seq)
+
+    @property
+    def key(self) -> tuple[datetime, str, int]:
+        return (self.at, self.event.origin, self.event.seq)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the list, in words."""
+
+    ref: Ref
+    kind: str
+    at: datetime
+    clock: str
+    day: str
+    word: words.KindWord
+    label: str
+    detail: str
+    place: Place | None
+    device: str
+    person: str
+    because: Because | None
+    synced: bool
+    pending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Because:
+    """Why a decision was made, in words: the rule and what it rests on."""
+
+    rule: str
+    version: int
+    rests_on: tuple[str, ...]
+
+
+def kinds_of(actor: Actor, group: str, text_asked: bool) -> frozenset[str] | None:
+    """The kinds to show; None for all, also those that this version does not know."""
+    if group:
+        wanted = {kind for kind, word in words.KINDS.items() if word.group == group}
+        if group == "system" and actor.may(Right.SEE_CARE):
+            return frozenset(wanted)
+    elif actor.may(Right.SEE_CARE):
+        return None if text_asked else frozenset()
+    else:
+        wanted = set(words.KINDS)
+    if not actor.may(Right.SEE_CARE):
+        wanted &= lookups.NOT_CARE
+    return frozenset(wanted)
+
+
+def latest(conn: Connection, actor: Actor, wanted: Filter, count: int) -> list[Found]:
+    """The newest `count` events that match, newest first."""
+    homes = [home for home in (wanted.homes or sorted(actor.homes)) if actor.sees(home)]
+    condition = _condition(conn, actor, wanted)
+    per_home: list[Iterable[Found]] = [_of_home(conn, h, condition, count) for h in homes]
+    per_home.append(_pending(conn, actor, homes, wanted))
+    merged = heapq.merge(*per_home, key=lambda found: found.key, reverse=True)
+    return [found for found, _n in zip(_once(merged), range(count), strict=False)]
+
+
+def _once(found: Iterable[Found]) -> Iterator[Found]:
+    seen: set[tuple[str, int, str]] = set()
+    for one in found:
+        identity = (one.event.origin, one.event.seq, one.event.hash)
+        if identity not in seen:
+            seen.add(identity)
+            yield one
+
+
+def _condition(conn: Connection, actor: Actor, wanted: Filter) -> Any:
+    e = t.event.c
+    parts: list[Any] = []
+    kinds = kinds_of(actor, wanted.group, bool(wanted.text))
+    if kinds == frozenset() and not wanted.group and actor.may(Right.SEE_CARE):
+        parts.append(e.kind.not_in(sorted(wanted.without)))
+    elif kinds is not None:
+        parts.append(e.kind.in_(sorted(kinds)))
+    if wanted.since is not None:
+        parts.append(e.corrected_at >= wanted.since)
+    if wanted.until is not None:
+        parts.append(e.corrected_at < wanted.until)
+    if wanted.text:
+        parts.append(_matching(conn, actor, wanted.text))
+    if wanted.older_than is not None:
+        parts.append(_before(wanted.older_than))
+    return and_(*parts) if parts else None
+
+
+def _before(cursor: Cursor) -> Any:
+    e = t.event.c
+    return or_(
+        e.corrected_at < cursor.at,
+        and_(
+            e.corrected_at == cursor.at,
+            or_(e.origin < cursor.origin, and_(e.origin == cursor.origin, e.seq < cursor.seq)),
+        ),
+    )
+
+
+def _matching(conn: Connection, actor: Actor, text: str) -> Any:
+    """Events whose words hold `text`: kind, home, resident, person, device, alarm, or reference."""
+    e = t.event.c
+    low = text.casefold().strip()
+    kinds = [kind for kind in words.KINDS if low in words.kind_label(kind).casefold()]
+    people = [p for p, name in lookups.names(conn, actor).items() if low in name.casefold()]
+    homes = [
+        place.id
+        for place in lookups.places(conn, actor).values()
+        if low in f"{place.who} {place.where}".casefold()
+    ]
+    devices = {
+        row.id
+        for row in lookups.devices(conn, actor.homes).values()
+        if low in f"{row.id} {device_name(row)}".casefold()
+    }
+    alarms = [
+        e.body.contains(json.dumps({"alarm": code}, separators=(",", ":"))[1:-1], autoescape=True)
+        for code in words.ALARMS
+        if low in event_summary.alarm_word(code).casefold()
+    ]
+    origin, _slash, seq = text.strip().rpartition("/")
+    exact = and_(e.origin == origin, e.seq == int(seq)) if seq.isdecimal() and origin else false()
+    return or_(
+        e.kind.in_(kinds) if kinds else false(),
+        e.person.in_(people) if people else false(),
+        e.home_id.in_(homes) if homes else false(),
+        e.device.in_(sorted(devices)) if devices else false(),
+        and_(e.kind == "alarm.raised", or_(*alarms)) if alarms else false(),
+        exact,
+    )
+
+
+def _of_home(conn: Connection, home: str, condition: Any, count: int) -> list[Found]:
+    e = t.event.c
+    query: Select[Any] = select(e.body, e.corrected_at, e.synced, e.hash).where(e.home_id == home)
+    if condition is not None:
+        query = query.where(condition)
+    order = (e.corrected_at.desc(), e.origin.desc(), e.seq.desc())
+    found = []
+    for row in conn.execute(query.order_by(*order).limit(count)):
+        event = _sealed(row.body, row.hash)
+        if event is not None:
+            found.append(Found(event, home, row.corrected_at, row.synced, pending=False))
+    return found
+
+
+def _sealed(body: str, digest: bytes) -> Event | None:
+    # the body is stored without its hash
+    event = lookups.event_of(body)
+    if event is None:
+        return None
+    return replace(event, hash=digest.hex())
+
+
+def _pending(conn: Connection, actor: Actor, homes: Collection[str], wanted: Filter) -> list[Found]:
+    """Unconfirmed urgent events; few, so they are filtered here.  Not when words are searched."""
+    if not homes or wanted.text:
+        return []
+    u = t.urgent.c
+    kinds = kinds_of(actor, wanted.group, text_asked=False)
+    found = []
+    for row in conn.execute(select(t.urgent).where(u.home_id.in_(homes))):
+        event = _sealed(row.body, row.hash)
+        if event is None or (kinds and event.kind not in kinds):
+            continue
+        if not kinds and event.kind in wanted.without:
+            continue
+        one = Found(event, row.home_id, event.at, event.clock == "synced", pending=True)
+        if wanted.since is not None and one.at < wanted.since:
+            continue
+        if wanted.until is not None and one.at >= wanted.until:
+            continue
+        older = wanted.older_than
+        if older is not None and one.key >= (older.at, older.origin, older.seq):
+            continue
+        found.append(one)
+    return sorted(found, key=lambda one: one.key, reverse=True)
+
+
+# --- in words -------------------------------------------------------------------------------------
+
+
+def device_name(row: Any) -> str:
+    """What a device is called: its role and room when the home told them, else its id."""
+    role = words.spoken(words.ROLES, row.role)
+    room = words.spoken(words.ROLES, row.room)
+    kind = words.spoken(words.TYPES, row.type)
+    if role and room and role != room:
+        return f"{kind}, {role} ({room})" if kind else f"{role} ({room})"
+    where = role or room
+    if where:
+        return f"{kind}, {where}" if kind else where
+    return f"{kind} {row.id}" if kind else str(row.id)
+
+
+def told(event: Event, zone: str | None) -> str:
+    """An event in one line: its kind and its particulars."""
+    label = words.kind_label(event.kind)
+    detail = event_summary.particulars(event.data, zone)
+    return f"{label}: {detail}" if detail else label
+
+
+def because_of(event: Event, reasons: Mapping[Ref, Event], zone: str | None) -> Because | None:
+    """Why an event was decided; None for what just happened."""
+    if event.because is None:
+        return None
+    rests_on = []
+    for ref in event.because.events:
+        known = reasons.get(ref)
+        if known is None:
+            rests_on.append(_("%(ref)s (inte hämtad än)", ref=ref))
+        else:
+            rests_on.append(f"{local(known.at, zone):%H:%M:%S} {told(known, zone)}")
+    return Because(event.because.rule, event.because.version, tuple(rests_on))
+
+
+def listing(
+    conn: Connection,
+    actor: Actor,
+    found: Iterable[Found],
+    places: Mapping[str, Place],
+    names: Mapping[str, str],
+) -> list[Line]:
+    """The events in words."""
+    shown = list(found)
+    reasons = lookups.reasons(conn, [one.event for one in shown], actor.homes)
+    devices = lookups.devices(conn, {one.home for one in shown})
+    lines = []
+    for one in shown:
+        event = one.event
+        place = places.get(one.home)
+        zone = place.zone if place else None
+        here = local(one.at, zone)
+        device = devices.get((one.home, event.device or ""))
+        lines.append(
+            Line(
+                ref=event.ref,
+                kind=event.kind,
+                at=one.at,
+                clock=f"{here:%H:%M:%S}",
+                day=f"{here:%Y-%m-%d}",
+                word=words.kind_word(event.kind),
+                label=words.kind_label(event.kind),
+                detail=event_summary.particulars(event.data, zone),
+                place=place,
+                device=device_name(device) if device is not None else event.device or "",
+                person=names.get(event.person, event.person) if event.person else "",
+                because=because_of(event, reasons, zone),
+                synced=one.synced,
+                pending=one.pending,
+            )
+        )
+    return lines

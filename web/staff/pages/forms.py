@@ -1,0 +1,175 @@
+"""What a person does on the pages: each form comes here, goes to `web.staff.care.actions`, and is
+answered with a sentence.
+
+Not for: rights or rules (`actions` and the home decide), or showing anything.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import request, url_for
+
+from gateway.access.grants import Action
+from gateway.events import AlarmOutcome, Finding, Looked, Refusal, Tap
+from web.staff.care import actions
+from web.staff.care.actions import Refused, Why
+from web.staff.core.context import staff
+from web.staff.core.i18n import N_
+from web.staff.core.i18n import say as _
+from web.staff.core.rights import Actor, Right
+from web.staff.doors import lock_orders
+from web.staff.pages import lookups
+from web.staff.pages.layout import answered, refused, signed_in
+from web.staff.texts import words
+from web.staff.texts.event_summary import clock
+
+
+def refusal_text(actor: Actor, refusal: Refused, home: str | None = None) -> str:
+    """Why an action was refused, in a sentence that says what to do."""
+    data = refusal.data
+    if refusal.why is Why.TAKEN or (refusal.why is Why.CLOSED and data.get("person")):
+        with staff().db.read() as conn:
+            who = lookups.names(conn, actor).get(data["person"], data["person"])
+            place = lookups.places(conn, actor).get(home or "")
+        at = clock(data["at"], place.zone if place else None)
+        if refusal.why is Why.TAKEN:
+            return _("%(who)s hann före, %(at)s.", who=who, at=at)
+        return _("%(who)s har redan avslutat det, %(at)s.", who=who, at=at)
+    if refusal.why is Why.NOT_CONNECTED:
+        return _("Hemmet är inte anslutet just nu. Inget skickades till låset.")
+    return _(SENTENCES[refusal.why])
+
+
+SENTENCES = {
+    Why.NO_ROLE: N_("Din roll får inte göra det här."),
+    Why.NOT_ASSIGNED: N_("Du är inte inplanerad i det här hemmet. Ring samordnaren."),
+    Why.NOT_PLANNED: N_(
+        "Inget besök är planerat för dig här nu. Ring samordnaren om du ändå ska in."
+    ),
+    Why.NOT_APPROVED: N_("Ingen annan har godkänt att låset vrids för service."),
+    Why.NO_REQUEST: N_("Begäran finns inte längre. Be teknikern fråga igen."),
+    Why.SAME_PERSON: N_("Någon annan än du själv måste godkänna."),
+    Why.NO_HOME: N_("Hemmet finns inte, eller hör inte till dig."),
+    Why.NO_LOCK: N_("Hemmet har inget sådant lås."),
+    Why.NOT_CONNECTED: N_("Hemmet är inte anslutet just nu. Inget skickades till låset."),
+    Why.NO_ALARM: N_("Larmet finns inte längre."),
+    Why.TAKEN: N_("Någon annan hann före."),
+    Why.CLOSED: N_("Det är redan avslutat."),
+    Why.NO_CHECK: N_("Tillsynen finns inte längre."),
+    Why.NOT_ASKED: N_("Tillsynen väntar inte längre på svar."),
+    Why.NO_TAG: N_("Taggen hör inte till något av dina hem. Säg till samordnaren."),
+    Why.NO_VISIT: N_("Besöket finns inte längre."),
+    Why.NO_PLAN: N_("Besöket finns inte i planen längre."),
+    Why.NOT_YOURS: N_("Du kan rätta dina egna besök samma dag. Be samordnaren om hjälp med andra."),
+    Why.LOCKED: N_("Besöket är låst och kan inte ändras längre."),
+    Why.NO_SAMPLE: N_("Raden hör inte till något av era stickprov."),
+    Why.OWN_ACCESS: N_("Det här är din egen åtkomst. En kollega får kontrollera den."),
+    Why.BAD_TIME: N_(
+        "Tiderna går inte ihop. De ska ha varit, sluta efter att de börjar, och ändra något."
+    ),
+}
+
+
+def _choice(enum: Any, name: str) -> Any:
+    """The form's value as a member of `enum`, or None when it is missing or unknown."""
+    try:
+        return enum(request.form.get(name, ""))
+    except ValueError:
+        return None
+
+
+@signed_in
+def acknowledge(actor: Actor) -> Any:
+    """POST `/larm/ta`: take an alarm on."""
+    back = url_for("pages.now")
+    try:
+        actions.acknowledge(staff(), actor, request.form.get("alarm", ""))
+    except Refused as refusal:
+        return refused(refusal_text(actor, refusal), back)
+    return answered(_("Du har tagit larmet."), back)
+
+
+@signed_in
+def resolve(actor: Actor) -> Any:
+    """POST `/larm/avsluta`: close an alarm with its outcome."""
+    back = url_for("pages.now")
+    outcome = _choice(AlarmOutcome, "outcome")
+    if outcome is None:
+        return refused(_("Välj först vad larmet visade sig vara."), back, 422)
+    try:
+        actions.resolve(staff(), actor, request.form.get("alarm", ""), outcome)
+    except Refused as refusal:
+        return refused(refusal_text(actor, refusal), back)
+    return answered(_("Larmet är avslutat."), back)
+
+
+@signed_in
+def answer_check(actor: Actor) -> Any:
+    """POST `/tillsyn/svara`: tell what a look found."""
+    back = url_for("pages.now")
+    finding, looked = _choice(Finding, "finding"), _choice(Looked, "looked")
+    if looked is None and finding is Finding.COULD_NOT_LOOK:
+        return refused(_("Välj först hur du försökte: ringde eller på plats."), back, 422)
+    if looked is None:
+        return refused(_("Välj först hur du tittade till: ringde eller på plats."), back, 422)
+    if finding is None or looked is Looked.CAMERA:
+        return refused(_("Välj vad du fann."), back, 422)
+    home, check = request.form.get("home", ""), request.form.get("check", "")
+    try:
+        actions.answer_check(staff(), actor, home, check, finding, looked)
+    except Refused as refusal:
+        return refused(refusal_text(actor, refusal, home), back)
+    return answered(_("Svaret är sparat: %(found)s.", found=_(words.ENUMS[Finding][finding])), back)
+
+
+@signed_in
+def start_check(actor: Actor) -> Any:
+    """POST `/tillsyn/borja`: tell the others that you look."""
+    back = url_for("pages.now")
+    home, check = request.form.get("home", ""), request.form.get("check", "")
+    try:
+        actions.start_check(staff(), actor, home, check)
+    except Refused as refusal:
+        return refused(refusal_text(actor, refusal, home), back)
+    return answered(_("Du tittar till nu. De andra ser det."), back)
+
+
+@signed_in
+def turn(actor: Actor, home: str) -> Any:
+    """POST `/pass/<home>/las`: turn a lock.  A second tap while the first is under way is the same
+    turn."""
+    here = "pages.shift" if actor.may(Right.TURN_LOCK) else "pages.service"
+    back = url_for(here, _anchor=f"home-{home}")
+    device = request.form.get("device", "")
+    action = _choice(Action, "action")
+    if action not in (Action.UNLOCK, Action.LOCK):
+        return refused(_("Det gick inte att förstå. Läs in sidan igen."), back, 422)
+    try:
+        key = request.form.get("key")
+        sent = lock_orders.order_turn(staff(), actor, home, device, action, key=key)
+    except Refused as refusal:
+        text = refusal_text(actor, refusal, home)
+        if refusal.why is Why.NOT_ASSIGNED and request.form.get("near"):
+            text = words.enum_word(Refusal, Refusal.ALARM_CLOSED)  # the page was older than that
+        return refused(text, back)
+    return answered("", back, grant=sent.grant)
+
+
+@signed_in
+def tap(actor: Actor, home: str) -> Any:
+    """POST `/pass/<home>/besok`: arrived, or leaving."""
+    back = url_for("pages.shift", _anchor=f"home-{home}")
+    what = _choice(Tap, "tap")
+    if what is None:
+        return refused(_("Det gick inte att förstå. Läs in sidan igen."), back, 422)
+    try:
+        done = actions.tap(staff(), actor, home, what)
+    except Refused as refusal:
+        return refused(refusal_text(actor, refusal, home), back)
+    with staff().db.read() as conn:
+        place = lookups.places(conn, actor).get(home)
+    at = clock(done.at, place.zone if place else None)
+    if what is Tap.ARRIVE:
+        return answered(_("Ankomst markerad %(at)s.", at=at), back)
+    return answered(_("Avgång markerad %(at)s.", at=at), back)

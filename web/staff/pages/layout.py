@@ -1,0 +1,361 @@
+"""What every page gets: the menu, the summary in the header, the time, the words, the assets.
+
+Also the two ways that a form is answered: a JSON sentence for our script, a redirect with a message
+for a browser without.  Not for: what a page shows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache, wraps
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from flask import (
+    Response,
+    abort,
+    flash,
+    g,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    send_from_directory,
+    url_for,
+)
+from flask_babel import format_date, lazy_gettext
+from flask_login import current_user
+from markupsafe import Markup
+from sqlalchemy import Connection, case, func, select
+from werkzeug.exceptions import Unauthorized
+
+from gateway import events
+from gateway.events import Severity, utc_text
+from web.staff.core import i18n
+from web.staff.core.context import staff
+from web.staff.core.i18n import say as _
+from web.staff.core.rights import Actor, Right
+from web.staff.doors import service_access
+from web.staff.pages import event_list, live
+from web.staff.pages.icons import icon
+from web.staff.pages.lookups import open_alarms
+from web.staff.signin.auth import current_actor
+from web.staff.storage import tables
+from web.staff.texts import event_summary, states, visit_words, words
+
+STATIC = Path(__file__).resolve().parents[1] / "static"
+
+ASSET_MAX_AGE_S = 30 * 24 * 3600
+"""Seconds a browser may keep an asset: its address changes when any of them does."""
+
+THEMES = ("auto", "dark", "light")
+"""Order of the button; the first is the default."""
+
+THEME_COOKIE = "tema"
+
+COOKIE_MAX_AGE_S = 365 * 24 * 3600
+"""Seconds a choice of theme or language is kept."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class MenuItem:
+    """One entry of the navigation; `right` None: everybody."""
+
+    name: str
+    endpoint: str
+    icon: str
+    label: Any
+    right: Right | None = None
+
+
+MENU = (
+    MenuItem("nu", "pages.now", "bell", lazy_gettext("Nu")),
+    MenuItem("pass", "pages.shift", "shift", lazy_gettext("Mitt pass"), Right.TURN_LOCK),
+    MenuItem("hem", "pages.homes", "home", lazy_gettext("Hem")),
+    MenuItem("handelser", "pages.events", "list", lazy_gettext("Händelser")),
+    MenuItem("service", "pages.service", "plug", lazy_gettext("Service"), Right.ASK_SERVICE),
+    MenuItem("besok", "pages.visits", "walk", lazy_gettext("Besök"), Right.SEE_CARE),
+    MenuItem("atkomst", "pages.access", "search", lazy_gettext("Åtkomst"), Right.AUDIT_ACCESS),
+    MenuItem("personal", "pages.people", "person", lazy_gettext("Personal"), Right.ASSIGN),
+    MenuItem("installation", "pages.places", "box", lazy_gettext("Installation"), Right.ENROLL),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What the header shows everywhere: open things, and how many alarms nobody has taken (those
+    sound; routine ones never do)."""
+
+    attention: int
+    untaken: int
+
+
+def summarise(conn: Connection, actor: Actor) -> Summary:
+    """Count the open alarms, for those who see care the checks that wait for a person, and the
+    technicians that wait for an answer."""
+    if not actor.homes:
+        return Summary(0, 0)
+    alarm, check = tables.alarm, tables.night_check
+    silent = (alarm.c.severity == Severity.ROUTINE.value) & alarm.c.acknowledged_at.is_(None)
+    query = select(func.count(), func.count(alarm.c.acknowledged_at), func.count(case((silent, 1))))
+    opened, taken, routine = conn.execute(query.where(open_alarms(actor))).one()
+    asked = 0
+    if actor.may(Right.SEE_CARE):
+        asked = conn.execute(
+            select(func.count())
+            .select_from(check)
+            .where(check.c.home_id.in_(actor.homes), check.c.closed_at.is_(None))
+            .where(check.c.state.in_(("asked", "started", "extended")))
+        ).scalar_one()
+    asked += service_access.waiting(conn, actor, staff().clock.now())
+    return Summary(attention=opened + asked, untaken=opened - taken - routine)
+
+
+def signed_in(view: F) -> F:
+    """The view needs a signed-in person: it is called with the `Actor` first."""
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        actor = maybe_actor()
+        if actor is None:
+            if wants_json():
+                return answer_json(_("Du är utloggad. Logga in igen."), 401)
+            return redirect(url_for("security.login", next=_asked_for()), 303)
+        return view(actor, *args, **kwargs)
+
+    return cast(F, guarded)
+
+
+def maybe_actor() -> Actor | None:
+    """Who is signed in; None for nobody, and for an account that is gone."""
+    if not current_user.is_authenticated:
+        return None
+    try:
+        return current_actor()
+    except Unauthorized:
+        return None
+
+
+def _asked_for() -> str | None:
+    """Where to go on after signing in: a page, never a form or a fragment."""
+    if request.method != "GET" or is_fragment():
+        return None
+    return request.full_path.rstrip("?")
+
+
+def need(actor: Actor, right: Right) -> None:
+    """Answer 403 unless one of the actor's roles has the right."""
+    if not actor.may(right):
+        abort(403)
+
+
+def page(template: str, conn: Connection, actor: Actor, **values: Any) -> str:
+    """Render a page, or with `?fragment=1` only the parts that the live refresh swaps."""
+    return render_template(
+        template,
+        summary=summarise(conn, actor),
+        fragment=request.args.get("fragment") == "1",
+        **values,
+    )
+
+
+def is_fragment() -> bool:
+    """Whether the live refresh asks, not a person."""
+    return request.args.get("fragment") == "1"
+
+
+# --- answers to forms -----------------------------------------------------------------------------
+
+
+def wants_json() -> bool:
+    """Whether our script sent the form."""
+    return request.accept_mimetypes.best == "application/json"
+
+
+def answer_json(text: str, status: int = 200, **more: Any) -> Response:
+    """A sentence for our script to show."""
+    answer = jsonify(text=text, **more)
+    answer.status_code = status
+    return answer
+
+
+def answered(text: str, back: str, **more: Any) -> Any:
+    """The action was done: tell it, and go back to the page."""
+    if wants_json():
+        return answer_json(text, **more)
+    flash(text, "success")
+    return redirect(back, 303)
+
+
+def refused(text: str, back: str, status: int = 409) -> Any:
+    """The action was refused: tell why in a sentence."""
+    if wants_json():
+        return answer_json(text, status)
+    flash(text, "error")
+    return redirect(back, 303)
+
+
+# --- assets ---------------------------------------------------------------------------------------
+
+
+@cache
+def assets_version() -> str:
+    """A short hash over every static file: part of their address, modules' imports included."""
+    digest = hashlib.sha256()
+    for path in sorted(STATIC.rglob("*")):
+        if path.is_file():
+            digest.update(path.relative_to(STATIC).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def asset_file(version: str, filename: str) -> Response:  # noqa: ARG001 - part of the address
+    """One static file under an address that changes with its content."""
+    answer = send_from_directory(STATIC, filename, max_age=ASSET_MAX_AGE_S)
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    return answer
+
+
+def asset(path: str) -> str:
+    """The address of a static file."""
+    return url_for("pages.asset_file", version=assets_version(), filename=path)
+
+
+def note_position() -> None:
+    """Before a page reads anything: where the live stream is to go on, so that nothing that is
+    committed while the page is made can fall between the two."""
+    g.live_position = staff().broker.position()
+
+
+# --- what templates are given ---------------------------------------------------------------------
+
+
+def theme() -> str:
+    """`auto`, `dark` or `light`, from the cookie."""
+    wish = request.cookies.get(THEME_COOKIE)
+    return wish if wish in THEMES else THEMES[0]
+
+
+def _main_attributes(**values: str) -> Callable[[], Markup]:
+    def attributes() -> Markup:
+        parts = staff()
+        made = {"now": utc_text(parts.clock.now()), "rate": str(parts.clock.rate()), **values}
+        return Markup("").join(
+            Markup(' data-{}="{}"').format(name, value) for name, value in made.items() if value
+        )
+
+    return attributes
+
+
+def main_attributes(**values: str) -> dict[str, Any]:
+    """For `page(**…)`: the `data-` attributes of `<main>` (`kinds`, `home`), see `refresh.js`."""
+    return {"main_attributes": _main_attributes(**values)}
+
+
+def iso(at: datetime | None) -> str:
+    """A time for the scripts and for `<time datetime>`."""
+    return "" if at is None else utc_text(at)
+
+
+def context() -> dict[str, Any]:
+    """What every template is given."""
+    actor = maybe_actor()
+    parts = staff()
+    shown = theme()
+    given: dict[str, Any] = {
+        "actor": actor,
+        "icon": icon,
+        "asset": asset,
+        "words": words,
+        "iso": iso,
+        "now": parts.clock.now(),
+        "rate": parts.clock.rate(),
+        "zone": i18n.ZONE,
+        "language": i18n.language(),
+        "languages": i18n.LANGUAGES,
+        "theme": shown,
+        "next_theme": THEMES[(THEMES.index(shown) + 1) % len(THEMES)],
+        "here": request.full_path.rstrip("?") if request.method == "GET" else "/",
+        "fragment": False,
+        "summary": Summary(0, 0),
+        "main_attributes": _main_attributes(),
+        "title": "Tryggve",
+    }
+    if actor is not None:
+        given |= _for_actor(actor)
+    return given
+
+
+def _for_actor(actor: Actor) -> dict[str, Any]:
+    endpoint = request.endpoint or ""
+    menu = [
+        {
+            "name": item.name,
+            "endpoint": item.endpoint,
+            "icon": item.icon,
+            "label": item.label,
+            "current": endpoint.startswith(item.endpoint),
+        }
+        for item in MENU
+        if item.right is None or actor.may(item.right)
+    ]
+    roles = [words.spoken(words.ALLOWED, role.value) for role in sorted(actor.roles)]
+    return {
+        "menu": menu,
+        "roles_text": ", ".join(roles),
+        "position": g.get("live_position") or staff().broker.position(),
+        "live_url": url_for("pushed.live"),
+        "heartbeat_s": live.HEARTBEAT_S,
+    }
+
+
+# --- filters --------------------------------------------------------------------------------------
+
+
+def add_filters(app: Any) -> None:
+    """What templates say about times and codes."""
+    filters = app.jinja_env.filters
+    filters["hm"] = lambda at, zone=None: f"{i18n.local(at, zone):%H:%M}"
+    filters["hms"] = lambda at, zone=None: f"{i18n.local(at, zone):%H:%M:%S}"
+    filters["day"] = _day_text
+    filters["weekday"] = lambda date: format_date(date, "EEEE d MMMM y")
+    filters["hm_day"] = _hm_day
+    filters["hm_on"] = _hm_on
+    filters["alarm_word"] = event_summary.alarm_word
+    filters["device_name"] = event_list.device_name
+    filters["rule_word"] = lambda code: words.spoken(words.RULES, code)
+    filters["role_word"] = lambda code: words.spoken(words.ROLES, code)
+    filters["asked_why"] = lambda code: words.spoken(words.ASKED_WHY, code)
+    filters["escalated_why"] = lambda code: words.spoken(words.ESCALATED_WHY, code)
+    filters["missed_why"] = lambda code: words.spoken(words.MISSED_WHY, code)
+    filters["stamp"] = lambda code: words.enum_word(events.Stamp, code)
+    filters["deviation"] = lambda code: words.spoken(visit_words.DEVIATIONS, code)
+    filters["corrected_why"] = lambda code: words.spoken(visit_words.CORRECTED_WHY, code)
+    filters["undone"] = lambda code: words.enum_word(events.Undone, code)
+    filters["finding"] = lambda code: words.enum_word(events.Finding, code)
+    filters["looked"] = lambda code: words.enum_word(events.Looked, code)
+    filters["outcome"] = lambda code: words.enum_word(events.AlarmOutcome, code)
+    app.jinja_env.globals["because_of"] = event_list.because_of
+    for name in ("lock_word", "bed_word", "device_word", "health_word", "battery_word"):
+        app.jinja_env.globals[name] = getattr(states, name)
+
+
+def _day_text(at: datetime, zone: str | None = None) -> str:
+    return str(format_date(i18n.local(at, zone).date(), "EEEE d MMMM"))
+
+
+def _hm_on(at: datetime, day: date, zone: str | None = None) -> str:
+    """`02:14` on `day`, with the date on any other."""
+    here = i18n.local(at, zone)
+    if here.date() == day:
+        return f"{here:%H:%M}"
+    return f"{format_date(here.date(), 'd MMM')} {here:%H:%M}"
+
+
+def _hm_day(at: datetime, zone: str | None = None) -> str:
+    """`02:14` today, with the date on any other day."""
+    return _hm_on(at, i18n.local(staff().clock.now(), zone).date(), zone)

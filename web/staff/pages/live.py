@@ -1,0 +1,144 @@
+"""`/live`: server-sent events for the screens of signed-in staff.
+
+Not for: the broker behind it (`web.staff.realtime.broker`), or the homes' stream
+(`web.staff.homelink.routes`).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, request
+
+from web.staff.audit import access_log
+from web.staff.care import acute
+from web.staff.core.context import staff
+from web.staff.core.rights import Actor, Right
+from web.staff.realtime.broker import FOR_HOMES, FOR_REQUESTS, Closed, Subscription, TooSlow
+from web.staff.signin import sessions
+from web.staff.signin.auth import current_actor, sign_in_required
+from web.staff.texts.words import NOT_CARE
+
+blueprint = Blueprint("pushed", __name__)
+
+HEARTBEAT_S = 4
+"""Seconds between signs of life: the page calls the link dead when one and a half of them pass, and
+a dead link must be told within seconds."""
+
+STREAM_MAX_S = 600
+"""Seconds until a stream ends and the browser comes back.  Rights that were taken away end sooner
+(`Watched`)."""
+
+RETRY_MS = 1000
+"""Milliseconds after which a browser comes back."""
+
+RESYNC = b"event: resync\ndata: {}\n\n"
+
+NEAR_CHANGED = b'event: change\ndata: {"home":null,"kind":"near.changed","event":null}\n\n'
+"""Something changed about alarms of others: load anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The session that a stream was opened with, and the rights it had then."""
+
+    gate: sessions.Gate
+    session: str | None
+    version: int | None
+
+    def holds(self) -> bool:
+        """Whether nothing was changed: within `sessions.GATE_READ_S`."""
+        return self.version is not None and self.gate.version(self.session) == self.version
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who looks, and how much is shown: `near` are homes of others (`Broker.subscribe`)."""
+
+    person: str
+    care: bool
+    near: frozenset[str]
+
+
+@blueprint.get("/live")
+@sign_in_required
+def live() -> Response:
+    """Changes in the homes that this person sees.
+
+    `Last-Event-ID` (sent by the browser when it comes back) or `?from=` (put in the page) is where
+    to go on; `event: resync` says that the page must load anew.
+    """
+    parts = staff()
+    if not parts.broker.has_room(parts.config.listen.threads - FOR_REQUESTS - FOR_HOMES):
+        return Response(status=503, headers={"Retry-After": "10"})
+    after = request.headers.get("Last-Event-ID") or request.args.get("from")
+    actor = current_actor()
+    watched = Watched(sessions.gate(), sessions.here(), sessions.gate().opened(sessions.here()))
+    viewer = Viewer(actor.person, actor.may(Right.SEE_CARE), _near(actor))
+    screen = parts.broker.subscribe(actor.homes, near=viewer.near, after=after)
+    response = Response(_bytes(screen, viewer, watched), mimetype="text/event-stream")
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Accel-Buffering"] = "no"
+    response.call_on_close(lambda: screen.broker.unsubscribe(screen))
+    return response
+
+
+def _near(actor: Actor) -> frozenset[str]:
+    """The homes of the organisation that are not this person's, for whoever may go to an alarm
+    there."""
+    if not acute.may_help(actor):
+        return frozenset()
+    with staff().db.read() as conn:
+        return frozenset(access_log.homes_of(conn, actor.org)) - actor.homes
+
+
+def _bytes(screen: Subscription, viewer: Viewer, watched: Watched) -> Iterator[bytes]:
+    with screen:
+        yield f"retry: {RETRY_MS}\n: hello\n\n".encode()
+        if screen.resync:
+            yield RESYNC
+        yield from filter(None, (_seen(raw, viewer) for raw in screen.missed))
+        try:
+            until = time.monotonic() + STREAM_MAX_S
+            while time.monotonic() < until:
+                raw = screen.get(HEARTBEAT_S)
+                if not watched.holds():
+                    return  # signed out, or other rights: the browser comes back, and is told
+                told = b": heartbeat\n\n" if raw is None else _seen(raw, viewer)
+                if told:
+                    yield told
+        except TooSlow:
+            yield RESYNC
+        except Closed:
+            return
+
+
+def _seen(raw: bytes, viewer: Viewer) -> bytes:
+    """A message as this person may see it; empty: not at all.
+
+    Of another's home only that there is something to load anew, when an alarm or the own order to
+    turn a lock changed there; not even which home.  Without the right to care nothing of the
+    resident's day goes out: of an alarm and of the own order only the kind, of the rest a sign of
+    life."""
+    if viewer.care and not viewer.near:
+        return raw
+    position, _, rest = raw.partition(b"\n")
+    head, _, body = rest.partition(b',"event":')
+    named = json.loads(head.partition(b"data: ")[2] + b"}")
+    home, kind = named["home"], named["kind"]
+    if home in viewer.near:
+        told = kind.startswith("alarm.") or _is_own(body, viewer)
+        return position + b"\n" + NEAR_CHANGED if told else b""
+    if viewer.care or kind in NOT_CARE:
+        return raw
+    if kind.startswith("alarm.") or (kind.startswith("unlock.") and _is_own(body, viewer)):
+        return position + b"\n" + head + b',"event":null}\n\n'
+    return b": heartbeat\n\n"
+
+
+def _is_own(body: bytes, viewer: Viewer) -> bool:
+    """Whether the event is about this person; `body` is its JSON and the end of the message."""
+    return bool(json.loads(body.rstrip().removesuffix(b"}")).get("person") == viewer.person)

@@ -1,0 +1,153 @@
+"""What several pages read: places, names, the events that a decision rests on.
+
+Read only, and only what the actor may see.  Not for: HTTP, or sentences (`event_summary`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, and_, or_, select, tuple_
+
+from gateway.envelope import Event, from_json
+from gateway.errors import BadEvent
+from gateway.events import Ref
+from web.staff.core.rights import Actor, Right
+from web.staff.storage import tables as t
+from web.staff.texts import words
+
+NOT_CARE = words.NOT_CARE
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A home as the pages show it.  `who` is the residents' names, or the label where the reader
+    may not know them or none is kept; `where` label and address."""
+
+    id: str
+    label: str
+    address: str
+    zone: str
+    fallback: str
+    who: str
+
+    @property
+    def where(self) -> str:
+        parts = [part for part in (self.label, self.address) if part and part != self.who]
+        return ", ".join(parts)
+
+
+def places(conn: Connection, actor: Actor, *, beyond: Collection[str] = ()) -> dict[str, Place]:
+    """Every home that the actor sees, by id, in the order of their labels; with `beyond`, homes of
+    the organisation that there is a reason of another kind to show."""
+    homes = actor.homes | set(beyond)
+    if not homes:
+        return {}
+    residents: dict[str, list[str]] = {}
+    if actor.may(Right.SEE_CARE):
+        query = select(t.resident.c.home_id, t.resident.c.name).where(
+            t.resident.c.home_id.in_(homes)
+        )
+        for home, name in conn.execute(query.order_by(t.resident.c.name)):
+            residents.setdefault(home, []).append(name)
+    rows = conn.execute(
+        select(t.home)
+        .where(t.home.c.id.in_(homes), t.home.c.org_id == actor.org)
+        .order_by(t.home.c.label, t.home.c.id)
+    )
+    return {
+        row.id: Place(
+            id=row.id,
+            label=row.label,
+            address=row.address,
+            zone=row.timezone,
+            fallback=row.fallback,
+            who=", ".join(residents.get(row.id, ())) or row.label,
+        )
+        for row in rows
+    }
+
+
+def names(conn: Connection, actor: Actor) -> dict[str, str]:
+    """Person id to name: the organisation's staff, and the residents that the actor may know."""
+    rows = conn.execute(
+        select(t.user.c.person_id, t.user.c.name).where(t.user.c.org_id == actor.org)
+    )
+    found: dict[str, str] = {row.person_id: row.name for row in rows}
+    if actor.may(Right.SEE_CARE) and actor.homes:
+        query = select(t.resident.c.id, t.resident.c.name)
+        rows = conn.execute(query.where(t.resident.c.home_id.in_(actor.homes)))
+        found.update((row.id, row.name) for row in rows)
+    return found
+
+
+def teams(conn: Connection, actor: Actor) -> dict[int, str]:
+    """The organisation's teams by number."""
+    rows = conn.execute(select(t.team.c.id, t.team.c.name).where(t.team.c.org_id == actor.org))
+    return {row.id: row.name for row in rows}
+
+
+def devices(conn: Connection, homes: Collection[str]) -> dict[tuple[str, str], Any]:
+    """The devices of these homes by home and id."""
+    if not homes:
+        return {}
+    rows = conn.execute(select(t.device).where(t.device.c.home_id.in_(homes)))
+    return {(row.home_id, row.id): row for row in rows}
+
+
+def event_of(body: str) -> Event | None:
+    """The event in a stored body; None for one that cannot be read (it is still in the table)."""
+    try:
+        return from_json(json.loads(body))
+    except (BadEvent, ValueError):
+        return None
+
+
+def events_by_ref(
+    conn: Connection, refs: Iterable[Ref], homes: Collection[str]
+) -> dict[Ref, Event]:
+    """The events with these references that belong to `homes`, as far as they have come here."""
+    pairs = {pair for pair in map(_split, refs) if pair is not None}
+    if not pairs or not homes:
+        return {}
+    found: dict[Ref, Event] = {}
+    for table in (t.urgent, t.event):  # the confirmed one wins
+        query = select(table.c.body).where(
+            tuple_(table.c.origin, table.c.seq).in_(pairs), table.c.home_id.in_(homes)
+        )
+        for (body,) in conn.execute(query):
+            event = event_of(body)
+            if event is not None:
+                found[event.ref] = event
+    return found
+
+
+def _split(ref: Ref) -> tuple[str, int] | None:
+    # an alarm's id may carry `~<hash>` after the number (see `tables.alarm`)
+    origin, _, tail = ref.rpartition("/")
+    seq = tail.partition("~")[0]
+    return (origin, int(seq)) if origin and seq.isascii() and seq.isdigit() else None
+
+
+def reasons(
+    conn: Connection, events: Iterable[Event], homes: Collection[str]
+) -> Mapping[Ref, Event]:
+    """The events that the `because` of these events name."""
+    refs = [ref for event in events if event.because for ref in event.because.events]
+    return events_by_ref(conn, refs, homes)
+
+
+def may_see_kind(actor: Actor, kind: str) -> bool:
+    """Whether an event of this kind may be shown to the actor at all."""
+    return actor.may(Right.SEE_CARE) or kind in NOT_CARE
+
+
+def open_alarms(actor: Actor) -> Any:
+    """The condition on `alarm` for open ones that the actor may see."""
+    base = and_(t.alarm.c.home_id.in_(actor.homes), t.alarm.c.closed_at.is_(None))
+    if actor.may(Right.SEE_CARE):
+        return base
+    return and_(base, or_(t.alarm.c.severity == "technical", t.alarm.c.severity.is_(None)))

@@ -1,0 +1,121 @@
+"""A person's access to homes: what can be opened now, and taking it back.
+
+Two steps: the page says what would happen, then it is done.  Not for: what is done
+(`web.staff.people.access_revocation`), or giving access (`staff_admin`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import abort, request, url_for
+from flask_babel import ngettext
+from sqlalchemy import select
+
+from web.staff.core.context import staff
+from web.staff.core.i18n import say as _
+from web.staff.core.rights import Actor, Right
+from web.staff.doors import revocation
+from web.staff.pages import lookups
+from web.staff.pages.account import proved
+from web.staff.pages.layout import main_attributes, need, page, signed_in
+from web.staff.pages.staff_admin import changed
+from web.staff.people import access_revocation, accounts
+from web.staff.people.access_revocation import Effect, Scope
+from web.staff.signin import sessions
+from web.staff.storage import tables as t
+
+
+def _scope(wanted: str | None) -> Scope | None:
+    try:
+        return Scope(wanted or "")
+    except ValueError:
+        return None
+
+
+@signed_in
+@proved
+def show(actor: Actor, person: str) -> Any:
+    """The page `/administration/person/<person>/atkomst`; `?vad=` (a `Scope`) and `?hem=` ask what
+    would happen."""
+    need(actor, Right.ASSIGN)
+    scope, home = _scope(request.args.get("vad")), request.args.get("hem")
+    now = staff().clock.now()
+    with staff().db.read() as conn:
+        u, h = t.user.c, t.home.c
+        row = conn.execute(
+            select(u.id, u.person_id, u.name, u.active).where(
+                u.person_id == person, u.org_id == actor.org
+            )
+        ).one_or_none()
+        if row is None:
+            abort(404)
+        would = None
+        if scope is not None:
+            try:
+                would = access_revocation.effect(conn, actor, person, scope, home, now)
+            except accounts.Refused as refusal:
+                abort(404 if refusal.why is accounts.Wrong.NOT_FOUND else 403)
+        homes = conn.execute(
+            select(h.id, h.label).where(h.org_id == actor.org).order_by(h.label)
+        ).all()
+        labels = {one.id: one.label for one in homes}
+        works = access_revocation.assigned(conn, actor, row.id)
+        live = revocation.live_of(conn, person, now)
+        return page(
+            "access_of.html",
+            conn,
+            actor,
+            row=row,
+            live=live,
+            code_homes=sorted({one.home_id for one in live.codes}),
+            open_sessions=sessions.count(conn, row.id),
+            works=[one.id for one in homes if one.id in works],
+            labels=labels,
+            labels_of=lambda ids: [labels[one] for one in ids if one in labels],
+            may_all=access_revocation.may_take_all(conn, actor, row.id),
+            told=access_revocation.told(conn, person, now),
+            names=lookups.names(conn, actor),
+            would=would,
+            home=home,
+            **main_attributes(kinds="grant codes"),
+        )
+
+
+@signed_in
+@proved
+def take_back(actor: Actor, person: str) -> Any:
+    """POST to the same address: do it."""
+    need(actor, Right.ASSIGN)
+    scope = _scope(request.form.get("scope"))
+    if scope is None:
+        abort(422)
+    done: list[Effect] = []
+
+    def act() -> None:
+        home = request.form.get("home") or None
+        done.append(access_revocation.take_back(staff(), actor, person, scope, home))
+
+    return changed(url_for("pages.people_access", person=person), act, lambda: _done_text(done[0]))
+
+
+def _done_text(done: Effect) -> str:
+    """What was taken back, in numbers: no names in the cookie that carries it to the page."""
+    live = done.live
+    counted = (
+        (len(live.turns), ngettext("%(num)s öppning", "%(num)s öppningar", len(live.turns))),
+        (len(live.codes), ngettext("%(num)s kod", "%(num)s koder", len(live.codes))),
+        (
+            len(live.requests),
+            ngettext("%(num)s begäran", "%(num)s begäranden", len(live.requests)),
+        ),
+        (len(done.ends), _("%(n)s hem", n=len(done.ends))),
+        (
+            done.sessions,
+            ngettext("%(num)s inloggning", "%(num)s inloggningar", done.sessions),
+        ),
+    )
+    parts = [text for count, text in counted if count]
+    if not parts:
+        return _("Åtkomsten är tillbakatagen. Inget var i gång just nu.")
+    return _("Åtkomsten är tillbakatagen: %(what)s.", what=", ".join(parts))

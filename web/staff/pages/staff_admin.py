@@ -1,0 +1,254 @@
+"""Administration: the organisation's accounts, what each may do, where each works.
+
+Administrators change accounts; coordinators say who works where.  Nothing here reaches another
+organisation: what is changed goes through `web.staff.people.accounts`.
+Not for: homes (`homes_admin`).
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from flask import abort, render_template, request, url_for
+from flask_security.utils import hash_password
+from sqlalchemy import Connection, select
+
+from gateway.errors import UserError
+from web.staff.core.context import staff
+from web.staff.core.i18n import N_
+from web.staff.core.i18n import say as _
+from web.staff.core.rights import Actor, Right, Role
+from web.staff.pages import layout
+from web.staff.pages.account import proved
+from web.staff.pages.layout import answered, need, page, refused, signed_in
+from web.staff.people import accounts
+from web.staff.people import registry as adding
+from web.staff.people.accounts import Refused, Wrong
+from web.staff.signin import sessions
+from web.staff.storage import tables
+from web.staff.texts import words
+
+PASSWORD_BYTES = 12
+"""Of a password that the server makes up: 96 bits, 16 characters."""
+
+SENTENCES = {
+    Wrong.NO_RIGHT: N_("Din roll får inte göra det här."),
+    Wrong.NOT_FOUND: N_("Det finns inte i din organisation."),
+    Wrong.YOURSELF: N_("Det kan du inte göra med ditt eget konto."),
+    Wrong.TAKEN: N_("Det finns redan."),
+    Wrong.EMPTY: N_("Skriv ett namn först."),
+}
+
+
+def numbers(name: str) -> list[int]:
+    """The form's values as numbers; a value that is none is nobody's id."""
+    return [int(text) if text.isdigit() else -1 for text in request.form.getlist(name)]
+
+
+def _accounts(conn: Connection, actor: Actor, person: str | None = None) -> list[Any]:
+    u = tables.user
+    query = select(
+        u.c.id,
+        u.c.person_id,
+        u.c.name,
+        u.c.email,
+        u.c.active,
+        u.c.sso_id,
+        u.c.tf_primary_method,
+        u.c.password.is_not(None).label("has_password"),
+    ).where(u.c.org_id == actor.org)
+    if person is not None:
+        query = query.where(u.c.person_id == person)
+    return list(conn.execute(query.order_by(u.c.active.desc(), u.c.name)).all())
+
+
+def _roles(conn: Connection, actor: Actor) -> dict[int, list[str]]:
+    u, r, ur = tables.user, tables.role, tables.user_role
+    found: dict[int, list[str]] = {}
+    rows = conn.execute(
+        select(ur.c.user_id, r.c.name)
+        .join(r, r.c.id == ur.c.role_id)
+        .join(u, u.c.id == ur.c.user_id)
+        .where(u.c.org_id == actor.org)
+        .order_by(r.c.name)
+    )
+    for row in rows:
+        found.setdefault(row.user_id, []).append(row.name)
+    return found
+
+
+def of_org(conn: Connection, table: Any, actor: Actor, name: str = "name") -> list[Any]:
+    """Rows of the actor's organisation by name: teams, areas or homes."""
+    query = select(table).where(table.c.org_id == actor.org).order_by(table.c[name])
+    return list(conn.execute(query).all())
+
+
+@signed_in
+def people(actor: Actor) -> Any:
+    """The page `/administration`."""
+    need(actor, Right.ASSIGN)
+    with staff().db.read() as conn:
+        return page(
+            "people.html",
+            conn,
+            actor,
+            accounts=_accounts(conn, actor),
+            roles=_roles(conn, actor),
+            places=sessions.places(staff().db, actor.org),
+            shared_from=sessions.SHARED_FROM,
+            known_roles=list(Role),
+            may_administer=actor.may(Right.ADMINISTER),
+            allowed=words.ALLOWED,
+        )
+
+
+@signed_in
+def one(actor: Actor, person: str) -> Any:
+    """The page `/administration/person/<person>`."""
+    need(actor, Right.ASSIGN)
+    with staff().db.read() as conn:
+        found = _accounts(conn, actor, person)
+        if not found:
+            abort(404)
+        row = found[0]
+        a, m = tables.assignment, tables.team_member
+        return page(
+            "person.html",
+            conn,
+            actor,
+            row=row,
+            roles=_roles(conn, actor).get(row.id, []),
+            known_roles=list(Role),
+            allowed=words.ALLOWED,
+            homes=of_org(conn, tables.home, actor, "label"),
+            assigned=set(conn.execute(select(a.c.home_id).where(a.c.user_id == row.id)).scalars()),
+            teams=of_org(conn, tables.team, actor),
+            member=set(conn.execute(select(m.c.team_id).where(m.c.user_id == row.id)).scalars()),
+            open_sessions=sessions.of_account(staff().db, row.id),
+            places=sessions.places(staff().db, actor.org).get(row.id, 0),
+            shared_from=sessions.SHARED_FROM,
+            passkeys=len(
+                conn.execute(
+                    select(tables.passkey.c.id).where(tables.passkey.c.user_id == row.id)
+                ).all()
+            ),
+            may_administer=actor.may(Right.ADMINISTER),
+        )
+
+
+@signed_in
+@proved
+def add(actor: Actor) -> Any:
+    """POST `/administration/person`: a new account with a password that is shown once."""
+    need(actor, Right.ADMINISTER)
+    back = url_for("pages.people")
+    form = request.form
+    roles = [Role(name) for name in form.getlist("role") if name in set(Role)]
+    name = form.get("name", "").strip()
+    if not name or not roles:
+        return refused(_("Skriv ett namn och välj minst en roll."), back, 422)
+    password = secrets.token_urlsafe(PASSWORD_BYTES)
+    try:
+        person = adding.add_user(
+            staff().db,
+            form.get("email", ""),
+            name=name,
+            org=actor.org,
+            roles=roles,
+            password_hash=str(hash_password(password)),
+            now=staff().clock.now(),
+        )
+    except UserError:
+        return refused(_("E-postadressen går inte att använda: kontrollera den."), back, 422)
+    with staff().write() as tx:
+        accounts.note(staff(), tx, actor, "added", person)
+    return _shown_once(actor, person, password)
+
+
+def _shown_once(actor: Actor, person: str, password: str) -> Any:
+    """The page with a new password: never in a cookie, an address or a log."""
+    with staff().db.read() as conn:
+        summary = layout.summarise(conn, actor)
+        row = _accounts(conn, actor, person)[0]
+    return render_template(
+        "password.html", summary=summary, row=row, password=password, title=_("Nytt lösenord")
+    )
+
+
+def changed(back: str, change: Callable[[], Any], text: str | Callable[[], str]) -> Any:
+    """Do it and answer (`text` may be made afterwards), or answer why not; what is another
+    organisation's is not there (404)."""
+    try:
+        change()
+    except Refused as refusal:
+        status = 403 if refusal.why is Wrong.NO_RIGHT else 409
+        if refusal.why is Wrong.NOT_FOUND:
+            abort(404)
+        return refused(_(SENTENCES[refusal.why]), back, status)
+    sessions.gate().forget()
+    return answered(text if isinstance(text, str) else text(), back)
+
+
+@signed_in
+@proved
+def change(actor: Actor, person: str) -> Any:
+    """POST `/administration/person/<person>`: one of the page's forms, named by `do`."""
+    need(actor, Right.ASSIGN)
+    parts, form = staff(), request.form
+    back = url_for("pages.people_one", person=person)
+    roles = [Role(name) for name in form.getlist("role") if name in set(Role)]
+    done: dict[str, tuple[Callable[[], Any], str]] = {
+        "roles": (
+            lambda: accounts.set_roles(parts, actor, person, roles),
+            _("Rollerna är ändrade."),
+        ),
+        "homes": (
+            lambda: accounts.set_homes(parts, actor, person, form.getlist("home")),
+            _("Hemmen är ändrade."),
+        ),
+        "teams": (
+            lambda: accounts.set_teams(parts, actor, person, numbers("team")),
+            _("Arbetslagen är ändrade."),
+        ),
+        "close": (
+            lambda: accounts.set_active(parts, actor, person, False),
+            _("Kontot är stängt och utloggat överallt."),
+        ),
+        "open": (
+            lambda: accounts.set_active(parts, actor, person, True),
+            _("Kontot är öppet igen."),
+        ),
+        "sign_out": (
+            lambda: accounts.sign_out(parts, actor, person),
+            _("Utloggad överallt."),
+        ),
+        "factors": (
+            lambda: accounts.reset_factors(parts, actor, person),
+            _("Koder och passkeys är borttagna."),
+        ),
+        "sso": (
+            lambda: accounts.set_sso_id(parts, actor, person, form.get("sso_id", "").strip()),
+            _("Sparat."),
+        ),
+    }
+    what = form.get("do", "")
+    if what == "password":
+        return _new_password(actor, person, back)
+    if what not in done:
+        return refused(_("Det gick inte att förstå. Läs in sidan igen."), back, 422)
+    return changed(back, *done[what])
+
+
+def _new_password(actor: Actor, person: str, back: str) -> Any:
+    password = secrets.token_urlsafe(PASSWORD_BYTES)
+    hashed = str(hash_password(password))
+    try:
+        accounts.set_password(staff(), actor, person, hashed)
+    except Refused as refusal:
+        if refusal.why is Wrong.NOT_FOUND:
+            abort(404)
+        return refused(_(SENTENCES[refusal.why]), back, 403)
+    sessions.gate().forget()
+    return _shown_once(actor, person, password)

@@ -1,0 +1,1 @@
+"""Organisations, homes, accounts, teams and areas: made, changed, ended."""

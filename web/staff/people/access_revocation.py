@@ -1,0 +1,236 @@
+"""Access taken back by a person: from one home, from a lost phone, or altogether.
+
+What somebody can open with now is revoked (`web.staff.doors.revocation`), and what would give them
+new rights ends in the same transaction: the assignment, the team, the session.  A home that listens
+hears at once; whether each has is kept in view (`told`).  Not for: closing an account
+(`web.staff.people.accounts`), or texts.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from gateway.access.codes import LIFE_H
+from web.staff.core.assignments import assigned_homes, is_assigned
+from web.staff.core.context import Staff
+from web.staff.core.rights import Actor, Right, Role
+from web.staff.doors import revocation
+from web.staff.doors.revocation import Live
+from web.staff.events import append
+from web.staff.people import accounts
+from web.staff.people.accounts import Refused, Wrong
+from web.staff.signin import sessions
+from web.staff.signin.auth import new_uniquifier
+from web.staff.storage import tables
+from web.staff.storage.database import Tx
+
+
+class Scope(StrEnum):
+    """How much is taken back."""
+
+    HOME = "home"
+    """One home: what is live there, and being assigned there."""
+    PHONE = "phone"
+    """A phone is lost: what is live anywhere, and every session.  The work stays."""
+    ALL = "all"
+    """Not to go in to anybody any more, at an alarm neither: as PHONE, every assignment and team,
+    and the account is closed (an administrator may open it again)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What taking back does.  `homes` are those where something is live or the assignment ends, in
+    order; `teams` rows that are left (`id`, `name`); `kept` homes of a left team that stay as the
+    person's own."""
+
+    person: str
+    scope: Scope
+    live: Live
+    homes: tuple[str, ...]
+    ends: tuple[str, ...]
+    teams: tuple[Any, ...]
+    kept: tuple[str, ...]
+    sessions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Whether a home has heard that something was taken back there.  `until`: when the last of it
+    ends by itself, also in a home that never hears."""
+
+    home: str
+    at: datetime
+    by: str | None
+    count: int
+    heard: bool
+    until: datetime
+
+
+def effect(
+    conn: Connection, actor: Actor, person: str, scope: Scope, home: str | None, now: datetime
+) -> Effect:
+    """What `take_back` would do now.  Raises `Refused`: NO_RIGHT (an administrator's account is
+    closed by administrators only), NOT_FOUND, YOURSELF (ALL)."""
+    if not actor.may(Right.ASSIGN):
+        raise Refused(Wrong.NO_RIGHT)
+    row = accounts.account_of(conn, actor, person)
+    if scope is Scope.ALL and person == actor.person:
+        raise Refused(Wrong.YOURSELF)
+    if scope is Scope.ALL and not may_take_all(conn, actor, row.id):
+        raise Refused(Wrong.NO_RIGHT)
+    if scope is Scope.HOME and not _is_ours(conn, actor, home):
+        raise Refused(Wrong.NOT_FOUND)
+    one = home if scope is Scope.HOME else None
+    live = revocation.live_of(conn, person, now, home=one)
+    h = tables.home.c
+    ours = set(conn.execute(select(h.id).where(h.org_id == actor.org)).scalars())
+    ends: set[Any] = assigned(conn, actor, row.id)
+    teams, kept = _teams(conn, row.id), set[str]()
+    if scope is Scope.HOME:
+        ends &= {home}
+        teams = [team for team in teams if home in _covered(conn, [team.id])]
+        kept = (ours & _covered(conn, [team.id for team in teams])) - {home}
+    elif scope is Scope.PHONE:
+        ends, teams = set(), []
+    touched = {r.home_id for r in (*live.turns, *live.codes, *live.requests)}
+    return Effect(
+        person=person,
+        scope=scope,
+        live=live,
+        homes=tuple(sorted((touched | ends) & ours)),
+        ends=tuple(sorted(ends)),
+        teams=tuple(teams),
+        kept=tuple(sorted(kept)),
+        sessions=0 if scope is Scope.HOME else sessions.count(conn, row.id),
+    )
+
+
+def take_back(
+    staff: Staff, actor: Actor, person: str, scope: Scope, home: str | None = None
+) -> Effect:
+    """Take access back, and say what was done.  Raises `Refused`, as `effect`."""
+    with staff.write() as tx:
+        plan = effect(tx.conn, actor, person, scope, home, staff.clock.now())
+        user_id = accounts.account_of(tx.conn, actor, person).id
+        _end_work(tx, user_id, plan)  # first what would give new rights, then what is live
+        if scope is not Scope.HOME:
+            sessions.end(tx, user_id)
+            u, new = tables.user, new_uniquifier()
+            told: dict[str, Any] = {"fs_uniquifier": new}
+            if scope is Scope.ALL:
+                told["active"] = False
+            tx.conn.execute(update(u).where(u.c.id == user_id).values(**told))
+        for one in plan.homes:
+            revocation.revoke_person(staff, tx, one, person, by=actor.person)
+        accounts.bump(tx, [user_id])
+        accounts.note(staff, tx, actor, f"taken_back_{scope.value}", person)
+        return plan
+
+
+def _end_work(tx: Tx, user_id: int, plan: Effect) -> None:
+    a, m = tables.assignment, tables.team_member
+    if plan.scope is Scope.PHONE:
+        return
+    gone = [a.c.user_id == user_id]
+    if plan.scope is Scope.HOME:
+        gone.append(a.c.home_id.in_(plan.ends))
+    tx.conn.execute(delete(a).where(*gone))
+    left = [team.id for team in plan.teams]
+    tx.conn.execute(delete(m).where(m.c.user_id == user_id, m.c.team_id.in_(left)))
+    have = set(tx.conn.execute(assigned_homes(user_id)).scalars())
+    for home in plan.kept:
+        if home not in have:
+            tx.conn.execute(insert(a).values(user_id=user_id, home_id=home))
+
+
+def may_take_all(conn: Connection, actor: Actor, user_id: int) -> bool:
+    """Whether this actor may close the account: not the own, and an administrator's only as one."""
+    u, ur, r = tables.user, tables.user_role.c, tables.role
+    own = select(u.c.id).where(u.c.id == user_id, u.c.person_id == actor.person)
+    roles = (
+        select(r.c.name).join(tables.user_role, ur.role_id == r.c.id).where(ur.user_id == user_id)
+    )
+    above = Role.ADMINISTRATOR.value in set(conn.execute(roles).scalars())
+    return conn.execute(own).first() is None and (actor.may(Right.ADMINISTER) or not above)
+
+
+def assigned(conn: Connection, actor: Actor, user_id: int) -> set[str]:
+    """The homes of the actor's organisation where an account is assigned, teams included."""
+    h = tables.home.c
+    query = select(h.id).where(h.id.in_(assigned_homes(user_id)), h.org_id == actor.org)
+    return set(conn.execute(query).scalars())
+
+
+def _is_ours(conn: Connection, actor: Actor, home: str | None) -> bool:
+    h = tables.home.c
+    query = select(h.id).where(h.id == home, h.org_id == actor.org)
+    return conn.execute(query).first() is not None
+
+
+def _teams(conn: Connection, user_id: int) -> list[Any]:
+    """The teams of an account, by name."""
+    t, m = tables.team, tables.team_member.c
+    query = select(t.c.id, t.c.name).join(tables.team_member, m.team_id == t.c.id)
+    return list(conn.execute(query.where(m.user_id == user_id).order_by(t.c.name)))
+
+
+def _covered(conn: Connection, teams: list[int]) -> set[str]:
+    """The homes that these teams cover."""
+    c, h = tables.team_area.c, tables.area_home.c
+    query = select(h.home_id).where(h.area_id.in_(select(c.area_id).where(c.team_id.in_(teams))))
+    return set(conn.execute(query).scalars())
+
+
+# --- what came of it ------------------------------------------------------------------------------
+
+
+def told(conn: Connection, person: str, now: datetime) -> list[Told]:
+    """What was taken back from this person as long as a code could still live, home by home, the
+    newest first."""
+    since, e = now - timedelta(hours=LIFE_H), tables.event.c
+    ends: dict[str, tuple[str, datetime]] = {}
+    for table, name in ((tables.turn, "grant"), (tables.door_code, "id")):
+        c = table.c
+        query = select(c[name], c.home_id, c.expires_at)
+        rows = conn.execute(query.where(c.person == person, c.expires_at > since))
+        ends |= {grant: (home, at) for grant, home, at in rows}
+    found: list[Told] = []
+    for home in sorted({one for one, _ in ends.values()}):
+        rows = conn.execute(
+            select(e.seq, e.corrected_at, e.person, e.body)
+            .where(e.home_id == home, e.origin == append.origin_of(home))
+            .where(e.kind == "grant.revoked", e.corrected_at > since)
+            .order_by(e.seq)
+        )
+        mine = [(row, json.loads(row.body)["data"]["grant"]) for row in rows]
+        mine = [(row, grant) for row, grant in mine if grant in ends]
+        if mine:
+            last = mine[-1][0]
+            heard = last.seq <= _down_have(conn, home)
+            until = max(ends[grant][1] for _, grant in mine)
+            found.append(Told(home, last.corrected_at, last.person, len(mine), heard, until))
+    return sorted(found, key=lambda one: one.at, reverse=True)
+
+
+def _down_have(conn: Connection, home: str) -> int:
+    c = tables.home_link.c
+    return conn.execute(select(c.down_have).where(c.home_id == home)).scalar_one_or_none() or 0
+
+
+def who_may_open(conn: Connection, home: str, org: str) -> list[Any]:
+    """The active accounts that are assigned to a home and may turn locks (`person_id`, `name`), by
+    name."""
+    u, ur, r = tables.user, tables.user_role, tables.role
+    turners = (
+        select(ur.c.user_id).join(r, r.c.id == ur.c.role_id).where(r.c.name.in_(revocation.TURNERS))
+    )
+    query = select(u.c.person_id, u.c.name).where(
+        u.c.org_id == org, u.c.active, is_assigned(u.c.id, home), u.c.id.in_(turners)
+    )
+    return list(conn.execute(query.order_by(u.c.name)))

@@ -1,0 +1,336 @@
+"""Changing accounts, teams, areas and homes, from the pages and the command line: by whom, and only
+in one's own organisation.
+
+Each function looks for what it changes inside the actor's organisation, so that another one's ids
+are simply not there.  Each change is an event, is noticed by open streams (`rights_version`), and
+takes back in the same transaction what it leaves no ground for; what changes nothing writes
+nothing.  Not for: adding accounts and homes (`registry`), or showing anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Select, Table, delete, insert, select, update
+
+from gateway.envelope import Draft
+from gateway.events import AccountChanged
+from web.staff.core.context import Staff
+from web.staff.core.rights import Actor, Operator, Right, Role
+from web.staff.doors import revocation
+from web.staff.events import append
+from web.staff.signin import sessions
+from web.staff.signin.auth import new_uniquifier
+from web.staff.storage import tables
+from web.staff.storage.database import Tx
+
+By = Actor | Operator
+"""Who changes something."""
+
+Pick = Callable[[set[Any]], Iterable[Any]]
+"""What is to be, by what is."""
+
+
+class Wrong(StrEnum):
+    """Why a change was refused."""
+
+    NO_RIGHT = "no_right"
+    NOT_FOUND = "not_found"
+    YOURSELF = "yourself"
+    """Nobody takes the administration or the account away from themselves: that is how an
+    organisation locks itself out."""
+    TAKEN = "taken"
+    EMPTY = "empty"
+
+
+class Refused(Exception):
+    """A change was refused."""
+
+    def __init__(self, why: Wrong) -> None:
+        super().__init__(why.value)
+        self.why = why
+
+
+def _need(actor: By, right: Right) -> None:
+    if not actor.may(right):
+        raise Refused(Wrong.NO_RIGHT)
+
+
+def account_of(conn: Connection, actor: By, person: str) -> Any:
+    """The account's row.  Raises `Refused`: NOT_FOUND, also for another organisation's."""
+    u = tables.user
+    row = conn.execute(
+        select(u.c.id, u.c.person_id, u.c.active).where(
+            u.c.person_id == person, u.c.org_id == actor.org
+        )
+    ).one_or_none()
+    if row is None:
+        raise Refused(Wrong.NOT_FOUND)
+    return row
+
+
+def note(staff: Staff, tx: Tx, actor: By, what: str, account: str | None = None) -> None:
+    """Write the event of a change: who, whose, what; never a name."""
+    changed = AccountChanged(what=what, account=account)
+    append.write(staff, tx, None, Draft(changed, person=actor.person))
+
+
+def bump(tx: Tx, user_ids: Iterable[int]) -> None:
+    """What these accounts may do was changed: their open streams end."""
+    u = tables.user
+    tx.conn.execute(
+        update(u).where(u.c.id.in_(list(user_ids))).values(rights_version=u.c.rights_version + 1)
+    )
+
+
+def _changed(
+    staff: Staff, tx: Tx, actor: By, users: Iterable[int], what: str, account: str | None = None
+) -> None:
+    """What every change of rights does beside itself: see the module."""
+    concerned = list(users)
+    bump(tx, concerned)
+    revocation.revoke_lost(staff, tx, concerned, by=actor.person)
+    note(staff, tx, actor, what, account)
+
+
+def _replace(tx: Tx, table: Table, fixed: dict[str, Any], column: str, wanted: set[Any]) -> bool:
+    """Let the rows of `table` with `fixed` have exactly `wanted` in `column`; whether that changed
+    anything."""
+    had = _held(tx, table, fixed, column)
+    for gone in sorted(had - wanted):
+        tx.conn.execute(delete(table).filter_by(**fixed, **{column: gone}))
+    for new in sorted(wanted - had):
+        tx.conn.execute(insert(table).values(**fixed, **{column: new}))
+    return had != wanted
+
+
+def _held(tx: Tx, table: Table, fixed: dict[str, Any], column: str) -> set[Any]:
+    return set(tx.conn.execute(select(table.c[column]).filter_by(**fixed)).scalars())
+
+
+def set_roles(staff: Staff, actor: By, person: str, roles: Iterable[Role]) -> bool:
+    """Give an account exactly these roles; whether that is a change.  Raises `Refused`."""
+    wanted = set(roles)
+    return pick_roles(staff, actor, person, lambda _had: wanted)
+
+
+def pick_roles(staff: Staff, actor: By, person: str, pick: Pick) -> bool:
+    """Give an account the roles that `pick` makes of those it has; whether that is a change.
+    Raises `Refused`."""
+    _need(actor, Right.ADMINISTER)
+    with staff.write() as tx:
+        row = account_of(tx.conn, actor, person)
+        ids = _role_ids(tx)
+        names = {number: name for name, number in ids.items()}
+        had = _held(tx, tables.user_role, {"user_id": row.id}, "role_id")
+        wanted = set(pick({names[number] for number in had}))
+        if person == actor.person and Role.ADMINISTRATOR not in wanted:
+            raise Refused(Wrong.YOURSELF)
+        numbers = {ids[role] for role in wanted}
+        if not _replace(tx, tables.user_role, {"user_id": row.id}, "role_id", numbers):
+            return False
+        _changed(staff, tx, actor, [row.id], "roles", person)
+    return True
+
+
+def _role_ids(tx: Tx) -> dict[str, int]:
+    """The number of every role; rows that are missing are made."""
+    r = tables.role
+    found = {row.name: row.id for row in tx.conn.execute(select(r.c.name, r.c.id))}
+    for role in Role:
+        if role.value not in found:
+            made = insert(r).values(name=role.value).returning(r.c.id)
+            found[role.value] = tx.conn.execute(made).scalar_one()
+    return found
+
+
+def set_active(staff: Staff, actor: By, person: str, active: bool) -> None:
+    """Close an account (its sessions end), or open it again.  Raises `Refused`."""
+    _need(actor, Right.ADMINISTER)
+    if person == actor.person and not active:
+        raise Refused(Wrong.YOURSELF)
+    with staff.write() as tx:
+        row = account_of(tx.conn, actor, person)
+        tx.conn.execute(update(tables.user).where(tables.user.c.id == row.id).values(active=active))
+        if not active:
+            sessions.end(tx, row.id)
+        _changed(staff, tx, actor, [row.id], "opened" if active else "closed", person)
+
+
+def sign_out(staff: Staff, actor: By, person: str) -> int:
+    """End all sessions of an account: one's own, or as administrator anybody's of the organisation.
+    Returns how many were open.  Raises `Refused`."""
+    if person != actor.person:
+        _need(actor, Right.ADMINISTER)
+    with staff.write() as tx:
+        row = account_of(tx.conn, actor, person)
+        done = sessions.end(tx, row.id)
+        tx.conn.execute(
+            update(tables.user)
+            .where(tables.user.c.id == row.id)
+            .values(fs_uniquifier=new_uniquifier())
+        )
+        note(staff, tx, actor, "signed_out", person)
+    return done
+
+
+def set_password(staff: Staff, actor: By, person: str, password_hash: str) -> None:
+    """Give an account a new password; its sessions end.  Raises `Refused`."""
+    _need(actor, Right.ADMINISTER)
+    with staff.write() as tx:
+        row = account_of(tx.conn, actor, person)
+        sessions.end(tx, row.id)
+        tx.conn.execute(
+            update(tables.user)
+            .where(tables.user.c.id == row.id)
+            .values(password=password_hash, fs_uniquifier=new_uniquifier())
+        )
+        note(staff, tx, actor, "password", person)
+
+
+def reset_factors(staff: Staff, actor: By, person: str) -> None:
+    """Take away an account's second factor, recovery codes and passkeys (a lost phone); its
+    sessions end.  Raises `Refused`."""
+    _need(actor, Right.ADMINISTER)
+    with staff.write() as tx:
+        row = account_of(tx.conn, actor, person)
+        sessions.end(tx, row.id)
+        tx.conn.execute(delete(tables.passkey).where(tables.passkey.c.user_id == row.id))
+        gone = dict.fromkeys(
+            ("tf_primary_method", "tf_totp_secret", "mf_recovery_codes", "tf_last_counter")
+        )
+        tx.conn.execute(
+            update(tables.user)
+            .where(tables.user.c.id == row.id)
+            .values(**gone, fs_uniquifier=new_uniquifier())
+        )
+        note(staff, tx, actor, "factors", person)
+
+
+def set_sso_id(staff: Staff, actor: By, person: str, sso_id: str) -> None:
+    """What single sign-on calls this person; empty: not by single sign-on.  Raises `Refused`."""
+    _need(actor, Right.ADMINISTER)
+    u = tables.user
+    with staff.write() as tx:
+        row = account_of(tx.conn, actor, person)
+        if sso_id:
+            taken = select(u.c.id).where(
+                u.c.org_id == actor.org, u.c.sso_id == sso_id, u.c.id != row.id
+            )
+            if tx.conn.execute(taken).first() is not None:
+                raise Refused(Wrong.TAKEN)
+        tx.conn.execute(update(u).where(u.c.id == row.id).values(sso_id=sso_id or None))
+        note(staff, tx, actor, "sso_id", person)
+
+
+# --- who works where ------------------------------------------------------------------------------
+
+
+def set_homes(staff: Staff, actor: By, person: str, homes: Iterable[str]) -> bool:
+    """Assign an account to exactly these homes (beside its teams'); whether that is a change.
+    Raises `Refused`."""
+    wanted = set(homes)
+    return pick_homes(staff, actor, person, lambda _had: wanted)
+
+
+def pick_homes(staff: Staff, actor: By, person: str, pick: Pick) -> bool:
+    """The same, by the homes it is assigned to.  Raises `Refused`."""
+    return _pick_of(staff, actor, person, "homes", tables.assignment, tables.home, pick)
+
+
+def set_teams(staff: Staff, actor: By, person: str, teams: Iterable[int]) -> bool:
+    """Make an account a member of exactly these teams; whether that is a change.  Raises
+    `Refused`."""
+    wanted = set(teams)
+    return pick_teams(staff, actor, person, lambda _had: wanted)
+
+
+def pick_teams(staff: Staff, actor: By, person: str, pick: Pick) -> bool:
+    """The same, by the teams it is in.  Raises `Refused`."""
+    return _pick_of(staff, actor, person, "teams", tables.team_member, tables.team, pick)
+
+
+def _pick_of(
+    staff: Staff, actor: By, person: str, what: str, links: Table, table: Table, pick: Pick
+) -> bool:
+    _need(actor, Right.ASSIGN)
+    column = f"{table.name}_id"
+    with staff.write() as tx:
+        row = account_of(tx.conn, actor, person)
+        fixed = {"user_id": row.id}
+        wanted = _mine(tx, actor, table, pick(_held(tx, links, fixed, column)))
+        if not _replace(tx, links, fixed, column, wanted):
+            return False
+        _changed(staff, tx, actor, [row.id], what, person)
+    return True
+
+
+def add_group(staff: Staff, actor: By, kind: str, name: str) -> None:
+    """Add a `team` or an `area`.  Raises `Refused`."""
+    _need(actor, Right.ASSIGN)
+    t = tables.team if kind == "team" else tables.area
+    name = name.strip()
+    if not name:
+        raise Refused(Wrong.EMPTY)
+    with staff.write() as tx:
+        taken = select(t.c.id).where(t.c.org_id == actor.org, t.c.name == name)
+        if tx.conn.execute(taken).first() is not None:
+            raise Refused(Wrong.TAKEN)
+        tx.conn.execute(insert(t).values(org_id=actor.org, name=name))
+        note(staff, tx, actor, kind)
+
+
+def set_team_areas(staff: Staff, actor: By, team: int, areas: Iterable[int]) -> bool:
+    """Let a team cover exactly these areas; whether that is a change.  Raises `Refused`."""
+    wanted = set(areas)
+    return pick_team_areas(staff, actor, team, lambda _had: wanted)
+
+
+def pick_team_areas(staff: Staff, actor: By, team: int, pick: Pick) -> bool:
+    """The same, by the areas it covers.  Raises `Refused`."""
+    _need(actor, Right.ASSIGN)
+    with staff.write() as tx:
+        _mine(tx, actor, tables.team, [team])
+        links, fixed = tables.team_area, {"team_id": team}
+        wanted = _mine(tx, actor, tables.area, pick(_held(tx, links, fixed, "area_id")))
+        if not _replace(tx, links, fixed, "area_id", wanted):
+            return False
+        m = tables.team_member
+        members = select(m.c.user_id).where(m.c.team_id == team)
+        _changed(staff, tx, actor, tx.conn.execute(members).scalars(), "team_areas")
+    return True
+
+
+def set_home_area(staff: Staff, actor: By, home: str, area: int | None) -> bool:
+    """Which area a home is in (None: none); whether that is a change.  Raises `Refused`."""
+    _need(actor, Right.ASSIGN)
+    with staff.write() as tx:
+        _mine(tx, actor, tables.home, [home])
+        wanted = set() if area is None else _mine(tx, actor, tables.area, [area])
+        links, fixed = tables.area_home, {"home_id": home}
+        had = _held(tx, links, fixed, "area_id")
+        if not _replace(tx, links, fixed, "area_id", wanted):
+            return False
+        members = tx.conn.execute(_covering(had | wanted)).scalars()
+        _changed(staff, tx, actor, members, "home_area")
+    return True
+
+
+def _covering(areas: set[int]) -> Select[Any]:
+    """The members of the teams that cover one of these areas."""
+    c, m = tables.team_area, tables.team_member
+    query = select(m.c.user_id).join(c, c.c.team_id == m.c.team_id)
+    return query.where(c.c.area_id.in_(areas)).distinct()
+
+
+def _mine(tx: Tx, actor: By, table: Table, ids: Iterable[Any]) -> set[Any]:
+    """These ids, all of the actor's organisation.  Raises `Refused`: NOT_FOUND."""
+    wanted = set(ids)
+    found = tx.conn.execute(
+        select(table.c.id).where(table.c.id.in_(sorted(wanted)), table.c.org_id == actor.org)
+    ).scalars()
+    if set(found) != wanted:
+        raise Refused(Wrong.NOT_FOUND)
+    return wanted

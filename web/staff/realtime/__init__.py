@@ -1,0 +1,1 @@
+"""Who is told at once: screens, homes that listen, other workers."""

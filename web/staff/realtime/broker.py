@@ -1,0 +1,343 @@
+"""Who is told at once: screens, and the homes that listen.
+
+After a commit every change is given to the `Broker` of the worker; with PostgreSQL the other
+workers hear of it over NOTIFY (`web.staff.realtime.relay`) and give it to theirs.  A screen gets
+finished bytes from a bounded queue; one that is too slow loses its place and is told to load anew
+(`event: resync`).  A home's stream is only woken: it reads the log itself, so that nothing can be
+missing.
+
+Positions are `<epoch>-<number>`: the epoch is this broker's own, so a screen that comes back to
+another worker, or after too long, is told to load anew rather than left with a hole.
+
+Not for: the HTTP side (`web.staff.pages.live`, `web.staff.homelink.routes`), or storage.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import secrets
+import threading
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from types import TracebackType
+
+from web.staff.storage.changes import Change
+
+QUEUE_MAX = 500
+"""Messages that may wait for one screen; a night's worth in a quiet home, a second of a flood."""
+
+HISTORY_MAX = 2000
+"""Messages kept for screens that come back: at least the minute a phone sleeps in a pocket."""
+
+
+NEAR_KINDS = ("alarm.", "unlock.", "grant.")
+"""Kinds of the other homes of the organisation that a caregiver's screen hears of: an alarm there,
+and what came of the own order to turn a lock."""
+
+FOR_REQUESTS = 8
+"""Threads that no stream may take: alarms must come in however many screens are open."""
+
+FOR_HOMES = 4
+"""Threads beyond those that no screen may take: homes go before screens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a screen gets: `raw` are the bytes of one server-sent event."""
+
+    number: int
+    home: str | None
+    kind: str
+    raw: bytes
+
+
+@dataclass(eq=False)
+class Subscription:
+    """One screen's place in the broker.  Use as a context manager."""
+
+    broker: Broker
+    homes: frozenset[str]
+    limit: int
+    near: frozenset[str] = frozenset()
+    """Homes of which it gets only `NEAR_KINDS`, to be shown as less (`web.staff.pages.live`)."""
+    missed: tuple[bytes, ...] = ()
+    """What came since the position it asked for."""
+    resync: bool = False
+    """The position is too old or of another worker: load anew."""
+    _queue: queue.SimpleQueue[bytes | None] = field(default_factory=queue.SimpleQueue)
+    _lost: bool = False
+
+    def wants(self, home: str | None, kind: str) -> bool:
+        """Whether this screen is given a change of this kind in this home."""
+        return home in self.homes or (home in self.near and kind.startswith(NEAR_KINDS))
+
+    def get(self, timeout_s: float) -> bytes | None:
+        """The next message, or None after `timeout_s`.  Raises `TooSlow` when messages were lost,
+        `Closed` when the server stops."""
+        if self._lost:
+            raise TooSlow
+        try:
+            raw = self._queue.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+        if raw is None:
+            raise TooSlow if self._lost else Closed
+        return raw
+
+    def offer(self, raw: bytes) -> None:
+        """Queue one message, or mark the screen as too slow."""
+        if self._lost:
+            return
+        if self._queue.qsize() >= self.limit:
+            self._lost = True
+            self._queue.put(None)
+            return
+        self._queue.put(raw)
+
+    def close(self) -> None:
+        """End the screen's wait."""
+        self._queue.put(None)
+
+    def __enter__(self) -> Subscription:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self.broker.unsubscribe(self)
+
+
+class TooSlow(Exception):
+    """Messages were dropped for this screen: it must load anew."""
+
+
+class Closed(Exception):
+    """The server stops, or another stream of the same home took over."""
+
+
+@dataclass(eq=False)
+class HomeStream:
+    """One home's open stream down.  `get` says what woke it."""
+
+    broker: Broker
+    home: str
+    name: str = ""
+    """Tells it from other streams of the same home, at any worker."""
+    _queue: queue.SimpleQueue[str | None] = field(default_factory=queue.SimpleQueue)
+    _closed: bool = False
+
+    def get(self, timeout_s: float) -> str | None:
+        """`""` when something new was decided, a grant when a lock is to be turned, None after
+        `timeout_s`.  Raises `Closed`."""
+        try:
+            item = self._queue.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+        if item is None:
+            raise Closed
+        return item
+
+    def wake(self) -> None:
+        """There is a new decided event."""
+        if not self._closed:
+            self._queue.put("")
+
+    def turn(self, grant: str) -> None:
+        """Turn a lock now."""
+        if not self._closed:
+            self._queue.put(grant)
+
+    def close(self) -> None:
+        """End the stream's wait."""
+        self._closed = True
+        self._queue.put(None)
+
+    def __enter__(self) -> HomeStream:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self.broker.close_stream(self)
+
+
+def encode(epoch: str, number: int, change: Change) -> bytes:
+    """One change as a server-sent event: `event: change`, data `{"home", "kind", "event"}`."""
+    home = json.dumps(change.home)
+    kind = json.dumps(change.kind)
+    data = f'{{"home":{home},"kind":{kind},"event":{change.body}}}'
+    return f"id: {epoch}-{number}\nevent: change\ndata: {data}\n\n".encode()
+
+
+class Broker:
+    """All screens and home streams of one worker.  Every method may be called from any thread."""
+
+    def __init__(self, *, history_max: int = HISTORY_MAX) -> None:
+        self.epoch = secrets.token_hex(4)
+        self._lock = threading.Lock()
+        self._number = 0
+        self._screens: set[Subscription] = set()
+        self._streams: dict[str, set[HomeStream]] = {}
+        self._history: deque[Message] = deque(maxlen=history_max)
+        self._closed = False
+
+    # --- screens
+
+    def position(self) -> str:
+        """Where the broker is now: put it in a page, and open `/live?from=<position>` from
+        there."""
+        with self._lock:
+            return f"{self.epoch}-{self._number}"
+
+    def subscribe(
+        self,
+        homes: Iterable[str],
+        *,
+        near: Iterable[str] = (),
+        after: str | None = None,
+        limit: int = QUEUE_MAX,
+    ) -> Subscription:
+        """A screen that sees `homes`, and little of those that are `near`; `after` is a position,
+        None for from now on.
+
+        What came between `after` and now is in `missed`; when that is not known any more, `resync`
+        is true.
+        """
+        screen = Subscription(self, frozenset(homes), limit, frozenset(near))
+        with self._lock:
+            if self._closed:
+                screen.close()
+                return screen
+            if after is not None:
+                missed = self._since(after)
+                if missed is None:
+                    screen.resync = True
+                else:
+                    screen.missed = tuple(m.raw for m in missed if screen.wants(m.home, m.kind))
+            self._screens.add(screen)
+        return screen
+
+    def _since(self, position: str) -> list[Message] | None:
+        epoch, _, text = position.partition("-")
+        if epoch != self.epoch or not text.isascii() or not text.isdigit() or len(text) > 18:
+            return None
+        number = int(text)
+        oldest = self._history[0].number if self._history else self._number + 1
+        if number > self._number or number < oldest - 1:
+            return None
+        return [message for message in self._history if message.number > number]
+
+    def unsubscribe(self, screen: Subscription) -> None:
+        """Forget a screen.  May be called twice."""
+        with self._lock:
+            self._screens.discard(screen)
+
+    def publish(self, changes: Iterable[Change]) -> None:
+        """Tell the screens that may see them, and wake the homes that a decision concerns.  Call it
+        after the commit; never blocks on a screen."""
+        with self._lock:
+            for change in changes:
+                self._number += 1
+                raw = encode(self.epoch, self._number, change)
+                self._history.append(Message(self._number, change.home, change.kind, raw))
+                for screen in self._screens:
+                    if screen.wants(change.home, change.kind):
+                        screen.offer(raw)
+                if change.home is not None and change.origin.startswith("staff:"):
+                    for stream in self._streams.get(change.home, ()):
+                        stream.wake()
+
+    def lost_track(self) -> None:
+        """Changes of other workers may have been missed: every screen loads anew, every stream
+        looks into the log."""
+        with self._lock:
+            self._history.clear()
+            self._number += 1
+            for screen in self._screens:
+                screen._lost = True
+                screen._queue.put(None)
+            for streams in self._streams.values():
+                for stream in streams:
+                    stream.wake()
+
+    # --- homes
+
+    def open_stream(self, home: str, name: str = "") -> HomeStream:
+        """A home listens.  An older stream of the same home is closed: the gateway came back on a
+        new connection, and an order must not go out twice."""
+        stream = HomeStream(self, home, name)
+        with self._lock:
+            if self._closed:
+                stream.close()
+                return stream
+            for older in self._streams.get(home, ()):
+                older.close()
+            self._streams[home] = {stream}
+        return stream
+
+    def close_stream(self, stream: HomeStream) -> None:
+        """Forget a home's stream.  May be called twice."""
+        with self._lock:
+            streams = self._streams.get(stream.home)
+            if streams is not None:
+                streams.discard(stream)
+                if not streams:
+                    del self._streams[stream.home]
+
+    def drop_home(self, home: str) -> None:
+        """Close the streams of a home whose key became void."""
+        with self._lock:
+            for stream in self._streams.get(home, ()):
+                stream.close()
+
+    def keep_only(self, home: str, name: str | None) -> None:
+        """Close the home's streams but the one called `name` (None: all): it listens elsewhere."""
+        with self._lock:
+            for stream in self._streams.get(home, ()):
+                if stream.name != name:
+                    stream.close()
+
+    def listens(self, home: str) -> bool:
+        """Whether a stream of this home is open at this worker."""
+        with self._lock:
+            return bool(self._streams.get(home))
+
+    def send_turn(self, home: str, grant: str) -> bool:
+        """Give an order to the home's stream at this worker.  False: nobody listens here, and the
+        order is forgotten."""
+        with self._lock:
+            streams = self._streams.get(home)
+            if not streams:
+                return False
+            for stream in streams:
+                stream.turn(grant)
+            return True
+
+    # --- both
+
+    def counts(self) -> tuple[int, int]:
+        """Open screens, and homes that listen."""
+        with self._lock:
+            return len(self._screens), len(self._streams)
+
+    def has_room(self, streams_max: int) -> bool:
+        """Whether fewer than `streams_max` screens and homes are open at this worker."""
+        return sum(self.counts()) < streams_max
+
+    def close(self) -> None:
+        """End every wait: the server stops."""
+        with self._lock:
+            self._closed = True
+            for screen in self._screens:
+                screen.close()
+            for streams in self._streams.values():
+                for stream in streams:
+                    stream.close()

@@ -1,0 +1,104 @@
+"""The staff server's composition root: `create_app` makes the Flask application from a
+configuration.
+
+Reads top to bottom: secrets, database, broker, the blueprints.  Not for: any behaviour of its own.
+"""
+
+from __future__ import annotations
+
+import atexit
+
+from flask import Flask
+
+from gateway.clock import Clock, open_clock
+from web.staff import pages
+from web.staff.core import i18n
+from web.staff.core.config import StaffConfig
+from web.staff.core.context import EXTENSION, Staff
+from web.staff.core.keys import Keys, load_keys, register_key
+from web.staff.core.secret_files import ALL, SecretFiles
+from web.staff.homelink import routes
+from web.staff.pages import live
+from web.staff.realtime.broker import Broker
+from web.staff.realtime.relay import make_relay
+from web.staff.runtime import health, openapi, web_security
+from web.staff.runtime.watch import Watch
+from web.staff.runtime.write_gate import Turnstile
+from web.staff.signin import auth
+from web.staff.storage.database import Database, parse_url
+from web.staff.storage.migrate import require_current
+from web.staff.visits import plan_api
+
+STATIC_MAX_AGE_S = 3600
+"""Seconds a browser may keep a static file; their addresses carry a version."""
+
+
+def create_app(config: StaffConfig, *, clock: Clock | None = None, watch: bool = True) -> Flask:
+    """The WSGI application.  `clock` None: the one that the configuration names.  `watch` False:
+    the thread that looks for silent homes is not started (tests call it by hand).
+
+    Raises `SecretError` when a secret is missing, `UserError` when the database is not up to date.
+    """
+    secrets = SecretFiles(config.secrets_dir)
+    for name in ALL:  # all of them before anything is opened
+        secrets.read(name)
+    keys = load_keys(secrets)
+    database = Database(parse_url(config.database))
+    try:
+        require_current(database)
+        return _assemble(config, secrets, keys, database, clock, watch=watch)
+    except BaseException:  # another secret may be missing, for a provider of single sign-on
+        database.close()
+        raise
+
+
+def _assemble(
+    config: StaffConfig,
+    secrets: SecretFiles,
+    keys: Keys,
+    database: Database,
+    clock: Clock | None,
+    *,
+    watch: bool,
+) -> Flask:
+    broker = Broker()
+    relay = make_relay(database, broker)
+    parts = Staff(
+        config=config,
+        db=database,
+        clock=clock or open_clock(None if config.clock is None else str(config.clock)),
+        broker=broker,
+        keys=keys,
+        relay=relay,
+    )
+    register_key(database, keys, parts.clock)
+    app = Flask("web.staff")
+    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = STATIC_MAX_AGE_S
+    app.extensions[EXTENSION] = parts
+    i18n.init_app(app)
+    auth.init_app(app, secrets)
+    web_security.init_app(app)
+    app.register_blueprint(routes.blueprint)
+    app.register_blueprint(live.blueprint)
+    app.register_blueprint(health.blueprint)
+    plan_api.init_app(app)
+    app.register_blueprint(openapi.blueprint)
+    pages.register(app)
+    if not database.postgres:
+        app.wsgi_app = Turnstile(app.wsgi_app)  # type: ignore[method-assign]
+    watcher = Watch(parts)
+    app.extensions["tryggve.watch"] = watcher
+    relay.start()
+    if watch:
+        watcher.start()
+
+    def stop() -> None:
+        atexit.unregister(stop)  # which would hold the whole application until the process ends
+        watcher.stop()
+        broker.close()
+        relay.stop()
+        database.close()
+
+    app.extensions["tryggve.stop"] = stop
+    atexit.register(stop)
+    return app

@@ -1,0 +1,73 @@
+"""`/healthz` for the service manager and `/metrics` for Prometheus (text format 0.0.4).
+
+Counts only: no names, no ids of homes.  Not for: alarms, which are events.
+"""
+
+from __future__ import annotations
+
+import time
+
+from flask import Blueprint, Response, current_app
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from web.staff.core.context import Staff, staff
+from web.staff.runtime.watch import Watch
+from web.staff.storage import tables
+
+blueprint = Blueprint("health", __name__)
+
+WATCH_LATE_S = 60
+"""Seconds without a finished round of the watch until the server calls itself ill."""
+
+
+def ill(parts: Staff, watch: Watch) -> str | None:
+    """What is wrong, in a word: `database`, `watch`; None when all is well."""
+    try:
+        with parts.db.read() as conn:
+            conn.execute(text("SELECT 1"))
+    except SQLAlchemyError:
+        return "database"
+    last = watch.last_look_s
+    if last is not None and time.monotonic() - last > WATCH_LATE_S:
+        return "watch"
+    return None
+
+
+@blueprint.get("/healthz")
+def healthz() -> Response:
+    """200 `ok`, or 503 and the word."""
+    wrong = ill(staff(), current_app.extensions["tryggve.watch"])
+    return Response(wrong or "ok", 503 if wrong else 200, mimetype="text/plain")
+
+
+@blueprint.get("/metrics")
+def metrics() -> Response:
+    """Gauges of the whole installation, and of this worker."""
+    parts = staff()
+    a, s, h = tables.alarm, tables.home_state, tables.home
+    with parts.db.read() as conn:
+        open_alarms = conn.execute(
+            select(func.count()).where(a.c.closed_at.is_(None), a.c.raised_at.is_not(None))
+        ).scalar_one()
+        silent = conn.execute(
+            select(func.count()).where(s.c.silent_since.is_not(None))
+        ).scalar_one()
+        homes = conn.execute(select(func.count()).select_from(h)).scalar_one()
+        events = conn.execute(select(func.coalesce(func.sum(tables.head.c.seq), 0))).scalar_one()
+        waiting = conn.execute(select(func.count()).select_from(tables.urgent)).scalar_one()
+    screens, streams = parts.broker.counts()
+    gauges = (
+        ("tryggve_homes", "Homes of this installation.", homes),
+        ("tryggve_homes_silent", "Homes that are not heard.", silent),
+        ("tryggve_alarms_open", "Alarms that nobody has closed.", open_alarms),
+        ("tryggve_events_stored", "Events stored, of all writers.", events),
+        ("tryggve_urgent_waiting", "Urgent events not yet confirmed by a batch.", waiting),
+        ("tryggve_screens", "Screens open at this worker.", screens),
+        ("tryggve_home_streams", "Homes that listen at this worker.", streams),
+    )
+    lines = [
+        f"# HELP {name} {told}\n# TYPE {name} gauge\n{name} {value}\n"
+        for name, told, value in gauges
+    ]
+    return Response("".join(lines), mimetype="text/plain; version=0.0.4")

@@ -1,0 +1,190 @@
+"""`/api/v1/openapi.json`: the description (OpenAPI 3.1) of the link and of the
+plan, generated from their models.
+
+Not for: the staff's pages, which are no API.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from flask import Blueprint, Response, jsonify
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from gateway.wire import (
+    EnrollAnswer,
+    EnrollRequest,
+    EventBatch,
+    GapProblem,
+    Have,
+    Problem,
+    TurnOrder,
+)
+from web.staff.visits import plan_api
+
+blueprint = Blueprint("openapi", __name__)
+
+MODELS: tuple[type[BaseModel], ...] = (
+    EnrollAnswer,
+    EnrollRequest,
+    EventBatch,
+    GapProblem,
+    Have,
+    Problem,
+    TurnOrder,
+    *plan_api.MODELS,
+)
+VERSION = "1"
+
+
+@blueprint.get("/api/v1/openapi.json")
+def openapi() -> Response:
+    """The description."""
+    return jsonify(describe())
+
+
+def _json(model: type[BaseModel], told: str) -> dict[str, Any]:
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    return {"description": told, "content": {"application/json": {"schema": schema}}}
+
+
+def _body(model: type[BaseModel]) -> dict[str, Any]:
+    content = _json(model, "")["content"]
+    return {"required": True, "content": content}
+
+
+_PROBLEMS: dict[str, dict[str, Any]] = {
+    "400": _json(Problem, "The request cannot be read."),
+    "401": _json(Problem, "Not signed by an enrolled gateway; `now_s` tells the server's time."),
+    "403": _json(Problem, "An event of another home."),
+    "413": _json(Problem, "Too big."),
+    "415": _json(Problem, "Packed with something else than gzip."),
+}
+
+
+def _plan() -> dict[str, Any]:
+    text = {"schema": {"type": "string"}}
+    content = _body(plan_api.PlanRequest)["content"] | {"text/csv": text, "text/calendar": text}
+    told = {
+        "source": "In a CSV or iCalendar file's place of `source`.",
+        "home": "The home of events in an iCalendar file that name none.",
+    }
+    return {
+        "post": {
+            "operationId": "plan",
+            "summary": "Visits that are planned; all of them are kept, or none.",
+            "security": [{"planToken": []}],
+            "parameters": [
+                {"name": name, "in": "query", "description": text, "schema": {"type": "string"}}
+                for name, text in told.items()
+            ],
+            "requestBody": {"required": True, "content": content},
+            "responses": {
+                "200": _json(plan_api.PlanAnswer, "Kept."),
+                "400": _PROBLEMS["400"],
+                "401": _json(Problem, "The token is wrong, void or too old."),
+                "413": _PROBLEMS["413"],
+                "415": _json(Problem, "Neither JSON, CSV nor iCalendar."),
+                "422": _json(plan_api.PlanProblem, "Refused, with a sentence for each bad line."),
+                "429": _json(Problem, "Too many tries."),
+            },
+        }
+    }
+
+
+@cache
+def describe() -> dict[str, Any]:
+    """The OpenAPI document as a JSON object."""
+    _, schemas = models_json_schema(
+        [(model, "validation") for model in MODELS],
+        ref_template="#/components/schemas/{model}",
+    )
+    token: list[dict[str, list[str]]] = [{"gatewayToken": []}]
+    up = {"security": token, "requestBody": _body(EventBatch)}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Tryggve: the link between a home and the staff server, and the plan",
+            "version": VERSION,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": {
+            "/api/v1/home/enroll": {
+                "post": {
+                    "operationId": "enroll",
+                    "summary": "A new gateway becomes a home's own, by a one-time code.",
+                    "security": [],
+                    "requestBody": _body(EnrollRequest),
+                    "responses": {
+                        "200": _json(EnrollAnswer, "Enrolled."),
+                        "400": _PROBLEMS["400"],
+                        "403": _json(Problem, "The code is wrong, used or too old."),
+                        "413": _PROBLEMS["413"],
+                        "415": _PROBLEMS["415"],
+                        "429": _json(Problem, "Too many tries."),
+                    },
+                }
+            },
+            "/api/v1/home/events": {
+                "post": {
+                    "operationId": "events",
+                    "summary": "A batch of events in order; may be packed with gzip.",
+                    **up,
+                    "responses": {
+                        "200": _json(Have, "Committed."),
+                        "409": _json(GapProblem, "A gap, or a broken chain."),
+                        **_PROBLEMS,
+                    },
+                }
+            },
+            "/api/v1/home/urgent": {
+                "post": {
+                    "operationId": "urgent",
+                    "summary": "Urgent events, ahead of older ones; may be packed with gzip.",
+                    **up,
+                    "responses": {"200": _json(Have, "Committed."), **_PROBLEMS},
+                }
+            },
+            "/api/v1/home/stream": {
+                "get": {
+                    "operationId": "stream",
+                    "summary": "What the server decided, and orders to turn a lock.",
+                    "security": token,
+                    "parameters": [
+                        {
+                            "name": "Last-Event-ID",
+                            "in": "header",
+                            "required": False,
+                            "schema": {"type": "integer", "minimum": 0},
+                        }
+                    ],
+                    "responses": {
+                        "200": {
+                            "description": "Server-sent events until the connection ends.",
+                            "content": {
+                                "text/event-stream": {
+                                    "schema": {"type": "string"},
+                                    "x-event-data": {
+                                        "turn": {"$ref": "#/components/schemas/TurnOrder"}
+                                    },
+                                }
+                            },
+                        },
+                        "400": _PROBLEMS["400"],
+                        "401": _PROBLEMS["401"],
+                        "409": _json(GapProblem, "The home knows more than the server."),
+                    },
+                }
+            },
+            "/api/v1/plan": _plan(),
+        },
+        "components": {
+            "schemas": schemas.get("$defs", {}),
+            "securitySchemes": {
+                "gatewayToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT (EdDSA)"},
+                "planToken": {"type": "http", "scheme": "bearer"},
+            },
+        },
+    }

@@ -1,0 +1,130 @@
+"""Running the application under gunicorn: threads, HTTPS, an orderly stop, systemd.
+
+One worker with a thread for each open screen (`gthread`: steadiest of what was measured, DESIGN
+section 9).  Not for: the application itself (`web.staff.runtime.app`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import threading
+import time
+from types import FrameType
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+from web.staff.core.config import StaffConfig
+from web.staff.core.context import EXTENSION, Staff
+from web.staff.runtime.app import create_app
+from web.staff.runtime.health import ill
+
+WORKER_TIMEOUT_S = 60
+"""Seconds without a sign of a worker's main loop until gunicorn replaces it."""
+
+KEEPALIVE_S = 75
+"""Seconds an idle connection stays open: longer than a home's pause between two batches."""
+
+SPARE_CONNECTIONS = 2000
+"""Idle kept connections beside those being answered."""
+
+THREAD_STACK_BYTES = 512 * 1024
+"""A thread waits for each screen: 1,000 of them should not reserve 8 GB of addresses."""
+
+
+def notify(state: str, address: str | None) -> None:
+    """Tell systemd `state` (`READY=1`, `WATCHDOG=1`), as sd_notify(3); `address` is its
+    `NOTIFY_SOCKET`, None when not run by it."""
+    if not address:
+        return
+    path = "\0" + address[1:] if address.startswith("@") else address
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock, contextlib.suppress(OSError):
+        sock.connect(path)
+        sock.sendall(state.encode())
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """gunicorn, configured in code."""
+
+    def __init__(self, config: StaffConfig) -> None:
+        self._config = config
+        # gunicorn's master would say READY before a worker has even opened its database
+        self._notify = os.environ.pop("NOTIFY_SOCKET", None)
+        self._watchdog_us = os.environ.get("WATCHDOG_USEC")
+        super().__init__()
+
+    def load_config(self) -> None:
+        """The settings."""
+        listen = self._config.listen
+        host = f"[{listen.host}]" if ":" in listen.host else listen.host
+        settings: dict[str, Any] = {
+            "bind": f"{host}:{listen.port}",
+            "worker_class": "gthread",
+            "workers": listen.workers,
+            "threads": listen.threads,
+            "worker_connections": listen.threads + SPARE_CONNECTIONS,
+            "timeout": WORKER_TIMEOUT_S,
+            "graceful_timeout": listen.graceful_stop_s,
+            "keepalive": KEEPALIVE_S,
+            "control_socket_disable": True,
+            "accesslog": None,
+            "loglevel": "warning",
+            "proc_name": "tryggve-staff",
+            "server_software": "tryggve",
+            "post_worker_init": self._ready,
+            "worker_exit": _stopped,
+        }
+        if listen.certfile is not None:
+            settings |= {"certfile": str(listen.certfile), "keyfile": str(listen.keyfile)}
+        for name, value in settings.items():
+            if name in self.cfg.settings:
+                self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """The application, made in the worker: its threads do not survive a fork."""
+        threading.stack_size(THREAD_STACK_BYTES)
+        return create_app(self._config)
+
+    def _ready(self, worker: Any) -> None:
+        app: Flask = worker.app.callable
+        before = signal.getsignal(signal.SIGTERM)
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            # open streams would otherwise hold the stop until its time-out
+            threading.Thread(target=_parts(app).broker.close, daemon=True).start()
+            if callable(before):
+                before(number, frame)
+
+        signal.signal(signal.SIGTERM, stop)
+        notify("READY=1", self._notify)
+        if self._notify and self._watchdog_us:
+            every_s = int(self._watchdog_us) / 1e6 / 3
+            threading.Thread(target=_feed, args=(app, self._notify, every_s), daemon=True).start()
+
+
+def _parts(app: Flask) -> Staff:
+    found: Staff = app.extensions[EXTENSION]
+    return found
+
+
+def _feed(app: Flask, address: str, every_s: float) -> None:
+    """Feed systemd's watchdog for as long as the server is well."""
+    while True:
+        if ill(_parts(app), app.extensions["tryggve.watch"]) is None:
+            notify("WATCHDOG=1", address)
+        time.sleep(every_s)
+
+
+def _stopped(_server: Any, worker: Any) -> None:
+    app = getattr(worker.app, "callable", None)
+    if app is not None:
+        app.extensions["tryggve.stop"]()
+
+
+def serve(config: StaffConfig) -> None:
+    """Serve until told to stop (does not return: gunicorn exits the process)."""
+    Server(config).run()

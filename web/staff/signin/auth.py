@@ -1,0 +1,339 @@
+"""Signing in: Flask-Security with argon2, sessions of one shift, forms that cannot be forged.
+
+A failed sign-in has one sentence, whatever failed, and takes as long.  `current_actor` is who acts
+now.  Not for: what a role may do (`web.staff.core.rights`).
+"""
+
+from __future__ import annotations
+
+import secrets as random
+from collections.abc import Callable
+from datetime import timedelta
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from flask import Flask, Response, abort, g, redirect, request, session, url_for
+from flask_babel import gettext
+from flask_login import current_user, user_logged_in, user_logged_out
+from flask_security import (
+    LoginForm,
+    MailUtil,
+    Security,
+    SQLAlchemySessionUserDatastore,
+    UserMixin,
+    VerifyForm,
+)
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from sqlalchemy import Integer, Text, bindparam, select
+from sqlalchemy.orm import Session, joinedload, scoped_session
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.wrappers import Response as BaseResponse
+
+from gateway.envelope import Draft
+from gateway.events import AccountSignedIn
+from web.staff.core.assignments import assigned_homes
+from web.staff.core.context import Staff, staff
+from web.staff.core.rights import RIGHTS, Actor, Right, Role
+from web.staff.core.secret_files import PASSWORD_PEPPER, SESSION, SecretFiles
+from web.staff.events import append
+from web.staff.homelink import routes
+from web.staff.signin import failed_attempts, passkeys, second_factor, sessions, single_sign_on
+from web.staff.signin.failed_attempts import limits, note_refusal, sentence
+from web.staff.signin.models import Passkey, RoleRow, User, make_sessions
+from web.staff.signin.sessions import Factor
+from web.staff.storage import tables
+from web.staff.storage.database import Database
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+PASSWORD_MIN_CHARS = 12
+"""NIST SP 800-63B asks for 8 beside a second factor, which comes later."""
+
+ARGON2 = {"argon2__rounds": 3, "argon2__memory_cost": 65536, "argon2__parallelism": 4}
+"""Passes, KiB and lanes of one hash: RFC 9106's second choice, for a machine with little memory.
+Some 0.1 s of a server's processor; tests make it cheap (`tests/staff/cheap.py`)."""
+
+FRESH = timedelta(minutes=15)
+"""How long after proving who you are you may change how you sign in, or others' accounts."""
+
+FACTORS = {
+    "security.login": Factor.PASSWORD_ALONE,
+    "security.two_factor_token_validation": Factor.CODE,
+    "security.mf_recovery": Factor.RECOVERY,
+    "security.wan_signin_response": Factor.PASSKEY,
+    "sign_on.answer": Factor.SIGN_ON,
+}
+"""What was shown, by the view that signed somebody in."""
+
+
+def normal_address(email: str) -> str:
+    """How an account's address is stored and compared."""
+    return email.strip().casefold()
+
+
+class PlainMail(MailUtil):
+    """Addresses are names of accounts here: compared without case, nothing is sent or looked up."""
+
+    def normalize(self, email: str) -> str:
+        return normal_address(email)
+
+    def validate(self, email: str) -> str:
+        return self.normalize(email)
+
+
+class SignInForm(LoginForm):
+    """Flask-Security's form with one sentence for all that can go wrong, and limited tries."""
+
+    remember = None  # a shared phone must not stay signed in
+
+    def validate(self, **kwargs: Any) -> bool:
+        """Whether the account and password are right.  Each failure is an event."""
+        address = request.remote_addr or ""
+        account = normal_address(self.email.data or "")
+        tried = limits()
+        allowed = tried.account.allow(f"{address} {account}") and tried.address.allow(address)
+        if allowed and super().validate(**kwargs) and not self._has_better():
+            tried.account.forget(f"{address} {account}")
+            return True
+        if allowed:
+            note_refusal()
+        for field in self:
+            field.errors = []
+        self.form_errors = [sentence()]
+        self.user = None
+        return False
+
+    def _has_better(self) -> bool:
+        """Whether this account signs in with a passkey and may not with a password alone: a stolen
+        password must not be enough to set up a second factor beside it."""
+        user: Any = self.user
+        return bool(user.needs_second_factor() and user.webauthn and not user.tf_primary_method)
+
+
+class ProveForm(VerifyForm):
+    """Asks a signed-in person for the password again; limited like a sign-in."""
+
+    def validate(self, **kwargs: Any) -> bool:
+        """Whether it is right."""
+        key = f"prove {self.user.id}"
+        if limits().account.allow(key) and super().validate(**kwargs):
+            limits().account.forget(key)
+            return True
+        note_refusal()
+        self.password.errors = [sentence()]
+        return False
+
+
+_BY_SESSION = (
+    select(User)
+    .options(joinedload(User.roles))
+    .where(tables.user.c.fs_uniquifier == bindparam("fs_uniquifier"))
+)
+
+
+class Datastore(SQLAlchemySessionUserDatastore):
+    """Flask-Security's, writing when nobody else does (SQLite has one writer)."""
+
+    def __init__(self, database: Database, sessions: scoped_session[Session]) -> None:
+        super().__init__(sessions, User, RoleRow, Passkey)
+        self._database = database
+
+    def find_user(self, case_insensitive: bool = False, **kwargs: Any) -> UserMixin | None:
+        """See Flask-Security.  By what a session names, every request asks: that statement is built
+        once."""
+        if kwargs.keys() == {"fs_uniquifier"} and not case_insensitive:
+            found: User | None = self.db.session.scalar(_BY_SESSION, kwargs)
+            return found
+        return super().find_user(case_insensitive, **kwargs)
+
+    def commit(self) -> None:
+        """Write what was changed."""
+        with self._database.alone():
+            super().commit()  # type: ignore[no-untyped-call]
+
+
+def hashing_settings(secrets: SecretFiles) -> dict[str, Any]:
+    """Flask-Security's settings for stored passwords: argon2 and nothing else.  Raises
+    `SecretError`."""
+    return {
+        "SECURITY_PASSWORD_SALT": secrets.read(PASSWORD_PEPPER),
+        "SECURITY_PASSWORD_HASH": "argon2",
+        "SECURITY_PASSWORD_SCHEMES": ["argon2"],
+        "SECURITY_PASSWORD_HASH_PASSLIB_OPTIONS": dict(ARGON2),
+        "SECURITY_DEPRECATED_PASSWORD_SCHEMES": [],
+    }
+
+
+def init_app(app: Flask, secrets: SecretFiles) -> None:
+    """Set up sessions, forms and sign-in.  Raises `SecretError`."""
+    parts: Staff = app.extensions["tryggve"]
+    config = parts.config
+    app.config.update(
+        SECRET_KEY=secrets.read(SESSION),
+        SESSION_COOKIE_NAME="__Host-tryggve" if config.secure_cookies else "tryggve",
+        SESSION_COOKIE_SECURE=config.secure_cookies,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_REFRESH_EACH_REQUEST=False,
+        PERMANENT_SESSION_LIFETIME=timedelta(hours=config.session_hours),
+        WTF_CSRF_TIME_LIMIT=None,  # as long as the session
+        SECURITY_PASSWORD_LENGTH_MIN=PASSWORD_MIN_CHARS,
+        SECURITY_RETURN_GENERIC_RESPONSES=True,
+        SECURITY_FLASH_MESSAGES=False,
+        SECURITY_CACHE_CONTROL=None,  # `runtime.web_security` says no-store to everything
+        SECURITY_API_ENABLED_METHODS=["session"],
+        SECURITY_FRESHNESS=FRESH,
+        SECURITY_FRESHNESS_GRACE_PERIOD=timedelta(0),
+        SECURITY_CHANGEABLE=True,
+        SECURITY_SEND_PASSWORD_CHANGE_EMAIL=False,
+        SECURITY_CHANGE_URL="/konto/losenord",
+        SECURITY_POST_CHANGE_VIEW="/konto",
+        SECURITY_POST_VERIFY_VIEW="/konto",
+        **hashing_settings(secrets),
+        **second_factor.settings(secrets),
+        **passkeys.settings(),
+        SECURITY_POST_LOGIN_VIEW="/",
+        SECURITY_POST_LOGOUT_VIEW="/login",
+        SECURITY_LOGOUT_METHODS=["POST"],
+    )
+    if config.listen.trusted_proxies:
+        n = config.listen.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
+    app.extensions[failed_attempts.EXTENSION] = failed_attempts.Limits()
+    app.extensions[sessions.EXTENSION] = sessions.Gate(parts.db)
+    CSRFProtect(app).exempt(routes.blueprint)  # a home signs its requests, and has no cookie
+    orm = make_sessions(parts.db)
+    app.extensions["tryggve.sessions"] = orm
+    Security(
+        app,
+        Datastore(parts.db, orm),
+        login_form=SignInForm,
+        verify_form=ProveForm,
+        two_factor_setup_form=second_factor.SetUpForm,
+        two_factor_rescue_form=second_factor.NoRescueForm,
+        two_factor_verify_code_form=second_factor.CodeForm,
+        mf_recovery_form=second_factor.RecoveryForm,
+        wan_register_form=passkeys.RegisterForm,
+        wan_register_response_form=passkeys.RegisterAnswerForm,
+        wan_signin_response_form=passkeys.SignInAnswerForm,
+        mail_util_cls=PlainMail,
+        totp_cls=second_factor.OnceTotp,
+        webauthn_util_cls=passkeys.Passkeys,
+    )
+    second_factor.init_app(app)
+    passkeys.init_app(app)
+    single_sign_on.init_app(app, config.sign_in, secrets)
+    _guard_sessions(app)
+
+    @app.teardown_appcontext
+    def _remove(_error: BaseException | None) -> None:
+        orm.remove()
+
+    @app.errorhandler(CSRFError)
+    def _forged(_error: CSRFError) -> tuple[str, int]:
+        return gettext("Sidan är för gammal: ladda om den och försök igen."), 400
+
+    user_logged_in.connect(_signed_in, app)
+    user_logged_out.connect(_signed_out, app)
+
+
+def _guard_sessions(app: Flask) -> None:
+    """Nobody is signed in whose session does not hold (`web.staff.signin.sessions`)."""
+    manager: Any = app.login_manager  # type: ignore[attr-defined]
+    # Only the session says who somebody is; Flask-Security's own loader would look for tokens in
+    # the body of every request, a home's batches too.
+    manager.request_loader(lambda _request: None)
+    load = manager._user_callback
+
+    @manager.user_loader  # type: ignore[untyped-decorator]
+    def _load(uniquifier: str) -> User | None:
+        user: User | None = load(uniquifier)
+        if user is None or not sessions.holds(user.id, [role.name for role in user.roles]):
+            return None
+        return user
+
+
+def _signed_in(_app: Flask, user: User, **_more: Any) -> None:
+    session.permanent = True
+    parts = staff()
+    factor = FACTORS.get(request.endpoint or "")
+    with parts.write() as tx:
+        if factor is None:  # a changed password: the other sessions are over, this one goes on
+            kept = g.get("tryggve_session")
+            sessions.end(tx, user.id)
+            sessions.begin(tx, user.id, Factor(kept.factor) if kept else Factor.PASSWORD_ALONE)
+            return
+        sessions.begin(tx, user.id, factor)
+        append.write(parts, tx, None, Draft(AccountSignedIn(), person=user.person_id))
+
+
+def _signed_out(_app: Flask, **_more: Any) -> None:
+    with staff().write() as tx:
+        sessions.end_here(tx)
+    sessions.gate().forget()
+
+
+def sign_in_required(view: Callable[P, R]) -> Callable[P, R | BaseResponse]:
+    """A view for signed-in staff: a page sends others to the sign-in, anything else answers 401."""
+
+    @wraps(view)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R | BaseResponse:
+        if current_user.is_authenticated:
+            return view(*args, **kwargs)
+        if request.method == "GET" and "text/html" in request.headers.get("Accept", ""):
+            return redirect(url_for("security.login", next=request.full_path.rstrip("?")))
+        return Response(gettext("Logga in först."), 401, mimetype="text/plain")
+
+    return guarded
+
+
+def current_actor() -> Actor:
+    """Who acts now: read once a request.  Answers 401 when nobody is signed in."""
+    if not current_user.is_authenticated:
+        abort(401)
+    if "tryggve_actor" not in g:
+        g.tryggve_actor = actor_of(staff(), current_user.id)
+    found: Actor | None = g.tryggve_actor
+    if found is None:
+        abort(401)
+    return found
+
+
+_USER, _ORG = bindparam("user_id", type_=Integer), bindparam("org", type_=Text)
+
+# Built once: every request of a person asks them, and building costs more than running.
+_WHO = select(tables.user.c.person_id, tables.user.c.name, tables.user.c.org_id).where(
+    tables.user.c.id == _USER, tables.user.c.active
+)
+_ROLES = (
+    select(tables.role.c.name)
+    .join(tables.user_role, tables.user_role.c.role_id == tables.role.c.id)
+    .where(tables.user_role.c.user_id == _USER)
+)
+_ASSIGNED = select(tables.home.c.id).where(
+    tables.home.c.id.in_(assigned_homes(_USER)), tables.home.c.org_id == _ORG
+)
+_ALL_HOMES = select(tables.home.c.id).where(tables.home.c.org_id == _ORG)
+
+
+def actor_of(parts: Staff, user_id: int) -> Actor | None:
+    """The actor behind an account; None when it is gone or not active."""
+    user = {"user_id": user_id}
+    with parts.db.read() as conn:
+        row = conn.execute(_WHO, user).one_or_none()
+        if row is None:
+            return None
+        names = conn.execute(_ROLES, user).scalars()
+        known = {role.value for role in Role}
+        roles = frozenset(Role(name) for name in names if name in known)
+        assigned = frozenset(conn.execute(_ASSIGNED, user | {"org": row.org_id}).scalars())
+        homes = assigned
+        if any(Right.SEE_ALL_HOMES in RIGHTS[role] for role in roles):
+            homes = frozenset(conn.execute(_ALL_HOMES, {"org": row.org_id}).scalars())
+    return Actor(row.person_id, row.name, row.org_id, roles, homes, assigned)
+
+
+def new_uniquifier() -> str:
+    """What ties a session to an account; a new one ends all its sessions."""
+    return random.token_hex(16)

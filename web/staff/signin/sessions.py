@@ -1,0 +1,315 @@
+"""Signed-in browsers: one row each, so that a session can be ended, and is seen by its owner.
+
+The cookie holds a random token, the row its hash.  A session ends when its shift does, when
+somebody ends it, when the account is closed, when another kind of browser shows the same cookie
+(a stolen one), and when the account gets a role that asks for more than was shown at the sign-in.
+All times here are real.  Not for: who somebody is (Flask-Login), or what they may do (`rights`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+import threading
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from flask import current_app, g, request, session
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from web.staff.core.context import Staff, staff
+from web.staff.storage import tables
+from web.staff.storage.database import Database, Tx
+
+TOKEN = "tryggve_session"  # noqa: S105 - the name of a key in the cookie
+TOKEN_BYTES = 32
+
+SEEN_EVERY = timedelta(seconds=60)
+"""How often "last seen" is written for an active session."""
+
+KEPT = timedelta(days=30)
+"""How long an ended session is kept: long enough to ask about last month's odd sign-in."""
+
+GATE_READ_S = 2.0
+"""Seconds that an open stream may still trust what was read about its session."""
+
+SHARED_FROM = 3
+"""Different places (browser and network) at which one account is used at a time: a phone and a desk
+are two, so three is shown to the coordinator as a possibly shared account."""
+
+SHARED_WITHIN = timedelta(minutes=30)
+"""What "at a time" means for that."""
+
+EXTENSION = "tryggve.gate"
+
+
+class Factor(StrEnum):
+    """What was shown at the sign-in."""
+
+    PASSWORD_ALONE = "password"  # noqa: S105 - a word, not a secret
+    CODE = "code"
+    """Password, and a code of an authenticator."""
+    RECOVERY = "recovery"
+    """Password, and a recovery code."""
+    PASSKEY = "passkey"
+    SIGN_ON = "sign_on"
+    """Single sign-on of the organisation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A signed-in browser, as its owner sees it."""
+
+    id: str
+    factor: Factor
+    browser: str
+    began_at: datetime
+    seen_at: datetime
+    ends_at: datetime
+    mine: bool
+    """Whether it is the one that asks."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _browser_sha256(parts: Staff) -> str:
+    agent = request.headers.get("User-Agent", "")
+    return hmac.new(parts.keys.code_key, b"browser:" + agent.encode(), hashlib.sha256).hexdigest()
+
+
+def browser_name(agent: str) -> str:
+    """`Chrome, Android`: enough for its owner to know it again, too little to follow anybody."""
+    browsers = (("Edg", "Edge"), ("Firefox", "Firefox"), ("Chrom", "Chrome"), ("Safari", "Safari"))
+    systems = (
+        ("Android", "Android"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Windows", "Windows"),
+        ("Mac OS", "Mac"),
+        ("Linux", "Linux"),
+    )
+    found = [
+        next((name for part, name in known if re.search(part, agent)), "")
+        for known in (browsers, systems)
+    ]
+    return ", ".join(part for part in found if part) or "?"
+
+
+# --- beginning and ending -------------------------------------------------------------------------
+
+
+def begin(tx: Tx, user_id: int, factor: Factor) -> None:
+    """Open a session for this browser: a row, and its token in the cookie."""
+    parts = staff()
+    t = tables.session
+    now = _now()
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    mine = t.c.user_id == user_id
+    tx.conn.execute(delete(t).where(mine, t.c.ends_at < now - KEPT))
+    older = session.get(TOKEN)
+    if older:  # signing in again in the same browser takes the older one's place
+        tx.conn.execute(
+            update(t).where(t.c.id == _digest(older), t.c.ended_at.is_(None)).values(ended_at=now)
+        )
+    tx.conn.execute(
+        insert(t).values(
+            id=_digest(token),
+            user_id=user_id,
+            factor=factor.value,
+            began_at=now,
+            seen_at=now,
+            ends_at=now + timedelta(hours=parts.config.session_hours),
+            browser=browser_name(request.headers.get("User-Agent", "")),
+            browser_sha256=_browser_sha256(parts),
+            address_sha256=parts.keys.hash_address(request.remote_addr or ""),
+        )
+    )
+    session[TOKEN] = token
+    g.pop("tryggve_session", None)
+
+
+def end(tx: Tx, user_id: int, session_id: str | None = None) -> int:
+    """End one session of an account, or all (None); returns how many were open."""
+    t = tables.session
+    mine = [t.c.user_id == user_id, t.c.ended_at.is_(None)]
+    if session_id is not None:
+        mine.append(t.c.id == session_id)
+    done = tx.conn.execute(update(t).where(*mine).values(ended_at=_now()))
+    return int(done.rowcount)
+
+
+def end_here(tx: Tx) -> None:
+    """End this browser's session, if it has one."""
+    token = session.pop(TOKEN, None)
+    g.pop("tryggve_session", None)
+    if token:
+        t = tables.session
+        tx.conn.execute(update(t).where(t.c.id == _digest(token)).values(ended_at=_now()))
+
+
+# --- asking ---------------------------------------------------------------------------------------
+
+
+def here() -> str | None:
+    """The id of this browser's session; None without one."""
+    token = session.get(TOKEN)
+    return _digest(token) if isinstance(token, str) else None
+
+
+def holds(user_id: int, roles: Collection[str]) -> bool:
+    """Whether this browser's session is open and good enough for these roles.  Asked once a
+    request, before anybody is taken for signed in."""
+    if "tryggve_session" not in g:
+        g.tryggve_session = _look(user_id)
+    row = g.tryggve_session
+    if row is None:
+        return False
+    needed = staff().config.sign_in.second_factor_roles
+    return not (row.factor == Factor.PASSWORD_ALONE.value and any(role in needed for role in roles))
+
+
+def _look(user_id: int) -> Any:
+    parts = staff()
+    mine = here()
+    if mine is None:
+        return None
+    t = tables.session
+    now = _now()
+    with parts.db.read() as conn:
+        row = conn.execute(
+            select(t).where(t.c.id == mine, t.c.user_id == user_id, t.c.ended_at.is_(None))
+        ).one_or_none()
+    if row is None or row.ends_at <= now:
+        return None
+    if not hmac.compare_digest(row.browser_sha256, _browser_sha256(parts)):
+        with parts.write() as tx:  # the cookie is in another browser: nobody has it any more
+            end(tx, user_id, mine)
+        return None
+    address = parts.keys.hash_address(request.remote_addr or "")
+    if now - row.seen_at > SEEN_EVERY or address != row.address_sha256:
+        with parts.write() as tx:
+            tx.conn.execute(
+                update(t).where(t.c.id == mine).values(seen_at=now, address_sha256=address)
+            )
+    return row
+
+
+def of_account(database: Database, user_id: int) -> list[Session]:
+    """The open sessions of an account, the latest seen first."""
+    t = tables.session
+    mine = here()
+    with database.read() as conn:
+        rows = conn.execute(
+            select(t)
+            .where(t.c.user_id == user_id, t.c.ended_at.is_(None), t.c.ends_at > _now())
+            .order_by(t.c.seen_at.desc())
+        ).all()
+    return [
+        Session(
+            id=row.id,
+            factor=Factor(row.factor),
+            browser=row.browser,
+            began_at=row.began_at,
+            seen_at=row.seen_at,
+            ends_at=row.ends_at,
+            mine=row.id == mine,
+        )
+        for row in rows
+    ]
+
+
+def count(conn: Connection, user_id: int) -> int:
+    """How many open sessions an account has."""
+    t = tables.session.c
+    query = select(func.count()).where(
+        t.user_id == user_id, t.ended_at.is_(None), t.ends_at > _now()
+    )
+    return int(conn.execute(query).scalar_one())
+
+
+def places(database: Database, org: str) -> dict[int, int]:
+    """For each account of an organisation with open sessions: at how many different places (browser
+    and network) it was used within `SHARED_WITHIN`."""
+    t, u = tables.session, tables.user
+    now = _now()
+    with database.read() as conn:
+        rows = conn.execute(
+            select(t.c.user_id, t.c.browser_sha256, t.c.address_sha256)
+            .join(u, u.c.id == t.c.user_id)
+            .where(u.c.org_id == org, t.c.ended_at.is_(None), t.c.ends_at > now)
+            .where(t.c.seen_at > now - SHARED_WITHIN)
+            .distinct()
+        ).all()
+    found: dict[int, int] = {}
+    for row in rows:
+        found[row.user_id] = found.get(row.user_id, 0) + 1
+    return found
+
+
+# --- open streams ---------------------------------------------------------------------------------
+
+
+class Gate:
+    """Tells open streams whether their session still holds: one query for all of them, at most
+    every `GATE_READ_S`, and one for each that opens.  It sees what any worker or command line did,
+    because it reads."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._read_at_s = float("-inf")
+        self._valid: dict[str, int] = {}
+
+    def version(self, session_id: str | None) -> int | None:
+        """The version of what this session's person may do; None when the session is over."""
+        with self._lock:
+            if time.monotonic() - self._read_at_s > GATE_READ_S:
+                self._valid = self._read()
+                self._read_at_s = time.monotonic()
+            return None if session_id is None else self._valid.get(session_id)
+
+    def opened(self, session_id: str | None) -> int | None:
+        """The same for a stream that opens now: asked anew, for what was read a moment ago does not
+        know a session that has just begun."""
+        if session_id is None:
+            return None
+        found = self._read(session_id).get(session_id)
+        if found is not None:
+            with self._lock:
+                self._valid[session_id] = found
+        return found
+
+    def forget(self) -> None:
+        """Something was changed just now: read anew when asked next."""
+        with self._lock:
+            self._read_at_s = float("-inf")
+
+    def _read(self, session_id: str | None = None) -> dict[str, int]:
+        t, u = tables.session, tables.user
+        query = (
+            select(t.c.id, u.c.rights_version)
+            .join(u, u.c.id == t.c.user_id)
+            .where(t.c.ended_at.is_(None), t.c.ends_at > _now(), u.c.active)
+        )
+        if session_id is not None:
+            query = query.where(t.c.id == session_id)
+        with self._database.read() as conn:
+            return {row.id: row.rights_version for row in conn.execute(query)}
+
+
+def gate() -> Gate:
+    """The running application's gate."""
+    found: Gate = current_app.extensions[EXTENSION]
+    return found

@@ -1,0 +1,216 @@
+"""The database: SQLite by default, PostgreSQL by URL.
+
+SQLite: WAL, `synchronous=FULL`, and one lock around every write, so that writers queue in memory
+and not in SQLite's sleeping busy handler (p99 929 -> 49 ms, DESIGN section 9); therefore one worker
+process.  PostgreSQL: pg8000, as many workers as wanted.  Not for: queries.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from gateway.errors import ConfigError
+from web.staff.storage.changes import Change
+
+log = logging.getLogger(__name__)
+
+BUSY_TIMEOUT_MS = 10_000
+"""Milliseconds that SQLite waits for another process (a command line beside the server)."""
+
+POOL_MAX = 20
+"""Connections to PostgreSQL of one worker; a request holds one only while it asks."""
+
+POOL_TIMEOUT_S = 10
+"""Seconds to wait for a free connection before a request fails."""
+
+CONNECT_TIMEOUT_S = 10
+"""Seconds to wait for PostgreSQL's socket; also for one answer."""
+
+CLOSE_TIMEOUT_S = 5.0
+"""Seconds that a server which stops waits for requests still at work: half of gunicorn's grace."""
+
+CLOSE_LOOK_S = 0.05
+"""Seconds between looks whether the thread that has a connection still lives."""
+
+
+@dataclass
+class Tx:
+    """An open write transaction.  `changes` are told after the commit."""
+
+    conn: Connection
+    changes: list[Change] = field(default_factory=list)
+
+
+def parse_url(text: str, *, file: str = "configuration") -> URL:
+    """The SQLAlchemy URL of a setting; `postgresql://` means pg8000.  Raises `ConfigError`."""
+    try:
+        url = make_url(text)
+    except ArgumentError as error:
+        raise ConfigError(
+            file, "database", "is no database URL", "write sqlite:///PATH or postgresql://…"
+        ) from error
+    if url.drivername in ("postgresql", "postgres", "postgresql+pg8000"):
+        return url.set(drivername="postgresql+pg8000")
+    if url.drivername in ("sqlite", "sqlite+pysqlite"):
+        return url.set(drivername="sqlite+pysqlite")
+    raise ConfigError(
+        file,
+        "database",
+        f"the database {url.drivername} is not known",
+        "write sqlite:///PATH or postgresql://…",
+    )
+
+
+class Database:
+    """The engine, and the two ways to use it: `read()` and `write()`."""
+
+    def __init__(self, url: URL) -> None:
+        self.url = url
+        self.postgres = url.get_backend_name() == "postgresql"
+        self._write_lock = threading.Lock()
+        self.engine: Engine = _postgres(url) if self.postgres else _sqlite(url)
+        self._lent: dict[Any, threading.Thread] = {}
+        self._given_back = threading.Condition()
+        event.listen(self.engine, "checkout", self._lend)
+        self._closed = False
+        event.listen(self.engine, "checkin", self._take_back)
+        event.listen(self.engine, "close", self._forget)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection for queries; each statement sees what is committed when it runs."""
+        with self.engine.connect() as conn:
+            yield conn.execution_options(isolation_level="AUTOCOMMIT")
+
+    @contextmanager
+    def write(self, committed: Callable[[Tx], None] | None = None) -> Iterator[Tx]:
+        """One transaction: committed at the end of the block, rolled back when it raises.
+
+        `committed` is called after the commit, before the next writer on SQLite, so that what is
+        told is told in order.
+        """
+        if self.postgres:
+            yield from self._write(committed)
+            return
+        with self._write_lock:
+            yield from self._write(committed)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """No other thread of this process writes meanwhile (SQLite; PostgreSQL needs no such
+        thing).  For writing that does not go through `write`."""
+        if self.postgres:
+            yield
+            return
+        with self._write_lock:
+            yield
+
+    def _write(self, committed: Callable[[Tx], None] | None) -> Iterator[Tx]:
+        with self.engine.connect() as conn:
+            conn.execution_options(tryggve_write=True)
+            with conn.begin():
+                tx = Tx(conn)
+                yield tx
+        if committed is not None:
+            committed(tx)
+
+    def close(self, timeout_s: float = CLOSE_TIMEOUT_S) -> None:
+        """Close every connection, also one that a stream cut short has not given back.
+
+        One that another thread works with is waited for: closed under a running statement, SQLite
+        takes the whole process down.  What is not back after `timeout_s` is left open and named in
+        the diagnostic log.  A request that comes later still gets an answer, and leaves nothing
+        open.
+        """
+        self._closed = True
+        until_s = time.monotonic() + timeout_s
+        with self._given_back:
+            while (at_work := self._at_work()) and time.monotonic() < until_s:
+                self._given_back.wait(CLOSE_LOOK_S)  # a thread that dies gives nothing back
+            if at_work:
+                log.warning("database closed under work", extra={"lent": len(at_work)})
+            idle = self._lent.keys() - at_work
+        for connection in idle:
+            connection.close()
+        self.engine.dispose()
+
+    def _at_work(self) -> set[Any]:
+        """The connections that a living thread, other than this one, has in its hands."""
+        me = threading.current_thread()
+        return {
+            connection
+            for connection, thread in self._lent.items()
+            if thread is not me and thread.is_alive()
+        }
+
+    def _lend(self, connection: Any, _record: Any, _proxy: Any) -> None:
+        with self._given_back:
+            self._lent[connection] = threading.current_thread()
+
+    def _take_back(self, connection: Any, record: Any) -> None:
+        self._forget(connection, record)
+        if self._closed and record.dbapi_connection is not None:
+            record.invalidate()  # nobody comes after it who would close it
+
+    def _forget(self, connection: Any, _record: Any) -> None:
+        with self._given_back:
+            self._lent.pop(connection, None)
+            self._given_back.notify_all()
+
+
+def _postgres(url: URL) -> Engine:
+    return create_engine(
+        url,
+        pool_size=POOL_MAX,
+        max_overflow=0,
+        pool_timeout=POOL_TIMEOUT_S,
+        pool_pre_ping=True,
+        connect_args={"timeout": CONNECT_TIMEOUT_S},
+    )
+
+
+def _sqlite(url: URL) -> Engine:
+    if url.database and not Path(url.database).exists() and Path(url.database).parent.is_dir():
+        # what is in it concerns people's health: nobody else may read it, nor its WAL
+        os.close(os.open(url.database, os.O_RDWR | os.O_CREAT, 0o600))
+    engine = create_engine(
+        url,
+        connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
+        pool_size=POOL_MAX,
+        # A request holds a connection for its session while it waits for the write lock, and the
+        # writer needs one more: a limit would let forty taps at once wait for one another.
+        max_overflow=-1,
+        pool_timeout=POOL_TIMEOUT_S,
+    )
+
+    @event.listens_for(engine, "connect")
+    def _connected(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # transactions begin where we say so
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begun(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        if options.get("isolation_level") == "AUTOCOMMIT":
+            return
+        write = options.get("tryggve_write")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine

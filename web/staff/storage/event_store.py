@@ -1,0 +1,242 @@
+"""Events in the database: rows in, rows out, heads.
+
+A batch goes to PostgreSQL as one JSON parameter and to SQLite as one `executemany` (DESIGN section
+9). Not for: checking chains (`web.staff.homelink.ingest`), or projections.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    Table,
+    TextClause,
+    bindparam,
+    select,
+    text,
+    update,
+)
+
+from gateway.envelope import GENESIS, Event, from_json
+from gateway.events import utc_text
+from web.staff.storage import tables
+from web.staff.storage.changes import Change
+from web.staff.storage.column_types import to_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One event to store: `body` is its canonical JSON without the hash."""
+
+    event: Event
+    body: str
+    digest: bytes
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How far the server is with one origin.  `seq` 0: nothing yet."""
+
+    seq: int
+    hash: bytes
+    tampered: bool
+
+
+# Statements of the hot path are built once; SQLAlchemy's own cache saves only the compiling.
+_LOCK_HOME = (
+    select(tables.home.c.id)
+    .where(tables.home.c.id == bindparam("home"))
+    .with_for_update(key_share=True)
+)
+_READ_HEAD = select(tables.head).where(tables.head.c.origin == bindparam("origin"))
+
+NO_HEAD = Head(0, GENESIS, False)
+
+_INSERT_POSTGRES = text(
+    "INSERT INTO event (origin, seq, home_id, at, corrected_at, kind, device, person, boot, synced,"
+    " body, hash, received_at)"
+    " SELECT :origin, r.seq, :home, r.at, r.at, r.kind, r.device, r.person, r.boot, r.synced,"
+    " r.body, decode(r.hash, 'hex'), r.received_at"
+    " FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(seq bigint, at timestamptz, kind text,"
+    " device text, person text, boot text, synced boolean, body text, hash text,"
+    " received_at timestamptz)"
+    " ON CONFLICT DO NOTHING"
+)
+
+_INSERT_SQLITE = (
+    "INSERT INTO event (origin, seq, home_id, at, corrected_at, kind, device, person, boot, synced,"
+    " body, hash, received_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT DO NOTHING"
+)
+
+
+def clean(value: str | None) -> str | None:
+    """PostgreSQL's text has no character 0; the body keeps it (escaped)."""
+    return value.replace("\x00", "�") if value else value
+
+
+def insert_events(conn: Connection, origin: str, home: str | None, rows: Sequence[Row]) -> None:
+    """Store new events of one origin."""
+    if not rows:
+        return
+    if conn.dialect.name == "postgresql":
+        packed = [
+            {
+                "seq": row.event.seq,
+                "at": utc_text(row.event.at),
+                "kind": clean(row.event.kind),
+                "device": clean(row.event.device),
+                "person": clean(row.event.person),
+                "boot": clean(row.event.boot),
+                "synced": row.event.clock == "synced",
+                "body": row.body,
+                "hash": row.digest.hex(),
+                "received_at": utc_text(row.received_at),
+            }
+            for row in rows
+        ]
+        conn.execute(
+            _INSERT_POSTGRES,
+            {"origin": origin, "home": home, "rows": json.dumps(packed, ensure_ascii=False)},
+        )
+        return
+    conn.exec_driver_sql(
+        _INSERT_SQLITE,
+        [
+            (
+                origin,
+                row.event.seq,
+                home,
+                to_ms(row.event.at),
+                to_ms(row.event.at),
+                row.event.kind,
+                row.event.device,
+                row.event.person,
+                row.event.boot,
+                row.event.clock == "synced",
+                row.body,
+                row.digest,
+                to_ms(row.received_at),
+            )
+            for row in rows
+        ],
+    )
+
+
+def lock_home(conn: Connection, home: str) -> bool:
+    """Let only one transaction at a time write about a home.  False: there is no such home."""
+    return conn.execute(_LOCK_HOME, {"home": home}).first() is not None
+
+
+def read_head(conn: Connection, origin: str) -> Head:
+    """How far the server is with an origin."""
+    row = conn.execute(_READ_HEAD, {"origin": origin}).one_or_none()
+    return NO_HEAD if row is None else Head(row.seq, bytes(row.hash), row.tampered)
+
+
+def write_head(conn: Connection, origin: str, home: str | None, head: Head) -> None:
+    """Move an origin's head."""
+    values = {"home_id": home, "seq": head.seq, "hash": head.hash, "tampered": head.tampered}
+    upsert(conn, tables.head, {"origin": origin}, values)
+
+
+def upsert(conn: Connection, table: Table, key: dict[str, Any], values: dict[str, Any]) -> None:
+    """Insert a row, or set `values` in the one with this primary key."""
+    conn.execute(_upsert(table, tuple(key), tuple(values)), key | values)
+
+
+@cache
+def _upsert(table: Table, key: tuple[str, ...], values: tuple[str, ...]) -> TextClause:
+    """The statement, built once: building it costs more than running it."""
+    columns = ", ".join(f'"{name}"' for name in (*key, *values))
+    marks = ", ".join(f":{name}" for name in (*key, *values))
+    conflict = ", ".join(f'"{name}"' for name in key)
+    change = ", ".join(f'"{name}" = excluded."{name}"' for name in values)
+    then = f"UPDATE SET {change}" if values else "NOTHING"
+    sql = (
+        f'INSERT INTO "{table.name}" ({columns}) VALUES ({marks})'  # noqa: S608 - our own names
+        f" ON CONFLICT ({conflict}) DO {then}"
+    )
+    typed = [bindparam(name, type_=table.c[name].type) for name in (*key, *values)]
+    return text(sql).bindparams(*typed)
+
+
+def correct_times(conn: Connection, event: Event, offset_s: float) -> None:
+    """`clock.synced` came: move the earlier, unsynced times of its boot."""
+    t = tables.event
+    if conn.dialect.name == "postgresql":
+        moved: Any = text("at + make_interval(secs => :offset)").bindparams(offset=offset_s)
+    else:
+        moved = text("at + :offset").bindparams(offset=round(offset_s * 1000))
+    conn.execute(
+        update(t)
+        .where(
+            t.c.origin == event.origin,
+            t.c.boot == clean(event.boot),
+            ~t.c.synced,
+            t.c.seq < event.seq,
+        )
+        .values(corrected_at=moved)
+    )
+
+
+def with_hash(body: str, digest: bytes) -> str:
+    """The event's JSON as it travels: the canonical body and its hash."""
+    return f'{body[:-1]},"hash":"{digest.hex()}"}}'
+
+
+def change_of(home: str | None, event: Event, body: str, digest: bytes) -> Change:
+    """What screens and homes are told of a stored event."""
+    return Change(home, event.origin, event.seq, event.kind, with_hash(body, digest))
+
+
+def to_event(row: Any) -> Event:
+    """The event in a row that has `body` and `hash`."""
+    obj = json.loads(row.body)
+    obj["hash"] = bytes(row.hash).hex()
+    return from_json(obj)
+
+
+DECIDED_MAX = 200
+"""Events read at once for a home that catches up."""
+
+
+def decided_after(conn: Connection, home: str, seq: int) -> list[tuple[int, str]]:
+    """What the server decided about a home after number `seq`: numbers and JSON, in order, at most
+    `DECIDED_MAX`."""
+    rows = conn.execute(_DECIDED_AFTER, {"origin": f"staff:{home}", "after": seq})
+    return [(row.seq, with_hash(row.body, bytes(row.hash))) for row in rows]
+
+
+_DECIDED_AFTER = (  # built once: a home's stream asks it whenever it is woken
+    select(tables.event.c.seq, tables.event.c.body, tables.event.c.hash)
+    .where(tables.event.c.origin == bindparam("origin"), tables.event.c.seq > bindparam("after"))
+    .order_by(tables.event.c.seq)
+    .limit(DECIDED_MAX)
+)
+
+
+def latest_events(conn: Connection, home: str, *, limit: int = 50) -> list[tuple[Event, datetime]]:
+    """The newest events about a home, newest first, each with its corrected time."""
+    t = tables.event
+    rows = conn.execute(
+        select(t.c.body, t.c.hash, t.c.corrected_at)
+        .where(t.c.home_id == home)
+        .order_by(t.c.corrected_at.desc(), t.c.origin.desc(), t.c.seq.desc())
+        .limit(limit)
+    )
+    return [(to_event(row), row.corrected_at) for row in rows]
+
+
+def confirmed_down(conn: Connection, home: str) -> int:
+    """The highest `staff:<home>` number that the home has ever confirmed; 0: none."""
+    t = tables.home_link
+    found = conn.execute(select(t.c.down_have).where(t.c.home_id == home)).scalar_one_or_none()
+    return int(found or 0)

@@ -1,0 +1,581 @@
+"""Every table of the staff server, on one `MetaData` (SQLAlchemy Core).
+
+Five sorts:
+- who and where: `organisation`, `home`, `resident`, `user`, `role`, `user_role`, `assignment`,
+  `team`, `area` and their members.  Names of people live only here, and can be erased without
+  touching an event;
+- signing in: `passkey`, `session`;
+- the link: `gateway_key`, `enrol_code`, `server_key`, `home_link`, `home_stream`;
+- the truth: `event` and `head`, and `urgent` (what came over the urgent lane and is not yet
+  confirmed by its batch);
+- projections of the truth: `alarm`, `night_check`, `visit`, `visit_declined`, `device`,
+  `home_state`, `turn`, `door_code`, `service_request`: each a
+  fold over events, made by `web.staff.events.projections.rebuild`, and `tryggve staff rebuild`
+  makes them anew.
+
+Every time column is aware UTC (`web.staff.storage.column_types.Utc`).  Not for: queries, or
+deciding anything.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.ext.mutable import MutableList
+
+from gateway.events import ACCESS_KINDS
+from web.staff.storage.column_types import CommaList, Utc
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# --- who and where --------------------------------------------------------------------------------
+
+organisation = Table(
+    "organisation",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+)
+
+home = Table(
+    "home",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("org_id", Text, ForeignKey("organisation.id"), nullable=False, index=True),
+    Column("label", Text, nullable=False),  # what staff call it: "Lgh 1203"
+    Column("address", Text, nullable=False, server_default=text("''")),
+    Column("timezone", Text, nullable=False),  # IANA name
+    Column(
+        "fallback", Text, nullable=False, server_default=text("''")
+    ),  # what to do when nothing works
+)
+
+resident = Table(
+    "resident",
+    metadata,
+    Column("id", Text, primary_key=True),  # the person id used in events
+    Column("home_id", Text, ForeignKey("home.id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+)
+
+user = Table(
+    "user",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("person_id", Text, nullable=False, unique=True),  # `p7`: the `person` of events
+    Column("org_id", Text, ForeignKey("organisation.id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("email", Text, nullable=False, unique=True),
+    Column("password", Text),  # argon2; None: cannot sign in with a password
+    Column("active", Boolean, nullable=False),
+    Column("fs_uniquifier", Text, nullable=False, unique=True),  # changing it ends all sessions
+    Column("locale", Text, nullable=False, server_default=text("'sv'")),
+    Column("created_at", Utc, nullable=False),
+    # of Flask-Security: the second factor (encrypted) and the passkeys' user handle (random)
+    Column("tf_primary_method", Text),
+    Column("tf_totp_secret", Text),
+    Column("mf_recovery_codes", MutableList.as_mutable(CommaList())),  # encrypted one by one
+    Column("fs_webauthn_user_handle", Text),
+    Column("tf_last_counter", Integer),  # of the last code used: none is taken twice
+    Column("sso_id", Text),  # what single sign-on calls this person; None: not by single sign-on
+    # grows with each change of what this person may do: open streams look at it
+    Column("rights_version", Integer, nullable=False, server_default=text("0")),
+    Index("uq_user_fs_webauthn_user_handle", "fs_webauthn_user_handle", unique=True),
+    Index("uq_user_org_id_sso_id", "org_id", "sso_id", unique=True),
+)
+
+role = Table(
+    "role",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),  # a `web.staff.core.rights.Role`
+    Column("description", Text, nullable=False, server_default=text("''")),
+)
+
+user_role = Table(
+    "user_role",
+    metadata,
+    Column("user_id", Integer, ForeignKey("user.id", ondelete="CASCADE"), primary_key=True),
+    Column("role_id", Integer, ForeignKey("role.id", ondelete="CASCADE"), primary_key=True),
+)
+
+assignment = Table(
+    "assignment",
+    metadata,
+    Column("user_id", Integer, ForeignKey("user.id", ondelete="CASCADE"), primary_key=True),
+    Column("home_id", Text, ForeignKey("home.id"), primary_key=True, index=True),
+)
+
+# --- signing in -----------------------------------------------------------------------------------
+
+
+def _naive_now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+passkey = Table(
+    "passkey",
+    metadata,
+    # the columns are Flask-Security's; its times are naive UTC
+    Column("id", Integer, primary_key=True),
+    Column(
+        "user_id", Integer, ForeignKey("user.id", ondelete="CASCADE"), nullable=False, index=True
+    ),
+    Column("credential_id", LargeBinary, nullable=False, unique=True),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("sign_count", BigInteger, nullable=False, server_default=text("0")),
+    Column("transports", CommaList),
+    Column("extensions", Text),
+    Column("backup_state", Boolean, nullable=False),
+    Column("device_type", Text, nullable=False),
+    Column("lastuse_datetime", DateTime, nullable=False),
+    Column("create_datetime", DateTime, nullable=False, default=_naive_now),
+    Column("name", Text, nullable=False),  # what its owner calls it
+    Column("usage", Text, nullable=False),
+)
+
+session = Table(
+    "session",
+    metadata,
+    # one signed-in browser; all times are real
+    Column("id", Text, primary_key=True),  # SHA-256 of what is in the browser's cookie
+    Column(
+        "user_id", Integer, ForeignKey("user.id", ondelete="CASCADE"), nullable=False, index=True
+    ),
+    Column("factor", Text, nullable=False),  # a `web.staff.signin.sessions.Factor`
+    Column("began_at", Utc, nullable=False),
+    Column("ends_at", Utc, nullable=False),
+    Column("seen_at", Utc, nullable=False),
+    Column("browser", Text, nullable=False),  # "Chrome, Android": for its owner to know it again
+    Column("browser_sha256", Text, nullable=False),  # keyed; another browser ends the session
+    Column("address_sha256", Text, nullable=False),  # keyed; where it was seen last
+    Column("ended_at", Utc),  # None: not ended by hand
+)
+
+# --- teams and areas ------------------------------------------------------------------------------
+# Who is in a team is assigned to every home of the areas that the team covers.
+
+team = Table(
+    "team",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("org_id", Text, ForeignKey("organisation.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    UniqueConstraint("org_id", "name"),
+)
+
+area = Table(
+    "area",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("org_id", Text, ForeignKey("organisation.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    UniqueConstraint("org_id", "name"),
+)
+
+team_member = Table(
+    "team_member",
+    metadata,
+    Column("team_id", Integer, ForeignKey("team.id", ondelete="CASCADE"), primary_key=True),
+    Column(
+        "user_id", Integer, ForeignKey("user.id", ondelete="CASCADE"), primary_key=True, index=True
+    ),
+)
+
+team_area = Table(
+    "team_area",
+    metadata,
+    Column("team_id", Integer, ForeignKey("team.id", ondelete="CASCADE"), primary_key=True),
+    Column(
+        "area_id", Integer, ForeignKey("area.id", ondelete="CASCADE"), primary_key=True, index=True
+    ),
+)
+
+area_home = Table(
+    "area_home",
+    metadata,
+    Column("home_id", Text, ForeignKey("home.id"), primary_key=True),  # a home is in one area
+    Column(
+        "area_id", Integer, ForeignKey("area.id", ondelete="CASCADE"), nullable=False, index=True
+    ),
+)
+
+# --- the link -------------------------------------------------------------------------------------
+
+gateway_key = Table(
+    "gateway_key",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("home_id", Text, ForeignKey("home.id"), nullable=False, index=True),
+    Column("public_key", Text, nullable=False),  # PEM, Ed25519
+    Column("sha256", Text, nullable=False),  # of the PEM, as in `home.enrolled`
+    Column("origin", Text, nullable=False),  # the origin that the gateway was told to begin with
+    Column("version", Text, nullable=False),
+    Column("enrolled_at", Utc, nullable=False),
+    Column("revoked_at", Utc),
+    # one gateway a home: an older key is void
+    Index(
+        "uq_gateway_key_valid",
+        "home_id",
+        unique=True,
+        sqlite_where=text("revoked_at IS NULL"),
+        postgresql_where=text("revoked_at IS NULL"),
+    ),
+)
+
+enrol_code = Table(
+    "enrol_code",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("home_id", Text, ForeignKey("home.id"), nullable=False, index=True),
+    Column("code_hash", Text, nullable=False, unique=True),  # keyed hash; the code is shown once
+    Column("created_at", Utc, nullable=False),
+    Column("expires_at", Utc, nullable=False),
+    Column("used_at", Utc),
+)
+
+server_key = Table(
+    "server_key",
+    metadata,
+    Column("kid", Text, primary_key=True),
+    Column("public_key", Text, nullable=False),  # PEM; the private part is a secret file
+    Column("created_at", Utc, nullable=False),
+    Column("retired_at", Utc),
+)
+
+home_link = Table(
+    "home_link",
+    metadata,
+    Column("home_id", Text, ForeignKey("home.id"), primary_key=True),
+    Column("heard_at", Utc),  # real time, also in the demo; None: never
+    Column("down_have", BigInteger, nullable=False, server_default=text("0")),  # of `staff:<home>`
+)
+
+home_stream = Table(
+    "home_stream",
+    metadata,
+    # which homes listen now, at which worker (PostgreSQL; one worker knows by itself)
+    Column("id", Text, primary_key=True),
+    Column("home_id", Text, ForeignKey("home.id"), nullable=False, index=True),
+    Column("seen_at", Utc, nullable=False),  # real time
+)
+
+# --- the truth ------------------------------------------------------------------------------------
+# The body is text on both databases: it is byte for byte what the hash seals.  JSONB would rewrite
+# numbers and refuses the character 0, and an event is never refused for what is in it.  In
+# PostgreSQL `body::jsonb` reads it.
+
+ACCESS_SQL = "kind IN ({})".format(", ".join(f"'{kind}'" for kind in sorted(ACCESS_KINDS)))
+"""Which events the access log shows, as the index says it: a query must say it in the same words
+to use the index."""
+
+event = Table(
+    "event",
+    metadata,
+    Column("origin", Text, primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("home_id", Text),  # None: origin `staff`; no foreign key: an event outlives everything
+    Column("at", Utc, nullable=False),  # as the writer wrote it
+    Column("corrected_at", Utc, nullable=False),  # moved by the offset of the boot's clock.synced
+    Column("kind", Text, nullable=False),
+    Column("device", Text),
+    Column("person", Text),
+    Column("boot", Text, nullable=False),
+    Column("synced", Boolean, nullable=False),  # False: `at` came from an unsynced clock
+    Column("body", Text, nullable=False),  # canonical JSON without the hash
+    Column("hash", LargeBinary, nullable=False),
+    Column("received_at", Utc, nullable=False),
+    # the latest events of a home
+    Index("ix_event_home_latest", "home_id", "corrected_at", "origin", "seq"),
+    # the access log: `gateway.events.ACCESS_KINDS`
+    Index(
+        "ix_event_access",
+        "home_id",
+        "corrected_at",
+        sqlite_where=text(ACCESS_SQL),
+        postgresql_where=text(ACCESS_SQL),
+    ),
+    # correcting a boot's times
+    Index(
+        "ix_event_unsynced",
+        "origin",
+        "boot",
+        sqlite_where=text("NOT synced"),
+        postgresql_where=text("NOT synced"),
+    ),
+)
+
+head = Table(
+    "head",
+    metadata,
+    Column("origin", Text, primary_key=True),
+    Column("home_id", Text),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("tampered", Boolean, nullable=False, server_default=text("false")),  # told already
+)
+
+urgent = Table(
+    "urgent",
+    metadata,
+    Column("origin", Text, primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary, primary_key=True),
+    Column("home_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("received_at", Utc, nullable=False),
+    # the batch brought another event with this number: both stay
+    Column("orphan", Boolean, nullable=False, server_default=text("false")),
+)
+
+# --- projections ----------------------------------------------------------------------------------
+# Urgent events overtake older ones, so a row may be begun by an event that is not its first: what
+# has not been seen yet is NULL.
+
+alarm = Table(
+    "alarm",
+    metadata,
+    Column("id", Text, primary_key=True),  # its reference; `<reference>~<hash>` of an orphan
+    Column("ref", Text, nullable=False, index=True),
+    Column("home_id", Text, nullable=False),
+    Column("alarm", Text),  # the rule's word; None: only what followed it was seen
+    Column("severity", Text),  # a `gateway.events.Severity`
+    Column("device", Text),
+    Column("person", Text),
+    Column("since", Utc),  # since when the condition holds
+    Column("raised_at", Utc),
+    Column("acknowledged_by", Text),
+    Column("acknowledged_at", Utc),
+    Column("closed_at", Utc),
+    Column("closed_by", Text),  # None: by itself
+    Column("outcome", Text),  # an `AlarmOutcome`, or `cancelled`
+    Column("reason", Text),  # of a cancellation
+    Index("ix_alarm_home", "home_id", "raised_at"),
+    Index(
+        "ix_alarm_open",
+        "home_id",
+        "raised_at",
+        sqlite_where=text("closed_at IS NULL"),
+        postgresql_where=text("closed_at IS NULL"),
+    ),
+)
+
+night_check = Table(
+    "night_check",
+    metadata,
+    Column("home_id", Text, primary_key=True),
+    Column("check", Text, primary_key=True),  # `<plan>@<UTC minute>`
+    # planned due asked started extended answered done missed unreported escalated
+    Column("state", Text, nullable=False),
+    Column("state_at", Utc, nullable=False),
+    Column("slot", Utc),
+    Column("report_by", Utc),
+    Column("asked_at", Utc),
+    Column("answer_by", Utc),
+    Column("attempt", Integer),
+    Column("why", Text),  # of the last asked, missed or escalated
+    Column("started_by", Text),
+    Column("started_at", Utc),
+    Column("answered_by", Text),
+    Column("answered_at", Utc),
+    Column("finding", Text),
+    Column("looked", Text),
+    Column("done_by", Text),  # `sensor` or `watcher`
+    Column("closed_at", Utc),  # when done, missed or escalated
+    Column("unreported_at", Utc),  # the server missed its report; stays when it comes later
+    Index("ix_night_check_slot", "home_id", "slot"),
+    Index(
+        "ix_night_check_open",
+        "report_by",
+        sqlite_where=text("closed_at IS NULL"),
+        postgresql_where=text("closed_at IS NULL"),
+    ),
+)
+
+visit = Table(
+    "visit",
+    metadata,
+    Column("id", Text, primary_key=True),  # the reference of its visit.started
+    Column("home_id", Text, nullable=False),
+    Column("person", Text),
+    Column("since", Utc),
+    Column("since_source", Text),  # a `gateway.events.Stamp`
+    Column("until", Utc),
+    Column("until_source", Text),
+    Column("overdue", Boolean, nullable=False, server_default=text("false")),
+    Column("corrected_since", Utc),  # the original stays beside it
+    Column("corrected_until", Utc),
+    Column("corrected_by", Text),
+    Column("correction_reason", Text),
+    Column("corrected_ref", Text),  # the newest correction; a note may stand beside it
+    Column("approved_by", Text),
+    Column("approved_at", Utc),
+    Index("ix_visit_home", "home_id", "since"),
+    Index("ix_visit_person", "person", "since"),
+    Index(
+        "ix_visit_open",
+        "home_id",
+        sqlite_where=text("until IS NULL"),
+        postgresql_where=text("until IS NULL"),
+    ),
+)
+
+visit_declined = Table(
+    "visit_declined",
+    metadata,
+    Column("id", Text, primary_key=True),  # the reference of its visit.declined
+    Column("home_id", Text, nullable=False),
+    Column("person", Text),
+    Column("at", Utc, nullable=False),
+    Column("why", Text, nullable=False),  # a `gateway.events.Undone`
+    Column("planned", Text),  # a `plan_visit`; None: the home had no plan
+    Index("ix_visit_declined_home", "home_id", "at"),
+)
+
+device = Table(
+    "device",
+    metadata,
+    Column("home_id", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("present", Boolean, nullable=False),  # in the newest home.described
+    Column("driver", Text),
+    Column("type", Text),  # sensor lock camera indicator; None: not described
+    Column("role", Text),
+    Column("room", Text),
+    Column("state", Text, nullable=False),  # pressed released open closed unlocked … unknown
+    Column("state_at", Utc),
+    Column("state_origin", Text),
+    Column("state_seq", BigInteger),
+    Column("health", Text, nullable=False),  # ok offline failed asleep
+    Column("health_at", Utc),
+    Column("health_origin", Text),
+    Column("health_seq", BigInteger),
+    Column("health_text", Text),
+    Column("battery", Text, nullable=False),  # ok low unknown
+    Column("battery_pct", Integer),
+    Column("battery_at", Utc),
+    Column("battery_origin", Text),
+    Column("battery_seq", BigInteger),
+)
+
+home_state = Table(
+    "home_state",
+    metadata,
+    Column("home_id", Text, primary_key=True),
+    Column("in_bed", Text, nullable=False),  # on off unknown
+    Column("bed_since", Utc),
+    Column("bed_origin", Text),
+    Column("bed_seq", BigInteger),
+    Column("clock", Text, nullable=False),  # synced unsynced unknown
+    Column("version", Text),
+    Column("started_at", Utc),
+    Column("run_origin", Text),
+    Column("run_seq", BigInteger),
+    Column("resident", Text),  # the person id, as the home told it
+    Column("described_origin", Text),
+    Column("described_seq", BigInteger),
+    Column("described_at", Utc),
+    Column("power", Text, nullable=False),  # mains battery unknown
+    Column("power_at", Utc),
+    Column("power_origin", Text),
+    Column("power_seq", BigInteger),
+    Column("silent_since", Utc),  # None: not silent
+    Column("silent_alarm", Text),  # the alarm that stands for the silence
+    Column("visits_locked_before", Utc),  # nothing changes in visits that began earlier
+)
+
+turn = Table(
+    "turn",
+    metadata,
+    Column("grant", Text, primary_key=True),
+    Column("home_id", Text, nullable=False),
+    Column("device", Text),
+    Column("person", Text),
+    Column("action", Text),  # unlock lock
+    Column("reason", Text),
+    Column("issued_at", Utc),
+    Column("expires_at", Utc),
+    # issued requested waking connecting turning asking ended refused
+    Column("step", Text, nullable=False),
+    Column("step_at", Utc, nullable=False),
+    Column("outcome", Text),  # a `TurnOutcome`; None: not ended
+    Column("why", Text),  # of a failure, or a `Refusal`
+    Column("took_s", Float),
+    Index("ix_turn_home", "home_id", "issued_at"),
+    Index("ix_turn_expires", "expires_at"),
+)
+
+door_code = Table(
+    "door_code",
+    metadata,
+    # one-time codes for doors without a network; the digits are nowhere
+    Column("id", Text, primary_key=True),
+    Column("home_id", Text, nullable=False),
+    Column("person", Text),
+    Column("device", Text),
+    Column("number", Integer),  # its first two digits
+    Column("kid", Text),  # the server's key that its hash was made with
+    Column("seq", BigInteger),  # of its `codes.issued`: whether the home has it
+    Column("not_before", Utc),
+    Column("expires_at", Utc),
+    Column("ended_at", Utc),  # used, refused or revoked
+    Index("ix_door_code_home", "home_id", "expires_at"),
+    Index("ix_door_code_expires", "expires_at"),
+)
+
+service_request = Table(
+    "service_request",
+    metadata,
+    # a technician's request to turn a lock, and what became of it
+    Column("id", Text, primary_key=True),  # the reference of its grant.requested
+    Column("home_id", Text, nullable=False),
+    Column("person", Text),
+    Column("device", Text),
+    Column("action", Text),  # unlock lock
+    Column("why", Text),  # a code
+    Column("asked_at", Utc),
+    Column("answer", Text),  # the newest grant.approved or grant.refused; None: not answered
+    Column("answered_by", Text),
+    Column("answered_at", Utc),
+    Column("until", Utc),  # the approval's end; None: not answered, refused, or taken back
+    Index("ix_service_request_home", "home_id", "asked_at"),
+    Index("ix_service_request_asked", "asked_at"),
+)
+
+PROJECTIONS = (
+    alarm,
+    night_check,
+    visit,
+    visit_declined,
+    device,
+    home_state,
+    turn,
+    door_code,
+    service_request,
+)
+"""Tables that are folds over events and may be emptied and made anew."""

@@ -1,0 +1,95 @@
+"""What is known of a lock, a bed, a device: a word, an icon and a tone.  What is not known is said.
+
+Not for: HTML.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from web.staff.core.i18n import say as _
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A word for a state; `tone` is one of the style sheet's (`ok`, `warn`, `alarm`, `unknown`, or
+    empty for nothing special)."""
+
+    text: str
+    icon: str
+    tone: str = ""
+
+
+def lock_word(row: Any) -> State:
+    """Where the bolt is, as far as the lock itself told.  Silence is unknown, never locked."""
+    if row.state == "locked":
+        state = State(_("Låst"), "lock", "ok")
+    elif row.state == "unlocked":
+        state = State(_("Upplåst"), "lock-open", "warn")
+    elif row.state == "jammed":
+        state = State(_("Låset har fastnat"), "lock-unknown", "alarm")
+    else:
+        state = State(_("Oklart om det är låst"), "lock-unknown", "unknown")
+    return state
+
+
+def bed_word(tile: Any) -> State:
+    """Whether the resident lies in bed.  `tile` has the `state` of the home (or None), and says
+    whether its bed mat can be trusted (`bed_trouble`), and of an alarm beside it (`on_floor`)."""
+    state = tile.state
+    if state is None or state.in_bed not in ("on", "off"):
+        return State(_("Oklart om någon ligger i sängen"), "question", "unknown")
+    if state.silent_since is not None:
+        return State(_("Okänt nu, hemmet hörs inte"), "question", "unknown")
+    if tile.bed_trouble:
+        return State(_("Okänt nu, sängmattan fungerar inte"), "question", "unknown")
+    if tile.on_floor and state.in_bed == "on":
+        return State(_("Oklart, larm från golvet"), "question", "unknown")
+    if state.in_bed == "on":
+        return State(_("I sängen"), "bed", "ok")
+    return State(_("Uppe"), "bed-empty", "")
+
+
+def health_word(row: Any) -> State:
+    """Whether a device answers.  Of a wired sensor that works nothing is ever told but its
+    readings."""
+    known = {
+        "ok": State(_("Svarar"), "signal", "ok"),
+        "offline": State(_("Svarar inte"), "signal-off", "warn"),
+        "failed": State(_("Fel"), "signal-off", "warn"),
+        "asleep": State(_("Sover"), "moon", ""),
+    }
+    if row.health in known:
+        return known[row.health]
+    if row.state == "unknown":
+        return State(_("Inget hört än"), "question", "unknown")
+    return State(_("Inga kända fel"), "dot")
+
+
+def battery_word(row: Any) -> State | None:
+    """The battery; None for a device that has never told of one."""
+    percent = "" if row.battery_pct is None else f" {row.battery_pct} %"
+    if row.battery == "low":
+        return State(_("Batteri snart slut") + percent, "battery-low", "warn")
+    if row.battery == "ok":
+        return State(_("Batteri bra") + percent, "battery", "ok")
+    return None
+
+
+def device_word(row: Any) -> State:
+    """What a device tells now, apart from its health."""
+    if row.type == "lock":
+        return lock_word(row)
+    known = {
+        "pressed": State(_("Nedtryckt"), "mat"),
+        "released": State(_("Inte nedtryckt"), "mat"),
+        "open": State(_("Öppen"), "door-open", "warn"),
+        "closed": State(_("Stängd"), "door"),
+        "motion": State(_("Rörelse"), "motion"),
+        "still": State(_("Ingen rörelse"), "motion"),
+        "wet": State(_("Fuktig"), "drop", "warn"),
+        "on": State(_("På"), "dot"),
+        "off": State(_("Av"), "dot"),
+    }
+    return known.get(row.state) or State(_("Okänt läge"), "question", "unknown")

@@ -1,0 +1,447 @@
+"""What everything is called on the screen: kinds of events, reasons, findings, outcomes, states.
+
+The Swedish words are the message ids, so that Swedish shows even where no catalogue is installed;
+English is in `translations/en`.  A word that a home sends and this table does not know is shown as
+it came, never hidden (`spoken`).  Tests hold the table to `gateway.events`.
+
+Not for: sentences about one event (`event_summary`), or page texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gateway import events
+from gateway.access import grants
+from web.staff.core.i18n import N_
+from web.staff.core.i18n import say as gettext
+
+
+@dataclass(frozen=True, slots=True)
+class KindWord:
+    """One kind of event: what it is called, its group (a key of `GROUPS`), icon and tone."""
+
+    label: str
+    group: str
+    icon: str
+    tone: str = "quiet"
+    """`quiet`, `ok`, `warn` or `alarm`: never the only sign, always beside an icon and a word."""
+
+
+GROUPS: Mapping[str, str] = {
+    "alarm": N_("Larm"),
+    "check": N_("Tillsyn"),
+    "door": N_("Lås och dörr"),
+    "visit": N_("Besök"),
+    "bed": N_("Säng och sensorer"),
+    "device": N_("Utrustning"),
+    "system": N_("System och åtkomst"),
+}
+
+KINDS: Mapping[str, KindWord] = {
+    "gateway.started": KindWord(N_("Hemmets enhet startade"), "system", "box"),
+    "gateway.stopped": KindWord(N_("Hemmets enhet stoppades"), "system", "box", "warn"),
+    "home.described": KindWord(N_("Hemmet berättade om sin utrustning"), "system", "box"),
+    "rule.failed": KindWord(N_("Fel i en regel"), "system", "cross", "alarm"),
+    "clock.synced": KindWord(N_("Klockan ställdes"), "system", "clock"),
+    "log.recovered": KindWord(N_("Ny logg började efter ett fel"), "system", "box", "warn"),
+    "log.stalled": KindWord(N_("Loggen kunde inte skrivas"), "system", "box", "alarm"),
+    "power.lost": KindWord(N_("Strömmen försvann"), "device", "plug", "warn"),
+    "power.restored": KindWord(N_("Strömmen kom tillbaka"), "device", "plug", "ok"),
+    "device.online": KindWord(N_("Utrustning svarar igen"), "device", "signal", "ok"),
+    "device.offline": KindWord(N_("Utrustning svarar inte"), "device", "signal-off", "warn"),
+    "device.failed": KindWord(N_("Fel i utrustning"), "device", "signal-off", "warn"),
+    "device.battery_low": KindWord(N_("Batteriet är snart slut"), "device", "battery-low", "warn"),
+    "device.battery_ok": KindWord(N_("Batteriet är bra igen"), "device", "battery", "ok"),
+    "mat.pressed": KindWord(N_("Mattan trycktes"), "bed", "mat"),
+    "mat.released": KindWord(N_("Mattan släpptes"), "bed", "mat"),
+    "mat.loaded": KindWord(N_("Trycket på mattan ändrades"), "bed", "mat"),
+    "mat.learned": KindWord(N_("Mattan bedömdes"), "device", "mat"),
+    "mat.faulted": KindWord(N_("Fel på mattan"), "device", "mat", "warn"),
+    "door.opened": KindWord(N_("Dörren öppnades"), "door", "door-open"),
+    "door.closed": KindWord(N_("Dörren stängdes"), "door", "door"),
+    "motion.detected": KindWord(N_("Rörelse"), "bed", "motion"),
+    "motion.cleared": KindWord(N_("Ingen rörelse längre"), "bed", "motion"),
+    "moisture.detected": KindWord(N_("Fukt upptäcktes"), "bed", "drop", "warn"),
+    "moisture.cleared": KindWord(N_("Torrt igen"), "bed", "drop"),
+    "temperature.measured": KindWord(N_("Temperaturen mättes"), "bed", "dot"),
+    "button.pressed": KindWord(N_("En knapp trycktes"), "bed", "hand"),
+    "device.heard": KindWord(N_("Livstecken från utrustning"), "device", "signal"),
+    "contact.changed": KindWord(N_("Sensor ändrades"), "bed", "dot"),
+    "contact.faulted": KindWord(N_("Fel på sensor"), "device", "signal-off", "warn"),
+    "pendant.pressed": KindWord(N_("Larmknappen trycktes"), "alarm", "hand", "alarm"),
+    "bed.entered": KindWord(N_("Lade sig i sängen"), "bed", "bed"),
+    "bed.left": KindWord(N_("Gick upp ur sängen"), "bed", "bed-empty"),
+    "bed.doubted": KindWord(N_("Oklart om någon ligger i sängen"), "bed", "bed-empty", "warn"),
+    "activity.prewarned": KindWord(
+        N_("Den boende tillfrågades om allt är bra"), "bed", "bell", "warn"
+    ),
+    "activity.answered": KindWord(N_("Den boende svarade att allt är bra"), "bed", "check", "ok"),
+    "home.emptied": KindWord(N_("Ingen är hemma"), "visit", "away"),
+    "home.occupied": KindWord(N_("Någon är hemma igen"), "visit", "home"),
+    "fault.counted": KindWord(N_("Felet har räknats"), "device", "dot"),
+    "alarm.raised": KindWord(N_("Larm"), "alarm", "bell", "alarm"),
+    "alarm.delivered": KindWord(N_("Larm framme hos mottagare"), "alarm", "bell"),
+    "alarm.acknowledged": KindWord(N_("Larm taget"), "alarm", "person-check"),
+    "alarm.cancelled": KindWord(N_("Larm återtaget"), "alarm", "bell-off"),
+    "alarm.resolved": KindWord(N_("Larm avslutat"), "alarm", "check", "ok"),
+    "check.planned": KindWord(N_("Tillsyn planerad"), "check", "clock"),
+    "check.due": KindWord(N_("Dags för tillsyn"), "check", "clock"),
+    "check.asked": KindWord(N_("Tillsyn väntar på svar"), "check", "eye", "warn"),
+    "check.started": KindWord(N_("Tillsyn påbörjad"), "check", "eye"),
+    "check.extended": KindWord(N_("Tillsyn förlängd"), "check", "eye"),
+    "check.answered": KindWord(N_("Tillsyn besvarad"), "check", "person-check"),
+    "check.done": KindWord(N_("Tillsyn klar"), "check", "check", "ok"),
+    "check.missed": KindWord(N_("Tillsyn uteblev"), "check", "cross", "alarm"),
+    "check.unreported": KindWord(
+        N_("Tillsyn kom aldrig in från hemmet"), "check", "cross", "alarm"
+    ),
+    "check.escalated": KindWord(N_("Tillsyn kräver besök"), "check", "walk", "alarm"),
+    "camera.opened": KindWord(N_("Kameran sattes på"), "check", "camera"),
+    "camera.closed": KindWord(N_("Kameran stängdes av"), "check", "camera"),
+    "unlock.requested": KindWord(N_("Låset ombads vrida"), "door", "key"),
+    "unlock.refused": KindWord(N_("Begäran om låset nekades"), "door", "lock", "warn"),
+    "unlock.progressed": KindWord(N_("Låset arbetar"), "door", "key"),
+    "unlock.ended": KindWord(N_("Låset är klart"), "door", "key"),
+    "unlock.deviated": KindWord(
+        N_("Dörren gick inte att öppna som den ska"), "door", "lock-unknown", "warn"
+    ),
+    "codes.issued": KindWord(N_("Engångskoder till dörren gavs"), "system", "key"),
+    "codes.paused": KindWord(N_("Kodinmatningen vid dörren är spärrad"), "door", "lock", "alarm"),
+    "relock.ordered": KindWord(N_("Dags att låsa igen"), "door", "lock"),
+    "lock.unlocked": KindWord(N_("Upplåst"), "door", "lock-open"),
+    "lock.locked": KindWord(N_("Låst"), "door", "lock", "ok"),
+    "lock.jammed": KindWord(N_("Låset har fastnat"), "door", "lock-unknown", "alarm"),
+    "lock.asleep": KindWord(N_("Låset sover"), "door", "moon"),
+    "lock.awake": KindWord(N_("Låset är vaket"), "door", "lock"),
+    "lock.unreachable": KindWord(N_("Låset svarar inte"), "door", "lock-unknown", "warn"),
+    "lock.unknown": KindWord(N_("Oklart om låset är låst"), "door", "lock-unknown", "warn"),
+    "visit.tapped": KindWord(N_("Markerade i telefonen"), "visit", "phone"),
+    "visit.started": KindWord(N_("Besök började"), "visit", "walk"),
+    "visit.ended": KindWord(N_("Besök slutade"), "visit", "walk"),
+    "visit.overdue": KindWord(N_("Besök saknar sluttid"), "visit", "clock", "warn"),
+    "visit.corrected": KindWord(N_("Besökstid rättad"), "visit", "pen"),
+    "visit.declined": KindWord(N_("Besök blev inte av"), "visit", "away", "warn"),
+    "visit.approved": KindWord(N_("Besökstid godkänd"), "visit", "check", "ok"),
+    "visits.locked": KindWord(N_("Besökstider låsta"), "visit", "lock"),
+    "grant.issued": KindWord(N_("Rätt att vrida låset gavs"), "system", "key"),
+    "grant.revoked": KindWord(N_("Rätt att vrida låset drogs in"), "system", "key", "warn"),
+    "grant.acute": KindWord(N_("Öppnade akut utan att vara inplanerad"), "door", "key", "warn"),
+    "grant.requested": KindWord(N_("Tekniker bad att få vrida låset"), "system", "key", "warn"),
+    "grant.approved": KindWord(N_("Teknikerns begäran godkändes"), "system", "person-check"),
+    "grant.refused": KindWord(N_("Teknikerns begäran avslogs"), "system", "cross", "warn"),
+    "server.key_added": KindWord(N_("Servern bytte nyckel"), "system", "key"),
+    "server.key_trusted": KindWord(N_("Hemmet litar på serverns nya nyckel"), "system", "key"),
+    "server.key_refused": KindWord(
+        N_("Hemmet nekade en nyckel som sades vara serverns"), "system", "cross", "alarm"
+    ),
+    "home.enrolled": KindWord(N_("Hemmets enhet anslöts"), "system", "box"),
+    "home.silent": KindWord(N_("Hemmet hörs inte"), "device", "signal-off", "alarm"),
+    "home.heard": KindWord(N_("Hemmet hörs igen"), "device", "signal", "ok"),
+    "home.tampered": KindWord(N_("Hemmets logg stämmer inte"), "system", "cross", "alarm"),
+    "consent.given": KindWord(N_("Samtycke gavs"), "system", "pen"),
+    "consent.withdrawn": KindWord(N_("Samtycke drogs tillbaka"), "system", "pen", "warn"),
+    "absence.started": KindWord(N_("Bortrest"), "visit", "away"),
+    "absence.ended": KindWord(N_("Hemma igen"), "visit", "home"),
+    "record.read": KindWord(N_("Uppgifter om en boende öppnades"), "system", "eye"),
+    "access.sampled": KindWord(N_("Stickprov drogs ur åtkomstloggen"), "system", "search"),
+    "access.checked": KindWord(N_("Stickprov kontrollerat"), "system", "check"),
+    "account.signed_in": KindWord(N_("Inloggning"), "system", "person-check"),
+    "account.changed": KindWord(N_("Konto eller arbetslag ändrat"), "system", "pen"),
+    "account.refused": KindWord(N_("Misslyckad inloggning"), "system", "person-off", "warn"),
+}
+
+NOT_CARE = frozenset(
+    kind
+    for kind, word in KINDS.items()
+    if word.group in ("device", "system") and kind != "record.read"
+)
+"""Kinds that say nothing of the resident's day: what those see who may not see care."""
+
+ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
+    events.PreviousRun: {
+        "none": N_("första starten"),
+        "clean": N_("efter ett ordnat stopp"),
+        "cut": N_("efter ett avbrott"),
+    },
+    events.MatFault: {
+        "cut": N_("kabeln är av eller urdragen"),
+        "stuck": N_("har legat nedtryckt orimligt länge"),
+        "flapping": N_("glappkontakt"),
+    },
+    events.MatQuality: {
+        "learning": N_("lär sig ännu"),
+        "good": N_("känner bra"),
+        "poor": N_("känner dåligt"),
+        "faulty": N_("går inte att lita på"),
+    },
+    events.ContactFault: {
+        "flapping": N_("glappkontakt"),
+        "stuck": N_("knappen har fastnat"),
+        "tampered": N_("har öppnats eller tagits ned"),
+        "unproven": N_("går inte att bevisa äkta, para om"),
+    },
+    events.Severity: {
+        "care": N_("Omsorg"),
+        "technical": N_("Teknik"),
+        "routine": N_("Vid nästa besök"),
+    },
+    events.AlarmOutcome: {
+        "helped": N_("Hjälp behövdes och gavs"),
+        "no_need": N_("Tittade till, ingen hjälp behövdes"),
+        "false": N_("Falskt larm, sensorn eller regeln hade fel"),
+        "mended": N_("Felet är lagat"),
+    },
+    events.Looked: {
+        "phone": N_("Ringde"),
+        "in_person": N_("På plats"),
+        "camera": N_("Kamera"),
+    },
+    events.Finding: {
+        "ok": N_("Allt är bra"),
+        "unclear": N_("Oklart, titta igen"),
+        "help": N_("Behöver hjälp nu"),
+        "could_not_look": N_("Kunde inte titta"),
+    },
+    events.CheckBy: {
+        "sensor": N_("sensorn"),
+        "watcher": N_("personalen"),
+    },
+    events.Refusal: {
+        "forged": N_("Hemmet känner inte igen begäran."),
+        "expired": N_("Begäran hann bli för gammal. Tryck igen."),
+        "not_yet": N_("Begäran gäller inte än."),
+        "replayed": N_("Begäran är redan använd. Tryck igen om dörren är låst."),
+        "other_home": N_("Begäran gällde ett annat hem."),
+        "other_device": N_("Begäran gällde ett annat lås."),
+        "other_action": N_("Begäran gällde något annat än låset."),
+        "revoked": N_("Din rätt att öppna har dragits in. Ring samordnaren."),
+        "alarm_closed": N_("Larmet är avslutat, så rätten att öppna har upphört."),
+        "clock_uncertain": N_("Hemmet vet inte vad klockan är och öppnar inte."),
+        "busy": N_("Låset vrids redan. Vänta och se vad som händer."),
+        "not_recorded": N_("Hemmet kunde inte skriva i sin logg och öppnar inte."),
+        "check_closed": N_("Besöket efter tillsynen är gjort, så rätten att öppna har upphört."),
+        "not_approved": N_("Ingen annan har godkänt att låset vrids för service."),
+        "wrong_code": N_("Fel kod."),
+    },
+    events.UnlockStep: {
+        "waking": N_("Väcker låset"),
+        "connecting": N_("Ansluter"),
+        "turning": N_("Vrider"),
+        "asking": N_("Frågar låset"),
+    },
+    events.TurnOutcome: {
+        "done": N_("Klart"),
+        "failed": N_("Gick inte"),
+        "unknown": N_("Okänt"),
+    },
+    events.Stamp: {
+        "unlock": N_("upplåsning"),
+        "lock": N_("låsning"),
+        "tap": N_("tryck i telefonen"),
+        "tag": N_("tagg"),
+    },
+    events.Tap: {
+        "arrive": N_("Framme"),
+        "leave": N_("Går nu"),
+    },
+    events.Undone: {
+        "declined": N_("Den boende tackade nej"),
+        "absent": N_("Den boende var inte hemma"),
+        "other": N_("Något annat kom emellan"),
+    },
+    events.CheckedAs: {
+        "in_order": N_("I ordning"),
+        "asked": N_("Frågan ställd till personen"),
+        "wrong": N_("Ingen anledning, går vidare enligt rutin"),
+    },
+    grants.Action: {
+        "unlock": N_("låsa upp"),
+        "lock": N_("låsa"),
+        "look": N_("titta"),
+    },
+    grants.Reason: {
+        "planned_visit": N_("planerat besök"),
+        "alarm": N_("larm"),
+        "check": N_("tillsyn"),
+        "service": N_("service"),
+    },
+}
+
+ALARMS: Mapping[str, str] = {
+    "bed_exit": N_("Uppe ur sängen och inte tillbaka"),
+    "bed_doubtful": N_("Oklart om någon ligger i sängen"),
+    "on_floor": N_("Ligger troligen på golvet"),
+    "bathroom_long": N_("Länge i badrummet"),
+    "wandering": N_("Ute ur hemmet på natten"),
+    "door_left_open": N_("Ytterdörren står öppen"),
+    "inactivity": N_("Inget livstecken på länge"),
+    "moisture": N_("Fukt: dags att byta"),
+    "too_cold": N_("För kallt i hemmet för länge"),
+    "too_hot": N_("För varmt i hemmet för länge"),
+    "mat_poor": N_("Sängmattan känner dåligt: flytta den, eller byt den"),
+    "mat_faulty": N_("Sängmattan går inte att lita på: byt den"),
+    "mat_reversed": N_("Sängmattan är omvänt kopplad: vänd normally_closed eller kablarna"),
+    "contact_reversed": N_("Ytterdörrens givare visar öppet dygnet runt: vänd eller byt den"),
+    "fault_recurring": N_("Samma fel tre gånger på 30 dagar: byt utrustningen"),
+    "check_help": N_("Behöver hjälp, sett vid tillsyn"),
+    "check_unclear": N_("Tillsyn oklar två gånger"),
+    "check_no_answer": N_("Ingen svarade på tillsynen"),
+    "check_unreported": N_("Tillsynen kom aldrig in från hemmet"),
+    "device_down": N_("Utrustning fungerar inte"),
+    "lock_jammed": N_("Låset har fastnat"),
+    "lock_unknown": N_("Oklart om låset är låst"),
+    "battery_low": N_("Batteriet är snart slut"),
+    "home_silent": N_("Hemmet hörs inte"),
+    "home_tampered": N_("Hemmets logg stämmer inte"),
+    "log_stalled": N_("Hemmets logg kan inte skrivas"),
+    "lock_open": N_("Ytterdörren är olåst för länge"),
+    "code_guessing": N_("Någon har knappat in fel kod vid dörren flera gånger"),
+    "power_lost": N_("Strömmen försvann"),
+    "pendant": N_("Larmknappen trycktes"),
+}
+"""`alarm.raised` carries the rule's own word; these are the known ones."""
+
+CANCELLED_WHY: Mapping[str, str] = {
+    "recovered": N_("fungerar igen"),
+    "home_heard": N_("hemmet hörs igen"),
+    "closed": N_("dörren är stängd igen"),
+    "normal": N_("värdet är normalt igen"),
+    "learned_good": N_("mattan känner bra igen"),
+    "told_again": N_("sägs på nytt: felet är kvar"),
+    "power_restored": N_("strömmen är tillbaka"),
+    "dry": N_("torrt igen"),
+}
+
+RULES: Mapping[str, str] = {
+    "at_home": N_("hemma eller ute"),
+    "bathroom": N_("länge i badrummet"),
+    "device_silent": N_("utrustning som tystnat"),
+    "door_open": N_("ytterdörr som står öppen"),
+    "inactivity": N_("inget livstecken på dagen"),
+    "look": N_("titt på begäran av en regel"),
+    "mat_quality": N_("sängmattans skick"),
+    "contact_reversed": N_("omvänd dörrgivare"),
+    "mat_reversed": N_("omvänt kopplad sängmatta"),
+    "moisture": N_("fukt"),
+    "on_floor": N_("på golvet"),
+    "pendant": N_("larmknapp"),
+    "power": N_("ström"),
+    "recurrence": N_("fel som kommer tillbaka"),
+    "temperature": N_("temperatur"),
+    "wandering": N_("ytterdörr på natten"),
+    "bed": N_("säng"),
+    "bed_exit": N_("uppe ur sängen på natten"),
+    "device_health": N_("utrustningens skick"),
+    "night_check": N_("nattillsyn"),
+    "deviation": N_("dörr som inte går att öppna"),
+    "lock_open": N_("dörr som är olåst för länge"),
+    "relock": N_("låsning av sig självt"),
+    "visit": N_("besök"),
+}
+
+ASKED_WHY: Mapping[str, str] = {
+    "bed_empty": N_("Sängen är tom"),
+    "reading_stale": N_("Sensorn har inte hörts på länge"),
+    "mat_faulty": N_("Sängmattan är trasig"),
+    "no_sensor": N_("Hemmet har ingen sensor som kan svara"),
+    "recheck": N_("Titta igen, förra svaret var oklart"),
+    "not_back": N_("Uppe ur sängen och inte tillbaka"),
+    "bed_doubtful": N_("Oklart om någon ligger i sängen"),
+    "all_silent": N_("Inget livstecken sedan sängen lämnades"),
+    "bathroom_long": N_("Länge i badrummet"),
+    "door_at_night": N_("Ytterdörren öppnades på natten"),
+}
+
+ESCALATED_WHY: Mapping[str, str] = {
+    "help": N_("Hjälp behövs"),
+    "unclear_twice": N_("Oklart två gånger"),
+    "could_not_look": N_("Det gick inte att titta"),
+    "no_answer": N_("Ingen svarade i tid"),
+}
+
+MISSED_WHY: Mapping[str, str] = {
+    "absent": N_("Den boende är borta"),
+    "too_late": N_("Tiden hann gå ut"),
+}
+
+TURN_WHY: Mapping[str, str] = {
+    "asleep": N_("Låset sover och vaknade inte."),
+    "unreachable": N_("Låset svarar inte."),
+    "jammed": N_("Låset har fastnat. Dra dörren mot dig och försök igen."),
+    "refused_by_lock": N_("Låset sa nej."),
+    "no_answer": N_("Låset svarar inte. Vi vet inte om det är öppet. Känn på dörren."),
+    "link_lost": N_("Förbindelsen med låset bröts. Vi vet inte om det är öppet. Känn på dörren."),
+    "low_voltage": N_("Låsets batteri är för svagt för att vrida."),
+    "not_calibrated": N_("Låset är inte inställt efter monteringen."),
+    "not_paired": N_("Låset är inte parat med hemmets enhet."),
+    "busy": N_("Låset vrids redan. Vänta och se vad som händer."),
+    "revoked": N_("Din rätt att öppna har dragits in. Ring samordnaren."),
+    "alarm_closed": N_("Larmet är avslutat, så rätten att öppna har upphört."),
+    "check_closed": N_("Besöket efter tillsynen är gjort, så rätten att öppna har upphört."),
+    "no_word": N_("Hemmet svarade aldrig. Vi vet inte om låset är öppet. Känn på dörren."),
+    "restarted": N_(
+        "Hemmets enhet startade om mitt i. Vi vet inte om låset är öppet. Känn på dörren."
+    ),
+}
+
+ROLES: Mapping[str, str] = {
+    "bed": N_("säng"),
+    "front_door": N_("ytterdörr"),
+    "terrace_door": N_("altandörr"),
+    "store_door": N_("förrådsdörr"),
+    "door": N_("dörr"),
+    "lock": N_("lås"),
+    "bathroom": N_("badrum"),
+    "kitchen": N_("kök"),
+    "hall": N_("hall"),
+    "bedroom": N_("sovrum"),
+    "living_room": N_("vardagsrum"),
+    "toilet": N_("toalett"),
+    "floor": N_("golv"),
+    "button": N_("svarsknapp"),
+    "pendant": N_("larmknapp"),
+    "motion": N_("rörelse"),
+    "seat": N_("stol"),
+    "outdoor": N_("utomhus"),
+}
+"""What a device is for, and rooms; other words are shown as the home's configuration has them."""
+
+TYPES: Mapping[str, str] = {
+    "sensor": N_("Sensor"),
+    "lock": N_("Lås"),
+    "camera": N_("Kamera"),
+    "indicator": N_("Lampa"),
+}
+
+ALLOWED: Mapping[str, str] = {
+    "caregiver": N_("omvårdnadspersonal"),
+    "night_watcher": N_("nattpatrull"),
+    "coordinator": N_("samordnare"),
+    "technician": N_("tekniker"),
+    "administrator": N_("administratör"),
+}
+"""Roles of the staff (DESIGN, "People")."""
+
+
+def kind_word(kind: str) -> KindWord:
+    """The word for a kind, also for one that this version does not know (shown as it came)."""
+    return KINDS.get(kind) or KindWord(kind, "system", "dot")
+
+
+def kind_label(kind: str) -> str:
+    """What a kind is called, in the reader's language."""
+    return gettext(kind_word(kind).label)
+
+
+def spoken(table: Mapping[str, str], code: str | None) -> str:
+    """The word for `code` in the reader's language; an unknown code is shown as it came."""
+    code = code or ""
+    return gettext(table[code]) if code in table else code.replace("_", " ")
+
+
+def enum_word(enum: type[StrEnum], code: str | None) -> str:
+    """The word for one value of an enum of `gateway.events` or `gateway.access.grants`."""
+    return spoken(ENUMS[enum], code)

@@ -1,0 +1,1 @@
+"""Visits: the plan, what was done, corrections, and files for other programs."""

@@ -1,0 +1,261 @@
+"""`POST /api/v1/plan`: another system of the organisation brings the plan in.
+
+A request carries `Authorization: Bearer <token>`, one of `tryggve staff token add`.  The body is
+JSON (`PlanRequest`), CSV (`text/csv`) or iCalendar (`text/calendar`); all of it is kept or none.
+Not for: reading the plan back, or anything about residents.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+
+from flask import Blueprint, Flask, Response, current_app, request
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from sqlalchemy import Connection, insert, select, update
+
+from gateway.errors import UserError
+from gateway.wire import Problem
+from web.staff.core.context import Staff, staff
+from web.staff.core.limits import Limiter
+from web.staff.storage.database import Database
+from web.staff.storage.plan_tables import api_token
+from web.staff.visits import plan_files, plan_import
+from web.staff.visits.plan_import import Draft, PlanRefused
+
+blueprint = Blueprint("plan_api", __name__)
+
+BODY_MAX_BYTES = 8_000_000
+"""20,000 visits at 400 bytes."""
+
+SCOPE = "plan"
+
+TOKEN_DAYS = 365
+"""How long a token is good for: it is changed once a year, as a key would be."""
+
+TOKEN_MAX_CHARS = 100
+
+TRIES, TRIES_WINDOW_S = 20, 600.0
+"""Wrong tokens of one address in ten minutes: 256 bits are not guessed, a log is not filled."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PlanLine(_Model):
+    """One planned visit.  Times carry an offset; `people` are person ids or account addresses,
+    `team` a team's name; `staff_needed` 2 is double staffing, null: as many as are named."""
+
+    id: str
+    home: str
+    since: AwareDatetime
+    until: AwareDatetime
+    what: str = ""
+    people: tuple[str, ...] = ()
+    team: str | None = None
+    staff_needed: int | None = None
+    withdrawn: bool = False
+
+
+class PlanRequest(_Model):
+    """A plan, or a part of one.  With `from_time` and `to_time`, what the source had planned to
+    begin between them and does not name again is taken out of the plan."""
+
+    source: str
+    visits: tuple[PlanLine, ...] = Field(max_length=plan_import.ROWS_MAX)
+    from_time: AwareDatetime | None = None
+    to_time: AwareDatetime | None = None
+
+
+class PlanAnswer(_Model):
+    """How many planned visits were added, changed, left as they were, and taken out."""
+
+    added: int
+    changed: int
+    unchanged: int
+    withdrawn: int
+
+
+class PlanLineProblem(_Model):
+    """What is wrong with a line; `line` counts from 1: the file's lines, or the visits in JSON."""
+
+    line: int
+    detail: str
+
+
+class PlanProblem(Problem):
+    """A plan was refused and nothing of it kept."""
+
+    lines: tuple[PlanLineProblem, ...]
+
+
+MODELS: tuple[type[BaseModel], ...] = (PlanRequest, PlanAnswer, PlanProblem)
+
+
+class _Refused(Exception):
+    def __init__(self, status: int, code: str, text: str) -> None:
+        super().__init__(text)
+        self.status, self.code, self.text = status, code, text
+
+
+# --- tokens ---------------------------------------------------------------------------------------
+
+
+def _sha256(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def make_token(
+    database: Database, org: str, name: str, now: datetime, days: int = TOKEN_DAYS
+) -> str:
+    """A new token of the organisation for the plan; kept hashed, so this is the only time it is
+    seen.  `now` is real time."""
+    made = f"tgv_{secrets.token_urlsafe(32)}"
+    with database.write() as tx:
+        tx.conn.execute(
+            insert(api_token).values(
+                sha256=_sha256(made),
+                org_id=org,
+                scope=SCOPE,
+                name=name,
+                made_at=now,
+                expires_at=now + timedelta(days=days),
+            )
+        )
+    return made
+
+
+def revoke_tokens(database: Database, org: str, name: str, now: datetime) -> int:
+    """Make the organisation's tokens of this name void; returns how many."""
+    a = api_token.c
+    with database.write() as tx:
+        query = update(api_token).where(a.org_id == org, a.name == name, a.revoked_at.is_(None))
+        return tx.conn.execute(query.values(revoked_at=now)).rowcount
+
+
+def _org(conn: Connection, header: str | None, now: datetime) -> str | None:
+    """The organisation whose token this is; None for a token that is not good (any more)."""
+    if header is None or not header.startswith("Bearer "):
+        return None
+    token = header[len("Bearer ") :].strip()
+    if not token or len(token) > TOKEN_MAX_CHARS:
+        return None
+    a = api_token.c
+    return conn.execute(
+        select(a.org_id).where(
+            a.sha256 == _sha256(token),
+            a.scope == SCOPE,
+            a.revoked_at.is_(None),
+            a.expires_at > now,
+        )
+    ).scalar_one_or_none()
+
+
+# --- the route ------------------------------------------------------------------------------------
+
+
+def init_app(app: Flask) -> None:
+    """Add the route.  It has no cookie to forge: the token is the proof."""
+    app.register_blueprint(blueprint)
+    app.extensions["csrf"].exempt(blueprint)
+    app.extensions["tryggve.plan_tries"] = Limiter(TRIES, TRIES_WINDOW_S)
+
+
+@blueprint.errorhandler(_Refused)
+def _refused(error: _Refused) -> Response:
+    problem = Problem(code=error.code, detail=error.text, now_s=time.time())
+    return Response(problem.model_dump_json(), error.status, mimetype="application/json")
+
+
+@blueprint.errorhandler(PlanRefused)
+def _bad_plan(error: PlanRefused) -> Response:
+    lines = tuple(PlanLineProblem(line=one.line, detail=one.text) for one in error.lines)
+    detail = "Nothing was kept; mend these lines and send it again."
+    shown = lines[: plan_import.ERRORS_MAX]
+    problem = PlanProblem(code="bad_plan", detail=detail, now_s=time.time(), lines=shown)
+    return Response(problem.model_dump_json(), 422, mimetype="application/json")
+
+
+@blueprint.errorhandler(UserError)
+def _bad_file(error: UserError) -> Response:
+    return _refused(_Refused(422, "bad_file", error.text))
+
+
+@blueprint.post("/api/v1/plan")
+def take_plan() -> Response:
+    """Keep a plan."""
+    parts = staff()
+    address = request.remote_addr or ""
+    tries: Limiter = _tries()
+    with parts.db.read() as conn:
+        org = _org(conn, request.headers.get("Authorization"), datetime.now(UTC))
+    if org is None:
+        if not tries.allow(address):
+            raise _Refused(429, "too_many", "Too many tries; wait ten minutes.")
+        raise _Refused(401, "no_token", "The token is wrong, void or too old.")
+    source, drafts, span = _read(parts)
+    with parts.write() as tx:
+        outcome = plan_import.store(tx.conn, org, source, drafts, now=parts.clock.now(), span=span)
+    answer = PlanAnswer(**asdict(outcome))
+    return Response(answer.model_dump_json(), 200, mimetype="application/json")
+
+
+def _tries() -> Limiter:
+    found: Limiter = current_app.extensions["tryggve.plan_tries"]
+    return found
+
+
+def _read(parts: Staff) -> tuple[str, list[Draft], tuple[datetime, datetime] | None]:
+    if (request.content_length or 0) > BODY_MAX_BYTES:
+        raise _Refused(413, "too_big", f"A plan has at most {BODY_MAX_BYTES} bytes.")
+    data = request.stream.read(BODY_MAX_BYTES + 1)
+    if len(data) > BODY_MAX_BYTES:
+        raise _Refused(413, "too_big", f"A plan has at most {BODY_MAX_BYTES} bytes.")
+    kind = request.mimetype
+    if kind == "text/csv":
+        drafts = plan_files.read_csv(plan_files.text_of(data))
+        return request.args.get("source", "csv"), drafts, None
+    if kind == "text/calendar":
+        first, home = parts.clock.now(), request.args.get("home")
+        drafts = plan_files.read_ical(plan_files.text_of(data), first, home=home)
+        return request.args.get("source", "ical"), drafts, None
+    if kind != "application/json":
+        raise _Refused(415, "bad_type", "Send application/json, text/csv or text/calendar.")
+    asked = _json(data)
+    span = None
+    if asked.from_time is not None and asked.to_time is not None:
+        span = (asked.from_time, asked.to_time)
+    drafts = [
+        Draft(
+            line=number,
+            home=one.home,
+            external_id=one.id,
+            since=one.since,
+            until=one.until,
+            what=one.what,
+            people=one.people,
+            team=one.team,
+            staff_needed=one.staff_needed,
+            withdrawn=one.withdrawn,
+        )
+        for number, one in enumerate(asked.visits, 1)
+    ]
+    return asked.source, drafts, span
+
+
+def _json(data: bytes) -> PlanRequest:
+    try:
+        parsed = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise _Refused(400, "bad_json", "The request is no JSON.") from error
+    try:
+        return PlanRequest.model_validate(parsed)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "request"
+        raise _Refused(400, "bad_request", f"{where}: {first['msg'].lower()}.") from error
