@@ -11,7 +11,7 @@ from gateway.errors import SecretError
 from gateway.events import Data
 from gateway.ports import Bench
 
-SOON_S = 10.0
+SOON_S = 30.0
 """Seconds after which a test gives up waiting; nothing waits that long when it works."""
 
 

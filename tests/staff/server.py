@@ -15,8 +15,8 @@ from typing import Any
 
 import urllib3
 
-START_TIMEOUT_S = 30
-REQUEST_TIMEOUT_S = 20
+START_TIMEOUT_S = 90
+REQUEST_TIMEOUT_S = 60
 
 
 class Process:
