@@ -113,6 +113,7 @@ def test_a_lost_answer_is_asked_for_again_with_the_same_key(
         ("https://staff.example", "ABC", "18 letters and digits"),
         ("https://staff.example", CODE[:-1] + "U", "18 letters and digits"),
     ],
+    ids=["no_tls", "no_scheme", "short", "no_letter_of_a_code"],
 )
 def test_what_was_typed_wrong_is_one_sentence(
     secrets: FileSecrets, tmp_path: Path, url: str, code: str, words: str
