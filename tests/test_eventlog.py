@@ -77,7 +77,8 @@ def test_pending_gives_own_events_after_a_number(path: Path) -> None:
     assert log.pending(3, 3) == [row.wire() for row in own[3:6]]
     assert log.pending(1, 100) == [row.wire() for row in own[1:]]
     assert log.pending(10, 100) == []
-    assert log.down_head("staff:h1").seq == 3
+    head = log.down_head("staff:h1")
+    assert head is not None and head.seq == 3
     log.close()
 
 

@@ -112,7 +112,7 @@ def begin(app: Flask, clock: ManualClock) -> Night:
             tx.conn.execute(update(t).where(t.c.id == home).values(**told))
             tx.conn.execute(update(r).where(r.c.home_id == home).values(name=name))
         gateway = EnrolledHome(app, app.test_client(), home, clock)
-        gateway.link.enrolment()
+        gateway.enroll()
         homes[home] = gateway
     add_user(app, "p7", ["caregiver", "night_watcher"], homes=list(homes))
     now = clock.now()

@@ -314,7 +314,7 @@ async def test_two_at_once(make_home: MakeHome) -> None:
     async with make_home(turn_s=0.3) as home:
         turns = await asyncio.gather(home.unlock(), home.unlock(), home.lock())
         busy = Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, "busy")
-        assert turns == [DONE_OPEN, busy, busy]
+        assert list(turns) == [DONE_OPEN, busy, busy]
         assert home.nuki.turns == [Action.UNLOCK]
 
 

@@ -131,8 +131,9 @@ class Story:
 
     # --- hearing ----------------------------------------------------------------------------------
 
-    def decided(self, *kinds: str) -> list[Event]:
-        """What the rules decided, of these kinds (all when none is named)."""
+    def decided(self, *kinds: str) -> list[Any]:
+        """What the rules decided, of these kinds (all when none is named): events, their data of
+        the kind that was asked for."""
         return [
             event
             for event, _ in self.log

@@ -201,7 +201,7 @@ def test_a_screen_at_another_worker_is_told(workers: Any, clock: ManualClock) ->
         raised = AlarmRaised(alarm="x", severity=Severity.CARE, since=clock.now())
         home.send_urgent(raised)
         for screen in (far, near):
-            kinds = []
+            kinds: list[bool] = []
             while len(kinds) < 301:
                 raw = screen.get(10)
                 assert raw is not None, len(kinds)

@@ -6,6 +6,7 @@ Pages run on SQLite here; one test file runs their queries on PostgreSQL too (`t
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -41,7 +42,7 @@ def text_of(client: FlaskClient, path: str, status: int = 200) -> str:
     return answer.get_data(as_text=True)
 
 
-def post(client: FlaskClient, path: str, **fields: str) -> object:
+def post(client: FlaskClient, path: str, **fields: str) -> Any:
     """Send a form as our script does, with the page's token; returns the answer."""
     page = text_of(client, "/nu")
     token = page.split('name="csrf_token" value="', 1)[1].split('"', 1)[0]
