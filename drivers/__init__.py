@@ -5,32 +5,21 @@
     door_gpio      a magnetic contact at a door      motion_gpio   a motion detector
     button_gpio    a button on a pin                 indicator     a light and a tone
     bthome         pendants, buttons, doors, motion, moisture, temperature over Bluetooth
-    lock_nuki      a Nuki door lock over Bluetooth
-    lock_yale      a Yale door lock               lock_danalock  a Danalock V3
-    _contact       a contact's debounce, supervision and flap detector, pure
-    _pin_contact   from the edges of pins to a contact
-    _mat_load      from a mat's loads to pressed or not: hysteresis, drift, faults; pure
-    _bthome_decode BTHome's bytes, pure              _bthome_guard replays and repeats, pure
-    _bthome_words  from BTHome's readings to events, pure
-    _nuki_protocol Nuki's frames, boxes, states and errors, pure
-    _nuki_client   one Bluetooth session with a Nuki lock, and pairing
-    _yale_client   one session with a Yale lock, over yalexs-ble
-    _danalock_client  one session with a Danalock, and its advertisements, over pydanalock-ble
-    _danalock_cloud   a Danalock's login token, over pydanalock-cloud
-    _lock_radio    what all makes of lock share: one operation at a time, waking, deadlines
-    _lock_turn     one turn of a lock, from the command to what became of it
-    _lock_watch    what a lock's `run` has told, and what it asks next, no I/O
-    _ble           connections and deadlines that hold, and Bluetooth errors made ours
-    scanner        the one Bluetooth scanner that all drivers share
+    lock_<make>    a door lock over Bluetooth, one file a make
+    wired/         what drivers on pins share
+    radio/         what drivers over Bluetooth share: the one scanner, connections, BTHome
+    locks/         what door locks share, and how each make speaks
+    _state_file    small files that a driver keeps
     virtual/       the other side of the hardware, for the demo and the tests
 
 A driver module has
-- `KIND`, `"sensor"`, `"lock"` or `"indicator"`; `NEEDS_PINS` and `NEEDS_RADIO`, which parts of the
-  bench it uses;
+- `KIND`, `"sensor"`, `"lock"` or `"indicator"`; `NEEDS_PINS` and `NEEDS_RADIO`, whether it uses the
+  home's pins, its radio;
 - `Config`, a frozen pydantic model that refuses unknown keys;
-- `Driver(config, bench)`, a `gateway.ports.Sensor`, `Lock` or `Indicator`;
-- `pins(config)`, the BCM numbers it takes, so that a configuration can refuse one used twice;
-- `pair(config, bench, guide)`, where the device must be paired, and `calibrate(config, bench,
+- `Driver(config, context)`, a `gateway.ports.Sensor`, `Lock` or `Indicator`;
+- `pins(config)`, where it takes pins: their BCM numbers, so that a configuration can refuse one
+  used twice;
+- `pair(config, context, guide)`, where the device must be paired, and `calibrate(config, context,
   guide)`, where it must be calibrated; `guide` is a `gateway.ports.Guide`;
 - `secret_name(config, device)`, where it needs a secret: its name, so that a home does not start
   without it; None when this one needs none.
@@ -53,16 +42,13 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from gateway.errors import UnknownDriver
-from gateway.ports import Bench, Guide
+from gateway.ports import DriverContext, Guide
 
 GROUP = "tryggve.drivers"
 """The entry point group of drivers from other distributions."""
 
-NOT_DRIVERS = frozenset({"scanner"})
-"""Modules of this folder that other parts import and that are no device kind."""
-
 Kind = Literal["sensor", "lock", "indicator"]
-Guided = Callable[[Any, Bench, Guide], Awaitable[None]]
+Guided = Callable[[Any, DriverContext, Guide], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +59,7 @@ class Loaded:
     name: str
     kind: Kind
     Config: type[BaseModel]
-    Driver: Callable[[Any, Bench], Any]
+    Driver: Callable[[Any, DriverContext], Any]
     pins: Callable[[Any], tuple[int, ...]]
     needs_pins: bool
     needs_radio: bool
@@ -97,7 +83,7 @@ def load(name: str) -> Loaded:
 
 def _own() -> set[str]:
     found = (module for module in pkgutil.iter_modules(__path__) if not module.ispkg)
-    return {m.name for m in found if not m.name.startswith("_")} - NOT_DRIVERS
+    return {m.name for m in found if not m.name.startswith("_")}
 
 
 def _module(name: str) -> ModuleType:
@@ -110,13 +96,17 @@ def _module(name: str) -> ModuleType:
     raise UnknownDriver(name, names())
 
 
+def _no_pins(_config: Any) -> tuple[int, ...]:
+    return ()
+
+
 def _read(name: str, module: ModuleType) -> Loaded:
     return Loaded(
         name=name,
         kind=module.KIND,
         Config=module.Config,
         Driver=module.Driver,
-        pins=module.pins,
+        pins=getattr(module, "pins", _no_pins),
         needs_pins=module.NEEDS_PINS,
         needs_radio=module.NEEDS_RADIO,
         pair=getattr(module, "pair", None),

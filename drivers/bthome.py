@@ -7,9 +7,9 @@ pair`), and a pendant must be one.  The highest counter is kept on disk, so that
 after a restart too: written whenever a message told something, in a thread, after the telling.  A
 power cut between the two lets one message tell twice; the other order could lose a press.
 
-What a press means that cannot be proved genuine: `_bthome_guard`.  After a change of battery pair
-again.  Nothing is kept of any other address.  What only a real device can show: docs/hardware.md.
-Not for: what a reading means.
+What a press means that cannot be proved genuine: `bthome_replay_guard`.  After a change of battery
+pair again.  Nothing is kept of any other address.  What only a real device can show:
+docs/hardware.md.  Not for: what a reading means.
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from drivers import _bthome_decode as decoder
-from drivers import _bthome_words as words
-from drivers import _keep
-from drivers._bthome_decode import Packet, Problem
-from drivers._bthome_guard import Guard, Marks, Verdict
-from drivers._bthome_words import Words
+from drivers import _state_file
+from drivers.radio import bthome_decode as decoder
+from drivers.radio import bthome_events as words
+from drivers.radio.bthome_decode import Packet, Problem
+from drivers.radio.bthome_events import Words
+from drivers.radio.bthome_replay_guard import Guard, Marks, Verdict
+from drivers.radio.listening import scanner_of
 from gateway.errors import DeviceRefused, DeviceUnavailable, SecretError
 from gateway.events import ContactFault, ContactFaulted, Data, DeviceOnline
-from gateway.ports import Advert, Bench, Emit, Guide, Scanner
+from gateway.ports import Advert, DriverContext, Emit, Guide, Scanner
 
 log = logging.getLogger(__name__)
 
@@ -72,11 +73,6 @@ class Config(BaseModel):
     """Name of the secret that holds the bind key; `bthome-<id>` when left out."""
 
 
-def pins(_config: Config) -> tuple[int, ...]:
-    """It takes no pins."""
-    return ()
-
-
 def secret_name(config: Config, device: str) -> str | None:
     """The secret that holds the bind key (32 hexadecimal digits); None for one without a key."""
     return (config.secret or f"bthome-{device}") if config.encrypted else None
@@ -95,7 +91,7 @@ class MarksFile:
 
     def load(self) -> Marks | None:
         """What was kept; None when nothing was, or nothing that fits and can be read."""
-        kept = _keep.load(self._path)
+        kept = _state_file.load(self._path)
         try:
             if kept is None or kept["key"] != self._key:
                 return None
@@ -107,7 +103,7 @@ class MarksFile:
     def save(self, marks: Marks) -> None:
         """Keep `marks`: on disk when it returns.  Raises `OSError`."""
         kept = {"key": self._key, "counter": marks.counter, "doubt": marks.doubt}
-        _keep.save(self._path, kept)
+        _state_file.save(self._path, kept)
         self.saved = marks
 
 
@@ -124,16 +120,16 @@ class Driver:
     refused: Counter[Verdict]
     """Messages that were not believed or said nothing, since the start."""
 
-    def __init__(self, config: Config, bench: Bench) -> None:
-        self._scanner = _scanner(bench)
+    def __init__(self, config: Config, context: DriverContext) -> None:
+        self._scanner = scanner_of(context)
         self._address = config.address.upper()
-        self._role = bench.role
-        self._key = _read_key(config, bench)
-        self._file = MarksFile(bench.state_dir, self._key)
+        self._role = context.role
+        self._key = _read_key(config, context)
+        self._file = MarksFile(context.state_dir, self._key)
         marks = self._file.load()
         known = self._key is None or marks is not None
         self._guard = Guard(marks, known=known)
-        self._words = Words(bench.role)
+        self._words = Words(context.role)
         self.refused = Counter()
         self._unproven = 0
         self._unproven_data: bytes | None = None
@@ -220,12 +216,6 @@ class Driver:
                 log.warning("a counter is not kept", extra={"why": str(error)})
 
 
-def _scanner(bench: Bench) -> Scanner:
-    if bench.scanner is None:
-        raise DeviceUnavailable("this home has no Bluetooth radio")
-    return bench.scanner
-
-
 def parse_key(text: str) -> bytes | None:
     """A bind key as somebody typed it: 32 hexadecimal digits, spaces, colons and dashes do not
     matter.  None when it is none."""
@@ -237,18 +227,18 @@ def parse_key(text: str) -> bytes | None:
     return key if len(key) == decoder.KEY_BYTES else None
 
 
-def _read_key(config: Config, bench: Bench) -> bytes | None:
-    name = secret_name(config, bench.device)
+def _read_key(config: Config, context: DriverContext) -> bytes | None:
+    name = secret_name(config, context.device)
     if name is None:
-        if bench.role == words.PENDANT:
+        if context.role == words.PENDANT:
             raise SecretError(
-                f"{bench.device} is a pendant and must be encrypted: remove encrypted = false, "
-                f"and run `tryggve gateway pair {bench.device}`."
+                f"{context.device} is a pendant and must be encrypted: remove encrypted = false, "
+                f"and run `tryggve gateway pair {context.device}`."
             )
         return None
-    advice = f"pair the device with `tryggve gateway pair {bench.device}`."
+    advice = f"pair the device with `tryggve gateway pair {context.device}`."
     try:
-        key = parse_key(bench.secrets.read(name))
+        key = parse_key(context.secrets.read(name))
     except SecretError as error:
         raise SecretError(f"{error.text.rstrip('.')}; {advice}") from error
     if key is None:
@@ -256,23 +246,23 @@ def _read_key(config: Config, bench: Bench) -> bytes | None:
     return key
 
 
-async def pair(config: Config, bench: Bench, guide: Guide) -> None:
+async def pair(config: Config, context: DriverContext, guide: Guide) -> None:
     """Take a device's bind key, prove it on what the device sends, and keep key and counter.
 
     Raises `DeviceUnavailable` when the device is not heard, `DeviceRefused` when the key does not
     fit.
     """
-    scanner = _scanner(bench)
-    name = secret_name(config, bench.device)
+    scanner = scanner_of(context)
+    name = secret_name(config, context.device)
     key = None if name is None else await _ask_key(guide)
     guide("Make the device send: press its button, open the door, or move before it.")
     packet = await _hear(scanner, config.address.upper(), key)
     if name is not None and key is not None:
-        bench.secrets.write(name, key.hex())
-        MarksFile(bench.state_dir, key).save(Marks(packet.counter))
+        context.secrets.write(name, key.hex())
+        MarksFile(context.state_dir, key).save(Marks(packet.counter))
     seen = ", ".join(f"{r.name} {r.value!r}" for r in packet.readings) or "nothing that we know"
     guide(f"Heard: {seen}.")
-    if bench.role == words.PENDANT:
+    if context.role == words.PENDANT:
         guide(
             "If its app has a beacon mode, switch it on: without it nobody can tell a pendant that "
             "is lost or dead from one that is not pressed, and it is called silent after a day."

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from drivers._contact import Words
-from drivers._pin_contact import PinContact
+from drivers.wired.contact import Words
+from drivers.wired.pin_contact import PinContact
 from gateway.events import ButtonPressed, ContactFault, ContactFaulted, PendantPressed
-from gateway.ports import Bench
+from gateway.ports import DriverContext
 
 KIND = "sensor"
 NEEDS_PINS = True
@@ -49,10 +49,10 @@ def pins(config: Config) -> tuple[int, ...]:
 class Driver(PinContact):
     """A button (`gateway.ports.Sensor`).  Raises `DeviceUnavailable` when the home has no pins."""
 
-    def __init__(self, config: Config, bench: Bench) -> None:
+    def __init__(self, config: Config, context: DriverContext) -> None:
         super().__init__(
-            bench,
-            PENDANT if bench.role == "pendant" else BUTTON,
+            context,
+            PENDANT if context.role == "pendant" else BUTTON,
             name="the button",
             pin=config.pin,
             on_when_low=not config.normally_closed,

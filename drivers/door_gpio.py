@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from drivers._contact import Words
-from drivers._pin_contact import PinContact
+from drivers.wired.contact import Words
+from drivers.wired.pin_contact import PinContact
 from gateway.events import DoorClosed, DoorOpened
-from gateway.ports import Bench
+from gateway.ports import DriverContext
 
 KIND = "sensor"
 NEEDS_PINS = True
@@ -41,7 +41,7 @@ def pins(config: Config) -> tuple[int, ...]:
 class Driver(PinContact):
     """A door (`gateway.ports.Sensor`).  Raises `DeviceUnavailable` when the home has no pins."""
 
-    def __init__(self, config: Config, bench: Bench) -> None:
+    def __init__(self, config: Config, context: DriverContext) -> None:
         super().__init__(
-            bench, WORDS, name="the door", pin=config.pin, on_when_low=config.closes_when_open
+            context, WORDS, name="the door", pin=config.pin, on_when_low=config.closes_when_open
         )

@@ -14,10 +14,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from drivers._pin_contact import is_pin_error, pin_error
+from drivers.wired.pin_contact import is_pin_error, pin_error
 from gateway.errors import DeviceUnavailable
 from gateway.events import DeviceOnline
-from gateway.ports import Bench, Emit
+from gateway.ports import DriverContext, Emit
 
 KIND = "indicator"
 NEEDS_PINS = True
@@ -60,11 +60,11 @@ class Driver:
     """A light and a tone (`gateway.ports.Indicator`).  Raises `DeviceUnavailable` when the home has
     no pins."""
 
-    def __init__(self, config: Config, bench: Bench) -> None:
-        if bench.pin_factory is None:
+    def __init__(self, config: Config, context: DriverContext) -> None:
+        if context.pin_factory is None:
             raise DeviceUnavailable("this home has no pins: no pin factory is configured")
         self._config = config
-        self._factory = bench.pin_factory
+        self._factory = context.pin_factory
         self._light: Any = None
         self._tone: Any = None
         self._on = False

@@ -1,8 +1,9 @@
 """A Danalock V3 over Bluetooth (kind `lock_danalock`).
 
-How it is used, what its results mean, and what is never done twice: `_lock_radio`.  Needs the extra
-`danalock`.  A Danalock tells in its advertisements where its bolt is, so it is connected to for
-nothing but a turn; and after one it is its next advertisement that says what became of it.
+How it is used, what its results mean, and what is never done twice: `drivers.locks.radio_lock`.
+Needs the extra `danalock`.  A Danalock tells in its advertisements where its bolt is, so it is
+connected to for nothing but a turn; and after one it is its next advertisement that says what
+became of it.
 
 The login token comes from the vendor's cloud and ends; it is fetched anew before, where the account
 allows it.  Without the certificate of who signs the vendor's locks the driver does not run: an
@@ -22,16 +23,17 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from drivers import _danalock_client as client
-from drivers import _danalock_cloud as cloud
-from drivers._danalock_client import Broadcasts, Credentials, Session
-from drivers._lock_radio import CONNECT_S, HEAR_S, RadioLock, find, scanner_of
-from drivers._lock_turn import Ask, Order
-from gateway.errors import DeviceError, DeviceRefused, DeviceUnavailable, SecretError
+from drivers.locks import credentials
+from drivers.locks import danalock_client as client
+from drivers.locks import danalock_cloud as cloud
+from drivers.locks.config import BatteryOption
+from drivers.locks.danalock_client import Broadcasts, Credentials, Session
+from drivers.locks.operation import LockAction, StatusSource
+from drivers.locks.radio_lock import CONNECT_S, RadioLock
+from drivers.radio.listening import first_advert, scanner_of
+from gateway.errors import DeviceError, DeviceRefused, SecretError
 from gateway.events import Data, DeviceFailed, DeviceOnline
-from gateway.ports import Advert, Bench, Bolt, Guide, LockStatus, OnStep, Turn
+from gateway.ports import Advert, Bolt, DriverContext, Guide, LockResult, LockStatus, OnStep
 
 log = logging.getLogger(__name__)
 
@@ -53,51 +55,31 @@ PAIR_WAIT_S = 60.0
 """Seconds for the technician to wake the lock."""
 
 
-class Config(BaseModel):
+class Config(BatteryOption):
     """`[devices.<id>]` with `driver = "lock_danalock"`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    secret: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    """Name of the secret that pairing writes; `danalock-<id>` when left out."""
-    battery_low_pct: int = Field(20, ge=0, le=100)
-    """The battery is low at and below this; the lock itself tells only a percentage."""
-    deadline_s: float = Field(25.0, ge=1.0, le=60.0)
-    """Seconds for one operation, whatever the radio does; waking not included."""
-    sleep_after_s: float = Field(30.0, gt=0.0)
-    """Seconds without an advertisement until the lock is called asleep."""
-    ask_every_s: float = Field(86_400.0, gt=0.0)
-    """Seconds between questions when the lock is silent; each advertisement answers one."""
+    MAKE = "danalock"
 
 
-def pins(_config: Config) -> tuple[int, ...]:
-    """It takes no pins."""
-    return ()
+secret_name = Config.secret_name
 
 
-def secret_name(config: Config, device: str) -> str:
-    """The secret that holds the lock's token and keys."""
-    return config.secret or f"danalock-{device}"
-
-
-class Driver(RadioLock):
+class Driver(RadioLock[Credentials]):
     """A Danalock whose token is known (`gateway.ports.Lock`).
 
-    Raises `SecretError` when it is not paired or the certificate is missing, `DeviceUnavailable`
-    without a scanner or without the library.
+    Raises `SecretError` when the certificate is missing, `DeviceUnavailable` without the library
+    too.
     """
 
     contrary_s = CONTRARY_S
 
-    def __init__(self, config: Config, bench: Bench) -> None:
+    _config: Config
+
+    def __init__(self, config: Config, context: DriverContext) -> None:
         client.library()
-        self._config = config
-        self._secrets = bench.secrets
-        self._secret = secret_name(config, bench.device)
-        self._device = bench.device
-        self._credentials = _read_credentials(config, bench)
+        super().__init__(config, context, Credentials)
         self._broadcasts = Broadcasts(self._credentials)
-        self._before: int | None = None  # the advertisements' counter when the turn began
+        self._before: int | None = None  # the advertisements' counter when the operation began
         self._last: LockStatus | None = None
         self._waiting: set[asyncio.Future[LockStatus]] = set()
         self._renewing: asyncio.Task[None] | None = None
@@ -105,18 +87,13 @@ class Driver(RadioLock):
         self._trouble: str | None = None
         self._told_trouble: str | None = None
         self._listen = self._listening
-        super().__init__(config, scanner_of(bench))
 
-    async def unlock(self, on_step: OnStep, wake_s: float) -> Turn:
-        """See `gateway.ports.Lock`."""
-        return await self._turn(Order.UNLOCK, on_step, wake_s)
-
-    async def _turn(self, order: Order, on_step: OnStep, wake_s: float) -> Turn:
-        if self._turning:
-            return await super()._turn(order, on_step, wake_s)
+    async def _operate(self, action: LockAction, on_step: OnStep, wake_s: float) -> LockResult:
+        if self._operating:
+            return await super()._operate(action, on_step, wake_s)
         self._before = self._broadcasts.counter
         try:
-            return await super()._turn(order, on_step, wake_s)
+            return await super()._operate(action, on_step, wake_s)
         finally:
             self._before = None
 
@@ -135,7 +112,7 @@ class Driver(RadioLock):
     def _is_ours(self, advert: Advert) -> bool:
         return self._broadcasts.open(advert) is not None
 
-    def _take(self, advert: Advert) -> bool:
+    def _advertised(self, advert: Advert) -> bool:
         woke = self._watch.heard(None)
         report = self._broadcasts.read(advert)
         if report is None:
@@ -147,35 +124,37 @@ class Driver(RadioLock):
         for waiting in self._waiting:
             if not waiting.done():
                 waiting.set_result(status)
-        if self._turning:
+        if self._operating:
             return woke
         changed = status != self._last
         self._last = status
-        self._watch.found(status)
+        self._watch.answered(status)
         return woke or changed
 
     async def _ask(self) -> LockStatus:
-        async with asyncio.timeout(HEAR_S), self._listening() as ear:
+        async with asyncio.timeout(self.hear_s), self._listening() as ear:
             return await ear.status()
 
     @contextlib.asynccontextmanager
-    async def _listening(self) -> AsyncIterator[Ask]:
+    async def _listening(self) -> AsyncIterator[StatusSource]:
         """Hears the lock's next advertisements, also while `run` does not."""
         stop = self._scanner.watch(self._on_advert)
         try:
-            yield _Ear(self._waiting)
+            yield _Ear(self._waiting, self.hear_s)
         finally:
             stop()
 
     # --- the token --------------------------------------------------------------------------------
 
-    def _look_after(self) -> list[Data]:
+    def _upkeep(self) -> list[Data]:
         """Fetch the next token when the last one ends soon, and tell when that does not work."""
         ends = self._credentials.valid_to
         if ends is None or ends - datetime.now(UTC) > RENEW_BEFORE:
             self._trouble = None
         elif self._credentials.refresh_token is None:
-            self._trouble = self._ending("pair it again: tryggve gateway pair " + self._device)
+            self._trouble = self._ending(
+                "pair it again: tryggve gateway pair " + self._context.device
+            )
         elif self._renewing is None and self._clock_s() >= self._renew_at_s:
             self._renewing = asyncio.create_task(self._renew(self._credentials.refresh_token))
         if self._trouble == self._told_trouble:
@@ -193,11 +172,11 @@ class Driver(RadioLock):
     async def _renew(self, refresh_token: str) -> None:
         try:
             got = await cloud.fetch(self._credentials.serial, account=refresh_token)
-            made = self._credentials.with_token(got.login_token, got.valid_to, got.refresh_token)
-            self._secrets.write(self._secret, made.to_json())
-            self._credentials, self._trouble = made, None
+            newer = self._credentials.with_token(got.login_token, got.valid_to, got.refresh_token)
+            credentials.write(self._config, self._context, newer)
+            self._credentials, self._trouble = newer, None
         except (DeviceError, SecretError) as error:
-            log.warning("no new token", extra={"device": self._device, "why": error.text})
+            log.warning("no new token", extra={"device": self._context.device, "why": error.text})
             self._trouble = self._ending(f"fetching the next one failed: {error.text}")
         finally:
             self._renew_at_s = self._clock_s() + RENEW_PAUSE_S
@@ -211,35 +190,26 @@ class Driver(RadioLock):
 class _Ear:
     """Waits for what the lock advertises next."""
 
-    def __init__(self, waiting: set[asyncio.Future[LockStatus]]) -> None:
-        self._waiting = waiting
+    def __init__(self, waiting: set[asyncio.Future[LockStatus]], hear_s: float) -> None:
+        self._waiting, self._hear_s = waiting, hear_s
 
     async def status(self) -> LockStatus:
         """The next advertisement's word.  Raises `TimeoutError`."""
         heard: asyncio.Future[LockStatus] = asyncio.get_running_loop().create_future()
         self._waiting.add(heard)
         try:
-            async with asyncio.timeout(HEAR_S):
+            async with asyncio.timeout(self._hear_s):
                 return await heard
         finally:
             self._waiting.discard(heard)
 
 
-def _read_credentials(config: Config, bench: Bench) -> Credentials:
-    try:
-        return Credentials.from_json(bench.secrets.read(secret_name(config, bench.device)))
-    except SecretError as error:
-        raise SecretError(
-            f"{error.text.rstrip('.')}; pair the lock with `tryggve gateway pair {bench.device}`."
-        ) from error
-
-
-async def pair(config: Config, bench: Bench, guide: Guide) -> None:
+async def pair(config: Config, context: DriverContext, guide: Guide) -> None:
     """Fetch the lock's token from the vendor's cloud, try it on the lock, and keep it.
 
     Raises `DeviceError` when the cloud or the lock would not, or no certificate was given.
     """
-    scanner = scanner_of(bench)
+    scanner = scanner_of(context)
     library = client.library()
     serial = _serial(await guide.ask("The lock's serial number, 12 characters 0-9 a-f: "))
     file = await guide.ask("File of the certificate that signs the vendor's locks (PEM or DER): ")
@@ -248,21 +218,24 @@ async def pair(config: Config, bench: Bench, guide: Guide) -> None:
     password = await guide.ask("Password (used once, not kept): ", hidden=True)
     guide("Asking the vendor's cloud for the lock's token.")
     got = await cloud.fetch(serial, account=(user, password))
-    made = Credentials(serial, got.login_token, got.broadcast_key, anchor)
-    made = made.with_token(got.login_token, got.valid_to, got.refresh_token)
+    fetched = Credentials(serial, got.login_token, got.broadcast_key, anchor).with_token(
+        got.login_token, got.valid_to, got.refresh_token
+    )
     guide("Take the lock's handle, or knock on the door, so that it wakes.")
     missing = f"no Danalock {serial.hex()} was heard (company {library.COMPANY_ID})"
-    advert = await find(scanner, lambda heard: client.is_from(heard, serial), PAIR_WAIT_S, missing)
-    if Broadcasts(made).read(advert) is None:
+    advert = await first_advert(
+        scanner, lambda heard: client.is_from(heard, serial), PAIR_WAIT_S, missing
+    )
+    if Broadcasts(fetched).read(advert) is None:
         raise DeviceRefused("the cloud's key does not open what the lock says", why="not_paired")
     guide("Found the lock; logging in.")
-    try:
-        async with client.open_session(advert.device, scanner, made, CONNECT_S):
-            pass
-    except TimeoutError as error:
-        raise DeviceUnavailable("the lock did not answer while pairing; try again") from error
-    bench.secrets.write(secret_name(config, bench.device), made.to_json())
-    ends = f"until {made.valid_to:%Y-%m-%d}" if made.valid_to else "without an end"
+    async with (
+        credentials.pairing(),
+        client.open_session(advert.device, scanner, fetched, CONNECT_S),
+    ):
+        pass
+    credentials.write(config, context, fetched)
+    ends = f"until {fetched.valid_to:%Y-%m-%d}" if fetched.valid_to else "without an end"
     guide(f"Paired.  The token is valid {ends}.")
 
 

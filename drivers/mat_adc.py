@@ -9,7 +9,7 @@ A mat must be calibrated, `tryggve gateway calibrate <id>`: the thresholds are f
 in this bed, so they are kept in the device's state folder and not in the configuration.  Without
 them it does not run: nothing is guessed.
 
-Not for: hysteresis and drift (`_mat_load`), or what a press means.  What only real cells can show:
+Not for: hysteresis and drift (`mat_load`), or what a press means.  What only real cells can show:
 docs/hardware.md.
 """
 
@@ -23,12 +23,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from drivers import _keep
-from drivers._contact import MAT
-from drivers._mat_load import LIVE_EMPTY, Cell, MatLoad, calibrated, from_kept, to_kept
-from drivers._pin_contact import is_pin_error, pin_error
+from drivers import _state_file
+from drivers.wired.contact import MAT
+from drivers.wired.mat_load import LIVE_EMPTY, Cell, MatLoad, calibrated, from_kept, to_kept
+from drivers.wired.pin_contact import is_pin_error, pin_error
 from gateway.errors import DeviceRefused, DeviceUnavailable
-from gateway.ports import Bench, Emit, Guide
+from gateway.ports import DriverContext, Emit, Guide
 
 KIND = "sensor"
 NEEDS_PINS = True
@@ -76,17 +76,18 @@ class Driver:
     """A mat (`gateway.ports.Sensor`).  Raises `DeviceUnavailable` when the home has no pins, or the
     mat no calibration."""
 
-    def __init__(self, config: Config, bench: Bench) -> None:
-        if bench.pin_factory is None:
+    def __init__(self, config: Config, context: DriverContext) -> None:
+        if context.pin_factory is None:
             raise DeviceUnavailable("this home has no pins: no pin factory is configured")
-        cells = from_kept(_keep.load(bench.state_dir / KEPT))
+        cells = from_kept(_state_file.load(context.state_dir / KEPT))
         if cells is None or not {cell.channel for cell in cells} <= set(config.channels):
             raise DeviceUnavailable(
-                f"{bench.device} is not calibrated: run `tryggve gateway calibrate {bench.device}`"
+                f"{context.device} is not calibrated: run `tryggve gateway calibrate "
+                f"{context.device}`"
             )
         self._config = config
         self._cells = cells
-        self._adc = Converter(config, bench.pin_factory)
+        self._adc = Converter(config, context.pin_factory)
 
     async def run(self, emit: Emit) -> None:
         """See `gateway.ports.Sensor`.  Raises `DeviceUnavailable` when the bus cannot be had."""
@@ -162,15 +163,15 @@ class Converter:
         return pin_error("the converter", pins(self._config), error)
 
 
-async def calibrate(config: Config, bench: Bench, guide: Guide) -> None:
+async def calibrate(config: Config, context: DriverContext, guide: Guide) -> None:
     """Measure the empty bed, then somebody in it, and keep the thresholds.
 
     Raises `DeviceUnavailable` when the converter cannot be had, `DeviceRefused` when no cell can be
     used.
     """
-    if bench.pin_factory is None:
+    if context.pin_factory is None:
         raise DeviceUnavailable("this home has no pins: no pin factory is configured")
-    adc = Converter(config, bench.pin_factory)
+    adc = Converter(config, context.pin_factory)
     adc.open()
     try:
         await guide.ask("Make the bed as usual, let nobody touch it, and press Enter.")
@@ -184,7 +185,7 @@ async def calibrate(config: Config, bench: Bench, guide: Guide) -> None:
     cells = _judge(config, empty, lying, guide)
     if not cells:
         raise DeviceRefused("no cell can be used; nothing was changed", why="not_calibrated")
-    _keep.save(bench.state_dir / KEPT, to_kept(cells))
+    _state_file.save(context.state_dir / KEPT, to_kept(cells))
     guide(f"{len(cells)} of {len(config.channels)} cells are calibrated.")
 
 

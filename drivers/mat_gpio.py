@@ -17,7 +17,7 @@ is low for as long as the cable is whole.
 So with `normally_closed` and `loop_pin` no broken lead looks like an empty bed.
 
 gpiozero's `bounce_time` is not used: it drops the edges that follow one, and with them short
-presses (`_contact` does it).  The pin factory is the one that the configuration chose; there is
+presses (`contact` does it).  The pin factory is the one that the configuration chose; there is
 never a fallback.  What only real pins can show: docs/hardware.md.
 Not for: what a press means.
 """
@@ -26,9 +26,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from drivers._contact import MAT
-from drivers._pin_contact import PinContact
-from gateway.ports import Bench
+from drivers.wired.contact import MAT
+from drivers.wired.pin_contact import PinContact
+from gateway.ports import DriverContext
 
 KIND = "sensor"
 NEEDS_PINS = True
@@ -62,9 +62,9 @@ def pins(config: Config) -> tuple[int, ...]:
 class Driver(PinContact):
     """A mat (`gateway.ports.Sensor`).  Raises `DeviceUnavailable` when the home has no pins."""
 
-    def __init__(self, config: Config, bench: Bench) -> None:
+    def __init__(self, config: Config, context: DriverContext) -> None:
         super().__init__(
-            bench,
+            context,
             MAT,
             name="the mat",
             pin=config.pin,

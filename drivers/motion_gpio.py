@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from drivers._contact import Words
-from drivers._pin_contact import PinContact
+from drivers.wired.contact import Words
+from drivers.wired.pin_contact import PinContact
 from gateway.events import MotionCleared, MotionDetected
-from gateway.ports import Bench
+from gateway.ports import DriverContext
 
 KIND = "sensor"
 NEEDS_PINS = True
@@ -43,9 +43,9 @@ class Driver(PinContact):
     """A motion detector (`gateway.ports.Sensor`).  Raises `DeviceUnavailable` when the home has no
     pins."""
 
-    def __init__(self, config: Config, bench: Bench) -> None:
+    def __init__(self, config: Config, context: DriverContext) -> None:
         super().__init__(
-            bench,
+            context,
             WORDS,
             name="the motion detector",
             pin=config.pin,

@@ -67,7 +67,14 @@ def unit_of(name: str) -> str:
 
 
 def field_texts(cls: type) -> dict[str, str]:
-    """The docstrings under the fields of a class, read from its source."""
+    """The docstrings under the fields of a class and of its bases, read from their source."""
+    texts: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        texts |= _own_texts(base)
+    return texts
+
+
+def _own_texts(cls: type) -> dict[str, str]:
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
     except (OSError, TypeError):

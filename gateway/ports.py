@@ -35,7 +35,7 @@ class Secrets(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class DriverContext:
     """What a driver is given beside its own configuration.
 
     `device` is its id; `state_dir` a folder of its own for counters and the like; `pin_factory` the
@@ -112,7 +112,7 @@ class LockStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class LockResult:
     """How a lock operation ended.  `bolt` is what the lock reported last; `why` is a word of
     `gateway.events.UnlockEnded.why`, None when done."""
 
@@ -136,11 +136,11 @@ class Lock(Protocol):
     async def status(self) -> LockStatus:
         """Ask the lock.  `Bolt.UNKNOWN` when it does not answer; never an older answer."""
 
-    async def unlock(self, on_step: OnStep, wake_s: float) -> Turn:
+    async def unlock(self, on_step: OnStep, wake_s: float) -> LockResult:
         """Open the bolt.  Waits up to `wake_s` (real seconds) for a sleeping lock to wake, then at
-        most its own operation deadline.  Never raises `DeviceError`: that is a `Turn` too."""
+        most its own operation deadline.  Never raises `DeviceError`: that is a `LockResult` too."""
 
-    async def lock(self, on_step: OnStep, wake_s: float) -> Turn:
+    async def lock(self, on_step: OnStep, wake_s: float) -> LockResult:
         """Shut the bolt; otherwise as `unlock`."""
 
     async def close(self) -> None:
@@ -180,8 +180,8 @@ class Scanner(Protocol):
 
 
 Say = Callable[[str], None]
-"""Shows a technician one sentence.  A driver that pairs has `async def pair(config, bench, say)`:
-it guides the technician, keeps what the device gave through `bench.secrets`, and raises
+"""Shows a technician one sentence.  A driver that pairs has `async def pair(config, context, say)`:
+it guides the technician, keeps what the device gave through `context.secrets`, and raises
 `DeviceError` when the device would not."""
 
 

@@ -36,7 +36,7 @@ from gateway.events import (
     UnlockStep,
     VisitEnded,
 )
-from gateway.ports import Bolt, Emit, LockStatus, OnStep, Turn
+from gateway.ports import Bolt, Emit, LockResult, LockStatus, OnStep
 from gateway.state.home_view import View
 from tests.conftest import START
 
@@ -59,7 +59,7 @@ class FakeLock:
 
     def __init__(self) -> None:
         self.turns: list[str] = []
-        self.answer = Turn(TurnOutcome.DONE, Bolt.UNLOCKED)
+        self.answer = LockResult(TurnOutcome.DONE, Bolt.UNLOCKED)
         self.gate: asyncio.Event | None = None
         self.breaks = False
         self.wakes: asyncio.Event | None = None
@@ -71,15 +71,15 @@ class FakeLock:
     async def status(self) -> LockStatus:
         return LockStatus(self.answer.bolt)
 
-    async def unlock(self, on_step: OnStep, wake_s: float) -> Turn:
+    async def unlock(self, on_step: OnStep, wake_s: float) -> LockResult:
         return await self._turn("unlock", on_step, wake_s)
 
-    async def lock(self, on_step: OnStep, wake_s: float) -> Turn:
+    async def lock(self, on_step: OnStep, wake_s: float) -> LockResult:
         return await self._turn("lock", on_step, wake_s)
 
     async def close(self) -> None: ...
 
-    async def _turn(self, action: str, on_step: OnStep, wake_s: float) -> Turn:
+    async def _turn(self, action: str, on_step: OnStep, wake_s: float) -> LockResult:
         self.wake_s = wake_s
         if self.wakes is not None:
             on_step(UnlockStep.WAKING)
@@ -313,13 +313,13 @@ async def test_no_turn_without_its_record(home: Home) -> None:
 @pytest.mark.parametrize(
     ("answer", "bolt"),
     [
-        (Turn(TurnOutcome.FAILED, Bolt.JAMMED, "jammed"), "lock.jammed"),
-        (Turn(TurnOutcome.UNKNOWN, Bolt.UNKNOWN, "no_answer"), "lock.unknown"),
-        (Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, "asleep"), "lock.unknown"),
+        (LockResult(TurnOutcome.FAILED, Bolt.JAMMED, "jammed"), "lock.jammed"),
+        (LockResult(TurnOutcome.UNKNOWN, Bolt.UNKNOWN, "no_answer"), "lock.unknown"),
+        (LockResult(TurnOutcome.FAILED, Bolt.UNKNOWN, "asleep"), "lock.unknown"),
     ],
 )
 async def test_a_lock_that_does_not_turn_is_told_as_it_is(
-    home: Home, answer: Turn, bolt: str
+    home: Home, answer: LockResult, bolt: str
 ) -> None:
     """Jammed, silent, asleep: the bolt's state is what the lock said, never a guess, and nothing is
     sent twice."""
@@ -470,7 +470,7 @@ async def test_the_home_shuts_by_itself_and_never_while_somebody_turns(home: Hom
     home.lock.gate.set()
     await turn
     assert home.lock.turns == ["unlock"]
-    home.lock.answer = Turn(TurnOutcome.DONE, Bolt.LOCKED)
+    home.lock.answer = LockResult(TurnOutcome.DONE, Bolt.LOCKED)
     await home.doors.relock("door")
     assert home.lock.turns == ["unlock", "lock"]
     (asked,) = [d for d in home.drafts if getattr(d.data, "reason", "") == "relock"]

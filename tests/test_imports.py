@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+import drivers
 from tests._tree import Import, Module, modules, within
 
 BASE = ("errors", "events", "envelope", "commands", "ports", "wire", "clock", "version")
@@ -61,6 +62,8 @@ STAFF_KNOWS = (
     "gateway.clock",
 )
 DRIVERS_KNOW = ("gateway.events", "gateway.ports", "gateway.errors")
+DRIVER_ROOMS = ("drivers.wired", "drivers.radio", "drivers.locks")
+"""What drivers share, from the ground up."""
 
 SERVER_AND_DEMO_ONLY = (
     "alembic",
@@ -95,7 +98,8 @@ def assert_none(wrong: list[str]) -> None:
 
 def test_the_named_modules_exist() -> None:
     """A rule about a module that was renamed would hold nothing."""
-    names = (*OUTSIDE, *STAFF_KNOWS, *DRIVERS_KNOW, STARTS_DRIVERS, "web.home.port")
+    names = [*OUTSIDE, *STAFF_KNOWS, *DRIVERS_KNOW, *DRIVER_ROOMS, STARTS_DRIVERS]
+    names.append("web.home.port")
     assert_none([name for name in names if name not in modules()])
 
 
@@ -171,17 +175,60 @@ def test_a_driver_knows_three_modules_of_the_gateway() -> None:
     )
 
 
+def make_of(name: str) -> str | None:
+    """Whose a module of `drivers` is: `nuki` for `drivers.lock_nuki` and for
+    `drivers.locks.nuki_client`; None for what all share."""
+    _, *rooms, stem = name.split(".")
+    if not rooms:
+        return None if stem.startswith("_") else stem.removeprefix("lock_")
+    makes = {driver.removeprefix("lock_") for driver in drivers.names()}
+    return next((make for make in makes if stem.startswith(f"{make}_")), None)
+
+
 def test_a_driver_knows_no_other_driver() -> None:
-    """What drivers share begins with `_` (or is the scanner); only the virtual other side of the
-    hardware may use a driver's protocol."""
-    shared = ("drivers.scanner",)
+    """What drivers share stands in the rooms, or begins with `_`, and knows no make; what is one
+    make's own begins with its name, and only that make knows it.  Only the virtual other side of
+    the hardware may use a driver's protocol."""
     wrong = []
     for module, found in imports_of("drivers"):
-        if within(module.name, "drivers.virtual") or not found.target.startswith("drivers."):
+        of_drivers = found.target.startswith("drivers.") and module.name != "drivers"
+        if within(module.name, "drivers.virtual") or not of_drivers:
             continue
-        if not found.target.split(".")[1].startswith("_") and found.target not in shared:
+        if found.target in DRIVER_ROOMS:
+            continue  # the package: what is taken from it is looked at by itself
+        a_driver = found.target.count(".") == 1 and not found.target.startswith("drivers._")
+        if a_driver or make_of(found.target) not in (None, make_of(module.name)):
             wrong.append(f"{module.where(found.line)} imports {found.target}")
     assert_none(wrong)
+
+
+def test_the_rooms_of_the_drivers_stand_one_on_another() -> None:
+    """Locks stand on the radio; what is wired knows neither."""
+    assert_none(
+        [
+            f"{module.where(found.line)} imports {found.target}"
+            for place, room in enumerate(DRIVER_ROOMS)
+            for module, found in imports_of(room)
+            if within(found.target, *DRIVER_ROOMS[place + 1 :])
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("drivers.lock_nuki", "nuki"),
+        ("drivers.locks.nuki_client", "nuki"),
+        ("drivers.radio.bthome_decode", "bthome"),
+        ("drivers.locks.operation", None),
+        ("drivers.wired.mat_load", None),
+        ("drivers._state_file", None),
+    ],
+)
+def test_whose_a_module_of_the_drivers_is(name: str, make: str | None) -> None:
+    """The rule above stands on the names."""
+    assert name in modules()
+    assert make_of(name) == make
 
 
 def test_nothing_but_drivers_knows_hardware() -> None:

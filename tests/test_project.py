@@ -26,8 +26,11 @@ LONGER = {
 }
 """Longer files, each with its reason."""
 
-LOCKED = ("pi", "staff", "yale", "danalock", "demo", "test", "build")
-SHIPPED = ("pi", "staff", "yale", "danalock", "demo")
+EXTRAS: dict[str, list[str]] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+    "optional-dependencies"
+]
+LOCKED = (*EXTRAS, "build")
+SHIPPED = tuple(name for name in EXTRAS if name != "test")
 """What somebody who runs Tryggve installs; `test` is for those who change it."""
 
 LGPL = {
@@ -238,19 +241,21 @@ def test_every_lock_agrees_with_that_of_the_tests(name: str) -> None:
     assert {p: v for p, v in other.items() if tested.get(p) != v} == {}
 
 
+def whole(extra: str) -> list[str]:
+    """An extra's requirements, with those of the extras that it names (`tryggve[staff,demo]`)."""
+    found = []
+    for requirement in EXTRAS[extra]:
+        named = re.fullmatch(r"tryggve\[(.+)\]", requirement)
+        inner = named.group(1).split(",") if named else []
+        found += [one for name in inner for one in whole(name)] if named else [requirement]
+    return found
+
+
 def test_every_direct_dependency_is_locked() -> None:
     """pyproject.toml and the locked files were not changed one without the other."""
     project = pyproject()["project"]
-    extras = project["optional-dependencies"]
-    wanted = {
-        "pi": [*project["dependencies"], *extras["pi"]],
-        "staff": [*project["dependencies"], *extras["staff"]],
-        "yale": [*project["dependencies"], *extras["yale"]],
-        "danalock": [*project["dependencies"], *extras["danalock"]],
-        "demo": [*project["dependencies"], *extras["staff"], *extras["demo"]],
-        "test": [*project["dependencies"], *extras["staff"], *extras["demo"], *extras["test"]],
-        "build": pyproject()["build-system"]["requires"],
-    }
+    wanted = {name: [*project["dependencies"], *whole(name)] for name in EXTRAS}
+    wanted["build"] = pyproject()["build-system"]["requires"]
     missing = {
         name: [r for r in requirements if _name(r) not in {"tryggve", *locked(name)}]
         for name, requirements in wanted.items()

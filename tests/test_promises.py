@@ -25,7 +25,7 @@ from gateway.events import AlarmRaised, Data, DoorClosed, DoorOpened
 from gateway.rules import DeviceFacts, HomeFacts, Rule
 from gateway.rules.fold import Fold
 from tests._tree import ROOT, tracked
-from tests.drivers.parts import Heard, bench, until
+from tests.drivers.parts import Heard, driver_context, until
 from web.staff.core.config import load_config
 
 PAGES = sorted(path for path in tracked("*.md") if "data" not in path.parts)
@@ -211,7 +211,7 @@ async def test_the_example_of_a_driver_works(tmp_path: Path) -> None:
     board.wire(22, False)
     with loaded(source, tmp_path / "door_contact.py") as module:
         heard = Heard()
-        driver = module.Driver(module.Config(pin=22), bench(pin_factory=board.factory))
+        driver = module.Driver(module.Config(pin=22), driver_context(pin_factory=board.factory))
         task = asyncio.create_task(driver.run(heard))
         await until(lambda: heard.kinds() == ["door.closed"])
         board.wire(22, None)

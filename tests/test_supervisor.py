@@ -22,7 +22,7 @@ from gateway.config.home_file import (
 from gateway.config.secrets import FileSecrets
 from gateway.errors import ConfigError, DeviceUnavailable, SecretError
 from gateway.events import Data, DeviceFailed, DeviceOnline, MatPressed
-from gateway.ports import Bench, Emit
+from gateway.ports import DriverContext, Emit
 from gateway.services import driver_supervisor as module
 from gateway.services.driver_supervisor import Supervisor, open_pins
 
@@ -36,14 +36,14 @@ class Scripted:
 
     scripts: dict[str, list[Exception | None]] = {}  # noqa: RUF012 - set by each test
 
-    def __init__(self, settings: Any, bench: Bench) -> None:
-        self.bench = bench
+    def __init__(self, settings: Any, context: DriverContext) -> None:
+        self.context = context
         self.closed = 0
         self.runs = 0
 
     async def run(self, emit: Emit) -> None:
         self.runs += 1
-        script = self.scripts[self.bench.device]
+        script = self.scripts[self.context.device]
         error = script.pop(0) if script else None
         if error is not None:
             raise error
@@ -59,11 +59,11 @@ class Unmakeable(Scripted):
 
     left = 1
 
-    def __init__(self, settings: Any, bench: Bench) -> None:
+    def __init__(self, settings: Any, context: DriverContext) -> None:
         if Unmakeable.left:
             Unmakeable.left -= 1
             raise SecretError("the secret is missing; pair the device.")
-        super().__init__(settings, bench)
+        super().__init__(settings, context)
 
 
 class Stubborn(Scripted):
@@ -144,57 +144,57 @@ async def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 
     Scripted.scripts = {}
     yield build
-    for bench in made:
-        await bench.supervisor.close()
+    for stage in made:
+        await stage.supervisor.close()
 
 
 async def test_a_driver_that_fails_is_told_once_and_runs_again(make: Make) -> None:
     """Three equal failures are one event; when it runs steadily it is online again."""
-    bench = make(mat=Scripted)
+    stage = make(mat=Scripted)
     Scripted.scripts["mat"] = [DeviceUnavailable("unplugged")] * 3
-    await bench.supervisor.start()
-    await bench.until(lambda: DeviceOnline() in bench.of("mat"))
-    failed = [data for data in bench.of("mat") if isinstance(data, DeviceFailed)]
+    await stage.supervisor.start()
+    await stage.until(lambda: DeviceOnline() in stage.of("mat"))
+    failed = [data for data in stage.of("mat") if isinstance(data, DeviceFailed)]
     assert [(data.error, data.text) for data in failed] == [("DeviceUnavailable", "unplugged")]
     assert failed[0].retry_s > 0
-    assert bench.supervisor.devices["mat"].runs == 4
-    assert bench.supervisor.problem("mat") is None
-    assert bench.of("mat").count(DeviceOnline()) == 1
+    assert stage.supervisor.devices["mat"].runs == 4
+    assert stage.supervisor.problem("mat") is None
+    assert stage.of("mat").count(DeviceOnline()) == 1
 
 
 async def test_each_new_error_is_told(make: Make) -> None:
     """Another error is another event, also one that the driver did not map."""
-    bench = make(mat=Scripted)
+    stage = make(mat=Scripted)
     Scripted.scripts["mat"] = [DeviceUnavailable("a"), KeyError("b"), DeviceUnavailable("a")]
-    await bench.supervisor.start()
-    await bench.until(lambda: MatPressed() in bench.of("mat"))
-    failed = [data.error for data in bench.of("mat") if isinstance(data, DeviceFailed)]
+    await stage.supervisor.start()
+    await stage.until(lambda: MatPressed() in stage.of("mat"))
+    failed = [data.error for data in stage.of("mat") if isinstance(data, DeviceFailed)]
     assert failed == ["DeviceUnavailable", "KeyError"]
 
 
 async def test_one_that_fails_touches_no_other(make: Make) -> None:
     """The second device reads on while the first fails for good."""
-    bench = make(bad=Scripted, good=Scripted)
+    stage = make(bad=Scripted, good=Scripted)
     Scripted.scripts = {"bad": [RuntimeError("x")] * 1000, "good": []}
-    await bench.supervisor.start()
-    await bench.until(lambda: MatPressed() in bench.of("good"))
-    await bench.until(lambda: bench.supervisor.devices["bad"].runs > 3)
-    assert bench.supervisor.devices["good"].runs == 1
-    assert bench.supervisor.problem("bad") == "x"
-    assert bench.supervisor.problem("good") is None
+    await stage.supervisor.start()
+    await stage.until(lambda: MatPressed() in stage.of("good"))
+    await stage.until(lambda: stage.supervisor.devices["bad"].runs > 3)
+    assert stage.supervisor.devices["good"].runs == 1
+    assert stage.supervisor.problem("bad") == "x"
+    assert stage.supervisor.problem("good") is None
 
 
 async def test_a_driver_that_cannot_be_made_is_tried_again(make: Make) -> None:
     """A missing secret stops that device only, is told, and heals without a restart."""
     Unmakeable.left = 2  # at the supervisor's start, and at the task's
-    bench = make(lock=Unmakeable, mat=Scripted)
+    stage = make(lock=Unmakeable, mat=Scripted)
     Scripted.scripts = {"lock": [], "mat": []}
-    assert "lock" not in bench.supervisor.devices
-    await bench.supervisor.start()
-    await bench.until(lambda: MatPressed() in bench.of("lock"))
-    failed = [data for data in bench.of("lock") if isinstance(data, DeviceFailed)]
+    assert "lock" not in stage.supervisor.devices
+    await stage.supervisor.start()
+    await stage.until(lambda: MatPressed() in stage.of("lock"))
+    failed = [data for data in stage.of("lock") if isinstance(data, DeviceFailed)]
     assert [data.error for data in failed] == ["SecretError"]
-    assert MatPressed() in bench.of("mat")
+    assert MatPressed() in stage.of("mat")
 
 
 async def test_a_driver_that_ends_is_a_failure(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,28 +206,28 @@ async def test_a_driver_that_ends_is_a_failure(make: Make, monkeypatch: pytest.M
             if self.runs > 1:
                 await super().run(emit)
 
-    bench = make(mat=Ending)
+    stage = make(mat=Ending)
     Scripted.scripts["mat"] = []
-    await bench.supervisor.start()
-    await bench.until(lambda: MatPressed() in bench.of("mat"))
-    assert isinstance(bench.of("mat")[0], DeviceFailed)
+    await stage.supervisor.start()
+    await stage.until(lambda: MatPressed() in stage.of("mat"))
+    assert isinstance(stage.of("mat")[0], DeviceFailed)
 
 
 async def test_close_closes_every_driver_and_waits_for_none_for_ever(make: Make) -> None:
     """A driver that hangs in `close` is left behind after the time-out; the others are closed."""
-    bench = make(slow=Stubborn, mat=Scripted)
+    stage = make(slow=Stubborn, mat=Scripted)
     Scripted.scripts = {"slow": [], "mat": []}
-    await bench.supervisor.start()
-    await bench.until(lambda: len(bench.told) == 2)
+    await stage.supervisor.start()
+    await stage.until(lambda: len(stage.told) == 2)
     async with asyncio.timeout(5):
-        await bench.supervisor.close()
-    assert bench.supervisor.devices["mat"].closed == 1
+        await stage.supervisor.close()
+    assert stage.supervisor.devices["mat"].closed == 1
 
 
 async def test_each_device_has_a_folder_of_its_own(make: Make, tmp_path: Path) -> None:
-    """The bench's folder is there before the driver is."""
-    bench = make(mat=Scripted)
-    folder = bench.supervisor.devices["mat"].bench.state_dir
+    """The device's folder is there before the driver is."""
+    stage = make(mat=Scripted)
+    folder = stage.supervisor.devices["mat"].context.state_dir
     assert folder == tmp_path / "devices" / "mat"
     assert folder.is_dir()
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs one of the programs on a machine that will run it:
 #   sudo sh tools/install.sh home [yale] [danalock]      sudo sh tools/install.sh staff
+#   (beside home: the library of each lock of the home that needs one, as requirements/ has them)
 #
 # Debian 12 or 13 (Raspberry Pi OS too).  The program goes to /opt/tryggve, its unit to
 # /etc/systemd/system; nothing is started, and nothing that is configured is touched.  Run it again
@@ -16,10 +17,15 @@ staff) locked=staff unit=tryggve-staff packages= ;;
 *) stop "say which: sh tools/install.sh home, or sh tools/install.sh staff" ;;
 esac
 [ $# = 0 ] || shift
+makes=" " # of lock, with a library of their own
+for file in requirements/*.txt; do
+    make=$(basename "$file" .txt)
+    case $make in pi | staff | demo | test | build) ;; *) makes="$makes$make " ;; esac
+done
 for extra in "$@"; do
-    case $part:$extra in
-    home:yale | home:danalock) ;;
-    *) stop "beside home there is only yale and danalock, for a home with such a lock" ;;
+    case "$part:$makes" in
+    home:*" $extra "*) ;;
+    *) stop "beside home there is only the library of a lock:$makes" ;;
     esac
 done
 [ "$(id -u)" = 0 ] || stop "this installs for the whole machine: run it with sudo"

@@ -23,7 +23,11 @@ lock() { # name of the file, more arguments …
         --output-file "requirements/$name.txt" "$@"
 }
 lock test --extra test pyproject.toml requirements/build.in
-for part in demo staff pi yale danalock; do
-    lock $part --extra $part --constraint requirements/test.txt pyproject.toml
+parts=$($env/bin/python -c '
+import pathlib, tomllib
+project = tomllib.loads(pathlib.Path("pyproject.toml").read_text())["project"]
+print(*(extra for extra in project["optional-dependencies"] if extra != "test"))')
+for part in $parts; do
+    lock "$part" --extra $part --constraint requirements/test.txt pyproject.toml
 done
 lock build --constraint requirements/test.txt requirements/build.in

@@ -3,91 +3,99 @@
 The real drivers and libraries run against it unmodified.
 
     async with virtual_home_radio(latency_s=0.03) as radio:   # bleak now uses this radio
-        lock = VirtualNuki(radio, mtu=23, sleepy=True)
+        lock = twin("lock_nuki")(radio, mtu=23, sleepy=True)
         await lock.start()
         secrets["nuki-door"] = lock.trust()                   # or pair: await lock.hold_button()
         await lock.take_handle()
         ...
         await lock.stop()
 
-    pins = VirtualPins()                                      # pins.factory goes into the bench
+    pins = VirtualPins()                                      # pins.factory goes into the context
     mat = pins.mat(17)
     mat.press(); mat.release(); mat.cut(); mat.mend()
     door = pins.contact(22); door.close()                     # a door, a button, a detector
     cells = VirtualCells(pins, 4); cells.press(1)             # pressure cells on a converter
     lamp = pins.lamp(23); lamp.lit                            # what an indicator drives
 
-`VirtualNuki` has `turns`, `state`, `faults` (`Faults`, `Moment`), `turn_by_hand`, `take_handle`,
-`sleep`, `go_away`, `come_back`, `battery_pct`, `battery_low`, `connected`.  `VirtualYale` and
-`VirtualDanalock` have the same, with states (`YaleState`, `DanalockState`) and faults
-(`YaleFaults`, `DanalockFaults`) of their own; what their `trust()` returns is the secret
-`yale-<id>`, or `danalock-<id>`.
+Every virtual lock (`drivers.virtual.locks.VirtualLock`) has `turns`, `state` (`State`), `faults`
+(`Faults`, `Moment`, and the make's own), `turn_by_hand`, `take_handle`, `sleep`, `go_away`,
+`come_back`, `battery_pct`, `connected`; what its `trust()` returns is the secret that the make's
+driver reads.  `twin(driver)` finds it by the driver's name: `Twin` of
+`drivers/virtual/<driver>.py`, or of a module that another distribution names in the entry point
+group `tryggve.virtual`.
 
 Needs the extra `demo` (bumble); nothing outside this package imports bumble.  Not for: a home.
 """
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
 
 from drivers.virtual.adc import VirtualCells
 from drivers.virtual.pins import VirtualContact, VirtualLamp, VirtualMat, VirtualPins
 
 if TYPE_CHECKING:
-    from drivers.virtual._lock import Moment
-    from drivers.virtual._nuki_faults import Faults, State
     from drivers.virtual.bthome import VirtualBthome
-    from drivers.virtual.danalock import DanalockFaults, DanalockState, VirtualDanalock
-    from drivers.virtual.nuki import VirtualNuki
+    from drivers.virtual.locks import Faults, Moment, State, VirtualLock
     from drivers.virtual.radio import VirtualRadio
-    from drivers.virtual.yale import VirtualYale, YaleFaults, YaleState
 
 __all__ = [
-    "DanalockFaults",
-    "DanalockState",
     "Faults",
     "Moment",
     "State",
     "VirtualBthome",
     "VirtualCells",
     "VirtualContact",
-    "VirtualDanalock",
     "VirtualLamp",
+    "VirtualLock",
     "VirtualMat",
-    "VirtualNuki",
     "VirtualPins",
     "VirtualRadio",
-    "VirtualYale",
-    "YaleFaults",
-    "YaleState",
+    "twin",
+    "twins",
     "virtual_home_radio",
 ]
+
+GROUP = "tryggve.virtual"
+"""The entry point group of other distributions' virtual twins, by the driver's name."""
 
 _RADIO = {
     "VirtualRadio": "radio",
     "VirtualBthome": "bthome",
-    "Moment": "_lock",
-    "VirtualNuki": "nuki",
-    "Faults": "_nuki_faults",
-    "State": "_nuki_faults",
-    "VirtualYale": "yale",
-    "YaleFaults": "yale",
-    "YaleState": "yale",
-    "VirtualDanalock": "danalock",
-    "DanalockFaults": "danalock",
-    "DanalockState": "danalock",
+    "Faults": "locks",
+    "Moment": "locks",
+    "State": "locks",
+    "VirtualLock": "locks",
 }
 
 
 def __getattr__(name: str) -> object:
     # bumble takes 20 MB; a home with virtual pins and no radio should not pay for it.
-    import importlib
-
     if name not in _RADIO:
         raise AttributeError(name)
     return getattr(importlib.import_module(f"{__name__}.{_RADIO[name]}"), name)
+
+
+def twins() -> tuple[str, ...]:
+    """The lock drivers that have a virtual twin, ours and those of other distributions, sorted."""
+    own = {module.name for module in pkgutil.iter_modules(__path__)}
+    theirs = {point.name for point in entry_points(group=GROUP)}
+    return tuple(sorted({name for name in own if name.startswith("lock_")} | theirs))
+
+
+def twin(driver: str) -> type[VirtualLock[Any]]:
+    """The virtual other side of a lock's driver.  Raises `LookupError` when it has none."""
+    if driver not in twins():
+        raise LookupError(f"the driver {driver} has no virtual twin; these have: {twins()}")
+    points = [point for point in entry_points(group=GROUP) if point.name == driver]
+    module = points[0].load() if points else importlib.import_module(f"{__name__}.{driver}")
+    lock: type[VirtualLock[Any]] = module.Twin
+    return lock
 
 
 @asynccontextmanager

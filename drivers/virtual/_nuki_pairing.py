@@ -10,8 +10,8 @@ import struct
 
 from nacl.public import PrivateKey
 
-from drivers import _nuki_protocol as nuki
-from drivers._nuki_protocol import Command, Status
+from drivers.locks import nuki_protocol as nuki
+from drivers.locks.nuki_protocol import Command, Status
 
 
 class PairingDialogue:

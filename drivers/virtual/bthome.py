@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from drivers._bthome_decode import seal
+from drivers.radio.bthome_decode import seal
 from drivers.virtual.radio import VirtualRadio, advertisement
 
 SERVICE_16 = 0xFCD2

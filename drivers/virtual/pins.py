@@ -66,7 +66,7 @@ class _Board(MockFactory):  # type: ignore[misc]
 
 
 class VirtualPins:
-    """A board's pins.  `factory` goes into the bench of the drivers."""
+    """A board's pins.  `factory` goes into the drivers' context."""
 
     def __init__(self) -> None:
         self.factory: Any = _Board()

@@ -19,7 +19,7 @@ from gateway.errors import ConfigError, UserError
 
 if TYPE_CHECKING:
     from drivers import Guided
-    from gateway.ports import Bench
+    from gateway.ports import DriverContext
 
 PAIR_TIMEOUT_S = 180.0
 """A pairing waits for a technician who holds a button; longer, and nobody is there."""
@@ -163,14 +163,14 @@ def _enroll(args: argparse.Namespace) -> None:
 
 
 def _pair(args: argparse.Namespace) -> None:
-    device, bench = _on_the_bench(args)
+    device, context = _device_and_context(args)
     if device.driver.pair is None:
         raise UserError(f"{device.id} ({device.driver.name}) needs no pairing.")
-    _guided(device, bench, device.driver.pair, PAIR_TIMEOUT_S, "paired")
+    _guided(device, context, device.driver.pair, PAIR_TIMEOUT_S, "paired")
 
 
 def _calibrate(args: argparse.Namespace) -> None:
-    device, bench = _on_the_bench(args)
+    device, context = _device_and_context(args)
     if device.driver.calibrate is None:
         raise UserError(f"{device.id} ({device.driver.name}) needs no calibration.")
     if device.driver.needs_pins:
@@ -178,18 +178,18 @@ def _calibrate(args: argparse.Namespace) -> None:
 
         config = config_of(args)
         assert config.gpio is not None  # noqa: S101 - the configuration sees to that
-        pins = open_pins(config.gpio, bench.state_dir.parent.parent, str(config.path))
-        bench = replace(bench, pin_factory=pins)
+        pins = open_pins(config.gpio, context.state_dir.parent.parent, str(config.path))
+        context = replace(context, pin_factory=pins)
     try:
-        _guided(device, bench, device.driver.calibrate, CALIBRATE_TIMEOUT_S, "calibrated")
+        _guided(device, context, device.driver.calibrate, CALIBRATE_TIMEOUT_S, "calibrated")
     finally:
-        if bench.pin_factory is not None:
-            bench.pin_factory.close()
+        if context.pin_factory is not None:
+            context.pin_factory.close()
 
 
-def _on_the_bench(args: argparse.Namespace) -> tuple[DeviceConfig, Bench]:
-    """The device that the command names, and a bench for it without pins and radio."""
-    from gateway.ports import Bench
+def _device_and_context(args: argparse.Namespace) -> tuple[DeviceConfig, DriverContext]:
+    """The device that the command names, and a context for it without pins and radio."""
+    from gateway.ports import DriverContext
 
     config = config_of(args)
     device = config.devices.get(args.device)
@@ -200,19 +200,23 @@ def _on_the_bench(args: argparse.Namespace) -> tuple[DeviceConfig, Bench]:
     folder = state / "devices" / device.id
     folder.mkdir(parents=True, exist_ok=True)
     secrets = FileSecrets.from_environment(state)
-    return device, Bench(device=device.id, state_dir=folder, secrets=secrets, role=device.role)
+    return device, DriverContext(
+        device=device.id, state_dir=folder, secrets=secrets, role=device.role
+    )
 
 
-def _guided(device: DeviceConfig, bench: Bench, work: Guided, limit_s: float, done: str) -> None:
+def _guided(
+    device: DeviceConfig, context: DriverContext, work: Guided, limit_s: float, done: str
+) -> None:
     async def guided() -> None:
         scanner = None
-        parts = bench
+        parts = context
         if device.driver.needs_radio:
-            from drivers.scanner import SharedScanner
+            from drivers.radio.scanner import SharedScanner
 
             scanner = SharedScanner()
             await scanner.start()
-            parts = replace(bench, scanner=scanner)
+            parts = replace(context, scanner=scanner)
         try:
             async with asyncio.timeout(limit_s):
                 await work(device.settings, parts, Terminal())

@@ -21,17 +21,14 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from drivers._bthome_guard import Marks
-from drivers._nuki_protocol import Command
 from drivers.bthome import MarksFile
+from drivers.radio.bthome_replay_guard import Marks
 from drivers.virtual import (
-    Faults,
     State,
     VirtualBthome,
-    VirtualDanalock,
-    VirtualNuki,
+    VirtualLock,
     VirtualPins,
-    VirtualYale,
+    twin,
     virtual_home_radio,
 )
 from gateway.app.home import Home
@@ -46,7 +43,6 @@ from gateway.events import UnlockProgressed, UnlockStep
 MAT_PIN, FLOOR_PIN, BATHROOM_PIN, FRONT_PIN, ANSWER_PIN = 17, 27, 22, 23, 24
 LIGHT_PIN, TONE_PIN = 5, 6
 LOCK = "door"
-ADDRESS = "C0:11:22:33:44:55"
 PENDANT = "pendant"
 PENDANT_ADDRESS = "E8:E0:7E:11:22:33"
 
@@ -68,13 +64,13 @@ class VirtualHome:
         self.clock = open_clock(args.clock)
         self.pins = VirtualPins()
         self.mat = self.pins.mat(MAT_PIN)
-        self.lock = VirtualNuki(radio, address=ADDRESS, sleepy=not args.awake)
-        self.locks: dict[str, tuple[str, Any]] = {  # device to its make's secret and the lock
-            LOCK: ("nuki", self.lock),
-            "door_store": ("danalock", VirtualDanalock(radio, sleepy=not args.awake)),
-            "door_terrace": ("yale", VirtualYale(radio, sleepy=not args.awake)),
-        }
         self.config = configuration.load(Path(args.config))
+        self.locks: dict[str, VirtualLock[Any]] = {
+            device.id: twin(device.driver.name)(radio, sleepy=not args.awake)
+            for device in self.config.devices.values()
+            if device.driver.kind == "lock"
+        }
+        self.lock = self.locks[LOCK]
         self.front = self.pins.contact(FRONT_PIN, closed=True)
         self.answer = self.pins.contact(ANSWER_PIN)
         self.lamp = self.pins.lamp(LIGHT_PIN)
@@ -94,7 +90,7 @@ class VirtualHome:
 
     async def run(self) -> None:
         """Live until standard input ends."""
-        for _, lock in self.locks.values():
+        for lock in self.locks.values():
             await lock.start()
         await self.pendant.start()
         state = Path(self.args.state)
@@ -114,15 +110,19 @@ class VirtualHome:
             task.cancel()
         await asyncio.gather(*tasks[1:], reader, *self._helpers, return_exceptions=True)
         await self.pendant.stop()
-        for _, lock in self.locks.values():
+        for lock in self.locks.values():
             await lock.stop()
         self.pins.close()
 
     def _pair(self, state: Path) -> None:
         """As a technician leaves the home: the locks and the pendant are paired."""
         kept = FileSecrets.from_environment(state)
-        for device, (make, lock) in self.locks.items():
-            kept.write(f"{make}-{device}", lock.trust())
+        for device, lock in self.locks.items():
+            configured = self.config.devices[device]
+            assert configured.driver.secret_name is not None  # noqa: S101 - every lock is paired
+            name = configured.driver.secret_name(configured.settings, device)
+            assert name is not None  # noqa: S101 - as above
+            kept.write(name, lock.trust())
         assert self.pendant.key is not None  # noqa: S101 - made above
         kept.write(f"bthome-{PENDANT}", self.pendant.key.hex())
         folder = state / "devices" / PENDANT
@@ -138,7 +138,7 @@ class VirtualHome:
             and data.step is UnlockStep.WAKING
             and not self.args.nobody_at_door
         ):
-            self._later(HANDLE_S, self.locks[event.device or LOCK][1].take_handle)
+            self._later(HANDLE_S, self.locks[event.device or LOCK].take_handle)
 
     def _later(self, delay_s: float, do: Callable[[], Awaitable[None]]) -> None:
         async def wait() -> None:
@@ -183,7 +183,7 @@ class VirtualHome:
         return {
             "done": name,
             "moment": moment,
-            "turns": sum(len(lock.turns) for _, lock in self.locks.values()),
+            "turns": sum(len(lock.turns) for lock in self.locks.values()),
             "bolt": self.lock.state.name,
             "in_bed": self.resident.in_bed,
             "light": self.lamp.lit,
@@ -215,10 +215,7 @@ async def _press_pendant(home: VirtualHome, _order: dict[str, Any]) -> None:
 
 
 def _set_faults(home: VirtualHome, order: dict[str, Any]) -> None:
-    given = dict(order.get("faults", {}))
-    if "silent_to" in given:
-        given["silent_to"] = frozenset(Command[name] for name in given["silent_to"])
-    home.lock.faults = Faults(**given)
+    home.lock.faults = type(home.lock.faults)(**order.get("faults", {}))
 
 
 _ORDERS: dict[str, Callable[[VirtualHome, dict[str, Any]], Awaitable[None] | None]] = {
@@ -230,7 +227,7 @@ _ORDERS: dict[str, Callable[[VirtualHome, dict[str, Any]], Awaitable[None] | Non
     "step": _step,
     "open_front": lambda home, _: home.front.open(),
     "close_front": lambda home, _: home.front.close(),
-    "take_handle": lambda home, order: home.locks[order.get("door", LOCK)][1].take_handle(),
+    "take_handle": lambda home, order: home.locks[order.get("door", LOCK)].take_handle(),
     "lock_sleep": lambda home, _: home.lock.sleep(),
     "lock_away": lambda home, _: home.lock.go_away(),
     "lock_back": lambda home, _: home.lock.come_back(),

@@ -200,29 +200,33 @@ tone_pin = {tone_pin}
 driver = "lock_nuki"
 role = "front_door"
 room = "hall"
-address = "{address}"
 
 [checks.night]
 times = ["23:00", "02:30", "05:00"]
 """
 
-MORE_DOORS = """\
+MORE_DOORS = (("door_store", "store_door"), ("door_terrace", "terrace_door"))
+"""Id and role of the first home's other doors; a make of lock beyond them gets one by its name."""
 
-[devices.door_terrace]
-driver = "lock_yale"
-role = "terrace_door"
 
-[devices.door_store]
-driver = "lock_danalock"
-role = "store_door"
-"""
+def more_doors() -> str:
+    """A door for each other make of lock that there is: no list knows the makes."""
+    from drivers.virtual import twins
+
+    others = [name for name in twins() if name != "lock_nuki"]
+    doors = []
+    for place, driver in enumerate(others):
+        by_make = (f"door_{driver.removeprefix('lock_')}", "door")
+        device, role = MORE_DOORS[place] if place < len(MORE_DOORS) else by_make
+        doors.append(f'\n[devices.{device}]\ndriver = "{driver}"\nrole = "{role}"\n')
+    return "".join(doors)
 
 
 def home_toml(home: Dwelling, url: str, page_port: int) -> str:
-    """A home's configuration; the first home has doors of all three makes."""
+    """A home's configuration; the first home has a door of each make of lock."""
     from gateway.demo import home as virtual
 
-    form = HOME_TOML + MORE_DOORS if home is HOME else HOME_TOML
+    form = HOME_TOML + more_doors() if home is HOME else HOME_TOML
     return form.format(
         home=home.id,
         resident=home.resident,
@@ -236,7 +240,6 @@ def home_toml(home: Dwelling, url: str, page_port: int) -> str:
         light_pin=virtual.LIGHT_PIN,
         tone_pin=virtual.TONE_PIN,
         pendant_address=virtual.PENDANT_ADDRESS,
-        address=virtual.ADDRESS,
     )
 
 

@@ -38,7 +38,7 @@ from gateway.events import (
     UnlockRequested,
     UnlockStep,
 )
-from gateway.ports import Bolt, Lock, Turn
+from gateway.ports import Bolt, Lock, LockResult
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +127,7 @@ class _Running:
     """A driver at work: how far it is, and why it was taken back."""
 
     order: Order
-    task: asyncio.Task[Turn]
+    task: asyncio.Task[LockResult]
     step: UnlockStep | None = None
     withdrawn: Refusal | None = None
 
@@ -304,14 +304,14 @@ class Doors:
             self._tell_bolt(order.device, who, turn.bolt)
         self._submit(ended, order)
 
-    async def _drive(self, order: Order) -> Turn:
-        """Let the driver turn the lock; whatever happens there is a `Turn`."""
+    async def _drive(self, order: Order) -> LockResult:
+        """Let the driver turn the lock; whatever happens there is a `LockResult`."""
         lock = self._lock(order.device)
         if lock is None:
-            return Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, "unreachable")
+            return LockResult(TurnOutcome.FAILED, Bolt.UNKNOWN, "unreachable")
         why = self._why_withdrawn(order)  # while the request was on its way to the disk
         if why is not None:
-            return Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, why.value)
+            return LockResult(TurnOutcome.FAILED, Bolt.UNKNOWN, why.value)
         wake_s = self._wake_s(order)
 
         def on_step(step: UnlockStep) -> None:
@@ -330,14 +330,14 @@ class Doors:
         except asyncio.CancelledError:
             if running.withdrawn is None:
                 raise  # the home is going down
-            return Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, running.withdrawn.value)
+            return LockResult(TurnOutcome.FAILED, Bolt.UNKNOWN, running.withdrawn.value)
         except TimeoutError:
             log.error("lock driver overran its deadline", extra={"device": order.device})
         except Exception:  # a driver broke its promise: nobody knows where the bolt is
             log.exception("lock driver broke", extra={"device": order.device})
         finally:
             del self._running[order.device]
-        return Turn(TurnOutcome.UNKNOWN, Bolt.UNKNOWN, "no_answer")
+        return LockResult(TurnOutcome.UNKNOWN, Bolt.UNKNOWN, "no_answer")
 
     def reconsider(self) -> None:
         """Something was decided: take back the turns whose right has ended, where the lock has not

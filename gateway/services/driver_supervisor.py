@@ -1,7 +1,7 @@
 """Keeps the drivers running, each for itself: what breaks one touches no other.
 
 Makes the pin factory and the shared scanner where a device needs them, gives each driver its
-bench, runs it, and starts it again with growing pauses when it fails.  A failure is one
+context, runs it, and starts it again with growing pauses when it fails.  A failure is one
 `device.failed` for each new error until the device is well again, which is one `device.online`.
 
 Not for: what readings mean, or whether a silent device is a fault (the rule `device_health`).
@@ -22,7 +22,7 @@ from gateway.config.home_file import DeviceConfig, GpioSection, HomeConfig
 from gateway.errors import ConfigError, DeviceUnavailable
 from gateway.events import Data, DeviceFailed, DeviceOnline
 from gateway.link.backoff import Backoff
-from gateway.ports import Bench, Secrets
+from gateway.ports import DriverContext, Secrets
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ class Supervisor:
         self._tasks: list[asyncio.Task[None]] = []
         self.devices = {}
         if scanner is None and config.needs_radio():
-            from drivers.scanner import SharedScanner
+            from drivers.radio.scanner import SharedScanner
 
             self._scanner = SharedScanner()
         for device in config.devices.values():
@@ -149,7 +149,7 @@ class Supervisor:
         if driver is None:
             folder = self._state_dir / "devices" / device.id
             folder.mkdir(parents=True, exist_ok=True)
-            bench = Bench(
+            context = DriverContext(
                 device=device.id,
                 state_dir=folder,
                 secrets=self._secrets,
@@ -157,7 +157,7 @@ class Supervisor:
                 scanner=self._scanner if device.driver.needs_radio else None,
                 role=device.role,
             )
-            driver = self.devices[device.id] = device.driver.Driver(device.settings, bench)
+            driver = self.devices[device.id] = device.driver.Driver(device.settings, context)
         return driver
 
     def _pin_factory(self) -> Any:

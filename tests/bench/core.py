@@ -136,7 +136,7 @@ def _gateway(folder: Path) -> Iterator[Figure]:
 
 
 def _nuki_secret() -> str:
-    from drivers.virtual import VirtualNuki
+    from drivers.virtual.lock_nuki import VirtualNuki
     from drivers.virtual.radio import VirtualRadio
 
     async def make() -> str:

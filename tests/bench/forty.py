@@ -15,7 +15,7 @@ from gateway.app.home import Home
 from gateway.clock import FileClock
 from gateway.config import home_file
 from gateway.events import DeviceTold, HomeDescribed, TurnOutcome
-from gateway.ports import Bolt, Emit, LockStatus, OnStep, Turn
+from gateway.ports import Bolt, Emit, LockResult, LockStatus, OnStep
 
 HOME_TOML = """
 [home]
@@ -41,13 +41,13 @@ class TimedLock:
     async def status(self) -> LockStatus:
         return LockStatus(Bolt.LOCKED)
 
-    async def unlock(self, on_step: OnStep, wake_s: float) -> Turn:
+    async def unlock(self, on_step: OnStep, wake_s: float) -> LockResult:
         await asyncio.sleep(TURN_S)
-        return Turn(TurnOutcome.DONE, Bolt.UNLOCKED)
+        return LockResult(TurnOutcome.DONE, Bolt.UNLOCKED)
 
-    async def lock(self, on_step: OnStep, wake_s: float) -> Turn:
+    async def lock(self, on_step: OnStep, wake_s: float) -> LockResult:
         await asyncio.sleep(TURN_S)
-        return Turn(TurnOutcome.DONE, Bolt.LOCKED)
+        return LockResult(TurnOutcome.DONE, Bolt.LOCKED)
 
     async def close(self) -> None: ...
 

@@ -1,4 +1,5 @@
-"""The three makes of lock, each with its virtual twin, behind one way to spoil and to look at them.
+"""Every make of lock that there is, each with its virtual twin, behind one way to spoil and to look
+at them.  Both are found by the driver's name: no list here knows the makes.
 
 Not for: what is one make's own; that is in its own tests.
 """
@@ -7,88 +8,76 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from types import ModuleType
+from importlib.metadata import EntryPoint
 from typing import Any
 
-from drivers import lock_danalock, lock_nuki, lock_yale
-from drivers._nuki_protocol import Command
-from drivers.scanner import SharedScanner
-from drivers.virtual import (
-    DanalockState,
-    State,
-    VirtualDanalock,
-    VirtualNuki,
-    VirtualRadio,
-    VirtualYale,
-    YaleState,
-    virtual_home_radio,
-)
+import pytest
+
+import drivers
+import drivers.virtual
+from drivers import Loaded
+from drivers.radio.scanner import SharedScanner
+from drivers.virtual import State, VirtualLock, VirtualRadio, virtual_home_radio
 from gateway.events import TurnOutcome, UnlockStep
-from gateway.ports import Bolt, Turn
-from tests.drivers.parts import Heard, MemorySecrets, bench, until
+from gateway.ports import Bolt, LockResult
+from tests.drivers.parts import SOON_S, Heard, MemorySecrets, driver_context, until
 
 DEADLINE_S = 2.0
 """Seconds for an operation in these tests: short, and long for a radio without latency."""
 
-NUKI_SILENT = frozenset({Command.ACTION, Command.REQUEST, Command.ERROR})
-
 
 @dataclass(frozen=True)
 class Make:
-    """One make of lock.  `mute` makes it obey commands and answer nothing to them, `hush` answer
-    nothing at all."""
+    """One make of lock: its driver and its virtual twin."""
 
-    name: str
-    module: ModuleType
-    virtual: Callable[..., Any]
-    unlocked: Any
-    locked: Any
-    mute: Callable[[Any], None]
-    hush: Callable[[Any], None]
-    refusal: int
-    """A code with which it refuses a command without running its motor."""
+    driver: Loaded
+    virtual: type[VirtualLock[Any]]
+
+    @property
+    def name(self) -> str:
+        return self.driver.name.removeprefix("lock_")
 
     @property
     def secret(self) -> str:
-        return f"{self.name}-door"
+        """The secret of a lock that is called `door`."""
+        assert self.driver.secret_name is not None
+        name = self.driver.secret_name(self.driver.Config(), "door")
+        assert name is not None
+        return name
 
 
-def _nuki_mute(lock: Any) -> None:
-    lock.faults.silent_to = frozenset({Command.ACTION})
+def make_of(driver: str) -> Make:
+    """The make whose driver is called `driver`."""
+    return Make(drivers.load(driver), drivers.virtual.twin(driver))
 
 
-def _nuki_hush(lock: Any) -> None:
-    lock.faults.silent_to = NUKI_SILENT
+@contextmanager
+def another_distribution() -> Iterator[None]:
+    """The example is installed: its package names its driver and its twin as entry points."""
+    points = {
+        drivers.GROUP: "tests.drivers.example_lock.driver",
+        drivers.virtual.GROUP: "tests.drivers.example_lock.twin",
+    }
+
+    def entry_points(group: str) -> list[EntryPoint]:
+        return [EntryPoint("lock_example", points[group], group)]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(drivers, "entry_points", entry_points)
+        patch.setattr(drivers.virtual, "entry_points", entry_points)
+        yield
 
 
-def _mute(lock: Any) -> None:
-    lock.faults.silent_command = True
+LOCK_DRIVERS = tuple(name for name in drivers.names() if drivers.load(name).kind == "lock")
 
+with another_distribution():
+    EXAMPLE = make_of("lock_example")
 
-def _hush(lock: Any) -> None:
-    lock.faults.silent = True
-
-
-NUKI = Make(
-    "nuki", lock_nuki, VirtualNuki, State.UNLOCKED, State.LOCKED, _nuki_mute, _nuki_hush, 0x46
-)
-YALE = Make(
-    "yale", lock_yale, VirtualYale, YaleState.UNLOCKED, YaleState.LOCKED, _mute, _hush, 0x37
-)
-DANALOCK = Make(
-    "danalock",
-    lock_danalock,
-    VirtualDanalock,
-    DanalockState.UNLOCKED,
-    DanalockState.LOCKED,
-    _mute,
-    _hush,
-    0x40,
-)
-MAKES = (NUKI, YALE, DANALOCK)
+OURS = tuple(make_of(name) for name in LOCK_DRIVERS)
+MAKES = (*OURS, EXAMPLE)
 
 
 @dataclass
@@ -104,13 +93,13 @@ class LockHome:
     steps: list[UnlockStep] = field(default_factory=list)
     heard: Heard = field(default_factory=Heard)
 
-    async def unlock(self, wake_s: float = 5.0) -> Turn:
-        turn: Turn = await self.driver.unlock(self.steps.append, wake_s)
-        return turn
+    async def unlock(self, wake_s: float = 5.0) -> LockResult:
+        result: LockResult = await self.driver.unlock(self.steps.append, wake_s)
+        return result
 
-    async def lock(self, wake_s: float = 5.0) -> Turn:
-        turn: Turn = await self.driver.lock(self.steps.append, wake_s)
-        return turn
+    async def lock(self, wake_s: float = 5.0) -> LockResult:
+        result: LockResult = await self.driver.lock(self.steps.append, wake_s)
+        return result
 
     @property
     def turns(self) -> list[str]:
@@ -124,6 +113,12 @@ class LockHome:
     async def tidy(self) -> None:
         """Wait until the last turn has taken its link down."""
         await until(lambda: not self.driver._tidying)
+
+    async def told(self, bolt: Bolt) -> None:
+        """Ask until the lock says so; what it said last before may still be in the air."""
+        async with asyncio.timeout(SOON_S):
+            while (await self.driver.status()).bolt is not bolt:
+                await asyncio.sleep(0.005)
 
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[Heard]:
@@ -156,8 +151,8 @@ async def lock_home(
         await scanner.start()
         stack.push_async_callback(scanner.stop)
         secrets = MemorySecrets(**{make.secret: virtual.trust()})
-        parts = bench(secrets=secrets, scanner=scanner)
-        driver = make.module.Driver(make.module.Config(**settings), parts)
+        parts = driver_context(secrets=secrets, scanner=scanner)
+        driver = make.driver.Driver(make.driver.Config(**settings), parts)
         stack.push_async_callback(driver.close)
         if not lock.get("sleepy"):
             await until(lambda: scanner.last(virtual.address) is not None)
@@ -167,23 +162,23 @@ async def lock_home(
 async def unlock_warm_s(home: LockHome) -> float:
     """Seconds from the order to the bolt reported open, of a lock that is awake (the bench's
     number).  The lock is locked before, and its last connection gone."""
-    await home.virtual.turn_by_hand(home.make.locked)
+    await home.virtual.turn_by_hand(State.LOCKED)
     await home.tidy()
     await home.idle()
     began_s = time.monotonic()
-    turn = await home.unlock()
+    result = await home.unlock()
     took_s = time.monotonic() - began_s
-    assert turn == Turn(TurnOutcome.DONE, Bolt.UNLOCKED), turn
+    assert result == LockResult(TurnOutcome.DONE, Bolt.UNLOCKED), result
     return took_s
 
 
 async def wake_to_open_s(home: LockHome) -> float:
-    """Seconds from a sleeping lock's handle to its bolt reported open (the bench's number)."""
+    """Seconds from a sleeping lock's handle to its bolt reported open (the benchmark's number)."""
     home.steps.clear()
     unlocking = asyncio.create_task(home.unlock(wake_s=10.0))
     await until(lambda: UnlockStep.WAKING in home.steps)
     began_s = time.monotonic()
     await home.virtual.take_handle()
-    turn = await unlocking
-    assert turn == Turn(TurnOutcome.DONE, Bolt.UNLOCKED), turn
+    result = await unlocking
+    assert result == LockResult(TurnOutcome.DONE, Bolt.UNLOCKED), result
     return time.monotonic() - began_s

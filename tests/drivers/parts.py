@@ -1,4 +1,5 @@
-"""What the driver tests share: a bench with secrets in memory, and waiting without a guess."""
+"""What the driver tests share: a driver's context with secrets in memory, and waiting without
+a guess."""
 
 from __future__ import annotations
 
@@ -7,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from gateway.errors import SecretError
+from gateway.errors import SecretError, UserError
 from gateway.events import Data
-from gateway.ports import Bench
+from gateway.ports import DriverContext
 
 SOON_S = 30.0
 """Seconds after which a test gives up waiting; nothing waits that long when it works."""
@@ -43,11 +44,31 @@ class Heard:
         return [type(data).KIND for data in self.data]
 
 
-def bench(device: str = "door", **parts: Any) -> Bench:
-    """A bench; `secrets`, `state_dir`, `pin_factory`, `scanner` and `role` as given."""
+class Technician:
+    """A `Guide` whose answers are ready, by a word of the question."""
+
+    def __init__(self, **answers: str) -> None:
+        self.answers = answers
+        self.said: list[str] = []
+        self.hidden: list[str] = []
+
+    def __call__(self, text: str, /) -> None:
+        self.said.append(text)
+
+    async def ask(self, question: str, *, hidden: bool = False) -> str:
+        if hidden:
+            self.hidden.append(question)
+        for word, answer in self.answers.items():
+            if word in question.lower():
+                return answer
+        raise UserError(f"nobody can answer {question}")
+
+
+def driver_context(device: str = "door", **parts: Any) -> DriverContext:
+    """A context; `secrets`, `state_dir`, `pin_factory`, `scanner` and `role` as given."""
     parts.setdefault("secrets", MemorySecrets())
     parts.setdefault("state_dir", Path("/nonexistent"))
-    return Bench(device=device, **parts)
+    return DriverContext(device=device, **parts)
 
 
 async def until(condition: Callable[[], bool]) -> None:

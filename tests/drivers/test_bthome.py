@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from drivers import bthome
-from drivers._bthome_decode import SERVICE, seal
-from drivers._bthome_guard import Guard, Marks, Verdict
-from drivers.scanner import SharedScanner
+from drivers.radio.bthome_decode import SERVICE, seal
+from drivers.radio.bthome_replay_guard import Guard, Marks, Verdict
+from drivers.radio.scanner import SharedScanner
 from drivers.virtual import VirtualBthome, VirtualRadio, virtual_home_radio
 from gateway.errors import DeviceRefused, DeviceUnavailable, SecretError
 from gateway.events import (
@@ -31,7 +31,7 @@ from gateway.events import (
     PendantPressed,
 )
 from gateway.ports import Advert
-from tests.drivers.parts import Heard, MemorySecrets, bench, until
+from tests.drivers.parts import Heard, MemorySecrets, driver_context, until
 from tests.drivers.twins import KEY
 
 ADDRESS = "E8:E0:7E:00:00:01"
@@ -54,7 +54,7 @@ def made(
 ) -> bthome.Driver:
     """A driver for the device at `ADDRESS`, paired with `key`."""
     secrets = MemorySecrets(**({"bthome-it": key.hex()} if key else {}))
-    parts = bench("it", state_dir=folder, secrets=secrets, scanner=scanner, role=role)
+    parts = driver_context("it", state_dir=folder, secrets=secrets, scanner=scanner, role=role)
     return bthome.Driver(bthome.Config(address=ADDRESS, **config), parts)
 
 
@@ -366,7 +366,9 @@ async def test_pairing(tmp_path: Path) -> None:
     async with radio_home() as (radio, scanner):
         pendant = VirtualBthome(radio, address=ADDRESS, key=KEY)
         await pendant.start()
-        parts = bench("it", state_dir=tmp_path, secrets=secrets, scanner=scanner, role="pendant")
+        parts = driver_context(
+            "it", state_dir=tmp_path, secrets=secrets, scanner=scanner, role="pendant"
+        )
         guide = Technician("not a key", KEY.hex(":").upper())
         config = bthome.Config(address=ADDRESS.lower())
         pairing = asyncio.create_task(bthome.pair(config, parts, guide))
@@ -400,7 +402,7 @@ async def test_a_pairing_that_fails(
     """The sentence says what to do; nothing is kept."""
     monkeypatch.setattr(bthome, "PAIR_WAIT_S", 0.05)
     air, secrets = Air(), MemorySecrets()
-    parts: Any = bench("it", state_dir=tmp_path, secrets=secrets, scanner=air)
+    parts: Any = driver_context("it", state_dir=tmp_path, secrets=secrets, scanner=air)
     config = bthome.Config(address=ADDRESS)
     pairing = asyncio.create_task(bthome.pair(config, parts, Technician(KEY.hex())))
     await until(lambda: bool(air.watchers))
@@ -416,6 +418,6 @@ async def test_a_pairing_that_fails(
 
 async def test_no_key_no_pairing(tmp_path: Path) -> None:
     """After three mistyped keys it ends."""
-    parts: Any = bench("it", state_dir=tmp_path, scanner=Air())
+    parts: Any = driver_context("it", state_dir=tmp_path, scanner=Air())
     with pytest.raises(DeviceRefused, match="no bind key"):
         await bthome.pair(bthome.Config(address=ADDRESS), parts, Technician("a", "b", "c"))

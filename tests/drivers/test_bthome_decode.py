@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers import _bthome_decode as bthome
-from drivers._bthome_decode import Packet, Problem, decode, seal
-from drivers._bthome_guard import Guard, Verdict
+from drivers.radio import bthome_decode as bthome
+from drivers.radio.bthome_decode import Packet, Problem, decode, seal
+from drivers.radio.bthome_replay_guard import Guard, Verdict
 from tests.drivers.vectors import needs_vectors, vectors
 
 KEY = bytes.fromhex("231d39c1d7cc1ab1aee224cd096db932")

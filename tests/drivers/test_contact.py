@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers import _contact as mat
-from drivers._contact import MAT, Contact, Words
+from drivers.wired import contact as mat
+from drivers.wired.contact import MAT, Contact, Words
 from gateway.events import Data, MatFault, MatFaulted, MatPressed, MatReleased
 
 PRESSED, RELEASED = MatPressed(), MatReleased()

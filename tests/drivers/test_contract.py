@@ -6,63 +6,22 @@ import ast
 import asyncio
 import importlib
 import inspect
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 import drivers
-from drivers.scanner import SharedScanner
-from drivers.virtual import VirtualNuki, VirtualPins, virtual_home_radio
 from gateway.errors import UnknownDriver, UserError
-from gateway.ports import Bench, Indicator, Lock, Sensor
-from tests.drivers.locks import DANALOCK, YALE, Make, lock_home
-from tests.drivers.parts import Heard, MemorySecrets, bench, until
-from tests.drivers.twins import SENSOR_TWINS
+from gateway.ports import Indicator, Lock, Sensor
+from tests.drivers.parts import Heard, until
+from tests.drivers.twins import TWINS
 
-Twin = Callable[[], AbstractAsyncContextManager[tuple[dict[str, Any], Bench]]]
-
-
-@asynccontextmanager
-async def mat_twin() -> AsyncIterator[tuple[dict[str, Any], Bench]]:
-    board = VirtualPins()
-    board.mat(17, loop_pin=27)
-    yield {"pin": 17, "loop_pin": 27}, bench("mat", pin_factory=board.factory)
-    board.close()
-
-
-@asynccontextmanager
-async def nuki_twin() -> AsyncIterator[tuple[dict[str, Any], Bench]]:
-    async with virtual_home_radio() as radio:
-        nuki = VirtualNuki(radio)
-        await nuki.start()
-        scanner = SharedScanner()
-        await scanner.start()
-        secrets = MemorySecrets(**{"nuki-door": nuki.trust()})
-        yield {}, bench("door", secrets=secrets, scanner=scanner)
-        await scanner.stop()
-        await nuki.stop()
-
-
-TWINS: dict[str, Twin] = {"mat_gpio": mat_twin, "lock_nuki": nuki_twin, **SENSOR_TWINS}
-"""Each driver's virtual twin: a configuration that works, and the bench for it."""
+ROOMS = ("wired", "radio", "locks")
+"""Folders of what drivers share."""
 
 PORTS = {"sensor": Sensor, "lock": Lock, "indicator": Indicator}
 
-
-def lock_twin(make: Make) -> Twin:
-    @asynccontextmanager
-    async def twin() -> AsyncIterator[tuple[dict[str, Any], Bench]]:
-        async with lock_home(make) as home:
-            yield {}, bench("door", secrets=home.secrets, scanner=home.scanner)
-
-    return twin
-
-
-TWINS |= {"lock_yale": lock_twin(YALE), "lock_danalock": lock_twin(DANALOCK)}
 
 NAMES = drivers.names()
 each_driver = pytest.mark.parametrize("name", NAMES)
@@ -85,7 +44,7 @@ def test_shape(name: str) -> None:
     assert isinstance(loaded.needs_radio, bool)
     assert loaded.Config.model_config["extra"] == "forbid"
     assert loaded.Config.model_config["frozen"] is True
-    assert list(inspect.signature(loaded.Driver).parameters) == ["config", "bench"]
+    assert list(inspect.signature(loaded.Driver).parameters) == ["config", "context"]
     for guided in (loaded.pair, loaded.calibrate):
         assert guided is None or inspect.iscoroutinefunction(guided)
 
@@ -94,7 +53,9 @@ def test_shape(name: str) -> None:
 def test_imports(name: str) -> None:
     """Of the gateway a driver imports events, ports and errors; of the demo's parts nothing."""
     folder = Path(drivers.__file__).parent
-    for file in [folder / f"{name}.py", *folder.glob("_*.py"), folder / "scanner.py"]:
+    shared = [file for file in folder.rglob("*.py") if file.parent.name in ROOMS]
+    assert shared
+    for file in [folder / f"{name}.py", *folder.glob("_*.py"), *shared]:
         for node in ast.walk(ast.parse(file.read_text())):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
@@ -146,7 +107,7 @@ async def test_close_twice_and_without_run(name: str) -> None:
 
 def test_an_unknown_driver_is_one_sentence() -> None:
     """It names what there is; helpers and the scanner are no drivers."""
-    for name in ("lock_nukki", "_ble", "scanner", "virtual", "../events"):
+    for name in ("lock_nukki", "_state_file", "radio", "virtual", "../events"):
         with pytest.raises(UnknownDriver) as caught:
             drivers.load(name)
         assert isinstance(caught.value, UserError)

@@ -25,11 +25,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers import _danalock_client as client
-from drivers import _danalock_cloud as cloud
 from drivers import lock_danalock
-from drivers._danalock_client import Broadcasts, Credentials
-from drivers.virtual import DanalockState, VirtualDanalock
+from drivers.locks import danalock_client as client
+from drivers.locks import danalock_cloud as cloud
+from drivers.locks.danalock_client import Broadcasts, Credentials
+from drivers.virtual import State
+from drivers.virtual.lock_danalock import VirtualDanalock
 from gateway.errors import (
     DeviceError,
     DeviceRefused,
@@ -38,12 +39,12 @@ from gateway.errors import (
     SecretError,
 )
 from gateway.events import TurnOutcome, UnlockStep
-from gateway.ports import Advert, Bolt, Turn
-from tests.drivers.locks import DANALOCK, LockHome, lock_home
-from tests.drivers.parts import MemorySecrets, bench, until
-from tests.drivers.test_lock_yale import Technician
+from gateway.ports import Advert, Bolt, LockResult
+from tests.drivers.locks import LockHome, lock_home, make_of
+from tests.drivers.parts import MemorySecrets, Technician, driver_context, until
 
-DONE_OPEN = Turn(TurnOutcome.DONE, Bolt.UNLOCKED)
+DANALOCK = make_of("lock_danalock")
+DONE_OPEN = LockResult(TurnOutcome.DONE, Bolt.UNLOCKED)
 SERIAL = bytes.fromhex("0a1b2c3d4e5f")
 NOW = datetime.now(UTC)
 
@@ -71,7 +72,7 @@ async def test_ok_is_not_open() -> None:
         assert not unlocking.done()
         assert await unlocking == DONE_OPEN
         assert UnlockStep.ASKING not in home.steps
-        assert home.virtual.state is DanalockState.UNLOCKED
+        assert home.virtual.state is State.UNLOCKED
 
 
 async def test_ok_and_nothing_happens() -> None:
@@ -79,7 +80,7 @@ async def test_ok_and_nothing_happens() -> None:
     async with lock_home(DANALOCK) as home:
         home.virtual.faults.never_turns = True
         turn = await home.unlock()
-        assert turn == Turn(TurnOutcome.UNKNOWN, Bolt.LOCKED, "no_answer")
+        assert turn == LockResult(TurnOutcome.UNKNOWN, Bolt.LOCKED, "no_answer")
         assert home.turns == []
 
 
@@ -87,7 +88,7 @@ async def test_ok_and_then_a_jam() -> None:
     """The jam comes after the OK, by advertisement: failed, jammed."""
     async with lock_home(DANALOCK, turn_s=0.2) as home:
         home.virtual.faults.only_takes = home.virtual.faults.jammed = True
-        assert await home.unlock() == Turn(TurnOutcome.FAILED, Bolt.JAMMED, "jammed")
+        assert await home.unlock() == LockResult(TurnOutcome.FAILED, Bolt.JAMMED, "jammed")
         assert home.turns == ["unlock"]
 
 
@@ -95,7 +96,7 @@ async def test_a_jam_of_before() -> None:
     """The lock still says that it is blocked while it turns: that was before this command."""
     async with lock_home(DANALOCK, turn_s=0.3) as home:
         home.virtual.faults.only_takes = True
-        await home.virtual.turn_by_hand(DanalockState.BLOCKED)
+        await home.virtual.turn_by_hand(State.JAMMED)
         await until(lambda: home.scanner.last(home.virtual.address) is not None)
         async with home.watched() as heard:
             await until(lambda: "lock.jammed" in heard.kinds())
@@ -106,7 +107,7 @@ async def test_a_jam_of_before() -> None:
 async def test_open_already() -> None:
     """ "Nothing changed" is no refusal: the bolt is where it should be, in the lock's own words."""
     async with lock_home(DANALOCK) as home:
-        await home.virtual.turn_by_hand(DanalockState.UNLOCKED)
+        await home.virtual.turn_by_hand(State.UNLOCKED)
         assert await home.unlock() == DONE_OPEN
         assert home.turns == []
         assert home.virtual.refused == [0x07]
@@ -117,7 +118,7 @@ async def test_the_locks_own_time_out() -> None:
     async with lock_home(DANALOCK) as home:
         home.virtual.faults.error = 0x19
         turn = await home.unlock()
-        assert turn == Turn(TurnOutcome.UNKNOWN, Bolt.LOCKED, "no_answer")
+        assert turn == LockResult(TurnOutcome.UNKNOWN, Bolt.LOCKED, "no_answer")
         assert home.steps[-1] is UnlockStep.ASKING
 
 
@@ -130,7 +131,7 @@ async def test_the_lock_refuses(status: int, why: str) -> None:
     async with lock_home(DANALOCK) as home:
         home.virtual.faults.error = status
         bolt = Bolt.JAMMED if why == "jammed" else Bolt.LOCKED
-        assert await home.unlock() == Turn(TurnOutcome.FAILED, bolt, why)
+        assert await home.unlock() == LockResult(TurnOutcome.FAILED, bolt, why)
         assert home.turns == []
 
 
@@ -169,7 +170,7 @@ async def test_a_state_costs_no_connection() -> None:
         status = asking.result()
         assert (status.bolt, status.battery_pct, status.battery_low) == (Bolt.LOCKED, 61, False)
         assert status.door_open is None
-        await home.virtual.turn_by_hand(DanalockState.BLOCKED)
+        await home.virtual.turn_by_hand(State.JAMMED)
         await until(lambda: home.scanner.last(home.virtual.address) is not None)
         assert (await home.driver.status()).bolt in (Bolt.LOCKED, Bolt.JAMMED)
         assert (await home.driver.status()).bolt is Bolt.JAMMED
@@ -190,7 +191,7 @@ class Air:
         self.lock = VirtualDanalock(radio, serial=SERIAL)
         self.who = Credentials.from_json(self.lock.trust())
 
-    def says(self, state: DanalockState, counter: int, heard_s: float) -> Advert:
+    def says(self, state: State, counter: int, heard_s: float) -> Advert:
         self.lock.state, self.lock._counter = state, counter & 0xFFFF
         raw = self.lock._advertisement()
         return advert(raw[raw.index(b"\xc8\x01") + 2 :], heard_s)
@@ -200,13 +201,13 @@ def test_an_old_advertisement_sent_again() -> None:
     """A recording of "locked" does not hide that the door stands open."""
     air = Air()
     heard = Broadcasts(air.who)
-    old = air.says(DanalockState.LOCKED, 7, 0.0)
+    old = air.says(State.LOCKED, 7, 0.0)
     assert heard.read(old) is not None
-    report = heard.read(air.says(DanalockState.UNLOCKED, 8, 1.0))
+    report = heard.read(air.says(State.UNLOCKED, 8, 1.0))
     assert report is not None
     assert not report.locked
     assert heard.read(replace(old, heard_s=2.0)) is None
-    again = heard.read(air.says(DanalockState.UNLOCKED, 8, 3.0))
+    again = heard.read(air.says(State.UNLOCKED, 8, 3.0))
     assert again is not None
 
 
@@ -214,10 +215,10 @@ def test_the_counter_begins_again() -> None:
     """At its end, at once; after a change of batteries, when nothing newer came for a minute."""
     air = Air()
     heard = Broadcasts(air.who)
-    assert heard.read(air.says(DanalockState.LOCKED, 0xFFFF, 0.0)) is not None
-    assert heard.read(air.says(DanalockState.LOCKED, 0x10000, 1.0)) is not None
-    assert heard.read(air.says(DanalockState.LOCKED, 0x5000, 2.0)) is not None
-    restarted = air.says(DanalockState.UNLOCKED, 1, 3.0)
+    assert heard.read(air.says(State.LOCKED, 0xFFFF, 0.0)) is not None
+    assert heard.read(air.says(State.LOCKED, 0x10000, 1.0)) is not None
+    assert heard.read(air.says(State.LOCKED, 0x5000, 2.0)) is not None
+    restarted = air.says(State.UNLOCKED, 1, 3.0)
     assert heard.read(restarted) is None
     late = heard.read(replace(restarted, heard_s=2.0 + client.RESTART_S))
     assert late is not None
@@ -309,7 +310,7 @@ def test_without_the_certificate_it_does_not_run() -> None:
     fields = json.loads(Air().lock.trust())
     for missing in ("", None):
         text = json.dumps(fields | {"trust_anchor": missing})
-        parts = bench(secrets=MemorySecrets(**{"danalock-door": text}))
+        parts = driver_context(secrets=MemorySecrets(**{"danalock-door": text}))
         with pytest.raises(SecretError, match="impostor") as caught:
             lock_danalock.Driver(lock_danalock.Config(), parts)
         assert "tryggve gateway pair door" in caught.value.text
@@ -320,7 +321,7 @@ def test_without_the_library(monkeypatch: pytest.MonkeyPatch, module: str) -> No
     """One sentence that names the extra."""
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(DeviceUnavailable, match=r"pip install 'tryggve\[danalock\]'"):
-        lock_danalock.Driver(lock_danalock.Config(), bench())
+        lock_danalock.Driver(lock_danalock.Config(), driver_context())
 
 
 # --- the token and the cloud ----------------------------------------------------------------------
@@ -380,7 +381,7 @@ async def test_the_next_token_is_fetched_before_the_end(monkeypatch: pytest.Monk
         home.secrets.write(
             "danalock-door", home.virtual.trust(valid_to=soon, refresh_token="refresh-1")
         )
-        parts = bench(secrets=home.secrets, scanner=home.scanner)
+        parts = driver_context(secrets=home.secrets, scanner=home.scanner)
         home.driver = lock_danalock.Driver(lock_danalock.Config(), parts)
         async with home.watched() as heard:
             await until(lambda: credentials(home).valid_to == later)
@@ -403,7 +404,7 @@ async def test_a_token_that_cannot_be_fetched(monkeypatch: pytest.MonkeyPatch) -
         home.secrets.write(
             "danalock-door", home.virtual.trust(valid_to=soon, refresh_token="refresh-1")
         )
-        parts = bench(secrets=home.secrets, scanner=home.scanner)
+        parts = driver_context(secrets=home.secrets, scanner=home.scanner)
         home.driver = lock_danalock.Driver(lock_danalock.Config(sleep_after_s=0.5), parts)
         async with home.watched() as heard:
             await until(lambda: "device.failed" in heard.kinds() and len(vendor.asked) > 2)
@@ -418,7 +419,7 @@ async def test_a_token_that_nobody_can_fetch() -> None:
     """Without an account the end of the token is told in time, with how to pair again."""
     async with lock_home(DANALOCK) as home:
         home.secrets.write("danalock-door", home.virtual.trust(valid_to=NOW + timedelta(days=2)))
-        parts = bench(secrets=home.secrets, scanner=home.scanner)
+        parts = driver_context(secrets=home.secrets, scanner=home.scanner)
         home.driver = lock_danalock.Driver(lock_danalock.Config(), parts)
         async with home.watched() as heard:
             await until(lambda: "device.failed" in heard.kinds())
@@ -461,7 +462,7 @@ async def test_pairing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, encoding
         technician = Technician(
             serial="0a:1b:2c:3d:4e:5f", certificate=str(file), user="somebody", password="right"
         )
-        parts = bench(secrets=home.secrets, scanner=home.scanner)
+        parts = driver_context(secrets=home.secrets, scanner=home.scanner)
         await lock_danalock.pair(lock_danalock.Config(), parts, technician)
         assert technician.said[-1].startswith("Paired.")
         assert len(technician.hidden) == 1
@@ -487,7 +488,7 @@ async def test_pairing_that_does_not_work(monkeypatch: pytest.MonkeyPatch, tmp_p
             "user": "somebody",
             "password": "right",
         }
-        parts = bench(secrets=home.secrets, scanner=home.scanner)
+        parts = driver_context(secrets=home.secrets, scanner=home.scanner)
         for spoiled, error, text in (
             ({"certificate": str(tmp_path / "none")}, DeviceRefused, "holds no certificate"),
             ({"certificate": str(wrong)}, ProtocolError, "somebody else answered"),

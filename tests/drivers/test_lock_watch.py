@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from drivers import _lock_watch as module
-from drivers._lock_watch import Watch
+from drivers.locks import watch as module
+from drivers.locks.watch import Watch
 from gateway.events import (
     BatteryLow,
     BatteryOk,
@@ -19,7 +19,7 @@ from gateway.events import (
     LockUnlocked,
     TurnOutcome,
 )
-from gateway.ports import Bolt, LockStatus, Turn
+from gateway.ports import Bolt, LockResult, LockStatus
 
 DAY_S = 86_400.0
 LOCKED = LockStatus(Bolt.LOCKED)
@@ -46,7 +46,7 @@ def watch(clock: Clock) -> Watch:
     made.heard(False)
     assert made.hearing(0.0) == [LockAwake()]
     assert made.ask_is_due()
-    made.found(LOCKED)
+    made.answered(LOCKED)
     assert made.news() == [LockLocked()]
     return made
 
@@ -69,7 +69,7 @@ def test_asked_once_a_day(watch: Watch, clock: Clock) -> None:
     assert not watch.ask_is_due()
     clock.now_s += 2
     assert watch.ask_is_due()
-    watch.found(LOCKED)
+    watch.answered(LOCKED)
     assert watch.news() == []
     assert not watch.ask_is_due()
 
@@ -78,7 +78,7 @@ def test_a_change_is_asked_for_at_once_and_told_once(watch: Watch) -> None:
     """The beacon's bit rises: ask; it falls: all is well."""
     assert watch.heard(True)
     assert watch.ask_is_due()
-    watch.found(LockStatus(Bolt.UNLOCKED))
+    watch.answered(LockStatus(Bolt.UNLOCKED))
     assert watch.news() == [LockUnlocked()]
     watch.heard(False)
     assert watch.news() == []
@@ -93,7 +93,7 @@ def test_a_bit_that_is_never_cleared_costs_little(watch: Watch, clock: Clock) ->
         watch.heard(True)
         if watch.ask_is_due():
             asked += 1
-            watch.found(LOCKED)
+            watch.answered(LOCKED)
     assert 200 < asked < 310
 
 
@@ -109,28 +109,28 @@ def test_silence_is_unknown_never_locked(watch: Watch, clock: Clock) -> None:
     assert not watch.ask_is_due()
     clock.now_s += module.RECHECK_S
     assert watch.ask_is_due()
-    watch.found(LOCKED)
+    watch.answered(LOCKED)
     assert watch.news() == [LockLocked()]
 
 
 def test_a_moving_bolt_is_asked_again_and_not_told(watch: Watch, clock: Clock) -> None:
     """Somebody turns it just now: told where it came to rest."""
     watch.heard(True)
-    watch.found(LockStatus(Bolt.MOVING))
+    watch.answered(LockStatus(Bolt.MOVING))
     assert watch.news() == []
     clock.now_s += module.STANDS_S
     assert watch.ask_is_due()
-    watch.found(LockStatus(Bolt.JAMMED))
+    watch.answered(LockStatus(Bolt.JAMMED))
     assert watch.news() == [LockJammed()]
 
 
 def test_turns_and_questions_of_others_are_theirs_to_tell(watch: Watch) -> None:
     """Their bolt is not told again, their battery is."""
-    watch.turned(Turn(TurnOutcome.DONE, Bolt.UNLOCKED), LockStatus(Bolt.UNLOCKED, 8, True))
+    watch.operated(LockResult(TurnOutcome.DONE, Bolt.UNLOCKED), LockStatus(Bolt.UNLOCKED, 8, True))
     assert watch.news() == [BatteryLow(level_pct=8)]
-    watch.known(LockStatus(Bolt.LOCKED, 90, False))
+    watch.asked_elsewhere(LockStatus(Bolt.LOCKED, 90, False))
     assert watch.news() == [BatteryOk(level_pct=90)]
-    watch.found(LockStatus(Bolt.LOCKED, 90, False))
+    watch.answered(LockStatus(Bolt.LOCKED, 90, False))
     assert watch.news() == []
 
 
@@ -139,13 +139,13 @@ def test_after_a_turn_that_left_the_bolt_unknown(
     watch: Watch, clock: Clock, outcome: TurnOutcome
 ) -> None:
     """The lock is asked as soon as it can be: unknown must not stay for a day."""
-    watch.turned(Turn(outcome, Bolt.UNKNOWN, "link_lost"), None)
+    watch.operated(LockResult(outcome, Bolt.UNKNOWN, "link_lost"), None)
     clock.now_s += module.DOUBT_S
     assert watch.hearing(100.0) == [LockAsleep()]
     assert not watch.ask_is_due()
     assert watch.hearing(0.0) == [LockAwake()]
     assert watch.ask_is_due()
-    watch.found(LOCKED)
+    watch.answered(LOCKED)
     assert watch.news() == [LockLocked()]
 
 
@@ -154,8 +154,8 @@ def test_a_lock_that_tells_its_old_state_for_a_while(clock: Clock) -> None:
     watch = Watch(sleep_after_s=30.0, ask_every_s=DAY_S, stale_s=6.0)
     watch.heard(False)
     watch.hearing(0.0)
-    watch.found(LOCKED)
-    watch.turned(Turn(TurnOutcome.DONE, Bolt.UNLOCKED), None)
+    watch.answered(LOCKED)
+    watch.operated(LockResult(TurnOutcome.DONE, Bolt.UNLOCKED), None)
     assert watch.heard(True)
     assert not watch.ask_is_due()
     assert watch.due_in_s() == 6.0

@@ -18,25 +18,25 @@ from hypothesis import strategies as st
 from yalexs_ble import session as library_errors
 from yalexs_ble.const import DoorStatus, LockStatus, OperationError
 
-from drivers import _yale_client as client
 from drivers import lock_yale
-from drivers._lock_turn import Order
-from drivers._yale_client import Credentials
-from drivers.virtual import Moment, YaleState
+from drivers.locks import yale_client as client
+from drivers.locks.operation import LockAction
+from drivers.locks.yale_client import Credentials
+from drivers.virtual import Moment, State
 from gateway.errors import (
     DeviceError,
     DeviceRefused,
     DeviceUnavailable,
     ProtocolError,
     SecretError,
-    UserError,
 )
 from gateway.events import TurnOutcome, UnlockStep
-from gateway.ports import Bolt, Turn
-from tests.drivers.locks import YALE, LockHome, lock_home
-from tests.drivers.parts import MemorySecrets, bench, until
+from gateway.ports import Bolt, LockResult
+from tests.drivers.locks import LockHome, lock_home, make_of
+from tests.drivers.parts import MemorySecrets, Technician, driver_context, until
 
-DONE_OPEN = Turn(TurnOutcome.DONE, Bolt.UNLOCKED)
+YALE = make_of("lock_yale")
+DONE_OPEN = LockResult(TurnOutcome.DONE, Bolt.UNLOCKED)
 GOOD = {"address": "D8:28:C9:00:00:01", "key": "00" * 16, "slot": 1}
 
 
@@ -45,26 +45,6 @@ def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits that only spare a real lock's mechanics are short here."""
     monkeypatch.setattr(lock_yale.Driver, "stale_s", 0.1)
     monkeypatch.setattr(lock_yale.Driver, "contrary_s", 0.5)
-
-
-class Technician:
-    """A `Guide` whose answers are ready, by a word of the question."""
-
-    def __init__(self, **answers: str) -> None:
-        self.answers = answers
-        self.said: list[str] = []
-        self.hidden: list[str] = []
-
-    def __call__(self, text: str, /) -> None:
-        self.said.append(text)
-
-    async def ask(self, question: str, *, hidden: bool = False) -> str:
-        if hidden:
-            self.hidden.append(question)
-        for word, answer in self.answers.items():
-            if word in question.lower():
-                return answer
-        raise UserError(f"nobody can answer {question}")
 
 
 # --- the lock's words -----------------------------------------------------------------------------
@@ -153,8 +133,8 @@ async def test_unlatch() -> None:
     """A door with a fixed knob has its latch pulled; that counts as open."""
     async with lock_home(YALE, config={"unlatch": True}) as home:
         assert await home.unlock() == DONE_OPEN
-        assert home.virtual.turns == [Order.UNLATCH]
-        assert home.virtual.state is YaleState.UNLATCHED
+        assert home.virtual.turns == [LockAction.UNLATCH]
+        assert home.virtual.state is State.UNLATCHED
 
 
 async def test_an_old_lock_with_a_small_mtu() -> None:
@@ -168,10 +148,10 @@ async def test_another_key_in_our_slot() -> None:
     async with lock_home(YALE) as home:
         good = Credentials.from_json(home.secrets.read("yale-door"))
         home.secrets.write("yale-door", Credentials(good.address, bytes(16), good.slot).to_json())
-        parts = bench(secrets=home.secrets, scanner=home.scanner)
+        parts = driver_context(secrets=home.secrets, scanner=home.scanner)
         thief = lock_yale.Driver(lock_yale.Config(), parts)
         turn = await thief.unlock(home.steps.append, 1.0)
-        assert turn == Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, "not_paired")
+        assert turn == LockResult(TurnOutcome.FAILED, Bolt.UNKNOWN, "not_paired")
         assert home.virtual.turns == []
         assert set(home.virtual.refused) == {0x0E}
         await home.idle()
@@ -238,7 +218,7 @@ async def test_a_model_that_does_not_tell_its_battery(monkeypatch: pytest.Monkey
 async def test_a_lock_that_must_be_set_up() -> None:
     """While it calibrates nobody knows where its bolt is."""
     async with lock_home(YALE) as home:
-        await home.virtual.turn_by_hand(YaleState.CALIBRATING)
+        await home.virtual.turn_by_hand(State.UNCALIBRATED)
         assert (await home.driver.status()).bolt is Bolt.UNKNOWN
 
 
@@ -267,10 +247,10 @@ async def test_not_paired_yet() -> None:
     """Without a key the driver does not start, and says how to get one."""
     for secrets in (MemorySecrets(), MemorySecrets(**{"yale-door": "{}"})):
         with pytest.raises(SecretError, match=r"pair the lock with `tryggve gateway pair door`"):
-            lock_yale.Driver(lock_yale.Config(), bench(secrets=secrets))
+            lock_yale.Driver(lock_yale.Config(), driver_context(secrets=secrets))
     secrets = MemorySecrets(**{"yale-door": json.dumps(GOOD)})
     with pytest.raises(DeviceUnavailable, match="no Bluetooth radio"):
-        lock_yale.Driver(lock_yale.Config(), bench(secrets=secrets))
+        lock_yale.Driver(lock_yale.Config(), driver_context(secrets=secrets))
 
 
 def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,11 +258,11 @@ def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "yalexs_ble", None)
     secrets = MemorySecrets(**{"yale-door": json.dumps(GOOD)})
     with pytest.raises(DeviceUnavailable, match=r"pip install 'tryggve\[yale\]'"):
-        lock_yale.Driver(lock_yale.Config(), bench(secrets=secrets))
+        lock_yale.Driver(lock_yale.Config(), driver_context(secrets=secrets))
 
 
 def paired_by(home: LockHome, **answers: str) -> tuple[Technician, Any]:
-    parts = bench(secrets=home.secrets, scanner=home.scanner)
+    parts = driver_context(secrets=home.secrets, scanner=home.scanner)
     technician = Technician(**answers)
     return technician, lock_yale.pair(lock_yale.Config(), parts, technician)
 
@@ -299,7 +279,7 @@ async def test_pairing(which: str) -> None:
         assert len(technician.hidden) == 1
         assert not any(key["key"] in line for line in technician.said)
         await home.idle()
-        parts = bench(secrets=home.secrets, scanner=home.scanner)
+        parts = driver_context(secrets=home.secrets, scanner=home.scanner)
         driver = lock_yale.Driver(lock_yale.Config(), parts)
         assert await driver.unlock(home.steps.append, 5.0) == DONE_OPEN
         await driver.close()

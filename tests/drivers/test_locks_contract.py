@@ -12,25 +12,27 @@ from typing import Any
 
 import pytest
 
-from drivers import _ble, _lock_radio, _lock_turn, lock_danalock, lock_yale
-from drivers._ble import within
-from drivers.virtual import Moment
+from drivers.locks import operation, radio_lock
+from drivers.radio import connection
+from drivers.radio.connection import within
+from drivers.virtual import Moment, State
 from gateway.events import TurnOutcome, UnlockStep
-from gateway.ports import Bolt, Turn
-from tests.drivers.locks import DANALOCK, MAKES, NUKI, YALE, Make, lock_home, wake_to_open_s
-from tests.drivers.parts import bench, until
+from gateway.ports import Bolt, LockResult
+from tests.drivers.locks import MAKES, Make, lock_home, wake_to_open_s
+from tests.drivers.parts import driver_context, until
 
-DONE_OPEN = Turn(TurnOutcome.DONE, Bolt.UNLOCKED)
+DONE_OPEN = LockResult(TurnOutcome.DONE, Bolt.UNLOCKED)
 each_make = pytest.mark.parametrize("make", MAKES, ids=lambda make: make.name)
 
 
 @pytest.fixture(autouse=True)
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits that only spare a real lock's mechanics are short here."""
-    monkeypatch.setattr(_lock_turn, "CONTRARY_S", 0.5)
-    monkeypatch.setattr(lock_yale.Driver, "stale_s", 0.1)
-    monkeypatch.setattr(lock_yale.Driver, "contrary_s", 0.5)
-    monkeypatch.setattr(lock_danalock.Driver, "contrary_s", 0.5)
+    monkeypatch.setattr(operation, "CONTRARY_S", 0.5)
+    for make in MAKES:
+        driver: Any = make.driver.Driver
+        monkeypatch.setattr(driver, "stale_s", min(driver.stale_s, 0.1))
+        monkeypatch.setattr(driver, "contrary_s", 0.5)
 
 
 @each_make
@@ -40,9 +42,9 @@ async def test_unlock_and_lock(make: Make) -> None:
         assert await home.unlock() == DONE_OPEN
         assert home.steps[-2:] == [UnlockStep.CONNECTING, UnlockStep.TURNING]
         await home.idle()
-        assert await home.lock() == Turn(TurnOutcome.DONE, Bolt.LOCKED)
+        assert await home.lock() == LockResult(TurnOutcome.DONE, Bolt.LOCKED)
         assert home.turns == ["unlock", "lock"]
-        assert home.virtual.state is make.locked
+        assert home.virtual.state is State.LOCKED
         await home.idle()
 
 
@@ -70,7 +72,9 @@ async def test_asleep_then_woken(make: Make) -> None:
 async def test_asleep_and_nobody_comes(make: Make) -> None:
     """After the waking time the turn has failed, and is not made up for when the lock wakes."""
     async with lock_home(make, sleepy=True) as home:
-        assert await home.unlock(wake_s=0.1) == Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, "asleep")
+        assert await home.unlock(wake_s=0.1) == LockResult(
+            TurnOutcome.FAILED, Bolt.UNKNOWN, "asleep"
+        )
         await home.virtual.take_handle()
         assert (await home.driver.status()).bolt is Bolt.LOCKED
         assert home.turns == []
@@ -81,7 +85,7 @@ async def test_jammed(make: Make) -> None:
     """A blocked motor is a failure with the bolt jammed; it ran once, and works when freed."""
     async with lock_home(make) as home:
         home.virtual.faults.jammed = True
-        assert await home.unlock() == Turn(TurnOutcome.FAILED, Bolt.JAMMED, "jammed")
+        assert await home.unlock() == LockResult(TurnOutcome.FAILED, Bolt.JAMMED, "jammed")
         assert home.turns == ["unlock"]
         home.virtual.faults.jammed = False
         await home.idle()
@@ -93,10 +97,10 @@ async def test_jammed(make: Make) -> None:
 async def test_the_lock_refuses(make: Make) -> None:
     """It says no without running its motor: failed, and the bolt is where it was."""
     async with lock_home(make) as home:
-        home.virtual.faults.error = make.refusal
-        assert await home.unlock() == Turn(TurnOutcome.FAILED, Bolt.LOCKED, "refused_by_lock")
+        home.virtual.faults.error = make.virtual.REFUSAL
+        assert await home.unlock() == LockResult(TurnOutcome.FAILED, Bolt.LOCKED, "refused_by_lock")
         assert home.turns == []
-        assert home.virtual.refused == [make.refusal]
+        assert home.virtual.refused == [make.virtual.REFUSAL]
 
 
 @each_make
@@ -104,7 +108,7 @@ async def test_the_lock_does_not_know_us(make: Make) -> None:
     """Reset, or the key is another's: not paired, nothing turned, nothing guessed."""
     async with lock_home(make) as home:
         home.virtual.forget_everybody()
-        assert await home.unlock() == Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, "not_paired")
+        assert await home.unlock() == LockResult(TurnOutcome.FAILED, Bolt.UNKNOWN, "not_paired")
         assert home.turns == []
         await home.idle()
 
@@ -136,7 +140,7 @@ async def test_link_dropped_with_the_command(make: Make) -> None:
     async with lock_home(make) as home:
         home.virtual.faults.drop_at = Moment.COMMAND_LOST
         turn = await home.unlock()
-        assert turn == Turn(TurnOutcome.UNKNOWN, Bolt.LOCKED, "link_lost")
+        assert turn == LockResult(TurnOutcome.UNKNOWN, Bolt.LOCKED, "link_lost")
         assert home.steps[-1] is UnlockStep.ASKING
         assert home.turns == []
 
@@ -156,7 +160,7 @@ async def test_link_dropped_after_the_command(make: Make, moment: Moment) -> Non
 async def test_no_answer_but_the_state_can_be_had(make: Make) -> None:
     """The answer never comes: the lock is asked, and its own word decides.  One turn."""
     async with lock_home(make, config={"deadline_s": 1.5}) as home:
-        make.mute(home.virtual)
+        home.virtual.faults.silent_command = True
         assert await home.unlock() == DONE_OPEN
         assert home.steps[-1] is UnlockStep.ASKING
         assert home.turns == ["unlock"]
@@ -168,14 +172,18 @@ async def test_no_answer_at_all(make: Make) -> None:
     async with lock_home(make, config={"deadline_s": 1.0}, turn_s=0.1) as home:
         unlocking = asyncio.create_task(home.unlock())
         await until(lambda: bool(home.turns))
-        make.hush(home.virtual)
+        home.virtual.faults.silent = True
         began_s = time.monotonic()
         turn = await unlocking
         assert time.monotonic() - began_s < 3.0
         assert (turn.outcome, turn.why) == (TurnOutcome.UNKNOWN, "no_answer")
         assert home.steps[-1] is UnlockStep.ASKING
         assert home.turns == ["unlock"]
-        assert home.virtual.state is make.unlocked
+        assert home.virtual.state is State.UNLOCKED
+        home.virtual.faults.silent = False
+        await home.virtual.take_handle()
+        await home.told(Bolt.UNLOCKED)
+        assert home.turns == ["unlock"]
 
 
 @each_make
@@ -186,9 +194,9 @@ async def test_answer_after_the_deadline(make: Make) -> None:
         turn = await home.unlock()
         assert turn.outcome is TurnOutcome.UNKNOWN
         assert turn.bolt in (Bolt.LOCKED, Bolt.UNKNOWN)
-        await until(lambda: home.virtual.state is make.unlocked)
+        await until(lambda: home.virtual.state is State.UNLOCKED)
         await home.tidy()
-        assert (await home.driver.status()).bolt is Bolt.UNLOCKED
+        await home.told(Bolt.UNLOCKED)
         assert home.turns == ["unlock"]
 
 
@@ -224,7 +232,7 @@ async def test_two_at_once(make: Make) -> None:
     """The second of two turns is refused as busy; the motor runs once."""
     async with lock_home(make, turn_s=0.2) as home:
         turns = await asyncio.gather(home.unlock(), home.unlock(), home.lock())
-        busy = Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, "busy")
+        busy = LockResult(TurnOutcome.FAILED, Bolt.UNKNOWN, "busy")
         assert list(turns) == [DONE_OPEN, busy, busy]
         assert home.turns == ["unlock"]
 
@@ -241,7 +249,7 @@ async def test_cancelled_at_any_moment_then_works_again(make: Make) -> None:
             await home.idle()
         turned = len(home.turns)
         assert turned <= 6
-        await home.virtual.turn_by_hand(make.locked)
+        await home.virtual.turn_by_hand(State.LOCKED)
         await home.tidy()
         assert (await home.unlock()).outcome is TurnOutcome.DONE
         assert len(home.turns) == turned + 1
@@ -268,10 +276,10 @@ async def test_a_library_that_ignores_its_cancellation(
 
     async with lock_home(make, config={"deadline_s": 1.0}) as home:
         monkeypatch.setattr(bleak.BleakClient, "connect", stubborn)
-        monkeypatch.setattr(_ble, "within", functools.partial(within, grace_s=0.01))
-        monkeypatch.setattr(_ble, "GRACE_S", 0.01)
+        monkeypatch.setattr(connection, "within", functools.partial(within, grace_s=0.01))
+        monkeypatch.setattr(connection, "GRACE_S", 0.01)
         turn = await asyncio.wait_for(home.unlock(1.0), timeout=2.0)
-        assert turn == Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, "unreachable")
+        assert turn == LockResult(TurnOutcome.FAILED, Bolt.UNKNOWN, "unreachable")
         await home.tidy()
         release.set()
         await until(connected.is_set)
@@ -300,12 +308,12 @@ async def test_the_watch_tells_what_happens_by_hand(make: Make) -> None:
     """A turn by hand, and a battery that gets low, are told once; nothing is turned."""
     async with lock_home(make) as home, home.watched() as heard:
         await until(lambda: len(heard.data) == 3)
-        await home.virtual.turn_by_hand(make.unlocked)
+        await home.virtual.turn_by_hand(State.UNLOCKED)
         await until(lambda: heard.kinds()[3:] == ["lock.unlocked"])
         await home.idle()
         home.virtual.battery_pct = 4
         home.virtual.battery_low = True
-        await home.virtual.turn_by_hand(make.locked)
+        await home.virtual.turn_by_hand(State.LOCKED)
         await until(lambda: heard.kinds()[4:] == ["lock.locked", "device.battery_low"])
         assert home.turns == []
 
@@ -330,18 +338,18 @@ async def test_a_question_that_is_not_answered(make: Make, monkeypatch: pytest.M
         await home.idle()
         home.virtual.go_away()
         with monkeypatch.context() as brief:
-            brief.setattr(_lock_radio, "STATUS_S", 0.3)
-            brief.setattr(lock_danalock, "HEAR_S", 0.3)
+            brief.setattr(radio_lock, "STATUS_S", 0.3)
+            brief.setattr(radio_lock.RadioLock, "hear_s", 0.3)
             assert (await home.driver.status()).bolt is Bolt.UNKNOWN
         home.virtual.come_back()
         assert (await home.driver.status()).bolt is Bolt.LOCKED
 
 
 async def test_all_makes_side_by_side() -> None:
-    """One radio, one scanner, three makes: each opens, one connection attempt at a time."""
+    """One radio, one scanner, every make: each opens, one connection attempt at a time."""
     from contextlib import AsyncExitStack
 
-    from drivers.scanner import SharedScanner
+    from drivers.radio.scanner import SharedScanner
     from drivers.virtual import virtual_home_radio
     from tests.drivers.parts import MemorySecrets
 
@@ -351,16 +359,16 @@ async def test_all_makes_side_by_side() -> None:
         await scanner.start()
         stack.push_async_callback(scanner.stop)
         virtuals, unlocking = [], []
-        for make in (NUKI, YALE, DANALOCK):
+        for make in MAKES:
             virtual = make.virtual(radio)
             await virtual.start()
             stack.push_async_callback(virtual.stop)
             secrets = MemorySecrets(**{make.secret: virtual.trust()})
-            driver = make.module.Driver(
-                make.module.Config(), bench(secrets=secrets, scanner=scanner)
+            driver = make.driver.Driver(
+                make.driver.Config(), driver_context(secrets=secrets, scanner=scanner)
             )
             stack.push_async_callback(driver.close)
             virtuals.append(virtual)
             unlocking.append(driver.unlock(lambda _step: None, 5.0))
-        assert await asyncio.gather(*unlocking) == [DONE_OPEN] * 3
-        assert [len(virtual.turns) for virtual in virtuals] == [1, 1, 1]
+        assert await asyncio.gather(*unlocking) == [DONE_OPEN] * len(MAKES)
+        assert [len(virtual.turns) for virtual in virtuals] == [1] * len(MAKES)

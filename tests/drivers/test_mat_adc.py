@@ -17,13 +17,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from drivers import _keep, _mat_load, mat_adc
-from drivers._contact import MAT
-from drivers._mat_load import Cell, MatLoad, calibrated, from_kept, to_kept
+from drivers import _state_file, mat_adc
 from drivers.virtual import VirtualCells, VirtualPins
+from drivers.wired import mat_load
+from drivers.wired.contact import MAT
+from drivers.wired.mat_load import Cell, MatLoad, calibrated, from_kept, to_kept
 from gateway.errors import DeviceRefused, DeviceUnavailable
 from gateway.events import Data, MatFault, MatFaulted, MatLoaded, MatPressed, MatReleased
-from tests.drivers.parts import Heard, bench, until
+from tests.drivers.parts import Heard, driver_context, until
 from tests.drivers.twins import keep_calibration
 from tests.drivers.vectors import DATA
 
@@ -86,7 +87,7 @@ def test_any_cell_holds_the_mat_and_their_number_is_told() -> None:
     for n in range(60):
         bed.read(500, 500 if n % 2 else 40, for_s=2)
     counts = [data for data in bed.told if isinstance(data, MatLoaded)]
-    assert len(counts) <= 4 + 120 / _mat_load.LOADED_EVERY_S + 1
+    assert len(counts) <= 4 + 120 / mat_load.LOADED_EVERY_S + 1
 
 
 def test_slow_drift_is_followed() -> None:
@@ -110,7 +111,7 @@ def test_somebody_who_lies_there_is_never_learned_as_empty(hours: int) -> None:
     for n in range(26_000):
         bed.read(280 + n % 3, for_s=10, every_s=10)
     assert bed.told == [MatReleased(), MatPressed()]
-    assert bed.mat.levels[0].drift <= _mat_load.DRIFT_PART * 460
+    assert bed.mat.levels[0].drift <= mat_load.DRIFT_PART * 460
 
 
 @given(st.lists(st.tuples(st.integers(3, 1019), st.floats(0.05, 4000.0)), min_size=1, max_size=80))
@@ -121,10 +122,10 @@ def test_whatever_was_read_before_load_counts(history: list[tuple[int, float]]) 
     for raw, pause_s in history:
         bed.read(raw)
         bed.now_s += pause_s
-    assert abs(bed.mat.levels[0].drift) <= _mat_load.DRIFT_PART * 460 + 1e-9
+    assert abs(bed.mat.levels[0].drift) <= mat_load.DRIFT_PART * 460 + 1e-9
     bed.read(40 + 230, for_s=0.3)
     assert bed.mat.levels[0].loaded
-    bed.read(40, for_s=_mat_load.OFF_S + 0.3)
+    bed.read(40, for_s=mat_load.OFF_S + 0.3)
     assert not bed.mat.levels[0].loaded
 
 
@@ -149,7 +150,7 @@ def test_a_converter_that_is_stuck() -> None:
     bed = Bed()
     bed.read(40, for_s=7200, every_s=5)
     assert bed.told == [MatReleased()], "an empty bed may be as still as it likes"
-    told = bed.read(400, for_s=_mat_load.STUCK_S + 120, every_s=1)
+    told = bed.read(400, for_s=mat_load.STUCK_S + 120, every_s=1)
     assert told == [MatPressed(), MatFaulted(fault=MatFault.STUCK)]
     assert bed.read(401, for_s=1) == [MatPressed()]
 
@@ -222,7 +223,7 @@ def test_recorded_load_of_whoever_calibrated_holds_for_the_others() -> None:
                 for raw in _counts(posture[2:], scale):
                     bed.read(raw, for_s=1, every_s=1)
             assert bed.told == [MatReleased(), MatPressed()]
-            assert bed.mat.levels[0].drift <= _mat_load.DRIFT_PART * (cell.lying - cell.empty)
+            assert bed.mat.levels[0].drift <= mat_load.DRIFT_PART * (cell.lying - cell.empty)
             assert bed.read(40, for_s=5, every_s=1) == [MatReleased()]
 
 
@@ -235,7 +236,7 @@ async def running(
     twin = VirtualCells(board, cells)
     keep_calibration(folder, cells)
     config = mat_adc.Config(channels=tuple(range(cells)), every_s=0.02)
-    parts = bench("bed", pin_factory=board.factory, state_dir=folder)
+    parts = driver_context("bed", pin_factory=board.factory, state_dir=folder)
     heard = Heard()
     driver = mat_adc.Driver(config, parts)
     task = asyncio.create_task(driver.run(heard))
@@ -263,7 +264,7 @@ async def test_the_driver_without_its_cells(
     tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A cut lead and a converter without power are faults, and heal."""
-    monkeypatch.setattr(_mat_load, "RAIL_S", 0.2)
+    monkeypatch.setattr(mat_load, "RAIL_S", 0.2)
     async with running(tmp_path) as (cells, heard, _):
         if how == "cut":
             cells.cut(0)
@@ -301,7 +302,7 @@ async def test_a_bus_that_is_switched_off(tmp_path: Path) -> None:
     keep_calibration(tmp_path, 1)
     config = mat_adc.Config(channels=(0,))
     for factory, why in ((Off("c03111"), "dtparam=spi=on"), (VirtualPins().factory, "cannot be")):
-        parts = bench("bed", pin_factory=factory, state_dir=tmp_path)
+        parts = driver_context("bed", pin_factory=factory, state_dir=tmp_path)
         with pytest.raises(DeviceUnavailable, match=why):
             await mat_adc.Driver(config, parts).run(Heard())
 
@@ -309,7 +310,7 @@ async def test_a_bus_that_is_switched_off(tmp_path: Path) -> None:
 async def test_without_a_calibration_it_does_not_run(tmp_path: Path) -> None:
     """Nothing is guessed: the sentence says what to run; other channels than calibrated, too."""
     board = VirtualPins()
-    parts = bench("bed", pin_factory=board.factory, state_dir=tmp_path)
+    parts = driver_context("bed", pin_factory=board.factory, state_dir=tmp_path)
     config = mat_adc.Config(channels=(0, 1))
     with pytest.raises(DeviceUnavailable, match="tryggve gateway calibrate bed"):
         mat_adc.Driver(config, parts)
@@ -317,7 +318,7 @@ async def test_without_a_calibration_it_does_not_run(tmp_path: Path) -> None:
     with pytest.raises(DeviceUnavailable, match="tryggve gateway calibrate bed"):
         mat_adc.Driver(config, parts)
     with pytest.raises(DeviceUnavailable, match="no pins"):
-        mat_adc.Driver(config, bench("bed", state_dir=tmp_path))
+        mat_adc.Driver(config, driver_context("bed", state_dir=tmp_path))
     board.close()
 
 
@@ -349,7 +350,7 @@ async def test_calibration(tmp_path: Path) -> None:
     board = VirtualPins()
     cells = VirtualCells(board, 4)
     config = mat_adc.Config(channels=(0, 1, 2, 3), every_s=0.02)
-    parts = bench("bed", pin_factory=board.factory, state_dir=tmp_path)
+    parts = driver_context("bed", pin_factory=board.factory, state_dir=tmp_path)
 
     def lie_down() -> None:
         for cell in range(3):
@@ -357,7 +358,7 @@ async def test_calibration(tmp_path: Path) -> None:
 
     guide = Technician(cells.release, lie_down)
     await mat_adc.calibrate(config, parts, guide)
-    kept = from_kept(_keep.load(tmp_path / mat_adc.KEPT))
+    kept = from_kept(_state_file.load(tmp_path / mat_adc.KEPT))
     assert kept is not None
     assert [cell.channel for cell in kept] == [0, 1, 2]
     assert kept[0].empty == pytest.approx(40, abs=3)
@@ -374,7 +375,7 @@ async def test_a_calibration_that_felt_nobody(tmp_path: Path) -> None:
     cells = VirtualCells(board, 2)
     keep_calibration(tmp_path, 2)
     before = (tmp_path / mat_adc.KEPT).read_bytes()
-    parts = bench("bed", pin_factory=board.factory, state_dir=tmp_path)
+    parts = driver_context("bed", pin_factory=board.factory, state_dir=tmp_path)
     config = mat_adc.Config(channels=(0, 1), every_s=0.02)
     with pytest.raises(DeviceRefused, match="no cell"):
         await mat_adc.calibrate(config, parts, Technician(cells.release, cells.release))

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from drivers import _contact, mat_gpio
+from drivers import mat_gpio
 from drivers.mat_gpio import Config, Driver, pins
 from drivers.virtual import VirtualMat, VirtualPins
+from drivers.wired import contact
 from gateway.errors import DeviceUnavailable
 from gateway.events import MatFault, MatFaulted, MatPressed, MatReleased
-from tests.drivers.parts import Heard, bench, until
+from tests.drivers.parts import Heard, driver_context, until
 
 WIRINGS = [
     {"pin": 17},
@@ -37,7 +38,7 @@ async def running(
     if pressed:
         mat.press()
     heard = Heard()
-    driver = Driver(Config(**config), bench("mat", pin_factory=board.factory))
+    driver = Driver(Config(**config), driver_context("mat", pin_factory=board.factory))
     task = asyncio.create_task(driver.run(heard))
     await until(lambda: bool(heard.data) or task.done())
     try:
@@ -91,7 +92,7 @@ async def test_cut_cable(
     normally_closed: bool, pressed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A cut cable is a fault, never an empty bed; mended, the present state is told."""
-    monkeypatch.setattr(_contact, "MEND_S", 0.05)
+    monkeypatch.setattr(contact, "MEND_S", 0.05)
     config = {"pin": 17, "loop_pin": 27, "normally_closed": normally_closed}
     async with running(pressed, **config) as (mat, heard, _):
         mat.cut()
@@ -107,7 +108,7 @@ async def test_cut_before_the_start() -> None:
     board = VirtualPins()
     mat = board.mat(17, loop_pin=27)
     mat.cut()
-    driver = Driver(Config(pin=17, loop_pin=27), bench("mat", pin_factory=board.factory))
+    driver = Driver(Config(pin=17, loop_pin=27), driver_context("mat", pin_factory=board.factory))
     heard = Heard()
     task = asyncio.create_task(driver.run(heard))
     await until(lambda: heard.data == [MatFaulted(fault=MatFault.CUT)])
@@ -117,7 +118,7 @@ async def test_cut_before_the_start() -> None:
 
 async def test_flapping_from_another_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """A loose contact in the factory's own thread is one fault, and heals."""
-    monkeypatch.setattr(_contact, "FLAP_QUIET_S", 0.3)
+    monkeypatch.setattr(contact, "FLAP_QUIET_S", 0.3)
     async with running(pin=17) as (mat, heard, _):
         thread = threading.Thread(target=mat.bounce, args=(500,))
         thread.start()
@@ -165,10 +166,10 @@ async def test_a_pin_that_is_taken() -> None:
     """A pin that another device holds is our error, with the pin's number; nothing is left open."""
     async with running(pin=17) as (_, heard, first):
         factory = first._factory
-        second = Driver(Config(pin=5, loop_pin=17), bench("mat2", pin_factory=factory))
+        second = Driver(Config(pin=5, loop_pin=17), driver_context("mat2", pin_factory=factory))
         with pytest.raises(DeviceUnavailable, match=r"pins \(5, 17\) cannot be had"):
             await second.run(heard)
-        third = Driver(Config(pin=5), bench("mat3", pin_factory=factory))
+        third = Driver(Config(pin=5), driver_context("mat3", pin_factory=factory))
         task = asyncio.create_task(third.run(heard))
         await until(lambda: len(heard.data) == 2)
         task.cancel()
@@ -178,7 +179,7 @@ async def test_a_pin_that_is_taken() -> None:
 def test_no_pins_no_fallback() -> None:
     """Without a factory the driver refuses; it does not look for one by itself."""
     with pytest.raises(DeviceUnavailable, match="no pins"):
-        Driver(Config(pin=17), bench("mat"))
+        Driver(Config(pin=17), driver_context("mat"))
 
 
 def test_config() -> None:

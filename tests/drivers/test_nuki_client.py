@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers import _nuki_protocol as nuki
-from drivers._nuki_client import Credentials, Link, Session
-from drivers._nuki_protocol import Command
+from drivers.locks import nuki_protocol as nuki
+from drivers.locks.nuki_client import Credentials, Link, Session
+from drivers.locks.nuki_protocol import Command
 from gateway.errors import DeviceRefused, DeviceUnavailable, ProtocolError, SecretError
 from gateway.ports import Bolt
 

@@ -7,8 +7,9 @@ import asyncio
 import bleak
 import pytest
 
-from drivers.scanner import SharedScanner
-from drivers.virtual import VirtualNuki, virtual_home_radio
+from drivers.radio.scanner import SharedScanner
+from drivers.virtual import virtual_home_radio
+from drivers.virtual.lock_nuki import VirtualNuki
 from gateway.ports import Advert
 from tests.drivers.parts import until
 

@@ -25,11 +25,15 @@ from pydanalock.ble import (
 from yalexs_ble import DisconnectedError, PushLock
 from yalexs_ble.const import WRITE_CHARACTERISTIC
 
-from drivers._danalock_client import LOCAL_ADDRESS, Credentials
-from drivers._yale_client import Credentials as YaleCredentials
-from drivers.virtual import Moment, VirtualDanalock, YaleState
+from drivers.locks.danalock_client import LOCAL_ADDRESS, Credentials
+from drivers.locks.operation import LockAction
+from drivers.locks.yale_client import Credentials as YaleCredentials
+from drivers.virtual import Moment, State
+from drivers.virtual.lock_danalock import VirtualDanalock
 from gateway.events import TurnOutcome
-from tests.drivers.locks import DANALOCK, YALE, LockHome, lock_home
+from tests.drivers.locks import LockHome, lock_home, make_of
+
+YALE, DANALOCK = make_of("lock_yale"), make_of("lock_danalock")
 
 
 def facade(home: LockHome, **changed: Any) -> DanalockLock:
@@ -123,12 +127,12 @@ async def test_the_danalock_facade_gives_a_command_twice(monkeypatch: pytest.Mon
     """When the lock ends the session in place of an answer, it is told again over a new one.
 
     Should this fail, the library has mended it, and our own session could go."""
-    told: list[int] = []
-    act = VirtualDanalock._act
+    told: list[LockAction] = []
+    command = VirtualDanalock._command
 
-    async def counted(self: Any, session: Any, action: int) -> None:
+    async def counted(self: Any, session: Any, action: LockAction) -> None:
         told.append(action)
-        await act(self, session, action)
+        await command(self, session, action)
 
     async def hang_up(self: Any, session: Any, status: int) -> None:
         if len(told) > 1:
@@ -136,19 +140,19 @@ async def test_the_danalock_facade_gives_a_command_twice(monkeypatch: pytest.Mon
         else:
             await session.link._frame(X_FIN, b"")
 
-    monkeypatch.setattr(VirtualDanalock, "_act", counted)
+    monkeypatch.setattr(VirtualDanalock, "_command", counted)
     monkeypatch.setattr(VirtualDanalock, "_operated", hang_up)
     async with lock_home(DANALOCK) as home:
         lock = facade(home)
         with pytest.raises(CommandError, match="NOTHING_CHANGED"):
             await lock.unlock()
-        assert told == [DANALOCK_UNLOCK, DANALOCK_UNLOCK]
+        assert told == [LockAction.UNLOCK, LockAction.UNLOCK]
         await lock.disconnect()
         told.clear()
-        await home.virtual.turn_by_hand(DANALOCK.locked)
+        await home.virtual.turn_by_hand(State.LOCKED)
         await home.idle()
         assert (await home.unlock()).outcome is TurnOutcome.DONE
-        assert told == [DANALOCK_UNLOCK], "and our driver asks"
+        assert told == [LockAction.UNLOCK], "and our driver asks"
 
 
 def push_lock(home: LockHome) -> PushLock:
@@ -167,7 +171,7 @@ async def test_yale_by_the_librarys_own_push_lock() -> None:
         lock = push_lock(home)
         stop = await lock.start()
         await lock.unlock()
-        assert home.virtual.state is YaleState.UNLOCKED
+        assert home.virtual.state is State.UNLOCKED
         stop()
         await home.idle()
 

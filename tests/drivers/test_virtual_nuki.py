@@ -9,10 +9,11 @@ from collections.abc import AsyncIterator
 import pytest
 from bleak import BleakClient
 
-from drivers import _nuki_protocol as nuki
-from drivers._nuki_client import Credentials
-from drivers._nuki_protocol import Action, Command
-from tests.drivers.conftest import Home
+from drivers.locks import nuki_protocol as nuki
+from drivers.locks.nuki_client import Credentials
+from drivers.locks.nuki_protocol import Action, Command
+from drivers.locks.operation import LockAction
+from tests.drivers.locks import LockHome
 from tests.drivers.parts import until
 
 QUESTION = struct.pack("<H", Command.CHALLENGE)
@@ -39,9 +40,9 @@ class Intruder:
 
 
 @pytest.fixture
-async def intruder(home: Home) -> AsyncIterator[Intruder]:
+async def intruder(home: LockHome) -> AsyncIterator[Intruder]:
     """Connected to the lock with good credentials."""
-    advert = home.scanner.last(home.nuki.address)
+    advert = home.scanner.last(home.virtual.address)
     assert advert is not None
     async with BleakClient(advert.device) as client:
         made = Intruder(client, Credentials.from_json(home.secrets.read("nuki-door")))
@@ -53,55 +54,57 @@ async def intruder(home: Home) -> AsyncIterator[Intruder]:
         yield made
 
 
-async def test_a_good_command_turns_and_its_replay_does_not(home: Home, intruder: Intruder) -> None:
+async def test_a_good_command_turns_and_its_replay_does_not(
+    home: LockHome, intruder: Intruder
+) -> None:
     """The very frame that opened the door is refused when it is sent again."""
     challenge = await intruder.challenge()
     frame = intruder.seal(Command.ACTION, nuki.action_payload(Action.UNLOCK, 7, challenge))
     await intruder.write(frame)
-    await until(lambda: home.nuki.turns == [Action.UNLOCK])
+    await until(lambda: home.virtual.turns == [LockAction.UNLOCK])
     await intruder.write(frame)
-    await until(lambda: home.nuki.refused == [0x22])
-    assert home.nuki.turns == [Action.UNLOCK]
+    await until(lambda: home.virtual.refused == [0x22])
+    assert home.virtual.turns == [LockAction.UNLOCK]
 
 
-async def test_a_replayed_question_is_refused(home: Home, intruder: Intruder) -> None:
+async def test_a_replayed_question_is_refused(home: LockHome, intruder: Intruder) -> None:
     """A nonce counts once, for every message."""
     frame = intruder.seal(Command.REQUEST, QUESTION)
     await intruder.write(frame)
     await until(lambda: len(intruder.heard) > 0)
     await intruder.write(frame)
-    await until(lambda: home.nuki.refused == [0x22])
+    await until(lambda: home.virtual.refused == [0x22])
 
 
-async def test_a_challenge_counts_once(home: Home, intruder: Intruder) -> None:
+async def test_a_challenge_counts_once(home: LockHome, intruder: Intruder) -> None:
     """A new frame with a used or a made-up challenge is refused."""
     challenge = await intruder.challenge()
     payload = nuki.action_payload(Action.LOCK, 7, challenge)
     await intruder.write(intruder.seal(Command.ACTION, payload))
-    await until(lambda: home.nuki.turns == [Action.LOCK])
+    await until(lambda: home.virtual.turns == [LockAction.LOCK])
     await intruder.write(intruder.seal(Command.ACTION, payload))
-    await until(lambda: home.nuki.refused == [0x22])
+    await until(lambda: home.virtual.refused == [0x22])
     made_up = nuki.action_payload(Action.UNLOCK, 7, bytes(32))
     await intruder.challenge()
     await intruder.write(intruder.seal(Command.ACTION, made_up))
-    await until(lambda: home.nuki.refused == [0x22, 0x22])
-    assert home.nuki.turns == [Action.LOCK]
+    await until(lambda: home.virtual.refused == [0x22, 0x22])
+    assert home.virtual.turns == [LockAction.LOCK]
 
 
-async def test_a_flipped_bit_is_refused(home: Home, intruder: Intruder) -> None:
+async def test_a_flipped_bit_is_refused(home: LockHome, intruder: Intruder) -> None:
     """In the box: not ours.  In the authorisation id: a stranger."""
     frame = bytearray(intruder.seal(Command.REQUEST, QUESTION))
     frame[-1] ^= 1
     await intruder.write(bytes(frame))
-    await until(lambda: home.nuki.refused == [0x20])
+    await until(lambda: home.virtual.refused == [0x20])
     frame[nuki.NONCE_BYTES] ^= 1
     await intruder.write(bytes(frame))
-    await until(lambda: home.nuki.refused == [0x20, 0x20])
+    await until(lambda: home.virtual.refused == [0x20, 0x20])
 
 
-async def test_a_short_action_is_refused(home: Home, intruder: Intruder) -> None:
+async def test_a_short_action_is_refused(home: LockHome, intruder: Intruder) -> None:
     """A command without a whole challenge is refused by its length."""
     await intruder.challenge()
     await intruder.write(intruder.seal(Command.ACTION, b"\x01"))
-    await until(lambda: home.nuki.refused == [0xFE])
-    assert home.nuki.turns == []
+    await until(lambda: home.virtual.refused == [0xFE])
+    assert home.virtual.turns == []

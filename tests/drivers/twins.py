@@ -1,21 +1,26 @@
-"""Virtual twins of the sensors and the indicator, for the contract test."""
+"""Each driver's virtual twin, for the contract test: a configuration that works, and the context
+for it.
+
+Those of the locks are found by their names.  Not for: what a twin does (`drivers.virtual`)."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from drivers import _keep, mat_adc
-from drivers._mat_load import Cell, to_kept
-from drivers.scanner import SharedScanner
+from drivers import _state_file, mat_adc
+from drivers.radio.scanner import SharedScanner
 from drivers.virtual import VirtualBthome, VirtualCells, VirtualPins, virtual_home_radio
-from gateway.ports import Bench
-from tests.drivers.parts import MemorySecrets, bench
+from drivers.wired.mat_load import Cell, to_kept
+from gateway.ports import DriverContext
+from tests.drivers.locks import LOCK_DRIVERS, lock_home, make_of
+from tests.drivers.parts import MemorySecrets, driver_context
 
-Made = AsyncIterator[tuple[dict[str, Any], Bench]]
+Made = AsyncIterator[tuple[dict[str, Any], DriverContext]]
+Twin = Callable[[], AbstractAsyncContextManager[tuple[dict[str, Any], DriverContext]]]
 
 KEY = bytes(range(16))
 """A bind key for tests."""
@@ -24,7 +29,7 @@ KEY = bytes(range(16))
 def keep_calibration(folder: Path, cells: int) -> None:
     """As `tryggve gateway calibrate` leaves it for a `VirtualCells`."""
     levels = float(VirtualCells.EMPTY), float(VirtualCells.LYING)
-    _keep.save(folder / mat_adc.KEPT, to_kept([Cell(n, *levels) for n in range(cells)]))
+    _state_file.save(folder / mat_adc.KEPT, to_kept([Cell(n, *levels) for n in range(cells)]))
 
 
 @asynccontextmanager
@@ -32,7 +37,7 @@ async def door_twin() -> Made:
     """A door that is closed."""
     board = VirtualPins()
     board.contact(22, closed=True)
-    yield {"pin": 22}, bench("front", pin_factory=board.factory, role="front_door")
+    yield {"pin": 22}, driver_context("front", pin_factory=board.factory, role="front_door")
     board.close()
 
 
@@ -41,7 +46,7 @@ async def motion_twin() -> Made:
     """A detector that drives its output."""
     board = VirtualPins()
     board.contact(23, drives=True)
-    yield {"pin": 23}, bench("bath", pin_factory=board.factory, role="motion")
+    yield {"pin": 23}, driver_context("bath", pin_factory=board.factory, role="motion")
     board.close()
 
 
@@ -50,7 +55,7 @@ async def button_twin() -> Made:
     """A button by the bed."""
     board = VirtualPins()
     board.contact(24)
-    yield {"pin": 24}, bench("answer", pin_factory=board.factory, role="button")
+    yield {"pin": 24}, driver_context("answer", pin_factory=board.factory, role="button")
     board.close()
 
 
@@ -59,7 +64,7 @@ async def indicator_twin() -> Made:
     """A lamp and a buzzer."""
     board = VirtualPins()
     board.lamp(25), board.lamp(26)
-    parts = bench("lamp", pin_factory=board.factory)
+    parts = driver_context("lamp", pin_factory=board.factory)
     yield {"light_pin": 25, "tone_pin": 26}, parts
     board.close()
 
@@ -71,7 +76,7 @@ async def cells_twin() -> Made:
         board = VirtualPins()
         VirtualCells(board, 2)
         keep_calibration(Path(folder), 2)
-        parts = bench("bed", pin_factory=board.factory, state_dir=Path(folder))
+        parts = driver_context("bed", pin_factory=board.factory, state_dir=Path(folder))
         yield {"channels": [0, 1], "every_s": 0.02}, parts
         board.close()
 
@@ -86,7 +91,7 @@ async def bthome_twin() -> Made:
             await device.open()
             scanner = SharedScanner()
             await scanner.start()
-            parts = bench(
+            parts = driver_context(
                 "front",
                 state_dir=Path(folder),
                 secrets=MemorySecrets(**{"bthome-front": KEY.hex()}),
@@ -97,11 +102,34 @@ async def bthome_twin() -> Made:
             await device.stop()
 
 
-SENSOR_TWINS = {
+@asynccontextmanager
+async def mat_twin() -> Made:
+    """A mat with a second lead that shows a cut cable."""
+    board = VirtualPins()
+    board.mat(17, loop_pin=27)
+    yield {"pin": 17, "loop_pin": 27}, driver_context("mat", pin_factory=board.factory)
+    board.close()
+
+
+def lock_twin(driver: str) -> Twin:
+    """A lock of the make that `driver` is for, paired and heard."""
+
+    @asynccontextmanager
+    async def twin() -> Made:
+        async with lock_home(make_of(driver)) as home:
+            yield {}, driver_context("door", secrets=home.secrets, scanner=home.scanner)
+
+    return twin
+
+
+TWINS: dict[str, Twin] = {
     "door_gpio": door_twin,
     "motion_gpio": motion_twin,
     "button_gpio": button_twin,
     "indicator": indicator_twin,
+    "mat_gpio": mat_twin,
     "mat_adc": cells_twin,
     "bthome": bthome_twin,
+    **{driver: lock_twin(driver) for driver in LOCK_DRIVERS},
 }
+"""By the driver's name."""

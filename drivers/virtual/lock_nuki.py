@@ -1,32 +1,31 @@
 """A virtual Nuki lock: the other end of `lock_nuki`, as strict as the real one.
 
 It checks CRCs, authenticators, nonces and challenges, pairs while its button is held, sleeps until
-its handle is taken, and can be made to fail in every way that a real one does (`Faults`).  `turns`
-counts each run of its motor, so that a test can prove that nothing turned twice.
+its handle is taken, and can be made to fail in every way that a real one does (`NukiFaults`).
+`turns` counts each run of its motor, so that a test can prove that nothing turned twice.
 
 Not for: showing how a real lock behaves (docs/locks.md says what is not confirmed).
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 import struct
 from collections import deque
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 from bumble import att
 from bumble.device import Connection
 from bumble.gatt import Characteristic, Service
 from nacl.secret import SecretBox
 
-from drivers import _nuki_protocol as nuki
-from drivers._nuki_client import Credentials
-from drivers._nuki_protocol import Action, Command, Status
-from drivers.virtual._lock import Moment, VirtualLock
-from drivers.virtual._nuki_faults import Faults, State
+from drivers.locks import nuki_protocol as nuki
+from drivers.locks.nuki_client import Credentials
+from drivers.locks.nuki_protocol import Action, Command, Status
+from drivers.locks.operation import LockAction
 from drivers.virtual._nuki_pairing import PairingDialogue
+from drivers.virtual.locks import Faults, LockOptions, Moment, State, VirtualLock
 from drivers.virtual.radio import VirtualRadio, advertisement
 from gateway.errors import ProtocolError
 
@@ -34,70 +33,59 @@ NONCES_KEPT = 256
 """Nonces of our peer that are remembered: one seen again is a replay."""
 
 
-_WAY = {
-    Action.UNLOCK: (State.UNLOCKING, State.UNLOCKED),
-    Action.LOCK: (State.LOCKING, State.LOCKED),
-    Action.UNLATCH: (State.UNLATCHING, State.UNLATCHED),
+CODES = {
+    State.UNCALIBRATED: 0x00,
+    State.LOCKED: 0x01,
+    State.UNLOCKING: 0x02,
+    State.UNLOCKED: 0x03,
+    State.LOCKING: 0x04,
+    State.UNLATCHED: 0x05,
+    State.UNLATCHING: 0x07,
+    State.JAMMED: 0xFE,
+}
+"""The protocol's number for where the bolt is."""
+
+ACTIONS = {
+    Action.UNLOCK: LockAction.UNLOCK,
+    Action.UNLATCH: LockAction.UNLATCH,
+    Action.LOCK: LockAction.LOCK,
 }
 
+MOTOR_BLOCKED = 0x42
 
-class VirtualNuki(VirtualLock):
-    """A lock on `radio`.  `start` it in the event loop of the radio.
 
-    `mtu` 23 (old boxes) to 247; `turn_s` seconds of motor; `sleepy`: it advertises only for
-    `awake_s` seconds after `take_handle`; `battery_pct` even, 0 to 100.
-    """
+@dataclass
+class NukiFaults(Faults):
+    """What is wrong with the lock now.  `error` is one of the protocol's codes, as 0x46."""
 
-    def __init__(
-        self,
-        radio: VirtualRadio,
-        *,
-        address: str = "D4:54:D2:72:00:01",
-        mtu: int = 247,
-        turn_s: float = 0.05,
-        sleepy: bool = False,
-        awake_s: float = 30.0,
-        battery_pct: int = 80,
-        interval_s: float = 0.05,
-    ) -> None:
-        super().__init__(
-            radio,
-            address=address,
-            mtu=mtu,
-            turn_s=turn_s,
-            sleepy=sleepy,
-            awake_s=awake_s,
-            battery_pct=battery_pct,
-            interval_s=interval_s,
-        )
-        self.battery_low = False
-        self.state = State.LOCKED
-        self.door_open = False
-        self.turns: list[Action] = []
-        """Each run of the motor, in order."""
-        self.refused: list[int] = []
-        """Each error code that was answered, in order."""
-        self.faults = Faults()
+    silent_questions: bool = False
+    """Questions, for a challenge or the states, are not answered."""
+    damage: int = 0
+    """How many of the next answers are damaged on the way: a wrong CRC in a box that opens."""
+    stale_challenge: bool = False
+    """The lock forgets the challenge it gave: error 0x22."""
+
+
+class VirtualNuki(VirtualLock["_User"]):
+    """A lock on `radio`; see `VirtualLock`."""
+
+    ADDRESS = "D4:54:D2:72:00:01"
+    REFUSAL = 0x46
+    BUSY = 0x45
+
+    faults: NukiFaults
+
+    def __init__(self, radio: VirtualRadio, **options: Unpack[LockOptions]) -> None:
+        super().__init__(radio, **options)
+        self.faults = NukiFaults()
         self._button = False
-        self._changed = False
+        self._news = False  # its state changed since somebody asked
         self._users: dict[int, bytes] = {}
         self._seen: deque[bytes] = deque(maxlen=NONCES_KEPT)
         self._challenge: bytes | None = None
         self._pairing = PairingDialogue()
 
     # --- what a person at the door does -----------------------------------------------------------
-
-    @property
-    def _wrong(self) -> Faults:
-        return self.faults
-
-    def _services(self) -> list[Service]:
-        self._pairing_io = self._characteristic(nuki.PAIRING_IO, self._on_pairing_write)
-        self._user_io = self._characteristic(nuki.USER_IO, self._on_user_write)
-        return [
-            Service(nuki.PAIRING_SERVICE, [self._pairing_io]),
-            Service(nuki.SERVICE, [self._user_io]),
-        ]
 
     async def hold_button(self) -> None:
         """Hold the button for five seconds: the lock pairs with whoever comes first."""
@@ -108,22 +96,29 @@ class VirtualNuki(VirtualLock):
         """Leave the pairing mode: whoever tries is refused."""
         self._button = False
 
-    async def turn_by_hand(self, state: State) -> None:
-        """Somebody turns the knob; the advertisement says that the state changed."""
-        self.state, self._changed = state, True
-        await self._advertise()
-
     def trust(self) -> str:
         """The secret of a gateway that was paired before: what `lock_nuki` reads."""
-        made = Credentials(self.address, 1000 + len(self._users), 7, os.urandom(32))
-        self._users[made.auth_id] = made.key
-        return made.to_json()
+        credentials = Credentials(self.address, 1000 + len(self._users), 7, os.urandom(32))
+        self._users[credentials.auth_id] = credentials.key
+        return credentials.to_json()
 
     def forget_everybody(self) -> None:
         """Reset to factory: every pairing is void."""
         self._users.clear()
 
     # --- the radio --------------------------------------------------------------------------------
+
+    def _services(self) -> list[Service]:
+        self._pairing_io = self._characteristic(nuki.PAIRING_IO, self._on_pairing_write)
+        self._user_io = self._characteristic(nuki.USER_IO, self._on_user_write)
+        return [
+            Service(nuki.PAIRING_SERVICE, [self._pairing_io]),
+            Service(nuki.SERVICE, [self._user_io]),
+        ]
+
+    async def _changed(self) -> None:
+        self._news = True
+        await self._advertise()
 
     def _characteristic(self, uuid: str, on_write: Any) -> Characteristic[bytes]:
         properties = Characteristic.Properties.WRITE | Characteristic.Properties.INDICATE
@@ -134,7 +129,7 @@ class VirtualNuki(VirtualLock):
         if self._button:
             return advertisement(uuids=[nuki.PAIRING_SERVICE])
         service = bytes.fromhex(nuki.SERVICE.replace("-", ""))
-        beacon = nuki.BEACON_PREFIX + service + bytes(4) + bytes([0xC4 | self._changed])
+        beacon = nuki.BEACON_PREFIX + service + bytes(4) + bytes([0xC4 | self._news])
         return advertisement(manufacturer={nuki.BEACON_COMPANY: beacon})
 
     async def _indicate(
@@ -158,10 +153,10 @@ class VirtualNuki(VirtualLock):
         try:
             message = nuki.unseal(key, auth_id, frame)
         except ProtocolError as error:
-            await self._refuse(user, 0xFD if "CRC" in error.text else 0x20, 0)
+            await self._error(user, 0xFD if "CRC" in error.text else 0x20, 0)
             return
         if frame[: nuki.NONCE_BYTES] in self._seen:
-            await self._refuse(user, 0x22, message.command)
+            await self._error(user, 0x22, message.command)
             return
         self._seen.append(frame[: nuki.NONCE_BYTES])
         if message.command == Command.REQUEST:
@@ -169,7 +164,7 @@ class VirtualNuki(VirtualLock):
         elif message.command == Command.ACTION:
             await self._act(user, message.payload)
         else:
-            await self._refuse(user, 0xFF, message.command)
+            await self._error(user, 0xFF, message.command)
 
     async def _answer(self, user: _User, question: int) -> None:
         if question == Command.CHALLENGE:
@@ -179,58 +174,52 @@ class VirtualNuki(VirtualLock):
             await self._say(user, Command.CHALLENGE, self._challenge, to=Command.REQUEST)
         elif question == Command.STATES:
             await self._say(user, Command.STATES, self._states(), to=Command.REQUEST)
-            if self._changed:
-                self._changed = False
+            if self._news:
+                self._news = False
                 await self._advertise()
         else:
-            await self._refuse(user, 0xFF, question)
+            await self._error(user, 0xFF, question)
 
     async def _act(self, user: _User, payload: bytes) -> None:
         challenge, self._challenge = self._challenge, None
-        if await self._drops(Moment.COMMAND_LOST):
-            return
         if len(payload) < 6 + 32:
-            await self._refuse(user, 0xFE, Command.ACTION)
+            await self._error(user, 0xFE, Command.ACTION)
         elif payload[-32:] != challenge or self.faults.stale_challenge:
-            await self._refuse(user, 0x22, Command.ACTION)
-        elif self.faults.error is not None:
-            await self._refuse(user, self.faults.error, Command.ACTION)
-        elif self._turning:
-            await self._refuse(user, 0x45, Command.ACTION)
+            await self._error(user, 0x22, Command.ACTION)
         else:
-            self._turning = True
-            try:
-                await self._run_motor(user, Action(payload[0]))
-            finally:
-                self._turning = False
+            await self._command(user, ACTIONS[Action(payload[0])])
 
-    async def _run_motor(self, user: _User, action: Action) -> None:
-        on_the_way, there = _WAY[action]
-        await asyncio.sleep(self.faults.late_s)
-        self.turns.append(action)
-        if not await self._drops(Moment.COMMAND_TAKEN):
-            await self._say(user, Command.STATUS, bytes([Status.ACCEPTED]), to=Command.ACTION)
-        self.state = on_the_way
+    async def _refuse(self, user: _User, code: int) -> None:
+        await self._error(user, code, Command.ACTION)
+
+    async def _accept(self, user: _User) -> None:
+        await self._say(user, Command.STATUS, bytes([Status.ACCEPTED]), to=Command.ACTION)
+
+    async def _move(self, user: _User) -> None:
         await self._say(user, Command.STATES, self._states(), to=Command.ACTION)
-        await self._drops(Moment.TURNING)
-        await asyncio.sleep(self.turn_s)
-        if self.faults.jammed:
-            self.state = State.BLOCKED
-            await self._refuse(user, 0x42, Command.ACTION)
+
+    async def _end(self, user: _User) -> None:
+        if self.state is State.JAMMED:
+            await self._error(user, MOTOR_BLOCKED, Command.ACTION)
             return
-        self.state = there
         await self._say(user, Command.STATES, self._states(), to=Command.ACTION)
         await self._say(user, Command.STATUS, bytes([Status.COMPLETE]), to=Command.ACTION)
 
+    def _silent_to(self, to: Command) -> bool:
+        """Whether what is told in answer `to` a command, a question or as an error is kept back."""
+        if to is Command.ACTION and self.faults.silent_command:
+            return True
+        return self.faults.silent or (to is Command.REQUEST and self.faults.silent_questions)
+
     def _states(self) -> bytes:
         payload = bytearray(20)
-        payload[0], payload[1] = 2, self.state.value
+        payload[0], payload[1] = 2, CODES[self.state]
         payload[12] = (self.battery_pct // 2) << 2 | self.battery_low
         payload[18] = 3 if self.door_open else 2
         return bytes(payload)
 
     async def _say(self, user: _User, command: Command, payload: bytes, *, to: Command) -> None:
-        if to in self.faults.silent_to:
+        if self._silent_to(to):
             return
         frame = nuki.seal(user.key, user.auth_id, os.urandom(nuki.NONCE_BYTES), command, payload)
         if self.faults.damage > 0:
@@ -238,7 +227,7 @@ class VirtualNuki(VirtualLock):
             frame = _seal_damaged(user, command, payload)
         await self._indicate(user.connection, self._user_io, frame)
 
-    async def _refuse(self, user: _User, code: int, command: int) -> None:
+    async def _error(self, user: _User, code: int, command: int) -> None:
         self.refused.append(code)
         await self._say(user, Command.ERROR, struct.pack("<BH", code, command), to=Command.ERROR)
 
@@ -286,3 +275,6 @@ def _seal_damaged(user: _User, command: Command, payload: bytes) -> bytes:
     nonce = os.urandom(nuki.NONCE_BYTES)
     box = SecretBox(user.key).encrypt(body + wrong, nonce).ciphertext
     return nonce + identity + struct.pack("<H", len(box)) + box
+
+
+Twin = VirtualNuki

@@ -3,7 +3,7 @@
 Over `yalexs_ble.Lock`, the library's own lower half.  Its upper half, `PushLock`, is not used: it
 gives an unlock again when no acknowledgement came, up to four times, and connects by itself
 whenever the lock advertises a change.  The lower half gives a command once; what became of it when
-no answer comes is for us to find out (`_lock_turn`).
+no answer comes is for us to find out (`operation`).
 
 The library connects through `bleak-retry-connector`, which cannot be told a time: it stands inside
 deadlines of ours, and what it left connected is dropped.
@@ -23,8 +23,9 @@ from typing import TYPE_CHECKING, Any
 
 from bleak.backends.device import BLEDevice
 
-from drivers._ble import disconnect, need_library, translated, unless_lost, within
-from drivers._lock_turn import Note, Order
+from drivers.locks.credentials import readable
+from drivers.locks.operation import LockAction, OnStatus
+from drivers.radio.connection import disconnect, need_library, translated, unless_lost, within
 from gateway.errors import (
     DeviceError,
     DeviceRefused,
@@ -108,15 +109,13 @@ class Credentials:
     @classmethod
     def from_json(cls, text: str) -> Credentials:
         """Raises `SecretError` when it is not what `to_json` made."""
-        try:
+        with readable():
             fields = json.loads(text)
             made = cls(
                 address=str(fields["address"]).upper(),
                 key=bytes.fromhex(fields["key"]),
                 slot=int(fields["slot"]),
             )
-        except (ValueError, KeyError, TypeError) as error:
-            raise SecretError("the lock's credentials are not readable") from error
         if len(made.key) != 16:
             raise SecretError("the lock's offline key is not 16 bytes long")
         if not 0 <= made.slot <= 255:
@@ -182,7 +181,7 @@ def _gone(doing: str, error: Exception) -> DeviceUnavailable:
 
 
 class Session:
-    """A connected lock that knows our key (`_lock_turn.Talk`).  `door`: it has a door sensor;
+    """A connected lock that knows our key (`operation.LockSession`).  `door`: it has a door sensor;
     `low_pct`: its battery is low at and below this."""
 
     def __init__(
@@ -201,21 +200,21 @@ class Session:
         self._low_pct = low_pct
 
     async def prepare(self) -> None:
-        """See `_lock_turn.Talk`: the session is all that a command needs."""
+        """See `operation.LockSession`: the session is all that a command needs."""
 
-    async def give(self, order: Order, note: Note, until_s: float) -> None:
-        """See `_lock_turn.Talk`.  The lock answers when its motor has stopped."""
+    async def operate(self, action: LockAction, on_status: OnStatus, until_s: float) -> None:
+        """See `operation.LockSession`.  The lock answers when its motor has stopped."""
         command = {
-            Order.UNLOCK: self._lock.force_unlock,
-            Order.UNLATCH: self._lock.force_unlatch,
-            Order.LOCK: self._lock.force_lock,
-        }[order]
+            LockAction.UNLOCK: self._lock.force_unlock,
+            LockAction.UNLATCH: self._lock.force_unlatch,
+            LockAction.LOCK: self._lock.force_lock,
+        }[action]
         with ours("turning the lock"):
             await unless_lost(self._lost, max(0.0, until_s - time.monotonic()), command())
-        note(LockStatus(order.target))
+        on_status(LockStatus(action.target))
 
     async def status(self) -> LockStatus:
-        """See `_lock_turn.Talk`.  Battery and door only where the lock tells them."""
+        """See `operation.LockSession`.  Battery and door only where the lock tells them."""
         with ours("asking the lock"):
             told = await unless_lost(self._lost, ANSWER_S, self._lock.lock_status())
         bolt = BOLTS[told.name]

@@ -12,8 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 from dataclasses import dataclass
-from enum import Enum
-from typing import Any
+from typing import Any, Unpack
 
 from bumble import att
 from bumble.core import AdvertisingData
@@ -21,9 +20,9 @@ from bumble.device import Connection
 from bumble.gatt import Characteristic, Service
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from drivers._lock_turn import Order
-from drivers._yale_client import Credentials
-from drivers.virtual._lock import CommonFaults, Moment, VirtualLock
+from drivers.locks.operation import LockAction
+from drivers.locks.yale_client import Credentials
+from drivers.virtual.locks import Faults, LockOptions, Moment, State, VirtualLock
 from drivers.virtual.radio import VirtualRadio, advertisement
 
 SERVICE = "0000FE24-0000-1000-8000-00805F9B34FB"
@@ -42,33 +41,23 @@ UNLIKELY = 0x0E
 """The ATT error with which a lock answers a frame that its key does not open."""
 
 
-class YaleState(Enum):
-    """Where the virtual bolt is; the values are the protocol's."""
-
-    CALIBRATING = 0x01
-    UNLOCKING = 0x02
-    UNLOCKED = 0x03
-    LOCKING = 0x04
-    LOCKED = 0x05
-    JAMMED = 0x07
-    UNLATCHED = 0x0A
-
-
-_WAY = {
-    Order.UNLOCK: (YaleState.UNLOCKING, YaleState.UNLOCKED),
-    Order.UNLATCH: (YaleState.UNLOCKING, YaleState.UNLATCHED),
-    Order.LOCK: (YaleState.LOCKING, YaleState.LOCKED),
+CODES = {
+    State.UNCALIBRATED: 0x01,
+    State.UNLOCKING: 0x02,
+    State.UNLATCHING: 0x02,
+    State.UNLOCKED: 0x03,
+    State.LOCKING: 0x04,
+    State.LOCKED: 0x05,
+    State.JAMMED: 0x07,
+    State.UNLATCHED: 0x0A,
 }
+"""The protocol's number for where the bolt is."""
 
 
 @dataclass
-class YaleFaults(CommonFaults):
+class YaleFaults(Faults):
     """What is wrong with the lock now.  `error` is one of the protocol's results, as 0x32."""
 
-    silent_command: bool = False
-    """Commands are obeyed, and neither acknowledged nor answered."""
-    silent: bool = False
-    """Nothing is answered any more; commands are obeyed."""
     no_battery: bool = False
     """A model that does not answer for its battery."""
     damage: int = 0
@@ -77,61 +66,36 @@ class YaleFaults(CommonFaults):
     """Seconds after a turn for which it tells the state before it."""
 
 
-class VirtualYale(VirtualLock):
+class VirtualYale(VirtualLock["_User"]):
     """A lock on `radio`; see `VirtualLock`.  `serial` is as on its label."""
+
+    ADDRESS = "D8:28:C9:00:00:01"
+    REFUSAL = 0x37
+    BUSY = 0x3E
+
+    faults: YaleFaults
 
     def __init__(
         self,
         radio: VirtualRadio,
         *,
-        address: str = "D8:28:C9:00:00:01",
         serial: str = "M1TST000001",
-        mtu: int = 247,
-        turn_s: float = 0.05,
-        sleepy: bool = False,
-        awake_s: float = 30.0,
-        battery_pct: int = 80,
-        interval_s: float = 0.05,
+        **options: Unpack[LockOptions],
     ) -> None:
-        super().__init__(
-            radio,
-            address=address,
-            mtu=mtu,
-            turn_s=turn_s,
-            sleepy=sleepy,
-            awake_s=awake_s,
-            battery_pct=battery_pct,
-            interval_s=interval_s,
-        )
+        super().__init__(radio, **options)
         self.serial = serial
-        self.state = YaleState.LOCKED
-        self.door_open = False
-        self.turns: list[Order] = []
-        """Each run of the motor, in order."""
-        self.refused: list[int] = []
-        """Each error that was answered, in order: results, and 0x0E for a wrong key."""
         self.faults = YaleFaults()
         self._keys: dict[int, bytes] = {}
         self._bit = 0
-        self._before: tuple[float, YaleState] | None = None
         self._sessions: dict[Connection, _Session] = {}
-
-    @property
-    def _wrong(self) -> YaleFaults:
-        return self.faults
 
     # --- what a person at the door does -----------------------------------------------------------
 
-    async def turn_by_hand(self, state: YaleState) -> None:
-        """Somebody turns the knob; the advertisement says that the state changed."""
-        self.state = state
-        await self._changed()
-
     def trust(self) -> str:
         """A new key in a slot of its own, as the secret that `lock_yale` reads."""
-        made = Credentials(self.address, os.urandom(16), 1 + len(self._keys))
-        self._keys[made.slot] = made.key
-        return made.to_json()
+        credentials = Credentials(self.address, os.urandom(16), 1 + len(self._keys))
+        self._keys[credentials.slot] = credentials.key
+        return credentials.to_json()
 
     def forget_everybody(self) -> None:
         """Reset to factory: every key is void."""
@@ -232,15 +196,18 @@ class VirtualYale(VirtualLock):
         self._spawn(self._obey(connection, session, plain))
 
     async def _obey(self, connection: Connection, session: _Session, plain: bytes) -> None:
-        user = _User(connection, session)
-        if plain[1] == GET_STATUS:
-            await self._status(user, plain[4])
-        elif plain[1] in (UNLOCK, LOCK):
-            await self._act(user, plain[1], plain[4])
+        user = _User(connection, session, plain[1], plain[4])
+        if user.opcode == GET_STATUS:
+            await self._status(user, user.byte)
+        elif user.opcode == LOCK:
+            await self._command(user, LockAction.LOCK)
+        elif user.opcode == UNLOCK:
+            unlatch = user.byte == UNLATCH_BYTE
+            await self._command(user, LockAction.UNLATCH if unlatch else LockAction.UNLOCK)
 
     async def _status(self, user: _User, what: int) -> None:
         if what == BOLT:
-            value = self._told().value.to_bytes(1, "little")
+            value = bytes([CODES[self._told()]])
         elif what == DOOR:
             value = bytes([0x03 if self.door_open else 0x01])
         elif what == BATTERY and not self.faults.no_battery:
@@ -249,57 +216,30 @@ class VirtualYale(VirtualLock):
             return
         await self._say(user, 0xBB, GET_STATUS, what, value)
 
-    def _told(self) -> YaleState:
+    def _told(self) -> State:
         if self._before is None:
             return self.state
         since_s, before = self._before
         now_s = asyncio.get_running_loop().time()
         return before if now_s - since_s < self.faults.stale_s else self.state
 
-    async def _act(self, user: _User, opcode: int, byte: int) -> None:
-        if await self._drops(Moment.COMMAND_LOST):
-            return
-        code = self.faults.error
-        if code is not None or self._turning:
-            await self._acknowledge(user, opcode, byte)
-            await self._result(user, opcode, 0x3E if code is None else code)
-            return
-        self._turning = True
-        try:
-            await self._run_motor(user, opcode, byte)
-        finally:
-            self._turning = False
+    async def _refuse(self, user: _User, code: int) -> None:
+        await self._accept(user)
+        await self._result(user, code)
 
-    async def _run_motor(self, user: _User, opcode: int, byte: int) -> None:
-        order = Order.LOCK if opcode == LOCK else Order.UNLOCK
-        if opcode == UNLOCK and byte == UNLATCH_BYTE:
-            order = Order.UNLATCH
-        on_the_way, there = _WAY[order]
-        await asyncio.sleep(self.faults.late_s)
-        self.turns.append(order)
-        self._before = (asyncio.get_running_loop().time(), self.state)
-        if not await self._drops(Moment.COMMAND_TAKEN):
-            await self._acknowledge(user, opcode, byte)
-        self.state = on_the_way
-        await self._drops(Moment.TURNING)
-        await asyncio.sleep(self.turn_s)
-        if self.faults.jammed:
-            self.state = YaleState.JAMMED
-            await self._result(user, opcode, JAMMED)
-        else:
-            self.state = there
-            await self._result(user, opcode, 0)
+    async def _accept(self, user: _User) -> None:
+        if not self.faults.silent_command:
+            await self._say(user, 0xAA, user.opcode, user.byte, b"")
+
+    async def _end(self, user: _User) -> None:
+        await self._result(user, JAMMED if self.state is State.JAMMED else 0)
         await self._changed()
 
-    async def _acknowledge(self, user: _User, opcode: int, byte: int) -> None:
-        if not self.faults.silent_command:
-            await self._say(user, 0xAA, opcode, byte, b"")
-
-    async def _result(self, user: _User, opcode: int, result: int) -> None:
+    async def _result(self, user: _User, result: int) -> None:
         if result:
             self.refused.append(result)
         if not self.faults.silent_command:
-            await self._say(user, 0xBB, opcode, 0, b"", result)
+            await self._say(user, 0xBB, user.opcode, 0, b"", result)
 
     async def _say(
         self, user: _User, kind: int, opcode: int, what: int, value: bytes, result: int = 0
@@ -327,8 +267,12 @@ class _Session:
 
 @dataclass(frozen=True)
 class _User:
+    """Somebody with a session, and what is asked for."""
+
     connection: Connection
     session: _Session
+    opcode: int
+    byte: int
 
 
 def _ecb(key: bytes) -> Any:
@@ -343,3 +287,6 @@ def _secure_sum(frame: bytes) -> int:
 def _millivolts(pct: int) -> int:
     """Four cells, between 1.24 V and 1.55 V each."""
     return round(4 * (1240 + 3.1 * pct))
+
+
+Twin = VirtualYale

@@ -4,8 +4,8 @@ The lock's battery decides how it is used: it is connected to for an operation, 
 when it advertises that its state changed; between them it is only listened to.
 
 An operation ends as done, failed or unknown.  After *unknown* the lock is asked where its bolt is;
-a command that may have arrived is never given again (`_lock_turn`).  What was turned through
-`unlock` and `lock` is in the `Turn` and not told by `run`; `run` tells what happened by hand.
+a command that may have arrived is never given again (`operation`).  What was turned through
+`unlock` and `lock` is in the `LockResult` and not told by `run`; `run` tells what happened by hand.
 
 Not for: how a make speaks (its client), or who may turn the lock.
 """
@@ -17,25 +17,24 @@ import contextlib
 import logging
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from typing import Any, Generic, TypeVar
 
-from drivers._ble import GRACE_S, within
-from drivers._lock_turn import Listen, Order, Talk, TurnOnce
-from drivers._lock_watch import Watch
+from drivers.locks.config import LockConfig, UnlatchOption
+from drivers.locks.credentials import Credentials, read
+from drivers.locks.operation import Listen, LockAction, LockOperation, LockSession
+from drivers.locks.watch import Watch
+from drivers.radio.connection import GRACE_S, drop_stale, within
+from drivers.radio.listening import scanner_of
 from gateway.errors import DeviceError, DeviceUnavailable
 from gateway.events import Data, TurnOutcome, UnlockStep
-from gateway.ports import Advert, Bench, Bolt, Emit, LockStatus, OnStep, Scanner, Turn
+from gateway.ports import Advert, Bolt, DriverContext, Emit, LockResult, LockStatus, OnStep
 
 log = logging.getLogger(__name__)
 
 CONNECT_S = 10.0
 """Seconds for one attempt to connect, so that a deadline of 25 s has room for two."""
-
-HEAR_S = 5.0
-"""Seconds that a question waits for a lock that is not heard, as just after a start; a connection
-to one that sleeps would only keep the adapter from others."""
 
 STATUS_S = 15.0
 """Seconds to ask the lock where its bolt is, connecting included."""
@@ -50,99 +49,64 @@ LEAST_WAIT_S = 0.1
 """Seconds that the watch rests at the least: a question that is due waits for a turn."""
 
 
-class Settings(Protocol):
-    """What every make's `Config` has."""
-
-    @property
-    def deadline_s(self) -> float: ...
-
-    @property
-    def sleep_after_s(self) -> float: ...
-
-    @property
-    def ask_every_s(self) -> float: ...
+C = TypeVar("C", bound=Credentials)
 
 
-def scanner_of(bench: Bench) -> Scanner:
-    """The shared scanner.  Raises `DeviceUnavailable` where there is none."""
-    if bench.scanner is None:
-        raise DeviceUnavailable("this home has no Bluetooth radio")
-    return bench.scanner
-
-
-async def find(
-    scanner: Scanner, wanted: Callable[[Advert], bool], limit_s: float, missing: str
-) -> Advert:
-    """The first advertisement that is `wanted`.
-
-    Raises `DeviceUnavailable` after `limit_s`, saying what is `missing` unless the radio does not
-    listen.
-    """
-    found: asyncio.Future[Advert] = asyncio.get_running_loop().create_future()
-
-    def heard(advert: Advert) -> None:
-        if wanted(advert) and not found.done():
-            found.set_result(advert)
-
-    stop = scanner.watch(heard)
-    try:
-        async with asyncio.timeout(limit_s):
-            return await found
-    except TimeoutError as error:
-        raise DeviceUnavailable(scanner.problem() or missing) from error
-    finally:
-        stop()
-
-
-class RadioLock(ABC):
+class RadioLock(ABC, Generic[C]):
     """What the makes share of `gateway.ports.Lock`.
 
-    A make says which advertisements are its lock's, opens a session, and may `_listen` for answers
-    where its sessions give none (see `TurnOnce`).
+    A make opens a session and reads what its lock's advertisements say.  Where the address changes
+    (its credentials have none) it also says which advertisements are its lock's, and it may
+    `_listen` for answers where its sessions give none (see `LockOperation`).
+
+    Raises `SecretError` when the lock is not paired, `DeviceUnavailable` without a scanner.
     """
 
     contrary_s: float | None = None
-    """How long the make's lock may report its bolt unmoved; None: `_lock_turn.CONTRARY_S`."""
+    """How long the make's lock may report its bolt unmoved; None: `operation.CONTRARY_S`."""
 
     stale_s: float = 0.0
     """Seconds after a turn for which the make's lock is known to report what was before."""
 
+    hear_s: float = 5.0
+    """Seconds that a question waits for a lock that is not heard, as just after a start; a
+    connection to one that sleeps would only keep the adapter from others."""
+
     _listen: Listen | None = None
 
-    def __init__(self, config: Settings, scanner: Scanner) -> None:
-        self._timing = config
-        self._scanner = scanner
+    def __init__(self, config: LockConfig, context: DriverContext, credentials: type[C]) -> None:
+        self._config = config
+        self._context = context
+        self._credentials = read(config, context, credentials)
+        self._scanner = scanner_of(context)
         self._advert: Advert | None = None
         self._heard = asyncio.Event()
         self._spoke_s = float("-inf")  # when the lock last answered over a connection
-        self._turned_s = float("-inf")
-        self._turning = False
-        self._no_turn = asyncio.Event()
-        self._no_turn.set()
+        self._operated_s = float("-inf")
+        self._operating = False
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._radio = asyncio.Lock()  # one connection to this lock at a time
-        self._tidying: set[asyncio.Task[Turn]] = set()
+        self._tidying: set[asyncio.Task[LockResult]] = set()
         self._asking: asyncio.Task[LockStatus] | None = None
         self._watch = Watch(config.sleep_after_s, config.ask_every_s, stale_s=self.stale_s)
 
     # --- what a make adds -------------------------------------------------------------------------
 
     @abstractmethod
-    def _is_ours(self, advert: Advert) -> bool:
-        """Whether this lock sent it.  Never raises: any stranger's radio may send anything."""
-
-    @abstractmethod
-    def _take(self, advert: Advert) -> bool:
+    def _advertised(self, advert: Advert) -> bool:
         """This lock advertised.  True when the watch should look at once."""
 
     @abstractmethod
-    def _session(self, advert: Advert) -> AbstractAsyncContextManager[Talk]:
+    def _session(self, advert: Advert) -> AbstractAsyncContextManager[LockSession]:
         """A session with the lock that sent `advert`.  However it is left, also by a cancellation
         while connecting, nothing stays connected.  Raises `DeviceError`."""
 
-    async def _begin(self) -> None:  # noqa: B027 - not every make has something to do
-        """Before `run` listens.  Raises `DeviceError`."""
+    def _is_ours(self, advert: Advert) -> bool:
+        """Whether this lock sent it.  Never raises: any stranger's radio may send anything."""
+        return advert.address == self._credentials.address
 
-    def _look_after(self) -> list[Data]:
+    def _upkeep(self) -> list[Data]:
         """Now and then while `run` listens; what it returns is told."""
         return []
 
@@ -151,19 +115,26 @@ class RadioLock(ABC):
     async def status(self) -> LockStatus:
         """See `gateway.ports.Lock`.  A turn goes first: its answer is newer than the question."""
         try:
-            status = await self._ask_in_turn()
+            status = await self._ask_when_idle()
         except (DeviceError, TimeoutError):
             return LockStatus(Bolt.UNKNOWN)
-        self._watch.known(status)
+        self._watch.asked_elsewhere(status)
         return status
 
-    async def lock(self, on_step: OnStep, wake_s: float) -> Turn:
+    async def unlock(self, on_step: OnStep, wake_s: float) -> LockResult:
         """See `gateway.ports.Lock`."""
-        return await self._turn(Order.LOCK, on_step, wake_s)
+        unlatches = isinstance(self._config, UnlatchOption) and self._config.unlatch
+        action = LockAction.UNLATCH if unlatches else LockAction.UNLOCK
+        return await self._operate(action, on_step, wake_s)
+
+    async def lock(self, on_step: OnStep, wake_s: float) -> LockResult:
+        """See `gateway.ports.Lock`."""
+        return await self._operate(LockAction.LOCK, on_step, wake_s)
 
     async def run(self, emit: Emit) -> None:
         """See `gateway.ports.Lock`.  Raises `DeviceUnavailable` while the radio does not listen."""
-        await self._begin()
+        if self._credentials.address is not None:
+            await drop_stale(self._credentials.address)
         stop = self._scanner.watch(self._on_advert)
         self._watch.begin()
         try:
@@ -172,14 +143,14 @@ class RadioLock(ABC):
                     raise DeviceUnavailable(problem)
                 for data in self._watch.hearing(self._silent_s()):
                     emit(data)
-                if self._watch.ask_is_due() and not self._turning:
+                if self._watch.ask_is_due() and not self._operating:
                     try:
-                        self._watch.found(await self._ask_in_turn())
+                        self._watch.answered(await self._ask_when_idle())
                     except (DeviceError, TimeoutError):
                         self._watch.no_answer()
-                for data in [*self._watch.news(), *self._look_after()]:
+                for data in [*self._watch.news(), *self._upkeep()]:
                     emit(data)
-                look_s = min(RADIO_CHECK_S, self._timing.sleep_after_s)
+                look_s = min(RADIO_CHECK_S, self._config.sleep_after_s)
                 await self._wait(min(look_s, max(LEAST_WAIT_S, self._watch.due_in_s())))
         finally:
             stop()
@@ -197,39 +168,39 @@ class RadioLock(ABC):
             if still:
                 await asyncio.wait(still, timeout=CLOSE_S)
 
-    # --- turning ----------------------------------------------------------------------------------
+    # --- operating --------------------------------------------------------------------------------
 
-    async def _turn(self, order: Order, on_step: OnStep, wake_s: float) -> Turn:
-        if self._turning:
-            return Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, "busy")
-        self._turning = True
-        self._no_turn.clear()
+    async def _operate(self, action: LockAction, on_step: OnStep, wake_s: float) -> LockResult:
+        if self._operating:
+            return LockResult(TurnOutcome.FAILED, Bolt.UNKNOWN, "busy")
+        self._operating = True
+        self._idle.clear()
         try:
             if self._scanner.problem() is not None:
-                return self._not_turned("unreachable")
+                return self._not_operated("unreachable")
             if not await self._awake(on_step, wake_s):
-                return self._not_turned("asleep")
-            return await self._turn_awake(order, on_step)
+                return self._not_operated("asleep")
+            return await self._operate_awake(action, on_step)
         finally:
-            self._turning = False
-            self._no_turn.set()
+            self._operating = False
+            self._idle.set()
             self._heard.set()
 
-    async def _turn_awake(self, order: Order, on_step: OnStep) -> Turn:
-        once = TurnOnce(
-            order=order,
+    async def _operate_awake(self, action: LockAction, on_step: OnStep) -> LockResult:
+        operation = LockOperation(
+            action=action,
             connect=self._connected,
             on_step=on_step,
-            deadline_s=self._timing.deadline_s,
+            deadline_s=self._config.deadline_s,
             listen=self._listen,
             contrary_s=self.contrary_s,
         )
 
-        async def alone() -> Turn:
+        async def alone() -> LockResult:
             if self._asking is not None:
                 self._asking.cancel()  # a person at the door goes before a question
             async with self._radio:
-                return await once.run()
+                return await operation.run()
 
         task = asyncio.create_task(alone())
         self._tidying.add(task)
@@ -237,39 +208,39 @@ class RadioLock(ABC):
         try:
             # BlueZ takes two seconds to disconnect: the answer does not wait for that.
             await asyncio.wait(
-                {task, once.decided},
-                timeout=self._timing.deadline_s,
+                {task, operation.decided},
+                timeout=self._config.deadline_s,
                 return_when=asyncio.FIRST_COMPLETED,
             )
         except asyncio.CancelledError:
             task.cancel()
             await asyncio.wait({task}, timeout=GRACE_S)
             raise
-        if once.decided.done():
-            turn = once.decided.result()
+        if operation.decided.done():
+            result = operation.decided.result()
         elif task.done() and not task.cancelled():
-            turn = task.result()
+            result = task.result()
         else:
             task.cancel()
-            turn = once.progress.cut_off()
-        if once.progress.written:
-            self._turned_s = time.monotonic()
-        self._watch.turned(turn, once.progress.status)
-        return turn
+            result = operation.progress.cut_off()
+        if operation.progress.written:
+            self._operated_s = time.monotonic()
+        self._watch.operated(result, operation.progress.status)
+        return result
 
-    def _not_turned(self, why: str) -> Turn:
-        turn = Turn(TurnOutcome.FAILED, Bolt.UNKNOWN, why)
-        self._watch.turned(turn, None)
-        return turn
+    def _not_operated(self, why: str) -> LockResult:
+        result = LockResult(TurnOutcome.FAILED, Bolt.UNKNOWN, why)
+        self._watch.operated(result, None)
+        return result
 
-    def _tidied(self, task: asyncio.Task[Turn]) -> None:
+    def _tidied(self, task: asyncio.Task[LockResult]) -> None:
         self._tidying.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a turn failed behind its answer", exc_info=error)
 
     async def _awake(self, on_step: OnStep, wake_s: float) -> bool:
         """Whether the lock is heard now, or is within `wake_s`."""
-        if self._silent_s() <= self._timing.sleep_after_s:
+        if self._silent_s() <= self._config.sleep_after_s:
             return True
         on_step(UnlockStep.WAKING)
         return await self._hear(wake_s)
@@ -295,15 +266,15 @@ class RadioLock(ABC):
 
     # --- asking -----------------------------------------------------------------------------------
 
-    async def _ask_in_turn(self) -> LockStatus:
+    async def _ask_when_idle(self) -> LockStatus:
         """The lock's answer; a turn that comes meanwhile goes first.
 
         Raises `DeviceError` or `TimeoutError`.
         """
         while True:
-            await self._no_turn.wait()
+            await self._idle.wait()
             async with self._radio:
-                if self._turning:
+                if self._operating:
                     continue
                 self._asking = asyncio.create_task(self._ask())
                 try:
@@ -318,30 +289,31 @@ class RadioLock(ABC):
 
     async def _ask(self) -> LockStatus:
         async def ask() -> LockStatus:
-            await asyncio.sleep(max(0.0, self._turned_s + self.stale_s - time.monotonic()))
-            asleep = self._silent_s() > self._timing.sleep_after_s
-            if asleep and not await self._hear(HEAR_S):
+            await asyncio.sleep(max(0.0, self._operated_s + self.stale_s - time.monotonic()))
+            asleep = self._silent_s() > self._config.sleep_after_s
+            if asleep and not await self._hear(self.hear_s):
                 raise DeviceUnavailable("the lock is not heard")
-            async with self._connected() as talk:
-                return await talk.status()
+            async with self._connected() as session:
+                return await session.status()
 
         return await within(STATUS_S, ask())
 
     @contextlib.asynccontextmanager
-    async def _connected(self) -> AsyncIterator[Talk]:
+    async def _connected(self) -> AsyncIterator[LockSession]:
         advert = self._last_advert()
         if advert is None:
             raise DeviceUnavailable("the lock was never heard")
-        async with self._session(advert) as talk:
+        async with self._session(advert) as session:
             self._spoke_s = time.monotonic()
-            yield talk
+            yield session
             self._spoke_s = time.monotonic()
 
     # --- hearing ----------------------------------------------------------------------------------
 
     def _last_advert(self) -> Advert | None:
         """The newest advertisement of this lock; None when it was never heard."""
-        return self._advert
+        address = self._credentials.address
+        return (self._scanner.last(address) if address else None) or self._advert
 
     def _silent_s(self) -> float:
         """Seconds since the lock was heard, by advertisement or connection."""
@@ -353,7 +325,7 @@ class RadioLock(ABC):
         if not self._is_ours(advert):
             return
         self._advert = advert
-        if self._take(advert):
+        if self._advertised(advert):
             self._heard.set()
 
     async def _wait(self, limit_s: float) -> None:

@@ -13,7 +13,7 @@ import asyncio
 import os
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
+from typing import Unpack
 
 from bumble import att
 from bumble.device import Connection
@@ -21,35 +21,23 @@ from bumble.gatt import Characteristic, Service
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from pydanalock.ble import COMPANY_ID, NOTIFY_UUID, SERVICE_UUID, WRITE_UUID, crc16_ccitt_false
 
-from drivers._danalock_client import Credentials
-from drivers._lock_turn import Order
+from drivers.locks.danalock_client import Credentials
+from drivers.locks.operation import LockAction
 from drivers.virtual._danalock_link import LockLink
 from drivers.virtual._danalock_tls import DATA, Authority, TlsServer
-from drivers.virtual._lock import CommonFaults, Moment, VirtualLock
+from drivers.virtual.locks import Faults, LockOptions, Moment, State, VirtualLock
 from drivers.virtual.radio import VirtualRadio, advertisement
 
 LOGIN, OPERATE, GET_STATE = (1, 1), (4, 1), (4, 5)
-UNLOCK, LOCK = 2, 3
+LOCK = 3
 OK, BUSY, NOTHING_CHANGED, BLOCKED = 0x00, 0x05, 0x07, 0x17
 UNSUPPORTED, NOT_LOGGED_IN, BAD_TOKEN = 0x09, 0x41, 0x5E
 
 
-class DanalockState(Enum):
-    """Where the virtual bolt is."""
-
-    LOCKED = "locked"
-    UNLOCKED = "unlocked"
-    BLOCKED = "blocked"
-
-
 @dataclass
-class DanalockFaults(CommonFaults):
+class DanalockFaults(Faults):
     """What is wrong with the lock now.  `error` is one of the protocol's statuses, as 0x0B."""
 
-    silent_command: bool = False
-    """Commands are obeyed and not answered."""
-    silent: bool = False
-    """Nothing is answered and nothing advertised any more; commands are obeyed."""
     only_takes: bool = False
     """A command is answered with OK at once, before the motor has done anything."""
     never_turns: bool = False
@@ -58,41 +46,28 @@ class DanalockFaults(CommonFaults):
     """Somebody else's certificate: this is not the lock."""
 
 
-class VirtualDanalock(VirtualLock):
+class VirtualDanalock(VirtualLock["_Session"]):
     """A lock on `radio`; see `VirtualLock`.  `authority` signs its certificate: one of its own when
     left out."""
+
+    ADDRESS = "DA:7A:10:C0:00:01"
+    MTU = 23
+    REFUSAL = 0x40
+    BUSY = BUSY
+
+    faults: DanalockFaults
 
     def __init__(
         self,
         radio: VirtualRadio,
         *,
-        address: str = "DA:7A:10:C0:00:01",
         serial: bytes = bytes.fromhex("0a1b2c3d4e5f"),
         authority: Authority | None = None,
-        mtu: int = 23,
-        turn_s: float = 0.05,
-        sleepy: bool = False,
-        awake_s: float = 30.0,
-        battery_pct: int = 80,
-        interval_s: float = 0.05,
+        **options: Unpack[LockOptions],
     ) -> None:
-        super().__init__(
-            radio,
-            address=address,
-            mtu=mtu,
-            turn_s=turn_s,
-            sleepy=sleepy,
-            awake_s=awake_s,
-            battery_pct=battery_pct,
-            interval_s=interval_s,
-        )
+        super().__init__(radio, **options)
         self.serial = serial
         self.authority = authority or Authority()
-        self.state = DanalockState.LOCKED
-        self.turns: list[Order] = []
-        """Each run of the motor, in order."""
-        self.refused: list[int] = []
-        """Each status but OK that was answered, in order."""
         self.tokens_heard: list[bytes] = []
         """Each login token that somebody told it."""
         self.faults = DanalockFaults()
@@ -103,30 +78,21 @@ class VirtualDanalock(VirtualLock):
         self._counter = 1
         self._sessions: dict[Connection, _Session] = {}
 
-    @property
-    def _wrong(self) -> DanalockFaults:
-        return self.faults
-
     # --- what a person at the door does -----------------------------------------------------------
-
-    async def turn_by_hand(self, state: DanalockState) -> None:
-        """Somebody turns the knob; the advertisement says so."""
-        self.state = state
-        await self._changed()
 
     def token(self) -> tuple[bytes, bytes]:
         """A login token and the broadcast key, as the vendor's cloud gives them out."""
-        made = os.urandom(64)
-        self._tokens.add(made)
-        return made, self._broadcast_key
+        token = os.urandom(64)
+        self._tokens.add(token)
+        return token, self._broadcast_key
 
     def trust(self, *, valid_to: datetime | None = None, refresh_token: str | None = None) -> str:
         """The secret that `lock_danalock` reads, with a new token."""
         token, broadcast_key = self.token()
-        made = Credentials(
+        credentials = Credentials(
             self.serial, token, broadcast_key, self.authority.der, valid_to, refresh_token
         )
-        return made.to_json()
+        return credentials.to_json()
 
     def forget_everybody(self) -> None:
         """Every token is void."""
@@ -147,8 +113,9 @@ class VirtualDanalock(VirtualLock):
         return [Service(SERVICE_UUID, [way_in, self._out])]
 
     def _advertisement(self) -> bytes:
-        flags = (self.state is DanalockState.LOCKED) | (1 << 2)  # bit 2: calibrated by points
-        if self.state is DanalockState.BLOCKED:
+        # It does not tell that its motor runs.  Bit 2: calibrated by points.
+        flags = (self.state in (State.LOCKED, State.UNLOCKING)) | (1 << 2)
+        if self.state is State.JAMMED:
             flags |= 1 << 3
         said = bytearray(16)
         said[2:4] = self._counter.to_bytes(2, "little")
@@ -219,41 +186,33 @@ class VirtualDanalock(VirtualLock):
             await self._result(session, what, NOT_LOGGED_IN)
         elif what == OPERATE:
             # The motor does not stop because nobody listens any more.
-            self._spawn(self._act(session, payload[0]))
+            action = LockAction.LOCK if payload[0] == LOCK else LockAction.UNLOCK
+            self._spawn(self._command(session, action))
         else:
             await self._result(session, what, UNSUPPORTED)
 
-    async def _act(self, session: _Session, action: int) -> None:
-        if await self._drops(Moment.COMMAND_LOST):
-            return
-        order = Order.LOCK if action == LOCK else Order.UNLOCK
-        there = DanalockState.LOCKED if order is Order.LOCK else DanalockState.UNLOCKED
-        code = self.faults.error
-        if code is None and self._turning:
-            code = BUSY
-        if code is None and self.state is there:
-            code = NOTHING_CHANGED
-        if code is not None or self.faults.never_turns:
-            await self._operated(session, code or OK)
-            return
-        self._turning = True
-        try:
-            await self._run_motor(session, order, there)
-        finally:
-            self._turning = False
+    async def _command(self, user: _Session, action: LockAction) -> None:
+        if self.faults.never_turns and self._refusal(action) is None:
+            await self._operated(user, OK)
+        else:
+            await super()._command(user, action)
 
-    async def _run_motor(self, session: _Session, order: Order, there: DanalockState) -> None:
-        await asyncio.sleep(self.faults.late_s)
-        self.turns.append(order)
-        only_takes = self.faults.only_takes
-        if not await self._drops(Moment.COMMAND_TAKEN) and only_takes:
-            await self._operated(session, OK)
-        await self._drops(Moment.TURNING)
-        await asyncio.sleep(self.turn_s)
-        self.state = DanalockState.BLOCKED if self.faults.jammed else there
+    def _refusal(self, action: LockAction) -> int | None:
+        code = super()._refusal(action)
+        there = State.LOCKED if action is LockAction.LOCK else State.UNLOCKED
+        return NOTHING_CHANGED if code is None and self.state is there else code
+
+    async def _refuse(self, user: _Session, code: int) -> None:
+        await self._operated(user, code)
+
+    async def _accept(self, user: _Session) -> None:
+        if self.faults.only_takes:
+            await self._operated(user, OK)
+
+    async def _end(self, user: _Session) -> None:
         await self._changed()
-        if not only_takes:
-            await self._operated(session, BLOCKED if self.faults.jammed else OK)
+        if not self.faults.only_takes:
+            await self._operated(user, BLOCKED if self.state is State.JAMMED else OK)
 
     async def _operated(self, session: _Session, status: int) -> None:
         if not self.faults.silent_command:
@@ -281,3 +240,6 @@ class _Session:
             await lock._send(connection, lock._out, data, sure=False)
 
         self.link = LockLink(lock.serial, write, self.records.put_nowait)
+
+
+Twin = VirtualDanalock

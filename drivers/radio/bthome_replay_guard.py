@@ -17,7 +17,7 @@ That must not become a storm in the hands of somebody who recorded old presses:
   and `contact.faulted` (unproven), and is never silent.
 
 A genuine press is never held back by any of this.  Time comes in as seconds of a monotonic clock.
-Not for: files (`bthome`), or what a reading means (`_bthome_words`).
+Not for: files (`bthome`), or what a reading means (`bthome_events`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from enum import StrEnum
 
-from drivers._bthome_decode import Packet, Problem
+from drivers.radio.bthome_decode import Packet, Problem
 
 NEW_DOUBT_S = 60.0
 """Seconds between doubtful presses that count up.  Somebody in need presses again and again; one

@@ -1,12 +1,12 @@
 """From BTHome's readings to events: what of a message is news.  Pure.
 
 Time comes in as seconds of a monotonic clock.  Objects without an event of ours (humidity, light,
-energy) are signs of life.  Not for: whether a message is genuine (`_bthome_guard`).
+energy) are signs of life.  Not for: whether a message is genuine (`bthome_replay_guard`).
 """
 
 from __future__ import annotations
 
-from drivers._bthome_decode import Packet, Value
+from drivers.radio.bthome_decode import Packet, Value
 from gateway.events import (
     BatteryLow,
     BatteryOk,

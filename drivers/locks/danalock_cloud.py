@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from drivers._ble import need_library, within
+from drivers.radio.connection import need_library, within
 from gateway.errors import DeviceRefused, DeviceUnavailable, ProtocolError
 
 if TYPE_CHECKING:

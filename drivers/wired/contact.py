@@ -5,7 +5,7 @@ seconds of a monotonic clock.  "On" counts at its first edge; "off" when the con
 moment, because a contact that closes bounces open for a few milliseconds.  A pin that flaps is one
 event with a count, and nothing else is told until it rests.
 
-Not for: pins (`_pin_contact`), or what a reading means (rules).
+Not for: pins (`pin_contact`), or what a reading means (rules).
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from drivers._contact import Contact, Words
+from drivers.wired.contact import Contact, Words
 from gateway.events import Data, MatFault, MatFaulted, MatLoaded
 
 TOP = 1023

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from drivers._bthome_decode import Packet, decode
-from drivers._bthome_words import Words
+from drivers.radio.bthome_decode import Packet, decode
+from drivers.radio.bthome_events import Words
 from gateway.events import (
     BatteryLow,
     BatteryOk,

@@ -9,7 +9,7 @@ import bleak.exc
 import bleak_retry_connector
 import pytest
 
-from drivers._ble import need_library, translated, unless_lost, within
+from drivers.radio.connection import need_library, translated, unless_lost, within
 from gateway.errors import DeviceRefused, DeviceUnavailable
 
 EXAMPLES = {

@@ -20,7 +20,7 @@ from bleak import BleakScanner
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 
-from drivers._ble import translated, within
+from drivers.radio.connection import translated, within
 from gateway.errors import DeviceUnavailable
 from gateway.ports import Advert
 

@@ -4,7 +4,7 @@ What `mat_gpio`, `door_gpio`, `motion_gpio` and `button_gpio` share.  An edge is
 that saw it: the moment of the call is the event's time.  The pin factory is the one that the
 configuration chose; there is never a fallback.
 
-Not for: what the edges mean (`_contact`), or which words are told (each driver's own).
+Not for: what the edges mean (`contact`), or which words are told (each driver's own).
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import threading
 import time
 from typing import Any
 
-from drivers._contact import Contact, Words
+from drivers.wired.contact import Contact, Words
 from gateway.errors import DeviceUnavailable
 from gateway.events import Data
-from gateway.ports import Bench, Emit
+from gateway.ports import DriverContext, Emit
 
 RECHECK_S = 5.0
 """Seconds between looks at the pins themselves, in case the kernel dropped an edge under load."""
@@ -48,7 +48,7 @@ class PinContact:
 
     def __init__(
         self,
-        bench: Bench,
+        context: DriverContext,
         words: Words,
         *,
         name: str,
@@ -57,9 +57,9 @@ class PinContact:
         pull_up: bool = True,
         loop_pin: int | None = None,
     ) -> None:
-        if bench.pin_factory is None:
+        if context.pin_factory is None:
             raise DeviceUnavailable("this home has no pins: no pin factory is configured")
-        self._factory = bench.pin_factory
+        self._factory = context.pin_factory
         self._words = words
         self._name = name
         self._numbers = (pin,) if loop_pin is None else (pin, loop_pin)

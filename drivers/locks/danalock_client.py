@@ -26,8 +26,16 @@ from typing import TYPE_CHECKING, Any
 from bleak import BleakClient
 from bleak.backends.device import BLEDevice
 
-from drivers._ble import connection, need_library, subscribe, translated, unless_lost, within
-from drivers._lock_turn import Note, Order
+from drivers.locks.credentials import readable
+from drivers.locks.operation import LockAction, OnStatus
+from drivers.radio.connection import (
+    connection,
+    need_library,
+    subscribe,
+    translated,
+    unless_lost,
+    within,
+)
 from gateway.errors import (
     DeviceError,
     DeviceRefused,
@@ -90,6 +98,10 @@ class Credentials:
     valid_to: datetime | None = None
     refresh_token: str | None = None
 
+    @property
+    def address(self) -> None:
+        """It changes; the lock is known by its serial number."""
+
     def to_json(self) -> str:
         """As it is kept in the secret."""
         fields = {
@@ -105,7 +117,7 @@ class Credentials:
     @classmethod
     def from_json(cls, text: str) -> Credentials:
         """Raises `SecretError` when it is not what `to_json` made, or has no certificate."""
-        try:
+        with readable():
             fields = json.loads(text)
             ends = fields["valid_to"]
             made = cls(
@@ -116,8 +128,6 @@ class Credentials:
                 valid_to=datetime.fromisoformat(ends) if ends else None,
                 refresh_token=fields.get("refresh_token"),
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise SecretError("the lock's credentials are not readable") from error
         if len(made.serial) != 6 or len(made.broadcast_key) != 16 or not made.login_token:
             raise SecretError("the lock's serial number, token or broadcast key is not whole")
         if made.valid_to is not None and made.valid_to.tzinfo is None:
@@ -236,7 +246,7 @@ def ours(doing: str) -> Iterator[None]:
 
 
 class Session:
-    """A lock that is connected, has proved who it is, and knows us (`_lock_turn.Talk`)."""
+    """A lock that is connected, has proved who it is, and knows us (`operation.LockSession`)."""
 
     def __init__(
         self, channel: RpdChannel, tls: Tls12DmiClient, lost: asyncio.Future[None]
@@ -258,17 +268,17 @@ class Session:
         await self._tls.handshake(self._channel.send, self._channel.recv)
 
     async def prepare(self) -> None:
-        """See `_lock_turn.Talk`: the session is all that a command needs."""
+        """See `operation.LockSession`: the session is all that a command needs."""
 
-    async def give(self, order: Order, note: Note, until_s: float) -> None:
-        """See `_lock_turn.Talk`.  The lock only says that it took the command."""
-        del note
+    async def operate(self, action: LockAction, on_status: OnStatus, until_s: float) -> None:
+        """See `operation.LockSession`.  The lock only says that it took the command."""
+        del on_status
         ble = library()
-        action = ble.LOCK if order is Order.LOCK else ble.UNLOCK
+        way = ble.LOCK if action is LockAction.LOCK else ble.UNLOCK
         limit_s = max(0.0, until_s - time.monotonic())
         with ours("turning the lock"):
             try:
-                await unless_lost(self._lost, limit_s, self._say(ble.lock_operate(action)))
+                await unless_lost(self._lost, limit_s, self._say(ble.lock_operate(way)))
             except ble.CommandError as error:
                 if error.status == TIMED_OUT:  # what its motor did, it does not say
                     raise TimeoutError(str(error)) from error
@@ -276,7 +286,7 @@ class Session:
                     raise
 
     async def status(self) -> LockStatus:
-        """See `_lock_turn.Talk`.  Never: what a session answers has no published meaning."""
+        """See `operation.LockSession`.  Never: what a session answers has no published meaning."""
         raise DeviceUnavailable("the lock says where its bolt is only when it advertises")
 
     async def _say(self, request: bytes) -> None:

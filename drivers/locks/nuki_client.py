@@ -18,10 +18,11 @@ from bleak import BleakClient
 from bleak.backends.device import BLEDevice
 from nacl.public import PrivateKey
 
-from drivers import _nuki_protocol as nuki
-from drivers._ble import connection, subscribe, translated, within
-from drivers._lock_turn import Note, Order
-from drivers._nuki_protocol import Action, Command, Message, Status
+from drivers.locks import nuki_protocol as nuki
+from drivers.locks.credentials import readable
+from drivers.locks.nuki_protocol import Action, Command, Message, Status
+from drivers.locks.operation import LockAction, OnStatus
+from drivers.radio.connection import connection, subscribe, translated, within
 from gateway.errors import DeviceUnavailable, ProtocolError, SecretError
 from gateway.ports import Bolt, LockStatus, Scanner
 
@@ -39,9 +40,9 @@ TURN_S = 12.0
 """Seconds that a turn takes at the most, once accepted: users report 3 to 8."""
 
 _ACTIONS = {
-    Order.UNLOCK: Action.UNLOCK,
-    Order.UNLATCH: Action.UNLATCH,
-    Order.LOCK: Action.LOCK,
+    LockAction.UNLOCK: Action.UNLOCK,
+    LockAction.UNLATCH: Action.UNLATCH,
+    LockAction.LOCK: Action.LOCK,
 }
 
 
@@ -67,7 +68,7 @@ class Credentials:
     @classmethod
     def from_json(cls, text: str) -> Credentials:
         """Raises `SecretError` when it is not what `to_json` made."""
-        try:
+        with readable():
             fields = json.loads(text)
             made = cls(
                 address=str(fields["address"]).upper(),
@@ -75,8 +76,6 @@ class Credentials:
                 app_id=int(fields["app_id"]),
                 key=bytes.fromhex(fields["key"]),
             )
-        except (ValueError, KeyError, TypeError) as error:
-            raise SecretError("the lock's credentials are not readable") from error
         if len(made.key) != 32:
             raise SecretError("the lock's key is not 32 bytes long")
         return made
@@ -180,12 +179,12 @@ class Session:
         self._challenge = b""
 
     async def prepare(self) -> None:
-        """See `_lock_turn.Talk`: a command must repeat the lock's challenge."""
+        """See `operation.LockSession`: a command must repeat the lock's challenge."""
         self._challenge = await self.challenge()
 
-    async def give(self, order: Order, note: Note, until_s: float) -> None:
-        """See `_lock_turn.Talk`.  Over when the lock says that it is complete, or jammed."""
-        payload = nuki.action_payload(_ACTIONS[order], self._who.app_id, self._challenge)
+    async def operate(self, action: LockAction, on_status: OnStatus, until_s: float) -> None:
+        """See `operation.LockSession`.  Over when the lock says that it is complete, or jammed."""
+        payload = nuki.action_payload(_ACTIONS[action], self._who.app_id, self._challenge)
         await self.say(Command.ACTION, payload)
         limit_s = ACCEPT_S
         until_s = min(until_s, time.monotonic() + ACCEPT_S + TURN_S)
@@ -194,7 +193,7 @@ class Session:
             limit_s = TURN_S
             if message.command == Command.STATES:
                 status = nuki.states(message.payload)
-                note(status)
+                on_status(status)
                 if status.bolt is Bolt.JAMMED:
                     return
             if message.command == Command.STATUS and message.payload == bytes([Status.COMPLETE]):

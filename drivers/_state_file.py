@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 
-def save(path: Path, kept: dict[str, Any]) -> None:
-    """Write `kept` as JSON: the old file or the whole new one is there, whenever the power goes.
+def save(path: Path, fields: dict[str, Any]) -> None:
+    """Write `fields` as JSON: the old file or the whole new one is there, whenever the power goes.
     Raises `OSError`."""
     part = path.with_suffix(".part")
     with part.open("w", encoding="utf-8") as file:
-        json.dump(kept, file)
+        json.dump(fields, file)
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
@@ -30,7 +30,7 @@ def save(path: Path, kept: dict[str, Any]) -> None:
 def load(path: Path) -> dict[str, Any] | None:
     """What was kept; None when nothing was, or what is there cannot be read."""
     try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
+        fields = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return kept if isinstance(kept, dict) else None
+    return fields if isinstance(fields, dict) else None

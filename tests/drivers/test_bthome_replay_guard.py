@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from drivers import _bthome_guard
-from drivers._bthome_decode import Problem, decode, seal
-from drivers._bthome_guard import Guard, Marks, Verdict
+from drivers.radio import bthome_replay_guard
+from drivers.radio.bthome_decode import Problem, decode, seal
+from drivers.radio.bthome_replay_guard import Guard, Marks, Verdict
 from tests.drivers.twins import KEY
 
 ADDRESS = "E8:E0:7E:00:00:01"
@@ -77,7 +77,7 @@ def test_a_storm_of_replays_is_bounded() -> None:
     counted = 0
     for now_s in range(0, 86_400, 10):
         counted += pendant.doubt((now_s * 7919) % 10_000, now_s)
-    assert counted <= 86_400 / _bthome_guard.OLD_DOUBT_S + 50
+    assert counted <= 86_400 / bthome_replay_guard.OLD_DOUBT_S + 50
     assert pendant.hear(10_001, 86_400) is Verdict.FRESH
 
 

@@ -7,7 +7,7 @@ unknown or cut off cannot be read, and is left out; what came before it counts. 
 (AES-CCM, 4-byte tag): the payload, a counter u32, the tag; nonce = address, D2 FC, info byte,
 counter; no associated data.
 
-Not for: replays and repeats (`_bthome_guard`), or what a reading means (`_bthome_words`).
+Not for: replays and repeats (`bthome_replay_guard`), or what a reading means (`bthome_events`).
 """
 
 from __future__ import annotations

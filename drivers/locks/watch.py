@@ -20,7 +20,7 @@ from gateway.events import (
     LockUnlocked,
     TurnOutcome,
 )
-from gateway.ports import Bolt, LockStatus, Turn
+from gateway.ports import Bolt, LockResult, LockStatus
 
 RECHECK_S = 300.0
 """Seconds until a lock is asked again that did not answer twice, and the longest for one that keeps
@@ -111,7 +111,7 @@ class Watch:
             pause_s = self._still_s if self._changed else self._ask_every_s
         return max(stale_s, self._asked_s + pause_s - time.monotonic())
 
-    def found(self, status: LockStatus) -> None:
+    def answered(self, status: LockStatus) -> None:
         """The watch asked, and this is the answer."""
         self._bolt, self._status = status.bolt, status
         self._failures = 0
@@ -126,33 +126,34 @@ class Watch:
             self._bolt = Bolt.UNKNOWN
         self._asked(AGAIN_S if self._failures == 1 else RECHECK_S)
 
-    def known(self, status: LockStatus) -> None:
+    def asked_elsewhere(self, status: LockStatus) -> None:
         """Somebody else asked: the bolt is theirs to tell, the battery is ours."""
-        self.found(status)
+        self.answered(status)
         self._told_bolt = status.bolt
 
-    def turned(self, turn: Turn, status: LockStatus | None) -> None:
-        """A turn ended: its bolt is the caller's to tell."""
+    def operated(self, result: LockResult, status: LockStatus | None) -> None:
+        """An operation ended: its bolt is the caller's to tell."""
         self._stale_until_s = time.monotonic() + self._stale_s
-        self._bolt = self._told_bolt = turn.bolt
-        if turn.outcome is TurnOutcome.UNKNOWN or turn.bolt is Bolt.UNKNOWN:
+        self._bolt = self._told_bolt = result.bolt
+        if result.outcome is TurnOutcome.UNKNOWN or result.bolt is Bolt.UNKNOWN:
             self._asked(DOUBT_S)
         elif status is not None:
             self._status = status
-            self._asked(STANDS_S if turn.bolt is Bolt.MOVING else None)
+            self._asked(STANDS_S if result.bolt is Bolt.MOVING else None)
 
     def news(self) -> list[Data]:
         """What changed since it was last told."""
-        found: list[Data] = []
+        changes: list[Data] = []
         if self._bolt in _BOLTS and self._bolt is not self._told_bolt:
             self._told_bolt = self._bolt
-            found.append(_BOLTS[self._bolt]())
+            changes.append(_BOLTS[self._bolt]())
         status = self._status
         if status is not None and status.battery_low not in (None, self._told_low):
             self._told_low = status.battery_low
             pct = status.battery_pct
-            found.append(BatteryLow(level_pct=pct) if self._told_low else BatteryOk(level_pct=pct))
-        return found
+            kind = BatteryLow if self._told_low else BatteryOk
+            changes.append(kind(level_pct=pct))
+        return changes
 
     def _asked(self, pause_s: float | None) -> None:
         self._due = False
