@@ -3,9 +3,8 @@
 The rule: a test runs on both databases when what it shows can differ there: how a statement is
 written or planned, what is locked while two act at once, what a trigger or a notification does,
 how a type comes back (times, bytes, JSON, booleans).  Who may do what, what a page says and how a
-request is refused is the same Python over rows already read: it runs on SQLite alone.  So that no
-statement is left out, every page and every route is walked once on PostgreSQL as well, and a run of
-everything ends with an error when a module that sends statements never sent one to PostgreSQL
+request is refused is the same Python over rows already read: it runs on SQLite alone.  A run
+of everything names at its end each module that sends statements and never sent one to PostgreSQL
 (`tests/staff/reach.py`).  Migrations have both kinds in `test_schema.py`.
 
 Not for: databases themselves (`conftest.py`, `postgres.py`).
@@ -38,7 +37,6 @@ ON_BOTH = {
     "test_taking_back.test_a_lost_phone_is_signed_out_and_its_codes_are_void": "the same",
     "test_service.test_requests_are_counted_for_those_who_may_answer": "counted by the database",
     "pages.test_queries": "each page's statements: filtered, searched, paged, the same answer",
-    "test_walls.test_the_walk_sees_what_it_should": "each route with something to show and to do",
 }
 """Module, or module and test, to what can differ."""
 

@@ -90,7 +90,7 @@ class Load:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_killed_under_load_nothing_is_lost_and_nothing_is_twice(
     enrolled_home: EnrolledHome, staff: Staff, config_file: Path, tmp_path: Path
 ) -> None:
