@@ -8,13 +8,10 @@ Not for: prose that the code cannot know.
 from __future__ import annotations
 
 import argparse
-import ast
 import dataclasses
 import inspect
-import itertools
 import re
 import sys
-import textwrap
 import types
 import typing
 from collections.abc import Iterator, Sequence
@@ -28,6 +25,7 @@ from pydantic_core import PydanticUndefined
 import drivers
 from gateway import events, rules
 from gateway.config import home_file
+from gateway.config.field_texts import field_texts, flat
 from gateway.schedule import Plan
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs"
@@ -48,11 +46,6 @@ UNITS = {
 _MADE = "<!-- made by `python -m gateway.docs --write`; change the code, not this page -->"
 
 
-def flat(text: str | None) -> str:
-    """A docstring on one line."""
-    return " ".join(inspect.cleandoc(text or "").split())
-
-
 def first_sentence(text: str | None) -> str:
     """A docstring's first sentence, without what stands in it as a name of ours."""
     return re.split(r"(?<=[a-z`\")])[.:](?:\s|$)", flat(text), maxsplit=1)[0].rstrip(".")
@@ -64,31 +57,6 @@ def unit_of(name: str) -> str:
         if name.endswith(ending):
             return unit
     return ""
-
-
-def field_texts(cls: type) -> dict[str, str]:
-    """The docstrings under the fields of a class and of its bases, read from their source."""
-    texts: dict[str, str] = {}
-    for base in reversed(cls.__mro__):
-        texts |= _own_texts(base)
-    return texts
-
-
-def _own_texts(cls: type) -> dict[str, str]:
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
-    except (OSError, TypeError):
-        return {}
-    body = typing.cast("ast.ClassDef", tree.body[0]).body
-    return {
-        field.target.id: flat(text.value.value)
-        for field, text in itertools.pairwise(body)
-        if isinstance(field, ast.AnnAssign)
-        and isinstance(field.target, ast.Name)
-        and isinstance(text, ast.Expr)
-        and isinstance(text.value, ast.Constant)
-        and isinstance(text.value.value, str)
-    }
 
 
 def type_text(annotation: Any) -> str:
@@ -263,12 +231,12 @@ PAGES = {"events.md": events_page, "configuration.md": configuration_page}
 
 def stale(folder: Path = FOLDER) -> list[str]:
     """The pages that are not what the code says."""
-    found = []
+    names = []
     for name, make in PAGES.items():
         path = folder / name
         if not path.is_file() or path.read_text(encoding="utf-8") != make():
-            found.append(name)
-    return found
+            names.append(name)
+    return names
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from json.encoder import encode_basestring
 from typing import Any, Literal
 
 from gateway.errors import BadEvent, ChainError
@@ -47,7 +49,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One written event.  `at` is aware UTC; `hash` is hexadecimal."""
+    """One written event.  `at` is aware UTC; `hash` is hexadecimal; `ref` names the event."""
 
     origin: str
     seq: int
@@ -60,14 +62,14 @@ class Event:
     person: str | None = None
     because: Because | None = None
     hash: str = ""
+    # made once: a dozen rules ask for both of every event, and as properties they were a twentieth
+    # of a replay (0.3 µs a call, ten calls an event)
+    kind: str = field(init=False, compare=False, repr=False)
+    ref: Ref = field(init=False, compare=False, repr=False)
 
-    @property
-    def kind(self) -> str:
-        return kind_of(self.data)
-
-    @property
-    def ref(self) -> Ref:
-        return f"{self.origin}/{self.seq}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kind", kind_of(self.data))
+        object.__setattr__(self, "ref", f"{self.origin}/{self.seq}")
 
     @property
     def urgent(self) -> bool:
@@ -119,6 +121,37 @@ def to_json(event: Event) -> dict[str, Any]:
     return obj
 
 
+def body_of(event: Event) -> bytes:
+    """`canonical(to_json(event))`, written straight down in the order of its keys.
+
+    Every event is sealed once, live and in a replay: 4 µs where the object and a sorting encoder
+    take 8 (measured on a slow core, Python 3.11).
+    """
+    because, fields = event.because, to_fields(event.data)
+    reason = ""
+    if because is not None:
+        refs = ",".join(map(_quoted, because.events))
+        reason = (
+            f'"because":{{"events":[{refs}],"rule":{_quoted(because.rule)},'
+            f'"version":{because.version}}},'
+        )
+    mono_s = event.mono_s
+    if not math.isfinite(mono_s):
+        raise ValueError("an event's mono_s is not a number")
+    device = "" if event.device is None else f'"device":{_quoted(event.device)},'
+    person = "" if event.person is None else f'"person":{_quoted(event.person)},'
+    return (
+        f'{{"at":"{utc_text(event.at)}",{reason}"boot":{_quoted(event.boot)},'
+        f'"clock":"{event.clock}","data":{_encode(fields) if fields else "{}"},{device}'
+        f'"kind":{_quoted(event.kind)},"mono_s":{mono_s!r},"origin":{_quoted(event.origin)},'
+        f'{person}"seq":{event.seq}}}'
+    ).encode()
+
+
+_quoted = encode_basestring
+"""A text as JSON, as `_encode` writes it (`ensure_ascii=False`)."""
+
+
 def from_json(obj: Any) -> Event:
     """The event in a JSON object.  Raises `BadEvent`, with a sentence, on anything else."""
     try:
@@ -134,7 +167,7 @@ def from_json(obj: Any) -> Event:
         return Event(
             origin=_text(obj["origin"]),
             seq=seq,
-            at=at.astimezone(UTC),
+            at=at if at.tzinfo is UTC else at.astimezone(UTC),
             clock=obj["clock"],
             boot=_text(obj["boot"]),
             mono_s=float(obj["mono_s"]),
@@ -195,7 +228,7 @@ def seal(
         person=draft.person,
         because=draft.because,
     )
-    body = canonical(to_json(event))
+    body = body_of(event)
     digest = chained(previous, body)
     object.__setattr__(event, "hash", digest.hex())  # nobody has seen it yet; a copy costs 3 µs
     return event, body, digest

@@ -4,8 +4,8 @@ A local time that does not exist (02:30 on the last Sunday of March in Stockholm
 that does, 03:00; one that occurs twice runs once, the first time.  Two times that fall on the same
 minute are one slot: a slot is done once.
 
-Pure: the caller says between which moments.  Not for: ringing (the bell) or answering (the rule
-`night_check`).
+Pure: the caller says between which moments.  Not for: ringing (the slot ringer) or answering
+(the rule `night_check`).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def _whole_minute(value: time) -> time:
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Pause(_Model):
@@ -146,14 +146,14 @@ def slots(plan: Plan, tz: str, start: datetime, end: datetime) -> list[Slot]:
     if start.tzinfo is None or end.tzinfo is None:
         raise ValueError("the window of a plan needs aware moments")
     there = zone(tz)
-    found = {
+    within = {
         Slot(at, check_id(plan.name, at), plan.name)
         for day in _days(start.astimezone(there).date(), end.astimezone(there).date())
         if plan.runs_on(day)
         for at in (local_to_utc(day, local, there) for local in plan.times)
         if start <= at < end
     }
-    return sorted(found)
+    return sorted(within)
 
 
 def merged(plans: Mapping[str, Plan], tz: str, start: datetime, end: datetime) -> list[Slot]:

@@ -17,11 +17,10 @@ PACKAGES = ("gateway", "drivers", "web")
 
 @dataclass(frozen=True)
 class Import:
-    """One imported module.  `typing_only`: under `if TYPE_CHECKING`, so never run."""
+    """One imported module, also one under `if TYPE_CHECKING`."""
 
     target: str
     line: int
-    typing_only: bool
 
 
 @dataclass(frozen=True)
@@ -71,13 +70,6 @@ def _name(path: Path) -> str:
 
 def _module(name: str, path: Path, known: set[str]) -> Module:
     tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-    typing_only = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
-        for child in node.body
-        for inner in ast.walk(child)
-    }
     found = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -86,7 +78,7 @@ def _module(name: str, path: Path, known: set[str]) -> Module:
             targets = _from(node, name, path.name == "__init__.py", known)
         else:
             continue
-        found += [Import(target, node.lineno, id(node) in typing_only) for target in targets]
+        found += [Import(target, node.lineno) for target in targets]
     return Module(name, path, tree, tuple(found))
 
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from gateway.config.home_file import parse
 from gateway.config.secrets import FileSecrets
 from gateway.errors import ConfigError, LinkDown, SecretError, UserError
-from gateway.link.enrolment import enroll, enrolment
+from gateway.link.enrolment import enroll, load_enrolment
 from gateway.wire import EnrollAnswer, EnrollRequest, ServerKey, fingerprint, make_code, split_code
 from tests.wireserver import WireServer
 
@@ -60,7 +60,7 @@ def test_an_enrolled_home_speaks_with_its_own_key(
     assert "PRIVATE" not in asked[0].public_key
     assert stat.S_IMODE(secrets.path("home_key").stat().st_mode) == 0o600
     assert (tmp_path / "origin").read_text() == "home:h1\n"
-    again = enrolment(tmp_path, secrets)
+    again = load_enrolment(tmp_path, secrets)
     assert again is not None
     assert (again.home, set(again.keys.good(None))) == ("h1", {"k1"})
     assert set(done.keys.good(None)) == {"k1"}
@@ -98,7 +98,7 @@ def test_a_lost_answer_is_asked_for_again_with_the_same_key(
     server.faults.append(note)
     with pytest.raises(LinkDown):
         enroll(server.url, CODE, tmp_path, secrets)
-    assert enrolment(tmp_path, secrets) is None
+    assert load_enrolment(tmp_path, secrets) is None
     assert len(keys) == 1  # a code works once: it is not sent again by itself
     enroll(server.url, CODE, tmp_path, secrets)
     assert keys[0] == keys[1]
@@ -149,20 +149,20 @@ def test_an_enrolment_that_is_not_whole_is_a_sentence(
     server: WireServer, secrets: FileSecrets, tmp_path: Path
 ) -> None:
     """A missing key, a broken file, a configuration of another home: each says what to do."""
-    assert enrolment(tmp_path, secrets) is None
+    assert load_enrolment(tmp_path, secrets) is None
     enroll(server.url, CODE, tmp_path, secrets)
     other = parse(b'[home]\nid = "h9"', Path("home.toml"))
     with pytest.raises(ConfigError, match=r"home\.id: is 'h9', and this gateway is enrolled as"):
-        enrolment(tmp_path, secrets, other)
+        load_enrolment(tmp_path, secrets, other)
     moved = parse(b'[home]\nid = "h1"\n[staff]\nurl = "https://x.example"', Path("home.toml"))
     with pytest.raises(ConfigError, match=r"staff\.url: is https://x\.example"):
-        enrolment(tmp_path, secrets, moved)
+        load_enrolment(tmp_path, secrets, moved)
     secrets.path("home_key").rename(tmp_path / "gone")
     with pytest.raises(SecretError, match="tryggve gateway enroll URL CODE"):
-        enrolment(tmp_path, secrets)
+        load_enrolment(tmp_path, secrets)
     (tmp_path / "server.json").write_text("{")
     with pytest.raises(UserError, match="enroll the home again"):
-        enrolment(tmp_path, secrets)
+        load_enrolment(tmp_path, secrets)
 
 
 def test_codes_and_fingerprints() -> None:

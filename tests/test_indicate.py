@@ -77,7 +77,7 @@ async def test_the_lamp_asks_on_after_a_restart(tmp_path: Path) -> None:
         running = asyncio.create_task(home.run())
         await until(lambda home=home: "lamp" in home.view.devices and "bed" in home.view.devices)
         if run == 0:
-            home.tell(asked)
+            home.record(asked)
             home.engine.submit(Draft(DeviceOnline(), device="lamp"))
         await until(lambda: lamp.lit)
         home.stop()

@@ -10,9 +10,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gateway.access.grants import sign_key
-from gateway.events import ServerKeyAdded, ServerKeyRefused, ServerKeyTrusted
+from gateway.envelope import Event
+from gateway.events import Data, ServerKeyAdded, ServerKeyRefused, ServerKeyTrusted
 from gateway.link.enrolment import public_key
 from gateway.link.server_keys import ServerKeys
+from gateway.services.key_offers import KeyOffers
 from tests.conftest import START
 
 FIRST, SECOND, THIRD, THIEF = (Ed25519PrivateKey.generate() for _ in range(4))
@@ -89,3 +91,65 @@ def test_a_forged_rotation_is_refused_and_told(home: Home, forged: ServerKeyAdde
     assert home.keys.offered(forged) == ServerKeyRefused(kid=forged.kid)
     assert home.kept == []
     assert set(home.keys.good(START)) == {"k1"}
+
+
+def announced(data: ServerKeyAdded, origin: str = "staff:h1") -> Event:
+    return Event(
+        origin=origin,
+        seq=1,
+        at=START,
+        clock="synced",
+        boot="b",
+        mono_s=0.0,
+        data=data,
+        device=None,
+        person=None,
+        because=None,
+    )
+
+
+def test_a_key_that_could_not_be_kept_is_offered_again() -> None:
+    """A full disk costs nothing but a restart: the log announces the key once more."""
+    written: list[Data] = []
+    full = True
+
+    def keep(_added: ServerKeyAdded) -> None:
+        if full:
+            raise OSError("no space left")
+
+    keys = ServerKeys("h1", {"k1": FIRST.public_key()}, {}, read=public_key, keep=keep)
+    offers = KeyOffers(keys, written.append)
+    event = announced(GOOD)
+    offers.apply(event)
+    offers.see_live(event)
+    assert (written, set(keys.good(START))) == ([], {"k1"})
+    full = False
+    offers.offer_again()
+    offers.offer_again()
+    assert (written, set(keys.good(START))) == ([ServerKeyTrusted(kid="k2")], {"k1", "k2"})
+
+
+def test_a_refusal_is_written_once(home: Home) -> None:
+    """Not again at each start; and only the server announces keys."""
+    written: list[Data] = []
+    offers = KeyOffers(home.keys, written.append)
+    for event in (announced(FORGED["another's signature"]), announced(GOOD, "home:h1")):
+        offers.apply(event)
+        offers.see_live(event)
+    assert written == [ServerKeyRefused(kid="k2")]
+    offers.offer_again()
+    assert written == [ServerKeyRefused(kid="k2")]
+    offers.forget()
+    offers.apply(announced(GOOD))
+    offers.offer_again()
+    assert written[1:] == [ServerKeyTrusted(kid="k2")]
+
+
+def test_a_home_without_a_server_passes_announcements_over() -> None:
+    """Nothing to trust, nothing to write."""
+    written: list[Data] = []
+    offers = KeyOffers(None, written.append)
+    offers.apply(announced(GOOD))
+    offers.see_live(announced(GOOD))
+    offers.offer_again()
+    assert written == []

@@ -24,7 +24,7 @@ from gateway.errors import ConfigError, DeviceUnavailable, SecretError
 from gateway.events import Data, DeviceFailed, DeviceOnline, MatPressed
 from gateway.ports import DriverContext, Emit
 from gateway.services import driver_supervisor as module
-from gateway.services.driver_supervisor import Supervisor, open_pins
+from gateway.services.driver_supervisor import DriverSupervisor, open_pins
 
 
 class Settings(BaseModel):
@@ -78,7 +78,7 @@ class Stage:
 
     def __init__(self, tmp_path: Path, devices: dict[str, type[Scripted]]) -> None:
         self.told: list[tuple[str, Data]] = []
-        self.supervisor = Supervisor(
+        self.supervisor = DriverSupervisor(
             home_of(tmp_path, devices),
             state_dir=tmp_path,
             secrets=FileSecrets(tmp_path),

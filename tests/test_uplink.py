@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.errors import LogUnwritable
 from gateway.link.https import Link
-from gateway.link.uplink import Calls, Problem, Uplink
+from gateway.link.uplink import Problem, Uplink, UplinkCallbacks, UrgentEvent
 from gateway.link.urgent_lane import _Urgent
 from gateway.wire import BATCH_MAX, HEARTBEAT_S
 from tests.wireserver import Request, WireServer, decided
@@ -76,6 +76,15 @@ def text_of(origin: str, seq: int, kind: str) -> str:
     return json.dumps({"origin": origin, "seq": seq, "kind": kind, "data": {}, "hash": "0" * 64})
 
 
+def at_once(texts: list[str]) -> list[UrgentEvent]:
+    """Events as the engine hands them to the urgent lane."""
+    objs = [json.loads(text) for text in texts]
+    return [
+        UrgentEvent(obj["origin"], obj["seq"], obj["kind"], text)
+        for obj, text in zip(objs, texts, strict=True)
+    ]
+
+
 class Home:
     """The home's end: what the uplink told, and a way to wait for it."""
 
@@ -85,10 +94,10 @@ class Home:
         self.changed = threading.Condition()
         self.refuse_down = 0
 
-    def calls(self) -> Calls:
-        return Calls(
+    def calls(self) -> UplinkCallbacks:
+        return UplinkCallbacks(
             on_decided=self._decided,
-            on_turn=lambda token: self._tell("turn", token),
+            on_lock_order=lambda token: self._tell("turn", token),
             on_link=lambda up: self._tell("link", up),
             on_server_time=lambda offset: self._tell("time", offset),
             on_server_ahead=lambda have: self._tell("ahead", have),
@@ -171,7 +180,7 @@ def test_an_alarm_goes_before_ten_thousand_that_wait(
     box.add(10_000)
     uplink.start()
     alarm = box.add(1, "alarm.raised")
-    uplink.urgent(alarm)
+    uplink.urgent(at_once(alarm))
     uplink.wake()
     server.start()
     assert server.wait(lambda: len(server.events) == 10_001, 60)
@@ -188,7 +197,7 @@ def test_an_alarm_is_sent_that_the_disk_did_not_take(
 ) -> None:
     """The urgent lane needs no log: what is handed to it goes, durable or not."""
     uplink.start()
-    uplink.urgent([text_of("home:h1", 7, "alarm.raised")])
+    uplink.urgent(at_once([text_of("home:h1", 7, "alarm.raised")]))
     assert server.wait(lambda: [event["seq"] for event in server.urgent] == [7])
     assert server.events == []
 
@@ -203,7 +212,7 @@ def test_what_the_batch_brings_as_soon_is_sent_once(
     for seq in range(1, 6):
         step = box.add(1, "unlock.progressed")
         uplink.wake()
-        uplink.urgent(step)
+        uplink.urgent(at_once(step))
         assert server.wait(lambda seq=seq: len(server.events) == seq)
     assert server.urgent == []
     (text,) = box.add(1, "alarm.raised")
@@ -235,7 +244,7 @@ def test_what_the_batch_does_not_bring_goes_the_urgent_way(
         box.add(BATCH_MAX)
     step = box.add(1, "unlock.progressed")
     uplink.wake()
-    uplink.urgent(step)
+    uplink.urgent(at_once(step))
     seq = json.loads(step[0])["seq"]
     assert server.wait(lambda: [event["seq"] for event in server.urgent] == [seq])
     assert server.events == []
@@ -343,7 +352,7 @@ def test_a_broken_chain_is_told_once_and_alarms_still_go(
     box.add(3)
     uplink.start()
     assert home.wait(lambda: home.all("broken"))
-    uplink.urgent(box.add(1, "alarm.raised"))
+    uplink.urgent(at_once(box.add(1, "alarm.raised")))
     uplink.wake()
     assert server.wait(lambda: len(server.urgent) == 1)
     assert home.all("broken") == [None]
@@ -369,7 +378,7 @@ def test_one_event_that_is_refused_is_named_and_blocks_no_alarm(
     assert home.all("problem")[0].code == "event_refused"
     assert home.all("problem")[0].seq == 6
     assert [event["seq"] for event in server.events] == [1, 2, 3, 4, 5]
-    uplink.urgent(box.add(1, "alarm.raised"))
+    uplink.urgent(at_once(box.add(1, "alarm.raised")))
     assert server.wait(lambda: len(server.urgent) == 1)
     server.faults.clear()  # the server was mended
     assert server.wait(lambda: len(server.events) == 12)
@@ -382,7 +391,7 @@ def test_a_home_with_a_wrong_clock_learns_the_time_and_speaks(
     """A clock a year off is answered 401; the home asks again at once with the server's time."""
     server.clock_ahead_s = 365 * 86_400.0
     box.add(2)
-    uplink.urgent([text_of("home:h1", 2, "alarm.raised")])
+    uplink.urgent(at_once([text_of("home:h1", 2, "alarm.raised")]))
     uplink.start()
     assert server.wait(lambda: len(server.events) == 2 and server.listening() == 1)
     assert home.wait(lambda: home.all("time"))
@@ -528,9 +537,9 @@ def test_no_alarm_is_dropped_from_a_full_urgent_lane(
 ) -> None:
     """Thousands of lesser urgent events push out each other, never an alarm."""
     server.faults.append(lambda r: r.path.endswith("/events") and r.answer(503, {}))
-    uplink.urgent([text_of("home:h1", 1, "alarm.raised")])
-    uplink.urgent([text_of("home:h1", n, "unlock.progressed") for n in range(2, 3002)])
-    uplink.urgent([text_of("home:h1", 3002, "pendant.pressed")])
+    uplink.urgent(at_once([text_of("home:h1", 1, "alarm.raised")]))
+    uplink.urgent(at_once([text_of("home:h1", n, "unlock.progressed") for n in range(2, 3002)]))
+    uplink.urgent(at_once([text_of("home:h1", 3002, "pendant.pressed")]))
     uplink.start()
     assert server.wait(lambda: any(e["seq"] == 3002 for e in server.urgent))
     seqs = [event["seq"] for event in server.urgent]

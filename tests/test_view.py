@@ -68,7 +68,7 @@ from gateway.events import (
     VisitStarted,
 )
 from gateway.ports import Bolt, Level
-from gateway.state.home_view import CLOSED_CHECKS, LAST_EVENTS, Health, View
+from gateway.state.home_view import CLOSED_CHECKS, LAST_EVENTS, Health, HomeView
 
 BEGIN = datetime(2026, 11, 23, 21, 0, tzinfo=UTC)
 
@@ -85,7 +85,7 @@ DESCRIBED = HomeDescribed(
 class Told:
     """A view and the events it was shown, a minute apart."""
 
-    view: View = field(default_factory=View)
+    view: HomeView = field(default_factory=HomeView)
     log: list[Event] = field(default_factory=list)
 
     def say(

@@ -86,23 +86,23 @@ def proof_of(key: bytes, id_: str) -> str:
     return f"{int.from_bytes(digest, 'big') % 10**PROOF_DIGITS:0{PROOF_DIGITS}d}"
 
 
-def hash_of(key: bytes, home: str, person: str, told: CodeTold, proof: str) -> str:
-    """The hash of a code (hexadecimal); `told.hash` is not read.  `key` is `shared_key`."""
+def hash_of(key: bytes, home: str, person: str, code: CodeTold, proof: str) -> str:
+    """The hash of a code (hexadecimal); `code.hash` is not read.  `key` is `shared_key`."""
     bound: Mapping[str, Any] = {
         "home": home,
         "person": person,
-        "id": told.id,
-        "number": told.number,
-        "device": told.device,
-        "nbf": utc_text(told.not_before),
-        "exp": utc_text(told.expires),
+        "id": code.id,
+        "number": code.number,
+        "device": code.device,
+        "nbf": utc_text(code.not_before),
+        "exp": utc_text(code.expires),
         "proof": proof,
     }
     text = json.dumps(bound, sort_keys=True, separators=(",", ":"))
     keyed = hmac.new(key, text.encode(), hashlib.sha256).digest()
     return hashlib.scrypt(
         keyed,
-        salt=bytes.fromhex(told.salt),
+        salt=bytes.fromhex(code.salt),
         n=SCRYPT_N,
         r=SCRYPT_R,
         p=1,
@@ -111,13 +111,13 @@ def hash_of(key: bytes, home: str, person: str, told: CodeTold, proof: str) -> s
     ).hex()
 
 
-def fits(key: bytes, home: str, person: str, told: CodeTold, proof: str) -> bool:
+def fits(key: bytes, home: str, person: str, code: CodeTold, proof: str) -> bool:
     """Whether `proof` are the six digits that the server meant.  False also for a broken salt."""
     try:
-        made = hash_of(key, home, person, told, proof)
+        expected = hash_of(key, home, person, code, proof)
     except ValueError:
         return False
-    return hmac.compare_digest(made, told.hash)
+    return hmac.compare_digest(expected, code.hash)
 
 
 def split(typed: str) -> tuple[int, str] | None:

@@ -129,7 +129,7 @@ def no(*_: object) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class GrantRecord:
     """What the home's own log says about a grant."""
 
     used: Callable[[str], bool]
@@ -147,31 +147,20 @@ def judge(
     home: str,
     devices: Collection[str],
     now: datetime | None,
-    used: Callable[[str], bool],
-    revoked: Callable[[str], bool],
-    alarm_open: Callable[[Ref], bool],
-    check_open: Callable[[str], bool] = no,
-    approved: Callable[[Ref, str, str], bool] = no,
+    record: GrantRecord,
 ) -> None:
     """Raise `GrantRefused` unless `grant` opens here and now.
 
     `now` is the best known time, None when the home does not know it; `devices` are the home's
-    locks; the others answer from the home's own log (see `Known`).
+    locks.
     """
-    known = Known(
-        used=used,
-        revoked=revoked,
-        alarm_open=alarm_open,
-        check_open=check_open,
-        approved=approved,
-    )
-    why = _why_not(grant, home, devices, now, known)
+    why = _why_not(grant, home, devices, now, record)
     if why is not None:
         raise GrantRefused(why, grant=grant.id, person=grant.person)
 
 
 def _why_not(
-    grant: Grant, home: str, devices: Collection[str], now: datetime | None, known: Known
+    grant: Grant, home: str, devices: Collection[str], now: datetime | None, record: GrantRecord
 ) -> Refusal | None:
     if grant.home != home:
         return Refusal.OTHER_HOME
@@ -185,22 +174,22 @@ def _why_not(
         return Refusal.NOT_YET
     if now >= grant.expires:
         return Refusal.EXPIRED
-    if known.used(grant.id):
+    if record.used(grant.id):
         return Refusal.REPLAYED
-    return withdrawn(grant, known)
+    return withdrawn(grant, record)
 
 
-def withdrawn(grant: Grant, known: Known) -> Refusal | None:
+def withdrawn(grant: Grant, record: GrantRecord) -> Refusal | None:
     """Why a grant that was good a moment ago is good no longer, whatever its time; None: it is."""
-    if known.revoked(grant.id):
+    if record.revoked(grant.id):
         return Refusal.REVOKED
     ref = grant.ref
-    if grant.reason is Reason.ALARM and (ref is None or not known.alarm_open(ref)):
+    if grant.reason is Reason.ALARM and (ref is None or not record.alarm_open(ref)):
         return Refusal.ALARM_CLOSED
-    if grant.reason is Reason.CHECK and (ref is None or not known.check_open(ref)):
+    if grant.reason is Reason.CHECK and (ref is None or not record.check_open(ref)):
         return Refusal.CHECK_CLOSED
     if grant.reason is Reason.SERVICE and (
-        ref is None or not known.approved(ref, grant.person, grant.device)
+        ref is None or not record.approved(ref, grant.person, grant.device)
     ):
         return Refusal.NOT_APPROVED
     return None
@@ -210,7 +199,7 @@ def withdrawn(grant: Grant, known: Known) -> Refusal | None:
 
 
 def _key_message(home: str, added: ServerKeyAdded) -> bytes:
-    told = {
+    signed = {
         "typ": "tryggve-server-key",
         "home": home,
         "kid": added.kid,
@@ -218,7 +207,7 @@ def _key_message(home: str, added: ServerKeyAdded) -> bytes:
         "signed_by": added.signed_by,
         "old_until": utc_text(added.old_until),
     }
-    return json.dumps(told, sort_keys=True, separators=(",", ":")).encode()
+    return json.dumps(signed, sort_keys=True, separators=(",", ":")).encode()
 
 
 def sign_key(home: str, unsigned: ServerKeyAdded, key: Ed25519PrivateKey) -> str:

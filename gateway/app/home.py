@@ -11,59 +11,50 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
-from datetime import timedelta
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from gateway.app.uplink_bridge import LogOutbox, callbacks
 from gateway.clock import Clock
 from gateway.commands import AskStatus, Command, LockDoor, SetIndicator
 from gateway.config.home_file import HomeConfig
 from gateway.config.secrets import FileSecrets
-from gateway.doors.code_entry import DoorCode
-from gateway.doors.orders import Doors, OpenTurns
+from gateway.doors.code_entry import CodeEntry
+from gateway.doors.orders import LockOrders, OpenOrders
 from gateway.engine.engine import Engine, Hooks
 from gateway.engine.event_log import EventLog
 from gateway.engine.log_keeper import LogKeeper
 from gateway.engine.sequencer import Sealed
 from gateway.envelope import Draft, Event
-from gateway.errors import DeviceError, LogUnwritable
 from gateway.events import (
     CheckPlanned,
     Data,
     GatewayStarted,
     GatewayStopped,
     LogRecovered,
-    ServerKeyAdded,
-    ServerKeyRefused,
 )
-from gateway.link.enrolment import Enrolment, enrolment
-from gateway.link.uplink import Calls, Problem, Uplink
-from gateway.ports import Indicator, Lock
+from gateway.link.enrolment import Enrolment, load_enrolment
+from gateway.link.uplink import Uplink, UrgentEvent
+from gateway.ports import Lock
 from gateway.rules import bind
 from gateway.services.clock_watch import ClockWatch
-from gateway.services.driver_supervisor import Supervisor
-from gateway.services.slot_ringer import Bell
+from gateway.services.driver_supervisor import DriverSupervisor
+from gateway.services.indicators import Indicators
+from gateway.services.key_offers import KeyOffers
+from gateway.services.log_pruning import keep_pruned
+from gateway.services.slot_ringer import SlotRinger
 from gateway.services.systemd import Notifier
-from gateway.state.home_view import View
+from gateway.state.home_view import HomeView
 from gateway.state.identity import PreviousEnd, boot_id, described
 from gateway.version import version
 
 if TYPE_CHECKING:
-    from gateway.app.local_page import HomePage
+    from gateway.app.local_page import LocalPage
 
 log = logging.getLogger(__name__)
-
-KEEP_S = 10.0
-"""Seconds that the server's decisions may take to reach the disk; then they are asked for again."""
-
-PRUNE_EVERY_S = 6 * 3600
-"""Seconds between looks for events that are old enough to go."""
-
-INDICATE_S = 5.0
-"""Seconds that a light or a tone may take to be set."""
 
 STOP_S = 10.0
 """Seconds that a stop may take before what is left is cut off."""
@@ -97,13 +88,12 @@ class Home:
 
         # the log and what is known from it
         home = config.home.id
-        self.keeper = LogKeeper(state_dir, home, memory=memory_dir, boot=self.boot)
-        eventlog, self._recovered = self.keeper.open()
-        self.view = View()
-        self.open_turns = OpenTurns()
+        self.log_keeper = LogKeeper(state_dir, home, memory=memory_dir, boot=self.boot)
+        eventlog, self._recovered = self.log_keeper.open()
+        self.view = HomeView()
+        self.open_orders = OpenOrders()
         self.previous = PreviousEnd(lambda: self.engine.log.origin)
         self.planned: set[str] = set()
-        self.keys_offered: list[ServerKeyAdded] = []
         facts = config.facts()
         self.engine = Engine(
             eventlog=eventlog,
@@ -124,40 +114,44 @@ class Home:
         self.described = described(facts)
 
         # time
-        self.watch = ClockWatch(clock=clock, on_synced=self._synced, on_step=self._stepped)
-        self.enrolment: Enrolment | None = enrolment(
-            state_dir, self.secrets, config, clock_sure=lambda: self.watch.synced
+        self.clock_watch = ClockWatch(clock=clock, on_synced=self._synced, on_step=self._stepped)
+        self.enrolment: Enrolment | None = load_enrolment(
+            state_dir, self.secrets, config, clock_sure=lambda: self.clock_watch.synced
         )
-        self.bell = Bell(
+        self.key_offers = KeyOffers(
+            self.enrolment.keys if self.enrolment else None, record=self.record
+        )
+        self.slot_ringer = SlotRinger(
             plans=config.plans,
             timezone=config.home.timezone,
             clock=clock,
-            submit=self.tell,
+            submit=self.record,
             known=lambda check: check in self.planned,
             report_by=config.report_by,
         )
 
         # devices and the door
-        self.supervisor = Supervisor(
+        self.supervisor = DriverSupervisor(
             config,
             state_dir=state_dir,
             secrets=self.secrets,
             submit=lambda device, data: self.engine.submit(Draft(data, device=device)),
             pin_factory=pin_factory,
         )
-        self.doors = Doors(
+        self.indicators = Indicators(self.supervisor.devices)
+        self.lock_orders = LockOrders(
             home=home,
             devices=[d.id for d in facts.devices.values() if d.type == "lock"],
             lock=self._lock,
             keys=self._server_keys,
-            books=lambda: self.view,
+            history=lambda: self.view,
             writer=self.engine,
             clock=clock,
-            best_now=self.watch.best_now,
+            best_now=self.clock_watch.best_now,
         )
-        self.door_code = DoorCode(
+        self.code_entry = CodeEntry(
             home=home,
-            doors=self.doors,
+            lock_orders=self.lock_orders,
             rights=lambda: self.view.rights,
             writer=self.engine,
             key=lambda: self.enrolment.private_key if self.enrolment else None,
@@ -166,51 +160,53 @@ class Home:
         )
 
         # the link and the home's own page
-        self.link_up = False
-        self.link_problem: Problem | None = None
         self.uplink = self._uplink()
-        self.page = self._page() if config.web.enabled else None
+        self.local_page = self._page() if config.web.enabled else None
 
-    def _page(self) -> HomePage:
-        from gateway.app.local_page import HomePage  # Flask costs 8 MB: only where there is a page
+    def _page(self) -> LocalPage:
+        from gateway.app.local_page import LocalPage  # only where there is a page
 
-        return HomePage(self)
+        page = LocalPage(self)
+        self.watchers.append(page.see)
+        return page
 
     # --- running ----------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Start everything, tell systemd, and go on until `stop` is called."""
-        self.watch.look()
-        self.engine.rebuild("synced" if self.watch.synced else "unsynced")
+        self.clock_watch.look()
+        self.engine.rebuild("synced" if self.clock_watch.synced else "unsynced")
         self._running = True
         alive_until = self.view.at
         wrong_by_s = self.previous.unsynced_by(self.boot, self.clock.now(), self.clock.mono_s())
-        left_open, self.open_turns = self.open_turns, OpenTurns()
+        left_open, self.open_orders = self.open_orders, OpenOrders()
         if self._recovered is not None:
             self.engine.submit(Draft(self._recovered))
-        self.tell(
+        self.record(
             GatewayStarted(
                 version=version(),
                 config_sha256=self.config.sha256,
                 previous=self.previous.how,
             )
         )
-        self.tell(self.described)
+        self.record(self.described)
         engine = self.spawn(self.engine.run())
-        if wrong_by_s is not None and self.watch.synced:
+        if wrong_by_s is not None and self.clock_watch.synced:
             await self.engine.clock_synced(wrong_by_s)
-        self.bell.start(since=alive_until)
-        self.spawn(self.watch.run())
+        self.slot_ringer.start(since=alive_until)
+        self.spawn(self.clock_watch.run())
         await self.supervisor.start()
-        for added in tuple(self.keys_offered):  # one that could not be kept then
-            self._key_offered(added, again=True)
-        self.spawn(self.doors.settle(left_open))
-        self.spawn(self._prune())
+        self.key_offers.offer_again()
+        self.spawn(self.lock_orders.settle(left_open))
+        retain_days = self.config.log.retain_days
+        self.spawn(keep_pruned(lambda: self.engine.log, self.clock, retain_days=retain_days))
         if self.uplink is not None:
             self.uplink.start()
-        if self.page is not None:
-            self.page.start()
+        if self.local_page is not None:
+            self.local_page.listen()
         self.notifier.ready()
+        if self.local_page is not None:
+            self.local_page.serve()
         log.info("home started", extra={"home": self.config.home.id})
         stop = asyncio.create_task(self.stopping.wait())
         await asyncio.wait({engine, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -226,10 +222,10 @@ class Home:
         broken = engine.done() and not engine.cancelled()
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_S):
-                self.bell.stop()
+                self.slot_ringer.stop()
                 await self.supervisor.close()
                 if not broken:
-                    self.tell(GatewayStopped(reason="stopped"))
+                    self.record(GatewayStopped(reason="stopped"))
                     await asyncio.sleep(0)
                     await self.engine.stop()
         if self.uplink is not None:
@@ -237,8 +233,8 @@ class Home:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self.page is not None:
-            self.page.stop()
+        if self.local_page is not None:
+            self.local_page.stop()
         await asyncio.to_thread(self.engine.log.close)
         self.notifier.close()
         if broken:
@@ -258,30 +254,28 @@ class Home:
 
     # --- what happens -----------------------------------------------------------------------------
 
-    def tell(self, data: Data) -> None:
+    def record(self, data: Data) -> None:
         """Write an event of the home itself.  Any thread."""
         self.engine.submit(Draft(data))
 
     def _see_live(self, event: Event) -> None:
         self._see(event)
-        self.doors.reconsider()
-        if isinstance(event.data, ServerKeyAdded) and event.origin.startswith("staff:"):
-            self._key_offered(event.data)
+        self.lock_orders.reconsider()
+        self.key_offers.see_live(event)
         for watcher in self.watchers:
             watcher(event)
 
     def _see(self, event: Event) -> None:
         self.view.apply(event)
-        self.open_turns.apply(event)
+        self.open_orders.apply(event)
         self.previous.apply(event)
         if isinstance(event.data, CheckPlanned):
             self.planned.add(event.data.check)
-        if isinstance(event.data, ServerKeyAdded) and event.origin.startswith("staff:"):
-            self.keys_offered.append(event.data)
+        self.key_offers.apply(event)
 
     def _see_anew(self) -> Callable[[Event], None]:
-        self.view, self.open_turns, self.planned = View(), OpenTurns(), set()
-        self.keys_offered = []
+        self.view, self.open_orders, self.planned = HomeView(), OpenOrders(), set()
+        self.key_offers.forget()
         return self._see
 
     def _durable(self, _rows: Sequence[Sealed]) -> None:
@@ -290,30 +284,22 @@ class Home:
 
     def _urgent(self, rows: Sequence[Sealed]) -> None:
         if self.uplink is not None:
-            self.uplink.urgent([row.wire() for row in rows])
+            self.uplink.urgent(
+                UrgentEvent(row.event.origin, row.event.seq, row.event.kind, row.wire())
+                for row in rows
+            )
 
     def _command(self, command: Command) -> None:
         if isinstance(command, AskStatus):
-            self.spawn(self.doors.ask(command.device))
+            self.spawn(self.lock_orders.ask(command.device))
         elif isinstance(command, SetIndicator):
-            self.spawn(self._indicate(command.device, command.on))
+            self.spawn(self.indicators.set(command.device, command.on))
         elif isinstance(command, LockDoor):
-            self.spawn(self.doors.relock(command.device))
-
-    async def _indicate(self, device: str, on: bool) -> None:
-        driver = self.supervisor.devices.get(device)
-        if not isinstance(driver, Indicator):
-            log.warning("no such indicator runs", extra={"device": device})
-            return
-        try:
-            async with asyncio.timeout(INDICATE_S):
-                await driver.set(on)
-        except (DeviceError, TimeoutError) as error:  # it is set as soon as it can be had
-            log.warning("an indicator waits", extra={"device": device, "error": repr(error)})
+            self.spawn(self.lock_orders.relock(command.device))
 
     def _reopen(self, why: str) -> tuple[EventLog, LogRecovered]:
         Thread(target=self.engine.log.close, name="eventlog-aside", daemon=True).start()
-        return self.keeper.reopen(why)
+        return self.log_keeper.reopen(why)
 
     # --- time -------------------------------------------------------------------------------------
 
@@ -321,19 +307,11 @@ class Home:
         if not self._running:
             return  # right from the start: there is nothing to correct
         self.spawn(self.engine.clock_synced(offset_s))
-        self.bell.rearm()
+        self.slot_ringer.rearm()
 
     def _stepped(self, _step_s: float) -> None:
         self.engine.nudge()
-        self.bell.rearm()
-
-    async def _prune(self) -> None:
-        while True:
-            await asyncio.sleep(PRUNE_EVERY_S)
-            now = self.clock.now()
-            before = now - timedelta(days=self.config.log.retain_days)
-            gone = await asyncio.to_thread(self.engine.log.prune, before, now)
-            log.info("pruned", extra={"events": gone})
+        self.slot_ringer.rearm()
 
     # --- the link ---------------------------------------------------------------------------------
 
@@ -342,80 +320,19 @@ class Home:
             return None
         return Uplink(
             self.enrolment.link,
-            _Outbox(self.engine),
-            Calls(
-                on_decided=self._decided,
-                on_turn=self._ordered,
-                on_link=self._linked,
-                on_server_time=self.watch.server_time,
-                on_server_ahead=lambda have: self._begin_anew(
-                    f"the server has {have} events of it"
-                ),
-                on_chain_broken=lambda: self._begin_anew("the server's copy has another chain"),
-                on_problem=self._link_trouble,
+            LogOutbox(self.engine),
+            callbacks(
+                self.engine,
+                self.loop,
+                order=self.lock_orders.order,
+                spawn=self.spawn,
+                on_server_time=self.clock_watch.server_time,
             ),
         )
 
-    def _decided(self, objs: list[dict[str, Any]]) -> None:
-        """In the stream's thread: keep what the server decided."""
-        waiting = asyncio.run_coroutine_threadsafe(self.engine.receive(objs, KEEP_S), self.loop)
-        try:
-            waiting.result(KEEP_S + 1)
-        except TimeoutError as error:
-            waiting.cancel()
-            raise LogUnwritable("the engine did not answer") from error
-
     def _server_keys(self) -> Mapping[str, Ed25519PublicKey]:
-        return self.enrolment.keys.good(self.doors.now()) if self.enrolment else {}
-
-    def _key_offered(self, added: ServerKeyAdded, *, again: bool = False) -> None:
-        if self.enrolment is None:
-            return
-        try:
-            told = self.enrolment.keys.offered(added)
-        except OSError:  # the disk refuses: the older key stays good, and a restart tries again
-            log.exception("a new server key could not be kept")
-            return
-        if told is not None and not (again and isinstance(told, ServerKeyRefused)):
-            self.tell(told)
+        return self.enrolment.keys.good(self.lock_orders.now()) if self.enrolment else {}
 
     def _lock(self, device: str) -> Lock | None:
         driver = self.supervisor.devices.get(device)
         return driver if isinstance(driver, Lock) else None
-
-    def _ordered(self, token: str) -> None:
-        self.loop.call_soon_threadsafe(lambda: self.spawn(self.doors.order(token)))
-
-    def _linked(self, up: bool) -> None:
-        self.link_up = up
-
-    def _link_trouble(self, problem: Problem | None) -> None:
-        self.link_problem = problem
-
-    def _begin_anew(self, why: str) -> None:
-        self.loop.call_soon_threadsafe(self.engine.begin_anew, why)
-
-
-class _Outbox:
-    """What the uplink sees of the log in use, also after another has taken its place."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    def origin(self) -> str:
-        return self._engine.log.origin
-
-    def head(self) -> int:
-        return self._engine.log.durable
-
-    def pending(self, after: int, limit: int) -> Sequence[str]:
-        return self._engine.log.pending(after, limit)
-
-    def forwarded(self) -> int:
-        return self._engine.log.forwarded()
-
-    def mark_forwarded(self, seq: int) -> None:
-        self._engine.log.mark_forwarded(seq)
-
-    def down_have(self) -> int:
-        return self._engine.down_have or 0

@@ -1,35 +1,32 @@
-"""Tells the page that the Pi serves how the home is, and tries every part for a self-test.
+"""Tells the page that the Pi serves how the home is.
 
 The page itself is `web/home`; this answers its port from memory, and serves it in a thread.
-Not for: judging a code or turning a lock (`gateway.doors.code_entry`, `gateway.doors.orders`).
+Not for: judging a code or turning a lock (`gateway.doors.code_entry`, `gateway.doors.orders`), or
+trying the parts (`gateway.app.self_test`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import time
+import socket
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Any
-
-from waitress.server import create_server
+from typing import Any
 
 from gateway.access.codes import ID_PREFIX
-from gateway.doors.code_entry import Entered
+from gateway.app.home_parts import HomeParts
+from gateway.app.self_test import run_self_test
+from gateway.doors.code_entry import EntryOutcome
 from gateway.envelope import Event
 from gateway.events import UnlockEnded, UnlockProgressed, UnlockRequested
-from gateway.ports import Bolt, Level, Lock
+from gateway.ports import Bolt
 from gateway.state.home_view import DeviceView
 from gateway.state.home_view import Health as ViewHealth
 from gateway.state.ledger import read_ledger
 from gateway.version import version
-from web.home import create_app
 from web.home.port import (
     LEDGER_DAYS,
-    SELF_TEST_MAX_S,
     Access,
     AlarmState,
     Answered,
@@ -39,28 +36,21 @@ from web.home.port import (
     Health,
     HomeState,
     LinkState,
-    Part,
     TestResult,
 )
-
-if TYPE_CHECKING:
-    from gateway.app.home import Home
 
 log = logging.getLogger(__name__)
 
 THREADS = 2
 """Threads of the page's server: one technician, and a self-test beside."""
 
-STATUS_S = 30.0
-"""Seconds that one lock may take in a self-test: its own deadline (25 s) and a little."""
-
 ENTER_S = 10.0
 """Seconds that judging a code may take: the log's own limit, twice, and the hash."""
 
 SHOWN_S = 120.0
-"""Seconds that the end of a turn is shown."""
+"""Seconds that the end of an order is shown."""
 
-_ANSWERS = {entered: Answered(entered.value) for entered in Entered}
+_ANSWERS = {entered: Answered(entered.value) for entered in EntryOutcome}
 
 _HEALTH = {
     ViewHealth.ONLINE: Health.OK,
@@ -71,34 +61,54 @@ _HEALTH = {
 }
 
 
-class HomePage:
+class LocalPage:
     """Implements `web.home.port.HomePort` over the running home."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: HomeParts) -> None:
         self._home = home
+        self._socket: socket.socket | None = None
         self._server: Any = None
         self._step: str | None = None
-        home.watchers.append(self._see)
 
     # --- serving ----------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Serve the page on the configured address.  A taken port is told in the journal and costs
-        the page, not the home."""
+    def listen(self) -> None:
+        """Listen on the configured address; who comes waits until `serve`.  A port in use is told
+        in the journal and costs the page, not the home."""
         web = self._home.config.web
+        family = socket.AF_INET6 if ":" in web.host else socket.AF_INET
         try:
-            self._server = create_server(
-                create_app(self), host=web.host, port=web.port, threads=THREADS, ident="Tryggve"
-            )
+            self._socket = socket.create_server((web.host, web.port), family=family)
         except OSError as error:
             log.error("home page not served", extra={"why": str(error)})
+
+    def serve(self) -> None:
+        """Answer, in a thread of its own."""
+        if self._socket is not None:
+            Thread(target=self._serve, name="homepage", daemon=True).start()
+
+    def _serve(self) -> None:
+        # imported here: Flask and its kin are a tenth of the gateway's start, and a home watches
+        # before it shows how it is
+        from waitress.server import create_server
+
+        from web.home.app import create_app
+
+        self._server = create_server(
+            create_app(self), sockets=[self._socket], threads=THREADS, ident="Tryggve"
+        )
+        if self._socket is None:  # stopped meanwhile
+            self._server.close()
             return
-        Thread(target=self._server.run, name="homepage", daemon=True).start()
+        self._server.run()
 
     def stop(self) -> None:
         """Stop serving."""
+        listening, self._socket = self._socket, None
         if self._server is not None:
             self._server.close()
+        elif listening is not None:
+            listening.close()
 
     # --- the state --------------------------------------------------------------------------------
 
@@ -112,7 +122,7 @@ class HomePage:
             timezone=home.config.home.timezone,
             now=home.clock.now(),
             started=home.started_at,
-            clock_synced=home.watch.synced,
+            clock_synced=home.clock_watch.synced,
             log_problem=self._log_problem(),
             link=self._link(),
             bed={True: "in", False: "out", None: "unknown"}[seen.bed.occupied],
@@ -129,18 +139,18 @@ class HomePage:
                 )
                 for alarm in seen.alarms
             ),
-            checks=tuple(CheckState(check, slot) for check, slot in home.bell.next_slots()),
+            checks=tuple(CheckState(check, slot) for check, slot in home.slot_ringer.next_slots()),
         )
 
     # --- the door ---------------------------------------------------------------------------------
 
     def door(self) -> DoorState:
         """See `web.home.port`."""
-        return DoorState(self._step, self._home.door_code.paused_until())
+        return DoorState(self._step, self._home.code_entry.paused_until())
 
     def enter_code(self, typed: str) -> Answered:
         """See `web.home.port`.  In the page's own thread."""
-        work = self._home.door_code.enter(typed)
+        work = self._home.code_entry.enter(typed)
         waiting = asyncio.run_coroutine_threadsafe(work, self._home.loop)
         try:
             entered = waiting.result(ENTER_S).what
@@ -149,8 +159,8 @@ class HomePage:
             return Answered.NOT_RECORDED
         return _ANSWERS[entered]
 
-    def _see(self, event: Event) -> None:
-        """How far the turn is that a code began."""
+    def see(self, event: Event) -> None:
+        """How far the order is that a code began; shown every live event."""
         data = event.data
         if not isinstance(data, UnlockRequested | UnlockProgressed | UnlockEnded):
             return
@@ -215,68 +225,9 @@ class HomePage:
             for row in rows
         )
 
-    # --- the self-test ----------------------------------------------------------------------------
-
     def self_test(self) -> tuple[TestResult, ...]:
-        """Try every part; in the page's own thread."""
-        home = self._home
-        results = [self._try_disk(home.keeper.folder), self._try_clock(), self._try_link()]
-        waiting = asyncio.run_coroutine_threadsafe(self._try_devices(), home.loop)
-        try:
-            results += waiting.result(SELF_TEST_MAX_S)
-        except TimeoutError:
-            waiting.cancel()
-            results.append(TestResult(Part.DEVICE, "", Health.BAD, "no answer in time"))
-        return tuple(results)
-
-    def _try_disk(self, folder: Path) -> TestResult:
-        began = time.perf_counter()
-        probe = folder / ".self-test"
-        try:
-            descriptor = os.open(probe, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-            try:
-                os.write(descriptor, b"x" * 4096)
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-                probe.unlink()
-        except OSError as error:
-            return TestResult(Part.LOG, "", Health.BAD, str(error))
-        health = Health.BAD if self._home.engine.stalled else Health.OK
-        return TestResult(Part.LOG, "", health, "", (time.perf_counter() - began) * 1000)
-
-    def _try_clock(self) -> TestResult:
-        synced = self._home.watch.synced
-        return TestResult(Part.CLOCK, "", Health.OK if synced else Health.WARN)
-
-    def _try_link(self) -> TestResult:
-        link = self._link()
-        if not link.configured:
-            return TestResult(Part.LINK, "", Health.WARN, "not enrolled")
-        return TestResult(Part.LINK, "", Health.OK if link.up else Health.BAD, link.problem or "")
-
-    async def _try_devices(self) -> list[TestResult]:
-        devices = self._home.supervisor.devices
-        return list(
-            await asyncio.gather(
-                *(self._try_device(id_, device) for id_, device in devices.items())
-            )
-        )
-
-    async def _try_device(self, id_: str, device: object) -> TestResult:
-        problem = self._home.supervisor.problem(id_)
-        if problem is not None:
-            return TestResult(Part.DEVICE, id_, Health.BAD, problem)
-        if not isinstance(device, Lock):
-            seen = self._home.view.devices.get(id_)
-            known = seen is not None and seen.level is not Level.UNKNOWN
-            return TestResult(Part.DEVICE, id_, Health.OK if known else Health.UNKNOWN)
-        began = time.perf_counter()
-        await asyncio.wait_for(self._home.doors.ask(id_), STATUS_S)
-        took_ms = (time.perf_counter() - began) * 1000
-        bolt = self._home.doors.last_bolt(id_)
-        health = Health.WARN if bolt is Bolt.UNKNOWN else Health.OK
-        return TestResult(Part.DEVICE, id_, health, bolt.value, took_ms)
+        """See `web.home.port`."""
+        return run_self_test(self._home)
 
 
 def _word(seen: DeviceView) -> str:

@@ -51,11 +51,11 @@ def add_commands(commands: Commands) -> None:
     add_state(enroll)
     enroll.set_defaults(run=_enroll)
 
-    for name, told, do in (
+    for name, text, do in (
         ("pair", "pair a device, as a lock or a pendant", _pair),
         ("calibrate", "calibrate a device, as a mat of pressure cells", _calibrate),
     ):
-        guided = commands.add_parser(name, help=told)
+        guided = commands.add_parser(name, help=text)
         guided.add_argument("device", metavar="DEVICE", help="its id in the configuration")
         add_config(guided)
         add_state(guided)
@@ -82,13 +82,13 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def _check(args: argparse.Namespace) -> None:
-    from gateway.link.enrolment import enrolment
+    from gateway.link.enrolment import load_enrolment
     from gateway.services.driver_supervisor import open_pins
 
     config = config_of(args)
     state = state_of(args)
     secrets = FileSecrets.from_environment(state)
-    enrolled = enrolment(state, secrets, config)
+    enrolled = load_enrolment(state, secrets, config)
     if enrolled is None and config.staff is not None:
         raise UserError(
             f"{config.path} names the staff server {config.staff.url}, and this gateway is not "

@@ -124,31 +124,31 @@ def _score(
         before = None
         if args.changes and not args.json:
             before = score(recording, home, settings, falls_seed=seed, any_silence=args.any_silence)
-        made = score(recording, home, changed, falls_seed=seed, any_silence=args.any_silence)
+        scored = score(recording, home, changed, falls_seed=seed, any_silence=args.any_silence)
         if args.json:
-            sys.stdout.write(json.dumps(made.json(), ensure_ascii=False) + "\n")
+            sys.stdout.write(json.dumps(scored.json(), ensure_ascii=False) + "\n")
         else:
-            for line in _told(recording, home, made, before, args.changes):
+            for line in _for_a_person(recording, home, scored, before, args.changes):
                 sys.stdout.write(f"{line}\n")
         if args.svg is not None:
-            _draw(args.svg, recording, home, made)
+            _draw(args.svg, recording, home, scored)
         sys.stdout.flush()
     if refused is not None:
         raise refused
 
 
-def _told(
+def _for_a_person(
     recording: Recording,
     home: HomeFacts | None,
-    made: Score,
+    scored: Score,
     before: Score | None,
     changes: list[str],
 ) -> Iterator[str]:
     """The score for a person."""
     from gateway.replay.score import least_questions, naive
 
-    yield f"{made.recording}: {made.nights} nights, {made.days} days"
-    rows = [("now", made)] if before is None else [("now", before), (" ".join(changes), made)]
+    yield f"{scored.recording}: {scored.nights} nights, {scored.days} days"
+    rows = [("now", scored)] if before is None else [("now", before), (" ".join(changes), scored)]
     yield f"  naive rule (bed empty 15 min): {_per(naive(recording))} alarms in 30 nights"
     yield (
         "  needed by any rule that answers every fall: "
@@ -165,17 +165,19 @@ def _told(
             yield f"    {rule}: {alarms} alarms, {looks} looks at night"
         hours = ", ".join(f"{hour:02}: {a}+{k}" for hour, (a, k) in one.by_hour.items())
         yield f"    by local hour, alarms+looks: {hours or 'none'}"
-        told = one.json()
+        summary = one.json()
         yield (
-            f"    falls: {told['falls_answered']} of {told['falls_injected']} answered within "
-            f"30 min; half within {told['answer_p50_min']} min, all within "
-            f"{told['answer_max_min']} min"
+            f"    falls: {summary['falls_answered']} of {summary['falls_injected']} answered "
+            f"within 30 min; half within {summary['answer_p50_min']} min, all within "
+            f"{summary['answer_max_min']} min"
         )
-        for found in one.falls:
-            if not found.answered:
-                at = found.fall.at.isoformat(timespec="seconds")
-                kind = "with evidence outside" if found.fall.evidence else "silent"
-                after = "nobody was told" if found.after_min is None else f"{found.after_min} min"
+        for outcome in one.falls:
+            if not outcome.answered:
+                at = outcome.fall.at.isoformat(timespec="seconds")
+                kind = "with evidence outside" if outcome.fall.evidence else "silent"
+                after = (
+                    "nobody was told" if outcome.after_min is None else f"{outcome.after_min} min"
+                )
                 yield f"      missed: {at} ({kind}): {after}"
 
 
@@ -183,9 +185,9 @@ def _per(rate: float | None) -> str:
     return "no" if rate is None else f"{rate:g}"
 
 
-def _draw(folder: Path, recording: Recording, home: HomeFacts | None, made: Score) -> None:
+def _draw(folder: Path, recording: Recording, home: HomeFacts | None, scored: Score) -> None:
     from gateway.replay.score import pictures
 
     folder.mkdir(parents=True, exist_ok=True)
-    for name, svg in pictures(recording, home, made):
+    for name, svg in pictures(recording, home, scored):
         (folder / name).write_text(svg, encoding="utf-8")

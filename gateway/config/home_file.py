@@ -36,7 +36,7 @@ from pydantic import (
 
 import drivers
 from drivers import Loaded
-from gateway.config.problems import from_toml, from_validation, near
+from gateway.config.problems import from_toml, from_validation, suggestion
 from gateway.errors import ConfigError, UnknownDriver
 from gateway.rules import DeviceFacts, HomeFacts, RuleSettings, settings_class
 from gateway.rules import names as rule_names
@@ -86,7 +86,7 @@ ZoneName = Annotated[str, AfterValidator(_zone)]
 class Section(BaseModel):
     """A table of the file."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class HomeSection(Section):
@@ -274,8 +274,8 @@ def parse(raw: bytes, path: Path) -> HomeConfig:
 
 
 def _open_table(file: str, table: dict[str, Any], name: str) -> dict[str, dict[str, Any]]:
-    found = table.get(name, {})
-    for key, value in found.items() if isinstance(found, dict) else [("", found)]:
+    inner = table.get(name, {})
+    for key, value in inner.items() if isinstance(inner, dict) else [("", inner)]:
         where = f"{name}.{key}" if key else name
         if not isinstance(value, dict):
             raise ConfigError(file, where, "must be a table", f"write [{name}.<name>] above it")
@@ -283,7 +283,7 @@ def _open_table(file: str, table: dict[str, Any], name: str) -> dict[str, dict[s
             raise ConfigError(
                 file, where, "is no proper name", "use a-z, 0-9, '-' and '_', at most 64 of them"
             )
-    return dict(found)
+    return dict(inner)
 
 
 def _valid(
@@ -306,7 +306,7 @@ def _device(file: str, id_: str, keys: dict[str, Any]) -> DeviceConfig:
             file,
             f"{where}.driver",
             f"there is no driver {section.driver!r}",
-            near(section.driver, error.known),
+            suggestion(section.driver, error.known),
         ) from error
     own = {key: value for key, value in keys.items() if key not in common}
     settings = _valid(file, where, driver.Config, own, extra=DeviceSection.model_fields)
@@ -314,10 +314,10 @@ def _device(file: str, id_: str, keys: dict[str, Any]) -> DeviceConfig:
 
 
 def _check_pins(file: str, root: Root, devices: Mapping[str, DeviceConfig]) -> None:
-    taken: dict[int, str] = {}
+    owners: dict[int, str] = {}
     for device in devices.values():
         for pin in device.pins:
-            other = taken.setdefault(pin, device.id)
+            other = owners.setdefault(pin, device.id)
             if other != device.id:
                 raise ConfigError(
                     file,
@@ -336,7 +336,9 @@ def _check_pins(file: str, root: Root, devices: Mapping[str, DeviceConfig]) -> N
 
 def _rule(file: str, name: str, keys: dict[str, Any]) -> RuleSettings:
     if name not in rule_names():
-        raise ConfigError(file, f"rules.{name}", "there is no such rule", near(name, rule_names()))
+        raise ConfigError(
+            file, f"rules.{name}", "there is no such rule", suggestion(name, rule_names())
+        )
     if "home" in keys:
         raise ConfigError(file, f"rules.{name}.home", "is no key that Tryggve knows", "remove it")
     return _valid(file, f"rules.{name}", settings_class(name), keys)

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from gateway.config.field_texts import field_texts
 from gateway.errors import ConfigError
 
 SEE = "see docs/configuration.md"
@@ -40,7 +41,7 @@ def from_toml(file: str, error: tomllib.TOMLDecodeError) -> ConfigError:
     )
 
 
-def near(word: str, known: Iterable[str]) -> str:
+def suggestion(word: str, known: Iterable[str]) -> str:
     """`; did you mean …?` as a mend, or the list of what there is."""
     names = sorted(known)
     close = difflib.get_close_matches(word, names, n=1)
@@ -56,9 +57,9 @@ def from_validation(
 
     An unknown key goes before a missing one: a misspelt key is both.
     """
-    found = error.errors(include_url=False, include_context=True)
-    found.sort(key=lambda item: item["type"] != "extra_forbidden")
-    first = found[0]
+    refusals = error.errors(include_url=False, include_context=True)
+    refusals.sort(key=lambda item: item["type"] != "extra_forbidden")
+    first = refusals[0]
     path = [str(part) for part in first["loc"]]
     key = ".".join([prefix, *path] if prefix else path)
     where = _model_at(model, path[:-1])
@@ -69,8 +70,10 @@ def from_validation(
         fields = where.model_fields if where is not None else {}
     if first["type"] == "extra_forbidden":
         known = [*fields, *(extra if len(path) == 1 else ())]
-        return ConfigError(file, key, "is no key that Tryggve knows", near(last, known))
-    about = _first_sentence(fields[last].description) if last in fields else ""
+        return ConfigError(file, key, "is no key that Tryggve knows", suggestion(last, known))
+    about = ""
+    if where is not None and last in fields:
+        about = _first_sentence(field_texts(where).get(last))
     if first["type"] == "missing":
         return ConfigError(file, key, "is missing", f"add it ({about or SEE})")
     problem = _problem(first)
@@ -80,10 +83,10 @@ def from_validation(
 def _model_at(model: type[BaseModel], path: list[str]) -> type[BaseModel] | None:
     for part in path:
         info = model.model_fields.get(part)
-        found = _model_in(info.annotation) if info is not None else None
-        if found is None:
+        inner = _model_in(info.annotation) if info is not None else None
+        if inner is None:
             return None
-        model = found
+        model = inner
     return model
 
 
@@ -91,9 +94,9 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     for part in getattr(annotation, "__args__", ()):
-        found = _model_in(part)
-        if found is not None:
-            return found
+        inner = _model_in(part)
+        if inner is not None:
+            return inner
     return None
 
 

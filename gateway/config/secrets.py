@@ -86,10 +86,10 @@ class FileSecrets:
 
     def read(self, name: str) -> str:
         """The secret, stripped.  Raises `SecretError`: missing, empty, or others can read it."""
-        found = self._find(name)
-        if found is None:
+        place = self._find(name)
+        if place is None:
             raise SecretError(self._missing(name), name=name)
-        path, ours = found
+        path, ours = place
         try:
             mode = path.stat().st_mode
             if ours and stat.S_IMODE(mode) & 0o077:

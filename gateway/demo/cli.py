@@ -93,23 +93,23 @@ def _play(folder: Path, seed: int, speed: float) -> int:
         home_options=("--pace", str(speed)),
         plan=True,
         neighbour=True,
-    ) as made:
-        _introduce(made)
+    ) as set_stage:
+        _introduce(set_stage)
         try:
-            _listen(made)
+            _listen(set_stage)
         except KeyboardInterrupt:
             print("\nStopping …")
     return 0
 
 
-def _introduce(made: Stage) -> None:
-    width = max(len(account.email) for account in made.accounts)
-    print(f"\n  Open  {made.url}")
-    print(f"\n  Password of every account:  {made.accounts[0].password}\n")
-    for account in made.accounts:
+def _introduce(stage: Stage) -> None:
+    width = max(len(account.email) for account in stage.accounts)
+    print(f"\n  Open  {stage.url}")
+    print(f"\n  Password of every account:  {stage.accounts[0].password}\n")
+    for account in stage.accounts:
         role = ", ".join(account.roles).replace("_", " ")
         print(f"  {account.email:{width}}  {role:13}  {account.look}")
-    watcher, carer = (made.account(role).email for role in ("night_watcher", "caregiver"))
+    watcher, carer = (stage.account(role).email for role in ("night_watcher", "caregiver"))
     print(f"""
   In two minutes:
   1  Sign in as {watcher} and open Händelser.  Here: b + Enter, and a little later
@@ -118,31 +118,31 @@ def _introduce(made: Stage) -> None:
      Öppna dörren.  The lock sleeps; somebody takes the handle after a few seconds.
   3  There: Jag går nu.  Then Besök has what was done beside what was planned.
 
-  The page that the home itself serves: {made.home_url}
-  The plan, as it was brought in:       {made.plan_file}
+  The page that the home itself serves: {stage.home_url}
+  The plan, as it was brought in:       {stage.plan_file}
 """)
-    for key, (_, told) in KEYS.items():
-        print(f"  {key} + Enter  {told}")
+    for key, (_, text) in KEYS.items():
+        print(f"  {key} + Enter  {text}")
     print(f"  a number   another speed, at most {FASTEST:g};  q  stop\n", flush=True)
 
 
-def _listen(made: Stage) -> None:
+def _listen(stage: Stage) -> None:
     """Obey the keyboard, and show what the virtual homes say, until `q` or the end of input."""
-    assert made.home is not None  # noqa: S101 - the stage is set
+    assert stage.home is not None  # noqa: S101 - the stage is set
     keyboard = sys.stdin is not None and not sys.stdin.closed
-    homes = [home for home in (made.home, made.neighbour) if home is not None]
+    homes = [home for home in (stage.home, stage.neighbour) if home is not None]
     while all(home.process.poll() is None for home in homes):
         for said in _said(homes):
-            print(f"  {made.clock.now().astimezone(HERE):%H:%M:%S}  {said}", flush=True)
+            print(f"  {stage.clock.now().astimezone(HERE):%H:%M:%S}  {said}", flush=True)
         ready, _, _ = select.select([sys.stdin] if keyboard else [], [], [], LOOK_S)
         if not ready:
             continue
         line = sys.stdin.readline()
         if not line:
             keyboard = False
-        elif not _obey(made, homes, line.strip()):
+        elif not _obey(stage, homes, line.strip()):
             return
-    raise StageError(f"a home stopped; see home.log and neighbour.log in {made.folder}")
+    raise StageError(f"a home stopped; see home.log and neighbour.log in {stage.folder}")
 
 
 def _said(homes: Sequence[HomeProcess]) -> Iterator[str]:
@@ -154,13 +154,13 @@ def _said(homes: Sequence[HomeProcess]) -> Iterator[str]:
             continue
 
 
-def _obey(made: Stage, homes: Sequence[HomeProcess], word: str) -> bool:
+def _obey(stage: Stage, homes: Sequence[HomeProcess], word: str) -> bool:
     """Do what a key says; False to stop."""
-    assert made.home is not None  # noqa: S101 - the stage is set
+    assert stage.home is not None  # noqa: S101 - the stage is set
     if word == "q":
         return False
     if word in KEYS:
-        made.home.do(KEYS[word][0])
+        stage.home.do(KEYS[word][0])
     elif word.replace(".", "", 1).isdigit():
         for home in homes:
             home.do("speed", rate=float(word))

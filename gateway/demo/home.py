@@ -116,15 +116,15 @@ class VirtualHome:
 
     def _pair(self, state: Path) -> None:
         """As a technician leaves the home: the locks and the pendant are paired."""
-        kept = FileSecrets.from_environment(state)
+        secrets = FileSecrets.from_environment(state)
         for device, lock in self.locks.items():
             configured = self.config.devices[device]
             assert configured.driver.secret_name is not None  # noqa: S101 - every lock is paired
             name = configured.driver.secret_name(configured.settings, device)
             assert name is not None  # noqa: S101 - as above
-            kept.write(name, lock.trust())
+            secrets.write(name, lock.trust())
         assert self.pendant.key is not None  # noqa: S101 - made above
-        kept.write(f"bthome-{PENDANT}", self.pendant.key.hex())
+        secrets.write(f"bthome-{PENDANT}", self.pendant.key.hex())
         folder = state / "devices" / PENDANT
         folder.mkdir(parents=True, exist_ok=True)
         MarksFile(folder, self.pendant.key).save(Marks(self.pendant.counter))
@@ -243,17 +243,17 @@ def _print(obj: dict[str, Any]) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """The options of this process."""
-    made = argparse.ArgumentParser(prog="python -m gateway.demo.home", description=__doc__)
-    made.add_argument("--config", required=True)
-    made.add_argument("--state", required=True)
-    made.add_argument("--clock", default=None, help="the demo's clock file")
-    made.add_argument("--seed", type=int, default=1)
-    made.add_argument("--pace", type=float, default=0.0, help="speed while nobody is needed")
-    made.add_argument("--still", action="store_true", help="the resident only does what is told")
-    made.add_argument("--awake", action="store_true", help="the lock does not sleep")
-    made.add_argument("--nobody-at-door", action="store_true", help="nobody takes the handle")
-    made.add_argument("--latency-ms", type=float, default=0.0, help="of each radio packet")
-    return made
+    options = argparse.ArgumentParser(prog="python -m gateway.demo.home", description=__doc__)
+    options.add_argument("--config", required=True)
+    options.add_argument("--state", required=True)
+    options.add_argument("--clock", default=None, help="the demo's clock file")
+    options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--pace", type=float, default=0.0, help="speed while nobody is needed")
+    options.add_argument("--still", action="store_true", help="the resident only does what is told")
+    options.add_argument("--awake", action="store_true", help="the lock does not sleep")
+    options.add_argument("--nobody-at-door", action="store_true", help="nobody takes the handle")
+    options.add_argument("--latency-ms", type=float, default=0.0, help="of each radio packet")
+    return options
 
 
 async def main(args: argparse.Namespace) -> None:

@@ -53,7 +53,7 @@ class Pace:
         self._waiting: dict[str, float] = {}
 
     def see(self, event: Event) -> None:
-        """Take one event in."""
+        """Fold one event."""
         data = event.data
         if isinstance(data, UnlockRequested):
             self._hold(f"grant {data.grant}")

@@ -111,10 +111,10 @@ def smoke(folder: Path, seed: int) -> dict[str, Any]:
             seed=seed,
             home_options=("--still", "--nobody-at-door"),
             plan=True,
-        ) as made:
-            watcher = made.account("night_watcher")
-            night = StaffClient(made.url, watcher.email, watcher.password)
-            play = Play(made, night, night.live(), steps)
+        ) as set_stage:
+            watcher = set_stage.account("night_watcher")
+            night = StaffClient(set_stage.url, watcher.email, watcher.password)
+            play = Play(set_stage, night, night.live(), steps)
             steps.append({"step": "stage_set", "ok": True, "ms": _ms(began)})
             _evening(play)
             _night(play)
@@ -193,7 +193,7 @@ def _night(play: Play) -> None:
         asked = time.perf_counter()
         play.stage.clock.set(at=play.stage.clock.now() + timedelta(minutes=45))
         ms, event = play.live.wait("alarm.raised", after=asked, fits=_data(alarm="bed_exit"))
-        _take_and_resolve(play, event)
+        _acknowledge_and_resolve(play, event)
         return ms
 
     play.step("bed_left", gone)
@@ -219,7 +219,7 @@ def _calls(play: Play) -> None:
         page = play.night.get("/nu")
         if _ref(event) not in page or not any(MAT_PRESSED in why for why in WHY.findall(page)):
             raise StaffError("the page Nu does not tell the fall's reason")
-        _take_and_resolve(play, event)
+        _acknowledge_and_resolve(play, event)
         play.home("to_bed")
         return ms
 
@@ -232,7 +232,7 @@ def _calls(play: Play) -> None:
         ms, event = play.live.wait("alarm.raised", after=asked, fits=_data(alarm="pendant"))
         if _ref(event) not in play.night.get("/nu"):
             raise StaffError("the pendant's alarm is not on the page Nu")
-        _take_and_resolve(play, event)
+        _acknowledge_and_resolve(play, event)
         if (count := play.live.count("pendant.pressed")) != 1:
             raise StaffError(f"one press became {count} events")
         return ms
@@ -241,8 +241,8 @@ def _calls(play: Play) -> None:
     play.step("pendant_to_page", pendant)
 
 
-def _take_and_resolve(play: Play, alarm: dict[str, Any]) -> None:
-    """A night watcher takes the alarm on and closes it."""
+def _acknowledge_and_resolve(play: Play, alarm: dict[str, Any]) -> None:
+    """A night watcher acknowledges the alarm and resolves it."""
     ref, asked = _ref(alarm), time.perf_counter()
     play.night.post("/larm/ta", alarm=ref)
     play.live.wait("alarm.acknowledged", after=asked, fits=_data(alarm=ref))
@@ -339,10 +339,10 @@ def _await_light(play: Play, lit: bool) -> None:
 
 def _outage(play: Play) -> None:
     """The server is killed, the home goes on, and everything arrives when it is back."""
-    made = play.stage
+    stage = play.stage
 
     def away() -> None:
-        made.kill_staff()
+        stage.kill_staff()
         for _ in range(PRESSES):
             play.home("press")
             time.sleep(PRESS_S)
@@ -350,12 +350,12 @@ def _outage(play: Play) -> None:
             time.sleep(PRESS_S)
 
     def back() -> None:
-        made.start_staff()
+        stage.start_staff()
         until = time.monotonic() + CAUGHT_UP_S
         while time.monotonic() < until:
             numbers = play.home("tell")
             if numbers["backlog"] == 0 and numbers["durable"] == _at_server(
-                made, numbers["origin"]
+                stage, numbers["origin"]
             ):
                 return
             time.sleep(0.05)
@@ -367,11 +367,11 @@ def _outage(play: Play) -> None:
 
 def _count(play: Play) -> dict[str, Any]:
     """Stop the home in order and compare both logs, number by number."""
-    made = play.stage
+    stage = play.stage
     numbers = play.home("tell")
-    reader = LogReader(made.home_log)
+    reader = LogReader(stage.home_log)
     home = {obj["seq"]: obj["hash"] for obj in reader.events() if obj["origin"] == reader.origin}
-    with closing(sqlite3.connect(made.database)) as db:
+    with closing(sqlite3.connect(stage.database)) as db:
         server = dict(
             db.execute("SELECT seq, hash FROM event WHERE origin = ?", (numbers["origin"],))
         )
@@ -383,8 +383,8 @@ def _count(play: Play) -> dict[str, Any]:
     }
 
 
-def _at_server(made: Stage, origin: str) -> int:
-    with closing(sqlite3.connect(made.database)) as db:
+def _at_server(stage: Stage, origin: str) -> int:
+    with closing(sqlite3.connect(stage.database)) as db:
         (last,) = db.execute(
             "SELECT coalesce(max(seq), 0) FROM event WHERE origin = ?", (origin,)
         ).fetchone()

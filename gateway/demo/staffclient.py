@@ -58,8 +58,8 @@ class StaffClient:
         answer = self._send("POST", path, {**fields, "csrf_token": self._token}, json_wanted=True)
         if answer.status >= 400:
             raise StaffError(f"{path} was refused (HTTP {answer.status}): {answer.data[:300]!r}")
-        told: dict[str, Any] = json.loads(answer.data)
-        return told
+        reply: dict[str, Any] = json.loads(answer.data)
+        return reply
 
     def live(self) -> Live:
         """Open the live stream."""
@@ -154,11 +154,11 @@ class Live:
                     moment = time.perf_counter()
                     for message in parser.feed(chunk):
                         if message.event == "change":
-                            told = json.loads(message.data)["event"]
-                            if told is not None:  # else only that something may be loaded anew
-                                self._take(moment, told)
+                            event = json.loads(message.data)["event"]
+                            if event is not None:  # else only that something may be loaded anew
+                                self._note(moment, event)
                         elif message.event == "resync":
-                            self._take(moment, {"kind": RESYNC})
+                            self._note(moment, {"kind": RESYNC})
             except (urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError):
                 pass  # the server went away, or `close` was called: come back below
             while not self._closed:
@@ -169,16 +169,16 @@ class Live:
                 except StaffError:
                     continue
 
-    def _take(self, moment: float, event: dict[str, Any]) -> None:
+    def _note(self, moment: float, event: dict[str, Any]) -> None:
         with self._news:
             self._seen.append((moment, event))
             self._news.notify_all()
 
 
 def _csrf(page: str) -> str:
-    found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page) or re.search(
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page) or re.search(
         r'name="csrf-token"[^>]*content="([^"]+)"', page
     )
-    if found is None:
+    if token is None:
         raise StaffError("the page has no form token")
-    return found[1]
+    return token[1]

@@ -253,7 +253,7 @@ def stage(
     """
     folder.mkdir(parents=True, exist_ok=True)
     port, home_port = port or free_port(), home_port or free_port()
-    made = Stage(
+    set_stage = Stage(
         folder=folder,
         clock=FileClock.create(folder / "clock", at, rate),
         url=f"http://127.0.0.1:{port}",
@@ -262,42 +262,42 @@ def stage(
         seed=seed,
     )
     if plan:
-        made.plan_file.write_text(town.plan(at), encoding="utf-8")
-    codes = _set_up_staff(made, plan=plan)
+        set_stage.plan_file.write_text(town.plan(at), encoding="utf-8")
+    codes = _set_up_staff(set_stage, plan=plan)
     try:
-        made.start_staff()
-        _furnish(made, town.HOME, folder / "home", home_port, codes[0])
+        set_stage.start_staff()
+        _furnish(set_stage, town.HOME, folder / "home", home_port, codes[0])
         if home:
-            made.start_home(*home_options)
+            set_stage.start_home(*home_options)
         if plan and neighbour:
-            _furnish(made, town.NEIGHBOUR, folder / "neighbour", free_port(), codes[1])
-            made.start_neighbour(*home_options)
-        yield made
+            _furnish(set_stage, town.NEIGHBOUR, folder / "neighbour", free_port(), codes[1])
+            set_stage.start_neighbour(*home_options)
+        yield set_stage
     finally:
-        made.close()
+        set_stage.close()
 
 
-def _furnish(made: Stage, home: town.Dwelling, state: Path, page_port: int, code: str) -> None:
+def _furnish(stage: Stage, home: town.Dwelling, state: Path, page_port: int, code: str) -> None:
     """As a technician leaves a home: its file, and its gateway enrolled."""
-    Path(f"{state}.toml").write_text(town.home_toml(home, made.url, page_port))
+    Path(f"{state}.toml").write_text(town.home_toml(home, stage.url, page_port))
     state.mkdir(mode=0o700, exist_ok=True)
-    enroll(made.url, code, state, FileSecrets.from_environment(state))
+    enroll(stage.url, code, state, FileSecrets.from_environment(state))
 
 
-def _set_up_staff(made: Stage, *, plan: bool) -> list[str]:
+def _set_up_staff(stage: Stage, *, plan: bool) -> list[str]:
     """Make the server's configuration and what the town has; an enrolment code for each home."""
-    lines = town.commands(made.clock_file, made.accounts, made.plan_file if plan else None)
-    told = made.staff_says(*lines, stdin="".join(f"{one.password}\n" for one in made.accounts))
-    with (made.folder / "staff" / "staff.toml").open("a") as file:
+    lines = town.commands(stage.clock_file, stage.accounts, stage.plan_file if plan else None)
+    printed = stage.staff_says(*lines, stdin="".join(f"{one.password}\n" for one in stage.accounts))
+    with (stage.folder / "staff" / "staff.toml").open("a") as file:
         if plan:
             margin = town.OPEN_MIN
             file.write(f"\n[plan]\nopen_before_min = {margin}\nopen_after_min = {margin}\n")
-    return codes_in(told)
+    return codes_in(printed)
 
 
-def codes_in(told: str) -> list[str]:
+def codes_in(printed: str) -> list[str]:
     """The enrolment codes among what `tryggve staff` printed."""
-    return [line for line in told.splitlines() if CODE.fullmatch(line)]
+    return [line for line in printed.splitlines() if CODE.fullmatch(line)]
 
 
 _RUN_LINES = """

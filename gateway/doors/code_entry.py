@@ -5,7 +5,7 @@ A wrong code is on the disk before it is answered, so that a restart gives no ne
 them pause the entry, each pause twice as long as the one before.  A code is judged at the latest
 time that this home was ever sure of: a clock turned back revives none.
 
-Not for: the page (`web.home`), how a code is made (`gateway.access.codes`), or the turn
+Not for: the page (`web.home`), how a code is made (`gateway.access.codes`), or the order
 (`gateway.doors.orders`).
 """
 
@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from gateway.access import codes
 from gateway.access.grants import Action, Grant, Reason
-from gateway.doors.orders import RECORD_S, Doors, Writer
+from gateway.doors.orders import RECORD_S, LockOrders, Writer
 from gateway.envelope import Draft
 from gateway.errors import LogUnwritable
 from gateway.events import CodesPaused, CodeTold, Refusal, UnlockRefused
@@ -38,7 +38,7 @@ LONGEST_PAUSE_H = 24
 SALT_BYTES = 16
 
 
-class Entered(StrEnum):
+class EntryOutcome(StrEnum):
     """What became of a typed code."""
 
     ACCEPTED = "accepted"
@@ -56,22 +56,22 @@ class Entered(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """`grant` names the turn that was begun (None: none); `until` the end of a pause."""
+class EntryAnswer:
+    """`grant` names the order that was begun (None: none); `until` the end of a pause."""
 
-    what: Entered
+    what: EntryOutcome
     grant: str | None = None
     until: datetime | None = None
 
 
-class DoorCode:
+class CodeEntry:
     """The entry at the door; one code at a time."""
 
     def __init__(
         self,
         *,
         home: str,
-        doors: Doors,
+        lock_orders: LockOrders,
         rights: Callable[[], Rights],
         writer: Writer,
         key: Callable[[], Ed25519PrivateKey | None],
@@ -79,9 +79,9 @@ class DoorCode:
         spawn: Callable[[Coroutine[Any, Any, None]], Any],
     ) -> None:
         """`key` is the home's own (None: not enrolled), `server_keys` those trusted now by `kid`;
-        `spawn` keeps a turn until it ends."""
+        `spawn` keeps an order's task until it ends."""
         self._home = home
-        self._doors = doors
+        self._lock_orders = lock_orders
         self._rights = rights
         self._writer = writer
         self._key = key
@@ -92,7 +92,7 @@ class DoorCode:
     def now(self) -> datetime | None:
         """The time to judge a code by: never before any time that this home was sure of.  None: not
         known."""
-        now, sure = self._doors.now(), self._rights().sure_at
+        now, sure = self._lock_orders.now(), self._rights().sure_at
         return now if now is None or sure is None else max(now, sure)
 
     def paused_until(self) -> datetime | None:
@@ -100,65 +100,65 @@ class DoorCode:
         now, until = self.now(), self._rights().tries.until
         return until if now is not None and until is not None and now < until else None
 
-    async def enter(self, typed: str) -> Answer:
+    async def enter(self, typed: str) -> EntryAnswer:
         """Judge a typed code, and begin to turn the lock if it is good."""
         async with self._one:
             now = self.now()
             if now is None:
-                return Answer(Entered.NO_CLOCK)
+                return EntryAnswer(EntryOutcome.NO_CLOCK)
             until = self.paused_until()
             if until is not None:
-                return Answer(Entered.PAUSED, until=until)
+                return EntryAnswer(EntryOutcome.PAUSED, until=until)
             parts = codes.split(typed)
             if parts is None:
-                return Answer(Entered.MALFORMED)
-            found = await asyncio.to_thread(self._find, *parts)
+                return EntryAnswer(EntryOutcome.MALFORMED)
+            known = await asyncio.to_thread(self._find, *parts)
             try:
-                if found is None:
+                if known is None:
                     return await self._wrong(None, Refusal.WRONG_CODE)
-                return await self._use(found, now)
+                return await self._use(known, now)
             except LogUnwritable:
-                return Answer(Entered.NOT_RECORDED)
+                return EntryAnswer(EntryOutcome.NOT_RECORDED)
 
     def _find(self, number: int, proof: str) -> KnownCode | None:
         """The code that these digits are.  As slow for a number that nobody has."""
         key, public = self._key(), self._server_keys()
-        with_number = [k for k in self._rights().codes.values() if k.told.number == number]
-        found = None
+        with_number = [k for k in self._rights().codes.values() if k.code.number == number]
+        match = None
         for known in with_number:
             server = public.get(known.kid)
             if key is None or server is None:
                 continue
             shared = codes.shared_key(key, server, self._home)
-            if codes.fits(shared, self._home, known.person, known.told, proof):
-                found = known
+            if codes.fits(shared, self._home, known.person, known.code, proof):
+                match = known
         if not with_number:
             codes.fits(bytes(32), self._home, "", _nobodys(), proof)
-        return found
+        return match
 
-    async def _use(self, known: KnownCode, now: datetime) -> Answer:
+    async def _use(self, known: KnownCode, now: datetime) -> EntryAnswer:
         grant = Grant(
-            id=known.told.id,
+            id=known.code.id,
             home=self._home,
-            device=known.told.device,
+            device=known.code.device,
             action=Action.UNLOCK,
             person=known.person,
             reason=Reason.PLANNED_VISIT,
             ref=None,
-            not_before=known.told.not_before,
-            expires=known.told.expires,
+            not_before=known.code.not_before,
+            expires=known.code.expires,
         )
-        if self._doors.known().used(grant.id):
+        if self._lock_orders.grant_record().used(grant.id):
             return await self._wrong(grant, Refusal.REPLAYED)
         if now >= grant.expires:
             return await self._wrong(grant, Refusal.EXPIRED)
-        turn = self._doors.admit(grant, now=now)
-        if turn is None:
-            return Answer(Entered.REFUSED)
-        self._spawn(_finish(turn))
-        return Answer(Entered.ACCEPTED, grant=grant.id)
+        operation = self._lock_orders.admit(grant, now=now)
+        if operation is None:
+            return EntryAnswer(EntryOutcome.REFUSED)
+        self._spawn(_finish(operation))
+        return EntryAnswer(EntryOutcome.ACCEPTED, grant=grant.id)
 
-    async def _wrong(self, grant: Grant | None, why: Refusal) -> Answer:
+    async def _wrong(self, grant: Grant | None, why: Refusal) -> EntryAnswer:
         """Write a wrong try, and a pause after the fifth.  Raises `LogUnwritable`."""
         refused = UnlockRefused(grant=None if grant is None else grant.id, why=why)
         draft = Draft(
@@ -172,8 +172,8 @@ class DoorCode:
             until = now + pause_of(tries)
             paused = CodesPaused(tries=tries.wrong, until=until)
             await self._writer.write(Draft(paused), timeout_s=RECORD_S)
-            return Answer(Entered.PAUSED, until=until)
-        return Answer(Entered.WRONG)
+            return EntryAnswer(EntryOutcome.PAUSED, until=until)
+        return EntryAnswer(EntryOutcome.WRONG)
 
 
 def pause_of(tries: Tries) -> timedelta:
@@ -182,8 +182,8 @@ def pause_of(tries: Tries) -> timedelta:
     return min(doubled, timedelta(hours=LONGEST_PAUSE_H))
 
 
-async def _finish(turn: Awaitable[None]) -> None:
-    await turn
+async def _finish(operation: Awaitable[None]) -> None:
+    await operation
 
 
 def _nobodys() -> CodeTold:

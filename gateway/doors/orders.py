@@ -2,7 +2,7 @@
 
 A grant is read and judged here, in the home; the request is on the disk before the lock is told, so
 that a grant is used up even if the power goes now.  A right that ends while the lock is still being
-woken ends the turn.  What the lock does not confirm is unknown, and is asked for, never repeated.
+woken ends the order.  What the lock does not confirm is unknown, and is asked for, never repeated.
 
 Not for: who is given a grant (the server), or how a lock speaks (drivers).
 """
@@ -55,11 +55,11 @@ ASK_S = 30.0
 RELOCK_WAKE_S = 60.0
 """Seconds that a sleeping lock is given to wake when the home shuts it by itself."""
 
-NOT_TOLD_YET = (UnlockStep.WAKING, UnlockStep.CONNECTING)
-"""Steps in which the lock has not been told to turn: only there can a turn be taken back."""
+BEFORE_COMMAND = (UnlockStep.WAKING, UnlockStep.CONNECTING)
+"""Steps in which the lock has not been told to turn: only there can an order be withdrawn."""
 
-TAKEN_BACK = (Refusal.REVOKED, Refusal.ALARM_CLOSED, Refusal.CHECK_CLOSED, Refusal.NOT_APPROVED)
-"""Why a turn was taken back before the lock was told."""
+WITHDRAWN = (Refusal.REVOKED, Refusal.ALARM_CLOSED, Refusal.CHECK_CLOSED, Refusal.NOT_APPROVED)
+"""Why an order was withdrawn before the lock was told."""
 
 BOLT_EVENTS: Mapping[Bolt, type[LockLocked | LockUnlocked | LockJammed | LockUnknown]] = {
     Bolt.LOCKED: LockLocked,
@@ -78,9 +78,9 @@ class Writer(Protocol):
     async def write(self, draft: Draft, timeout_s: float | None = None) -> Event: ...
 
 
-class Books(Protocol):
+class GrantHistory(Protocol):
     """What the door needs to know of the past, from the home's own log
-    (`gateway.state.home_view.View`)."""
+    (`gateway.state.home_view.HomeView`)."""
 
     def used(self, grant: str) -> bool: ...
 
@@ -97,8 +97,8 @@ class Books(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A turn that may be made.  `grant` None: the home's own doing, which only shuts; `person`
-    then None too."""
+    """An order that may be carried out.  `grant` None: the home's own doing, which only shuts;
+    `person` then None too."""
 
     id: str
     device: str
@@ -109,8 +109,8 @@ class Order:
     grant: grants.Grant | None = None
 
 
-def ordered(grant: grants.Grant) -> Order:
-    """The turn that a grant allows."""
+def order_of(grant: grants.Grant) -> Order:
+    """The order that a grant allows."""
     return Order(
         id=grant.id,
         device=grant.device,
@@ -124,7 +124,7 @@ def ordered(grant: grants.Grant) -> Order:
 
 @dataclass(slots=True)
 class _Running:
-    """A driver at work: how far it is, and why it was taken back."""
+    """A driver at work: how far it is, and why it was withdrawn."""
 
     order: Order
     task: asyncio.Task[LockResult]
@@ -132,21 +132,21 @@ class _Running:
     withdrawn: Refusal | None = None
 
 
-class OpenTurns:
+class OpenOrders:
     """A fold of the requests that have no end yet: grant to device and person."""
 
     def __init__(self) -> None:
         self.open: dict[str, tuple[str | None, str | None]] = {}
 
     def apply(self, event: Event) -> None:
-        """Take one event in."""
+        """Fold one event."""
         if isinstance(event.data, UnlockRequested):
             self.open[event.data.grant] = (event.device, event.person)
         elif isinstance(event.data, UnlockEnded | UnlockRefused) and event.data.grant:
             self.open.pop(event.data.grant, None)
 
 
-class Doors:
+class LockOrders:
     """All locks of one home."""
 
     def __init__(
@@ -156,7 +156,7 @@ class Doors:
         devices: Collection[str],
         lock: Callable[[str], Lock | None],
         keys: Callable[[], Mapping[str, Ed25519PublicKey]],
-        books: Callable[[], Books],
+        history: Callable[[], GrantHistory],
         writer: Writer,
         clock: Clock,
         best_now: Callable[[], datetime | None],
@@ -168,17 +168,17 @@ class Doors:
         self._devices = devices
         self._lock = lock
         self._keys = keys
-        self._books = books
+        self._history = history
         self._writer = writer
         self._clock = clock
         self._best_now = best_now
         self._busy: set[str] = set()
-        self._taken: set[str] = set()
+        self._admitted: set[str] = set()
         self._bolts: dict[str, Bolt] = {}
         self._running: dict[str, _Running] = {}
 
-    async def settle(self, left_open: OpenTurns) -> None:
-        """After a start: end the turns that the last run left open, as unknown, and ask every lock
+    async def settle(self, left_open: OpenOrders) -> None:
+        """After a start: end the orders that the last run left open, as unknown, and ask every lock
         where its bolt is.  Nothing is turned."""
         for grant, (device, person) in left_open.open.items():
             ended = UnlockEnded(grant=grant, outcome=TurnOutcome.UNKNOWN, why="restarted")
@@ -196,33 +196,33 @@ class Doors:
             return
         if lock is None:
             return
-        try:  # a turn that comes meanwhile goes first: the driver lets it
+        try:  # an order that comes meanwhile goes first: the driver lets it
             async with asyncio.timeout(ASK_S):
                 bolt = (await lock.status()).bolt
         except TimeoutError:
             bolt = Bolt.UNKNOWN
         if device in self._busy:
-            return  # the turn tells where the bolt is
+            return  # the order tells where the bolt is
         if bolt is not self._bolts.get(device, Bolt.UNKNOWN):
-            self._tell_bolt(device, None, bolt)
+            self._write_bolt(device, None, bolt)
 
     def now(self) -> datetime | None:
         """The time to judge a grant by: what the home knows best, and never before the newest word
         of the server, so that a clock turned back makes nothing good again.  None: not known."""
-        best, floor = self._best_now(), self._books().not_before()
+        best, floor = self._best_now(), self._history().not_before()
         if best is None or floor is None:
             return best
         return max(best, floor)
 
-    def known(self) -> grants.Known:
+    def grant_record(self) -> grants.GrantRecord:
         """What the home's own log says about a grant."""
-        books = self._books()
-        return grants.Known(
-            used=lambda id_: id_ in self._taken or books.used(id_),
-            revoked=books.revoked,
-            alarm_open=books.alarm_open,
-            check_open=books.check_open,
-            approved=books.approved,
+        history = self._history()
+        return grants.GrantRecord(
+            used=lambda id_: id_ in self._admitted or history.used(id_),
+            revoked=history.revoked,
+            alarm_open=history.alarm_open,
+            check_open=history.check_open,
+            approved=history.approved,
         )
 
     async def order(self, token: str) -> None:
@@ -232,25 +232,16 @@ class Doors:
         except GrantRefused as error:
             self.refuse(Refusal(error.why), error.grant, None, error.person)
             return
-        turn = self.admit(grant, now=self.now())
-        if turn is not None:
-            await turn
+        operation = self.admit(grant, now=self.now())
+        if operation is not None:
+            await operation
 
     def admit(self, grant: grants.Grant, *, now: datetime | None) -> Awaitable[None] | None:
-        """Judge a grant at `now`, and take the lock for it: the turn, to be awaited.  None: it was
-        refused, which is written."""
-        known = self.known()
+        """Judge a grant at `now`, and reserve the lock for it: the operation, to be awaited.  None:
+        it was refused, which is written."""
         try:
             grants.judge(
-                grant,
-                home=self._home,
-                devices=self._devices,
-                now=now,
-                used=known.used,
-                revoked=known.revoked,
-                alarm_open=known.alarm_open,
-                check_open=known.check_open,
-                approved=known.approved,
+                grant, home=self._home, devices=self._devices, now=now, record=self.grant_record()
             )
         except GrantRefused as error:
             self.refuse(Refusal(error.why), error.grant, grant.device, error.person)
@@ -259,8 +250,8 @@ class Doors:
             self.refuse(Refusal.BUSY, grant.id, grant.device, grant.person)
             return None
         self._busy.add(grant.device)
-        self._taken.add(grant.id)
-        return self._perform(ordered(grant))
+        self._admitted.add(grant.id)
+        return self._perform(order_of(grant))
 
     async def relock(self, device: str) -> None:
         """Shut a bolt that has been open for as long as it may.  Never opens, and never while
@@ -283,25 +274,25 @@ class Doors:
             except LogUnwritable:
                 self.refuse(Refusal.NOT_RECORDED, order.id, order.device, order.person)
                 return
-            await self._turn(order)
+            await self._carry_out(order)
         finally:
             self._busy.discard(order.device)
 
-    async def _turn(self, order: Order) -> None:
+    async def _carry_out(self, order: Order) -> None:
         began_s = self._clock.mono_s()
-        turn = await self._drive(order)
+        result = await self._drive(order)
         ended = UnlockEnded(
             grant=order.id,
-            outcome=turn.outcome,
-            why=turn.why,
+            outcome=result.outcome,
+            why=result.why,
             took_s=round(self._clock.mono_s() - began_s, 3),
         )
-        if turn.why in ("unreachable", "asleep"):
+        if result.why in ("unreachable", "asleep"):
             self._submit(LockUnreachable(), order)
-        if turn.why not in TAKEN_BACK:  # then the lock was not told, and its bolt is where it was
+        if result.why not in WITHDRAWN:  # else the lock was not told: its bolt is where it was
             # a lock that was never reached was not turned: nobody's doing made its bolt unknown
-            who = None if turn.outcome is TurnOutcome.FAILED else order.person
-            self._tell_bolt(order.device, who, turn.bolt)
+            who = None if result.outcome is TurnOutcome.FAILED else order.person
+            self._write_bolt(order.device, who, result.bolt)
         self._submit(ended, order)
 
     async def _drive(self, order: Order) -> LockResult:
@@ -340,16 +331,16 @@ class Doors:
         return LockResult(TurnOutcome.UNKNOWN, Bolt.UNKNOWN, "no_answer")
 
     def reconsider(self) -> None:
-        """Something was decided: take back the turns whose right has ended, where the lock has not
+        """Something was decided: withdraw the orders whose right has ended, where the lock has not
         been told to turn.  In the event loop."""
         for running in self._running.values():
-            if running.withdrawn is None and running.step in NOT_TOLD_YET:
+            if running.withdrawn is None and running.step in BEFORE_COMMAND:
                 running.withdrawn = self._why_withdrawn(running.order)
                 if running.withdrawn is not None:
                     running.task.cancel()
 
     def _why_withdrawn(self, order: Order) -> Refusal | None:
-        return None if order.grant is None else grants.withdrawn(order.grant, self.known())
+        return None if order.grant is None else grants.withdrawn(order.grant, self.grant_record())
 
     def _wake_s(self, order: Order) -> float:
         """Real seconds that the order still lives."""
@@ -370,7 +361,7 @@ class Doors:
         """What the lock said when it was asked or turned last."""
         return self._bolts.get(device, Bolt.UNKNOWN)
 
-    def _tell_bolt(self, device: str, person: str | None, bolt: Bolt) -> None:
+    def _write_bolt(self, device: str, person: str | None, bolt: Bolt) -> None:
         self._bolts[device] = bolt
         cls = BOLT_EVENTS.get(bolt)
         if cls is not None:

@@ -82,7 +82,8 @@ class Sequencer:
     def take(self, draft: Draft, *, at: datetime, mono_s: float) -> Event:
         """Run the ticks before it, number the draft, and let the rules decide on it."""
         moment = draft.at or at
-        self._run(self.fold.ticks_before(draft.data, moment), mono_s)
+        if self.fold.due(moment):
+            self._run(self.fold.ticks_before(draft.data, moment), mono_s)
         event = self._seal(draft, moment, mono_s)
         self._cascade(self.fold.feed(event), moment, mono_s)
         return event
@@ -91,14 +92,15 @@ class Sequencer:
         """Keep an event of the server, whose chain the caller has verified, as taken in at `at`;
         and let the rules decide on it."""
         event = sealed.event
-        self._run(self.fold.ticks_before(event.data, at), mono_s)
+        if self.fold.due(at):
+            self._run(self.fold.ticks_before(event.data, at), mono_s)
         self._rows.append(sealed._replace(taken=at))
         self._on_event(event)
         self._cascade(self.fold.feed(event, at), at, mono_s)
 
     def run_due(self, now: datetime, mono_s: float) -> None:
         """Run the ticks due at or before `now`."""
-        if self.fold.wake is not None and self.fold.wake <= now:
+        if self.fold.due(now):
             self._run(self.fold.ticks(now), mono_s)
 
     def write_only(self, draft: Draft, *, at: datetime, mono_s: float) -> Event:

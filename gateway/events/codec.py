@@ -20,6 +20,9 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {}
 
 
 _FIELDS = {kind: tuple(f.name for f in dataclasses.fields(cls)) for kind, cls in KINDS.items()}  # type: ignore[arg-type]
+_EMPTY = {kind: KINDS[kind]() for kind, fields in _FIELDS.items() if not fields}
+"""Kinds that carry nothing, as nine of ten events of a home (presses, motion): one of each is
+enough."""
 
 
 def _adapter(kind: str, cls: type[Data]) -> TypeAdapter[Any]:
@@ -31,15 +34,17 @@ def _adapter(kind: str, cls: type[Data]) -> TypeAdapter[Any]:
 
 def utc_text(at: datetime) -> str:
     """`2026-11-23T13:23:01.123Z`: UTC with milliseconds, the one form of a time in an event."""
-    text = at.astimezone(UTC).isoformat(timespec="milliseconds")
-    return text[:-6] + "Z"
+    if at.tzinfo is not UTC:
+        at = at.astimezone(UTC)
+    return f"{at.isoformat(timespec='milliseconds')[:-6]}Z"
 
 
 def to_fields(data: Data) -> dict[str, Any]:
     """The JSON object of an event's data; times as `utc_text`, enums as their value."""
     if isinstance(data, Unknown):
         return dict(data.fields)
-    return {name: _plain(getattr(data, name)) for name in _FIELDS[type(data).KIND]}
+    names = _FIELDS[type(data).KIND]
+    return {name: _plain(getattr(data, name)) for name in names} if names else {}
 
 
 def _plain(value: Any) -> Any:
@@ -62,6 +67,8 @@ def from_fields(kind: str, fields: Mapping[str, Any]) -> Data:
     """
     if not isinstance(fields, Mapping):
         raise BadEvent(f"the data of {kind} is not an object")
+    if not fields and (empty := _EMPTY.get(kind)) is not None:
+        return empty
     cls = KINDS.get(kind)
     if cls is None:
         return Unknown(kind, dict(fields))

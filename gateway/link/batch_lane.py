@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from gateway.errors import LinkRefused
 from gateway.link.https import GapError
 from gateway.link.lane import EVENT_STATUS, LaneThread, seq_of
-from gateway.link.link_state import Problem, Shared
+from gateway.link.link_state import Problem, SharedLinkState
 from gateway.wire import BATCH_MAX, BODY_MAX_BYTES, HEARTBEAT_S
 
 UP_BASE_S, UP_CAP_S = 0.5, 60.0
@@ -21,10 +21,10 @@ GAPS_AT_ONCE = 3
 itself."""
 
 
-class UpLane(LaneThread):
+class BatchLane(LaneThread):
     """Every event, in order.  The position is the log's own; a gap answer moves it back."""
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: SharedLinkState) -> None:
         super().__init__("up", shared, UP_BASE_S, UP_CAP_S)
         self._origin = ""
         self._from: int | None = None
@@ -40,10 +40,10 @@ class UpLane(LaneThread):
 
     def on_down(self) -> None:
         self._spoken = False
-        self.shared.taking(False)
+        self.shared.set_accepting(False)
         self.shared.batch_answered()
 
-    def turn(self) -> None:
+    def exchange(self) -> None:
         box = self.shared.outbox
         self.signal.clear()  # before looking, so that a commit meanwhile is seen
         origin = box.origin()
@@ -64,25 +64,25 @@ class UpLane(LaneThread):
         try:
             have = self.lane.events(texts, box.down_have())
         except GapError as gap:
-            self.shared.taking(True)
+            self.shared.set_accepting(True)
             self._gap(gap, after, len(texts))
             return
         except LinkRefused as refused:
             if texts and refused.status in EVENT_STATUS:
-                self.shared.taking(True)
-                self._not_taken(refused, texts)
+                self.shared.set_accepting(True)
+                self._refused(refused, texts)
                 return
             raise
-        self.shared.taking(True)
+        self.shared.set_accepting(True)
         self._spoken = True
         # the answer to an empty batch may speak of an older log
-        if texts and not self._taken(texts, after, have):
+        if texts and not self._accepted(texts, after, have):
             self.pause()
             return
         self.backoff.reset()
         self.problem(None)
 
-    def _taken(self, texts: Sequence[str], after: int, have: int) -> bool:
+    def _accepted(self, texts: Sequence[str], after: int, have: int) -> bool:
         """Move on to `have`; False: the server's answer does not fit what was sent."""
         self._gaps, self._from = 0, None
         self._limit = min(BATCH_MAX, self._limit * 2)
@@ -102,7 +102,7 @@ class UpLane(LaneThread):
         if gap.code == "chain":
             if not self._ahead(gap.have) and f"chain {self._origin}" not in self._told:
                 self._told.add(f"chain {self._origin}")
-                self.shared.calls.on_chain_broken()
+                self.shared.callbacks.on_chain_broken()
             self.pause()
         elif self._ahead(gap.have):
             self.pause()
@@ -121,10 +121,10 @@ class UpLane(LaneThread):
             return False
         if f"ahead {self._origin}" not in self._told:
             self._told.add(f"ahead {self._origin}")
-            self.shared.calls.on_server_ahead(have)
+            self.shared.callbacks.on_server_ahead(have)
         return True
 
-    def _not_taken(self, refused: LinkRefused, texts: Sequence[str]) -> None:
+    def _refused(self, refused: LinkRefused, texts: Sequence[str]) -> None:
         """Find the event that the server refuses by halves, and say which it is.  It is never
         skipped: the chain allows none to be missing, and urgent events go their own way."""
         if len(texts) > 1:

@@ -60,7 +60,7 @@ ORIGIN_FILE = "origin"
 NEW_KEY = f"{HOME_KEY}.new"
 
 
-class Pinned(BaseModel):
+class PinnedServer(BaseModel):
     """What `server.json` holds: what this home knows of its server."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -83,7 +83,7 @@ class Enrolment:
     private_key: Ed25519PrivateKey
 
 
-def enrolment(
+def load_enrolment(
     state_dir: Path,
     secrets: FileSecrets,
     config: HomeConfig | None = None,
@@ -99,7 +99,7 @@ def enrolment(
     if not path.is_file():
         return None
     try:
-        pinned = Pinned.model_validate_json(path.read_bytes())
+        pinned = PinnedServer.model_validate_json(path.read_bytes())
         keys = {key.kid: public_key(key.public_key) for key in pinned.keys}
     except (OSError, ValidationError, ValueError) as error:
         raise UserError(
@@ -132,7 +132,7 @@ def enroll(
     key = _new_key(secrets)
     answer = _ask(url, EnrollRequest(code=secret, public_key=_pem(key), version=version()), ca_file)
     keys = _trusted(answer, wanted)
-    pinned = Pinned(url=url, home=answer.home, keys=answer.keys, ca_file=ca_file)
+    pinned = PinnedServer(url=url, home=answer.home, keys=answer.keys, ca_file=ca_file)
     new = secrets.path(NEW_KEY)
     new.replace(secrets.path(HOME_KEY))
     sync_folder(new.parent)
@@ -146,7 +146,7 @@ def enroll(
 
 def _server_keys(
     path: Path,
-    pinned: Pinned,
+    pinned: PinnedServer,
     keys: dict[str, Ed25519PublicKey],
     until: dict[str, datetime],
 ) -> ServerKeys:
@@ -155,7 +155,7 @@ def _server_keys(
     The file is read again for that: nothing else of it is lost."""
 
     def keep(added: ServerKeyAdded) -> None:
-        now = Pinned.model_validate_json(path.read_bytes())
+        now = PinnedServer.model_validate_json(path.read_bytes())
         new = now.model_copy(
             update={
                 "keys": [*now.keys, ServerKey(kid=added.kid, public_key=added.public_key)],
@@ -235,7 +235,7 @@ def _trusted(answer: EnrollAnswer, wanted: str) -> dict[str, Ed25519PublicKey]:
     return keys
 
 
-def _same(config: HomeConfig, pinned: Pinned) -> None:
+def _same(config: HomeConfig, pinned: PinnedServer) -> None:
     file = str(config.path)
     if config.home.id != pinned.home:
         raise ConfigError(

@@ -1,7 +1,7 @@
-"""What the uplink's three lanes have in common: a thread that loops over turns.
+"""What the uplink's three lanes have in common: a thread that loops over exchanges.
 
-A turn sends or receives, or raises; what it raises decides the pause.  An error that nobody foresaw
-is logged, told as a problem, and the thread goes on: a dead lane would be silent.
+An exchange sends or receives, or raises; what it raises decides the pause.  An error that nobody
+foresaw is logged, told as a problem, and the thread goes on: a dead lane would be silent.
 
 Not for: what a lane carries (`batch_lane`, `urgent_lane`, `stream_lane`).
 """
@@ -14,7 +14,7 @@ import threading
 
 from gateway.errors import LinkError, LinkRefused
 from gateway.link.backoff import Backoff
-from gateway.link.link_state import Problem, Shared
+from gateway.link.link_state import Problem, SharedLinkState
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ EVENT_STATUS = frozenset({400, 413, 422})
 class LaneThread(threading.Thread):
     """The loop that the lanes have in common."""
 
-    def __init__(self, name: str, shared: Shared, base_s: float, cap_s: float) -> None:
+    def __init__(self, name: str, shared: SharedLinkState, base_s: float, cap_s: float) -> None:
         super().__init__(name=f"uplink-{name}", daemon=True)
         self.lane_name = name
         self.shared = shared
@@ -40,7 +40,7 @@ class LaneThread(threading.Thread):
     def run(self) -> None:
         while not self.shared.stopping.is_set():
             try:
-                self.turn()
+                self.exchange()
             except LinkError as error:
                 self._failed(error)
             except Exception as error:  # the edge: a lane that dies would be silent
@@ -49,7 +49,7 @@ class LaneThread(threading.Thread):
                 self.pause()
         self.lane.close()
 
-    def turn(self) -> None:
+    def exchange(self) -> None:
         """Send or receive once, and wait for more."""
         raise NotImplementedError
 

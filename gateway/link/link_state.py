@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from gateway.link.https import Link
 
@@ -37,6 +37,16 @@ class Outbox(Protocol):
         """The highest `staff:<home>` number on disk; 0: none."""
 
 
+class UrgentEvent(NamedTuple):
+    """An event that is sent at once: what the urgent lane must know of it, and `text`, its JSON as
+    `Outbox.pending` gives it."""
+
+    origin: str
+    seq: int
+    kind: str
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Something about the link that a technician must know.
@@ -51,16 +61,14 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Calls:
+class UplinkCallbacks:
     """What the uplink tells the home; called from its threads."""
 
     on_decided: Callable[[list[dict[str, Any]]], None]
     """Keep these events of `staff:<home>` (in order, right after `down_have`); return when they are
     durable.  Raises any `TryggveError` when they cannot be kept: they come again later."""
-    on_turn: Callable[[str], None]
-    """A turn order's grant; must not block."""
-    on_link: Callable[[bool], None]
-    """The server answers, or does not any more; told when it changes."""
+    on_lock_order: Callable[[str], None]
+    """A lock order's grant; must not block."""
     on_server_time: Callable[[float], None]
     """The server's clock minus the system's, seconds."""
     on_server_ahead: Callable[[int], None]
@@ -68,7 +76,9 @@ class Calls:
     for an origin."""
     on_chain_broken: Callable[[], None]
     """The numbers fit and the hashes do not.  Told once for an origin."""
-    on_problem: Callable[[Problem | None], None]
+    on_link: Callable[[bool], None] = lambda _up: None
+    """The server answers, or does not any more; told when it changes."""
+    on_problem: Callable[[Problem | None], None] = lambda _problem: None
     """Told when it changes; None: the last problem is over."""
 
 
@@ -83,11 +93,13 @@ class Metrics:
     problem: Problem | None
 
 
-class Shared:
+class SharedLinkState:
     """What the lanes share: whether to stop, how the link is, and whom to tell."""
 
-    def __init__(self, link: Link, outbox: Outbox, calls: Calls, rand: Callable[[], float]) -> None:
-        self.link, self.outbox, self.calls, self.rand = link, outbox, calls, rand
+    def __init__(
+        self, link: Link, outbox: Outbox, callbacks: UplinkCallbacks, rand: Callable[[], float]
+    ) -> None:
+        self.link, self.outbox, self.callbacks, self.rand = link, outbox, callbacks, rand
         self.stopping = threading.Event()
         self.nudged: list[threading.Event] = []
         """What wakes each lane from its pause: the server answers again, or we stop."""
@@ -106,7 +118,7 @@ class Shared:
 
     @property
     def up(self) -> bool:
-        """Whether the server took, or answered, the batch lane's last request."""
+        """Whether the server accepted, or answered, the batch lane's last request."""
         return bool(self._up)
 
     @property
@@ -127,16 +139,16 @@ class Shared:
             for event in self.nudged:
                 event.set()
 
-    def taking(self, takes: bool) -> None:
-        """Whether the server takes what the batch lane sends; it speaks at least every
+    def set_accepting(self, accepting: bool) -> None:
+        """Whether the server accepts what the batch lane sends; it speaks at least every
         `HEARTBEAT_S`, so it is the one that says how the link is."""
-        if takes:
+        if accepting:
             self.heard()
         with self._lock:
-            changed = self._up is not takes
-            self._up = takes
+            changed = self._up is not accepting
+            self._up = accepting
         if changed:
-            self.calls.on_link(takes)
+            self.callbacks.on_link(accepting)
 
     def set_problem(self, lane: str, problem: Problem | None) -> None:
         """A lane has a problem, or (None) has it no more."""
@@ -149,7 +161,7 @@ class Shared:
             changed = first != self._told
             self._told = first
         if changed:
-            self.calls.on_problem(first)
+            self.callbacks.on_problem(first)
 
     def stop(self) -> None:
         """Every lane ends at its next wait."""

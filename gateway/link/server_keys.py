@@ -51,7 +51,7 @@ class ServerKeys:
         }
 
     def offered(self, added: ServerKeyAdded) -> Data | None:
-        """Take a new key in if one of ours signed it; what is to be written about it, None for one
+        """Trust a new key if one of ours signed it; what is to be written about it, None for one
         that is known already.  Raises `OSError` when it cannot be kept."""
         if added.kid in self._keys:
             return None

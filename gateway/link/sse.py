@@ -44,14 +44,14 @@ class Parser:
         lines = text[: len(text) - len(held)].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         *whole, rest = lines.split(b"\n")
         self._waiting = rest + held
-        found = []
+        messages = []
         for line in whole:
             message = self._line(line)
             if message is not None:
-                found.append(message)
+                messages.append(message)
         if self._size + len(self._waiting) > MESSAGE_MAX_BYTES:
             raise LinkDown("a message on the stream is too long to be our server's")
-        return found
+        return messages
 
     def _line(self, line: bytes) -> Message | None:
         if not line:

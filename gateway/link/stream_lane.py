@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from gateway.errors import LinkDown, TryggveError
 from gateway.link.https import Stream
 from gateway.link.lane import LaneThread
-from gateway.link.link_state import Problem, Shared
+from gateway.link.link_state import Problem, SharedLinkState
 from gateway.link.sse import Message, Parser
 from gateway.wire import TurnOrder
 
@@ -30,7 +30,7 @@ STREAM_BASE_S, STREAM_CAP_S = 0.25, 15.0
 class StreamLane(LaneThread):
     """What comes down: decided events in order, and orders to turn a lock."""
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: SharedLinkState) -> None:
         super().__init__("stream", shared, STREAM_BASE_S, STREAM_CAP_S)
         self._stream: Stream | None = None
         self._origin = f"staff:{shared.link.home}"
@@ -44,7 +44,7 @@ class StreamLane(LaneThread):
         if stream is not None:
             stream.close()
 
-    def turn(self) -> None:
+    def exchange(self) -> None:
         self._stream = self.lane.stream(self.shared.outbox.down_have())
         try:
             self.shared.heard()
@@ -55,25 +55,25 @@ class StreamLane(LaneThread):
                     return
                 # any bytes at all are a sign of life, and end the growing of the pauses
                 self.backoff.reset()
-                self._take(parser.feed(chunk))
+                self._receive(parser.feed(chunk))
         finally:
             self.shared.streaming = False
             with contextlib.suppress(Exception):
                 self._stream.close()
             self._stream = None
 
-    def _take(self, messages: Sequence[Message]) -> None:
+    def _receive(self, messages: Sequence[Message]) -> None:
         decided: list[dict[str, Any]] = []
         for message in messages:
             if message.event == "decided":
                 decided.append(_decided(message, self._origin))
             elif message.event == "turn":
-                self._keep(decided)  # what was decided before the order may concern it
+                self._store(decided)  # what was decided before the order may concern it
                 decided = []
                 self._order(message)
-        self._keep(decided)
+        self._store(decided)
 
-    def _keep(self, decided: list[dict[str, Any]]) -> None:
+    def _store(self, decided: list[dict[str, Any]]) -> None:
         have = self.shared.outbox.down_have()
         new = [event for event in decided if event["seq"] > have]
         if not new:
@@ -84,7 +84,7 @@ class StreamLane(LaneThread):
             if event["seq"] != number:
                 raise LinkDown(f"the stream left out number {number}")
         try:
-            self.shared.calls.on_decided(new)
+            self.shared.callbacks.on_decided(new)
         except TryggveError as error:
             self.problem(Problem("down_refused", error.text, new[0]["seq"]))
             raise LinkDown(f"what came down could not be kept: {error.text}") from error
@@ -96,7 +96,7 @@ class StreamLane(LaneThread):
         except ValidationError:
             log.warning("an order on the stream could not be read")
             return
-        self.shared.calls.on_turn(order.grant)
+        self.shared.callbacks.on_lock_order(order.grant)
 
 
 def _decided(message: Message, origin: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@
     stream  what the server decided, and orders to turn a lock
 
 A lane that fails pauses (growing, with jitter) and goes on; it never stops another.  The log and
-the engine are reached through `Outbox` and `Calls` only.
+the engine are reached through `Outbox` and `UplinkCallbacks` only.
 
 Not for: HTTP (`gateway.link.https`), judging a grant, or checking the hashes of what comes down
 (the log does).
@@ -15,15 +15,22 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
-from gateway.link.batch_lane import UpLane
+from gateway.link.batch_lane import BatchLane
 from gateway.link.https import Link
-from gateway.link.link_state import Calls, Metrics, Outbox, Problem, Shared
+from gateway.link.link_state import (
+    Metrics,
+    Outbox,
+    Problem,
+    SharedLinkState,
+    UplinkCallbacks,
+    UrgentEvent,
+)
 from gateway.link.stream_lane import StreamLane
 from gateway.link.urgent_lane import UrgentLane
 
-__all__ = ["Calls", "Metrics", "Outbox", "Problem", "Uplink"]
+__all__ = ["Metrics", "Outbox", "Problem", "Uplink", "UplinkCallbacks", "UrgentEvent"]
 
 STOP_TIMEOUT_S = 2.0
 """How long `stop` waits for the threads; a request under way may take longer and is abandoned: what
@@ -37,30 +44,29 @@ class Uplink:
         self,
         link: Link,
         outbox: Outbox,
-        calls: Calls,
+        callbacks: UplinkCallbacks,
         *,
         rand: Callable[[], float] = random.random,
     ) -> None:
         self._outbox = outbox
-        self._shared = Shared(link, outbox, calls, rand)
-        link.time.on_news = calls.on_server_time
-        self._up = UpLane(self._shared)
+        self._shared = SharedLinkState(link, outbox, callbacks, rand)
+        link.time.on_news = callbacks.on_server_time
+        self._batch = BatchLane(self._shared)
         self._urgent = UrgentLane(self._shared)
         self._stream = StreamLane(self._shared)
 
     def start(self) -> None:
         """Start the threads."""
-        for lane in (self._stream, self._up, self._urgent):
+        for lane in (self._stream, self._batch, self._urgent):
             lane.start()
 
     def wake(self) -> None:
         """Something was committed.  Any thread; never blocks."""
-        self._up.signal.set()
+        self._batch.signal.set()
 
-    def urgent(self, texts: Sequence[str]) -> None:
-        """Send these at once (JSON texts, hash included), durable or not.  Any thread; never
-        blocks."""
-        self._urgent.put(texts)
+    def urgent(self, events: Iterable[UrgentEvent]) -> None:
+        """Send these at once, durable or not.  Any thread; never blocks."""
+        self._urgent.put(events)
 
     def metrics(self) -> Metrics:
         """The link now.  Any thread."""
@@ -78,7 +84,7 @@ class Uplink:
         self._shared.stop()
         self._stream.hang_up()
         end = time.monotonic() + STOP_TIMEOUT_S
-        for lane in (self._up, self._urgent, self._stream):
+        for lane in (self._batch, self._urgent, self._stream):
             if lane.is_alive():
                 lane.join(max(0.0, end - time.monotonic()))
 

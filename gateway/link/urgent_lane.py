@@ -5,17 +5,16 @@ Not for: the order of events, or what is durable (`batch_lane`).
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gateway.errors import LinkRefused
 from gateway.events import KINDS
 from gateway.link.lane import EVENT_STATUS, LaneThread
-from gateway.link.link_state import Problem, Shared
+from gateway.link.link_state import Problem, SharedLinkState, UrgentEvent
 from gateway.wire import BATCH_MAX, HEARTBEAT_S
 
 URGENT_BASE_S, URGENT_CAP_S = 0.25, 2.0
@@ -25,7 +24,7 @@ URGENT_BATCH = 100
 """Events of one urgent request: small, so that it is through before the link drops again."""
 
 URGENT_KEPT = 1000
-"""Urgent events that are no alarms, kept while the server is away (some 400 bytes each); the
+"""Urgent events that are no alarms, queued while the server is away (some 400 bytes each); the
 oldest go first, for the batch lane has them too.  Alarms are never dropped."""
 
 YIELD_S = 1.0
@@ -49,7 +48,7 @@ class UrgentLane(LaneThread):
     What is no alarm leaves the batch lane a moment to bring it, while nothing stands before it
     there."""
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: SharedLinkState) -> None:
         super().__init__("urgent", shared, URGENT_BASE_S, URGENT_CAP_S)
         self._lock = threading.Lock()
         self._queue: OrderedDict[tuple[str, int], _Urgent] = OrderedDict()
@@ -57,18 +56,17 @@ class UrgentLane(LaneThread):
         self._limit = URGENT_BATCH
         shared.batch_answered = self.signal.set
 
-    def put(self, texts: Sequence[str]) -> None:
+    def put(self, events: Iterable[UrgentEvent]) -> None:
         """Queue events; an alarm is never dropped."""
         with self._lock:
-            for text in texts:
-                event = json.loads(text)
-                alarm = is_alarm(str(event["kind"]))
-                key = (str(event["origin"]), int(event["seq"]))
+            for event in events:
+                alarm = is_alarm(event.kind)
+                key = (event.origin, event.seq)
                 if key not in self._queue:
                     self._plain += not alarm
-                self._queue[key] = _Urgent(text, alarm, time.monotonic() + YIELD_S)
+                self._queue[key] = _Urgent(event.text, alarm, time.monotonic() + YIELD_S)
             while self._plain > URGENT_KEPT:
-                oldest = next(key for key, kept in self._queue.items() if not kept.alarm)
+                oldest = next(key for key, queued in self._queue.items() if not queued.alarm)
                 self._drop(oldest)
         self.signal.set()
 
@@ -77,35 +75,35 @@ class UrgentLane(LaneThread):
         with self._lock:
             return len(self._queue)
 
-    def turn(self) -> None:
+    def exchange(self) -> None:
         self.signal.clear()
-        taken = self._next()
-        yields_s = self._yields_s(taken) if taken else HEARTBEAT_S
+        batch = self._next()
+        yields_s = self._yields_s(batch) if batch else HEARTBEAT_S
         if yields_s > 0:
             self.signal.wait(yields_s)
             return
         try:
-            self.lane.urgent([kept.text for _, kept in taken], self.shared.outbox.down_have())
+            self.lane.urgent([queued.text for _, queued in batch], self.shared.outbox.down_have())
         except LinkRefused as refused:
             if refused.status not in EVENT_STATUS and refused.status != 409:
                 raise
-            self._not_taken(refused, taken)
+            self._refused(refused, batch)
             return
         self.shared.heard()
         self.backoff.reset()
         self.problem(None)
         self._limit = min(URGENT_BATCH, self._limit * 2)
-        self._done(taken)
+        self._done(batch)
 
-    def _yields_s(self, taken: Sequence[tuple[tuple[str, int], _Urgent]]) -> float:
+    def _yields_s(self, batch: Sequence[tuple[tuple[str, int], _Urgent]]) -> float:
         """Seconds to wait for the batch lane, which is about to bring these; 0: it is not."""
         box = self.shared.outbox
         last = box.forwarded() + BATCH_MAX
-        if not self.shared.up or any(kept.alarm for _, kept in taken):
+        if not self.shared.up or any(queued.alarm for _, queued in batch):
             return 0.0
-        if any(origin != box.origin() or seq > min(last, box.head()) for (origin, seq), _ in taken):
+        if any(origin != box.origin() or seq > min(last, box.head()) for (origin, seq), _ in batch):
             return 0.0
-        return max(0.0, min(kept.yields_until_s for _, kept in taken) - time.monotonic())
+        return max(0.0, min(queued.yields_until_s for _, queued in batch) - time.monotonic())
 
     def _next(self) -> list[tuple[tuple[str, int], _Urgent]]:
         origin, forwarded = self.shared.outbox.origin(), self.shared.outbox.forwarded()
@@ -114,24 +112,24 @@ class UrgentLane(LaneThread):
                 self._drop(key)  # the batch lane was faster
             return list(self._queue.items())[: self._limit]
 
-    def _done(self, taken: Sequence[tuple[tuple[str, int], _Urgent]]) -> None:
+    def _done(self, batch: Sequence[tuple[tuple[str, int], _Urgent]]) -> None:
         with self._lock:
-            for key, kept in taken:
+            for key, queued in batch:
                 # the same number may have been queued anew meanwhile, with another text
-                if self._queue.get(key) is kept:
+                if self._queue.get(key) is queued:
                     self._drop(key)
 
     def _drop(self, key: tuple[str, int]) -> None:
         self._plain -= not self._queue.pop(key).alarm
 
-    def _not_taken(
-        self, refused: LinkRefused, taken: Sequence[tuple[tuple[str, int], _Urgent]]
+    def _refused(
+        self, refused: LinkRefused, batch: Sequence[tuple[tuple[str, int], _Urgent]]
     ) -> None:
-        if len(taken) > 1:
-            self._limit = max(1, len(taken) // 2)
+        if len(batch) > 1:
+            self._limit = max(1, len(batch) // 2)
             return
-        self.problem(Problem("event_refused", refused.text, taken[0][0][1]))
-        self._done(taken)  # the others must not wait for it; the batch lane tells of it as well
+        self.problem(Problem("event_refused", refused.text, batch[0][0][1]))
+        self._done(batch)  # the others must not wait for it; the batch lane tells of it as well
 
 
 def is_alarm(kind: str) -> bool:

@@ -67,9 +67,7 @@ class RuleSettings(BaseModel):
     """A rule's settings: its own keys (each with a default, a unit in its name and a docstring),
     and the home, which the loader fills in."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, use_attribute_docstrings=True, arbitrary_types_allowed=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
     home: HomeFacts = Field(default_factory=lambda: HomeFacts("", "UTC"), exclude=True)
     """Filled in by the loader; not a key of the file."""

@@ -92,6 +92,8 @@ def step(
     """See `gateway.rules`."""
     if isinstance(event, Tick):
         return _decide(state, event.at)
+    if event.kind in signs_of_life.KINDS:
+        return _stirred(state, event, settings)
     match event.data:
         case BedEntered():
             return replace(state, door=None, door_at=None), _occupied(state, event, sure=True)
@@ -106,6 +108,13 @@ def step(
             if known is state.reversed:
                 return state, ()
             return replace(state, reversed=known, pressed=state.pressed - known.keys()), ()
+    return _stirred(state, event, settings)
+
+
+def _stirred(
+    state: State, event: Event, settings: Settings
+) -> tuple[State, Sequence[Decision | Command]]:
+    """A device of the home said something."""
     facts = settings.home.devices.get(event.device or "")
     if facts is None:
         return state, ()
@@ -122,8 +131,8 @@ def _weight(state: State, event: Event, device: str) -> tuple[State, Sequence[De
     """A seat or a bed mat was pressed or released."""
     on = signs_of_life.is_on(event) and event.kind != "mat.released"
     pressed = state.pressed | {device} if on else state.pressed - {device}
-    made = _occupied(state, event, sure=on)
-    return replace(state, pressed=pressed, door=None, door_at=None), made
+    decisions = _occupied(state, event, sure=on)
+    return replace(state, pressed=pressed, door=None, door_at=None), decisions
 
 
 def _sign(
@@ -144,14 +153,14 @@ def _sign(
         and state.last_at is not None
         and event.at <= later(state.last_at, minutes=settings.proof_min)
     )
-    made = _occupied(state, event, sure=front or second)
+    decisions = _occupied(state, event, sure=front or second)
     before = state
     state = replace(state, last=event.ref, last_at=event.at, last_device=facts.id, tried=None)
     if front:
-        return replace(state, door=event.ref, door_at=event.at), made
+        return replace(state, door=event.ref, door_at=event.at), decisions
     if before.door_at is not None and event.at > later(before.door_at, minutes=settings.grace_min):
-        return replace(state, door=None, door_at=None), made
-    return state, made
+        return replace(state, door=None, door_at=None), decisions
+    return state, decisions
 
 
 def wake_at(state: State, settings: Settings) -> datetime | None:

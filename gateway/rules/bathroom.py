@@ -85,6 +85,8 @@ def step(
     """See `gateway.rules`."""
     if isinstance(event, Tick):
         return _tick(state, event.at, settings)
+    if event.kind in signs_of_life.KINDS:
+        return _sign(state, event, settings), ()
     match event.data:
         case BedEntered():
             return replace(state, in_bed=True, since=None, said=None), ()
@@ -93,23 +95,28 @@ def step(
         case HomeEmptied():
             return replace(state, since=None, said=None), ()
         case CheckAsked(check=name):
-            told = looks.of(NAME, name) or name.startswith(looks.PREFIX)
-            return (replace(state, since=None, said=None) if told else state), ()
+            answered = looks.of(NAME, name) or name.startswith(looks.PREFIX)
+            return (replace(state, since=None, said=None) if answered else state), ()
         case AlarmRaised(severity=severity):
             # somebody comes, for this or for something else
-            told = severity is Severity.CARE
-            return (replace(state, since=None, said=None) if told else state), ()
+            answered = severity is Severity.CARE
+            return (replace(state, since=None, said=None) if answered else state), ()
     if event.kind in absences.KINDS:
         return replace(state, absence=absences.see(state.absence, event)), ()
+    return _sign(state, event, settings), ()
+
+
+def _sign(state: State, event: Event, settings: Settings) -> State:
+    """Somebody stirred."""
     facts = settings.home.devices.get(event.device or "")
     if facts is None or not state.can_tell:
-        return state, ()
+        return state
     if facts.role == "seat":
         sat = state.sat | {facts.id} if signs_of_life.is_on(event) else state.sat - {facts.id}
-        return replace(state, sat=sat, since=None, said=None), ()
+        return replace(state, sat=sat, since=None, said=None)
     if signs_of_life.bathroom(facts):
-        return replace(state, since=event.at, said=event.ref, tried=None), ()
-    return (state if state.since is None else replace(state, since=None, said=None)), ()
+        return replace(state, since=event.at, said=event.ref, tried=None)
+    return state if state.since is None else replace(state, since=None, said=None)
 
 
 def wake_at(state: State, settings: Settings) -> datetime | None:

@@ -37,6 +37,7 @@ from gateway.events import (
     MatQuality,
     Ref,
 )
+from gateway.ports import Level
 from gateway.rules import Decision, RuleSettings, Tick
 from gateway.rules.common import mat_states, signs_of_life
 from gateway.rules.common.replace import replace
@@ -114,10 +115,13 @@ def step(
 ) -> tuple[State, Sequence[Decision | Command]]:
     """See `gateway.rules`."""
     if isinstance(event, Tick):
-        made = _decide(state, event.at, settings)
-        return (replace(state, tried=event.at) if made else state), made
+        decisions = _decide(state, event.at, settings)
+        return (replace(state, tried=event.at) if decisions else state), decisions
     if not state.mats:
         return state, ()
+    if event.kind in mat_states.READINGS and event.device in state.mats:  # nine of ten
+        mats = mat_states.see(state.mats, event)
+        return (state if mats is state.mats else _read(state, mats, event, settings)), ()
     match event.data:
         case BedEntered():
             return replace(state, occupied=True, doubted=None, tried=None), ()
@@ -168,8 +172,10 @@ def _moments(
         if state.occupied is not True or state.doubted is not None:
             needed_s = settings.again_s if state.doubted is not None else settings.enter_s
             entered = later(state.on_since, seconds=max(0.0, needed_s - state.pressed_s))
-        since = [m.pressed_since for m in state.mats.values() if m.level == "on"]
-        stuck = later(min(s for s in since if s is not None), minutes=settings.stuck_h * 60.0)
+        pressed = (m.pressed_since for m in state.mats.values() if m.level is Level.ON)
+        since = first_of(*pressed)
+        assert since is not None  # noqa: S101 - what is pressed knows since when
+        stuck = later(since, minutes=settings.stuck_h * 60.0)
     elif state.occupied and state.blind:
         if state.doubted is None and state.blind_since is not None:
             doubt = later(state.blind_since, seconds=settings.leave_s)
@@ -184,7 +190,7 @@ def _moments(
 
 def _decide(state: State, now: datetime, settings: Settings) -> list[Decision]:
     entered, left, doubt, stuck = _moments(state, settings)
-    made = []
+    decisions = []
     if stuck is not None and stuck <= now:
         for device, mat in state.mats.items():
             since = mat.pressed_since
@@ -194,39 +200,42 @@ def _decide(state: State, now: datetime, settings: Settings) -> list[Decision]:
                 and later(since, minutes=settings.stuck_h * 60.0) <= now
             ):
                 fault = MatFaulted(fault=MatFault.STUCK)
-                made.append(Decision(fault, rests_on=_refs(mat.ref), device=device))
-        return made
+                decisions.append(Decision(fault, rests_on=_refs(mat.ref), device=device))
+        return decisions
     if entered is not None and entered <= now:
-        made.append(Decision(BedEntered(), rests_on=_refs(state.first_ref, state.last_ref)))
+        decisions.append(Decision(BedEntered(), rests_on=_refs(state.first_ref, state.last_ref)))
     if left is not None and left <= now and state.quiet_since is not None:
         said = BedLeft(empty_since=state.quiet_since, certain=_certain(state, settings))
-        made.append(Decision(said, _refs(state.last_ref, state.seen)))
+        decisions.append(Decision(said, _refs(state.last_ref, state.seen)))
     elif doubt is not None and doubt <= now:
         since = state.blind_since if state.blind else state.quiet_since
         why = "mat_unknown" if state.blind else "mat_silent"
         said_doubt = BedDoubted(since=since or now, why=why)
-        made.append(Decision(said_doubt, _refs(state.last_ref)))
-    return made
+        decisions.append(Decision(said_doubt, _refs(state.last_ref)))
+    return decisions
 
 
 def _read(state: State, mats: mat_states.Mats, event: Event, settings: Settings) -> State:
     """The state after a mat's level changed."""
     on = mat_states.pressed(mats)
-    state = replace(state, mats=mats, tried=None)
-    if on and state.on_since is None:
-        return _pressed(state, event, settings)
-    if not on and state.on_since is not None:
+    if on:
+        if state.on_since is None:
+            return _pressed(state, mats, event, settings)
+        return replace(state, mats=mats, tried=None)
+    if state.on_since is None:
+        state = replace(state, mats=mats, tried=None)
+    else:
         pressed_s = max(0.0, (event.at - state.on_since).total_seconds())
         state = replace(
             state,
+            mats=mats,
+            tried=None,
             on_since=None,
             pressed_s=state.pressed_s + pressed_s,
             quiet_since=event.at,
             seen=None,
             last_ref=event.ref,
         )
-    if on:
-        return state
     if mat_states.all_known(mats):
         if state.blind:
             state = replace(
@@ -239,7 +248,7 @@ def _read(state: State, mats: mat_states.Mats, event: Event, settings: Settings)
     return state
 
 
-def _pressed(state: State, event: Event, settings: Settings) -> State:
+def _pressed(state: State, mats: mat_states.Mats, event: Event, settings: Settings) -> State:
     """The first mat of the bed is pressed after none was."""
     quiet = state.quiet_since
     gap_s = None if quiet is None else (event.at - quiet).total_seconds()
@@ -249,6 +258,8 @@ def _pressed(state: State, event: Event, settings: Settings) -> State:
         breaks = 0 if gap_s > NIGHT_REACH.total_seconds() else breaks + (not anew)
     return replace(
         state,
+        mats=mats,
+        tried=None,
         on_since=event.at,
         pressed_s=0.0 if anew else state.pressed_s,
         first_ref=event.ref if anew or state.first_ref is None else state.first_ref,

@@ -16,9 +16,9 @@ more, and what may happen then is the day's business (`inactivity`, `bathroom`, 
 
 **An alarm that was raised stays until a person closes it.**  Back in bed is no proof that all is
 well: who fell, lay there and crept back needs somebody to come.  The return is seen as
-`bed.entered`, which the pages show beside the open alarm, so that whoever takes it can decide to
-look instead of running.  While the alarm rings and nobody has taken it on, another exit raises no
-second one; it does once somebody has, or when an hour's ringing has reached nobody.
+`bed.entered`, which the pages show beside the open alarm, so that whoever goes can decide to
+look instead of running.  While the alarm rings and nobody has acknowledged it, another exit raises
+no second one; it does once somebody has, or when an hour's ringing has reached nobody.
 
 Not for: whether the bed is empty (`bed`), or what a look's answer leads to (`look`).
 """
@@ -74,7 +74,7 @@ KINDS = (
 ALARM = "bed_exit"
 
 RINGS_FOR = timedelta(hours=1)
-"""How long an alarm that nobody takes on stands for later exits too.  The ladders are through
+"""How long an alarm that nobody acknowledges stands for later exits too.  The ladders are through
 by then; without an end, one lost alarm would silence every later night."""
 
 
@@ -115,7 +115,7 @@ class State:
     window.  `life` and `life_at` are the newest sign since then, `felt` the newest of the bed
     itself (None: `since`), `stirred` the newest of all signs elsewhere.  `looked`: a look was asked
     for and nothing stirred since; `look` names the one that is not closed; `well` are the newest
-    moments at which one found all well.  `ringing` names the alarm that nobody has taken on yet,
+    moments at which one found all well.  `ringing` names the alarm that nobody acknowledged yet,
     raised at `rings_since`."""
 
     occupied: bool = False
@@ -160,7 +160,7 @@ def step(
         case AlarmRaised(alarm=alarm) if alarm == ALARM:
             return replace(_unwatched(state), ringing=event.ref, rings_since=event.at), ()
         case AlarmAcknowledged(alarm=ref) | AlarmCancelled(alarm=ref) | AlarmResolved(alarm=ref):
-            return (_taken_on(state, event.at, settings) if ref == state.ringing else state), ()
+            return (_acknowledged(state, event.at, settings) if ref == state.ringing else state), ()
         case CheckAsked() | CheckDone() | CheckMissed() | CheckEscalated():
             return _looked(state, event, event.data), ()
         case _:
@@ -228,8 +228,9 @@ def _touched(state: State, event: Event, settings: Settings) -> State:
     """The bed was touched at night, too little to be lying there: that is how a sleeper looks to a
     mat that loses who lies there, and how one who sits down and slides to the floor looks to any.
     Whoever is up shows it before `look_min` is over."""
-    watched = in_window(event.at, settings.home.timezone, settings.night_from, settings.look_to)
-    if state.occupied or not watched:
+    if state.occupied:
+        return state
+    if not in_window(event.at, settings.home.timezone, settings.night_from, settings.look_to):
         return state
     return replace(_unwatched(state), left=event.ref, since=event.at)
 
@@ -261,8 +262,8 @@ def _looked(state: State, event: Event, data: Data) -> State:
             return state
 
 
-def _taken_on(state: State, now: datetime, settings: Settings) -> State:
-    """Somebody took the alarm on, or it ended: an exit that it stood for needs none of its own."""
+def _acknowledged(state: State, now: datetime, settings: Settings) -> State:
+    """Somebody acknowledged the alarm, or it ended: an exit that it stood for needs none."""
     at = _alarm_due(state, settings)
     if at is not None and at <= now:
         state = _unwatched(state)
@@ -297,6 +298,8 @@ def _look_due(state: State, settings: Settings) -> datetime | None:
 def _calm(state: State, newest: datetime, settings: Settings) -> bool:
     """Whether watchers found all well so often, and nothing but the mat has spoken since, that the
     mat is taken to be what is wrong."""
+    if len(state.well) < settings.calm_after:
+        return False  # nearly always, and asked with every touch of an empty bed
     span = timedelta(hours=settings.calm_h)
     recent = [at for at in state.well if newest - at < span]
     if len(recent) < settings.calm_after:

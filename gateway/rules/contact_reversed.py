@@ -61,15 +61,15 @@ class Settings(RuleSettings):
 @dataclass(frozen=True)
 class Door:
     """One door since `from_`: `open_at` is of the present opening, `open_s` all before it,
-    `changes` how often it spoke, `said` its newest word; `told` names the open alarm."""
+    `changes` how often it spoke, `said` its newest word; `alarm` names the open alarm."""
 
     from_: datetime
     open_at: datetime | None = None
     open_s: float = 0.0
     changes: int = 0
     said: Ref | None = None
-    told: Ref | None = None
-    told_at: datetime | None = None
+    alarm: Ref | None = None
+    alarm_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -98,12 +98,12 @@ def step(
             next_at = state.next_at or next_local(event.at, settings.home.timezone, settings.at)
             return State({**state.doors, device: _read(door, event)}, next_at), ()
         case AlarmRaised(alarm=alarm) if alarm == ALARM and device and device in state.doors:
-            door = replace(state.doors[device], told=event.ref, told_at=event.at)
+            door = replace(state.doors[device], alarm=event.ref, alarm_at=event.at)
             return replace(state, doors={**state.doors, device: door}), ()
         case AlarmCancelled(alarm=ref) | AlarmResolved(alarm=ref):
             for name, one in state.doors.items():
-                if one.told == ref:
-                    closed = replace(one, told=None, told_at=None)
+                if one.alarm == ref:
+                    closed = replace(one, alarm=None, alarm_at=None)
                     return replace(state, doors={**state.doors, name: closed}), ()
             return state, ()
         case _:
@@ -128,13 +128,13 @@ def _read(door: Door, event: Event) -> Door:
 def _count(
     state: State, now: datetime, settings: Settings
 ) -> tuple[State, Sequence[Decision | Command]]:
-    made: list[Decision] = []
+    decisions: list[Decision] = []
     doors = {}
     for name, door in state.doors.items():
-        made += _tell(name, door, now, settings)
+        decisions += _tell(name, door, now, settings)
         begun = now if door.open_at is not None else None
-        doors[name] = Door(now, begun, said=door.said, told=door.told, told_at=door.told_at)
-    return State(doors, next_local(now, settings.home.timezone, settings.at)), made
+        doors[name] = Door(now, begun, said=door.said, alarm=door.alarm, alarm_at=door.alarm_at)
+    return State(doors, next_local(now, settings.home.timezone, settings.at)), decisions
 
 
 def _tell(name: str, door: Door, now: datetime, settings: Settings) -> list[Decision]:
@@ -147,16 +147,16 @@ def _tell(name: str, door: Door, now: datetime, settings: Settings) -> list[Deci
     part = open_s / heard.total_seconds() if heard >= LEAST else None
     wrong = part is not None and part >= settings.open_part and door.changes >= 2
     rests_on = (door.said,)
-    made = []
-    if door.told is not None and door.told_at is not None:
+    decisions = []
+    if door.alarm is not None and door.alarm_at is not None:
         mended = part is not None and part < settings.open_part / 2
-        if not mended and now - door.told_at < AGAIN_AFTER:
+        if not mended and now - door.alarm_at < AGAIN_AFTER:
             return []
         reason = "recovered" if mended else "told_again"
-        ended = AlarmCancelled(alarm=door.told, reason=reason)
-        made.append(Decision(ended, rests_on=rests_on, device=name))
+        ended = AlarmCancelled(alarm=door.alarm, reason=reason)
+        decisions.append(Decision(ended, rests_on=rests_on, device=name))
         wrong = not mended
     if wrong:
         alarm = AlarmRaised(alarm=ALARM, severity=Severity.TECHNICAL, since=door.from_)
-        made.append(Decision(alarm, rests_on=rests_on, device=name))
-    return made
+        decisions.append(Decision(alarm, rests_on=rests_on, device=name))
+    return decisions

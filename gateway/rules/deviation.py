@@ -77,19 +77,19 @@ def step(
     device = event.device or ""
     match event.data:
         case UnlockRequested(grant=grant, action="unlock"):
-            kept = {g: at for g, at in state.asked.items() if event.at - at < ASKED_KEPT}
-            return replace(state, asked={**kept, grant: event.at}), ()
+            recent = {g: at for g, at in state.asked.items() if event.at - at < ASKED_KEPT}
+            return replace(state, asked={**recent, grant: event.at}), ()
         case UnlockEnded(grant=grant) if grant in state.asked:
             asked = {g: at for g, at in state.asked.items() if g != grant}
             return _ended(replace(state, asked=asked), event, event.data, settings)
         case UnlockRefused(grant=str() as grant) if device and event.person is not None:
             return _failed(state, event, grant, None, settings)
         case UnlockDeviated():
-            rest = {name: found for name, found in state.failed.items() if name != device}
+            rest = {name: failures for name, failures in state.failed.items() if name != device}
             return replace(state, failed=rest), ()
         case CodesPaused():
-            told = AlarmRaised(alarm="code_guessing", severity=Severity.TECHNICAL, since=event.at)
-            return state, (Decision(told, rests_on=(event.ref,)),)
+            raised = AlarmRaised(alarm="code_guessing", severity=Severity.TECHNICAL, since=event.at)
+            return state, (Decision(raised, rests_on=(event.ref,)),)
         case _:
             return state, ()
 
@@ -104,7 +104,7 @@ def _ended(
 ) -> tuple[State, Sequence[Decision | Command]]:
     device = event.device or ""
     if data.outcome is TurnOutcome.DONE:
-        rest = {name: found for name, found in state.failed.items() if name != device}
+        rest = {name: failures for name, failures in state.failed.items() if name != device}
         return replace(state, failed=rest), ()
     if data.why in NO_FAILURE:
         return state, ()

@@ -121,8 +121,8 @@ class What(StrEnum):
 class Trouble:
     """One fault of one device.  `good_since`: it works again since then, None while it does not.
     `certain`: it does not mend itself; `faulty`: a reading must end it, being heard is not enough;
-    `stuck`: only a release does.  `told` are the severities it was raised with, `open` the alarms
-    that are not closed."""
+    `stuck`: only a release does.  `raised_as` are the severities that its alarms had, `open` those
+    alarms that are not closed."""
 
     said: Ref
     since: datetime
@@ -131,7 +131,7 @@ class Trouble:
     stuck: bool = False
     good_since: datetime | None = None
     good_said: Ref | None = None
-    told: frozenset[Severity] = frozenset()
+    raised_as: frozenset[Severity] = frozenset()
     open: tuple[Ref, ...] = ()
     tried: datetime | None = None
 
@@ -157,6 +157,8 @@ def step(
     """See `gateway.rules`."""
     if isinstance(event, Tick):
         return _tick(state, event.at, settings)
+    if not state.troubles and event.kind in READINGS:
+        return state, ()  # all is well, and goes on so: nearly every event of a home
     data = event.data
     if isinstance(data, AlarmRaised):
         return _raised(state, event, data), ()
@@ -262,7 +264,10 @@ def _raised(state: State, event: Event, data: AlarmRaised) -> State:
     if trouble is None:
         return state
     new = replace(
-        trouble, told=trouble.told | {data.severity}, open=(*trouble.open, event.ref), tried=None
+        trouble,
+        raised_as=trouble.raised_as | {data.severity},
+        open=(*trouble.open, event.ref),
+        tried=None,
     )
     return State({**state.troubles, key: new})
 
@@ -296,7 +301,7 @@ def _care_due(state: State, key: Key, settings: Settings) -> datetime | None:
     """When care staff are told; None when care is not affected, or they have been."""
     device, what = key
     trouble = state.troubles[key]
-    if Severity.CARE in trouble.told or what is What.BATTERY:
+    if Severity.CARE in trouble.raised_as or what is What.BATTERY:
         return None
     home = settings.home
     grace_s = 0.0 if trouble.certain else settings.care_grace_s
@@ -318,7 +323,7 @@ def _care_due(state: State, key: Key, settings: Settings) -> datetime | None:
 
 def _technical_due(key: Key, trouble: Trouble, settings: Settings) -> datetime | None:
     """When the technician is told; None when somebody has been."""
-    if trouble.told:
+    if trouble.raised_as:
         return None
     grace_min = 0.0 if key[1] is What.BATTERY else settings.grace_min
     return later(trouble.since, minutes=grace_min)
@@ -328,7 +333,7 @@ def _tick(
     state: State, now: datetime, settings: Settings
 ) -> tuple[State, Sequence[Decision | Command]]:
     troubles = dict(state.troubles)
-    made: list[Decision] = []
+    decisions: list[Decision] = []
     for key, trouble in state.troubles.items():
         at = _next(state, key, settings)
         if at is None or at > now:
@@ -337,8 +342,8 @@ def _tick(
             del troubles[key]
             continue
         troubles[key] = replace(trouble, tried=now)
-        made += _due_now(state, key, now, settings)
-    return State(troubles), made
+        decisions += _due_now(state, key, now, settings)
+    return State(troubles), decisions
 
 
 def _due_now(state: State, key: Key, now: datetime, settings: Settings) -> list[Decision]:

@@ -114,12 +114,12 @@ def step(
             return _put(state, facts.id, Radio(event.at, event.ref)), ()
         case _:
             heard = Radio(event.at, event.ref, offline=radio is not None and radio.offline)
-            made: tuple[Decision, ...] = ()
+            decisions: tuple[Decision, ...] = ()
             if heard.offline and radio is not None:
-                made = (
+                decisions = (
                     Decision(DeviceOnline(), rests_on=(radio.said, event.ref), device=facts.id),
                 )
-            return _put(state, facts.id, heard), made
+            return _put(state, facts.id, heard), decisions
 
 
 def wake_at(state: State, settings: Settings) -> datetime | None:
@@ -140,12 +140,12 @@ def _put(state: State, device: str, radio: Radio) -> State:
 def _tick(
     state: State, now: datetime, settings: Settings
 ) -> tuple[State, Sequence[Decision | Command]]:
-    made, radios = [], dict(state.radios)
+    decisions, radios = [], dict(state.radios)
     for device, radio in state.radios.items():
         at = _due(radio, settings)
         if at is None or at > now:
             continue
         offline = DeviceOffline(reason=REASON)
-        made.append(Decision(offline, rests_on=(radio.said,), device=device))
+        decisions.append(Decision(offline, rests_on=(radio.said,), device=device))
         radios[device] = replace(radio, tried=now)
-    return State(radios), made
+    return State(radios), decisions

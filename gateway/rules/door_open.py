@@ -78,9 +78,9 @@ def step(
     match event.data:
         case AlarmRaised(alarm=alarm) if alarm == WRONG and event.device is not None:
             wrong = {**state.wrong, event.device: event.ref}
-            return State(state.doors.without_untold(key), wrong), ()
+            return State(state.doors.without_unraised(key), wrong), ()
         case AlarmCancelled(alarm=ref) | AlarmResolved(alarm=ref) if ref in state.wrong.values():
-            wrong = {name: told for name, told in state.wrong.items() if told != ref}
+            wrong = {name: alarm for name, alarm in state.wrong.items() if alarm != ref}
             return replace(state, wrong=wrong), ()
         case DoorOpened() if event.device in state.wrong:
             return state, ()
@@ -90,8 +90,8 @@ def step(
             severity = Severity.CARE if night else Severity.ROUTINE
             return replace(state, doors=state.doors.begin(key, event, at, severity)), ()
         case DoorClosed():
-            doors, made = state.doors.end(key, event, "closed")
-            return (replace(state, doors=doors) if doors is not state.doors else state), made
+            doors, decisions = state.doors.end(key, event, "closed")
+            return (replace(state, doors=doors) if doors is not state.doors else state), decisions
         case _:
             doors = state.doors.see(event)
             return (replace(state, doors=doors) if doors is not state.doors else state), ()

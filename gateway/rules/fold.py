@@ -9,7 +9,7 @@ Not for: sealing, storing or sending events.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -27,21 +27,33 @@ Output = Draft | Command
 
 @dataclass(slots=True)
 class _Slot:
+    """A rule with its state.  `step`, `wake_at` and `settings` are the rule's own: a dozen slots
+    are asked for each event."""
+
     rule: Rule
     state: Any
+    step: Callable[[Any, Event | Tick, Any], tuple[Any, Sequence[Decision | Command]]]
+    wake_at: Callable[[Any, Any], datetime | None]
+    settings: Any
     wake: datetime | None
     broken: bool = False
     """Its wake was taken from it; the next event gives it back."""
+
+    @classmethod
+    def of(cls, rule: Rule) -> _Slot:
+        """The rule in its first state."""
+        own = rule.settings
+        state = rule.start(own)
+        return cls(rule, state, rule.step, rule.wake_at, own, rule.wake_at(state, own))
 
 
 class Fold:
     """The states of `rules`.  Not thread-safe: one engine feeds it."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        self._slots = [_Slot(rule, rule.start(rule.settings), None) for rule in rules]
+        self._slots = [_Slot.of(rule) for rule in rules]
         self._by_kind: dict[str, list[_Slot]] = {}
         for slot in self._slots:
-            slot.wake = slot.rule.wake_at(slot.state, slot.rule.settings)
             for kind in slot.rule.kinds:
                 self._by_kind.setdefault(kind, []).append(slot)
         self._wake: datetime | None = None
@@ -75,10 +87,24 @@ class Fold:
             return []
         out: list[Output] = []
         for slot in slots:
-            out += self._step(slot, event, moment)
+            # as `_step`, written here for the case that is nearly all there is: nothing decided,
+            # and often nothing changed; the same state wakes at the same time
+            try:
+                state, made = slot.step(slot.state, event, slot.settings)
+                if state is not slot.state or slot.broken:
+                    self._changed(slot, state)
+            except Exception as error:  # see `_step`
+                out.append(_failed(slot, error, moment))
+                continue
+            if made:
+                out += [_output(slot.rule, item, moment) for item in made]
         if self._moved:
             self._find_wake()
         return out
+
+    def due(self, moment: datetime) -> bool:
+        """Whether a tick is due at or before `moment`."""
+        return self._wake is not None and self._wake <= moment
 
     def ticks(self, until: datetime) -> Iterator[tuple[datetime, list[Output]]]:
         """Run the ticks due at or before `until`, one by one in time order.
@@ -100,7 +126,7 @@ class Fold:
                 slot.wake, slot.broken = None, True
                 out: list[Output] = [Draft(RuleFailed(rule=slot.rule.name, error="stuck"), at=at)]
             else:
-                out = self._step(slot, Tick(at), at)
+                out = self._step(slot, Tick(at))
             self._find_wake()
             yield at, out
 
@@ -122,33 +148,45 @@ class Fold:
         """
         decided: deque[Draft] = deque()
         for event, taken in events:
-            if not _was_decided(event, decided):
+            if not (decided and _was_decided(event, decided)) and self.due(taken):
                 for _, out in self.ticks_before(event.data, taken):
                     decided.extend(_drafts(out))
                     if _was_decided(event, decided):
                         break
-            decided.extend(_drafts(self.feed(event, taken)))
+            made = self.feed(event, taken)
+            if made:
+                decided.extend(_drafts(made))
 
-    def _step(self, slot: _Slot, event: Event | Tick, at: datetime) -> list[Output]:
-        rule = slot.rule
+    def _step(self, slot: _Slot, tick: Tick) -> list[Output]:
+        """Show a rule the moment that it asked for."""
         try:
-            state, made = rule.step(slot.state, event, rule.settings)
-            if state is slot.state and not isinstance(event, Tick) and not slot.broken:
-                # the same state wakes at the same time: most events concern most rules not at all
-                return [_output(rule, item, at) for item in made]
-            wake = rule.wake_at(state, rule.settings)
+            state, made = slot.step(slot.state, tick, slot.settings)
+            self._changed(slot, state)
         except Exception as error:  # a broken rule must not stop the others: it becomes an event
-            if isinstance(event, Tick):
-                slot.wake, slot.broken = None, True
-                self._moved = True
-            return [Draft(RuleFailed(rule=rule.name, error=repr(error)[:300]), at=at)]
-        self._moved = self._moved or wake != slot.wake
+            slot.wake, slot.broken = None, True
+            self._moved = True
+            return [_failed(slot, error, tick.at)]
+        return [_output(slot.rule, item, tick.at) for item in made]
+
+    def _changed(self, slot: _Slot, state: Any) -> None:
+        """The rule is in another state: it wakes anew."""
+        wake = slot.wake_at(state, slot.settings)
+        old = slot.wake
         slot.state, slot.wake, slot.broken = state, wake, False
-        return [_output(rule, item, at) for item in made]
+        if wake == old:
+            return
+        if wake is not None and (self._wake is None or wake < self._wake):
+            self._wake = wake  # earlier than all others
+        elif old == self._wake:
+            self._moved = True  # it was the earliest, and which one is now must be looked for
 
     def _find_wake(self) -> None:
         self._moved = False
         self._wake = min((s.wake for s in self._slots if s.wake is not None), default=None)
+
+
+def _failed(slot: _Slot, error: Exception, at: datetime) -> Draft:
+    return Draft(RuleFailed(rule=slot.rule.name, error=repr(error)[:300]), at=at)
 
 
 def _output(rule: Rule, item: Decision | Command, at: datetime) -> Output:

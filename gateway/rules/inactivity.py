@@ -83,8 +83,8 @@ class State:
     """`can_tell`: the home has sensors whose silence says something; without, nothing is asked.
     `life` and `life_at` are the last sign; `bed_at` when the resident lay down, None when not in
     bed; `seats` since when each pressed seat is; `empty` names the `home.emptied` in force.
-    `asked` names the pre-warning that is not answered, until `answer_by`; `told`: this silence has
-    had its alarm."""
+    `asked` names the pre-warning that is not answered, until `answer_by`; `raised`: this silence
+    has had its alarm."""
 
     can_tell: bool = False
     life: Ref | None = None
@@ -94,7 +94,7 @@ class State:
     empty: Ref | None = None
     asked: Ref | None = None
     answer_by: datetime | None = None
-    told: bool = False
+    raised: bool = False
     tried: datetime | None = None
     absence: absences.Absence = absences.AT_HOME
 
@@ -104,12 +104,14 @@ def start(settings: Settings) -> State:
     return State(can_tell=signs_of_life.watched_inside(settings.home))
 
 
-def step(  # noqa: PLR0912 - one case an event
+def step(
     state: State, event: Event | Tick, settings: Settings
 ) -> tuple[State, Sequence[Decision | Command]]:
     """See `gateway.rules`."""
     if isinstance(event, Tick):
         return _tick(state, event.at, settings)
+    if event.kind in signs_of_life.KINDS:
+        return _stirred(state, event, settings)
     match event.data:
         case BedEntered():
             return _alive(replace(state, bed_at=event.at), event, settings)
@@ -127,12 +129,19 @@ def step(  # noqa: PLR0912 - one case an event
         case AlarmRaised(alarm=alarm):
             if alarm != ALARM:
                 return state, ()
-            return replace(state, told=True, asked=None, answer_by=None, tried=None), ()
+            return replace(state, raised=True, asked=None, answer_by=None, tried=None), ()
         case DeviceOnline():
             # an indicator begins dark: after a restart it asks on while nobody has answered
             return state, _lights(settings, on=True, only=event.device) if state.asked else ()
     if event.kind in absences.KINDS:
         return replace(state, absence=absences.see(state.absence, event), tried=None), ()
+    return _stirred(state, event, settings)
+
+
+def _stirred(
+    state: State, event: Event, settings: Settings
+) -> tuple[State, Sequence[Decision | Command]]:
+    """A device of the home said something."""
     facts = settings.home.devices.get(event.device or "")
     if facts is None or not state.can_tell:
         return state, ()
@@ -146,7 +155,7 @@ def step(  # noqa: PLR0912 - one case an event
 
 def wake_at(state: State, settings: Settings) -> datetime | None:
     """When the resident is asked, or the time to answer ends."""
-    if state.told or state.empty is not None or state.life_at is None:
+    if state.raised or state.empty is not None or state.life_at is None:
         return None
     if state.asked is not None:
         return due(state.answer_by, state.tried)
@@ -184,12 +193,12 @@ def _alive(
         return state, ()
     if (
         state.asked is None
-        and not state.told
+        and not state.raised
         and state.life_at is not None
         and 0.0 <= (event.at - state.life_at).total_seconds() < signs_of_life.COARSE_S
     ):
         return state, ()
-    state = replace(state, life=event.ref, life_at=event.at, told=False, tried=None)
+    state = replace(state, life=event.ref, life_at=event.at, raised=False, tried=None)
     if state.asked is None:
         return state, ()
     by = "button" if isinstance(event.data, ButtonPressed) else "activity"
@@ -214,7 +223,7 @@ def _tick(
         return state, ()
     if state.absence.at(now):
         # the next sign, or the end of the absence, begins a silence anew
-        return replace(state, told=True), ()
+        return replace(state, raised=True), ()
     life, asked_before = state.life, state.asked
     quiet_since = _counted_from(state.life_at, settings)
     state = replace(state, tried=now)

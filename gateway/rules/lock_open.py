@@ -54,13 +54,13 @@ class Settings(RuleSettings):
 
 @dataclass(frozen=True)
 class Open:
-    """A bolt that its lock reported open, `since`; `alarm` the alarm about it, `told` whether there
-    was one (a person who resolved it knows)."""
+    """A bolt that its lock reported open, `since`; `alarm` the alarm about it, `raised` whether
+    there was one (a person who resolved it knows)."""
 
     since: datetime
     ref: Ref
     alarm: Ref | None = None
-    told: bool = False
+    raised: bool = False
     tried: datetime | None = None
 
 
@@ -92,10 +92,10 @@ def step(
             if old.alarm is None:
                 return State(rest), ()
             gone = AlarmCancelled(alarm=old.alarm, reason="locked")
-            made = Decision(gone, rests_on=(old.alarm, event.ref), device=device)
-            return State(rest), (made,)
+            cancelled = Decision(gone, rests_on=(old.alarm, event.ref), device=device)
+            return State(rest), (cancelled,)
         case AlarmRaised(alarm=name) if name == ALARM and old is not None:
-            return _with(state, device, replace(old, alarm=event.ref, told=True)), ()
+            return _with(state, device, replace(old, alarm=event.ref, raised=True)), ()
         case AlarmResolved(alarm=ref) | AlarmCancelled(alarm=ref):
             bolts = {
                 name: replace(bolt, alarm=None) if bolt.alarm == ref else bolt
@@ -112,7 +112,7 @@ def wake_at(state: State, settings: Settings) -> datetime | None:
 
 
 def _when(bolt: Open, settings: Settings) -> datetime | None:
-    if bolt.told or settings.minutes is None:
+    if bolt.raised or settings.minutes is None:
         return None
     return due(
         first_of(*(_in(span, bolt.since, settings) for span in settings.windows)), bolt.tried
@@ -137,15 +137,15 @@ def _in(span: str, since: datetime, settings: Settings) -> datetime | None:
 def _due(
     state: State, now: datetime, settings: Settings
 ) -> tuple[State, Sequence[Decision | Command]]:
-    made = []
+    decisions = []
     bolts = dict(state.bolts)
     for device, bolt in state.bolts.items():
         at = _when(bolt, settings)
         if at is not None and at <= now:
             bolts[device] = replace(bolt, tried=now)
             raised = AlarmRaised(alarm=ALARM, severity=Severity.CARE, since=bolt.since)
-            made.append(Decision(raised, rests_on=(bolt.ref,), device=device))
-    return State(bolts), made
+            decisions.append(Decision(raised, rests_on=(bolt.ref,), device=device))
+    return State(bolts), decisions
 
 
 def _with(state: State, device: str, bolt: Open) -> State:

@@ -134,8 +134,8 @@ def _asked(state: State, event: Event, data: CheckAsked) -> State:
         why=data.why if old is None else old.why,
         attempt=data.attempt,
     )
-    kept = {n: one for n, one in state.looks.items() if event.at - one.asked_at < KEPT}
-    return State({**kept, data.check: look})
+    recent = {n: one for n, one in state.looks.items() if event.at - one.asked_at < KEPT}
+    return State({**recent, data.check: look})
 
 
 def _answered(
@@ -163,14 +163,14 @@ def _answered(
 def _escalate(
     name: str, look: Look, why: str, alarm: str | None, rests_on: tuple[Ref, ...]
 ) -> Sequence[Decision]:
-    made: list[Data] = [CheckEscalated(check=name, why=why)]
+    decided: list[Data] = [CheckEscalated(check=name, why=why)]
     if alarm is not None:
-        made.append(AlarmRaised(alarm=alarm, severity=Severity.CARE, since=look.asked_at))
-    return [Decision(data, rests_on=rests_on) for data in made]
+        decided.append(AlarmRaised(alarm=alarm, severity=Severity.CARE, since=look.asked_at))
+    return [Decision(data, rests_on=rests_on) for data in decided]
 
 
 def _tick(state: State, now: datetime) -> tuple[State, Sequence[Decision | Command]]:
-    made: list[Decision] = []
+    decisions: list[Decision] = []
     for name, look in state.looks.items():
         at = due(look.next_at, look.tried)
         if at is None or at > now:
@@ -182,11 +182,11 @@ def _tick(state: State, now: datetime) -> tuple[State, Sequence[Decision | Comma
                 answer_by=later(now, minutes=looks.ANSWER_MIN),
                 attempt=look.attempt + 1,
             )
-            made.append(Decision(asked, rests_on=(look.said,)))
+            decisions.append(Decision(asked, rests_on=(look.said,)))
         else:
-            made += _escalate(name, look, "no_answer", "check_no_answer", (look.said,))
+            decisions += _escalate(name, look, "no_answer", "check_no_answer", (look.said,))
         state = _put(state, name, tried=now)
-    return state, made
+    return state, decisions
 
 
 def _put(state: State, name: str, **changes: object) -> State:

@@ -187,13 +187,8 @@ def _of_mat(state: State, event: Event, mat: Mat, settings: Settings) -> State:
             if mat.pressed_at is not None:
                 return state
             mats = {name: _after_press(state, name, event, settings) for name in state.mats}
-            mats[event.device or ""] = replace(
-                mats[event.device or ""],
-                pressed_at=event.at,
-                quiet_from=None,
-                spoke=True,
-                mute=0,
-            )
+            own = mats[event.device or ""]
+            mats[event.device or ""] = replace(own, pressed_at=event.at, spoke=True, mute=0)
             return replace(state, mats=mats, newest=event.ref)
         case MatReleased():
             held_s = 0.0
@@ -217,7 +212,7 @@ def _of_mat(state: State, event: Event, mat: Mat, settings: Settings) -> State:
                 spoke=True,
                 mute=0,
             )
-            return _put(replace(state, newest=event.ref), event.device, mat)
+            return replace(state, mats={**state.mats, event.device or "": mat}, newest=event.ref)
         case MatLearned() as learned:
             return _put(state, event.device, _learned(mat, event, learned))
         case AlarmRaised(alarm=alarm) if alarm in ALARMS.values():
@@ -241,20 +236,20 @@ def _after_press(state: State, name: str, event: Event, settings: Settings) -> M
     whole bed was silent for so long that it lost the sleeper: then each of its mats did.
     """
     mat = state.mats[name]
-    if name == event.device:
-        mat = _silence_ended(state, mat, mat.quiet_from, event, settings)
-    since = max((one.quiet_from for one in state.mats.values() if one.quiet_from), default=None)
-    others = name != event.device or mat.quiet_from is None
-    if others and since is not None and (event.at - since).total_seconds() > settings.lost_s:
+    since = mat.quiet_from if name == event.device else None
+    if since is None:
+        since = max((one.quiet_from for one in state.mats.values() if one.quiet_from), default=None)
+        if since is not None and (event.at - since).total_seconds() <= settings.lost_s:
+            since = None
+    if since is not None:
         mat = _silence_ended(state, mat, since, event, settings)
     return mat if mat.quiet_from is None else replace(mat, quiet_from=None)
 
 
 def _silence_ended(
-    state: State, mat: Mat, since: datetime | None, event: Event, settings: Settings
+    state: State, mat: Mat, since: datetime, event: Event, settings: Settings
 ) -> Mat:
-    if since is None:
-        return mat
+    """The mat with one more silence counted, if it can have been under a sleeper."""
     gap_s = (event.at - since).total_seconds()
     if not 0.0 <= gap_s <= SLEEPLESS_S:
         return mat
@@ -262,7 +257,13 @@ def _silence_ended(
         return mat
     index = next((i for i, top in enumerate(CLASSES_S) if gap_s <= top), len(CLASSES_S))
     counts = (*mat.counts[:index], mat.counts[index] + 1, *mat.counts[index + 1 :])
-    return replace(mat, counts=counts, off_s=mat.off_s + gap_s, night_s=mat.night_s + gap_s)
+    return replace(
+        mat,
+        quiet_from=None,
+        counts=counts,
+        off_s=mat.off_s + gap_s,
+        night_s=mat.night_s + gap_s,
+    )
 
 
 def _elsewhere(state: State, event: Event, settings: Settings) -> State:
@@ -322,7 +323,7 @@ def _count(
 ) -> tuple[State, Sequence[Decision | Command]]:
     """Count the night that was."""
     tz = settings.home.timezone
-    made: list[Decision] = []
+    decisions: list[Decision] = []
     mats = dict(state.mats)
     for name, mat in state.mats.items():
         learned = _judge(mat, state, settings)
@@ -332,9 +333,10 @@ def _count(
         rests_on = tuple(ref for ref in (mat.said, state.newest) if ref is not None)
         if not rests_on:
             continue
-        made.append(Decision(learned, rests_on=rests_on, device=name))
-        made += _tell(name, mat, learned.quality, now, rests_on)
-    return replace(state, mats=mats, stirred=False, next_at=next_local(now, tz, settings.at)), made
+        decisions.append(Decision(learned, rests_on=rests_on, device=name))
+        decisions += _tell(name, mat, learned.quality, now, rests_on)
+    next_at = next_local(now, tz, settings.at)
+    return replace(state, mats=mats, stirred=False, next_at=next_at), decisions
 
 
 def _tell(
@@ -342,14 +344,14 @@ def _tell(
 ) -> list[Decision]:
     """The alarm that a change of quality needs, or ends."""
     word = ALARMS.get(quality)
-    made: list[Decision] = []
+    decisions: list[Decision] = []
     if mat.alarm is not None and mat.alarm_for != word:
         ended = AlarmCancelled(alarm=mat.alarm, reason="learned_good")
-        made.append(Decision(ended, rests_on=rests_on, device=device))
+        decisions.append(Decision(ended, rests_on=rests_on, device=device))
     if word is not None and quality is not mat.quality:
         alarm = AlarmRaised(alarm=word, severity=Severity.TECHNICAL, since=now)
-        made.append(Decision(alarm, rests_on=rests_on, device=device))
-    return made
+        decisions.append(Decision(alarm, rests_on=rests_on, device=device))
+    return decisions
 
 
 def _judge(mat: Mat, state: State, settings: Settings) -> MatLearned:

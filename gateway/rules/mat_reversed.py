@@ -76,8 +76,8 @@ class Settings(RuleSettings):
 class Mat:
     """One mat since the last count.  `pressed_at` is of the present press, `changes` how often it
     spoke; `signs` and `signs_on` are the signs elsewhere, and those while it was pressed, by
-    evening and morning; `night_s` how long it was pressed in the night.  `told` names the open
-    alarms, the technician's first, raised at `told_at`; `technical` is that one."""
+    evening and morning; `night_s` how long it was pressed in the night.  `alarms` names the open
+    alarms, the technician's first, raised at `alarmed_at`; `technical` is that one."""
 
     pressed_at: datetime | None = None
     changes: int = 0
@@ -85,9 +85,9 @@ class Mat:
     signs_on: tuple[int, int] = (0, 0)
     night_s: float = 0.0
     said: Ref | None = None
-    told: tuple[Ref, ...] = ()
+    alarms: tuple[Ref, ...] = ()
     technical: Ref | None = None
-    told_at: datetime | None = None
+    alarmed_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -122,8 +122,8 @@ def step(
             if mat is None or alarm != ALARM or event.device is None:
                 return state, ()
             technical = event.ref if severity is Severity.TECHNICAL else mat.technical
-            told = (*mat.told, event.ref)
-            mat = replace(mat, told=told, technical=technical, told_at=event.at)
+            alarms = (*mat.alarms, event.ref)
+            mat = replace(mat, alarms=alarms, technical=technical, alarmed_at=event.at)
             return replace(state, mats={**state.mats, event.device: mat}), ()
         case AlarmCancelled(alarm=ref) | AlarmResolved(alarm=ref):
             return _closed(state, ref), ()
@@ -199,10 +199,10 @@ def _more(pair: tuple[int, int], half: int, by: int) -> tuple[int, int]:
 
 def _closed(state: State, ref: Ref) -> State:
     for name, mat in state.mats.items():
-        if ref in mat.told:
-            told = tuple(one for one in mat.told if one != ref)
+        if ref in mat.alarms:
+            alarms = tuple(one for one in mat.alarms if one != ref)
             technical = None if mat.technical == ref else mat.technical
-            left = replace(mat, told=told, technical=technical)
+            left = replace(mat, alarms=alarms, technical=technical)
             return replace(state, mats={**state.mats, name: left})
     return state
 
@@ -214,20 +214,20 @@ def _count(
     state: State, now: datetime, settings: Settings
 ) -> tuple[State, Sequence[Decision | Command]]:
     """Judge the day that was, and begin the next."""
-    made: list[Decision] = []
+    decisions: list[Decision] = []
     mats: dict[str, Mat] = {}
-    found = {name: _reversed(state, mat, now, settings) for name, mat in state.mats.items()}
+    verdicts = {name: _reversed(state, mat, now, settings) for name, mat in state.mats.items()}
     for name, mat in state.mats.items():
-        made += _tell(state, name, found, now)
+        decisions += _tell(state, name, verdicts, now)
         begun = now if mat.pressed_at is not None else None
         mats[name] = Mat(
             pressed_at=begun,
             said=mat.said,
-            told=mat.told,
+            alarms=mat.alarms,
             technical=mat.technical,
-            told_at=mat.told_at,
+            alarmed_at=mat.alarmed_at,
         )
-    return _from(replace(state, mats=mats), now, settings), made
+    return _from(replace(state, mats=mats), now, settings), decisions
 
 
 def _reversed(state: State, mat: Mat, now: datetime, settings: Settings) -> bool | None:
@@ -247,25 +247,25 @@ def _reversed(state: State, mat: Mat, now: datetime, settings: Settings) -> bool
 
 
 def _tell(
-    state: State, name: str, found: Mapping[str, bool | None], now: datetime
+    state: State, name: str, verdicts: Mapping[str, bool | None], now: datetime
 ) -> list[Decision]:
     mat = state.mats[name]
     if mat.said is None:
         return []
-    if mat.told and found[name] is False:
-        ended = (AlarmCancelled(alarm=ref, reason="learned_good") for ref in mat.told)
+    if mat.alarms and verdicts[name] is False:
+        ended = (AlarmCancelled(alarm=ref, reason="learned_good") for ref in mat.alarms)
         return [Decision(one, rests_on=(mat.said,), device=name) for one in ended]
-    lasts = mat.technical is not None and mat.told_at is not None
-    if lasts and mat.told_at is not None and now - mat.told_at < AGAIN_AFTER:
+    lasts = mat.technical is not None and mat.alarmed_at is not None
+    if lasts and mat.alarmed_at is not None and now - mat.alarmed_at < AGAIN_AFTER:
         return []
-    if not (found[name] or lasts):
+    if not (verdicts[name] or lasts):
         return []
-    made = [
+    decisions = [
         Decision(AlarmCancelled(alarm=ref, reason="told_again"), rests_on=(mat.said,), device=name)
-        for ref in mat.told
+        for ref in mat.alarms
     ]
     others = (
-        found[other] or state.mats[other].technical is not None
+        verdicts[other] or state.mats[other].technical is not None
         for other in state.mats
         if other != name
     )
@@ -274,5 +274,5 @@ def _tell(
         severities.append(Severity.CARE)
     for severity in severities:
         alarm = AlarmRaised(alarm=ALARM, severity=severity, since=now)
-        made.append(Decision(alarm, rests_on=(mat.said,), device=name))
-    return made
+        decisions.append(Decision(alarm, rests_on=(mat.said,), device=name))
+    return decisions

@@ -58,8 +58,8 @@ def step(
             at = later(event.at, minutes=settings.wet_min)
             return State(state.wet.begin(key, event, at, Severity.ROUTINE)), ()
         case MoistureCleared():
-            wet, made = state.wet.end(key, event, "dry")
-            return State(wet), made
+            wet, decisions = state.wet.end(key, event, "dry")
+            return State(wet), decisions
         case _:
             return State(state.wet.see(event)), ()
 

@@ -143,6 +143,9 @@ def step(
     """See `gateway.rules`."""
     if isinstance(event, Tick):
         return _tick(state, event.at, settings)
+    if event.kind in mat_states.READINGS:  # nine of ten
+        mats = mat_states.see(state.mats, event)
+        return (state if mats is state.mats else replace(state, mats=mats)), ()
     match event.data:
         case CheckDue(check=name, slot=slot):
             return _come_due(state, name, slot, event, settings)
@@ -166,6 +169,8 @@ def step(
 
 def wake_at(state: State, settings: Settings) -> datetime | None:  # noqa: ARG001 - contract
     """When the next time to answer ends, or the next look comes."""
+    if not state.checks:
+        return None
     return first_of(*(due(check.next_at, check.tried) for check in state.checks.values()))
 
 
@@ -174,7 +179,7 @@ def wake_at(state: State, settings: Settings) -> datetime | None:  # noqa: ARG00
 
 def _sensors(state: State, now: datetime, settings: Settings) -> tuple[str | None, tuple[Ref, ...]]:
     """Why the sensors do not answer a check at `now`, None when they do; and what that rests on."""
-    told = (state.bed_said,) if state.bed_said else ()
+    bed_said = (state.bed_said,) if state.bed_said else ()
     if not state.mats:
         return "no_sensor", ()
     trusted = [mat for mat in state.mats.values() if mat.level is not Level.UNKNOWN]
@@ -182,14 +187,14 @@ def _sensors(state: State, now: datetime, settings: Settings) -> tuple[str | Non
         faulty = [mat.ref for mat in state.mats.values() if mat.ref is not None]
         return ("mat_faulty" if faulty else "reading_stale"), tuple(faulty)
     if state.in_bed is False:
-        return "bed_empty", told
+        return "bed_empty", bed_said
     oldest = now - timedelta(minutes=settings.fresh_min)
     for mat in trusted:
         on = mat.level is Level.ON
         fresh = on or (mat.last_on is not None and mat.last_on >= oldest)
         if fresh and state.in_bed and mat.ref is not None:
-            return None, (*told, mat.ref)
-    return "reading_stale", (*told, *(mat.ref for mat in trusted if mat.ref is not None))
+            return None, (*bed_said, mat.ref)
+    return "reading_stale", (*bed_said, *(mat.ref for mat in trusted if mat.ref is not None))
 
 
 # --- the steps of a check -------------------------------------------------------------------------
@@ -200,10 +205,10 @@ def _come_due(
 ) -> tuple[State, Sequence[Decision | Command]]:
     if name in state.checks:
         return state, ()
-    kept = {n: c for n, c in state.checks.items() if not _forget(c, event.at)}
+    checks = {n: c for n, c in state.checks.items() if not _forget(c, event.at)}
     # decided below, in this turn; `next_at` is for a log in which that decision is missing
-    kept[name] = Check(slot, Phase.DUE, event.ref, next_at=event.at + AGAIN)
-    state = replace(state, checks=kept)
+    checks[name] = Check(slot, Phase.DUE, event.ref, next_at=event.at + AGAIN)
+    state = replace(state, checks=checks)
     return state, _look(state, name, event.at, settings)
 
 
@@ -276,27 +281,27 @@ def _escalate(
     rests_on: tuple[Ref, ...],
     since: datetime | None = None,
 ) -> Sequence[Decision]:
-    made: list[Data] = [CheckEscalated(check=name, why=why)]
+    decided: list[Data] = [CheckEscalated(check=name, why=why)]
     if alarm is not None:
         since = since or check.asked_at or check.slot
-        made.append(AlarmRaised(alarm=alarm, severity=Severity.CARE, since=since))
-    return [Decision(data, rests_on=rests_on) for data in made]
+        decided.append(AlarmRaised(alarm=alarm, severity=Severity.CARE, since=since))
+    return [Decision(data, rests_on=rests_on) for data in decided]
 
 
 def _tick(
     state: State, now: datetime, settings: Settings
 ) -> tuple[State, Sequence[Decision | Command]]:
-    made: list[Decision] = []
+    decisions: list[Decision] = []
     for name, check in state.checks.items():
         at = due(check.next_at, check.tried)
         if at is None or at > now:
             continue
         if check.phase is Phase.ASKED:
-            made += _escalate(name, check, "no_answer", "check_no_answer", (check.said,))
+            decisions += _escalate(name, check, "no_answer", "check_no_answer", (check.said,))
         else:
-            made += _look(state, name, now, settings)
+            decisions += _look(state, name, now, settings)
         state = _put(state, name, tried=now)
-    return state, made
+    return state, decisions
 
 
 def _put(state: State, name: str, **changes: object) -> State:

@@ -67,14 +67,14 @@ class Settings(RuleSettings):
 class Mat:
     """One floor mat.  `since` and `said` are of the first touch, `body_since` and `body` of the
     moment several cells were loaded; `free_from` is when the pressure ended, None while it lasts.
-    `told`: its alarm was raised."""
+    `raised`: its alarm was raised."""
 
     since: datetime | None = None
     said: Ref | None = None
     body_since: datetime | None = None
     body: Ref | None = None
     free_from: datetime | None = None
-    told: bool = False
+    raised: bool = False
     tried: datetime | None = None
 
 
@@ -129,11 +129,11 @@ def _after(mat: Mat, event: Event, settings: Settings) -> Mat:
         case MatLoaded():
             return replace(_pressed(mat, event, settings), body_since=None, body=None)
         case AlarmRaised(alarm=alarm) if alarm == ALARM:
-            return replace(mat, told=True, tried=None)
+            return replace(mat, raised=True, tried=None)
         case AlarmRaised():
             return mat
         case _:
-            return Mat(told=mat.told)
+            return Mat(raised=mat.raised)
 
 
 def _pressed(mat: Mat, event: Event, settings: Settings) -> Mat:
@@ -142,12 +142,12 @@ def _pressed(mat: Mat, event: Event, settings: Settings) -> Mat:
     free_s = None if mat.free_from is None else (event.at - mat.free_from).total_seconds()
     if free_s is not None and mat.since is not None and free_s <= settings.bridge_s:
         return replace(mat, free_from=None, tried=None)
-    told = mat.told and free_s is not None and free_s <= settings.free_s
-    return Mat(since=event.at, said=event.ref, told=told)
+    raised = mat.raised and free_s is not None and free_s <= settings.free_s
+    return Mat(since=event.at, said=event.ref, raised=raised)
 
 
 def _due(mat: Mat, settings: Settings) -> datetime | None:
-    if mat.since is None or mat.told:
+    if mat.since is None or mat.raised:
         return None
     at = later(mat.since, seconds=settings.lie_s)
     if mat.body_since is not None:
@@ -160,13 +160,13 @@ def _due(mat: Mat, settings: Settings) -> datetime | None:
 def _tick(
     state: State, now: datetime, settings: Settings
 ) -> tuple[State, Sequence[Decision | Command]]:
-    made, mats = [], dict(state.mats)
+    decisions, mats = [], dict(state.mats)
     for name, mat in state.mats.items():
         at = _due(mat, settings)
         if at is None or at > now or mat.since is None:
             continue
         alarm = AlarmRaised(alarm=ALARM, severity=Severity.CARE, since=mat.since)
         rests_on = tuple(ref for ref in (mat.said, mat.body) if ref is not None)
-        made.append(Decision(alarm, rests_on=rests_on, device=name))
+        decisions.append(Decision(alarm, rests_on=rests_on, device=name))
         mats[name] = replace(mat, tried=now)
-    return State(mats), made
+    return State(mats), decisions

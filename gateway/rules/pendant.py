@@ -4,7 +4,7 @@ Also when the message could not be proved genuine, when the resident is register
 day or night: a false alarm costs a call, a missed one a life.  One press that a radio brings twice
 within seconds is one alarm.
 
-Not for: who is told (the server's ladders), or taking it back (the wearer and the staff do that).
+Not for: who is told (the server's ladders), or cancelling it (the wearer and the staff do that).
 """
 
 from __future__ import annotations

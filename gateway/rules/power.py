@@ -60,8 +60,8 @@ def step(
             # for care: pendants, door and night checks live from here on by a battery
             return State(state.mains.begin(key, event, at, Severity.CARE)), ()
         case PowerRestored():
-            mains, made = state.mains.end(key, event, "power_restored")
-            return State(mains), made
+            mains, decisions = state.mains.end(key, event, "power_restored")
+            return State(mains), decisions
         case _:
             return State(state.mains.see(event)), ()
 

@@ -112,23 +112,23 @@ def _counted(
         return ()  # the same fault, told to the technician and then to care
     times = (*_within(old.times if old else (), event.at, settings), since)
     rests_on = ((old.said,) if old else ()) + (event.ref,)
-    made = [Decision(FaultCounted(fault=fault, times=times), rests_on, device=event.device)]
+    decisions = [Decision(FaultCounted(fault=fault, times=times), rests_on, device=event.device)]
     if len(times) % settings.times == 0:
         alarm = AlarmRaised(alarm=ALARM, severity=Severity.TECHNICAL, since=times[0])
-        made.append(Decision(alarm, rests_on=rests_on, device=event.device))
-    return made
+        decisions.append(Decision(alarm, rests_on=rests_on, device=event.device))
+    return decisions
 
 
 def _again(
     state: State, now: datetime, settings: Settings
 ) -> tuple[State, Sequence[Decision | Command]]:
-    made, counts = [], dict(state.counts)
+    decisions, counts = [], dict(state.counts)
     for (device, fault), count in state.counts.items():
         at = _due(count, settings)
         if at is None or at > now:
             continue
         times = _within(count.times, now, settings)
         counted = FaultCounted(fault=fault, times=times)
-        made.append(Decision(counted, rests_on=(count.said,), device=device))
+        decisions.append(Decision(counted, rests_on=(count.said,), device=device))
         counts[device, fault] = replace(count, tried=now)
-    return State(counts), made
+    return State(counts), decisions

@@ -117,8 +117,8 @@ def step(
             return replace(state, ajar=state.ajar - {device}), ()
         case RelockOrdered() if device in state.bolts:
             old = state.bolts[device]
-            told = replace(old, ordered=old.ordered + 1, tried=event.at)
-            return replace(state, bolts={**state.bolts, device: told}), ()
+            ordered = replace(old, ordered=old.ordered + 1, tried=event.at)
+            return replace(state, bolts={**state.bolts, device: ordered}), ()
         case _:
             return state, ()
 
@@ -142,15 +142,15 @@ def _when(state: State, device: str, settings: Settings) -> datetime | None:
 def _due(
     state: State, now: datetime, settings: Settings
 ) -> tuple[State, Sequence[Decision | Command]]:
-    made: list[Decision | Command] = []
+    outputs: list[Decision | Command] = []
     bolts = dict(state.bolts)
     for device, bolt in state.bolts.items():
         at = _when(state, device, settings)
         if at is not None and at <= now:
             bolts[device] = replace(bolt, tried=now)
-            made.append(Decision(RelockOrdered(), rests_on=(bolt.ref,), device=device))
-            made.append(LockDoor(device))
-    return replace(state, bolts=bolts), made
+            outputs.append(Decision(RelockOrdered(), rests_on=(bolt.ref,), device=device))
+            outputs.append(LockDoor(device))
+    return replace(state, bolts=bolts), outputs
 
 
 def _role(device: str, settings: Settings) -> str | None:

@@ -78,7 +78,7 @@ def step(
         rooms = state.rooms
         for word in (COLD, HOT):
             condition = rooms.now.get((event.device, word))
-            if condition is not None and not condition.told:
+            if condition is not None and not condition.raised:
                 rooms, _ = rooms.end((event.device, word), event, "normal")
         return State(rooms), ()
     return State(state.rooms.see(event)), ()
@@ -93,7 +93,7 @@ def _measured(
     state: State, event: Event, celsius: float, settings: Settings
 ) -> tuple[State, Sequence[Decision | Command]]:
     rooms = state.rooms
-    made: list[Decision] = []
+    decisions: list[Decision] = []
     for word, beyond_c, hours in (
         (COLD, settings.low_c - celsius, settings.low_h),
         (HOT, celsius - settings.high_c, settings.high_h),
@@ -107,8 +107,8 @@ def _measured(
             rooms = _worse(rooms.begin(key, event, at, severity), key, at, severity)
         elif beyond_c <= -BACK_C:
             rooms, ended = rooms.end(key, event, "normal")
-            made += ended
-    return State(rooms), made
+            decisions += ended
+    return State(rooms), decisions
 
 
 def _worse(
@@ -116,7 +116,7 @@ def _worse(
 ) -> Lasting:
     """The condition with the earlier time and the higher severity, while it is not told."""
     old = rooms.now[key]
-    if old.told or severity is old.severity or severity is not Severity.CARE:
+    if old.raised or severity is old.severity or severity is not Severity.CARE:
         return rooms
     new = replace(old, at=min(at, old.at), severity=severity)
     return Lasting({**rooms.now, key: new})

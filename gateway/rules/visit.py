@@ -105,9 +105,9 @@ def step(
         return _overdue(state, event.at, settings)
     match event.data:
         case UnlockRequested(grant=grant, action=action, reason=reason):
-            kept = {g: t for g, t in state.turns.items() if event.at - t.at < TURN_KEPT}
+            recent = {g: t for g, t in state.turns.items() if event.at - t.at < TURN_KEPT}
             asked = Asked(event.person, action, reason, event.at)
-            return replace(state, turns={**kept, grant: asked}), ()
+            return replace(state, turns={**recent, grant: asked}), ()
         case UnlockEnded():
             return _turned(state, event, event.data)
         case VisitTapped(tap=tap, source=source):
@@ -166,8 +166,8 @@ def _stamped(
         if visit is not None and not visit.overdue:
             return ()
         # an overdue visit stays without an end until a person gives it one
-        made = VisitStarted(since=event.at, source=source)
-        return (Decision(made, rests_on=(event.ref,), person=person),)
+        started = VisitStarted(since=event.at, source=source)
+        return (Decision(started, rests_on=(event.ref,), person=person),)
     if visit is None or event.at < visit.since:
         return ()
     ended = VisitEnded(visit=visit.ref, until=event.at, source=source)
@@ -183,11 +183,11 @@ def _overdue(
     state: State, now: datetime, settings: Settings
 ) -> tuple[State, Sequence[Decision | Command]]:
     visits = dict(state.visits)
-    made = []
+    decisions = []
     for person, visit in state.visits.items():
         at = due(later(visit.since, minutes=settings.overdue_h * 60.0), visit.tried)
         if not visit.overdue and at is not None and at <= now:
             visits[person] = replace(visit, tried=now)
             said = VisitOverdue(visit=visit.ref)
-            made.append(Decision(said, rests_on=(visit.ref,), person=person))
-    return replace(state, visits=visits), made
+            decisions.append(Decision(said, rests_on=(visit.ref,), person=person))
+    return replace(state, visits=visits), decisions

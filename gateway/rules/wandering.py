@@ -100,6 +100,8 @@ def step(
     """See `gateway.rules`."""
     if isinstance(event, Tick):
         return _tick(state, event.at, settings)
+    if event.kind in signs_of_life.KINDS:
+        return _sign(state, event, settings), ()
     match event.data:
         case BedEntered():
             rested = state.lay_from if state.lay_to is None else None

@@ -71,7 +71,7 @@ def open_pins(gpio: GpioSection, state_dir: Path, file: str) -> Any:
         ) from error
 
 
-class Supervisor:
+class DriverSupervisor:
     """Makes and runs every driver of `config`.  `pin_factory` and `scanner` stand in for the real
     ones in the demo and in tests; `pause_rand` gives the jitter's numbers (0 to 1)."""
 
@@ -125,8 +125,8 @@ class Supervisor:
         """Why the radio does not listen; None while it does, or when no device needs it."""
         if self._scanner is None:
             return None
-        found: str | None = self._scanner.problem()
-        return found
+        problem: str | None = self._scanner.problem()
+        return problem
 
     async def close(self) -> None:
         """Stop every driver, and wait at most `CLOSE_TIMEOUT_S` in all."""
@@ -170,10 +170,10 @@ class Supervisor:
 
     async def _keep(self, device: DeviceConfig) -> None:
         backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S, rand=self._rand)
-        told: set[str] = set()
+        reported: set[str] = set()
         while True:
             began = time.monotonic()
-            steady = asyncio.create_task(self._when_steady(device, told))
+            steady = asyncio.create_task(self._when_steady(device, reported))
             try:
                 await self._made(device).run(lambda data: self._submit(device.id, data))
                 error: Exception = DeviceUnavailable("the driver ended by itself")
@@ -184,20 +184,20 @@ class Supervisor:
             if time.monotonic() - began >= CALM_S:
                 backoff.reset()
             pause_s = backoff.next_s()
-            self._failed(device.id, error, pause_s, told)
+            self._failed(device.id, error, pause_s, reported)
             await asyncio.sleep(pause_s)
 
-    def _failed(self, device: str, error: Exception, pause_s: float, told: set[str]) -> None:
+    def _failed(self, device: str, error: Exception, pause_s: float, reported: set[str]) -> None:
         name, text = type(error).__name__, (str(error) or repr(error))[:ERROR_TEXT_MAX]
         self._problems[device] = text
         log.info("a device failed", extra={"device": device, "error": name})
-        if f"{name}: {text}" not in told:
-            told.add(f"{name}: {text}")
+        if f"{name}: {text}" not in reported:
+            reported.add(f"{name}: {text}")
             self._submit(device, DeviceFailed(error=name, text=text, retry_s=round(pause_s, 3)))
 
-    async def _when_steady(self, device: DeviceConfig, told: set[str]) -> None:
+    async def _when_steady(self, device: DeviceConfig, reported: set[str]) -> None:
         await asyncio.sleep(STEADY_S)
         self._problems.pop(device.id, None)
-        if told:
-            told.clear()
+        if reported:
+            reported.clear()
             self._submit(device.id, DeviceOnline())

@@ -1,9 +1,9 @@
 """Rings the night plan: says which slots lie ahead (`check.planned`), and rings each (`check.due`).
 
 `gateway.schedule` says which slots there are; APScheduler only wakes us, once at a time, with a
-one-shot `DateTrigger` (its CronTrigger rings 02:30 twice in October).  Whatever wakes us, the same
-turn is made: ring what came due since the last turn, plan what lies ahead, set the next alarm.
-So an alarm that comes too early, too late or twice does no harm.
+one-shot `DateTrigger` (its CronTrigger rings 02:30 twice in October).  Whatever wakes us, we do
+the same: ring what came due since the last time, plan what lies ahead, set the next alarm.  So
+an alarm that comes too early, too late or twice does no harm.
 
 Not for: what a check means, or whether a slot was done already (the rule `night_check` drops
 twins).
@@ -33,14 +33,14 @@ BACK = timedelta(hours=48)
 """How far back a start, or a clock that jumped ahead, looks for slots that nobody rang."""
 
 LOOK_S = 300.0
-"""Real seconds between turns at the most: were a jump of the clock ever overlooked, a check would
-be at most this late.  It costs nothing."""
+"""Real seconds between two looks at the plan at the most: were a jump of the clock ever overlooked,
+a check would be at most this late.  It costs nothing."""
 
 EARLY_S = 0.01
 """Real seconds added to each alarm, so that it does not come a rounding before its slot."""
 
 
-class Bell:
+class SlotRinger:
     """`submit(data)` is called in the event loop; `known(check)` tells whether that slot's
     `check.planned` is in the log already; `report_by` gives a slot's (see `check.planned`)."""
 
@@ -77,12 +77,12 @@ class Bell:
         now = self._clock.now()
         self._rung_to = now if since is None else max(min(since, now), now - BACK)
         self._scheduler.start()
-        self.turn()
+        self.ring_and_plan()
 
     def rearm(self) -> None:
-        """The clock jumped or changed its pace: make a turn now.  Any thread."""
+        """The clock jumped or changed its pace: look at the plan now.  Any thread."""
         if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self.turn)
+            self._loop.call_soon_threadsafe(self.ring_and_plan)
 
     def next_slots(self) -> tuple[tuple[str, datetime], ...]:
         """The slots ahead (check name, UTC), soonest first.  Any thread."""
@@ -95,7 +95,7 @@ class Bell:
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
-    def turn(self) -> None:
+    def ring_and_plan(self) -> None:
         """Ring what came due, plan what lies ahead, set the next alarm (in the event loop)."""
         if not self._plans:
             return
@@ -148,4 +148,4 @@ class Bell:
 
     async def _alarm(self) -> None:
         if self._loop is not None:
-            self.turn()
+            self.ring_and_plan()

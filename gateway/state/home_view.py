@@ -1,7 +1,7 @@
 """The home as it is now, folded from its events: for the page the Pi serves, and for the door.
 
 One writer shows it every event in order (live, and when the log is read back at the start); readers
-take what they need, `snapshot` from any thread.
+use what they need, `snapshot` from any thread.
 
 Not for: deciding anything.  The rules have states of their own, and access judges a grant.
 """
@@ -25,10 +25,10 @@ __all__ = [
     "CheckView",
     "DeviceView",
     "Health",
+    "HomeView",
     "OpenAlarm",
     "OpenVisit",
     "Snapshot",
-    "View",
 ]
 
 LAST_EVENTS = 100
@@ -110,7 +110,7 @@ _CHECK_CLOSED = ("done", "missed", "escalated")
 
 
 @dataclass(slots=True)
-class View:
+class HomeView:
     """What is open and what is known.  `apply` in one thread only."""
 
     devices: dict[str, DeviceView] = field(default_factory=dict)
@@ -182,7 +182,7 @@ class View:
     # --- folding ----------------------------------------------------------------------------------
 
     def apply(self, event: Event) -> None:
-        """Take one event in.  A kind that is shown nowhere only joins the last events."""
+        """Fold one event.  A kind that is shown nowhere only joins the last events."""
         if self.at is None or event.at > self.at:
             self.at = event.at
         self.last.append(event)
@@ -201,19 +201,19 @@ class View:
 # --- one function a kind: what it changes beside its device ---------------------------------------
 
 
-def _described(view: View, event: Event) -> None:
+def _described(view: HomeView, event: Event) -> None:
     assert isinstance(event.data, e.HomeDescribed)  # noqa: S101 - by the table below
     view.timezone = event.data.timezone
-    told: dict[str, DeviceView] = {}
+    devices: dict[str, DeviceView] = {}
     for device in event.data.devices:
         old = view.devices.get(device.id) or DeviceView(device.id)
-        told[device.id] = replace(
+        devices[device.id] = replace(
             old, driver=device.driver, type=device.type, role=device.role, room=device.room
         )
-    view.devices = told
+    view.devices = devices
 
 
-def _started(view: View, event: Event) -> None:
+def _started(view: HomeView, event: Event) -> None:
     # nobody watched while the gateway was off: what was read before is no reading of now
     view.devices = {
         name: replace(
@@ -229,7 +229,7 @@ def _started(view: View, event: Event) -> None:
     }
 
 
-def _raised(view: View, event: Event) -> None:
+def _raised(view: HomeView, event: Event) -> None:
     data = event.data
     assert isinstance(data, e.AlarmRaised)  # noqa: S101 - by the table below
     view.alarms[event.ref] = OpenAlarm(
@@ -237,14 +237,14 @@ def _raised(view: View, event: Event) -> None:
     )
 
 
-def _delivered(view: View, event: Event) -> None:
+def _delivered(view: HomeView, event: Event) -> None:
     assert isinstance(event.data, e.AlarmDelivered)  # noqa: S101 - by the table below
     alarm = view.alarms.get(event.data.alarm)
     if alarm is not None:
         view.alarms[alarm.ref] = replace(alarm, delivered=alarm.delivered + 1)
 
 
-def _acknowledged(view: View, event: Event) -> None:
+def _acknowledged(view: HomeView, event: Event) -> None:
     assert isinstance(event.data, e.AlarmAcknowledged)  # noqa: S101 - by the table below
     alarm = view.alarms.get(event.data.alarm)
     if alarm is not None and alarm.acknowledged_at is None:
@@ -253,19 +253,19 @@ def _acknowledged(view: View, event: Event) -> None:
         )
 
 
-def _closed(view: View, event: Event) -> None:
+def _closed(view: HomeView, event: Event) -> None:
     assert isinstance(event.data, e.AlarmCancelled | e.AlarmResolved)  # noqa: S101 - as above
     view.alarms.pop(event.data.alarm, None)
 
 
-def _bed_entered(view: View, event: Event) -> None:
+def _bed_entered(view: HomeView, event: Event) -> None:
     view._bed = BedView(True, event.at)
     for ref, alarm in view.alarms.items():
         if alarm.alarm == "bed_exit":
             view.alarms[ref] = replace(alarm, returned_at=event.at)
 
 
-def _bed_left(view: View, event: Event) -> None:
+def _bed_left(view: HomeView, event: Event) -> None:
     assert isinstance(event.data, e.BedLeft)  # noqa: S101 - by the table below
     view._bed = BedView(False, event.at, event.data.empty_since)
     for ref, alarm in view.alarms.items():
@@ -273,26 +273,26 @@ def _bed_left(view: View, event: Event) -> None:
             view.alarms[ref] = replace(alarm, returned_at=None)
 
 
-def _visit_started(view: View, event: Event) -> None:
+def _visit_started(view: HomeView, event: Event) -> None:
     data = event.data
     assert isinstance(data, e.VisitStarted)  # noqa: S101 - by the table below
     view.visits[event.ref] = OpenVisit(event.ref, event.person, data.since, data.source)
 
 
-def _visit_closed(view: View, event: Event) -> None:
+def _visit_closed(view: HomeView, event: Event) -> None:
     assert isinstance(event.data, e.VisitEnded | e.VisitCorrected)  # noqa: S101 - as above
     if event.data.until is not None:
         view.visits.pop(event.data.visit, None)
 
 
-def _visit_overdue(view: View, event: Event) -> None:
+def _visit_overdue(view: HomeView, event: Event) -> None:
     assert isinstance(event.data, e.VisitOverdue)  # noqa: S101 - by the table below
     visit = view.visits.get(event.data.visit)
     if visit is not None:
         view.visits[visit.ref] = replace(visit, overdue=True)
 
 
-def _check(view: View, event: Event) -> None:
+def _check(view: HomeView, event: Event) -> None:
     data = event.data
     name: str = data.check  # type: ignore[attr-defined]
     old = view.checks.get(name)
@@ -315,22 +315,22 @@ def _check(view: View, event: Event) -> None:
             del view.checks[oldest]
 
 
-def _issued(view: View, event: Event) -> None:
+def _issued(view: HomeView, event: Event) -> None:
     assert isinstance(event.data, e.GrantIssued)  # noqa: S101 - by the table below
     view.grants = {g: data for g, data in view.grants.items() if data.expires > event.at}
     view.grants[event.data.grant] = event.data
 
 
-def _power(view: View, event: Event) -> None:
+def _power(view: HomeView, event: Event) -> None:
     view.mains = isinstance(event.data, e.PowerRestored)
 
 
-def _absence(view: View, event: Event) -> None:
+def _absence(view: HomeView, event: Event) -> None:
     view.away = isinstance(event.data, e.AbsenceStarted)
     view.away_until = event.data.until if isinstance(event.data, e.AbsenceStarted) else None
 
 
-_FOLDS: dict[type[e.Data], Callable[[View, Event], None]] = {
+_FOLDS: dict[type[e.Data], Callable[[HomeView, Event], None]] = {
     e.HomeDescribed: _described,
     e.GatewayStarted: _started,
     e.AlarmRaised: _raised,

@@ -51,7 +51,7 @@ class PreviousEnd:
         self.how = PreviousRun.NONE
 
     def apply(self, event: Event) -> None:
-        """Take one event in."""
+        """Fold one event."""
         if event.origin == self._own():
             stopped = isinstance(event.data, GatewayStopped)
             self.how = PreviousRun.CLEAN if stopped else PreviousRun.CUT

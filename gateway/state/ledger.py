@@ -47,18 +47,20 @@ def read_ledger(path: Path, since: datetime) -> list[LedgerRow]:
     )
     with closing(connect(path, read_only=True)) as db:
         given = (first_row(db, "at", e.utc_text(since)), json.dumps(kinds))
-        found = [from_json(json.loads(body)) for (body,) in db.execute(query, given)]
-    offsets = {one.boot: one.data.offset_s for one in found if isinstance(one.data, e.ClockSynced)}
+        events = [from_json(json.loads(body)) for (body,) in db.execute(query, given)]
+    offsets = {one.boot: one.data.offset_s for one in events if isinstance(one.data, e.ClockSynced)}
     outcomes = {
         one.data.grant: one.data.outcome.value
-        for one in found
+        for one in events
         if isinstance(one.data, e.UnlockEnded)
     }
     rows = [
-        _row(one, offsets.get(one.boot, 0.0), outcomes) for one in found if one.kind in ACCESS_KINDS
+        _row(one, offsets.get(one.boot, 0.0), outcomes)
+        for one in events
+        if one.kind in ACCESS_KINDS
     ]
-    kept = [row for row in rows if row.at >= since - timedelta(minutes=1)]
-    return sorted(kept, key=lambda row: (row.at, row.ref), reverse=True)
+    shown = [row for row in rows if row.at >= since - timedelta(minutes=1)]
+    return sorted(shown, key=lambda row: (row.at, row.ref), reverse=True)
 
 
 def _row(event: Event, offset_s: float, outcomes: dict[str, str]) -> LedgerRow:

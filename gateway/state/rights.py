@@ -31,7 +31,7 @@ class KnownCode:
     hash."""
 
     person: str
-    told: e.CodeTold
+    code: e.CodeTold
     kid: str
 
 
@@ -46,7 +46,7 @@ class Tries:
     until: datetime | None = None
 
     def apply(self, event: Event) -> None:
-        """Take one event in."""
+        """Fold one event."""
         data = event.data
         if isinstance(data, e.CodesPaused):
             self.wrong, self.pauses, self.until = 0, self.pauses + 1, data.until
@@ -112,13 +112,13 @@ class Rights:
     def approved(self, ref: Ref, person: str, device: str) -> bool:
         """Whether this event is a second person's approval for this person and lock, in its
         time."""
-        found = self._approved.get(ref)
-        if found is None or (found.person, found.device) != (person, device):
+        approval = self._approved.get(ref)
+        if approval is None or (approval.person, approval.device) != (person, device):
             return False
-        return self.sure_at is None or self.sure_at < found.until
+        return self.sure_at is None or self.sure_at < approval.until
 
     def apply(self, event: Event) -> None:
-        """Take one event in."""
+        """Fold one event."""
         server = event.origin.startswith("staff:")
         if server and (self.server_at is None or event.at > self.server_at):
             self.server_at = event.at
@@ -144,15 +144,15 @@ class Rights:
             case e.GrantDeclined(request=request):  # no, or no longer
                 self._asked.pop(request, None)
                 self._approved = {
-                    ref: kept for ref, kept in self._approved.items() if kept.request != request
+                    ref: one for ref, one in self._approved.items() if one.request != request
                 }
             case _:
                 self._care(event)
 
     def _keep_codes(self, person: str, issued: e.CodesIssued, at: datetime) -> None:
-        kept = {i: k for i, k in self.codes.items() if at - k.told.expires < CODE_KEPT}
-        kept |= {told.id: KnownCode(person, told, issued.kid) for told in issued.codes}
-        self.codes = kept
+        codes = {i: k for i, k in self.codes.items() if at - k.code.expires < CODE_KEPT}
+        codes |= {code.id: KnownCode(person, code, issued.kid) for code in issued.codes}
+        self.codes = codes
 
     def _approve(self, event: Event, data: e.GrantApproved) -> None:
         person, device = self._asked.get(data.request, (None, None))

@@ -1,2 +1,3 @@
-"""`make bench`: ours beside a plain reference, in one run; ratios travel between machines, absolute
-times do not.  Each group is a module with `measure() -> Iterator[Figure]`."""
+"""`make bench`: ours beside a plain reference, in one run.  Ratios travel between machines, and so
+do times in the machine's own unit (`unit`); plain times do not.  Each group is a module with
+`measure() -> Iterator[Figure]`."""

@@ -30,8 +30,8 @@ from gateway.events import (
     UnlockRefused,
 )
 from tests.conftest import START
-from tests.test_doorcode import Door, told
-from tests.test_doors import GRANT, KEY
+from tests.test_code_entry import Door, told
+from tests.test_lock_orders import GRANT, KEY
 from tests.test_serverkeys import FORGED
 from tests.test_serverkeys import Home as KeyHome
 
@@ -75,12 +75,12 @@ async def _altered(door: Door) -> None:
     claims = json.loads(base64.urlsafe_b64decode(body + "=="))
     claims["exp"] += 10_000
     changed = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
-    await door.doors.order(f"{head}.{changed}.{signature}")
+    await door.lock_orders.order(f"{head}.{changed}.{signature}")
 
 
 @attack("grant without a signature")
 async def _unsigned(door: Door) -> None:
-    await door.doors.order(jwt.encode({"jti": "x"}, key="", algorithm="none"))
+    await door.lock_orders.order(jwt.encode({"jti": "x"}, key="", algorithm="none"))
 
 
 @attack("grant replayed")

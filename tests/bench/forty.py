@@ -58,8 +58,8 @@ async def main(folder: Path) -> None:
     for state in sorted((folder / "forty").iterdir()):
         home = Home(home_file.load(state / "home.toml"), state_dir=state, clock=clock)
         lock = TimedLock()
-        home.doors._devices = ["door"]
-        home.doors._lock = lambda _device, lock=lock: lock
+        home.lock_orders._devices = ["door"]
+        home.lock_orders._lock = lambda _device, lock=lock: lock
         door = DeviceTold(id="door", driver="bench", type="lock", role="front_door")
         home.described = HomeDescribed(devices=(door,), timezone="Europe/Stockholm")
         homes.append(home)

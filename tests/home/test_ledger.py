@@ -8,7 +8,7 @@ import pytest
 
 from gateway.events import ACCESS_KINDS
 from tests.home.test_page import NOW, FakePort, sample, text_of
-from web.home import create_app
+from web.home.app import create_app
 from web.home.port import Access
 from web.home.words import Words
 

@@ -11,8 +11,7 @@ from typing import Any, cast
 import pytest
 from flask.testing import FlaskClient
 
-from web.home import create_app
-from web.home.app import overall
+from web.home.app import create_app, overall
 from web.home.port import (
     AlarmState,
     Answered,

@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from gateway import rules
+from gateway.config.field_texts import field_texts
 from gateway.events import KINDS
 from gateway.rules import RuleSettings, bind, names, settings_class
 from tests.rules.conftest import home_of
@@ -101,7 +102,7 @@ def test_a_rule_keeps_the_contract(name: str) -> None:
     assert rule.wake_at(state, rule.settings) is None
     fields = settings_class(name).model_fields
     for key, info in fields.items():
-        assert info.description, f"{name}.{key} says nothing"
+        assert field_texts(settings_class(name)).get(key), f"{name}.{key} says nothing"
         assert not info.is_required(), f"{name}.{key} has no default"
 
 

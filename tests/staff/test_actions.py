@@ -84,9 +84,7 @@ def test_an_unlock_goes_to_the_home_that_listens(enrolled_home: EnrolledHome, st
         home="h1",
         devices={"front": None},
         now=staff.clock.now(),
-        used=lambda _: False,
-        revoked=lambda _: False,
-        alarm_open=lambda _: False,
+        record=grants.GrantRecord(used=grants.no, revoked=grants.no, alarm_open=grants.no),
     )
     (turn,) = rows(staff, tables.turn)
     assert (turn.step, turn.person, turn.device) == ("issued", "p1", "front")

@@ -3,9 +3,6 @@
     port.py    the one seam to the gateway        words.py   its texts, Swedish first
     app.py     the Flask application               templates/ static/
 
-It opens no door and shows no name.  Not for: staff's daily work (`web.staff`).
+It opens no door and shows no name.  Nothing is imported here: the gateway knows the port from its
+start, and Flask only once it serves.  Not for: staff's daily work (`web.staff`).
 """
-
-from web.home.app import create_app
-
-__all__ = ["create_app"]

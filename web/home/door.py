@@ -36,16 +36,16 @@ STATUS = {
 
 def blueprint(port: HomePort, page: Callable[..., str]) -> Blueprint:
     """The routes over `port`; `page` renders a template with the home's state."""
-    made = Blueprint("door", __name__)
+    routes = Blueprint("door", __name__)
 
-    @made.get("/door")
+    @routes.get("/door")
     def door() -> Response:
         token = request.cookies.get(COOKIE) or secrets.token_urlsafe(16)
         answer = make_response(_render(page, port, token, None))
         answer.set_cookie(COOKIE, token, samesite="Strict", httponly=True, path="/door")
         return answer
 
-    @made.post("/door")
+    @routes.post("/door")
     def enter() -> Any:
         token = request.cookies.get(COOKIE, "")
         if not _ours() or not token or request.form.get("token") != token:
@@ -56,7 +56,7 @@ def blueprint(port: HomePort, page: Callable[..., str]) -> Blueprint:
             what = port.enter_code(typed)
         return make_response(_render(page, port, token, what), STATUS.get(what, 422))
 
-    return made
+    return routes
 
 
 def _render(page: Callable[..., str], port: HomePort, token: str, what: Answered | None) -> str:

@@ -62,7 +62,7 @@ class DeviceState:
 
 @dataclass(frozen=True, slots=True)
 class AlarmState:
-    """One open alarm.  `alarm` is the rule's word; `acknowledged` whether a person took it on."""
+    """One open alarm.  `alarm` is the rule's word; `acknowledged` whether somebody goes there."""
 
     ref: str
     alarm: str

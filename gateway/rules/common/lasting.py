@@ -1,4 +1,4 @@
-"""A condition of a device that lasts becomes an alarm, and its end takes it back.
+"""A condition of a device that lasts becomes an alarm, and its end cancels it.
 
 Helps rules and is none: the door that stands open, the room that is too warm, the mains that is
 gone.  One alarm a condition; closed by a person, it does not come back for the same one.
@@ -31,13 +31,13 @@ Key = tuple[str | None, str]
 @dataclass(frozen=True)
 class Condition:
     """It holds since `since`, as `said` told; `at` is when it becomes an alarm for `severity`.
-    `told`: it has; `open` names the alarm while nobody closed it."""
+    `raised`: it has; `open` names the alarm while nobody closed it."""
 
     since: datetime
     said: Ref
     at: datetime
     severity: Severity
-    told: bool = False
+    raised: bool = False
     open: Ref | None = None
     tried: datetime | None = None
 
@@ -55,7 +55,7 @@ class Lasting:
         return Lasting({**self.now, key: Condition(event.at, event.ref, at, severity)})
 
     def end(self, key: Key, event: Event, reason: str) -> tuple[Lasting, tuple[Decision, ...]]:
-        """It holds no more: an open alarm is taken back."""
+        """It holds no more: an open alarm is cancelled."""
         old = self.now.get(key)
         if old is None:
             return self, ()
@@ -65,10 +65,10 @@ class Lasting:
         ended = AlarmCancelled(alarm=old.open, reason=reason)
         return left, (Decision(ended, rests_on=(old.said, event.ref), device=key[0]),)
 
-    def without_untold(self, key: Key) -> Lasting:
+    def without_unraised(self, key: Key) -> Lasting:
         """It is not believed any more: no alarm will be raised; one that was stays."""
         old = self.now.get(key)
-        if old is None or old.told:
+        if old is None or old.raised:
             return self
         return Lasting({name: one for name, one in self.now.items() if name != key})
 
@@ -80,7 +80,7 @@ class Lasting:
                 old = self.now.get(key)
                 if old is None:
                     return self
-                new = replace(old, told=True, open=event.ref, tried=None)
+                new = replace(old, raised=True, open=event.ref, tried=None)
                 return Lasting({**self.now, key: new})
             case AlarmCancelled(alarm=ref) | AlarmResolved(alarm=ref):
                 return Lasting(
@@ -94,17 +94,17 @@ class Lasting:
 
     def wake_at(self) -> datetime | None:
         """When the next condition has lasted long enough."""
-        return first_of(*(due(c.at, c.tried) for c in self.now.values() if not c.told))
+        return first_of(*(due(c.at, c.tried) for c in self.now.values() if not c.raised))
 
     def tick(self, now: datetime) -> tuple[Lasting, Sequence[Decision]]:
         """Raise what is due."""
-        made = []
+        decisions = []
         conditions = dict(self.now)
         for key, one in self.now.items():
             at = due(one.at, one.tried)
-            if one.told or at is None or at > now:
+            if one.raised or at is None or at > now:
                 continue
             alarm = AlarmRaised(alarm=key[1], severity=one.severity, since=one.since)
-            made.append(Decision(alarm, rests_on=(one.said,), device=key[0]))
+            decisions.append(Decision(alarm, rests_on=(one.said,), device=key[0]))
             conditions[key] = replace(one, tried=now)
-        return Lasting(conditions), made
+        return Lasting(conditions), decisions

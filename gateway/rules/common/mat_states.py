@@ -32,10 +32,12 @@ from gateway.events import (
 from gateway.ports import Level
 from gateway.rules.common.replace import replace
 
+READINGS = frozenset({"mat.pressed", "mat.released"})
+"""What a mat says of its weight."""
+
 KINDS = frozenset(
     {
-        "mat.pressed",
-        "mat.released",
+        *READINGS,
         "mat.faulted",
         "device.offline",
         "device.failed",
@@ -45,6 +47,8 @@ KINDS = frozenset(
         "alarm.resolved",
     }
 )
+
+_READ = (MatPressed, MatReleased)
 
 REVERSED = "mat_reversed"
 """The alarm's word that a mat says the contrary of what is."""
@@ -76,11 +80,17 @@ def start(devices: Iterable[str]) -> Mats:
 def see(mats: Mats, event: Event) -> Mats:
     """The mats after `event`; the same object when it changes nothing (another device, or the same
     reading once more)."""
+    device = event.device
+    if isinstance(event.data, _READ):  # nine of ten events: the checks below are not for them
+        old = mats.get(device or "")
+        if device is None or old is None:
+            return mats
+        new = _read(old, event)
+        return mats if new is old else {**mats, device: new}
     if isinstance(event.data, GatewayStarted):
         return {device: _lost(mat, event, restarted=True) for device, mat in mats.items()}
     if isinstance(event.data, AlarmCancelled | AlarmResolved):
         return _trusted_again(mats, event.data.alarm)
-    device = event.device
     if device is None or device not in mats:
         return mats
     old = mats[device]
@@ -95,7 +105,7 @@ def reversed_after(known: Mapping[str, Ref], event: Event) -> Mapping[str, Ref]:
         case AlarmRaised(alarm=alarm, severity=Severity.TECHNICAL) if alarm == REVERSED:
             return {**known, event.device or "": event.ref}
         case AlarmCancelled(alarm=ref) | AlarmResolved(alarm=ref) if ref in known.values():
-            return {device: told for device, told in known.items() if told != ref}
+            return {device: alarm for device, alarm in known.items() if alarm != ref}
         case _:
             return known
 
@@ -118,6 +128,21 @@ def _trusted_again(mats: Mats, alarm: Ref) -> Mats:
     }
 
 
+def _read(mat: Mat, event: Event) -> Mat:
+    """The mat after it was pressed or released."""
+    if mat.reversed is not None:
+        return mat
+    if isinstance(event.data, MatPressed):
+        if mat.level is Level.ON or mat.stuck:
+            return mat
+        since = mat.pressed_since or event.at
+        return replace(mat, level=Level.ON, pressed_since=since, ref=event.ref)
+    if mat.level is Level.OFF:
+        return mat
+    last_on = event.at if mat.level is Level.ON else mat.last_on
+    return Mat(Level.OFF, last_on=last_on, ref=event.ref)
+
+
 def _after(mat: Mat, event: Event) -> Mat:
     match event.data:
         case AlarmRaised(alarm=alarm, severity=severity):
@@ -126,16 +151,6 @@ def _after(mat: Mat, event: Event) -> Mat:
             return replace(_lost(mat, event), reversed=event.ref)
         case _ if mat.reversed is not None:
             return mat
-        case MatPressed():
-            if mat.level is Level.ON or mat.stuck:
-                return mat
-            since = mat.pressed_since or event.at
-            return replace(mat, level=Level.ON, pressed_since=since, ref=event.ref)
-        case MatReleased():
-            if mat.level is Level.OFF:
-                return mat
-            last_on = event.at if mat.level is Level.ON else mat.last_on
-            return Mat(Level.OFF, last_on=last_on, ref=event.ref)
         case MatFaulted(fault=MatFault.STUCK) if not mat.stuck:
             return replace(_lost(mat, event), stuck=True)
         case MatFaulted() | DeviceOffline() | DeviceFailed():

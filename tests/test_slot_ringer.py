@@ -1,4 +1,4 @@
-"""The bell: each slot planned once and rung once, whatever the clock does."""
+"""The slot ringer: each slot planned once and rung once, whatever the clock does."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import pytest
 from gateway.clock import Clock, FileClock, ManualClock
 from gateway.events import CheckDue, CheckPlanned, Data
 from gateway.schedule import Plan
-from gateway.services.slot_ringer import BACK, Bell
+from gateway.services.slot_ringer import BACK, SlotRinger
 
 EVENING = datetime(2026, 11, 23, 18, 0, tzinfo=UTC)
 
 
 class Book:
-    """What the bell submitted, and which slots the log knows."""
+    """What the ringer submitted, and which slots the log knows."""
 
     def __init__(self) -> None:
         self.known: set[str] = set()
@@ -36,8 +36,8 @@ class Book:
         return [data.slot for data in self.all if isinstance(data, CheckPlanned)]
 
 
-def make(clock: Clock, book: Book, *times: time, tz: str = "UTC") -> Bell:
-    return Bell(
+def make(clock: Clock, book: Book, *times: time, tz: str = "UTC") -> SlotRinger:
+    return SlotRinger(
         plans={"night": Plan(name="night", times=times)},
         timezone=tz,
         clock=clock,
@@ -58,91 +58,91 @@ def book() -> Book:
 
 
 @pytest.fixture
-async def bells() -> AsyncIterator[list[Bell]]:
-    made: list[Bell] = []
+async def ringers() -> AsyncIterator[list[SlotRinger]]:
+    made: list[SlotRinger] = []
     yield made
-    for bell in made:
-        bell.stop()
+    for ringer in made:
+        ringer.stop()
     await asyncio.sleep(0)  # the schedulers end in the loop
 
 
 async def test_a_slot_is_told_before_and_rung_when_its_time_comes(
-    clock: ManualClock, book: Book, bells: list[Bell]
+    clock: ManualClock, book: Book, ringers: list[SlotRinger]
 ) -> None:
     """Planned once with its deadline, rung once at its time, not before, not again."""
-    bell = make(clock, book, time(23, 0))
-    bells.append(bell)
-    bell.start(None)
+    ringer = make(clock, book, time(23, 0))
+    ringers.append(ringer)
+    ringer.start(None)
     slot = datetime(2026, 11, 23, 23, 0, tzinfo=UTC)
     assert book.planned == [slot, slot + timedelta(days=1)]
     first = book.all[0]
     assert isinstance(first, CheckPlanned)
     assert (first.check, first.report_by) == ("night@2026-11-23T23:00Z", slot.replace(minute=10))
     clock.advance(5 * 3600 - 1)
-    bell.turn()
+    ringer.ring_and_plan()
     assert book.due == []
     clock.advance(1)
-    bell.turn()
-    bell.turn()
+    ringer.ring_and_plan()
+    ringer.ring_and_plan()
     assert book.due == [slot]
-    assert next(check for check, _ in bell.next_slots()) == "night@2026-11-24T23:00Z"
+    assert next(check for check, _ in ringer.next_slots()) == "night@2026-11-24T23:00Z"
 
 
 async def test_what_the_log_knows_is_not_told_again(
-    clock: ManualClock, book: Book, bells: list[Bell]
+    clock: ManualClock, book: Book, ringers: list[SlotRinger]
 ) -> None:
     """After a restart the slots that were told are not told again."""
     book.known.add("night@2026-11-23T23:00Z")
-    bell = make(clock, book, time(23, 0))
-    bells.append(bell)
-    bell.start(None)
+    ringer = make(clock, book, time(23, 0))
+    ringers.append(ringer)
+    ringer.start(None)
     assert book.planned == [datetime(2026, 11, 24, 23, 0, tzinfo=UTC)]
 
 
 async def test_slots_that_passed_while_the_home_was_off_are_rung_at_the_start(
-    clock: ManualClock, book: Book, bells: list[Bell]
+    clock: ManualClock, book: Book, ringers: list[SlotRinger]
 ) -> None:
     """Nothing passes in silence: each slot since the last run is rung, at most two days back."""
-    bell = make(clock, book, time(2, 0), time(17, 0))
-    bells.append(bell)
-    bell.start(EVENING - timedelta(hours=17))
+    ringer = make(clock, book, time(2, 0), time(17, 0))
+    ringers.append(ringer)
+    ringer.start(EVENING - timedelta(hours=17))
     assert book.due == [EVENING.replace(hour=2), EVENING.replace(hour=17)]
     older = Book()
     other = make(clock, older, time(2, 0), time(17, 0))
-    bells.append(other)
+    ringers.append(other)
     other.start(EVENING - timedelta(days=400))
     assert len(older.due) == 4
     assert min(older.due) >= EVENING - BACK
 
 
 async def test_a_clock_that_jumps_ahead_rings_what_it_jumped_over(
-    clock: ManualClock, book: Book, bells: list[Bell]
+    clock: ManualClock, book: Book, ringers: list[SlotRinger]
 ) -> None:
     """NTP sets the clock a night ahead: the slots between are rung at once."""
-    bell = make(clock, book, time(23, 0), time(2, 0))
-    bells.append(bell)
-    bell.start(None)
+    ringer = make(clock, book, time(23, 0), time(2, 0))
+    ringers.append(ringer)
+    ringer.start(None)
     clock.step(10 * 3600)
-    bell.rearm()
+    ringer.rearm()
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert [slot.hour for slot in book.due] == [23, 2]
 
 
 async def test_a_slot_rung_by_a_wrong_clock_rings_again_at_its_time(
-    clock: ManualClock, book: Book, bells: list[Bell]
+    clock: ManualClock, book: Book, ringers: list[SlotRinger]
 ) -> None:
     """The clock ran ahead and is set back before the slot: it rings when its time really comes."""
-    bell = make(clock, book, time(23, 0))
-    bells.append(bell)
-    bell.start(None)
+    ringer = make(clock, book, time(23, 0))
+    ringers.append(ringer)
+    ringer.start(None)
     clock.step(6 * 3600)
-    bell.turn()
+    ringer.ring_and_plan()
     clock.step(-6 * 3600)
-    bell.turn()
+    ringer.ring_and_plan()
     assert len(book.due) == 1
     clock.advance(5 * 3600)
-    bell.turn()
+    ringer.ring_and_plan()
     assert len(book.due) == 2
     assert book.due[0] == book.due[1]
 
@@ -156,30 +156,30 @@ async def test_a_slot_rung_by_a_wrong_clock_rings_again_at_its_time(
     ids=["March: 02:30 does not exist", "October: 02:30 is there twice"],
 )
 async def test_half_past_two_rings_once_on_both_daylight_saving_nights(
-    bells: list[Bell], book: Book, day: datetime, slot: datetime
+    ringers: list[SlotRinger], book: Book, day: datetime, slot: datetime
 ) -> None:
     """Minute by minute through the night in Stockholm: exactly one ring, at the right moment."""
     clock = ManualClock(day)
-    bell = make(clock, book, time(2, 30), tz="Europe/Stockholm")
-    bells.append(bell)
-    bell.start(None)
+    ringer = make(clock, book, time(2, 30), tz="Europe/Stockholm")
+    ringers.append(ringer)
+    ringer.start(None)
     for _ in range(24 * 60):
         clock.advance(60)
-        bell.turn()
+        ringer.ring_and_plan()
     assert book.due == [slot]
 
 
 async def test_a_pause_of_the_clock_rings_nothing_and_a_fast_one_rings_by_itself(
-    tmp_path: Path, book: Book, bells: list[Bell]
+    tmp_path: Path, book: Book, ringers: list[SlotRinger]
 ) -> None:
     """On the demo's clock the real scheduler rings: not while time stands, soon when it flies."""
     clock = FileClock.create(tmp_path / "clock", EVENING, 0.0)
-    bell = make(clock, book, time(18, 30))
-    bells.append(bell)
-    bell.start(None)
+    ringer = make(clock, book, time(18, 30))
+    ringers.append(ringer)
+    ringer.start(None)
     assert book.due == []
     clock.set(rate=36_000.0)
-    bell.rearm()
+    ringer.rearm()
     async with asyncio.timeout(10):
         while not book.due:
             await asyncio.sleep(0.01)
@@ -189,7 +189,7 @@ async def test_a_pause_of_the_clock_rings_nothing_and_a_fast_one_rings_by_itself
 
 async def test_a_home_without_plans_is_silent(clock: ManualClock, book: Book) -> None:
     """No plan, no ring, and nothing that breaks."""
-    bell = Bell(
+    ringer = SlotRinger(
         plans={},
         timezone="UTC",
         clock=clock,
@@ -197,10 +197,10 @@ async def test_a_home_without_plans_is_silent(clock: ManualClock, book: Book) ->
         known=lambda _: False,
         report_by=lambda slot: slot,
     )
-    bell.start(EVENING - timedelta(days=1))
-    bell.rearm()
+    ringer.start(EVENING - timedelta(days=1))
+    ringer.rearm()
     await asyncio.sleep(0)
-    bell.stop()
-    bell.stop()
+    ringer.stop()
+    ringer.stop()
     assert book.all == []
-    assert bell.next_slots() == ()
+    assert ringer.next_slots() == ()

@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.access import codes
-from gateway.doors.code_entry import DoorCode, Entered, pause_of
+from gateway.doors.code_entry import CodeEntry, EntryOutcome, pause_of
 from gateway.envelope import Draft
 from gateway.events import (
     CodesIssued,
@@ -23,9 +23,9 @@ from gateway.events import (
     UnlockRefused,
     UnlockRequested,
 )
-from gateway.state.home_view import View
+from gateway.state.home_view import HomeView
 from tests.conftest import START
-from tests.test_doors import Home
+from tests.test_lock_orders import Home
 
 SERVER = Ed25519PrivateKey.generate()
 OWN = Ed25519PrivateKey.generate()
@@ -54,13 +54,13 @@ class Door(Home):
         self.codes = self._entry()
         self.issue(told("code-a", 12, "345678"), told("code-b", 13, "000001"))
 
-    def _entry(self) -> DoorCode:
+    def _entry(self) -> CodeEntry:
         def spawn(work: Coroutine[Any, Any, None]) -> None:
             self.tasks.append(asyncio.ensure_future(work))
 
-        return DoorCode(
+        return CodeEntry(
             home="h1",
-            doors=self.doors,
+            lock_orders=self.lock_orders,
             rights=lambda: self.view.rights,
             writer=self,
             key=lambda: OWN,
@@ -71,7 +71,7 @@ class Door(Home):
     def issue(self, *made: CodeTold) -> None:
         self.decided(CodesIssued(codes=made, kid="k1"), "p7")
 
-    async def type(self, text: str) -> Entered:
+    async def type(self, text: str) -> EntryOutcome:
         answer = await self.codes.enter(text)
         if self.tasks:
             await asyncio.gather(*self.tasks)
@@ -79,10 +79,10 @@ class Door(Home):
 
     def restart(self) -> None:
         """A new process: everything known comes from the log."""
-        self.view = View()
+        self.view = HomeView()
         for event in self.events:
             self.view.apply(event)
-        self.doors._taken.clear()
+        self.lock_orders._admitted.clear()
         self.codes = self._entry()
 
     def at(self, moment: datetime) -> None:
@@ -96,7 +96,7 @@ def door() -> Door:
 
 async def test_a_code_opens_and_names_who(door: Door) -> None:
     """Through the same door as a grant: recorded before the lock is told, with its person."""
-    assert await door.type("1234 5678") is Entered.ACCEPTED
+    assert await door.type("1234 5678") is EntryOutcome.ACCEPTED
     assert door.lock.turns == ["unlock"]
     assert door.told == ["unlock.requested", "unlock.progressed", "lock.unlocked", "unlock.ended"]
     assert {(d.device, d.person) for d in door.drafts} == {("door", "p7")}
@@ -107,9 +107,9 @@ async def test_a_code_opens_and_names_who(door: Door) -> None:
 async def test_a_code_works_once_also_across_a_restart(door: Door) -> None:
     """The same digits again are a refused try with a name; so they are after a restart."""
     await door.type("12345678")
-    assert await door.type("12345678") is Entered.WRONG
+    assert await door.type("12345678") is EntryOutcome.WRONG
     door.restart()
-    assert await door.type("12345678") is Entered.WRONG
+    assert await door.type("12345678") is EntryOutcome.WRONG
     assert door.lock.turns == ["unlock"]
     assert door.refusals() == [Refusal.REPLAYED, Refusal.REPLAYED]
 
@@ -117,7 +117,7 @@ async def test_a_code_works_once_also_across_a_restart(door: Door) -> None:
 async def test_a_code_of_yesterday_is_refused(door: Door) -> None:
     """Right digits after their time open nothing, and count as a try."""
     door.at(START + timedelta(hours=12))
-    assert await door.type("12345678") is Entered.WRONG
+    assert await door.type("12345678") is EntryOutcome.WRONG
     assert (door.lock.turns, door.refusals()) == ([], [Refusal.EXPIRED])
 
 
@@ -126,42 +126,42 @@ async def test_a_clock_turned_back_revives_no_code(door: Door) -> None:
     door.at(START + timedelta(hours=13))
     door.submit(Draft(GrantRevoked(grant="another")))
     door.at(START + timedelta(hours=1))
-    assert await door.type("12345678") is Entered.WRONG
+    assert await door.type("12345678") is EntryOutcome.WRONG
     door.restart()
-    assert await door.type("13000001") is Entered.WRONG
+    assert await door.type("13000001") is EntryOutcome.WRONG
     assert door.lock.turns == []
 
 
 async def test_a_code_before_its_time_is_refused(door: Door) -> None:
     """A shift's codes are good for the shift."""
-    door.view = View()
+    door.view = HomeView()
     door.at(START - timedelta(hours=2))
     door.issue(told("code-a", 12, "345678"))
-    assert await door.type("12345678") is Entered.REFUSED
+    assert await door.type("12345678") is EntryOutcome.REFUSED
     assert (door.lock.turns, door.refusals()) == ([], [Refusal.NOT_YET])
 
 
 async def test_a_revoked_code_is_refused(door: Door) -> None:
     """What the server took back while it could does not open."""
     door.decided(GrantRevoked(grant="code-a"))
-    assert await door.type("12345678") is Entered.REFUSED
+    assert await door.type("12345678") is EntryOutcome.REFUSED
     assert (door.lock.turns, door.refusals()) == ([], [Refusal.REVOKED])
 
 
 async def test_five_wrong_codes_pause_the_entry_also_across_a_restart(door: Door) -> None:
     """The right code does not help during a pause; afterwards it does, and the count is new."""
     for n in range(4):
-        assert await door.type(f"1200000{n}") is Entered.WRONG
+        assert await door.type(f"1200000{n}") is EntryOutcome.WRONG
     door.restart()
-    assert await door.type("99999999") is Entered.PAUSED
+    assert await door.type("99999999") is EntryOutcome.PAUSED
     paused = [d.data for d in door.drafts if isinstance(d.data, CodesPaused)]
     assert [p.tries for p in paused] == [5]
-    assert await door.type("12345678") is Entered.PAUSED
+    assert await door.type("12345678") is EntryOutcome.PAUSED
     door.restart()
-    assert await door.type("12345678") is Entered.PAUSED
+    assert await door.type("12345678") is EntryOutcome.PAUSED
     assert door.lock.turns == []
     door.at(paused[0].until)
-    assert await door.type("12345678") is Entered.ACCEPTED
+    assert await door.type("12345678") is EntryOutcome.ACCEPTED
     assert door.view.rights.tries.wrong == 0
 
 
@@ -180,7 +180,7 @@ async def test_each_pause_is_twice_as_long_and_a_clock_turned_back_does_not_end_
     door.at(began)
     for n in range(5):
         last = await door.codes.enter(f"1200000{n}")
-    assert last.what is Entered.PAUSED
+    assert last.what is EntryOutcome.PAUSED
     tries = replace(door.view.rights.tries, pauses=30)
     assert pause_of(tries) == timedelta(hours=24)
 
@@ -188,17 +188,17 @@ async def test_each_pause_is_twice_as_long_and_a_clock_turned_back_does_not_end_
 async def test_a_slip_of_the_finger_in_length_is_no_try(door: Door) -> None:
     """Seven digits can open nothing: nothing is counted, nothing is written."""
     for typed in ("", "1234567", "123456789", "abcdefgh"):
-        assert await door.type(typed) is Entered.MALFORMED
+        assert await door.type(typed) is EntryOutcome.MALFORMED
     assert door.drafts == []
 
 
 async def test_without_a_time_or_a_log_nothing_opens(door: Door) -> None:
     """A code cannot be judged without a clock, nor used without its record."""
     door.now = None
-    assert await door.type("12345678") is Entered.NO_CLOCK
+    assert await door.type("12345678") is EntryOutcome.NO_CLOCK
     door.now = door.clock.now()
     door.disk_full = True
-    assert await door.type("00000000") is Entered.NOT_RECORDED
+    assert await door.type("00000000") is EntryOutcome.NOT_RECORDED
     await door.type("12345678")
     assert door.lock.turns == []
 
@@ -207,13 +207,13 @@ async def test_codes_that_the_server_did_not_make_open_nothing(door: Door) -> No
     """Whoever writes a false `codes.issued` has no key: another's hash, another's name."""
     thief = codes.shared_key(Ed25519PrivateKey.generate(), OWN.public_key(), "h1")
     door.issue(told("code-x", 20, "111111", key=thief), told("code-y", 21, "222222", person="p9"))
-    assert await door.type("20111111") is Entered.WRONG
-    assert await door.type("21222222") is Entered.WRONG
+    assert await door.type("20111111") is EntryOutcome.WRONG
+    assert await door.type("21222222") is EntryOutcome.WRONG
     stretched = replace(told("code-z", 22, "333333"), expires=START + timedelta(days=900))
     door.issue(stretched)
-    assert await door.type("22333333") is Entered.WRONG
+    assert await door.type("22333333") is EntryOutcome.WRONG
     door.decided(CodesIssued(codes=(told("code-w", 23, "444444"),), kid="k2"), "p7")
-    assert await door.type("23444444") is Entered.WRONG, "a key that is not trusted (any more)"
+    assert await door.type("23444444") is EntryOutcome.WRONG, "a key that is not trusted (any more)"
     assert door.lock.turns == []
 
 
@@ -221,7 +221,7 @@ async def test_two_at_the_keys_turn_once(door: Door) -> None:
     """The same code typed twice at once: one turn."""
     answers = await asyncio.gather(door.codes.enter("12345678"), door.codes.enter("12345678"))
     await asyncio.gather(*door.tasks)
-    assert [a.what for a in answers] == [Entered.ACCEPTED, Entered.WRONG]
+    assert [a.what for a in answers] == [EntryOutcome.ACCEPTED, EntryOutcome.WRONG]
     assert door.lock.turns == ["unlock"]
 
 

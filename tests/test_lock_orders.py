@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway.access import grants
 from gateway.access.grants import Action, Grant, Reason
 from gateway.clock import ManualClock
-from gateway.doors.orders import Doors, OpenTurns
+from gateway.doors.orders import LockOrders, OpenOrders
 from gateway.envelope import Draft, Event
 from gateway.errors import LogUnwritable
 from gateway.events import (
@@ -37,7 +37,7 @@ from gateway.events import (
     VisitEnded,
 )
 from gateway.ports import Bolt, Emit, LockResult, LockStatus, OnStep
-from gateway.state.home_view import View
+from gateway.state.home_view import HomeView
 from tests.conftest import START
 
 KEY = Ed25519PrivateKey.generate()
@@ -99,19 +99,19 @@ class Home:
     def __init__(self) -> None:
         self.clock = ManualClock(START + timedelta(seconds=1))
         self.lock = FakeLock()
-        self.view = View()
-        self.open_turns = OpenTurns()
+        self.view = HomeView()
+        self.open_orders = OpenOrders()
         self.drafts: list[Draft] = []
         self.events: list[Event] = []
         self.now: datetime | None = self.clock.now()
         self.disk_full = False
         self.decisions = 0
-        self.doors = Doors(
+        self.lock_orders = LockOrders(
             home="h1",
             devices=["door"],
             lock=lambda _device: self.lock,
             keys=lambda: {"k1": KEY.public_key()},
-            books=lambda: self.view,
+            history=lambda: self.view,
             writer=self,
             clock=self.clock,
             best_now=lambda: self.now,
@@ -140,8 +140,8 @@ class Home:
         )
         self.events.append(event)
         self.view.apply(event)
-        self.open_turns.apply(event)
-        self.doors.reconsider()
+        self.open_orders.apply(event)
+        self.lock_orders.reconsider()
         return event
 
     def decided(self, data: Data, person: str | None = None, at: datetime | None = None) -> Event:
@@ -160,11 +160,11 @@ class Home:
         )
         self.events.append(event)
         self.view.apply(event)
-        self.doors.reconsider()
+        self.lock_orders.reconsider()
         return event
 
     async def order(self, grant: Grant, key: Ed25519PrivateKey = KEY, kid: str = "k1") -> None:
-        await self.doors.order(grants.sign(grant, key, kid))
+        await self.lock_orders.order(grants.sign(grant, key, kid))
 
     @property
     def told(self) -> list[str]:
@@ -243,12 +243,13 @@ async def test_forged_grants_are_refused(home: Home) -> None:
     }
     claims |= {"rsn": "service", "nbf": 0, "exp": 9_999_999_999}
     body = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
-    await home.doors.order(f"{head}.{body}.{signature}")
-    await home.doors.order(jwt.encode(claims, key="", algorithm="none", headers={"kid": "k1"}))
+    await home.lock_orders.order(f"{head}.{body}.{signature}")
+    unsigned = jwt.encode(claims, key="", algorithm="none", headers={"kid": "k1"})
+    await home.lock_orders.order(unsigned)
     for noise in ("", "a.b.c", "…", "x" * 10_000):
-        await home.doors.order(noise)
+        await home.lock_orders.order(noise)
     request_token = jwt.encode(claims, KEY, algorithm="EdDSA", headers={"kid": "k1"})
-    await home.doors.order(request_token)
+    await home.lock_orders.order(request_token)
     assert home.lock.turns == []
     assert home.refusals() == [Refusal.FORGED] * 9
 
@@ -344,11 +345,11 @@ async def test_a_driver_that_breaks_leaves_the_bolt_unknown(home: Home) -> None:
 
 async def test_a_turn_cut_by_a_restart_is_ended_and_never_repeated(home: Home) -> None:
     """After a start the open request is ended as unknown and the lock is asked; nothing turns."""
-    left = OpenTurns()
+    left = OpenOrders()
     requested: Data = UnlockRequested(grant="g0", action="unlock", reason="planned_visit")
     home.submit(Draft(requested, device="door", person="p7"))
-    left.open = dict(home.open_turns.open)
-    await home.doors.settle(left)
+    left.open = dict(home.open_orders.open)
+    await home.lock_orders.settle(left)
     assert home.told == ["unlock.requested", "unlock.ended", "lock.unlocked"]
     ended = home.drafts[1].data
     assert isinstance(ended, UnlockEnded)
@@ -466,15 +467,15 @@ async def test_the_home_shuts_by_itself_and_never_while_somebody_turns(home: Hom
     turn = asyncio.create_task(home.order(GRANT))
     for _ in range(3):
         await asyncio.sleep(0)
-    await home.doors.relock("door")
+    await home.lock_orders.relock("door")
     home.lock.gate.set()
     await turn
     assert home.lock.turns == ["unlock"]
     home.lock.answer = LockResult(TurnOutcome.DONE, Bolt.LOCKED)
-    await home.doors.relock("door")
+    await home.lock_orders.relock("door")
     assert home.lock.turns == ["unlock", "lock"]
     (asked,) = [d for d in home.drafts if getattr(d.data, "reason", "") == "relock"]
     assert (asked.person, asked.device) == (None, "door")
     assert home.told[-2:] == ["lock.locked", "unlock.ended"]
-    await home.doors.relock("garage")
+    await home.lock_orders.relock("garage")
     assert home.lock.turns == ["unlock", "lock"]

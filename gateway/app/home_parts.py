@@ -1,0 +1,42 @@
+"""The parts of a running home that its own page shows and that a self-test tries: a port.
+
+The composition root has them all; who reads them needs to know no more than this.  Not for: making
+them (`gateway.app.home`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import Protocol
+
+from gateway.clock import Clock
+from gateway.config.home_file import HomeConfig
+from gateway.doors.code_entry import CodeEntry
+from gateway.doors.orders import LockOrders
+from gateway.engine.engine import Engine
+from gateway.engine.log_keeper import LogKeeper
+from gateway.link.uplink import Uplink
+from gateway.services.clock_watch import ClockWatch
+from gateway.services.driver_supervisor import DriverSupervisor
+from gateway.services.slot_ringer import SlotRinger
+from gateway.state.home_view import HomeView
+
+
+class HomeParts(Protocol):
+    """Read anew at each use: `view` is another one after the log was folded anew.  `uplink` None:
+    this home has no server."""
+
+    config: HomeConfig
+    clock: Clock
+    started_at: datetime
+    loop: asyncio.AbstractEventLoop
+    log_keeper: LogKeeper
+    engine: Engine
+    view: HomeView
+    clock_watch: ClockWatch
+    slot_ringer: SlotRinger
+    supervisor: DriverSupervisor
+    lock_orders: LockOrders
+    code_entry: CodeEntry
+    uplink: Uplink | None

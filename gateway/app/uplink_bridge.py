@@ -1,0 +1,84 @@
+"""Between the uplink's threads and the engine's loop: what the link reads of the log, and what it
+brings.
+
+Not for: how the link works (`gateway.link`), or what an order means (`gateway.doors.orders`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from gateway.engine.engine import Engine
+from gateway.errors import LogUnwritable
+from gateway.link.uplink import UplinkCallbacks
+
+KEEP_S = 10.0
+"""Seconds that the server's decisions may take to reach the disk; then they are asked for again."""
+
+
+class LogOutbox:
+    """What the uplink sees of the log in use, also after another has taken its place: an `Outbox`
+    of `gateway.link.link_state`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def origin(self) -> str:
+        """See `Outbox`."""
+        return self._engine.log.origin
+
+    def head(self) -> int:
+        """See `Outbox`."""
+        return self._engine.log.durable
+
+    def pending(self, after: int, limit: int) -> Sequence[str]:
+        """See `Outbox`."""
+        return self._engine.log.pending(after, limit)
+
+    def forwarded(self) -> int:
+        """See `Outbox`."""
+        return self._engine.log.forwarded()
+
+    def mark_forwarded(self, seq: int) -> None:
+        """See `Outbox`."""
+        self._engine.log.mark_forwarded(seq)
+
+    def down_have(self) -> int:
+        """See `Outbox`."""
+        return self._engine.down_have or 0
+
+
+def callbacks(
+    engine: Engine,
+    loop: asyncio.AbstractEventLoop,
+    *,
+    order: Callable[[str], Coroutine[Any, Any, None]],
+    spawn: Callable[[Coroutine[Any, Any, None]], Any],
+    on_server_time: Callable[[float], None],
+) -> UplinkCallbacks:
+    """What the uplink calls in its threads; the work is done in `loop`.  `order` carries out a
+    grant, in a task that `spawn` keeps."""
+
+    def decided(objs: list[dict[str, Any]]) -> None:
+        waiting = asyncio.run_coroutine_threadsafe(engine.receive(objs, KEEP_S), loop)
+        try:
+            waiting.result(KEEP_S + 1)
+        except TimeoutError as error:
+            waiting.cancel()
+            raise LogUnwritable("the engine did not answer") from error
+
+    def carry_out(token: str) -> None:
+        loop.call_soon_threadsafe(lambda: spawn(order(token)))
+
+    def begin_anew(why: str) -> None:
+        loop.call_soon_threadsafe(engine.begin_anew, why)
+
+    return UplinkCallbacks(
+        on_decided=decided,
+        on_lock_order=carry_out,
+        on_server_time=on_server_time,
+        on_server_ahead=lambda have: begin_anew(f"the server has {have} events of it"),
+        on_chain_broken=lambda: begin_anew("the server's copy has another chain"),
+    )

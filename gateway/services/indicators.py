@@ -1,0 +1,38 @@
+"""Sets a light or a tone as a rule says, through the driver that runs.
+
+Not for: when one should be set (the rules), or how (drivers).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.errors import DeviceError
+from gateway.ports import Indicator
+
+log = logging.getLogger(__name__)
+
+SET_S = 5.0
+"""Seconds that a light or a tone may take to be set."""
+
+
+class Indicators:
+    """`devices` are the drivers by the id of their device, as they come and go."""
+
+    def __init__(self, devices: Mapping[str, Any]) -> None:
+        self._devices = devices
+
+    async def set(self, device: str, on: bool) -> None:
+        """Begin or end.  A device that cannot be had now is set as soon as it can."""
+        driver = self._devices.get(device)
+        if not isinstance(driver, Indicator):
+            log.warning("no such indicator runs", extra={"device": device})
+            return
+        try:
+            async with asyncio.timeout(SET_S):
+                await driver.set(on)
+        except (DeviceError, TimeoutError) as error:  # it is set as soon as it can be had
+            log.warning("an indicator waits", extra={"device": device, "error": repr(error)})

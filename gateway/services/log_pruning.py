@@ -1,0 +1,28 @@
+"""Lets events go that are old enough and that the server has.
+
+Not for: which may go (`EventLog.prune`), or for how long they are kept (`[log] retain_days`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
+from gateway.clock import Clock
+from gateway.engine.event_log import EventLog
+
+log = logging.getLogger(__name__)
+
+PRUNE_EVERY_S = 6 * 3600
+"""Seconds between looks for events that are old enough to go."""
+
+
+async def keep_pruned(event_log: Callable[[], EventLog], clock: Clock, *, retain_days: int) -> None:
+    """Prune until cancelled; `event_log` gives the log in use then."""
+    while True:
+        await asyncio.sleep(PRUNE_EVERY_S)
+        now = clock.now()
+        gone = await asyncio.to_thread(event_log().prune, now - timedelta(days=retain_days), now)
+        log.info("pruned", extra={"events": gone})
