@@ -71,7 +71,7 @@ def test_a_token_needs_ed25519(enrolled_home: EnrolledHome) -> None:
     token = jwt.encode(claims, "k" * 64, algorithm="HS256", headers={"kid": "h1"})
     answer = _post(enrolled_home, {"Authorization": f"Bearer {token}"})
     assert answer.get_json()["code"] == "forged"
-    unsigned = jwt.encode(claims, None, algorithm="none", headers={"kid": "h1"})
+    unsigned = jwt.encode(claims, "", algorithm="none", headers={"kid": "h1"})
     answer = _post(enrolled_home, {"Authorization": f"Bearer {unsigned}"})
     assert answer.get_json()["code"] == "forged"
 

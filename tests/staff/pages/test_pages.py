@@ -25,6 +25,7 @@ from gateway.events import (
     MatPressed,
     Severity,
     Stamp,
+    TurnOutcome,
     UnlockEnded,
     UnlockProgressed,
     UnlockRequested,
@@ -354,7 +355,7 @@ def test_the_steps_of_a_turn_are_told(carer: FlaskClient, home: EnrolledHome) ->
         assert now_at() == [step.value]
         hint = "Ta i handtaget eller knacka" in text_of(carer, "/pass")
         assert hint is (step is UnlockStep.WAKING)
-    home.send(UnlockEnded(grant=grant, outcome="done", took_s=3.2), device="front")
+    home.send(UnlockEnded(grant=grant, outcome=TurnOutcome.DONE, took_s=3.2), device="front")
     page = text_of(carer, "/pass")
     assert "Öppet. Låset har vridit upp." in page
     assert 'data-outcome="ok"' in page
@@ -378,7 +379,7 @@ def test_a_second_tap_is_the_same_turn(
     home.clock.advance(60)
     assert press() == first
     assert press("lock") != first
-    home.send(UnlockEnded(grant=first, outcome="failed", why="asleep"), device="front")
+    home.send(UnlockEnded(grant=first, outcome=TurnOutcome.FAILED, why="asleep"), device="front")
     second = press()
     assert second != first
     home.clock.advance(16)
@@ -403,7 +404,7 @@ def test_a_turn_that_did_not_end_well_says_why_and_what_to_do(
     stream = home.listen()
     next(stream)
     grant = post(carer, "/pass/h1/las", device="front", action="unlock").get_json()["grant"]
-    home.send(UnlockEnded(grant=grant, outcome=outcome, why=why), device="front")
+    home.send(UnlockEnded(grant=grant, outcome=TurnOutcome(outcome), why=why), device="front")
     page = text_of(carer, "/pass").split('data-test="turn"', 1)[1].split("<form", 1)[0]
     assert f'data-outcome="{tone}"' in page
     assert says in page

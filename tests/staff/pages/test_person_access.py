@@ -81,7 +81,7 @@ def test_a_lost_phone_is_shut_at_once(
     """The home hears on its open stream, the phone is out, and the page tells what was done and
     whether the home knows."""
     done = post(boss, PATH, scope="phone")
-    assert done.get_json()["text"] == (  # type: ignore[attr-defined]
+    assert done.get_json()["text"] == (
         "Åtkomsten är tillbakatagen: 1 öppning, 3 koder, 1 inloggning."
     )
     seen = b""
@@ -127,7 +127,7 @@ def test_who_may_not(boss: FlaskClient, lost: FlaskClient, as_role: As, make_use
     no fault of ours."""
     carer = as_role("caregiver", person="p2")
     text_of(carer, PATH, 403)
-    assert post(carer, PATH, scope="phone").status_code == 403  # type: ignore[attr-defined]
+    assert post(carer, PATH, scope="phone").status_code == 403
     make_user("a1", ["administrator"])
     text_of(boss, "/administration/person/a1/atkomst?vad=all", 403)
     text_of(boss, "/administration/person/c1/atkomst?vad=all", 403)
@@ -136,7 +136,7 @@ def test_who_may_not(boss: FlaskClient, lost: FlaskClient, as_role: As, make_use
     text_of(boss, f"{PATH}?vad=home", 404)
     text_of(boss, "/administration/person/nobody/atkomst", 404)
     assert 'data-test="would"' not in text_of(boss, f"{PATH}?vad=x")
-    assert post(boss, PATH, scope="x").status_code == 422  # type: ignore[attr-defined]
+    assert post(boss, PATH, scope="x").status_code == 422
 
 
 def test_an_open_page_of_a_coordinator_who_is_none_any_more(
@@ -146,7 +146,7 @@ def test_an_open_page_of_a_coordinator_who_is_none_any_more(
     admin = make_user("a1", ["administrator"])
     text_of(boss, f"{PATH}?vad=phone")
     accounts.set_roles(staff, admin, "c1", [Role.CAREGIVER])
-    assert post(boss, PATH, scope="phone").status_code == 403  # type: ignore[attr-defined]
+    assert post(boss, PATH, scope="phone").status_code == 403
     assert told(staff, "grant.revoked") == []
     assert lost.get("/pass").status_code == 200
 

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from gateway.envelope import Draft
-from gateway.events import UnlockEnded, UnlockProgressed, UnlockRequested, UnlockStep
+from gateway.events import TurnOutcome, UnlockEnded, UnlockProgressed, UnlockRequested, UnlockStep
 from tests.staff.pages.conftest import post, text_of
 from tests.staff.pages.test_live_rights import changes
 from tests.staff.parts import EnrolledHome, add_home
@@ -82,7 +82,9 @@ def test_a_technician_asks_is_approved_and_opens(
     home.send(Draft(requested, device="front", person="t1"))
     home.send(UnlockProgressed(grant=sent["grant"], step=UnlockStep.WAKING), device="front")
     assert "Ta i handtaget eller knacka" in text_of(tech, "/service")
-    home.send(UnlockEnded(grant=sent["grant"], outcome="done", took_s=3.0), device="front")
+    home.send(
+        UnlockEnded(grant=sent["grant"], outcome=TurnOutcome.DONE, took_s=3.0), device="front"
+    )
     assert "Öppet. Låset har vridit upp." in text_of(tech, "/service")
     home.clock.advance(15 * 60)
     page = text_of(tech, "/service")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -71,7 +71,7 @@ def test_when_the_server_stops_every_wait_ends() -> None:
     broker.close()
     for waiting in (screen, stream, broker.subscribe({"h1"}), broker.open_stream("h1")):
         with pytest.raises(Closed):
-            waiting.get(0)  # type: ignore[attr-defined]
+            waiting.get(0)
 
 
 def test_nothing_stays_behind() -> None:
@@ -103,7 +103,7 @@ def test_live_shows_what_is_committed(
     assert sign_in(client, "p7").status_code == 302
     answer = client.get("/live", buffered=False)
     assert answer.mimetype == "text/event-stream"
-    stream = iter(answer.response)
+    stream: Iterator[Any] = iter(answer.response)
     assert b"hello" in next(stream)
     other.send(MatPressed(), device="bed")
     enrolled_home.send(MatPressed(), device="bed")
@@ -127,7 +127,7 @@ def test_a_lost_place_is_told(client: FlaskClient, make_user: Callable[..., Acto
     make_user("p7", ["coordinator"])
     sign_in(client, "p7")
     answer = client.get("/live?from=deadbeef-4", buffered=False)
-    stream = iter(answer.response)
+    stream: Iterator[Any] = iter(answer.response)
     next(stream)
     assert next(stream) == b"event: resync\ndata: {}\n\n"
     answer.close()

@@ -16,12 +16,13 @@ from sqlalchemy import func, select
 from gateway.access.grants import Action
 from gateway.clock import ManualClock
 from gateway.events import AlarmRaised, MatPressed, MatReleased, Severity, Tap
+from tests.ports import free_port
 from tests.staff.care.test_actions import turn_of
 from tests.staff.homelink.test_ingest import rows
 from tests.staff.homelink.test_routes import read_decided
 from tests.staff.homelink.test_urgent import WATCHER
 from tests.staff.parts import EnrolledHome, add_home, parts_of
-from tests.staff.server import Process, Wire, free_port
+from tests.staff.server import Process, Wire
 from web.staff.care import actions
 from web.staff.core.config import StaffConfig
 from web.staff.core.context import Staff
@@ -89,7 +90,7 @@ class Load:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_killed_under_load_nothing_is_lost_and_nothing_is_twice(
     enrolled_home: EnrolledHome, staff: Staff, config_file: Path, tmp_path: Path
 ) -> None:
@@ -200,7 +201,7 @@ def test_a_screen_at_another_worker_is_told(workers: Any, clock: ManualClock) ->
         raised = AlarmRaised(alarm="x", severity=Severity.CARE, since=clock.now())
         home.send_urgent(raised)
         for screen in (far, near):
-            kinds = []
+            kinds: list[str] = []
             while len(kinds) < 301:
                 message = screen.get(10)
                 assert message is not None, len(kinds)

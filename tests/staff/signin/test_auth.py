@@ -11,6 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from gateway.errors import ConfigError, SecretError
+from tests.staff import cheap
 from tests.staff.homelink.test_ingest import rows
 from tests.staff.parts import PASSWORD, sign_in
 from web.staff.core.config import StaffConfig, load_config
@@ -18,7 +19,9 @@ from web.staff.core.context import Staff
 from web.staff.core.rights import Actor
 from web.staff.core.secret_files import ALL, SecretFiles
 from web.staff.runtime.app import create_app
+from web.staff.signin import auth
 from web.staff.signin.failed_attempts import TRIES
+from web.staff.signin.passwords import make_hasher
 from web.staff.storage import tables
 
 SENTENCE = "Inloggningen misslyckades"
@@ -37,6 +40,16 @@ def test_signing_in_is_an_event(
     assert "Expires" in cookie
     (row,) = rows(staff, tables.event, kind="account.signed_in")
     assert (row.person, row.origin) == ("p7", "staff")
+
+
+def test_a_stored_password_is_a_costly_hash(
+    config: StaffConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """argon2id over 64 MiB, three times, in four lanes, of the password with the pepper; the other
+    tests hash cheaply (`tests/staff/cheap.py`)."""
+    monkeypatch.setattr(auth, "ARGON2", cheap.REAL)
+    stored = make_hasher(config, SecretFiles(config.secrets_dir))(PASSWORD)
+    assert stored.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
 
 
 def test_any_failed_sign_in_reads_the_same(

@@ -197,9 +197,14 @@ def test_the_client_secret_is_a_file(
 ) -> None:
     """The server does not start without it, and leaves nothing open."""
     (with_provider.secrets_dir / "oidc_region").unlink()
-    closed = []
+    closed: list[Database] = []
     close = Database.close
-    monkeypatch.setattr(Database, "close", lambda db: (close(db), closed.append(db)))
+
+    def noted(database: Database) -> None:
+        close(database)
+        closed.append(database)
+
+    monkeypatch.setattr(Database, "close", noted)
     with pytest.raises(SecretError, match="oidc_region"):
         create_app(with_provider, clock=clock, watch=False)
     assert len(closed) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,7 @@ def a_visit(home: EnrolledHome, *, person: str = "p1", ended: bool = True) -> st
     return event.ref
 
 
-def visit(staff: Staff, ref: str) -> object:
+def visit(staff: Staff, ref: str) -> Any:
     (row,) = rows(staff, tables.visit, id=ref)
     return row
 

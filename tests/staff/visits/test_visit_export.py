@@ -82,7 +82,7 @@ def test_fhir_encounters(enrolled_home: EnrolledHome, staff: Staff) -> None:
     ref = a_day(enrolled_home, staff)
     bundle = visit_export.to_fhir(days(staff), {"h1": "r-h1"}, at=staff.clock.now())
     checked = Bundle.model_validate(bundle)
-    found: list[Any] = [entry.resource for entry in checked.entry]
+    found: list[Any] = [entry.resource for entry in checked.entry or ()]
     assert all(isinstance(one, Encounter) for one in found)
     assert [one.status for one in found] == ["cancelled", "finished", "in-progress"]
     finished = bundle["entry"][1]["resource"]

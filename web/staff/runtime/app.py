@@ -93,6 +93,7 @@ def _assemble(
         watcher.start()
 
     def stop() -> None:
+        atexit.unregister(stop)  # which would hold the whole application until the process ends
         watcher.stop()
         broker.close()
         relay.stop()
