@@ -41,7 +41,7 @@ from gateway.events import (
 from gateway.rules import Decision, Rule, RuleSettings, Tick
 from tests.conftest import START, sealed_chain
 
-WAIT_S = 10
+WAIT_S = 30
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ from tests.made_homes import (
     without_motion,
 )
 
+pytestmark = pytest.mark.slow
+
 HEADER = "timestamp_local,home,sensor,kind,value\n"
 
 

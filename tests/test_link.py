@@ -171,7 +171,7 @@ def test_one_connection_is_kept(server: WireServer) -> None:
     """Ten requests, one connection: a handshake for each would cost the Pi and the battery."""
     lane = Link(server.url, "h1", KEY).lane()
     ports: set[int] = set()
-    server.faults.append(lambda r: ports.add(r.handler.client_address[1]) or False)
+    server.faults.append(lambda r: bool(ports.add(r.handler.client_address[1])))  # type: ignore[func-returns-value]
     for _ in range(10):
         lane.events([], 0)
     lane.close()
@@ -233,7 +233,7 @@ def test_the_servers_time_outlives_a_change_of_ours(monkeypatch: pytest.MonkeyPa
     known.learn(here + 100)
     known.learn(here + 100.4)  # within the second that `Date` has
     assert news == [pytest.approx(100, abs=1)]
-    monkeypatch.setattr(module.time, "time", lambda: here + 5000)
+    monkeypatch.setattr("time.time", lambda: here + 5000)
     assert known.now_s() == pytest.approx(here + 100, abs=2)
     assert known.offset_s == pytest.approx(-4900, abs=2)
 

@@ -235,11 +235,17 @@ async def test_forged_grants_are_refused(home: Home) -> None:
     await home.order(GRANT, key=thief)
     await home.order(GRANT, kid="k2")
     head, _, signature = grants.sign(GRANT, KEY, "k1").split(".")
-    claims = {"jti": "g1", "aud": "h1", "sub": "p1", "dev": "door", "act": "unlock"}
+    claims: dict[str, object] = {
+        "jti": "g1",
+        "aud": "h1",
+        "sub": "p1",
+        "dev": "door",
+        "act": "unlock",
+    }
     claims |= {"rsn": "service", "nbf": 0, "exp": 9_999_999_999}
     body = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
     await home.lock_orders.order(f"{head}.{body}.{signature}")
-    unsigned = jwt.encode(claims, key=None, algorithm="none", headers={"kid": "k1"})
+    unsigned = jwt.encode(claims, key="", algorithm="none", headers={"kid": "k1"})
     await home.lock_orders.order(unsigned)
     for noise in ("", "a.b.c", "…", "x" * 10_000):
         await home.lock_orders.order(noise)

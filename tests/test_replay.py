@@ -7,11 +7,12 @@ from collections import Counter
 from datetime import time
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gateway.engine.sequencer import Sequencer
-from gateway.envelope import Draft, Event, from_json
+from gateway.envelope import Draft, from_json
 from gateway.replay.recording import read
 from gateway.replay.run import AFTER, facts_of, json_lines, replay, run, text_lines
 from gateway.rules import DeviceFacts, HomeFacts, RuleSettings, bind, settings_class
@@ -94,7 +95,7 @@ def test_a_file_without_rows_makes_nothing(tmp_path: Path) -> None:
     assert list(run(path, None, {}, PLANS, TZ)) == []
 
 
-def _figures(name: str, tz: str) -> tuple[list[Event], Counter[str], int]:
+def _figures(name: str, tz: str) -> tuple[list[Any], Counter[str], int]:
     recording = read(recorded(name), tz)
     made = list(replay(recording, None, {}, PLANS))
     again = list(replay(read(recorded(name), tz), None, {}, PLANS))

@@ -29,7 +29,8 @@ class MemoryOutbox:
 
     def __init__(self, origin: str = "home:h1") -> None:
         self._lock = threading.Lock()
-        self._origin, self._bodies, self._forwarded, self._down = origin, [], 0, 0
+        self._origin, self._forwarded, self._down = origin, 0, 0
+        self._bodies: list[Any] = []
         self.pruned = 0
         self.marks: list[int] = []
 
@@ -258,7 +259,7 @@ def test_a_lost_acknowledgement_makes_no_twin(
     server: WireServer, box: MemoryOutbox, uplink: Uplink
 ) -> None:
     """The server committed and its answer was cut: the same events go again and are there once."""
-    lost = []
+    lost: list[Any] = []
 
     def lose_first_answers(request: Request) -> bool:
         if "/events" in request.path and len(lost) < 3 and b"mat.pressed" in request.body:

@@ -162,15 +162,17 @@ def score(
     *,
     falls_seed: int | None = DEFAULT_SEED,
     any_silence: bool = False,
+    real: Pass | None = None,
 ) -> Score:
     """Score one recording.
 
     `home` None: its devices are made from the file.  `settings` as for a replay; what is missing
     has its defaults.  `falls_seed` None: no falls are injected; `any_silence`: also where the
-    mat most likely lost a sleeper (see `gateway.replay.injected_falls`).
+    mat most likely lost a sleeper (see `gateway.replay.injected_falls`).  `real`: the pass without
+    falls, made before with the same home and settings; None: it is made here.
     """
     given = settings or {}
-    real = run_pass(recording, home, given)
+    real = run_pass(recording, home, given) if real is None else real
     outcomes = []
     if falls_seed is not None:
         outcomes = list(_falls(recording, home, given, falls_seed, any_silence))

@@ -59,7 +59,7 @@ async def main(folder: Path) -> None:
         home = Home(home_file.load(state / "home.toml"), state_dir=state, clock=clock)
         lock = TimedLock()
         home.lock_orders._devices = ["door"]
-        home.lock_orders._lock = lambda _device, lock=lock: lock  # type: ignore[misc]
+        home.lock_orders._lock = lambda _device, lock=lock: lock
         door = DeviceTold(id="door", driver="bench", type="lock", role="front_door")
         home.described = HomeDescribed(devices=(door,), timezone="Europe/Stockholm")
         homes.append(home)

@@ -94,14 +94,14 @@ def test_an_alarm_comes_is_taken_and_closed_at_the_desk(
     ref = night.raise_bed_exit()
     card = page.locator(f'[data-test="alarm"][data-alarm="{ref}"]')
     card.wait_for()
-    expect(page.get_by_test_id("summary")).to_have_attribute("data-untaken", "1")
+    expect(page.get_by_test_id("summary")).to_have_attribute("data-unacknowledged", "1")
     expect(card).to_contain_text("Prov Andersdotter")
     expect(card).to_contain_text("21 min sedan 01:53")
     card.get_by_test_id("why").locator("summary").click()
     expect(card).to_contain_text("Gick upp ur sängen")
     card.get_by_test_id("acknowledge").click()
-    expect(card.get_by_test_id("taken-by")).to_contain_text("Du har tagit larmet 02:14")
-    expect(page.get_by_test_id("summary")).to_have_attribute("data-untaken", "0")
+    expect(card.get_by_test_id("acknowledged-by")).to_contain_text("Du har tagit larmet 02:14")
+    expect(page.get_by_test_id("summary")).to_have_attribute("data-unacknowledged", "0")
     expect(card.get_by_test_id("why")).to_have_attribute("open", "")  # nothing was folded away
     if card.get_by_test_id("resolve").is_hidden():
         card.get_by_test_id("resolve-open").click()

@@ -249,7 +249,8 @@ def errors_of_the_libraries() -> list[tuple[Any, Exception]]:
     for cls in vars(pydanalock.cloud).values():
         if inspect.isclass(cls) and issubclass(cls, Exception):
             api = cls is pydanalock.cloud.ApiError
-            found.append((cloud.ours, cls("text", status=500) if api else cls("0a1b2c3d4e5f")))
+            make: Any = cls
+            found.append((cloud.ours, make("text", status=500) if api else cls("0a1b2c3d4e5f")))
     for cls in (httpx.ConnectError, httpx.ReadTimeout, httpx.RemoteProtocolError, httpx.InvalidURL):
         found.append((cloud.ours, cls("text")))
     return found

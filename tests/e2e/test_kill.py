@@ -91,7 +91,7 @@ def until(held: Callable[[], bool], what: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_a_gateway_killed_at_any_moment_keeps_what_it_acknowledged(
     set_stage: Callable[..., Stage],
 ) -> None:
@@ -122,7 +122,7 @@ def test_a_gateway_killed_at_any_moment_keeps_what_it_acknowledged(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_ten_thousand_wait_and_an_alarm_goes_first(set_stage: Callable[..., Stage]) -> None:
     """The server is away for a day and comes back: an alarm raised meanwhile is there before the
     backlog is drained, then everything arrives, once."""

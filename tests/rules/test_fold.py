@@ -403,8 +403,8 @@ def test_rebuilt_is_live_wherever_it_is_cut(story: list[Any], data: st.DataObjec
     again = Sequencer(rebuilt, origin="home:h1", boot="b", seq=live.seq, head=live.head)
     after, end = _tell(live, story[cut:], at)
     assert _tell(again, story[cut:], at) == (after, end)
-    for each in (live, again):
-        each.run_due(end + timedelta(days=2), 0.0)
+    for sequencer in (live, again):
+        sequencer.run_due(end + timedelta(days=2), 0.0)
     assert [row.body for row in again.drain().rows] == [row.body for row in live.drain().rows]
 
 
@@ -420,7 +420,9 @@ def test_the_story_property_reaches_every_rule() -> None:
         decided.update(event.because.rule for event in made if event.because is not None)
 
     for tale in TALES:
-        collect.hypothesis.inner_test([*tale, (9000, (PowerRestored(), None, None))])
+        collect.hypothesis.inner_test(  # type: ignore[attr-defined]
+            [*tale, (9000, (PowerRestored(), None, None))]
+        )
     collect()
     assert decided == {each.name for each in RULES}
 

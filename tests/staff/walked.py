@@ -85,7 +85,7 @@ BY_KEY = {
     "link.events",
     "link.stream",
     "link.urgent",
-    "plan_api.take_plan",
+    "plan_api.receive_plan",
 }
 """Asked by programs with a key of their own: each is tried in a test of its own in `test_walls`."""
 

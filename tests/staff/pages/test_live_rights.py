@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from flask.testing import FlaskClient
 
@@ -11,7 +12,7 @@ from gateway.events import AlarmRaised, AlarmType, BedEntered, DeviceFailed, Sev
 from tests.staff.parts import EnrolledHome
 
 
-def changes(stream: Iterator[bytes], count: int) -> list[dict[str, object]]:
+def changes(stream: Iterator[Any], count: int) -> list[dict[str, object]]:
     """The next `count` messages; a sign of life is an empty one."""
     found = []
     for _ in range(count):

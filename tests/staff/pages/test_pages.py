@@ -20,11 +20,13 @@ from gateway.events import (
     CheckAsked,
     CheckDue,
     CheckEscalated,
+    ClockSynced,
     DeviceFailed,
     LockUnlocked,
     MatPressed,
     Severity,
     Stamp,
+    TurnOutcome,
     UnlockEnded,
     UnlockProgressed,
     UnlockRequested,
@@ -38,6 +40,7 @@ from tests.staff.parts import EnrolledHome, add_home
 from tests.staff.walked import address_of, pages_to_open
 from web.staff.core.context import Staff
 from web.staff.core.rights import RIGHTS, Role
+from web.staff.events.projections.rebuild import rebuild_home
 from web.staff.storage import tables
 
 MIN = timedelta(minutes=1)
@@ -150,7 +153,7 @@ def test_now_tells_of_an_alarm_who_where_what_since_when_and_why(
         assert part in page
     assert 'datetime="2026-11-23T20:48:00.000Z">21:48</time>' in page
     assert "Gick upp ur sängen: tom sedan 21:48" in page
-    assert 'data-untaken="1"' in page
+    assert 'data-unacknowledged="1"' in page
 
 
 def test_an_alarm_is_taken_once_and_the_second_sees_who(
@@ -189,6 +192,32 @@ def test_a_check_is_answered_with_how_and_what(carer: FlaskClient, home: Enrolle
     assert "Prov p7 svarade: Allt är bra. Väntar på hemmet." in page
 
 
+def test_a_checks_question_says_why_whatever_became_of_its_time_and_number(
+    carer: FlaskClient, home: EnrolledHome, staff: Staff
+) -> None:
+    """The clock was a month behind when it asked; and it asked again over the urgent lane, lost its
+    power before that was written, and used the number for something else."""
+
+    def question(attempt: int) -> Draft:
+        asked = CheckAsked(check="n@1", why="recheck", answer_by=now + 10 * MIN, attempt=attempt)
+        return Draft(asked, because=Because("night_check", attempt + 6, (due.ref,)))
+
+    now = home.clock.now()
+    [due] = home.send(CheckDue(check="n@1", slot=now), at=now - timedelta(days=30))
+    home.send(question(1), at=now - timedelta(days=30), clock="unsynced")
+    home.send(ClockSynced(offset_s=30 * 86_400))
+    assert "(version 7) bestämde det" in text_of(carer, "/nu")
+    before = (home.seq, home.previous)
+    home.send_urgent(question(2))
+    assert "(version 8) bestämde det" in text_of(carer, "/nu")
+    home.seq, home.previous = before
+    home.send(MatPressed(), device="bed")
+    assert "(version 8) bestämde det" in text_of(carer, "/nu")
+    with staff.db.write() as tx:
+        rebuild_home(tx.conn, "h1")
+    assert "(version 8) bestämde det" in text_of(carer, "/nu")
+
+
 def test_a_home_that_needs_a_visit_stays_until_somebody_was_there(
     carer: FlaskClient, home: EnrolledHome
 ) -> None:
@@ -211,7 +240,7 @@ def test_a_routine_alarm_makes_no_sound_and_no_red_page(
     home.send(AlarmRaised(type=AlarmType.MOISTURE, severity=Severity.ROUTINE, since=now))
     page = text_of(carer, "/nu")
     assert "1 sak vid nästa besök" in page
-    assert 'data-untaken="0"' in page
+    assert 'data-unacknowledged="0"' in page
     assert 'class="verdict ok"' in page
     assert page.count('data-test="alarm"') == 1
 
@@ -328,7 +357,7 @@ def test_the_steps_of_a_turn_are_told(carer: FlaskClient, home: EnrolledHome) ->
         assert now_at() == [step.value]
         hint = "Ta i handtaget eller knacka" in text_of(carer, "/pass")
         assert hint is (step is UnlockStep.WAKING)
-    home.send(UnlockEnded(grant=grant, outcome="done", took_s=3.2), device="front")
+    home.send(UnlockEnded(grant=grant, outcome=TurnOutcome.DONE, took_s=3.2), device="front")
     page = text_of(carer, "/pass")
     assert "Öppet. Låset har vridit upp." in page
     assert 'data-outcome="ok"' in page
@@ -352,7 +381,7 @@ def test_a_second_tap_is_the_same_turn(
     home.clock.advance(60)
     assert press() == first
     assert press("lock") != first
-    home.send(UnlockEnded(grant=first, outcome="failed", why="asleep"), device="front")
+    home.send(UnlockEnded(grant=first, outcome=TurnOutcome.FAILED, why="asleep"), device="front")
     second = press()
     assert second != first
     home.clock.advance(16)
@@ -377,7 +406,7 @@ def test_a_turn_that_did_not_end_well_says_why_and_what_to_do(
     stream = home.listen()
     next(stream)
     grant = post(carer, "/pass/h1/las", device="front", action="unlock").get_json()["grant"]
-    home.send(UnlockEnded(grant=grant, outcome=outcome, why=why), device="front")
+    home.send(UnlockEnded(grant=grant, outcome=TurnOutcome(outcome), why=why), device="front")
     page = text_of(carer, "/pass").split('data-test="turn"', 1)[1].split("<form", 1)[0]
     assert f'data-outcome="{tone}"' in page
     assert says in page
@@ -441,17 +470,18 @@ def test_going_back_never_leads_elsewhere(carer: FlaskClient, home: Any, wish: s
     assert post(carer, "/installningar", tema="dark", next=wish).location == "/"
 
 
-def test_a_fault_is_told_in_plain_words(carer: FlaskClient, home: EnrolledHome) -> None:
+def test_an_error_is_said_in_plain_words(carer: FlaskClient, home: EnrolledHome) -> None:
     """Not found, no permission, and a page that fails: a heading and what to do, no traceback."""
     assert "Sidan finns inte" in text_of(carer, "/finns-inte", 404)
     carer.application.testing = False
     carer.application.config["PROPAGATE_EXCEPTIONS"] = False
-    from web.staff.pages.error_pages import fault
+    from web.staff.pages.error_pages import error_page
 
     with carer.application.test_request_context("/nu"):
-        page, status = fault(500)
-    assert status == 500
-    assert "Fel hos oss" in page
+        shown = error_page(500)
+    assert isinstance(shown, tuple)
+    assert shown[1] == 500
+    assert "Fel hos oss" in shown[0]
 
 
 def test_a_forged_form_does_nothing(carer: FlaskClient, home: EnrolledHome) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 
-import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -21,22 +19,10 @@ from gateway.events import (
     Stamp,
     VisitStarted,
 )
-from tests.staff import postgres
 from tests.staff.pages.conftest import text_of
 from tests.staff.parts import EnrolledHome, add_user, sign_in
 from tests.staff.walked import address_of, pages_to_open, ways
 from web.staff.core.rights import Role
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def db(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a fresh, migrated database of each kind."""
-    if request.param == "postgres":
-        url: str = request.getfixturevalue("postgres_url")
-        return postgres.make_database(url, "pages", "template_tryggve")
-    path = tmp_path / "staff.db"
-    path.write_bytes(request.getfixturevalue("sqlite_template").read_bytes())
-    return f"sqlite:///{path}"
 
 
 def test_every_page_answers(staff_app: Flask, enrolled_home: EnrolledHome) -> None:

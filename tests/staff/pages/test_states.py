@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from gateway.events import (
+    AlarmOutcome,
     AlarmRaised,
     AlarmResolved,
     AlarmType,
@@ -64,7 +65,7 @@ def test_nobody_is_shown_in_bed_and_on_the_floor(carer: FlaskClient, home: Enrol
         page = text_of(carer, path)
         assert "Oklart, larm från golvet" in page
         assert "I sängen" not in page
-    home.send(AlarmResolved(alarm=raised.ref, outcome="helped"))
+    home.send(AlarmResolved(alarm=raised.ref, outcome=AlarmOutcome.HELPED))
     assert "Oklart, larm från golvet" not in text_of(carer, "/hem")
 
 

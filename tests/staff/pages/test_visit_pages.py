@@ -22,9 +22,9 @@ from gateway.events import (
     VisitOverdue,
     VisitStarted,
 )
+from tests.staff.homelink.test_ingest import rows
 from tests.staff.pages.conftest import post, text_of
 from tests.staff.parts import EnrolledHome, add_home
-from tests.staff.test_ingest import rows
 from web.staff.audit import access_log
 from web.staff.care import actions
 from web.staff.core.context import Staff

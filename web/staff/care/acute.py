@@ -18,7 +18,7 @@ from web.staff.core.rights import Actor, Right
 from web.staff.events import append
 from web.staff.storage import tables
 from web.staff.storage.database import Tx
-from web.staff.storage.rows import AlarmRow, read
+from web.staff.storage.rows import AlarmRow, read_all
 
 WHAT = "acute"
 """What `record.read` says was opened."""
@@ -67,7 +67,7 @@ def open_elsewhere(conn: Connection, actor: Actor) -> dict[str, AlarmRow]:
         .where(h.org_id == actor.org, h.id.not_in(actor.assigned), _care_open())
         .order_by(a.c.raised_at)
     )
-    return {row.home_id: row for row in read(conn, AlarmRow, query)}
+    return {row.home_id: row for row in read_all(conn, AlarmRow, query)}
 
 
 def note_reads(staff: Staff, actor: Actor, alarms: Iterable[AlarmRow], *, only_new: bool) -> None:

@@ -27,7 +27,7 @@ class Command(Protocol):
     """How a module adds a command: its name, what runs it, what it is for."""
 
     def __call__(
-        self, where: Commands, name: str, run: Handler, told: str
+        self, where: Commands, name: str, run: Handler, help_text: str
     ) -> argparse.ArgumentParser: ...
 
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from gateway.errors import UserError
-from web.staff.cli.people import told
+from web.staff.cli.people import print_change
 
 if TYPE_CHECKING:
     from web.staff.cli.parts import Command, Commands, Handler
@@ -29,12 +29,12 @@ def add_commands(commands: Commands, command: Command) -> None:
     def of_org(
         where: Commands, name: str, run: Handler, text: str, *words: str, more: str = ""
     ) -> None:
-        made = command(where, name, run, text)
+        parser = command(where, name, run, text)
         for word in words:
-            made.add_argument(word)
+            parser.add_argument(word)
         if more:
-            made.add_argument(more, nargs="+")
-        made.add_argument("--org", required=True, help="id of the organisation")
+            parser.add_argument(more, nargs="+")
+        parser.add_argument("--org", required=True, help="id of the organisation")
 
     team = commands.add_parser("team", help="Teams.").add_subparsers(required=True)
     of_org(team, "add", _team_add, "Add a team.", "name")
@@ -70,10 +70,10 @@ def _add(args: argparse.Namespace, kind: str) -> int:
         try:
             accounts.add_group(parts, by, kind, args.name)
         except accounts.Refused as refusal:
-            taken = refusal.why is accounts.Wrong.TAKEN
+            exists = refusal.why is accounts.Wrong.EXISTS
             raise UserError(
                 f"The organisation {args.org} has the {kind} {args.name} already."
-                if taken
+                if exists
                 else f"The {kind} needs a name."
             ) from refusal
     print(f"{args.name.strip()}: made")
@@ -114,7 +114,7 @@ def _covers(args: argparse.Namespace, change: Change) -> int:
         changed = accounts.pick_team_areas(parts, by, team, lambda had: change(had, areas))
         with parts.db.read() as conn:
             (one,) = [one for one in roster.teams(conn, args.org) if one.name == args.team.strip()]
-        told(one.name, one.covers, "no area", changed)
+        print_change(one.name, one.covers, "no area", changed)
     return 0
 
 
@@ -140,7 +140,7 @@ def _homes(args: argparse.Namespace, *, inside: bool) -> int:
 
 def _tell(name: str, groups: Sequence[Group], nothing: str, changed: bool) -> None:
     (one,) = [one for one in groups if one.name == name.strip()]
-    told(one.name, one.inside, nothing, changed)
+    print_change(one.name, one.inside, nothing, changed)
 
 
 def _list(args: argparse.Namespace, kind: str, heads: tuple[str, str, str]) -> int:

@@ -25,50 +25,50 @@ if TYPE_CHECKING:
 def add_commands(commands: Commands, command: Command) -> None:
     """Add the commands; `command` is `web.staff.cli.main`'s own way to add one."""
     plan = commands.add_parser("plan", help="The plan.").add_subparsers(required=True)
-    made = command(plan, "import", _plan_import, "Bring a plan in: a CSV or an iCalendar file.")
-    made.add_argument(
+    parser = command(plan, "import", _plan_import, "Bring a plan in: a CSV or an iCalendar file.")
+    parser.add_argument(
         "file", type=Path, help="ends with .csv or .ics; `-` reads CSV from the input"
     )
-    made.add_argument("--org", required=True, help="id of the organisation")
-    made.add_argument("--source", help="what the plan's system is called (the kind of the file)")
-    made.add_argument("--home", help="the home of an iCalendar file's events that name none")
-    made.add_argument(
+    parser.add_argument("--org", required=True, help="id of the organisation")
+    parser.add_argument("--source", help="what the plan's system is called (the kind of the file)")
+    parser.add_argument("--home", help="the home of an iCalendar file's events that name none")
+    parser.add_argument(
         "--days", nargs=2, type=_day, metavar=("FROM", "TO"),
         help="this is all there is in these days (TO included): what is not named is taken out",
     )  # fmt: skip
     token = commands.add_parser("token", help="Tokens for the API.").add_subparsers(required=True)
-    for name, run, told in (
+    for name, run, help_text in (
         ("add", _token_add, "Make a token for POST /api/v1/plan; it is shown once."),
         ("revoke", _token_revoke, "Make tokens of this name void."),
     ):
-        made = command(token, name, run, told)
-        made.add_argument("name", help="what you call it")
-        made.add_argument("--org", required=True, help="id of the organisation")
+        parser = command(token, name, run, help_text)
+        parser.add_argument("name", help="what you call it")
+        parser.add_argument("--org", required=True, help="id of the organisation")
     tag = commands.add_parser("tag", help="Tags at doors.").add_subparsers(required=True)
-    made = command(tag, "add", _tag_add, "Make the link of an NFC or QR tag; it is shown once.")
-    made.add_argument("home")
-    made.add_argument("--url", required=True, help="the server's address, as https://…")
-    made = command(tag, "revoke", _tag_revoke, "Make every tag of a home void.")
-    made.add_argument("home")
+    parser = command(tag, "add", _tag_add, "Make the link of an NFC or QR tag; it is shown once.")
+    parser.add_argument("home")
+    parser.add_argument("--url", required=True, help="the server's address, as https://…")
+    parser = command(tag, "revoke", _tag_revoke, "Make every tag of a home void.")
+    parser.add_argument("home")
     visits = commands.add_parser("visits", help="Visits.").add_subparsers(required=True)
-    made = command(visits, "export", _visits_export, "Write visits as CSV or FHIR R4.")
-    _add_span(made)
-    made.add_argument("--form", choices=("csv", "fhir"), default="csv")
-    made = command(visits, "lock", _visits_lock, "From now on nothing changes before a day.")
-    made.add_argument("--org", required=True, help="id of the organisation")
-    made.add_argument("--before", required=True, type=_day, help="the first day that stays open")
+    parser = command(visits, "export", _visits_export, "Write visits as CSV or FHIR R4.")
+    _add_span(parser)
+    parser.add_argument("--form", choices=("csv", "fhir"), default="csv")
+    parser = command(visits, "lock", _visits_lock, "From now on nothing changes before a day.")
+    parser.add_argument("--org", required=True, help="id of the organisation")
+    parser.add_argument("--before", required=True, type=_day, help="the first day that stays open")
     access = commands.add_parser("access", help="The access log.").add_subparsers(required=True)
     _add_span(command(access, "export", _access_export, "Write the access log as CSV."))
-    made = command(access, "sample", _access_sample, "Draw a month's sample.")
-    made.add_argument("--org", required=True, help="id of the organisation")
-    made.add_argument("--month", required=True, help="as 2026-10")
+    parser = command(access, "sample", _access_sample, "Draw a month's sample.")
+    parser.add_argument("--org", required=True, help="id of the organisation")
+    parser.add_argument("--month", required=True, help="as 2026-10")
 
 
-def _add_span(made: argparse.ArgumentParser) -> None:
-    made.add_argument("--org", required=True, help="id of the organisation")
-    made.add_argument("--from", dest="first", required=True, type=_day, help="as 2026-11-01")
-    made.add_argument("--to", dest="last", required=True, type=_day, help="this day too")
-    made.add_argument("--out", type=Path, required=True, help="the file to write (mode 0600)")
+def _add_span(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--org", required=True, help="id of the organisation")
+    parser.add_argument("--from", dest="first", required=True, type=_day, help="as 2026-11-01")
+    parser.add_argument("--to", dest="last", required=True, type=_day, help="this day too")
+    parser.add_argument("--out", type=Path, required=True, help="the file to write (mode 0600)")
 
 
 def _day(text: str) -> date:
@@ -93,10 +93,10 @@ def _span(args: argparse.Namespace) -> tuple[datetime, datetime]:
 def _homes(conn: Connection, org: str) -> list[str]:
     from web.staff.audit.access_log import homes_of
 
-    found = homes_of(conn, org)
-    if not found:
+    homes = homes_of(conn, org)
+    if not homes:
         raise UserError(f"There is no organisation {org} with homes.")
-    return found
+    return homes
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -97,8 +97,8 @@ def N_(text: str) -> str:  # noqa: N802 - gettext's own name for it
 
 def language() -> str:
     """The language code of this answer: `sv` or `en`."""
-    found = get_locale()
-    return DEFAULT if found is None else str(found.language)
+    locale = get_locale()
+    return DEFAULT if locale is None else str(locale.language)
 
 
 def local(at: datetime, zone: str | None = None) -> datetime:

@@ -26,7 +26,7 @@ from web.staff.events import append
 from web.staff.events.projections.doors import NOT_OVER
 from web.staff.storage import tables
 from web.staff.storage.database import Tx
-from web.staff.storage.rows import TurnRow, Whole, read
+from web.staff.storage.rows import TurnRow, Whole, read_all
 
 TURNERS = tuple(role.value for role, rights in RIGHTS.items() if Right.TURN_LOCK in rights)
 """Roles that may turn a lock."""
@@ -74,7 +74,7 @@ def live_of(conn: Connection, person: str, now: datetime, *, home: str | None = 
         query = query.where(table.c.person == person)
         if home is not None:
             query = query.where(table.c.home_id == home)
-        return tuple(read(conn, LiveRight, query))
+        return tuple(read_all(conn, LiveRight, query))
 
     return Live(
         of(_live_turns(now), tables.turn),
@@ -87,13 +87,13 @@ def revoke_person(staff: Staff, tx: Tx, home: str, person: str, *, by: str | Non
     """Revoke what this person could open this home with; how many.  `by`: who did it, None: nobody
     in person.  The home hears of it within seconds of the commit."""
     append.hold(tx, home)
-    found = live_of(tx.conn, person, staff.clock.now(), home=home)
-    for row in (*found.turns, *found.codes):
+    live = live_of(tx.conn, person, staff.clock.now(), home=home)
+    for row in (*live.turns, *live.codes):
         _revoke(staff, tx, row, by)
-    for row in found.requests:
+    for row in live.requests:
         draft = Draft(GrantDeclined(request=row.grant), device=row.device, person=by)
         append.write(staff, tx, home, draft)
-    return len(found)
+    return len(live)
 
 
 def revoke_turns(
@@ -104,7 +104,7 @@ def revoke_turns(
     query = _live_turns(staff.clock.now()).where(
         t.home_id == home, t.person == person, t.reason == reason.value
     )
-    for row in read(tx.conn, LiveRight, query):
+    for row in read_all(tx.conn, LiveRight, query):
         _revoke(staff, tx, row, by)
 
 
@@ -117,7 +117,7 @@ def look(staff: Staff) -> None:
     )
     with staff.db.read() as conn:
         gone = _lost(conn, now)
-        silent = read(conn, TurnRow, unheard)
+        silent = read_all(conn, TurnRow, unheard)
     for row in gone:
         with staff.write() as tx:
             append.hold(tx, row.home_id)
@@ -165,7 +165,7 @@ def _lost(conn: Connection, now: datetime) -> list[LiveRight]:
         )
     )
     codes = _live_codes(now).where(~_may_open(c.person, c.home_id))
-    return [*read(conn, LiveRight, turns), *read(conn, LiveRight, codes)]
+    return [*read_all(conn, LiveRight, turns), *read_all(conn, LiveRight, codes)]
 
 
 def _revoke(staff: Staff, tx: Tx, row: LiveRight, by: str | None) -> None:

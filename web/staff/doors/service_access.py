@@ -26,7 +26,7 @@ from web.staff.events import append
 from web.staff.storage import tables
 from web.staff.storage.database import Tx
 from web.staff.storage.plan_tables import visit_note
-from web.staff.storage.rows import RequestRow, read
+from web.staff.storage.rows import RequestRow, read_all
 
 APPROVED_MIN = 15
 """Minutes that an approval lives: the technician stands at the door."""
@@ -121,8 +121,8 @@ def request(
         data = GrantRequested(action=action.value, why=why if why in WHY else None)
         event = append.write(staff, tx, home, Draft(data, device=device, person=actor.person))
         if note.strip():
-            kept = {"ref": event.ref, "home_id": home, "text": note.strip()[:NOTE_MAX_CHARS]}
-            tx.conn.execute(insert(visit_note).values(**kept))
+            noted = {"ref": event.ref, "home_id": home, "text": note.strip()[:NOTE_MAX_CHARS]}
+            tx.conn.execute(insert(visit_note).values(**noted))
         return Asked(event.ref, event.at, True)
 
 
@@ -141,8 +141,8 @@ def answer(staff: Staff, actor: Actor, home: str, ref: Ref, *, yes: bool) -> Don
         row = _wanted(tx, home, ref, now)
         if row.person == actor.person:
             raise Refused(Why.SAME_PERSON)
-        found = standing(row, now)
-        if found is not Standing.WAITING and (yes or found is not Standing.APPROVED):
+        state = standing(row, now)
+        if state is not Standing.WAITING and (yes or state is not Standing.APPROVED):
             raise Refused(Why.CLOSED, person=row.answered_by, at=row.answered_at)
         if yes:
             until = now + timedelta(minutes=APPROVED_MIN)
@@ -195,7 +195,7 @@ def _of_home(tx: Tx, home: str, now: datetime, which: ColumnElement[bool]) -> li
     r = tables.service_request
     oldest = now - timedelta(minutes=ASKED_MIN + APPROVED_MIN)
     query = select(r).where(r.c.home_id == home, r.c.asked_at > oldest, which)
-    return read(tx.conn, RequestRow, query.order_by(r.c.asked_at.desc()))
+    return read_all(tx.conn, RequestRow, query.order_by(r.c.asked_at.desc()))
 
 
 def approval(
@@ -224,7 +224,7 @@ def recent(
     query = query.where(r.c.home_id.in_(homes), r.c.asked_at > now - timedelta(hours=SHOWN_H))
     if person is not None:
         query = query.where(r.c.person == person)
-    return read(conn, NotedRequest, query.order_by(r.c.asked_at.desc()))
+    return read_all(conn, NotedRequest, query.order_by(r.c.asked_at.desc()))
 
 
 def answerable(actor: Actor) -> frozenset[str]:

@@ -114,17 +114,17 @@ def sample(actor: Actor) -> str:
     """The page `/atkomst/stickprov?ref=staff/12`."""
     wanted = request.args.get("ref", "")
     with staff().db.read() as conn:
-        found = {one.ref: one for one in access_log.samples(conn, actor.org)}.get(wanted)
-        if found is None:
+        chosen = {one.ref: one for one in access_log.samples(conn, actor.org)}.get(wanted)
+        if chosen is None:
             abort(404)
-        rows = access_log.read_refs(conn, actor.homes, found.data.rows)
+        rows = access_log.read_refs(conn, actor.homes, chosen.data.rows)
         for home in sorted({row.home for row in rows}):
             actions.record_read(staff(), actor, home, "access")
         return page(
             "sample.html",
             conn,
             actor,
-            sample=found,
+            sample=chosen,
             rows=sorted(rows, key=lambda row: row.at),
             places=lookups.places(conn, actor),
             names=lookups.names(conn, actor),
@@ -140,11 +140,11 @@ def check(actor: Actor) -> ResponseReturnValue:
     form = request.form
     back = url_for("pages.access_sample", ref=form.get("sample", ""))
     try:
-        found = CheckedAs(form.get("found", ""))
+        outcome = CheckedAs(form.get("found", ""))
     except ValueError:
         return refused(_("Välj först vad kontrollen visade."), back, 422)
     try:
-        access_log.check(staff(), actor, form.get("sample", ""), form.get("row", ""), found)
+        access_log.check(staff(), actor, form.get("sample", ""), form.get("row", ""), outcome)
     except Refused as refusal:
         return refused(refusal_text(actor, refusal), back)
     return answered(_("Kontrollen är sparad."), back)

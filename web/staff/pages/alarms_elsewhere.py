@@ -19,32 +19,32 @@ from web.staff.pages import lock_progress, lookups
 from web.staff.pages.lock_progress import Turn
 from web.staff.pages.lookups import Place
 from web.staff.storage import tables as t
-from web.staff.storage.rows import AlarmRow, DeviceRow, VisitRow, read
+from web.staff.storage.rows import AlarmRow, DeviceRow, VisitRow, read_all
 
 
 @dataclass(frozen=True, slots=True)
-class NearHome:
+class HomeElsewhere:
     """A home of others.  `alarm` None: it is closed, and I am still there."""
 
     place: Place
     alarm: AlarmRow | None
-    taken_by: str | None
+    acknowledged_by: str | None
     locks: tuple[DeviceRow, ...]
     turn: Turn | None
     visit: VisitRow | None
 
 
 @dataclass(frozen=True, slots=True)
-class Near:
+class AlarmsElsewhere:
     """The whole part of the page: how many alarms are open, the longest since when, and the homes
     that are shown."""
 
     count: int
     since: datetime | None
-    homes: tuple[NearHome, ...]
+    homes: tuple[HomeElsewhere, ...]
 
 
-def near(conn: Connection, actor: Actor, *, shown: bool, live: bool) -> Near:
+def read(conn: Connection, actor: Actor, *, shown: bool, live: bool) -> AlarmsElsewhere:
     """Alarms of others.  `shown`: this person asked to see them.  `live`: an open page brings
     itself up to date, which is no new reading."""
     alarms = acute.open_elsewhere(conn, actor)
@@ -57,14 +57,14 @@ def near(conn: Connection, actor: Actor, *, shown: bool, live: bool) -> Near:
     names = lookups.names(conn, actor)
     locks = _locks(conn, homes)
     since = [at for row in alarms.values() if (at := row.since or row.raised_at) is not None]
-    return Near(
+    return AlarmsElsewhere(
         count=len(alarms),
         since=min(since, default=None),
         homes=tuple(
-            NearHome(
+            HomeElsewhere(
                 place=places[home],
                 alarm=alarm,
-                taken_by=_taken_by(alarm, names),
+                acknowledged_by=_acknowledged_by(alarm, names),
                 locks=tuple(locks.get(home, ())),
                 turn=lock_progress.newest(conn, actor, home),
                 visit=visits.get(home),
@@ -75,7 +75,7 @@ def near(conn: Connection, actor: Actor, *, shown: bool, live: bool) -> Near:
     )
 
 
-def _taken_by(alarm: AlarmRow | None, names: dict[str, str]) -> str | None:
+def _acknowledged_by(alarm: AlarmRow | None, names: dict[str, str]) -> str | None:
     if alarm is None or alarm.acknowledged_by is None:
         return None
     return names.get(alarm.acknowledged_by, alarm.acknowledged_by)
@@ -91,7 +91,7 @@ def _my_visits(conn: Connection, actor: Actor) -> dict[str, VisitRow]:
         v.corrected_until.is_(None),
         ~v.overdue,
     )
-    return {row.home_id: row for row in read(conn, VisitRow, query.order_by(v.since))}
+    return {row.home_id: row for row in read_all(conn, VisitRow, query.order_by(v.since))}
 
 
 def _turned(conn: Connection, actor: Actor) -> list[str]:
@@ -109,7 +109,7 @@ def _turned(conn: Connection, actor: Actor) -> list[str]:
 def _locks(conn: Connection, homes: list[str]) -> dict[str, list[DeviceRow]]:
     c = t.device.c
     query = select(t.device).where(c.home_id.in_(homes), c.type == "lock", c.present)
-    found: dict[str, list[DeviceRow]] = {}
-    for row in read(conn, DeviceRow, query.order_by(c.id)):
-        found.setdefault(row.home_id, []).append(row)
-    return found
+    by_home: dict[str, list[DeviceRow]] = {}
+    for row in read_all(conn, DeviceRow, query.order_by(c.id)):
+        by_home.setdefault(row.home_id, []).append(row)
+    return by_home

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 
-from flask import Flask, render_template, request
+from flask import Flask, Response, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
@@ -66,7 +66,7 @@ def init_app(app: Flask) -> None:
 def _known(error: HTTPException) -> ResponseReturnValue | HTTPException:
     if error.response is not None or request.path.startswith(API):
         return error
-    return fault(error.code or 500)
+    return error_page(error.code or 500)
 
 
 def _unknown(error: Exception) -> ResponseReturnValue:
@@ -74,12 +74,12 @@ def _unknown(error: Exception) -> ResponseReturnValue:
     if request.path.startswith(API):
         raise error
     log.error("a page failed", exc_info=error, extra={"endpoint": request.endpoint})
-    return fault(500)
+    return error_page(500)
 
 
-def fault(code: int) -> ResponseReturnValue:
+def error_page(code: int) -> tuple[str, int] | Response:
     """The page (or the sentence, for our script) for an HTTP status."""
     head, text = TEXTS.get(code, TEXTS[500 if code >= 500 else 400])
     if wants_json():
         return answer_json(f"{_(head)}. {_(text)}", code)
-    return render_template("fault.html", head=_(head), text=_(text), code=code), code
+    return render_template("error.html", head=_(head), text=_(text), code=code), code

@@ -142,13 +142,13 @@ def latest(conn: Connection, actor: Actor, wanted: Filter, count: int) -> list[F
     condition = _condition(conn, actor, wanted)
     per_home: list[Iterable[Found]] = [_of_home(conn, h, condition, count) for h in homes]
     per_home.append(_pending(conn, actor, homes, wanted))
-    merged = heapq.merge(*per_home, key=lambda found: found.key, reverse=True)
-    return [found for found, _n in zip(_once(merged), range(count), strict=False)]
+    merged = heapq.merge(*per_home, key=lambda line: line.key, reverse=True)
+    return [line for line, _n in zip(_once(merged), range(count), strict=False)]
 
 
-def _once(found: Iterable[Found]) -> Iterator[Found]:
+def _once(lines: Iterable[Found]) -> Iterator[Found]:
     seen: set[tuple[str, int, str]] = set()
-    for one in found:
+    for one in lines:
         identity = (one.event.origin, one.event.seq, one.event.hash)
         if identity not in seen:
             seen.add(identity)
@@ -227,12 +227,12 @@ def _of_home(
     if condition is not None:
         query = query.where(condition)
     order = (e.corrected_at.desc(), e.origin.desc(), e.seq.desc())
-    found = []
+    lines = []
     for row in conn.execute(query.order_by(*order).limit(count)):
         event = _sealed(row.body, row.hash)
         if event is not None:
-            found.append(Found(event, home, row.corrected_at, row.synced, pending=False))
-    return found
+            lines.append(Found(event, home, row.corrected_at, row.synced, pending=False))
+    return lines
 
 
 def _sealed(body: str, digest: bytes) -> Event | None:
@@ -249,7 +249,7 @@ def _pending(conn: Connection, actor: Actor, homes: Collection[str], wanted: Fil
         return []
     u = t.urgent.c
     kinds = kinds_of(actor, wanted.group, text_asked=False)
-    found = []
+    lines = []
     for row in conn.execute(select(t.urgent).where(u.home_id.in_(homes))):
         event = _sealed(row.body, row.hash)
         if event is None or (kinds and event.kind not in kinds):
@@ -264,8 +264,8 @@ def _pending(conn: Connection, actor: Actor, homes: Collection[str], wanted: Fil
         older = wanted.older_than
         if older is not None and one.key >= (older.at, older.origin, older.seq):
             continue
-        found.append(one)
-    return sorted(found, key=lambda one: one.key, reverse=True)
+        lines.append(one)
+    return sorted(lines, key=lambda one: one.key, reverse=True)
 
 
 # --- in words -------------------------------------------------------------------------------------
@@ -308,12 +308,12 @@ def because_of(event: Event, reasons: Mapping[Ref, Event], zone: str | None) -> 
 def listing(
     conn: Connection,
     actor: Actor,
-    found: Iterable[Found],
+    entries: Iterable[Found],
     places: Mapping[str, Place],
     names: Mapping[str, str],
 ) -> list[Line]:
     """The events in words."""
-    shown = list(found)
+    shown = list(entries)
     reasons = lookups.reasons(conn, [one.event for one in shown], actor.homes)
     devices = lookups.devices(conn, {one.home for one in shown})
     lines = []

@@ -41,10 +41,10 @@ def events(actor: Actor) -> str:
     with staff().db.read() as conn:
         places = lookups.places(conn, actor)
         names = lookups.names(conn, actor)
-        found = event_list.latest(conn, actor, wanted, PAGE + 1)
-        more, found = len(found) > PAGE, found[:PAGE]
+        lines = event_list.latest(conn, actor, wanted, PAGE + 1)
+        more, lines = len(lines) > PAGE, lines[:PAGE]
         if actor.may(Right.SEE_CARE) and not is_fragment():
-            for home in sorted({one.home for one in found}):
+            for home in sorted({one.home for one in lines}):
                 actions.record_read(staff(), actor, home, "events")
         groups = words.GROUPS
         if not actor.may(Right.SEE_CARE):
@@ -53,11 +53,11 @@ def events(actor: Actor) -> str:
             "events.html",
             conn,
             actor,
-            listing=event_list.listing(conn, actor, found, places, names),
+            listing=event_list.listing(conn, actor, lines, places, names),
             places=places,
             groups=groups,
             wanted=request.args,
-            older=_address(fore=str(found[-1].cursor)) if more else None,
+            older=_address(fore=str(lines[-1].cursor)) if more else None,
             newest=_address(fore=None) if wanted.older_than else None,
             first=wanted.older_than is None and not wanted.text and not wanted.until,
             **main_attributes(kinds=_prefixes() if wanted.older_than is None else "", home=_home()),
@@ -119,7 +119,6 @@ def _next_day(midnight: datetime) -> datetime:
 
 
 def _address(**changed: str | None) -> str:
-    kept: dict[str, str | None] = {k: v for k, v in request.args.items() if v and k != "fragment"}
-    kept |= changed
-    values: dict[str, Any] = {k: v for k, v in kept.items() if v is not None}
-    return url_for("pages.events", **values)
+    query: dict[str, Any] = {k: v for k, v in request.args.items() if v and k != "fragment"}
+    query |= changed
+    return url_for("pages.events", **{k: v for k, v in query.items() if v is not None})

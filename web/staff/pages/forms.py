@@ -31,12 +31,12 @@ from web.staff.texts.event_summary import clock
 def refusal_text(actor: Actor, refusal: Refused, home: str | None = None) -> str:
     """Why an action was refused, in a sentence that says what to do."""
     data = refusal.data
-    if refusal.why is Why.TAKEN or (refusal.why is Why.CLOSED and data.get("person")):
+    if refusal.why is Why.NOT_FIRST or (refusal.why is Why.CLOSED and data.get("person")):
         with staff().db.read() as conn:
             who = lookups.names(conn, actor).get(data["person"], data["person"])
             place = lookups.places(conn, actor).get(home or "")
         at = clock(data["at"], place.zone if place else None)
-        if refusal.why is Why.TAKEN:
+        if refusal.why is Why.NOT_FIRST:
             return _("%(who)s hann före, %(at)s.", who=who, at=at)
         return _("%(who)s har redan avslutat det, %(at)s.", who=who, at=at)
     if refusal.why is Why.NOT_CONNECTED:
@@ -57,7 +57,7 @@ SENTENCES = {
     Why.NO_LOCK: N_("Hemmet har inget sådant lås."),
     Why.NOT_CONNECTED: N_("Hemmet är inte anslutet just nu. Inget skickades till låset."),
     Why.NO_ALARM: N_("Larmet finns inte längre."),
-    Why.TAKEN: N_("Någon annan hann före."),
+    Why.NOT_FIRST: N_("Någon annan hann före."),
     Why.CLOSED: N_("Det är redan avslutat."),
     Why.NO_CHECK: N_("Tillsynen finns inte längre."),
     Why.NOT_ASKED: N_("Tillsynen väntar inte längre på svar."),
@@ -156,7 +156,7 @@ def turn(actor: Actor, home: str) -> ResponseReturnValue:
         sent = lock_orders.order_turn(staff(), actor, home, device, action, key=key)
     except Refused as refusal:
         text = refusal_text(actor, refusal, home)
-        if refusal.why is Why.NOT_ASSIGNED and request.form.get("near"):
+        if refusal.why is Why.NOT_ASSIGNED and request.form.get("elsewhere"):
             text = words.enum_word(Refusal, Refusal.ALARM_CLOSED)  # the page was older than that
         return refused(text, back)
     return answered("", back, grant=sent.grant)

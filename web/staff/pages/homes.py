@@ -65,7 +65,7 @@ def one_home(actor: Actor, home: str) -> str:
             .order_by(t.device.c.type, t.device.c.id)
         ).all()
         day = read_day(conn, home, now - timedelta(hours=24), now) if care else None
-        found = event_list.latest(
+        lines = event_list.latest(
             conn,
             actor,
             event_list.Filter(homes=(home,), without=event_list.QUIET | event_list.RAW),
@@ -91,7 +91,7 @@ def one_home(actor: Actor, home: str) -> str:
             openers=access_revocation.who_may_open(conn, home, actor.org)
             if actor.may(Right.ASSIGN)
             else None,
-            listing=event_list.listing(conn, actor, found, places, names),
+            listing=event_list.listing(conn, actor, lines, places, names),
             open_alarms=conn.execute(
                 select(t.alarm).where(lookups.open_alarms(actor), t.alarm.c.home_id == home)
             ).all(),

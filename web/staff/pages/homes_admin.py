@@ -86,7 +86,7 @@ def change_home(actor: Actor, home: str) -> ResponseReturnValue:
         need(actor, Right.ENROLL)
         if not actor.sees(home):
             abort(404)
-        made = enrolment.new_code(staff().db, staff().keys, home)
+        code = enrolment.new_code(staff().db, staff().keys, home)
         with staff().write() as tx:
             accounts.note(staff(), tx, actor, "enrol_code")
         with staff().db.read() as conn:
@@ -95,7 +95,7 @@ def change_home(actor: Actor, home: str) -> ResponseReturnValue:
                 select(tables.home.c.label).where(tables.home.c.id == home)
             ).scalar_one()
         return render_template(
-            "code.html", summary=summary, label=label, made=made, title=_("Kod för gatewayen")
+            "code.html", summary=summary, label=label, code=code, title=_("Kod för gatewayen")
         )
     wanted = numbers("area")
     area = wanted[0] if request.form.get("area") else None

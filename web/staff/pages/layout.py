@@ -68,7 +68,7 @@ class Summary:
     sound; routine ones never do)."""
 
     attention: int
-    untaken: int
+    unacknowledged: int
 
 
 def summarise(conn: Connection, actor: Actor) -> Summary:
@@ -79,7 +79,7 @@ def summarise(conn: Connection, actor: Actor) -> Summary:
     alarm, check = tables.alarm, tables.night_check
     silent = (alarm.c.severity == Severity.ROUTINE.value) & alarm.c.acknowledged_at.is_(None)
     query = select(func.count(), func.count(alarm.c.acknowledged_at), func.count(case((silent, 1))))
-    opened, taken, routine = conn.execute(query.where(open_alarms(actor))).one()
+    opened, acknowledged, routine = conn.execute(query.where(open_alarms(actor))).one()
     asked = 0
     if actor.may(Right.SEE_CARE):
         asked = conn.execute(
@@ -89,7 +89,7 @@ def summarise(conn: Connection, actor: Actor) -> Summary:
             .where(check.c.state.in_(("asked", "started", "extended")))
         ).scalar_one()
     asked += service_access.waiting(conn, actor, staff().clock.now())
-    return Summary(attention=opened + asked, untaken=opened - taken - routine)
+    return Summary(attention=opened + asked, unacknowledged=opened - acknowledged - routine)
 
 
 def signed_in(
@@ -224,9 +224,9 @@ def theme() -> str:
 def _main_attributes(**values: str) -> Callable[[], Markup]:
     def attributes() -> Markup:
         parts = staff()
-        made = {"now": utc_text(parts.clock.now()), "rate": str(parts.clock.rate()), **values}
+        data = {"now": utc_text(parts.clock.now()), "rate": str(parts.clock.rate()), **values}
         return Markup("").join(
-            Markup(' data-{}="{}"').format(name, value) for name, value in made.items() if value
+            Markup(' data-{}="{}"').format(name, value) for name, value in data.items() if value
         )
 
     return attributes

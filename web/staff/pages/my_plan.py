@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 from web.staff.core.i18n import local
 from web.staff.core.rights import Actor
 from web.staff.storage import tables as t
-from web.staff.storage.rows import VisitRow, read
+from web.staff.storage.rows import VisitRow, read_all
 from web.staff.visits import plan
 from web.staff.visits.followup import REACH
 from web.staff.visits.plan import PlannedVisit
@@ -53,44 +53,44 @@ def stops(
         and (midnight <= visit.since or visit.until > now - NIGHT)
     ]
     v, d = t.visit.c, t.visit_declined.c
-    made = read(
+    visits = read_all(
         conn,
         VisitRow,
         select(t.visit).where(
             v.home_id.in_(homes), v.person == actor.person, v.since > start - REACH
         ),
     )
-    told = dict(
+    declined = dict(
         conn.execute(
             select(d.planned, d.why).where(d.home_id.in_(homes), d.at > start - REACH)
         ).all()
     )
-    found: dict[str, tuple[Stop, ...]] = {}
+    by_home: dict[str, tuple[Stop, ...]] = {}
     used: set[int] = set()
     for visit in mine:
-        state = _state(visit, made, used, told, now)
-        if state == "next" and any(one.state == "next" for one in found.get(visit.home, ())):
+        state = _state(visit, visits, used, declined, now)
+        if state == "next" and any(one.state == "next" for one in by_home.get(visit.home, ())):
             state = "later"
         others = tuple(person for person in visit.people if person != actor.person)
-        stop = Stop(visit, state, told.get(visit.id), others)
-        found[visit.home] = (*found.get(visit.home, ()), stop)
-    return found
+        stop = Stop(visit, state, declined.get(visit.id), others)
+        by_home[visit.home] = (*by_home.get(visit.home, ()), stop)
+    return by_home
 
 
 def _state(
     visit: PlannedVisit,
-    made: Sequence[VisitRow],
+    visits: Sequence[VisitRow],
     used: set[int],
-    told: Mapping[str, object],
+    declined: Mapping[str, object],
     now: datetime,
 ) -> str:
-    for number, row in enumerate(made):
+    for number, row in enumerate(visits):
         at = row.corrected_since or row.since
         near = at is not None and visit.since - REACH <= at <= visit.until + REACH
         if number not in used and row.home_id == visit.home and near:
             used.add(number)
             return "done"
-    if visit.id in told:
+    if visit.id in declined:
         return "undone"
     return "past" if visit.until + REACH < now else "next"
 
@@ -107,4 +107,4 @@ def unended(conn: Connection, actor: Actor, now: datetime) -> list[VisitRow]:
         v.corrected_until.is_(None),
         v.since > now - ASKED_FOR,
     )
-    return read(conn, VisitRow, query.order_by(v.since))
+    return read_all(conn, VisitRow, query.order_by(v.since))

@@ -23,7 +23,7 @@ from web.staff.pages.layout import main_attributes, page
 from web.staff.pages.lookups import Place
 from web.staff.pages.routes import Menu, get
 from web.staff.storage import tables as t
-from web.staff.storage.rows import AlarmRow, CheckRow, DeviceRow, HomeRow, VisitRow, read
+from web.staff.storage.rows import AlarmRow, CheckRow, DeviceRow, HomeRow, VisitRow, read_all
 
 AHEAD = timedelta(hours=3)
 """How far ahead planned checks are shown: enough to plan a round, few enough to read."""
@@ -48,7 +48,7 @@ class AlarmCard:
 
     row: AlarmRow
     place: Place | None
-    taken_by: str | None
+    acknowledged_by: str | None
     mine: bool
     raised: Event | None
     may_answer: bool
@@ -64,6 +64,7 @@ class CheckCard:
     by: str | None
     mine: bool
     asked: Event | None = None
+    """The newest `check.asked`, while an answer is awaited: it says why the sensors do not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +128,15 @@ def now(actor: Actor) -> str:
 def _alarms(
     conn: Connection, actor: Actor, places: dict[str, Place], names: dict[str, str]
 ) -> list[AlarmCard]:
-    rows = read(conn, AlarmRow, select(t.alarm).where(lookups.open_alarms(actor)))
+    rows = read_all(conn, AlarmRow, select(t.alarm).where(lookups.open_alarms(actor)))
     raised = lookups.events_by_ref(conn, [row.id for row in rows], actor.homes)
     cards = [
         AlarmCard(
             row=row,
             place=places.get(row.home_id),
-            taken_by=_name(row.acknowledged_by, names),
+            acknowledged_by=_name(row.acknowledged_by, names),
             mine=row.acknowledged_by == actor.person,
-            raised=raised.get(row.ref),
+            raised=raised.get(row.id),
             may_answer=actor.may(
                 Right.ANSWER_TECHNICAL_ALARM
                 if row.severity == "technical"
@@ -153,9 +154,9 @@ def _alarms(
 def _urgency(card: AlarmCard) -> tuple[bool, int, float]:
     """Not taken before taken, care before technical before routine, oldest first."""
     since = card.row.since or card.row.raised_at
-    taken = card.row.acknowledged_at is not None
+    acknowledged = card.row.acknowledged_at is not None
     haste = HASTE.get(card.row.severity or "", 0)
-    return (taken, haste, since.timestamp() if since else 0.0)
+    return (acknowledged, haste, since.timestamp() if since else 0.0)
 
 
 def _name(person: str | None, names: dict[str, str]) -> str | None:
@@ -173,42 +174,19 @@ def _checks(
         .where(c.state.not_in(("planned", "unreported")))
         .order_by(c.answer_by, c.slot)
     )
-    rows = read(conn, CheckRow, query)
-    asked = _asked_events(conn, [row for row in rows if row.state in WAITING])
+    rows = read_all(conn, CheckRow, query)
+    questions = [row.asked_ref for row in rows if row.state in WAITING and row.asked_ref]
+    asked = lookups.events_by_ref(conn, questions, actor.homes)
     return [
         CheckCard(
             row=row,
             place=places.get(row.home_id),
             by=_name(row.answered_by or row.started_by, names),
             mine=row.started_by in (None, actor.person),
-            asked=asked.get((row.home_id, row.check)),
+            asked=asked.get(row.asked_ref or ""),
         )
         for row in rows
     ]
-
-
-def _asked_events(conn: Connection, rows: list[CheckRow]) -> dict[tuple[str, str], Event]:
-    """The newest `check.asked` of these checks: it says why the sensors do not answer."""
-    found: dict[tuple[str, str], Event] = {}
-    for row in rows:
-        if row.asked_at is None:
-            continue
-        for table in (t.event, t.urgent):
-            query = select(table.c.body).where(
-                table.c.home_id == row.home_id, table.c.kind == "check.asked"
-            )
-            if table is t.event:
-                # an unsynced clock may have been corrected since: look around the asking
-                query = query.where(
-                    table.c.corrected_at.between(
-                        row.asked_at - timedelta(seconds=5), row.asked_at + timedelta(seconds=5)
-                    )
-                )
-            for (body,) in conn.execute(query):
-                event = lookups.event_of(body)
-                if event is not None and getattr(event.data, "check", None) == row.check:
-                    found[row.home_id, row.check] = event
-    return found
 
 
 def _ahead(conn: Connection, actor: Actor, places: dict[str, Place]) -> list[CheckCard]:
@@ -222,7 +200,7 @@ def _ahead(conn: Connection, actor: Actor, places: dict[str, Place]) -> list[Che
         .order_by(c.slot)
         .limit(20)
     )
-    rows = read(conn, CheckRow, query)
+    rows = read_all(conn, CheckRow, query)
     return [CheckCard(row, places.get(row.home_id), None, False) for row in rows]
 
 
@@ -247,7 +225,7 @@ def _tasks(conn: Connection, actor: Actor, places: dict[str, Place]) -> list[Che
         .where(or_(c.why.is_(None), c.state != "missed", c.why != "absent"))
         .order_by(ended)
     )
-    rows = read(conn, CheckRow, query)
+    rows = read_all(conn, CheckRow, query)
     return [CheckCard(row, places.get(row.home_id), None, False) for row in rows]
 
 
@@ -272,14 +250,14 @@ def tiles(
         return []
     states = {
         row.home_id: row
-        for row in read(
+        for row in read_all(
             conn, HomeRow, select(t.home_state).where(t.home_state.c.home_id.in_(homes))
         )
     }
     locks: dict[str, list[DeviceRow]] = {}
     troubled = set()
     query = select(t.device).where(t.device.c.home_id.in_(homes), t.device.c.present)
-    for row in read(conn, DeviceRow, query.order_by(t.device.c.id)):
+    for row in read_all(conn, DeviceRow, query.order_by(t.device.c.id)):
         if row.type == "lock":
             locks.setdefault(row.home_id, []).append(row)
         faulty = row.state == "unknown" and row.state_at is not None
@@ -289,7 +267,7 @@ def tiles(
     if actor.may(Right.SEE_CARE):
         v = t.visit.c
         query = select(t.visit).where(v.home_id.in_(homes), v.until.is_(None), ~v.overdue)
-        visits = {row.home_id: row for row in read(conn, VisitRow, query.order_by(v.since))}
+        visits = {row.home_id: row for row in read_all(conn, VisitRow, query.order_by(v.since))}
     a = t.alarm.c
     down = select(a.home_id).where(
         a.home_id.in_(homes),
@@ -297,10 +275,10 @@ def tiles(
         a.type.in_(BED_DOUBTED),
     )
     on_floor = set(conn.execute(down).scalars())
-    made = []
+    tiles = []
     for place in places.values():
         visit = visits.get(place.id)
-        made.append(
+        tiles.append(
             Tile(
                 place=place,
                 state=states.get(place.id),
@@ -311,4 +289,4 @@ def tiles(
                 on_floor=place.id in on_floor,
             )
         )
-    return made
+    return tiles

@@ -50,8 +50,8 @@ def shell() -> Response:
 def worker() -> Response:
     """`/sw.js`: the service worker, with the addresses that it keeps."""
     keep = [url_for("pages.offline_shell"), *(asset(path) for path in SHELL_ASSETS)]
-    told = {"version": assets_version(), "shell": keep[0], "keep": keep}
-    script = render_template("sw.js", told=json.dumps(told))
+    site = {"version": assets_version(), "shell": keep[0], "keep": keep}
+    script = render_template("sw.js", site=json.dumps(site))
     answer = Response(script, mimetype="text/javascript")
     answer.headers["Cache-Control"] = "no-cache"
     return answer
@@ -60,7 +60,7 @@ def worker() -> Response:
 @get("/manifest.webmanifest", "manifest", public=True)
 def manifest() -> Response:
     """`/manifest.webmanifest`: what an installed page is called, and where it begins."""
-    made = {
+    manifest = {
         "name": "Tryggve",
         "short_name": "Tryggve",
         "start_url": url_for("pages.shift"),
@@ -70,7 +70,7 @@ def manifest() -> Response:
         "theme_color": "#12191c",
         "icons": [{"src": asset("icon.svg"), "sizes": "any", "type": "image/svg+xml"}],
     }
-    answer = Response(json.dumps(made), mimetype="application/manifest+json")
+    answer = Response(json.dumps(manifest), mimetype="application/manifest+json")
     answer.headers["Cache-Control"] = "no-cache"
     return answer
 

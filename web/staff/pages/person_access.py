@@ -67,7 +67,7 @@ def show(actor: Actor, person: str) -> ResponseReturnValue:
         works = access_revocation.assigned(conn, actor, row.id)
         live = revocation.live_of(conn, person, now)
         return page(
-            "access_of.html",
+            "person_access.html",
             conn,
             actor,
             row=row,
@@ -77,8 +77,8 @@ def show(actor: Actor, person: str) -> ResponseReturnValue:
             works=[one.id for one in homes if one.id in works],
             labels=labels,
             labels_of=lambda ids: [labels[one] for one in ids if one in labels],
-            may_all=access_revocation.may_take_all(conn, actor, row.id),
-            told=access_revocation.told(conn, person, now),
+            may_all=access_revocation.may_revoke_all(conn, actor, row.id),
+            notices=access_revocation.home_notices(conn, person, now),
             names=lookups.names(conn, actor),
             would=would,
             home=home,
@@ -93,7 +93,7 @@ def show(actor: Actor, person: str) -> ResponseReturnValue:
     examples=({"scope": "home"}, {"scope": "phone"}, {"scope": "all"}),
 )
 @proved
-def take_back(actor: Actor, person: str) -> ResponseReturnValue:
+def revoke(actor: Actor, person: str) -> ResponseReturnValue:
     """POST to the same address: do it."""
     scope = _scope(request.form.get("scope"))
     if scope is None:
@@ -102,7 +102,7 @@ def take_back(actor: Actor, person: str) -> ResponseReturnValue:
 
     def act() -> None:
         home = request.form.get("home") or None
-        done.append(access_revocation.take_back(staff(), actor, person, scope, home))
+        done.append(access_revocation.revoke(staff(), actor, person, scope, home))
 
     return changed(url_for("pages.people_access", person=person), act, lambda: _done_text(done[0]))
 

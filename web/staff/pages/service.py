@@ -1,7 +1,7 @@
 """Service: a technician asks to open a door, somebody of the care answers, the technician opens.
 
 Those who answer see the same cards on Nu.  Not for: who may ask and answer
-(`web.staff.doors.service_access`), or the turn itself (`deeds.turn`).
+(`web.staff.doors.service_access`), or the turn itself (`forms.turn`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from web.staff.pages.lock_progress import Turn
 from web.staff.pages.lookups import Place
 from web.staff.pages.routes import Menu, get, post
 from web.staff.storage import tables as t
-from web.staff.storage.rows import DeviceRow, read
+from web.staff.storage.rows import DeviceRow, read_all
 from web.staff.texts import door_words, words
 from web.staff.texts.event_summary import clock
 
@@ -109,9 +109,9 @@ def cards(
     ]
 
 
-def to_answer(found: list[AskCard]) -> list[AskCard]:
+def to_answer(asked: list[AskCard]) -> list[AskCard]:
     """Those that wait for somebody else than the one who asked, the oldest first."""
-    waiting = [card for card in found if card.standing is Standing.WAITING and not card.mine]
+    waiting = [card for card in asked if card.standing is Standing.WAITING and not card.mine]
     return waiting[::-1]
 
 
@@ -119,7 +119,7 @@ def _doors(conn: Connection, places: dict[str, Place]) -> list[Door]:
     c = t.device.c
     query = select(t.device).where(c.home_id.in_(places), c.type == "lock", c.present)
     locks: dict[str, list[DeviceRow]] = {}
-    for row in read(conn, DeviceRow, query.order_by(c.id)):
+    for row in read_all(conn, DeviceRow, query.order_by(c.id)):
         locks.setdefault(row.home_id, []).append(row)
     return [
         Door(f"{home}/{lock.id}", place, lock, tuple(locks[home]))
@@ -135,17 +135,17 @@ def show(actor: Actor) -> str:
         abort(403)
     with staff().db.read() as conn:
         places = lookups.places(conn, actor)
-        found = cards(conn, actor, places, lookups.names(conn, actor))
+        asked = cards(conn, actor, places, lookups.names(conn, actor))
         may_ask = actor.may(Right.ASK_SERVICE)
-        live = [card for card in found if card.standing in LIVE]
+        live = [card for card in asked if card.standing in LIVE]
         return page(
             "service.html",
             conn,
             actor,
-            waiting=to_answer(found),
+            waiting=to_answer(asked),
             mine=[card for card in live if card.mine],
-            running=[card for card in live[::-1] if not card.mine and card not in to_answer(found)],
-            ended=[card for card in found if card.standing not in LIVE],
+            running=[card for card in live[::-1] if not card.mine and card not in to_answer(asked)],
+            ended=[card for card in asked if card.standing not in LIVE],
             may_ask=may_ask,
             may_answer=bool(service_access.answerable(actor)),
             doors=_doors(conn, places) if may_ask else [],

@@ -26,7 +26,7 @@ from web.staff.pages.my_plan import Stop
 from web.staff.pages.now import tiles
 from web.staff.pages.routes import Menu, get
 from web.staff.storage import tables as t
-from web.staff.storage.rows import AlarmRow, DeviceRow, VisitRow, read
+from web.staff.storage.rows import AlarmRow, DeviceRow, VisitRow, read_all
 from web.staff.texts import visit_words
 
 
@@ -58,7 +58,7 @@ class MyHome:
 )
 def shift(actor: Actor) -> str:
     """The page `/pass`."""
-    wants_near = request.args.get("andra") == "visa"
+    wants_elsewhere = request.args.get("andra") == "visa"
     with staff().db.read() as conn:
         places = {
             home: place
@@ -89,8 +89,8 @@ def shift(actor: Actor) -> str:
             conn,
             actor,
             mine=mine,
-            near=alarms_elsewhere.near(conn, actor, shown=wants_near, live=is_fragment()),
-            wants_near=wants_near,
+            elsewhere=alarms_elsewhere.read(conn, actor, shown=wants_elsewhere, live=is_fragment()),
+            wants_elsewhere=wants_elsewhere,
             actions=Action,
             unended=my_plan.unended(conn, actor, now),
             reasons=visit_words.CORRECTED_WHY,
@@ -98,7 +98,7 @@ def shift(actor: Actor) -> str:
             names=lookups.names(conn, actor),
             undone=list(Undone),
             may_tap=actor.may(Right.TAP_VISIT),
-            **main_attributes(kinds="alarm grant unlock lock visit home device near"),
+            **main_attributes(kinds="alarm grant unlock lock visit home device elsewhere"),
         )
 
 
@@ -116,11 +116,11 @@ def _visits(conn: Connection, actor: Actor, places: dict[str, Place]) -> dict[st
     midnight = local(now).replace(hour=0, minute=0, second=0, microsecond=0)
     query = select(t.visit).where(v.person == actor.person, v.home_id.in_(places))
     still = v.until.is_(None) & v.corrected_until.is_(None) & ~v.overdue
-    rows = read(conn, VisitRow, query.where(still | (v.since >= midnight)).order_by(v.since))
-    found: dict[str, list[VisitRow]] = {}
+    rows = read_all(conn, VisitRow, query.where(still | (v.since >= midnight)).order_by(v.since))
+    by_home: dict[str, list[VisitRow]] = {}
     for row in rows:
-        found.setdefault(row.home_id, []).append(row)
-    return found
+        by_home.setdefault(row.home_id, []).append(row)
+    return by_home
 
 
 def _is_open(row: VisitRow) -> bool:
@@ -134,4 +134,4 @@ def _alarms(conn: Connection, actor: Actor, places: dict[str, Place]) -> dict[st
         .where(lookups.open_alarms(actor), a.home_id.in_(places), a.severity == "care")
         .order_by(a.raised_at.desc())
     )
-    return {row.home_id: row for row in read(conn, AlarmRow, query)}
+    return {row.home_id: row for row in read_all(conn, AlarmRow, query)}

@@ -39,7 +39,7 @@ SENTENCES = {
     Wrong.NO_RIGHT: N_("Din roll får inte göra det här."),
     Wrong.NOT_FOUND: N_("Det finns inte i din organisation."),
     Wrong.YOURSELF: N_("Det kan du inte göra med ditt eget konto."),
-    Wrong.TAKEN: N_("Det finns redan."),
+    Wrong.EXISTS: N_("Det finns redan."),
     Wrong.EMPTY: N_("Skriv ett namn först."),
 }
 
@@ -68,7 +68,7 @@ def _accounts(conn: Connection, actor: Actor, person: str | None = None) -> list
 
 def _roles(conn: Connection, actor: Actor) -> dict[int, list[str]]:
     u, r, ur = tables.user, tables.role, tables.user_role
-    found: dict[int, list[str]] = {}
+    by_user: dict[int, list[str]] = {}
     rows = conn.execute(
         select(ur.c.user_id, r.c.name)
         .join(r, r.c.id == ur.c.role_id)
@@ -77,8 +77,8 @@ def _roles(conn: Connection, actor: Actor) -> dict[int, list[str]]:
         .order_by(r.c.name)
     )
     for row in rows:
-        found.setdefault(row.user_id, []).append(row.name)
-    return found
+        by_user.setdefault(row.user_id, []).append(row.name)
+    return by_user
 
 
 def of_org(conn: Connection, table: Table, actor: Actor, name: str = "name") -> list[Any]:
@@ -109,10 +109,10 @@ def people(actor: Actor) -> ResponseReturnValue:
 def one(actor: Actor, person: str) -> ResponseReturnValue:
     """The page `/administration/person/<person>`."""
     with staff().db.read() as conn:
-        found = _accounts(conn, actor, person)
-        if not found:
+        rows = _accounts(conn, actor, person)
+        if not rows:
             abort(404)
-        row = found[0]
+        row = rows[0]
         a, m = tables.assignment, tables.team_member
         return page(
             "person.html",

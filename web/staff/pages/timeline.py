@@ -21,7 +21,7 @@ from web.staff.core.i18n import local
 from web.staff.core.i18n import say as _
 from web.staff.pages.lookups import event_of
 from web.staff.storage import tables as t
-from web.staff.storage.rows import CheckRow, read
+from web.staff.storage.rows import CheckRow, read_all
 from web.staff.texts import words
 from web.staff.texts.event_summary import alarm_word, clock
 
@@ -87,10 +87,10 @@ class Day:
     def facts(self, zone: str) -> list[tuple[str, list[str]]]:
         """The picture in words: lane and its lines."""
 
-        def spans(found: Iterable[Span]) -> list[str]:
+        def spans(shown: Iterable[Span]) -> list[str]:
             return [
                 f"{clock(s.since, zone)}–{clock(s.until, zone) if s.until else _('pågår')}"
-                for s in found
+                for s in shown
             ]
 
         return [
@@ -118,34 +118,34 @@ def read_day(conn: Connection, home: str, start: datetime, end: datetime) -> Day
         .limit(EVENTS_MAX)
     ).all()
     known = [(event_of(body), at) for body, at in reversed(rows)]
-    told = [(event, at) for event, at in known if event is not None]
-    day.bed = _clip(_spans(told, "bed.entered", "bed.left", "bed.doubted"), day)
-    day.silent = _clip(_spans(told, "home.silent", "home.heard"), day)
-    for device in sorted({event.device or "" for event, _at in told}):
-        own = [(event, at) for event, at in told if (event.device or "") == device]
+    timed = [(event, at) for event, at in known if event is not None]
+    day.bed = _clip(_spans(timed, "bed.entered", "bed.left", "bed.doubted"), day)
+    day.silent = _clip(_spans(timed, "home.silent", "home.heard"), day)
+    for device in sorted({event.device or "" for event, _at in timed}):
+        own = [(event, at) for event, at in timed if (event.device or "") == device]
         day.doors += _clip(_spans(own, "door.opened", "door.closed"), day)
-    day.mat = [at for event, at in told if event.kind == "mat.pressed" and at >= start]
-    day.unlocked = [at for event, at in told if event.kind == "lock.unlocked" and at >= start]
+    day.mat = [at for event, at in timed if event.kind == "mat.pressed" and at >= start]
+    day.unlocked = [at for event, at in timed if event.kind == "lock.unlocked" and at >= start]
     _read_visits(conn, home, day)
     _read_checks(conn, home, day)
     _read_alarms(conn, home, day)
     return day
 
 
-def _spans(told: Sequence[tuple[Event, datetime]], begin: str, *end: str) -> list[Span]:
-    made: list[Span] = []
+def _spans(timed: Sequence[tuple[Event, datetime]], begin: str, *end: str) -> list[Span]:
+    spans: list[Span] = []
     since: datetime | None = None
-    for event, at in told:
+    for event, at in timed:
         if event.kind == begin:
             since = since or at
         elif event.kind in end and since is not None:
             # the bed was empty, or not known, some time before the rules said so
             empty = getattr(event.data, "empty_since", getattr(event.data, "since", None))
-            made.append(Span(since, max(since, min(at, empty)) if empty else at))
+            spans.append(Span(since, max(since, min(at, empty)) if empty else at))
             since = None
     if since is not None:
-        made.append(Span(since, None))
-    return made
+        spans.append(Span(since, None))
+    return spans
 
 
 def _clip(spans: Iterable[Span], day: Day) -> list[Span]:
@@ -168,7 +168,7 @@ def _read_visits(conn: Connection, home: str, day: Day) -> None:
 def _read_checks(conn: Connection, home: str, day: Day) -> None:
     c = t.night_check.c
     query = select(t.night_check).where(c.home_id == home, c.slot.between(day.start, day.end))
-    rows = read(conn, CheckRow, query.order_by(c.slot))
+    rows = read_all(conn, CheckRow, query.order_by(c.slot))
     day.checks = [Mark(row.slot, *check_told(row)) for row in rows if row.slot is not None]
 
 

@@ -79,16 +79,16 @@ def _history(conn: Connection, home: str, ref: Ref) -> list[dict[str, object]]:
     query = select(e.body, e.hash, e.corrected_at).where(
         e.origin == f"staff:{home}", e.kind == "visit.corrected"
     )
-    found = []
+    lines = []
     for row in conn.execute(query.order_by(e.seq)):
         event = event_store.to_event(row.body, row.hash)
         if isinstance(event.data, VisitCorrected) and event.data.visit == ref:
-            found.append(event)
-    refs = [event.ref for event in found]
+            lines.append(event)
+    refs = [event.ref for event in lines]
     notes = {
         row.ref: row.text for row in conn.execute(select(n.ref, n.text).where(n.ref.in_(refs)))
     }
-    return [{"event": event, "note": notes.get(event.ref, "")} for event in found]
+    return [{"event": event, "note": notes.get(event.ref, "")} for event in lines]
 
 
 @post(
@@ -161,8 +161,8 @@ def lock(actor: Actor) -> ResponseReturnValue:
         moved = visit_actions.lock(staff(), actor.person, sorted(actor.homes), midnight(day))
     except Refused as refusal:
         return refused(refusal_text(actor, refusal), back)
-    told = _("Besök före %(day)s är låsta i %(n)s hem.", day=day, n=moved)
-    return answered(told, back)
+    answer = _("Besök före %(day)s är låsta i %(n)s hem.", day=day, n=moved)
+    return answered(answer, back)
 
 
 @post("/pass/<home>/avbojt", "visit_decline", examples=({"why": "declined"}, {"why": "absent"}))

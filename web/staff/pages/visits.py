@@ -139,10 +139,10 @@ def _lines(
         planned, said = compared.planned, compared.undone
         if not compared.done:
             who = [said.person or ""] if said else list(planned.people if planned else ())
-            told = ", ".join(names.get(one, one) for one in who)
-            if not told and planned is not None and planned.team is not None:
-                told = teams.get(planned.team, "")
-            yield VisitLine(None, planned, compared, place, told, None, here, True, False)
+            who_text = ", ".join(names.get(one, one) for one in who)
+            if not who_text and planned is not None and planned.team is not None:
+                who_text = teams.get(planned.team, "")
+            yield VisitLine(None, planned, compared, place, who_text, None, here, True, False)
         for number, one in enumerate(compared.done):
             row = days.rows[one.ref]
             yield VisitLine(

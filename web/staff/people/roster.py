@@ -99,7 +99,7 @@ def _groups(
 
 def _by(conn: Connection, query: Select[*tuple[Any, ...]]) -> dict[int, tuple[str, ...]]:
     """The second column of a query by its first, in order."""
-    found: dict[int, set[str]] = {}
+    values_of: dict[int, set[str]] = {}
     for key, value in conn.execute(query):
-        found.setdefault(key, set()).add(value)
-    return {key: tuple(sorted(values)) for key, values in found.items()}
+        values_of.setdefault(key, set()).add(value)
+    return {key: tuple(sorted(values)) for key, values in values_of.items()}

@@ -49,9 +49,9 @@ Json = dict[str, Any]
 """A JSON object."""
 
 
-def _json(model: type[BaseModel], told: str) -> Json:
+def _json(model: type[BaseModel], text: str) -> Json:
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
-    return {"description": told, "content": {"application/json": {"schema": schema}}}
+    return {"description": text, "content": {"application/json": {"schema": schema}}}
 
 
 def _body(model: type[BaseModel]) -> Json:
@@ -71,7 +71,7 @@ _PROBLEMS: dict[str, Json] = {
 def _plan() -> Json:
     text = {"schema": {"type": "string"}}
     content = _body(plan_api.PlanRequest)["content"] | {"text/csv": text, "text/calendar": text}
-    told = {
+    answers = {
         "source": "In a CSV or iCalendar file's place of `source`.",
         "home": "The home of events in an iCalendar file that name none.",
     }
@@ -82,7 +82,7 @@ def _plan() -> Json:
             "security": [{"planToken": []}],
             "parameters": [
                 {"name": name, "in": "query", "description": text, "schema": {"type": "string"}}
-                for name, text in told.items()
+                for name, text in answers.items()
             ],
             "requestBody": {"required": True, "content": content},
             "responses": {

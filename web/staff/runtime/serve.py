@@ -107,8 +107,8 @@ class Server(BaseApplication):  # type: ignore[misc]
 
 
 def _parts(app: Flask) -> Staff:
-    found: Staff = app.extensions[EXTENSION]
-    return found
+    parts: Staff = app.extensions[EXTENSION]
+    return parts
 
 
 def _feed(app: Flask, address: str, every_s: float) -> None:

@@ -170,8 +170,8 @@ class Watch:
             if heard is None or heard >= limit or (row and row.silent_since is not None):
                 return  # it spoke, or another round was first
             silent_s = round((now - heard).total_seconds(), 1)
-            told = Draft(HomeSilent(silent_s=silent_s))
-            event = append.write(self._staff, tx, home, told)
+            draft = Draft(HomeSilent(silent_s=silent_s))
+            event = append.write(self._staff, tx, home, draft)
             # Nothing there can be seen or raised: that concerns care, not only the technician.
             raised = AlarmRaised.usual(AlarmType.HOME_SILENT, event.at)
             append.write(self._staff, tx, home, Draft(raised), at=event.at)
@@ -219,7 +219,7 @@ class Watch:
             report_by = tx.conn.execute(query).scalar_one_or_none()
             if report_by is None:
                 return
-            told = Draft(CheckUnreported(check=check))
-            event = append.write(self._staff, tx, home, told)
+            draft = Draft(CheckUnreported(check=check))
+            event = append.write(self._staff, tx, home, draft)
             raised = AlarmRaised.usual(AlarmType.CHECK_UNREPORTED, report_by)
             append.write(self._staff, tx, home, Draft(raised), at=event.at)

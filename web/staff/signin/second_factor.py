@@ -81,8 +81,8 @@ class OnceTotp(Totp):
 
     def get_last_counter(self, user: Any) -> int | None:
         """The counter of the last code that was used."""
-        found: int | None = user.tf_last_counter
-        return found
+        counter: int | None = user.tf_last_counter
+        return counter
 
     def set_last_counter(self, user: Any, tmatch: Any) -> None:
         """Kept with the account; the page's own commit writes it."""

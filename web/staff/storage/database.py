@@ -23,7 +23,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from gateway.errors import ConfigError
-from web.staff.storage.changes import Change
+from web.staff.storage.changes import Change, LockOrder
 
 log = logging.getLogger(__name__)
 
@@ -48,10 +48,11 @@ CLOSE_LOOK_S = 0.05
 
 @dataclass
 class Tx:
-    """An open write transaction.  `changes` are told after the commit."""
+    """An open write transaction.  `changes` are told, and `orders` given, after the commit."""
 
     conn: Connection
     changes: list[Change] = field(default_factory=list)
+    orders: list[LockOrder] = field(default_factory=list)
 
 
 def parse_url(text: str, *, file: str = "configuration") -> URL:
@@ -86,7 +87,7 @@ class Database:
         self._given_back = threading.Condition()
         event.listen(self.engine, "checkout", self._lend)
         self._closed = False
-        event.listen(self.engine, "checkin", self._take_back)
+        event.listen(self.engine, "checkin", self._return)
         event.listen(self.engine, "close", self._forget)
 
     @contextmanager
@@ -160,7 +161,7 @@ class Database:
         with self._given_back:
             self._lent[connection] = threading.current_thread()
 
-    def _take_back(self, connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+    def _return(self, connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
         self._forget(connection, record)
         if self._closed and record.dbapi_connection is not None:
             record.invalidate()  # nobody comes after it who would close it

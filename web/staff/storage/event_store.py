@@ -22,7 +22,8 @@ from sqlalchemy import (
     update,
 )
 
-from gateway.envelope import GENESIS, Event, from_json
+from gateway.envelope import GENESIS, Event, chained, from_json
+from gateway.errors import ChainError
 from gateway.events import utc_text
 from web.staff.storage import tables
 from web.staff.storage.changes import Change
@@ -193,9 +194,17 @@ def with_hash(body: str, digest: bytes) -> str:
     return f'{body[:-1]},"hash":"{digest.hex()}"}}'
 
 
+def continues(previous: bytes, body: str, digest: bytes, seq: int) -> None:
+    """Check that the event `seq`, whose canonical JSON is `body`, has the hash `digest` after one
+    with the hash `previous`.  Raises `ChainError`."""
+    if chained(previous, body.encode()) != digest:
+        raise ChainError(f"event {seq} does not continue the chain", seq)
+
+
 def change_of(home: str | None, event: Event, body: str, digest: bytes) -> Change:
     """What screens and homes are told of a stored event."""
-    return Change(home, event.origin, event.seq, event.kind, with_hash(body, digest))
+    text = with_hash(body, digest)
+    return Change(home, event.origin, event.seq, event.kind, event.person, text)
 
 
 def to_event(body: str, digest: bytes) -> Event:
@@ -239,5 +248,5 @@ def latest_events(conn: Connection, home: str, *, limit: int = 50) -> list[tuple
 def confirmed_down(conn: Connection, home: str) -> int:
     """The highest `staff:<home>` number that the home has ever confirmed; 0: none."""
     t = tables.home_link
-    found = conn.execute(select(t.c.down_have).where(t.c.home_id == home)).scalar_one_or_none()
-    return int(found or 0)
+    down_have = conn.execute(select(t.c.down_have).where(t.c.home_id == home)).scalar_one_or_none()
+    return int(down_have or 0)

@@ -19,7 +19,7 @@ Whole = Select[*tuple[Any, ...]]
 """A query for whole rows of one table."""
 
 
-def read(conn: Connection, cls: type[R], query: Whole) -> list[R]:
+def read_all(conn: Connection, cls: type[R], query: Whole) -> list[R]:
     """The rows of a query, as the class of its table."""
     return [cls(*row) for row in conn.execute(query)]
 
@@ -62,6 +62,7 @@ class CheckRow:
     slot: datetime | None
     report_by: datetime | None
     asked_at: datetime | None
+    asked_ref: str | None
     answer_by: datetime | None
     attempt: int | None
     why: str | None

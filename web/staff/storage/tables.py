@@ -396,6 +396,7 @@ night_check = Table(
     Column("slot", Utc),
     Column("report_by", Utc),
     Column("asked_at", Utc),
+    Column("asked_ref", Text),  # the `check.asked` that asked last
     Column("answer_by", Utc),
     Column("attempt", Integer),
     Column("why", Text),  # of the last asked, missed or escalated

@@ -115,11 +115,11 @@ def make_token(
 ) -> str:
     """A new token of the organisation for the plan; kept hashed, so this is the only time it is
     seen.  `now` is real time."""
-    made = f"tgv_{secrets.token_urlsafe(32)}"
+    token = f"tgv_{secrets.token_urlsafe(32)}"
     with database.write() as tx:
         tx.conn.execute(
             insert(api_token).values(
-                sha256=_sha256(made),
+                sha256=_sha256(token),
                 org_id=org,
                 scope=SCOPE,
                 name=name,
@@ -127,7 +127,7 @@ def make_token(
                 expires_at=now + timedelta(days=days),
             )
         )
-    return made
+    return token
 
 
 def revoke_tokens(database: Database, org: str, name: str, now: datetime) -> int:
@@ -187,7 +187,7 @@ def _bad_file(error: UserError) -> Response:
 
 
 @blueprint.post("/api/v1/plan")
-def take_plan() -> Response:
+def receive_plan() -> Response:
     """Keep a plan."""
     parts = staff()
     address = request.remote_addr or ""
@@ -206,8 +206,8 @@ def take_plan() -> Response:
 
 
 def _tries() -> Limiter:
-    found: Limiter = current_app.extensions["tryggve.plan_tries"]
-    return found
+    limiter: Limiter = current_app.extensions["tryggve.plan_tries"]
+    return limiter
 
 
 def _read(parts: Staff) -> tuple[str, list[Draft], tuple[datetime, datetime] | None]:

@@ -115,20 +115,20 @@ def _columns(header: list[str]) -> list[str]:
 def _line(columns: list[str], cells: list[str], line: int) -> Draft:
     if len(cells) != len(columns):
         raise _Wrong(f"it has {len(cells)} columns, and the header {len(columns)}.")
-    found = {name: cell.strip() for name, cell in zip(columns, cells, strict=True)}
-    since = _at(found["start"], "start")
-    staff = found.get("staff", "")
+    named = {name: cell.strip() for name, cell in zip(columns, cells, strict=True)}
+    since = _at(named["start"], "start")
+    staff = named.get("staff", "")
     if staff and not re.fullmatch(r"[0-9]{1,2}", staff):
         raise _Wrong(f"the number of staff {staff!r} is no number.")
     return Draft(
         line=line,
-        home=found["home"],
-        external_id=found["id"],
+        home=named["home"],
+        external_id=named["id"],
         since=since,
-        until=_end(found["end"], since),
-        what=found.get("what", ""),
-        people=tuple(re.split(r"[\s+]+", found["people"])) if found.get("people") else (),
-        team=found.get("team") or None,
+        until=_end(named["end"], since),
+        what=named.get("what", ""),
+        people=tuple(re.split(r"[\s+]+", named["people"])) if named.get("people") else (),
+        team=named.get("team") or None,
         staff_needed=int(staff) if staff else None,
     )
 
@@ -207,7 +207,7 @@ def _visits(
     staff = str(event.get("X-TRYGGVE-STAFF", "")).strip()
     if staff and not re.fullmatch(r"[0-9]{1,2}", staff):
         raise _Wrong(f"the number of staff {staff!r} is no number.")
-    kept: dict[str, Any] = {
+    common: dict[str, Any] = {
         "line": line,
         "home": str(event.get("X-TRYGGVE-HOME") or home or event.get("LOCATION") or "").strip(),
         "what": str(event.get("SUMMARY", "")).strip(),
@@ -218,14 +218,14 @@ def _visits(
     }
     alone = "RRULE" not in event and "RECURRENCE-ID" not in event
     if alone:
-        yield Draft(external_id=uid, since=start, until=start + length, **kept)
+        yield Draft(external_id=uid, since=start, until=start + length, **common)
         return
     for at in [start] if "RECURRENCE-ID" in event else _repeats(event, start, first):
         named = _time_of(event, "RECURRENCE-ID") if "RECURRENCE-ID" in event else at
         if "RECURRENCE-ID" not in event and (uid, _wall(named)) in moved:
             continue  # this one has an event of its own
         external_id = f"{uid}@{_wall(named):%Y-%m-%dT%H:%M}"
-        yield Draft(external_id=external_id, since=at, until=at + length, **kept)
+        yield Draft(external_id=external_id, since=at, until=at + length, **common)
 
 
 def _time_of(event: Any, name: str) -> datetime:
@@ -294,5 +294,5 @@ def _dates(event: Any, name: str) -> list[datetime]:
 
 
 def _attendees(event: Any) -> tuple[str, ...]:
-    found = [str(one).strip() for one in _listed(event.get("ATTENDEE", []))]
-    return tuple(re.sub(r"(?i)^mailto:", "", one) for one in found if one)
+    addresses = [str(one).strip() for one in _listed(event.get("ATTENDEE", []))]
+    return tuple(re.sub(r"(?i)^mailto:", "", one) for one in addresses if one)

@@ -98,6 +98,7 @@ def _asked(fold: Fold, step: Step, data: events.CheckAsked) -> None:
         state="asked",
         state_at=step.at,
         asked_at=step.at,
+        asked_ref=step.ref,
         answer_by=data.answer_by,
         attempt=data.attempt,
         why=data.why,
