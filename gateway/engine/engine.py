@@ -341,9 +341,8 @@ class Engine:
     def _launch(self, flight: _Flight) -> None:
         loop = asyncio.get_running_loop()
         self._flights.append(flight)
-        flight.urgent = [
-            row for row in flight.turn.rows if row.event.urgent and row.received_at is None
-        ]
+        own = (row for row in flight.turn.rows if row.received_at is None)
+        flight.urgent = [row for row in own if row.event.urgent]
         if flight.urgent:
             if self._stalled:
                 self._send_urgent(flight)

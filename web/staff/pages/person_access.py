@@ -88,7 +88,7 @@ def show(actor: Actor, person: str) -> ResponseReturnValue:
 
 @post(
     "/administration/person/<person>/atkomst",
-    "people_take_back",
+    "people_revoke_access",
     right=Right.ASSIGN,
     examples=({"scope": "home"}, {"scope": "phone"}, {"scope": "all"}),
 )
