@@ -17,9 +17,9 @@ from gateway.errors import BadEvent
 from gateway.events import Ref
 from web.staff.core.rights import Actor, Right
 from web.staff.storage import tables as t
-from web.staff.texts import words
+from web.staff.texts import kind_words
 
-NOT_CARE = words.NOT_CARE
+NOT_CARE = kind_words.NOT_CARE
 
 
 @dataclass(frozen=True, slots=True)

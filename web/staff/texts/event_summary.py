@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from enum import StrEnum
+from functools import cache
+from typing import Any, get_type_hints
 
 from flask_babel import format_date
 
@@ -88,16 +90,11 @@ def _coded(table: Mapping[str, str], field: str) -> Callable[[Any, str | None], 
     return lambda data, _zone: words.spoken(table, getattr(data, field))
 
 
-def _of(enum: Any, field: str) -> Callable[[Any, str | None], str]:
-    return lambda data, _zone: words.enum_word(enum, getattr(data, field))
-
-
 def _at(field: str) -> Callable[[Any, str | None], str]:
     return lambda data, zone: clock(getattr(data, field), zone)
 
 
 _TELL: Mapping[str, Callable[[Any, str | None], str]] = {
-    "gateway.started": lambda d, _z: words.enum_word(events.PreviousRun, d.previous),
     "gateway.stopped": lambda d, _z: d.reason,
     "home.described": lambda d, _z: _("%(count)s enheter", count=len(d.devices)),
     "rule.failed": lambda d, _z: words.spoken(words.RULES, d.rule),
@@ -106,18 +103,14 @@ _TELL: Mapping[str, Callable[[Any, str | None], str]] = {
     "device.failed": lambda d, _z: d.text,
     "device.battery_low": _battery,
     "device.battery_ok": _battery,
-    "mat.faulted": _of(events.MatFault, "fault"),
-    "contact.faulted": _of(events.ContactFault, "fault"),
     "contact.changed": lambda d, _z: _("på") if d.on else _("av"),
     "bed.left": lambda d, z: _("tom sedan %(at)s", at=clock(d.empty_since, z)),
     "bed.doubted": lambda d, z: _("sedan %(at)s", at=clock(d.since, z)),
     "activity.prewarned": lambda d, z: _("svar senast %(at)s", at=clock(d.answer_by, z)),
     "temperature.measured": lambda d, _z: f"{d.celsius:.1f} °C".replace(".", ","),
     "fault.counted": lambda d, _z: _("%(n)s gånger på 30 dagar", n=len(d.times)),
-    "mat.learned": _of(events.MatQuality, "quality"),
     "home.emptied": lambda d, z: _("sedan %(at)s", at=clock(d.since, z)),
     "alarm.raised": lambda d, z: f"{alarm_word(d.alarm)}, {_('sedan')} {clock(d.since, z)}",
-    "alarm.resolved": _of(events.AlarmOutcome, "outcome"),
     "alarm.cancelled": _coded(words.CANCELLED_WHY, "reason"),
     "check.planned": lambda d, z: dated(d.slot, z),
     "check.due": _at("slot"),
@@ -127,17 +120,13 @@ _TELL: Mapping[str, Callable[[Any, str | None], str]] = {
     "check.missed": _coded(words.MISSED_WHY, "why"),
     "check.escalated": _coded(words.ESCALATED_WHY, "why"),
     "unlock.requested": lambda d, _z: words.enum_word(grants.Action, d.action),
-    "unlock.refused": _of(events.Refusal, "why"),
-    "unlock.progressed": _of(events.UnlockStep, "step"),
     "unlock.ended": lambda d, _z: turn_word(d.outcome, d.why),
     "visit.tapped": _tapped,
     "visit.started": lambda d, z: f"{clock(d.since, z)}, {words.enum_word(events.Stamp, d.source)}",
     "visit.ended": lambda d, z: f"{clock(d.until, z)}, {words.enum_word(events.Stamp, d.source)}",
     "visit.corrected": _correction,
-    "visit.declined": _of(events.Undone, "why"),
     "visits.locked": lambda d, z: _("före %(when)s", when=f"{local(d.before, z):%Y-%m-%d %H:%M}"),
     "access.sampled": lambda d, _z: _("%(n)s av %(of)s rader", n=len(d.rows), of=d.of),
-    "access.checked": _of(events.CheckedAs, "found"),
     "grant.issued": _issued,
     "grant.requested": lambda d, _z: words.spoken(door_words.SERVICE_WHY, d.why),
     "grant.approved": lambda d, z: _("till %(when)s", when=clock(d.until, z)),
@@ -148,9 +137,21 @@ _TELL: Mapping[str, Callable[[Any, str | None], str]] = {
 }
 
 
+@cache
+def _coded_fields(kind: str) -> tuple[tuple[str, type[StrEnum]], ...]:
+    """The fields that are one of a few words, which `words.ENUMS` has."""
+    hints = get_type_hints(events.KINDS[kind])
+    return tuple((name, hint) for name, hint in hints.items() if hint in words.ENUMS)
+
+
 def particulars(data: events.Data, zone: str | None) -> str:
-    """What stands after the kind; empty when the kind says it all, or is not known here."""
+    """What stands after the kind; empty when the kind says it all, or is not known here.  Where
+    nothing better is written, the words of what it says in codes."""
     if isinstance(data, events.Unknown):
         return ""
-    tell = _TELL.get(events.kind_of(data))
-    return "" if tell is None else tell(data, zone)
+    kind = events.kind_of(data)
+    if kind in _TELL:
+        return _TELL[kind](data, zone)
+    return ", ".join(
+        words.enum_word(enum, getattr(data, name)) for name, enum in _coded_fields(kind)
+    )
