@@ -121,7 +121,7 @@ class HomePage:
             alarms=tuple(
                 AlarmState(
                     ref=alarm.ref,
-                    alarm=alarm.alarm,
+                    type=alarm.type,
                     severity=alarm.severity.value,
                     since=alarm.since,
                     device=alarm.device,

@@ -15,7 +15,15 @@ from sqlalchemy import func, select
 
 from gateway.access.grants import Action
 from gateway.clock import ManualClock
-from gateway.events import AlarmRaised, MatPressed, MatReleased, Severity, Tap
+from gateway.events import (
+    AlarmRaised,
+    AlarmType,
+    MatPressed,
+    MatReleased,
+    Severity,
+    Tap,
+    alarm_type,
+)
 from tests.staff.parts import EnrolledHome, add_home, parts_of
 from tests.staff.server import Process, Wire, free_port
 from tests.staff.test_actions import turn_of
@@ -67,7 +75,7 @@ class Load:
             if len(self.unsent) < 50:
                 data = [MatPressed(), MatReleased()] * 20
                 raised = AlarmRaised(
-                    alarm="bed_exit", severity=Severity.CARE, since=self.home.clock.now()
+                    type=AlarmType.BED_EXIT, severity=Severity.CARE, since=self.home.clock.now()
                 )
                 self.unsent += self.home.seal(*data, raised, device="bed")
             try:
@@ -197,7 +205,7 @@ def test_a_screen_at_another_worker_is_told(workers: Any, clock: ManualClock) ->
         parts_of(one).broker.subscribe({"h1"}) as near,
     ):
         home.send(*[MatPressed()] * 300, device="bed")
-        raised = AlarmRaised(alarm="x", severity=Severity.CARE, since=clock.now())
+        raised = AlarmRaised(type=alarm_type("x"), severity=Severity.CARE, since=clock.now())
         home.send_urgent(raised)
         for screen in (far, near):
             kinds = []

@@ -19,6 +19,7 @@ from gateway.events import (
     AlarmCancelled,
     AlarmRaised,
     AlarmResolved,
+    AlarmType,
     DeviceFailed,
     DeviceOffline,
     GatewayStarted,
@@ -45,9 +46,6 @@ KINDS = frozenset(
         "alarm.resolved",
     }
 )
-
-REVERSED = "mat_reversed"
-"""The alarm's word that a mat says the contrary of what is."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ def reversed_after(known: Mapping[str, Ref], event: Event) -> Mapping[str, Ref]:
     """For a rule that reads mats by itself: the mats that are wired the wrong way round, and the
     alarm that says so, after `event`; the same object when it changes nothing."""
     match event.data:
-        case AlarmRaised(alarm=alarm, severity=Severity.TECHNICAL) if alarm == REVERSED:
+        case AlarmRaised(type=AlarmType.MAT_REVERSED, severity=Severity.TECHNICAL):
             return {**known, event.device or "": event.ref}
         case AlarmCancelled(alarm=ref) | AlarmResolved(alarm=ref) if ref in known.values():
             return {device: told for device, told in known.items() if told != ref}
@@ -120,10 +118,10 @@ def _trusted_again(mats: Mats, alarm: Ref) -> Mats:
 
 def _after(mat: Mat, event: Event) -> Mat:
     match event.data:
-        case AlarmRaised(alarm=alarm, severity=severity):
-            if alarm != REVERSED or severity is not Severity.TECHNICAL:
-                return mat
+        case AlarmRaised(type=AlarmType.MAT_REVERSED, severity=Severity.TECHNICAL):
             return replace(_lost(mat, event), reversed=event.ref)
+        case AlarmRaised():
+            return mat
         case _ if mat.reversed is not None:
             return mat
         case MatPressed():

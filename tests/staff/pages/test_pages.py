@@ -15,6 +15,7 @@ from gateway.clock import ManualClock
 from gateway.envelope import Because, Draft
 from gateway.events import (
     AlarmRaised,
+    AlarmType,
     BedLeft,
     CheckAsked,
     CheckDue,
@@ -30,6 +31,7 @@ from gateway.events import (
     UnlockStep,
     VisitEnded,
     VisitStarted,
+    alarm_type,
 )
 from tests.staff.pages.conftest import post, text_of
 from tests.staff.parts import EnrolledHome, add_home
@@ -47,7 +49,7 @@ def raise_alarm(home: EnrolledHome, alarm: str = "bed_exit") -> str:
     """An alarm that rests on a bed that was left; returns its reference."""
     since = home.clock.now() - 12 * MIN
     [left] = home.send(BedLeft(empty_since=since))
-    raised = AlarmRaised(alarm=alarm, severity=Severity.CARE, since=since)
+    raised = AlarmRaised(type=alarm_type(alarm), severity=Severity.CARE, since=since)
     [event] = home.send(Draft(raised, because=Because("bed_exit", 1, (left.ref,))))
     return event.ref
 
@@ -206,7 +208,7 @@ def test_a_routine_alarm_makes_no_sound_and_no_red_page(
 ) -> None:
     """What waits for the next visit is told, and does not ring."""
     now = home.clock.now()
-    home.send(AlarmRaised(alarm="moisture", severity=Severity.ROUTINE, since=now))
+    home.send(AlarmRaised(type=AlarmType.MOISTURE, severity=Severity.ROUTINE, since=now))
     page = text_of(carer, "/nu")
     assert "1 sak vid nästa besök" in page
     assert 'data-untaken="0"' in page

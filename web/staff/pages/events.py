@@ -119,6 +119,7 @@ def _next_day(midnight: datetime) -> datetime:
 
 
 def _address(**changed: str | None) -> str:
-    kept: dict[str, Any] = {k: v for k, v in request.args.items() if v and k != "fragment"}
+    kept: dict[str, str | None] = {k: v for k, v in request.args.items() if v and k != "fragment"}
     kept |= changed
-    return url_for("pages.events", **{k: v for k, v in kept.items() if v is not None})
+    values: dict[str, Any] = {k: v for k, v in kept.items() if v is not None}
+    return url_for("pages.events", **values)
