@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from gateway import events, rules
+from gateway import docs, events, rules
 from gateway.access import grants
 from web.staff.care import actions
 from web.staff.cli import catalogue
 from web.staff.core import i18n
 from web.staff.core.rights import Role
 from web.staff.pages import event_list, forms, icons
-from web.staff.texts import words
+from web.staff.texts import event_summary, kind_words, words
 
 [ENGLISH] = catalogue.files()
 
@@ -56,15 +56,43 @@ def _all(text: object) -> tuple[str, ...]:
 
 def test_every_kind_has_a_word() -> None:
     """No event reaches the screen as its bare kind, and no word is for a kind that is not there."""
-    assert set(words.KINDS) == set(events.KINDS)
+    assert set(kind_words.KINDS) == set(events.KINDS)
 
 
 def test_every_kind_has_a_group_a_tone_and_an_icon_that_exist() -> None:
     """A misspelt icon would be a dot, a misspelt group would hide the kind from the filter."""
-    for kind, word in words.KINDS.items():
-        assert word.group in words.GROUPS, kind
+    for kind, word in kind_words.KINDS.items():
+        assert word.group in kind_words.GROUPS, kind
         assert word.tone in ("quiet", "ok", "warn", "alarm"), kind
         assert word.icon in icons.NAMES, kind
+
+
+def test_a_kind_needs_its_class_and_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its section of docs/events.md, its group and icon, and the words of what it says in codes
+    follow from them."""
+    monkeypatch.setitem(events.KINDS, "mat.folded", events.Data)
+    del events.KINDS["mat.folded"]  # taken out again at the end
+
+    @events.kind("mat.folded")
+    class MatFolded(events.Data):
+        """The mat was folded."""
+
+        fault: events.MatFault
+        """What came of it."""
+
+    page = docs.events_page()
+    assert "\n## mat.folded\n\nThe mat was folded.\n" in page
+    assert "| `fault` | one of `cut`" in page
+    word = kind_words.placed("mat.folded", kind_words.KindWord("Mattan veks"))
+    assert (word.group, word.icon) == ("bed", "mat")
+    told = event_summary.particulars(MatFolded(fault=events.MatFault.CUT), None)
+    assert told == "kabeln är av eller urdragen"
+
+
+def test_a_noun_that_no_list_knows_is_named() -> None:
+    """Its first kind says where it belongs."""
+    with pytest.raises(KeyError, match="kettle"):
+        kind_words.placed("kettle.boiled", kind_words.KindWord("Vattnet kokar"))
 
 
 @pytest.mark.parametrize("enum", every_enum(), ids=lambda e: e.__name__)

@@ -24,17 +24,13 @@ from web.staff.pages.lookups import Place
 from web.staff.storage import tables as t
 from web.staff.storage.column_types import from_ms, to_ms
 from web.staff.storage.rows import DeviceRow
-from web.staff.texts import event_summary, words
+from web.staff.texts import event_summary, kind_words, words
 
-QUIET = frozenset({"record.read", "unlock.progressed", "alarm.delivered"})
-"""Kinds left out of the list unless their group is asked for: they would drown the rest."""
+QUIET = frozenset(kind for kind, word in kind_words.KINDS.items() if word.aside)
+"""Kinds left out of the list unless their group is asked for."""
 
-
-RAW = frozenset(
-    {"mat.pressed", "mat.released", "mat.loaded", "motion.detected", "motion.cleared"}
-    | {"contact.changed", "temperature.measured", "device.heard"}
-)
-"""Readings that come by the hundred in a night; a home's own page shows what they came to mean."""
+RAW = frozenset(kind for kind, word in kind_words.KINDS.items() if word.reading)
+"""Readings, which a home's own page leaves out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +97,7 @@ class Line:
     at: datetime
     clock: str
     day: str
-    word: words.KindWord
+    word: kind_words.KindWord
     label: str
     detail: str
     place: Place | None
@@ -124,13 +120,13 @@ class Because:
 def kinds_of(actor: Actor, group: str, text_asked: bool) -> frozenset[str] | None:
     """The kinds to show; None for all, also those that this version does not know."""
     if group:
-        wanted = {kind for kind, word in words.KINDS.items() if word.group == group}
+        wanted = {kind for kind, word in kind_words.KINDS.items() if word.group == group}
         if group == "system" and actor.may(Right.SEE_CARE):
             return frozenset(wanted)
     elif actor.may(Right.SEE_CARE):
         return None if text_asked else frozenset()
     else:
-        wanted = set(words.KINDS)
+        wanted = set(kind_words.KINDS)
     if not actor.may(Right.SEE_CARE):
         wanted &= lookups.NOT_CARE
     return frozenset(wanted)
@@ -189,7 +185,7 @@ def _matching(conn: Connection, actor: Actor, text: str) -> ColumnElement[bool]:
     """Events whose words hold `text`: kind, home, resident, person, device, alarm, or reference."""
     e = t.event.c
     low = text.casefold().strip()
-    kinds = [kind for kind in words.KINDS if low in words.kind_label(kind).casefold()]
+    kinds = [kind for kind in kind_words.KINDS if low in kind_words.kind_label(kind).casefold()]
     people = [p for p, name in lookups.names(conn, actor).items() if low in name.casefold()]
     homes = [
         place.id
@@ -286,7 +282,7 @@ def device_name(row: DeviceRow) -> str:
 
 def told(event: Event, zone: str | None) -> str:
     """An event in one line: its kind and its particulars."""
-    label = words.kind_label(event.kind)
+    label = kind_words.kind_label(event.kind)
     detail = event_summary.particulars(event.data, zone)
     return f"{label}: {detail}" if detail else label
 
@@ -330,8 +326,8 @@ def listing(
                 at=one.at,
                 clock=f"{here:%H:%M:%S}",
                 day=f"{here:%Y-%m-%d}",
-                word=words.kind_word(event.kind),
-                label=words.kind_label(event.kind),
+                word=kind_words.kind_word(event.kind),
+                label=kind_words.kind_label(event.kind),
                 detail=event_summary.particulars(event.data, zone),
                 place=place,
                 device=device_name(device) if device is not None else event.device or "",

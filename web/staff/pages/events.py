@@ -20,7 +20,7 @@ from web.staff.core.rights import Actor, Right
 from web.staff.pages import event_list, lookups
 from web.staff.pages.layout import is_fragment, main_attributes, page
 from web.staff.pages.routes import Menu, get
-from web.staff.texts import words
+from web.staff.texts import kind_words
 
 PAGE = 50
 """Events on a page: what one looks through without losing one's place."""
@@ -46,7 +46,7 @@ def events(actor: Actor) -> str:
         if actor.may(Right.SEE_CARE) and not is_fragment():
             for home in sorted({one.home for one in lines}):
                 actions.record_read(staff(), actor, home, "events")
-        groups = words.GROUPS
+        groups = kind_words.GROUPS
         if not actor.may(Right.SEE_CARE):
             groups = {key: groups[key] for key in ("device", "system")}
         return page(
@@ -70,8 +70,8 @@ def event_words(actor: Actor) -> Response:
     with staff().db.read() as conn:
         places = lookups.places(conn, actor)
     kinds = {
-        kind: {"label": words.kind_label(kind), "group": word.group}
-        for kind, word in words.KINDS.items()
+        kind: {"label": kind_words.kind_label(kind), "group": word.group}
+        for kind, word in kind_words.KINDS.items()
         if kind not in event_list.QUIET and lookups.may_see_kind(actor, kind)
     }
     answer = jsonify(
@@ -100,7 +100,7 @@ def _filter() -> event_list.Filter:
     since, until = _day(asked.get("fran", "")), _day(asked.get("till", ""))
     return event_list.Filter(
         homes=(home,) if home else (),
-        group=group if group in words.GROUPS else "",
+        group=group if group in kind_words.GROUPS else "",
         text=asked.get("sok", "").strip()[:100],
         since=since,
         until=None if until is None else _next_day(until),

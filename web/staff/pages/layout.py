@@ -46,7 +46,7 @@ from web.staff.pages.lookups import open_alarms
 from web.staff.pages.routes import get, in_menu
 from web.staff.signin.auth import current_actor
 from web.staff.storage import tables
-from web.staff.texts import event_summary, states, visit_words, words
+from web.staff.texts import event_summary, kind_words, states, visit_words, words
 
 STATIC = Path(__file__).resolve().parents[1] / "static"
 
@@ -305,6 +305,7 @@ def add_filters(app: Flask) -> None:
     filters["weekday"] = lambda date: format_date(date, "EEEE d MMMM y")
     filters["hm_day"] = _hm_day
     filters["hm_on"] = _hm_on
+    filters["kind_label"] = kind_words.kind_label
     filters["alarm_word"] = event_summary.alarm_word
     filters["device_name"] = event_list.device_name
     filters["rule_word"] = lambda code: words.spoken(words.RULES, code)

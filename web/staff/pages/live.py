@@ -27,7 +27,7 @@ from web.staff.realtime.broker import (
 )
 from web.staff.signin import sessions
 from web.staff.signin.auth import current_actor, sign_in_required
-from web.staff.texts.words import NOT_CARE
+from web.staff.texts.kind_words import NOT_CARE
 
 blueprint = Blueprint("pushed", __name__)
 

@@ -18,9 +18,9 @@ from web.staff.core.rights import Actor, Right
 from web.staff.events.projections.rebuild import orphan_id
 from web.staff.storage import tables as t
 from web.staff.storage.rows import DeviceRow, read_all
-from web.staff.texts import words
+from web.staff.texts import kind_words
 
-NOT_CARE = words.NOT_CARE
+NOT_CARE = kind_words.NOT_CARE
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from flask import redirect, url_for
+from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, exists, func, or_, select
 
 from gateway.envelope import Event
@@ -84,7 +84,7 @@ class Tile:
 
 
 @get("/", "start", public=True)
-def start() -> Any:
+def start() -> ResponseReturnValue:
     """`/`: the page that answers "is everything well?"."""
     return redirect(url_for("pages.now"))
 

@@ -1,14 +1,16 @@
 """One event in a few words, for a list: what stands after its kind.
 
-The kind's own name comes from `web.staff.texts.words`; here are the particulars (which alarm, what
-was found, how it ended).  Times are shown in the home's own zone.  Not for: HTML.
+The kind's own name comes from `web.staff.texts.kind_words`; here are the particulars (which alarm,
+what was found, how it ended).  Times are shown in the home's own zone.  Not for: HTML.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypeVar
+from enum import StrEnum
+from functools import cache
+from typing import Any, TypeVar, get_type_hints
 
 from flask_babel import format_date
 
@@ -115,7 +117,6 @@ def _issued(data: events.GrantIssued, _zone: str | None) -> str:
     return f"{what}, {words.enum_word(grants.Reason, data.reason)}"
 
 
-_tell(events.GatewayStarted, lambda d, _z: words.enum_word(events.PreviousRun, d.previous))
 _tell(events.GatewayStopped, lambda d, _z: d.reason)
 _tell(events.HomeDescribed, lambda d, _z: _("%(count)s enheter", count=len(d.devices)))
 _tell(events.RuleFailed, lambda d, _z: words.spoken(words.RULES, d.rule))
@@ -126,18 +127,14 @@ _tell(events.DeviceOffline, lambda d, _z: d.reason.replace("_", " "))
 _tell(events.DeviceFailed, lambda d, _z: d.text)
 _tell(events.BatteryLow, _battery)
 _tell(events.BatteryOk, _battery)
-_tell(events.MatFaulted, lambda d, _z: words.enum_word(events.MatFault, d.fault))
-_tell(events.ContactFaulted, lambda d, _z: words.enum_word(events.ContactFault, d.fault))
 _tell(events.ContactChanged, lambda d, _z: _("på") if d.on else _("av"))
 _tell(events.BedLeft, lambda d, z: _("tom sedan %(at)s", at=clock(d.empty_since, z)))
 _tell(events.BedDoubted, lambda d, z: _("sedan %(at)s", at=clock(d.since, z)))
 _tell(events.ActivityPrewarned, lambda d, z: _("svar senast %(at)s", at=clock(d.answer_by, z)))
 _tell(events.TemperatureMeasured, lambda d, _z: f"{d.celsius:.1f} °C".replace(".", ","))
 _tell(events.FaultCounted, lambda d, _z: _("%(n)s gånger på 30 dagar", n=len(d.times)))
-_tell(events.MatLearned, lambda d, _z: words.enum_word(events.MatQuality, d.quality))
 _tell(events.HomeEmptied, lambda d, z: _("sedan %(at)s", at=clock(d.since, z)))
 _tell(events.AlarmRaised, lambda d, z: f"{alarm_word(d.type)}, {_('sedan')} {clock(d.since, z)}")
-_tell(events.AlarmResolved, lambda d, _z: words.enum_word(events.AlarmOutcome, d.outcome))
 _tell(events.AlarmCancelled, lambda d, _z: words.spoken(words.CANCELLED_WHY, d.reason))
 _tell(events.CheckPlanned, lambda d, z: dated(d.slot, z))
 _tell(events.CheckDue, lambda d, z: clock(d.slot, z))
@@ -145,8 +142,6 @@ _tell(events.CheckDone, lambda d, _z: _("av %(by)s", by=words.enum_word(events.C
 _tell(events.CheckMissed, lambda d, _z: words.spoken(words.MISSED_WHY, d.why))
 _tell(events.CheckEscalated, lambda d, _z: words.spoken(words.ESCALATED_WHY, d.why))
 _tell(events.UnlockRequested, lambda d, _z: words.enum_word(grants.Action, d.action))
-_tell(events.UnlockRefused, lambda d, _z: words.enum_word(events.Refusal, d.why))
-_tell(events.UnlockProgressed, lambda d, _z: words.enum_word(events.UnlockStep, d.step))
 _tell(events.UnlockEnded, lambda d, _z: turn_word(d.outcome, d.why))
 _tell(
     events.VisitStarted,
@@ -156,13 +151,11 @@ _tell(
     events.VisitEnded,
     lambda d, z: f"{clock(d.until, z)}, {words.enum_word(events.Stamp, d.source)}",
 )
-_tell(events.VisitDeclined, lambda d, _z: words.enum_word(events.Undone, d.why))
 _tell(
     events.VisitsLocked,
     lambda d, z: _("före %(when)s", when=f"{local(d.before, z):%Y-%m-%d %H:%M}"),
 )
 _tell(events.AccessSampled, lambda d, _z: _("%(n)s av %(of)s rader", n=len(d.rows), of=d.of))
-_tell(events.AccessChecked, lambda d, _z: words.enum_word(events.CheckedAs, d.found))
 _tell(events.GrantRequested, lambda d, _z: words.spoken(door_words.SERVICE_WHY, d.why))
 _tell(events.GrantApproved, lambda d, z: _("till %(when)s", when=clock(d.until, z)))
 _tell(events.HomeSilent, lambda d, _z: _("tyst i %(s)s s", s=round(d.silent_s)))
@@ -170,7 +163,20 @@ _tell(events.ConsentGiven, lambda d, _z: d.covers)
 _tell(events.ConsentWithdrawn, lambda d, _z: d.covers)
 
 
+@cache
+def _coded_fields(kind: str) -> tuple[tuple[str, type[StrEnum]], ...]:
+    """The fields that are one of a few words, which `words.ENUMS` has."""
+    hints = get_type_hints(events.KINDS[kind])
+    return tuple((name, hint) for name, hint in hints.items() if hint in words.ENUMS)
+
+
 def particulars(data: events.Data, zone: str | None) -> str:
-    """What stands after the kind; empty when the kind says it all, or is not known here."""
+    """What stands after the kind; empty when the kind says it all, or is not known here.  Where
+    nothing better is written, the words of what it says in codes."""
     tell = _TELL.get(type(data))
-    return "" if tell is None else tell(data, zone)
+    if tell is not None:
+        return tell(data, zone)
+    if isinstance(data, events.Unknown):
+        return ""
+    coded = _coded_fields(events.kind_of(data))
+    return ", ".join(words.enum_word(enum, getattr(data, name)) for name, enum in coded)
