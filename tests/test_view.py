@@ -45,6 +45,7 @@ from gateway.events import (
     LockAsleep,
     LockAwake,
     LockLocked,
+    LockOperationRequested,
     LockUnknown,
     LockUnreachable,
     Looked,
@@ -61,7 +62,6 @@ from gateway.events import (
     Stamp,
     TemperatureMeasured,
     Unknown,
-    UnlockRequested,
     VisitCorrected,
     VisitEnded,
     VisitOverdue,
@@ -112,8 +112,8 @@ class Told:
         return event
 
 
-def used(grant: str) -> UnlockRequested:
-    return UnlockRequested(grant=grant, action="unlock", reason="planned_visit")
+def used(grant: str) -> LockOperationRequested:
+    return LockOperationRequested(grant=grant, action="unlock", reason="planned_visit")
 
 
 def test_a_used_grant_is_never_new_again() -> None:

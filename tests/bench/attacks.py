@@ -25,9 +25,9 @@ from gateway.events import (
     GrantApproved,
     GrantRequested,
     GrantRevoked,
+    LockOperationRefused,
     ServerKeyRefused,
     Severity,
-    UnlockRefused,
     alarm_type,
 )
 from tests.conftest import START
@@ -164,7 +164,7 @@ async def run_all() -> dict[str, bool]:
     for name, run in ATTACKS.items():
         door = Door()
         await run(door)
-        noted = any(isinstance(d.data, UnlockRefused | CodesPaused) for d in door.drafts)
+        noted = any(isinstance(d.data, LockOperationRefused | CodesPaused) for d in door.drafts)
         found[name] = noted and door.lock.turns == []
     for name, forged in FORGED.items():
         home = KeyHome()

@@ -10,11 +10,11 @@ import pytest
 from gateway.envelope import Draft
 from gateway.events import (
     AlarmCancelled,
-    TurnOutcome,
-    UnlockEnded,
-    UnlockProgressed,
-    UnlockRequested,
-    UnlockStep,
+    LockOperationEnded,
+    LockOperationOutcome,
+    LockOperationProgressed,
+    LockOperationRequested,
+    LockOperationStep,
 )
 from tests.browser.conftest import DESK, PHONE, LiveServer
 from tests.browser.night import Night
@@ -37,15 +37,15 @@ def grant_of(part: Any) -> str:
 
 def turns(home: EnrolledHome, grant: str, person: str, reason: str) -> None:
     """The home takes the order and wakes the lock."""
-    requested = UnlockRequested(grant=grant, action="unlock", reason=reason)
-    waking = UnlockProgressed(grant=grant, step=UnlockStep.WAKING)
+    requested = LockOperationRequested(grant=grant, action="unlock", reason=reason)
+    waking = LockOperationProgressed(grant=grant, step=LockOperationStep.WAKING)
     for data in (requested, waking):
         home.send(Draft(data, device="front", person=person))
 
 
 def opened(home: EnrolledHome, grant: str, person: str) -> None:
     """The bolt is open."""
-    ended = UnlockEnded(grant=grant, outcome=TurnOutcome.DONE, took_s=3.1)
+    ended = LockOperationEnded(grant=grant, outcome=LockOperationOutcome.DONE, took_s=3.1)
     home.send(Draft(ended, device="front", person=person))
 
 

@@ -16,12 +16,12 @@ from sqlalchemy import func, select
 
 from gateway.envelope import Draft
 from gateway.events import (
+    LockOperationEnded,
+    LockOperationOutcome,
+    LockOperationProgressed,
+    LockOperationRequested,
+    LockOperationStep,
     MatPressed,
-    TurnOutcome,
-    UnlockEnded,
-    UnlockProgressed,
-    UnlockRequested,
-    UnlockStep,
 )
 from tests.browser.conftest import DESK, PHONE, WAIT_MS, LiveServer
 from tests.browser.night import Night
@@ -151,15 +151,18 @@ def test_the_door_opens_on_the_phone_step_by_step(
     home.locator('[data-test="step-issued"][data-state="now"]').wait_for()
     turn = home.get_by_test_id("turn")
     grant = (turn.get_attribute("data-key") or "").removeprefix("turn-")
-    requested = UnlockRequested(grant=grant, action="unlock", reason="planned_visit")
+    requested = LockOperationRequested(grant=grant, action="unlock", reason="planned_visit")
     gateway.send(Draft(requested, device="front", person="p7"))
-    _step(gateway, grant, UnlockStep.WAKING)
+    _step(gateway, grant, LockOperationStep.WAKING)
     expect(home.get_by_test_id("wake-hint")).to_have_text("Ta i handtaget eller knacka på dörren")
-    _step(gateway, grant, UnlockStep.TURNING)
+    _step(gateway, grant, LockOperationStep.TURNING)
     home.locator('[data-test="step-turning"][data-state="now"]').wait_for()
     expect(home.get_by_test_id("open-door")).to_have_attribute("aria-disabled", "true")
     home.get_by_test_id("open-door").click(force=True)
-    gateway.send(UnlockEnded(grant=grant, outcome=TurnOutcome.DONE, took_s=3.1), device="front")
+    gateway.send(
+        LockOperationEnded(grant=grant, outcome=LockOperationOutcome.DONE, took_s=3.1),
+        device="front",
+    )
     expect(home.get_by_test_id("outcome")).to_contain_text("Öppet. Låset har vridit upp.")
     assert _orders(night, "h1") == 1
     stream.close()
@@ -172,8 +175,8 @@ def _listening(gateway: EnrolledHome) -> Any:
     return stream
 
 
-def _step(gateway: EnrolledHome, grant: str, step: UnlockStep) -> None:
-    gateway.send(UnlockProgressed(grant=grant, step=step), device="front")
+def _step(gateway: EnrolledHome, grant: str, step: LockOperationStep) -> None:
+    gateway.send(LockOperationProgressed(grant=grant, step=step), device="front")
 
 
 def _orders(night: Night, home: str) -> int:

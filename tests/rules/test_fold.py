@@ -30,6 +30,9 @@ from gateway.events import (
     GatewayStarted,
     LockJammed,
     LockLocked,
+    LockOperationEnded,
+    LockOperationOutcome,
+    LockOperationRequested,
     LockUnknown,
     LockUnlocked,
     Looked,
@@ -49,9 +52,6 @@ from gateway.events import (
     PreviousRun,
     Tap,
     TemperatureMeasured,
-    TurnOutcome,
-    UnlockEnded,
-    UnlockRequested,
     VisitTapped,
 )
 from gateway.rules import Decision, Rule, RuleSettings, Tick, bind, settings_class
@@ -295,7 +295,7 @@ _input = st.one_of(
     ),
     st.tuples(
         st.builds(
-            UnlockRequested,
+            LockOperationRequested,
             grant=_grant,
             action=st.sampled_from(["unlock", "lock"]),
             reason=st.sampled_from(["planned_visit", "service"]),
@@ -305,9 +305,9 @@ _input = st.one_of(
     ),
     st.tuples(
         st.builds(
-            UnlockEnded,
+            LockOperationEnded,
             grant=_grant,
-            outcome=st.sampled_from(TurnOutcome),
+            outcome=st.sampled_from(LockOperationOutcome),
             why=st.sampled_from([None, "asleep", "jammed"]),
         ),
         st.just("door"),
@@ -328,14 +328,21 @@ _stay = st.tuples(st.integers(5, 4000), st.integers(200, 2000), _device).map(
     ]
 )
 _turned = st.tuples(
-    st.integers(5, 200), st.integers(60, 40_000), _grant, st.sampled_from(TurnOutcome)
+    st.integers(5, 200), st.integers(60, 40_000), _grant, st.sampled_from(LockOperationOutcome)
 ).map(
     lambda turned: [
-        (1, (UnlockRequested(grant=turned[2], action="unlock", reason="alarm"), "door", "p1")),
+        (
+            1,
+            (
+                LockOperationRequested(grant=turned[2], action="unlock", reason="alarm"),
+                "door",
+                "p1",
+            ),
+        ),
         (1, (LockUnlocked(), "door", "p1")),
         (
             turned[0],
-            (UnlockEnded(grant=turned[2], outcome=turned[3], why="no_answer"), "door", "p1"),
+            (LockOperationEnded(grant=turned[2], outcome=turned[3], why="no_answer"), "door", "p1"),
         ),
         (turned[1], (PowerLost(), None, None)),
     ]

@@ -13,13 +13,13 @@ from gateway.envelope import Draft
 from gateway.events import (
     ACCESS_KINDS,
     CheckedAs,
+    LockOperationEnded,
+    LockOperationOutcome,
+    LockOperationRefused,
+    LockOperationRequested,
     MatPressed,
     Refusal,
     Stamp,
-    TurnOutcome,
-    UnlockEnded,
-    UnlockRefused,
-    UnlockRequested,
     VisitStarted,
 )
 from tests.staff.care.test_actions import CAREGIVER, actor, refusal
@@ -44,11 +44,11 @@ def something(home: EnrolledHome, staff: Staff) -> None:
     """A read, an unlock, a refused one, a visit, and what is no access."""
     actions.record_read(staff, COORDINATOR, "h1", "events")
     home.clock.advance(60)
-    asked = UnlockRequested(grant="g1", action="unlock", reason="alarm")
+    asked = LockOperationRequested(grant="g1", action="unlock", reason="alarm")
     home.send(Draft(asked, person="p1", device="front"))
-    home.send(Draft(UnlockEnded(grant="g1", outcome=TurnOutcome.DONE), person="p1"))
+    home.send(Draft(LockOperationEnded(grant="g1", outcome=LockOperationOutcome.DONE), person="p1"))
     home.clock.advance(60)
-    home.send(UnlockRefused(grant=None, why=Refusal.FORGED), MatPressed())
+    home.send(LockOperationRefused(grant=None, why=Refusal.FORGED), MatPressed())
     home.clock.advance(60)
     started = VisitStarted(since=home.clock.now(), source=Stamp.UNLOCK)
     home.send(Draft(started, person="p1"))

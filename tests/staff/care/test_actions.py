@@ -20,14 +20,14 @@ from gateway.events import (
     CheckBy,
     CheckDone,
     Finding,
+    LockOperationEnded,
+    LockOperationOutcome,
+    LockOperationProgressed,
+    LockOperationRequested,
+    LockOperationStep,
     Looked,
     Severity,
     Tap,
-    TurnOutcome,
-    UnlockEnded,
-    UnlockProgressed,
-    UnlockRequested,
-    UnlockStep,
 )
 from tests.staff.homelink.test_ingest import rows
 from tests.staff.parts import EnrolledHome
@@ -91,10 +91,14 @@ def test_an_unlock_goes_to_the_home_that_listens(enrolled_home: EnrolledHome, st
     )
     (turn,) = rows(staff, tables.turn)
     assert (turn.step, turn.person, turn.device) == ("issued", "p1", "front")
-    requested = UnlockRequested(grant=grant.id, action="unlock", reason="planned_visit")
-    enrolled_home.send(requested, UnlockProgressed(grant=grant.id, step=UnlockStep.WAKING))
+    requested = LockOperationRequested(grant=grant.id, action="unlock", reason="planned_visit")
+    enrolled_home.send(
+        requested, LockOperationProgressed(grant=grant.id, step=LockOperationStep.WAKING)
+    )
     assert rows(staff, tables.turn)[0].step == "waking"
-    enrolled_home.send(UnlockEnded(grant=grant.id, outcome=TurnOutcome.UNKNOWN, why="no_answer"))
+    enrolled_home.send(
+        LockOperationEnded(grant=grant.id, outcome=LockOperationOutcome.UNKNOWN, why="no_answer")
+    )
     (turn,) = rows(staff, tables.turn)
     assert (turn.step, turn.outcome, turn.why) == ("ended", "unknown", "no_answer")
 

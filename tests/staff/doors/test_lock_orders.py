@@ -21,13 +21,13 @@ from gateway.events import (
     CheckEscalated,
     CodesIssued,
     GrantRevoked,
+    LockOperationEnded,
+    LockOperationOutcome,
+    LockOperationRefused,
+    LockOperationRequested,
     Refusal,
     Severity,
     Stamp,
-    TurnOutcome,
-    UnlockEnded,
-    UnlockRefused,
-    UnlockRequested,
     VisitEnded,
     VisitStarted,
 )
@@ -72,7 +72,7 @@ def test_a_wish_with_a_name_is_one_turn(
     first = lock_orders.order_turn(staff, carer, "h1", "front", key="w1")
     again = lock_orders.order_turn(staff, carer, "h1", "front", key="w1")
     assert again == first
-    home.send(UnlockEnded(grant=first.grant, outcome=TurnOutcome.DONE))
+    home.send(LockOperationEnded(grant=first.grant, outcome=LockOperationOutcome.DONE))
     assert lock_orders.order_turn(staff, carer, "h1", "front", key="w1").grant == first.grant
     assert lock_orders.order_turn(staff, carer, "h1", "front", key="w2").grant != first.grant
     assert len(told(staff, "grant.issued")) == 2
@@ -258,8 +258,8 @@ def test_a_used_code_is_replaced_and_no_two_share_a_number(
     (issued,) = told(staff, "codes.issued")
     first, second = issued.data.codes[:2]
     home.send(
-        UnlockRequested(grant=first.id, action="unlock", reason="planned_visit"),
-        UnlockRefused(grant=second.id, why=Refusal.EXPIRED),
+        LockOperationRequested(grant=first.id, action="unlock", reason="planned_visit"),
+        LockOperationRefused(grant=second.id, why=Refusal.EXPIRED),
     )
     (after,) = door_codes.shift_codes(staff, carer)
     assert len({c.digits for c in before.codes} & {c.digits for c in after.codes}) == 1

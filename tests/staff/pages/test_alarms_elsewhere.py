@@ -13,11 +13,11 @@ from gateway.events import (
     AlarmRaised,
     AlarmType,
     BedEntered,
+    LockOperationProgressed,
+    LockOperationRequested,
+    LockOperationStep,
     Severity,
     Stamp,
-    UnlockProgressed,
-    UnlockRequested,
-    UnlockStep,
     VisitEnded,
     VisitStarted,
 )
@@ -84,9 +84,11 @@ def test_the_door_opens_and_the_steps_are_shown(
     sent = post(
         colleague, "/pass/h1/las", device="front", action="unlock", elsewhere="1"
     ).get_json()
-    requested = UnlockRequested(grant=sent["grant"], action="unlock", reason="alarm")
+    requested = LockOperationRequested(grant=sent["grant"], action="unlock", reason="alarm")
     home.send(Draft(requested, device="front", person="p9"))
-    home.send(UnlockProgressed(grant=sent["grant"], step=UnlockStep.WAKING), device="front")
+    home.send(
+        LockOperationProgressed(grant=sent["grant"], step=LockOperationStep.WAKING), device="front"
+    )
     assert "Ta i handtaget eller knacka" in text_of(colleague, "/pass")
 
 
@@ -159,7 +161,7 @@ def test_live_tells_that_something_changed_and_nothing_else(
     home.send(BedEntered())
     raise_alarm_only(home)
     for person in ("p7", "p9"):
-        requested = UnlockRequested(grant=f"g{person}", action="unlock", reason="alarm")
+        requested = LockOperationRequested(grant=f"g{person}", action="unlock", reason="alarm")
         home.send(Draft(requested, device="front", person=person))
     assert changes(told, 2) == [{"home": None, "kind": "elsewhere.changed", "event": None}] * 2
     live.close()

@@ -22,15 +22,15 @@ from gateway.events import (
     CheckEscalated,
     ClockSynced,
     DeviceFailed,
+    LockOperationEnded,
+    LockOperationOutcome,
+    LockOperationProgressed,
+    LockOperationRequested,
+    LockOperationStep,
     LockUnlocked,
     MatPressed,
     Severity,
     Stamp,
-    TurnOutcome,
-    UnlockEnded,
-    UnlockProgressed,
-    UnlockRequested,
-    UnlockStep,
     VisitEnded,
     VisitStarted,
     alarm_type,
@@ -350,14 +350,17 @@ def test_the_steps_of_a_turn_are_told(carer: FlaskClient, home: EnrolledHome) ->
         return re.findall(r'data-test="step-(\w+)" data-state="now"', page)
 
     assert now_at() == ["issued"]
-    requested = UnlockRequested(grant=grant, action="unlock", reason="planned_visit")
+    requested = LockOperationRequested(grant=grant, action="unlock", reason="planned_visit")
     home.send(Draft(requested, device="front", person="p7"))
-    for step in (UnlockStep.WAKING, UnlockStep.CONNECTING, UnlockStep.TURNING):
-        home.send(UnlockProgressed(grant=grant, step=step), device="front")
+    for step in (LockOperationStep.WAKING, LockOperationStep.CONNECTING, LockOperationStep.TURNING):
+        home.send(LockOperationProgressed(grant=grant, step=step), device="front")
         assert now_at() == [step.value]
         hint = "Ta i handtaget eller knacka" in text_of(carer, "/pass")
-        assert hint is (step is UnlockStep.WAKING)
-    home.send(UnlockEnded(grant=grant, outcome=TurnOutcome.DONE, took_s=3.2), device="front")
+        assert hint is (step is LockOperationStep.WAKING)
+    home.send(
+        LockOperationEnded(grant=grant, outcome=LockOperationOutcome.DONE, took_s=3.2),
+        device="front",
+    )
     page = text_of(carer, "/pass")
     assert "Öppet. Låset har vridit upp." in page
     assert 'data-outcome="ok"' in page
@@ -376,12 +379,15 @@ def test_a_second_tap_is_the_same_turn(
 
     first = press()
     assert press() == first
-    requested = UnlockRequested(grant=first, action="unlock", reason="planned_visit")
+    requested = LockOperationRequested(grant=first, action="unlock", reason="planned_visit")
     home.send(Draft(requested, device="front", person="p7"))
     home.clock.advance(60)
     assert press() == first
     assert press("lock") != first
-    home.send(UnlockEnded(grant=first, outcome=TurnOutcome.FAILED, why="asleep"), device="front")
+    home.send(
+        LockOperationEnded(grant=first, outcome=LockOperationOutcome.FAILED, why="asleep"),
+        device="front",
+    )
     second = press()
     assert second != first
     home.clock.advance(16)
@@ -406,7 +412,10 @@ def test_a_turn_that_did_not_end_well_says_why_and_what_to_do(
     stream = home.listen()
     next(stream)
     grant = post(carer, "/pass/h1/las", device="front", action="unlock").get_json()["grant"]
-    home.send(UnlockEnded(grant=grant, outcome=TurnOutcome(outcome), why=why), device="front")
+    home.send(
+        LockOperationEnded(grant=grant, outcome=LockOperationOutcome(outcome), why=why),
+        device="front",
+    )
     page = text_of(carer, "/pass").split('data-test="turn"', 1)[1].split("<form", 1)[0]
     assert f'data-outcome="{tone}"' in page
     assert says in page

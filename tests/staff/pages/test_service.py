@@ -11,7 +11,13 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from gateway.envelope import Draft
-from gateway.events import TurnOutcome, UnlockEnded, UnlockProgressed, UnlockRequested, UnlockStep
+from gateway.events import (
+    LockOperationEnded,
+    LockOperationOutcome,
+    LockOperationProgressed,
+    LockOperationRequested,
+    LockOperationStep,
+)
 from tests.staff.pages.conftest import post, text_of
 from tests.staff.pages.test_live_rights import changes
 from tests.staff.parts import EnrolledHome, add_home
@@ -78,12 +84,15 @@ def test_a_technician_asks_is_approved_and_opens(
     assert "Godkänd av Prov c1 22:00" in page
     assert 'data-until="2026-11-23T21:15:00.000Z"' in page
     sent = post(tech, "/pass/h1/las", device="front", action="unlock").get_json()
-    requested = UnlockRequested(grant=sent["grant"], action="unlock", reason="service")
+    requested = LockOperationRequested(grant=sent["grant"], action="unlock", reason="service")
     home.send(Draft(requested, device="front", person="t1"))
-    home.send(UnlockProgressed(grant=sent["grant"], step=UnlockStep.WAKING), device="front")
+    home.send(
+        LockOperationProgressed(grant=sent["grant"], step=LockOperationStep.WAKING), device="front"
+    )
     assert "Ta i handtaget eller knacka" in text_of(tech, "/service")
     home.send(
-        UnlockEnded(grant=sent["grant"], outcome=TurnOutcome.DONE, took_s=3.0), device="front"
+        LockOperationEnded(grant=sent["grant"], outcome=LockOperationOutcome.DONE, took_s=3.0),
+        device="front",
     )
     assert "Öppet. Låset har vridit upp." in text_of(tech, "/service")
     home.clock.advance(15 * 60)
@@ -208,7 +217,7 @@ def test_a_technician_is_told_of_the_answer_and_the_own_turn_live(
     answer(boss, ref, "yes")
     (approved,) = changes(told, 1)
     assert approved["kind"] == "grant.approved"
-    requested = UnlockRequested(grant="g1", action="unlock", reason="service")
+    requested = LockOperationRequested(grant="g1", action="unlock", reason="service")
     home.send(
         Draft(requested, device="front", person="p9"), Draft(requested, device="front", person="t1")
     )

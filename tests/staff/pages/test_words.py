@@ -118,7 +118,7 @@ def test_quiet_kinds_are_of_known_kinds() -> None:
 
 def test_the_turns_reasons_of_the_contract_have_sentences() -> None:
     """Every `why` that `unlock.ended` documents is told in plain words."""
-    field = inspect.getsource(events.UnlockEnded)
+    field = inspect.getsource(events.LockOperationEnded)
     named = set(field.split("None when done; else", 1)[1].split('"""', 1)[0].split("`")[1::2])
     assert {"asleep", "no_answer", "restarted"} <= named
     assert named <= set(words.TURN_WHY)

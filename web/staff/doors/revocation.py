@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, or_, select
 
 from gateway.access.grants import Reason
 from gateway.envelope import Draft
-from gateway.events import GrantDeclined, GrantRevoked, UnlockDeviated
+from gateway.events import GrantDeclined, GrantRevoked, LockOperationDeviated
 from web.staff.core.assignments import is_assigned
 from web.staff.core.context import Staff
 from web.staff.core.rights import RIGHTS, Right
@@ -130,7 +130,7 @@ def look(staff: Staff) -> None:
             if tx.conn.execute(unheard.where(t.grant == turn.grant)).first() is None:
                 continue
             said = Draft(
-                UnlockDeviated(grant=turn.grant, why="no_word"),
+                LockOperationDeviated(grant=turn.grant, why="no_word"),
                 device=turn.device,
                 person=turn.person,
             )

@@ -43,7 +43,11 @@ def why_text(row: AccessRow) -> str:
         return words.spoken(visit_words.READ_WHAT, row.why)
     if row.action == "unlock.requested":
         why = words.enum_word(grants.Reason, row.why)
-        return f"{why}, {words.enum_word(events.TurnOutcome, row.outcome)}" if row.outcome else why
+        return (
+            f"{why}, {words.enum_word(events.LockOperationOutcome, row.outcome)}"
+            if row.outcome
+            else why
+        )
     if row.action == "unlock.refused":
         return words.enum_word(events.Refusal, row.why)
     if row.action == "visit.started":

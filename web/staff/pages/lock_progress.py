@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, select
 
 from gateway.access.grants import Action
-from gateway.events import Refusal, TurnOutcome
+from gateway.events import LockOperationOutcome, Refusal
 from web.staff.core.context import staff
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor
@@ -110,10 +110,10 @@ def _outcome(row: TurnRow) -> tuple[str | None, str]:
         return "bad", words.enum_word(Refusal, row.why)
     if row.step != "ended":
         return None, ""
-    if row.outcome == TurnOutcome.DONE:
+    if row.outcome == LockOperationOutcome.DONE:
         locking = row.action == Action.LOCK
         return "ok", _("Låst.") if locking else _("Öppet. Låset har vridit upp.")
-    if row.outcome == TurnOutcome.UNKNOWN or row.why in UNSURE:
+    if row.outcome == LockOperationOutcome.UNKNOWN or row.why in UNSURE:
         known = row.why in words.TURN_WHY and row.why in UNSURE
         return "unknown", words.spoken(words.TURN_WHY, row.why) if known else _silence()
     return "bad", words.spoken(words.TURN_WHY, row.why) or _("Det gick inte.")
@@ -133,7 +133,7 @@ def _lines(row: TurnRow) -> tuple[StepLine, ...]:
         shown.insert(4, ("asking", _("Inget svar. Frågar låset hur det står")))
     at = ORDER.index(row.step) if row.step in ORDER else 0
     here = max((i for i, (name, _text) in enumerate(shown) if ORDER.index(name) <= at), default=0)
-    if row.step == "ended" and row.outcome == TurnOutcome.DONE:
+    if row.step == "ended" and row.outcome == LockOperationOutcome.DONE:
         here = len(shown)
     return tuple(
         StepLine(name, text, "done" if i < here else "now" if i == here else "later")

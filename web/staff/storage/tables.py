@@ -524,7 +524,7 @@ turn = Table(
     # issued requested waking connecting turning asking ended refused
     Column("step", Text, nullable=False),
     Column("step_at", Utc, nullable=False),
-    Column("outcome", Text),  # a `TurnOutcome`; None: not ended
+    Column("outcome", Text),  # a `LockOperationOutcome`; None: not ended
     Column("why", Text),  # of a failure, or a `Refusal`
     Column("took_s", Float),
     Index("ix_turn_home", "home_id", "issued_at"),

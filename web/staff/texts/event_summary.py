@@ -41,11 +41,11 @@ def alarm_word(alarm: str | None) -> str:
 
 def turn_word(outcome: str | None, why: str | None) -> str:
     """How turning a lock ended, in one or two sentences."""
-    if outcome == events.TurnOutcome.DONE:
+    if outcome == events.LockOperationOutcome.DONE:
         return _("Klart")
     if why is not None:
         return words.spoken(words.TURN_WHY, why)
-    return words.enum_word(events.TurnOutcome, outcome)
+    return words.enum_word(events.LockOperationOutcome, outcome)
 
 
 Teller = Callable[[D, str | None], str]
@@ -141,8 +141,8 @@ _tell(events.CheckDue, lambda d, z: clock(d.slot, z))
 _tell(events.CheckDone, lambda d, _z: _("av %(by)s", by=words.enum_word(events.CheckBy, d.by)))
 _tell(events.CheckMissed, lambda d, _z: words.spoken(words.MISSED_WHY, d.why))
 _tell(events.CheckEscalated, lambda d, _z: words.spoken(words.ESCALATED_WHY, d.why))
-_tell(events.UnlockRequested, lambda d, _z: words.enum_word(grants.Action, d.action))
-_tell(events.UnlockEnded, lambda d, _z: turn_word(d.outcome, d.why))
+_tell(events.LockOperationRequested, lambda d, _z: words.enum_word(grants.Action, d.action))
+_tell(events.LockOperationEnded, lambda d, _z: turn_word(d.outcome, d.why))
 _tell(
     events.VisitStarted,
     lambda d, z: f"{clock(d.since, z)}, {words.enum_word(events.Stamp, d.source)}",

@@ -119,13 +119,13 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "not_approved": N_("Ingen annan har godkänt att låset vrids för service."),
         "wrong_code": N_("Fel kod."),
     },
-    events.UnlockStep: {
+    events.LockOperationStep: {
         "waking": N_("Väcker låset"),
         "connecting": N_("Ansluter"),
         "turning": N_("Vrider"),
         "asking": N_("Frågar låset"),
     },
-    events.TurnOutcome: {
+    events.LockOperationOutcome: {
         "done": N_("Klart"),
         "failed": N_("Gick inte"),
         "unknown": N_("Okänt"),

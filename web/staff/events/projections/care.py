@@ -259,8 +259,8 @@ def _issued(fold: Fold, step: Step, data: events.GrantIssued) -> None:
     )
 
 
-@on(events.UnlockRequested)
-def _requested(fold: Fold, step: Step, data: events.UnlockRequested) -> None:
+@on(events.LockOperationRequested)
+def _requested(fold: Fold, step: Step, data: events.LockOperationRequested) -> None:
     end_code(fold, step, data.grant)
     row = _turn(fold, step, data.grant)
     if row["step"] in ("issued", "refused"):
@@ -275,8 +275,8 @@ def _requested(fold: Fold, step: Step, data: events.UnlockRequested) -> None:
             row[name] = value
 
 
-@on(events.UnlockProgressed)
-def _progressed(fold: Fold, step: Step, data: events.UnlockProgressed) -> None:
+@on(events.LockOperationProgressed)
+def _progressed(fold: Fold, step: Step, data: events.LockOperationProgressed) -> None:
     row = _turn(fold, step, data.grant)
     if row["step"] == "ended":
         return
@@ -285,8 +285,8 @@ def _progressed(fold: Fold, step: Step, data: events.UnlockProgressed) -> None:
         row.update(step=data.step.value, step_at=step.at)
 
 
-@on(events.UnlockEnded)
-def _ended(fold: Fold, step: Step, data: events.UnlockEnded) -> None:
+@on(events.LockOperationEnded)
+def _ended(fold: Fold, step: Step, data: events.LockOperationEnded) -> None:
     row = _turn(fold, step, data.grant)
     row.update(
         step="ended",
@@ -297,8 +297,8 @@ def _ended(fold: Fold, step: Step, data: events.UnlockEnded) -> None:
     )
 
 
-@on(events.UnlockRefused)
-def _refused(fold: Fold, step: Step, data: events.UnlockRefused) -> None:
+@on(events.LockOperationRefused)
+def _refused(fold: Fold, step: Step, data: events.LockOperationRefused) -> None:
     end_code(fold, step, data.grant)
     if data.grant is None or not fold.known(tables.turn, grant=data.grant):
         return

@@ -52,8 +52,8 @@ def _revoked(fold: Fold, step: Step, data: events.GrantRevoked) -> None:
             row["why"] = "revoked"
 
 
-@on(events.UnlockDeviated)
-def _deviated(fold: Fold, step: Step, data: events.UnlockDeviated) -> None:
+@on(events.LockOperationDeviated)
+def _deviated(fold: Fold, step: Step, data: events.LockOperationDeviated) -> None:
     if data.grant is None or not fold.known(tables.turn, grant=data.grant):
         return
     row = fold.row(tables.turn, grant=data.grant)
