@@ -84,6 +84,8 @@ def test_how_long_a_visit_is_when_the_clock_changes(start: str, length: str, exp
     """Hours are exact, days go by the clock on the wall (RFC 5545, 3.3.6)."""
     data = calendar(event(f"DTSTART;TZID=Europe/Stockholm:{start}", length))
     assert times(data) == [expected]
+    (one,) = drafts(data)
+    assert one.until > one.since  # 02:45 to 02:15 is half an hour on one of these nights
 
 
 def test_a_series_of_exact_lengths() -> None:

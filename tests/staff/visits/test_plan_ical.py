@@ -327,6 +327,21 @@ def test_a_series_that_moved_far_ahead(staff: Staff) -> None:
     assert planned(staff) == [text.replace("08:00", "08:15") for text in before]
 
 
+def test_a_span_that_lies_ahead(staff: Staff) -> None:
+    """A series that moved moves before it too: it is written out from now on."""
+    bring(staff, calendar(morning(SERIES)))
+    span = (datetime(2026, 12, 2, tzinfo=UTC), datetime(2026, 12, 9, tzinfo=UTC))
+    bring(staff, calendar(morning(SERIES).replace("T08", "T07")), span=span)
+    assert planned(staff) == [f"{day} 07:00-07:30" for day in _DAYS]
+
+
+def test_an_id_that_looks_like_one_of_a_series(staff: Staff) -> None:
+    """A visit that does not repeat is found by its whole UID."""
+    uid = "a@2026-11-30T08:00"
+    bring(staff, calendar(morning(uid=uid)))
+    assert bring(staff, calendar(morning("STATUS:CANCELLED", uid=uid))).withdrawn == 1
+
+
 def test_what_is_over_stays_as_it_was(staff: Staff) -> None:
     """A series that is moved now was at the old time until yesterday."""
     bring(staff, calendar(morning(SERIES)))
