@@ -20,6 +20,7 @@ from gateway.events import (
     AlarmOutcome,
     AlarmRaised,
     AlarmResolved,
+    AlarmType,
     CheckEscalated,
     Data,
     GrantApproved,
@@ -288,7 +289,7 @@ async def test_a_revoked_grant_is_refused(home: Home) -> None:
 
 async def test_a_grant_for_an_alarm_dies_with_it(home: Home) -> None:
     """It opens while the alarm is open, and not after."""
-    raised = AlarmRaised(alarm="bed_exit", severity=Severity.CARE, since=START)
+    raised = AlarmRaised(type=AlarmType.BED_EXIT, severity=Severity.CARE, since=START)
     home.submit(Draft(raised))
     await home.order(replace(GRANT, reason=Reason.ALARM, ref="home:h1/1"))
     assert home.lock.turns == ["unlock"]
@@ -376,7 +377,7 @@ async def test_a_right_that_ends_while_the_lock_wakes_ends_the_turn(home: Home) 
 
 async def test_an_alarm_resolved_while_the_lock_wakes_ends_the_turn(home: Home) -> None:
     """The grant dies with its alarm at any time before the lock is told."""
-    home.submit(Draft(AlarmRaised(alarm="bed_exit", severity=Severity.CARE, since=START)))
+    home.submit(Draft(AlarmRaised(type=AlarmType.BED_EXIT, severity=Severity.CARE, since=START)))
     home.lock.wakes = asyncio.Event()
     turn = asyncio.create_task(home.order(replace(GRANT, reason=Reason.ALARM, ref="home:h1/1")))
     for _ in range(3):

@@ -23,7 +23,7 @@ DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 PLANS = {"night": Plan(times=(time(23, 0), time(2, 30), time(5, 0)))}
 TZ = "Europe/Stockholm"
 
-ALARM = "alarm.raised     alarm=bed_exit severity=care"
+ALARM = "alarm.raised     type=bed_exit severity=care"
 
 SMALL = """timestamp_local,home,sensor,kind,value
 2026-11-23T22:00:00,h,bed,bed_mat,1
@@ -128,7 +128,7 @@ def test_kasteren_b() -> None:
         if event.kind in ("check.done", "check.escalated")
     )
     assert closed["night"] == checks, "nobody answers a recording: done by the sensor, or escalated"
-    alarms = Counter(event.data.alarm for event in made if event.kind == "alarm.raised")
+    alarms = Counter(event.data.type for event in made if event.kind == "alarm.raised")
     assert alarms["bed_exit"] <= 36, "no worse than the naive rule: 36 in 30 nights"
 
 
@@ -149,7 +149,7 @@ def test_ordonez_a_is_silent_at_night() -> None:
     """One stay a night, as the mat said: fifteen in, fifteen out, no exit alarm."""
     made, kinds, _ = _figures("ordonez_a", "Europe/Madrid")
     assert kinds["bed.entered"] == kinds["bed.left"] == 15
-    assert [e for e in made if e.kind == "alarm.raised" and e.data.alarm == "bed_exit"] == []
+    assert [e for e in made if e.kind == "alarm.raised" and e.data.type == "bed_exit"] == []
 
 
 @pytest.mark.recordings

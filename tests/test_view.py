@@ -66,6 +66,7 @@ from gateway.events import (
     VisitEnded,
     VisitOverdue,
     VisitStarted,
+    alarm_type,
 )
 from gateway.ports import Bolt, Level
 from gateway.state.home_view import CLOSED_CHECKS, LAST_EVENTS, Health, HomeView
@@ -147,7 +148,7 @@ def test_revoked_grants() -> None:
 
 
 def raised(alarm: str = "bed_exit") -> AlarmRaised:
-    return AlarmRaised(alarm=alarm, severity=Severity.CARE, since=BEGIN)
+    return AlarmRaised(type=alarm_type(alarm), severity=Severity.CARE, since=BEGIN)
 
 
 def test_an_alarm_is_open_until_a_person_or_its_cause_ends_it() -> None:

@@ -131,7 +131,7 @@ class LocalPage:
             alarms=tuple(
                 AlarmState(
                     ref=alarm.ref,
-                    alarm=alarm.alarm,
+                    type=alarm.type,
                     severity=alarm.severity.value,
                     since=alarm.since,
                     device=alarm.device,

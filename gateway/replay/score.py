@@ -34,6 +34,7 @@ from gateway.events import (
     AlarmOutcome,
     AlarmRaised,
     AlarmResolved,
+    AlarmType,
     CheckAnswered,
     CheckAsked,
     Data,
@@ -178,15 +179,15 @@ def score(
     tz = zone(recording.timezone)
     at_night = tuple(a for a in real.answers if is_night(a.at.astimezone(tz).time()))
     begin, end = _span(recording)
-    raised = [e for e in real.decided if isinstance(e.data, AlarmRaised)]
+    raised = [e.data for e in real.decided if isinstance(e.data, AlarmRaised)]
     return Score(
         recording=recording.home or recording.path.name,
         nights=round(_night_hours(begin, end, recording.timezone) / NIGHT_H, 1),
         days=round((end - begin) / timedelta(days=1), 1),
         real=real,
         night_answers=at_night,
-        inactivity=sum(e.data.alarm == "inactivity" for e in raised),  # type: ignore[attr-defined]
-        technical=sum(e.data.severity is Severity.TECHNICAL for e in raised),  # type: ignore[attr-defined]
+        inactivity=sum(data.type is AlarmType.INACTIVITY for data in raised),
+        technical=sum(data.severity is Severity.TECHNICAL for data in raised),
         falls=tuple(outcomes),
         by_rule=_table(at_night, lambda answer: f"{answer.rule}: {answer.word}"),
         by_hour=_table(real.answers, lambda answer: answer.at.astimezone(tz).hour),
@@ -290,7 +291,7 @@ class _Team:
             return
         self.decided.append(event)
         if isinstance(data, AlarmRaised) and data.severity is Severity.CARE:
-            self.answers.append(Answer(event.at, False, because.rule, data.alarm, because.events))
+            self.answers.append(Answer(event.at, False, because.rule, data.type, because.events))
             self._later(event.at, ACKNOWLEDGE_MIN, AlarmAcknowledged(alarm=event.ref))
             outcome = AlarmOutcome.HELPED if self._fallen(event.at) else AlarmOutcome.NO_NEED
             self._later(event.at, CLOSE_MIN, AlarmResolved(alarm=event.ref, outcome=outcome))

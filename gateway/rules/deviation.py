@@ -18,9 +18,9 @@ from gateway.commands import Command
 from gateway.envelope import Event
 from gateway.events import (
     AlarmRaised,
+    AlarmType,
     CodesPaused,
     Ref,
-    Severity,
     TurnOutcome,
     UnlockDeviated,
     UnlockEnded,
@@ -88,7 +88,7 @@ def step(
             rest = {name: failures for name, failures in state.failed.items() if name != device}
             return replace(state, failed=rest), ()
         case CodesPaused():
-            raised = AlarmRaised(alarm="code_guessing", severity=Severity.TECHNICAL, since=event.at)
+            raised = AlarmRaised.usual(AlarmType.CODE_GUESSING, event.at)
             return state, (Decision(raised, rests_on=(event.ref,)),)
         case _:
             return state, ()

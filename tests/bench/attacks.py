@@ -28,6 +28,7 @@ from gateway.events import (
     ServerKeyRefused,
     Severity,
     UnlockRefused,
+    alarm_type,
 )
 from tests.conftest import START
 from tests.test_code_entry import Door, told
@@ -97,7 +98,9 @@ async def _revoked(door: Door) -> None:
 
 @attack("grant of an alarm that is resolved")
 async def _resolved(door: Door) -> None:
-    raised = door._kept(Draft(AlarmRaised(alarm="x", severity=Severity.CARE, since=START)))
+    raised = door._kept(
+        Draft(AlarmRaised(type=alarm_type("x"), severity=Severity.CARE, since=START))
+    )
     door._kept(Draft(AlarmResolved(alarm=raised.ref, outcome=AlarmOutcome.FALSE)))
     await door.order(replace(GRANT, reason=Reason.ALARM, ref=raised.ref))
 

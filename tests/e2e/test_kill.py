@@ -142,7 +142,7 @@ def test_ten_thousand_wait_and_an_alarm_goes_first(set_stage: Callable[..., Stag
     _, first = live.wait(
         *("alarm.raised", RESYNC),
         after=asked,
-        fits=lambda event: event["kind"] == RESYNC or event["data"]["alarm"] == "test",
+        fits=lambda event: event["kind"] == RESYNC or event["data"]["type"] == "test",
     )
     if first["kind"] == RESYNC:  # five hundred at once are too much for a screen: it loads anew
         until(lambda: 'data-test="alarm"' in page.get("/nu"), "the alarm on the page")

@@ -130,7 +130,7 @@ def test_open_too_long_at_night_is_an_alarm_until_the_lock_says_locked(tell: Tel
     assert story.decided("alarm.raised") == []
     story.until("22:15")
     (raised,) = story.decided("alarm.raised")
-    assert (raised.data.alarm, raised.data.severity) == ("lock_open", "care")
+    assert (raised.data.type, raised.data.severity) == ("lock_open", "care")
     story.at("22:20", LockUnknown(), "door")
     assert story.decided("alarm.cancelled") == []
     story.at("22:30", LockLocked(), "door")
@@ -142,7 +142,7 @@ def test_open_alarm_is_off_until_it_is_set_and_is_told_once(tell: Tell) -> None:
     silent = tell()
     silent.at("22:00", LockUnlocked(), "door")
     silent.until("05:00")
-    assert [e for e in silent.decided("alarm.raised") if e.data.alarm == "lock_open"] == []
+    assert [e for e in silent.decided("alarm.raised") if e.data.type == "lock_open"] == []
     story = tell(lock_open={"minutes": 15})
     story.at("22:00", LockUnlocked(), "door")
     story.until("22:16")
@@ -211,4 +211,4 @@ def test_a_paused_entry_is_told_to_the_staff(tell: Tell) -> None:
     story = tell()
     story.at("22:00", CodesPaused(tries=5, until=BEGIN))
     (raised,) = story.decided("alarm.raised")
-    assert (raised.data.alarm, raised.data.severity) == ("code_guessing", "technical")
+    assert (raised.data.type, raised.data.severity) == ("code_guessing", "technical")

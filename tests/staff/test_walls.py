@@ -27,6 +27,7 @@ from gateway.clock import ManualClock
 from gateway.envelope import Draft
 from gateway.events import (
     AlarmRaised,
+    AlarmType,
     BedEntered,
     CheckAsked,
     CheckPlanned,
@@ -109,7 +110,7 @@ def _a_day(home: EnrolledHome) -> dict[str, str]:
     now = home.clock.now()
     home.describe()
     home.send(BedEntered())
-    (alarm,) = home.send(AlarmRaised(alarm="bed_exit", severity=Severity.CARE, since=now))
+    (alarm,) = home.send(AlarmRaised(type=AlarmType.BED_EXIT, severity=Severity.CARE, since=now))
     (visit,) = home.send(Draft(VisitStarted(since=now, source=Stamp.TAP), person="p7"))
     home.send(CheckPlanned(check="n@1", slot=now, report_by=now + timedelta(hours=1)))
     home.send_urgent(CheckAsked(check="n@1", why="bed_empty", answer_by=now))

@@ -15,6 +15,7 @@ from gateway.access.grants import Action, Reason
 from gateway.events import (
     AlarmOutcome,
     AlarmRaised,
+    AlarmType,
     CheckAsked,
     CheckBy,
     CheckDone,
@@ -183,7 +184,7 @@ def test_a_look_is_no_turn(enrolled_home: EnrolledHome, staff: Staff) -> None:
 
 
 def _raise_alarm(home: EnrolledHome, severity: Severity = Severity.CARE) -> str:
-    raised = AlarmRaised(alarm="bed_exit", severity=severity, since=home.clock.now())
+    raised = AlarmRaised(type=AlarmType.BED_EXIT, severity=severity, since=home.clock.now())
     return home.send(raised)[0].ref
 
 

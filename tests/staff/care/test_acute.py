@@ -8,7 +8,16 @@ from datetime import timedelta
 from flask import Flask
 
 from gateway.envelope import Draft
-from gateway.events import AlarmOutcome, AlarmRaised, Severity, Stamp, Tap, VisitEnded, VisitStarted
+from gateway.events import (
+    AlarmOutcome,
+    AlarmRaised,
+    AlarmType,
+    Severity,
+    Stamp,
+    Tap,
+    VisitEnded,
+    VisitStarted,
+)
 from tests.staff.care.test_actions import refusal
 from tests.staff.doors.test_lock_orders import alarm, told
 from tests.staff.parts import EnrolledHome, add_home
@@ -52,7 +61,7 @@ def test_the_longest_open_alarm_comes_first(
     colleague = make_user("p9", ["caregiver"])
     for gateway in (make_home("h2"), home):
         since = gateway.clock.now() - timedelta(hours=1)
-        gateway.send(AlarmRaised(alarm="bed_exit", severity=Severity.CARE, since=since))
+        gateway.send(AlarmRaised(type=AlarmType.BED_EXIT, severity=Severity.CARE, since=since))
         gateway.clock.advance(60)
     assert elsewhere(staff, colleague) == ["h2", "h1"]
 

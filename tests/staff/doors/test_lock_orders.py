@@ -17,6 +17,7 @@ from gateway.access.grants import Action, Reason
 from gateway.events import (
     AlarmOutcome,
     AlarmRaised,
+    AlarmType,
     CheckEscalated,
     CodesIssued,
     GrantRevoked,
@@ -47,11 +48,11 @@ Make = Callable[..., Actor]
 
 def told(staff: Staff, kind: str) -> list[Any]:
     """The events of this kind, as they were written."""
-    return [to_event(row) for row in rows(staff, tables.event, kind=kind)]
+    return [to_event(row.body, row.hash) for row in rows(staff, tables.event, kind=kind)]
 
 
 def alarm(home: EnrolledHome, severity: Severity = Severity.CARE) -> str:
-    raised = AlarmRaised(alarm="bed_exit", severity=severity, since=home.clock.now())
+    raised = AlarmRaised(type=AlarmType.BED_EXIT, severity=severity, since=home.clock.now())
     return home.send(raised)[0].ref
 
 

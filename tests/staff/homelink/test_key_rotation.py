@@ -35,7 +35,10 @@ def home_keys(staff: Staff) -> ServerKeys:
 
 
 def offered(staff: Staff) -> list[Any]:
-    return [to_event(row).data for row in rows(staff, tables.event, kind="server.key_added")]
+    return [
+        to_event(row.body, row.hash).data
+        for row in rows(staff, tables.event, kind="server.key_added")
+    ]
 
 
 def grant(staff: Staff) -> Grant:

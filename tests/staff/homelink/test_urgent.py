@@ -8,6 +8,7 @@ from gateway.events import (
     AlarmAcknowledged,
     AlarmOutcome,
     AlarmRaised,
+    AlarmType,
     BedEntered,
     CheckAsked,
     CheckPlanned,
@@ -28,7 +29,7 @@ WATCHER = Actor(
 
 
 def _alarm(home: EnrolledHome) -> AlarmRaised:
-    return AlarmRaised(alarm="bed_exit", severity=Severity.CARE, since=home.clock.now())
+    return AlarmRaised(type=AlarmType.BED_EXIT, severity=Severity.CARE, since=home.clock.now())
 
 
 def test_an_urgent_alarm_goes_before_a_backlog(enrolled_home: EnrolledHome, staff: Staff) -> None:

@@ -11,6 +11,7 @@ from gateway.envelope import Draft
 from gateway.events import (
     AlarmCancelled,
     AlarmRaised,
+    AlarmType,
     BedEntered,
     Severity,
     Stamp,
@@ -165,7 +166,7 @@ def test_live_tells_that_something_changed_and_nothing_else(
 
 
 def raise_alarm_only(home: EnrolledHome) -> None:
-    home.send(AlarmRaised(alarm="bed_exit", severity=Severity.CARE, since=home.clock.now()))
+    home.send(AlarmRaised(type=AlarmType.BED_EXIT, severity=Severity.CARE, since=home.clock.now()))
 
 
 def test_a_stream_that_comes_back_misses_nothing_of_others(

@@ -15,6 +15,7 @@ from gateway.clock import ManualClock
 from gateway.envelope import Because, Draft
 from gateway.events import (
     AlarmRaised,
+    AlarmType,
     BedLeft,
     CheckAsked,
     CheckDue,
@@ -32,6 +33,7 @@ from gateway.events import (
     UnlockStep,
     VisitEnded,
     VisitStarted,
+    alarm_type,
 )
 from tests.staff.pages.conftest import post, text_of
 from tests.staff.parts import EnrolledHome, add_home
@@ -50,7 +52,7 @@ def raise_alarm(home: EnrolledHome, alarm: str = "bed_exit") -> str:
     """An alarm that rests on a bed that was left; returns its reference."""
     since = home.clock.now() - 12 * MIN
     [left] = home.send(BedLeft(empty_since=since))
-    raised = AlarmRaised(alarm=alarm, severity=Severity.CARE, since=since)
+    raised = AlarmRaised(type=alarm_type(alarm), severity=Severity.CARE, since=since)
     [event] = home.send(Draft(raised, because=Because("bed_exit", 1, (left.ref,))))
     return event.ref
 
@@ -235,7 +237,7 @@ def test_a_routine_alarm_makes_no_sound_and_no_red_page(
 ) -> None:
     """What waits for the next visit is told, and does not ring."""
     now = home.clock.now()
-    home.send(AlarmRaised(alarm="moisture", severity=Severity.ROUTINE, since=now))
+    home.send(AlarmRaised(type=AlarmType.MOISTURE, severity=Severity.ROUTINE, since=now))
     page = text_of(carer, "/nu")
     assert "1 sak vid nästa besök" in page
     assert 'data-unacknowledged="0"' in page
@@ -476,9 +478,10 @@ def test_an_error_is_said_in_plain_words(carer: FlaskClient, home: EnrolledHome)
     from web.staff.pages.error_pages import error_page
 
     with carer.application.test_request_context("/nu"):
-        page, status = error_page(500)
-    assert status == 500
-    assert "Fel hos oss" in page
+        shown = error_page(500)
+    assert isinstance(shown, tuple)
+    assert shown[1] == 500
+    assert "Fel hos oss" in shown[0]
 
 
 def test_a_forged_form_does_nothing(carer: FlaskClient, home: EnrolledHome) -> None:

@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from gateway.envelope import Draft
 from gateway.events import (
     AlarmRaised,
+    AlarmType,
     CheckAsked,
     CheckDue,
     CheckEscalated,
@@ -71,7 +72,7 @@ def _something_of_everything(home: EnrolledHome) -> None:
     home.send(*[MatPressed() for _ in range(60)], device="bed")
     home.send(Draft(VisitStarted(since=now - timedelta(hours=1), source=Stamp.TAP), person="p7"))
     home.send(CheckEscalated(check="n@2", why="help"), at=now + timedelta(seconds=1))
-    home.send(AlarmRaised(alarm="bed_exit", severity=Severity.CARE, since=now))
+    home.send(AlarmRaised(type=AlarmType.BED_EXIT, severity=Severity.CARE, since=now))
 
 
 def _last_hash(home: EnrolledHome) -> str:

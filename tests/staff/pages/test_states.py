@@ -11,6 +11,7 @@ from gateway.events import (
     AlarmOutcome,
     AlarmRaised,
     AlarmResolved,
+    AlarmType,
     BedDoubted,
     BedEntered,
     DeviceFailed,
@@ -58,7 +59,7 @@ def test_nobody_is_shown_in_bed_and_on_the_floor(carer: FlaskClient, home: Enrol
     say both."""
     home.send(BedEntered())
     now = home.clock.now()
-    (raised,) = home.send(AlarmRaised(alarm="on_floor", severity=Severity.CARE, since=now))
+    (raised,) = home.send(AlarmRaised(type=AlarmType.ON_FLOOR, severity=Severity.CARE, since=now))
     assert "Oklart, larm från golvet" in text_of(carer, "/hem/h1")
     for path in ("/nu", "/hem"):
         page = text_of(carer, path)

@@ -15,7 +15,7 @@ from web.staff.cli import catalogue
 from web.staff.core import i18n
 from web.staff.core.rights import Role
 from web.staff.pages import event_list, forms, icons
-from web.staff.texts import event_summary, words
+from web.staff.texts import words
 
 [ENGLISH] = catalogue.files()
 
@@ -83,9 +83,8 @@ def test_every_role_has_a_word() -> None:
     assert set(words.ALLOWED) == {role.value for role in Role}
 
 
-def test_particulars_and_quiet_kinds_are_of_known_kinds() -> None:
+def test_quiet_kinds_are_of_known_kinds() -> None:
     """A misspelt kind in these tables would silently do nothing."""
-    assert set(event_summary._TELL) <= set(events.KINDS)
     assert set(events.KINDS) >= event_list.QUIET | event_list.RAW
 
 
@@ -108,19 +107,6 @@ def test_the_checks_reasons_of_the_contract_have_words() -> None:
 def test_every_rule_has_a_word() -> None:
     """A decision's rule is told beside it, and so is a rule that failed."""
     assert set(words.RULES) == set(rules.names())
-
-
-def test_every_alarm_that_a_rule_raises_has_a_word() -> None:
-    """The rules' own words for alarms, as they stand in their source, are in the table."""
-    from gateway.rules import device_health
-    from gateway.rules.bed_exit import ALARM
-
-    raised = {what.value for what in device_health.What} | {ALARM, "home_silent", "home_tampered"}
-    folder = Path(inspect.getfile(device_health)).parent
-    checks = (folder / "night_check.py").read_text("utf-8")
-    raised |= {word for word in checks.split('"') if word.startswith("check_")}
-    raised |= {"check_unreported"}
-    assert raised <= set(words.ALARMS)
 
 
 def test_english_is_complete() -> None:

@@ -15,7 +15,15 @@ from sqlalchemy import func, select
 
 from gateway.access.grants import Action
 from gateway.clock import ManualClock
-from gateway.events import AlarmRaised, MatPressed, MatReleased, Severity, Tap
+from gateway.events import (
+    AlarmRaised,
+    AlarmType,
+    MatPressed,
+    MatReleased,
+    Severity,
+    Tap,
+    alarm_type,
+)
 from tests.ports import free_port
 from tests.staff.care.test_actions import turn_of
 from tests.staff.homelink.test_ingest import rows
@@ -68,7 +76,7 @@ class Load:
             if len(self.unsent) < 50:
                 data = [MatPressed(), MatReleased()] * 20
                 raised = AlarmRaised(
-                    alarm="bed_exit", severity=Severity.CARE, since=self.home.clock.now()
+                    type=AlarmType.BED_EXIT, severity=Severity.CARE, since=self.home.clock.now()
                 )
                 self.unsent += self.home.seal(*data, raised, device="bed")
             try:
@@ -198,7 +206,7 @@ def test_a_screen_at_another_worker_is_told(workers: Any, clock: ManualClock) ->
         parts_of(one).broker.subscribe({"h1"}) as near,
     ):
         home.send(*[MatPressed()] * 300, device="bed")
-        raised = AlarmRaised(alarm="x", severity=Severity.CARE, since=clock.now())
+        raised = AlarmRaised(type=alarm_type("x"), severity=Severity.CARE, since=clock.now())
         home.send_urgent(raised)
         for screen in (far, near):
             kinds: list[str] = []

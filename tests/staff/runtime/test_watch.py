@@ -28,7 +28,7 @@ def test_silence_is_told_once_and_its_end(enrolled_home: EnrolledHome, staff: St
     for seconds in (190, 200, 10_000):
         watch.look(now + timedelta(seconds=seconds))
     (alarm,) = rows(staff, tables.alarm)
-    assert (alarm.alarm, alarm.severity, alarm.closed_at) == ("home_silent", "care", None)
+    assert (alarm.type, alarm.severity, alarm.closed_at) == ("home_silent", "care", None)
     assert rows(staff, tables.home_state)[0].silent_since == staff.clock.now()
     assert enrolled_home.post("events", []).status_code == 200
     for _ in range(2):
@@ -54,9 +54,9 @@ def test_after_its_own_absence_the_server_waits(enrolled_home: EnrolledHome, sta
     watch.look(datetime.now(UTC) + timedelta(seconds=59))
     assert rows(staff, tables.alarm) == []
     watch.look(datetime.now(UTC) + timedelta(seconds=61))
-    assert [row.alarm for row in rows(staff, tables.alarm)] == ["check_unreported"]
+    assert [row.type for row in rows(staff, tables.alarm)] == ["check_unreported"]
     watch.look(datetime.now(UTC) + timedelta(seconds=181))
-    assert sorted(row.alarm for row in rows(staff, tables.alarm)) == [
+    assert sorted(row.type for row in rows(staff, tables.alarm)) == [
         "check_unreported",
         "home_silent",
     ]
@@ -88,7 +88,7 @@ def test_a_check_that_nobody_reported_is_an_alarm(
     watch.look()
     watch.look()
     (alarm,) = rows(staff, tables.alarm)
-    assert (alarm.alarm, alarm.severity) == ("check_unreported", "care")
+    assert (alarm.type, alarm.severity) == ("check_unreported", "care")
     assert _kinds(staff)[1:] == ["check.unreported", "alarm.raised"]
     states = {row.check: row.state for row in rows(staff, tables.night_check)}
     assert states == {"n@1": "unreported", "n@2": "done"}

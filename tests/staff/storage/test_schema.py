@@ -18,6 +18,7 @@ from sqlalchemy import MetaData, Table, select
 from gateway.errors import UserError
 from gateway.events import (
     AlarmRaised,
+    AlarmType,
     BatteryLow,
     BedEntered,
     BedLeft,
@@ -135,7 +136,7 @@ def _a_night(home: EnrolledHome, staff: Staff) -> None:
     home.send(MatPressed(), MatFaulted(fault=MatFault.CUT), BatteryLow(level_pct=7), device="bed")
     home.send(DeviceFailed(error="DeviceUnavailable", text="gone", retry_s=5), device="front")
     home.send(BedEntered(), PowerLost(), BedLeft(empty_since=now - timedelta(minutes=3)))
-    (alarm,) = home.send(AlarmRaised(alarm="bed_exit", severity=Severity.CARE, since=now))
+    (alarm,) = home.send(AlarmRaised(type=AlarmType.BED_EXIT, severity=Severity.CARE, since=now))
     actions.acknowledge(staff, WATCHER, alarm.ref)
     home.clock.advance(60)
     home.send(CheckPlanned(check="n@1", slot=now, report_by=now + timedelta(hours=1)))
@@ -193,11 +194,12 @@ def test_an_edit_in_the_database_is_found(enrolled_home: EnrolledHome, staff: St
     assert "event 2" in (found["home:h1"] or "")
 
 
-def test_every_folded_kind_exists() -> None:
-    """No fold waits for a kind that nobody writes."""
-    from gateway.events import KINDS
-
-    assert set(HANDLERS) <= set(KINDS)
+def test_a_kind_is_folded_by_one_function() -> None:
+    """A second one would silently take the place of the first."""
+    kinds = HANDLERS.kinds()
+    with pytest.raises(ValueError, match=r"alarm\.raised is handled twice"):
+        HANDLERS.on(AlarmRaised)(lambda _fold, _step, _data: None)
+    assert HANDLERS.kinds() == kinds
 
 
 def test_the_api_is_described_as_it_is(client: FlaskClient) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -170,7 +170,7 @@ _WHY = {
 }
 
 
-def _why(kind: str, data: dict[str, Any]) -> str:
+def _why(kind: str, data: Mapping[str, object]) -> str:
     return str(data.get(_WHY[kind]) or "")
 
 
@@ -248,7 +248,7 @@ def _samples(conn: Connection) -> list[Sample]:
     )
     samples: dict[Ref, Sample] = {}
     for row in conn.execute(query.order_by(e.seq)):
-        event = event_store.to_event(row)
+        event = event_store.to_event(row.body, row.hash)
         data = event.data
         if isinstance(data, Unknown):
             continue

@@ -12,7 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from sqlalchemy import Connection, select
 
@@ -24,6 +23,7 @@ from gateway.events import (
     AlarmResolved,
     CheckAnswered,
     CheckStarted,
+    Data,
     Finding,
     Looked,
     RecordRead,
@@ -37,6 +37,7 @@ from web.staff.core.rights import Actor, Right
 from web.staff.events import append
 from web.staff.storage import tables
 from web.staff.storage.database import Tx
+from web.staff.storage.rows import AlarmRow, CheckRow, read_all, read_one
 
 
 class Why(StrEnum):
@@ -89,7 +90,7 @@ class Why(StrEnum):
 class Refused(TryggveError):
     """An action was refused: `why` is a `Why`, `data` what belongs to it."""
 
-    def __init__(self, why: Why, **data: Any) -> None:
+    def __init__(self, why: Why, **data: object) -> None:
         super().__init__(f"refused: {why}", why=why, **data)
         self.why = why
 
@@ -150,7 +151,7 @@ def acknowledge(staff: Staff, actor: Actor, alarm: str) -> Done:
         row = _alarm(tx, actor, alarm)
         if row.closed_at is not None:
             raise Refused(Why.CLOSED, person=row.closed_by, at=row.closed_at)
-        if row.acknowledged_by is not None:
+        if row.acknowledged_by is not None and row.acknowledged_at is not None:
             if row.acknowledged_by == actor.person:
                 return Done(row.id, row.acknowledged_at)
             raise Refused(Why.NOT_FIRST, person=row.acknowledged_by, at=row.acknowledged_at)
@@ -216,19 +217,19 @@ def _may(actor: Actor, right: Right, home: str, *, assigned: bool = False) -> No
 
 
 def _write(
-    staff: Staff, tx: Tx, home: str, actor: Actor, data: Any, device: str | None = None
+    staff: Staff, tx: Tx, home: str, actor: Actor, data: Data, device: str | None = None
 ) -> Done:
     event = append.write(staff, tx, home, Draft(data, device=device, person=actor.person))
     return Done(event.ref, event.at)
 
 
-def _alarm(tx: Tx, actor: Actor, alarm: str) -> Any:
+def _alarm(tx: Tx, actor: Actor, alarm: str) -> AlarmRow:
     t = tables.alarm
     home = tx.conn.execute(select(t.c.home_id).where(t.c.id == alarm)).scalar_one_or_none()
     if home is None or not actor.sees(home):
         raise Refused(Why.NO_ALARM)
     append.hold(tx, home)  # two at once: the second waits here, and then sees the first
-    row = tx.conn.execute(select(t).where(t.c.id == alarm)).one()
+    [row] = read_all(tx.conn, AlarmRow, select(t).where(t.c.id == alarm))
     technical = row.severity == Severity.TECHNICAL.value
     right = Right.ANSWER_TECHNICAL_ALARM if technical else Right.ANSWER_CARE_ALARM
     if not actor.may(right):
@@ -236,9 +237,10 @@ def _alarm(tx: Tx, actor: Actor, alarm: str) -> Any:
     return row
 
 
-def _asked(tx: Tx, home: str, check: str) -> Any:
+def _asked(tx: Tx, home: str, check: str) -> CheckRow:
     t = tables.night_check
-    row = tx.conn.execute(select(t).where(t.c.home_id == home, t.c.check == check)).one_or_none()
+    query = select(t).where(t.c.home_id == home, t.c.check == check)
+    row = read_one(tx.conn, CheckRow, query)
     if row is None:
         raise Refused(Why.NO_CHECK)
     if row.state == "answered":

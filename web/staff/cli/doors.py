@@ -7,10 +7,13 @@ Not for: what the watch does by itself (`web.staff.doors.revocation`).
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from web.staff.cli.parts import Command, Commands
 
 
-def add_commands(commands: Any, command: Any) -> None:
+def add_commands(commands: Commands, command: Command) -> None:
     """Add the commands; `command` is `web.staff.cli.main`'s own helper."""
     key = commands.add_parser("key", help="The server's key for grants.")
     parser = command(

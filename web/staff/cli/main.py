@@ -10,17 +10,19 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from gateway.errors import TryggveError, UserError
 from web.staff.cli import doors, people, teams, visits
+from web.staff.cli.parts import Handler
 from web.staff.cli.parts import current as _current
 from web.staff.cli.parts import database as _database
 from web.staff.core.config import DEFAULT_PATH, load_config
 
-Handler = Callable[[argparse.Namespace], int]
+if TYPE_CHECKING:
+    from web.staff.cli.parts import Command, Commands
 
 TEMPLATE = """\
 # The staff server of Tryggve.  Paths are relative to this file.
@@ -38,14 +40,16 @@ second_factor_roles = []  # a try at home: administrators and coordinators need 
 """
 
 
-def add_commands(commands: Any) -> None:
+def add_commands(commands: Commands) -> None:
     """Add the commands to the subparsers of `tryggve staff`; each sets `run` to its handler."""
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
         "--config", type=Path, default=DEFAULT_PATH, metavar="FILE", help=f"({DEFAULT_PATH})"
     )
 
-    def command(where: Any, name: str, run: Handler, help_text: str) -> argparse.ArgumentParser:
+    def command(
+        where: Commands, name: str, run: Handler, help_text: str
+    ) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = where.add_parser(
             name, parents=[common], help=help_text, description=help_text
         )
@@ -79,7 +83,7 @@ def add_commands(commands: Any) -> None:
     doors.add_commands(commands, command)
 
 
-def _add_home_commands(commands: Any, command: Any) -> None:
+def _add_home_commands(commands: Commands, command: Command) -> None:
     home = commands.add_parser("home", help="Homes.").add_subparsers(required=True)
     parser = command(home, "add", _home_add, "Add a home.")
     parser.add_argument("home", help="its id: small letters, digits and dashes")

@@ -10,12 +10,17 @@ import argparse
 import getpass
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from gateway.errors import UserError
 
+if TYPE_CHECKING:
+    from web.staff.cli.parts import Command, Commands
+    from web.staff.core.context import Staff
+    from web.staff.core.rights import Role
 
-def add_commands(commands: Any, command: Any) -> None:
+
+def add_commands(commands: Commands, command: Command) -> None:
     """Add the commands; `command` is `web.staff.cli.main`'s own way to add one."""
     user = commands.add_parser("user", help="Accounts of staff.").add_subparsers(required=True)
     parser = command(user, "add", _user_add, "Add an account; its password is asked for.")
@@ -47,7 +52,7 @@ def add_commands(commands: Any, command: Any) -> None:
     parser.add_argument("--remove", action="store_true", help="end the assignment")
 
 
-def roles_of(names: Iterable[str]) -> list[Any]:
+def roles_of(names: Iterable[str]) -> list[Role]:
     """The roles of these names.  Raises `UserError`."""
     from web.staff.core.rights import Role
 
@@ -164,7 +169,9 @@ def _role_take(args: argparse.Namespace) -> int:
     return _change_roles(args, lambda had, named: had - named)
 
 
-def _change_roles(args: argparse.Namespace, change: Callable[[set[Any], set[Any]], Any]) -> int:
+def _change_roles(
+    args: argparse.Namespace, change: Callable[[set[Role], set[Role]], set[Role]]
+) -> int:
     from web.staff.cli.parts import bare_parts
     from web.staff.core.rights import Operator
     from web.staff.people import accounts, registry, roster
@@ -183,7 +190,7 @@ def _change_roles(args: argparse.Namespace, change: Callable[[set[Any], set[Any]
     return 0
 
 
-def _warn_of_no_administrator(parts: Any, org: str) -> None:
+def _warn_of_no_administrator(parts: Staff, org: str) -> None:
     from web.staff.core.rights import Role
     from web.staff.people import roster
 

@@ -9,18 +9,26 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
 from gateway.errors import UserError
 from web.staff.cli.people import print_change
 
-Change = Callable[[set[Any], set[Any]], set[Any]]
+if TYPE_CHECKING:
+    from web.staff.cli.parts import Command, Commands, Handler
+    from web.staff.core.context import Staff
+    from web.staff.core.rights import Operator
+    from web.staff.people.roster import Group
+
+Change = Callable[[set[int], set[int]], set[int]]
 
 
-def add_commands(commands: Any, command: Any) -> None:
+def add_commands(commands: Commands, command: Command) -> None:
     """Add the commands; `command` is `web.staff.cli.main`'s own way to add one."""
 
-    def of_org(where: Any, name: str, run: Any, text: str, *words: str, more: str = "") -> None:
+    def of_org(
+        where: Commands, name: str, run: Handler, text: str, *words: str, more: str = ""
+    ) -> None:
         parser = command(where, name, run, text)
         for word in words:
             parser.add_argument(word)
@@ -43,7 +51,7 @@ def add_commands(commands: Any, command: Any) -> None:
 
 
 @contextmanager
-def _opened(args: argparse.Namespace) -> Iterator[tuple[Any, Any]]:
+def _opened(args: argparse.Namespace) -> Iterator[tuple[Staff, Operator]]:
     """The server's parts, and who changes something in this organisation.  Raises `UserError`."""
     from web.staff.cli.parts import bare_parts
     from web.staff.core.rights import Operator
@@ -72,11 +80,11 @@ def _add(args: argparse.Namespace, kind: str) -> int:
     return 0
 
 
-def _join(had: set[Any], named: set[Any]) -> set[Any]:
+def _join(had: set[int], named: set[int]) -> set[int]:
     return had | named
 
 
-def _part(had: set[Any], named: set[Any]) -> set[Any]:
+def _part(had: set[int], named: set[int]) -> set[int]:
     return had - named
 
 
@@ -130,7 +138,7 @@ def _homes(args: argparse.Namespace, *, inside: bool) -> int:
     return 0
 
 
-def _tell(name: str, groups: Sequence[Any], nothing: str, changed: bool) -> None:
+def _tell(name: str, groups: Sequence[Group], nothing: str, changed: bool) -> None:
     (one,) = [one for one in groups if one.name == name.strip()]
     print_change(one.name, one.inside, nothing, changed)
 

@@ -10,13 +10,19 @@ import json
 import sys
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from gateway.errors import UserError
 
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
-def add_commands(commands: Any, command: Any) -> None:
+    from web.staff.cli.parts import Command, Commands
+    from web.staff.core.context import Staff
+
+
+def add_commands(commands: Commands, command: Command) -> None:
     """Add the commands; `command` is `web.staff.cli.main`'s own way to add one."""
     plan = commands.add_parser("plan", help="The plan.").add_subparsers(required=True)
     parser = command(plan, "import", _plan_import, "Bring a plan in: a CSV or an iCalendar file.")
@@ -90,7 +96,7 @@ def _days(first: date, last: date) -> tuple[datetime, datetime]:
     return _midnight(first), _midnight(last + timedelta(days=1))
 
 
-def _homes(conn: Any, org: str) -> list[str]:
+def _homes(conn: Connection, org: str) -> list[str]:
     from web.staff.audit.access_log import homes_of
 
     homes = homes_of(conn, org)
@@ -190,7 +196,7 @@ def _tag_revoke(args: argparse.Namespace) -> int:
     return 0
 
 
-def _home(parts: Any, home: str) -> None:
+def _home(parts: Staff, home: str) -> None:
     from sqlalchemy import select
 
     from web.staff.storage import tables

@@ -12,7 +12,6 @@ from datetime import date, datetime
 from functools import cache
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel.messages.mofile import write_mo
@@ -86,7 +85,7 @@ def init_app(app: Flask) -> None:
     babel.domain_instance = Written()
 
 
-def say(text: str, **values: Any) -> str:
+def say(text: str, **values: object) -> str:
     """`text` in the reader's language, with `%(name)s` filled in (imported as `_`)."""
     return str(gettext(text, **values))
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import select
 
@@ -106,7 +105,7 @@ def _today(tx: Tx, actor: Actor, home: str, now: datetime) -> bool:
 
 
 def _issue(
-    staff: Staff, tx: Tx, actor: Actor, home: str, count: int, taken: set[Any], now: datetime
+    staff: Staff, tx: Tx, actor: Actor, home: str, count: int, taken: set[int], now: datetime
 ) -> None:
     """Make `count` codes, and tell the home what it must know of them."""
     device, key = _front_door(tx, home), _shared(staff, tx, home)

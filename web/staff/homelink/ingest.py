@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Select, Table, bindparam, delete, select, update
+from sqlalchemy import Connection, Select, Table, bindparam, delete, select, update
 
 from gateway.envelope import Draft, Event, canonical, from_json
 from gateway.errors import BadEvent, ChainError, TryggveError
-from gateway.events import AlarmRaised, ClockSynced, HomeTampered, Severity
+from gateway.events import AlarmRaised, AlarmType, ClockSynced, HomeTampered
 from web.staff.core.context import Staff
 from web.staff.events import append
 from web.staff.events.projections.rebuild import Fold, orphan_id, refold
@@ -32,7 +32,7 @@ HEARD_EVERY_S = 5.0
 sync."""
 
 
-def _between(table: Table, *columns: str) -> Select[Any]:
+def _between(table: Table, *columns: str) -> Select[*tuple[Any, ...]]:
     return select(*(table.c[name] for name in columns)).where(
         table.c.origin == bindparam("origin"),
         table.c.seq.between(bindparam("first"), bindparam("last")),
@@ -165,7 +165,7 @@ def _only_heard(staff: Staff, home: str, down_have: int) -> int:
     return 0 if newest is None else int(newest.seq)
 
 
-def _is_silent(conn: Any, home: str) -> bool:
+def _is_silent(conn: Connection, home: str) -> bool:
     t = tables.home_state
     return (
         conn.execute(select(t.c.silent_since).where(t.c.home_id == home)).scalar_one_or_none()
@@ -176,7 +176,7 @@ def _is_silent(conn: Any, home: str) -> bool:
 def note_heard(tx: Tx, home: str, *, down_have: int | None = None) -> None:
     """The home was heard now (real time).  `down_have` None: it did not say; 0: its log is new, and
     what an earlier one confirmed still holds."""
-    values: dict[str, Any] = {"heard_at": datetime.now(UTC)}
+    values: dict[str, object] = {"heard_at": datetime.now(UTC)}
     if down_have:
         values["down_have"] = down_have
     event_store.upsert(tx.conn, tables.home_link, {"home_id": home}, values)
@@ -274,7 +274,7 @@ def _tampered(
     event_store.write_head(tx.conn, origin, home, replace(head, tampered=True))
     tampered = HomeTampered(seq=error.seq, why=error.text)
     event = append.write(staff, tx, home, Draft(tampered))
-    raised = AlarmRaised(alarm="home_tampered", severity=Severity.TECHNICAL, since=event.at)
+    raised = AlarmRaised.usual(AlarmType.HOME_TAMPERED, event.at)
     append.write(staff, tx, home, Draft(raised), at=event.at)
 
 

@@ -6,9 +6,9 @@ Not for: what the home does then (its rules decide).
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from flask import request, url_for
+from flask.typing import ResponseReturnValue
 
 from web.staff.care.actions import Refused
 from web.staff.core.context import staff
@@ -49,7 +49,7 @@ def absences(actor: Actor) -> str:
         {"since": "2026-11-23T12:00", "until": "2026-11-24T12:00"},
     ),
 )
-def add(actor: Actor) -> Any:
+def add(actor: Actor) -> ResponseReturnValue:
     """POST `/franvaro`: somebody will be away."""
     form = request.form
     home, back = form.get("home", ""), url_for("pages.visits_away")
@@ -70,7 +70,7 @@ def add(actor: Actor) -> Any:
 
 
 @post("/franvaro/slut", "visits_away_end")
-def end(actor: Actor) -> Any:
+def end(actor: Actor) -> ResponseReturnValue:
     """POST `/franvaro/slut`: back, or does not go."""
     back = url_for("pages.visits_away")
     number = request.form.get("absence", "")

@@ -7,9 +7,9 @@ row (`access_log`).
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from flask import Response, abort, request, url_for
+from flask.typing import ResponseReturnValue
 
 from gateway import events
 from gateway.access import grants
@@ -51,7 +51,7 @@ def why_text(row: AccessRow) -> str:
     return row.why
 
 
-def _filter(actor: Actor) -> tuple[list[str], datetime, datetime, dict[str, Any]]:
+def _filter(actor: Actor) -> tuple[list[str], datetime, datetime, dict[str, str | None]]:
     asked, now = request.args, staff().clock.now()
     today = local(now).date()
     last = day_of(asked.get("till", "")) or today
@@ -72,7 +72,9 @@ def log(actor: Actor) -> str:
     """The page `/atkomst`."""
     homes, start, end, more = _filter(actor)
     with staff().db.read() as conn:
-        rows = access_log.read(conn, homes, start, end, limit=ROWS + 1, **more)
+        rows = access_log.read(
+            conn, homes, start, end, limit=ROWS + 1, person=more["person"], action=more["action"]
+        )
         for home in sorted({row.home for row in rows}):
             actions.record_read(staff(), actor, home, "access")
         return page(
@@ -97,7 +99,9 @@ def log_file(actor: Actor) -> Response:
     """`/atkomst/fil`: the filtered rows as CSV."""
     homes, start, end, more = _filter(actor)
     with staff().db.read() as conn:
-        rows = access_log.read(conn, homes, start, end, **more)
+        rows = access_log.read(
+            conn, homes, start, end, person=more["person"], action=more["action"]
+        )
         for home in sorted({row.home for row in rows}):
             actions.record_read(staff(), actor, home, "access_file")
     days: tuple[date, date] = (local(start).date(), local(end).date() - timedelta(days=1))
@@ -131,7 +135,7 @@ def sample(actor: Actor) -> str:
 
 
 @post("/atkomst/stickprov", "access_check", examples=({"found": "in_order"},))
-def check(actor: Actor) -> Any:
+def check(actor: Actor) -> ResponseReturnValue:
     """POST `/atkomst/stickprov`: one row was checked."""
     form = request.form
     back = url_for("pages.access_sample", ref=form.get("sample", ""))

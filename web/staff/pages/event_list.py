@@ -11,12 +11,11 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, Select, and_, false, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, false, or_, select
 
 from gateway.envelope import Event
-from gateway.events import Ref
+from gateway.events import Ref, names_of
 from web.staff.core.i18n import local
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
@@ -24,6 +23,7 @@ from web.staff.pages import lookups
 from web.staff.pages.lookups import Place
 from web.staff.storage import tables as t
 from web.staff.storage.column_types import from_ms, to_ms
+from web.staff.storage.rows import DeviceRow
 from web.staff.texts import event_summary, words
 
 QUIET = frozenset({"record.read", "unlock.progressed", "alarm.delivered"})
@@ -155,9 +155,9 @@ def _once(lines: Iterable[Found]) -> Iterator[Found]:
             yield one
 
 
-def _condition(conn: Connection, actor: Actor, wanted: Filter) -> Any:
+def _condition(conn: Connection, actor: Actor, wanted: Filter) -> ColumnElement[bool] | None:
     e = t.event.c
-    parts: list[Any] = []
+    parts: list[ColumnElement[bool]] = []
     kinds = kinds_of(actor, wanted.group, bool(wanted.text))
     if kinds == frozenset() and not wanted.group and actor.may(Right.SEE_CARE):
         parts.append(e.kind.not_in(sorted(wanted.without)))
@@ -174,7 +174,7 @@ def _condition(conn: Connection, actor: Actor, wanted: Filter) -> Any:
     return and_(*parts) if parts else None
 
 
-def _before(cursor: Cursor) -> Any:
+def _before(cursor: Cursor) -> ColumnElement[bool]:
     e = t.event.c
     return or_(
         e.corrected_at < cursor.at,
@@ -185,7 +185,7 @@ def _before(cursor: Cursor) -> Any:
     )
 
 
-def _matching(conn: Connection, actor: Actor, text: str) -> Any:
+def _matching(conn: Connection, actor: Actor, text: str) -> ColumnElement[bool]:
     """Events whose words hold `text`: kind, home, resident, person, device, alarm, or reference."""
     e = t.event.c
     low = text.casefold().strip()
@@ -202,7 +202,8 @@ def _matching(conn: Connection, actor: Actor, text: str) -> Any:
         if low in f"{row.id} {device_name(row)}".casefold()
     }
     alarms = [
-        e.body.contains(json.dumps({"alarm": code}, separators=(",", ":"))[1:-1], autoescape=True)
+        e.body.contains(json.dumps({name: code}, separators=(",", ":"))[1:-1], autoescape=True)
+        for name in names_of("alarm.raised", "type")
         for code in words.ALARMS
         if low in event_summary.alarm_word(code).casefold()
     ]
@@ -218,9 +219,11 @@ def _matching(conn: Connection, actor: Actor, text: str) -> Any:
     )
 
 
-def _of_home(conn: Connection, home: str, condition: Any, count: int) -> list[Found]:
+def _of_home(
+    conn: Connection, home: str, condition: ColumnElement[bool] | None, count: int
+) -> list[Found]:
     e = t.event.c
-    query: Select[Any] = select(e.body, e.corrected_at, e.synced, e.hash).where(e.home_id == home)
+    query = select(e.body, e.corrected_at, e.synced, e.hash).where(e.home_id == home)
     if condition is not None:
         query = query.where(condition)
     order = (e.corrected_at.desc(), e.origin.desc(), e.seq.desc())
@@ -268,7 +271,7 @@ def _pending(conn: Connection, actor: Actor, homes: Collection[str], wanted: Fil
 # --- in words -------------------------------------------------------------------------------------
 
 
-def device_name(row: Any) -> str:
+def device_name(row: DeviceRow) -> str:
     """What a device is called: its role and room when the home told them, else its id."""
     role = words.spoken(words.ROLES, row.role)
     room = words.spoken(words.ROLES, row.room)

@@ -6,9 +6,11 @@ Not for: rights or rules (`actions` and the home decide), or showing anything.
 
 from __future__ import annotations
 
-from typing import Any
+from enum import StrEnum
+from typing import TypeVar
 
 from flask import request, url_for
+from flask.typing import ResponseReturnValue
 
 from gateway.access.grants import Action
 from gateway.events import AlarmOutcome, Finding, Looked, Refusal, Tap
@@ -72,7 +74,10 @@ SENTENCES = {
 }
 
 
-def _choice(enum: Any, name: str) -> Any:
+E = TypeVar("E", bound=StrEnum)
+
+
+def _choice(enum: type[E], name: str) -> E | None:
     """The form's value as a member of `enum`, or None when it is missing or unknown."""
     try:
         return enum(request.form.get(name, ""))
@@ -81,7 +86,7 @@ def _choice(enum: Any, name: str) -> Any:
 
 
 @post("/larm/ta", "acknowledge")
-def acknowledge(actor: Actor) -> Any:
+def acknowledge(actor: Actor) -> ResponseReturnValue:
     """POST `/larm/ta`: take an alarm on."""
     back = url_for("pages.now")
     try:
@@ -92,7 +97,7 @@ def acknowledge(actor: Actor) -> Any:
 
 
 @post("/larm/avsluta", "resolve", examples=({"outcome": "helped"}, {"outcome": "mended"}))
-def resolve(actor: Actor) -> Any:
+def resolve(actor: Actor) -> ResponseReturnValue:
     """POST `/larm/avsluta`: close an alarm with its outcome."""
     back = url_for("pages.now")
     outcome = _choice(AlarmOutcome, "outcome")
@@ -106,7 +111,7 @@ def resolve(actor: Actor) -> Any:
 
 
 @post("/tillsyn/svara", "answer_check", examples=({"finding": "ok", "looked": "phone"},))
-def answer_check(actor: Actor) -> Any:
+def answer_check(actor: Actor) -> ResponseReturnValue:
     """POST `/tillsyn/svara`: tell what a look found."""
     back = url_for("pages.now")
     finding, looked = _choice(Finding, "finding"), _choice(Looked, "looked")
@@ -125,7 +130,7 @@ def answer_check(actor: Actor) -> Any:
 
 
 @post("/tillsyn/borja", "start_check")
-def start_check(actor: Actor) -> Any:
+def start_check(actor: Actor) -> ResponseReturnValue:
     """POST `/tillsyn/borja`: tell the others that you look."""
     back = url_for("pages.now")
     home, check = request.form.get("home", ""), request.form.get("check", "")
@@ -137,7 +142,7 @@ def start_check(actor: Actor) -> Any:
 
 
 @post("/pass/<home>/las", "turn", examples=({"action": "unlock"}, {"action": "lock"}))
-def turn(actor: Actor, home: str) -> Any:
+def turn(actor: Actor, home: str) -> ResponseReturnValue:
     """POST `/pass/<home>/las`: turn a lock.  A second tap while the first is under way is the same
     turn."""
     here = "pages.shift" if actor.may(Right.TURN_LOCK) else "pages.service"
@@ -158,7 +163,7 @@ def turn(actor: Actor, home: str) -> Any:
 
 
 @post("/pass/<home>/besok", "tap", examples=({"tap": "arrive"}, {"tap": "leave"}))
-def tap(actor: Actor, home: str) -> Any:
+def tap(actor: Actor, home: str) -> ResponseReturnValue:
     """POST `/pass/<home>/besok`: arrived, or leaving."""
     back = url_for("pages.shift", _anchor=f"home-{home}")
     what = _choice(Tap, "tap")

@@ -5,9 +5,8 @@ Not for: people (`staff_admin`), or what happens in a home.
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import abort, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
 from gateway.errors import UserError
@@ -27,7 +26,7 @@ from web.staff.storage import tables
 
 
 @get("/administration/hem", "places", menu=Menu(90, "box", N_("Installation"), Right.ENROLL))
-def places(actor: Actor) -> Any:
+def places(actor: Actor) -> ResponseReturnValue:
     """The page `/administration/hem`."""
     if not (actor.may(Right.ASSIGN) or actor.may(Right.ENROLL)):
         abort(403)
@@ -50,7 +49,7 @@ def places(actor: Actor) -> Any:
 
 @post("/administration/hem", "places_add", right=Right.ADMINISTER, examples=({"label": "x"},))
 @proved
-def add_home(actor: Actor) -> Any:
+def add_home(actor: Actor) -> ResponseReturnValue:
     """POST `/administration/hem`: a new home."""
     back = url_for("pages.places")
     form = request.form
@@ -80,7 +79,7 @@ def add_home(actor: Actor) -> Any:
     examples=({"do": "area"}, {"do": "code"}, {"do": "area", "area": ""}),
 )
 @proved
-def change_home(actor: Actor, home: str) -> Any:
+def change_home(actor: Actor, home: str) -> ResponseReturnValue:
     """POST `/administration/hem/<home>`: its area, or a code for its gateway, named by `do`."""
     back = url_for("pages.places")
     if request.form.get("do") == "code":
@@ -113,7 +112,7 @@ def change_home(actor: Actor, home: str) -> Any:
     examples=({"do": "covers"}, {"do": "team", "name": "x"}, {"do": "area", "name": "x"}),
 )
 @proved
-def change_groups(actor: Actor) -> Any:
+def change_groups(actor: Actor) -> ResponseReturnValue:
     """POST `/administration/grupper`: add a team or an area, or say what a team covers."""
     back = url_for("pages.places")
     what, name = request.form.get("do", ""), request.form.get("name", "")

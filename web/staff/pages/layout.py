@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache, wraps
 from pathlib import Path
-from typing import Any
 
 from flask import (
+    Flask,
     Response,
     abort,
     flash,
@@ -26,6 +26,7 @@ from flask import (
     send_from_directory,
     url_for,
 )
+from flask.typing import ResponseReturnValue
 from flask_babel import format_date
 from flask_login import current_user
 from markupsafe import Markup
@@ -91,11 +92,13 @@ def summarise(conn: Connection, actor: Actor) -> Summary:
     return Summary(attention=opened + asked, unacknowledged=opened - acknowledged - routine)
 
 
-def signed_in(view: Callable[..., Any], right: Right | None) -> Callable[..., Any]:
+def signed_in(
+    view: Callable[..., ResponseReturnValue], right: Right | None
+) -> Callable[..., ResponseReturnValue]:
     """The view needs a signed-in person, with `right`: it is called with the `Actor` first."""
 
     @wraps(view)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
+    def guarded(*args: object, **kwargs: object) -> ResponseReturnValue:
         actor = maybe_actor()
         if actor is None:
             if wants_json():
@@ -131,7 +134,7 @@ def need(actor: Actor, right: Right) -> None:
         abort(403)
 
 
-def page(template: str, conn: Connection, actor: Actor, **values: Any) -> str:
+def page(template: str, conn: Connection, actor: Actor, **values: object) -> str:
     """Render a page, or with `?fragment=1` only the parts that the live refresh swaps."""
     return render_template(
         template,
@@ -154,22 +157,22 @@ def wants_json() -> bool:
     return request.accept_mimetypes.best == "application/json"
 
 
-def answer_json(text: str, status: int = 200, **more: Any) -> Response:
+def answer_json(text: str, status: int = 200, **more: str) -> Response:
     """A sentence for our script to show."""
     answer = jsonify(text=text, **more)
     answer.status_code = status
     return answer
 
 
-def answered(text: str, back: str, **more: Any) -> Any:
+def answered(text: str, back: str, **more: str) -> ResponseReturnValue:
     """The action was done: tell it, and go back to the page."""
     if wants_json():
-        return answer_json(text, **more)
+        return answer_json(text, 200, **more)
     flash(text, "success")
     return redirect(back, 303)
 
 
-def refused(text: str, back: str, status: int = 409) -> Any:
+def refused(text: str, back: str, status: int = 409) -> ResponseReturnValue:
     """The action was refused: tell why in a sentence."""
     if wants_json():
         return answer_json(text, status)
@@ -229,7 +232,7 @@ def _main_attributes(**values: str) -> Callable[[], Markup]:
     return attributes
 
 
-def main_attributes(**values: str) -> dict[str, Any]:
+def main_attributes(**values: str) -> dict[str, object]:
     """For `page(**…)`: the `data-` attributes of `<main>` (`kinds`, `home`), see `refresh.js`."""
     return {"main_attributes": _main_attributes(**values)}
 
@@ -239,12 +242,12 @@ def iso(at: datetime | None) -> str:
     return "" if at is None else utc_text(at)
 
 
-def context() -> dict[str, Any]:
+def context() -> dict[str, object]:
     """What every template is given."""
     actor = maybe_actor()
     parts = staff()
     shown = theme()
-    given: dict[str, Any] = {
+    given: dict[str, object] = {
         "actor": actor,
         "icon": icon,
         "asset": asset,
@@ -268,7 +271,7 @@ def context() -> dict[str, Any]:
     return given
 
 
-def _for_actor(actor: Actor) -> dict[str, Any]:
+def _for_actor(actor: Actor) -> dict[str, object]:
     endpoint = request.endpoint or ""
     menu = [
         {
@@ -293,7 +296,7 @@ def _for_actor(actor: Actor) -> dict[str, Any]:
 # --- filters --------------------------------------------------------------------------------------
 
 
-def add_filters(app: Any) -> None:
+def add_filters(app: Flask) -> None:
     """What templates say about times and codes."""
     filters = app.jinja_env.filters
     filters["hm"] = lambda at, zone=None: f"{i18n.local(at, zone):%H:%M}"

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from gateway.access.grants import Action
 from gateway.events import Refusal, TurnOutcome
@@ -20,6 +19,7 @@ from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor
 from web.staff.doors.lock_orders import UNHEARD_S
 from web.staff.storage import tables as t
+from web.staff.storage.rows import TurnRow, read_one
 from web.staff.texts import words
 
 SHOWN = timedelta(minutes=10)
@@ -53,7 +53,7 @@ class Turn:
     """A turn of a lock as the phone shows it.  `outcome` is None while it is under way, else `ok`,
     `bad` or `unknown`, with `text`."""
 
-    row: Row[Any]
+    row: TurnRow
     lines: tuple[StepLine, ...]
     outcome: str | None
     text: str
@@ -71,16 +71,17 @@ def newest(conn: Connection, actor: Actor, home: str) -> Turn | None:
     """My newest turn in this home, while it is worth showing."""
     c = t.turn.c
     now = staff().clock.now()
-    row = conn.execute(
+    query = (
         select(t.turn)
         .where(c.home_id == home, c.person == actor.person, c.issued_at > now - SHOWN)
         .order_by(c.issued_at.desc())
         .limit(1)
-    ).one_or_none()
+    )
+    row = read_one(conn, TurnRow, query)
     return None if row is None else turn_of(row, now)
 
 
-def turn_of(row: Row[Any], now: datetime) -> Turn:
+def turn_of(row: TurnRow, now: datetime) -> Turn:
     """A row of `turn` as the phone shows it at `now`."""
     outcome, text = _outcome(row)
     over_at = None
@@ -104,7 +105,7 @@ def _silence() -> str:
     return _("Låset svarar inte. Vi vet inte om det är öppet. Känn på dörren.")
 
 
-def _outcome(row: Row[Any]) -> tuple[str | None, str]:
+def _outcome(row: TurnRow) -> tuple[str | None, str]:
     if row.step == "refused":
         return "bad", words.enum_word(Refusal, row.why)
     if row.step != "ended":
@@ -118,7 +119,7 @@ def _outcome(row: Row[Any]) -> tuple[str | None, str]:
     return "bad", words.spoken(words.TURN_WHY, row.why) or _("Det gick inte.")
 
 
-def _lines(row: Row[Any]) -> tuple[StepLine, ...]:
+def _lines(row: TurnRow) -> tuple[StepLine, ...]:
     """The steps on the way, each done, now or still to come."""
     locking = row.action == Action.LOCK
     shown = [

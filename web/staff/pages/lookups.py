@@ -8,9 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Connection, and_, false, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, and_, false, or_, select, tuple_
 
 from gateway.envelope import Event, from_json
 from gateway.errors import BadEvent
@@ -18,6 +17,7 @@ from gateway.events import Ref
 from web.staff.core.rights import Actor, Right
 from web.staff.events.projections.rebuild import orphan_id
 from web.staff.storage import tables as t
+from web.staff.storage.rows import DeviceRow, read_all
 from web.staff.texts import words
 
 NOT_CARE = words.NOT_CARE
@@ -91,11 +91,11 @@ def teams(conn: Connection, actor: Actor) -> dict[int, str]:
     return {row.id: row.name for row in rows}
 
 
-def devices(conn: Connection, homes: Collection[str]) -> dict[tuple[str, str], Any]:
+def devices(conn: Connection, homes: Collection[str]) -> dict[tuple[str, str], DeviceRow]:
     """The devices of these homes by home and id."""
     if not homes:
         return {}
-    rows = conn.execute(select(t.device).where(t.device.c.home_id.in_(homes)))
+    rows = read_all(conn, DeviceRow, select(t.device).where(t.device.c.home_id.in_(homes)))
     return {(row.home_id, row.id): row for row in rows}
 
 
@@ -148,7 +148,7 @@ def may_see_kind(actor: Actor, kind: str) -> bool:
     return actor.may(Right.SEE_CARE) or kind in NOT_CARE
 
 
-def open_alarms(actor: Actor) -> Any:
+def open_alarms(actor: Actor) -> ColumnElement[bool]:
     """The condition on `alarm` for open ones that the actor may see."""
     base = and_(t.alarm.c.home_id.in_(actor.homes), t.alarm.c.closed_at.is_(None))
     if actor.may(Right.SEE_CARE):

@@ -5,15 +5,16 @@ Not for: taking an alarm on or answering a check (`forms`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from flask import redirect, url_for
-from sqlalchemy import Connection, Row, exists, func, or_, select
+from sqlalchemy import Connection, exists, func, or_, select
 
 from gateway.envelope import Event
-from gateway.events import Severity
+from gateway.events import AlarmType, Severity, Trait
 from web.staff.core.context import staff
 from web.staff.core.i18n import N_
 from web.staff.core.rights import Actor, Right
@@ -22,6 +23,7 @@ from web.staff.pages.layout import main_attributes, page
 from web.staff.pages.lookups import Place
 from web.staff.pages.routes import Menu, get
 from web.staff.storage import tables as t
+from web.staff.storage.rows import AlarmRow, CheckRow, DeviceRow, HomeRow, VisitRow, read_all
 
 AHEAD = timedelta(hours=3)
 """How far ahead planned checks are shown: enough to plan a round, few enough to read."""
@@ -29,15 +31,22 @@ AHEAD = timedelta(hours=3)
 TASK_KEPT = timedelta(days=7)
 """A visit that nobody made is shown for this long; the alarm beside it stays until it is closed."""
 
+HASTE: Mapping[str, int] = {Severity.TECHNICAL: 1, Severity.ROUTINE: 2}
+"""Care before technical before routine; what is not known counts as care."""
+
 WAITING = ("asked", "started", "extended")
 """States of a check that waits for a person."""
+
+
+BED_DOUBTED = tuple(about.value for about in AlarmType if Trait.BED_DOUBTED in about.traits)
+"""Types of alarms beside which a bed mat is not believed."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlarmCard:
     """An open alarm with where it is, who has taken it, and why it was raised."""
 
-    row: Row[Any]
+    row: AlarmRow
     place: Place | None
     acknowledged_by: str | None
     mine: bool
@@ -50,7 +59,7 @@ class AlarmCard:
 class CheckCard:
     """A check with where it is and who works on it."""
 
-    row: Row[Any]
+    row: CheckRow
     place: Place | None
     by: str | None
     mine: bool
@@ -63,8 +72,8 @@ class Tile:
     """A home at one glance.  `locks` are device rows; `bed` is on, off or unknown."""
 
     place: Place
-    state: Row[Any] | None
-    locks: tuple[Row[Any], ...]
+    state: HomeRow | None
+    locks: tuple[DeviceRow, ...]
     visit_by: str | None
     visit_since: datetime | None
     bed_trouble: bool
@@ -119,7 +128,7 @@ def now(actor: Actor) -> str:
 def _alarms(
     conn: Connection, actor: Actor, places: dict[str, Place], names: dict[str, str]
 ) -> list[AlarmCard]:
-    rows = conn.execute(select(t.alarm).where(lookups.open_alarms(actor))).all()
+    rows = read_all(conn, AlarmRow, select(t.alarm).where(lookups.open_alarms(actor)))
     raised = lookups.events_by_ref(conn, [row.id for row in rows], actor.homes)
     cards = [
         AlarmCard(
@@ -146,7 +155,7 @@ def _urgency(card: AlarmCard) -> tuple[bool, int, float]:
     """Not taken before taken, care before technical before routine, oldest first."""
     since = card.row.since or card.row.raised_at
     acknowledged = card.row.acknowledged_at is not None
-    haste = {Severity.TECHNICAL: 1, Severity.ROUTINE: 2}.get(card.row.severity, 0)
+    haste = HASTE.get(card.row.severity or "", 0)
     return (acknowledged, haste, since.timestamp() if since else 0.0)
 
 
@@ -159,12 +168,13 @@ def _checks(
 ) -> list[CheckCard]:
     """Checks under way: those that wait for a person first, the most urgent on top."""
     c = t.night_check.c
-    rows = conn.execute(
+    query = (
         select(t.night_check)
         .where(c.home_id.in_(actor.homes), c.closed_at.is_(None))
         .where(c.state.not_in(("planned", "unreported")))
         .order_by(c.answer_by, c.slot)
-    ).all()
+    )
+    rows = read_all(conn, CheckRow, query)
     questions = [row.asked_ref for row in rows if row.state in WAITING and row.asked_ref]
     asked = lookups.events_by_ref(conn, questions, actor.homes)
     return [
@@ -173,7 +183,7 @@ def _checks(
             place=places.get(row.home_id),
             by=_name(row.answered_by or row.started_by, names),
             mine=row.started_by in (None, actor.person),
-            asked=asked.get(row.asked_ref),
+            asked=asked.get(row.asked_ref or ""),
         )
         for row in rows
     ]
@@ -183,13 +193,14 @@ def _ahead(conn: Connection, actor: Actor, places: dict[str, Place]) -> list[Che
     """Planned checks of the next hours, and planned ones whose report is late."""
     c = t.night_check.c
     at = staff().clock.now()
-    rows = conn.execute(
+    query = (
         select(t.night_check)
         .where(c.home_id.in_(actor.homes), c.closed_at.is_(None), c.state == "planned")
         .where(c.slot < at + AHEAD)
         .order_by(c.slot)
         .limit(20)
     )
+    rows = read_all(conn, CheckRow, query)
     return [CheckCard(row, places.get(row.home_id), None, False) for row in rows]
 
 
@@ -207,13 +218,14 @@ def _tasks(conn: Connection, actor: Actor, places: dict[str, Place]) -> list[Che
         later.c.looked == "in_person",
         later.c.finding == "ok",
     )
-    rows = conn.execute(
+    query = (
         select(t.night_check)
         .where(c.home_id.in_(actor.homes), ended > since)
         .where(c.state.in_(("escalated", "missed", "unreported")), ~been, ~looked)
         .where(or_(c.why.is_(None), c.state != "missed", c.why != "absent"))
         .order_by(ended)
     )
+    rows = read_all(conn, CheckRow, query)
     return [CheckCard(row, places.get(row.home_id), None, False) for row in rows]
 
 
@@ -238,12 +250,14 @@ def tiles(
         return []
     states = {
         row.home_id: row
-        for row in conn.execute(select(t.home_state).where(t.home_state.c.home_id.in_(homes)))
+        for row in read_all(
+            conn, HomeRow, select(t.home_state).where(t.home_state.c.home_id.in_(homes))
+        )
     }
-    locks: dict[str, list[Row[Any]]] = {}
+    locks: dict[str, list[DeviceRow]] = {}
     troubled = set()
     query = select(t.device).where(t.device.c.home_id.in_(homes), t.device.c.present)
-    for row in conn.execute(query.order_by(t.device.c.id)):
+    for row in read_all(conn, DeviceRow, query.order_by(t.device.c.id)):
         if row.type == "lock":
             locks.setdefault(row.home_id, []).append(row)
         faulty = row.state == "unknown" and row.state_at is not None
@@ -253,12 +267,12 @@ def tiles(
     if actor.may(Right.SEE_CARE):
         v = t.visit.c
         query = select(t.visit).where(v.home_id.in_(homes), v.until.is_(None), ~v.overdue)
-        visits = {row.home_id: row for row in conn.execute(query.order_by(v.since))}
+        visits = {row.home_id: row for row in read_all(conn, VisitRow, query.order_by(v.since))}
     a = t.alarm.c
     down = select(a.home_id).where(
         a.home_id.in_(homes),
         lookups.open_alarms(actor),
-        a.alarm == "on_floor",
+        a.type.in_(BED_DOUBTED),
     )
     on_floor = set(conn.execute(down).scalars())
     tiles = []

@@ -10,9 +10,9 @@ Not for: making codes (`web.staff.doors.door_codes`), or the door's own page (`w
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from flask import Response, jsonify, render_template, url_for
+from flask.typing import ResponseReturnValue
 
 from gateway.events import utc_text
 from web.staff.care.actions import Refused
@@ -76,7 +76,7 @@ def manifest() -> Response:
 
 
 @post("/pass/koder", "codes")
-def codes(actor: Actor) -> Any:
+def codes(actor: Actor) -> ResponseReturnValue:
     """POST `/pass/koder`: this person's codes for the day's homes, for the phone to keep."""
     try:
         mine = door_codes.shift_codes(staff(), actor)

@@ -6,9 +6,8 @@ Two steps: the page says what would happen, then it is done.  Not for: what is d
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import abort, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import ngettext
 from sqlalchemy import select
 
@@ -41,7 +40,7 @@ def _scope(wanted: str | None) -> Scope | None:
     examples=({}, {"vad": "phone"}, {"vad": "home"}, {"vad": "all"}),
 )
 @proved
-def show(actor: Actor, person: str) -> Any:
+def show(actor: Actor, person: str) -> ResponseReturnValue:
     """The page `/administration/person/<person>/atkomst`; `?vad=` (a `Scope`) and `?hem=` ask what
     would happen."""
     scope, home = _scope(request.args.get("vad")), request.args.get("hem")
@@ -94,7 +93,7 @@ def show(actor: Actor, person: str) -> Any:
     examples=({"scope": "home"}, {"scope": "phone"}, {"scope": "all"}),
 )
 @proved
-def revoke(actor: Actor, person: str) -> Any:
+def revoke(actor: Actor, person: str) -> ResponseReturnValue:
     """POST to the same address: do it."""
     scope = _scope(request.form.get("scope"))
     if scope is None:

@@ -15,11 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
+
+from flask.typing import ResponseReturnValue
 
 from web.staff.core.rights import Right
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., ResponseReturnValue])
 
 Fields = Mapping[str, str]
 
@@ -43,7 +45,7 @@ class Route:
     method: str
     path: str
     name: str
-    view: Callable[..., Any]
+    view: Callable[..., ResponseReturnValue]
     right: Right | None
     menu: Menu | None
     public: bool

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from flask import abort, request, url_for
-from sqlalchemy import Connection, Row, select
+from flask.typing import ResponseReturnValue
+from sqlalchemy import Connection, select
 
 from web.staff.care.actions import Refused, Why
 from web.staff.core.context import staff
@@ -20,7 +20,7 @@ from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.doors import service_access
 from web.staff.doors.revocation import ASKED_MIN
-from web.staff.doors.service_access import Standing
+from web.staff.doors.service_access import NotedRequest, Standing
 from web.staff.pages import lock_progress, lookups
 from web.staff.pages.forms import refusal_text
 from web.staff.pages.layout import answered, main_attributes, page, refused
@@ -28,6 +28,7 @@ from web.staff.pages.lock_progress import Turn
 from web.staff.pages.lookups import Place
 from web.staff.pages.routes import Menu, get, post
 from web.staff.storage import tables as t
+from web.staff.storage.rows import DeviceRow, read_all
 from web.staff.texts import door_words, words
 from web.staff.texts.event_summary import clock
 
@@ -40,10 +41,10 @@ class AskCard:
     """A request with where it is, who asked and who answered.  `lock` is the device's row, None
     when the home has it no more; `turn` the asker's own newest turn there."""
 
-    row: Row[Any]
+    row: NotedRequest
     standing: Standing
     place: Place
-    lock: Row[Any] | None
+    lock: DeviceRow | None
     who: str
     by: str | None
     mine: bool
@@ -65,8 +66,8 @@ class Door:
 
     key: str
     place: Place
-    lock: Row[Any]
-    others: tuple[Row[Any], ...]
+    lock: DeviceRow
+    others: tuple[DeviceRow, ...]
 
 
 def cards(
@@ -95,7 +96,7 @@ def cards(
             standing=service_access.standing(row, now),
             place=places[row.home_id],
             lock=devices.get((row.home_id, row.device)),
-            who=names.get(row.person, row.person or ""),
+            who=names.get(row.person, row.person),
             by=names.get(row.answered_by, row.answered_by) if row.answered_by else None,
             mine=row.person == actor.person,
             asked_until=row.asked_at + timedelta(minutes=ASKED_MIN),
@@ -117,8 +118,8 @@ def to_answer(asked: list[AskCard]) -> list[AskCard]:
 def _doors(conn: Connection, places: dict[str, Place]) -> list[Door]:
     c = t.device.c
     query = select(t.device).where(c.home_id.in_(places), c.type == "lock", c.present)
-    locks: dict[str, list[Row[Any]]] = {}
-    for row in conn.execute(query.order_by(c.id)):
+    locks: dict[str, list[DeviceRow]] = {}
+    for row in read_all(conn, DeviceRow, query.order_by(c.id)):
         locks.setdefault(row.home_id, []).append(row)
     return [
         Door(f"{home}/{lock.id}", place, lock, tuple(locks[home]))
@@ -159,7 +160,7 @@ def show(actor: Actor) -> str:
 
 
 @post("/service/begar", "service_ask", examples=({"why": "test", "note": "x"},))
-def ask(actor: Actor) -> Any:
+def ask(actor: Actor) -> ResponseReturnValue:
     """POST `/service/begar`: a technician asks."""
     back = url_for("pages.service")
     form = request.form
@@ -182,7 +183,7 @@ def ask(actor: Actor) -> Any:
     "service_answer",
     examples=({"do": "yes"}, {"do": "no"}, {"do": "withdraw"}, {"do": "yes", "back": "now"}),
 )
-def answer(actor: Actor) -> Any:
+def answer(actor: Actor) -> ResponseReturnValue:
     """POST `/service/svara`: yes or no to a technician, or (`do`=`withdraw`) the technician takes
     the request back."""
     form = request.form

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import abort, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_security.utils import hash_password
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Table, select
 
 from gateway.errors import UserError
 from web.staff.core.context import staff
@@ -80,14 +81,14 @@ def _roles(conn: Connection, actor: Actor) -> dict[int, list[str]]:
     return by_user
 
 
-def of_org(conn: Connection, table: Any, actor: Actor, name: str = "name") -> list[Any]:
+def of_org(conn: Connection, table: Table, actor: Actor, name: str = "name") -> list[Any]:
     """Rows of the actor's organisation by name: teams, areas or homes."""
     query = select(table).where(table.c.org_id == actor.org).order_by(table.c[name])
     return list(conn.execute(query).all())
 
 
 @get("/administration", "people", right=Right.ASSIGN, menu=Menu(80, "person", N_("Personal")))
-def people(actor: Actor) -> Any:
+def people(actor: Actor) -> ResponseReturnValue:
     """The page `/administration`."""
     with staff().db.read() as conn:
         return page(
@@ -105,7 +106,7 @@ def people(actor: Actor) -> Any:
 
 
 @get("/administration/person/<person>", "people_one", right=Right.ASSIGN)
-def one(actor: Actor, person: str) -> Any:
+def one(actor: Actor, person: str) -> ResponseReturnValue:
     """The page `/administration/person/<person>`."""
     with staff().db.read() as conn:
         rows = _accounts(conn, actor, person)
@@ -144,7 +145,7 @@ def one(actor: Actor, person: str) -> Any:
     examples=({"name": "x", "email": "x@prov.example", "role": "administrator"},),
 )
 @proved
-def add(actor: Actor) -> Any:
+def add(actor: Actor) -> ResponseReturnValue:
     """POST `/administration/person`: a new account with a password that is shown once."""
     back = url_for("pages.people")
     form = request.form
@@ -170,7 +171,7 @@ def add(actor: Actor) -> Any:
     return _shown_once(actor, person, password)
 
 
-def _shown_once(actor: Actor, person: str, password: str) -> Any:
+def _shown_once(actor: Actor, person: str, password: str) -> ResponseReturnValue:
     """The page with a new password: never in a cookie, an address or a log."""
     with staff().db.read() as conn:
         summary = layout.summarise(conn, actor)
@@ -180,7 +181,9 @@ def _shown_once(actor: Actor, person: str, password: str) -> Any:
     )
 
 
-def changed(back: str, change: Callable[[], Any], text: str | Callable[[], str]) -> Any:
+def changed(
+    back: str, change: Callable[[], object], text: str | Callable[[], str]
+) -> ResponseReturnValue:
     """Do it and answer (`text` may be made afterwards), or answer why not; what is another
     organisation's is not there (404)."""
     try:
@@ -211,12 +214,12 @@ def changed(back: str, change: Callable[[], Any], text: str | Callable[[], str])
     ),
 )
 @proved
-def change(actor: Actor, person: str) -> Any:
+def change(actor: Actor, person: str) -> ResponseReturnValue:
     """POST `/administration/person/<person>`: one of the page's forms, named by `do`."""
     parts, form = staff(), request.form
     back = url_for("pages.people_one", person=person)
     roles = [Role(name) for name in form.getlist("role") if name in set(Role)]
-    done: dict[str, tuple[Callable[[], Any], str]] = {
+    done: dict[str, tuple[Callable[[], object], str]] = {
         "roles": (
             lambda: accounts.set_roles(parts, actor, person, roles),
             _("Rollerna är ändrade."),
@@ -258,7 +261,7 @@ def change(actor: Actor, person: str) -> Any:
     return changed(back, *done[what])
 
 
-def _new_password(actor: Actor, person: str, back: str) -> Any:
+def _new_password(actor: Actor, person: str, back: str) -> ResponseReturnValue:
     password = secrets.token_urlsafe(PASSWORD_BYTES)
     hashed = str(hash_password(password))
     try:

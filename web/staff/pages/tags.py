@@ -6,9 +6,8 @@ arrive anywhere.  One large button does.  Not for: opening the door.
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import request, url_for
+from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
 from gateway.events import Tap
@@ -26,7 +25,7 @@ from web.staff.visits import visit_actions
 
 
 @get("/t/<tag>", "tag", right=Right.TAP_VISIT)
-def tag(actor: Actor, tag: str) -> Any:
+def tag(actor: Actor, tag: str) -> ResponseReturnValue:
     """GET `/t/<tag>`: where one stands, and the button for what comes next."""
     with staff().db.read() as conn:
         try:
@@ -47,7 +46,7 @@ def tag(actor: Actor, tag: str) -> Any:
 
 
 @post("/t/<tag>", "tag_stamp", examples=({"tap": "arrive"}, {"tap": "leave"}))
-def stamp(actor: Actor, tag: str) -> Any:
+def stamp(actor: Actor, tag: str) -> ResponseReturnValue:
     """POST `/t/<tag>`: arrived, or leaving."""
     back = url_for("pages.shift")
     try:

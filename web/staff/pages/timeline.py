@@ -11,16 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from markupsafe import Markup
-from sqlalchemy import Connection, Row, or_, select
+from sqlalchemy import Connection, or_, select
 
 from gateway.envelope import Event
+from gateway.events import CheckBy
 from web.staff.core.i18n import local
 from web.staff.core.i18n import say as _
 from web.staff.pages.lookups import event_of
 from web.staff.storage import tables as t
+from web.staff.storage.rows import CheckRow, read_all
 from web.staff.texts import words
 from web.staff.texts.event_summary import alarm_word, clock
 
@@ -166,15 +167,12 @@ def _read_visits(conn: Connection, home: str, day: Day) -> None:
 
 def _read_checks(conn: Connection, home: str, day: Day) -> None:
     c = t.night_check.c
-    rows = conn.execute(
-        select(t.night_check)
-        .where(c.home_id == home, c.slot.between(day.start, day.end))
-        .order_by(c.slot)
-    )
-    day.checks = [Mark(row.slot, *check_told(row)) for row in rows]
+    query = select(t.night_check).where(c.home_id == home, c.slot.between(day.start, day.end))
+    rows = read_all(conn, CheckRow, query.order_by(c.slot))
+    day.checks = [Mark(row.slot, *check_told(row)) for row in rows if row.slot is not None]
 
 
-def check_told(row: Row[Any]) -> tuple[str, str]:
+def check_told(row: CheckRow) -> tuple[str, str]:
     """The tone and the words for where a check stands."""
     if row.state == "done":
         by = words.enum_word(_check_by(), row.done_by)
@@ -188,7 +186,7 @@ def check_told(row: Row[Any]) -> tuple[str, str]:
     return "open", _("väntar på svar") if row.state == "asked" else _("pågår")
 
 
-def _check_by() -> Any:
+def _check_by() -> type[CheckBy]:
     from gateway.events import CheckBy
 
     return CheckBy
@@ -203,7 +201,7 @@ def _read_alarms(conn: Connection, home: str, day: Day) -> None:
         .order_by(a.raised_at)
     )
     day.alarms = [
-        Mark(max(row.raised_at, day.start), "alarm", alarm_word(row.alarm), row.closed_at)
+        Mark(max(row.raised_at, day.start), "alarm", alarm_word(row.type), row.closed_at)
         for row in rows
     ]
 
@@ -267,7 +265,7 @@ class _Picture:
             Markup("").join(self.parts),
         )
 
-    def _add(self, markup: str, *values: Any) -> None:
+    def _add(self, markup: str, *values: object) -> None:
         self.parts.append(Markup(markup).format(*values))  # noqa: S704 - our own literal; values are escaped
 
     def _x(self, at: datetime) -> float:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from flask import Response, abort, request, url_for
+from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, select
 
 from gateway.events import Ref, Undone, VisitCorrected
@@ -28,6 +28,7 @@ from web.staff.pages.visits import midnight, read_days
 from web.staff.storage import event_store
 from web.staff.storage import tables as t
 from web.staff.storage.plan_tables import visit_note
+from web.staff.storage.rows import VisitRow, read_one
 from web.staff.texts import visit_words
 from web.staff.visits import plan_import, visit_actions, visit_export
 
@@ -63,15 +64,16 @@ def one(actor: Actor) -> str:
         )
 
 
-def _visit(conn: Connection, actor: Actor, ref: Ref) -> Any:
+def _visit(conn: Connection, actor: Actor, ref: Ref) -> VisitRow:
     v = t.visit.c
-    row = conn.execute(select(t.visit).where(v.id == ref, v.home_id.in_(actor.homes))).one_or_none()
+    query = select(t.visit).where(v.id == ref, v.home_id.in_(actor.homes))
+    row = read_one(conn, VisitRow, query)
     if row is None:
         abort(404)
     return row
 
 
-def _history(conn: Connection, home: str, ref: Ref) -> list[dict[str, Any]]:
+def _history(conn: Connection, home: str, ref: Ref) -> list[dict[str, object]]:
     """Every correction of the visit, oldest first, each with its note."""
     e, n = t.event.c, visit_note.c
     query = select(e.body, e.hash, e.corrected_at).where(
@@ -79,7 +81,7 @@ def _history(conn: Connection, home: str, ref: Ref) -> list[dict[str, Any]]:
     )
     lines = []
     for row in conn.execute(query.order_by(e.seq)):
-        event = event_store.to_event(row)
+        event = event_store.to_event(row.body, row.hash)
         if isinstance(event.data, VisitCorrected) and event.data.visit == ref:
             lines.append(event)
     refs = [event.ref for event in lines]
@@ -97,7 +99,7 @@ def _history(conn: Connection, home: str, ref: Ref) -> list[dict[str, Any]]:
         {"reason": "x", "since": "20:00", "back": "shift"},
     ),
 )
-def correct(actor: Actor) -> Any:
+def correct(actor: Actor) -> ResponseReturnValue:
     """POST `/besok/ratta`: what the times were."""
     form = request.form
     ref = form.get("visit", "")
@@ -136,7 +138,7 @@ def _said(text: str, known: datetime | None, zone: str) -> datetime | None:
 
 
 @post("/besok/godkann", "visits_approve", examples=({"back": "2026-11-23"},))
-def approve(actor: Actor) -> Any:
+def approve(actor: Actor) -> ResponseReturnValue:
     """POST `/besok/godkann`: hold the times of these visits to be right."""
     back = request.form.get("back", "")
     day = day_of(back)
@@ -149,7 +151,7 @@ def approve(actor: Actor) -> Any:
 
 
 @post("/besok/las", "visits_lock", right=Right.CORRECT_VISIT, examples=({"before": "2026-11-23"},))
-def lock(actor: Actor) -> Any:
+def lock(actor: Actor) -> ResponseReturnValue:
     """POST `/besok/las`: from now on nothing changes before a day, in the organisation's homes."""
     back = url_for("pages.visits")
     day = day_of(request.form.get("before", ""))
@@ -164,7 +166,7 @@ def lock(actor: Actor) -> Any:
 
 
 @post("/pass/<home>/avbojt", "visit_decline", examples=({"why": "declined"}, {"why": "absent"}))
-def decline(actor: Actor, home: str) -> Any:
+def decline(actor: Actor, home: str) -> ResponseReturnValue:
     """POST `/pass/<home>/avbojt`: a visit does not take place."""
     back = url_for("pages.shift", _anchor=f"home-{home}")
     try:

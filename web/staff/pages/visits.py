@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import request
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from web.staff.care import actions
 from web.staff.core.context import staff
@@ -23,6 +22,7 @@ from web.staff.pages import lookups
 from web.staff.pages.layout import is_fragment, main_attributes, page
 from web.staff.pages.lookups import Place
 from web.staff.pages.routes import Menu, get
+from web.staff.storage.rows import VisitRow
 from web.staff.visits import visit_actions, visit_export
 from web.staff.visits.followup import Compared
 from web.staff.visits.plan import PlannedVisit
@@ -37,7 +37,7 @@ class VisitLine:
     """One line: a visit (`row`), what was planned, or both.  `minutes` is None while there is no
     departure; `first` False for the second visit of a double-staffed one."""
 
-    row: Row[Any] | None
+    row: VisitRow | None
     planned: PlannedVisit | None
     compared: Compared
     place: Place | None
@@ -150,7 +150,7 @@ def _lines(
                 planned=planned,
                 compared=compared,
                 place=place,
-                who=names.get(row.person, row.person or ""),
+                who=names.get(row.person or "", row.person or ""),
                 minutes=_minutes(row),
                 day=here,
                 first=number == 0,
@@ -158,7 +158,7 @@ def _lines(
             )
 
 
-def _minutes(row: Row[Any]) -> int | None:
+def _minutes(row: VisitRow) -> int | None:
     times = times_of(row)
     if times.since is None or times.until is None:
         return None

@@ -90,7 +90,7 @@ def effect(
     live = revocation.live_of(conn, person, now, home=one)
     h = tables.home.c
     ours = set(conn.execute(select(h.id).where(h.org_id == actor.org)).scalars())
-    ends: set[Any] = assigned(conn, actor, row.id)
+    ends = assigned(conn, actor, row.id)
     teams, still_ours = _teams(conn, row.id), set[str]()
     if scope is Scope.HOME:
         ends &= {home}
@@ -122,7 +122,7 @@ def revoke(
         if scope is not Scope.HOME:
             sessions.end(tx, user_id)
             u, new = tables.user, new_uniquifier()
-            changes: dict[str, Any] = {"fs_uniquifier": new}
+            changes: dict[str, object] = {"fs_uniquifier": new}
             if scope is Scope.ALL:
                 changes["active"] = False
             tx.conn.execute(update(u).where(u.c.id == user_id).values(**changes))

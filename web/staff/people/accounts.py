@@ -9,7 +9,7 @@ nothing.  Not for: adding accounts and homes (`registry`), or showing anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -95,7 +95,9 @@ def _changed(
     note(staff, tx, actor, what, account)
 
 
-def _replace(tx: Tx, table: Table, fixed: dict[str, Any], column: str, wanted: set[Any]) -> bool:
+def _replace(
+    tx: Tx, table: Table, fixed: Mapping[str, object], column: str, wanted: set[Any]
+) -> bool:
     """Let the rows of `table` with `fixed` have exactly `wanted` in `column`; whether that changed
     anything."""
     had = _held(tx, table, fixed, column)
@@ -106,7 +108,7 @@ def _replace(tx: Tx, table: Table, fixed: dict[str, Any], column: str, wanted: s
     return had != wanted
 
 
-def _held(tx: Tx, table: Table, fixed: dict[str, Any], column: str) -> set[Any]:
+def _held(tx: Tx, table: Table, fixed: Mapping[str, object], column: str) -> set[Any]:
     return set(tx.conn.execute(select(table.c[column]).filter_by(**fixed)).scalars())
 
 
@@ -318,7 +320,7 @@ def set_home_area(staff: Staff, actor: By, home: str, area: int | None) -> bool:
     return True
 
 
-def _covering(areas: set[int]) -> Select[Any]:
+def _covering(areas: set[int]) -> Select[int]:
     """The members of the teams that cover one of these areas."""
     c, m = tables.team_area, tables.team_member
     query = select(m.c.user_id).join(c, c.c.team_id == m.c.team_id)

@@ -20,7 +20,7 @@ import secrets
 import select
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any, Protocol
@@ -176,7 +176,7 @@ class PostgresRelay:
 
     # --- telling
 
-    def _tell(self, conn: sqlalchemy.Connection, what: list[Any]) -> None:
+    def _tell(self, conn: sqlalchemy.Connection, what: Sequence[object]) -> None:
         payload = json.dumps([self._me, *what], separators=(",", ":"))
         conn.execute(
             text("SELECT pg_notify(:channel, :payload)"), {"channel": CHANNEL, "payload": payload}
@@ -262,7 +262,7 @@ class PostgresRelay:
         finally:
             sock.close()
 
-    def _drain(self, connection: Any) -> None:
+    def _drain(self, connection: pg8000.native.Connection) -> None:
         if len(connection.notifications) >= DROPPED_AT:
             connection.notifications.clear()
             self._broker.lost_track()

@@ -61,7 +61,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         """The settings."""
         listen = self._config.listen
         host = f"[{listen.host}]" if ":" in listen.host else listen.host
-        settings: dict[str, Any] = {
+        settings: dict[str, object] = {
             "bind": f"{host}:{listen.port}",
             "worker_class": "gthread",
             "workers": listen.workers,

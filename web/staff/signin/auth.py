@@ -10,7 +10,7 @@ import secrets as random
 from collections.abc import Callable
 from datetime import timedelta
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 from flask import Flask, Response, abort, g, redirect, request, session, url_for
 from flask_babel import gettext
@@ -87,7 +87,7 @@ class SignInForm(LoginForm):
 
     remember = None  # a shared phone must not stay signed in
 
-    def validate(self, **kwargs: Any) -> bool:
+    def validate(self, **kwargs: object) -> bool:
         """Whether the account and password are right.  Each failure is an event."""
         address = request.remote_addr or ""
         account = normal_address(self.email.data or "")
@@ -107,14 +107,14 @@ class SignInForm(LoginForm):
     def _has_better(self) -> bool:
         """Whether this account signs in with a passkey and may not with a password alone: a stolen
         password must not be enough to set up a second factor beside it."""
-        user: Any = self.user
+        user = cast(User, self.user)
         return bool(user.needs_second_factor() and user.webauthn and not user.tf_primary_method)
 
 
 class ProveForm(VerifyForm):
     """Asks a signed-in person for the password again; limited like a sign-in."""
 
-    def validate(self, **kwargs: Any) -> bool:
+    def validate(self, **kwargs: object) -> bool:
         """Whether it is right."""
         key = f"prove {self.user.id}"
         if limits().account.allow(key) and super().validate(**kwargs):
@@ -153,7 +153,7 @@ class Datastore(SQLAlchemySessionUserDatastore):
             super().commit()  # type: ignore[no-untyped-call]
 
 
-def hashing_settings(secrets: SecretFiles) -> dict[str, Any]:
+def hashing_settings(secrets: SecretFiles) -> dict[str, object]:
     """Flask-Security's settings for stored passwords: argon2 and nothing else.  Raises
     `SecretError`."""
     return {
@@ -254,7 +254,7 @@ def _guard_sessions(app: Flask) -> None:
         return user
 
 
-def _signed_in(_app: Flask, user: User, **_more: Any) -> None:
+def _signed_in(_app: Flask, user: User, **_more: object) -> None:
     session.permanent = True
     parts = staff()
     factor = FACTORS.get(request.endpoint or "")
@@ -270,7 +270,7 @@ def _signed_in(_app: Flask, user: User, **_more: Any) -> None:
         append.write(parts, tx, None, Draft(AccountSignedIn(), person=user.person_id))
 
 
-def _signed_out(_app: Flask, **_more: Any) -> None:
+def _signed_out(_app: Flask, **_more: object) -> None:
     with staff().write() as tx:
         sessions.end_here(tx)
     sessions.gate().forget()

@@ -15,6 +15,7 @@ from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.flask_client import OAuth
 from flask import Blueprint, Flask, abort, current_app, redirect, render_template, request, session
 from flask import url_for as url
+from flask.typing import ResponseReturnValue
 from flask_login import logout_user
 from flask_security.utils import login_user
 from joserfc.errors import JoseError
@@ -76,23 +77,24 @@ def _provider(name: str) -> tuple[Any, SingleSignOn]:
 
 
 @blueprint.post("/<name>")
-def start(name: str) -> Any:
+def start(name: str) -> ResponseReturnValue:
     """Send the browser to the provider."""
 
     client, provider = _provider(name)
     session[NEXT] = safe_next(request.args.get("next"))
     try:
-        return client.authorize_redirect(
+        sent: Response = client.authorize_redirect(
             url("sign_on.answer", name=name, _external=True),
             acr_values=" ".join(provider.acr_values),
             prompt="login" if request.args.get("next") else None,
         )
+        return sent
     except (RequestException, AuthlibBaseError, ValueError) as error:
         return _refused(name, error)
 
 
 @blueprint.get("/<name>/svar")
-def answer(name: str) -> Any:
+def answer(name: str) -> ResponseReturnValue:
     """Back from the provider, with a code."""
     client, provider = _provider(name)
     try:

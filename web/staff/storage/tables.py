@@ -363,7 +363,7 @@ alarm = Table(
     Column("id", Text, primary_key=True),  # its reference; `<reference>~<hash>` of an orphan
     Column("ref", Text, nullable=False, index=True),
     Column("home_id", Text, nullable=False),
-    Column("alarm", Text),  # the rule's word; None: only what followed it was seen
+    Column("type", Text),  # an `AlarmType` or an unknown word; None: only what followed was seen
     Column("severity", Text),  # a `gateway.events.Severity`
     Column("device", Text),
     Column("person", Text),

@@ -15,6 +15,7 @@ from enum import StrEnum
 
 from gateway import events
 from gateway.access import grants
+from gateway.events import AlarmType
 from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as gettext
 
@@ -160,7 +161,42 @@ NOT_CARE = frozenset(
 )
 """Kinds that say nothing of the resident's day: what those see who may not see care."""
 
+ALARMS: Mapping[str, str] = {
+    AlarmType.BED_EXIT: N_("Uppe ur sängen och inte tillbaka"),
+    AlarmType.ON_FLOOR: N_("Ligger troligen på golvet"),
+    AlarmType.BATHROOM_LONG: N_("Länge i badrummet"),
+    AlarmType.WANDERING: N_("Ute ur hemmet på natten"),
+    AlarmType.DOOR_LEFT_OPEN: N_("Ytterdörren står öppen"),
+    AlarmType.INACTIVITY: N_("Inget livstecken på länge"),
+    AlarmType.MOISTURE: N_("Fukt: dags att byta"),
+    AlarmType.TOO_COLD: N_("För kallt i hemmet för länge"),
+    AlarmType.TOO_HOT: N_("För varmt i hemmet för länge"),
+    AlarmType.MAT_POOR: N_("Sängmattan känner dåligt: flytta den, eller byt den"),
+    AlarmType.MAT_FAULTY: N_("Sängmattan går inte att lita på: byt den"),
+    AlarmType.MAT_REVERSED: N_("Sängmattan är omvänt kopplad: vänd normally_closed eller kablarna"),
+    AlarmType.CONTACT_REVERSED: N_(
+        "Ytterdörrens givare visar öppet dygnet runt: vänd eller byt den"
+    ),
+    AlarmType.FAULT_RECURRING: N_("Samma fel tre gånger på 30 dagar: byt utrustningen"),
+    AlarmType.CHECK_HELP: N_("Behöver hjälp, sett vid tillsyn"),
+    AlarmType.CHECK_UNCLEAR: N_("Tillsyn oklar två gånger"),
+    AlarmType.CHECK_NO_ANSWER: N_("Ingen svarade på tillsynen"),
+    AlarmType.CHECK_UNREPORTED: N_("Tillsynen kom aldrig in från hemmet"),
+    AlarmType.DEVICE_DOWN: N_("Utrustning fungerar inte"),
+    AlarmType.LOCK_JAMMED: N_("Låset har fastnat"),
+    AlarmType.LOCK_UNKNOWN: N_("Oklart om låset är låst"),
+    AlarmType.BATTERY_LOW: N_("Batteriet är snart slut"),
+    AlarmType.HOME_SILENT: N_("Hemmet hörs inte"),
+    AlarmType.HOME_TAMPERED: N_("Hemmets logg stämmer inte"),
+    AlarmType.LOCK_OPEN: N_("Ytterdörren är olåst för länge"),
+    AlarmType.CODE_GUESSING: N_("Någon har knappat in fel kod vid dörren flera gånger"),
+    AlarmType.POWER_LOST: N_("Strömmen försvann"),
+    AlarmType.PENDANT: N_("Larmknappen trycktes"),
+}
+"""What alarms are about; another word is that of a newer home."""
+
 ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
+    AlarmType: ALARMS,
     events.PreviousRun: {
         "none": N_("första starten"),
         "clean": N_("efter ett ordnat stopp"),
@@ -269,40 +305,6 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "service": N_("service"),
     },
 }
-
-ALARMS: Mapping[str, str] = {
-    "bed_exit": N_("Uppe ur sängen och inte tillbaka"),
-    "bed_doubtful": N_("Oklart om någon ligger i sängen"),
-    "on_floor": N_("Ligger troligen på golvet"),
-    "bathroom_long": N_("Länge i badrummet"),
-    "wandering": N_("Ute ur hemmet på natten"),
-    "door_left_open": N_("Ytterdörren står öppen"),
-    "inactivity": N_("Inget livstecken på länge"),
-    "moisture": N_("Fukt: dags att byta"),
-    "too_cold": N_("För kallt i hemmet för länge"),
-    "too_hot": N_("För varmt i hemmet för länge"),
-    "mat_poor": N_("Sängmattan känner dåligt: flytta den, eller byt den"),
-    "mat_faulty": N_("Sängmattan går inte att lita på: byt den"),
-    "mat_reversed": N_("Sängmattan är omvänt kopplad: vänd normally_closed eller kablarna"),
-    "contact_reversed": N_("Ytterdörrens givare visar öppet dygnet runt: vänd eller byt den"),
-    "fault_recurring": N_("Samma fel tre gånger på 30 dagar: byt utrustningen"),
-    "check_help": N_("Behöver hjälp, sett vid tillsyn"),
-    "check_unclear": N_("Tillsyn oklar två gånger"),
-    "check_no_answer": N_("Ingen svarade på tillsynen"),
-    "check_unreported": N_("Tillsynen kom aldrig in från hemmet"),
-    "device_down": N_("Utrustning fungerar inte"),
-    "lock_jammed": N_("Låset har fastnat"),
-    "lock_unknown": N_("Oklart om låset är låst"),
-    "battery_low": N_("Batteriet är snart slut"),
-    "home_silent": N_("Hemmet hörs inte"),
-    "home_tampered": N_("Hemmets logg stämmer inte"),
-    "log_stalled": N_("Hemmets logg kan inte skrivas"),
-    "lock_open": N_("Ytterdörren är olåst för länge"),
-    "code_guessing": N_("Någon har knappat in fel kod vid dörren flera gånger"),
-    "power_lost": N_("Strömmen försvann"),
-    "pendant": N_("Larmknappen trycktes"),
-}
-"""`alarm.raised` carries the rule's own word; these are the known ones."""
 
 CANCELLED_WHY: Mapping[str, str] = {
     "recovered": N_("fungerar igen"),

@@ -14,7 +14,6 @@ import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -22,6 +21,7 @@ from gateway.envelope import Draft
 from gateway.events import (
     AbsenceEnded,
     AbsenceStarted,
+    Data,
     Ref,
     Stamp,
     Tap,
@@ -40,6 +40,7 @@ from web.staff.events import append
 from web.staff.storage import tables
 from web.staff.storage.database import Tx
 from web.staff.storage.plan_tables import absence, door_tag, visit_note
+from web.staff.storage.rows import VisitRow, read_all
 from web.staff.visits import plan
 
 OWN_FOR = timedelta(hours=12)
@@ -140,7 +141,7 @@ class Times:
     until: datetime | None
 
 
-def times_of(row: Any) -> Times:
+def times_of(row: VisitRow) -> Times:
     """The times that count of a row of `visit`."""
     return Times(row.corrected_since or row.since, row.corrected_until or row.until)
 
@@ -159,7 +160,7 @@ def locked_before(staff: Staff, conn: Connection, home: str) -> datetime | None:
     return by_age if said is None else max(said, by_age)
 
 
-def may_correct(staff: Staff, actor: Actor, row: Any) -> bool:
+def may_correct(staff: Staff, actor: Actor, row: VisitRow) -> bool:
     """Whether the actor may correct this visit now, apart from the lock date: a coordinator any,
     a caregiver the own until the day is over (`OWN_FOR`)."""
     if actor.may(Right.CORRECT_VISIT):
@@ -349,13 +350,14 @@ def _planner(actor: Actor, home: str) -> None:
         raise Refused(Why.NO_ROLE)
 
 
-def _visit(tx: Tx, actor: Actor, visit: Ref) -> Any:
+def _visit(tx: Tx, actor: Actor, visit: Ref) -> VisitRow:
     v = tables.visit.c
     home = tx.conn.execute(select(v.home_id).where(v.id == visit)).scalar_one_or_none()
     if home is None or not actor.sees(home) or not actor.may(Right.SEE_CARE):
         raise Refused(Why.NO_VISIT)
     append.hold(tx, home)
-    return tx.conn.execute(select(tables.visit).where(v.id == visit)).one()
+    [row] = read_all(tx.conn, VisitRow, select(tables.visit).where(v.id == visit))
+    return row
 
 
 def _unlocked(staff: Staff, tx: Tx, home: str, *times: datetime) -> None:
@@ -364,6 +366,6 @@ def _unlocked(staff: Staff, tx: Tx, home: str, *times: datetime) -> None:
         raise Refused(Why.LOCKED, before=before)
 
 
-def _write(staff: Staff, tx: Tx, home: str, actor: Actor, data: Any) -> Done:
+def _write(staff: Staff, tx: Tx, home: str, actor: Actor, data: Data) -> Done:
     event = append.write(staff, tx, home, Draft(data, person=actor.person))
     return Done(event.ref, event.at)
