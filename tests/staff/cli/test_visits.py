@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from tests.staff.visits.calendars import calendar, event
 from web.staff.cli.main import main
 
 
@@ -38,6 +41,45 @@ def test_a_plan_from_a_file(
     assert "line 3: there is no home 'h9'" in capsys.readouterr().err
     assert main(["plan", "import", str(tmp_path / "none.csv"), *where]) == 2
     assert "cannot be read" in capsys.readouterr().err
+
+
+def test_a_plan_from_a_calendar(
+    where: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All days of the span are written out; a series that is cut leaves nothing; what repeats is
+    said to be for which days; a wrong line keeps nothing."""
+    file = tmp_path / "plan.ics"
+    begins = datetime.now(UTC).date() + timedelta(days=1)
+    ends = begins + timedelta(days=89)
+    series = ("DTSTART:{0:%Y%m%d}T080000", "DURATION:PT30M", "RRULE:FREQ=DAILY")
+    told = [line.format(begins) for line in series]
+    file.write_bytes(calendar(event(*told)))
+    days = ["--days", str(begins), str(ends)]
+    assert main(["plan", "import", str(file), *where, *days]) == 0
+    out = capsys.readouterr().out
+    assert "90 added, 0 changed, 0 unchanged, 0 taken out" in out
+    assert re.search(rf"written out from .* to {ends + timedelta(days=1)} 00:00", out)
+    file.write_bytes(calendar(event(*told[:2], "RRULE:FREQ=DAILY;COUNT=3")))
+    assert main(["plan", "import", str(file), *where]) == 0
+    assert "3 unchanged, 87 taken out" in capsys.readouterr().out
+    file.write_bytes(calendar(event(*told, "EXDATE:imorgon")))
+    assert main(["plan", "import", str(file), *where]) == 2
+    assert "line 9: EXDATE has 'imorgon', which is no time" in capsys.readouterr().err
+
+
+def test_what_goes_with_a_plan_is_not_passed_over(
+    where: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A span the wrong way round, a home for a file whose lines name theirs."""
+    file = tmp_path / "plan.csv"
+    file.write_text("id;home;start;end\na;h1;2030-11-24 08:00;08:45\n")
+    run = ["plan", "import", str(file), *where]
+    assert main([*run, "--days", "2030-11-25", "2030-11-24"]) == 2
+    assert "before it begins" in capsys.readouterr().err
+    assert main([*run, "--days", "2030-11-25", "9999-12-31"]) == 2
+    assert "the year 9999" in capsys.readouterr().err
+    assert main([*run, "--home", "h1"]) == 2
+    assert "--home is for iCalendar" in capsys.readouterr().err
 
 
 def test_tokens_and_tags(where: list[str], capsys: pytest.CaptureFixture[str]) -> None:

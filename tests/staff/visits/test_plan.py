@@ -142,6 +142,56 @@ def test_the_encoding_of_a_file() -> None:
         plan_files.text_of("Kväll".encode("latin-1"))
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "hours"),
+    [
+        ("22:00", "07:00", 9),
+        ("18:00", "10:00", 16),
+        ("23:50", "00:00", 1 / 6),
+        ("00:00", "07:00", 7),
+        ("14:00", "13:30", "before"),  # two figures that changed places
+        ("08:00", "08:00", "when"),
+        ("22:00", "22:00", "before"),
+        ("17:59", "07:00", "before"),
+        ("22:00", "10:01", "before"),
+    ],
+)
+def test_an_end_without_a_day(staff: Staff, start: str, end: str, hours: float | str) -> None:
+    """The same day; the next morning after an evening; else it is told, not guessed."""
+    drafts = plan_files.read_csv(f"home;start;end;id\nh1;2026-11-24 {start};{end};x\n")
+    if isinstance(hours, str):
+        hours = "when" if start == end else hours
+        with pytest.raises(PlanRefused, match=f"line 2: the visit ends {hours} it begins"):
+            keep(staff, drafts)
+        return
+    keep(staff, drafts)
+    (row,) = rows(staff, plan_visit)
+    assert row.until - row.since == timedelta(hours=hours)
+
+
+def test_a_name_is_the_same_however_its_letters_are_composed(
+    staff: Staff, staff_app: Flask, people: None
+) -> None:
+    """`ö` in one piece or as `o` and a mark: of the file, and of what the organisation wrote."""
+    apart = "Bjo\u0308rklaget"
+    assert len(apart) == 11
+    with staff.write() as tx:
+        tx.conn.execute(insert(tables.team).values(org_id="org1", name=apart))
+    keep(staff, [draft("väg1", NOW, team="BJÖRKLAGET", what="Stöd")])
+    again = draft("va\u0308g1", NOW, team=apart, what="Sto\u0308d")
+    assert keep(staff, [again]) == Outcome(0, 0, 1, 0)
+    assert plan_files.text_of("Sto\u0308d".encode()) == "Stöd"
+    (row,) = rows(staff, plan_visit)
+    assert (row.external_id, row.what) == ("väg1", "Stöd")
+
+
+def test_a_visit_that_is_taken_out_needs_nobody_who_is_still_here(staff: Staff) -> None:
+    """A carer who left, a team that is gone, times that make no sense: it is only taken out."""
+    keep(staff, [draft("a1", NOW)])
+    gone = draft("a1", NOW, people=("p99",), team="borta", withdrawn=True, until=NOW)
+    assert keep(staff, [gone]) == Outcome(0, 0, 0, 1)
+
+
 def test_another_organisations_home_person_and_plan_do_not_exist(
     staff: Staff, staff_app: Flask, people: None
 ) -> None:
@@ -182,89 +232,6 @@ def test_a_visit_inside_the_hour_that_comes_twice(staff: Staff) -> None:
         datetime(2026, 10, 25, 0, 45, tzinfo=UTC),
         30 * MIN,
     )
-
-
-ICAL = """\
-BEGIN:VCALENDAR
-VERSION:2.0
-PRODID:-//prov//SE
-BEGIN:VEVENT
-UID:morgon
-DTSTART;TZID=Europe/Stockholm:20261019T080000
-DTEND;TZID=Europe/Stockholm:20261019T083000
-RRULE:FREQ=DAILY;UNTIL=20261028T070000Z
-EXDATE;TZID=Europe/Stockholm:20261023T080000
-SUMMARY:Morgonhjälp\\, med en lång text som viks
-  över två rader
-X-TRYGGVE-HOME:h1
-ATTENDEE:mailto:p7@prov.example
-END:VEVENT
-BEGIN:VEVENT
-UID:morgon
-RECURRENCE-ID;TZID=Europe/Stockholm:20261024T080000
-DTSTART;TZID=Europe/Stockholm:20261024T100000
-DURATION:PT20M
-SUMMARY:Senare
-LOCATION:h1
-END:VEVENT
-BEGIN:VEVENT
-UID:en
-DTSTART:20261025T180000Z
-DURATION:PT45M
-LOCATION:h1
-X-TRYGGVE-STAFF:2
-END:VEVENT
-END:VCALENDAR
-"""
-
-
-def test_an_icalendar_file_becomes_the_plan(staff: Staff, people: None) -> None:
-    """A visit at eight stays at eight when summer time ends; one is left out, one moved; a folded
-    line is one text."""
-    first = datetime(2026, 10, 21, 22, 0, tzinfo=UTC)
-    keep(staff, plan_files.read_ical(ICAL.replace("\n", "\r\n"), first))
-    found = sorted(rows(staff, plan_visit), key=lambda row: row.since)
-    mornings = [row for row in found if row.what.startswith("Morgon")]
-    assert {row.what for row in mornings} == {
-        "Morgonhjälp, med en lång text som viks över två rader"
-    }
-    assert [f"{row.since:%d %H}" for row in mornings] == [
-        "21 06", "22 06", "25 07", "26 07", "27 07", "28 07",
-    ]  # fmt: skip
-    (late,) = [row for row in found if row.what == "Senare"]
-    assert (late.since, late.external_id) == (
-        datetime(2026, 10, 24, 8, 0, tzinfo=UTC),
-        "morgon@2026-10-24T08:00",
-    )
-    (alone,) = [row for row in found if row.external_id == "en"]
-    assert (alone.staff_needed, alone.until - alone.since) == (2, 45 * MIN)
-    with staff.db.read() as conn:
-        assert set(conn.execute(select(plan_staff.c.person_id)).scalars()) == {"p7"}
-
-
-def test_a_cancelled_event_takes_the_visit_out(staff: Staff, people: None) -> None:
-    """STATUS:CANCELLED withdraws what was planned."""
-    first = datetime(2026, 10, 21, tzinfo=UTC)
-    keep(staff, plan_files.read_ical(ICAL, first))
-    gone = ICAL.replace("UID:en\n", "UID:en\nSTATUS:CANCELLED\n")
-    assert keep(staff, plan_files.read_ical(gone, first)).withdrawn == 1
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "sentence"),
-    [
-        ("DTSTART:20261025T180000Z", "DTSTART;VALUE=DATE:20261025", "line 23: the event has a day"),
-        ("UID:en\nDTSTART:20261025T180000Z\n", "UID:en\n", "line 23: the event has no DTSTART"),
-        ("FREQ=DAILY", "FREQ=SECONDLY", "line 4: the event repeats more often"),
-        ("X-TRYGGVE-STAFF:2", "X-TRYGGVE-STAFF:två", "line 23: the number of staff"),
-        ("BEGIN:VCALENDAR\n", "", "no iCalendar file"),
-    ],
-)
-def test_what_is_wrong_in_a_calendar_is_told_by_line(old: str, new: str, sentence: str) -> None:
-    """The line where its event begins."""
-    assert old in ICAL
-    with pytest.raises(UserError, match=sentence):
-        plan_files.read_ical(ICAL.replace(old, new), NOW)
 
 
 # --- who is planned now ---------------------------------------------------------------------------

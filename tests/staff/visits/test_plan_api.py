@@ -11,7 +11,8 @@ from flask.testing import FlaskClient
 
 from tests.staff.homelink.test_ingest import rows
 from tests.staff.parts import add_home
-from tests.staff.visits.test_plan import ICAL
+from tests.staff.visits.calendars import calendar, event, morning, planned
+from tests.staff.visits.test_plan_ical import ICAL
 from web.staff.core.context import Staff
 from web.staff.storage import tables
 from web.staff.storage.plan_tables import plan_visit
@@ -61,6 +62,64 @@ def test_a_plan_as_a_file(client: FlaskClient, staff: Staff, token: str) -> None
     answer = send(client, token, late.encode(), content_type="text/calendar")
     assert answer.get_json()["added"] == 2  # two that stand by themselves; the row lies ahead
     assert {row.source for row in rows(staff, plan_visit)} == {"csv", "ical"}
+
+
+def test_a_calendar_that_comes_again(client: FlaskClient, staff: Staff, token: str) -> None:
+    """A series that moved leaves nothing behind; what is wrong is told by its line."""
+    series = morning("RRULE:FREQ=DAILY;COUNT=3")
+
+    def sent(*parts: str) -> Any:
+        return send(client, token, calendar(*parts), content_type="text/calendar")
+
+    assert sent(series).get_json()["added"] == 3
+    answer = sent(series.replace("T08", "T09")).get_json()
+    assert (answer["added"], answer["withdrawn"]) == (3, 3)
+    assert planned(staff) == ["30 09:00-09:30", "01 09:00-09:30", "02 09:00-09:30"]
+    answer = sent(series, event("DTSTART:20261201T070000Z", uid="b"))
+    assert answer.status_code == 422
+    told = [{"line": 10, "detail": "the event has no end."}]
+    assert answer.get_json()["lines"] == told
+
+
+@pytest.mark.parametrize(
+    "span",
+    [
+        {"from_time": "2026-11-24T00:00:00+01:00"},
+        {"to_time": "2026-11-24T00:00:00+01:00"},
+        {"from_time": "2026-11-25T00:00:00Z", "to_time": "2026-11-24T00:00:00Z"},
+    ],
+)
+def test_half_a_span_is_none(client: FlaskClient, token: str, span: dict[str, str]) -> None:
+    """It is told, not passed over: visits would stay that are no more."""
+    answer = send(client, token, {"source": "x", "visits": [LINE]} | span)
+    assert (answer.status_code, answer.get_json()["code"]) == (400, "bad_request")
+
+
+def test_what_stands_in_the_address_is_not_passed_over(client: FlaskClient, token: str) -> None:
+    """A span, or a home, where there is none to give."""
+    for address, kind in (("?from=2026-11-24", "text/calendar"), ("?home=h1", "text/csv")):
+        headers = {"Authorization": f"Bearer {token}"}
+        answer = client.post(f"/api/v1/plan{address}", headers=headers, data=b"", content_type=kind)
+        assert (answer.status_code, answer.get_json()["code"]) == (400, "bad_request")
+
+
+@pytest.mark.parametrize("year", ["0001", "9999"])
+def test_a_time_near_the_ends_of_time(client: FlaskClient, token: str, year: str) -> None:
+    """Is told by its line in each form, and no sum fails."""
+    late = {"since": f"{year}-12-31T23:30:00-14:00", "until": f"{year}-12-31T23:59:00-14:00"}
+    early = {"since": f"{year}-01-01T00:30:00+14:00", "until": f"{year}-01-01T00:59:00+14:00"}
+    csv = f"id;home;start;end\na1;h1;{year}-12-31 23:30;00:10\n"
+    ics = event(f"DTSTART:{year}1231T233000Z", "DURATION:PT1H")
+    for answer in (
+        send(client, token, {"source": "x", "visits": [LINE | late, LINE | early]}),
+        send(client, token, csv.encode(), content_type="text/csv"),
+        send(client, token, calendar(ics), content_type="text/calendar"),
+    ):
+        assert answer.status_code == 422
+        assert str(int(year)) in answer.get_json()["lines"][0]["detail"]
+    ends = {"from_time": "0001-01-01T00:00:00+14:00", "to_time": "9999-12-31T23:59:00-14:00"}
+    answer = send(client, token, {"source": "x", "visits": [LINE]} | ends)
+    assert answer.status_code == 200
 
 
 def test_bad_lines_are_told_and_nothing_is_kept(

@@ -85,9 +85,15 @@ def _midnight(day: date) -> datetime:
 
 
 def _span(args: argparse.Namespace) -> tuple[datetime, datetime]:
-    if args.last < args.first:
-        raise UserError(f"The span ends ({args.last}) before it begins ({args.first}).")
-    return _midnight(args.first), _midnight(args.last + timedelta(days=1))
+    return _days(args.first, args.last)
+
+
+def _days(first: date, last: date) -> tuple[datetime, datetime]:
+    if last < first:
+        raise UserError(f"The span ends ({last}) before it begins ({first}).")
+    if last.year > date.max.year - 1:
+        raise UserError(f"The span ends in the year {last.year}.")
+    return _midnight(first), _midnight(last + timedelta(days=1))
 
 
 def _homes(conn: Connection, org: str) -> list[str]:
@@ -110,31 +116,39 @@ def _write(path: Path, data: bytes) -> None:
 
 def _plan_import(args: argparse.Namespace) -> int:
     from web.staff.cli.parts import bare_parts
-    from web.staff.visits import plan_files, plan_import
+    from web.staff.core.i18n import ZONE
+    from web.staff.visits import plan_files, plan_ical, plan_import
 
     try:
         data = sys.stdin.buffer.read() if str(args.file) == "-" else args.file.read_bytes()
     except OSError as error:
         raise UserError(f"{args.file}: it cannot be read ({error.strerror}).") from error
-    text = plan_files.text_of(data)
     ical = args.file.suffix.lower() in (".ics", ".ical")
     source = args.source or ("ical" if ical else "csv")
-    span = None
-    if args.days is not None:
-        span = (_midnight(args.days[0]), _midnight(args.days[1] + timedelta(days=1)))
+    span = None if args.days is None else _days(*args.days)
+    if args.home is not None and not ical:
+        raise UserError("--home is for iCalendar; in a CSV file each line names its home.")
     with bare_parts(args) as (parts, _):
         now = parts.clock.now()
-        first = span[0] if span else now
-        drafts = (
-            plan_files.read_ical(text, first, home=args.home) if ical else plan_files.read_csv(text)
-        )
+        days = plan_ical.days_of(now, span)
+        if ical:
+            with parts.db.read() as conn:
+                before = plan_import.before(conn, args.org, source, now)
+            read = plan_ical.read_ical(data, days, home=args.home, before=before)
+        else:
+            read = plan_ical.Reading(plan_files.read_csv(plan_files.text_of(data)), [])
         with parts.db.write() as tx:
             _homes(tx.conn, args.org)
-            done = plan_import.store(tx.conn, args.org, source, drafts, now=now, span=span)
+            done = plan_import.store(
+                tx.conn, args.org, source, read.drafts, now=now, span=span, claims=read.claims
+            )
     print(
         f"{done.added} added, {done.changed} changed, {done.unchanged} unchanged, "
         f"{done.withdrawn} taken out"
     )
+    if ical:
+        first, last = (at.astimezone(ZoneInfo(ZONE)) for at in days)
+        print(f"what repeats is written out from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}")
     return 0
 
 
