@@ -149,6 +149,8 @@ class EventLog:
                 opened = cls(path, db, reader, origin)
                 for _ in walk(opened._reader, origin, last=TAIL):
                     pass
+                with suppress(sqlite3.Error):  # the -wal is not empty from here on (`log_folder`)
+                    opened._transact((), {"opened": opened.head.seq})
             except BaseException:
                 for connection in (db, reader):
                     if connection is not None:
@@ -168,6 +170,11 @@ class EventLog:
         """Put rows in line.  Rows of one call are in one transaction; `done` is called in the
         writer thread.  No rows: `done` is called when the line before them is written."""
         self._jobs.put(_Job(rows, done))
+
+    @property
+    def writing(self) -> bool:
+        """Whether the writer thread lives; also while the disk refuses."""
+        return self._thread.is_alive()
 
     def mark_forwarded(self, seq: int) -> None:
         """The server has everything up to `seq`.
