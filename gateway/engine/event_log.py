@@ -46,11 +46,14 @@ LONG_LIVED = (
     "alarm.",
     "consent.",
     "device.battery_",
+    "device.offline",
+    "device.online",
     "grant.",
     "visit.",
 )
 """How the kinds begin whose meaning may outlast the days that a rebuild reads: an absence of a
-month, an open alarm.  They are few, and have an index of their own."""
+month, an open alarm.  They are few, and have an index of their own; give it a new number when this
+list changes."""
 
 _LONG = " OR ".join(f'instr(body, \'"kind":"{kind}\') > 0' for kind in LONG_LIVED)
 
@@ -64,7 +67,8 @@ CREATE TABLE IF NOT EXISTS event (
     taken TEXT    -- when an event of another origin was received; NULL for the home's own
 ) STRICT;
 CREATE UNIQUE INDEX IF NOT EXISTS event_foreign ON event (origin, seq) WHERE origin IS NOT NULL;
-CREATE INDEX IF NOT EXISTS event_long_lived ON event (row) WHERE {_LONG};
+DROP INDEX IF EXISTS event_long_lived;
+CREATE INDEX IF NOT EXISTS event_long_lived_2 ON event (row) WHERE {_LONG};
 CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS mark (name TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS segment (
@@ -327,7 +331,7 @@ class EventLog:
             first = 0 if moment is None else first_row(db, "at", utc_text(moment))
             columns = "SELECT body, hash, taken FROM event"
             for query in (
-                f"{columns} INDEXED BY event_long_lived WHERE row < ? AND ({_LONG}) ORDER BY row",
+                f"{columns} INDEXED BY event_long_lived_2 WHERE row < ? AND ({_LONG}) ORDER BY row",
                 f"{columns} WHERE row >= ? ORDER BY row",
             ):
                 for body, digest, received in db.execute(query, (first,)):
