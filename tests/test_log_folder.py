@@ -103,7 +103,7 @@ def remove(suffix: str) -> Callable[[LogFolder], None]:
 
 
 def empty(suffix: str) -> Callable[[LogFolder], None]:
-    return lambda logs: (logs.path / (FILE + suffix)).write_bytes(b"")
+    return lambda logs: (logs.path / (FILE + suffix)).open("wb").close()
 
 
 def without_events(logs: LogFolder) -> None:
