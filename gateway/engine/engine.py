@@ -49,8 +49,8 @@ STALL_S = 0.5
 """Seconds that an alarm waits for the disk before it goes out without it (DESIGN section 2)."""
 
 IN_FLIGHT_MAX = 16
-"""Turns on their way to the disk at once.  The writer gets Python's lock only between two turns, so a
-commit spans three or four of them: with 4 the loop waited half of its time (fsync of 5 ms)."""
+"""Turns on their way to the disk at once.  The writer gets Python's lock only between two turns, so
+a commit spans three or four of them: with 4 the loop waited half of its time (5 ms an fsync)."""
 
 PULSE_S = 5.0
 """Seconds between turns when nothing happens: an empty turn through the writer shows that both
@@ -342,7 +342,7 @@ class Engine:
     def _launch(self, flight: _Flight) -> None:
         loop = asyncio.get_running_loop()
         self._flights.append(flight)
-        flight.urgent = [row for row in flight.turn.rows if row.event.urgent and row.taken is None]
+        flight.urgent = [r for r in flight.turn.rows if r.event.data.URGENT and r.taken is None]
         if flight.urgent:
             if self._stalled:
                 self._send_urgent(flight)
