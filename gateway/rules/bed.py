@@ -156,14 +156,13 @@ def wake_at(state: State, settings: Settings) -> datetime | None:
 def _certain(state: State, settings: Settings) -> bool:
     """Whether the bed's mats, when silent, say that nobody lies there: none was learned to be poor,
     and one that is not yet known does not chatter tonight."""
-    if not state.learned:
-        return not state.mats or state.breaks < settings.breaks
-    known = [state.learned.get(device, MatQuality.LEARNING) for device in state.mats]
-    if any(quality in (MatQuality.POOR, MatQuality.FAULTY) for quality in known):
-        return False
-    if all(quality is MatQuality.GOOD for quality in known):
-        return True
-    return state.breaks < settings.breaks
+    good = True
+    for device in state.mats:
+        quality = state.learned.get(device, MatQuality.LEARNING)
+        if quality is MatQuality.POOR or quality is MatQuality.FAULTY:
+            return False
+        good = good and quality is MatQuality.GOOD
+    return good or state.breaks < settings.breaks
 
 
 def _moments(

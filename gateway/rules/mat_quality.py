@@ -17,6 +17,7 @@ Not for: a mat that is stuck or cut now (`bed`, the driver), or whether somebody
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -266,9 +267,9 @@ def _silence_ended(
     gap_s = (event.at - since).total_seconds()
     if not 0.0 <= gap_s <= SLEEPLESS_S:
         return mat
-    if not signs_of_life.can_show(settings.home) and not state.in_bed:
+    if not state.in_bed and not signs_of_life.can_show(settings.home):
         return mat
-    index = next((i for i, top in enumerate(CLASSES_S) if gap_s <= top), len(CLASSES_S))
+    index = bisect_left(CLASSES_S, gap_s)
     counts = (*mat.counts[:index], mat.counts[index] + 1, *mat.counts[index + 1 :])
     return replace(
         mat,
