@@ -1,11 +1,13 @@
 # Each target sets up what it needs in .venv by itself (tools/setup.sh) and does nothing twice.
 #   make demo [ARGS=--smoke]      virtual homes and a staff server on this machine
-#   make test [ARGS="-k mat"]     the tests
+#   make test [ARGS="-k mat"]     the tests, on every core (ARGS=-n0: one after the other)
+#   make test ARGS=--quick        what is quick of them, for work in hand
 #   make check                    lint, types, import rules, generated pages and texts up to date
+#   make docs | make texts        write the generated pages; take new texts into the catalogues
 #   make bench [ARGS=--json]      our numbers beside a plain reference
 # PYTHON=python3.12 chooses another Python; APT=no never installs a Debian package.
 
-.PHONY: help demo test check bench docs format lock clean
+.PHONY: help demo test check bench docs texts format lock clean
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
@@ -22,7 +24,7 @@ demo:
 
 test:
 	$(SETUP) test chromium postgresql
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n auto $(ARGS)
 
 check:
 	$(SETUP) test
@@ -35,6 +37,10 @@ bench:
 docs:
 	$(SETUP) test
 	@$(PY) -m gateway.docs --write
+
+texts:
+	$(SETUP) test
+	@$(PY) -m web.staff.cli.catalogue --write
 
 format:
 	$(SETUP) test

@@ -79,6 +79,8 @@ def type_text(annotation: Any) -> str:
     names = {str: "text", int: "whole number", float: "number", bool: "true or false"}
     if isinstance(annotation, type) and annotation in names:
         return names[annotation]
+    if isinstance(annotation, type) and issubclass(annotation, str):
+        return "text"
     named = getattr(annotation, "__name__", str(annotation))
     return {"datetime": "time", "time": "local time", "date": "date", "Path": "path"}.get(
         named, "object" if named in ("Any", "Mapping") else named

@@ -37,7 +37,7 @@ class Because:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An event before it is written.  `at` None: the engine stamps it when it takes it."""
+    """An event before it is written.  `at` None: the engine stamps it when it accepts it."""
 
     data: Data
     device: str | None = None
@@ -279,8 +279,11 @@ def seal(
     return event, body, digest
 
 
-def verify_next(obj: dict[str, Any], *, origin: str, seq: int, previous: bytes) -> bytes:
-    """Check that `obj` is event `seq` of `origin` and continues the chain; return its hash.
+def verify_next(
+    obj: dict[str, Any], *, origin: str, seq: int, previous: bytes, body: bytes | None = None
+) -> bytes:
+    """Check that `obj` is event `seq` of `origin` and continues the chain; return its hash.  `body`
+    is its canonical JSON, where the caller has it already.
 
     Raises `ChainError` (another origin, another number, another hash).
     """
@@ -288,7 +291,7 @@ def verify_next(obj: dict[str, Any], *, origin: str, seq: int, previous: bytes) 
         raise ChainError(f"event {seq} comes from another origin", seq)
     if obj.get("seq") != seq:
         raise ChainError(f"event {seq} was expected, {obj.get('seq')} came", seq)
-    digest = chained(previous, canonical(obj))
+    digest = chained(previous, canonical(obj) if body is None else body)
     if obj.get("hash") != digest.hex():
         raise ChainError(f"event {seq} does not continue the chain", seq)
     return digest

@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from gateway.events import Data, TurnOutcome, UnlockStep
+from gateway.events import Data, LockOperationOutcome, LockOperationStep
 
 
 class Emit(Protocol):
@@ -114,14 +114,14 @@ class LockStatus:
 @dataclass(frozen=True, slots=True)
 class LockResult:
     """How a lock operation ended.  `bolt` is what the lock reported last; `why` is a word of
-    `gateway.events.UnlockEnded.why`, None when done."""
+    `gateway.events.LockOperationEnded.why`, None when done."""
 
-    outcome: TurnOutcome
+    outcome: LockOperationOutcome
     bolt: Bolt
     why: str | None = None
 
 
-OnStep = Callable[[UnlockStep], None]
+OnStep = Callable[[LockOperationStep], None]
 
 
 @runtime_checkable

@@ -12,6 +12,8 @@ from gateway.engine.sequencer import Sealed
 from gateway.envelope import GENESIS, Draft, seal
 from gateway.events import Data, MatPressed
 
+pytest_plugins = ["tests.running"]
+
 START = datetime(2026, 3, 1, 21, 0, tzinfo=UTC)
 
 RECORDINGS = Path(__file__).resolve().parents[2] / "shared" / "data"

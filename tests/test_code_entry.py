@@ -19,9 +19,9 @@ from gateway.events import (
     CodesPaused,
     CodeTold,
     GrantRevoked,
+    LockOperationRefused,
+    LockOperationRequested,
     Refusal,
-    UnlockRefused,
-    UnlockRequested,
 )
 from gateway.state.home_view import HomeView
 from tests.conftest import START
@@ -100,7 +100,7 @@ async def test_a_code_opens_and_names_who(door: Door) -> None:
     assert door.lock.turns == ["unlock"]
     assert door.told == ["unlock.requested", "unlock.progressed", "lock.unlocked", "unlock.ended"]
     assert {(d.device, d.person) for d in door.drafts} == {("door", "p7")}
-    assert isinstance(door.drafts[0].data, UnlockRequested)
+    assert isinstance(door.drafts[0].data, LockOperationRequested)
     assert door.drafts[0].data.grant == "code-a"
 
 
@@ -232,4 +232,4 @@ async def test_no_digits_stand_in_any_event(door: Door) -> None:
     text = repr(door.drafts) + repr(door.view.rights)
     assert "345678" not in text
     assert "765432" not in text
-    assert any(isinstance(d.data, UnlockRefused) for d in door.drafts)
+    assert any(isinstance(d.data, LockOperationRefused) for d in door.drafts)

@@ -14,7 +14,7 @@ from gateway.demo.cli import BEGIN
 from gateway.demo.pace import FASTEST, Pace
 from gateway.demo.resident import STEADY_S
 from gateway.envelope import GENESIS, Draft, Event, seal
-from gateway.events import AlarmOutcome, AlarmRaised, AlarmResolved, Data, Severity
+from gateway.events import AlarmOutcome, AlarmRaised, AlarmResolved, AlarmType, Data, Severity
 from gateway.rules import on_floor
 from web.staff.core.rights import Role
 from web.staff.visits import plan_files
@@ -100,7 +100,7 @@ def test_time_is_slow_for_all_while_one_home_needs_somebody(tmp_path: Path) -> N
     )
     one.apply()
     assert clock.rate() == 60.0
-    raised = AlarmRaised(alarm="on_floor", severity=Severity.CARE, since=EVENING)
+    raised = AlarmRaised(type=AlarmType.ON_FLOOR, severity=Severity.CARE, since=EVENING)
     one.see(written(raised, 1))
     other.apply()
     assert clock.rate() == 1.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway import docs, events
+from gateway.config.field_texts import flat
 from gateway.config.home_file import Root
 
 
@@ -19,7 +20,8 @@ def test_every_kind_and_its_fields_are_told() -> None:
     page = docs.events_page()
     for name, cls in events.KINDS.items():
         section = page.split(f"\n## {name}\n")[1].split("\n## ")[0]
-        assert docs.flat(cls.__doc__) in section
+        assert cls.__doc__ is not None
+        assert flat(cls.__doc__) in section
         assert not cls.__doc__.startswith(f"{cls.__name__}("), f"{name} has no docstring"
         for field in cls.__dataclass_fields__:  # type: ignore[attr-defined]
             assert f"| `{field}` |" in section

@@ -36,11 +36,12 @@ from gateway.events import (
     Severity,
     Tap,
     VisitTapped,
+    alarm_type,
 )
 from gateway.rules import Decision, Rule, RuleSettings, Tick
 from tests.conftest import START, sealed_chain
 
-WAIT_S = 10
+WAIT_S = 30
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def empty_rule(after: timedelta = timedelta(minutes=10)) -> Rule:
         state: Waiting, event: Event | Tick, _settings: RuleSettings
     ) -> tuple[Waiting, Sequence[Decision | Command]]:
         if isinstance(event, Tick):
-            alarm = AlarmRaised(alarm="empty", severity=Severity.CARE, since=event.at)
+            alarm = AlarmRaised(type=alarm_type("empty"), severity=Severity.CARE, since=event.at)
             return Waiting(), [Decision(alarm, rests_on=(state.ref or "",)), AskStatus("door")]
         if isinstance(event.data, MatReleased):
             return Waiting(event.ref, event.at + after), []

@@ -112,7 +112,7 @@ def test_an_event_cannot_be_changed_once_it_is_sealed_or_read() -> None:
         assert (event, hash(event), repr(event)) == (made, hash(made), repr(made))
         assert (event.kind, event.ref) == (made.kind, made.ref)
         with pytest.raises(AttributeError):
-            event.seq = 8  # type: ignore[misc]
+            event.seq = 8
 
 
 def test_an_event_is_named_when_it_is_made() -> None:

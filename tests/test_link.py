@@ -126,7 +126,7 @@ def test_what_an_answer_means(status: int, code: str | None, wanted: type) -> No
 
 def test_a_batch_is_what_the_wire_says() -> None:
     """The body made of texts is an `EventBatch`."""
-    batch = EventBatch.model_validate_json(body_of(['{"seq":1,"x":"å"}', '{"seq":2}'], 5))
+    batch = EventBatch.model_validate_json(body_of(['{"seq":1,"x":"å"}'.encode(), b'{"seq":2}'], 5))
     assert [event["seq"] for event in batch.events] == [1, 2]
     assert batch.down_have == 5
     assert EventBatch.model_validate_json(body_of([], 0)).events == []
@@ -171,7 +171,7 @@ def test_one_connection_is_kept(server: WireServer) -> None:
     """Ten requests, one connection: a handshake for each would cost the Pi and the battery."""
     lane = Link(server.url, "h1", KEY).lane()
     ports: set[int] = set()
-    server.faults.append(lambda r: ports.add(r.handler.client_address[1]) or False)
+    server.faults.append(lambda r: bool(ports.add(r.handler.client_address[1])))  # type: ignore[func-returns-value]
     for _ in range(10):
         lane.events([], 0)
     lane.close()
@@ -233,7 +233,7 @@ def test_the_servers_time_outlives_a_change_of_ours(monkeypatch: pytest.MonkeyPa
     known.learn(here + 100)
     known.learn(here + 100.4)  # within the second that `Date` has
     assert news == [pytest.approx(100, abs=1)]
-    monkeypatch.setattr(module.time, "time", lambda: here + 5000)
+    monkeypatch.setattr("time.time", lambda: here + 5000)
     assert known.now_s() == pytest.approx(here + 100, abs=2)
     assert known.offset_s == pytest.approx(-4900, abs=2)
 

@@ -20,20 +20,21 @@ from gateway.events import (
     AlarmOutcome,
     AlarmRaised,
     AlarmResolved,
+    AlarmType,
     CheckEscalated,
     Data,
     GrantApproved,
     GrantDeclined,
     GrantRequested,
     GrantRevoked,
+    LockOperationEnded,
+    LockOperationOutcome,
+    LockOperationRefused,
+    LockOperationRequested,
+    LockOperationStep,
     Refusal,
     Severity,
     Stamp,
-    TurnOutcome,
-    UnlockEnded,
-    UnlockRefused,
-    UnlockRequested,
-    UnlockStep,
     VisitEnded,
 )
 from gateway.ports import Bolt, Emit, LockResult, LockStatus, OnStep
@@ -59,7 +60,7 @@ class FakeLock:
 
     def __init__(self) -> None:
         self.turns: list[str] = []
-        self.answer = LockResult(TurnOutcome.DONE, Bolt.UNLOCKED)
+        self.answer = LockResult(LockOperationOutcome.DONE, Bolt.UNLOCKED)
         self.gate: asyncio.Event | None = None
         self.breaks = False
         self.wakes: asyncio.Event | None = None
@@ -82,10 +83,10 @@ class FakeLock:
     async def _turn(self, action: str, on_step: OnStep, wake_s: float) -> LockResult:
         self.wake_s = wake_s
         if self.wakes is not None:
-            on_step(UnlockStep.WAKING)
+            on_step(LockOperationStep.WAKING)
             await self.wakes.wait()
         self.turns.append(action)
-        on_step(UnlockStep.TURNING)
+        on_step(LockOperationStep.TURNING)
         if self.gate is not None:
             await self.gate.wait()
         if self.breaks:
@@ -171,7 +172,7 @@ class Home:
         return [draft.data.KIND for draft in self.drafts]
 
     def refusals(self) -> list[Refusal]:
-        return [d.data.why for d in self.drafts if isinstance(d.data, UnlockRefused)]
+        return [d.data.why for d in self.drafts if isinstance(d.data, LockOperationRefused)]
 
 
 @pytest.fixture
@@ -234,11 +235,17 @@ async def test_forged_grants_are_refused(home: Home) -> None:
     await home.order(GRANT, key=thief)
     await home.order(GRANT, kid="k2")
     head, _, signature = grants.sign(GRANT, KEY, "k1").split(".")
-    claims = {"jti": "g1", "aud": "h1", "sub": "p1", "dev": "door", "act": "unlock"}
+    claims: dict[str, object] = {
+        "jti": "g1",
+        "aud": "h1",
+        "sub": "p1",
+        "dev": "door",
+        "act": "unlock",
+    }
     claims |= {"rsn": "service", "nbf": 0, "exp": 9_999_999_999}
     body = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
     await home.lock_orders.order(f"{head}.{body}.{signature}")
-    unsigned = jwt.encode(claims, key=None, algorithm="none", headers={"kid": "k1"})
+    unsigned = jwt.encode(claims, key="", algorithm="none", headers={"kid": "k1"})
     await home.lock_orders.order(unsigned)
     for noise in ("", "a.b.c", "…", "x" * 10_000):
         await home.lock_orders.order(noise)
@@ -282,7 +289,7 @@ async def test_a_revoked_grant_is_refused(home: Home) -> None:
 
 async def test_a_grant_for_an_alarm_dies_with_it(home: Home) -> None:
     """It opens while the alarm is open, and not after."""
-    raised = AlarmRaised(alarm="bed_exit", severity=Severity.CARE, since=START)
+    raised = AlarmRaised(type=AlarmType.BED_EXIT, severity=Severity.CARE, since=START)
     home.submit(Draft(raised))
     await home.order(replace(GRANT, reason=Reason.ALARM, ref="home:h1/1"))
     assert home.lock.turns == ["unlock"]
@@ -308,9 +315,9 @@ async def test_no_turn_without_its_record(home: Home) -> None:
 @pytest.mark.parametrize(
     ("answer", "bolt"),
     [
-        (LockResult(TurnOutcome.FAILED, Bolt.JAMMED, "jammed"), "lock.jammed"),
-        (LockResult(TurnOutcome.UNKNOWN, Bolt.UNKNOWN, "no_answer"), "lock.unknown"),
-        (LockResult(TurnOutcome.FAILED, Bolt.UNKNOWN, "asleep"), "lock.unknown"),
+        (LockResult(LockOperationOutcome.FAILED, Bolt.JAMMED, "jammed"), "lock.jammed"),
+        (LockResult(LockOperationOutcome.UNKNOWN, Bolt.UNKNOWN, "no_answer"), "lock.unknown"),
+        (LockResult(LockOperationOutcome.FAILED, Bolt.UNKNOWN, "asleep"), "lock.unknown"),
     ],
 )
 async def test_a_lock_that_does_not_turn_is_told_as_it_is(
@@ -321,7 +328,7 @@ async def test_a_lock_that_does_not_turn_is_told_as_it_is(
     home.lock.answer = answer
     await home.order(GRANT)
     ended = home.drafts[-1].data
-    assert isinstance(ended, UnlockEnded)
+    assert isinstance(ended, LockOperationEnded)
     assert (ended.outcome, ended.why) == (answer.outcome, answer.why)
     assert bolt in home.told
     assert home.lock.turns == ["unlock"]
@@ -332,22 +339,22 @@ async def test_a_driver_that_breaks_leaves_the_bolt_unknown(home: Home) -> None:
     home.lock.breaks = True
     await home.order(GRANT)
     ended = home.drafts[-1].data
-    assert isinstance(ended, UnlockEnded)
-    assert ended.outcome is TurnOutcome.UNKNOWN
+    assert isinstance(ended, LockOperationEnded)
+    assert ended.outcome is LockOperationOutcome.UNKNOWN
     assert "lock.unknown" in home.told
 
 
 async def test_a_turn_cut_by_a_restart_is_ended_and_never_repeated(home: Home) -> None:
     """After a start the open request is ended as unknown and the lock is asked; nothing turns."""
     left = OpenOrders()
-    requested: Data = UnlockRequested(grant="g0", action="unlock", reason="planned_visit")
+    requested: Data = LockOperationRequested(grant="g0", action="unlock", reason="planned_visit")
     home.submit(Draft(requested, device="door", person="p7"))
     left.open = dict(home.open_orders.open)
     await home.lock_orders.settle(left)
     assert home.told == ["unlock.requested", "unlock.ended", "lock.unlocked"]
     ended = home.drafts[1].data
-    assert isinstance(ended, UnlockEnded)
-    assert (ended.outcome, ended.why) == (TurnOutcome.UNKNOWN, "restarted")
+    assert isinstance(ended, LockOperationEnded)
+    assert (ended.outcome, ended.why) == (LockOperationOutcome.UNKNOWN, "restarted")
     assert home.lock.turns == []
     await home.order(replace(GRANT, id="g0"))
     assert home.refusals() == [Refusal.REPLAYED], "it was used up before the restart"
@@ -362,15 +369,15 @@ async def test_a_right_that_ends_while_the_lock_wakes_ends_the_turn(home: Home) 
     home.decided(GrantRevoked(grant="g1"))
     await turn
     ended = home.drafts[-1].data
-    assert isinstance(ended, UnlockEnded)
-    assert (ended.outcome, ended.why) == (TurnOutcome.FAILED, "revoked")
+    assert isinstance(ended, LockOperationEnded)
+    assert (ended.outcome, ended.why) == (LockOperationOutcome.FAILED, "revoked")
     assert home.lock.turns == []
     assert not any(kind.startswith("lock.") for kind in home.told)
 
 
 async def test_an_alarm_resolved_while_the_lock_wakes_ends_the_turn(home: Home) -> None:
     """The grant dies with its alarm at any time before the lock is told."""
-    home.submit(Draft(AlarmRaised(alarm="bed_exit", severity=Severity.CARE, since=START)))
+    home.submit(Draft(AlarmRaised(type=AlarmType.BED_EXIT, severity=Severity.CARE, since=START)))
     home.lock.wakes = asyncio.Event()
     turn = asyncio.create_task(home.order(replace(GRANT, reason=Reason.ALARM, ref="home:h1/1")))
     for _ in range(3):
@@ -378,7 +385,7 @@ async def test_an_alarm_resolved_while_the_lock_wakes_ends_the_turn(home: Home) 
     home.decided(AlarmResolved(alarm="home:h1/1", outcome=AlarmOutcome.HELPED))
     await turn
     ended = home.drafts[-1].data
-    assert isinstance(ended, UnlockEnded)
+    assert isinstance(ended, LockOperationEnded)
     assert (ended.why, home.lock.turns) == ("alarm_closed", [])
 
 
@@ -465,7 +472,7 @@ async def test_the_home_shuts_by_itself_and_never_while_somebody_turns(home: Hom
     home.lock.gate.set()
     await turn
     assert home.lock.turns == ["unlock"]
-    home.lock.answer = LockResult(TurnOutcome.DONE, Bolt.LOCKED)
+    home.lock.answer = LockResult(LockOperationOutcome.DONE, Bolt.LOCKED)
     await home.lock_orders.relock("door")
     assert home.lock.turns == ["unlock", "lock"]
     (asked,) = [d for d in home.drafts if getattr(d.data, "reason", "") == "relock"]

@@ -55,7 +55,7 @@ WORDS_OF_ONE_MACHINE = (
 """What a file of the project never says: paths of a developer's machine, and where packages come
 from (that is for each machine's own pip and apt to know)."""
 
-BINARY = {".png", ".svg", ".ico", ".woff2", ".mo", ".gz", ".sqlite", ".mp3", ".ogg", ".wav"}
+BINARY = {".png", ".svg", ".ico", ".woff2", ".gz", ".sqlite", ".mp3", ".ogg", ".wav"}
 
 
 def relative(path: Path) -> str:
@@ -290,8 +290,9 @@ def licence_of(package: str) -> str | None:
         return None
     named = [c for c in told.get_all("Classifier") or [] if c.startswith("License")]
     # the whole licence is sometimes pasted into the field; its first line names it
-    field = (told.get("License") or "").strip().partition("\n")[0]
-    return " | ".join([*filter(None, [told.get("License-Expression"), field]), *named])
+    field = "".join(told.get_all("License") or []).strip().partition("\n")[0]
+    expression = "".join(told.get_all("License-Expression") or [])
+    return " | ".join([*filter(None, [expression, field]), *named])
 
 
 def test_the_project_says_its_own_licence_everywhere_alike() -> None:

@@ -190,7 +190,7 @@ def test_the_example_of_a_rule_works(tmp_path: Path) -> None:
 
         def at(minute: float, data: Data) -> None:
             moment = begin + timedelta(minutes=minute)
-            home.take(Draft(data, device="front", at=moment), at=moment, mono_s=0.0)
+            home.number(Draft(data, device="front", at=moment), at=moment, mono_s=0.0)
 
         def alarms_until(minute: float) -> list[timedelta]:
             home.run_due(begin + timedelta(minutes=minute), 0.0)

@@ -7,11 +7,12 @@ from collections import Counter
 from datetime import time
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gateway.engine.sequencer import Sequencer
-from gateway.envelope import Draft, Event, from_json
+from gateway.envelope import Draft, from_json
 from gateway.replay.recording import read
 from gateway.replay.run import AFTER, facts_of, json_lines, replay, run, text_lines
 from gateway.rules import DeviceFacts, HomeFacts, RuleSettings, bind, settings_class
@@ -22,7 +23,7 @@ DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 PLANS = {"night": Plan(times=(time(23, 0), time(2, 30), time(5, 0)))}
 TZ = "Europe/Stockholm"
 
-ALARM = "alarm.raised     alarm=bed_exit severity=care"
+ALARM = "alarm.raised     type=bed_exit severity=care"
 
 SMALL = """timestamp_local,home,sensor,kind,value
 2026-11-23T22:00:00,h,bed,bed_mat,1
@@ -94,7 +95,7 @@ def test_a_file_without_rows_makes_nothing(tmp_path: Path) -> None:
     assert list(run(path, None, {}, PLANS, TZ)) == []
 
 
-def _figures(name: str, tz: str) -> tuple[list[Event], Counter[str], int]:
+def _figures(name: str, tz: str) -> tuple[list[Any], Counter[str], int]:
     recording = read(recorded(name), tz)
     made = list(replay(recording, None, {}, PLANS))
     again = list(replay(read(recorded(name), tz), None, {}, PLANS))
@@ -127,7 +128,7 @@ def test_kasteren_b() -> None:
         if event.kind in ("check.done", "check.escalated")
     )
     assert closed["night"] == checks, "nobody answers a recording: done by the sensor, or escalated"
-    alarms = Counter(event.data.alarm for event in made if event.kind == "alarm.raised")
+    alarms = Counter(event.data.type for event in made if event.kind == "alarm.raised")
     assert alarms["bed_exit"] <= 36, "no worse than the naive rule: 36 in 30 nights"
 
 
@@ -148,7 +149,7 @@ def test_ordonez_a_is_silent_at_night() -> None:
     """One stay a night, as the mat said: fifteen in, fifteen out, no exit alarm."""
     made, kinds, _ = _figures("ordonez_a", "Europe/Madrid")
     assert kinds["bed.entered"] == kinds["bed.left"] == 15
-    assert [e for e in made if e.kind == "alarm.raised" and e.data.alarm == "bed_exit"] == []
+    assert [e for e in made if e.kind == "alarm.raised" and e.data.type == "bed_exit"] == []
 
 
 @pytest.mark.recordings
@@ -160,7 +161,7 @@ def test_a_rebuild_from_the_log_of_a_real_month_is_the_live_state() -> None:
     rules = bind({}, facts_of(recording))
     live = Sequencer(Fold(rules), origin="home:b", boot="b")
     for row in recording.rows:
-        live.take(Draft(row.data, device=row.device, at=row.at), at=row.at, mono_s=0.0)
+        live.number(Draft(row.data, device=row.device, at=row.at), at=row.at, mono_s=0.0)
     rebuilt = Fold(rules)
     rebuilt.rebuild((row.event, row.event.at) for row in live.drain().rows)
     for rule in rules:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import xml.etree.ElementTree as ET
 from datetime import date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from gateway.replay.injected_falls import exits, injected, picked
 from gateway.replay.recording import Recording, read
 from gateway.replay.run import facts_of
 from gateway.replay.score import (
+    Pass,
     is_night,
     least_questions,
     naive,
@@ -24,6 +26,8 @@ from gateway.replay.score import (
     score,
     tried,
 )
+
+pytestmark = pytest.mark.slow
 
 DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 TZ = "Europe/Stockholm"
@@ -41,6 +45,7 @@ KEYS = [
 HEADER = "timestamp_local,home,sensor,kind,value\n"
 
 
+@cache
 def home(name: str) -> Recording:
     path = DATA / name / "events.csv.gz"
     if not path.exists():
@@ -250,19 +255,32 @@ def _steps(recording: Recording) -> int:
 
 # --- the recorded homes ---------------------------------------------------------------------------
 
+
+def each(*names: str) -> pytest.MarkDecorator:
+    """The tests of one home go to one worker, which reads it and runs its real nights once."""
+    return pytest.mark.parametrize(
+        "name", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in names]
+    )
+
+
+@cache
+def real(name: str) -> Pass:
+    """The rules' pass over a recording as it is."""
+    return run_pass(home(name), None, {})
+
+
 LOOKS_MAX = {"kasteren_b": 22.5}
 """In this home the two goals cannot both be met, whatever the rule (the test below counts it);
 docs/detection.md shows the curve and the choice.  Fifteen elsewhere."""
 
 
 @pytest.mark.recordings
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["ordonez_a", "kasteren_b", "aras_a"])
+@each("ordonez_a", "kasteren_b", "aras_a")
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_the_numbers_of_the_homes_with_a_bed_mat(name: str, seed: int) -> None:
     """At most three alarms and fifteen looks in 30 nights; every fall answered within half an hour;
     by day at most two false inactivity alarms in 30 days; at default settings."""
-    told = score(home(name), falls_seed=seed).json()
+    told = score(home(name), falls_seed=seed, real=real(name)).json()
     assert told["alarms_per_30_nights"] <= 3  # type: ignore[operator]
     assert told["looks_per_30_nights"] <= LOOKS_MAX.get(name, 15.0)  # type: ignore[operator]
     assert told["inactivity_per_30_days"] <= 2  # type: ignore[operator]
@@ -271,11 +289,10 @@ def test_the_numbers_of_the_homes_with_a_bed_mat(name: str, seed: int) -> None:
 
 
 @pytest.mark.recordings
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["casas_hh_al", "mit_s1"])
+@each("casas_hh_al", "mit_s1")
 def test_the_numbers_of_the_homes_without_one(name: str) -> None:
     """No falls to inject, and hardly a word by day or night."""
-    told = score(home(name)).json()
+    told = score(home(name), real=real(name)).json()
     assert told["falls_injected"] == 0
     assert told["alarms_per_30_nights"] <= 3  # type: ignore[operator]
     assert told["looks_per_30_nights"] <= 3  # type: ignore[operator]
@@ -283,11 +300,10 @@ def test_the_numbers_of_the_homes_without_one(name: str) -> None:
 
 
 @pytest.mark.recordings
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["kasteren_b", "aras_a"])
+@each("kasteren_b", "aras_a")
 def test_a_fall_where_the_mat_most_likely_lost_a_sleeper_is_answered_too(name: str) -> None:
     """Every silence after a stay may be the fall: all are answered within half an hour."""
-    told = score(home(name), any_silence=True).json()
+    told = score(home(name), any_silence=True, real=real(name)).json()
     assert told["falls_injected"] == told["falls_answered"] > 10  # type: ignore[operator]
     assert told["answer_max_min"] <= 30  # type: ignore[operator]
 
@@ -301,7 +317,6 @@ def test_what_any_rule_must_ask_is_more_than_the_goal_in_one_home() -> None:
 
 
 @pytest.mark.recordings
-@pytest.mark.slow
 def test_the_naive_rule_is_far_worse() -> None:
     """What the rules are compared with: more than ten times the alarms where mats chatter."""
     assert (naive(home("kasteren_b")) or 0) > 30

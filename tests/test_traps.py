@@ -155,7 +155,7 @@ def test_both_stuck_mats_are_found() -> None:
         longest = max(end - begin for begin, end in pressed(recording, device))
         assert longest > timedelta(days=1.7)
     told = [e for e in made.decided if e.kind == "alarm.raised" and e.device is not None]
-    assert {e.data.alarm for e in told} >= {"device_down", "mat_poor"}  # type: ignore[attr-defined]
+    assert {e.data.type for e in told} >= {"device_down", "mat_poor"}  # type: ignore[attr-defined]
 
 
 @recorded

@@ -29,20 +29,21 @@ class MemoryOutbox:
 
     def __init__(self, origin: str = "home:h1") -> None:
         self._lock = threading.Lock()
-        self._origin, self._texts, self._forwarded, self._down = origin, [], 0, 0
+        self._origin, self._forwarded, self._down = origin, 0, 0
+        self._bodies: list[Any] = []
         self.pruned = 0
         self.marks: list[int] = []
 
-    def add(self, count: int = 1, kind: str = "mat.pressed") -> list[str]:
+    def add(self, count: int = 1, kind: str = "mat.pressed") -> list[bytes]:
         with self._lock:
-            first = len(self._texts) + 1
-            texts = [text_of(self._origin, n, kind) for n in range(first, first + count)]
-            self._texts += texts
-        return texts
+            first = len(self._bodies) + 1
+            bodies = [body_of(self._origin, n, kind) for n in range(first, first + count)]
+            self._bodies += bodies
+        return bodies
 
     def renew(self, origin: str) -> None:
         with self._lock:
-            self._origin, self._texts, self._forwarded = origin, [], 0
+            self._origin, self._bodies, self._forwarded = origin, [], 0
 
     def kept(self, seq: int) -> None:
         with self._lock:
@@ -52,12 +53,12 @@ class MemoryOutbox:
         return self._origin
 
     def head(self) -> int:
-        return len(self._texts)
+        return len(self._bodies)
 
-    def pending(self, after: int, limit: int) -> list[str]:
+    def pending(self, after: int, limit: int) -> list[bytes]:
         with self._lock:
             start = max(after, self.pruned)
-            return self._texts[start : start + limit]
+            return self._bodies[start : start + limit]
 
     def forwarded(self) -> int:
         return self._forwarded
@@ -71,16 +72,18 @@ class MemoryOutbox:
         return self._down
 
 
-def text_of(origin: str, seq: int, kind: str) -> str:
-    return json.dumps({"origin": origin, "seq": seq, "kind": kind, "data": {}, "hash": "0" * 64})
+def body_of(origin: str, seq: int, kind: str) -> bytes:
+    return json.dumps(
+        {"origin": origin, "seq": seq, "kind": kind, "data": {}, "hash": "0" * 64}
+    ).encode()
 
 
-def at_once(texts: list[str]) -> list[UrgentEvent]:
+def at_once(bodies: list[bytes]) -> list[UrgentEvent]:
     """Events as the engine hands them to the urgent lane."""
-    objs = [json.loads(text) for text in texts]
+    objs = [json.loads(body) for body in bodies]
     return [
-        UrgentEvent(obj["origin"], obj["seq"], obj["kind"], text)
-        for obj, text in zip(objs, texts, strict=True)
+        UrgentEvent(obj["origin"], obj["seq"], obj["kind"], body)
+        for obj, body in zip(objs, bodies, strict=True)
     ]
 
 
@@ -196,7 +199,7 @@ def test_an_alarm_is_sent_that_the_disk_did_not_take(
 ) -> None:
     """The urgent lane needs no log: what is handed to it goes, durable or not."""
     uplink.start()
-    uplink.urgent(at_once([text_of("home:h1", 7, "alarm.raised")]))
+    uplink.urgent(at_once([body_of("home:h1", 7, "alarm.raised")]))
     assert server.wait(lambda: [event["seq"] for event in server.urgent] == [7])
     assert server.events == []
 
@@ -256,7 +259,7 @@ def test_a_lost_acknowledgement_makes_no_twin(
     server: WireServer, box: MemoryOutbox, uplink: Uplink
 ) -> None:
     """The server committed and its answer was cut: the same events go again and are there once."""
-    lost = []
+    lost: list[Any] = []
 
     def lose_first_answers(request: Request) -> bool:
         if "/events" in request.path and len(lost) < 3 and b"mat.pressed" in request.body:
@@ -390,7 +393,7 @@ def test_a_home_with_a_wrong_clock_learns_the_time_and_speaks(
     """A clock a year off is answered 401; the home asks again at once with the server's time."""
     server.clock_ahead_s = 365 * 86_400.0
     box.add(2)
-    uplink.urgent(at_once([text_of("home:h1", 2, "alarm.raised")]))
+    uplink.urgent(at_once([body_of("home:h1", 2, "alarm.raised")]))
     uplink.start()
     assert server.wait(lambda: len(server.events) == 2 and server.listening() == 1)
     assert home.wait(lambda: home.all("time"))
@@ -536,9 +539,9 @@ def test_no_alarm_is_dropped_from_a_full_urgent_lane(
 ) -> None:
     """Thousands of lesser urgent events push out each other, never an alarm."""
     server.faults.append(lambda r: r.path.endswith("/events") and r.answer(503, {}))
-    uplink.urgent(at_once([text_of("home:h1", 1, "alarm.raised")]))
-    uplink.urgent(at_once([text_of("home:h1", n, "unlock.progressed") for n in range(2, 3002)]))
-    uplink.urgent(at_once([text_of("home:h1", 3002, "pendant.pressed")]))
+    uplink.urgent(at_once([body_of("home:h1", 1, "alarm.raised")]))
+    uplink.urgent(at_once([body_of("home:h1", n, "unlock.progressed") for n in range(2, 3002)]))
+    uplink.urgent(at_once([body_of("home:h1", 3002, "pendant.pressed")]))
     uplink.start()
     assert server.wait(lambda: any(e["seq"] == 3002 for e in server.urgent))
     seqs = [event["seq"] for event in server.urgent]
@@ -574,7 +577,7 @@ def test_a_fault_of_ours_is_told_and_the_lane_lives(
     """An error that nobody foresaw becomes a problem; the lane goes on."""
     real, failing = box.pending, [True]
 
-    def broken(after: int, limit: int) -> list[str]:
+    def broken(after: int, limit: int) -> list[bytes]:
         if failing:
             failing.pop()
             raise RuntimeError("nobody foresaw this")

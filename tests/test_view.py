@@ -45,6 +45,7 @@ from gateway.events import (
     LockAsleep,
     LockAwake,
     LockLocked,
+    LockOperationRequested,
     LockUnknown,
     LockUnreachable,
     Looked,
@@ -61,11 +62,11 @@ from gateway.events import (
     Stamp,
     TemperatureMeasured,
     Unknown,
-    UnlockRequested,
     VisitCorrected,
     VisitEnded,
     VisitOverdue,
     VisitStarted,
+    alarm_type,
 )
 from gateway.ports import Bolt, Level
 from gateway.state.home_view import CLOSED_CHECKS, LAST_EVENTS, Health, HomeView
@@ -111,8 +112,8 @@ class Told:
         return event
 
 
-def used(grant: str) -> UnlockRequested:
-    return UnlockRequested(grant=grant, action="unlock", reason="planned_visit")
+def used(grant: str) -> LockOperationRequested:
+    return LockOperationRequested(grant=grant, action="unlock", reason="planned_visit")
 
 
 def test_a_used_grant_is_never_new_again() -> None:
@@ -147,7 +148,7 @@ def test_revoked_grants() -> None:
 
 
 def raised(alarm: str = "bed_exit") -> AlarmRaised:
-    return AlarmRaised(alarm=alarm, severity=Severity.CARE, since=BEGIN)
+    return AlarmRaised(type=alarm_type(alarm), severity=Severity.CARE, since=BEGIN)
 
 
 def test_an_alarm_is_open_until_a_person_or_its_cause_ends_it() -> None:

@@ -19,7 +19,7 @@ step "ruff: lint" $python -m ruff check --quiet .
 step "ruff: format" $python -m ruff format --check --quiet .
 step "mypy, strict" $python -m mypy --no-error-summary
 step "generated pages up to date" $python -m gateway.docs --check
-step "translations complete and compiled" \
+step "translations complete" \
     $python -m pytest -q -p no:cacheprovider tests/staff/pages/test_words.py
 step "import rules, promises of the docs, the project's own rules" \
     $python -m pytest -q -p no:cacheprovider \

@@ -75,7 +75,7 @@ WHY: dict[str, str] = {
     "NOT_LOGGED_IN": "not_paired",
     "TOKEN_VALIDITY": "not_paired",
 }
-"""The lock's status names in words of `UnlockEnded.why`; all others are `refused_by_lock`."""
+"""The lock's status names, as in `LockOperationEnded.why`; all others are `refused_by_lock`."""
 
 
 def library() -> Any:

@@ -113,7 +113,7 @@ BOLTS = {
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """An error code in words: `why` is a word of `UnlockEnded.why`, `text` one sentence."""
+    """An error code in words: `why` is a word of `LockOperationEnded.why`, `text` one sentence."""
 
     why: str
     text: str

@@ -19,7 +19,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from gateway.errors import DeviceError, DeviceRefused, DeviceUnavailable, ProtocolError
-from gateway.events import TurnOutcome, UnlockStep
+from gateway.events import LockOperationOutcome, LockOperationStep
 from gateway.ports import Bolt, LockResult, LockStatus, OnStep
 
 TRIES = 3
@@ -101,8 +101,8 @@ class Progress:
     def cut_off(self) -> LockResult:
         """How it ends when there is no more time."""
         if self.written:
-            return LockResult(TurnOutcome.UNKNOWN, self.bolt, self.why)
-        return LockResult(TurnOutcome.FAILED, self.bolt, self.why)
+            return LockResult(LockOperationOutcome.UNKNOWN, self.bolt, self.why)
+        return LockResult(LockOperationOutcome.FAILED, self.bolt, self.why)
 
 
 class LockOperation:
@@ -147,12 +147,16 @@ class LockOperation:
     async def _give(self) -> LockResult | None:
         """Up to the command and its answer; None when the answer is not known."""
         progress = self.progress
-        self._on_step(UnlockStep.CONNECTING)
+        self._on_step(LockOperationStep.CONNECTING)
         for attempt in range(1, TRIES + 1):
             try:
                 return await self._give_once()
             except DeviceRefused as error:
-                outcome = TurnOutcome.UNKNOWN if progress.written else TurnOutcome.FAILED
+                outcome = (
+                    LockOperationOutcome.UNKNOWN
+                    if progress.written
+                    else LockOperationOutcome.FAILED
+                )
                 return LockResult(outcome, progress.bolt, error.why)
             except (DeviceUnavailable, ProtocolError, TimeoutError) as error:
                 if not self._accepted:
@@ -161,7 +165,7 @@ class LockOperation:
                     return None
                 if attempt < TRIES:
                     await asyncio.sleep(TRY_PAUSE_S)
-        return LockResult(TurnOutcome.FAILED, progress.bolt, progress.why)
+        return LockResult(LockOperationOutcome.FAILED, progress.bolt, progress.why)
 
     async def _give_once(self) -> LockResult | None:
         progress = self.progress
@@ -173,7 +177,7 @@ class LockOperation:
     async def _give_on(self, session: LockSession) -> LockResult | None:
         progress = self.progress
         await session.prepare()
-        self._on_step(UnlockStep.TURNING)
+        self._on_step(LockOperationStep.TURNING)
         progress.written = True
         try:
             await session.operate(self._action, progress.note, self._ask_at_s)
@@ -181,7 +185,7 @@ class LockOperation:
             if progress.bolt is self._action.target:
                 return self._done()
             if progress.bolt is Bolt.JAMMED:
-                return LockResult(TurnOutcome.FAILED, Bolt.JAMMED, "jammed")
+                return LockResult(LockOperationOutcome.FAILED, Bolt.JAMMED, "jammed")
         except DeviceRefused as error:
             self._refused = error
             return None if self._listen else await self._after_refusal(session, error)
@@ -189,7 +193,7 @@ class LockOperation:
             progress.why = self._why(error)
         if self._listen:
             return None
-        self._on_step(UnlockStep.ASKING)
+        self._on_step(LockOperationStep.ASKING)
         return await self._ask(session)
 
     async def _after_refusal(self, session: StatusSource, error: DeviceRefused) -> LockResult:
@@ -203,19 +207,19 @@ class LockOperation:
             return self._done()
         if error.why == "jammed":
             progress.bolt = Bolt.JAMMED
-        return LockResult(TurnOutcome.FAILED, progress.bolt, error.why)
+        return LockResult(LockOperationOutcome.FAILED, progress.bolt, error.why)
 
     async def _ask_anew(self) -> LockResult | None:
         """Ask outside the session that gave the command; None when that did not work either."""
         if self._refused is None and not (self._listen and self._accepted):
-            self._on_step(UnlockStep.ASKING)
+            self._on_step(LockOperationStep.ASKING)
         try:
             async with (self._listen or self._connect)() as session:
                 if self._refused is not None:
                     return self._decide(await self._after_refusal(session, self._refused))
                 return self._decide(await self._ask(session))
         except DeviceRefused as error:
-            return LockResult(TurnOutcome.UNKNOWN, self.progress.bolt, error.why)
+            return LockResult(LockOperationOutcome.UNKNOWN, self.progress.bolt, error.why)
         except (DeviceError, TimeoutError):
             await asyncio.sleep(ASK_PAUSE_S)
             return None
@@ -233,9 +237,9 @@ class LockOperation:
             if progress.bolt is self._action.target:
                 return self._done()
             if progress.bolt is Bolt.JAMMED:
-                return LockResult(TurnOutcome.FAILED, Bolt.JAMMED, "jammed")
+                return LockResult(LockOperationOutcome.FAILED, Bolt.JAMMED, "jammed")
             if progress.bolt is not Bolt.MOVING and self._contrary_long():
-                return LockResult(TurnOutcome.UNKNOWN, progress.bolt, progress.why)
+                return LockResult(LockOperationOutcome.UNKNOWN, progress.bolt, progress.why)
             await asyncio.sleep(ASK_PAUSE_S)
 
     def _decide(self, result: LockResult | None) -> LockResult | None:
@@ -250,10 +254,10 @@ class LockOperation:
         return now_s - self._contrary_since_s >= self._contrary_s
 
     def _done(self) -> LockResult:
-        return LockResult(TurnOutcome.DONE, self._action.target)
+        return LockResult(LockOperationOutcome.DONE, self._action.target)
 
     def _why(self, error: Exception) -> str:
-        """In a word of `UnlockEnded.why`, what an interrupted session means."""
+        """In a word of `LockOperationEnded.why`, what an interrupted session means."""
         if isinstance(error, DeviceUnavailable):
             return "link_lost" if self.progress.connected else "unreachable"
         return "no_answer"  # silence, or nothing that can be believed

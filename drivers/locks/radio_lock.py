@@ -28,7 +28,7 @@ from drivers.locks.watch import Watch
 from drivers.radio.connection import GRACE_S, drop_stale, within
 from drivers.radio.listening import scanner_of
 from gateway.errors import DeviceError, DeviceUnavailable
-from gateway.events import Data, TurnOutcome, UnlockStep
+from gateway.events import Data, LockOperationOutcome, LockOperationStep
 from gateway.ports import Advert, Bolt, DriverContext, Emit, LockResult, LockStatus, OnStep
 
 log = logging.getLogger(__name__)
@@ -172,7 +172,7 @@ class RadioLock(ABC, Generic[C]):
 
     async def _operate(self, action: LockAction, on_step: OnStep, wake_s: float) -> LockResult:
         if self._operating:
-            return LockResult(TurnOutcome.FAILED, Bolt.UNKNOWN, "busy")
+            return LockResult(LockOperationOutcome.FAILED, Bolt.UNKNOWN, "busy")
         self._operating = True
         self._idle.clear()
         try:
@@ -229,7 +229,7 @@ class RadioLock(ABC, Generic[C]):
         return result
 
     def _not_operated(self, why: str) -> LockResult:
-        result = LockResult(TurnOutcome.FAILED, Bolt.UNKNOWN, why)
+        result = LockResult(LockOperationOutcome.FAILED, Bolt.UNKNOWN, why)
         self._watch.operated(result, None)
         return result
 
@@ -242,7 +242,7 @@ class RadioLock(ABC, Generic[C]):
         """Whether the lock is heard now, or is within `wake_s`."""
         if self._silent_s() <= self._config.sleep_after_s:
             return True
-        on_step(UnlockStep.WAKING)
+        on_step(LockOperationStep.WAKING)
         return await self._hear(wake_s)
 
     async def _hear(self, limit_s: float) -> bool:

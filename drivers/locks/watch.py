@@ -16,9 +16,9 @@ from gateway.events import (
     LockAwake,
     LockJammed,
     LockLocked,
+    LockOperationOutcome,
     LockUnknown,
     LockUnlocked,
-    TurnOutcome,
 )
 from gateway.ports import Bolt, LockResult, LockStatus
 
@@ -135,7 +135,7 @@ class Watch:
         """An operation ended: its bolt is the caller's to tell."""
         self._stale_until_s = time.monotonic() + self._stale_s
         self._bolt = self._told_bolt = result.bolt
-        if result.outcome is TurnOutcome.UNKNOWN or result.bolt is Bolt.UNKNOWN:
+        if result.outcome is LockOperationOutcome.UNKNOWN or result.bolt is Bolt.UNKNOWN:
             self._asked(DOUBT_S)
         elif status is not None:
             self._status = status

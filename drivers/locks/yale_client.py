@@ -88,7 +88,7 @@ _WHY = {
 
 
 def why(error: str) -> str:
-    """In a word of `UnlockEnded.why`, what the lock said with a `yalexs_ble` operation error."""
+    """What the lock said with a `yalexs_ble` operation error, as in `LockOperationEnded.why`."""
     if error in _WHY:
         return _WHY[error]
     return "jammed" if error.startswith(_JAMS) else "refused_by_lock"

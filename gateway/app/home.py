@@ -26,7 +26,7 @@ from gateway.doors.code_entry import CodeEntry
 from gateway.doors.orders import LockOrders, OpenOrders
 from gateway.engine.engine import Engine, Hooks
 from gateway.engine.event_log import EventLog
-from gateway.engine.log_keeper import LogKeeper
+from gateway.engine.log_folder import LogFolder
 from gateway.engine.sequencer import Sealed
 from gateway.envelope import Draft, Event
 from gateway.events import (
@@ -88,8 +88,8 @@ class Home:
 
         # the log and what is known from it
         home = config.home.id
-        self.log_keeper = LogKeeper(state_dir, home, memory=memory_dir, boot=self.boot)
-        eventlog, self._recovered = self.log_keeper.open()
+        self.log_folder = LogFolder(state_dir, home, memory=memory_dir, boot=self.boot)
+        eventlog, self._recovered = self.log_folder.open()
         self.view = HomeView()
         self.open_orders = OpenOrders()
         self.previous = PreviousEnd(lambda: self.engine.log.origin)
@@ -299,7 +299,7 @@ class Home:
 
     def _reopen(self, why: str) -> tuple[EventLog, LogRecovered]:
         Thread(target=self.engine.log.close, name="eventlog-aside", daemon=True).start()
-        return self.log_keeper.reopen(why)
+        return self.log_folder.reopen(why)
 
     # --- time -------------------------------------------------------------------------------------
 

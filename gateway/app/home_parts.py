@@ -15,7 +15,7 @@ from gateway.config.home_file import HomeConfig
 from gateway.doors.code_entry import CodeEntry
 from gateway.doors.orders import LockOrders
 from gateway.engine.engine import Engine
-from gateway.engine.log_keeper import LogKeeper
+from gateway.engine.log_folder import LogFolder
 from gateway.link.uplink import Uplink
 from gateway.services.clock_watch import ClockWatch
 from gateway.services.driver_supervisor import DriverSupervisor
@@ -31,7 +31,7 @@ class HomeParts(Protocol):
     clock: Clock
     started_at: datetime
     loop: asyncio.AbstractEventLoop
-    log_keeper: LogKeeper
+    log_folder: LogFolder
     engine: Engine
     view: HomeView
     clock_watch: ClockWatch

@@ -19,7 +19,7 @@ from gateway.app.home_parts import HomeParts
 from gateway.app.self_test import run_self_test
 from gateway.doors.code_entry import EntryOutcome
 from gateway.envelope import Event
-from gateway.events import UnlockEnded, UnlockProgressed, UnlockRequested
+from gateway.events import LockOperationEnded, LockOperationProgressed, LockOperationRequested
 from gateway.ports import Bolt
 from gateway.state.home_view import DeviceView
 from gateway.state.home_view import Health as ViewHealth
@@ -131,7 +131,7 @@ class LocalPage:
             alarms=tuple(
                 AlarmState(
                     ref=alarm.ref,
-                    alarm=alarm.alarm,
+                    type=alarm.type,
                     severity=alarm.severity.value,
                     since=alarm.since,
                     device=alarm.device,
@@ -162,13 +162,15 @@ class LocalPage:
     def see(self, event: Event) -> None:
         """How far the order is that a code began; shown every live event."""
         data = event.data
-        if not isinstance(data, UnlockRequested | UnlockProgressed | UnlockEnded):
+        if not isinstance(
+            data, LockOperationRequested | LockOperationProgressed | LockOperationEnded
+        ):
             return
         if not data.grant.startswith(ID_PREFIX):
             return
-        if isinstance(data, UnlockProgressed):
+        if isinstance(data, LockOperationProgressed):
             self._step = data.step.value
-        elif isinstance(data, UnlockEnded):
+        elif isinstance(data, LockOperationEnded):
             self._step = data.outcome.value
             self._home.loop.call_later(SHOWN_S, self._forget, self._step)
         else:

@@ -31,7 +31,7 @@ def run_self_test(home: HomeParts) -> tuple[TestResult, ...]:
 
 def _try_disk(home: HomeParts) -> TestResult:
     began = time.perf_counter()
-    probe = home.log_keeper.folder / ".self-test"
+    probe = home.log_folder.path / ".self-test"
     try:
         descriptor = os.open(probe, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
         try:

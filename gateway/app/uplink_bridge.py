@@ -33,7 +33,7 @@ class LogOutbox:
         """See `Outbox`."""
         return self._engine.log.durable
 
-    def pending(self, after: int, limit: int) -> Sequence[str]:
+    def pending(self, after: int, limit: int) -> Sequence[bytes]:
         """See `Outbox`."""
         return self._engine.log.pending(after, limit)
 

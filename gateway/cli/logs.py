@@ -43,7 +43,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def _reader(args: argparse.Namespace) -> Any:
-    from gateway.engine.log_keeper import FILE
+    from gateway.engine.log_folder import FILE
     from gateway.engine.log_reader import LogReader
 
     path = args.file or state_of(args) / FILE

@@ -38,7 +38,7 @@ from gateway.config.secrets import FileSecrets
 from gateway.demo.pace import Pace
 from gateway.demo.resident import Act, House, Resident
 from gateway.envelope import Event
-from gateway.events import UnlockProgressed, UnlockStep
+from gateway.events import LockOperationProgressed, LockOperationStep
 
 MAT_PIN, FLOOR_PIN, BATHROOM_PIN, FRONT_PIN, ANSWER_PIN = 17, 27, 22, 23, 24
 LIGHT_PIN, TONE_PIN = 5, 6
@@ -134,8 +134,8 @@ class VirtualHome:
             self.pace.see(event)
         data = event.data
         if (
-            isinstance(data, UnlockProgressed)
-            and data.step is UnlockStep.WAKING
+            isinstance(data, LockOperationProgressed)
+            and data.step is LockOperationStep.WAKING
             and not self.args.nobody_at_door
         ):
             self._later(HANDLE_S, self.locks[event.device or LOCK].take_handle)

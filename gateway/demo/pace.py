@@ -23,10 +23,10 @@ from gateway.events import (
     CheckAsked,
     CheckDone,
     CheckEscalated,
+    LockOperationEnded,
+    LockOperationRefused,
+    LockOperationRequested,
     Severity,
-    UnlockEnded,
-    UnlockRefused,
-    UnlockRequested,
 )
 
 PATIENCE_S = 120.0
@@ -55,9 +55,9 @@ class Pace:
     def see(self, event: Event) -> None:
         """Fold one event."""
         data = event.data
-        if isinstance(data, UnlockRequested):
+        if isinstance(data, LockOperationRequested):
             self._hold(f"grant {data.grant}")
-        elif isinstance(data, UnlockEnded | UnlockRefused):
+        elif isinstance(data, LockOperationEnded | LockOperationRefused):
             self._release(f"grant {data.grant}")
         elif isinstance(data, CheckAsked):
             self._hold(f"check {data.check}")

@@ -24,6 +24,7 @@ from gateway.demo.stage import Stage, StageError, stage
 from gateway.demo.town import HOME
 from gateway.engine.log_reader import LogReader
 from gateway.errors import TryggveError
+from gateway.events import AlarmType
 from gateway.rules import inactivity
 
 EVENING = datetime(2026, 3, 2, 21, 40, tzinfo=ZoneInfo("Europe/Stockholm"))
@@ -192,7 +193,7 @@ def _night(play: Play) -> None:
     def alarm() -> float:
         asked = time.perf_counter()
         play.stage.clock.set(at=play.stage.clock.now() + timedelta(minutes=45))
-        ms, event = play.live.wait("alarm.raised", after=asked, fits=_data(alarm="bed_exit"))
+        ms, event = play.live.wait("alarm.raised", after=asked, fits=_data(type=AlarmType.BED_EXIT))
         _acknowledge_and_resolve(play, event)
         return ms
 
@@ -209,7 +210,7 @@ def _calls(play: Play) -> None:
         play.home("fall")
         _, pressed = play.live.wait("mat.pressed", after=asked, fits=_device("floor"))
         play.stage.clock.set(rate=FAST)
-        ms, event = play.live.wait("alarm.raised", after=asked, fits=_data(alarm="on_floor"))
+        ms, event = play.live.wait("alarm.raised", after=asked, fits=_data(type=AlarmType.ON_FLOOR))
         play.stage.clock.set(rate=1.0)
         since, at = (datetime.fromisoformat(text) for text in (event["data"]["since"], event["at"]))
         if (took_s := (at - since).total_seconds()) > FALL_S:
@@ -229,7 +230,7 @@ def _calls(play: Play) -> None:
         _, pressed = play.live.wait("pendant.pressed", after=asked)
         if pressed["data"]["verified"] is not True:
             raise StaffError("the pendant's press was not proved genuine")
-        ms, event = play.live.wait("alarm.raised", after=asked, fits=_data(alarm="pendant"))
+        ms, event = play.live.wait("alarm.raised", after=asked, fits=_data(type=AlarmType.PENDANT))
         if _ref(event) not in play.night.get("/nu"):
             raise StaffError("the pendant's alarm is not on the page Nu")
         _acknowledge_and_resolve(play, event)

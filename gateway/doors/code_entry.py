@@ -26,7 +26,7 @@ from gateway.access.grants import Action, Grant, Reason
 from gateway.doors.orders import RECORD_S, LockOrders, Writer
 from gateway.envelope import Draft
 from gateway.errors import LogUnwritable
-from gateway.events import CodesPaused, CodeTold, Refusal, UnlockRefused
+from gateway.events import CodesPaused, CodeTold, LockOperationRefused, Refusal
 from gateway.state.rights import PAUSE_TRIES, KnownCode, Rights, Tries
 
 FIRST_PAUSE_MIN = 15
@@ -160,7 +160,7 @@ class CodeEntry:
 
     async def _wrong(self, grant: Grant | None, why: Refusal) -> EntryAnswer:
         """Write a wrong try, and a pause after the fifth.  Raises `LogUnwritable`."""
-        refused = UnlockRefused(grant=None if grant is None else grant.id, why=why)
+        refused = LockOperationRefused(grant=None if grant is None else grant.id, why=why)
         draft = Draft(
             refused,
             device=None if grant is None else grant.device,

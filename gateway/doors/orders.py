@@ -26,17 +26,17 @@ from gateway.events import (
     Data,
     LockJammed,
     LockLocked,
+    LockOperationEnded,
+    LockOperationOutcome,
+    LockOperationProgressed,
+    LockOperationRefused,
+    LockOperationRequested,
+    LockOperationStep,
     LockUnknown,
     LockUnlocked,
     LockUnreachable,
     Ref,
     Refusal,
-    TurnOutcome,
-    UnlockEnded,
-    UnlockProgressed,
-    UnlockRefused,
-    UnlockRequested,
-    UnlockStep,
 )
 from gateway.ports import Bolt, Lock, LockResult
 
@@ -55,7 +55,7 @@ ASK_S = 30.0
 RELOCK_WAKE_S = 60.0
 """Seconds that a sleeping lock is given to wake when the home shuts it by itself."""
 
-BEFORE_COMMAND = (UnlockStep.WAKING, UnlockStep.CONNECTING)
+BEFORE_COMMAND = (LockOperationStep.WAKING, LockOperationStep.CONNECTING)
 """Steps in which the lock has not been told to turn: only there can an order be withdrawn."""
 
 WITHDRAWN = (Refusal.REVOKED, Refusal.ALARM_CLOSED, Refusal.CHECK_CLOSED, Refusal.NOT_APPROVED)
@@ -128,7 +128,7 @@ class _Running:
 
     order: Order
     task: asyncio.Task[LockResult]
-    step: UnlockStep | None = None
+    step: LockOperationStep | None = None
     withdrawn: Refusal | None = None
 
 
@@ -140,9 +140,9 @@ class OpenOrders:
 
     def apply(self, event: Event) -> None:
         """Fold one event."""
-        if isinstance(event.data, UnlockRequested):
+        if isinstance(event.data, LockOperationRequested):
             self.open[event.data.grant] = (event.device, event.person)
-        elif isinstance(event.data, UnlockEnded | UnlockRefused) and event.data.grant:
+        elif isinstance(event.data, LockOperationEnded | LockOperationRefused) and event.data.grant:
             self.open.pop(event.data.grant, None)
 
 
@@ -181,7 +181,9 @@ class LockOrders:
         """After a start: end the orders that the last run left open, as unknown, and ask every lock
         where its bolt is.  Nothing is turned."""
         for grant, (device, person) in left_open.open.items():
-            ended = UnlockEnded(grant=grant, outcome=TurnOutcome.UNKNOWN, why="restarted")
+            ended = LockOperationEnded(
+                grant=grant, outcome=LockOperationOutcome.UNKNOWN, why="restarted"
+            )
             self._writer.submit(Draft(ended, device=device, person=person))
         for device in self._devices:
             await self.ask(device)
@@ -265,7 +267,7 @@ class LockOrders:
     async def _perform(self, order: Order) -> None:
         """Record, then turn; the lock is already ours."""
         try:
-            requested = UnlockRequested(
+            requested = LockOperationRequested(
                 grant=order.id, action=order.action.value, reason=order.reason
             )
             draft = Draft(requested, device=order.device, person=order.person)
@@ -281,7 +283,7 @@ class LockOrders:
     async def _carry_out(self, order: Order) -> None:
         began_s = self._clock.mono_s()
         result = await self._drive(order)
-        ended = UnlockEnded(
+        ended = LockOperationEnded(
             grant=order.id,
             outcome=result.outcome,
             why=result.why,
@@ -291,7 +293,7 @@ class LockOrders:
             self._submit(LockUnreachable(), order)
         if result.why not in WITHDRAWN:  # else the lock was not told: its bolt is where it was
             # a lock that was never reached was not turned: nobody's doing made its bolt unknown
-            who = None if result.outcome is TurnOutcome.FAILED else order.person
+            who = None if result.outcome is LockOperationOutcome.FAILED else order.person
             self._write_bolt(order.device, who, result.bolt)
         self._submit(ended, order)
 
@@ -299,17 +301,17 @@ class LockOrders:
         """Let the driver turn the lock; whatever happens there is a `LockResult`."""
         lock = self._lock(order.device)
         if lock is None:
-            return LockResult(TurnOutcome.FAILED, Bolt.UNKNOWN, "unreachable")
+            return LockResult(LockOperationOutcome.FAILED, Bolt.UNKNOWN, "unreachable")
         why = self._why_withdrawn(order)  # while the request was on its way to the disk
         if why is not None:
-            return LockResult(TurnOutcome.FAILED, Bolt.UNKNOWN, why.value)
+            return LockResult(LockOperationOutcome.FAILED, Bolt.UNKNOWN, why.value)
         wake_s = self._wake_s(order)
 
-        def on_step(step: UnlockStep) -> None:
+        def on_step(step: LockOperationStep) -> None:
             if running.withdrawn is not None:
                 raise asyncio.CancelledError  # before the driver tells the lock
             running.step = step
-            progressed = UnlockProgressed(grant=order.id, step=step)
+            progressed = LockOperationProgressed(grant=order.id, step=step)
             self._writer.submit(Draft(progressed, device=order.device, person=order.person))
 
         turn_it = lock.unlock if order.action is grants.Action.UNLOCK else lock.lock
@@ -321,14 +323,14 @@ class LockOrders:
         except asyncio.CancelledError:
             if running.withdrawn is None:
                 raise  # the home is going down
-            return LockResult(TurnOutcome.FAILED, Bolt.UNKNOWN, running.withdrawn.value)
+            return LockResult(LockOperationOutcome.FAILED, Bolt.UNKNOWN, running.withdrawn.value)
         except TimeoutError:
             log.error("lock driver overran its deadline", extra={"device": order.device})
         except Exception:  # a driver broke its promise: nobody knows where the bolt is
             log.exception("lock driver broke", extra={"device": order.device})
         finally:
             del self._running[order.device]
-        return LockResult(TurnOutcome.UNKNOWN, Bolt.UNKNOWN, "no_answer")
+        return LockResult(LockOperationOutcome.UNKNOWN, Bolt.UNKNOWN, "no_answer")
 
     def reconsider(self) -> None:
         """Something was decided: withdraw the orders whose right has ended, where the lock has not
@@ -372,5 +374,5 @@ class LockOrders:
     ) -> None:
         """Write that something was refused."""
         known = device if device in self._devices else None
-        refused = UnlockRefused(grant=grant, why=why)
+        refused = LockOperationRefused(grant=grant, why=why)
         self._writer.submit(Draft(refused, device=known, person=person))

@@ -146,7 +146,7 @@ class Engine:
     # --- giving it something ----------------------------------------------------------------------
 
     def submit(self, draft: Draft) -> None:
-        """Take an event in; from any thread; never blocks.  Its time is now, unless it has one."""
+        """Accept an event; from any thread; never blocks.  Its time is now, unless it has one."""
         self._inbox.append(_Item(draft, self._now(), self.clock.mono_s()))
         loop = self._loop
         if loop is None or self._called:
@@ -156,7 +156,7 @@ class Engine:
             loop.call_soon_threadsafe(self._arrived)
 
     async def write(self, draft: Draft, timeout_s: float | None = None) -> Event:
-        """Take an event in and wait until it is durable.  Raises `LogUnwritable` when it is not
+        """Accept an event and wait until it is durable.  Raises `LogUnwritable` when it is not
         within `timeout_s`; the event stays in line all the same."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Event] = loop.create_future()
@@ -164,7 +164,7 @@ class Engine:
         return await _within(future, timeout_s)
 
     async def receive(self, objs: Sequence[dict[str, Any]], timeout_s: float | None = None) -> None:
-        """Take in events that the server decided, in order, and wait until they are durable.
+        """Receive events that the server decided, in order, and wait until they are durable.
 
         Those already here are passed over.  Raises `ChainError` when one does not continue the
         server's chain, `BadEvent` when it is none, `LogUnwritable` after `timeout_s`.
@@ -184,7 +184,7 @@ class Engine:
 
     @property
     def down_have(self) -> int | None:
-        """The number of the server's last event that was taken in; None: not known (a new log)."""
+        """The number of the server's last event that was received; None: not known (a new log)."""
         return None if self._down is None else self._down.seq
 
     @property
@@ -233,14 +233,14 @@ class Engine:
 
         def corrected() -> Iterator[tuple[Event, datetime]]:
             nonlocal count
-            for event, taken in self.log.since(since):
+            for event, received_at in self.log.since(since):
                 count += 1
                 offset_s = offsets.get(event.boot)
                 if offset_s and event.clock == "unsynced":
                     moment = corrected_at(event, offset_s)
-                    event, taken = replace(event, at=moment), moment  # noqa: PLW2901
+                    event, received_at = replace(event, at=moment), moment  # noqa: PLW2901
                 show(event)
-                yield event, taken
+                yield event, received_at
 
         fold.rebuild(corrected())
         self._sequencer = self._fresh_sequencer(fold, clock)
@@ -330,10 +330,10 @@ class Engine:
             item = self._inbox.popleft()
             if item.foreign is not None:
                 event = item.foreign.event
-                sequencer.take_foreign(item.foreign, at=item.at, mono_s=item.mono_s)
+                sequencer.receive(item.foreign, at=item.at, mono_s=item.mono_s)
             else:
                 assert item.draft is not None  # noqa: S101 - an item has one of the two
-                event = sequencer.take(item.draft, at=item.at, mono_s=item.mono_s)
+                event = sequencer.number(item.draft, at=item.at, mono_s=item.mono_s)
             if item.durable is not None:
                 waiters.append((item.durable, event))
         sequencer.run_due(self._now(), self.clock.mono_s())
@@ -342,7 +342,7 @@ class Engine:
     def _launch(self, flight: _Flight) -> None:
         loop = asyncio.get_running_loop()
         self._flights.append(flight)
-        flight.urgent = [r for r in flight.turn.rows if r.event.data.URGENT and r.taken is None]
+        flight.urgent = [r for r in flight.turn.rows if r.event.urgent and r.received_at is None]
         if flight.urgent:
             if self._stalled:
                 self._send_urgent(flight)
@@ -446,5 +446,5 @@ def _verified(obj: dict[str, Any], event: Event, origin: str, after: Head | None
         if event.origin != origin:
             raise ChainError(f"event {event.seq} comes from another origin", event.seq)
         return Sealed(event, body, bytes.fromhex(event.hash))
-    digest = verify_next(obj, origin=origin, seq=after.seq + 1, previous=after.hash)
+    digest = verify_next(obj, origin=origin, seq=after.seq + 1, previous=after.hash, body=body)
     return Sealed(event, body, digest)

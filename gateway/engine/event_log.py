@@ -25,7 +25,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from gateway.engine.log_reader import check, connect, first_row, trouble_of, walk
-from gateway.engine.sequencer import Sealed, wire_text
+from gateway.engine.sequencer import Sealed, wire_json
 from gateway.envelope import GENESIS, Event, from_json
 from gateway.errors import ChainError, LogCorrupt
 from gateway.events import utc_text
@@ -62,7 +62,7 @@ CREATE TABLE IF NOT EXISTS event (
     body TEXT NOT NULL,
     hash BLOB NOT NULL,
     origin TEXT,  -- NULL: the home's own
-    taken TEXT    -- when an event of another origin was taken in; NULL for the home's own
+    taken TEXT    -- when an event of another origin was received; NULL for the home's own
 ) STRICT;
 CREATE UNIQUE INDEX IF NOT EXISTS event_foreign ON event (origin, seq) WHERE origin IS NOT NULL;
 CREATE INDEX IF NOT EXISTS event_long_lived ON event (row) WHERE {_LONG};
@@ -231,7 +231,7 @@ class EventLog:
                 self._marks = {**marks, **self._marks}
                 return self._failed(jobs, error)
             for row in reversed(rows):
-                if row.taken is None:
+                if row.received_at is None:
                     self.head = Head(row.event.seq, row.digest)
                     self.durable = row.event.seq
                     break
@@ -285,8 +285,8 @@ class EventLog:
         """The last own number that the server confirmed."""
         return self._forwarded
 
-    def pending(self, after: int, limit: int) -> list[str]:
-        """Own events after number `after`, at most `limit`, as the JSON texts that are sent.
+    def pending(self, after: int, limit: int) -> list[bytes]:
+        """Own events after number `after`, at most `limit`, as the JSON that is sent.
 
         None beyond `durable`: a reader sees a commit a moment before its writer has said so, and
         whoever compares the two would take the server for being ahead.
@@ -297,13 +297,13 @@ class EventLog:
             if seq != after:
                 row = first_row(self._reader, "seq", after + 1) - 1
             rows = self._reader.execute(
-                "SELECT row, seq, body, hash FROM event WHERE row > ? AND origin IS NULL "
-                "AND seq <= ? ORDER BY row LIMIT ?",
+                "SELECT row, seq, CAST(body AS BLOB), hash FROM event WHERE row > ? "
+                "AND origin IS NULL AND seq <= ? ORDER BY row LIMIT ?",
                 (row, durable, limit),
             ).fetchall()
             if rows:
                 self._cursor = (rows[-1][1], rows[-1][0])
-        return [wire_text(body.encode(), digest) for _, _, body, digest in rows]
+        return [wire_json(body, digest) for _, _, body, digest in rows]
 
     def down_head(self, origin: str) -> Head | None:
         """Where the chain of the server's events `origin` stands in this log; None when it holds
@@ -324,7 +324,7 @@ class EventLog:
         return {boot: float(offset_s) for boot, offset_s in rows if offset_s is not None}
 
     def since(self, moment: datetime | None = None) -> Iterator[tuple[Event, datetime]]:
-        """Events in the order they were written, each with when it was taken in: all, or those from
+        """Events in the order they were written, each with when it was received: all, or those from
         about `moment` on (by bisection over the rows; it is for whole days) and, before them, the
         older ones of `LONG_LIVED` kinds."""
         with closing(connect(self.path, read_only=True)) as db:
@@ -334,9 +334,9 @@ class EventLog:
                 f"{columns} INDEXED BY event_long_lived WHERE row < ? AND ({_LONG}) ORDER BY row",
                 f"{columns} WHERE row >= ? ORDER BY row",
             ):
-                for body, digest, taken in db.execute(query, (first,)):
+                for body, digest, received in db.execute(query, (first,)):
                     event = from_json({**json.loads(body), "hash": digest.hex()})
-                    yield event, event.at if taken is None else datetime.fromisoformat(taken)
+                    yield event, event.at if received is None else datetime.fromisoformat(received)
 
     def prune(self, before: datetime, sealed_at: datetime) -> int:
         """Seal and drop forwarded events written before `before`; returns how many went.
@@ -346,47 +346,53 @@ class EventLog:
         """
         with closing(connect(self.path)) as db:
             limit = first_row(db, "at", utc_text(before)) - 1
-            found = db.execute(
+            last = db.execute(
                 "SELECT row, seq, hash FROM event WHERE row <= ? AND origin IS NULL AND seq <= ? "
                 "AND seq < (SELECT max(seq) FROM (SELECT seq FROM event WHERE origin IS NULL "
                 "ORDER BY row DESC LIMIT 1)) ORDER BY row DESC LIMIT 1",
                 (limit, self._forwarded),
             ).fetchone()
-            if found is None:
+            if last is None:
                 return 0
             db.execute("BEGIN IMMEDIATE")
             db.execute(
-                "INSERT OR IGNORE INTO segment VALUES (?, ?, ?, ?)", (*found, utc_text(sealed_at))
+                "INSERT OR IGNORE INTO segment VALUES (?, ?, ?, ?)", (*last, utc_text(sealed_at))
             )
             gone = db.execute(
                 "DELETE FROM event WHERE row <= ? AND row IS NOT (SELECT row FROM event WHERE "
                 "origin IS NOT NULL ORDER BY origin DESC, seq DESC LIMIT 1)",
-                (found[0],),
+                (last[0],),
             ).rowcount
             db.execute("COMMIT")
             return gone
 
     def _mark(self, name: str) -> int:
-        found = self._reader.execute("SELECT seq FROM mark WHERE name = ?", (name,)).fetchone()
-        return 0 if found is None else int(found[0])
+        row = self._reader.execute("SELECT seq FROM mark WHERE name = ?", (name,)).fetchone()
+        return 0 if row is None else int(row[0])
 
     def _head_of(self, origin: str | None) -> Head:
         if origin is None:  # the last own event is never pruned
-            found = self._reader.execute(
+            row = self._reader.execute(
                 "SELECT seq, hash FROM event WHERE origin IS NULL ORDER BY row DESC LIMIT 1"
             ).fetchone()
         else:
-            found = self._reader.execute(
+            row = self._reader.execute(
                 "SELECT seq, hash FROM event WHERE origin = ? ORDER BY seq DESC LIMIT 1", (origin,)
             ).fetchone()
-        return Head() if found is None else Head(*found)
+        return Head() if row is None else Head(*row)
 
 
 def _row(sealed: Sealed) -> tuple[int, str, bytes, str | None, str | None]:
     event = sealed.event
-    if sealed.taken is None:
+    if sealed.received_at is None:
         return event.seq, sealed.body.decode(), sealed.digest, None, None
-    return event.seq, sealed.body.decode(), sealed.digest, event.origin, utc_text(sealed.taken)
+    return (
+        event.seq,
+        sealed.body.decode(),
+        sealed.digest,
+        event.origin,
+        utc_text(sealed.received_at),
+    )
 
 
 def _ballast(path: Path) -> Path:

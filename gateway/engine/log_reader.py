@@ -74,15 +74,15 @@ def first_row(db: sqlite3.Connection, key: str, value: Any) -> int:
     )
     while low < high:
         middle = (low + high) // 2
-        found = db.execute(
+        row = db.execute(
             f"SELECT row, {column} FROM event WHERE row >= ? AND row < ? "  # noqa: S608 - two words
             "AND origin IS NULL ORDER BY row LIMIT 1",
             (middle, high),
         ).fetchone()
-        if found is None or found[1] >= value:
+        if row is None or row[1] >= value:
             high = middle
         else:
-            low = int(found[0]) + 1
+            low = int(row[0]) + 1
     return low
 
 

@@ -23,22 +23,22 @@ CASCADE_MAX = 500
 
 
 class Sealed(NamedTuple):
-    """An event with its canonical JSON and its hash, ready to be stored.  `taken` is when the home
-    took it in, for an event that came from the server; None for the home's own."""
+    """An event with its canonical JSON and its hash, ready to be stored.  `received_at` is when the
+    home received it, for an event that came from the server; None for the home's own."""
 
     event: Event
     body: bytes
     digest: bytes
-    taken: datetime | None = None
+    received_at: datetime | None = None
 
-    def wire(self) -> str:
-        """The JSON text with the hash, as it is sent."""
-        return wire_text(self.body, self.digest)
+    def wire(self) -> bytes:
+        """The JSON with the hash, as it is sent."""
+        return wire_json(self.body, self.digest)
 
 
-def wire_text(body: bytes, digest: bytes) -> str:
+def wire_json(body: bytes, digest: bytes) -> bytes:
     """An event's canonical JSON with its hash added, as it is sent."""
-    return f'{body[:-1].decode()},"hash":"{digest.hex()}"}}'
+    return b'%b,"hash":"%b"}' % (body[:-1], digest.hex().encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Sequencer:
         self._rows: list[Sealed] = []
         self._commands: list[Command] = []
 
-    def take(self, draft: Draft, *, at: datetime, mono_s: float) -> Event:
+    def number(self, draft: Draft, *, at: datetime, mono_s: float) -> Event:
         """Run the ticks before it, number the draft, and let the rules decide on it."""
         moment = draft.at or at
         if self.fold.due(moment):
@@ -90,13 +90,13 @@ class Sequencer:
             self._cascade(decided, moment, mono_s)
         return event
 
-    def take_foreign(self, sealed: Sealed, *, at: datetime, mono_s: float) -> None:
-        """Keep an event of the server, whose chain the caller has verified, as taken in at `at`;
+    def receive(self, sealed: Sealed, *, at: datetime, mono_s: float) -> None:
+        """Keep an event of the server, whose chain the caller has verified, as received at `at`;
         and let the rules decide on it."""
         event = sealed.event
         if self.fold.due(at):
             self._run(self.fold.ticks_before(event.data, at), mono_s)
-        self._rows.append(sealed._replace(taken=at))
+        self._rows.append(sealed._replace(received_at=at))
         self._on_event(event)
         self._cascade(self.fold.feed(event, at), at, mono_s)
 
@@ -112,7 +112,7 @@ class Sequencer:
     def write_again(self, sealed: Sealed) -> Event:
         """Number an event anew that an earlier log never stored; the rules have seen it."""
         event = sealed.event
-        if sealed.taken is not None:
+        if sealed.received_at is not None:
             self._rows.append(sealed)
             return event
         draft = Draft(
@@ -137,14 +137,14 @@ class Sequencer:
 
     def _cascade(self, out: list[Output], at: datetime, mono_s: float) -> None:
         waiting = deque(out)
-        made = 0
+        decisions = 0
         while waiting:
             item = waiting.popleft()
             if not isinstance(item, Draft):
                 self._commands.append(item)
                 continue
-            made += 1
-            if made > CASCADE_MAX:
+            decisions += 1
+            if decisions > CASCADE_MAX:
                 rule = item.because.rule if item.because else item.data.KIND
                 self._seal(Draft(RuleFailed(rule=rule, error="endless")), at, mono_s)
                 return

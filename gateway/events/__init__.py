@@ -16,6 +16,7 @@ from gateway.events.gateway import *
 from gateway.events.devices import *
 from gateway.events.sensors import *
 from gateway.events.resident import *
+from gateway.events.alarm_types import *
 from gateway.events.alarms import *
 from gateway.events.checks import *
 from gateway.events.locks import *

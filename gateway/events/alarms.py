@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 
 from pydantic import AwareDatetime
 
+from gateway.events.alarm_types import AlarmType, AnyAlarmType, AnySeverity
 from gateway.events.base import Data, Ref, kind
-
-
-class Severity(StrEnum):
-    """Whom an alarm concerns."""
-
-    CARE = "care"
-    """A person may need help now."""
-    TECHNICAL = "technical"
-    """Something must be mended; care is not affected yet."""
-    ROUTINE = "routine"
-    """Care, without haste and without a sound: at the next visit."""
 
 
 @kind("alarm.raised", urgent=True)
 class AlarmRaised(Data):
     """Somebody must act.  The event's reference is the alarm's identity."""
 
-    alarm: str
-    """Which alarm: the rule's word, as `bed_exit`, `device_offline`, `check_help`."""
-    severity: Severity
+    type: AnyAlarmType
+    """What it is about; a type of a newer version is kept as it was written."""
+    severity: AnySeverity
     since: AwareDatetime
     """Since when the condition holds (UTC); the event's `at` is when it became an alarm."""
+
+    @classmethod
+    def usual(cls, about: AlarmType, since: datetime) -> AlarmRaised:
+        """An alarm as severe as its type usually is."""
+        return cls(type=about, severity=about.severity, since=since)
 
 
 @kind("alarm.delivered")

@@ -16,6 +16,12 @@ from pydantic import TypeAdapter, ValidationError
 from gateway.errors import BadEvent
 from gateway.events.base import KINDS, Data, Unknown
 
+RENAMED: Mapping[str, Mapping[str, str]] = {"alarm.raised": {"alarm": "type"}}
+"""By kind: what a field was called once, and is called now.
+
+A sealed event is never written anew: its hash is that of the JSON as it was sealed, and whoever
+checks a chain or keeps a body takes that JSON.  So an old name is only ever read."""
+
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {}
 
 
@@ -81,10 +87,26 @@ def from_fields(kind: str, fields: Mapping[str, Any]) -> Data:
     if cls is None:
         return Unknown(kind, dict(fields))
     try:
-        data: Data = _adapter(kind, cls).validate_python(dict(fields))
+        data: Data = _adapter(kind, cls).validate_python(_present(kind, fields))
     except ValidationError:
         return Unknown(kind, dict(fields))
     return data
+
+
+def _present(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """`fields` under the names of now; one that stands under both names is left for the reader to
+    refuse."""
+    present = dict(fields)
+    for old, new in RENAMED.get(kind, {}).items():
+        if old in present and new not in present:
+            present[new] = present.pop(old)
+    return present
+
+
+def names_of(kind: str, field: str) -> tuple[str, ...]:
+    """What a field of `kind` is and was called in stored JSON, for whoever searches it."""
+    before = (old for old, new in RENAMED.get(kind, {}).items() if new == field)
+    return (field, *before)
 
 
 def kind_of(data: Data) -> str:

@@ -1,4 +1,9 @@
-"""Locks: orders to turn one, what came of them, codes, and where the bolt is."""
+"""Locks: orders to turn one, what came of them, codes, and where the bolt is.
+
+A lock operation turns the bolt either way.  Its kinds are called `unlock.*`, also where it locks: a
+kind is sealed into logs that nobody may change, and homes and servers of different versions name it
+to each other, so its class has the right name and the kind keeps the old one.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +45,7 @@ class Refusal(StrEnum):
 
 
 @kind("unlock.requested", urgent=True)
-class UnlockRequested(Data):
+class LockOperationRequested(Data):
     """A valid grant asks to turn the lock; it is used up.  Written before the lock is told."""
 
     grant: str
@@ -52,14 +57,14 @@ class UnlockRequested(Data):
 
 
 @kind("unlock.refused", urgent=True)
-class UnlockRefused(Data):
+class LockOperationRefused(Data):
     """A request to turn the lock was refused.  `grant` is None when it could not be read."""
 
     grant: str | None
     why: Refusal
 
 
-class UnlockStep(StrEnum):
+class LockOperationStep(StrEnum):
     """What happens at the door now, for the phone."""
 
     WAKING = "waking"
@@ -72,14 +77,14 @@ class UnlockStep(StrEnum):
 
 
 @kind("unlock.progressed", urgent=True)
-class UnlockProgressed(Data):
+class LockOperationProgressed(Data):
     """A requested turn reached a step."""
 
     grant: str
-    step: UnlockStep
+    step: LockOperationStep
 
 
-class TurnOutcome(StrEnum):
+class LockOperationOutcome(StrEnum):
     """How a lock operation ended."""
 
     DONE = "done"
@@ -91,11 +96,11 @@ class TurnOutcome(StrEnum):
 
 
 @kind("unlock.ended", urgent=True)
-class UnlockEnded(Data):
+class LockOperationEnded(Data):
     """A requested turn is over."""
 
     grant: str
-    outcome: TurnOutcome
+    outcome: LockOperationOutcome
     why: str | None = None
     """None when done; else `asleep`, `unreachable`, `jammed`, `refused_by_lock`, `no_answer`,
     `link_lost`, `low_voltage`, `not_calibrated`, `not_paired`, `busy`, `restarted`; `revoked`,
@@ -104,7 +109,7 @@ class UnlockEnded(Data):
 
 
 @kind("unlock.deviated", urgent=True)
-class UnlockDeviated(Data):
+class LockOperationDeviated(Data):
     """The door did not open as it should, and the fallback routine of the home applies.  Not: that
     anybody has followed it."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import AwareDatetime
 
+from gateway.events.alarm_types import AnyAlarmType
 from gateway.events.base import Data, kind
 
 
@@ -69,7 +70,7 @@ class FaultCounted(Data):
     """How often a fault of the event's `device` has come back: kept as an event, because the rules
     are rebuilt from days and count over a month."""
 
-    fault: str
-    """The alarm's word, as `device_down`."""
+    fault: AnyAlarmType
+    """What the fault's alarms are about."""
     times: tuple[AwareDatetime, ...]
     """When it was raised within the last 30 days, oldest first."""

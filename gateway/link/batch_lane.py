@@ -50,43 +50,43 @@ class BatchLane(LaneThread):
         if origin != self._origin:
             self._origin, self._from, self._gaps = origin, None, 0
         after = box.forwarded() if self._from is None else self._from
-        texts = fitting(box.pending(after, self._limit))
-        if not texts and self._spoken:
+        bodies = fitting(box.pending(after, self._limit))
+        if not bodies and self._spoken:
             if not self.signal.wait(HEARTBEAT_S):
                 self._spoken = False  # an empty batch: we are alive
             return
-        if self._from is not None and texts and seq_of(texts[0]) != after + 1:
+        if self._from is not None and bodies and seq_of(bodies[0]) != after + 1:
             self.problem(
                 Problem("server_behind", "the server asks for events pruned here", after + 1)
             )
             self.pause()
             return
         try:
-            have = self.lane.events(texts, box.down_have())
+            have = self.lane.events(bodies, box.down_have())
         except GapError as gap:
             self.shared.set_accepting(True)
-            self._gap(gap, after, len(texts))
+            self._gap(gap, after, len(bodies))
             return
         except LinkRefused as refused:
-            if texts and refused.status in EVENT_STATUS:
+            if bodies and refused.status in EVENT_STATUS:
                 self.shared.set_accepting(True)
-                self._refused(refused, texts)
+                self._refused(refused, bodies)
                 return
             raise
         self.shared.set_accepting(True)
         self._spoken = True
         # the answer to an empty batch may speak of an older log
-        if texts and not self._accepted(texts, after, have):
+        if bodies and not self._accepted(bodies, after, have):
             self.pause()
             return
         self.backoff.reset()
         self.problem(None)
 
-    def _accepted(self, texts: Sequence[str], after: int, have: int) -> bool:
+    def _accepted(self, bodies: Sequence[bytes], after: int, have: int) -> bool:
         """Move on to `have`; False: the server's answer does not fit what was sent."""
         self._gaps, self._from = 0, None
         self._limit = min(BATCH_MAX, self._limit * 2)
-        if self._ahead(have) or have < after + len(texts):
+        if self._ahead(have) or have < after + len(bodies):
             return False
         box = self.shared.outbox
         if have >= box.forwarded():
@@ -124,23 +124,23 @@ class BatchLane(LaneThread):
             self.shared.callbacks.on_server_ahead(have)
         return True
 
-    def _refused(self, refused: LinkRefused, texts: Sequence[str]) -> None:
+    def _refused(self, refused: LinkRefused, bodies: Sequence[bytes]) -> None:
         """Find the event that the server refuses by halves, and say which it is.  It is never
         skipped: the chain allows none to be missing, and urgent events go their own way."""
-        if len(texts) > 1:
-            self._limit = max(1, len(texts) // 2)
+        if len(bodies) > 1:
+            self._limit = max(1, len(bodies) // 2)
             return
-        self.problem(Problem("event_refused", refused.text, seq_of(texts[0])))
+        self.problem(Problem("event_refused", refused.text, seq_of(bodies[0])))
         self.pause()
 
 
-def fitting(texts: Sequence[str]) -> Sequence[str]:
-    """As many of `texts`, from the first, as one request may hold; at least one."""
-    if sum(map(len, texts)) * 4 < BODY_MAX_BYTES:
-        return texts  # whatever the letters are
+def fitting(bodies: Sequence[bytes]) -> Sequence[bytes]:
+    """As many of `bodies`, from the first, as one request may hold; at least one."""
     room = BODY_MAX_BYTES - 1000
-    for index, text in enumerate(texts):
-        room -= len(text.encode()) + 1
+    if sum(map(len, bodies)) + len(bodies) <= room:
+        return bodies
+    for index, body in enumerate(bodies):
+        room -= len(body) + 1
         if room < 0:
-            return texts[: max(1, index)]
-    return texts
+            return bodies[: max(1, index)]
+    return bodies

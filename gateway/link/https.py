@@ -181,15 +181,15 @@ class Lane:
         self._pool: urllib3.HTTPConnectionPool | None = None
         self._judging = True
 
-    def events(self, texts: Sequence[str], down_have: int) -> int:
+    def events(self, bodies: Sequence[bytes], down_have: int) -> int:
         """Send a batch in order; the number that the server has committed up to.
 
         Raises `GapError`, `LinkRefused`, `LinkDown`."""
-        return self._post("/events", texts, down_have)
+        return self._post("/events", bodies, down_have)
 
-    def urgent(self, texts: Sequence[str], down_have: int) -> int:
+    def urgent(self, bodies: Sequence[bytes], down_have: int) -> int:
         """Send events at once, any numbers; otherwise as `events`."""
-        return self._post("/urgent", texts, down_have)
+        return self._post("/urgent", bodies, down_have)
 
     def stream(self, last_id: int) -> Stream:
         """Open the stream after the number `last_id`.  Raises `LinkRefused`, `LinkDown`."""
@@ -222,8 +222,8 @@ class Lane:
         if pool is not None:
             pool.close()
 
-    def _post(self, path: str, texts: Sequence[str], down_have: int) -> int:
-        body = body_of(texts, down_have)
+    def _post(self, path: str, bodies: Sequence[bytes], down_have: int) -> int:
+        body = body_of(bodies, down_have)
         headers = {"Content-Type": "application/json"}
         if len(body) >= GZIP_FROM_BYTES:
             body = gzip.compress(body, 1, mtime=0)
@@ -346,10 +346,10 @@ class Stream:
             return  # it has ended by itself
 
 
-def body_of(texts: Sequence[str], down_have: int) -> bytes:
+def body_of(bodies: Sequence[bytes], down_have: int) -> bytes:
     """An `EventBatch` from events that are JSON already: parsing them again would cost a Pi more
     than sending them."""
-    return f'{{"events":[{",".join(texts)}],"down_have":{down_have}}}'.encode()
+    return b'{"events":[%b],"down_have":%d}' % (b",".join(bodies), down_have)
 
 
 def refusal(status: int, body: bytes) -> LinkDown | LinkRefused:

@@ -74,6 +74,6 @@ class LaneThread(threading.Thread):
         self.pause()
 
 
-def seq_of(text: str) -> int:
-    """The number of an event's JSON text."""
-    return int(json.loads(text)["seq"])
+def seq_of(body: bytes) -> int:
+    """The number of an event's JSON."""
+    return int(json.loads(body)["seq"])

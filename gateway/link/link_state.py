@@ -23,8 +23,8 @@ class Outbox(Protocol):
     def head(self) -> int:
         """The highest durable number of that origin; 0: none."""
 
-    def pending(self, after: int, limit: int) -> Sequence[str]:
-        """At most `limit` own events after `after`, in order and without gaps: the JSON text of
+    def pending(self, after: int, limit: int) -> Sequence[bytes]:
+        """At most `limit` own events after `after`, in order and without gaps: the JSON of
         `gateway.envelope.to_json`, hash included."""
 
     def forwarded(self) -> int:
@@ -38,13 +38,13 @@ class Outbox(Protocol):
 
 
 class UrgentEvent(NamedTuple):
-    """An event that is sent at once: what the urgent lane must know of it, and `text`, its JSON as
+    """An event that is sent at once: what the urgent lane must know of it, and `body`, its JSON as
     `Outbox.pending` gives it."""
 
     origin: str
     seq: int
     kind: str
-    text: str
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ is busy with many doors at once gets every step twice just then (0.25 s: 179 of 
 class _Urgent:
     """An event in the urgent lane.  `yields_until_s` is in monotonic seconds."""
 
-    text: str
+    body: bytes
     alarm: bool
     yields_until_s: float
 
@@ -64,7 +64,7 @@ class UrgentLane(LaneThread):
                 key = (event.origin, event.seq)
                 if key not in self._queue:
                     self._plain += not alarm
-                self._queue[key] = _Urgent(event.text, alarm, time.monotonic() + YIELD_S)
+                self._queue[key] = _Urgent(event.body, alarm, time.monotonic() + YIELD_S)
             while self._plain > URGENT_KEPT:
                 oldest = next(key for key, queued in self._queue.items() if not queued.alarm)
                 self._drop(oldest)
@@ -83,7 +83,7 @@ class UrgentLane(LaneThread):
             self.signal.wait(yields_s)
             return
         try:
-            self.lane.urgent([queued.text for _, queued in batch], self.shared.outbox.down_have())
+            self.lane.urgent([queued.body for _, queued in batch], self.shared.outbox.down_have())
         except LinkRefused as refused:
             if refused.status not in EVENT_STATUS and refused.status != 409:
                 raise

@@ -84,17 +84,17 @@ def exits(
 ) -> list[Exit]:
     """The exits at night, in order.  Empty for a home without a bed mat."""
     there = zone(home.timezone)
-    made = []
+    candidates = []
     for gone in silences(rows, set(home.with_role("bed")), HOLD_S):
         local = gone.at.astimezone(there)
         if gone.in_bed >= IN_BED and gone.silent_s >= ABSENT_S and is_night(local.time()):
             night = (local - timedelta(hours=12)).date()
-            made.append((Exit(gone.at, None, night), gone))
-    told = _with_outside(rows, home, [one for _, one in made], [one for one, _ in made])
+            candidates.append((Exit(gone.at, None, night), gone))
+    seen = _with_outside(rows, home, [one for _, one in candidates], [one for one, _ in candidates])
     alone = not can_show(home)
     return [
         one
-        for one, (_, gone) in zip(told, made, strict=True)
+        for one, (_, gone) in zip(seen, candidates, strict=True)
         if any_silence or one.outside is not None or gone.breaks < CHATTER or alone
     ]
 
@@ -147,7 +147,7 @@ def silences(rows: Iterable[Row], mats: set[str], hold_s: float) -> Iterator[Sil
 
 
 def _with_outside(
-    rows: Sequence[Row], home: HomeFacts, gone: Sequence[Silence], made: Sequence[Exit]
+    rows: Sequence[Row], home: HomeFacts, gone: Sequence[Silence], candidates: Sequence[Exit]
 ) -> list[Exit]:
     """The exits with the first sign outside the bedroom before the mats speak again."""
     said = [
@@ -157,16 +157,16 @@ def _with_outside(
         and (facts := home.devices[row.device]).role != "bed"
         and facts.room != "bedroom"
     ]
-    told, index = [], 0
-    for one, silence in zip(made, gone, strict=True):
+    seen, index = [], 0
+    for one, silence in zip(candidates, gone, strict=True):
         while index < len(said) and said[index] <= one.at:
             index += 1
         first = said[index] if index < len(said) else None
         limit_s = min(EVIDENCE.total_seconds(), silence.silent_s - 1.0)
         near = first is not None and (first - one.at).total_seconds() <= limit_s
         outside = first if near else None
-        told.append(Exit(one.at, outside, one.night))
-    return told
+        seen.append(Exit(one.at, outside, one.night))
+    return seen
 
 
 def indistinct(
@@ -179,18 +179,18 @@ def indistinct(
     speaks in the recording too: once for each of them, since they do not overlap.
     """
     times = [row.at for row in rows]
-    found = []
+    moments = []
     for one in exits(rows, home, is_night, any_silence=True):
         index = bisect_right(times, one.at)
         if index < len(times) and times[index] - one.at >= within:
-            found.append(one.at)
-    return found
+            moments.append(one.at)
+    return moments
 
 
-def picked(made: Sequence[Exit], seed: int, *, evidence: bool) -> list[Fall]:
+def picked(candidates: Sequence[Exit], seed: int, *, evidence: bool) -> list[Fall]:
     """One fall a night, chosen by `seed`: the same seed picks the same."""
     nights: dict[date, list[Exit]] = {}
-    for one in made:
+    for one in candidates:
         if not evidence or one.outside is not None:
             nights.setdefault(one.night, []).append(one)
     falls: list[Fall] = []

@@ -71,23 +71,23 @@ def picture(
         name, colour = ("titt", "#7a5c00") if look else ("LARM", "#b00020")
         parts.append(_mark(x(at), _y(len(names) - 1), f"{name}: {word}", colour))
     title = f"{recording.home}, natten som börjar {night.isoformat()}"
-    told = f"{sum(not a[1] for a in answers)} larm, {sum(a[1] for a in answers)} titt"
-    return _page(title, told, parts, _y(len(names)) + 12)
+    summary = f"{sum(not a[1] for a in answers)} larm, {sum(a[1] for a in answers)} titt"
+    return _page(title, summary, parts, _y(len(names)) + 12)
 
 
 def _y(line: int) -> int:
     return 56 + line * ROW
 
 
-def _page(title: str, told: str, parts: Iterable[str], height: int) -> str:
+def _page(title: str, summary: str, parts: Iterable[str], height: int) -> str:
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
         f'viewBox="0 0 {WIDTH} {height}" role="img" aria-labelledby="t d" '
         'font-family="sans-serif" font-size="12">\n'
-        f'<title id="t">{escape(title)}</title>\n<desc id="d">{escape(told)}</desc>\n'
+        f'<title id="t">{escape(title)}</title>\n<desc id="d">{escape(summary)}</desc>\n'
         f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>\n'
     )
-    top = _text(8, 18, f"{title}: {told}")
+    top = _text(8, 18, f"{title}: {summary}")
     return head + "\n".join([top, *parts]) + "\n</svg>\n"
 
 

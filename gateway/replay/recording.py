@@ -245,11 +245,13 @@ class _Reader:
             self._repair("duplicate")
             return
         self._last[sensor] = (at, on)
-        made = self._made
-        if sensor not in made.devices:
+        recording = self._made
+        if sensor not in recording.devices:
             role = role_of(sensor, kind)
-            made.devices[sensor] = DeviceFacts(sensor, "recording", "sensor", role, room_of(sensor))
-        made.rows.append(Row(at, sensor, data, self.line))
+            recording.devices[sensor] = DeviceFacts(
+                sensor, "recording", "sensor", role, room_of(sensor)
+            )
+        recording.rows.append(Row(at, sensor, data, self.line))
 
     def _home(self, home: str) -> None:
         if not self._made.home:

@@ -65,23 +65,23 @@ def replay(
 ) -> Iterator[Event]:
     """As `run`, over a recording that is read already (it is not changed)."""
     facts = facts_of(recording, home)
-    made: list[Event] = []
+    events: list[Event] = []
     sequencer = Sequencer(
         Fold(bind(settings, facts)),
         origin=f"home:{facts.id}",
         boot=BOOT,
-        on_event=made.append,
+        on_event=events.append,
     )
     if not recording.rows:
         return
     begin = recording.rows[0].at
     at = begin
     for at, _, draft in merge(_sensed(recording), _rung(recording, plans)):
-        sequencer.take(draft, at=at, mono_s=(at - begin).total_seconds())
-        yield from _taken(sequencer, made, everything)
+        sequencer.number(draft, at=at, mono_s=(at - begin).total_seconds())
+        yield from _drained(sequencer, events, everything)
     end = at + AFTER
     sequencer.run_due(end, (end - begin).total_seconds())
-    yield from _taken(sequencer, made, everything)
+    yield from _drained(sequencer, events, everything)
 
 
 def facts_of(recording: Recording, home: HomeFacts | None = None) -> HomeFacts:
@@ -99,16 +99,16 @@ def _sensed(recording: Recording) -> Iterator[_Input]:
 def _rung(recording: Recording, plans: Mapping[str, Plan]) -> Iterator[_Input]:
     first, last = recording.rows[0].at, recording.rows[-1].at
     for number, slot in enumerate(merged(plans, recording.timezone, first, last)):
-        # after a row of the same moment, as live: the bell rings when the moment has come
+        # after a row of the same moment, as live: a slot is rung when the moment has come
         yield slot.at, len(recording.rows) + number, Draft(CheckDue(check=slot.check, slot=slot.at))
 
 
-def _taken(sequencer: Sequencer, made: list[Event], everything: bool) -> Iterator[Event]:
+def _drained(sequencer: Sequencer, events: list[Event], everything: bool) -> Iterator[Event]:
     sequencer.drain()
-    for event in made:
+    for event in events:
         if everything or event.because is not None or event.kind == "rule.failed":
             yield event
-    made.clear()
+    events.clear()
 
 
 # --- for people and for programs ------------------------------------------------------------------

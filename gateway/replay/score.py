@@ -1,11 +1,11 @@
 """How well the rules do on recorded homes: alarms and looks a month, and falls found or missed.
 
 A recording goes through the rules as it would live (`gateway.replay.run`), with a night team that
-answers: a look is answered `ok` after `LOOK_MIN` minutes and an alarm is taken on after `TAKE_MIN`,
-because the recorded homes hold no emergency.  So every alarm counts that a team would have got; a
-team that never answered would get fewer, since an alarm that rings stands for the next.  A look
-that the bed answers by itself before that is counted all the same.  The pre-warning by day is never
-answered by the button: what the recorded residents would have pressed nobody knows.
+answers: a look is answered `ok` after `LOOK_MIN` minutes and an alarm is acknowledged after
+`ACKNOWLEDGE_MIN`, because the recorded homes hold no emergency.  So every alarm counts that a team
+would have got; a team that never answered would get fewer, since an alarm that rings stands for the
+next.  A look that the bed answers by itself before that is counted all the same.  The pre-warning
+by day is never answered by the button: what the recorded residents would have pressed nobody knows.
 
 `gateway.replay.injected_falls` puts falls into the nights.  Results are plain data, for the command
 line (`gateway.cli.replay`) and for pages.
@@ -34,6 +34,7 @@ from gateway.events import (
     AlarmOutcome,
     AlarmRaised,
     AlarmResolved,
+    AlarmType,
     CheckAnswered,
     CheckAsked,
     Data,
@@ -65,8 +66,8 @@ NIGHT_H = 10.0
 LOOK_MIN = 5.0
 """Minutes until the night team answers a look."""
 
-TAKE_MIN, CLOSE_MIN = 5.0, 30.0
-"""Minutes until the night team takes an alarm on, and until it is closed."""
+ACKNOWLEDGE_MIN, CLOSE_MIN = 5.0, 30.0
+"""Minutes until the night team acknowledges an alarm, and until it is closed."""
 
 FOUND_WITHIN_MIN = 30.0
 """Minutes within which a fall must be answered by an alarm or a look."""
@@ -140,7 +141,7 @@ class Score:
 
     def json(self) -> dict[str, object]:
         """The one object that `--json` prints."""
-        times = [found.after_min for found in self.falls if found.after_min is not None]
+        times = [outcome.after_min for outcome in self.falls if outcome.after_min is not None]
         return {
             "recording": self.recording,
             "nights": self.nights,
@@ -148,7 +149,7 @@ class Score:
             "looks_per_30_nights": self.per_30_nights(looks=True),
             "inactivity_per_30_days": _rate(self.inactivity, self.days),
             "falls_injected": len(self.falls),
-            "falls_answered": sum(found.answered for found in self.falls),
+            "falls_answered": sum(outcome.answered for outcome in self.falls),
             "answer_p50_min": round(median(times), 1) if times else None,
             "answer_max_min": round(max(times), 1) if times else None,
         }
@@ -161,31 +162,33 @@ def score(
     *,
     falls_seed: int | None = DEFAULT_SEED,
     any_silence: bool = False,
+    real: Pass | None = None,
 ) -> Score:
     """Score one recording.
 
     `home` None: its devices are made from the file.  `settings` as for a replay; what is missing
     has its defaults.  `falls_seed` None: no falls are injected; `any_silence`: also where the
-    mat most likely lost a sleeper (see `gateway.replay.injected_falls`).
+    mat most likely lost a sleeper (see `gateway.replay.injected_falls`).  `real`: the pass without
+    falls, made before with the same home and settings; None: it is made here.
     """
     given = settings or {}
-    real = run_pass(recording, home, given)
-    found = []
+    real = run_pass(recording, home, given) if real is None else real
+    outcomes = []
     if falls_seed is not None:
-        found = list(_falls(recording, home, given, falls_seed, any_silence))
+        outcomes = list(_falls(recording, home, given, falls_seed, any_silence))
     tz = zone(recording.timezone)
     at_night = tuple(a for a in real.answers if is_night(a.at.astimezone(tz).time()))
     begin, end = _span(recording)
-    raised = [e for e in real.decided if isinstance(e.data, AlarmRaised)]
+    raised = [e.data for e in real.decided if isinstance(e.data, AlarmRaised)]
     return Score(
         recording=recording.home or recording.path.name,
         nights=round(_night_hours(begin, end, recording.timezone) / NIGHT_H, 1),
         days=round((end - begin) / timedelta(days=1), 1),
         real=real,
         night_answers=at_night,
-        inactivity=sum(e.data.alarm == "inactivity" for e in raised),  # type: ignore[attr-defined]
-        technical=sum(e.data.severity is Severity.TECHNICAL for e in raised),  # type: ignore[attr-defined]
-        falls=tuple(found),
+        inactivity=sum(data.type is AlarmType.INACTIVITY for data in raised),
+        technical=sum(data.severity is Severity.TECHNICAL for data in raised),
+        falls=tuple(outcomes),
         by_rule=_table(at_night, lambda answer: f"{answer.rule}: {answer.word}"),
         by_hour=_table(real.answers, lambda answer: answer.at.astimezone(tz).hour),
     )
@@ -201,7 +204,7 @@ def tried(settings: Mapping[str, RuleSettings], changes: Sequence[str]) -> dict[
 
     Raises `ConfigError`, one sentence, for a rule or key that is none or a value that cannot be.
     """
-    made = dict(settings)
+    changed = dict(settings)
     for change in changes:
         path, is_set, value = change.partition("=")
         rule, _, key = path.partition(".")
@@ -211,13 +214,13 @@ def tried(settings: Mapping[str, RuleSettings], changes: Sequence[str]) -> dict[
             raise ConfigError("--try", rule, "is no rule", "see docs/configuration.md") from None
         if not is_set or key not in cls.model_fields or key == "home":
             raise ConfigError("--try", path, "is no key", "write rule.key=value")
-        old = made[rule].model_dump(exclude={"home"}) if rule in made else {}
+        old = changed[rule].model_dump(exclude={"home"}) if rule in changed else {}
         try:
-            made[rule] = cls.model_validate({**old, key: value})
+            changed[rule] = cls.model_validate({**old, key: value})
         except ValidationError as error:
             problem = error.errors()[0]["msg"]
             raise ConfigError("--try", path, problem, "see docs/configuration.md") from error
-    return made
+    return changed
 
 
 # --- running --------------------------------------------------------------------------------------
@@ -260,7 +263,7 @@ def run_pass(
     if recording.rows:
         for row in injected(recording.rows, falls):
             team.speak(dry, row.at)
-            dry.take(Draft(row.data, device=row.device, at=row.at), at=row.at, mono_s=0.0)
+            dry.number(Draft(row.data, device=row.device, at=row.at), at=row.at, mono_s=0.0)
             if dry.fold.wake is not None and dry.fold.wake <= row.at:
                 dry.run_due(row.at, 0.0)
             commands += dry.drain().commands
@@ -288,8 +291,8 @@ class _Team:
             return
         self.decided.append(event)
         if isinstance(data, AlarmRaised) and data.severity is Severity.CARE:
-            self.answers.append(Answer(event.at, False, because.rule, data.alarm, because.events))
-            self._later(event.at, TAKE_MIN, AlarmAcknowledged(alarm=event.ref))
+            self.answers.append(Answer(event.at, False, because.rule, data.type, because.events))
+            self._later(event.at, ACKNOWLEDGE_MIN, AlarmAcknowledged(alarm=event.ref))
             outcome = AlarmOutcome.HELPED if self._fallen(event.at) else AlarmOutcome.NO_NEED
             self._later(event.at, CLOSE_MIN, AlarmResolved(alarm=event.ref, outcome=outcome))
         elif isinstance(data, CheckAsked):
@@ -306,7 +309,7 @@ class _Team:
                 at, _, data = self._waiting[0]
                 if wake is None or wake > at:
                     heappop(self._waiting)
-                    dry.take(Draft(data, person="night-team", at=at), at=at, mono_s=0.0)
+                    dry.number(Draft(data, person="night-team", at=at), at=at, mono_s=0.0)
                     continue
             if wake is None or wake > until:
                 return
@@ -388,7 +391,7 @@ def _table(answers: Sequence[Answer], key: Callable[[Answer], K]) -> dict[K, tup
 
 
 def pictures(
-    recording: Recording, home: HomeFacts | None, made: Score
+    recording: Recording, home: HomeFacts | None, scored: Score
 ) -> Iterator[tuple[str, str]]:
     """File name and SVG of each night of a scored recording, the real one without falls."""
     from gateway.replay.night_svg import picture
@@ -399,9 +402,9 @@ def pictures(
         span = night_span(day, recording.timezone)
         if span[1] < begin or span[0] > end:
             continue
-        told = [(a.at, a.look, a.word) for a in made.real.between(*span)]
-        svg = picture(recording, facts, day, span, made.real.decided, told)
-        yield f"{_safe(made.recording)}-{day.isoformat()}.svg", svg
+        answers = [(a.at, a.look, a.word) for a in scored.real.between(*span)]
+        svg = picture(recording, facts, day, span, scored.real.decided, answers)
+        yield f"{_safe(scored.recording)}-{day.isoformat()}.svg", svg
 
 
 def _safe(name: str) -> str:

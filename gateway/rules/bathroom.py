@@ -20,7 +20,16 @@ from pydantic import Field
 
 from gateway.commands import Command
 from gateway.envelope import Event
-from gateway.events import AlarmRaised, BedEntered, BedLeft, CheckAsked, HomeEmptied, Ref, Severity
+from gateway.events import (
+    AlarmRaised,
+    AlarmType,
+    BedEntered,
+    BedLeft,
+    CheckAsked,
+    HomeEmptied,
+    Ref,
+    Severity,
+)
 from gateway.rules import Decision, HomeFacts, RuleSettings, Tick
 from gateway.rules.common import absences, looks, signs_of_life
 from gateway.rules.common.replace import replace
@@ -34,7 +43,7 @@ KINDS = (
     | {"bed.entered", "bed.left", "home.emptied", "check.asked", "alarm.raised"}
 )
 
-ALARM = "bathroom_long"
+ALARM = AlarmType.BATHROOM_LONG
 
 
 class Settings(RuleSettings):
@@ -150,5 +159,5 @@ def _tick(
     state = replace(state, tried=now)
     if _at_night(now, settings):
         return state, (looks.ask(NAME, ALARM, now, (said,)),)
-    alarm = AlarmRaised(alarm=ALARM, severity=Severity.CARE, since=since)
+    alarm = AlarmRaised.usual(ALARM, since)
     return state, (Decision(alarm, rests_on=(said,)),)

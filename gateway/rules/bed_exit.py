@@ -38,6 +38,7 @@ from gateway.events import (
     AlarmCancelled,
     AlarmRaised,
     AlarmResolved,
+    AlarmType,
     BedDoubted,
     BedEntered,
     BedLeft,
@@ -47,7 +48,6 @@ from gateway.events import (
     CheckMissed,
     Data,
     Ref,
-    Severity,
 )
 from gateway.rules import Decision, RuleSettings, Tick
 from gateway.rules.common import absences, looks, signs_of_life
@@ -71,7 +71,7 @@ KINDS = (
     }
 )
 
-ALARM = "bed_exit"
+ALARM = AlarmType.BED_EXIT
 
 RINGS_FOR = timedelta(hours=1)
 """How long an alarm that nobody acknowledges stands for later exits too.  The ladders are through
@@ -157,7 +157,7 @@ def step(
             return _left(state, event, since, False, settings), ()
         case BedEntered():
             return replace(_unwatched(state), occupied=True), ()
-        case AlarmRaised(alarm=alarm) if alarm == ALARM:
+        case AlarmRaised(type=AlarmType.BED_EXIT):
             return replace(_unwatched(state), ringing=event.ref, rings_since=event.at), ()
         case AlarmAcknowledged(alarm=ref) | AlarmCancelled(alarm=ref) | AlarmResolved(alarm=ref):
             return (_acknowledged(state, event.at, settings) if ref == state.ringing else state), ()
@@ -322,7 +322,7 @@ def _decide(
     state = replace(state, tried=now)
     alarm = _alarm_due(state, settings)
     if alarm is not None and alarm <= now:
-        raised = AlarmRaised(alarm=ALARM, severity=Severity.CARE, since=since)
+        raised = AlarmRaised.usual(ALARM, since)
         return state, (Decision(raised, rests_on=rests_on),)
     look = _look_due(state, settings)
     if look is not None and look <= now:

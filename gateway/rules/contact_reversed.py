@@ -24,10 +24,10 @@ from gateway.events import (
     AlarmCancelled,
     AlarmRaised,
     AlarmResolved,
+    AlarmType,
     DoorClosed,
     DoorOpened,
     Ref,
-    Severity,
 )
 from gateway.rules import Decision, RuleSettings, Tick
 from gateway.rules.common.replace import replace
@@ -39,7 +39,7 @@ KINDS = frozenset(
     {"door.opened", "door.closed", "alarm.raised", "alarm.cancelled", "alarm.resolved"}
 )
 
-ALARM = "contact_reversed"
+ALARM = AlarmType.CONTACT_REVERSED
 
 AGAIN_AFTER = timedelta(days=5, hours=23)
 """The rules are rebuilt from seven days of log: what holds must stand in them."""
@@ -97,7 +97,7 @@ def step(
             door = state.doors.get(device, Door(from_=event.at))
             next_at = state.next_at or next_local(event.at, settings.home.timezone, settings.at)
             return State({**state.doors, device: _read(door, event)}, next_at), ()
-        case AlarmRaised(alarm=alarm) if alarm == ALARM and device and device in state.doors:
+        case AlarmRaised(type=AlarmType.CONTACT_REVERSED) if device and device in state.doors:
             door = replace(state.doors[device], alarm=event.ref, alarm_at=event.at)
             return replace(state, doors={**state.doors, device: door}), ()
         case AlarmCancelled(alarm=ref) | AlarmResolved(alarm=ref):
@@ -163,6 +163,6 @@ def _tell(name: str, door: Door, now: datetime, settings: Settings) -> list[Deci
         decisions.append(Decision(ended, rests_on=rests_on, device=name))
         wrong = not mended
     if wrong:
-        alarm = AlarmRaised(alarm=ALARM, severity=Severity.TECHNICAL, since=door.from_)
+        alarm = AlarmRaised.usual(ALARM, door.from_)
         decisions.append(Decision(alarm, rests_on=rests_on, device=name))
     return decisions

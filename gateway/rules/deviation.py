@@ -18,14 +18,14 @@ from gateway.commands import Command
 from gateway.envelope import Event
 from gateway.events import (
     AlarmRaised,
+    AlarmType,
     CodesPaused,
+    LockOperationDeviated,
+    LockOperationEnded,
+    LockOperationOutcome,
+    LockOperationRefused,
+    LockOperationRequested,
     Ref,
-    Severity,
-    TurnOutcome,
-    UnlockDeviated,
-    UnlockEnded,
-    UnlockRefused,
-    UnlockRequested,
 )
 from gateway.rules import Decision, RuleSettings, Tick
 from gateway.rules.common.replace import replace
@@ -76,19 +76,19 @@ def step(
         return state, ()
     device = event.device or ""
     match event.data:
-        case UnlockRequested(grant=grant, action="unlock"):
+        case LockOperationRequested(grant=grant, action="unlock"):
             recent = {g: at for g, at in state.asked.items() if event.at - at < ASKED_KEPT}
             return replace(state, asked={**recent, grant: event.at}), ()
-        case UnlockEnded(grant=grant) if grant in state.asked:
+        case LockOperationEnded(grant=grant) if grant in state.asked:
             asked = {g: at for g, at in state.asked.items() if g != grant}
             return _ended(replace(state, asked=asked), event, event.data, settings)
-        case UnlockRefused(grant=str() as grant) if device and event.person is not None:
+        case LockOperationRefused(grant=str() as grant) if device and event.person is not None:
             return _failed(state, event, grant, None, settings)
-        case UnlockDeviated():
+        case LockOperationDeviated():
             rest = {name: failures for name, failures in state.failed.items() if name != device}
             return replace(state, failed=rest), ()
         case CodesPaused():
-            raised = AlarmRaised(alarm="code_guessing", severity=Severity.TECHNICAL, since=event.at)
+            raised = AlarmRaised.usual(AlarmType.CODE_GUESSING, event.at)
             return state, (Decision(raised, rests_on=(event.ref,)),)
         case _:
             return state, ()
@@ -100,10 +100,10 @@ def wake_at(state: State, settings: Settings) -> datetime | None:  # noqa: ARG00
 
 
 def _ended(
-    state: State, event: Event, data: UnlockEnded, settings: Settings
+    state: State, event: Event, data: LockOperationEnded, settings: Settings
 ) -> tuple[State, Sequence[Decision | Command]]:
     device = event.device or ""
-    if data.outcome is TurnOutcome.DONE:
+    if data.outcome is LockOperationOutcome.DONE:
         rest = {name: failures for name, failures in state.failed.items() if name != device}
         return replace(state, failed=rest), ()
     if data.why in NO_FAILURE:
@@ -123,6 +123,6 @@ def _failed(
         why = "three_failures"
     if why is None:
         return state, ()
-    said = UnlockDeviated(grant=grant, why=why)
+    said = LockOperationDeviated(grant=grant, why=why)
     refs = tuple(ref for _, ref in recent)
     return state, (Decision(said, rests_on=refs, device=device, person=event.person),)

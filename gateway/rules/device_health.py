@@ -19,7 +19,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
-from enum import StrEnum
 
 from pydantic import Field
 
@@ -29,6 +28,7 @@ from gateway.events import (
     AlarmCancelled,
     AlarmRaised,
     AlarmResolved,
+    AlarmType,
     BatteryLow,
     BatteryOk,
     ContactFault,
@@ -107,14 +107,15 @@ class Settings(RuleSettings):
     """Local time until which the bed mat is needed."""
 
 
-class What(StrEnum):
-    """Which fault; the value is the alarm's word."""
-
-    DOWN = "device_down"
-    """Failed, not heard, or its readings cannot be trusted."""
-    JAMMED = "lock_jammed"
-    BOLT = "lock_unknown"
-    BATTERY = "battery_low"
+FAULTS = frozenset(
+    {
+        AlarmType.DEVICE_DOWN,  # failed, not heard, or its readings cannot be trusted
+        AlarmType.LOCK_JAMMED,
+        AlarmType.LOCK_UNKNOWN,
+        AlarmType.BATTERY_LOW,
+    }
+)
+"""What a device can have, and so what its alarms are about."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ class Trouble:
     tried: datetime | None = None
 
 
-Key = tuple[str, What]
+Key = tuple[str, AlarmType]
 
 
 @dataclass(frozen=True)
@@ -182,43 +183,43 @@ def _device(  # noqa: PLR0912 - one branch a kind reads best in one place
     """What a device said of itself."""
     match event.data:
         case DeviceFailed():
-            return _bad(state, event, (device, What.DOWN), certain=False), ()
+            return _bad(state, event, (device, AlarmType.DEVICE_DOWN), certain=False), ()
         case DeviceOffline():
-            return _bad(state, event, (device, What.DOWN), certain=True), ()
+            return _bad(state, event, (device, AlarmType.DEVICE_DOWN), certain=True), ()
         case MatFaulted(fault=fault):
             certain = fault is not MatFault.FLAPPING
             stuck = fault is MatFault.STUCK
-            key = (device, What.DOWN)
+            key = (device, AlarmType.DEVICE_DOWN)
             return _bad(state, event, key, certain=certain, faulty=True, stuck=stuck), ()
         case ContactFaulted(fault=fault):
             certain = fault is not ContactFault.FLAPPING
-            return _bad(state, event, (device, What.DOWN), certain=certain), ()
+            return _bad(state, event, (device, AlarmType.DEVICE_DOWN), certain=certain), ()
         case PendantPressed(verified=False):
             return state, ()  # who cannot be proved genuine does not prove that all is well
         case LockJammed():
-            return _bad(state, event, (device, What.JAMMED), certain=True), ()
+            return _bad(state, event, (device, AlarmType.LOCK_JAMMED), certain=True), ()
         case LockUnknown() if event.person is not None:
             # somebody turned it: a lock that is merely asked while it sleeps worries nobody
-            key = (device, What.BOLT)
+            key = (device, AlarmType.LOCK_UNKNOWN)
             ask = () if key in state.troubles else (AskStatus(device),)
             return _bad(state, event, key, certain=False), ask
         case BatteryLow():
-            return _bad(state, event, (device, What.BATTERY), certain=True), ()
+            return _bad(state, event, (device, AlarmType.BATTERY_LOW), certain=True), ()
         case BatteryOk():
-            return _good(state, event, (device, What.BATTERY)), ()
+            return _good(state, event, (device, AlarmType.BATTERY_LOW)), ()
         case LockLocked() | LockUnlocked():
-            for what in (What.JAMMED, What.BOLT, What.DOWN):
+            for what in (AlarmType.LOCK_JAMMED, AlarmType.LOCK_UNKNOWN, AlarmType.DEVICE_DOWN):
                 state = _good(state, event, (device, what))
             return state, ()
         case DeviceOnline() | LockAwake():
-            trouble = state.troubles.get((device, What.DOWN))
+            trouble = state.troubles.get((device, AlarmType.DEVICE_DOWN))
             heard = trouble is not None and not trouble.faulty
-            return (_good(state, event, (device, What.DOWN)) if heard else state), ()
+            return (_good(state, event, (device, AlarmType.DEVICE_DOWN)) if heard else state), ()
         case _:
-            trouble = state.troubles.get((device, What.DOWN))
+            trouble = state.troubles.get((device, AlarmType.DEVICE_DOWN))
             if trouble is None or (trouble.stuck and not isinstance(event.data, MatReleased)):
                 return state, ()
-            return _good(state, event, (device, What.DOWN)), ()
+            return _good(state, event, (device, AlarmType.DEVICE_DOWN)), ()
 
 
 def _bad(
@@ -257,9 +258,9 @@ def _good(state: State, event: Event, key: Key) -> State:
 
 
 def _raised(state: State, event: Event, data: AlarmRaised) -> State:
-    if event.device is None or data.alarm not in {what.value for what in What}:
+    if event.device is None or data.type not in FAULTS:
         return state
-    key = (event.device, What(data.alarm))
+    key = (event.device, AlarmType(data.type))
     trouble = state.troubles.get(key)
     if trouble is None:
         return state
@@ -301,20 +302,20 @@ def _care_due(state: State, key: Key, settings: Settings) -> datetime | None:
     """When care staff are told; None when care is not affected, or they have been."""
     device, what = key
     trouble = state.troubles[key]
-    if Severity.CARE in trouble.raised_as or what is What.BATTERY:
+    if Severity.CARE in trouble.raised_as or what is AlarmType.BATTERY_LOW:
         return None
     home = settings.home
     grace_s = 0.0 if trouble.certain else settings.care_grace_s
-    if what is What.BOLT:
+    if what is AlarmType.LOCK_UNKNOWN:
         grace_s = settings.lock_unknown_min * 60.0
     at = later(trouble.since, seconds=grace_s)
     facts = home.devices.get(device)
     if facts is not None and (facts.type == "lock" or facts.role == "pendant"):
         return at
-    if what is not What.DOWN or facts is None or facts.role != "bed":
+    if what is not AlarmType.DEVICE_DOWN or facts is None or facts.role != "bed":
         return None
     mats = home.with_role("bed")
-    if any((mat, What.DOWN) not in state.troubles for mat in mats if mat != device):
+    if any((mat, AlarmType.DEVICE_DOWN) not in state.troubles for mat in mats if mat != device):
         return None  # another mat of the bed still tells; care is affected when none does
     if in_window(at, home.timezone, settings.night_from, settings.night_to):
         return at
@@ -325,7 +326,7 @@ def _technical_due(key: Key, trouble: Trouble, settings: Settings) -> datetime |
     """When the technician is told; None when somebody has been."""
     if trouble.raised_as:
         return None
-    grace_min = 0.0 if key[1] is What.BATTERY else settings.grace_min
+    grace_min = 0.0 if key[1] is AlarmType.BATTERY_LOW else settings.grace_min
     return later(trouble.since, minutes=grace_min)
 
 
@@ -357,5 +358,5 @@ def _due_now(state: State, key: Key, now: datetime, settings: Settings) -> list[
         ]
     care = _care_due(state, key, settings)
     severity = Severity.CARE if care is not None and care <= now else Severity.TECHNICAL
-    alarm = AlarmRaised(alarm=what.value, severity=severity, since=trouble.since)
+    alarm = AlarmRaised(type=what, severity=severity, since=trouble.since)
     return [Decision(alarm, rests_on=(trouble.said,), device=device)]

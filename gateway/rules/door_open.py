@@ -20,6 +20,7 @@ from gateway.events import (
     AlarmCancelled,
     AlarmRaised,
     AlarmResolved,
+    AlarmType,
     DoorClosed,
     DoorOpened,
     Ref,
@@ -35,7 +36,7 @@ NAME = "door_open"
 VERSION = 2
 KINDS = LASTING | {"door.opened", "door.closed"}
 
-ALARM = "door_left_open"
+ALARM = AlarmType.DOOR_LEFT_OPEN
 
 WRONG = "contact_reversed"
 """The alarm's word that a door's contact is not believed."""
@@ -76,7 +77,7 @@ def step(
     home = settings.home
     key = (event.device, ALARM)
     match event.data:
-        case AlarmRaised(alarm=alarm) if alarm == WRONG and event.device is not None:
+        case AlarmRaised(type=AlarmType.CONTACT_REVERSED) if event.device is not None:
             wrong = {**state.wrong, event.device: event.ref}
             return State(state.doors.without_unraised(key), wrong), ()
         case AlarmCancelled(alarm=ref) | AlarmResolved(alarm=ref) if ref in state.wrong.values():

@@ -74,13 +74,13 @@ class Fold:
         """When the next tick is due; None: none is."""
         return self._wake
 
-    def feed(self, event: Event, taken: datetime | None = None) -> list[Output]:
+    def feed(self, event: Event, received_at: datetime | None = None) -> list[Output]:
         """Show an event to the rules that want its kind.
 
-        `taken` is when the home took it in, for an event of the server: a tap of an hour ago keeps
-        its own time and moves nobody's deadline.  None: at its own time.
+        `received_at` is when the home received it, for an event of the server: a tap of an hour
+        ago keeps its own time and moves nobody's deadline.  None: at its own time.
         """
-        moment = taken or event.at
+        moment = received_at or event.at
         if self._last is None or moment > self._last:
             self._last = moment
         key = (event.kind, event.device)
@@ -92,14 +92,14 @@ class Fold:
             # as `_step`, written here for the case that is nearly all there is: nothing decided,
             # and often nothing changed; the same state wakes at the same time
             try:
-                state, made = slot.step(slot.state, event, slot.settings)
+                state, outputs = slot.step(slot.state, event, slot.settings)
                 if state is not slot.state or slot.broken:
                     self._changed(slot, state)
             except Exception as error:  # see `_step`
                 out.append(_failed(slot, error, moment))
                 continue
-            if made:
-                out += [_output(slot.rule, item, moment) for item in made]
+            if outputs:
+                out += [_output(slot.rule, item, moment) for item in outputs]
         if self._moved:
             self._find_wake()
         return out
@@ -142,33 +142,33 @@ class Fold:
         return iter(()) if isinstance(data, GatewayStarted) else self.ticks(at)
 
     def rebuild(self, events: Iterable[tuple[Event, datetime]]) -> None:
-        """Feed logged events, each with the moment it was taken in; what the rules decide is thrown
+        """Feed logged events, each with the moment it was received; what the rules decide is thrown
         away, for the log has it.
 
         It tells what runs when, though: an event that the rules have just decided was fed back at
         once, before any further tick, and a tick's decision before the next tick of that moment.
         """
         decided: deque[Draft] = deque()
-        for event, taken in events:
-            if not (decided and _was_decided(event, decided)) and self.due(taken):
-                for _, out in self.ticks_before(event.data, taken):
+        for event, received_at in events:
+            if not (decided and _was_decided(event, decided)) and self.due(received_at):
+                for _, out in self.ticks_before(event.data, received_at):
                     decided.extend(_drafts(out))
                     if _was_decided(event, decided):
                         break
-            made = self.feed(event, taken)
-            if made:
-                decided.extend(_drafts(made))
+            outputs = self.feed(event, received_at)
+            if outputs:
+                decided.extend(_drafts(outputs))
 
     def _step(self, slot: _Slot, tick: Tick) -> list[Output]:
         """Show a rule the moment that it asked for."""
         try:
-            state, made = slot.step(slot.state, tick, slot.settings)
+            state, outputs = slot.step(slot.state, tick, slot.settings)
             self._changed(slot, state)
         except Exception as error:  # a broken rule must not stop the others: it becomes an event
             self._broke(slot)
             self._moved = True
             return [_failed(slot, error, tick.at)]
-        return [_output(slot.rule, item, tick.at) for item in made]
+        return [_output(slot.rule, item, tick.at) for item in outputs]
 
     def _changed(self, slot: _Slot, state: Any) -> None:
         """The rule is in another state: it wakes anew."""

@@ -26,6 +26,7 @@ from gateway.events import (
     ActivityAnswered,
     ActivityPrewarned,
     AlarmRaised,
+    AlarmType,
     BedEntered,
     BedLeft,
     ButtonPressed,
@@ -33,7 +34,6 @@ from gateway.events import (
     HomeEmptied,
     HomeOccupied,
     Ref,
-    Severity,
 )
 from gateway.rules import Decision, RuleSettings, Tick
 from gateway.rules.common import absences, signs_of_life
@@ -57,7 +57,7 @@ KINDS = (
     }
 )
 
-ALARM = "inactivity"
+ALARM = AlarmType.INACTIVITY
 
 
 class Settings(RuleSettings):
@@ -126,10 +126,10 @@ def step(
             return state, ()
         case ActivityAnswered():
             return replace(state, asked=None, answer_by=None, tried=None), ()
-        case AlarmRaised(alarm=alarm):
-            if alarm != ALARM:
-                return state, ()
+        case AlarmRaised(type=AlarmType.INACTIVITY):
             return replace(state, raised=True, asked=None, answer_by=None, tried=None), ()
+        case AlarmRaised():
+            return state, ()
         case DeviceOnline():
             # an indicator begins dark: after a restart it asks on while nobody has answered
             return state, _lights(settings, on=True, only=event.device) if state.asked else ()
@@ -235,7 +235,7 @@ def _tick(
     quiet_since = _counted_from(state.life_at, settings)
     state = replace(state, tried=now)
     if asked_before is not None:
-        alarm = AlarmRaised(alarm=ALARM, severity=Severity.CARE, since=quiet_since)
+        alarm = AlarmRaised.usual(ALARM, quiet_since)
         raised = Decision(alarm, rests_on=(asked_before, life))
         return state, (raised, *_lights(settings, on=False))
     prewarned = ActivityPrewarned(

@@ -22,10 +22,10 @@ from gateway.events import (
     AlarmCancelled,
     AlarmRaised,
     AlarmResolved,
+    AlarmType,
     LockLocked,
     LockUnlocked,
     Ref,
-    Severity,
 )
 from gateway.rules import Decision, RuleSettings, Tick
 from gateway.rules.common.replace import replace
@@ -33,7 +33,7 @@ from gateway.rules.common.time import due, first_of, in_window, later, next_loca
 
 NAME = "lock_open"
 VERSION = 1
-ALARM = "lock_open"
+ALARM = AlarmType.LOCK_OPEN
 KINDS = frozenset(
     {"lock.unlocked", "lock.locked", "alarm.raised", "alarm.cancelled", "alarm.resolved"}
 )
@@ -94,7 +94,7 @@ def step(
             gone = AlarmCancelled(alarm=old.alarm, reason="locked")
             cancelled = Decision(gone, rests_on=(old.alarm, event.ref), device=device)
             return State(rest), (cancelled,)
-        case AlarmRaised(alarm=name) if name == ALARM and old is not None:
+        case AlarmRaised(type=AlarmType.LOCK_OPEN) if old is not None:
             return _with(state, device, replace(old, alarm=event.ref, raised=True)), ()
         case AlarmResolved(alarm=ref) | AlarmCancelled(alarm=ref):
             bolts = {
@@ -143,7 +143,7 @@ def _due(
         at = _when(bolt, settings)
         if at is not None and at <= now:
             bolts[device] = replace(bolt, tried=now)
-            raised = AlarmRaised(alarm=ALARM, severity=Severity.CARE, since=bolt.since)
+            raised = AlarmRaised.usual(ALARM, bolt.since)
             decisions.append(Decision(raised, rests_on=(bolt.ref,), device=device))
     return State(bolts), decisions
 

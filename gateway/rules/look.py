@@ -28,6 +28,7 @@ from gateway.commands import Command
 from gateway.envelope import Event
 from gateway.events import (
     AlarmRaised,
+    AlarmType,
     BedEntered,
     CheckAnswered,
     CheckAsked,
@@ -39,7 +40,6 @@ from gateway.events import (
     Data,
     Finding,
     Ref,
-    Severity,
 )
 from gateway.rules import Decision, RuleSettings, Tick
 from gateway.rules.common import looks
@@ -153,19 +153,19 @@ def _answered(
             again = later(event.at, minutes=settings.recheck_min)
             return _put(state, name, said=event.ref, next_at=again, waiting=True), ()
         case Finding.UNCLEAR:
-            return state, _escalate(name, look, "unclear_twice", "check_unclear", rests_on)
+            return state, _escalate(name, look, "unclear_twice", AlarmType.CHECK_UNCLEAR, rests_on)
         case Finding.HELP:
-            return state, _escalate(name, look, "help", "check_help", rests_on)
+            return state, _escalate(name, look, "help", AlarmType.CHECK_HELP, rests_on)
         case Finding.COULD_NOT_LOOK:
             return state, _escalate(name, look, "could_not_look", None, rests_on)
 
 
 def _escalate(
-    name: str, look: Look, why: str, alarm: str | None, rests_on: tuple[Ref, ...]
+    name: str, look: Look, why: str, alarm: AlarmType | None, rests_on: tuple[Ref, ...]
 ) -> Sequence[Decision]:
     decided: list[Data] = [CheckEscalated(check=name, why=why)]
     if alarm is not None:
-        decided.append(AlarmRaised(alarm=alarm, severity=Severity.CARE, since=look.asked_at))
+        decided.append(AlarmRaised.usual(alarm, look.asked_at))
     return [Decision(data, rests_on=rests_on) for data in decided]
 
 
@@ -184,7 +184,7 @@ def _tick(state: State, now: datetime) -> tuple[State, Sequence[Decision | Comma
             )
             decisions.append(Decision(asked, rests_on=(look.said,)))
         else:
-            decisions += _escalate(name, look, "no_answer", "check_no_answer", (look.said,))
+            decisions += _escalate(name, look, "no_answer", AlarmType.CHECK_NO_ANSWER, (look.said,))
         state = _put(state, name, tried=now)
     return state, decisions
 

@@ -30,12 +30,12 @@ from gateway.events import (
     AlarmCancelled,
     AlarmRaised,
     AlarmResolved,
+    AlarmType,
     MatLearned,
     MatPressed,
     MatQuality,
     MatReleased,
     Ref,
-    Severity,
 )
 from gateway.rules import Decision, RuleSettings, Tick
 from gateway.rules.common import signs_of_life
@@ -75,7 +75,7 @@ weeks."""
 LEARNED_AGAIN = timedelta(days=6)
 """The rules are rebuilt from seven days of log: what was learned must stand in them."""
 
-ALARMS = {MatQuality.POOR: "mat_poor", MatQuality.FAULTY: "mat_faulty"}
+ALARMS = {MatQuality.POOR: AlarmType.MAT_POOR, MatQuality.FAULTY: AlarmType.MAT_FAULTY}
 
 
 class Settings(RuleSettings):
@@ -123,7 +123,7 @@ class Mat:
     said: Ref | None = None
     said_at: datetime | None = None
     alarm: Ref | None = None
-    alarm_for: str | None = None
+    alarm_for: AlarmType | None = None
 
 
 @dataclass(frozen=True)
@@ -197,8 +197,8 @@ def _of_mat(state: State, event: Event, mat: Mat, settings: Settings) -> State:
             return _released(state, event, mat, settings)
         case MatLearned() as learned:
             return _put(state, event.device, _learned(mat, event, learned))
-        case AlarmRaised(alarm=alarm) if alarm in ALARMS.values():
-            return _put(state, event.device, replace(mat, alarm=event.ref, alarm_for=alarm))
+        case AlarmRaised(type=AlarmType() as about) if about in ALARMS.values():
+            return _put(state, event.device, replace(mat, alarm=event.ref, alarm_for=about))
         case _ if event.kind == "mat.faulted":
             return _put(state, event.device, replace(mat, pressed_at=None, quiet_from=None))
         case AlarmCancelled() | AlarmResolved():
@@ -363,7 +363,7 @@ def _tell(
         ended = AlarmCancelled(alarm=mat.alarm, reason="learned_good")
         decisions.append(Decision(ended, rests_on=rests_on, device=device))
     if word is not None and quality is not mat.quality:
-        alarm = AlarmRaised(alarm=word, severity=Severity.TECHNICAL, since=now)
+        alarm = AlarmRaised.usual(word, now)
         decisions.append(Decision(alarm, rests_on=rests_on, device=device))
     return decisions
 

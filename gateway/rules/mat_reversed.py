@@ -29,6 +29,7 @@ from gateway.events import (
     AlarmCancelled,
     AlarmRaised,
     AlarmResolved,
+    AlarmType,
     MatPressed,
     MatReleased,
     Ref,
@@ -43,7 +44,7 @@ NAME = "mat_reversed"
 VERSION = 1
 KINDS = signs_of_life.KINDS | {"mat.faulted", "alarm.raised", "alarm.cancelled", "alarm.resolved"}
 
-ALARM = mat_states.REVERSED
+ALARM = AlarmType.MAT_REVERSED
 
 AGAIN_AFTER = timedelta(days=5, hours=23)
 """The rules are rebuilt from seven days of log: what holds must stand in them."""
@@ -120,9 +121,9 @@ def step(
         mat = state.mats.get(event.device or "")
         return (_sign(state, event, settings) if mat is None else _heard(state, event, mat)), ()
     match event.data:
-        case AlarmRaised(alarm=alarm, severity=severity):
+        case AlarmRaised(type=about, severity=severity):
             mat = state.mats.get(event.device or "")
-            if mat is None or alarm != ALARM or event.device is None:
+            if mat is None or about is not ALARM or event.device is None:
                 return state, ()
             technical = event.ref if severity is Severity.TECHNICAL else mat.technical
             alarms = (*mat.alarms, event.ref)
@@ -279,6 +280,6 @@ def _tell(
     if all(others):
         severities.append(Severity.CARE)
     for severity in severities:
-        alarm = AlarmRaised(alarm=ALARM, severity=severity, since=now)
+        alarm = AlarmRaised(type=ALARM, severity=severity, since=now)
         decisions.append(Decision(alarm, rests_on=(mat.said,), device=name))
     return decisions

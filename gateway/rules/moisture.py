@@ -13,7 +13,7 @@ from pydantic import Field
 
 from gateway.commands import Command
 from gateway.envelope import Event
-from gateway.events import MoistureCleared, MoistureDetected, Severity
+from gateway.events import AlarmType, MoistureCleared, MoistureDetected
 from gateway.rules import Decision, RuleSettings, Tick
 from gateway.rules.common.lasting import KINDS as LASTING
 from gateway.rules.common.lasting import Lasting
@@ -23,7 +23,7 @@ NAME = "moisture"
 VERSION = 1
 KINDS = LASTING | {"moisture.detected", "moisture.cleared"}
 
-ALARM = "moisture"
+ALARM = AlarmType.MOISTURE
 
 
 class Settings(RuleSettings):
@@ -56,7 +56,7 @@ def step(
     match event.data:
         case MoistureDetected():
             at = later(event.at, minutes=settings.wet_min)
-            return State(state.wet.begin(key, event, at, Severity.ROUTINE)), ()
+            return State(state.wet.begin(key, event, at, ALARM.severity)), ()
         case MoistureCleared():
             wet, decisions = state.wet.end(key, event, "dry")
             return State(wet), decisions

@@ -30,6 +30,7 @@ from gateway.commands import Command
 from gateway.envelope import Event
 from gateway.events import (
     AlarmRaised,
+    AlarmType,
     BedEntered,
     BedLeft,
     CheckAnswered,
@@ -42,7 +43,6 @@ from gateway.events import (
     Data,
     Finding,
     Ref,
-    Severity,
 )
 from gateway.ports import Level
 from gateway.rules import Decision, RuleSettings, Tick
@@ -266,9 +266,9 @@ def _answered(
             again = later(event.at, minutes=settings.recheck_min)
             return _put(state, name, phase=Phase.WAITING, said=event.ref, next_at=again), ()
         case Finding.UNCLEAR:
-            return state, _escalate(name, check, "unclear_twice", "check_unclear", rests_on)
+            return state, _escalate(name, check, "unclear_twice", AlarmType.CHECK_UNCLEAR, rests_on)
         case Finding.HELP:
-            return state, _escalate(name, check, "help", "check_help", rests_on, event.at)
+            return state, _escalate(name, check, "help", AlarmType.CHECK_HELP, rests_on, event.at)
         case Finding.COULD_NOT_LOOK:
             return state, _escalate(name, check, "could_not_look", None, rests_on)
 
@@ -277,14 +277,14 @@ def _escalate(
     name: str,
     check: Check,
     why: str,
-    alarm: str | None,
+    alarm: AlarmType | None,
     rests_on: tuple[Ref, ...],
     since: datetime | None = None,
 ) -> Sequence[Decision]:
     decided: list[Data] = [CheckEscalated(check=name, why=why)]
     if alarm is not None:
         since = since or check.asked_at or check.slot
-        decided.append(AlarmRaised(alarm=alarm, severity=Severity.CARE, since=since))
+        decided.append(AlarmRaised.usual(alarm, since))
     return [Decision(data, rests_on=rests_on) for data in decided]
 
 
@@ -297,7 +297,9 @@ def _tick(
         if at is None or at > now:
             continue
         if check.phase is Phase.ASKED:
-            decisions += _escalate(name, check, "no_answer", "check_no_answer", (check.said,))
+            decisions += _escalate(
+                name, check, "no_answer", AlarmType.CHECK_NO_ANSWER, (check.said,)
+            )
         else:
             decisions += _look(state, name, now, settings)
         state = _put(state, name, tried=now)

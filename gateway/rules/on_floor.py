@@ -20,11 +20,11 @@ from gateway.commands import Command
 from gateway.envelope import Event
 from gateway.events import (
     AlarmRaised,
+    AlarmType,
     MatLoaded,
     MatPressed,
     MatReleased,
     Ref,
-    Severity,
 )
 from gateway.rules import Decision, RuleSettings, Tick
 from gateway.rules.common.replace import replace
@@ -45,7 +45,7 @@ KINDS = frozenset(
     }
 )
 
-ALARM = "on_floor"
+ALARM = AlarmType.ON_FLOOR
 
 
 class Settings(RuleSettings):
@@ -133,7 +133,7 @@ def _after(mat: Mat, event: Event, settings: Settings) -> Mat:
             return replace(mat, free_from=mat.free_from or event.at, tried=None)
         case MatLoaded():
             return replace(_pressed(mat, event, settings), body_since=None, body=None)
-        case AlarmRaised(alarm=alarm) if alarm == ALARM:
+        case AlarmRaised(type=AlarmType.ON_FLOOR):
             return replace(mat, raised=True, tried=None)
         case AlarmRaised():
             return mat
@@ -170,7 +170,7 @@ def _tick(
         at = _due(mat, settings)
         if at is None or at > now or mat.since is None:
             continue
-        alarm = AlarmRaised(alarm=ALARM, severity=Severity.CARE, since=mat.since)
+        alarm = AlarmRaised.usual(ALARM, mat.since)
         rests_on = tuple(ref for ref in (mat.said, mat.body) if ref is not None)
         decisions.append(Decision(alarm, rests_on=rests_on, device=name))
         mats[name] = replace(mat, tried=now)

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from gateway.commands import Command
 from gateway.envelope import Event
-from gateway.events import AlarmRaised, PendantPressed, Severity
+from gateway.events import AlarmRaised, AlarmType, PendantPressed
 from gateway.rules import Decision, RuleSettings, Tick
 from gateway.rules.common.time import later
 
@@ -25,7 +25,7 @@ NAME = "pendant"
 VERSION = 1
 KINDS = frozenset({"pendant.pressed", "alarm.raised"})
 
-ALARM = "pendant"
+ALARM = AlarmType.PENDANT
 
 
 class Settings(RuleSettings):
@@ -58,9 +58,9 @@ def step(
             before = state.raised.get(event.device)
             if before is not None and before <= event.at < later(before, seconds=settings.again_s):
                 return state, ()
-            alarm = AlarmRaised(alarm=ALARM, severity=Severity.CARE, since=event.at)
+            alarm = AlarmRaised.usual(ALARM, event.at)
             return state, (Decision(alarm, rests_on=(event.ref,), device=event.device),)
-        case AlarmRaised(alarm=alarm, since=since) if alarm == ALARM:
+        case AlarmRaised(type=AlarmType.PENDANT, since=since):
             return State({**state.raised, event.device: since}), ()
         case _:
             return state, ()

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from gateway.commands import Command
 from gateway.envelope import Event
-from gateway.events import PowerLost, PowerRestored, Severity
+from gateway.events import AlarmType, PowerLost, PowerRestored
 from gateway.rules import Decision, RuleSettings, Tick
 from gateway.rules.common.lasting import KINDS as LASTING
 from gateway.rules.common.lasting import Lasting
@@ -24,7 +24,7 @@ NAME = "power"
 VERSION = 1
 KINDS = LASTING | {"power.lost", "power.restored"}
 
-ALARM = "power_lost"
+ALARM = AlarmType.POWER_LOST
 
 
 class Settings(RuleSettings):
@@ -58,7 +58,7 @@ def step(
         case PowerLost():
             at = later(event.at, seconds=settings.grace_s)
             # for care: pendants, door and night checks live from here on by a battery
-            return State(state.mains.begin(key, event, at, Severity.CARE)), ()
+            return State(state.mains.begin(key, event, at, ALARM.severity)), ()
         case PowerRestored():
             mains, decisions = state.mains.end(key, event, "power_restored")
             return State(mains), decisions

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from gateway.commands import Command
 from gateway.envelope import Event
-from gateway.events import AlarmRaised, FaultCounted, Ref, Severity
+from gateway.events import AlarmRaised, AlarmType, AnyAlarmType, FaultCounted, Ref, Trait
 from gateway.rules import Decision, RuleSettings, Tick
 from gateway.rules.common.replace import replace
 from gateway.rules.common.time import due, first_of
@@ -25,10 +25,7 @@ NAME = "recurrence"
 VERSION = 1
 KINDS = frozenset({"alarm.raised", "fault.counted"})
 
-ALARM = "fault_recurring"
-
-FAULTS = frozenset({"device_down", "lock_jammed", "lock_unknown", "mat_poor", "mat_faulty"})
-"""Alarms that are faults of a device.  A battery is no fault: it is changed and is new."""
+ALARM = AlarmType.FAULT_RECURRING
 
 AGAIN_AFTER = timedelta(days=6)
 """The rules are rebuilt from seven days of log."""
@@ -56,7 +53,7 @@ class Count:
     tried: datetime | None = None
 
 
-Key = tuple[str, str]
+Key = tuple[str, AnyAlarmType]
 
 
 @dataclass(frozen=True)
@@ -78,7 +75,7 @@ def step(
     if isinstance(event, Tick):
         return _again(state, event.at, settings)
     match event.data:
-        case AlarmRaised(alarm=fault, since=since) if fault in FAULTS and event.device:
+        case AlarmRaised(type=fault, since=since) if event.device and _is_fault(fault):
             return state, _counted(state, event, fault, since, settings)
         case FaultCounted(fault=fault, times=times) if event.device:
             count = Count(times, event.ref, event.at)
@@ -104,8 +101,16 @@ def _within(times: Sequence[datetime], now: datetime, settings: Settings) -> tup
     return tuple(at for at in times if at >= oldest)[-TIMES_MAX:]
 
 
+def _is_fault(about: AnyAlarmType) -> bool:
+    return Trait.DEVICE_FAULT in about.traits
+
+
 def _counted(
-    state: State, event: Event, fault: str, since: datetime, settings: Settings
+    state: State,
+    event: Event,
+    fault: AnyAlarmType,
+    since: datetime,
+    settings: Settings,
 ) -> Sequence[Decision]:
     old = state.counts.get((event.device or "", fault))
     if old is not None and since in old.times:
@@ -114,7 +119,7 @@ def _counted(
     rests_on = ((old.said,) if old else ()) + (event.ref,)
     decisions = [Decision(FaultCounted(fault=fault, times=times), rests_on, device=event.device)]
     if len(times) % settings.times == 0:
-        alarm = AlarmRaised(alarm=ALARM, severity=Severity.TECHNICAL, since=times[0])
+        alarm = AlarmRaised.usual(ALARM, times[0])
         decisions.append(Decision(alarm, rests_on=rests_on, device=event.device))
     return decisions
 

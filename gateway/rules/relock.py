@@ -24,11 +24,11 @@ from gateway.events import (
     DoorOpened,
     LockJammed,
     LockLocked,
+    LockOperationEnded,
+    LockOperationRequested,
     LockUnlocked,
     Ref,
     RelockOrdered,
-    UnlockEnded,
-    UnlockRequested,
 )
 from gateway.rules import Decision, RuleSettings, Tick
 from gateway.rules.common.replace import replace
@@ -107,9 +107,9 @@ def step(
             return replace(state, bolts={**state.bolts, device: Open(event.at, event.ref)}), ()
         case LockLocked() | LockJammed():
             return replace(state, bolts=_without(state.bolts, device)), ()
-        case UnlockRequested(grant=grant):
+        case LockOperationRequested(grant=grant):
             return replace(state, turning={**state.turning, grant: device}), ()
-        case UnlockEnded(grant=grant):
+        case LockOperationEnded(grant=grant):
             return replace(state, turning=_without(state.turning, grant)), ()
         case DoorOpened():
             return replace(state, ajar=state.ajar | {device}), ()

@@ -18,7 +18,7 @@ from pydantic import Field
 
 from gateway.commands import Command
 from gateway.envelope import Event
-from gateway.events import Severity, TemperatureMeasured
+from gateway.events import AlarmType, Severity, TemperatureMeasured
 from gateway.rules import Decision, RuleSettings, Tick
 from gateway.rules.common.lasting import KINDS as LASTING
 from gateway.rules.common.lasting import Lasting
@@ -29,7 +29,7 @@ NAME = "temperature"
 VERSION = 1
 KINDS = LASTING | {"temperature.measured", "device.offline", "device.failed"}
 
-COLD, HOT = "too_cold", "too_hot"
+COLD, HOT = AlarmType.TOO_COLD, AlarmType.TOO_HOT
 
 BACK_C = 0.5
 """Degrees on the right side of a limit before it is normal again: two steps of a usual sensor."""
@@ -112,7 +112,7 @@ def _measured(
 
 
 def _worse(
-    rooms: Lasting, key: tuple[str | None, str], at: datetime, severity: Severity
+    rooms: Lasting, key: tuple[str | None, AlarmType], at: datetime, severity: Severity
 ) -> Lasting:
     """The condition with the earlier time and the higher severity, while it is not told."""
     old = rooms.now[key]

@@ -22,12 +22,12 @@ from gateway.access.grants import Action, Reason
 from gateway.commands import Command
 from gateway.envelope import Event
 from gateway.events import (
+    LockOperationEnded,
+    LockOperationOutcome,
+    LockOperationRequested,
     Ref,
     Stamp,
     Tap,
-    TurnOutcome,
-    UnlockEnded,
-    UnlockRequested,
     VisitCorrected,
     VisitEnded,
     VisitOverdue,
@@ -104,11 +104,11 @@ def step(
     if isinstance(event, Tick):
         return _overdue(state, event.at, settings)
     match event.data:
-        case UnlockRequested(grant=grant, action=action, reason=reason):
+        case LockOperationRequested(grant=grant, action=action, reason=reason):
             recent = {g: t for g, t in state.turns.items() if event.at - t.at < TURN_KEPT}
             asked = Asked(event.person, action, reason, event.at)
             return replace(state, turns={**recent, grant: asked}), ()
-        case UnlockEnded():
+        case LockOperationEnded():
             return _turned(state, event, event.data)
         case VisitTapped(tap=tap, source=source):
             return state, _stamped(state, event, event.person, tap is Tap.ARRIVE, source)
@@ -141,14 +141,14 @@ def wake_at(state: State, settings: Settings) -> datetime | None:
 
 
 def _turned(
-    state: State, event: Event, data: UnlockEnded
+    state: State, event: Event, data: LockOperationEnded
 ) -> tuple[State, Sequence[Decision | Command]]:
     asked = state.turns.get(data.grant)
     if asked is None:
         return state, ()
     turns = {grant: turn for grant, turn in state.turns.items() if grant != data.grant}
     state = replace(state, turns=turns)
-    if data.outcome is not TurnOutcome.DONE or asked.reason == Reason.SERVICE:
+    if data.outcome is not LockOperationOutcome.DONE or asked.reason == Reason.SERVICE:
         return state, ()
     arrived = asked.action == Action.UNLOCK
     source = Stamp.UNLOCK if arrived else Stamp.LOCK

@@ -22,11 +22,11 @@ from gateway.commands import Command
 from gateway.envelope import Event
 from gateway.events import (
     AlarmRaised,
+    AlarmType,
     BedDoubted,
     BedEntered,
     BedLeft,
     Ref,
-    Severity,
     VisitEnded,
     VisitStarted,
 )
@@ -50,7 +50,7 @@ KINDS = (
     }
 )
 
-ALARM = "wandering"
+ALARM = AlarmType.WANDERING
 
 BED_COUNTS = timedelta(hours=10)
 """How long before the door a stay in bed makes it a night's rest that was broken."""
@@ -113,8 +113,10 @@ def step(
             return replace(_inside(state), visits=state.visits | {event.ref}), ()
         case VisitEnded(visit=visit):
             return replace(state, visits=state.visits - {visit}), ()
-        case AlarmRaised(alarm=alarm):
-            return (_inside(state) if alarm == ALARM else state), ()
+        case AlarmRaised(type=AlarmType.WANDERING):
+            return _inside(state), ()
+        case AlarmRaised():
+            return state, ()
     if event.kind in absences.KINDS:
         return replace(state, absence=absences.see(state.absence, event)), ()
     return _sign(state, event, settings), ()
@@ -169,5 +171,5 @@ def _tick(
     rests_on = tuple(ref for ref in (state.bed, state.door) if ref is not None)
     if not signs_of_life.watched_inside(settings.home):
         return _inside(state), (looks.ask(NAME, "door_at_night", now, rests_on),)
-    alarm = AlarmRaised(alarm=ALARM, severity=Severity.CARE, since=state.opened_at)
+    alarm = AlarmRaised.usual(ALARM, state.opened_at)
     return replace(state, tried=now), (Decision(alarm, rests_on=rests_on),)

@@ -6,16 +6,18 @@ use what they need, `snapshot` from any thread.
 Not for: deciding anything.  The rules have states of their own, and access judges a grant.
 """
 
+# ruff: noqa: ARG001 - every function of the fold is given the same three arguments
+
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from gateway import events as e
 from gateway.envelope import Event
 from gateway.events import Ref
+from gateway.events.handlers import Handlers
 from gateway.ports import Bolt, Level
 from gateway.state.device_view import DEVICE_KINDS, DeviceView, Health, heard
 from gateway.state.rights import Rights
@@ -44,7 +46,7 @@ class OpenAlarm:
     last seen back in it."""
 
     ref: Ref
-    alarm: str
+    type: e.AnyAlarmType
     severity: e.Severity
     since: datetime
     raised_at: datetime
@@ -189,9 +191,7 @@ class HomeView:
         self.rights.apply(event)
         if event.device is not None:
             self._device(event, event.device)
-        fold = _FOLDS.get(type(event.data))
-        if fold is not None:
-            fold(self, event)
+        _FOLD.apply(self, event, event.data)
 
     def _device(self, event: Event, device: str) -> None:
         if event.kind.startswith(DEVICE_KINDS):
@@ -200,12 +200,14 @@ class HomeView:
 
 # --- one function a kind: what it changes beside its device ---------------------------------------
 
+_FOLD = Handlers[HomeView, Event]()
 
-def _described(view: HomeView, event: Event) -> None:
-    assert isinstance(event.data, e.HomeDescribed)  # noqa: S101 - by the table below
-    view.timezone = event.data.timezone
+
+@_FOLD.on(e.HomeDescribed)
+def _described(view: HomeView, event: Event, data: e.HomeDescribed) -> None:
+    view.timezone = data.timezone
     devices: dict[str, DeviceView] = {}
-    for device in event.data.devices:
+    for device in data.devices:
         old = view.devices.get(device.id) or DeviceView(device.id)
         devices[device.id] = replace(
             old, driver=device.driver, type=device.type, role=device.role, room=device.room
@@ -213,7 +215,8 @@ def _described(view: HomeView, event: Event) -> None:
     view.devices = devices
 
 
-def _started(view: HomeView, event: Event) -> None:
+@_FOLD.on(e.GatewayStarted)
+def _started(view: HomeView, event: Event, data: e.GatewayStarted) -> None:
     # nobody watched while the gateway was off: what was read before is no reading of now
     view.devices = {
         name: replace(
@@ -229,71 +232,80 @@ def _started(view: HomeView, event: Event) -> None:
     }
 
 
-def _raised(view: HomeView, event: Event) -> None:
-    data = event.data
-    assert isinstance(data, e.AlarmRaised)  # noqa: S101 - by the table below
+@_FOLD.on(e.AlarmRaised)
+def _raised(view: HomeView, event: Event, data: e.AlarmRaised) -> None:
     view.alarms[event.ref] = OpenAlarm(
-        event.ref, data.alarm, data.severity, data.since, event.at, event.device
+        event.ref, data.type, data.severity, data.since, event.at, event.device
     )
 
 
-def _delivered(view: HomeView, event: Event) -> None:
-    assert isinstance(event.data, e.AlarmDelivered)  # noqa: S101 - by the table below
-    alarm = view.alarms.get(event.data.alarm)
+@_FOLD.on(e.AlarmDelivered)
+def _delivered(view: HomeView, event: Event, data: e.AlarmDelivered) -> None:
+    alarm = view.alarms.get(data.alarm)
     if alarm is not None:
         view.alarms[alarm.ref] = replace(alarm, delivered=alarm.delivered + 1)
 
 
-def _acknowledged(view: HomeView, event: Event) -> None:
-    assert isinstance(event.data, e.AlarmAcknowledged)  # noqa: S101 - by the table below
-    alarm = view.alarms.get(event.data.alarm)
+@_FOLD.on(e.AlarmAcknowledged)
+def _acknowledged(view: HomeView, event: Event, data: e.AlarmAcknowledged) -> None:
+    alarm = view.alarms.get(data.alarm)
     if alarm is not None and alarm.acknowledged_at is None:
         view.alarms[alarm.ref] = replace(
             alarm, acknowledged_by=event.person, acknowledged_at=event.at
         )
 
 
-def _closed(view: HomeView, event: Event) -> None:
-    assert isinstance(event.data, e.AlarmCancelled | e.AlarmResolved)  # noqa: S101 - as above
-    view.alarms.pop(event.data.alarm, None)
+@_FOLD.on(e.AlarmCancelled, e.AlarmResolved)
+def _closed(view: HomeView, event: Event, data: e.AlarmCancelled | e.AlarmResolved) -> None:
+    view.alarms.pop(data.alarm, None)
 
 
-def _bed_entered(view: HomeView, event: Event) -> None:
+@_FOLD.on(e.BedEntered)
+def _bed_entered(view: HomeView, event: Event, data: e.BedEntered) -> None:
     view._bed = BedView(True, event.at)
     for ref, alarm in view.alarms.items():
-        if alarm.alarm == "bed_exit":
+        if e.Trait.OUT_OF_BED in alarm.type.traits:
             view.alarms[ref] = replace(alarm, returned_at=event.at)
 
 
-def _bed_left(view: HomeView, event: Event) -> None:
-    assert isinstance(event.data, e.BedLeft)  # noqa: S101 - by the table below
-    view._bed = BedView(False, event.at, event.data.empty_since)
+@_FOLD.on(e.BedLeft)
+def _bed_left(view: HomeView, event: Event, data: e.BedLeft) -> None:
+    view._bed = BedView(False, event.at, data.empty_since)
     for ref, alarm in view.alarms.items():
         if alarm.returned_at is not None:
             view.alarms[ref] = replace(alarm, returned_at=None)
 
 
-def _visit_started(view: HomeView, event: Event) -> None:
-    data = event.data
-    assert isinstance(data, e.VisitStarted)  # noqa: S101 - by the table below
+@_FOLD.on(e.VisitStarted)
+def _visit_started(view: HomeView, event: Event, data: e.VisitStarted) -> None:
     view.visits[event.ref] = OpenVisit(event.ref, event.person, data.since, data.source)
 
 
-def _visit_closed(view: HomeView, event: Event) -> None:
-    assert isinstance(event.data, e.VisitEnded | e.VisitCorrected)  # noqa: S101 - as above
-    if event.data.until is not None:
-        view.visits.pop(event.data.visit, None)
+@_FOLD.on(e.VisitEnded, e.VisitCorrected)
+def _visit_closed(view: HomeView, event: Event, data: e.VisitEnded | e.VisitCorrected) -> None:
+    if data.until is not None:
+        view.visits.pop(data.visit, None)
 
 
-def _visit_overdue(view: HomeView, event: Event) -> None:
-    assert isinstance(event.data, e.VisitOverdue)  # noqa: S101 - by the table below
-    visit = view.visits.get(event.data.visit)
+@_FOLD.on(e.VisitOverdue)
+def _visit_overdue(view: HomeView, event: Event, data: e.VisitOverdue) -> None:
+    visit = view.visits.get(data.visit)
     if visit is not None:
         view.visits[visit.ref] = replace(visit, overdue=True)
 
 
-def _check(view: HomeView, event: Event) -> None:
-    data = event.data
+@_FOLD.on(
+    e.CheckPlanned,
+    e.CheckDue,
+    e.CheckAsked,
+    e.CheckStarted,
+    e.CheckExtended,
+    e.CheckAnswered,
+    e.CheckDone,
+    e.CheckMissed,
+    e.CheckEscalated,
+)
+def _check(view: HomeView, event: Event, data: e.Data) -> None:
     name: str = data.check  # type: ignore[attr-defined]
     old = view.checks.get(name)
     slot = getattr(data, "slot", None) or (old.slot if old else event.at)
@@ -315,47 +327,18 @@ def _check(view: HomeView, event: Event) -> None:
             del view.checks[oldest]
 
 
-def _issued(view: HomeView, event: Event) -> None:
-    assert isinstance(event.data, e.GrantIssued)  # noqa: S101 - by the table below
+@_FOLD.on(e.GrantIssued)
+def _issued(view: HomeView, event: Event, data: e.GrantIssued) -> None:
     view.grants = {g: data for g, data in view.grants.items() if data.expires > event.at}
-    view.grants[event.data.grant] = event.data
+    view.grants[data.grant] = data
 
 
-def _power(view: HomeView, event: Event) -> None:
-    view.mains = isinstance(event.data, e.PowerRestored)
+@_FOLD.on(e.PowerLost, e.PowerRestored)
+def _power(view: HomeView, event: Event, data: e.PowerLost | e.PowerRestored) -> None:
+    view.mains = isinstance(data, e.PowerRestored)
 
 
-def _absence(view: HomeView, event: Event) -> None:
-    view.away = isinstance(event.data, e.AbsenceStarted)
-    view.away_until = event.data.until if isinstance(event.data, e.AbsenceStarted) else None
-
-
-_FOLDS: dict[type[e.Data], Callable[[HomeView, Event], None]] = {
-    e.HomeDescribed: _described,
-    e.GatewayStarted: _started,
-    e.AlarmRaised: _raised,
-    e.AlarmDelivered: _delivered,
-    e.AlarmAcknowledged: _acknowledged,
-    e.AlarmCancelled: _closed,
-    e.AlarmResolved: _closed,
-    e.BedEntered: _bed_entered,
-    e.BedLeft: _bed_left,
-    e.VisitStarted: _visit_started,
-    e.VisitEnded: _visit_closed,
-    e.VisitCorrected: _visit_closed,
-    e.VisitOverdue: _visit_overdue,
-    e.CheckPlanned: _check,
-    e.CheckDue: _check,
-    e.CheckAsked: _check,
-    e.CheckStarted: _check,
-    e.CheckExtended: _check,
-    e.CheckAnswered: _check,
-    e.CheckDone: _check,
-    e.CheckMissed: _check,
-    e.CheckEscalated: _check,
-    e.GrantIssued: _issued,
-    e.PowerLost: _power,
-    e.PowerRestored: _power,
-    e.AbsenceStarted: _absence,
-    e.AbsenceEnded: _absence,
-}
+@_FOLD.on(e.AbsenceStarted, e.AbsenceEnded)
+def _absence(view: HomeView, event: Event, data: e.AbsenceStarted | e.AbsenceEnded) -> None:
+    view.away = isinstance(data, e.AbsenceStarted)
+    view.away_until = data.until if isinstance(data, e.AbsenceStarted) else None

@@ -1,6 +1,6 @@
 """Which boot this is, how the last run ended, and what the home tells of itself at its start.
 
-Not for: the home's keys (`gateway.link.enrolment`) or its log (`gateway.engine.log_keeper`).
+Not for: the home's keys (`gateway.link.enrolment`) or its log (`gateway.engine.log_folder`).
 """
 
 from __future__ import annotations

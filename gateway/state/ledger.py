@@ -26,8 +26,8 @@ SYNCED = "clock.synced"
 class LedgerRow:
     """One row.  `at` aware UTC, corrected; `action` the event's kind, for a turn of the lock with
     what was asked (`unlock` or `lock`) in `turn`; `person` a staff id, None when nobody knows who;
-    `why` the code that belongs to the action; `outcome` a `TurnOutcome` value, None when it has
-    none (yet)."""
+    `why` the code that belongs to the action; `outcome` a `LockOperationOutcome` value, None when
+    it has none (yet)."""
 
     ref: Ref
     at: datetime
@@ -52,7 +52,7 @@ def read_ledger(path: Path, since: datetime) -> list[LedgerRow]:
     outcomes = {
         one.data.grant: one.data.outcome.value
         for one in events
-        if isinstance(one.data, e.UnlockEnded)
+        if isinstance(one.data, e.LockOperationEnded)
     }
     rows = [
         _row(one, offsets.get(one.boot, 0.0), outcomes)
@@ -69,9 +69,9 @@ def _row(event: Event, offset_s: float, outcomes: dict[str, str]) -> LedgerRow:
     match event.data:
         case e.RecordRead(what=what):
             why = what
-        case e.UnlockRequested(grant=grant, action=action, reason=reason):
+        case e.LockOperationRequested(grant=grant, action=action, reason=reason):
             why, turn, outcome = reason, action, outcomes.get(grant)
-        case e.UnlockRefused(why=refusal):
+        case e.LockOperationRefused(why=refusal):
             why = refusal.value
         case e.VisitStarted(source=source):
             why = source.value

@@ -50,15 +50,15 @@ class Tries:
         data = event.data
         if isinstance(data, e.CodesPaused):
             self.wrong, self.pauses, self.until = 0, self.pauses + 1, data.until
-        elif isinstance(data, e.UnlockRequested) and data.grant.startswith("code-"):
+        elif isinstance(data, e.LockOperationRequested) and data.grant.startswith("code-"):
             self.wrong, self.pauses, self.until = 0, 0, None
-        elif isinstance(data, e.UnlockRefused) and is_wrong_code(data):
+        elif isinstance(data, e.LockOperationRefused) and is_wrong_code(data):
             if self.last is not None and event.at - self.last > FORGET_TRIES:
                 self.wrong = self.pauses = 0
             self.wrong, self.last = self.wrong + 1, event.at
 
 
-def is_wrong_code(data: e.UnlockRefused) -> bool:
+def is_wrong_code(data: e.LockOperationRefused) -> bool:
     """Whether a refusal is a try at guessing: no such code, or one that was used or is too old."""
     if data.grant is None:
         return data.why is e.Refusal.WRONG_CODE
@@ -129,9 +129,9 @@ class Rights:
         self.tries.apply(event)
         data = event.data
         match data:
-            case e.UnlockRequested(grant=grant):
+            case e.LockOperationRequested(grant=grant):
                 self._used.add(grant)
-            case e.UnlockRefused(grant=str() as grant):
+            case e.LockOperationRefused(grant=str() as grant):
                 self._used.add(grant)
             case e.GrantRevoked(grant=grant):
                 self._revoked.add(grant)

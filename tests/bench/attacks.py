@@ -25,9 +25,10 @@ from gateway.events import (
     GrantApproved,
     GrantRequested,
     GrantRevoked,
+    LockOperationRefused,
     ServerKeyRefused,
     Severity,
-    UnlockRefused,
+    alarm_type,
 )
 from tests.conftest import START
 from tests.test_code_entry import Door, told
@@ -80,7 +81,7 @@ async def _altered(door: Door) -> None:
 
 @attack("grant without a signature")
 async def _unsigned(door: Door) -> None:
-    await door.lock_orders.order(jwt.encode({"jti": "x"}, key=None, algorithm="none"))
+    await door.lock_orders.order(jwt.encode({"jti": "x"}, key="", algorithm="none"))
 
 
 @attack("grant replayed")
@@ -97,7 +98,9 @@ async def _revoked(door: Door) -> None:
 
 @attack("grant of an alarm that is resolved")
 async def _resolved(door: Door) -> None:
-    raised = door._kept(Draft(AlarmRaised(alarm="x", severity=Severity.CARE, since=START)))
+    raised = door._kept(
+        Draft(AlarmRaised(type=alarm_type("x"), severity=Severity.CARE, since=START))
+    )
     door._kept(Draft(AlarmResolved(alarm=raised.ref, outcome=AlarmOutcome.FALSE)))
     await door.order(replace(GRANT, reason=Reason.ALARM, ref=raised.ref))
 
@@ -161,7 +164,7 @@ async def run_all() -> dict[str, bool]:
     for name, run in ATTACKS.items():
         door = Door()
         await run(door)
-        noted = any(isinstance(d.data, UnlockRefused | CodesPaused) for d in door.drafts)
+        noted = any(isinstance(d.data, LockOperationRefused | CodesPaused) for d in door.drafts)
         found[name] = noted and door.lock.turns == []
     for name, forged in FORGED.items():
         home = KeyHome()

@@ -308,7 +308,7 @@ def _rebuild_s(folder: Path) -> float:
     at = datetime(2026, 3, 1, tzinfo=UTC)
     for i in range(25_000):
         data = MatPressed() if i % 2 else MatReleased()
-        sequencer.take(Draft(data, device="bed"), at=at, mono_s=float(i))
+        sequencer.number(Draft(data, device="bed"), at=at, mono_s=float(i))
         at += timedelta(seconds=24)
     eventlog.append(sequencer.drain().rows, lambda _error: None)
     eventlog.close()

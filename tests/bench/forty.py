@@ -14,7 +14,7 @@ from pathlib import Path
 from gateway.app.home import Home
 from gateway.clock import FileClock
 from gateway.config import home_file
-from gateway.events import DeviceTold, HomeDescribed, TurnOutcome
+from gateway.events import DeviceTold, HomeDescribed, LockOperationOutcome
 from gateway.ports import Bolt, Emit, LockResult, LockStatus, OnStep
 
 HOME_TOML = """
@@ -43,11 +43,11 @@ class TimedLock:
 
     async def unlock(self, on_step: OnStep, wake_s: float) -> LockResult:
         await asyncio.sleep(TURN_S)
-        return LockResult(TurnOutcome.DONE, Bolt.UNLOCKED)
+        return LockResult(LockOperationOutcome.DONE, Bolt.UNLOCKED)
 
     async def lock(self, on_step: OnStep, wake_s: float) -> LockResult:
         await asyncio.sleep(TURN_S)
-        return LockResult(TurnOutcome.DONE, Bolt.LOCKED)
+        return LockResult(LockOperationOutcome.DONE, Bolt.LOCKED)
 
     async def close(self) -> None: ...
 
@@ -59,7 +59,7 @@ async def main(folder: Path) -> None:
         home = Home(home_file.load(state / "home.toml"), state_dir=state, clock=clock)
         lock = TimedLock()
         home.lock_orders._devices = ["door"]
-        home.lock_orders._lock = lambda _device, lock=lock: lock  # type: ignore[misc]
+        home.lock_orders._lock = lambda _device, lock=lock: lock
         door = DeviceTold(id="door", driver="bench", type="lock", role="front_door")
         home.described = HomeDescribed(devices=(door,), timezone="Europe/Stockholm")
         homes.append(home)

@@ -23,6 +23,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from gateway.clock import ManualClock
 from tests.browser.night import Night, begin, moved
+from tests.staff import cheap
 from tests.staff.parts import PASSWORD
 from web.staff.core.config import SignInConfig, StaffConfig
 from web.staff.core.secret_files import SecretFiles
@@ -42,7 +43,7 @@ FLAGS = (
     "--disable-sync",
 )
 
-WAIT_MS = 5_000
+WAIT_MS = 20_000
 """A page that has not changed after this long will not."""
 
 DESK = {"width": 1280, "height": 800}
@@ -59,6 +60,13 @@ def _driver_starts() -> bool:
     program = compute_driver_executable()[0]
     done = subprocess.run([program, "--version"], capture_output=True, timeout=30, check=False)
     return done.returncode == 0
+
+
+@pytest.fixture(scope="package", autouse=True)
+def cheap_hashes() -> Iterator[None]:
+    """No test here pays for hashing passwords."""
+    with cheap.hashes():
+        yield
 
 
 @contextmanager
@@ -152,7 +160,7 @@ def _application(folder: Path, clock: ManualClock) -> Flask:
         secure_cookies=False,
         sign_in=SignInConfig(second_factor_roles=frozenset()),
     )
-    return create_app(config, clock=clock, watch=False)
+    return cheap.keep_templates(create_app(config, clock=clock, watch=False))
 
 
 @pytest.fixture(scope="session")

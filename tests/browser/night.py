@@ -16,6 +16,7 @@ from gateway.clock import ManualClock
 from gateway.envelope import Because, Draft
 from gateway.events import (
     AlarmRaised,
+    AlarmType,
     BatteryLow,
     BatteryOk,
     BedEntered,
@@ -67,7 +68,7 @@ class Night:
         [left] = gateway.send(BedLeft(empty_since=left_at), at=left_at + MIN)
         [alarm] = gateway.send(
             Draft(
-                AlarmRaised(alarm="bed_exit", severity=Severity.CARE, since=left_at),
+                AlarmRaised(type=AlarmType.BED_EXIT, severity=Severity.CARE, since=left_at),
                 because=Because("bed_exit", 1, (left.ref,)),
             )
         )
@@ -112,7 +113,7 @@ def begin(app: Flask, clock: ManualClock) -> Night:
             tx.conn.execute(update(t).where(t.c.id == home).values(**told))
             tx.conn.execute(update(r).where(r.c.home_id == home).values(name=name))
         gateway = EnrolledHome(app, app.test_client(), home, clock)
-        gateway.link.enrolment()
+        gateway.enroll()
         homes[home] = gateway
     add_user(app, "p7", ["caregiver", "night_watcher"], homes=list(homes))
     now = clock.now()

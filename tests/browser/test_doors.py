@@ -10,11 +10,11 @@ import pytest
 from gateway.envelope import Draft
 from gateway.events import (
     AlarmCancelled,
-    TurnOutcome,
-    UnlockEnded,
-    UnlockProgressed,
-    UnlockRequested,
-    UnlockStep,
+    LockOperationEnded,
+    LockOperationOutcome,
+    LockOperationProgressed,
+    LockOperationRequested,
+    LockOperationStep,
 )
 from tests.browser.conftest import DESK, PHONE, LiveServer
 from tests.browser.night import Night
@@ -37,15 +37,15 @@ def grant_of(part: Any) -> str:
 
 def turns(home: EnrolledHome, grant: str, person: str, reason: str) -> None:
     """The home takes the order and wakes the lock."""
-    requested = UnlockRequested(grant=grant, action="unlock", reason=reason)
-    waking = UnlockProgressed(grant=grant, step=UnlockStep.WAKING)
+    requested = LockOperationRequested(grant=grant, action="unlock", reason=reason)
+    waking = LockOperationProgressed(grant=grant, step=LockOperationStep.WAKING)
     for data in (requested, waking):
         home.send(Draft(data, device="front", person=person))
 
 
 def opened(home: EnrolledHome, grant: str, person: str) -> None:
     """The bolt is open."""
-    ended = UnlockEnded(grant=grant, outcome=TurnOutcome.DONE, took_s=3.1)
+    ended = LockOperationEnded(grant=grant, outcome=LockOperationOutcome.DONE, took_s=3.1)
     home.send(Draft(ended, device="front", person=person))
 
 
@@ -106,16 +106,16 @@ def test_an_alarm_of_others_comes_is_opened_and_goes(
     sign_in(page, "p9")
     page.goto(f"{live_server.url}/pass")
     live(page)
-    near = page.get_by_test_id("near")
-    expect(near).to_have_count(0)
+    elsewhere = page.get_by_test_id("elsewhere")
+    expect(elsewhere).to_have_count(0)
     ref = night.raise_bed_exit("h1")
-    expect(near).to_contain_text("1 larm är öppet i ett hem där du inte är inplanerad.")
+    expect(elsewhere).to_contain_text("1 larm är öppet i ett hem där du inte är inplanerad.")
     expect(page.locator("main")).not_to_contain_text("Andersdotter")
-    near.get_by_test_id("near-show").click()
+    elsewhere.get_by_test_id("elsewhere-show").click()
     live(page)
     second = night.raise_bed_exit("h2", 5)
-    card = page.locator('[data-test="near-home"][data-home="h1"]')
-    other = page.locator('[data-test="near-home"][data-home="h2"]')
+    card = page.locator('[data-test="elsewhere-home"][data-home="h1"]')
+    other = page.locator('[data-test="elsewhere-home"][data-home="h2"]')
     expect(other).to_contain_text("Prov Bertilsson")
     expect(card).to_contain_text("Provlund 3, lgh 1203, Provgatan 3")
     button = card.get_by_test_id("open-door")
@@ -132,7 +132,7 @@ def test_an_alarm_of_others_comes_is_opened_and_goes(
     night.homes["h2"].send(AlarmCancelled(alarm=second, reason="recovered"))
     expect(other).to_have_count(0)
     night.homes["h1"].send(AlarmCancelled(alarm=ref, reason="recovered"))
-    expect(card.get_by_test_id("near-closed")).to_be_visible()
+    expect(card.get_by_test_id("elsewhere-closed")).to_be_visible()
     expect(card.get_by_test_id("open-door")).to_have_count(0)
     stream.close()
 
@@ -166,9 +166,9 @@ def test_a_lost_phone_shows_nothing_any_more(
     would = desk.get_by_test_id("would")
     expect(would).to_contain_text("3 koder i telefonen slutar gälla.")
     expect(phone.locator("main")).to_contain_text("Citron")
-    would.get_by_test_id("take-back").click()
+    would.get_by_test_id("revoke").click()
     expect(desk.get_by_test_id("flashes")).to_contain_text("3 koder, 1 inloggning")
-    expect(desk.get_by_test_id("told-home")).to_contain_text("Hemmet har inte fått veta än.")
+    expect(desk.get_by_test_id("home-notice")).to_contain_text("Hemmet har inte fått veta än.")
     expect(phone.get_by_test_id("link-alert")).to_contain_text("Du är utloggad.")
     expect(phone.locator("main")).to_be_empty()
     phone.wait_for_function("localStorage.getItem('tryggve.codes') === null")

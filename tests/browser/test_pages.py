@@ -16,17 +16,18 @@ from sqlalchemy import func, select
 
 from gateway.envelope import Draft
 from gateway.events import (
+    LockOperationEnded,
+    LockOperationOutcome,
+    LockOperationProgressed,
+    LockOperationRequested,
+    LockOperationStep,
     MatPressed,
-    TurnOutcome,
-    UnlockEnded,
-    UnlockProgressed,
-    UnlockRequested,
-    UnlockStep,
 )
 from tests.browser.conftest import DESK, PHONE, WAIT_MS, LiveServer
 from tests.browser.night import Night
 from tests.staff.parts import EnrolledHome, parts_of
 from web.staff.core.rights import Operator, Role
+from web.staff.pages.routes import in_menu
 from web.staff.people import accounts
 from web.staff.storage import tables
 
@@ -93,14 +94,14 @@ def test_an_alarm_comes_is_taken_and_closed_at_the_desk(
     ref = night.raise_bed_exit()
     card = page.locator(f'[data-test="alarm"][data-alarm="{ref}"]')
     card.wait_for()
-    expect(page.get_by_test_id("summary")).to_have_attribute("data-untaken", "1")
+    expect(page.get_by_test_id("summary")).to_have_attribute("data-unacknowledged", "1")
     expect(card).to_contain_text("Prov Andersdotter")
     expect(card).to_contain_text("21 min sedan 01:53")
     card.get_by_test_id("why").locator("summary").click()
     expect(card).to_contain_text("Gick upp ur sängen")
     card.get_by_test_id("acknowledge").click()
-    expect(card.get_by_test_id("taken-by")).to_contain_text("Du har tagit larmet 02:14")
-    expect(page.get_by_test_id("summary")).to_have_attribute("data-untaken", "0")
+    expect(card.get_by_test_id("acknowledged-by")).to_contain_text("Du har tagit larmet 02:14")
+    expect(page.get_by_test_id("summary")).to_have_attribute("data-unacknowledged", "0")
     expect(card.get_by_test_id("why")).to_have_attribute("open", "")  # nothing was folded away
     if card.get_by_test_id("resolve").is_hidden():
         card.get_by_test_id("resolve-open").click()
@@ -150,15 +151,18 @@ def test_the_door_opens_on_the_phone_step_by_step(
     home.locator('[data-test="step-issued"][data-state="now"]').wait_for()
     turn = home.get_by_test_id("turn")
     grant = (turn.get_attribute("data-key") or "").removeprefix("turn-")
-    requested = UnlockRequested(grant=grant, action="unlock", reason="planned_visit")
+    requested = LockOperationRequested(grant=grant, action="unlock", reason="planned_visit")
     gateway.send(Draft(requested, device="front", person="p7"))
-    _step(gateway, grant, UnlockStep.WAKING)
+    _step(gateway, grant, LockOperationStep.WAKING)
     expect(home.get_by_test_id("wake-hint")).to_have_text("Ta i handtaget eller knacka på dörren")
-    _step(gateway, grant, UnlockStep.TURNING)
+    _step(gateway, grant, LockOperationStep.TURNING)
     home.locator('[data-test="step-turning"][data-state="now"]').wait_for()
     expect(home.get_by_test_id("open-door")).to_have_attribute("aria-disabled", "true")
     home.get_by_test_id("open-door").click(force=True)
-    gateway.send(UnlockEnded(grant=grant, outcome=TurnOutcome.DONE, took_s=3.1), device="front")
+    gateway.send(
+        LockOperationEnded(grant=grant, outcome=LockOperationOutcome.DONE, took_s=3.1),
+        device="front",
+    )
     expect(home.get_by_test_id("outcome")).to_contain_text("Öppet. Låset har vridit upp.")
     assert _orders(night, "h1") == 1
     stream.close()
@@ -171,8 +175,8 @@ def _listening(gateway: EnrolledHome) -> Any:
     return stream
 
 
-def _step(gateway: EnrolledHome, grant: str, step: UnlockStep) -> None:
-    gateway.send(UnlockProgressed(grant=grant, step=step), device="front")
+def _step(gateway: EnrolledHome, grant: str, step: LockOperationStep) -> None:
+    gateway.send(LockOperationProgressed(grant=grant, step=step), device="front")
 
 
 def _orders(night: Night, home: str) -> int:
@@ -277,12 +281,13 @@ def test_the_sound_says_what_it_is(open_page: Open, sign_in: SignIn, night: Nigh
 def test_no_page_is_wider_than_its_window(
     open_page: Open, sign_in: SignIn, night: Night, live_server: LiveServer, size: dict[str, int]
 ) -> None:
-    """Nothing is cut off at the side, with alarms and checks on the page too."""
+    """Nothing is cut off at the side of any page of the menu, with alarms and checks on it too."""
+    accounts.set_roles(parts_of(live_server.app), Operator("org1"), "p7", list(Role))
     night.raise_bed_exit()
     night.ask("h3")
     page = open_page(size)
     sign_in(page)
-    for path in ("/nu", "/pass", "/hem", "/hem/h3", "/handelser", "/besok?dag=2026-11-22"):
+    for path in (*(route.path for route, _entry in in_menu()), "/hem/h3", "/besok?dag=2026-11-22"):
         page.goto(live_server.url + path)
         assert wide(page) <= 0, path
 

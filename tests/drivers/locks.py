@@ -21,7 +21,7 @@ import drivers.virtual
 from drivers import Loaded
 from drivers.radio.scanner import SharedScanner
 from drivers.virtual import State, VirtualLock, VirtualRadio, virtual_home_radio
-from gateway.events import TurnOutcome, UnlockStep
+from gateway.events import LockOperationOutcome, LockOperationStep
 from gateway.ports import Bolt, LockResult
 from tests.drivers.parts import SOON_S, Heard, MemorySecrets, driver_context, until
 
@@ -90,7 +90,7 @@ class LockHome:
     virtual: Any
     secrets: MemorySecrets
     driver: Any
-    steps: list[UnlockStep] = field(default_factory=list)
+    steps: list[LockOperationStep] = field(default_factory=list)
     heard: Heard = field(default_factory=Heard)
 
     async def unlock(self, wake_s: float = 5.0) -> LockResult:
@@ -168,7 +168,7 @@ async def unlock_warm_s(home: LockHome) -> float:
     began_s = time.monotonic()
     result = await home.unlock()
     took_s = time.monotonic() - began_s
-    assert result == LockResult(TurnOutcome.DONE, Bolt.UNLOCKED), result
+    assert result == LockResult(LockOperationOutcome.DONE, Bolt.UNLOCKED), result
     return took_s
 
 
@@ -176,9 +176,9 @@ async def wake_to_open_s(home: LockHome) -> float:
     """Seconds from a sleeping lock's handle to its bolt reported open (the benchmark's number)."""
     home.steps.clear()
     unlocking = asyncio.create_task(home.unlock(wake_s=10.0))
-    await until(lambda: UnlockStep.WAKING in home.steps)
+    await until(lambda: LockOperationStep.WAKING in home.steps)
     began_s = time.monotonic()
     await home.virtual.take_handle()
     result = await unlocking
-    assert result == LockResult(TurnOutcome.DONE, Bolt.UNLOCKED), result
+    assert result == LockResult(LockOperationOutcome.DONE, Bolt.UNLOCKED), result
     return time.monotonic() - began_s

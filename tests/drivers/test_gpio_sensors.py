@@ -152,7 +152,7 @@ async def test_a_pin_that_flaps_does_not_flood_the_log(
         thread.start()
         await asyncio.to_thread(thread.join)
         count = len(heard.data)
-        faults = [data for data in heard.data if type(data).KIND.endswith(".faulted")]
+        faults: list[Any] = [data for data in heard.data if type(data).KIND.endswith(".faulted")]
         assert len(faults) == 1
         assert faults[0].count == debounce.FLAP_EDGES
         assert count <= 4

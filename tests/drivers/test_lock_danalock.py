@@ -38,13 +38,13 @@ from gateway.errors import (
     ProtocolError,
     SecretError,
 )
-from gateway.events import TurnOutcome, UnlockStep
+from gateway.events import LockOperationOutcome, LockOperationStep
 from gateway.ports import Advert, Bolt, LockResult
 from tests.drivers.locks import LockHome, lock_home, make_of
 from tests.drivers.parts import MemorySecrets, Technician, driver_context, until
 
 DANALOCK = make_of("lock_danalock")
-DONE_OPEN = LockResult(TurnOutcome.DONE, Bolt.UNLOCKED)
+DONE_OPEN = LockResult(LockOperationOutcome.DONE, Bolt.UNLOCKED)
 SERIAL = bytes.fromhex("0a1b2c3d4e5f")
 NOW = datetime.now(UTC)
 
@@ -71,7 +71,7 @@ async def test_ok_is_not_open() -> None:
         await home.idle()
         assert not unlocking.done()
         assert await unlocking == DONE_OPEN
-        assert UnlockStep.ASKING not in home.steps
+        assert LockOperationStep.ASKING not in home.steps
         assert home.virtual.state is State.UNLOCKED
 
 
@@ -80,7 +80,7 @@ async def test_ok_and_nothing_happens() -> None:
     async with lock_home(DANALOCK) as home:
         home.virtual.faults.never_turns = True
         turn = await home.unlock()
-        assert turn == LockResult(TurnOutcome.UNKNOWN, Bolt.LOCKED, "no_answer")
+        assert turn == LockResult(LockOperationOutcome.UNKNOWN, Bolt.LOCKED, "no_answer")
         assert home.turns == []
 
 
@@ -88,7 +88,7 @@ async def test_ok_and_then_a_jam() -> None:
     """The jam comes after the OK, by advertisement: failed, jammed."""
     async with lock_home(DANALOCK, turn_s=0.2) as home:
         home.virtual.faults.only_takes = home.virtual.faults.jammed = True
-        assert await home.unlock() == LockResult(TurnOutcome.FAILED, Bolt.JAMMED, "jammed")
+        assert await home.unlock() == LockResult(LockOperationOutcome.FAILED, Bolt.JAMMED, "jammed")
         assert home.turns == ["unlock"]
 
 
@@ -118,8 +118,8 @@ async def test_the_locks_own_time_out() -> None:
     async with lock_home(DANALOCK) as home:
         home.virtual.faults.error = 0x19
         turn = await home.unlock()
-        assert turn == LockResult(TurnOutcome.UNKNOWN, Bolt.LOCKED, "no_answer")
-        assert home.steps[-1] is UnlockStep.ASKING
+        assert turn == LockResult(LockOperationOutcome.UNKNOWN, Bolt.LOCKED, "no_answer")
+        assert home.steps[-1] is LockOperationStep.ASKING
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ async def test_the_lock_refuses(status: int, why: str) -> None:
     async with lock_home(DANALOCK) as home:
         home.virtual.faults.error = status
         bolt = Bolt.JAMMED if why == "jammed" else Bolt.LOCKED
-        assert await home.unlock() == LockResult(TurnOutcome.FAILED, bolt, why)
+        assert await home.unlock() == LockResult(LockOperationOutcome.FAILED, bolt, why)
         assert home.turns == []
 
 
@@ -140,7 +140,7 @@ async def test_an_impostor_is_told_nothing() -> None:
     async with lock_home(DANALOCK) as home:
         home.virtual.faults.impostor = True
         turn = await home.unlock()
-        assert (turn.outcome, turn.bolt) == (TurnOutcome.FAILED, Bolt.UNKNOWN)
+        assert (turn.outcome, turn.bolt) == (LockOperationOutcome.FAILED, Bolt.UNKNOWN)
         assert home.virtual.tokens_heard == []
         assert home.turns == []
         home.virtual.faults.impostor = False
@@ -249,7 +249,8 @@ def errors_of_the_libraries() -> list[tuple[Any, Exception]]:
     for cls in vars(pydanalock.cloud).values():
         if inspect.isclass(cls) and issubclass(cls, Exception):
             api = cls is pydanalock.cloud.ApiError
-            found.append((cloud.ours, cls("text", status=500) if api else cls("0a1b2c3d4e5f")))
+            make: Any = cls
+            found.append((cloud.ours, make("text", status=500) if api else cls("0a1b2c3d4e5f")))
     for cls in (httpx.ConnectError, httpx.ReadTimeout, httpx.RemoteProtocolError, httpx.InvalidURL):
         found.append((cloud.ours, cls("text")))
     return found

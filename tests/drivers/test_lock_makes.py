@@ -16,7 +16,7 @@ import drivers
 import drivers.virtual
 from drivers.virtual import State
 from gateway.demo import town
-from gateway.events import TurnOutcome
+from gateway.events import LockOperationOutcome
 from gateway.ports import Bolt, LockResult
 from tests._tree import ROOT, tracked, within
 from tests.drivers import example_lock
@@ -33,7 +33,7 @@ from tests.drivers.locks import (
 )
 from tests.drivers.parts import Technician, driver_context
 
-DONE_OPEN = LockResult(TurnOutcome.DONE, Bolt.UNLOCKED)
+DONE_OPEN = LockResult(LockOperationOutcome.DONE, Bolt.UNLOCKED)
 EXAMPLE_FILES = ("protocol", "driver", "twin")
 HERE = Path(__file__).parent
 

@@ -20,12 +20,12 @@ from drivers.locks.radio_lock import RadioLock
 from drivers.virtual import State
 from drivers.virtual.lock_nuki import NukiFaults, VirtualNuki
 from gateway.errors import DeviceRefused, DeviceUnavailable, SecretError
-from gateway.events import TurnOutcome, UnlockStep
+from gateway.events import LockOperationOutcome, LockOperationStep
 from gateway.ports import Bolt, LockResult
 from tests.drivers.locks import LockHome
 from tests.drivers.parts import MemorySecrets, driver_context, until
 
-DONE_OPEN = LockResult(TurnOutcome.DONE, Bolt.UNLOCKED)
+DONE_OPEN = LockResult(LockOperationOutcome.DONE, Bolt.UNLOCKED)
 MakeHome = Callable[..., Any]
 
 
@@ -80,7 +80,7 @@ async def test_the_lock_refuses(home: LockHome, code: int, why: str) -> None:
     """Each error code is a failure with its own word, and the motor did not run."""
     home.virtual.faults.error = code
     bolt = Bolt.JAMMED if why == "jammed" else Bolt.LOCKED
-    assert await home.unlock() == LockResult(TurnOutcome.FAILED, bolt, why)
+    assert await home.unlock() == LockResult(LockOperationOutcome.FAILED, bolt, why)
     assert home.virtual.turns == []
     assert home.virtual.refused == [code]
 
@@ -95,7 +95,9 @@ async def test_a_refusal_by_a_lock_that_is_open_already(home: LockHome) -> None:
 async def test_bad_nonce(home: LockHome) -> None:
     """A challenge that the lock does not accept is a refusal; it is not tried again."""
     home.virtual.faults.stale_challenge = True
-    assert await home.unlock() == LockResult(TurnOutcome.FAILED, Bolt.LOCKED, "refused_by_lock")
+    assert await home.unlock() == LockResult(
+        LockOperationOutcome.FAILED, Bolt.LOCKED, "refused_by_lock"
+    )
     assert home.virtual.refused == [0x22]
     assert home.virtual.turns == []
 
@@ -107,7 +109,7 @@ async def test_a_foreign_key(home: LockHome) -> None:
     config = lock_nuki.Config(deadline_s=1.0)
     thief = lock_nuki.Driver(config, driver_context(secrets=home.secrets, scanner=home.scanner))
     turn = await thief.unlock(home.steps.append, 1.0)
-    assert turn.outcome is TurnOutcome.FAILED
+    assert turn.outcome is LockOperationOutcome.FAILED
     assert turn.why == "no_answer"
     assert home.virtual.turns == []
     assert set(home.virtual.refused) == {0x20}
@@ -120,8 +122,8 @@ async def test_out_of_range_while_turning(make_home: MakeHome) -> None:
         await until(lambda: home.virtual.turns == [LockAction.UNLOCK])
         home.virtual.go_away()
         turn = await unlocking
-        assert (turn.outcome, turn.why) == (TurnOutcome.UNKNOWN, "link_lost")
-        assert home.steps[-1] is UnlockStep.ASKING
+        assert (turn.outcome, turn.why) == (LockOperationOutcome.UNKNOWN, "link_lost")
+        assert home.steps[-1] is LockOperationStep.ASKING
         home.virtual.come_back()
         assert (await home.driver.status()).bolt is Bolt.UNLOCKED
         assert home.virtual.turns == [LockAction.UNLOCK]
@@ -131,7 +133,7 @@ async def test_a_lock_that_never_answers_a_question(home: LockHome) -> None:
     """No challenge, so no command: failed, and certainly not turned."""
     home.virtual.faults.silent_questions = True
     turn = await home.unlock()
-    assert turn == LockResult(TurnOutcome.FAILED, Bolt.UNKNOWN, "no_answer")
+    assert turn == LockResult(LockOperationOutcome.FAILED, Bolt.UNKNOWN, "no_answer")
     assert home.virtual.turns == []
 
 
@@ -143,7 +145,7 @@ async def test_answer_later_than_we_wait(
     async with make_home(config={"deadline_s": 3.0}) as home:
         home.virtual.faults.late_s = 1.25
         assert await home.unlock() == DONE_OPEN
-        assert home.steps[-1] is UnlockStep.ASKING
+        assert home.steps[-1] is LockOperationStep.ASKING
         assert home.virtual.turns == [LockAction.UNLOCK]
 
 
@@ -152,7 +154,7 @@ async def test_a_late_jam(make_home: MakeHome, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(operation, "ASK_SHARE", 0.6)
     async with make_home(config={"deadline_s": 3.0}) as home:
         home.virtual.faults = NukiFaults(jammed=True, late_s=1.25)
-        assert await home.unlock() == LockResult(TurnOutcome.FAILED, Bolt.JAMMED, "jammed")
+        assert await home.unlock() == LockResult(LockOperationOutcome.FAILED, Bolt.JAMMED, "jammed")
         assert home.virtual.turns == [LockAction.UNLOCK]
 
 
@@ -167,10 +169,10 @@ async def test_damaged_answer_after_the_command(home: LockHome) -> None:
     """An answer with a wrong CRC is not believed: the lock is asked.  One turn."""
     home.steps.clear()
     unlocking = asyncio.create_task(home.unlock())
-    await until(lambda: home.steps[-1:] == [UnlockStep.TURNING])
+    await until(lambda: home.steps[-1:] == [LockOperationStep.TURNING])
     home.virtual.faults.damage = 1
     assert await unlocking == DONE_OPEN
-    assert home.steps[-1] is UnlockStep.ASKING
+    assert home.steps[-1] is LockOperationStep.ASKING
     assert home.virtual.turns == [LockAction.UNLOCK]
 
 
@@ -189,7 +191,7 @@ async def test_without_an_adapter(home: LockHome) -> None:
     await home.scanner.stop()
     await home.scanner.start()
     turn = await home.unlock()
-    assert turn == LockResult(TurnOutcome.FAILED, Bolt.UNKNOWN, "unreachable")
+    assert turn == LockResult(LockOperationOutcome.FAILED, Bolt.UNKNOWN, "unreachable")
     with pytest.raises(DeviceUnavailable, match="Bluetooth is off or missing"):
         await home.driver.run(home.heard)
     home.radio.present = True

@@ -15,9 +15,9 @@ from gateway.events import (
     LockAwake,
     LockJammed,
     LockLocked,
+    LockOperationOutcome,
     LockUnknown,
     LockUnlocked,
-    TurnOutcome,
 )
 from gateway.ports import Bolt, LockResult, LockStatus
 
@@ -126,7 +126,9 @@ def test_a_moving_bolt_is_asked_again_and_not_told(watch: Watch, clock: Clock) -
 
 def test_turns_and_questions_of_others_are_theirs_to_tell(watch: Watch) -> None:
     """Their bolt is not told again, their battery is."""
-    watch.operated(LockResult(TurnOutcome.DONE, Bolt.UNLOCKED), LockStatus(Bolt.UNLOCKED, 8, True))
+    watch.operated(
+        LockResult(LockOperationOutcome.DONE, Bolt.UNLOCKED), LockStatus(Bolt.UNLOCKED, 8, True)
+    )
     assert watch.news() == [BatteryLow(level_pct=8)]
     watch.asked_elsewhere(LockStatus(Bolt.LOCKED, 90, False))
     assert watch.news() == [BatteryOk(level_pct=90)]
@@ -134,9 +136,9 @@ def test_turns_and_questions_of_others_are_theirs_to_tell(watch: Watch) -> None:
     assert watch.news() == []
 
 
-@pytest.mark.parametrize("outcome", [TurnOutcome.UNKNOWN, TurnOutcome.FAILED])
+@pytest.mark.parametrize("outcome", [LockOperationOutcome.UNKNOWN, LockOperationOutcome.FAILED])
 def test_after_a_turn_that_left_the_bolt_unknown(
-    watch: Watch, clock: Clock, outcome: TurnOutcome
+    watch: Watch, clock: Clock, outcome: LockOperationOutcome
 ) -> None:
     """The lock is asked as soon as it can be: unknown must not stay for a day."""
     watch.operated(LockResult(outcome, Bolt.UNKNOWN, "link_lost"), None)
@@ -155,7 +157,7 @@ def test_a_lock_that_tells_its_old_state_for_a_while(clock: Clock) -> None:
     watch.heard(False)
     watch.hearing(0.0)
     watch.answered(LOCKED)
-    watch.operated(LockResult(TurnOutcome.DONE, Bolt.UNLOCKED), None)
+    watch.operated(LockResult(LockOperationOutcome.DONE, Bolt.UNLOCKED), None)
     assert watch.heard(True)
     assert not watch.ask_is_due()
     assert watch.due_in_s() == 6.0

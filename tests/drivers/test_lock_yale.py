@@ -30,13 +30,13 @@ from gateway.errors import (
     ProtocolError,
     SecretError,
 )
-from gateway.events import TurnOutcome, UnlockStep
+from gateway.events import LockOperationOutcome, LockOperationStep
 from gateway.ports import Bolt, LockResult
 from tests.drivers.locks import LockHome, lock_home, make_of
 from tests.drivers.parts import MemorySecrets, Technician, driver_context, until
 
 YALE = make_of("lock_yale")
-DONE_OPEN = LockResult(TurnOutcome.DONE, Bolt.UNLOCKED)
+DONE_OPEN = LockResult(LockOperationOutcome.DONE, Bolt.UNLOCKED)
 GOOD = {"address": "D8:28:C9:00:00:01", "key": "00" * 16, "slot": 1}
 
 
@@ -78,7 +78,7 @@ async def test_what_the_lock_answers(error: OperationError, why: str) -> None:
 
 
 def test_every_result_has_a_word() -> None:
-    """All of them are words of `UnlockEnded.why`."""
+    """All of them are words of `LockOperationEnded.why`."""
     words = {"jammed", "refused_by_lock", "low_voltage", "not_calibrated", "not_paired", "busy"}
     assert {client.why(error.name) for error in OperationError} <= words
 
@@ -151,7 +151,7 @@ async def test_another_key_in_our_slot() -> None:
         parts = driver_context(secrets=home.secrets, scanner=home.scanner)
         thief = lock_yale.Driver(lock_yale.Config(), parts)
         turn = await thief.unlock(home.steps.append, 1.0)
-        assert turn == LockResult(TurnOutcome.FAILED, Bolt.UNKNOWN, "not_paired")
+        assert turn == LockResult(LockOperationOutcome.FAILED, Bolt.UNKNOWN, "not_paired")
         assert home.virtual.turns == []
         assert set(home.virtual.refused) == {0x0E}
         await home.idle()
@@ -161,7 +161,7 @@ async def test_a_damaged_answer_after_the_command() -> None:
     """An acknowledgement with a wrong sum is not believed; the result decides.  One turn."""
     async with lock_home(YALE) as home:
         unlocking = asyncio.create_task(home.unlock())
-        await until(lambda: home.steps[-1:] == [UnlockStep.TURNING])
+        await until(lambda: home.steps[-1:] == [LockOperationStep.TURNING])
         home.virtual.faults.damage = 1
         assert await unlocking == DONE_OPEN
         assert home.turns == ["unlock"]

@@ -16,12 +16,12 @@ from drivers.locks import operation, radio_lock
 from drivers.radio import connection
 from drivers.radio.connection import within
 from drivers.virtual import Moment, State
-from gateway.events import TurnOutcome, UnlockStep
+from gateway.events import LockOperationOutcome, LockOperationStep
 from gateway.ports import Bolt, LockResult
 from tests.drivers.locks import MAKES, Make, lock_home, wake_to_open_s
 from tests.drivers.parts import driver_context, until
 
-DONE_OPEN = LockResult(TurnOutcome.DONE, Bolt.UNLOCKED)
+DONE_OPEN = LockResult(LockOperationOutcome.DONE, Bolt.UNLOCKED)
 each_make = pytest.mark.parametrize("make", MAKES, ids=lambda make: make.name)
 
 
@@ -40,9 +40,9 @@ async def test_unlock_and_lock(make: Make) -> None:
     """Each turns the motor once, reports the bolt where it should be, and leaves no connection."""
     async with lock_home(make) as home:
         assert await home.unlock() == DONE_OPEN
-        assert home.steps[-2:] == [UnlockStep.CONNECTING, UnlockStep.TURNING]
+        assert home.steps[-2:] == [LockOperationStep.CONNECTING, LockOperationStep.TURNING]
         await home.idle()
-        assert await home.lock() == LockResult(TurnOutcome.DONE, Bolt.LOCKED)
+        assert await home.lock() == LockResult(LockOperationOutcome.DONE, Bolt.LOCKED)
         assert home.turns == ["unlock", "lock"]
         assert home.virtual.state is State.LOCKED
         await home.idle()
@@ -64,7 +64,11 @@ async def test_asleep_then_woken(make: Make) -> None:
     """A sleeping lock is waited for; the turn goes through at its first advertisement."""
     async with lock_home(make, sleepy=True) as home:
         assert await wake_to_open_s(home) < 5.0
-        assert home.steps == [UnlockStep.WAKING, UnlockStep.CONNECTING, UnlockStep.TURNING]
+        assert home.steps == [
+            LockOperationStep.WAKING,
+            LockOperationStep.CONNECTING,
+            LockOperationStep.TURNING,
+        ]
         assert home.turns == ["unlock"]
 
 
@@ -73,7 +77,7 @@ async def test_asleep_and_nobody_comes(make: Make) -> None:
     """After the waking time the turn has failed, and is not made up for when the lock wakes."""
     async with lock_home(make, sleepy=True) as home:
         assert await home.unlock(wake_s=0.1) == LockResult(
-            TurnOutcome.FAILED, Bolt.UNKNOWN, "asleep"
+            LockOperationOutcome.FAILED, Bolt.UNKNOWN, "asleep"
         )
         await home.virtual.take_handle()
         assert (await home.driver.status()).bolt is Bolt.LOCKED
@@ -85,7 +89,7 @@ async def test_jammed(make: Make) -> None:
     """A blocked motor is a failure with the bolt jammed; it ran once, and works when freed."""
     async with lock_home(make) as home:
         home.virtual.faults.jammed = True
-        assert await home.unlock() == LockResult(TurnOutcome.FAILED, Bolt.JAMMED, "jammed")
+        assert await home.unlock() == LockResult(LockOperationOutcome.FAILED, Bolt.JAMMED, "jammed")
         assert home.turns == ["unlock"]
         home.virtual.faults.jammed = False
         await home.idle()
@@ -98,7 +102,9 @@ async def test_the_lock_refuses(make: Make) -> None:
     """It says no without running its motor: failed, and the bolt is where it was."""
     async with lock_home(make) as home:
         home.virtual.faults.error = make.virtual.REFUSAL
-        assert await home.unlock() == LockResult(TurnOutcome.FAILED, Bolt.LOCKED, "refused_by_lock")
+        assert await home.unlock() == LockResult(
+            LockOperationOutcome.FAILED, Bolt.LOCKED, "refused_by_lock"
+        )
         assert home.turns == []
         assert home.virtual.refused == [make.virtual.REFUSAL]
 
@@ -108,7 +114,9 @@ async def test_the_lock_does_not_know_us(make: Make) -> None:
     """Reset, or the key is another's: not paired, nothing turned, nothing guessed."""
     async with lock_home(make) as home:
         home.virtual.forget_everybody()
-        assert await home.unlock() == LockResult(TurnOutcome.FAILED, Bolt.UNKNOWN, "not_paired")
+        assert await home.unlock() == LockResult(
+            LockOperationOutcome.FAILED, Bolt.UNKNOWN, "not_paired"
+        )
         assert home.turns == []
         await home.idle()
 
@@ -128,7 +136,7 @@ async def test_link_always_dropped_before_the_command(make: Make) -> None:
     async with lock_home(make) as home:
         home.virtual.faults.drop_at, home.virtual.faults.drops = Moment.BEFORE_COMMAND, 99
         turn = await home.unlock()
-        assert (turn.outcome, turn.bolt) == (TurnOutcome.FAILED, Bolt.UNKNOWN)
+        assert (turn.outcome, turn.bolt) == (LockOperationOutcome.FAILED, Bolt.UNKNOWN)
         assert turn.why in ("link_lost", "unreachable")
         assert home.turns == []
         assert home.virtual.faults.drops == 96
@@ -140,8 +148,8 @@ async def test_link_dropped_with_the_command(make: Make) -> None:
     async with lock_home(make) as home:
         home.virtual.faults.drop_at = Moment.COMMAND_LOST
         turn = await home.unlock()
-        assert turn == LockResult(TurnOutcome.UNKNOWN, Bolt.LOCKED, "link_lost")
-        assert home.steps[-1] is UnlockStep.ASKING
+        assert turn == LockResult(LockOperationOutcome.UNKNOWN, Bolt.LOCKED, "link_lost")
+        assert home.steps[-1] is LockOperationStep.ASKING
         assert home.turns == []
 
 
@@ -152,7 +160,7 @@ async def test_link_dropped_after_the_command(make: Make, moment: Moment) -> Non
     async with lock_home(make) as home:
         home.virtual.faults.drop_at = moment
         assert await home.unlock() == DONE_OPEN
-        assert home.steps[-1] is UnlockStep.ASKING
+        assert home.steps[-1] is LockOperationStep.ASKING
         assert home.turns == ["unlock"]
 
 
@@ -162,7 +170,7 @@ async def test_no_answer_but_the_state_can_be_had(make: Make) -> None:
     async with lock_home(make, config={"deadline_s": 1.5}) as home:
         home.virtual.faults.silent_command = True
         assert await home.unlock() == DONE_OPEN
-        assert home.steps[-1] is UnlockStep.ASKING
+        assert home.steps[-1] is LockOperationStep.ASKING
         assert home.turns == ["unlock"]
 
 
@@ -176,8 +184,8 @@ async def test_no_answer_at_all(make: Make) -> None:
         began_s = time.monotonic()
         turn = await unlocking
         assert time.monotonic() - began_s < 3.0
-        assert (turn.outcome, turn.why) == (TurnOutcome.UNKNOWN, "no_answer")
-        assert home.steps[-1] is UnlockStep.ASKING
+        assert (turn.outcome, turn.why) == (LockOperationOutcome.UNKNOWN, "no_answer")
+        assert home.steps[-1] is LockOperationStep.ASKING
         assert home.turns == ["unlock"]
         assert home.virtual.state is State.UNLOCKED
         home.virtual.faults.silent = False
@@ -192,7 +200,7 @@ async def test_answer_after_the_deadline(make: Make) -> None:
     async with lock_home(make, config={"deadline_s": 1.0}) as home:
         home.virtual.faults.late_s = 1.3
         turn = await home.unlock()
-        assert turn.outcome is TurnOutcome.UNKNOWN
+        assert turn.outcome is LockOperationOutcome.UNKNOWN
         assert turn.bolt in (Bolt.LOCKED, Bolt.UNKNOWN)
         await until(lambda: home.virtual.state is State.UNLOCKED)
         await home.tidy()
@@ -206,7 +214,7 @@ async def test_late_answer(make: Make) -> None:
     async with lock_home(make) as home:
         home.virtual.faults.late_s = 0.4
         assert await home.unlock() == DONE_OPEN
-        assert UnlockStep.ASKING not in home.steps
+        assert LockOperationStep.ASKING not in home.steps
         assert home.turns == ["unlock"]
 
 
@@ -218,7 +226,7 @@ async def test_out_of_range(make: Make) -> None:
         await home.idle()
         home.virtual.go_away()
         turn = await home.unlock(wake_s=0.2)
-        assert turn.outcome is TurnOutcome.FAILED
+        assert turn.outcome is LockOperationOutcome.FAILED
         assert turn.why in ("unreachable", "asleep")
         assert home.turns == []
         home.virtual.come_back()
@@ -232,8 +240,8 @@ async def test_two_at_once(make: Make) -> None:
     """The second of two turns is refused as busy; the motor runs once."""
     async with lock_home(make, turn_s=0.2) as home:
         turns = await asyncio.gather(home.unlock(), home.unlock(), home.lock())
-        busy = LockResult(TurnOutcome.FAILED, Bolt.UNKNOWN, "busy")
-        assert turns == [DONE_OPEN, busy, busy]
+        busy = LockResult(LockOperationOutcome.FAILED, Bolt.UNKNOWN, "busy")
+        assert list(turns) == [DONE_OPEN, busy, busy]
         assert home.turns == ["unlock"]
 
 
@@ -251,7 +259,7 @@ async def test_cancelled_at_any_moment_then_works_again(make: Make) -> None:
         assert turned <= 6
         await home.virtual.turn_by_hand(State.LOCKED)
         await home.tidy()
-        assert (await home.unlock()).outcome is TurnOutcome.DONE
+        assert (await home.unlock()).outcome is LockOperationOutcome.DONE
         assert len(home.turns) == turned + 1
 
 
@@ -279,7 +287,7 @@ async def test_a_library_that_ignores_its_cancellation(
         monkeypatch.setattr(connection, "within", functools.partial(within, grace_s=0.01))
         monkeypatch.setattr(connection, "GRACE_S", 0.01)
         turn = await asyncio.wait_for(home.unlock(1.0), timeout=2.0)
-        assert turn == LockResult(TurnOutcome.FAILED, Bolt.UNKNOWN, "unreachable")
+        assert turn == LockResult(LockOperationOutcome.FAILED, Bolt.UNKNOWN, "unreachable")
         await home.tidy()
         release.set()
         await until(connected.is_set)

@@ -295,7 +295,7 @@ async def test_a_bus_that_is_switched_off(tmp_path: Path) -> None:
     """gpiozero's own fall back to clocking bits over other pins is refused, with what to do; a chip
     select on which nothing hangs is our error too."""
 
-    class Off(MockFactory):  # type: ignore[misc]
+    class Off(MockFactory):
         def _get_spi_class(self, shared: bool, hardware: bool) -> Any:
             raise OSError("no /dev/spidev0.0")
 

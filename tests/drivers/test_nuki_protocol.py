@@ -14,7 +14,7 @@ from nacl.bindings import crypto_scalarmult
 from drivers.locks import nuki_protocol as nuki
 from drivers.locks.nuki_protocol import Command
 from gateway.errors import DeviceRefused, ProtocolError
-from gateway.events import UnlockEnded
+from gateway.events import LockOperationEnded
 from gateway.ports import Bolt
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "protocols"
@@ -130,7 +130,7 @@ def test_every_error_code_has_a_word_that_the_events_know() -> None:
 
     from gateway import events
 
-    words = inspect.getsource(events.UnlockEnded).split("took_s")[0]
+    words = inspect.getsource(events.LockOperationEnded).split("took_s")[0]
     published = {0xFD, 0xFE, 0xFF, 0x10, 0x11, 0x20, 0x22, 0x26, 0x27}
     published |= {0x42, 0x44, 0x45, 0x46, 0x47, 0x49}
     assert published <= set(nuki.ERRORS)
@@ -138,7 +138,7 @@ def test_every_error_code_has_a_word_that_the_events_know() -> None:
         error = nuki.refusal(bytes([code, 0x0D, 0x00]))
         assert isinstance(error, DeviceRefused)
         assert error.code == code
-        assert f"`{error.why}`" in words, f"{error.why} is no word of {UnlockEnded.KIND}"
+        assert f"`{error.why}`" in words, f"{error.why} is no word of {LockOperationEnded.KIND}"
 
 
 def test_the_beacon_says_that_the_state_changed() -> None:

@@ -78,7 +78,6 @@ async def test_an_adapter_that_comes_late() -> None:
 
 async def test_pauses_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each failed try doubles the pause, up to the longest."""
-    from drivers.radio import scanner as module
 
     pauses: list[float] = []
     real = asyncio.sleep
@@ -89,7 +88,7 @@ async def test_pauses_grow(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async with virtual_home_radio() as radio:
         radio.present = False
-        monkeypatch.setattr(module.asyncio, "sleep", sleep)
+        monkeypatch.setattr("asyncio.sleep", sleep)
         scanner = SharedScanner()
         await scanner.start()
         while len(pauses) < 9:

@@ -30,7 +30,7 @@ from drivers.locks.operation import LockAction
 from drivers.locks.yale_client import Credentials as YaleCredentials
 from drivers.virtual import Moment, State
 from drivers.virtual.lock_danalock import VirtualDanalock
-from gateway.events import TurnOutcome
+from gateway.events import LockOperationOutcome
 from tests.drivers.locks import LockHome, lock_home, make_of
 
 YALE, DANALOCK = make_of("lock_yale"), make_of("lock_danalock")
@@ -151,7 +151,7 @@ async def test_the_danalock_facade_gives_a_command_twice(monkeypatch: pytest.Mon
         told.clear()
         await home.virtual.turn_by_hand(State.LOCKED)
         await home.idle()
-        assert (await home.unlock()).outcome is TurnOutcome.DONE
+        assert (await home.unlock()).outcome is LockOperationOutcome.DONE
         assert told == [LockAction.UNLOCK], "and our driver asks"
 
 
@@ -189,7 +189,7 @@ async def test_the_yale_push_lock_gives_a_command_twice() -> None:
         await home.idle()
         home.virtual.turns.clear()
         home.virtual.faults.drops = 1
-        assert (await home.unlock()).outcome is TurnOutcome.DONE
+        assert (await home.unlock()).outcome is LockOperationOutcome.DONE
         assert home.turns == ["unlock"], "and our driver asks"
 
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from gateway.demo.stage import Stage, stage
+from tests.ports import free_port
 
 EVENING = datetime(2026, 3, 2, 21, 40, tzinfo=ZoneInfo("Europe/Stockholm"))
 
@@ -21,7 +22,10 @@ def set_stage(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
     """`set_stage(**options)` sets one; it is cleared after the test."""
     with ExitStack() as stack:
         yield lambda **options: stack.enter_context(
-            stage(tmp_path / "stage", **{"at": EVENING, **options})
+            stage(
+                tmp_path / "stage",
+                **{"at": EVENING, "port": free_port(), "home_port": free_port(), **options},
+            )
         )
 
 

@@ -17,7 +17,7 @@ from gateway.clock import open_clock
 from gateway.config import home_file as configuration
 from gateway.engine.sequencer import Sealed
 from gateway.envelope import Draft
-from gateway.events import AlarmRaised, ContactChanged, Severity
+from gateway.events import AlarmRaised, ContactChanged, Severity, alarm_type
 
 BURST = 20
 """Events at once; between two bursts the loop breathes."""
@@ -30,7 +30,7 @@ async def main(folder: Path, events: int | None) -> None:
 
     def durable(rows: Sequence[Sealed]) -> None:
         for row in rows:
-            if row.taken is None:
+            if row.received_at is None:
                 print(row.event.seq, row.event.hash, flush=True)
         wake(rows)
 
@@ -45,7 +45,7 @@ async def main(folder: Path, events: int | None) -> None:
         await asyncio.sleep(0.002)
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         if line.strip() == "alarm":
-            alarm = AlarmRaised(alarm="test", severity=Severity.CARE, since=clock.now())
+            alarm = AlarmRaised(type=alarm_type("test"), severity=Severity.CARE, since=clock.now())
             home.engine.submit(Draft(alarm))
     home.stop()
     await running

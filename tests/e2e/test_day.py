@@ -81,7 +81,7 @@ def test_a_night_and_a_morning(chromium: Any, set_stage: Callable[..., Stage]) -
     made.clock.set(rate=1)
     picture(desk, "now")
     desk.get_by_test_id("acknowledge").first.click()
-    desk.get_by_test_id("taken-by").first.wait_for()
+    desk.get_by_test_id("acknowledged-by").first.wait_for()
 
     # a sleeping lock from the phone
     phone = open_at(chromium, PHONE, dark=False)

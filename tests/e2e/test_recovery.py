@@ -37,7 +37,7 @@ def all_forwarded(made: Stage) -> bool:
     assert made.home is not None
     told = made.home.do("tell")
     held = at_server(made).get(told["origin"], {})
-    return told["backlog"] == 0 and told["durable"] == len(held)
+    return bool(told["backlog"] == 0 and told["durable"] == len(held))
 
 
 def stop_home(made: Stage) -> None:

@@ -73,6 +73,6 @@ async def test_a_self_test_tries_every_part(home: Home, tmp_path: Path) -> None:
     assert health[(Part.DEVICE, "bed")] is Health.OK
     assert health[(Part.DEVICE, "lamp")] is Health.UNKNOWN
     assert not (tmp_path / ".self-test").exists()
-    home.log_keeper.folder = tmp_path / "gone"
+    home.log_folder.path = tmp_path / "gone"
     results = await asyncio.to_thread(page.self_test)
     assert next(one.health for one in results if one.part is Part.LOG) is Health.BAD

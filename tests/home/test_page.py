@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from flask.testing import FlaskClient
@@ -18,6 +19,7 @@ from web.home.port import (
     DeviceState,
     DoorState,
     Health,
+    HomePort,
     HomeState,
     LinkState,
     Part,
@@ -98,7 +100,7 @@ def port() -> FakePort:
 
 @pytest.fixture
 def page(port: FakePort) -> FlaskClient:
-    return create_app(port).test_client()
+    return create_app(cast(HomePort, port)).test_client()
 
 
 def text_of(html: str) -> str:
@@ -239,7 +241,7 @@ def test_no_inline_script_and_no_foreign_source(page: FlaskClient) -> None:
 
 def test_two_things_act_and_everything_else_reads(port: FakePort) -> None:
     """The self-test, and the entry for a code."""
-    rules = create_app(port).url_map.iter_rules()
+    rules = create_app(cast(HomePort, port)).url_map.iter_rules()
     acting = {rule.rule for rule in rules if (rule.methods or set()) - {"GET", "HEAD", "OPTIONS"}}
     assert acting == {"/test", "/door"}
 
@@ -247,11 +249,11 @@ def test_two_things_act_and_everything_else_reads(port: FakePort) -> None:
 # --- the door -------------------------------------------------------------------------------------
 
 
-def typed(page: FlaskClient, code: str, **more: object) -> object:
+def typed(page: FlaskClient, code: str, **more: Any) -> Any:
     """Send the form as the page does."""
     token = re.search(r'name="token" value="([^"]+)"', page.get("/door").text)
     assert token is not None
-    return page.post("/door", data={"token": token[1], "code": code}, **more)  # type: ignore[arg-type]
+    return page.post("/door", data={"token": token[1], "code": code}, **more)
 
 
 def test_a_code_is_handed_on_and_answered_in_words(page: FlaskClient, port: FakePort) -> None:
@@ -259,13 +261,13 @@ def test_a_code_is_handed_on_and_answered_in_words(page: FlaskClient, port: Fake
     for what in Answered:
         port.answers = what
         answer = typed(page, "12345678")
-        assert answer.status_code == {  # type: ignore[attr-defined]
+        assert answer.status_code == {
             Answered.ACCEPTED: 200,
             Answered.PAUSED: 429,
             Answered.NO_CLOCK: 503,
             Answered.NOT_RECORDED: 503,
         }.get(what, 422)
-        text = answer.text  # type: ignore[attr-defined]
+        text = answer.text
         assert "12345678" not in text
         if what is not Answered.ACCEPTED:
             assert _TEXTS[f"door.answer.{what.value}"][0] in text
@@ -297,9 +299,9 @@ def test_another_sites_form_is_refused(page: FlaskClient, port: FakePort) -> Non
         {"Origin": "null"},
         {"Host": "evil.example"},
     ):
-        assert typed(page, "12345678", headers=headers).status_code == 403  # type: ignore[attr-defined]
+        assert typed(page, "12345678", headers=headers).status_code == 403
     assert port.typed == []
-    assert typed(page, "1" * 5000).status_code == 422  # type: ignore[attr-defined]
+    assert typed(page, "1" * 5000).status_code == 422
     assert port.typed == []
     cookie = page.get("/door").headers["Set-Cookie"]
     assert "SameSite=Strict" in cookie

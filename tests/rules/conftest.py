@@ -11,6 +11,7 @@ from its log, cut after each turn: the rules must end in the same state, and go 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -82,7 +83,7 @@ class Story:
         """The home saw `data` at `local` (the next time that the clock shows it)."""
         self._clock = self._next(local)
         draft = Draft(data, device=device, person=person, at=self._clock)
-        event = self._sequencer.take(draft, at=self._clock, mono_s=0.0)
+        event = self._sequencer.number(draft, at=self._clock, mono_s=0.0)
         self._drain()
         self.inputs.add(event.ref)
         return event
@@ -104,7 +105,7 @@ class Story:
             previous=self._staff_head,
         )
         self._staff_head = digest
-        self._sequencer.take_foreign(Sealed(event, body, digest), at=self._clock, mono_s=0.0)
+        self._sequencer.receive(Sealed(event, body, digest), at=self._clock, mono_s=0.0)
         self._drain()
         self.inputs.add(event.ref)
         return event
@@ -115,7 +116,7 @@ class Story:
         stop = self._next(end)
         while self._clock < stop:
             for data, wait_s in ((MatPressed(), on_s), (MatReleased(), 4.0 - on_s)):
-                event = self._sequencer.take(
+                event = self._sequencer.number(
                     Draft(data, device=device, at=self._clock), at=self._clock, mono_s=0.0
                 )
                 self.inputs.add(event.ref)
@@ -130,8 +131,9 @@ class Story:
 
     # --- hearing ----------------------------------------------------------------------------------
 
-    def decided(self, *kinds: str) -> list[Event]:
-        """What the rules decided, of these kinds (all when none is named)."""
+    def decided(self, *kinds: str) -> list[Any]:
+        """What the rules decided, of these kinds (all when none is named): events, their data of
+        the kind that was asked for."""
         return [
             event
             for event, _ in self.log
@@ -149,15 +151,31 @@ class Story:
     # --- checking ---------------------------------------------------------------------------------
 
     def check_rebuilt(self) -> None:
-        """Rebuilt from the log as it reads from disk, cut after each turn: same states."""
-        read = [(from_json(to_json(event)), taken) for event, taken in self.log]
+        """Rebuilt from the log as it reads from disk, cut after each turn: same states.
+
+        One rebuild is looked at each time it asks for more of the log: it then stands exactly
+        where one that ends there would, and a story of n events costs n steps, not n each cut.
+        """
+        cuts: dict[int, list[Moment]] = {}
         for moment in self.moments[:: max(1, len(self.moments) // 40)] + self.moments[-1:]:
-            fold = Fold(self._rules)
-            fold.rebuild(read[: moment.events])
-            # ticks since the last event, if any, decided nothing: all they decided is in the log
-            assert [out for _, out in fold.ticks(moment.now) if out] == []
-            assert {rule.name: fold.state_of(rule.name) for rule in self._rules} == moment.states
-            assert fold.wake == moment.wake
+            cuts.setdefault(moment.events, []).append(moment)
+        fold = Fold(self._rules)
+        fold.rebuild(self._read(fold, cuts))
+        assert not cuts  # every one of them was looked at
+
+    def _read(self, fold: Fold, cuts: dict[int, list[Moment]]) -> Iterator[tuple[Event, datetime]]:
+        for count in range(len(self.log) + 1):
+            for moment in cuts.pop(count, ()):
+                self._check_cut(copy.deepcopy(fold), moment)
+            if count < len(self.log):
+                event, taken = self.log[count]
+                yield from_json(to_json(event)), taken
+
+    def _check_cut(self, fold: Fold, moment: Moment) -> None:
+        # ticks since the last event, if any, decided nothing: all they decided is in the log
+        assert [out for _, out in fold.ticks(moment.now) if out] == []
+        assert {rule.name: fold.state_of(rule.name) for rule in self._rules} == moment.states
+        assert fold.wake == moment.wake
 
     def _next(self, local: str) -> datetime:
         zone = ZoneInfo(TZ)
@@ -169,7 +187,7 @@ class Story:
 
     def _drain(self) -> None:
         turn: Turn = self._sequencer.drain()
-        self.log += [(row.event, row.taken or row.event.at) for row in turn.rows]
+        self.log += [(row.event, row.received_at or row.event.at) for row in turn.rows]
         self.commands += turn.commands
         fold = self._sequencer.fold
         if fold.wake is not None and fold.wake <= self._clock:

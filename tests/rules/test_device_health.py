@@ -42,7 +42,7 @@ def test_a_silent_device_is_the_technicians(tell: Tell) -> None:
         "23:05:00 alarm.cancelled motion recovered",
     ]
     raised, cancelled = story.decided(*ALARM)
-    assert cancelled.data.alarm == raised.ref  # type: ignore[attr-defined]
+    assert cancelled.data.alarm == raised.ref
     assert cancelled.because is not None
     assert cancelled.because.events == (offline.ref, online.ref)
 

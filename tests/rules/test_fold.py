@@ -30,6 +30,9 @@ from gateway.events import (
     GatewayStarted,
     LockJammed,
     LockLocked,
+    LockOperationEnded,
+    LockOperationOutcome,
+    LockOperationRequested,
     LockUnknown,
     LockUnlocked,
     Looked,
@@ -49,9 +52,6 @@ from gateway.events import (
     PreviousRun,
     Tap,
     TemperatureMeasured,
-    TurnOutcome,
-    UnlockEnded,
-    UnlockRequested,
     VisitTapped,
 )
 from gateway.rules import Decision, Rule, RuleSettings, Tick, bind, settings_class
@@ -118,7 +118,7 @@ def test_two_ticks_of_one_moment_are_rebuilt_in_the_order_they_ran() -> None:
     """What one rule's tick decided reaches the next rule before its own tick of the same moment:
     live and in a rebuild alike."""
     live = Sequencer(Fold(TWO), origin="home:h1", boot="b")
-    live.take(Draft(PowerLost()), at=BEGIN, mono_s=0.0)
+    live.number(Draft(PowerLost()), at=BEGIN, mono_s=0.0)
     live.run_due(BEGIN + timedelta(hours=1), 0.0)
     log = [(row.event, row.event.at) for row in live.drain().rows]
     assert [event.kind for event, _ in log] == ["power.lost", "contact.changed"]
@@ -150,8 +150,8 @@ def test_what_an_event_decided_comes_before_a_tick_that_is_due_at_once() -> None
         )
     ]
     live = Sequencer(Fold(rules), origin="home:h1", boot="b")
-    live.take(Draft(PowerLost()), at=BEGIN, mono_s=0.0)
-    live.take(Draft(PowerLost()), at=BEGIN + timedelta(minutes=1), mono_s=0.0)
+    live.number(Draft(PowerLost()), at=BEGIN, mono_s=0.0)
+    live.number(Draft(PowerLost()), at=BEGIN + timedelta(minutes=1), mono_s=0.0)
     log = [(row.event, row.event.at) for row in live.drain().rows]
     rebuilt = Fold(rules)
     rebuilt.rebuild(log)
@@ -194,7 +194,7 @@ def test_a_rule_that_breaks_stops_nobody() -> None:
         *TWO,
     ]
     live = Sequencer(Fold(rules), origin="home:h1", boot="b")
-    live.take(Draft(PowerLost()), at=BEGIN, mono_s=0.0)
+    live.number(Draft(PowerLost()), at=BEGIN, mono_s=0.0)
     kinds = [row.event.kind for row in live.drain().rows]
     assert kinds == ["power.lost", "rule.failed"]
     assert live.fold.state_of("a") == 7
@@ -224,7 +224,7 @@ def test_a_rule_that_broke_gets_its_wake_back_from_an_event_it_does_not_hear() -
 
     def pressed(after_s: float) -> list[str]:
         at = BEGIN + timedelta(seconds=after_s)
-        live.take(Draft(MatPressed(), device="other"), at=at, mono_s=0.0)
+        live.number(Draft(MatPressed(), device="other"), at=at, mono_s=0.0)
         return [row.event.kind for row in live.drain().rows]
 
     assert pressed(-2) == ["mat.pressed"]
@@ -330,7 +330,7 @@ _input = st.one_of(
     ),
     st.tuples(
         st.builds(
-            UnlockRequested,
+            LockOperationRequested,
             grant=_grant,
             action=st.sampled_from(["unlock", "lock"]),
             reason=st.sampled_from(["planned_visit", "service"]),
@@ -340,9 +340,9 @@ _input = st.one_of(
     ),
     st.tuples(
         st.builds(
-            UnlockEnded,
+            LockOperationEnded,
             grant=_grant,
-            outcome=st.sampled_from(TurnOutcome),
+            outcome=st.sampled_from(LockOperationOutcome),
             why=st.sampled_from([None, "asleep", "jammed"]),
         ),
         st.just("door"),
@@ -363,14 +363,21 @@ _stay = st.tuples(st.integers(5, 4000), st.integers(200, 2000), _device).map(
     ]
 )
 _turned = st.tuples(
-    st.integers(5, 200), st.integers(60, 40_000), _grant, st.sampled_from(TurnOutcome)
+    st.integers(5, 200), st.integers(60, 40_000), _grant, st.sampled_from(LockOperationOutcome)
 ).map(
     lambda turned: [
-        (1, (UnlockRequested(grant=turned[2], action="unlock", reason="alarm"), "door", "p1")),
+        (
+            1,
+            (
+                LockOperationRequested(grant=turned[2], action="unlock", reason="alarm"),
+                "door",
+                "p1",
+            ),
+        ),
         (1, (LockUnlocked(), "door", "p1")),
         (
             turned[0],
-            (UnlockEnded(grant=turned[2], outcome=turned[3], why="no_answer"), "door", "p1"),
+            (LockOperationEnded(grant=turned[2], outcome=turned[3], why="no_answer"), "door", "p1"),
         ),
         (turned[1], (PowerLost(), None, None)),
     ]
@@ -419,7 +426,7 @@ def _tell(sequencer: Sequencer, told: list[Any], at: datetime) -> tuple[list[Eve
     """What is written when `told` happens from `at` on, and when it ends."""
     for wait_s, (data, device, person) in told:
         at += timedelta(seconds=wait_s)
-        sequencer.take(Draft(data, device=device, person=person), at=at, mono_s=0.0)
+        sequencer.number(Draft(data, device=device, person=person), at=at, mono_s=0.0)
     return [row.event for row in sequencer.drain().rows], at
 
 
@@ -438,8 +445,8 @@ def test_rebuilt_is_live_wherever_it_is_cut(story: list[Any], data: st.DataObjec
     again = Sequencer(rebuilt, origin="home:h1", boot="b", seq=live.seq, head=live.head)
     after, end = _tell(live, story[cut:], at)
     assert _tell(again, story[cut:], at) == (after, end)
-    for each in (live, again):
-        each.run_due(end + timedelta(days=2), 0.0)
+    for sequencer in (live, again):
+        sequencer.run_due(end + timedelta(days=2), 0.0)
     assert [row.body for row in again.drain().rows] == [row.body for row in live.drain().rows]
 
 
@@ -477,7 +484,9 @@ def test_the_story_property_reaches_every_rule() -> None:
         decided.update(event.because.rule for event in made if event.because is not None)
 
     for tale in TALES:
-        collect.hypothesis.inner_test([*tale, (9000, (PowerRestored(), None, None))])
+        collect.hypothesis.inner_test(  # type: ignore[attr-defined]
+            [*tale, (9000, (PowerRestored(), None, None))]
+        )
     collect()
     assert decided == {each.name for each in RULES}
 

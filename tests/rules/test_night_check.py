@@ -12,6 +12,7 @@ from gateway.events import (
     CheckAnswered,
     CheckBy,
     CheckDue,
+    Data,
     DeviceFailed,
     DeviceOffline,
     Finding,
@@ -88,7 +89,7 @@ def test_a_chattering_mat_answers(tell: Tell) -> None:
     ],
 )
 def test_what_the_sensors_cannot_answer_is_asked(
-    tell: Tell, why: str, facts: list[tuple[str, object]]
+    tell: Tell, why: str, facts: list[tuple[str, Data]]
 ) -> None:
     """Empty, stale, cut, stuck, silent or failed: a watcher is asked, and told what is lacking."""
     story = tell(bed={"leave_s": 600})

@@ -16,15 +16,15 @@ from gateway.events import (
     GatewayStarted,
     LockJammed,
     LockLocked,
+    LockOperationDeviated,
+    LockOperationEnded,
+    LockOperationOutcome,
+    LockOperationRefused,
+    LockOperationRequested,
     LockUnknown,
     LockUnlocked,
     PreviousRun,
     Refusal,
-    TurnOutcome,
-    UnlockDeviated,
-    UnlockEnded,
-    UnlockRefused,
-    UnlockRequested,
 )
 from tests.rules.conftest import BEGIN, Story, Tell
 
@@ -37,14 +37,18 @@ def shut(story: Story) -> list[str]:
 
 
 def ask(story: Story, local: str, grant: str, action: str = "unlock") -> None:
-    story.at(local, UnlockRequested(grant=grant, action=action, reason="x"), "door", "p1")
+    story.at(local, LockOperationRequested(grant=grant, action=action, reason="x"), "door", "p1")
 
 
 def end(
-    story: Story, local: str, grant: str, why: str | None, outcome: TurnOutcome | None = None
+    story: Story,
+    local: str,
+    grant: str,
+    why: str | None,
+    outcome: LockOperationOutcome | None = None,
 ) -> None:
-    how = outcome or (TurnOutcome.DONE if why is None else TurnOutcome.FAILED)
-    story.at(local, UnlockEnded(grant=grant, outcome=how, why=why), "door", "p1")
+    how = outcome or (LockOperationOutcome.DONE if why is None else LockOperationOutcome.FAILED)
+    story.at(local, LockOperationEnded(grant=grant, outcome=how, why=why), "door", "p1")
 
 
 def test_a_bolt_is_shut_after_its_time(tell: Tell) -> None:
@@ -130,7 +134,7 @@ def test_open_too_long_at_night_is_an_alarm_until_the_lock_says_locked(tell: Tel
     assert story.decided("alarm.raised") == []
     story.until("22:15")
     (raised,) = story.decided("alarm.raised")
-    assert (raised.data.alarm, raised.data.severity) == ("lock_open", "care")  # type: ignore[attr-defined]
+    assert (raised.data.type, raised.data.severity) == ("lock_open", "care")
     story.at("22:20", LockUnknown(), "door")
     assert story.decided("alarm.cancelled") == []
     story.at("22:30", LockLocked(), "door")
@@ -142,7 +146,7 @@ def test_open_alarm_is_off_until_it_is_set_and_is_told_once(tell: Tell) -> None:
     silent = tell()
     silent.at("22:00", LockUnlocked(), "door")
     silent.until("05:00")
-    assert [e for e in silent.decided("alarm.raised") if e.data.alarm == "lock_open"] == []  # type: ignore[attr-defined]
+    assert [e for e in silent.decided("alarm.raised") if e.data.type == "lock_open"] == []
     story = tell(lock_open={"minutes": 15})
     story.at("22:00", LockUnlocked(), "door")
     story.until("22:16")
@@ -169,7 +173,7 @@ def test_a_deadline_is_a_deviation_at_once(tell: Tell, why: str) -> None:
     """The lock never woke, or never answered."""
     story = tell()
     ask(story, "22:00", "g1")
-    end(story, "22:02", "g1", why, TurnOutcome.UNKNOWN)
+    end(story, "22:02", "g1", why, LockOperationOutcome.UNKNOWN)
     assert story.said("unlock.deviated") == ["22:02:00 unlock.deviated door g1 deadline"]
     assert story.decided("unlock.deviated")[0].person == "p1"
 
@@ -188,10 +192,10 @@ def test_three_failures_are_a_deviation_and_success_forgets(tell: Tell) -> None:
     ask(story, "22:05", "lock", action="lock")
     end(story, "22:05:30", "lock", "jammed")
     assert story.decided("unlock.deviated") == []
-    refused: Data = UnlockRefused(grant="g6", why=Refusal.BUSY)
+    refused: Data = LockOperationRefused(grant="g6", why=Refusal.BUSY)
     story.at("22:06", refused, "door", "p1")
     (said,) = story.decided("unlock.deviated")
-    assert isinstance(said.data, UnlockDeviated)
+    assert isinstance(said.data, LockOperationDeviated)
     assert said.data.why == "three_failures"
     assert said.because is not None
     assert len(said.because.events) == 3
@@ -211,4 +215,4 @@ def test_a_paused_entry_is_told_to_the_staff(tell: Tell) -> None:
     story = tell()
     story.at("22:00", CodesPaused(tries=5, until=BEGIN))
     (raised,) = story.decided("alarm.raised")
-    assert (raised.data.alarm, raised.data.severity) == ("code_guessing", "technical")  # type: ignore[attr-defined]
+    assert (raised.data.type, raised.data.severity) == ("code_guessing", "technical")

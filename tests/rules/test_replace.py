@@ -42,7 +42,7 @@ def test_a_field_that_is_not_there_is_refused() -> None:
     with pytest.raises(TypeError, match="has no field occupyed"):
         replace(state, occupyed=True)
     with pytest.raises(TypeError):
-        replace(Slotted(1), c=3)
+        replace(Slotted(1), c=3)  # type: ignore[call-arg]
 
 
 def test_a_state_with_slots_is_copied_too() -> None:

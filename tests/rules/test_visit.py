@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 from gateway.events import (
+    LockOperationEnded,
+    LockOperationOutcome,
+    LockOperationRequested,
     Stamp,
     Tap,
-    TurnOutcome,
-    UnlockEnded,
-    UnlockRequested,
     VisitCorrected,
     VisitTapped,
 )
@@ -24,13 +24,13 @@ def turn(
     person: str,
     action: str = "unlock",
     *,
-    outcome: TurnOutcome = TurnOutcome.DONE,
+    outcome: LockOperationOutcome = LockOperationOutcome.DONE,
     reason: str = "planned_visit",
 ) -> None:
     grant = f"g{len(story.log)}"
-    asked = UnlockRequested(grant=grant, action=action, reason=reason)
+    asked = LockOperationRequested(grant=grant, action=action, reason=reason)
     story.at(local, asked, "door", person)
-    story.at(f"{local}:08", UnlockEnded(grant=grant, outcome=outcome), "door", person)
+    story.at(f"{local}:08", LockOperationEnded(grant=grant, outcome=outcome), "door", person)
 
 
 def test_from_the_first_unlock_to_the_lock(tell: Tell) -> None:
@@ -88,10 +88,12 @@ def test_what_is_no_arrival(tell: Tell) -> None:
     """A turn that failed, whose outcome nobody knows, that was for service or never asked for; a
     departure without an arrival: no visit."""
     story = tell()
-    turn(story, "22:00", "p1", outcome=TurnOutcome.FAILED)
-    turn(story, "22:05", "p1", outcome=TurnOutcome.UNKNOWN)
+    turn(story, "22:00", "p1", outcome=LockOperationOutcome.FAILED)
+    turn(story, "22:05", "p1", outcome=LockOperationOutcome.UNKNOWN)
     turn(story, "22:10", "p1", reason="service")
-    story.at("22:15", UnlockEnded(grant="nobody", outcome=TurnOutcome.DONE), "door", "p1")
+    story.at(
+        "22:15", LockOperationEnded(grant="nobody", outcome=LockOperationOutcome.DONE), "door", "p1"
+    )
     turn(story, "22:20", "p1", "lock")
     story.staff("22:30", VisitTapped(tap=Tap.LEAVE), "p1")
     assert story.said(*VISIT) == []
@@ -102,9 +104,11 @@ def test_a_turn_that_ended_nowhere_is_forgotten(tell: Tell) -> None:
     arrival of now."""
     story = tell()
     for local, grant in (("22:00", "old"), ("23:30", "new")):
-        asked = UnlockRequested(grant=grant, action="unlock", reason="planned_visit")
+        asked = LockOperationRequested(grant=grant, action="unlock", reason="planned_visit")
         story.at(local, asked, "door", "p1")
-    story.at("23:31", UnlockEnded(grant="old", outcome=TurnOutcome.DONE), "door", "p1")
+    story.at(
+        "23:31", LockOperationEnded(grant="old", outcome=LockOperationOutcome.DONE), "door", "p1"
+    )
     assert story.said(*VISIT) == []
     assert set(story.state("visit").turns) == {"new"}
 

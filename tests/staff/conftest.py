@@ -1,6 +1,7 @@
 """Fixtures of the staff server's tests; page tests use the same.
 
-`db` (parametrised: both databases) → `staff_app` → `client`, `enrolled_home`.
+`db` (on both databases where they can differ: `databases.py`) → `staff_app` → `client`,
+`enrolled_home`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from gateway.clock import ManualClock
-from tests.staff import postgres
+from tests.staff import cheap, postgres, reach
+from tests.staff.databases import on_both
 from tests.staff.parts import EnrolledHome, add_home, add_user, parts_of
 from web.staff.core.config import SignInConfig, StaffConfig
 from web.staff.core.context import Staff
@@ -29,12 +31,20 @@ START = datetime(2026, 11, 23, 21, 0, tzinfo=UTC)
 """Where the tests' clock stands at first: 22:00 in Stockholm."""
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cheap_hashes() -> Iterator[None]:
+    """No test here pays for hashing passwords."""
+    with cheap.hashes():
+        yield
+
+
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """A throw-away cluster with a migrated database `template_tryggve`; skips when not
     installed."""
     if postgres.programs() is None:
         pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
+    reach.listen()
     with postgres.cluster() as url:
         template = Database(parse_url(postgres.make_database(url, "template_tryggve")))
         migrate(template)
@@ -53,12 +63,18 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(
-    params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)],
-)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run on both kinds of database what can differ there (`tests/staff/databases.py`)."""
+    name = metafunc.function.__name__
+    if "db" in metafunc.fixturenames and on_both(metafunc.module.__name__, name):
+        kinds = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+        metafunc.parametrize("db", kinds, indirect=True)
+
+
+@pytest.fixture
 def db(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a fresh, migrated database; every test runs on both kinds."""
-    if request.param == "sqlite":
+    """The URL of a fresh, migrated database: SQLite, and PostgreSQL where that can differ."""
+    if getattr(request, "param", "sqlite") == "sqlite":
         template: Path = request.getfixturevalue("sqlite_template")
         path = tmp_path / "staff.db"
         path.write_bytes(template.read_bytes())
@@ -89,7 +105,7 @@ def config(db: str, tmp_path: Path) -> StaffConfig:
 @pytest.fixture
 def staff_app(config: StaffConfig, clock: ManualClock) -> Iterator[Flask]:
     """The application, with no thread that looks for silent homes (call `Watch.look`)."""
-    app = create_app(config, clock=clock, watch=False)
+    app = cheap.keep_templates(create_app(config, clock=clock, watch=False))
     app.testing = True
     add_home(app, "h1")
     yield app

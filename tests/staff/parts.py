@@ -10,10 +10,10 @@ import gzip
 import json
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -249,7 +249,7 @@ class EnrolledHome:
         answer = self.client.get(path, headers=headers, buffered=False)
         assert answer.status_code == 200, answer.text
         self.streams.append(answer)
-        return iter(answer.response)
+        return iter(cast(Iterable[bytes], answer.response))
 
     def close(self) -> None:
         """Let go of every stream, while the database is there to be told."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pg8000.native
+
+from tests.ports import free_port
 
 START_TIMEOUT_S = 60
 
@@ -33,12 +34,6 @@ def _as_user() -> list[str]:
     if shutil.which("setpriv"):
         return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
     return ["runuser", "-u", "postgres", "--"]
-
-
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 @contextmanager
@@ -61,7 +56,7 @@ def cluster() -> Iterator[str]:
             env=environment,
             cwd="/tmp",
         )
-        port = _free_port()
+        port = free_port()
         options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
         options += " -c fsync=off -c max_connections=200 -c shared_buffers=32MB"
         control = [*run, str(folder / "pg_ctl"), "-D", str(data), "-w"]

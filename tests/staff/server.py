@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,15 +15,8 @@ from typing import Any
 
 import urllib3
 
-START_TIMEOUT_S = 30
-REQUEST_TIMEOUT_S = 20
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+START_TIMEOUT_S = 90
+REQUEST_TIMEOUT_S = 60
 
 
 class Process:

@@ -62,10 +62,10 @@ class DeviceState:
 
 @dataclass(frozen=True, slots=True)
 class AlarmState:
-    """One open alarm.  `alarm` is the rule's word; `acknowledged` whether somebody goes there."""
+    """One open alarm.  `type` is what it is about; `acknowledged` whether somebody goes there."""
 
     ref: str
-    alarm: str
+    type: str
     severity: str
     since: datetime
     device: str | None

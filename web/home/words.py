@@ -125,6 +125,38 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "Har lämnat sängen och inte kommit tillbaka",
         "Left the bed and did not come back",
     ),
+    "alarm.on_floor": ("Ligger troligen på golvet", "Probably lies on the floor"),
+    "alarm.pendant": ("Larmknappen trycktes", "The pendant was pressed"),
+    "alarm.inactivity": ("Inget livstecken på länge", "No sign of life for long"),
+    "alarm.bathroom_long": ("Länge i badrummet", "Long in the bathroom"),
+    "alarm.wandering": ("Ute ur hemmet på natten", "Out of the home at night"),
+    "alarm.moisture": ("Fukt: dags att byta", "Moisture: time for a change"),
+    "alarm.check_unreported": (
+        "Nattillsynen kom aldrig in till personalen",
+        "The night check never reached the staff",
+    ),
+    "alarm.door_left_open": ("Ytterdörren står öppen", "The front door stands open"),
+    "alarm.too_cold": ("För kallt i hemmet för länge", "Too cold in the home for long"),
+    "alarm.too_hot": ("För varmt i hemmet för länge", "Too hot in the home for long"),
+    "alarm.power_lost": ("Strömmen försvann", "The power is gone"),
+    "alarm.home_silent": ("Hemmet hördes inte", "The home was not heard"),
+    "alarm.home_tampered": ("Hemmets logg stämmer inte", "The home's log does not add up"),
+    "alarm.mat_poor": ("Sängmattan känner dåligt", "The bed mat senses badly"),
+    "alarm.mat_faulty": ("Sängmattan går inte att lita på", "The bed mat cannot be trusted"),
+    "alarm.mat_reversed": ("Sängmattan är omvänt kopplad", "The bed mat is wired in reverse"),
+    "alarm.contact_reversed": (
+        "Ytterdörrens givare visar fel",
+        "The front door's sensor says the contrary",
+    ),
+    "alarm.fault_recurring": (
+        "Samma fel har kommit tillbaka flera gånger",
+        "The same fault has come back several times",
+    ),
+    "alarm.lock_open": ("Ytterdörren är olåst för länge", "The front door is unlocked for long"),
+    "alarm.code_guessing": (
+        "Fel kod flera gånger vid dörren",
+        "Wrong code several times at the door",
+    ),
     "alarm.device_down": ("En enhet fungerar inte", "A device does not work"),
     "alarm.lock_jammed": ("Låset har fastnat", "The lock is jammed"),
     "alarm.lock_unknown": ("Låsets läge är okänt", "Nobody knows where the bolt is"),
@@ -199,11 +231,6 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "door.step.unknown": (
         "Låset svarar inte. Känn på dörren.",
         "The lock does not answer. Try the door.",
-    ),
-    "alarm.lock_open": ("Ytterdörren är olåst för länge", "The front door is unlocked for long"),
-    "alarm.code_guessing": (
-        "Fel kod flera gånger vid dörren",
-        "Wrong code several times at the door",
     ),
     "test.intro": (
         (

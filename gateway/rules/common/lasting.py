@@ -15,6 +15,7 @@ from gateway.events import (
     AlarmCancelled,
     AlarmRaised,
     AlarmResolved,
+    AlarmType,
     Ref,
     Severity,
 )
@@ -24,8 +25,8 @@ from gateway.rules.common.time import due, first_of
 
 KINDS = frozenset({"alarm.raised", "alarm.cancelled", "alarm.resolved"})
 
-Key = tuple[str | None, str]
-"""Device (None: the home) and the alarm's word."""
+Key = tuple[str | None, AlarmType]
+"""Device (None: the home) and what the alarm is about."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,8 @@ class Lasting:
     def see(self, event: Event) -> Lasting:
         """After an alarm was raised or closed."""
         match event.data:
-            case AlarmRaised(alarm=word):
-                key = (event.device, word)
+            case AlarmRaised(type=AlarmType() as about):
+                key = (event.device, about)
                 old = self.now.get(key)
                 if old is None:
                     return self
@@ -104,7 +105,7 @@ class Lasting:
             at = due(one.at, one.tried)
             if one.raised or at is None or at > now:
                 continue
-            alarm = AlarmRaised(alarm=key[1], severity=one.severity, since=one.since)
+            alarm = AlarmRaised(type=key[1], severity=one.severity, since=one.since)
             decisions.append(Decision(alarm, rests_on=(one.said,), device=key[0]))
             conditions[key] = replace(one, tried=now)
         return Lasting(conditions), decisions

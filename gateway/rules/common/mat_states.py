@@ -20,6 +20,7 @@ from gateway.events import (
     AlarmCancelled,
     AlarmRaised,
     AlarmResolved,
+    AlarmType,
     DeviceFailed,
     DeviceOffline,
     GatewayStarted,
@@ -50,9 +51,6 @@ KINDS = frozenset(
 )
 
 _READ = (MatPressed, MatReleased)
-
-REVERSED = "mat_reversed"
-"""The alarm's word that a mat says the contrary of what is."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +115,7 @@ def reversed_after(known: Mapping[str, Ref], event: Event) -> Mapping[str, Ref]:
     """For a rule that reads mats by itself: the mats that are wired the wrong way round, and the
     alarm that says so, after `event`; the same object when it changes nothing."""
     match event.data:
-        case AlarmRaised(alarm=alarm, severity=Severity.TECHNICAL) if alarm == REVERSED:
+        case AlarmRaised(type=AlarmType.MAT_REVERSED, severity=Severity.TECHNICAL):
             return {**known, event.device or "": event.ref}
         case AlarmCancelled(alarm=ref) | AlarmResolved(alarm=ref) if ref in known.values():
             return {device: alarm for device, alarm in known.items() if alarm != ref}
@@ -168,10 +166,10 @@ def _read(mat: Mat, event: Event) -> Mat:
 
 def _after(mat: Mat, event: Event) -> Mat:
     match event.data:
-        case AlarmRaised(alarm=alarm, severity=severity):
-            if alarm != REVERSED or severity is not Severity.TECHNICAL:
-                return mat
+        case AlarmRaised(type=AlarmType.MAT_REVERSED, severity=Severity.TECHNICAL):
             return replace(_lost(mat, event), reversed=event.ref)
+        case AlarmRaised():
+            return mat
         case _ if mat.reversed is not None:
             return mat
         case MatFaulted(fault=MatFault.STUCK) if not mat.stuck:

@@ -40,7 +40,7 @@ ANSWER_S = 5.0
 ACTIONS = {LockAction.UNLOCK: b"u", LockAction.LOCK: b"l"}
 BOLTS = {b"l": Bolt.LOCKED, b"u": Bolt.UNLOCKED, b"m": Bolt.MOVING, b"j": Bolt.JAMMED}
 WHY = {1: "not_paired", 2: "busy", 3: "jammed"}
-"""Error codes in words of `UnlockEnded.why`; all others are `refused_by_lock`."""
+"""Error codes in words of `LockOperationEnded.why`; all others are `refused_by_lock`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,26 +1,18 @@
 """What the page tests share: signed-in clients, and reading rendered pages.
 
-Pages run on SQLite here; one test file runs its queries on PostgreSQL too (`test_queries`).
+Pages run on SQLite here; one test file runs their queries on PostgreSQL too (`test_queries`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.staff.parts import sign_in
-
-
-@pytest.fixture
-def db(sqlite_template: Path, tmp_path: Path) -> str:
-    """The URL of a fresh, migrated SQLite database."""
-    path = tmp_path / "staff.db"
-    path.write_bytes(sqlite_template.read_bytes())
-    return f"sqlite:///{path}"
 
 
 @pytest.fixture
@@ -50,7 +42,7 @@ def text_of(client: FlaskClient, path: str, status: int = 200) -> str:
     return answer.get_data(as_text=True)
 
 
-def post(client: FlaskClient, path: str, **fields: str) -> object:
+def post(client: FlaskClient, path: str, **fields: str) -> Any:
     """Send a form as our script does, with the page's token; returns the answer."""
     page = text_of(client, "/nu")
     token = page.split('name="csrf_token" value="', 1)[1].split('"', 1)[0]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from flask.testing import FlaskClient
 
-from gateway.events import AlarmRaised, BedEntered, DeviceFailed, Severity
+from gateway.events import AlarmRaised, AlarmType, BedEntered, DeviceFailed, Severity
 from tests.staff.parts import EnrolledHome
 
 
-def changes(stream: Iterator[bytes], count: int) -> list[dict[str, object]]:
+def changes(stream: Iterator[Any], count: int) -> list[dict[str, object]]:
     """The next `count` messages; a sign of life is an empty one."""
     found = []
     for _ in range(count):
@@ -29,7 +30,7 @@ def test_a_technician_gets_nothing_of_the_residents_day(
     next(stream)
     home.send(BedEntered())
     home.send(DeviceFailed(error="X", text="x", retry_s=1), device="bed")
-    home.send(AlarmRaised(alarm="bed_exit", severity=Severity.CARE, since=home.clock.now()))
+    home.send(AlarmRaised(type=AlarmType.BED_EXIT, severity=Severity.CARE, since=home.clock.now()))
     bed, device, alarm = changes(stream, 3)
     assert bed == {}
     assert device["kind"] == "device.failed"

@@ -21,7 +21,7 @@ def test_the_kept_page_says_nothing_about_anybody(carer: FlaskClient, home: Enro
     assert "Prov" not in signed_in
     script = carer.get("/sw.js")
     assert script.mimetype == "text/javascript"
-    told = json.loads(re.search(r"const told = (\{.*\});", script.text)[1])  # type: ignore[index]
+    told = json.loads(re.search(r"const site = (\{.*\});", script.text)[1])  # type: ignore[index]
     needed = set(re.findall(r'(?:href|src)="(/s/[^"]+)"', signed_in))
     assert needed <= set(told["keep"])
     for path in told["keep"]:
@@ -45,14 +45,14 @@ def test_codes_go_to_who_may_open_and_to_nobodys_cache(
     """By POST with the form's token; not to be stored on the way; not without a session, nor for a
     role that turns no lock."""
     answer = post(carer, "/pass/koder")
-    told = answer.get_json()  # type: ignore[attr-defined]
+    told = answer.get_json()
     (one,) = told["homes"]
     assert one["home"] == "h1"
     assert len(one["codes"]) == 3
     assert re.fullmatch(r"\d{4} \d{4}", one["codes"][0]["digits"])
-    assert answer.headers["Cache-Control"] == "no-store"  # type: ignore[attr-defined]
-    assert "Prov Boende" not in answer.text, "no resident's name is kept in a phone"  # type: ignore[attr-defined]
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert "Prov Boende" not in answer.text, "no resident's name is kept in a phone"
     assert carer.get("/pass/koder").status_code == 405
     assert carer.post("/pass/koder", headers={"Accept": "application/json"}).status_code == 400
     technician = as_role("technician", person="t1")
-    assert post(technician, "/pass/koder").status_code == 403  # type: ignore[attr-defined]
+    assert post(technician, "/pass/koder").status_code == 403

@@ -8,8 +8,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from gateway.events import (
+    AlarmOutcome,
     AlarmRaised,
     AlarmResolved,
+    AlarmType,
     BedDoubted,
     BedEntered,
     DeviceFailed,
@@ -57,13 +59,13 @@ def test_nobody_is_shown_in_bed_and_on_the_floor(carer: FlaskClient, home: Enrol
     say both."""
     home.send(BedEntered())
     now = home.clock.now()
-    (raised,) = home.send(AlarmRaised(alarm="on_floor", severity=Severity.CARE, since=now))
+    (raised,) = home.send(AlarmRaised(type=AlarmType.ON_FLOOR, severity=Severity.CARE, since=now))
     assert "Oklart, larm från golvet" in text_of(carer, "/hem/h1")
     for path in ("/nu", "/hem"):
         page = text_of(carer, path)
         assert "Oklart, larm från golvet" in page
         assert "I sängen" not in page
-    home.send(AlarmResolved(alarm=raised.ref, outcome="helped"))
+    home.send(AlarmResolved(alarm=raised.ref, outcome=AlarmOutcome.HELPED))
     assert "Oklart, larm från golvet" not in text_of(carer, "/hem")
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from gateway.envelope import Draft
 from gateway.events import (
     AlarmRaised,
+    AlarmType,
     CheckPlanned,
     Severity,
     Stamp,
@@ -21,9 +22,9 @@ from gateway.events import (
     VisitOverdue,
     VisitStarted,
 )
+from tests.staff.homelink.test_ingest import rows
 from tests.staff.pages.conftest import post, text_of
 from tests.staff.parts import EnrolledHome, add_home
-from tests.staff.test_ingest import rows
 from web.staff.audit import access_log
 from web.staff.care import actions
 from web.staff.core.context import Staff
@@ -182,7 +183,7 @@ def test_an_alarm_stands_before_the_round(
 ) -> None:
     """What is wrong now is read before what is planned."""
     a_plan(staff, 30, 100, people=("p7",))
-    home.send(AlarmRaised(alarm="on_floor", severity=Severity.CARE, since=home.clock.now()))
+    home.send(AlarmRaised(type=AlarmType.ON_FLOOR, severity=Severity.CARE, since=home.clock.now()))
     (card,) = text_of(carer, "/pass").split('data-test="my-home"')[1:]
     assert 0 < card.index("Ligger troligen på golvet") < card.index('data-test="stops"')
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -116,7 +116,7 @@ def read(
 def read_refs(conn: Connection, homes: Collection[str], refs: Sequence[Ref]) -> list[AccessRow]:
     """The rows with these references that are about `homes`, in the order given."""
     e = t.event.c
-    found = {}
+    by_ref = {}
     for ref in refs:
         origin, _, seq = ref.rpartition("/")
         row = conn.execute(
@@ -125,8 +125,8 @@ def read_refs(conn: Connection, homes: Collection[str], refs: Sequence[Ref]) -> 
             .where(e.home_id.in_(sorted(homes)))
         ).one_or_none()
         if row is not None:
-            found[ref] = row
-    return _rows(conn, [found[ref] for ref in refs if ref in found])
+            by_ref[ref] = row
+    return _rows(conn, [by_ref[ref] for ref in refs if ref in by_ref])
 
 
 def _rows(conn: Connection, rows: Sequence[Any]) -> list[AccessRow]:
@@ -170,7 +170,7 @@ _WHY = {
 }
 
 
-def _why(kind: str, data: dict[str, Any]) -> str:
+def _why(kind: str, data: Mapping[str, object]) -> str:
     return str(data.get(_WHY[kind]) or "")
 
 
@@ -246,20 +246,20 @@ def _samples(conn: Connection) -> list[Sample]:
     query = select(e.body, e.hash, e.corrected_at).where(
         e.origin == append.SERVER_ORIGIN, e.kind.in_(("access.sampled", "access.checked"))
     )
-    found: dict[Ref, Sample] = {}
+    samples: dict[Ref, Sample] = {}
     for row in conn.execute(query.order_by(e.seq)):
-        event = event_store.to_event(row)
+        event = event_store.to_event(row.body, row.hash)
         data = event.data
         if isinstance(data, Unknown):
             continue
         if isinstance(data, AccessSampled):
-            found[event.ref] = Sample(event.ref, event.at, data, {})
-        elif isinstance(data, AccessChecked) and data.sample in found:
-            found[data.sample].checked[data.row] = Check(event.person, event.at, data.found)
-    return list(found.values())
+            samples[event.ref] = Sample(event.ref, event.at, data, {})
+        elif isinstance(data, AccessChecked) and data.sample in samples:
+            samples[data.sample].checked[data.row] = Check(event.person, event.at, data.found)
+    return list(samples.values())
 
 
-def check(staff: Staff, actor: Actor, sample: Ref, row: Ref, found: CheckedAs) -> Done:
+def check(staff: Staff, actor: Actor, sample: Ref, row: Ref, outcome: CheckedAs) -> Done:
     """A coordinator checked one row.  Raises `Refused`: NO_ROLE, NO_SAMPLE (none of this
     organisation's, or the row is not in it), OWN_ACCESS (nobody checks what they did
     themselves)."""
@@ -273,6 +273,6 @@ def check(staff: Staff, actor: Actor, sample: Ref, row: Ref, found: CheckedAs) -
         shown = read_refs(tx.conn, homes_of(tx.conn, actor.org), [row])
         if any(one.person == actor.person for one in shown):
             raise Refused(Why.OWN_ACCESS)
-        data = AccessChecked(sample=sample, row=row, found=found)
+        data = AccessChecked(sample=sample, row=row, found=outcome)
         event = append.write(staff, tx, None, Draft(data, person=actor.person))
         return Done(event.ref, event.at)

@@ -12,7 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from sqlalchemy import Connection, select
 
@@ -24,6 +23,7 @@ from gateway.events import (
     AlarmResolved,
     CheckAnswered,
     CheckStarted,
+    Data,
     Finding,
     Looked,
     RecordRead,
@@ -37,6 +37,7 @@ from web.staff.core.rights import Actor, Right
 from web.staff.events import append
 from web.staff.storage import tables
 from web.staff.storage.database import Tx
+from web.staff.storage.rows import AlarmRow, CheckRow, read_all, read_one
 
 
 class Why(StrEnum):
@@ -62,7 +63,7 @@ class Why(StrEnum):
     """The home does not listen now; nothing was sent and nothing waits.  Data: `silent_since`
     (datetime or None)."""
     NO_ALARM = "no_alarm"
-    TAKEN = "taken"
+    NOT_FIRST = "not_first"
     """Another person was first.  Data: `person` (id), `at` (datetime)."""
     CLOSED = "closed"
     """It is over already.  Data: `person` (id or None), `at` (datetime)."""
@@ -89,7 +90,7 @@ class Why(StrEnum):
 class Refused(TryggveError):
     """An action was refused: `why` is a `Why`, `data` what belongs to it."""
 
-    def __init__(self, why: Why, **data: Any) -> None:
+    def __init__(self, why: Why, **data: object) -> None:
         super().__init__(f"refused: {why}", why=why, **data)
         self.why = why
 
@@ -103,14 +104,14 @@ class Done:
 
 
 def start_check(staff: Staff, actor: Actor, home: str, check: str) -> Done:
-    """A watcher begins to look.  Raises `Refused`: NO_ROLE, NO_HOME, NO_CHECK, NOT_ASKED, TAKEN
+    """A watcher begins to look.  Raises `Refused`: NO_ROLE, NO_HOME, NO_CHECK, NOT_ASKED, NOT_FIRST
     (somebody else looks already)."""
     _may(actor, Right.ANSWER_CHECK, home)
     with staff.write() as tx:
         append.hold(tx, home)
         row = _asked(tx, home, check)
         if row.state in ("started", "extended") and row.started_by != actor.person:
-            raise Refused(Why.TAKEN, person=row.started_by, at=row.started_at)
+            raise Refused(Why.NOT_FIRST, person=row.started_by, at=row.started_at)
         return _write(staff, tx, home, actor, CheckStarted(check=check))
 
 
@@ -118,13 +119,13 @@ def answer_check(
     staff: Staff, actor: Actor, home: str, check: str, finding: Finding, looked: Looked
 ) -> Done:
     """A watcher tells what was found.  Raises `Refused`: NO_ROLE, NO_HOME, NO_CHECK, NOT_ASKED,
-    TAKEN (another person looks, or has answered)."""
+    NOT_FIRST (another person looks, or has answered)."""
     _may(actor, Right.ANSWER_CHECK, home)
     with staff.write() as tx:
         append.hold(tx, home)
         row = _asked(tx, home, check)
         if row.state in ("started", "extended") and row.started_by != actor.person:
-            raise Refused(Why.TAKEN, person=row.started_by, at=row.started_at)
+            raise Refused(Why.NOT_FIRST, person=row.started_by, at=row.started_at)
         answered = CheckAnswered(check=check, finding=finding, looked=looked)
         return _write(staff, tx, home, actor, answered)
 
@@ -142,7 +143,7 @@ def tap(staff: Staff, actor: Actor, home: str, what: Tap) -> Done:
 
 
 def acknowledge(staff: Staff, actor: Actor, alarm: str) -> Done:
-    """Take an alarm on.  Raises `Refused`: NO_ROLE, NO_ALARM, TAKEN (with who was first), CLOSED.
+    """Acknowledge an alarm.  Raises `Refused`: NO_ROLE, NO_ALARM, NOT_FIRST (with who was), CLOSED.
 
     The same person twice is answered with the first.
     """
@@ -150,10 +151,10 @@ def acknowledge(staff: Staff, actor: Actor, alarm: str) -> Done:
         row = _alarm(tx, actor, alarm)
         if row.closed_at is not None:
             raise Refused(Why.CLOSED, person=row.closed_by, at=row.closed_at)
-        if row.acknowledged_by is not None:
+        if row.acknowledged_by is not None and row.acknowledged_at is not None:
             if row.acknowledged_by == actor.person:
                 return Done(row.id, row.acknowledged_at)
-            raise Refused(Why.TAKEN, person=row.acknowledged_by, at=row.acknowledged_at)
+            raise Refused(Why.NOT_FIRST, person=row.acknowledged_by, at=row.acknowledged_at)
         return _write(staff, tx, row.home_id, actor, AlarmAcknowledged(alarm=row.id), row.device)
 
 
@@ -191,18 +192,18 @@ def is_there(conn: Connection, actor: Actor, home: str) -> bool:
 def of_us(tx: Tx, actor: Actor, home: str) -> None:
     """Raise `Refused` (NO_HOME) for a home of another organisation, or of none."""
     h = tables.home.c
-    found = tx.conn.execute(select(h.id).where(h.id == home, h.org_id == actor.org)).first()
-    if found is None:
+    ours = tx.conn.execute(select(h.id).where(h.id == home, h.org_id == actor.org)).first()
+    if ours is None:
         raise Refused(Why.NO_HOME)
 
 
 def lock_of(tx: Tx, home: str, device: str) -> None:
     """Raise `Refused` (NO_LOCK) unless the home has told of this lock."""
     t = tables.device
-    found = tx.conn.execute(
+    lock = tx.conn.execute(
         select(t.c.type).where(t.c.home_id == home, t.c.id == device, t.c.present)
     ).scalar_one_or_none()
-    if found != "lock":
+    if lock != "lock":
         raise Refused(Why.NO_LOCK, device=device)
 
 
@@ -216,19 +217,19 @@ def _may(actor: Actor, right: Right, home: str, *, assigned: bool = False) -> No
 
 
 def _write(
-    staff: Staff, tx: Tx, home: str, actor: Actor, data: Any, device: str | None = None
+    staff: Staff, tx: Tx, home: str, actor: Actor, data: Data, device: str | None = None
 ) -> Done:
     event = append.write(staff, tx, home, Draft(data, device=device, person=actor.person))
     return Done(event.ref, event.at)
 
 
-def _alarm(tx: Tx, actor: Actor, alarm: str) -> Any:
+def _alarm(tx: Tx, actor: Actor, alarm: str) -> AlarmRow:
     t = tables.alarm
     home = tx.conn.execute(select(t.c.home_id).where(t.c.id == alarm)).scalar_one_or_none()
     if home is None or not actor.sees(home):
         raise Refused(Why.NO_ALARM)
     append.hold(tx, home)  # two at once: the second waits here, and then sees the first
-    row = tx.conn.execute(select(t).where(t.c.id == alarm)).one()
+    [row] = read_all(tx.conn, AlarmRow, select(t).where(t.c.id == alarm))
     technical = row.severity == Severity.TECHNICAL.value
     right = Right.ANSWER_TECHNICAL_ALARM if technical else Right.ANSWER_CARE_ALARM
     if not actor.may(right):
@@ -236,13 +237,14 @@ def _alarm(tx: Tx, actor: Actor, alarm: str) -> Any:
     return row
 
 
-def _asked(tx: Tx, home: str, check: str) -> Any:
+def _asked(tx: Tx, home: str, check: str) -> CheckRow:
     t = tables.night_check
-    row = tx.conn.execute(select(t).where(t.c.home_id == home, t.c.check == check)).one_or_none()
+    query = select(t).where(t.c.home_id == home, t.c.check == check)
+    row = read_one(tx.conn, CheckRow, query)
     if row is None:
         raise Refused(Why.NO_CHECK)
     if row.state == "answered":
-        raise Refused(Why.TAKEN, person=row.answered_by, at=row.answered_at)
+        raise Refused(Why.NOT_FIRST, person=row.answered_by, at=row.answered_at)
     if row.state not in ("asked", "started", "extended"):
         raise Refused(Why.NOT_ASKED, state=row.state)
     return row

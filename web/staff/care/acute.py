@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, select
 
 from gateway.envelope import Draft
 from gateway.events import RecordRead, Ref, Severity
@@ -19,6 +18,7 @@ from web.staff.core.rights import Actor, Right
 from web.staff.events import append
 from web.staff.storage import tables
 from web.staff.storage.database import Tx
+from web.staff.storage.rows import AlarmRow, read_all
 
 WHAT = "acute"
 """What `record.read` says was opened."""
@@ -55,22 +55,22 @@ def may_help(actor: Actor) -> bool:
     return actor.may(Right.TURN_LOCK) and actor.may(Right.SEE_CARE)
 
 
-def open_elsewhere(conn: Connection, actor: Actor) -> dict[str, Row[Any]]:
+def open_elsewhere(conn: Connection, actor: Actor) -> dict[str, AlarmRow]:
     """The newest open care alarm of each home of the organisation where this person is not
     assigned, by home, the longest open first."""
     if not may_help(actor):
         return {}
     a, h = tables.alarm, tables.home.c
-    rows = conn.execute(
+    query = (
         select(a)
         .join(tables.home, h.id == a.c.home_id)
         .where(h.org_id == actor.org, h.id.not_in(actor.assigned), _care_open())
         .order_by(a.c.raised_at)
     )
-    return {row.home_id: row for row in rows}
+    return {row.home_id: row for row in read_all(conn, AlarmRow, query)}
 
 
-def note_reads(staff: Staff, actor: Actor, alarms: Iterable[Row[Any]], *, only_new: bool) -> None:
+def note_reads(staff: Staff, actor: Actor, alarms: Iterable[AlarmRow], *, only_new: bool) -> None:
     """Write that this person read of these open alarms.  `only_new`: an open page brought itself up
     to date, and what was read since the alarm began is not written again."""
     for alarm in alarms:
@@ -82,7 +82,7 @@ def note_reads(staff: Staff, actor: Actor, alarms: Iterable[Row[Any]], *, only_n
             append.write(staff, tx, alarm.home_id, draft)
 
 
-def _has_read(tx: Tx, actor: Actor, home: str, since: datetime) -> bool:
+def _has_read(tx: Tx, actor: Actor, home: str, since: datetime | None) -> bool:
     e = tables.event.c
     query = select(e.seq).where(
         e.home_id == home,

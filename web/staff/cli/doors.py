@@ -7,22 +7,27 @@ Not for: what the watch does by itself (`web.staff.doors.revocation`).
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from web.staff.cli.parts import Command, Commands
 
 
-def add_commands(commands: Any, command: Any) -> None:
+def add_commands(commands: Commands, command: Command) -> None:
     """Add the commands; `command` is `web.staff.cli.main`'s own helper."""
     key = commands.add_parser("key", help="The server's key for grants.")
-    made = command(
+    parser = command(
         key.add_subparsers(required=True),
         "rotate",
         _rotate,
         "Make a new key for grants; homes learn it, signed by the old one.",
     )
-    made.add_argument("--keep-hours", type=float, default=72.0, help="of the old key (72)")
-    made = command(commands, "revoke", _revoke, "Take back what a person can open a home with now.")
-    made.add_argument("email")
-    made.add_argument("home")
+    parser.add_argument("--keep-hours", type=float, default=72.0, help="of the old key (72)")
+    parser = command(
+        commands, "revoke", _revoke, "Take back what a person can open a home with now."
+    )
+    parser.add_argument("email")
+    parser.add_argument("home")
 
 
 def _rotate(args: argparse.Namespace) -> int:

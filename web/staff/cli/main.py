@@ -10,17 +10,19 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from gateway.errors import TryggveError, UserError
 from web.staff.cli import doors, people, teams, visits
+from web.staff.cli.parts import Handler
 from web.staff.cli.parts import current as _current
 from web.staff.cli.parts import database as _database
 from web.staff.core.config import DEFAULT_PATH, load_config
 
-Handler = Callable[[argparse.Namespace], int]
+if TYPE_CHECKING:
+    from web.staff.cli.parts import Command, Commands
 
 TEMPLATE = """\
 # The staff server of Tryggve.  Paths are relative to this file.
@@ -38,40 +40,42 @@ second_factor_roles = []  # a try at home: administrators and coordinators need 
 """
 
 
-def add_commands(commands: Any) -> None:
+def add_commands(commands: Commands) -> None:
     """Add the commands to the subparsers of `tryggve staff`; each sets `run` to its handler."""
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
         "--config", type=Path, default=DEFAULT_PATH, metavar="FILE", help=f"({DEFAULT_PATH})"
     )
 
-    def command(where: Any, name: str, run: Handler, told: str) -> argparse.ArgumentParser:
-        made: argparse.ArgumentParser = where.add_parser(
-            name, parents=[common], help=told, description=told
+    def command(
+        where: Commands, name: str, run: Handler, help_text: str
+    ) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = where.add_parser(
+            name, parents=[common], help=help_text, description=help_text
         )
-        made.set_defaults(run=run)
-        return made
+        parser.set_defaults(run=run)
+        return parser
 
-    made = command(commands, "init", _init, "Make a configuration, secrets and a database.")
-    made.add_argument("--database", default="sqlite:///staff.db", help="its URL (SQLite)")
-    made.add_argument(
+    parser = command(commands, "init", _init, "Make a configuration, secrets and a database.")
+    parser.add_argument("--database", default="sqlite:///staff.db", help="its URL (SQLite)")
+    parser.add_argument(
         "--plain-http", action="store_true", help="cookies also without HTTPS, for a try at home"
     )
-    made.add_argument(
+    parser.add_argument(
         "--no-second-factor",
         action="store_true",
         help="a password is enough for everybody, for a try at home",
     )
-    made.add_argument("--clock", type=Path, metavar="FILE", help="the demo's clock")
-    made = command(commands, "run", _run, "Serve.")
-    made.add_argument("--host", help="instead of listen.host")
-    made.add_argument("--port", type=int, help="instead of listen.port")
+    parser.add_argument("--clock", type=Path, metavar="FILE", help="the demo's clock")
+    parser = command(commands, "run", _run, "Serve.")
+    parser.add_argument("--host", help="instead of listen.host")
+    parser.add_argument("--port", type=int, help="instead of listen.port")
     command(commands, "migrate", _migrate, "Bring the database to this version's schema.")
-    made = command(commands, "rebuild", _rebuild, "Make what pages show anew from the events.")
-    made.add_argument("home", nargs="?", help="only this home")
+    parser = command(commands, "rebuild", _rebuild, "Make what pages show anew from the events.")
+    parser.add_argument("home", nargs="?", help="only this home")
     command(commands, "check", _check, "Check configuration, secrets, database and chains.")
-    made = command(commands, "enroll-code", _enroll_code, "Make a one-time code for a gateway.")
-    made.add_argument("home")
+    parser = command(commands, "enroll-code", _enroll_code, "Make a one-time code for a gateway.")
+    parser.add_argument("home")
     _add_home_commands(commands, command)
     people.add_commands(commands, command)
     teams.add_commands(commands, command)
@@ -79,17 +83,17 @@ def add_commands(commands: Any) -> None:
     doors.add_commands(commands, command)
 
 
-def _add_home_commands(commands: Any, command: Any) -> None:
+def _add_home_commands(commands: Commands, command: Command) -> None:
     home = commands.add_parser("home", help="Homes.").add_subparsers(required=True)
-    made = command(home, "add", _home_add, "Add a home.")
-    made.add_argument("home", help="its id: small letters, digits and dashes")
-    made.add_argument("--label", required=True, help="what staff call it")
-    made.add_argument("--org", required=True, help="id of the organisation")
-    made.add_argument("--org-name", help="makes the organisation")
-    made.add_argument("--address", default="")
-    made.add_argument("--timezone", default="Europe/Stockholm")
-    made.add_argument("--fallback", default="", help="what to do when nothing works")
-    made.add_argument("--resident", nargs=2, metavar=("PERSON_ID", "NAME"))
+    parser = command(home, "add", _home_add, "Add a home.")
+    parser.add_argument("home", help="its id: small letters, digits and dashes")
+    parser.add_argument("--label", required=True, help="what staff call it")
+    parser.add_argument("--org", required=True, help="id of the organisation")
+    parser.add_argument("--org-name", help="makes the organisation")
+    parser.add_argument("--address", default="")
+    parser.add_argument("--timezone", default="Europe/Stockholm")
+    parser.add_argument("--fallback", default="", help="what to do when nothing works")
+    parser.add_argument("--resident", nargs=2, metavar=("PERSON_ID", "NAME"))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -214,9 +218,9 @@ def _enroll_code(args: argparse.Namespace) -> int:
     from web.staff.homelink.enrolment import new_code
 
     with _current(args) as (config, database):
-        made = new_code(database, load_keys(SecretFiles(config.secrets_dir)), args.home)
-    print(made.code)
-    print(f"works once, until {made.expires_at:%Y-%m-%d %H:%M} UTC", file=sys.stderr)
+        code = new_code(database, load_keys(SecretFiles(config.secrets_dir)), args.home)
+    print(code.code)
+    print(f"works once, until {code.expires_at:%Y-%m-%d %H:%M} UTC", file=sys.stderr)
     return 0
 
 

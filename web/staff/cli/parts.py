@@ -6,15 +6,33 @@ Not for: commands (`main`, `people`, `visits`, `doors`).
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
 
 from web.staff.core.config import StaffConfig, load_config
 
+if TYPE_CHECKING:  # a command opens only what it needs: `--help` is quick
+    from web.staff.core.context import Staff
+    from web.staff.core.secret_files import SecretFiles
+    from web.staff.storage.database import Database
+
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+Handler = Callable[[argparse.Namespace], int]
+"""Runs a command; returns the exit status."""
+
+
+class Command(Protocol):
+    """How a module adds a command: its name, what runs it, what it is for."""
+
+    def __call__(
+        self, where: Commands, name: str, run: Handler, help_text: str
+    ) -> argparse.ArgumentParser: ...
+
 
 @contextmanager
-def database(args: argparse.Namespace) -> Iterator[tuple[StaffConfig, Any]]:
+def database(args: argparse.Namespace) -> Iterator[tuple[StaffConfig, Database]]:
     """The configuration that `args` names, and its database.  Raises `UserError`."""
     from web.staff.storage.database import Database, parse_url
 
@@ -27,7 +45,7 @@ def database(args: argparse.Namespace) -> Iterator[tuple[StaffConfig, Any]]:
 
 
 @contextmanager
-def current(args: argparse.Namespace) -> Iterator[tuple[StaffConfig, Any]]:
+def current(args: argparse.Namespace) -> Iterator[tuple[StaffConfig, Database]]:
     """The database, with the present schema.  Raises `UserError`."""
     from web.staff.storage.migrate import require_current
 
@@ -37,7 +55,7 @@ def current(args: argparse.Namespace) -> Iterator[tuple[StaffConfig, Any]]:
 
 
 @contextmanager
-def bare_parts(args: argparse.Namespace) -> Iterator[tuple[Any, Any]]:
+def bare_parts(args: argparse.Namespace) -> Iterator[tuple[Staff, SecretFiles]]:
     """The server's parts without its pages, and its secrets.  A running server hears of what is
     written by NOTIFY, or at its next heartbeat.  Raises `UserError`."""
     from gateway.clock import open_clock
@@ -65,7 +83,7 @@ def bare_parts(args: argparse.Namespace) -> Iterator[tuple[Any, Any]]:
 
 
 @contextmanager
-def staff_parts(args: argparse.Namespace) -> Iterator[Any]:
+def staff_parts(args: argparse.Namespace) -> Iterator[Staff]:
     """The server's parts (`web.staff.core.context.Staff`), for what writes events: no thread that
     looks runs, and homes are told when they next listen.  Raises `UserError`."""
     from web.staff.core.context import EXTENSION

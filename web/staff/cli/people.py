@@ -10,44 +10,49 @@ import argparse
 import getpass
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from gateway.errors import UserError
 
+if TYPE_CHECKING:
+    from web.staff.cli.parts import Command, Commands
+    from web.staff.core.context import Staff
+    from web.staff.core.rights import Role
 
-def add_commands(commands: Any, command: Any) -> None:
+
+def add_commands(commands: Commands, command: Command) -> None:
     """Add the commands; `command` is `web.staff.cli.main`'s own way to add one."""
     user = commands.add_parser("user", help="Accounts of staff.").add_subparsers(required=True)
-    made = command(user, "add", _user_add, "Add an account; its password is asked for.")
-    made.add_argument("email")
-    made.add_argument("--name", required=True)
-    made.add_argument("--org", required=True, help="id of the organisation")
-    made.add_argument("--role", action="append", required=True, help="may be given several times")
-    made.add_argument("--home", action="append", default=[], help="assign to this home")
-    made.add_argument("--password-stdin", action="store_true", help="read it from standard input")
-    made = command(user, "list", _user_list, "Show accounts with roles, teams and homes.")
-    made.add_argument("--org", help="only those of this organisation")
-    for name, run, told in (
+    parser = command(user, "add", _user_add, "Add an account; its password is asked for.")
+    parser.add_argument("email")
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--org", required=True, help="id of the organisation")
+    parser.add_argument("--role", action="append", required=True, help="may be given several times")
+    parser.add_argument("--home", action="append", default=[], help="assign to this home")
+    parser.add_argument("--password-stdin", action="store_true", help="read it from standard input")
+    parser = command(user, "list", _user_list, "Show accounts with roles, teams and homes.")
+    parser.add_argument("--org", help="only those of this organisation")
+    for name, run, help_text in (
         ("close", _user_close, "Close an account: signed out everywhere, and no door opens."),
         ("open", _user_open, "Open a closed account again."),
     ):
-        command(user, name, run, told).add_argument("email")
+        command(user, name, run, help_text).add_argument("email")
     role = commands.add_parser("role", help="Roles.").add_subparsers(required=True)
     command(role, "list", _role_list, "Show the roles, and what each may do.")
-    for name, run, told in (
+    for name, run, help_text in (
         ("give", _role_give, "Give an account one or more roles."),
         ("take", _role_take, "Take roles away: at once, also on open pages and at doors."),
     ):
-        made = command(role, name, run, told)
-        made.add_argument("email")
-        made.add_argument("role", nargs="+")
-    made = command(commands, "assign", _assign, "Assign an account to a home.")
-    made.add_argument("email")
-    made.add_argument("home")
-    made.add_argument("--remove", action="store_true", help="end the assignment")
+        parser = command(role, name, run, help_text)
+        parser.add_argument("email")
+        parser.add_argument("role", nargs="+")
+    parser = command(commands, "assign", _assign, "Assign an account to a home.")
+    parser.add_argument("email")
+    parser.add_argument("home")
+    parser.add_argument("--remove", action="store_true", help="end the assignment")
 
 
-def roles_of(names: Iterable[str]) -> list[Any]:
+def roles_of(names: Iterable[str]) -> list[Role]:
     """The roles of these names.  Raises `UserError`."""
     from web.staff.core.rights import Role
 
@@ -164,7 +169,9 @@ def _role_take(args: argparse.Namespace) -> int:
     return _change_roles(args, lambda had, named: had - named)
 
 
-def _change_roles(args: argparse.Namespace, change: Callable[[set[Any], set[Any]], Any]) -> int:
+def _change_roles(
+    args: argparse.Namespace, change: Callable[[set[Role], set[Role]], set[Role]]
+) -> int:
     from web.staff.cli.parts import bare_parts
     from web.staff.core.rights import Operator
     from web.staff.people import accounts, registry, roster
@@ -178,12 +185,12 @@ def _change_roles(args: argparse.Namespace, change: Callable[[set[Any], set[Any]
         )
         with parts.db.read() as conn:
             (now,) = roster.accounts(conn, row.org_id, row.person_id)
-        told(row.email, now.roles, "no role", changed)
+        print_change(row.email, now.roles, "no role", changed)
         _warn_of_no_administrator(parts, row.org_id)
     return 0
 
 
-def _warn_of_no_administrator(parts: Any, org: str) -> None:
+def _warn_of_no_administrator(parts: Staff, org: str) -> None:
     from web.staff.core.rights import Role
     from web.staff.people import roster
 
@@ -215,12 +222,12 @@ def _assign(args: argparse.Namespace) -> int:
         )
         with parts.db.read() as conn:
             (now,) = roster.accounts(conn, row.org_id, row.person_id)
-        told(row.email, now.homes, "no home", changed)
+        print_change(row.email, now.homes, "no home", changed)
         if args.remove and args.home in now.homes:
             print(f"{args.home} stays by the team: {', '.join(now.teams)}", file=sys.stderr)
     return 0
 
 
-def told(what: str, has: Sequence[str], nothing: str, changed: bool) -> None:
+def print_change(what: str, has: Sequence[str], nothing: str, changed: bool) -> None:
     """Say what is so now, and whether it was so already."""
     print(f"{what}: {', '.join(has) or nothing}{'' if changed else ' (as before)'}")

@@ -9,24 +9,32 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
 from gateway.errors import UserError
-from web.staff.cli.people import told
+from web.staff.cli.people import print_change
 
-Change = Callable[[set[Any], set[Any]], set[Any]]
+if TYPE_CHECKING:
+    from web.staff.cli.parts import Command, Commands, Handler
+    from web.staff.core.context import Staff
+    from web.staff.core.rights import Operator
+    from web.staff.people.roster import Group
+
+Change = Callable[[set[int], set[int]], set[int]]
 
 
-def add_commands(commands: Any, command: Any) -> None:
+def add_commands(commands: Commands, command: Command) -> None:
     """Add the commands; `command` is `web.staff.cli.main`'s own way to add one."""
 
-    def of_org(where: Any, name: str, run: Any, text: str, *words: str, more: str = "") -> None:
-        made = command(where, name, run, text)
+    def of_org(
+        where: Commands, name: str, run: Handler, text: str, *words: str, more: str = ""
+    ) -> None:
+        parser = command(where, name, run, text)
         for word in words:
-            made.add_argument(word)
+            parser.add_argument(word)
         if more:
-            made.add_argument(more, nargs="+")
-        made.add_argument("--org", required=True, help="id of the organisation")
+            parser.add_argument(more, nargs="+")
+        parser.add_argument("--org", required=True, help="id of the organisation")
 
     team = commands.add_parser("team", help="Teams.").add_subparsers(required=True)
     of_org(team, "add", _team_add, "Add a team.", "name")
@@ -43,7 +51,7 @@ def add_commands(commands: Any, command: Any) -> None:
 
 
 @contextmanager
-def _opened(args: argparse.Namespace) -> Iterator[tuple[Any, Any]]:
+def _opened(args: argparse.Namespace) -> Iterator[tuple[Staff, Operator]]:
     """The server's parts, and who changes something in this organisation.  Raises `UserError`."""
     from web.staff.cli.parts import bare_parts
     from web.staff.core.rights import Operator
@@ -62,21 +70,21 @@ def _add(args: argparse.Namespace, kind: str) -> int:
         try:
             accounts.add_group(parts, by, kind, args.name)
         except accounts.Refused as refusal:
-            taken = refusal.why is accounts.Wrong.TAKEN
+            exists = refusal.why is accounts.Wrong.EXISTS
             raise UserError(
                 f"The organisation {args.org} has the {kind} {args.name} already."
-                if taken
+                if exists
                 else f"The {kind} needs a name."
             ) from refusal
     print(f"{args.name.strip()}: made")
     return 0
 
 
-def _join(had: set[Any], named: set[Any]) -> set[Any]:
+def _join(had: set[int], named: set[int]) -> set[int]:
     return had | named
 
 
-def _part(had: set[Any], named: set[Any]) -> set[Any]:
+def _part(had: set[int], named: set[int]) -> set[int]:
     return had - named
 
 
@@ -106,7 +114,7 @@ def _covers(args: argparse.Namespace, change: Change) -> int:
         changed = accounts.pick_team_areas(parts, by, team, lambda had: change(had, areas))
         with parts.db.read() as conn:
             (one,) = [one for one in roster.teams(conn, args.org) if one.name == args.team.strip()]
-        told(one.name, one.covers, "no area", changed)
+        print_change(one.name, one.covers, "no area", changed)
     return 0
 
 
@@ -130,9 +138,9 @@ def _homes(args: argparse.Namespace, *, inside: bool) -> int:
     return 0
 
 
-def _tell(name: str, groups: Sequence[Any], nothing: str, changed: bool) -> None:
+def _tell(name: str, groups: Sequence[Group], nothing: str, changed: bool) -> None:
     (one,) = [one for one in groups if one.name == name.strip()]
-    told(one.name, one.inside, nothing, changed)
+    print_change(one.name, one.inside, nothing, changed)
 
 
 def _list(args: argparse.Namespace, kind: str, heads: tuple[str, str, str]) -> int:

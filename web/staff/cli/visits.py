@@ -10,59 +10,65 @@ import json
 import sys
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from gateway.errors import UserError
 
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
-def add_commands(commands: Any, command: Any) -> None:
+    from web.staff.cli.parts import Command, Commands
+    from web.staff.core.context import Staff
+
+
+def add_commands(commands: Commands, command: Command) -> None:
     """Add the commands; `command` is `web.staff.cli.main`'s own way to add one."""
     plan = commands.add_parser("plan", help="The plan.").add_subparsers(required=True)
-    made = command(plan, "import", _plan_import, "Bring a plan in: a CSV or an iCalendar file.")
-    made.add_argument(
+    parser = command(plan, "import", _plan_import, "Bring a plan in: a CSV or an iCalendar file.")
+    parser.add_argument(
         "file", type=Path, help="ends with .csv or .ics; `-` reads CSV from the input"
     )
-    made.add_argument("--org", required=True, help="id of the organisation")
-    made.add_argument("--source", help="what the plan's system is called (the kind of the file)")
-    made.add_argument("--home", help="the home of an iCalendar file's events that name none")
-    made.add_argument(
+    parser.add_argument("--org", required=True, help="id of the organisation")
+    parser.add_argument("--source", help="what the plan's system is called (the kind of the file)")
+    parser.add_argument("--home", help="the home of an iCalendar file's events that name none")
+    parser.add_argument(
         "--days", nargs=2, type=_day, metavar=("FROM", "TO"),
         help="this is all there is in these days (TO included): what is not named is taken out",
     )  # fmt: skip
     token = commands.add_parser("token", help="Tokens for the API.").add_subparsers(required=True)
-    for name, run, told in (
+    for name, run, help_text in (
         ("add", _token_add, "Make a token for POST /api/v1/plan; it is shown once."),
         ("revoke", _token_revoke, "Make tokens of this name void."),
     ):
-        made = command(token, name, run, told)
-        made.add_argument("name", help="what you call it")
-        made.add_argument("--org", required=True, help="id of the organisation")
+        parser = command(token, name, run, help_text)
+        parser.add_argument("name", help="what you call it")
+        parser.add_argument("--org", required=True, help="id of the organisation")
     tag = commands.add_parser("tag", help="Tags at doors.").add_subparsers(required=True)
-    made = command(tag, "add", _tag_add, "Make the link of an NFC or QR tag; it is shown once.")
-    made.add_argument("home")
-    made.add_argument("--url", required=True, help="the server's address, as https://…")
-    made = command(tag, "revoke", _tag_revoke, "Make every tag of a home void.")
-    made.add_argument("home")
+    parser = command(tag, "add", _tag_add, "Make the link of an NFC or QR tag; it is shown once.")
+    parser.add_argument("home")
+    parser.add_argument("--url", required=True, help="the server's address, as https://…")
+    parser = command(tag, "revoke", _tag_revoke, "Make every tag of a home void.")
+    parser.add_argument("home")
     visits = commands.add_parser("visits", help="Visits.").add_subparsers(required=True)
-    made = command(visits, "export", _visits_export, "Write visits as CSV or FHIR R4.")
-    _add_span(made)
-    made.add_argument("--form", choices=("csv", "fhir"), default="csv")
-    made = command(visits, "lock", _visits_lock, "From now on nothing changes before a day.")
-    made.add_argument("--org", required=True, help="id of the organisation")
-    made.add_argument("--before", required=True, type=_day, help="the first day that stays open")
+    parser = command(visits, "export", _visits_export, "Write visits as CSV or FHIR R4.")
+    _add_span(parser)
+    parser.add_argument("--form", choices=("csv", "fhir"), default="csv")
+    parser = command(visits, "lock", _visits_lock, "From now on nothing changes before a day.")
+    parser.add_argument("--org", required=True, help="id of the organisation")
+    parser.add_argument("--before", required=True, type=_day, help="the first day that stays open")
     access = commands.add_parser("access", help="The access log.").add_subparsers(required=True)
     _add_span(command(access, "export", _access_export, "Write the access log as CSV."))
-    made = command(access, "sample", _access_sample, "Draw a month's sample.")
-    made.add_argument("--org", required=True, help="id of the organisation")
-    made.add_argument("--month", required=True, help="as 2026-10")
+    parser = command(access, "sample", _access_sample, "Draw a month's sample.")
+    parser.add_argument("--org", required=True, help="id of the organisation")
+    parser.add_argument("--month", required=True, help="as 2026-10")
 
 
-def _add_span(made: argparse.ArgumentParser) -> None:
-    made.add_argument("--org", required=True, help="id of the organisation")
-    made.add_argument("--from", dest="first", required=True, type=_day, help="as 2026-11-01")
-    made.add_argument("--to", dest="last", required=True, type=_day, help="this day too")
-    made.add_argument("--out", type=Path, required=True, help="the file to write (mode 0600)")
+def _add_span(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--org", required=True, help="id of the organisation")
+    parser.add_argument("--from", dest="first", required=True, type=_day, help="as 2026-11-01")
+    parser.add_argument("--to", dest="last", required=True, type=_day, help="this day too")
+    parser.add_argument("--out", type=Path, required=True, help="the file to write (mode 0600)")
 
 
 def _day(text: str) -> date:
@@ -79,18 +85,24 @@ def _midnight(day: date) -> datetime:
 
 
 def _span(args: argparse.Namespace) -> tuple[datetime, datetime]:
-    if args.last < args.first:
-        raise UserError(f"The span ends ({args.last}) before it begins ({args.first}).")
-    return _midnight(args.first), _midnight(args.last + timedelta(days=1))
+    return _days(args.first, args.last)
 
 
-def _homes(conn: Any, org: str) -> list[str]:
+def _days(first: date, last: date) -> tuple[datetime, datetime]:
+    if last < first:
+        raise UserError(f"The span ends ({last}) before it begins ({first}).")
+    if last.year > date.max.year - 1:
+        raise UserError(f"The span ends in the year {last.year}.")
+    return _midnight(first), _midnight(last + timedelta(days=1))
+
+
+def _homes(conn: Connection, org: str) -> list[str]:
     from web.staff.audit.access_log import homes_of
 
-    found = homes_of(conn, org)
-    if not found:
+    homes = homes_of(conn, org)
+    if not homes:
         raise UserError(f"There is no organisation {org} with homes.")
-    return found
+    return homes
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -104,31 +116,39 @@ def _write(path: Path, data: bytes) -> None:
 
 def _plan_import(args: argparse.Namespace) -> int:
     from web.staff.cli.parts import bare_parts
-    from web.staff.visits import plan_files, plan_import
+    from web.staff.core.i18n import ZONE
+    from web.staff.visits import plan_files, plan_ical, plan_import
 
     try:
         data = sys.stdin.buffer.read() if str(args.file) == "-" else args.file.read_bytes()
     except OSError as error:
         raise UserError(f"{args.file}: it cannot be read ({error.strerror}).") from error
-    text = plan_files.text_of(data)
     ical = args.file.suffix.lower() in (".ics", ".ical")
     source = args.source or ("ical" if ical else "csv")
-    span = None
-    if args.days is not None:
-        span = (_midnight(args.days[0]), _midnight(args.days[1] + timedelta(days=1)))
+    span = None if args.days is None else _days(*args.days)
+    if args.home is not None and not ical:
+        raise UserError("--home is for iCalendar; in a CSV file each line names its home.")
     with bare_parts(args) as (parts, _):
         now = parts.clock.now()
-        first = span[0] if span else now
-        drafts = (
-            plan_files.read_ical(text, first, home=args.home) if ical else plan_files.read_csv(text)
-        )
+        days = plan_ical.days_of(now, span)
+        if ical:
+            with parts.db.read() as conn:
+                before = plan_import.before(conn, args.org, source, now)
+            read = plan_ical.read_ical(data, days, home=args.home, before=before)
+        else:
+            read = plan_ical.Reading(plan_files.read_csv(plan_files.text_of(data)), [])
         with parts.db.write() as tx:
             _homes(tx.conn, args.org)
-            done = plan_import.store(tx.conn, args.org, source, drafts, now=now, span=span)
+            done = plan_import.store(
+                tx.conn, args.org, source, read.drafts, now=now, span=span, claims=read.claims
+            )
     print(
         f"{done.added} added, {done.changed} changed, {done.unchanged} unchanged, "
         f"{done.withdrawn} taken out"
     )
+    if ical:
+        first, last = (at.astimezone(ZoneInfo(ZONE)) for at in days)
+        print(f"what repeats is written out from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}")
     return 0
 
 
@@ -176,7 +196,7 @@ def _tag_revoke(args: argparse.Namespace) -> int:
     return 0
 
 
-def _home(parts: Any, home: str) -> None:
+def _home(parts: Staff, home: str) -> None:
     from sqlalchemy import select
 
     from web.staff.storage import tables

@@ -6,9 +6,7 @@ Not for: changing it (`accounts`).
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import BindParameter, ColumnElement, select, union
+from sqlalchemy import BindParameter, ColumnElement, Select, select, union
 
 from web.staff.storage.tables import area_home, assignment, team_area, team_member
 
@@ -22,12 +20,14 @@ ASSIGNED = union(_ALONE, _WITH_TEAM).subquery("assigned")
 """Each account (`user_id`) and each home (`home_id`) where it is assigned, once."""
 
 
-def assigned_homes(user_id: int | BindParameter[int]) -> Any:
+def assigned_homes(user_id: int | BindParameter[int]) -> Select[str]:
     """The query of the homes where an account is assigned."""
     return select(ASSIGNED.c.home_id).where(ASSIGNED.c.user_id == user_id)
 
 
-def is_assigned(user_id: Any, home: Any) -> ColumnElement[bool]:
+def is_assigned(
+    user_id: int | ColumnElement[int], home: str | ColumnElement[str]
+) -> ColumnElement[bool]:
     """Whether an account is assigned to a home; both may be columns of the query around it."""
     return (
         select(ASSIGNED.c.home_id)

@@ -38,16 +38,17 @@ class Staff:
     @contextmanager
     def write(self) -> Iterator[Tx]:
         """One transaction.  What was added to `tx.changes` is told to everybody after the commit,
-        and to nobody when it fails."""
+        and `tx.orders` are given to their homes; nothing of it when it fails."""
         with self.db.write(self._committed) as tx:
             yield tx
             self.relay.before_commit(tx)
 
     def _committed(self, tx: Tx) -> None:
         self.broker.publish(tx.changes)
+        self.relay.after_commit(tx)
 
 
 def staff() -> Staff:
     """The parts of the running application (needs an application context)."""
-    found: Staff = current_app.extensions[EXTENSION]
-    return found
+    parts: Staff = current_app.extensions[EXTENSION]
+    return parts

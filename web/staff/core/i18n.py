@@ -1,19 +1,24 @@
 """Which language the reader gets, and the times of day on the screen.
 
 Message ids are Swedish, so that Swedish shows even where no catalogue is installed; English comes
-from `translations/en` (`pybabel`, see `translations/README.md`).  Not for: the words for kinds and
-codes (`web.staff.texts.words`).
+from `translations/en`, as it is written: the `.po` is compiled in memory when the first reader
+wants it, so that nothing compiled is kept and none can be old (`translations/README.md`).  Not for:
+the words for kinds and codes (`web.staff.texts.words`).
 """
 
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import cache
+from io import BytesIO
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.support import Translations
 from flask import Flask, has_request_context, request
-from flask_babel import Babel, get_locale, gettext
+from flask_babel import Babel, Domain, get_locale, gettext
 
 LANGUAGES = {"sv": "Svenska", "en": "English"}
 """Code to the language's own name; the first is the default."""
@@ -50,15 +55,37 @@ def _of_account() -> str | None:
     return wish if wish in LANGUAGES else None
 
 
+@cache
+def catalogue(language: str) -> Translations:
+    """The texts of a language, compiled (45 ms for 780 texts on a core as slow as a Pi 4's, once a
+    process); empty for Swedish, which the message ids are."""
+    path = TRANSLATIONS / language / "LC_MESSAGES" / "messages.po"
+    if not path.is_file():
+        return Translations()
+    compiled = BytesIO()
+    with path.open("rb") as file:
+        write_mo(compiled, read_po(file, locale=language))
+    compiled.seek(0)
+    return Translations(compiled)
+
+
+class Written(Domain):  # type: ignore[misc]  # Flask-Babel publishes no types
+    """The application's texts, straight from the written catalogues."""
+
+    def get_translations(self) -> Translations:
+        """Those of the reader's language."""
+        return catalogue(language())
+
+
 def init_app(app: Flask) -> None:
     """Give the application its languages."""
     app.config.setdefault("BABEL_DEFAULT_LOCALE", DEFAULT)
     app.config.setdefault("BABEL_DEFAULT_TIMEZONE", ZONE)
-    app.config.setdefault("BABEL_TRANSLATION_DIRECTORIES", str(TRANSLATIONS))
-    Babel(app, locale_selector=chosen_language)
+    babel = Babel(app, locale_selector=chosen_language)
+    babel.domain_instance = Written()
 
 
-def say(text: str, **values: Any) -> str:
+def say(text: str, **values: object) -> str:
     """`text` in the reader's language, with `%(name)s` filled in (imported as `_`)."""
     return str(gettext(text, **values))
 
@@ -70,8 +97,8 @@ def N_(text: str) -> str:  # noqa: N802 - gettext's own name for it
 
 def language() -> str:
     """The language code of this answer: `sv` or `en`."""
-    found = get_locale()
-    return DEFAULT if found is None else str(found.language)
+    locale = get_locale()
+    return DEFAULT if locale is None else str(locale.language)
 
 
 def local(at: datetime, zone: str | None = None) -> datetime:

@@ -94,12 +94,12 @@ class SecretFiles:
     def make_missing(self) -> list[str]:
         """Make every secret that is not there yet; returns the names of the new ones."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        made = []
+        names = []
         for name in ALL:
             if not (self.folder / name).exists():
                 self._write(name, _new(name))
-                made.append(name)
-        return made
+                names.append(name)
+        return names
 
     def keep_beside(self, name: str, value: str) -> str:
         """Keep `value` as `<name>.new` until `put_in_place`, and return what is kept there: an

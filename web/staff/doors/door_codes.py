@@ -12,7 +12,6 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import select
 
@@ -58,12 +57,12 @@ def shift_codes(staff: Staff, actor: Actor) -> list[HomeCodes]:
     lock or a gateway has none.  Raises `Refused` (NO_ROLE)."""
     if not actor.may(Right.TURN_LOCK):
         raise Refused(Why.NO_ROLE)
-    found = []
+    homes = []
     for home in sorted(actor.assigned):
         with staff.write() as tx:
             append.hold(tx, home)
-            found.append(HomeCodes(home, _of_home(staff, tx, actor, home)))
-    return [one for one in found if one.codes]
+            homes.append(HomeCodes(home, _of_home(staff, tx, actor, home)))
+    return [one for one in homes if one.codes]
 
 
 def _of_home(staff: Staff, tx: Tx, actor: Actor, home: str) -> tuple[Code, ...]:
@@ -106,14 +105,14 @@ def _today(tx: Tx, actor: Actor, home: str, now: datetime) -> bool:
 
 
 def _issue(
-    staff: Staff, tx: Tx, actor: Actor, home: str, count: int, taken: set[Any], now: datetime
+    staff: Staff, tx: Tx, actor: Actor, home: str, count: int, taken: set[int], now: datetime
 ) -> None:
     """Make `count` codes, and tell the home what it must know of them."""
     device, key = _front_door(tx, home), _shared(staff, tx, home)
     free = [number for number in codes.NUMBERS if number not in taken]
     if device is None or key is None or len(free) < count:
         return
-    told = []
+    hashed = []
     for _ in range(count):
         number = free.pop(secrets.randbelow(len(free)))
         bare = CodeTold(
@@ -126,8 +125,8 @@ def _issue(
             hash="",
         )
         proof = codes.proof_of(staff.keys.code_key, bare.id)
-        told.append(replace(bare, hash=codes.hash_of(key, home, actor.person, bare, proof)))
-    issued = CodesIssued(codes=tuple(told), kid=staff.keys.kid)
+        hashed.append(replace(bare, hash=codes.hash_of(key, home, actor.person, bare, proof)))
+    issued = CodesIssued(codes=tuple(hashed), kid=staff.keys.kid)
     draft = Draft(issued, device=device, person=actor.person)
     append.write(staff, tx, home, draft, at=now)
 
@@ -155,5 +154,5 @@ def _shared(staff: Staff, tx: Tx, home: str) -> bytes | None:
 
 def _down_have(tx: Tx, home: str) -> int:
     c = tables.home_link.c
-    found = tx.conn.execute(select(c.down_have).where(c.home_id == home)).scalar_one_or_none()
-    return found or 0
+    down_have = tx.conn.execute(select(c.down_have).where(c.home_id == home)).scalar_one_or_none()
+    return down_have or 0

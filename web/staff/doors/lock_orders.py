@@ -30,6 +30,7 @@ from web.staff.core.rights import Actor, Right
 from web.staff.doors import service_access
 from web.staff.events import append
 from web.staff.storage import tables
+from web.staff.storage.changes import LockOrder
 from web.staff.storage.database import Tx
 from web.staff.visits import plan
 
@@ -106,8 +107,9 @@ def order_turn(
         )
         token = sign(grant, staff.keys.private, staff.keys.kid)
         _write_issued(staff, tx, grant, ground, now)
-        staff.relay.turn_at_commit(tx, home, token)
-    if not staff.relay.send_turn(home, token):
+        order = LockOrder(home, token)
+        tx.orders.append(order)
+    if not order.reached:
         raise Refused(Why.NOT_CONNECTED, silent_since=None, grant=grant.id)
     alarm = grant.ref if grant.reason is Reason.ALARM else None
     return TurnSent(grant.id, grant.reason, alarm, grant.expires)
@@ -196,14 +198,14 @@ def _ground(
 def _open_check(tx: Tx, home: str, now: datetime) -> str | None:
     """The newest night check that asks for a visit which nobody has made."""
     asked = {"home": home, "since": now - timedelta(hours=TASK_KEPT_H)}
-    found: str | None = tx.conn.execute(_OPEN_CHECK, asked).scalar_one_or_none()
-    return found
+    check: str | None = tx.conn.execute(_OPEN_CHECK, asked).scalar_one_or_none()
+    return check
 
 
 def _make_open_check() -> Select[Any]:
     c, v, later = tables.night_check.c, tables.visit.c, tables.night_check.alias("later")
     home = bindparam("home", type_=c.home_id.type)
-    made = select(v.id).where(v.home_id == home, v.until >= c.closed_at).exists()
+    visited = select(v.id).where(v.home_id == home, v.until >= c.closed_at).exists()
     looked = (
         select(later.c.check)
         .where(
@@ -217,7 +219,7 @@ def _make_open_check() -> Select[Any]:
     return (
         select(c.check)
         .where(c.home_id == home, c.closed_at > bindparam("since", type_=c.closed_at.type))
-        .where(or_(c.state == "escalated", c.state == "missed"), ~made, ~looked)
+        .where(or_(c.state == "escalated", c.state == "missed"), ~visited, ~looked)
         .order_by(c.closed_at.desc())
         .limit(1)
     )

@@ -13,13 +13,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, or_, select
 
 from gateway.access.grants import Reason
 from gateway.envelope import Draft
-from gateway.events import GrantDeclined, GrantRevoked, UnlockDeviated
+from gateway.events import GrantDeclined, GrantRevoked, LockOperationDeviated
 from web.staff.core.assignments import is_assigned
 from web.staff.core.context import Staff
 from web.staff.core.rights import RIGHTS, Right
@@ -27,6 +26,7 @@ from web.staff.events import append
 from web.staff.events.projections.doors import NOT_OVER
 from web.staff.storage import tables
 from web.staff.storage.database import Tx
+from web.staff.storage.rows import TurnRow, Whole, read_all
 
 TURNERS = tuple(role.value for role, rights in RIGHTS.items() if Right.TURN_LOCK in rights)
 """Roles that may turn a lock."""
@@ -45,13 +45,22 @@ LOOK_BACK = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
-    """What somebody can open doors with now: rows with `grant` (for a request its reference),
-    `home_id`, `person` and `device`."""
+class LiveRight:
+    """One thing that opens a door; `grant` is a request's reference, or a code's name."""
 
-    turns: tuple[Any, ...] = ()
-    codes: tuple[Any, ...] = ()
-    requests: tuple[Any, ...] = ()
+    grant: str
+    home_id: str
+    person: str | None
+    device: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What somebody can open doors with now."""
+
+    turns: tuple[LiveRight, ...] = ()
+    codes: tuple[LiveRight, ...] = ()
+    requests: tuple[LiveRight, ...] = ()
     """Requests for service that wait, or were approved and live."""
 
     def __len__(self) -> int:
@@ -61,11 +70,11 @@ class Live:
 def live_of(conn: Connection, person: str, now: datetime, *, home: str | None = None) -> Live:
     """What this person can open doors with; in one home, or anywhere (None)."""
 
-    def of(query: Select[Any], table: Table) -> tuple[Any, ...]:
+    def of(query: Whole, table: Table) -> tuple[LiveRight, ...]:
         query = query.where(table.c.person == person)
         if home is not None:
             query = query.where(table.c.home_id == home)
-        return tuple(conn.execute(query))
+        return tuple(read_all(conn, LiveRight, query))
 
     return Live(
         of(_live_turns(now), tables.turn),
@@ -78,13 +87,13 @@ def revoke_person(staff: Staff, tx: Tx, home: str, person: str, *, by: str | Non
     """Revoke what this person could open this home with; how many.  `by`: who did it, None: nobody
     in person.  The home hears of it within seconds of the commit."""
     append.hold(tx, home)
-    found = live_of(tx.conn, person, staff.clock.now(), home=home)
-    for row in (*found.turns, *found.codes):
+    live = live_of(tx.conn, person, staff.clock.now(), home=home)
+    for row in (*live.turns, *live.codes):
         _revoke(staff, tx, row, by)
-    for row in found.requests:
+    for row in live.requests:
         draft = Draft(GrantDeclined(request=row.grant), device=row.device, person=by)
         append.write(staff, tx, home, draft)
-    return len(found)
+    return len(live)
 
 
 def revoke_turns(
@@ -95,7 +104,7 @@ def revoke_turns(
     query = _live_turns(staff.clock.now()).where(
         t.home_id == home, t.person == person, t.reason == reason.value
     )
-    for row in list(tx.conn.execute(query)):
+    for row in read_all(tx.conn, LiveRight, query):
         _revoke(staff, tx, row, by)
 
 
@@ -108,24 +117,24 @@ def look(staff: Staff) -> None:
     )
     with staff.db.read() as conn:
         gone = _lost(conn, now)
-        silent = list(conn.execute(unheard))
+        silent = read_all(conn, TurnRow, unheard)
     for row in gone:
         with staff.write() as tx:
             append.hold(tx, row.home_id)
             for one in _lost(tx.conn, now):
                 if one.grant == row.grant:  # still so: another round may have been first
                     _revoke(staff, tx, one, None)
-    for row in silent:
+    for turn in silent:
         with staff.write() as tx:
-            append.hold(tx, row.home_id)
-            if tx.conn.execute(unheard.where(t.grant == row.grant)).first() is None:
+            append.hold(tx, turn.home_id)
+            if tx.conn.execute(unheard.where(t.grant == turn.grant)).first() is None:
                 continue
             said = Draft(
-                UnlockDeviated(grant=row.grant, why="no_word"),
-                device=row.device,
-                person=row.person,
+                LockOperationDeviated(grant=turn.grant, why="no_word"),
+                device=turn.device,
+                person=turn.person,
             )
-            append.write(staff, tx, row.home_id, said)
+            append.write(staff, tx, turn.home_id, said)
 
 
 def revoke_lost(staff: Staff, tx: Tx, users: Collection[int], *, by: str | None) -> int:
@@ -146,7 +155,7 @@ def revoke_lost(staff: Staff, tx: Tx, users: Collection[int], *, by: str | None)
     return len(lost)
 
 
-def _lost(conn: Connection, now: datetime) -> list[Any]:
+def _lost(conn: Connection, now: datetime) -> list[LiveRight]:
     """Turns and codes that nothing stands behind any more."""
     t, c = tables.turn.c, tables.door_code.c
     turns = _live_turns(now).where(
@@ -156,15 +165,15 @@ def _lost(conn: Connection, now: datetime) -> list[Any]:
         )
     )
     codes = _live_codes(now).where(~_may_open(c.person, c.home_id))
-    return [*conn.execute(turns), *conn.execute(codes)]
+    return [*read_all(conn, LiveRight, turns), *read_all(conn, LiveRight, codes)]
 
 
-def _revoke(staff: Staff, tx: Tx, row: Any, by: str | None) -> None:
+def _revoke(staff: Staff, tx: Tx, row: LiveRight, by: str | None) -> None:
     revoked = Draft(GrantRevoked(grant=row.grant), device=row.device, person=by)
     append.write(staff, tx, row.home_id, revoked)
 
 
-def _live_turns(now: datetime) -> Select[Any]:
+def _live_turns(now: datetime) -> Whole:
     t = tables.turn.c
     return select(t.grant, t.home_id, t.person, t.device).where(
         t.expires_at > now,
@@ -174,14 +183,14 @@ def _live_turns(now: datetime) -> Select[Any]:
     )
 
 
-def _live_codes(now: datetime) -> Select[Any]:
+def _live_codes(now: datetime) -> Whole:
     c = tables.door_code.c
     return select(c.id.label("grant"), c.home_id, c.person, c.device).where(
         c.expires_at > now, c.ended_at.is_(None), c.person.is_not(None)
     )
 
 
-def _live_requests(now: datetime) -> Select[Any]:
+def _live_requests(now: datetime) -> Whole:
     r = tables.service_request.c
     waits = and_(r.answer.is_(None), r.asked_at > now - timedelta(minutes=ASKED_MIN))
     return select(r.id.label("grant"), r.home_id, r.person, r.device).where(
@@ -193,7 +202,7 @@ def _turner() -> ColumnElement[bool]:
     return tables.role.c.name.in_(TURNERS)
 
 
-def _may_turn(person: Any, role: ColumnElement[bool]) -> ColumnElement[bool]:
+def _may_turn(person: ColumnElement[str] | str, role: ColumnElement[bool]) -> ColumnElement[bool]:
     """An active account with such a role."""
     u, ur, r = tables.user, tables.user_role, tables.role
     return (
@@ -205,7 +214,9 @@ def _may_turn(person: Any, role: ColumnElement[bool]) -> ColumnElement[bool]:
     )
 
 
-def _may_open(person: Any, home: Any) -> ColumnElement[bool]:
+def _may_open(
+    person: ColumnElement[str] | str, home: ColumnElement[str] | str
+) -> ColumnElement[bool]:
     """An active account with a role that turns locks, assigned to the home (also by a team)."""
     u = tables.user
     assigned = (

@@ -11,9 +11,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select
 
 from gateway.access.grants import Action, Reason
 from gateway.envelope import Draft
@@ -27,6 +26,7 @@ from web.staff.events import append
 from web.staff.storage import tables
 from web.staff.storage.database import Tx
 from web.staff.storage.plan_tables import visit_note
+from web.staff.storage.rows import RequestRow, read_all
 
 APPROVED_MIN = 15
 """Minutes that an approval lives: the technician stands at the door."""
@@ -67,7 +67,14 @@ class Asked:
     fresh: bool
 
 
-def standing(row: Row[Any], now: datetime) -> Standing:
+@dataclass(frozen=True, slots=True)
+class NotedRequest(RequestRow):
+    """A request with the technician's own words."""
+
+    note: str | None
+
+
+def standing(row: RequestRow, now: datetime) -> Standing:
     """What became of a row of `service_request`, as of `now`."""
     if row.answer is None:
         waits = now < row.asked_at + timedelta(minutes=ASKED_MIN)
@@ -114,8 +121,8 @@ def request(
         data = GrantRequested(action=action.value, why=why if why in WHY else None)
         event = append.write(staff, tx, home, Draft(data, device=device, person=actor.person))
         if note.strip():
-            kept = {"ref": event.ref, "home_id": home, "text": note.strip()[:NOTE_MAX_CHARS]}
-            tx.conn.execute(insert(visit_note).values(**kept))
+            noted = {"ref": event.ref, "home_id": home, "text": note.strip()[:NOTE_MAX_CHARS]}
+            tx.conn.execute(insert(visit_note).values(**noted))
         return Asked(event.ref, event.at, True)
 
 
@@ -134,8 +141,8 @@ def answer(staff: Staff, actor: Actor, home: str, ref: Ref, *, yes: bool) -> Don
         row = _wanted(tx, home, ref, now)
         if row.person == actor.person:
             raise Refused(Why.SAME_PERSON)
-        found = standing(row, now)
-        if found is not Standing.WAITING and (yes or found is not Standing.APPROVED):
+        state = standing(row, now)
+        if state is not Standing.WAITING and (yes or state is not Standing.APPROVED):
             raise Refused(Why.CLOSED, person=row.answered_by, at=row.answered_at)
         if yes:
             until = now + timedelta(minutes=APPROVED_MIN)
@@ -162,7 +169,7 @@ def withdraw(staff: Staff, actor: Actor, home: str, ref: Ref) -> Done:
         return _decline(staff, tx, actor, row)
 
 
-def _wanted(tx: Tx, home: str, ref: Ref, now: datetime) -> Row[Any]:
+def _wanted(tx: Tx, home: str, ref: Ref, now: datetime) -> RequestRow:
     """The request, which nobody has let grow too old."""
     for row in _of_home(tx, home, now, tables.service_request.c.id == ref):
         if standing(row, now) is not Standing.EXPIRED:
@@ -170,7 +177,7 @@ def _wanted(tx: Tx, home: str, ref: Ref, now: datetime) -> Row[Any]:
     raise Refused(Why.NO_REQUEST)
 
 
-def _decline(staff: Staff, tx: Tx, actor: Actor, row: Row[Any]) -> Done:
+def _decline(staff: Staff, tx: Tx, actor: Actor, row: RequestRow) -> Done:
     draft = Draft(GrantDeclined(request=row.id), device=row.device, person=actor.person)
     event = append.write(staff, tx, row.home_id, draft)
     if row.until is not None:
@@ -183,12 +190,12 @@ def _decline(staff: Staff, tx: Tx, actor: Actor, row: Row[Any]) -> Done:
 # --- reading --------------------------------------------------------------------------------------
 
 
-def _of_home(tx: Tx, home: str, now: datetime, which: ColumnElement[bool]) -> list[Row[Any]]:
+def _of_home(tx: Tx, home: str, now: datetime, which: ColumnElement[bool]) -> list[RequestRow]:
     """Requests about this home that may still matter, the newest first."""
     r = tables.service_request
     oldest = now - timedelta(minutes=ASKED_MIN + APPROVED_MIN)
     query = select(r).where(r.c.home_id == home, r.c.asked_at > oldest, which)
-    return list(tx.conn.execute(query.order_by(r.c.asked_at.desc())))
+    return read_all(tx.conn, RequestRow, query.order_by(r.c.asked_at.desc()))
 
 
 def approval(
@@ -201,14 +208,13 @@ def approval(
     mine = and_(r.person == actor.person, r.device == device, r.action.in_(actions))
     for row in _of_home(tx, home, now, mine):
         if standing(row, now) is Standing.APPROVED:
-            found: Ref = row.answer
-            return found
+            return row.answer
     return None
 
 
 def recent(
     conn: Connection, homes: Collection[str], now: datetime, *, person: str | None = None
-) -> list[Row[Any]]:
+) -> list[NotedRequest]:
     """The requests of the last `SHOWN_H` hours about these homes, the newest first, with `note`;
     `person`: only this technician's."""
     if not homes:
@@ -218,7 +224,7 @@ def recent(
     query = query.where(r.c.home_id.in_(homes), r.c.asked_at > now - timedelta(hours=SHOWN_H))
     if person is not None:
         query = query.where(r.c.person == person)
-    return list(conn.execute(query.order_by(r.c.asked_at.desc())))
+    return read_all(conn, NotedRequest, query.order_by(r.c.asked_at.desc()))
 
 
 def answerable(actor: Actor) -> frozenset[str]:

@@ -1,7 +1,7 @@
-"""Taking in what a home sends: all of a batch or nothing, each event once, the chain unbroken.
+"""Receiving what a home sends: all of a batch or nothing, each event once, the chain unbroken.
 
-`take_batch` is for batches in order; `take_urgent` for what goes ahead of them.  Both return only
-after the commit.  Not for: HTTP and tokens (`web.staff.homelink.routes`).
+`receive_batch` is for batches in order; `receive_urgent` for what goes ahead of them.  Both return
+only after the commit.  Not for: HTTP and tokens (`web.staff.homelink.routes`).
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Select, Table, bindparam, delete, select, update
+from sqlalchemy import Connection, Select, Table, bindparam, delete, select, update
 
-from gateway.envelope import Draft, Event, canonical, from_json, verify_next
+from gateway.envelope import Draft, Event, canonical, from_json
 from gateway.errors import BadEvent, ChainError, TryggveError
-from gateway.events import AlarmRaised, ClockSynced, HomeTampered, Severity
+from gateway.events import AlarmRaised, AlarmType, ClockSynced, HomeTampered
 from web.staff.core.context import Staff
 from web.staff.events import append
 from web.staff.events.projections.rebuild import Fold, orphan_id, refold
@@ -32,7 +32,7 @@ HEARD_EVERY_S = 5.0
 sync."""
 
 
-def _between(table: Table, *columns: str) -> Select[Any]:
+def _between(table: Table, *columns: str) -> Select[*tuple[Any, ...]]:
     return select(*(table.c[name] for name in columns)).where(
         table.c.origin == bindparam("origin"),
         table.c.seq.between(bindparam("first"), bindparam("last")),
@@ -40,7 +40,7 @@ def _between(table: Table, *columns: str) -> Select[Any]:
 
 
 _STORED_HASHES = _between(tables.event, "seq", "hash")
-_URGENT_TWINS = _between(tables.urgent, "seq", "hash", "kind", "received_at").where(
+_URGENT_TWINS = _between(tables.urgent, "home_id", "seq", "hash", "received_at").where(
     ~tables.urgent.c.orphan
 )
 
@@ -57,9 +57,8 @@ class Refused(TryggveError):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One event as it came: its JSON object, its canonical bytes, and what they mean."""
+    """One event as it came: its canonical JSON without the hash, and what it means."""
 
-    obj: dict[str, Any]
     body: str
     event: Event
     digest: bytes
@@ -96,11 +95,11 @@ def read_events(objs: Sequence[dict[str, Any]], home: str) -> list[Sent]:
             raise Refused(
                 403, "other_home", f"Event {number} of the request was written by another home."
             )
-        sent.append(Sent(obj, body, event, bytes.fromhex(event.hash)))
+        sent.append(Sent(body, event, bytes.fromhex(event.hash)))
     return sent
 
 
-def take_batch(staff: Staff, home: str, objs: Sequence[dict[str, Any]], down_have: int) -> int:
+def receive_batch(staff: Staff, home: str, objs: Sequence[dict[str, Any]], down_have: int) -> int:
     """Commit a batch in order; returns the highest number that the server has of its origin (of the
     home's newest log for an empty batch, which only says that the home is there).
 
@@ -128,7 +127,7 @@ def take_batch(staff: Staff, home: str, objs: Sequence[dict[str, Any]], down_hav
         try:
             _same_as_stored(tx, origin, [item for item in sent if item.event.seq <= head.seq])
             new = [item for item in sent if item.event.seq > head.seq]
-            head = _verified(origin, head, new)
+            head = _verified(head, new)
         except ChainError as error:
             _tampered(staff, tx, home, origin, head, error)
             problem = Refused(
@@ -166,7 +165,7 @@ def _only_heard(staff: Staff, home: str, down_have: int) -> int:
     return 0 if newest is None else int(newest.seq)
 
 
-def _is_silent(conn: Any, home: str) -> bool:
+def _is_silent(conn: Connection, home: str) -> bool:
     t = tables.home_state
     return (
         conn.execute(select(t.c.silent_since).where(t.c.home_id == home)).scalar_one_or_none()
@@ -177,7 +176,7 @@ def _is_silent(conn: Any, home: str) -> bool:
 def note_heard(tx: Tx, home: str, *, down_have: int | None = None) -> None:
     """The home was heard now (real time).  `down_have` None: it did not say; 0: its log is new, and
     what an earlier one confirmed still holds."""
-    values: dict[str, Any] = {"heard_at": datetime.now(UTC)}
+    values: dict[str, object] = {"heard_at": datetime.now(UTC)}
     if down_have:
         values["down_have"] = down_have
     event_store.upsert(tx.conn, tables.home_link, {"home_id": home}, values)
@@ -198,12 +197,14 @@ def _same_as_stored(tx: Tx, origin: str, again: Sequence[Sent]) -> None:
             raise ChainError(f"event {seq} is not the one that was sent before", seq)
 
 
-def _verified(origin: str, head: event_store.Head, new: Sequence[Sent]) -> event_store.Head:
-    """The head after `new`.  Raises `ChainError`."""
+def _verified(head: event_store.Head, new: Sequence[Sent]) -> event_store.Head:
+    """The head after `new`, which are of one origin and numbered on from `head`.  Raises
+    `ChainError`."""
     seq, previous = head.seq, head.hash
     for item in new:
         seq += 1
-        previous = verify_next(item.obj, origin=origin, seq=seq, previous=previous)
+        event_store.continues(previous, item.body, item.digest, seq)
+        previous = item.digest
     return event_store.Head(seq, previous, head.tampered and not new)
 
 
@@ -256,9 +257,11 @@ def _confirm_urgent(tx: Tx, origin: str, new: Sequence[Sent]) -> dict[int, datet
             continue
         tx.conn.execute(update(t).where(this).values(orphan=True))
         ref = f"{origin}/{row.seq}"
-        tx.conn.execute(
-            update(tables.alarm).where(tables.alarm.c.id == ref).values(id=orphan_id(ref, digest))
-        )
+        own = orphan_id(ref, digest)
+        a, c = tables.alarm, tables.night_check
+        tx.conn.execute(update(a).where(a.c.id == ref).values(id=own))
+        asked = (c.c.home_id == row.home_id) & (c.c.asked_ref == ref)
+        tx.conn.execute(update(c).where(asked).values(asked_ref=own))
     return twins
 
 
@@ -269,13 +272,13 @@ def _tampered(
     if head.tampered:
         return
     event_store.write_head(tx.conn, origin, home, replace(head, tampered=True))
-    told = HomeTampered(seq=error.seq, why=error.text)
-    event = append.write(staff, tx, home, Draft(told))
-    raised = AlarmRaised(alarm="home_tampered", severity=Severity.TECHNICAL, since=event.at)
+    tampered = HomeTampered(seq=error.seq, why=error.text)
+    event = append.write(staff, tx, home, Draft(tampered))
+    raised = AlarmRaised.usual(AlarmType.HOME_TAMPERED, event.at)
     append.write(staff, tx, home, Draft(raised), at=event.at)
 
 
-def take_urgent(staff: Staff, home: str, objs: Sequence[dict[str, Any]], down_have: int) -> int:
+def receive_urgent(staff: Staff, home: str, objs: Sequence[dict[str, Any]], down_have: int) -> int:
     """Commit urgent events of any numbers, in any order; the batch that brings them later confirms
     them.  Returns the highest number given.  Raises `Refused`: `bad_event`, `other_home`."""
     sent = read_events(objs, home)
@@ -284,7 +287,7 @@ def take_urgent(staff: Staff, home: str, objs: Sequence[dict[str, Any]], down_ha
         fold = Fold(tx.conn, home)
         now = staff.clock.now()
         for item in sent:
-            ref = _take_one_urgent(tx, home, item, now)
+            ref = _receive_one_urgent(tx, home, item, now)
             if ref is not None:
                 fold.apply(item.event, ref=ref)
                 tx.changes.append(event_store.change_of(home, item.event, item.body, item.digest))
@@ -293,7 +296,7 @@ def take_urgent(staff: Staff, home: str, objs: Sequence[dict[str, Any]], down_ha
     return max((item.event.seq for item in sent), default=0)
 
 
-def _take_one_urgent(tx: Tx, home: str, item: Sent, now: datetime) -> str | None:
+def _receive_one_urgent(tx: Tx, home: str, item: Sent, now: datetime) -> str | None:
     """Keep one urgent event; returns its identity, None when it is here already, by either way."""
     e, u = tables.event, tables.urgent
     event = item.event

@@ -122,7 +122,7 @@ def events() -> Response:
     parts = staff()
     home = _home(parts)
     batch = _read(EventBatch)
-    return _answer(Have(have=ingest.take_batch(parts, home, batch.events, batch.down_have)))
+    return _answer(Have(have=ingest.receive_batch(parts, home, batch.events, batch.down_have)))
 
 
 @blueprint.post("/urgent")
@@ -131,7 +131,7 @@ def urgent() -> Response:
     parts = staff()
     home = _home(parts)
     batch = _read(EventBatch)
-    return _answer(Have(have=ingest.take_urgent(parts, home, batch.events, batch.down_have)))
+    return _answer(Have(have=ingest.receive_urgent(parts, home, batch.events, batch.down_have)))
 
 
 @blueprint.get("/stream")

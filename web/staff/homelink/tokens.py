@@ -6,8 +6,8 @@ Token times are real seconds.  Not for: grants (`gateway.access.grants`), or peo
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -54,8 +54,8 @@ def home_of(database: Database, authorization: str | None, method: str, path: st
     home, key = _signer(database, token)
     claims = _claims(token, key)
     now = time.time()
-    issued, expires = claims["iat"], claims["exp"]
-    if claims["iss"] != home:
+    issued, expires = claims.issued, claims.expires
+    if claims.issuer != home:
         raise Refused(401, "forged", "The request's token names another home than its key.")
     if expires - issued > TOKEN_LIFE_S:
         raise Refused(401, "too_long", f"A token lives at most {TOKEN_LIFE_S} s.")
@@ -63,7 +63,7 @@ def home_of(database: Database, authorization: str | None, method: str, path: st
         raise Refused(401, "expired", "The request's token is too old; compare the clocks.")
     if issued > now + TOKEN_SKEW_S:
         raise Refused(401, "not_yet", "The request's token is from the future; compare the clocks.")
-    if claims["htm"] != method or claims["htu"] != path:
+    if claims.method != method or claims.path != path:
         raise Refused(401, "other_request", "The request's token was made for another request.")
     return home
 
@@ -82,9 +82,20 @@ def _signer(database: Database, token: str) -> tuple[str, Ed25519PublicKey]:
     return home, public_key(pem)
 
 
-def _claims(token: str, key: Ed25519PublicKey) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Claims:
+    """What a token says; the times are seconds since 1970."""
+
+    issuer: object
+    issued: float
+    expires: float
+    method: object
+    path: object
+
+
+def _claims(token: str, key: Ed25519PublicKey) -> _Claims:
     try:
-        claims: dict[str, Any] = jwt.decode(
+        claims: dict[str, object] = jwt.decode(
             token,
             key,
             algorithms=["EdDSA"],
@@ -98,7 +109,13 @@ def _claims(token: str, key: Ed25519PublicKey) -> dict[str, Any]:
         )
     except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
         raise Refused(401, "forged", "The request's token was not signed by this home.") from error
-    for name in ("iat", "exp"):
-        if type(claims[name]) not in (int, float) or not 0 <= claims[name] < 1e12:
-            raise Refused(401, "forged", "The request's token has no times.")
-    return claims
+    return _Claims(
+        claims["iss"], _time(claims["iat"]), _time(claims["exp"]), claims["htm"], claims["htu"]
+    )
+
+
+def _time(value: object) -> float:
+    # a bool is an int to Python, and no time
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e12:
+        raise Refused(401, "forged", "The request's token has no times.")
+    return value

@@ -6,9 +6,9 @@ Not for: what the home does then (its rules decide).
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from flask import request, url_for
+from flask.typing import ResponseReturnValue
 
 from web.staff.care.actions import Refused
 from web.staff.core.context import staff
@@ -16,16 +16,16 @@ from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.pages import lookups
 from web.staff.pages.forms import refusal_text
-from web.staff.pages.layout import answered, main_attributes, need, page, refused, signed_in
+from web.staff.pages.layout import answered, main_attributes, page, refused
+from web.staff.pages.routes import get, post
 from web.staff.visits import plan, plan_import, visit_actions
 
 AHEAD = timedelta(days=366)
 
 
-@signed_in
+@get("/franvaro", "visits_away", right=Right.CORRECT_VISIT)
 def absences(actor: Actor) -> str:
     """The page `/franvaro`."""
-    need(actor, Right.CORRECT_VISIT)
     now = staff().clock.now()
     with staff().db.read() as conn:
         places = lookups.places(conn, actor)
@@ -41,8 +41,15 @@ def absences(actor: Actor) -> str:
         )
 
 
-@signed_in
-def add(actor: Actor) -> Any:
+@post(
+    "/franvaro",
+    "visits_away_add",
+    examples=(
+        {"since": "2026-11-23T12:00", "until": ""},
+        {"since": "2026-11-23T12:00", "until": "2026-11-24T12:00"},
+    ),
+)
+def add(actor: Actor) -> ResponseReturnValue:
     """POST `/franvaro`: somebody will be away."""
     form = request.form
     home, back = form.get("home", ""), url_for("pages.visits_away")
@@ -62,8 +69,8 @@ def add(actor: Actor) -> Any:
     return answered(_("Frånvaron är sparad."), back)
 
 
-@signed_in
-def end(actor: Actor) -> Any:
+@post("/franvaro/slut", "visits_away_end")
+def end(actor: Actor) -> ResponseReturnValue:
     """POST `/franvaro/slut`: back, or does not go."""
     back = url_for("pages.visits_away")
     number = request.form.get("absence", "")

@@ -7,9 +7,9 @@ row (`access_log`).
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from flask import Response, abort, request, url_for
+from flask.typing import ResponseReturnValue
 
 from gateway import events
 from gateway.access import grants
@@ -19,12 +19,13 @@ from web.staff.audit.access_log import AccessRow
 from web.staff.care import actions
 from web.staff.care.actions import Refused
 from web.staff.core.context import staff
-from web.staff.core.i18n import day_of, local
+from web.staff.core.i18n import N_, day_of, local
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.pages import lookups
 from web.staff.pages.forms import refusal_text
-from web.staff.pages.layout import answered, need, page, refused, signed_in
+from web.staff.pages.layout import answered, page, refused
+from web.staff.pages.routes import Menu, get, post
 from web.staff.pages.visit import file
 from web.staff.pages.visits import midnight
 from web.staff.texts import visit_words, words
@@ -42,7 +43,11 @@ def why_text(row: AccessRow) -> str:
         return words.spoken(visit_words.READ_WHAT, row.why)
     if row.action == "unlock.requested":
         why = words.enum_word(grants.Reason, row.why)
-        return f"{why}, {words.enum_word(events.TurnOutcome, row.outcome)}" if row.outcome else why
+        return (
+            f"{why}, {words.enum_word(events.LockOperationOutcome, row.outcome)}"
+            if row.outcome
+            else why
+        )
     if row.action == "unlock.refused":
         return words.enum_word(events.Refusal, row.why)
     if row.action == "visit.started":
@@ -50,7 +55,7 @@ def why_text(row: AccessRow) -> str:
     return row.why
 
 
-def _filter(actor: Actor) -> tuple[list[str], datetime, datetime, dict[str, Any]]:
+def _filter(actor: Actor) -> tuple[list[str], datetime, datetime, dict[str, str | None]]:
     asked, now = request.args, staff().clock.now()
     today = local(now).date()
     last = day_of(asked.get("till", "")) or today
@@ -66,13 +71,14 @@ def _filter(actor: Actor) -> tuple[list[str], datetime, datetime, dict[str, Any]
     return homes, start, midnight(last + timedelta(days=1)), more
 
 
-@signed_in
+@get("/atkomst", "access", right=Right.AUDIT_ACCESS, menu=Menu(70, "search", N_("Åtkomst")))
 def log(actor: Actor) -> str:
     """The page `/atkomst`."""
-    need(actor, Right.AUDIT_ACCESS)
     homes, start, end, more = _filter(actor)
     with staff().db.read() as conn:
-        rows = access_log.read(conn, homes, start, end, limit=ROWS + 1, **more)
+        rows = access_log.read(
+            conn, homes, start, end, limit=ROWS + 1, person=more["person"], action=more["action"]
+        )
         for home in sorted({row.home for row in rows}):
             actions.record_read(staff(), actor, home, "access")
         return page(
@@ -92,13 +98,14 @@ def log(actor: Actor) -> str:
         )
 
 
-@signed_in
+@get("/atkomst/fil", "access_file", right=Right.AUDIT_ACCESS)
 def log_file(actor: Actor) -> Response:
     """`/atkomst/fil`: the filtered rows as CSV."""
-    need(actor, Right.AUDIT_ACCESS)
     homes, start, end, more = _filter(actor)
     with staff().db.read() as conn:
-        rows = access_log.read(conn, homes, start, end, **more)
+        rows = access_log.read(
+            conn, homes, start, end, person=more["person"], action=more["action"]
+        )
         for home in sorted({row.home for row in rows}):
             actions.record_read(staff(), actor, home, "access_file")
     days: tuple[date, date] = (local(start).date(), local(end).date() - timedelta(days=1))
@@ -106,23 +113,22 @@ def log_file(actor: Actor) -> Response:
     return file(access_export.to_csv(rows, actor.org), name, "text/csv")
 
 
-@signed_in
+@get("/atkomst/stickprov", "access_sample", right=Right.AUDIT_ACCESS)
 def sample(actor: Actor) -> str:
     """The page `/atkomst/stickprov?ref=staff/12`."""
-    need(actor, Right.AUDIT_ACCESS)
     wanted = request.args.get("ref", "")
     with staff().db.read() as conn:
-        found = {one.ref: one for one in access_log.samples(conn, actor.org)}.get(wanted)
-        if found is None:
+        chosen = {one.ref: one for one in access_log.samples(conn, actor.org)}.get(wanted)
+        if chosen is None:
             abort(404)
-        rows = access_log.read_refs(conn, actor.homes, found.data.rows)
+        rows = access_log.read_refs(conn, actor.homes, chosen.data.rows)
         for home in sorted({row.home for row in rows}):
             actions.record_read(staff(), actor, home, "access")
         return page(
             "sample.html",
             conn,
             actor,
-            sample=found,
+            sample=chosen,
             rows=sorted(rows, key=lambda row: row.at),
             places=lookups.places(conn, actor),
             names=lookups.names(conn, actor),
@@ -132,17 +138,17 @@ def sample(actor: Actor) -> str:
         )
 
 
-@signed_in
-def check(actor: Actor) -> Any:
+@post("/atkomst/stickprov", "access_check", examples=({"found": "in_order"},))
+def check(actor: Actor) -> ResponseReturnValue:
     """POST `/atkomst/stickprov`: one row was checked."""
     form = request.form
     back = url_for("pages.access_sample", ref=form.get("sample", ""))
     try:
-        found = CheckedAs(form.get("found", ""))
+        outcome = CheckedAs(form.get("found", ""))
     except ValueError:
         return refused(_("Välj först vad kontrollen visade."), back, 422)
     try:
-        access_log.check(staff(), actor, form.get("sample", ""), form.get("row", ""), found)
+        access_log.check(staff(), actor, form.get("sample", ""), form.get("row", ""), outcome)
     except Refused as refusal:
         return refused(refusal_text(actor, refusal), back)
     return answered(_("Kontrollen är sparad."), back)

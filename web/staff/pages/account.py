@@ -9,9 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar, cast
+from typing import ParamSpec
 
 from flask import redirect, request, session, url_for
+from flask.typing import ResponseReturnValue
 from flask_login import current_user, logout_user
 from sqlalchemy import select
 
@@ -19,13 +20,14 @@ from web.staff.core.context import staff
 from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor
-from web.staff.pages.layout import answered, page, refused, signed_in
+from web.staff.pages.layout import answered, page, refused
+from web.staff.pages.routes import get, post
 from web.staff.people import accounts
 from web.staff.signin import sessions
 from web.staff.signin.auth import FRESH
 from web.staff.storage import tables
 
-F = TypeVar("F", bound=Callable[..., Any])
+P = ParamSpec("P")
 
 FACTORS = {
     sessions.Factor.PASSWORD_ALONE: N_("lösenord"),
@@ -36,18 +38,18 @@ FACTORS = {
 }
 
 
-def proved(view: F) -> F:
+def proved(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseReturnValue]:
     """The view changes something sensitive: whoever has not shown who they are within `FRESH` is
     asked again first, so that a phone left on a table is not enough."""
 
     @wraps(view)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
         if time.time() - float(session.get("fs_paa", 0)) > FRESH.total_seconds():
             back = request.full_path.rstrip("?") if request.method == "GET" else None
             return redirect(url_for("security.verify", next=back or _page_before()), 303)
         return view(*args, **kwargs)
 
-    return cast(F, guarded)
+    return guarded
 
 
 def _page_before() -> str:
@@ -62,8 +64,8 @@ def _page_before() -> str:
     return url_for("pages.people")
 
 
-@signed_in
-def account(actor: Actor) -> Any:
+@get("/konto", "account")
+def account(actor: Actor) -> ResponseReturnValue:
     """The page `/konto`."""
     with staff().db.read() as conn:
         keys = conn.execute(
@@ -86,8 +88,8 @@ def account(actor: Actor) -> Any:
         )
 
 
-@signed_in
-def end_session(actor: Actor) -> Any:
+@post("/konto/session", "end_session")
+def end_session(actor: Actor) -> ResponseReturnValue:
     """POST `/konto/session`: sign one of my browsers out."""
     with staff().write() as tx:
         done = sessions.end(tx, current_user.id, request.form.get("session", ""))
@@ -99,8 +101,8 @@ def end_session(actor: Actor) -> Any:
     return answered(_("Utloggad där."), url_for("pages.account"))
 
 
-@signed_in
-def end_sessions(actor: Actor) -> Any:
+@post("/konto/logga-ut-overallt", "end_sessions")
+def end_sessions(actor: Actor) -> ResponseReturnValue:
     """POST `/konto/logga-ut-overallt`: sign all my browsers out, this one too."""
     accounts.sign_out(staff(), actor, actor.person)
     sessions.gate().forget()

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from web.staff.care import acute
 from web.staff.core.context import staff
@@ -20,31 +19,32 @@ from web.staff.pages import lock_progress, lookups
 from web.staff.pages.lock_progress import Turn
 from web.staff.pages.lookups import Place
 from web.staff.storage import tables as t
+from web.staff.storage.rows import AlarmRow, DeviceRow, VisitRow, read_all
 
 
 @dataclass(frozen=True, slots=True)
-class NearHome:
+class HomeElsewhere:
     """A home of others.  `alarm` None: it is closed, and I am still there."""
 
     place: Place
-    alarm: Row[Any] | None
-    taken_by: str | None
-    locks: tuple[Row[Any], ...]
+    alarm: AlarmRow | None
+    acknowledged_by: str | None
+    locks: tuple[DeviceRow, ...]
     turn: Turn | None
-    visit: Row[Any] | None
+    visit: VisitRow | None
 
 
 @dataclass(frozen=True, slots=True)
-class Near:
+class AlarmsElsewhere:
     """The whole part of the page: how many alarms are open, the longest since when, and the homes
     that are shown."""
 
     count: int
     since: datetime | None
-    homes: tuple[NearHome, ...]
+    homes: tuple[HomeElsewhere, ...]
 
 
-def near(conn: Connection, actor: Actor, *, shown: bool, live: bool) -> Near:
+def read(conn: Connection, actor: Actor, *, shown: bool, live: bool) -> AlarmsElsewhere:
     """Alarms of others.  `shown`: this person asked to see them.  `live`: an open page brings
     itself up to date, which is no new reading."""
     alarms = acute.open_elsewhere(conn, actor)
@@ -56,15 +56,15 @@ def near(conn: Connection, actor: Actor, *, shown: bool, live: bool) -> Near:
     places = lookups.places(conn, actor, beyond=homes)
     names = lookups.names(conn, actor)
     locks = _locks(conn, homes)
-    since = [row.since or row.raised_at for row in alarms.values()]
-    return Near(
+    since = [at for row in alarms.values() if (at := row.since or row.raised_at) is not None]
+    return AlarmsElsewhere(
         count=len(alarms),
         since=min(since, default=None),
         homes=tuple(
-            NearHome(
+            HomeElsewhere(
                 place=places[home],
                 alarm=alarm,
-                taken_by=names.get(alarm.acknowledged_by, alarm.acknowledged_by) if alarm else None,
+                acknowledged_by=_acknowledged_by(alarm, names),
                 locks=tuple(locks.get(home, ())),
                 turn=lock_progress.newest(conn, actor, home),
                 visit=visits.get(home),
@@ -75,7 +75,13 @@ def near(conn: Connection, actor: Actor, *, shown: bool, live: bool) -> Near:
     )
 
 
-def _my_visits(conn: Connection, actor: Actor) -> dict[str, Row[Any]]:
+def _acknowledged_by(alarm: AlarmRow | None, names: dict[str, str]) -> str | None:
+    if alarm is None or alarm.acknowledged_by is None:
+        return None
+    return names.get(alarm.acknowledged_by, alarm.acknowledged_by)
+
+
+def _my_visits(conn: Connection, actor: Actor) -> dict[str, VisitRow]:
     """My open visits in homes where I am not assigned."""
     v = t.visit.c
     query = select(t.visit).where(
@@ -85,7 +91,7 @@ def _my_visits(conn: Connection, actor: Actor) -> dict[str, Row[Any]]:
         v.corrected_until.is_(None),
         ~v.overdue,
     )
-    return {row.home_id: row for row in conn.execute(query.order_by(v.since))}
+    return {row.home_id: row for row in read_all(conn, VisitRow, query.order_by(v.since))}
 
 
 def _turned(conn: Connection, actor: Actor) -> list[str]:
@@ -100,10 +106,10 @@ def _turned(conn: Connection, actor: Actor) -> list[str]:
     return list(conn.execute(query.order_by(u.issued_at.desc())).scalars())
 
 
-def _locks(conn: Connection, homes: list[str]) -> dict[str, list[Row[Any]]]:
+def _locks(conn: Connection, homes: list[str]) -> dict[str, list[DeviceRow]]:
     c = t.device.c
     query = select(t.device).where(c.home_id.in_(homes), c.type == "lock", c.present)
-    found: dict[str, list[Row[Any]]] = {}
-    for row in conn.execute(query.order_by(c.id)):
-        found.setdefault(row.home_id, []).append(row)
-    return found
+    by_home: dict[str, list[DeviceRow]] = {}
+    for row in read_all(conn, DeviceRow, query.order_by(c.id)):
+        by_home.setdefault(row.home_id, []).append(row)
+    return by_home

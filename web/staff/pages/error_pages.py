@@ -6,9 +6,9 @@ Not for: the API's own answers, which stay JSON.
 from __future__ import annotations
 
 import logging
-from typing import Any
 
-from flask import Flask, render_template, request
+from flask import Flask, Response, render_template, request
+from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from web.staff.core.i18n import N_
@@ -63,23 +63,23 @@ def init_app(app: Flask) -> None:
         app.register_error_handler(Exception, _unknown)
 
 
-def _known(error: HTTPException) -> Any:
+def _known(error: HTTPException) -> ResponseReturnValue | HTTPException:
     if error.response is not None or request.path.startswith(API):
         return error
-    return fault(error.code or 500)
+    return error_page(error.code or 500)
 
 
-def _unknown(error: Exception) -> Any:
+def _unknown(error: Exception) -> ResponseReturnValue:
     # the edge of the web server: what nobody expected is logged, and told without a traceback
     if request.path.startswith(API):
         raise error
     log.error("a page failed", exc_info=error, extra={"endpoint": request.endpoint})
-    return fault(500)
+    return error_page(500)
 
 
-def fault(code: int) -> Any:
+def error_page(code: int) -> tuple[str, int] | Response:
     """The page (or the sentence, for our script) for an HTTP status."""
     head, text = TEXTS.get(code, TEXTS[500 if code >= 500 else 400])
     if wants_json():
         return answer_json(f"{_(head)}. {_(text)}", code)
-    return render_template("fault.html", head=_(head), text=_(text), code=code), code
+    return render_template("error.html", head=_(head), text=_(text), code=code), code

@@ -11,12 +11,11 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, Select, and_, false, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, false, or_, select
 
 from gateway.envelope import Event
-from gateway.events import Ref
+from gateway.events import Ref, names_of
 from web.staff.core.i18n import local
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
@@ -24,17 +23,14 @@ from web.staff.pages import lookups
 from web.staff.pages.lookups import Place
 from web.staff.storage import tables as t
 from web.staff.storage.column_types import from_ms, to_ms
-from web.staff.texts import event_summary, words
+from web.staff.storage.rows import DeviceRow
+from web.staff.texts import event_summary, kind_words, words
 
-QUIET = frozenset({"record.read", "unlock.progressed", "alarm.delivered"})
-"""Kinds left out of the list unless their group is asked for: they would drown the rest."""
+QUIET = frozenset(kind for kind, word in kind_words.KINDS.items() if word.aside)
+"""Kinds left out of the list unless their group is asked for."""
 
-
-RAW = frozenset(
-    {"mat.pressed", "mat.released", "mat.loaded", "motion.detected", "motion.cleared"}
-    | {"contact.changed", "temperature.measured", "device.heard"}
-)
-"""Readings that come by the hundred in a night; a home's own page shows what they came to mean."""
+RAW = frozenset(kind for kind, word in kind_words.KINDS.items() if word.reading)
+"""Readings, which a home's own page leaves out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +97,7 @@ class Line:
     at: datetime
     clock: str
     day: str
-    word: words.KindWord
+    word: kind_words.KindWord
     label: str
     detail: str
     place: Place | None
@@ -124,13 +120,13 @@ class Because:
 def kinds_of(actor: Actor, group: str, text_asked: bool) -> frozenset[str] | None:
     """The kinds to show; None for all, also those that this version does not know."""
     if group:
-        wanted = {kind for kind, word in words.KINDS.items() if word.group == group}
+        wanted = {kind for kind, word in kind_words.KINDS.items() if word.group == group}
         if group == "system" and actor.may(Right.SEE_CARE):
             return frozenset(wanted)
     elif actor.may(Right.SEE_CARE):
         return None if text_asked else frozenset()
     else:
-        wanted = set(words.KINDS)
+        wanted = set(kind_words.KINDS)
     if not actor.may(Right.SEE_CARE):
         wanted &= lookups.NOT_CARE
     return frozenset(wanted)
@@ -142,22 +138,22 @@ def latest(conn: Connection, actor: Actor, wanted: Filter, count: int) -> list[F
     condition = _condition(conn, actor, wanted)
     per_home: list[Iterable[Found]] = [_of_home(conn, h, condition, count) for h in homes]
     per_home.append(_pending(conn, actor, homes, wanted))
-    merged = heapq.merge(*per_home, key=lambda found: found.key, reverse=True)
-    return [found for found, _n in zip(_once(merged), range(count), strict=False)]
+    merged = heapq.merge(*per_home, key=lambda line: line.key, reverse=True)
+    return [line for line, _n in zip(_once(merged), range(count), strict=False)]
 
 
-def _once(found: Iterable[Found]) -> Iterator[Found]:
+def _once(lines: Iterable[Found]) -> Iterator[Found]:
     seen: set[tuple[str, int, str]] = set()
-    for one in found:
+    for one in lines:
         identity = (one.event.origin, one.event.seq, one.event.hash)
         if identity not in seen:
             seen.add(identity)
             yield one
 
 
-def _condition(conn: Connection, actor: Actor, wanted: Filter) -> Any:
+def _condition(conn: Connection, actor: Actor, wanted: Filter) -> ColumnElement[bool] | None:
     e = t.event.c
-    parts: list[Any] = []
+    parts: list[ColumnElement[bool]] = []
     kinds = kinds_of(actor, wanted.group, bool(wanted.text))
     if kinds == frozenset() and not wanted.group and actor.may(Right.SEE_CARE):
         parts.append(e.kind.not_in(sorted(wanted.without)))
@@ -174,7 +170,7 @@ def _condition(conn: Connection, actor: Actor, wanted: Filter) -> Any:
     return and_(*parts) if parts else None
 
 
-def _before(cursor: Cursor) -> Any:
+def _before(cursor: Cursor) -> ColumnElement[bool]:
     e = t.event.c
     return or_(
         e.corrected_at < cursor.at,
@@ -185,11 +181,11 @@ def _before(cursor: Cursor) -> Any:
     )
 
 
-def _matching(conn: Connection, actor: Actor, text: str) -> Any:
+def _matching(conn: Connection, actor: Actor, text: str) -> ColumnElement[bool]:
     """Events whose words hold `text`: kind, home, resident, person, device, alarm, or reference."""
     e = t.event.c
     low = text.casefold().strip()
-    kinds = [kind for kind in words.KINDS if low in words.kind_label(kind).casefold()]
+    kinds = [kind for kind in kind_words.KINDS if low in kind_words.kind_label(kind).casefold()]
     people = [p for p, name in lookups.names(conn, actor).items() if low in name.casefold()]
     homes = [
         place.id
@@ -202,7 +198,8 @@ def _matching(conn: Connection, actor: Actor, text: str) -> Any:
         if low in f"{row.id} {device_name(row)}".casefold()
     }
     alarms = [
-        e.body.contains(json.dumps({"alarm": code}, separators=(",", ":"))[1:-1], autoescape=True)
+        e.body.contains(json.dumps({name: code}, separators=(",", ":"))[1:-1], autoescape=True)
+        for name in names_of("alarm.raised", "type")
         for code in words.ALARMS
         if low in event_summary.alarm_word(code).casefold()
     ]
@@ -218,18 +215,20 @@ def _matching(conn: Connection, actor: Actor, text: str) -> Any:
     )
 
 
-def _of_home(conn: Connection, home: str, condition: Any, count: int) -> list[Found]:
+def _of_home(
+    conn: Connection, home: str, condition: ColumnElement[bool] | None, count: int
+) -> list[Found]:
     e = t.event.c
-    query: Select[Any] = select(e.body, e.corrected_at, e.synced, e.hash).where(e.home_id == home)
+    query = select(e.body, e.corrected_at, e.synced, e.hash).where(e.home_id == home)
     if condition is not None:
         query = query.where(condition)
     order = (e.corrected_at.desc(), e.origin.desc(), e.seq.desc())
-    found = []
+    lines = []
     for row in conn.execute(query.order_by(*order).limit(count)):
         event = _sealed(row.body, row.hash)
         if event is not None:
-            found.append(Found(event, home, row.corrected_at, row.synced, pending=False))
-    return found
+            lines.append(Found(event, home, row.corrected_at, row.synced, pending=False))
+    return lines
 
 
 def _sealed(body: str, digest: bytes) -> Event | None:
@@ -246,7 +245,7 @@ def _pending(conn: Connection, actor: Actor, homes: Collection[str], wanted: Fil
         return []
     u = t.urgent.c
     kinds = kinds_of(actor, wanted.group, text_asked=False)
-    found = []
+    lines = []
     for row in conn.execute(select(t.urgent).where(u.home_id.in_(homes))):
         event = _sealed(row.body, row.hash)
         if event is None or (kinds and event.kind not in kinds):
@@ -261,14 +260,14 @@ def _pending(conn: Connection, actor: Actor, homes: Collection[str], wanted: Fil
         older = wanted.older_than
         if older is not None and one.key >= (older.at, older.origin, older.seq):
             continue
-        found.append(one)
-    return sorted(found, key=lambda one: one.key, reverse=True)
+        lines.append(one)
+    return sorted(lines, key=lambda one: one.key, reverse=True)
 
 
 # --- in words -------------------------------------------------------------------------------------
 
 
-def device_name(row: Any) -> str:
+def device_name(row: DeviceRow) -> str:
     """What a device is called: its role and room when the home told them, else its id."""
     role = words.spoken(words.ROLES, row.role)
     room = words.spoken(words.ROLES, row.room)
@@ -283,7 +282,7 @@ def device_name(row: Any) -> str:
 
 def told(event: Event, zone: str | None) -> str:
     """An event in one line: its kind and its particulars."""
-    label = words.kind_label(event.kind)
+    label = kind_words.kind_label(event.kind)
     detail = event_summary.particulars(event.data, zone)
     return f"{label}: {detail}" if detail else label
 
@@ -305,12 +304,12 @@ def because_of(event: Event, reasons: Mapping[Ref, Event], zone: str | None) -> 
 def listing(
     conn: Connection,
     actor: Actor,
-    found: Iterable[Found],
+    entries: Iterable[Found],
     places: Mapping[str, Place],
     names: Mapping[str, str],
 ) -> list[Line]:
     """The events in words."""
-    shown = list(found)
+    shown = list(entries)
     reasons = lookups.reasons(conn, [one.event for one in shown], actor.homes)
     devices = lookups.devices(conn, {one.home for one in shown})
     lines = []
@@ -327,8 +326,8 @@ def listing(
                 at=one.at,
                 clock=f"{here:%H:%M:%S}",
                 day=f"{here:%Y-%m-%d}",
-                word=words.kind_word(event.kind),
-                label=words.kind_label(event.kind),
+                word=kind_words.kind_word(event.kind),
+                label=kind_words.kind_label(event.kind),
                 detail=event_summary.particulars(event.data, zone),
                 place=place,
                 device=device_name(device) if device is not None else event.device or "",

@@ -15,11 +15,12 @@ from flask import Response, jsonify, request, url_for
 from gateway.events import KINDS
 from web.staff.care import actions
 from web.staff.core.context import staff
-from web.staff.core.i18n import ZONE, day_of
+from web.staff.core.i18n import N_, ZONE, day_of
 from web.staff.core.rights import Actor, Right
 from web.staff.pages import event_list, lookups
-from web.staff.pages.layout import is_fragment, main_attributes, page, signed_in
-from web.staff.texts import words
+from web.staff.pages.layout import is_fragment, main_attributes, page
+from web.staff.pages.routes import Menu, get
+from web.staff.texts import kind_words
 
 PAGE = 50
 """Events on a page: what one looks through without losing one's place."""
@@ -28,44 +29,49 @@ WORDS_MAX_AGE_S = 600
 """Seconds a browser may keep the words of the live list."""
 
 
-@signed_in
+@get(
+    "/handelser",
+    "events",
+    menu=Menu(40, "list", N_("Händelser")),
+    examples=({}, {"slag": "alarm", "sok": "x", "fran": "2026-11-23"}),
+)
 def events(actor: Actor) -> str:
     """The page `/handelser`."""
     wanted = _filter()
     with staff().db.read() as conn:
         places = lookups.places(conn, actor)
         names = lookups.names(conn, actor)
-        found = event_list.latest(conn, actor, wanted, PAGE + 1)
-        more, found = len(found) > PAGE, found[:PAGE]
+        lines = event_list.latest(conn, actor, wanted, PAGE + 1)
+        more, lines = len(lines) > PAGE, lines[:PAGE]
         if actor.may(Right.SEE_CARE) and not is_fragment():
-            for home in sorted({one.home for one in found}):
+            for home in sorted({one.home for one in lines}):
                 actions.record_read(staff(), actor, home, "events")
-        groups = words.GROUPS
+        groups = kind_words.GROUPS
         if not actor.may(Right.SEE_CARE):
             groups = {key: groups[key] for key in ("device", "system")}
         return page(
             "events.html",
             conn,
             actor,
-            listing=event_list.listing(conn, actor, found, places, names),
+            listing=event_list.listing(conn, actor, lines, places, names),
             places=places,
             groups=groups,
             wanted=request.args,
-            older=_address(fore=str(found[-1].cursor)) if more else None,
+            older=_address(fore=str(lines[-1].cursor)) if more else None,
             newest=_address(fore=None) if wanted.older_than else None,
             first=wanted.older_than is None and not wanted.text and not wanted.until,
             **main_attributes(kinds=_prefixes() if wanted.older_than is None else "", home=_home()),
         )
 
 
-@signed_in
+@get("/handelser/ord.json", "events_words")
 def event_words(actor: Actor) -> Response:
     """`/handelser/ord.json`: labels of kinds and homes for the rows that arrive live."""
     with staff().db.read() as conn:
         places = lookups.places(conn, actor)
     kinds = {
-        kind: {"label": words.kind_label(kind), "group": word.group}
-        for kind, word in words.KINDS.items()
+        kind: {"label": kind_words.kind_label(kind), "group": word.group}
+        for kind, word in kind_words.KINDS.items()
         if kind not in event_list.QUIET and lookups.may_see_kind(actor, kind)
     }
     answer = jsonify(
@@ -94,7 +100,7 @@ def _filter() -> event_list.Filter:
     since, until = _day(asked.get("fran", "")), _day(asked.get("till", ""))
     return event_list.Filter(
         homes=(home,) if home else (),
-        group=group if group in words.GROUPS else "",
+        group=group if group in kind_words.GROUPS else "",
         text=asked.get("sok", "").strip()[:100],
         since=since,
         until=None if until is None else _next_day(until),
@@ -113,6 +119,6 @@ def _next_day(midnight: datetime) -> datetime:
 
 
 def _address(**changed: str | None) -> str:
-    kept: dict[str, Any] = {k: v for k, v in request.args.items() if v and k != "fragment"}
-    kept |= changed
-    return url_for("pages.events", **{k: v for k, v in kept.items() if v is not None})
+    query: dict[str, Any] = {k: v for k, v in request.args.items() if v and k != "fragment"}
+    query |= changed
+    return url_for("pages.events", **{k: v for k, v in query.items() if v is not None})

@@ -6,9 +6,11 @@ Not for: rights or rules (`actions` and the home decide), or showing anything.
 
 from __future__ import annotations
 
-from typing import Any
+from enum import StrEnum
+from typing import TypeVar
 
 from flask import request, url_for
+from flask.typing import ResponseReturnValue
 
 from gateway.access.grants import Action
 from gateway.events import AlarmOutcome, Finding, Looked, Refusal, Tap
@@ -20,7 +22,8 @@ from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.doors import lock_orders
 from web.staff.pages import lookups
-from web.staff.pages.layout import answered, refused, signed_in
+from web.staff.pages.layout import answered, refused
+from web.staff.pages.routes import post
 from web.staff.texts import words
 from web.staff.texts.event_summary import clock
 
@@ -28,12 +31,12 @@ from web.staff.texts.event_summary import clock
 def refusal_text(actor: Actor, refusal: Refused, home: str | None = None) -> str:
     """Why an action was refused, in a sentence that says what to do."""
     data = refusal.data
-    if refusal.why is Why.TAKEN or (refusal.why is Why.CLOSED and data.get("person")):
+    if refusal.why is Why.NOT_FIRST or (refusal.why is Why.CLOSED and data.get("person")):
         with staff().db.read() as conn:
             who = lookups.names(conn, actor).get(data["person"], data["person"])
             place = lookups.places(conn, actor).get(home or "")
         at = clock(data["at"], place.zone if place else None)
-        if refusal.why is Why.TAKEN:
+        if refusal.why is Why.NOT_FIRST:
             return _("%(who)s hann före, %(at)s.", who=who, at=at)
         return _("%(who)s har redan avslutat det, %(at)s.", who=who, at=at)
     if refusal.why is Why.NOT_CONNECTED:
@@ -54,7 +57,7 @@ SENTENCES = {
     Why.NO_LOCK: N_("Hemmet har inget sådant lås."),
     Why.NOT_CONNECTED: N_("Hemmet är inte anslutet just nu. Inget skickades till låset."),
     Why.NO_ALARM: N_("Larmet finns inte längre."),
-    Why.TAKEN: N_("Någon annan hann före."),
+    Why.NOT_FIRST: N_("Någon annan hann före."),
     Why.CLOSED: N_("Det är redan avslutat."),
     Why.NO_CHECK: N_("Tillsynen finns inte längre."),
     Why.NOT_ASKED: N_("Tillsynen väntar inte längre på svar."),
@@ -71,7 +74,10 @@ SENTENCES = {
 }
 
 
-def _choice(enum: Any, name: str) -> Any:
+E = TypeVar("E", bound=StrEnum)
+
+
+def _choice(enum: type[E], name: str) -> E | None:
     """The form's value as a member of `enum`, or None when it is missing or unknown."""
     try:
         return enum(request.form.get(name, ""))
@@ -79,8 +85,8 @@ def _choice(enum: Any, name: str) -> Any:
         return None
 
 
-@signed_in
-def acknowledge(actor: Actor) -> Any:
+@post("/larm/ta", "acknowledge")
+def acknowledge(actor: Actor) -> ResponseReturnValue:
     """POST `/larm/ta`: take an alarm on."""
     back = url_for("pages.now")
     try:
@@ -90,8 +96,8 @@ def acknowledge(actor: Actor) -> Any:
     return answered(_("Du har tagit larmet."), back)
 
 
-@signed_in
-def resolve(actor: Actor) -> Any:
+@post("/larm/avsluta", "resolve", examples=({"outcome": "helped"}, {"outcome": "mended"}))
+def resolve(actor: Actor) -> ResponseReturnValue:
     """POST `/larm/avsluta`: close an alarm with its outcome."""
     back = url_for("pages.now")
     outcome = _choice(AlarmOutcome, "outcome")
@@ -104,8 +110,8 @@ def resolve(actor: Actor) -> Any:
     return answered(_("Larmet är avslutat."), back)
 
 
-@signed_in
-def answer_check(actor: Actor) -> Any:
+@post("/tillsyn/svara", "answer_check", examples=({"finding": "ok", "looked": "phone"},))
+def answer_check(actor: Actor) -> ResponseReturnValue:
     """POST `/tillsyn/svara`: tell what a look found."""
     back = url_for("pages.now")
     finding, looked = _choice(Finding, "finding"), _choice(Looked, "looked")
@@ -123,8 +129,8 @@ def answer_check(actor: Actor) -> Any:
     return answered(_("Svaret är sparat: %(found)s.", found=_(words.ENUMS[Finding][finding])), back)
 
 
-@signed_in
-def start_check(actor: Actor) -> Any:
+@post("/tillsyn/borja", "start_check")
+def start_check(actor: Actor) -> ResponseReturnValue:
     """POST `/tillsyn/borja`: tell the others that you look."""
     back = url_for("pages.now")
     home, check = request.form.get("home", ""), request.form.get("check", "")
@@ -135,8 +141,8 @@ def start_check(actor: Actor) -> Any:
     return answered(_("Du tittar till nu. De andra ser det."), back)
 
 
-@signed_in
-def turn(actor: Actor, home: str) -> Any:
+@post("/pass/<home>/las", "turn", examples=({"action": "unlock"}, {"action": "lock"}))
+def turn(actor: Actor, home: str) -> ResponseReturnValue:
     """POST `/pass/<home>/las`: turn a lock.  A second tap while the first is under way is the same
     turn."""
     here = "pages.shift" if actor.may(Right.TURN_LOCK) else "pages.service"
@@ -150,14 +156,14 @@ def turn(actor: Actor, home: str) -> Any:
         sent = lock_orders.order_turn(staff(), actor, home, device, action, key=key)
     except Refused as refusal:
         text = refusal_text(actor, refusal, home)
-        if refusal.why is Why.NOT_ASSIGNED and request.form.get("near"):
+        if refusal.why is Why.NOT_ASSIGNED and request.form.get("elsewhere"):
             text = words.enum_word(Refusal, Refusal.ALARM_CLOSED)  # the page was older than that
         return refused(text, back)
     return answered("", back, grant=sent.grant)
 
 
-@signed_in
-def tap(actor: Actor, home: str) -> Any:
+@post("/pass/<home>/besok", "tap", examples=({"tap": "arrive"}, {"tap": "leave"}))
+def tap(actor: Actor, home: str) -> ResponseReturnValue:
     """POST `/pass/<home>/besok`: arrived, or leaving."""
     back = url_for("pages.shift", _anchor=f"home-{home}")
     what = _choice(Tap, "tap")

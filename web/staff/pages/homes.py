@@ -14,10 +14,12 @@ from sqlalchemy import select
 
 from web.staff.care import actions
 from web.staff.core.context import staff
+from web.staff.core.i18n import N_
 from web.staff.core.rights import Actor, Right
 from web.staff.pages import event_list, lookups, service
-from web.staff.pages.layout import is_fragment, main_attributes, page, signed_in
+from web.staff.pages.layout import is_fragment, main_attributes, page
 from web.staff.pages.now import tiles
+from web.staff.pages.routes import Menu, get
 from web.staff.pages.timeline import NARROW, WIDE, draw, read_day
 from web.staff.people import access_revocation
 from web.staff.storage import tables as t
@@ -26,7 +28,7 @@ LATEST = 25
 """Events shown on a home's own page; the rest is in Händelser."""
 
 
-@signed_in
+@get("/hem", "homes", menu=Menu(30, "home", N_("Hem")))
 def homes(actor: Actor) -> str:
     """The page `/hem`."""
     with staff().db.read() as conn:
@@ -41,7 +43,7 @@ def homes(actor: Actor) -> str:
         )
 
 
-@signed_in
+@get("/hem/<home>", "homes_one", examples=({}, {"fragment": "1"}))
 def one_home(actor: Actor, home: str) -> str:
     """The page `/hem/<home>`."""
     if not actor.sees(home):
@@ -63,7 +65,7 @@ def one_home(actor: Actor, home: str) -> str:
             .order_by(t.device.c.type, t.device.c.id)
         ).all()
         day = read_day(conn, home, now - timedelta(hours=24), now) if care else None
-        found = event_list.latest(
+        lines = event_list.latest(
             conn,
             actor,
             event_list.Filter(homes=(home,), without=event_list.QUIET | event_list.RAW),
@@ -89,7 +91,7 @@ def one_home(actor: Actor, home: str) -> str:
             openers=access_revocation.who_may_open(conn, home, actor.org)
             if actor.may(Right.ASSIGN)
             else None,
-            listing=event_list.listing(conn, actor, found, places, names),
+            listing=event_list.listing(conn, actor, lines, places, names),
             open_alarms=conn.execute(
                 select(t.alarm).where(lookups.open_alarms(actor), t.alarm.c.home_id == home)
             ).all(),

@@ -5,27 +5,28 @@ Not for: people (`staff_admin`), or what happens in a home.
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import abort, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
 from gateway.errors import UserError
 from web.staff.core.context import staff
+from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.homelink import enrolment
 from web.staff.pages import layout
 from web.staff.pages.account import proved
-from web.staff.pages.layout import answered, need, page, refused, signed_in
+from web.staff.pages.layout import answered, need, page, refused
+from web.staff.pages.routes import Menu, get, post
 from web.staff.pages.staff_admin import changed, numbers, of_org
 from web.staff.people import accounts
 from web.staff.people import registry as adding
 from web.staff.storage import tables
 
 
-@signed_in
-def places(actor: Actor) -> Any:
+@get("/administration/hem", "places", menu=Menu(90, "box", N_("Installation"), Right.ENROLL))
+def places(actor: Actor) -> ResponseReturnValue:
     """The page `/administration/hem`."""
     if not (actor.may(Right.ASSIGN) or actor.may(Right.ENROLL)):
         abort(403)
@@ -46,11 +47,10 @@ def places(actor: Actor) -> Any:
         )
 
 
-@signed_in
+@post("/administration/hem", "places_add", right=Right.ADMINISTER, examples=({"label": "x"},))
 @proved
-def add_home(actor: Actor) -> Any:
+def add_home(actor: Actor) -> ResponseReturnValue:
     """POST `/administration/hem`: a new home."""
-    need(actor, Right.ADMINISTER)
     back = url_for("pages.places")
     form = request.form
     label, home = form.get("label", "").strip(), form.get("home", "").strip()
@@ -73,16 +73,20 @@ def add_home(actor: Actor) -> Any:
     return answered(_("Hemmet är tillagt."), back)
 
 
-@signed_in
+@post(
+    "/administration/hem/<home>",
+    "places_change",
+    examples=({"do": "area"}, {"do": "code"}, {"do": "area", "area": ""}),
+)
 @proved
-def change_home(actor: Actor, home: str) -> Any:
+def change_home(actor: Actor, home: str) -> ResponseReturnValue:
     """POST `/administration/hem/<home>`: its area, or a code for its gateway, named by `do`."""
     back = url_for("pages.places")
     if request.form.get("do") == "code":
         need(actor, Right.ENROLL)
         if not actor.sees(home):
             abort(404)
-        made = enrolment.new_code(staff().db, staff().keys, home)
+        code = enrolment.new_code(staff().db, staff().keys, home)
         with staff().write() as tx:
             accounts.note(staff(), tx, actor, "enrol_code")
         with staff().db.read() as conn:
@@ -91,7 +95,7 @@ def change_home(actor: Actor, home: str) -> Any:
                 select(tables.home.c.label).where(tables.home.c.id == home)
             ).scalar_one()
         return render_template(
-            "code.html", summary=summary, label=label, made=made, title=_("Kod för gatewayen")
+            "code.html", summary=summary, label=label, code=code, title=_("Kod för gatewayen")
         )
     wanted = numbers("area")
     area = wanted[0] if request.form.get("area") else None
@@ -102,9 +106,13 @@ def change_home(actor: Actor, home: str) -> Any:
     )
 
 
-@signed_in
+@post(
+    "/administration/grupper",
+    "places_groups",
+    examples=({"do": "covers"}, {"do": "team", "name": "x"}, {"do": "area", "name": "x"}),
+)
 @proved
-def change_groups(actor: Actor) -> Any:
+def change_groups(actor: Actor) -> ResponseReturnValue:
     """POST `/administration/grupper`: add a team or an area, or say what a team covers."""
     back = url_for("pages.places")
     what, name = request.form.get("do", ""), request.form.get("name", "")

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache, wraps
 from pathlib import Path
-from typing import Any, TypeVar, cast
 
 from flask import (
+    Flask,
     Response,
     abort,
     flash,
@@ -26,7 +26,8 @@ from flask import (
     send_from_directory,
     url_for,
 )
-from flask_babel import format_date, lazy_gettext
+from flask.typing import ResponseReturnValue
+from flask_babel import format_date
 from flask_login import current_user
 from markupsafe import Markup
 from sqlalchemy import Connection, case, func, select
@@ -42,9 +43,10 @@ from web.staff.doors import service_access
 from web.staff.pages import event_list, live
 from web.staff.pages.icons import icon
 from web.staff.pages.lookups import open_alarms
+from web.staff.pages.routes import get, in_menu
 from web.staff.signin.auth import current_actor
 from web.staff.storage import tables
-from web.staff.texts import event_summary, states, visit_words, words
+from web.staff.texts import event_summary, kind_words, states, visit_words, words
 
 STATIC = Path(__file__).resolve().parents[1] / "static"
 
@@ -59,32 +61,6 @@ THEME_COOKIE = "tema"
 COOKIE_MAX_AGE_S = 365 * 24 * 3600
 """Seconds a choice of theme or language is kept."""
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-@dataclass(frozen=True, slots=True)
-class MenuItem:
-    """One entry of the navigation; `right` None: everybody."""
-
-    name: str
-    endpoint: str
-    icon: str
-    label: Any
-    right: Right | None = None
-
-
-MENU = (
-    MenuItem("nu", "pages.now", "bell", lazy_gettext("Nu")),
-    MenuItem("pass", "pages.shift", "shift", lazy_gettext("Mitt pass"), Right.TURN_LOCK),
-    MenuItem("hem", "pages.homes", "home", lazy_gettext("Hem")),
-    MenuItem("handelser", "pages.events", "list", lazy_gettext("Händelser")),
-    MenuItem("service", "pages.service", "plug", lazy_gettext("Service"), Right.ASK_SERVICE),
-    MenuItem("besok", "pages.visits", "walk", lazy_gettext("Besök"), Right.SEE_CARE),
-    MenuItem("atkomst", "pages.access", "search", lazy_gettext("Åtkomst"), Right.AUDIT_ACCESS),
-    MenuItem("personal", "pages.people", "person", lazy_gettext("Personal"), Right.ASSIGN),
-    MenuItem("installation", "pages.places", "box", lazy_gettext("Installation"), Right.ENROLL),
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Summary:
@@ -92,7 +68,7 @@ class Summary:
     sound; routine ones never do)."""
 
     attention: int
-    untaken: int
+    unacknowledged: int
 
 
 def summarise(conn: Connection, actor: Actor) -> Summary:
@@ -103,7 +79,7 @@ def summarise(conn: Connection, actor: Actor) -> Summary:
     alarm, check = tables.alarm, tables.night_check
     silent = (alarm.c.severity == Severity.ROUTINE.value) & alarm.c.acknowledged_at.is_(None)
     query = select(func.count(), func.count(alarm.c.acknowledged_at), func.count(case((silent, 1))))
-    opened, taken, routine = conn.execute(query.where(open_alarms(actor))).one()
+    opened, acknowledged, routine = conn.execute(query.where(open_alarms(actor))).one()
     asked = 0
     if actor.may(Right.SEE_CARE):
         asked = conn.execute(
@@ -113,22 +89,26 @@ def summarise(conn: Connection, actor: Actor) -> Summary:
             .where(check.c.state.in_(("asked", "started", "extended")))
         ).scalar_one()
     asked += service_access.waiting(conn, actor, staff().clock.now())
-    return Summary(attention=opened + asked, untaken=opened - taken - routine)
+    return Summary(attention=opened + asked, unacknowledged=opened - acknowledged - routine)
 
 
-def signed_in(view: F) -> F:
-    """The view needs a signed-in person: it is called with the `Actor` first."""
+def signed_in(
+    view: Callable[..., ResponseReturnValue], right: Right | None
+) -> Callable[..., ResponseReturnValue]:
+    """The view needs a signed-in person, with `right`: it is called with the `Actor` first."""
 
     @wraps(view)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
+    def guarded(*args: object, **kwargs: object) -> ResponseReturnValue:
         actor = maybe_actor()
         if actor is None:
             if wants_json():
                 return answer_json(_("Du är utloggad. Logga in igen."), 401)
             return redirect(url_for("security.login", next=_asked_for()), 303)
+        if right is not None:
+            need(actor, right)
         return view(actor, *args, **kwargs)
 
-    return cast(F, guarded)
+    return guarded
 
 
 def maybe_actor() -> Actor | None:
@@ -154,7 +134,7 @@ def need(actor: Actor, right: Right) -> None:
         abort(403)
 
 
-def page(template: str, conn: Connection, actor: Actor, **values: Any) -> str:
+def page(template: str, conn: Connection, actor: Actor, **values: object) -> str:
     """Render a page, or with `?fragment=1` only the parts that the live refresh swaps."""
     return render_template(
         template,
@@ -177,22 +157,22 @@ def wants_json() -> bool:
     return request.accept_mimetypes.best == "application/json"
 
 
-def answer_json(text: str, status: int = 200, **more: Any) -> Response:
+def answer_json(text: str, status: int = 200, **more: str) -> Response:
     """A sentence for our script to show."""
     answer = jsonify(text=text, **more)
     answer.status_code = status
     return answer
 
 
-def answered(text: str, back: str, **more: Any) -> Any:
+def answered(text: str, back: str, **more: str) -> ResponseReturnValue:
     """The action was done: tell it, and go back to the page."""
     if wants_json():
-        return answer_json(text, **more)
+        return answer_json(text, 200, **more)
     flash(text, "success")
     return redirect(back, 303)
 
 
-def refused(text: str, back: str, status: int = 409) -> Any:
+def refused(text: str, back: str, status: int = 409) -> ResponseReturnValue:
     """The action was refused: tell why in a sentence."""
     if wants_json():
         return answer_json(text, status)
@@ -213,6 +193,7 @@ def assets_version() -> str:
     return digest.hexdigest()[:12]
 
 
+@get("/s/<version>/<path:filename>", "asset_file", public=True)
 def asset_file(version: str, filename: str) -> Response:  # noqa: ARG001 - part of the address
     """One static file under an address that changes with its content."""
     answer = send_from_directory(STATIC, filename, max_age=ASSET_MAX_AGE_S)
@@ -243,15 +224,15 @@ def theme() -> str:
 def _main_attributes(**values: str) -> Callable[[], Markup]:
     def attributes() -> Markup:
         parts = staff()
-        made = {"now": utc_text(parts.clock.now()), "rate": str(parts.clock.rate()), **values}
+        data = {"now": utc_text(parts.clock.now()), "rate": str(parts.clock.rate()), **values}
         return Markup("").join(
-            Markup(' data-{}="{}"').format(name, value) for name, value in made.items() if value
+            Markup(' data-{}="{}"').format(name, value) for name, value in data.items() if value
         )
 
     return attributes
 
 
-def main_attributes(**values: str) -> dict[str, Any]:
+def main_attributes(**values: str) -> dict[str, object]:
     """For `page(**…)`: the `data-` attributes of `<main>` (`kinds`, `home`), see `refresh.js`."""
     return {"main_attributes": _main_attributes(**values)}
 
@@ -261,12 +242,12 @@ def iso(at: datetime | None) -> str:
     return "" if at is None else utc_text(at)
 
 
-def context() -> dict[str, Any]:
+def context() -> dict[str, object]:
     """What every template is given."""
     actor = maybe_actor()
     parts = staff()
     shown = theme()
-    given: dict[str, Any] = {
+    given: dict[str, object] = {
         "actor": actor,
         "icon": icon,
         "asset": asset,
@@ -290,18 +271,17 @@ def context() -> dict[str, Any]:
     return given
 
 
-def _for_actor(actor: Actor) -> dict[str, Any]:
+def _for_actor(actor: Actor) -> dict[str, object]:
     endpoint = request.endpoint or ""
     menu = [
         {
-            "name": item.name,
-            "endpoint": item.endpoint,
-            "icon": item.icon,
-            "label": item.label,
-            "current": endpoint.startswith(item.endpoint),
+            "endpoint": f"pages.{route.name}",
+            "icon": entry.icon,
+            "label": _(entry.label),
+            "current": endpoint.startswith(f"pages.{route.name}"),
         }
-        for item in MENU
-        if item.right is None or actor.may(item.right)
+        for route, entry in in_menu()
+        if all(right is None or actor.may(right) for right in (route.right, entry.right))
     ]
     roles = [words.spoken(words.ALLOWED, role.value) for role in sorted(actor.roles)]
     return {
@@ -316,7 +296,7 @@ def _for_actor(actor: Actor) -> dict[str, Any]:
 # --- filters --------------------------------------------------------------------------------------
 
 
-def add_filters(app: Any) -> None:
+def add_filters(app: Flask) -> None:
     """What templates say about times and codes."""
     filters = app.jinja_env.filters
     filters["hm"] = lambda at, zone=None: f"{i18n.local(at, zone):%H:%M}"
@@ -325,6 +305,7 @@ def add_filters(app: Any) -> None:
     filters["weekday"] = lambda date: format_date(date, "EEEE d MMMM y")
     filters["hm_day"] = _hm_day
     filters["hm_on"] = _hm_on
+    filters["kind_label"] = kind_words.kind_label
     filters["alarm_word"] = event_summary.alarm_word
     filters["device_name"] = event_list.device_name
     filters["rule_word"] = lambda code: words.spoken(words.RULES, code)

@@ -6,7 +6,6 @@ Not for: the broker behind it (`web.staff.realtime.broker`), or the homes' strea
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,10 +16,18 @@ from web.staff.audit import access_log
 from web.staff.care import acute
 from web.staff.core.context import staff
 from web.staff.core.rights import Actor, Right
-from web.staff.realtime.broker import FOR_HOMES, FOR_REQUESTS, Closed, Subscription, TooSlow
+from web.staff.realtime.broker import (
+    FOR_HOMES,
+    FOR_REQUESTS,
+    Closed,
+    Message,
+    Subscription,
+    TooSlow,
+    encode,
+)
 from web.staff.signin import sessions
 from web.staff.signin.auth import current_actor, sign_in_required
-from web.staff.texts.words import NOT_CARE
+from web.staff.texts.kind_words import NOT_CARE
 
 blueprint = Blueprint("pushed", __name__)
 
@@ -37,7 +44,9 @@ RETRY_MS = 1000
 
 RESYNC = b"event: resync\ndata: {}\n\n"
 
-NEAR_CHANGED = b'event: change\ndata: {"home":null,"kind":"near.changed","event":null}\n\n'
+HEARTBEAT = b": heartbeat\n\n"
+
+ELSEWHERE_CHANGED = "elsewhere.changed"
 """Something changed about alarms of others: load anew."""
 
 
@@ -56,11 +65,11 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who looks, and how much is shown: `near` are homes of others (`Broker.subscribe`)."""
+    """Who looks, and how much is shown: `elsewhere` are homes of others (`Broker.subscribe`)."""
 
     person: str
     care: bool
-    near: frozenset[str]
+    elsewhere: frozenset[str]
 
 
 @blueprint.get("/live")
@@ -77,8 +86,8 @@ def live() -> Response:
     after = request.headers.get("Last-Event-ID") or request.args.get("from")
     actor = current_actor()
     watched = Watched(sessions.gate(), sessions.here(), sessions.gate().opened(sessions.here()))
-    viewer = Viewer(actor.person, actor.may(Right.SEE_CARE), _near(actor))
-    screen = parts.broker.subscribe(actor.homes, near=viewer.near, after=after)
+    viewer = Viewer(actor.person, actor.may(Right.SEE_CARE), _homes_elsewhere(actor))
+    screen = parts.broker.subscribe(actor.homes, elsewhere=viewer.elsewhere, after=after)
     response = Response(_bytes(screen, viewer, watched), mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
@@ -86,7 +95,7 @@ def live() -> Response:
     return response
 
 
-def _near(actor: Actor) -> frozenset[str]:
+def _homes_elsewhere(actor: Actor) -> frozenset[str]:
     """The homes of the organisation that are not this person's, for whoever may go to an alarm
     there."""
     if not acute.may_help(actor):
@@ -100,45 +109,35 @@ def _bytes(screen: Subscription, viewer: Viewer, watched: Watched) -> Iterator[b
         yield f"retry: {RETRY_MS}\n: hello\n\n".encode()
         if screen.resync:
             yield RESYNC
-        yield from filter(None, (_seen(raw, viewer) for raw in screen.missed))
+        yield from filter(None, (_seen(message, viewer) for message in screen.missed))
         try:
             until = time.monotonic() + STREAM_MAX_S
             while time.monotonic() < until:
-                raw = screen.get(HEARTBEAT_S)
+                message = screen.get(HEARTBEAT_S)
                 if not watched.holds():
                     return  # signed out, or other rights: the browser comes back, and is told
-                told = b": heartbeat\n\n" if raw is None else _seen(raw, viewer)
-                if told:
-                    yield told
+                raw = HEARTBEAT if message is None else _seen(message, viewer)
+                if raw:
+                    yield raw
         except TooSlow:
             yield RESYNC
         except Closed:
             return
 
 
-def _seen(raw: bytes, viewer: Viewer) -> bytes:
+def _seen(message: Message, viewer: Viewer) -> bytes:
     """A message as this person may see it; empty: not at all.
 
     Of another's home only that there is something to load anew, when an alarm or the own order to
     turn a lock changed there; not even which home.  Without the right to care nothing of the
     resident's day goes out: of an alarm and of the own order only the kind, of the rest a sign of
     life."""
-    if viewer.care and not viewer.near:
-        return raw
-    position, _, rest = raw.partition(b"\n")
-    head, _, body = rest.partition(b',"event":')
-    named = json.loads(head.partition(b"data: ")[2] + b"}")
-    home, kind = named["home"], named["kind"]
-    if home in viewer.near:
-        told = kind.startswith("alarm.") or _is_own(body, viewer)
-        return position + b"\n" + NEAR_CHANGED if told else b""
+    kind, own = message.kind, message.person == viewer.person
+    if message.home in viewer.elsewhere:
+        wanted = kind.startswith("alarm.") or own
+        return encode(message.position, None, ELSEWHERE_CHANGED) if wanted else b""
     if viewer.care or kind in NOT_CARE:
-        return raw
-    if kind.startswith("alarm.") or (kind.startswith("unlock.") and _is_own(body, viewer)):
-        return position + b"\n" + head + b',"event":null}\n\n'
-    return b": heartbeat\n\n"
-
-
-def _is_own(body: bytes, viewer: Viewer) -> bool:
-    """Whether the event is about this person; `body` is its JSON and the end of the message."""
-    return bool(json.loads(body.rstrip().removesuffix(b"}")).get("person") == viewer.person)
+        return message.raw
+    if kind.startswith("alarm.") or (kind.startswith("unlock.") and own):
+        return message.bare()
+    return HEARTBEAT

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from gateway.access.grants import Action
-from gateway.events import Refusal, TurnOutcome
+from gateway.events import LockOperationOutcome, Refusal
 from web.staff.core.context import staff
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor
 from web.staff.doors.lock_orders import UNHEARD_S
 from web.staff.storage import tables as t
+from web.staff.storage.rows import TurnRow, read_one
 from web.staff.texts import words
 
 SHOWN = timedelta(minutes=10)
@@ -53,7 +53,7 @@ class Turn:
     """A turn of a lock as the phone shows it.  `outcome` is None while it is under way, else `ok`,
     `bad` or `unknown`, with `text`."""
 
-    row: Row[Any]
+    row: TurnRow
     lines: tuple[StepLine, ...]
     outcome: str | None
     text: str
@@ -71,16 +71,17 @@ def newest(conn: Connection, actor: Actor, home: str) -> Turn | None:
     """My newest turn in this home, while it is worth showing."""
     c = t.turn.c
     now = staff().clock.now()
-    row = conn.execute(
+    query = (
         select(t.turn)
         .where(c.home_id == home, c.person == actor.person, c.issued_at > now - SHOWN)
         .order_by(c.issued_at.desc())
         .limit(1)
-    ).one_or_none()
+    )
+    row = read_one(conn, TurnRow, query)
     return None if row is None else turn_of(row, now)
 
 
-def turn_of(row: Row[Any], now: datetime) -> Turn:
+def turn_of(row: TurnRow, now: datetime) -> Turn:
     """A row of `turn` as the phone shows it at `now`."""
     outcome, text = _outcome(row)
     over_at = None
@@ -104,21 +105,21 @@ def _silence() -> str:
     return _("Låset svarar inte. Vi vet inte om det är öppet. Känn på dörren.")
 
 
-def _outcome(row: Row[Any]) -> tuple[str | None, str]:
+def _outcome(row: TurnRow) -> tuple[str | None, str]:
     if row.step == "refused":
         return "bad", words.enum_word(Refusal, row.why)
     if row.step != "ended":
         return None, ""
-    if row.outcome == TurnOutcome.DONE:
+    if row.outcome == LockOperationOutcome.DONE:
         locking = row.action == Action.LOCK
         return "ok", _("Låst.") if locking else _("Öppet. Låset har vridit upp.")
-    if row.outcome == TurnOutcome.UNKNOWN or row.why in UNSURE:
+    if row.outcome == LockOperationOutcome.UNKNOWN or row.why in UNSURE:
         known = row.why in words.TURN_WHY and row.why in UNSURE
         return "unknown", words.spoken(words.TURN_WHY, row.why) if known else _silence()
     return "bad", words.spoken(words.TURN_WHY, row.why) or _("Det gick inte.")
 
 
-def _lines(row: Row[Any]) -> tuple[StepLine, ...]:
+def _lines(row: TurnRow) -> tuple[StepLine, ...]:
     """The steps on the way, each done, now or still to come."""
     locking = row.action == Action.LOCK
     shown = [
@@ -132,7 +133,7 @@ def _lines(row: Row[Any]) -> tuple[StepLine, ...]:
         shown.insert(4, ("asking", _("Inget svar. Frågar låset hur det står")))
     at = ORDER.index(row.step) if row.step in ORDER else 0
     here = max((i for i, (name, _text) in enumerate(shown) if ORDER.index(name) <= at), default=0)
-    if row.step == "ended" and row.outcome == TurnOutcome.DONE:
+    if row.step == "ended" and row.outcome == LockOperationOutcome.DONE:
         here = len(shown)
     return tuple(
         StepLine(name, text, "done" if i < here else "now" if i == here else "later")

@@ -8,18 +8,19 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Connection, and_, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, and_, false, or_, select, tuple_
 
 from gateway.envelope import Event, from_json
 from gateway.errors import BadEvent
 from gateway.events import Ref
 from web.staff.core.rights import Actor, Right
+from web.staff.events.projections.rebuild import orphan_id
 from web.staff.storage import tables as t
-from web.staff.texts import words
+from web.staff.storage.rows import DeviceRow, read_all
+from web.staff.texts import kind_words
 
-NOT_CARE = words.NOT_CARE
+NOT_CARE = kind_words.NOT_CARE
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +77,12 @@ def names(conn: Connection, actor: Actor) -> dict[str, str]:
     rows = conn.execute(
         select(t.user.c.person_id, t.user.c.name).where(t.user.c.org_id == actor.org)
     )
-    found: dict[str, str] = {row.person_id: row.name for row in rows}
+    by_id: dict[str, str] = {row.person_id: row.name for row in rows}
     if actor.may(Right.SEE_CARE) and actor.homes:
         query = select(t.resident.c.id, t.resident.c.name)
         rows = conn.execute(query.where(t.resident.c.home_id.in_(actor.homes)))
-        found.update((row.id, row.name) for row in rows)
-    return found
+        by_id.update((row.id, row.name) for row in rows)
+    return by_id
 
 
 def teams(conn: Connection, actor: Actor) -> dict[int, str]:
@@ -90,11 +91,11 @@ def teams(conn: Connection, actor: Actor) -> dict[int, str]:
     return {row.id: row.name for row in rows}
 
 
-def devices(conn: Connection, homes: Collection[str]) -> dict[tuple[str, str], Any]:
+def devices(conn: Connection, homes: Collection[str]) -> dict[tuple[str, str], DeviceRow]:
     """The devices of these homes by home and id."""
     if not homes:
         return {}
-    rows = conn.execute(select(t.device).where(t.device.c.home_id.in_(homes)))
+    rows = read_all(conn, DeviceRow, select(t.device).where(t.device.c.home_id.in_(homes)))
     return {(row.home_id, row.id): row for row in rows}
 
 
@@ -109,20 +110,22 @@ def event_of(body: str) -> Event | None:
 def events_by_ref(
     conn: Connection, refs: Iterable[Ref], homes: Collection[str]
 ) -> dict[Ref, Event]:
-    """The events with these references that belong to `homes`, as far as they have come here."""
+    """The events with these references that belong to `homes`, as far as they have come here.  An
+    orphan of the urgent lane goes by its own identity (`<reference>~<hash>`)."""
     pairs = {pair for pair in map(_split, refs) if pair is not None}
     if not pairs or not homes:
         return {}
-    found: dict[Ref, Event] = {}
-    for table in (t.urgent, t.event):  # the confirmed one wins
-        query = select(table.c.body).where(
+    events: dict[Ref, Event] = {}
+    for table, orphan in ((t.urgent, t.urgent.c.orphan), (t.event, false())):
+        query = select(table.c.body, table.c.hash, orphan.label("orphan")).where(
             tuple_(table.c.origin, table.c.seq).in_(pairs), table.c.home_id.in_(homes)
         )
-        for (body,) in conn.execute(query):
-            event = event_of(body)
+        for row in conn.execute(query):
+            event = event_of(row.body)
             if event is not None:
-                found[event.ref] = event
-    return found
+                ref = orphan_id(event.ref, bytes(row.hash)) if row.orphan else event.ref
+                events[ref] = event
+    return events
 
 
 def _split(ref: Ref) -> tuple[str, int] | None:
@@ -145,7 +148,7 @@ def may_see_kind(actor: Actor, kind: str) -> bool:
     return actor.may(Right.SEE_CARE) or kind in NOT_CARE
 
 
-def open_alarms(actor: Actor) -> Any:
+def open_alarms(actor: Actor) -> ColumnElement[bool]:
     """The condition on `alarm` for open ones that the actor may see."""
     base = and_(t.alarm.c.home_id.in_(actor.homes), t.alarm.c.closed_at.is_(None))
     if actor.may(Right.SEE_CARE):

@@ -5,16 +5,16 @@ Reads only.  Not for: the page (`shift`).
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Connection, select
 
 from web.staff.core.i18n import local
 from web.staff.core.rights import Actor
 from web.staff.storage import tables as t
+from web.staff.storage.rows import VisitRow, read_all
 from web.staff.visits import plan
 from web.staff.visits.followup import REACH
 from web.staff.visits.plan import PlannedVisit
@@ -53,43 +53,49 @@ def stops(
         and (midnight <= visit.since or visit.until > now - NIGHT)
     ]
     v, d = t.visit.c, t.visit_declined.c
-    made = conn.execute(
-        select(v.home_id, v.since, v.corrected_since).where(
+    visits = read_all(
+        conn,
+        VisitRow,
+        select(t.visit).where(
             v.home_id.in_(homes), v.person == actor.person, v.since > start - REACH
-        )
-    ).all()
-    told = dict(
+        ),
+    )
+    declined = dict(
         conn.execute(
             select(d.planned, d.why).where(d.home_id.in_(homes), d.at > start - REACH)
         ).all()
     )
-    found: dict[str, tuple[Stop, ...]] = {}
+    by_home: dict[str, tuple[Stop, ...]] = {}
     used: set[int] = set()
     for visit in mine:
-        state = _state(visit, made, used, told, now)
-        if state == "next" and any(one.state == "next" for one in found.get(visit.home, ())):
+        state = _state(visit, visits, used, declined, now)
+        if state == "next" and any(one.state == "next" for one in by_home.get(visit.home, ())):
             state = "later"
         others = tuple(person for person in visit.people if person != actor.person)
-        stop = Stop(visit, state, told.get(visit.id), others)
-        found[visit.home] = (*found.get(visit.home, ()), stop)
-    return found
+        stop = Stop(visit, state, declined.get(visit.id), others)
+        by_home[visit.home] = (*by_home.get(visit.home, ()), stop)
+    return by_home
 
 
 def _state(
-    visit: PlannedVisit, made: Any, used: set[int], told: dict[Any, Any], now: datetime
+    visit: PlannedVisit,
+    visits: Sequence[VisitRow],
+    used: set[int],
+    declined: Mapping[str, object],
+    now: datetime,
 ) -> str:
-    for number, row in enumerate(made):
+    for number, row in enumerate(visits):
         at = row.corrected_since or row.since
-        near = visit.since - REACH <= at <= visit.until + REACH
+        near = at is not None and visit.since - REACH <= at <= visit.until + REACH
         if number not in used and row.home_id == visit.home and near:
             used.add(number)
             return "done"
-    if visit.id in told:
+    if visit.id in declined:
         return "undone"
     return "past" if visit.until + REACH < now else "next"
 
 
-def unended(conn: Connection, actor: Actor, now: datetime) -> list[Any]:
+def unended(conn: Connection, actor: Actor, now: datetime) -> list[VisitRow]:
     """My visits that should have ended and have no departure, oldest first: never invented, always
     asked for."""
     v = t.visit.c
@@ -101,4 +107,4 @@ def unended(conn: Connection, actor: Actor, now: datetime) -> list[Any]:
         v.corrected_until.is_(None),
         v.since > now - ASKED_FOR,
     )
-    return list(conn.execute(query.order_by(v.since)))
+    return read_all(conn, VisitRow, query.order_by(v.since))

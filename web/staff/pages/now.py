@@ -5,20 +5,25 @@ Not for: taking an alarm on or answering a check (`forms`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Connection, Row, exists, func, or_, select
+from flask import redirect, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import Connection, exists, func, or_, select
 
 from gateway.envelope import Event
-from gateway.events import Severity
+from gateway.events import AlarmType, Severity, Trait
 from web.staff.core.context import staff
+from web.staff.core.i18n import N_
 from web.staff.core.rights import Actor, Right
 from web.staff.pages import lookups, service
-from web.staff.pages.layout import main_attributes, page, signed_in
+from web.staff.pages.layout import main_attributes, page
 from web.staff.pages.lookups import Place
+from web.staff.pages.routes import Menu, get
 from web.staff.storage import tables as t
+from web.staff.storage.rows import AlarmRow, CheckRow, DeviceRow, HomeRow, VisitRow, read_all
 
 AHEAD = timedelta(hours=3)
 """How far ahead planned checks are shown: enough to plan a round, few enough to read."""
@@ -26,17 +31,24 @@ AHEAD = timedelta(hours=3)
 TASK_KEPT = timedelta(days=7)
 """A visit that nobody made is shown for this long; the alarm beside it stays until it is closed."""
 
+HASTE: Mapping[str, int] = {Severity.TECHNICAL: 1, Severity.ROUTINE: 2}
+"""Care before technical before routine; what is not known counts as care."""
+
 WAITING = ("asked", "started", "extended")
 """States of a check that waits for a person."""
+
+
+BED_DOUBTED = tuple(about.value for about in AlarmType if Trait.BED_DOUBTED in about.traits)
+"""Types of alarms beside which a bed mat is not believed."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlarmCard:
     """An open alarm with where it is, who has taken it, and why it was raised."""
 
-    row: Row[Any]
+    row: AlarmRow
     place: Place | None
-    taken_by: str | None
+    acknowledged_by: str | None
     mine: bool
     raised: Event | None
     may_answer: bool
@@ -47,11 +59,12 @@ class AlarmCard:
 class CheckCard:
     """A check with where it is and who works on it."""
 
-    row: Row[Any]
+    row: CheckRow
     place: Place | None
     by: str | None
     mine: bool
     asked: Event | None = None
+    """The newest `check.asked`, while an answer is awaited: it says why the sensors do not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +72,8 @@ class Tile:
     """A home at one glance.  `locks` are device rows; `bed` is on, off or unknown."""
 
     place: Place
-    state: Row[Any] | None
-    locks: tuple[Row[Any], ...]
+    state: HomeRow | None
+    locks: tuple[DeviceRow, ...]
     visit_by: str | None
     visit_since: datetime | None
     bed_trouble: bool
@@ -70,7 +83,13 @@ class Tile:
     long enough to say that it is empty."""
 
 
-@signed_in
+@get("/", "start", public=True)
+def start() -> ResponseReturnValue:
+    """`/`: the page that answers "is everything well?"."""
+    return redirect(url_for("pages.now"))
+
+
+@get("/nu", "now", menu=Menu(10, "bell", N_("Nu")))
 def now(actor: Actor) -> str:
     """The page `/nu`."""
     with staff().db.read() as conn:
@@ -109,15 +128,15 @@ def now(actor: Actor) -> str:
 def _alarms(
     conn: Connection, actor: Actor, places: dict[str, Place], names: dict[str, str]
 ) -> list[AlarmCard]:
-    rows = conn.execute(select(t.alarm).where(lookups.open_alarms(actor))).all()
+    rows = read_all(conn, AlarmRow, select(t.alarm).where(lookups.open_alarms(actor)))
     raised = lookups.events_by_ref(conn, [row.id for row in rows], actor.homes)
     cards = [
         AlarmCard(
             row=row,
             place=places.get(row.home_id),
-            taken_by=_name(row.acknowledged_by, names),
+            acknowledged_by=_name(row.acknowledged_by, names),
             mine=row.acknowledged_by == actor.person,
-            raised=raised.get(row.ref),
+            raised=raised.get(row.id),
             may_answer=actor.may(
                 Right.ANSWER_TECHNICAL_ALARM
                 if row.severity == "technical"
@@ -135,9 +154,9 @@ def _alarms(
 def _urgency(card: AlarmCard) -> tuple[bool, int, float]:
     """Not taken before taken, care before technical before routine, oldest first."""
     since = card.row.since or card.row.raised_at
-    taken = card.row.acknowledged_at is not None
-    haste = {Severity.TECHNICAL: 1, Severity.ROUTINE: 2}.get(card.row.severity, 0)
-    return (taken, haste, since.timestamp() if since else 0.0)
+    acknowledged = card.row.acknowledged_at is not None
+    haste = HASTE.get(card.row.severity or "", 0)
+    return (acknowledged, haste, since.timestamp() if since else 0.0)
 
 
 def _name(person: str | None, names: dict[str, str]) -> str | None:
@@ -149,60 +168,39 @@ def _checks(
 ) -> list[CheckCard]:
     """Checks under way: those that wait for a person first, the most urgent on top."""
     c = t.night_check.c
-    rows = conn.execute(
+    query = (
         select(t.night_check)
         .where(c.home_id.in_(actor.homes), c.closed_at.is_(None))
         .where(c.state.not_in(("planned", "unreported")))
         .order_by(c.answer_by, c.slot)
-    ).all()
-    asked = _asked_events(conn, [row for row in rows if row.state in WAITING])
+    )
+    rows = read_all(conn, CheckRow, query)
+    questions = [row.asked_ref for row in rows if row.state in WAITING and row.asked_ref]
+    asked = lookups.events_by_ref(conn, questions, actor.homes)
     return [
         CheckCard(
             row=row,
             place=places.get(row.home_id),
             by=_name(row.answered_by or row.started_by, names),
             mine=row.started_by in (None, actor.person),
-            asked=asked.get((row.home_id, row.check)),
+            asked=asked.get(row.asked_ref or ""),
         )
         for row in rows
     ]
-
-
-def _asked_events(conn: Connection, rows: list[Row[Any]]) -> dict[tuple[str, str], Event]:
-    """The newest `check.asked` of these checks: it says why the sensors do not answer."""
-    found: dict[tuple[str, str], Event] = {}
-    for row in rows:
-        if row.asked_at is None:
-            continue
-        for table in (t.event, t.urgent):
-            query = select(table.c.body).where(
-                table.c.home_id == row.home_id, table.c.kind == "check.asked"
-            )
-            if table is t.event:
-                # an unsynced clock may have been corrected since: look around the asking
-                query = query.where(
-                    table.c.corrected_at.between(
-                        row.asked_at - timedelta(seconds=5), row.asked_at + timedelta(seconds=5)
-                    )
-                )
-            for (body,) in conn.execute(query):
-                event = lookups.event_of(body)
-                if event is not None and getattr(event.data, "check", None) == row.check:
-                    found[row.home_id, row.check] = event
-    return found
 
 
 def _ahead(conn: Connection, actor: Actor, places: dict[str, Place]) -> list[CheckCard]:
     """Planned checks of the next hours, and planned ones whose report is late."""
     c = t.night_check.c
     at = staff().clock.now()
-    rows = conn.execute(
+    query = (
         select(t.night_check)
         .where(c.home_id.in_(actor.homes), c.closed_at.is_(None), c.state == "planned")
         .where(c.slot < at + AHEAD)
         .order_by(c.slot)
         .limit(20)
     )
+    rows = read_all(conn, CheckRow, query)
     return [CheckCard(row, places.get(row.home_id), None, False) for row in rows]
 
 
@@ -220,13 +218,14 @@ def _tasks(conn: Connection, actor: Actor, places: dict[str, Place]) -> list[Che
         later.c.looked == "in_person",
         later.c.finding == "ok",
     )
-    rows = conn.execute(
+    query = (
         select(t.night_check)
         .where(c.home_id.in_(actor.homes), ended > since)
         .where(c.state.in_(("escalated", "missed", "unreported")), ~been, ~looked)
         .where(or_(c.why.is_(None), c.state != "missed", c.why != "absent"))
         .order_by(ended)
     )
+    rows = read_all(conn, CheckRow, query)
     return [CheckCard(row, places.get(row.home_id), None, False) for row in rows]
 
 
@@ -251,12 +250,14 @@ def tiles(
         return []
     states = {
         row.home_id: row
-        for row in conn.execute(select(t.home_state).where(t.home_state.c.home_id.in_(homes)))
+        for row in read_all(
+            conn, HomeRow, select(t.home_state).where(t.home_state.c.home_id.in_(homes))
+        )
     }
-    locks: dict[str, list[Row[Any]]] = {}
+    locks: dict[str, list[DeviceRow]] = {}
     troubled = set()
     query = select(t.device).where(t.device.c.home_id.in_(homes), t.device.c.present)
-    for row in conn.execute(query.order_by(t.device.c.id)):
+    for row in read_all(conn, DeviceRow, query.order_by(t.device.c.id)):
         if row.type == "lock":
             locks.setdefault(row.home_id, []).append(row)
         faulty = row.state == "unknown" and row.state_at is not None
@@ -266,18 +267,18 @@ def tiles(
     if actor.may(Right.SEE_CARE):
         v = t.visit.c
         query = select(t.visit).where(v.home_id.in_(homes), v.until.is_(None), ~v.overdue)
-        visits = {row.home_id: row for row in conn.execute(query.order_by(v.since))}
+        visits = {row.home_id: row for row in read_all(conn, VisitRow, query.order_by(v.since))}
     a = t.alarm.c
     down = select(a.home_id).where(
         a.home_id.in_(homes),
         lookups.open_alarms(actor),
-        a.alarm == "on_floor",
+        a.type.in_(BED_DOUBTED),
     )
     on_floor = set(conn.execute(down).scalars())
-    made = []
+    tiles = []
     for place in places.values():
         visit = visits.get(place.id)
-        made.append(
+        tiles.append(
             Tile(
                 place=place,
                 state=states.get(place.id),
@@ -288,4 +289,4 @@ def tiles(
                 on_floor=place.id in on_floor,
             )
         )
-    return made
+    return tiles

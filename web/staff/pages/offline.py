@@ -10,9 +10,9 @@ Not for: making codes (`web.staff.doors.door_codes`), or the door's own page (`w
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from flask import Response, jsonify, render_template, url_for
+from flask.typing import ResponseReturnValue
 
 from gateway.events import utc_text
 from web.staff.care.actions import Refused
@@ -21,7 +21,8 @@ from web.staff.core.rights import Actor
 from web.staff.doors import door_codes
 from web.staff.pages import lookups
 from web.staff.pages.forms import refusal_text
-from web.staff.pages.layout import answer_json, asset, assets_version, signed_in
+from web.staff.pages.layout import answer_json, asset, assets_version
+from web.staff.pages.routes import get, post
 
 SHELL_ASSETS = (
     "css/tokens.css",
@@ -37,6 +38,7 @@ SHELL_ASSETS = (
 """What the page without a network is made of."""
 
 
+@get("/pass/utan-nat", "offline_shell", public=True)
 def shell() -> Response:
     """`/pass/utan-nat`: the page that the phone keeps.  The same for everybody."""
     answer = Response(render_template("offline.html"))
@@ -44,19 +46,21 @@ def shell() -> Response:
     return answer
 
 
+@get("/sw.js", "worker", public=True)
 def worker() -> Response:
     """`/sw.js`: the service worker, with the addresses that it keeps."""
     keep = [url_for("pages.offline_shell"), *(asset(path) for path in SHELL_ASSETS)]
-    told = {"version": assets_version(), "shell": keep[0], "keep": keep}
-    script = render_template("sw.js", told=json.dumps(told))
+    site = {"version": assets_version(), "shell": keep[0], "keep": keep}
+    script = render_template("sw.js", site=json.dumps(site))
     answer = Response(script, mimetype="text/javascript")
     answer.headers["Cache-Control"] = "no-cache"
     return answer
 
 
+@get("/manifest.webmanifest", "manifest", public=True)
 def manifest() -> Response:
     """`/manifest.webmanifest`: what an installed page is called, and where it begins."""
-    made = {
+    manifest = {
         "name": "Tryggve",
         "short_name": "Tryggve",
         "start_url": url_for("pages.shift"),
@@ -66,13 +70,13 @@ def manifest() -> Response:
         "theme_color": "#12191c",
         "icons": [{"src": asset("icon.svg"), "sizes": "any", "type": "image/svg+xml"}],
     }
-    answer = Response(json.dumps(made), mimetype="application/manifest+json")
+    answer = Response(json.dumps(manifest), mimetype="application/manifest+json")
     answer.headers["Cache-Control"] = "no-cache"
     return answer
 
 
-@signed_in
-def codes(actor: Actor) -> Any:
+@post("/pass/koder", "codes")
+def codes(actor: Actor) -> ResponseReturnValue:
     """POST `/pass/koder`: this person's codes for the day's homes, for the phone to keep."""
     try:
         mine = door_codes.shift_codes(staff(), actor)

@@ -6,9 +6,8 @@ Two steps: the page says what would happen, then it is done.  Not for: what is d
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import abort, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import ngettext
 from sqlalchemy import select
 
@@ -18,7 +17,8 @@ from web.staff.core.rights import Actor, Right
 from web.staff.doors import revocation
 from web.staff.pages import lookups
 from web.staff.pages.account import proved
-from web.staff.pages.layout import main_attributes, need, page, signed_in
+from web.staff.pages.layout import main_attributes, page
+from web.staff.pages.routes import get, post
 from web.staff.pages.staff_admin import changed
 from web.staff.people import access_revocation, accounts
 from web.staff.people.access_revocation import Effect, Scope
@@ -33,12 +33,16 @@ def _scope(wanted: str | None) -> Scope | None:
         return None
 
 
-@signed_in
+@get(
+    "/administration/person/<person>/atkomst",
+    "people_access",
+    right=Right.ASSIGN,
+    examples=({}, {"vad": "phone"}, {"vad": "home"}, {"vad": "all"}),
+)
 @proved
-def show(actor: Actor, person: str) -> Any:
+def show(actor: Actor, person: str) -> ResponseReturnValue:
     """The page `/administration/person/<person>/atkomst`; `?vad=` (a `Scope`) and `?hem=` ask what
     would happen."""
-    need(actor, Right.ASSIGN)
     scope, home = _scope(request.args.get("vad")), request.args.get("hem")
     now = staff().clock.now()
     with staff().db.read() as conn:
@@ -63,7 +67,7 @@ def show(actor: Actor, person: str) -> Any:
         works = access_revocation.assigned(conn, actor, row.id)
         live = revocation.live_of(conn, person, now)
         return page(
-            "access_of.html",
+            "person_access.html",
             conn,
             actor,
             row=row,
@@ -73,8 +77,8 @@ def show(actor: Actor, person: str) -> Any:
             works=[one.id for one in homes if one.id in works],
             labels=labels,
             labels_of=lambda ids: [labels[one] for one in ids if one in labels],
-            may_all=access_revocation.may_take_all(conn, actor, row.id),
-            told=access_revocation.told(conn, person, now),
+            may_all=access_revocation.may_revoke_all(conn, actor, row.id),
+            notices=access_revocation.home_notices(conn, person, now),
             names=lookups.names(conn, actor),
             would=would,
             home=home,
@@ -82,11 +86,15 @@ def show(actor: Actor, person: str) -> Any:
         )
 
 
-@signed_in
+@post(
+    "/administration/person/<person>/atkomst",
+    "people_revoke_access",
+    right=Right.ASSIGN,
+    examples=({"scope": "home"}, {"scope": "phone"}, {"scope": "all"}),
+)
 @proved
-def take_back(actor: Actor, person: str) -> Any:
+def revoke(actor: Actor, person: str) -> ResponseReturnValue:
     """POST to the same address: do it."""
-    need(actor, Right.ASSIGN)
     scope = _scope(request.form.get("scope"))
     if scope is None:
         abort(422)
@@ -94,7 +102,7 @@ def take_back(actor: Actor, person: str) -> Any:
 
     def act() -> None:
         home = request.form.get("home") or None
-        done.append(access_revocation.take_back(staff(), actor, person, scope, home))
+        done.append(access_revocation.revoke(staff(), actor, person, scope, home))
 
     return changed(url_for("pages.people_access", person=person), act, lambda: _done_text(done[0]))
 

@@ -1,31 +1,34 @@
 """Service: a technician asks to open a door, somebody of the care answers, the technician opens.
 
 Those who answer see the same cards on Nu.  Not for: who may ask and answer
-(`web.staff.doors.service_access`), or the turn itself (`deeds.turn`).
+(`web.staff.doors.service_access`), or the turn itself (`forms.turn`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from flask import abort, request, url_for
-from sqlalchemy import Connection, Row, select
+from flask.typing import ResponseReturnValue
+from sqlalchemy import Connection, select
 
 from web.staff.care.actions import Refused, Why
 from web.staff.core.context import staff
+from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.doors import service_access
 from web.staff.doors.revocation import ASKED_MIN
-from web.staff.doors.service_access import Standing
+from web.staff.doors.service_access import NotedRequest, Standing
 from web.staff.pages import lock_progress, lookups
 from web.staff.pages.forms import refusal_text
-from web.staff.pages.layout import answered, main_attributes, page, refused, signed_in
+from web.staff.pages.layout import answered, main_attributes, page, refused
 from web.staff.pages.lock_progress import Turn
 from web.staff.pages.lookups import Place
+from web.staff.pages.routes import Menu, get, post
 from web.staff.storage import tables as t
+from web.staff.storage.rows import DeviceRow, read_all
 from web.staff.texts import door_words, words
 from web.staff.texts.event_summary import clock
 
@@ -38,10 +41,10 @@ class AskCard:
     """A request with where it is, who asked and who answered.  `lock` is the device's row, None
     when the home has it no more; `turn` the asker's own newest turn there."""
 
-    row: Row[Any]
+    row: NotedRequest
     standing: Standing
     place: Place
-    lock: Row[Any] | None
+    lock: DeviceRow | None
     who: str
     by: str | None
     mine: bool
@@ -63,8 +66,8 @@ class Door:
 
     key: str
     place: Place
-    lock: Row[Any]
-    others: tuple[Row[Any], ...]
+    lock: DeviceRow
+    others: tuple[DeviceRow, ...]
 
 
 def cards(
@@ -93,7 +96,7 @@ def cards(
             standing=service_access.standing(row, now),
             place=places[row.home_id],
             lock=devices.get((row.home_id, row.device)),
-            who=names.get(row.person, row.person or ""),
+            who=names.get(row.person, row.person),
             by=names.get(row.answered_by, row.answered_by) if row.answered_by else None,
             mine=row.person == actor.person,
             asked_until=row.asked_at + timedelta(minutes=ASKED_MIN),
@@ -106,17 +109,17 @@ def cards(
     ]
 
 
-def to_answer(found: list[AskCard]) -> list[AskCard]:
+def to_answer(asked: list[AskCard]) -> list[AskCard]:
     """Those that wait for somebody else than the one who asked, the oldest first."""
-    waiting = [card for card in found if card.standing is Standing.WAITING and not card.mine]
+    waiting = [card for card in asked if card.standing is Standing.WAITING and not card.mine]
     return waiting[::-1]
 
 
 def _doors(conn: Connection, places: dict[str, Place]) -> list[Door]:
     c = t.device.c
     query = select(t.device).where(c.home_id.in_(places), c.type == "lock", c.present)
-    locks: dict[str, list[Row[Any]]] = {}
-    for row in conn.execute(query.order_by(c.id)):
+    locks: dict[str, list[DeviceRow]] = {}
+    for row in read_all(conn, DeviceRow, query.order_by(c.id)):
         locks.setdefault(row.home_id, []).append(row)
     return [
         Door(f"{home}/{lock.id}", place, lock, tuple(locks[home]))
@@ -125,24 +128,24 @@ def _doors(conn: Connection, places: dict[str, Place]) -> list[Door]:
     ]
 
 
-@signed_in
+@get("/service", "service", menu=Menu(50, "plug", N_("Service"), Right.ASK_SERVICE))
 def show(actor: Actor) -> str:
     """The page `/service`; `?hem=` chooses a home in the form."""
     if not any(actor.may(r) for r in (Right.ASK_SERVICE, Right.TURN_LOCK, Right.CORRECT_VISIT)):
         abort(403)
     with staff().db.read() as conn:
         places = lookups.places(conn, actor)
-        found = cards(conn, actor, places, lookups.names(conn, actor))
+        asked = cards(conn, actor, places, lookups.names(conn, actor))
         may_ask = actor.may(Right.ASK_SERVICE)
-        live = [card for card in found if card.standing in LIVE]
+        live = [card for card in asked if card.standing in LIVE]
         return page(
             "service.html",
             conn,
             actor,
-            waiting=to_answer(found),
+            waiting=to_answer(asked),
             mine=[card for card in live if card.mine],
-            running=[card for card in live[::-1] if not card.mine and card not in to_answer(found)],
-            ended=[card for card in found if card.standing not in LIVE],
+            running=[card for card in live[::-1] if not card.mine and card not in to_answer(asked)],
+            ended=[card for card in asked if card.standing not in LIVE],
             may_ask=may_ask,
             may_answer=bool(service_access.answerable(actor)),
             doors=_doors(conn, places) if may_ask else [],
@@ -156,8 +159,8 @@ def show(actor: Actor) -> str:
 # --- forms ----------------------------------------------------------------------------------------
 
 
-@signed_in
-def ask(actor: Actor) -> Any:
+@post("/service/begar", "service_ask", examples=({"why": "test", "note": "x"},))
+def ask(actor: Actor) -> ResponseReturnValue:
     """POST `/service/begar`: a technician asks."""
     back = url_for("pages.service")
     form = request.form
@@ -175,8 +178,12 @@ def ask(actor: Actor) -> Any:
     return answered(_("Du har redan frågat där. Begäran står överst på sidan."), back)
 
 
-@signed_in
-def answer(actor: Actor) -> Any:
+@post(
+    "/service/svara",
+    "service_answer",
+    examples=({"do": "yes"}, {"do": "no"}, {"do": "withdraw"}, {"do": "yes", "back": "now"}),
+)
+def answer(actor: Actor) -> ResponseReturnValue:
     """POST `/service/svara`: yes or no to a technician, or (`do`=`withdraw`) the technician takes
     the request back."""
     form = request.form

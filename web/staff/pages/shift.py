@@ -9,23 +9,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from flask import request
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from gateway.access.grants import Action
 from gateway.events import Undone
 from web.staff.core.context import staff
-from web.staff.core.i18n import local
+from web.staff.core.i18n import N_, local
 from web.staff.core.rights import Actor, Right
 from web.staff.pages import alarms_elsewhere, lock_progress, lookups, my_plan
-from web.staff.pages.layout import is_fragment, main_attributes, need, page, signed_in
+from web.staff.pages.layout import is_fragment, main_attributes, page
 from web.staff.pages.lock_progress import Turn
 from web.staff.pages.lookups import Place
 from web.staff.pages.my_plan import Stop
 from web.staff.pages.now import tiles
+from web.staff.pages.routes import Menu, get
 from web.staff.storage import tables as t
+from web.staff.storage.rows import AlarmRow, DeviceRow, VisitRow, read_all
 from web.staff.texts import visit_words
 
 
@@ -34,11 +35,11 @@ class MyHome:
     """One of my homes on the shift page."""
 
     place: Place
-    locks: tuple[Row[Any], ...]
+    locks: tuple[DeviceRow, ...]
     turn: Turn | None
-    visit: Row[Any] | None
-    earlier: tuple[Row[Any], ...]
-    alarm: Row[Any] | None
+    visit: VisitRow | None
+    earlier: tuple[VisitRow, ...]
+    alarm: AlarmRow | None
     silent_since: datetime | None
     stops: tuple[Stop, ...] = ()
 
@@ -48,11 +49,16 @@ class MyHome:
         return next((stop for stop in self.stops if stop.state == "next"), None)
 
 
-@signed_in
+@get(
+    "/pass",
+    "shift",
+    right=Right.TURN_LOCK,
+    menu=Menu(20, "shift", N_("Mitt pass")),
+    examples=({}, {"andra": "visa"}),
+)
 def shift(actor: Actor) -> str:
     """The page `/pass`."""
-    need(actor, Right.TURN_LOCK)
-    wants_near = request.args.get("andra") == "visa"
+    wants_elsewhere = request.args.get("andra") == "visa"
     with staff().db.read() as conn:
         places = {
             home: place
@@ -83,8 +89,8 @@ def shift(actor: Actor) -> str:
             conn,
             actor,
             mine=mine,
-            near=alarms_elsewhere.near(conn, actor, shown=wants_near, live=is_fragment()),
-            wants_near=wants_near,
+            elsewhere=alarms_elsewhere.read(conn, actor, shown=wants_elsewhere, live=is_fragment()),
+            wants_elsewhere=wants_elsewhere,
             actions=Action,
             unended=my_plan.unended(conn, actor, now),
             reasons=visit_words.CORRECTED_WHY,
@@ -92,7 +98,7 @@ def shift(actor: Actor) -> str:
             names=lookups.names(conn, actor),
             undone=list(Undone),
             may_tap=actor.may(Right.TAP_VISIT),
-            **main_attributes(kinds="alarm grant unlock lock visit home device near"),
+            **main_attributes(kinds="alarm grant unlock lock visit home device elsewhere"),
         )
 
 
@@ -103,29 +109,29 @@ def _order(one: MyHome) -> tuple[bool, bool, bool, float]:
     return (one.alarm is None, one.visit is None, ahead is None, at)
 
 
-def _visits(conn: Connection, actor: Actor, places: dict[str, Place]) -> dict[str, list[Row[Any]]]:
+def _visits(conn: Connection, actor: Actor, places: dict[str, Place]) -> dict[str, list[VisitRow]]:
     """My visits that are open or began today, by home, oldest first."""
     v = t.visit.c
     now = staff().clock.now()
     midnight = local(now).replace(hour=0, minute=0, second=0, microsecond=0)
     query = select(t.visit).where(v.person == actor.person, v.home_id.in_(places))
     still = v.until.is_(None) & v.corrected_until.is_(None) & ~v.overdue
-    rows = conn.execute(query.where(still | (v.since >= midnight)).order_by(v.since))
-    found: dict[str, list[Row[Any]]] = {}
+    rows = read_all(conn, VisitRow, query.where(still | (v.since >= midnight)).order_by(v.since))
+    by_home: dict[str, list[VisitRow]] = {}
     for row in rows:
-        found.setdefault(row.home_id, []).append(row)
-    return found
+        by_home.setdefault(row.home_id, []).append(row)
+    return by_home
 
 
-def _is_open(row: Row[Any]) -> bool:
+def _is_open(row: VisitRow) -> bool:
     return row.until is None and row.corrected_until is None and not row.overdue
 
 
-def _alarms(conn: Connection, actor: Actor, places: dict[str, Place]) -> dict[str, Row[Any]]:
+def _alarms(conn: Connection, actor: Actor, places: dict[str, Place]) -> dict[str, AlarmRow]:
     a = t.alarm.c
-    rows = conn.execute(
+    query = (
         select(t.alarm)
         .where(lookups.open_alarms(actor), a.home_id.in_(places), a.severity == "care")
         .order_by(a.raised_at.desc())
     )
-    return {row.home_id: row for row in rows}
+    return {row.home_id: row for row in read_all(conn, AlarmRow, query)}

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import abort, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_security.utils import hash_password
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Table, select
 
 from gateway.errors import UserError
 from web.staff.core.context import staff
@@ -22,7 +23,8 @@ from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right, Role
 from web.staff.pages import layout
 from web.staff.pages.account import proved
-from web.staff.pages.layout import answered, need, page, refused, signed_in
+from web.staff.pages.layout import answered, page, refused
+from web.staff.pages.routes import Menu, get, post
 from web.staff.people import accounts
 from web.staff.people import registry as adding
 from web.staff.people.accounts import Refused, Wrong
@@ -37,7 +39,7 @@ SENTENCES = {
     Wrong.NO_RIGHT: N_("Din roll får inte göra det här."),
     Wrong.NOT_FOUND: N_("Det finns inte i din organisation."),
     Wrong.YOURSELF: N_("Det kan du inte göra med ditt eget konto."),
-    Wrong.TAKEN: N_("Det finns redan."),
+    Wrong.EXISTS: N_("Det finns redan."),
     Wrong.EMPTY: N_("Skriv ett namn först."),
 }
 
@@ -66,7 +68,7 @@ def _accounts(conn: Connection, actor: Actor, person: str | None = None) -> list
 
 def _roles(conn: Connection, actor: Actor) -> dict[int, list[str]]:
     u, r, ur = tables.user, tables.role, tables.user_role
-    found: dict[int, list[str]] = {}
+    by_user: dict[int, list[str]] = {}
     rows = conn.execute(
         select(ur.c.user_id, r.c.name)
         .join(r, r.c.id == ur.c.role_id)
@@ -75,20 +77,19 @@ def _roles(conn: Connection, actor: Actor) -> dict[int, list[str]]:
         .order_by(r.c.name)
     )
     for row in rows:
-        found.setdefault(row.user_id, []).append(row.name)
-    return found
+        by_user.setdefault(row.user_id, []).append(row.name)
+    return by_user
 
 
-def of_org(conn: Connection, table: Any, actor: Actor, name: str = "name") -> list[Any]:
+def of_org(conn: Connection, table: Table, actor: Actor, name: str = "name") -> list[Any]:
     """Rows of the actor's organisation by name: teams, areas or homes."""
     query = select(table).where(table.c.org_id == actor.org).order_by(table.c[name])
     return list(conn.execute(query).all())
 
 
-@signed_in
-def people(actor: Actor) -> Any:
+@get("/administration", "people", right=Right.ASSIGN, menu=Menu(80, "person", N_("Personal")))
+def people(actor: Actor) -> ResponseReturnValue:
     """The page `/administration`."""
-    need(actor, Right.ASSIGN)
     with staff().db.read() as conn:
         return page(
             "people.html",
@@ -104,15 +105,14 @@ def people(actor: Actor) -> Any:
         )
 
 
-@signed_in
-def one(actor: Actor, person: str) -> Any:
+@get("/administration/person/<person>", "people_one", right=Right.ASSIGN)
+def one(actor: Actor, person: str) -> ResponseReturnValue:
     """The page `/administration/person/<person>`."""
-    need(actor, Right.ASSIGN)
     with staff().db.read() as conn:
-        found = _accounts(conn, actor, person)
-        if not found:
+        rows = _accounts(conn, actor, person)
+        if not rows:
             abort(404)
-        row = found[0]
+        row = rows[0]
         a, m = tables.assignment, tables.team_member
         return page(
             "person.html",
@@ -138,11 +138,15 @@ def one(actor: Actor, person: str) -> Any:
         )
 
 
-@signed_in
+@post(
+    "/administration/person",
+    "people_add",
+    right=Right.ADMINISTER,
+    examples=({"name": "x", "email": "x@prov.example", "role": "administrator"},),
+)
 @proved
-def add(actor: Actor) -> Any:
+def add(actor: Actor) -> ResponseReturnValue:
     """POST `/administration/person`: a new account with a password that is shown once."""
-    need(actor, Right.ADMINISTER)
     back = url_for("pages.people")
     form = request.form
     roles = [Role(name) for name in form.getlist("role") if name in set(Role)]
@@ -167,7 +171,7 @@ def add(actor: Actor) -> Any:
     return _shown_once(actor, person, password)
 
 
-def _shown_once(actor: Actor, person: str, password: str) -> Any:
+def _shown_once(actor: Actor, person: str, password: str) -> ResponseReturnValue:
     """The page with a new password: never in a cookie, an address or a log."""
     with staff().db.read() as conn:
         summary = layout.summarise(conn, actor)
@@ -177,7 +181,9 @@ def _shown_once(actor: Actor, person: str, password: str) -> Any:
     )
 
 
-def changed(back: str, change: Callable[[], Any], text: str | Callable[[], str]) -> Any:
+def changed(
+    back: str, change: Callable[[], object], text: str | Callable[[], str]
+) -> ResponseReturnValue:
     """Do it and answer (`text` may be made afterwards), or answer why not; what is another
     organisation's is not there (404)."""
     try:
@@ -191,15 +197,29 @@ def changed(back: str, change: Callable[[], Any], text: str | Callable[[], str])
     return answered(text if isinstance(text, str) else text(), back)
 
 
-@signed_in
+@post(
+    "/administration/person/<person>",
+    "people_change",
+    right=Right.ASSIGN,
+    examples=(
+        {"do": "roles", "role": "administrator"},
+        {"do": "homes"},
+        {"do": "teams"},
+        {"do": "close"},
+        {"do": "open"},
+        {"do": "sign_out"},
+        {"do": "password"},
+        {"do": "factors"},
+        {"do": "sso", "sso_id": "x"},
+    ),
+)
 @proved
-def change(actor: Actor, person: str) -> Any:
+def change(actor: Actor, person: str) -> ResponseReturnValue:
     """POST `/administration/person/<person>`: one of the page's forms, named by `do`."""
-    need(actor, Right.ASSIGN)
     parts, form = staff(), request.form
     back = url_for("pages.people_one", person=person)
     roles = [Role(name) for name in form.getlist("role") if name in set(Role)]
-    done: dict[str, tuple[Callable[[], Any], str]] = {
+    done: dict[str, tuple[Callable[[], object], str]] = {
         "roles": (
             lambda: accounts.set_roles(parts, actor, person, roles),
             _("Rollerna är ändrade."),
@@ -241,7 +261,7 @@ def change(actor: Actor, person: str) -> Any:
     return changed(back, *done[what])
 
 
-def _new_password(actor: Actor, person: str, back: str) -> Any:
+def _new_password(actor: Actor, person: str, back: str) -> ResponseReturnValue:
     password = secrets.token_urlsafe(PASSWORD_BYTES)
     hashed = str(hash_password(password))
     try:

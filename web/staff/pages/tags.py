@@ -6,9 +6,8 @@ arrive anywhere.  One large button does.  Not for: opening the door.
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import request, url_for
+from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
 from gateway.events import Tap
@@ -18,16 +17,16 @@ from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.pages import lookups
 from web.staff.pages.forms import refusal_text
-from web.staff.pages.layout import answered, need, page, refused, signed_in
+from web.staff.pages.layout import answered, page, refused
+from web.staff.pages.routes import get, post
 from web.staff.storage import tables as t
 from web.staff.texts.event_summary import clock
 from web.staff.visits import visit_actions
 
 
-@signed_in
-def tag(actor: Actor, tag: str) -> Any:
+@get("/t/<tag>", "tag", right=Right.TAP_VISIT)
+def tag(actor: Actor, tag: str) -> ResponseReturnValue:
     """GET `/t/<tag>`: where one stands, and the button for what comes next."""
-    need(actor, Right.TAP_VISIT)
     with staff().db.read() as conn:
         try:
             home = visit_actions.home_of_tag(conn, actor, tag)
@@ -46,8 +45,8 @@ def tag(actor: Actor, tag: str) -> Any:
         return page("tag.html", conn, actor, problem="", tag=tag, visit=visit, place=place)
 
 
-@signed_in
-def stamp(actor: Actor, tag: str) -> Any:
+@post("/t/<tag>", "tag_stamp", examples=({"tap": "arrive"}, {"tap": "leave"}))
+def stamp(actor: Actor, tag: str) -> ResponseReturnValue:
     """POST `/t/<tag>`: arrived, or leaving."""
     back = url_for("pages.shift")
     try:

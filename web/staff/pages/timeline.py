@@ -11,16 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from markupsafe import Markup
-from sqlalchemy import Connection, Row, or_, select
+from sqlalchemy import Connection, or_, select
 
 from gateway.envelope import Event
+from gateway.events import CheckBy
 from web.staff.core.i18n import local
 from web.staff.core.i18n import say as _
 from web.staff.pages.lookups import event_of
 from web.staff.storage import tables as t
+from web.staff.storage.rows import CheckRow, read_all
 from web.staff.texts import words
 from web.staff.texts.event_summary import alarm_word, clock
 
@@ -86,10 +87,10 @@ class Day:
     def facts(self, zone: str) -> list[tuple[str, list[str]]]:
         """The picture in words: lane and its lines."""
 
-        def spans(found: Iterable[Span]) -> list[str]:
+        def spans(shown: Iterable[Span]) -> list[str]:
             return [
                 f"{clock(s.since, zone)}–{clock(s.until, zone) if s.until else _('pågår')}"
-                for s in found
+                for s in shown
             ]
 
         return [
@@ -117,34 +118,34 @@ def read_day(conn: Connection, home: str, start: datetime, end: datetime) -> Day
         .limit(EVENTS_MAX)
     ).all()
     known = [(event_of(body), at) for body, at in reversed(rows)]
-    told = [(event, at) for event, at in known if event is not None]
-    day.bed = _clip(_spans(told, "bed.entered", "bed.left", "bed.doubted"), day)
-    day.silent = _clip(_spans(told, "home.silent", "home.heard"), day)
-    for device in sorted({event.device or "" for event, _at in told}):
-        own = [(event, at) for event, at in told if (event.device or "") == device]
+    timed = [(event, at) for event, at in known if event is not None]
+    day.bed = _clip(_spans(timed, "bed.entered", "bed.left", "bed.doubted"), day)
+    day.silent = _clip(_spans(timed, "home.silent", "home.heard"), day)
+    for device in sorted({event.device or "" for event, _at in timed}):
+        own = [(event, at) for event, at in timed if (event.device or "") == device]
         day.doors += _clip(_spans(own, "door.opened", "door.closed"), day)
-    day.mat = [at for event, at in told if event.kind == "mat.pressed" and at >= start]
-    day.unlocked = [at for event, at in told if event.kind == "lock.unlocked" and at >= start]
+    day.mat = [at for event, at in timed if event.kind == "mat.pressed" and at >= start]
+    day.unlocked = [at for event, at in timed if event.kind == "lock.unlocked" and at >= start]
     _read_visits(conn, home, day)
     _read_checks(conn, home, day)
     _read_alarms(conn, home, day)
     return day
 
 
-def _spans(told: Sequence[tuple[Event, datetime]], begin: str, *end: str) -> list[Span]:
-    made: list[Span] = []
+def _spans(timed: Sequence[tuple[Event, datetime]], begin: str, *end: str) -> list[Span]:
+    spans: list[Span] = []
     since: datetime | None = None
-    for event, at in told:
+    for event, at in timed:
         if event.kind == begin:
             since = since or at
         elif event.kind in end and since is not None:
             # the bed was empty, or not known, some time before the rules said so
             empty = getattr(event.data, "empty_since", getattr(event.data, "since", None))
-            made.append(Span(since, max(since, min(at, empty)) if empty else at))
+            spans.append(Span(since, max(since, min(at, empty)) if empty else at))
             since = None
     if since is not None:
-        made.append(Span(since, None))
-    return made
+        spans.append(Span(since, None))
+    return spans
 
 
 def _clip(spans: Iterable[Span], day: Day) -> list[Span]:
@@ -166,15 +167,12 @@ def _read_visits(conn: Connection, home: str, day: Day) -> None:
 
 def _read_checks(conn: Connection, home: str, day: Day) -> None:
     c = t.night_check.c
-    rows = conn.execute(
-        select(t.night_check)
-        .where(c.home_id == home, c.slot.between(day.start, day.end))
-        .order_by(c.slot)
-    )
-    day.checks = [Mark(row.slot, *check_told(row)) for row in rows]
+    query = select(t.night_check).where(c.home_id == home, c.slot.between(day.start, day.end))
+    rows = read_all(conn, CheckRow, query.order_by(c.slot))
+    day.checks = [Mark(row.slot, *check_told(row)) for row in rows if row.slot is not None]
 
 
-def check_told(row: Row[Any]) -> tuple[str, str]:
+def check_told(row: CheckRow) -> tuple[str, str]:
     """The tone and the words for where a check stands."""
     if row.state == "done":
         by = words.enum_word(_check_by(), row.done_by)
@@ -188,7 +186,7 @@ def check_told(row: Row[Any]) -> tuple[str, str]:
     return "open", _("väntar på svar") if row.state == "asked" else _("pågår")
 
 
-def _check_by() -> Any:
+def _check_by() -> type[CheckBy]:
     from gateway.events import CheckBy
 
     return CheckBy
@@ -203,7 +201,7 @@ def _read_alarms(conn: Connection, home: str, day: Day) -> None:
         .order_by(a.raised_at)
     )
     day.alarms = [
-        Mark(max(row.raised_at, day.start), "alarm", alarm_word(row.alarm), row.closed_at)
+        Mark(max(row.raised_at, day.start), "alarm", alarm_word(row.type), row.closed_at)
         for row in rows
     ]
 
@@ -267,7 +265,7 @@ class _Picture:
             Markup("").join(self.parts),
         )
 
-    def _add(self, markup: str, *values: Any) -> None:
+    def _add(self, markup: str, *values: object) -> None:
         self.parts.append(Markup(markup).format(*values))  # noqa: S704 - our own literal; values are escaped
 
     def _x(self, at: datetime) -> float:

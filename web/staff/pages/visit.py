@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from flask import Response, abort, request, url_for
+from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, select
 
 from gateway.events import Ref, Undone, VisitCorrected
@@ -22,11 +22,13 @@ from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.pages import lookups
 from web.staff.pages.forms import refusal_text
-from web.staff.pages.layout import answered, main_attributes, need, page, refused, signed_in
+from web.staff.pages.layout import answered, main_attributes, page, refused
+from web.staff.pages.routes import get, post
 from web.staff.pages.visits import midnight, read_days
 from web.staff.storage import event_store
 from web.staff.storage import tables as t
 from web.staff.storage.plan_tables import visit_note
+from web.staff.storage.rows import VisitRow, read_one
 from web.staff.texts import visit_words
 from web.staff.visits import plan_import, visit_actions, visit_export
 
@@ -34,10 +36,9 @@ EXPORT_DAYS_MAX = 92
 """Days in one file: a quarter, which is what is sent on."""
 
 
-@signed_in
+@get("/besok/ett", "visits_one", right=Right.SEE_CARE)
 def one(actor: Actor) -> str:
     """The page `/besok/ett?besok=<reference>`."""
-    need(actor, Right.SEE_CARE)
     parts = staff()
     with parts.db.read() as conn:
         row = _visit(conn, actor, request.args.get("besok", ""))
@@ -63,34 +64,42 @@ def one(actor: Actor) -> str:
         )
 
 
-def _visit(conn: Connection, actor: Actor, ref: Ref) -> Any:
+def _visit(conn: Connection, actor: Actor, ref: Ref) -> VisitRow:
     v = t.visit.c
-    row = conn.execute(select(t.visit).where(v.id == ref, v.home_id.in_(actor.homes))).one_or_none()
+    query = select(t.visit).where(v.id == ref, v.home_id.in_(actor.homes))
+    row = read_one(conn, VisitRow, query)
     if row is None:
         abort(404)
     return row
 
 
-def _history(conn: Connection, home: str, ref: Ref) -> list[dict[str, Any]]:
+def _history(conn: Connection, home: str, ref: Ref) -> list[dict[str, object]]:
     """Every correction of the visit, oldest first, each with its note."""
     e, n = t.event.c, visit_note.c
     query = select(e.body, e.hash, e.corrected_at).where(
         e.origin == f"staff:{home}", e.kind == "visit.corrected"
     )
-    found = []
+    lines = []
     for row in conn.execute(query.order_by(e.seq)):
-        event = event_store.to_event(row)
+        event = event_store.to_event(row.body, row.hash)
         if isinstance(event.data, VisitCorrected) and event.data.visit == ref:
-            found.append(event)
-    refs = [event.ref for event in found]
+            lines.append(event)
+    refs = [event.ref for event in lines]
     notes = {
         row.ref: row.text for row in conn.execute(select(n.ref, n.text).where(n.ref.in_(refs)))
     }
-    return [{"event": event, "note": notes.get(event.ref, "")} for event in found]
+    return [{"event": event, "note": notes.get(event.ref, "")} for event in lines]
 
 
-@signed_in
-def correct(actor: Actor) -> Any:
+@post(
+    "/besok/ratta",
+    "visits_correct",
+    examples=(
+        {"reason": "x", "since": "20:00", "until": "20:30", "note": "x"},
+        {"reason": "x", "since": "20:00", "back": "shift"},
+    ),
+)
+def correct(actor: Actor) -> ResponseReturnValue:
     """POST `/besok/ratta`: what the times were."""
     form = request.form
     ref = form.get("visit", "")
@@ -128,8 +137,8 @@ def _said(text: str, known: datetime | None, zone: str) -> datetime | None:
     return at
 
 
-@signed_in
-def approve(actor: Actor) -> Any:
+@post("/besok/godkann", "visits_approve", examples=({"back": "2026-11-23"},))
+def approve(actor: Actor) -> ResponseReturnValue:
     """POST `/besok/godkann`: hold the times of these visits to be right."""
     back = request.form.get("back", "")
     day = day_of(back)
@@ -141,10 +150,9 @@ def approve(actor: Actor) -> Any:
     return answered(_("%(n)s besök godkända.", n=count), to)
 
 
-@signed_in
-def lock(actor: Actor) -> Any:
+@post("/besok/las", "visits_lock", right=Right.CORRECT_VISIT, examples=({"before": "2026-11-23"},))
+def lock(actor: Actor) -> ResponseReturnValue:
     """POST `/besok/las`: from now on nothing changes before a day, in the organisation's homes."""
-    need(actor, Right.CORRECT_VISIT)
     back = url_for("pages.visits")
     day = day_of(request.form.get("before", ""))
     if day is None:
@@ -153,12 +161,12 @@ def lock(actor: Actor) -> Any:
         moved = visit_actions.lock(staff(), actor.person, sorted(actor.homes), midnight(day))
     except Refused as refusal:
         return refused(refusal_text(actor, refusal), back)
-    told = _("Besök före %(day)s är låsta i %(n)s hem.", day=day, n=moved)
-    return answered(told, back)
+    answer = _("Besök före %(day)s är låsta i %(n)s hem.", day=day, n=moved)
+    return answered(answer, back)
 
 
-@signed_in
-def decline(actor: Actor, home: str) -> Any:
+@post("/pass/<home>/avbojt", "visit_decline", examples=({"why": "declined"}, {"why": "absent"}))
+def decline(actor: Actor, home: str) -> ResponseReturnValue:
     """POST `/pass/<home>/avbojt`: a visit does not take place."""
     back = url_for("pages.shift", _anchor=f"home-{home}")
     try:
@@ -172,10 +180,14 @@ def decline(actor: Actor, home: str) -> Any:
     return answered(_("Sparat. Samordnaren ser det."), back)
 
 
-@signed_in
+@get(
+    "/besok/fil",
+    "visits_file",
+    right=Right.CORRECT_VISIT,
+    examples=({}, {"form": "csv"}, {"form": "fhir"}),
+)
 def export(actor: Actor) -> Response:
     """`/besok/fil?form=csv&fran=…&till=…`: the visits as a file (`csv` or `fhir`)."""
-    need(actor, Right.CORRECT_VISIT)
     first, last = _span()
     form = request.args.get("form", "csv")
     parts = staff()

@@ -9,19 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import request
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from web.staff.care import actions
 from web.staff.core.context import staff
-from web.staff.core.i18n import ZONE, day_of, local
+from web.staff.core.i18n import N_, ZONE, day_of, local
 from web.staff.core.rights import Actor, Right
 from web.staff.pages import lookups
-from web.staff.pages.layout import is_fragment, main_attributes, need, page, signed_in
+from web.staff.pages.layout import is_fragment, main_attributes, page
 from web.staff.pages.lookups import Place
+from web.staff.pages.routes import Menu, get
+from web.staff.storage.rows import VisitRow
 from web.staff.visits import visit_actions, visit_export
 from web.staff.visits.followup import Compared
 from web.staff.visits.plan import PlannedVisit
@@ -36,7 +37,7 @@ class VisitLine:
     """One line: a visit (`row`), what was planned, or both.  `minutes` is None while there is no
     departure; `first` False for the second visit of a double-staffed one."""
 
-    row: Row[Any] | None
+    row: VisitRow | None
     planned: PlannedVisit | None
     compared: Compared
     place: Place | None
@@ -57,11 +58,16 @@ class Count:
     unapproved: int
 
 
-@signed_in
+@get(
+    "/besok",
+    "visits",
+    right=Right.SEE_CARE,
+    menu=Menu(60, "walk", N_("Besök")),
+    examples=({}, {"dag": "2026-11-23"}, {"vecka": "1", "visa": "avvikelser"}),
+)
 def visits(actor: Actor) -> str:
     """The page `/besok?dag=2026-11-23`; with `vecka=1` that day's week, with `visa=avvikelser` only
     what differs."""
-    need(actor, Right.SEE_CARE)
     parts = staff()
     now = parts.clock.now()
     today = local(now).date()
@@ -133,10 +139,10 @@ def _lines(
         planned, said = compared.planned, compared.undone
         if not compared.done:
             who = [said.person or ""] if said else list(planned.people if planned else ())
-            told = ", ".join(names.get(one, one) for one in who)
-            if not told and planned is not None and planned.team is not None:
-                told = teams.get(planned.team, "")
-            yield VisitLine(None, planned, compared, place, told, None, here, True, False)
+            who_text = ", ".join(names.get(one, one) for one in who)
+            if not who_text and planned is not None and planned.team is not None:
+                who_text = teams.get(planned.team, "")
+            yield VisitLine(None, planned, compared, place, who_text, None, here, True, False)
         for number, one in enumerate(compared.done):
             row = days.rows[one.ref]
             yield VisitLine(
@@ -144,7 +150,7 @@ def _lines(
                 planned=planned,
                 compared=compared,
                 place=place,
-                who=names.get(row.person, row.person or ""),
+                who=names.get(row.person or "", row.person or ""),
                 minutes=_minutes(row),
                 day=here,
                 first=number == 0,
@@ -152,7 +158,7 @@ def _lines(
             )
 
 
-def _minutes(row: Row[Any]) -> int | None:
+def _minutes(row: VisitRow) -> int | None:
     times = times_of(row)
     if times.since is None or times.until is None:
         return None

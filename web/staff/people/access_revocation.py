@@ -2,7 +2,7 @@
 
 What somebody can open with now is revoked (`web.staff.doors.revocation`), and what would give them
 new rights ends in the same transaction: the assignment, the team, the session.  A home that listens
-hears at once; whether each has is kept in view (`told`).  Not for: closing an account
+hears at once; whether each has is kept in view (`home_notices`).  Not for: closing an account
 (`web.staff.people.accounts`), or texts.
 """
 
@@ -46,7 +46,7 @@ class Scope(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Effect:
     """What taking back does.  `homes` are those where something is live or the assignment ends, in
-    order; `teams` rows that are left (`id`, `name`); `kept` homes of a left team that stay as the
+    order; `teams` rows that are left (`id`, `name`); `stays` homes of a left team that stay as the
     person's own."""
 
     person: str
@@ -55,12 +55,12 @@ class Effect:
     homes: tuple[str, ...]
     ends: tuple[str, ...]
     teams: tuple[Any, ...]
-    kept: tuple[str, ...]
+    stays: tuple[str, ...]
     sessions: int
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class HomeNotice:
     """Whether a home has heard that something was taken back there.  `until`: when the last of it
     ends by itself, also in a home that never hears."""
 
@@ -82,7 +82,7 @@ def effect(
     row = accounts.account_of(conn, actor, person)
     if scope is Scope.ALL and person == actor.person:
         raise Refused(Wrong.YOURSELF)
-    if scope is Scope.ALL and not may_take_all(conn, actor, row.id):
+    if scope is Scope.ALL and not may_revoke_all(conn, actor, row.id):
         raise Refused(Wrong.NO_RIGHT)
     if scope is Scope.HOME and not _is_ours(conn, actor, home):
         raise Refused(Wrong.NOT_FOUND)
@@ -90,12 +90,12 @@ def effect(
     live = revocation.live_of(conn, person, now, home=one)
     h = tables.home.c
     ours = set(conn.execute(select(h.id).where(h.org_id == actor.org)).scalars())
-    ends: set[Any] = assigned(conn, actor, row.id)
-    teams, kept = _teams(conn, row.id), set[str]()
+    ends = assigned(conn, actor, row.id)
+    teams, still_ours = _teams(conn, row.id), set[str]()
     if scope is Scope.HOME:
         ends &= {home}
         teams = [team for team in teams if home in _covered(conn, [team.id])]
-        kept = (ours & _covered(conn, [team.id for team in teams])) - {home}
+        still_ours = (ours & _covered(conn, [team.id for team in teams])) - {home}
     elif scope is Scope.PHONE:
         ends, teams = set(), []
     touched = {r.home_id for r in (*live.turns, *live.codes, *live.requests)}
@@ -106,12 +106,12 @@ def effect(
         homes=tuple(sorted((touched | ends) & ours)),
         ends=tuple(sorted(ends)),
         teams=tuple(teams),
-        kept=tuple(sorted(kept)),
+        stays=tuple(sorted(still_ours)),
         sessions=0 if scope is Scope.HOME else sessions.count(conn, row.id),
     )
 
 
-def take_back(
+def revoke(
     staff: Staff, actor: Actor, person: str, scope: Scope, home: str | None = None
 ) -> Effect:
     """Take access back, and say what was done.  Raises `Refused`, as `effect`."""
@@ -122,10 +122,10 @@ def take_back(
         if scope is not Scope.HOME:
             sessions.end(tx, user_id)
             u, new = tables.user, new_uniquifier()
-            told: dict[str, Any] = {"fs_uniquifier": new}
+            changes: dict[str, object] = {"fs_uniquifier": new}
             if scope is Scope.ALL:
-                told["active"] = False
-            tx.conn.execute(update(u).where(u.c.id == user_id).values(**told))
+                changes["active"] = False
+            tx.conn.execute(update(u).where(u.c.id == user_id).values(**changes))
         for one in plan.homes:
             revocation.revoke_person(staff, tx, one, person, by=actor.person)
         accounts.bump(tx, [user_id])
@@ -144,12 +144,12 @@ def _end_work(tx: Tx, user_id: int, plan: Effect) -> None:
     left = [team.id for team in plan.teams]
     tx.conn.execute(delete(m).where(m.c.user_id == user_id, m.c.team_id.in_(left)))
     have = set(tx.conn.execute(assigned_homes(user_id)).scalars())
-    for home in plan.kept:
+    for home in plan.stays:
         if home not in have:
             tx.conn.execute(insert(a).values(user_id=user_id, home_id=home))
 
 
-def may_take_all(conn: Connection, actor: Actor, user_id: int) -> bool:
+def may_revoke_all(conn: Connection, actor: Actor, user_id: int) -> bool:
     """Whether this actor may close the account: not the own, and an administrator's only as one."""
     u, ur, r = tables.user, tables.user_role.c, tables.role
     own = select(u.c.id).where(u.c.id == user_id, u.c.person_id == actor.person)
@@ -190,7 +190,7 @@ def _covered(conn: Connection, teams: list[int]) -> set[str]:
 # --- what came of it ------------------------------------------------------------------------------
 
 
-def told(conn: Connection, person: str, now: datetime) -> list[Told]:
+def home_notices(conn: Connection, person: str, now: datetime) -> list[HomeNotice]:
     """What was taken back from this person as long as a code could still live, home by home, the
     newest first."""
     since, e = now - timedelta(hours=LIFE_H), tables.event.c
@@ -200,7 +200,7 @@ def told(conn: Connection, person: str, now: datetime) -> list[Told]:
         query = select(c[name], c.home_id, c.expires_at)
         rows = conn.execute(query.where(c.person == person, c.expires_at > since))
         ends |= {grant: (home, at) for grant, home, at in rows}
-    found: list[Told] = []
+    notices: list[HomeNotice] = []
     for home in sorted({one for one, _ in ends.values()}):
         rows = conn.execute(
             select(e.seq, e.corrected_at, e.person, e.body)
@@ -214,8 +214,10 @@ def told(conn: Connection, person: str, now: datetime) -> list[Told]:
             last = mine[-1][0]
             heard = last.seq <= _down_have(conn, home)
             until = max(ends[grant][1] for _, grant in mine)
-            found.append(Told(home, last.corrected_at, last.person, len(mine), heard, until))
-    return sorted(found, key=lambda one: one.at, reverse=True)
+            notices.append(
+                HomeNotice(home, last.corrected_at, last.person, len(mine), heard, until)
+            )
+    return sorted(notices, key=lambda one: one.at, reverse=True)
 
 
 def _down_have(conn: Connection, home: str) -> int:

@@ -9,7 +9,7 @@ nothing.  Not for: adding accounts and homes (`registry`), or showing anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -41,7 +41,7 @@ class Wrong(StrEnum):
     YOURSELF = "yourself"
     """Nobody takes the administration or the account away from themselves: that is how an
     organisation locks itself out."""
-    TAKEN = "taken"
+    EXISTS = "exists"
     EMPTY = "empty"
 
 
@@ -95,7 +95,9 @@ def _changed(
     note(staff, tx, actor, what, account)
 
 
-def _replace(tx: Tx, table: Table, fixed: dict[str, Any], column: str, wanted: set[Any]) -> bool:
+def _replace(
+    tx: Tx, table: Table, fixed: Mapping[str, object], column: str, wanted: set[Any]
+) -> bool:
     """Let the rows of `table` with `fixed` have exactly `wanted` in `column`; whether that changed
     anything."""
     had = _held(tx, table, fixed, column)
@@ -106,7 +108,7 @@ def _replace(tx: Tx, table: Table, fixed: dict[str, Any], column: str, wanted: s
     return had != wanted
 
 
-def _held(tx: Tx, table: Table, fixed: dict[str, Any], column: str) -> set[Any]:
+def _held(tx: Tx, table: Table, fixed: Mapping[str, object], column: str) -> set[Any]:
     return set(tx.conn.execute(select(table.c[column]).filter_by(**fixed)).scalars())
 
 
@@ -138,12 +140,12 @@ def pick_roles(staff: Staff, actor: By, person: str, pick: Pick) -> bool:
 def _role_ids(tx: Tx) -> dict[str, int]:
     """The number of every role; rows that are missing are made."""
     r = tables.role
-    found = {row.name: row.id for row in tx.conn.execute(select(r.c.name, r.c.id))}
+    ids = {row.name: row.id for row in tx.conn.execute(select(r.c.name, r.c.id))}
     for role in Role:
-        if role.value not in found:
-            made = insert(r).values(name=role.value).returning(r.c.id)
-            found[role.value] = tx.conn.execute(made).scalar_one()
-    return found
+        if role.value not in ids:
+            added = insert(r).values(name=role.value).returning(r.c.id)
+            ids[role.value] = tx.conn.execute(added).scalar_one()
+    return ids
 
 
 def set_active(staff: Staff, actor: By, person: str, active: bool) -> None:
@@ -220,7 +222,7 @@ def set_sso_id(staff: Staff, actor: By, person: str, sso_id: str) -> None:
                 u.c.org_id == actor.org, u.c.sso_id == sso_id, u.c.id != row.id
             )
             if tx.conn.execute(taken).first() is not None:
-                raise Refused(Wrong.TAKEN)
+                raise Refused(Wrong.EXISTS)
         tx.conn.execute(update(u).where(u.c.id == row.id).values(sso_id=sso_id or None))
         note(staff, tx, actor, "sso_id", person)
 
@@ -277,7 +279,7 @@ def add_group(staff: Staff, actor: By, kind: str, name: str) -> None:
     with staff.write() as tx:
         taken = select(t.c.id).where(t.c.org_id == actor.org, t.c.name == name)
         if tx.conn.execute(taken).first() is not None:
-            raise Refused(Wrong.TAKEN)
+            raise Refused(Wrong.EXISTS)
         tx.conn.execute(insert(t).values(org_id=actor.org, name=name))
         note(staff, tx, actor, kind)
 
@@ -318,7 +320,7 @@ def set_home_area(staff: Staff, actor: By, home: str, area: int | None) -> bool:
     return True
 
 
-def _covering(areas: set[int]) -> Select[Any]:
+def _covering(areas: set[int]) -> Select[int]:
     """The members of the teams that cover one of these areas."""
     c, m = tables.team_area, tables.team_member
     query = select(m.c.user_id).join(c, c.c.team_id == m.c.team_id)
@@ -328,9 +330,9 @@ def _covering(areas: set[int]) -> Select[Any]:
 def _mine(tx: Tx, actor: By, table: Table, ids: Iterable[Any]) -> set[Any]:
     """These ids, all of the actor's organisation.  Raises `Refused`: NOT_FOUND."""
     wanted = set(ids)
-    found = tx.conn.execute(
+    known = tx.conn.execute(
         select(table.c.id).where(table.c.id.in_(sorted(wanted)), table.c.org_id == actor.org)
     ).scalars()
-    if set(found) != wanted:
+    if set(known) != wanted:
         raise Refused(Wrong.NOT_FOUND)
     return wanted

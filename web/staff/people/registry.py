@@ -168,17 +168,17 @@ def check_home(conn: Connection, org: str, home: str) -> None:
 def group_by(conn: Connection, kind: str, org: str, name: str) -> int:
     """The number of the organisation's `team` or `area` of this name.  Raises `UserError`."""
     t = (tables.team if kind == "team" else tables.area).c
-    found: int | None = conn.execute(
+    number: int | None = conn.execute(
         select(t.id).where(t.org_id == org, t.name == name.strip())
     ).scalar_one_or_none()
-    if found is None:
+    if number is None:
         known = ", ".join(
             conn.execute(select(t.name).where(t.org_id == org).order_by(t.name)).scalars()
         )
         raise UserError(
             f"The organisation {org} has no {kind} {name!r}; it has: {known or 'none yet'}."
         )
-    return found
+    return number
 
 
 def _exists(tx: Tx, table: object, key: str) -> bool:

@@ -5,11 +5,10 @@ Reads only.  Not for: what is shown on pages, or what anybody may see.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, Table, select
 
 from web.staff.core.assignments import ASSIGNED
 from web.staff.storage import tables as t
@@ -86,7 +85,7 @@ def areas(conn: Connection, org: str) -> list[Group]:
 
 def _groups(
     conn: Connection,
-    table: Any,
+    table: Table,
     org: str,
     inside: dict[int, tuple[str, ...]],
     covers: dict[int, tuple[str, ...]],
@@ -98,10 +97,9 @@ def _groups(
     ]
 
 
-def _by(conn: Connection, query: Any) -> dict[int, tuple[str, ...]]:
+def _by(conn: Connection, query: Select[*tuple[Any, ...]]) -> dict[int, tuple[str, ...]]:
     """The second column of a query by its first, in order."""
-    found: dict[int, set[str]] = {}
-    rows: Iterable[Any] = conn.execute(query)
-    for key, value in rows:
-        found.setdefault(key, set()).add(value)
-    return {key: tuple(sorted(values)) for key, values in found.items()}
+    values_of: dict[int, set[str]] = {}
+    for key, value in conn.execute(query):
+        values_of.setdefault(key, set()).add(value)
+    return {key: tuple(sorted(values)) for key, values in values_of.items()}

@@ -32,7 +32,7 @@ HISTORY_MAX = 2000
 """Messages kept for screens that come back: at least the minute a phone sleeps in a pocket."""
 
 
-NEAR_KINDS = ("alarm.", "unlock.", "grant.")
+ELSEWHERE_KINDS = ("alarm.", "unlock.", "grant.")
 """Kinds of the other homes of the organisation that a caregiver's screen hears of: an alarm there,
 and what came of the own order to turn a lock."""
 
@@ -45,12 +45,19 @@ FOR_HOMES = 4
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a screen gets: `raw` are the bytes of one server-sent event."""
+    """A change on its way to screens: `raw` are the bytes of its server-sent event, written once
+    for all of them."""
 
+    position: str
     number: int
     home: str | None
     kind: str
+    person: str | None
     raw: bytes
+
+    def bare(self) -> bytes:
+        """The message without the event: that something of this kind changed in this home."""
+        return encode(self.position, self.home, self.kind)
 
 
 @dataclass(eq=False)
@@ -60,33 +67,33 @@ class Subscription:
     broker: Broker
     homes: frozenset[str]
     limit: int
-    near: frozenset[str] = frozenset()
-    """Homes of which it gets only `NEAR_KINDS`, to be shown as less (`web.staff.pages.live`)."""
-    missed: tuple[bytes, ...] = ()
+    elsewhere: frozenset[str] = frozenset()
+    """Homes of which it gets only `ELSEWHERE_KINDS`, shown as less (`web.staff.pages.live`)."""
+    missed: tuple[Message, ...] = ()
     """What came since the position it asked for."""
     resync: bool = False
     """The position is too old or of another worker: load anew."""
-    _queue: queue.SimpleQueue[bytes | None] = field(default_factory=queue.SimpleQueue)
+    _queue: queue.SimpleQueue[Message | None] = field(default_factory=queue.SimpleQueue)
     _lost: bool = False
 
     def wants(self, home: str | None, kind: str) -> bool:
         """Whether this screen is given a change of this kind in this home."""
-        return home in self.homes or (home in self.near and kind.startswith(NEAR_KINDS))
+        return home in self.homes or (home in self.elsewhere and kind.startswith(ELSEWHERE_KINDS))
 
-    def get(self, timeout_s: float) -> bytes | None:
+    def get(self, timeout_s: float) -> Message | None:
         """The next message, or None after `timeout_s`.  Raises `TooSlow` when messages were lost,
         `Closed` when the server stops."""
         if self._lost:
             raise TooSlow
         try:
-            raw = self._queue.get(timeout=timeout_s)
+            message = self._queue.get(timeout=timeout_s)
         except queue.Empty:
             return None
-        if raw is None:
+        if message is None:
             raise TooSlow if self._lost else Closed
-        return raw
+        return message
 
-    def offer(self, raw: bytes) -> None:
+    def offer(self, message: Message) -> None:
         """Queue one message, or mark the screen as too slow."""
         if self._lost:
             return
@@ -94,7 +101,7 @@ class Subscription:
             self._lost = True
             self._queue.put(None)
             return
-        self._queue.put(raw)
+        self._queue.put(message)
 
     def close(self) -> None:
         """End the screen's wait."""
@@ -147,7 +154,7 @@ class HomeStream:
         if not self._closed:
             self._queue.put("")
 
-    def turn(self, grant: str) -> None:
+    def order(self, grant: str) -> None:
         """Turn a lock now."""
         if not self._closed:
             self._queue.put(grant)
@@ -169,12 +176,11 @@ class HomeStream:
         self.broker.close_stream(self)
 
 
-def encode(epoch: str, number: int, change: Change) -> bytes:
-    """One change as a server-sent event: `event: change`, data `{"home", "kind", "event"}`."""
-    home = json.dumps(change.home)
-    kind = json.dumps(change.kind)
-    data = f'{{"home":{home},"kind":{kind},"event":{change.body}}}'
-    return f"id: {epoch}-{number}\nevent: change\ndata: {data}\n\n".encode()
+def encode(position: str, home: str | None, kind: str, event: str = "null") -> bytes:
+    """One change as a server-sent event: `event: change`, data `{"home", "kind", "event"}`.
+    `event` is finished JSON."""
+    data = f'{{"home":{json.dumps(home)},"kind":{json.dumps(kind)},"event":{event}}}'
+    return f"id: {position}\nevent: change\ndata: {data}\n\n".encode()
 
 
 class Broker:
@@ -201,17 +207,17 @@ class Broker:
         self,
         homes: Iterable[str],
         *,
-        near: Iterable[str] = (),
+        elsewhere: Iterable[str] = (),
         after: str | None = None,
         limit: int = QUEUE_MAX,
     ) -> Subscription:
-        """A screen that sees `homes`, and little of those that are `near`; `after` is a position,
+        """A screen that sees `homes`, and little of those `elsewhere`; `after` is a position,
         None for from now on.
 
         What came between `after` and now is in `missed`; when that is not known any more, `resync`
         is true.
         """
-        screen = Subscription(self, frozenset(homes), limit, frozenset(near))
+        screen = Subscription(self, frozenset(homes), limit, frozenset(elsewhere))
         with self._lock:
             if self._closed:
                 screen.close()
@@ -221,7 +227,7 @@ class Broker:
                 if missed is None:
                     screen.resync = True
                 else:
-                    screen.missed = tuple(m.raw for m in missed if screen.wants(m.home, m.kind))
+                    screen.missed = tuple(m for m in missed if screen.wants(m.home, m.kind))
             self._screens.add(screen)
         return screen
 
@@ -246,14 +252,19 @@ class Broker:
         with self._lock:
             for change in changes:
                 self._number += 1
-                raw = encode(self.epoch, self._number, change)
-                self._history.append(Message(self._number, change.home, change.kind, raw))
+                message = self._message(change)
+                self._history.append(message)
                 for screen in self._screens:
                     if screen.wants(change.home, change.kind):
-                        screen.offer(raw)
+                        screen.offer(message)
                 if change.home is not None and change.origin.startswith("staff:"):
                     for stream in self._streams.get(change.home, ()):
                         stream.wake()
+
+    def _message(self, change: Change) -> Message:
+        position = f"{self.epoch}-{self._number}"
+        raw = encode(position, change.home, change.kind, change.body)
+        return Message(position, self._number, change.home, change.kind, change.person, raw)
 
     def lost_track(self) -> None:
         """Changes of other workers may have been missed: every screen loads anew, every stream
@@ -310,7 +321,7 @@ class Broker:
         with self._lock:
             return bool(self._streams.get(home))
 
-    def send_turn(self, home: str, grant: str) -> bool:
+    def give_order(self, home: str, grant: str) -> bool:
         """Give an order to the home's stream at this worker.  False: nobody listens here, and the
         order is forgotten."""
         with self._lock:
@@ -318,7 +329,7 @@ class Broker:
             if not streams:
                 return False
             for stream in streams:
-                stream.turn(grant)
+                stream.order(grant)
             return True
 
     # --- both

@@ -20,7 +20,7 @@ import secrets
 import select
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any, Protocol
@@ -58,16 +58,13 @@ class Relay(Protocol):
         """End listening."""
 
     def before_commit(self, tx: Tx) -> None:
-        """Have the other workers told of `tx.changes` when it commits."""
+        """Have the other workers told of `tx.changes`, and given `tx.orders`, when it commits."""
+
+    def after_commit(self, tx: Tx) -> None:
+        """Give `tx.orders` to the homes' streams, and note which of them reached one."""
 
     def listens(self, tx: Tx, home: str) -> bool:
         """Whether a stream of this home is open at any worker."""
-
-    def turn_at_commit(self, tx: Tx, home: str, grant: str) -> None:
-        """Have the worker with the home's stream told when `tx` commits, if it is another one."""
-
-    def send_turn(self, home: str, grant: str) -> bool:
-        """Give the order to the home's stream, after the commit.  False: nobody listens."""
 
     def stream_opened(self, home: str, stream: str) -> None:
         """A home listens here now: older streams of it, anywhere, end."""
@@ -91,7 +88,6 @@ class OneWorker:
     def start(self) -> None: ...
     def stop(self) -> None: ...
     def before_commit(self, tx: Tx) -> None: ...
-    def turn_at_commit(self, tx: Tx, home: str, grant: str) -> None: ...
     def stream_opened(self, home: str, stream: str) -> None: ...
     def stream_seen(self, home: str, stream: str) -> None: ...
     def stream_closed(self, stream: str) -> None: ...
@@ -99,8 +95,9 @@ class OneWorker:
     def listens(self, tx: Tx, home: str) -> bool:  # noqa: ARG002 - the relay's interface
         return self._broker.listens(home)
 
-    def send_turn(self, home: str, grant: str) -> bool:
-        return self._broker.send_turn(home, grant)
+    def after_commit(self, tx: Tx) -> None:
+        for order in tx.orders:
+            order.reached = self._broker.give_order(order.home, order.grant)
 
     def drop_home(self, home: str) -> None:
         self._broker.drop_home(home)
@@ -139,8 +136,8 @@ class _Socket(socket.socket):
 
 def _dial(url: URL) -> _Socket:
     host, port = url.host or "localhost", url.port or 5432
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    family, kind, protocol, _, address = found[0]
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    family, kind, protocol, _, address = addresses[0]
     sock = _Socket(family, kind, protocol)
     try:
         sock.settimeout(CONNECT_TIMEOUT_S)
@@ -179,7 +176,7 @@ class PostgresRelay:
 
     # --- telling
 
-    def _tell(self, conn: sqlalchemy.Connection, what: list[Any]) -> None:
+    def _tell(self, conn: sqlalchemy.Connection, what: Sequence[object]) -> None:
         payload = json.dumps([self._me, *what], separators=(",", ":"))
         conn.execute(
             text("SELECT pg_notify(:channel, :payload)"), {"channel": CHANNEL, "payload": payload}
@@ -188,6 +185,10 @@ class PostgresRelay:
     def before_commit(self, tx: Tx) -> None:
         for origin, home, first, last in _runs(tx.changes):
             self._tell(tx.conn, ["events", origin, home, first, last])
+        for order in tx.orders:
+            if not self._broker.listens(order.home) and self.listens(tx, order.home):
+                self._tell(tx.conn, ["order", order.home, order.grant])
+                order.reached = True
 
     def listens(self, tx: Tx, home: str) -> bool:
         if self._broker.listens(home):
@@ -197,13 +198,10 @@ class PostgresRelay:
         query = sqlalchemy.select(t.c.id).where(t.c.home_id == home, t.c.seen_at > fresh)
         return tx.conn.execute(query).first() is not None
 
-    def turn_at_commit(self, tx: Tx, home: str, grant: str) -> None:
-        if not self._broker.listens(home):
-            self._tell(tx.conn, ["turn", home, grant])
-
-    def send_turn(self, home: str, grant: str) -> bool:
-        self._broker.send_turn(home, grant)  # False: it listens at another worker, told at commit
-        return True
+    def after_commit(self, tx: Tx) -> None:
+        for order in tx.orders:
+            # also one that went to another worker: the home may have come here meanwhile
+            order.reached = self._broker.give_order(order.home, order.grant) or order.reached
 
     def stream_opened(self, home: str, stream: str) -> None:
         t = tables.home_stream
@@ -264,7 +262,7 @@ class PostgresRelay:
         finally:
             sock.close()
 
-    def _drain(self, connection: Any) -> None:
+    def _drain(self, connection: pg8000.native.Connection) -> None:
         if len(connection.notifications) >= DROPPED_AT:
             connection.notifications.clear()
             self._broker.lost_track()
@@ -280,8 +278,8 @@ class PostgresRelay:
             return
         if what == "events":
             self._broker.publish(self._read(*rest))
-        elif what == "turn":
-            self._broker.send_turn(*rest)
+        elif what == "order":
+            self._broker.give_order(*rest)
         elif what == "stream":
             self._keep_newest(*rest)
 
@@ -302,8 +300,9 @@ class PostgresRelay:
                     t.c.origin == origin, t.c.seq.between(first, last)
                 )
                 for row in conn.execute(query):
+                    person = json.loads(row.body).get("person")
                     body = event_store.with_hash(row.body, bytes(row.hash))
-                    changes[row.seq] = Change(home, origin, row.seq, row.kind, body)
+                    changes[row.seq] = Change(home, origin, row.seq, row.kind, person, body)
         return [changes[seq] for seq in sorted(changes)]
 
 

@@ -23,7 +23,7 @@ from web.staff.realtime.broker import Broker
 from web.staff.realtime.relay import make_relay
 from web.staff.runtime import health, openapi, web_security
 from web.staff.runtime.watch import Watch
-from web.staff.runtime.write_gate import Turnstile
+from web.staff.runtime.write_gate import WriteGate
 from web.staff.signin import auth
 from web.staff.storage.database import Database, parse_url
 from web.staff.storage.migrate import require_current
@@ -85,7 +85,7 @@ def _assemble(
     app.register_blueprint(openapi.blueprint)
     pages.register(app)
     if not database.postgres:
-        app.wsgi_app = Turnstile(app.wsgi_app)  # type: ignore[method-assign]
+        app.wsgi_app = WriteGate(app.wsgi_app)  # type: ignore[method-assign]
     watcher = Watch(parts)
     app.extensions["tryggve.watch"] = watcher
     relay.start()
@@ -93,6 +93,7 @@ def _assemble(
         watcher.start()
 
     def stop() -> None:
+        atexit.unregister(stop)  # which would hold the whole application until the process ends
         watcher.stop()
         broker.close()
         relay.stop()

@@ -67,7 +67,7 @@ def metrics() -> Response:
         ("tryggve_home_streams", "Homes that listen at this worker.", streams),
     )
     lines = [
-        f"# HELP {name} {told}\n# TYPE {name} gauge\n{name} {value}\n"
-        for name, told, value in gauges
+        f"# HELP {name} {help_text}\n# TYPE {name} gauge\n{name} {value}\n"
+        for name, help_text, value in gauges
     ]
     return Response("".join(lines), mimetype="text/plain; version=0.0.4")

@@ -45,17 +45,21 @@ def openapi() -> Response:
     return jsonify(describe())
 
 
-def _json(model: type[BaseModel], told: str) -> dict[str, Any]:
+Json = dict[str, Any]
+"""A JSON object."""
+
+
+def _json(model: type[BaseModel], text: str) -> Json:
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
-    return {"description": told, "content": {"application/json": {"schema": schema}}}
+    return {"description": text, "content": {"application/json": {"schema": schema}}}
 
 
-def _body(model: type[BaseModel]) -> dict[str, Any]:
+def _body(model: type[BaseModel]) -> Json:
     content = _json(model, "")["content"]
     return {"required": True, "content": content}
 
 
-_PROBLEMS: dict[str, dict[str, Any]] = {
+_PROBLEMS: dict[str, Json] = {
     "400": _json(Problem, "The request cannot be read."),
     "401": _json(Problem, "Not signed by an enrolled gateway; `now_s` tells the server's time."),
     "403": _json(Problem, "An event of another home."),
@@ -64,10 +68,10 @@ _PROBLEMS: dict[str, dict[str, Any]] = {
 }
 
 
-def _plan() -> dict[str, Any]:
+def _plan() -> Json:
     text = {"schema": {"type": "string"}}
     content = _body(plan_api.PlanRequest)["content"] | {"text/csv": text, "text/calendar": text}
-    told = {
+    answers = {
         "source": "In a CSV or iCalendar file's place of `source`.",
         "home": "The home of events in an iCalendar file that name none.",
     }
@@ -78,7 +82,7 @@ def _plan() -> dict[str, Any]:
             "security": [{"planToken": []}],
             "parameters": [
                 {"name": name, "in": "query", "description": text, "schema": {"type": "string"}}
-                for name, text in told.items()
+                for name, text in answers.items()
             ],
             "requestBody": {"required": True, "content": content},
             "responses": {
@@ -95,7 +99,7 @@ def _plan() -> dict[str, Any]:
 
 
 @cache
-def describe() -> dict[str, Any]:
+def describe() -> Json:
     """The OpenAPI document as a JSON object."""
     _, schemas = models_json_schema(
         [(model, "validation") for model in MODELS],

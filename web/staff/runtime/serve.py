@@ -61,7 +61,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         """The settings."""
         listen = self._config.listen
         host = f"[{listen.host}]" if ":" in listen.host else listen.host
-        settings: dict[str, Any] = {
+        settings: dict[str, object] = {
             "bind": f"{host}:{listen.port}",
             "worker_class": "gthread",
             "workers": listen.workers,
@@ -107,8 +107,8 @@ class Server(BaseApplication):  # type: ignore[misc]
 
 
 def _parts(app: Flask) -> Staff:
-    found: Staff = app.extensions[EXTENSION]
-    return found
+    parts: Staff = app.extensions[EXTENSION]
+    return parts
 
 
 def _feed(app: Flask, address: str, every_s: float) -> None:

@@ -16,17 +16,17 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, or_, select, text
+from sqlalchemy import ColumnElement, Connection, and_, or_, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.envelope import Draft
 from gateway.events import (
     AlarmCancelled,
     AlarmRaised,
+    AlarmType,
     CheckUnreported,
     HomeHeard,
     HomeSilent,
-    Severity,
 )
 from web.staff.audit import access_log
 from web.staff.core.context import Staff
@@ -153,7 +153,7 @@ class Watch:
         with self._staff.db.read() as conn:
             return list(conn.execute(query).scalars())
 
-    def _now_of(self, conn: Any, home: str) -> tuple[datetime | None, Any]:
+    def _now_of(self, conn: Connection, home: str) -> tuple[datetime | None, Any]:
         link, state = tables.home_link, tables.home_state
         heard = conn.execute(
             select(link.c.heard_at).where(link.c.home_id == home)
@@ -170,10 +170,10 @@ class Watch:
             if heard is None or heard >= limit or (row and row.silent_since is not None):
                 return  # it spoke, or another round was first
             silent_s = round((now - heard).total_seconds(), 1)
-            told = Draft(HomeSilent(silent_s=silent_s))
-            event = append.write(self._staff, tx, home, told)
+            draft = Draft(HomeSilent(silent_s=silent_s))
+            event = append.write(self._staff, tx, home, draft)
             # Nothing there can be seen or raised: that concerns care, not only the technician.
-            raised = AlarmRaised(alarm="home_silent", severity=Severity.CARE, since=event.at)
+            raised = AlarmRaised.usual(AlarmType.HOME_SILENT, event.at)
             append.write(self._staff, tx, home, Draft(raised), at=event.at)
 
     def _heard(self, home: str, limit: datetime) -> None:
@@ -187,7 +187,7 @@ class Watch:
                 ended = AlarmCancelled(alarm=row.silent_alarm, reason="home_heard")
                 append.write(self._staff, tx, home, Draft(ended), at=event.at)
 
-    def _is_open(self, conn: Any, alarm: str) -> bool:
+    def _is_open(self, conn: Connection, alarm: str) -> bool:
         t = tables.alarm
         query = select(t.c.id).where(t.c.id == alarm, t.c.closed_at.is_(None))
         return conn.execute(query).first() is not None
@@ -200,7 +200,7 @@ class Watch:
         with self._staff.db.read() as conn:
             return [(row.home_id, row.check) for row in conn.execute(query)]
 
-    def _is_unreported(self) -> Any:
+    def _is_unreported(self) -> ColumnElement[bool]:
         t = tables.night_check
         return and_(
             t.c.closed_at.is_(None),
@@ -219,7 +219,7 @@ class Watch:
             report_by = tx.conn.execute(query).scalar_one_or_none()
             if report_by is None:
                 return
-            told = Draft(CheckUnreported(check=check))
-            event = append.write(self._staff, tx, home, told)
-            raised = AlarmRaised(alarm="check_unreported", severity=Severity.CARE, since=report_by)
+            draft = Draft(CheckUnreported(check=check))
+            event = append.write(self._staff, tx, home, draft)
+            raised = AlarmRaised.usual(AlarmType.CHECK_UNREPORTED, report_by)
             append.write(self._staff, tx, home, Draft(raised), at=event.at)

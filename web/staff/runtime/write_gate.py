@@ -26,7 +26,7 @@ SHORT = ("/api/v1/home/events", "/pass/")
 """Where requests come in crowds, and each takes milliseconds."""
 
 
-class Turnstile:
+class WriteGate:
     """A WSGI application around another."""
 
     def __init__(self, inner: WSGI, *, wait_s: float = WAIT_S) -> None:

@@ -10,7 +10,7 @@ import secrets as random
 from collections.abc import Callable
 from datetime import timedelta
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 from flask import Flask, Response, abort, g, redirect, request, session, url_for
 from flask_babel import gettext
@@ -50,6 +50,10 @@ R = TypeVar("R")
 PASSWORD_MIN_CHARS = 12
 """NIST SP 800-63B asks for 8 beside a second factor, which comes later."""
 
+ARGON2 = {"argon2__rounds": 3, "argon2__memory_cost": 65536, "argon2__parallelism": 4}
+"""Passes, KiB and lanes of one hash: RFC 9106's second choice, for a machine with little memory.
+Some 0.1 s of a server's processor; tests make it cheap (`tests/staff/cheap.py`)."""
+
 FRESH = timedelta(minutes=15)
 """How long after proving who you are you may change how you sign in, or others' accounts."""
 
@@ -83,7 +87,7 @@ class SignInForm(LoginForm):
 
     remember = None  # a shared phone must not stay signed in
 
-    def validate(self, **kwargs: Any) -> bool:
+    def validate(self, **kwargs: object) -> bool:
         """Whether the account and password are right.  Each failure is an event."""
         address = request.remote_addr or ""
         account = normal_address(self.email.data or "")
@@ -103,14 +107,14 @@ class SignInForm(LoginForm):
     def _has_better(self) -> bool:
         """Whether this account signs in with a passkey and may not with a password alone: a stolen
         password must not be enough to set up a second factor beside it."""
-        user: Any = self.user
+        user = cast(User, self.user)
         return bool(user.needs_second_factor() and user.webauthn and not user.tf_primary_method)
 
 
 class ProveForm(VerifyForm):
     """Asks a signed-in person for the password again; limited like a sign-in."""
 
-    def validate(self, **kwargs: Any) -> bool:
+    def validate(self, **kwargs: object) -> bool:
         """Whether it is right."""
         key = f"prove {self.user.id}"
         if limits().account.allow(key) and super().validate(**kwargs):
@@ -139,8 +143,8 @@ class Datastore(SQLAlchemySessionUserDatastore):
         """See Flask-Security.  By what a session names, every request asks: that statement is built
         once."""
         if kwargs.keys() == {"fs_uniquifier"} and not case_insensitive:
-            found: User | None = self.db.session.scalar(_BY_SESSION, kwargs)
-            return found
+            user: User | None = self.db.session.scalar(_BY_SESSION, kwargs)
+            return user
         return super().find_user(case_insensitive, **kwargs)
 
     def commit(self) -> None:
@@ -149,13 +153,14 @@ class Datastore(SQLAlchemySessionUserDatastore):
             super().commit()  # type: ignore[no-untyped-call]
 
 
-def hashing_settings(secrets: SecretFiles) -> dict[str, Any]:
+def hashing_settings(secrets: SecretFiles) -> dict[str, object]:
     """Flask-Security's settings for stored passwords: argon2 and nothing else.  Raises
     `SecretError`."""
     return {
         "SECURITY_PASSWORD_SALT": secrets.read(PASSWORD_PEPPER),
         "SECURITY_PASSWORD_HASH": "argon2",
         "SECURITY_PASSWORD_SCHEMES": ["argon2"],
+        "SECURITY_PASSWORD_HASH_PASSLIB_OPTIONS": dict(ARGON2),
         "SECURITY_DEPRECATED_PASSWORD_SCHEMES": [],
     }
 
@@ -249,21 +254,23 @@ def _guard_sessions(app: Flask) -> None:
         return user
 
 
-def _signed_in(_app: Flask, user: User, **_more: Any) -> None:
+def _signed_in(_app: Flask, user: User, **_more: object) -> None:
     session.permanent = True
     parts = staff()
     factor = FACTORS.get(request.endpoint or "")
     with parts.write() as tx:
         if factor is None:  # a changed password: the other sessions are over, this one goes on
-            kept = g.get("tryggve_session")
+            present = g.get("tryggve_session")
             sessions.end(tx, user.id)
-            sessions.begin(tx, user.id, Factor(kept.factor) if kept else Factor.PASSWORD_ALONE)
+            sessions.begin(
+                tx, user.id, Factor(present.factor) if present else Factor.PASSWORD_ALONE
+            )
             return
         sessions.begin(tx, user.id, factor)
         append.write(parts, tx, None, Draft(AccountSignedIn(), person=user.person_id))
 
 
-def _signed_out(_app: Flask, **_more: Any) -> None:
+def _signed_out(_app: Flask, **_more: object) -> None:
     with staff().write() as tx:
         sessions.end_here(tx)
     sessions.gate().forget()
@@ -289,10 +296,10 @@ def current_actor() -> Actor:
         abort(401)
     if "tryggve_actor" not in g:
         g.tryggve_actor = actor_of(staff(), current_user.id)
-    found: Actor | None = g.tryggve_actor
-    if found is None:
+    actor: Actor | None = g.tryggve_actor
+    if actor is None:
         abort(401)
-    return found
+    return actor
 
 
 _USER, _ORG = bindparam("user_id", type_=Integer), bindparam("org", type_=Text)

@@ -44,8 +44,8 @@ class Limits:
 
 def limits() -> Limits:
     """The running application's counters."""
-    found: Limits = current_app.extensions[EXTENSION]
-    return found
+    limits: Limits = current_app.extensions[EXTENSION]
+    return limits
 
 
 def sentence() -> str:
@@ -61,6 +61,6 @@ def sentence() -> str:
 def note_refusal() -> None:
     """Write the event of a failed sign-in: from which address (hashed), nothing about whom."""
     parts = staff()
-    told = AccountRefused(address_sha256=parts.keys.hash_address(request.remote_addr or ""))
+    refused = AccountRefused(address_sha256=parts.keys.hash_address(request.remote_addr or ""))
     with parts.write() as tx:
-        append.write(parts, tx, None, Draft(told))
+        append.write(parts, tx, None, Draft(refused))

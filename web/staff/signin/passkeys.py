@@ -7,8 +7,6 @@ the browser's half.  Not for: codes (`second_factor`).
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Flask, abort, request
 from flask_security import WebauthnUtil
 from flask_security.webauthn import (
@@ -41,14 +39,14 @@ JSON_ONLY = frozenset(
 class Passkeys(WebauthnUtil):
     """What is asked of an authenticator: that it finds the account, and knows its person."""
 
-    def authenticator_selection(self, user: Any, usage: str) -> Any:  # noqa: ARG002
+    def authenticator_selection(self, user: object, usage: str) -> AuthenticatorSelectionCriteria:  # noqa: ARG002
         """Any kind of device; discoverable, with user verification."""
         return AuthenticatorSelectionCriteria(
             resident_key=ResidentKeyRequirement.REQUIRED,
             user_verification=UserVerificationRequirement.REQUIRED,
         )
 
-    def user_verification(self, user: Any, usage: list[str]) -> Any:  # noqa: ARG002
+    def user_verification(self, user: object, usage: list[str]) -> UserVerificationRequirement:  # noqa: ARG002
         """Always: the device asks for a finger, a face or its own code."""
         return UserVerificationRequirement.REQUIRED
 
@@ -58,7 +56,7 @@ class RegisterForm(WebAuthnRegisterForm):
 
     usage = HiddenField(default="first")
 
-    def validate(self, **kwargs: Any) -> bool:
+    def validate(self, **kwargs: object) -> bool:
         """Whether the name does."""
         self.usage.data = "first"
         return bool(super().validate(**kwargs))
@@ -67,7 +65,7 @@ class RegisterForm(WebAuthnRegisterForm):
 class RegisterAnswerForm(WebAuthnRegisterResponseForm):
     """The authenticator's answer when a passkey is added."""
 
-    def validate(self, **kwargs: Any) -> bool:
+    def validate(self, **kwargs: object) -> bool:
         """Whether it fits the challenge.  What the browser tells of extensions is not kept: nothing
         here needs it, and anybody can write it."""
         done = bool(super().validate(**kwargs))
@@ -78,7 +76,7 @@ class RegisterAnswerForm(WebAuthnRegisterResponseForm):
 class SignInAnswerForm(WebAuthnSigninResponseForm):
     """The authenticator's answer: each challenge once, and one sentence for whatever is wrong."""
 
-    def validate(self, **kwargs: Any) -> bool:
+    def validate(self, **kwargs: object) -> bool:
         """Whether it was signed by a known passkey of an active account."""
         fresh = limits().challenge.allow(self.challenge)
         # Flask-Security notes a closed account as an error and goes on: so look for errors, too
@@ -92,7 +90,7 @@ class SignInAnswerForm(WebAuthnSigninResponseForm):
         return False
 
 
-def settings() -> dict[str, Any]:
+def settings() -> dict[str, object]:
     """Flask-Security's settings."""
     return {
         "SECURITY_WEBAUTHN": True,

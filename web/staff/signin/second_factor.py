@@ -38,7 +38,7 @@ CLOSED = frozenset({"security.two_factor_rescue", "security.tf_select"})
 class CodeForm(TwoFactorVerifyCodeForm):
     """Takes a code once, and not after too many wrong ones."""
 
-    def validate(self, **kwargs: Any) -> bool:
+    def validate(self, **kwargs: object) -> bool:
         """Whether the code is right."""
         return _guarded(self, "code", super().validate, kwargs)
 
@@ -46,7 +46,7 @@ class CodeForm(TwoFactorVerifyCodeForm):
 class RecoveryForm(MfRecoveryForm):
     """Takes a recovery code, and not after too many wrong ones."""
 
-    def validate(self, **kwargs: Any) -> bool:
+    def validate(self, **kwargs: object) -> bool:
         """Whether the code is one of those that are left."""
         return _guarded(self, "code", super().validate, kwargs)
 
@@ -63,7 +63,7 @@ class NoRescueForm(TwoFactorRescueForm):
     help_setup = RadioField(choices=["recovery_code"], validate_choice=False)
 
 
-def _guarded(form: Any, field: str, validate: Any, kwargs: dict[str, Any]) -> bool:
+def _guarded(form: Any, field: str, validate: Any, kwargs: dict[str, object]) -> bool:
     key = str(form.user.id)
     form[field].data = (form[field].data or "").strip()
     if limits().code.allow(key) and validate(**kwargs):
@@ -81,15 +81,15 @@ class OnceTotp(Totp):
 
     def get_last_counter(self, user: Any) -> int | None:
         """The counter of the last code that was used."""
-        found: int | None = user.tf_last_counter
-        return found
+        counter: int | None = user.tf_last_counter
+        return counter
 
     def set_last_counter(self, user: Any, tmatch: Any) -> None:
         """Kept with the account; the page's own commit writes it."""
         user.tf_last_counter = tmatch.counter
 
 
-def settings(secrets: SecretFiles) -> dict[str, Any]:
+def settings(secrets: SecretFiles) -> dict[str, object]:
     """Flask-Security's settings.  Raises `SecretError`."""
     key = secrets.read(FACTOR_KEY)
     fernet = base64.urlsafe_b64encode(hashlib.sha256(b"recovery:" + key.encode()).digest())

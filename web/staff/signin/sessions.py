@@ -100,11 +100,11 @@ def browser_name(agent: str) -> str:
         ("Mac OS", "Mac"),
         ("Linux", "Linux"),
     )
-    found = [
+    parts = [
         next((name for part, name in known if re.search(part, agent)), "")
         for known in (browsers, systems)
     ]
-    return ", ".join(part for part in found if part) or "?"
+    return ", ".join(part for part in parts if part) or "?"
 
 
 # --- beginning and ending -------------------------------------------------------------------------
@@ -252,10 +252,10 @@ def places(database: Database, org: str) -> dict[int, int]:
             .where(t.c.seen_at > now - SHARED_WITHIN)
             .distinct()
         ).all()
-    found: dict[int, int] = {}
+    by_user: dict[int, int] = {}
     for row in rows:
-        found[row.user_id] = found.get(row.user_id, 0) + 1
-    return found
+        by_user[row.user_id] = by_user.get(row.user_id, 0) + 1
+    return by_user
 
 
 # --- open streams ---------------------------------------------------------------------------------
@@ -285,11 +285,11 @@ class Gate:
         know a session that has just begun."""
         if session_id is None:
             return None
-        found = self._read(session_id).get(session_id)
-        if found is not None:
+        session = self._read(session_id).get(session_id)
+        if session is not None:
             with self._lock:
-                self._valid[session_id] = found
-        return found
+                self._valid[session_id] = session
+        return session
 
     def forget(self) -> None:
         """Something was changed just now: read anew when asked next."""
@@ -311,5 +311,5 @@ class Gate:
 
 def gate() -> Gate:
     """The running application's gate."""
-    found: Gate = current_app.extensions[EXTENSION]
-    return found
+    gate: Gate = current_app.extensions[EXTENSION]
+    return gate

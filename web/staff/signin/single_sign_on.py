@@ -15,6 +15,7 @@ from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.flask_client import OAuth
 from flask import Blueprint, Flask, abort, current_app, redirect, render_template, request, session
 from flask import url_for as url
+from flask.typing import ResponseReturnValue
 from flask_login import logout_user
 from flask_security.utils import login_user
 from joserfc.errors import JoseError
@@ -69,35 +70,36 @@ def init_app(app: Flask, config: SignInConfig, secrets: SecretFiles) -> None:
 def _provider(name: str) -> tuple[Any, SingleSignOn]:
     from web.staff.core.context import staff
 
-    found = staff().config.sign_in.oidc.get(name)
-    if found is None:
+    provider = staff().config.sign_in.oidc.get(name)
+    if provider is None:
         abort(404)
-    return current_app.extensions[EXTENSION].create_client(name), found
+    return current_app.extensions[EXTENSION].create_client(name), provider
 
 
 @blueprint.post("/<name>")
-def start(name: str) -> Any:
+def start(name: str) -> ResponseReturnValue:
     """Send the browser to the provider."""
 
     client, provider = _provider(name)
     session[NEXT] = safe_next(request.args.get("next"))
     try:
-        return client.authorize_redirect(
+        sent: Response = client.authorize_redirect(
             url("sign_on.answer", name=name, _external=True),
             acr_values=" ".join(provider.acr_values),
             prompt="login" if request.args.get("next") else None,
         )
+        return sent
     except (RequestException, AuthlibBaseError, ValueError) as error:
         return _refused(name, error)
 
 
 @blueprint.get("/<name>/svar")
-def answer(name: str) -> Any:
+def answer(name: str) -> ResponseReturnValue:
     """Back from the provider, with a code."""
     client, provider = _provider(name)
     try:
-        told = client.authorize_access_token(leeway=LEEWAY_S)
-        user = _account(provider, told.get("userinfo") or {})
+        token = client.authorize_access_token(leeway=LEEWAY_S)
+        user = _account(provider, token.get("userinfo") or {})
     except (RequestException, AuthlibBaseError, JoseError, NotSignedIn, ValueError, KeyError) as e:
         return _refused(name, e)
     forward = session.pop(NEXT, None) or url("pages.start")
@@ -114,15 +116,15 @@ def _account(provider: SingleSignOn, claims: Any) -> User:
     subject = claims.get(provider.claim)
     if not isinstance(subject, str) or not subject:
         raise NotSignedIn("the claim that names the person is missing")
-    found = (
+    accounts = (
         current_app.extensions["tryggve.sessions"]
         .query(User)
         .filter(User.sso_id == subject, User.org_id.in_(provider.organisations))  # type: ignore[attr-defined]
         .all()
     )
-    if len(found) != 1 or not found[0].active:
+    if len(accounts) != 1 or not accounts[0].active:
         raise NotSignedIn("no active account has this id")
-    user: User = found[0]
+    user: User = accounts[0]
     return user
 
 

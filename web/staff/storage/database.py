@@ -15,14 +15,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from gateway.errors import ConfigError
-from web.staff.storage.changes import Change
+from web.staff.storage.changes import Change, LockOrder
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +48,11 @@ CLOSE_LOOK_S = 0.05
 
 @dataclass
 class Tx:
-    """An open write transaction.  `changes` are told after the commit."""
+    """An open write transaction.  `changes` are told, and `orders` given, after the commit."""
 
     conn: Connection
     changes: list[Change] = field(default_factory=list)
+    orders: list[LockOrder] = field(default_factory=list)
 
 
 def parse_url(text: str, *, file: str = "configuration") -> URL:
@@ -81,11 +83,11 @@ class Database:
         self.postgres = url.get_backend_name() == "postgresql"
         self._write_lock = threading.Lock()
         self.engine: Engine = _postgres(url) if self.postgres else _sqlite(url)
-        self._lent: dict[Any, threading.Thread] = {}
+        self._lent: dict[DBAPIConnection, threading.Thread] = {}
         self._given_back = threading.Condition()
         event.listen(self.engine, "checkout", self._lend)
         self._closed = False
-        event.listen(self.engine, "checkin", self._take_back)
+        event.listen(self.engine, "checkin", self._return)
         event.listen(self.engine, "close", self._forget)
 
     @contextmanager
@@ -146,7 +148,7 @@ class Database:
             connection.close()
         self.engine.dispose()
 
-    def _at_work(self) -> set[Any]:
+    def _at_work(self) -> set[DBAPIConnection]:
         """The connections that a living thread, other than this one, has in its hands."""
         me = threading.current_thread()
         return {
@@ -155,16 +157,16 @@ class Database:
             if thread is not me and thread.is_alive()
         }
 
-    def _lend(self, connection: Any, _record: Any, _proxy: Any) -> None:
+    def _lend(self, connection: DBAPIConnection, _record: object, _proxy: object) -> None:
         with self._given_back:
             self._lent[connection] = threading.current_thread()
 
-    def _take_back(self, connection: Any, record: Any) -> None:
+    def _return(self, connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
         self._forget(connection, record)
         if self._closed and record.dbapi_connection is not None:
             record.invalidate()  # nobody comes after it who would close it
 
-    def _forget(self, connection: Any, _record: Any) -> None:
+    def _forget(self, connection: DBAPIConnection, _record: object) -> None:
         with self._given_back:
             self._lent.pop(connection, None)
             self._given_back.notify_all()
@@ -196,7 +198,7 @@ def _sqlite(url: URL) -> Engine:
     )
 
     @event.listens_for(engine, "connect")
-    def _connected(connection: Any, _record: Any) -> None:
+    def _connected(connection: DBAPIConnection, _record: object) -> None:
         connection.isolation_level = None  # transactions begin where we say so
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode=WAL")

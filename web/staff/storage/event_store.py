@@ -7,11 +7,10 @@ A batch goes to PostgreSQL as one JSON parameter and to SQLite as one `executema
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
 
 from sqlalchemy import (
     Connection,
@@ -23,7 +22,8 @@ from sqlalchemy import (
     update,
 )
 
-from gateway.envelope import GENESIS, Event, from_json
+from gateway.envelope import GENESIS, Event, chained, from_json
+from gateway.errors import ChainError
 from gateway.events import utc_text
 from web.staff.storage import tables
 from web.staff.storage.changes import Change
@@ -147,9 +147,11 @@ def write_head(conn: Connection, origin: str, home: str | None, head: Head) -> N
     upsert(conn, tables.head, {"origin": origin}, values)
 
 
-def upsert(conn: Connection, table: Table, key: dict[str, Any], values: dict[str, Any]) -> None:
+def upsert(
+    conn: Connection, table: Table, key: Mapping[str, object], values: Mapping[str, object]
+) -> None:
     """Insert a row, or set `values` in the one with this primary key."""
-    conn.execute(_upsert(table, tuple(key), tuple(values)), key | values)
+    conn.execute(_upsert(table, tuple(key), tuple(values)), {**key, **values})
 
 
 @cache
@@ -172,7 +174,7 @@ def correct_times(conn: Connection, event: Event, offset_s: float) -> None:
     """`clock.synced` came: move the earlier, unsynced times of its boot."""
     t = tables.event
     if conn.dialect.name == "postgresql":
-        moved: Any = text("at + make_interval(secs => :offset)").bindparams(offset=offset_s)
+        moved = text("at + make_interval(secs => :offset)").bindparams(offset=offset_s)
     else:
         moved = text("at + :offset").bindparams(offset=round(offset_s * 1000))
     conn.execute(
@@ -192,15 +194,23 @@ def with_hash(body: str, digest: bytes) -> str:
     return f'{body[:-1]},"hash":"{digest.hex()}"}}'
 
 
+def continues(previous: bytes, body: str, digest: bytes, seq: int) -> None:
+    """Check that the event `seq`, whose canonical JSON is `body`, has the hash `digest` after one
+    with the hash `previous`.  Raises `ChainError`."""
+    if chained(previous, body.encode()) != digest:
+        raise ChainError(f"event {seq} does not continue the chain", seq)
+
+
 def change_of(home: str | None, event: Event, body: str, digest: bytes) -> Change:
     """What screens and homes are told of a stored event."""
-    return Change(home, event.origin, event.seq, event.kind, with_hash(body, digest))
+    text = with_hash(body, digest)
+    return Change(home, event.origin, event.seq, event.kind, event.person, text)
 
 
-def to_event(row: Any) -> Event:
-    """The event in a row that has `body` and `hash`."""
-    obj = json.loads(row.body)
-    obj["hash"] = bytes(row.hash).hex()
+def to_event(body: str, digest: bytes) -> Event:
+    """The event in a stored body, with its hash."""
+    obj = json.loads(body)
+    obj["hash"] = bytes(digest).hex()
     return from_json(obj)
 
 
@@ -232,11 +242,11 @@ def latest_events(conn: Connection, home: str, *, limit: int = 50) -> list[tuple
         .order_by(t.c.corrected_at.desc(), t.c.origin.desc(), t.c.seq.desc())
         .limit(limit)
     )
-    return [(to_event(row), row.corrected_at) for row in rows]
+    return [(to_event(row.body, row.hash), row.corrected_at) for row in rows]
 
 
 def confirmed_down(conn: Connection, home: str) -> int:
     """The highest `staff:<home>` number that the home has ever confirmed; 0: none."""
     t = tables.home_link
-    found = conn.execute(select(t.c.down_have).where(t.c.home_id == home)).scalar_one_or_none()
-    return int(found or 0)
+    down_have = conn.execute(select(t.c.down_have).where(t.c.home_id == home)).scalar_one_or_none()
+    return int(down_have or 0)

@@ -40,24 +40,24 @@ def revision_of(database: Database) -> str | None:
 
 def newest_revision() -> str:
     """The revision that this program wants."""
-    found = ScriptDirectory(str(FOLDER)).get_current_head()
-    if found is None:
+    head = ScriptDirectory(str(FOLDER)).get_current_head()
+    if head is None:
         raise UserError("This installation has no migrations; install it anew.")
-    return found
+    return head
 
 
 def require_current(database: Database) -> None:
     """Raise `UserError` with how to mend it when the schema is another one, or nobody answers."""
     try:
-        found = revision_of(database)
+        revision = revision_of(database)
     except SQLAlchemyError as error:
         where = database.url.render_as_string(hide_password=True)
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise UserError(
             f"The database {where} does not answer ({reason}); check the setting `database`."
         ) from error
-    if found != newest_revision():
+    if revision != newest_revision():
         raise UserError(
-            f"The database has schema {found or 'none'}, and this version needs "
+            f"The database has schema {revision or 'none'}, and this version needs "
             f"{newest_revision()}; run `tryggve staff migrate`."
         )

@@ -363,7 +363,7 @@ alarm = Table(
     Column("id", Text, primary_key=True),  # its reference; `<reference>~<hash>` of an orphan
     Column("ref", Text, nullable=False, index=True),
     Column("home_id", Text, nullable=False),
-    Column("alarm", Text),  # the rule's word; None: only what followed it was seen
+    Column("type", Text),  # an `AlarmType` or an unknown word; None: only what followed was seen
     Column("severity", Text),  # a `gateway.events.Severity`
     Column("device", Text),
     Column("person", Text),
@@ -396,6 +396,7 @@ night_check = Table(
     Column("slot", Utc),
     Column("report_by", Utc),
     Column("asked_at", Utc),
+    Column("asked_ref", Text),  # the `check.asked` that asked last
     Column("answer_by", Utc),
     Column("attempt", Integer),
     Column("why", Text),  # of the last asked, missed or escalated
@@ -523,7 +524,7 @@ turn = Table(
     # issued requested waking connecting turning asking ended refused
     Column("step", Text, nullable=False),
     Column("step_at", Utc, nullable=False),
-    Column("outcome", Text),  # a `TurnOutcome`; None: not ended
+    Column("outcome", Text),  # a `LockOperationOutcome`; None: not ended
     Column("why", Text),  # of a failure, or a `Refusal`
     Column("took_s", Float),
     Index("ix_turn_home", "home_id", "issued_at"),

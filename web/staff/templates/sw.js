@@ -1,10 +1,10 @@
 // Keeps one page for when there is no network.  It has nothing about anybody in it.
-const told = {{ told|safe }};
-const CACHE = `tryggve-${told.version}`;
+const site = {{ site|safe }};
+const CACHE = `tryggve-${site.version}`;
 const WAIT_MS = 6000; // a network that has not answered by then is none
 
 self.addEventListener("install", (event) => {
-  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(told.keep)).then(() => self.skipWaiting()));
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(site.keep)).then(() => self.skipWaiting()));
 });
 
 self.addEventListener("activate", (event) => {
@@ -19,11 +19,11 @@ async function page(request) {
   try {
     return await fetch(request, { signal: AbortSignal.timeout(WAIT_MS) });
   } catch {
-    return (await caches.match(told.shell)) ?? Response.error();
+    return (await caches.match(site.shell)) ?? Response.error();
   }
 }
 
-async function kept(request) {
+async function fromCache(request) {
   return (await caches.match(request)) ?? fetch(request);
 }
 
@@ -32,5 +32,5 @@ self.addEventListener("fetch", (event) => {
   const url = new URL(request.url);
   if (request.method !== "GET" || url.origin !== location.origin) return;
   if (request.mode === "navigate" && url.pathname.startsWith("/pass")) event.respondWith(page(request));
-  else if (told.keep.includes(url.pathname) && url.pathname !== told.shell) event.respondWith(kept(request));
+  else if (site.keep.includes(url.pathname) && url.pathname !== site.shell) event.respondWith(fromCache(request));
 });

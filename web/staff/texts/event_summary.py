@@ -1,22 +1,27 @@
 """One event in a few words, for a list: what stands after its kind.
 
-The kind's own name comes from `web.staff.texts.words`; here are the particulars (which alarm, what
-was found, how it ended).  Times are shown in the home's own zone.  Not for: HTML.
+The kind's own name comes from `web.staff.texts.kind_words`; here are the particulars (which alarm,
+what was found, how it ended).  Times are shown in the home's own zone.  Not for: HTML.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from enum import StrEnum
+from functools import cache
+from typing import Any, TypeVar, get_type_hints
 
 from flask_babel import format_date
 
 from gateway import events
 from gateway.access import grants
+from gateway.events import Data
 from web.staff.core.i18n import local
 from web.staff.core.i18n import say as _
 from web.staff.texts import door_words, visit_words, words
+
+D = TypeVar("D", bound=Data)
 
 
 def clock(at: datetime, zone: str | None) -> str:
@@ -36,24 +41,48 @@ def alarm_word(alarm: str | None) -> str:
 
 def turn_word(outcome: str | None, why: str | None) -> str:
     """How turning a lock ended, in one or two sentences."""
-    if outcome == events.TurnOutcome.DONE:
+    if outcome == events.LockOperationOutcome.DONE:
         return _("Klart")
     if why is not None:
         return words.spoken(words.TURN_WHY, why)
-    return words.enum_word(events.TurnOutcome, outcome)
+    return words.enum_word(events.LockOperationOutcome, outcome)
 
 
-def _battery(data: Any, _zone: str | None) -> str:
+Teller = Callable[[D, str | None], str]
+"""Data and the home's zone to words."""
+
+_TELL: dict[type[Data], Teller[Any]] = {}
+"""By the class of the data."""
+
+
+def _on(cls: type[D]) -> Callable[[Teller[D]], Teller[D]]:
+    """Register what stands after this kind."""
+
+    def register(tell: Teller[D]) -> Teller[D]:
+        _TELL[cls] = tell
+        return tell
+
+    return register
+
+
+def _tell(cls: type[D], tell: Teller[D]) -> None:
+    """The same for what is said in one line."""
+    _TELL[cls] = tell
+
+
+def _battery(data: events.BatteryLow | events.BatteryOk, _zone: str | None) -> str:
     return "" if data.level_pct is None else f"{data.level_pct} %"
 
 
-def _absence(data: Any, zone: str | None) -> str:
+@_on(events.AbsenceStarted)
+def _absence(data: events.AbsenceStarted, zone: str | None) -> str:
     if data.until is None:
         return ""
     return _("till %(when)s", when=local(data.until, zone).strftime("%Y-%m-%d %H:%M"))
 
 
-def _correction(data: Any, zone: str | None) -> str:
+@_on(events.VisitCorrected)
+def _correction(data: events.VisitCorrected, zone: str | None) -> str:
     parts = [
         _("började %(at)s", at=clock(data.since, zone)) if data.since else "",
         _("slutade %(at)s", at=clock(data.until, zone)) if data.until else "",
@@ -62,95 +91,92 @@ def _correction(data: Any, zone: str | None) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _tapped(data: Any, _zone: str | None) -> str:
+@_on(events.VisitTapped)
+def _tapped(data: events.VisitTapped, _zone: str | None) -> str:
     what = words.enum_word(events.Tap, data.tap)
     if data.source is events.Stamp.TAG:
         return f"{what} ({words.enum_word(events.Stamp, data.source)})"
     return what
 
 
-def _asked(data: Any, zone: str | None) -> str:
+@_on(events.CheckAsked)
+def _asked(data: events.CheckAsked, zone: str | None) -> str:
     why = words.spoken(words.ASKED_WHY, data.why)
     return _("%(why)s, svar senast %(at)s", why=why, at=clock(data.answer_by, zone))
 
 
-def _answered(data: Any, _zone: str | None) -> str:
+@_on(events.CheckAnswered)
+def _answered(data: events.CheckAnswered, _zone: str | None) -> str:
     found = words.enum_word(events.Finding, data.finding)
     return f"{found} ({words.enum_word(events.Looked, data.looked).lower()})"
 
 
-def _issued(data: Any, _zone: str | None) -> str:
+@_on(events.GrantIssued)
+def _issued(data: events.GrantIssued, _zone: str | None) -> str:
     what = words.enum_word(grants.Action, data.action)
     return f"{what}, {words.enum_word(grants.Reason, data.reason)}"
 
 
-def _coded(table: Mapping[str, str], field: str) -> Callable[[Any, str | None], str]:
-    return lambda data, _zone: words.spoken(table, getattr(data, field))
+_tell(events.GatewayStopped, lambda d, _z: d.reason)
+_tell(events.HomeDescribed, lambda d, _z: _("%(count)s enheter", count=len(d.devices)))
+_tell(events.RuleFailed, lambda d, _z: words.spoken(words.RULES, d.rule))
+_tell(
+    events.ClockSynced, lambda d, _z: _("%(s)s s fel", s=round(d.offset_s, 1)) if d.offset_s else ""
+)
+_tell(events.DeviceOffline, lambda d, _z: d.reason.replace("_", " "))
+_tell(events.DeviceFailed, lambda d, _z: d.text)
+_tell(events.BatteryLow, _battery)
+_tell(events.BatteryOk, _battery)
+_tell(events.ContactChanged, lambda d, _z: _("på") if d.on else _("av"))
+_tell(events.BedLeft, lambda d, z: _("tom sedan %(at)s", at=clock(d.empty_since, z)))
+_tell(events.BedDoubted, lambda d, z: _("sedan %(at)s", at=clock(d.since, z)))
+_tell(events.ActivityPrewarned, lambda d, z: _("svar senast %(at)s", at=clock(d.answer_by, z)))
+_tell(events.TemperatureMeasured, lambda d, _z: f"{d.celsius:.1f} °C".replace(".", ","))
+_tell(events.FaultCounted, lambda d, _z: _("%(n)s gånger på 30 dagar", n=len(d.times)))
+_tell(events.HomeEmptied, lambda d, z: _("sedan %(at)s", at=clock(d.since, z)))
+_tell(events.AlarmRaised, lambda d, z: f"{alarm_word(d.type)}, {_('sedan')} {clock(d.since, z)}")
+_tell(events.AlarmCancelled, lambda d, _z: words.spoken(words.CANCELLED_WHY, d.reason))
+_tell(events.CheckPlanned, lambda d, z: dated(d.slot, z))
+_tell(events.CheckDue, lambda d, z: clock(d.slot, z))
+_tell(events.CheckDone, lambda d, _z: _("av %(by)s", by=words.enum_word(events.CheckBy, d.by)))
+_tell(events.CheckMissed, lambda d, _z: words.spoken(words.MISSED_WHY, d.why))
+_tell(events.CheckEscalated, lambda d, _z: words.spoken(words.ESCALATED_WHY, d.why))
+_tell(events.LockOperationRequested, lambda d, _z: words.enum_word(grants.Action, d.action))
+_tell(events.LockOperationEnded, lambda d, _z: turn_word(d.outcome, d.why))
+_tell(
+    events.VisitStarted,
+    lambda d, z: f"{clock(d.since, z)}, {words.enum_word(events.Stamp, d.source)}",
+)
+_tell(
+    events.VisitEnded,
+    lambda d, z: f"{clock(d.until, z)}, {words.enum_word(events.Stamp, d.source)}",
+)
+_tell(
+    events.VisitsLocked,
+    lambda d, z: _("före %(when)s", when=f"{local(d.before, z):%Y-%m-%d %H:%M}"),
+)
+_tell(events.AccessSampled, lambda d, _z: _("%(n)s av %(of)s rader", n=len(d.rows), of=d.of))
+_tell(events.GrantRequested, lambda d, _z: words.spoken(door_words.SERVICE_WHY, d.why))
+_tell(events.GrantApproved, lambda d, z: _("till %(when)s", when=clock(d.until, z)))
+_tell(events.HomeSilent, lambda d, _z: _("tyst i %(s)s s", s=round(d.silent_s)))
+_tell(events.ConsentGiven, lambda d, _z: d.covers)
+_tell(events.ConsentWithdrawn, lambda d, _z: d.covers)
 
 
-def _of(enum: Any, field: str) -> Callable[[Any, str | None], str]:
-    return lambda data, _zone: words.enum_word(enum, getattr(data, field))
-
-
-def _at(field: str) -> Callable[[Any, str | None], str]:
-    return lambda data, zone: clock(getattr(data, field), zone)
-
-
-_TELL: Mapping[str, Callable[[Any, str | None], str]] = {
-    "gateway.started": lambda d, _z: words.enum_word(events.PreviousRun, d.previous),
-    "gateway.stopped": lambda d, _z: d.reason,
-    "home.described": lambda d, _z: _("%(count)s enheter", count=len(d.devices)),
-    "rule.failed": lambda d, _z: words.spoken(words.RULES, d.rule),
-    "clock.synced": lambda d, _z: _("%(s)s s fel", s=round(d.offset_s, 1)) if d.offset_s else "",
-    "device.offline": lambda d, _z: d.reason.replace("_", " "),
-    "device.failed": lambda d, _z: d.text,
-    "device.battery_low": _battery,
-    "device.battery_ok": _battery,
-    "mat.faulted": _of(events.MatFault, "fault"),
-    "contact.faulted": _of(events.ContactFault, "fault"),
-    "contact.changed": lambda d, _z: _("på") if d.on else _("av"),
-    "bed.left": lambda d, z: _("tom sedan %(at)s", at=clock(d.empty_since, z)),
-    "bed.doubted": lambda d, z: _("sedan %(at)s", at=clock(d.since, z)),
-    "activity.prewarned": lambda d, z: _("svar senast %(at)s", at=clock(d.answer_by, z)),
-    "temperature.measured": lambda d, _z: f"{d.celsius:.1f} °C".replace(".", ","),
-    "fault.counted": lambda d, _z: _("%(n)s gånger på 30 dagar", n=len(d.times)),
-    "mat.learned": _of(events.MatQuality, "quality"),
-    "home.emptied": lambda d, z: _("sedan %(at)s", at=clock(d.since, z)),
-    "alarm.raised": lambda d, z: f"{alarm_word(d.alarm)}, {_('sedan')} {clock(d.since, z)}",
-    "alarm.resolved": _of(events.AlarmOutcome, "outcome"),
-    "alarm.cancelled": _coded(words.CANCELLED_WHY, "reason"),
-    "check.planned": lambda d, z: dated(d.slot, z),
-    "check.due": _at("slot"),
-    "check.asked": _asked,
-    "check.answered": _answered,
-    "check.done": lambda d, _z: _("av %(by)s", by=words.enum_word(events.CheckBy, d.by)),
-    "check.missed": _coded(words.MISSED_WHY, "why"),
-    "check.escalated": _coded(words.ESCALATED_WHY, "why"),
-    "unlock.requested": lambda d, _z: words.enum_word(grants.Action, d.action),
-    "unlock.refused": _of(events.Refusal, "why"),
-    "unlock.progressed": _of(events.UnlockStep, "step"),
-    "unlock.ended": lambda d, _z: turn_word(d.outcome, d.why),
-    "visit.tapped": _tapped,
-    "visit.started": lambda d, z: f"{clock(d.since, z)}, {words.enum_word(events.Stamp, d.source)}",
-    "visit.ended": lambda d, z: f"{clock(d.until, z)}, {words.enum_word(events.Stamp, d.source)}",
-    "visit.corrected": _correction,
-    "visit.declined": _of(events.Undone, "why"),
-    "visits.locked": lambda d, z: _("före %(when)s", when=f"{local(d.before, z):%Y-%m-%d %H:%M}"),
-    "access.sampled": lambda d, _z: _("%(n)s av %(of)s rader", n=len(d.rows), of=d.of),
-    "access.checked": _of(events.CheckedAs, "found"),
-    "grant.issued": _issued,
-    "grant.requested": lambda d, _z: words.spoken(door_words.SERVICE_WHY, d.why),
-    "grant.approved": lambda d, z: _("till %(when)s", when=clock(d.until, z)),
-    "home.silent": lambda d, _z: _("tyst i %(s)s s", s=round(d.silent_s)),
-    "consent.given": lambda d, _z: d.covers,
-    "consent.withdrawn": lambda d, _z: d.covers,
-    "absence.started": _absence,
-}
+@cache
+def _coded_fields(kind: str) -> tuple[tuple[str, type[StrEnum]], ...]:
+    """The fields that are one of a few words, which `words.ENUMS` has."""
+    hints = get_type_hints(events.KINDS[kind])
+    return tuple((name, hint) for name, hint in hints.items() if hint in words.ENUMS)
 
 
 def particulars(data: events.Data, zone: str | None) -> str:
-    """What stands after the kind; empty when the kind says it all, or is not known here."""
+    """What stands after the kind; empty when the kind says it all, or is not known here.  Where
+    nothing better is written, the words of what it says in codes."""
+    tell = _TELL.get(type(data))
+    if tell is not None:
+        return tell(data, zone)
     if isinstance(data, events.Unknown):
         return ""
-    tell = _TELL.get(events.kind_of(data))
-    return "" if tell is None else tell(data, zone)
+    coded = _coded_fields(events.kind_of(data))
+    return ", ".join(words.enum_word(enum, getattr(data, name)) for name, enum in coded)

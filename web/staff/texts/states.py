@@ -6,9 +6,10 @@ Not for: HTML.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 from web.staff.core.i18n import say as _
+from web.staff.storage.rows import DeviceRow, HomeRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class State:
     tone: str = ""
 
 
-def lock_word(row: Any) -> State:
+def lock_word(row: DeviceRow) -> State:
     """Where the bolt is, as far as the lock itself told.  Silence is unknown, never locked."""
     if row.state == "locked":
         state = State(_("Låst"), "lock", "ok")
@@ -34,7 +35,18 @@ def lock_word(row: Any) -> State:
     return state
 
 
-def bed_word(tile: Any) -> State:
+class BedTile(Protocol):
+    """What `bed_word` reads."""
+
+    @property
+    def state(self) -> HomeRow | None: ...
+    @property
+    def bed_trouble(self) -> bool: ...
+    @property
+    def on_floor(self) -> bool: ...
+
+
+def bed_word(tile: BedTile) -> State:
     """Whether the resident lies in bed.  `tile` has the `state` of the home (or None), and says
     whether its bed mat can be trusted (`bed_trouble`), and of an alarm beside it (`on_floor`)."""
     state = tile.state
@@ -51,7 +63,7 @@ def bed_word(tile: Any) -> State:
     return State(_("Uppe"), "bed-empty", "")
 
 
-def health_word(row: Any) -> State:
+def health_word(row: DeviceRow) -> State:
     """Whether a device answers.  Of a wired sensor that works nothing is ever told but its
     readings."""
     known = {
@@ -67,7 +79,7 @@ def health_word(row: Any) -> State:
     return State(_("Inga kända fel"), "dot")
 
 
-def battery_word(row: Any) -> State | None:
+def battery_word(row: DeviceRow) -> State | None:
     """The battery; None for a device that has never told of one."""
     percent = "" if row.battery_pct is None else f" {row.battery_pct} %"
     if row.battery == "low":
@@ -77,7 +89,7 @@ def battery_word(row: Any) -> State | None:
     return None
 
 
-def device_word(row: Any) -> State:
+def device_word(row: DeviceRow) -> State:
     """What a device tells now, apart from its health."""
     if row.type == "lock":
         return lock_word(row)

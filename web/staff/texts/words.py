@@ -1,166 +1,59 @@
-"""What everything is called on the screen: kinds of events, reasons, findings, outcomes, states.
+"""What everything is called on the screen: reasons, findings, outcomes, states.
 
 The Swedish words are the message ids, so that Swedish shows even where no catalogue is installed;
 English is in `translations/en`.  A word that a home sends and this table does not know is shown as
 it came, never hidden (`spoken`).  Tests hold the table to `gateway.events`.
 
-Not for: sentences about one event (`event_summary`), or page texts.
+Not for: kinds of events (`kind_words`), sentences about one event (`event_summary`), or page texts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway import events
 from gateway.access import grants
+from gateway.events import AlarmType
 from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as gettext
 
-
-@dataclass(frozen=True, slots=True)
-class KindWord:
-    """One kind of event: what it is called, its group (a key of `GROUPS`), icon and tone."""
-
-    label: str
-    group: str
-    icon: str
-    tone: str = "quiet"
-    """`quiet`, `ok`, `warn` or `alarm`: never the only sign, always beside an icon and a word."""
-
-
-GROUPS: Mapping[str, str] = {
-    "alarm": N_("Larm"),
-    "check": N_("Tillsyn"),
-    "door": N_("Lås och dörr"),
-    "visit": N_("Besök"),
-    "bed": N_("Säng och sensorer"),
-    "device": N_("Utrustning"),
-    "system": N_("System och åtkomst"),
+ALARMS: Mapping[str, str] = {
+    AlarmType.BED_EXIT: N_("Uppe ur sängen och inte tillbaka"),
+    AlarmType.ON_FLOOR: N_("Ligger troligen på golvet"),
+    AlarmType.BATHROOM_LONG: N_("Länge i badrummet"),
+    AlarmType.WANDERING: N_("Ute ur hemmet på natten"),
+    AlarmType.DOOR_LEFT_OPEN: N_("Ytterdörren står öppen"),
+    AlarmType.INACTIVITY: N_("Inget livstecken på länge"),
+    AlarmType.MOISTURE: N_("Fukt: dags att byta"),
+    AlarmType.TOO_COLD: N_("För kallt i hemmet för länge"),
+    AlarmType.TOO_HOT: N_("För varmt i hemmet för länge"),
+    AlarmType.MAT_POOR: N_("Sängmattan känner dåligt: flytta den, eller byt den"),
+    AlarmType.MAT_FAULTY: N_("Sängmattan går inte att lita på: byt den"),
+    AlarmType.MAT_REVERSED: N_("Sängmattan är omvänt kopplad: vänd normally_closed eller kablarna"),
+    AlarmType.CONTACT_REVERSED: N_(
+        "Ytterdörrens givare visar öppet dygnet runt: vänd eller byt den"
+    ),
+    AlarmType.FAULT_RECURRING: N_("Samma fel tre gånger på 30 dagar: byt utrustningen"),
+    AlarmType.CHECK_HELP: N_("Behöver hjälp, sett vid tillsyn"),
+    AlarmType.CHECK_UNCLEAR: N_("Tillsyn oklar två gånger"),
+    AlarmType.CHECK_NO_ANSWER: N_("Ingen svarade på tillsynen"),
+    AlarmType.CHECK_UNREPORTED: N_("Tillsynen kom aldrig in från hemmet"),
+    AlarmType.DEVICE_DOWN: N_("Utrustning fungerar inte"),
+    AlarmType.LOCK_JAMMED: N_("Låset har fastnat"),
+    AlarmType.LOCK_UNKNOWN: N_("Oklart om låset är låst"),
+    AlarmType.BATTERY_LOW: N_("Batteriet är snart slut"),
+    AlarmType.HOME_SILENT: N_("Hemmet hörs inte"),
+    AlarmType.HOME_TAMPERED: N_("Hemmets logg stämmer inte"),
+    AlarmType.LOCK_OPEN: N_("Ytterdörren är olåst för länge"),
+    AlarmType.CODE_GUESSING: N_("Någon har knappat in fel kod vid dörren flera gånger"),
+    AlarmType.POWER_LOST: N_("Strömmen försvann"),
+    AlarmType.PENDANT: N_("Larmknappen trycktes"),
 }
-
-KINDS: Mapping[str, KindWord] = {
-    "gateway.started": KindWord(N_("Hemmets enhet startade"), "system", "box"),
-    "gateway.stopped": KindWord(N_("Hemmets enhet stoppades"), "system", "box", "warn"),
-    "home.described": KindWord(N_("Hemmet berättade om sin utrustning"), "system", "box"),
-    "rule.failed": KindWord(N_("Fel i en regel"), "system", "cross", "alarm"),
-    "clock.synced": KindWord(N_("Klockan ställdes"), "system", "clock"),
-    "log.recovered": KindWord(N_("Ny logg började efter ett fel"), "system", "box", "warn"),
-    "log.stalled": KindWord(N_("Loggen kunde inte skrivas"), "system", "box", "alarm"),
-    "power.lost": KindWord(N_("Strömmen försvann"), "device", "plug", "warn"),
-    "power.restored": KindWord(N_("Strömmen kom tillbaka"), "device", "plug", "ok"),
-    "device.online": KindWord(N_("Utrustning svarar igen"), "device", "signal", "ok"),
-    "device.offline": KindWord(N_("Utrustning svarar inte"), "device", "signal-off", "warn"),
-    "device.failed": KindWord(N_("Fel i utrustning"), "device", "signal-off", "warn"),
-    "device.battery_low": KindWord(N_("Batteriet är snart slut"), "device", "battery-low", "warn"),
-    "device.battery_ok": KindWord(N_("Batteriet är bra igen"), "device", "battery", "ok"),
-    "mat.pressed": KindWord(N_("Mattan trycktes"), "bed", "mat"),
-    "mat.released": KindWord(N_("Mattan släpptes"), "bed", "mat"),
-    "mat.loaded": KindWord(N_("Trycket på mattan ändrades"), "bed", "mat"),
-    "mat.learned": KindWord(N_("Mattan bedömdes"), "device", "mat"),
-    "mat.faulted": KindWord(N_("Fel på mattan"), "device", "mat", "warn"),
-    "door.opened": KindWord(N_("Dörren öppnades"), "door", "door-open"),
-    "door.closed": KindWord(N_("Dörren stängdes"), "door", "door"),
-    "motion.detected": KindWord(N_("Rörelse"), "bed", "motion"),
-    "motion.cleared": KindWord(N_("Ingen rörelse längre"), "bed", "motion"),
-    "moisture.detected": KindWord(N_("Fukt upptäcktes"), "bed", "drop", "warn"),
-    "moisture.cleared": KindWord(N_("Torrt igen"), "bed", "drop"),
-    "temperature.measured": KindWord(N_("Temperaturen mättes"), "bed", "dot"),
-    "button.pressed": KindWord(N_("En knapp trycktes"), "bed", "hand"),
-    "device.heard": KindWord(N_("Livstecken från utrustning"), "device", "signal"),
-    "contact.changed": KindWord(N_("Sensor ändrades"), "bed", "dot"),
-    "contact.faulted": KindWord(N_("Fel på sensor"), "device", "signal-off", "warn"),
-    "pendant.pressed": KindWord(N_("Larmknappen trycktes"), "alarm", "hand", "alarm"),
-    "bed.entered": KindWord(N_("Lade sig i sängen"), "bed", "bed"),
-    "bed.left": KindWord(N_("Gick upp ur sängen"), "bed", "bed-empty"),
-    "bed.doubted": KindWord(N_("Oklart om någon ligger i sängen"), "bed", "bed-empty", "warn"),
-    "activity.prewarned": KindWord(
-        N_("Den boende tillfrågades om allt är bra"), "bed", "bell", "warn"
-    ),
-    "activity.answered": KindWord(N_("Den boende svarade att allt är bra"), "bed", "check", "ok"),
-    "home.emptied": KindWord(N_("Ingen är hemma"), "visit", "away"),
-    "home.occupied": KindWord(N_("Någon är hemma igen"), "visit", "home"),
-    "fault.counted": KindWord(N_("Felet har räknats"), "device", "dot"),
-    "alarm.raised": KindWord(N_("Larm"), "alarm", "bell", "alarm"),
-    "alarm.delivered": KindWord(N_("Larm framme hos mottagare"), "alarm", "bell"),
-    "alarm.acknowledged": KindWord(N_("Larm taget"), "alarm", "person-check"),
-    "alarm.cancelled": KindWord(N_("Larm återtaget"), "alarm", "bell-off"),
-    "alarm.resolved": KindWord(N_("Larm avslutat"), "alarm", "check", "ok"),
-    "check.planned": KindWord(N_("Tillsyn planerad"), "check", "clock"),
-    "check.due": KindWord(N_("Dags för tillsyn"), "check", "clock"),
-    "check.asked": KindWord(N_("Tillsyn väntar på svar"), "check", "eye", "warn"),
-    "check.started": KindWord(N_("Tillsyn påbörjad"), "check", "eye"),
-    "check.extended": KindWord(N_("Tillsyn förlängd"), "check", "eye"),
-    "check.answered": KindWord(N_("Tillsyn besvarad"), "check", "person-check"),
-    "check.done": KindWord(N_("Tillsyn klar"), "check", "check", "ok"),
-    "check.missed": KindWord(N_("Tillsyn uteblev"), "check", "cross", "alarm"),
-    "check.unreported": KindWord(
-        N_("Tillsyn kom aldrig in från hemmet"), "check", "cross", "alarm"
-    ),
-    "check.escalated": KindWord(N_("Tillsyn kräver besök"), "check", "walk", "alarm"),
-    "camera.opened": KindWord(N_("Kameran sattes på"), "check", "camera"),
-    "camera.closed": KindWord(N_("Kameran stängdes av"), "check", "camera"),
-    "unlock.requested": KindWord(N_("Låset ombads vrida"), "door", "key"),
-    "unlock.refused": KindWord(N_("Begäran om låset nekades"), "door", "lock", "warn"),
-    "unlock.progressed": KindWord(N_("Låset arbetar"), "door", "key"),
-    "unlock.ended": KindWord(N_("Låset är klart"), "door", "key"),
-    "unlock.deviated": KindWord(
-        N_("Dörren gick inte att öppna som den ska"), "door", "lock-unknown", "warn"
-    ),
-    "codes.issued": KindWord(N_("Engångskoder till dörren gavs"), "system", "key"),
-    "codes.paused": KindWord(N_("Kodinmatningen vid dörren är spärrad"), "door", "lock", "alarm"),
-    "relock.ordered": KindWord(N_("Dags att låsa igen"), "door", "lock"),
-    "lock.unlocked": KindWord(N_("Upplåst"), "door", "lock-open"),
-    "lock.locked": KindWord(N_("Låst"), "door", "lock", "ok"),
-    "lock.jammed": KindWord(N_("Låset har fastnat"), "door", "lock-unknown", "alarm"),
-    "lock.asleep": KindWord(N_("Låset sover"), "door", "moon"),
-    "lock.awake": KindWord(N_("Låset är vaket"), "door", "lock"),
-    "lock.unreachable": KindWord(N_("Låset svarar inte"), "door", "lock-unknown", "warn"),
-    "lock.unknown": KindWord(N_("Oklart om låset är låst"), "door", "lock-unknown", "warn"),
-    "visit.tapped": KindWord(N_("Markerade i telefonen"), "visit", "phone"),
-    "visit.started": KindWord(N_("Besök började"), "visit", "walk"),
-    "visit.ended": KindWord(N_("Besök slutade"), "visit", "walk"),
-    "visit.overdue": KindWord(N_("Besök saknar sluttid"), "visit", "clock", "warn"),
-    "visit.corrected": KindWord(N_("Besökstid rättad"), "visit", "pen"),
-    "visit.declined": KindWord(N_("Besök blev inte av"), "visit", "away", "warn"),
-    "visit.approved": KindWord(N_("Besökstid godkänd"), "visit", "check", "ok"),
-    "visits.locked": KindWord(N_("Besökstider låsta"), "visit", "lock"),
-    "grant.issued": KindWord(N_("Rätt att vrida låset gavs"), "system", "key"),
-    "grant.revoked": KindWord(N_("Rätt att vrida låset drogs in"), "system", "key", "warn"),
-    "grant.acute": KindWord(N_("Öppnade akut utan att vara inplanerad"), "door", "key", "warn"),
-    "grant.requested": KindWord(N_("Tekniker bad att få vrida låset"), "system", "key", "warn"),
-    "grant.approved": KindWord(N_("Teknikerns begäran godkändes"), "system", "person-check"),
-    "grant.refused": KindWord(N_("Teknikerns begäran avslogs"), "system", "cross", "warn"),
-    "server.key_added": KindWord(N_("Servern bytte nyckel"), "system", "key"),
-    "server.key_trusted": KindWord(N_("Hemmet litar på serverns nya nyckel"), "system", "key"),
-    "server.key_refused": KindWord(
-        N_("Hemmet nekade en nyckel som sades vara serverns"), "system", "cross", "alarm"
-    ),
-    "home.enrolled": KindWord(N_("Hemmets enhet anslöts"), "system", "box"),
-    "home.silent": KindWord(N_("Hemmet hörs inte"), "device", "signal-off", "alarm"),
-    "home.heard": KindWord(N_("Hemmet hörs igen"), "device", "signal", "ok"),
-    "home.tampered": KindWord(N_("Hemmets logg stämmer inte"), "system", "cross", "alarm"),
-    "consent.given": KindWord(N_("Samtycke gavs"), "system", "pen"),
-    "consent.withdrawn": KindWord(N_("Samtycke drogs tillbaka"), "system", "pen", "warn"),
-    "absence.started": KindWord(N_("Bortrest"), "visit", "away"),
-    "absence.ended": KindWord(N_("Hemma igen"), "visit", "home"),
-    "record.read": KindWord(N_("Uppgifter om en boende öppnades"), "system", "eye"),
-    "access.sampled": KindWord(N_("Stickprov drogs ur åtkomstloggen"), "system", "search"),
-    "access.checked": KindWord(N_("Stickprov kontrollerat"), "system", "check"),
-    "account.signed_in": KindWord(N_("Inloggning"), "system", "person-check"),
-    "account.changed": KindWord(N_("Konto eller arbetslag ändrat"), "system", "pen"),
-    "account.refused": KindWord(N_("Misslyckad inloggning"), "system", "person-off", "warn"),
-}
-
-NOT_CARE = frozenset(
-    kind
-    for kind, word in KINDS.items()
-    if word.group in ("device", "system") and kind != "record.read"
-)
-"""Kinds that say nothing of the resident's day: what those see who may not see care."""
+"""What alarms are about; another word is that of a newer home."""
 
 ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
+    AlarmType: ALARMS,
     events.PreviousRun: {
         "none": N_("första starten"),
         "clean": N_("efter ett ordnat stopp"),
@@ -226,13 +119,13 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "not_approved": N_("Ingen annan har godkänt att låset vrids för service."),
         "wrong_code": N_("Fel kod."),
     },
-    events.UnlockStep: {
+    events.LockOperationStep: {
         "waking": N_("Väcker låset"),
         "connecting": N_("Ansluter"),
         "turning": N_("Vrider"),
         "asking": N_("Frågar låset"),
     },
-    events.TurnOutcome: {
+    events.LockOperationOutcome: {
         "done": N_("Klart"),
         "failed": N_("Gick inte"),
         "unknown": N_("Okänt"),
@@ -269,40 +162,6 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "service": N_("service"),
     },
 }
-
-ALARMS: Mapping[str, str] = {
-    "bed_exit": N_("Uppe ur sängen och inte tillbaka"),
-    "bed_doubtful": N_("Oklart om någon ligger i sängen"),
-    "on_floor": N_("Ligger troligen på golvet"),
-    "bathroom_long": N_("Länge i badrummet"),
-    "wandering": N_("Ute ur hemmet på natten"),
-    "door_left_open": N_("Ytterdörren står öppen"),
-    "inactivity": N_("Inget livstecken på länge"),
-    "moisture": N_("Fukt: dags att byta"),
-    "too_cold": N_("För kallt i hemmet för länge"),
-    "too_hot": N_("För varmt i hemmet för länge"),
-    "mat_poor": N_("Sängmattan känner dåligt: flytta den, eller byt den"),
-    "mat_faulty": N_("Sängmattan går inte att lita på: byt den"),
-    "mat_reversed": N_("Sängmattan är omvänt kopplad: vänd normally_closed eller kablarna"),
-    "contact_reversed": N_("Ytterdörrens givare visar öppet dygnet runt: vänd eller byt den"),
-    "fault_recurring": N_("Samma fel tre gånger på 30 dagar: byt utrustningen"),
-    "check_help": N_("Behöver hjälp, sett vid tillsyn"),
-    "check_unclear": N_("Tillsyn oklar två gånger"),
-    "check_no_answer": N_("Ingen svarade på tillsynen"),
-    "check_unreported": N_("Tillsynen kom aldrig in från hemmet"),
-    "device_down": N_("Utrustning fungerar inte"),
-    "lock_jammed": N_("Låset har fastnat"),
-    "lock_unknown": N_("Oklart om låset är låst"),
-    "battery_low": N_("Batteriet är snart slut"),
-    "home_silent": N_("Hemmet hörs inte"),
-    "home_tampered": N_("Hemmets logg stämmer inte"),
-    "log_stalled": N_("Hemmets logg kan inte skrivas"),
-    "lock_open": N_("Ytterdörren är olåst för länge"),
-    "code_guessing": N_("Någon har knappat in fel kod vid dörren flera gånger"),
-    "power_lost": N_("Strömmen försvann"),
-    "pendant": N_("Larmknappen trycktes"),
-}
-"""`alarm.raised` carries the rule's own word; these are the known ones."""
 
 CANCELLED_WHY: Mapping[str, str] = {
     "recovered": N_("fungerar igen"),
@@ -424,16 +283,6 @@ ALLOWED: Mapping[str, str] = {
     "administrator": N_("administratör"),
 }
 """Roles of the staff (DESIGN, "People")."""
-
-
-def kind_word(kind: str) -> KindWord:
-    """The word for a kind, also for one that this version does not know (shown as it came)."""
-    return KINDS.get(kind) or KindWord(kind, "system", "dot")
-
-
-def kind_label(kind: str) -> str:
-    """What a kind is called, in the reader's language."""
-    return gettext(kind_word(kind).label)
 
 
 def spoken(table: Mapping[str, str], code: str | None) -> str:

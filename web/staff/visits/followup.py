@@ -97,12 +97,12 @@ def compare(
 ) -> list[Compared]:
     """The lines by time.  `is_away(home, at)`: the resident was known to be away."""
     answers = _match(planned, done)
-    told = {one.planned: one for one in undone if one.planned is not None}
+    undone_of = {one.planned: one for one in undone if one.planned is not None}
     known = {visit.id for visit in planned}
     lines = []
     for visit in planned:
         here = tuple(sorted(answers.get(visit.id, ()), key=lambda one: one.since))
-        said = told.get(visit.id)
+        said = undone_of.get(visit.id)
         away = is_away(visit.home, visit.since)
         differs = tuple(_deviations(visit, here, said, away, now, tolerance))
         lines.append(Compared(visit.home, visit, here, said, differs))
@@ -130,16 +130,16 @@ def _match(
                 named = one.person in visit.people
                 far = abs(one.since - visit.since)
                 pairs.append((not named, far, visit.since, visit.id, one.ref, visit, one))
-    found: dict[str, list[DoneVisit]] = {}
+    by_plan: dict[str, list[DoneVisit]] = {}
     taken: set[str] = set()
     for *_score, visit, one in sorted(pairs, key=lambda pair: pair[:5]):
-        some = found.setdefault(visit.id, [])
+        some = by_plan.setdefault(visit.id, [])
         full = len(some) >= visit.staff_needed
         twice = any(other.person == one.person for other in some)
         if one.ref not in taken and not full and not twice:
             some.append(one)
             taken.add(one.ref)
-    return found
+    return by_plan
 
 
 def _deviations(

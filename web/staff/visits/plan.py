@@ -166,15 +166,15 @@ def is_away(rows: Iterable[Any], home: str, at: datetime) -> bool:
 
 
 def _people(conn: Connection, ids: Collection[str]) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
+    by_plan: dict[str, tuple[str, ...]] = {}
     s = plan_staff.c
     listed = sorted(ids)
     for first in range(0, len(listed), 500):  # SQLite takes a limited number of parameters
         some = listed[first : first + 500]
         query = select(plan_staff).where(s.plan_id.in_(some)).order_by(s.person_id)
         for row in conn.execute(query):
-            found[row.plan_id] = (*found.get(row.plan_id, ()), row.person_id)
-    return found
+            by_plan[row.plan_id] = (*by_plan.get(row.plan_id, ()), row.person_id)
+    return by_plan
 
 
 def _visit(row: Any, people: tuple[str, ...]) -> PlannedVisit:

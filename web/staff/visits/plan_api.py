@@ -11,7 +11,8 @@ import hashlib
 import json
 import secrets
 import time
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
 from flask import Blueprint, Flask, Response, current_app, request
@@ -24,8 +25,8 @@ from web.staff.core.context import Staff, staff
 from web.staff.core.limits import Limiter
 from web.staff.storage.database import Database
 from web.staff.storage.plan_tables import api_token
-from web.staff.visits import plan_files, plan_import
-from web.staff.visits.plan_import import Draft, PlanRefused
+from web.staff.visits import plan_files, plan_ical, plan_import
+from web.staff.visits.plan_import import Claim, Draft, PlanRefused
 
 blueprint = Blueprint("plan_api", __name__)
 
@@ -115,11 +116,11 @@ def make_token(
 ) -> str:
     """A new token of the organisation for the plan; kept hashed, so this is the only time it is
     seen.  `now` is real time."""
-    made = f"tgv_{secrets.token_urlsafe(32)}"
+    token = f"tgv_{secrets.token_urlsafe(32)}"
     with database.write() as tx:
         tx.conn.execute(
             insert(api_token).values(
-                sha256=_sha256(made),
+                sha256=_sha256(token),
                 org_id=org,
                 scope=SCOPE,
                 name=name,
@@ -127,7 +128,7 @@ def make_token(
                 expires_at=now + timedelta(days=days),
             )
         )
-    return made
+    return token
 
 
 def revoke_tokens(database: Database, org: str, name: str, now: datetime) -> int:
@@ -187,7 +188,7 @@ def _bad_file(error: UserError) -> Response:
 
 
 @blueprint.post("/api/v1/plan")
-def take_plan() -> Response:
+def receive_plan() -> Response:
     """Keep a plan."""
     parts = staff()
     address = request.remote_addr or ""
@@ -198,38 +199,66 @@ def take_plan() -> Response:
         if not tries.allow(address):
             raise _Refused(429, "too_many", "Too many tries; wait ten minutes.")
         raise _Refused(401, "no_token", "The token is wrong, void or too old.")
-    source, drafts, span = _read(parts)
+    sent = _read(parts, org)
     with parts.write() as tx:
-        outcome = plan_import.store(tx.conn, org, source, drafts, now=parts.clock.now(), span=span)
+        outcome = plan_import.store(
+            tx.conn,
+            org,
+            sent.source,
+            sent.drafts,
+            now=parts.clock.now(),
+            span=sent.span,
+            claims=sent.claims,
+        )
     answer = PlanAnswer(**asdict(outcome))
     return Response(answer.model_dump_json(), 200, mimetype="application/json")
 
 
 def _tries() -> Limiter:
-    found: Limiter = current_app.extensions["tryggve.plan_tries"]
-    return found
+    limiter: Limiter = current_app.extensions["tryggve.plan_tries"]
+    return limiter
 
 
-def _read(parts: Staff) -> tuple[str, list[Draft], tuple[datetime, datetime] | None]:
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    source: str
+    drafts: list[Draft]
+    span: tuple[datetime, datetime] | None = None
+    claims: Sequence[Claim] = ()
+
+
+def _read(parts: Staff, org: str) -> _Sent:
     if (request.content_length or 0) > BODY_MAX_BYTES:
         raise _Refused(413, "too_big", f"A plan has at most {BODY_MAX_BYTES} bytes.")
     data = request.stream.read(BODY_MAX_BYTES + 1)
     if len(data) > BODY_MAX_BYTES:
         raise _Refused(413, "too_big", f"A plan has at most {BODY_MAX_BYTES} bytes.")
     kind = request.mimetype
+    known = {"text/csv": {"source"}, "text/calendar": {"source", "home"}}.get(kind, set())
+    if unknown := sorted(set(request.args) - known):
+        raise _Refused(400, "bad_request", f"{kind} takes no {unknown[0]!r} in its address.")
     if kind == "text/csv":
         drafts = plan_files.read_csv(plan_files.text_of(data))
-        return request.args.get("source", "csv"), drafts, None
+        return _Sent(request.args.get("source", "csv"), drafts)
     if kind == "text/calendar":
-        first, home = parts.clock.now(), request.args.get("home")
-        drafts = plan_files.read_ical(plan_files.text_of(data), first, home=home)
-        return request.args.get("source", "ical"), drafts, None
+        now, source = parts.clock.now(), request.args.get("source", "ical")
+        with parts.db.read() as conn:
+            before = plan_import.before(conn, org, source, now)
+        days, home = plan_ical.days_of(now), request.args.get("home")
+        reading = plan_ical.read_ical(data, days, home=home, before=before)
+        return _Sent(source, reading.drafts, claims=reading.claims)
     if kind != "application/json":
         raise _Refused(415, "bad_type", "Send application/json, text/csv or text/calendar.")
-    asked = _json(data)
+    return _asked(_json(data))
+
+
+def _asked(asked: PlanRequest) -> _Sent:
     span = None
     if asked.from_time is not None and asked.to_time is not None:
         span = (asked.from_time, asked.to_time)
+    if (asked.from_time is None) != (asked.to_time is None) or (span and span[1] <= span[0]):
+        text = "from_time and to_time come together, and to_time is the later one."
+        raise _Refused(400, "bad_request", text)
     drafts = [
         Draft(
             line=number,
@@ -245,7 +274,7 @@ def _read(parts: Staff) -> tuple[str, list[Draft], tuple[datetime, datetime] | N
         )
         for number, one in enumerate(asked.visits, 1)
     ]
-    return asked.source, drafts, span
+    return _Sent(asked.source, drafts, span)
 
 
 def _json(data: bytes) -> PlanRequest:

@@ -2,21 +2,24 @@
 
 A planned visit is known by its home, the system it comes from and what it is called there: coming
 again it is changed, not doubled.  With a span given, what the same source had planned in that span
-and no longer names is taken out of the plan.
+and no longer names is taken out of the plan.  A visit that repeats is known by its `slot` too, the
+time in the home when its series has it (`visit_id`); a `Claim` says what of a series is no more.
 
-Not for: reading files (`plan_files`), or who may bring a plan in.
+Not for: reading files (`plan_files`, `plan_ical`), or who may bring a plan in.
 """
 
 from __future__ import annotations
 
+import re
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Select, delete, insert, select, update
 
 from gateway.errors import UserError
 from web.staff.storage import tables as t
@@ -27,6 +30,9 @@ ROWS_MAX = 20_000
 
 LONGEST = timedelta(hours=24)
 """A visit that takes longer is a mistake in the file: the longest are watches over a night."""
+
+YEAR_MIN, YEAR_MAX = 1970, 2999
+"""Years of a plan: what lies outside is a mistake, and near the ends of time sums fail."""
 
 STAFF_MAX = 6
 """More at one visit is a mistake in the file."""
@@ -57,6 +63,42 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """Visits of `uid` that are no more, unless a draft names them: in `home` (None: wherever), that
+    begin at `first` or later (None: whenever).
+
+    `slot` chooses: None, all; "", the visit that does not repeat; a time as in `slot_name`, or a
+    day of it, that one; with `onward` the later ones too.
+    """
+
+    line: int
+    uid: str
+    home: str | None
+    slot: str | None = None
+    onward: bool = False
+    first: datetime | None = None
+
+    def covers(self, row: Any, slot: str) -> bool:
+        """Whether it is about this row of `plan_visit`, of this UID, with this slot."""
+        if self.home not in (None, row.home_id) or (self.first and row.since < self.first):
+            return False
+        if self.slot is None:
+            return True
+        if self.onward:
+            return slot >= self.slot
+        return slot.startswith(self.slot) if self.slot else not slot
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What reading a file needs to know: the time zones of the organisation's homes, and how far
+    the same source had planned each series (UID to the end of its last day)."""
+
+    zones: Mapping[str, str] = field(default_factory=dict)
+    last: Mapping[str, datetime] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class LineError:
     """What is wrong with a line: its number in the file, from 1, and a sentence."""
 
@@ -68,7 +110,7 @@ class PlanRefused(UserError):
     """A plan was refused, and nothing of it kept.  `lines` has a sentence for each bad line."""
 
     def __init__(self, lines: Sequence[LineError]) -> None:
-        ordered = sorted(lines, key=lambda one: one.line)
+        ordered = sorted(dict.fromkeys(lines), key=lambda one: one.line)
         shown = [f"line {one.line}: {one.text}" for one in ordered[:ERRORS_MAX]]
         if len(ordered) > ERRORS_MAX:
             shown.append(f"and {len(ordered) - ERRORS_MAX} lines more.")
@@ -103,13 +145,15 @@ def store(
     *,
     now: datetime,
     span: tuple[datetime, datetime] | None = None,
+    claims: Sequence[Claim] = (),
 ) -> Outcome:
     """Keep a plan of `org` that came from `source`, inside the caller's transaction.
 
-    `span` (aware): visits of this source that begin in it and are not in `drafts` are withdrawn.
-    Raises `PlanRefused` before anything is written.
+    `span` (aware): visits of this source that begin in it and are not in `drafts` are withdrawn;
+    and so are those of this source that a claim is about.  Raises `PlanRefused` before anything is
+    written.
     """
-    ready = _check(conn, org, source, drafts)
+    ready = _check(conn, org, source, [_composed(draft) for draft in drafts])
     known = _known(conn, org, source)
     added = changed = unchanged = withdrawn = 0
     named = set()
@@ -127,11 +171,60 @@ def store(
         else:
             _change(conn, old, one, now)
             changed += 1
-    if span is not None:
-        for key, old in known.items():
-            if key not in named and span[0] <= old.since < span[1]:
-                withdrawn += _withdraw(conn, old, now)
+    gone = _claimed(known, claims)
+    for key, old in known.items():
+        if key not in named and (key in gone or (span and span[0] <= old.since < span[1])):
+            withdrawn += _withdraw(conn, old, now)
     return Outcome(added, changed, unchanged, withdrawn)
+
+
+def before(conn: Connection, org: str, source: str, now: datetime) -> Before:
+    """What reading a file of this source needs to know."""
+    p, h = plan_visit.c, t.home.c
+    zones = {row.id: row.timezone for row in conn.execute(_homes(org))}
+    query = (
+        select(p.home_id, p.external_id)
+        .join(t.home, h.id == p.home_id)
+        .where(h.org_id == org, p.source == source, p.withdrawn_at.is_(None), p.until > now)
+    )
+    last: dict[str, datetime] = {}
+    for row in conn.execute(query):
+        uid, slot = split_id(row.external_id)
+        if slot:
+            day = datetime.combine(datetime.fromisoformat(slot), time.max)
+            at = to_utc(day, zones[row.home_id])
+            last[uid] = max(at, last.get(uid, at))
+    return Before(zones, last)
+
+
+_SLOT = re.compile(r"(.*)@([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2})", re.DOTALL)
+
+
+def slot_name(slot: datetime, zone: tzinfo) -> str:
+    """A slot as it stands in an id: local time in the home, to the minute."""
+    return f"{slot.astimezone(zone):%Y-%m-%dT%H:%M}"
+
+
+def visit_id(uid: str, slot: str = "") -> str:
+    """The id of a visit; `slot` (`slot_name`) when it is one of a series."""
+    return f"{uid}@{slot}" if slot else uid
+
+
+def split_id(external_id: str) -> tuple[str, str]:
+    """The UID and the slot of an id; the slot is empty when it is not one of a series."""
+    found = _SLOT.fullmatch(external_id)
+    if found is None:
+        return external_id, ""
+    try:
+        datetime.fromisoformat(found[2])
+    except ValueError:
+        return external_id, ""
+    return found[1], found[2]
+
+
+def composed(text: str) -> str:
+    """Unicode's NFC: some systems write `ö` as `o` and a mark, and mean the same name."""
+    return unicodedata.normalize("NFC", text)
 
 
 def to_utc(at: datetime, zone: str) -> datetime:
@@ -155,16 +248,13 @@ def _check(conn: Connection, org: str, source: str, drafts: Sequence[Draft]) -> 
         raise UserError("A plan needs a source: a short word for the system it comes from.")
     if len(drafts) > ROWS_MAX:
         raise UserError(f"A plan has at most {ROWS_MAX} visits; send it in parts.")
-    h, u, m = t.home, t.user, t.team
-    zones = {
-        row.id: row.timezone
-        for row in conn.execute(select(h.c.id, h.c.timezone).where(h.c.org_id == org))
-    }
+    u, m = t.user, t.team
+    zones = {row.id: row.timezone for row in conn.execute(_homes(org))}
     people: dict[str, str] = {}
     for row in conn.execute(select(u.c.person_id, u.c.email).where(u.c.org_id == org, u.c.active)):
-        people[row.person_id.casefold()] = people[row.email.casefold()] = row.person_id
+        people[_folded(row.person_id)] = people[_folded(row.email)] = row.person_id
     teams = {
-        row.name.casefold(): row.id
+        _folded(row.name): row.id
         for row in conn.execute(select(m.c.name, m.c.id).where(m.c.org_id == org))
     }
     errors: list[LineError] = []
@@ -185,6 +275,23 @@ def _check(conn: Connection, org: str, source: str, drafts: Sequence[Draft]) -> 
     return ready
 
 
+def _homes(org: str) -> Select[Any]:
+    return select(t.home.c.id, t.home.c.timezone).where(t.home.c.org_id == org)
+
+
+def _folded(name: str) -> str:
+    return composed(composed(name).casefold())
+
+
+def _composed(draft: Draft) -> Draft:
+    return replace(
+        draft,
+        home=composed(draft.home),
+        external_id=composed(draft.external_id),
+        what=composed(draft.what),
+    )
+
+
 def _wrong(
     draft: Draft, zones: dict[str, str], people: dict[str, str], teams: dict[str, int]
 ) -> str | None:
@@ -196,21 +303,32 @@ def _wrong(
         return f"what is to be done has more than {TEXT_MAX} characters."
     if "\x00" in draft.external_id + draft.what:
         return "it holds a character that no text has."
-    since, until = _times(draft, zones[draft.home])
-    if until <= since:
-        return "the visit ends before it begins."
-    if until - since > LONGEST:
-        return f"the visit is longer than {LONGEST.total_seconds() / 3600:.0f} hours."
+    if draft.withdrawn:  # whoever was to make it may have left, and the team be gone
+        return None
+    if said := _wrong_times(draft, zones[draft.home]):
+        return said
     for name in draft.people:
-        if name.casefold() not in people:
+        if _folded(name) not in people:
             return f"there is no active account {name!r} in this organisation."
-    if draft.team is not None and draft.team.casefold() not in teams:
+    if draft.team is not None and _folded(draft.team) not in teams:
         return f"there is no team {draft.team!r} in this organisation."
     needed = draft.staff_needed
     if needed is not None and not 1 <= needed <= STAFF_MAX:
         return f"a visit takes 1 to {STAFF_MAX} persons, not {needed}."
     if len(set(draft.people)) > (needed or STAFF_MAX):
         return f"{len(draft.people)} persons are named, and {needed or STAFF_MAX} are needed."
+    return None
+
+
+def _wrong_times(draft: Draft, zone: str) -> str | None:
+    for at in (draft.since, draft.until):
+        if not YEAR_MIN <= at.year <= YEAR_MAX:
+            return f"the year {at.year} is none of a plan."
+    since, until = _times(draft, zone)
+    if until <= since:
+        return f"the visit ends {'when' if until == since else 'before'} it begins."
+    if until - since > LONGEST:
+        return f"the visit is longer than {LONGEST.total_seconds() / 3600:.0f} hours."
     return None
 
 
@@ -223,22 +341,28 @@ def _times(draft: Draft, zone: str) -> tuple[datetime, datetime]:
 
 
 def _ready(draft: Draft, zone: str, people: dict[str, str], teams: dict[str, int]) -> _Ready:
+    if draft.withdrawn:
+        return _Ready(draft.home, draft.external_id, (), {}, True)
     since, until = _times(draft, zone)
-    who = tuple(sorted({people[name.casefold()] for name in draft.people}))
+    who = tuple(sorted({people[_folded(name)] for name in draft.people}))
     values = {
         "since": since,
         "until": until,
         "what": draft.what,
-        "team_id": None if draft.team is None else teams[draft.team.casefold()],
+        "team_id": None if draft.team is None else teams[_folded(draft.team)],
         "staff_needed": draft.staff_needed or max(1, len(who)),
     }
-    return _Ready(draft.home, draft.external_id, who, values, draft.withdrawn)
+    return _Ready(draft.home, draft.external_id, who, values, False)
 
 
 # --- writing --------------------------------------------------------------------------------------
 
 
-def _known(conn: Connection, org: str, source: str) -> dict[tuple[str, str], Any]:
+_Key = tuple[str, str]
+"""A home, and what a visit is called there."""
+
+
+def _known(conn: Connection, org: str, source: str) -> dict[_Key, Any]:
     p, h = plan_visit, t.home
     query = (
         select(p)
@@ -246,7 +370,19 @@ def _known(conn: Connection, org: str, source: str) -> dict[tuple[str, str], Any
         .where(h.c.org_id == org, p.c.source == source)
         .with_for_update(of=p)
     )
-    return {(row.home_id, row.external_id): row for row in conn.execute(query)}
+    return {(row.home_id, composed(row.external_id)): row for row in conn.execute(query)}
+
+
+def _claimed(known: Mapping[_Key, Any], claims: Sequence[Claim]) -> set[_Key]:
+    by_uid: dict[str, list[Claim]] = {}
+    for claim in claims:
+        by_uid.setdefault(claim.uid, []).append(claim)
+    found = set()
+    for key, row in known.items() if claims else ():
+        whole = [(key[1], ""), split_id(key[1])]  # a UID may look as if it had a slot
+        if any(claim.covers(row, slot) for uid, slot in whole for claim in by_uid.get(uid, ())):
+            found.add(key)
+    return found
 
 
 def _people_of(conn: Connection, plan_id: str) -> tuple[str, ...]:

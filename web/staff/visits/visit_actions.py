@@ -14,7 +14,6 @@ import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -22,6 +21,7 @@ from gateway.envelope import Draft
 from gateway.events import (
     AbsenceEnded,
     AbsenceStarted,
+    Data,
     Ref,
     Stamp,
     Tap,
@@ -40,6 +40,7 @@ from web.staff.events import append
 from web.staff.storage import tables
 from web.staff.storage.database import Tx
 from web.staff.storage.plan_tables import absence, door_tag, visit_note
+from web.staff.storage.rows import VisitRow, read_all
 from web.staff.visits import plan
 
 OWN_FOR = timedelta(hours=12)
@@ -66,12 +67,12 @@ def _sha256(text: str) -> str:
 def make_tag(staff: Staff, home: str) -> str:
     """What the link of a new tag at a home's door ends with.  Kept hashed: it is shown once.  Older
     tags of the home go on working until `revoke_tags`."""
-    made = secrets.token_urlsafe(12)
+    tag = secrets.token_urlsafe(12)
     with staff.db.write() as tx:
         tx.conn.execute(
-            insert(door_tag).values(sha256=_sha256(made), home_id=home, made_at=staff.clock.now())
+            insert(door_tag).values(sha256=_sha256(tag), home_id=home, made_at=staff.clock.now())
         )
-    return made
+    return tag
 
 
 def revoke_tags(staff: Staff, home: str) -> int:
@@ -116,8 +117,8 @@ def decline(staff: Staff, actor: Actor, home: str, why: Undone, planned: str | N
     with staff.write() as tx:
         append.hold(tx, home)
         if planned is not None:
-            found = plan.one(tx.conn, [home], planned)
-            if found is None or found.withdrawn:
+            visit = plan.one(tx.conn, [home], planned)
+            if visit is None or visit.withdrawn:
                 raise Refused(Why.NO_PLAN)
             old = tx.conn.execute(
                 select(v.id, v.at).where(
@@ -140,7 +141,7 @@ class Times:
     until: datetime | None
 
 
-def times_of(row: Any) -> Times:
+def times_of(row: VisitRow) -> Times:
     """The times that count of a row of `visit`."""
     return Times(row.corrected_since or row.since, row.corrected_until or row.until)
 
@@ -159,7 +160,7 @@ def locked_before(staff: Staff, conn: Connection, home: str) -> datetime | None:
     return by_age if said is None else max(said, by_age)
 
 
-def may_correct(staff: Staff, actor: Actor, row: Any) -> bool:
+def may_correct(staff: Staff, actor: Actor, row: VisitRow) -> bool:
     """Whether the actor may correct this visit now, apart from the lock date: a coordinator any,
     a caregiver the own until the day is over (`OWN_FOR`)."""
     if actor.may(Right.CORRECT_VISIT):
@@ -210,8 +211,8 @@ def correct(
             ),
         )
         if note.strip():
-            kept = {"ref": done.ref, "home_id": row.home_id, "text": note.strip()[:NOTE_MAX]}
-            tx.conn.execute(insert(visit_note).values(**kept))
+            noted = {"ref": done.ref, "home_id": row.home_id, "text": note.strip()[:NOTE_MAX]}
+            tx.conn.execute(insert(visit_note).values(**noted))
         return done
 
 
@@ -299,13 +300,13 @@ def begin_absences(staff: Staff) -> int:
     for row in waiting:
         with staff.write() as tx:
             append.hold(tx, row.home_id)
-            found = tx.conn.execute(select(absence).where(a.id == row.id, *due)).one_or_none()
-            if found is None:
+            current = tx.conn.execute(select(absence).where(a.id == row.id, *due)).one_or_none()
+            if current is None:
                 continue  # another worker was first
             now = staff.clock.now()
-            over = found.until is not None and found.until <= now
+            over = current.until is not None and current.until <= now
             if not over:
-                draft = Draft(AbsenceStarted(until=found.until), person=found.noted_by)
+                draft = Draft(AbsenceStarted(until=current.until), person=current.noted_by)
                 append.write(staff, tx, row.home_id, draft)
             said = {"started_at": now} | ({"ended_at": now} if over else {})
             tx.conn.execute(update(absence).where(a.id == row.id).values(**said))
@@ -349,13 +350,14 @@ def _planner(actor: Actor, home: str) -> None:
         raise Refused(Why.NO_ROLE)
 
 
-def _visit(tx: Tx, actor: Actor, visit: Ref) -> Any:
+def _visit(tx: Tx, actor: Actor, visit: Ref) -> VisitRow:
     v = tables.visit.c
     home = tx.conn.execute(select(v.home_id).where(v.id == visit)).scalar_one_or_none()
     if home is None or not actor.sees(home) or not actor.may(Right.SEE_CARE):
         raise Refused(Why.NO_VISIT)
     append.hold(tx, home)
-    return tx.conn.execute(select(tables.visit).where(v.id == visit)).one()
+    [row] = read_all(tx.conn, VisitRow, select(tables.visit).where(v.id == visit))
+    return row
 
 
 def _unlocked(staff: Staff, tx: Tx, home: str, *times: datetime) -> None:
@@ -364,6 +366,6 @@ def _unlocked(staff: Staff, tx: Tx, home: str, *times: datetime) -> None:
         raise Refused(Why.LOCKED, before=before)
 
 
-def _write(staff: Staff, tx: Tx, home: str, actor: Actor, data: Any) -> Done:
+def _write(staff: Staff, tx: Tx, home: str, actor: Actor, data: Data) -> Done:
     event = append.write(staff, tx, home, Draft(data, person=actor.person))
     return Done(event.ref, event.at)

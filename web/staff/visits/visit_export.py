@@ -19,6 +19,7 @@ from sqlalchemy import Connection, or_, select
 from gateway.events import utc_text
 from web.staff.core.i18n import local
 from web.staff.storage import tables as t
+from web.staff.storage.rows import VisitRow, read_all
 from web.staff.visits import followup, plan
 from web.staff.visits.followup import Compared, DoneVisit, Undone
 from web.staff.visits.visit_actions import times_of
@@ -45,7 +46,7 @@ class Days:
     """The visits of some homes in some days: the lines, and the rows of `visit` by reference."""
 
     lines: tuple[Compared, ...]
-    rows: Mapping[str, Any]
+    rows: Mapping[str, VisitRow]
 
 
 def read_days(
@@ -65,13 +66,13 @@ def read_days(
     listed = sorted(homes)
     near = v.since.between(start - LOOK_BACK, end + LOOK_BACK)
     query = select(t.visit).where(v.home_id.in_(listed), or_(near, v.since.is_(None)))
-    rows = {row.id: row for row in conn.execute(query)}
-    told = conn.execute(
+    rows = {row.id: row for row in read_all(conn, VisitRow, query)}
+    declined = conn.execute(
         select(t.visit_declined).where(
             d.home_id.in_(listed), d.at.between(start - LOOK_BACK, end + LOOK_BACK)
         )
     )
-    undone = [Undone(r.id, r.home_id, r.person, r.at, r.why, r.planned) for r in told]
+    undone = [Undone(r.id, r.home_id, r.person, r.at, r.why, r.planned) for r in declined]
     absent = plan.away(conn, listed, start - LOOK_BACK, end + LOOK_BACK)
     lines = followup.compare(
         plan.planned(conn, listed, start - LOOK_BACK, end + LOOK_BACK),
@@ -81,11 +82,11 @@ def read_days(
         tolerance=tolerance,
         is_away=lambda home, at: plan.is_away(absent, home, at),
     )
-    kept = tuple(line for line in lines if _belongs(line, start, end, now))
-    return Days(kept, rows)
+    shown = tuple(line for line in lines if _belongs(line, start, end, now))
+    return Days(shown, rows)
 
 
-def _done(row: Any) -> DoneVisit | None:
+def _done(row: VisitRow) -> DoneVisit | None:
     times = times_of(row)
     if times.since is None:
         return None
@@ -185,33 +186,36 @@ def _csv_rows(days: Days, zones: Mapping[str, str]) -> Iterable[Sequence[object]
 # --- FHIR R4 --------------------------------------------------------------------------------------
 
 
-def to_fhir(days: Days, residents: Mapping[str, str], *, at: datetime) -> dict[str, Any]:
+Resource = dict[str, Any]
+"""A FHIR resource, or a part of one."""
+
+
+def to_fhir(days: Days, residents: Mapping[str, str], *, at: datetime) -> Resource:
     """The lines as a FHIR R4 Bundle (`collection`) of Encounters: `finished`, `in-progress`, and
     `cancelled` for one that did not take place.  `residents` is home to the resident's id."""
-    found: list[dict[str, Any]] = []
+    resources: list[Resource] = []
     for line in days.lines:
-        found.extend(_encounter(line, one, days.rows[one.ref], residents) for one in line.done)
+        resources.extend(_encounter(line, one, days.rows[one.ref], residents) for one in line.done)
         if line.undone is not None and not line.done:
-            found.append(_cancelled(line, line.undone, residents))
+            resources.append(_cancelled(line, line.undone, residents))
     return {
         "resourceType": "Bundle",
         "type": "collection",
         "timestamp": utc_text(at),
-        "entry": [{"fullUrl": f"{SYSTEM}:event:{one['id']}", "resource": one} for one in found],
+        "entry": [{"fullUrl": f"{SYSTEM}:event:{one['id']}", "resource": one} for one in resources],
     }
 
 
-def _identifier(sort: str, value: str) -> dict[str, Any]:
+def _identifier(sort: str, value: str) -> Resource:
     return {"system": f"{SYSTEM}:{sort}", "value": value}
 
 
-def _base(
-    ref: str, line: Compared, person: str | None, residents: Mapping[str, str]
-) -> dict[str, Any]:
-    made: dict[str, Any] = {
+def _base(ref: str, line: Compared, person: str | None, residents: Mapping[str, str]) -> Resource:
+    identifiers = [_identifier("event", ref)]
+    resource: Resource = {
         "resourceType": "Encounter",
         "id": hashlib.sha256(ref.encode()).hexdigest()[:40],  # an id has no room for a reference
-        "identifier": [_identifier("event", ref)],
+        "identifier": identifiers,
         "class": HOME_HEALTH,
         "location": [
             {"location": {"type": "Location", "identifier": _identifier("home", line.home)}}
@@ -219,17 +223,17 @@ def _base(
     }
     if line.home in residents:
         who = _identifier("resident", residents[line.home])
-        made["subject"] = {"type": "Patient", "identifier": who}
+        resource["subject"] = {"type": "Patient", "identifier": who}
     if person is not None:
         staff = {"type": "Practitioner", "identifier": _identifier("staff", person)}
-        made["participant"] = [{"individual": staff}]
+        resource["participant"] = [{"individual": staff}]
     if line.planned is not None:
-        made["identifier"].append(
+        identifiers.append(
             _identifier(f"plan:{_word(line.planned.source)}", line.planned.external_id)
         )
         if line.planned.what:
-            made["type"] = [{"text": line.planned.what}]
-    return made
+            resource["type"] = [{"text": line.planned.what}]
+    return resource
 
 
 def _word(text: str) -> str:
@@ -237,8 +241,8 @@ def _word(text: str) -> str:
 
 
 def _encounter(
-    line: Compared, one: DoneVisit, row: Any, residents: Mapping[str, str]
-) -> dict[str, Any]:
+    line: Compared, one: DoneVisit, row: VisitRow, residents: Mapping[str, str]
+) -> Resource:
     period = {"start": utc_text(one.since)}
     if one.until is not None:
         period["end"] = utc_text(one.until)
@@ -246,26 +250,26 @@ def _encounter(
         "arrival-source": "correction" if row.corrected_since else row.since_source,
         "departure-source": "correction" if row.corrected_until else row.until_source,
     }
-    made = _base(one.ref, line, one.person, residents) | {
+    resource = _base(one.ref, line, one.person, residents) | {
         "status": "finished" if one.until is not None else "in-progress",
         "period": period,
     }
-    told = [
+    extensions = [
         {"url": f"{SYSTEM}:{name}", "valueCode": code}
         for name, code in sources.items()
         if code is not None
     ]
-    if told:
-        made["extension"] = told
-    return made
+    if extensions:
+        resource["extension"] = extensions
+    return resource
 
 
-def _cancelled(line: Compared, said: Undone, residents: Mapping[str, str]) -> dict[str, Any]:
-    made = _base(said.ref, line, said.person, residents) | {
+def _cancelled(line: Compared, said: Undone, residents: Mapping[str, str]) -> Resource:
+    resource = _base(said.ref, line, said.person, residents) | {
         "status": "cancelled",
         "reasonCode": [{"text": said.why}],
     }
     if line.planned is not None:
         since, until = line.planned.since, line.planned.until
-        made["period"] = {"start": utc_text(since), "end": utc_text(until)}
-    return made
+        resource["period"] = {"start": utc_text(since), "end": utc_text(until)}
+    return resource

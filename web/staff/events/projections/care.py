@@ -8,42 +8,41 @@ Not for: devices and the state of the home (`web.staff.events.projections.device
 
 from __future__ import annotations
 
-from typing import Any
-
-from web.staff.events.projections import fold as _fold
+from gateway import events
 from web.staff.events.projections.doors import end_code
+from web.staff.events.projections.fold import Fold, Row, Step, on, time_in
 from web.staff.storage import tables
 
 # --- alarms
 
 
-@_fold.on("alarm.raised")
-def _raised(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.AlarmRaised)
+def _raised(fold: Fold, step: Step, data: events.AlarmRaised) -> None:
     row = fold.row(tables.alarm, id=step.ref)
     row.update(
         ref=step.event.ref,
         home_id=fold.home,
-        alarm=data.alarm,
+        type=data.type,
         severity=data.severity.value,
         device=step.event.device,
         person=step.event.person,
         since=data.since + step.shift,
         raised_at=step.at,
     )
-    if data.alarm == "home_silent" and step.event.origin.startswith("staff:"):
+    if data.type is events.AlarmType.HOME_SILENT and step.event.origin.startswith("staff:"):
         fold.row(tables.home_state, home_id=fold.home)["silent_alarm"] = step.ref
 
 
-@_fold.on("alarm.acknowledged")
-def _acknowledged(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.AlarmAcknowledged)
+def _acknowledged(fold: Fold, step: Step, data: events.AlarmAcknowledged) -> None:
     row = fold.alarm(data.alarm)
-    first = row.get("acknowledged_at")
+    first = time_in(row, "acknowledged_at")
     if first is None or step.at < first:
         row.update(acknowledged_at=step.at, acknowledged_by=step.event.person)
 
 
-@_fold.on("alarm.cancelled")
-def _cancelled(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.AlarmCancelled)
+def _cancelled(fold: Fold, step: Step, data: events.AlarmCancelled) -> None:
     row = fold.alarm(data.alarm)
     if row.get("closed_at") is None:
         row.update(
@@ -54,8 +53,8 @@ def _cancelled(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
         )
 
 
-@_fold.on("alarm.resolved")
-def _resolved(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.AlarmResolved)
+def _resolved(fold: Fold, step: Step, data: events.AlarmResolved) -> None:
     row = fold.alarm(data.alarm)
     if row.get("closed_at") is None:
         row.update(closed_at=step.at, closed_by=step.event.person, outcome=data.outcome.value)
@@ -67,37 +66,39 @@ _BEFORE_ASKED = ("planned", "due", "unreported")
 _CLOSED = ("done", "missed", "escalated")
 
 
-def _check(fold: _fold.Fold, step: _fold.Step, check: str) -> dict[str, Any]:
+def _check(fold: Fold, step: Step, check: str) -> Row:
     row = fold.row(tables.night_check, home_id=fold.home, check=check)
     if "state" not in row:
         row.update(state="planned", state_at=step.at)
     return row
 
 
-@_fold.on("check.planned")
-def _planned(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.CheckPlanned)
+def _planned(fold: Fold, step: Step, data: events.CheckPlanned) -> None:
     row = _check(fold, step, data.check)
     row.update(slot=data.slot, report_by=data.report_by)
 
 
-@_fold.on("check.due")
-def _due(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.CheckDue)
+def _due(fold: Fold, step: Step, data: events.CheckDue) -> None:
     row = _check(fold, step, data.check)
     row["slot"] = data.slot
     if row["state"] in ("planned", "unreported"):
         row.update(state="due", state_at=step.at)
 
 
-@_fold.on("check.asked")
-def _asked(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.CheckAsked)
+def _asked(fold: Fold, step: Step, data: events.CheckAsked) -> None:
     row = _check(fold, step, data.check)
-    again = data.attempt > (row.get("attempt") or 0)
+    before = row.get("attempt")
+    again = data.attempt > (before if isinstance(before, int) else 0)
     if row["state"] in _CLOSED or not (again or row["state"] in _BEFORE_ASKED):
         return
     row.update(
         state="asked",
         state_at=step.at,
         asked_at=step.at,
+        asked_ref=step.ref,
         answer_by=data.answer_by,
         attempt=data.attempt,
         why=data.why,
@@ -110,8 +111,8 @@ def _asked(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
     )
 
 
-@_fold.on("check.started")
-def _started(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.CheckStarted)
+def _started(fold: Fold, step: Step, data: events.CheckStarted) -> None:
     row = _check(fold, step, data.check)
     if row["state"] not in _CLOSED and row["state"] != "answered":
         row.update(
@@ -122,15 +123,15 @@ def _started(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
         )
 
 
-@_fold.on("check.extended")
-def _extended(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.CheckExtended)
+def _extended(fold: Fold, step: Step, data: events.CheckExtended) -> None:
     row = _check(fold, step, data.check)
     if row["state"] == "started":
         row.update(state="extended", state_at=step.at)
 
 
-@_fold.on("check.answered")
-def _answered(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.CheckAnswered)
+def _answered(fold: Fold, step: Step, data: events.CheckAnswered) -> None:
     row = _check(fold, step, data.check)
     row.update(
         answered_by=step.event.person,
@@ -142,26 +143,26 @@ def _answered(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
         row.update(state="answered", state_at=step.at)
 
 
-@_fold.on("check.done")
-def _done(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.CheckDone)
+def _done(fold: Fold, step: Step, data: events.CheckDone) -> None:
     row = _check(fold, step, data.check)
     row.update(state="done", state_at=step.at, closed_at=step.at, done_by=data.by.value)
 
 
-@_fold.on("check.missed")
-def _missed(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.CheckMissed)
+def _missed(fold: Fold, step: Step, data: events.CheckMissed) -> None:
     row = _check(fold, step, data.check)
     row.update(state="missed", state_at=step.at, closed_at=step.at, why=data.why)
 
 
-@_fold.on("check.escalated")
-def _escalated(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.CheckEscalated)
+def _escalated(fold: Fold, step: Step, data: events.CheckEscalated) -> None:
     row = _check(fold, step, data.check)
     row.update(state="escalated", state_at=step.at, closed_at=step.at, why=data.why)
 
 
-@_fold.on("check.unreported")
-def _unreported(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.CheckUnreported)
+def _unreported(fold: Fold, step: Step, data: events.CheckUnreported) -> None:
     row = _check(fold, step, data.check)
     row["unreported_at"] = step.at
     if row["state"] in _BEFORE_ASKED:
@@ -171,33 +172,33 @@ def _unreported(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
 # --- visits
 
 
-def _visit(fold: _fold.Fold, ref: str) -> dict[str, Any]:
+def _visit(fold: Fold, ref: str) -> Row:
     row = fold.row(tables.visit, id=ref)
     row["home_id"] = fold.home
     return row
 
 
-@_fold.on("visit.started")
-def _visit_started(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.VisitStarted)
+def _visit_started(fold: Fold, step: Step, data: events.VisitStarted) -> None:
     row = _visit(fold, step.ref)
     row.update(
         person=step.event.person, since=data.since + step.shift, since_source=data.source.value
     )
 
 
-@_fold.on("visit.ended")
-def _visit_ended(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.VisitEnded)
+def _visit_ended(fold: Fold, step: Step, data: events.VisitEnded) -> None:
     row = _visit(fold, data.visit)
     row.update(until=data.until + step.shift, until_source=data.source.value)
 
 
-@_fold.on("visit.overdue")
-def _visit_overdue(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.VisitOverdue)
+def _visit_overdue(fold: Fold, step: Step, data: events.VisitOverdue) -> None:
     _visit(fold, data.visit)["overdue"] = True
 
 
-@_fold.on("visit.corrected")
-def _visit_corrected(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.VisitCorrected)
+def _visit_corrected(fold: Fold, step: Step, data: events.VisitCorrected) -> None:
     row = _visit(fold, data.visit)
     row.update(
         corrected_since=data.since or row.get("corrected_since"),
@@ -210,13 +211,13 @@ def _visit_corrected(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
     )
 
 
-@_fold.on("visit.approved")
-def _visit_approved(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.VisitApproved)
+def _visit_approved(fold: Fold, step: Step, data: events.VisitApproved) -> None:
     _visit(fold, data.visit).update(approved_by=step.event.person, approved_at=step.at)
 
 
-@_fold.on("visit.declined")
-def _visit_declined(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.VisitDeclined)
+def _visit_declined(fold: Fold, step: Step, data: events.VisitDeclined) -> None:
     fold.row(tables.visit_declined, id=step.ref).update(
         home_id=fold.home,
         person=step.event.person,
@@ -226,10 +227,10 @@ def _visit_declined(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
     )
 
 
-@_fold.on("visits.locked")
-def _visits_locked(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.VisitsLocked)
+def _visits_locked(fold: Fold, step: Step, data: events.VisitsLocked) -> None:
     row = fold.row(tables.home_state, home_id=fold.home)
-    known = row.get("visits_locked_before")
+    known = time_in(row, "visits_locked_before")
     if known is None or data.before > known:
         row["visits_locked_before"] = data.before
 
@@ -237,7 +238,7 @@ def _visits_locked(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
 # --- turns of a lock
 
 
-def _turn(fold: _fold.Fold, step: _fold.Step, grant: str) -> dict[str, Any]:
+def _turn(fold: Fold, step: Step, grant: str) -> Row:
     row = fold.row(tables.turn, grant=grant)
     row["home_id"] = fold.home
     if "step" not in row:
@@ -245,8 +246,8 @@ def _turn(fold: _fold.Fold, step: _fold.Step, grant: str) -> dict[str, Any]:
     return row
 
 
-@_fold.on("grant.issued")
-def _issued(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.GrantIssued)
+def _issued(fold: Fold, step: Step, data: events.GrantIssued) -> None:
     row = _turn(fold, step, data.grant)
     row.update(
         device=step.event.device,
@@ -258,8 +259,8 @@ def _issued(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
     )
 
 
-@_fold.on("unlock.requested")
-def _requested(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.LockOperationRequested)
+def _requested(fold: Fold, step: Step, data: events.LockOperationRequested) -> None:
     end_code(fold, step, data.grant)
     row = _turn(fold, step, data.grant)
     if row["step"] in ("issued", "refused"):
@@ -274,17 +275,18 @@ def _requested(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
             row[name] = value
 
 
-@_fold.on("unlock.progressed")
-def _progressed(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.LockOperationProgressed)
+def _progressed(fold: Fold, step: Step, data: events.LockOperationProgressed) -> None:
     row = _turn(fold, step, data.grant)
     if row["step"] == "ended":
         return
-    if row["step"] in ("issued", "requested", "refused") or step.at >= row["step_at"]:
+    reached = time_in(row, "step_at")
+    if row["step"] in ("issued", "requested", "refused") or reached is None or step.at >= reached:
         row.update(step=data.step.value, step_at=step.at)
 
 
-@_fold.on("unlock.ended")
-def _ended(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.LockOperationEnded)
+def _ended(fold: Fold, step: Step, data: events.LockOperationEnded) -> None:
     row = _turn(fold, step, data.grant)
     row.update(
         step="ended",
@@ -295,8 +297,8 @@ def _ended(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
     )
 
 
-@_fold.on("unlock.refused")
-def _refused(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.LockOperationRefused)
+def _refused(fold: Fold, step: Step, data: events.LockOperationRefused) -> None:
     end_code(fold, step, data.grant)
     if data.grant is None or not fold.known(tables.turn, grant=data.grant):
         return

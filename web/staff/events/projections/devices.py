@@ -7,84 +7,94 @@ Not for: alarms, checks, visits and turns (`web.staff.events.projections.care`).
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
-from web.staff.events.projections import fold as _fold
+from gateway import events
+from web.staff.events.projections.fold import Fold, Row, Step, on, take
 from web.staff.storage import tables
 
-STATES = {
-    "mat.pressed": "pressed",
-    "mat.released": "released",
-    "mat.faulted": "unknown",
-    "door.opened": "open",
-    "door.closed": "closed",
-    "motion.detected": "motion",
-    "motion.cleared": "still",
-    "moisture.detected": "wet",
-    "lock.unlocked": "unlocked",
-    "lock.locked": "locked",
-    "lock.jammed": "jammed",
-    "lock.unknown": "unknown",
+STATES: Mapping[type[events.Data], str] = {
+    events.MatPressed: "pressed",
+    events.MatReleased: "released",
+    events.MatFaulted: "unknown",
+    events.DoorOpened: "open",
+    events.DoorClosed: "closed",
+    events.MotionDetected: "motion",
+    events.MotionCleared: "still",
+    events.MoistureDetected: "wet",
+    events.LockUnlocked: "unlocked",
+    events.LockLocked: "locked",
+    events.LockJammed: "jammed",
+    events.LockUnknown: "unknown",
 }
 """What a reading says about its device."""
 
-HEALTH = {
-    "device.online": "ok",
-    "device.offline": "offline",
-    "device.failed": "failed",
-    "lock.asleep": "asleep",
-    "lock.awake": "ok",
-    "lock.unreachable": "offline",
+HEALTH: Mapping[type[events.Data], str] = {
+    events.DeviceOnline: "ok",
+    events.DeviceOffline: "offline",
+    events.DeviceFailed: "failed",
+    events.LockAsleep: "asleep",
+    events.LockAwake: "ok",
+    events.LockUnreachable: "offline",
 }
 
 
-def _device(fold: _fold.Fold, step: _fold.Step) -> dict[str, Any] | None:
+def _device(fold: Fold, step: Step) -> Row | None:
     device = step.event.device
     return None if device is None else fold.row(tables.device, home_id=fold.home, id=device)
 
 
-def _set(step: _fold.Step, row: dict[str, Any] | None, what: str, value: str) -> bool:
-    if row is None or not _fold.take(row, what, step):
+def _set(step: Step, row: Row | None, what: str, value: str) -> bool:
+    if row is None or not take(row, what, step):
         return False
     row[what], row[f"{what}_at"] = value, step.at
     return True
 
 
-@_fold.on(*STATES)
-def _reading(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(*STATES)
+def _reading(fold: Fold, step: Step, data: events.Data) -> None:
     row = _device(fold, step)
-    _set(step, row, "state", STATES[step.event.kind])
+    _set(step, row, "state", STATES[type(data)])
 
 
-@_fold.on("contact.changed")
-def _contact(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.ContactChanged)
+def _contact(fold: Fold, step: Step, data: events.ContactChanged) -> None:
     _set(step, _device(fold, step), "state", "on" if data.on else "off")
 
 
-@_fold.on(*HEALTH)
-def _health(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(*HEALTH)
+def _health(fold: Fold, step: Step, data: events.Data) -> None:
     row = _device(fold, step)
-    if _set(step, row, "health", HEALTH[step.event.kind]) and row is not None:
-        text = getattr(data, "text", None) or getattr(data, "reason", None)
-        row["health_text"] = text
+    if _set(step, row, "health", HEALTH[type(data)]) and row is not None:
+        row["health_text"] = _why(data)
 
 
-@_fold.on("device.battery_low", "device.battery_ok")
-def _battery(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+def _why(data: events.Data) -> str | None:
+    match data:
+        case events.DeviceFailed(text=text):
+            return text
+        case events.DeviceOffline(reason=reason):
+            return reason
+        case _:
+            return None
+
+
+@on(events.BatteryLow, events.BatteryOk)
+def _battery(fold: Fold, step: Step, data: events.BatteryLow | events.BatteryOk) -> None:
     row = _device(fold, step)
-    low = step.event.kind == "device.battery_low"
+    low = isinstance(data, events.BatteryLow)
     if _set(step, row, "battery", "low" if low else "ok") and row is not None:
         row["battery_pct"] = data.level_pct
 
 
-def _home(fold: _fold.Fold) -> dict[str, Any]:
+def _home(fold: Fold) -> Row:
     return fold.row(tables.home_state, home_id=fold.home)
 
 
-@_fold.on("home.described")
-def _described(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.HomeDescribed)
+def _described(fold: Fold, step: Step, data: events.HomeDescribed) -> None:
     home = _home(fold)
-    if not _fold.take(home, "described", step):
+    if not take(home, "described", step):
         return
     home.update(described_at=step.at, resident=data.resident)
     told = {device.id: device for device in data.devices}
@@ -96,52 +106,52 @@ def _described(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
             row.update(driver=device.driver, type=device.type, role=device.role, room=device.room)
 
 
-@_fold.on("gateway.started")
-def _gateway_started(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.GatewayStarted)
+def _gateway_started(fold: Fold, step: Step, data: events.GatewayStarted) -> None:
     home = _home(fold)
-    if _fold.take(home, "run", step):
+    if take(home, "run", step):
         home.update(started_at=step.at, version=data.version, clock=step.event.clock)
 
 
-@_fold.on("clock.synced")
-def _synced(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.ClockSynced)
+def _synced(fold: Fold, step: Step, data: events.ClockSynced) -> None:
     home = _home(fold)
-    if _fold.take(home, "run", step):
+    if take(home, "run", step):
         home["clock"] = "synced"
 
 
-@_fold.on("bed.entered")
-def _bed_entered(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.BedEntered)
+def _bed_entered(fold: Fold, step: Step, data: events.BedEntered) -> None:
     home = _home(fold)
-    if _fold.take(home, "bed", step):
+    if take(home, "bed", step):
         home.update(in_bed="on", bed_since=step.at)
 
 
-@_fold.on("bed.left")
-def _bed_left(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.BedLeft)
+def _bed_left(fold: Fold, step: Step, data: events.BedLeft) -> None:
     home = _home(fold)
-    if _fold.take(home, "bed", step):
+    if take(home, "bed", step):
         home.update(in_bed="off", bed_since=data.empty_since + step.shift)
 
 
-@_fold.on("bed.doubted")
-def _bed_doubted(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.BedDoubted)
+def _bed_doubted(fold: Fold, step: Step, data: events.BedDoubted) -> None:
     home = _home(fold)
-    if _fold.take(home, "bed", step):
+    if take(home, "bed", step):
         home.update(in_bed="unknown", bed_since=data.since + step.shift)
 
 
-@_fold.on("power.lost", "power.restored")
-def _power(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
-    lost = step.event.kind == "power.lost"
+@on(events.PowerLost, events.PowerRestored)
+def _power(fold: Fold, step: Step, data: events.PowerLost | events.PowerRestored) -> None:
+    lost = isinstance(data, events.PowerLost)
     _set(step, _home(fold), "power", "battery" if lost else "mains")
 
 
-@_fold.on("home.silent")
-def _silent(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.HomeSilent)
+def _silent(fold: Fold, step: Step, data: events.HomeSilent) -> None:
     _home(fold)["silent_since"] = step.at
 
 
-@_fold.on("home.heard")
-def _heard(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.HomeHeard)
+def _heard(fold: Fold, step: Step, data: events.HomeHeard) -> None:
     _home(fold).update(silent_since=None, silent_alarm=None)

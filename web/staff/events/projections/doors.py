@@ -6,18 +6,19 @@ Not for: the steps of a turn (`web.staff.events.projections.care`).
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
 
+from gateway import events
 from gateway.access.codes import ID_PREFIX
-from web.staff.events.projections import fold as _fold
+from web.staff.events.projections.fold import Fold, Step, on
 from web.staff.storage import tables
 
 NOT_OVER = ("issued", "requested", "waking", "connecting")
 """Steps in which a turn can still be taken back."""
 
 
-@_fold.on("codes.issued")
-def _issued(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.CodesIssued)
+def _issued(fold: Fold, step: Step, data: events.CodesIssued) -> None:
     for told in data.codes:
         row = fold.row(tables.door_code, id=told.id)
         row.update(
@@ -32,7 +33,7 @@ def _issued(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
         )
 
 
-def end_code(fold: _fold.Fold, step: _fold.Step, grant: str | None) -> None:
+def end_code(fold: Fold, step: Step, grant: str | None) -> None:
     """A code was used, refused by its name, or revoked: it is good no more."""
     if grant is None or not grant.startswith(ID_PREFIX):
         return
@@ -42,8 +43,8 @@ def end_code(fold: _fold.Fold, step: _fold.Step, grant: str | None) -> None:
         row["ended_at"] = step.at
 
 
-@_fold.on("grant.revoked")
-def _revoked(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.GrantRevoked)
+def _revoked(fold: Fold, step: Step, data: events.GrantRevoked) -> None:
     end_code(fold, step, data.grant)
     if fold.known(tables.turn, grant=data.grant):
         row = fold.row(tables.turn, grant=data.grant)
@@ -51,8 +52,8 @@ def _revoked(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
             row["why"] = "revoked"
 
 
-@_fold.on("unlock.deviated")
-def _deviated(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.LockOperationDeviated)
+def _deviated(fold: Fold, step: Step, data: events.LockOperationDeviated) -> None:
     if data.grant is None or not fold.known(tables.turn, grant=data.grant):
         return
     row = fold.row(tables.turn, grant=data.grant)
@@ -63,13 +64,13 @@ def _deviated(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
 # --- a technician's requests
 
 
-def _decided_here(fold: _fold.Fold, step: _fold.Step) -> bool:
+def _decided_here(fold: Fold, step: Step) -> bool:
     """Whether the server itself wrote it: a home cannot approve anything."""
     return step.event.origin == f"staff:{fold.home}"
 
 
-@_fold.on("grant.requested")
-def _asked(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.GrantRequested)
+def _asked(fold: Fold, step: Step, data: events.GrantRequested) -> None:
     if not _decided_here(fold, step):
         return
     event = step.event
@@ -84,17 +85,17 @@ def _asked(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
     )
 
 
-@_fold.on("grant.approved")
-def _approved(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.GrantApproved)
+def _approved(fold: Fold, step: Step, data: events.GrantApproved) -> None:
     _answer(fold, step, data.request, data.until)
 
 
-@_fold.on("grant.refused")
-def _declined(fold: _fold.Fold, step: _fold.Step, data: Any) -> None:
+@on(events.GrantDeclined)
+def _declined(fold: Fold, step: Step, data: events.GrantDeclined) -> None:
     _answer(fold, step, data.request, None)
 
 
-def _answer(fold: _fold.Fold, step: _fold.Step, request: str, until: Any) -> None:
+def _answer(fold: Fold, step: Step, request: str, until: datetime | None) -> None:
     if not _decided_here(fold, step) or not fold.known(tables.service_request, id=request):
         return
     row = fold.row(tables.service_request, id=request)

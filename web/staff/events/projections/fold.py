@@ -9,20 +9,19 @@ Not for: storing events, or deciding anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
 
 from sqlalchemy import Connection, Select, Table, bindparam, select
 
 from gateway.envelope import Event
+from gateway.events.handlers import Handlers
 from web.staff.storage import tables
 from web.staff.storage.event_store import upsert
 
-Key = tuple[Any, ...]
-Row = dict[str, Any]
+Row = dict[str, object]
+"""Columns by name, without the key's."""
 
 _DEFAULTS: dict[str, Row] = {
     "alarm": {},
@@ -40,7 +39,7 @@ _DEFAULTS: dict[str, Row] = {
 @dataclass(eq=False)
 class _Cell:
     table: Table
-    key: dict[str, Any]
+    key: dict[str, object]
     row: Row
     found: bool
     dirty: bool = False
@@ -57,7 +56,7 @@ class Step:
     shift: timedelta
 
     @property
-    def at(self) -> Any:
+    def at(self) -> datetime:
         """The event's corrected time."""
         return self.event.at + self.shift
 
@@ -68,27 +67,25 @@ class Fold:
     def __init__(self, conn: Connection, home: str) -> None:
         self.conn = conn
         self.home = home
-        self._cells: dict[tuple[str, Key], _Cell] = {}
+        self._cells: dict[tuple[str, tuple[object, ...]], _Cell] = {}
 
     def apply(
         self, event: Event, *, ref: str | None = None, shift: timedelta | None = None
     ) -> None:
         """Fold one event in.  A kind that no table shows changes nothing."""
-        handler = HANDLERS.get(type(event.data).KIND)
-        if handler is not None:
-            handler(self, Step(event, ref or event.ref, shift or timedelta()), event.data)
+        HANDLERS.apply(self, Step(event, ref or event.ref, shift or timedelta()), event.data)
 
-    def row(self, table: Table, **key: Any) -> Row:
+    def row(self, table: Table, **key: object) -> Row:
         """The row with this primary key, to be changed in place: from memory, the database, or
         new."""
         return self._cell(table, key, touch=True).row
 
-    def known(self, table: Table, **key: Any) -> bool:
+    def known(self, table: Table, **key: object) -> bool:
         """Whether there is such a row (one begun in this fold counts)."""
         cell = self._cell(table, key, touch=False)
         return cell.found or cell.dirty
 
-    def _cell(self, table: Table, key: dict[str, Any], *, touch: bool) -> _Cell:
+    def _cell(self, table: Table, key: dict[str, object], *, touch: bool) -> _Cell:
         at = (table.name, tuple(key.values()))
         cell = self._cells.get(at)
         if cell is None:
@@ -117,7 +114,7 @@ class Fold:
         """Ids of the home's devices in the database and in memory."""
         t = tables.device
         stored = set(self.conn.execute(select(t.c.id).where(t.c.home_id == self.home)).scalars())
-        fresh = {key[1] for name, key in self._cells if name == "device"}
+        fresh = {str(key[1]) for name, key in self._cells if name == "device"}
         return sorted(stored | fresh)
 
     def flush(self) -> None:
@@ -129,7 +126,7 @@ class Fold:
 
 
 @cache
-def _row_of(table: Table, key: tuple[str, ...]) -> Select[Any]:
+def _row_of(table: Table, key: tuple[str, ...]) -> Select[*tuple[object, ...]]:
     """The query for one row, built once."""
     return select(table).where(*(table.c[name] == bindparam(name) for name in key))
 
@@ -144,28 +141,22 @@ def take(row: Row, prefix: str, step: Step) -> bool:
     """Note in `row` that `step` is the newest about `<prefix>_…`; False when it is older than what
     is there.  Newer is a matter of the home's numbers, not of its clock."""
     event = step.event
-    known = row.get(f"{prefix}_origin")
-    if known is not None:
+    known, seq = row.get(f"{prefix}_origin"), row.get(f"{prefix}_seq")
+    if isinstance(known, str) and isinstance(seq, int):
         ours = (generation(event.origin), event.seq)
-        if ours < (generation(known), row[f"{prefix}_seq"]):
+        if ours < (generation(known), seq):
             return False
     row[f"{prefix}_origin"], row[f"{prefix}_seq"] = event.origin, event.seq
     return True
 
 
-Handler = Callable[[Fold, Step, Any], None]
-HANDLERS: dict[str, Handler] = {}
-"""Kind to what it changes; filled by `web.staff.events.projections.rebuild`."""
+def time_in(row: Row, column: str) -> datetime | None:
+    """The time in a column of times; None: none is there."""
+    at = row.get(column)
+    return at if isinstance(at, datetime) else None
 
 
-def on(*kinds: str) -> Callable[[Handler], Handler]:
-    """Register the function for these kinds."""
+HANDLERS = Handlers[Fold, Step]()
+"""What each event changes.  Filled by `web.staff.events.projections.rebuild`."""
 
-    def register(function: Handler) -> Handler:
-        for kind in kinds:
-            if kind in HANDLERS:
-                raise ValueError(f"the kind {kind} is folded twice")
-            HANDLERS[kind] = function
-        return function
-
-    return register
+on = HANDLERS.on

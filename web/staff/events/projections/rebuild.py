@@ -17,12 +17,12 @@ from web.staff.events.projections.fold import HANDLERS, Fold
 from web.staff.storage import tables
 from web.staff.storage.event_store import lock_home, to_event
 
-__all__ = ["HANDLERS", "Fold", "orphan_id", "rebuild_home", "refold"]
+__all__ = ["Fold", "orphan_id", "rebuild_home", "refold"]
 
 FLUSH_EVERY = 5_000
 """Events folded in memory before rows are written: bounds the memory of a rebuild."""
 
-_FOLDS = (care, devices, doors)  # imported so that HANDLERS is filled
+_FOLDS = (care, devices, doors)  # imported so that their handlers are registered
 
 
 def orphan_id(ref: str, digest: bytes) -> str:
@@ -48,7 +48,7 @@ def rebuild_home(conn: Connection, home: str) -> int:
 
 def _history(conn: Connection, home: str) -> Iterator[tuple[Event, str, datetime]]:
     t, u = tables.event, tables.urgent
-    kinds = list(HANDLERS)
+    kinds = HANDLERS.kinds()
     urgents = [
         (row.received_at, row.origin, row.seq, True, row)
         for row in conn.execute(select(u).where(u.c.home_id == home, u.c.kind.in_(kinds)))
@@ -67,7 +67,7 @@ def _history(conn: Connection, home: str) -> Iterator[tuple[Event, str, datetime
             ref = orphan_id(event.ref, bytes(row.hash)) if row.orphan else event.ref
             yield event, ref, event.at
         else:
-            event = to_event(row)
+            event = to_event(row.body, row.hash)
             yield event, event.ref, row.corrected_at
 
 
@@ -81,10 +81,10 @@ def refold(fold: Fold, synced: Event) -> None:
             t.c.boot == synced.boot,
             ~t.c.synced,
             t.c.seq < synced.seq,
-            t.c.kind.in_(list(HANDLERS)),
+            t.c.kind.in_(HANDLERS.kinds()),
         )
         .order_by(t.c.seq)
     )
     for row in rows.all():
-        event = to_event(row)
+        event = to_event(row.body, row.hash)
         fold.apply(event, shift=row.corrected_at - event.at)

@@ -51,13 +51,13 @@ async function fetchCodes(form) {
   });
   if (answer.status === 401 || answer.status === 403) forgetCodes();
   if (!answer.ok) return;
-  const told = await answer.json();
+  const issued = await answer.json();
   const page = document.documentElement.dataset;
   const ahead = Date.parse(page.now) - Date.now(); // the demo's clock is not the phone's
-  for (const home of told.homes) {
+  for (const home of issued.homes) {
     for (const code of home.codes) code.real = Date.parse(code.expires) - ahead;
   }
-  write(told);
+  write(issued);
   document.body.dataset.codesKept = "1";
 }
 

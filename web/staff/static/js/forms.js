@@ -57,13 +57,13 @@ async function send(form, button) {
       signal: AbortSignal.timeout(SEND_MS),
     });
     const json = (answer.headers.get("Content-Type") || "").startsWith("application/json");
-    const told = json ? await answer.json() : {};
+    const reply = json ? await answer.json() : {};
     if (json) wishes.delete(wish.what); // answered: the next tap is a new wish
     if (answer.ok && json) {
-      say(form, told.text || "", true);
+      say(form, reply.text || "", true);
       form.reset();
     } else {
-      say(form, told.text || (answer.status < 500 ? texts.refused : texts.failed));
+      say(form, reply.text || (answer.status < 500 ? texts.refused : texts.failed));
     }
   } catch {
     say(form, form.dataset.unsure || texts.unsure);

@@ -42,7 +42,7 @@ function down(why) {
   tell("down", { why });
 }
 
-function take(block) {
+function receive(block) {
   let name = "message";
   let data = "";
   for (const line of block.split("\n")) {
@@ -79,7 +79,7 @@ async function listen() {
     rest += value;
     const blocks = rest.split("\n\n");
     rest = blocks.pop();
-    for (const block of blocks) take(block);
+    for (const block of blocks) receive(block);
   }
 }
 

@@ -20,7 +20,7 @@ function asked(options) {
   return made;
 }
 
-function told(credential) {
+function encoded(credential) {
   const { response } = credential;
   const parts = { clientDataJSON: text(response.clientDataJSON) };
   for (const name of ["attestationObject", "authenticatorData", "signature", "userHandle"]) {
@@ -62,7 +62,7 @@ async function run(form) {
       ? await navigator.credentials.create({ publicKey })
       : await navigator.credentials.get({ publicKey });
   const done = await post(form, `${form.dataset.begin}/${begun.wan_state}`, {
-    credential: told(credential),
+    credential: encoded(credential),
   });
   const next = form.dataset.next;
   const ours = next && next.startsWith("/") && !next.startsWith("//") && !next.includes("\\");

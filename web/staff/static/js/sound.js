@@ -68,12 +68,12 @@ async function press() {
 }
 
 function watch() {
-  const untaken = Number(document.getElementById("summary")?.dataset.untaken || 0);
+  const unacknowledged = Number(document.getElementById("summary")?.dataset.unacknowledged || 0);
   const down = document.body.classList.contains("is-down");
-  if (!untaken && !down) return;
+  if (!unacknowledged && !down) return;
   if (performance.now() - lastBeep < REPEAT_MS) return;
   lastBeep = performance.now();
-  play(untaken ? ALARM : LINK_DOWN);
+  play(unacknowledged ? ALARM : LINK_DOWN);
 }
 
 export function startSound() {

@@ -1,0 +1,119 @@
+"""What alarms are about, each with what follows from that.
+
+An alarm of a newer home may be about something that this version does not know: it keeps the word
+as it was written (`UnknownAlarmType`) and counts as care, for somebody may need help.
+
+Not for: when an alarm is raised (the rules), or its words on a screen (`web`).
+"""
+
+from __future__ import annotations
+
+from enum import Enum, StrEnum, auto
+from typing import Annotated
+
+from pydantic import BeforeValidator, PlainValidator
+
+
+class Severity(StrEnum):
+    """Whom an alarm concerns."""
+
+    CARE = "care"
+    """A person may need help now."""
+    TECHNICAL = "technical"
+    """Something must be mended; care is not affected yet."""
+    ROUTINE = "routine"
+    """Care, without haste and without a sound: at the next visit."""
+
+
+class Trait(Enum):
+    """What else an alarm says, beside that somebody must act."""
+
+    DEVICE_FAULT = auto()
+    """Its device is broken: three times in a month, and it should be changed."""
+    OUT_OF_BED = auto()
+    """Seen back in bed, the resident is where the alarm missed them; it stays open all the same."""
+    BED_DOUBTED = auto()
+    """While it is open, a pressed bed mat does not say that the resident lies there."""
+
+
+class AlarmType(StrEnum):
+    """What an alarm is about.  `severity` is what it is unless its rule knows better: the event has
+    the one that counts."""
+
+    severity: Severity
+    traits: frozenset[Trait]
+    _value_: str
+
+    def __new__(cls, word: str, severity: Severity = Severity.CARE, *traits: Trait) -> AlarmType:
+        member = str.__new__(cls, word)
+        member._value_ = word
+        member.severity = severity
+        member.traits = frozenset(traits)
+        return member
+
+    # the resident
+    BED_EXIT = "bed_exit", Severity.CARE, Trait.OUT_OF_BED
+    ON_FLOOR = "on_floor", Severity.CARE, Trait.BED_DOUBTED
+    PENDANT = "pendant", Severity.CARE
+    INACTIVITY = "inactivity", Severity.CARE
+    BATHROOM_LONG = "bathroom_long", Severity.CARE
+    WANDERING = "wandering", Severity.CARE
+    MOISTURE = "moisture", Severity.ROUTINE
+    # night checks
+    CHECK_HELP = "check_help", Severity.CARE
+    CHECK_UNCLEAR = "check_unclear", Severity.CARE
+    CHECK_NO_ANSWER = "check_no_answer", Severity.CARE
+    CHECK_UNREPORTED = "check_unreported", Severity.CARE
+    # the home
+    DOOR_LEFT_OPEN = "door_left_open", Severity.ROUTINE
+    LOCK_OPEN = "lock_open", Severity.CARE
+    CODE_GUESSING = "code_guessing", Severity.TECHNICAL
+    TOO_COLD = "too_cold", Severity.ROUTINE
+    TOO_HOT = "too_hot", Severity.ROUTINE
+    POWER_LOST = "power_lost", Severity.CARE
+    HOME_SILENT = "home_silent", Severity.CARE
+    HOME_TAMPERED = "home_tampered", Severity.TECHNICAL
+    # devices; those of a bed, a lock or a pendant may concern care
+    DEVICE_DOWN = "device_down", Severity.TECHNICAL, Trait.DEVICE_FAULT
+    LOCK_JAMMED = "lock_jammed", Severity.CARE, Trait.DEVICE_FAULT
+    LOCK_UNKNOWN = "lock_unknown", Severity.CARE, Trait.DEVICE_FAULT
+    BATTERY_LOW = "battery_low", Severity.TECHNICAL  # no fault: it is changed and is new
+    MAT_POOR = "mat_poor", Severity.TECHNICAL, Trait.DEVICE_FAULT
+    MAT_FAULTY = "mat_faulty", Severity.TECHNICAL, Trait.DEVICE_FAULT
+    MAT_REVERSED = "mat_reversed", Severity.TECHNICAL
+    CONTACT_REVERSED = "contact_reversed", Severity.TECHNICAL
+    FAULT_RECURRING = "fault_recurring", Severity.TECHNICAL
+
+
+class UnknownAlarmType(str):
+    """What a newer version's alarm is about: its word, as it came."""
+
+    __slots__ = ()
+    severity = Severity.CARE
+    traits: frozenset[Trait] = frozenset()
+
+
+def alarm_type(word: str) -> AlarmType | UnknownAlarmType:
+    """The type that is written as `word`; one that this version does not know keeps the word."""
+    try:
+        return AlarmType(word)
+    except ValueError:
+        return UnknownAlarmType(word)
+
+
+def _read_type(value: object) -> AlarmType | UnknownAlarmType:
+    if not isinstance(value, str) or not value:
+        raise ValueError("an alarm's type is a word")
+    return alarm_type(value)
+
+
+def _read_severity(value: object) -> object:
+    known = not isinstance(value, str) or value in {member.value for member in Severity}
+    return value if known else Severity.CARE
+
+
+AnyAlarmType = Annotated[AlarmType | UnknownAlarmType, PlainValidator(_read_type)]
+"""The field of an event: a known type, or the word that a newer version wrote."""
+
+AnySeverity = Annotated[Severity, BeforeValidator(_read_severity)]
+"""The field of an event: a severity that only a newer version knows is read as care."""

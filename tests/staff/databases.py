@@ -1,0 +1,46 @@
+"""Which of the staff server's tests run on PostgreSQL too, and why.
+
+The rule: a test runs on both databases when what it shows can differ there: how a statement is
+written or planned, what is locked while two act at once, what a trigger or a notification does,
+how a type comes back (times, bytes, JSON, booleans).  Who may do what, what a page says and how a
+request is refused is the same Python over rows already read: it runs on SQLite alone.  A run
+of everything names at its end each module that sends statements and never sent one to PostgreSQL
+(`tests/staff/reach.py`).  Migrations have both kinds in `storage/test_schema.py`.
+
+Not for: databases themselves (`conftest.py`, `postgres.py`).
+"""
+
+from __future__ import annotations
+
+ON_BOTH = {
+    "homelink.test_ingest": "order, conflicts, the same twice; bodies, hashes, times",
+    "homelink.test_urgent": "the same event over two lanes: inserted once, whichever comes first",
+    "runtime.test_server": "killed under load; several workers",
+    "realtime.test_live": "screens are told by LISTEN and NOTIFY",
+    "runtime.test_watch": "who leads among workers; silence is counted in the database's times",
+    "runtime.test_write_gate.test_only_sqlite_has_one": "many at once elsewhere",
+    "care.test_actions": "two people act on one alarm: what is locked, who is first",
+    "doors.test_lock_orders": "one order at a time, with a time-out in the statement",
+    "visits.test_visit_actions": "who is there now, and corrections: statements over spans of time",
+    "visits.test_visit_export": "a month's visits in one statement",
+    "visits.test_plan": "a plan is merged into what is there: updates, withdrawals, spans of time",
+    "audit.test_access_log": "rows that a trigger guards against change",
+    "signin.test_sessions": "written by Flask-Security's mapper; times with and without a zone",
+    "signin.test_second_factor": "passkeys and codes: bytes, lists, and counters that only rise",
+    "homelink.test_key_rotation": "two keys of a home at once",
+    "homelink.test_routes.test_a_code_works_once": "used by one of two who try",
+    "homelink.test_routes.test_the_stream_has_everything_in_order": "read in order",
+    "homelink.test_routes.test_a_long_absence_is_caught_up": "read in pieces, from a position",
+    "visits.test_plan_api.test_a_plan_in_json": "a token found by its hash; all or nothing",
+    "cli.test_people.test_a_team_works_where_its_areas_are": "who works where: five tables joined",
+    "people.test_access_revocation": "many rows change at once",
+    "doors.test_service_access.test_requests_are_counted_for_those_who_may_answer": "counted",
+    "pages.test_queries": "each page's statements: filtered, searched, paged, the same answer",
+}
+"""Module, or module and test, to what can differ."""
+
+
+def on_both(module: str, test: str) -> bool:
+    """Whether a test (`tests.staff.care.test_actions`, `test_…`) runs on both kinds of database."""
+    name = module.removeprefix("tests.staff.")
+    return name in ON_BOTH or f"{name}.{test}" in ON_BOTH

@@ -1,0 +1,223 @@
+"""Tokens, enrolment, and the stream down."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from gateway.envelope import GENESIS, verify_next
+from gateway.events import MatPressed, MatReleased, Tap
+from gateway.wire import fingerprint, split_code
+from tests.staff.homelink.test_ingest import rows
+from tests.staff.homelink.test_urgent import WATCHER
+from tests.staff.parts import EnrolledHome, pem_of
+from web.staff.care import actions
+from web.staff.core.context import Staff
+from web.staff.homelink import enrolment
+from web.staff.storage import tables
+
+EVENTS = "/api/v1/home/events"
+
+
+def _post(home: EnrolledHome, headers: dict[str, str]) -> Any:
+    return home.client.post(EVENTS, json={"events": [], "down_have": 0}, headers=headers)
+
+
+FORGED: list[tuple[str, Callable[[EnrolledHome], dict[str, str]]]] = [
+    ("no_token", lambda home: {}),
+    ("no_token", lambda home: {"Authorization": "Basic x"}),
+    ("forged", lambda home: {"Authorization": "Bearer x.y.z"}),
+    ("forged", lambda home: {"Authorization": "Bearer " + "x" * 5000}),
+    ("forged", lambda home: home.headers("POST", EVENTS, key=Ed25519PrivateKey.generate())),
+    ("unknown_key", lambda home: home.headers("POST", EVENTS, kid="h99")),
+    ("unknown_key", lambda home: home.headers("POST", EVENTS, kid="h1\x00")),
+    ("forged", lambda home: home.headers("POST", EVENTS, iss="h99")),
+    ("other_request", lambda home: home.headers("GET", EVENTS)),
+    ("other_request", lambda home: home.headers("POST", "/api/v1/home/urgent")),
+    ("too_long", lambda home: home.headers("POST", EVENTS, exp=time.time() + 600)),
+    ("expired", lambda home: home.headers("POST", EVENTS, iat=1000, exp=1050)),
+    (
+        "not_yet",
+        lambda home: home.headers("POST", EVENTS, iat=time.time() + 99, exp=time.time() + 120),
+    ),
+    ("forged", lambda home: home.headers("POST", EVENTS, iat="x")),
+    ("forged", lambda home: home.headers("POST", EVENTS, exp=True)),
+]
+
+
+@pytest.mark.parametrize(("code", "made"), FORGED)
+def test_a_request_that_is_not_the_homes_own_is_refused(
+    enrolled_home: EnrolledHome, code: str, made: Callable[[EnrolledHome], dict[str, str]]
+) -> None:
+    """Each is a 401 with the server's time and a word for why."""
+    answer = _post(enrolled_home, made(enrolled_home))
+    assert (answer.status_code, answer.get_json()["code"]) == (401, code)
+    assert abs(answer.get_json()["now_s"] - time.time()) < 60
+
+
+def test_a_token_needs_ed25519(enrolled_home: EnrolledHome) -> None:
+    """The public key is no HMAC secret: another algorithm is refused."""
+    claims = {
+        "iss": "h1", "iat": time.time(), "exp": time.time() + 9, "htm": "POST", "htu": EVENTS,
+        "jti": "1",
+    }  # fmt: skip
+    token = jwt.encode(claims, "k" * 64, algorithm="HS256", headers={"kid": "h1"})
+    answer = _post(enrolled_home, {"Authorization": f"Bearer {token}"})
+    assert answer.get_json()["code"] == "forged"
+    unsigned = jwt.encode(claims, "", algorithm="none", headers={"kid": "h1"})
+    answer = _post(enrolled_home, {"Authorization": f"Bearer {unsigned}"})
+    assert answer.get_json()["code"] == "forged"
+
+
+def test_one_home_cannot_speak_for_another(make_home: Callable[[str], EnrolledHome]) -> None:
+    """A gateway's key under another home's name is a forgery."""
+    one, other = make_home("h1"), make_home("h2")
+    headers = one.headers("POST", EVENTS, key=other.key)
+    assert _post(one, headers).get_json()["code"] == "forged"
+
+
+def test_a_code_works_once(enrolled_home: EnrolledHome, staff: Staff) -> None:
+    """A used code, and an older one after a new was made, do not enroll."""
+    first = enrolment.new_code(staff.db, staff.keys, "h1").code
+    second = enrolment.new_code(staff.db, staff.keys, "h1").code
+    assert split_code(second)[1] == fingerprint(staff.keys.public_raw)
+    key = pem_of(Ed25519PrivateKey.generate())
+
+    def enroll(code: str) -> Any:
+        body = {"code": split_code(code)[0], "public_key": key, "version": "1"}
+        return enrolled_home.client.post("/api/v1/home/enroll", json=body)
+
+    assert enroll(first).status_code == 403
+    assert enroll(second).get_json()["origin"] == "home:h1~2"
+    answer = enroll(second)
+    assert (answer.status_code, answer.get_json()["code"]) == (403, "bad_code")
+    gone = _post(enrolled_home, enrolled_home.headers("POST", EVENTS))
+    assert gone.status_code == 401, "the older gateway's key is void"
+    assert len(rows(staff, tables.event, kind="home.enrolled")) == 2
+
+
+def test_codes_cannot_be_guessed(enrolled_home: EnrolledHome) -> None:
+    """After ten wrong codes from one address the answer is to wait."""
+    body = {"code": "AAAAA-AAAAA", "public_key": pem_of(enrolled_home.key), "version": "1"}
+    codes = [
+        enrolled_home.client.post("/api/v1/home/enroll", json=body).status_code for _ in range(11)
+    ]
+    assert codes == [403] * 10 + [429]
+
+
+def test_an_old_code_does_not_work(enrolled_home: EnrolledHome, staff: Staff) -> None:
+    """A code ends by itself."""
+    from datetime import timedelta
+
+    made = enrolment.new_code(staff.db, staff.keys, "h1", life=timedelta(seconds=-1))
+    body = {
+        "code": made.code[:11],
+        "public_key": pem_of(enrolled_home.key),
+        "version": "1",
+    }
+    assert enrolled_home.client.post("/api/v1/home/enroll", json=body).status_code == 403
+
+
+def test_a_key_that_is_none_is_refused(enrolled_home: EnrolledHome) -> None:
+    """Bad input at enrolment is a sentence."""
+    for body, code in (
+        ({"code": "A", "public_key": "no key", "version": "1"}, "bad_key"),
+        ({"code": "A", "public_key": "x"}, "bad_request"),
+        ({"code": "A", "public_key": "x", "version": "1", "more": 1}, "bad_request"),
+        ([], "bad_request"),
+    ):
+        answer = enrolled_home.client.post("/api/v1/home/enroll", json=body)
+        assert (answer.status_code, answer.get_json()["code"]) == (400, code)
+
+
+# --- the stream
+
+
+def read_decided(stream: Any, count: int) -> list[dict[str, Any]]:
+    """The next `count` decided events of a stream."""
+    found: list[dict[str, Any]] = []
+    for raw in stream:
+        text = raw.decode()
+        if text.startswith("event: decided"):
+            head, _, data = text.partition("data: ")
+            obj = json.loads(data)
+            assert f"id: {obj['seq']}\n" in head
+            found.append(obj)
+        if len(found) == count:
+            break
+    return found
+
+
+def test_the_stream_has_everything_in_order(enrolled_home: EnrolledHome, staff: Staff) -> None:
+    """From the first event on, chained; what is decided while it is open comes too; and a home that
+    comes back gets exactly what it lacks."""
+    actions.tap(staff, WATCHER, "h1", Tap.ARRIVE)
+    stream = enrolled_home.listen(0)
+    first = read_decided(stream, 2)
+    actions.tap(staff, WATCHER, "h1", Tap.LEAVE)
+    more = read_decided(stream, 1)
+    previous = GENESIS
+    for number, obj in enumerate(first + more, start=1):
+        previous = verify_next(obj, origin="staff:h1", seq=number, previous=previous)
+    again = read_decided(enrolled_home.listen(2), 1)
+    assert again == more
+
+
+def test_a_home_with_a_new_log_is_not_shown_old_taps_again(
+    enrolled_home: EnrolledHome, staff: Staff
+) -> None:
+    """Its log was set aside and knows of no decision: the stream goes on after the last one that
+    the home ever confirmed, and a batch that says "none" does not take that back."""
+    actions.tap(staff, WATCHER, "h1", Tap.ARRIVE)
+    enrolled_home.down_have = 2
+    enrolled_home.send(MatPressed(), device="bed")
+    enrolled_home.down_have = 0
+    enrolled_home.send(MatReleased(), device="bed")
+    actions.tap(staff, WATCHER, "h1", Tap.LEAVE)
+    (told,) = read_decided(enrolled_home.listen(0), 1)
+    assert (told["seq"], told["data"]["tap"]) == (3, "leave")
+
+
+def test_a_long_absence_is_caught_up(enrolled_home: EnrolledHome, staff: Staff) -> None:
+    """More than one read's worth of decisions comes without a gap."""
+    with staff.write() as tx:
+        from gateway.envelope import Draft
+        from gateway.events import RecordRead
+        from web.staff.events import append
+
+        for _ in range(450):
+            append.write(staff, tx, "h1", Draft(RecordRead(what="x")))
+    got = read_decided(enrolled_home.listen(0), 451)
+    assert [obj["seq"] for obj in got] == list(range(1, 452))
+
+
+def test_a_home_that_knows_more_than_the_server_is_told(enrolled_home: EnrolledHome) -> None:
+    """An old backup of the server is noticed, never papered over."""
+    path = "/api/v1/home/stream"
+    for value, status in (("99", 409), ("x", 400), ("9" * 30, 400)):
+        headers = enrolled_home.headers("GET", path) | {"Last-Event-ID": value}
+        assert enrolled_home.client.get(path, headers=headers).status_code == status
+
+
+def test_a_second_stream_of_a_home_ends_the_first(
+    enrolled_home: EnrolledHome, staff: Staff
+) -> None:
+    """The gateway came back on a new connection: the old one ends, and an order goes out once."""
+    old = enrolled_home.listen(0)
+    read_decided(old, 1)
+    new = enrolled_home.listen(1)
+    assert next(new) == b": hello\n\n"
+    rest: list[bytes] = []
+    thread = threading.Thread(target=lambda: rest.extend(old))
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert rest == []
+    assert staff.broker.counts() == (0, 1)

@@ -1,0 +1,172 @@
+"""The broker and `/live`: everything that a person may see, at once, without holes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from gateway.events import MatPressed, MatReleased
+from tests.staff.parts import EnrolledHome, sign_in
+from web.staff.core.rights import Actor
+from web.staff.realtime.broker import Broker, Closed, TooSlow
+from web.staff.storage.changes import Change
+
+
+def change(home: str | None, seq: int = 1, origin: str = "home:h1") -> Change:
+    """A change to publish."""
+    return Change(home, origin, seq, "mat.pressed", None, f'{{"seq":{seq}}}')
+
+
+def test_a_screen_gets_only_its_homes() -> None:
+    """What concerns another home, or none, does not come."""
+    broker = Broker()
+    with broker.subscribe({"h1"}) as screen:
+        broker.publish([change("h2"), change(None), change("h1", 7)])
+        message = screen.get(0)
+        assert message is not None
+        assert b'"seq":7' in message.raw
+        assert screen.get(0) is None
+
+
+def test_a_screen_that_comes_back_misses_nothing() -> None:
+    """From a known position it gets what came since, once."""
+    broker = Broker()
+    broker.publish([change("h1", 1)])
+    position = broker.position()
+    broker.publish([change("h1", 2), change("h2", 3), change("h1", 4)])
+    screen = broker.subscribe({"h1"}, after=position)
+    assert not screen.resync
+    missed = [json.loads(message.raw.split(b"data: ")[1])["event"] for message in screen.missed]
+    assert [event["seq"] for event in missed] == [2, 4]
+    assert broker.subscribe({"h1"}, after=broker.position()).missed == ()
+
+
+@pytest.mark.parametrize("position", ["", "x", "-", "0-0", "{epoch}-99", "{epoch}--1", "{epoch}-0"])
+def test_a_position_that_is_not_known_means_load_anew(position: str) -> None:
+    """Too old, of another worker, or nonsense: never a silent hole."""
+    broker = Broker(history_max=2)
+    broker.publish([change("h1", number) for number in range(1, 6)])
+    assert broker.subscribe({"h1"}, after=position.format(epoch=broker.epoch)).resync
+
+
+def test_a_slow_screen_is_told_to_load_anew() -> None:
+    """It loses its place; the others, and the publisher, do not wait for it."""
+    broker = Broker()
+    slow, quick = broker.subscribe({"h1"}, limit=3), broker.subscribe({"h1"})
+    broker.publish([change("h1", number) for number in range(10)])
+    with pytest.raises(TooSlow):
+        slow.get(0)
+    assert quick.get(0) is not None
+
+
+def test_when_the_server_stops_every_wait_ends() -> None:
+    """Open streams do not hold the stop."""
+    broker = Broker()
+    screen, stream = broker.subscribe({"h1"}), broker.open_stream("h1")
+    broker.close()
+    for waiting in (screen, stream, broker.subscribe({"h1"}), broker.open_stream("h1")):
+        with pytest.raises(Closed):
+            waiting.get(0)
+
+
+def test_nothing_stays_behind() -> None:
+    """Closed screens and streams are forgotten."""
+    broker = Broker()
+    with broker.subscribe({"h1"}), broker.open_stream("h1"):
+        assert broker.counts() == (1, 1)
+    assert broker.counts() == (0, 0)
+
+
+def _events(raw: bytes) -> list[dict[str, Any]]:
+    return [
+        json.loads(line[6:])
+        for line in raw.decode().splitlines()
+        if line.startswith("data: ") and line != "data: {}"
+    ]
+
+
+def test_live_shows_what_is_committed(
+    enrolled_home: EnrolledHome,
+    client: FlaskClient,
+    make_user: Callable[..., Actor],
+    make_home: Callable[[str], EnrolledHome],
+) -> None:
+    """A signed-in caregiver's stream: the assigned home's events, each with its position."""
+    other = make_home("h2")
+    make_user("p7", ["caregiver"], homes=["h1"])
+    assert client.get("/live").status_code == 401
+    assert sign_in(client, "p7").status_code == 302
+    answer = client.get("/live", buffered=False)
+    assert answer.mimetype == "text/event-stream"
+    stream: Iterator[Any] = iter(answer.response)
+    assert b"hello" in next(stream)
+    other.send(MatPressed(), device="bed")
+    enrolled_home.send(MatPressed(), device="bed")
+    raw = next(stream)
+    (found,) = _events(raw)
+    assert (found["home"], found["kind"]) == ("h1", "mat.pressed")
+    assert found["event"]["origin"] == "home:h1"
+    position = raw.decode().split("id: ")[1].split("\n")[0]
+    answer.close()
+    enrolled_home.send(MatReleased(), device="bed")
+    back = client.get("/live", buffered=False, headers={"Last-Event-ID": position})
+    stream = iter(back.response)
+    assert b"hello" in next(stream)
+    (found,) = _events(next(stream))
+    assert found["kind"] == "mat.released"
+    back.close()
+
+
+def test_a_lost_place_is_told(client: FlaskClient, make_user: Callable[..., Actor]) -> None:
+    """A position from before a restart gets `resync`."""
+    make_user("p7", ["coordinator"])
+    sign_in(client, "p7")
+    answer = client.get("/live?from=deadbeef-4", buffered=False)
+    stream: Iterator[Any] = iter(answer.response)
+    next(stream)
+    assert next(stream) == b"event: resync\ndata: {}\n\n"
+    answer.close()
+
+
+def test_a_failed_transaction_tells_nobody(staff_app: Flask) -> None:
+    """What was not committed is never shown."""
+    from gateway.envelope import Draft
+    from gateway.events import RecordRead
+    from tests.staff.parts import parts_of
+    from web.staff.events import append
+
+    parts = parts_of(staff_app)
+    with parts.broker.subscribe({"h1"}) as screen:
+        with pytest.raises(RuntimeError), parts.write() as tx:
+            append.write(parts, tx, "h1", Draft(RecordRead(what="x")))
+            raise RuntimeError
+        assert screen.get(0) is None
+
+
+def test_screens_leave_room_for_alarms(
+    client: FlaskClient,
+    enrolled_home: EnrolledHome,
+    make_user: Callable[..., Actor],
+    staff_app: Flask,
+) -> None:
+    """However many screens are open, a home may still listen, and its alarms come in."""
+    from tests.staff.parts import parts_of
+
+    make_user("p7", ["coordinator"])
+    sign_in(client, "p7")
+    parts = parts_of(staff_app)
+    screens = [parts.broker.subscribe({"h1"}) for _ in range(parts.config.listen.threads - 12)]
+    assert client.get("/live").status_code == 503
+    stream = enrolled_home.listen(0)
+    assert next(stream)
+    enrolled_home.send(MatPressed(), device="bed")
+    parts.broker.unsubscribe(screens[0])
+    parts.broker.unsubscribe(screens[1])
+    answer = client.get("/live", buffered=False)
+    assert answer.status_code == 200
+    answer.close()

@@ -1,0 +1,224 @@
+"""Migrations, rebuilding, verifying, and the described API."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask.testing import FlaskClient
+from sqlalchemy import MetaData, Table, select
+
+from gateway.errors import UserError
+from gateway.events import (
+    AlarmRaised,
+    AlarmType,
+    BatteryLow,
+    BedEntered,
+    BedLeft,
+    CheckAsked,
+    CheckPlanned,
+    DeviceFailed,
+    Finding,
+    LockUnlocked,
+    Looked,
+    MatFault,
+    MatFaulted,
+    MatPressed,
+    PowerLost,
+    Severity,
+    Stamp,
+    Tap,
+    VisitCorrected,
+    VisitEnded,
+    VisitStarted,
+)
+from gateway.wire import EnrollAnswer, EventBatch
+from tests.staff import postgres
+from tests.staff.homelink.test_ingest import rows
+from tests.staff.homelink.test_urgent import WATCHER
+from tests.staff.parts import EnrolledHome
+from web.staff.care import actions
+from web.staff.core.context import Staff
+from web.staff.doors import lock_orders
+from web.staff.events.projections.fold import HANDLERS
+from web.staff.events.projections.rebuild import rebuild_home
+from web.staff.runtime import openapi
+from web.staff.storage import migrate, tables
+from web.staff.storage.chains import verify_all
+from web.staff.storage.database import Database, parse_url
+
+AT = datetime(2026, 11, 23, 21, tzinfo=UTC)
+REVISIONS = [script.revision for script in ScriptDirectory(str(migrate.FOLDER)).walk_revisions()]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'empty.db'}"
+    else:
+        name = f"empty_{abs(hash(request.node.nodeid)) % 10**9}"
+        url = postgres.make_database(request.getfixturevalue("postgres_url"), name)
+    database = Database(parse_url(url))
+    yield database
+    database.close()
+
+
+@pytest.mark.parametrize("old", [None, *REVISIONS])
+def test_every_old_schema_becomes_the_present_one(empty: Database, old: str | None) -> None:
+    """From nothing and from each revision: afterwards tables and migrations agree."""
+    with pytest.raises(UserError, match="tryggve staff migrate"):
+        migrate.require_current(empty)
+    if old is not None:
+        migrate.migrate(empty, old)
+    migrate.migrate(empty)
+    migrate.require_current(empty)
+    with empty.engine.connect() as conn:
+        context = MigrationContext.configure(
+            conn, opts={"compare_type": True, "compare_server_default": True}
+        )
+        assert compare_metadata(context, tables.metadata) == []
+
+
+def test_a_check_from_before_finds_its_question(empty: Database) -> None:
+    """Its event is looked up by the attempt, also one that is still in the urgent lane."""
+    migrate.migrate(empty, "0005")
+    columns = [column._copy() for column in tables.night_check.c if column.name != "asked_ref"]
+    old_check = Table("night_check", MetaData(), *columns)
+    with empty.engine.begin() as conn:
+        for check, attempt in (("a", 1), ("b", 2), ("c", 1), ("d", None)):
+            row = {"home_id": "h1", "check": check, "attempt": attempt, "state_at": AT}
+            conn.execute(old_check.insert().values(**row, state="asked"))
+        for lane, seq, check, attempt, orphan in (
+            ("event", 1, "a", 1, False),
+            ("event", 2, "b", 1, False),
+            ("event", 3, "b", 2, False),
+            ("urgent", 4, "c", 1, False),
+            ("urgent", 5, "b", 1, True),
+            ("urgent", 6, "a", 1, True),
+        ):
+            data = {"check": check} if attempt == 1 else {"check": check, "attempt": attempt}
+            common = {"origin": "home:h1", "home_id": "h1", "kind": "check.asked", "seq": seq}
+            common |= {"body": json.dumps({"data": data}), "hash": bytes(32)}
+            common["received_at"] = AT
+            if lane == "urgent":
+                conn.execute(tables.urgent.insert().values(**common, orphan=orphan))
+            else:
+                own = {"at": AT, "corrected_at": AT, "boot": "b", "synced": True}
+                conn.execute(tables.event.insert().values(**common, **own))
+    migrate.migrate(empty)
+    c = tables.night_check.c
+    with empty.read() as conn:
+        refs = {row.check: row.asked_ref for row in conn.execute(select(c.check, c.asked_ref))}
+    assert refs == {"a": "home:h1/1", "b": "home:h1/3", "c": "home:h1/4", "d": None}
+
+
+def test_a_database_that_does_not_answer_is_one_sentence() -> None:
+    """No traceback for a wrong address, and no password in the sentence."""
+    database = Database(parse_url("postgresql://x:hemligt@127.0.0.1:1/x"))
+    with pytest.raises(UserError, match="does not answer") as caught:
+        migrate.require_current(database)
+    assert "hemligt" not in caught.value.text
+    database.close()
+
+
+def _a_night(home: EnrolledHome, staff: Staff) -> None:
+    """Something of everything that is shown."""
+    now = home.clock.now()
+    home.describe()
+    home.send(MatPressed(), MatFaulted(fault=MatFault.CUT), BatteryLow(level_pct=7), device="bed")
+    home.send(DeviceFailed(error="DeviceUnavailable", text="gone", retry_s=5), device="front")
+    home.send(BedEntered(), PowerLost(), BedLeft(empty_since=now - timedelta(minutes=3)))
+    (alarm,) = home.send(AlarmRaised(type=AlarmType.BED_EXIT, severity=Severity.CARE, since=now))
+    actions.acknowledge(staff, WATCHER, alarm.ref)
+    home.clock.advance(60)
+    home.send(CheckPlanned(check="n@1", slot=now, report_by=now + timedelta(hours=1)))
+    home.send_urgent(CheckAsked(check="n@1", why="bed_empty", answer_by=now))
+    actions.start_check(staff, WATCHER, "h1", "n@1")
+    actions.answer_check(staff, WATCHER, "h1", "n@1", Finding.UNCLEAR, Looked.PHONE)
+    stream = home.listen(1)
+    next(stream)
+    lock_orders.order_turn(staff, WATCHER, "h1", "front")
+    actions.tap(staff, WATCHER, "h1", Tap.ARRIVE)
+
+
+def test_a_rebuild_changes_nothing(
+    enrolled_home: EnrolledHome, staff: Staff, make_home: Callable[[str], EnrolledHome]
+) -> None:
+    """The projections made anew from the events are those that were made as they came; another
+    home's are left alone."""
+    _a_night(enrolled_home, staff)
+    other = make_home("h2")
+    other.send(LockUnlocked(), device="front")
+    before = {table.name: sorted(map(tuple, rows(staff, table))) for table in tables.PROJECTIONS}
+    assert all(before[name] for name in ("alarm", "night_check", "device", "home_state", "turn"))
+    with staff.db.write() as tx:
+        assert rebuild_home(tx.conn, "h1") > 10
+    after = {table.name: sorted(map(tuple, rows(staff, table))) for table in tables.PROJECTIONS}
+    assert after == before
+
+
+def test_a_visit_keeps_its_original_stamps(enrolled_home: EnrolledHome, staff: Staff) -> None:
+    """A correction stands beside what was noted."""
+    now = enrolled_home.clock.now()
+    (started,) = enrolled_home.send(VisitStarted(since=now, source=Stamp.UNLOCK))
+    ended = VisitEnded(visit=started.ref, until=now + timedelta(minutes=20), source=Stamp.TAP)
+    corrected = VisitCorrected(visit=started.ref, until=now + timedelta(minutes=30), reason="x")
+    enrolled_home.send(ended, corrected)
+    (row,) = rows(staff, tables.visit)
+    assert (row.since, row.until) == (now, now + timedelta(minutes=20))
+    assert (row.corrected_since, row.corrected_until) == (None, now + timedelta(minutes=30))
+
+
+def test_an_edit_in_the_database_is_found(enrolled_home: EnrolledHome, staff: Staff) -> None:
+    """`tryggve staff check` names the origin and number of what was edited or cut off."""
+    enrolled_home.send(MatPressed(), MatPressed(), MatPressed(), device="bed")
+    assert all(wrong is None for _, _, wrong in verify_all(staff.db))
+    t = tables.event
+    with staff.db.write() as tx:
+        tx.conn.execute(t.delete().where(t.c.origin == "home:h1", t.c.seq == 3))
+    found = {origin: wrong for origin, _, wrong in verify_all(staff.db)}
+    assert found["staff:h1"] is None
+    assert "cut off" in (found["home:h1"] or "")
+    with staff.db.write() as tx:
+        body = rows(staff, t, origin="home:h1", seq=2)[0].body.replace("bed", "bad")
+        tx.conn.execute(t.update().where(t.c.origin == "home:h1", t.c.seq == 2).values(body=body))
+    found = {origin: wrong for origin, _, wrong in verify_all(staff.db)}
+    assert "event 2" in (found["home:h1"] or "")
+
+
+def test_a_kind_is_folded_by_one_function() -> None:
+    """A second one would silently take the place of the first."""
+    kinds = HANDLERS.kinds()
+    with pytest.raises(ValueError, match=r"alarm\.raised is handled twice"):
+        HANDLERS.on(AlarmRaised)(lambda _fold, _step, _data: None)
+    assert HANDLERS.kinds() == kinds
+
+
+def test_the_api_is_described_as_it_is(client: FlaskClient) -> None:
+    """Each route of the link, with the wire models' own schemas."""
+    described = client.get("/api/v1/openapi.json").get_json()
+    assert described == openapi.describe()
+    assert described["openapi"] == "3.1.0"
+    routes = {
+        (rule.rule, method.lower())
+        for rule in client.application.url_map.iter_rules()
+        if rule.endpoint.startswith(("link.", "plan_api."))
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    assert routes == {
+        (path, method) for path, methods in described["paths"].items() for method in methods
+    }
+    schemas = described["components"]["schemas"]
+    for model in (EventBatch, EnrollAnswer):
+        assert set(schemas[model.__name__]["properties"]) == set(model.model_fields)
+    text = str(described)
+    for name in schemas:
+        assert f"#/components/schemas/{name}" in text

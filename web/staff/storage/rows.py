@@ -1,0 +1,189 @@
+"""Rows of the projections as pages read them: each column with its type, checked by mypy.
+
+A row is read whole, as `select(table)` gives it.  A test holds each class to its table.
+
+Not for: writing (the folds in `web.staff.events.projections`), or rows of a few columns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Select
+
+R = TypeVar("R")
+
+Whole = Select[*tuple[Any, ...]]
+"""A query for whole rows of one table."""
+
+
+def read_all(conn: Connection, cls: type[R], query: Whole) -> list[R]:
+    """The rows of a query, as the class of its table."""
+    return [cls(*row) for row in conn.execute(query)]
+
+
+def read_one(conn: Connection, cls: type[R], query: Whole) -> R | None:
+    """The first row of a query; None: there is none."""
+    row = conn.execute(query).first()
+    return None if row is None else cls(*row)
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRow:
+    """An alarm.  What has not been seen yet is None: an event may overtake an older one."""
+
+    id: str
+    ref: str
+    home_id: str
+    type: str | None
+    severity: str | None
+    device: str | None
+    person: str | None
+    since: datetime | None
+    raised_at: datetime | None
+    acknowledged_by: str | None
+    acknowledged_at: datetime | None
+    closed_at: datetime | None
+    closed_by: str | None
+    outcome: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRow:
+    """A night check."""
+
+    home_id: str
+    check: str
+    state: str
+    state_at: datetime
+    slot: datetime | None
+    report_by: datetime | None
+    asked_at: datetime | None
+    asked_ref: str | None
+    answer_by: datetime | None
+    attempt: int | None
+    why: str | None
+    started_by: str | None
+    started_at: datetime | None
+    answered_by: str | None
+    answered_at: datetime | None
+    finding: str | None
+    looked: str | None
+    done_by: str | None
+    closed_at: datetime | None
+    unreported_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class VisitRow:
+    """A visit; a correction stands beside the original."""
+
+    id: str
+    home_id: str
+    person: str | None
+    since: datetime | None
+    since_source: str | None
+    until: datetime | None
+    until_source: str | None
+    overdue: bool
+    corrected_since: datetime | None
+    corrected_until: datetime | None
+    corrected_by: str | None
+    correction_reason: str | None
+    corrected_ref: str | None
+    approved_by: str | None
+    approved_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRow:
+    """A device, and the newest that is known of it."""
+
+    home_id: str
+    id: str
+    present: bool
+    driver: str | None
+    type: str | None
+    role: str | None
+    room: str | None
+    state: str
+    state_at: datetime | None
+    state_origin: str | None
+    state_seq: int | None
+    health: str
+    health_at: datetime | None
+    health_origin: str | None
+    health_seq: int | None
+    health_text: str | None
+    battery: str
+    battery_pct: int | None
+    battery_at: datetime | None
+    battery_origin: str | None
+    battery_seq: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class HomeRow:
+    """A home as it is now."""
+
+    home_id: str
+    in_bed: str
+    bed_since: datetime | None
+    bed_origin: str | None
+    bed_seq: int | None
+    clock: str
+    version: str | None
+    started_at: datetime | None
+    run_origin: str | None
+    run_seq: int | None
+    resident: str | None
+    described_origin: str | None
+    described_seq: int | None
+    described_at: datetime | None
+    power: str
+    power_at: datetime | None
+    power_origin: str | None
+    power_seq: int | None
+    silent_since: datetime | None
+    silent_alarm: str | None
+    visits_locked_before: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRow:
+    """One turn of a lock, by its grant."""
+
+    grant: str
+    home_id: str
+    device: str | None
+    person: str | None
+    action: str | None
+    reason: str | None
+    issued_at: datetime | None
+    expires_at: datetime | None
+    step: str
+    step_at: datetime
+    outcome: str | None
+    why: str | None
+    took_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRow:
+    """A technician's request, and what became of it.  A row begins with its `grant.requested`, so
+    what was asked for is always there."""
+
+    id: str
+    home_id: str
+    person: str
+    device: str
+    action: str
+    why: str | None
+    asked_at: datetime
+    answer: str | None
+    answered_by: str | None
+    answered_at: datetime | None
+    until: datetime | None

@@ -1,0 +1,219 @@
+"""What each kind of event is called on the screen, and how it looks in a list.
+
+A new kind is one line here; what it belongs to and how it is drawn follow from its noun.  As in
+`web.staff.texts.words`, the Swedish words are the message ids.  Tests hold the table to
+`gateway.events`.
+
+Not for: what stands after the kind (`event_summary`), or the words of codes (`words`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from web.staff.core.i18n import N_
+from web.staff.core.i18n import say as gettext
+
+
+@dataclass(frozen=True, slots=True)
+class KindWord:
+    """One kind of event: what it is called, its tone, and where they are not those of its noun its
+    icon and its group (a key of `GROUPS`)."""
+
+    label: str
+    tone: str = "quiet"
+    """`quiet`, `ok`, `warn` or `alarm`: never the only sign, always beside an icon and a word."""
+    icon: str = ""
+    group: str = ""
+    aside: bool = False
+    """Left out of the list unless its group is asked for: it would drown the rest."""
+    reading: bool = False
+    """Comes by the hundred in a night: a home's own page shows what they came to mean."""
+
+
+GROUPS: Mapping[str, str] = {
+    "alarm": N_("Larm"),
+    "check": N_("Tillsyn"),
+    "door": N_("Lås och dörr"),
+    "visit": N_("Besök"),
+    "bed": N_("Säng och sensorer"),
+    "device": N_("Utrustning"),
+    "system": N_("System och åtkomst"),
+}
+
+NOUNS: Mapping[str, tuple[str, str]] = {
+    "gateway": ("system", "box"),
+    "home": ("system", "box"),
+    "rule": ("system", "cross"),
+    "clock": ("system", "clock"),
+    "log": ("system", "box"),
+    "power": ("device", "plug"),
+    "device": ("device", "signal"),
+    "mat": ("bed", "mat"),
+    "door": ("door", "door-open"),
+    "motion": ("bed", "motion"),
+    "moisture": ("bed", "drop"),
+    "temperature": ("bed", "dot"),
+    "button": ("bed", "hand"),
+    "contact": ("bed", "dot"),
+    "pendant": ("alarm", "hand"),
+    "bed": ("bed", "bed-empty"),
+    "activity": ("bed", "bell"),
+    "fault": ("device", "dot"),
+    "alarm": ("alarm", "bell"),
+    "check": ("check", "eye"),
+    "camera": ("check", "camera"),
+    "unlock": ("door", "key"),
+    "codes": ("system", "key"),
+    "relock": ("door", "lock"),
+    "lock": ("door", "lock-unknown"),
+    "visit": ("visit", "walk"),
+    "visits": ("visit", "lock"),
+    "grant": ("system", "key"),
+    "server": ("system", "key"),
+    "consent": ("system", "pen"),
+    "absence": ("visit", "away"),
+    "record": ("system", "eye"),
+    "access": ("system", "search"),
+    "account": ("system", "person-check"),
+}
+"""The group and the icon of a noun's kinds, where a kind has none of its own."""
+
+_WORDS: Mapping[str, KindWord] = {
+    "gateway.started": KindWord(N_("Hemmets enhet startade")),
+    "gateway.stopped": KindWord(N_("Hemmets enhet stoppades"), "warn"),
+    "home.described": KindWord(N_("Hemmet berättade om sin utrustning")),
+    "rule.failed": KindWord(N_("Fel i en regel"), "alarm"),
+    "clock.synced": KindWord(N_("Klockan ställdes")),
+    "log.recovered": KindWord(N_("Ny logg började efter ett fel"), "warn"),
+    "log.stalled": KindWord(N_("Loggen kunde inte skrivas"), "alarm"),
+    "power.lost": KindWord(N_("Strömmen försvann"), "warn"),
+    "power.restored": KindWord(N_("Strömmen kom tillbaka"), "ok"),
+    "device.online": KindWord(N_("Utrustning svarar igen"), "ok"),
+    "device.offline": KindWord(N_("Utrustning svarar inte"), "warn", icon="signal-off"),
+    "device.failed": KindWord(N_("Fel i utrustning"), "warn", icon="signal-off"),
+    "device.battery_low": KindWord(N_("Batteriet är snart slut"), "warn", icon="battery-low"),
+    "device.battery_ok": KindWord(N_("Batteriet är bra igen"), "ok", icon="battery"),
+    "mat.pressed": KindWord(N_("Mattan trycktes"), reading=True),
+    "mat.released": KindWord(N_("Mattan släpptes"), reading=True),
+    "mat.loaded": KindWord(N_("Trycket på mattan ändrades"), reading=True),
+    "mat.learned": KindWord(N_("Mattan bedömdes"), group="device"),
+    "mat.faulted": KindWord(N_("Fel på mattan"), "warn", group="device"),
+    "door.opened": KindWord(N_("Dörren öppnades")),
+    "door.closed": KindWord(N_("Dörren stängdes"), icon="door"),
+    "motion.detected": KindWord(N_("Rörelse"), reading=True),
+    "motion.cleared": KindWord(N_("Ingen rörelse längre"), reading=True),
+    "moisture.detected": KindWord(N_("Fukt upptäcktes"), "warn"),
+    "moisture.cleared": KindWord(N_("Torrt igen")),
+    "temperature.measured": KindWord(N_("Temperaturen mättes"), reading=True),
+    "button.pressed": KindWord(N_("En knapp trycktes")),
+    "device.heard": KindWord(N_("Livstecken från utrustning"), reading=True),
+    "contact.changed": KindWord(N_("Sensor ändrades"), reading=True),
+    "contact.faulted": KindWord(N_("Fel på sensor"), "warn", icon="signal-off", group="device"),
+    "pendant.pressed": KindWord(N_("Larmknappen trycktes"), "alarm"),
+    "bed.entered": KindWord(N_("Lade sig i sängen"), icon="bed"),
+    "bed.left": KindWord(N_("Gick upp ur sängen")),
+    "bed.doubted": KindWord(N_("Oklart om någon ligger i sängen"), "warn"),
+    "activity.prewarned": KindWord(N_("Den boende tillfrågades om allt är bra"), "warn"),
+    "activity.answered": KindWord(N_("Den boende svarade att allt är bra"), "ok", icon="check"),
+    "home.emptied": KindWord(N_("Ingen är hemma"), icon="away", group="visit"),
+    "home.occupied": KindWord(N_("Någon är hemma igen"), icon="home", group="visit"),
+    "fault.counted": KindWord(N_("Felet har räknats")),
+    "alarm.raised": KindWord(N_("Larm"), "alarm"),
+    "alarm.delivered": KindWord(N_("Larm framme hos mottagare"), aside=True),
+    "alarm.acknowledged": KindWord(N_("Larm taget"), icon="person-check"),
+    "alarm.cancelled": KindWord(N_("Larm återtaget"), icon="bell-off"),
+    "alarm.resolved": KindWord(N_("Larm avslutat"), "ok", icon="check"),
+    "check.planned": KindWord(N_("Tillsyn planerad"), icon="clock"),
+    "check.due": KindWord(N_("Dags för tillsyn"), icon="clock"),
+    "check.asked": KindWord(N_("Tillsyn väntar på svar"), "warn"),
+    "check.started": KindWord(N_("Tillsyn påbörjad")),
+    "check.extended": KindWord(N_("Tillsyn förlängd")),
+    "check.answered": KindWord(N_("Tillsyn besvarad"), icon="person-check"),
+    "check.done": KindWord(N_("Tillsyn klar"), "ok", icon="check"),
+    "check.missed": KindWord(N_("Tillsyn uteblev"), "alarm", icon="cross"),
+    "check.unreported": KindWord(N_("Tillsyn kom aldrig in från hemmet"), "alarm", icon="cross"),
+    "check.escalated": KindWord(N_("Tillsyn kräver besök"), "alarm", icon="walk"),
+    "camera.opened": KindWord(N_("Kameran sattes på")),
+    "camera.closed": KindWord(N_("Kameran stängdes av")),
+    "unlock.requested": KindWord(N_("Låset ombads vrida")),
+    "unlock.refused": KindWord(N_("Begäran om låset nekades"), "warn", icon="lock"),
+    "unlock.progressed": KindWord(N_("Låset arbetar"), aside=True),
+    "unlock.ended": KindWord(N_("Låset är klart")),
+    "unlock.deviated": KindWord(
+        N_("Dörren gick inte att öppna som den ska"), "warn", icon="lock-unknown"
+    ),
+    "codes.issued": KindWord(N_("Engångskoder till dörren gavs")),
+    "codes.paused": KindWord(
+        N_("Kodinmatningen vid dörren är spärrad"), "alarm", icon="lock", group="door"
+    ),
+    "relock.ordered": KindWord(N_("Dags att låsa igen")),
+    "lock.unlocked": KindWord(N_("Upplåst"), icon="lock-open"),
+    "lock.locked": KindWord(N_("Låst"), "ok", icon="lock"),
+    "lock.jammed": KindWord(N_("Låset har fastnat"), "alarm"),
+    "lock.asleep": KindWord(N_("Låset sover"), icon="moon"),
+    "lock.awake": KindWord(N_("Låset är vaket"), icon="lock"),
+    "lock.unreachable": KindWord(N_("Låset svarar inte"), "warn"),
+    "lock.unknown": KindWord(N_("Oklart om låset är låst"), "warn"),
+    "visit.tapped": KindWord(N_("Markerade i telefonen"), icon="phone"),
+    "visit.started": KindWord(N_("Besök började")),
+    "visit.ended": KindWord(N_("Besök slutade")),
+    "visit.overdue": KindWord(N_("Besök saknar sluttid"), "warn", icon="clock"),
+    "visit.corrected": KindWord(N_("Besökstid rättad"), icon="pen"),
+    "visit.declined": KindWord(N_("Besök blev inte av"), "warn", icon="away"),
+    "visit.approved": KindWord(N_("Besökstid godkänd"), "ok", icon="check"),
+    "visits.locked": KindWord(N_("Besökstider låsta")),
+    "grant.issued": KindWord(N_("Rätt att vrida låset gavs")),
+    "grant.revoked": KindWord(N_("Rätt att vrida låset drogs in"), "warn"),
+    "grant.acute": KindWord(N_("Öppnade akut utan att vara inplanerad"), "warn", group="door"),
+    "grant.requested": KindWord(N_("Tekniker bad att få vrida låset"), "warn"),
+    "grant.approved": KindWord(N_("Teknikerns begäran godkändes"), icon="person-check"),
+    "grant.refused": KindWord(N_("Teknikerns begäran avslogs"), "warn", icon="cross"),
+    "server.key_added": KindWord(N_("Servern bytte nyckel")),
+    "server.key_trusted": KindWord(N_("Hemmet litar på serverns nya nyckel")),
+    "server.key_refused": KindWord(
+        N_("Hemmet nekade en nyckel som sades vara serverns"), "alarm", icon="cross"
+    ),
+    "home.enrolled": KindWord(N_("Hemmets enhet anslöts")),
+    "home.silent": KindWord(N_("Hemmet hörs inte"), "alarm", icon="signal-off", group="device"),
+    "home.heard": KindWord(N_("Hemmet hörs igen"), "ok", icon="signal", group="device"),
+    "home.tampered": KindWord(N_("Hemmets logg stämmer inte"), "alarm", icon="cross"),
+    "consent.given": KindWord(N_("Samtycke gavs")),
+    "consent.withdrawn": KindWord(N_("Samtycke drogs tillbaka"), "warn"),
+    "absence.started": KindWord(N_("Bortrest")),
+    "absence.ended": KindWord(N_("Hemma igen"), icon="home"),
+    "record.read": KindWord(N_("Uppgifter om en boende öppnades"), aside=True),
+    "access.sampled": KindWord(N_("Stickprov drogs ur åtkomstloggen")),
+    "access.checked": KindWord(N_("Stickprov kontrollerat"), icon="check"),
+    "account.signed_in": KindWord(N_("Inloggning")),
+    "account.changed": KindWord(N_("Konto eller arbetslag ändrat"), icon="pen"),
+    "account.refused": KindWord(N_("Misslyckad inloggning"), "warn", icon="person-off"),
+}
+
+
+def placed(kind: str, word: KindWord) -> KindWord:
+    """The word with its noun's group and icon, where it has none of its own."""
+    group, icon = NOUNS[kind.partition(".")[0]]
+    return replace(word, group=word.group or group, icon=word.icon or icon)
+
+
+KINDS: Mapping[str, KindWord] = {kind: placed(kind, word) for kind, word in _WORDS.items()}
+"""Every kind's word, with its group and icon."""
+
+NOT_CARE = frozenset(
+    kind
+    for kind, word in KINDS.items()
+    if word.group in ("device", "system") and kind != "record.read"
+)
+"""Kinds that say nothing of the resident's day: what those see who may not see care."""
+
+
+def kind_word(kind: str) -> KindWord:
+    """The word for a kind, also for one that this version does not know (shown as it came)."""
+    return KINDS.get(kind) or KindWord(kind, icon="dot", group="system")
+
+
+def kind_label(kind: str) -> str:
+    """What a kind is called, in the reader's language."""
+    return gettext(kind_word(kind).label)
