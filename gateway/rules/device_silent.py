@@ -63,9 +63,9 @@ KINDS = HEARD | {"device.offline", "device.online", "gateway.started", "gateway.
 REASON = "silent"
 
 OFF_MAX = timedelta(hours=36)
-"""A run that was cut leaves no word of when it ended.  With nothing in the log for longer than this
-the home was off and the waiting begins anew; less, and it counts: a home that is cut each day must
-not hide a dead device, and a day and a half has room for a day without any other event."""
+"""A run that was cut leaves no word of when it ended.  With no start and no word of any radio device
+for longer than this the home was off and the waiting begins anew; less, and it counts: a home that
+is cut each day must not hide a dead device."""
 
 LISTEN = timedelta(minutes=15)
 """After a run that was cut, how long a device may speak up before it is called offline: what has
@@ -118,12 +118,13 @@ def step(
         return _tick(state, event.at, settings)
     if isinstance(event.data, GatewayStarted):
         return _started(state, event, event.data, settings), ()
-    stopped = isinstance(event.data, GatewayStopped)
-    if stopped or state.alive is None or event.at - state.alive >= ALIVE_EVERY:
-        state = replace(state, alive=event.at)
+    if isinstance(event.data, GatewayStopped):
+        return replace(state, alive=event.at), ()
     facts = settings.home.devices.get(event.device or "")
     if facts is None or facts.driver not in settings.drivers:
         return state, ()
+    if state.alive is None or event.at - state.alive >= ALIVE_EVERY:
+        state = replace(state, alive=event.at)
     radio = state.radios.get(facts.id)
     match event.data:
         case DeviceOffline(reason=reason):
@@ -146,9 +147,9 @@ def step(
 
 
 def hears(kind: str, device: str | None, settings: Settings) -> bool:
-    """Radio devices, and the start."""
+    """Radio devices, and the gateway's starts and stops."""
     facts = settings.home.devices.get(device or "")
-    return kind == "gateway.started" or (facts is not None and facts.driver in settings.drivers)
+    return kind.startswith("gateway.") or (facts is not None and facts.driver in settings.drivers)
 
 
 def wake_at(state: State, settings: Settings) -> datetime | None:
