@@ -63,9 +63,9 @@ KINDS = HEARD | {"device.offline", "device.online", "gateway.started", "gateway.
 REASON = "silent"
 
 OFF_MAX = timedelta(hours=36)
-"""A run that was cut leaves no word of when it ended.  With no start and no word of any radio device
-for longer than this the home was off and the waiting begins anew; less, and it counts: a home that
-is cut each day must not hide a dead device."""
+"""A run that was cut leaves no word of when it ended.  With no start and no word of any radio
+device for longer than this the home was off and the waiting begins anew; less, and it counts: a
+home that is cut each day must not hide a dead device."""
 
 LISTEN = timedelta(minutes=15)
 """After a run that was cut, how long a device may speak up before it is called offline: what has
