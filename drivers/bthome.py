@@ -195,10 +195,11 @@ class Driver:
         self._unproven_data = data
         self._unproven += new
         # What a pendant says that cannot be read may be a press.
-        press = words.pressed(found) if isinstance(found, Packet) else self._role == words.PENDANT
+        packet = found if isinstance(found, Packet) else None
+        press = self._role == words.PENDANT if packet is None else bool(words.presses(packet))
         told: list[Data] = []
         if press and self._guard.doubtful(found, data, now_s):
-            told.append(self._words.press(verified=False))
+            told += self._words.doubtful(packet)
         again = self._unproven_s is None or now_s - self._unproven_s >= UNPROVEN_EVERY_S
         if again and (told or self._unproven >= UNPROVEN_AFTER):
             self._unproven_s, self._ailing = now_s, True

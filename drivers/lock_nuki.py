@@ -18,6 +18,7 @@ from drivers.locks.config import UnlatchOption
 from drivers.locks.nuki_client import Credentials, Session
 from drivers.locks.radio_lock import CONNECT_S, RadioLock
 from drivers.radio.listening import first_advert, scanner_of
+from gateway.errors import DeviceRefused
 from gateway.ports import Advert, DriverContext, Say
 
 KIND = "lock"
@@ -58,7 +59,8 @@ class Driver(RadioLock[Credentials]):
 async def pair(config: Config, context: DriverContext, say: Say) -> None:
     """Pair with a lock whose button is held, and keep its key as a secret.
 
-    Raises `DeviceError` when no lock is found, or when it would not.
+    Raises `DeviceError` when no lock is found, when it would not, or when it is of a generation
+    that is not supported.
     """
     scanner = scanner_of(context)
     say("Hold the lock's button for five seconds, until its light ring stays lit.")
@@ -66,11 +68,17 @@ async def pair(config: Config, context: DriverContext, say: Say) -> None:
         scanner,
         lambda heard: (
             (config.address is None or heard.address == config.address.upper())
-            and nuki.PAIRING_SERVICE in heard.service_uuids
+            and (_advertises(heard, nuki.PAIRING_SERVICE) or _is_fifth(heard))
         ),
         PAIR_WAIT_S,
         "no lock in pairing mode was heard",
     )
+    if _is_fifth(advert):
+        raise DeviceRefused(
+            f"{advert.name or 'the lock'} at {advert.address} is of the fifth generation "
+            "(Ultra, Go, Pro), which is not supported: see docs/locks.md",
+            why="not_supported",
+        )
     say(f"Found {advert.name or 'a lock'} at {advert.address}; pairing.")
     id_type = nuki.IdType.BRIDGE if config.pair_as == "bridge" else nuki.IdType.APP
     async with (
@@ -82,3 +90,15 @@ async def pair(config: Config, context: DriverContext, say: Say) -> None:
         paired = await client.exchange_keys(link, advert.address, id_type, "Tryggve")
     credentials.write(config, context, paired)
     say("Paired.")
+
+
+def _advertises(advert: Advert, service: str) -> bool:
+    return nuki.advertises(
+        service, advert.service_uuids, advert.service_data, advert.manufacturer_data
+    )
+
+
+def _is_fifth(advert: Advert) -> bool:
+    """Whether only the pairing service of the fifth generation is named."""
+    fifth = _advertises(advert, nuki.PAIRING_SERVICE_5)
+    return fifth and not _advertises(advert, nuki.PAIRING_SERVICE)

@@ -18,7 +18,7 @@ import pytest
 
 from gateway.clock import ManualClock
 from gateway.commands import AskStatus, Command
-from gateway.engine.engine import Engine, Hooks
+from gateway.engine.engine import IN_FLIGHT_MAX, Engine, Hooks
 from gateway.engine.event_log import EventLog
 from gateway.engine.log_reader import LogReader
 from gateway.engine.sequencer import Sealed
@@ -27,6 +27,7 @@ from gateway.errors import ChainError, LogCorrupt
 from gateway.events import (
     AlarmRaised,
     ClockSynced,
+    ContactChanged,
     GatewayStarted,
     LogRecovered,
     LogStalled,
@@ -86,6 +87,7 @@ class Home:
     urgent: list[Event] = field(default_factory=list)
     commands: list[Command] = field(default_factory=list)
     durable: list[Sealed] = field(default_factory=list)
+    pulses: int = 0
 
     def __post_init__(self) -> None:
         self.told = asyncio.Event()
@@ -98,7 +100,10 @@ class Home:
             boot="boot-1",
             down_origin="staff:h1",
             hooks=Hooks(
-                on_durable=self.on_durable, on_urgent=self.on_urgent, on_command=self.on_command
+                on_durable=self.on_durable,
+                on_urgent=self.on_urgent,
+                on_command=self.on_command,
+                on_pulse=self.on_pulse,
             ),
         )
 
@@ -114,6 +119,9 @@ class Home:
     def on_urgent(self, rows: Sequence[Sealed]) -> None:
         self.urgent += [row.event for row in rows]
         self.told.set()
+
+    def on_pulse(self) -> None:
+        self.pulses += 1
 
     def on_command(self, command: Command) -> None:
         self.commands.append(command)
@@ -239,6 +247,52 @@ async def test_a_disk_that_does_not_answer_does_not_silence_an_alarm(tmp_path: P
             assert home.logs[0].durable == 1, "it went out before it was stored"
             gate.set()
             await home.until(lambda: home.logs[0].durable == 2)
+
+
+async def test_a_disk_that_hangs_does_not_stop_the_turns(tmp_path: Path) -> None:
+    """More turns wait for a disk than may be in flight: the next alarm goes out all the same, the
+    watchdog is fed, and everything is stored when the disk returns."""
+    async with running(Home(tmp_path)) as home:
+        await home.engine.write(Draft(MatReleased(), device="bed"))
+        gate = threading.Event()
+        real = home.logs[0]._transact
+
+        def slow(rows: object, marks: object) -> None:
+            gate.wait(WAIT_S)
+            real(rows, marks)  # type: ignore[arg-type]
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(home.logs[0], "_transact", slow)
+            for _ in range(IN_FLIGHT_MAX):
+                waiting = home.engine.turns_waiting
+                home.engine.submit(Draft(ContactChanged(on=True), device="seat"))
+                while home.engine.turns_waiting == waiting:
+                    await asyncio.sleep(0)
+            pulses = home.pulses
+            await home.pass_time(minutes=11)
+            await home.until(lambda: any(e.kind == "alarm.raised" for e in home.urgent))
+            assert home.engine.turns_waiting > IN_FLIGHT_MAX
+            assert home.pulses > pulses
+            assert home.logs[0].durable == 1
+            gate.set()
+            await home.until(lambda: home.logs[0].durable == IN_FLIGHT_MAX + 2)
+
+
+async def test_the_watchdog_is_not_fed_without_a_writer(tmp_path: Path) -> None:
+    """A writer thread that died stores nothing ever again: systemd is to start the home anew."""
+    async with running(Home(tmp_path)) as home:
+        await home.engine.write(Draft(MatPressed(), device="bed"))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(home.logs[0], "_commit", None)  # a mistake of ours in the thread
+            patch.setattr(threading, "excepthook", lambda _args: None)
+            home.engine.submit(Draft(MatReleased(), device="bed"))
+            while home.logs[0].writing:
+                await asyncio.sleep(0)
+        pulses = home.pulses
+        home.engine.submit(Draft(MatPressed(), device="bed"))
+        while home.engine.inputs_waiting:
+            await asyncio.sleep(0)
+        assert home.pulses == pulses
 
 
 @pytest.fixture

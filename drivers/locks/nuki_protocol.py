@@ -16,6 +16,7 @@ import binascii
 import hashlib
 import hmac
 import struct
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -30,6 +31,9 @@ _UUID = "a92ee{}-5501-11e4-916c-0800200c9a66"
 SERVICE = _UUID.format("200")
 PAIRING_SERVICE = _UUID.format("100")
 PAIRING_IO = _UUID.format("101")
+PAIRING_SERVICE_5 = _UUID.format("300")
+"""What the fifth generation (Ultra, Go, Pro) advertises instead; its characteristics differ, and it
+is not supported."""
 USER_IO = _UUID.format("202")
 
 BEACON_COMPANY = 0x004C
@@ -282,3 +286,17 @@ def state_changed(manufacturer_data: dict[int, bytes]) -> bool | None:
     if not beacon.startswith(BEACON_PREFIX) or len(beacon) < 23:
         return None
     return bool(beacon[-1] & 0x01)
+
+
+def advertises(
+    service: str,
+    service_uuids: Iterable[str],
+    service_data: Mapping[str, bytes],
+    manufacturer_data: Mapping[int, bytes],
+) -> bool:
+    """Whether `service` is named anywhere in an advertisement: among its services, as service data
+    (where clients that drive real locks find the pairing service), or as the iBeacon's UUID."""
+    named = {uuid.lower() for uuid in (*service_uuids, *service_data)}
+    beacon = manufacturer_data.get(BEACON_COMPANY, b"")
+    beacon_uuid = bytes.fromhex(service.replace("-", ""))
+    return service in named or beacon.startswith(BEACON_PREFIX + beacon_uuid)

@@ -101,8 +101,13 @@ class Progress:
     def cut_off(self) -> LockResult:
         """How it ends when there is no more time."""
         if self.written:
-            return LockResult(LockOperationOutcome.UNKNOWN, self.bolt, self.why)
-        return LockResult(LockOperationOutcome.FAILED, self.bolt, self.why)
+            return LockResult(LockOperationOutcome.UNKNOWN, self.left(), self.why)
+        return LockResult(LockOperationOutcome.FAILED, self.left(), self.why)
+
+    def left(self) -> Bolt:
+        """Where the bolt is when nothing more is heard: one that was moving has come to rest
+        somewhere by the time that anybody reads it, and nobody knows where."""
+        return Bolt.UNKNOWN if self.bolt is Bolt.MOVING else self.bolt
 
 
 class LockOperation:
@@ -157,7 +162,7 @@ class LockOperation:
                     if progress.written
                     else LockOperationOutcome.FAILED
                 )
-                return LockResult(outcome, progress.bolt, error.why)
+                return LockResult(outcome, progress.left(), error.why)
             except (DeviceUnavailable, ProtocolError, TimeoutError) as error:
                 if not self._accepted:
                     progress.why = self._why(error)
@@ -165,7 +170,7 @@ class LockOperation:
                     return None
                 if attempt < TRIES:
                     await asyncio.sleep(TRY_PAUSE_S)
-        return LockResult(LockOperationOutcome.FAILED, progress.bolt, progress.why)
+        return LockResult(LockOperationOutcome.FAILED, progress.left(), progress.why)
 
     async def _give_once(self) -> LockResult | None:
         progress = self.progress
@@ -219,7 +224,7 @@ class LockOperation:
                     return self._decide(await self._after_refusal(session, self._refused))
                 return self._decide(await self._ask(session))
         except DeviceRefused as error:
-            return LockResult(LockOperationOutcome.UNKNOWN, self.progress.bolt, error.why)
+            return LockResult(LockOperationOutcome.UNKNOWN, self.progress.left(), error.why)
         except (DeviceError, TimeoutError):
             await asyncio.sleep(ASK_PAUSE_S)
             return None

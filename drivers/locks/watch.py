@@ -23,12 +23,17 @@ from gateway.events import (
 from gateway.ports import Bolt, LockResult, LockStatus
 
 RECHECK_S = 300.0
-"""Seconds until a lock is asked again that did not answer twice, and the longest for one that keeps
-on saying "changed" after its answers: each question costs battery."""
+"""Seconds until a lock is asked again that did not answer twice: each question costs battery."""
 
 STILL_S = 2.0
 """Seconds until a lock is asked again that still says "changed" after its answer: either it was
-turned once more just then, or it does not clear its bit.  Doubled each time up to `RECHECK_S`."""
+turned once more just then, or it does not clear its bit.  Doubled each time up to `STILL_MAX_S`,
+and begun anew when something was found changed or was turned."""
+
+STILL_MAX_S = 60.0
+"""The longest pause while the bit stays set: it then says nothing, and a jam that nobody here
+caused would wait for the next question.  A minute is what `device_health` gives a fault that may
+mend; it costs 1,440 connections a day (docs/locks.md)."""
 
 AGAIN_S = 15.0
 """Seconds until a lock is asked again that did not answer once: weak radios lose a connection now
@@ -89,6 +94,8 @@ class Watch:
     def hearing(self, silent_s: float) -> list[Data]:
         """Asleep or awake, when that changed.  At the start it is given time to be heard."""
         awake = silent_s <= self._sleep_after_s
+        if not awake and self._bolt is Bolt.MOVING:
+            self._bolt = Bolt.UNKNOWN  # out of range, or asleep, in mid-turn
         fresh = time.monotonic() - self._since_s <= self._sleep_after_s
         if awake is self._awake or (not awake and self._awake is None and fresh):
             return []
@@ -113,10 +120,13 @@ class Watch:
 
     def answered(self, status: LockStatus) -> None:
         """The watch asked, and this is the answer."""
+        moved = status.bolt is not self._bolt
         self._bolt, self._status = status.bolt, status
         self._failures = 0
-        if self._changed and self._pause_s is None and not self._due:
-            self._still_s = min(self._still_s * 2, RECHECK_S)
+        if moved:
+            self._still_s = STILL_S
+        elif self._changed and self._pause_s is None and not self._due:
+            self._still_s = min(self._still_s * 2, STILL_MAX_S)
         self._asked(STANDS_S if status.bolt is Bolt.MOVING else None)
 
     def no_answer(self) -> None:
@@ -135,6 +145,7 @@ class Watch:
         """An operation ended: its bolt is the caller's to tell."""
         self._stale_until_s = time.monotonic() + self._stale_s
         self._bolt = self._told_bolt = result.bolt
+        self._still_s = STILL_S
         if result.outcome is LockOperationOutcome.UNKNOWN or result.bolt is Bolt.UNKNOWN:
             self._asked(DOUBT_S)
         elif status is not None:

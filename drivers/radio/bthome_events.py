@@ -1,6 +1,7 @@
 """From BTHome's readings to events: what of a message is news.  Pure.
 
-Time comes in as seconds of a monotonic clock.  Objects without an event of ours (humidity, light,
+Time comes in as seconds of a monotonic clock.  A button that is held says so again and again, and
+ends with a press: all that is one press.  Objects without an event of ours (humidity, light,
 energy) are signs of life.  Not for: whether a message is genuine (`bthome_replay_guard`).
 """
 
@@ -24,6 +25,7 @@ from gateway.events import (
     MotionCleared,
     MotionDetected,
     PendantPressed,
+    PressHow,
     TemperatureMeasured,
 )
 
@@ -45,13 +47,41 @@ TEMPERATURE_STEP = 0.5
 TEMPERATURE_EVERY_S = 3600.0
 """Seconds after which a temperature is told though it did not change."""
 
+COLDEST_C, HOTTEST_C = -40.0, 125.0
+"""What the sensors in such devices can measure (SHT4x; Sensirion's data sheet).  What lies outside
+is no temperature: 0x8000 and 0x7FFF stand for "no value"."""
+
+HOW = {
+    1: PressHow.ONCE,
+    2: PressHow.TWICE,
+    3: PressHow.THRICE,
+    4: PressHow.LONG,
+    5: PressHow.LONG,  # long, twice
+    6: PressHow.LONG,  # long, three times
+    0x80: PressHow.HELD,
+    0xFE: PressHow.HELD,  # Shelly's own
+}
+"""Values of BTHome's object 0x3A (bthome.io/format); 0 is no press."""
+
+HOLD_ENDS = (1, 4)
+"""How a hold may end: as the press, or the long press, that it was."""
+
+HOLD_S = 5.0
+"""Seconds after a word that a button is held within which the next such word, or the press that
+ends it, is the same press.  Longer than the pause between two; a second press that is lost in it
+follows an event that is seconds old."""
+
 LOW_PCT, OK_PCT = 15, 25
 """Percent at which a coin cell should be changed, and from which it was."""
 
 
-def pressed(packet: Packet) -> bool:
-    """Whether a button was pressed: any value but 0 (none), known or not."""
-    return any(value != 0 for value in packet.values("button"))
+def presses(packet: Packet) -> list[tuple[int, int]]:
+    """Each button that was pressed, from 1, and how: any value but 0 (none), known or not."""
+    return [
+        (number, int(value))
+        for number, value in enumerate(packet.values("button"), 1)
+        if isinstance(value, int) and value != 0
+    ]
 
 
 class Words:
@@ -63,16 +93,18 @@ class Words:
         self._motion_s = 0.0
         self._temperature: tuple[float, float] | None = None
         self._heard_s: float | None = None
+        self._held: dict[int, float] = {}
 
-    def press(self, *, verified: bool) -> Data:
-        """A press, by what the device is for."""
-        if self._role == PENDANT:
-            return PendantPressed(verified=verified)
-        return ButtonPressed(verified=verified)
+    def doubtful(self, packet: Packet | None) -> list[Data]:
+        """The presses of a message that cannot be proved; None: it cannot be read, and may be
+        one."""
+        if packet is None:
+            return [self._press(None, None, verified=False)]
+        return [self._press(number, value, verified=False) for number, value in presses(packet)]
 
     def say(self, packet: Packet, now_s: float) -> list[Data]:
         """The news of a fresh message; a press comes first."""
-        told: list[Data] = [self.press(verified=True)] if pressed(packet) else []
+        told: list[Data] = self._presses(packet, now_s)
         self._on_off(told, packet, DOORS, DoorOpened(), DoorClosed())
         self._motion(told, packet, now_s)
         self._on_off(told, packet, ("moisture",), MoistureDetected(), MoistureCleared())
@@ -86,6 +118,26 @@ class Words:
         elif self._heard_s is None or now_s - self._heard_s >= HEARD_EVERY_S:
             self._heard_s = now_s
             told.append(DeviceHeard())
+        return told
+
+    def _press(self, button: int | None, value: int | None, *, verified: bool) -> Data:
+        """A press, by what the device is for."""
+        how = None if value is None else HOW.get(value, PressHow.OTHER)
+        if self._role == PENDANT:
+            return PendantPressed(verified=verified, button=button, how=how)
+        return ButtonPressed(verified=verified, button=button, how=how)
+
+    def _presses(self, packet: Packet, now_s: float) -> list[Data]:
+        """The new presses; a hold is told when it begins."""
+        told: list[Data] = []
+        for number, value in enumerate(packet.values("button"), 1):
+            held_s = self._held.pop(number, None)
+            held = HOW.get(int(value)) is PressHow.HELD
+            if held:
+                self._held[number] = now_s
+            goes_on = held_s is not None and now_s - held_s < HOLD_S
+            if value != 0 and not (goes_on and (held or value in HOLD_ENDS)):
+                told.append(self._press(number, int(value), verified=True))
         return told
 
     def _changed(self, name: str, on: bool) -> bool:
@@ -113,8 +165,9 @@ class Words:
             told.append(MotionCleared())
 
     def _measured(self, told: list[Data], packet: Packet, now_s: float) -> None:
-        value = packet.first("temperature")
-        if not isinstance(value, int | float):
+        measured = (v for v in packet.values("temperature") if isinstance(v, int | float))
+        value = next((v for v in measured if COLDEST_C <= v <= HOTTEST_C), None)
+        if value is None:
             return
         before = self._temperature
         if (

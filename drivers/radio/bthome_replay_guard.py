@@ -5,6 +5,11 @@ the same message heard again (devices repeat each one, and BlueZ shows an old on
 of signal strength); one below is a replay, or the device began anew after a change of battery.  A
 packet id tells repeats apart where a device counts each repeat.
 
+Some devices count in 16 bits: after 65,535 comes 0.  A counter close above 0 that follows one close
+below 65,536 is therefore fresh.  So close to that point, and nowhere else, somebody who recorded a
+device's first messages under the same key can replay them; without it a device that counts so would
+be dead from there on.
+
 A press that cannot be proved is in doubt, and in doubt it counts (`doubtful`), marked unverified.
 That must not become a storm in the hands of somebody who recorded old presses:
 
@@ -45,6 +50,13 @@ SAME_BYTES_S = 4.0
 leaves nothing better to go by."""
 
 PACKET_IDS = 256
+
+WRAP = 0x10000
+"""What comes after the last counter of 16 bits."""
+
+WRAP_NEAR = 256
+"""Messages before and after the wrap that may be lost: four hours of a beacon each minute.  The
+smaller, the less there is to replay."""
 
 SAME_DOUBT_S = 900.0
 """Seconds of silence after which the same doubtful bytes are a new press: a pendant whose battery
@@ -108,7 +120,7 @@ class Guard:
         if found.counter is None:
             return self._plain(found, data, now_s)
         last = self._marks.counter
-        if last is not None and found.counter <= last:
+        if last is not None and found.counter <= last and not _wrapped(last, found.counter):
             return Verdict.REPEAT if found.counter == last else Verdict.STALE
         known, self._known = self._known, True
         self._marks = Marks(found.counter, self._marks.doubt)
@@ -160,3 +172,8 @@ class Guard:
                 return True
         self._packet = (number, now_s)
         return False
+
+
+def _wrapped(last: int, counter: int) -> bool:
+    """Whether a counter of 16 bits began anew."""
+    return WRAP - WRAP_NEAR <= last < WRAP and counter < WRAP_NEAR

@@ -145,6 +145,8 @@ def _read(heard: Any) -> AdvertisementData:
             manufacturer[int.from_bytes(raw[:2], "little")] = bytes(raw[2:])
         elif kind == kinds.SERVICE_DATA_16_BIT_UUID and len(raw) >= 2:
             service_data[normalize_uuid_str(raw[1::-1].hex())] = bytes(raw[2:])
+        elif kind == kinds.SERVICE_DATA_128_BIT_UUID and len(raw) >= 16:
+            service_data[str(UUID(bytes=bytes(raw[15::-1])))] = bytes(raw[16:])
         elif kind in (
             kinds.COMPLETE_LIST_OF_128_BIT_SERVICE_CLASS_UUIDS,
             kinds.INCOMPLETE_LIST_OF_128_BIT_SERVICE_CLASS_UUIDS,

@@ -13,6 +13,7 @@ import os
 import struct
 from collections import deque
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Unpack
 
 from bumble import att
@@ -54,6 +55,15 @@ ACTIONS = {
 MOTOR_BLOCKED = 0x42
 
 
+class Naming(StrEnum):
+    """Where a lock in pairing mode names its pairing service; which real ones do is not confirmed
+    (docs/locks.md)."""
+
+    SERVICES = "services"
+    SERVICE_DATA = "service_data"
+    BEACON = "beacon"
+
+
 @dataclass
 class NukiFaults(Faults):
     """What is wrong with the lock now.  `error` is one of the protocol's codes, as 0x46."""
@@ -79,6 +89,7 @@ class VirtualNuki(VirtualLock["_User"]):
         super().__init__(radio, **options)
         self.faults = NukiFaults()
         self._button = False
+        self._naming, self._named = Naming.SERVICES, nuki.PAIRING_SERVICE
         self._news = False  # its state changed since somebody asked
         self._users: dict[int, bytes] = {}
         self._seen: deque[bytes] = deque(maxlen=NONCES_KEPT)
@@ -87,9 +98,11 @@ class VirtualNuki(VirtualLock["_User"]):
 
     # --- what a person at the door does -----------------------------------------------------------
 
-    async def hold_button(self) -> None:
+    async def hold_button(
+        self, naming: Naming = Naming.SERVICES, *, service: str = nuki.PAIRING_SERVICE
+    ) -> None:
         """Hold the button for five seconds: the lock pairs with whoever comes first."""
-        self._button = True
+        self._button, self._naming, self._named = True, naming, service
         await self._advertise()
 
     def release_button(self) -> None:
@@ -126,9 +139,11 @@ class VirtualNuki(VirtualLock["_User"]):
         return Characteristic(uuid, properties, rights, att.AttributeValue(write=on_write))
 
     def _advertisement(self) -> bytes:
-        if self._button:
-            return advertisement(uuids=[nuki.PAIRING_SERVICE])
-        service = bytes.fromhex(nuki.SERVICE.replace("-", ""))
+        if self._button and self._naming is Naming.SERVICES:
+            return advertisement(uuids=[self._named])
+        if self._button and self._naming is Naming.SERVICE_DATA:
+            return advertisement(service_data={self._named: bytes(4)})
+        service = bytes.fromhex((self._named if self._button else nuki.SERVICE).replace("-", ""))
         beacon = nuki.BEACON_PREFIX + service + bytes(4) + bytes([0xC4 | self._news])
         return advertisement(manufacturer={nuki.BEACON_COMPANY: beacon})
 

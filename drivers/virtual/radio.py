@@ -254,7 +254,7 @@ def advertisement(
     *,
     uuids: Iterable[str] = (),
     manufacturer: dict[int, bytes] | None = None,
-    service_data: dict[int, bytes] | None = None,
+    service_data: dict[int | str, bytes] | None = None,
 ) -> bytes:
     """The bytes of an advertisement; at most 31 fit on real air, which raises `ValueError`."""
     kinds = AdvertisingData.Type
@@ -265,8 +265,11 @@ def advertisement(
         own = company.to_bytes(2, "little") + data
         parts.append((kinds.MANUFACTURER_SPECIFIC_DATA, own))
     for service, data in (service_data or {}).items():
-        own = service.to_bytes(2, "little") + data
-        parts.append((kinds.SERVICE_DATA_16_BIT_UUID, own))
+        if isinstance(service, str):
+            parts.append((kinds.SERVICE_DATA_128_BIT_UUID, bytes(UUID(service)) + data))
+        else:
+            own = service.to_bytes(2, "little") + data
+            parts.append((kinds.SERVICE_DATA_16_BIT_UUID, own))
     made = bytes(AdvertisingData(parts))
     if len(made) > 31:
         raise ValueError(f"{len(made)} bytes do not fit into an advertisement")

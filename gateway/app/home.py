@@ -235,7 +235,7 @@ class Home:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.local_page is not None:
             self.local_page.stop()
-        await asyncio.to_thread(self.engine.log.close)
+        await asyncio.to_thread(self.log_folder.close, self.engine.log)
         self.notifier.close()
         if broken:
             engine.result()  # the engine's own error, for the journal and systemd's restart
@@ -298,8 +298,10 @@ class Home:
             self.spawn(self.lock_orders.relock(command.device))
 
     def _reopen(self, why: str) -> tuple[EventLog, LogRecovered]:
-        Thread(target=self.engine.log.close, name="eventlog-aside", daemon=True).start()
-        return self.log_folder.reopen(why)
+        old, answer = self.engine.log, self.log_folder.reopen(why)
+        # once it is renamed: SQLite ends a file by deleting the `-wal` of its name
+        Thread(target=old.close, name="eventlog-aside", daemon=True).start()
+        return answer
 
     # --- time -------------------------------------------------------------------------------------
 

@@ -53,8 +53,8 @@ IN_FLIGHT_MAX = 16
 a commit spans three or four of them: with 4 the loop waited half of its time (5 ms an fsync)."""
 
 PULSE_S = 5.0
-"""Seconds between turns when nothing happens: an empty turn through the writer shows that both
-threads live, and feeds the watchdog."""
+"""Seconds between turns when nothing happens.  A turn feeds the watchdog while the writer lives,
+whatever the disk says: killing a home that goes on in memory would lose what it holds."""
 
 POLL_S = 0.05
 """Seconds between looks at a clock that does not run at real speed (the demo's)."""
@@ -80,7 +80,7 @@ class Hooks:
     `on_event` sees every event in order, before it is durable; `on_rebuild` is called when the
     state is folded anew and answers with who is shown the logged events; `on_durable` gets the rows
     of a turn once they are durable; `on_urgent` the urgent ones, then or as soon as the disk
-    stalls; `on_command` a rule's command, after its turn; `on_pulse` follows each finished turn.
+    stalls; `on_command` a rule's command, after its turn; `on_pulse` each turn, durable or not.
     """
 
     on_event: Callable[[Event], None] = lambda _event: None
@@ -141,7 +141,6 @@ class Engine:
         self._landed = asyncio.Event()
         self._stalled = False
         self._sequencer = self._fresh_sequencer(Fold(rules), "synced")
-        self.turns = 0
 
     # --- giving it something ----------------------------------------------------------------------
 
@@ -283,8 +282,8 @@ class Engine:
         self._called = False
         next_pulse_s = self._loop.time()
         while True:
-            while len(self._flights) >= IN_FLIGHT_MAX and not self._stalled:
-                await self._landing()
+            if len(self._flights) >= IN_FLIGHT_MAX and not self._stalled:
+                await self._landing(STALL_S)  # a disk that hangs must not stop the turns
             if self._inbox or self._due_in_s() <= 0 or self._loop.time() >= next_pulse_s:
                 self._turn()
                 next_pulse_s = self._loop.time() + PULSE_S
@@ -338,6 +337,8 @@ class Engine:
                 waiters.append((item.durable, event))
         sequencer.run_due(self._now(), self.clock.mono_s())
         self._launch(_Flight(sequencer.drain(), waiters))
+        if self.log.writing:
+            self.hooks.on_pulse()
 
     def _launch(self, flight: _Flight) -> None:
         loop = asyncio.get_running_loop()
@@ -377,8 +378,6 @@ class Engine:
                 future.set_result(event)
         for command in flight.turn.commands:
             self.hooks.on_command(command)
-        self.turns += 1
-        self.hooks.on_pulse()
         self._landed.set()
 
     def _send_urgent(self, flight: _Flight) -> None:
@@ -424,9 +423,10 @@ class Engine:
         commands = [command for flight in lost for command in flight.turn.commands]
         self._launch(_Flight(Turn(self._sequencer.drain().rows, commands), waiters))
 
-    async def _landing(self) -> None:
+    async def _landing(self, timeout_s: float | None = None) -> None:
         self._landed.clear()
-        await self._landed.wait()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._landed.wait(), timeout_s)
 
 
 async def _within(future: asyncio.Future[Event], timeout_s: float | None) -> Event:

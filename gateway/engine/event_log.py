@@ -47,11 +47,14 @@ LONG_LIVED = (
     "alarm.",
     "consent.",
     "device.battery_",
+    "device.offline",
+    "device.online",
     "grant.",
     "visit.",
 )
 """How the kinds begin whose meaning may outlast the days that a rebuild reads: an absence of a
-month, an open alarm.  They are few, and have an index of their own."""
+month, an open alarm.  They are few, and have an index of their own; give it a new number when this
+list changes."""
 
 _LONG = " OR ".join(f'instr(body, \'"kind":"{kind}\') > 0' for kind in LONG_LIVED)
 
@@ -65,7 +68,8 @@ CREATE TABLE IF NOT EXISTS event (
     taken TEXT    -- when an event of another origin was received; NULL for the home's own
 ) STRICT;
 CREATE UNIQUE INDEX IF NOT EXISTS event_foreign ON event (origin, seq) WHERE origin IS NOT NULL;
-CREATE INDEX IF NOT EXISTS event_long_lived ON event (row) WHERE {_LONG};
+DROP INDEX IF EXISTS event_long_lived;
+CREATE INDEX IF NOT EXISTS event_long_lived_2 ON event (row) WHERE {_LONG};
 CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS mark (name TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS segment (
@@ -156,6 +160,8 @@ class EventLog:
                 opened = cls(path, db, reader, origin)
                 for _ in walk(opened._reader, origin, last=TAIL):
                     pass
+                with suppress(sqlite3.Error):  # the -wal is not empty from here on (`log_folder`)
+                    opened._transact((), {"opened": opened.head.seq})
             except BaseException:
                 for connection in (db, reader):
                     if connection is not None:
@@ -175,6 +181,11 @@ class EventLog:
         """Put rows in line.  Rows of one call are in one transaction; `done` is called in the
         writer thread.  No rows: `done` is called when the line before them is written."""
         self._jobs.put(_Job(rows, done))
+
+    @property
+    def writing(self) -> bool:
+        """Whether the writer thread lives; also while the disk refuses."""
+        return self._thread.is_alive()
 
     def mark_forwarded(self, seq: int) -> None:
         """The server has everything up to `seq`.
@@ -331,7 +342,7 @@ class EventLog:
             first = 0 if moment is None else first_row(db, "at", utc_text(moment))
             columns = "SELECT body, hash, taken FROM event"
             for query in (
-                f"{columns} INDEXED BY event_long_lived WHERE row < ? AND ({_LONG}) ORDER BY row",
+                f"{columns} INDEXED BY event_long_lived_2 WHERE row < ? AND ({_LONG}) ORDER BY row",
                 f"{columns} WHERE row >= ? ORDER BY row",
             ):
                 for body, digest, received in db.execute(query, (first,)):

@@ -116,12 +116,30 @@ class TemperatureMeasured(Data):
     celsius: float
 
 
+class PressHow(StrEnum):
+    """How a button was pressed, as the device that counts it calls it."""
+
+    ONCE = "once"
+    TWICE = "twice"
+    THRICE = "thrice"
+    LONG = "long"
+    """Pressed for a while; told when it was let go."""
+    HELD = "held"
+    """Held down; told while it is."""
+    OTHER = "other"
+    """In a way that has no name here."""
+
+
 @kind("button.pressed")
 class ButtonPressed(Data):
     """A button in the home that is no alarm was pressed.  What it answers, the rules know."""
 
     verified: bool = True
     """False when the message could not be proved genuine."""
+    button: int | None = None
+    """Which of the device's buttons, from 1; None when it does not say."""
+    how: PressHow | None = None
+    """None when it is not known."""
 
 
 @kind("device.heard")
@@ -167,3 +185,7 @@ class PendantPressed(Data):
 
     verified: bool
     """False when the message could not be proved genuine; it raises its alarm all the same."""
+    button: int | None = None
+    """Which of its buttons, from 1; None when it does not say."""
+    how: PressHow | None = None
+    """None when it is not known."""

@@ -1,6 +1,6 @@
 """Tells systemd how the program is: ready, alive, stopping (sd_notify over a datagram socket).
 
-Not for: deciding whether the gateway is healthy; the watchdog is fed by a finished engine turn.
+Not for: deciding whether the gateway is healthy; the engine feeds the watchdog.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Notifier:
         self._send(f"READY=1\nSTATUS={status}" if status else "READY=1")
 
     def alive(self) -> None:
-        """An engine turn finished."""
+        """The engine has made a turn, durable or not."""
         self._send("WATCHDOG=1")
 
     def status(self, text: str) -> None:

@@ -29,13 +29,16 @@ from gateway.events import (
     MotionCleared,
     MotionDetected,
     PendantPressed,
+    PressHow,
 )
 from gateway.ports import Advert
 from tests.drivers.parts import Heard, MemorySecrets, driver_context, until
 from tests.drivers.twins import KEY
 
 ADDRESS = "E8:E0:7E:00:00:01"
-GENUINE, DOUBTFUL = PendantPressed(verified=True), PendantPressed(verified=False)
+GENUINE = PendantPressed(verified=True, button=1, how=PressHow.ONCE)
+DOUBTFUL = PendantPressed(verified=False, button=1, how=PressHow.ONCE)
+UNREADABLE = PendantPressed(verified=False)
 UNPROVEN = ContactFault.UNPROVEN
 
 
@@ -221,21 +224,21 @@ async def test_a_lost_counter(tmp_path: Path, kept: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "data",
+    ("data", "told"),
     [
-        message(2000, key=bytes(16)),
-        b"\x44\x00\x01\x3a\x01",
-        message(5),
+        (message(2000, key=bytes(16)), UNREADABLE),
+        (b"\x44\x00\x01\x3a\x01", DOUBTFUL),
+        (message(5), DOUBTFUL),
     ],
     ids=["wrong key", "not encrypted", "old counter"],
 )
-async def test_in_doubt_a_press_counts(tmp_path: Path, data: bytes) -> None:
+async def test_in_doubt_a_press_counts(tmp_path: Path, data: bytes, told: Data) -> None:
     """Marked unverified, and the technician hears that the pendant must be paired again."""
     paired(tmp_path)
     air = Air()
     async with running(made(tmp_path, air)) as heard:
         air.say(data)
-        assert heard.data == [DOUBTFUL, ContactFaulted(fault=UNPROVEN)]
+        assert heard.data == [told, ContactFaulted(fault=UNPROVEN)]
         for _ in range(100):
             air.say(data)
         assert len(heard.data) == 2

@@ -23,6 +23,7 @@ from gateway.events import (
     MotionCleared,
     MotionDetected,
     PendantPressed,
+    PressHow,
     TemperatureMeasured,
 )
 
@@ -63,21 +64,88 @@ def test_on_and_off(on: str, off: str, told: tuple[Data, Data]) -> None:
     assert say(words, on) == [told[0]]
 
 
+def pressed(role: str | None, how: PressHow, button: int = 1) -> Data:
+    kind = PendantPressed if role == "pendant" else ButtonPressed
+    return kind(verified=True, button=button, how=how)
+
+
 @pytest.mark.parametrize("role", ["pendant", "button", None])
-@pytest.mark.parametrize("kind", ["01", "02", "03", "04", "80", "fe", "77"])
-def test_any_kind_of_press_is_a_press(role: str | None, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "how"),
+    [
+        ("01", PressHow.ONCE),
+        ("02", PressHow.TWICE),
+        ("03", PressHow.THRICE),
+        ("04", PressHow.LONG),
+        ("05", PressHow.LONG),
+        ("80", PressHow.HELD),
+        ("fe", PressHow.HELD),
+        ("77", PressHow.OTHER),
+    ],
+)
+def test_any_kind_of_press_is_a_press(role: str | None, kind: str, how: PressHow) -> None:
     """Once, twice, long, held, and kinds that nobody knows yet; by what the device is for."""
     words = Words(role)
-    press = PendantPressed(verified=True) if role == "pendant" else ButtonPressed()
-    assert say(words, "3a" + kind) == [press]
-    assert say(words, "3a" + kind) == [press]
-    assert say(words, "3a003a003a003a" + kind) == [press], "one of four buttons"
-    assert say(words, "3a00") == []
+    assert say(words, "3a" + kind) == [pressed(role, how)]
+    assert say(words, "3a" + kind, 10.0) == [pressed(role, how)]
+    assert say(words, "3a003a003a003a" + kind, 20.0) == [pressed(role, how, 4)]
+    assert say(words, "3a00", 30.0) == []
+
+
+def test_two_buttons_in_one_message_are_two_presses() -> None:
+    """Each says which it was and how; also when it cannot be proved."""
+    objects = "3a013a003a043a02"
+    told = [
+        pressed("button", PressHow.ONCE, 1),
+        pressed("button", PressHow.LONG, 3),
+        pressed("button", PressHow.TWICE, 4),
+    ]
+    assert say(Words("button"), objects) == told
+    packet = decode(b"\x44" + bytes.fromhex(objects), ADDRESS, None)
+    assert isinstance(packet, Packet)
+    assert Words("pendant").doubtful(packet) == [
+        PendantPressed(verified=False, button=1, how=PressHow.ONCE),
+        PendantPressed(verified=False, button=3, how=PressHow.LONG),
+        PendantPressed(verified=False, button=4, how=PressHow.TWICE),
+    ]
+
+
+@pytest.mark.parametrize("held", ["80", "fe"])
+@pytest.mark.parametrize("end", ["01", "04"])
+def test_a_hold_and_the_press_that_ends_it_are_one_press(held: str, end: str) -> None:
+    """However long it is held; the next press is another."""
+    words = Words("pendant")
+    assert say(words, "3a" + held, 0.0) == [pressed("pendant", PressHow.HELD)]
+    assert [say(words, "3a" + held, float(now_s)) for now_s in range(1, 20)] == [[]] * 19
+    assert say(words, "3a" + end, 20.0) == []
+    assert say(words, "3a01", 20.5) == [pressed("pendant", PressHow.ONCE)]
+
+
+def test_a_hold_swallows_nothing_else() -> None:
+    """Another button, another gesture, a press after it was let go, or one some time later."""
+    words = Words("button")
+    held = pressed("button", PressHow.HELD)
+    assert say(words, "3a80", 0.0) == [held]
+    assert say(words, "3a803a01", 1.0) == [pressed("button", PressHow.ONCE, 2)]
+    assert say(words, "3a02", 2.0) == [pressed("button", PressHow.TWICE)]
+    assert say(words, "3a80", 10.0) == [held]
+    assert say(words, "3a00", 11.0) == []
+    assert say(words, "3a01", 12.0) == [pressed("button", PressHow.ONCE)]
+    assert say(words, "3a80", 20.0) == [held]
+    assert say(words, "3a01", 25.0) == [pressed("button", PressHow.ONCE)], "its end was lost"
 
 
 def test_a_press_comes_before_anything_else() -> None:
     """Also when the same message tells of a battery and a temperature."""
-    assert say(Words("pendant"), "010545df003a01")[0] == PendantPressed(verified=True)
+    told = say(Words("pendant"), "010545df003a01")
+    assert told[0] == pressed("pendant", PressHow.ONCE)
+
+
+@pytest.mark.parametrize("objects", ["020080", "450080", "02ff7f", "45ff7f", "5780", "5880"])
+def test_no_value_is_no_temperature(objects: str) -> None:
+    """The ends of a number's range stand for "no value"; a second sensor that measures counts."""
+    assert say(Words(None), objects) == [DeviceHeard()]
+    assert say(Words(None), objects + "45dc00") == [TemperatureMeasured(celsius=22.0)]
 
 
 def test_battery_has_hysteresis() -> None:

@@ -41,6 +41,20 @@ def test_counters_only_rise() -> None:
     assert pendant.hear(2**32 - 1, 1e6) is Verdict.FRESH
 
 
+def test_a_counter_of_sixteen_bits_begins_anew() -> None:
+    """After 65,535 comes 0, also when some messages around it were lost; then they rise again."""
+    fresh, stale, repeat = Verdict.FRESH, Verdict.STALE, Verdict.REPEAT
+    pendant = Pendant(Marks(65_533))
+    counters = (65_534, 65_535, 0, 0, 1, 2, 1, 65_535)
+    assert [pendant.hear(c, n) for n, c in enumerate(counters)] == [
+        *(fresh, fresh, fresh, repeat, fresh, fresh, stale, fresh),
+    ]
+    assert Pendant(Marks(65_300)).hear(200, 0) is fresh
+    assert Pendant(Marks(65_279)).hear(200, 0) is stale, "too far before it"
+    assert Pendant(Marks(65_535)).hear(256, 0) is stale, "too far behind it"
+    assert Pendant(Marks(65_536)).hear(0, 0) is stale, "it counts in 32 bits"
+
+
 def test_one_press_in_several_messages_is_one() -> None:
     """A device that counts each repeat: the packet id tells; the next press is another."""
     pendant = Pendant()

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from drivers import lock_nuki
-from drivers.locks import operation
+from drivers.locks import nuki_protocol, operation
 from drivers.locks.nuki_client import Credentials
 from drivers.locks.operation import LockAction
 from drivers.locks.radio_lock import RadioLock
 from drivers.virtual import State
-from drivers.virtual.lock_nuki import NukiFaults, VirtualNuki
+from drivers.virtual.lock_nuki import Naming, NukiFaults, VirtualNuki
 from gateway.errors import DeviceRefused, DeviceUnavailable, SecretError
 from gateway.events import LockOperationOutcome, LockOperationStep
 from gateway.ports import Bolt, LockResult
@@ -122,7 +122,7 @@ async def test_out_of_range_while_turning(make_home: MakeHome) -> None:
         await until(lambda: home.virtual.turns == [LockAction.UNLOCK])
         home.virtual.go_away()
         turn = await unlocking
-        assert (turn.outcome, turn.why) == (LockOperationOutcome.UNKNOWN, "link_lost")
+        assert turn == LockResult(LockOperationOutcome.UNKNOWN, Bolt.UNKNOWN, "link_lost")
         assert home.steps[-1] is LockOperationStep.ASKING
         home.virtual.come_back()
         assert (await home.driver.status()).bolt is Bolt.UNLOCKED
@@ -225,6 +225,38 @@ async def test_pairing(make_home: MakeHome, mtu: int) -> None:
         driver = lock_nuki.Driver(lock_nuki.Config(), parts)
         assert await driver.unlock(home.steps.append, 5.0) == DONE_OPEN
         await driver.close()
+
+
+@pytest.mark.parametrize("naming", list(Naming))
+async def test_pairing_wherever_the_lock_names_the_service(
+    make_home: MakeHome, naming: Naming
+) -> None:
+    """Among its services, in service data or as the iBeacon: the lock is found."""
+    async with make_home() as home:
+        home.virtual.forget_everybody()
+        home.secrets.kept.clear()
+        parts = driver_context(secrets=home.secrets, scanner=home.scanner)
+        said: list[str] = []
+        pairing = asyncio.create_task(lock_nuki.pair(lock_nuki.Config(), parts, said.append))
+        await until(lambda: len(said) == 1)
+        await home.virtual.hold_button(naming)
+        await pairing
+        assert said[-1] == "Paired."
+
+
+@pytest.mark.parametrize("naming", list(Naming))
+async def test_the_fifth_generation_is_told_that_it_is_not_supported(
+    home: LockHome, naming: Naming
+) -> None:
+    """Ultra, Go and Pro advertise another pairing service: said at once, and nothing is kept."""
+    parts = driver_context(secrets=home.secrets, scanner=home.scanner)
+    before = dict(home.secrets.kept)
+    pairing = asyncio.create_task(lock_nuki.pair(lock_nuki.Config(), parts, lambda _text: None))
+    await home.virtual.hold_button(naming, service=nuki_protocol.PAIRING_SERVICE_5)
+    with pytest.raises(DeviceRefused, match="fifth generation") as refused:
+        await pairing
+    assert refused.value.why == "not_supported"
+    assert home.secrets.kept == before
 
 
 async def test_pairing_with_a_lock_that_would_not(

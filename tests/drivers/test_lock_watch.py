@@ -22,6 +22,7 @@ from gateway.events import (
 from gateway.ports import Bolt, LockResult, LockStatus
 
 DAY_S = 86_400.0
+SOON_S = 5.0
 LOCKED = LockStatus(Bolt.LOCKED)
 
 
@@ -86,7 +87,7 @@ def test_a_change_is_asked_for_at_once_and_told_once(watch: Watch) -> None:
 
 
 def test_a_bit_that_is_never_cleared_costs_little(watch: Watch, clock: Clock) -> None:
-    """Asked in growing pauses, some three hundred times a day at the most."""
+    """Asked in growing pauses, once a minute at the most."""
     asked = 0
     for _ in range(int(DAY_S)):
         clock.now_s += 1
@@ -94,7 +95,47 @@ def test_a_bit_that_is_never_cleared_costs_little(watch: Watch, clock: Clock) ->
         if watch.ask_is_due():
             asked += 1
             watch.answered(LOCKED)
-    assert 200 < asked < 310
+    assert 1400 < asked < 1450
+
+
+def wait_for_question(watch: Watch, clock: Clock) -> float:
+    """Seconds until the watch asks a lock whose bit stays set."""
+    began_s = clock.now_s
+    while not watch.ask_is_due():
+        clock.now_s += 1
+        watch.heard(True)
+    return clock.now_s - began_s
+
+
+def test_a_bit_that_stays_set_delays_no_jam_for_long(watch: Watch, clock: Clock) -> None:
+    """It says nothing any more: a jam is found within a minute; what was found changed, or was
+    turned by us, is looked at again soon."""
+    for _ in range(20):
+        wait_for_question(watch, clock)
+        watch.answered(LOCKED)
+    assert wait_for_question(watch, clock) <= module.STILL_MAX_S
+    watch.answered(LockStatus(Bolt.UNLOCKED))
+    assert wait_for_question(watch, clock) <= SOON_S
+    watch.answered(LockStatus(Bolt.JAMMED))
+    assert watch.news() == [LockJammed()]
+    for _ in range(20):
+        wait_for_question(watch, clock)
+        watch.answered(LOCKED)
+    watch.operated(LockResult(LockOperationOutcome.DONE, Bolt.UNLOCKED), LockStatus(Bolt.UNLOCKED))
+    assert wait_for_question(watch, clock) <= SOON_S
+
+
+def test_a_bolt_that_goes_out_of_range_in_mid_turn_is_unknown(watch: Watch, clock: Clock) -> None:
+    """It was moving when it was last heard: nobody knows where it came to rest."""
+    watch.heard(True)
+    watch.answered(LockStatus(Bolt.MOVING))
+    clock.now_s += 31
+    assert watch.hearing(31.0) == [LockAsleep()]
+    assert watch.news() == [LockUnknown()]
+    assert watch.hearing(0.0) == [LockAwake()]
+    assert watch.ask_is_due()
+    watch.answered(LOCKED)
+    assert watch.news() == [LockLocked()]
 
 
 def test_silence_is_unknown_never_locked(watch: Watch, clock: Clock) -> None:

@@ -54,14 +54,15 @@ def kinds_at_server(made: Stage) -> list[str]:
 def test_an_old_disk_put_back_is_noticed_and_the_home_goes_on(
     set_stage: Callable[..., Stage],
 ) -> None:
-    """The log of last week is restored: the server says that it knows more, tells the technician,
-    and the home goes on in a log of its own; no number is given out twice."""
+    """The state folder of last week is restored: the server says that it knows more, tells the
+    technician, and the home goes on in a log of its own; no number is given out twice."""
     made = set_stage(home_options=("--still",))
     press(made, 2)
     until(lambda: all_forwarded(made), "the first forwarding")
     stop_home(made)
-    backup = made.folder / "backup.sqlite"
+    backup, noted = made.folder / "backup.sqlite", made.folder / "backup-origin"
     shutil.copy(made.home_log, backup)
+    shutil.copy(made.home_log.with_name("origin"), noted)
     made.start_home("--still")
     press(made, 5)
     until(lambda: all_forwarded(made), "the second forwarding")
@@ -71,6 +72,7 @@ def test_an_old_disk_put_back_is_noticed_and_the_home_goes_on(
     for leftover in made.home_log.parent.glob("events.sqlite-*"):
         leftover.unlink()
     shutil.copy(backup, made.home_log)
+    shutil.copy(noted, made.home_log.with_name("origin"))
     made.start_home("--still")
     until(lambda: "home:h1~2" in at_server(made), "a new log")
     press(made, 2)
@@ -102,6 +104,40 @@ def test_a_damaged_log_is_set_aside_at_the_start(
     assert kinds_at_server(made).count("log.recovered") == 1
     aside = list(made.home_log.parent.glob("aside-*.sqlite"))
     assert len(aside) == 1, "what could not be read is kept"
+
+
+@pytest.mark.parametrize("lost", ["log", "wal"])
+def test_what_is_written_after_the_log_was_lost_arrives(
+    set_stage: Callable[..., Stage], lost: str
+) -> None:
+    """The log, or what a power cut left in its `-wal`, is gone and the server is away: the home
+    says so in a log of its own at once, and everything from then on arrives."""
+    made = set_stage(home_options=("--still",))
+    press(made, 2)
+    until(lambda: all_forwarded(made), "the first forwarding")
+    before = dict(at_server(made)["home:h1"])
+    made.kill_staff()
+    assert made.home is not None
+    if lost == "wal":
+        made.home.process.kill()
+    stop_home(made)
+    made.home_log.with_name("events.sqlite-wal" if lost == "wal" else "events.sqlite").unlink()
+
+    made.start_home("--still")
+    assert press(made, 5)["origin"] == "home:h1~2"
+    made.start_staff()
+    until(lambda: all_forwarded(made), "the new log's forwarding")
+    held = at_server(made)
+    assert held["home:h1"] == before
+    with closing(sqlite3.connect(made.database, timeout=10)) as db:
+        kinds = [
+            kind
+            for (kind,) in db.execute(
+                "SELECT kind FROM event WHERE origin = 'home:h1~2' ORDER BY seq"
+            )
+        ]
+    assert kinds[0] == "log.recovered"
+    assert kinds.count("mat.pressed") == 5
 
 
 def test_the_smoke_test_says_ok(tmp_path: Path) -> None:

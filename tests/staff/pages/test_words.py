@@ -89,6 +89,22 @@ def test_a_kind_needs_its_class_and_a_word(monkeypatch: pytest.MonkeyPatch) -> N
     assert told == "kabeln är av eller urdragen"
 
 
+@pytest.mark.parametrize(
+    ("press", "told"),
+    [
+        (events.ButtonPressed(), ""),
+        (events.ButtonPressed(button=1, how=events.PressHow.ONCE), ""),
+        (events.ButtonPressed(button=3, how=events.PressHow.ONCE), "knapp 3, en gång"),
+        (events.PendantPressed(verified=True, how=events.PressHow.HELD), "hölls inne"),
+    ],
+)
+def test_a_press_says_which_button_and_how(
+    press: events.ButtonPressed | events.PendantPressed, told: str
+) -> None:
+    """Nothing for the plain press of a device's first button: nearly all are that."""
+    assert event_summary.particulars(press, None) == told
+
+
 def test_a_noun_that_no_list_knows_is_named() -> None:
     """Its first kind says where it belongs."""
     with pytest.raises(KeyError, match="kettle"):

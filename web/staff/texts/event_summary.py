@@ -161,6 +161,17 @@ _tell(events.GrantApproved, lambda d, z: _("till %(when)s", when=clock(d.until, 
 _tell(events.HomeSilent, lambda d, _z: _("tyst i %(s)s s", s=round(d.silent_s)))
 _tell(events.ConsentGiven, lambda d, _z: d.covers)
 _tell(events.ConsentWithdrawn, lambda d, _z: d.covers)
+_tell(events.ButtonPressed, lambda d, _z: _pressed(d))
+_tell(events.PendantPressed, lambda d, _z: _pressed(d))
+
+
+def _pressed(press: events.ButtonPressed | events.PendantPressed) -> str:
+    """Which button and how; nothing for the plain press of the first."""
+    if press.button in (None, 1) and press.how in (None, events.PressHow.ONCE):
+        return ""
+    button = "" if press.button is None else _("knapp %(n)s", n=press.button)
+    how = "" if press.how is None else words.enum_word(events.PressHow, press.how)
+    return ", ".join(filter(None, (button, how)))
 
 
 @cache

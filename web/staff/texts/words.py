@@ -70,6 +70,14 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "poor": N_("känner dåligt"),
         "faulty": N_("går inte att lita på"),
     },
+    events.PressHow: {
+        "once": N_("en gång"),
+        "twice": N_("två gånger"),
+        "thrice": N_("tre gånger"),
+        "long": N_("länge"),
+        "held": N_("hölls inne"),
+        "other": N_("på annat sätt"),
+    },
     events.ContactFault: {
         "flapping": N_("glappkontakt"),
         "stuck": N_("knappen har fastnat"),
