@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 
-from sqlalchemy import Connection, Select, Table, bindparam, select
+from sqlalchemy import Connection, Delete, Select, Table, bindparam, delete, select
 
 from gateway.envelope import Event
 from gateway.errors import TryggveError
@@ -106,8 +106,8 @@ class Fold:
                 if not self._is_ours_by_name(table, key):
                     raise NotOurs
                 # another home's event began it, before homes were held to their own
-                empty: Row = {column.name: None for column in table.c if column.name not in key}
-                cell.row = empty | _DEFAULTS[table.name]
+                self.conn.execute(_delete_of(table, tuple(key)), key)
+                cell.row = dict(_DEFAULTS[table.name])
             cell.row["home_id"] = self.home
         cell.dirty = True
         return cell.row
@@ -168,6 +168,12 @@ class Fold:
 def _row_of(table: Table, key: tuple[str, ...]) -> Select[*tuple[object, ...]]:
     """The query for one row, built once."""
     return select(table).where(*(table.c[name] == bindparam(name) for name in key))
+
+
+@cache
+def _delete_of(table: Table, key: tuple[str, ...]) -> Delete:
+    """The statement that takes one row away."""
+    return delete(table).where(*(table.c[name] == bindparam(name) for name in key))
 
 
 def generation(origin: str) -> int:
