@@ -225,14 +225,27 @@ def test_an_alarm_is_not_closed_ahead_of_time(two: Two) -> None:
 
 
 def test_what_is_refused_is_told_once(two: Two) -> None:
-    """One event and one technical alarm, however much is refused; again after it was closed."""
-    for _ in range(2):
-        two.ours.send_urgent(AlarmResolved(alarm="home:h1/1", outcome=AlarmOutcome.FALSE))
-        two.ours.seq -= 1
-        two.ours.seal(RecordRead(what="home"))
-    (alarm,) = rows(two.staff, tables.alarm, home_id="h2", closed_at=None)
+    """One event and one technical alarm, however much is refused over either lane; again when more
+    comes after the alarm was closed."""
+
+    def told() -> list[str | None]:
+        events_told = rows(two.staff, tables.event, kind="home.overstepped")
+        assert len(events_told) == len(rows(two.staff, tables.alarm, home_id="h2"))
+        return [row.home_id for row in events_told]
+
+    part = two.ours.seal(RecordRead(what="home"), RecordRead(what="home"))
+    for path in ("urgent", "events", "urgent"):
+        assert two.ours.post(path, part).status_code == 200
+        assert told() == ["h2"]
+    two.ours.send(RecordRead(what="home"))
+    assert told() == ["h2"]
+    (alarm,) = rows(two.staff, tables.alarm, home_id="h2")
     assert (alarm.type, alarm.severity) == ("home_overstepped", "technical")
-    assert len(rows(two.staff, tables.event, kind="home.overstepped")) == 1
+    with two.staff.write() as tx:
+        closed = AlarmResolved(alarm=alarm.id, outcome=AlarmOutcome.MENDED)
+        append.write(two.staff, tx, "h2", Draft(closed, person="q7"))
+    two.ours.send(RecordRead(what="home"))
+    assert told() == ["h2", "h2"]
 
 
 def test_a_home_may_name_its_own_people(two: Two) -> None:
