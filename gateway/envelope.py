@@ -76,6 +76,47 @@ class Event:
         return type(self.data).URGENT
 
 
+class _Unfinished:
+    """An event while it is made: it has the slots of `Event` (only so can its class be changed), it
+    can be written to, and it becomes one.
+
+    A frozen dataclass sets each of its thirteen fields through a call: 2.9 µs where this takes 0.9.
+    """
+
+    __slots__ = Event.__slots__
+
+
+def _made(
+    origin: str,
+    seq: int,
+    at: datetime,
+    clock: ClockState,
+    boot: str,
+    mono_s: float,
+    data: Data,
+    device: str | None,
+    person: str | None,
+    because: Because | None,
+) -> Event:
+    """`Event(...)` without a hash."""
+    event: Any = _Unfinished()
+    event.origin = origin
+    event.seq = seq
+    event.at = at
+    event.clock = clock
+    event.boot = boot
+    event.mono_s = mono_s
+    event.data = data
+    event.device = device
+    event.person = person
+    event.because = because
+    event.hash = ""
+    event.kind = data.KIND or kind_of(data)
+    event.ref = f"{origin}/{seq}"
+    event.__class__ = Event
+    return event  # type: ignore[no-any-return]
+
+
 _encode = json.JSONEncoder(
     ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
 ).encode
@@ -164,25 +205,27 @@ def from_json(obj: Any) -> Event:
             raise BadEvent("an event's seq is not a whole number from 1")
         if obj["clock"] not in ("synced", "unsynced"):
             raise BadEvent("an event's clock is neither synced nor unsynced")
-        return Event(
-            origin=_text(obj["origin"]),
-            seq=seq,
-            at=at if at.tzinfo is UTC else at.astimezone(UTC),
-            clock=obj["clock"],
-            boot=_text(obj["boot"]),
-            mono_s=float(obj["mono_s"]),
-            data=from_fields(_text(obj["kind"]), obj["data"]),
-            device=_text_or_none(obj.get("device")),
-            person=_text_or_none(obj.get("person")),
-            because=None
+        event = _made(
+            _text(obj["origin"]),
+            seq,
+            at if at.tzinfo is UTC else at.astimezone(UTC),
+            obj["clock"],
+            _text(obj["boot"]),
+            float(obj["mono_s"]),
+            from_fields(_text(obj["kind"]), obj["data"]),
+            _text_or_none(obj.get("device")),
+            _text_or_none(obj.get("person")),
+            None
             if because is None
             else Because(
                 _text(because["rule"]),
                 int(because["version"]),
                 tuple(_text(ref) for ref in because["events"]),
             ),
-            hash=_text(obj.get("hash", "")),
         )
+        if "hash" in obj:
+            object.__setattr__(event, "hash", _text(obj["hash"]))
+        return event
     except BadEvent:
         raise
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
@@ -216,17 +259,19 @@ def seal(
     what is in memory equals what is written.
     """
     stamped = draft.at or at
-    event = Event(
-        origin=origin,
-        seq=seq,
-        at=stamped.replace(microsecond=stamped.microsecond // 1000 * 1000),
-        clock=clock,
-        boot=boot,
-        mono_s=round(mono_s if draft.mono_s is None else draft.mono_s, 3),
-        data=draft.data,
-        device=draft.device,
-        person=draft.person,
-        because=draft.because,
+    if stamped.microsecond % 1000:
+        stamped = stamped.replace(microsecond=stamped.microsecond // 1000 * 1000)
+    event = _made(
+        origin,
+        seq,
+        stamped,
+        clock,
+        boot,
+        round(mono_s if draft.mono_s is None else draft.mono_s, 3),
+        draft.data,
+        draft.device,
+        draft.person,
+        draft.because,
     )
     body = body_of(event)
     digest = chained(previous, body)

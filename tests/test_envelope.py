@@ -11,8 +11,18 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from pydantic import AwareDatetime
 
-from gateway.envelope import Because, Event, body_of, canonical, from_json, to_json
-from gateway.events import KINDS, Data, Unknown
+from gateway.envelope import (
+    GENESIS,
+    Because,
+    Draft,
+    Event,
+    body_of,
+    canonical,
+    from_json,
+    seal,
+    to_json,
+)
+from gateway.events import KINDS, Data, MatPressed, Unknown
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 MOMENTS = st.datetimes(
@@ -70,6 +80,39 @@ def test_a_time_that_is_no_number_is_not_sealed(mono_s: float) -> None:
     event = Event("home:h1", 1, at, "synced", "b", mono_s, Unknown("x.happened", {}))
     with pytest.raises(ValueError, match="not a number"):
         body_of(event)
+
+
+def test_an_event_cannot_be_changed_once_it_is_sealed_or_read() -> None:
+    """However it was made: it equals the one that its class makes, and is as frozen."""
+    at = datetime(2026, 3, 1, 21, 0, 0, 123456, tzinfo=UTC)
+    sealed, body, digest = seal(
+        Draft(MatPressed(), device="bed"),
+        origin="home:h1",
+        seq=7,
+        at=at,
+        clock="synced",
+        boot="b",
+        mono_s=1.23456,
+        previous=GENESIS,
+    )
+    made = Event(
+        origin="home:h1",
+        seq=7,
+        at=at.replace(microsecond=123000),
+        clock="synced",
+        boot="b",
+        mono_s=1.235,
+        data=MatPressed(),
+        device="bed",
+        hash=digest.hex(),
+    )
+    read = from_json({**json.loads(body), "hash": digest.hex()})
+    for event in (sealed, read):
+        assert type(event) is Event
+        assert (event, hash(event), repr(event)) == (made, hash(made), repr(made))
+        assert (event.kind, event.ref) == (made.kind, made.ref)
+        with pytest.raises(AttributeError):
+            event.seq = 8
 
 
 def test_an_event_is_named_when_it_is_made() -> None:

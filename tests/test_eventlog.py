@@ -55,6 +55,16 @@ def test_what_was_acknowledged_is_there_after_reopening(path: Path) -> None:
     assert [obj["seq"] for obj in LogReader(path).events()] == [1, 2, 3, 4, 5, 6]
 
 
+@pytest.mark.parametrize("count", [1, 3, 4, 63, 64, 150])
+def test_rows_of_any_number_are_written_in_their_order(path: Path, count: int) -> None:
+    """However many wait for the disk: each is there once, in order."""
+    rows = sealed_chain(count)
+    log = EventLog.open(path, "home:h1")
+    assert append(log, rows) is None
+    log.close()
+    assert [obj["hash"] for obj in LogReader(path).events()] == [row.digest.hex() for row in rows]
+
+
 def test_an_event_is_neither_changed_nor_dropped(path: Path) -> None:
     """The file itself refuses UPDATE and DELETE, whoever asks."""
     log = EventLog.open(path, "home:h1")

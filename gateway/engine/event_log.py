@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -82,7 +83,13 @@ CREATE TRIGGER IF NOT EXISTS segment_is_kept BEFORE DELETE ON segment
 BEGIN SELECT RAISE(ABORT, 'a segment is never dropped'); END;
 """  # noqa: S608 - words of our own, nobody's input
 
-_INSERT = "INSERT INTO event (seq, body, hash, origin, taken) VALUES (?, ?, ?, ?, ?)"
+_CHUNKS = (64, 16, 4, 1)
+"""Rows of one INSERT.  sqlite3 lets go of Python's lock in every step and waits up to 5 ms for it
+while the loop is busy, so rows go in few steps; four texts, for each is compiled once a
+connection."""
+
+_INSERT = "INSERT INTO event (seq, body, hash, origin, taken) VALUES "
+_INSERTS = {rows: f"{_INSERT}{', '.join(['(?, ?, ?, ?, ?)'] * rows)}" for rows in _CHUNKS}
 
 Done = Callable[[BaseException | None], None]
 """Called in the writer thread: None when the rows are on the disk; `LogUnwritable` (once, the rows
@@ -236,8 +243,12 @@ class EventLog:
         db = self._db
         db.execute("BEGIN IMMEDIATE")
         try:
-            if rows:
-                db.executemany(_INSERT, map(_row, rows))
+            first = 0
+            for size in _CHUNKS:
+                while len(rows) - first >= size:
+                    chunk = rows[first : first + size]
+                    db.execute(_INSERTS[size], list(chain.from_iterable(map(_row, chunk))))
+                    first += size
             for name, seq in marks.items():
                 db.execute(
                     "INSERT INTO mark VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET seq = ?",

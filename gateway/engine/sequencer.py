@@ -85,7 +85,9 @@ class Sequencer:
         if self.fold.due(moment):
             self._run(self.fold.ticks_before(draft.data, moment), mono_s)
         event = self._seal(draft, moment, mono_s)
-        self._cascade(self.fold.feed(event), moment, mono_s)
+        decided = self.fold.feed(event)
+        if decided:
+            self._cascade(decided, moment, mono_s)
         return event
 
     def receive(self, sealed: Sealed, *, at: datetime, mono_s: float) -> None:
@@ -134,8 +136,6 @@ class Sequencer:
             self._cascade(out, at, mono_s)
 
     def _cascade(self, out: list[Output], at: datetime, mono_s: float) -> None:
-        if not out:
-            return
         waiting = deque(out)
         decisions = 0
         while waiting:

@@ -9,6 +9,9 @@ A rule module has
     start(settings) -> State
     step(state, event, settings) -> (State, list[Decision | Command])
     wake_at(state, settings) -> datetime | None
+    hears(kind, device, settings) -> bool    may be left out: False promises that such an event,
+                                       of one of KINDS, changes no state and decides nothing;
+                                       the rule is then not shown it
 
 and is pure: no I/O, no clock, no asyncio, no random.  Time reaches it only as the `at` of an event,
 or of the `Tick` that it asked for with `wake_at`.  What a rule decides becomes an event, which is
@@ -104,6 +107,8 @@ class Rule:
     start: Callable[[Any], Any]
     step: Callable[[Any, Event | Tick, Any], tuple[Any, Sequence[Decision | Command]]]
     wake_at: Callable[[Any, Any], datetime | None]
+    hears: Callable[[str, str | None, Any], bool] | None = None
+    """None: it hears every event of its kinds."""
 
 
 def names() -> tuple[str, ...]:
@@ -143,6 +148,7 @@ def bind(settings: Mapping[str, RuleSettings], home: HomeFacts) -> tuple[Rule, .
                     start=module.start,
                     step=module.step,
                     wake_at=module.wake_at,
+                    hears=getattr(module, "hears", None),
                 )
             )
     return tuple(rules)

@@ -128,6 +128,13 @@ def _sign(state: State, event: Event, settings: Settings) -> State:
     return state if state.since is None else replace(state, since=None, said=None)
 
 
+def hears(kind: str, device: str | None, settings: Settings) -> bool:
+    """Signs of the home's devices only where they can tell."""
+    if kind not in signs_of_life.KINDS:
+        return True
+    return device in settings.home.devices and _can_tell(settings.home)
+
+
 def wake_at(state: State, settings: Settings) -> datetime | None:
     """When the stillness in the bathroom has lasted too long."""
     if state.since is None or state.in_bed or state.sat:

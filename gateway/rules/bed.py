@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pydantic import Field
 
@@ -51,8 +51,9 @@ KINDS = (
     | {"bed.entered", "bed.left", "bed.doubted", "mat.learned"}
 )
 
-NIGHT_REACH = timedelta(hours=4)
-"""A silence longer than this begins another night, in which the mat shows anew what it is like."""
+NIGHT_REACH_S = 4 * 3600.0
+"""A silence (seconds) longer than this begins another night, in which the mat shows anew what it is
+like."""
 
 
 class Settings(RuleSettings):
@@ -155,12 +156,13 @@ def wake_at(state: State, settings: Settings) -> datetime | None:
 def _certain(state: State, settings: Settings) -> bool:
     """Whether the bed's mats, when silent, say that nobody lies there: none was learned to be poor,
     and one that is not yet known does not chatter tonight."""
-    known = [state.learned.get(device, MatQuality.LEARNING) for device in state.mats]
-    if any(quality in (MatQuality.POOR, MatQuality.FAULTY) for quality in known):
-        return False
-    if all(quality is MatQuality.GOOD for quality in known):
-        return True
-    return state.breaks < settings.breaks
+    good = True
+    for device in state.mats:
+        quality = state.learned.get(device, MatQuality.LEARNING)
+        if quality is MatQuality.POOR or quality is MatQuality.FAULTY:
+            return False
+        good = good and quality is MatQuality.GOOD
+    return good or state.breaks < settings.breaks
 
 
 def _moments(
@@ -172,8 +174,11 @@ def _moments(
         if state.occupied is not True or state.doubted is not None:
             needed_s = settings.again_s if state.doubted is not None else settings.enter_s
             entered = later(state.on_since, seconds=max(0.0, needed_s - state.pressed_s))
-        pressed = (m.pressed_since for m in state.mats.values() if m.level is Level.ON)
-        since = first_of(*pressed)
+        since = None
+        for mat in state.mats.values():
+            at = mat.pressed_since
+            if mat.level is Level.ON and at is not None and (since is None or at < since):
+                since = at
         assert since is not None  # noqa: S101 - what is pressed knows since when
         stuck = later(since, minutes=settings.stuck_h * 60.0)
     elif state.occupied and state.blind:
@@ -217,8 +222,7 @@ def _decide(state: State, now: datetime, settings: Settings) -> list[Decision]:
 
 def _read(state: State, mats: mat_states.Mats, event: Event, settings: Settings) -> State:
     """The state after a mat's level changed."""
-    on = mat_states.pressed(mats)
-    if on:
+    if mat_states.pressed(mats):
         if state.on_since is None:
             return _pressed(state, mats, event, settings)
         return replace(state, mats=mats, tried=None)
@@ -236,13 +240,15 @@ def _read(state: State, mats: mat_states.Mats, event: Event, settings: Settings)
             seen=None,
             last_ref=event.ref,
         )
+    if not state.blind and event.kind in mat_states.READINGS:
+        return state  # nearly always: whether all are known makes no difference
     if mat_states.all_known(mats):
         if state.blind:
             state = replace(
                 state, blind=False, blind_since=None, watched_since=event.at, last_ref=event.ref
             )
         return state
-    lost = event.data.KIND not in ("mat.pressed", "mat.released")
+    lost = event.kind not in mat_states.READINGS
     if lost and not state.blind:
         return replace(state, blind=True, blind_since=event.at, last_ref=event.ref)
     return state
@@ -255,7 +261,7 @@ def _pressed(state: State, mats: mat_states.Mats, event: Event, settings: Settin
     anew = gap_s is None or gap_s > settings.pause_s
     breaks = state.breaks
     if gap_s is not None:
-        breaks = 0 if gap_s > NIGHT_REACH.total_seconds() else breaks + (not anew)
+        breaks = 0 if gap_s > NIGHT_REACH_S else breaks + (not anew)
     return replace(
         state,
         mats=mats,

@@ -169,6 +169,8 @@ def step(
 
 def wake_at(state: State, settings: Settings) -> datetime | None:
     """When the resident should be back, or somebody be asked to look."""
+    if state.since is None:
+        return None
     alarm = _alarm_due(state, settings)
     if alarm is not None and state.rings_since is not None:
         alarm = max(alarm, state.rings_since + RINGS_FOR)
@@ -202,11 +204,10 @@ def _left(state: State, event: Event, since: datetime, certain: bool, settings: 
 
 def _sign(state: State, event: Event, settings: Settings) -> State:
     """Somebody stirred: in the bed, too little to be lying there, or outside it."""
-    if signs_of_life.place(event, settings.home) is None:
-        facts = settings.home.devices.get(event.device or "")
-        in_bed = facts is not None and facts.role == "bed"
-        if not in_bed:
-            return state
+    facts = settings.home.devices.get(event.device or "")
+    if facts is None:
+        return state
+    if facts.role == "bed":
         if state.left is None:
             return _touched(state, event, settings)
         return replace(
@@ -281,15 +282,16 @@ def _newest(state: State) -> datetime | None:
 
 
 def _alarm_due(state: State, settings: Settings) -> datetime | None:
-    newest = _newest(state)
-    if newest is None or not state.alarms:
+    if not state.alarms or (newest := _newest(state)) is None:
         return None
     return later(newest, minutes=settings.back_within_min)
 
 
 def _look_due(state: State, settings: Settings) -> datetime | None:
+    if state.alarms or state.looked or state.look is not None:
+        return None
     newest = _newest(state)
-    if newest is None or state.alarms or state.looked or state.look is not None:
+    if newest is None:
         return None
     calm = not state.clear and _calm(state, newest, settings)
     return later(newest, minutes=settings.again_look_min if calm else settings.look_min)

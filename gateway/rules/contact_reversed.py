@@ -110,6 +110,12 @@ def step(
             return state, ()
 
 
+def hears(kind: str, device: str | None, settings: Settings) -> bool:
+    """Of all doors those to the outside."""
+    door = kind in ("door.opened", "door.closed")
+    return not door or device in settings.home.with_role("front_door")
+
+
 def wake_at(state: State, settings: Settings) -> datetime | None:  # noqa: ARG001 - contract
     """The next count."""
     return state.next_at

@@ -122,6 +122,12 @@ def step(
             return _put(state, facts.id, heard), decisions
 
 
+def hears(kind: str, device: str | None, settings: Settings) -> bool:
+    """Radio devices, and the start."""
+    facts = settings.home.devices.get(device or "")
+    return kind == "gateway.started" or (facts is not None and facts.driver in settings.drivers)
+
+
 def wake_at(state: State, settings: Settings) -> datetime | None:
     """When the next device has been silent for too long."""
     return first_of(*(_due(radio, settings) for radio in state.radios.values()))

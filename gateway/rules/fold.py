@@ -22,6 +22,10 @@ from gateway.rules import Decision, Rule, Tick
 STUCK_TICKS = 1000
 """Ticks of one rule at one moment after which it is broken: a rule must move its `wake_at` on."""
 
+LISTENERS_MAX = 4096
+"""Pairs of a kind and a device whose rules are remembered: a hundred devices that say forty things;
+beyond that something is inventing devices."""
+
 Output = Draft | Command
 
 
@@ -52,10 +56,7 @@ class Fold:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._slots = [_Slot.of(rule) for rule in rules]
-        self._by_kind: dict[str, list[_Slot]] = {}
-        for slot in self._slots:
-            for kind in slot.rule.kinds:
-                self._by_kind.setdefault(kind, []).append(slot)
+        self._listeners: dict[tuple[str, str | None], tuple[_Slot, ...]] = {}
         self._wake: datetime | None = None
         self._moved = False
         self._last: datetime | None = None
@@ -82,9 +83,10 @@ class Fold:
         moment = received_at or event.at
         if self._last is None or moment > self._last:
             self._last = moment
-        slots = self._by_kind.get(event.kind)
+        key = (event.kind, event.device)
+        slots = self._listeners.get(key)
         if slots is None:
-            return []
+            slots = self._listen(*key)
         out: list[Output] = []
         for slot in slots:
             # as `_step`, written here for the case that is nearly all there is: nothing decided,
@@ -123,7 +125,7 @@ class Fold:
             count = count + 1 if at == moment else 0
             moment = at
             if count > STUCK_TICKS:
-                slot.wake, slot.broken = None, True
+                self._broke(slot)
                 out: list[Output] = [Draft(RuleFailed(rule=slot.rule.name, error="stuck"), at=at)]
             else:
                 out = self._step(slot, Tick(at))
@@ -163,7 +165,7 @@ class Fold:
             state, outputs = slot.step(slot.state, tick, slot.settings)
             self._changed(slot, state)
         except Exception as error:  # a broken rule must not stop the others: it becomes an event
-            slot.wake, slot.broken = None, True
+            self._broke(slot)
             self._moved = True
             return [_failed(slot, error, tick.at)]
         return [_output(slot.rule, item, tick.at) for item in outputs]
@@ -172,6 +174,8 @@ class Fold:
         """The rule is in another state: it wakes anew."""
         wake = slot.wake_at(state, slot.settings)
         old = slot.wake
+        if slot.broken:
+            self._listeners.clear()
         slot.state, slot.wake, slot.broken = state, wake, False
         if wake == old:
             return
@@ -179,6 +183,28 @@ class Fold:
             self._wake = wake  # earlier than all others
         elif old == self._wake:
             self._moved = True  # it was the earliest, and which one is now must be looked for
+
+    def _broke(self, slot: _Slot) -> None:
+        """Its wake is taken from it.  Any event of its kinds gives it back, heard or not."""
+        slot.wake, slot.broken = None, True
+        self._listeners.clear()
+
+    def _listen(self, kind: str, device: str | None) -> tuple[_Slot, ...]:
+        """The rules that are shown events of `kind` from `device`, asked of them once."""
+        if len(self._listeners) >= LISTENERS_MAX:
+            self._listeners.clear()
+        slots = tuple(
+            slot
+            for slot in self._slots
+            if kind in slot.rule.kinds
+            and (
+                slot.broken
+                or slot.rule.hears is None
+                or slot.rule.hears(kind, device, slot.settings)
+            )
+        )
+        self._listeners[kind, device] = slots
+        return slots
 
     def _find_wake(self) -> None:
         self._moved = False

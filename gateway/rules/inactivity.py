@@ -153,6 +153,13 @@ def _stirred(
     return _alive(state, event, settings)
 
 
+def hears(kind: str, device: str | None, settings: Settings) -> bool:
+    """Signs of the home's devices only where silence says something."""
+    if kind not in signs_of_life.KINDS:
+        return True
+    return device in settings.home.devices and signs_of_life.watched_inside(settings.home)
+
+
 def wake_at(state: State, settings: Settings) -> datetime | None:
     """When the resident is asked, or the time to answer ends."""
     if state.raised or state.empty is not None or state.life_at is None:

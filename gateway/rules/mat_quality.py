@@ -17,6 +17,7 @@ Not for: a mat that is stuck or cut now (`bed`, the driver), or whether somebody
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -186,33 +187,14 @@ def _of_mat(state: State, event: Event, mat: Mat, settings: Settings) -> State:
         case MatPressed():
             if mat.pressed_at is not None:
                 return state
-            mats = {name: _after_press(state, name, event, settings) for name in state.mats}
+            mats = dict(state.mats)
+            if _any_quiet(state):
+                mats = {name: _after_press(state, name, event, settings) for name in mats}
             own = mats[event.device or ""]
             mats[event.device or ""] = replace(own, pressed_at=event.at, spoke=True, mute=0)
             return replace(state, mats=mats, newest=event.ref)
         case MatReleased():
-            held_s = 0.0
-            if mat.pressed_at is not None:
-                held_s = max(0.0, (event.at - mat.pressed_at).total_seconds())
-            night = _at_night(event.at, settings)
-            lay = night or (mat.pressed_at is not None and _at_night(mat.pressed_at, settings))
-            on_s = mat.on_s + (held_s if lay else 0.0)
-            others = any(
-                other.pressed_at is not None
-                for name, other in state.mats.items()
-                if name != event.device
-            )
-            quiet = event.at if night and mat.pressed_at is not None and not others else None
-            mat = replace(
-                mat,
-                pressed_at=None,
-                quiet_from=quiet,
-                on_s=on_s,
-                night_s=mat.night_s + (held_s if lay else 0.0),
-                spoke=True,
-                mute=0,
-            )
-            return replace(state, mats={**state.mats, event.device or "": mat}, newest=event.ref)
+            return _released(state, event, mat, settings)
         case MatLearned() as learned:
             return _put(state, event.device, _learned(mat, event, learned))
         case AlarmRaised(type=AlarmType() as about) if about in ALARMS.values():
@@ -223,6 +205,38 @@ def _of_mat(state: State, event: Event, mat: Mat, settings: Settings) -> State:
             return _closed(state, event.data.alarm)
         case _:
             return state
+
+
+def _released(state: State, event: Event, mat: Mat, settings: Settings) -> State:
+    held_s, quiet = 0.0, None
+    if mat.pressed_at is not None:
+        night = _at_night(event.at, settings)
+        if night or _at_night(mat.pressed_at, settings):
+            held_s = max(0.0, (event.at - mat.pressed_at).total_seconds())
+        if night and not _other_pressed(state, event.device):
+            quiet = event.at
+    mat = replace(
+        mat,
+        pressed_at=None,
+        quiet_from=quiet,
+        on_s=mat.on_s + held_s,
+        night_s=mat.night_s + held_s,
+        spoke=True,
+        mute=0,
+    )
+    return replace(state, mats={**state.mats, event.device or "": mat}, newest=event.ref)
+
+
+def _any_quiet(state: State) -> bool:
+    """Whether a silence is counted now."""
+    for mat in state.mats.values():  # noqa: SIM110 - with every press; a generator costs double
+        if mat.quiet_from is not None:
+            return True
+    return False
+
+
+def _other_pressed(state: State, device: str | None) -> bool:
+    return any(mat.pressed_at is not None for name, mat in state.mats.items() if name != device)
 
 
 def _at_night(at: datetime, settings: Settings) -> bool:
@@ -253,9 +267,9 @@ def _silence_ended(
     gap_s = (event.at - since).total_seconds()
     if not 0.0 <= gap_s <= SLEEPLESS_S:
         return mat
-    if not signs_of_life.can_show(settings.home) and not state.in_bed:
+    if not state.in_bed and not signs_of_life.can_show(settings.home):
         return mat
-    index = next((i for i, top in enumerate(CLASSES_S) if gap_s <= top), len(CLASSES_S))
+    index = bisect_left(CLASSES_S, gap_s)
     counts = (*mat.counts[:index], mat.counts[index] + 1, *mat.counts[index + 1 :])
     return replace(
         mat,
@@ -281,7 +295,7 @@ def _forgotten(state: State, only_without_sensors: Settings | None = None) -> St
     """The present silences are not under a sleeper."""
     if only_without_sensors is not None and signs_of_life.can_show(only_without_sensors.home):
         return state
-    if all(mat.quiet_from is None for mat in state.mats.values()):
+    if not _any_quiet(state):
         return state
     return replace(
         state, mats={name: replace(mat, quiet_from=None) for name, mat in state.mats.items()}

@@ -36,7 +36,7 @@ from gateway.events import (
     Severity,
 )
 from gateway.rules import Decision, RuleSettings, Tick
-from gateway.rules.common import signs_of_life
+from gateway.rules.common import mat_states, signs_of_life
 from gateway.rules.common.replace import replace
 from gateway.rules.common.time import next_local
 
@@ -117,6 +117,9 @@ def step(
         return _count(state, event.at, settings)
     if state.next_at is None:
         state = _from(state, event.at, settings)
+    if event.kind in mat_states.READINGS:  # nine of ten
+        mat = state.mats.get(event.device or "")
+        return (_sign(state, event, settings) if mat is None else _heard(state, event, mat)), ()
     match event.data:
         case AlarmRaised(type=about, severity=severity):
             mat = state.mats.get(event.device or "")
@@ -129,10 +132,7 @@ def step(
         case AlarmCancelled(alarm=ref) | AlarmResolved(alarm=ref):
             return _closed(state, ref), ()
     mat = state.mats.get(event.device or "")
-    if mat is not None and event.device is not None:
-        new = _read(mat, event, state)
-        return (state if new is mat else replace(state, mats={**state.mats, event.device: new})), ()
-    return _sign(state, event, settings), ()
+    return (_sign(state, event, settings) if mat is None else _heard(state, event, mat)), ()
 
 
 def wake_at(state: State, settings: Settings) -> datetime | None:  # noqa: ARG001 - contract
@@ -151,6 +151,12 @@ def _from(state: State, at: datetime, settings: Settings) -> State:
 
 
 # --- listening ------------------------------------------------------------------------------------
+
+
+def _heard(state: State, event: Event, mat: Mat) -> State:
+    """After a word of a mat."""
+    new = _read(mat, event, state)
+    return state if new is mat else replace(state, mats={**state.mats, event.device or "": new})
 
 
 def _read(mat: Mat, event: Event, state: State) -> Mat:

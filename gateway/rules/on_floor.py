@@ -107,6 +107,11 @@ def step(
     return State({**state.mats, event.device: _after(mat, event, settings)}), ()
 
 
+def hears(kind: str, device: str | None, settings: Settings) -> bool:
+    """Floor mats, and the start."""
+    return kind == "gateway.started" or device in settings.home.with_role("floor")
+
+
 def wake_at(state: State, settings: Settings) -> datetime | None:
     """When the next pressure has lasted too long."""
     return first_of(*(_due(mat, settings) for mat in state.mats.values()))

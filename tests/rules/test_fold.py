@@ -62,7 +62,7 @@ BEGIN = datetime(2026, 11, 23, 21, 0, tzinfo=UTC)
 
 
 def rule(name: str, kinds: set[str], **made: Any) -> Rule:
-    """A rule of the test's own; `made` are `start`, `step` and `wake_at`."""
+    """A rule of the test's own; `made` are `start`, `step`, `wake_at`, and `hears` if any."""
     return Rule(name, 1, frozenset(kinds), RuleSettings(), **made)
 
 
@@ -199,6 +199,41 @@ def test_a_rule_that_breaks_stops_nobody() -> None:
     assert kinds == ["power.lost", "rule.failed"]
     assert live.fold.state_of("a") == 7
     assert live.fold.state_of("first").order == ("first power.lost",)
+
+
+def test_a_rule_that_broke_gets_its_wake_back_from_an_event_it_does_not_hear() -> None:
+    """As from any event of its kinds: an alarm that was due must not wait for its own device."""
+    breaks = iter([True, False])
+
+    def step(state: Seen, event: Event | Tick, _settings: Any) -> tuple[Seen, list[Any]]:
+        if isinstance(event, Tick):
+            if next(breaks):
+                raise ZeroDivisionError("no")
+            return replace(state, wake=None), [Decision(BedEntered())]
+        return _remember(state, event, "picky"), []
+
+    picky = rule(
+        "picky",
+        {"mat.pressed"},
+        start=lambda _s: Seen(wake=BEGIN),
+        step=step,
+        wake_at=lambda state, _s: state.wake,
+        hears=lambda _kind, device, _s: device == "mine",
+    )
+    live = Sequencer(Fold([picky]), origin="home:h1", boot="b")
+
+    def pressed(after_s: float) -> list[str]:
+        at = BEGIN + timedelta(seconds=after_s)
+        live.number(Draft(MatPressed(), device="other"), at=at, mono_s=0.0)
+        return [row.event.kind for row in live.drain().rows]
+
+    assert pressed(-2) == ["mat.pressed"]
+    assert live.fold.state_of("picky").order == ()
+    assert pressed(1) == ["rule.failed", "mat.pressed"]
+    assert pressed(2) == ["bed.entered", "mat.pressed"]
+    assert live.fold.state_of("picky").order == ("picky mat.pressed",)
+    assert pressed(3) == ["mat.pressed"]
+    assert live.fold.state_of("picky").order == ("picky mat.pressed",)
 
 
 def test_a_rule_that_never_moves_on_is_stopped() -> None:
@@ -413,6 +448,28 @@ def test_rebuilt_is_live_wherever_it_is_cut(story: list[Any], data: st.DataObjec
     for sequencer in (live, again):
         sequencer.run_due(end + timedelta(days=2), 0.0)
     assert [row.body for row in again.drain().rows] == [row.body for row in live.drain().rows]
+
+
+@settings(max_examples=60, deadline=None)
+@given(_story)
+def test_what_a_rule_does_not_hear_means_nothing_to_it(story: list[Any]) -> None:
+    """For any story: rules that are shown every event of their kinds decide the same, byte for
+    byte, and end in the same states as those that are shown what they hear."""
+    picky = [each for each in RULES if each.hears is not None]
+    assert any(
+        not each.hears(kind, device.id, each.settings)
+        for each in picky
+        for kind in each.kinds
+        for device in DEVICES
+        if each.hears is not None
+    )
+    heard = Sequencer(Fold(RULES), origin="home:h1", boot="b")
+    shown = Sequencer(
+        Fold([replace(each, hears=None) for each in RULES]), origin="home:h1", boot="b"
+    )
+    assert _tell(heard, story, BEGIN) == _tell(shown, story, BEGIN)
+    for each in RULES:
+        assert heard.fold.state_of(each.name) == shown.fold.state_of(each.name)
 
 
 def test_the_story_property_reaches_every_rule() -> None:

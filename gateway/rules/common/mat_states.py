@@ -10,9 +10,10 @@ Not for: what the mats together mean (the rule `bed`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from gateway.envelope import Event
 from gateway.events import (
@@ -70,14 +71,28 @@ class Mat:
 Mats = Mapping[str, Mat]
 
 
-def start(devices: Iterable[str]) -> Mats:
+@lru_cache(maxsize=8)  # the same object for all rules that ask, see `see`
+def start(devices: tuple[str, ...]) -> Mats:
     """Mats of which nothing is known yet."""
     return {device: Mat() for device in devices}
+
+
+_newest: list[tuple[Mats, Event | None, Mats]] = [({}, None, {})]
+"""The last mats, event and answer of `see`: two rules ask the same, one after the other."""
 
 
 def see(mats: Mats, event: Event) -> Mats:
     """The mats after `event`; the same object when it changes nothing (another device, or the same
     reading once more)."""
+    before, seen, after = _newest[0]  # one look: another thread may fold other events
+    if seen is event and before is mats:
+        return after
+    after = _see(mats, event)
+    _newest[0] = (mats, event, after)
+    return after
+
+
+def _see(mats: Mats, event: Event) -> Mats:
     device = event.device
     if isinstance(event.data, _READ):  # nine of ten events: the checks below are not for them
         old = mats.get(device or "")
@@ -110,12 +125,18 @@ def reversed_after(known: Mapping[str, Ref], event: Event) -> Mapping[str, Ref]:
 
 def pressed(mats: Mats) -> bool:
     """Whether a mat that can be trusted is pressed now."""
-    return any(mat.level is Level.ON for mat in mats.values())
+    for mat in mats.values():  # noqa: SIM110 - asked with every reading; a generator costs double
+        if mat.level is Level.ON:
+            return True
+    return False
 
 
 def all_known(mats: Mats) -> bool:
     """Whether every mat can be trusted now; True for no mats at all."""
-    return all(mat.level is not Level.UNKNOWN for mat in mats.values())
+    for mat in mats.values():  # noqa: SIM110 - as above
+        if mat.level is Level.UNKNOWN:
+            return False
+    return True
 
 
 def _trusted_again(mats: Mats, alarm: Ref) -> Mats:
@@ -138,7 +159,9 @@ def _read(mat: Mat, event: Event) -> Mat:
     if mat.level is Level.OFF:
         return mat
     last_on = event.at if mat.level is Level.ON else mat.last_on
-    return Mat(Level.OFF, last_on=last_on, ref=event.ref)
+    return replace(
+        mat, level=Level.OFF, pressed_since=None, last_on=last_on, ref=event.ref, stuck=False
+    )
 
 
 def _after(mat: Mat, event: Event) -> Mat:

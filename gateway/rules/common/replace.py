@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # its fields and their types are checked as those of `dataclasses.replace` are
     from dataclasses import replace as replace  # noqa: PLC0414 - said again: it is for others
 else:
+    _new, _set = object.__new__, object.__setattr__  # nine times an event: looked up once
 
     def replace(obj: Any, /, **changes: Any) -> Any:
         """A copy of the frozen dataclass `obj` with these fields changed; `TypeError` for a field
@@ -28,6 +29,6 @@ else:
         if len(changed) != len(fields):
             unknown = sorted(changes.keys() - fields.keys())
             raise TypeError(f"{type(obj).__name__} has no field {', '.join(unknown)}")
-        copy = object.__new__(type(obj))
-        object.__setattr__(copy, "__dict__", changed)
+        copy = _new(obj.__class__)
+        _set(copy, "__dict__", changed)
         return copy
