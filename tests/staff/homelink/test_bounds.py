@@ -197,7 +197,9 @@ NUMBERS = [0, -1, 2**31, 2**63, 10**30, HUGE, 1e300, -1e300, 0.5, 1e30]
 TIMES = ["9999-12-31T23:59:59.999Z", "0001-01-01T00:00:00Z", "1969-12-31T00:00:00Z", "x"]
 TEXTS = ["", "\x00", "x" * 3000, "home:h9/1", "home:h1/1", "\u202e", "<b>", "%(x)s", "9" * 40]
 
-ANYTHING = st.sampled_from([*NUMBERS, *TIMES, *TEXTS, None, True, [], {}, ["x"], [{"id": 1}]])
+ANYTHING: st.SearchStrategy[Any] = st.sampled_from(
+    [*NUMBERS, *TIMES, *TEXTS, None, True, [], {}, ["x"], [{"id": 1}]]
+)
 
 
 @st.composite
