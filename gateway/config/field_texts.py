@@ -12,8 +12,8 @@ from __future__ import annotations
 import ast
 import inspect
 import itertools
-import textwrap
-import typing
+import sys
+from functools import cache
 
 
 def flat(text: str | None) -> str:
@@ -30,18 +30,37 @@ def field_texts(cls: type) -> dict[str, str]:
     return texts
 
 
+@cache
 def _own_texts(cls: type) -> dict[str, str]:
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
-    except (OSError, TypeError):
-        return {}
-    body = typing.cast("ast.ClassDef", tree.body[0]).body
+    body = _classes(cls.__module__).get(cls.__qualname__)
     return {
         field.target.id: flat(text.value.value)
-        for field, text in itertools.pairwise(body)
+        for field, text in itertools.pairwise(body.body if body is not None else ())
         if isinstance(field, ast.AnnAssign)
         and isinstance(field.target, ast.Name)
         and isinstance(text, ast.Expr)
         and isinstance(text.value, ast.Constant)
         and isinstance(text.value.value, str)
     }
+
+
+@cache
+def _classes(module: str) -> dict[str, ast.ClassDef]:
+    """The classes of a module by their qualified names.  Its source is parsed once: asked for class
+    by class, the page of the configuration cost fourteen seconds, and so less than one."""
+    try:
+        tree = ast.parse(inspect.getsource(sys.modules[module]))
+    except (KeyError, OSError, TypeError):
+        return {}
+    classes: dict[str, ast.ClassDef] = {}
+
+    def walk(node: ast.AST, prefix: str) -> None:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.ClassDef):
+                classes[prefix + child.name] = child
+                walk(child, f"{prefix}{child.name}.")
+            elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+                walk(child, f"{prefix}{child.name}.<locals>.")
+
+    walk(tree, "")
+    return classes
