@@ -97,16 +97,18 @@ def events_page() -> str:
         (
             "The envelope around each (`origin`, `seq`, `at`, `clock`, `boot`, `mono_s`, `device`, "
             "`person`, `because`, `hash`) is described in `gateway/envelope.py`. Urgent kinds also "
-            "go at once over the urgent lane. Times are UTC with milliseconds."
+            "go at once over the urgent lane. Times are UTC with milliseconds. What a home sends "
+            "of a kind that only the server writes is kept, and counts for nothing."
         ),
         "",
-        "| kind | urgent | what it means |",
-        "| --- | --- | --- |",
+        "| kind | written by | urgent | what it means |",
+        "| --- | --- | --- | --- |",
     ]
     for name, cls in events.KINDS.items():
         urgent = "yes" if cls.URGENT else ""
         out.append(
-            f"| [`{name}`](#{_anchor(name)}) | {urgent} | {_cell(first_sentence(cls.__doc__))} |"
+            f"| [`{name}`](#{_anchor(name)}) | {cls.BY.value} | {urgent} "
+            f"| {_cell(first_sentence(cls.__doc__))} |"
         )
     for name, cls in events.KINDS.items():
         out += ["", f"## {name}", "", flat(cls.__doc__)]

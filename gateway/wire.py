@@ -42,6 +42,9 @@ SILENT_AFTER_S = 180
 BATCH_MAX = 500
 """Events in one request at the most."""
 
+SEQ_MAX = 2**63 - 1
+"""The largest number of an event: what both databases of the server can keep."""
+
 BODY_MAX_BYTES = 2_000_000
 """Bytes of one request at the most, unpacked."""
 
@@ -57,7 +60,7 @@ class EventBatch(_Model):
     """
 
     events: list[dict[str, Any]] = Field(max_length=BATCH_MAX)
-    down_have: int = Field(ge=0)
+    down_have: int = Field(ge=0, le=SEQ_MAX)
 
 
 class Have(_Model):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from gateway.events.base import Data, Ref, kind
+from gateway.events.base import By, Data, Ref, kind
 
 
-@kind("record.read")
+@kind("record.read", by=By.SERVER)
 class RecordRead(Data):
     """A staff member (the event's `person`) opened what is kept about a resident."""
 
@@ -25,7 +25,7 @@ class CheckedAs(StrEnum):
     """There was no reason: it goes on by the organisation's own routine."""
 
 
-@kind("access.sampled")
+@kind("access.sampled", by=By.SERVER)
 class AccessSampled(Data):
     """A random part of an organisation's access log was drawn to be checked.  From `seed` and the
     log anybody can draw it again."""
@@ -40,7 +40,7 @@ class AccessSampled(Data):
     """The rows that were drawn: references of the events that they show."""
 
 
-@kind("access.checked")
+@kind("access.checked", by=By.SERVER)
 class AccessChecked(Data):
     """A person (the event's `person`) checked one row of a sample."""
 

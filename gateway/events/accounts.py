@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from gateway.events.base import Data, kind
+from gateway.events.base import By, Data, kind
 
 
-@kind("account.signed_in")
+@kind("account.signed_in", by=By.SERVER)
 class AccountSignedIn(Data):
     """A staff member signed in at the server."""
 
 
-@kind("account.changed")
+@kind("account.changed", by=By.SERVER)
 class AccountChanged(Data):
     """Somebody (`person`) changed an account, or who works where.  `account` is the person id it
     concerns, None for a team, an area or a home; `what` is what was changed, never to what."""
@@ -19,7 +19,7 @@ class AccountChanged(Data):
     account: str | None = None
 
 
-@kind("account.refused")
+@kind("account.refused", by=By.SERVER)
 class AccountRefused(Data):
     """A sign-in failed.  `address_sha256` groups tries without keeping the address."""
 

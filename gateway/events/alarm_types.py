@@ -73,6 +73,7 @@ class AlarmType(StrEnum):
     POWER_LOST = "power_lost", Severity.CARE
     HOME_SILENT = "home_silent", Severity.CARE
     HOME_TAMPERED = "home_tampered", Severity.TECHNICAL
+    HOME_OVERSTEPPED = "home_overstepped", Severity.TECHNICAL
     # devices; those of a bed, a lock or a pendant may concern care
     DEVICE_DOWN = "device_down", Severity.TECHNICAL, Trait.DEVICE_FAULT
     LOCK_JAMMED = "lock_jammed", Severity.CARE, Trait.DEVICE_FAULT

@@ -8,10 +8,10 @@ from enum import StrEnum
 from pydantic import AwareDatetime
 
 from gateway.events.alarm_types import AlarmType, AnyAlarmType, AnySeverity
-from gateway.events.base import Data, Ref, kind
+from gateway.events.base import By, Data, Ref, kind
 
 
-@kind("alarm.raised", urgent=True)
+@kind("alarm.raised", by=By.EITHER, urgent=True)
 class AlarmRaised(Data):
     """Somebody must act.  The event's reference is the alarm's identity."""
 
@@ -27,7 +27,7 @@ class AlarmRaised(Data):
         return cls(type=about, severity=about.severity, since=since)
 
 
-@kind("alarm.delivered")
+@kind("alarm.delivered", by=By.HOME)
 class AlarmDelivered(Data):
     """An alarm reached one receiver on one channel.  Not: that anybody read it."""
 
@@ -36,14 +36,14 @@ class AlarmDelivered(Data):
     channel: str
 
 
-@kind("alarm.acknowledged", urgent=True)
+@kind("alarm.acknowledged", by=By.SERVER, urgent=True)
 class AlarmAcknowledged(Data):
     """A person (the event's `person`) has taken the alarm on."""
 
     alarm: Ref
 
 
-@kind("alarm.cancelled", urgent=True)
+@kind("alarm.cancelled", by=By.EITHER, urgent=True)
 class AlarmCancelled(Data):
     """The alarm's cause is gone by itself, or the wearer took it back."""
 
@@ -64,7 +64,7 @@ class AlarmOutcome(StrEnum):
     """Technical: mended."""
 
 
-@kind("alarm.resolved", urgent=True)
+@kind("alarm.resolved", by=By.SERVER, urgent=True)
 class AlarmResolved(Data):
     """A person closed the alarm with its outcome."""
 

@@ -7,12 +7,35 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, TypeVar, dataclass_transform
+from enum import Enum
+from typing import Annotated, Any, ClassVar, TypeVar, dataclass_transform
 
 from pydantic import ConfigDict
 
-Ref = str
-"""Names one event: `<origin>/<seq>`, as in `home:h1/123`."""
+
+class By(Enum):
+    """Who may write a kind.  The staff server holds a home to it
+    (`web.staff.events.judgement`)."""
+
+    HOME = "home"
+    SERVER = "server"
+    EITHER = "either"
+
+
+class Holds(Enum):
+    """What a text of an event's data is, where that is not seen from its being a text."""
+
+    EVENT = "event"
+    """Names an event: it must be one of the writing home's."""
+    PROSE = "prose"
+    """Words of a program for a technician, of any length."""
+
+
+Ref = Annotated[str, Holds.EVENT]
+"""Names one event: `<origin>/<seq>`, as in `home:h1/123`.  Each field that names one has this
+type: by it the staff server finds what a home may not name."""
+
+Prose = Annotated[str, Holds.PROSE]
 
 
 class Data:
@@ -22,6 +45,7 @@ class Data:
     __slots__: ClassVar[tuple[str, ...]] = ()
     KIND: ClassVar[str] = ""
     URGENT: ClassVar[bool] = False
+    BY: ClassVar[By] = By.HOME
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     # as a frozen dataclass has them, but once for all kinds: made anew for each they were two
@@ -47,8 +71,9 @@ KINDS: dict[str, type[Data]] = {}
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
-def kind(name: str, *, urgent: bool = False) -> Callable[[type[T]], type[T]]:
-    """Make a class the frozen data of the kind `name`.  Raises `ValueError` for a name in use."""
+def kind(name: str, *, by: By, urgent: bool = False) -> Callable[[type[T]], type[T]]:
+    """Make a class the frozen data of the kind `name`, which `by` may write.  Raises `ValueError`
+    for a name in use."""
 
     def register(cls: type[T]) -> type[T]:
         if name in KINDS:
@@ -56,7 +81,7 @@ def kind(name: str, *, urgent: bool = False) -> Callable[[type[T]], type[T]]:
         made = dataclasses.dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)(
             cls
         )
-        made.KIND, made.URGENT = name, urgent
+        made.KIND, made.BY, made.URGENT = name, by, urgent
         made.__pydantic_config__ = ConfigDict(extra="forbid")
         KINDS[name] = made
         return made

@@ -6,10 +6,10 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime
 
-from gateway.events.base import Data, kind
+from gateway.events.base import By, Data, kind
 
 
-@kind("check.planned")
+@kind("check.planned", by=By.HOME)
 class CheckPlanned(Data):
     """A slot lies ahead.  From these the server knows which checks to miss if the home falls
     silent."""
@@ -20,7 +20,7 @@ class CheckPlanned(Data):
     """When neither an outcome nor a question has come by then, nobody looked."""
 
 
-@kind("check.due")
+@kind("check.due", by=By.HOME)
 class CheckDue(Data):
     """The slot's time came."""
 
@@ -28,7 +28,7 @@ class CheckDue(Data):
     slot: AwareDatetime
 
 
-@kind("check.asked", urgent=True)
+@kind("check.asked", by=By.HOME, urgent=True)
 class CheckAsked(Data):
     """The sensors do not answer the check: a night watcher must look."""
 
@@ -42,14 +42,14 @@ class CheckAsked(Data):
     attempt: int = 1
 
 
-@kind("check.started", urgent=True)
+@kind("check.started", by=By.SERVER, urgent=True)
 class CheckStarted(Data):
     """A watcher (the event's `person`) has begun to look."""
 
     check: str
 
 
-@kind("check.extended")
+@kind("check.extended", by=By.SERVER)
 class CheckExtended(Data):
     """A look was extended once."""
 
@@ -77,7 +77,7 @@ class Finding(StrEnum):
     """No answer, no picture, no access: somebody must go."""
 
 
-@kind("check.answered", urgent=True)
+@kind("check.answered", by=By.SERVER, urgent=True)
 class CheckAnswered(Data):
     """A watcher (the event's `person`) told what was found.  What follows, the home decides."""
 
@@ -93,7 +93,7 @@ class CheckBy(StrEnum):
     WATCHER = "watcher"
 
 
-@kind("check.done", urgent=True)
+@kind("check.done", by=By.HOME, urgent=True)
 class CheckDone(Data):
     """The check is answered: all is well."""
 
@@ -101,7 +101,7 @@ class CheckDone(Data):
     by: CheckBy
 
 
-@kind("check.missed", urgent=True)
+@kind("check.missed", by=By.HOME, urgent=True)
 class CheckMissed(Data):
     """The slot passed without a check: the gateway did not run, or it came too late to use."""
 
@@ -109,14 +109,14 @@ class CheckMissed(Data):
     why: str
 
 
-@kind("check.unreported", urgent=True)
+@kind("check.unreported", by=By.SERVER, urgent=True)
 class CheckUnreported(Data):
     """Written by the server: the home did not report a planned slot in time."""
 
     check: str
 
 
-@kind("check.escalated", urgent=True)
+@kind("check.escalated", by=By.HOME, urgent=True)
 class CheckEscalated(Data):
     """Nobody could say that all is well: somebody must go there."""
 
@@ -125,7 +125,7 @@ class CheckEscalated(Data):
     """`help`, `unclear_twice`, `could_not_look` or `no_answer`."""
 
 
-@kind("camera.opened", urgent=True)
+@kind("camera.opened", by=By.HOME, urgent=True)
 class CameraOpened(Data):
     """A look began; the indicator is lit."""
 
@@ -133,7 +133,7 @@ class CameraOpened(Data):
     limit_s: float
 
 
-@kind("camera.closed", urgent=True)
+@kind("camera.closed", by=By.HOME, urgent=True)
 class CameraClosed(Data):
     """The camera is off.  `open_s` is how long it was on."""
 

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from pydantic import AwareDatetime
 
-from gateway.events.base import Data, kind
+from gateway.events.base import By, Data, kind
 
 
-@kind("consent.given")
+@kind("consent.given", by=By.SERVER)
 class ConsentGiven(Data):
     """The resident, or a cohabiting relative, agreed to `covers`."""
 
     covers: str
 
 
-@kind("consent.withdrawn", urgent=True)
+@kind("consent.withdrawn", by=By.SERVER, urgent=True)
 class ConsentWithdrawn(Data):
     """The agreement to `covers` ended."""
 
     covers: str
 
 
-@kind("absence.started")
+@kind("absence.started", by=By.SERVER)
 class AbsenceStarted(Data):
     """The resident is away: checks and rules pause until `until` (None: until ended)."""
 
     until: AwareDatetime | None = None
 
 
-@kind("absence.ended")
+@kind("absence.ended", by=By.SERVER)
 class AbsenceEnded(Data):
     """The resident is back."""

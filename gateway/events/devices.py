@@ -2,39 +2,39 @@
 
 from __future__ import annotations
 
-from gateway.events.base import Data, kind
+from gateway.events.base import By, Data, Prose, kind
 
 
-@kind("device.online")
+@kind("device.online", by=By.HOME)
 class DeviceOnline(Data):
     """A device answers, or is heard, after it was not."""
 
 
-@kind("device.offline")
+@kind("device.offline", by=By.HOME)
 class DeviceOffline(Data):
     """A device has not been heard for longer than it should be silent."""
 
-    reason: str
+    reason: Prose
 
 
-@kind("device.failed")
+@kind("device.failed", by=By.HOME)
 class DeviceFailed(Data):
     """A driver gave up with an error and will be started again after `retry_s`."""
 
-    error: str
+    error: Prose
     """The error's class name in `gateway.errors`, or the library's own if it had no mapping."""
-    text: str
+    text: Prose
     retry_s: float
 
 
-@kind("device.battery_low")
+@kind("device.battery_low", by=By.HOME)
 class BatteryLow(Data):
     """The battery should be changed.  `level_pct` is None when the device tells only "low"."""
 
     level_pct: int | None = None
 
 
-@kind("device.battery_ok")
+@kind("device.battery_ok", by=By.HOME)
 class BatteryOk(Data):
     """The battery is in order again."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from enum import StrEnum
 
-from gateway.events.base import Data, kind
+from gateway.events.base import By, Data, Prose, kind
 
 
 class PreviousRun(StrEnum):
@@ -19,7 +19,7 @@ class PreviousRun(StrEnum):
     """It was killed, crashed, or lost its power."""
 
 
-@kind("gateway.started", urgent=True)
+@kind("gateway.started", by=By.HOME, urgent=True)
 class GatewayStarted(Data):
     """The program runs and its log is open.  Not: that every device answers."""
 
@@ -29,11 +29,11 @@ class GatewayStarted(Data):
     previous: PreviousRun
 
 
-@kind("gateway.stopped")
+@kind("gateway.stopped", by=By.HOME)
 class GatewayStopped(Data):
     """The program was told to stop and did so in order.  A cut run leaves no such event."""
 
-    reason: str
+    reason: Prose
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,7 +49,7 @@ class DeviceTold:
     room: str | None = None
 
 
-@kind("home.described", urgent=True)
+@kind("home.described", by=By.HOME, urgent=True)
 class HomeDescribed(Data):
     """What the home consists of, told at each start and whenever it changed."""
 
@@ -59,7 +59,7 @@ class HomeDescribed(Data):
     """The person id of the one who lives here."""
 
 
-@kind("clock.synced")
+@kind("clock.synced", by=By.HOME)
 class ClockSynced(Data):
     """The home's clock became right.  Earlier times of the same boot are off by `offset_s`: add it
     to their `at` to correct them (0 when the clock was right all along)."""
@@ -67,7 +67,7 @@ class ClockSynced(Data):
     offset_s: float
 
 
-@kind("log.recovered", urgent=True)
+@kind("log.recovered", by=By.HOME, urgent=True)
 class LogRecovered(Data):
     """The log's file could not be used and was set aside; this is the first event of a new log with
     an origin of its own.  What the old file held and had not yet forwarded must be read from it by
@@ -77,29 +77,29 @@ class LogRecovered(Data):
     """File name of the old file, in the log's folder; None when there was none left."""
     continues: str | None
     """The old log's origin; None when it is not known."""
-    why: str
+    why: Prose
 
 
-@kind("log.stalled", urgent=True)
+@kind("log.stalled", by=By.HOME, urgent=True)
 class LogStalled(Data):
     """The disk refused or held back a write; events wait in memory, alarms are sent without it."""
 
-    why: str
+    why: Prose
 
 
-@kind("power.lost", urgent=True)
+@kind("power.lost", by=By.HOME, urgent=True)
 class PowerLost(Data):
     """Mains power went away; the gateway runs on its battery."""
 
 
-@kind("power.restored")
+@kind("power.restored", by=By.HOME)
 class PowerRestored(Data):
     """Mains power is back."""
 
 
-@kind("rule.failed", urgent=True)
+@kind("rule.failed", by=By.HOME, urgent=True)
 class RuleFailed(Data):
     """A rule broke on an event; it goes on from the state it had before."""
 
     rule: str
-    error: str
+    error: Prose

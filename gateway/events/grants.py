@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import AwareDatetime
 
-from gateway.events.base import Data, Ref, kind
+from gateway.events.base import By, Data, Ref, kind
 
 
-@kind("grant.issued")
+@kind("grant.issued", by=By.SERVER)
 class GrantIssued(Data):
     """The server signed a grant for the event's `person` and `device`."""
 
@@ -18,14 +18,14 @@ class GrantIssued(Data):
     expires: AwareDatetime
 
 
-@kind("grant.revoked", urgent=True)
+@kind("grant.revoked", by=By.SERVER, urgent=True)
 class GrantRevoked(Data):
     """A grant is void from now on, whatever its time."""
 
     grant: str
 
 
-@kind("grant.acute")
+@kind("grant.acute", by=By.SERVER)
 class GrantAcute(Data):
     """The grant went to somebody who is not assigned to this home: acute, because of an open care
     alarm there."""
@@ -34,7 +34,7 @@ class GrantAcute(Data):
     alarm: Ref
 
 
-@kind("grant.requested", urgent=True)
+@kind("grant.requested", by=By.SERVER, urgent=True)
 class GrantRequested(Data):
     """The event's `person` asks to turn the event's `device` for service; a second person must
     approve.  Its reference is the request."""
@@ -44,7 +44,7 @@ class GrantRequested(Data):
     """A code (`battery`, `lock`, `gateway`, …); words of the person's own are no part of it."""
 
 
-@kind("grant.approved", urgent=True)
+@kind("grant.approved", by=By.SERVER, urgent=True)
 class GrantApproved(Data):
     """A second person (the event's `person`) approves a request; it may be used until `until`."""
 
@@ -52,7 +52,7 @@ class GrantApproved(Data):
     until: AwareDatetime
 
 
-@kind("grant.refused", urgent=True)
+@kind("grant.refused", by=By.SERVER, urgent=True)
 class GrantDeclined(Data):
     """A second person (the event's `person`) says no to a request, or takes an approval back; or
     the one who asked takes the request back."""

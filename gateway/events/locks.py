@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime
 
-from gateway.events.base import Data, kind
+from gateway.events.base import By, Data, kind
 
 
 class Refusal(StrEnum):
@@ -44,7 +44,7 @@ class Refusal(StrEnum):
     """No such code of this home.  Five of them pause the entry (`codes.paused`)."""
 
 
-@kind("unlock.requested", urgent=True)
+@kind("unlock.requested", by=By.HOME, urgent=True)
 class LockOperationRequested(Data):
     """A valid grant asks to turn the lock; it is used up.  Written before the lock is told."""
 
@@ -56,7 +56,7 @@ class LockOperationRequested(Data):
     itself (no person, and `grant` is none of the server's)."""
 
 
-@kind("unlock.refused", urgent=True)
+@kind("unlock.refused", by=By.HOME, urgent=True)
 class LockOperationRefused(Data):
     """A request to turn the lock was refused.  `grant` is None when it could not be read."""
 
@@ -76,7 +76,7 @@ class LockOperationStep(StrEnum):
     repeated."""
 
 
-@kind("unlock.progressed", urgent=True)
+@kind("unlock.progressed", by=By.HOME, urgent=True)
 class LockOperationProgressed(Data):
     """A requested turn reached a step."""
 
@@ -95,7 +95,7 @@ class LockOperationOutcome(StrEnum):
     """The command was given and the lock does not say what became of it."""
 
 
-@kind("unlock.ended", urgent=True)
+@kind("unlock.ended", by=By.HOME, urgent=True)
 class LockOperationEnded(Data):
     """A requested turn is over."""
 
@@ -108,7 +108,7 @@ class LockOperationEnded(Data):
     took_s: float = 0.0
 
 
-@kind("unlock.deviated", urgent=True)
+@kind("unlock.deviated", by=By.EITHER, urgent=True)
 class LockOperationDeviated(Data):
     """The door did not open as it should, and the fallback routine of the home applies.  Not: that
     anybody has followed it."""
@@ -135,7 +135,7 @@ class CodeTold:
     hash: str
 
 
-@kind("codes.issued", urgent=True)
+@kind("codes.issued", by=By.SERVER, urgent=True)
 class CodesIssued(Data):
     """One-time codes for the door, for the event's `person`; they open without the server."""
 
@@ -144,7 +144,7 @@ class CodesIssued(Data):
     """Of the server's key that the hashes were made with."""
 
 
-@kind("codes.paused", urgent=True)
+@kind("codes.paused", by=By.HOME, urgent=True)
 class CodesPaused(Data):
     """Too many wrong codes: the entry at the door takes none until `until`."""
 
@@ -152,41 +152,41 @@ class CodesPaused(Data):
     until: AwareDatetime
 
 
-@kind("relock.ordered", urgent=True)
+@kind("relock.ordered", by=By.HOME, urgent=True)
 class RelockOrdered(Data):
     """The bolt has been open for as long as it may: it is to be shut.  Not: that it is."""
 
 
-@kind("lock.unlocked", urgent=True)
+@kind("lock.unlocked", by=By.HOME, urgent=True)
 class LockUnlocked(Data):
     """The lock reported its bolt open.  Not: that the door is open."""
 
 
-@kind("lock.locked", urgent=True)
+@kind("lock.locked", by=By.HOME, urgent=True)
 class LockLocked(Data):
     """The lock reported its bolt shut.  Not: that the door is closed."""
 
 
-@kind("lock.jammed", urgent=True)
+@kind("lock.jammed", by=By.HOME, urgent=True)
 class LockJammed(Data):
     """The lock reported its motor blocked."""
 
 
-@kind("lock.asleep")
+@kind("lock.asleep", by=By.HOME)
 class LockAsleep(Data):
     """The lock has not been heard for a while: it sleeps, or is out of range."""
 
 
-@kind("lock.awake")
+@kind("lock.awake", by=By.HOME)
 class LockAwake(Data):
     """The lock is heard again."""
 
 
-@kind("lock.unreachable")
+@kind("lock.unreachable", by=By.HOME)
 class LockUnreachable(Data):
     """The lock did not answer within the deadline."""
 
 
-@kind("lock.unknown", urgent=True)
+@kind("lock.unknown", by=By.HOME, urgent=True)
 class LockUnknown(Data):
     """Nobody knows where the bolt is.  Silence is unknown, never locked."""

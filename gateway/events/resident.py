@@ -5,15 +5,15 @@ from __future__ import annotations
 from pydantic import AwareDatetime
 
 from gateway.events.alarm_types import AnyAlarmType
-from gateway.events.base import Data, kind
+from gateway.events.base import By, Data, kind
 
 
-@kind("bed.entered")
+@kind("bed.entered", by=By.HOME)
 class BedEntered(Data):
     """The rules hold that the resident lies in bed."""
 
 
-@kind("bed.left")
+@kind("bed.left", by=By.HOME)
 class BedLeft(Data):
     """The rules hold that the resident left the bed.  `empty_since` is when the last sign of
     somebody in it ended (UTC); the decision comes later, because mats chatter."""
@@ -24,7 +24,7 @@ class BedLeft(Data):
     that may have been somebody else's doing."""
 
 
-@kind("bed.doubted")
+@kind("bed.doubted", by=By.HOME)
 class BedDoubted(Data):
     """The rules cannot tell whether the resident lies in bed."""
 
@@ -35,7 +35,7 @@ class BedDoubted(Data):
     says that somebody left), `mat_unknown` (no mat of the bed can be trusted now)."""
 
 
-@kind("activity.prewarned", urgent=True)
+@kind("activity.prewarned", by=By.HOME, urgent=True)
 class ActivityPrewarned(Data):
     """The home has been quiet for long; the resident is asked, by light or tone, whether all is
     well."""
@@ -44,7 +44,7 @@ class ActivityPrewarned(Data):
     answer_by: AwareDatetime
 
 
-@kind("activity.answered", urgent=True)
+@kind("activity.answered", by=By.HOME, urgent=True)
 class ActivityAnswered(Data):
     """The pre-warning ended: the resident pressed the button, or is active again."""
 
@@ -52,7 +52,7 @@ class ActivityAnswered(Data):
     """`button` or `activity`."""
 
 
-@kind("home.emptied")
+@kind("home.emptied", by=By.HOME)
 class HomeEmptied(Data):
     """The rules hold that nobody is at home: the front door, then silence.  Watching activity
     pauses."""
@@ -60,12 +60,12 @@ class HomeEmptied(Data):
     since: AwareDatetime
 
 
-@kind("home.occupied")
+@kind("home.occupied", by=By.HOME)
 class HomeOccupied(Data):
     """Somebody is at home again."""
 
 
-@kind("fault.counted")
+@kind("fault.counted", by=By.HOME)
 class FaultCounted(Data):
     """How often a fault of the event's `device` has come back: kept as an event, because the rules
     are rebuilt from days and count over a month."""

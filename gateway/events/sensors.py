@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from gateway.events.base import Data, kind
+from gateway.events.base import By, Data, kind
 
 
-@kind("mat.pressed")
+@kind("mat.pressed", by=By.HOME)
 class MatPressed(Data):
     """The mat's contact closed.  Not: that somebody lies there; mats chatter."""
 
 
-@kind("mat.released")
+@kind("mat.released", by=By.HOME)
 class MatReleased(Data):
     """The mat's contact opened.  Not: that the bed is empty."""
 
@@ -28,7 +28,7 @@ class MatFault(StrEnum):
     """Changes faster than a person can make it change: a loose contact."""
 
 
-@kind("mat.loaded")
+@kind("mat.loaded", by=By.HOME)
 class MatLoaded(Data):
     """How many of a mat's cells carry load, told when the number changed.  Not: how heavy."""
 
@@ -50,7 +50,7 @@ class MatQuality(StrEnum):
     """It says nothing, or the same all the time: change it."""
 
 
-@kind("mat.learned")
+@kind("mat.learned", by=By.HOME)
 class MatLearned(Data):
     """What a bed mat's own nights say of it: how long it is silent while somebody lies there.
     Written anew at least every seven days; the newest of a device holds."""
@@ -70,7 +70,7 @@ class MatLearned(Data):
     """Silences by length, in the classes of the rule `mat_quality`: what it goes on from."""
 
 
-@kind("mat.faulted")
+@kind("mat.faulted", by=By.HOME)
 class MatFaulted(Data):
     """The mat's state is unknown until its next reading."""
 
@@ -79,37 +79,37 @@ class MatFaulted(Data):
     """How many changes were folded into this one event (flapping)."""
 
 
-@kind("door.opened")
+@kind("door.opened", by=By.HOME)
 class DoorOpened(Data):
     """A door's contact opened."""
 
 
-@kind("door.closed")
+@kind("door.closed", by=By.HOME)
 class DoorClosed(Data):
     """A door's contact closed.  Not: that it is locked."""
 
 
-@kind("motion.detected")
+@kind("motion.detected", by=By.HOME)
 class MotionDetected(Data):
     """Something warm moved."""
 
 
-@kind("motion.cleared")
+@kind("motion.cleared", by=By.HOME)
 class MotionCleared(Data):
     """A motion detector's own hold time ran out."""
 
 
-@kind("moisture.detected")
+@kind("moisture.detected", by=By.HOME)
 class MoistureDetected(Data):
     """A moisture sensor is wet."""
 
 
-@kind("moisture.cleared")
+@kind("moisture.cleared", by=By.HOME)
 class MoistureCleared(Data):
     """A moisture sensor is dry again."""
 
 
-@kind("temperature.measured")
+@kind("temperature.measured", by=By.HOME)
 class TemperatureMeasured(Data):
     """A room's temperature, told when it changed by half a degree, and at least once an hour."""
 
@@ -130,7 +130,7 @@ class PressHow(StrEnum):
     """In a way that has no name here."""
 
 
-@kind("button.pressed")
+@kind("button.pressed", by=By.HOME)
 class ButtonPressed(Data):
     """A button in the home that is no alarm was pressed.  What it answers, the rules know."""
 
@@ -142,13 +142,13 @@ class ButtonPressed(Data):
     """None when it is not known."""
 
 
-@kind("device.heard")
+@kind("device.heard", by=By.HOME)
 class DeviceHeard(Data):
     """A sign of life of a radio device that had nothing else to say; told at most once in six
     hours."""
 
 
-@kind("contact.changed")
+@kind("contact.changed", by=By.HOME)
 class ContactChanged(Data):
     """A plain on/off sensor changed (seat, toilet, tap): evidence of activity, no more."""
 
@@ -169,7 +169,7 @@ class ContactFault(StrEnum):
     of battery.  Pair it again."""
 
 
-@kind("contact.faulted")
+@kind("contact.faulted", by=By.HOME)
 class ContactFaulted(Data):
     """A door, motion, button or other sensor that is no mat cannot be trusted until its next
     reading."""
@@ -179,7 +179,7 @@ class ContactFaulted(Data):
     """How many changes, or messages, were folded into this one event."""
 
 
-@kind("pendant.pressed", urgent=True)
+@kind("pendant.pressed", by=By.HOME, urgent=True)
 class PendantPressed(Data):
     """The resident asks for help."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import AwareDatetime
 
-from gateway.events.base import Data, kind
+from gateway.events.base import By, Data, Ref, kind
 
 
-@kind("server.key_added", urgent=True)
+@kind("server.key_added", by=By.SERVER, urgent=True)
 class ServerKeyAdded(Data):
     """The server has a new key for grants, signed by the one before it (`access.grants`)."""
 
@@ -21,42 +21,56 @@ class ServerKeyAdded(Data):
     """The older key is good until then."""
 
 
-@kind("server.key_trusted", urgent=True)
+@kind("server.key_trusted", by=By.HOME, urgent=True)
 class ServerKeyTrusted(Data):
     """The home verified a new key of the server and keeps it."""
 
     kid: str
 
 
-@kind("server.key_refused", urgent=True)
+@kind("server.key_refused", by=By.HOME, urgent=True)
 class ServerKeyRefused(Data):
     """A key was offered as the server's and is not signed by one that this home trusts."""
 
     kid: str
 
 
-@kind("home.enrolled")
+@kind("home.enrolled", by=By.SERVER)
 class HomeEnrolled(Data):
     """A gateway was enrolled for this home with a new key; an older key is void."""
 
     key_sha256: str
 
 
-@kind("home.silent", urgent=True)
+@kind("home.silent", by=By.SERVER, urgent=True)
 class HomeSilent(Data):
     """The server has not heard the home for `silent_s`: nothing there can be seen or raised."""
 
     silent_s: float
 
 
-@kind("home.heard", urgent=True)
+@kind("home.heard", by=By.SERVER, urgent=True)
 class HomeHeard(Data):
     """The home is heard again."""
 
 
-@kind("home.tampered", urgent=True)
+@kind("home.tampered", by=By.SERVER, urgent=True)
 class HomeTampered(Data):
     """What the home sent does not continue its chain: an edit, a cut tail, or an old disk."""
 
     seq: int
     why: str
+
+
+@kind("home.overstepped", by=By.SERVER, urgent=True)
+class HomeOverstepped(Data):
+    """The home sent an event that is not its to write, or whose values cannot be meant.  It is kept
+    and counts for nothing.  Told again only after the alarm about it was closed."""
+
+    event: Ref
+    about: str
+    """The kind that it was to be."""
+    why: str
+    """`not_its_kind`, `foreign_ref`, `foreign_person` or `bad_value`."""
+    field: str
+    """Where it shows."""

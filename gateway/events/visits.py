@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime
 
-from gateway.events.base import Data, Ref, kind
+from gateway.events.base import By, Data, Ref, kind
 
 
 class Stamp(StrEnum):
@@ -25,7 +25,7 @@ class Tap(StrEnum):
     LEAVE = "leave"
 
 
-@kind("visit.tapped", urgent=True)
+@kind("visit.tapped", by=By.SERVER, urgent=True)
 class VisitTapped(Data):
     """Written by the server: a caregiver (the event's `person`) tapped arrival or departure."""
 
@@ -34,7 +34,7 @@ class VisitTapped(Data):
     """`tap` on the page, or `tag`: the link of the NFC or QR tag at the door was opened."""
 
 
-@kind("visit.started", urgent=True)
+@kind("visit.started", by=By.HOME, urgent=True)
 class VisitStarted(Data):
     """A caregiver (the event's `person`) is there, since `since` (UTC).  Its reference names the
     visit."""
@@ -43,7 +43,7 @@ class VisitStarted(Data):
     source: Stamp
 
 
-@kind("visit.ended", urgent=True)
+@kind("visit.ended", by=By.HOME, urgent=True)
 class VisitEnded(Data):
     """The caregiver left, at `until` (UTC)."""
 
@@ -52,7 +52,7 @@ class VisitEnded(Data):
     source: Stamp
 
 
-@kind("visit.overdue")
+@kind("visit.overdue", by=By.HOME)
 class VisitOverdue(Data):
     """A visit has no departure after a long time: somebody should say when it ended.  The time is
     never invented."""
@@ -60,7 +60,7 @@ class VisitOverdue(Data):
     visit: Ref
 
 
-@kind("visit.corrected")
+@kind("visit.corrected", by=By.SERVER)
 class VisitCorrected(Data):
     """A person corrected a stamp; the original stays in its own event.  None: that stamp stays as
     it was."""
@@ -84,7 +84,7 @@ class Undone(StrEnum):
     """Something else came between."""
 
 
-@kind("visit.declined")
+@kind("visit.declined", by=By.SERVER)
 class VisitDeclined(Data):
     """A caregiver (the event's `person`) tells that a visit does not take place.  Not: that nobody
     was there; a stamp says that."""
@@ -94,7 +94,7 @@ class VisitDeclined(Data):
     """Which visit of the plan; None when the home has no plan."""
 
 
-@kind("visit.approved")
+@kind("visit.approved", by=By.SERVER)
 class VisitApproved(Data):
     """A coordinator (the event's `person`) holds the visit's times to be right.  A correction
     afterwards takes the approval back."""
@@ -102,7 +102,7 @@ class VisitApproved(Data):
     visit: Ref
 
 
-@kind("visits.locked")
+@kind("visits.locked", by=By.SERVER)
 class VisitsLocked(Data):
     """From now on nothing changes in the home's visits that began before `before` (UTC): no
     correction, no approval.  A later lock never moves the time back."""

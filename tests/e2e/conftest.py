@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -19,14 +20,22 @@ EVENING = datetime(2026, 3, 2, 21, 40, tzinfo=ZoneInfo("Europe/Stockholm"))
 
 @pytest.fixture
 def set_stage(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
-    """`set_stage(**options)` sets one; it is cleared after the test."""
+    """`set_stage(**options)` sets one; it is cleared after the test.  Whatever a real home wrote
+    meanwhile was its to write."""
+    sets: list[Stage] = []
     with ExitStack() as stack:
-        yield lambda **options: stack.enter_context(
-            stage(
-                tmp_path / "stage",
-                **{"at": EVENING, "port": free_port(), "home_port": free_port(), **options},
-            )
-        )
+
+        def make(**options: Any) -> Stage:
+            usual = {"at": EVENING, "port": free_port(), "home_port": free_port()}
+            made = stack.enter_context(stage(tmp_path / "stage", **{**usual, **options}))
+            sets.append(made)
+            return made
+
+        yield make
+        for made in sets:
+            with closing(sqlite3.connect(made.database, timeout=10)) as db:
+                marked = "SELECT mark, kind, body FROM event WHERE mark IS NOT NULL"
+                assert db.execute(marked).fetchall() == []
 
 
 def at_server(made: Stage) -> dict[str, dict[int, str]]:

@@ -15,6 +15,11 @@ from __future__ import annotations
 ON_BOTH = {
     "homelink.test_ingest": "order, conflicts, the same twice; bodies, hashes, times",
     "homelink.test_urgent": "the same event over two lanes: inserted once, whichever comes first",
+    "homelink.test_trust.test_a_rebuild_mends_what_was_harmed": "marks, and rows given back",
+    "homelink.test_trust.test_every_fold_leaves_another_homes_rows_alone": "rows looked up by name",
+    "homelink.test_bounds.test_a_far_time_counts_as_the_time_of_arrival": "what a time can be",
+    "homelink.test_bounds.test_a_boots_times_are_not_moved_into_the_future": "times moved in SQL",
+    "homelink.test_bounds.test_a_value_that_cannot_be_meant_counts_for_nothing": "number sizes",
     "runtime.test_server": "killed under load; several workers",
     "realtime.test_live": "screens are told by LISTEN and NOTIFY",
     "runtime.test_watch": "who leads among workers; silence is counted in the database's times",

@@ -110,6 +110,15 @@ def add_user(
     return actor
 
 
+def hire(app: Flask, *persons: str, org: str = "org1") -> None:
+    """Accounts for those who have none yet: a home names the staff of its organisation only."""
+    with parts_of(app).db.read() as conn:
+        known = set(conn.execute(select(tables.user.c.person_id)).scalars())
+    for person in dict.fromkeys(persons):
+        if person not in known:
+            add_user(app, person, [], org=org)
+
+
 def sign_in(client: FlaskClient, person: str, password: str = PASSWORD) -> Any:
     """Sign in through the form, with its token; returns the answer."""
     page = client.get("/login")

@@ -141,6 +141,10 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "alarm.power_lost": ("Strömmen försvann", "The power is gone"),
     "alarm.home_silent": ("Hemmet hördes inte", "The home was not heard"),
     "alarm.home_tampered": ("Hemmets logg stämmer inte", "The home's log does not add up"),
+    "alarm.home_overstepped": (
+        "Hemmets enhet skickade något som den inte får",
+        "The home's gateway sent something that it may not",
+    ),
     "alarm.mat_poor": ("Sängmattan känner dåligt", "The bed mat senses badly"),
     "alarm.mat_faulty": ("Sängmattan går inte att lita på", "The bed mat cannot be trusted"),
     "alarm.mat_reversed": ("Sängmattan är omvänt kopplad", "The bed mat is wired in reverse"),

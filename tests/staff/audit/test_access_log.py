@@ -24,7 +24,7 @@ from gateway.events import (
 )
 from tests.staff.care.test_actions import CAREGIVER, actor, refusal
 from tests.staff.homelink.test_ingest import rows
-from tests.staff.parts import EnrolledHome
+from tests.staff.parts import EnrolledHome, hire
 from tests.staff.visits.test_visit_actions import COORDINATOR
 from web.staff.audit import access_export, access_log
 from web.staff.care import actions
@@ -45,6 +45,7 @@ def something(home: EnrolledHome, staff: Staff) -> None:
     actions.record_read(staff, COORDINATOR, "h1", "events")
     home.clock.advance(60)
     asked = LockOperationRequested(grant="g1", action="unlock", reason="alarm")
+    hire(home.app, "p1")
     home.send(Draft(asked, person="p1", device="front"))
     home.send(Draft(LockOperationEnded(grant="g1", outcome=LockOperationOutcome.DONE), person="p1"))
     home.clock.advance(60)

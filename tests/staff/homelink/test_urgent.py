@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from gateway.events import (
-    AlarmAcknowledged,
+    AlarmCancelled,
     AlarmOutcome,
     AlarmRaised,
     AlarmType,
@@ -89,16 +89,15 @@ def test_another_event_under_the_same_number_keeps_both(
 def test_what_follows_an_alarm_may_come_before_it(
     enrolled_home: EnrolledHome, staff: Staff
 ) -> None:
-    """An acknowledgement whose alarm is not known yet waits for it, and is no open alarm by
-    itself."""
+    """The end of an alarm that is not known yet waits for it, and is no open alarm by itself."""
     raised = enrolled_home.seal(_alarm(enrolled_home))
-    enrolled_home.send_urgent(AlarmAcknowledged(alarm="home:h1/1"))
+    enrolled_home.send_urgent(AlarmCancelled(alarm="home:h1/1", reason="back"))
     (row,) = rows(staff, tables.alarm)
-    assert (row.raised_at, row.acknowledged_at is None) == (None, False)
+    assert (row.raised_at, row.closed_at is None) == (None, False)
     enrolled_home.post("urgent", raised)
     (row,) = rows(staff, tables.alarm)
     assert row.raised_at is not None
-    assert row.acknowledged_at is not None
+    assert row.closed_at is not None
 
 
 def test_an_old_question_does_not_undo_an_answer(enrolled_home: EnrolledHome, staff: Staff) -> None:

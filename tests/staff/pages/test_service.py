@@ -20,7 +20,7 @@ from gateway.events import (
 )
 from tests.staff.pages.conftest import post, text_of
 from tests.staff.pages.test_live_rights import changes
-from tests.staff.parts import EnrolledHome, add_home
+from tests.staff.parts import EnrolledHome, add_home, hire
 from web.staff.core.context import Staff
 from web.staff.core.rights import Role
 from web.staff.people import accounts
@@ -218,6 +218,7 @@ def test_a_technician_is_told_of_the_answer_and_the_own_turn_live(
     (approved,) = changes(told, 1)
     assert approved["kind"] == "grant.approved"
     requested = LockOperationRequested(grant="g1", action="unlock", reason="service")
+    hire(home.app, "p9")
     home.send(
         Draft(requested, device="front", person="p9"), Draft(requested, device="front", person="t1")
     )

@@ -8,9 +8,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from gateway.events import (
-    AlarmOutcome,
+    AlarmCancelled,
     AlarmRaised,
-    AlarmResolved,
     AlarmType,
     BedDoubted,
     BedEntered,
@@ -65,7 +64,7 @@ def test_nobody_is_shown_in_bed_and_on_the_floor(carer: FlaskClient, home: Enrol
         page = text_of(carer, path)
         assert "Oklart, larm från golvet" in page
         assert "I sängen" not in page
-    home.send(AlarmResolved(alarm=raised.ref, outcome=AlarmOutcome.HELPED))
+    home.send(AlarmCancelled(alarm=raised.ref, reason="back"))
     assert "Oklart, larm från golvet" not in text_of(carer, "/hem")
 
 

@@ -24,7 +24,7 @@ from gateway.events import (
 )
 from tests.staff.homelink.test_ingest import rows
 from tests.staff.pages.conftest import post, text_of
-from tests.staff.parts import EnrolledHome, add_home
+from tests.staff.parts import EnrolledHome, add_home, hire
 from web.staff.audit import access_log
 from web.staff.care import actions
 from web.staff.core.context import Staff
@@ -62,6 +62,7 @@ def a_plan(staff: Staff, *at: int, people: tuple[str, ...] = (), home: str = "h1
 def a_visit(home: EnrolledHome, *, person: str = "p7", ended: bool = True) -> str:
     now = home.clock.now()
     started = VisitStarted(since=now - 60 * MIN, source=Stamp.UNLOCK)
+    hire(home.app, person)
     (event,) = home.send(Draft(started, person=person))
     if ended:
         until = now - 30 * MIN

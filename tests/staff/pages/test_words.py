@@ -73,7 +73,7 @@ def test_a_kind_needs_its_class_and_a_word(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(events.KINDS, "mat.folded", events.Data)
     del events.KINDS["mat.folded"]  # taken out again at the end
 
-    @events.kind("mat.folded")
+    @events.kind("mat.folded", by=events.By.HOME)
     class MatFolded(events.Data):
         """The mat was folded."""
 

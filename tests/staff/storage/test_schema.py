@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 from flask.testing import FlaskClient
 from sqlalchemy import MetaData, Table, select
 
+from gateway.envelope import Draft
 from gateway.errors import UserError
 from gateway.events import (
     AlarmRaised,
@@ -47,6 +48,7 @@ from tests.staff.parts import EnrolledHome
 from web.staff.care import actions
 from web.staff.core.context import Staff
 from web.staff.doors import lock_orders
+from web.staff.events import append
 from web.staff.events.projections.fold import HANDLERS
 from web.staff.events.projections.rebuild import rebuild_home
 from web.staff.runtime import openapi
@@ -171,7 +173,9 @@ def test_a_visit_keeps_its_original_stamps(enrolled_home: EnrolledHome, staff: S
     (started,) = enrolled_home.send(VisitStarted(since=now, source=Stamp.UNLOCK))
     ended = VisitEnded(visit=started.ref, until=now + timedelta(minutes=20), source=Stamp.TAP)
     corrected = VisitCorrected(visit=started.ref, until=now + timedelta(minutes=30), reason="x")
-    enrolled_home.send(ended, corrected)
+    enrolled_home.send(ended)
+    with staff.write() as tx:
+        append.write(staff, tx, "h1", Draft(corrected, person="p9"))
     (row,) = rows(staff, tables.visit)
     assert (row.since, row.until) == (now, now + timedelta(minutes=20))
     assert (row.corrected_since, row.corrected_until) == (None, now + timedelta(minutes=30))

@@ -11,7 +11,7 @@ from gateway.envelope import Draft
 from gateway.events import Stamp, Tap, Undone, VisitEnded, VisitStarted
 from tests.staff.care.test_actions import CAREGIVER, actor, refusal
 from tests.staff.homelink.test_ingest import rows
-from tests.staff.parts import EnrolledHome
+from tests.staff.parts import EnrolledHome, hire
 from web.staff.care.actions import Why
 from web.staff.core.context import Staff
 from web.staff.core.rights import Role
@@ -30,6 +30,7 @@ def a_visit(home: EnrolledHome, *, person: str = "p1", ended: bool = True) -> st
     """A visit of half an hour that ended ten minutes ago; its reference."""
     now = home.clock.now()
     started = VisitStarted(since=now - 40 * MIN, source=Stamp.UNLOCK)
+    hire(home.app, person)
     (event,) = home.send(Draft(started, person=person))
     if ended:
         end = VisitEnded(visit=event.ref, until=now - 10 * MIN, source=Stamp.LOCK)

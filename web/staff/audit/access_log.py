@@ -137,12 +137,14 @@ def _rows(conn: Connection, rows: Sequence[Any]) -> list[AccessRow]:
         row.home_id: row.id
         for row in conn.execute(select(r.home_id, r.id).where(r.home_id.in_(homes)).order_by(r.id))
     }
-    grants = {data["grant"] for data in bodies if data.get("grant")}
-    outcomes: dict[str, str | None] = {}
+    grants = {data["grant"] for data in bodies if isinstance(data.get("grant"), str)}
+    outcomes: dict[tuple[str, str], str | None] = {}
     listed = sorted(grants)
     for first in range(0, len(listed), 500):  # SQLite takes a limited number of parameters
-        query = select(u.grant, u.outcome).where(u.grant.in_(listed[first : first + 500]))
-        outcomes.update((row.grant, row.outcome) for row in conn.execute(query))
+        query = select(u.home_id, u.grant, u.outcome).where(
+            u.grant.in_(listed[first : first + 500]), u.home_id.in_(homes)
+        )
+        outcomes.update(((row.home_id, row.grant), row.outcome) for row in conn.execute(query))
     return [
         AccessRow(
             ref=f"{row.origin}/{row.seq}",
@@ -153,7 +155,7 @@ def _rows(conn: Connection, rows: Sequence[Any]) -> list[AccessRow]:
             patient=patients.get(row.home_id),
             device=row.device,
             why=_why(row.kind, data),
-            outcome=outcomes.get(data.get("grant") or "")
+            outcome=outcomes.get((row.home_id, str(data.get("grant"))))
             if row.kind == "unlock.requested"
             else None,
         )

@@ -102,8 +102,12 @@ def language() -> str:
 
 
 def local(at: datetime, zone: str | None = None) -> datetime:
-    """`at` in the home's own time (an IANA name; None: `ZONE`)."""
-    return at.astimezone(ZoneInfo(zone or ZONE))
+    """`at` in the home's own time (an IANA name; None: `ZONE`).  A time at the very end of what can
+    be written comes back as it is: it must not darken the page it stands on."""
+    try:
+        return at.astimezone(ZoneInfo(zone or ZONE))
+    except OverflowError:
+        return at
 
 
 def day_of(text: str) -> date | None:

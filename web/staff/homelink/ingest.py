@@ -7,7 +7,7 @@ only after the commit.  Not for: HTTP and tokens (`web.staff.homelink.routes`).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -16,16 +16,24 @@ from sqlalchemy import Connection, Select, Table, bindparam, delete, select, upd
 
 from gateway.envelope import Draft, Event, canonical, from_json
 from gateway.errors import BadEvent, ChainError, TryggveError
-from gateway.events import AlarmRaised, AlarmType, ClockSynced, HomeTampered
+from gateway.events import AlarmRaised, AlarmType, ClockSynced, HomeOverstepped, HomeTampered
+from gateway.wire import SEQ_MAX
 from web.staff.core.context import Staff
-from web.staff.events import append
+from web.staff.events import append, judgement
+from web.staff.events.judgement import REFUSED_KIND, Verdict, is_origin_of
 from web.staff.events.projections.rebuild import Fold, orphan_id, refold
 from web.staff.storage import event_store, tables
 from web.staff.storage.database import Tx
 
 _HASH = re.compile(r"[0-9a-f]{64}")
-SEQ_MAX = 2**63 - 1
-"""The largest number that both databases can keep."""
+NAME_MAX = 200
+"""Characters of a text in the envelope; a device's id has 64 at the most."""
+
+MONO_MAX_S = 1e10
+"""Seconds since a start, at the most: 300 years."""
+
+VERSION_MAX = 2**31 - 1
+"""The largest version of a rule."""
 
 HEARD_EVERY_S = 5.0
 """Seconds between two notes that a home was heard when it sent nothing: a write costs a disk
@@ -64,15 +72,6 @@ class Sent:
     digest: bytes
 
 
-def is_origin_of(origin: str, home: str) -> bool:
-    """Whether `origin` is a log of this home: `home:<id>`, `home:<id>~2`, `~3` …"""
-    own = f"home:{home}"
-    return (
-        origin == own
-        or re.fullmatch(re.escape(own) + r"~([2-9]|[1-9][0-9]{1,5})", origin) is not None
-    )
-
-
 def read_events(objs: Sequence[dict[str, Any]], home: str) -> list[Sent]:
     """Read the events of a request.  Raises `Refused` with one sentence on anything that is
     none."""
@@ -91,12 +90,27 @@ def read_events(objs: Sequence[dict[str, Any]], home: str) -> list[Sent]:
             raise Refused(400, "bad_event", f"Event {number} of the request has no hash.")
         if event.seq > SEQ_MAX:
             raise Refused(400, "bad_event", f"Event {number} of the request has too big a number.")
+        big = _too_big(event)
+        if big is not None:
+            raise Refused(400, "bad_event", f"Event {number} of the request: {big} is too big.")
         if not is_origin_of(event.origin, home):
             raise Refused(
                 403, "other_home", f"Event {number} of the request was written by another home."
             )
         sent.append(Sent(body, event, bytes.fromhex(event.hash)))
     return sent
+
+
+def _too_big(event: Event) -> str | None:
+    """The field of the envelope that is larger than it can be; None: all are well."""
+    names = {"boot": event.boot, "kind": event.kind, "device": event.device, "person": event.person}
+    because = event.because
+    if because is not None:
+        names["because"] = max((because.rule, *because.events), key=len)
+        if abs(because.version) > VERSION_MAX:
+            return "because.version"
+    long = (name for name, value in names.items() if value and len(value) > NAME_MAX)
+    return next(long, None if abs(event.mono_s) <= MONO_MAX_S else "mono_s")
 
 
 def receive_batch(staff: Staff, home: str, objs: Sequence[dict[str, Any]], down_have: int) -> int:
@@ -215,25 +229,73 @@ def _commit(
         return
     twins = _confirm_urgent(tx, origin, new)
     now = staff.clock.now()
+    verdicts = _judged(tx, home, new, now, twins)
     rows = [
-        event_store.Row(item.event, item.body, item.digest, twins.get(item.event.seq, now))
-        for item in new
+        _row(item, verdict, twins.get(item.event.seq, now))
+        for item, verdict in zip(new, verdicts, strict=True)
     ]
     event_store.insert_events(tx.conn, origin, home, rows)
     event_store.write_head(tx.conn, origin, home, head)
     fold = Fold(tx.conn, home)
-    for item in new:
-        fold.apply(item.event)
-        data = item.event.data
-        if isinstance(data, ClockSynced) and data.offset_s:
-            event_store.correct_times(tx.conn, item.event, data.offset_s)
-            refold(fold, item.event)
+    for verdict in verdicts:
+        if verdict.refused:
+            continue
+        event = verdict.event
+        fold.apply(event)
+        if isinstance(event.data, ClockSynced) and event.data.offset_s:
+            event_store.correct_times(tx.conn, event, event.data.offset_s)
+            refold(fold, event)
     fold.flush()
     tx.changes.extend(
         event_store.change_of(home, item.event, item.body, item.digest)
-        for item in new
-        if item.event.seq not in twins
+        for item, verdict in zip(new, verdicts, strict=True)
+        if item.event.seq not in twins and not verdict.refused
     )
+    _overstepped(staff, tx, home, verdicts)
+
+
+def _judged(
+    tx: Tx,
+    home: str,
+    sent: Sequence[Sent],
+    now: datetime,
+    came: Mapping[int, datetime],
+) -> list[Verdict]:
+    """What becomes of each event; one that came over the urgent lane is judged by that time."""
+    named = {item.event.person for item in sent if item.event.person is not None}
+    persons = judgement.known_persons(tx.conn, home, named)
+    return [
+        judgement.judge(item.event, home, persons, came.get(item.event.seq, now)) for item in sent
+    ]
+
+
+def _row(item: Sent, verdict: Verdict, came_at: datetime) -> event_store.Row:
+    kind = REFUSED_KIND if verdict.refused else item.event.kind
+    person = None if verdict.refused else verdict.event.person
+    return event_store.Row(
+        verdict.event, item.body, item.digest, came_at, kind, person, verdict.mark
+    )
+
+
+def _overstepped(staff: Staff, tx: Tx, home: str, verdicts: Sequence[Verdict]) -> None:
+    """Tell of what the home may not say, as long as no alarm about it is open: an event and a
+    technical alarm."""
+    first = next((verdict for verdict in verdicts if verdict.overstepped), None)
+    if first is None or first.mark is None:
+        return
+    a = tables.alarm.c
+    query = select(a.id).where(
+        a.home_id == home, a.type == AlarmType.HOME_OVERSTEPPED, a.closed_at.is_(None)
+    )
+    if tx.conn.execute(query).first() is not None:
+        return
+    about = first.event.kind
+    told = HomeOverstepped(
+        event=first.event.ref, about=about, why=first.mark.value, field=first.field
+    )
+    event = append.write(staff, tx, home, Draft(told))
+    raised = AlarmRaised.usual(AlarmType.HOME_OVERSTEPPED, event.at)
+    append.write(staff, tx, home, Draft(raised), at=event.at)
 
 
 def _confirm_urgent(tx: Tx, origin: str, new: Sequence[Sent]) -> dict[int, datetime]:
@@ -286,17 +348,25 @@ def receive_urgent(staff: Staff, home: str, objs: Sequence[dict[str, Any]], down
         event_store.lock_home(tx.conn, home)
         fold = Fold(tx.conn, home)
         now = staff.clock.now()
-        for item in sent:
-            ref = _receive_one_urgent(tx, home, item, now)
-            if ref is not None:
-                fold.apply(item.event, ref=ref)
+        verdicts = _judged(tx, home, sent, now, {})
+        fresh = []
+        for item, verdict in zip(sent, verdicts, strict=True):
+            ref = _receive_one_urgent(tx, home, item, verdict, now)
+            if ref is None:
+                continue
+            fresh.append(verdict)
+            if not verdict.refused:
+                fold.apply(verdict.event, ref=ref)
                 tx.changes.append(event_store.change_of(home, item.event, item.body, item.digest))
         fold.flush()
+        _overstepped(staff, tx, home, fresh)
         note_heard(tx, home, down_have=down_have)
     return max((item.event.seq for item in sent), default=0)
 
 
-def _receive_one_urgent(tx: Tx, home: str, item: Sent, now: datetime) -> str | None:
+def _receive_one_urgent(
+    tx: Tx, home: str, item: Sent, verdict: Verdict, now: datetime
+) -> str | None:
     """Keep one urgent event; returns its identity, None when it is here already, by either way."""
     e, u = tables.event, tables.urgent
     event = item.event
@@ -316,10 +386,11 @@ def _receive_one_urgent(tx: Tx, home: str, item: Sent, now: datetime) -> str | N
         {"origin": event.origin, "seq": event.seq, "hash": item.digest},
         {
             "home_id": home,
-            "kind": event_store.clean(event.kind),
+            "kind": REFUSED_KIND if verdict.refused else event_store.clean(event.kind),
             "body": item.body,
             "received_at": now,
             "orphan": stored is not None,
+            "mark": verdict.mark,
         },
     )
     return event.ref if stored is None else orphan_id(event.ref, item.digest)

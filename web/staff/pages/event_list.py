@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import json
+import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,12 +20,15 @@ from gateway.events import Ref, names_of
 from web.staff.core.i18n import local
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
+from web.staff.events.judgement import REFUSED_KIND, Mark
 from web.staff.pages import lookups
 from web.staff.pages.lookups import Place
 from web.staff.storage import tables as t
 from web.staff.storage.column_types import from_ms, to_ms
 from web.staff.storage.rows import DeviceRow
 from web.staff.texts import event_summary, kind_words, words
+
+log = logging.getLogger(__name__)
 
 QUIET = frozenset(kind for kind, word in kind_words.KINDS.items() if word.aside)
 """Kinds left out of the list unless their group is asked for."""
@@ -71,13 +75,15 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One event of the list.  `at` is corrected; `pending` came over the urgent lane only."""
+    """One event of the list.  `at` is corrected; `pending` came over the urgent lane only; `mark`
+    says what is odd about it."""
 
     event: Event
     home: str
     at: datetime
     synced: bool
     pending: bool
+    mark: str | None = None
 
     @property
     def cursor(self) -> Cursor:
@@ -106,6 +112,8 @@ class Line:
     because: Because | None
     synced: bool
     pending: bool
+    odd: str = ""
+    """What is odd about it; empty: nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,17 +127,18 @@ class Because:
 
 def kinds_of(actor: Actor, group: str, text_asked: bool) -> frozenset[str] | None:
     """The kinds to show; None for all, also those that this version does not know."""
+    refused = {REFUSED_KIND} if group in ("", "system") else set()
     if group:
         wanted = {kind for kind, word in kind_words.KINDS.items() if word.group == group}
         if group == "system" and actor.may(Right.SEE_CARE):
-            return frozenset(wanted)
+            return frozenset(wanted | refused)
     elif actor.may(Right.SEE_CARE):
         return None if text_asked else frozenset()
     else:
         wanted = set(kind_words.KINDS)
     if not actor.may(Right.SEE_CARE):
         wanted &= lookups.NOT_CARE
-    return frozenset(wanted)
+    return frozenset(wanted | refused)
 
 
 def latest(conn: Connection, actor: Actor, wanted: Filter, count: int) -> list[Found]:
@@ -219,7 +228,7 @@ def _of_home(
     conn: Connection, home: str, condition: ColumnElement[bool] | None, count: int
 ) -> list[Found]:
     e = t.event.c
-    query = select(e.body, e.corrected_at, e.synced, e.hash).where(e.home_id == home)
+    query = select(e.body, e.corrected_at, e.synced, e.hash, e.mark).where(e.home_id == home)
     if condition is not None:
         query = query.where(condition)
     order = (e.corrected_at.desc(), e.origin.desc(), e.seq.desc())
@@ -227,7 +236,9 @@ def _of_home(
     for row in conn.execute(query.order_by(*order).limit(count)):
         event = _sealed(row.body, row.hash)
         if event is not None:
-            lines.append(Found(event, home, row.corrected_at, row.synced, pending=False))
+            lines.append(
+                Found(event, home, row.corrected_at, row.synced, pending=False, mark=row.mark)
+            )
     return lines
 
 
@@ -248,11 +259,12 @@ def _pending(conn: Connection, actor: Actor, homes: Collection[str], wanted: Fil
     lines = []
     for row in conn.execute(select(t.urgent).where(u.home_id.in_(homes))):
         event = _sealed(row.body, row.hash)
-        if event is None or (kinds and event.kind not in kinds):
+        if event is None or (kinds and row.kind not in kinds):
             continue
-        if not kinds and event.kind in wanted.without:
+        if not kinds and row.kind in wanted.without:
             continue
-        one = Found(event, row.home_id, event.at, event.clock == "synced", pending=True)
+        at = row.received_at if row.mark else event.at
+        one = Found(event, row.home_id, at, event.clock == "synced", pending=True, mark=row.mark)
         if wanted.since is not None and one.at < wanted.since:
             continue
         if wanted.until is not None and one.at >= wanted.until:
@@ -314,27 +326,57 @@ def listing(
     devices = lookups.devices(conn, {one.home for one in shown})
     lines = []
     for one in shown:
-        event = one.event
         place = places.get(one.home)
-        zone = place.zone if place else None
-        here = local(one.at, zone)
-        device = devices.get((one.home, event.device or ""))
-        lines.append(
-            Line(
-                ref=event.ref,
-                kind=event.kind,
-                at=one.at,
-                clock=f"{here:%H:%M:%S}",
-                day=f"{here:%Y-%m-%d}",
-                word=kind_words.kind_word(event.kind),
-                label=kind_words.kind_label(event.kind),
-                detail=event_summary.particulars(event.data, zone),
-                place=place,
-                device=device_name(device) if device is not None else event.device or "",
-                person=names.get(event.person, event.person) if event.person else "",
-                because=because_of(event, reasons, zone),
-                synced=one.synced,
-                pending=one.pending,
-            )
-        )
+        try:
+            lines.append(_line(one, place, devices, names, reasons))
+        except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError):
+            log.exception("an event cannot be shown", extra={"ref": one.event.ref})
+            lines.append(_bare(one, place, kind_words.UNSHOWN))
     return lines
+
+
+def _line(
+    one: Found,
+    place: Place | None,
+    devices: Mapping[tuple[str, str], DeviceRow],
+    names: Mapping[str, str],
+    reasons: Mapping[Ref, Event],
+) -> Line:
+    event, zone = one.event, place.zone if place else None
+    odd = words.spoken(words.MARKS, one.mark) if one.mark else ""
+    if one.mark and one.mark != Mark.FAR_TIME:
+        refused = _bare(one, place, kind_words.REFUSED)
+        return replace(
+            refused, kind=REFUSED_KIND, odd=odd, detail=kind_words.kind_label(event.kind)
+        )
+    device = devices.get((one.home, event.device or ""))
+    return replace(
+        _bare(one, place, kind_words.kind_word(event.kind)),
+        label=kind_words.kind_label(event.kind),
+        detail=event_summary.particulars(event.data, zone),
+        device=device_name(device) if device is not None else event.device or "",
+        person=names.get(event.person, event.person) if event.person else "",
+        because=because_of(event, reasons, zone),
+        odd=odd,
+    )
+
+
+def _bare(one: Found, place: Place | None, word: kind_words.KindWord) -> Line:
+    """That there is an event, and nothing of what it says."""
+    here = local(one.at, place.zone if place else None)
+    return Line(
+        ref=one.event.ref,
+        kind=one.event.kind,
+        at=one.at,
+        clock=f"{here:%H:%M:%S}",
+        day=f"{here:%Y-%m-%d}",
+        word=word,
+        label=_(word.label),
+        detail="",
+        place=place,
+        device="",
+        person="",
+        because=None,
+        synced=one.synced,
+        pending=one.pending,
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 
 from sqlalchemy import (
@@ -32,12 +32,16 @@ from web.staff.storage.column_types import to_ms
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One event to store: `body` is its canonical JSON without the hash."""
+    """One event to store: `body` is its canonical JSON without the hash.  `event` is as it counts,
+    `kind` what it counts as."""
 
     event: Event
     body: str
     digest: bytes
     received_at: datetime
+    kind: str
+    person: str | None
+    mark: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +65,18 @@ NO_HEAD = Head(0, GENESIS, False)
 
 _INSERT_POSTGRES = text(
     "INSERT INTO event (origin, seq, home_id, at, corrected_at, kind, device, person, boot, synced,"
-    " body, hash, received_at)"
+    " body, hash, received_at, mark)"
     " SELECT :origin, r.seq, :home, r.at, r.at, r.kind, r.device, r.person, r.boot, r.synced,"
-    " r.body, decode(r.hash, 'hex'), r.received_at"
+    " r.body, decode(r.hash, 'hex'), r.received_at, r.mark"
     " FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(seq bigint, at timestamptz, kind text,"
     " device text, person text, boot text, synced boolean, body text, hash text,"
-    " received_at timestamptz)"
+    " received_at timestamptz, mark text)"
     " ON CONFLICT DO NOTHING"
 )
 
 _INSERT_SQLITE = (
     "INSERT INTO event (origin, seq, home_id, at, corrected_at, kind, device, person, boot, synced,"
-    " body, hash, received_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " body, hash, received_at, mark) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT DO NOTHING"
 )
 
@@ -91,14 +95,15 @@ def insert_events(conn: Connection, origin: str, home: str | None, rows: Sequenc
             {
                 "seq": row.event.seq,
                 "at": utc_text(row.event.at),
-                "kind": clean(row.event.kind),
+                "kind": clean(row.kind),
                 "device": clean(row.event.device),
-                "person": clean(row.event.person),
+                "person": clean(row.person),
                 "boot": clean(row.event.boot),
                 "synced": row.event.clock == "synced",
                 "body": row.body,
                 "hash": row.digest.hex(),
                 "received_at": utc_text(row.received_at),
+                "mark": row.mark,
             }
             for row in rows
         ]
@@ -116,14 +121,15 @@ def insert_events(conn: Connection, origin: str, home: str | None, rows: Sequenc
                 home,
                 to_ms(row.event.at),
                 to_ms(row.event.at),
-                row.event.kind,
+                row.kind,
                 row.event.device,
-                row.event.person,
+                row.person,
                 row.event.boot,
                 row.event.clock == "synced",
                 row.body,
                 row.digest,
                 to_ms(row.received_at),
+                row.mark,
             )
             for row in rows
         ],
@@ -170,13 +176,24 @@ def _upsert(table: Table, key: tuple[str, ...], values: tuple[str, ...]) -> Text
     return text(sql).bindparams(*typed)
 
 
+CORRECTED_AHEAD_MAX = timedelta(days=1)
+"""How far a corrected time may lie after the event came: no event comes before it happened."""
+
+
 def correct_times(conn: Connection, event: Event, offset_s: float) -> None:
-    """`clock.synced` came: move the earlier, unsynced times of its boot."""
+    """`clock.synced` came: move the earlier, unsynced times of its boot.  One that would lie after
+    the event came stays as it is."""
     t = tables.event
     if conn.dialect.name == "postgresql":
         moved = text("at + make_interval(secs => :offset)").bindparams(offset=offset_s)
+        near = text(
+            "at + make_interval(secs => :offset) <= received_at + make_interval(secs => :ahead)"
+        ).bindparams(offset=offset_s, ahead=CORRECTED_AHEAD_MAX.total_seconds())
     else:
         moved = text("at + :offset").bindparams(offset=round(offset_s * 1000))
+        near = text("at + :offset <= received_at + :ahead").bindparams(
+            offset=round(offset_s * 1000), ahead=round(CORRECTED_AHEAD_MAX.total_seconds() * 1000)
+        )
     conn.execute(
         update(t)
         .where(
@@ -184,6 +201,8 @@ def correct_times(conn: Connection, event: Event, offset_s: float) -> None:
             t.c.boot == clean(event.boot),
             ~t.c.synced,
             t.c.seq < event.seq,
+            t.c.mark.is_(None),
+            near,
         )
         .values(corrected_at=moved)
     )

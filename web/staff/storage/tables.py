@@ -309,6 +309,9 @@ event = Table(
     Column("body", Text, nullable=False),  # canonical JSON without the hash
     Column("hash", LargeBinary, nullable=False),
     Column("received_at", Utc, nullable=False),
+    # a `web.staff.events.judgement.Mark`; one that is refused has the kind `refused`, whatever its
+    # body says, no person, and the server's time
+    Column("mark", Text),
     # the latest events of a home
     Index("ix_event_home_latest", "home_id", "corrected_at", "origin", "seq"),
     # the access log: `gateway.events.ACCESS_KINDS`
@@ -351,6 +354,7 @@ urgent = Table(
     Column("received_at", Utc, nullable=False),
     # the batch brought another event with this number: both stay
     Column("orphan", Boolean, nullable=False, server_default=text("false")),
+    Column("mark", Text),  # as in `event`
 )
 
 # --- projections ----------------------------------------------------------------------------------

@@ -179,6 +179,9 @@ _WORDS: Mapping[str, KindWord] = {
     "home.silent": KindWord(N_("Hemmet hörs inte"), "alarm", icon="signal-off", group="device"),
     "home.heard": KindWord(N_("Hemmet hörs igen"), "ok", icon="signal", group="device"),
     "home.tampered": KindWord(N_("Hemmets logg stämmer inte"), "alarm", icon="cross"),
+    "home.overstepped": KindWord(
+        N_("Hemmets enhet skickade något som den inte får"), "alarm", icon="cross"
+    ),
     "consent.given": KindWord(N_("Samtycke gavs")),
     "consent.withdrawn": KindWord(N_("Samtycke drogs tillbaka"), "warn"),
     "absence.started": KindWord(N_("Bortrest")),
@@ -190,6 +193,12 @@ _WORDS: Mapping[str, KindWord] = {
     "account.changed": KindWord(N_("Konto eller arbetslag ändrat"), icon="pen"),
     "account.refused": KindWord(N_("Misslyckad inloggning"), "warn", icon="person-off"),
 }
+
+
+REFUSED = KindWord(N_("Något som inte räknas"), "warn", icon="cross", group="system")
+"""What a home sent and may not say: kept, and nothing more."""
+
+UNSHOWN = KindWord(N_("En händelse som inte kan visas"), "warn", icon="cross", group="system")
 
 
 def placed(kind: str, word: KindWord) -> KindWord:

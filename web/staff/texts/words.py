@@ -45,12 +45,22 @@ ALARMS: Mapping[str, str] = {
     AlarmType.BATTERY_LOW: N_("Batteriet är snart slut"),
     AlarmType.HOME_SILENT: N_("Hemmet hörs inte"),
     AlarmType.HOME_TAMPERED: N_("Hemmets logg stämmer inte"),
+    AlarmType.HOME_OVERSTEPPED: N_("Hemmets enhet skickade något som den inte får"),
     AlarmType.LOCK_OPEN: N_("Ytterdörren är olåst för länge"),
     AlarmType.CODE_GUESSING: N_("Någon har knappat in fel kod vid dörren flera gånger"),
     AlarmType.POWER_LOST: N_("Strömmen försvann"),
     AlarmType.PENDANT: N_("Larmknappen trycktes"),
 }
 """What alarms are about; another word is that of a newer home."""
+
+MARKS: Mapping[str, str] = {
+    "not_its_kind": N_("Räknas inte: sådant skriver bara servern, men hemmets enhet skickade det"),
+    "foreign_ref": N_("Räknas inte: gäller något som inte hör till det här hemmet"),
+    "foreign_person": N_("Räknas inte: gäller någon som inte hör till hemmets organisation"),
+    "bad_value": N_("Räknas inte: ett värde är orimligt stort"),
+    "far_time": N_("Hemmets klocka gick fel; tiden är när händelsen kom fram"),
+}
+"""What is odd about an event that a home sent (`web.staff.events.judgement.Mark`)."""
 
 ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
     AlarmType: ALARMS,

@@ -9,16 +9,22 @@ Not for: storing events, or deciding anything.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 
-from sqlalchemy import Connection, Select, Table, bindparam, select
+from sqlalchemy import Connection, Delete, Select, Table, bindparam, delete, select
 
 from gateway.envelope import Event
+from gateway.errors import TryggveError
+from gateway.events import CodesIssued, GrantIssued
 from gateway.events.handlers import Handlers
+from web.staff.events.judgement import is_ref_of
 from web.staff.storage import tables
 from web.staff.storage.event_store import upsert
+
+log = logging.getLogger(__name__)
 
 Row = dict[str, object]
 """Columns by name, without the key's."""
@@ -34,6 +40,13 @@ _DEFAULTS: dict[str, Row] = {
     "door_code": {},
     "service_request": {},
 }
+
+
+class NotOurs(TryggveError):
+    """A row belongs to another home."""
+
+    def __init__(self) -> None:
+        super().__init__("a row belongs to another home")
 
 
 @dataclass(eq=False)
@@ -67,25 +80,52 @@ class Fold:
     def __init__(self, conn: Connection, home: str) -> None:
         self.conn = conn
         self.home = home
+        self._makes_rights = False
         self._cells: dict[tuple[str, tuple[object, ...]], _Cell] = {}
 
     def apply(
         self, event: Event, *, ref: str | None = None, shift: timedelta | None = None
     ) -> None:
-        """Fold one event in.  A kind that no table shows changes nothing."""
-        HANDLERS.apply(self, Step(event, ref or event.ref, shift or timedelta()), event.data)
+        """Fold one event in.  A kind that no table shows changes nothing, nor does what would
+        touch another home's row."""
+        step = Step(event, ref or event.ref, shift or timedelta())
+        self._makes_rights = event.origin == f"staff:{self.home}" and isinstance(
+            event.data, GrantIssued | CodesIssued
+        )
+        try:
+            HANDLERS.apply(self, step, event.data)
+        except NotOurs:
+            log.warning("an event names a row of another home", extra={"ref": event.ref})
 
     def row(self, table: Table, **key: object) -> Row:
         """The row with this primary key, to be changed in place: from memory, the database, or
-        new."""
-        return self._cell(table, key, touch=True).row
+        new.  It is the home's own from then on; raises `NotOurs` when it is another's."""
+        cell = self._cell(table, key)
+        if "home_id" not in key:
+            if cell.row.get("home_id", self.home) != self.home:
+                if not self._is_ours_by_name(table, key):
+                    raise NotOurs
+                # another home's event began it, before homes were held to their own
+                self.conn.execute(_delete_of(table, tuple(key)), key)
+                cell.row = dict(_DEFAULTS[table.name])
+            cell.row["home_id"] = self.home
+        cell.dirty = True
+        return cell.row
 
     def known(self, table: Table, **key: object) -> bool:
-        """Whether there is such a row (one begun in this fold counts)."""
-        cell = self._cell(table, key, touch=False)
-        return cell.found or cell.dirty
+        """Whether the home has such a row (one begun in this fold counts)."""
+        cell = self._cell(table, key)
+        ours = "home_id" in key or cell.row.get("home_id") == self.home
+        return (cell.found or cell.dirty) and ours
 
-    def _cell(self, table: Table, key: dict[str, object], *, touch: bool) -> _Cell:
+    def _is_ours_by_name(self, table: Table, key: dict[str, object]) -> bool:
+        """Whether a row can be of no other home: its name is an event of this one, or this one's
+        right, which is being made."""
+        if table in (tables.turn, tables.door_code):
+            return self._makes_rights
+        return is_ref_of(str(key["id"]), self.home)
+
+    def _cell(self, table: Table, key: dict[str, object]) -> _Cell:
         at = (table.name, tuple(key.values()))
         cell = self._cells.get(at)
         if cell is None:
@@ -95,7 +135,6 @@ class Fold:
             for name in key:
                 row.pop(name, None)
             cell = self._cells[at] = _Cell(table, key, row, found is not None)
-        cell.dirty = cell.dirty or touch
         return cell
 
     def alarm(self, ref: str) -> Row:
@@ -103,11 +142,11 @@ class Fold:
         else a new row that waits for its `alarm.raised`."""
         t = tables.alarm
         if not self.known(t, id=ref):
-            other = self.conn.execute(select(t.c.id).where(t.c.ref == ref)).scalars().first()
-            ref = other or ref
+            query = select(t.c.id).where(t.c.ref == ref, t.c.home_id == self.home)
+            ref = self.conn.execute(query).scalars().first() or ref
         row = self.row(t, id=ref)
-        row.setdefault("home_id", self.home)
-        row.setdefault("ref", ref)
+        if row.get("ref") is None:
+            row["ref"] = ref
         return row
 
     def devices(self) -> list[str]:
@@ -129,6 +168,12 @@ class Fold:
 def _row_of(table: Table, key: tuple[str, ...]) -> Select[*tuple[object, ...]]:
     """The query for one row, built once."""
     return select(table).where(*(table.c[name] == bindparam(name) for name in key))
+
+
+@cache
+def _delete_of(table: Table, key: tuple[str, ...]) -> Delete:
+    """The statement that takes one row away."""
+    return delete(table).where(*(table.c[name] == bindparam(name) for name in key))
 
 
 def generation(origin: str) -> int:

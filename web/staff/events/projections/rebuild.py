@@ -7,11 +7,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, Table, delete, false, null, select, update
 
-from gateway.envelope import Event, from_json
+from gateway.envelope import Event
+from gateway.events import ACCESS_KINDS, KINDS, By
+from web.staff.events.judgement import (
+    REFUSED_KIND,
+    Verdict,
+    is_origin_of,
+    judge,
+    known_persons,
+)
 from web.staff.events.projections import care, devices, doors
 from web.staff.events.projections.fold import HANDLERS, Fold
 from web.staff.storage import tables
@@ -32,13 +41,14 @@ def orphan_id(ref: str, digest: bytes) -> str:
 
 def rebuild_home(conn: Connection, home: str) -> int:
     """Empty the home's projections and fold all its events anew, in the order in which the server
-    learned them.  Returns how many events were folded."""
+    learned them; what the home may not say (`judgement`) is refused now, if it was not before.
+    Returns how many events were folded."""
     lock_home(conn, home)
     for table in tables.PROJECTIONS:
         conn.execute(delete(table).where(table.c.home_id == home))
     fold, count = Fold(conn, home), 0
-    for event, ref, corrected in _history(conn, home):
-        fold.apply(event, ref=ref, shift=corrected - event.at)
+    for event, ref, shift in _history(conn, home):
+        fold.apply(event, ref=ref, shift=shift)
         count += 1
         if count % FLUSH_EVERY == 0:
             fold.flush()
@@ -46,29 +56,80 @@ def rebuild_home(conn: Connection, home: str) -> int:
     return count
 
 
-def _history(conn: Connection, home: str) -> Iterator[tuple[Event, str, datetime]]:
-    t, u = tables.event, tables.urgent
-    kinds = HANDLERS.kinds()
-    urgents = [
-        (row.received_at, row.origin, row.seq, True, row)
-        for row in conn.execute(select(u).where(u.c.home_id == home, u.c.kind.in_(kinds)))
-    ]
-    events = [
-        (row.received_at, row.origin, row.seq, False, row)
-        for row in conn.execute(
-            select(
-                t.c.received_at, t.c.origin, t.c.seq, t.c.body, t.c.hash, t.c.corrected_at
-            ).where(t.c.home_id == home, t.c.kind.in_(kinds))
-        )
-    ]
-    for _, _, _, is_urgent, row in sorted([*urgents, *events], key=lambda item: item[:4]):
-        if is_urgent:
-            event = from_json(json.loads(row.body) | {"hash": bytes(row.hash).hex()})
-            ref = orphan_id(event.ref, bytes(row.hash)) if row.orphan else event.ref
-            yield event, ref, event.at
-        else:
-            event = to_event(row.body, row.hash)
-            yield event, event.ref, row.corrected_at
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """One event as it is stored, on either lane."""
+
+    table: Table
+    origin: str
+    seq: int
+    hash: bytes
+    body: str
+    received_at: datetime
+    mark: str | None
+    orphan: bool
+    corrected_at: datetime | None
+    """None on the urgent lane."""
+
+    @property
+    def order(self) -> tuple[datetime, str, int, bool]:
+        """In which order the server learned of it."""
+        return self.received_at, self.origin, self.seq, self.table is tables.urgent
+
+
+def _history(conn: Connection, home: str) -> Iterator[tuple[Event, str, timedelta]]:
+    """The events that count, each with its identity and how far its times are to be moved."""
+    stored = sorted(_stored(conn, home), key=lambda one: one.order)
+    named = {person for one in stored if (person := json.loads(one.body).get("person"))}
+    persons = known_persons(conn, home, named)
+    for one in stored:
+        event = to_event(one.body, one.hash)
+        shift = timedelta() if one.corrected_at is None else one.corrected_at - event.at
+        if is_origin_of(event.origin, home):
+            verdict = judge(event, home, persons, one.received_at)
+            if verdict.mark is not None:
+                event, shift = verdict.event, timedelta()
+                _note(conn, one, verdict)
+                if verdict.refused:
+                    continue
+        yield event, orphan_id(event.ref, one.hash) if one.orphan else event.ref, shift
+
+
+def _stored(conn: Connection, home: str) -> Iterator[_Stored]:
+    for table in (tables.event, tables.urgent):
+        c = table.c
+        late = table is tables.urgent
+        query = select(
+            *(c.origin, c.seq, c.hash, c.body, c.received_at, c.mark),
+            (c.orphan if late else false()).label("orphan"),
+            (null() if late else c.corrected_at).label("corrected_at"),
+        ).where(c.home_id == home, c.kind.in_({*HANDLERS.kinds(), *_JUDGED}))
+        for row in conn.execute(query):
+            origin, seq, digest, body, received_at, mark, orphan, corrected_at = row
+            yield _Stored(
+                *(table, origin, seq, bytes(digest), body, received_at, mark),
+                orphan=bool(orphan),
+                corrected_at=corrected_at,
+            )
+
+
+_JUDGED = sorted({kind for kind, cls in KINDS.items() if cls.BY is By.SERVER} | ACCESS_KINDS)
+"""Kinds that are read again beside those that are folded: they are shown by their kind."""
+
+
+def _note(conn: Connection, one: _Stored, verdict: Verdict) -> None:
+    """Mark a stored event, unless it is."""
+    if one.mark == verdict.mark:
+        return
+    t = one.table
+    values: dict[str, object] = {"mark": verdict.mark}
+    if verdict.refused:
+        values["kind"] = REFUSED_KIND
+    if t is tables.event:
+        at = verdict.event.at
+        values |= {"at": at, "corrected_at": at} | ({"person": None} if verdict.refused else {})
+    this = (t.c.origin == one.origin) & (t.c.seq == one.seq) & (t.c.hash == one.hash)
+    conn.execute(update(t).where(this).values(values))
 
 
 def refold(fold: Fold, synced: Event) -> None:
@@ -82,6 +143,7 @@ def refold(fold: Fold, synced: Event) -> None:
             ~t.c.synced,
             t.c.seq < synced.seq,
             t.c.kind.in_(HANDLERS.kinds()),
+            t.c.mark.is_(None),
         )
         .order_by(t.c.seq)
     )
