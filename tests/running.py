@@ -1,8 +1,8 @@
 """How the suite is run: on every core, what takes long first, and `--quick`.
 
-Marks decide.  `slow`: more than a second of a processor, or processes of its own; `alone`: no two
-tests of that name at a time (one worker runs them, one after the other), because they share what is
-costly to start or watch the real time.  `--quick` leaves out whatever is slow, or needs a browser,
+`ALONE` names folders whose tests run one after the other, because they share what is costly to
+start or watch the real time.  Marks say the rest.  `slow`: more than a second of a processor, or
+processes of its own.  `--quick` leaves out whatever is slow, or needs a browser,
 PostgreSQL or the recorded homes: what a change can be tried with every few minutes.
 
 Not for: fixtures (`tests/conftest.py`).
@@ -10,6 +10,7 @@ Not for: fixtures (`tests/conftest.py`).
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -21,6 +22,30 @@ LEFT_OUT_BY_QUICK = ("slow", "browser", "postgres", "recordings")
 ALONE = {"tests/browser/": "browser", "tests/e2e/": "processes"}
 """Folders whose tests run one at a time: one Chromium; homes and servers as processes."""
 
+RECORDED_HOME = re.compile(r"tests/test_score\.py::.+\[(?:\w+-)?(\w+)\]")
+"""Tests of one recorded home: one worker reads it and runs its real nights once."""
+
+
+def group_of(nodeid: str) -> str:
+    """What must not run side by side with this test has the same group, and what is made once for
+    both; else a test is its own."""
+    if home := RECORDED_HOME.match(nodeid):
+        return home[1]
+    return next((name for folder, name in ALONE.items() if nodeid.startswith(folder)), nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Give a group to one worker.  pytest-xdist's own groups (`xdist_group`) are written into the
+    ids of tests in a way that pytest 9.2 no longer reads: they hold nothing there."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Groups(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group_of(nodeid)
+
+    return Groups(config, log)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
@@ -30,13 +55,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups, and writes them into the ids, after us
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Group what must not run side by side; begin with what takes long; leave out for `--quick`."""
-    for item in items:
-        for folder, name in ALONE.items():
-            if item.nodeid.startswith(folder):
-                item.add_marker(pytest.mark.xdist_group(name))
+    """Begin with what takes long; leave out for `--quick`."""
     if config.getoption("quick"):
         left_out = [item for item in items if _marked(item, *LEFT_OUT_BY_QUICK)]
         config.hook.pytest_deselected(items=left_out)

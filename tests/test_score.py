@@ -257,10 +257,9 @@ def _steps(recording: Recording) -> int:
 
 
 def each(*names: str) -> pytest.MarkDecorator:
-    """The tests of one home go to one worker, which reads it and runs its real nights once."""
-    return pytest.mark.parametrize(
-        "name", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in names]
-    )
+    """The tests of one home go to one worker, which reads it and runs its real nights once
+    (`tests.running.RECORDED_HOME`)."""
+    return pytest.mark.parametrize("name", names)
 
 
 @cache
