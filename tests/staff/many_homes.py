@@ -11,6 +11,7 @@ Not for: tests of what is written; these rows are there to be read.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -52,7 +53,7 @@ APART = 100_000
 
 MIN = timedelta(minutes=1)
 
-_H1 = re.compile(r"h1(?![0-9])")
+_H1 = re.compile(r"(?<![0-9A-Za-z])h1(?![0-9A-Za-z])")
 
 
 def furnish(home: EnrolledHome, everybody: str) -> None:
@@ -159,15 +160,15 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
 
 
 def multiply(app: Flask, count: int, *, first: int = 2) -> None:
-    """Copies of what says `h1`, so that there are `count` homes; `first` is the first one missing."""
+    """Copies of what says `h1`, so that there are `count` homes; `first` is the first one that is
+    missing."""
     with parts_of(app).db.write() as tx:
         carer = _carer(tx.conn)
         for table in metadata.sorted_tables:
             rows = [dict(row._mapping) for row in tx.conn.execute(select(table))]
-            mine = [row for row in rows if any(_says(value) for value in row.values())]
-            users = _account_columns(table)
-            mine += [row for row in rows if row not in mine and carer in map(row.get, users)]
-            copies = [_copy(table, row, n, carer) for n in range(first, count + 1) for row in mine]
+            copies = [
+                copy for row in rows for copy in _copies(table, row, carer, range(first, count + 1))
+            ]
             if copies:
                 tx.conn.execute(insert(table), copies)
 
@@ -177,28 +178,26 @@ def _carer(conn: Connection) -> int:
     return int(conn.execute(select(u.id).where(u.person_id == "p-h1")).scalar_one())
 
 
-def _account_columns(table: Table) -> list[str]:
-    """The columns that hold an account's number."""
+def _copies(
+    table: Table, row: dict[str, Any], carer: int, numbers: range
+) -> Iterator[dict[str, Any]]:
+    """The row for other homes; none when it says nothing of `h1` and its carer."""
     number = tables.user.c.id
-    return [c.name for c in table.columns if c is number or c.references(number)]
+    accounts = [c.name for c in table.columns if c is number or c.references(number)]
+    said = {name: _H1.split(value) for name, value in row.items() if _says(value)}
+    theirs = [name for name in accounts if row[name] == carer]
+    if not (said or theirs) or row.get("home_id", "h1") != "h1":
+        return
+    key = table.primary_key.columns
+    numbered = [c.name for c in key if c.name == "id" and isinstance(c.type, Integer)]
+    same = {k: v for k, v in row.items() if k in accounts or k not in numbered}
+    for n in numbers:
+        copy = same | {name: f"h{n}".join(parts) for name, parts in said.items()}
+        copy |= dict.fromkeys(theirs, carer + APART * n)
+        if table is tables.passkey:
+            copy["credential_id"] = f"h{n}".encode()
+        yield copy
 
 
 def _says(value: object) -> bool:
-    return isinstance(value, str) and _H1.search(value) is not None
-
-
-def _copy(table: Table, row: dict[str, Any], number: int, carer: int) -> dict[str, Any]:
-    accounts = _account_columns(table)
-    copy = {name: _other(value, number) for name, value in row.items()}
-    for name in accounts:
-        copy[name] += APART * number if copy[name] == carer else 0
-    for key in table.primary_key.columns:
-        if key.name == "id" and isinstance(key.type, Integer) and key.name not in accounts:
-            del copy[key.name]  # the database numbers it
-    return copy
-
-
-def _other(value: Any, number: int) -> Any:
-    if isinstance(value, bytes):
-        return value.replace(b"h1", f"h{number}".encode())
-    return _H1.sub(f"h{number}", value) if isinstance(value, str) else value
+    return isinstance(value, str) and "h1" in value and _H1.search(value) is not None

@@ -7,8 +7,9 @@ walked without being named here; a new table needs a row in `tests/staff/many_ho
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,19 +17,24 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event, func, select
+from sqlalchemy import event, func, insert, select
 
-from gateway.events import AccessSampled
 from tests.staff.many_homes import furnish, multiply
 from tests.staff.parts import EnrolledHome, add_user, parts_of, sign_in
 from tests.staff.walked import address_of, pages_to_open, ways
 from web.staff.audit import access_log
 from web.staff.core.rights import Role
-from web.staff.storage.tables import metadata
+from web.staff.storage import tables
+from web.staff.storage.plan_tables import door_tag
 
 pytestmark = pytest.mark.slow
 
-FEW, MANY = 10, 100
+FEW, MANY = 10, 1000
+
+SLACK = (3, 1, 2)
+"""Statements, commits and parameters by which two openings of a page may differ: a session is noted
+as seen now and then, and where few homes have events the list looks differently for the newest.
+What is done home by home is some thousand more."""
 
 
 @dataclass
@@ -70,68 +76,75 @@ def counted(app: Flask) -> Iterator[Cost]:
         event.remove(engine, "commit", committed)
 
 
-def walk(app: Flask, clients: dict[str, FlaskClient]) -> dict[str, Cost]:
-    """What each page costs each of these people, with the queries that it names."""
-    costs: dict[str, Cost] = {}
-    for route in pages_to_open():
-        for who, client in clients.items():
-            for fields in ways(route):
-                with counted(app) as cost:
-                    answer = client.get(address_of(route), query_string=dict(fields))
-                assert answer.status_code in (200, 403, 404), (route.path, fields)
-                cost.answer_kb = len(answer.data) / 1000
-                costs[f"{who} {route.path} {dict(fields) or ''}"] = cost
-    return costs
-
-
 @pytest.fixture
 def clients(staff_app: Flask, enrolled_home: EnrolledHome) -> dict[str, FlaskClient]:
-    """Somebody with every role who works everywhere, a coordinator, and a carer of no home."""
-    people = {
-        "p7": ([role.value for role in Role], ["h1"]),
-        "p8": (["coordinator"], []),
-        "p9": (["caregiver", "night_watcher"], []),
-    }
+    """Somebody with every role who works everywhere, and a carer who works nowhere and may help at
+    an alarm anywhere."""
+    people = {"p7": ([role.value for role in Role], ["h1"]), "p9": (["caregiver"], [])}
     found = {}
     for person, (roles, homes) in people.items():
         add_user(staff_app, person, roles, homes=homes)
         found[person] = staff_app.test_client()
         sign_in(found[person], person)
     furnish(enrolled_home, "p7")
+    multiply(staff_app, FEW)
+    tag = hashlib.sha256(b"x").hexdigest()  # what the walk asks for: `/t/x`
+    now = enrolled_home.clock.now()
+    with parts_of(staff_app).db.write() as tx:
+        tx.conn.execute(insert(door_tag).values(sha256=tag, home_id="h2", made_at=now))
+    enrolled_home.clock.advance(1)
+    access_log.draw(parts_of(staff_app), "org1", "2026-11")
     return found
 
 
+def walk(app: Flask, clients: dict[str, FlaskClient]) -> dict[str, Cost]:
+    """What each page costs each of these people: as it is named in the menu, with its examples, and
+    with the ids of what is there."""
+    with parts_of(app).db.read() as conn:
+        visit = conn.execute(select(tables.visit.c.id).where(tables.visit.c.home_id == "h1"))
+        (sample,) = access_log.samples(conn, "org1")
+        there = {"besok": visit.scalars().first() or "", "ref": sample.ref, "hem": "h1"}
+    days = {"fran": "2026-11-23", "till": "2026-11-23"}
+    costs: dict[str, Cost] = {}
+    for route in pages_to_open():
+        for who, client in clients.items():
+            for fields in (*ways(route), there, days):
+                with counted(app) as cost:
+                    answer = client.get(address_of(route), query_string=dict(fields))
+                assert answer.status_code in (200, 403, 404), (route.path, fields)
+                cost.answer_kb = len(answer.data) / 1000
+                costs[f"{who} {route.path} {dict(fields)}"] = cost
+    return costs
+
+
+@pytest.mark.timeout(600)  # some hundred pages of 1,000 homes: a minute on an idle machine
 def test_no_page_costs_more_with_more_homes(
     staff_app: Flask, clients: dict[str, FlaskClient]
 ) -> None:
     """A GET has its statements, its commits and its parameters, however many homes there are."""
-    multiply(staff_app, FEW)
-    access_log.draw(parts_of(staff_app), "org1", "2026-11")
     few = walk(staff_app, clients)
-    multiply_on(staff_app)
+    multiply(staff_app, MANY, first=FEW + 1)
     many = walk(staff_app, clients)
     for name, cost in many.items():
-        print(f"{name:70} {few[name].figures!s:16} {cost.figures!s:16} {cost.took_ms:6.0f} ms {cost.answer_kb:7.0f} kB")
+        then, now = few[name].figures, cost.figures
+        print(f"{name:90.90} {then} -> {now} {cost.took_ms:.0f} ms {cost.answer_kb:.0f} kB")
     grown = {
         name: (few[name].figures, cost.figures)
         for name, cost in many.items()
-        if any(now > then + 0 for then, now in zip(few[name].figures, cost.figures, strict=True))
+        if any(
+            now > then + slack
+            for then, now, slack in zip(few[name].figures, cost.figures, SLACK, strict=True)
+        )
     }
-    assert not grown
-
-
-def multiply_on(app: Flask) -> None:
-    multiply(app, MANY, first=FEW + 1)
+    assert grown == {}
 
 
 def test_every_table_has_a_row_a_home(staff_app: Flask, clients: dict[str, FlaskClient]) -> None:
-    """Else a page that reads it would cost nothing here."""
-    multiply(staff_app, FEW)
-    access_log.draw(parts_of(staff_app), "org1", "2026-11")
+    """Else a page that reads it would cost nothing here: give the table a row in `many_homes`."""
     with parts_of(staff_app).db.read() as conn:
         counts = {
             table: conn.execute(select(func.count()).select_from(table)).scalar_one()
-            for table in metadata.sorted_tables
+            for table in tables.metadata.sorted_tables
         }
     assert [table.name for table, count in counts.items() if not count] == []
     short = [t.name for t, count in counts.items() if "home_id" in t.c and count < FEW]

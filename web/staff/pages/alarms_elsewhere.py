@@ -19,6 +19,7 @@ from web.staff.pages import lock_progress, lookups
 from web.staff.pages.lock_progress import Turn
 from web.staff.pages.lookups import Place
 from web.staff.storage import tables as t
+from web.staff.storage.among import among
 from web.staff.storage.rows import AlarmRow, DeviceRow, VisitRow, read_all
 
 
@@ -56,6 +57,7 @@ def read(conn: Connection, actor: Actor, *, shown: bool, live: bool) -> AlarmsEl
     places = lookups.places(conn, actor, beyond=homes)
     names = lookups.names(conn, actor)
     locks = _locks(conn, homes)
+    turns = lock_progress.newest(conn, actor, homes)
     since = [at for row in alarms.values() if (at := row.since or row.raised_at) is not None]
     return AlarmsElsewhere(
         count=len(alarms),
@@ -66,7 +68,7 @@ def read(conn: Connection, actor: Actor, *, shown: bool, live: bool) -> AlarmsEl
                 alarm=alarm,
                 acknowledged_by=_acknowledged_by(alarm, names),
                 locks=tuple(locks.get(home, ())),
-                turn=lock_progress.newest(conn, actor, home),
+                turn=turns.get(home),
                 visit=visits.get(home),
             )
             for home in homes
@@ -86,7 +88,7 @@ def _my_visits(conn: Connection, actor: Actor) -> dict[str, VisitRow]:
     v = t.visit.c
     query = select(t.visit).where(
         v.person == actor.person,
-        v.home_id.not_in(actor.assigned),
+        ~among(v.home_id, actor.assigned),
         v.until.is_(None),
         v.corrected_until.is_(None),
         ~v.overdue,
@@ -99,7 +101,7 @@ def _turned(conn: Connection, actor: Actor) -> list[str]:
     u = t.turn.c
     query = select(u.home_id).where(
         u.person == actor.person,
-        u.home_id.not_in(actor.assigned),
+        ~among(u.home_id, actor.assigned),
         u.reason == "alarm",
         u.issued_at > staff().clock.now() - lock_progress.SHOWN,
     )
@@ -108,7 +110,7 @@ def _turned(conn: Connection, actor: Actor) -> list[str]:
 
 def _locks(conn: Connection, homes: list[str]) -> dict[str, list[DeviceRow]]:
     c = t.device.c
-    query = select(t.device).where(c.home_id.in_(homes), c.type == "lock", c.present)
+    query = select(t.device).where(among(c.home_id, homes), c.type == "lock", c.present)
     by_home: dict[str, list[DeviceRow]] = {}
     for row in read_all(conn, DeviceRow, query.order_by(c.id)):
         by_home.setdefault(row.home_id, []).append(row)
