@@ -64,12 +64,7 @@ def one_home(actor: Actor, home: str) -> str:
             .order_by(t.device.c.type, t.device.c.id)
         ).all()
         day = read_day(conn, home, now - timedelta(hours=24), now) if care else None
-        lines = event_list.latest(
-            conn,
-            actor,
-            event_list.Filter(homes=(home,), without=event_list.QUIET | event_list.RAW),
-            LATEST,
-        )
+        lines = event_list.latest(conn, actor, event_list.Filter(homes=(home,)), LATEST)
         return page(
             "home.html",
             conn,
