@@ -29,6 +29,7 @@ ON_BOTH = {
     "visits.test_visit_actions": "who is there now, and corrections: statements over spans of time",
     "visits.test_visit_export": "a month's visits in one statement",
     "visits.test_plan": "a plan is merged into what is there: updates, withdrawals, spans of time",
+    "audit.test_access_groups": "rows grouped by hour, and by what is in their text",
     "audit.test_access_log": "rows that a trigger guards against change",
     "signin.test_sessions": "written by Flask-Security's mapper; times with and without a zone",
     "signin.test_second_factor": "passkeys and codes: bytes, lists, and counters that only rise",

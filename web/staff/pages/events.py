@@ -21,7 +21,7 @@ from web.staff.pages import event_folds, event_list, lookups, reading
 from web.staff.pages.event_list import Cursor
 from web.staff.pages.layout import main_attributes, page
 from web.staff.pages.routes import Menu, get
-from web.staff.storage.hours import HOURS_MAX, hour_begins
+from web.staff.storage.hours import hour_begins, hour_in
 from web.staff.texts import kind_words
 
 PAGE = 50
@@ -101,7 +101,7 @@ def _filter() -> event_list.Filter:
     home, group = asked.get("hem", ""), asked.get("slag", "")
     since, until = _day(asked.get("fran", "")), _day(asked.get("till", ""))
     until = None if until is None else _next_day(until)
-    rows_of, hour = asked.get("rader", ""), _hour(asked.get("timme", ""))
+    rows_of, hour = asked.get("rader", ""), hour_in(asked.get("timme", ""))
     readings = rows_of != ""
     if readings and rows_of != EVERY_HOME:
         home = rows_of
@@ -117,13 +117,6 @@ def _filter() -> event_list.Filter:
         readings=readings,
         device=asked.get("enhet", "")[:100] if readings else "",
     )
-
-
-def _hour(text: str) -> int | None:
-    """The number of an hour in an address; None for what is none."""
-    if not (text.isascii() and text.isdecimal() and len(text) < 9):
-        return None
-    return int(text) if int(text) < HOURS_MAX else None
 
 
 def _day(text: str) -> datetime | None:

@@ -36,6 +36,13 @@ def hour_begins(number: int) -> datetime:
     return _FIRST + timedelta(hours=number)
 
 
+def hour_in(text: str) -> int | None:
+    """The number of an hour in an address; None for what is none."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 9):
+        return None
+    return int(text) if int(text) < HOURS_MAX else None
+
+
 @compiles(_HourOf, "sqlite")
 def _hour_sqlite(element: _HourOf, compiler: SQLCompiler, **more: Any) -> str:
     (column,) = (compiler.process(clause, **more) for clause in element.clauses)
