@@ -76,9 +76,7 @@ def test_what_is_no_read_keeps_its_row(enrolled_home: EnrolledHome, staff: Staff
     ]
 
 
-def test_the_rows_behind_a_group_are_a_link_away(
-    enrolled_home: EnrolledHome, staff: Staff
-) -> None:
+def test_the_rows_behind_a_group_are_a_link_away(enrolled_home: EnrolledHome, staff: Staff) -> None:
     """`3 gånger` leads to the three rows of that person and that hour."""
     for _ in range(3):
         actions.record_read(staff, COORDINATOR, "h1", "events")

@@ -67,20 +67,31 @@ def test_a_night_on_the_mat_is_one_line(carer: FlaskClient, home: EnrolledHome) 
     assert "Lade sig i sängen" not in rows
 
 
-def test_each_sensor_and_each_hour_has_its_line(carer: FlaskClient, home: EnrolledHome) -> None:
-    """A line grows within its hour and keeps its key, so that an open page changes it in place."""
+def test_hours_without_an_event_are_one_line(carer: FlaskClient, home: EnrolledHome) -> None:
+    """A morning in bed is one line from when to when, however many hours; an event parts it."""
+    for hour in range(5):
+        home.send(MatPressed(), device="bed", at=NIGHT + timedelta(hours=hour))
+    assert folds(text_of(carer, "/handelser")) == ["00:10–04:10 Sängmattan: 5 tryck"]
+    page = text_of(carer, "/handelser")
+    [link] = re.findall(r'href="([^"]+)" data-test="unfold"', page)
+    assert text_of(carer, unescape(link)).count('data-kind="mat.pressed"') == 5
+    home.send(DoorOpened(), device="door", at=NIGHT + 130 * MIN)
+    assert folds(text_of(carer, "/handelser")) == [
+        "03:10–04:10 Sängmattan: 2 tryck",
+        "00:10–02:10 Sängmattan: 3 tryck",
+    ]
+
+
+def test_each_sensor_has_its_line(carer: FlaskClient, home: EnrolledHome) -> None:
+    """A line keeps its key when it grows, so that an open page changes it in place."""
     home.send(MatPressed(), device="bed", at=NIGHT)
     home.send(MotionDetected(), device="pir", at=NIGHT + MIN)
-    home.send(MatPressed(), device="bed", at=NIGHT + 60 * MIN)
     before = text_of(carer, "/handelser")
-    assert folds(before) == [
-        "01:10 Sängmattan: 1 tryck",
-        "00:11 pir: 1 rörelse",
-        "00:10 Sängmattan: 1 tryck",
-    ]
+    assert folds(before) == ["00:11 pir: 1 rörelse", "00:10 Sängmattan: 1 tryck"]
     home.send(MatPressed(), device="bed", at=NIGHT + 65 * MIN)
+    home.send(MotionDetected(), device="pir", at=NIGHT + 66 * MIN)
     after = text_of(carer, "/handelser")
-    assert folds(after)[0] == "01:10–01:15 Sängmattan: 2 tryck"
+    assert folds(after)[1] == "00:10–01:15 Sängmattan: 2 tryck"
     keys = [re.findall(r'data-key="(fold-[^"]+)"', page) for page in (before, after)]
     assert keys[0] == keys[1]
 
@@ -133,6 +144,6 @@ def test_an_end_is_counted_only_without_its_beginning(
     home.send(MatReleased(), device="bed", at=NIGHT)
     home.send(ContactChanged(on=True), device="seat", at=NIGHT)
     assert folds(text_of(carer, "/handelser")) == [
-        "00:10 seat: 1 ändring",
         "00:10 Sängmattan: 1 släpp",
+        "00:10 seat: 1 ändring",
     ]

@@ -31,7 +31,7 @@ from web.staff.pages.layout import answered, page, refused
 from web.staff.pages.routes import Menu, get, post
 from web.staff.pages.visit import file
 from web.staff.pages.visits import midnight
-from web.staff.storage.hours import hour_begins, hour_in
+from web.staff.storage.hours import hours_in
 from web.staff.storage.rows import DeviceRow
 from web.staff.texts import visit_words, words
 from web.staff.texts.event_summary import clock
@@ -74,9 +74,9 @@ def _filter(actor: Actor) -> tuple[list[str], datetime, datetime, dict[str, str 
         "action": action if action in ACCESS_KINDS else None,
     }
     start, end = midnight(first), midnight(last + timedelta(days=1))
-    hour = hour_in(asked.get("timme", ""))
-    if hour is not None:
-        start, end = hour_begins(hour), hour_begins(hour + 1)
+    hours = hours_in(asked.get("timme", ""))
+    if hours is not None:
+        start, end = hours
     return homes, max(start, access_log.keeps_from(staff())), end, more
 
 
@@ -141,13 +141,12 @@ def what_text(group: AccessGroup) -> str:
 
 
 def came_in(one: Inside, devices: Mapping[tuple[str, str], DeviceRow], zone: str | None) -> str:
-    """By which door somebody came in, opened when and on what ground; without a turn of a lock what
-    the visit's beginning was taken from."""
+    """By which door somebody came in, opened when and on what ground; where no turn of a lock is
+    known, what the visit's beginning was taken from."""
     turn = one.turn
     if turn is None:
         source = one.visit.since_source if one.visit else None
-        said = words.enum_word(events.Stamp, source) if source else ""
-        return _("ingen dörr öppnad med Tryggve (%(how)s)", how=said) if said else ""
+        return words.enum_word(events.Stamp, source) if source else ""
     lock = devices.get((one.home, turn.device or ""))
     door = event_list.device_name(lock) if lock else turn.device or _("dörren")
     by = _("kod vid dörren") if one.by_code else words.enum_word(grants.Reason, turn.reason or "")

@@ -1,5 +1,5 @@
-"""Raw sensor rows of Händelser, folded: one line an hour for each sensor ("Sängmattan: 42 tryck"),
-or for all of them together where many homes are on the page.
+"""Raw sensor rows of Händelser, folded: one line for each sensor between two events ("Sängmattan:
+42 tryck"), or one an hour for all of them together where many homes are on the page.
 
 The rows themselves are a link away.  They are counted in the database, between the events that the
 page shows, so that every row is counted on one page and no page grows with what a mat chatters.
@@ -8,8 +8,9 @@ Not for: the events themselves (`event_list`), or words (`web.staff.texts.fold_w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +20,7 @@ from web.staff.core.i18n import local
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor
 from web.staff.pages import event_list, lookups
-from web.staff.pages.event_list import RAW, Cursor, Filter
+from web.staff.pages.event_list import RAW, Cursor, Filter, Line
 from web.staff.pages.lookups import Place
 from web.staff.storage import tables as t
 from web.staff.storage.among import among
@@ -36,20 +37,19 @@ hour would hide what happened to anybody."""
 
 @dataclass(frozen=True, slots=True)
 class FoldLine:
-    """Raw rows of one hour.  `home` and `device` are empty for those of many homes together;
-    `oldest` and `at` are when the first and the last of them came."""
+    """Raw rows of some hours (the first and the last of them).  `home` and `device` are empty for
+    those of many homes together; `oldest` and `at` are when the first and the last row came,
+    `counts` how many there are of each kind."""
 
-    hour: int
+    hours: tuple[int, int]
     home: str
     device: str
     oldest: datetime
     at: datetime
-    clock: str
-    day: str
     label: str
-    detail: str
     icon: str
-    count: int
+    counts: Mapping[str, int]
+    homes: int
     place: Place | None
 
     folded = True
@@ -57,7 +57,35 @@ class FoldLine:
     @property
     def key(self) -> str:
         """What tells the line from others, also when it has grown."""
-        return f"fold-{self.hour}-{self.home}-{self.device}"
+        return f"fold-{self.hours[0]}-{self.home}-{self.device}"
+
+    @property
+    def span(self) -> str:
+        """The hours as an address says them (`storage.hours`)."""
+        return "-".join(map(str, dict.fromkeys(self.hours)))
+
+    @property
+    def count(self) -> int:
+        """How many rows are folded here."""
+        return sum(self.counts.values())
+
+    @property
+    def clock(self) -> str:
+        """From when to when, in the home's time."""
+        zone = self.place.zone if self.place else None
+        first, last = f"{local(self.oldest, zone):%H:%M}", f"{local(self.at, zone):%H:%M}"
+        return last if first == last else f"{first}–{last}"
+
+    @property
+    def day(self) -> str:
+        return f"{local(self.at, self.place.zone if self.place else None):%Y-%m-%d}"
+
+    @property
+    def detail(self) -> str:
+        """What the sensor told, and how often."""
+        if self.home:
+            return fold_words.counts_text(self.counts)
+        return fold_words.rows_text(self.count, self.homes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +132,6 @@ def _counts(*, together: bool) -> Any:
             hour.label("hour"),
             func.min(at, type_=at.type).label("oldest"),
             newest.label("newest"),
-            func.count().label("count"),
             func.count(distinct(e.home_id)).label("homes"),
             *(func.sum(case((e.kind == kind, 1), else_=0)).label(kind) for kind in sorted(RAW)),
             *whose,
@@ -116,35 +143,55 @@ def _counts(*, together: bool) -> Any:
 
 def _lines(conn: Connection, rows: Any, places: Mapping[str, Place]) -> Iterator[FoldLine]:
     found = [row._mapping for row in rows]
-    homes = {row["home_id"] for row in found if "home_id" in row}
-    devices = lookups.devices(conn, homes)
+    devices = lookups.devices(conn, {row["home_id"] for row in found if "home_id" in row})
     for row in found:
         home, device = row.get("home_id", ""), row.get("device") or ""
-        place = places.get(home)
-        first, last = (local(row[at], place.zone if place else None) for at in ("oldest", "newest"))
-        same = f"{first:%H:%M}" == f"{last:%H:%M}"
         counts = {kind: int(row[kind]) for kind in RAW if row[kind]}
-        known = devices.get((home, device))
         noun = next(iter(counts)).partition(".")[0]
+        known = devices.get((home, device))
         if not home:
-            label, detail = _("Sensorer"), fold_words.rows_text(row["count"], row["homes"])
-        elif noun == "mat":
-            label = fold_words.mat_name(known.role if known else None)
-            detail = fold_words.counts_text(counts)
+            label, icon = _("Sensorer"), "signal"
         else:
+            icon = kind_words.NOUNS.get(noun, ("", "dot"))[1]
             label = event_list.device_name(known) if known else device or _("Sensor")
-            detail = fold_words.counts_text(counts)
+            if noun == "mat":
+                label = fold_words.mat_name(known.role if known else None)
         yield FoldLine(
-            hour=row["hour"],
+            hours=(row["hour"], row["hour"]),
             home=home,
             device=device,
             oldest=row["oldest"],
             at=row["newest"],
-            clock=f"{last:%H:%M}" if same else f"{first:%H:%M}–{last:%H:%M}",
-            day=f"{last:%Y-%m-%d}",
             label=label,
-            detail=detail,
-            icon=kind_words.NOUNS.get(noun, ("", "dot"))[1] if home else "signal",
-            count=row["count"],
-            place=place,
+            icon=icon,
+            counts=counts,
+            homes=row["homes"],
+            place=places.get(home),
         )
+
+
+def with_folds(lines: Iterable[Line], folds: Iterable[FoldLine]) -> list[Line | FoldLine]:
+    """Events and folded rows in one list, the newest first.  Between two events a sensor has one
+    line a day."""
+    listing: list[Line | FoldLine] = []
+    open_: dict[tuple[str, str, str], int] = {}
+    for one in sorted([*lines, *folds], key=lambda line: line.at, reverse=True):
+        if isinstance(one, FoldLine):
+            at = open_.get((one.home, one.device, one.day)) if one.home else None
+            if at is not None:
+                listing[at] = _joined(one, listing[at])  # type: ignore[arg-type]
+                continue
+            open_[one.home, one.device, one.day] = len(listing)
+        else:
+            open_.clear()
+        listing.append(one)
+    return listing
+
+
+def _joined(older: FoldLine, newer: FoldLine) -> FoldLine:
+    return replace(
+        newer,
+        hours=(older.hours[0], newer.hours[1]),
+        oldest=older.oldest,
+        counts=dict(Counter(older.counts) + Counter(newer.counts)),
+    )

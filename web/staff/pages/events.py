@@ -21,7 +21,7 @@ from web.staff.pages import event_folds, event_list, lookups, reading
 from web.staff.pages.event_list import Cursor
 from web.staff.pages.layout import main_attributes, page
 from web.staff.pages.routes import Menu, get
-from web.staff.storage.hours import hour_begins, hour_in
+from web.staff.storage.hours import hours_in
 from web.staff.texts import kind_words
 
 PAGE = 50
@@ -43,8 +43,8 @@ EVERY_HOME = "alla"
 )
 def events(actor: Actor) -> str:
     """The page `/handelser`; with `rader=<home>` the sensors' raw rows of that home (`alla`: of
-    every home), which it folds otherwise, of one hour (`timme`) and one device (`enhet`) where they
-    are named."""
+    every home), which it folds otherwise, of some hours (`timme`) and one device (`enhet`) where
+    they are named."""
     wanted = _filter()
     with staff().db.read() as conn:
         places = lookups.places(conn, actor)
@@ -69,7 +69,7 @@ def events(actor: Actor) -> str:
             "events.html",
             conn,
             actor,
-            listing=sorted([*listing, *folded.lines], key=lambda line: line.at, reverse=True),
+            listing=event_folds.with_folds(listing, folded.lines),
             places=places,
             groups=groups,
             wanted=request.args,
@@ -101,12 +101,12 @@ def _filter() -> event_list.Filter:
     home, group = asked.get("hem", ""), asked.get("slag", "")
     since, until = _day(asked.get("fran", "")), _day(asked.get("till", ""))
     until = None if until is None else _next_day(until)
-    rows_of, hour = asked.get("rader", ""), hour_in(asked.get("timme", ""))
+    rows_of, hours = asked.get("rader", ""), hours_in(asked.get("timme", ""))
     readings = rows_of != ""
     if readings and rows_of != EVERY_HOME:
         home = rows_of
-    if readings and hour is not None:
-        since, until = hour_begins(hour), hour_begins(hour + 1)
+    if readings and hours is not None:
+        since, until = hours
     return event_list.Filter(
         homes=(home,) if home else (),
         group=group if group in kind_words.GROUPS else "",

@@ -36,11 +36,16 @@ def hour_begins(number: int) -> datetime:
     return _FIRST + timedelta(hours=number)
 
 
-def hour_in(text: str) -> int | None:
-    """The number of an hour in an address; None for what is none."""
-    if not (text.isascii() and text.isdecimal() and len(text) < 9):
+def hours_in(text: str) -> tuple[datetime, datetime] | None:
+    """When the hours of an address begin and end: `498741`, or `498741-498746`; None for what is
+    no hour."""
+    parts = text.split("-", 1)
+    if not all(part.isascii() and part.isdecimal() and len(part) < 9 for part in parts):
         return None
-    return int(text) if int(text) < HOURS_MAX else None
+    first, last = int(parts[0]), int(parts[-1])
+    if not first <= last < HOURS_MAX:
+        return None
+    return hour_begins(first), hour_begins(last + 1)
 
 
 @compiles(_HourOf, "sqlite")
