@@ -234,7 +234,7 @@ def _commit(
         _row(item, verdict, twins.get(item.event.seq, now))
         for item, verdict in zip(new, verdicts, strict=True)
     ]
-    event_store.insert_events(tx.conn, origin, home, rows)
+    event_store.insert_events(tx.conn, home, rows)
     event_store.write_head(tx.conn, origin, home, head)
     fold = Fold(tx.conn, home)
     for verdict in verdicts:
