@@ -30,6 +30,7 @@ from gateway.events import (
 from tests.staff.homelink.test_ingest import rows
 from tests.staff.parts import EnrolledHome
 from web.staff.core.context import Staff
+from web.staff.doors import revocation
 from web.staff.events import append, append_many
 from web.staff.events.projections.rebuild import rebuild_home
 from web.staff.homelink import ingest
@@ -282,7 +283,7 @@ def test_a_step_that_fails_ends_nothing(
         if calls <= 3:
             raise error
 
-    monkeypatch.setattr(watch_module.revocation, "look", fails)
+    monkeypatch.setattr(revocation, "look", fails)
     now = enrolled_home.clock.now()
     enrolled_home.send(CheckPlanned(check="n@1", slot=now, report_by=now))
     enrolled_home.clock.advance(60)
