@@ -44,7 +44,7 @@ class DeviceTold:
     id: str
     driver: str
     type: str
-    """`sensor`, `lock`, `camera` or `indicator`."""
+    """`sensor`, `lock` or `indicator`."""
     role: str | None = None
     room: str | None = None
 

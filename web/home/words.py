@@ -20,12 +20,12 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "ledger": ("Vem har varit här?", "Who was here?"),
     "ledger.intro": (
         (
-            "Här står vem som har kommit in, öppnat dörren, tittat in eller läst om dig de "
+            "Här står vem som har kommit in, öppnat dörren eller läst om dig de "
             "senaste 30 dagarna. Personalen ser samma rader. Undrar du över något, fråga "
             "hemtjänsten och säg dagen, tiden och numret inom parentes."
         ),
         (
-            "Here is who came in, opened the door, looked in or read about you in the last 30 "
+            "Here is who came in, opened the door or read about you in the last 30 "
             "days. The staff see the same rows. If you wonder about something, ask the home care "
             "and tell the day, the time and the number in brackets."
         ),
@@ -40,7 +40,6 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "ledger.unknown": ("Någon som vi inte vet vem det var", "Somebody we do not know"),
     "ledger.visit.started": ("%s kom till dig", "%s came to you"),
     "ledger.record.read": ("%s läste om dig", "%s read about you"),
-    "ledger.camera.opened": ("%s tittade in med kameran", "%s looked in with the camera"),
     "ledger.unlock.refused": (
         "%s försökte öppna dörren och fick inte",
         "%s tried to open the door and was not let",
@@ -264,7 +263,6 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "room.living_room": ("vardagsrum", "living room"),
     "type.lock": ("Lås", "Lock"),
     "type.sensor": ("Givare", "Sensor"),
-    "type.camera": ("Kamera", "Camera"),
     "type.indicator": ("Lampa", "Indicator"),
     "state.on": ("Känner av", "Sensing"),
     "state.off": ("Känner inget", "Nothing sensed"),

@@ -159,8 +159,6 @@ _tell(events.AccessSampled, lambda d, _z: _("%(n)s av %(of)s rader", n=len(d.row
 _tell(events.GrantRequested, lambda d, _z: words.spoken(door_words.SERVICE_WHY, d.why))
 _tell(events.GrantApproved, lambda d, z: _("till %(when)s", when=clock(d.until, z)))
 _tell(events.HomeSilent, lambda d, _z: _("tyst i %(s)s s", s=round(d.silent_s)))
-_tell(events.ConsentGiven, lambda d, _z: d.covers)
-_tell(events.ConsentWithdrawn, lambda d, _z: d.covers)
 _tell(events.ButtonPressed, lambda d, _z: _pressed(d))
 _tell(events.PendantPressed, lambda d, _z: _pressed(d))
 

@@ -108,7 +108,6 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
     events.Looked: {
         "phone": N_("Ringde"),
         "in_person": N_("På plats"),
-        "camera": N_("Kamera"),
     },
     events.Finding: {
         "ok": N_("Allt är bra"),
@@ -289,7 +288,6 @@ ROLES: Mapping[str, str] = {
 TYPES: Mapping[str, str] = {
     "sensor": N_("Sensor"),
     "lock": N_("Lås"),
-    "camera": N_("Kamera"),
     "indicator": N_("Lampa"),
 }
 
