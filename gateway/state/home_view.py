@@ -122,6 +122,8 @@ class HomeView:
     last: deque[Event] = field(default_factory=lambda: deque(maxlen=LAST_EVENTS))
     at: datetime | None = None
     mains: bool | None = None
+    battery_low: bool = False
+    undervolted: bool = False
     away_until: datetime | None = None
     away: bool = False
     timezone: str | None = None
@@ -324,9 +326,20 @@ def _issued(view: HomeView, event: Event, data: e.GrantIssued) -> None:
     view.grants[data.grant] = data
 
 
+@_FOLD.on(e.PowerUndervolted, e.PowerSteadied)
+def _voltage(view: HomeView, event: Event, data: e.PowerUndervolted | e.PowerSteadied) -> None:
+    view.undervolted = isinstance(data, e.PowerUndervolted)
+
+
+@_FOLD.on(e.PowerBatteryLow)
+def _battery_low(view: HomeView, event: Event, data: e.PowerBatteryLow) -> None:
+    view.battery_low = True
+
+
 @_FOLD.on(e.PowerLost, e.PowerRestored)
 def _power(view: HomeView, event: Event, data: e.PowerLost | e.PowerRestored) -> None:
     view.mains = isinstance(data, e.PowerRestored)
+    view.battery_low = False
 
 
 @_FOLD.on(e.AbsenceStarted, e.AbsenceEnded)

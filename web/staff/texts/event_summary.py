@@ -74,6 +74,12 @@ def _battery(data: events.BatteryLow | events.BatteryOk, _zone: str | None) -> s
     return "" if data.level_pct is None else f"{data.level_pct} %"
 
 
+def _reserve(data: events.PowerLost | events.PowerBatteryLow, _zone: str | None) -> str:
+    if data.battery_pct is None:
+        return ""
+    return _("reservbatteriet har %(share)s kvar", share=f"{data.battery_pct} %")
+
+
 @_on(events.AbsenceStarted)
 def _absence(data: events.AbsenceStarted, zone: str | None) -> str:
     if data.until is None:
@@ -127,6 +133,8 @@ _tell(events.DeviceOffline, lambda d, _z: d.reason.replace("_", " "))
 _tell(events.DeviceFailed, lambda d, _z: d.text)
 _tell(events.BatteryLow, _battery)
 _tell(events.BatteryOk, _battery)
+_tell(events.PowerLost, _reserve)
+_tell(events.PowerBatteryLow, _reserve)
 _tell(events.ContactChanged, lambda d, _z: _("på") if d.on else _("av"))
 _tell(events.BedLeft, lambda d, z: _("tom sedan %(at)s", at=clock(d.empty_since, z)))
 _tell(events.BedDoubted, lambda d, z: _("sedan %(at)s", at=clock(d.since, z)))

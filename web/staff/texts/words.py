@@ -49,6 +49,8 @@ ALARMS: Mapping[str, str] = {
     AlarmType.LOCK_OPEN: N_("Ytterdörren är olåst för länge"),
     AlarmType.CODE_GUESSING: N_("Någon har knappat in fel kod vid dörren flera gånger"),
     AlarmType.POWER_LOST: N_("Strömmen försvann"),
+    AlarmType.POWER_FAILING: N_("Strömavbrott, larmen går på batteri"),
+    AlarmType.POWER_WEAK: N_("Hemmets enhet får för svag ström"),
     AlarmType.PENDANT: N_("Larmknappen trycktes"),
 }
 """What alarms are about; another word is that of a newer home."""
