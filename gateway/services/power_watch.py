@@ -3,9 +3,9 @@
     /sys/class/power_supply   what a battery HAT with a kernel driver tells (`online` of the mains,
                               `status` and `capacity` of the battery), power over Ethernet
     /sys/class/hwmon          the Pi's firmware (`rpi_volt`): `in0_lcrit_alarm` is 1 when the
-                              voltage fell below 4.63 V in the two seconds between the kernel's looks
+                              voltage fell below 4.63 V in the two seconds before the kernel looked
 
-Only on a Pi: a laptop that shows the demo is no home.  A supply counts from when it was seen online:
+Only on a Pi: a laptop that shows the demo is no home.  A supply counts once it was seen online:
 one that never was is not connected (power over Ethernet beside a plug).  A battery of a keyboard
 (`scope` Device) is none of the Pi's.
 
