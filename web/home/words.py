@@ -289,7 +289,7 @@ _PARTS: dict[Part, tuple[str, str]] = {
     Part.LINK: ("Kontakt med servern", "Contact with the server"),
     Part.DEVICE: ("Enhet", "Device"),
     Part.RADIO: ("Bluetooth", "Bluetooth"),
-    Part.RULES: ("Regler", "Rules"),
+    Part.POWER: ("Ström", "Power"),
 }
 
 _MENDS: dict[tuple[Part, Health], tuple[str, str]] = {
@@ -324,6 +324,14 @@ _MENDS: dict[tuple[Part, Health], tuple[str, str]] = {
     (Part.RADIO, Health.BAD): (
         "Bluetooth fungerar inte. Starta om, eller byt Bluetooth-stickan.",
         "Bluetooth does not work. Restart, or change the Bluetooth stick.",
+    ),
+    (Part.POWER, Health.WARN): (
+        "Hemmet går på batteri. Kontrollera stickkontakten och säkringen.",
+        "The home runs on its battery. Check the plug and the fuse.",
+    ),
+    (Part.POWER, Health.BAD): (
+        "Strömmen är för svag. Byt nätdelen eller kabeln.",
+        "The supply is too weak. Change the power supply or its cable.",
     ),
 }
 
