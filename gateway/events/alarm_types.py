@@ -70,7 +70,9 @@ class AlarmType(StrEnum):
     CODE_GUESSING = "code_guessing", Severity.TECHNICAL
     TOO_COLD = "too_cold", Severity.ROUTINE
     TOO_HOT = "too_hot", Severity.ROUTINE
-    POWER_LOST = "power_lost", Severity.CARE
+    POWER_LOST = "power_lost", Severity.TECHNICAL
+    POWER_FAILING = "power_failing", Severity.CARE  # it may fall silent: gone long, or battery low
+    POWER_WEAK = "power_weak", Severity.TECHNICAL
     HOME_SILENT = "home_silent", Severity.CARE
     HOME_TAMPERED = "home_tampered", Severity.TECHNICAL
     HOME_OVERSTEPPED = "home_overstepped", Severity.TECHNICAL

@@ -285,18 +285,6 @@ _DECIDED_AFTER = (  # built once: a home's stream asks it whenever it is woken
 )
 
 
-def latest_events(conn: Connection, home: str, *, limit: int = 50) -> list[tuple[Event, datetime]]:
-    """The newest events about a home, newest first, each with its corrected time."""
-    t = tables.event
-    rows = conn.execute(
-        select(t.c.body, t.c.hash, t.c.corrected_at)
-        .where(t.c.home_id == home)
-        .order_by(t.c.corrected_at.desc(), t.c.origin.desc(), t.c.seq.desc())
-        .limit(limit)
-    )
-    return [(to_event(row.body, row.hash), row.corrected_at) for row in rows]
-
-
 def confirmed_down(conn: Connection, home: str) -> int:
     """The highest `staff:<home>` number that the home has ever confirmed; 0: none."""
     t = tables.home_link

@@ -49,6 +49,8 @@ ALARMS: Mapping[str, str] = {
     AlarmType.LOCK_OPEN: N_("Ytterdörren är olåst för länge"),
     AlarmType.CODE_GUESSING: N_("Någon har knappat in fel kod vid dörren flera gånger"),
     AlarmType.POWER_LOST: N_("Strömmen försvann"),
+    AlarmType.POWER_FAILING: N_("Strömavbrott, larmen går på batteri"),
+    AlarmType.POWER_WEAK: N_("Hemmets enhet får för svag ström"),
     AlarmType.PENDANT: N_("Larmknappen trycktes"),
 }
 """What alarms are about; another word is that of a newer home."""
@@ -108,7 +110,6 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
     events.Looked: {
         "phone": N_("Ringde"),
         "in_person": N_("På plats"),
-        "camera": N_("Kamera"),
     },
     events.Finding: {
         "ok": N_("Allt är bra"),
@@ -289,7 +290,6 @@ ROLES: Mapping[str, str] = {
 TYPES: Mapping[str, str] = {
     "sensor": N_("Sensor"),
     "lock": N_("Lås"),
-    "camera": N_("Kamera"),
     "indicator": N_("Lampa"),
 }
 
