@@ -3,7 +3,8 @@
 Care is affected by a bed without a mat that works at night, and by the door lock or a pendant at
 any time.
 Such a fault is an alarm for care (`severity` care) at once when it is certain (a cut or stuck mat,
-a silent device, a jammed lock) and after `care_grace_s` when a driver may mend it by itself.
+a silent device, a jammed lock) and after `care_grace_s` when a driver may mend it by itself; one
+for the bed, however many mats it has: it is the same bed that nobody sees.
 Everything else waits `grace_min` and is a technical alarm; a mat that is down when the night
 begins becomes one for care then.
 
@@ -53,7 +54,7 @@ from gateway.rules.common.replace import replace
 from gateway.rules.common.time import due, first_of, in_window, later, next_local
 
 NAME = "device_health"
-VERSION = 1
+VERSION = 2
 
 READINGS = frozenset(
     {
@@ -314,9 +315,13 @@ def _care_due(state: State, key: Key, settings: Settings) -> datetime | None:
         return at
     if what is not AlarmType.DEVICE_DOWN or facts is None or facts.role != "bed":
         return None
-    mats = home.with_role("bed")
-    if any((mat, AlarmType.DEVICE_DOWN) not in state.troubles for mat in mats if mat != device):
-        return None  # another mat of the bed still tells; care is affected when none does
+    others = [
+        state.troubles.get((mat, AlarmType.DEVICE_DOWN))
+        for mat in home.with_role("bed")
+        if mat != device
+    ]
+    if any(other is None or Severity.CARE in other.raised_as for other in others):
+        return None  # another mat still tells, or care knows already that none does
     if in_window(at, home.timezone, settings.night_from, settings.night_to):
         return at
     return next_local(at, home.timezone, settings.night_from)
@@ -335,6 +340,7 @@ def _tick(
 ) -> tuple[State, Sequence[Decision | Command]]:
     troubles = dict(state.troubles)
     decisions: list[Decision] = []
+    told_of_bed = False
     for key, trouble in state.troubles.items():
         at = _next(state, key, settings)
         if at is None or at > now:
@@ -342,9 +348,19 @@ def _tick(
         if trouble.good_since is not None and not trouble.open:
             del troubles[key]
             continue
+        told = _due_now(state, key, now, settings)
+        if any(_of_bed_for_care(one, settings) for one in told):
+            if told_of_bed:
+                continue  # in the same instant: once that alarm is seen, this one is not due
+            told_of_bed = True
         troubles[key] = replace(trouble, tried=now)
-        decisions += _due_now(state, key, now, settings)
+        decisions += told
     return State(troubles), decisions
+
+
+def _of_bed_for_care(decision: Decision, settings: Settings) -> bool:
+    raised = isinstance(decision.data, AlarmRaised) and decision.data.severity is Severity.CARE
+    return raised and decision.device in settings.home.with_role("bed")
 
 
 def _due_now(state: State, key: Key, now: datetime, settings: Settings) -> list[Decision]:
