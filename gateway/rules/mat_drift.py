@@ -1,7 +1,7 @@
-"""A mat's empty level has wandered to where it is hardly followed any more: the technician is told.
+"""A mat's empty level has wandered to where it is hardly followed: the technician is told.
 
-The mat's driver says when it is near its limit and when it is back (`mat.drifted`).  A warm night or
-a heated blanket brings it near for hours; near for a whole day is age, a wet cell or another
+The mat's driver says when it is near its limit and when it is back (`mat.drifted`).  A warm night
+or a heated blanket brings it near for hours; near for a whole day is age, a wet cell or another
 mattress.  Then it is a technical alarm at the next noon that says to calibrate it anew, while the
 mat still works.  It ends when the mat says that it is back, as it does after a calibration.
 

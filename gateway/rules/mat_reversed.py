@@ -6,11 +6,11 @@ seen about the home all day, and nearly always while the mat said "in bed"; it s
 middle of the night it was free.
 
 Then it is an alarm for the technician that says what to do (turn `normally_closed` round, or the
-wires), and one for care, for the bed, when no other mat of it is left to trust.  Until the technician's is
-closed, or a later day shows the mat the right way round, nobody believes this mat (`mat_states`):
-it is unknown, not read the other way.  Who sleeps by day and has visitors looks alike from here,
-and an automatic guess would make an empty bed of theirs.  It is said again every six days while it
-lasts.
+wires), and one for care, for the bed, when no other mat of it is left to trust.  Until the
+technician's is closed, or a later day shows the mat the right way round, nobody believes this mat
+(`mat_states`): it is unknown, not read the other way.  Who sleeps by day and has visitors looks
+alike from here, and an automatic guess would make an empty bed of theirs.  It is said again every
+six days while it lasts.
 
 Not for: a mat that is stuck (`bed`), or that loses sleepers (`mat_quality`).
 """
