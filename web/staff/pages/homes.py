@@ -83,6 +83,7 @@ def one_home(actor: Actor, home: str) -> str:
             wide=draw(day, place.zone, WIDE) if day else None,
             narrow=draw(day, place.zone, NARROW) if day else None,
             may_ask=actor.may(Right.ASK_SERVICE),
+            shows_ids=actor.may(Right.ENROLL),  # who mounts needs the configuration's own words
             asks=[
                 card
                 for card in service.cards(conn, actor, places, names, home=home)
