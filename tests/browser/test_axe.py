@@ -69,6 +69,13 @@ SMALL = """(least) => {
 }"""
 """What is pressed and is smaller than a thumb."""
 
+WIDE = """(most) => [...document.querySelectorAll("main input, main select, main textarea")]
+  .map((e) => [e.name, Math.round(e.getBoundingClientRect().width)])
+  .filter(([name, width]) => width > most)"""
+
+FIELD_PX = 640
+"""Width of a field at most: some 80 characters, the longest line that is read with ease."""
+
 THUMB_PX = 44
 """Width and height of what is pressed: WCAG 2.5.5, and Apple's and Google's guides say 44 to 48."""
 
@@ -241,3 +248,22 @@ def test_no_entry_of_the_menu_is_clipped_on_a_phone(
     assert page.evaluate(CLIPPED) == []
     page.evaluate("scrollTo(0, document.body.scrollHeight)")
     assert page.evaluate(COVERED) <= 0
+
+
+def test_no_field_is_as_wide_as_a_large_screen(
+    open_page: Callable[..., Any],
+    sign_in: Callable[..., None],
+    night: Night,
+    live_server: LiveServer,
+) -> None:
+    """What is written in is at most a line that can be read, also on a wide screen."""
+    page = everything(open_page, sign_in, night, {"width": 1920, "height": 1080})
+    wide, fields = {}, 0
+    for route in walked.pages_to_open():
+        if route.path.startswith("/administration"):
+            page.goto(live_server.url + walked.address_of(route))
+            page.evaluate(UNFOLD)
+            fields += page.locator("main input:not([type=hidden])").count()
+            wide[route.name] = page.evaluate(WIDE, FIELD_PX)
+    assert fields > 10
+    assert {name: found for name, found in wide.items() if found} == {}
