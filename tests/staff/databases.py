@@ -41,6 +41,7 @@ ON_BOTH = {
     "people.test_access_revocation": "many rows change at once",
     "people.test_home_details.test_a_change_is_noted_and_the_home_hears_of_it": "several rows",
     "doors.test_service_access.test_requests_are_counted_for_those_who_may_answer": "counted",
+    "storage.test_outage": "a server that goes away in the middle",
     "pages.test_queries": "each page's statements: filtered, searched, paged, the same answer",
 }
 """Module, or module and test, to what can differ."""
