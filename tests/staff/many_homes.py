@@ -117,6 +117,7 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
     conn.execute(update(tables.enrol_code).values(code_hash="c-h1"))
     rows: dict[Table, dict[str, Any]] = {
         tables.home_stream: {"id": "s-h1", "home_id": "h1", "seen_at": now},
+        tables.lock_order: {"id": "order-h1", "home_id": "h1", "made_at": now},
         tables.door_code: {
             "id": "code-h1", "home_id": "h1", "person": everybody, "device": "front",
             "expires_at": now + 60 * MIN,

@@ -17,7 +17,7 @@ from gateway.events import RecordRead
 from web.staff.care.actions import Refused, Why
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor
-from web.staff.events import append
+from web.staff.events.append_many import write_many
 from web.staff.storage import tables
 from web.staff.storage.among import among
 from web.staff.storage.tables import ACCESS_SQL
@@ -48,7 +48,7 @@ def note_checked(staff: Staff, actor: Actor, homes: Collection[str], what: str) 
         return
     draft = Draft(RecordRead(what=what), person=actor.person)
     with staff.write() as tx:
-        append.write_each(staff, tx, dict.fromkeys(homes, draft))
+        write_many(staff, tx, dict.fromkeys(homes, (draft,)))
 
 
 def _last_reads(

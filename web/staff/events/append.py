@@ -7,14 +7,12 @@ commit.  Not for: whether somebody may decide it (`web.staff.care.actions`).
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.envelope import GENESIS, Draft, Event, seal
 from web.staff.core.context import Staff
-from web.staff.events.projections.fold import HANDLERS
 from web.staff.events.projections.rebuild import Fold
 from web.staff.storage import event_store, tables
 from web.staff.storage.database import Tx
@@ -52,40 +50,21 @@ def write(
     hold(tx, home)
     origin = origin_of(home)
     head = event_store.read_head(tx.conn, origin)
-    row = _sealed(staff, origin, draft, head, at or staff.clock.now())
+    row = sealed(staff, origin, draft, head, at or staff.clock.now())
     event_store.insert_events(tx.conn, home, [row])
-    event_store.write_head(tx.conn, origin, home, _head_at(row))
+    event_store.write_head(tx.conn, origin, home, head_at(row))
     if home is not None:
-        _fold(tx, home, row.event)
+        fold = Fold(tx.conn, home)
+        fold.apply(row.event)
+        fold.flush()
     tx.changes.append(event_store.change_of(home, row.event, row.body, row.digest))
     return row.event
 
 
-def write_each(staff: Staff, tx: Tx, drafts: Mapping[str, Draft]) -> None:
-    """Write one event about each of these homes.  It takes as many statements as for one home, save
-    for kinds that a table is folded from."""
-    if not drafts:
-        return
-    event_store.lock_homes(tx.conn, drafts)
-    heads = event_store.read_heads(tx.conn, [origin_of(home) for home in drafts])
-    now = staff.clock.now()
-    rows = {}
-    for home, draft in sorted(drafts.items()):
-        origin = origin_of(home)
-        rows[home] = _sealed(staff, origin, draft, heads[origin], now)
-    event_store.insert_apart(tx.conn, list(rows.items()))
-    event_store.move_heads(
-        tx.conn, [(row.event.origin, home, _head_at(row)) for home, row in rows.items()]
-    )
-    for home, row in rows.items():
-        if row.kind in HANDLERS.kinds():
-            _fold(tx, home, row.event)
-        tx.changes.append(event_store.change_of(home, row.event, row.body, row.digest))
-
-
-def _sealed(
+def sealed(
     staff: Staff, origin: str, draft: Draft, head: event_store.Head, at: datetime
 ) -> event_store.Row:
+    """The server's next event as a row of the table, not yet stored."""
     event, body, digest = seal(
         draft,
         origin=origin,
@@ -99,11 +78,6 @@ def _sealed(
     return event_store.Row(event, body.decode(), digest, at, event.kind, event.person)
 
 
-def _head_at(row: event_store.Row) -> event_store.Head:
+def head_at(row: event_store.Row) -> event_store.Head:
+    """An origin's head once this row is stored."""
     return event_store.Head(row.event.seq, row.digest, False)
-
-
-def _fold(tx: Tx, home: str, event: Event) -> None:
-    fold = Fold(tx.conn, home)
-    fold.apply(event)
-    fold.flush()

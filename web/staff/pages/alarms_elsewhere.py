@@ -18,6 +18,7 @@ from web.staff.core.rights import Actor
 from web.staff.pages import lock_progress, lookups
 from web.staff.pages.lock_progress import Turn
 from web.staff.pages.lookups import Place
+from web.staff.pages.row_guard import attempt
 from web.staff.storage import tables as t
 from web.staff.storage.among import among
 from web.staff.storage.rows import AlarmRow, DeviceRow, VisitRow, read_all
@@ -57,7 +58,7 @@ def read(conn: Connection, actor: Actor, *, shown: bool, live: bool) -> AlarmsEl
     places = lookups.places(conn, actor, beyond=homes)
     names = lookups.names(conn, actor)
     locks = _locks(conn, homes)
-    turns = lock_progress.newest(conn, actor, homes)
+    turns = attempt(lambda: lock_progress.newest(conn, actor, homes)) or {}
     since = [at for row in alarms.values() if (at := row.since or row.raised_at) is not None]
     return AlarmsElsewhere(
         count=len(alarms),

@@ -25,7 +25,7 @@ from web.staff.pages.lookups import Place
 from web.staff.storage import tables as t
 from web.staff.storage.among import among
 from web.staff.storage.hours import hour_of
-from web.staff.texts import fold_words, kind_words
+from web.staff.texts import device_words, fold_words, kind_words
 
 FOLDS_MAX = 60
 """Folded lines on a page; what is older than the last of them is on the next page."""
@@ -144,6 +144,7 @@ def _counts(*, together: bool) -> Any:
 def _lines(conn: Connection, rows: Any, places: Mapping[str, Place]) -> Iterator[FoldLine]:
     found = [row._mapping for row in rows]
     devices = lookups.devices(conn, {row["home_id"] for row in found if "home_id" in row})
+    called = device_words.device_names(devices.values())
     for row in found:
         home, device = row.get("home_id", ""), row.get("device") or ""
         counts = {kind: int(row[kind]) for kind in RAW if row[kind]}
@@ -153,7 +154,7 @@ def _lines(conn: Connection, rows: Any, places: Mapping[str, Place]) -> Iterator
             label, icon = _("Sensorer"), "signal"
         else:
             icon = kind_words.NOUNS.get(noun, ("", "dot"))[1]
-            label = event_list.device_name(known) if known else device or _("Sensor")
+            label = called.get((home, device)) or _("Utrustning")
             if noun == "mat":
                 label = fold_words.mat_name(known.role if known else None)
         yield FoldLine(

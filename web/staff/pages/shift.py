@@ -25,6 +25,7 @@ from web.staff.pages.lookups import Place
 from web.staff.pages.my_plan import Stop
 from web.staff.pages.now import tiles
 from web.staff.pages.routes import Menu, get
+from web.staff.pages.row_guard import attempt
 from web.staff.storage import tables as t
 from web.staff.storage.among import among
 from web.staff.storage.rows import AlarmRow, DeviceRow, VisitRow, read_all
@@ -69,9 +70,9 @@ def shift(actor: Actor) -> str:
         glances = {tile.place.id: tile for tile in tiles(conn, actor, places, {})}
         visits = _visits(conn, actor, places)
         alarms = _alarms(conn, actor, places)
-        turns = lock_progress.newest(conn, actor, places)
+        turns = attempt(lambda: lock_progress.newest(conn, actor, places)) or {}
         now = staff().clock.now()
-        round_ = my_plan.stops(conn, actor, list(places), now)
+        round_ = attempt(lambda: my_plan.stops(conn, actor, list(places), now)) or {}
         mine = [
             MyHome(
                 place=place,

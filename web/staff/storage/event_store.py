@@ -21,6 +21,7 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.envelope import GENESIS, Event, chained, from_json
 from gateway.errors import ChainError
@@ -88,12 +89,12 @@ def clean(value: str | None) -> str | None:
 
 
 def insert_events(conn: Connection, home: str | None, rows: Sequence[Row]) -> None:
-    """Store new events about one home (None: about none)."""
-    insert_apart(conn, [(home, row) for row in rows])
+    """Store new events about one home, or about none."""
+    insert_many(conn, [(home, row) for row in rows])
 
 
-def insert_apart(conn: Connection, rows: Sequence[tuple[str | None, Row]]) -> None:
-    """Store new events, each with the home that it is about, in one statement."""
+def insert_many(conn: Connection, rows: Sequence[tuple[str | None, Row]]) -> None:
+    """Store new events, each with its home."""
     if not rows:
         return
     if conn.dialect.name == "postgresql":
@@ -229,6 +230,27 @@ def _upsert(table: Table, key: tuple[str, ...], values: tuple[str, ...]) -> Text
     return text(sql).bindparams(*typed)
 
 
+PARAMETERS_MAX = 30_000
+"""Of one statement; SQLite takes 32,766 (SQLITE_MAX_VARIABLE_NUMBER), PostgreSQL 65,535."""
+
+
+def upsert_many(
+    conn: Connection, table: Table, key: Sequence[str], rows: Sequence[Mapping[str, object]]
+) -> None:
+    """Insert rows, or change those with these primary keys, all with the same columns in as few
+    statements as their parameters allow."""
+    by_columns: dict[tuple[str, ...], list[Mapping[str, object]]] = {}
+    for row in rows:
+        by_columns.setdefault(tuple(sorted(row)), []).append(row)
+    make = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
+    for columns, same in by_columns.items():
+        at_once = PARAMETERS_MAX // len(columns)
+        for first in range(0, len(same), at_once):
+            statement = make(table).values([dict(row) for row in same[first : first + at_once]])
+            change = {name: statement.excluded[name] for name in columns if name not in key}
+            conn.execute(statement.on_conflict_do_update(index_elements=list(key), set_=change))
+
+
 CORRECTED_AHEAD_MAX = timedelta(days=1)
 """How far a corrected time may lie after the event came: no event comes before it happened."""
 
@@ -303,18 +325,6 @@ _DECIDED_AFTER = (  # built once: a home's stream asks it whenever it is woken
     .order_by(tables.event.c.seq)
     .limit(DECIDED_MAX)
 )
-
-
-def latest_events(conn: Connection, home: str, *, limit: int = 50) -> list[tuple[Event, datetime]]:
-    """The newest events about a home, newest first, each with its corrected time."""
-    t = tables.event
-    rows = conn.execute(
-        select(t.c.body, t.c.hash, t.c.corrected_at)
-        .where(t.c.home_id == home)
-        .order_by(t.c.corrected_at.desc(), t.c.origin.desc(), t.c.seq.desc())
-        .limit(limit)
-    )
-    return [(to_event(row.body, row.hash), row.corrected_at) for row in rows]
 
 
 def confirmed_down(conn: Connection, home: str) -> int:
