@@ -249,6 +249,36 @@ def test_a_sensor_that_is_on_at_the_end_is_not_on_for_ever() -> None:
     assert kinds(made)["rule.failed"] == 0
 
 
+@recorded
+@pytest.mark.slow
+def test_pulses_of_a_seat_are_no_sign_of_life() -> None:
+    """Four of ten presses of the two couches last one or two seconds, some while everybody is out
+    or asleep: without them everything that is concluded is the same."""
+    recording = home("aras_a")
+    short: set[int] = set()
+    began: dict[str, Row] = {}
+    presses = 0
+    for row in recording.rows:
+        if recording.devices[row.device].role != "seat":
+            continue
+        begun = began.pop(row.device, None)
+        if row.data.on:  # type: ignore[attr-defined]
+            began[row.device] = row
+        elif begun is not None:
+            presses += 1
+            if row.at - begun.at <= timedelta(seconds=2):
+                short |= {begun.line, row.line}
+    assert len(short) // 2 > 0.4 * presses > 3000
+    long = [row for row in recording.rows if row.line not in short]
+    concluded = ("bed.", "seat.", "home.", "activity.", "check.asked", "alarm.raised")
+    whole, less = (
+        [(e.at, e.device, e.data) for e in made.decided if e.kind.startswith(concluded)]
+        for made in (ran("aras_a"), run_pass(disturbed(recording, long), None, {}))
+    )
+    assert whole == less
+    assert kinds(ran("aras_a"))["seat.taken"] > 4000
+
+
 # --- no bed mat, merged detectors: casas_hh_al ----------------------------------------------------
 
 
