@@ -171,6 +171,18 @@ def test_a_mat_that_is_called_poor_here_and_not_in_a_good_home() -> None:
 
 
 @recorded
+def test_mats_that_call_the_night_team_in_vain_are_told_once_and_only_here() -> None:
+    """Two looks a night and more in kasteren_b, all in vain: the bed's mats cannot watch it, said
+    once.  Elsewhere a look is rare enough; and no mat of a recorded home has felt nobody."""
+    for name, times in (("kasteren_b", 1), ("aras_a", 0), ("ordonez_a", 0)):
+        raised = [e.data for e in ran(name).decided if e.kind == "alarm.raised"]
+        told = [str(data.type) for data in raised]  # type: ignore[attr-defined]
+        assert told.count("mat_unfit") == times
+        assert "mat_unfelt" not in told
+        assert "contact_reversed" not in told
+
+
+@recorded
 def test_on_while_on_and_off_while_off_change_nothing() -> None:
     """206 such pairs in casas_hh_al; 21 here, of which the reader leaves out all but five as rows
     that say nothing new: without them the decisions about the bed are the same."""
