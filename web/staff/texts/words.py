@@ -35,7 +35,7 @@ ALARMS: Mapping[str, str] = {
     AlarmType.MAT_UNFELT: N_("Sängmattan har inte känt någon: kontrollera var den ligger"),
     AlarmType.MAT_UNFIT: N_("Sängmattan klarar inte att vaka över den här sängen: byt lösning"),
     AlarmType.CONTACT_REVERSED: N_(
-        "Ytterdörrens givare visar öppet dygnet runt: vänd eller byt den"
+        "Ytterdörrens givare visar öppet hela tiden: kontrollera den, vänd eller byt"
     ),
     AlarmType.FAULT_RECURRING: N_("Samma fel tre gånger på 30 dagar: byt utrustningen"),
     AlarmType.CHECK_HELP: N_("Behöver hjälp, sett vid tillsyn"),
