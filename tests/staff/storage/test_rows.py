@@ -22,6 +22,7 @@ CLASSES = [
     (rows.HomeRow, tables.home_state),
     (rows.TurnRow, tables.turn),
     (rows.RequestRow, tables.service_request),
+    (rows.AsideRow, tables.set_aside),
 ]
 
 TYPES = {Text: str, Utc: datetime, Boolean: bool, Float: float, Integer: int}
