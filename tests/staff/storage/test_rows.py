@@ -27,7 +27,10 @@ CLASSES = [
 
 TYPES = {Text: str, Utc: datetime, Boolean: bool, Float: float, Integer: int}
 
-ALWAYS = {rows.RequestRow: {"person", "device", "action", "asked_at"}}
+ALWAYS = {
+    rows.RequestRow: {"person", "device", "action", "asked_at"},
+    rows.AsideRow: {"event", "why", "asked_by", "asked_at"},
+}
 """Columns that may be empty in the table and never are: a row begins with all of them."""
 
 

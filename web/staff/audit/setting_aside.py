@@ -28,6 +28,7 @@ from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Right
 from web.staff.events import append
 from web.staff.events.judgement import SET_ASIDE_KIND, Mark, is_origin_of
+from web.staff.events.projections.fold import HANDLERS
 from web.staff.events.projections.rebuild import rebuild_home
 from web.staff.storage import tables
 from web.staff.storage.database import Tx
@@ -80,7 +81,7 @@ def answer(staff: Staff, actor: Actor, request: str, *, yes: bool) -> None:
             return
         if row.asked_by == actor.person:
             raise Refused(Why.SAME_PERSON)
-        _may_go(tx, row.home_id, row.event)
+        kind = _may_go(tx, row.home_id, row.event)
         done = EventSetAside(request=row.id, event=row.event)
         append.write(staff, tx, row.home_id, Draft(done, person=actor.person))
         origin, seq = _parts(row.event)
@@ -88,7 +89,8 @@ def answer(staff: Staff, actor: Actor, request: str, *, yes: bool) -> None:
         this = (e.c.origin == origin) & (e.c.seq == seq)
         values = {"home_id": None, "kind": SET_ASIDE_KIND, "mark": Mark.SET_ASIDE, "person": None}
         tx.conn.execute(update(e).where(this).values(values))
-        rebuild_home(tx.conn, row.home_id)
+        if kind in HANDLERS.kinds():  # others are in no table: what is in none stays as it is
+            rebuild_home(tx.conn, row.home_id)
 
 
 def waiting(conn: Connection, actor: Actor) -> list[AsideRow]:
@@ -125,8 +127,9 @@ def _home_of(conn: Connection, actor: Actor, ref: str) -> str:
     return str(home)
 
 
-def _may_go(tx: Tx, home: str, ref: str) -> None:
-    """Raise `Refused` (NO_EVENT, KEPT) unless the home itself wrote it and nothing forbids it."""
+def _may_go(tx: Tx, home: str, ref: str) -> str:
+    """The event's kind.  Raises `Refused` (NO_EVENT, KEPT) unless the home itself wrote it and
+    nothing forbids it."""
     origin, seq = _parts(ref)
     e, a = tables.event.c, tables.alarm.c
     query = select(e.kind).where(e.origin == origin, e.seq == seq, e.home_id == home)
@@ -140,3 +143,4 @@ def _may_go(tx: Tx, home: str, ref: str) -> None:
         or tx.conn.execute(rings).first() is not None
     ):
         raise Refused(Why.KEPT)
+    return str(kind)
