@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway.access import grants
 from gateway.access.grants import Action, Grant, Reason
 from gateway.clock import ManualClock
+from gateway.doors import orders
 from gateway.doors.orders import LockOrders, OpenOrders
 from gateway.envelope import Draft, Event
 from gateway.errors import GrantRefused, LogUnwritable
@@ -63,6 +64,7 @@ class FakeLock:
         self.answer = LockResult(LockOperationOutcome.DONE, Bolt.UNLOCKED)
         self.gate: asyncio.Event | None = None
         self.breaks = False
+        self.silent = False
         self.wakes: asyncio.Event | None = None
         self.wake_s: float | None = None
 
@@ -70,6 +72,10 @@ class FakeLock:
         await asyncio.Event().wait()
 
     async def status(self) -> LockStatus:
+        if self.breaks:
+            raise ZeroDivisionError("a driver of somebody else")
+        if self.silent:
+            await asyncio.Event().wait()
         return LockStatus(self.answer.bolt)
 
     async def unlock(self, on_step: OnStep, wake_s: float) -> LockResult:
@@ -361,6 +367,30 @@ async def test_a_driver_that_breaks_leaves_the_bolt_unknown(home: Home) -> None:
     assert isinstance(ended, LockOperationEnded)
     assert ended.outcome is LockOperationOutcome.UNKNOWN
     assert "lock.unknown" in home.told
+
+
+@pytest.mark.parametrize("before", [Bolt.LOCKED, Bolt.UNLOCKED])
+@pytest.mark.parametrize("how", ["silent", "breaks"])
+async def test_a_lock_that_does_not_answer_is_unknown_when_asked(
+    home: Home, monkeypatch: pytest.MonkeyPatch, before: Bolt, how: str
+) -> None:
+    """Whatever it said last: nobody knows where its bolt is now, and that is what is written."""
+    home.lock.answer = replace(home.lock.answer, bolt=before)
+    await home.lock_orders.ask("door")
+    assert home.told == [f"lock.{before.value}"]
+    monkeypatch.setattr(orders, "ASK_S", 0.01)
+    setattr(home.lock, how, True)
+    await home.lock_orders.ask("door")
+    assert home.told == [f"lock.{before.value}", "lock.unknown"]
+    assert home.lock_orders.last_bolt("door") is Bolt.UNKNOWN
+    assert home.view.devices["door"].bolt is Bolt.UNKNOWN
+
+
+async def test_a_lock_that_breaks_does_not_end_the_start(home: Home) -> None:
+    """The locks after it are asked all the same; it was unknown before it said anything."""
+    home.lock.breaks = True
+    await home.lock_orders.settle(home.open_orders)
+    assert home.told == []
 
 
 async def test_a_turn_cut_by_a_restart_is_ended_and_never_repeated(home: Home) -> None:

@@ -46,6 +46,7 @@ from web.staff.pages.lookups import open_alarms
 from web.staff.pages.routes import get, in_menu
 from web.staff.signin.auth import current_actor
 from web.staff.storage import tables
+from web.staff.storage.among import among
 from web.staff.texts import event_summary, kind_words, states, visit_words, words
 
 STATIC = Path(__file__).resolve().parents[1] / "static"
@@ -85,8 +86,8 @@ def summarise(conn: Connection, actor: Actor) -> Summary:
         asked = conn.execute(
             select(func.count())
             .select_from(check)
-            .where(check.c.home_id.in_(actor.homes), check.c.closed_at.is_(None))
-            .where(check.c.state.in_(("asked", "started", "extended")))
+            .where(among(check.c.home_id, actor.homes), check.c.closed_at.is_(None))
+            .where(check.c.state.in_(("asked", "started")))
         ).scalar_one()
     asked += service_access.waiting(conn, actor, staff().clock.now())
     return Summary(attention=opened + asked, unacknowledged=opened - acknowledged - routine)

@@ -406,7 +406,7 @@ night_check = Table(
     metadata,
     Column("home_id", Text, primary_key=True),
     Column("check", Text, primary_key=True),  # `<plan>@<UTC minute>`
-    # planned due asked started extended answered done missed unreported escalated
+    # planned due asked started answered done missed unreported escalated
     Column("state", Text, nullable=False),
     Column("state_at", Utc, nullable=False),
     Column("slot", Utc),
@@ -481,7 +481,7 @@ device = Table(
     Column("id", Text, primary_key=True),
     Column("present", Boolean, nullable=False),  # in the newest home.described
     Column("driver", Text),
-    Column("type", Text),  # sensor lock camera indicator; None: not described
+    Column("type", Text),  # sensor lock indicator; None: not described
     Column("role", Text),
     Column("room", Text),
     Column("state", Text, nullable=False),  # pressed released open closed unlocked … unknown
