@@ -44,6 +44,25 @@ class HomeEnrolled(Data):
     key_sha256: str
 
 
+class HomeField(StrEnum):
+    """What the server keeps about a home beside its events."""
+
+    LABEL = "label"
+    """What staff call it."""
+    ADDRESS = "address"
+    FALLBACK = "fallback"
+    """What to do when nothing works."""
+    RESIDENT = "resident"
+    """The name of somebody who lives there."""
+
+
+@kind("home.changed", by=By.SERVER)
+class HomeChanged(Data):
+    """Somebody (`person`) changed what the server keeps about the home: `what`, never to what."""
+
+    what: HomeField
+
+
 @kind("home.silent", by=By.SERVER, urgent=True)
 class HomeSilent(Data):
     """The server has not heard the home for `silent_s`: nothing there can be seen or raised."""

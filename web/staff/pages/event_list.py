@@ -26,8 +26,7 @@ from web.staff.pages.lookups import Place
 from web.staff.storage import tables as t
 from web.staff.storage.among import among
 from web.staff.storage.column_types import from_ms, to_ms
-from web.staff.storage.rows import DeviceRow
-from web.staff.texts import event_summary, kind_words, words
+from web.staff.texts import device_words, event_summary, kind_words, words
 
 log = logging.getLogger(__name__)
 
@@ -201,10 +200,10 @@ def _matching(conn: Connection, actor: Actor, text: str) -> ColumnElement[bool]:
         for place in lookups.places(conn, actor).values()
         if low in f"{place.who} {place.where}".casefold()
     ]
+    known = lookups.devices(conn, actor.homes)
+    called = device_words.device_names(known.values())
     devices = {
-        row.id
-        for row in lookups.devices(conn, actor.homes).values()
-        if low in f"{row.id} {device_name(row)}".casefold()
+        device for (home, device), name in called.items() if low in f"{device} {name}".casefold()
     }
     alarms = [
         e.body.contains(json.dumps({name: code}, separators=(",", ":"))[1:-1], autoescape=True)
@@ -314,19 +313,6 @@ def _pending(conn: Connection, actor: Actor, homes: Collection[str], wanted: Fil
 # --- in words -------------------------------------------------------------------------------------
 
 
-def device_name(row: DeviceRow) -> str:
-    """What a device is called: its role and room when the home told them, else its id."""
-    role = words.spoken(words.ROLES, row.role)
-    room = words.spoken(words.ROLES, row.room)
-    kind = words.spoken(words.TYPES, row.type)
-    if role and room and role != room:
-        return f"{kind}, {role} ({room})" if kind else f"{role} ({room})"
-    where = role or room
-    if where:
-        return f"{kind}, {where}" if kind else where
-    return f"{kind} {row.id}" if kind else str(row.id)
-
-
 def told(event: Event, zone: str | None) -> str:
     """An event in one line: its kind and its particulars."""
     label = kind_words.kind_label(event.kind)
@@ -358,7 +344,8 @@ def listing(
     """The events in words."""
     shown = list(entries)
     reasons = lookups.reasons(conn, [one.event for one in shown], actor.homes)
-    devices = lookups.devices(conn, {one.home for one in shown})
+    known = lookups.devices(conn, {one.home for one in shown})
+    devices = device_words.device_names(known.values())
     lines = []
     for one in shown:
         place = places.get(one.home)
@@ -373,7 +360,7 @@ def listing(
 def _line(
     one: Found,
     place: Place | None,
-    devices: Mapping[tuple[str, str], DeviceRow],
+    devices: Mapping[tuple[str, str], str],
     names: Mapping[str, str],
     reasons: Mapping[Ref, Event],
 ) -> Line:
@@ -384,12 +371,12 @@ def _line(
         return replace(
             refused, kind=REFUSED_KIND, odd=odd, detail=kind_words.kind_label(event.kind)
         )
-    device = devices.get((one.home, event.device or ""))
+    device = devices.get((one.home, event.device), _("Okänd utrustning")) if event.device else ""
     return replace(
         _bare(one, place, kind_words.kind_word(event.kind)),
         label=kind_words.kind_label(event.kind),
         detail=event_summary.particulars(event.data, zone),
-        device=device_name(device) if device is not None else event.device or "",
+        device=device,
         person=names.get(event.person, event.person) if event.person else "",
         because=because_of(event, reasons, zone),
         odd=odd,

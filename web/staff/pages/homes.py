@@ -90,6 +90,7 @@ def one_home(actor: Actor, home: str) -> str:
             wide=wide,
             narrow=narrow,
             may_ask=actor.may(Right.ASK_SERVICE),
+            shows_ids=actor.may(Right.ENROLL),  # who mounts needs the configuration's own words
             asks=[
                 card
                 for card in service.cards(conn, actor, places, names, home=home)

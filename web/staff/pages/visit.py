@@ -109,6 +109,8 @@ def correct(actor: Actor) -> ResponseReturnValue:
     with staff().db.read() as conn:
         row = _visit(conn, actor, ref)
         zone = lookups.places(conn, actor)[row.home_id].zone
+    if form.get("reason") not in visit_words.CORRECTED_WHY:
+        return refused(_("Välj först varför."), back, 422)
     times = visit_actions.times_of(row)
     try:
         done = visit_actions.correct(
