@@ -75,6 +75,7 @@ NOUNS: Mapping[str, tuple[str, str]] = {
     "absence": ("visit", "away"),
     "record": ("system", "eye"),
     "access": ("system", "search"),
+    "event": ("system", "list"),
     "account": ("system", "person-check"),
 }
 """The group and the icon of a noun's kinds, where a kind has none of its own."""
@@ -188,6 +189,9 @@ _WORDS: Mapping[str, KindWord] = {
     "absence.ended": KindWord(N_("Hemma igen"), icon="home"),
     "record.read": KindWord(N_("Uppgifter om en boende öppnades"), aside=True),
     "access.sampled": KindWord(N_("Stickprov drogs ur åtkomstloggen")),
+    "event.aside_asked": KindWord(N_("Någon vill lägga undan en händelse"), "warn"),
+    "event.set_aside": KindWord(N_("En händelse lades undan"), "warn"),
+    "event.aside_declined": KindWord(N_("Händelsen fick stå kvar")),
     "access.checked": KindWord(N_("Stickprov kontrollerat"), icon="check"),
     "account.signed_in": KindWord(N_("Inloggning")),
     "account.changed": KindWord(N_("Konto eller arbetslag ändrat"), icon="pen"),

@@ -63,12 +63,18 @@ MARKS: Mapping[str, str] = {
     "foreign_ref": N_("Räknas inte: gäller något som inte hör till det här hemmet"),
     "foreign_person": N_("Räknas inte: gäller någon som inte hör till hemmets organisation"),
     "bad_value": N_("Räknas inte: ett värde är orimligt stort"),
+    "set_aside": N_("Undanlagd: visas inte och räknas inte"),
     "far_time": N_("Hemmets klocka gick fel; tiden är när händelsen kom fram"),
 }
 """What is odd about an event that a home sent (`web.staff.events.judgement.Mark`)."""
 
 ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
     AlarmType: ALARMS,
+    events.AsideWhy: {
+        "wrong": N_("det hände inte"),
+        "unreadable": N_("den går inte att läsa"),
+        "other_person": N_("den nämner någon som den inte ska"),
+    },
     events.PreviousRun: {
         "none": N_("första starten"),
         "clean": N_("efter ett ordnat stopp"),
