@@ -306,6 +306,7 @@ def add_filters(app: Flask) -> None:
     filters["weekday"] = lambda date: format_date(date, "EEEE d MMMM y")
     filters["hm_day"] = _hm_day
     filters["hm_on"] = _hm_on
+    filters["date_in"] = lambda at, zone=None: i18n.local(at, zone).date()
     filters["kind_label"] = kind_words.kind_label
     filters["alarm_word"] = event_summary.alarm_word
     filters["device_name"] = device_words.device_name
