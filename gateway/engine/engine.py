@@ -24,18 +24,16 @@ from typing import Any, Protocol
 
 from gateway.clock import Clock
 from gateway.commands import Command
-from gateway.engine.event_log import EventLog, Head
+from gateway.engine.event_log import EventLog, Head, verified
 from gateway.engine.sequencer import Sealed, Sequencer, Turn
 from gateway.envelope import (
     ClockState,
     Draft,
     Event,
-    canonical,
     corrected_at,
     from_json,
-    verify_next,
 )
-from gateway.errors import ChainError, LogCorrupt, LogUnwritable
+from gateway.errors import LogCorrupt, LogUnwritable
 from gateway.events import ClockSynced, LogRecovered, LogStalled
 from gateway.rules import Rule
 from gateway.rules.fold import Fold
@@ -174,7 +172,7 @@ class Engine:
             event = from_json(obj)
             if self._down is not None and event.seq <= self._down.seq:
                 continue
-            sealed = _verified(obj, event, self._down_origin, self._down)
+            sealed = verified(obj, event, self._down_origin, self._down)
             self._down = Head(event.seq, sealed.digest)
             last = loop.create_future()
             self._put(_Item(None, self._now(), self.clock.mono_s(), foreign=sealed, durable=last))
@@ -436,15 +434,3 @@ async def _within(future: asyncio.Future[Event], timeout_s: float | None) -> Eve
         return await asyncio.wait_for(future, timeout_s)
     except TimeoutError as error:
         raise LogUnwritable(f"the event log did not answer within {timeout_s} s") from error
-
-
-def _verified(obj: dict[str, Any], event: Event, origin: str, after: Head | None) -> Sealed:
-    """The server's event as it will be stored.  `after` None: where its chain stands is not known
-    (a new log), and the first one that comes is believed."""
-    body = canonical(obj)
-    if after is None:
-        if event.origin != origin:
-            raise ChainError(f"event {event.seq} comes from another origin", event.seq)
-        return Sealed(event, body, bytes.fromhex(event.hash))
-    digest = verify_next(obj, origin=origin, seq=after.seq + 1, previous=after.hash, body=body)
-    return Sealed(event, body, digest)

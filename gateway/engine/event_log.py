@@ -23,6 +23,7 @@ from datetime import datetime
 from itertools import chain
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from typing import Any
 
 from gateway.engine.log_reader import (
     BEFORE_ALL,
@@ -36,7 +37,7 @@ from gateway.engine.log_reader import (
 )
 from gateway.engine.log_rest import Rests
 from gateway.engine.sequencer import Sealed, wire_json
-from gateway.envelope import GENESIS, Event, from_json
+from gateway.envelope import GENESIS, Event, canonical, from_json, verify_next
 from gateway.errors import ChainError, LogCorrupt
 from gateway.events import utc_text
 
@@ -390,6 +391,18 @@ class EventLog:
                 "SELECT seq, hash FROM event WHERE origin = ? ORDER BY seq DESC LIMIT 1", (origin,)
             ).fetchone()
         return Head() if row is None else Head(*row)
+
+
+def verified(obj: dict[str, Any], event: Event, origin: str, after: Head | None) -> Sealed:
+    """The server's event as it will be stored.  `after` None: where its chain stands is not known
+    (a new log), and the first one that comes is believed."""
+    body = canonical(obj)
+    if after is None:
+        if event.origin != origin:
+            raise ChainError(f"event {event.seq} comes from another origin", event.seq)
+        return Sealed(event, body, bytes.fromhex(event.hash))
+    digest = verify_next(obj, origin=origin, seq=after.seq + 1, previous=after.hash, body=body)
+    return Sealed(event, body, digest)
 
 
 def _row(sealed: Sealed) -> tuple[int, str, bytes, str | None, str | None]:
