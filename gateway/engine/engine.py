@@ -46,6 +46,10 @@ TURN_MAX = 50
 STALL_S = 0.5
 """Seconds that an alarm waits for the disk before it goes out without it (DESIGN section 2)."""
 
+HANG_S = 10.0
+"""Seconds without an answer until a disk counts as one that refuses: a card that tidies up answers
+within a few.  Looked at in each turn, so told `PULSE_S` later at the most."""
+
 IN_FLIGHT_MAX = 16
 """Turns on their way to the disk at once.  The writer gets Python's lock only between two turns, so
 a commit spans three or four of them: with 4 the loop waited half of its time (5 ms an fsync)."""
@@ -100,10 +104,12 @@ class _Item:
 
 @dataclass(slots=True, eq=False)
 class _Flight:
-    """A turn on its way to the disk.  `urgent` are its rows that the link sends at once."""
+    """A turn on its way to the disk since `began_s`, by the loop's clock.  `urgent` are its rows
+    that the link sends at once."""
 
     turn: Turn
     waiters: list[tuple[asyncio.Future[Event], Event]]
+    began_s: float = field(default_factory=lambda: asyncio.get_running_loop().time())
     urgent: list[Sealed] = field(default_factory=list)
     urgent_sent: bool = False
     timer: asyncio.TimerHandle | None = field(default=None, repr=False)
@@ -191,7 +197,7 @@ class Engine:
 
     @property
     def stalled(self) -> bool:
-        """Whether the disk refuses to take events now."""
+        """Whether the disk refuses to take events now, or hangs."""
         return self._stalled
 
     @property
@@ -337,6 +343,8 @@ class Engine:
         self._launch(_Flight(sequencer.drain(), waiters))
         if self.log.writing:
             self.hooks.on_pulse()
+        if not self._stalled and self._flights[0].began_s + HANG_S < self._flights[-1].began_s:
+            self._stall(LogUnwritable(f"the disk has not answered for {HANG_S:.0f} s"))
 
     def _launch(self, flight: _Flight) -> None:
         loop = asyncio.get_running_loop()
