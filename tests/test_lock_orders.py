@@ -16,7 +16,7 @@ from gateway.clock import ManualClock
 from gateway.doors import orders
 from gateway.doors.orders import LockOrders, OpenOrders
 from gateway.envelope import Draft, Event
-from gateway.errors import LogUnwritable
+from gateway.errors import GrantRefused, LogUnwritable
 from gateway.events import (
     AlarmOutcome,
     AlarmRaised,
@@ -204,7 +204,11 @@ BAD: list[tuple[str, Callable[[Grant], Grant], Refusal]] = [
     ("another home", lambda g: replace(g, home="h2"), Refusal.OTHER_HOME),
     ("another device", lambda g: replace(g, device="garage"), Refusal.OTHER_DEVICE),
     ("only to look", lambda g: replace(g, action=Action.LOOK), Refusal.OTHER_ACTION),
-    ("expired", lambda g: replace(g, expires=START), Refusal.EXPIRED),
+    (
+        "expired",
+        lambda g: replace(g, not_before=START - timedelta(minutes=2), expires=START),
+        Refusal.EXPIRED,
+    ),
     (
         "not yet",
         lambda g: replace(g, not_before=START + timedelta(seconds=30)),
@@ -228,6 +232,21 @@ async def test_a_grant_that_does_not_fit_is_refused(
     assert home.lock.turns == []
     assert home.refusals() == [why]
     assert home.drafts[0].person == "p7"
+
+
+def test_a_grant_that_ends_before_it_begins_is_none() -> None:
+    """The server makes none, and a home takes none, though its clock be in the gap where such a
+    grant has begun (by the skew) and not ended."""
+    backwards = replace(
+        GRANT, not_before=START + timedelta(seconds=5), expires=START + timedelta(seconds=4)
+    )
+    with pytest.raises(ValueError, match="ends after it begins"):
+        grants.sign(backwards, KEY, "k1")
+    record = grants.GrantRecord(used=grants.no, revoked=grants.no, alarm_open=grants.no)
+    for now in (START, START + timedelta(seconds=3)):
+        with pytest.raises(GrantRefused) as refused:
+            grants.judge(backwards, home="h1", devices={"door"}, now=now, record=record)
+        assert refused.value.why is Refusal.EXPIRED
 
 
 async def test_forged_grants_are_refused(home: Home) -> None:

@@ -84,6 +84,9 @@ class AlarmType(StrEnum):
     MAT_POOR = "mat_poor", Severity.TECHNICAL, Trait.DEVICE_FAULT
     MAT_FAULTY = "mat_faulty", Severity.TECHNICAL, Trait.DEVICE_FAULT
     MAT_REVERSED = "mat_reversed", Severity.TECHNICAL
+    MAT_DRIFTED = "mat_drifted", Severity.TECHNICAL
+    MAT_UNFELT = "mat_unfelt", Severity.TECHNICAL
+    MAT_UNFIT = "mat_unfit", Severity.TECHNICAL
     CONTACT_REVERSED = "contact_reversed", Severity.TECHNICAL
     FAULT_RECURRING = "fault_recurring", Severity.TECHNICAL
 

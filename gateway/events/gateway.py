@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from enum import StrEnum
 
-from gateway.events.base import By, Data, Prose, kind
+from gateway.events.base import By, Data, Prose, Resident, kind
 
 
 class PreviousRun(StrEnum):
@@ -55,7 +55,7 @@ class HomeDescribed(Data):
 
     devices: tuple[DeviceTold, ...]
     timezone: str
-    resident: str | None = None
+    resident: Resident | None = None
     """The person id of the one who lives here."""
 
 

@@ -152,6 +152,12 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "alarm.mat_poor": ("Sängmattan känner dåligt", "The bed mat senses badly"),
     "alarm.mat_faulty": ("Sängmattan går inte att lita på", "The bed mat cannot be trusted"),
     "alarm.mat_reversed": ("Sängmattan är omvänt kopplad", "The bed mat is wired in reverse"),
+    "alarm.mat_drifted": ("Sängmattan behöver ställas in på nytt", "The bed mat must be set anew"),
+    "alarm.mat_unfelt": ("Sängmattan har inte känt någon", "The bed mat has felt nobody"),
+    "alarm.mat_unfit": (
+        "Sängmattan räcker inte till för den här sängen",
+        "The bed mat is not enough for this bed",
+    ),
     "alarm.contact_reversed": (
         "Ytterdörrens givare visar fel",
         "The front door's sensor says the contrary",

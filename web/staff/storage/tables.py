@@ -5,7 +5,8 @@ Five sorts:
   `team`, `area` and their members.  Names of people live only here, and can be erased without
   touching an event;
 - signing in: `passkey`, `session`;
-- the link: `gateway_key`, `enrol_code`, `server_key`, `home_link`, `home_stream`;
+- the link: `gateway_key`, `enrol_code`, `server_key`, `home_link`, `home_stream`,
+  `lock_order`;
 - the truth: `event` and `head`, and `urgent` (what came over the urgent lane and is not yet
   confirmed by its batch);
 - projections of the truth: `alarm`, `night_check`, `visit`, `visit_declined`, `device`,
@@ -282,6 +283,16 @@ home_stream = Table(
     Column("id", Text, primary_key=True),
     Column("home_id", Text, ForeignKey("home.id"), nullable=False, index=True),
     Column("seen_at", Utc, nullable=False),  # real time
+)
+
+lock_order = Table(
+    "lock_order",
+    metadata,
+    # an order to turn a lock that went to another worker and is not taken yet (PostgreSQL): who
+    # deletes its row has it, so that what was told as not arrived is never given
+    Column("id", Text, primary_key=True),  # random; the grant itself is in no table
+    Column("home_id", Text, ForeignKey("home.id"), nullable=False),
+    Column("made_at", Utc, nullable=False),  # real time
 )
 
 # --- the truth ------------------------------------------------------------------------------------

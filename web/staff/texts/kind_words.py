@@ -100,6 +100,7 @@ _WORDS: Mapping[str, KindWord] = {
     "mat.released": KindWord(N_("Mattan släpptes"), reading=True),
     "mat.loaded": KindWord(N_("Trycket på mattan ändrades"), reading=True),
     "mat.learned": KindWord(N_("Mattan bedömdes"), group="device"),
+    "mat.drifted": KindWord(N_("Mattans nolläge"), group="device"),
     "mat.faulted": KindWord(N_("Fel på mattan"), "warn", group="device"),
     "door.opened": KindWord(N_("Dörren öppnades")),
     "door.closed": KindWord(N_("Dörren stängdes"), icon="door"),
