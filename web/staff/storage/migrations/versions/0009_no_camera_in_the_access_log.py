@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0009"
-down_revision = "0008"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
@@ -22,12 +22,12 @@ WITHOUT = "kind IN ('record.read', 'unlock.refused', 'unlock.requested', 'visit.
 
 
 def upgrade() -> None:
-    """To 0009."""
+    """To the index of now."""
     _indexed(WITHOUT)
 
 
 def downgrade() -> None:
-    """To 0008."""
+    """To the index of before."""
     _indexed(WITH_CAMERA)
 
 
