@@ -176,7 +176,8 @@ def with_folds(lines: Iterable[Line], folds: Iterable[FoldLine]) -> list[Line | 
     line a day."""
     listing: list[Line | FoldLine] = []
     open_: dict[tuple[str, str, str], int] = {}
-    for one in sorted([*lines, *folds], key=lambda line: line.at, reverse=True):
+    together: list[Line | FoldLine] = [*lines, *folds]
+    for one in sorted(together, key=lambda line: line.at, reverse=True):
         if isinstance(one, FoldLine):
             at = open_.get((one.home, one.device, one.day)) if one.home else None
             if at is not None:

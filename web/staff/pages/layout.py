@@ -318,6 +318,7 @@ def add_filters(app: Flask) -> None:
     filters["stamp"] = lambda code: words.enum_word(events.Stamp, code)
     filters["deviation"] = lambda code: words.spoken(visit_words.DEVIATIONS, code)
     filters["corrected_why"] = lambda code: words.spoken(visit_words.CORRECTED_WHY, code)
+    filters["aside_why"] = lambda code: words.enum_word(events.AsideWhy, code)
     filters["undone"] = lambda code: words.enum_word(events.Undone, code)
     filters["finding"] = lambda code: words.enum_word(events.Finding, code)
     filters["looked"] = lambda code: words.enum_word(events.Looked, code)
