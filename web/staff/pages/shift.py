@@ -26,7 +26,7 @@ from web.staff.pages.my_plan import Stop
 from web.staff.pages.now import tiles
 from web.staff.pages.routes import Menu, get
 from web.staff.storage import tables as t
-from web.staff.storage.rows import AlarmRow, DeviceRow, VisitRow, read_all
+from web.staff.storage.rows import AlarmRow, DeviceRow, HomeRow, VisitRow, read_all
 from web.staff.texts import visit_words
 
 
@@ -40,7 +40,7 @@ class MyHome:
     visit: VisitRow | None
     earlier: tuple[VisitRow, ...]
     alarm: AlarmRow | None
-    silent_since: datetime | None
+    state: HomeRow | None
     stops: tuple[Stop, ...] = ()
 
     @property
@@ -78,7 +78,7 @@ def shift(actor: Actor) -> str:
                 visit=next((v for v in visits.get(home, ()) if _is_open(v)), None),
                 earlier=tuple(v for v in visits.get(home, ()) if v.until or v.corrected_until),
                 alarm=alarms.get(home),
-                silent_since=state.silent_since if (state := glances[home].state) else None,
+                state=glances[home].state,
                 stops=round_.get(home, ()),
             )
             for home, place in places.items()
