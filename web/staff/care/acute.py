@@ -70,6 +70,27 @@ def open_elsewhere(conn: Connection, actor: Actor) -> dict[str, AlarmRow]:
     return {row.home_id: row for row in read_all(conn, AlarmRow, query)}
 
 
+def open_here(conn: Connection, homes: Iterable[str]) -> list[AlarmRow]:
+    """Every open care alarm of these homes, for those who may know of it."""
+    a = tables.alarm
+    query = select(a).where(a.c.home_id.in_(list(homes)), _care_open())
+    return read_all(conn, AlarmRow, query)
+
+
+def may_take(conn: Connection, actor: Actor, alarm: Ref) -> bool:
+    """Whether this is an open care alarm of others that this person may go to: who goes there says
+    so, or two go."""
+    if not may_help(actor):
+        return False
+    a, h = tables.alarm.c, tables.home.c
+    query = (
+        select(a.id)
+        .join(tables.home, h.id == a.home_id)
+        .where(a.id == alarm, h.org_id == actor.org, _care_open())
+    )
+    return conn.execute(query).first() is not None
+
+
 def note_reads(staff: Staff, actor: Actor, alarms: Iterable[AlarmRow], *, only_new: bool) -> None:
     """Write that this person read of these open alarms.  `only_new`: an open page brought itself up
     to date, and what was read since the alarm began is not written again."""
