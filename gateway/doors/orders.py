@@ -203,6 +203,9 @@ class LockOrders:
                 status = await lock.status()
         except TimeoutError:
             status = LockStatus(Bolt.UNKNOWN, answered=False)
+        except Exception:  # a driver broke its promise: what was said before holds no longer
+            log.exception("lock driver broke", extra={"device": device})
+            status = LockStatus(Bolt.UNKNOWN)
         bolt = status.bolt
         if device in self._busy:
             return  # the order tells where the bolt is

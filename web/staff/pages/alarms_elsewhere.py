@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import Connection, select
 
@@ -19,6 +20,7 @@ from web.staff.pages import incidents, lock_progress, lookups
 from web.staff.pages.incidents import Incident
 from web.staff.pages.lock_progress import Turn
 from web.staff.pages.lookups import Place
+from web.staff.pages.row_guard import attempt
 from web.staff.storage import tables as t
 from web.staff.storage.rows import AlarmRow, DeviceRow, VisitRow, read_all
 
@@ -71,7 +73,7 @@ def read(conn: Connection, actor: Actor, *, shown: bool, live: bool) -> AlarmsEl
                 alarm=alarm,
                 incidents=tuple(found.get(home, ())),
                 locks=lookups.front_first(locks.get(home, ())),
-                turn=lock_progress.newest(conn, actor, home),
+                turn=attempt(partial(lock_progress.newest, conn, actor, home)),
                 visit=visits.get(home),
             )
             for home in homes

@@ -30,7 +30,7 @@ AHEAD = timedelta(hours=3)
 TASK_KEPT = timedelta(days=7)
 """A visit that nobody made is shown for this long; the alarm beside it stays until it is closed."""
 
-WAITING = ("asked", "started", "extended")
+WAITING = ("asked", "started")
 """States of a check that waits for a person."""
 
 

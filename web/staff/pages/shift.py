@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from flask import request
 from sqlalchemy import Connection, func, select
@@ -27,6 +28,7 @@ from web.staff.pages.lookups import Place
 from web.staff.pages.my_plan import Stop
 from web.staff.pages.now import WAITING, tiles
 from web.staff.pages.routes import Menu, get
+from web.staff.pages.row_guard import attempt
 from web.staff.storage import tables as t
 from web.staff.storage.rows import DeviceRow, HomeRow, VisitRow, read_all
 
@@ -81,7 +83,7 @@ class MyHome:
             for lock in self.locks
             if lock.state in ("unlocked", "jammed", "unknown")
             and lock.state_at is not None
-            and lock.state_at <= left + LEFT_MARGIN
+            and lock.state_at - left <= LEFT_MARGIN
         )
 
     @property
@@ -159,7 +161,7 @@ def _my_homes(
 ) -> list[MyHome]:
     glances = {tile.place.id: tile for tile in tiles(conn, actor, places, {})}
     visits = _visits(conn, actor, places)
-    stops = my_plan.stops(conn, actor, list(places), now)
+    stops = attempt(lambda: my_plan.stops(conn, actor, list(places), now)) or {}
     found: dict[str, list[Incident]] = {}
     for incident in incidents.read(conn, actor, places, names, now, homes=places):
         if incident.severity != Severity.TECHNICAL:
@@ -169,7 +171,7 @@ def _my_homes(
             place=place,
             state=glances[home].state,
             locks=lookups.front_first(glances[home].locks),
-            turn=lock_progress.newest(conn, actor, home),
+            turn=attempt(partial(lock_progress.newest, conn, actor, home)),
             visit=next((v for v in visits.get(home, ()) if _is_open(v)), None),
             earlier=tuple(v for v in visits.get(home, ()) if v.until or v.corrected_until),
             incidents=tuple(found.get(home, ())),
