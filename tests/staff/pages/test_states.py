@@ -80,7 +80,7 @@ def test_a_doubted_bed_is_unknown(carer: FlaskClient, home: EnrolledHome) -> Non
 def lock_chip(client: FlaskClient) -> tuple[str, str]:
     """The lock as the home's page shows it: its colour and its words."""
     found = re.search(
-        r'data-test="lock" data-state="\w+"><span class="badge (\w*)">.*?<dd>(.*?)</dd>',
+        r'data-test="lock" data-state="\w+"><dt><span class="badge (\w*)">.*?<dd>(.*?)</dd>',
         _home(client),
     )
     assert found is not None

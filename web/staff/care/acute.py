@@ -6,35 +6,21 @@ where, what and since when; each reading is written.  Not for: one's own homes, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Collection, Iterable
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, select
+from sqlalchemy import Connection, bindparam, select
 
-from gateway.envelope import Draft
-from gateway.events import RecordRead, Ref, Severity
+from gateway.events import Ref
+from web.staff.care import reads
+from web.staff.care.helpers import care_open, may_help
 from web.staff.core.context import Staff
-from web.staff.core.rights import Actor, Right
-from web.staff.events import append
+from web.staff.core.rights import Actor
 from web.staff.storage import tables
-from web.staff.storage.database import Tx
+from web.staff.storage.among import among
 from web.staff.storage.rows import AlarmRow, read_all
 
 WHAT = "acute"
 """What `record.read` says was opened."""
-
-
-def _care_open() -> ColumnElement[bool]:
-    """Open care alarms that the home itself raised: only of these can it say by itself whether they
-    are still open."""
-    c = tables.alarm.c
-    return and_(
-        c.closed_at.is_(None),
-        c.raised_at.is_not(None),
-        c.severity == Severity.CARE.value,
-        c.ref.startswith("home:", autoescape=True),
-        c.id == c.ref,
-    )
 
 
 def open_care_alarm(conn: Connection, home: str) -> Ref | None:
@@ -44,15 +30,10 @@ def open_care_alarm(conn: Connection, home: str) -> Ref | None:
 
 _OPEN_HERE = (  # built once: every door that is opened asks it
     select(tables.alarm.c.id)
-    .where(tables.alarm.c.home_id == bindparam("home"), _care_open())
+    .where(tables.alarm.c.home_id == bindparam("home"), care_open())
     .order_by(tables.alarm.c.raised_at.desc())
     .limit(1)
 )
-
-
-def may_help(actor: Actor) -> bool:
-    """Whether this person may go to an alarm in a home that is not theirs."""
-    return actor.may(Right.TURN_LOCK) and actor.may(Right.SEE_CARE)
 
 
 def open_elsewhere(conn: Connection, actor: Actor) -> dict[str, AlarmRow]:
@@ -64,53 +45,24 @@ def open_elsewhere(conn: Connection, actor: Actor) -> dict[str, AlarmRow]:
     query = (
         select(a)
         .join(tables.home, h.id == a.c.home_id)
-        .where(h.org_id == actor.org, h.id.not_in(actor.assigned), _care_open())
+        .where(h.org_id == actor.org, ~among(h.id, actor.assigned), care_open())
         .order_by(a.c.raised_at)
     )
     return {row.home_id: row for row in read_all(conn, AlarmRow, query)}
 
 
-def open_here(conn: Connection, homes: Iterable[str]) -> list[AlarmRow]:
+def open_here(conn: Connection, homes: Collection[str]) -> list[AlarmRow]:
     """Every open care alarm of these homes, for those who may know of it."""
     a = tables.alarm
-    query = select(a).where(a.c.home_id.in_(list(homes)), _care_open())
+    query = select(a).where(among(a.c.home_id, homes), care_open())
     return read_all(conn, AlarmRow, query)
-
-
-def may_take(conn: Connection, actor: Actor, alarm: Ref) -> bool:
-    """Whether this is an open care alarm of others that this person may go to: who goes there says
-    so, or two go."""
-    if not may_help(actor):
-        return False
-    a, h = tables.alarm.c, tables.home.c
-    query = (
-        select(a.id)
-        .join(tables.home, h.id == a.home_id)
-        .where(a.id == alarm, h.org_id == actor.org, _care_open())
-    )
-    return conn.execute(query).first() is not None
 
 
 def note_reads(staff: Staff, actor: Actor, alarms: Iterable[AlarmRow], *, only_new: bool) -> None:
     """Write that this person read of these open alarms.  `only_new`: an open page brought itself up
     to date, and what was read since the alarm began is not written again."""
-    for alarm in alarms:
-        with staff.write() as tx:
-            append.hold(tx, alarm.home_id)
-            if only_new and _has_read(tx, actor, alarm.home_id, alarm.raised_at):
-                continue
-            draft = Draft(RecordRead(what=WHAT), person=actor.person)
-            append.write(staff, tx, alarm.home_id, draft)
-
-
-def _has_read(tx: Tx, actor: Actor, home: str, since: datetime | None) -> bool:
-    e = tables.event.c
-    query = select(e.seq).where(
-        e.home_id == home,
-        e.origin == append.origin_of(home),
-        e.kind == "record.read",
-        e.person == actor.person,
-        e.corrected_at >= since,
-        e.body.contains(f'"what":"{WHAT}"', autoescape=True),
-    )
-    return tx.conn.execute(query.limit(1)).first() is not None
+    since = {alarm.home_id: alarm.raised_at for alarm in alarms if alarm.raised_at is not None}
+    if only_new:
+        reads.note_new(staff, actor, since, WHAT)
+    else:
+        reads.note_checked(staff, actor, since, WHAT)

@@ -18,6 +18,7 @@ from web.staff.core.rights import Actor, Right
 from web.staff.pages import lookups
 from web.staff.pages.lookups import Place
 from web.staff.storage import tables as t
+from web.staff.storage.among import among
 from web.staff.storage.rows import AlarmRow, read_all
 
 TOGETHER = timedelta(minutes=10)
@@ -105,7 +106,7 @@ def read(
     `homes`: only of these."""
     query = select(t.alarm).where(lookups.open_alarms(actor))
     if homes is not None:
-        query = query.where(t.alarm.c.home_id.in_(homes))
+        query = query.where(among(t.alarm.c.home_id, homes))
     rows = read_all(conn, AlarmRow, query)
     raised = lookups.events_by_ref(conn, [row.id for row in rows], actor.homes)
     return of_rows(rows, actor, places, names, now, raised=raised)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 
 from flask import request
 from sqlalchemy import Connection, func, select
@@ -30,6 +29,7 @@ from web.staff.pages.now import WAITING, tiles
 from web.staff.pages.routes import Menu, get
 from web.staff.pages.row_guard import attempt
 from web.staff.storage import tables as t
+from web.staff.storage.among import among
 from web.staff.storage.rows import DeviceRow, HomeRow, VisitRow, read_all
 
 LEFT_MARGIN = timedelta(minutes=2)
@@ -161,6 +161,7 @@ def _my_homes(
 ) -> list[MyHome]:
     glances = {tile.place.id: tile for tile in tiles(conn, actor, places, {})}
     visits = _visits(conn, actor, places)
+    turns = attempt(lambda: lock_progress.newest(conn, actor, places)) or {}
     stops = attempt(lambda: my_plan.stops(conn, actor, list(places), now)) or {}
     found: dict[str, list[Incident]] = {}
     for incident in incidents.read(conn, actor, places, names, now, homes=places):
@@ -171,7 +172,7 @@ def _my_homes(
             place=place,
             state=glances[home].state,
             locks=lookups.front_first(glances[home].locks),
-            turn=attempt(partial(lock_progress.newest, conn, actor, home)),
+            turn=turns.get(home),
             visit=next((v for v in visits.get(home, ()) if _is_open(v)), None),
             earlier=tuple(v for v in visits.get(home, ()) if v.until or v.corrected_until),
             incidents=tuple(found.get(home, ())),
@@ -214,11 +215,11 @@ def over(mine: Iterable[MyHome]) -> list[Entry]:
     return sorted(entries, key=_place_in_round)
 
 
-def _checks(conn: Connection, places: Iterable[str]) -> int:
+def _checks(conn: Connection, places: dict[str, Place]) -> int:
     """How many checks in my homes wait for somebody."""
     c = t.night_check.c
     query = select(func.count()).where(
-        c.home_id.in_(list(places)), c.closed_at.is_(None), c.state.in_(WAITING)
+        among(c.home_id, places), c.closed_at.is_(None), c.state.in_(WAITING)
     )
     return int(conn.execute(query).scalar_one())
 
@@ -231,7 +232,7 @@ def _visits(
     v = t.visit.c
     now = staff().clock.now()
     midnight = local(now).replace(hour=0, minute=0, second=0, microsecond=0)
-    query = select(t.visit).where(v.person == actor.person, v.home_id.in_(places))
+    query = select(t.visit).where(v.person == actor.person, among(v.home_id, places))
     still = v.until.is_(None) & v.corrected_until.is_(None) & ~v.overdue
     today = v.since >= min(midnight, now - NIGHT)
     rows = read_all(conn, VisitRow, query.where(still | today).order_by(v.since))
