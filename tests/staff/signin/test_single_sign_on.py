@@ -55,7 +55,8 @@ def with_provider(config: StaffConfig, provider: Provider) -> StaffConfig:
         organisations=frozenset({"org1"}),
         acr_values=(LOA3,),
     )
-    return config.model_copy(update={"sign_in": SignInConfig(oidc={"region": known})})
+    signing = SignInConfig(oidc={"region": known})
+    return config.model_copy(update={"sign_in": signing, "public_url": "http://localhost"})
 
 
 @pytest.fixture

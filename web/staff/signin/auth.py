@@ -26,7 +26,6 @@ from flask_security import (
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy import Integer, Text, bindparam, select
 from sqlalchemy.orm import Session, joinedload, scoped_session
-from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as BaseResponse
 
 from gateway.envelope import Draft
@@ -197,9 +196,6 @@ def init_app(app: Flask, secrets: SecretFiles) -> None:
         SECURITY_POST_LOGOUT_VIEW="/login",
         SECURITY_LOGOUT_METHODS=["POST"],
     )
-    if config.listen.trusted_proxies:
-        n = config.listen.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
     app.extensions[failed_attempts.EXTENSION] = failed_attempts.Limits()
     app.extensions[sessions.EXTENSION] = sessions.Gate(parts.db)
     CSRFProtect(app).exempt(routes.blueprint)  # a home signs its requests, and has no cookie
