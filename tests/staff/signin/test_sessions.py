@@ -189,11 +189,13 @@ def test_the_page_of_somebody_who_just_signed_in_stays_live(
 def test_a_password_alone_ends_with_a_role_that_asks_for_more(
     staff_app: Flask, make_user: MakeUser, staff: Staff
 ) -> None:
-    """Who is made an administrator in the middle of a session must show more at once."""
+    """Who is made an administrator in the middle of a session, after the first day, must show more
+    at once."""
     needed = SignInConfig(second_factor_roles=frozenset({Role.ADMINISTRATOR}))
     staff.config = staff.config.model_copy(update={"sign_in": needed})
     make_user("p7", ["caregiver"], homes=["h1"])
     boss = make_user("p1", ["administrator"])
+    accounts.set_grace(staff, boss, 0)
     client = signed_in(staff_app, "p7")
     assert is_in(client)
     accounts.set_roles(staff, boss, "p7", [Role.CAREGIVER, Role.ADMINISTRATOR])

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.errors import TryggveError, UserError
-from web.staff.cli import doors, people, teams, visits
+from web.staff.cli import doors, organisations, people, teams, visits
 from web.staff.cli.parts import Handler
 from web.staff.cli.parts import current as _current
 from web.staff.cli.parts import database as _database
@@ -80,6 +80,7 @@ def add_commands(commands: Commands) -> None:
     parser = command(commands, "enroll-code", _enroll_code, "Make a one-time code for a gateway.")
     parser.add_argument("home")
     _add_home_commands(commands, command)
+    organisations.add_commands(commands, command)
     people.add_commands(commands, command)
     teams.add_commands(commands, command)
     visits.add_commands(commands, command)

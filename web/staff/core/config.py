@@ -108,6 +108,10 @@ class SingleSignOn(BaseModel):
     """The claim that names the person; an account's single sign-on id is compared with it."""
     scope: str = "openid"
 
+    def bare_issuer(self) -> str:
+        """The issuer as accounts are bound to it."""
+        return self.issuer.rstrip("/")
+
 
 class SignInConfig(BaseModel):
     """How people prove who they are."""
@@ -120,6 +124,10 @@ class SignInConfig(BaseModel):
     enough by itself."""
     oidc: dict[Annotated[str, Field(pattern=r"^[a-z0-9_]{1,20}$")], SingleSignOn] = {}
     """Single sign-on; none: off."""
+
+    def providers_of(self, org: str) -> dict[str, SingleSignOn]:
+        """The providers that may sign in people of an organisation, by their names here."""
+        return {name: one for name, one in self.oidc.items() if org in one.organisations}
 
 
 class StaffConfig(BaseModel):

@@ -46,6 +46,8 @@ RECONNECT_S = 2.0
 """Seconds between tries to listen again."""
 DROPPED_AT = 100
 """pg8000 keeps this many notifications and drops the oldest of more."""
+ACCOUNTS_MAX = 500
+"""Accounts in one notification (8,000 bytes); of more, everybody looks."""
 
 
 class Relay(Protocol):
@@ -58,7 +60,8 @@ class Relay(Protocol):
         """End listening."""
 
     def before_commit(self, tx: Tx) -> None:
-        """Have the other workers told of `tx.changes`, and given `tx.orders`, when it commits."""
+        """Have the other workers told of `tx.changes` and `tx.look_again`, and given `tx.orders`,
+        when it commits."""
 
     def after_commit(self, tx: Tx) -> None:
         """Give `tx.orders` to the homes' streams, and note which of them reached one."""
@@ -185,6 +188,9 @@ class PostgresRelay:
     def before_commit(self, tx: Tx) -> None:
         for origin, home, first, last in _runs(tx.changes):
             self._tell(tx.conn, ["events", origin, home, first, last])
+        if tx.look_again:
+            accounts = sorted(tx.look_again) if len(tx.look_again) <= ACCOUNTS_MAX else None
+            self._tell(tx.conn, ["look", accounts])
         for order in tx.orders:
             if not self._broker.listens(order.home) and self.listens(tx, order.home):
                 self._tell(tx.conn, ["order", order.home, order.grant])
@@ -280,6 +286,8 @@ class PostgresRelay:
             self._broker.publish(self._read(*rest))
         elif what == "order":
             self._broker.give_order(*rest)
+        elif what == "look":
+            self._broker.look_again(*rest)
         elif what == "stream":
             self._keep_newest(*rest)
 
