@@ -128,8 +128,8 @@ def test_a_server_for_real_use_knows_its_address(
         ('public_url = "https://trygg.example/path"\n', "public_url"),
         (
             (
-                '[sign_in.oidc.region]\nlabel = "x"\nissuer = "https://id.example"\nclient_id = "x"\n'
-                'organisations = ["org1"]\nacr_values = ["x"]\n'
+                '[sign_in.oidc.region]\nlabel = "x"\nissuer = "https://id.example"\n'
+                'client_id = "x"\norganisations = ["org1"]\nacr_values = ["x"]\n'
             ),
             "public_url",
         ),

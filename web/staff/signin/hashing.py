@@ -21,10 +21,10 @@ AT_ONCE = 2
 to eight cores; eighty at once took 1.2 GB, and `/healthz` 14 s (seen)."""
 
 WAITING_MAX = 30
-"""Sign-ins that may wait for their turn: a shift's beginning.  Two at a time, at 0.3 s each on a
+"""Sign-ins that may wait for their turn: a shift's beginning.  Two at a time, at 0.6 s each on a
 slow machine, the last of them has its turn just within `WAIT_S`."""
 
-WAIT_S = 5.0
+WAIT_S = 10.0
 """Seconds after which somebody who waits is told to try again: longer looks like a dead page."""
 
 RETRY_AFTER_S = 10

@@ -74,7 +74,7 @@ def init_app(app: Flask, config: SignInConfig, secrets: SecretFiles) -> None:
         )
     app.extensions[EXTENSION] = oauth
     app.register_blueprint(blueprint)
-    app.context_processor(lambda: {"sign_on_providers": config.oidc})
+    app.context_processor(lambda: {"sign_on_providers": staff().config.sign_in.oidc})
 
 
 def _provider(name: str) -> tuple[Any, SingleSignOn]:
