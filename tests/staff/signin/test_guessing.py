@@ -130,7 +130,7 @@ def test_a_device_cookie_is_of_its_own_account_only(
 
             name = "n"
             told = {"n": name, "a": {devices._tag(name, "p7@prov.example"): devices._today()}}
-            forged = URLSafeSerializer("another key", salt=devices.SALT).dumps(told)
+            forged = URLSafeSerializer("another key", salt=devices.PURPOSE).dumps(told)
         thief.set_cookie("tryggve-device", str(forged))
     guess(staff_app, "p7")
     assert not gets_in(thief, "p7")

@@ -27,7 +27,8 @@ ACCOUNTS_MAX = 30
 """Accounts of one browser, the latest first: a ward's computer.  1.5 kB of the 4 kB of a cookie."""
 
 DAY_S = 24 * 3600
-SALT = "tryggve.device"
+PURPOSE = "tryggve.device"
+"""Keeps its signature apart from those of other cookies and forms."""
 NAME_BYTES = 16
 TAG_CHARS = 22
 """Of a keyed hash in base 16: 88 bits."""
@@ -97,7 +98,7 @@ def _parse(value: str) -> _Cookie | None:
 
 
 def _signer() -> URLSafeSerializer:
-    return URLSafeSerializer(str(current_app.secret_key), salt=SALT)
+    return URLSafeSerializer(str(current_app.secret_key), salt=PURPOSE)
 
 
 def _tag(name: str, account: str) -> str:
