@@ -4,6 +4,7 @@
     mat_adc        a pressure mat of one to eight cells on an MCP3008
     door_gpio      a magnetic contact at a door      motion_gpio   a motion detector
     button_gpio    a button on a pin                 indicator     a light and a tone
+    ups_gpio       a battery HAT that tells by a pin of a power cut
     bthome         pendants, buttons, doors, motion, moisture, temperature over Bluetooth
     lock_<make>    a door lock over Bluetooth, one file a make
     wired/         what drivers on pins share

@@ -36,8 +36,9 @@ TOKEN_SKEW_S = 30
 HEARTBEAT_S = 15
 """Seconds between signs of life on the stream, both ways (DESIGN section 4)."""
 
-SILENT_AFTER_S = 180
-"""Seconds without a request from a home until it is called silent (DESIGN section 4)."""
+SILENT_AFTER_S = 180.0
+"""Seconds without a request from a home until it is called silent, unless the server is configured
+otherwise (DESIGN section 4)."""
 
 BATCH_MAX = 500
 """Events in one request at the most."""

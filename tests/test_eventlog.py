@@ -55,6 +55,20 @@ def test_what_was_acknowledged_is_there_after_reopening(path: Path) -> None:
     assert [obj["seq"] for obj in LogReader(path).events()] == [1, 2, 3, 4, 5, 6]
 
 
+def test_the_writer_waits_for_the_disk(path: Path) -> None:
+    """`synchronous=FULL` in WAL, also on the connection that follows a disk error: a commit that
+    returns is on the disk (`tests/e2e/test_power_cut.py` cuts the power)."""
+    full, wal = (2,), ("wal",)  # https://www.sqlite.org/pragma.html#pragma_synchronous
+    log = EventLog.open(path, "home:h1")
+    for _ in range(2):
+        assert log._db.execute("PRAGMA synchronous").fetchone() == full
+        assert log._db.execute("PRAGMA journal_mode").fetchone() == wal
+        before = log._db
+        log._failed([], sqlite3.OperationalError("disk I/O error"))
+        assert log._db is not before
+    log.close()
+
+
 @pytest.mark.parametrize("count", [1, 3, 4, 63, 64, 150])
 def test_rows_of_any_number_are_written_in_their_order(path: Path, count: int) -> None:
     """However many wait for the disk: each is there once, in order."""

@@ -13,9 +13,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway.access import grants
 from gateway.access.grants import Action, Grant, Reason
 from gateway.clock import ManualClock
+from gateway.doors import orders
 from gateway.doors.orders import LockOrders, OpenOrders
 from gateway.envelope import Draft, Event
-from gateway.errors import LogUnwritable
+from gateway.errors import GrantRefused, LogUnwritable
 from gateway.events import (
     AlarmOutcome,
     AlarmRaised,
@@ -63,6 +64,7 @@ class FakeLock:
         self.answer = LockResult(LockOperationOutcome.DONE, Bolt.UNLOCKED)
         self.gate: asyncio.Event | None = None
         self.breaks = False
+        self.silent = False
         self.wakes: asyncio.Event | None = None
         self.wake_s: float | None = None
 
@@ -70,6 +72,10 @@ class FakeLock:
         await asyncio.Event().wait()
 
     async def status(self) -> LockStatus:
+        if self.breaks:
+            raise ZeroDivisionError("a driver of somebody else")
+        if self.silent:
+            await asyncio.Event().wait()
         return LockStatus(self.answer.bolt)
 
     async def unlock(self, on_step: OnStep, wake_s: float) -> LockResult:
@@ -198,7 +204,11 @@ BAD: list[tuple[str, Callable[[Grant], Grant], Refusal]] = [
     ("another home", lambda g: replace(g, home="h2"), Refusal.OTHER_HOME),
     ("another device", lambda g: replace(g, device="garage"), Refusal.OTHER_DEVICE),
     ("only to look", lambda g: replace(g, action=Action.LOOK), Refusal.OTHER_ACTION),
-    ("expired", lambda g: replace(g, expires=START), Refusal.EXPIRED),
+    (
+        "expired",
+        lambda g: replace(g, not_before=START - timedelta(minutes=2), expires=START),
+        Refusal.EXPIRED,
+    ),
     (
         "not yet",
         lambda g: replace(g, not_before=START + timedelta(seconds=30)),
@@ -222,6 +232,21 @@ async def test_a_grant_that_does_not_fit_is_refused(
     assert home.lock.turns == []
     assert home.refusals() == [why]
     assert home.drafts[0].person == "p7"
+
+
+def test_a_grant_that_ends_before_it_begins_is_none() -> None:
+    """The server makes none, and a home takes none, though its clock be in the gap where such a
+    grant has begun (by the skew) and not ended."""
+    backwards = replace(
+        GRANT, not_before=START + timedelta(seconds=5), expires=START + timedelta(seconds=4)
+    )
+    with pytest.raises(ValueError, match="ends after it begins"):
+        grants.sign(backwards, KEY, "k1")
+    record = grants.GrantRecord(used=grants.no, revoked=grants.no, alarm_open=grants.no)
+    for now in (START, START + timedelta(seconds=3)):
+        with pytest.raises(GrantRefused) as refused:
+            grants.judge(backwards, home="h1", devices={"door"}, now=now, record=record)
+        assert refused.value.why is Refusal.EXPIRED
 
 
 async def test_forged_grants_are_refused(home: Home) -> None:
@@ -342,6 +367,30 @@ async def test_a_driver_that_breaks_leaves_the_bolt_unknown(home: Home) -> None:
     assert isinstance(ended, LockOperationEnded)
     assert ended.outcome is LockOperationOutcome.UNKNOWN
     assert "lock.unknown" in home.told
+
+
+@pytest.mark.parametrize("before", [Bolt.LOCKED, Bolt.UNLOCKED])
+@pytest.mark.parametrize("how", ["silent", "breaks"])
+async def test_a_lock_that_does_not_answer_is_unknown_when_asked(
+    home: Home, monkeypatch: pytest.MonkeyPatch, before: Bolt, how: str
+) -> None:
+    """Whatever it said last: nobody knows where its bolt is now, and that is what is written."""
+    home.lock.answer = replace(home.lock.answer, bolt=before)
+    await home.lock_orders.ask("door")
+    assert home.told == [f"lock.{before.value}"]
+    monkeypatch.setattr(orders, "ASK_S", 0.01)
+    setattr(home.lock, how, True)
+    await home.lock_orders.ask("door")
+    assert home.told == [f"lock.{before.value}", "lock.unknown"]
+    assert home.lock_orders.last_bolt("door") is Bolt.UNKNOWN
+    assert home.view.devices["door"].bolt is Bolt.UNKNOWN
+
+
+async def test_a_lock_that_breaks_does_not_end_the_start(home: Home) -> None:
+    """The locks after it are asked all the same; it was unknown before it said anything."""
+    home.lock.breaks = True
+    await home.lock_orders.settle(home.open_orders)
+    assert home.told == []
 
 
 async def test_a_turn_cut_by_a_restart_is_ended_and_never_repeated(home: Home) -> None:

@@ -12,7 +12,6 @@ from gateway.events import (
     AbsenceStarted,
     AlarmAcknowledged,
     AlarmCancelled,
-    AlarmDelivered,
     AlarmOutcome,
     AlarmRaised,
     AlarmResolved,
@@ -152,15 +151,14 @@ def raised(alarm: str = "bed_exit") -> AlarmRaised:
 
 
 def test_an_alarm_is_open_until_a_person_or_its_cause_ends_it() -> None:
-    """Delivered and acknowledged are shown; resolved and cancelled close; the first to acknowledge
+    """Acknowledged is shown; resolved and cancelled close; the first to acknowledge
     stands."""
     told = Told()
     one, two = told.say(raised(), "mat"), told.say(raised("device_down"), "mat")
-    told.say(AlarmDelivered(alarm=one.ref, receiver="team", channel="page"))
     told.say(AlarmAcknowledged(alarm=one.ref), person="p1")
     told.say(AlarmAcknowledged(alarm=one.ref), person="p2")
     (shown, _) = told.view.snapshot().alarms
-    assert (shown.acknowledged_by, shown.delivered, shown.device) == ("p1", 1, "mat")
+    assert (shown.acknowledged_by, shown.device) == ("p1", "mat")
     assert told.view.alarm_open(one.ref)
     told.say(AlarmResolved(alarm=one.ref, outcome=AlarmOutcome.HELPED), person="p1")
     assert not told.view.alarm_open(one.ref)

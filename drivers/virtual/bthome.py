@@ -102,10 +102,6 @@ class VirtualBthome:
         """Somebody sends again what was recorded, from this address."""
         await self.transmit(data)
 
-    def change_battery(self, counter: int = 0) -> None:
-        """A new battery: counter and packet id begin anew."""
-        self.counter, self.packet_id, self.battery_pct = counter, 0, 100
-
     def _message(self, objects: bytes) -> bytes:
         plain = bytes([0x00, self.packet_id, 0x01, self.battery_pct]) + objects
         if self.key is None:

@@ -6,7 +6,14 @@ calibrated it (persons differ by a factor of two: measured on the recordings pma
 
 Cells drift with warmth and age.  The empty level follows slowly, only while the cell is empty, and
 never further than `DRIFT_PART` of the span from what was calibrated: whatever the readings were, a
-person who lies there is never learned as empty.
+person who lies there is never learned as empty.  So a mat that ages comes to where it is no longer
+followed, and weeks later an empty bed reads pressed, or a sleeper is not felt: that it comes near
+is told long before (`mat.drifted`).
+
+A mattress remembers who lay on it: the cell keeps a part of the load for hours.  What is left there
+only sinks, while whoever lies there, asleep or not, also rises again with breath and limbs: a cell
+that lost half of its load and then only sank for `RESIDUAL_S` is released, and pressed again by the
+next rise.
 
 Time comes in as seconds of a monotonic clock, readings as counts of 0 to 1023.
 Not for: SPI (`mat_adc`), or how long a press means that somebody lies there (rules).
@@ -20,7 +27,7 @@ from statistics import median
 from typing import Any
 
 from drivers.wired.contact import Contact, Words
-from gateway.events import Data, MatFault, MatFaulted, MatLoaded
+from gateway.events import Data, MatDrifted, MatFault, MatFaulted, MatLoaded
 
 TOP = 1023
 """Counts of a 10-bit converter at its reference voltage."""
@@ -46,6 +53,36 @@ DRIFT_PART = 0.10
 
 DRIFT_UP_S, DRIFT_DOWN_S = 1800.0, 300.0
 """Seconds in which the empty level follows by two thirds: slowly upwards, where a person is too."""
+
+NEAR_PART, NEAR_END_PART = 0.08, 0.06
+"""Of the span: an empty level that moved so far is near what is followed, until it is back below
+the second.  At one hundredth a day that is the eighth day; the first wrong reading, the 26th."""
+
+APART_S = 3600.0
+"""Seconds that a cell, empty by what it last told, reads as neither empty nor loaded, until that
+counts as an empty level that moved; also the seconds of an empty cell after which it is first told
+that the level is where it should be."""
+
+RESIDUAL_PART = 0.5
+"""Of the most that a stay weighed: what is left behind in a mattress is less."""
+
+RESIDUAL_S = 300.0
+"""Seconds in which what is left behind never rises.  Of six persons who lie as still as they can,
+in 17 postures each (the recordings pmat_load), none lies for longer than 171 s without a rise."""
+
+SMOOTH_S = 1.0
+"""Seconds over which a reading is averaged before a rise is looked for: a breath takes three."""
+
+RISE_COUNTS = 2.5
+"""Counts above the lowest since, averaged, that are a rise.  The noise of a cable is up to 4 counts
+from peak to peak (docs/hardware.md), which is below one when averaged."""
+
+RESIDUAL_LEAST = 80.0
+"""Counts of load below which a person's rises are as small as that (measured as above): nothing is
+concluded there, and the cell stays pressed."""
+
+AGAIN_PART = 0.05
+"""Of the span, above the lowest since what was left behind was called so: somebody lies there."""
 
 STEP_S = 5.0
 """Seconds between samples that count at the most; a pause teaches nothing."""
@@ -120,8 +157,23 @@ class _Level:
         self.drift = 0.0
         """Counts that the empty level has moved towards load."""
         self.loaded = False
+        self.empty_s = 0.0
+        """Seconds for which it has been empty, all added up."""
         self._over = 0
         self._under_s: float | None = None
+        self._smooth = 0.0
+        self._peak = 0.0
+        self._low = 0.0
+        self._sinking_s = 0.0
+        self._residual = False
+        self._apart_s = 0.0
+        self._apart = 0.0
+
+    @property
+    def moved_part(self) -> float:
+        """How far the empty level is from what was calibrated, of the span; 0 while nobody can
+        say."""
+        return (self._apart if self._apart_s >= APART_S else self.drift) / self._span
 
     def at_rail(self, raw: int) -> bool:
         """Whether no working cell reads so."""
@@ -131,20 +183,56 @@ class _Level:
         """Take a reading in."""
         above = (raw - self._cell.empty) * self._way
         load = above - self.drift
-        self._over = self._over + 1 if load >= ON_PART * self._span else 0
+        self._smooth += (load - self._smooth) * min(1.0, step_s / SMOOTH_S)
+        self._over = self._over + 1 if load >= self._loads_from() else 0
         if load >= OFF_PART * self._span:
             self._under_s = None
         elif self._under_s is None:
             self._under_s = now_s
         if not self.loaded:
             self.loaded = self._over >= ON_SAMPLES
+            self._peak, self._sinking_s = self._peak if self._residual else load, 0.0
         elif self._under_s is not None and now_s - self._under_s >= OFF_S:
             self.loaded = False
-        if not self.loaded and self._under_s is not None:
-            pace_s = DRIFT_UP_S if load > 0 else DRIFT_DOWN_S
-            limit = DRIFT_PART * self._span
-            moved = self.drift + load * min(1.0, step_s / pace_s)
-            self.drift = min(limit, max(-limit, moved))
+        elif self._left_behind(step_s):
+            self.loaded, self._residual, self._over = False, True, 0
+        if self._residual:
+            self._low = min(self._low, self._smooth)
+            self._residual = not self.loaded and self._under_s is None
+        if self.loaded:
+            return
+        if self._under_s is None:
+            self._apart_s, self._apart = self._apart_s + step_s, above
+        else:
+            self._follow(step_s, load)
+
+    def _loads_from(self) -> float:
+        """The load that is somebody."""
+        if self._residual:
+            return self._low + AGAIN_PART * self._span
+        return ON_PART * self._span
+
+    def _left_behind(self, step_s: float) -> bool:
+        """Whether the load is what a mattress keeps of somebody who has gone."""
+        load = self._smooth
+        self._peak = max(self._peak, load)
+        if not RESIDUAL_LEAST <= load < RESIDUAL_PART * self._peak:
+            self._sinking_s = 0.0
+            return False
+        if self._sinking_s == 0.0 or load > self._low + RISE_COUNTS:
+            self._low, self._sinking_s = load, 0.0
+        self._low = min(self._low, load)
+        self._sinking_s += step_s
+        return self._sinking_s >= RESIDUAL_S
+
+    def _follow(self, step_s: float, load: float) -> None:
+        """The empty level follows an empty cell."""
+        pace_s = DRIFT_UP_S if load > 0 else DRIFT_DOWN_S
+        limit = DRIFT_PART * self._span
+        moved = self.drift + load * min(1.0, step_s / pace_s)
+        self.drift = min(limit, max(-limit, moved))
+        self.empty_s += step_s
+        self._apart_s = 0.0
 
 
 class MatLoad:
@@ -160,6 +248,7 @@ class MatLoad:
         self._moved_s = 0.0
         self._fault: MatFault | None = None
         self._loaded: tuple[int, float] | None = None
+        self._near: bool | None = None
 
     @property
     def levels(self) -> Sequence[_Level]:
@@ -202,7 +291,18 @@ class MatLoad:
             told = self._contact.start(now_s, on=count > 0)
         else:
             told = self._contact.edge(now_s, on=count > 0) + self._contact.tick(now_s)
-        return told + self._tell_count(now_s, count)
+        return told + self._tell_count(now_s, count) + self._tell_drift()
+
+    def _tell_drift(self) -> list[Data]:
+        """That the empty level has come near what is followed, or is back."""
+        part = max((level.moved_part for level in self._levels), key=abs)
+        near = abs(part) >= (NEAR_END_PART if self._near else NEAR_PART)
+        known = near or self._near or all(level.empty_s >= APART_S for level in self._levels)
+        if near is self._near or not known:
+            return []
+        self._near = near
+        pct = round(100.0 * part, 1)
+        return [MatDrifted(near=near, drift_pct=pct, limit_pct=round(100.0 * DRIFT_PART, 1))]
 
     def _tell_count(self, now_s: float, count: int) -> list[Data]:
         before = self._loaded

@@ -72,7 +72,9 @@ class Grant:
 
 
 def sign(grant: Grant, key: Ed25519PrivateKey, kid: str) -> str:
-    """The grant as a compact JWS."""
+    """The grant as a compact JWS.  Raises `ValueError` for one that ends before it begins."""
+    if grant.expires <= grant.not_before:
+        raise ValueError("a grant ends after it begins")
     claims: dict[str, Any] = {
         "jti": grant.id,
         "aud": grant.home,
@@ -172,8 +174,8 @@ def _why_not(
         return Refusal.CLOCK_UNCERTAIN
     if now < grant.not_before - timedelta(seconds=SKEW_S):
         return Refusal.NOT_YET
-    if now >= grant.expires:
-        return Refusal.EXPIRED
+    if now >= grant.expires or grant.expires <= grant.not_before:
+        return Refusal.EXPIRED  # also one that ended before it began: it was never good
     if record.used(grant.id):
         return Refusal.REPLAYED
     return withdrawn(grant, record)

@@ -45,6 +45,7 @@ from gateway.services.driver_supervisor import DriverSupervisor
 from gateway.services.indicators import Indicators
 from gateway.services.key_offers import KeyOffers
 from gateway.services.log_pruning import keep_pruned
+from gateway.services.power_watch import SYS, PowerWatch, Sources
 from gateway.services.slot_ringer import SlotRinger
 from gateway.services.systemd import Notifier
 from gateway.state.home_view import HomeView
@@ -71,9 +72,11 @@ class Home:
         clock: Clock,
         memory_dir: Path = Path("/dev/shm"),  # noqa: S108 - only for a home whose disk is gone
         pin_factory: Any = None,
+        sys_dir: Path = SYS,
     ) -> None:
-        """`pin_factory` replaces the configured one (the demo's virtual pins).  Raises `UserError`
-        when the configuration or a secret does not allow a start."""
+        """`pin_factory` replaces the configured one (the demo's virtual pins); `sys_dir` is where
+        the Pi's power is read.  Raises `UserError` when the configuration or a secret does not
+        allow a start."""
         self.config = config
         self.clock = clock
         self.boot = boot_id()
@@ -83,6 +86,7 @@ class Home:
         self.stopping = asyncio.Event()
         self._running = False
         self.started_at = clock.now()
+        self._sys_dir = sys_dir
         self.watchers: list[Callable[[Event], None]] = []  # shown every live event, in the loop
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -195,6 +199,7 @@ class Home:
             await self.engine.clock_synced(wrong_by_s)
         self.slot_ringer.start(since=alive_until)
         self.spawn(self.clock_watch.run())
+        self.spawn(self._power_watch().run())
         await self.supervisor.start()
         self.key_offers.offer_again()
         self.spawn(self.lock_orders.settle(left_open))
@@ -302,6 +307,16 @@ class Home:
         # once it is renamed: SQLite ends a file by deleting the `-wal` of its name
         Thread(target=old.close, name="eventlog-aside", daemon=True).start()
         return answer
+
+    def _power_watch(self) -> PowerWatch:
+        view = self.view  # as the log left it
+        return PowerWatch(
+            self.record,
+            sources=Sources(self._sys_dir),
+            lost=view.mains is False,
+            low=view.battery_low,
+            undervolted=view.undervolted,
+        )
 
     # --- time -------------------------------------------------------------------------------------
 

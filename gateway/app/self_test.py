@@ -20,6 +20,7 @@ STATUS_S = 30.0
 def run_self_test(home: HomeParts) -> tuple[TestResult, ...]:
     """Try every part; blocks, so in a thread that is not the loop's."""
     results = [_try_disk(home), _try_clock(home), _try_link(home)]
+    results += [*_try_radio(home), *_try_power(home)]
     waiting = asyncio.run_coroutine_threadsafe(_try_devices(home), home.loop)
     try:
         results += waiting.result(SELF_TEST_MAX_S)
@@ -57,6 +58,23 @@ def _try_link(home: HomeParts) -> TestResult:
     link = home.uplink.metrics()
     problem = "" if link.problem is None else link.problem.text
     return TestResult(Part.LINK, "", Health.OK if link.connected else Health.BAD, problem)
+
+
+def _try_radio(home: HomeParts) -> list[TestResult]:
+    if not home.config.needs_radio():
+        return []
+    problem = home.supervisor.radio_problem()
+    health = Health.OK if problem is None else Health.BAD
+    return [TestResult(Part.RADIO, "", health, problem or "")]
+
+
+def _try_power(home: HomeParts) -> list[TestResult]:
+    view = home.view
+    if view.undervolted:
+        return [TestResult(Part.POWER, "", Health.BAD)]
+    if view.mains is None:
+        return []
+    return [TestResult(Part.POWER, "", Health.OK if view.mains else Health.WARN)]
 
 
 async def _try_devices(home: HomeParts) -> list[TestResult]:

@@ -150,7 +150,7 @@ class CodeEntry:
         )
         if self._lock_orders.grant_record().used(grant.id):
             return await self._wrong(grant, Refusal.REPLAYED)
-        if now >= grant.expires:
+        if now >= grant.expires or grant.expires <= grant.not_before:
             return await self._wrong(grant, Refusal.EXPIRED)
         operation = self._lock_orders.admit(grant, now=now)
         if operation is None:

@@ -203,6 +203,9 @@ class LockOrders:
                 bolt = (await lock.status()).bolt
         except TimeoutError:
             bolt = Bolt.UNKNOWN
+        except Exception:  # a driver broke its promise: what was said before holds no longer
+            log.exception("lock driver broke", extra={"device": device})
+            bolt = Bolt.UNKNOWN
         if device in self._busy:
             return  # the order tells where the bolt is
         if bolt is not self._bolts.get(device, Bolt.UNKNOWN):

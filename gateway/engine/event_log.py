@@ -45,11 +45,11 @@ TAIL = 200
 LONG_LIVED = (
     "absence.",
     "alarm.",
-    "consent.",
     "device.battery_",
     "device.offline",
     "device.online",
     "grant.",
+    "power.",
     "visit.",
 )
 """How the kinds begin whose meaning may outlast the days that a rebuild reads: an absence of a
@@ -69,7 +69,8 @@ CREATE TABLE IF NOT EXISTS event (
 ) STRICT;
 CREATE UNIQUE INDEX IF NOT EXISTS event_foreign ON event (origin, seq) WHERE origin IS NOT NULL;
 DROP INDEX IF EXISTS event_long_lived;
-CREATE INDEX IF NOT EXISTS event_long_lived_2 ON event (row) WHERE {_LONG};
+DROP INDEX IF EXISTS event_long_lived_2;
+CREATE INDEX IF NOT EXISTS event_long_lived_3 ON event (row) WHERE {_LONG};
 CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS mark (name TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS segment (
@@ -342,7 +343,7 @@ class EventLog:
             first = 0 if moment is None else first_row(db, "at", utc_text(moment))
             columns = "SELECT body, hash, taken FROM event"
             for query in (
-                f"{columns} INDEXED BY event_long_lived_2 WHERE row < ? AND ({_LONG}) ORDER BY row",
+                f"{columns} INDEXED BY event_long_lived_3 WHERE row < ? AND ({_LONG}) ORDER BY row",
                 f"{columns} WHERE row >= ? ORDER BY row",
             ):
                 for body, digest, received in db.execute(query, (first,)):

@@ -23,7 +23,7 @@ from gateway.events.locks import *
 from gateway.events.visits import *
 from gateway.events.grants import *
 from gateway.events.server import *
-from gateway.events.consent import *
+from gateway.events.absence import *
 from gateway.events.access import *
 from gateway.events.accounts import *
 from gateway.events.codec import *

@@ -54,7 +54,6 @@ ACCESS_KINDS = frozenset(
         "record.read",
         "unlock.requested",
         "unlock.refused",
-        "camera.opened",
         "visit.started",
     }
 )

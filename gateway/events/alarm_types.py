@@ -70,7 +70,9 @@ class AlarmType(StrEnum):
     CODE_GUESSING = "code_guessing", Severity.TECHNICAL
     TOO_COLD = "too_cold", Severity.ROUTINE
     TOO_HOT = "too_hot", Severity.ROUTINE
-    POWER_LOST = "power_lost", Severity.CARE
+    POWER_LOST = "power_lost", Severity.TECHNICAL
+    POWER_FAILING = "power_failing", Severity.CARE  # it may fall silent: gone long, or battery low
+    POWER_WEAK = "power_weak", Severity.TECHNICAL
     HOME_SILENT = "home_silent", Severity.CARE
     HOME_TAMPERED = "home_tampered", Severity.TECHNICAL
     HOME_OVERSTEPPED = "home_overstepped", Severity.TECHNICAL
@@ -82,6 +84,9 @@ class AlarmType(StrEnum):
     MAT_POOR = "mat_poor", Severity.TECHNICAL, Trait.DEVICE_FAULT
     MAT_FAULTY = "mat_faulty", Severity.TECHNICAL, Trait.DEVICE_FAULT
     MAT_REVERSED = "mat_reversed", Severity.TECHNICAL
+    MAT_DRIFTED = "mat_drifted", Severity.TECHNICAL
+    MAT_UNFELT = "mat_unfelt", Severity.TECHNICAL
+    MAT_UNFIT = "mat_unfit", Severity.TECHNICAL
     CONTACT_REVERSED = "contact_reversed", Severity.TECHNICAL
     FAULT_RECURRING = "fault_recurring", Severity.TECHNICAL
 

@@ -1,4 +1,4 @@
-"""Alarms: raised, delivered, acknowledged, cancelled, resolved."""
+"""Alarms: raised, acknowledged, cancelled, resolved."""
 
 from __future__ import annotations
 
@@ -25,15 +25,6 @@ class AlarmRaised(Data):
     def usual(cls, about: AlarmType, since: datetime) -> AlarmRaised:
         """An alarm as severe as its type usually is."""
         return cls(type=about, severity=about.severity, since=since)
-
-
-@kind("alarm.delivered", by=By.HOME)
-class AlarmDelivered(Data):
-    """An alarm reached one receiver on one channel.  Not: that anybody read it."""
-
-    alarm: Ref
-    receiver: str
-    channel: str
 
 
 @kind("alarm.acknowledged", by=By.SERVER, urgent=True)

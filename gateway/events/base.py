@@ -29,6 +29,8 @@ class Holds(Enum):
     """Names an event: it must be one of the writing home's."""
     PROSE = "prose"
     """Words of a program for a technician, of any length."""
+    RESIDENT = "resident"
+    """Names who lives in the writing home."""
 
 
 Ref = Annotated[str, Holds.EVENT]
@@ -36,6 +38,8 @@ Ref = Annotated[str, Holds.EVENT]
 type: by it the staff server finds what a home may not name."""
 
 Prose = Annotated[str, Holds.PROSE]
+
+Resident = Annotated[str, Holds.RESIDENT]
 
 
 class Data:

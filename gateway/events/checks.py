@@ -1,4 +1,4 @@
-"""Night checks and the camera: planned, due, asked, answered, done or missed."""
+"""Night checks: planned, due, asked, answered, done or missed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ class CheckDue(Data):
 
 @kind("check.asked", by=By.HOME, urgent=True)
 class CheckAsked(Data):
-    """The sensors do not answer the check: a night watcher must look."""
+    """The sensors do not answer the check: a night watcher must look.  Also the look that follows
+    an unclear one, minutes later (`recheck`): each is a question of its own."""
 
     check: str
     why: str
@@ -49,19 +50,11 @@ class CheckStarted(Data):
     check: str
 
 
-@kind("check.extended", by=By.SERVER)
-class CheckExtended(Data):
-    """A look was extended once."""
-
-    check: str
-
-
 class Looked(StrEnum):
     """How a watcher looked."""
 
     PHONE = "phone"
     IN_PERSON = "in_person"
-    CAMERA = "camera"
 
 
 class Finding(StrEnum):
@@ -123,19 +116,3 @@ class CheckEscalated(Data):
     check: str
     why: str
     """`help`, `unclear_twice`, `could_not_look` or `no_answer`."""
-
-
-@kind("camera.opened", by=By.HOME, urgent=True)
-class CameraOpened(Data):
-    """A look began; the indicator is lit."""
-
-    check: str | None
-    limit_s: float
-
-
-@kind("camera.closed", by=By.HOME, urgent=True)
-class CameraClosed(Data):
-    """The camera is off.  `open_s` is how long it was on."""
-
-    open_s: float
-    why: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from enum import StrEnum
 
-from gateway.events.base import By, Data, Prose, kind
+from gateway.events.base import By, Data, Prose, Resident, kind
 
 
 class PreviousRun(StrEnum):
@@ -44,7 +44,7 @@ class DeviceTold:
     id: str
     driver: str
     type: str
-    """`sensor`, `lock`, `camera` or `indicator`."""
+    """`sensor`, `lock` or `indicator`."""
     role: str | None = None
     room: str | None = None
 
@@ -55,7 +55,7 @@ class HomeDescribed(Data):
 
     devices: tuple[DeviceTold, ...]
     timezone: str
-    resident: str | None = None
+    resident: Resident | None = None
     """The person id of the one who lives here."""
 
 
@@ -89,12 +89,33 @@ class LogStalled(Data):
 
 @kind("power.lost", by=By.HOME, urgent=True)
 class PowerLost(Data):
-    """Mains power went away; the gateway runs on its battery."""
+    """Mains power went away; the gateway runs on its battery.  `battery_pct` None: not told."""
+
+    battery_pct: int | None = None
 
 
 @kind("power.restored", by=By.HOME)
 class PowerRestored(Data):
     """Mains power is back."""
+
+
+@kind("power.battery_low", by=By.HOME, urgent=True)
+class PowerBatteryLow(Data):
+    """The battery that the gateway runs on while the mains is gone is nearly empty: it falls silent
+    soon.  Not: a device's battery (`device.battery_low`).  `battery_pct` None: not told."""
+
+    battery_pct: int | None = None
+
+
+@kind("power.undervolted", by=By.HOME)
+class PowerUndervolted(Data):
+    """The Pi's supply gives too little voltage: it may stop, and spoil its card.  The mains is
+    there."""
+
+
+@kind("power.steadied", by=By.HOME)
+class PowerSteadied(Data):
+    """The voltage has been right for a while."""
 
 
 @kind("rule.failed", by=By.HOME, urgent=True)

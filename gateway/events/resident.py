@@ -20,8 +20,8 @@ class BedLeft(Data):
 
     empty_since: AwareDatetime
     certain: bool = True
-    """False: this bed's mats lose who lies there for minutes, and it took another sensor to tell;
-    that may have been somebody else's doing."""
+    """False: this bed's mats lose who lies there for minutes, and it took another sensor to tell,
+    which may have been somebody else's doing; or it is not learned yet whether they do."""
 
 
 @kind("bed.doubted", by=By.HOME)

@@ -48,6 +48,8 @@ class MatQuality(StrEnum):
     """It misses a person who lies there for minutes on end: move it, or change it."""
     FAULTY = "faulty"
     """It says nothing, or the same all the time: change it."""
+    UNFELT = "unfelt"
+    """It speaks, but has felt nobody: it lies where nobody lies, or feels no weight."""
 
 
 @kind("mat.learned", by=By.HOME)
@@ -68,6 +70,20 @@ class MatLearned(Data):
     """Part of the time in bed in which the mat was on."""
     counts: tuple[int, ...] = ()
     """Silences by length, in the classes of the rule `mat_quality`: what it goes on from."""
+
+
+@kind("mat.drifted", by=By.HOME)
+class MatDrifted(Data):
+    """How far the empty level of a mat's cells has moved since they were calibrated; told when it
+    comes near the furthest that is followed, when it is back, and once after each start.  Not: that
+    the mat reads wrong now."""
+
+    near: bool
+    """Whether it is near; further on an empty bed reads pressed, or a sleeper is not felt."""
+    drift_pct: float
+    """Of the way from empty to loaded, of the cell that moved most; below 0: away from load."""
+    limit_pct: float
+    """How far it is followed."""
 
 
 @kind("mat.faulted", by=By.HOME)

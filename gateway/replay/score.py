@@ -298,7 +298,7 @@ class _Team:
         elif isinstance(data, CheckAsked):
             self.answers.append(Answer(event.at, True, because.rule, data.why, because.events))
             finding = Finding.HELP if self._fallen(event.at) else Finding.OK
-            said = CheckAnswered(check=data.check, finding=finding, looked=Looked.CAMERA)
+            said = CheckAnswered(check=data.check, finding=finding, looked=Looked.PHONE)
             self._later(event.at, LOOK_MIN, said)
 
     def speak(self, dry: Sequencer, until: datetime) -> None:

@@ -67,7 +67,7 @@ class Settings(RuleSettings):
 class State:
     """`door` and `door_at` are the front door's last word, None once somebody stirred later than
     the grace; `last` and `last_at` the last sign, of `last_device`.  `empty` names the
-    `home.emptied` in force; `pressed` are the seats and bed mats that are pressed, `reversed` the
+    `home.emptied` in force; `pressed` are the seats and bed mats that are pressed, `doubted` the
     mats that are not believed, with the alarms that say so."""
 
     door: Ref | None = None
@@ -77,7 +77,7 @@ class State:
     last_device: str | None = None
     empty: Ref | None = None
     pressed: frozenset[str] = frozenset()
-    reversed: Mapping[str, Ref] = field(default_factory=dict)
+    doubted: Mapping[str, Ref] = field(default_factory=dict)
     tried: datetime | None = None
 
 
@@ -104,10 +104,10 @@ def step(
         case MatFaulted():
             return replace(state, pressed=state.pressed - {event.device or ""}), ()
         case AlarmRaised() | AlarmCancelled() | AlarmResolved():
-            known = mat_states.reversed_after(state.reversed, event)
-            if known is state.reversed:
+            known = mat_states.doubted_after(state.doubted, event)
+            if known is state.doubted:
                 return state, ()
-            return replace(state, reversed=known, pressed=state.pressed - known.keys()), ()
+            return replace(state, doubted=known, pressed=state.pressed - known.keys()), ()
     return _stirred(state, event, settings)
 
 
@@ -118,7 +118,7 @@ def _stirred(
     facts = settings.home.devices.get(event.device or "")
     if facts is None:
         return state, ()
-    if facts.id in state.reversed:
+    if facts.id in state.doubted:
         return state, ()
     if facts.role in ("seat", "bed"):
         return _weight(state, event, facts.id)

@@ -5,7 +5,8 @@ that somebody lies there, and silent for up to four hours under a sleeper.  So i
 of pressure to be in bed, and minutes without any to have left it.  How much the silence of a mat
 says depends on the mat:
 
-    a mat that does not lose who lies there    silent for `leave_s`: left, certain
+    a mat that does not lose who lies there    silent for `leave_s`: left, certain once that is
+                                               learned, and not before
     one that does (learned, or seen tonight)   silent for `leave_s` and somebody shows elsewhere:
                                                left, not certain
                                                silent for `doubt_s` and nothing else: in doubt
@@ -44,7 +45,7 @@ from gateway.rules.common.replace import replace
 from gateway.rules.common.time import due, first_of, later
 
 NAME = "bed"
-VERSION = 3
+VERSION = 4
 KINDS = (
     mat_states.KINDS
     | signs_of_life.KINDS
@@ -153,7 +154,7 @@ def wake_at(state: State, settings: Settings) -> datetime | None:
     return due(first_of(*_moments(state, settings)), state.tried)
 
 
-def _certain(state: State, settings: Settings) -> bool:
+def _tells(state: State, settings: Settings) -> bool:
     """Whether the bed's mats, when silent, say that nobody lies there: none was learned to be poor,
     and one that is not yet known does not chatter tonight."""
     good = True
@@ -161,8 +162,15 @@ def _certain(state: State, settings: Settings) -> bool:
         quality = state.learned.get(device, MatQuality.LEARNING)
         if quality is MatQuality.POOR or quality is MatQuality.FAULTY:
             return False
-        good = good and quality is MatQuality.GOOD
+        good = good and (quality is MatQuality.GOOD or quality is MatQuality.UNFELT)
     return good or state.breaks < settings.breaks
+
+
+def _certain(state: State) -> bool:
+    """Whether what they say is certain: all that feel anybody are known to lose nobody.  A mat
+    whose nights are still being learned may lose sleepers, silent though it be until then."""
+    qualities = {state.learned.get(device, MatQuality.LEARNING) for device in state.mats}
+    return qualities - {MatQuality.UNFELT} == {MatQuality.GOOD}
 
 
 def _moments(
@@ -186,7 +194,7 @@ def _moments(
             doubt = later(state.blind_since, seconds=settings.leave_s)
     elif state.occupied and state.quiet_since is not None:
         quiet = max(state.quiet_since, state.watched_since or state.quiet_since)
-        if _certain(state, settings) or state.seen is not None:
+        if _tells(state, settings) or state.seen is not None:
             left = later(quiet, seconds=settings.leave_s)
         elif state.doubted is None:
             doubt = later(quiet, seconds=max(settings.doubt_s, settings.leave_s))
@@ -210,7 +218,7 @@ def _decide(state: State, now: datetime, settings: Settings) -> list[Decision]:
     if entered is not None and entered <= now:
         decisions.append(Decision(BedEntered(), rests_on=_refs(state.first_ref, state.last_ref)))
     if left is not None and left <= now and state.quiet_since is not None:
-        said = BedLeft(empty_since=state.quiet_since, certain=_certain(state, settings))
+        said = BedLeft(empty_since=state.quiet_since, certain=_certain(state))
         decisions.append(Decision(said, _refs(state.last_ref, state.seen)))
     elif doubt is not None and doubt <= now:
         since = state.blind_since if state.blind else state.quiet_since

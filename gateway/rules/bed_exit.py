@@ -5,10 +5,11 @@ Clear: the bed was left (`bed.left`, certain) between `night_from` and `night_to
 alarm, also when it falls just after `night_to`: who left at five to seven and lies on the floor is
 not helped by the clock.
 
-Unclear: the bed's mats lose who lies there (`bed.doubted`, or a `bed.left` that is not certain), or
-it is early morning and people get up.  A night watcher is asked to look when nothing at all has
-stirred for `look_min`.  One look a silence: the next is asked for only when something has spoken
-since, for who falls after the look leaves the very rows of a sleeper whom the mat has lost again.
+Unclear: the bed's mats lose who lies there, or are not known yet (`bed.doubted`, or a `bed.left`
+that is not certain), or it is early morning and people get up.  A night watcher is asked to look
+when nothing at all has stirred for `look_min`.  One look a silence: the next is asked for only when
+something has spoken since, for who falls after the look leaves the very rows of a sleeper whom the
+mat has lost again.
 A home may trade some of those questions for a longer wait (`calm_h`).
 
 Who shows life elsewhere later than `up_min` after the bed was last felt is up: it is no exit any
@@ -25,8 +26,8 @@ Not for: whether the bed is empty (`bed`), or what a look's answer leads to (`lo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 
 from pydantic import Field
@@ -50,12 +51,12 @@ from gateway.events import (
     Ref,
 )
 from gateway.rules import Decision, RuleSettings, Tick
-from gateway.rules.common import absences, looks, signs_of_life
+from gateway.rules.common import absences, looks, mat_states, signs_of_life
 from gateway.rules.common.replace import replace
 from gateway.rules.common.time import due, first_of, in_window, later
 
 NAME = "bed_exit"
-VERSION = 3
+VERSION = 4
 KINDS = (
     absences.KINDS
     | signs_of_life.KINDS
@@ -116,7 +117,8 @@ class State:
     itself (None: `since`), `stirred` the newest of all signs elsewhere.  `looked`: a look was asked
     for and nothing stirred since; `look` names the one that is not closed; `well` are the newest
     moments at which one found all well.  `ringing` names the alarm that nobody acknowledged yet,
-    raised at `rings_since`."""
+    raised at `rings_since`; `doubted` are the mats that are not believed, with the alarms that say
+    so."""
 
     occupied: bool = False
     left: Ref | None = None
@@ -134,6 +136,7 @@ class State:
     rings_since: datetime | None = None
     tried: datetime | None = None
     absence: absences.Absence = absences.AT_HOME
+    doubted: Mapping[str, Ref] = field(default_factory=dict)
 
 
 def start(settings: Settings) -> State:  # noqa: ARG001 - the contract of a rule
@@ -149,6 +152,9 @@ def step(
         return _decide(state, event.at, settings)
     if event.kind in signs_of_life.KINDS:
         return _sign(state, event, settings), ()
+    doubted = mat_states.doubted_after(state.doubted, event)
+    if doubted is not state.doubted:
+        return replace(state, doubted=doubted), ()
     match event.data:
         case BedLeft(empty_since=since, certain=certain):
             state = replace(state, occupied=False)
@@ -205,7 +211,7 @@ def _left(state: State, event: Event, since: datetime, certain: bool, settings: 
 def _sign(state: State, event: Event, settings: Settings) -> State:
     """Somebody stirred: in the bed, too little to be lying there, or outside it."""
     facts = settings.home.devices.get(event.device or "")
-    if facts is None:
+    if facts is None or facts.id in state.doubted:
         return state
     if facts.role == "bed":
         if state.left is None:

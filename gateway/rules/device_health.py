@@ -3,7 +3,9 @@
 Care is affected by a bed without a mat that works at night, and by the door lock or a pendant at
 any time.
 Such a fault is an alarm for care (`severity` care) at once when it is certain (a cut or stuck mat,
-a silent device, a jammed lock) and after `care_grace_s` when a driver may mend it by itself.
+a silent device, a jammed lock) and after `care_grace_s` when a driver may mend it by itself; one
+for the bed, however many mats it has: it is the same bed that nobody sees.  A mat that is not
+believed (`mat_states`) does not see it either.
 Everything else waits `grace_min` and is a technical alarm; a mat that is down when the night
 begins becomes one for care then.
 
@@ -17,7 +19,7 @@ Not for: the driver's own restarts, or what a silent home means (the server watc
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, time
 
 from pydantic import Field
@@ -49,11 +51,12 @@ from gateway.events import (
     Severity,
 )
 from gateway.rules import Decision, RuleSettings, Tick
+from gateway.rules.common import mat_states
 from gateway.rules.common.replace import replace
 from gateway.rules.common.time import due, first_of, in_window, later, next_local
 
 NAME = "device_health"
-VERSION = 1
+VERSION = 2
 
 READINGS = frozenset(
     {
@@ -142,9 +145,11 @@ Key = tuple[str, AlarmType]
 
 @dataclass(frozen=True)
 class State:
-    """The troubles there are, by device and fault."""
+    """The troubles there are, by device and fault; `doubted` are the bed mats that are not
+    believed, with the alarms that say so."""
 
     troubles: Mapping[Key, Trouble]
+    doubted: Mapping[str, Ref] = field(default_factory=dict)
 
 
 def start(settings: Settings) -> State:  # noqa: ARG001 - the contract of a rule
@@ -160,6 +165,9 @@ def step(
         return _tick(state, event.at, settings)
     if not state.troubles and event.kind in READINGS:
         return state, ()  # all is well, and goes on so: nearly every event of a home
+    doubted = mat_states.doubted_after(state.doubted, event)
+    if doubted is not state.doubted:
+        state = replace(state, doubted=doubted)
     data = event.data
     if isinstance(data, AlarmRaised):
         return _raised(state, event, data), ()
@@ -243,7 +251,7 @@ def _bad(
             good_since=None,
             good_said=None,
         )
-    return State({**state.troubles, key: new})
+    return replace(state, troubles={**state.troubles, key: new})
 
 
 def _good(state: State, event: Event, key: Key) -> State:
@@ -254,7 +262,7 @@ def _good(state: State, event: Event, key: Key) -> State:
     new = replace(
         old, good_since=event.at, good_said=event.ref, certain=False, faulty=False, stuck=False
     )
-    return State({**state.troubles, key: new})
+    return replace(state, troubles={**state.troubles, key: new})
 
 
 def _raised(state: State, event: Event, data: AlarmRaised) -> State:
@@ -270,7 +278,7 @@ def _raised(state: State, event: Event, data: AlarmRaised) -> State:
         open=(*trouble.open, event.ref),
         tried=None,
     )
-    return State({**state.troubles, key: new})
+    return replace(state, troubles={**state.troubles, key: new})
 
 
 def _closed(state: State, alarm: Ref) -> State:
@@ -279,8 +287,10 @@ def _closed(state: State, alarm: Ref) -> State:
             left = tuple(ref for ref in trouble.open if ref != alarm)
             if not left and trouble.good_since is not None and trouble.tried is not None:
                 # the recovery was decided and this was the last alarm to end: it is over
-                return State({k: t for k, t in state.troubles.items() if k != key})
-            return State({**state.troubles, key: replace(trouble, open=left)})
+                left_over = {k: t for k, t in state.troubles.items() if k != key}
+                return replace(state, troubles=left_over)
+            changed = replace(trouble, open=left)
+            return replace(state, troubles={**state.troubles, key: changed})
     return state
 
 
@@ -314,9 +324,13 @@ def _care_due(state: State, key: Key, settings: Settings) -> datetime | None:
         return at
     if what is not AlarmType.DEVICE_DOWN or facts is None or facts.role != "bed":
         return None
-    mats = home.with_role("bed")
-    if any((mat, AlarmType.DEVICE_DOWN) not in state.troubles for mat in mats if mat != device):
-        return None  # another mat of the bed still tells; care is affected when none does
+    others = [
+        state.troubles.get((mat, AlarmType.DEVICE_DOWN))
+        for mat in home.with_role("bed")
+        if mat != device and mat not in state.doubted
+    ]
+    if any(other is None or Severity.CARE in other.raised_as for other in others):
+        return None  # another mat still tells, or care knows already that none does
     if in_window(at, home.timezone, settings.night_from, settings.night_to):
         return at
     return next_local(at, home.timezone, settings.night_from)
@@ -335,6 +349,7 @@ def _tick(
 ) -> tuple[State, Sequence[Decision | Command]]:
     troubles = dict(state.troubles)
     decisions: list[Decision] = []
+    told_of_bed = False
     for key, trouble in state.troubles.items():
         at = _next(state, key, settings)
         if at is None or at > now:
@@ -342,9 +357,19 @@ def _tick(
         if trouble.good_since is not None and not trouble.open:
             del troubles[key]
             continue
+        told = _due_now(state, key, now, settings)
+        if any(_of_bed_for_care(one, settings) for one in told):
+            if told_of_bed:
+                continue  # in the same instant: once that alarm is seen, this one is not due
+            told_of_bed = True
         troubles[key] = replace(trouble, tried=now)
-        decisions += _due_now(state, key, now, settings)
-    return State(troubles), decisions
+        decisions += told
+    return replace(state, troubles=troubles), decisions
+
+
+def _of_bed_for_care(decision: Decision, settings: Settings) -> bool:
+    raised = isinstance(decision.data, AlarmRaised) and decision.data.severity is Severity.CARE
+    return raised and decision.device in settings.home.with_role("bed")
 
 
 def _due_now(state: State, key: Key, now: datetime, settings: Settings) -> list[Decision]:

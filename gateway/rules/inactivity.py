@@ -14,8 +14,8 @@ Not for: nights (`bed_exit`, `night_check`), or asking by voice.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, time
 
 from pydantic import Field
@@ -25,7 +25,9 @@ from gateway.envelope import Event
 from gateway.events import (
     ActivityAnswered,
     ActivityPrewarned,
+    AlarmCancelled,
     AlarmRaised,
+    AlarmResolved,
     AlarmType,
     BedEntered,
     BedLeft,
@@ -36,12 +38,12 @@ from gateway.events import (
     Ref,
 )
 from gateway.rules import Decision, RuleSettings, Tick
-from gateway.rules.common import absences, signs_of_life
+from gateway.rules.common import absences, mat_states, signs_of_life
 from gateway.rules.common.replace import replace
 from gateway.rules.common.time import due, in_window, later, next_local
 
 NAME = "inactivity"
-VERSION = 1
+VERSION = 2
 KINDS = (
     signs_of_life.KINDS
     | absences.KINDS
@@ -53,6 +55,8 @@ KINDS = (
         "activity.prewarned",
         "activity.answered",
         "alarm.raised",
+        "alarm.cancelled",
+        "alarm.resolved",
         "device.online",
     }
 )
@@ -84,7 +88,8 @@ class State:
     `life` and `life_at` are the last sign; `bed_at` when the resident lay down, None when not in
     bed; `seats` since when each pressed seat is; `empty` names the `home.emptied` in force.
     `asked` names the pre-warning that is not answered, until `answer_by`; `raised`: this silence
-    has had its alarm."""
+    has had its alarm.  `doubted` are the bed mats that are not believed, with the alarms that say
+    so."""
 
     can_tell: bool = False
     life: Ref | None = None
@@ -97,6 +102,7 @@ class State:
     raised: bool = False
     tried: datetime | None = None
     absence: absences.Absence = absences.AT_HOME
+    doubted: Mapping[str, Ref] = field(default_factory=dict)
 
 
 def start(settings: Settings) -> State:
@@ -128,8 +134,9 @@ def step(
             return replace(state, asked=None, answer_by=None, tried=None), ()
         case AlarmRaised(type=AlarmType.INACTIVITY):
             return replace(state, raised=True, asked=None, answer_by=None, tried=None), ()
-        case AlarmRaised():
-            return state, ()
+        case AlarmRaised() | AlarmCancelled() | AlarmResolved():
+            doubted = mat_states.doubted_after(state.doubted, event)
+            return (state if doubted is state.doubted else replace(state, doubted=doubted)), ()
         case DeviceOnline():
             # an indicator begins dark: after a restart it asks on while nobody has answered
             return state, _lights(settings, on=True, only=event.device) if state.asked else ()
@@ -143,7 +150,7 @@ def _stirred(
 ) -> tuple[State, Sequence[Decision | Command]]:
     """A device of the home said something."""
     facts = settings.home.devices.get(event.device or "")
-    if facts is None or not state.can_tell:
+    if facts is None or not state.can_tell or facts.id in state.doubted:
         return state, ()
     if facts.role == "seat":
         seats = tuple(seat for seat in state.seats if seat[0] != facts.id)

@@ -9,8 +9,13 @@ At `at` local time, after a night, the count becomes `mat.learned`: the mat's ga
 word for it.  The event carries the counts, so that a state rebuilt from the last days goes on where
 it was; it is written again each day with a night, and at least every six days.
 
-A mat that turns poor or faulty is a technical alarm whose word says what to do: move it, change it.
-It comes by day: nobody moves a mat under a sleeper.
+A mat that speaks but has felt nobody, while somebody was about the home, is `unfelt`: it lies where
+nobody lies, or feels no weight.  Its silence says nothing and its pulses are noise; three days of
+that from the beginning, or `mute_days` of a mat that once felt somebody.
+
+A mat that turns poor, faulty or unfelt is a technical alarm whose word says what to do: move it,
+change it.  It comes by day: nobody moves a mat under a sleeper.  An unfelt mat is not believed
+while its alarm is open (`mat_states`).
 
 Not for: a mat that is stuck or cut now (`bed`, the driver), or whether somebody lies there (`bed`).
 """
@@ -40,10 +45,11 @@ from gateway.events import (
 from gateway.rules import Decision, RuleSettings, Tick
 from gateway.rules.common import signs_of_life
 from gateway.rules.common.replace import replace
+from gateway.rules.common.silences import CLASSES_S, SLEEPLESS_S, quantile
 from gateway.rules.common.time import AGAIN, in_window, next_local
 
 NAME = "mat_quality"
-VERSION = 2
+VERSION = 3
 KINDS = signs_of_life.KINDS | {
     "bed.entered",
     "bed.left",
@@ -53,14 +59,6 @@ KINDS = signs_of_life.KINDS | {
     "alarm.cancelled",
     "alarm.resolved",
 }
-
-CLASSES_S = (5.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0)
-"""Upper bounds of the classes of silences, seconds; one more class holds the longer ones.  Around
-the hold times that the rules use: a minute, five minutes, half an hour."""
-
-SLEEPLESS_S = 4 * 3600.0
-"""A silence longer than this is nobody in bed; the longest under a sleeper in the recordings is
-4.1 h, and it alone would say nothing."""
 
 NIGHT_S = 8 * 3600.0
 """Seconds that a night before weighs in the share of the time that the mat was on."""
@@ -75,7 +73,18 @@ weeks."""
 LEARNED_AGAIN = timedelta(days=6)
 """The rules are rebuilt from seven days of log: what was learned must stand in them."""
 
-ALARMS = {MatQuality.POOR: AlarmType.MAT_POOR, MatQuality.FAULTY: AlarmType.MAT_FAULTY}
+FELT_S = 60.0
+"""Seconds of pressure in a day and night below which a mat felt nobody: pulses of noise last one or
+two, and the worst recorded mat is on for hours under its sleeper."""
+
+FELT_PART = 0.001
+"""Of the time in bed that a mat was on: below that its nights were counted from noise."""
+
+ALARMS = {
+    MatQuality.POOR: AlarmType.MAT_POOR,
+    MatQuality.FAULTY: AlarmType.MAT_FAULTY,
+    MatQuality.UNFELT: AlarmType.MAT_UNFELT,
+}
 
 
 class Settings(RuleSettings):
@@ -99,7 +108,7 @@ class Settings(RuleSettings):
     nobody: its long silences are exits that nothing else saw."""
     mute_days: int = Field(default=5, ge=2, le=60)
     """Days without any reading of the mat, while the resident was active at home, until it is
-    faulty."""
+    faulty; and without a minute of pressure, until one that once felt somebody is unfelt."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +116,9 @@ class Mat:
     """One mat.  `counts` by class, `on_s` and `off_s` pressure and silence under a sleeper, all of
     `nights`; `pressed_at` and `quiet_from` are of the present press or silence.  `spoke` says that
     it was heard since the last count, `night_s` how long the sleeper was felt since then (silences
-    included), `mute` how many counts in a row it was not; `quality` and
-    `said_at` are of the newest `mat.learned`."""
+    included), `felt_s` how long it was pressed at all, `mute` how many counts in a row it was not
+    heard, `unfelt` in how many it was and felt nobody; `quality` and `said_at` are of the newest
+    `mat.learned`."""
 
     counts: tuple[int, ...] = (0,) * (len(CLASSES_S) + 1)
     nights: int = 0
@@ -118,7 +128,9 @@ class Mat:
     quiet_from: datetime | None = None
     night_s: float = 0.0
     spoke: bool = False
+    felt_s: float = 0.0
     mute: int = 0
+    unfelt: int = 0
     quality: MatQuality = MatQuality.LEARNING
     said: Ref | None = None
     said_at: datetime | None = None
@@ -208,11 +220,12 @@ def _of_mat(state: State, event: Event, mat: Mat, settings: Settings) -> State:
 
 
 def _released(state: State, event: Event, mat: Mat, settings: Settings) -> State:
-    held_s, quiet = 0.0, None
+    held_s, felt_s, quiet = 0.0, 0.0, None
     if mat.pressed_at is not None:
+        felt_s = max(0.0, (event.at - mat.pressed_at).total_seconds())
         night = _at_night(event.at, settings)
         if night or _at_night(mat.pressed_at, settings):
-            held_s = max(0.0, (event.at - mat.pressed_at).total_seconds())
+            held_s = felt_s
         if night and not _other_pressed(state, event.device):
             quiet = event.at
     mat = replace(
@@ -221,6 +234,7 @@ def _released(state: State, event: Event, mat: Mat, settings: Settings) -> State
         quiet_from=quiet,
         on_s=mat.on_s + held_s,
         night_s=mat.night_s + held_s,
+        felt_s=mat.felt_s + felt_s,
         spoke=True,
         mute=0,
     )
@@ -317,6 +331,7 @@ def _learned(mat: Mat, event: Event, learned: MatLearned) -> Mat:
         said=event.ref,
         said_at=event.at,
         night_s=0.0,
+        felt_s=0.0,
         spoke=False,
         mute=0 if mat.spoke else mat.mute + 1,
     )
@@ -339,8 +354,9 @@ def _count(
     tz = settings.home.timezone
     decisions: list[Decision] = []
     mats = dict(state.mats)
-    for name, mat in state.mats.items():
-        learned = _judge(mat, state, settings)
+    for name, heard in state.mats.items():
+        mat = mats[name] = replace(heard, unfelt=_unfelt(heard, state, now))
+        learned = _judge(mat, state, now, settings)
         again = mat.said_at is None or now - mat.said_at >= LEARNED_AGAIN - AGAIN
         if not mat.spoke and not again and learned.quality is mat.quality and not state.stirred:
             continue
@@ -368,8 +384,30 @@ def _tell(
     return decisions
 
 
-def _judge(mat: Mat, state: State, settings: Settings) -> MatLearned:
-    nights = mat.nights + (1 if mat.night_s >= NIGHT_LEAST_S else 0)
+def _felt(mat: Mat, now: datetime) -> bool:
+    """Whether it felt somebody since the last count."""
+    pressed_s = 0.0 if mat.pressed_at is None else (now - mat.pressed_at).total_seconds()
+    return mat.felt_s + pressed_s >= FELT_S
+
+
+def _unfelt(mat: Mat, state: State, now: datetime) -> int:
+    """In how many counts in a row, this one included, the mat spoke and felt nobody."""
+    return 0 if _felt(mat, now) else mat.unfelt + (1 if mat.spoke and state.stirred else 0)
+
+
+def _feels_nobody(mat: Mat, nights: int, settings: Settings) -> bool:
+    """Whether the mat, whose `unfelt` is of now, lies where nobody lies."""
+    if mat.unfelt and mat.quality is MatQuality.UNFELT:
+        return True
+    if mat.unfelt >= (settings.mute_days if mat.nights else settings.nights_min):
+        return True
+    total_s = mat.on_s + mat.off_s
+    return nights >= settings.nights_min and mat.on_s < FELT_PART * total_s
+
+
+def _judge(mat: Mat, state: State, now: datetime, settings: Settings) -> MatLearned:
+    slept = mat.night_s >= NIGHT_LEAST_S and _felt(mat, now)
+    nights = mat.nights + (1 if slept else 0)
     counts = mat.counts
     if nights > NIGHTS_KEPT:
         nights, counts = nights // 2, tuple(count // 2 for count in counts)
@@ -385,6 +423,8 @@ def _judge(mat: Mat, state: State, settings: Settings) -> MatLearned:
     mute = 0 if mat.spoke else mat.mute + (1 if state.stirred else 0)
     if mute >= settings.mute_days:
         quality = MatQuality.FAULTY
+    elif _feels_nobody(mat, nights, settings):
+        quality = MatQuality.UNFELT
     elif nights < settings.nights_min:
         quality = MatQuality.LEARNING
     elif lost > allowed * nights and chatter > settings.chatter_per_night * nights:
@@ -401,17 +441,3 @@ def _judge(mat: Mat, state: State, settings: Settings) -> MatLearned:
         on_share_pct=round(100.0 * mat.on_s / total_s, 1) if total_s > 0 else 0.0,
         counts=counts,
     )
-
-
-def quantile(counts: Sequence[int], part: float) -> float:
-    """The upper bound, in seconds, of the class in which the quantile `part` lies: at most so long;
-    `SLEEPLESS_S` for the last class, 0 when nothing was counted."""
-    total = sum(counts)
-    if total == 0:
-        return 0.0
-    seen = 0
-    for count, top in zip(counts, (*CLASSES_S, SLEEPLESS_S), strict=True):
-        seen += count
-        if seen >= part * total:
-            return top
-    return SLEEPLESS_S

@@ -6,11 +6,11 @@ seen about the home all day, and nearly always while the mat said "in bed"; it s
 middle of the night it was free.
 
 Then it is an alarm for the technician that says what to do (turn `normally_closed` round, or the
-wires), and one for care when no other mat of the bed is left to trust.  Until the technician's is
-closed, or a later day shows the mat the right way round, nobody believes this mat (`mat_states`):
-it is unknown, not read the other way.  Who sleeps by day and has visitors looks alike from here,
-and an automatic guess would make an empty bed of theirs.  It is said again every six days while it
-lasts.
+wires), and one for care, for the bed, when no other mat of it is left to trust.  Until the
+technician's is closed, or a later day shows the mat the right way round, nobody believes this mat
+(`mat_states`): it is unknown, not read the other way.  Who sleeps by day and has visitors looks
+alike from here, and an automatic guess would make an empty bed of theirs.  It is said again every
+six days while it lasts.
 
 Not for: a mat that is stuck (`bed`), or that loses sleepers (`mat_quality`).
 """
@@ -41,7 +41,7 @@ from gateway.rules.common.replace import replace
 from gateway.rules.common.time import next_local
 
 NAME = "mat_reversed"
-VERSION = 1
+VERSION = 2
 KINDS = signs_of_life.KINDS | {"mat.faulted", "alarm.raised", "alarm.cancelled", "alarm.resolved"}
 
 ALARM = AlarmType.MAT_REVERSED
@@ -225,7 +225,8 @@ def _count(
     mats: dict[str, Mat] = {}
     verdicts = {name: _reversed(state, mat, now, settings) for name, mat in state.mats.items()}
     for name, mat in state.mats.items():
-        decisions += _tell(state, name, verdicts, now)
+        known = any(_for_care(decision) for decision in decisions)
+        decisions += _tell(state, name, verdicts, now, care_knows=known)
         begun = now if mat.pressed_at is not None else None
         mats[name] = Mat(
             pressed_at=begun,
@@ -253,8 +254,17 @@ def _reversed(state: State, mat: Mat, now: datetime, settings: Settings) -> bool
     return True if spoke and free and on >= settings.pressed_part * signs else None
 
 
+def _for_care(decision: Decision) -> bool:
+    return isinstance(decision.data, AlarmRaised) and decision.data.severity is Severity.CARE
+
+
 def _tell(
-    state: State, name: str, verdicts: Mapping[str, bool | None], now: datetime
+    state: State,
+    name: str,
+    verdicts: Mapping[str, bool | None],
+    now: datetime,
+    *,
+    care_knows: bool,
 ) -> list[Decision]:
     mat = state.mats[name]
     if mat.said is None:
@@ -277,7 +287,7 @@ def _tell(
         if other != name
     )
     severities = [Severity.TECHNICAL]
-    if all(others):
+    if all(others) and not care_knows:
         severities.append(Severity.CARE)
     for severity in severities:
         alarm = AlarmRaised(type=ALARM, severity=severity, since=now)

@@ -14,7 +14,11 @@ Unclear twice is an alarm too: a look that twice showed no well person is answer
 once.  While the resident is registered as away, each slot is said to be missed (`absent`): a pause
 is never silent.  An answer to a check that is closed or was never asked changes nothing.
 
-Not for: which slots there are (`gateway.schedule`), ringing them, or the camera.
+The look after `recheck_min` is a new question (`check.asked`, `recheck`, attempt 2), which the
+sensors may answer first.  It is not a look that goes on: 30 s, and once 30 s more, are what a
+camera's look may last, and there is no camera in this version.
+
+Not for: which slots there are (`gateway.schedule`), or ringing them.
 """
 
 from __future__ import annotations

@@ -51,7 +51,6 @@ class OpenAlarm:
     since: datetime
     raised_at: datetime
     device: str | None
-    delivered: int = 0
     acknowledged_by: str | None = None
     acknowledged_at: datetime | None = None
     returned_at: datetime | None = None
@@ -123,6 +122,8 @@ class HomeView:
     last: deque[Event] = field(default_factory=lambda: deque(maxlen=LAST_EVENTS))
     at: datetime | None = None
     mains: bool | None = None
+    battery_low: bool = False
+    undervolted: bool = False
     away_until: datetime | None = None
     away: bool = False
     timezone: str | None = None
@@ -239,13 +240,6 @@ def _raised(view: HomeView, event: Event, data: e.AlarmRaised) -> None:
     )
 
 
-@_FOLD.on(e.AlarmDelivered)
-def _delivered(view: HomeView, event: Event, data: e.AlarmDelivered) -> None:
-    alarm = view.alarms.get(data.alarm)
-    if alarm is not None:
-        view.alarms[alarm.ref] = replace(alarm, delivered=alarm.delivered + 1)
-
-
 @_FOLD.on(e.AlarmAcknowledged)
 def _acknowledged(view: HomeView, event: Event, data: e.AlarmAcknowledged) -> None:
     alarm = view.alarms.get(data.alarm)
@@ -299,7 +293,6 @@ def _visit_overdue(view: HomeView, event: Event, data: e.VisitOverdue) -> None:
     e.CheckDue,
     e.CheckAsked,
     e.CheckStarted,
-    e.CheckExtended,
     e.CheckAnswered,
     e.CheckDone,
     e.CheckMissed,
@@ -310,7 +303,7 @@ def _check(view: HomeView, event: Event, data: e.Data) -> None:
     old = view.checks.get(name)
     slot = getattr(data, "slot", None) or (old.slot if old else event.at)
     state = event.kind.partition(".")[2]
-    if state == "extended" or (old is not None and old.state in _CHECK_CLOSED):
+    if old is not None and old.state in _CHECK_CLOSED:
         return  # a closed check stays as it was closed
     view.checks[name] = CheckView(
         check=name,
@@ -333,9 +326,20 @@ def _issued(view: HomeView, event: Event, data: e.GrantIssued) -> None:
     view.grants[data.grant] = data
 
 
+@_FOLD.on(e.PowerUndervolted, e.PowerSteadied)
+def _voltage(view: HomeView, event: Event, data: e.PowerUndervolted | e.PowerSteadied) -> None:
+    view.undervolted = isinstance(data, e.PowerUndervolted)
+
+
+@_FOLD.on(e.PowerBatteryLow)
+def _battery_low(view: HomeView, event: Event, data: e.PowerBatteryLow) -> None:
+    view.battery_low = True
+
+
 @_FOLD.on(e.PowerLost, e.PowerRestored)
 def _power(view: HomeView, event: Event, data: e.PowerLost | e.PowerRestored) -> None:
     view.mains = isinstance(data, e.PowerRestored)
+    view.battery_low = False
 
 
 @_FOLD.on(e.AbsenceStarted, e.AbsenceEnded)

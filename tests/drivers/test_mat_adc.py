@@ -4,9 +4,7 @@ converter that gpiozero clocks bit by bit."""
 from __future__ import annotations
 
 import asyncio
-import csv
-import gzip
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -20,34 +18,14 @@ from pydantic import ValidationError
 from drivers import _state_file, mat_adc
 from drivers.virtual import VirtualCells, VirtualPins
 from drivers.wired import mat_load
-from drivers.wired.contact import MAT
-from drivers.wired.mat_load import Cell, MatLoad, calibrated, from_kept, to_kept
+from drivers.wired.mat_load import Cell, calibrated, from_kept, to_kept
 from gateway.errors import DeviceRefused, DeviceUnavailable
-from gateway.events import Data, MatFault, MatFaulted, MatLoaded, MatPressed, MatReleased
+from gateway.events import MatFault, MatFaulted, MatLoaded, MatPressed, MatReleased
+from tests.drivers.mat_bed import Bed, counts, needs_pmat, persons
 from tests.drivers.parts import Heard, driver_context, until
 from tests.drivers.twins import keep_calibration
-from tests.drivers.vectors import DATA
 
-PMAT = DATA / "pmat_load_1to6" / "events.csv.gz"
-needs_pmat = pytest.mark.skipif(not PMAT.exists(), reason="pmat_load_1to6 is not here")
 CUT = MatFaulted(fault=MatFault.CUT)
-
-
-class Bed:
-    """A mat and its clock."""
-
-    def __init__(self, *cells: Cell) -> None:
-        self.mat = MatLoad(cells or (Cell(0, 40, 500),), MAT)
-        self.now_s = 1000.0
-        self.told: list[Data] = []
-
-    def read(self, *raws: int, for_s: float = 0.1, every_s: float = 0.1) -> list[Data]:
-        """The same reading for a while; what was told meanwhile."""
-        before = len(self.told)
-        for _ in range(max(1, round(for_s / every_s))):
-            self.told += self.mat.sample(self.now_s, raws)
-            self.now_s += every_s
-        return self.told[before:]
 
 
 def test_hysteresis() -> None:
@@ -115,7 +93,7 @@ def test_somebody_who_lies_there_is_never_learned_as_empty(hours: int) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(3, 1019), st.floats(0.05, 4000.0)), min_size=1, max_size=80))
-def test_whatever_was_read_before_load_counts(history: list[tuple[int, float]]) -> None:
+def test_whatever_was_read_before_loadcounts(history: list[tuple[int, float]]) -> None:
     """After any readings at any times the drift is bounded, so that half of the calibrated load is
     pressed within two samples, and the calibrated empty level is released."""
     bed = Bed()
@@ -186,41 +164,26 @@ def test_a_calibration_that_is_none(kept: Any) -> None:
     assert from_kept(to_kept([Cell(1, 40, 500)])) == (Cell(1, 40.0, 500.0),)
 
 
-def _persons() -> dict[str, list[list[int]]]:
-    """Each person's postures: the load of each second, scaled to the converter's counts."""
-    found: dict[str, dict[str, list[int]]] = {}
-    with gzip.open(PMAT, "rt", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            if row["sensor"] == "load_sum":
-                postures = found.setdefault(row["home"], {})
-                postures.setdefault(row["activity"], []).append(int(row["value"]))
-    return {who: list(postures.values()) for who, postures in found.items()}
-
-
-def _counts(loads: Sequence[int], scale: float) -> list[int]:
-    return [min(1000, 40 + round(load * scale)) for load in loads]
-
-
 @needs_pmat
 @pytest.mark.recordings
 def test_recorded_load_of_whoever_calibrated_holds_for_the_others() -> None:
     """Calibrated on each of six persons in turn, all of them in every posture are pressed from the
     third second on and to the end, and none of it is learned as empty."""
-    persons = _persons()
-    assert len(persons) == 6
-    assert all(len(postures) == 17 for postures in persons.values())
+    everybody = persons()
+    assert len(everybody) == 6
+    assert all(len(postures) == 17 for postures in everybody.values())
     # The first frames are the start of the recorder: the first is empty, the second overflows.
-    everything = [load for postures in persons.values() for p in postures for load in p[2:]]
+    everything = [load for postures in everybody.values() for p in postures for load in p[2:]]
     scale = 900 / max(everything)
-    for postures in persons.values():
-        own = _counts([load for posture in postures for load in posture[2:]], scale)
+    for postures in everybody.values():
+        own = counts([load for posture in postures for load in posture[2:]], scale)
         cell = calibrated(0, [40, 41, 40], own)
         assert isinstance(cell, Cell)
-        for others in persons.values():
+        for others in everybody.values():
             bed = Bed(cell)
             bed.read(40, for_s=10, every_s=1)
             for posture in others:
-                for raw in _counts(posture[2:], scale):
+                for raw in counts(posture[2:], scale):
                     bed.read(raw, for_s=1, every_s=1)
             assert bed.told == [MatReleased(), MatPressed()]
             assert bed.mat.levels[0].drift <= mat_load.DRIFT_PART * (cell.lying - cell.empty)

@@ -122,6 +122,18 @@ def lock_twin(driver: str) -> Twin:
     return twin
 
 
+@asynccontextmanager
+async def ups_twin() -> Made:
+    """A battery HAT with mains."""
+    with tempfile.TemporaryDirectory() as folder:
+        board = VirtualPins()
+        board.wire(6, True)
+        board.wire(16, True)
+        parts = driver_context("ups", pin_factory=board.factory, state_dir=Path(folder))
+        yield {"mains_pin": 6, "battery_low_pin": 16}, parts
+        board.close()
+
+
 TWINS: dict[str, Twin] = {
     "door_gpio": door_twin,
     "motion_gpio": motion_twin,
@@ -130,6 +142,7 @@ TWINS: dict[str, Twin] = {
     "mat_gpio": mat_twin,
     "mat_adc": cells_twin,
     "bthome": bthome_twin,
+    "ups_gpio": ups_twin,
     **{driver: lock_twin(driver) for driver in LOCK_DRIVERS},
 }
 """By the driver's name."""

@@ -2,6 +2,7 @@
 
 Prints `<seq> <hash>` for each own event once the gateway has acknowledged it.  With `--events N` it
 writes N events and then waits for its input to end; without, it writes until it is killed.
+`--synchronous WORD` spoils the log's writer by that pragma, to show that a test would see it.
 """
 
 from __future__ import annotations
@@ -23,9 +24,12 @@ BURST = 20
 """Events at once; between two bursts the loop breathes."""
 
 
-async def main(folder: Path, events: int | None) -> None:
-    clock = open_clock(str(folder / "clock"))
+async def main(folder: Path, events: int | None, synchronous: str | None) -> None:
+    demo = folder / "clock"
+    clock = open_clock(str(demo) if demo.exists() else None)
     home = Home(configuration.load(folder / "home.toml"), state_dir=folder / "home", clock=clock)
+    if synchronous is not None:
+        home.engine.log._db.execute(f"PRAGMA synchronous={synchronous}")
     wake = home.engine.hooks.on_durable
 
     def durable(rows: Sequence[Sealed]) -> None:
@@ -55,5 +59,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--events", type=int)
+    parser.add_argument("--synchronous")
     given = parser.parse_args()
-    asyncio.run(main(given.folder, given.events))
+    asyncio.run(main(given.folder, given.events, given.synchronous))

@@ -26,13 +26,14 @@ WAIT_S = 60.0
 class LoadedHome:
     """The stage's home under load, in a process, and what it has acknowledged."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, env: dict[str, str] | None = None) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.e2e.loaded_home", str(folder), *options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
+            env=env,
         )
         self.lines: SimpleQueue[str] = SimpleQueue()
         self._thread = Thread(target=self._read, daemon=True)

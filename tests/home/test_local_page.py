@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from drivers.virtual import VirtualPins
+from drivers.virtual import VirtualPins, virtual_home_radio
 from gateway.app.home import Home
 from gateway.app.local_page import LocalPage
 from gateway.clock import SystemClock
 from gateway.config import home_file
+from gateway.envelope import Draft
+from gateway.events import PowerLost, PowerRestored, PowerSteadied, PowerUndervolted
 from tests.drivers.parts import until
 from web.home.port import Answered, DoorState, Health, Part
 
@@ -73,6 +75,47 @@ async def test_a_self_test_tries_every_part(home: Home, tmp_path: Path) -> None:
     assert health[(Part.DEVICE, "bed")] is Health.OK
     assert health[(Part.DEVICE, "lamp")] is Health.UNKNOWN
     assert not (tmp_path / ".self-test").exists()
+    assert not {Part.RADIO, Part.POWER} & {one.part for one in results}, "this home has neither"
     home.log_folder.path = tmp_path / "gone"
     results = await asyncio.to_thread(page.self_test)
     assert next(one.health for one in results if one.part is Part.LOG) is Health.BAD
+
+
+async def test_a_self_test_tells_of_the_power(home: Home) -> None:
+    """Once the home could tell: from the mains, from the battery, from a supply too weak."""
+    page = LocalPage(home)
+    for told, health in (
+        (PowerLost(), Health.WARN),
+        (PowerRestored(), Health.OK),
+        (PowerUndervolted(), Health.BAD),
+        (PowerSteadied(), Health.OK),
+    ):
+        await home.engine.write(Draft(told))
+        results = await asyncio.to_thread(page.self_test)
+        assert [one.health for one in results if one.part is Part.POWER] == [health]
+
+
+async def test_a_self_test_tells_why_the_radio_does_not_listen(tmp_path: Path) -> None:
+    """A home with a device that needs it: no adapter, in one sentence; then one is plugged in."""
+    toml = b'[home]\nid = "h9"\n[devices.front]\ndriver = "bthome"\naddress = "F0:00:00:00:00:01"\n'
+    async with virtual_home_radio() as radio:
+        radio.present = False
+        config = home_file.parse(toml, tmp_path / "home.toml")
+        home = Home(config, state_dir=tmp_path, clock=SystemClock(), memory_dir=tmp_path)
+        home.local_page = None
+        page = LocalPage(home)
+
+        async def listens() -> tuple[Health, str]:
+            results = await asyncio.to_thread(page.self_test)
+            (one,) = [one for one in results if one.part is Part.RADIO]
+            return one.health, one.detail
+
+        running = asyncio.create_task(home.run())
+        await until(lambda: "not started" not in str(home.supervisor.radio_problem()))
+        health, why = await listens()
+        assert (health, "Bluetooth is off or missing" in why) == (Health.BAD, True)
+        radio.present = True
+        await until(lambda: home.supervisor.radio_problem() is None)
+        assert await listens() == (Health.OK, "")
+        home.stop()
+        await running

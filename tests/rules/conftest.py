@@ -23,7 +23,7 @@ import pytest
 from gateway.commands import Command
 from gateway.engine.sequencer import Sealed, Sequencer, Turn
 from gateway.envelope import GENESIS, Draft, Event, from_json, seal, to_json
-from gateway.events import Data, MatPressed, MatReleased, to_fields
+from gateway.events import Data, MatLearned, MatPressed, MatQuality, MatReleased, to_fields
 from gateway.rules import DeviceFacts, HomeFacts, RuleSettings, bind, settings_class
 from gateway.rules.fold import Fold
 
@@ -87,6 +87,15 @@ class Story:
         self._drain()
         self.inputs.add(event.ref)
         return event
+
+    def learned(self, *mats: str) -> None:
+        """At 21:00, before all else: these mats are known to lose nobody."""
+        good = MatLearned(
+            quality=MatQuality.GOOD, nights=10, gaps=0, gap_p50_s=0.0, gap_p95_s=0.0,
+            gap_p99_s=0.0, on_share_pct=99.0,
+        )  # fmt: skip
+        for mat in mats:
+            self.at("21:00", good, mat)
 
     def staff(
         self, local: str, data: Data, person: str | None = None, written: datetime | None = None

@@ -24,8 +24,11 @@ from gateway.events import (
     MoistureDetected,
     MotionDetected,
     PendantPressed,
+    PowerBatteryLow,
     PowerLost,
     PowerRestored,
+    PowerSteadied,
+    PowerUndervolted,
     TemperatureMeasured,
 )
 from tests.rules.conftest import Story, Tell
@@ -271,15 +274,45 @@ def test_cold(tell: Tell) -> None:
 
 
 def test_the_mains(tell: Tell) -> None:
-    """A minute without: an alarm, taken back when it returns; a blink is none."""
+    """A minute without: the technician; ten: care staff; both taken back when it returns.  A blink
+    is no alarm."""
     story = tell("mat")
     story.at("22:00", PowerLost())
     story.at("22:00:30", PowerRestored())
     story.at("23:00", PowerLost())
     story.until("23:30")
-    assert alarms(story) == ["23:01:00 alarm.raised power_lost care"]
+    assert alarms(story) == [
+        "23:01:00 alarm.raised power_lost technical",
+        "23:10:00 alarm.raised power_failing care",
+    ]
     story.at("23:30", PowerRestored())
-    assert story.said("alarm.cancelled") == ["23:30:00 alarm.cancelled power_restored"]
+    assert story.said("alarm.cancelled") == ["23:30:00 alarm.cancelled power_restored"] * 2
+
+
+def test_a_low_battery_does_not_wait(tell: Tell) -> None:
+    """The home falls silent soon: care staff hear of it at once, and once."""
+    story = tell("mat")
+    story.at("23:00", PowerLost())
+    story.at("23:03", PowerBatteryLow(battery_pct=14))
+    story.at("23:04", PowerBatteryLow())
+    story.until("23:59")
+    assert alarms(story) == [
+        "23:01:00 alarm.raised power_lost technical",
+        "23:03:00 alarm.raised power_failing care",
+    ]
+    assert story.said("alarm.cancelled") == []
+
+
+def test_a_weak_supply(tell: Tell) -> None:
+    """One dip is no alarm; one that does not end is the technician's, until it is right again."""
+    story = tell("mat")
+    story.at("10:00", PowerUndervolted())
+    story.at("10:01", PowerSteadied())
+    story.at("11:00", PowerUndervolted())
+    story.until("12:00")
+    assert alarms(story) == ["11:02:00 alarm.raised power_weak technical"]
+    story.at("12:00", PowerSteadied())
+    assert story.said("alarm.cancelled") == ["12:00:00 alarm.cancelled recovered"]
 
 
 def test_a_radio_device_silent_for_a_day(tell: Tell) -> None:

@@ -193,3 +193,39 @@ def test_a_pendant_that_cannot_be_proved_is_care(tell: Tell) -> None:
         "13:00:00 alarm.raised pendant device_down care",
         "13:35:00 alarm.cancelled pendant recovered",
     ]
+
+
+def test_a_bed_whose_mats_all_fail_at_once_rings_once(tell: Tell) -> None:
+    """Two mats of one bed are cut in the same instant: one alarm for care, about the bed; the
+    technician hears of the other mat.  One that works again ends its alarm, and the bed that is
+    lost anew rings anew."""
+    story = tell("mat", "mat2")
+    story.at("23:00", CUT, "mat")
+    story.at("23:00", CUT, "mat2")
+    story.until("23:30")
+    assert story.said(*ALARM) == [
+        "23:00:00 alarm.raised mat device_down care",
+        "23:10:00 alarm.raised mat2 device_down technical",
+    ]
+    story.at("23:40", MatReleased(), "mat")
+    story.until("23:50")
+    story.at("23:55", CUT, "mat")
+    story.until("00:30")
+    assert [line for line in story.said(*ALARM)[2:] if "mat" in line] == [
+        "23:45:00 alarm.cancelled mat recovered",
+        "23:55:00 alarm.raised mat2 device_down care",
+        "00:05:00 alarm.raised mat device_down technical",
+    ]
+
+
+def test_mats_that_were_down_by_day_ring_once_when_the_night_begins(tell: Tell) -> None:
+    """Both broken in the afternoon, at different times: two for the technician, one for care."""
+    story = tell("mat", "mat2")
+    story.at("15:00", CUT, "mat")
+    story.at("16:00", DeviceOffline(reason="silent"), "mat2")
+    story.until("23:00")
+    assert story.said(*ALARM) == [
+        "15:10:00 alarm.raised mat device_down technical",
+        "16:10:00 alarm.raised mat2 device_down technical",
+        "22:00:00 alarm.raised mat device_down care",
+    ]

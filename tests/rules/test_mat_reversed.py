@@ -83,6 +83,18 @@ def test_another_mat_of_the_bed_is_enough_for_care(tell: Tell) -> None:
     assert told(story) == ["12:00:00 alarm.raised mat mat_reversed technical"]
 
 
+def test_a_bed_whose_mats_are_all_reversed_is_told_to_care_once(tell: Tell) -> None:
+    """Both of two: each for the technician, the bed once for care."""
+    story = tell("mat", "mat2", "motion")
+    begin(story, wrong=True, mats=("mat", "mat2"))
+    day(story, wrong=True, mats=("mat", "mat2"))
+    assert told(story) == [
+        "12:00:00 alarm.raised mat mat_reversed technical",
+        "12:00:00 alarm.raised mat mat_reversed care",
+        "12:00:00 alarm.raised mat2 mat_reversed technical",
+    ]
+
+
 def test_mended_and_closed_it_is_believed_again(tell: Tell) -> None:
     """The technician turns it round and closes the alarm: the next stay is a stay; and it is not
     told again.  Turned wrong again it is told after the next whole day."""

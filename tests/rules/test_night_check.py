@@ -93,6 +93,7 @@ def test_what_the_sensors_cannot_answer_is_asked(
 ) -> None:
     """Empty, stale, cut, stuck, silent or failed: a watcher is asked, and told what is lacking."""
     story = tell(bed={"leave_s": 600})
+    story.learned("mat")
     for local, data in facts:
         story.at(local, data, "mat")
     due(story)

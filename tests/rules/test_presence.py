@@ -192,6 +192,7 @@ def test_who_is_up_and_about_raises_nothing(tell: Tell) -> None:
 def test_life_elsewhere_puts_the_alarm_off(tell: Tell) -> None:
     """A good mat: a quarter of an hour from the last sign, wherever it was."""
     story = tell()
+    story.learned("mat")
     story.at("22:30", MatPressed(), "mat")
     story.at("02:00", MatReleased(), "mat")
     seen = story.at("02:10", MotionDetected(), "motion")

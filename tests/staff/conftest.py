@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -22,6 +23,7 @@ from web.staff.core.config import SignInConfig, StaffConfig
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor
 from web.staff.core.secret_files import SecretFiles
+from web.staff.realtime.relay import PostgresRelay
 from web.staff.runtime.app import create_app
 from web.staff.storage.database import Database, parse_url
 from web.staff.storage.migrate import migrate
@@ -122,6 +124,24 @@ def staff(staff_app: Flask) -> Staff:
 def client(staff_app: Flask) -> FlaskClient:
     """A browser of its own."""
     return staff_app.test_client()
+
+
+@pytest.fixture
+def workers(postgres_url: str, tmp_path: Path, clock: ManualClock) -> Iterator[tuple[Any, Any]]:
+    """Two applications on one PostgreSQL, as two workers are."""
+    name = f"workers_{tmp_path.name}".lower()
+    url = postgres.make_database(postgres_url, name, "template_tryggve")
+    SecretFiles(tmp_path / "secrets").make_missing()
+    config = StaffConfig(database=url, secrets_dir=tmp_path / "secrets", secure_cookies=False)
+    apps = [create_app(config, clock=clock, watch=False) for _ in range(2)]
+    add_home(apps[0], "h1")
+    for app in apps:
+        relay = parts_of(app).relay
+        assert isinstance(relay, PostgresRelay)
+        assert relay.ready.wait(10)
+    yield apps[0], apps[1]
+    for app in apps:
+        app.extensions["tryggve.stop"]()
 
 
 @pytest.fixture

@@ -40,6 +40,7 @@ ON_BOTH = {
     "cli.test_people.test_a_team_works_where_its_areas_are": "who works where: five tables joined",
     "people.test_access_revocation": "many rows change at once",
     "doors.test_service_access.test_requests_are_counted_for_those_who_may_answer": "counted",
+    "storage.test_outage": "a server that goes away in the middle",
     "pages.test_queries": "each page's statements: filtered, searched, paged, the same answer",
 }
 """Module, or module and test, to what can differ."""

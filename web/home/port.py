@@ -110,7 +110,9 @@ class Part(StrEnum):
     DEVICE = "device"
     """`name` is the device's id, `detail` what it said."""
     RADIO = "radio"
-    RULES = "rules"
+    """`detail` why it does not listen; only where a device needs it."""
+    POWER = "power"
+    """Only where the home can tell: is there mains, is the supply strong enough?"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,12 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "ledger": ("Vem har varit här?", "Who was here?"),
     "ledger.intro": (
         (
-            "Här står vem som har kommit in, öppnat dörren, tittat in eller läst om dig de "
+            "Här står vem som har kommit in, öppnat dörren eller läst om dig de "
             "senaste 30 dagarna. Personalen ser samma rader. Undrar du över något, fråga "
             "hemtjänsten och säg dagen, tiden och numret inom parentes."
         ),
         (
-            "Here is who came in, opened the door, looked in or read about you in the last 30 "
+            "Here is who came in, opened the door or read about you in the last 30 "
             "days. The staff see the same rows. If you wonder about something, ask the home care "
             "and tell the day, the time and the number in brackets."
         ),
@@ -40,7 +40,6 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "ledger.unknown": ("Någon som vi inte vet vem det var", "Somebody we do not know"),
     "ledger.visit.started": ("%s kom till dig", "%s came to you"),
     "ledger.record.read": ("%s läste om dig", "%s read about you"),
-    "ledger.camera.opened": ("%s tittade in med kameran", "%s looked in with the camera"),
     "ledger.unlock.refused": (
         "%s försökte öppna dörren och fick inte",
         "%s tried to open the door and was not let",
@@ -139,6 +138,11 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "alarm.too_cold": ("För kallt i hemmet för länge", "Too cold in the home for long"),
     "alarm.too_hot": ("För varmt i hemmet för länge", "Too hot in the home for long"),
     "alarm.power_lost": ("Strömmen försvann", "The power is gone"),
+    "alarm.power_failing": (
+        "Strömavbrott, larmen går på batteri",
+        "Power cut, the alarms run on a battery",
+    ),
+    "alarm.power_weak": ("Enheten får för svag ström", "The unit gets too weak a supply"),
     "alarm.home_silent": ("Hemmet hördes inte", "The home was not heard"),
     "alarm.home_tampered": ("Hemmets logg stämmer inte", "The home's log does not add up"),
     "alarm.home_overstepped": (
@@ -148,6 +152,12 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "alarm.mat_poor": ("Sängmattan känner dåligt", "The bed mat senses badly"),
     "alarm.mat_faulty": ("Sängmattan går inte att lita på", "The bed mat cannot be trusted"),
     "alarm.mat_reversed": ("Sängmattan är omvänt kopplad", "The bed mat is wired in reverse"),
+    "alarm.mat_drifted": ("Sängmattan behöver ställas in på nytt", "The bed mat must be set anew"),
+    "alarm.mat_unfelt": ("Sängmattan har inte känt någon", "The bed mat has felt nobody"),
+    "alarm.mat_unfit": (
+        "Sängmattan räcker inte till för den här sängen",
+        "The bed mat is not enough for this bed",
+    ),
     "alarm.contact_reversed": (
         "Ytterdörrens givare visar fel",
         "The front door's sensor says the contrary",
@@ -264,7 +274,6 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "room.living_room": ("vardagsrum", "living room"),
     "type.lock": ("Lås", "Lock"),
     "type.sensor": ("Givare", "Sensor"),
-    "type.camera": ("Kamera", "Camera"),
     "type.indicator": ("Lampa", "Indicator"),
     "state.on": ("Känner av", "Sensing"),
     "state.off": ("Känner inget", "Nothing sensed"),
@@ -286,7 +295,7 @@ _PARTS: dict[Part, tuple[str, str]] = {
     Part.LINK: ("Kontakt med servern", "Contact with the server"),
     Part.DEVICE: ("Enhet", "Device"),
     Part.RADIO: ("Bluetooth", "Bluetooth"),
-    Part.RULES: ("Regler", "Rules"),
+    Part.POWER: ("Ström", "Power"),
 }
 
 _MENDS: dict[tuple[Part, Health], tuple[str, str]] = {
@@ -321,6 +330,14 @@ _MENDS: dict[tuple[Part, Health], tuple[str, str]] = {
     (Part.RADIO, Health.BAD): (
         "Bluetooth fungerar inte. Starta om, eller byt Bluetooth-stickan.",
         "Bluetooth does not work. Restart, or change the Bluetooth stick.",
+    ),
+    (Part.POWER, Health.WARN): (
+        "Hemmet går på batteri. Kontrollera stickkontakten och säkringen.",
+        "The home runs on its battery. Check the plug and the fuse.",
+    ),
+    (Part.POWER, Health.BAD): (
+        "Strömmen är för svag. Byt nätdelen eller kabeln.",
+        "The supply is too weak. Change the power supply or its cable.",
     ),
 }
 

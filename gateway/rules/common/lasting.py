@@ -55,6 +55,17 @@ class Lasting:
             return self
         return Lasting({**self.now, key: Condition(event.at, event.ref, at, severity)})
 
+    def sooner(self, key: Key, event: Event) -> Lasting:
+        """What `event` says makes it an alarm now, or begins it as one; a condition that was raised
+        stays as it is."""
+        old = self.now.get(key)
+        if old is not None and (old.raised or old.at <= event.at):
+            return self
+        severity = key[1].severity if old is None else old.severity
+        since = event.at if old is None else old.since
+        new = Condition(since, event.ref, event.at, severity)
+        return Lasting({**self.now, key: new})
+
     def end(self, key: Key, event: Event, reason: str) -> tuple[Lasting, tuple[Decision, ...]]:
         """It holds no more: an open alarm is cancelled."""
         old = self.now.get(key)

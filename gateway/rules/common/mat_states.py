@@ -3,7 +3,8 @@
 A mat that is faulted, offline or failed is unknown until its next reading, and so is every mat
 when the gateway starts: nobody watched meanwhile.  A mat that was found stuck is unknown until it
 is *released*: that it still says "pressed" is what was wrong with it.  One that is wired the wrong
-way round (`mat_reversed`) is unknown, whatever it says, until the technician's alarm is closed.
+way round (`mat_reversed`) or has felt nobody (`mat_quality`) is unknown, whatever it says, until
+the technician's alarm is closed.
 
 Not for: what the mats together mean (the rule `bed`).
 """
@@ -52,20 +53,23 @@ KINDS = frozenset(
 
 _READ = (MatPressed, MatReleased)
 
+_DOUBTS = (AlarmType.MAT_REVERSED, AlarmType.MAT_UNFELT)
+"""The technician's alarms that say that a mat is not to be believed."""
+
 
 @dataclass(frozen=True)
 class Mat:
     """One mat.  `pressed_since` is when it was last pressed without a break (kept over a restart,
     so that a stuck mat is found all the same), `last_on` the last moment it was seen pressed while
-    it is not pressed now, `ref` the newest reading or fault; None: never.  `reversed` names the
-    technician's alarm that it is wired the wrong way round, while that is open."""
+    it is not pressed now, `ref` the newest reading or fault; None: never.  `doubted` names the
+    technician's alarm that it is not to be believed, while that is open."""
 
     level: Level = Level.UNKNOWN
     pressed_since: datetime | None = None
     last_on: datetime | None = None
     ref: Ref | None = None
     stuck: bool = False
-    reversed: Ref | None = None
+    doubted: Ref | None = None
 
 
 Mats = Mapping[str, Mat]
@@ -111,11 +115,11 @@ def _see(mats: Mats, event: Event) -> Mats:
     return mats if new is old else {**mats, device: new}
 
 
-def reversed_after(known: Mapping[str, Ref], event: Event) -> Mapping[str, Ref]:
-    """For a rule that reads mats by itself: the mats that are wired the wrong way round, and the
-    alarm that says so, after `event`; the same object when it changes nothing."""
+def doubted_after(known: Mapping[str, Ref], event: Event) -> Mapping[str, Ref]:
+    """For a rule that reads mats by itself: the mats that are not to be believed, and the alarms
+    that say so, after `event`; the same object when it changes nothing."""
     match event.data:
-        case AlarmRaised(type=AlarmType.MAT_REVERSED, severity=Severity.TECHNICAL):
+        case AlarmRaised(type=about, severity=Severity.TECHNICAL) if about in _DOUBTS:
             return {**known, event.device or "": event.ref}
         case AlarmCancelled(alarm=ref) | AlarmResolved(alarm=ref) if ref in known.values():
             return {device: alarm for device, alarm in known.items() if alarm != ref}
@@ -140,16 +144,16 @@ def all_known(mats: Mats) -> bool:
 
 
 def _trusted_again(mats: Mats, alarm: Ref) -> Mats:
-    if all(mat.reversed != alarm for mat in mats.values()):
+    if all(mat.doubted != alarm for mat in mats.values()):
         return mats
     return {
-        device: Mat(ref=mat.ref) if mat.reversed == alarm else mat for device, mat in mats.items()
+        device: Mat(ref=mat.ref) if mat.doubted == alarm else mat for device, mat in mats.items()
     }
 
 
 def _read(mat: Mat, event: Event) -> Mat:
     """The mat after it was pressed or released."""
-    if mat.reversed is not None:
+    if mat.doubted is not None:
         return mat
     if isinstance(event.data, MatPressed):
         if mat.level is Level.ON or mat.stuck:
@@ -166,11 +170,11 @@ def _read(mat: Mat, event: Event) -> Mat:
 
 def _after(mat: Mat, event: Event) -> Mat:
     match event.data:
-        case AlarmRaised(type=AlarmType.MAT_REVERSED, severity=Severity.TECHNICAL):
-            return replace(_lost(mat, event), reversed=event.ref)
+        case AlarmRaised(type=about, severity=Severity.TECHNICAL) if about in _DOUBTS:
+            return replace(_lost(mat, event), doubted=event.ref)
         case AlarmRaised():
             return mat
-        case _ if mat.reversed is not None:
+        case _ if mat.doubted is not None:
             return mat
         case MatFaulted(fault=MatFault.STUCK) if not mat.stuck:
             return replace(_lost(mat, event), stuck=True)

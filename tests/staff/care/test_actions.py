@@ -36,8 +36,10 @@ from web.staff.care.actions import Refused, Why
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Role
 from web.staff.doors import lock_orders
+from web.staff.pages import lock_progress
 from web.staff.storage import tables
 from web.staff.storage.changes import LockOrder
+from web.staff.storage.rows import TurnRow
 
 H1 = frozenset({"h1"})
 
@@ -141,6 +143,12 @@ def test_a_home_that_stops_to_listen_meanwhile_is_told_as_not_connected(
     assert error.why is Why.NOT_CONNECTED
     (issued,) = rows(staff, tables.turn)
     assert error.data["grant"] == issued.grant
+    assert (issued.step, issued.why) == ("issued", "revoked"), "void, should it arrive after all"
+    assert lock_progress.turn_of(TurnRow(*issued), staff.clock.now()).outcome == "bad"
+    stream = enrolled_home.listen(0)
+    next(stream)
+    again = lock_orders.order_turn(staff, CAREGIVER, "h1", "front")
+    assert again.grant != issued.grant, "pressing again is another turn"
 
 
 def test_nothing_is_queued_for_a_home_that_does_not_listen(

@@ -163,3 +163,11 @@ def test_what_was_given_wrong_is_one_sentence(
     assert sentence in told
     assert told.count("\n") == 1
     assert changes() == before
+
+
+def test_a_password_cannot_be_asked_for_without_a_terminal(run: Run) -> None:
+    """One sentence that says how to give it, and no account is made."""
+    who = ("c@prov.example", "--name", "Prov c", "--org", "o1", "--role", "caregiver")
+    told = run("user", "add", *who, status=2)
+    assert told == "There is no terminal to ask for a password; give it by --password-stdin.\n"
+    assert "c@prov.example" not in run("user", "list")

@@ -223,19 +223,6 @@ def test_times_of_an_unsynced_boot_are_corrected(enrolled_home: EnrolledHome, st
     assert (alarm.raised_at, alarm.since) == (wrong + offset, wrong + offset)
 
 
-def test_the_latest_events_come_newest_first(enrolled_home: EnrolledHome, staff: Staff) -> None:
-    """Both writers' events about a home, by corrected time."""
-    enrolled_home.clock.advance(1)
-    enrolled_home.send(MatPressed(), device="bed")
-    enrolled_home.clock.advance(1)
-    enrolled_home.send(MatReleased(), device="bed")
-    with staff.db.read() as conn:
-        found = event_store.latest_events(conn, "h1", limit=2)
-        everything = event_store.latest_events(conn, "h1")
-    assert [event.kind for event, _ in found] == ["mat.released", "mat.pressed"]
-    assert everything[-1][0].kind == "home.enrolled"
-
-
 def test_the_body_is_canonical(enrolled_home: EnrolledHome, staff: Staff) -> None:
     """The stored text is the canonical JSON, so that a chain can be verified from the table."""
     (sent,) = enrolled_home.seal(MatPressed(), device="bed")

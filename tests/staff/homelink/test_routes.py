@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jwt
@@ -13,6 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.envelope import GENESIS, verify_next
+from gateway.errors import UserError
 from gateway.events import MatPressed, MatReleased, Tap
 from gateway.wire import fingerprint, split_code
 from tests.staff.homelink.test_ingest import rows
@@ -43,6 +45,12 @@ FORGED: list[tuple[str, Callable[[EnrolledHome], dict[str, str]]]] = [
     ("other_request", lambda home: home.headers("POST", "/api/v1/home/urgent")),
     ("too_long", lambda home: home.headers("POST", EVENTS, exp=time.time() + 600)),
     ("expired", lambda home: home.headers("POST", EVENTS, iat=1000, exp=1050)),
+    # within the skew at either end: neither too old nor of the future
+    (
+        "backwards",
+        lambda home: home.headers("POST", EVENTS, iat=time.time() + 20, exp=time.time() - 20),
+    ),
+    ("backwards", lambda home: home.headers("POST", EVENTS, iat=1000, exp=1000)),
     (
         "not_yet",
         lambda home: home.headers("POST", EVENTS, iat=time.time() + 99, exp=time.time() + 120),
@@ -114,15 +122,57 @@ def test_codes_cannot_be_guessed(enrolled_home: EnrolledHome) -> None:
 
 def test_an_old_code_does_not_work(enrolled_home: EnrolledHome, staff: Staff) -> None:
     """A code ends by itself."""
-    from datetime import timedelta
-
-    made = enrolment.new_code(staff.db, staff.keys, "h1", life=timedelta(seconds=-1))
+    made = enrolment.new_code(staff.db, staff.keys, "h1")
+    long_ago = datetime.now(UTC) - timedelta(days=2)
+    with staff.db.write() as tx:
+        times = {"created_at": long_ago, "expires_at": long_ago + timedelta(days=1)}
+        tx.conn.execute(tables.enrol_code.update().values(times))
     body = {
         "code": made.code[:11],
         "public_key": pem_of(enrolled_home.key),
         "version": "1",
     }
     assert enrolled_home.client.post("/api/v1/home/enroll", json=body).status_code == 403
+
+
+def test_a_code_that_ends_before_it_begins_takes_nobody_in(
+    enrolled_home: EnrolledHome, staff: Staff
+) -> None:
+    """None is made, and one that a wrong clock left in the table is not taken."""
+    with pytest.raises(UserError, match="ends before it begins"):
+        enrolment.new_code(staff.db, staff.keys, "h1", life=timedelta(hours=-1))
+    made = enrolment.new_code(staff.db, staff.keys, "h1")
+    with staff.db.write() as tx:
+        later = datetime.now(UTC) + timedelta(days=2)
+        tx.conn.execute(tables.enrol_code.update().values(created_at=later))
+    assert _enrol(enrolled_home, made.code[:11], "192.0.2.1") == 403
+
+
+def _enrol(home: EnrolledHome, code: str, address: str) -> int:
+    body = {"code": code, "public_key": pem_of(home.key), "version": "1"}
+    answer = home.client.post(
+        "/api/v1/home/enroll", json=body, environ_base={"REMOTE_ADDR": address}
+    )
+    return int(answer.status_code)
+
+
+def test_strangers_keep_no_technician_from_enrolling(
+    enrolled_home: EnrolledHome, staff: Staff
+) -> None:
+    """However many of them try wrong codes, from wherever; also from the technician's own network,
+    whose wrong codes are refused by then."""
+    for number in range(30):
+        address = f"198.51.100.{number}"
+        statuses = [_enrol(enrolled_home, "AAAAA-AAAAA", address) for _ in range(11)]
+        assert statuses == [403] * 10 + [429]
+    for number in range(20):
+        _enrol(enrolled_home, "AAAAA-AAAAA", f"2001:db8:1:2::{number}")
+    assert _enrol(enrolled_home, "AAAAA-AAAAA", "2001:db8:1:2:ffff::1") == 429, (
+        "one site, one limit"
+    )
+    for address in ("203.0.113.7", "2001:db8:1:2::99", "198.51.100.3"):
+        code = enrolment.new_code(staff.db, staff.keys, "h1").code[:11]
+        assert _enrol(enrolled_home, code, address) == 200
 
 
 def test_a_key_that_is_none_is_refused(enrolled_home: EnrolledHome) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +28,14 @@ from tests.staff.care.test_actions import turn_of
 from tests.staff.homelink.test_ingest import rows
 from tests.staff.homelink.test_routes import read_decided
 from tests.staff.homelink.test_urgent import WATCHER
-from tests.staff.parts import EnrolledHome, add_home, add_user, parts_of, sign_in
+from tests.staff.parts import EnrolledHome, add_user, parts_of, sign_in
 from tests.staff.server import Process, Wire
 from web.staff.care import actions
 from web.staff.core.config import StaffConfig
 from web.staff.core.context import Staff
 from web.staff.doors import lock_orders
 from web.staff.people import accounts
-from web.staff.realtime.relay import PostgresRelay
-from web.staff.runtime.app import create_app
+from web.staff.runtime.watch import Watch
 from web.staff.signin import sessions
 from web.staff.storage import tables
 from web.staff.storage.chains import verify_all
@@ -176,27 +174,6 @@ def test_a_stop_does_not_wait_for_open_streams(
 # --- several workers
 
 
-@pytest.fixture
-def workers(postgres_url: str, tmp_path: Path, clock: ManualClock) -> Iterator[tuple[Any, Any]]:
-    """Two applications on one PostgreSQL, as two workers are."""
-    from tests.staff import postgres
-    from web.staff.core.secret_files import SecretFiles
-
-    name = f"workers_{tmp_path.name}".lower()
-    url = postgres.make_database(postgres_url, name, "template_tryggve")
-    SecretFiles(tmp_path / "secrets").make_missing()
-    config = StaffConfig(database=url, secrets_dir=tmp_path / "secrets", secure_cookies=False)
-    apps = [create_app(config, clock=clock, watch=False) for _ in range(2)]
-    add_home(apps[0], "h1")
-    for app in apps:
-        relay = parts_of(app).relay
-        assert isinstance(relay, PostgresRelay)
-        assert relay.ready.wait(10)
-    yield apps[0], apps[1]
-    for app in apps:
-        app.extensions["tryggve.stop"]()
-
-
 @pytest.mark.postgres
 def test_an_ended_session_stops_its_page_at_another_worker(
     workers: Any, monkeypatch: pytest.MonkeyPatch
@@ -312,20 +289,20 @@ def test_a_cut_listener_comes_back_and_screens_load_anew(workers: Any, clock: Ma
 @pytest.mark.postgres
 def test_one_worker_leads_the_watch(workers: Any, clock: ManualClock) -> None:
     """Two workers watch; a silence is told once."""
-    from datetime import UTC, datetime, timedelta
-
-    from web.staff.runtime.watch import Watch
-
     one, other = workers
     home = EnrolledHome(one, one.test_client(), "h1", clock)
     home.enroll()
     home.send(MatPressed(), device="bed")
-    later = datetime.now(UTC) + timedelta(seconds=500)
     start = threading.Barrier(2)
 
     def look(app: Any) -> None:
+        now_s = 0.0
+        watch = Watch(parts_of(app), monotonic=lambda: now_s)
+        watch.look()
         start.wait(10)
-        Watch(parts_of(app)).look(later)
+        while now_s < 200:
+            now_s += 20
+            watch.look()
 
     threads = [threading.Thread(target=look, args=(app,)) for app in (one, other)]
     for thread in threads:

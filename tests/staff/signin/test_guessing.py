@@ -107,6 +107,16 @@ def test_an_address_that_is_flooded_shuts_out_no_device(
     assert gets_in(phone, "p7")
 
 
+def test_a_site_of_ipv6_is_one_place(staff_app: Flask, make_user: MakeUser) -> None:
+    """Whoever has a whole network of addresses tries no more often than from one."""
+    make_user("p7", ["caregiver"])
+    clients = [staff_app.test_client() for _ in range(TRIES + 1)]
+    for number, client in enumerate(clients):
+        client.environ_base["REMOTE_ADDR"] = f"2001:db8:1:2::{number + 1:x}"
+        gets_in(client, "p7", WRONG)
+    assert not gets_in(clients[-1], "p7")
+
+
 @pytest.mark.parametrize("cookie", ["another account's", "made up", "cut", "signed elsewhere"])
 def test_a_device_cookie_is_of_its_own_account_only(
     staff_app: Flask, make_user: MakeUser, cookie: str

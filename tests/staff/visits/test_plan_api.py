@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
+from gateway.errors import UserError
 from tests.staff.homelink.test_ingest import rows
 from tests.staff.parts import add_home
 from tests.staff.visits.calendars import calendar, event, morning, planned
 from tests.staff.visits.test_plan_ical import ICAL
 from web.staff.core.context import Staff
-from web.staff.storage import tables
+from web.staff.storage import plan_tables, tables
 from web.staff.storage.plan_tables import plan_visit
 from web.staff.visits import plan_api
 
@@ -169,6 +171,20 @@ def test_no_token_no_plan(client: FlaskClient, staff: Staff, token: str) -> None
     codes = {send(client, "wrong", body).status_code for _ in range(plan_api.TRIES)}
     assert codes == {401, 429}
     assert send(client, token, body).status_code == 200
+
+
+def test_a_token_that_ends_before_it_begins_is_none(client: FlaskClient, staff: Staff) -> None:
+    """None is made, and one that a wrong clock left in the table opens nothing."""
+    now = datetime.now(UTC)
+    for days in (0, -1):
+        with pytest.raises(UserError, match="at least"):
+            plan_api.make_token(staff.db, "org1", "bakvänd", now, days=days)
+    ahead = plan_api.make_token(staff.db, "org1", "bakvänd", now)
+    with staff.db.write() as tx:
+        later = now + timedelta(days=9999)
+        tx.conn.execute(update(plan_tables.api_token).values(made_at=later))
+    body = {"source": "x", "visits": [LINE]}
+    assert send(client, ahead, body).status_code == 401
 
 
 def test_a_token_is_of_one_organisation(

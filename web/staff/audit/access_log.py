@@ -167,7 +167,6 @@ _WHY = {
     "record.read": "what",
     "unlock.requested": "reason",
     "unlock.refused": "why",
-    "camera.opened": "check",
     "visit.started": "source",
 }
 

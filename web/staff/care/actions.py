@@ -110,7 +110,7 @@ def start_check(staff: Staff, actor: Actor, home: str, check: str) -> Done:
     with staff.write() as tx:
         append.hold(tx, home)
         row = _asked(tx, home, check)
-        if row.state in ("started", "extended") and row.started_by != actor.person:
+        if row.state == "started" and row.started_by != actor.person:
             raise Refused(Why.NOT_FIRST, person=row.started_by, at=row.started_at)
         return _write(staff, tx, home, actor, CheckStarted(check=check))
 
@@ -124,7 +124,7 @@ def answer_check(
     with staff.write() as tx:
         append.hold(tx, home)
         row = _asked(tx, home, check)
-        if row.state in ("started", "extended") and row.started_by != actor.person:
+        if row.state == "started" and row.started_by != actor.person:
             raise Refused(Why.NOT_FIRST, person=row.started_by, at=row.started_at)
         answered = CheckAnswered(check=check, finding=finding, looked=looked)
         return _write(staff, tx, home, actor, answered)
@@ -245,6 +245,6 @@ def _asked(tx: Tx, home: str, check: str) -> CheckRow:
         raise Refused(Why.NO_CHECK)
     if row.state == "answered":
         raise Refused(Why.NOT_FIRST, person=row.answered_by, at=row.answered_at)
-    if row.state not in ("asked", "started", "extended"):
+    if row.state not in ("asked", "started"):
         raise Refused(Why.NOT_ASKED, state=row.state)
     return row

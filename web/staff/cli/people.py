@@ -96,8 +96,14 @@ def _user_add(args: argparse.Namespace) -> int:
 def _ask_password(stdin: bool) -> str:
     if stdin:
         return sys.stdin.readline().rstrip("\n")
-    first = getpass.getpass("Password: ")
-    if getpass.getpass("Once more: ") != first:
+    if not sys.stdin.isatty():
+        raise UserError("There is no terminal to ask for a password; give it by --password-stdin.")
+    try:
+        first = getpass.getpass("Password: ")
+        again = getpass.getpass("Once more: ")
+    except EOFError:
+        raise UserError("No password was given.") from None
+    if again != first:
         raise UserError("The two passwords differ.")
     return first
 

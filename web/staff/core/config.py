@@ -14,6 +14,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.errors import ConfigError
+from gateway.wire import SILENT_AFTER_S
 from web.staff.core.rights import Role
 
 DEFAULT_PATH = Path("/etc/tryggve/staff.toml")
@@ -155,7 +156,7 @@ class StaffConfig(BaseModel):
     plan: PlanConfig = PlanConfig()
     visits: VisitsConfig = VisitsConfig()
     access_log: AccessLogConfig = AccessLogConfig()
-    silent_after_s: Annotated[float, Field(gt=0, le=3600)] = 180.0
+    silent_after_s: Annotated[float, Field(gt=0, le=3600)] = SILENT_AFTER_S
     """Real seconds without a request until a home is called silent."""
     watch_every_s: Annotated[float, Field(gt=0, le=60)] = 2.0
     """Real seconds between looks for silent homes and unreported checks."""

@@ -5,12 +5,31 @@ Not for: anything that must survive a restart.
 
 from __future__ import annotations
 
+import ipaddress
 import threading
 import time
 from collections import deque
 
 KEYS_MAX = 10_000
 """Addresses remembered; beyond that the oldest are forgotten first."""
+
+
+IPV6_SITE_BITS = 64
+"""Bits of an IPv6 address that say whose it is (RFC 6177): the rest its owner chooses freely."""
+
+
+def network_of(address: str) -> str:
+    """Whose address this is, to count tries by: an IPv4 address itself, of an IPv6 address the
+    network of the site.  What is no address is its own."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(ip, ipaddress.IPv4Address):
+        return str(ip)
+    if ip.ipv4_mapped is not None:
+        return str(ip.ipv4_mapped)
+    return str(ipaddress.IPv6Network((ip, IPV6_SITE_BITS), strict=False))
 
 
 class Limiter:

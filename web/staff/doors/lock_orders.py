@@ -22,7 +22,7 @@ from sqlalchemy import Select, bindparam, or_, select
 
 from gateway.access.grants import LIFE_S, Action, Grant, Reason, sign
 from gateway.envelope import Draft
-from gateway.events import GrantAcute, GrantIssued, Ref
+from gateway.events import GrantAcute, GrantIssued, GrantRevoked, Ref
 from web.staff.care import acute
 from web.staff.care.actions import Refused, Why, is_there, lock_of, of_us
 from web.staff.core.context import Staff
@@ -110,6 +110,10 @@ def order_turn(
         order = LockOrder(home, token)
         tx.orders.append(order)
     if not order.reached:
+        # whoever presses again is not held to a turn that never began, and it never will
+        with staff.write() as tx:
+            void = Draft(GrantRevoked(grant=grant.id), device=grant.device)
+            append.write(staff, tx, home, void)
         raise Refused(Why.NOT_CONNECTED, silent_since=None, grant=grant.id)
     alarm = grant.ref if grant.reason is Reason.ALARM else None
     return TurnSent(grant.id, grant.reason, alarm, grant.expires)

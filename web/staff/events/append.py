@@ -63,7 +63,7 @@ def write(
     )
     text = body.decode()
     row = event_store.Row(event, text, digest, now, event.kind, event.person)
-    event_store.insert_events(tx.conn, origin, home, [row])
+    event_store.insert_events(tx.conn, home, [row])
     event_store.write_head(tx.conn, origin, home, event_store.Head(event.seq, digest, False))
     if home is not None:
         fold = Fold(tx.conn, home)

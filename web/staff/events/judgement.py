@@ -5,7 +5,8 @@ another home or a person of another organisation, or that holds a value which ca
 kept whole (the chain goes on) under the kind `REFUSED_KIND`: no page, table or log of accesses
 that asks for a kind finds it, and the list of events shows it as what it is.  One whose times are
 far from the server's counts, with the time at which the server had it.  An alarm rings whatever
-else it says: what it may not name is left out of what counts.
+else it says, and a home's description counts whoever it says lives there: what they may not name is
+left out of what counts.
 
 The same is asked again when a home's tables are made anew, so that this also mends a database
 that was written before it was asked.  Not for: whether a chain holds, or the envelope
@@ -17,7 +18,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import typing
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum, StrEnum
@@ -27,7 +28,17 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from gateway.envelope import Event
-from gateway.events import KINDS, AlarmRaised, By, Data, Holds, Unknown, alarm_type
+from gateway.events import (
+    KINDS,
+    AlarmRaised,
+    By,
+    Data,
+    Holds,
+    HomeDescribed,
+    Unknown,
+    alarm_type,
+    to_fields,
+)
 from web.staff.storage import tables
 
 REFUSED_KIND = "refused"
@@ -52,7 +63,15 @@ TEXT_MAX = 600
 """Characters of a text in an event's data: an index of PostgreSQL takes 2,704 bytes of one."""
 
 PROSE_MAX = 20_000
-"""Characters of what a program says in words; an error with its whole trace is shorter."""
+"""Characters of what a program says in words; an error with its whole trace is shorter.  Of a kind
+that is not known any text may be that."""
+
+BODY_MAX = 64_000
+"""Characters of an event, all in all: a home with three hundred devices describes itself in 40,000.
+A larger one counts for nothing, as it would be read with every page that lists it."""
+
+FIELD_SHOWN_MAX = 60
+"""Characters of a field's name that are told: in a kind that is not known it may be anything."""
 
 _REF = re.compile(r"(?P<origin>(?:home|staff):[^/]*)/[0-9]{1,19}(?:~[0-9a-f]{8})?")
 _LIKE_REF = re.compile(r"(?:home|staff):[^/]*/[0-9]")
@@ -75,11 +94,13 @@ class Mark(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What becomes of an event: `event` is as it counts, `field` what the mark is about."""
+    """What becomes of an event: `event` is as it counts, `field` what the mark is about; `counts`:
+    all the same, without that."""
 
     event: Event
     mark: Mark | None = None
     field: str = ""
+    counts: bool = False
 
     @property
     def overstepped(self) -> bool:
@@ -89,7 +110,7 @@ class Verdict:
     @property
     def refused(self) -> bool:
         """Whether it is kept and nothing more."""
-        return self.overstepped and not isinstance(self.event.data, AlarmRaised)
+        return self.overstepped and not self.counts
 
 
 def is_origin_of(origin: str, home: str) -> bool:
@@ -110,25 +131,58 @@ def is_ref_of(ref: str, home: str) -> bool:
     return origin == f"staff:{home}" or is_origin_of(origin, home)
 
 
-def known_persons(conn: Connection, home: str, persons: Collection[str]) -> frozenset[str]:
-    """Which of `persons` a home may name: the staff of its organisation."""
-    if not persons:
-        return frozenset()
-    u, h = tables.user.c, tables.home.c
-    query = select(u.person_id).where(
-        u.person_id.in_(sorted(persons)),
-        u.org_id == select(h.org_id).where(h.id == home).scalar_subquery(),
+@dataclass(frozen=True, slots=True)
+class Persons:
+    """Whom a home names, and may: `staff` of its organisation, its own `residents`; `others` are
+    somebody's name all the same."""
+
+    staff: frozenset[str] = frozenset()
+    residents: frozenset[str] = frozenset()
+    others: frozenset[str] = frozenset()
+
+
+def named_in(events: Iterable[Event]) -> frozenset[str]:
+    """Everybody whom these events name."""
+    return frozenset(
+        person
+        for event in events
+        for person in (event.person, getattr(event.data, "resident", None))
+        if isinstance(person, str)
     )
-    return frozenset(conn.execute(query).scalars())
 
 
-def judge(event: Event, home: str, persons: Collection[str], came_at: datetime) -> Verdict:
-    """What becomes of an event of this home that came at `came_at`.  `persons` are those of its
-    organisation, as far as they are named (`known_persons`)."""
+def known_persons(conn: Connection, home: str, persons: Collection[str]) -> Persons:
+    """Who `persons` are to a home."""
+    if not persons:
+        return Persons()
+    names = sorted(persons)
+    u, h, r = tables.user.c, tables.home.c, tables.resident.c
+    ours = select(h.org_id).where(h.id == home).scalar_subquery()
+    accounts = select(u.person_id, u.org_id == ours).where(u.person_id.in_(names))
+    staff = {person: bool(own) for person, own in conn.execute(accounts)}
+    lives = select(r.id, r.home_id == home).where(r.id.in_(names))
+    residents = {person: bool(own) for person, own in conn.execute(lives)}
+    return Persons(
+        frozenset(name for name, own in staff.items() if own),
+        frozenset(name for name, own in residents.items() if own),
+        frozenset(staff.keys() | {name for name, own in residents.items() if not own}),
+    )
+
+
+def judge(event: Event, home: str, persons: Persons, came_at: datetime, size: int = 0) -> Verdict:
+    """What becomes of an event of this home that came at `came_at`.  `persons` are those whom it
+    names (`known_persons`), `size` the characters of its body."""
     counted = in_time(event, came_at)
-    for mark, field in _refusals(event, home, persons):
-        return Verdict(_ringing(counted), mark, field)
-    return Verdict(event) if counted is event else Verdict(counted, Mark.FAR_TIME, "at")
+    for mark, field in _refusals(event, home, persons, size):
+        rings = isinstance(counted.data, AlarmRaised)
+        return Verdict(_ringing(counted), mark, field[:FIELD_SHOWN_MAX], counts=rings)
+    far = counted is not event
+    data = counted.data
+    if isinstance(data, HomeDescribed) and data.resident not in (None, *persons.residents):
+        counted = replace(counted, data=replace(data, resident=None))
+        if data.resident in persons.others:
+            return Verdict(counted, Mark.FOREIGN_PERSON, "resident", counts=True)
+    return Verdict(counted, Mark.FAR_TIME, "at") if far else Verdict(counted)
 
 
 def _ringing(event: Event) -> Event:
@@ -139,11 +193,11 @@ def _ringing(event: Event) -> Event:
     return replace(event, data=data, person=None, because=None)
 
 
-def _refusals(event: Event, home: str, persons: Collection[str]) -> Iterator[tuple[Mark, str]]:
+def _refusals(event: Event, home: str, persons: Persons, size: int) -> Iterator[tuple[Mark, str]]:
     cls = KINDS.get(event.kind)
     if cls is not None and cls.BY is By.SERVER:
         yield Mark.NOT_ITS_KIND, "kind"
-    if event.person is not None and event.person not in persons:
+    if event.person is not None and event.person not in persons.staff:
         yield Mark.FOREIGN_PERSON, "person"
     if event.because and not all(is_ref_of(ref, home) for ref in event.because.events):
         yield Mark.FOREIGN_REF, "because"
@@ -151,6 +205,14 @@ def _refusals(event: Event, home: str, persons: Collection[str]) -> Iterator[tup
         mark = _odd(value, holds, home)
         if mark is not None:
             yield mark, field
+    if size > BODY_MAX:
+        yield Mark.BAD_VALUE, largest_field(event)
+
+
+def largest_field(event: Event) -> str:
+    """What takes most room in an event."""
+    fields = to_fields(event.data)
+    return max(fields, key=lambda name: len(name) + len(repr(fields[name])), default="data")
 
 
 def _odd(value: object, holds: Holds | None, home: str) -> Mark | None:
@@ -202,9 +264,11 @@ def _near(value: Any, now: datetime) -> Any:
 def _values(data: Data) -> Iterator[tuple[str, object, Holds | None]]:
     """Every plain value in an event's data: the field's name, the value, what it holds."""
     if isinstance(data, Unknown):
-        if data.kind in KINDS:  # of a newer version, perhaps: only what it names is looked at
-            for field, value in data.fields.items():
-                yield from ((field, text, Holds.EVENT) for text in _like_refs(value))
+        # of a newer version, perhaps: what it names is looked at, and how long its texts are
+        for field, value in data.fields.items():
+            for text in _texts(value):
+                names = data.kind in KINDS and _LIKE_REF.match(text)
+                yield field, text, Holds.EVENT if names else Holds.PROSE
         return
     kind: type = type(data)
     for name, holds in fields_of(kind):
@@ -226,16 +290,16 @@ def _flat(
         yield field, value, holds
 
 
-def _like_refs(value: object) -> Iterator[str]:
+def _texts(value: object) -> Iterator[str]:
     if isinstance(value, str):
-        if _LIKE_REF.match(value):
-            yield value
+        yield value
     elif isinstance(value, dict):
-        for item in value.values():
-            yield from _like_refs(item)
+        for name, item in value.items():
+            yield str(name)
+            yield from _texts(item)
     elif isinstance(value, list | tuple):
         for item in value:
-            yield from _like_refs(item)
+            yield from _texts(item)
 
 
 @cache

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from sqlalchemy import and_, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, insert, or_, select, update
 
 from gateway.envelope import Draft
 from gateway.errors import UserError
@@ -20,7 +20,7 @@ from gateway.events import HomeEnrolled
 from gateway.wire import EnrollAnswer, EnrollRequest, ServerKey, make_code, split_code
 from web.staff.core.context import Staff
 from web.staff.core.keys import Keys
-from web.staff.core.limits import Limiter
+from web.staff.core.limits import Limiter, network_of
 from web.staff.events import append
 from web.staff.events.projections.fold import generation
 from web.staff.homelink import tokens
@@ -36,10 +36,14 @@ CODE_BYTES = 16
 VERSION_MAX_CHARS = 100
 """Of what a gateway calls its version."""
 
-_by_address = Limiter(10, 600.0)
-"""Ten tries in ten minutes from one address: a mistyped code is mended in two or three."""
-_by_all = Limiter(120, 600.0)
-"""And for all together: with 2^50 codes a guess would take longer than the sun has."""
+_wrong_by_network = Limiter(10, 600.0)
+"""Ten wrong codes in ten minutes from one network (`network_of`): a mistyped code is mended in two
+or three.
+
+There is no limit for all together, and a right code is taken whatever else came from its network:
+strangers could use up either, and a technician would stand in a home that cannot be enrolled.  What
+guards a code is its length: a thousand guesses a second, with a thousand codes waiting, find one in
+36 years (2^50 / 10^6 s), and a code lives a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,12 @@ class NewCode:
 
 
 def new_code(database: Database, keys: Keys, home: str, *, life: timedelta = CODE_LIFE) -> NewCode:
-    """Make a code for a home; older unused codes of it become void.  Raises `UserError`."""
+    """Make a code for a home; older unused codes of it become void.
+
+    Raises `UserError`: no such home, or a code that would end before it begins.
+    """
+    if life <= timedelta():
+        raise UserError("A code works for a while: one that ends before it begins is of no use.")
     t = tables.enrol_code
     code = make_code(secrets.token_bytes(CODE_BYTES), keys.public_raw)
     now = datetime.now(UTC)
@@ -74,14 +83,14 @@ def new_code(database: Database, keys: Keys, home: str, *, life: timedelta = COD
 
 def forget_tries() -> None:
     """Begin counting tries anew."""
-    _by_address.clear()
-    _by_all.clear()
+    _wrong_by_network.clear()
 
 
 def enroll(staff: Staff, asked: EnrollRequest, address: str) -> EnrollAnswer:
     """Take a gateway in.  Raises `Refused`: `too_many` (429), `bad_code` (403), `bad_key` (400)."""
-    if not (_by_address.allow(address) and _by_all.allow("")):
-        raise Refused(429, "too_many", "Too many tries; wait ten minutes.")
+    network = network_of(address)
+    if not _is_waiting(staff, asked.code) and not _wrong_by_network.allow(network):
+        raise Refused(429, "too_many", "Too many wrong codes; wait ten minutes.")
     try:
         key = tokens.public_key(asked.public_key)
     except (ValueError, TypeError) as error:
@@ -106,17 +115,32 @@ def enroll(staff: Staff, asked: EnrollRequest, address: str) -> EnrollAnswer:
         append.write(staff, tx, home, Draft(HomeEnrolled(key_sha256=sha256)))
         keys = _keys_to_pin(staff, tx)
     staff.relay.drop_home(home)
-    _by_address.forget(address)
+    _wrong_by_network.forget(network)
     return EnrollAnswer(home=home, origin=origin, keys=keys)
+
+
+def _is_waiting(staff: Staff, code: str) -> bool:
+    """Whether somebody waits to use this very code: one look by an index, no transaction."""
+    query = select(tables.enrol_code.c.id).where(_good(staff, code))
+    with staff.db.read() as conn:
+        return conn.execute(query).first() is not None
+
+
+def _good(staff: Staff, code: str) -> ColumnElement[bool]:
+    t = tables.enrol_code
+    return and_(
+        t.c.code_hash == staff.keys.hash_code(code),
+        t.c.used_at.is_(None),
+        t.c.expires_at > datetime.now(UTC),
+        t.c.expires_at > t.c.created_at,
+    )
 
 
 def _use_code(staff: Staff, tx: Tx, code: str) -> str:
     """Use the code up; returns its home.  Looking for a keyed hash tells nothing by its time."""
     t = tables.enrol_code
     now = datetime.now(UTC)
-    mine = and_(
-        t.c.code_hash == staff.keys.hash_code(code), t.c.used_at.is_(None), t.c.expires_at > now
-    )
+    mine = _good(staff, code)
     home = tx.conn.execute(select(t.c.home_id).where(mine)).scalar_one_or_none()
     if home is not None:
         event_store.lock_home(tx.conn, home)  # first the home, then its codes: as `new_code` does

@@ -35,6 +35,11 @@ MONO_MAX_S = 1e10
 VERSION_MAX = 2**31 - 1
 """The largest version of a rule."""
 
+EVENT_MAX = 256_000
+"""Characters of an event that is taken at all, four times what counts (`judgement.BODY_MAX`): a
+home cannot go on past one that is refused, so this is no size that a fault of ours makes.  An alarm
+is taken whatever its size."""
+
 HEARD_EVERY_S = 5.0
 """Seconds between two notes that a home was heard when it sent nothing: a write costs a disk
 sync."""
@@ -93,6 +98,9 @@ def read_events(objs: Sequence[dict[str, Any]], home: str) -> list[Sent]:
         big = _too_big(event)
         if big is not None:
             raise Refused(400, "bad_event", f"Event {number} of the request: {big} is too big.")
+        if len(body) > EVENT_MAX and not isinstance(event.data, AlarmRaised):
+            field = judgement.largest_field(event)[: judgement.FIELD_SHOWN_MAX]
+            raise Refused(400, "bad_event", f"Event {number} of the request: {field} is too big.")
         if not is_origin_of(event.origin, home):
             raise Refused(
                 403, "other_home", f"Event {number} of the request was written by another home."
@@ -234,7 +242,7 @@ def _commit(
         _row(item, verdict, twins.get(item.event.seq, now))
         for item, verdict in zip(new, verdicts, strict=True)
     ]
-    event_store.insert_events(tx.conn, origin, home, rows)
+    event_store.insert_events(tx.conn, home, rows)
     event_store.write_head(tx.conn, origin, home, head)
     fold = Fold(tx.conn, home)
     for verdict in verdicts:
@@ -262,10 +270,11 @@ def _judged(
     came: Mapping[int, datetime],
 ) -> list[Verdict]:
     """What becomes of each event; one that came over the urgent lane is judged by that time."""
-    named = {item.event.person for item in sent if item.event.person is not None}
+    named = judgement.named_in(item.event for item in sent)
     persons = judgement.known_persons(tx.conn, home, named)
     return [
-        judgement.judge(item.event, home, persons, came.get(item.event.seq, now)) for item in sent
+        judgement.judge(item.event, home, persons, came.get(item.event.seq, now), len(item.body))
+        for item in sent
     ]
 
 

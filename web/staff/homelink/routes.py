@@ -15,7 +15,6 @@ from typing import TypeVar
 
 from flask import Blueprint, Response, request
 from pydantic import BaseModel, ValidationError
-from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.wire import (
     BODY_MAX_BYTES,
@@ -32,6 +31,7 @@ from web.staff.homelink import enrolment, ingest, tokens
 from web.staff.homelink.ingest import Refused
 from web.staff.realtime.broker import FOR_REQUESTS, Closed, HomeStream
 from web.staff.storage import event_store
+from web.staff.storage.outage import FAULTS
 
 log = logging.getLogger(__name__)
 
@@ -56,12 +56,15 @@ def _refused(error: Refused) -> Response:
     return _answer(Problem(code=error.code, detail=error.text, now_s=now), error.status)
 
 
-@blueprint.errorhandler(SQLAlchemyError)
-def _unavailable(error: SQLAlchemyError) -> Response:
+def _unavailable(error: Exception) -> Response:
     """The database refuses (disk full, gone): nothing was taken, and the home keeps it all."""
     log.error("the database refused: %s", type(error).__name__)
     detail = "The server cannot store anything now; send it again."
     return _answer(Problem(code="unavailable", detail=detail, now_s=time.time()), 503)
+
+
+for _fault in FAULTS:
+    blueprint.register_error_handler(_fault, _unavailable)
 
 
 def _body(limit: int) -> bytes:

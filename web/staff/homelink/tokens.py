@@ -43,8 +43,8 @@ def public_key(pem: str) -> Ed25519PublicKey:
 def home_of(database: Database, authorization: str | None, method: str, path: str) -> str:
     """The id of the home that signed this request.
 
-    Raises `Refused` (401): `no_token`, `unknown_key`, `forged`, `expired`, `not_yet`, `too_long`,
-    `other_request`.  What is wrong is told exactly only after the signature held.
+    Raises `Refused` (401): `no_token`, `unknown_key`, `forged`, `backwards`, `expired`, `not_yet`,
+    `too_long`, `other_request`.  What is wrong is told exactly only after the signature held.
     """
     if authorization is None or not authorization.startswith("Bearer "):
         raise Refused(401, "no_token", "The request is not signed.")
@@ -57,6 +57,8 @@ def home_of(database: Database, authorization: str | None, method: str, path: st
     issued, expires = claims.issued, claims.expires
     if claims.issuer != home:
         raise Refused(401, "forged", "The request's token names another home than its key.")
+    if expires <= issued:
+        raise Refused(401, "backwards", "The request's token ends before it begins.")
     if expires - issued > TOKEN_LIFE_S:
         raise Refused(401, "too_long", f"A token lives at most {TOKEN_LIFE_S} s.")
     if now > expires + TOKEN_SKEW_S:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import Connection, select
 
@@ -18,6 +19,7 @@ from web.staff.core.rights import Actor
 from web.staff.pages import lock_progress, lookups
 from web.staff.pages.lock_progress import Turn
 from web.staff.pages.lookups import Place
+from web.staff.pages.row_guard import attempt
 from web.staff.storage import tables as t
 from web.staff.storage.rows import AlarmRow, DeviceRow, VisitRow, read_all
 
@@ -66,7 +68,7 @@ def read(conn: Connection, actor: Actor, *, shown: bool, live: bool) -> AlarmsEl
                 alarm=alarm,
                 acknowledged_by=_acknowledged_by(alarm, names),
                 locks=tuple(locks.get(home, ())),
-                turn=lock_progress.newest(conn, actor, home),
+                turn=attempt(partial(lock_progress.newest, conn, actor, home)),
                 visit=visits.get(home),
             )
             for home in homes

@@ -7,15 +7,26 @@ from __future__ import annotations
 
 import logging
 
-from flask import Flask, Response, make_response, render_template, request
+from flask import Flask, Response, current_app, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as _
-from web.staff.pages.layout import answer_json, wants_json
+from web.staff.pages.layout import answer_json, asset, wants_json
+from web.staff.storage.outage import FAULTS, is_away
 
 log = logging.getLogger(__name__)
+
+AWAY_S = 10
+"""Seconds after which a page that found no database is asked for again."""
+
+AWAY = (
+    "Servern når inte sin databas",
+    "Inget är sparat, och nya larm syns inte här. Följ rutinen för avbrott. Sidan försöker igen.",
+)
+"""Heading and what to do.  In Swedish for everybody: the reader's language stands in the database
+that is away."""
 
 API = "/api/"
 """Where programs ask; they get what the API itself answers."""
@@ -63,6 +74,8 @@ TEXTS = {
 def init_app(app: Flask) -> None:
     """Answer every fault of a page with a page."""
     app.register_error_handler(HTTPException, _known)
+    for fault in FAULTS:
+        app.register_error_handler(fault, _database)
     if not app.testing:
         app.register_error_handler(Exception, _unknown)
 
@@ -75,6 +88,21 @@ def _known(error: HTTPException) -> ResponseReturnValue | HTTPException:
     if retry_after is not None:
         answer.headers["Retry-After"] = str(retry_after)
     return answer
+
+
+def _database(error: Exception) -> ResponseReturnValue:
+    """503 while the database is away, not a fault of ours; anything else is one."""
+    if not is_away(error):
+        if current_app.testing:
+            raise error
+        return _unknown(error)
+    log.warning("the database is away: %s", type(error).__name__)
+    head, text = AWAY
+    later = {"Retry-After": str(AWAY_S)}
+    if wants_json() or request.path.startswith(API):
+        return {"error": "unavailable", "text": f"{head}. {text}"}, 503, later
+    page = current_app.jinja_env.get_template("away.html")
+    return page.render(head=head, text=text, again_s=AWAY_S, asset=asset), 503, later
 
 
 def _unknown(error: Exception) -> ResponseReturnValue:

@@ -119,7 +119,7 @@ def answer_check(actor: Actor) -> ResponseReturnValue:
         return refused(_("Välj först hur du försökte: ringde eller på plats."), back, 422)
     if looked is None:
         return refused(_("Välj först hur du tittade till: ringde eller på plats."), back, 422)
-    if finding is None or looked is Looked.CAMERA:
+    if finding is None:
         return refused(_("Välj vad du fann."), back, 422)
     home, check = request.form.get("home", ""), request.form.get("check", "")
     try:

@@ -8,6 +8,7 @@ Not for: drawing (`timeline`), or changing anything.
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 from flask import abort
 from sqlalchemy import select
@@ -20,6 +21,7 @@ from web.staff.pages import event_list, lookups, service
 from web.staff.pages.layout import is_fragment, main_attributes, page
 from web.staff.pages.now import tiles
 from web.staff.pages.routes import Menu, get
+from web.staff.pages.row_guard import attempt
 from web.staff.pages.timeline import NARROW, WIDE, draw, read_day
 from web.staff.people import access_revocation
 from web.staff.storage import tables as t
@@ -64,7 +66,13 @@ def one_home(actor: Actor, home: str) -> str:
             .where(t.device.c.home_id == home, t.device.c.present)
             .order_by(t.device.c.type, t.device.c.id)
         ).all()
-        day = read_day(conn, home, now - timedelta(hours=24), now) if care else None
+        day = (
+            attempt(lambda: read_day(conn, home, now - timedelta(hours=24), now)) if care else None
+        )
+        wide, narrow = (
+            attempt(partial(draw, day, place.zone, size)) if day else None
+            for size in (WIDE, NARROW)
+        )
         lines = event_list.latest(
             conn,
             actor,
@@ -80,8 +88,8 @@ def one_home(actor: Actor, home: str) -> str:
             devices=devices,
             care=care,
             day=day,
-            wide=draw(day, place.zone, WIDE) if day else None,
-            narrow=draw(day, place.zone, NARROW) if day else None,
+            wide=wide,
+            narrow=narrow,
             may_ask=actor.may(Right.ASK_SERVICE),
             asks=[
                 card

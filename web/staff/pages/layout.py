@@ -91,7 +91,7 @@ def summarise(conn: Connection, actor: Actor) -> Summary:
             select(func.count())
             .select_from(check)
             .where(check.c.home_id.in_(actor.homes), check.c.closed_at.is_(None))
-            .where(check.c.state.in_(("asked", "started", "extended")))
+            .where(check.c.state.in_(("asked", "started")))
         ).scalar_one()
     asked += service_access.waiting(conn, actor, staff().clock.now())
     return Summary(attention=opened + asked, unacknowledged=opened - acknowledged - routine)

@@ -108,6 +108,8 @@ def _silence() -> str:
 def _outcome(row: TurnRow) -> tuple[str | None, str]:
     if row.step == "refused":
         return "bad", words.enum_word(Refusal, row.why)
+    if row.step == "issued" and row.why == "revoked":  # never reached the home, or taken back
+        return "bad", _("Det gick inte.")
     if row.step != "ended":
         return None, ""
     if row.outcome == LockOperationOutcome.DONE:

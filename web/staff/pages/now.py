@@ -34,7 +34,7 @@ TASK_KEPT = timedelta(days=7)
 HASTE: Mapping[str, int] = {Severity.TECHNICAL: 1, Severity.ROUTINE: 2}
 """Care before technical before routine; what is not known counts as care."""
 
-WAITING = ("asked", "started", "extended")
+WAITING = ("asked", "started")
 """States of a check that waits for a person."""
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from flask import request
 from sqlalchemy import Connection, select
@@ -25,6 +26,7 @@ from web.staff.pages.lookups import Place
 from web.staff.pages.my_plan import Stop
 from web.staff.pages.now import tiles
 from web.staff.pages.routes import Menu, get
+from web.staff.pages.row_guard import attempt
 from web.staff.storage import tables as t
 from web.staff.storage.rows import AlarmRow, DeviceRow, VisitRow, read_all
 from web.staff.texts import visit_words
@@ -69,12 +71,12 @@ def shift(actor: Actor) -> str:
         visits = _visits(conn, actor, places)
         alarms = _alarms(conn, actor, places)
         now = staff().clock.now()
-        round_ = my_plan.stops(conn, actor, list(places), now)
+        round_ = attempt(lambda: my_plan.stops(conn, actor, list(places), now)) or {}
         mine = [
             MyHome(
                 place=place,
                 locks=glances[home].locks,
-                turn=lock_progress.newest(conn, actor, home),
+                turn=attempt(partial(lock_progress.newest, conn, actor, home)),
                 visit=next((v for v in visits.get(home, ()) if _is_open(v)), None),
                 earlier=tuple(v for v in visits.get(home, ()) if v.until or v.corrected_until),
                 alarm=alarms.get(home),

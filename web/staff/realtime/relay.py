@@ -5,11 +5,16 @@ The driver is pg8000 (BSD, pure Python): psycopg is LGPL, and the house rule is 
 GPL family.  pg8000 reads notifications only while it reads answers, so the listening connection is
 given a socket of our own (its public `sock` parameter) whose reads are never buffered ahead: the
 thread sleeps in `select` on that socket, and asks for `SELECT 1` once it is readable.  Nothing is
-polled.
+polled.  pg8000 keeps a hundred notifications and drops the oldest of more: its list is replaced by
+one without an end, so that nothing is thrown away, however many come at once.
 
-A notification says only which events are new; the listener reads them from the table, so its size
-does not matter (PostgreSQL's limit is 8,000 bytes).  An order to turn a lock is whole in it: it is
-in no table.  Not for: the broker of one worker (`web.staff.realtime.broker`).
+A notification says only which events are new; the listener reads them from the table, so their size
+does not matter (PostgreSQL's limit is 8,000 bytes).
+
+An order to turn a lock is whole in a notification: it is in no table.  Who sends it waits for the
+word of the worker that has the home's stream, and takes the order back when none comes: a row of
+`lock_order` is deleted by the one or by the other, so an order that is told as not arrived is not
+given any more.  Not for: the broker of one worker (`web.staff.realtime.broker`).
 """
 
 from __future__ import annotations
@@ -20,7 +25,10 @@ import secrets
 import select
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any, Protocol
@@ -28,13 +36,13 @@ from typing import Any, Protocol
 import pg8000.exceptions
 import pg8000.native
 import sqlalchemy
-from sqlalchemy import delete, text
-from sqlalchemy.engine import URL
+from sqlalchemy import and_, delete, or_, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from web.staff.realtime.broker import Broker
+from web.staff.realtime.pg_socket import dial
 from web.staff.storage import event_store, tables
-from web.staff.storage.changes import Change
+from web.staff.storage.changes import Change, LockOrder
 from web.staff.storage.database import CONNECT_TIMEOUT_S, Database, Tx
 
 log = logging.getLogger(__name__)
@@ -44,10 +52,18 @@ STREAM_FRESH_S = 40
 """Seconds after which a home's stream at another worker counts as gone: two heartbeats and some."""
 RECONNECT_S = 2.0
 """Seconds between tries to listen again."""
-DROPPED_AT = 100
-"""pg8000 keeps this many notifications and drops the oldest of more."""
 ACCOUNTS_MAX = 500
-"""Accounts in one notification (8,000 bytes); of more, everybody looks."""
+"""Accounts in one notification; of more, everybody looks."""
+PAYLOAD_MAX_BYTES = 7_500
+"""Of a notification; PostgreSQL takes 7,999."""
+RUNS_AT_ONCE = 400
+"""Runs of new events that are read for the screens; of more at once the screens load anew."""
+TAKEN_WITHIN_S = 2.0
+"""Seconds within which another worker takes an order: some 20 ms when it is well, and one that
+comes later finds somebody who has been told that nothing happened."""
+TICKET_KEPT_S = 60.0
+"""Seconds after which what an order left behind is cleared away (its transaction failed, or its
+worker died): as long as a grant lives."""
 
 
 class Relay(Protocol):
@@ -106,50 +122,14 @@ class OneWorker:
         self._broker.drop_home(home)
 
 
-class _Unbuffered:
-    """A file over a socket that never reads more than it is asked for, so that `select` tells
-    all."""
+@dataclass(eq=False, slots=True)
+class _Waiting:
+    """Who waits for the word of another worker about an order."""
 
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-
-    def read(self, size: int) -> bytes:
-        parts = bytearray()
-        while len(parts) < size:
-            part = self._sock.recv(size - len(parts))
-            if not part:
-                break
-            parts += part
-        return bytes(parts)
-
-    def write(self, data: bytes) -> int:
-        self._sock.sendall(data)
-        return len(data)
-
-    def flush(self) -> None: ...
-    def close(self) -> None: ...
-
-
-class _Socket(socket.socket):
-    """A socket whose file is unbuffered."""
-
-    def makefile(self, *_args: Any, **_kwargs: Any) -> Any:
-        return _Unbuffered(self)
-
-
-def _dial(url: URL) -> _Socket:
-    host, port = url.host or "localhost", url.port or 5432
-    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    family, kind, protocol, _, address = addresses[0]
-    sock = _Socket(family, kind, protocol)
-    try:
-        sock.settimeout(CONNECT_TIMEOUT_S)
-        sock.connect(address)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    except OSError:
-        sock.close()
-        raise
-    return sock
+    since_s: float
+    told: threading.Event = field(default_factory=threading.Event)
+    given: bool = True
+    """What it said; until then: whoever takes an order gives it."""
 
 
 class PostgresRelay:
@@ -162,6 +142,7 @@ class PostgresRelay:
         self._wake, self._woken = socket.socketpair()
         self._stopping = threading.Event()
         self.ready = threading.Event()
+        self._waiting: dict[str, _Waiting] = {}
         self._thread = threading.Thread(target=self._run, name="tryggve-listen", daemon=True)
 
     def start(self) -> None:
@@ -179,22 +160,34 @@ class PostgresRelay:
 
     # --- telling
 
-    def _tell(self, conn: sqlalchemy.Connection, what: Sequence[object]) -> None:
-        payload = json.dumps([self._me, *what], separators=(",", ":"))
-        conn.execute(
-            text("SELECT pg_notify(:channel, :payload)"), {"channel": CHANNEL, "payload": payload}
-        )
+    def _tell(self, conn: sqlalchemy.Connection, *said: Sequence[object]) -> None:
+        """Tell the other workers: one statement, however much is said."""
+        payloads = [_dumped([self._me, *what]) for what in said]
+        conn.execute(_NOTIFY, {"channel": CHANNEL, "payloads": json.dumps(payloads)})
 
     def before_commit(self, tx: Tx) -> None:
-        for origin, home, first, last in _runs(tx.changes):
-            self._tell(tx.conn, ["events", origin, home, first, last])
+        if tx.changes:
+            self._tell(tx.conn, *(["events", runs] for runs in _packed(_runs(tx.changes))))
         if tx.look_again:
             accounts = sorted(tx.look_again) if len(tx.look_again) <= ACCOUNTS_MAX else None
             self._tell(tx.conn, ["look", accounts])
         for order in tx.orders:
             if not self._broker.listens(order.home) and self.listens(tx, order.home):
-                self._tell(tx.conn, ["order", order.home, order.grant])
-                order.reached = True
+                self._send(tx, order)
+
+    def _send(self, tx: Tx, order: LockOrder) -> None:
+        """Give an order to the worker that has the home's stream, under a ticket."""
+        now, now_s = datetime.now(UTC), time.monotonic()
+        for old, waiting in list(self._waiting.items()):
+            if now_s - waiting.since_s > TICKET_KEPT_S:
+                self._waiting.pop(old, None)
+        t = tables.lock_order
+        tx.conn.execute(delete(t).where(t.c.made_at < now - timedelta(seconds=TICKET_KEPT_S)))
+        order.ticket = secrets.token_hex(16)
+        self._waiting[order.ticket] = _Waiting(now_s)
+        values = {"id": order.ticket, "home_id": order.home, "made_at": now}
+        tx.conn.execute(t.insert().values(values))
+        self._tell(tx.conn, ["order", order.home, order.ticket, order.grant])
 
     def listens(self, tx: Tx, home: str) -> bool:
         if self._broker.listens(home):
@@ -206,8 +199,39 @@ class PostgresRelay:
 
     def after_commit(self, tx: Tx) -> None:
         for order in tx.orders:
-            # also one that went to another worker: the home may have come here meanwhile
-            order.reached = self._broker.give_order(order.home, order.grant) or order.reached
+            if order.ticket is None:
+                order.reached = self._broker.give_order(order.home, order.grant)
+            else:
+                order.reached = self._was_taken(order, order.ticket)
+
+    def _was_taken(self, order: LockOrder, ticket: str) -> bool:
+        """Wait for the other worker's word; without one the order is taken back, and given here if
+        the home has come here meanwhile."""
+        waiting = self._waiting[ticket]
+        try:
+            if waiting.told.wait(TAKEN_WITHIN_S):
+                return waiting.given
+            if self._take(ticket):
+                return self._broker.give_order(order.home, order.grant)
+            return waiting.given  # it was taken, and the word is late
+        except SQLAlchemyError as error:
+            log.warning("an order could not be taken back: %s", type(error).__name__)
+            return False
+        finally:
+            self._waiting.pop(ticket, None)
+
+    def _take(self, ticket: str) -> bool:
+        """Whether the order is ours from now on: one of all that ask for it is told so."""
+        t = tables.lock_order
+        with self._db.write() as tx:
+            return tx.conn.execute(delete(t).where(t.c.id == ticket)).rowcount == 1
+
+    def _take_for(self, home: str, ticket: str, grant: str) -> None:
+        """An order came for a home that may listen here."""
+        if self._broker.listens(home) and self._take(ticket):
+            given = self._broker.give_order(home, grant)
+            with self._db.write() as tx:
+                self._tell(tx.conn, ["taken", ticket, given])
 
     def stream_opened(self, home: str, stream: str) -> None:
         t = tables.home_stream
@@ -240,21 +264,27 @@ class PostgresRelay:
         while not self._stopping.is_set():
             try:
                 self._listen(lost)
-            except (OSError, pg8000.exceptions.Error, SQLAlchemyError) as error:
+            except Exception as error:  # the edge: a listener that ended would be deaf for good
                 self.ready.clear()
                 if self._stopping.is_set():
                     return
-                log.warning("listening to the database was cut: %s", type(error).__name__)
+                known = isinstance(error, OSError | pg8000.exceptions.Error | SQLAlchemyError)
+                log.warning(
+                    "listening to the database was cut: %s",
+                    type(error).__name__,
+                    exc_info=None if known else error,
+                )
                 lost = True
                 self._stopping.wait(RECONNECT_S)
 
     def _listen(self, lost: bool) -> None:
         url = self._db.url
-        sock = _dial(url)
+        sock = dial(url)
         try:
             connection = pg8000.native.Connection(
                 url.username or "", password=url.password, database=url.database, sock=sock
             )
+            connection.notifications = deque()  # pg8000's own ends at a hundred
             connection.run(f"LISTEN {CHANNEL}")
             if lost:
                 self._broker.lost_track()
@@ -269,27 +299,39 @@ class PostgresRelay:
             sock.close()
 
     def _drain(self, connection: pg8000.native.Connection) -> None:
-        if len(connection.notifications) >= DROPPED_AT:
-            connection.notifications.clear()
-            self._broker.lost_track()
-            return
+        """Act on all that came: what somebody waits for first, then the events, read together."""
+        runs: list[_Run] = []
         while connection.notifications:
             _, channel, payload = connection.notifications.popleft()
             if channel == CHANNEL:
-                self._heard(json.loads(payload))
+                runs += self._heard(json.loads(payload))
+        if len(runs) > RUNS_AT_ONCE:
+            self._broker.lost_track()
+        elif runs:
+            self._broker.publish(self._read(runs))
 
-    def _heard(self, message: list[Any]) -> None:
+    def _heard(self, message: list[Any]) -> list[_Run]:
+        """Act on one message; the runs of events that it tells of are the caller's."""
         sender, what, *rest = message
         if sender == self._me:
-            return
+            return []
         if what == "events":
-            self._broker.publish(self._read(*rest))
-        elif what == "order":
-            self._broker.give_order(*rest)
+            return [(origin, home, first, last) for origin, home, first, last in rest[0]]
+        if what == "order":
+            self._take_for(*rest)
+        elif what == "taken":
+            self._was_told(*rest)
         elif what == "look":
             self._broker.look_again(*rest)
         elif what == "stream":
             self._keep_newest(*rest)
+        return []
+
+    def _was_told(self, ticket: str, given: bool) -> None:
+        waiting = self._waiting.get(ticket)
+        if waiting is not None:
+            waiting.given = given
+            waiting.told.set()
 
     def _keep_newest(self, home: str) -> None:
         """A stream of this home was opened or voided somewhere.  The table says which one counts: a
@@ -299,22 +341,56 @@ class PostgresRelay:
             query = sqlalchemy.select(t.c.id).where(t.c.home_id == home)
             self._broker.keep_only(home, conn.execute(query).scalars().first())
 
-    def _read(self, origin: str, home: str | None, first: int, last: int) -> list[Change]:
-        """The changes that another worker told of: from the log, or still in the urgent lane."""
-        changes: dict[int, Change] = {}
+    def _read(self, runs: Sequence[_Run]) -> list[Change]:
+        """The changes that other workers told of: from the log, or still in the urgent lane."""
+        changes: dict[tuple[str, int], Change] = {}
         with self._db.read() as conn:
             for t in (tables.urgent, tables.event):
-                query = sqlalchemy.select(t.c.seq, t.c.kind, t.c.body, t.c.hash).where(
-                    t.c.origin == origin, t.c.seq.between(first, last)
+                told = (
+                    and_(t.c.origin == origin, t.c.seq.between(first, last))
+                    for origin, _, first, last in runs
                 )
-                for row in conn.execute(query):
+                query = sqlalchemy.select(
+                    t.c.origin, t.c.home_id, t.c.seq, t.c.kind, t.c.body, t.c.hash
+                )
+                for row in conn.execute(query.where(or_(*told))):
                     person = json.loads(row.body).get("person")
                     body = event_store.with_hash(row.body, bytes(row.hash))
-                    changes[row.seq] = Change(home, origin, row.seq, row.kind, person, body)
-        return [changes[seq] for seq in sorted(changes)]
+                    changes[row.origin, row.seq] = Change(
+                        row.home_id, row.origin, row.seq, row.kind, person, body
+                    )
+        return [changes[at] for at in sorted(changes)]
 
 
-def _runs(changes: list[Change]) -> Iterator[tuple[str, str | None, int, int]]:
+_Run = tuple[str, str | None, int, int]
+"""Events of one origin: its name, the home, the first number and the last."""
+
+_NOTIFY = text(
+    "SELECT pg_notify(:channel, said)"
+    " FROM jsonb_array_elements_text(CAST(:payloads AS jsonb)) AS said"
+)
+
+
+def _dumped(message: object) -> str:
+    return json.dumps(message, separators=(",", ":"))
+
+
+def _packed(runs: Iterable[_Run]) -> Iterator[list[_Run]]:
+    """Runs, as many as one notification holds."""
+    pack: list[_Run] = []
+    size = 0
+    for run in runs:
+        longer = len(_dumped(run)) + 1
+        if pack and size + longer > PAYLOAD_MAX_BYTES:
+            yield pack
+            pack, size = [], 0
+        pack.append(run)
+        size += longer
+    if pack:
+        yield pack
+
+
+def _runs(changes: list[Change]) -> Iterator[_Run]:
     """Changes as runs of neighbouring numbers of one origin."""
     ordered = sorted(changes, key=lambda change: (change.origin, change.seq))
     numbered = enumerate(ordered)

@@ -36,8 +36,11 @@ def ill(parts: Staff, watch: Watch) -> str | None:
 
 @blueprint.get("/healthz")
 def healthz() -> Response:
-    """200 `ok`, or 503 and the word."""
-    wrong = ill(staff(), current_app.extensions["tryggve.watch"])
+    """200 `ok`, or 503 and the word.  A step of the watch that fails is told likewise
+    (`watch: silence OverflowError`); the server does the rest and is not started anew for it."""
+    watch: Watch = current_app.extensions["tryggve.watch"]
+    failing = ", ".join(f"{step} {why}" for step, why in sorted(watch.failing.items()))
+    wrong = ill(staff(), watch) or (f"watch: {failing}" if failing else None)
     return Response(wrong or "ok", 503 if wrong else 200, mimetype="text/plain")
 
 
@@ -57,12 +60,14 @@ def metrics() -> Response:
         events = conn.execute(select(func.coalesce(func.sum(tables.head.c.seq), 0))).scalar_one()
         waiting = conn.execute(select(func.count()).select_from(tables.urgent)).scalar_one()
     screens, streams = parts.broker.counts()
+    failing = current_app.extensions["tryggve.watch"].failing
     gauges = (
         ("tryggve_homes", "Homes of this installation.", homes),
         ("tryggve_homes_silent", "Homes that are not heard.", silent),
         ("tryggve_alarms_open", "Alarms that nobody has closed.", open_alarms),
         ("tryggve_events_stored", "Events stored, of all writers.", events),
         ("tryggve_urgent_waiting", "Urgent events not yet confirmed by a batch.", waiting),
+        ("tryggve_watch_failing", "Steps of this worker's watch that fail.", len(failing)),
         ("tryggve_screens", "Screens open at this worker.", screens),
         ("tryggve_home_streams", "Homes that listen at this worker.", streams),
     )

@@ -3,7 +3,9 @@ It also begins what was told in advance, a resident's absence, and draws the
 monthly sample of the access log.
 
 One thread looks every few seconds, by the clock and not by traffic; with several workers one leads
-(a PostgreSQL advisory lock).  Silence is real seconds; a check's deadline is domain time.
+(a PostgreSQL advisory lock).  A round is a number of steps: one that fails is logged and told
+(`failing`, `/healthz`), the others run, and the next round tries it again.  Silence is real seconds
+(`silence`); a check's deadline is domain time.
 
 Not for: what a home itself can notice.
 """
@@ -13,26 +15,19 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import Callable, Iterator
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select, text
+from sqlalchemy import ColumnElement, and_, or_, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.envelope import Draft
-from gateway.events import (
-    AlarmCancelled,
-    AlarmRaised,
-    AlarmType,
-    CheckUnreported,
-    HomeHeard,
-    HomeSilent,
-)
+from gateway.events import AlarmRaised, AlarmType, CheckUnreported
 from web.staff.audit import access_log
 from web.staff.core.context import Staff
 from web.staff.doors import revocation
-from web.staff.events import append
-from web.staff.storage import event_store, tables
+from web.staff.events.append_many import HOMES_AT_ONCE, lock_homes, write_many
+from web.staff.runtime.silence import Silence
+from web.staff.storage import tables
 from web.staff.visits import visit_actions
 
 log = logging.getLogger(__name__)
@@ -44,8 +39,8 @@ SETTLE_S = 60.0
 """Seconds after the server's start before a missing report counts: homes that queued while the
 server was away send first."""
 
-DRAW_EVERY = timedelta(hours=1)
-"""How often a month's sample of the access log is looked for: it is drawn once."""
+DRAW_EVERY_S = 3600.0
+"""Seconds between looks for a month's sample of the access log: it is drawn once."""
 
 STOP_TIMEOUT_S = 10
 """Seconds to wait for the last look when the server stops."""
@@ -54,15 +49,25 @@ STOP_TIMEOUT_S = 10
 class Watch:
     """Looks for what is missing.  `look` does one round; `start` repeats it in a thread."""
 
-    def __init__(self, staff: Staff, *, settle_s: float = SETTLE_S) -> None:
+    def __init__(
+        self,
+        staff: Staff,
+        *,
+        settle_s: float = SETTLE_S,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._staff = staff
         self._settle_s = settle_s
-        self._began = datetime.now(UTC)
+        self._monotonic = monotonic
+        self._began_s = monotonic()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._silence = Silence(staff, monotonic)
+        self._drawn_s: float | None = None
         self.last_look_s: float | None = None
-        """`time.monotonic()` of the last finished round; None before the first."""
-        self._drawn_at: datetime | None = None
+        """Monotonic time of the last round in which any step was done; None before the first."""
+        self.failing: dict[str, str] = {}
+        """Steps that failed in the last round: what of."""
 
     def start(self) -> None:
         """Begin to look."""
@@ -76,129 +81,89 @@ class Watch:
             self._thread.join(STOP_TIMEOUT_S)
 
     def _run(self) -> None:
+        """Look until told to stop, whatever happens in a look."""
         every = self._staff.config.watch_every_s
         while not self._stopping.is_set():
             try:
-                self._lead() if self._staff.db.postgres else self._round()
-            except SQLAlchemyError as error:
-                log.error("the watch could not look: %s", type(error).__name__)
+                self._lead() if self._staff.db.postgres else self.look()
+                self.failing.pop("lead", None)
+            except Exception as error:  # the edge: a watch that ended would be silent
+                self._failed("lead", error)
             self._stopping.wait(every)
 
     def _lead(self) -> None:
-        """Look for as long as this worker holds the lock; return at once when another does."""
+        """Look for as long as this worker holds the lock; while another does, only observe."""
         with self._staff.db.engine.connect() as conn:
             conn.execution_options(isolation_level="AUTOCOMMIT")
             asked = text("SELECT pg_try_advisory_lock(:lock)").bindparams(lock=LEADER_LOCK)
             if not conn.execute(asked).scalar_one():
-                self.last_look_s = time.monotonic()  # another worker leads
+                self._silence.observe()
+                self._alive()
                 return
             try:
                 while not self._stopping.is_set():
-                    self._round()
+                    self.look()
                     conn.execute(text("SELECT 1"))  # still ours: the lock ends with the connection
                     self._stopping.wait(self._staff.config.watch_every_s)
             finally:
                 conn.execute(text("SELECT pg_advisory_unlock_all()"))
 
-    def _round(self) -> None:
-        self.look()
-        self.last_look_s = time.monotonic()
+    def _alive(self) -> None:
+        self.last_look_s = self._monotonic()
 
-    def look(self, real_now: datetime | None = None) -> None:
-        """One round.  `real_now` None: the machine's clock."""
-        now = real_now or datetime.now(UTC)
-        up_s = (now - self._began).total_seconds()
-        limit = now - timedelta(seconds=self._staff.config.silent_after_s)
-        # nobody could be heard while the server itself was away
-        if up_s >= self._staff.config.silent_after_s:
-            for home in self._turned_silent(limit):
-                self._silent(home, now, limit)
-        for home in self._heard_again(limit):
-            self._heard(home, limit)
-        revocation.look(self._staff)
-        visit_actions.begin_absences(self._staff)
-        self._draw_samples(now)
-        if up_s < self._settle_s:
-            return
-        for home, check in self._unreported():
-            self._unreported_check(home, check)
-
-    def _draw_samples(self, now: datetime) -> None:
-        """Last month's sample of the access log: looked for once an hour."""
-        if self._drawn_at is None or now - self._drawn_at >= DRAW_EVERY:
-            self._drawn_at = now
-            access_log.draw_due(self._staff)
-
-    # --- silence
-
-    def _turned_silent(self, limit: datetime) -> list[str]:
-        link, state = tables.home_link, tables.home_state
-        joined = link.outerjoin(state, state.c.home_id == link.c.home_id)
-        query = (
-            select(link.c.home_id)
-            .select_from(joined)
-            .where(link.c.heard_at < limit, state.c.silent_since.is_(None))
-        )
-        with self._staff.db.read() as conn:
-            return list(conn.execute(query).scalars())
-
-    def _heard_again(self, limit: datetime) -> list[str]:
-        link, state = tables.home_link, tables.home_state
-        joined = link.join(state, state.c.home_id == link.c.home_id)
-        query = (
-            select(link.c.home_id)
-            .select_from(joined)
-            .where(link.c.heard_at >= limit, state.c.silent_since.is_not(None))
-        )
-        with self._staff.db.read() as conn:
-            return list(conn.execute(query).scalars())
-
-    def _now_of(self, conn: Connection, home: str) -> tuple[datetime | None, Any]:
-        link, state = tables.home_link, tables.home_state
-        heard = conn.execute(
-            select(link.c.heard_at).where(link.c.home_id == home)
-        ).scalar_one_or_none()
-        row = conn.execute(
-            select(state.c.silent_since, state.c.silent_alarm).where(state.c.home_id == home)
-        ).one_or_none()
-        return heard, row
-
-    def _silent(self, home: str, now: datetime, limit: datetime) -> None:
-        with self._staff.write() as tx:
-            event_store.lock_home(tx.conn, home)
-            heard, row = self._now_of(tx.conn, home)
-            if heard is None or heard >= limit or (row and row.silent_since is not None):
-                return  # it spoke, or another round was first
-            silent_s = round((now - heard).total_seconds(), 1)
-            draft = Draft(HomeSilent(silent_s=silent_s))
-            event = append.write(self._staff, tx, home, draft)
-            # Nothing there can be seen or raised: that concerns care, not only the technician.
-            raised = AlarmRaised.usual(AlarmType.HOME_SILENT, event.at)
-            append.write(self._staff, tx, home, Draft(raised), at=event.at)
-
-    def _heard(self, home: str, limit: datetime) -> None:
-        with self._staff.write() as tx:
-            event_store.lock_home(tx.conn, home)
-            heard, row = self._now_of(tx.conn, home)
-            if heard is None or heard < limit or row is None or row.silent_since is None:
+    def look(self) -> None:
+        """One round of all steps."""
+        for name, step in self._steps():
+            if self._stopping.is_set():
                 return
-            event = append.write(self._staff, tx, home, Draft(HomeHeard()))
-            if row.silent_alarm is not None and self._is_open(tx.conn, row.silent_alarm):
-                ended = AlarmCancelled(alarm=row.silent_alarm, reason="home_heard")
-                append.write(self._staff, tx, home, Draft(ended), at=event.at)
+            try:
+                step()
+            except Exception as error:  # the edge: one step that fails must not end the others
+                self._failed(name, error)
+            else:
+                self.failing.pop(name, None)
+                self._alive()
 
-    def _is_open(self, conn: Connection, alarm: str) -> bool:
-        t = tables.alarm
-        query = select(t.c.id).where(t.c.id == alarm, t.c.closed_at.is_(None))
-        return conn.execute(query).first() is not None
+    def _steps(self) -> Iterator[tuple[str, Callable[[], object]]]:
+        staff = self._staff
+        yield "silence", self._look_for_silence
+        yield "revocation", lambda: revocation.look(staff)
+        yield "absences", lambda: visit_actions.begin_absences(staff)
+        yield "samples", self._draw_samples
+        # homes that queued while the server was away send first
+        if self._monotonic() - self._began_s >= self._settle_s:
+            yield "checks", self._look_for_checks
+
+    def _failed(self, step: str, error: Exception) -> None:
+        new = step not in self.failing
+        self.failing[step] = type(error).__name__
+        if isinstance(error, SQLAlchemyError):
+            log.error("the watch could not look", extra={"step": step, "why": self.failing[step]})
+        elif new:  # once in full; a step that fails in every round would fill the log
+            log.error("a step of the watch failed", exc_info=error, extra={"step": step})
+
+    def _look_for_silence(self) -> None:
+        self._silence.observe()
+        self._silence.tell(self._alive)
+
+    def _draw_samples(self) -> None:
+        """Last month's sample of the access log: looked for once an hour."""
+        now_s = self._monotonic()
+        if self._drawn_s is None or now_s - self._drawn_s >= DRAW_EVERY_S:
+            access_log.draw_due(self._staff)
+            self._drawn_s = now_s
 
     # --- checks
 
-    def _unreported(self) -> list[tuple[str, str]]:
+    def _look_for_checks(self) -> None:
+        """Checks that nobody reported: told together, some homes at a time."""
         t = tables.night_check
-        query = select(t.c.home_id, t.c.check).where(self._is_unreported())
+        query = select(t.c.home_id).where(self._is_unreported()).distinct().order_by(t.c.home_id)
         with self._staff.db.read() as conn:
-            return [(row.home_id, row.check) for row in conn.execute(query)]
+            homes = list(conn.execute(query).scalars())
+        for first in range(0, len(homes), HOMES_AT_ONCE):
+            self._unreported(homes[first : first + HOMES_AT_ONCE])
+            self._alive()
 
     def _is_unreported(self) -> ColumnElement[bool]:
         t = tables.night_check
@@ -209,17 +174,16 @@ class Watch:
             or_(t.c.state == "planned", t.c.state == "due"),
         )
 
-    def _unreported_check(self, home: str, check: str) -> None:
-        t = tables.night_check
+    def _unreported(self, homes: list[str]) -> None:
+        c = tables.night_check.c
         with self._staff.write() as tx:
-            event_store.lock_home(tx.conn, home)
-            query = select(t.c.report_by).where(
-                t.c.home_id == home, t.c.check == check, self._is_unreported()
+            lock_homes(tx.conn, homes)
+            query = select(c.home_id, c.check, c.report_by).where(
+                c.home_id.in_(homes), self._is_unreported()
             )
-            report_by = tx.conn.execute(query).scalar_one_or_none()
-            if report_by is None:
-                return
-            draft = Draft(CheckUnreported(check=check))
-            event = append.write(self._staff, tx, home, draft)
-            raised = AlarmRaised.usual(AlarmType.CHECK_UNREPORTED, report_by)
-            append.write(self._staff, tx, home, Draft(raised), at=event.at)
+            told: dict[str, list[Draft]] = {}
+            for home, check, report_by in tx.conn.execute(query.order_by(c.home_id, c.check)):
+                raised = AlarmRaised.usual(AlarmType.CHECK_UNREPORTED, report_by)
+                drafts = [Draft(CheckUnreported(check=check)), Draft(raised)]
+                told.setdefault(home, []).extend(drafts)
+            write_many(self._staff, tx, told)

@@ -22,7 +22,7 @@ from sqlalchemy import Connection, delete, func, insert, select, text, update
 from gateway.envelope import Draft
 from gateway.events import AccountRefused
 from web.staff.core.context import staff
-from web.staff.core.limits import Limiter
+from web.staff.core.limits import Limiter, network_of
 from web.staff.events import append
 from web.staff.signin import devices, hashing, whereabouts
 from web.staff.storage import tables
@@ -94,6 +94,11 @@ def limits() -> Limits:
     return limits
 
 
+def place() -> str:
+    """Where the request comes from, to count tries by."""
+    return network_of(request.remote_addr or "")
+
+
 def sentence() -> str:
     """The one answer to any failed sign-in."""
     return str(
@@ -154,7 +159,7 @@ def _counters(account: str, what: What, device: str | None) -> list[tuple[Limite
         return [(tried.code, f"{device or ''} {account}")]
     if device is not None:
         return [(tried.account, f"{device} {account}")]
-    address = request.remote_addr or ""
+    address = place()
     return [(tried.account, f"{address} {account}"), (tried.address, address)]
 
 
@@ -186,7 +191,7 @@ def _count(account: str, what: What, device: str | None) -> int | None:
                 at=now,
                 device_sha256=device,
                 browser=whereabouts.browser_name(request.headers.get("User-Agent", "")),
-                network=whereabouts.network_of(request.remote_addr or ""),
+                network=whereabouts.rough_network(request.remote_addr or ""),
             )
             .returning(t.c.id)
         ).scalar_one()

@@ -83,12 +83,6 @@ class User(Base, UserMixin):
         return self.needs_second_factor()
 
 
-class Organisation(Base):
-    """A municipality, or a company that works for one."""
-
-    __table__ = tables.organisation
-
-
 class Home(Base):
     """A home."""
 

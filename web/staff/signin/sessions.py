@@ -25,7 +25,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from web.staff.core.context import Staff, staff
 from web.staff.realtime.broker import Broker
 from web.staff.signin import grace
-from web.staff.signin.whereabouts import browser_name, network_of
+from web.staff.signin.whereabouts import browser_name, rough_network
 from web.staff.storage import tables
 from web.staff.storage.database import Database, Tx
 
@@ -122,7 +122,7 @@ def begin(tx: Tx, user_id: int, factor: Factor, until: datetime | None = None) -
             browser=browser_name(request.headers.get("User-Agent", "")),
             browser_sha256=_browser_sha256(parts),
             address_sha256=parts.keys.hash_address(request.remote_addr or ""),
-            network=network_of(request.remote_addr or ""),
+            network=rough_network(request.remote_addr or ""),
         )
     )
     session[TOKEN] = token
@@ -237,7 +237,7 @@ def _look(user_id: int) -> Any:
     address = parts.keys.hash_address(request.remote_addr or "")
     if now - row.seen_at > SEEN_EVERY or address != row.address_sha256:
         seen = {"seen_at": now, "address_sha256": address}
-        seen["network"] = network_of(request.remote_addr or "")
+        seen["network"] = rough_network(request.remote_addr or "")
         with parts.write() as tx:
             tx.conn.execute(update(t).where(t.c.id == mine).values(**seen))
     return row

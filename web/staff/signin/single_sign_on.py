@@ -29,7 +29,7 @@ from web.staff.core.config import SignInConfig, SingleSignOn
 from web.staff.core.context import staff
 from web.staff.core.paths import safe_next
 from web.staff.core.secret_files import SecretFiles
-from web.staff.signin.failed_attempts import limits, note_refusal, sentence
+from web.staff.signin.failed_attempts import limits, note_refusal, place, sentence
 from web.staff.signin.models import User
 from web.staff.storage import tables
 
@@ -180,7 +180,7 @@ def _bind(user: User, issuer: str) -> None:
 
 def _refused(name: str, error: Exception) -> Response | tuple[str, int]:
     log.warning("single sign-on was refused", extra={"provider": name, "why": type(error).__name__})
-    if limits().address.allow(request.remote_addr or ""):
+    if limits().address.allow(place()):
         note_refusal()
     session.pop(NEXT, None)
     return render_template("sign_on_failed.html", text=sentence()), 403

@@ -32,7 +32,7 @@ def browser_name(agent: str) -> str:
     return ", ".join(part for part in parts if part) or "?"
 
 
-def network_of(address: str) -> str:
+def rough_network(address: str) -> str:
     """`192.0.2.x` or `2001:db8:1:x`: the network without the device in it; empty for no address."""
     try:
         parsed = ip_address(address)

@@ -28,5 +28,7 @@ class LockOrder:
 
     home: str
     grant: str
+    ticket: str | None = None
+    """Under which the worker that has the home's stream takes it; None: it is given here."""
     reached: bool = False
     """After the commit: whether it was given to whoever has the home's stream."""

@@ -26,6 +26,17 @@ def from_ms(ms: int) -> datetime:
     return _EPOCH + ms * _MS
 
 
+EARLIEST, LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+"""What stands for a time that Python cannot tell: a row of a table must not darken a page."""
+
+
+def _within(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:  # within a day of the ends, in another zone
+        return at.replace(tzinfo=UTC)
+
+
 class Utc(TypeDecorator[datetime]):
     """An aware UTC time with milliseconds: `timestamptz` on PostgreSQL, whole milliseconds since
     1970 on SQLite (which has no type for times, and sorts and indexes numbers best)."""
@@ -54,8 +65,12 @@ class Utc(TypeDecorator[datetime]):
         if value is None:
             return None
         if isinstance(value, datetime):
-            return value.astimezone(UTC)
-        return from_ms(value)
+            return _within(value)
+        try:
+            return from_ms(value)
+        except (OverflowError, TypeError):  # "infinity" is a text to the driver of PostgreSQL
+            late = value > 0 if isinstance(value, int) else not str(value).startswith("-")
+            return LATEST if late else EARLIEST
 
 
 class CommaList(TypeDecorator[list[str]]):

@@ -21,6 +21,7 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.envelope import GENESIS, Event, chained, from_json
 from gateway.errors import ChainError
@@ -66,11 +67,11 @@ NO_HEAD = Head(0, GENESIS, False)
 _INSERT_POSTGRES = text(
     "INSERT INTO event (origin, seq, home_id, at, corrected_at, kind, device, person, boot, synced,"
     " body, hash, received_at, mark)"
-    " SELECT :origin, r.seq, :home, r.at, r.at, r.kind, r.device, r.person, r.boot, r.synced,"
+    " SELECT r.origin, r.seq, r.home, r.at, r.at, r.kind, r.device, r.person, r.boot, r.synced,"
     " r.body, decode(r.hash, 'hex'), r.received_at, r.mark"
-    " FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(seq bigint, at timestamptz, kind text,"
-    " device text, person text, boot text, synced boolean, body text, hash text,"
-    " received_at timestamptz, mark text)"
+    " FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(origin text, home text, seq bigint,"
+    " at timestamptz, kind text, device text, person text, boot text, synced boolean, body text,"
+    " hash text, received_at timestamptz, mark text)"
     " ON CONFLICT DO NOTHING"
 )
 
@@ -86,13 +87,20 @@ def clean(value: str | None) -> str | None:
     return value.replace("\x00", "�") if value else value
 
 
-def insert_events(conn: Connection, origin: str, home: str | None, rows: Sequence[Row]) -> None:
-    """Store new events of one origin."""
+def insert_events(conn: Connection, home: str | None, rows: Sequence[Row]) -> None:
+    """Store new events about one home, or about none."""
+    insert_many(conn, [(home, row) for row in rows])
+
+
+def insert_many(conn: Connection, rows: Sequence[tuple[str | None, Row]]) -> None:
+    """Store new events, each with its home."""
     if not rows:
         return
     if conn.dialect.name == "postgresql":
         packed = [
             {
+                "origin": row.event.origin,
+                "home": home,
                 "seq": row.event.seq,
                 "at": utc_text(row.event.at),
                 "kind": clean(row.kind),
@@ -105,18 +113,15 @@ def insert_events(conn: Connection, origin: str, home: str | None, rows: Sequenc
                 "received_at": utc_text(row.received_at),
                 "mark": row.mark,
             }
-            for row in rows
+            for home, row in rows
         ]
-        conn.execute(
-            _INSERT_POSTGRES,
-            {"origin": origin, "home": home, "rows": json.dumps(packed, ensure_ascii=False)},
-        )
+        conn.execute(_INSERT_POSTGRES, {"rows": json.dumps(packed, ensure_ascii=False)})
         return
     conn.exec_driver_sql(
         _INSERT_SQLITE,
         [
             (
-                origin,
+                row.event.origin,
                 row.event.seq,
                 home,
                 to_ms(row.event.at),
@@ -131,7 +136,7 @@ def insert_events(conn: Connection, origin: str, home: str | None, rows: Sequenc
                 to_ms(row.received_at),
                 row.mark,
             )
-            for row in rows
+            for home, row in rows
         ],
     )
 
@@ -145,6 +150,13 @@ def read_head(conn: Connection, origin: str) -> Head:
     """How far the server is with an origin."""
     row = conn.execute(_READ_HEAD, {"origin": origin}).one_or_none()
     return NO_HEAD if row is None else Head(row.seq, bytes(row.hash), row.tampered)
+
+
+def read_heads(conn: Connection, origins: Sequence[str]) -> dict[str, Head]:
+    """How far the server is with each of these origins; one that is not there has nothing yet."""
+    t = tables.head
+    rows = conn.execute(select(t).where(t.c.origin.in_(origins)))
+    return {row.origin: Head(row.seq, bytes(row.hash), row.tampered) for row in rows}
 
 
 def write_head(conn: Connection, origin: str, home: str | None, head: Head) -> None:
@@ -174,6 +186,27 @@ def _upsert(table: Table, key: tuple[str, ...], values: tuple[str, ...]) -> Text
     )
     typed = [bindparam(name, type_=table.c[name].type) for name in (*key, *values)]
     return text(sql).bindparams(*typed)
+
+
+PARAMETERS_MAX = 30_000
+"""Of one statement; SQLite takes 32,766 (SQLITE_MAX_VARIABLE_NUMBER), PostgreSQL 65,535."""
+
+
+def upsert_many(
+    conn: Connection, table: Table, key: Sequence[str], rows: Sequence[Mapping[str, object]]
+) -> None:
+    """Insert rows, or change those with these primary keys, all with the same columns in as few
+    statements as their parameters allow."""
+    by_columns: dict[tuple[str, ...], list[Mapping[str, object]]] = {}
+    for row in rows:
+        by_columns.setdefault(tuple(sorted(row)), []).append(row)
+    make = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
+    for columns, same in by_columns.items():
+        at_once = PARAMETERS_MAX // len(columns)
+        for first in range(0, len(same), at_once):
+            statement = make(table).values([dict(row) for row in same[first : first + at_once]])
+            change = {name: statement.excluded[name] for name in columns if name not in key}
+            conn.execute(statement.on_conflict_do_update(index_elements=list(key), set_=change))
 
 
 CORRECTED_AHEAD_MAX = timedelta(days=1)
@@ -250,18 +283,6 @@ _DECIDED_AFTER = (  # built once: a home's stream asks it whenever it is woken
     .order_by(tables.event.c.seq)
     .limit(DECIDED_MAX)
 )
-
-
-def latest_events(conn: Connection, home: str, *, limit: int = 50) -> list[tuple[Event, datetime]]:
-    """The newest events about a home, newest first, each with its corrected time."""
-    t = tables.event
-    rows = conn.execute(
-        select(t.c.body, t.c.hash, t.c.corrected_at)
-        .where(t.c.home_id == home)
-        .order_by(t.c.corrected_at.desc(), t.c.origin.desc(), t.c.seq.desc())
-        .limit(limit)
-    )
-    return [(to_event(row.body, row.hash), row.corrected_at) for row in rows]
 
 
 def confirmed_down(conn: Connection, home: str) -> int:

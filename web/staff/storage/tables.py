@@ -5,7 +5,8 @@ Five sorts:
   `team`, `area` and their members.  Names of people live only here, and can be erased without
   touching an event;
 - signing in: `passkey`, `session`, `failed_sign_in`;
-- the link: `gateway_key`, `enrol_code`, `server_key`, `home_link`, `home_stream`;
+- the link: `gateway_key`, `enrol_code`, `server_key`, `home_link`, `home_stream`,
+  `lock_order`;
 - the truth: `event` and `head`, and `urgent` (what came over the urgent lane and is not yet
   confirmed by its batch);
 - projections of the truth: `alarm`, `night_check`, `visit`, `visit_declined`, `device`,
@@ -307,6 +308,16 @@ home_stream = Table(
     Column("seen_at", Utc, nullable=False),  # real time
 )
 
+lock_order = Table(
+    "lock_order",
+    metadata,
+    # an order to turn a lock that went to another worker and is not taken yet (PostgreSQL): who
+    # deletes its row has it, so that what was told as not arrived is never given
+    Column("id", Text, primary_key=True),  # random; the grant itself is in no table
+    Column("home_id", Text, ForeignKey("home.id"), nullable=False),
+    Column("made_at", Utc, nullable=False),  # real time
+)
+
 # --- the truth ------------------------------------------------------------------------------------
 # The body is text on both databases: it is byte for byte what the hash seals.  JSONB would rewrite
 # numbers and refuses the character 0, and an event is never refused for what is in it.  In
@@ -417,7 +428,7 @@ night_check = Table(
     metadata,
     Column("home_id", Text, primary_key=True),
     Column("check", Text, primary_key=True),  # `<plan>@<UTC minute>`
-    # planned due asked started extended answered done missed unreported escalated
+    # planned due asked started answered done missed unreported escalated
     Column("state", Text, nullable=False),
     Column("state_at", Utc, nullable=False),
     Column("slot", Utc),
@@ -492,7 +503,7 @@ device = Table(
     Column("id", Text, primary_key=True),
     Column("present", Boolean, nullable=False),  # in the newest home.described
     Column("driver", Text),
-    Column("type", Text),  # sensor lock camera indicator; None: not described
+    Column("type", Text),  # sensor lock indicator; None: not described
     Column("role", Text),
     Column("room", Text),
     Column("state", Text, nullable=False),  # pressed released open closed unlocked … unknown

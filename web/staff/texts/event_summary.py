@@ -74,6 +74,12 @@ def _battery(data: events.BatteryLow | events.BatteryOk, _zone: str | None) -> s
     return "" if data.level_pct is None else f"{data.level_pct} %"
 
 
+def _reserve(data: events.PowerLost | events.PowerBatteryLow, _zone: str | None) -> str:
+    if data.battery_pct is None:
+        return ""
+    return _("reservbatteriet har %(share)s kvar", share=f"{data.battery_pct} %")
+
+
 @_on(events.AbsenceStarted)
 def _absence(data: events.AbsenceStarted, zone: str | None) -> str:
     if data.until is None:
@@ -127,7 +133,10 @@ _tell(events.DeviceOffline, lambda d, _z: d.reason.replace("_", " "))
 _tell(events.DeviceFailed, lambda d, _z: d.text)
 _tell(events.BatteryLow, _battery)
 _tell(events.BatteryOk, _battery)
+_tell(events.PowerLost, _reserve)
+_tell(events.PowerBatteryLow, _reserve)
 _tell(events.ContactChanged, lambda d, _z: _("på") if d.on else _("av"))
+_tell(events.MatDrifted, lambda d, _z: f"{d.drift_pct:+.1f} %".replace(".", ","))
 _tell(events.BedLeft, lambda d, z: _("tom sedan %(at)s", at=clock(d.empty_since, z)))
 _tell(events.BedDoubted, lambda d, z: _("sedan %(at)s", at=clock(d.since, z)))
 _tell(events.ActivityPrewarned, lambda d, z: _("svar senast %(at)s", at=clock(d.answer_by, z)))
@@ -159,8 +168,6 @@ _tell(events.AccessSampled, lambda d, _z: _("%(n)s av %(of)s rader", n=len(d.row
 _tell(events.GrantRequested, lambda d, _z: words.spoken(door_words.SERVICE_WHY, d.why))
 _tell(events.GrantApproved, lambda d, z: _("till %(when)s", when=clock(d.until, z)))
 _tell(events.HomeSilent, lambda d, _z: _("tyst i %(s)s s", s=round(d.silent_s)))
-_tell(events.ConsentGiven, lambda d, _z: d.covers)
-_tell(events.ConsentWithdrawn, lambda d, _z: d.covers)
 _tell(events.ButtonPressed, lambda d, _z: _pressed(d))
 _tell(events.PendantPressed, lambda d, _z: _pressed(d))
 

@@ -31,6 +31,9 @@ ALARMS: Mapping[str, str] = {
     AlarmType.MAT_POOR: N_("Sängmattan känner dåligt: flytta den, eller byt den"),
     AlarmType.MAT_FAULTY: N_("Sängmattan går inte att lita på: byt den"),
     AlarmType.MAT_REVERSED: N_("Sängmattan är omvänt kopplad: vänd normally_closed eller kablarna"),
+    AlarmType.MAT_DRIFTED: N_("Sängmattans nolläge har vandrat: kalibrera om den"),
+    AlarmType.MAT_UNFELT: N_("Sängmattan har inte känt någon: kontrollera var den ligger"),
+    AlarmType.MAT_UNFIT: N_("Sängmattan klarar inte att vaka över den här sängen: byt lösning"),
     AlarmType.CONTACT_REVERSED: N_(
         "Ytterdörrens givare visar öppet dygnet runt: vänd eller byt den"
     ),
@@ -49,6 +52,8 @@ ALARMS: Mapping[str, str] = {
     AlarmType.LOCK_OPEN: N_("Ytterdörren är olåst för länge"),
     AlarmType.CODE_GUESSING: N_("Någon har knappat in fel kod vid dörren flera gånger"),
     AlarmType.POWER_LOST: N_("Strömmen försvann"),
+    AlarmType.POWER_FAILING: N_("Strömavbrott, larmen går på batteri"),
+    AlarmType.POWER_WEAK: N_("Hemmets enhet får för svag ström"),
     AlarmType.PENDANT: N_("Larmknappen trycktes"),
 }
 """What alarms are about; another word is that of a newer home."""
@@ -79,6 +84,7 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "good": N_("känner bra"),
         "poor": N_("känner dåligt"),
         "faulty": N_("går inte att lita på"),
+        "unfelt": N_("har inte känt någon"),
     },
     events.PressHow: {
         "once": N_("en gång"),
@@ -108,7 +114,6 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
     events.Looked: {
         "phone": N_("Ringde"),
         "in_person": N_("På plats"),
-        "camera": N_("Kamera"),
     },
     events.Finding: {
         "ok": N_("Allt är bra"),
@@ -202,6 +207,9 @@ RULES: Mapping[str, str] = {
     "mat_quality": N_("sängmattans skick"),
     "contact_reversed": N_("omvänd dörrgivare"),
     "mat_reversed": N_("omvänt kopplad sängmatta"),
+    "mat_drift": N_("sängmattans nolläge"),
+    "mat_unfit": N_("sängmatta som inte räcker till"),
+    "seat": N_("sittplats"),
     "moisture": N_("fukt"),
     "on_floor": N_("på golvet"),
     "pendant": N_("larmknapp"),
@@ -289,7 +297,6 @@ ROLES: Mapping[str, str] = {
 TYPES: Mapping[str, str] = {
     "sensor": N_("Sensor"),
     "lock": N_("Lås"),
-    "camera": N_("Kamera"),
     "indicator": N_("Lampa"),
 }
 

@@ -115,7 +115,9 @@ def make_token(
     database: Database, org: str, name: str, now: datetime, days: int = TOKEN_DAYS
 ) -> str:
     """A new token of the organisation for the plan; kept hashed, so this is the only time it is
-    seen.  `now` is real time."""
+    seen.  `now` is real time.  Raises `UserError` for a token that would end before it begins."""
+    if days < 1:
+        raise UserError("A token works for a day at least: one that ends first opens nothing.")
     token = f"tgv_{secrets.token_urlsafe(32)}"
     with database.write() as tx:
         tx.conn.execute(
@@ -153,6 +155,7 @@ def _org(conn: Connection, header: str | None, now: datetime) -> str | None:
             a.scope == SCOPE,
             a.revoked_at.is_(None),
             a.expires_at > now,
+            a.expires_at > a.made_at,
         )
     ).scalar_one_or_none()
 

@@ -123,13 +123,6 @@ def _started(fold: Fold, step: Step, data: events.CheckStarted) -> None:
         )
 
 
-@on(events.CheckExtended)
-def _extended(fold: Fold, step: Step, data: events.CheckExtended) -> None:
-    row = _check(fold, step, data.check)
-    if row["state"] == "started":
-        row.update(state="extended", state_at=step.at)
-
-
 @on(events.CheckAnswered)
 def _answered(fold: Fold, step: Step, data: events.CheckAnswered) -> None:
     row = _check(fold, step, data.check)

@@ -10,6 +10,7 @@ Not for: storing events, or deciding anything.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -126,15 +127,22 @@ class Fold:
         return is_ref_of(str(key["id"]), self.home)
 
     def _cell(self, table: Table, key: dict[str, object]) -> _Cell:
-        at = (table.name, tuple(key.values()))
-        cell = self._cells.get(at)
+        cell = self._cells.get((table.name, tuple(key.values())))
         if cell is None:
             query = _row_of(table, tuple(key))
             found = self.conn.execute(query, key).mappings().one_or_none()
-            row = dict(_DEFAULTS[table.name]) if found is None else dict(found)
-            for name in key:
-                row.pop(name, None)
-            cell = self._cells[at] = _Cell(table, key, row, found is not None)
+            cell = self.give(table, key, None if found is None else dict(found))
+        return cell
+
+    def give(
+        self, table: Table, key: dict[str, object], found: Mapping[str, object] | None
+    ) -> _Cell:
+        """Take a row that somebody has read already; None: there is none."""
+        row = dict(_DEFAULTS[table.name]) if found is None else dict(found)
+        for name in key:
+            row.pop(name, None)
+        cell = _Cell(table, key, row, found is not None)
+        self._cells[table.name, tuple(key.values())] = cell
         return cell
 
     def alarm(self, ref: str) -> Row:
@@ -158,10 +166,14 @@ class Fold:
 
     def flush(self) -> None:
         """Write every changed row."""
-        for cell in self._cells.values():
-            if cell.dirty:
-                upsert(self.conn, cell.table, cell.key, cell.row)
+        for table, key, row in self.take_changed():
+            upsert(self.conn, table, key, row)
+
+    def take_changed(self) -> list[tuple[Table, dict[str, object], Row]]:
+        """Every changed row, for who writes it; the fold forgets all."""
+        changed = [(cell.table, cell.key, cell.row) for cell in self._cells.values() if cell.dirty]
         self._cells.clear()
+        return changed
 
 
 @cache

@@ -5,28 +5,30 @@ Not for: single folds (`web.staff.events.projections.care`, `web.staff.events.pr
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Table, delete, false, null, select, update
+from sqlalchemy import Connection, Table, delete, false, null, or_, select, update
 
 from gateway.envelope import Event
-from gateway.events import ACCESS_KINDS, KINDS, By
+from gateway.events import ACCESS_KINDS, KINDS, By, ClockSynced
 from web.staff.events.judgement import (
     REFUSED_KIND,
     Verdict,
     is_origin_of,
     judge,
     known_persons,
+    named_in,
 )
 from web.staff.events.projections import care, devices, doors
 from web.staff.events.projections.fold import HANDLERS, Fold
 from web.staff.storage import tables
-from web.staff.storage.event_store import lock_home, to_event
+from web.staff.storage.event_store import CORRECTED_AHEAD_MAX, clean, lock_home, to_event
 
 __all__ = ["Fold", "orphan_id", "rebuild_home", "refold"]
+
+NO_SHIFT = timedelta()
 
 FLUSH_EVERY = 5_000
 """Events folded in memory before rows are written: bounds the memory of a rebuild."""
@@ -41,8 +43,9 @@ def orphan_id(ref: str, digest: bytes) -> str:
 
 def rebuild_home(conn: Connection, home: str) -> int:
     """Empty the home's projections and fold all its events anew, in the order in which the server
-    learned them; what the home may not say (`judgement`) is refused now, if it was not before.
-    Returns how many events were folded."""
+    learned them.  What the home may say (`judgement`) is judged anew: what it may not is refused
+    now, if it was not before, and what was refused and would be taken today counts.  Returns how
+    many events were folded."""
     lock_home(conn, home)
     for table in tables.PROJECTIONS:
         conn.execute(delete(table).where(table.c.home_id == home))
@@ -80,18 +83,21 @@ class _Stored:
 def _history(conn: Connection, home: str) -> Iterator[tuple[Event, str, timedelta]]:
     """The events that count, each with its identity and how far its times are to be moved."""
     stored = sorted(_stored(conn, home), key=lambda one: one.order)
-    named = {person for one in stored if (person := json.loads(one.body).get("person"))}
-    persons = known_persons(conn, home, named)
+    persons = known_persons(conn, home, named_in(to_event(one.body, one.hash) for one in stored))
     for one in stored:
         event = to_event(one.body, one.hash)
         shift = timedelta() if one.corrected_at is None else one.corrected_at - event.at
         if is_origin_of(event.origin, home):
-            verdict = judge(event, home, persons, one.received_at)
+            verdict = judge(event, home, persons, one.received_at, len(one.body))
+            event = verdict.event
             if verdict.mark is not None:
-                event, shift = verdict.event, timedelta()
+                shift = timedelta()
                 _note(conn, one, verdict)
-                if verdict.refused:
-                    continue
+            elif one.mark is not None:
+                shift = _correction(conn, event, one.received_at)
+                _note(conn, one, verdict, shift)
+            if verdict.refused:
+                continue
         yield event, orphan_id(event.ref, one.hash) if one.orphan else event.ref, shift
 
 
@@ -103,7 +109,10 @@ def _stored(conn: Connection, home: str) -> Iterator[_Stored]:
             *(c.origin, c.seq, c.hash, c.body, c.received_at, c.mark),
             (c.orphan if late else false()).label("orphan"),
             (null() if late else c.corrected_at).label("corrected_at"),
-        ).where(c.home_id == home, c.kind.in_({*HANDLERS.kinds(), *_JUDGED}))
+        ).where(
+            c.home_id == home,
+            or_(c.kind.in_({*HANDLERS.kinds(), *_JUDGED}), c.mark.is_not(None)),
+        )
         for row in conn.execute(query):
             origin, seq, digest, body, received_at, mark, orphan, corrected_at = row
             yield _Stored(
@@ -117,17 +126,42 @@ _JUDGED = sorted({kind for kind, cls in KINDS.items() if cls.BY is By.SERVER} | 
 """Kinds that are read again beside those that are folded: they are shown by their kind."""
 
 
-def _note(conn: Connection, one: _Stored, verdict: Verdict) -> None:
-    """Mark a stored event, unless it is."""
+def _correction(conn: Connection, event: Event, received_at: datetime) -> timedelta:
+    """How far the `clock.synced` of its boot moves an event that was left out of it as marked."""
+    e = tables.event.c
+    if event.clock == "synced":
+        return timedelta()
+    query = select(e.body, e.hash).where(
+        e.origin == event.origin,
+        e.boot == clean(event.boot),
+        e.kind == ClockSynced.KIND,
+        e.seq > event.seq,
+        e.mark.is_(None),
+    )
+    for body, digest in conn.execute(query.order_by(e.seq.desc()).limit(1)):
+        synced = to_event(body, bytes(digest)).data
+        if isinstance(synced, ClockSynced):
+            moved = timedelta(seconds=synced.offset_s)
+            if event.at + moved <= received_at + CORRECTED_AHEAD_MAX:
+                return moved
+    return timedelta()
+
+
+def _note(conn: Connection, one: _Stored, verdict: Verdict, shift: timedelta = NO_SHIFT) -> None:
+    """Write what a stored event is marked with, and counts as, unless that is so already."""
     if one.mark == verdict.mark:
         return
-    t = one.table
-    values: dict[str, object] = {"mark": verdict.mark}
-    if verdict.refused:
-        values["kind"] = REFUSED_KIND
+    t, event = one.table, verdict.event
+    values: dict[str, object] = {
+        "mark": verdict.mark,
+        "kind": REFUSED_KIND if verdict.refused else clean(event.kind),
+    }
     if t is tables.event:
-        at = verdict.event.at
-        values |= {"at": at, "corrected_at": at} | ({"person": None} if verdict.refused else {})
+        values |= {
+            "at": event.at,
+            "corrected_at": event.at + shift,
+            "person": None if verdict.refused else clean(event.person),
+        }
     this = (t.c.origin == one.origin) & (t.c.seq == one.seq) & (t.c.hash == one.hash)
     conn.execute(update(t).where(this).values(values))
 

@@ -1,24 +1,10 @@
-"""Consent and absence of the resident."""
+"""Absence of the resident."""
 
 from __future__ import annotations
 
 from pydantic import AwareDatetime
 
 from gateway.events.base import By, Data, kind
-
-
-@kind("consent.given", by=By.SERVER)
-class ConsentGiven(Data):
-    """The resident, or a cohabiting relative, agreed to `covers`."""
-
-    covers: str
-
-
-@kind("consent.withdrawn", by=By.SERVER, urgent=True)
-class ConsentWithdrawn(Data):
-    """The agreement to `covers` ended."""
-
-    covers: str
 
 
 @kind("absence.started", by=By.SERVER)

@@ -1,0 +1,175 @@
+"""Workers on one PostgreSQL tell each other everything, and an order that did not arrive is told
+as such."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select, text
+
+from gateway.clock import ManualClock
+from gateway.envelope import Draft
+from gateway.events import RecordRead
+from tests.staff.care.test_actions import refusal, turn_of
+from tests.staff.homelink.test_urgent import WATCHER
+from tests.staff.parts import EnrolledHome, parts_of
+from web.staff.care.actions import Why
+from web.staff.core.context import Staff
+from web.staff.doors import lock_orders
+from web.staff.events import append
+from web.staff.realtime import relay as relay_module
+from web.staff.realtime.relay import CHANNEL, PostgresRelay
+from web.staff.storage import tables
+
+pytestmark = pytest.mark.postgres
+
+
+@pytest.fixture
+def far(workers: Any, clock: ManualClock) -> Iterator[tuple[Staff, Staff, EnrolledHome, Any]]:
+    """The phone's worker, the other one, and a home that listens at the other one."""
+    one, other = workers
+    home = EnrolledHome(one, one.test_client(), "h1", clock)
+    home.enroll()
+    home.describe()
+    home.client = other.test_client()
+    stream = home.listen(1)
+    assert next(stream) == b": hello\n\n"
+    yield parts_of(one), parts_of(other), home, stream
+    home.close()
+
+
+def _flood(staff: Staff, count: int) -> None:
+    """So many notifications at once."""
+    with staff.db.write() as tx:
+        tx.conn.execute(
+            text(
+                "SELECT pg_notify(:channel, '[\"x\",\"noise\",' || n || ']')"
+                " FROM generate_series(1, :count) AS n"
+            ),
+            {"channel": CHANNEL, "count": count},
+        )
+
+
+class Held:
+    """A listener that does not get to its messages until it is let go."""
+
+    def __init__(self, staff: Staff, monkeypatch: pytest.MonkeyPatch) -> None:
+        relay = staff.relay
+        assert isinstance(relay, PostgresRelay)
+        self.waits, self.go_on = threading.Event(), threading.Event()
+        heard = relay._heard
+
+        def held(message: list[Any]) -> Any:
+            self.waits.set()
+            assert self.go_on.wait(30)
+            return heard(message)
+
+        monkeypatch.setattr(relay, "_heard", held)
+
+
+def test_an_order_among_hundreds_of_notifications_arrives(
+    far: tuple[Staff, Staff, EnrolledHome, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The listener was busy while 400 came, and the order is one of the first of them: the lock
+    turns, and the sender is told so."""
+    near, there, _, stream = far
+    held = Held(there, monkeypatch)
+    monkeypatch.setattr(relay_module, "TAKEN_WITHIN_S", 20.0)
+    _flood(near, 1)
+    assert held.waits.wait(10)
+    sent: list[Any] = []
+    thread = threading.Thread(
+        target=lambda: sent.append(lock_orders.order_turn(near, WATCHER, "h1", "front"))
+    )
+    thread.start()
+    _until(lambda: _tickets(near) == 1)
+    _flood(near, 400)
+    held.go_on.set()
+    assert turn_of(stream).count(".") == 2
+    thread.join(20)
+    assert len(sent) == 1
+    assert _tickets(near) == 0
+
+
+def test_an_order_that_nobody_takes_is_told_as_such(
+    far: tuple[Staff, Staff, EnrolledHome, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker that has the home's stream is stuck: within seconds whoever pressed is told, and
+    when it comes to itself the door stays shut."""
+    near, there, _, stream = far
+    held = Held(there, monkeypatch)
+    monkeypatch.setattr(relay_module, "TAKEN_WITHIN_S", 0.3)
+    began_s = time.monotonic()
+    error = refusal(lock_orders.order_turn, near, WATCHER, "h1", "front")
+    assert error.why is Why.NOT_CONNECTED
+    assert time.monotonic() - began_s < 10
+    assert held.waits.is_set(), "it came, and was not acted on"
+    assert _tickets(near) == 0
+    held.go_on.set()
+    monkeypatch.undo()
+    second = lock_orders.order_turn(near, WATCHER, "h1", "front", key="again")
+    assert second.grant != error.data["grant"]
+    orders = [turn_of(stream)]
+    with pytest.raises(AssertionError):
+        there.broker.close()
+        orders.append(turn_of(stream))
+    assert len(orders) == 1, "the order that was told as lost is not given any more"
+
+
+def test_a_listener_that_meets_anything_listens_on(
+    far: tuple[Staff, Staff, EnrolledHome, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message that no program of ours writes, and an error of ours: it listens anew, and the next
+    order arrives."""
+    near, there, _, stream = far
+    relay = there.relay
+    assert isinstance(relay, PostgresRelay)
+    monkeypatch.setattr(relay_module, "RECONNECT_S", 0.05)
+    for payload in ("no JSON", "[]", '["x","events",5]'):
+        with near.db.write() as tx:
+            tx.conn.execute(
+                text("SELECT pg_notify(:channel, :payload)"),
+                {"channel": CHANNEL, "payload": payload},
+            )
+        _until(lambda: not relay.ready.is_set())
+        assert relay.ready.wait(10)
+    assert lock_orders.order_turn(near, WATCHER, "h1", "front").grant
+    assert turn_of(stream).count(".") == 2
+
+
+def test_many_changes_are_told_in_few_notifications(workers: Any, clock: ManualClock) -> None:
+    """Three hundred homes at once: every screen at the other worker gets each of them, and the
+    notifications are packed."""
+    one, other = (parts_of(app) for app in workers)
+    names = [f"h{number}" for number in range(2, 302)]
+    with one.db.write() as tx:
+        place = {"org_id": "org1", "label": "Lgh", "timezone": "Europe/Stockholm"}
+        tx.conn.execute(tables.home.insert(), [{"id": name, **place} for name in names])
+    told: list[Any] = []
+    relay = other.relay
+    assert isinstance(relay, PostgresRelay)
+    heard = relay._heard
+    relay._heard = lambda message: told.append(message) or heard(message)  # type: ignore[method-assign,func-returns-value]
+    with other.broker.subscribe(set(names)) as screen:
+        with one.write() as tx:
+            for name in names:
+                append.write(one, tx, name, Draft(RecordRead(what="x")))
+        found = [screen.get(10) for _ in names]
+    assert {message.home for message in found if message is not None} == set(names)
+    assert 1 < len(told) < 10
+
+
+def _tickets(staff: Staff) -> int:
+    with staff.db.read() as conn:
+        return int(conn.execute(select(func.count()).select_from(tables.lock_order)).scalar_one())
+
+
+def _until(holds: Callable[[], bool], timeout_s: float = 20.0) -> None:
+    end_s = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < end_s
+        threading.Event().wait(0.01)

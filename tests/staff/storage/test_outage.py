@@ -1,0 +1,100 @@
+"""The database goes away: pages say so with 503, and a statement of ours that is wrong is no such
+thing."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pg8000.native
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from tests.staff.parts import sign_in
+from web.staff.storage.outage import is_away
+
+
+@pytest.fixture
+def admin(db: str) -> Iterator[pg8000.native.Connection]:
+    """A connection to PostgreSQL beside the server's; skips on SQLite."""
+    url = make_url(db)
+    if url.get_backend_name() != "postgresql":
+        pytest.skip("SQLite has no server that could go away")
+    connection = pg8000.native.Connection(
+        "tryggve", host="127.0.0.1", port=url.port or 0, database="postgres"
+    )
+    yield connection
+    connection.run(f'ALTER DATABASE "{url.database}" ALLOW_CONNECTIONS true')
+    connection.close()
+
+
+def end_all(admin: pg8000.native.Connection, database: str) -> None:
+    """End every connection to the database, as a restart of PostgreSQL does (57P01)."""
+    admin.run(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name",
+        name=database,
+    )
+
+
+def test_pages_say_that_the_database_is_away(
+    admin: pg8000.native.Connection,
+    db: str,
+    staff_app: Flask,
+    client: FlaskClient,
+    make_user: Callable[..., object],
+) -> None:
+    """A page and a form answer 503 with words and when to come back; the next page is whole again
+    once the database is."""
+    make_user("p7", ["caregiver"], homes=["h1"])
+    assert sign_in(client, "p7").status_code == 302
+    name = str(make_url(db).database)
+    admin.run(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+    end_all(admin, name)
+    page = client.get("/nu")
+    assert page.status_code == 503
+    assert "Servern når inte sin databas" in page.get_data(as_text=True)
+    assert int(page.headers["Retry-After"]) > 0
+    form = client.get("/nu", headers={"Accept": "application/json"})
+    assert form.status_code == 503
+    assert "Servern når inte sin databas" in form.get_json()["text"]
+    admin.run(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+    assert client.get("/nu").status_code == 200
+
+
+def test_a_connection_ended_in_the_middle_is_the_database_going_away(
+    admin: pg8000.native.Connection, db: str
+) -> None:
+    """PostgreSQL's 57P01, which the driver calls a programming error; a table that is missing is
+    a mistake of ours."""
+    engine = create_engine(make_url(db).set(drivername="postgresql+pg8000"))
+    with pytest.raises(SQLAlchemyError) as told, engine.connect() as conn:
+        conn.execute(text("SELECT 1"))
+        end_all(admin, str(make_url(db).database))
+        conn.execute(text("SELECT 1"))
+    assert is_away(told.value), repr(told.value)
+    with pytest.raises(SQLAlchemyError) as wrong, engine.connect() as conn:
+        conn.execute(text("SELECT * FROM not_there"))
+    assert not is_away(wrong.value)
+    engine.dispose()
+
+
+def test_a_full_disk_is_away_and_a_missing_table_is_not(tmp_path: Path) -> None:
+    """SQLite calls both an operational error; its code tells them apart."""
+    engine = create_engine(f"sqlite:///{tmp_path / 'small.db'}")
+    with engine.begin() as conn:
+        conn.execute(text("CREATE TABLE t (x)"))
+    with pytest.raises(SQLAlchemyError) as full, engine.begin() as conn:
+        conn.execute(text("PRAGMA max_page_count = 3"))
+        for _ in range(100):
+            conn.execute(text("INSERT INTO t VALUES (:x)"), {"x": "x" * 2000})
+    assert isinstance(getattr(full.value, "orig", None), sqlite3.OperationalError)
+    assert is_away(full.value)
+    with pytest.raises(SQLAlchemyError) as wrong, engine.connect() as conn:
+        conn.execute(text("SELECT * FROM not_there"))
+    assert not is_away(wrong.value)
+    engine.dispose()
