@@ -36,14 +36,16 @@ BURST = 80
 def test_a_few_at_a_time_in_their_order() -> None:
     """Never more than that, nobody twice, and who came first goes first."""
     turns = Turns(lambda: 1000, at_once=2, wait_s=60)
-    lock, running, most, order = threading.Lock(), 0, 0, []
+    order: list[int] = []
+    lock, running, most = threading.Lock(), 0, 0
     inside, go = threading.Semaphore(0), threading.Semaphore(0)
 
     def one(number: int) -> None:
         nonlocal running, most
         with turns.turn(), turns.turn():  # who has a turn needs no second
             with lock:
-                running, order[len(order) :] = running + 1, [number]
+                running += 1
+                order.append(number)
                 most = max(most, running)
             inside.release()
             assert go.acquire(timeout=60)

@@ -267,14 +267,15 @@ def test_who_is_asked_again_was_asked_again(app: Flask, provider: Provider, told
         kept["fs_paa"] = 0
     assert "/verify" in client.get("/tf-setup").location
     now = int(time.time())
-    provider.claims = {
+    claims: dict[str, dict[str, Any]] = {
         "now": {},
         "an hour ago": {"auth_time": now - 3600},
         "nothing": {"auth_time": None},
         "a word": {"auth_time": "now"},
         "true": {"auth_time": True},
         "tomorrow": {"auth_time": now + 86400},
-    }[told]
+    }
+    provider.claims = claims[told]
     page = client.get("/verify?next=/konto").get_data(as_text=True)
     token = page.split('name="csrf_token"', 1)[1].split('value="', 1)[1].split('"', 1)[0]
     answer = client.post("/inloggning/region?next=/konto", data={"csrf_token": token})
