@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from gateway.clock import FileClock
+from gateway.clock import FileClock, ManualClock
 from gateway.demo import town
 from gateway.demo.cli import BEGIN
 from gateway.demo.pace import FASTEST, Pace
-from gateway.demo.resident import STEADY_S
+from gateway.demo.resident import LOOK_S, STEADY_S, House, Resident
 from gateway.envelope import GENESIS, Draft, Event, seal
-from gateway.events import AlarmOutcome, AlarmRaised, AlarmResolved, AlarmType, Data, Severity
+from gateway.events import (
+    AlarmAcknowledged,
+    AlarmOutcome,
+    AlarmRaised,
+    AlarmResolved,
+    AlarmType,
+    CheckAsked,
+    CheckEscalated,
+    Data,
+    Severity,
+    Stamp,
+    VisitEnded,
+    VisitStarted,
+)
 from gateway.rules import on_floor
 from web.staff.core.rights import Role
 from web.staff.visits import plan_files
@@ -108,6 +123,88 @@ def test_time_is_slow_for_all_while_one_home_needs_somebody(tmp_path: Path) -> N
     other.apply()
     assert clock.rate() == 60.0
     assert said == ["speed 60", "real time: somebody is needed", "speed 60"]
+
+
+def paced(tmp_path: Path) -> tuple[FileClock, Pace]:
+    """A home's pace at 60, and the clock that it sets."""
+    clock = FileClock.create(tmp_path / "clock", EVENING, 1.0)
+    return clock, Pace(clock, 60.0, lambda _: None, tmp_path / "needed" / "h1")
+
+
+def test_time_stays_slow_until_the_caregiver_acted(tmp_path: Path) -> None:
+    """From the alarm on: taking it is no help yet, being there neither; slow until it is closed and
+    the visit ended.  However long that takes: nothing here counts seconds."""
+    clock, pace = paced(tmp_path)
+    pace.see(
+        written(AlarmRaised(type=AlarmType.ON_FLOOR, severity=Severity.CARE, since=EVENING), 1)
+    )
+    helped = AlarmResolved(alarm="home:h1/1", outcome=AlarmOutcome.HELPED)
+    for seq, data, rate in (
+        (2, AlarmAcknowledged(alarm="home:h1/1"), 1.0),
+        (3, VisitStarted(since=EVENING, source=Stamp.UNLOCK), 1.0),
+        (4, helped, 1.0),
+        (5, VisitEnded(visit="home:h1/3", until=EVENING, source=Stamp.TAP), 60.0),
+    ):
+        pace.see(written(data, seq))
+        pace.apply()
+        assert clock.rate() == rate, data
+
+
+def test_a_check_that_nobody_could_answer_needs_somebody_there(tmp_path: Path) -> None:
+    """Asked, escalated: slow until a visit; or until whoever watches says that nobody comes."""
+    clock, pace = paced(tmp_path)
+    pace.see(written(CheckAsked(check="c", why="bed_empty", answer_by=EVENING), 1))
+    pace.see(written(CheckEscalated(check="c", why="no_answer"), 2))
+    assert clock.rate() == 1.0
+    pace.see(written(VisitStarted(since=EVENING, source=Stamp.TAP), 3))
+    pace.see(written(VisitEnded(visit="home:h1/3", until=EVENING, source=Stamp.TAP), 4))
+    assert clock.rate() == 60.0
+    pace.see(written(CheckEscalated(check="d", why="help"), 5))
+    assert clock.rate() == 1.0
+    pace.go_on()
+    assert clock.rate() == 60.0
+
+
+class Felt:
+    """A mat or a detector that feels and tells nobody."""
+
+    def press(self) -> None: ...
+
+    def release(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def open(self) -> None: ...
+
+
+async def test_the_residents_plan_waits_while_somebody_is_needed() -> None:
+    """Who is out of bed and has rung is not back in it by the plan before anybody came."""
+    clock, needed = ManualClock(EVENING), True
+    house = House(Felt(), Felt(), Felt())
+    resident = Resident(1, house, clock, HERE.key, waits=lambda: needed)
+    task = asyncio.create_task(resident.run())
+    await asyncio.sleep(5 * LOOK_S)
+    clock.advance(3600.0)  # past bedtime
+    for _ in range(5):
+        await asyncio.sleep(2 * LOOK_S)
+        assert not resident.in_bed
+    needed = False
+    async with asyncio.timeout(10):
+        while not resident.in_bed:
+            await asyncio.sleep(LOOK_S)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def test_every_step_of_setting_up_is_told(tmp_path: Path) -> None:
+    """Each command has its words, and the same step is not told twice in a row under another
+    name."""
+    lines = town.commands(tmp_path / "clock", town.accounts(), tmp_path / "plan.csv")
+    told = [town.step_text(line) for line in lines]
+    assert len(set(told)) > 8
+    assert "the home h1" in told
+    assert "an account for natt@demo.example" in told
 
 
 def test_at_no_speed_is_a_step_a_fall(tmp_path: Path) -> None:

@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import select
 import shutil
+import signal
 import socket
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from queue import Empty
+from types import FrameType
 from zoneinfo import ZoneInfo
 
 from gateway.demo.pace import FASTEST
@@ -48,6 +53,9 @@ KEYS: dict[str, tuple[str, str]] = {
     "c": ("cut_mat", "the mat's cable is cut"),
 }
 
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What tells the demo to end: Ctrl-C, whoever runs it, the terminal that is closed."""
+
 
 def main(argv: Sequence[str]) -> int:
     """Run `tryggve demo ARGV`; the exit status."""
@@ -64,6 +72,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep logs and databases here")
     args = parser.parse_args(argv)
     folder = args.keep or Path(tempfile.mkdtemp(prefix="tryggve-demo-"))
+    before = {number: signal.signal(number, _told_to_end) for number in ENDS}
     try:
         if args.smoke:
             result = smoke(folder / "stage", args.seed)
@@ -73,9 +82,30 @@ def main(argv: Sequence[str]) -> int:
     except TryggveError as error:
         print(error.text, file=sys.stderr)
         return 1
+    except Ended as ended:
+        return 128 + ended.number
     finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
         if args.keep is None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+class Ended(BaseException):
+    """The demo was told to end, by this signal.  No `Exception`: nothing on the way may take it for
+    a fault of its own."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def _told_to_end(number: int, _frame: FrameType | None) -> None:
+    for each in ENDS:
+        signal.signal(each, signal.SIG_IGN)  # once is enough: the programs are being stopped
+    with suppress(OSError):  # the terminal may be gone
+        os.write(1, b"\nStopping ...\n")
+    raise Ended(number)
 
 
 def _play(folder: Path, seed: int, speed: float) -> int:
@@ -83,7 +113,15 @@ def _play(folder: Path, seed: int, speed: float) -> int:
         shutil.rmtree(folder)  # a demo begins from nothing
     hour, minute = BEGIN
     evening = datetime.now(HERE).replace(hour=hour, minute=minute, second=0, microsecond=0)
-    print("Setting the stage: a staff server, accounts, a plan, two homes …", flush=True)
+    print("Setting the stage (a minute on a small machine):", flush=True)
+    began, told = time.monotonic(), ""
+
+    def tell(step: str) -> None:
+        nonlocal told
+        if step != told:
+            print(f"  {time.monotonic() - began:3.0f} s  {step} …", flush=True)
+        told = step
+
     with stage(
         folder,
         at=evening,
@@ -93,12 +131,10 @@ def _play(folder: Path, seed: int, speed: float) -> int:
         home_options=("--pace", str(speed)),
         plan=True,
         neighbour=True,
+        tell=tell,
     ) as set_stage:
         _introduce(set_stage)
-        try:
-            _listen(set_stage)
-        except KeyboardInterrupt:
-            print("\nStopping …")
+        _listen(set_stage)
     return 0
 
 
@@ -123,6 +159,7 @@ def _introduce(stage: Stage) -> None:
 """)
     for key, (_, text) in KEYS.items():
         print(f"  {key} + Enter  {text}")
+    print("  n + Enter  the night goes on though somebody is needed")
     print(f"  a number   another speed, at most {FASTEST:g};  q  stop\n", flush=True)
 
 
@@ -161,11 +198,14 @@ def _obey(stage: Stage, homes: Sequence[HomeProcess], word: str) -> bool:
         return False
     if word in KEYS:
         stage.home.do(KEYS[word][0])
+    elif word == "n":
+        for home in homes:
+            home.do("go_on")
     elif word.replace(".", "", 1).isdigit():
         for home in homes:
             home.do("speed", rate=float(word))
     elif word:
-        print(f"  {word}? {', '.join(KEYS)}, a number, or q", flush=True)
+        print(f"  {word}? {', '.join(KEYS)}, n, a number, or q", flush=True)
     return True
 
 

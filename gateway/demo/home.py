@@ -14,8 +14,10 @@ import argparse
 import asyncio
 import json
 import logging
+import os
 import secrets
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -35,10 +37,17 @@ from gateway.app.home import Home
 from gateway.clock import FileClock, open_clock
 from gateway.config import home_file as configuration
 from gateway.config.secrets import FileSecrets
+from gateway.demo.leash import STOP_S
 from gateway.demo.pace import Pace
 from gateway.demo.resident import Act, House, Resident
 from gateway.envelope import Event
-from gateway.events import LockOperationProgressed, LockOperationStep
+from gateway.events import (
+    AlarmOutcome,
+    AlarmResolved,
+    LockOperationProgressed,
+    LockOperationStep,
+    VisitEnded,
+)
 
 MAT_PIN, FLOOR_PIN, BATHROOM_PIN, FRONT_PIN, ANSWER_PIN = 17, 27, 22, 23, 24
 LIGHT_PIN, TONE_PIN = 5, 6
@@ -81,8 +90,14 @@ class VirtualHome:
             floor=self.floor,
             bathroom=self.pins.contact(BATHROOM_PIN, drives=True),
         )
-        self.resident = Resident(args.seed, house, self.clock, self.config.home.timezone)
         self.pace: Pace | None = None
+        self.resident = Resident(
+            args.seed,
+            house,
+            self.clock,
+            self.config.home.timezone,
+            waits=lambda: self.pace is not None and self.pace.waiting,
+        )
         if isinstance(self.clock, FileClock) and args.pace:
             needed = Path(args.clock).with_name("needed") / self.config.home.id
             self.pace = Pace(self.clock, args.pace, lambda text: _print({"say": text}), needed)
@@ -104,6 +119,10 @@ class VirtualHome:
         ]
         reader = asyncio.create_task(self._obey(home))
         await asyncio.wait({tasks[0], reader}, return_when=asyncio.FIRST_COMPLETED)
+        # whoever started this may be gone: nobody would end a home that does not stop
+        overdue = threading.Timer(STOP_S, os._exit, (1,))
+        overdue.daemon = True
+        overdue.start()
         home.stop()
         await tasks[0]
         for task in [*tasks[1:], reader, *self._helpers]:
@@ -133,6 +152,9 @@ class VirtualHome:
         if self.pace is not None:
             self.pace.see(event)
         data = event.data
+        helped = isinstance(data, AlarmResolved) and data.outcome is AlarmOutcome.HELPED
+        if self.resident.lies and (helped or isinstance(data, VisitEnded)):
+            self.resident.do(Act.TO_BED)  # whoever came did not leave them there
         if (
             isinstance(data, LockOperationProgressed)
             and data.step is LockOperationStep.WAKING
@@ -198,6 +220,11 @@ def _set_speed(home: VirtualHome, order: dict[str, Any]) -> None:
         home.pace.set_rate(float(order["rate"]))
 
 
+def _go_on(home: VirtualHome, _order: dict[str, Any]) -> None:
+    if home.pace is not None:
+        home.pace.go_on()
+
+
 async def _answer(home: VirtualHome, _order: dict[str, Any]) -> None:
     home.answer.close()
     await asyncio.sleep(BUTTON_S)
@@ -234,6 +261,7 @@ _ORDERS: dict[str, Callable[[VirtualHome, dict[str, Any]], Awaitable[None] | Non
     "turn_by_hand": lambda home, order: home.lock.turn_by_hand(State[order["state"]]),
     "faults": _set_faults,
     "speed": _set_speed,
+    "go_on": _go_on,
 }
 
 

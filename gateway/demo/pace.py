@@ -1,21 +1,22 @@
 """Lets the demo's time run fast while nothing happens, and at a person's pace while one is needed.
 
 All homes have one clock, and each sees its own events: a home where somebody is needed says so by a
-file beside the clock, and time is fast when there is none.
+file beside the clock, and time is fast when there is none.  Somebody is needed from a question to
+its answer, from an alarm until it is closed, from a check that could not be answered until somebody
+came, and as long as a visit lasts.  Nothing here loses patience: whoever wants the night to go on
+without anybody says so (`go_on`).
 
 Not for: the smoke test, which moves the clock by its script.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from gateway.clock import FileClock
 from gateway.envelope import Event
 from gateway.events import (
-    AlarmAcknowledged,
     AlarmCancelled,
     AlarmRaised,
     AlarmResolved,
@@ -23,15 +24,19 @@ from gateway.events import (
     CheckAsked,
     CheckDone,
     CheckEscalated,
+    CheckMissed,
     LockOperationEnded,
     LockOperationRefused,
     LockOperationRequested,
     Severity,
+    VisitEnded,
+    VisitStarted,
 )
 
-PATIENCE_S = 120.0
-"""Real seconds that time stands by for one question; then the night goes on."""
+GO_THERE = "somebody must go there"
+"""Held from a check that could not be answered until a visit begins."""
 
+NEEDED = "real time: somebody is needed"
 
 FASTEST = 120.0
 """Domain seconds a real one, at most.  A foot is on the mat for `resident.STEADY_S` real seconds:
@@ -50,7 +55,12 @@ class Pace:
         needed.parent.mkdir(exist_ok=True)
         self.rate = _bounded(rate)
         self._say = say
-        self._waiting: dict[str, float] = {}
+        self._waiting: set[str] = set()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether somebody is needed in this home."""
+        return bool(self._waiting)
 
     def see(self, event: Event) -> None:
         """Fold one event."""
@@ -61,12 +71,25 @@ class Pace:
             self._release(f"grant {data.grant}")
         elif isinstance(data, CheckAsked):
             self._hold(f"check {data.check}")
-        elif isinstance(data, CheckAnswered | CheckDone | CheckEscalated):
+        elif isinstance(data, CheckAnswered | CheckDone | CheckMissed):
             self._release(f"check {data.check}")
+        elif isinstance(data, CheckEscalated):
+            self._release(f"check {data.check}")
+            self._hold(GO_THERE)
         elif isinstance(data, AlarmRaised) and data.severity is Severity.CARE:
             self._hold(f"alarm {event.ref}")
-        elif isinstance(data, AlarmAcknowledged | AlarmCancelled | AlarmResolved):
+        elif isinstance(data, AlarmCancelled | AlarmResolved):
             self._release(f"alarm {data.alarm}")
+        elif isinstance(data, VisitStarted):
+            self._release(GO_THERE)
+            self._hold(f"visit {event.ref}")
+        elif isinstance(data, VisitEnded):
+            self._release(f"visit {data.visit}")
+
+    def go_on(self) -> None:
+        """Nobody comes: what waits now holds the time no longer."""
+        self._waiting.clear()
+        self.apply()
 
     def set_rate(self, rate: float) -> None:
         """Another speed for the quiet times."""
@@ -74,9 +97,7 @@ class Pace:
         self.apply()
 
     def apply(self) -> None:
-        """Set the pace; called now and then too, so that patience ends."""
-        now = time.monotonic()
-        self._waiting = {k: began for k, began in self._waiting.items() if now - began < PATIENCE_S}
+        """Set the pace; called now and then too, since the other homes have a say."""
         if self._waiting:
             self._needed.touch()
         else:
@@ -85,14 +106,14 @@ class Pace:
         rate = 1.0 if needed else self.rate
         if self._clock.rate() != rate:
             self._clock.set(rate=rate)
-            self._say("real time: somebody is needed" if needed else f"speed {rate:g}")
+            self._say(NEEDED if needed else f"speed {rate:g}")
 
     def _hold(self, what: str) -> None:
-        self._waiting[what] = time.monotonic()
+        self._waiting.add(what)
         self.apply()
 
     def _release(self, what: str) -> None:
-        self._waiting.pop(what, None)
+        self._waiting.discard(what)
         self.apply()
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -116,9 +116,18 @@ def night(rng: random.Random, evening: datetime) -> list[tuple[datetime, Act]]:
 
 
 class Resident:
-    """Lives by the clock until cancelled; `do` overrides the plan."""
+    """Lives by the clock until cancelled; `do` overrides the plan, and while `waits` says that
+    somebody is needed the plan stands still."""
 
-    def __init__(self, seed: int, house: House, clock: Clock, timezone: str) -> None:
+    def __init__(
+        self,
+        seed: int,
+        house: House,
+        clock: Clock,
+        timezone: str,
+        waits: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._waits = waits
         self._rng = random.Random(seed)
         self._house = house
         self._clock = clock
@@ -131,6 +140,11 @@ class Resident:
     def in_bed(self) -> bool:
         """Whether the resident lies in bed."""
         return self._in_bed
+
+    @property
+    def lies(self) -> bool:
+        """Whether the resident fell and was not helped up."""
+        return self._act in LIES
 
     def do(self, act: Act) -> None:
         """Do this now, whatever the plan says; after a fall only `to_bed` helps."""
@@ -155,8 +169,8 @@ class Resident:
                     if act is not Act.GET_UP or self._in_bed:
                         self.do(act)  # the plan began earlier: be where it says
                     continue
-                await self._until(at)
-                if self._act not in LIES:
+                await self._until(at, or_needed=True)
+                if not self.lies:
                     self.do(act)
             day += timedelta(days=1)
 
@@ -211,8 +225,14 @@ class Resident:
         seconds = max(seconds, STEADY_S * self._clock.rate())
         await self._until(self._clock.now() + timedelta(seconds=seconds), or_changed=True)
 
-    async def _until(self, at: datetime, *, or_changed: bool = False) -> None:
-        while self._clock.now() < at and not (or_changed and self._changed.is_set()):
+    async def _until(
+        self, at: datetime, *, or_changed: bool = False, or_needed: bool = False
+    ) -> None:
+        """Until `at`; not longer than to another act with `or_changed`, and for as long as somebody
+        is needed with `or_needed`."""
+        while self._clock.now() < at or (or_needed and self._waits()):
+            if or_changed and self._changed.is_set():
+                return
             rate = max(self._clock.rate(), 0.001)
             left_s = (at - self._clock.now()).total_seconds() / rate
-            await asyncio.sleep(max(0.0, min(left_s, LOOK_S)))
+            await asyncio.sleep(min(left_s, LOOK_S) if left_s > 0 else LOOK_S)

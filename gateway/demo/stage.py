@@ -15,13 +15,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Thread, Timer
 from typing import Any
 
 import urllib3
@@ -29,6 +29,7 @@ import urllib3
 from gateway.clock import FileClock
 from gateway.config.secrets import FileSecrets
 from gateway.demo import town
+from gateway.demo.leash import STOP_S
 from gateway.demo.town import Account
 from gateway.errors import TryggveError
 from gateway.link.enrolment import enroll
@@ -36,9 +37,12 @@ from gateway.link.enrolment import enroll
 START_S = 40.0
 """Seconds that a program may take to be ready on a slow machine."""
 
-STOP_S = 15.0
-"""Seconds that a program may take to stop before it is killed."""
+SET_UP_S = 180.0
+"""Seconds that setting the server up may take on a slow machine: five passwords are hashed slowly,
+which is their point."""
 
+Tell = Callable[[str], None]
+"""Is told what is being done, a line a step."""
 
 CODE = re.compile(r"[0-9A-Z]{5}-[0-9A-Z]{5}-[0-9A-Z]{8}")
 """What `tryggve staff enroll-code` prints (`gateway.wire.make_code`)."""
@@ -82,22 +86,40 @@ class Stage:
         """The first account with this role."""
         return next(account for account in self.accounts if role in account.roles)
 
-    def staff_says(self, *lines: list[str], stdin: str = "") -> str:
+    def staff_says(self, *lines: list[str], stdin: str = "", tell: Tell | None = None) -> str:
         """Run lines of `tryggve staff …` on the stage's server, in one process, because each start
-        of Python costs a second; what they printed.  Raises `StageError`."""
+        of Python costs a second; what they printed.  `tell` hears of each before it runs.  Raises
+        `StageError`."""
         config = str(self.folder / "staff" / "staff.toml")
         words = json.dumps([[*line, "--config", config] for line in lines])
-        done = subprocess.run(
+        with subprocess.Popen(
             [sys.executable, "-c", _RUN_LINES, words],
-            input=stdin,
-            capture_output=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
-            timeout=START_S,
-            check=False,
-        )
-        if done.returncode:
-            raise StageError(f"`tryggve staff` did not: {done.stderr.strip()[-500:]}")
-        return done.stdout
+        ) as process:
+            assert process.stdin is not None  # noqa: S101 - they are pipes
+            assert process.stdout is not None  # noqa: S101 - as above
+            overdue = Timer(SET_UP_S, process.kill)
+            overdue.start()
+            printed = []
+            try:
+                process.stdin.write(stdin)
+                process.stdin.close()
+                for line in process.stdout:
+                    if not line.startswith(_BEGINS):
+                        printed.append(line)
+                    elif tell is not None:
+                        tell(town.step_text(lines[int(line.removeprefix(_BEGINS))]))
+            except BaseException:
+                process.kill()
+                raise
+            finally:
+                overdue.cancel()
+        if process.returncode:
+            raise StageError(f"`tryggve staff` did not: {''.join(printed).strip()[-500:]}")
+        return "".join(printed)
 
     def start_staff(self) -> None:
         """Start the staff server and wait until it answers."""
@@ -105,10 +127,10 @@ class Stage:
         log = (self.folder / "staff.log").open("a")
         self.staff = subprocess.Popen(
             [
-                *(sys.executable, "-m", "web.staff.cli.main", "run"),
+                *(sys.executable, "-m", "gateway.demo.leash", "web.staff.cli.main", "run"),
                 *("--config", str(self.folder / "staff" / "staff.toml"), "--port", port),
             ],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # the leash: it ends with this process, however that ends
             stdout=log,
             stderr=log,
             text=True,
@@ -121,7 +143,7 @@ class Stage:
         """Kill the server and its workers as a power cut does."""
         if self.staff is not None:
             os.killpg(self.staff.pid, signal.SIGKILL)
-            self.staff.wait(STOP_S)
+            stop(self.staff, ask=False)
 
     def _await_staff(self) -> None:
         assert self.staff is not None  # noqa: S101 - it was started just now
@@ -175,11 +197,19 @@ class HomeProcess:
                 stderr=errors,
                 text=True,
                 bufsize=1,
+                start_new_session=True,  # Ctrl-C is for the demo, which ends the home in order
             )
         self.said: SimpleQueue[str] = SimpleQueue()
         self._answers: SimpleQueue[dict[str, Any]] = SimpleQueue()
         self._reader = Thread(target=self._read, daemon=True)
         self._reader.start()
+        try:
+            self._await(log)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _await(self, log: Path) -> None:
         try:
             self._answers.get(timeout=START_S)
         except Empty:
@@ -229,6 +259,8 @@ def stop(process: subprocess.Popen[str], *, ask: bool = True) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait(STOP_S)
+    if process.stdin is not None and not process.stdin.closed:
+        process.stdin.close()
 
 
 @contextmanager
@@ -244,12 +276,14 @@ def stage(
     home_options: tuple[str, ...] = (),
     plan: bool = False,
     neighbour: bool = False,
+    tell: Tell = lambda _step: None,
 ) -> Iterator[Stage]:
     """Set the stage in `folder` and clear it afterwards (the folder stays).
 
     `at` is the domain time at which it begins (aware, in the homes' zone) and `rate` its pace; a
     port of 0 is any free one.  With `home` False the home is enrolled and not started.  With `plan`
-    a team has a plan for this home and the next one; with `neighbour` that one runs too.
+    a team has a plan for this home and the next one; with `neighbour` that one runs too.  `tell`
+    hears of each step before it is done.
     """
     folder.mkdir(parents=True, exist_ok=True)
     port, home_port = port or free_port(), home_port or free_port()
@@ -263,13 +297,17 @@ def stage(
     )
     if plan:
         set_stage.plan_file.write_text(town.plan(at), encoding="utf-8")
-    codes = _set_up_staff(set_stage, plan=plan)
+    codes = _set_up_staff(set_stage, plan=plan, tell=tell)
     try:
+        tell("starting the staff server")
         set_stage.start_staff()
+        tell(f"a gateway for {town.HOME.label}, enrolled with the home's code")
         _furnish(set_stage, town.HOME, folder / "home", home_port, codes[0])
         if home:
+            tell(f"starting the home of {town.HOME.name}: locks, sensors, somebody who lives there")
             set_stage.start_home(*home_options)
         if plan and neighbour:
+            tell(f"the same next door, at {town.NEIGHBOUR.name}'s")
             _furnish(set_stage, town.NEIGHBOUR, folder / "neighbour", free_port(), codes[1])
             set_stage.start_neighbour(*home_options)
         yield set_stage
@@ -284,10 +322,11 @@ def _furnish(stage: Stage, home: town.Dwelling, state: Path, page_port: int, cod
     enroll(stage.url, code, state, FileSecrets.from_environment(state))
 
 
-def _set_up_staff(stage: Stage, *, plan: bool) -> list[str]:
+def _set_up_staff(stage: Stage, *, plan: bool, tell: Tell) -> list[str]:
     """Make the server's configuration and what the town has; an enrolment code for each home."""
     lines = town.commands(stage.clock_file, stage.accounts, stage.plan_file if plan else None)
-    printed = stage.staff_says(*lines, stdin="".join(f"{one.password}\n" for one in stage.accounts))
+    passwords = "".join(f"{one.password}\n" for one in stage.accounts)
+    printed = stage.staff_says(*lines, stdin=passwords, tell=tell)
     with (stage.folder / "staff" / "staff.toml").open("a") as file:
         if plan:
             margin = town.OPEN_MIN
@@ -300,10 +339,14 @@ def codes_in(printed: str) -> list[str]:
     return [line for line in printed.splitlines() if CODE.fullmatch(line)]
 
 
-_RUN_LINES = """
+_BEGINS = "begins: "
+"""How a line begins that says which of the lines is run now."""
+
+_RUN_LINES = f"""
 import json, sys
 from web.staff.cli.main import main
-for line in json.loads(sys.argv[1]):
+for number, line in enumerate(json.loads(sys.argv[1])):
+    print("{_BEGINS}" + str(number), flush=True)
     status = main(line)
     if status:
         sys.exit(status)

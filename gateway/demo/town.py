@@ -279,6 +279,23 @@ def commands(clock: Path, people: list[Account], plan_file: Path | None) -> list
     return lines + [["enroll-code", home.id] for home in homes]
 
 
+STEPS = {
+    "init": "the server's folder, its keys and an empty database",
+    "home": "the home {2}",
+    "user": "an account for {2}",
+    "area": "an area and who works there",
+    "team": "an area and who works there",
+    "plan": "a plan for a week of visits",
+    "enroll-code": "a code for each home's gateway",
+}
+"""What a line of `commands` does, by its first word; numbers are its words."""
+
+
+def step_text(line: list[str]) -> str:
+    """What a line of `commands` does, in words; some are one step together."""
+    return STEPS[line[0]].format(*line)
+
+
 def _home(home: Dwelling) -> list[str]:
     return [
         *("home", "add", home.id, "--label", home.label, "--address", home.address),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from pydantic import AwareDatetime
 
 from gateway.events.base import By, Data, Ref, kind
@@ -40,6 +42,25 @@ class HomeEnrolled(Data):
     """A gateway was enrolled for this home with a new key; an older key is void."""
 
     key_sha256: str
+
+
+class HomeField(StrEnum):
+    """What the server keeps about a home beside its events."""
+
+    LABEL = "label"
+    """What staff call it."""
+    ADDRESS = "address"
+    FALLBACK = "fallback"
+    """What to do when nothing works."""
+    RESIDENT = "resident"
+    """The name of somebody who lives there."""
+
+
+@kind("home.changed", by=By.SERVER)
+class HomeChanged(Data):
+    """Somebody (`person`) changed what the server keeps about the home: `what`, never to what."""
+
+    what: HomeField
 
 
 @kind("home.silent", by=By.SERVER, urgent=True)

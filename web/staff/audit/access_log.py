@@ -30,6 +30,7 @@ from web.staff.core.rights import Actor, Right
 from web.staff.events import append
 from web.staff.storage import event_store
 from web.staff.storage import tables as t
+from web.staff.storage.among import among, among_refs
 from web.staff.storage.tables import ACCESS_SQL
 
 
@@ -100,7 +101,7 @@ def read(
     e = t.event.c
     query = select(e.origin, e.seq, e.kind, e.home_id, e.person, e.device, e.corrected_at, e.body)
     query = query.where(
-        e.home_id.in_(sorted(homes)),
+        among(e.home_id, homes),
         text(ACCESS_SQL),
         e.corrected_at >= start,
         e.corrected_at < end,
@@ -116,16 +117,15 @@ def read(
 def read_refs(conn: Connection, homes: Collection[str], refs: Sequence[Ref]) -> list[AccessRow]:
     """The rows with these references that are about `homes`, in the order given."""
     e = t.event.c
-    by_ref = {}
-    for ref in refs:
-        origin, _, seq = ref.rpartition("/")
-        row = conn.execute(
-            select(e.origin, e.seq, e.kind, e.home_id, e.person, e.device, e.corrected_at, e.body)
-            .where(e.origin == origin, e.seq == int(seq), text(ACCESS_SQL))
-            .where(e.home_id.in_(sorted(homes)))
-        ).one_or_none()
-        if row is not None:
-            by_ref[ref] = row
+    split = [ref.rpartition("/") for ref in refs]
+    query = select(
+        e.origin, e.seq, e.kind, e.home_id, e.person, e.device, e.corrected_at, e.body
+    ).where(
+        among_refs(t.event, [(origin, int(seq)) for origin, _, seq in split]),
+        text(ACCESS_SQL),
+        among(e.home_id, homes),
+    )
+    by_ref = {f"{row.origin}/{row.seq}": row for row in conn.execute(query)}
     return _rows(conn, [by_ref[ref] for ref in refs if ref in by_ref])
 
 
@@ -135,16 +135,16 @@ def _rows(conn: Connection, rows: Sequence[Any]) -> list[AccessRow]:
     r, u = t.resident.c, t.turn.c
     patients = {
         row.home_id: row.id
-        for row in conn.execute(select(r.home_id, r.id).where(r.home_id.in_(homes)).order_by(r.id))
+        for row in conn.execute(
+            select(r.home_id, r.id).where(among(r.home_id, homes)).order_by(r.id)
+        )
     }
     grants = {data["grant"] for data in bodies if isinstance(data.get("grant"), str)}
     outcomes: dict[tuple[str, str], str | None] = {}
-    listed = sorted(grants)
-    for first in range(0, len(listed), 500):  # SQLite takes a limited number of parameters
-        query = select(u.home_id, u.grant, u.outcome).where(
-            u.grant.in_(listed[first : first + 500]), u.home_id.in_(homes)
-        )
-        outcomes.update(((row.home_id, row.grant), row.outcome) for row in conn.execute(query))
+    query = select(u.home_id, u.grant, u.outcome).where(
+        among(u.grant, grants), among(u.home_id, homes)
+    )
+    outcomes.update(((row.home_id, row.grant), row.outcome) for row in conn.execute(query))
     return [
         AccessRow(
             ref=f"{row.origin}/{row.seq}",
@@ -201,7 +201,7 @@ def month_refs(conn: Connection, org: str, month: str, drawn_at: datetime) -> li
     start, end = month_span(month)
     e = t.event.c
     query = select(e.origin, e.seq).where(
-        e.home_id.in_(homes_of(conn, org)),
+        among(e.home_id, homes_of(conn, org)),
         text(ACCESS_SQL),
         e.corrected_at >= start,
         e.corrected_at < end,

@@ -7,17 +7,15 @@ where, what and since when; each reading is written.  Not for: one's own homes, 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, select
 
-from gateway.envelope import Draft
-from gateway.events import RecordRead, Ref, Severity
+from gateway.events import Ref, Severity
+from web.staff.care import reads
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Right
-from web.staff.events import append
 from web.staff.storage import tables
-from web.staff.storage.database import Tx
+from web.staff.storage.among import among
 from web.staff.storage.rows import AlarmRow, read_all
 
 WHAT = "acute"
@@ -64,7 +62,7 @@ def open_elsewhere(conn: Connection, actor: Actor) -> dict[str, AlarmRow]:
     query = (
         select(a)
         .join(tables.home, h.id == a.c.home_id)
-        .where(h.org_id == actor.org, h.id.not_in(actor.assigned), _care_open())
+        .where(h.org_id == actor.org, ~among(h.id, actor.assigned), _care_open())
         .order_by(a.c.raised_at)
     )
     return {row.home_id: row for row in read_all(conn, AlarmRow, query)}
@@ -73,23 +71,8 @@ def open_elsewhere(conn: Connection, actor: Actor) -> dict[str, AlarmRow]:
 def note_reads(staff: Staff, actor: Actor, alarms: Iterable[AlarmRow], *, only_new: bool) -> None:
     """Write that this person read of these open alarms.  `only_new`: an open page brought itself up
     to date, and what was read since the alarm began is not written again."""
-    for alarm in alarms:
-        with staff.write() as tx:
-            append.hold(tx, alarm.home_id)
-            if only_new and _has_read(tx, actor, alarm.home_id, alarm.raised_at):
-                continue
-            draft = Draft(RecordRead(what=WHAT), person=actor.person)
-            append.write(staff, tx, alarm.home_id, draft)
-
-
-def _has_read(tx: Tx, actor: Actor, home: str, since: datetime | None) -> bool:
-    e = tables.event.c
-    query = select(e.seq).where(
-        e.home_id == home,
-        e.origin == append.origin_of(home),
-        e.kind == "record.read",
-        e.person == actor.person,
-        e.corrected_at >= since,
-        e.body.contains(f'"what":"{WHAT}"', autoescape=True),
-    )
-    return tx.conn.execute(query.limit(1)).first() is not None
+    since = {alarm.home_id: alarm.raised_at for alarm in alarms if alarm.raised_at is not None}
+    if only_new:
+        reads.note_new(staff, actor, since, WHAT)
+    else:
+        reads.note_checked(staff, actor, since, WHAT)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from gateway.errors import UserError
+from web.staff.storage.among import among
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -224,7 +225,7 @@ def _visits_export(args: argparse.Namespace) -> int:
             rows = conn.execute(select(h.id, h.timezone).where(h.org_id == args.org))
             data = visit_export.to_csv(days, {row.id: row.timezone for row in rows})
         else:
-            rows = conn.execute(select(r.home_id, r.id).where(r.home_id.in_(homes)))
+            rows = conn.execute(select(r.home_id, r.id).where(among(r.home_id, homes)))
             bundle = visit_export.to_fhir(days, {row.home_id: row.id for row in rows}, at=now)
             data = json.dumps(bundle, ensure_ascii=False, indent=1).encode()
     _write(args.out, data)

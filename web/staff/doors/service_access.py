@@ -24,6 +24,7 @@ from web.staff.doors import revocation
 from web.staff.doors.revocation import ASKED_MIN
 from web.staff.events import append
 from web.staff.storage import tables
+from web.staff.storage.among import among
 from web.staff.storage.database import Tx
 from web.staff.storage.plan_tables import visit_note
 from web.staff.storage.rows import RequestRow, read_all
@@ -221,7 +222,7 @@ def recent(
         return []
     r, n = tables.service_request, visit_note.c
     query = select(r, n.text.label("note")).outerjoin(visit_note, n.ref == r.c.id)
-    query = query.where(r.c.home_id.in_(homes), r.c.asked_at > now - timedelta(hours=SHOWN_H))
+    query = query.where(among(r.c.home_id, homes), r.c.asked_at > now - timedelta(hours=SHOWN_H))
     if person is not None:
         query = query.where(r.c.person == person)
     return read_all(conn, NotedRequest, query.order_by(r.c.asked_at.desc()))
@@ -242,6 +243,6 @@ def waiting(conn: Connection, actor: Actor, now: datetime) -> int:
         r.asked_at > now - timedelta(minutes=ASKED_MIN),
         r.answer.is_(None),
         or_(r.person.is_(None), r.person != actor.person),
-        r.home_id.in_(homes),
+        among(r.home_id, homes),
     )
     return int(conn.execute(query).scalar_one())

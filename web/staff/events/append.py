@@ -50,24 +50,34 @@ def write(
     hold(tx, home)
     origin = origin_of(home)
     head = event_store.read_head(tx.conn, origin)
-    now = at or staff.clock.now()
+    row = sealed(staff, origin, draft, head, at or staff.clock.now())
+    event_store.insert_events(tx.conn, home, [row])
+    event_store.write_head(tx.conn, origin, home, head_at(row))
+    if home is not None:
+        fold = Fold(tx.conn, home)
+        fold.apply(row.event)
+        fold.flush()
+    tx.changes.append(event_store.change_of(home, row.event, row.body, row.digest))
+    return row.event
+
+
+def sealed(
+    staff: Staff, origin: str, draft: Draft, head: event_store.Head, at: datetime
+) -> event_store.Row:
+    """The server's next event as a row of the table, not yet stored."""
     event, body, digest = seal(
         draft,
         origin=origin,
         seq=head.seq + 1,
-        at=now,
+        at=at,
         clock="synced",
         boot=BOOT,
         mono_s=staff.clock.mono_s(),
         previous=head.hash,
     )
-    text = body.decode()
-    row = event_store.Row(event, text, digest, now, event.kind, event.person)
-    event_store.insert_events(tx.conn, home, [row])
-    event_store.write_head(tx.conn, origin, home, event_store.Head(event.seq, digest, False))
-    if home is not None:
-        fold = Fold(tx.conn, home)
-        fold.apply(event)
-        fold.flush()
-    tx.changes.append(event_store.change_of(home, event, text, digest))
-    return event
+    return event_store.Row(event, body.decode(), digest, at, event.kind, event.person)
+
+
+def head_at(row: event_store.Row) -> event_store.Head:
+    """An origin's head once this row is stored."""
+    return event_store.Head(row.event.seq, row.digest, False)

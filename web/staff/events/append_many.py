@@ -13,10 +13,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, select, tuple_
 
-from gateway.envelope import Draft, Event, seal
+from gateway.envelope import Draft, Event
 from gateway.events import AlarmCancelled, CheckUnreported
 from web.staff.core.context import Staff
 from web.staff.events import append
+from web.staff.events.projections.fold import HANDLERS
 from web.staff.events.projections.rebuild import Fold
 from web.staff.storage import event_store, tables
 from web.staff.storage.database import Tx
@@ -26,70 +27,35 @@ HOMES_AT_ONCE = 200
 (SQLite; 65,535 in PostgreSQL), and nobody else waits long for the lock."""
 
 
-def lock_homes(conn: Connection, homes: Sequence[str]) -> None:
-    """Let nobody else write about these homes until the commit; in one order, so that two who do
-    this never wait for each other."""
-    t = tables.home
-    query = select(t.c.id).where(t.c.id.in_(homes)).order_by(t.c.id)
-    conn.execute(query.with_for_update(key_share=True)).all()
-
-
 def write_many(
     staff: Staff, tx: Tx, told: Mapping[str, Sequence[Draft]], *, at: datetime | None = None
 ) -> dict[str, list[Event]]:
-    """Number, chain, store and fold in what is told about each of these homes (at most
-    `HOMES_AT_ONCE`), in its order, and have it told after the commit.  `at` None: now."""
+    """Number, chain, store and fold in what is told about each of these homes, in its order, and
+    have it told after the commit.  `at` None: now.  At most `HOMES_AT_ONCE` homes where tables are
+    folded from the kinds told."""
     if not told:
         return {}
     homes = sorted(told)
-    lock_homes(tx.conn, homes)
+    event_store.lock_homes(tx.conn, homes)
     heads = event_store.read_heads(tx.conn, [append.origin_of(home) for home in homes])
     now = at or staff.clock.now()
     written: dict[str, list[Event]] = {}
     rows: list[tuple[str | None, event_store.Row]] = []
     for home in homes:
         origin = append.origin_of(home)
-        head = heads.get(origin, event_store.NO_HEAD)
         for draft in told[home]:
-            event, body, digest = seal(
-                draft,
-                origin=origin,
-                seq=head.seq + 1,
-                at=now,
-                clock="synced",
-                boot=append.BOOT,
-                mono_s=staff.clock.mono_s(),
-                previous=head.hash,
-            )
-            head = event_store.Head(event.seq, digest, False)
-            text = body.decode()
-            row = event_store.Row(event, text, digest, now, event.kind, event.person)
+            row = append.sealed(staff, origin, draft, heads[origin], now)
+            heads[origin] = append.head_at(row)
             rows.append((home, row))
-            tx.changes.append(event_store.change_of(home, event, text, digest))
-            written.setdefault(home, []).append(event)
-        heads[origin] = head
+            tx.changes.append(event_store.change_of(home, row.event, row.body, row.digest))
+            written.setdefault(home, []).append(row.event)
     event_store.insert_many(tx.conn, rows)
-    _write_heads(tx.conn, homes, heads)
-    _fold(tx.conn, written)
+    event_store.move_heads(
+        tx.conn, [(append.origin_of(home), home, heads[append.origin_of(home)]) for home in homes]
+    )
+    if any(row.kind in HANDLERS.kinds() for _, row in rows):
+        _fold(tx.conn, written)
     return written
-
-
-def _write_heads(
-    conn: Connection, homes: Sequence[str], heads: Mapping[str, event_store.Head]
-) -> None:
-    found = []
-    for home in homes:
-        head = heads[append.origin_of(home)]
-        found.append(
-            {
-                "origin": append.origin_of(home),
-                "home_id": home,
-                "seq": head.seq,
-                "hash": head.hash,
-                "tampered": head.tampered,
-            }
-        )
-    event_store.upsert_many(conn, tables.head, ("origin",), found)
 
 
 def _fold(conn: Connection, written: Mapping[str, Sequence[Event]]) -> None:

@@ -16,13 +16,12 @@ from gateway.access import grants
 from gateway.events import ACCESS_KINDS, CheckedAs
 from web.staff.audit import access_export, access_log
 from web.staff.audit.access_log import AccessRow
-from web.staff.care import actions
 from web.staff.care.actions import Refused
 from web.staff.core.context import staff
 from web.staff.core.i18n import N_, day_of, local
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
-from web.staff.pages import lookups
+from web.staff.pages import lookups, reading
 from web.staff.pages.forms import refusal_text
 from web.staff.pages.layout import answered, page, refused
 from web.staff.pages.routes import Menu, get, post
@@ -79,8 +78,7 @@ def log(actor: Actor) -> str:
         rows = access_log.read(
             conn, homes, start, end, limit=ROWS + 1, person=more["person"], action=more["action"]
         )
-        for home in sorted({row.home for row in rows}):
-            actions.record_read(staff(), actor, home, "access")
+        reading.note(actor, {row.home for row in rows}, "access")
         return page(
             "access.html",
             conn,
@@ -106,8 +104,7 @@ def log_file(actor: Actor) -> Response:
         rows = access_log.read(
             conn, homes, start, end, person=more["person"], action=more["action"]
         )
-        for home in sorted({row.home for row in rows}):
-            actions.record_read(staff(), actor, home, "access_file")
+        reading.note(actor, {row.home for row in rows}, "access_file")
     days: tuple[date, date] = (local(start).date(), local(end).date() - timedelta(days=1))
     name = f"atkomst-{days[0]}-{days[1]}.csv"
     return file(access_export.to_csv(rows, actor.org), name, "text/csv")
@@ -122,8 +119,7 @@ def sample(actor: Actor) -> str:
         if chosen is None:
             abort(404)
         rows = access_log.read_refs(conn, actor.homes, chosen.data.rows)
-        for home in sorted({row.home for row in rows}):
-            actions.record_read(staff(), actor, home, "access")
+        reading.note(actor, {row.home for row in rows}, "access")
         return page(
             "sample.html",
             conn,

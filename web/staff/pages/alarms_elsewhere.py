@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 
 from sqlalchemy import Connection, select
 
@@ -21,6 +20,7 @@ from web.staff.pages.lock_progress import Turn
 from web.staff.pages.lookups import Place
 from web.staff.pages.row_guard import attempt
 from web.staff.storage import tables as t
+from web.staff.storage.among import among
 from web.staff.storage.rows import AlarmRow, DeviceRow, VisitRow, read_all
 
 
@@ -58,6 +58,7 @@ def read(conn: Connection, actor: Actor, *, shown: bool, live: bool) -> AlarmsEl
     places = lookups.places(conn, actor, beyond=homes)
     names = lookups.names(conn, actor)
     locks = _locks(conn, homes)
+    turns = attempt(lambda: lock_progress.newest(conn, actor, homes)) or {}
     since = [at for row in alarms.values() if (at := row.since or row.raised_at) is not None]
     return AlarmsElsewhere(
         count=len(alarms),
@@ -68,7 +69,7 @@ def read(conn: Connection, actor: Actor, *, shown: bool, live: bool) -> AlarmsEl
                 alarm=alarm,
                 acknowledged_by=_acknowledged_by(alarm, names),
                 locks=tuple(locks.get(home, ())),
-                turn=attempt(partial(lock_progress.newest, conn, actor, home)),
+                turn=turns.get(home),
                 visit=visits.get(home),
             )
             for home in homes
@@ -88,7 +89,7 @@ def _my_visits(conn: Connection, actor: Actor) -> dict[str, VisitRow]:
     v = t.visit.c
     query = select(t.visit).where(
         v.person == actor.person,
-        v.home_id.not_in(actor.assigned),
+        ~among(v.home_id, actor.assigned),
         v.until.is_(None),
         v.corrected_until.is_(None),
         ~v.overdue,
@@ -101,7 +102,7 @@ def _turned(conn: Connection, actor: Actor) -> list[str]:
     u = t.turn.c
     query = select(u.home_id).where(
         u.person == actor.person,
-        u.home_id.not_in(actor.assigned),
+        ~among(u.home_id, actor.assigned),
         u.reason == "alarm",
         u.issued_at > staff().clock.now() - lock_progress.SHOWN,
     )
@@ -110,7 +111,7 @@ def _turned(conn: Connection, actor: Actor) -> list[str]:
 
 def _locks(conn: Connection, homes: list[str]) -> dict[str, list[DeviceRow]]:
     c = t.device.c
-    query = select(t.device).where(c.home_id.in_(homes), c.type == "lock", c.present)
+    query = select(t.device).where(among(c.home_id, homes), c.type == "lock", c.present)
     by_home: dict[str, list[DeviceRow]] = {}
     for row in read_all(conn, DeviceRow, query.order_by(c.id)):
         by_home.setdefault(row.home_id, []).append(row)

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, false, or_, select
+from sqlalchemy import ColumnElement, Connection, Subquery, and_, false, func, or_, select, true
 
 from gateway.envelope import Event
 from gateway.events import Ref, names_of
@@ -24,9 +24,9 @@ from web.staff.events.judgement import REFUSED_KIND, Mark
 from web.staff.pages import lookups
 from web.staff.pages.lookups import Place
 from web.staff.storage import tables as t
+from web.staff.storage.among import among
 from web.staff.storage.column_types import from_ms, to_ms
-from web.staff.storage.rows import DeviceRow
-from web.staff.texts import event_summary, kind_words, words
+from web.staff.texts import device_words, event_summary, kind_words, words
 
 log = logging.getLogger(__name__)
 
@@ -144,10 +144,9 @@ def kinds_of(actor: Actor, group: str, text_asked: bool) -> frozenset[str] | Non
 def latest(conn: Connection, actor: Actor, wanted: Filter, count: int) -> list[Found]:
     """The newest `count` events that match, newest first."""
     homes = [home for home in (wanted.homes or sorted(actor.homes)) if actor.sees(home)]
-    condition = _condition(conn, actor, wanted)
-    per_home: list[Iterable[Found]] = [_of_home(conn, h, condition, count) for h in homes]
-    per_home.append(_pending(conn, actor, homes, wanted))
-    merged = heapq.merge(*per_home, key=lambda line: line.key, reverse=True)
+    stored = _stored(conn, homes, _condition(conn, actor, wanted), count)
+    pending = _pending(conn, actor, homes, wanted)
+    merged = heapq.merge(stored, pending, key=lambda line: line.key, reverse=True)
     return [line for line, _n in zip(_once(merged), range(count), strict=False)]
 
 
@@ -160,7 +159,7 @@ def _once(lines: Iterable[Found]) -> Iterator[Found]:
             yield one
 
 
-def _condition(conn: Connection, actor: Actor, wanted: Filter) -> ColumnElement[bool] | None:
+def _condition(conn: Connection, actor: Actor, wanted: Filter) -> ColumnElement[bool]:
     e = t.event.c
     parts: list[ColumnElement[bool]] = []
     kinds = kinds_of(actor, wanted.group, bool(wanted.text))
@@ -176,7 +175,7 @@ def _condition(conn: Connection, actor: Actor, wanted: Filter) -> ColumnElement[
         parts.append(_matching(conn, actor, wanted.text))
     if wanted.older_than is not None:
         parts.append(_before(wanted.older_than))
-    return and_(*parts) if parts else None
+    return and_(true(), *parts)
 
 
 def _before(cursor: Cursor) -> ColumnElement[bool]:
@@ -201,10 +200,10 @@ def _matching(conn: Connection, actor: Actor, text: str) -> ColumnElement[bool]:
         for place in lookups.places(conn, actor).values()
         if low in f"{place.who} {place.where}".casefold()
     ]
+    known = lookups.devices(conn, actor.homes)
+    called = device_words.device_names(known.values())
     devices = {
-        row.id
-        for row in lookups.devices(conn, actor.homes).values()
-        if low in f"{row.id} {device_name(row)}".casefold()
+        device for (home, device), name in called.items() if low in f"{device} {name}".casefold()
     }
     alarms = [
         e.body.contains(json.dumps({name: code}, separators=(",", ":"))[1:-1], autoescape=True)
@@ -216,30 +215,65 @@ def _matching(conn: Connection, actor: Actor, text: str) -> ColumnElement[bool]:
     exact = and_(e.origin == origin, e.seq == int(seq)) if seq.isdecimal() and origin else false()
     return or_(
         e.kind.in_(kinds) if kinds else false(),
-        e.person.in_(people) if people else false(),
-        e.home_id.in_(homes) if homes else false(),
-        e.device.in_(sorted(devices)) if devices else false(),
+        among(e.person, people) if people else false(),
+        among(e.home_id, homes) if homes else false(),
+        among(e.device, devices) if devices else false(),
         and_(e.kind == "alarm.raised", or_(*alarms)) if alarms else false(),
         exact,
     )
 
 
-def _of_home(
-    conn: Connection, home: str, condition: ColumnElement[bool] | None, count: int
+def _stored(
+    conn: Connection, homes: Collection[str], condition: ColumnElement[bool], count: int
 ) -> list[Found]:
     e = t.event.c
-    query = select(e.body, e.corrected_at, e.synced, e.hash, e.mark).where(e.home_id == home)
-    if condition is not None:
-        query = query.where(condition)
+    query = select(e.body, e.home_id, e.corrected_at, e.synced, e.hash, e.mark)
+    query = query.where(among(e.home_id, homes), condition)
+    since = _far_enough(conn, homes, condition, count)
+    if since is not None:
+        query = query.where(e.corrected_at >= since)
     order = (e.corrected_at.desc(), e.origin.desc(), e.seq.desc())
     lines = []
     for row in conn.execute(query.order_by(*order).limit(count)):
         event = _sealed(row.body, row.hash)
         if event is not None:
-            lines.append(
-                Found(event, home, row.corrected_at, row.synced, pending=False, mark=row.mark)
-            )
+            at = row.corrected_at
+            lines.append(Found(event, row.home_id, at, row.synced, pending=False, mark=row.mark))
     return lines
+
+
+def _far_enough(
+    conn: Connection, homes: Collection[str], condition: ColumnElement[bool], count: int
+) -> datetime | None:
+    """A time so far back that at least `count` events have happened since; None: look at all.
+
+    Without it every event of every home would be sorted to find the newest few.  Where `count`
+    homes have an event, the oldest of their newest is far enough; where fewer have, the newest of
+    each home's own `count`th.  Either is a few steps in an index for each home.
+    """
+    newest = _nth_of_each(homes, condition, 0)
+    query = select(newest).where(newest.c.at.is_not(None)).order_by(newest.c.at.desc())
+    since: datetime | None
+    since = conn.execute(query.offset(count - 1).limit(1)).scalar_one_or_none()
+    if since is None:
+        each = _nth_of_each(homes, condition, count - 1)
+        since = conn.execute(select(func.max(each.c.at, type_=each.c.at.type))).scalar_one()
+    return since
+
+
+def _nth_of_each(homes: Collection[str], condition: ColumnElement[bool], number: int) -> Subquery:
+    """For each home when its event `number` happened, counted from 0, the newest first."""
+    e, h = t.event.c, t.home.c
+    nth = (
+        select(e.corrected_at)
+        .where(e.home_id == h.id, condition)
+        .order_by(e.corrected_at.desc(), e.origin.desc(), e.seq.desc())
+        .offset(number)
+        .limit(1)
+        .correlate(t.home)
+        .scalar_subquery()
+    )
+    return select(nth.label("at")).where(among(h.id, homes)).subquery()
 
 
 def _sealed(body: str, digest: bytes) -> Event | None:
@@ -257,7 +291,7 @@ def _pending(conn: Connection, actor: Actor, homes: Collection[str], wanted: Fil
     u = t.urgent.c
     kinds = kinds_of(actor, wanted.group, text_asked=False)
     lines = []
-    for row in conn.execute(select(t.urgent).where(u.home_id.in_(homes))):
+    for row in conn.execute(select(t.urgent).where(among(u.home_id, homes))):
         event = _sealed(row.body, row.hash)
         if event is None or (kinds and row.kind not in kinds):
             continue
@@ -277,19 +311,6 @@ def _pending(conn: Connection, actor: Actor, homes: Collection[str], wanted: Fil
 
 
 # --- in words -------------------------------------------------------------------------------------
-
-
-def device_name(row: DeviceRow) -> str:
-    """What a device is called: its role and room when the home told them, else its id."""
-    role = words.spoken(words.ROLES, row.role)
-    room = words.spoken(words.ROLES, row.room)
-    kind = words.spoken(words.TYPES, row.type)
-    if role and room and role != room:
-        return f"{kind}, {role} ({room})" if kind else f"{role} ({room})"
-    where = role or room
-    if where:
-        return f"{kind}, {where}" if kind else where
-    return f"{kind} {row.id}" if kind else str(row.id)
 
 
 def told(event: Event, zone: str | None) -> str:
@@ -323,7 +344,8 @@ def listing(
     """The events in words."""
     shown = list(entries)
     reasons = lookups.reasons(conn, [one.event for one in shown], actor.homes)
-    devices = lookups.devices(conn, {one.home for one in shown})
+    known = lookups.devices(conn, {one.home for one in shown})
+    devices = device_words.device_names(known.values())
     lines = []
     for one in shown:
         place = places.get(one.home)
@@ -338,7 +360,7 @@ def listing(
 def _line(
     one: Found,
     place: Place | None,
-    devices: Mapping[tuple[str, str], DeviceRow],
+    devices: Mapping[tuple[str, str], str],
     names: Mapping[str, str],
     reasons: Mapping[Ref, Event],
 ) -> Line:
@@ -349,12 +371,12 @@ def _line(
         return replace(
             refused, kind=REFUSED_KIND, odd=odd, detail=kind_words.kind_label(event.kind)
         )
-    device = devices.get((one.home, event.device or ""))
+    device = devices.get((one.home, event.device), _("Okänd utrustning")) if event.device else ""
     return replace(
         _bare(one, place, kind_words.kind_word(event.kind)),
         label=kind_words.kind_label(event.kind),
         detail=event_summary.particulars(event.data, zone),
-        device=device_name(device) if device is not None else event.device or "",
+        device=device,
         person=names.get(event.person, event.person) if event.person else "",
         because=because_of(event, reasons, zone),
         odd=odd,

@@ -13,12 +13,11 @@ from zoneinfo import ZoneInfo
 from flask import Response, jsonify, request, url_for
 
 from gateway.events import KINDS
-from web.staff.care import actions
 from web.staff.core.context import staff
 from web.staff.core.i18n import N_, ZONE, day_of
 from web.staff.core.rights import Actor, Right
-from web.staff.pages import event_list, lookups
-from web.staff.pages.layout import is_fragment, main_attributes, page
+from web.staff.pages import event_list, lookups, reading
+from web.staff.pages.layout import main_attributes, page
 from web.staff.pages.routes import Menu, get
 from web.staff.texts import kind_words
 
@@ -43,9 +42,8 @@ def events(actor: Actor) -> str:
         names = lookups.names(conn, actor)
         lines = event_list.latest(conn, actor, wanted, PAGE + 1)
         more, lines = len(lines) > PAGE, lines[:PAGE]
-        if actor.may(Right.SEE_CARE) and not is_fragment():
-            for home in sorted({one.home for one in lines}):
-                actions.record_read(staff(), actor, home, "events")
+        if actor.may(Right.SEE_CARE):
+            reading.note(actor, {one.home for one in lines}, "events")
         groups = kind_words.GROUPS
         if not actor.may(Right.SEE_CARE):
             groups = {key: groups[key] for key in ("device", "system")}

@@ -13,12 +13,11 @@ from functools import partial
 from flask import abort
 from sqlalchemy import select
 
-from web.staff.care import actions
 from web.staff.core.context import staff
 from web.staff.core.i18n import N_
 from web.staff.core.rights import Actor, Right
-from web.staff.pages import event_list, lookups, service
-from web.staff.pages.layout import is_fragment, main_attributes, page
+from web.staff.pages import event_list, lookups, reading, service
+from web.staff.pages.layout import main_attributes, page
 from web.staff.pages.now import tiles
 from web.staff.pages.routes import Menu, get
 from web.staff.pages.row_guard import attempt
@@ -51,8 +50,8 @@ def one_home(actor: Actor, home: str) -> str:
     if not actor.sees(home):
         abort(404)
     care = actor.may(Right.SEE_CARE)
-    if care and not is_fragment():
-        actions.record_read(staff(), actor, home, "home")
+    if care:
+        reading.note(actor, {home}, "home")
     now = staff().clock.now()
     with staff().db.read() as conn:
         places = lookups.places(conn, actor)
@@ -91,6 +90,7 @@ def one_home(actor: Actor, home: str) -> str:
             wide=wide,
             narrow=narrow,
             may_ask=actor.may(Right.ASK_SERVICE),
+            shows_ids=actor.may(Right.ENROLL),  # who mounts needs the configuration's own words
             asks=[
                 card
                 for card in service.cards(conn, actor, places, names, home=home)

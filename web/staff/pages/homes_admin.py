@@ -7,43 +7,141 @@ from __future__ import annotations
 
 from flask import abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from gateway.errors import UserError
+from gateway.events import HomeField
 from web.staff.core.context import staff
 from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.homelink import enrolment
-from web.staff.pages import layout
+from web.staff.pages import layout, lookups
 from web.staff.pages.account import proved
 from web.staff.pages.layout import answered, need, page, refused
 from web.staff.pages.routes import Menu, get, post
-from web.staff.pages.staff_admin import changed, numbers, of_org
-from web.staff.people import accounts
+from web.staff.pages.staff_admin import SHOWN_MAX, changed, matching, numbers, of_org
+from web.staff.people import accounts, home_details
 from web.staff.people import registry as adding
 from web.staff.storage import tables
+from web.staff.texts import event_summary
+
+Residents = dict[str, list[tuple[str, str]]]
+"""By home: person id and name."""
+
+HISTORY = 20
+"""Changes of what is kept of a home that its page shows."""
 
 
-@get("/administration/hem", "places", menu=Menu(90, "box", N_("Installation"), Right.ENROLL))
+@get(
+    "/administration/hem",
+    "places",
+    menu=Menu(90, "box", N_("Installation"), Right.ENROLL),
+    examples=({}, {"sok": "x"}),
+)
 def places(actor: Actor) -> ResponseReturnValue:
-    """The page `/administration/hem`."""
-    if not (actor.may(Right.ASSIGN) or actor.may(Right.ENROLL)):
-        abort(403)
+    """The page `/administration/hem`; with `sok=` the homes of which these words are told."""
+    _works_here(actor)
+    asked = request.args.get("sok", "")
     with staff().db.read() as conn:
-        h, c = tables.area_home, tables.team_area
+        names = _residents(conn, actor)
+        area_of = _areas_of_homes(conn, actor)
+        found = matching(
+            of_org(conn, tables.home, actor, "label"),
+            asked,
+            lambda row: (
+                row.id,
+                row.label,
+                row.address,
+                area_of.get(row.id, (0, ""))[1],
+                *(name for _person, name in names.get(row.id, ())),
+            ),
+        )
+        c, m = tables.team_area, tables.team
+        covers = conn.execute(
+            select(c.c.team_id, c.c.area_id)
+            .join(m, m.c.id == c.c.team_id)
+            .where(m.c.org_id == actor.org)
+        )
         return page(
             "places.html",
             conn,
             actor,
-            homes=of_org(conn, tables.home, actor, "label"),
+            homes=found[:SHOWN_MAX],
+            more=len(found) > SHOWN_MAX,
+            asked=asked,
+            names=names,
             areas=of_org(conn, tables.area, actor),
             teams=of_org(conn, tables.team, actor),
-            area_of={row.home_id: row.area_id for row in conn.execute(select(h)).all()},
-            covers={(row.team_id, row.area_id) for row in conn.execute(select(c)).all()},
+            area_of=area_of,
+            covers={(row.team_id, row.area_id) for row in covers},
             may_assign=actor.may(Right.ASSIGN),
-            may_enroll=actor.may(Right.ENROLL),
             may_administer=actor.may(Right.ADMINISTER),
+        )
+
+
+def _works_here(actor: Actor) -> None:
+    if not (actor.may(Right.ASSIGN) or actor.may(Right.ENROLL)):
+        abort(403)
+
+
+def _residents(conn: Connection, actor: Actor, home: str | None = None) -> Residents:
+    """The residents of the homes that the actor sees, by home; nobody for who may not know them."""
+    if not actor.may(Right.SEE_CARE):
+        return {}
+    r, h = tables.resident, tables.home
+    query = select(r.c.home_id, r.c.id, r.c.name).join(h, h.c.id == r.c.home_id)
+    query = query.where(h.c.org_id == actor.org)
+    if home is not None:
+        query = query.where(r.c.home_id == home)
+    found: Residents = {}
+    for row in conn.execute(query.order_by(r.c.name)):
+        found.setdefault(row.home_id, []).append((row.id, row.name))
+    return found
+
+
+def _areas_of_homes(conn: Connection, actor: Actor) -> dict[str, tuple[int, str]]:
+    """The number and name of the area that a home is in."""
+    link, area = tables.area_home, tables.area
+    rows = conn.execute(
+        select(link.c.home_id, area.c.id, area.c.name)
+        .join(area, area.c.id == link.c.area_id)
+        .where(area.c.org_id == actor.org)
+    )
+    return {row.home_id: (row.id, row.name) for row in rows}
+
+
+@get("/administration/hem/<home>", "places_one")
+def one(actor: Actor, home: str) -> ResponseReturnValue:
+    """The page `/administration/hem/<home>`: what is kept of a home, and who changed it when."""
+    _works_here(actor)
+    h, e = tables.home.c, tables.event.c
+    with staff().db.read() as conn:
+        row = conn.execute(
+            select(tables.home).where(h.id == home, h.org_id == actor.org)
+        ).one_or_none()
+        if row is None or not actor.sees(home):
+            abort(404)
+        bodies = conn.execute(
+            select(e.body)
+            .where(e.home_id == home, e.kind == "home.changed")
+            .order_by(e.corrected_at.desc(), e.seq.desc())
+            .limit(HISTORY)
+        ).scalars()
+        return page(
+            "place.html",
+            conn,
+            actor,
+            home=row,
+            residents=_residents(conn, actor, home).get(home, []),
+            areas=of_org(conn, tables.area, actor),
+            area=_areas_of_homes(conn, actor).get(home, (None, ""))[0],
+            history=[event for event in map(lookups.event_of, bodies) if event is not None],
+            people=lookups.names(conn, actor),
+            told=event_summary.particulars,
+            may_assign=actor.may(Right.ASSIGN),
+            may_name=actor.may(Right.ASSIGN) and actor.may(Right.SEE_CARE),
+            may_enroll=actor.may(Right.ENROLL),
         )
 
 
@@ -76,33 +174,59 @@ def add_home(actor: Actor) -> ResponseReturnValue:
 @post(
     "/administration/hem/<home>",
     "places_change",
-    examples=({"do": "area"}, {"do": "code"}, {"do": "area", "area": ""}),
+    examples=(
+        {"do": "area"},
+        {"do": "code"},
+        {"do": "area", "area": ""},
+        {"do": "details", "label": "x", "address": "x", "fallback": "x"},
+        {"do": "resident", "name": "x"},
+    ),
 )
 @proved
 def change_home(actor: Actor, home: str) -> ResponseReturnValue:
-    """POST `/administration/hem/<home>`: its area, or a code for its gateway, named by `do`."""
-    back = url_for("pages.places")
-    if request.form.get("do") == "code":
-        need(actor, Right.ENROLL)
-        if not actor.sees(home):
-            abort(404)
-        code = enrolment.new_code(staff().db, staff().keys, home)
-        with staff().write() as tx:
-            accounts.note(staff(), tx, actor, "enrol_code")
-        with staff().db.read() as conn:
-            summary = layout.summarise(conn, actor)
-            label = conn.execute(
-                select(tables.home.c.label).where(tables.home.c.id == home)
-            ).scalar_one()
-        return render_template(
-            "code.html", summary=summary, label=label, code=code, title=_("Kod för gatewayen")
+    """POST `/administration/hem/<home>`: one of the page's forms, named by `do`."""
+    back = url_for("pages.places_one", home=home)
+    form, parts = request.form, staff()
+    what = form.get("do")
+    if what == "code":
+        return _new_code(actor, home)
+    if what == "details":
+        said = {field: form[field] for field in HomeField if field in form}
+        return changed(
+            back, lambda: home_details.set_details(parts, actor, home, said), _("Sparat.")
+        )
+    if what == "resident":
+        person = form.get("resident") or None
+        name = form.get("name", "")
+        return changed(
+            back,
+            lambda: home_details.set_resident(parts, actor, home, person, name),
+            _("Sparat."),
         )
     wanted = numbers("area")
-    area = wanted[0] if request.form.get("area") else None
+    area = wanted[0] if form.get("area") else None
     return changed(
         back,
-        lambda: accounts.set_home_area(staff(), actor, home, area),
+        lambda: accounts.set_home_area(parts, actor, home, area),
         _("Hemmets område är ändrat."),
+    )
+
+
+def _new_code(actor: Actor, home: str) -> ResponseReturnValue:
+    """The page with a code for the home's gateway: shown once."""
+    need(actor, Right.ENROLL)
+    if not actor.sees(home):
+        abort(404)
+    code = enrolment.new_code(staff().db, staff().keys, home)
+    with staff().write() as tx:
+        accounts.note(staff(), tx, actor, "enrol_code")
+    with staff().db.read() as conn:
+        summary = layout.summarise(conn, actor)
+        label = conn.execute(
+            select(tables.home.c.label).where(tables.home.c.id == home)
+        ).scalar_one()
+    return render_template(
+        "code.html", summary=summary, label=label, code=code, title=_("Kod för gatewayen")
     )
 
 

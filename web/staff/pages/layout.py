@@ -47,7 +47,8 @@ from web.staff.pages.routes import get, in_menu
 from web.staff.signin import sessions
 from web.staff.signin.auth import current_actor
 from web.staff.storage import tables
-from web.staff.texts import event_summary, kind_words, states, visit_words, words
+from web.staff.storage.among import among
+from web.staff.texts import device_words, event_summary, kind_words, states, visit_words, words
 
 STATIC = Path(__file__).resolve().parents[1] / "static"
 
@@ -90,7 +91,7 @@ def summarise(conn: Connection, actor: Actor) -> Summary:
         asked = conn.execute(
             select(func.count())
             .select_from(check)
-            .where(check.c.home_id.in_(actor.homes), check.c.closed_at.is_(None))
+            .where(among(check.c.home_id, actor.homes), check.c.closed_at.is_(None))
             .where(check.c.state.in_(("asked", "started")))
         ).scalar_one()
     asked += service_access.waiting(conn, actor, staff().clock.now())
@@ -322,9 +323,9 @@ def add_filters(app: Flask) -> None:
     filters["hm_on"] = _hm_on
     filters["kind_label"] = kind_words.kind_label
     filters["alarm_word"] = event_summary.alarm_word
-    filters["device_name"] = event_list.device_name
+    filters["device_name"] = device_words.device_name
+    filters["door_name"] = device_words.door_name
     filters["rule_word"] = lambda code: words.spoken(words.RULES, code)
-    filters["role_word"] = lambda code: words.spoken(words.ROLES, code)
     filters["asked_why"] = lambda code: words.spoken(words.ASKED_WHY, code)
     filters["escalated_why"] = lambda code: words.spoken(words.ESCALATED_WHY, code)
     filters["missed_why"] = lambda code: words.spoken(words.MISSED_WHY, code)

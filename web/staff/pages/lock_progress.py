@@ -7,6 +7,7 @@ page show the same; what no event tells any more, the page tells itself when the
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,7 +20,8 @@ from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor
 from web.staff.doors.lock_orders import UNHEARD_S
 from web.staff.storage import tables as t
-from web.staff.storage.rows import TurnRow, read_one
+from web.staff.storage.among import among
+from web.staff.storage.rows import TurnRow, read_all
 from web.staff.texts import words
 
 SHOWN = timedelta(minutes=10)
@@ -67,18 +69,17 @@ class Turn:
         return self.outcome is None
 
 
-def newest(conn: Connection, actor: Actor, home: str) -> Turn | None:
-    """My newest turn in this home, while it is worth showing."""
+def newest(conn: Connection, actor: Actor, homes: Collection[str]) -> dict[str, Turn]:
+    """My newest turn in each of these homes, while it is worth showing."""
     c = t.turn.c
     now = staff().clock.now()
     query = (
         select(t.turn)
-        .where(c.home_id == home, c.person == actor.person, c.issued_at > now - SHOWN)
-        .order_by(c.issued_at.desc())
-        .limit(1)
+        .where(among(c.home_id, homes), c.person == actor.person, c.issued_at > now - SHOWN)
+        .order_by(c.issued_at)
     )
-    row = read_one(conn, TurnRow, query)
-    return None if row is None else turn_of(row, now)
+    rows = {row.home_id: row for row in read_all(conn, TurnRow, query)}  # the last one stays
+    return {home: turn_of(row, now) for home, row in rows.items()}
 
 
 def turn_of(row: TurnRow, now: datetime) -> Turn:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, and_, false, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, and_, false, or_, select
 
 from gateway.envelope import Event, from_json
 from gateway.errors import BadEvent
@@ -17,6 +17,7 @@ from gateway.events import Ref
 from web.staff.core.rights import Actor, Right
 from web.staff.events.projections.rebuild import orphan_id
 from web.staff.storage import tables as t
+from web.staff.storage.among import among, among_refs
 from web.staff.storage.rows import DeviceRow, read_all
 from web.staff.texts import kind_words
 
@@ -50,13 +51,13 @@ def places(conn: Connection, actor: Actor, *, beyond: Collection[str] = ()) -> d
     residents: dict[str, list[str]] = {}
     if actor.may(Right.SEE_CARE):
         query = select(t.resident.c.home_id, t.resident.c.name).where(
-            t.resident.c.home_id.in_(homes)
+            among(t.resident.c.home_id, homes)
         )
         for home, name in conn.execute(query.order_by(t.resident.c.name)):
             residents.setdefault(home, []).append(name)
     rows = conn.execute(
         select(t.home)
-        .where(t.home.c.id.in_(homes), t.home.c.org_id == actor.org)
+        .where(among(t.home.c.id, homes), t.home.c.org_id == actor.org)
         .order_by(t.home.c.label, t.home.c.id)
     )
     return {
@@ -80,7 +81,7 @@ def names(conn: Connection, actor: Actor) -> dict[str, str]:
     by_id: dict[str, str] = {row.person_id: row.name for row in rows}
     if actor.may(Right.SEE_CARE) and actor.homes:
         query = select(t.resident.c.id, t.resident.c.name)
-        rows = conn.execute(query.where(t.resident.c.home_id.in_(actor.homes)))
+        rows = conn.execute(query.where(among(t.resident.c.home_id, actor.homes)))
         by_id.update((row.id, row.name) for row in rows)
     return by_id
 
@@ -95,7 +96,7 @@ def devices(conn: Connection, homes: Collection[str]) -> dict[tuple[str, str], D
     """The devices of these homes by home and id."""
     if not homes:
         return {}
-    rows = read_all(conn, DeviceRow, select(t.device).where(t.device.c.home_id.in_(homes)))
+    rows = read_all(conn, DeviceRow, select(t.device).where(among(t.device.c.home_id, homes)))
     return {(row.home_id, row.id): row for row in rows}
 
 
@@ -118,7 +119,7 @@ def events_by_ref(
     events: dict[Ref, Event] = {}
     for table, orphan in ((t.urgent, t.urgent.c.orphan), (t.event, false())):
         query = select(table.c.body, table.c.hash, orphan.label("orphan")).where(
-            tuple_(table.c.origin, table.c.seq).in_(pairs), table.c.home_id.in_(homes)
+            among_refs(table, pairs), among(table.c.home_id, homes)
         )
         for row in conn.execute(query):
             event = event_of(row.body)
@@ -150,7 +151,7 @@ def may_see_kind(actor: Actor, kind: str) -> bool:
 
 def open_alarms(actor: Actor) -> ColumnElement[bool]:
     """The condition on `alarm` for open ones that the actor may see."""
-    base = and_(t.alarm.c.home_id.in_(actor.homes), t.alarm.c.closed_at.is_(None))
+    base = and_(among(t.alarm.c.home_id, actor.homes), t.alarm.c.closed_at.is_(None))
     if actor.may(Right.SEE_CARE):
         return base
     return and_(base, or_(t.alarm.c.severity == "technical", t.alarm.c.severity.is_(None)))

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select
 from web.staff.core.i18n import local
 from web.staff.core.rights import Actor
 from web.staff.storage import tables as t
+from web.staff.storage.among import among
 from web.staff.storage.rows import VisitRow, read_all
 from web.staff.visits import plan
 from web.staff.visits.followup import REACH
@@ -53,22 +54,21 @@ def stops(
         and (midnight <= visit.since or visit.until > now - NIGHT)
     ]
     v, d = t.visit.c, t.visit_declined.c
-    visits = read_all(
-        conn,
-        VisitRow,
-        select(t.visit).where(
-            v.home_id.in_(homes), v.person == actor.person, v.since > start - REACH
-        ),
+    near = select(t.visit).where(
+        among(v.home_id, homes), v.person == actor.person, v.since > start - REACH
     )
+    visits: dict[str, list[VisitRow]] = {}
+    for row in read_all(conn, VisitRow, near):
+        visits.setdefault(row.home_id, []).append(row)
     declined = dict(
         conn.execute(
-            select(d.planned, d.why).where(d.home_id.in_(homes), d.at > start - REACH)
+            select(d.planned, d.why).where(among(d.home_id, homes), d.at > start - REACH)
         ).all()
     )
     by_home: dict[str, tuple[Stop, ...]] = {}
-    used: set[int] = set()
+    used: set[str] = set()
     for visit in mine:
-        state = _state(visit, visits, used, declined, now)
+        state = _state(visit, visits.get(visit.home, ()), used, declined, now)
         if state == "next" and any(one.state == "next" for one in by_home.get(visit.home, ())):
             state = "later"
         others = tuple(person for person in visit.people if person != actor.person)
@@ -80,15 +80,15 @@ def stops(
 def _state(
     visit: PlannedVisit,
     visits: Sequence[VisitRow],
-    used: set[int],
+    used: set[str],
     declined: Mapping[str, object],
     now: datetime,
 ) -> str:
-    for number, row in enumerate(visits):
+    for row in visits:
         at = row.corrected_since or row.since
         near = at is not None and visit.since - REACH <= at <= visit.until + REACH
-        if number not in used and row.home_id == visit.home and near:
-            used.add(number)
+        if row.id not in used and near:
+            used.add(row.id)
             return "done"
     if visit.id in declined:
         return "undone"
@@ -101,7 +101,7 @@ def unended(conn: Connection, actor: Actor, now: datetime) -> list[VisitRow]:
     v = t.visit.c
     query = select(t.visit).where(
         v.person == actor.person,
-        v.home_id.in_(actor.homes),
+        among(v.home_id, actor.homes),
         v.overdue,
         v.until.is_(None),
         v.corrected_until.is_(None),

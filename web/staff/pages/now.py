@@ -23,6 +23,7 @@ from web.staff.pages.layout import main_attributes, page
 from web.staff.pages.lookups import Place
 from web.staff.pages.routes import Menu, get
 from web.staff.storage import tables as t
+from web.staff.storage.among import among
 from web.staff.storage.rows import AlarmRow, CheckRow, DeviceRow, HomeRow, VisitRow, read_all
 
 AHEAD = timedelta(hours=3)
@@ -170,7 +171,7 @@ def _checks(
     c = t.night_check.c
     query = (
         select(t.night_check)
-        .where(c.home_id.in_(actor.homes), c.closed_at.is_(None))
+        .where(among(c.home_id, actor.homes), c.closed_at.is_(None))
         .where(c.state.not_in(("planned", "unreported")))
         .order_by(c.answer_by, c.slot)
     )
@@ -195,7 +196,7 @@ def _ahead(conn: Connection, actor: Actor, places: dict[str, Place]) -> list[Che
     at = staff().clock.now()
     query = (
         select(t.night_check)
-        .where(c.home_id.in_(actor.homes), c.closed_at.is_(None), c.state == "planned")
+        .where(among(c.home_id, actor.homes), c.closed_at.is_(None), c.state == "planned")
         .where(c.slot < at + AHEAD)
         .order_by(c.slot)
         .limit(20)
@@ -220,7 +221,7 @@ def _tasks(conn: Connection, actor: Actor, places: dict[str, Place]) -> list[Che
     )
     query = (
         select(t.night_check)
-        .where(c.home_id.in_(actor.homes), ended > since)
+        .where(among(c.home_id, actor.homes), ended > since)
         .where(c.state.in_(("escalated", "missed", "unreported")), ~been, ~looked)
         .where(or_(c.why.is_(None), c.state != "missed", c.why != "absent"))
         .order_by(ended)
@@ -235,7 +236,7 @@ def _silent(
     c = t.home_state.c
     rows = conn.execute(
         select(c.home_id, c.silent_since)
-        .where(c.home_id.in_(actor.homes), c.silent_since.is_not(None))
+        .where(among(c.home_id, actor.homes), c.silent_since.is_not(None))
         .order_by(c.silent_since)
     )
     return [(places[home], since) for home, since in rows if home in places]
@@ -251,12 +252,12 @@ def tiles(
     states = {
         row.home_id: row
         for row in read_all(
-            conn, HomeRow, select(t.home_state).where(t.home_state.c.home_id.in_(homes))
+            conn, HomeRow, select(t.home_state).where(among(t.home_state.c.home_id, homes))
         )
     }
     locks: dict[str, list[DeviceRow]] = {}
     troubled = set()
-    query = select(t.device).where(t.device.c.home_id.in_(homes), t.device.c.present)
+    query = select(t.device).where(among(t.device.c.home_id, homes), t.device.c.present)
     for row in read_all(conn, DeviceRow, query.order_by(t.device.c.id)):
         if row.type == "lock":
             locks.setdefault(row.home_id, []).append(row)
@@ -266,11 +267,11 @@ def tiles(
     visits = {}
     if actor.may(Right.SEE_CARE):
         v = t.visit.c
-        query = select(t.visit).where(v.home_id.in_(homes), v.until.is_(None), ~v.overdue)
+        query = select(t.visit).where(among(v.home_id, homes), v.until.is_(None), ~v.overdue)
         visits = {row.home_id: row for row in read_all(conn, VisitRow, query.order_by(v.since))}
     a = t.alarm.c
     down = select(a.home_id).where(
-        a.home_id.in_(homes),
+        among(a.home_id, homes),
         lookups.open_alarms(actor),
         a.type.in_(BED_DOUBTED),
     )

@@ -28,6 +28,7 @@ from web.staff.pages.lock_progress import Turn
 from web.staff.pages.lookups import Place
 from web.staff.pages.routes import Menu, get, post
 from web.staff.storage import tables as t
+from web.staff.storage.among import among
 from web.staff.storage.rows import DeviceRow, read_all
 from web.staff.texts import door_words, words
 from web.staff.texts.event_summary import clock
@@ -86,10 +87,12 @@ def cards(
     if actor.may(Right.ASK_SERVICE):
         seen = {row.id for row in rows}
         homes = actor.homes if home is None else actor.homes & {home}
-        mine = service_access.recent(conn, homes, now, person=actor.person)
-        rows += [row for row in mine if row.id not in seen]
+        asked = service_access.recent(conn, homes, now, person=actor.person)
+        rows += [row for row in asked if row.id not in seen]
     rows.sort(key=lambda row: row.asked_at, reverse=True)
     devices = lookups.devices(conn, {row.home_id for row in rows})
+    mine = {row.home_id for row in rows if row.person == actor.person}
+    turns = lock_progress.newest(conn, actor, mine)
     return [
         AskCard(
             row=row,
@@ -100,9 +103,7 @@ def cards(
             by=names.get(row.answered_by, row.answered_by) if row.answered_by else None,
             mine=row.person == actor.person,
             asked_until=row.asked_at + timedelta(minutes=ASKED_MIN),
-            turn=lock_progress.newest(conn, actor, row.home_id)
-            if row.person == actor.person
-            else None,
+            turn=turns.get(row.home_id) if row.person == actor.person else None,
         )
         for row in rows
         if row.home_id in places
@@ -117,7 +118,7 @@ def to_answer(asked: list[AskCard]) -> list[AskCard]:
 
 def _doors(conn: Connection, places: dict[str, Place]) -> list[Door]:
     c = t.device.c
-    query = select(t.device).where(c.home_id.in_(places), c.type == "lock", c.present)
+    query = select(t.device).where(among(c.home_id, places), c.type == "lock", c.present)
     locks: dict[str, list[DeviceRow]] = {}
     for row in read_all(conn, DeviceRow, query.order_by(c.id)):
         locks.setdefault(row.home_id, []).append(row)
@@ -138,13 +139,18 @@ def show(actor: Actor) -> str:
         asked = cards(conn, actor, places, lookups.names(conn, actor))
         may_ask = actor.may(Right.ASK_SERVICE)
         live = [card for card in asked if card.standing in LIVE]
+        waiting = to_answer(asked)
         return page(
             "service.html",
             conn,
             actor,
-            waiting=to_answer(asked),
+            waiting=waiting,
             mine=[card for card in live if card.mine],
-            running=[card for card in live[::-1] if not card.mine and card not in to_answer(asked)],
+            running=[
+                card
+                for card in live[::-1]
+                if not card.mine and card.standing is not Standing.WAITING
+            ],
             ended=[card for card in asked if card.standing not in LIVE],
             may_ask=may_ask,
             may_answer=bool(service_access.answerable(actor)),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 
 from flask import request
 from sqlalchemy import Connection, select
@@ -28,6 +27,7 @@ from web.staff.pages.now import tiles
 from web.staff.pages.routes import Menu, get
 from web.staff.pages.row_guard import attempt
 from web.staff.storage import tables as t
+from web.staff.storage.among import among
 from web.staff.storage.rows import AlarmRow, DeviceRow, VisitRow, read_all
 from web.staff.texts import visit_words
 
@@ -70,13 +70,14 @@ def shift(actor: Actor) -> str:
         glances = {tile.place.id: tile for tile in tiles(conn, actor, places, {})}
         visits = _visits(conn, actor, places)
         alarms = _alarms(conn, actor, places)
+        turns = attempt(lambda: lock_progress.newest(conn, actor, places)) or {}
         now = staff().clock.now()
         round_ = attempt(lambda: my_plan.stops(conn, actor, list(places), now)) or {}
         mine = [
             MyHome(
                 place=place,
                 locks=glances[home].locks,
-                turn=attempt(partial(lock_progress.newest, conn, actor, home)),
+                turn=turns.get(home),
                 visit=next((v for v in visits.get(home, ()) if _is_open(v)), None),
                 earlier=tuple(v for v in visits.get(home, ()) if v.until or v.corrected_until),
                 alarm=alarms.get(home),
@@ -116,7 +117,7 @@ def _visits(conn: Connection, actor: Actor, places: dict[str, Place]) -> dict[st
     v = t.visit.c
     now = staff().clock.now()
     midnight = local(now).replace(hour=0, minute=0, second=0, microsecond=0)
-    query = select(t.visit).where(v.person == actor.person, v.home_id.in_(places))
+    query = select(t.visit).where(v.person == actor.person, among(v.home_id, places))
     still = v.until.is_(None) & v.corrected_until.is_(None) & ~v.overdue
     rows = read_all(conn, VisitRow, query.where(still | (v.since >= midnight)).order_by(v.since))
     by_home: dict[str, list[VisitRow]] = {}
@@ -133,7 +134,7 @@ def _alarms(conn: Connection, actor: Actor, places: dict[str, Place]) -> dict[st
     a = t.alarm.c
     query = (
         select(t.alarm)
-        .where(lookups.open_alarms(actor), a.home_id.in_(places), a.severity == "care")
+        .where(lookups.open_alarms(actor), among(a.home_id, places), a.severity == "care")
         .order_by(a.raised_at.desc())
     )
     return {row.home_id: row for row in read_all(conn, AlarmRow, query)}

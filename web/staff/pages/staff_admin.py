@@ -8,8 +8,8 @@ Not for: homes (`homes_admin`).
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 from flask import abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -43,6 +43,11 @@ GRACE_CHOICES = {
     720: N_("trettio dygn"),
 }
 """Hours from somebody's first sign-in in which a password alone is enough, as they are called."""
+SHOWN_MAX = 200
+"""Accounts or homes in one list: more are found by searching, and a page of them all would be slow
+to read and to send."""
+
+R = TypeVar("R")
 
 SENTENCES = {
     Wrong.NO_RIGHT: N_("Din roll får inte göra det här."),
@@ -52,6 +57,8 @@ SENTENCES = {
     Wrong.EMPTY: N_("Skriv ett namn först."),
     Wrong.OUT_OF_RANGE: N_("Så länge går inte att välja."),
     Wrong.WHICH_PROVIDER: N_("Välj vilken inloggning id:t gäller."),
+    Wrong.TOO_LONG: N_("Texten är för lång."),
+    Wrong.BAD_ADDRESS: N_("E-postadressen går inte att använda: kontrollera den."),
 }
 
 
@@ -99,16 +106,46 @@ def of_org(conn: Connection, table: Table, actor: Actor, name: str = "name") -> 
     return list(conn.execute(query).all())
 
 
-@get("/administration", "people", right=Right.ASSIGN, menu=Menu(80, "person", N_("Personal")))
+def matching(rows: Iterable[R], asked: str, told: Callable[[R], Iterable[str | None]]) -> list[R]:
+    """The rows in which each word of `asked` stands, in any case; all of them for no words."""
+    words_ = asked.casefold().split()
+    found = []
+    for row in rows:
+        text = " ".join(filter(None, told(row))).casefold()
+        if all(word in text for word in words_):
+            found.append(row)
+    return found
+
+
+@get(
+    "/administration",
+    "people",
+    right=Right.ASSIGN,
+    menu=Menu(80, "person", N_("Personal")),
+    examples=({}, {"sok": "x"}),
+)
 def people(actor: Actor) -> ResponseReturnValue:
-    """The page `/administration`."""
+    """The page `/administration`; with `sok=` whose name, address or role has these words."""
+    asked = request.args.get("sok", "")
     with staff().db.read() as conn:
+        roles = _roles(conn, actor)
+        found = matching(
+            _accounts(conn, actor),
+            asked,
+            lambda row: (
+                row.name,
+                row.email,
+                *(words.spoken(words.ALLOWED, role) for role in roles.get(row.id, ())),
+            ),
+        )
         return page(
             "people.html",
             conn,
             actor,
-            accounts=_accounts(conn, actor),
-            roles=_roles(conn, actor),
+            accounts=found[:SHOWN_MAX],
+            more=len(found) > SHOWN_MAX,
+            asked=asked,
+            roles=roles,
             places=sessions.places(staff().db, actor.org),
             shared_from=sessions.SHARED_FROM,
             known_roles=list(Role),
@@ -245,6 +282,7 @@ def changed(
         {"do": "factors"},
         {"do": "sso", "sso_id": "x"},
         {"do": "sso", "sso_id": "x", "provider": "x"},
+        {"do": "about", "name": "x", "email": "x@prov.example"},
     ),
 )
 @proved
@@ -281,6 +319,12 @@ def change(actor: Actor, person: str) -> ResponseReturnValue:
         "factors": (
             lambda: accounts.reset_factors(parts, actor, person),
             _("Koder och passkeys är borttagna."),
+        ),
+        "about": (
+            lambda: accounts.set_about(
+                parts, actor, person, form.get("name", ""), form.get("email", "")
+            ),
+            _("Sparat."),
         ),
         "sso": (
             lambda: accounts.set_sso_id(

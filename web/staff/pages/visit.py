@@ -14,19 +14,19 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, select
 
 from gateway.events import Ref, Undone, VisitCorrected
-from web.staff.care import actions
 from web.staff.care.actions import Refused
 from web.staff.core.context import staff
 from web.staff.core.i18n import day_of, local
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
-from web.staff.pages import lookups
+from web.staff.pages import lookups, reading
 from web.staff.pages.forms import refusal_text
 from web.staff.pages.layout import answered, main_attributes, page, refused
 from web.staff.pages.routes import get, post
 from web.staff.pages.visits import midnight, read_days
 from web.staff.storage import event_store
 from web.staff.storage import tables as t
+from web.staff.storage.among import among
 from web.staff.storage.plan_tables import visit_note
 from web.staff.storage.rows import VisitRow, read_one
 from web.staff.texts import visit_words
@@ -42,7 +42,7 @@ def one(actor: Actor) -> str:
     parts = staff()
     with parts.db.read() as conn:
         row = _visit(conn, actor, request.args.get("besok", ""))
-        actions.record_read(parts, actor, row.home_id, "visits")
+        reading.note(actor, {row.home_id}, "visits")
         place = lookups.places(conn, actor)[row.home_id]
         before = visit_actions.locked_before(parts, conn, row.home_id)
         times = visit_actions.times_of(row)
@@ -66,7 +66,7 @@ def one(actor: Actor) -> str:
 
 def _visit(conn: Connection, actor: Actor, ref: Ref) -> VisitRow:
     v = t.visit.c
-    query = select(t.visit).where(v.id == ref, v.home_id.in_(actor.homes))
+    query = select(t.visit).where(v.id == ref, among(v.home_id, actor.homes))
     row = read_one(conn, VisitRow, query)
     if row is None:
         abort(404)
@@ -86,7 +86,7 @@ def _history(conn: Connection, home: str, ref: Ref) -> list[dict[str, object]]:
             lines.append(event)
     refs = [event.ref for event in lines]
     notes = {
-        row.ref: row.text for row in conn.execute(select(n.ref, n.text).where(n.ref.in_(refs)))
+        row.ref: row.text for row in conn.execute(select(n.ref, n.text).where(among(n.ref, refs)))
     }
     return [{"event": event, "note": notes.get(event.ref, "")} for event in lines]
 
@@ -109,6 +109,8 @@ def correct(actor: Actor) -> ResponseReturnValue:
     with staff().db.read() as conn:
         row = _visit(conn, actor, ref)
         zone = lookups.places(conn, actor)[row.home_id].zone
+    if form.get("reason") not in visit_words.CORRECTED_WHY:
+        return refused(_("Välj först varför."), back, 422)
     times = visit_actions.times_of(row)
     try:
         done = visit_actions.correct(
@@ -194,13 +196,12 @@ def export(actor: Actor) -> Response:
     with parts.db.read() as conn:
         places = lookups.places(conn, actor)
         days = read_days(conn, actor, midnight(first), midnight(last + timedelta(days=1)))
-        for home in sorted({line.home for line in days.lines}):
-            actions.record_read(parts, actor, home, "visits_file")
+        reading.note(actor, {line.home for line in days.lines}, "visits_file")
         if form == "csv":
             zones = {home: place.zone for home, place in places.items()}
             return file(visit_export.to_csv(days, zones), f"besok-{first}-{last}.csv", "text/csv")
         r = t.resident.c
-        rows = conn.execute(select(r.home_id, r.id).where(r.home_id.in_(actor.homes)))
+        rows = conn.execute(select(r.home_id, r.id).where(among(r.home_id, actor.homes)))
         residents = {row.home_id: row.id for row in rows}
     bundle = visit_export.to_fhir(days, residents, at=parts.clock.now())
     data = json.dumps(bundle, ensure_ascii=False).encode()

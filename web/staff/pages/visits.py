@@ -6,6 +6,7 @@ missing.  Not for: correcting, approving, locking (`visit`).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -14,12 +15,11 @@ from zoneinfo import ZoneInfo
 from flask import request
 from sqlalchemy import Connection
 
-from web.staff.care import actions
 from web.staff.core.context import staff
 from web.staff.core.i18n import N_, ZONE, day_of, local
 from web.staff.core.rights import Actor, Right
-from web.staff.pages import lookups
-from web.staff.pages.layout import is_fragment, main_attributes, page
+from web.staff.pages import lookups, reading
+from web.staff.pages.layout import main_attributes, page
 from web.staff.pages.lookups import Place
 from web.staff.pages.routes import Menu, get
 from web.staff.storage.rows import VisitRow
@@ -30,6 +30,11 @@ from web.staff.visits.visit_actions import times_of
 
 AHEAD = timedelta(days=31)
 """How far ahead the plan may be looked at."""
+
+
+PAGE = 100
+"""Lines on a page: a day of some twenty homes is on one, and what is read and approved is what was
+seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +85,19 @@ def visits(actor: Actor) -> str:
         places = lookups.places(conn, actor)
         names = lookups.names(conn, actor)
         days = read_days(conn, actor, start, end)
-        if not is_fragment():
-            for home in sorted({line.home for line in days.lines}):
-                actions.record_read(parts, actor, home, "visits")
-        lines = list(_lines(actor, days, places, names, lookups.teams(conn, actor)))
+        every = list(_lines(actor, days, places, names, lookups.teams(conn, actor)))
+        wanted = [line for line in every if line.compared.deviations or not only]
+        number, pages = _page_of(len(wanted))
+        lines = wanted[(number - 1) * PAGE : number * PAGE]
+        reading.note(actor, {line.compared.home for line in lines}, "visits")
         return page(
             "visits.html",
             conn,
             actor,
-            lines=[line for line in lines if line.compared.deviations or not only],
-            count=_count(lines),
+            lines=lines,
+            count=_count(every),
+            number=number,
+            pages=pages,
             names=names,
             day=day,
             first=first,
@@ -101,9 +109,17 @@ def visits(actor: Actor) -> str:
             after=day + timedelta(days=count) if midnight(day) < now + AHEAD else None,
             approvable=[line.row.id for line in lines if line.row and _approvable(line)],
             coordinates=actor.may(Right.CORRECT_VISIT),
-            locked=_locked(conn, places),
+            locked=sorted(Counter(visit_actions.lock_dates(parts, conn, places).values()).items()),
             **main_attributes(kinds="visit"),
         )
+
+
+def _page_of(count: int) -> tuple[int, int]:
+    """Which page of the lines is asked for, of how many."""
+    pages = max(1, -(-count // PAGE))
+    asked = request.args.get("sida", "")
+    number = int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 6 else 1
+    return min(max(number, 1), pages), pages
 
 
 def read_days(conn: Connection, actor: Actor, start: datetime, end: datetime) -> visit_export.Days:
@@ -177,8 +193,3 @@ def _count(lines: list[VisitLine]) -> Count:
         differ=sum(bool(line.compared.deviations) for line in firsts),
         unapproved=sum(_approvable(line) for line in lines),
     )
-
-
-def _locked(conn: Connection, places: dict[str, Place]) -> dict[str, datetime | None]:
-    parts = staff()
-    return {home: visit_actions.locked_before(parts, conn, home) for home in places}

@@ -9,6 +9,7 @@ hears at once; whether each has is kept in view (`home_notices`).  Not for: clos
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -28,6 +29,7 @@ from web.staff.people.accounts import Refused, Wrong
 from web.staff.signin import sessions
 from web.staff.signin.auth import new_uniquifier
 from web.staff.storage import tables
+from web.staff.storage.among import among
 from web.staff.storage.database import Tx
 
 
@@ -200,29 +202,32 @@ def home_notices(conn: Connection, person: str, now: datetime) -> list[HomeNotic
         query = select(c[name], c.home_id, c.expires_at)
         rows = conn.execute(query.where(c.person == person, c.expires_at > since))
         ends |= {grant: (home, at) for grant, home, at in rows}
-    notices: list[HomeNotice] = []
-    for home in sorted({one for one, _ in ends.values()}):
-        rows = conn.execute(
-            select(e.seq, e.corrected_at, e.person, e.body)
-            .where(e.home_id == home, e.origin == append.origin_of(home))
-            .where(e.kind == "grant.revoked", e.corrected_at > since)
-            .order_by(e.seq)
-        )
-        mine = [(row, json.loads(row.body)["data"]["grant"]) for row in rows]
-        mine = [(row, grant) for row, grant in mine if grant in ends]
-        if mine:
-            last = mine[-1][0]
-            heard = last.seq <= _down_have(conn, home)
-            until = max(ends[grant][1] for _, grant in mine)
-            notices.append(
-                HomeNotice(home, last.corrected_at, last.person, len(mine), heard, until)
-            )
-    return sorted(notices, key=lambda one: one.at, reverse=True)
+    homes = sorted({home for home, _ in ends.values()})
+    rows = conn.execute(
+        select(e.home_id, e.seq, e.corrected_at, e.person, e.body)
+        .where(among(e.home_id, homes), among(e.origin, [append.origin_of(one) for one in homes]))
+        .where(e.kind == "grant.revoked", e.corrected_at > since)
+        .order_by(e.seq)
+    )
+    mine: dict[str, list[tuple[Any, str]]] = {}
+    for row in rows:
+        grant = json.loads(row.body)["data"]["grant"]
+        if grant in ends:
+            mine.setdefault(row.home_id, []).append((row, grant))
+    down_have = _down_have(conn, mine)
+    notices = []
+    for home, revoked in mine.items():
+        last = revoked[-1][0]
+        heard = last.seq <= down_have.get(home, 0)
+        until = max(ends[grant][1] for _, grant in revoked)
+        notices.append(HomeNotice(home, last.corrected_at, last.person, len(revoked), heard, until))
+    return sorted(notices, key=lambda one: (one.at, one.home), reverse=True)
 
 
-def _down_have(conn: Connection, home: str) -> int:
+def _down_have(conn: Connection, homes: Collection[str]) -> dict[str, int]:
     c = tables.home_link.c
-    return conn.execute(select(c.down_have).where(c.home_id == home)).scalar_one_or_none() or 0
+    rows = conn.execute(select(c.home_id, c.down_have).where(among(c.home_id, homes)))
+    return {row.home_id: row.down_have for row in rows}
 
 
 def who_may_open(conn: Connection, home: str, org: str) -> list[Any]:

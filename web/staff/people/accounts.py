@@ -9,6 +9,7 @@ nothing.  Not for: adding accounts and homes (`registry`), or showing anything.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import StrEnum
 from typing import Any
@@ -23,8 +24,16 @@ from web.staff.doors import revocation
 from web.staff.events import append
 from web.staff.signin import failed_attempts, grace, sessions
 from web.staff.signin.auth import new_uniquifier
+from web.staff.signin.models import normal_address
 from web.staff.storage import tables
 from web.staff.storage.database import Tx
+
+ABOUT_MAX = 200
+"""Characters of a name or an address: the longest address that mail carries is 254, and none of
+staff comes near."""
+
+ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+"""What can be an e-mail address; whether it is one only mail could show."""
 
 By = Actor | Operator
 """Who changes something."""
@@ -45,6 +54,8 @@ class Wrong(StrEnum):
     OUT_OF_RANGE = "out_of_range"
     WHICH_PROVIDER = "which_provider"
     EMPTY = "empty"
+    TOO_LONG = "too_long"
+    BAD_ADDRESS = "bad_address"
 
 
 class Refused(Exception):
@@ -270,6 +281,31 @@ def _issuer(staff: Staff, org: str, name: str) -> str | None:
     if len(issuers) > 1:
         raise Refused(Wrong.WHICH_PROVIDER)
     return next(iter(issuers), None)
+
+
+def set_about(staff: Staff, actor: By, person: str, name: str, email: str) -> bool:
+    """What an account's owner is called, and the address that signs in; whether that changed
+    anything.  Raises `Refused`: EMPTY, TOO_LONG, BAD_ADDRESS (none, or in use)."""
+    _need(actor, Right.ADMINISTER)
+    wanted = {"name": name.strip(), "email": normal_address(email)}
+    if not wanted["name"]:
+        raise Refused(Wrong.EMPTY)
+    if max(map(len, wanted.values())) > ABOUT_MAX:
+        raise Refused(Wrong.TOO_LONG)
+    if not ADDRESS.fullmatch(wanted["email"]):
+        raise Refused(Wrong.BAD_ADDRESS)
+    u = tables.user
+    with staff.write() as tx:
+        row = account_of(tx.conn, actor, person)
+        taken = select(u.c.id).where(u.c.email == wanted["email"], u.c.id != row.id)
+        if tx.conn.execute(taken).first() is not None:
+            raise Refused(Wrong.BAD_ADDRESS)  # who else has it is not this organisation's to know
+        had = tx.conn.execute(select(u.c.name, u.c.email).where(u.c.id == row.id)).one()
+        changed = [what for what, text in wanted.items() if getattr(had, what) != text]
+        for what in changed:
+            tx.conn.execute(update(u).where(u.c.id == row.id).values({what: wanted[what]}))
+            note(staff, tx, actor, what, person)
+    return bool(changed)
 
 
 # --- who works where ------------------------------------------------------------------------------

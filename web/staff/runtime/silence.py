@@ -24,8 +24,8 @@ from sqlalchemy import ColumnElement, Connection, select
 from gateway.envelope import Draft
 from gateway.events import AlarmCancelled, AlarmRaised, AlarmType, HomeHeard, HomeSilent
 from web.staff.core.context import Staff
-from web.staff.events.append_many import HOMES_AT_ONCE, lock_homes, write_many
-from web.staff.storage import tables
+from web.staff.events.append_many import HOMES_AT_ONCE, write_many
+from web.staff.storage import event_store, tables
 
 BLIND_AFTER_S = 20.0
 """Seconds between two looks of which no more than this many count: homes speak every 15 s, so after
@@ -95,7 +95,7 @@ class Silence:
     def _silent(self, turned: Mapping[str, float]) -> None:
         """Tell that these homes are silent, unless one spoke meanwhile or another was first."""
         with self._staff.write() as tx:
-            lock_homes(tx.conn, list(turned))
+            event_store.lock_homes(tx.conn, list(turned))
             told = {}
             now = self._staff.clock.now()
             for home, mark, silent_since in tx.conn.execute(_ALL_HEARD.where(_of(turned))):
@@ -110,7 +110,7 @@ class Silence:
     def _heard(self, homes: Sequence[str]) -> None:
         """Tell that these homes are heard again, and cancel the alarm about it while it is open."""
         with self._staff.write() as tx:
-            lock_homes(tx.conn, homes)
+            event_store.lock_homes(tx.conn, homes)
             s = tables.home_state.c
             query = select(s.home_id, s.silent_alarm).where(
                 s.home_id.in_(homes), s.silent_since.is_not(None)

@@ -25,9 +25,9 @@ from gateway.events import AlarmRaised, AlarmType, CheckUnreported
 from web.staff.audit import access_log
 from web.staff.core.context import Staff
 from web.staff.doors import revocation
-from web.staff.events.append_many import HOMES_AT_ONCE, lock_homes, write_many
+from web.staff.events.append_many import HOMES_AT_ONCE, write_many
 from web.staff.runtime.silence import Silence
-from web.staff.storage import tables
+from web.staff.storage import event_store, tables
 from web.staff.visits import visit_actions
 
 log = logging.getLogger(__name__)
@@ -177,7 +177,7 @@ class Watch:
     def _unreported(self, homes: list[str]) -> None:
         c = tables.night_check.c
         with self._staff.write() as tx:
-            lock_homes(tx.conn, homes)
+            event_store.lock_homes(tx.conn, homes)
             query = select(c.home_id, c.check, c.report_by).where(
                 c.home_id.in_(homes), self._is_unreported()
             )

@@ -174,6 +174,7 @@ _WORDS: Mapping[str, KindWord] = {
         N_("Hemmet nekade en nyckel som sades vara serverns"), "alarm", icon="cross"
     ),
     "home.enrolled": KindWord(N_("Hemmets enhet anslöts")),
+    "home.changed": KindWord(N_("Uppgifter om hemmet ändrades"), icon="pen"),
     "home.silent": KindWord(N_("Hemmet hörs inte"), "alarm", icon="signal-off", group="device"),
     "home.heard": KindWord(N_("Hemmet hörs igen"), "ok", icon="signal", group="device"),
     "home.tampered": KindWord(N_("Hemmets logg stämmer inte"), "alarm", icon="cross"),

@@ -74,6 +74,12 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "clean": N_("efter ett ordnat stopp"),
         "cut": N_("efter ett avbrott"),
     },
+    events.HomeField: {
+        "label": N_("visningsnamnet"),
+        "address": N_("adressen"),
+        "fallback": N_("reservrutinen"),
+        "resident": N_("namnet på den som bor där"),
+    },
     events.MatFault: {
         "cut": N_("kabeln är av eller urdragen"),
         "stuck": N_("har legat nedtryckt orimligt länge"),

@@ -20,6 +20,7 @@ from sqlalchemy import Connection, bindparam, select
 from web.staff.core.config import OPEN_AFTER_MIN, OPEN_BEFORE_MIN
 from web.staff.core.rights import Actor
 from web.staff.storage import tables as t
+from web.staff.storage.among import among
 from web.staff.storage.plan_tables import absence, plan_staff, plan_visit
 
 FRESH = timedelta(days=1)
@@ -67,7 +68,7 @@ def planned(
     """The visits of these homes that overlap `start` to `end`, by time; those that were taken out
     of the plan too with `withdrawn`."""
     p = plan_visit.c
-    query = select(plan_visit).where(p.home_id.in_(homes), p.since < end, p.until > start)
+    query = select(plan_visit).where(among(p.home_id, homes), p.since < end, p.until > start)
     if not withdrawn:
         query = query.where(p.withdrawn_at.is_(None))
     rows = conn.execute(query.order_by(p.since, p.id)).all()
@@ -138,7 +139,7 @@ def one(conn: Connection, homes: Collection[str], plan_id: str) -> PlannedVisit 
     """A planned visit of one of `homes` by its id; None when there is none."""
     p = plan_visit.c
     row = conn.execute(
-        select(plan_visit).where(p.id == plan_id, p.home_id.in_(homes))
+        select(plan_visit).where(p.id == plan_id, among(p.home_id, homes))
     ).one_or_none()
     return None if row is None else _visit(row, _people(conn, [row.id]).get(row.id, ()))
 
@@ -146,7 +147,7 @@ def one(conn: Connection, homes: Collection[str], plan_id: str) -> PlannedVisit 
 def away(conn: Connection, homes: Collection[str], start: datetime, end: datetime) -> list[Any]:
     """Rows of `absence` of these homes that overlap `start` to `end` and were not ended before."""
     a = absence.c
-    query = select(absence).where(a.home_id.in_(homes), a.since < end)
+    query = select(absence).where(among(a.home_id, homes), a.since < end)
     rows = conn.execute(query.order_by(a.since)).all()
     return [row for row in rows if (until := _until(row)) is None or until > start]
 
@@ -168,12 +169,9 @@ def is_away(rows: Iterable[Any], home: str, at: datetime) -> bool:
 def _people(conn: Connection, ids: Collection[str]) -> dict[str, tuple[str, ...]]:
     by_plan: dict[str, tuple[str, ...]] = {}
     s = plan_staff.c
-    listed = sorted(ids)
-    for first in range(0, len(listed), 500):  # SQLite takes a limited number of parameters
-        some = listed[first : first + 500]
-        query = select(plan_staff).where(s.plan_id.in_(some)).order_by(s.person_id)
-        for row in conn.execute(query):
-            by_plan[row.plan_id] = (*by_plan.get(row.plan_id, ()), row.person_id)
+    query = select(plan_staff).where(among(s.plan_id, ids)).order_by(s.person_id)
+    for row in conn.execute(query):
+        by_plan[row.plan_id] = (*by_plan.get(row.plan_id, ()), row.person_id)
     return by_plan
 
 

@@ -38,6 +38,7 @@ from web.staff.core.i18n import local
 from web.staff.core.rights import Actor, Right
 from web.staff.events import append
 from web.staff.storage import tables
+from web.staff.storage.among import among
 from web.staff.storage.database import Tx
 from web.staff.storage.plan_tables import absence, door_tag, visit_note
 from web.staff.storage.rows import VisitRow, read_all
@@ -149,15 +150,23 @@ def times_of(row: VisitRow) -> Times:
 def locked_before(staff: Staff, conn: Connection, home: str) -> datetime | None:
     """Nothing changes in the home's visits that began before this time: the later of what was
     locked and `visits.lock_after_days`.  None: nothing is locked."""
+    return lock_dates(staff, conn, [home]).get(home)
+
+
+def lock_dates(staff: Staff, conn: Connection, homes: Collection[str]) -> dict[str, datetime]:
+    """The same of several homes, of those where anything is locked."""
     h = tables.home_state.c
-    said = conn.execute(
-        select(h.visits_locked_before).where(h.home_id == home)
-    ).scalar_one_or_none()
+    rows = conn.execute(
+        select(h.home_id, h.visits_locked_before).where(
+            among(h.home_id, homes), h.visits_locked_before.is_not(None)
+        )
+    )
+    said = {row.home_id: row.visits_locked_before for row in rows}
     days = staff.config.visits.lock_after_days
     if days is None:
         return said
     by_age = staff.clock.now() - timedelta(days=days)
-    return by_age if said is None else max(said, by_age)
+    return {home: max(said.get(home, by_age), by_age) for home in homes}
 
 
 def may_correct(staff: Staff, actor: Actor, row: VisitRow) -> bool:

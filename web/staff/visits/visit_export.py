@@ -19,6 +19,7 @@ from sqlalchemy import Connection, or_, select
 from gateway.events import utc_text
 from web.staff.core.i18n import local
 from web.staff.storage import tables as t
+from web.staff.storage.among import among
 from web.staff.storage.rows import VisitRow, read_all
 from web.staff.visits import followup, plan
 from web.staff.visits.followup import Compared, DoneVisit, Undone
@@ -65,22 +66,24 @@ def read_days(
     v, d = t.visit.c, t.visit_declined.c
     listed = sorted(homes)
     near = v.since.between(start - LOOK_BACK, end + LOOK_BACK)
-    query = select(t.visit).where(v.home_id.in_(listed), or_(near, v.since.is_(None)))
+    query = select(t.visit).where(among(v.home_id, listed), or_(near, v.since.is_(None)))
     rows = {row.id: row for row in read_all(conn, VisitRow, query)}
     declined = conn.execute(
         select(t.visit_declined).where(
-            d.home_id.in_(listed), d.at.between(start - LOOK_BACK, end + LOOK_BACK)
+            among(d.home_id, listed), d.at.between(start - LOOK_BACK, end + LOOK_BACK)
         )
     )
     undone = [Undone(r.id, r.home_id, r.person, r.at, r.why, r.planned) for r in declined]
-    absent = plan.away(conn, listed, start - LOOK_BACK, end + LOOK_BACK)
+    absent: dict[str, list[Any]] = {}
+    for row in plan.away(conn, listed, start - LOOK_BACK, end + LOOK_BACK):
+        absent.setdefault(row.home_id, []).append(row)
     lines = followup.compare(
         plan.planned(conn, listed, start - LOOK_BACK, end + LOOK_BACK),
         [one for row in rows.values() if (one := _done(row)) is not None],
         undone,
         now=now,
         tolerance=tolerance,
-        is_away=lambda home, at: plan.is_away(absent, home, at),
+        is_away=lambda home, at: plan.is_away(absent.get(home, ()), home, at),
     )
     shown = tuple(line for line in lines if _belongs(line, start, end, now))
     return Days(shown, rows)

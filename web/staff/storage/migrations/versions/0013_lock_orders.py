@@ -8,7 +8,7 @@ from alembic import op
 from web.staff.storage.column_types import Utc
 
 revision = "0013"
-down_revision = "0011"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,204 @@
+"""Many homes for little: one home with a row in every table, and copies of its rows.
+
+`furnish` gives the home `h1` something of everything; every id of it holds `h1`.  `multiply` copies
+each row that says `h1` anywhere, with another home's name in its place: one statement a table, and
+a table that is added later is copied too.  Chains are not kept (a copied event has its original's
+hash).
+
+Not for: tests of what is written; these rows are there to be read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import Connection, Integer, Table, insert, select, update
+
+from gateway.envelope import Because, Draft
+from gateway.events import (
+    AlarmRaised,
+    AlarmType,
+    BedEntered,
+    BedLeft,
+    CheckAsked,
+    CheckEscalated,
+    CheckPlanned,
+    Data,
+    GrantIssued,
+    GrantRequested,
+    GrantRevoked,
+    LockOperationEnded,
+    LockOperationOutcome,
+    LockOperationRequested,
+    MatPressed,
+    RecordRead,
+    Stamp,
+    Undone,
+    VisitCorrected,
+    VisitDeclined,
+    VisitEnded,
+    VisitStarted,
+)
+from tests.staff.parts import EnrolledHome, add_user, parts_of
+from web.staff.events import append
+from web.staff.storage import plan_tables, tables
+from web.staff.storage.tables import metadata
+
+APART = 100_000
+"""Distance between the numbers of an account and of its copies."""
+
+MIN = timedelta(minutes=1)
+
+_H1 = re.compile(r"(?<![0-9A-Za-z])h1(?![0-9A-Za-z])")
+
+
+def furnish(home: EnrolledHome, everybody: str) -> None:
+    """A row in every table about the home `h1` and its carer `p-h1`; `everybody` is a person who
+    has been everywhere: visits, turns, codes and requests are theirs too."""
+    add_user(home.app, "p-h1", ["caregiver"], homes=["h1"])
+    home.describe()
+    _told_by_the_home(home, everybody)
+    _decided(home, everybody)
+    with parts_of(home.app).db.write() as tx:
+        _beside_events(tx.conn, home.clock.now(), everybody)
+
+
+def _told_by_the_home(home: EnrolledHome, everybody: str) -> None:
+    now = home.clock.now()
+    (entered,) = home.send(BedEntered(), device="bed")
+    home.send(*[MatPressed() for _ in range(5)], device="bed")
+    because = Because("bed", 1, (entered.ref,))
+    home.send(Draft(BedLeft(empty_since=now), device="bed", because=because))
+    alarms = (AlarmType.BED_EXIT, AlarmType.DEVICE_DOWN)
+    home.send(*[Draft(AlarmRaised.usual(a, now), because=because) for a in alarms])
+    home.send(
+        CheckPlanned(check="n@1", slot=now + 60 * MIN, report_by=now + 80 * MIN),
+        CheckAsked(check="n@2", why="not_back", answer_by=now + 5 * MIN),
+        CheckEscalated(check="n@3", why="help"),
+    )
+    for person in (everybody, "p-h1"):
+        asked = LockOperationRequested(grant=f"g-h1-{person}", action="unlock", reason="alarm")
+        done = LockOperationEnded(grant=f"g-h1-{person}", outcome=LockOperationOutcome.DONE)
+        home.send(Draft(asked, person=person, device="front"), Draft(done, person=person))
+        begun = VisitStarted(since=now - 40 * MIN, source=Stamp.UNLOCK)
+        (started,) = home.send(Draft(begun, person=person))
+    ended = VisitEnded(visit=started.ref, until=now - 10 * MIN, source=Stamp.LOCK)
+    home.send(Draft(ended, person="p-h1"))
+    home.send_urgent(MatPressed(), device="bed")
+
+
+def _decided(home: EnrolledHome, everybody: str) -> None:
+    now = home.clock.now()
+    visit = f"{home.origin}/{home.seq - 2}"
+    decided: list[tuple[str, Data]] = [
+        (everybody, VisitDeclined(why=Undone.DECLINED, planned="plan-h1")),
+        ("p-h1", VisitCorrected(visit=visit, since=now - 41 * MIN, reason="forgot")),
+        (everybody, RecordRead(what="events")),
+        (everybody, RecordRead(what="events")),
+        (everybody, GrantRequested(action="unlock", why="test")),
+        ("p-h1", GrantRequested(action="unlock", why="test")),
+    ]
+    for grant, person in (("g2-h1", everybody), ("g3-h1", "p-h1")):
+        issued = GrantIssued(
+            grant=grant, action="unlock", reason="alarm", reason_ref=None, expires=now + 10 * MIN
+        )
+        decided += [(person, issued), (person, GrantRevoked(grant=grant))]
+    parts = parts_of(home.app)
+    with parts.write() as tx:
+        for person, data in decided:
+            append.write(parts, tx, "h1", Draft(data, device="front", person=person))
+
+
+def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
+    conn.execute(update(tables.enrol_code).values(code_hash="c-h1"))
+    rows: dict[Table, dict[str, Any]] = {
+        tables.home_stream: {"id": "s-h1", "home_id": "h1", "seen_at": now},
+        tables.lock_order: {"id": "order-h1", "home_id": "h1", "made_at": now},
+        tables.door_code: {
+            "id": "code-h1", "home_id": "h1", "person": everybody, "device": "front",
+            "expires_at": now + 60 * MIN,
+        },
+        plan_tables.plan_visit: {
+            "id": "plan-h1", "home_id": "h1", "source": "x", "external_id": "1", "imported_at": now,
+            "since": now - 30 * MIN, "until": now + 30 * MIN, "what": "Kväll",
+        },
+        plan_tables.plan_staff: {"plan_id": "plan-h1", "person_id": everybody},
+        plan_tables.absence: {
+            "home_id": "h1", "since": now - 60 * MIN, "noted_by": "p-h1", "noted_at": now,
+        },
+        plan_tables.door_tag: {"sha256": "tag-h1", "home_id": "h1", "made_at": now},
+        plan_tables.visit_note: {"ref": "staff:h1/2", "home_id": "h1", "text": "Glömde"},
+        plan_tables.api_token: {
+            "sha256": "token", "org_id": "org1", "scope": "plan", "name": "x", "made_at": now,
+            "expires_at": now + 60 * MIN,
+        },
+        tables.team: {"id": 1, "org_id": "org1", "name": "Norr"},
+        tables.area: {"id": 1, "org_id": "org1", "name": "Norr"},
+        tables.team_area: {"team_id": 1, "area_id": 1},
+        tables.area_home: {"area_id": 1, "home_id": "h1"},
+    }  # fmt: skip
+    for table, row in rows.items():
+        conn.execute(insert(table).values(**row))
+    u, carer = tables.user, _carer(conn)
+    conn.execute(update(u).where(u.c.id == carer).values(fs_uniquifier="u-h1"))
+    conn.execute(insert(tables.team_member).values(team_id=1, user_id=carer))
+    conn.execute(
+        insert(tables.session).values(
+            id="session-h1", user_id=carer, factor="code", began_at=now, ends_at=now + 60 * MIN,
+            seen_at=now, browser="x", browser_sha256="x", address_sha256="x",
+        )
+    )  # fmt: skip
+    conn.execute(
+        insert(tables.passkey).values(
+            user_id=carer, credential_id=b"h1", public_key=b"x", backup_state=False,
+            device_type="x", lastuse_datetime=now.replace(tzinfo=None), name="h1", usage="first",
+        )
+    )  # fmt: skip
+
+
+def multiply(app: Flask, count: int, *, first: int = 2) -> None:
+    """Copies of what says `h1`, so that there are `count` homes; `first` is the first one that is
+    missing."""
+    with parts_of(app).db.write() as tx:
+        carer = _carer(tx.conn)
+        for table in metadata.sorted_tables:
+            rows = [dict(row._mapping) for row in tx.conn.execute(select(table))]
+            copies = [
+                copy for row in rows for copy in _copies(table, row, carer, range(first, count + 1))
+            ]
+            if copies:
+                tx.conn.execute(insert(table), copies)
+
+
+def _carer(conn: Connection) -> int:
+    u = tables.user.c
+    return int(conn.execute(select(u.id).where(u.person_id == "p-h1")).scalar_one())
+
+
+def _copies(
+    table: Table, row: dict[str, Any], carer: int, numbers: range
+) -> Iterator[dict[str, Any]]:
+    """The row for other homes; none when it says nothing of `h1` and its carer."""
+    number = tables.user.c.id
+    accounts = [c.name for c in table.columns if c is number or c.references(number)]
+    said = {name: _H1.split(value) for name, value in row.items() if _says(value)}
+    theirs = [name for name in accounts if row[name] == carer]
+    if not (said or theirs) or row.get("home_id", "h1") != "h1":
+        return
+    key = table.primary_key.columns
+    numbered = [c.name for c in key if c.name == "id" and isinstance(c.type, Integer)]
+    same = {k: v for k, v in row.items() if k in accounts or k not in numbered}
+    for n in numbers:
+        copy = same | {name: f"h{n}".join(parts) for name, parts in said.items()}
+        copy |= dict.fromkeys(theirs, carer + APART * n)
+        if table is tables.passkey:
+            copy["credential_id"] = f"h{n}".encode()
+        yield copy
+
+
+def _says(value: object) -> bool:
+    return isinstance(value, str) and "h1" in value and _H1.search(value) is not None
