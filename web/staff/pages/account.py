@@ -93,8 +93,6 @@ def account(actor: Actor) -> ResponseReturnValue:
 @get("/konto/skydda", "set_up")
 def set_up(actor: Actor) -> ResponseReturnValue:  # noqa: ARG001 - a page has an actor
     """The page `/konto/skydda`: more than a password, for whoever has none and needs it."""
-    if not sessions.only_to_set_up() and sessions.due() is None:
-        return redirect(url_for("pages.start"), 303)
     return render_template(
         "set_up.html", title=_("Mer än ett lösenord"), must=sessions.only_to_set_up()
     )
