@@ -166,7 +166,7 @@ def test_a_crowd_of_sign_ins_leaves_the_server_quick_and_small(
     file = tmp_path / "staff.toml"
     file.write_text(
         f'database = "{config.database}"\nsecrets_dir = "secrets"\nsecure_cookies = false\n'
-        f"[listen]\nthreads = {BURST + 20}\n"
+        f"[listen]\nhomes = {BURST}\nscreens = 20\n"
     )
     server = Process(file, free_port(), tmp_path / "server.log")
     try:

@@ -30,7 +30,6 @@ from web.staff.core.rights import RIGHTS, Actor, Right, Role
 from web.staff.core.secret_files import PASSWORD_PEPPER, SESSION, SecretFiles
 from web.staff.events import append
 from web.staff.homelink import routes
-from web.staff.realtime.broker import FOR_HOMES
 from web.staff.signin import (
     devices,
     failed_attempts,
@@ -197,7 +196,7 @@ def init_app(app: Flask, secrets: SecretFiles) -> None:
 
 def _free_threads(parts: Staff) -> int:
     """Threads of this worker that requests may take now."""
-    return parts.config.listen.threads - sum(parts.broker.counts()) - FOR_HOMES
+    return parts.config.listen.threads - sum(parts.broker.counts())
 
 
 def _guard_sessions(app: Flask) -> None:

@@ -8,7 +8,7 @@ from alembic import op
 from web.staff.storage.column_types import Utc
 
 revision = "0010"
-down_revision = "0013"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 
@@ -38,7 +38,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """To 0013."""
+    """To 0014."""
     with op.batch_alter_table("session", schema=None) as batch_op:
         batch_op.drop_column("network")
     op.drop_table("failed_sign_in")
