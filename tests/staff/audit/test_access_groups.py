@@ -86,7 +86,7 @@ def test_the_rows_behind_a_group_are_a_link_away(enrolled_home: EnrolledHome, st
     page = text_of(boss, "/atkomst")
     assert re.findall(r'data-count="(\d+)"', page) == ["1", "3"]
     assert "22:00–22:02" in page
-    [link] = re.findall(r'href="([^"]+)" data-test="each"', page)
+    [link] = re.findall(r'href="([^"]+)"[^>]* data-test="each"', page)
     assert text_of(boss, unescape(link)).count('data-test="access-row"') == 3
 
 
