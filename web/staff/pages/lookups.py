@@ -153,11 +153,6 @@ def reasons(
     return events_by_ref(conn, refs, homes)
 
 
-def may_see_kind(actor: Actor, kind: str) -> bool:
-    """Whether an event of this kind may be shown to the actor at all."""
-    return actor.may(Right.SEE_CARE) or kind in NOT_CARE
-
-
 def open_alarms(actor: Actor) -> ColumnElement[bool]:
     """The condition on `alarm` for open ones that the actor may see."""
     base = and_(among(t.alarm.c.home_id, actor.homes), t.alarm.c.closed_at.is_(None))
