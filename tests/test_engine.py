@@ -18,6 +18,7 @@ import pytest
 
 from gateway.clock import ManualClock
 from gateway.commands import AskStatus, Command
+from gateway.engine import engine
 from gateway.engine.engine import IN_FLIGHT_MAX, Engine, Hooks
 from gateway.engine.event_log import EventLog
 from gateway.engine.log_reader import LogReader
@@ -276,6 +277,33 @@ async def test_a_disk_that_hangs_does_not_stop_the_turns(tmp_path: Path) -> None
             assert home.logs[0].durable == 1
             gate.set()
             await home.until(lambda: home.logs[0].durable == IN_FLIGHT_MAX + 2)
+
+
+async def test_a_disk_that_hangs_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says nothing, so nothing is refused: after a while it counts as broken, to the page in the
+    home and to the server, at once; the log has it when the disk returns, and all is well again."""
+    monkeypatch.setattr(engine, "HANG_S", 0.05)
+    monkeypatch.setattr(engine, "PULSE_S", 0.02)
+    async with running(Home(tmp_path)) as home:
+        await home.engine.write(Draft(MatReleased(), device="bed"))
+        gate = threading.Event()
+        real = home.logs[0]._transact
+
+        def hangs(rows: object, marks: object) -> None:
+            gate.wait(WAIT_S)
+            real(rows, marks)  # type: ignore[arg-type]
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(home.logs[0], "_transact", hangs)
+            home.engine.submit(Draft(MatPressed(), device="bed"))
+            await home.until(lambda: any(e.kind == "log.stalled" for e in home.urgent))
+            assert (home.engine.stalled, home.logs[0].durable) == (True, 1)
+            gate.set()
+            await home.until(lambda: home.logs[0].durable == 3)
+        await home.until(lambda: not home.engine.stalled)
+        await home.until(lambda: any(isinstance(r.event.data, LogStalled) for r in home.durable))
+        told = [e.data.why for e in home.urgent if isinstance(e.data, LogStalled)]
+        assert told == ["the disk has not answered for 0 s"], "once"
 
 
 async def test_the_watchdog_is_not_fed_without_a_writer(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import subprocess
 import sys
@@ -11,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.engine import log_reader, log_rest
+from gateway.engine.engine import REBUILD_DAYS
 from gateway.engine.event_log import EventLog
 from gateway.engine.log_folder import FILE, LogFolder, next_origin
 from gateway.engine.log_reader import LogReader, connect
@@ -162,6 +166,20 @@ def test_a_power_cut_loses_nothing_and_begins_nothing_anew(logs: LogFolder) -> N
     logs.close(log)
 
 
+def test_a_wal_is_missed_after_starts_in_which_nothing_happened(logs: LogFolder) -> None:
+    """However often the home started before: from its start on a lost `-wal` is seen."""
+    used(logs)
+    for _ in range(3):
+        log, _ = logs.open()
+        logs.close(log)
+    used(logs, killed=True)
+    remove("-wal")(logs)
+    log, recovered = logs.open()
+    assert recovered is not None
+    assert (log.origin, recovered.why) == ("home:h1~2", "events.sqlite-wal was missing")
+    logs.close(log)
+
+
 def test_what_only_the_wal_holds_is_kept_beside_the_new_log(logs: LogFolder) -> None:
     """With the file itself gone its `-wal` is set aside too: SQLite would delete it."""
     used(logs, killed=True)
@@ -201,3 +219,148 @@ def test_an_old_log_that_is_closed_late_leaves_the_new_one_whole(logs: LogFolder
     with closing(connect(logs.path / recovered.set_aside)) as db:
         assert db.execute("SELECT count(*) FROM event").fetchone() == (5,)
     assert len(list(LogReader(logs.path / FILE).events())) == 4
+
+
+# --- what can still be read of it -----------------------------------------------------------------
+
+
+def held(log: EventLog) -> list[str]:
+    """The events that the state is folded from, in order."""
+    return [event.ref for event, _ in log.since()]
+
+
+def of(origin: str, *numbers: int) -> list[str]:
+    return [f"{origin}/{seq}" for seq in numbers]
+
+
+def test_days_are_those_of_a_rebuild() -> None:
+    """Less would be forgotten, more would never be read."""
+    assert log_rest.DAYS == REBUILD_DAYS
+
+
+@pytest.mark.parametrize("lost", ["tail", "wal"])
+def test_what_is_left_of_a_log_is_folded_and_sent(logs: LogFolder, lost: str) -> None:
+    """Shortened, or without its `-wal`: the new log begins with what the old one still held, under
+    its own origin, and the server gets what it has not had; once."""
+    used(logs)
+    log, _ = logs.open()
+    log.mark_forwarded(6)
+    logs.close(log)
+    shutil.copy(logs.path / FILE, logs.path / "copy")
+    used(logs, killed=lost == "wal")
+    if lost == "wal":
+        remove("-wal")(logs)
+    else:
+        (logs.path / "copy").replace(logs.path / FILE)
+
+    log, recovered = logs.open()
+    assert (recovered is not None, log.origin, log.head.seq) == (True, "home:h1~2", 0)
+    beyond(log, 2)
+    for _ in range(2):
+        assert held(log) == [*of("home:h1", *range(1, 11)), *of("home:h1~2", 1, 2)]
+        rest = log.rests.next(100)
+        assert rest is not None
+        assert (rest.origin, rest.head) == ("home:h1", 10)
+        assert [json.loads(body)["seq"] for body in rest.bodies] == [7, 8, 9, 10]
+        logs.close(log)
+        log, recovered = logs.open()
+        assert recovered is None
+    assert len(list(LogReader(log.path).events())) == 12, "a whole chain each"
+    log.rests.mark("home:h1", 10)
+    assert log.rests.next(100) is None
+    logs.close(log)
+    log, _ = logs.open()
+    assert log.rests.next(100) is None
+    logs.close(log)
+
+
+def test_what_comes_before_the_damage_is_left(logs: LogFolder) -> None:
+    """A block in the middle is lost: the rows before it are taken in, none after it."""
+    log, _ = logs.open()
+    beyond(log, 400)
+    logs.close(log)
+    whole = (logs.path / FILE).read_bytes()
+    with (logs.path / FILE).open("r+b") as file:
+        file.seek(len(whole) // 2)
+        file.write(os.urandom(4 * 4096))
+    log, recovered = logs.open()
+    assert recovered is not None
+    left = held(log)
+    assert 20 < len(left) < 400
+    assert left == of("home:h1", *range(1, len(left) + 1))
+    logs.close(log)
+
+
+def test_a_row_that_was_changed_ends_what_is_left(logs: LogFolder) -> None:
+    """What does not continue its chain is not believed, nor is what follows it."""
+    used(logs)
+    with closing(connect(logs.path / FILE)) as db:
+        db.execute("DROP TRIGGER event_is_final")
+        db.execute("UPDATE event SET body = replace(body, 'contact', 'kontakt') WHERE seq = 8")
+        db.execute("UPDATE event SET body = replace(body, '\"seq\":8', '\"seq\":8 ') WHERE seq = 8")
+    log, recovered = logs.open()
+    assert recovered is not None
+    assert held(log) == of("home:h1", *range(1, 8))
+    logs.close(log)
+
+
+def test_a_log_that_is_set_aside_while_the_home_runs_is_taken_in_beside_it(
+    logs: LogFolder,
+) -> None:
+    """Before what the new log has written meanwhile; and anew when the home was cut off in it."""
+    old, _ = logs.open()
+    beyond(old, 5)
+    new, recovered = logs.reopen("the server has 9 events of it")
+    beyond(new, 2)
+    old.close()
+    logs.close(new)
+    log, none = logs.open()
+    assert none is None
+    both = [*of("home:h1", *range(1, 6)), *of("home:h1~2", 1, 2)]
+    assert held(log) == both
+    beyond(log, 1)
+    logs.take_in(log, recovered)
+    assert held(log) == [*both, "home:h1~2/3"], "each once"
+    logs.close(log)
+
+
+def test_the_rest_of_a_rest_is_taken_in_too(logs: LogFolder) -> None:
+    """A home that loses its log twice knows what the first one held, and what was not sent."""
+    used(logs)
+    without_tail(logs)
+    log, _ = logs.open()
+    beyond(log, 3)
+    log.rests.mark("home:h1", 4)
+    beyond(log, 1)
+    logs.close(log)
+    without_tail(logs)
+    log, _ = logs.open()
+    assert held(log) == [*of("home:h1", *range(1, 11)), *of("home:h1~2", *range(1, 5))]
+    rest = log.rests.next(3)
+    assert rest is not None
+    assert [json.loads(body)["seq"] for body in rest.bodies] == [5, 6, 7]
+    log.rests.mark("home:h1", 10)
+    rest = log.rests.next(9)
+    assert rest is not None
+    assert (rest.origin, len(rest.bodies)) == ("home:h1~2", 4)
+    logs.close(log)
+
+
+def without_tail(logs: LogFolder) -> None:
+    """As if the log had gone further than its file does."""
+    (logs.path / "origin").write_text(f"{logs.origin()}\nclosed 99\n")
+
+
+def test_a_disk_that_can_only_be_read_is_read(
+    logs: LogFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log in memory begins with what the disk holds: an open alarm is not forgotten there."""
+    used(logs)
+    monkeypatch.setattr(log_reader, "BUSY_S", 0.05)
+    with closing(connect(logs.path / FILE)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        log, recovered = logs.open()
+        assert recovered is not None
+        assert log.origin == "home:h1~memory-b1"
+        assert held(log) == of("home:h1", *range(1, 11))
+        log.close()

@@ -8,14 +8,17 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from gateway.app.home import STOP_S
+from gateway.config.home_file import WebSection
 from gateway.config.secrets import DEFAULT_STATE, HOME_KEY
 from gateway.engine.engine import PULSE_S
 from tests._tree import ROOT
+from web.staff.core.config import ListenConfig
 from web.staff.core.secret_files import ALL, CREDENTIAL_PREFIX
 
 UNITS = ("tryggve-gateway.service", "tryggve-staff.service")
@@ -173,3 +176,62 @@ def test_the_drop_in_says_only_what_older_systemd_does_not_know() -> None:
     assert set(drop_in["Service"]) == {"restartsteps", "restartmaxdelaysec"}
     for name in UNITS:
         assert not values(name, "RestartSteps")
+
+
+# --- installing -----------------------------------------------------------------------------------
+
+
+def script(name: str) -> str:
+    return (ROOT / "tools" / name).read_text()
+
+
+@pytest.mark.parametrize(
+    "words", [["install.sh", "home"], ["install.sh", "staff"], ["setup.sh", "demo"]]
+)
+def test_a_32_bit_system_is_told_so_before_anything_else(tmp_path: Path, words: list[str]) -> None:
+    """One sentence and nothing done, also on a 64-bit kernel; whoever asks need not be root."""
+    asked = tmp_path / "getconf"
+    asked.write_text("#!/bin/sh\necho 32\n")
+    asked.chmod(0o755)
+    name, *given = words
+    done = subprocess.run(
+        ["sh", str(ROOT / "tools" / name), *given],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin", "APT": "no"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 1
+    (sentence,) = done.stderr.splitlines()
+    assert "64-bit" in sentence and "32-bit" in sentence and "Raspberry Pi OS (64-bit)" in sentence
+    assert done.stdout == ""
+
+
+def test_every_folder_that_the_steps_write_in_is_made_by_the_script() -> None:
+    """docs/install.md writes into no folder that is not there yet, and the units' users own what
+    they write in."""
+    steps = "".join(re.findall(r"```\n(.*?)```", (ROOT / "docs/install.md").read_text(), re.DOTALL))
+    folders = set(re.findall(r"/(?:var/lib|etc)/tryggve(?:-staff)?\b", steps))
+    folders |= {f"/var/lib/{state}" for unit_ in UNITS for state in values(unit_, "StateDirectory")}
+    assert len(folders) >= 2
+    made = script("install.sh")
+    for folder in folders | {"/etc/tryggve"}:
+        assert re.search(rf"install -d [^\n]*{folder}$", made, re.MULTILINE), folder
+    # the server's user makes its files in /etc/tryggve and takes away nobody else's
+    assert "chgrp tryggve-staff /etc/tryggve && chmod 1775 /etc/tryggve" in made
+
+
+def test_the_version_to_get_is_this_one() -> None:
+    """The tag in docs/install.md is that of the version that the page belongs to."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    text = (ROOT / "docs/install.md").read_text()
+    assert re.findall(r"git clone --branch (\S+) ", text) == [f"v{project['version']}"]
+
+
+def test_both_programs_on_one_machine_do_not_want_the_same_port() -> None:
+    """By default they would; docs/install.md says which to change, to what."""
+    text = (ROOT / "docs/install.md").read_text().split("## Both on one machine")[1]
+    (port,) = re.findall(r"`port = (\d+)` under `\[web\]`", text)
+    home = WebSection(port=int(port))
+    assert home.port != ListenConfig().port == WebSection().port

@@ -171,6 +171,18 @@ def test_a_mat_that_is_called_poor_here_and_not_in_a_good_home() -> None:
 
 
 @recorded
+def test_mats_that_call_the_night_team_in_vain_are_told_once_and_only_here() -> None:
+    """Two looks a night and more in kasteren_b, all in vain: the bed's mats cannot watch it, said
+    once.  Elsewhere a look is rare enough; and no mat of a recorded home has felt nobody."""
+    for name, times in (("kasteren_b", 1), ("aras_a", 0), ("ordonez_a", 0)):
+        raised = [e.data for e in ran(name).decided if e.kind == "alarm.raised"]
+        told = [str(data.type) for data in raised]  # type: ignore[attr-defined]
+        assert told.count("mat_unfit") == times
+        assert "mat_unfelt" not in told
+        assert "contact_reversed" not in told
+
+
+@recorded
 def test_on_while_on_and_off_while_off_change_nothing() -> None:
     """206 such pairs in casas_hh_al; 21 here, of which the reader leaves out all but five as rows
     that say nothing new: without them the decisions about the bed are the same."""
@@ -247,6 +259,36 @@ def test_a_sensor_that_is_on_at_the_end_is_not_on_for_ever() -> None:
     last = home("aras_a").rows[-1].at
     assert [a for a in made.answers if a.at > last] == []
     assert kinds(made)["rule.failed"] == 0
+
+
+@recorded
+@pytest.mark.slow
+def test_pulses_of_a_seat_are_no_sign_of_life() -> None:
+    """Four of ten presses of the two couches last one or two seconds, some while everybody is out
+    or asleep: without them everything that is concluded is the same."""
+    recording = home("aras_a")
+    short: set[int] = set()
+    began: dict[str, Row] = {}
+    presses = 0
+    for row in recording.rows:
+        if recording.devices[row.device].role != "seat":
+            continue
+        begun = began.pop(row.device, None)
+        if row.data.on:  # type: ignore[attr-defined]
+            began[row.device] = row
+        elif begun is not None:
+            presses += 1
+            if row.at - begun.at <= timedelta(seconds=2):
+                short |= {begun.line, row.line}
+    assert len(short) // 2 > 0.4 * presses > 3000
+    long = [row for row in recording.rows if row.line not in short]
+    concluded = ("bed.", "seat.", "home.", "activity.", "check.asked", "alarm.raised")
+    whole, less = (
+        [(e.at, e.device, e.data) for e in made.decided if e.kind.startswith(concluded)]
+        for made in (ran("aras_a"), run_pass(disturbed(recording, long), None, {}))
+    )
+    assert whole == less
+    assert kinds(ran("aras_a"))["seat.taken"] > 4000
 
 
 # --- no bed mat, merged detectors: casas_hh_al ----------------------------------------------------

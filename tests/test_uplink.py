@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from gateway.engine.log_rest import Rest
 from gateway.errors import LogUnwritable
 from gateway.link.https import Link
 from gateway.link.uplink import Problem, Uplink, UplinkCallbacks, UrgentEvent
@@ -67,6 +68,11 @@ class MemoryOutbox:
         with self._lock:
             self.marks.append(seq)
             self._forwarded = max(self._forwarded, seq)
+
+    def rest(self, limit: int) -> Rest | None:
+        return None
+
+    def mark_rest(self, origin: str, seq: int) -> None: ...
 
     def down_have(self) -> int:
         return self._down

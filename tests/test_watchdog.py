@@ -1,4 +1,5 @@
-"""The running gateway and systemd's watchdog, on a disk that refuses: for real, as a process."""
+"""The running gateway and systemd's watchdog, on a disk that refuses or hangs: for real, as a
+process."""
 
 from __future__ import annotations
 
@@ -15,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.engine.engine import PULSE_S
+from gateway.engine.engine import HANG_S, PULSE_S
 from gateway.engine.log_reader import LogReader
+from tests.e2e.test_kill import LoadedHome
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -43,18 +45,24 @@ static int refused(void) {
     errno = EIO;
     return 1;
 }
+static void hang(void) {
+    const char *while_there = getenv("DISK_HANGS");
+    while (while_there && !access(while_there, F_OK)) usleep(10000);
+}
 int fsync(int fd) {
     static int (*real)(int);
     if (!real) real = dlsym(RTLD_NEXT, "fsync");
+    hang();
     return refused() ? -1 : real(fd);
 }
 int fdatasync(int fd) {
     static int (*real)(int);
     if (!real) real = dlsym(RTLD_NEXT, "fdatasync");
+    hang();
     return refused() ? -1 : real(fd);
 }
 """
-"""No write reaches the disk while the file of that name is there."""
+"""No write reaches the disk while the file of that name is there; it is refused, or it waits."""
 
 
 class Systemd:
@@ -104,6 +112,17 @@ def library(tmp_path: Path) -> Path:
     return made
 
 
+def environment(folder: Path, systemd: Systemd, library: Path) -> dict[str, str]:
+    """For a home that is watched, on a disk that files in `folder` stop."""
+    return {
+        **os.environ,
+        "NOTIFY_SOCKET": str(systemd.path),
+        "LD_PRELOAD": str(library),
+        "DISK_REFUSES": str(folder / "refuses"),
+        "DISK_HANGS": str(folder / "hangs"),
+    }
+
+
 @contextmanager
 def gateway(folder: Path, systemd: Systemd, library: Path) -> Iterator[subprocess.Popen[bytes]]:
     """`tryggve gateway run`, ready."""
@@ -112,12 +131,7 @@ def gateway(folder: Path, systemd: Systemd, library: Path) -> Iterator[subproces
             *(sys.executable, "-m", "gateway.cli", "gateway", "run"),
             *("--config", str(folder / "home.toml"), "--state", str(folder / "state")),
         ],
-        env={
-            **os.environ,
-            "NOTIFY_SOCKET": str(systemd.path),
-            "LD_PRELOAD": str(library),
-            "DISK_REFUSES": str(folder / "refuses"),
-        },
+        env=environment(folder, systemd, library),
         stderr=subprocess.DEVNULL,
     )
     try:
@@ -131,31 +145,60 @@ def gateway(folder: Path, systemd: Systemd, library: Path) -> Iterator[subproces
 
 
 def kinds(folder: Path) -> list[str]:
-    return [obj["kind"] for obj in LogReader(folder / "state" / "events.sqlite").events()]
+    return [obj["kind"] for obj in LogReader(folder / "events.sqlite").events()]
+
+
+def test_a_home_whose_disk_hangs_says_so_when_it_is_back(tmp_path: Path, library: Path) -> None:
+    """Nothing is refused, nothing is answered: the home lives on, and the log names the time."""
+    (tmp_path / "home.toml").write_text(HOME)
+    (tmp_path / "home").mkdir()
+    systemd = Systemd(tmp_path / "notify")
+    home = LoadedHome(tmp_path, "--events", "1", env=environment(tmp_path, systemd, library))
+    log = tmp_path / "home"
+    try:
+        assert systemd.hears("READY=1")
+        (tmp_path / "hangs").touch()
+        home.say("alarm")
+        hung_s = time.monotonic()
+        while time.monotonic() < hung_s + HANG_S + 2 * PULSE_S:
+            systemd.forget()
+            assert systemd.hears("WATCHDOG=1", 3 * PULSE_S)
+        assert "log.stalled" not in kinds(log), "nothing reached the disk"
+        (tmp_path / "hangs").unlink()
+        until = time.monotonic() + WAIT_S
+        while "log.stalled" not in kinds(log):
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        home.end()
+    finally:
+        home.process.kill()
+        systemd.close()
+    assert kinds(log)[-3:] == ["alarm.raised", "log.stalled", "gateway.stopped"]
 
 
 def test_a_home_whose_disk_refuses_feeds_the_watchdog(tmp_path: Path, library: Path) -> None:
     """The home starts, goes on in memory and says that it lives; what it kept is stored when the
     disk takes it."""
     (tmp_path / "home.toml").write_text(HOME)
+    state = tmp_path / "state"
     systemd = Systemd(tmp_path / "notify")
     try:
         with gateway(tmp_path, systemd, library):
             assert systemd.hears("WATCHDOG=1", 3 * PULSE_S), "on a disk that works"
-        before = kinds(tmp_path)
+        before = kinds(state)
         (tmp_path / "refuses").touch()
         with gateway(tmp_path, systemd, library):
             for _ in range(2):
                 systemd.forget()
                 assert systemd.hears("WATCHDOG=1", 3 * PULSE_S)
-            assert kinds(tmp_path) == before, "nothing reached the disk"
+            assert kinds(state) == before, "nothing reached the disk"
             (tmp_path / "refuses").unlink()
             until = time.monotonic() + WAIT_S
-            while "log.stalled" not in kinds(tmp_path):
+            while "log.stalled" not in kinds(state):
                 assert time.monotonic() < until
                 time.sleep(0.1)
     finally:
         systemd.close()
-    after = kinds(tmp_path)[len(before) :]
+    after = kinds(state)[len(before) :]
     assert after[0] == "gateway.started"
     assert after[-1] == "gateway.stopped"

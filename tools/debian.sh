@@ -6,6 +6,12 @@ stop() {
     exit 1
 }
 
+need_64_bit() { # the locked packages are for 64 bits; a 32-bit system may run a 64-bit kernel
+    bits=$(getconf LONG_BIT)
+    [ "$bits" = 64 ] ||
+        stop "a 64-bit system is needed, and this one is $bits-bit: on a Raspberry Pi write Raspberry Pi OS (64-bit) to the card"
+}
+
 debian() { # package …: 0 when they are installed now; 1 when that is not allowed, or failed
     [ "${APT:-yes}" != no ] && command -v apt-get >/dev/null || return 1
     if [ "$(id -u)" = 0 ]; then

@@ -4,11 +4,13 @@
 #   (beside home: the library of each lock of the home that needs one, as requirements/ has them)
 #
 # Debian 12 or 13 (Raspberry Pi OS too).  The program goes to /opt/tryggve, its unit to
-# /etc/systemd/system; nothing is started, and nothing that is configured is touched.  Run it again
-# to bring a newer version in.  docs/install.md has the steps before and after.
+# /etc/systemd/system, and the folders that it is configured in and writes in are made; nothing is
+# started, and nothing that is configured is touched.  Run it again to bring a newer version in.
+# Both programs may be on one machine, in either order.  docs/install.md has the steps before and after.
 set -eu
 cd "$(dirname "$0")/.."
 . tools/debian.sh
+need_64_bit
 
 part=${1:-}
 case $part in
@@ -56,6 +58,11 @@ for needed in "$locked" "$@"; do
 done
 source=$(mktemp -d)
 trap 'rm -rf "$source"' EXIT
+if [ "$part" = home ]; then
+    # not Debian's python3-lgpio, which a virtual environment does not see
+    LG_WD=$source $target/bin/python -c 'import lgpio' ||
+        stop "lgpio is installed and does not load; docs/install.md says what it needs"
+fi
 # built in a copy, so that root leaves nothing behind in the checkout
 cp -R pyproject.toml README.md LICENSE gateway drivers web "$source"
 pip --no-deps --no-index --force-reinstall "$source"
@@ -72,7 +79,15 @@ if [ "$(systemctl --version | sed -n 's/^systemd \([0-9]*\).*/\1/p')" -ge 254 ];
         /etc/systemd/system/$unit.service.d/restart-growing.conf
 fi
 ln -sf $target/bin/tryggve /usr/local/bin/tryggve
-install -d -m 0755 /etc/tryggve
+# root's, and open to read: the home's user reads home.toml there.  The server's user makes its own
+# files beside it, and can take nobody else's away.
+[ -d /etc/tryggve ] || install -d -m 0755 /etc/tryggve
+if [ "$part" = home ]; then
+    install -d -o tryggve -g tryggve -m 0700 /var/lib/tryggve
+else
+    chgrp tryggve-staff /etc/tryggve && chmod 1775 /etc/tryggve
+    install -d -o tryggve-staff -g tryggve-staff -m 0700 /var/lib/tryggve-staff
+fi
 if [ -d /run/systemd/system ]; then
     systemctl daemon-reload
     udevadm control --reload && udevadm trigger --subsystem-match=gpio

@@ -10,6 +10,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 . tools/debian.sh
+need_64_bit
 
 purpose=$1
 shift

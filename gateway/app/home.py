@@ -303,10 +303,16 @@ class Home:
             self.spawn(self.lock_orders.relock(command.device))
 
     def _reopen(self, why: str) -> tuple[EventLog, LogRecovered]:
-        old, answer = self.engine.log, self.log_folder.reopen(why)
-        # once it is renamed: SQLite ends a file by deleting the `-wal` of its name
-        Thread(target=old.close, name="eventlog-aside", daemon=True).start()
-        return answer
+        old, (new, recovered) = self.engine.log, self.log_folder.reopen(why)
+
+        def set_aside() -> None:
+            # once it is renamed: SQLite ends a file by deleting the `-wal` of its name
+            old.close()
+            self.log_folder.take_in(new, recovered)
+            self._durable(())  # there may be more to send
+
+        Thread(target=set_aside, name="eventlog-aside", daemon=True).start()
+        return new, recovered
 
     def _power_watch(self) -> PowerWatch:
         view = self.view  # as the log left it

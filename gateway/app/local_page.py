@@ -214,7 +214,7 @@ class LocalPage:
 
     def _log_problem(self) -> str | None:
         stalled = self._home.engine.stalled
-        return "the disk refuses to take the log" if stalled else None
+        return "the disk does not take the log" if stalled else None
 
     # --- the ledger -------------------------------------------------------------------------------
 

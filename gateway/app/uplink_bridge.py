@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from gateway.engine.engine import Engine
+from gateway.engine.log_rest import Rest
 from gateway.errors import LogUnwritable
 from gateway.link.uplink import UplinkCallbacks
 
@@ -44,6 +45,14 @@ class LogOutbox:
     def mark_forwarded(self, seq: int) -> None:
         """See `Outbox`."""
         self._engine.log.mark_forwarded(seq)
+
+    def rest(self, limit: int) -> Rest | None:
+        """See `Outbox`."""
+        return self._engine.log.rests.next(limit)
+
+    def mark_rest(self, origin: str, seq: int) -> None:
+        """See `Outbox`."""
+        self._engine.log.rests.mark(origin, seq)
 
     def down_have(self) -> int:
         """See `Outbox`."""

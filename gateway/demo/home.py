@@ -40,12 +40,15 @@ from gateway.config.secrets import FileSecrets
 from gateway.demo.leash import STOP_S
 from gateway.demo.pace import Pace
 from gateway.demo.resident import Act, House, Resident
-from gateway.envelope import Event
+from gateway.envelope import Draft, Event
 from gateway.events import (
     AlarmOutcome,
     AlarmResolved,
+    GatewayStarted,
     LockOperationProgressed,
     LockOperationStep,
+    MatLearned,
+    MatQuality,
     VisitEnded,
 )
 
@@ -60,6 +63,18 @@ BUTTON_S = 0.2
 
 HANDLE_S = 3.0
 """Real seconds after the phone said so that somebody takes the handle, unless told otherwise."""
+
+KNOWN_MAT = MatLearned(
+    quality=MatQuality.GOOD,
+    nights=10,
+    gaps=0,
+    gap_p50_s=0.0,
+    gap_p95_s=0.0,
+    gap_p99_s=0.0,
+    on_share_pct=95.0,
+)
+"""What a home knows of its bed mat after ten nights.  The demo begins there: a mat that is still
+learned asks and does not ring, for three nights."""
 
 PACE_S = 0.5
 """Real seconds between looks at whether somebody is still needed."""
@@ -112,6 +127,7 @@ class VirtualHome:
         self._pair(state)
         home = Home(self.config, state_dir=state, clock=self.clock, pin_factory=self.pins.factory)
         home.watchers.append(self._see)
+        home.watchers.append(lambda event: self._know_mats(home, event))
         tasks = [
             asyncio.create_task(home.run()),
             asyncio.create_task(self.resident.run(planned=not self.args.still)),
@@ -161,6 +177,13 @@ class VirtualHome:
             and not self.args.nobody_at_door
         ):
             self._later(HANDLE_S, self.locks[event.device or LOCK].take_handle)
+
+    def _know_mats(self, home: Home, event: Event) -> None:
+        """Its bed mats are known from the first minute."""
+        if isinstance(event.data, GatewayStarted):
+            for device in self.config.devices.values():
+                if device.role == "bed":
+                    home.engine.submit(Draft(KNOWN_MAT, device=device.id))
 
     def _later(self, delay_s: float, do: Callable[[], Awaitable[None]]) -> None:
         async def wait() -> None:

@@ -24,18 +24,16 @@ from typing import Any, Protocol
 
 from gateway.clock import Clock
 from gateway.commands import Command
-from gateway.engine.event_log import EventLog, Head
+from gateway.engine.event_log import EventLog, Head, verified
 from gateway.engine.sequencer import Sealed, Sequencer, Turn
 from gateway.envelope import (
     ClockState,
     Draft,
     Event,
-    canonical,
     corrected_at,
     from_json,
-    verify_next,
 )
-from gateway.errors import ChainError, LogCorrupt, LogUnwritable
+from gateway.errors import LogCorrupt, LogUnwritable
 from gateway.events import ClockSynced, LogRecovered, LogStalled
 from gateway.rules import Rule
 from gateway.rules.fold import Fold
@@ -47,6 +45,10 @@ TURN_MAX = 50
 
 STALL_S = 0.5
 """Seconds that an alarm waits for the disk before it goes out without it (DESIGN section 2)."""
+
+HANG_S = 10.0
+"""Seconds without an answer until a disk counts as one that refuses: a card that tidies up answers
+within a few.  Looked at in each turn, so told `PULSE_S` later at the most."""
 
 IN_FLIGHT_MAX = 16
 """Turns on their way to the disk at once.  The writer gets Python's lock only between two turns, so
@@ -102,10 +104,12 @@ class _Item:
 
 @dataclass(slots=True, eq=False)
 class _Flight:
-    """A turn on its way to the disk.  `urgent` are its rows that the link sends at once."""
+    """A turn on its way to the disk since `began_s`, by the loop's clock.  `urgent` are its rows
+    that the link sends at once."""
 
     turn: Turn
     waiters: list[tuple[asyncio.Future[Event], Event]]
+    began_s: float = field(default_factory=lambda: asyncio.get_running_loop().time())
     urgent: list[Sealed] = field(default_factory=list)
     urgent_sent: bool = False
     timer: asyncio.TimerHandle | None = field(default=None, repr=False)
@@ -174,7 +178,7 @@ class Engine:
             event = from_json(obj)
             if self._down is not None and event.seq <= self._down.seq:
                 continue
-            sealed = _verified(obj, event, self._down_origin, self._down)
+            sealed = verified(obj, event, self._down_origin, self._down)
             self._down = Head(event.seq, sealed.digest)
             last = loop.create_future()
             self._put(_Item(None, self._now(), self.clock.mono_s(), foreign=sealed, durable=last))
@@ -193,7 +197,7 @@ class Engine:
 
     @property
     def stalled(self) -> bool:
-        """Whether the disk refuses to take events now."""
+        """Whether the disk refuses to take events now, or hangs."""
         return self._stalled
 
     @property
@@ -339,6 +343,8 @@ class Engine:
         self._launch(_Flight(sequencer.drain(), waiters))
         if self.log.writing:
             self.hooks.on_pulse()
+        if not self._stalled and self._flights[0].began_s + HANG_S < self._flights[-1].began_s:
+            self._stall(LogUnwritable(f"the disk has not answered for {HANG_S:.0f} s"))
 
     def _launch(self, flight: _Flight) -> None:
         loop = asyncio.get_running_loop()
@@ -436,15 +442,3 @@ async def _within(future: asyncio.Future[Event], timeout_s: float | None) -> Eve
         return await asyncio.wait_for(future, timeout_s)
     except TimeoutError as error:
         raise LogUnwritable(f"the event log did not answer within {timeout_s} s") from error
-
-
-def _verified(obj: dict[str, Any], event: Event, origin: str, after: Head | None) -> Sealed:
-    """The server's event as it will be stored.  `after` None: where its chain stands is not known
-    (a new log), and the first one that comes is believed."""
-    body = canonical(obj)
-    if after is None:
-        if event.origin != origin:
-            raise ChainError(f"event {event.seq} comes from another origin", event.seq)
-        return Sealed(event, body, bytes.fromhex(event.hash))
-    digest = verify_next(obj, origin=origin, seq=after.seq + 1, previous=after.hash, body=body)
-    return Sealed(event, body, digest)

@@ -23,10 +23,21 @@ from datetime import datetime
 from itertools import chain
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from typing import Any
 
-from gateway.engine.log_reader import check, connect, first_row, trouble_of, walk
+from gateway.engine.log_reader import (
+    BEFORE_ALL,
+    LONG_LIVED_INDEX,
+    LONG_LIVED_SQL,
+    check,
+    connect,
+    first_row,
+    trouble_of,
+    walk,
+)
+from gateway.engine.log_rest import Rests
 from gateway.engine.sequencer import Sealed, wire_json
-from gateway.envelope import GENESIS, Event, from_json
+from gateway.envelope import GENESIS, Event, canonical, from_json, verify_next
 from gateway.errors import ChainError, LogCorrupt
 from gateway.events import utc_text
 
@@ -42,25 +53,9 @@ some ten thousand events while a technician comes."""
 TAIL = 200
 """Events at the end whose chain is verified at every start."""
 
-LONG_LIVED = (
-    "absence.",
-    "alarm.",
-    "device.battery_",
-    "device.offline",
-    "device.online",
-    "grant.",
-    "power.",
-    "visit.",
-)
-"""How the kinds begin whose meaning may outlast the days that a rebuild reads: an absence of a
-month, an open alarm.  They are few, and have an index of their own; give it a new number when this
-list changes."""
-
-_LONG = " OR ".join(f'instr(body, \'"kind":"{kind}\') > 0' for kind in LONG_LIVED)
-
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS event (
-    row INTEGER PRIMARY KEY,
+    row INTEGER PRIMARY KEY,  -- below 1: taken in from the log before (`log_rest`)
     seq INTEGER NOT NULL,
     body TEXT NOT NULL,
     hash BLOB NOT NULL,
@@ -70,7 +65,7 @@ CREATE TABLE IF NOT EXISTS event (
 CREATE UNIQUE INDEX IF NOT EXISTS event_foreign ON event (origin, seq) WHERE origin IS NOT NULL;
 DROP INDEX IF EXISTS event_long_lived;
 DROP INDEX IF EXISTS event_long_lived_2;
-CREATE INDEX IF NOT EXISTS event_long_lived_3 ON event (row) WHERE {_LONG};
+CREATE INDEX IF NOT EXISTS {LONG_LIVED_INDEX} ON event (row) WHERE {LONG_LIVED_SQL};
 CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS mark (name TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS segment (
@@ -129,6 +124,7 @@ class EventLog:
         self._reader = reader
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._marks: dict[str, int] = {}
+        self.rests = Rests(reader, self._read_lock, keep=self._keep_mark)
         self._forwarded = self._mark("forwarded")
         self.head = self._head_of(None)
         self.durable = self.head.seq
@@ -161,8 +157,10 @@ class EventLog:
                 opened = cls(path, db, reader, origin)
                 for _ in walk(opened._reader, origin, last=TAIL):
                     pass
-                with suppress(sqlite3.Error):  # the -wal is not empty from here on (`log_folder`)
-                    opened._transact((), {"opened": opened.head.seq})
+                # the -wal is not empty from here on (`log_folder`): a number that is new each time,
+                # for SQLite writes no page that stays as it is
+                with suppress(sqlite3.Error):
+                    opened._transact((), {"opened": opened._mark("opened") + 1})
             except BaseException:
                 for connection in (db, reader):
                     if connection is not None:
@@ -196,7 +194,10 @@ class EventLog:
         """
         if seq > self._forwarded:
             self._forwarded = seq
-            self._marks["forwarded"] = seq
+            self._keep_mark("forwarded", seq)
+
+    def _keep_mark(self, name: str, seq: int) -> None:
+        self._marks[name] = seq
 
     def close(self, timeout_s: float = 10.0) -> None:
         """Write what is in line and close.  Rows that the disk refuses are given up after
@@ -340,12 +341,10 @@ class EventLog:
         about `moment` on (by bisection over the rows; it is for whole days) and, before them, the
         older ones of `LONG_LIVED` kinds."""
         with closing(connect(self.path, read_only=True)) as db:
-            first = 0 if moment is None else first_row(db, "at", utc_text(moment))
+            first = BEFORE_ALL if moment is None else first_row(db, "at", utc_text(moment))
             columns = "SELECT body, hash, taken FROM event"
-            for query in (
-                f"{columns} INDEXED BY event_long_lived_3 WHERE row < ? AND ({_LONG}) ORDER BY row",
-                f"{columns} WHERE row >= ? ORDER BY row",
-            ):
+            old = f"INDEXED BY {LONG_LIVED_INDEX} WHERE row < ? AND ({LONG_LIVED_SQL}) ORDER BY row"
+            for query in (f"{columns} {old}", f"{columns} WHERE row >= ? ORDER BY row"):
                 for body, digest, received in db.execute(query, (first,)):
                     event = from_json({**json.loads(body), "hash": digest.hex()})
                     yield event, event.at if received is None else datetime.fromisoformat(received)
@@ -392,6 +391,18 @@ class EventLog:
                 "SELECT seq, hash FROM event WHERE origin = ? ORDER BY seq DESC LIMIT 1", (origin,)
             ).fetchone()
         return Head() if row is None else Head(*row)
+
+
+def verified(obj: dict[str, Any], event: Event, origin: str, after: Head | None) -> Sealed:
+    """The server's event as it will be stored.  `after` None: where its chain stands is not known
+    (a new log), and the first one that comes is believed."""
+    body = canonical(obj)
+    if after is None:
+        if event.origin != origin:
+            raise ChainError(f"event {event.seq} comes from another origin", event.seq)
+        return Sealed(event, body, bytes.fromhex(event.hash))
+    digest = verify_next(obj, origin=origin, seq=after.seq + 1, previous=after.hash, body=body)
+    return Sealed(event, body, digest)
 
 
 def _row(sealed: Sealed) -> tuple[int, str, bytes, str | None, str | None]:

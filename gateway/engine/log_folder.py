@@ -8,6 +8,8 @@ missing, emptied, put back from a copy or without its `-wal` is not taken for a 
 A log that cannot be used is renamed, never deleted, and the new one has an origin of its own
 (`home:<id>~2`, `~3` …), so that no number is given out twice.
 
+What can still be read of it goes into the new one (`log_rest`).
+
 Not for: repairing a damaged file; `sqlite3 FILE .recover` by a technician does that.
 """
 
@@ -15,11 +17,13 @@ from __future__ import annotations
 
 import logging
 import re
+import sqlite3
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.config.secrets import write_durably
+from gateway.engine import log_rest
 from gateway.engine.event_log import EventLog
 from gateway.errors import LogCorrupt, LogUnwritable
 from gateway.events import LogRecovered
@@ -54,17 +58,20 @@ class LogFolder:
         noted = self._noted()
         gone = self._what_is_gone(noted)
         if gone is not None:
-            return self.reopen(gone)
+            return self._in_its_place(gone)
         origin = self.origin()
         try:
             opened = EventLog.open(self.path / FILE, origin)
         except LogCorrupt as error:
-            return self.reopen(str(error))
+            return self._in_its_place(str(error))
         except LogUnwritable as error:
-            return self._in_memory(str(error))
+            in_memory = self._in_memory(str(error))
+            self._take_in(in_memory[0], self.path / FILE, origin)  # it may still be read
+            return in_memory
         if noted is not None and opened.head.seq < noted.seq:
             opened.close()
-            return self.reopen(f"{FILE} ends at {opened.head.seq} and went to {noted.seq}")
+            return self._in_its_place(f"{FILE} ends at {opened.head.seq} and went to {noted.seq}")
+        self._again(opened)
         with suppress(OSError):  # a full disk: what was noted before still holds
             self._note(origin, opened.head.seq, is_open=self._size("-wal") > 0)
         return opened, None
@@ -93,6 +100,33 @@ class LogFolder:
             return self._in_memory(f"{why}; {error}")
         log.warning("event log set aside", extra={"file": aside})
         return opened, LogRecovered(set_aside=aside, continues=old, why=why)
+
+    def take_in(self, new: EventLog, recovered: LogRecovered) -> None:
+        """Copy into `new` what can still be read of the log that it replaces.  Any thread."""
+        aside = None if recovered.set_aside is None else self.path / recovered.set_aside
+        self._take_in(new, aside, recovered.continues or self.origin())
+
+    def _take_in(self, new: EventLog, old: Path | None, origin: str) -> None:
+        try:
+            log_rest.take_in(new.path, old, origin)
+        except sqlite3.Error:
+            log.exception("what was left of a log could not be taken in")
+        new.rests.look_again()
+
+    def _in_its_place(self, why: str) -> tuple[EventLog, LogRecovered]:
+        """At a start: a new log that knows what could still be read of the old one."""
+        opened, recovered = self.reopen(why)
+        self.take_in(opened, recovered)
+        return opened, recovered
+
+    def _again(self, opened: EventLog) -> None:
+        """A home that was cut off while it took in another log's rest does so anew."""
+        before = origin_before(opened.origin)
+        if before is None or log_rest.is_taken_in(opened.path):
+            return
+        stem = _aside_stem(before)
+        found = sorted(self.path.glob(f"{stem}*.sqlite"), key=lambda file: file.stat().st_mtime)
+        self._take_in(opened, found[-1] if found else None, before)
 
     def _what_is_gone(self, noted: _Noted | None) -> str | None:
         """What is missing of a log that was there; None: nothing, or there never was one."""
@@ -130,7 +164,7 @@ class LogFolder:
 
     def _set_aside(self, origin: str) -> str | None:
         """Rename the log and what belongs to it; its new name, None when nothing was there."""
-        stem = "aside-" + re.sub(r"[^A-Za-z0-9]", "-", origin)
+        stem = _aside_stem(origin)
         name, n = f"{stem}.sqlite", 1
         while any((self.path / (name + suffix)).exists() for suffix in ("", "-wal")):
             n += 1
@@ -154,6 +188,18 @@ class LogFolder:
             path = path.with_stem(f"tryggve-{self._home}-{self._boot}-{n}")
             new = f"{old.split('~')[0]}~memory-{self._boot}-{n}"
         return EventLog.open(path, new), LogRecovered(set_aside=None, continues=old, why=why)
+
+
+def _aside_stem(origin: str) -> str:
+    return "aside-" + re.sub(r"[^A-Za-z0-9]", "-", origin)
+
+
+def origin_before(origin: str) -> str | None:
+    """`home:a~3` → `home:a~2` → `home:a` → None: there was none before; None, too, in memory."""
+    base, _, number = origin.partition("~")
+    if not number.isdigit():
+        return None
+    return base if number == "2" else f"{base}~{int(number) - 1}"
 
 
 def next_origin(origin: str) -> str:

@@ -70,8 +70,8 @@ class ClockSynced(Data):
 @kind("log.recovered", by=By.HOME, urgent=True)
 class LogRecovered(Data):
     """The log's file could not be used and was set aside; this is the first event of a new log with
-    an origin of its own.  What the old file held and had not yet forwarded must be read from it by
-    hand."""
+    an origin of its own.  What could still be read of the old one is in the new, under its own
+    origin, and is sent; the rest must be read from the file by hand."""
 
     set_aside: str | None
     """File name of the old file, in the log's folder; None when there was none left."""

@@ -35,6 +35,19 @@ class BedDoubted(Data):
     says that somebody left), `mat_unknown` (no mat of the bed can be trusted now)."""
 
 
+@kind("seat.taken", by=By.HOME)
+class SeatTaken(Data):
+    """Somebody sits on a seat (the event's `device`), since `since`: it was pressed for longer than
+    its mat pulses by itself."""
+
+    since: AwareDatetime
+
+
+@kind("seat.left", by=By.HOME)
+class SeatLeft(Data):
+    """Whoever sat there rose, or moved so that the seat does not feel them."""
+
+
 @kind("activity.prewarned", by=By.HOME, urgent=True)
 class ActivityPrewarned(Data):
     """The home has been quiet for long; the resident is asked, by light or tone, whether all is

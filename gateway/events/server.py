@@ -95,3 +95,39 @@ class HomeOverstepped(Data):
     """`not_its_kind`, `foreign_ref`, `foreign_person` or `bad_value`."""
     field: str
     """Where it shows."""
+
+
+class AsideWhy(StrEnum):
+    """Why somebody wants an event set aside."""
+
+    WRONG = "wrong"
+    """It did not happen."""
+    UNREADABLE = "unreadable"
+    """It cannot be shown, or makes a page unreadable."""
+    OTHER_PERSON = "other_person"
+    """It says something of somebody whom it should not name."""
+
+
+@kind("event.aside_asked", by=By.SERVER)
+class EventAsideAsked(Data):
+    """A person (the event's `person`) asks that an event of this home be set aside."""
+
+    event: Ref
+    why: AsideWhy
+
+
+@kind("event.set_aside", by=By.SERVER)
+class EventSetAside(Data):
+    """A second person (the event's `person`) agreed: the event is kept whole at the server, and no
+    longer shown or counted there."""
+
+    request: Ref
+    event: Ref
+
+
+@kind("event.aside_declined", by=By.SERVER)
+class EventAsideDeclined(Data):
+    """The event stays: somebody said no, or who asked took it back."""
+
+    request: Ref
+    event: Ref

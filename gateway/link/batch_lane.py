@@ -5,13 +5,16 @@ Not for: what must not wait for what is older (`urgent_lane`).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from gateway.errors import LinkRefused
 from gateway.link.https import GapError
 from gateway.link.lane import EVENT_STATUS, LaneThread, seq_of
-from gateway.link.link_state import Problem, SharedLinkState
+from gateway.link.link_state import Problem, Rest, SharedLinkState
 from gateway.wire import BATCH_MAX, BODY_MAX_BYTES, HEARTBEAT_S
+
+log = logging.getLogger(__name__)
 
 UP_BASE_S, UP_CAP_S = 0.5, 60.0
 """Pauses of the batch lane: well below the 180 s after which the server calls a home silent."""
@@ -46,6 +49,10 @@ class BatchLane(LaneThread):
     def exchange(self) -> None:
         box = self.shared.outbox
         self.signal.clear()  # before looking, so that a commit meanwhile is seen
+        rest = box.rest(BATCH_MAX)
+        if rest is not None:
+            self._send_rest(rest)
+            return
         origin = box.origin()
         if origin != self._origin:
             self._origin, self._from, self._gaps = origin, None, 0
@@ -81,6 +88,27 @@ class BatchLane(LaneThread):
             return
         self.backoff.reset()
         self.problem(None)
+
+    def _send_rest(self, rest: Rest) -> None:
+        """First what a log before this one still held, under its own origin.  What the server will
+        not take of it (it has more of it than we, or another chain) is left: it is in the old file,
+        and nothing that is new waits for it."""
+        bodies = fitting(rest.bodies)
+        have = rest.head
+        try:
+            if bodies:
+                have = self.lane.events(bodies, self.shared.outbox.down_have())
+        except GapError as gap:
+            log.info("a part of an old log is not taken", extra={"why": gap.text})
+            if gap.code == "gap" and bodies and gap.have >= seq_of(bodies[0]):
+                have = gap.have
+        except LinkRefused as refused:
+            if refused.status not in EVENT_STATUS:
+                raise
+            log.warning("a part of an old log is refused", extra={"why": refused.text})
+        self.shared.set_accepting(True)
+        self._spoken = True
+        self.shared.outbox.mark_rest(rest.origin, have)
 
     def _accepted(self, bodies: Sequence[bytes], after: int, have: int) -> bool:
         """Move on to `have`; False: the server's answer does not fit what was sent."""

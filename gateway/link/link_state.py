@@ -33,8 +33,28 @@ class Outbox(Protocol):
     def mark_forwarded(self, seq: int) -> None:
         """The server has everything up to and with `seq`."""
 
+    def rest(self, limit: int) -> Rest | None:
+        """What an earlier log of the home held and the server may not have; None: nothing."""
+
+    def mark_rest(self, origin: str, seq: int) -> None:
+        """The server has, of that log, what it will ever take up to `seq`."""
+
     def down_have(self) -> int:
         """The highest `staff:<home>` number on disk; 0: none."""
+
+
+class Rest(Protocol):
+    """At most so many events of an earlier log, which ended at `head`, in order: `bodies` as
+    `Outbox.pending` gives them."""
+
+    @property
+    def origin(self) -> str: ...
+
+    @property
+    def head(self) -> int: ...
+
+    @property
+    def bodies(self) -> Sequence[bytes]: ...
 
 
 class UrgentEvent(NamedTuple):

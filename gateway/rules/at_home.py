@@ -39,7 +39,7 @@ from gateway.rules.common.replace import replace
 from gateway.rules.common.time import due, later
 
 NAME = "at_home"
-VERSION = 2
+VERSION = 3
 KINDS = signs_of_life.KINDS | {
     "bed.entered",
     "home.emptied",
@@ -118,7 +118,7 @@ def _stirred(
     facts = settings.home.devices.get(event.device or "")
     if facts is None:
         return state, ()
-    if facts.id in state.doubted:
+    if facts.id in state.doubted or signs_of_life.may_be_noise(event, facts):
         return state, ()
     if facts.role in ("seat", "bed"):
         return _weight(state, event, facts.id)

@@ -36,7 +36,7 @@ from gateway.rules.common.replace import replace
 from gateway.rules.common.time import due, in_window, later
 
 NAME = "bathroom"
-VERSION = 1
+VERSION = 2
 KINDS = (
     signs_of_life.KINDS
     | absences.KINDS
@@ -118,7 +118,7 @@ def step(
 def _sign(state: State, event: Event, settings: Settings) -> State:
     """Somebody stirred."""
     facts = settings.home.devices.get(event.device or "")
-    if facts is None or not state.can_tell:
+    if facts is None or not state.can_tell or signs_of_life.may_be_noise(event, facts):
         return state
     if facts.role == "seat":
         sat = state.sat | {facts.id} if signs_of_life.is_on(event) else state.sat - {facts.id}

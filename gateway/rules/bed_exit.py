@@ -211,7 +211,7 @@ def _left(state: State, event: Event, since: datetime, certain: bool, settings: 
 def _sign(state: State, event: Event, settings: Settings) -> State:
     """Somebody stirred: in the bed, too little to be lying there, or outside it."""
     facts = settings.home.devices.get(event.device or "")
-    if facts is None or facts.id in state.doubted:
+    if facts is None or facts.id in state.doubted or signs_of_life.may_be_noise(event, facts):
         return state
     if facts.role == "bed":
         if state.left is None:

@@ -152,9 +152,11 @@ def _stirred(
     facts = settings.home.devices.get(event.device or "")
     if facts is None or not state.can_tell or facts.id in state.doubted:
         return state, ()
+    if signs_of_life.may_be_noise(event, facts):
+        return state, ()
     if facts.role == "seat":
         seats = tuple(seat for seat in state.seats if seat[0] != facts.id)
-        if signs_of_life.is_on(event) and event.kind != "mat.released":
+        if signs_of_life.is_on(event):
             seats = (*seats, (facts.id, event.at))
         state = replace(state, seats=seats)
     return _alive(state, event, settings)

@@ -36,7 +36,7 @@ from gateway.rules.common.replace import replace
 from gateway.rules.common.time import due, in_window, later
 
 NAME = "wandering"
-VERSION = 1
+VERSION = 2
 KINDS = (
     signs_of_life.KINDS
     | absences.KINDS
@@ -136,7 +136,7 @@ def _inside(state: State) -> State:
 def _sign(state: State, event: Event, settings: Settings) -> State:
     home = settings.home
     facts = home.devices.get(event.device or "")
-    if facts is None:
+    if facts is None or signs_of_life.may_be_noise(event, facts):
         return state
     if facts.role != "front_door":
         # pressing the bed, or anything inside: nobody is out

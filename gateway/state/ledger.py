@@ -75,8 +75,6 @@ def _row(event: Event, offset_s: float, outcomes: dict[str, str]) -> LedgerRow:
             why = refusal.value
         case e.VisitStarted(source=source):
             why = source.value
-        case e.CameraOpened(check=check):
-            why = check or ""
     return LedgerRow(
         ref=event.ref,
         at=corrected_at(event, offset_s),

@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 
 from gateway.envelope import Draft
 from gateway.events import (
+    DoorOpened,
     LockOperationEnded,
     LockOperationOutcome,
     LockOperationProgressed,
@@ -66,21 +67,30 @@ def wide(page: Any) -> float:
 def test_an_event_arrives_live(
     open_page: Open, sign_in: SignIn, night: Night, live_server: LiveServer
 ) -> None:
-    """A mat that is pressed stands on top of Händelser without anybody touching the page."""
+    """A door that opens stands on top of Händelser without anybody touching the page, as the
+    server's own row; a mat that is pressed is folded there as it would be on a page loaded anew."""
     page = open_page(DESK)
     sign_in(page)
     page.goto(f"{live_server.url}/handelser?hem=h2")
     live(page)
-    [event] = night.homes["h2"].send(MatPressed(), device="bed")
-    row = page.locator(f'[data-test="event"][data-key="{event.ref}"]')
+    [event] = night.homes["h2"].send(DoorOpened(), device="door")
+    row = page.locator(f'[data-test="event"][data-key="{event.ref}"][data-kind="door.opened"]')
     row.wait_for()
-    assert row.locator(".label").inner_text() == "Mattan trycktes"
-    first = page.get_by_test_id("event").first
+    assert row.locator(".label").inner_text() == "Dörren öppnades"
+    assert "new" in (row.get_attribute("class") or "")
+    first = page.locator("#events .row").first
     assert first.get_attribute("data-key") == event.ref
-    page.locator(
-        f'[data-key="{event.ref}"][data-kind="mat.pressed"]'
-    ).wait_for()  # the server's own
-    assert page.locator(f'[data-key="{event.ref}"]').count() == 1
+    night.clock.advance(1)
+    for count in (1, 2):
+        night.homes["h2"].send(MatPressed(), device="bed")
+        expect(page.locator("#events .row").first).to_contain_text(f"Sängmattan: {count} tryck")
+    live_rows = page.locator("#events .row").all_inner_texts()
+    page.reload()
+    assert page.locator("#events .row").all_inner_texts() == live_rows
+    page.get_by_test_id("unfold").first.focus()
+    page.keyboard.press("Enter")
+    page.get_by_test_id("back").wait_for()
+    assert page.locator('[data-test="event"][data-kind="mat.pressed"]').count() == 2
 
 
 def test_an_alarm_comes_is_taken_and_closed_at_the_desk(

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from gateway.demo.stage import Stage
+from gateway.engine.log_reader import LogReader
 from tests.e2e.conftest import at_server
 from tests.e2e.test_kill import until
 
@@ -138,6 +139,36 @@ def test_what_is_written_after_the_log_was_lost_arrives(
         ]
     assert kinds[0] == "log.recovered"
     assert kinds.count("mat.pressed") == 5
+
+
+def test_what_is_left_of_a_shortened_log_arrives(set_stage: Callable[..., Stage]) -> None:
+    """The server is away, the home writes, then a power cut takes the `-wal`: what the file still
+    held, and the server never had, arrives under its own number and hash, beside what is new."""
+    made = set_stage(home_options=("--still",))
+    press(made, 1)
+    until(lambda: all_forwarded(made), "the first forwarding")
+    before = dict(at_server(made)["home:h1"])
+    made.kill_staff()
+    press(made, 3)
+    stop_home(made)
+    left = {
+        obj["seq"]: obj["hash"]
+        for obj in LogReader(made.home_log).events()
+        if obj["origin"] == "home:h1"
+    }
+    assert len(left) > len(before) + 6
+    made.start_home("--still")
+    press(made, 2)
+    assert made.home is not None
+    made.home.process.kill()
+    stop_home(made)
+    made.home_log.with_name("events.sqlite-wal").unlink()
+
+    made.start_home("--still")
+    assert press(made, 1)["origin"] == "home:h1~2"
+    made.start_staff()
+    until(lambda: all_forwarded(made), "the new log's forwarding")
+    assert at_server(made)["home:h1"] == left
 
 
 def test_the_smoke_test_says_ok(tmp_path: Path) -> None:

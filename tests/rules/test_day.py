@@ -130,6 +130,7 @@ def test_the_front_door_without_a_nights_rest_or_with_a_return_is_nothing(tell: 
 def test_a_front_door_that_stands_open(tell: Tell) -> None:
     """Fifteen minutes: for care by night, without haste by day; shut, it is taken back."""
     story = tell("front")
+    story.at("22:00", DoorClosed(), "front")
     story.at("02:00", DoorOpened(), "front")
     story.until("02:20")
     assert alarms(story) == ["02:15:00 alarm.raised front door_left_open care"]

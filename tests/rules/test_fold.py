@@ -18,6 +18,7 @@ from gateway.events import (
     BedEntered,
     ButtonPressed,
     CheckAnswered,
+    CheckAsked,
     CheckDue,
     ContactChanged,
     Data,
@@ -36,6 +37,7 @@ from gateway.events import (
     LockUnknown,
     LockUnlocked,
     Looked,
+    MatDrifted,
     MatFault,
     MatFaulted,
     MatLearned,
@@ -278,6 +280,8 @@ LEARNED: dict[str, Any] = {
     "counts": (10, 5, 5, 5, 0, 0, 5, 0, 0),
 }
 
+DRIFT: dict[str, Any] = {"drift_pct": st.just(8.2), "limit_pct": st.just(10.0)}
+
 _input = st.one_of(
     st.tuples(st.sampled_from([MatPressed(), MatReleased()]), _device, st.none()),
     st.tuples(st.sampled_from([MatPressed(), MatReleased()]), _device, st.none()),
@@ -317,6 +321,7 @@ _input = st.one_of(
     ),
     st.tuples(st.sampled_from([PowerLost(), PowerRestored()]), st.none(), st.none()),
     st.tuples(st.just(MatLearned(**LEARNED)), _device, st.none()),
+    st.tuples(st.builds(MatDrifted, near=st.booleans(), **DRIFT), _device, st.none()),
     st.tuples(st.builds(CheckDue, check=_check, slot=st.just(BEGIN)), st.none(), st.none()),
     st.tuples(
         st.builds(
@@ -396,8 +401,22 @@ _TURNED = [
     *((1, MatPressed(), "mat"), *_ABOUT, (600, MatReleased(), "mat")),
     *((30_000, MatPressed(), "mat"), *_ABOUT, (30_000, PowerLost(), None)),
 ]
+LATE = BEGIN + timedelta(days=30)
+_IN_VAIN = [
+    step
+    for name in ("1a", "1b", "2a", "2b", "3a", "3b")
+    for step in (
+        (
+            1 if name.endswith("b") else 86_400,
+            CheckAsked(check=f"look-bed_exit@{name}", why="all_silent", answer_by=LATE),
+            None,
+        ),
+        (0, CheckAnswered(check=f"look-bed_exit@{name}", finding=Finding.OK,
+                          looked=Looked.PHONE), None),
+    )
+]  # fmt: skip
 TALES = [
-    _told((1, MatPressed(), "mat"), (2400, MatReleased(), "mat"), (60, DoorOpened(), "front")),
+    _told((1, MatPressed(), "mat"), (4000, MatReleased(), "mat"), (60, DoorOpened(), "front")),
     _told(*_CHATTER, (4000, PowerLost(), None)),
     _told((1, ContactChanged(on=True), "toilet"), (8000, PowerLost(), None)),
     _told((1, MotionDetected(), "motion"), (90_000, PowerLost(), None)),
@@ -412,10 +431,25 @@ TALES = [
     _told((1, MotionDetected(), "motion"), (80_000, PowerLost(), None)),
     _told(*_TURNED),
     _told((1, DoorClosed(), "front"), (9, DoorOpened(), "front"), (80_000, PowerLost(), None)),
+    _told((1, ContactChanged(on=True), "seat"), (60, ContactChanged(on=False), "seat")),
+    _told(
+        (1, MatDrifted(near=True, drift_pct=8.2, limit_pct=10.0), "mat"),
+        (150_000, PowerLost(), None),
+    ),
+    _told((1, CheckDue(check="night@a", slot=BEGIN), None)),
+    _told(*_IN_VAIN, (80_000, PowerLost(), None)),
+    _told(
+        (1, MatLearned(**{**LEARNED, "quality": MatQuality.GOOD}), "mat"),
+        (1, MatLearned(**{**LEARNED, "quality": MatQuality.GOOD}), "mat2"),
+        (1, MatPressed(), "mat"),
+        (4000, MatReleased(), "mat"),
+        (4000, PowerLost(), None),
+    ),
 ]
 """What chance alone would rarely tell: out of bed and out of the door, a mat that loses a sleeper,
 long in the bathroom, a radio that falls silent, a door that stands open, all that needs one
-event and time, a day without a sign, a mat and a door the wrong way round."""
+event and time, a day without a sign, a mat and a door the wrong way round, a seat that is sat on, a
+mat that wanders, one that calls in vain, and one that is known to be good."""
 _tale = st.sampled_from(TALES)
 _story = st.lists(st.one_of(_one, _one, _one, _stay, _turned, _tale), min_size=1, max_size=40).map(
     lambda chunks: [told for chunk in chunks for told in chunk]

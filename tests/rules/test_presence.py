@@ -85,7 +85,7 @@ def _asked(tell: Tell) -> tuple[Story, str]:
 def test_help_seen_at_a_look_is_an_alarm(tell: Tell) -> None:
     """The watcher sees somebody on the floor: escalated, and an alarm that names the answer."""
     story, check = _asked(tell)
-    said = CheckAnswered(check=check, finding=Finding.HELP, looked=Looked.CAMERA)
+    said = CheckAnswered(check=check, finding=Finding.HELP, looked=Looked.PHONE)
     answer = story.staff("02:33", said, person="p3")
     assert story.said("check.escalated", "alarm.raised") == [
         f"02:33:00 check.escalated {'help'}",
@@ -105,7 +105,7 @@ def test_nobody_answers_a_look(tell: Tell) -> None:
 def test_unclear_once_is_asked_again_and_twice_is_an_alarm(tell: Tell) -> None:
     """The second question comes five minutes later."""
     story, check = _asked(tell)
-    unclear = CheckAnswered(check=check, finding=Finding.UNCLEAR, looked=Looked.CAMERA)
+    unclear = CheckAnswered(check=check, finding=Finding.UNCLEAR, looked=Looked.PHONE)
     story.staff("02:33", unclear, person="p3")
     story.until("02:38")
     assert looks(story)[1:] == ["01:38 recheck"]
@@ -139,7 +139,7 @@ def test_each_silence_is_asked_about_in_time_unless_the_home_chose_calm(
         story.at(begin, MatReleased(), "mat")
         story.until(asked)
         check = story.decided("check.asked")[-1].data.check
-        well = CheckAnswered(check=check, finding=Finding.OK, looked=Looked.CAMERA)
+        well = CheckAnswered(check=check, finding=Finding.OK, looked=Looked.PHONE)
         story.staff(asked, well, person="p3")
         story.at(back, MatPressed(), "mat")
     story.at("01:00", MatReleased(), "mat")

@@ -29,6 +29,7 @@ ON_BOTH = {
     "visits.test_visit_actions": "who is there now, and corrections: statements over spans of time",
     "visits.test_visit_export": "a month's visits in one statement",
     "visits.test_plan": "a plan is merged into what is there: updates, withdrawals, spans of time",
+    "audit.test_access_groups": "rows grouped by hour, and by what is in their text",
     "audit.test_access_log": "rows that a trigger guards against change",
     "signin.test_sessions": "written by Flask-Security's mapper; times with and without a zone",
     "signin.test_second_factor": "passkeys and codes: bytes, lists, and counters that only rise",
@@ -42,6 +43,8 @@ ON_BOTH = {
     "people.test_home_details.test_a_change_is_noted_and_the_home_hears_of_it": "several rows",
     "doors.test_service_access.test_requests_are_counted_for_those_who_may_answer": "counted",
     "storage.test_outage": "a server that goes away in the middle",
+    "pages.test_folds": "rows counted by the hour, and cut at a page's end",
+    "storage.test_among": "lists and pairs as one parameter, and what index they use",
     "pages.test_queries": "each page's statements: filtered, searched, paged, the same answer",
 }
 """Module, or module and test, to what can differ."""

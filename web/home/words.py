@@ -159,8 +159,8 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "The bed mat is not enough for this bed",
     ),
     "alarm.contact_reversed": (
-        "Ytterdörrens givare visar fel",
-        "The front door's sensor says the contrary",
+        "Ytterdörrens givare visar kanske fel",
+        "The front door's sensor may say the contrary",
     ),
     "alarm.fault_recurring": (
         "Samma fel har kommit tillbaka flera gånger",

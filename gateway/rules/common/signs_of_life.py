@@ -2,7 +2,9 @@
 
 A sign is something that a person did: moved, opened or closed a door, sat down or rose, flushed,
 pressed a button.  That a motion detector's hold time ran out is none, nor is a sensor that goes on
-saying "on": who fell in front of it leaves it so.  The bed's own mats are not here (`mat_states`).
+saying "on": who fell in front of it leaves it so.  Nor is a pulse of a seat's mat: it pulses by
+itself, and whether somebody sits there the rule `seat` concludes.  The bed's own mats are not here
+(`mat_states`).
 
 Not for: what signs mean, or who made them; two people may live in a home.
 """
@@ -12,7 +14,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from gateway.envelope import Event
-from gateway.events import ContactChanged
+from gateway.events import ContactChanged, SeatLeft
 from gateway.rules import DeviceFacts, HomeFacts
 
 KINDS = frozenset(
@@ -25,8 +27,12 @@ KINDS = frozenset(
         "pendant.pressed",
         "mat.pressed",
         "mat.released",
+        "seat.taken",
+        "seat.left",
     }
 )
+
+_SEAT = frozenset({"seat.taken", "seat.left"})
 
 
 COARSE_S = 30.0
@@ -51,13 +57,18 @@ def place(event: Event, home: HomeFacts) -> Place | None:
     if event.kind not in KINDS:
         return None
     facts = home.devices.get(event.device or "")
-    if facts is None or facts.role == "bed":
+    if facts is None or facts.role == "bed" or may_be_noise(event, facts):
         return None
     if facts.role == "front_door":
         return Place.FRONT
     if facts.room == "bedroom":
         return Place.BEDROOM
     return Place.ELSEWHERE
+
+
+def may_be_noise(event: Event, facts: DeviceFacts) -> bool:
+    """Whether `event` is a seat's own word: no sign of anybody until the rule `seat` says so."""
+    return facts.role == "seat" and event.kind not in _SEAT
 
 
 def bathroom(facts: DeviceFacts) -> bool:
@@ -87,5 +98,7 @@ def watched_inside(home: HomeFacts) -> bool:
 
 
 def is_on(event: Event) -> bool:
-    """Whether a contact says on; True for every other kind of sign."""
-    return not isinstance(event.data, ContactChanged) or event.data.on
+    """Whether a contact says on, or a seat was taken; True for every other kind of sign."""
+    if isinstance(event.data, ContactChanged):
+        return event.data.on
+    return not isinstance(event.data, SeatLeft)

@@ -154,19 +154,56 @@ def test_screens_leave_room_for_alarms(
     make_user: Callable[..., Actor],
     staff_app: Flask,
 ) -> None:
-    """However many screens are open, a home may still listen, and its alarms come in."""
+    """However many screens are open, a home may still listen, and its alarms come in.  The screen
+    that finds no room is told so in a sentence, and whoever looks after the server by its health
+    and its numbers."""
     from tests.staff.parts import parts_of
 
     make_user("p7", ["coordinator"])
     sign_in(client, "p7")
     parts = parts_of(staff_app)
-    screens = [parts.broker.subscribe({"h1"}) for _ in range(parts.config.listen.threads - 12)]
-    assert client.get("/live").status_code == 503
+    assert client.get("/healthz").text == "ok"
+    screens = [parts.broker.subscribe({"h1"}) for _ in range(parts.config.listen.screens)]
+    answer = client.get("/live")
+    assert answer.status_code == 503
+    assert "inte plats för fler skärmar" in answer.text
+    assert 'id="say-full"' in client.get("/nu").text
+    health = client.get("/healthz")
+    assert (health.status_code, health.text) == (200, "ok\nfull: screens (listen.screens)")
+    assert "tryggve_turned_away 1" in client.get("/metrics").text
     stream = enrolled_home.listen(0)
     assert next(stream)
     enrolled_home.send(MatPressed(), device="bed")
     parts.broker.unsubscribe(screens[0])
-    parts.broker.unsubscribe(screens[1])
     answer = client.get("/live", buffered=False)
     assert answer.status_code == 200
     answer.close()
+
+
+def test_a_home_without_room_is_told_how_to_make_some(
+    enrolled_home: EnrolledHome, staff_app: Flask
+) -> None:
+    """Homes beyond those that were counted on take what screens leave; the one after the last is
+    told in a sentence, and so is the server's health."""
+    from tests.staff.parts import parts_of
+
+    parts = parts_of(staff_app)
+    room = parts.config.listen
+    others = [parts.broker.open_stream(f"x{n}") for n in range(room.homes + room.screens - 1)]
+    last = parts.broker.subscribe({"h1"})
+    path = "/api/v1/home/stream"
+    answer = enrolled_home.client.get(path, headers=enrolled_home.headers("GET", path))
+    assert answer.status_code == 503
+    assert "listen.homes" in answer.get_json()["detail"]
+    assert "full: homes" in enrolled_home.client.get("/healthz").text
+    parts.broker.unsubscribe(last)
+    assert next(enrolled_home.listen(0))
+    assert len(others) == room.homes + room.screens - 1
+
+
+def test_threads_follow_from_homes_and_screens() -> None:
+    """One for each that the configuration names, and some for requests."""
+    from web.staff.core.config import ListenConfig
+    from web.staff.realtime.broker import FOR_REQUESTS
+
+    assert ListenConfig(homes=300, screens=50).threads == 350 + FOR_REQUESTS

@@ -52,7 +52,7 @@ def config_file(config: StaffConfig, tmp_path: Path) -> Path:
     path = tmp_path / "staff.toml"
     path.write_text(
         f'database = "{config.database}"\nsecrets_dir = "secrets"\nsecure_cookies = false\n'
-        "[listen]\nthreads = 16\n"
+        "[listen]\nhomes = 4\nscreens = 8\n"
     )
     return path
 

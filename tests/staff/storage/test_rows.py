@@ -22,11 +22,15 @@ CLASSES = [
     (rows.HomeRow, tables.home_state),
     (rows.TurnRow, tables.turn),
     (rows.RequestRow, tables.service_request),
+    (rows.AsideRow, tables.set_aside),
 ]
 
 TYPES = {Text: str, Utc: datetime, Boolean: bool, Float: float, Integer: int}
 
-ALWAYS = {rows.RequestRow: {"person", "device", "action", "asked_at"}}
+ALWAYS = {
+    rows.RequestRow: {"person", "device", "action", "asked_at"},
+    rows.AsideRow: {"event", "why", "asked_by", "asked_at"},
+}
 """Columns that may be empty in the table and never are: a row begins with all of them."""
 
 

@@ -111,7 +111,7 @@ def read(
     if action is not None:
         query = query.where(e.kind == action)
     query = query.order_by(e.corrected_at.desc(), e.origin.desc(), e.seq.desc()).limit(limit)
-    return _rows(conn, conn.execute(query).all())
+    return rows_of(conn, conn.execute(query).all())
 
 
 def read_refs(conn: Connection, homes: Collection[str], refs: Sequence[Ref]) -> list[AccessRow]:
@@ -126,10 +126,11 @@ def read_refs(conn: Connection, homes: Collection[str], refs: Sequence[Ref]) -> 
         among(e.home_id, homes),
     )
     by_ref = {f"{row.origin}/{row.seq}": row for row in conn.execute(query)}
-    return _rows(conn, [by_ref[ref] for ref in refs if ref in by_ref])
+    return rows_of(conn, [by_ref[ref] for ref in refs if ref in by_ref])
 
 
-def _rows(conn: Connection, rows: Sequence[Any]) -> list[AccessRow]:
+def rows_of(conn: Connection, rows: Sequence[Any]) -> list[AccessRow]:
+    """Rows of `event` (or what a query made of them) as rows of the log, in the same order."""
     bodies = [json.loads(row.body)["data"] for row in rows]
     homes = {row.home_id for row in rows}
     r, u = t.resident.c, t.turn.c

@@ -84,6 +84,10 @@ class Why(StrEnum):
     """The times are not possible, or change nothing."""
     NO_SAMPLE = "no_sample"
     """No such row of a sample of the access log."""
+    NO_EVENT = "no_event"
+    """No home of this person's has such an event."""
+    KEPT = "kept"
+    """It may not be set aside: the server's own, who came in, or an open alarm."""
     OWN_ACCESS = "own_access"
     """Nobody checks what they did themselves."""
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from gateway.errors import ConfigError
 from gateway.wire import SILENT_AFTER_S
 from web.staff.core.rights import Role
+from web.staff.realtime.broker import FOR_REQUESTS
 
 DEFAULT_PATH = Path("/etc/tryggve/staff.toml")
 
@@ -73,13 +74,20 @@ class ListenConfig(BaseModel):
     certfile: Path | None = None
     """PEM for HTTPS; None: plain HTTP, behind a proxy that speaks HTTPS."""
     keyfile: Path | None = None
-    threads: Annotated[int, Field(ge=16, le=4000)] = 200
-    """One for each open screen and listening home, and a dozen for requests."""
+    homes: Annotated[int, Field(ge=1, le=3000)] = 100
+    """Homes that listen at one worker: each holds a thread, and none is taken by a screen."""
+    screens: Annotated[int, Field(ge=1, le=3000)] = 100
+    """Screens that are open at one worker: each holds a thread."""
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     """More than one needs PostgreSQL."""
     graceful_stop_s: Annotated[int, Field(ge=1, le=300)] = 10
     trusted_proxies: Annotated[int, Field(ge=0, le=5)] = 0
     """How many proxies stand before the server; their forwarding headers are then believed."""
+
+    @property
+    def threads(self) -> int:
+        """Threads of one worker: one for each home and each screen, and some for requests."""
+        return self.homes + self.screens + FOR_REQUESTS
 
 
 class SingleSignOn(BaseModel):

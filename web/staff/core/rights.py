@@ -41,6 +41,8 @@ class Right(StrEnum):
     ASK_SERVICE = "ask_service"
     """Ask to turn a lock for service; a second person approves."""
     ADMINISTER = "administer"
+    SET_ASIDE = "set_aside"
+    """Ask that an event be neither shown nor counted, and agree when another one asks."""
 
 
 RIGHTS: dict[Role, frozenset[Right]] = {
@@ -73,6 +75,7 @@ RIGHTS: dict[Role, frozenset[Right]] = {
             Right.CORRECT_VISIT,
             Right.AUDIT_ACCESS,
             Right.ASSIGN,
+            Right.SET_ASIDE,
         }
     ),
     Role.TECHNICIAN: frozenset(
@@ -84,7 +87,7 @@ RIGHTS: dict[Role, frozenset[Right]] = {
         }
     ),
     Role.ADMINISTRATOR: frozenset(
-        {Right.SEE_ALL_HOMES, Right.ENROLL, Right.ADMINISTER, Right.ASSIGN}
+        {Right.SEE_ALL_HOMES, Right.ENROLL, Right.ADMINISTER, Right.ASSIGN, Right.SET_ASIDE}
     ),
 }
 

@@ -44,6 +44,9 @@ from web.staff.storage import tables
 REFUSED_KIND = "refused"
 """The column `kind` of an event that does not count; its body says what it was to be."""
 
+SET_ASIDE_KIND = "set_aside"
+"""The column `kind` of an event that was set aside."""
+
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 """A Pi without a clock of its own begins here; nothing is older."""
 
@@ -88,6 +91,8 @@ class Mark(StrEnum):
     """It names somebody who is not of the home's organisation."""
     BAD_VALUE = "bad_value"
     """A number or a text is larger than it can be."""
+    SET_ASIDE = "set_aside"
+    """Two people set it aside (`web.staff.audit.setting_aside`): no home's list has it."""
     FAR_TIME = "far_time"
     """A time is far from the server's: it counts, with the time at which it came."""
 

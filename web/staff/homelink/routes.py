@@ -29,7 +29,7 @@ from gateway.wire import (
 from web.staff.core.context import Staff, staff
 from web.staff.homelink import enrolment, ingest, tokens
 from web.staff.homelink.ingest import Refused
-from web.staff.realtime.broker import FOR_REQUESTS, Closed, HomeStream
+from web.staff.realtime.broker import Closed, HomeStream
 from web.staff.storage import event_store
 from web.staff.storage.outage import FAULTS
 
@@ -143,8 +143,14 @@ def stream() -> Response:
     parts = staff()
     home = _home(parts)
     after = _last_event_id()
-    if not parts.broker.has_room(parts.config.listen.threads - FOR_REQUESTS):
-        raise Refused(503, "full", "The server has no room for another stream; come back soon.")
+    room = parts.config.listen
+    if not parts.broker.has_room("homes", homes=room.homes, screens=room.screens):
+        log.error("no room for a home: raise listen.homes", extra={"home": home})
+        raise Refused(
+            503,
+            "full",
+            f"The server has no room for another home: it counts on {room.homes} (listen.homes).",
+        )
     with parts.write() as tx:
         event_store.lock_home(tx.conn, home)
         head = event_store.read_head(tx.conn, f"staff:{home}")

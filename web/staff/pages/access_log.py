@@ -1,4 +1,5 @@
-"""Åtkomst: the access log, filtered, as a file, and the monthly sample that is checked.
+"""Åtkomst: the access log, filtered and grouped, who was inside, the log as a file, and the monthly
+sample that is checked.
 
 Reading it is a read of what is kept about residents, and so a row of its own.  Not for: what is a
 row (`access_log`).
@@ -6,6 +7,7 @@ row (`access_log`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
 from flask import Response, abort, request, url_for
@@ -14,8 +16,10 @@ from flask.typing import ResponseReturnValue
 from gateway import events
 from gateway.access import grants
 from gateway.events import ACCESS_KINDS, CheckedAs
-from web.staff.audit import access_export, access_log
+from web.staff.audit import access_export, access_groups, access_log, inside
+from web.staff.audit.access_groups import AccessGroup
 from web.staff.audit.access_log import AccessRow
+from web.staff.audit.inside import Inside
 from web.staff.care.actions import Refused
 from web.staff.core.context import staff
 from web.staff.core.i18n import N_, day_of, local
@@ -27,7 +31,10 @@ from web.staff.pages.layout import answered, page, refused
 from web.staff.pages.routes import Menu, get, post
 from web.staff.pages.visit import file
 from web.staff.pages.visits import midnight
-from web.staff.texts import visit_words, words
+from web.staff.storage.hours import hours_in
+from web.staff.storage.rows import DeviceRow
+from web.staff.texts import device_words, visit_words, words
+from web.staff.texts.event_summary import clock
 
 ROWS = 200
 """Rows on a page; the file has them all."""
@@ -66,34 +73,94 @@ def _filter(actor: Actor) -> tuple[list[str], datetime, datetime, dict[str, str 
         "person": asked.get("person") or None,
         "action": action if action in ACCESS_KINDS else None,
     }
-    start = max(midnight(first), access_log.keeps_from(staff()))
-    return homes, start, midnight(last + timedelta(days=1)), more
+    start, end = midnight(first), midnight(last + timedelta(days=1))
+    hours = hours_in(asked.get("timme", ""))
+    if hours is not None:
+        start, end = hours
+    return homes, max(start, access_log.keeps_from(staff())), end, more
 
 
-@get("/atkomst", "access", right=Right.AUDIT_ACCESS, menu=Menu(70, "search", N_("Åtkomst")))
+@get(
+    "/atkomst",
+    "access",
+    right=Right.AUDIT_ACCESS,
+    menu=Menu(70, "search", N_("Åtkomst")),
+    examples=({}, {"visa": "alla"}, {"visa": "inne"}),
+)
 def log(actor: Actor) -> str:
-    """The page `/atkomst`."""
+    """The page `/atkomst`: repeated reads are one row, with `visa=alla` each is one; with
+    `visa=inne` who was inside, and how they came in."""
     homes, start, end, more = _filter(actor)
+    person, action = more["person"], more["action"]
+    shown = request.args.get("visa", "")
     with staff().db.read() as conn:
-        rows = access_log.read(
-            conn, homes, start, end, limit=ROWS + 1, person=more["person"], action=more["action"]
-        )
-        reading.note(actor, {row.home for row in rows}, "access")
+        groups: list[AccessGroup] = []
+        visitors: list[Inside] = []
+        if shown == "inne":
+            visitors = inside.read(conn, homes, start, end, person=person, limit=ROWS + 1)
+        elif shown == "alla":
+            rows = access_log.read(
+                conn, homes, start, end, limit=ROWS + 1, person=person, action=action
+            )
+            groups = [AccessGroup(row, 1, row.at, (), 0) for row in rows]
+        else:
+            groups = access_groups.read(
+                conn, homes, start, end, limit=ROWS + 1, person=person, action=action
+            )
+        seen = {one.row.home for one in groups[:ROWS]} | {one.home for one in visitors[:ROWS]}
+        reading.note(actor, seen, "access")
         return page(
             "access.html",
             conn,
             actor,
-            rows=rows[:ROWS],
-            more=len(rows) > ROWS,
+            groups=groups[:ROWS],
+            visitors=visitors[:ROWS],
+            shown=shown if shown in ("inne", "alla") else "",
+            more=max(len(groups), len(visitors)) > ROWS,
             places=lookups.places(conn, actor),
             names=lookups.names(conn, actor),
+            staff_names=lookups.staff_names(conn, actor),
+            devices=lookups.devices(conn, {one.home for one in visitors}),
             samples=access_log.samples(conn, actor.org),
             kinds=sorted(ACCESS_KINDS),
             why_text=why_text,
+            what_text=what_text,
+            came_in=came_in,
+            address=_address,
             wanted=request.args,
             first=local(start).date(),
-            last=local(end).date() - timedelta(days=1),
+            last=local(end - timedelta(seconds=1)).date(),
         )
+
+
+def what_text(group: AccessGroup) -> str:
+    """Why, in words, of a row that may stand for many: everything that was opened."""
+    if len(group.whats) < 2:
+        return why_text(group.row)
+    return ", ".join(words.spoken(visit_words.READ_WHAT, code) for code in group.whats)
+
+
+def came_in(one: Inside, devices: Mapping[tuple[str, str], DeviceRow], zone: str | None) -> str:
+    """By which door somebody came in, opened when and on what ground; where no turn of a lock is
+    known, what the visit's beginning was taken from."""
+    turn = one.turn
+    if turn is None:
+        source = one.visit.since_source if one.visit else None
+        return words.enum_word(events.Stamp, source) if source else ""
+    lock = devices.get((one.home, turn.device or ""))
+    door = device_words.device_name(lock) if lock else _("dörren")
+    by = _("kod vid dörren") if one.by_code else words.enum_word(grants.Reason, turn.reason or "")
+    maybe = turn.outcome == events.LockOperationOutcome.UNKNOWN
+    at = clock(turn.step_at, zone)
+    if maybe:
+        return _("%(door)s, kanske upplåst %(at)s (%(why)s)", door=door, at=at, why=by)
+    return _("%(door)s, upplåst %(at)s (%(why)s)", door=door, at=at, why=by)
+
+
+def _address(**changed: str | None) -> str:
+    """This page with other queries."""
+    asked = {k: v for k, v in request.args.items() if v and k != "fragment"} | changed
+    return url_for("pages.access", **{k: v for k, v in asked.items() if v is not None})  # type: ignore[arg-type]
 
 
 @get("/atkomst/fil", "access_file", right=Right.AUDIT_ACCESS)

@@ -34,7 +34,7 @@ QUIET = frozenset(kind for kind, word in kind_words.KINDS.items() if word.aside)
 """Kinds left out of the list unless their group is asked for."""
 
 RAW = frozenset(kind for kind, word in kind_words.KINDS.items() if word.reading)
-"""Readings, which a home's own page leaves out."""
+"""Readings, which the lists fold (`event_folds`) or leave out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +69,9 @@ class Filter:
     since: datetime | None = None
     until: datetime | None = None
     older_than: Cursor | None = None
-    without: frozenset[str] = QUIET
-    """Kinds left out unless a group is asked for."""
+    readings: bool = False
+    """Only the sensors' raw rows, which are left out otherwise unless words are searched."""
+    device: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,8 @@ class Line:
     odd: str = ""
     """What is odd about it; empty: nothing."""
 
+    folded = False
+
 
 @dataclass(frozen=True, slots=True)
 class Because:
@@ -144,7 +147,10 @@ def kinds_of(actor: Actor, group: str, text_asked: bool) -> frozenset[str] | Non
 def latest(conn: Connection, actor: Actor, wanted: Filter, count: int) -> list[Found]:
     """The newest `count` events that match, newest first."""
     homes = [home for home in (wanted.homes or sorted(actor.homes)) if actor.sees(home)]
-    stored = _stored(conn, homes, _condition(conn, actor, wanted), count)
+    condition = _condition(actor, wanted)
+    if wanted.text:
+        condition = and_(condition, _matching(conn, actor, wanted.text))
+    stored = _stored(conn, homes, condition, count)
     pending = _pending(conn, actor, homes, wanted)
     merged = heapq.merge(stored, pending, key=lambda line: line.key, reverse=True)
     return [line for line, _n in zip(_once(merged), range(count), strict=False)]
@@ -159,26 +165,35 @@ def _once(lines: Iterable[Found]) -> Iterator[Found]:
             yield one
 
 
-def _condition(conn: Connection, actor: Actor, wanted: Filter) -> ColumnElement[bool]:
+def _condition(actor: Actor, wanted: Filter) -> ColumnElement[bool]:
     e = t.event.c
     parts: list[ColumnElement[bool]] = []
     kinds = kinds_of(actor, wanted.group, bool(wanted.text))
     if kinds == frozenset() and not wanted.group and actor.may(Right.SEE_CARE):
-        parts.append(e.kind.not_in(sorted(wanted.without)))
+        parts.append(e.kind.not_in(sorted(QUIET)))
     elif kinds is not None:
         parts.append(e.kind.in_(sorted(kinds)))
+    if wanted.readings:
+        parts.append(e.kind.in_(sorted(RAW)))
+    elif not wanted.text:
+        parts.append(e.kind.not_in(sorted(RAW)))
+    if wanted.device:
+        parts.append(e.device == wanted.device)
     if wanted.since is not None:
         parts.append(e.corrected_at >= wanted.since)
     if wanted.until is not None:
         parts.append(e.corrected_at < wanted.until)
-    if wanted.text:
-        parts.append(_matching(conn, actor, wanted.text))
     if wanted.older_than is not None:
-        parts.append(_before(wanted.older_than))
+        parts.append(before(wanted.older_than))
     return and_(true(), *parts)
 
 
-def _before(cursor: Cursor) -> ColumnElement[bool]:
+def raw_condition(actor: Actor, wanted: Filter) -> ColumnElement[bool]:
+    """The condition for the raw rows that a list without words leaves out."""
+    return _condition(actor, replace(wanted, readings=True))
+
+
+def before(cursor: Cursor) -> ColumnElement[bool]:
     e = t.event.c
     return or_(
         e.corrected_at < cursor.at,
@@ -295,7 +310,11 @@ def _pending(conn: Connection, actor: Actor, homes: Collection[str], wanted: Fil
         event = _sealed(row.body, row.hash)
         if event is None or (kinds and row.kind not in kinds):
             continue
-        if not kinds and row.kind in wanted.without:
+        if not kinds and row.kind in QUIET:
+            continue
+        if (row.kind in RAW) is not wanted.readings:
+            continue
+        if wanted.device and event.device != wanted.device:
             continue
         at = row.received_at if row.mark else event.at
         one = Found(event, row.home_id, at, event.clock == "synced", pending=True, mark=row.mark)

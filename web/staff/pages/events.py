@@ -1,6 +1,7 @@
 """Händelser: what happened, newest first; live, filtered, searched, paged.
 
-Opening it writes `record.read` for each home on the page; the live refresh does not write it again.
+What the sensors told row by row is folded (`event_folds`), and a link away.  Opening it writes
+`record.read` for each home on the page; the live refresh does not write it again.
 Not for: reading the log (`event_list`).
 """
 
@@ -10,82 +11,85 @@ from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Response, jsonify, request, url_for
+from flask import request, url_for
 
 from gateway.events import KINDS
 from web.staff.core.context import staff
 from web.staff.core.i18n import N_, ZONE, day_of
 from web.staff.core.rights import Actor, Right
-from web.staff.pages import event_list, lookups, reading
+from web.staff.pages import event_folds, event_list, lookups, reading
+from web.staff.pages.event_list import Cursor
 from web.staff.pages.layout import main_attributes, page
 from web.staff.pages.routes import Menu, get
+from web.staff.storage.hours import hours_in
 from web.staff.texts import kind_words
 
 PAGE = 50
 """Events on a page: what one looks through without losing one's place."""
 
-WORDS_MAX_AGE_S = 600
-"""Seconds a browser may keep the words of the live list."""
+EVERY_HOME = "alla"
+"""Whose raw rows are asked for, when not one home's."""
 
 
 @get(
     "/handelser",
     "events",
     menu=Menu(40, "list", N_("Händelser")),
-    examples=({}, {"slag": "alarm", "sok": "x", "fran": "2026-11-23"}),
+    examples=(
+        {},
+        {"slag": "alarm", "sok": "x", "fran": "2026-11-23"},
+        {"rader": "h1", "timme": "498741", "enhet": "bed"},
+    ),
 )
 def events(actor: Actor) -> str:
-    """The page `/handelser`."""
+    """The page `/handelser`; with `rader=<home>` the sensors' raw rows of that home (`alla`: of
+    every home), which it folds otherwise, of some hours (`timme`) and one device (`enhet`) where
+    they are named."""
     wanted = _filter()
     with staff().db.read() as conn:
         places = lookups.places(conn, actor)
         names = lookups.names(conn, actor)
         lines = event_list.latest(conn, actor, wanted, PAGE + 1)
         more, lines = len(lines) > PAGE, lines[:PAGE]
+        last = lines[-1].cursor if more else None
+        folded = event_folds.read(conn, actor, wanted, last, places)
+        if folded.floor is not None:  # the rest of both is on the next page
+            lines = [one for one in lines if one.at >= folded.floor]
+            last = Cursor(folded.floor, "", 0)
         if actor.may(Right.SEE_CARE):
-            reading.note(actor, {one.home for one in lines}, "events")
+            homes = {one.home for one in lines} | {one.home for one in folded.lines if one.home}
+            reading.note(actor, homes, "events")
         groups = kind_words.GROUPS
         if not actor.may(Right.SEE_CARE):
             groups = {key: groups[key] for key in ("device", "system")}
+        listing = event_list.listing(conn, actor, lines, places, names)
+        newest = wanted.older_than is None
+        live = _live() if newest and not wanted.readings else {}
         return page(
             "events.html",
             conn,
             actor,
-            listing=event_list.listing(conn, actor, lines, places, names),
+            listing=event_folds.with_folds(listing, folded.lines),
             places=places,
             groups=groups,
             wanted=request.args,
-            older=_address(fore=str(lines[-1].cursor)) if more else None,
-            newest=_address(fore=None) if wanted.older_than else None,
-            first=wanted.older_than is None and not wanted.text and not wanted.until,
-            **main_attributes(kinds=_prefixes() if wanted.older_than is None else "", home=_home()),
+            readings=wanted.readings,
+            back=_address(rader=None, timme=None, enhet=None, fore=None),
+            address=_address,
+            older=_address(fore=str(last)) if last is not None else None,
+            newest=None if newest else _address(fore=None),
+            first=newest and not wanted.text and not wanted.until,
+            **main_attributes(home=_home(), **live),
         )
 
 
-@get("/handelser/ord.json", "events_words")
-def event_words(actor: Actor) -> Response:
-    """`/handelser/ord.json`: labels of kinds and homes for the rows that arrive live."""
-    with staff().db.read() as conn:
-        places = lookups.places(conn, actor)
-    kinds = {
-        kind: {"label": kind_words.kind_label(kind), "group": word.group}
-        for kind, word in kind_words.KINDS.items()
-        if kind not in event_list.QUIET and lookups.may_see_kind(actor, kind)
+def _live() -> dict[str, str]:
+    """What the open page is brought up to date for: at once, and for raw rows when it has time."""
+    shown = KINDS.keys() - event_list.QUIET - event_list.RAW
+    return {
+        "kinds": " ".join(sorted({kind.partition(".")[0] for kind in shown})),
+        "slow": " ".join(sorted(event_list.RAW)),
     }
-    answer = jsonify(
-        kinds=kinds,
-        homes={place.id: place.who for place in places.values()},
-        quiet=sorted(event_list.QUIET),
-        unknown=actor.may(Right.SEE_CARE),
-    )
-    answer.headers["Cache-Control"] = f"private, max-age={WORDS_MAX_AGE_S}"
-    return answer
-
-
-def _prefixes() -> str:
-    return " ".join(
-        sorted({kind.partition(".")[0] for kind in KINDS if kind not in event_list.QUIET})
-    )
 
 
 def _home() -> str:
@@ -96,13 +100,22 @@ def _filter() -> event_list.Filter:
     asked = request.args
     home, group = asked.get("hem", ""), asked.get("slag", "")
     since, until = _day(asked.get("fran", "")), _day(asked.get("till", ""))
+    until = None if until is None else _next_day(until)
+    rows_of, hours = asked.get("rader", ""), hours_in(asked.get("timme", ""))
+    readings = rows_of != ""
+    if readings and rows_of != EVERY_HOME:
+        home = rows_of
+    if readings and hours is not None:
+        since, until = hours
     return event_list.Filter(
         homes=(home,) if home else (),
         group=group if group in kind_words.GROUPS else "",
-        text=asked.get("sok", "").strip()[:100],
+        text="" if readings else asked.get("sok", "").strip()[:100],
         since=since,
-        until=None if until is None else _next_day(until),
-        older_than=event_list.Cursor.parse(asked.get("fore", "")),
+        until=until,
+        older_than=Cursor.parse(asked.get("fore", "")),
+        readings=readings,
+        device=asked.get("enhet", "")[:100] if readings else "",
     )
 
 

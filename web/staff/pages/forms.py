@@ -67,6 +67,11 @@ SENTENCES = {
     Why.NO_PLAN: N_("Besöket finns inte i planen längre."),
     Why.NOT_YOURS: N_("Du kan rätta dina egna besök samma dag. Be samordnaren om hjälp med andra."),
     Why.LOCKED: N_("Besöket är låst och kan inte ändras längre."),
+    Why.NO_EVENT: N_("Ingen händelse i dina hem har den beteckningen."),
+    Why.KEPT: N_(
+        "Den händelsen kan inte läggas undan. Det gäller öppna larm, åtkomstloggen och det som "
+        "personalen har gjort."
+    ),
     Why.NO_SAMPLE: N_("Raden hör inte till något av era stickprov."),
     Why.OWN_ACCESS: N_("Det här är din egen åtkomst. En kollega får kontrollera den."),
     Why.BAD_TIME: N_(

@@ -72,12 +72,7 @@ def one_home(actor: Actor, home: str) -> str:
             attempt(partial(draw, day, place.zone, size)) if day else None
             for size in (WIDE, NARROW)
         )
-        lines = event_list.latest(
-            conn,
-            actor,
-            event_list.Filter(homes=(home,), without=event_list.QUIET | event_list.RAW),
-            LATEST,
-        )
+        lines = event_list.latest(conn, actor, event_list.Filter(homes=(home,)), LATEST)
         return page(
             "home.html",
             conn,

@@ -306,6 +306,7 @@ def add_filters(app: Flask) -> None:
     filters["weekday"] = lambda date: format_date(date, "EEEE d MMMM y")
     filters["hm_day"] = _hm_day
     filters["hm_on"] = _hm_on
+    filters["date_in"] = lambda at, zone=None: i18n.local(at, zone).date()
     filters["kind_label"] = kind_words.kind_label
     filters["alarm_word"] = event_summary.alarm_word
     filters["device_name"] = device_words.device_name
@@ -317,6 +318,7 @@ def add_filters(app: Flask) -> None:
     filters["stamp"] = lambda code: words.enum_word(events.Stamp, code)
     filters["deviation"] = lambda code: words.spoken(visit_words.DEVIATIONS, code)
     filters["corrected_why"] = lambda code: words.spoken(visit_words.CORRECTED_WHY, code)
+    filters["aside_why"] = lambda code: words.enum_word(events.AsideWhy, code)
     filters["undone"] = lambda code: words.enum_word(events.Undone, code)
     filters["finding"] = lambda code: words.enum_word(events.Finding, code)
     filters["looked"] = lambda code: words.enum_word(events.Looked, code)

@@ -6,6 +6,7 @@ Not for: the broker behind it (`web.staff.realtime.broker`), or the homes' strea
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,10 +16,9 @@ from flask import Blueprint, Response, request
 from web.staff.audit import access_log
 from web.staff.care import acute
 from web.staff.core.context import staff
+from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.realtime.broker import (
-    FOR_HOMES,
-    FOR_REQUESTS,
     Closed,
     Message,
     Subscription,
@@ -28,6 +28,8 @@ from web.staff.realtime.broker import (
 from web.staff.signin import sessions
 from web.staff.signin.auth import current_actor, sign_in_required
 from web.staff.texts.kind_words import NOT_CARE
+
+log = logging.getLogger(__name__)
 
 blueprint = Blueprint("pushed", __name__)
 
@@ -81,8 +83,11 @@ def live() -> Response:
     to go on; `event: resync` says that the page must load anew.
     """
     parts = staff()
-    if not parts.broker.has_room(parts.config.listen.threads - FOR_REQUESTS - FOR_HOMES):
-        return Response(status=503, headers={"Retry-After": "10"})
+    room = parts.config.listen
+    if not parts.broker.has_room("screens", homes=room.homes, screens=room.screens):
+        log.error("no room for a screen: raise listen.screens")
+        said = _("Servern har inte plats för fler skärmar. Säg till den som sköter den.")
+        return Response(said, 503, headers={"Retry-After": "10"}, mimetype="text/plain")
     after = request.headers.get("Last-Event-ID") or request.args.get("from")
     actor = current_actor()
     watched = Watched(sessions.gate(), sessions.here(), sessions.gate().opened(sessions.here()))

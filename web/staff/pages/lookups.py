@@ -75,15 +75,19 @@ def places(conn: Connection, actor: Actor, *, beyond: Collection[str] = ()) -> d
 
 def names(conn: Connection, actor: Actor) -> dict[str, str]:
     """Person id to name: the organisation's staff, and the residents that the actor may know."""
-    rows = conn.execute(
-        select(t.user.c.person_id, t.user.c.name).where(t.user.c.org_id == actor.org)
-    )
-    by_id: dict[str, str] = {row.person_id: row.name for row in rows}
+    by_id = staff_names(conn, actor)
     if actor.may(Right.SEE_CARE) and actor.homes:
         query = select(t.resident.c.id, t.resident.c.name)
         rows = conn.execute(query.where(among(t.resident.c.home_id, actor.homes)))
         by_id.update((row.id, row.name) for row in rows)
     return by_id
+
+
+def staff_names(conn: Connection, actor: Actor) -> dict[str, str]:
+    """Person id to name of the organisation's staff, by name."""
+    u = t.user.c
+    query = select(u.person_id, u.name).where(u.org_id == actor.org)
+    return {row.person_id: row.name for row in conn.execute(query.order_by(u.name, u.person_id))}
 
 
 def teams(conn: Connection, actor: Actor) -> dict[int, str]:

@@ -18,6 +18,7 @@ import json
 import queue
 import secrets
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -36,11 +37,11 @@ ELSEWHERE_KINDS = ("alarm.", "unlock.", "grant.")
 """Kinds of the other homes of the organisation that a caregiver's screen hears of: an alarm there,
 and what came of the own order to turn a lock."""
 
+TURNED_AWAY_TOLD_S = 600.0
+"""Seconds for which it is told that there was no room: longer than a browser waits to try again."""
+
 FOR_REQUESTS = 8
 """Threads that no stream may take: alarms must come in however many screens are open."""
-
-FOR_HOMES = 4
-"""Threads beyond those that no screen may take: homes go before screens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +195,7 @@ class Broker:
         self._streams: dict[str, set[HomeStream]] = {}
         self._history: deque[Message] = deque(maxlen=history_max)
         self._closed = False
+        self._turned_away_s: dict[str, float] = {}
 
     # --- screens
 
@@ -339,9 +341,25 @@ class Broker:
         with self._lock:
             return len(self._screens), len(self._streams)
 
-    def has_room(self, streams_max: int) -> bool:
-        """Whether fewer than `streams_max` screens and homes are open at this worker."""
-        return sum(self.counts()) < streams_max
+    def has_room(self, what: str, *, homes: int, screens: int) -> bool:
+        """Whether one more of `what` (`homes`, `screens`) may be open at this worker.  Homes go
+        before screens: one beyond the homes that were counted on takes a place that no screen
+        has."""
+        with self._lock:
+            open_screens, open_homes = len(self._screens), len(self._streams)
+            room = open_screens + open_homes < homes + screens
+            if what == "screens":
+                room = room and open_screens < screens
+            if not room:
+                self._turned_away_s[what] = time.monotonic()
+            return room
+
+    def turned_away(self, within_s: float = TURNED_AWAY_TOLD_S) -> list[str]:
+        """Of what something was turned away lately for lack of room."""
+        now_s = time.monotonic()
+        with self._lock:
+            told = self._turned_away_s.items()
+            return sorted(what for what, at_s in told if now_s - at_s < within_s)
 
     def close(self) -> None:
         """End every wait: the server stops."""

@@ -37,11 +37,14 @@ def ill(parts: Staff, watch: Watch) -> str | None:
 @blueprint.get("/healthz")
 def healthz() -> Response:
     """200 `ok`, or 503 and the word.  A step of the watch that fails is told likewise
-    (`watch: silence OverflowError`); the server does the rest and is not started anew for it."""
+    (`watch: silence OverflowError`); the server does the rest and is not started anew for it.  A
+    line `full: …` says that a home or a screen found no room at this worker."""
     watch: Watch = current_app.extensions["tryggve.watch"]
     failing = ", ".join(f"{step} {why}" for step, why in sorted(watch.failing.items()))
-    wrong = ill(staff(), watch) or (f"watch: {failing}" if failing else None)
-    return Response(wrong or "ok", 503 if wrong else 200, mimetype="text/plain")
+    parts = staff()
+    wrong = ill(parts, watch) or (f"watch: {failing}" if failing else None)
+    full = "".join(f"\nfull: {what} (listen.{what})" for what in parts.broker.turned_away())
+    return Response(f"{wrong or 'ok'}{full}", 503 if wrong else 200, mimetype="text/plain")
 
 
 @blueprint.get("/metrics")
@@ -61,12 +64,14 @@ def metrics() -> Response:
         waiting = conn.execute(select(func.count()).select_from(tables.urgent)).scalar_one()
     screens, streams = parts.broker.counts()
     failing = current_app.extensions["tryggve.watch"].failing
+    full = parts.broker.turned_away()
     gauges = (
         ("tryggve_homes", "Homes of this installation.", homes),
         ("tryggve_homes_silent", "Homes that are not heard.", silent),
         ("tryggve_alarms_open", "Alarms that nobody has closed.", open_alarms),
         ("tryggve_events_stored", "Events stored, of all writers.", events),
         ("tryggve_urgent_waiting", "Urgent events not yet confirmed by a batch.", waiting),
+        ("tryggve_turned_away", "Homes or screens (1, both: 2) found no room lately.", len(full)),
         ("tryggve_watch_failing", "Steps of this worker's watch that fail.", len(failing)),
         ("tryggve_screens", "Screens open at this worker.", screens),
         ("tryggve_home_streams", "Homes that listen at this worker.", streams),

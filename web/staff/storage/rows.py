@@ -187,3 +187,19 @@ class RequestRow:
     answered_by: str | None
     answered_at: datetime | None
     until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AsideRow:
+    """A request that an event be set aside.  A row begins with its `event.aside_asked`, so what was
+    asked for is always there."""
+
+    id: str
+    home_id: str
+    event: str
+    why: str
+    asked_by: str
+    asked_at: datetime
+    answer: str | None
+    answered_by: str | None
+    answered_at: datetime | None

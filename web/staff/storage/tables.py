@@ -10,7 +10,7 @@ Five sorts:
 - the truth: `event` and `head`, and `urgent` (what came over the urgent lane and is not yet
   confirmed by its batch);
 - projections of the truth: `alarm`, `night_check`, `visit`, `visit_declined`, `device`,
-  `home_state`, `turn`, `door_code`, `service_request`: each a
+  `home_state`, `turn`, `door_code`, `service_request`, `set_aside`: each a
   fold over events, made by `web.staff.events.projections.rebuild`, and `tryggve staff rebuild`
   makes them anew.
 
@@ -309,7 +309,8 @@ event = Table(
     metadata,
     Column("origin", Text, primary_key=True),
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    Column("home_id", Text),  # None: origin `staff`; no foreign key: an event outlives everything
+    # None: origin `staff`, or set aside; no foreign key: an event outlives everything
+    Column("home_id", Text),
     Column("at", Utc, nullable=False),  # as the writer wrote it
     Column("corrected_at", Utc, nullable=False),  # moved by the offset of the boot's clock.synced
     Column("kind", Text, nullable=False),
@@ -583,6 +584,22 @@ service_request = Table(
     Index("ix_service_request_asked", "asked_at"),
 )
 
+set_aside = Table(
+    "set_aside",
+    metadata,
+    # a request that an event be neither shown nor counted, and what became of it
+    Column("id", Text, primary_key=True),  # the reference of its event.aside_asked
+    Column("home_id", Text, nullable=False),
+    Column("event", Text),
+    Column("why", Text),  # a code
+    Column("asked_by", Text),
+    Column("asked_at", Utc),
+    Column("answer", Text),  # event.set_aside or event.aside_declined; None: it waits
+    Column("answered_by", Text),
+    Column("answered_at", Utc),
+    Index("ix_set_aside_home", "home_id", "asked_at"),
+)
+
 PROJECTIONS = (
     alarm,
     night_check,
@@ -593,5 +610,6 @@ PROJECTIONS = (
     turn,
     door_code,
     service_request,
+    set_aside,
 )
 """Tables that are folds over events and may be emptied and made anew."""

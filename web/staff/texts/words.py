@@ -35,7 +35,7 @@ ALARMS: Mapping[str, str] = {
     AlarmType.MAT_UNFELT: N_("Sängmattan har inte känt någon: kontrollera var den ligger"),
     AlarmType.MAT_UNFIT: N_("Sängmattan klarar inte att vaka över den här sängen: byt lösning"),
     AlarmType.CONTACT_REVERSED: N_(
-        "Ytterdörrens givare visar öppet dygnet runt: vänd eller byt den"
+        "Ytterdörrens givare visar öppet hela tiden: kontrollera den, vänd eller byt"
     ),
     AlarmType.FAULT_RECURRING: N_("Samma fel tre gånger på 30 dagar: byt utrustningen"),
     AlarmType.CHECK_HELP: N_("Behöver hjälp, sett vid tillsyn"),
@@ -63,12 +63,18 @@ MARKS: Mapping[str, str] = {
     "foreign_ref": N_("Räknas inte: gäller något som inte hör till det här hemmet"),
     "foreign_person": N_("Räknas inte: gäller någon som inte hör till hemmets organisation"),
     "bad_value": N_("Räknas inte: ett värde är orimligt stort"),
+    "set_aside": N_("Undanlagd: visas inte och räknas inte"),
     "far_time": N_("Hemmets klocka gick fel; tiden är när händelsen kom fram"),
 }
 """What is odd about an event that a home sent (`web.staff.events.judgement.Mark`)."""
 
 ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
     AlarmType: ALARMS,
+    events.AsideWhy: {
+        "wrong": N_("det hände inte"),
+        "unreadable": N_("den går inte att läsa"),
+        "other_person": N_("den nämner någon som den inte ska"),
+    },
     events.PreviousRun: {
         "none": N_("första starten"),
         "clean": N_("efter ett ordnat stopp"),

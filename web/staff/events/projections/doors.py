@@ -61,6 +61,25 @@ def _deviated(fold: Fold, step: Step, data: events.LockOperationDeviated) -> Non
         row.update(step="ended", step_at=step.at, outcome="unknown", why="no_word")
 
 
+# --- setting an event aside
+
+
+@on(events.EventAsideAsked)
+def _aside_asked(fold: Fold, step: Step, data: events.EventAsideAsked) -> None:
+    row = fold.row(tables.set_aside, id=step.ref)
+    row.update(event=data.event, why=data.why.value, asked_by=step.event.person, asked_at=step.at)
+
+
+@on(events.EventSetAside, events.EventAsideDeclined)
+def _aside_answered(
+    fold: Fold, step: Step, data: events.EventSetAside | events.EventAsideDeclined
+) -> None:
+    if not fold.known(tables.set_aside, id=data.request):
+        return
+    row = fold.row(tables.set_aside, id=data.request)
+    row.update(answer=step.ref, answered_by=step.event.person, answered_at=step.at)
+
+
 # --- a technician's requests
 
 

@@ -40,6 +40,7 @@ _DEFAULTS: dict[str, Row] = {
     "turn": {},
     "door_code": {},
     "service_request": {},
+    "set_aside": {},
 }
 
 

@@ -5,6 +5,7 @@ Not for: single folds (`web.staff.events.projections.care`, `web.staff.events.pr
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,7 +20,6 @@ from web.staff.events.judgement import (
     is_origin_of,
     judge,
     known_persons,
-    named_in,
 )
 from web.staff.events.projections import care, devices, doors
 from web.staff.events.projections.fold import HANDLERS, Fold
@@ -83,7 +83,7 @@ class _Stored:
 def _history(conn: Connection, home: str) -> Iterator[tuple[Event, str, timedelta]]:
     """The events that count, each with its identity and how far its times are to be moved."""
     stored = sorted(_stored(conn, home), key=lambda one: one.order)
-    persons = known_persons(conn, home, named_in(to_event(one.body, one.hash) for one in stored))
+    persons = known_persons(conn, home, {name for one in stored for name in _named(one.body)})
     for one in stored:
         event = to_event(one.body, one.hash)
         shift = timedelta() if one.corrected_at is None else one.corrected_at - event.at
@@ -99,6 +99,17 @@ def _history(conn: Connection, home: str) -> Iterator[tuple[Event, str, timedelt
             if verdict.refused:
                 continue
         yield event, orphan_id(event.ref, one.hash) if one.orphan else event.ref, shift
+
+
+def _named(body: str) -> Iterator[str]:
+    """Whom a stored event names; most name nobody, and are not parsed for it."""
+    if '"person":' in body or '"resident":' in body:
+        obj = json.loads(body)
+        yield from _texts_of(obj.get("person"), obj["data"].get("resident"))
+
+
+def _texts_of(*values: object) -> Iterator[str]:
+    yield from (value for value in values if isinstance(value, str))
 
 
 def _stored(conn: Connection, home: str) -> Iterator[_Stored]:

@@ -15,7 +15,8 @@ function show(state) {
 function goDown({ why }) {
   downSince ??= now();
   show("down");
-  const template = document.getElementById(why === "signed-out" ? "say-signed-out" : "say-link-down");
+  const said = { "signed-out": "say-signed-out", full: "say-full" }[why] || "say-link-down";
+  const template = document.getElementById(said);
   alert.replaceChildren(template.content.cloneNode(true));
   alert.querySelector(".at").textContent = clockText(downSince);
   document.body.classList.add("is-down");

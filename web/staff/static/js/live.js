@@ -68,6 +68,7 @@ async function listen() {
   if (answer.status === 401 || answer.status === 403 || answer.redirected) {
     throw new Error("signed-out");
   }
+  if (answer.status === 503 && answer.headers.has("Retry-After")) throw new Error("full");
   if (!answer.ok || !type.startsWith("text/event-stream")) throw new Error("refused");
   heard();
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -91,7 +92,7 @@ async function keepListening() {
     try {
       await listen();
     } catch (error) {
-      if (error.message === "signed-out") why = error.message;
+      if (error.message === "signed-out" || error.message === "full") why = error.message;
       // the server ends every stream in order after a while: come back at once, and call the link
       // dead only if that fails
       if (error.message === "ended" && performance.now() - began > ORDERLY_MS) continue;

@@ -2,6 +2,7 @@
 //
 // `<main data-kinds="alarm check home" data-home="h1">`: which kinds (the part before the dot) and
 // which home matter; without `data-kinds` the page is never fetched, only the header's summary.
+// `data-slow="mat.pressed …"`: kinds that come by the hundred, which a page has time for.
 
 import { morph } from "./morph.js";
 import { setNow, tick } from "./time.js";
@@ -9,6 +10,9 @@ import { setNow, tick } from "./time.js";
 /** A burst of events becomes one fetch; the first is not made to wait for long. */
 const CALM_MS = 60;
 const WAIT_AT_MOST_MS = 400;
+
+/** What chatters is shown so often and no more. */
+const SLOW_MS = 2000;
 
 /** A fetch that takes longer is given up; the next change, or the next try, makes a new one. */
 const FETCH_MS = 8000;
@@ -21,9 +25,16 @@ const ALWAYS = ["alarm", "check", "home"];
 /** A technician asks, or was answered: the header counts it on every page. */
 const ASKED = ["grant.requested", "grant.approved", "grant.refused"];
 let timer = null;
+let slowTimer = null;
 let firstAsked = 0;
 let running = null;
 let again = false;
+
+function isSlow(change) {
+  const main = document.getElementById("main");
+  if (!(main.dataset.slow || "").split(" ").includes(change.kind)) return false;
+  return !main.dataset.home || main.dataset.home === change.home;
+}
 
 function matters(change) {
   const main = document.getElementById("main");
@@ -55,7 +66,9 @@ async function load() {
 /** Fetch now, or once more after the fetch that runs. */
 export async function refreshNow() {
   clearTimeout(timer);
+  clearTimeout(slowTimer);
   timer = null;
+  slowTimer = null;
   if (running) {
     again = true;
     return running;
@@ -85,6 +98,9 @@ export function startRefreshing() {
   document.addEventListener("live:up", () => { if (wasDown) refreshSoon(); wasDown = false; });
   document.addEventListener("live:resync", refreshSoon);
   document.addEventListener("time:due", refreshSoon);
-  document.addEventListener("live:change", (e) => { if (matters(e.detail)) refreshSoon(); });
+  document.addEventListener("live:change", ({ detail }) => {
+    if (isSlow(detail)) slowTimer ??= setTimeout(refreshNow, SLOW_MS);
+    else if (matters(detail)) refreshSoon();
+  });
   setInterval(refreshSoon, ANYWAY_MS);
 }

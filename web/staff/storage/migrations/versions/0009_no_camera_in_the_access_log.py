@@ -22,12 +22,12 @@ WITHOUT = "kind IN ('record.read', 'unlock.refused', 'unlock.requested', 'visit.
 
 
 def upgrade() -> None:
-    """To 0009."""
+    """To the index of now."""
     _indexed(WITHOUT)
 
 
 def downgrade() -> None:
-    """To 0008."""
+    """To the index of before."""
     _indexed(WITH_CAMERA)
 
 
