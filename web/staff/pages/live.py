@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, request
 
 from web.staff.audit import access_log
-from web.staff.care import acute
+from web.staff.care import helpers
 from web.staff.core.context import staff
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
@@ -103,7 +103,7 @@ def live() -> Response:
 def _homes_elsewhere(actor: Actor) -> frozenset[str]:
     """The homes of the organisation that are not this person's, for whoever may go to an alarm
     there."""
-    if not acute.may_help(actor):
+    if not helpers.may_help(actor):
         return frozenset()
     with staff().db.read() as conn:
         return frozenset(access_log.homes_of(conn, actor.org)) - actor.homes
