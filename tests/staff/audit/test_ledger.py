@@ -18,7 +18,7 @@ from tests.staff.care.test_actions import CAREGIVER
 from tests.staff.parts import EnrolledHome
 from tests.staff.visits.test_visit_actions import COORDINATOR
 from web.staff.audit import access_log
-from web.staff.care import actions
+from web.staff.care import reads
 from web.staff.core.context import Staff
 from web.staff.storage import tables
 
@@ -58,9 +58,9 @@ def test_the_resident_reads_the_rows_that_the_staff_read(
     outcome: nothing is kept from the resident, and nothing is made up."""
     something(enrolled_home, staff)
     enrolled_home.clock.advance(60)
-    actions.record_read(staff, CAREGIVER, "h1", "home")
+    reads.note(staff, CAREGIVER, ["h1"], "home")
     enrolled_home.clock.advance(60)
-    actions.record_read(staff, COORDINATOR, "h1", "access")
+    reads.note(staff, COORDINATOR, ["h1"], "access")
     now = staff.clock.now()
     with staff.db.read() as conn:
         ours = access_log.read(conn, ["h1"], now - timedelta(days=30), now + timedelta(hours=1))

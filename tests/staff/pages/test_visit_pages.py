@@ -26,7 +26,7 @@ from tests.staff.homelink.test_ingest import rows
 from tests.staff.pages.conftest import post, text_of
 from tests.staff.parts import EnrolledHome, add_home, hire
 from web.staff.audit import access_log
-from web.staff.care import actions
+from web.staff.care import reads
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor
 from web.staff.storage import tables
@@ -279,7 +279,7 @@ def test_the_access_log_and_its_sample(
 ) -> None:
     """Rows in words, filtered, as a file; a row of the sample is checked and then says by whom."""
     reader = make_user("p7", ["caregiver"], homes=["h1"])
-    actions.record_read(staff, reader, "h1", "home")
+    reads.note(staff, reader, ["h1"], "home")
     home.clock.advance(40 * 86400)
     assert access_log.draw_due(staff) == 0  # nothing in December
     drawn = access_log.draw(staff, "org1", "2026-11")

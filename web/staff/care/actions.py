@@ -26,7 +26,6 @@ from gateway.events import (
     Data,
     Finding,
     Looked,
-    RecordRead,
     Ref,
     Severity,
     Tap,
@@ -172,16 +171,6 @@ def resolve(staff: Staff, actor: Actor, alarm: str, outcome: AlarmOutcome) -> Do
             raise Refused(Why.CLOSED, person=row.closed_by, at=row.closed_at)
         resolved = AlarmResolved(alarm=row.id, outcome=outcome)
         return _write(staff, tx, row.home_id, actor, resolved, row.device)
-
-
-def record_read(staff: Staff, actor: Actor, home: str, what: str) -> Done:
-    """Note that a person opened what is kept about a resident; `what` is the page's word (`home`,
-    `events`, …).  Raises `Refused`: NO_HOME."""
-    if not actor.sees(home):
-        raise Refused(Why.NO_HOME)
-    with staff.write() as tx:
-        append.hold(tx, home)
-        return _write(staff, tx, home, actor, RecordRead(what=what))
 
 
 # --- what they share ------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from flask import Blueprint, Response, request
+from flask_login import current_user
 
 from web.staff.audit import access_log
 from web.staff.care import helpers
@@ -61,7 +62,8 @@ class Watched:
     version: int | None
 
     def holds(self) -> bool:
-        """Whether nothing was changed: within `sessions.GATE_READ_S`."""
+        """Whether nothing was changed: at once, and what a command line changed on SQLite within
+        `sessions.GATE_READ_S`."""
         return self.version is not None and self.gate.version(self.session) == self.version
 
 
@@ -92,7 +94,9 @@ def live() -> Response:
     actor = current_actor()
     watched = Watched(sessions.gate(), sessions.here(), sessions.gate().opened(sessions.here()))
     viewer = Viewer(actor.person, actor.may(Right.SEE_CARE), _homes_elsewhere(actor))
-    screen = parts.broker.subscribe(actor.homes, elsewhere=viewer.elsewhere, after=after)
+    screen = parts.broker.subscribe(
+        actor.homes, elsewhere=viewer.elsewhere, after=after, user=int(current_user.id)
+    )
     response = Response(_bytes(screen, viewer, watched), mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
