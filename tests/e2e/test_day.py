@@ -58,7 +58,7 @@ def picture(page: Any, name: str) -> None:
 
 
 def test_a_night_and_a_morning(chromium: Any, set_stage: Callable[..., Stage]) -> None:
-    """What the mat felt arrives live, the alarm is taken, a sleeping lock is opened from the phone
+    """What the mat felt arrives live, the alarm is taken, a sleeping lock is opened from the phone,
     with its steps shown, and the visit stands there with both stamps."""
     made = set_stage(home_options=("--still", "--nobody-at-door"))
     assert made.home is not None

@@ -412,7 +412,7 @@ _IN_VAIN = [
             None,
         ),
         (0, CheckAnswered(check=f"look-bed_exit@{name}", finding=Finding.OK,
-                          looked=Looked.CAMERA), None),
+                          looked=Looked.PHONE), None),
     )
 ]  # fmt: skip
 TALES = [

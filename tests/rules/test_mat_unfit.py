@@ -33,7 +33,7 @@ def night(story: Story, *losses: str, finding: Finding = Finding.OK) -> None:
         story.until(f"{hour:02}:{minute + 30:02}")
         looks = story.decided("check.asked")
         assert len(looks) == asked + 1
-        answer = CheckAnswered(check=looks[-1].data.check, finding=finding, looked=Looked.CAMERA)
+        answer = CheckAnswered(check=looks[-1].data.check, finding=finding, looked=Looked.PHONE)
         story.staff(f"{hour:02}:{minute + 34:02}", answer, person="p1")
         story.at(f"{hour:02}:{minute + 44:02}", BedEntered())
     story.until("12:01")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import ColumnElement, insert, select
 
 from gateway.events import MatPressed
 from tests.staff.parts import EnrolledHome
@@ -26,8 +26,8 @@ def test_a_list_is_one_parameter(enrolled_home: EnrolledHome, staff: Staff) -> N
     h = t.home.c
     with staff.db.read() as conn:
 
-        def found(condition: object) -> set[str]:
-            return set(conn.execute(select(h.id).where(condition)).scalars())  # type: ignore[call-overload]
+        def found(condition: ColumnElement[bool]) -> set[str]:
+            return set(conn.execute(select(h.id).where(condition)).scalars())
 
         assert found(among(h.id, [*many, "h1", *ODD])) == {"h1", *ODD[:5]}
         assert found(among(h.id, [])) == set()

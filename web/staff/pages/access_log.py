@@ -25,7 +25,7 @@ from web.staff.core.context import staff
 from web.staff.core.i18n import N_, day_of, local
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
-from web.staff.pages import event_list, lookups, reading
+from web.staff.pages import lookups, reading
 from web.staff.pages.forms import refusal_text
 from web.staff.pages.layout import answered, page, refused
 from web.staff.pages.routes import Menu, get, post
@@ -33,7 +33,7 @@ from web.staff.pages.visit import file
 from web.staff.pages.visits import midnight
 from web.staff.storage.hours import hours_in
 from web.staff.storage.rows import DeviceRow
-from web.staff.texts import visit_words, words
+from web.staff.texts import device_words, visit_words, words
 from web.staff.texts.event_summary import clock
 
 ROWS = 200
@@ -148,7 +148,7 @@ def came_in(one: Inside, devices: Mapping[tuple[str, str], DeviceRow], zone: str
         source = one.visit.since_source if one.visit else None
         return words.enum_word(events.Stamp, source) if source else ""
     lock = devices.get((one.home, turn.device or ""))
-    door = event_list.device_name(lock) if lock else turn.device or _("dörren")
+    door = device_words.device_name(lock) if lock else _("dörren")
     by = _("kod vid dörren") if one.by_code else words.enum_word(grants.Reason, turn.reason or "")
     maybe = turn.outcome == events.LockOperationOutcome.UNKNOWN
     at = clock(turn.step_at, zone)

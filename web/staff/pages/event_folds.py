@@ -25,7 +25,7 @@ from web.staff.pages.lookups import Place
 from web.staff.storage import tables as t
 from web.staff.storage.among import among
 from web.staff.storage.hours import hour_of
-from web.staff.texts import fold_words, kind_words
+from web.staff.texts import device_words, fold_words, kind_words
 
 FOLDS_MAX = 60
 """Folded lines on a page; what is older than the last of them is on the next page."""
@@ -153,7 +153,7 @@ def _lines(conn: Connection, rows: Any, places: Mapping[str, Place]) -> Iterator
             label, icon = _("Sensorer"), "signal"
         else:
             icon = kind_words.NOUNS.get(noun, ("", "dot"))[1]
-            label = event_list.device_name(known) if known else device or _("Sensor")
+            label = device_words.device_name(known) if known else _("Sensor")
             if noun == "mat":
                 label = fold_words.mat_name(known.role if known else None)
         yield FoldLine(
@@ -175,7 +175,8 @@ def with_folds(lines: Iterable[Line], folds: Iterable[FoldLine]) -> list[Line | 
     line a day."""
     listing: list[Line | FoldLine] = []
     open_: dict[tuple[str, str, str], int] = {}
-    for one in sorted([*lines, *folds], key=lambda line: line.at, reverse=True):
+    together: list[Line | FoldLine] = [*lines, *folds]
+    for one in sorted(together, key=lambda line: line.at, reverse=True):
         if isinstance(one, FoldLine):
             at = open_.get((one.home, one.device, one.day)) if one.home else None
             if at is not None:

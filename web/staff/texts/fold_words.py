@@ -43,7 +43,7 @@ def counts_text(counts: Mapping[str, int]) -> str:
 
 def mat_name(role: str | None) -> str:
     """What the mat with this role is called."""
-    return _(MATS[role]) if role in MATS else _("Mattan")
+    return _(MATS[role]) if role is not None and role in MATS else _("Mattan")
 
 
 def rows_text(rows: int, homes: int) -> str:
