@@ -233,3 +233,7 @@ class LockUnreachable(Data):
 @kind("lock.unknown", by=By.HOME, urgent=True)
 class LockUnknown(Data):
     """Nobody knows where the bolt is.  Silence is unknown, never locked."""
+
+    unanswered: bool = False
+    """It was asked and did not answer, and nothing says that it was turned since it last did: what
+    it said last still stands for whoever reads it with its time."""

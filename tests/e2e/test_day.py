@@ -43,7 +43,7 @@ def open_at(chromium: Any, size: dict[str, int], *, dark: bool) -> Any:
 
 def sign_in(page: Any, made: Stage, account: Account) -> None:
     """Sign in through the form."""
-    page.goto(f"{made.url}/login")
+    page.goto(f"{made.url}/login?next=/nu")
     page.get_by_test_id("email").fill(account.email)
     page.get_by_test_id("password").fill(account.password)
     page.get_by_test_id("sign-in").click()
@@ -58,7 +58,7 @@ def picture(page: Any, name: str) -> None:
 
 
 def test_a_night_and_a_morning(chromium: Any, set_stage: Callable[..., Stage]) -> None:
-    """What the mat felt arrives live, the alarm is taken, a sleeping lock is opened from the phone,
+    """What the mat felt arrives live, the alarm is taken, a sleeping lock is opened from the phone
     with its steps shown, and the visit stands there with both stamps."""
     made = set_stage(home_options=("--still", "--nobody-at-door"))
     assert made.home is not None
@@ -102,13 +102,13 @@ def test_a_night_and_a_morning(chromium: Any, set_stage: Callable[..., Stage]) -
     picture(phone, "phone")
     made.home.do("take_handle")
     phone.get_by_text("Öppet. Låset har vridit upp.").wait_for()
-    phone.get_by_text("Du är här sedan").wait_for()
+    phone.get_by_text("På plats sedan").wait_for()
     picture(phone, "phone-open")
     assert made.home.do("tell")["turns"] == 1
 
     # a departure, and the visit with both stamps
     phone.get_by_text("Jag går nu").click()
-    phone.get_by_text("Du är här sedan").wait_for(state="detached")
+    phone.get_by_text("På plats sedan").wait_for(state="detached")
     phone.goto(f"{made.url}/besok")
     phone.get_by_text("Demo Demosson").first.wait_for()
     body = phone.locator("main").inner_text()

@@ -89,7 +89,7 @@ def test_a_code_opens_with_the_server_stopped(set_stage: Callable[..., Stage]) -
             made.url, made.account("caregiver").email, made.account("caregiver").password
         )
         until = time.monotonic() + 60
-        while "Du är här sedan" not in (page := client.get("/pass")):
+        while "På plats sedan" not in (page := client.get("/pass")):
             assert time.monotonic() < until, "the visit never came"
             time.sleep(0.5)
         assert "upplåsning" in page

@@ -24,6 +24,7 @@ ON_BOTH = {
     "realtime.test_live": "screens are told by LISTEN and NOTIFY",
     "runtime.test_watch": "who leads among workers; silence is counted in the database's times",
     "runtime.test_write_gate.test_only_sqlite_has_one": "many at once elsewhere",
+    "care.test_reads": "many logs written to at once: locks, bytes, and what is read back",
     "care.test_actions": "two people act on one alarm: what is locked, who is first",
     "doors.test_lock_orders": "one order at a time, with a time-out in the statement",
     "doors.test_given_codes.test_a_home_that_starts_anew_is_told_again": "which are stale: a join",
@@ -34,6 +35,9 @@ ON_BOTH = {
     "audit.test_access_log": "rows that a trigger guards against change",
     "signin.test_sessions": "written by Flask-Security's mapper; times with and without a zone",
     "signin.test_second_factor": "passkeys and codes: bytes, lists, and counters that only rise",
+    "signin.test_guessing.test_guesses_from_many_addresses_are_slowed": "counted one at a time",
+    "signin.test_guessing.test_the_table_is_bounded": "the oldest rows go, by a subquery",
+    "signin.test_grace.test_the_first_day_begins_with_the_first_password": "times in a join",
     "homelink.test_key_rotation": "two keys of a home at once",
     "homelink.test_routes.test_a_code_works_once": "used by one of two who try",
     "homelink.test_routes.test_the_stream_has_everything_in_order": "read in order",
@@ -43,9 +47,9 @@ ON_BOTH = {
     "people.test_access_revocation": "many rows change at once",
     "people.test_home_details.test_a_change_is_noted_and_the_home_hears_of_it": "several rows",
     "doors.test_service_access.test_requests_are_counted_for_those_who_may_answer": "counted",
-    "storage.test_outage": "a server that goes away in the middle",
     "pages.test_folds": "rows counted by the hour, and cut at a page's end",
     "storage.test_among": "lists and pairs as one parameter, and what index they use",
+    "storage.test_outage": "a server that goes away in the middle",
     "pages.test_queries": "each page's statements: filtered, searched, paged, the same answer",
 }
 """Module, or module and test, to what can differ."""

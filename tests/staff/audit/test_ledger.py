@@ -19,7 +19,7 @@ from tests.staff.care.test_actions import CAREGIVER
 from tests.staff.parts import EnrolledHome
 from tests.staff.visits.test_visit_actions import COORDINATOR
 from web.staff.audit import access_log
-from web.staff.care import actions
+from web.staff.care import reads
 from web.staff.core.context import Staff
 from web.staff.storage import tables
 
@@ -59,9 +59,9 @@ def test_the_resident_reads_the_rows_that_the_staff_read(
     outcome: nothing is kept from the resident, and nothing is made up."""
     something(enrolled_home, staff)
     enrolled_home.clock.advance(60)
-    actions.record_read(staff, CAREGIVER, "h1", "home")
+    reads.note(staff, CAREGIVER, ["h1"], "home")
     enrolled_home.clock.advance(60)
-    actions.record_read(staff, COORDINATOR, "h1", "access")
+    reads.note(staff, COORDINATOR, ["h1"], "access")
     enrolled_home.clock.advance(60)
     enrolled_home.send(Draft(PageOpened(grant="code-9"), person="p1"))
     now = staff.clock.now()

@@ -87,7 +87,7 @@ def test_each_sensor_has_its_line(carer: FlaskClient, home: EnrolledHome) -> Non
     home.send(MatPressed(), device="bed", at=NIGHT)
     home.send(MotionDetected(), device="pir", at=NIGHT + MIN)
     before = text_of(carer, "/handelser")
-    assert folds(before) == ["00:11 pir: 1 rörelse", "00:10 Sängmattan: 1 tryck"]
+    assert folds(before) == ["00:11 Utrustning: 1 rörelse", "00:10 Sängmattan: 1 tryck"]
     home.send(MatPressed(), device="bed", at=NIGHT + 65 * MIN)
     home.send(MotionDetected(), device="pir", at=NIGHT + 66 * MIN)
     after = text_of(carer, "/handelser")
@@ -145,5 +145,5 @@ def test_an_end_is_counted_only_without_its_beginning(
     home.send(ContactChanged(on=True), device="seat", at=NIGHT)
     assert folds(text_of(carer, "/handelser")) == [
         "00:10 Sängmattan: 1 släpp",
-        "00:10 seat: 1 ändring",
+        "00:10 Utrustning: 1 ändring",
     ]

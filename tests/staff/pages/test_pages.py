@@ -148,7 +148,7 @@ def test_now_tells_of_an_alarm_who_where_what_since_when_and_why(
     """21:48 UTC is 22:48 in the home; the reason is the event that the rule named."""
     raise_alarm(home)
     page = text_of(carer, "/nu")
-    assert "1 larm väntar på någon" in page
+    assert "1 ej kvitterat larm" in page
     for part in ("Prov Boende", "Lgh 1203, Provgatan 1", "Uppe ur sängen och inte tillbaka"):
         assert part in page
     assert 'datetime="2026-11-23T20:48:00.000Z">21:48</time>' in page

@@ -15,9 +15,11 @@ from gateway.events import (
     BedEntered,
     DeviceFailed,
     DeviceOffline,
+    LockAsleep,
     LockLocked,
     LockUnknown,
     LockUnlocked,
+    LockUnreachable,
     MatPressed,
     Severity,
 )
@@ -75,17 +77,58 @@ def test_a_doubted_bed_is_unknown(carer: FlaskClient, home: EnrolledHome) -> Non
     assert "Oklart om någon ligger i sängen" in text_of(carer, "/hem")
 
 
+def lock_chip(client: FlaskClient) -> tuple[str, str]:
+    """The lock as the home's page shows it: its colour and its words."""
+    found = re.search(
+        r'data-test="lock" data-state="\w+"><dt><span class="badge (\w*)">.*?<dd>(.*?)</dd>',
+        _home(client),
+    )
+    assert found is not None
+    return found[1], found[2]
+
+
 def test_the_lock_is_honest(carer: FlaskClient, home: EnrolledHome) -> None:
-    """Never heard is unknown; locked and unlocked are what the lock said; unknown is unknown."""
+    """What the lock said last, and when; never heard is no alarm; unknown is unknown."""
     said = []
     for data in (None, LockLocked(), LockUnlocked(), LockUnknown()):
         if data is not None:
             home.send(data, device="front")
-        found = re.search(r'data-test="lock" data-state="(\w+)".*?<dd>(.*?)</dd>', _home(carer))
-        assert found is not None
-        said.append((found[1], found[2]))
-    unknown = ("unknown", "Oklart om det är låst")
-    assert said == [unknown, ("locked", "Låst"), ("unlocked", "Upplåst"), unknown]
+        said.append(lock_chip(carer))
+    assert said == [
+        ("", "Inget besked från låset än"),
+        ("", "Låst enligt låset 22:00"),
+        ("warn", "Upplåst enligt låset 22:00"),
+        ("unknown", "Låsläge okänt sedan 22:00"),
+    ]
+
+
+def test_a_lock_that_sleeps_is_as_it_said(carer: FlaskClient, home: EnrolledHome) -> None:
+    """A sleeping lock, and one that did not answer a question or did not wake for a turn, make no
+    colour on the page: what it said stands, with its time, also a day later."""
+    home.send(LockLocked(), device="front")
+    home.send(LockAsleep(), LockUnreachable(), LockUnknown(unanswered=True), device="front")
+    for path in ("/nu", "/hem", "/pass", "/hem/h1"):
+        page = text_of(carer, path)
+        assert "Låst enligt låset 22:00" in page, path
+        assert "Låsläge okänt" not in page, path
+    home.clock.advance(86_400)
+    assert lock_chip(carer) == ("", "Låst enligt låset 23 nov. 22:00")
+
+
+def test_what_makes_a_lock_unknown(carer: FlaskClient, home: EnrolledHome, staff: Staff) -> None:
+    """Its driver lost it; its home is silent: said with what was known before, until it is heard
+    again."""
+    home.send(LockLocked(), device="front")
+    home.clock.advance(60)
+    home.send(DeviceOffline(reason="silent"), device="front")
+    assert lock_chip(carer) == ("unknown", "Låsläge okänt (låst 22:00)")
+    home.clock.advance(60)
+    home.send(LockUnlocked(), device="front")
+    assert lock_chip(carer) == ("warn", "Upplåst enligt låset 22:02")
+    with staff.db.write() as tx:
+        t = tables.home_state
+        tx.conn.execute(update(t).values(silent_since=home.clock.now()))
+    assert lock_chip(carer) == ("unknown", "Låsläge okänt (upplåst 22:02)")
 
 
 def test_a_wired_sensor_is_not_said_to_answer(carer: FlaskClient, home: EnrolledHome) -> None:

@@ -26,7 +26,7 @@ from tests.staff.homelink.test_ingest import rows
 from tests.staff.pages.conftest import post, text_of
 from tests.staff.parts import EnrolledHome, add_home, hire
 from web.staff.audit import access_log
-from web.staff.care import actions
+from web.staff.care import reads
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor
 from web.staff.storage import tables
@@ -161,7 +161,8 @@ def test_another_homes_visit_is_not_there(
 def test_my_homes_in_the_plans_order(
     carer: FlaskClient, staff_app: object, home: EnrolledHome, staff: Staff
 ) -> None:
-    """The next planned first, with its times; what is made is marked as made."""
+    """By time, whatever home: each home's card where its next visit is, later visits where they
+    are; what is made is at the end, marked as made."""
     add_home(staff_app, "h0", label="Aa")  # type: ignore[arg-type]
     with staff.db.write() as tx:
         u = tables.user.c
@@ -171,12 +172,14 @@ def test_my_homes_in_the_plans_order(
     a_plan(staff, -60, 30, 100, 400, people=("p7",))
     a_visit(home)
     page = text_of(carer, "/pass")
-    first, second = page.split('data-test="my-home"')[1:]
-    assert 'data-home="h1"' in first
-    assert "22:30–23:00" in first
-    assert STATES.findall(first) == ["done", "next", "later", "later"]
-    assert "23:30–00:00" in second
-    assert STATES.findall(second) == ["next"]
+    round_ = re.findall(
+        r'data-test="my-home" data-home="(\w+)"|<strong class="num">([\d:–]+)<', page
+    )
+    assert [home or times for home, times in round_] == [
+        *("h1", "22:30–23:00", "h0", "23:30–00:00"),
+        *("23:40–00:10", "04:40–05:10", "21:00–21:30"),
+    ]
+    assert STATES.findall(page) == ["next", "next", "later", "later", "done"]
 
 
 def test_an_alarm_stands_before_the_round(
@@ -276,7 +279,7 @@ def test_the_access_log_and_its_sample(
 ) -> None:
     """Rows in words, filtered, as a file; a row of the sample is checked and then says by whom."""
     reader = make_user("p7", ["caregiver"], homes=["h1"])
-    actions.record_read(staff, reader, "h1", "home")
+    reads.note(staff, reader, ["h1"], "home")
     home.clock.advance(40 * 86400)
     assert access_log.draw_due(staff) == 0  # nothing in December
     drawn = access_log.draw(staff, "org1", "2026-11")

@@ -32,7 +32,6 @@ from web.staff.pages.routes import Menu, get, post
 from web.staff.pages.visit import file
 from web.staff.pages.visits import midnight
 from web.staff.storage.hours import hours_in
-from web.staff.storage.rows import DeviceRow
 from web.staff.texts import device_words, visit_words, words
 from web.staff.texts.event_summary import clock
 
@@ -120,7 +119,9 @@ def log(actor: Actor) -> str:
             places=lookups.places(conn, actor),
             names=lookups.names(conn, actor),
             staff_names=lookups.staff_names(conn, actor),
-            devices=lookups.devices(conn, {one.home for one in visitors}),
+            doors=device_words.device_names(
+                lookups.devices(conn, {one.home for one in visitors}).values()
+            ),
             samples=access_log.samples(conn, actor.org),
             kinds=sorted(ACCESS_KINDS),
             why_text=why_text,
@@ -140,15 +141,14 @@ def what_text(group: AccessGroup) -> str:
     return ", ".join(words.spoken(visit_words.READ_WHAT, code) for code in group.whats)
 
 
-def came_in(one: Inside, devices: Mapping[tuple[str, str], DeviceRow], zone: str | None) -> str:
+def came_in(one: Inside, doors: Mapping[tuple[str, str], str], zone: str | None) -> str:
     """By which door somebody came in, opened when and on what ground; where no turn of a lock is
     known, what the visit's beginning was taken from."""
     turn = one.turn
     if turn is None:
         source = one.visit.since_source if one.visit else None
         return words.enum_word(events.Stamp, source) if source else ""
-    lock = devices.get((one.home, turn.device or ""))
-    door = device_words.device_name(lock) if lock else _("dörren")
+    door = doors.get((one.home, turn.device or "")) or _("dörren")
     by = _("kod vid dörren") if one.by_code else words.enum_word(grants.Reason, turn.reason or "")
     maybe = turn.outcome == events.LockOperationOutcome.UNKNOWN
     at = clock(turn.step_at, zone)

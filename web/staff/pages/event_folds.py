@@ -144,6 +144,7 @@ def _counts(*, together: bool) -> Any:
 def _lines(conn: Connection, rows: Any, places: Mapping[str, Place]) -> Iterator[FoldLine]:
     found = [row._mapping for row in rows]
     devices = lookups.devices(conn, {row["home_id"] for row in found if "home_id" in row})
+    called = device_words.device_names(devices.values())
     for row in found:
         home, device = row.get("home_id", ""), row.get("device") or ""
         counts = {kind: int(row[kind]) for kind in RAW if row[kind]}
@@ -153,7 +154,7 @@ def _lines(conn: Connection, rows: Any, places: Mapping[str, Place]) -> Iterator
             label, icon = _("Sensorer"), "signal"
         else:
             icon = kind_words.NOUNS.get(noun, ("", "dot"))[1]
-            label = device_words.device_name(known) if known else _("Sensor")
+            label = called.get((home, device)) or _("Utrustning")
             if noun == "mat":
                 label = fold_words.mat_name(known.role if known else None)
         yield FoldLine(

@@ -6,6 +6,7 @@ Not for: rights or rules (`actions` and the home decide), or showing anything.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import TypeVar
 
@@ -79,6 +80,9 @@ SENTENCES = {
 }
 
 
+ALARMS_MAX = 50
+"""Alarms that one form takes or closes: an incident has a handful."""
+
 E = TypeVar("E", bound=StrEnum)
 
 
@@ -90,29 +94,56 @@ def _choice(enum: type[E], name: str) -> E | None:
         return None
 
 
-@post("/larm/ta", "acknowledge")
+@post("/larm/ta", "acknowledge", examples=({}, {"back": "shift"}))
 def acknowledge(actor: Actor) -> ResponseReturnValue:
-    """POST `/larm/ta`: take an alarm on."""
-    back = url_for("pages.now")
-    try:
-        actions.acknowledge(staff(), actor, request.form.get("alarm", ""))
-    except Refused as refusal:
-        return refused(refusal_text(actor, refusal), back)
-    return answered(_("Du har tagit larmet."), back)
+    """POST `/larm/ta`: take an alarm on, or all of an incident's."""
+    done, refusal = _each_alarm(lambda ref: actions.acknowledge(staff(), actor, ref))
+    if refusal is None:
+        text = _("Du har tagit larmet.") if done == 1 else _("Du har tagit larmen.")
+        return answered(text, _alarm_page())
+    told = refusal_text(actor, refusal, request.form.get("home"))
+    if done:
+        return answered(_("Du har tagit %(n)s larm.", n=done) + " " + told, _alarm_page())
+    return refused(told, _alarm_page())
 
 
 @post("/larm/avsluta", "resolve", examples=({"outcome": "helped"}, {"outcome": "mended"}))
 def resolve(actor: Actor) -> ResponseReturnValue:
-    """POST `/larm/avsluta`: close an alarm with its outcome."""
-    back = url_for("pages.now")
+    """POST `/larm/avsluta`: close an alarm, or those of an incident that are named, with what it
+    turned out to be."""
     outcome = _choice(AlarmOutcome, "outcome")
     if outcome is None:
-        return refused(_("Välj först vad larmet visade sig vara."), back, 422)
-    try:
-        actions.resolve(staff(), actor, request.form.get("alarm", ""), outcome)
-    except Refused as refusal:
-        return refused(refusal_text(actor, refusal), back)
-    return answered(_("Larmet är avslutat."), back)
+        return refused(_("Välj först vad larmet visade sig vara."), _alarm_page(), 422)
+    if not request.form.getlist("alarm"):
+        return refused(_("Välj först vilka larm som ska avslutas."), _alarm_page(), 422)
+    done, refusal = _each_alarm(lambda ref: actions.resolve(staff(), actor, ref, outcome))
+    if refusal is None:
+        text = _("Larmet är avslutat.") if done == 1 else _("Larmen är avslutade.")
+        return answered(text, _alarm_page())
+    told = refusal_text(actor, refusal, request.form.get("home"))
+    if done:
+        return answered(_("Avslutade larm: %(n)s.", n=done) + " " + told, _alarm_page())
+    return refused(told, _alarm_page())
+
+
+def _each_alarm(act: Callable[[str], object]) -> tuple[int, Refused | None]:
+    """Do it to each alarm of the form; how many it was done to, and the first refusal.  One after
+    the other: what a colleague was first with keeps nobody from the rest."""
+    done, first = 0, None
+    for ref in dict.fromkeys(request.form.getlist("alarm")[:ALARMS_MAX] or [""]):
+        try:
+            act(ref)
+            done += 1
+        except Refused as refusal:
+            first = first or refusal
+    return done, first
+
+
+def _alarm_page() -> str:
+    """Where a form about an alarm stood: Nu, or the home's card on Mitt pass."""
+    if request.form.get("back") == "shift":
+        return url_for("pages.shift", _anchor=f"home-{request.form.get('home', '')}")
+    return url_for("pages.now")
 
 
 @post("/tillsyn/svara", "answer_check", examples=({"finding": "ok", "looked": "phone"},))
@@ -180,7 +211,11 @@ def tap(actor: Actor, home: str) -> ResponseReturnValue:
         return refused(refusal_text(actor, refusal, home), back)
     with staff().db.read() as conn:
         place = lookups.places(conn, actor).get(home)
+        doors = lookups.devices(conn, [home]).values()
     at = clock(done.at, place.zone if place else None)
     if what is Tap.ARRIVE:
         return answered(_("Ankomst markerad %(at)s.", at=at), back)
-    return answered(_("Avgång markerad %(at)s.", at=at), back)
+    text = _("Avgång markerad %(at)s.", at=at)
+    if any(door.type == "lock" and door.present and door.state == "unlocked" for door in doors):
+        text += " " + _("Dörren är upplåst. Lås den.")
+    return answered(text, back)

@@ -104,6 +104,11 @@ def devices(conn: Connection, homes: Collection[str]) -> dict[tuple[str, str], D
     return {(row.home_id, row.id): row for row in rows}
 
 
+def front_first(locks: Iterable[DeviceRow]) -> tuple[DeviceRow, ...]:
+    """The locks of a home, that of the front door first."""
+    return tuple(sorted(locks, key=lambda lock: lock.role != "front_door"))
+
+
 def event_of(body: str) -> Event | None:
     """The event in a stored body; None for one that cannot be read (it is still in the table)."""
     try:

@@ -16,6 +16,8 @@ COUNTED: Mapping[str, Callable[[int], str]] = {
     "mat.pressed": lambda n: ngettext("%(num)s tryck", "%(num)s tryck", n),
     "mat.released": lambda n: ngettext("%(num)s släpp", "%(num)s släpp", n),
     "mat.loaded": lambda n: ngettext("%(num)s ändring", "%(num)s ändringar", n),
+    "seat.taken": lambda n: ngettext("satte sig %(num)s gång", "satte sig %(num)s gånger", n),
+    "seat.left": lambda n: ngettext("reste sig %(num)s gång", "reste sig %(num)s gånger", n),
     "motion.detected": lambda n: ngettext("%(num)s rörelse", "%(num)s rörelser", n),
     "motion.cleared": lambda n: ngettext("%(num)s gång stilla", "%(num)s gånger stilla", n),
     "temperature.measured": lambda n: ngettext("%(num)s mätning", "%(num)s mätningar", n),
@@ -24,7 +26,11 @@ COUNTED: Mapping[str, Callable[[int], str]] = {
 }
 """Every reading (`kind_words`), in the order in which they are told."""
 
-ENDS: Mapping[str, str] = {"mat.released": "mat.pressed", "motion.cleared": "motion.detected"}
+ENDS: Mapping[str, str] = {
+    "mat.released": "mat.pressed",
+    "motion.cleared": "motion.detected",
+    "seat.left": "seat.taken",
+}
 """What only says that something is over is not counted beside its beginning."""
 
 MATS: Mapping[str, str] = {

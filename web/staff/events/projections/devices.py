@@ -54,6 +54,8 @@ def _set(step: Step, row: Row | None, what: str, value: str) -> bool:
 
 @on(*STATES)
 def _reading(fold: Fold, step: Step, data: events.Data) -> None:
+    if isinstance(data, events.LockUnknown) and data.unanswered:
+        return  # it did not answer and was not turned: what it said last stands, with its time
     row = _device(fold, step)
     _set(step, row, "state", STATES[type(data)])
 

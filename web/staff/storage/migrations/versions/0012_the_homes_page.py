@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0012"
-down_revision = "0014"  # which was written before this one
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
@@ -29,7 +29,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """To 0014."""
+    """To 0011."""
     _index(BEFORE)
     with op.batch_alter_table("door_code", schema=None) as batch_op:
         batch_op.drop_column("page_key")
