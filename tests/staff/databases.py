@@ -27,6 +27,7 @@ ON_BOTH = {
     "care.test_reads": "many logs written to at once: locks, bytes, and what is read back",
     "care.test_actions": "two people act on one alarm: what is locked, who is first",
     "doors.test_lock_orders": "one order at a time, with a time-out in the statement",
+    "doors.test_given_codes.test_a_home_that_starts_anew_is_told_again": "which are stale: a join",
     "visits.test_visit_actions": "who is there now, and corrections: statements over spans of time",
     "visits.test_visit_export": "a month's visits in one statement",
     "visits.test_plan": "a plan is merged into what is there: updates, withdrawals, spans of time",

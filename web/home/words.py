@@ -39,6 +39,10 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "ledger.who": ("Någon från hemtjänsten (%s)", "Somebody from the home care (%s)"),
     "ledger.unknown": ("Någon som vi inte vet vem det var", "Somebody we do not know"),
     "ledger.visit.started": ("%s kom till dig", "%s came to you"),
+    "ledger.page.opened": (
+        "%s öppnade den här sidan med en kod",
+        "%s opened this page with a code",
+    ),
     "ledger.record.read": ("%s läste om dig", "%s read about you"),
     "ledger.unlock.refused": (
         "%s försökte öppna dörren och fick inte",
@@ -200,17 +204,44 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "Dörren öppnas härifrån bara med en engångskod ur personalens telefon.",
         "From here the door opens only with a one-time code from the staff's phone.",
     ),
+    "in": ("Visa hemmet", "Show the home"),
+    "in.intro": (
+        "Hur hemmet mår, och vem som har varit här, visas bara för den som bor här och personalen.",
+        "How the home is, and who was here, is shown to who lives here and the staff only.",
+    ),
+    "in.pin_head": ("Du som bor här", "You who live here"),
+    "in.pin": ("Din PIN-kod, åtta siffror", "Your PIN, eight digits"),
+    "in.code_head": ("Personal", "Staff"),
+    "in.code_note": (
+        "Koden gäller en gång. Ska du in genom dörren, skriv den i stället här:",
+        "The code works once. To open the door, type it here instead:",
+    ),
+    "in.door": ("Dörren", "The door"),
+    "in.show": ("Visa", "Show"),
+    "in.pin_wrong": (
+        "Fel PIN-kod. Har du tappat bort den? Be hemtjänsten om en ny.",
+        "Wrong PIN. If you have lost it, ask the home care for a new one.",
+    ),
+    "in.pin_paused": (
+        "Många har skrivit fel PIN-kod. Försök igen om en stund.",
+        "The wrong PIN was typed many times. Try again in a while.",
+    ),
+    "out": ("Dölj hemmet", "Hide the home"),
     "door": ("Dörren", "The door"),
+    "door.by_phone": ("Öppna med telefonen", "Open with the phone"),
+    "door.by_phone_note": (
+        "Telefonens egen sida öppnas, svarar och kommer tillbaka hit. Inget behöver skrivas.",
+        "The phone's own page opens, answers and comes back here. Nothing needs to be typed.",
+    ),
     "door.intro": (
-        "Utan internet: skriv koden som telefonen visar för det här hemmet. Den gäller en gång.",
-        "Without the internet: type the code that the phone shows for this home. It works once.",
+        "Annars: skriv koden som telefonen visar för det här hemmet. Den gäller en gång.",
+        "Otherwise: type the code that the phone shows for this home. It works once.",
     ),
     "door.code": ("Kod, åtta siffror", "Code, eight digits"),
     "door.open": ("Öppna dörren", "Open the door"),
     "door.sending": ("Prövar koden …", "Trying the code …"),
     "door.handle": ("Ta i handtaget eller knacka på dörren.", "Take the handle or knock."),
     "door.nothing": ("Inget händer vid dörren.", "Nothing happens at the door."),
-    "door.paused": ("För många fel koder. Spärrat till", "Too many wrong codes. Paused until"),
     "door.answer.malformed": ("Koden har åtta siffror.", "The code has eight digits."),
     "door.answer.wrong": (
         "Fel kod, eller använd, eller för gammal. Ta nästa kod i telefonen.",
@@ -221,8 +252,12 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "The code does not open now. Call the coordinator, or follow the home's fallback routine.",
     ),
     "door.answer.paused": (
-        "Inmatningen är spärrad en stund. Följ hemmets reservrutin.",
-        "The entry is paused for a while. Follow the home's fallback routine.",
+        "Fel kod igen. Titta efter i telefonen: rätt kod öppnar. Personalen får veta.",
+        "Wrong again. Look at the phone: the right code opens. The staff are told.",
+    ),
+    "door.answer.guessed": (
+        "Någon har gissat på den koden. Öppna med telefonen, eller skriv nästa kod.",
+        "Somebody has guessed at this code. Open with the phone, or type the next code.",
     ),
     "door.answer.no_clock": (
         "Hemmet vet inte vad klockan är och öppnar inte. Följ hemmets reservrutin.",

@@ -11,7 +11,8 @@ from sqlalchemy import select
 
 from gateway.engine.event_log import EventLog
 from gateway.engine.sequencer import Sealed
-from gateway.envelope import Event, canonical, from_json, to_json
+from gateway.envelope import Draft, Event, canonical, from_json, to_json
+from gateway.events import PageOpened
 from gateway.state.ledger import LedgerRow, read_ledger
 from tests.staff.audit.test_access_log import something
 from tests.staff.care.test_actions import CAREGIVER
@@ -61,12 +62,14 @@ def test_the_resident_reads_the_rows_that_the_staff_read(
     reads.note(staff, CAREGIVER, ["h1"], "home")
     enrolled_home.clock.advance(60)
     reads.note(staff, COORDINATOR, ["h1"], "access")
+    enrolled_home.clock.advance(60)
+    enrolled_home.send(Draft(PageOpened(grant="code-9"), person="p1"))
     now = staff.clock.now()
     with staff.db.read() as conn:
         ours = access_log.read(conn, ["h1"], now - timedelta(days=30), now + timedelta(hours=1))
     _home_log(staff, tmp_path / "events.sqlite")
     theirs = read_ledger(tmp_path / "events.sqlite", now - timedelta(days=30))
-    assert len(ours) == 6
+    assert len(ours) == 7
     assert [row.ref for row in theirs] == [row.ref for row in ours]
 
     def told(row: access_log.AccessRow | LedgerRow) -> tuple[object, ...]:

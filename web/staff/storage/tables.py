@@ -544,6 +544,11 @@ home_state = Table(
     Column("power_at", Utc),
     Column("power_origin", Text),
     Column("power_seq", BigInteger),
+    Column("page_url", Text),  # of the page that the Pi serves; None: it told of none
+    Column("page_fingerprint", Text),  # SHA-256 of its certificate, in hexadecimal
+    Column("page_key", Text),  # of its run: codes are told with it; None: in the first form
+    Column("page_origin", Text),
+    Column("page_seq", BigInteger),
     Column("silent_since", Utc),  # None: not silent
     Column("silent_alarm", Text),  # the alarm that stands for the silence
     Column("visits_locked_before", Utc),  # nothing changes in visits that began earlier
@@ -580,7 +585,8 @@ door_code = Table(
     Column("device", Text),
     Column("number", Integer),  # its first two digits
     Column("kid", Text),  # the server's key that its hash was made with
-    Column("seq", BigInteger),  # of its `codes.issued`: whether the home has it
+    Column("seq", BigInteger),  # of its newest telling: whether the home has it
+    Column("page_key", Text),  # of the run that it was told with; None: in the first form
     Column("not_before", Utc),
     Column("expires_at", Utc),
     Column("ended_at", Utc),  # used, refused or revoked

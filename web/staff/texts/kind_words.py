@@ -46,6 +46,7 @@ NOUNS: Mapping[str, tuple[str, str]] = {
     "gateway": ("system", "box"),
     "home": ("system", "box"),
     "rule": ("system", "cross"),
+    "page": ("system", "box"),
     "clock": ("system", "clock"),
     "log": ("system", "box"),
     "power": ("device", "plug"),
@@ -84,6 +85,8 @@ _WORDS: Mapping[str, KindWord] = {
     "gateway.started": KindWord(N_("Hemmets enhet startade")),
     "gateway.stopped": KindWord(N_("Hemmets enhet stoppades"), "warn"),
     "home.described": KindWord(N_("Hemmet berättade om sin utrustning")),
+    "page.described": KindWord(N_("Hemmet berättade om sin egen sida"), aside=True),
+    "page.opened": KindWord(N_("Hemmets egen sida öppnades med en kod"), icon="eye"),
     "rule.failed": KindWord(N_("Fel i en regel"), "alarm"),
     "clock.synced": KindWord(N_("Klockan ställdes")),
     "log.recovered": KindWord(N_("Ny logg började efter ett fel"), "warn"),
@@ -147,6 +150,8 @@ _WORDS: Mapping[str, KindWord] = {
         N_("Dörren gick inte att öppna som den ska"), "warn", icon="lock-unknown"
     ),
     "codes.issued": KindWord(N_("Engångskoder till dörren gavs")),
+    "codes.given": KindWord(N_("Koder till dörren gavs")),
+    "codes.missed": KindWord(N_("Fel kod vid dörren"), "warn", icon="lock", aside=True),
     "codes.paused": KindWord(
         N_("Kodinmatningen vid dörren är spärrad"), "alarm", icon="lock", group="door"
     ),
