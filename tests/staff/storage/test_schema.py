@@ -92,7 +92,7 @@ def test_every_old_schema_becomes_the_present_one(empty: Database, old: str | No
 
 def test_the_first_day_of_who_was_there_begins_with_the_migration(empty: Database) -> None:
     """Nobody is shut out by it, and nobody has for ever: a password alone does for a day more."""
-    migrate.migrate(empty, "0010")
+    migrate.migrate(empty, "0012")
     began = datetime.now(UTC)
     new = {"grace_from", "sso_issuer", "factor_grace_h"}
     old = {

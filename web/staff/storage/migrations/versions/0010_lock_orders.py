@@ -7,7 +7,7 @@ from alembic import op
 
 from web.staff.storage.column_types import Utc
 
-revision = "0013"
+revision = "0010"
 down_revision = "0009"
 branch_labels = None
 depends_on = None

@@ -7,8 +7,8 @@ from alembic import op
 
 from web.staff.storage.column_types import Utc
 
-revision = "0014"
-down_revision = "0013"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 

@@ -9,8 +9,8 @@ from alembic import op
 
 from web.staff.storage.column_types import Utc
 
-revision = "0011"
-down_revision = "0010"
+revision = "0013"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 

@@ -7,8 +7,8 @@ from alembic import op
 
 from web.staff.storage.column_types import Utc
 
-revision = "0010"
-down_revision = "0014"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
