@@ -14,7 +14,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """To 0010."""
+    """To 0012."""
     op.create_table(
         "failed_sign_in",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -38,7 +38,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """To 0014."""
+    """To 0011."""
     with op.batch_alter_table("session", schema=None) as batch_op:
         batch_op.drop_column("network")
     op.drop_table("failed_sign_in")

@@ -16,7 +16,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """To 0011.  For accounts that are there the first day begins now.  The provider of an id that
+    """To 0013.  For accounts that are there the first day begins now.  The provider of an id that
     is there is bound when it is next used, if the organisation has one only."""
     op.add_column(
         "organisation",
@@ -33,7 +33,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """To 0010.  Fails when two providers of an organisation call two people the same."""
+    """To 0012.  Fails when two providers of an organisation call two people the same."""
     op.drop_index("uq_user_org_id_sso_id", "user")
     op.create_index("uq_user_org_id_sso_id", "user", ["org_id", "sso_id"], unique=True)
     with op.batch_alter_table("user", schema=None) as batch_op:

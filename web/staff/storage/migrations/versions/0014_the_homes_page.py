@@ -20,7 +20,7 @@ NOW = (
 
 
 def upgrade() -> None:
-    """To 0012."""
+    """To 0014."""
     for name in COLUMNS:
         op.add_column("home_state", sa.Column(name, sa.Text()))
     op.add_column("home_state", sa.Column("page_seq", sa.BigInteger()))
@@ -29,7 +29,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """To 0011."""
+    """To 0013."""
     _index(BEFORE)
     with op.batch_alter_table("door_code", schema=None) as batch_op:
         batch_op.drop_column("page_key")
