@@ -179,7 +179,7 @@ def test_the_door_opens_on_the_phone_step_by_step(
         LockOperationEnded(grant=grant, outcome=LockOperationOutcome.DONE, took_s=3.1),
         device="front",
     )
-    expect(home.get_by_test_id("outcome")).to_contain_text("Öppet. Låset har vridit upp.")
+    expect(home.get_by_test_id("outcome")).to_contain_text("Dörren är upplåst.")
     assert _orders(night, "h1") == 1
     stream.close()
 
@@ -237,7 +237,7 @@ def test_a_dead_link_is_told_loudly_and_its_end_too(
     banner = page.get_by_test_id("link-alert")
     expect(banner).to_be_empty()
     page.context.set_offline(True)
-    expect(banner).to_contain_text("Sidan står still.")
+    expect(banner).to_contain_text("Sidan uppdateras inte.")
     assert banner.get_attribute("role") == "alert"
     expect(page.get_by_test_id("pulse")).to_have_attribute("data-state", "down")
     expect(page.get_by_test_id("verdict")).to_contain_text("Så var det när sidan senast")
@@ -262,7 +262,7 @@ def test_a_link_that_only_falls_silent_is_told_too(
     live(page)
     page.clock.run_for(DEAD_WITHIN_MS)  # not waited for: a slow machine is no dead link
     banner = page.get_by_test_id("link-alert")
-    expect(banner).to_contain_text("Sidan står still.", timeout=WAIT_MS)
+    expect(banner).to_contain_text("Sidan uppdateras inte.", timeout=WAIT_MS)
 
 
 SILENT_STREAM = """

@@ -101,7 +101,7 @@ def test_a_night_and_a_morning(chromium: Any, set_stage: Callable[..., Stage]) -
     phone.get_by_text("Ta i handtaget").wait_for()
     picture(phone, "phone")
     made.home.do("take_handle")
-    phone.get_by_text("Öppet. Låset har vridit upp.").wait_for()
+    phone.get_by_text("Dörren är upplåst.").wait_for()
     phone.get_by_text("På plats sedan").wait_for()
     picture(phone, "phone-open")
     assert made.home.do("tell")["turns"] == 1

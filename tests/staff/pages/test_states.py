@@ -42,9 +42,9 @@ def test_a_silent_home_is_told_and_its_bed_is_unknown(
     with staff.db.write() as tx:
         t = tables.home_state
         tx.conn.execute(update(t).values(silent_since=home.clock.now()))
-    assert "Hem som inte hörs" in text_of(carer, "/nu")
+    assert "Hem utan kontakt" in text_of(carer, "/nu")
     page = text_of(carer, "/hem")
-    assert "Okänt nu, hemmet hörs inte" in page
+    assert "Okänt, ingen kontakt med hemmet" in page
     assert "I sängen" not in page
 
 
@@ -52,7 +52,7 @@ def test_a_bed_without_a_working_mat_is_unknown(carer: FlaskClient, home: Enroll
     """A mat that failed says nothing of the bed any more."""
     home.send(BedEntered())
     home.send(DeviceFailed(error="X", text="x", retry_s=1), device="bed")
-    assert "Okänt nu, sängmattan fungerar inte" in text_of(carer, "/hem/h1")
+    assert "Okänt, sängmattan fungerar inte" in text_of(carer, "/hem/h1")
 
 
 def test_nobody_is_shown_in_bed_and_on_the_floor(carer: FlaskClient, home: EnrolledHome) -> None:
@@ -61,20 +61,20 @@ def test_nobody_is_shown_in_bed_and_on_the_floor(carer: FlaskClient, home: Enrol
     home.send(BedEntered())
     now = home.clock.now()
     (raised,) = home.send(AlarmRaised(type=AlarmType.ON_FLOOR, severity=Severity.CARE, since=now))
-    assert "Oklart, larm från golvet" in text_of(carer, "/hem/h1")
+    assert "Osäkert, larm från golvet" in text_of(carer, "/hem/h1")
     for path in ("/nu", "/hem"):
         page = text_of(carer, path)
-        assert "Oklart, larm från golvet" in page
+        assert "Osäkert, larm från golvet" in page
         assert "I sängen" not in page
     home.send(AlarmCancelled(alarm=raised.ref, reason="back"))
-    assert "Oklart, larm från golvet" not in text_of(carer, "/hem")
+    assert "Osäkert, larm från golvet" not in text_of(carer, "/hem")
 
 
 def test_a_doubted_bed_is_unknown(carer: FlaskClient, home: EnrolledHome) -> None:
     """When the rules cannot tell, neither can the page."""
     home.send(BedEntered())
     home.send(BedDoubted(since=home.clock.now(), why="mat_silent"))
-    assert "Oklart om någon ligger i sängen" in text_of(carer, "/hem")
+    assert "Osäkert om någon ligger i sängen" in text_of(carer, "/hem")
 
 
 def lock_chip(client: FlaskClient) -> tuple[str, str]:
@@ -138,10 +138,10 @@ def test_a_wired_sensor_is_not_said_to_answer(carer: FlaskClient, home: Enrolled
     def word() -> str:
         found = re.search(r'data-device="bed".*?</div>', _home(carer))
         assert found is not None
-        words = ("Inget hört än", "Inga kända fel", "Svarar inte", "Svarar", "Fel")
+        words = ("Ingen signal än", "Inga kända fel", "Svarar inte", "Svarar", "Fel")
         return next(one for one in words if one in found[0])
 
-    assert word() == "Inget hört än"
+    assert word() == "Ingen signal än"
     home.send(MatPressed(), device="bed")
     assert word() == "Inga kända fel"
     home.send(DeviceOffline(reason="silent"), device="bed")

@@ -101,7 +101,7 @@ def test_a_correction_on_the_page(boss: FlaskClient, home: EnrolledHome, staff: 
     answer = post(boss, "/besok/ratta", until="2026-11-23T21:45", **fields)
     assert answer.get_json()["text"].startswith("Besöket är rättat")
     page = text_of(boss, where)
-    for part in ("21:45", "rättad, var 21:30", "Glömde markera", "Ringde.", "Prov p9"):
+    for part in ("21:45", "rättad, var 21:30", "Glömde registrera", "Ringde.", "Prov p9"):
         assert part in page
     assert post(boss, "/besok/ratta", until="2026-11-23T20:45", **fields).status_code == 409
     assert post(boss, "/besok/ratta", until="nyss", **fields).status_code == 422
@@ -189,7 +189,7 @@ def test_an_alarm_stands_before_the_round(
     a_plan(staff, 30, 100, people=("p7",))
     home.send(AlarmRaised(type=AlarmType.ON_FLOOR, severity=Severity.CARE, since=home.clock.now()))
     (card,) = text_of(carer, "/pass").split('data-test="my-home"')[1:]
-    assert 0 < card.index("Ligger troligen på golvet") < card.index('data-test="stops"')
+    assert 0 < card.index("Troligt fall: ligger på golvet") < card.index('data-test="stops"')
 
 
 def test_a_check_that_is_planned_says_which_day(carer: FlaskClient, home: EnrolledHome) -> None:
@@ -225,7 +225,7 @@ def test_a_visit_that_does_not_take_place(
     assert f'value="{planned.id}"' in text_of(carer, "/pass")
     said = post(carer, "/pass/h1/avbojt", why="declined", planned=planned.id)
     assert said.get_json()["text"].startswith("Sparat")
-    assert "Den boende tackade nej" in text_of(carer, "/pass")
+    assert "Brukaren tackade nej" in text_of(carer, "/pass")
     assert 'data-deviation="declined"' in text_of(carer, "/besok")
     assert post(carer, "/pass/h1/avbojt", why="tired").status_code == 422
 
@@ -286,7 +286,7 @@ def test_the_access_log_and_its_sample(
     assert drawn is not None
     span = "fran=2026-11-01&till=2026-11-30"
     page = text_of(boss, f"/atkomst?{span}")
-    for part in ("Prov p7", "Uppgifter om en boende öppnades", "hemmets sida", "1 kvar"):
+    for part in ("Prov p7", "Uppgifter om en brukare lästes", "hemmets sida", "1 kvar"):
         assert part in page
     assert 'data-test="access-row"' not in text_of(boss, f"/atkomst?{span}&person=p8")
     assert "record.read;org1;h1;p7" in boss.get(f"/atkomst/fil?{span}").text
@@ -294,7 +294,7 @@ def test_the_access_log_and_its_sample(
     row = text_of(boss, where).split('data-ref="', 1)[1].split('"', 1)[0]
     fields = {"sample": drawn.ref, "row": row}
     assert post(boss, "/atkomst/stickprov", found="in_order", **fields).status_code == 200
-    assert "I ordning" in text_of(boss, where)
+    assert "Befogad" in text_of(boss, where)
     assert "alla kontrollerade" in text_of(boss, f"/atkomst?{span}")
     assert post(boss, "/atkomst/stickprov", found="x", **fields).status_code == 422
     text_of(boss, "/atkomst/stickprov?ref=staff/999", 404)

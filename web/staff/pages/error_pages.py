@@ -33,7 +33,7 @@ API = "/api/"
 
 TEXTS = {
     400: (
-        N_("Det gick inte att förstå"),
+        N_("Sidan förstod inte det som skickades"),
         N_("Sidan kan ha legat öppen för länge. Gå tillbaka, läs in sidan igen och försök."),
     ),
     403: (

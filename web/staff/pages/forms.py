@@ -58,7 +58,7 @@ SENTENCES = {
     Why.NO_LOCK: N_("Hemmet har inget sådant lås."),
     Why.NOT_CONNECTED: N_("Hemmet är inte anslutet just nu. Inget skickades till låset."),
     Why.NO_ALARM: N_("Larmet finns inte längre."),
-    Why.NOT_FIRST: N_("Någon annan hann före."),
+    Why.NOT_FIRST: N_("En kollega hann före."),
     Why.CLOSED: N_("Det är redan avslutat."),
     Why.NO_CHECK: N_("Tillsynen finns inte längre."),
     Why.NOT_ASKED: N_("Tillsynen väntar inte längre på svar."),
@@ -75,7 +75,8 @@ SENTENCES = {
     Why.NO_SAMPLE: N_("Raden hör inte till något av era stickprov."),
     Why.OWN_ACCESS: N_("Det här är din egen åtkomst. En kollega får kontrollera den."),
     Why.BAD_TIME: N_(
-        "Tiderna går inte ihop. De ska ha varit, sluta efter att de börjar, och ändra något."
+        "Tiderna stämmer inte: de ska ha passerat, sluttiden ska vara efter starttiden, och "
+        "något ska vara ändrat."
     ),
 }
 
@@ -113,7 +114,7 @@ def resolve(actor: Actor) -> ResponseReturnValue:
     turned out to be."""
     outcome = _choice(AlarmOutcome, "outcome")
     if outcome is None:
-        return refused(_("Välj först vad larmet visade sig vara."), _alarm_page(), 422)
+        return refused(_("Välj först orsaken till larmet."), _alarm_page(), 422)
     if not request.form.getlist("alarm"):
         return refused(_("Välj först vilka larm som ska avslutas."), _alarm_page(), 422)
     done, refusal = _each_alarm(lambda ref: actions.resolve(staff(), actor, ref, outcome))
@@ -152,11 +153,13 @@ def answer_check(actor: Actor) -> ResponseReturnValue:
     back = url_for("pages.now")
     finding, looked = _choice(Finding, "finding"), _choice(Looked, "looked")
     if looked is None and finding is Finding.COULD_NOT_LOOK:
-        return refused(_("Välj först hur du försökte: ringde eller på plats."), back, 422)
+        return refused(
+            _("Välj först hur tillsynen försökte göras: ringde eller på plats."), back, 422
+        )
     if looked is None:
-        return refused(_("Välj först hur du tittade till: ringde eller på plats."), back, 422)
+        return refused(_("Välj först hur tillsynen gjordes: ringde eller på plats."), back, 422)
     if finding is None:
-        return refused(_("Välj vad du fann."), back, 422)
+        return refused(_("Välj vad tillsynen visade."), back, 422)
     home, check = request.form.get("home", ""), request.form.get("check", "")
     try:
         actions.answer_check(staff(), actor, home, check, finding, looked)
@@ -174,7 +177,7 @@ def start_check(actor: Actor) -> ResponseReturnValue:
         actions.start_check(staff(), actor, home, check)
     except Refused as refusal:
         return refused(refusal_text(actor, refusal, home), back)
-    return answered(_("Du tittar till nu. De andra ser det."), back)
+    return answered(_("Du gör tillsynen nu. Kollegorna ser det."), back)
 
 
 @post("/pass/<home>/las", "turn", examples=({"action": "unlock"}, {"action": "lock"}))
@@ -186,7 +189,7 @@ def turn(actor: Actor, home: str) -> ResponseReturnValue:
     device = request.form.get("device", "")
     action = _choice(Action, "action")
     if action not in (Action.UNLOCK, Action.LOCK):
-        return refused(_("Det gick inte att förstå. Läs in sidan igen."), back, 422)
+        return refused(_("Sidan förstod inte det som skickades. Läs in sidan igen."), back, 422)
     try:
         key = request.form.get("key")
         sent = lock_orders.order_turn(staff(), actor, home, device, action, key=key)
@@ -204,7 +207,7 @@ def tap(actor: Actor, home: str) -> ResponseReturnValue:
     back = url_for("pages.shift", _anchor=f"home-{home}")
     what = _choice(Tap, "tap")
     if what is None:
-        return refused(_("Det gick inte att förstå. Läs in sidan igen."), back, 422)
+        return refused(_("Sidan förstod inte det som skickades. Läs in sidan igen."), back, 422)
     try:
         done = actions.tap(staff(), actor, home, what)
     except Refused as refusal:
@@ -214,8 +217,8 @@ def tap(actor: Actor, home: str) -> ResponseReturnValue:
         doors = lookups.devices(conn, [home]).values()
     at = clock(done.at, place.zone if place else None)
     if what is Tap.ARRIVE:
-        return answered(_("Ankomst markerad %(at)s.", at=at), back)
-    text = _("Avgång markerad %(at)s.", at=at)
+        return answered(_("Ankomst registrerad %(at)s.", at=at), back)
+    text = _("Avgång registrerad %(at)s.", at=at)
     if any(door.type == "lock" and door.present and door.state == "unlocked" for door in doors):
         text += " " + _("Dörren är upplåst. Lås den.")
     return answered(text, back)

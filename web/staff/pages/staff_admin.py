@@ -337,7 +337,7 @@ def change(actor: Actor, person: str) -> ResponseReturnValue:
     if what == "password":
         return _new_password(actor, person, back)
     if what not in done:
-        return refused(_("Det gick inte att förstå. Läs in sidan igen."), back, 422)
+        return refused(_("Sidan förstod inte det som skickades. Läs in sidan igen."), back, 422)
     return changed(back, *done[what])
 
 

@@ -88,9 +88,9 @@ def _title(seen: Seen) -> str | None:
     texts = [
         (seen.waiting, _waiting(seen)),
         (seen.checks, _checks(seen.checks)),
-        (taken, ngettext("%(num)s larm pågår, taget", "%(num)s larm pågår, alla tagna", taken)),
+        (taken, ngettext("%(num)s kvitterat larm pågår", "%(num)s kvitterade larm pågår", taken)),
         (seen.tasks, _("Någon behöver åka dit")),
-        (seen.silent, _("Ett hem hörs inte") if seen.silent == 1 else _silent(seen.silent)),
+        (seen.silent, _("Ett hem saknar kontakt") if seen.silent == 1 else _silent(seen.silent)),
         (seen.asks, _asks(seen.asks)),
         (seen.elsewhere, _elsewhere(seen.elsewhere)),
     ]
@@ -104,7 +104,7 @@ def _others(seen: Seen, title: str) -> list[str]:
         (seen.checks, _checks(seen.checks)),
         (
             taken and (seen.waiting or seen.checks),
-            ngettext("%(num)s larm är taget", "%(num)s larm är tagna", taken),
+            ngettext("%(num)s kvitterat larm", "%(num)s kvitterade larm", taken),
         ),
         (
             seen.tasks,
@@ -154,7 +154,7 @@ def _checks(n: int) -> str:
 
 
 def _silent(n: int) -> str:
-    return str(ngettext("%(num)s hem hörs inte", "%(num)s hem hörs inte", n))
+    return str(ngettext("%(num)s hem utan kontakt", "%(num)s hem utan kontakt", n))
 
 
 def _routine(n: int) -> str:

@@ -80,13 +80,13 @@ def bed_word(tile: BedTile) -> State:
     whether its bed mat can be trusted (`bed_trouble`), and of an alarm beside it (`on_floor`)."""
     state = tile.state
     if state is None or state.in_bed not in ("on", "off"):
-        return State(_("Oklart om någon ligger i sängen"), "question", "unknown")
+        return State(_("Osäkert om någon ligger i sängen"), "question", "unknown")
     if state.silent_since is not None:
-        return State(_("Okänt nu, hemmet hörs inte"), "question", "unknown")
+        return State(_("Okänt, ingen kontakt med hemmet"), "question", "unknown")
     if tile.bed_trouble:
-        return State(_("Okänt nu, sängmattan fungerar inte"), "question", "unknown")
+        return State(_("Okänt, sängmattan fungerar inte"), "question", "unknown")
     if tile.on_floor and state.in_bed == "on":
-        return State(_("Oklart, larm från golvet"), "question", "unknown")
+        return State(_("Osäkert, larm från golvet"), "question", "unknown")
     if state.in_bed == "on":
         return State(_("I sängen"), "bed", "ok")
     return State(_("Uppe"), "bed-empty", "")
@@ -104,7 +104,7 @@ def health_word(row: DeviceRow) -> State:
     if row.health in known:
         return known[row.health]
     if row.state == "unknown":
-        return State(_("Inget hört än"), "question", "unknown")
+        return State(_("Ingen signal än"), "question", "unknown")
     return State(_("Inga kända fel"), "dot")
 
 
@@ -112,7 +112,7 @@ def battery_word(row: DeviceRow) -> State | None:
     """The battery; None for a device that has never told of one."""
     percent = "" if row.battery_pct is None else f" {row.battery_pct} %"
     if row.battery == "low":
-        return State(_("Batteri snart slut") + percent, "battery-low", "warn")
+        return State(_("Lågt batteri") + percent, "battery-low", "warn")
     if row.battery == "ok":
         return State(_("Batteri bra") + percent, "battery", "ok")
     return None
