@@ -103,12 +103,13 @@ class Bolt(StrEnum):
 @dataclass(frozen=True, slots=True)
 class LockStatus:
     """What a lock told of itself.  `battery_pct` None: not told; `battery_low` None: not told;
-    `door_open` None: the lock has no door sensor."""
+    `door_open` None: the lock has no door sensor.  `answered` False: it told nothing."""
 
     bolt: Bolt
     battery_pct: int | None = None
     battery_low: bool | None = None
     door_open: bool | None = None
+    answered: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,12 @@ class LockResult:
     outcome: LockOperationOutcome
     bolt: Bolt
     why: str | None = None
+
+    @property
+    def not_reached(self) -> bool:
+        """Whether the lock was never told to turn: it slept, or the radio did not get there."""
+        failed = self.outcome is LockOperationOutcome.FAILED
+        return failed and self.bolt is Bolt.UNKNOWN and self.why in ("asleep", "unreachable")
 
 
 OnStep = Callable[[LockOperationStep], None]

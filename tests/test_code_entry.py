@@ -1,8 +1,13 @@
-"""A code typed at the door: it opens once, in its time, and guessing pauses the entry."""
+"""A code typed at the door: it opens once, in its time, for its person; wrong ones lock nobody out.
+
+In both forms: as a server tells them that knows no other (`codes.issued`), and as one does that
+does (`codes.given`).  Guessing is in `test_code_guessing`, the phone's proof in `test_phone_proof`.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Coroutine
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -11,16 +16,19 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gateway.access import codes
-from gateway.doors.code_entry import CodeEntry, EntryOutcome, pause_of
+from gateway.access import codes, given_codes
+from gateway.doors.code_entry import CodeEntry, EntryOutcome
+from gateway.doors.page_identity import PageIdentity
 from gateway.envelope import Draft
 from gateway.events import (
+    CodeGiven,
+    CodesGiven,
     CodesIssued,
-    CodesPaused,
     CodeTold,
     GrantRevoked,
     LockOperationRefused,
     LockOperationRequested,
+    PageOpened,
     Refusal,
 )
 from gateway.state.home_view import HomeView
@@ -30,9 +38,27 @@ from tests.test_lock_orders import Home
 SERVER = Ed25519PrivateKey.generate()
 OWN = Ed25519PrivateKey.generate()
 KEY = codes.shared_key(SERVER, OWN.public_key(), "h1")
+FINGERPRINT = "ab" * 32
+PHONES = b"the server's own secret"
+HERE = "192.168.1.20"
+"""The network address of a caregiver's phone."""
+
+
+def run_of_page() -> PageIdentity:
+    """What a start of the home makes."""
+    return PageIdentity(
+        fingerprint=FINGERPRINT,
+        url="https://tryggve.local:8080",
+        run_key=Ed25519PrivateKey.generate(),
+        context=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER),
+    )
+
+
+PAGE = run_of_page()
 
 
 def told(id_: str, number: int, proof: str, *, key: bytes = KEY, person: str = "p7") -> CodeTold:
+    """A code in the first form."""
     bare = CodeTold(
         id=id_,
         number=number,
@@ -45,14 +71,44 @@ def told(id_: str, number: int, proof: str, *, key: bytes = KEY, person: str = "
     return replace(bare, hash=codes.hash_of(key, "h1", person, bare, proof))
 
 
-class Door(Home):
-    """A home with an entry for codes, and two codes of p7."""
+def given(
+    id_: str,
+    number: int,
+    proof: str,
+    *,
+    server: Ed25519PrivateKey = SERVER,
+    page: PageIdentity = PAGE,
+    person: str = "p7",
+) -> CodeGiven:
+    """A code in the second form."""
+    key = page.run_key.public_key()
+    first = told(id_, number, proof, key=codes.shared_key(server, key, "h1"), person=person)
+    bare = CodeGiven(
+        id=first.id,
+        number=first.number,
+        device=first.device,
+        not_before=first.not_before,
+        expires=first.expires,
+        phone_key=given_codes.public_text(given_codes.phone_key(PHONES, id_).public_key()),
+        page_key=given_codes.page_key_text(key),
+        salt=first.salt,
+        hash=first.hash,
+        seal="",
+    )
+    return replace(bare, seal=given_codes.seal(server, "h1", person, bare))
 
-    def __init__(self) -> None:
+
+class Door(Home):
+    """A home with an entry for codes, and two codes of p7 (`code-a`, `code-b`)."""
+
+    def __init__(self, make: Any = given) -> None:
         super().__init__()
         self.tasks: list[asyncio.Task[None]] = []
+        self.real_s = 0.0
+        self.page = PAGE
+        self.make = make
         self.codes = self._entry()
-        self.issue(told("code-a", 12, "345678"), told("code-b", 13, "000001"))
+        self.issue(make("code-a", 12, "345678"), make("code-b", 13, "000001"))
 
     def _entry(self) -> CodeEntry:
         def spawn(work: Coroutine[Any, Any, None]) -> None:
@@ -66,13 +122,22 @@ class Door(Home):
             key=lambda: OWN,
             server_keys=lambda: {"k1": SERVER.public_key()},
             spawn=spawn,
+            page=self.page,
+            mono_s=lambda: self.real_s,
         )
 
-    def issue(self, *made: CodeTold) -> None:
-        self.decided(CodesIssued(codes=made, kid="k1"), "p7")
+    def issue(self, *made: CodeTold | CodeGiven, person: str = "p7", kid: str = "k1") -> None:
+        """The server tells of codes of one form."""
+        first = tuple(one for one in made if isinstance(one, CodeTold))
+        second = tuple(one for one in made if isinstance(one, CodeGiven))
+        if first:
+            self.decided(CodesIssued(codes=first, kid=kid), person)
+        if second:
+            self.decided(CodesGiven(codes=second, kid=kid), person)
 
-    async def type(self, text: str) -> EntryOutcome:
-        answer = await self.codes.enter(text)
+    async def type(self, text: str, place: str = HERE) -> EntryOutcome:
+        """Type it and let the lock turn."""
+        answer = await self.codes.enter(text, place)
         if self.tasks:
             await asyncio.gather(*self.tasks)
         return answer.what
@@ -89,9 +154,9 @@ class Door(Home):
         self.now = self.clock.at = moment
 
 
-@pytest.fixture
-def door() -> Door:
-    return Door()
+@pytest.fixture(params=[told, given], ids=["first form", "second form"])
+def door(request: pytest.FixtureRequest) -> Door:
+    return Door(request.param)
 
 
 async def test_a_code_opens_and_names_who(door: Door) -> None:
@@ -136,7 +201,7 @@ async def test_a_code_before_its_time_is_refused(door: Door) -> None:
     """A shift's codes are good for the shift."""
     door.view = HomeView()
     door.at(START - timedelta(hours=2))
-    door.issue(told("code-a", 12, "345678"))
+    door.issue(door.make("code-a", 12, "345678"))
     assert await door.type("12345678") is EntryOutcome.REFUSED
     assert (door.lock.turns, door.refusals()) == ([], [Refusal.NOT_YET])
 
@@ -146,43 +211,6 @@ async def test_a_revoked_code_is_refused(door: Door) -> None:
     door.decided(GrantRevoked(grant="code-a"))
     assert await door.type("12345678") is EntryOutcome.REFUSED
     assert (door.lock.turns, door.refusals()) == ([], [Refusal.REVOKED])
-
-
-async def test_five_wrong_codes_pause_the_entry_also_across_a_restart(door: Door) -> None:
-    """The right code does not help during a pause; afterwards it does, and the count is new."""
-    for n in range(4):
-        assert await door.type(f"1200000{n}") is EntryOutcome.WRONG
-    door.restart()
-    assert await door.type("99999999") is EntryOutcome.PAUSED
-    paused = [d.data for d in door.drafts if isinstance(d.data, CodesPaused)]
-    assert [p.tries for p in paused] == [5]
-    assert await door.type("12345678") is EntryOutcome.PAUSED
-    door.restart()
-    assert await door.type("12345678") is EntryOutcome.PAUSED
-    assert door.lock.turns == []
-    door.at(paused[0].until)
-    assert await door.type("12345678") is EntryOutcome.ACCEPTED
-    assert door.view.rights.tries.wrong == 0
-
-
-async def test_each_pause_is_twice_as_long_and_a_clock_turned_back_does_not_end_it(
-    door: Door,
-) -> None:
-    """A machine at the keys gets some forty tries a day, of a million."""
-    began = door.clock.now()
-    for _ in range(2):
-        for n in range(5):
-            last = await door.codes.enter(f"1200000{n}")
-        assert last.until is not None
-        door.at(last.until)
-    first, second = (d.data.until for d in door.drafts if isinstance(d.data, CodesPaused))
-    assert (second - first) == 2 * (first - began)
-    door.at(began)
-    for n in range(5):
-        last = await door.codes.enter(f"1200000{n}")
-    assert last.what is EntryOutcome.PAUSED
-    tries = replace(door.view.rights.tries, pauses=30)
-    assert pause_of(tries) == timedelta(hours=24)
 
 
 async def test_a_slip_of_the_finger_in_length_is_no_try(door: Door) -> None:
@@ -204,22 +232,32 @@ async def test_without_a_time_or_a_log_nothing_opens(door: Door) -> None:
 
 
 async def test_codes_that_the_server_did_not_make_open_nothing(door: Door) -> None:
-    """Whoever writes a false `codes.issued` has no key: another's hash, another's name."""
-    thief = codes.shared_key(Ed25519PrivateKey.generate(), OWN.public_key(), "h1")
-    door.issue(told("code-x", 20, "111111", key=thief), told("code-y", 21, "222222", person="p9"))
-    assert await door.type("20111111") is EntryOutcome.WRONG
-    assert await door.type("21222222") is EntryOutcome.WRONG
-    stretched = replace(told("code-z", 22, "333333"), expires=START + timedelta(days=900))
-    door.issue(stretched)
-    assert await door.type("22333333") is EntryOutcome.WRONG
-    door.decided(CodesIssued(codes=(told("code-w", 23, "444444"),), kid="k2"), "p7")
-    assert await door.type("23444444") is EntryOutcome.WRONG, "a key that is not trusted (any more)"
+    """Whoever writes a false list has no key: another's hash, another's name, a longer time, a key
+    that is not trusted (any more), another phone."""
+    thief = Ed25519PrivateKey.generate()
+    stolen = codes.shared_key(thief, OWN.public_key(), "h1")
+    false: list[CodeTold | CodeGiven] = [
+        told("code-x", 20, "111111", key=stolen),
+        given("code-x", 20, "111111", server=thief),
+        told("code-y", 20, "111111", person="p9"),
+        given("code-y", 20, "111111", person="p9"),
+        replace(told("code-z", 20, "111111"), expires=START + timedelta(days=900)),
+        replace(given("code-z", 20, "111111"), expires=START + timedelta(days=900)),
+        replace(given("code-q", 20, "111111"), phone_key="00" * 64),
+    ]
+    for one in false:
+        door.issue(one)
+        assert await door.type("20111111", f"from {one!r}") is EntryOutcome.WRONG, one
+    door.issue(door.make("code-w", 23, "444444"), kid="k2")
+    assert await door.type("23444444") is EntryOutcome.WRONG
     assert door.lock.turns == []
 
 
 async def test_two_at_the_keys_turn_once(door: Door) -> None:
     """The same code typed twice at once: one turn."""
-    answers = await asyncio.gather(door.codes.enter("12345678"), door.codes.enter("12345678"))
+    answers = await asyncio.gather(
+        door.codes.enter("12345678", HERE), door.codes.enter("12345678", "192.168.1.21")
+    )
     await asyncio.gather(*door.tasks)
     assert [a.what for a in answers] == [EntryOutcome.ACCEPTED, EntryOutcome.WRONG]
     assert door.lock.turns == ["unlock"]
@@ -233,3 +271,17 @@ async def test_no_digits_stand_in_any_event(door: Door) -> None:
     assert "345678" not in text
     assert "765432" not in text
     assert any(isinstance(d.data, LockOperationRefused) for d in door.drafts)
+
+
+async def test_a_code_may_open_the_page_instead(door: Door) -> None:
+    """It is used up by that, names who, and turns nothing; in its time only, and not when it was
+    taken back."""
+    assert (await door.codes.look("12345678", HERE)).what is EntryOutcome.ACCEPTED
+    assert [(type(d.data), d.person) for d in door.drafts] == [(PageOpened, "p7")]
+    for again in (door.codes.look, door.codes.enter):
+        assert (await again("12345678", HERE)).what is EntryOutcome.WRONG
+    door.restart()
+    assert await door.type("12345678") is EntryOutcome.WRONG
+    door.decided(GrantRevoked(grant="code-b"))
+    assert (await door.codes.look("13000001", HERE)).what is EntryOutcome.REFUSED
+    assert door.lock.turns == []

@@ -33,6 +33,7 @@ from gateway.events import (
     LockOperationRefused,
     LockOperationRequested,
     LockOperationStep,
+    LockUnknown,
     Refusal,
     Severity,
     Stamp,
@@ -356,6 +357,10 @@ async def test_a_lock_that_does_not_turn_is_told_as_it_is(
     assert isinstance(ended, LockOperationEnded)
     assert (ended.outcome, ended.why) == (answer.outcome, answer.why)
     assert bolt in home.told
+    [unanswered] = [
+        data.unanswered for draft in home.drafts if isinstance(data := draft.data, LockUnknown)
+    ] or [False]
+    assert unanswered is (answer.why == "asleep")
     assert home.lock.turns == ["unlock"]
 
 

@@ -117,7 +117,7 @@ class RadioLock(ABC, Generic[C]):
         try:
             status = await self._ask_when_idle()
         except (DeviceError, TimeoutError):
-            return LockStatus(Bolt.UNKNOWN)
+            return LockStatus(Bolt.UNKNOWN, answered=False)
         self._watch.asked_elsewhere(status)
         return status
 

@@ -49,9 +49,8 @@ _BOLTS: dict[Bolt, type[Data]] = {
     Bolt.LOCKED: LockLocked,
     Bolt.UNLOCKED: LockUnlocked,
     Bolt.JAMMED: LockJammed,
-    Bolt.UNKNOWN: LockUnknown,
 }
-"""What is told of a bolt; nothing while it moves."""
+"""What is told of a bolt that is known; nothing while it moves."""
 
 
 class Watch:
@@ -78,6 +77,7 @@ class Watch:
         self._failures = 0
         self._bolt: Bolt | None = None
         self._told_bolt: Bolt | None = None
+        self._unanswered = self._told_unanswered = False
         self._status: LockStatus | None = None
         self._told_low: bool | None = None
 
@@ -95,7 +95,7 @@ class Watch:
         """Asleep or awake, when that changed.  At the start it is given time to be heard."""
         awake = silent_s <= self._sleep_after_s
         if not awake and self._bolt is Bolt.MOVING:
-            self._bolt = Bolt.UNKNOWN  # out of range, or asleep, in mid-turn
+            self._bolt, self._unanswered = Bolt.UNKNOWN, False  # gone, or asleep, in mid-turn
         fresh = time.monotonic() - self._since_s <= self._sleep_after_s
         if awake is self._awake or (not awake and self._awake is None and fresh):
             return []
@@ -133,18 +133,23 @@ class Watch:
         """The watch asked in vain; after the second time nobody knows where the bolt is."""
         self._failures += 1
         if self._failures > 1:
+            changed = self._changed and self._still_s < STILL_MAX_S  # else the bit says nothing
+            turned = changed or self._bolt is Bolt.MOVING
+            known = self._bolt is not Bolt.UNKNOWN
+            self._unanswered = not turned and (known or self._unanswered)
             self._bolt = Bolt.UNKNOWN
         self._asked(AGAIN_S if self._failures == 1 else RECHECK_S)
 
     def asked_elsewhere(self, status: LockStatus) -> None:
         """Somebody else asked: the bolt is theirs to tell, the battery is ours."""
         self.answered(status)
-        self._told_bolt = status.bolt
+        self._told_bolt, self._told_unanswered = status.bolt, False
 
     def operated(self, result: LockResult, status: LockStatus | None) -> None:
         """An operation ended: its bolt is the caller's to tell."""
         self._stale_until_s = time.monotonic() + self._stale_s
         self._bolt = self._told_bolt = result.bolt
+        self._unanswered = self._told_unanswered = result.not_reached
         self._still_s = STILL_S
         if result.outcome is LockOperationOutcome.UNKNOWN or result.bolt is Bolt.UNKNOWN:
             self._asked(DOUBT_S)
@@ -155,8 +160,12 @@ class Watch:
     def news(self) -> list[Data]:
         """What changed since it was last told."""
         changes: list[Data] = []
-        if self._bolt in _BOLTS and self._bolt is not self._told_bolt:
-            self._told_bolt = self._bolt
+        worse = self._told_unanswered and not self._unanswered
+        if self._bolt is Bolt.UNKNOWN and (self._told_bolt is not self._bolt or worse):
+            self._told_bolt, self._told_unanswered = self._bolt, self._unanswered
+            changes.append(LockUnknown(unanswered=self._unanswered))
+        elif self._bolt in _BOLTS and self._bolt is not self._told_bolt:
+            self._told_bolt, self._told_unanswered = self._bolt, False
             changes.append(_BOLTS[self._bolt]())
         status = self._status
         if status is not None and status.battery_low not in (None, self._told_low):

@@ -1,11 +1,15 @@
 """One-time codes for the door: typed into the page that the Pi serves when the internet is down.
 
 A code is `NNSSSSSS`: two digits that say which code it is, six that prove it.  The server tells the
-home in advance a hash of each (`codes.issued`), never the code.  The hash is keyed with a secret
-that only the two have: X25519 between the server's signing key and the home's own key, which are in
-no event and no database.  So whoever reads every event and every table has nothing to try codes
-against, and whoever writes a false event has no valid code.  It binds the home, the person, the
-lock and the times as well.  A slow hash (scrypt) stands behind it, should a key be lost.
+home in advance a hash of each, never the code.  The hash is keyed with a secret that only the two
+have: X25519 between the server's signing key and a key of the home's, which are in no event and no
+database.  So whoever reads every event and every table has nothing to try codes against, and
+whoever writes a false event has no valid code.  It binds the home, the person, the lock and the
+times as well.  A slow hash (scrypt) stands behind it, should a key be lost.
+
+In the first form (`codes.issued`, to homes that wrote no `page.described`) the home's key is the
+one on its disk: who copies the disk can try a million hashes.  `gateway.access.given_codes` is the
+second form.  Both have the same digits.
 
 Pure: no clock, no chance, no storage.  Not for: who is given codes (the server), how often one may
 try (`gateway.doors.code_entry`).
@@ -28,13 +32,13 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from gateway.events import CodeTold, utc_text
+from gateway.events import CodeGiven, CodeTold, utc_text
 
 DIGITS = 8
 """Two to say which, six to prove it: as many as a cold hand types without an error."""
 
 PROOF_DIGITS = 6
-"""One chance in a million for each try, and the entry pauses after five."""
+"""One chance in a million for each try; how many there are: `gateway.doors.tries`."""
 
 NUMBERS = range(10, 100)
 """The first two digits; a home has at most as many live codes."""
@@ -86,7 +90,7 @@ def proof_of(key: bytes, id_: str) -> str:
     return f"{int.from_bytes(digest, 'big') % 10**PROOF_DIGITS:0{PROOF_DIGITS}d}"
 
 
-def hash_of(key: bytes, home: str, person: str, code: CodeTold, proof: str) -> str:
+def hash_of(key: bytes, home: str, person: str, code: CodeTold | CodeGiven, proof: str) -> str:
     """The hash of a code (hexadecimal); `code.hash` is not read.  `key` is `shared_key`."""
     bound: Mapping[str, Any] = {
         "home": home,
@@ -111,7 +115,7 @@ def hash_of(key: bytes, home: str, person: str, code: CodeTold, proof: str) -> s
     ).hex()
 
 
-def fits(key: bytes, home: str, person: str, code: CodeTold, proof: str) -> bool:
+def fits(key: bytes, home: str, person: str, code: CodeTold | CodeGiven, proof: str) -> bool:
     """Whether `proof` are the six digits that the server meant.  False also for a broken salt."""
     try:
         expected = hash_of(key, home, person, code, proof)

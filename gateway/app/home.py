@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -24,11 +25,14 @@ from gateway.config.home_file import HomeConfig
 from gateway.config.secrets import FileSecrets
 from gateway.doors.code_entry import CodeEntry
 from gateway.doors.orders import LockOrders, OpenOrders
+from gateway.doors.page_identity import PageIdentity, open_identity
+from gateway.doors.page_pin import PinEntry
 from gateway.engine.engine import Engine, Hooks
 from gateway.engine.event_log import EventLog
 from gateway.engine.log_folder import LogFolder
 from gateway.engine.sequencer import Sealed
 from gateway.envelope import Draft, Event
+from gateway.errors import SecretError
 from gateway.events import (
     CheckPlanned,
     Data,
@@ -153,6 +157,8 @@ class Home:
             clock=clock,
             best_now=self.clock_watch.best_now,
         )
+        self.page_identity = self._identity(state_dir) if config.web.enabled else None
+        self.pin_entry = PinEntry(self.secrets, time.monotonic)
         self.code_entry = CodeEntry(
             home=home,
             lock_orders=self.lock_orders,
@@ -161,16 +167,27 @@ class Home:
             key=lambda: self.enrolment.private_key if self.enrolment else None,
             server_keys=self._server_keys,
             spawn=self.spawn,
+            page=self.page_identity,
+            mono_s=time.monotonic,
         )
 
         # the link and the home's own page
         self.uplink = self._uplink()
-        self.local_page = self._page() if config.web.enabled else None
+        self.local_page = None if self.page_identity is None else self._page(self.page_identity)
 
-    def _page(self) -> LocalPage:
+    def _identity(self, state_dir: Path) -> PageIdentity | None:
+        """By what the page is known; trouble with it costs the page, not the home."""
+        web = self.config.web
+        try:
+            return open_identity(state_dir, self.secrets, web.host, web.port)
+        except (SecretError, OSError) as error:
+            log.error("home page not served", extra={"why": str(error)})
+            return None
+
+    def _page(self, identity: PageIdentity) -> LocalPage:
         from gateway.app.local_page import LocalPage  # only where there is a page
 
-        page = LocalPage(self)
+        page = LocalPage(self, identity)
         self.watchers.append(page.see)
         return page
 
@@ -194,6 +211,8 @@ class Home:
             )
         )
         self.record(self.described)
+        if self.page_identity is not None:
+            self.record(self.page_identity.described())
         engine = self.spawn(self.engine.run())
         if wrong_by_s is not None and self.clock_watch.synced:
             await self.engine.clock_synced(wrong_by_s)

@@ -14,8 +14,10 @@ from gateway.clock import Clock
 from gateway.config.home_file import HomeConfig
 from gateway.doors.code_entry import CodeEntry
 from gateway.doors.orders import LockOrders
+from gateway.doors.page_pin import PinEntry
 from gateway.engine.engine import Engine
 from gateway.engine.log_folder import LogFolder
+from gateway.link.enrolment import Enrolment
 from gateway.link.uplink import Uplink
 from gateway.services.clock_watch import ClockWatch
 from gateway.services.driver_supervisor import DriverSupervisor
@@ -25,7 +27,7 @@ from gateway.state.home_view import HomeView
 
 class HomeParts(Protocol):
     """Read anew at each use: `view` is another one after the log was folded anew.  `uplink` None:
-    this home has no server."""
+    this home has no server, and so `enrolment`."""
 
     config: HomeConfig
     clock: Clock
@@ -39,4 +41,6 @@ class HomeParts(Protocol):
     supervisor: DriverSupervisor
     lock_orders: LockOrders
     code_entry: CodeEntry
+    pin_entry: PinEntry
+    enrolment: Enrolment | None
     uplink: Uplink | None

@@ -10,15 +10,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
-from threading import Thread
-from typing import Any
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, Any
 
 from gateway.access.codes import ID_PREFIX
 from gateway.app.home_parts import HomeParts
 from gateway.app.self_test import run_self_test
-from gateway.doors.code_entry import EntryOutcome
+from gateway.doors.code_entry import EntryAnswer, EntryOutcome
+from gateway.doors.page_identity import PageIdentity
 from gateway.envelope import Event
+from gateway.errors import SecretError
 from gateway.events import LockOperationEnded, LockOperationProgressed, LockOperationRequested
 from gateway.ports import Bolt
 from gateway.state.home_view import DeviceView
@@ -39,10 +42,13 @@ from web.home.port import (
     TestResult,
 )
 
+if TYPE_CHECKING:
+    from gateway.app.page_server import PageServer
+
 log = logging.getLogger(__name__)
 
-THREADS = 2
-"""Threads of the page's server: one technician, and a self-test beside."""
+PHONE_PAGE = "/pass/utan-nat"
+"""The page that phones keep, at the staff server (`web.staff.pages.offline`)."""
 
 ENTER_S = 10.0
 """Seconds that judging a code may take: the log's own limit, twice, and the hash."""
@@ -64,10 +70,12 @@ _HEALTH = {
 class LocalPage:
     """Implements `web.home.port.HomePort` over the running home."""
 
-    def __init__(self, home: HomeParts) -> None:
+    def __init__(self, home: HomeParts, identity: PageIdentity) -> None:
         self._home = home
+        self._identity = identity
         self._socket: socket.socket | None = None
-        self._server: Any = None
+        self._server: PageServer | None = None
+        self._stopping = Lock()
         self._step: str | None = None
 
     # --- serving ----------------------------------------------------------------------------------
@@ -90,25 +98,27 @@ class LocalPage:
     def _serve(self) -> None:
         # imported here: Flask and its kin are a tenth of the gateway's start, and a home watches
         # before it shows how it is
-        from waitress.server import create_server
-
+        from gateway.app.page_server import PageServer
         from web.home.app import create_app
+        from web.home.guard import is_local_name
 
-        self._server = create_server(
-            create_app(self), sockets=[self._socket], threads=THREADS, ident="Tryggve"
-        )
-        if self._socket is None:  # stopped meanwhile
-            self._server.close()
-            return
+        application = create_app(self)
+        with self._stopping:
+            if self._socket is None:  # stopped meanwhile
+                return
+            self._server = PageServer(
+                application, self._socket, self._identity.context, is_local_name
+            )
         self._server.run()
 
     def stop(self) -> None:
         """Stop serving."""
-        listening, self._socket = self._socket, None
-        if self._server is not None:
-            self._server.close()
-        elif listening is not None:
-            listening.close()
+        with self._stopping:
+            listening, self._socket = self._socket, None
+            if self._server is not None:
+                self._server.close()
+            elif listening is not None:
+                listening.close()
 
     # --- the state --------------------------------------------------------------------------------
 
@@ -146,11 +156,37 @@ class LocalPage:
 
     def door(self) -> DoorState:
         """See `web.home.port`."""
-        return DoorState(self._step, self._home.code_entry.paused_until())
+        enrolled = self._home.enrolment
+        if enrolled is None:
+            return DoorState(self._step)
+        return DoorState(
+            self._step, f"{enrolled.link.url}{PHONE_PAGE}", self._home.code_entry.word()
+        )
 
-    def enter_code(self, typed: str) -> Answered:
+    def enter_code(self, typed: str, place: str) -> Answered:
         """See `web.home.port`.  In the page's own thread."""
-        work = self._home.code_entry.enter(typed)
+        return self._judged(self._home.code_entry.enter(typed, place))
+
+    def look(self, typed: str, place: str) -> Answered:
+        """See `web.home.port`."""
+        return self._judged(self._home.code_entry.look(typed, place))
+
+    def prove(self, code: str, word: str, signature: str, place: str) -> Answered:
+        """See `web.home.port`."""
+        return self._judged(self._home.code_entry.prove(code, word, signature, place))
+
+    def enter_pin(self, typed: str, place: str) -> Answered:
+        """See `web.home.port`."""
+        try:
+            right = self._home.pin_entry.is_right(typed, place)
+        except SecretError as error:
+            log.error("the resident's PIN cannot be read", extra={"why": str(error)})
+            return Answered.WRONG
+        if right is None:
+            return Answered.PAUSED
+        return Answered.ACCEPTED if right else Answered.WRONG
+
+    def _judged(self, work: Coroutine[Any, Any, EntryAnswer]) -> Answered:
         waiting = asyncio.run_coroutine_threadsafe(work, self._home.loop)
         try:
             entered = waiting.result(ENTER_S).what

@@ -1,4 +1,4 @@
-"""`tryggve gateway run | check | enroll | pair | calibrate`."""
+"""`tryggve gateway run | check | enroll | pin | pair | calibrate`."""
 
 from __future__ import annotations
 
@@ -51,6 +51,10 @@ def add_commands(commands: Commands) -> None:
     add_state(enroll)
     enroll.set_defaults(run=_enroll)
 
+    pin = commands.add_parser("pin", help="draw the resident's PIN for the page the Pi serves")
+    add_state(pin)
+    pin.set_defaults(run=_pin)
+
     for name, text, do in (
         ("pair", "pair a device, as a lock or a pendant", _pair),
         ("calibrate", "calibrate a device, as a mat of pressure cells", _calibrate),
@@ -79,6 +83,15 @@ def _run(args: argparse.Namespace) -> None:
         await running.run()
 
     asyncio.run(home())
+
+
+def _pin(args: argparse.Namespace) -> None:
+    from gateway.doors.page_pin import make_pin, written
+
+    pin = make_pin(FileSecrets.from_environment(state_of(args)))
+    print(f"The resident's PIN is  {written(pin)}")
+    print("It opens the home's own page and no door. It is shown this once: write it down for the")
+    print("resident. An older one no longer works.")
 
 
 def _check(args: argparse.Namespace) -> None:

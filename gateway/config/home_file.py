@@ -124,7 +124,7 @@ class GpioSection(Section):
 
 
 class WebSection(Section):
-    """The page that the Pi itself serves."""
+    """The page that the Pi itself serves, over HTTPS."""
 
     enabled: bool = True
     """False: no page."""

@@ -26,6 +26,7 @@ from zoneinfo import ZoneInfo
 from gateway.demo.pace import FASTEST
 from gateway.demo.smoke import smoke
 from gateway.demo.stage import HomeProcess, Stage, StageError, free_port, stage
+from gateway.doors.page_pin import written
 from gateway.errors import TryggveError
 
 PORT, HOME_PORT = 8800, 8801
@@ -155,6 +156,7 @@ def _introduce(stage: Stage) -> None:
   3  There: Jag går nu.  Then Besök has what was done beside what was planned.
 
   The page that the home itself serves: {stage.home_url}
+     The browser warns: its certificate is the home's own.  Go on; its PIN is {written(stage.pin)}.
   The plan, as it was brought in:       {stage.plan_file}
 """)
     for key, (_, text) in KEYS.items():

@@ -31,6 +31,7 @@ from gateway.config.secrets import FileSecrets
 from gateway.demo import town
 from gateway.demo.leash import STOP_S
 from gateway.demo.town import Account
+from gateway.doors.page_pin import make_pin
 from gateway.errors import TryggveError
 from gateway.link.enrolment import enroll
 
@@ -54,13 +55,15 @@ class StageError(TryggveError):
 
 @dataclass(slots=True)
 class Stage:
-    """A set stage.  `url` is the staff server's, `home_url` that of the page the home serves."""
+    """A set stage.  `url` is the staff server's, `home_url` that of the page the home serves, which
+    the resident's `pin` opens."""
 
     folder: Path
     clock: FileClock
     url: str
     home_url: str
     accounts: list[Account]
+    pin: str = ""
     seed: int = 1
     staff: subprocess.Popen[str] | None = None
     home: HomeProcess | None = None
@@ -291,7 +294,7 @@ def stage(
         folder=folder,
         clock=FileClock.create(folder / "clock", at, rate),
         url=f"http://127.0.0.1:{port}",
-        home_url=f"http://127.0.0.1:{home_port}",
+        home_url=f"https://127.0.0.1:{home_port}",
         accounts=town.accounts(),
         seed=seed,
     )
@@ -302,7 +305,7 @@ def stage(
         tell("starting the staff server")
         set_stage.start_staff()
         tell(f"a gateway for {town.HOME.label}, enrolled with the home's code")
-        _furnish(set_stage, town.HOME, folder / "home", home_port, codes[0])
+        set_stage.pin = _furnish(set_stage, town.HOME, folder / "home", home_port, codes[0])
         if home:
             tell(f"starting the home of {town.HOME.name}: locks, sensors, somebody who lives there")
             set_stage.start_home(*home_options)
@@ -315,11 +318,13 @@ def stage(
         set_stage.close()
 
 
-def _furnish(stage: Stage, home: town.Dwelling, state: Path, page_port: int, code: str) -> None:
-    """As a technician leaves a home: its file, and its gateway enrolled."""
+def _furnish(stage: Stage, home: town.Dwelling, state: Path, page_port: int, code: str) -> str:
+    """As a technician leaves a home: its file, its gateway enrolled, and the resident's PIN."""
     Path(f"{state}.toml").write_text(town.home_toml(home, stage.url, page_port))
     state.mkdir(mode=0o700, exist_ok=True)
-    enroll(stage.url, code, state, FileSecrets.from_environment(state))
+    secrets = FileSecrets.from_environment(state)
+    enroll(stage.url, code, state, secrets)
+    return make_pin(secrets)
 
 
 def _set_up_staff(stage: Stage, *, plan: bool, tell: Tell) -> list[str]:

@@ -27,6 +27,10 @@ demo's speed an hour passes while somebody looks for the phone page.  With it th
 opens at any hour of `ROUND`, and no visit begins so far from its plan that it is not taken for it
 (`web.staff.visits.followup.REACH`)."""
 
+GRACE_H = 30 * 24
+"""Real hours in which a password alone is enough: whoever looks at the demo has no time to set up a
+passkey for each role, and may do so to see it."""
+
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 """Of a password that somebody types on a phone: none looks like another."""
 
@@ -250,7 +254,8 @@ def commands(clock: Path, people: list[Account], plan_file: Path | None) -> list
     """What sets the server up, as words after `tryggve staff`; the passwords are asked for in the
     order of `people`.  With `plan_file` (it lies there already) the neighbour's home, the team and
     the plan too."""
-    lines = [["init", "--plain-http", "--no-second-factor", "--clock", str(clock)], _home(HOME)]
+    lines = [["init", "--plain-http", "--clock", str(clock)], _home(HOME)]
+    lines.append(["org", "grace", ORGANISATION, str(GRACE_H)])
     homes = [HOME]
     if plan_file is not None:
         lines.append(_home(NEIGHBOUR))

@@ -38,7 +38,7 @@ from gateway.events import (
     Ref,
     Refusal,
 )
-from gateway.ports import Bolt, Lock, LockResult
+from gateway.ports import Bolt, Lock, LockResult, LockStatus
 
 log = logging.getLogger(__name__)
 
@@ -200,16 +200,17 @@ class LockOrders:
             return
         try:  # an order that comes meanwhile goes first: the driver lets it
             async with asyncio.timeout(ASK_S):
-                bolt = (await lock.status()).bolt
+                status = await lock.status()
         except TimeoutError:
-            bolt = Bolt.UNKNOWN
+            status = LockStatus(Bolt.UNKNOWN, answered=False)
         except Exception:  # a driver broke its promise: what was said before holds no longer
             log.exception("lock driver broke", extra={"device": device})
-            bolt = Bolt.UNKNOWN
+            status = LockStatus(Bolt.UNKNOWN)
+        bolt = status.bolt
         if device in self._busy:
             return  # the order tells where the bolt is
         if bolt is not self._bolts.get(device, Bolt.UNKNOWN):
-            self._write_bolt(device, None, bolt)
+            self._write_bolt(device, None, bolt, unanswered=not status.answered)
 
     def now(self) -> datetime | None:
         """The time to judge a grant by: what the home knows best, and never before the newest word
@@ -297,7 +298,7 @@ class LockOrders:
         if result.why not in WITHDRAWN:  # else the lock was not told: its bolt is where it was
             # a lock that was never reached was not turned: nobody's doing made its bolt unknown
             who = None if result.outcome is LockOperationOutcome.FAILED else order.person
-            self._write_bolt(order.device, who, result.bolt)
+            self._write_bolt(order.device, who, result.bolt, unanswered=result.not_reached)
         self._submit(ended, order)
 
     async def _drive(self, order: Order) -> LockResult:
@@ -366,11 +367,12 @@ class LockOrders:
         """What the lock said when it was asked or turned last."""
         return self._bolts.get(device, Bolt.UNKNOWN)
 
-    def _write_bolt(self, device: str, person: str | None, bolt: Bolt) -> None:
+    def _write_bolt(self, device: str, person: str | None, bolt: Bolt, *, unanswered: bool) -> None:
         self._bolts[device] = bolt
         cls = BOLT_EVENTS.get(bolt)
         if cls is not None:
-            self._writer.submit(Draft(cls(), device=device, person=person))
+            data = LockUnknown(unanswered=unanswered) if cls is LockUnknown else cls()
+            self._writer.submit(Draft(data, device=device, person=person))
 
     def refuse(
         self, why: Refusal, grant: str | None, device: str | None, person: str | None

@@ -14,6 +14,15 @@ class RecordRead(Data):
     what: str
 
 
+@kind("page.opened", by=By.HOME)
+class PageOpened(Data):
+    """A staff member (the event's `person`) opened the page that the Pi serves with a one-time
+    code, which is used up by it.  Not: that a door was opened."""
+
+    grant: str
+    """The code's id."""
+
+
 class CheckedAs(StrEnum):
     """What a coordinator found when a row of the access log was checked."""
 
@@ -52,6 +61,7 @@ class AccessChecked(Data):
 ACCESS_KINDS = frozenset(
     {
         "record.read",
+        "page.opened",
         "unlock.requested",
         "unlock.refused",
         "visit.started",

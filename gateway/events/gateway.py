@@ -59,6 +59,19 @@ class HomeDescribed(Data):
     """The person id of the one who lives here."""
 
 
+@kind("page.described", by=By.HOME, urgent=True)
+class PageDescribed(Data):
+    """The page that the Pi serves, told at each start: where, and by which keys it is known."""
+
+    url: str
+    """Its address in the home's network, `https://…`."""
+    fingerprint: str
+    """SHA-256 of its certificate, in hexadecimal."""
+    page_key: str
+    """Public key (Ed25519, in hexadecimal) of this run, whose other half is on no disk: what codes
+    are told with."""
+
+
 @kind("clock.synced", by=By.HOME)
 class ClockSynced(Data):
     """The home's clock became right.  Earlier times of the same boot are off by `offset_s`: add it

@@ -41,7 +41,7 @@ class Refusal(StrEnum):
     NOT_APPROVED = "not_approved"
     """A turn for service that no second person approved, or not for this person and lock."""
     WRONG_CODE = "wrong_code"
-    """No such code of this home.  Five of them pause the entry (`codes.paused`)."""
+    """No such code of this home.  Five of them slow the entry down (`codes.paused`)."""
 
 
 @kind("unlock.requested", by=By.HOME, urgent=True)
@@ -144,9 +144,52 @@ class CodesIssued(Data):
     """Of the server's key that the hashes were made with."""
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class CodeGiven:
+    """What a home is told of a one-time code whose digits its disk cannot tell
+    (`gateway.access.given_codes`)."""
+
+    id: str
+    number: int
+    """Its first two digits, so that the home need not try them all."""
+    device: str
+    not_before: AwareDatetime
+    expires: AwareDatetime
+    phone_key: str
+    """Public key (P-256, x and y in hexadecimal) of the phone that holds the code."""
+    page_key: str
+    """Which `page.described` the hash is for: it ends with that run of the home."""
+    salt: str
+    hash: str
+    """Of the six digits."""
+    seal: str
+    """The server's signature (Ed25519) over all of this, the home and the person."""
+
+
+@kind("codes.given", by=By.SERVER, urgent=True)
+class CodesGiven(Data):
+    """One-time codes for the door, for the event's `person`, to a home that wrote `page.described`.
+    Told again, with the same ids, whenever the home has started anew."""
+
+    codes: tuple[CodeGiven, ...]
+    kid: str
+    """Of the server's key that the seals and hashes were made with."""
+
+
+@kind("codes.missed", by=By.HOME)
+class CodesMissed(Data):
+    """A wrong code was typed at the door.  Not: what it was, but for its number."""
+
+    number: int
+    """The first two digits of what was typed."""
+    slowed: bool
+    """Whether it came from where five wrong ones had come from shortly before."""
+
+
 @kind("codes.paused", by=By.HOME, urgent=True)
 class CodesPaused(Data):
-    """Too many wrong codes: the entry at the door takes none until `until`."""
+    """Five wrong codes came from one place: until `until` its tries are counted apart.  A right
+    code opens all the same.  (Homes before `codes.given` took none until then.)"""
 
     tries: int
     until: AwareDatetime
@@ -190,3 +233,7 @@ class LockUnreachable(Data):
 @kind("lock.unknown", by=By.HOME, urgent=True)
 class LockUnknown(Data):
     """Nobody knows where the bolt is.  Silence is unknown, never locked."""
+
+    unanswered: bool = False
+    """It was asked and did not answer, and nothing says that it was turned since it last did: what
+    it said last still stands for whoever reads it with its time."""

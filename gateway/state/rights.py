@@ -18,52 +18,42 @@ TASK_KEPT = timedelta(hours=12)
 CODE_KEPT = timedelta(days=1)
 """How long a code is kept after its time, so that one of yesterday is refused by its name."""
 
-PAUSE_TRIES = 5
-"""Wrong codes after which the entry pauses (the issue's own number)."""
-
-FORGET_TRIES = timedelta(days=1)
-"""A day without a wrong code, and the next pause is the first again."""
+MISSES_KEPT = 64
+"""Wrong codes that are remembered of one number: more than it takes (`gateway.doors.tries`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownCode:
-    """A code of this home: whose it is, what was told of it, and which key of the server made its
-    hash."""
+    """A code of this home: whose it is, what was told of it, and which key of the server made
+    it."""
 
     person: str
-    code: e.CodeTold
+    code: e.CodeTold | e.CodeGiven
     kid: str
 
 
 @dataclass(slots=True)
-class Tries:
-    """Wrong codes at the door since the last right one or the last pause."""
+class Misses:
+    """Wrong codes at the door, by the number that they gave themselves for."""
 
-    wrong: int = 0
-    pauses: int = 0
-    """Pauses in a row: each is longer than the one before."""
-    last: datetime | None = None
-    until: datetime | None = None
+    told_until: datetime | None = None
+    """Until when the staff need not be told again (`codes.paused`)."""
+    _by_number: dict[int, list[tuple[datetime, bool]]] = field(default_factory=dict)
 
     def apply(self, event: Event) -> None:
         """Fold one event."""
         data = event.data
         if isinstance(data, e.CodesPaused):
-            self.wrong, self.pauses, self.until = 0, self.pauses + 1, data.until
-        elif isinstance(data, e.LockOperationRequested) and data.grant.startswith("code-"):
-            self.wrong, self.pauses, self.until = 0, 0, None
-        elif isinstance(data, e.LockOperationRefused) and is_wrong_code(data):
-            if self.last is not None and event.at - self.last > FORGET_TRIES:
-                self.wrong = self.pauses = 0
-            self.wrong, self.last = self.wrong + 1, event.at
+            self.told_until = data.until
+        elif isinstance(data, e.CodesMissed):
+            of_number = self._by_number.setdefault(data.number, [])
+            of_number.append((event.at, data.slowed))
+            del of_number[:-MISSES_KEPT]
 
-
-def is_wrong_code(data: e.LockOperationRefused) -> bool:
-    """Whether a refusal is a try at guessing: no such code, or one that was used or is too old."""
-    if data.grant is None:
-        return data.why is e.Refusal.WRONG_CODE
-    guessed = (e.Refusal.REPLAYED, e.Refusal.EXPIRED, e.Refusal.NOT_YET, e.Refusal.REVOKED)
-    return data.grant.startswith("code-") and data.why in guessed
+    def count(self, number: int, since: datetime, *, slowed: bool) -> int:
+        """How many were typed since then, from places that were slowed or from others."""
+        of_number = self._by_number.get(number, ())
+        return sum(at > since and was is slowed for at, was in of_number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +71,7 @@ class Rights:
     """`apply` in one thread only; the answers may be asked from any."""
 
     codes: dict[str, KnownCode] = field(default_factory=dict)
-    tries: Tries = field(default_factory=Tries)
+    misses: Misses = field(default_factory=Misses)
     server_at: datetime | None = None
     """The newest time that the server wrote: it is not earlier than that."""
     sure_at: datetime | None = None
@@ -126,7 +116,7 @@ class Rights:
             self.sure_at is None or event.at > self.sure_at
         ):
             self.sure_at = event.at
-        self.tries.apply(event)
+        self.misses.apply(event)
         data = event.data
         match data:
             case e.LockOperationRequested(grant=grant):
@@ -135,7 +125,9 @@ class Rights:
                 self._used.add(grant)
             case e.GrantRevoked(grant=grant):
                 self._revoked.add(grant)
-            case e.CodesIssued() if event.person is not None:
+            case e.PageOpened(grant=grant):
+                self._used.add(grant)
+            case e.CodesIssued() | e.CodesGiven() if event.person is not None:
                 self._keep_codes(event.person, data, event.at)
             case e.GrantRequested():
                 self._asked[event.ref] = (event.person, event.device)
@@ -149,7 +141,7 @@ class Rights:
             case _:
                 self._care(event)
 
-    def _keep_codes(self, person: str, issued: e.CodesIssued, at: datetime) -> None:
+    def _keep_codes(self, person: str, issued: e.CodesIssued | e.CodesGiven, at: datetime) -> None:
         codes = {i: k for i, k in self.codes.items() if at - k.code.expires < CODE_KEPT}
         codes |= {code.id: KnownCode(person, code, issued.kid) for code in issued.codes}
         self.codes = codes

@@ -58,8 +58,12 @@ def _grant(name: str, **changed: object) -> None:
 _grant("grant for another home", home="h2")
 _grant("grant for another device", device="garage")
 _grant("grant to look, used to turn", action=Action.LOOK)
-_grant("grant that has expired", expires=START)
-_grant("grant of tomorrow", not_before=START + timedelta(days=1))
+_grant("grant that has expired", not_before=START - timedelta(hours=1), expires=START)
+_grant(
+    "grant of tomorrow",
+    not_before=START + timedelta(days=1),
+    expires=START + timedelta(days=1, minutes=2),
+)
 _grant("grant for an alarm that nobody raised", reason=Reason.ALARM, ref="home:h1/9")
 _grant("grant for a check that asks for nobody", reason=Reason.CHECK, ref="night@x")
 _grant("grant for service that nobody approved", reason=Reason.SERVICE, ref="staff:h1/1")

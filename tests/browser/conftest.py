@@ -203,8 +203,8 @@ def night(
 
 
 def sign_in_at(page: Any, url: str, person: str = "p7", password: str = PASSWORD) -> None:
-    """Sign in through the form and wait for the first page."""
-    page.goto(f"{url}/login")
+    """Sign in through the form on the way to Nu, and wait for it."""
+    page.goto(f"{url}/login?next=/nu")
     page.get_by_test_id("email").fill(f"{person}@prov.example")
     page.get_by_test_id("password").fill(password)
     page.get_by_test_id("sign-in").click()

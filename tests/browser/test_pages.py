@@ -97,15 +97,20 @@ def test_an_event_arrives_live(
 def test_an_alarm_comes_is_taken_and_closed_at_the_desk(
     open_page: Open, sign_in: SignIn, night: Night
 ) -> None:
-    """From calm to alarm by itself, the count in the header with it; why; taken; closed."""
+    """From calm to alarm by itself, the count in the header, the tab's title and its icon with it;
+    why; taken; closed without loading anew."""
     page = open_page(DESK, dark=True)
     sign_in(page)
     live(page)
     expect(page.get_by_test_id("verdict")).to_contain_text("Allt är lugnt")
+    icon = page.locator("link[rel=icon]")
+    expect(icon).to_have_attribute("href", re.compile(r"/icon\.svg$"))
     ref = night.raise_bed_exit()
     card = page.locator(f'[data-test="alarm"][data-alarm="{ref}"]')
     card.wait_for()
     expect(page.get_by_test_id("summary")).to_have_attribute("data-unacknowledged", "1")
+    expect(page).to_have_title("(1) Nu · Tryggve")
+    expect(icon).to_have_attribute("href", re.compile("^data:image/png"))
     expect(card).to_contain_text("Prov Andersdotter")
     expect(card).to_contain_text("21 min sedan 01:53")
     card.get_by_test_id("why").locator("summary").click()
@@ -114,12 +119,12 @@ def test_an_alarm_comes_is_taken_and_closed_at_the_desk(
     expect(card.get_by_test_id("acknowledged-by")).to_contain_text("Du har tagit larmet 02:14")
     expect(page.get_by_test_id("summary")).to_have_attribute("data-unacknowledged", "0")
     expect(card.get_by_test_id("why")).to_have_attribute("open", "")  # nothing was folded away
-    if card.get_by_test_id("resolve").is_hidden():
-        card.get_by_test_id("resolve-open").click()
-    card.get_by_test_id("outcome-no_need").check()
+    card.get_by_test_id("outcome-no_need").check()  # open by itself for who took it
     card.get_by_test_id("resolve").click()
     expect(card).to_have_count(0)
     expect(page.get_by_test_id("verdict")).to_contain_text("Allt är lugnt")
+    expect(page).to_have_title("Nu · Tryggve")
+    expect(icon).to_have_attribute("href", re.compile(r"/icon\.svg$"))
 
 
 def test_a_check_is_answered_on_the_phone_while_the_page_changes(
@@ -174,7 +179,7 @@ def test_the_door_opens_on_the_phone_step_by_step(
         LockOperationEnded(grant=grant, outcome=LockOperationOutcome.DONE, took_s=3.1),
         device="front",
     )
-    expect(home.get_by_test_id("outcome")).to_contain_text("Öppet. Låset har vridit upp.")
+    expect(home.get_by_test_id("outcome")).to_contain_text("Dörren är upplåst.")
     assert _orders(night, "h1") == 1
     stream.close()
 
@@ -232,7 +237,7 @@ def test_a_dead_link_is_told_loudly_and_its_end_too(
     banner = page.get_by_test_id("link-alert")
     expect(banner).to_be_empty()
     page.context.set_offline(True)
-    expect(banner).to_contain_text("Sidan står still.")
+    expect(banner).to_contain_text("Sidan uppdateras inte.")
     assert banner.get_attribute("role") == "alert"
     expect(page.get_by_test_id("pulse")).to_have_attribute("data-state", "down")
     expect(page.get_by_test_id("verdict")).to_contain_text("Så var det när sidan senast")
@@ -257,7 +262,7 @@ def test_a_link_that_only_falls_silent_is_told_too(
     live(page)
     page.clock.run_for(DEAD_WITHIN_MS)  # not waited for: a slow machine is no dead link
     banner = page.get_by_test_id("link-alert")
-    expect(banner).to_contain_text("Sidan står still.", timeout=WAIT_MS)
+    expect(banner).to_contain_text("Sidan uppdateras inte.", timeout=WAIT_MS)
 
 
 SILENT_STREAM = """
@@ -276,18 +281,35 @@ window.fetch = (url, options) => {
 """
 
 
-def test_the_sound_says_what_it_is(open_page: Open, sign_in: SignIn, night: Night) -> None:
-    """Off until switched on, and the word on the button is the truth in each state."""
+def test_the_sound_is_offered_once_and_says_what_it_is(
+    open_page: Open, sign_in: SignIn, night: Night
+) -> None:
+    """Large at the start of the shift; answered, it is not asked again, and the word on the button
+    is the truth in each state, also when the browser plays nothing until it is touched."""
     page = open_page(DESK)
     sign_in(page)
-    sound = page.get_by_test_id("sound")
+    sound, offer = page.get_by_test_id("sound"), page.get_by_test_id("sound-offer")
+    expect(offer).to_be_visible()
     expect(sound).to_have_attribute("data-state", "off")
     assert sound.inner_text().strip() == "Ljud av"
+    offer.get_by_test_id("sound-yes").click()
+    expect(sound).to_have_attribute("data-state", "on")
+    expect(offer).to_be_hidden()
+    assert sound.inner_text().strip() == "Ljud på"
+    page.reload()
+    expect(sound).to_have_attribute("data-state", "blocked")
+    assert sound.inner_text().strip() == "Ljud spärrat, tryck här"
+    page.wait_for_timeout(600)  # longer than a browser is given to say that it may play
+    expect(offer).to_be_hidden()
     sound.click()
     expect(sound).to_have_attribute("data-state", "on")
-    assert sound.inner_text().strip() == "Ljud på"
     sound.click()
     expect(sound).to_have_attribute("data-state", "off")
+    page.evaluate("localStorage.removeItem('tryggve.sound.asked')")  # as signing out does
+    page.reload()
+    expect(offer).to_be_visible()
+    offer.get_by_test_id("sound-no").click()
+    expect(offer).to_be_hidden()
 
 
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])

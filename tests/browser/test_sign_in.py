@@ -66,7 +66,7 @@ def test_a_passkey_is_added_and_signs_in(
     assert "Jobbmobilen" in page.get_by_test_id("passkey").inner_text()
     sign_out(page)
     page.get_by_test_id("passkey-sign-in").click()
-    page.wait_for_url("**/nu")
+    page.wait_for_url("**/pass")
     parts = parts_of(live_server.app)
     with parts.db.read() as conn:
         t = tables.session
@@ -101,7 +101,7 @@ def test_a_passkeys_answer_cannot_be_sent_again(
     sent: list[Any] = []
     page.on("request", lambda r: sent.append(r) if "/wan-signin/" in r.url else None)
     page.get_by_test_id("passkey-sign-in").click()
-    page.wait_for_url("**/nu")
+    page.wait_for_url("**/pass")
     (request,) = sent
     for limits in (None, Limits()):  # with what this worker remembers, and as another worker
         if limits is not None:

@@ -139,19 +139,44 @@ def test_a_bolt_that_goes_out_of_range_in_mid_turn_is_unknown(watch: Watch, cloc
 
 
 def test_silence_is_unknown_never_locked(watch: Watch, clock: Clock) -> None:
-    """One question without answer may be the radio; after the second nobody knows."""
-    watch.heard(True)
+    """One question without answer may be the radio; after the second nobody knows.  Nothing says
+    that it was turned: what it said last may still be shown, with its time."""
+    clock.now_s += DAY_S
     watch.no_answer()
     assert watch.news() == []
     clock.now_s += module.AGAIN_S
     assert watch.ask_is_due()
     watch.no_answer()
-    assert watch.news() == [LockUnknown()]
+    assert watch.news() == [LockUnknown(unanswered=True)]
     assert not watch.ask_is_due()
     clock.now_s += module.RECHECK_S
     assert watch.ask_is_due()
     watch.answered(LOCKED)
     assert watch.news() == [LockLocked()]
+
+
+def test_a_lock_that_said_that_it_changed_and_does_not_answer_is_unknown(
+    watch: Watch, clock: Clock
+) -> None:
+    """What it said last stands no more; also when the word comes while it is unanswered already."""
+    for _ in range(2):
+        watch.no_answer()
+    assert watch.news() == [LockUnknown(unanswered=True)]
+    watch.heard(True)
+    watch.no_answer()
+    assert watch.news() == [LockUnknown()]
+    watch.no_answer()
+    assert watch.news() == []
+
+
+def test_a_turn_that_never_reached_the_lock_makes_no_doubt(watch: Watch) -> None:
+    """Who turned it tells that it did not answer; a word that it changed makes it unknown."""
+    watch.operated(LockResult(LockOperationOutcome.FAILED, Bolt.UNKNOWN, "asleep"), None)
+    assert watch.news() == []
+    watch.heard(True)
+    for _ in range(2):
+        watch.no_answer()
+    assert watch.news() == [LockUnknown()]
 
 
 def test_a_moving_bolt_is_asked_again_and_not_told(watch: Watch, clock: Clock) -> None:

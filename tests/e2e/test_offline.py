@@ -1,11 +1,14 @@
 """The door without a network, with both programs and a real browser: the phone keeps its codes, the
-server is gone, the code is typed at the Pi's own page, and the visit appears when it is back."""
+server is gone, the phone signs or the code is typed at the Pi's own page, and the visit appears
+when it is back."""
 
 from __future__ import annotations
 
 import re
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -39,9 +42,12 @@ def codes_that_are_there(page: Any, made: Stage) -> list[str]:
 def answers(url: str) -> bool:
     """Whether something is served there."""
     try:
-        return urllib3.request("GET", url, timeout=2, retries=False).status == 200
+        urllib3.request("GET", url, timeout=2, retries=False)
+    except urllib3.exceptions.SSLError:
+        return True  # it speaks, by a certificate that nobody vouches for
     except urllib3.exceptions.HTTPError:
         return False
+    return True
 
 
 def test_a_code_opens_with_the_server_stopped(set_stage: Callable[..., Stage]) -> None:
@@ -66,15 +72,15 @@ def test_a_code_opens_with_the_server_stopped(set_stage: Callable[..., Stage]) -
         door = open_at(chromium, PHONE, dark=False)
         door.goto(f"{made.home_url}/door")
         door.locator("#code").fill("00000000")
-        door.get_by_role("button").click()
+        door.get_by_role("button", name="Öppna dörren").last.click()
         door.locator("#answer").wait_for()
         door.locator("#code").fill(shown[0])
-        door.get_by_role("button").click()
-        door.get_by_text("Öppet. Låset har vridit upp.").wait_for()
+        door.get_by_role("button", name="Öppna dörren").last.click()
+        door.get_by_text("Dörren är upplåst.").wait_for()
         picture(door, "door-code")
         assert made.home.do("tell")["turns"] == 1
         door.locator("#code").fill(shown[0])
-        door.get_by_role("button").click()
+        door.get_by_role("button", name="Öppna dörren").last.click()
         door.locator("#answer").wait_for()
         assert made.home.do("tell")["turns"] == 1, "a code works once"
 
@@ -83,43 +89,103 @@ def test_a_code_opens_with_the_server_stopped(set_stage: Callable[..., Stage]) -
             made.url, made.account("caregiver").email, made.account("caregiver").password
         )
         until = time.monotonic() + 60
-        while "Du är här sedan" not in (page := client.get("/pass")):
+        while "På plats sedan" not in (page := client.get("/pass")):
             assert time.monotonic() < until, "the visit never came"
             time.sleep(0.5)
         assert "upplåsning" in page
         events = client.get("/handelser")
-        assert "Begäran om låset nekades" in events
+        assert "Begäran till låset nekades" in events
         assert not any(re.sub(r"\D", "", code) in events for code in shown)
 
 
-def test_guessing_pauses_the_entry_and_the_staff_is_told(set_stage: Callable[..., Stage]) -> None:
-    """Five wrong codes at the Pi's page: paused, an alarm at the server, and no turn; also after
-    the gateway was killed and started again."""
+def test_the_phone_opens_by_its_own_page(set_stage: Callable[..., Stage]) -> None:
+    """One tap on the kept page, with the server stopped: to the home's page, back to the phone's,
+    signed, and the door opens; the home is shown to that phone then, and to no other.  A made-up
+    signature opens nothing."""
     with launch() as chromium:
         made = set_stage(home_options=("--still", "--awake"))
         assert made.home is not None
+        phone = open_at(chromium, PHONE, dark=False)
+        sign_in(phone, made, made.account("caregiver"))
+        phone.goto(f"{made.url}/pass")
+        phone.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        codes_that_are_there(phone, made)
+        made.kill_staff()
+
+        phone.goto(f"{made.url}/pass")
+        phone.get_by_test_id("open").first.wait_for()
+        picture(phone, "phone-offline-open")
+        wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert phone.evaluate(wide) == 0, "nothing is cut off on a phone"
+        phone.get_by_test_id("open").first.click()
+        phone.get_by_text("Dörren är upplåst.").wait_for()
+        assert phone.url == f"{made.home_url}/door"
+        assert made.home.do("tell")["turns"] == 1
+        picture(phone, "door-by-phone")
+        phone.goto(f"{made.home_url}/ledger")
+        phone.get_by_text("låste upp dörren").wait_for()
+
+        other = open_at(chromium, PHONE, dark=False)
+        other.goto(f"{made.home_url}/door#svar=code-x~1-a-b~{'0' * 128}")
+        other.locator("#answer").wait_for()
+        other.goto(f"{made.home_url}/ledger")
+        other.get_by_label("Din PIN-kod").fill(made.pin)
+        picture(other, "home-pin")
+        other.get_by_role("button", name="Visa").first.click()
+        other.locator(".glance").wait_for()
+        assert made.home.do("tell")["turns"] == 1
+
+
+def test_guessing_locks_nobody_out_and_the_staff_is_told(set_stage: Callable[..., Stage]) -> None:
+    """Five wrong codes at the Pi's page: an alarm at the server, and no turn.  The gateway is
+    killed and started again; when the server has told the codes for the new run, the right one
+    opens from the very browser that typed the wrong ones."""
+    with launch() as chromium:
+        made = set_stage(home_options=("--still", "--awake"))
+        assert made.home is not None
+        phone = open_at(chromium, PHONE, dark=False)
+        sign_in(phone, made, made.account("caregiver"))
+        right = codes_that_are_there(phone, made)[0]
         door = open_at(chromium, PHONE, dark=False)
         for n in range(5):
             door.goto(f"{made.home_url}/door")
-            door.locator("#code").fill(f"1000000{n}")
-            door.get_by_role("button").click()
+            door.locator("#code").fill(f"{right[:2]}00000{n}")
+            door.get_by_role("button", name="Öppna dörren").last.click()
             door.locator("#answer").wait_for()
-        assert "spärrad" in door.locator("#answer").inner_text()
+        assert "Fel kod igen" in door.locator("#answer").inner_text()
         made.home.process.kill()
         made.home.stop()
         made.start_home("--still", "--awake")
         assert made.home is not None
-        until = time.monotonic() + 30
-        while not answers(f"{made.home_url}/door"):
-            assert time.monotonic() < until, "the page never came back"
-            time.sleep(0.1)
-        door.goto(f"{made.home_url}/door")
-        door.get_by_text("För många fel koder.").wait_for()
         client = StaffClient(
             made.url, made.account("caregiver").email, made.account("caregiver").password
         )
-        until = time.monotonic() + 60
-        while "Någon har knappat in fel kod" not in client.get("/nu"):
-            assert time.monotonic() < until, "nobody was told"
-            time.sleep(0.5)
+        wait(lambda: "Någon har knappat in fel kod" in client.get("/nu"), "nobody was told")
         assert made.home.do("tell")["turns"] == 0
+        wait(lambda: answers(f"{made.home_url}/door"), "the page never came back")
+        wait(lambda: told_again(made), "the codes were not told again")
+        door.goto(f"{made.home_url}/door")
+        door.locator("#code").fill(right)
+        door.get_by_role("button", name="Öppna dörren").last.click()
+        door.get_by_text("Dörren är upplåst.").wait_for()
+        assert made.home.do("tell")["turns"] == 1
+
+
+def wait(done: Callable[[], bool], otherwise: str) -> None:
+    """Look until it is so."""
+    until = time.monotonic() + KNOWN_S
+    while not done():
+        assert time.monotonic() < until, otherwise
+        time.sleep(0.2)
+
+
+def told_again(made: Stage) -> bool:
+    """Whether the home has every live code as the server told it for its present run."""
+    asked = (
+        "SELECT count(*), sum(c.page_key = s.page_key AND c.seq <= l.down_have) FROM door_code c "
+        "JOIN home_state s USING (home_id) JOIN home_link l USING (home_id) "
+        "WHERE c.ended_at IS NULL"
+    )
+    with closing(sqlite3.connect(made.database, timeout=10)) as db:
+        codes, told = db.execute(asked).fetchone()
+    return bool(codes) and codes == told

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.events import ACCESS_KINDS
-from tests.home.test_page import NOW, FakePort, sample, text_of
+from tests.home.test_page import NOW, FakePort, enter, sample, text_of
 from web.home.app import create_app
 from web.home.port import Access
 from web.home.words import Words
@@ -33,7 +33,7 @@ class Port(FakePort):
 def test_the_ledger_in_plain_swedish() -> None:
     """Under the days as one says them, newest first, each row with its reference for the staff; no
     jargon, and who is unknown is said to be unknown."""
-    html = create_app(Port(sample())).test_client().get("/ledger").text
+    html = enter(create_app(Port(sample())).test_client()).get("/ledger").text
     seen = text_of(html)
     for words in (
         "Vem har varit här?",
@@ -50,7 +50,7 @@ def test_nobody_was_here() -> None:
     """An empty ledger says so."""
     port = Port(sample())
     port.rows = ()
-    assert "Ingen har varit här" in create_app(port).test_client().get("/ledger").text
+    assert "Ingen har varit här" in enter(create_app(port).test_client()).get("/ledger").text
 
 
 @pytest.mark.parametrize("language", ["sv", "en"])

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
+import re
+import ssl
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+import urllib3
 
 from drivers.virtual import VirtualPins, virtual_home_radio
 from gateway.app.home import Home
 from gateway.app.local_page import LocalPage
 from gateway.clock import SystemClock
 from gateway.config import home_file
+from gateway.doors.page_identity import CERTIFICATE
+from gateway.doors.page_pin import make_pin
+from gateway.engine.log_reader import connect
 from gateway.envelope import Draft
 from gateway.events import PowerLost, PowerRestored, PowerSteadied, PowerUndervolted
 from tests.drivers.parts import until
+from tests.ports import free_port
 from web.home.port import Answered, DoorState, Health, Part
 
-TOML = b"""
+TOML = """
 [home]
 id = "h9"
 [web]
-enabled = false
+port = 0
 [gpio]
 factory = "mock"
 [devices.bed]
@@ -41,7 +51,9 @@ async def home(tmp_path: Path) -> AsyncIterator[Home]:
     board.mat(17)
     board.lamp(25)
     home = Home(
-        home_file.parse(TOML, tmp_path / "home.toml"),
+        home_file.parse(
+            TOML.replace("port = 0", f"port = {free_port()}").encode(), tmp_path / "home.toml"
+        ),
         state_dir=tmp_path,
         clock=SystemClock(),
         memory_dir=tmp_path,
@@ -54,20 +66,28 @@ async def home(tmp_path: Path) -> AsyncIterator[Home]:
     await running
 
 
+def page_of(home: Home) -> LocalPage:
+    assert home.local_page is not None
+    return home.local_page
+
+
 async def test_the_state_is_the_homes(home: Home) -> None:
     """Its id, its devices, no server, and a door at which nothing happens."""
-    page = LocalPage(home)
+    page = page_of(home)
     state = await asyncio.to_thread(page.state)
     assert (state.home, state.link.configured, state.log_problem) == ("h9", False, None)
     assert {device.id: device.health for device in state.devices}["bed"] is Health.OK
     assert page.door() == DoorState()
-    assert await asyncio.to_thread(page.enter_code, "12") in (Answered.NO_CLOCK, Answered.MALFORMED)
+    assert await asyncio.to_thread(page.enter_code, "12", "a") in (
+        Answered.NO_CLOCK,
+        Answered.MALFORMED,
+    )
 
 
 async def test_a_self_test_tries_every_part(home: Home, tmp_path: Path) -> None:
     """The disk for real, and nothing is left on it; a device that was not heard is unknown; a
     folder that is gone is told."""
-    page = LocalPage(home)
+    page = page_of(home)
     results = await asyncio.to_thread(page.self_test)
     health = {(one.part, one.name): one.health for one in results}
     assert health[(Part.LOG, "")] is Health.OK
@@ -81,9 +101,52 @@ async def test_a_self_test_tries_every_part(home: Home, tmp_path: Path) -> None:
     assert next(one.health for one in results if one.part is Part.LOG) is Health.BAD
 
 
+async def test_it_is_served_over_https_for_who_has_the_pin(home: Home, tmp_path: Path) -> None:
+    """By the certificate that the server is told of in the log; a stranger is asked for a PIN, and
+    with it sees the home."""
+    port, pin = home.config.web.port, make_pin(home.secrets)
+    seen = await asyncio.to_thread(_visit, port, tmp_path / CERTIFICATE, pin)
+    assert "Känner" not in seen[0]
+    assert "Din PIN-kod" in seen[0]
+    assert "h9" in seen[1]
+    with closing(connect(home.engine.log.path, read_only=True)) as db:
+        (told,) = (
+            json.loads(body)["data"]
+            for (body,) in db.execute("SELECT body FROM event")
+            if json.loads(body)["kind"] == "page.described"
+        )
+    der = ssl.PEM_cert_to_DER_cert((tmp_path / CERTIFICATE).read_text())
+    assert told["fingerprint"] == hashlib.sha256(der).hexdigest()
+    assert told["url"] == f"https://127.0.0.1:{port}"
+
+
+def _visit(port: int, certificate: Path, pin: str) -> list[str]:
+    """What the page says before and after the PIN."""
+    pool = urllib3.HTTPSConnectionPool(
+        "localhost", port, ca_certs=str(certificate), timeout=10, retries=False
+    )
+    origin = f"https://localhost:{port}"
+    first = pool.request("GET", "/")
+    text = first.data.decode()
+    token = re.search(r'name="token" value="([^"]+)"', text)
+    assert token is not None
+    cookie = first.headers["Set-Cookie"].split(";")[0]
+    entered = pool.request(
+        "POST",
+        "/in",
+        fields={"token": token[1], "pin": pin},
+        encode_multipart=False,
+        headers={"Cookie": cookie, "Origin": origin},
+        redirect=False,
+    )
+    assert entered.status == 303, entered.data
+    session = entered.headers["Set-Cookie"].split(";")[0]
+    return [text, pool.request("GET", "/", headers={"Cookie": session}).data.decode()]
+
+
 async def test_a_self_test_tells_of_the_power(home: Home) -> None:
     """Once the home could tell: from the mains, from the battery, from a supply too weak."""
-    page = LocalPage(home)
+    page = page_of(home)
     for told, health in (
         (PowerLost(), Health.WARN),
         (PowerRestored(), Health.OK),
@@ -100,10 +163,10 @@ async def test_a_self_test_tells_why_the_radio_does_not_listen(tmp_path: Path) -
     toml = b'[home]\nid = "h9"\n[devices.front]\ndriver = "bthome"\naddress = "F0:00:00:00:00:01"\n'
     async with virtual_home_radio() as radio:
         radio.present = False
+        toml += f"[web]\nport = {free_port()}\n".encode()
         config = home_file.parse(toml, tmp_path / "home.toml")
         home = Home(config, state_dir=tmp_path, clock=SystemClock(), memory_dir=tmp_path)
-        home.local_page = None
-        page = LocalPage(home)
+        page = page_of(home)
 
         async def listens() -> tuple[Health, str]:
             results = await asyncio.to_thread(page.self_test)

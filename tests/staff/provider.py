@@ -66,6 +66,7 @@ class Provider:
             "exp": now + 300,
             "nonce": asked["nonce"],
             "acr": LOA3,
+            "auth_time": now,
         } | self.claims
         told = {name: value for name, value in told.items() if value is not None}
         signer = self.other if self.foreign_key else self.key

@@ -1,12 +1,12 @@
 """The Flask application of the home's own page; `create_app(port)` is all that others need.
 
-Not for: serving itself (`gateway.app.local_page` does, by waitress); the door's page is
-`web.home.door`.
+Who has shown nothing sees what a stranger at the door may know: that it is Tryggve, and where to
+type a code.  Not for: serving itself (`gateway.app.page_server`), the door's page
+(`web.home.door`), the way in (`web.home.entry`).
 """
 
 from __future__ import annotations
 
-import ipaddress
 import threading
 import time
 from dataclasses import asdict
@@ -14,10 +14,21 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Flask, Response, abort, jsonify, redirect, render_template, request, url_for
+from flask import (
+    Flask,
+    Response,
+    abort,
+    g,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 
-from web.home import door
+from web.home import door, entry, guard
 from web.home.port import Access, Health, HomePort, HomeState, TestResult
+from web.home.sessions import Sessions
 from web.home.words import LANGUAGES, Words
 
 TEST_EVERY_S = 15.0
@@ -61,17 +72,34 @@ class _Tests:
             self._lock.release()
 
 
-def create_app(port: HomePort) -> Flask:
-    """The page over `port`.  Holds no state but the last self-test."""
+OPEN = frozenset({"static", "language", "door.door", "door.enter", "door.prove", "entry.enter"})
+"""What is served without a session, beside the page of the entry itself."""
+
+FORM_MAX_BYTES = 8_192
+"""Of a form: a code, a proof, a token."""
+
+
+def create_app(port: HomePort, sessions: Sessions | None = None) -> Flask:
+    """The page over `port`.  Holds no state but sessions and the last self-test."""
     app = Flask(__name__)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.config.update(MAX_CONTENT_LENGTH=FORM_MAX_BYTES, PREFERRED_URL_SCHEME="https")
     tests = _Tests(port)
-    app.register_blueprint(door.blueprint(port, _page))
+    sessions = sessions or Sessions()
+    app.register_blueprint(door.blueprint(port, sessions, _page))
+    app.register_blueprint(entry.blueprint(port, sessions, _page))
 
     @app.before_request
-    def _only_this_home() -> None:
-        if not _is_local_name(request.host):
-            abort(403)  # another site's name that was pointed at this address (DNS rebinding)
+    def _only_who_may() -> Any:
+        guard.check()
+        g.inside = sessions.is_in()
+        if g.inside or request.endpoint in OPEN:
+            return None
+        if request.endpoint == "home":
+            return entry.ask(port, _page)
+        if request.endpoint == "state_json":
+            return jsonify(error="a code or a PIN first"), 401
+        return redirect(url_for("home"), 303)
 
     @app.after_request
     def _harden(response: Response) -> Response:
@@ -82,23 +110,20 @@ def create_app(port: HomePort) -> Flask:
         return response
 
     @app.get("/")
-    def home() -> str:
+    def home() -> Response:
         return _page("home.html", port.state())
 
     @app.get("/ledger")
-    def ledger() -> str:
+    def ledger() -> Response:
         state = port.state()
         return _page("ledger.html", state, days=_by_day(port.ledger(), state.timezone))
 
     @app.get("/test")
-    def test() -> str:
+    def test() -> Response:
         return _page("test.html", port.state(), results=tests.results, tested_at=tests.at)
 
     @app.post("/test")
     def run_test() -> Any:
-        # without a session there is nothing to forge but the wear: another site's form is refused
-        if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
-            abort(403)
         tests.run()
         return redirect(url_for("test"), 303)
 
@@ -112,7 +137,12 @@ def create_app(port: HomePort) -> Flask:
             abort(404)
         answer = redirect(url_for("home"), 303)
         answer.set_cookie(
-            "language", code, max_age=LANGUAGE_COOKIE_S, samesite="Strict", httponly=True
+            "language",
+            code,
+            max_age=LANGUAGE_COOKIE_S,
+            samesite="Strict",
+            httponly=True,
+            secure=True,
         )
         return answer
 
@@ -130,20 +160,25 @@ def overall(state: HomeState) -> Health:
     return Health.OK
 
 
-def _page(template: str, state: HomeState, **more: Any) -> str:
+def _page(template: str, state: HomeState, status: int = 200, **more: Any) -> Response:
     chosen = request.cookies.get("language")
     if chosen not in LANGUAGES:
         chosen = request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
-    zone = ZoneInfo(state.timezone)
-    return render_template(
+    zone, token = ZoneInfo(state.timezone), guard.token()
+    page = render_template(
         template,
         state=state,
+        inside=g.inside,
+        token=token,
         w=Words(chosen),
         overall=overall(state),
         local=lambda at: _local(at, state.now, zone),
         Health=Health,
         **more,
     )
+    answer = Response(page, status)
+    guard.remember(answer, token)
+    return answer
 
 
 def _by_day(
@@ -164,15 +199,6 @@ def _local(at: datetime, now: datetime, zone: ZoneInfo) -> str:
     """Local time for a person: `14:05`, with the date when it is not today."""
     there, today = at.astimezone(zone), now.astimezone(zone)
     return f"{there:%H:%M}" if there.date() == today.date() else f"{there:%Y-%m-%d %H:%M}"
-
-
-def _is_local_name(host: str) -> bool:
-    name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
-    try:
-        ipaddress.ip_address(name.strip("[]"))
-    except ValueError:
-        return "." not in name or name.endswith((".local", ".lan", ".home.arpa"))
-    return True
 
 
 def _plain(value: Any) -> Any:

@@ -1,7 +1,8 @@
 """The one seam between the page that the Pi serves and the gateway that it shows.
 
 Plain frozen dataclasses; every method may be called from any thread and answers from memory, except
-`self_test`, which may take `SELF_TEST_MAX_S`, and `enter_code`, the only one that turns a lock.
+`self_test`, which may take `SELF_TEST_MAX_S`, and `enter_code` and `prove`, the only ones that turn
+a lock.
 
 Not for: how the gateway finds this out (`gateway.app.home`).
 """
@@ -130,13 +131,16 @@ class TestResult:
 
 
 class Answered(StrEnum):
-    """What became of a code that somebody typed at the door."""
+    """What became of a code, a phone's proof or a PIN."""
 
     ACCEPTED = "accepted"
     MALFORMED = "malformed"
     WRONG = "wrong"
     REFUSED = "refused"
     PAUSED = "paused"
+    """Wrong, and many wrong ones came from there."""
+    GUESSED = "guessed"
+    """Not judged: this code's number was guessed at too often."""
     NO_CLOCK = "no_clock"
     NOT_RECORDED = "not_recorded"
 
@@ -144,11 +148,12 @@ class Answered(StrEnum):
 @dataclass(frozen=True, slots=True)
 class DoorState:
     """The newest turn that a code began: `step` is `requested`, `waking`, `connecting`, `turning`,
-    `asking`, then `done`, `failed` or `unknown`; None: none of late.  `paused_until`: the entry
-    takes no code until then."""
+    `asking`, then `done`, `failed` or `unknown`; None: none of late.  `phone_page` is where phones
+    keep their codes, None without a server; `word` what a phone is to sign now."""
 
     step: str | None = None
-    paused_until: datetime | None = None
+    phone_page: str | None = None
+    word: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +193,16 @@ class HomePort(Protocol):
     def door(self) -> DoorState:
         """What happens at the door."""
 
-    def enter_code(self, typed: str) -> Answered:
-        """Judge a one-time code; the lock is then turned, without waiting for it here.  Takes at
-        most some seconds."""
+    def enter_code(self, typed: str, place: str) -> Answered:
+        """Judge a one-time code, typed at the network address `place`; the lock is then turned,
+        without waiting for it here.  Takes at most some seconds."""
+
+    def prove(self, code: str, word: str, signature: str, place: str) -> Answered:
+        """The same for a phone's proof: `signature` (hexadecimal) of the code `code` over `word`
+        (`DoorState`)."""
+
+    def look(self, typed: str, place: str) -> Answered:
+        """Judge a one-time code that is to open the page and no door; it is used up."""
+
+    def enter_pin(self, typed: str, place: str) -> Answered:
+        """Judge the resident's own PIN: `ACCEPTED`, `WRONG` or `PAUSED`."""

@@ -24,7 +24,7 @@ from tests.staff.parts import EnrolledHome, add_user, hire, sign_in
 from tests.staff.visits.test_visit_actions import COORDINATOR
 from web.staff.audit import access_groups, access_log, inside
 from web.staff.audit.access_groups import AccessGroup
-from web.staff.care import actions
+from web.staff.care import reads
 from web.staff.core.context import Staff
 
 MIN = timedelta(minutes=1)
@@ -46,11 +46,11 @@ def test_reads_of_an_hour_are_one_row(enrolled_home: EnrolledHome, staff: Staff)
     """The same person, the same home, the same hour: one row with how many, from when, and what was
     opened.  Another person or another hour is another row."""
     for what in ("events", "events", "home"):
-        actions.record_read(staff, COORDINATOR, "h1", what)
+        reads.note(staff, COORDINATOR, ["h1"], what)
         enrolled_home.clock.advance(600)
-    actions.record_read(staff, CAREGIVER, "h1", "home")
+    reads.note(staff, CAREGIVER, ["h1"], "home")
     enrolled_home.clock.advance(3600)
-    actions.record_read(staff, COORDINATOR, "h1", "home")
+    reads.note(staff, COORDINATOR, ["h1"], "home")
     found = [(one.row.person, one.count, one.whats) for one in groups(staff)]
     assert found == [
         ("p9", 1, ("home",)),
@@ -79,9 +79,9 @@ def test_what_is_no_read_keeps_its_row(enrolled_home: EnrolledHome, staff: Staff
 def test_the_rows_behind_a_group_are_a_link_away(enrolled_home: EnrolledHome, staff: Staff) -> None:
     """`3 gånger` leads to the three rows of that person and that hour."""
     for _ in range(3):
-        actions.record_read(staff, COORDINATOR, "h1", "events")
+        reads.note(staff, COORDINATOR, ["h1"], "events")
         enrolled_home.clock.advance(60)
-    actions.record_read(staff, CAREGIVER, "h1", "events")
+    reads.note(staff, CAREGIVER, ["h1"], "events")
     boss = boss_of(enrolled_home)
     page = text_of(boss, "/atkomst")
     assert re.findall(r'data-count="(\d+)"', page) == ["1", "3"]

@@ -27,7 +27,7 @@ from tests.staff.homelink.test_ingest import rows
 from tests.staff.parts import EnrolledHome, hire
 from tests.staff.visits.test_visit_actions import COORDINATOR
 from web.staff.audit import access_export, access_log
-from web.staff.care import actions
+from web.staff.care import reads
 from web.staff.care.actions import Why
 from web.staff.core.config import AccessLogConfig
 from web.staff.core.context import Staff
@@ -42,7 +42,7 @@ AHEAD = datetime(2030, 1, 1, tzinfo=UTC)
 
 def something(home: EnrolledHome, staff: Staff) -> None:
     """A read, an unlock, a refused one, a visit, and what is no access."""
-    actions.record_read(staff, COORDINATOR, "h1", "events")
+    reads.note(staff, COORDINATOR, ["h1"], "events")
     home.clock.advance(60)
     asked = LockOperationRequested(grant="g1", action="unlock", reason="alarm")
     hire(home.app, "p1")
@@ -101,7 +101,7 @@ def test_five_years_and_never_less() -> None:
 def a_month(home: EnrolledHome, staff: Staff, count: int = 60) -> None:
     """Reads in November, and then it is December."""
     for number in range(count):
-        actions.record_read(staff, CAREGIVER if number % 2 else COORDINATOR, "h1", "home")
+        reads.note(staff, CAREGIVER if number % 2 else COORDINATOR, ["h1"], "home")
         home.clock.advance(60)
     home.clock.advance(10 * 86400)
 

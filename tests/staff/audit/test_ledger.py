@@ -11,14 +11,15 @@ from sqlalchemy import select
 
 from gateway.engine.event_log import EventLog
 from gateway.engine.sequencer import Sealed
-from gateway.envelope import Event, canonical, from_json, to_json
+from gateway.envelope import Draft, Event, canonical, from_json, to_json
+from gateway.events import PageOpened
 from gateway.state.ledger import LedgerRow, read_ledger
 from tests.staff.audit.test_access_log import something
 from tests.staff.care.test_actions import CAREGIVER
 from tests.staff.parts import EnrolledHome
 from tests.staff.visits.test_visit_actions import COORDINATOR
 from web.staff.audit import access_log
-from web.staff.care import actions
+from web.staff.care import reads
 from web.staff.core.context import Staff
 from web.staff.storage import tables
 
@@ -58,15 +59,17 @@ def test_the_resident_reads_the_rows_that_the_staff_read(
     outcome: nothing is kept from the resident, and nothing is made up."""
     something(enrolled_home, staff)
     enrolled_home.clock.advance(60)
-    actions.record_read(staff, CAREGIVER, "h1", "home")
+    reads.note(staff, CAREGIVER, ["h1"], "home")
     enrolled_home.clock.advance(60)
-    actions.record_read(staff, COORDINATOR, "h1", "access")
+    reads.note(staff, COORDINATOR, ["h1"], "access")
+    enrolled_home.clock.advance(60)
+    enrolled_home.send(Draft(PageOpened(grant="code-9"), person="p1"))
     now = staff.clock.now()
     with staff.db.read() as conn:
         ours = access_log.read(conn, ["h1"], now - timedelta(days=30), now + timedelta(hours=1))
     _home_log(staff, tmp_path / "events.sqlite")
     theirs = read_ledger(tmp_path / "events.sqlite", now - timedelta(days=30))
-    assert len(ours) == 6
+    assert len(ours) == 7
     assert [row.ref for row in theirs] == [row.ref for row in ours]
 
     def told(row: access_log.AccessRow | LedgerRow) -> tuple[object, ...]:

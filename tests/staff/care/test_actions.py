@@ -31,7 +31,7 @@ from gateway.events import (
 )
 from tests.staff.homelink.test_ingest import rows
 from tests.staff.parts import EnrolledHome
-from web.staff.care import actions
+from web.staff.care import actions, reads
 from web.staff.care.actions import Refused, Why
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Role
@@ -305,7 +305,7 @@ def test_a_tap_works_while_the_home_is_away(enrolled_home: EnrolledHome, staff: 
 
 def test_reading_a_record_is_an_event(enrolled_home: EnrolledHome, staff: Staff) -> None:
     """Who read what about whom."""
-    actions.record_read(staff, CAREGIVER, "h1", "home")
+    reads.note(staff, CAREGIVER, ["h1"], "home")
     (row,) = rows(staff, tables.event, kind="record.read")
     assert (row.person, row.home_id) == ("p1", "h1")
-    assert refusal(actions.record_read, staff, CAREGIVER, "h2", "home").why is Why.NO_HOME
+    assert refusal(reads.note, staff, CAREGIVER, ["h2"], "home").why is Why.NO_HOME

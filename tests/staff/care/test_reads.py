@@ -11,7 +11,7 @@ from tests.staff.homelink.test_ingest import rows
 from tests.staff.pages.test_statements import counted
 from tests.staff.parts import EnrolledHome, add_home
 from tests.staff.visits.test_visit_actions import COORDINATOR
-from web.staff.care import actions, reads
+from web.staff.care import reads
 from web.staff.care.actions import Why
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor
@@ -68,5 +68,5 @@ def test_what_was_read_since_is_not_noted_again(enrolled_home: EnrolledHome, sta
 
     assert [note(), note(), note(what="home"), note(COORDINATOR)] == [1, 0, 1, 1]
     begun = enrolled_home.clock.now()
-    actions.record_read(staff, CAREGIVER, "h1", "home")
+    reads.note(staff, CAREGIVER, ["h1"], "home")
     assert [note(), note()] == [1, 0]

@@ -116,7 +116,7 @@ def test_who_went_in_may_lock_and_leave_after_the_alarm(
     (visit,) = home.send(Draft(VisitStarted(since=now, source=Stamp.UNLOCK), person="p9"))
     home.send(AlarmCancelled(alarm=ref, reason="recovered"))
     page = text_of(colleague, "/pass")
-    for part in ("elsewhere-closed", "lock-door", "leave", "Du är här sedan 22:00"):
+    for part in ("elsewhere-closed", "lock-door", "leave", "På plats sedan 22:00"):
         assert part in page
     assert 'data-test="open-door"' not in page
     assert (

@@ -32,6 +32,7 @@ TEXT = [
     ("alarm", "alarm-bg"),
     ("alarm-text", "alarm"),
     ("warn", "warn-bg"),
+    ("warn", "surface"),
     ("ok", "ok-bg"),
     ("ok", "surface"),
     ("unknown", "unknown-bg"),

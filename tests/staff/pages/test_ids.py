@@ -237,7 +237,7 @@ def test_a_correction_needs_a_reason_that_somebody_chose(
     page = text_of(carer, f"/besok/ett?besok={visit}")
     assert re.search(r'<select[^>]*name="reason"[^>]* required[^>]*><option value="">', page)
     answer = post(carer, "/besok/ratta", visit=visit, since="2026-11-22T08:00", reason="")
-    assert (answer.status_code, answer.get_json()["text"]) == (422, "Välj först varför.")
+    assert (answer.status_code, answer.get_json()["text"]) == (422, "Välj först orsak.")
     with staff.db.read() as conn:
         assert conn.execute(select(tables.visit.c.corrected_since)).scalar_one() is None
 

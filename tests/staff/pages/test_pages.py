@@ -148,8 +148,12 @@ def test_now_tells_of_an_alarm_who_where_what_since_when_and_why(
     """21:48 UTC is 22:48 in the home; the reason is the event that the rule named."""
     raise_alarm(home)
     page = text_of(carer, "/nu")
-    assert "1 larm väntar på någon" in page
-    for part in ("Prov Boende", "Lgh 1203, Provgatan 1", "Uppe ur sängen och inte tillbaka"):
+    assert "1 ej kvitterat larm" in page
+    for part in (
+        "Prov Boende",
+        "Lgh 1203, Provgatan 1",
+        "Har lämnat sängen och inte kommit tillbaka",
+    ):
         assert part in page
     assert 'datetime="2026-11-23T20:48:00.000Z">21:48</time>' in page
     assert "Gick upp ur sängen: tom sedan 21:48" in page
@@ -182,7 +186,7 @@ def test_an_alarm_is_closed_with_an_outcome_only(carer: FlaskClient, home: Enrol
 def test_a_check_is_answered_with_how_and_what(carer: FlaskClient, home: EnrolledHome) -> None:
     """Both are asked for; the answer shows at once, and waits for the home."""
     check = ask(home)
-    assert "Sensorn har inte hörts på länge" in text_of(carer, "/nu")
+    assert "Ingen signal från sensorn på länge" in text_of(carer, "/nu")
     half = post(carer, "/tillsyn/svara", home="h1", check=check, finding="ok")
     assert half.status_code == 422
     sent = post(carer, "/tillsyn/svara", home="h1", check=check, finding="ok", looked="phone")
@@ -253,8 +257,8 @@ def test_reading_a_home_is_noted_once_for_each_reading(
     text_of(carer, "/hem/h1?fragment=1")
     text_of(carer, "/handelser?hem=h1")
     assert reads(staff) == ["home", "events"]
-    assert "Uppgifter om en boende öppnades" in text_of(carer, "/handelser?slag=system")
-    assert "Uppgifter om en boende öppnades" not in text_of(carer, "/handelser")
+    assert "Uppgifter om en brukare lästes" in text_of(carer, "/handelser?slag=system")
+    assert "Uppgifter om en brukare lästes" not in text_of(carer, "/handelser")
 
 
 def test_visits_show_both_stamps_and_their_sources(carer: FlaskClient, home: EnrolledHome) -> None:
@@ -363,7 +367,7 @@ def test_the_steps_of_a_turn_are_told(carer: FlaskClient, home: EnrolledHome) ->
         device="front",
     )
     page = text_of(carer, "/pass")
-    assert "Öppet. Låset har vridit upp." in page
+    assert "Dörren är upplåst." in page
     assert 'data-outcome="ok"' in page
 
 

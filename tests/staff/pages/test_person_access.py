@@ -117,9 +117,9 @@ def test_the_homes_page_says_who_may_open_and_leads_to_taking_back(
 ) -> None:
     """For those who may take back only."""
     page = text_of(boss, "/hem/h1")
-    assert "Får öppna här" in page
+    assert "Behöriga att öppna" in page
     assert f'href="{PATH}?vad=home&amp;hem=h1"' in page
-    assert "Får öppna här" not in text_of(as_role("caregiver", person="p2"), "/hem/h1")
+    assert "Behöriga att öppna" not in text_of(as_role("caregiver", person="p2"), "/hem/h1")
 
 
 def test_who_may_not(boss: FlaskClient, lost: FlaskClient, as_role: As, make_user: Make) -> None:

@@ -31,7 +31,7 @@ def test_every_page_answers(staff_app: Flask, enrolled_home: EnrolledHome) -> No
     client = staff_app.test_client()
     sign_in(client, "p7")
     _something_of_everything(enrolled_home)
-    assert "1 larm väntar på någon" in text_of(client, "/nu")
+    assert "1 ej kvitterat larm" in text_of(client, "/nu")
     assert "Behöver besök" in text_of(client, "/nu")
     assert "Prov Boende" in text_of(client, "/pass")
     assert "I sängen" not in text_of(client, "/hem")

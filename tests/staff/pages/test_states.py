@@ -15,9 +15,11 @@ from gateway.events import (
     BedEntered,
     DeviceFailed,
     DeviceOffline,
+    LockAsleep,
     LockLocked,
     LockUnknown,
     LockUnlocked,
+    LockUnreachable,
     MatPressed,
     Severity,
 )
@@ -40,9 +42,9 @@ def test_a_silent_home_is_told_and_its_bed_is_unknown(
     with staff.db.write() as tx:
         t = tables.home_state
         tx.conn.execute(update(t).values(silent_since=home.clock.now()))
-    assert "Hem som inte hörs" in text_of(carer, "/nu")
+    assert "Hem utan kontakt" in text_of(carer, "/nu")
     page = text_of(carer, "/hem")
-    assert "Okänt nu, hemmet hörs inte" in page
+    assert "Okänt, ingen kontakt med hemmet" in page
     assert "I sängen" not in page
 
 
@@ -50,7 +52,7 @@ def test_a_bed_without_a_working_mat_is_unknown(carer: FlaskClient, home: Enroll
     """A mat that failed says nothing of the bed any more."""
     home.send(BedEntered())
     home.send(DeviceFailed(error="X", text="x", retry_s=1), device="bed")
-    assert "Okänt nu, sängmattan fungerar inte" in text_of(carer, "/hem/h1")
+    assert "Okänt, sängmattan fungerar inte" in text_of(carer, "/hem/h1")
 
 
 def test_nobody_is_shown_in_bed_and_on_the_floor(carer: FlaskClient, home: EnrolledHome) -> None:
@@ -59,33 +61,74 @@ def test_nobody_is_shown_in_bed_and_on_the_floor(carer: FlaskClient, home: Enrol
     home.send(BedEntered())
     now = home.clock.now()
     (raised,) = home.send(AlarmRaised(type=AlarmType.ON_FLOOR, severity=Severity.CARE, since=now))
-    assert "Oklart, larm från golvet" in text_of(carer, "/hem/h1")
+    assert "Osäkert, larm från golvet" in text_of(carer, "/hem/h1")
     for path in ("/nu", "/hem"):
         page = text_of(carer, path)
-        assert "Oklart, larm från golvet" in page
+        assert "Osäkert, larm från golvet" in page
         assert "I sängen" not in page
     home.send(AlarmCancelled(alarm=raised.ref, reason="back"))
-    assert "Oklart, larm från golvet" not in text_of(carer, "/hem")
+    assert "Osäkert, larm från golvet" not in text_of(carer, "/hem")
 
 
 def test_a_doubted_bed_is_unknown(carer: FlaskClient, home: EnrolledHome) -> None:
     """When the rules cannot tell, neither can the page."""
     home.send(BedEntered())
     home.send(BedDoubted(since=home.clock.now(), why="mat_silent"))
-    assert "Oklart om någon ligger i sängen" in text_of(carer, "/hem")
+    assert "Osäkert om någon ligger i sängen" in text_of(carer, "/hem")
+
+
+def lock_chip(client: FlaskClient) -> tuple[str, str]:
+    """The lock as the home's page shows it: its colour and its words."""
+    found = re.search(
+        r'data-test="lock" data-state="\w+"><dt><span class="badge (\w*)">.*?<dd>(.*?)</dd>',
+        _home(client),
+    )
+    assert found is not None
+    return found[1], found[2]
 
 
 def test_the_lock_is_honest(carer: FlaskClient, home: EnrolledHome) -> None:
-    """Never heard is unknown; locked and unlocked are what the lock said; unknown is unknown."""
+    """What the lock said last, and when; never heard is no alarm; unknown is unknown."""
     said = []
     for data in (None, LockLocked(), LockUnlocked(), LockUnknown()):
         if data is not None:
             home.send(data, device="front")
-        found = re.search(r'data-test="lock" data-state="(\w+)".*?<dd>(.*?)</dd>', _home(carer))
-        assert found is not None
-        said.append((found[1], found[2]))
-    unknown = ("unknown", "Oklart om det är låst")
-    assert said == [unknown, ("locked", "Låst"), ("unlocked", "Upplåst"), unknown]
+        said.append(lock_chip(carer))
+    assert said == [
+        ("", "Inget besked från låset än"),
+        ("", "Låst enligt låset 22:00"),
+        ("warn", "Upplåst enligt låset 22:00"),
+        ("unknown", "Låsläge okänt sedan 22:00"),
+    ]
+
+
+def test_a_lock_that_sleeps_is_as_it_said(carer: FlaskClient, home: EnrolledHome) -> None:
+    """A sleeping lock, and one that did not answer a question or did not wake for a turn, make no
+    colour on the page: what it said stands, with its time, also a day later."""
+    home.send(LockLocked(), device="front")
+    home.send(LockAsleep(), LockUnreachable(), LockUnknown(unanswered=True), device="front")
+    for path in ("/nu", "/hem", "/pass", "/hem/h1"):
+        page = text_of(carer, path)
+        assert "Låst enligt låset 22:00" in page, path
+        assert "Låsläge okänt" not in page, path
+    home.clock.advance(86_400)
+    assert lock_chip(carer) == ("", "Låst enligt låset 23 nov. 22:00")
+
+
+def test_what_makes_a_lock_unknown(carer: FlaskClient, home: EnrolledHome, staff: Staff) -> None:
+    """Its driver lost it; its home is silent: said with what was known before, until it is heard
+    again."""
+    home.send(LockLocked(), device="front")
+    home.clock.advance(60)
+    home.send(DeviceOffline(reason="silent"), device="front")
+    assert lock_chip(carer) == ("unknown", "Låsläge okänt (låst 22:00)")
+    home.clock.advance(60)
+    home.send(LockUnlocked(), device="front")
+    assert lock_chip(carer) == ("warn", "Upplåst enligt låset 22:02")
+    with staff.db.write() as tx:
+        t = tables.home_state
+        tx.conn.execute(update(t).values(silent_since=home.clock.now()))
+    assert lock_chip(carer) == ("unknown", "Låsläge okänt (upplåst 22:02)")
 
 
 def test_a_wired_sensor_is_not_said_to_answer(carer: FlaskClient, home: EnrolledHome) -> None:
@@ -95,10 +138,10 @@ def test_a_wired_sensor_is_not_said_to_answer(carer: FlaskClient, home: Enrolled
     def word() -> str:
         found = re.search(r'data-device="bed".*?</div>', _home(carer))
         assert found is not None
-        words = ("Inget hört än", "Inga kända fel", "Svarar inte", "Svarar", "Fel")
+        words = ("Ingen signal än", "Inga kända fel", "Svarar inte", "Svarar", "Fel")
         return next(one for one in words if one in found[0])
 
-    assert word() == "Inget hört än"
+    assert word() == "Ingen signal än"
     home.send(MatPressed(), device="bed")
     assert word() == "Inga kända fel"
     home.send(DeviceOffline(reason="silent"), device="bed")

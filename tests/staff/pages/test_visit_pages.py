@@ -26,7 +26,7 @@ from tests.staff.homelink.test_ingest import rows
 from tests.staff.pages.conftest import post, text_of
 from tests.staff.parts import EnrolledHome, add_home, hire
 from web.staff.audit import access_log
-from web.staff.care import actions
+from web.staff.care import reads
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor
 from web.staff.storage import tables
@@ -101,7 +101,7 @@ def test_a_correction_on_the_page(boss: FlaskClient, home: EnrolledHome, staff: 
     answer = post(boss, "/besok/ratta", until="2026-11-23T21:45", **fields)
     assert answer.get_json()["text"].startswith("Besöket är rättat")
     page = text_of(boss, where)
-    for part in ("21:45", "rättad, var 21:30", "Glömde markera", "Ringde.", "Prov p9"):
+    for part in ("21:45", "rättad, var 21:30", "Glömde registrera", "Ringde.", "Prov p9"):
         assert part in page
     assert post(boss, "/besok/ratta", until="2026-11-23T20:45", **fields).status_code == 409
     assert post(boss, "/besok/ratta", until="nyss", **fields).status_code == 422
@@ -161,7 +161,8 @@ def test_another_homes_visit_is_not_there(
 def test_my_homes_in_the_plans_order(
     carer: FlaskClient, staff_app: object, home: EnrolledHome, staff: Staff
 ) -> None:
-    """The next planned first, with its times; what is made is marked as made."""
+    """By time, whatever home: each home's card where its next visit is, later visits where they
+    are; what is made is at the end, marked as made."""
     add_home(staff_app, "h0", label="Aa")  # type: ignore[arg-type]
     with staff.db.write() as tx:
         u = tables.user.c
@@ -171,12 +172,14 @@ def test_my_homes_in_the_plans_order(
     a_plan(staff, -60, 30, 100, 400, people=("p7",))
     a_visit(home)
     page = text_of(carer, "/pass")
-    first, second = page.split('data-test="my-home"')[1:]
-    assert 'data-home="h1"' in first
-    assert "22:30–23:00" in first
-    assert STATES.findall(first) == ["done", "next", "later", "later"]
-    assert "23:30–00:00" in second
-    assert STATES.findall(second) == ["next"]
+    round_ = re.findall(
+        r'data-test="my-home" data-home="(\w+)"|<strong class="num">([\d:–]+)<', page
+    )
+    assert [home or times for home, times in round_] == [
+        *("h1", "22:30–23:00", "h0", "23:30–00:00"),
+        *("23:40–00:10", "04:40–05:10", "21:00–21:30"),
+    ]
+    assert STATES.findall(page) == ["next", "next", "later", "later", "done"]
 
 
 def test_an_alarm_stands_before_the_round(
@@ -186,7 +189,7 @@ def test_an_alarm_stands_before_the_round(
     a_plan(staff, 30, 100, people=("p7",))
     home.send(AlarmRaised(type=AlarmType.ON_FLOOR, severity=Severity.CARE, since=home.clock.now()))
     (card,) = text_of(carer, "/pass").split('data-test="my-home"')[1:]
-    assert 0 < card.index("Ligger troligen på golvet") < card.index('data-test="stops"')
+    assert 0 < card.index("Troligt fall: ligger på golvet") < card.index('data-test="stops"')
 
 
 def test_a_check_that_is_planned_says_which_day(carer: FlaskClient, home: EnrolledHome) -> None:
@@ -222,7 +225,7 @@ def test_a_visit_that_does_not_take_place(
     assert f'value="{planned.id}"' in text_of(carer, "/pass")
     said = post(carer, "/pass/h1/avbojt", why="declined", planned=planned.id)
     assert said.get_json()["text"].startswith("Sparat")
-    assert "Den boende tackade nej" in text_of(carer, "/pass")
+    assert "Brukaren tackade nej" in text_of(carer, "/pass")
     assert 'data-deviation="declined"' in text_of(carer, "/besok")
     assert post(carer, "/pass/h1/avbojt", why="tired").status_code == 422
 
@@ -276,14 +279,14 @@ def test_the_access_log_and_its_sample(
 ) -> None:
     """Rows in words, filtered, as a file; a row of the sample is checked and then says by whom."""
     reader = make_user("p7", ["caregiver"], homes=["h1"])
-    actions.record_read(staff, reader, "h1", "home")
+    reads.note(staff, reader, ["h1"], "home")
     home.clock.advance(40 * 86400)
     assert access_log.draw_due(staff) == 0  # nothing in December
     drawn = access_log.draw(staff, "org1", "2026-11")
     assert drawn is not None
     span = "fran=2026-11-01&till=2026-11-30"
     page = text_of(boss, f"/atkomst?{span}")
-    for part in ("Prov p7", "Uppgifter om en boende öppnades", "hemmets sida", "1 kvar"):
+    for part in ("Prov p7", "Uppgifter om en brukare lästes", "hemmets sida", "1 kvar"):
         assert part in page
     assert 'data-test="access-row"' not in text_of(boss, f"/atkomst?{span}&person=p8")
     assert "record.read;org1;h1;p7" in boss.get(f"/atkomst/fil?{span}").text
@@ -291,7 +294,7 @@ def test_the_access_log_and_its_sample(
     row = text_of(boss, where).split('data-ref="', 1)[1].split('"', 1)[0]
     fields = {"sample": drawn.ref, "row": row}
     assert post(boss, "/atkomst/stickprov", found="in_order", **fields).status_code == 200
-    assert "I ordning" in text_of(boss, where)
+    assert "Befogad" in text_of(boss, where)
     assert "alla kontrollerade" in text_of(boss, f"/atkomst?{span}")
     assert post(boss, "/atkomst/stickprov", found="x", **fields).status_code == 422
     text_of(boss, "/atkomst/stickprov?ref=staff/999", 404)

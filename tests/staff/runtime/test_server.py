@@ -28,13 +28,15 @@ from tests.staff.care.test_actions import turn_of
 from tests.staff.homelink.test_ingest import rows
 from tests.staff.homelink.test_routes import read_decided
 from tests.staff.homelink.test_urgent import WATCHER
-from tests.staff.parts import EnrolledHome, parts_of
+from tests.staff.parts import EnrolledHome, add_user, parts_of, sign_in
 from tests.staff.server import Process, Wire
 from web.staff.care import actions
 from web.staff.core.config import StaffConfig
 from web.staff.core.context import Staff
 from web.staff.doors import lock_orders
+from web.staff.people import accounts
 from web.staff.runtime.watch import Watch
+from web.staff.signin import sessions
 from web.staff.storage import tables
 from web.staff.storage.chains import verify_all
 
@@ -170,6 +172,29 @@ def test_a_stop_does_not_wait_for_open_streams(
 
 
 # --- several workers
+
+
+@pytest.mark.postgres
+def test_an_ended_session_stops_its_page_at_another_worker(
+    workers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once: the other worker is told, and waits for no heartbeat."""
+    from web.staff.pages import live
+
+    monkeypatch.setattr(live, "HEARTBEAT_S", 30)
+    monkeypatch.setattr(sessions, "GATE_READ_S", 3600.0)
+    one, other = workers
+    user = add_user(one, "p7", ["caregiver"], homes=["h1"])
+    client = other.test_client()
+    assert sign_in(client, "p7").status_code == 302
+    answer = client.get("/live", buffered=False)
+    stream = iter(answer.response)
+    assert b"hello" in next(stream)
+    began = time.monotonic()
+    accounts.sign_out(parts_of(one), user, "p7")
+    assert list(stream) == []
+    assert time.monotonic() - began < 30
+    answer.close()
 
 
 @pytest.mark.postgres

@@ -120,6 +120,75 @@ def test_one_browser_can_be_signed_out(staff_app: Flask, make_user: MakeUser, st
     assert [is_in(client) for client in (here, there, other)] == [True, False, True]
 
 
+def test_the_owner_knows_each_sign_in_again(
+    staff_app: Flask, make_user: MakeUser, staff: Staff
+) -> None:
+    """Which browser, since when, when used last, and roughly where: a network, no address."""
+    make_user("p7", ["caregiver"], homes=["h1"])
+    agents = {
+        "192.0.2.77": "Mozilla/5.0 (Android) Chrome/130",
+        "2001:db8:1:2::3": "Mozilla/5.0 (Windows) Firefox/130",
+    }
+    for address, agent in agents.items():
+        signed_in(staff_app, "p7", REMOTE_ADDR=address, HTTP_USER_AGENT=agent)
+    client = signed_in(staff_app, "p7", REMOTE_ADDR="198.51.100.9")
+    page = client.get("/konto").get_data(as_text=True)
+    for told in ("Chrome, Android", "Firefox, Windows", "192.0.2.x", "2001:db8:1:x", "den här"):
+        assert told in page
+    assert page.count("Senast använd") == 3
+    for address in (*agents, "198.51.100.9"):
+        assert address not in page
+    client.environ_base["REMOTE_ADDR"] = "203.0.113.4"
+    client.get("/konto")
+    assert "203.0.113.x" in {row.network for row in rows(staff, tables.session)}
+
+
+def test_all_others_are_signed_out_at_once(
+    staff_app: Flask, make_user: MakeUser, staff: Staff
+) -> None:
+    """Every other browser of that person; this one and other people's stay."""
+    make_user("p7", ["caregiver"], homes=["h1"])
+    make_user("p8", ["caregiver"], homes=["h1"])
+    mine = [signed_in(staff_app, "p7") for _ in range(3)]
+    other = signed_in(staff_app, "p8")
+    mine[1].post("/konto/logga-ut-andra", data={"csrf_token": token_of(mine[1])})
+    assert [is_in(client) for client in (*mine, other)] == [False, True, False, True]
+
+
+@pytest.mark.parametrize("how", ["one", "others", "everywhere"])
+def test_an_ended_session_stops_its_open_page_at_once(
+    staff_app: Flask,
+    make_user: MakeUser,
+    staff: Staff,
+    how: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without waiting for a heartbeat, or for what was read a moment ago to grow old; others'
+    pages go on."""
+    from web.staff.pages import live
+
+    monkeypatch.setattr(live, "HEARTBEAT_S", 30)
+    monkeypatch.setattr(sessions, "GATE_READ_S", 3600.0)
+    make_user("p7", ["caregiver"], homes=["h1"])
+    make_user("p8", ["caregiver"], homes=["h1"])
+    here, there, other = (signed_in(staff_app, person) for person in ("p7", "p7", "p8"))
+    answers = [client.get("/live", buffered=False) for client in (there, other)]
+    streams = [iter(answer.response) for answer in answers]
+    assert all(b"hello" in next(stream) for stream in streams)
+    with there.session_transaction() as kept:
+        lost = sessions._digest(kept[sessions.TOKEN])
+    path = {"one": "session", "others": "logga-ut-andra", "everywhere": "logga-ut-overallt"}[how]
+    began = time.monotonic()
+    here.post(f"/konto/{path}", data={"csrf_token": token_of(here), "session": lost})
+    assert list(streams[0]) == []
+    assert time.monotonic() - began < 30
+    with staff.write() as tx:
+        tx.look_again.add(rows(staff, tables.user, person_id="p8")[0].id)
+    assert b"heartbeat" in next(streams[1])
+    for answer in answers:
+        answer.close()
+
+
 @pytest.mark.parametrize("what", ["closed", "demoted", "unassigned", "signed_out"])
 def test_an_open_page_of_somebody_who_may_not_any_more(
     staff_app: Flask,
@@ -189,11 +258,13 @@ def test_the_page_of_somebody_who_just_signed_in_stays_live(
 def test_a_password_alone_ends_with_a_role_that_asks_for_more(
     staff_app: Flask, make_user: MakeUser, staff: Staff
 ) -> None:
-    """Who is made an administrator in the middle of a session must show more at once."""
+    """Who is made an administrator in the middle of a session, after the first day, must show more
+    at once."""
     needed = SignInConfig(second_factor_roles=frozenset({Role.ADMINISTRATOR}))
     staff.config = staff.config.model_copy(update={"sign_in": needed})
     make_user("p7", ["caregiver"], homes=["h1"])
     boss = make_user("p1", ["administrator"])
+    accounts.set_grace(staff, boss, 0)
     client = signed_in(staff_app, "p7")
     assert is_in(client)
     accounts.set_roles(staff, boss, "p7", [Role.CAREGIVER, Role.ADMINISTRATOR])

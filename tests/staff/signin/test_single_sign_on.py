@@ -19,6 +19,8 @@ from tests.staff.parts import add_home, add_user, parts_of
 from tests.staff.provider import CLIENT, LOA3, SECRET, Provider, running
 from web.staff.core.config import SignInConfig, SingleSignOn, StaffConfig, load_config
 from web.staff.core.secret_files import SecretFiles
+from web.staff.people import accounts
+from web.staff.people.accounts import Refused, Wrong
 from web.staff.runtime.app import create_app
 from web.staff.storage import tables
 from web.staff.storage.database import Database
@@ -55,28 +57,30 @@ def with_provider(config: StaffConfig, provider: Provider) -> StaffConfig:
         organisations=frozenset({"org1"}),
         acr_values=(LOA3,),
     )
-    return config.model_copy(update={"sign_in": SignInConfig(oidc={"region": known})})
+    signing = SignInConfig(oidc={"region": known})
+    return config.model_copy(update={"sign_in": signing, "public_url": "http://localhost"})
 
 
 @pytest.fixture
-def app(with_provider: StaffConfig, clock: ManualClock) -> Iterator[Flask]:
+def app(with_provider: StaffConfig, provider: Provider, clock: ManualClock) -> Iterator[Flask]:
     """The application, with `p7` of `org1` known to the provider."""
     made = create_app(with_provider, clock=clock, watch=False)
     made.testing = True
     add_home(made, "h1")
     add_user(made, "p7", ["coordinator"], homes=["h1"])
     with parts_of(made).db.write() as tx:
-        tx.conn.execute(tables.user.update().values(sso_id=SUBJECT))
+        bound = {"sso_id": SUBJECT, "sso_issuer": provider.url}
+        tx.conn.execute(tables.user.update().values(**bound))
     yield made
     made.extensions["tryggve.stop"]()
 
 
-def begin(client: FlaskClient) -> str:
+def begin(client: FlaskClient, name: str = "region") -> str:
     """Press the button; returns where the browser is sent."""
     page = client.get("/login").get_data(as_text=True)
-    assert 'data-test="sign-on-region"' in page
+    assert f'data-test="sign-on-{name}"' in page
     token = page.split('name="csrf_token"', 1)[1].split('value="', 1)[1].split('"', 1)[0]
-    answer = client.post("/inloggning/region", data={"csrf_token": token})
+    answer = client.post(f"/inloggning/{name}", data={"csrf_token": token})
     assert answer.status_code == 302, answer.get_data(as_text=True)
     return str(answer.location)
 
@@ -169,6 +173,132 @@ def test_a_provider_signs_in_its_own_organisation_only(app: Flask, provider: Pro
         tx.conn.execute(tables.user.update().values(org_id="org2"))
     client = app.test_client()
     refused(app, client, provider.sign_in(begin(client)))
+
+
+@pytest.fixture
+def second(app: Flask, with_provider: StaffConfig) -> Iterator[Provider]:
+    """Another provider of the same organisation, which calls anybody what it likes."""
+    with running() as started:
+        known = with_provider.sign_in.oidc["region"].model_copy(update={"issuer": started.url})
+        both = with_provider.sign_in.oidc | {"other": known}
+        parts = parts_of(app)
+        parts.config = parts.config.model_copy(update={"sign_in": SignInConfig(oidc=both)})
+        app.extensions["tryggve.sign_on"].register(
+            "other",
+            client_id=CLIENT,
+            client_secret=SECRET,
+            server_metadata_url=f"{started.url}/.well-known/openid-configuration",
+            client_kwargs={"scope": "openid", "code_challenge_method": "S256"},
+        )
+        yield started
+
+
+def test_what_another_provider_calls_somebody_is_somebody_else(
+    app: Flask, provider: Provider, second: Provider
+) -> None:
+    """The same id from the organisation's other provider opens nothing; from its own it does."""
+    thief, client = app.test_client(), app.test_client()
+    refused(app, thief, second.sign_in(begin(thief, "other")))
+    assert client.get(provider.sign_in(begin(client))).status_code == 303
+    assert inside(client)
+
+
+def test_an_id_from_before_is_bound_where_there_is_no_doubt(
+    app: Flask, provider: Provider, request: pytest.FixtureRequest
+) -> None:
+    """To the organisation's only provider, at the first sign-in; a second provider finds nothing
+    unbound."""
+    parts = parts_of(app)
+    with parts.db.write() as tx:
+        tx.conn.execute(tables.user.update().values(sso_issuer=None))
+    client = app.test_client()
+    assert client.get(provider.sign_in(begin(client))).status_code == 303
+    assert rows(parts, tables.user)[0].sso_issuer == provider.url
+    with parts.db.write() as tx:
+        tx.conn.execute(tables.user.update().values(sso_issuer=None))
+        tx.conn.execute(tables.session.delete())
+    second: Provider = request.getfixturevalue("second")
+    for one, name in ((second, "other"), (provider, "region")):
+        thief = app.test_client()
+        refused(app, thief, one.sign_in(begin(thief, name)))
+    assert rows(parts, tables.user)[0].sso_issuer is None
+
+
+def test_an_id_is_given_with_its_provider(
+    app: Flask, provider: Provider, request: pytest.FixtureRequest
+) -> None:
+    """An administrator says which where there are several; two people may be called the same by
+    two of them, and not by one; another organisation's provider is none."""
+    parts = parts_of(app)
+    boss = add_user(app, "p1", ["administrator"])
+    add_user(app, "p8", ["caregiver"])
+    issuer = {row.person_id: row.sso_issuer for row in rows(parts, tables.user)}
+    assert issuer == {"p7": provider.url, "p1": None, "p8": None}
+    accounts.set_sso_id(parts, boss, "p8", "b")
+    assert rows(parts, tables.user, person_id="p8")[0].sso_issuer == provider.url
+    second: Provider = request.getfixturevalue("second")
+    for given, why in (
+        (("p8", SUBJECT, ""), Wrong.WHICH_PROVIDER),
+        (("p8", SUBJECT, "nobody"), Wrong.NOT_FOUND),
+        (("p8", SUBJECT, "region"), Wrong.EXISTS),
+    ):
+        with pytest.raises(Refused) as caught:
+            accounts.set_sso_id(parts, boss, *given)
+        assert caught.value.why is why
+    accounts.set_sso_id(parts, boss, "p8", SUBJECT, "other")
+    thief = app.test_client()
+    assert thief.get(second.sign_in(begin(thief, "other"))).status_code == 303
+    assert rows(parts, tables.session)[0].user_id == rows(parts, tables.user, person_id="p8")[0].id
+    theirs = {"organisations": frozenset({"org2"})}
+    elsewhere = {"region": parts.config.sign_in.oidc["region"].model_copy(update=theirs)}
+    parts.config = parts.config.model_copy(update={"sign_in": SignInConfig(oidc=elsewhere)})
+    with pytest.raises(Refused):
+        accounts.set_sso_id(parts, boss, "p8", "c", "region")
+
+
+@pytest.mark.parametrize("told", ["now", "an hour ago", "nothing", "a word", "true", "tomorrow"])
+def test_who_is_asked_again_was_asked_again(app: Flask, provider: Provider, told: str) -> None:
+    """The provider is told to ask (`prompt`, `max_age`), and one that answers from an old session
+    of its own, or does not say when it asked, proves nothing."""
+    client = app.test_client()
+    assert client.get(provider.sign_in(begin(client))).status_code == 303
+    assert "max_age" not in provider.asked
+    with client.session_transaction() as kept:
+        kept["fs_paa"] = 0
+    assert "/verify" in client.get("/tf-setup").location
+    now = int(time.time())
+    claims: dict[str, dict[str, Any]] = {
+        "now": {},
+        "an hour ago": {"auth_time": now - 3600},
+        "nothing": {"auth_time": None},
+        "a word": {"auth_time": "now"},
+        "true": {"auth_time": True},
+        "tomorrow": {"auth_time": now + 86400},
+    }
+    provider.claims = claims[told]
+    page = client.get("/verify?next=/konto").get_data(as_text=True)
+    token = page.split('name="csrf_token"', 1)[1].split('value="', 1)[1].split('"', 1)[0]
+    answer = client.post("/inloggning/region?next=/konto", data={"csrf_token": token})
+    back = provider.sign_in(str(answer.location))
+    assert (provider.asked["prompt"], provider.asked["max_age"]) == ("login", "0")
+    answer = client.get(back)
+    if told == "now":
+        assert answer.location == "/konto"
+        assert client.get("/tf-setup").status_code == 200
+    else:
+        assert answer.status_code == 403
+        assert "/verify" in client.get("/tf-setup").location
+
+
+@pytest.mark.parametrize("told", [-3600, None])
+def test_a_silent_sign_in_is_not_fresh(app: Flask, provider: Provider, told: int | None) -> None:
+    """A provider that lets in without asking (somebody is signed in there) lets in, and what is
+    sensitive asks again."""
+    provider.claims = {"auth_time": None if told is None else int(time.time()) + told}
+    client = app.test_client()
+    assert client.get(provider.sign_in(begin(client))).status_code == 303
+    assert inside(client)
+    assert "/verify" in client.get("/tf-setup").location
 
 
 def test_a_provider_that_does_not_answer(with_provider: StaffConfig, clock: ManualClock) -> None:

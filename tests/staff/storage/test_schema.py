@@ -52,6 +52,7 @@ from web.staff.events import append
 from web.staff.events.projections.fold import HANDLERS
 from web.staff.events.projections.rebuild import rebuild_home
 from web.staff.runtime import openapi
+from web.staff.signin import grace
 from web.staff.storage import migrate, tables
 from web.staff.storage.chains import verify_all
 from web.staff.storage.database import Database, parse_url
@@ -87,6 +88,30 @@ def test_every_old_schema_becomes_the_present_one(empty: Database, old: str | No
             conn, opts={"compare_type": True, "compare_server_default": True}
         )
         assert compare_metadata(context, tables.metadata) == []
+
+
+def test_the_first_day_of_who_was_there_begins_with_the_migration(empty: Database) -> None:
+    """Nobody is shut out by it, and nobody has for ever: a password alone does for a day more."""
+    migrate.migrate(empty, "0012")
+    began = datetime.now(UTC)
+    new = {"grace_from", "sso_issuer", "factor_grace_h"}
+    old = {
+        table.name: Table(
+            table.name, MetaData(), *[c._copy() for c in table.c if c.name not in new]
+        )
+        for table in (tables.organisation, tables.user)
+    }
+    user = {"name": "x", "active": True, "created_at": AT, "org_id": "o", "sso_id": "s"}
+    with empty.engine.begin() as conn:
+        conn.execute(old["organisation"].insert().values(id="o", name="x"))
+        named = {"person_id": "p1", "email": "a@prov.example", "fs_uniquifier": "u"}
+        conn.execute(old["user"].insert().values(**user, **named))
+    migrate.migrate(empty)
+    with empty.read() as conn:
+        row = conn.execute(select(tables.user)).one()
+        org = conn.execute(select(tables.organisation)).one()
+    assert began <= row.grace_from <= datetime.now(UTC)
+    assert (row.sso_id, row.sso_issuer, org.factor_grace_h) == ("s", None, grace.DEFAULT_H)
 
 
 def test_a_check_from_before_finds_its_question(empty: Database) -> None:

@@ -7,9 +7,12 @@ const stale = document.getElementById("stale");
 async function refresh() {
   try {
     const answer = await fetch(location.pathname, { signal: AbortSignal.timeout(5000), cache: "no-store" });
+    if (answer.redirected) return void location.reload(); // the session is over
     if (!answer.ok) throw new Error(String(answer.status));
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    main.replaceChildren(...page.querySelector("[data-refresh]").childNodes);
+    const fresh = page.querySelector("[data-refresh]");
+    if (!fresh) return void location.reload(); // it asks who one is
+    main.replaceChildren(...fresh.childNodes);
     stale.hidden = true;
   } catch {
     stale.hidden = false;
@@ -24,4 +27,21 @@ for (const form of document.querySelectorAll("form[data-running]")) {
     button.disabled = true;
     button.textContent = form.dataset.running;
   });
+}
+
+// The phone's own page signs the word that stands in the link, and comes back with its proof.  Both
+// travel behind the #, which is sent to nobody.
+const phone = document.getElementById("phone");
+const asked = location.hash;
+if (phone && asked) {
+  history.replaceState(null, "", location.pathname); // a reload sends nothing again
+  if (asked === "#telefon") location.replace(phone.href);
+  const [id, word, signature] = asked.startsWith("#svar=") ? asked.slice(6).split("~") : [];
+  if (signature) {
+    const form = document.getElementById("proof");
+    form.elements.namedItem("id").value = id;
+    form.elements.word.value = word;
+    form.elements.signature.value = signature;
+    form.requestSubmit();
+  }
 }

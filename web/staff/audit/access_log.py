@@ -166,6 +166,7 @@ def rows_of(conn: Connection, rows: Sequence[Any]) -> list[AccessRow]:
 
 _WHY = {
     "record.read": "what",
+    "page.opened": "",  # the kind says all
     "unlock.requested": "reason",
     "unlock.refused": "why",
     "visit.started": "source",

@@ -26,12 +26,12 @@ from gateway.events import (
     Data,
     Finding,
     Looked,
-    RecordRead,
     Ref,
     Severity,
     Tap,
     VisitTapped,
 )
+from web.staff.care import helpers
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Right
 from web.staff.events import append
@@ -173,16 +173,6 @@ def resolve(staff: Staff, actor: Actor, alarm: str, outcome: AlarmOutcome) -> Do
         return _write(staff, tx, row.home_id, actor, resolved, row.device)
 
 
-def record_read(staff: Staff, actor: Actor, home: str, what: str) -> Done:
-    """Note that a person opened what is kept about a resident; `what` is the page's word (`home`,
-    `events`, …).  Raises `Refused`: NO_HOME."""
-    if not actor.sees(home):
-        raise Refused(Why.NO_HOME)
-    with staff.write() as tx:
-        append.hold(tx, home)
-        return _write(staff, tx, home, actor, RecordRead(what=what))
-
-
 # --- what they share ------------------------------------------------------------------------------
 
 
@@ -230,7 +220,7 @@ def _write(
 def _alarm(tx: Tx, actor: Actor, alarm: str) -> AlarmRow:
     t = tables.alarm
     home = tx.conn.execute(select(t.c.home_id).where(t.c.id == alarm)).scalar_one_or_none()
-    if home is None or not actor.sees(home):
+    if home is None or not (actor.sees(home) or helpers.may_take(tx.conn, actor, alarm)):
         raise Refused(Why.NO_ALARM)
     append.hold(tx, home)  # two at once: the second waits here, and then sees the first
     [row] = read_all(tx.conn, AlarmRow, select(t).where(t.c.id == alarm))

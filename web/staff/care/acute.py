@@ -6,33 +6,21 @@ where, what and since when; each reading is written.  Not for: one's own homes, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, select
+from sqlalchemy import Connection, bindparam, select
 
-from gateway.events import Ref, Severity
+from gateway.events import Ref
 from web.staff.care import reads
+from web.staff.care.helpers import care_open, may_help
 from web.staff.core.context import Staff
-from web.staff.core.rights import Actor, Right
+from web.staff.core.rights import Actor
 from web.staff.storage import tables
 from web.staff.storage.among import among
 from web.staff.storage.rows import AlarmRow, read_all
 
 WHAT = "acute"
 """What `record.read` says was opened."""
-
-
-def _care_open() -> ColumnElement[bool]:
-    """Open care alarms that the home itself raised: only of these can it say by itself whether they
-    are still open."""
-    c = tables.alarm.c
-    return and_(
-        c.closed_at.is_(None),
-        c.raised_at.is_not(None),
-        c.severity == Severity.CARE.value,
-        c.ref.startswith("home:", autoescape=True),
-        c.id == c.ref,
-    )
 
 
 def open_care_alarm(conn: Connection, home: str) -> Ref | None:
@@ -42,15 +30,10 @@ def open_care_alarm(conn: Connection, home: str) -> Ref | None:
 
 _OPEN_HERE = (  # built once: every door that is opened asks it
     select(tables.alarm.c.id)
-    .where(tables.alarm.c.home_id == bindparam("home"), _care_open())
+    .where(tables.alarm.c.home_id == bindparam("home"), care_open())
     .order_by(tables.alarm.c.raised_at.desc())
     .limit(1)
 )
-
-
-def may_help(actor: Actor) -> bool:
-    """Whether this person may go to an alarm in a home that is not theirs."""
-    return actor.may(Right.TURN_LOCK) and actor.may(Right.SEE_CARE)
 
 
 def open_elsewhere(conn: Connection, actor: Actor) -> dict[str, AlarmRow]:
@@ -62,10 +45,17 @@ def open_elsewhere(conn: Connection, actor: Actor) -> dict[str, AlarmRow]:
     query = (
         select(a)
         .join(tables.home, h.id == a.c.home_id)
-        .where(h.org_id == actor.org, ~among(h.id, actor.assigned), _care_open())
+        .where(h.org_id == actor.org, ~among(h.id, actor.assigned), care_open())
         .order_by(a.c.raised_at)
     )
     return {row.home_id: row for row in read_all(conn, AlarmRow, query)}
+
+
+def open_here(conn: Connection, homes: Collection[str]) -> list[AlarmRow]:
+    """Every open care alarm of these homes, for those who may know of it."""
+    a = tables.alarm
+    query = select(a).where(among(a.c.home_id, homes), care_open())
+    return read_all(conn, AlarmRow, query)
 
 
 def note_reads(staff: Staff, actor: Actor, alarms: Iterable[AlarmRow], *, only_new: bool) -> None:

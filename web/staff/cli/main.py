@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.errors import TryggveError, UserError
-from web.staff.cli import doors, people, teams, visits
+from web.staff.cli import doors, organisations, people, teams, visits
 from web.staff.cli.parts import Handler
 from web.staff.cli.parts import current as _current
 from web.staff.cli.parts import database as _database
-from web.staff.core.config import DEFAULT_PATH, load_config
+from web.staff.core.config import DEFAULT_PATH, load_config, require_public_url
 
 if TYPE_CHECKING:
     from web.staff.cli.parts import Command, Commands
@@ -36,7 +36,7 @@ port = 8080
 
 NO_SECOND_FACTOR = """
 [sign_in]
-second_factor_roles = []  # a try at home: administrators and coordinators need one otherwise
+second_factor_roles = []  # a try at home: otherwise everybody needs one after the first day
 """
 
 
@@ -59,6 +59,9 @@ def add_commands(commands: Commands) -> None:
     parser = command(commands, "init", _init, "Make a configuration, secrets and a database.")
     parser.add_argument("--database", default="sqlite:///staff.db", help="its URL (SQLite)")
     parser.add_argument(
+        "--public-url", metavar="URL", help="what people and homes call it: https://NAME"
+    )
+    parser.add_argument(
         "--plain-http", action="store_true", help="cookies also without HTTPS, for a try at home"
     )
     parser.add_argument(
@@ -77,6 +80,7 @@ def add_commands(commands: Commands) -> None:
     parser = command(commands, "enroll-code", _enroll_code, "Make a one-time code for a gateway.")
     parser.add_argument("home")
     _add_home_commands(commands, command)
+    organisations.add_commands(commands, command)
     people.add_commands(commands, command)
     teams.add_commands(commands, command)
     visits.add_commands(commands, command)
@@ -121,6 +125,8 @@ def _init(args: argparse.Namespace) -> int:
     else:
         path.parent.mkdir(parents=True, exist_ok=True)
         more = "secure_cookies = false\n" if args.plain_http else ""
+        if args.public_url is not None:
+            more += f"public_url = {json.dumps(args.public_url.rstrip('/'))}\n"
         if args.clock is not None:
             more += f"clock = {json.dumps(str(args.clock.resolve()))}\n"
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # may hold a password
@@ -145,6 +151,7 @@ def _run(args: argparse.Namespace) -> int:
         for name in ALL:  # one sentence here, rather than a worker that will not boot
             secrets.read(name)
         load_keys(secrets)
+        require_public_url(config, str(args.config))
     listen = config.listen
     if args.host is not None:
         listen = listen.model_copy(update={"host": args.host})
@@ -199,6 +206,7 @@ def _check(args: argparse.Namespace) -> int:
     from web.staff.storage.chains import verify_all
 
     with _current(args) as (config, database):
+        require_public_url(config, str(args.config))
         print(f"{args.config}: in order")
         secrets = SecretFiles(config.secrets_dir)
         for name in ALL:

@@ -7,6 +7,7 @@ Not for: secrets, which are files of their own (`web.staff.core.secret_files`).
 from __future__ import annotations
 
 import tomllib
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +31,10 @@ makes the rest an hour late."""
 
 ACCESS_LOG_YEARS_MIN = 5
 """HSLF-FS 2016:40 ch. 4 §9: the access log is kept for at least five years."""
+
+
+LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
+"""This machine: where docs/install.md puts the proxy."""
 
 
 class PlanConfig(BaseModel):
@@ -82,7 +87,10 @@ class ListenConfig(BaseModel):
     """More than one needs PostgreSQL."""
     graceful_stop_s: Annotated[int, Field(ge=1, le=300)] = 10
     trusted_proxies: Annotated[int, Field(ge=0, le=5)] = 0
-    """How many proxies stand before the server; their forwarding headers are then believed."""
+    """How many proxies stand before the server, each adding whom it speaks for
+    (`X-Forwarded-For`, `-Proto`); 0: what such headers say is not believed."""
+    proxies: tuple[IPv4Network | IPv6Network, ...] = LOOPBACK
+    """Where the nearest of them is: from any other address those headers count for nothing."""
 
     @property
     def threads(self) -> int:
@@ -109,17 +117,26 @@ class SingleSignOn(BaseModel):
     """The claim that names the person; an account's single sign-on id is compared with it."""
     scope: str = "openid"
 
+    def bare_issuer(self) -> str:
+        """The issuer as accounts are bound to it."""
+        return self.issuer.rstrip("/")
+
 
 class SignInConfig(BaseModel):
     """How people prove who they are."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    second_factor_roles: frozenset[Role] = frozenset({Role.ADMINISTRATOR, Role.COORDINATOR})
-    """Who has one of these roles needs a second factor beside a password; a passkey or single
-    sign-on is enough by itself."""
+    second_factor_roles: frozenset[Role] = frozenset(Role)
+    """Who has one of these roles needs a second factor beside a password, from the end of the
+    organisation's grace period (`organisation.factor_grace_h`) on; a passkey or single sign-on is
+    enough by itself."""
     oidc: dict[Annotated[str, Field(pattern=r"^[a-z0-9_]{1,20}$")], SingleSignOn] = {}
     """Single sign-on; none: off."""
+
+    def providers_of(self, org: str) -> dict[str, SingleSignOn]:
+        """The providers that may sign in people of an organisation, by their names here."""
+        return {name: one for name, one in self.oidc.items() if org in one.organisations}
 
 
 class StaffConfig(BaseModel):
@@ -131,6 +148,10 @@ class StaffConfig(BaseModel):
     """`sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/NAME`."""
     secrets_dir: Path
     """Folder of the secret files (mode 0600); `$CREDENTIALS_DIRECTORY` goes before it."""
+    public_url: Annotated[str, Field(pattern=r"^https?://[a-z0-9.:\[\]-]+$")] | None = None
+    """The address that people and homes use, without a path: `https://trygg.kommun.example`.
+    Addresses that are sent out, and what passkeys are bound to, are made of it and never of what a
+    request says.  None: a try on plain HTTP, where the address of the request is used."""
     listen: ListenConfig = ListenConfig()
     sign_in: SignInConfig = SignInConfig()
     clock: Path | None = None
@@ -169,6 +190,17 @@ def load_config(path: Path) -> StaffConfig:
     except ValidationError as error:
         raise _sentence(file, error) from error
     return _checked(file, _anchored(config, path.resolve().parent))
+
+
+def require_public_url(config: StaffConfig, file: str = "staff.toml") -> None:
+    """Raise `ConfigError` when a server for real use does not know its own address."""
+    if config.secure_cookies and config.public_url is None:
+        raise ConfigError(
+            file,
+            "public_url",
+            "the address that people and homes use is missing",
+            'add it, as in public_url = "https://trygg.kommun.example"',
+        )
 
 
 def _sentence(file: str, error: ValidationError) -> ConfigError:
@@ -212,6 +244,10 @@ def _checked(file: str, config: StaffConfig) -> StaffConfig:
         raise ConfigError(
             file, f"listen.{missing}", "a certificate and its key go together", "set both or none"
         )
+    if config.secure_cookies and (config.public_url or "").startswith("http:"):
+        raise ConfigError(
+            file, "public_url", "browsers keep secure cookies on HTTPS only", "write https://"
+        )
     for name, provider in config.sign_in.oidc.items():
         plain = provider.issuer.startswith("http://")
         local = provider.issuer.startswith(("http://127.0.0.1", "http://localhost"))
@@ -222,6 +258,13 @@ def _checked(file: str, config: StaffConfig) -> StaffConfig:
                 "who somebody is must not travel in the clear",
                 "use its https:// address",
             )
+    if config.sign_in.oidc and config.public_url is None:
+        raise ConfigError(
+            file,
+            "public_url",
+            "single sign-on sends people back to this server, and its address is missing",
+            'add it, as in public_url = "https://trygg.kommun.example"',
+        )
     if listen.workers > 1 and config.database.startswith("sqlite"):
         raise ConfigError(
             file, "listen.workers", "SQLite has one worker", "set workers = 1, or use PostgreSQL"

@@ -38,13 +38,16 @@ class Staff:
     @contextmanager
     def write(self) -> Iterator[Tx]:
         """One transaction.  What was added to `tx.changes` is told to everybody after the commit,
-        and `tx.orders` are given to their homes; nothing of it when it fails."""
+        `tx.orders` are given to their homes, and the pages of `tx.look_again` look; nothing of it
+        when it fails."""
         with self.db.write(self._committed) as tx:
             yield tx
             self.relay.before_commit(tx)
 
     def _committed(self, tx: Tx) -> None:
         self.broker.publish(tx.changes)
+        if tx.look_again:
+            self.broker.look_again(tx.look_again)
         self.relay.after_commit(tx)
 
 

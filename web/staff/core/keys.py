@@ -43,6 +43,10 @@ class Keys:
         """Groups tries from one address without keeping the address."""
         return hmac.new(self.code_key, b"address:" + address.encode(), hashlib.sha256).hexdigest()
 
+    def hash_account(self, account: str) -> str:
+        """Groups tries for one account, or for an address that is none, without keeping it."""
+        return hmac.new(self.code_key, b"account:" + account.encode(), hashlib.sha256).hexdigest()
+
 
 def load_keys(secrets: SecretFiles) -> Keys:
     """Read the keys.  Raises `SecretError`."""

@@ -57,6 +57,13 @@ class Limiter:
                 del self._tries[next(iter(self._tries))]
             return allowed
 
+    def take_back(self, key: str) -> None:
+        """The last try was not made after all."""
+        with self._lock:
+            tries = self._tries.get(key)
+            if tries:
+                tries.pop()
+
     def forget(self, key: str) -> None:
         """It succeeded: begin counting anew."""
         with self._lock:

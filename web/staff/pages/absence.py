@@ -75,7 +75,7 @@ def end(actor: Actor) -> ResponseReturnValue:
     back = url_for("pages.visits_away")
     number = request.form.get("absence", "")
     if not (number.isascii() and number.isdecimal() and len(number) < 10):
-        return refused(_("Det gick inte att förstå. Läs in sidan igen."), back, 422)
+        return refused(_("Sidan förstod inte det som skickades. Läs in sidan igen."), back, 422)
     try:
         visit_actions.end_absence(staff(), actor, request.form.get("home", ""), int(number))
     except Refused as refusal:

@@ -83,7 +83,7 @@ def _filter(actor: Actor) -> tuple[list[str], datetime, datetime, dict[str, str 
     "/atkomst",
     "access",
     right=Right.AUDIT_ACCESS,
-    menu=Menu(70, "search", N_("Åtkomst")),
+    menu=Menu(70, "search", N_("Åtkomstlogg")),
     examples=({}, {"visa": "alla"}, {"visa": "inne"}),
 )
 def log(actor: Actor) -> str:

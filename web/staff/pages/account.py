@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec
 
-from flask import redirect, request, session, url_for
+from flask import redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, logout_user
 from sqlalchemy import select
@@ -23,7 +23,7 @@ from web.staff.core.rights import Actor
 from web.staff.pages.layout import answered, page, refused
 from web.staff.pages.routes import get, post
 from web.staff.people import accounts
-from web.staff.signin import sessions
+from web.staff.signin import failed_attempts, sessions
 from web.staff.signin.auth import FRESH
 from web.staff.storage import tables
 
@@ -84,8 +84,18 @@ def account(actor: Actor) -> ResponseReturnValue:
             codes_left=len(current_user.mf_recovery_codes or []),
             needs_factor=current_user.needs_second_factor(),
             open_sessions=sessions.of_account(staff().db, current_user.id),
+            failed=failed_attempts.of_account(staff().db, current_user.id),
+            strangers_wait=failed_attempts.strangers_wait(staff().db, current_user.email),
             factor_words={factor.value: _(word) for factor, word in FACTORS.items()},
         )
+
+
+@get("/konto/skydda", "set_up")
+def set_up(actor: Actor) -> ResponseReturnValue:  # noqa: ARG001 - a page has an actor
+    """The page `/konto/skydda`: more than a password, for whoever has none and needs it."""
+    return render_template(
+        "set_up.html", title=_("Mer än ett lösenord"), must=sessions.only_to_set_up()
+    )
 
 
 @post("/konto/session", "end_session")
@@ -95,16 +105,24 @@ def end_session(actor: Actor) -> ResponseReturnValue:
         done = sessions.end(tx, current_user.id, request.form.get("session", ""))
         if done:
             accounts.note(staff(), tx, actor, "signed_out", actor.person)
-    sessions.gate().forget()
     if not done:
         return refused(_("Den inloggningen finns inte längre."), url_for("pages.account"))
     return answered(_("Utloggad där."), url_for("pages.account"))
+
+
+@post("/konto/logga-ut-andra", "end_other_sessions")
+def end_other_sessions(actor: Actor) -> ResponseReturnValue:
+    """POST `/konto/logga-ut-andra`: sign all my browsers out but this one."""
+    with staff().write() as tx:
+        done = sessions.end(tx, current_user.id, but=sessions.here())
+        if done:
+            accounts.note(staff(), tx, actor, "signed_out", actor.person)
+    return answered(_("Utloggad på alla andra ställen."), url_for("pages.account"))
 
 
 @post("/konto/logga-ut-overallt", "end_sessions")
 def end_sessions(actor: Actor) -> ResponseReturnValue:
     """POST `/konto/logga-ut-overallt`: sign all my browsers out, this one too."""
     accounts.sign_out(staff(), actor, actor.person)
-    sessions.gate().forget()
     logout_user()
     return redirect(url_for("security.login"), 303)

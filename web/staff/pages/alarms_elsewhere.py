@@ -15,7 +15,8 @@ from sqlalchemy import Connection, select
 from web.staff.care import acute
 from web.staff.core.context import staff
 from web.staff.core.rights import Actor
-from web.staff.pages import lock_progress, lookups
+from web.staff.pages import incidents, lock_progress, lookups
+from web.staff.pages.incidents import Incident
 from web.staff.pages.lock_progress import Turn
 from web.staff.pages.lookups import Place
 from web.staff.pages.row_guard import attempt
@@ -30,7 +31,7 @@ class HomeElsewhere:
 
     place: Place
     alarm: AlarmRow | None
-    acknowledged_by: str | None
+    incidents: tuple[Incident, ...]
     locks: tuple[DeviceRow, ...]
     turn: Turn | None
     visit: VisitRow | None
@@ -58,6 +59,10 @@ def read(conn: Connection, actor: Actor, *, shown: bool, live: bool) -> AlarmsEl
     places = lookups.places(conn, actor, beyond=homes)
     names = lookups.names(conn, actor)
     locks = _locks(conn, homes)
+    open_ = acute.open_here(conn, [home for home in homes if home in alarms])
+    found: dict[str, list[Incident]] = {}
+    for one in incidents.of_rows(open_, actor, places, names, staff().clock.now(), raised={}):
+        found.setdefault(one.home, []).append(one)
     turns = attempt(lambda: lock_progress.newest(conn, actor, homes)) or {}
     since = [at for row in alarms.values() if (at := row.since or row.raised_at) is not None]
     return AlarmsElsewhere(
@@ -67,8 +72,8 @@ def read(conn: Connection, actor: Actor, *, shown: bool, live: bool) -> AlarmsEl
             HomeElsewhere(
                 place=places[home],
                 alarm=alarm,
-                acknowledged_by=_acknowledged_by(alarm, names),
-                locks=tuple(locks.get(home, ())),
+                incidents=tuple(found.get(home, ())),
+                locks=lookups.front_first(locks.get(home, ())),
                 turn=turns.get(home),
                 visit=visits.get(home),
             )
@@ -76,12 +81,6 @@ def read(conn: Connection, actor: Actor, *, shown: bool, live: bool) -> AlarmsEl
             for alarm in (alarms.get(home),)
         ),
     )
-
-
-def _acknowledged_by(alarm: AlarmRow | None, names: dict[str, str]) -> str | None:
-    if alarm is None or alarm.acknowledged_by is None:
-        return None
-    return names.get(alarm.acknowledged_by, alarm.acknowledged_by)
 
 
 def _my_visits(conn: Connection, actor: Actor) -> dict[str, VisitRow]:

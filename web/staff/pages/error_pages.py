@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 
-from flask import Flask, Response, current_app, render_template, request
+from flask import Flask, Response, current_app, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
@@ -33,7 +33,7 @@ API = "/api/"
 
 TEXTS = {
     400: (
-        N_("Det gick inte att förstå"),
+        N_("Sidan förstod inte det som skickades"),
         N_("Sidan kan ha legat öppen för länge. Gå tillbaka, läs in sidan igen och försök."),
     ),
     403: (
@@ -55,6 +55,10 @@ TEXTS = {
     429: (
         N_("För många försök"),
         N_("Vänta en stund och försök igen."),
+    ),
+    503: (
+        N_("Många gör det här just nu"),
+        N_("Ingenting är fel. Försök igen om en stund."),
     ),
     500: (
         N_("Fel hos oss"),
@@ -79,7 +83,11 @@ def init_app(app: Flask) -> None:
 def _known(error: HTTPException) -> ResponseReturnValue | HTTPException:
     if error.response is not None or request.path.startswith(API):
         return error
-    return error_page(error.code or 500)
+    answer = make_response(error_page(error.code or 500))
+    retry_after = getattr(error, "retry_after", None)
+    if retry_after is not None:
+        answer.headers["Retry-After"] = str(retry_after)
+    return answer
 
 
 def _database(error: Exception) -> ResponseReturnValue:

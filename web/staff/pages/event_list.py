@@ -347,7 +347,7 @@ def because_of(event: Event, reasons: Mapping[Ref, Event], zone: str | None) -> 
     for ref in event.because.events:
         known = reasons.get(ref)
         if known is None:
-            rests_on.append(_("%(ref)s (inte hämtad än)", ref=ref))
+            rests_on.append(_("%(ref)s (ej hämtad)", ref=ref))
         else:
             rests_on.append(f"{local(known.at, zone):%H:%M:%S} {told(known, zone)}")
     return Because(event.because.rule, event.because.version, tuple(rests_on))

@@ -6,6 +6,7 @@ Not for: rights or rules (`actions` and the home decide), or showing anything.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import TypeVar
 
@@ -57,7 +58,7 @@ SENTENCES = {
     Why.NO_LOCK: N_("Hemmet har inget sådant lås."),
     Why.NOT_CONNECTED: N_("Hemmet är inte anslutet just nu. Inget skickades till låset."),
     Why.NO_ALARM: N_("Larmet finns inte längre."),
-    Why.NOT_FIRST: N_("Någon annan hann före."),
+    Why.NOT_FIRST: N_("En kollega hann före."),
     Why.CLOSED: N_("Det är redan avslutat."),
     Why.NO_CHECK: N_("Tillsynen finns inte längre."),
     Why.NOT_ASKED: N_("Tillsynen väntar inte längre på svar."),
@@ -74,10 +75,14 @@ SENTENCES = {
     Why.NO_SAMPLE: N_("Raden hör inte till något av era stickprov."),
     Why.OWN_ACCESS: N_("Det här är din egen åtkomst. En kollega får kontrollera den."),
     Why.BAD_TIME: N_(
-        "Tiderna går inte ihop. De ska ha varit, sluta efter att de börjar, och ändra något."
+        "Tiderna stämmer inte: de ska ha passerat, sluttiden ska vara efter starttiden, och "
+        "något ska vara ändrat."
     ),
 }
 
+
+ALARMS_MAX = 50
+"""Alarms that one form takes or closes: an incident has a handful."""
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -90,29 +95,56 @@ def _choice(enum: type[E], name: str) -> E | None:
         return None
 
 
-@post("/larm/ta", "acknowledge")
+@post("/larm/ta", "acknowledge", examples=({}, {"back": "shift"}))
 def acknowledge(actor: Actor) -> ResponseReturnValue:
-    """POST `/larm/ta`: take an alarm on."""
-    back = url_for("pages.now")
-    try:
-        actions.acknowledge(staff(), actor, request.form.get("alarm", ""))
-    except Refused as refusal:
-        return refused(refusal_text(actor, refusal), back)
-    return answered(_("Du har tagit larmet."), back)
+    """POST `/larm/ta`: take an alarm on, or all of an incident's."""
+    done, refusal = _each_alarm(lambda ref: actions.acknowledge(staff(), actor, ref))
+    if refusal is None:
+        text = _("Du har tagit larmet.") if done == 1 else _("Du har tagit larmen.")
+        return answered(text, _alarm_page())
+    told = refusal_text(actor, refusal, request.form.get("home"))
+    if done:
+        return answered(_("Du har tagit %(n)s larm.", n=done) + " " + told, _alarm_page())
+    return refused(told, _alarm_page())
 
 
 @post("/larm/avsluta", "resolve", examples=({"outcome": "helped"}, {"outcome": "mended"}))
 def resolve(actor: Actor) -> ResponseReturnValue:
-    """POST `/larm/avsluta`: close an alarm with its outcome."""
-    back = url_for("pages.now")
+    """POST `/larm/avsluta`: close an alarm, or those of an incident that are named, with what it
+    turned out to be."""
     outcome = _choice(AlarmOutcome, "outcome")
     if outcome is None:
-        return refused(_("Välj först vad larmet visade sig vara."), back, 422)
-    try:
-        actions.resolve(staff(), actor, request.form.get("alarm", ""), outcome)
-    except Refused as refusal:
-        return refused(refusal_text(actor, refusal), back)
-    return answered(_("Larmet är avslutat."), back)
+        return refused(_("Välj först orsaken till larmet."), _alarm_page(), 422)
+    if not request.form.getlist("alarm"):
+        return refused(_("Välj först vilka larm som ska avslutas."), _alarm_page(), 422)
+    done, refusal = _each_alarm(lambda ref: actions.resolve(staff(), actor, ref, outcome))
+    if refusal is None:
+        text = _("Larmet är avslutat.") if done == 1 else _("Larmen är avslutade.")
+        return answered(text, _alarm_page())
+    told = refusal_text(actor, refusal, request.form.get("home"))
+    if done:
+        return answered(_("Avslutade larm: %(n)s.", n=done) + " " + told, _alarm_page())
+    return refused(told, _alarm_page())
+
+
+def _each_alarm(act: Callable[[str], object]) -> tuple[int, Refused | None]:
+    """Do it to each alarm of the form; how many it was done to, and the first refusal.  One after
+    the other: what a colleague was first with keeps nobody from the rest."""
+    done, first = 0, None
+    for ref in dict.fromkeys(request.form.getlist("alarm")[:ALARMS_MAX] or [""]):
+        try:
+            act(ref)
+            done += 1
+        except Refused as refusal:
+            first = first or refusal
+    return done, first
+
+
+def _alarm_page() -> str:
+    """Where a form about an alarm stood: Nu, or the home's card on Mitt pass."""
+    if request.form.get("back") == "shift":
+        return url_for("pages.shift", _anchor=f"home-{request.form.get('home', '')}")
+    return url_for("pages.now")
 
 
 @post("/tillsyn/svara", "answer_check", examples=({"finding": "ok", "looked": "phone"},))
@@ -121,11 +153,13 @@ def answer_check(actor: Actor) -> ResponseReturnValue:
     back = url_for("pages.now")
     finding, looked = _choice(Finding, "finding"), _choice(Looked, "looked")
     if looked is None and finding is Finding.COULD_NOT_LOOK:
-        return refused(_("Välj först hur du försökte: ringde eller på plats."), back, 422)
+        return refused(
+            _("Välj först hur tillsynen försökte göras: ringde eller på plats."), back, 422
+        )
     if looked is None:
-        return refused(_("Välj först hur du tittade till: ringde eller på plats."), back, 422)
+        return refused(_("Välj först hur tillsynen gjordes: ringde eller på plats."), back, 422)
     if finding is None:
-        return refused(_("Välj vad du fann."), back, 422)
+        return refused(_("Välj vad tillsynen visade."), back, 422)
     home, check = request.form.get("home", ""), request.form.get("check", "")
     try:
         actions.answer_check(staff(), actor, home, check, finding, looked)
@@ -143,7 +177,7 @@ def start_check(actor: Actor) -> ResponseReturnValue:
         actions.start_check(staff(), actor, home, check)
     except Refused as refusal:
         return refused(refusal_text(actor, refusal, home), back)
-    return answered(_("Du tittar till nu. De andra ser det."), back)
+    return answered(_("Du gör tillsynen nu. Kollegorna ser det."), back)
 
 
 @post("/pass/<home>/las", "turn", examples=({"action": "unlock"}, {"action": "lock"}))
@@ -155,7 +189,7 @@ def turn(actor: Actor, home: str) -> ResponseReturnValue:
     device = request.form.get("device", "")
     action = _choice(Action, "action")
     if action not in (Action.UNLOCK, Action.LOCK):
-        return refused(_("Det gick inte att förstå. Läs in sidan igen."), back, 422)
+        return refused(_("Sidan förstod inte det som skickades. Läs in sidan igen."), back, 422)
     try:
         key = request.form.get("key")
         sent = lock_orders.order_turn(staff(), actor, home, device, action, key=key)
@@ -173,14 +207,18 @@ def tap(actor: Actor, home: str) -> ResponseReturnValue:
     back = url_for("pages.shift", _anchor=f"home-{home}")
     what = _choice(Tap, "tap")
     if what is None:
-        return refused(_("Det gick inte att förstå. Läs in sidan igen."), back, 422)
+        return refused(_("Sidan förstod inte det som skickades. Läs in sidan igen."), back, 422)
     try:
         done = actions.tap(staff(), actor, home, what)
     except Refused as refusal:
         return refused(refusal_text(actor, refusal, home), back)
     with staff().db.read() as conn:
         place = lookups.places(conn, actor).get(home)
+        doors = lookups.devices(conn, [home]).values()
     at = clock(done.at, place.zone if place else None)
     if what is Tap.ARRIVE:
-        return answered(_("Ankomst markerad %(at)s.", at=at), back)
-    return answered(_("Avgång markerad %(at)s.", at=at), back)
+        return answered(_("Ankomst registrerad %(at)s.", at=at), back)
+    text = _("Avgång registrerad %(at)s.", at=at)
+    if any(door.type == "lock" and door.present and door.state == "unlocked" for door in doors):
+        text += " " + _("Dörren är upplåst. Lås den.")
+    return answered(text, back)

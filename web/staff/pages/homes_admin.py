@@ -153,7 +153,7 @@ def add_home(actor: Actor) -> ResponseReturnValue:
     form = request.form
     label, home = form.get("label", "").strip(), form.get("home", "").strip()
     if not label:
-        return refused(_("Skriv vad hemmet ska kallas."), back, 422)
+        return refused(_("Skriv ett visningsnamn för hemmet."), back, 422)
     try:
         adding.add_home(
             staff().db,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache, wraps
 from pathlib import Path
 
@@ -44,6 +44,7 @@ from web.staff.pages import event_list, live
 from web.staff.pages.icons import icon
 from web.staff.pages.lookups import open_alarms
 from web.staff.pages.routes import get, in_menu
+from web.staff.signin import sessions
 from web.staff.signin.auth import current_actor
 from web.staff.storage import tables
 from web.staff.storage.among import among
@@ -61,6 +62,10 @@ THEME_COOKIE = "tema"
 
 COOKIE_MAX_AGE_S = 365 * 24 * 3600
 """Seconds a choice of theme or language is kept."""
+
+DUE_TOLD = timedelta(days=1, minutes=1)
+"""How long before it is asked for a missing second factor or passkey is told on every page: all of
+the default first day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,8 @@ def signed_in(
     def guarded(*args: object, **kwargs: object) -> ResponseReturnValue:
         actor = maybe_actor()
         if actor is None:
+            if sessions.only_to_set_up() and not wants_json():
+                return redirect(url_for("pages.set_up"), 303)
             if wants_json():
                 return answer_json(_("Du är utloggad. Logga in igen."), 401)
             return redirect(url_for("security.login", next=_asked_for()), 303)
@@ -246,6 +253,8 @@ def iso(at: datetime | None) -> str:
 def context() -> dict[str, object]:
     """What every template is given."""
     actor = maybe_actor()
+    if sessions.only_to_set_up():
+        actor = None  # nothing of the work is shown before a second factor or a passkey
     parts = staff()
     shown = theme()
     given: dict[str, object] = {
@@ -266,10 +275,16 @@ def context() -> dict[str, object]:
         "summary": Summary(0, 0),
         "main_attributes": _main_attributes(),
         "title": "Tryggve",
+        "factor_due": _soon(sessions.due()),
     }
     if actor is not None:
         given |= _for_actor(actor)
     return given
+
+
+def _soon(due: datetime | None) -> datetime | None:
+    """A time that is near enough to be told on every page; None: not yet."""
+    return due if due is not None and due - datetime.now(UTC) < DUE_TOLD else None
 
 
 def _for_actor(actor: Actor) -> dict[str, object]:

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from flask import Blueprint, Response, request
+from flask_login import current_user
 
 from web.staff.audit import access_log
-from web.staff.care import acute
+from web.staff.care import helpers
 from web.staff.core.context import staff
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
@@ -61,7 +62,8 @@ class Watched:
     version: int | None
 
     def holds(self) -> bool:
-        """Whether nothing was changed: within `sessions.GATE_READ_S`."""
+        """Whether nothing was changed: at once, and what a command line changed on SQLite within
+        `sessions.GATE_READ_S`."""
         return self.version is not None and self.gate.version(self.session) == self.version
 
 
@@ -92,7 +94,9 @@ def live() -> Response:
     actor = current_actor()
     watched = Watched(sessions.gate(), sessions.here(), sessions.gate().opened(sessions.here()))
     viewer = Viewer(actor.person, actor.may(Right.SEE_CARE), _homes_elsewhere(actor))
-    screen = parts.broker.subscribe(actor.homes, elsewhere=viewer.elsewhere, after=after)
+    screen = parts.broker.subscribe(
+        actor.homes, elsewhere=viewer.elsewhere, after=after, user=int(current_user.id)
+    )
     response = Response(_bytes(screen, viewer, watched), mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
@@ -103,7 +107,7 @@ def live() -> Response:
 def _homes_elsewhere(actor: Actor) -> frozenset[str]:
     """The homes of the organisation that are not this person's, for whoever may go to an alarm
     there."""
-    if not acute.may_help(actor):
+    if not helpers.may_help(actor):
         return frozenset()
     with staff().db.read() as conn:
         return frozenset(access_log.homes_of(conn, actor.org)) - actor.homes

@@ -115,7 +115,7 @@ def _outcome(row: TurnRow) -> tuple[str | None, str]:
         return None, ""
     if row.outcome == LockOperationOutcome.DONE:
         locking = row.action == Action.LOCK
-        return "ok", _("Låst.") if locking else _("Öppet. Låset har vridit upp.")
+        return "ok", _("Låst.") if locking else _("Dörren är upplåst.")
     if row.outcome == LockOperationOutcome.UNKNOWN or row.why in UNSURE:
         known = row.why in words.TURN_WHY and row.why in UNSURE
         return "unknown", words.spoken(words.TURN_WHY, row.why) if known else _silence()
@@ -133,7 +133,7 @@ def _lines(row: TurnRow) -> tuple[StepLine, ...]:
         ("ended", _("Låst") if locking else _("Öppet")),
     ]
     if row.step == "asking":
-        shown.insert(4, ("asking", _("Inget svar. Frågar låset hur det står")))
+        shown.insert(4, ("asking", _("Inget svar. Frågar låset om det är låst")))
     at = ORDER.index(row.step) if row.step in ORDER else 0
     here = max((i for i, (name, _text) in enumerate(shown) if ORDER.index(name) <= at), default=0)
     if row.step == "ended" and row.outcome == LockOperationOutcome.DONE:

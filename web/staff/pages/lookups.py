@@ -104,6 +104,11 @@ def devices(conn: Connection, homes: Collection[str]) -> dict[tuple[str, str], D
     return {(row.home_id, row.id): row for row in rows}
 
 
+def front_first(locks: Iterable[DeviceRow]) -> tuple[DeviceRow, ...]:
+    """The locks of a home, that of the front door first."""
+    return tuple(sorted(locks, key=lambda lock: lock.role != "front_door"))
+
+
 def event_of(body: str) -> Event | None:
     """The event in a stored body; None for one that cannot be read (it is still in the table)."""
     try:
@@ -146,11 +151,6 @@ def reasons(
     """The events that the `because` of these events name."""
     refs = [ref for event in events if event.because for ref in event.because.events]
     return events_by_ref(conn, refs, homes)
-
-
-def may_see_kind(actor: Actor, kind: str) -> bool:
-    """Whether an event of this kind may be shown to the actor at all."""
-    return actor.may(Right.SEE_CARE) or kind in NOT_CARE
 
 
 def open_alarms(actor: Actor) -> ColumnElement[bool]:

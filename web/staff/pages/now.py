@@ -1,30 +1,29 @@
 """Nu: what needs a person now.  Open alarms first, then checks, homes to visit, homes not heard.
 
-Not for: taking an alarm on or answering a check (`forms`).
+Not for: what belongs together (`incidents`), the line on top (`verdict`), or taking an alarm on and
+answering a check (`forms`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from flask import redirect, url_for
-from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, exists, func, or_, select
 
 from gateway.envelope import Event
-from gateway.events import AlarmType, Severity, Trait
+from gateway.events import AlarmType, Trait
+from web.staff.care import acute
 from web.staff.core.context import staff
 from web.staff.core.i18n import N_
 from web.staff.core.rights import Actor, Right
-from web.staff.pages import lookups, service
+from web.staff.pages import incidents, lookups, service, verdict
 from web.staff.pages.layout import main_attributes, page
 from web.staff.pages.lookups import Place
 from web.staff.pages.routes import Menu, get
 from web.staff.storage import tables as t
 from web.staff.storage.among import among
-from web.staff.storage.rows import AlarmRow, CheckRow, DeviceRow, HomeRow, VisitRow, read_all
+from web.staff.storage.rows import CheckRow, DeviceRow, HomeRow, VisitRow, read_all
 
 AHEAD = timedelta(hours=3)
 """How far ahead planned checks are shown: enough to plan a round, few enough to read."""
@@ -32,28 +31,12 @@ AHEAD = timedelta(hours=3)
 TASK_KEPT = timedelta(days=7)
 """A visit that nobody made is shown for this long; the alarm beside it stays until it is closed."""
 
-HASTE: Mapping[str, int] = {Severity.TECHNICAL: 1, Severity.ROUTINE: 2}
-"""Care before technical before routine; what is not known counts as care."""
-
 WAITING = ("asked", "started")
 """States of a check that waits for a person."""
 
 
 BED_DOUBTED = tuple(about.value for about in AlarmType if Trait.BED_DOUBTED in about.traits)
 """Types of alarms beside which a bed mat is not believed."""
-
-
-@dataclass(frozen=True, slots=True)
-class AlarmCard:
-    """An open alarm with where it is, who has taken it, and why it was raised."""
-
-    row: AlarmRow
-    place: Place | None
-    acknowledged_by: str | None
-    mine: bool
-    raised: Event | None
-    may_answer: bool
-    may_open: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +67,6 @@ class Tile:
     long enough to say that it is empty."""
 
 
-@get("/", "start", public=True)
-def start() -> ResponseReturnValue:
-    """`/`: the page that answers "is everything well?"."""
-    return redirect(url_for("pages.now"))
-
-
 @get("/nu", "now", menu=Menu(10, "bell", N_("Nu")))
 def now(actor: Actor) -> str:
     """The page `/nu`."""
@@ -97,67 +74,50 @@ def now(actor: Actor) -> str:
         places = lookups.places(conn, actor)
         names = lookups.names(conn, actor)
         care = actor.may(Right.SEE_CARE)
-        alarms = _alarms(conn, actor, places, names)
+        alarms = incidents.read(conn, actor, places, names, staff().clock.now())
+        lines = [line for incident in alarms for line in incident.lines]
         checks = _checks(conn, actor, places, names) if care else []
+        waiting = [card for card in checks if card.row.state in WAITING]
         tasks = _tasks(conn, actor, places) if care else []
-        known = [card.raised for card in alarms] + [card.asked for card in checks]
+        asks = service.to_answer(service.cards(conn, actor, places, names))
+        silent = _silent(conn, actor, places)
+        known = [line.raised for line in lines] + [card.asked for card in checks]
         decided = [event for event in known if event is not None]
-        ahead = _ahead(conn, actor, places) if care else []
+        glances = tiles(conn, actor, places, names)
+        seen = verdict.Seen(
+            lines=lines,
+            checks=len(waiting),
+            tasks=len(tasks),
+            silent=len(silent),
+            asks=len(asks),
+            homes=len(places),
+            unconnected=sum(tile.state is None for tile in glances),
+            elsewhere=len(acute.open_elsewhere(conn, actor)),
+            care=care,
+            everywhere=actor.may(Right.SEE_ALL_HOMES),
+        )
         return page(
             "now.html",
             conn,
             actor,
+            verdict=verdict.of(seen),
+            elsewhere=seen.elsewhere,
             alarms=alarms,
-            waiting=[card for card in checks if card.row.state in WAITING],
+            waiting=waiting,
             running=[card for card in checks if card.row.state not in WAITING],
-            ahead=ahead,
-            asks=service.to_answer(service.cards(conn, actor, places, names)),
+            ahead=_ahead(conn, actor, places) if care else [],
+            asks=asks,
             tasks=tasks,
-            silent=_silent(conn, actor, places),
-            tiles=tiles(conn, actor, places, names),
+            silent=silent,
+            tiles=glances,
             because=lookups.reasons(conn, decided, actor.homes),
-            names=names,
             places=places,
             may_check=actor.may(Right.ANSWER_CHECK),
             care=care,
             **main_attributes(
-                kinds="alarm check home bed lock visit device log gateway power grant"
+                kinds="alarm check home bed lock visit device log gateway power grant elsewhere"
             ),
         )
-
-
-def _alarms(
-    conn: Connection, actor: Actor, places: dict[str, Place], names: dict[str, str]
-) -> list[AlarmCard]:
-    rows = read_all(conn, AlarmRow, select(t.alarm).where(lookups.open_alarms(actor)))
-    raised = lookups.events_by_ref(conn, [row.id for row in rows], actor.homes)
-    cards = [
-        AlarmCard(
-            row=row,
-            place=places.get(row.home_id),
-            acknowledged_by=_name(row.acknowledged_by, names),
-            mine=row.acknowledged_by == actor.person,
-            raised=raised.get(row.id),
-            may_answer=actor.may(
-                Right.ANSWER_TECHNICAL_ALARM
-                if row.severity == "technical"
-                else Right.ANSWER_CARE_ALARM
-            ),
-            may_open=actor.may(Right.TURN_LOCK)
-            and row.home_id in actor.assigned
-            and row.severity != "technical",
-        )
-        for row in rows
-    ]
-    return sorted(cards, key=_urgency)
-
-
-def _urgency(card: AlarmCard) -> tuple[bool, int, float]:
-    """Not taken before taken, care before technical before routine, oldest first."""
-    since = card.row.since or card.row.raised_at
-    acknowledged = card.row.acknowledged_at is not None
-    haste = HASTE.get(card.row.severity or "", 0)
-    return (acknowledged, haste, since.timestamp() if since else 0.0)
 
 
 def _name(person: str | None, names: dict[str, str]) -> str | None:

@@ -91,8 +91,18 @@ def codes(actor: Actor) -> ResponseReturnValue:
                 "home": one.home,
                 "where": places[one.home].where,
                 "fallback": places[one.home].fallback,
+                "page": None
+                if one.page is None
+                else {"url": one.page.url, "fingerprint": one.page.fingerprint},
                 "codes": [
-                    {"digits": c.digits, "expires": utc_text(c.expires), "there": c.there}
+                    {
+                        "digits": c.digits,
+                        "expires": utc_text(c.expires),
+                        "there": c.there,
+                        "id": c.id,
+                        "device": c.device,
+                        "key": c.phone_key,
+                    }
                     for c in one.codes
                 ],
             }

@@ -111,7 +111,7 @@ def _done_text(done: Effect) -> str:
     """What was taken back, in numbers: no names in the cookie that carries it to the page."""
     live = done.live
     counted = (
-        (len(live.turns), ngettext("%(num)s öppning", "%(num)s öppningar", len(live.turns))),
+        (len(live.turns), ngettext("%(num)s upplåsning", "%(num)s upplåsningar", len(live.turns))),
         (len(live.codes), ngettext("%(num)s kod", "%(num)s koder", len(live.codes))),
         (
             len(live.requests),
@@ -125,5 +125,5 @@ def _done_text(done: Effect) -> str:
     )
     parts = [text for count, text in counted if count]
     if not parts:
-        return _("Åtkomsten är tillbakatagen. Inget var i gång just nu.")
-    return _("Åtkomsten är tillbakatagen: %(what)s.", what=", ".join(parts))
+        return _("Åtkomsten är återkallad. Inget pågick just nu.")
+    return _("Åtkomsten är återkallad: %(what)s.", what=", ".join(parts))

@@ -1,6 +1,6 @@
 """How a page says where it is: `get` and `post` above a view, and nothing anywhere else.
 
-    @get("/atkomst", "access", right=Right.AUDIT_ACCESS, menu=Menu(70, "search", N_("Åtkomst")))
+    @get("/atkomst", "access", right=Right.AUDIT_ACCESS, menu=Menu(70, "search", N_("Åtkomstlogg")))
     def log(actor: Actor) -> str:
 
 Every module of `web.staff.pages` is looked through when the application is made.  A view is given

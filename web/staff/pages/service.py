@@ -172,7 +172,7 @@ def ask(actor: Actor) -> ResponseReturnValue:
     form = request.form
     home, _slash, device = form.get("door", "").partition("/")
     if form.get("why") not in service_access.WHY:
-        return refused(_("Välj först vad du ska göra."), back, 422)
+        return refused(_("Välj först vad som ska göras."), back, 422)
     try:
         asked = service_access.request(
             staff(), actor, home, device, why=form["why"], note=form.get("note", "")
@@ -181,7 +181,7 @@ def ask(actor: Actor) -> ResponseReturnValue:
         return refused(refusal_text(actor, refusal, home), back)
     if asked.fresh:
         return answered(_("Begäran är skickad. Svaret kommer här."), back)
-    return answered(_("Du har redan frågat där. Begäran står överst på sidan."), back)
+    return answered(_("Du har redan begärt tillträde där. Begäran står överst på sidan."), back)
 
 
 @post(
@@ -196,7 +196,7 @@ def answer(actor: Actor) -> ResponseReturnValue:
     what, home, ref = form.get("do", ""), form.get("home", ""), form.get("request", "")
     back = url_for("pages.now" if form.get("back") == "now" else "pages.service")
     if what not in ("yes", "no", "withdraw"):
-        return refused(_("Det gick inte att förstå. Läs in sidan igen."), back, 422)
+        return refused(_("Sidan förstod inte det som skickades. Läs in sidan igen."), back, 422)
     try:
         if what == "withdraw":
             service_access.withdraw(staff(), actor, home, ref)
@@ -205,7 +205,7 @@ def answer(actor: Actor) -> ResponseReturnValue:
     except Refused as refusal:
         return refused(_refusal(actor, refusal, home), back)
     if what == "no":
-        return answered(_("Du har sagt nej. Dörren öppnas inte."), back)
+        return answered(_("Begäran nekad. Dörren öppnas inte."), back)
     until = done.at + timedelta(minutes=service_access.APPROVED_MIN)
     return answered(
         _("Godkänt. Teknikern får öppna till %(at)s.", at=_at(actor, home, until)), back

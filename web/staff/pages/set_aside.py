@@ -82,7 +82,7 @@ def ask(actor: Actor) -> ResponseReturnValue:
     try:
         why = AsideWhy(request.form.get("why", ""))
     except ValueError:
-        return refused(_("Det gick inte att förstå. Läs in sidan igen."), back, 422)
+        return refused(_("Sidan förstod inte det som skickades. Läs in sidan igen."), back, 422)
     try:
         setting_aside.ask(staff(), actor, request.form.get("ref", "").strip(), why)
     except Refused as refusal:

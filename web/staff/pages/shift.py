@@ -1,54 +1,116 @@
-"""Mitt pass: the phone page.  My homes, one large button for the door, what happens at the lock
-step by step, arrival and departure.
+"""Mitt pass: the phone page.  It follows a visit (open, on site, leave, lock), by time.
 
 Alarms of others stand apart from one's own homes (`alarms_elsewhere`).  Not for: turning the lock
-(`forms`, `lock_orders`; the home decides), or the steps of a turn (`lock_progress`).
+(`forms`, `lock_orders`; the home decides), the steps of a turn (`lock_progress`), or what the plan
+says (`my_plan`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from flask import request
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from gateway.access.grants import Action
-from gateway.events import Undone
+from gateway.events import LockOperationOutcome, Severity, Undone
 from web.staff.core.context import staff
 from web.staff.core.i18n import N_, local
 from web.staff.core.rights import Actor, Right
-from web.staff.pages import alarms_elsewhere, lock_progress, lookups, my_plan
+from web.staff.pages import alarms_elsewhere, incidents, lock_progress, lookups, my_plan
+from web.staff.pages.incidents import Incident
 from web.staff.pages.layout import is_fragment, main_attributes, page
 from web.staff.pages.lock_progress import Turn
 from web.staff.pages.lookups import Place
 from web.staff.pages.my_plan import Stop
-from web.staff.pages.now import tiles
+from web.staff.pages.now import WAITING, tiles
 from web.staff.pages.routes import Menu, get
 from web.staff.pages.row_guard import attempt
 from web.staff.storage import tables as t
 from web.staff.storage.among import among
-from web.staff.storage.rows import AlarmRow, DeviceRow, VisitRow, read_all
-from web.staff.texts import visit_words
+from web.staff.storage.rows import DeviceRow, HomeRow, VisitRow, read_all
+
+LEFT_MARGIN = timedelta(minutes=2)
+"""A door that was unlocked this soon after I left is one that I left unlocked: the lock tells what
+was done by hand when it is next heard."""
+
+NIGHT = timedelta(hours=6)
+"""How far behind midnight a visit counts as one of today: a door that was left unlocked at 23:50 is
+still unlocked at 00:10."""
 
 
 @dataclass(frozen=True, slots=True)
 class MyHome:
-    """One of my homes on the shift page."""
+    """One of my homes on the shift page; of several locks the front door's stands first.  `left` is
+    the visit that I ended last; `somebody` whether a colleague is there."""
 
     place: Place
+    state: HomeRow | None
     locks: tuple[DeviceRow, ...]
     turn: Turn | None
     visit: VisitRow | None
     earlier: tuple[VisitRow, ...]
-    alarm: AlarmRow | None
-    silent_since: datetime | None
+    incidents: tuple[Incident, ...]
+    somebody: bool
     stops: tuple[Stop, ...] = ()
 
     @property
     def next(self) -> Stop | None:
         """The planned visit that comes next here, None when none is left."""
         return next((stop for stop in self.stops if stop.state == "next"), None)
+
+    @property
+    def alarm(self) -> Incident | None:
+        """The incident that somebody must go to, None when there is none."""
+        return next((one for one in self.incidents if one.severity != Severity.ROUTINE), None)
+
+    @property
+    def left_at(self) -> datetime | None:
+        """When I left; None while I am there, or have not been."""
+        ended = [at for visit in self.earlier if (at := visit.corrected_until or visit.until)]
+        return None if self.visit or not ended else max(ended)
+
+    @property
+    def left_open(self) -> tuple[DeviceRow, ...]:
+        """Doors that I left unlocked, or without anybody knowing; nobody is there now."""
+        left = self.left_at
+        if left is None or self.somebody:
+            return ()
+        return tuple(
+            lock
+            for lock in self.locks
+            if lock.state in ("unlocked", "jammed", "unknown")
+            and lock.state_at is not None
+            and lock.state_at - left <= LEFT_MARGIN
+        )
+
+    @property
+    def phase(self) -> str:
+        """Where in a visit I am: `on_site`, `left_open`, `opened` (the door, just now), `away`."""
+        if self.visit is not None:
+            return "on_site"
+        if self.left_open:
+            return "left_open"
+        turn = self.turn
+        done = turn is not None and turn.row.outcome == LockOperationOutcome.DONE
+        if turn is not None and done and turn.row.action == Action.UNLOCK and self.not_since(turn):
+            return "opened"
+        return "away"
+
+    def not_since(self, turn: Turn) -> bool:
+        """Whether I have not left since that turn."""
+        left = self.left_at
+        return left is None or left < turn.row.step_at
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing of my round, by time: a home's card, or a visit there that comes later (`stop`)."""
+
+    home: MyHome
+    stop: Stop | None = None
 
 
 @get(
@@ -62,79 +124,123 @@ def shift(actor: Actor) -> str:
     """The page `/pass`."""
     wants_elsewhere = request.args.get("andra") == "visa"
     with staff().db.read() as conn:
-        places = {
-            home: place
-            for home, place in lookups.places(conn, actor).items()
-            if home in actor.assigned
-        }
-        glances = {tile.place.id: tile for tile in tiles(conn, actor, places, {})}
-        visits = _visits(conn, actor, places)
-        alarms = _alarms(conn, actor, places)
-        turns = attempt(lambda: lock_progress.newest(conn, actor, places)) or {}
         now = staff().clock.now()
-        round_ = attempt(lambda: my_plan.stops(conn, actor, list(places), now)) or {}
-        mine = [
-            MyHome(
-                place=place,
-                locks=glances[home].locks,
-                turn=turns.get(home),
-                visit=next((v for v in visits.get(home, ()) if _is_open(v)), None),
-                earlier=tuple(v for v in visits.get(home, ()) if v.until or v.corrected_until),
-                alarm=alarms.get(home),
-                silent_since=state.silent_since if (state := glances[home].state) else None,
-                stops=round_.get(home, ()),
-            )
-            for home, place in places.items()
-        ]
-        mine.sort(key=_order)
+        all_places, names = lookups.places(conn, actor), lookups.names(conn, actor)
+        places = {home: all_places[home] for home in all_places if home in actor.assigned}
+        mine = _my_homes(conn, actor, places, names, now)
+        lines = [line for one in mine for incident in one.incidents for line in incident.lines]
+        round_ = in_order(mine)
         return page(
             "shift.html",
             conn,
             actor,
-            mine=mine,
+            urgent=[entry for entry in round_ if entry.home.alarm and entry.stop is None],
+            round=[entry for entry in round_ if not (entry.home.alarm and entry.stop is None)],
+            over=over(mine),
             elsewhere=alarms_elsewhere.read(conn, actor, shown=wants_elsewhere, live=is_fragment()),
             wants_elsewhere=wants_elsewhere,
-            actions=Action,
+            checks=_checks(conn, places) if actor.may(Right.ANSWER_CHECK) else 0,
             unended=my_plan.unended(conn, actor, now),
-            reasons=visit_words.CORRECTED_WHY,
-            all_places=lookups.places(conn, actor),
-            names=lookups.names(conn, actor),
+            because=lookups.reasons(
+                conn, [line.raised for line in lines if line.raised], actor.homes
+            ),
+            all_places=all_places,
+            names=names,
             undone=list(Undone),
             may_tap=actor.may(Right.TAP_VISIT),
-            **main_attributes(kinds="alarm grant unlock lock visit home device elsewhere"),
+            **main_attributes(kinds="alarm check grant unlock lock visit home device elsewhere"),
         )
 
 
-def _order(one: MyHome) -> tuple[bool, bool, bool, float]:
-    """Alarms first, then where I am, then as the plan has it; what is not planned comes last."""
-    ahead = one.next
-    at = ahead.visit.since.timestamp() if ahead else 0.0
-    return (one.alarm is None, one.visit is None, ahead is None, at)
+def _my_homes(
+    conn: Connection,
+    actor: Actor,
+    places: dict[str, Place],
+    names: dict[str, str],
+    now: datetime,
+) -> list[MyHome]:
+    glances = {tile.place.id: tile for tile in tiles(conn, actor, places, {})}
+    visits = _visits(conn, actor, places)
+    turns = attempt(lambda: lock_progress.newest(conn, actor, places)) or {}
+    stops = attempt(lambda: my_plan.stops(conn, actor, list(places), now)) or {}
+    found: dict[str, list[Incident]] = {}
+    for incident in incidents.read(conn, actor, places, names, now, homes=places):
+        if incident.severity != Severity.TECHNICAL:
+            found.setdefault(incident.home, []).append(incident)
+    return [
+        MyHome(
+            place=place,
+            state=glances[home].state,
+            locks=lookups.front_first(glances[home].locks),
+            turn=turns.get(home),
+            visit=next((v for v in visits.get(home, ()) if _is_open(v)), None),
+            earlier=tuple(v for v in visits.get(home, ()) if v.until or v.corrected_until),
+            incidents=tuple(found.get(home, ())),
+            somebody=glances[home].visit_by not in (None, actor.person),
+            stops=stops.get(home, ()),
+        )
+        for home, place in places.items()
+    ]
 
 
-def _visits(conn: Connection, actor: Actor, places: dict[str, Place]) -> dict[str, list[VisitRow]]:
-    """My visits that are open or began today, by home, oldest first."""
+def in_order(mine: Iterable[MyHome]) -> list[Entry]:
+    """My round by time: each home's card where its next visit is, its later visits where they are.
+    Before them what is now: alarms, where I am, a door that I left unlocked; after them the homes
+    that are not planned."""
+    entries = []
+    for one in mine:
+        entries.append(Entry(one))
+        entries += [Entry(one, stop) for stop in one.stops if stop.state == "later"]
+    return sorted(entries, key=_place_in_round)
+
+
+def _place_in_round(entry: Entry) -> tuple[int, float, str]:
+    one, stop = entry.home, entry.stop or entry.home.next
+    at = stop.visit.since.timestamp() if stop else 0.0
+    if entry.stop is None and one.alarm is not None:
+        return (0, -one.alarm.lead.at.timestamp(), one.place.label)
+    if entry.stop is None and one.phase != "away":
+        return (1, at, one.place.label)
+    return (2 if stop else 3, at, one.place.label)
+
+
+def over(mine: Iterable[MyHome]) -> list[Entry]:
+    """What of my round is over, by time: made, told why not, or nothing said."""
+    entries = [
+        Entry(one, stop)
+        for one in mine
+        for stop in one.stops
+        if stop.state in ("done", "undone", "past")
+    ]
+    return sorted(entries, key=_place_in_round)
+
+
+def _checks(conn: Connection, places: dict[str, Place]) -> int:
+    """How many checks in my homes wait for somebody."""
+    c = t.night_check.c
+    query = select(func.count()).where(
+        among(c.home_id, places), c.closed_at.is_(None), c.state.in_(WAITING)
+    )
+    return int(conn.execute(query).scalar_one())
+
+
+def _visits(
+    conn: Connection, actor: Actor, places: dict[str, Place]
+) -> dict[str, Sequence[VisitRow]]:
+    """My visits that are open or of today (at night also of the hours before), by home, oldest
+    first."""
     v = t.visit.c
     now = staff().clock.now()
     midnight = local(now).replace(hour=0, minute=0, second=0, microsecond=0)
     query = select(t.visit).where(v.person == actor.person, among(v.home_id, places))
     still = v.until.is_(None) & v.corrected_until.is_(None) & ~v.overdue
-    rows = read_all(conn, VisitRow, query.where(still | (v.since >= midnight)).order_by(v.since))
+    today = v.since >= min(midnight, now - NIGHT)
+    rows = read_all(conn, VisitRow, query.where(still | today).order_by(v.since))
     by_home: dict[str, list[VisitRow]] = {}
     for row in rows:
         by_home.setdefault(row.home_id, []).append(row)
-    return by_home
+    return {home: tuple(rows) for home, rows in by_home.items()}
 
 
 def _is_open(row: VisitRow) -> bool:
     return row.until is None and row.corrected_until is None and not row.overdue
-
-
-def _alarms(conn: Connection, actor: Actor, places: dict[str, Place]) -> dict[str, AlarmRow]:
-    a = t.alarm.c
-    query = (
-        select(t.alarm)
-        .where(lookups.open_alarms(actor), among(a.home_id, places), a.severity == "care")
-        .order_by(a.raised_at.desc())
-    )
-    return {row.home_id: row for row in read_all(conn, AlarmRow, query)}

@@ -35,6 +35,14 @@ from web.staff.texts import words
 PASSWORD_BYTES = 12
 """Of a password that the server makes up: 96 bits, 16 characters."""
 
+GRACE_CHOICES = {
+    0: N_("inte alls"),
+    24: N_("första dygnet"),
+    72: N_("tre dygn"),
+    168: N_("en vecka"),
+    720: N_("trettio dygn"),
+}
+"""Hours from somebody's first sign-in in which a password alone is enough, as they are called."""
 SHOWN_MAX = 200
 """Accounts or homes in one list: more are found by searching, and a page of them all would be slow
 to read and to send."""
@@ -47,6 +55,8 @@ SENTENCES = {
     Wrong.YOURSELF: N_("Det kan du inte göra med ditt eget konto."),
     Wrong.EXISTS: N_("Det finns redan."),
     Wrong.EMPTY: N_("Skriv ett namn först."),
+    Wrong.OUT_OF_RANGE: N_("Så länge går inte att välja."),
+    Wrong.WHICH_PROVIDER: N_("Välj vilken inloggning id:t gäller."),
     Wrong.TOO_LONG: N_("Texten är för lång."),
     Wrong.BAD_ADDRESS: N_("E-postadressen går inte att använda: kontrollera den."),
 }
@@ -66,6 +76,7 @@ def _accounts(conn: Connection, actor: Actor, person: str | None = None) -> list
         u.c.email,
         u.c.active,
         u.c.sso_id,
+        u.c.sso_issuer,
         u.c.tf_primary_method,
         u.c.password.is_not(None).label("has_password"),
     ).where(u.c.org_id == actor.org)
@@ -140,7 +151,28 @@ def people(actor: Actor) -> ResponseReturnValue:
             known_roles=list(Role),
             may_administer=actor.may(Right.ADMINISTER),
             allowed=words.ALLOWED,
+            grace_h=conn.execute(
+                select(tables.organisation.c.factor_grace_h).where(
+                    tables.organisation.c.id == actor.org
+                )
+            ).scalar_one(),
+            grace_choices=GRACE_CHOICES,
         )
+
+
+@post(
+    "/administration/inloggning",
+    "people_grace",
+    right=Right.ADMINISTER,
+    examples=({"hours": "0"}, {"hours": "24"}),
+)
+@proved
+def set_grace(actor: Actor) -> ResponseReturnValue:
+    """POST `/administration/inloggning`: for how long a password alone is enough."""
+    hours = (numbers("hours") or [-1])[0]
+    return changed(
+        url_for("pages.people"), lambda: accounts.set_grace(staff(), actor, hours), _("Sparat.")
+    )
 
 
 @get("/administration/person/<person>", "people_one", right=Right.ASSIGN)
@@ -173,6 +205,7 @@ def one(actor: Actor, person: str) -> ResponseReturnValue:
                 ).all()
             ),
             may_administer=actor.may(Right.ADMINISTER),
+            providers=staff().config.sign_in.providers_of(actor.org),
         )
 
 
@@ -231,7 +264,6 @@ def changed(
         if refusal.why is Wrong.NOT_FOUND:
             abort(404)
         return refused(_(SENTENCES[refusal.why]), back, status)
-    sessions.gate().forget()
     return answered(text if isinstance(text, str) else text(), back)
 
 
@@ -249,6 +281,7 @@ def changed(
         {"do": "password"},
         {"do": "factors"},
         {"do": "sso", "sso_id": "x"},
+        {"do": "sso", "sso_id": "x", "provider": "x"},
         {"do": "about", "name": "x", "email": "x@prov.example"},
     ),
 )
@@ -294,7 +327,9 @@ def change(actor: Actor, person: str) -> ResponseReturnValue:
             _("Sparat."),
         ),
         "sso": (
-            lambda: accounts.set_sso_id(parts, actor, person, form.get("sso_id", "").strip()),
+            lambda: accounts.set_sso_id(
+                parts, actor, person, form.get("sso_id", "").strip(), form.get("provider", "")
+            ),
             _("Sparat."),
         ),
     }
@@ -302,7 +337,7 @@ def change(actor: Actor, person: str) -> ResponseReturnValue:
     if what == "password":
         return _new_password(actor, person, back)
     if what not in done:
-        return refused(_("Det gick inte att förstå. Läs in sidan igen."), back, 422)
+        return refused(_("Sidan förstod inte det som skickades. Läs in sidan igen."), back, 422)
     return changed(back, *done[what])
 
 
@@ -315,5 +350,4 @@ def _new_password(actor: Actor, person: str, back: str) -> ResponseReturnValue:
         if refusal.why is Wrong.NOT_FOUND:
             abort(404)
         return refused(_(SENTENCES[refusal.why]), back, 403)
-    sessions.gate().forget()
     return _shown_once(actor, person, password)

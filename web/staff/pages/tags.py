@@ -52,12 +52,12 @@ def stamp(actor: Actor, tag: str) -> ResponseReturnValue:
     try:
         what = Tap(request.form.get("tap", ""))
     except ValueError:
-        return refused(_("Det gick inte att förstå. Läs in sidan igen."), back, 422)
+        return refused(_("Sidan förstod inte det som skickades. Läs in sidan igen."), back, 422)
     try:
         done = visit_actions.tap_tag(staff(), actor, tag, what)
     except Refused as refusal:
         return refused(refusal_text(actor, refusal), back)
     at = clock(done.at, None)
     if what is Tap.ARRIVE:
-        return answered(_("Ankomst markerad %(at)s.", at=at), back)
-    return answered(_("Avgång markerad %(at)s.", at=at), back)
+        return answered(_("Ankomst registrerad %(at)s.", at=at), back)
+    return answered(_("Avgång registrerad %(at)s.", at=at), back)

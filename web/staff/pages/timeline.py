@@ -100,7 +100,7 @@ class Day:
             (_("Besök"), spans(self.visits)),
             (_("Tillsyn"), [f"{clock(m.at, zone)} {m.text}" for m in self.checks]),
             (_("Larm"), [f"{clock(m.at, zone)} {m.text}" for m in self.alarms]),
-            (_("Hemmet hördes inte"), spans(self.silent)),
+            (_("Ingen kontakt med hemmet"), spans(self.silent)),
         ]
 
 
@@ -248,7 +248,7 @@ class _Picture:
         self._night_and_hours()
         self._lanes()
         for span in self.day.silent:
-            self._bar("tl-silent", span, TOP, self.height - TOP - 6, _("Hemmet hördes inte"))
+            self._bar("tl-silent", span, TOP, self.height - TOP - 6, _("Ingen kontakt med hemmet"))
         self._bed_and_mat()
         self._doors_and_visits()
         self._checks()
@@ -261,7 +261,7 @@ class _Picture:
             self.size.name,
             self.size.width,
             self.height,
-            _("Senaste dygnet på en tidslinje. Samma uppgifter finns i ord under bilden."),
+            _("Senaste dygnet på en tidslinje. Samma uppgifter finns som text under bilden."),
             Markup("").join(self.parts),
         )
 

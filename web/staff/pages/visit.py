@@ -110,7 +110,7 @@ def correct(actor: Actor) -> ResponseReturnValue:
         row = _visit(conn, actor, ref)
         zone = lookups.places(conn, actor)[row.home_id].zone
     if form.get("reason") not in visit_words.CORRECTED_WHY:
-        return refused(_("Välj först varför."), back, 422)
+        return refused(_("Välj först orsak."), back, 422)
     times = visit_actions.times_of(row)
     try:
         done = visit_actions.correct(
@@ -174,7 +174,7 @@ def decline(actor: Actor, home: str) -> ResponseReturnValue:
     try:
         why = Undone(request.form.get("why", ""))
     except ValueError:
-        return refused(_("Välj först varför."), back, 422)
+        return refused(_("Välj först orsak."), back, 422)
     try:
         visit_actions.decline(staff(), actor, home, why, request.form.get("planned") or None)
     except Refused as refusal:

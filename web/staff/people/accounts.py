@@ -10,11 +10,11 @@ nothing.  Not for: adding accounts and homes (`registry`), or showing anything.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, delete, insert, select, update
+from sqlalchemy import Connection, Select, Table, delete, insert, or_, select, update
 
 from gateway.envelope import Draft
 from gateway.events import AccountChanged
@@ -22,8 +22,9 @@ from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Operator, Right, Role
 from web.staff.doors import revocation
 from web.staff.events import append
-from web.staff.signin import sessions
-from web.staff.signin.auth import new_uniquifier, normal_address
+from web.staff.signin import failed_attempts, grace, sessions
+from web.staff.signin.auth import new_uniquifier
+from web.staff.signin.models import normal_address
 from web.staff.storage import tables
 from web.staff.storage.database import Tx
 
@@ -50,6 +51,8 @@ class Wrong(StrEnum):
     """Nobody takes the administration or the account away from themselves: that is how an
     organisation locks itself out."""
     EXISTS = "exists"
+    OUT_OF_RANGE = "out_of_range"
+    WHICH_PROVIDER = "which_provider"
     EMPTY = "empty"
     TOO_LONG = "too_long"
     BAD_ADDRESS = "bad_address"
@@ -87,9 +90,10 @@ def note(staff: Staff, tx: Tx, actor: By, what: str, account: str | None = None)
     append.write(staff, tx, None, Draft(changed, person=actor.person))
 
 
-def bump(tx: Tx, user_ids: Iterable[int]) -> None:
+def bump(tx: Tx, user_ids: Collection[int]) -> None:
     """What these accounts may do was changed: their open streams end."""
     u = tables.user
+    tx.look_again |= set(user_ids)
     tx.conn.execute(
         update(u).where(u.c.id.in_(list(user_ids))).values(rights_version=u.c.rights_version + 1)
     )
@@ -199,6 +203,7 @@ def set_password(staff: Staff, actor: By, person: str, password_hash: str) -> No
             .where(tables.user.c.id == row.id)
             .values(password=password_hash, fs_uniquifier=new_uniquifier())
         )
+        failed_attempts.forgive(tx, row.id)
         note(staff, tx, actor, "password", person)
 
 
@@ -221,20 +226,61 @@ def reset_factors(staff: Staff, actor: By, person: str) -> None:
         note(staff, tx, actor, "factors", person)
 
 
-def set_sso_id(staff: Staff, actor: By, person: str, sso_id: str) -> None:
-    """What single sign-on calls this person; empty: not by single sign-on.  Raises `Refused`."""
+def set_grace(staff: Staff, actor: By, hours: int) -> bool:
+    """For how many hours from a first sign-in a password alone is enough in the organisation (0:
+    never); whether that is a change.  Raises `Refused`."""
+    _need(actor, Right.ADMINISTER)
+    if not 0 <= hours <= grace.HOURS_MAX:
+        raise Refused(Wrong.OUT_OF_RANGE)
+    o, u = tables.organisation, tables.user
+    with staff.write() as tx:
+        had = tx.conn.execute(
+            select(o.c.factor_grace_h).where(o.c.id == actor.org)
+        ).scalar_one_or_none()
+        if had is None:
+            raise Refused(Wrong.NOT_FOUND)
+        if had == hours:
+            return False
+        tx.conn.execute(update(o).where(o.c.id == actor.org).values(factor_grace_h=hours))
+        bump(tx, list(tx.conn.execute(select(u.c.id).where(u.c.org_id == actor.org)).scalars()))
+        note(staff, tx, actor, "grace")
+    return True
+
+
+def set_sso_id(staff: Staff, actor: By, person: str, sso_id: str, provider: str = "") -> None:
+    """What single sign-on calls this person (empty: not by single sign-on), and which provider does
+    (empty: the organisation's only one).  Raises `Refused`."""
     _need(actor, Right.ADMINISTER)
     u = tables.user
+    issuer = _issuer(staff, actor.org, provider) if sso_id else None
     with staff.write() as tx:
         row = account_of(tx.conn, actor, person)
         if sso_id:
             taken = select(u.c.id).where(
                 u.c.org_id == actor.org, u.c.sso_id == sso_id, u.c.id != row.id
             )
+            if issuer is not None:
+                taken = taken.where(or_(u.c.sso_issuer.is_(None), u.c.sso_issuer == issuer))
             if tx.conn.execute(taken).first() is not None:
                 raise Refused(Wrong.EXISTS)
-        tx.conn.execute(update(u).where(u.c.id == row.id).values(sso_id=sso_id or None))
+        tx.conn.execute(
+            update(u).where(u.c.id == row.id).values(sso_id=sso_id or None, sso_issuer=issuer)
+        )
         note(staff, tx, actor, "sso_id", person)
+
+
+def _issuer(staff: Staff, org: str, name: str) -> str | None:
+    """The issuer of the provider that the configuration calls `name`, or of the organisation's only
+    one; None when it has none yet.  Raises `Refused`."""
+    known = staff.config.sign_in.providers_of(org)
+    if name:
+        if name not in known:
+            raise Refused(Wrong.NOT_FOUND)
+        return known[name].bare_issuer()
+    issuers = {provider.bare_issuer() for provider in known.values()}
+    if len(issuers) > 1:
+        raise Refused(Wrong.WHICH_PROVIDER)
+    return next(iter(issuers), None)
 
 
 def set_about(staff: Staff, actor: By, person: str, name: str, email: str) -> bool:

@@ -17,7 +17,8 @@ from sqlalchemy import Connection, insert, select
 
 from gateway.errors import UserError
 from web.staff.core.rights import Role
-from web.staff.signin.auth import PASSWORD_MIN_CHARS, new_uniquifier, normal_address
+from web.staff.signin.auth import PASSWORD_MIN_CHARS, new_uniquifier
+from web.staff.signin.models import normal_address
 from web.staff.storage import tables
 from web.staff.storage.database import Database, Tx
 

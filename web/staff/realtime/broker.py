@@ -20,7 +20,7 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from types import TracebackType
 
@@ -61,6 +61,13 @@ class Message:
         return encode(self.position, self.home, self.kind)
 
 
+class _Look:
+    """Takes a message's place in a screen's queue: look whether you may go on."""
+
+
+LOOK = _Look()
+
+
 @dataclass(eq=False)
 class Subscription:
     """One screen's place in the broker.  Use as a context manager."""
@@ -74,7 +81,9 @@ class Subscription:
     """What came since the position it asked for."""
     resync: bool = False
     """The position is too old or of another worker: load anew."""
-    _queue: queue.SimpleQueue[Message | None] = field(default_factory=queue.SimpleQueue)
+    user: int | None = None
+    """The account that looks; None: nobody's."""
+    _queue: queue.SimpleQueue[Message | _Look | None] = field(default_factory=queue.SimpleQueue)
     _lost: bool = False
 
     def wants(self, home: str | None, kind: str) -> bool:
@@ -82,8 +91,8 @@ class Subscription:
         return home in self.homes or (home in self.elsewhere and kind.startswith(ELSEWHERE_KINDS))
 
     def get(self, timeout_s: float) -> Message | None:
-        """The next message, or None after `timeout_s`.  Raises `TooSlow` when messages were lost,
-        `Closed` when the server stops."""
+        """The next message; None after `timeout_s`, or when it is time to look whether this screen
+        may go on.  Raises `TooSlow` when messages were lost, `Closed` when the server stops."""
         if self._lost:
             raise TooSlow
         try:
@@ -92,7 +101,7 @@ class Subscription:
             return None
         if message is None:
             raise TooSlow if self._lost else Closed
-        return message
+        return None if isinstance(message, _Look) else message
 
     def offer(self, message: Message) -> None:
         """Queue one message, or mark the screen as too slow."""
@@ -195,6 +204,9 @@ class Broker:
         self._streams: dict[str, set[HomeStream]] = {}
         self._history: deque[Message] = deque(maxlen=history_max)
         self._closed = False
+        self.looks = 0
+        """How often somebody's sessions or rights were changed: whoever keeps what was read of them
+        reads anew when it has grown."""
         self._turned_away_s: dict[str, float] = {}
 
     # --- screens
@@ -212,6 +224,7 @@ class Broker:
         elsewhere: Iterable[str] = (),
         after: str | None = None,
         limit: int = QUEUE_MAX,
+        user: int | None = None,
     ) -> Subscription:
         """A screen that sees `homes`, and little of those `elsewhere`; `after` is a position,
         None for from now on.
@@ -219,7 +232,7 @@ class Broker:
         What came between `after` and now is in `missed`; when that is not known any more, `resync`
         is true.
         """
-        screen = Subscription(self, frozenset(homes), limit, frozenset(elsewhere))
+        screen = Subscription(self, frozenset(homes), limit, frozenset(elsewhere), user=user)
         with self._lock:
             if self._closed:
                 screen.close()
@@ -268,12 +281,22 @@ class Broker:
         raw = encode(position, change.home, change.kind, change.body)
         return Message(position, self._number, change.home, change.kind, change.person, raw)
 
+    def look_again(self, users: Collection[int] | None) -> None:
+        """The sessions or rights of these accounts (None: of any) were changed: their screens look
+        at once whether they may go on."""
+        with self._lock:
+            self.looks += 1
+            for screen in self._screens:
+                if users is None or screen.user in users:
+                    screen._queue.put(LOOK)
+
     def lost_track(self) -> None:
         """Changes of other workers may have been missed: every screen loads anew, every stream
         looks into the log."""
         with self._lock:
             self._history.clear()
             self._number += 1
+            self.looks += 1
             for screen in self._screens:
                 screen._lost = True
                 screen._queue.put(None)

@@ -52,6 +52,8 @@ STREAM_FRESH_S = 40
 """Seconds after which a home's stream at another worker counts as gone: two heartbeats and some."""
 RECONNECT_S = 2.0
 """Seconds between tries to listen again."""
+ACCOUNTS_MAX = 500
+"""Accounts in one notification; of more, everybody looks."""
 PAYLOAD_MAX_BYTES = 7_500
 """Of a notification; PostgreSQL takes 7,999."""
 RUNS_AT_ONCE = 400
@@ -74,7 +76,8 @@ class Relay(Protocol):
         """End listening."""
 
     def before_commit(self, tx: Tx) -> None:
-        """Have the other workers told of `tx.changes`, and given `tx.orders`, when it commits."""
+        """Have the other workers told of `tx.changes` and `tx.look_again`, and given `tx.orders`,
+        when it commits."""
 
     def after_commit(self, tx: Tx) -> None:
         """Give `tx.orders` to the homes' streams, and note which of them reached one."""
@@ -165,6 +168,9 @@ class PostgresRelay:
     def before_commit(self, tx: Tx) -> None:
         if tx.changes:
             self._tell(tx.conn, *(["events", runs] for runs in _packed(_runs(tx.changes))))
+        if tx.look_again:
+            accounts = sorted(tx.look_again) if len(tx.look_again) <= ACCOUNTS_MAX else None
+            self._tell(tx.conn, ["look", accounts])
         for order in tx.orders:
             if not self._broker.listens(order.home) and self.listens(tx, order.home):
                 self._send(tx, order)
@@ -315,6 +321,8 @@ class PostgresRelay:
             self._take_for(*rest)
         elif what == "taken":
             self._was_told(*rest)
+        elif what == "look":
+            self._broker.look_again(*rest)
         elif what == "stream":
             self._keep_newest(*rest)
         return []

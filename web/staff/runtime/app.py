@@ -13,7 +13,7 @@ from flask import Flask
 from gateway.clock import Clock, open_clock
 from web.staff import pages
 from web.staff.core import i18n
-from web.staff.core.config import StaffConfig
+from web.staff.core.config import StaffConfig, require_public_url
 from web.staff.core.context import EXTENSION, Staff
 from web.staff.core.keys import Keys, load_keys, register_key
 from web.staff.core.secret_files import ALL, SecretFiles
@@ -22,6 +22,7 @@ from web.staff.pages import live
 from web.staff.realtime.broker import Broker
 from web.staff.realtime.relay import make_relay
 from web.staff.runtime import health, openapi, web_security
+from web.staff.runtime.public_address import PublicAddress
 from web.staff.runtime.watch import Watch
 from web.staff.runtime.write_gate import WriteGate
 from web.staff.signin import auth
@@ -37,8 +38,10 @@ def create_app(config: StaffConfig, *, clock: Clock | None = None, watch: bool =
     """The WSGI application.  `clock` None: the one that the configuration names.  `watch` False:
     the thread that looks for silent homes is not started (tests call it by hand).
 
-    Raises `SecretError` when a secret is missing, `UserError` when the database is not up to date.
+    Raises `SecretError` when a secret is missing, `UserError` when the database is not up to date,
+    `ConfigError` when a server for real use does not know its own address.
     """
+    require_public_url(config)
     secrets = SecretFiles(config.secrets_dir)
     for name in ALL:  # all of them before anything is opened
         secrets.read(name)
@@ -86,6 +89,7 @@ def _assemble(
     pages.register(app)
     if not database.postgres:
         app.wsgi_app = WriteGate(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = PublicAddress(app.wsgi_app, config)  # type: ignore[method-assign]
     watcher = Watch(parts)
     app.extensions["tryggve.watch"] = watcher
     relay.start()

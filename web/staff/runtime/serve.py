@@ -72,6 +72,10 @@ class Server(BaseApplication):  # type: ignore[misc]
             "keepalive": KEEPALIVE_S,
             "control_socket_disable": True,
             "accesslog": None,
+            # only `public_address` says which headers of a proxy are believed
+            "forwarded_allow_ips": "",
+            "forwarder_headers": "",
+            "secure_scheme_headers": {},
             "loglevel": "warning",
             "proc_name": "tryggve-staff",
             "server_software": "tryggve",

@@ -24,7 +24,7 @@ from gateway.envelope import Draft
 from gateway.events import AlarmRaised, AlarmType, CheckUnreported
 from web.staff.audit import access_log
 from web.staff.core.context import Staff
-from web.staff.doors import revocation
+from web.staff.doors import door_codes, revocation
 from web.staff.events.append_many import HOMES_AT_ONCE, write_many
 from web.staff.runtime.silence import Silence
 from web.staff.storage import event_store, tables
@@ -128,6 +128,7 @@ class Watch:
         staff = self._staff
         yield "silence", self._look_for_silence
         yield "revocation", lambda: revocation.look(staff)
+        yield "codes", lambda: door_codes.look(staff)
         yield "absences", lambda: visit_actions.begin_absences(staff)
         yield "samples", self._draw_samples
         # homes that queued while the server was away send first

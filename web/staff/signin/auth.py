@@ -8,25 +8,18 @@ from __future__ import annotations
 
 import secrets as random
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar
 
 from flask import Flask, Response, abort, g, redirect, request, session, url_for
 from flask_babel import gettext
 from flask_login import current_user, user_logged_in, user_logged_out
-from flask_security import (
-    LoginForm,
-    MailUtil,
-    Security,
-    SQLAlchemySessionUserDatastore,
-    UserMixin,
-    VerifyForm,
-)
+from flask_security import MailUtil, Security, SQLAlchemySessionUserDatastore, UserMixin
+from flask_security.signals import tf_profile_changed, wan_registered
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy import Integer, Text, bindparam, select
 from sqlalchemy.orm import Session, joinedload, scoped_session
-from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as BaseResponse
 
 from gateway.envelope import Draft
@@ -37,9 +30,18 @@ from web.staff.core.rights import RIGHTS, Actor, Right, Role
 from web.staff.core.secret_files import PASSWORD_PEPPER, SESSION, SecretFiles
 from web.staff.events import append
 from web.staff.homelink import routes
-from web.staff.signin import failed_attempts, passkeys, second_factor, sessions, single_sign_on
-from web.staff.signin.failed_attempts import limits, note_refusal, sentence
-from web.staff.signin.models import Passkey, RoleRow, User, make_sessions
+from web.staff.signin import (
+    devices,
+    failed_attempts,
+    grace,
+    hashing,
+    passkeys,
+    second_factor,
+    sessions,
+    single_sign_on,
+)
+from web.staff.signin.forms import ChangeForm, ProveForm, SignInForm
+from web.staff.signin.models import Passkey, RoleRow, User, make_sessions, normal_address
 from web.staff.signin.sessions import Factor
 from web.staff.storage import tables
 from web.staff.storage.database import Database
@@ -67,11 +69,6 @@ FACTORS = {
 """What was shown, by the view that signed somebody in."""
 
 
-def normal_address(email: str) -> str:
-    """How an account's address is stored and compared."""
-    return email.strip().casefold()
-
-
 class PlainMail(MailUtil):
     """Addresses are names of accounts here: compared without case, nothing is sent or looked up."""
 
@@ -80,49 +77,6 @@ class PlainMail(MailUtil):
 
     def validate(self, email: str) -> str:
         return self.normalize(email)
-
-
-class SignInForm(LoginForm):
-    """Flask-Security's form with one sentence for all that can go wrong, and limited tries."""
-
-    remember = None  # a shared phone must not stay signed in
-
-    def validate(self, **kwargs: object) -> bool:
-        """Whether the account and password are right.  Each failure is an event."""
-        address = request.remote_addr or ""
-        account = normal_address(self.email.data or "")
-        tried = limits()
-        allowed = tried.account.allow(f"{address} {account}") and tried.address.allow(address)
-        if allowed and super().validate(**kwargs) and not self._has_better():
-            tried.account.forget(f"{address} {account}")
-            return True
-        if allowed:
-            note_refusal()
-        for field in self:
-            field.errors = []
-        self.form_errors = [sentence()]
-        self.user = None
-        return False
-
-    def _has_better(self) -> bool:
-        """Whether this account signs in with a passkey and may not with a password alone: a stolen
-        password must not be enough to set up a second factor beside it."""
-        user = cast(User, self.user)
-        return bool(user.needs_second_factor() and user.webauthn and not user.tf_primary_method)
-
-
-class ProveForm(VerifyForm):
-    """Asks a signed-in person for the password again; limited like a sign-in."""
-
-    def validate(self, **kwargs: object) -> bool:
-        """Whether it is right."""
-        key = f"prove {self.user.id}"
-        if limits().account.allow(key) and super().validate(**kwargs):
-            limits().account.forget(key)
-            return True
-        note_refusal()
-        self.password.errors = [sentence()]
-        return False
 
 
 _BY_SESSION = (
@@ -197,19 +151,18 @@ def init_app(app: Flask, secrets: SecretFiles) -> None:
         SECURITY_POST_LOGOUT_VIEW="/login",
         SECURITY_LOGOUT_METHODS=["POST"],
     )
-    if config.listen.trusted_proxies:
-        n = config.listen.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
     app.extensions[failed_attempts.EXTENSION] = failed_attempts.Limits()
-    app.extensions[sessions.EXTENSION] = sessions.Gate(parts.db)
+    app.extensions[sessions.EXTENSION] = sessions.Gate(parts.db, parts.broker)
+    app.extensions[hashing.EXTENSION] = hashing.Turns(lambda: _free_threads(parts))
     CSRFProtect(app).exempt(routes.blueprint)  # a home signs its requests, and has no cookie
     orm = make_sessions(parts.db)
     app.extensions["tryggve.sessions"] = orm
-    Security(
+    security = Security(
         app,
         Datastore(parts.db, orm),
         login_form=SignInForm,
         verify_form=ProveForm,
+        change_password_form=ChangeForm,
         two_factor_setup_form=second_factor.SetUpForm,
         two_factor_rescue_form=second_factor.NoRescueForm,
         two_factor_verify_code_form=second_factor.CodeForm,
@@ -221,6 +174,7 @@ def init_app(app: Flask, secrets: SecretFiles) -> None:
         totp_cls=second_factor.OnceTotp,
         webauthn_util_cls=passkeys.Passkeys,
     )
+    security.pwd_context = hashing.InTurns(security.pwd_context, app.extensions[hashing.EXTENSION])
     second_factor.init_app(app)
     passkeys.init_app(app)
     single_sign_on.init_app(app, config.sign_in, secrets)
@@ -236,6 +190,13 @@ def init_app(app: Flask, secrets: SecretFiles) -> None:
 
     user_logged_in.connect(_signed_in, app)
     user_logged_out.connect(_signed_out, app)
+    tf_profile_changed.connect(_code_set_up, app)
+    wan_registered.connect(_passkey_set_up, app)
+
+
+def _free_threads(parts: Staff) -> int:
+    """Threads of this worker that requests may take now."""
+    return parts.config.listen.threads - sum(parts.broker.counts())
 
 
 def _guard_sessions(app: Flask) -> None:
@@ -258,22 +219,41 @@ def _signed_in(_app: Flask, user: User, **_more: object) -> None:
     session.permanent = True
     parts = staff()
     factor = FACTORS.get(request.endpoint or "")
+    now = datetime.now(UTC)
     with parts.write() as tx:
         if factor is None:  # a changed password: the other sessions are over, this one goes on
             present = g.get("tryggve_session")
             sessions.end(tx, user.id)
             sessions.begin(
-                tx, user.id, Factor(present.factor) if present else Factor.PASSWORD_ALONE
+                tx,
+                user.id,
+                Factor(present.factor) if present else Factor.PASSWORD_ALONE,
+                present.ends_at if present else None,
             )
             return
-        sessions.begin(tx, user.id, factor)
+        until = None
+        if factor is Factor.PASSWORD_ALONE:
+            standing = grace.begin(tx, user.id, now)
+            if user.needs_second_factor():
+                until = standing.session_until(now)
+        sessions.begin(tx, user.id, factor, until)
         append.write(parts, tx, None, Draft(AccountSignedIn(), person=user.person_id))
+    devices.remember(user.email)
+
+
+def _code_set_up(_app: Flask, user: User, **_more: object) -> None:
+    with staff().write() as tx:
+        sessions.prove(tx, user.id, Factor.CODE)
+
+
+def _passkey_set_up(_app: Flask, user: User, **_more: object) -> None:
+    with staff().write() as tx:
+        sessions.prove(tx, user.id, Factor.PASSKEY)
 
 
 def _signed_out(_app: Flask, **_more: object) -> None:
     with staff().write() as tx:
         sessions.end_here(tx)
-    sessions.gate().forget()
 
 
 def sign_in_required(view: Callable[P, R]) -> Callable[P, R | BaseResponse]:

@@ -24,6 +24,11 @@ from web.staff.storage import tables
 from web.staff.storage.database import Database
 
 
+def normal_address(email: str) -> str:
+    """How an account's address is stored and compared."""
+    return email.strip().casefold()
+
+
 class Base(DeclarativeBase):
     """All on the tables' own metadata."""
 
@@ -53,6 +58,7 @@ class User(Base, UserMixin):
     name: Mapped[str]
     locale: Mapped[str]
     org_id: Mapped[str]
+    sso_issuer: Mapped[str | None]
     tf_phone_number = None  # no codes by SMS: they can be taken over
     webauthn: Mapped[list[Passkey]] = relationship(  # type: ignore[assignment]
         Passkey, cascade="all, delete-orphan", order_by=tables.passkey.c.id
@@ -68,8 +74,9 @@ class User(Base, UserMixin):
         return any(role.name in needed for role in self.roles)
 
     def check_tf_required(self, tf_setup_methods: Any, tf_fresh: bool) -> tuple[bool, Any]:  # noqa: ARG002
-        """Flask-Security asks after a right password; who has set one up is always asked."""
-        return bool(tf_setup_methods) or self.needs_second_factor(), tf_setup_methods
+        """Flask-Security asks after a right password; who has set one up is always asked.  Who has
+        not, and must, gets a session that is good for that only (`grace`)."""
+        return bool(tf_setup_methods), tf_setup_methods
 
     def check_tf_required_setup(self) -> bool:
         """Whether the second factor may not be taken away."""

@@ -21,7 +21,7 @@ from webauthn.helpers.structs import (
 )
 from wtforms import HiddenField
 
-from web.staff.signin.failed_attempts import limits, note_refusal, sentence
+from web.staff.signin.failed_attempts import limits, note_refusal, place, sentence
 
 JSON_ONLY = frozenset(
     {
@@ -82,7 +82,7 @@ class SignInAnswerForm(WebAuthnSigninResponseForm):
         # Flask-Security notes a closed account as an error and goes on: so look for errors, too
         if fresh and super().validate(**kwargs) and not self.errors:
             return True
-        if limits().address.allow(request.remote_addr or ""):  # a flood is not worth its events
+        if limits().address.allow(place()):  # a flood is not worth its events
             note_refusal()
         for field in self:
             field.errors = []

@@ -24,7 +24,7 @@ from flask_security.recovery_codes import MfRecoveryForm
 from wtforms import RadioField
 
 from web.staff.core.secret_files import FACTOR_KEY, SecretFiles
-from web.staff.signin.failed_attempts import limits, note_refusal
+from web.staff.signin.failed_attempts import What, attempt
 
 WINDOW_S = 30
 """Seconds that a phone's clock may be off."""
@@ -64,12 +64,9 @@ class NoRescueForm(TwoFactorRescueForm):
 
 
 def _guarded(form: Any, field: str, validate: Any, kwargs: dict[str, object]) -> bool:
-    key = str(form.user.id)
     form[field].data = (form[field].data or "").strip()
-    if limits().code.allow(key) and validate(**kwargs):
-        limits().code.forget(key)
+    if attempt(form.user.email, What.CODE, lambda: bool(validate(**kwargs))):
         return True
-    note_refusal()
     form[field].errors = [
         gettext("Koden stämmer inte, eller är redan använd. Vänta på nästa och försök igen.")
     ]

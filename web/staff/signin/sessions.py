@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 import secrets
 import threading
 import time
@@ -24,6 +23,9 @@ from flask import current_app, g, request, session
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from web.staff.core.context import Staff, staff
+from web.staff.realtime.broker import Broker
+from web.staff.signin import grace
+from web.staff.signin.whereabouts import browser_name, rough_network
 from web.staff.storage import tables
 from web.staff.storage.database import Database, Tx
 
@@ -69,6 +71,8 @@ class Session:
     id: str
     factor: Factor
     browser: str
+    network: str
+    """Roughly where it was seen last; empty: not kept then."""
     began_at: datetime
     seen_at: datetime
     ends_at: datetime
@@ -89,34 +93,18 @@ def _browser_sha256(parts: Staff) -> str:
     return hmac.new(parts.keys.code_key, b"browser:" + agent.encode(), hashlib.sha256).hexdigest()
 
 
-def browser_name(agent: str) -> str:
-    """`Chrome, Android`: enough for its owner to know it again, too little to follow anybody."""
-    browsers = (("Edg", "Edge"), ("Firefox", "Firefox"), ("Chrom", "Chrome"), ("Safari", "Safari"))
-    systems = (
-        ("Android", "Android"),
-        ("iPhone", "iPhone"),
-        ("iPad", "iPad"),
-        ("Windows", "Windows"),
-        ("Mac OS", "Mac"),
-        ("Linux", "Linux"),
-    )
-    parts = [
-        next((name for part, name in known if re.search(part, agent)), "")
-        for known in (browsers, systems)
-    ]
-    return ", ".join(part for part in parts if part) or "?"
-
-
 # --- beginning and ending -------------------------------------------------------------------------
 
 
-def begin(tx: Tx, user_id: int, factor: Factor) -> None:
-    """Open a session for this browser: a row, and its token in the cookie."""
+def begin(tx: Tx, user_id: int, factor: Factor, until: datetime | None = None) -> None:
+    """Open a session for this browser: a row, and its token in the cookie.  It ends with the shift,
+    or at `until` when that is sooner."""
     parts = staff()
     t = tables.session
     now = _now()
     token = secrets.token_urlsafe(TOKEN_BYTES)
     mine = t.c.user_id == user_id
+    shift = now + timedelta(hours=parts.config.session_hours)
     tx.conn.execute(delete(t).where(mine, t.c.ends_at < now - KEPT))
     older = session.get(TOKEN)
     if older:  # signing in again in the same browser takes the older one's place
@@ -130,23 +118,47 @@ def begin(tx: Tx, user_id: int, factor: Factor) -> None:
             factor=factor.value,
             began_at=now,
             seen_at=now,
-            ends_at=now + timedelta(hours=parts.config.session_hours),
+            ends_at=shift if until is None else min(shift, until),
             browser=browser_name(request.headers.get("User-Agent", "")),
             browser_sha256=_browser_sha256(parts),
             address_sha256=parts.keys.hash_address(request.remote_addr or ""),
+            network=rough_network(request.remote_addr or ""),
         )
     )
     session[TOKEN] = token
     g.pop("tryggve_session", None)
 
 
-def end(tx: Tx, user_id: int, session_id: str | None = None) -> int:
-    """End one session of an account, or all (None); returns how many were open."""
+def prove(tx: Tx, user_id: int, factor: Factor) -> None:
+    """A second factor or a passkey was set up in this browser: its session counts as one that
+    showed it and lasts the shift; others that showed a password alone end."""
+    t = tables.session
+    alone = [t.c.user_id == user_id, t.c.factor == Factor.PASSWORD_ALONE.value]
+    mine = here()
+    row = tx.conn.execute(select(t.c.began_at).where(t.c.id == mine, *alone)).one_or_none()
+    tx.conn.execute(
+        update(t)
+        .where(*alone, t.c.id != (mine or ""), t.c.ended_at.is_(None))
+        .values(ended_at=_now())
+    )
+    if row is not None:
+        shift = row.began_at + timedelta(hours=staff().config.session_hours)
+        tx.conn.execute(update(t).where(t.c.id == mine).values(factor=factor.value, ends_at=shift))
+    tx.look_again.add(user_id)
+    g.pop("tryggve_session", None)
+
+
+def end(tx: Tx, user_id: int, session_id: str | None = None, *, but: str | None = None) -> int:
+    """End one session of an account, or all (None) `but` one; returns how many were open.  Their
+    open pages stop with the commit, at every worker."""
     t = tables.session
     mine = [t.c.user_id == user_id, t.c.ended_at.is_(None)]
     if session_id is not None:
         mine.append(t.c.id == session_id)
+    if but is not None:
+        mine.append(t.c.id != but)
     done = tx.conn.execute(update(t).where(*mine).values(ended_at=_now()))
+    tx.look_again.add(user_id)
     return int(done.rowcount)
 
 
@@ -156,7 +168,8 @@ def end_here(tx: Tx) -> None:
     g.pop("tryggve_session", None)
     if token:
         t = tables.session
-        tx.conn.execute(update(t).where(t.c.id == _digest(token)).values(ended_at=_now()))
+        ended = update(t).where(t.c.id == _digest(token)).values(ended_at=_now())
+        tx.look_again |= set(tx.conn.execute(ended.returning(t.c.user_id)).scalars())
 
 
 # --- asking ---------------------------------------------------------------------------------------
@@ -177,7 +190,28 @@ def holds(user_id: int, roles: Collection[str]) -> bool:
     if row is None:
         return False
     needed = staff().config.sign_in.second_factor_roles
-    return not (row.factor == Factor.PASSWORD_ALONE.value and any(role in needed for role in roles))
+    if row.factor != Factor.PASSWORD_ALONE.value or not any(role in needed for role in roles):
+        return True
+    now, standing = _now(), grace.standing(row)
+    enough = standing.enough(now)
+    if enough is grace.Enough.YES:
+        g.tryggve_due = standing.ends_at(now)
+        return True
+    g.tryggve_only_to_set_up = enough is grace.Enough.TO_SET_UP
+    return enough is grace.Enough.TO_SET_UP and request.endpoint in grace.SET_UP_ONLY
+
+
+def only_to_set_up() -> bool:
+    """Whether this browser's session is good for nothing but setting up a second factor or a
+    passkey.  Known once somebody asked who is signed in."""
+    return bool(g.get("tryggve_only_to_set_up", False))
+
+
+def due() -> datetime | None:
+    """Until when a password alone is enough for whoever is signed in here; None: it is not asked
+    for more, or showed more."""
+    until: datetime | None = g.get("tryggve_due")
+    return until
 
 
 def _look(user_id: int) -> Any:
@@ -185,11 +219,14 @@ def _look(user_id: int) -> Any:
     mine = here()
     if mine is None:
         return None
-    t = tables.session
+    t, u, o = tables.session, tables.user, tables.organisation
+    joined = t.join(u, u.c.id == t.c.user_id).join(o, o.c.id == u.c.org_id)
     now = _now()
     with parts.db.read() as conn:
         row = conn.execute(
-            select(t).where(t.c.id == mine, t.c.user_id == user_id, t.c.ended_at.is_(None))
+            select(t, *grace.COLUMNS)
+            .select_from(joined)
+            .where(t.c.id == mine, t.c.user_id == user_id, t.c.ended_at.is_(None))
         ).one_or_none()
     if row is None or row.ends_at <= now:
         return None
@@ -199,10 +236,10 @@ def _look(user_id: int) -> Any:
         return None
     address = parts.keys.hash_address(request.remote_addr or "")
     if now - row.seen_at > SEEN_EVERY or address != row.address_sha256:
+        seen = {"seen_at": now, "address_sha256": address}
+        seen["network"] = rough_network(request.remote_addr or "")
         with parts.write() as tx:
-            tx.conn.execute(
-                update(t).where(t.c.id == mine).values(seen_at=now, address_sha256=address)
-            )
+            tx.conn.execute(update(t).where(t.c.id == mine).values(**seen))
     return row
 
 
@@ -221,6 +258,7 @@ def of_account(database: Database, user_id: int) -> list[Session]:
             id=row.id,
             factor=Factor(row.factor),
             browser=row.browser,
+            network=row.network,
             began_at=row.began_at,
             seen_at=row.seen_at,
             ends_at=row.ends_at,
@@ -263,19 +301,24 @@ def places(database: Database, org: str) -> dict[int, int]:
 
 class Gate:
     """Tells open streams whether their session still holds: one query for all of them, at most
-    every `GATE_READ_S`, and one for each that opens.  It sees what any worker or command line did,
-    because it reads."""
+    every `GATE_READ_S` and when somebody's sessions or rights were changed (`Broker.look_again`),
+    and one for each that opens.  It sees what any worker or command line did, because it reads."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, broker: Broker) -> None:
         self._database = database
+        self._broker = broker
         self._lock = threading.Lock()
         self._read_at_s = float("-inf")
         self._valid: dict[str, int] = {}
+        self._looks = 0
 
     def version(self, session_id: str | None) -> int | None:
         """The version of what this session's person may do; None when the session is over."""
+        looks = self._broker.looks
         with self._lock:
-            if time.monotonic() - self._read_at_s > GATE_READ_S:
+            old = time.monotonic() - self._read_at_s > GATE_READ_S
+            if old or looks != self._looks:
+                self._looks = looks
                 self._valid = self._read()
                 self._read_at_s = time.monotonic()
             return None if session_id is None else self._valid.get(session_id)
@@ -290,11 +333,6 @@ class Gate:
             with self._lock:
                 self._valid[session_id] = session
         return session
-
-    def forget(self) -> None:
-        """Something was changed just now: read anew when asked next."""
-        with self._lock:
-            self._read_at_s = float("-inf")
 
     def _read(self, session_id: str | None = None) -> dict[str, int]:
         t, u = tables.session, tables.user

@@ -2,13 +2,15 @@
 
 Authlib does the protocol (code flow with PKCE, state, nonce; signature, issuer, audience and time
 of the ID token).  Here is what it cannot know: which levels of assurance (`acr`) are enough, which
-account a person has, and that a provider signs in its own organisations' people only.  Any failure
-is one sentence and no session.  Off unless configured.  Not for: making accounts.
+account a person has (by issuer and id: what another provider calls somebody is somebody else), that
+a provider signs in its own organisations' people only, and that it asked again when it was asked
+to.  Any failure is one sentence and no session.  Off unless configured.  Not for: making accounts.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any
 
 from authlib.common.errors import AuthlibBaseError
@@ -16,17 +18,20 @@ from authlib.integrations.flask_client import OAuth
 from flask import Blueprint, Flask, abort, current_app, redirect, render_template, request, session
 from flask import url_for as url
 from flask.typing import ResponseReturnValue
-from flask_login import logout_user
+from flask_login import current_user, logout_user
 from flask_security.utils import login_user
 from joserfc.errors import JoseError
 from requests import RequestException
+from sqlalchemy import update
 from werkzeug.wrappers import Response
 
 from web.staff.core.config import SignInConfig, SingleSignOn
+from web.staff.core.context import staff
 from web.staff.core.paths import safe_next
 from web.staff.core.secret_files import SecretFiles
-from web.staff.signin.failed_attempts import limits, note_refusal, sentence
+from web.staff.signin.failed_attempts import limits, note_refusal, place, sentence
 from web.staff.signin.models import User
+from web.staff.storage import tables
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +46,11 @@ LEEWAY_S = 30
 """Seconds that the provider's clock may be off."""
 
 NEXT = "tryggve_next"
+AGAIN = "tryggve_again"
+"""When somebody who is signed in was sent to show again who they are."""
+
+FRESH_SINCE = "fs_paa"
+"""Flask-Security's: when it was shown last who somebody is."""
 
 
 class NotSignedIn(Exception):
@@ -64,12 +74,10 @@ def init_app(app: Flask, config: SignInConfig, secrets: SecretFiles) -> None:
         )
     app.extensions[EXTENSION] = oauth
     app.register_blueprint(blueprint)
-    app.context_processor(lambda: {"sign_on_providers": config.oidc})
+    app.context_processor(lambda: {"sign_on_providers": staff().config.sign_in.oidc})
 
 
 def _provider(name: str) -> tuple[Any, SingleSignOn]:
-    from web.staff.core.context import staff
-
     provider = staff().config.sign_in.oidc.get(name)
     if provider is None:
         abort(404)
@@ -78,15 +86,19 @@ def _provider(name: str) -> tuple[Any, SingleSignOn]:
 
 @blueprint.post("/<name>")
 def start(name: str) -> ResponseReturnValue:
-    """Send the browser to the provider."""
-
+    """Send the browser to the provider; who is signed in is asked again there."""
     client, provider = _provider(name)
     session[NEXT] = safe_next(request.args.get("next"))
+    session.pop(AGAIN, None)
+    more: dict[str, object] = {}
+    if current_user.is_authenticated:
+        session[AGAIN] = int(time.time())
+        more = {"prompt": "login", "max_age": 0}
     try:
         sent: Response = client.authorize_redirect(
             url("sign_on.answer", name=name, _external=True),
             acr_values=" ".join(provider.acr_values),
-            prompt="login" if request.args.get("next") else None,
+            **more,
         )
         return sent
     except (RequestException, AuthlibBaseError, ValueError) as error:
@@ -97,40 +109,78 @@ def start(name: str) -> ResponseReturnValue:
 def answer(name: str) -> ResponseReturnValue:
     """Back from the provider, with a code."""
     client, provider = _provider(name)
+    again = session.pop(AGAIN, None)
     try:
         token = client.authorize_access_token(leeway=LEEWAY_S)
-        user = _account(provider, token.get("userinfo") or {})
+        claims = token.get("userinfo") or {}
+        shown_at = _shown_at(claims, again)
+        user = _account(provider, claims)
     except (RequestException, AuthlibBaseError, JoseError, NotSignedIn, ValueError, KeyError) as e:
         return _refused(name, e)
     forward = session.pop(NEXT, None) or url("pages.start")
     logout_user()  # whoever was signed in here before
     login_user(user, authn_via=["oidc"])
+    session[FRESH_SINCE] = shown_at
     return redirect(forward, 303)
+
+
+def _shown_at(claims: Any, again: int | None) -> float:
+    """When the provider last asked this person (`auth_time`), for what is sensitive; 0: it does not
+    say.  Raises `NotSignedIn` when it was told at `again` to ask, and did not."""
+    now = time.time()
+    told = claims.get("auth_time")
+    known = isinstance(told, int | float) and not isinstance(told, bool)
+    if again is not None and not (known and again - LEEWAY_S <= told <= now + LEEWAY_S):
+        raise NotSignedIn("the provider was to ask again, and did not")
+    return min(float(told), now) if known else 0.0
 
 
 def _account(provider: SingleSignOn, claims: Any) -> User:
     """The account that the checked claims are about.  Raises `NotSignedIn`."""
+    issuer = provider.bare_issuer()
+    if str(claims.get("iss", "")).rstrip("/") != issuer:
+        raise NotSignedIn("the issuer is not the configured one")
     acr = claims.get("acr")
     if acr not in provider.acr_values:
         raise NotSignedIn("the level of assurance is not enough")
     subject = claims.get(provider.claim)
     if not isinstance(subject, str) or not subject:
         raise NotSignedIn("the claim that names the person is missing")
-    accounts = (
+    called_so = (
         current_app.extensions["tryggve.sessions"]
         .query(User)
         .filter(User.sso_id == subject, User.org_id.in_(provider.organisations))  # type: ignore[attr-defined]
         .all()
     )
+    accounts = [user for user in called_so if user.sso_issuer == issuer]
+    if not accounts:
+        accounts = [user for user in called_so if user.sso_issuer is None and _is_only(user.org_id)]
     if len(accounts) != 1 or not accounts[0].active:
         raise NotSignedIn("no active account has this id")
     user: User = accounts[0]
+    if user.sso_issuer is None:
+        _bind(user, issuer)
     return user
+
+
+def _is_only(org: str) -> bool:
+    """Whether the organisation has one provider: then an id from before providers were kept is
+    its."""
+    known = staff().config.sign_in.providers_of(org).values()
+    return len({provider.bare_issuer() for provider in known}) == 1
+
+
+def _bind(user: User, issuer: str) -> None:
+    t = tables.user
+    with staff().db.write() as tx:
+        tx.conn.execute(
+            update(t).where(t.c.id == user.id, t.c.sso_issuer.is_(None)).values(sso_issuer=issuer)
+        )
 
 
 def _refused(name: str, error: Exception) -> Response | tuple[str, int]:
     log.warning("single sign-on was refused", extra={"provider": name, "why": type(error).__name__})
-    if limits().address.allow(request.remote_addr or ""):
+    if limits().address.allow(place()):
         note_refusal()
     session.pop(NEXT, None)
     return render_template("sign_on_failed.html", text=sentence()), 403

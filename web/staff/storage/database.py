@@ -48,11 +48,13 @@ CLOSE_LOOK_S = 0.05
 
 @dataclass
 class Tx:
-    """An open write transaction.  `changes` are told, and `orders` given, after the commit."""
+    """An open write transaction.  `changes` are told, and `orders` given, after the commit; open
+    pages of the accounts in `look_again` then look whether they may go on."""
 
     conn: Connection
     changes: list[Change] = field(default_factory=list)
     orders: list[LockOrder] = field(default_factory=list)
+    look_again: set[int] = field(default_factory=set)
 
 
 def parse_url(text: str, *, file: str = "configuration") -> URL:

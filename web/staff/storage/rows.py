@@ -147,6 +147,11 @@ class HomeRow:
     power_at: datetime | None
     power_origin: str | None
     power_seq: int | None
+    page_url: str | None
+    page_fingerprint: str | None
+    page_key: str | None
+    page_origin: str | None
+    page_seq: int | None
     silent_since: datetime | None
     silent_alarm: str | None
     visits_locked_before: datetime | None

@@ -4,7 +4,7 @@ Five sorts:
 - who and where: `organisation`, `home`, `resident`, `user`, `role`, `user_role`, `assignment`,
   `team`, `area` and their members.  Names of people live only here, and can be erased without
   touching an event;
-- signing in: `passkey`, `session`;
+- signing in: `passkey`, `session`, `failed_sign_in`;
 - the link: `gateway_key`, `enrol_code`, `server_key`, `home_link`, `home_stream`,
   `lock_order`;
 - the truth: `event` and `head`, and `urgent` (what came over the urgent lane and is not yet
@@ -60,6 +60,8 @@ organisation = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("name", Text, nullable=False),
+    # hours from an account's first sign-in in which a password alone is enough; 0: never
+    Column("factor_grace_h", Integer, nullable=False, server_default=text("24")),
 )
 
 home = Table(
@@ -102,11 +104,13 @@ user = Table(
     Column("mf_recovery_codes", MutableList.as_mutable(CommaList())),  # encrypted one by one
     Column("fs_webauthn_user_handle", Text),
     Column("tf_last_counter", Integer),  # of the last code used: none is taken twice
+    Column("grace_from", Utc),  # real time of the first sign-in by password; None: none yet
     Column("sso_id", Text),  # what single sign-on calls this person; None: not by single sign-on
+    Column("sso_issuer", Text),  # which provider calls it so; None: from before that was kept
     # grows with each change of what this person may do: open streams look at it
     Column("rights_version", Integer, nullable=False, server_default=text("0")),
     Index("uq_user_fs_webauthn_user_handle", "fs_webauthn_user_handle", unique=True),
-    Index("uq_user_org_id_sso_id", "org_id", "sso_id", unique=True),
+    Index("uq_user_org_id_sso_id", "org_id", "sso_issuer", "sso_id", unique=True),
 )
 
 role = Table(
@@ -174,7 +178,26 @@ session = Table(
     Column("browser", Text, nullable=False),  # "Chrome, Android": for its owner to know it again
     Column("browser_sha256", Text, nullable=False),  # keyed; another browser ends the session
     Column("address_sha256", Text, nullable=False),  # keyed; where it was seen last
+    Column(
+        "network", Text, nullable=False, server_default=text("''")
+    ),  # `192.0.2.x`, for its owner
     Column("ended_at", Utc),  # None: not ended by hand
+)
+
+failed_sign_in = Table(
+    "failed_sign_in",
+    metadata,
+    # what was tried and failed; bounded by `web.staff.signin.failed_attempts`; all times are real
+    Column("id", Integer, primary_key=True),
+    Column("account_sha256", Text, nullable=False),  # keyed; also of addresses that are no account
+    Column("user_id", Integer, ForeignKey("user.id", ondelete="CASCADE"), index=True),
+    Column("what", Text, nullable=False),  # a `web.staff.signin.failed_attempts.What`
+    Column("at", Utc, nullable=False),
+    Column("device_sha256", Text),  # the browser, when the account had used it; None: a strange one
+    Column("browser", Text, nullable=False),
+    Column("network", Text, nullable=False),
+    Column("forgiven", Boolean, nullable=False, server_default=text("false")),  # counts no more
+    Index("ix_failed_sign_in_account", "account_sha256", "at"),
 )
 
 # --- teams and areas ------------------------------------------------------------------------------
@@ -521,6 +544,11 @@ home_state = Table(
     Column("power_at", Utc),
     Column("power_origin", Text),
     Column("power_seq", BigInteger),
+    Column("page_url", Text),  # of the page that the Pi serves; None: it told of none
+    Column("page_fingerprint", Text),  # SHA-256 of its certificate, in hexadecimal
+    Column("page_key", Text),  # of its run: codes are told with it; None: in the first form
+    Column("page_origin", Text),
+    Column("page_seq", BigInteger),
     Column("silent_since", Utc),  # None: not silent
     Column("silent_alarm", Text),  # the alarm that stands for the silence
     Column("visits_locked_before", Utc),  # nothing changes in visits that began earlier
@@ -557,7 +585,8 @@ door_code = Table(
     Column("device", Text),
     Column("number", Integer),  # its first two digits
     Column("kid", Text),  # the server's key that its hash was made with
-    Column("seq", BigInteger),  # of its `codes.issued`: whether the home has it
+    Column("seq", BigInteger),  # of its newest telling: whether the home has it
+    Column("page_key", Text),  # of the run that it was told with; None: in the first form
     Column("not_before", Utc),
     Column("expires_at", Utc),
     Column("ended_at", Utc),  # used, refused or revoked

@@ -31,6 +31,7 @@ self.addEventListener("fetch", (event) => {
   const { request } = event;
   const url = new URL(request.url);
   if (request.method !== "GET" || url.origin !== location.origin) return;
-  if (request.mode === "navigate" && url.pathname.startsWith("/pass")) event.respondWith(page(request));
-  else if (site.keep.includes(url.pathname) && url.pathname !== site.shell) event.respondWith(fromCache(request));
+  // the kept page itself comes from the phone, also with a network: a door's word waits for it
+  if (site.keep.includes(url.pathname)) event.respondWith(fromCache(request));
+  else if (request.mode === "navigate" && url.pathname.startsWith("/pass")) event.respondWith(page(request));
 });

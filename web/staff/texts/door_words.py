@@ -15,7 +15,7 @@ SERVICE_WHY: Mapping[str, str] = {
     "lock": N_("Låset krånglar"),
     "gateway": N_("Hemmets enhet"),
     "sensor": N_("Matta eller sensor"),
-    "mounting": N_("Montera"),
+    "mounting": N_("Montering"),
     "test": N_("Prova låset"),
     "other": N_("Annat"),
 }

@@ -36,7 +36,7 @@ def dated(at: datetime, zone: str | None) -> str:
 
 def alarm_word(alarm: str | None) -> str:
     """What an alarm is about."""
-    return words.spoken(words.ALARMS, alarm) if alarm else _("Larm, innehållet är inte hämtat än")
+    return words.spoken(words.ALARMS, alarm) if alarm else _("Larm, innehållet är ej hämtat")
 
 
 def turn_word(outcome: str | None, why: str | None) -> str:

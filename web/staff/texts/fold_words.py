@@ -21,7 +21,7 @@ COUNTED: Mapping[str, Callable[[int], str]] = {
     "motion.detected": lambda n: ngettext("%(num)s rörelse", "%(num)s rörelser", n),
     "motion.cleared": lambda n: ngettext("%(num)s gång stilla", "%(num)s gånger stilla", n),
     "temperature.measured": lambda n: ngettext("%(num)s mätning", "%(num)s mätningar", n),
-    "device.heard": lambda n: ngettext("%(num)s livstecken", "%(num)s livstecken", n),
+    "device.heard": lambda n: ngettext("%(num)s signal", "%(num)s signaler", n),
     "contact.changed": lambda n: ngettext("%(num)s ändring", "%(num)s ändringar", n),
 }
 """Every reading (`kind_words`), in the order in which they are told."""

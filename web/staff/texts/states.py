@@ -6,8 +6,13 @@ Not for: HTML.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
+from flask_babel import format_date
+
+from web.staff.core.context import staff
+from web.staff.core.i18n import local
 from web.staff.core.i18n import say as _
 from web.staff.storage.rows import DeviceRow, HomeRow
 
@@ -22,17 +27,41 @@ class State:
     tone: str = ""
 
 
-def lock_word(row: DeviceRow) -> State:
-    """Where the bolt is, as far as the lock itself told.  Silence is unknown, never locked."""
+def lock_word(row: DeviceRow, zone: str | None = None, home: HomeRow | None = None) -> State:
+    """What the lock said last of its bolt, and when, in the home's time.  A lock that sleeps has
+    said all there is to say; unknown is what something made so: a turn without an end, a lock that
+    cannot be heard, a home that is silent."""
+    if row.state_at is None:
+        return State(_("Inget besked från låset än"), "lock-unknown")
+    at = when(row.state_at, zone)
+    if row.state not in ("locked", "unlocked", "jammed"):
+        return State(_("Låsläge okänt sedan %(at)s", at=at), "lock-unknown", "unknown")
+    silent = home is not None and home.silent_since is not None
+    if silent or _is_lost(row):
+        said = _("låst") if row.state == "locked" else _("upplåst")
+        said = _("hade fastnat") if row.state == "jammed" else said
+        text = _("Låsläge okänt (%(said)s %(at)s)", said=said, at=at)
+        return State(text, "lock-unknown", "unknown")
     if row.state == "locked":
-        state = State(_("Låst"), "lock", "ok")
-    elif row.state == "unlocked":
-        state = State(_("Upplåst"), "lock-open", "warn")
-    elif row.state == "jammed":
-        state = State(_("Låset har fastnat"), "lock-unknown", "alarm")
-    else:
-        state = State(_("Oklart om det är låst"), "lock-unknown", "unknown")
-    return state
+        return State(_("Låst enligt låset %(at)s", at=at), "lock")
+    if row.state == "unlocked":
+        return State(_("Upplåst enligt låset %(at)s", at=at), "lock-open", "warn")
+    return State(_("Låset har fastnat"), "lock-unknown", "alarm")
+
+
+def _is_lost(row: DeviceRow) -> bool:
+    """Whether the lock's driver said that it cannot hear it, after its last word.  Not: that it
+    slept when somebody wanted to turn it (that has no reason beside it)."""
+    lost = row.health == "failed" or (row.health == "offline" and row.health_text is not None)
+    return lost and (row.state_at is None or row.health_at is None or row.health_at > row.state_at)
+
+
+def when(at: datetime, zone: str | None) -> str:
+    """`21:14` today, with the date on any other day."""
+    here, today = local(at, zone), local(staff().clock.now(), zone).date()
+    if here.date() == today:
+        return f"{here:%H:%M}"
+    return f"{format_date(here.date(), 'd MMM')} {here:%H:%M}"
 
 
 class BedTile(Protocol):
@@ -51,13 +80,13 @@ def bed_word(tile: BedTile) -> State:
     whether its bed mat can be trusted (`bed_trouble`), and of an alarm beside it (`on_floor`)."""
     state = tile.state
     if state is None or state.in_bed not in ("on", "off"):
-        return State(_("Oklart om någon ligger i sängen"), "question", "unknown")
+        return State(_("Osäkert om någon ligger i sängen"), "question", "unknown")
     if state.silent_since is not None:
-        return State(_("Okänt nu, hemmet hörs inte"), "question", "unknown")
+        return State(_("Okänt, ingen kontakt med hemmet"), "question", "unknown")
     if tile.bed_trouble:
-        return State(_("Okänt nu, sängmattan fungerar inte"), "question", "unknown")
+        return State(_("Okänt, sängmattan fungerar inte"), "question", "unknown")
     if tile.on_floor and state.in_bed == "on":
-        return State(_("Oklart, larm från golvet"), "question", "unknown")
+        return State(_("Osäkert, larm från golvet"), "question", "unknown")
     if state.in_bed == "on":
         return State(_("I sängen"), "bed", "ok")
     return State(_("Uppe"), "bed-empty", "")
@@ -75,7 +104,7 @@ def health_word(row: DeviceRow) -> State:
     if row.health in known:
         return known[row.health]
     if row.state == "unknown":
-        return State(_("Inget hört än"), "question", "unknown")
+        return State(_("Ingen signal än"), "question", "unknown")
     return State(_("Inga kända fel"), "dot")
 
 
@@ -83,16 +112,16 @@ def battery_word(row: DeviceRow) -> State | None:
     """The battery; None for a device that has never told of one."""
     percent = "" if row.battery_pct is None else f" {row.battery_pct} %"
     if row.battery == "low":
-        return State(_("Batteri snart slut") + percent, "battery-low", "warn")
+        return State(_("Lågt batteri") + percent, "battery-low", "warn")
     if row.battery == "ok":
         return State(_("Batteri bra") + percent, "battery", "ok")
     return None
 
 
-def device_word(row: DeviceRow) -> State:
+def device_word(row: DeviceRow, zone: str | None = None, home: HomeRow | None = None) -> State:
     """What a device tells now, apart from its health."""
     if row.type == "lock":
-        return lock_word(row)
+        return lock_word(row, zone, home)
     known = {
         "pressed": State(_("Nedtryckt"), "mat"),
         "released": State(_("Inte nedtryckt"), "mat"),

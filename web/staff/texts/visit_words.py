@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from web.staff.core.i18n import N_
 
 CORRECTED_WHY: Mapping[str, str] = {
-    "forgot": N_("Glömde markera"),
+    "forgot": N_("Glömde registrera"),
     "wrong_time": N_("Fel tid"),
     "phone": N_("Telefonen fungerade inte"),
     "lock": N_("Låset fungerade inte"),
@@ -20,16 +20,16 @@ CORRECTED_WHY: Mapping[str, str] = {
 """Why a stamp of a visit was corrected."""
 
 DEVIATIONS: Mapping[str, str] = {
-    "missed": N_("Ingen kom"),
+    "missed": N_("Uteblivet besök"),
     "declined": N_("Tackade nej"),
     "absent": N_("Inte hemma"),
-    "other": N_("Blev inte av"),
-    "late": N_("Sent"),
-    "early": N_("Tidigt"),
-    "short": N_("Kort"),
-    "long": N_("Långt"),
+    "other": N_("Ej utfört"),
+    "late": N_("För sent"),
+    "early": N_("För tidigt"),
+    "short": N_("För kort"),
+    "long": N_("För långt"),
     "fewer": N_("För få"),
-    "somebody_else": N_("Någon annan gick"),
+    "somebody_else": N_("En kollega gjorde besöket"),
     "no_departure": N_("Avgång saknas"),
     "unplanned": N_("Inte planerat"),
 }
@@ -41,7 +41,7 @@ READ_WHAT: Mapping[str, str] = {
     "visits": N_("besök"),
     "visits_file": N_("besök, som fil"),
     "access": N_("åtkomstloggen"),
-    "acute": N_("larm hos andra"),
+    "acute": N_("larm i andra hem"),
     "access_file": N_("åtkomstloggen, som fil"),
 }
 """What `record.read` says was opened."""

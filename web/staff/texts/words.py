@@ -19,41 +19,41 @@ from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as gettext
 
 ALARMS: Mapping[str, str] = {
-    AlarmType.BED_EXIT: N_("Uppe ur sängen och inte tillbaka"),
-    AlarmType.ON_FLOOR: N_("Ligger troligen på golvet"),
+    AlarmType.BED_EXIT: N_("Har lämnat sängen och inte kommit tillbaka"),
+    AlarmType.ON_FLOOR: N_("Troligt fall: ligger på golvet"),
     AlarmType.BATHROOM_LONG: N_("Länge i badrummet"),
     AlarmType.WANDERING: N_("Ute ur hemmet på natten"),
     AlarmType.DOOR_LEFT_OPEN: N_("Ytterdörren står öppen"),
-    AlarmType.INACTIVITY: N_("Inget livstecken på länge"),
+    AlarmType.INACTIVITY: N_("Ingen aktivitet på länge"),
     AlarmType.MOISTURE: N_("Fukt: dags att byta"),
     AlarmType.TOO_COLD: N_("För kallt i hemmet för länge"),
     AlarmType.TOO_HOT: N_("För varmt i hemmet för länge"),
-    AlarmType.MAT_POOR: N_("Sängmattan känner dåligt: flytta den, eller byt den"),
+    AlarmType.MAT_POOR: N_("Sängmattan reagerar dåligt: flytta eller byt den"),
     AlarmType.MAT_FAULTY: N_("Sängmattan går inte att lita på: byt den"),
     AlarmType.MAT_REVERSED: N_("Sängmattan är omvänt kopplad: vänd normally_closed eller kablarna"),
-    AlarmType.MAT_DRIFTED: N_("Sängmattans nolläge har vandrat: kalibrera om den"),
-    AlarmType.MAT_UNFELT: N_("Sängmattan har inte känt någon: kontrollera var den ligger"),
-    AlarmType.MAT_UNFIT: N_("Sängmattan klarar inte att vaka över den här sängen: byt lösning"),
+    AlarmType.MAT_DRIFTED: N_("Sängmattans nolläge har ändrats: kalibrera om den"),
+    AlarmType.MAT_UNFELT: N_("Sängmattan har inte reagerat på någon: kontrollera var den ligger"),
+    AlarmType.MAT_UNFIT: N_("Sängmattan passar inte den här sängen: byt lösning"),
     AlarmType.CONTACT_REVERSED: N_(
         "Ytterdörrens givare visar öppet hela tiden: kontrollera den, vänd eller byt"
     ),
     AlarmType.FAULT_RECURRING: N_("Samma fel tre gånger på 30 dagar: byt utrustningen"),
-    AlarmType.CHECK_HELP: N_("Behöver hjälp, sett vid tillsyn"),
-    AlarmType.CHECK_UNCLEAR: N_("Tillsyn oklar två gånger"),
+    AlarmType.CHECK_HELP: N_("Behöver hjälp enligt tillsyn"),
+    AlarmType.CHECK_UNCLEAR: N_("Tillsyn osäker två gånger"),
     AlarmType.CHECK_NO_ANSWER: N_("Ingen svarade på tillsynen"),
-    AlarmType.CHECK_UNREPORTED: N_("Tillsynen kom aldrig in från hemmet"),
+    AlarmType.CHECK_UNREPORTED: N_("Tillsyn ej rapporterad från hemmet"),
     AlarmType.DEVICE_DOWN: N_("Utrustning fungerar inte"),
     AlarmType.LOCK_JAMMED: N_("Låset har fastnat"),
-    AlarmType.LOCK_UNKNOWN: N_("Oklart om låset är låst"),
-    AlarmType.BATTERY_LOW: N_("Batteriet är snart slut"),
-    AlarmType.HOME_SILENT: N_("Hemmet hörs inte"),
+    AlarmType.LOCK_UNKNOWN: N_("Låsläge okänt"),
+    AlarmType.BATTERY_LOW: N_("Lågt batteri"),
+    AlarmType.HOME_SILENT: N_("Ingen kontakt med hemmet"),
     AlarmType.HOME_TAMPERED: N_("Hemmets logg stämmer inte"),
-    AlarmType.HOME_OVERSTEPPED: N_("Hemmets enhet skickade något som den inte får"),
-    AlarmType.LOCK_OPEN: N_("Ytterdörren är olåst för länge"),
+    AlarmType.HOME_OVERSTEPPED: N_("Hemmets enhet skickade otillåtna uppgifter"),
+    AlarmType.LOCK_OPEN: N_("Ytterdörren har varit olåst för länge"),
     AlarmType.CODE_GUESSING: N_("Någon har knappat in fel kod vid dörren flera gånger"),
     AlarmType.POWER_LOST: N_("Strömmen försvann"),
     AlarmType.POWER_FAILING: N_("Strömavbrott, larmen går på batteri"),
-    AlarmType.POWER_WEAK: N_("Hemmets enhet får för svag ström"),
+    AlarmType.POWER_WEAK: N_("Hemmets enhet har för låg spänning"),
     AlarmType.PENDANT: N_("Larmknappen trycktes"),
 }
 """What alarms are about; another word is that of a newer home."""
@@ -84,7 +84,7 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "label": N_("visningsnamnet"),
         "address": N_("adressen"),
         "fallback": N_("reservrutinen"),
-        "resident": N_("namnet på den som bor där"),
+        "resident": N_("brukarens namn"),
     },
     events.MatFault: {
         "cut": N_("kabeln är av eller urdragen"),
@@ -93,10 +93,10 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
     },
     events.MatQuality: {
         "learning": N_("lär sig ännu"),
-        "good": N_("känner bra"),
-        "poor": N_("känner dåligt"),
+        "good": N_("fungerar bra"),
+        "poor": N_("reagerar dåligt"),
         "faulty": N_("går inte att lita på"),
-        "unfelt": N_("har inte känt någon"),
+        "unfelt": N_("har inte reagerat på någon"),
     },
     events.PressHow: {
         "once": N_("en gång"),
@@ -119,8 +119,8 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
     },
     events.AlarmOutcome: {
         "helped": N_("Hjälp behövdes och gavs"),
-        "no_need": N_("Tittade till, ingen hjälp behövdes"),
-        "false": N_("Falskt larm, sensorn eller regeln hade fel"),
+        "no_need": N_("Kontrollerat, ingen hjälp behövdes"),
+        "false": N_("Falsklarm, sensorn eller regeln hade fel"),
         "mended": N_("Felet är lagat"),
     },
     events.Looked: {
@@ -129,17 +129,17 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
     },
     events.Finding: {
         "ok": N_("Allt är bra"),
-        "unclear": N_("Oklart, titta igen"),
+        "unclear": N_("Osäkert, ny tillsyn"),
         "help": N_("Behöver hjälp nu"),
-        "could_not_look": N_("Kunde inte titta"),
+        "could_not_look": N_("Tillsynen kunde inte göras"),
     },
     events.CheckBy: {
         "sensor": N_("sensorn"),
         "watcher": N_("personalen"),
     },
     events.Refusal: {
-        "forged": N_("Hemmet känner inte igen begäran."),
-        "expired": N_("Begäran hann bli för gammal. Tryck igen."),
+        "forged": N_("Hemmet godtog inte begäran."),
+        "expired": N_("Begäran blev för gammal. Tryck igen."),
         "not_yet": N_("Begäran gäller inte än."),
         "replayed": N_("Begäran är redan använd. Tryck igen om dörren är låst."),
         "other_home": N_("Begäran gällde ett annat hem."),
@@ -150,7 +150,7 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "clock_uncertain": N_("Hemmet vet inte vad klockan är och öppnar inte."),
         "busy": N_("Låset vrids redan. Vänta och se vad som händer."),
         "not_recorded": N_("Hemmet kunde inte skriva i sin logg och öppnar inte."),
-        "check_closed": N_("Besöket efter tillsynen är gjort, så rätten att öppna har upphört."),
+        "check_closed": N_("Besöket efter tillsynen är utfört, så rätten att öppna har upphört."),
         "not_approved": N_("Ingen annan har godkänt att låset vrids för service."),
         "wrong_code": N_("Fel kod."),
     },
@@ -162,7 +162,7 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
     },
     events.LockOperationOutcome: {
         "done": N_("Klart"),
-        "failed": N_("Gick inte"),
+        "failed": N_("Misslyckades"),
         "unknown": N_("Okänt"),
     },
     events.Stamp: {
@@ -172,23 +172,23 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "tag": N_("tagg"),
     },
     events.Tap: {
-        "arrive": N_("Framme"),
-        "leave": N_("Går nu"),
+        "arrive": N_("Ankomst"),
+        "leave": N_("Avgång"),
     },
     events.Undone: {
-        "declined": N_("Den boende tackade nej"),
-        "absent": N_("Den boende var inte hemma"),
-        "other": N_("Något annat kom emellan"),
+        "declined": N_("Brukaren tackade nej"),
+        "absent": N_("Brukaren var inte hemma"),
+        "other": N_("Annan orsak"),
     },
     events.CheckedAs: {
-        "in_order": N_("I ordning"),
-        "asked": N_("Frågan ställd till personen"),
-        "wrong": N_("Ingen anledning, går vidare enligt rutin"),
+        "in_order": N_("Befogad"),
+        "asked": N_("Personen har tillfrågats"),
+        "wrong": N_("Obefogad, utreds enligt rutin"),
     },
     grants.Action: {
         "unlock": N_("låsa upp"),
         "lock": N_("låsa"),
-        "look": N_("titta"),
+        "look": N_("tillsyn"),
     },
     grants.Reason: {
         "planned_visit": N_("planerat besök"),
@@ -200,10 +200,10 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
 
 CANCELLED_WHY: Mapping[str, str] = {
     "recovered": N_("fungerar igen"),
-    "home_heard": N_("hemmet hörs igen"),
+    "home_heard": N_("kontakt med hemmet igen"),
     "closed": N_("dörren är stängd igen"),
     "normal": N_("värdet är normalt igen"),
-    "learned_good": N_("mattan känner bra igen"),
+    "learned_good": N_("mattan fungerar bra igen"),
     "told_again": N_("sägs på nytt: felet är kvar"),
     "power_restored": N_("strömmen är tillbaka"),
     "dry": N_("torrt igen"),
@@ -214,8 +214,8 @@ RULES: Mapping[str, str] = {
     "bathroom": N_("länge i badrummet"),
     "device_silent": N_("utrustning som tystnat"),
     "door_open": N_("ytterdörr som står öppen"),
-    "inactivity": N_("inget livstecken på dagen"),
-    "look": N_("titt på begäran av en regel"),
+    "inactivity": N_("ingen aktivitet på dagen"),
+    "look": N_("extra tillsyn, utlöst av regel"),
     "mat_quality": N_("sängmattans skick"),
     "contact_reversed": N_("omvänd dörrgivare"),
     "mat_reversed": N_("omvänt kopplad sängmatta"),
@@ -241,34 +241,34 @@ RULES: Mapping[str, str] = {
 
 ASKED_WHY: Mapping[str, str] = {
     "bed_empty": N_("Sängen är tom"),
-    "reading_stale": N_("Sensorn har inte hörts på länge"),
+    "reading_stale": N_("Ingen signal från sensorn på länge"),
     "mat_faulty": N_("Sängmattan är trasig"),
     "no_sensor": N_("Hemmet har ingen sensor som kan svara"),
-    "recheck": N_("Titta igen, förra svaret var oklart"),
-    "not_back": N_("Uppe ur sängen och inte tillbaka"),
-    "bed_doubtful": N_("Oklart om någon ligger i sängen"),
-    "all_silent": N_("Inget livstecken sedan sängen lämnades"),
+    "recheck": N_("Ny tillsyn: förra svaret var osäkert"),
+    "not_back": N_("Har lämnat sängen och inte kommit tillbaka"),
+    "bed_doubtful": N_("Osäkert om någon ligger i sängen"),
+    "all_silent": N_("Ingen aktivitet sedan sängen lämnades"),
     "bathroom_long": N_("Länge i badrummet"),
     "door_at_night": N_("Ytterdörren öppnades på natten"),
 }
 
 ESCALATED_WHY: Mapping[str, str] = {
     "help": N_("Hjälp behövs"),
-    "unclear_twice": N_("Oklart två gånger"),
-    "could_not_look": N_("Det gick inte att titta"),
+    "unclear_twice": N_("Osäkert två gånger"),
+    "could_not_look": N_("Tillsynen kunde inte göras"),
     "no_answer": N_("Ingen svarade i tid"),
 }
 
 MISSED_WHY: Mapping[str, str] = {
-    "absent": N_("Den boende är borta"),
-    "too_late": N_("Tiden hann gå ut"),
+    "absent": N_("Brukaren är bortrest"),
+    "too_late": N_("Tiden gick ut"),
 }
 
 TURN_WHY: Mapping[str, str] = {
     "asleep": N_("Låset sover och vaknade inte."),
     "unreachable": N_("Låset svarar inte."),
     "jammed": N_("Låset har fastnat. Dra dörren mot dig och försök igen."),
-    "refused_by_lock": N_("Låset sa nej."),
+    "refused_by_lock": N_("Låset nekade."),
     "no_answer": N_("Låset svarar inte. Vi vet inte om det är öppet. Känn på dörren."),
     "link_lost": N_("Förbindelsen med låset bröts. Vi vet inte om det är öppet. Känn på dörren."),
     "low_voltage": N_("Låsets batteri är för svagt för att vrida."),
@@ -277,7 +277,7 @@ TURN_WHY: Mapping[str, str] = {
     "busy": N_("Låset vrids redan. Vänta och se vad som händer."),
     "revoked": N_("Din rätt att öppna har dragits in. Ring samordnaren."),
     "alarm_closed": N_("Larmet är avslutat, så rätten att öppna har upphört."),
-    "check_closed": N_("Besöket efter tillsynen är gjort, så rätten att öppna har upphört."),
+    "check_closed": N_("Besöket efter tillsynen är utfört, så rätten att öppna har upphört."),
     "no_word": N_("Hemmet svarade aldrig. Vi vet inte om låset är öppet. Känn på dörren."),
     "restarted": N_(
         "Hemmets enhet startade om mitt i. Vi vet inte om låset är öppet. Känn på dörren."

@@ -7,6 +7,7 @@ Not for: alarms, checks, visits and turns (`web.staff.events.projections.care`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from gateway import events
@@ -53,6 +54,8 @@ def _set(step: Step, row: Row | None, what: str, value: str) -> bool:
 
 @on(*STATES)
 def _reading(fold: Fold, step: Step, data: events.Data) -> None:
+    if isinstance(data, events.LockUnknown) and data.unanswered:
+        return  # it did not answer and was not turned: what it said last stands, with its time
     row = _device(fold, step)
     _set(step, row, "state", STATES[type(data)])
 
@@ -106,9 +109,22 @@ def _described(fold: Fold, step: Step, data: events.HomeDescribed) -> None:
             row.update(driver=device.driver, type=device.type, role=device.role, room=device.room)
 
 
+PAGE_URL = re.compile(r"https://(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?")
+"""Where a home may say that its page is: phones go there."""
+
+
+@on(events.PageDescribed)
+def _page_described(fold: Fold, step: Step, data: events.PageDescribed) -> None:
+    home = _home(fold)
+    if take(home, "page", step) and PAGE_URL.fullmatch(data.url):
+        home.update(page_url=data.url, page_fingerprint=data.fingerprint, page_key=data.page_key)
+
+
 @on(events.GatewayStarted)
 def _gateway_started(fold: Fold, step: Step, data: events.GatewayStarted) -> None:
     home = _home(fold)
+    if take(home, "page", step):  # it tells of its page again, unless it is too old to have one
+        home.update(page_url=None, page_fingerprint=None, page_key=None)
     if take(home, "run", step):
         home.update(started_at=step.at, version=data.version, clock=step.event.clock)
 

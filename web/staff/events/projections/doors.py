@@ -17,8 +17,8 @@ NOT_OVER = ("issued", "requested", "waking", "connecting")
 """Steps in which a turn can still be taken back."""
 
 
-@on(events.CodesIssued)
-def _issued(fold: Fold, step: Step, data: events.CodesIssued) -> None:
+@on(events.CodesIssued, events.CodesGiven)
+def _issued(fold: Fold, step: Step, data: events.CodesIssued | events.CodesGiven) -> None:
     for told in data.codes:
         row = fold.row(tables.door_code, id=told.id)
         row.update(
@@ -28,6 +28,7 @@ def _issued(fold: Fold, step: Step, data: events.CodesIssued) -> None:
             number=told.number,
             kid=data.kid,
             seq=step.event.seq,
+            page_key=told.page_key if isinstance(told, events.CodeGiven) else None,
             not_before=told.not_before,
             expires_at=told.expires,
         )
@@ -41,6 +42,11 @@ def end_code(fold: Fold, step: Step, grant: str | None) -> None:
     row["home_id"] = fold.home
     if row.get("ended_at") is None:
         row["ended_at"] = step.at
+
+
+@on(events.PageOpened)
+def _page_opened(fold: Fold, step: Step, data: events.PageOpened) -> None:
+    end_code(fold, step, data.grant)
 
 
 @on(events.GrantRevoked)

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Delete, Select, Table, bindparam, delete, sel
 
 from gateway.envelope import Event
 from gateway.errors import TryggveError
-from gateway.events import CodesIssued, GrantIssued
+from gateway.events import CodesGiven, CodesIssued, GrantIssued
 from gateway.events.handlers import Handlers
 from web.staff.events.judgement import is_ref_of
 from web.staff.storage import tables
@@ -92,7 +92,7 @@ class Fold:
         touch another home's row."""
         step = Step(event, ref or event.ref, shift or timedelta())
         self._makes_rights = event.origin == f"staff:{self.home}" and isinstance(
-            event.data, GrantIssued | CodesIssued
+            event.data, GrantIssued | CodesIssued | CodesGiven
         )
         try:
             HANDLERS.apply(self, step, event.data)

@@ -27,11 +27,39 @@ export function keptCodes() {
   return homes.filter((home) => home.codes.length > 0);
 }
 
+/** What is signed for a home's page (`gateway.access.given_codes.proof_text`): this home, lock and
+    code, the key of the page that the server knows, and the word that the page made just now. */
+export function proofText(home, code, word) {
+  return ["tryggve door 2", home.home, code.device, code.id, home.page.fingerprint, word].join("\n");
+}
+
+/** The proof for a word: the address of the home's page with it, behind the #, which is sent to
+    nobody.  The page's address is the one that the server told, never one that came with the word. */
+export async function proofAddress(home, word) {
+  const code = home.codes.find((one) => one.key && !one.sent) ?? home.codes.find((one) => one.key);
+  const curve = { name: "ECDSA", namedCurve: "P-256" };
+  const key = await crypto.subtle.importKey("jwk", code.key, curve, false, ["sign"]);
+  const text = new TextEncoder().encode(proofText(home, code, word));
+  const signed = await crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, key, text);
+  const hex = Array.from(new Uint8Array(signed), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  mark(code.digits, "sent");
+  return `${home.page.url}/door#svar=${code.id}~${word}~${hex}`;
+}
+
+/** Whether the phone can answer for this home without anything being typed. */
+export function canProve(home) {
+  return Boolean(home.page?.url.startsWith("https://") && globalThis.crypto?.subtle && home.codes.some((one) => one.key));
+}
+
 /** A code that was typed is crossed out. */
 export function markUsed(digits) {
+  mark(digits, "used");
+}
+
+function mark(digits, what) {
   const kept = read();
   for (const home of kept.homes) {
-    for (const code of home.codes) if (code.digits === digits) code.used = true;
+    for (const code of home.codes) if (code.digits === digits) code[what] = true;
   }
   write(kept);
 }

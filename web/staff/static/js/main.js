@@ -8,6 +8,7 @@ import { startPasskeys } from "./passkey.js";
 import { startRefreshing } from "./refresh.js";
 import { startSound } from "./sound.js";
 import { startStream } from "./stream.js";
+import { startTab } from "./tab.js";
 import { startTheme } from "./theme.js";
 import { startTicking } from "./time.js";
 
@@ -20,6 +21,7 @@ if (document.body.dataset.live) {
   startCodes();
   startSound();
   startStream();
+  startTab();
   startRefreshing();
   startLive();
 }

@@ -1,11 +1,22 @@
 // The alarm's sound.  Off until the person switches it on: a browser plays nothing before a touch,
-// and a page that believes it sounds while it is mute is worse than one that says so.
+// and a page that believes it sounds while it is mute is worse than one that says so.  It is offered
+// once, large, at the start of a shift; after that the button in the header says quietly how it is,
+// and loudly when it is wanted and the browser plays nothing.
 //
 // Sounds while an alarm that nobody has taken is open, and when the live link is lost.
 
 const REPEAT_MS = 8000;
 const KEPT = "tryggve.sound";
+const ASKED = "tryggve.sound.asked";
+
+/** A shift: asked again after it, and after signing out. */
+const SHIFT_MS = 10 * 3600 * 1000;
+
+/** A browser that may play says so within this; until then nothing is asked. */
+const SOON_MS = 400;
+
 const button = document.getElementById("sound");
+const offer = document.getElementById("sound-offer");
 let context = null;
 let wanted = localStorage.getItem(KEPT) === "on";
 let lastBeep = -REPEAT_MS;
@@ -18,8 +29,19 @@ function show() {
   const state = audible() ? "on" : wanted ? "blocked" : "off";
   button.dataset.state = state;
   button.setAttribute("aria-pressed", String(state === "on"));
-  button.classList.toggle("wanting", state !== "on");
+  button.classList.toggle("wanting", state === "blocked");
   for (const part of button.querySelectorAll("[data-when]")) part.hidden = part.dataset.when !== state;
+  if (!offer) return;
+  for (const part of offer.querySelectorAll("[data-when]")) part.hidden = part.dataset.when !== state;
+  if (state === "on" || asked()) offer.hidden = true;
+}
+
+function asked() {
+  return Date.now() - Number(localStorage.getItem(ASKED) || 0) < SHIFT_MS;
+}
+
+function noteAsked() {
+  localStorage.setItem(ASKED, String(Date.now()));
 }
 
 function tone(at, hz, length) {
@@ -55,6 +77,7 @@ async function switchOn() {
 }
 
 async function press() {
+  noteAsked();
   if (audible()) {
     wanted = false;
   } else {
@@ -76,12 +99,31 @@ function watch() {
   play(unacknowledged ? ALARM : LINK_DOWN);
 }
 
+function startOffer() {
+  offer?.querySelector("[data-yes]").addEventListener("click", press);
+  offer?.querySelector("[data-no]").addEventListener("click", () => {
+    noteAsked();
+    wanted = false;
+    localStorage.setItem(KEPT, "off");
+    show();
+  });
+  const out = document.querySelector("form[action$='logout']");
+  out?.addEventListener("submit", () => localStorage.removeItem(ASKED));
+  setTimeout(() => {
+    if (offer && !audible() && !asked()) offer.hidden = false;
+  }, SOON_MS);
+}
+
 export function startSound() {
   if (!button) return;
   button.addEventListener("click", press);
+  startOffer();
   // A browser that lets us play without a touch (or after any touch) is made use of.
   if (wanted) switchOn().catch(() => {});
-  document.addEventListener("pointerdown", () => { if (wanted && !audible()) switchOn(); });
+  document.addEventListener("pointerdown", (event) => {
+    // the buttons that are about the sound say themselves what is wanted
+    if (wanted && !audible() && !event.target.closest("#sound, #sound-offer")) switchOn();
+  });
   document.addEventListener("page:new", watch);
   document.addEventListener("live:down", watch);
   setInterval(watch, 500);

@@ -7,14 +7,14 @@ from alembic import op
 
 from web.staff.storage.column_types import Utc
 
-revision = "0013"
+revision = "0010"
 down_revision = "0009"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    """To 0013."""
+    """To 0010."""
     op.create_table(
         "lock_order",
         sa.Column("id", sa.Text(), nullable=False),
@@ -26,5 +26,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """To 0008."""
+    """To 0009."""
     op.drop_table("lock_order")

@@ -7,14 +7,14 @@ from alembic import op
 
 from web.staff.storage.column_types import Utc
 
-revision = "0014"
-down_revision = "0013"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    """To 0014."""
+    """To 0011."""
     op.create_table(
         "set_aside",
         sa.Column("id", sa.Text(), nullable=False),
@@ -33,5 +33,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """To 0013."""
+    """To 0010."""
     op.drop_table("set_aside")

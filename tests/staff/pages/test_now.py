@@ -1,0 +1,219 @@
+"""Nu: what needs somebody, by weight; one incident is one card; nothing unseen is called calm."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from flask.testing import FlaskClient
+
+from gateway.events import (
+    AlarmCancelled,
+    AlarmRaised,
+    AlarmType,
+    DeviceFailed,
+    Severity,
+)
+from tests.staff.pages.conftest import post, text_of
+from tests.staff.parts import EnrolledHome, add_home
+from web.staff.core.rights import Actor, Role
+from web.staff.pages.start import landing
+
+MIN = timedelta(minutes=1)
+As = Callable[..., FlaskClient]
+
+
+def raised(
+    home: EnrolledHome,
+    kind: AlarmType,
+    minutes: float = 0,
+    severity: Severity | None = None,
+) -> str:
+    """An alarm of this kind, raised so many minutes ago; returns its reference."""
+    at = home.clock.now() - minutes * MIN
+    alarm = AlarmRaised(type=kind, severity=severity or kind.severity, since=at)
+    [event] = home.send(alarm, at=at)
+    return event.ref
+
+
+def cards(client: FlaskClient, path: str = "/nu") -> list[tuple[str, list[str]]]:
+    """The classes of each alarm's card and the alarms in it, in the page's order."""
+    page = text_of(client, path)
+    found = re.split(r'<\w+ class="([^"]*)"[^>]*data-test="alarm" ', page)[1:]
+    return [
+        (classes, re.findall(r'data-test="alarm-line" data-alarm="([^"]+)"', card))
+        for classes, card in zip(found[::2], found[1::2], strict=True)
+    ]
+
+
+def verdict(client: FlaskClient) -> str:
+    """What stands on top, without its tags."""
+    page = text_of(client, "/nu")
+    box = page.split('data-test="verdict"', 1)[1].split('class="when-down"', 1)[0]
+    return " ".join(re.sub(r"<[^>]+>", " ", "<" + box + ">").split())
+
+
+# --- calm -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", [Role.TECHNICIAN, Role.ADMINISTRATOR], ids=str)
+def test_a_role_without_care_is_never_told_that_all_is_calm(
+    as_role: As, home: EnrolledHome, role: Role
+) -> None:
+    """Whether or not a home rings for care: of technical alarms only, and that the rest is not
+    shown; the same words in both cases, so that nothing of care is told."""
+    client = as_role(role.value, homes=())
+    before = verdict(client)
+    raised(home, AlarmType.PENDANT)
+    assert verdict(client) == before
+    assert "Inga tekniska larm" in before
+    assert "Din roll ser inte omsorgslarm eller tillsyner." in before
+    assert "lugnt" not in before
+    assert 'class="verdict ok"' not in text_of(client, "/nu")
+    home.send(DeviceFailed(error="X", text="x", retry_s=1), device="bed")
+    raised(home, AlarmType.DEVICE_DOWN)
+    assert "1 ej kvitterat tekniskt larm" in verdict(client)
+    assert "Din roll ser inte omsorgslarm" in verdict(client)
+
+
+def test_calm_is_said_of_ones_own_homes(
+    as_role: As, carer: FlaskClient, home: EnrolledHome
+) -> None:
+    """A caregiver sees some homes, a coordinator all; a home that has never been heard is not among
+    the calm ones."""
+    assert "Allt är lugnt i dina hem" in verdict(carer)
+    boss = as_role("coordinator", person="p9", homes=())
+    assert "Allt är lugnt Inga larm" in verdict(boss)
+    add_home(carer.application, "h2", label="Ny")
+    assert "1 hem är inte anslutet än." in verdict(boss)
+
+
+def test_an_alarm_in_a_home_of_others_is_no_calm(as_role: As, home: EnrolledHome) -> None:
+    """Whoever may go there is told that it rings, and not where."""
+    add_home(as_role("caregiver", person="p8").application, "h2", label="Mitt")
+    colleague = as_role("caregiver", person="p9", homes=("h2",))
+    ref = raised(home, AlarmType.PENDANT)
+    said = verdict(colleague)
+    assert "1 larm i ett hem som inte är ditt" in said
+    assert "Inga larm och inga frågor i ditt hem." in said
+    assert "lugnt" not in said
+    assert "Prov Boende" not in said
+    home.send(AlarmCancelled(alarm=ref, reason="recovered"))
+    assert "Allt är lugnt i dina hem" in verdict(colleague)
+
+
+# --- order and weight -----------------------------------------------------------------------------
+
+
+def test_the_newest_acute_alarm_is_on_top(
+    carer: FlaskClient, make_home: Callable[[str], EnrolledHome], home: EnrolledHome
+) -> None:
+    """Four seconds before ten hours, care before technical before routine, and what somebody has
+    taken after what nobody has; each looks like what it is."""
+    wet = raised(home, AlarmType.MOISTURE, 1)
+    mat = raised(home, AlarmType.MAT_POOR, 2)
+    old = raised(home, AlarmType.CHECK_NO_ANSWER, 600)
+    taken = raised(home, AlarmType.BED_EXIT, 90)
+    post(carer, "/larm/ta", alarm=taken)
+    new = raised(home, AlarmType.PENDANT, 0.07)
+    assert cards(carer) == [
+        ("card incident alarm fresh", [new]),
+        ("card incident alarm", [old]),
+        ("card incident acknowledged", [taken]),
+        ("card incident warn", [mat]),
+        ("card incident acknowledged", [wet]),
+    ]
+    home.clock.advance(11 * 60)
+    assert cards(carer)[0] == ("card incident alarm", [new])
+
+
+def test_one_incident_is_one_card(carer: FlaskClient, home: EnrolledHome) -> None:
+    """A fall that three things tell within minutes; the same cause again hours later; not: another
+    cause hours later, or something technical in the same minute."""
+    no_answer = raised(home, AlarmType.CHECK_NO_ANSWER, 300)
+    bed = raised(home, AlarmType.BED_EXIT, 14)
+    floor = raised(home, AlarmType.ON_FLOOR, 5)
+    plug = raised(home, AlarmType.MAT_POOR, 5)
+    button = raised(home, AlarmType.PENDANT, 1)
+    again = raised(home, AlarmType.CHECK_NO_ANSWER, 0.5)
+    groups = [lines for _classes, lines in cards(carer)]
+    assert groups == [[again, no_answer], [button, floor, bed], [plug]]
+    assert "6 ej kvitterade larm" in verdict(carer)
+
+
+def test_an_incident_is_taken_and_closed_together(as_role: As, home: EnrolledHome) -> None:
+    """One touch takes all that waits in it; what a colleague was first with keeps nobody from the
+    rest; what comes after is taken by itself; each is closed, or those that are chosen."""
+    bed, floor = raised(home, AlarmType.BED_EXIT, 5), raised(home, AlarmType.ON_FLOOR, 1)
+    one, other = as_role("caregiver", person="p1"), as_role("caregiver", person="p2")
+    page = text_of(one, "/nu")
+    take = page.split('action="/larm/ta"', 1)[1].split("</form>", 1)[0]
+    assert set(re.findall(r'name="alarm" value="([^"]+)"', take)) == {bed, floor}
+    assert "Jag tar larmen (2)" in take
+    post(other, "/larm/ta", alarm=bed)
+    fields = {"alarm": [bed, floor], "home": "h1"}
+    said = post(one, "/larm/ta", **fields)  # type: ignore[arg-type]
+    assert said.status_code == 200
+    assert said.get_json()["text"] == "Du har tagit 1 larm. Prov p2 hann före, 22:00."
+    assert "Ej kvitterat" not in text_of(one, "/nu")
+    third = raised(home, AlarmType.PENDANT)
+    assert text_of(one, "/nu").count('data-test="untaken"') == 1
+    assert cards(one) == [("card incident alarm fresh", [third, floor, bed])]
+    closed = post(one, "/larm/avsluta", outcome="helped", **fields)  # type: ignore[arg-type]
+    assert closed.get_json()["text"] == "Larmen är avslutade."
+    assert cards(one) == [("card incident alarm fresh", [third])]
+
+
+def test_the_form_to_close_is_open_for_who_took_it(carer: FlaskClient, home: EnrolledHome) -> None:
+    """Before that it is folded away; then it stands open by itself, without being unfolded, so that
+    the live page shows it as a page loaded anew does.  Nothing is closed without being named."""
+    ref = raised(home, AlarmType.BED_EXIT)
+    for path in ("/nu", "/pass"):
+        assert re.search(r'<details class="why" id="resolve-[^>]*>', text_of(carer, path)), path
+    post(carer, "/larm/ta", alarm=ref)
+    for path in ("/nu", "/pass"):
+        page = text_of(carer, path)
+        assert 'id="resolve-' not in page, path
+        assert page.count('data-test="resolve-form"') == 1, path
+    assert post(carer, "/larm/avsluta", outcome="helped").status_code == 422
+
+
+def test_the_tab_counts_what_waits(carer: FlaskClient, home: EnrolledHome) -> None:
+    """In its title, also without scripts, and for the script that draws its icon."""
+    assert "<title>Nu · Tryggve</title>" in text_of(carer, "/nu")
+    raised(home, AlarmType.PENDANT)
+    raised(home, AlarmType.MOISTURE)
+    for path, title in (("/nu", "Nu"), ("/pass", "Mitt pass")):
+        page = text_of(carer, path)
+        assert f"<title>(2) {title} · Tryggve</title>" in page
+        assert 'data-attention="2" data-unacknowledged="1"' in page
+
+
+# --- where one lands ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("roles", "page"),
+    [
+        ({Role.CAREGIVER}, "shift"),
+        ({Role.NIGHT_WATCHER}, "shift"),
+        ({Role.CAREGIVER, Role.NIGHT_WATCHER}, "shift"),
+        ({Role.COORDINATOR}, "now"),
+        ({Role.CAREGIVER, Role.COORDINATOR}, "now"),
+        ({Role.TECHNICIAN}, "now"),
+        ({Role.ADMINISTRATOR}, "people"),
+        (set(), "now"),
+    ],
+)
+def test_everybody_lands_where_they_work(roles: set[Role], page: str) -> None:
+    """Care with the phone, the rest with what needs somebody, an administrator with the staff."""
+    actor = Actor("p1", "Prov", "org1", frozenset(roles), frozenset(), frozenset())
+    assert landing(actor) == f"pages.{page}"
+    assert landing(None) == "pages.now"
+
+
+def test_signing_in_leads_there(carer: FlaskClient, home: EnrolledHome) -> None:
+    """The start page sends a caregiver to the shift."""
+    assert carer.get("/").location == "/pass"

@@ -1,0 +1,184 @@
+"""Incidents: open alarms of one home that belong together, each of them one card.
+
+A fall rings from the bed, the floor and the pendant within minutes: that is one thing to go to, and
+is taken as one.  Not for: taking or closing (`forms`), or alarms of others (`alarms_elsewhere`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection, select
+
+from gateway.envelope import Event
+from gateway.events import Ref, Severity
+from web.staff.core.rights import Actor, Right
+from web.staff.pages import lookups
+from web.staff.pages.lookups import Place
+from web.staff.storage import tables as t
+from web.staff.storage.among import among
+from web.staff.storage.rows import AlarmRow, read_all
+
+TOGETHER = timedelta(minutes=10)
+"""Alarms of a home that were raised within this of each other are one incident: a rule waits for
+minutes (bed exit: ten) for what another tells at once."""
+
+FRESH = timedelta(minutes=10)
+"""For this long an alarm that nobody has taken is shown with its whole weight: within it somebody
+should be on the way; an older one is known to everybody who looks at the page."""
+
+HASTE: Mapping[str, int] = {Severity.TECHNICAL: 1, Severity.ROUTINE: 2}
+"""Care before technical before routine; what is not known counts as care."""
+
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+"""When an alarm was raised of which only what followed has come: below all that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmLine:
+    """One alarm of an incident, who has taken it, and why it was raised."""
+
+    row: AlarmRow
+    raised: Event | None
+    acknowledged_by: str | None
+    mine: bool
+
+    @property
+    def at(self) -> datetime:
+        """When it rang; as far as that is known."""
+        return self.row.raised_at or self.row.since or LONG_AGO
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Alarms of one home and one severity, the newest first."""
+
+    home: str
+    place: Place | None
+    severity: str | None
+    lines: tuple[AlarmLine, ...]
+    may_answer: bool
+    may_open: bool
+    fresh: bool
+
+    @property
+    def key(self) -> str:
+        """Its name on the page: stays when another alarm joins."""
+        return self.lines[-1].row.id
+
+    @property
+    def waiting(self) -> tuple[AlarmLine, ...]:
+        """What nobody has taken."""
+        return tuple(line for line in self.lines if line.row.acknowledged_at is None)
+
+    @property
+    def lead(self) -> AlarmLine:
+        """What the card is about: the newest that waits, else the newest."""
+        return (self.waiting or self.lines)[0]
+
+    @property
+    def mine(self) -> bool:
+        """Whether I am on it, and nothing of it waits."""
+        return not self.waiting and any(line.mine for line in self.lines)
+
+    @property
+    def tone(self) -> str:
+        """The card's classes: weight by severity, age, and whether somebody is on it."""
+        if self.severity == Severity.ROUTINE or not self.waiting:
+            return "acknowledged"
+        if self.severity == Severity.TECHNICAL:
+            return "warn"
+        return "alarm fresh" if self.fresh else "alarm"
+
+
+def read(
+    conn: Connection,
+    actor: Actor,
+    places: Mapping[str, Place],
+    names: Mapping[str, str],
+    now: datetime,
+    *,
+    homes: Collection[str] | None = None,
+) -> list[Incident]:
+    """The open incidents that the actor may see, the newest acute one first, then by severity;
+    `homes`: only of these."""
+    query = select(t.alarm).where(lookups.open_alarms(actor))
+    if homes is not None:
+        query = query.where(among(t.alarm.c.home_id, homes))
+    rows = read_all(conn, AlarmRow, query)
+    raised = lookups.events_by_ref(conn, [row.id for row in rows], actor.homes)
+    return of_rows(rows, actor, places, names, now, raised=raised)
+
+
+def of_rows(
+    rows: Iterable[AlarmRow],
+    actor: Actor,
+    places: Mapping[str, Place],
+    names: Mapping[str, str],
+    now: datetime,
+    *,
+    raised: Mapping[Ref, Event],
+) -> list[Incident]:
+    """These alarms as incidents; `raised`: the events that say why."""
+    lines = [
+        AlarmLine(
+            row=row,
+            raised=raised.get(row.id),
+            acknowledged_by=_name(row.acknowledged_by, names),
+            mine=row.acknowledged_by == actor.person,
+        )
+        for row in rows
+    ]
+    found = [_incident(actor, places, group, now) for group in together(lines)]
+    return sorted(found, key=_urgency)
+
+
+def _name(person: str | None, names: Mapping[str, str]) -> str | None:
+    return None if person is None else names.get(person, person)
+
+
+def together(lines: Sequence[AlarmLine]) -> list[list[AlarmLine]]:
+    """The alarms by incident, each oldest first: of one home and severity, and either of one kind
+    or raised within `TOGETHER` of the one before."""
+    groups: dict[tuple[str, int], list[list[AlarmLine]]] = {}
+    for line in sorted(lines, key=lambda line: (line.at, line.row.id)):
+        of_home = groups.setdefault((line.row.home_id, haste(line.row.severity)), [])
+        for group in of_home:
+            soon = line.at - group[-1].at <= TOGETHER
+            same = line.row.type is not None and any(one.row.type == line.row.type for one in group)
+            if soon or same:
+                group.append(line)
+                break
+        else:
+            of_home.append([line])
+    return [group for of_home in groups.values() for group in of_home]
+
+
+def haste(severity: str | None) -> int:
+    """0 for care, and what is not known; 1 technical; 2 routine."""
+    return HASTE.get(severity or "", 0)
+
+
+def _incident(
+    actor: Actor, places: Mapping[str, Place], group: list[AlarmLine], now: datetime
+) -> Incident:
+    row = group[-1].row
+    technical = row.severity == Severity.TECHNICAL
+    right = Right.ANSWER_TECHNICAL_ALARM if technical else Right.ANSWER_CARE_ALARM
+    waiting = [line for line in group if line.row.acknowledged_at is None]
+    return Incident(
+        home=row.home_id,
+        place=places.get(row.home_id),
+        severity=row.severity,
+        lines=tuple(reversed(group)),
+        may_answer=actor.may(right),
+        may_open=actor.may(Right.TURN_LOCK) and row.home_id in actor.assigned and not technical,
+        fresh=bool(waiting) and now - waiting[-1].at <= FRESH,
+    )
+
+
+def _urgency(incident: Incident) -> tuple[int, bool, float]:
+    """Care before technical before routine, not taken before taken, newest first."""
+    return (haste(incident.severity), not incident.waiting, -incident.lead.at.timestamp())
