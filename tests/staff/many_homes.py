@@ -116,6 +116,11 @@ def _decided(home: EnrolledHome, everybody: str) -> None:
 def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
     conn.execute(update(tables.enrol_code).values(code_hash="c-h1"))
     rows: dict[Table, dict[str, Any]] = {
+        tables.set_aside: {
+            "id": "staff:h1/1", "home_id": "h1", "event": "home:h1/3", "why": "other",
+            "asked_by": "p-h1", "asked_at": now,
+        },
+        tables.lock_order: {"id": "order-h1", "home_id": "h1", "made_at": now},
         tables.home_stream: {"id": "s-h1", "home_id": "h1", "seen_at": now},
         tables.lock_order: {"id": "order-h1", "home_id": "h1", "made_at": now},
         tables.door_code: {

@@ -11,6 +11,7 @@ access log), and an alarm that is open.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import Connection, select, update
@@ -31,6 +32,7 @@ from web.staff.events.judgement import SET_ASIDE_KIND, Mark, is_origin_of
 from web.staff.events.projections.fold import HANDLERS
 from web.staff.events.projections.rebuild import rebuild_home
 from web.staff.storage import tables
+from web.staff.storage.among import among, among_refs
 from web.staff.storage.database import Tx
 from web.staff.storage.rows import AsideRow, read_all, read_one
 
@@ -96,17 +98,18 @@ def answer(staff: Staff, actor: Actor, request: str, *, yes: bool) -> None:
 def waiting(conn: Connection, actor: Actor) -> list[AsideRow]:
     """Requests that wait for an answer, in this person's homes, the oldest first."""
     a = tables.set_aside.c
-    query = select(tables.set_aside).where(a.home_id.in_(actor.homes), a.answered_at.is_(None))
+    query = select(tables.set_aside).where(among(a.home_id, actor.homes), a.answered_at.is_(None))
     return read_all(conn, AsideRow, query.order_by(a.asked_at, a.id))
 
 
-def told_of(conn: Connection, ref: str) -> tuple[str, datetime] | None:
-    """Kind and time of a stored event; None: there is none."""
-    parts = _parts(ref)
+def told_of(conn: Connection, refs: Collection[str]) -> dict[str, tuple[str, datetime]]:
+    """Kind and time of those of these events that are stored, by reference."""
     e = tables.event.c
-    query = select(e.kind, e.corrected_at).where(e.origin == parts[0], e.seq == parts[1])
-    row = conn.execute(query).one_or_none()
-    return None if row is None else (row.kind, row.corrected_at)
+    query = select(e.origin, e.seq, e.kind, e.corrected_at)
+    query = query.where(among_refs(tables.event, {_parts(ref) for ref in refs}))
+    known = {(row.origin, row.seq): row for row in conn.execute(query)}
+    found = {ref: known.get(_parts(ref)) for ref in refs}
+    return {ref: (row.kind, row.corrected_at) for ref, row in found.items() if row is not None}
 
 
 def _parts(ref: str) -> tuple[str, int]:

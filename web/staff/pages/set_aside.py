@@ -45,8 +45,10 @@ def waiting(actor: Actor) -> str:
         places = lookups.places(conn, actor)
         names = lookups.names(conn, actor)
         cards = []
-        for row in setting_aside.waiting(conn, actor):
-            told = setting_aside.told_of(conn, row.event)
+        rows = setting_aside.waiting(conn, actor)
+        known = setting_aside.told_of(conn, [row.event for row in rows])
+        for row in rows:
+            told = known.get(row.event)
             cards.append(
                 AsideCard(
                     row=row,
