@@ -392,9 +392,9 @@ def test_a_visit_is_marked_by_two_taps(
     home = page.locator('[data-test="my-home"][data-home="h2"]')
     home.get_by_test_id("arrive").click()
     answer = home.get_by_test_id("answer")
-    expect(answer).to_have_text("Ankomst markerad 02:14.")
+    expect(answer).to_have_text("Ankomst registrerad 02:14.")
     assert answer.get_attribute("role") == "status"
     night.clock.advance(timedelta(minutes=20).total_seconds())
     page.wait_for_timeout(800)  # the rest after a tap: the same finger's second touch is no leaving
     home.get_by_test_id("leave").click()
-    expect(answer).to_have_text("Avgång markerad 02:34.")
+    expect(answer).to_have_text("Avgång registrerad 02:34.")

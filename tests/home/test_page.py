@@ -230,7 +230,7 @@ def test_the_self_test_runs_on_demand_and_says_what_to_do(
     for words in (
         "Lagring 3 ms",
         "Kontrollera internet: kabel, router, mobilt bredband.",
-        "Enhet front_door Vet inte 25000 ms",
+        "Enhet front_door Okänt 25000 ms",
         "Sover låset, rör vid handtaget",
     ):
         assert words in seen

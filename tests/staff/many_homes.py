@@ -158,6 +158,11 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
         )
     )  # fmt: skip
     conn.execute(
+        insert(tables.failed_sign_in).values(
+            account_sha256="a-h1", user_id=carer, what="password", at=now, browser="x", network="x",
+        )
+    )  # fmt: skip
+    conn.execute(
         insert(tables.passkey).values(
             user_id=carer, credential_id=b"h1", public_key=b"x", backup_state=False,
             device_type="x", lastuse_datetime=now.replace(tzinfo=None), name="h1", usage="first",

@@ -52,11 +52,11 @@ def test_how_many_is_told_and_who_only_when_asked_for(
     page = text_of(colleague, "/pass")
     assert "1 larm är öppet i ett hem där du inte är inplanerad." in page
     assert "Äldst sedan 21:48." in page
-    for part in ("Prov Boende", "Lgh 1203", "Provgatan", "Uppe ur sängen", "open-door"):
+    for part in ("Prov Boende", "Lgh 1203", "Provgatan", "Har lämnat sängen", "open-door"):
         assert part not in page
     assert reads(staff) == []
     page = text_of(colleague, SHOW)
-    for part in ("Prov Boende", "Lgh 1203, Provgatan 1", "Uppe ur sängen", "21:48", "open-door"):
+    for part in ("Prov Boende", "Lgh 1203, Provgatan 1", "Har lämnat sängen", "21:48", "open-door"):
         assert part in page
     assert "Nyckel i nyckelskåpet." not in page, "not before the door has failed"
     text_of(colleague, f"{SHOW}&fragment=1")
@@ -121,7 +121,7 @@ def test_who_went_in_may_lock_and_leave_after_the_alarm(
     assert 'data-test="open-door"' not in page
     assert (
         post(colleague, "/pass/h1/besok", tap="leave").get_json()["text"]
-        == "Avgång markerad 22:00."
+        == "Avgång registrerad 22:00."
     )
     home.send(Draft(VisitEnded(visit=visit.ref, until=now, source=Stamp.TAP), person="p9"))
     assert 'data-test="elsewhere"' not in text_of(colleague, "/pass")

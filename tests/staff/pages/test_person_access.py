@@ -60,10 +60,10 @@ def test_the_page_says_what_would_happen_and_does_nothing_yet(
     """The person's page leads to it; a choice is answered with its consequences."""
     assert f'href="{PATH}"' in text_of(boss, "/administration/person/p1")
     page = words(text_of(boss, PATH))
-    for part in ("Arbetar i: Lgh 1203.", "1 öppning på gång.", "3 koder i telefonen (Lgh 1203)."):
+    for part in ("Arbetar i: Lgh 1203.", "1 upplåsning pågår.", "3 koder i telefonen (Lgh 1203)."):
         assert part in page
     would = words(text_of(boss, f"{PATH}?vad=phone"))
-    assert "1 öppning som är på gång stoppas, om låset inte redan vrids." in would
+    assert "1 pågående upplåsning stoppas, om låset inte redan vrids." in would
     assert "3 koder i telefonen slutar gälla." in would
     assert "Loggas ut på 1 ställe." in would
     assert "Tas bort från" not in would
@@ -82,7 +82,7 @@ def test_a_lost_phone_is_shut_at_once(
     whether the home knows."""
     done = post(boss, PATH, scope="phone")
     assert done.get_json()["text"] == (
-        "Åtkomsten är tillbakatagen: 1 öppning, 3 koder, 1 inloggning."
+        "Åtkomsten är återkallad: 1 upplåsning, 3 koder, 1 inloggning."
     )
     seen = b""
     while b"grant.revoked" not in seen:
@@ -108,7 +108,7 @@ def test_the_form_works_without_script_and_names_nobody_in_a_cookie(
     data = {"scope": "home", "home": "h1", "csrf_token": token}
     answer = boss.post(PATH, data=data)
     assert (answer.status_code, answer.location) == (303, PATH)
-    assert "Åtkomsten är tillbakatagen" in text_of(boss, PATH)
+    assert "Åtkomsten är återkallad" in text_of(boss, PATH)
     assert "Arbetar i: inget hem." in words(text_of(boss, PATH))
 
 

@@ -39,7 +39,7 @@ def test_every_page_answers(staff_app: Flask, enrolled_home: EnrolledHome) -> No
     assert "Är där nu" in text_of(client, "/besok")
     assert _count(client, "/handelser?rader=h1") == 50
     assert "Sängmattan: 60 tryck" in text_of(client, "/handelser?slag=bed")
-    assert _count(client, "/handelser?sok=inte+tillbaka") == 1
+    assert _count(client, "/handelser?sok=inte+kommit+tillbaka") == 1
     assert _count(client, "/handelser?sok=home:h1/3") == 1
     assert _count(client, "/handelser?fran=2026-11-24") == 0
 

@@ -101,7 +101,7 @@ def test_a_technician_asks_is_approved_and_opens(
     for who in (tech, boss):
         page = text_of(who, "/service")
         assert standings(who) == ["over"]
-        assert "Frågade: Prov t1. Svarade: Prov c1 22:00." in " ".join(page.split())
+        assert "Begärd av Prov t1. Svarade: Prov c1 22:00." in " ".join(page.split())
     log = text_of(boss, "/handelser?slag=system")
     assert {"grant.requested", "grant.approved"} <= set(re.findall(r'data-kind="([\w.]+)"', log))
     assert "till 22:15" in log
@@ -135,7 +135,7 @@ def test_asked_again_no_answer_and_no(
 ) -> None:
     """Twice is once; after a no, and after an hour without an answer, one may ask anew."""
     ask(tech)
-    assert ask(tech).get_json()["text"].startswith("Du har redan frågat där.")
+    assert ask(tech).get_json()["text"].startswith("Du har redan begärt tillträde där.")
     assert standings(tech) == ["waiting"]
     old = ref_of(text_of(tech, "/service"))
     home.clock.advance(3600)

@@ -76,7 +76,7 @@ def test_the_largest_button_is_the_next_step(
     assert "På plats sedan 22:00" in card(carer)
     home.clock.advance(20 * 60)
     told = post(carer, "/pass/h1/besok", tap="leave").get_json()["text"]
-    assert told == "Avgång markerad 22:20. Dörren är upplåst. Lås den."
+    assert told == "Avgång registrerad 22:20. Dörren är upplåst. Lås den."
     leave(home, visit)
     assert phase(carer) == "left_open: lock-door"
     assert "Dörren är upplåst. Du gick 22:20." in card(carer)
@@ -102,7 +102,7 @@ def test_a_door_is_left_unlocked_by_who_left_last(carer: FlaskClient, home: Enro
     visit = arrive(home)
     home.send(LockUnknown(), device="front")
     leave(home, visit)
-    assert "Du gick 00:05, och ingen vet om dörren är låst. Känn på den." in card(carer)
+    assert "Du gick 00:05. Låsläge okänt: känn på dörren." in card(carer)
     assert 'class="outcome unknown"' in card(carer)
 
 

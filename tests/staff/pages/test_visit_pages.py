@@ -82,7 +82,7 @@ def test_planned_against_done(boss: FlaskClient, home: EnrolledHome, staff: Staf
     a_plan(staff, -90, -200, 60)
     a_visit(home)
     page = text_of(boss, "/besok")
-    assert "3 planerade, 1 gjorda, 2 avviker." in page
+    assert "3 planerade, 1 utförda, 2 med avvikelse." in page
     assert 'data-deviation="late"' in page
     assert 'data-deviation="missed"' in page
     only = text_of(boss, "/besok?visa=avvikelser")
@@ -235,12 +235,12 @@ def test_a_missing_departure_is_asked_for(
 ) -> None:
     """The phone asks when one left, and keeps what one answers as a correction."""
     ref = a_visit(home, ended=False)
-    assert "När gick du" not in text_of(carer, "/pass")
+    assert "När slutade besöket" not in text_of(carer, "/pass")
     home.send(Draft(VisitOverdue(visit=ref), person="p7"))
-    assert "När gick du från Prov Boende?" in text_of(carer, "/pass")
+    assert "När slutade besöket hos Prov Boende?" in text_of(carer, "/pass")
     fields = {"visit": ref, "back": "shift", "reason": "forgot"}
     assert post(carer, "/besok/ratta", until="2026-11-23T21:40", **fields).status_code == 200
-    assert "När gick du" not in text_of(carer, "/pass")
+    assert "När slutade besöket" not in text_of(carer, "/pass")
     assert rows(staff, tables.visit)[0].until is None
 
 

@@ -162,7 +162,7 @@ _WORDS: Mapping[str, KindWord] = {
     "lock.asleep": KindWord(N_("Låset sover"), icon="moon"),
     "lock.awake": KindWord(N_("Låset har kontakt igen"), icon="lock"),
     "lock.unreachable": KindWord(N_("Låset svarar inte"), "warn"),
-    "lock.unknown": KindWord(N_("Låsläge okänt"), "warn"),
+    "lock.unknown": KindWord(N_("Låset gav inget besked"), "warn"),
     "visit.tapped": KindWord(N_("Registrerat i telefonen"), icon="phone"),
     "visit.started": KindWord(N_("Besök påbörjat")),
     "visit.ended": KindWord(N_("Besök avslutat")),
