@@ -282,6 +282,7 @@ def commands(clock: Path, people: list[Account], plan_file: Path | None) -> list
 STEPS = {
     "init": "the server's folder, its keys and an empty database",
     "home": "the home {2}",
+    "org": "how long a password alone does",
     "user": "an account for {2}",
     "area": "an area and who works there",
     "team": "an area and who works there",
