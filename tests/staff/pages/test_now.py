@@ -211,9 +211,15 @@ def test_everybody_lands_where_they_work(roles: set[Role], page: str) -> None:
     """Care with the phone, the rest with what needs somebody, an administrator with the staff."""
     actor = Actor("p1", "Prov", "org1", frozenset(roles), frozenset(), frozenset())
     assert landing(actor) == f"pages.{page}"
-    assert landing(None) == "pages.now"
 
 
-def test_signing_in_leads_there(carer: FlaskClient, home: EnrolledHome) -> None:
-    """The start page sends a caregiver to the shift."""
+def test_signing_in_leads_there(
+    carer: FlaskClient, client: FlaskClient, home: EnrolledHome
+) -> None:
+    """The start page sends a caregiver to the shift, and who is not signed in to signing in, which
+    leads back to it and not to a page of somebody else's work."""
     assert carer.get("/").location == "/pass"
+    address = client.get("/").location
+    assert address is not None
+    assert address.endswith("/login")
+    assert "next=" not in address

@@ -18,17 +18,16 @@ CARE = frozenset({Role.CAREGIVER, Role.NIGHT_WATCHER})
 
 @get("/", "start", public=True)
 def start() -> ResponseReturnValue:
-    """`/`: my page."""
-    return redirect(url_for(landing(maybe_actor())))
+    """`/`: my page; for who is not signed in, signing in, which leads back here."""
+    actor = maybe_actor()
+    return redirect(url_for("security.login" if actor is None else landing(actor)))
 
 
-def landing(actor: Actor | None) -> str:
+def landing(actor: Actor) -> str:
     """The page where this person works: whoever only gives care has the phone in the hand; who also
-    sits at a desk, and who mends, begin with what needs somebody; an administrator with the staff.
-    Nobody signed in: the page that leads to signing in."""
-    if actor is None or not actor.roles:
-        return "pages.now"
-    if actor.roles <= CARE:
+    sits at a desk, and who mends, begin with what needs somebody; an administrator with the
+    staff."""
+    if actor.roles and actor.roles <= CARE:
         return "pages.shift"
     if actor.roles == {Role.ADMINISTRATOR}:
         return "pages.people"

@@ -150,7 +150,7 @@ _WORDS: Mapping[str, KindWord] = {
         N_("Dörren gick inte att öppna som den ska"), "warn", icon="lock-unknown"
     ),
     "codes.issued": KindWord(N_("Engångskoder utlämnade")),
-    "codes.given": KindWord(N_("Koder till dörren utlämnade")),
+    "codes.given": KindWord(N_("Koder till dörren utlämnade"), aside=True),
     "codes.missed": KindWord(N_("Fel kod vid dörren"), "warn", icon="lock", aside=True),
     "codes.paused": KindWord(
         N_("Kodinmatningen vid dörren är spärrad"), "alarm", icon="lock", group="door"
