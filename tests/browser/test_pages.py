@@ -240,7 +240,7 @@ def test_a_dead_link_is_told_loudly_and_its_end_too(
     expect(banner).to_contain_text("Sidan uppdateras inte.")
     assert banner.get_attribute("role") == "alert"
     expect(page.get_by_test_id("pulse")).to_have_attribute("data-state", "down")
-    expect(page.get_by_test_id("verdict")).to_contain_text("Så var det när sidan senast")
+    expect(page.get_by_test_id("verdict")).to_contain_text("Sidan visar läget vid senaste")
     night.raise_bed_exit()
     page.context.set_offline(False)
     live(page)
