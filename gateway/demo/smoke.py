@@ -45,7 +45,7 @@ FALL_S = 90.0
 WHY = re.compile(r'<details[^>]*data-test="why">(.*?)</details>', re.DOTALL)
 """An alarm's reason on the page."""
 
-STOP = re.compile(r'data-test="stop" data-state="(\w+)".*?</strong> ([^<]*?)\s*<', re.DOTALL)
+STOP = re.compile(r'data-test="stop" data-state="(\w+)".*?</strong> ([^<·]*?)[\s·]*<', re.DOTALL)
 """A planned visit on the page Mitt pass: its state, and what is to be done."""
 
 VISIT = re.compile(r'<tr [^>]*data-test="visit">.*?</tr>', re.DOTALL)
