@@ -1,0 +1,66 @@
+"""Wordings that somebody in home care stumbled over (`../shared/cases/swedish.md`, not part of the
+project) are nowhere on the pages any more."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from babel.messages.pofile import read_po
+
+from tests._tree import ROOT
+from web.staff.core.i18n import TRANSLATIONS
+
+CASES = ROOT.parent / "shared" / "cases" / "swedish.md"
+
+
+def texts() -> list[str]:
+    """Every Swedish text of the staff's pages: the message ids."""
+    with (TRANSLATIONS / "en" / "LC_MESSAGES" / "messages.po").open("rb") as file:
+        found = read_po(file, locale="en")
+    return [
+        text
+        for message in found
+        if message.id
+        for text in ((message.id,) if isinstance(message.id, str) else message.id)
+    ]
+
+
+def seen(path: Path) -> list[str]:
+    """The wordings in the first column; what stands in brackets says where they were."""
+    rows = [line.split("|") for line in path.read_text(encoding="utf-8").splitlines()]
+    cells = [re.sub(r"\(.*?\)", "", row[1]) for row in rows if len(row) > 2]
+    parts = [part.strip() for cell in cells for part in cell.split(" / ")]
+    return [part for part in parts if part not in ("seen", "") and not part.startswith("---")]
+
+
+def test_what_read_badly_is_said_better() -> None:
+    """A wording of several words stands in no text, a single word is none."""
+    if not CASES.is_file():
+        pytest.skip("the shared cases are not here")
+    wordings = seen(CASES)
+    assert len(wordings) > 15
+    ours = [text.lower() for text in texts()]
+    left = {
+        wording: found
+        for wording in wordings
+        if (
+            found := [
+                text
+                for text in ours
+                if (wording.lower() in text if " " in wording else text == wording.lower())
+            ]
+        )
+    }
+    assert left == {}
+
+
+@pytest.mark.parametrize(
+    "word",
+    [r"\bboende", r"\bmarkera", r"hörs inte", r"hörs igen", r"frivillig", r"tillbakatag", r"titta"],
+)
+def test_a_word_that_the_field_does_not_say(word: str) -> None:
+    """Who lives at home is a *brukare* (a *boende* lives in a special home), times are registered,
+    a home has no contact, a comment is optional, access is recalled, a *tillsyn* is made."""
+    assert [text for text in texts() if re.search(word, text, re.IGNORECASE)] == []
