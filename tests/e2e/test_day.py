@@ -84,6 +84,7 @@ def test_a_night_and_a_morning(chromium: Any, set_stage: Callable[..., Stage]) -
 
     # a fall on the mat beside the bed: the page tells, without anybody touching it
     desk.goto(f"{made.url}/nu")
+    desk.get_by_test_id("sound-no").click()
     made.clock.set(at=made.clock.now().replace(hour=1, minute=5) + timedelta(days=1))
     made.home.do("fall")
     made.clock.set(rate=30)
@@ -97,8 +98,10 @@ def test_a_night_and_a_morning(chromium: Any, set_stage: Callable[..., Stage]) -
     phone = open_at(chromium, PHONE, dark=False)
     sign_in(phone, made, made.account("caregiver"))
     phone.goto(f"{made.url}/pass")
+    phone.get_by_test_id("sound-no").click()
     phone.get_by_text("Öppna dörren").first.click()
     phone.get_by_text("Ta i handtaget").wait_for()
+    phone.get_by_text("Ta i handtaget").scroll_into_view_if_needed()
     picture(phone, "phone")
     made.home.do("take_handle")
     phone.get_by_text("Dörren är upplåst.").wait_for()
