@@ -31,8 +31,8 @@ IMPURE = {
 CLOCKS = {"now", "utcnow", "today", "time", "monotonic", "perf_counter"}
 """Methods of `datetime`, `date` and `time` modules that read a clock."""
 KNOWN = {
-    "gateway.access.grants", "gateway.commands", "gateway.envelope", "gateway.errors",
-    "gateway.events", "gateway.ports", "gateway.rules", "gateway.schedule",
+    "gateway.access", "gateway.access.grants", "gateway.commands", "gateway.envelope",
+    "gateway.errors", "gateway.events", "gateway.ports", "gateway.rules", "gateway.schedule",
 }  # fmt: skip
 
 

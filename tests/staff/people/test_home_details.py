@@ -156,7 +156,7 @@ def test_the_pages_forms_change_it_and_show_who_did(
     page = text_of(boss, "/administration/hem/h1")
     history = page.split('data-test="changes"')[1]
     assert re.findall(r"ändrades</span> (\w+)", history) == [
-        *("namnet", "reservrutinen", "adressen", "visningsnamnet"),
+        *("brukarens", "reservrutinen", "adressen", "visningsnamnet"),
     ]
     assert "Prov xcoordinator" in history
     assert "1. Ring jouren." in text_of(boss, "/hem/h1")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from web.staff.runtime.public_address import PublicAddress
 from web.staff.runtime.write_gate import WriteGate
 
 PATIENCE_S = 10.0
@@ -90,4 +91,6 @@ def test_an_error_lets_the_next_in(inside: Inside) -> None:
 
 def test_only_sqlite_has_one(staff_app: Flask, db: str) -> None:
     """PostgreSQL has many writers, and no gate."""
-    assert isinstance(staff_app.wsgi_app, WriteGate) == db.startswith("sqlite")
+    outermost: Any = staff_app.wsgi_app
+    assert isinstance(outermost, PublicAddress)
+    assert isinstance(outermost.inner, WriteGate) == db.startswith("sqlite")

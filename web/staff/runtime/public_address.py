@@ -30,7 +30,7 @@ class PublicAddress:
     """A WSGI application around another."""
 
     def __init__(self, inner: WSGI, config: StaffConfig) -> None:
-        self._inner = inner
+        self.inner = inner
         self._proxies = config.listen.proxies
         self._public = None if config.public_url is None else urlsplit(config.public_url)
         n = config.listen.trusted_proxies
@@ -59,7 +59,7 @@ class PublicAddress:
             environ["HTTP_HOST"] = host
             environ["SERVER_NAME"] = self._public.hostname or host
             environ["SERVER_PORT"] = str(self._public.port or PORTS[scheme])
-        return self._inner(environ, start_response)
+        return self.inner(environ, start_response)
 
 
 def _strip(environ: dict[str, Any], kept: frozenset[str]) -> None:
