@@ -53,8 +53,9 @@ class Settings(RuleSettings):
     grace_s: float = Field(default=60.0, ge=0, le=3600)
     """Seconds without mains until the technician is told; a fuse that is changed at once is no
     alarm."""
-    care_min: float = Field(default=10.0, ge=0, le=1440)
-    """Minutes without mains until care staff are told. With a low battery they are told at once."""
+    care_min: float = Field(default=4.0, ge=0, le=1440)
+    """Minutes without mains until care staff are told: tenders ask that they know within five. With
+    a low battery they are told at once."""
     weak_s: float = Field(default=120.0, ge=0, le=86400)
     """Seconds that the supply is too weak until the technician is told; one dip is no alarm."""
 

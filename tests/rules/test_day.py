@@ -275,7 +275,7 @@ def test_cold(tell: Tell) -> None:
 
 
 def test_the_mains(tell: Tell) -> None:
-    """A minute without: the technician; ten: care staff; both taken back when it returns.  A blink
+    """A minute without: the technician; four: care staff; both taken back when it returns.  A blink
     is no alarm."""
     story = tell("mat")
     story.at("22:00", PowerLost())
@@ -284,7 +284,7 @@ def test_the_mains(tell: Tell) -> None:
     story.until("23:30")
     assert alarms(story) == [
         "23:01:00 alarm.raised power_lost technical",
-        "23:10:00 alarm.raised power_failing care",
+        "23:04:00 alarm.raised power_failing care",
     ]
     story.at("23:30", PowerRestored())
     assert story.said("alarm.cancelled") == ["23:30:00 alarm.cancelled power_restored"] * 2
