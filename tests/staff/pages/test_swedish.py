@@ -64,3 +64,18 @@ def test_a_word_that_the_field_does_not_say(word: str) -> None:
     """Who lives at home is a *brukare* (a *boende* lives in a special home), times are registered,
     a home has no contact, a comment is optional, access is recalled, a *tillsyn* is made."""
     assert [text for text in texts() if re.search(word, text, re.IGNORECASE)] == []
+
+
+def test_the_docs_name_pages_and_buttons_as_they_are() -> None:
+    """What README and docs call a page or a button by its Swedish name stands on one."""
+    home = (ROOT / "web" / "home" / "words.py").read_text(encoding="utf-8")
+    ours = "\n".join([*texts(), home])
+    pages = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+    named = {
+        (page.name, label)
+        for page in pages
+        for label in re.findall(r"(?<![\w*`])\*([A-ZÅÄÖ][^*`\n]+)\*(?!\*)", page.read_text("utf-8"))
+        if re.search("[åäöÅÄÖ]", label)
+    }
+    assert len(named) > 5
+    assert {(page, label) for page, label in named if label not in ours} == set()
