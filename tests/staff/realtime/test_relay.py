@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select, text
+from sqlalchemy.exc import OperationalError
 
 from gateway.clock import ManualClock
 from gateway.envelope import Draft
@@ -118,6 +119,24 @@ def test_an_order_that_nobody_takes_is_told_as_such(
         there.broker.close()
         orders.append(turn_of(stream))
     assert len(orders) == 1, "the order that was told as lost is not given any more"
+
+
+def test_an_order_that_cannot_be_taken_back_is_not_told_as_lost(
+    far: tuple[Staff, Staff, EnrolledHome, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other worker is stuck and the database goes away before the order is taken back: the
+    order may still be given, and is.  Who pressed was not told that nothing was sent."""
+    near, there, _, stream = far
+    held = Held(there, monkeypatch)
+    monkeypatch.setattr(relay_module, "TAKEN_WITHIN_S", 0.3)
+
+    def away(_: str) -> bool:
+        raise OperationalError("DELETE", {}, ConnectionResetError())
+
+    monkeypatch.setattr(near.relay, "_take", away)
+    assert lock_orders.order_turn(near, WATCHER, "h1", "front").grant
+    held.go_on.set()
+    assert turn_of(stream).count(".") == 2
 
 
 def test_a_listener_that_meets_anything_listens_on(

@@ -206,7 +206,7 @@ class PostgresRelay:
 
     def _was_taken(self, order: LockOrder, ticket: str) -> bool:
         """Wait for the other worker's word; without one the order is taken back, and given here if
-        the home has come here meanwhile."""
+        the home has come here meanwhile.  False only where it certainly never will be given."""
         waiting = self._waiting[ticket]
         try:
             if waiting.told.wait(TAKEN_WITHIN_S):
@@ -215,8 +215,9 @@ class PostgresRelay:
                 return self._broker.give_order(order.home, order.grant)
             return waiting.given  # it was taken, and the word is late
         except SQLAlchemyError as error:
+            # it may still be given: nobody knows, so nobody is told that nothing happened
             log.warning("an order could not be taken back: %s", type(error).__name__)
-            return False
+            return True
         finally:
             self._waiting.pop(ticket, None)
 
