@@ -14,7 +14,7 @@ from gateway.clock import FileClock, ManualClock
 from gateway.demo import town
 from gateway.demo.cli import BEGIN
 from gateway.demo.pace import FASTEST, Pace
-from gateway.demo.resident import LOOK_S, STEADY_S, House, Resident
+from gateway.demo.resident import LIES, LOOK_S, STEADY_S, House, Resident
 from gateway.envelope import GENESIS, Draft, Event, seal
 from gateway.events import (
     AlarmAcknowledged,
@@ -195,6 +195,23 @@ async def test_the_residents_plan_waits_while_somebody_is_needed() -> None:
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
+
+
+async def test_what_was_said_before_a_fall_helps_nobody_up() -> None:
+    """The server tells the home later than its pages that an alarm was closed: whoever fell
+    meanwhile still lies there, and is found."""
+    clock = ManualClock(EVENING)
+    resident = Resident(1, House(Felt(), Felt(), Felt()), clock, HERE.key)
+    for fall in LIES:
+        before = clock.now()
+        clock.advance(1.0)
+        resident.do(fall)
+        resident.helped(before)
+        assert resident.lies
+        clock.advance(1.0)
+        resident.helped(clock.now())
+        assert not resident.lies
+        assert resident.in_bed
 
 
 def test_every_step_of_setting_up_is_told(tmp_path: Path) -> None:

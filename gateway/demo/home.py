@@ -169,8 +169,8 @@ class VirtualHome:
             self.pace.see(event)
         data = event.data
         helped = isinstance(data, AlarmResolved) and data.outcome is AlarmOutcome.HELPED
-        if self.resident.lies and (helped or isinstance(data, VisitEnded)):
-            self.resident.do(Act.TO_BED)  # whoever came did not leave them there
+        if helped or isinstance(data, VisitEnded):
+            self.resident.helped(event.at)  # whoever came did not leave them there
         if (
             isinstance(data, LockOperationProgressed)
             and data.step is LockOperationStep.WAKING

@@ -134,6 +134,7 @@ class Resident:
         self._zone = ZoneInfo(timezone)
         self._in_bed = False
         self._act: Act | None = None
+        self._fell_at: datetime | None = None
         self._changed = asyncio.Event()
 
     @property
@@ -146,9 +147,16 @@ class Resident:
         """Whether the resident fell and was not helped up."""
         return self._act in LIES
 
+    def helped(self, at: datetime) -> None:
+        """Somebody was here, and said so at `at` (aware).  What was said before the fall, and is
+        only heard now, helps nobody up."""
+        if self.lies and self._fell_at is not None and at > self._fell_at:
+            self.do(Act.TO_BED)
+
     def do(self, act: Act) -> None:
         """Do this now, whatever the plan says; after a fall only `to_bed` helps."""
         self._act = act
+        self._fell_at = self._clock.now() if act in LIES else None
         self._in_bed = act in (Act.TO_BED, Act.LIE_STILL)
         if act is Act.LIE_STILL:
             self._house.bed.press()
