@@ -81,7 +81,7 @@ class _Adapter(ServiceInterface):
     def Powered(self) -> DBusBool:  # noqa: N802
         return self.powered
 
-    @Powered.setter
+    @Powered.setter  # type: ignore[no-redef]
     def Powered(self, on: DBusBool) -> None:  # noqa: N802
         self._bluez.asked_on += 1
         if self._bluez.blocked:
