@@ -64,7 +64,7 @@ class Event:
     because: Because | None = None
     hash: str = ""
     as_written: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
-    """The JSON object of its data, where another version wrote more than `data` has."""
+    """The JSON object of its data, where this version would not write `data` so."""
     # made once: a dozen rules ask for both of every event, and as properties they were a twentieth
     # of a replay (0.3 µs a call, ten calls an event)
     kind: str = field(init=False, compare=False, repr=False)

@@ -85,8 +85,8 @@ def from_fields(kind: str, fields: Mapping[str, Any], at: datetime | None = None
 
 
 def read_fields(kind: str, fields: Any, at: datetime | None) -> tuple[Data, bool]:
-    """As `from_fields`, and whether nothing was passed over and no meaning was put in for what this
-    version does not know: if not, what was written is more than what was read."""
+    """As `from_fields`, and whether this version would write the same: nothing was passed over or
+    left out, no meaning was put in for what is not known, and no field is called otherwise."""
     if not isinstance(fields, Mapping):
         raise BadEvent(f"the data of {kind} is not an object")
     empty = _EMPTY.get(kind)
@@ -101,7 +101,8 @@ def read_fields(kind: str, fields: Any, at: datetime | None) -> tuple[Data, bool
         data: Data = _adapter(kind, cls).validate_python(present)
     except ValidationError:
         return _tolerated(kind, cls, fields, at)
-    return data, not renamed or present.keys() == fields.keys()
+    whole = len(fields) == len(_FIELDS[kind])
+    return data, whole and (not renamed or present.keys() == fields.keys())
 
 
 def _tolerated(
