@@ -153,6 +153,8 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "Hemmets enhet skickade otillåtna uppgifter",
         "The home's gateway sent something that it may not",
     ),
+    "alarm.not_understood": ("Larm som servern inte förstår", "An alarm not understood"),
+    "alarm.home_unread": ("Servern kan inte läsa allt härifrån", "The server cannot read it all"),
     "alarm.mat_poor": ("Sängmattan reagerar dåligt", "The bed mat senses badly"),
     "alarm.mat_faulty": ("Sängmattan går inte att lita på", "The bed mat cannot be trusted"),
     "alarm.mat_reversed": ("Sängmattan är omvänt kopplad", "The bed mat is wired in reverse"),
