@@ -4,7 +4,7 @@ A program started so says on standard error which code it runs, so that nobody i
 versions that was one version twice.  The libraries are those of this installation: what another
 version of a library would do is not shown.
 
-Not for: making such a folder (`tests.versions.releases`), or what is played with it.
+Not for: making such a folder (`tests.matrix.releases`), or what is played with it.
 """
 
 from __future__ import annotations

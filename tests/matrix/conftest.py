@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.demo.tree import Tree
-from tests.versions import releases
+from tests.matrix import releases
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""An earlier release's programs beside today's.  All pairs: `python -m tests.versions.pairs`."""
+"""An earlier release's programs beside today's.  All pairs: `python -m tests.matrix.pairs`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.demo.tree import HERE, Tree
-from tests.versions import pairs
+from tests.matrix import pairs
 
 
 @pytest.mark.slow

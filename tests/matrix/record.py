@@ -1,7 +1,7 @@
 """Keeps what a release promised, made by the release's own code: its described API and the shape of
 its database, as `tests/golden/<version>/openapi.json` and `schema.json`.
 
-`python -m tests.versions.record [VERSION …]`, once a release, when it stands in
+`python -m tests.matrix.record [VERSION …]`, once a release, when it stands in
 `tests/golden/RELEASES.toml`.  Not for: events, whose golden logs `tests.golden` keeps.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Engine, inspect
 
 from gateway.demo.tree import Tree
-from tests.versions import releases
+from tests.matrix import releases
 
 GOLDEN = releases.LIST.parent
 

@@ -2,7 +2,7 @@
 
 Two courses, each on one stage.  In the first the server is of the earlier release, in the second
 today's: homes are updated and go back, the server is updated and goes back, on the same folders
-and the same database.  `python -m tests.versions.pairs` prints the table.
+and the same database.  `python -m tests.matrix.pairs` prints the table.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from gateway.demo.stage import codes_in, stage
 from gateway.demo.town import NEIGHBOUR, ORGANISATION
 from gateway.demo.tree import HERE, RUNS_FROM, Tree
 from gateway.errors import TryggveError
-from tests.versions import releases
-from tests.versions.scenes import FIRST_EVENING, SCENES, Cast
+from tests.matrix import releases
+from tests.matrix.scenes import FIRST_EVENING, SCENES, Cast
 
 OPTIONS = ("--still", "--awake")
 """The resident does only what a scene says, and the lock does not sleep."""
