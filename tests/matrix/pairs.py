@@ -137,12 +137,18 @@ COURSES: tuple[Callable[[Path, Tree], list[Outcome]], ...] = (
 )
 
 
+PAIRS = 5
+"""The pairs that the courses play."""
+
+
 def all_pairs(version: str, folder: Path) -> list[Outcome]:
     """Every course with this release's code, side by side."""
     tree = Tree(releases.unpack(version, folder / "code"))
     with ProcessPoolExecutor(len(COURSES)) as pool:
         running = [pool.submit(one, folder / one.__name__, tree) for one in COURSES]
-        return [outcome for one in running for outcome in one.result()]
+        done = [outcome for one in running for outcome in one.result()]
+    assert len(done) == PAIRS
+    return done
 
 
 def main() -> int:
