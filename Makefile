@@ -5,9 +5,10 @@
 #   make check                    lint, types, import rules, generated pages and texts up to date
 #   make docs | make texts        write the generated pages; take new texts into the catalogues
 #   make bench [ARGS=--json]      our numbers beside a plain reference
+#   make mutate ARGS=access       changes a room's lines and names those that no test notices
 # PYTHON=python3.12 chooses another Python; APT=no never installs a Debian package.
 
-.PHONY: help demo test check bench docs texts format lock clean
+.PHONY: help demo test check bench mutate docs texts format lock clean
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
@@ -33,6 +34,10 @@ check:
 bench:
 	$(SETUP) test gcc postgresql
 	@$(PY) -m tests.bench $(ARGS)
+
+mutate:
+	$(SETUP) mutate
+	@$(PY) tools/mutate.py $(ARGS)
 
 docs:
 	$(SETUP) test
