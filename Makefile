@@ -5,9 +5,10 @@
 #   make check                    lint, types, import rules, generated pages and texts up to date
 #   make docs | make texts        write the generated pages; take new texts into the catalogues
 #   make bench [ARGS=--json]      our numbers beside a plain reference
+#   make load [ARGS="--homes 1000"]  a town of simulated homes against the real server
 # PYTHON=python3.12 chooses another Python; APT=no never installs a Debian package.
 
-.PHONY: help demo test check bench docs texts format lock clean
+.PHONY: help demo test check bench load docs texts format lock clean
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
@@ -33,6 +34,10 @@ check:
 bench:
 	$(SETUP) test gcc postgresql
 	@$(PY) -m tests.bench $(ARGS)
+
+load:
+	$(SETUP) test postgresql
+	@$(PY) -m tests.load $(ARGS)
 
 docs:
 	$(SETUP) test
