@@ -6,6 +6,8 @@ screen readers).  Not for: illustrations.
 
 from __future__ import annotations
 
+from functools import cache
+
 from markupsafe import Markup
 
 _PATHS = {
@@ -70,6 +72,7 @@ _PATHS = {
 }
 
 
+@cache
 def icon(name: str) -> Markup:
     """The SVG of an icon, hidden from screen readers; an unknown name draws a dot."""
     path = _PATHS.get(name, _PATHS["dot"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, exists, func, or_, select
+from sqlalchemy import Connection, func, select
 
 from gateway.envelope import Event
 from gateway.events import AlarmType, Trait
@@ -17,7 +17,8 @@ from web.staff.care import acute
 from web.staff.core.context import staff
 from web.staff.core.i18n import N_
 from web.staff.core.rights import Actor, Right
-from web.staff.pages import incidents, lookups, service, verdict
+from web.staff.pages import calm, incidents, lookups, service, verdict
+from web.staff.pages.calm import WAITING
 from web.staff.pages.layout import main_attributes, page
 from web.staff.pages.lookups import Place
 from web.staff.pages.routes import Menu, get
@@ -27,13 +28,6 @@ from web.staff.storage.rows import CheckRow, DeviceRow, HomeRow, VisitRow, read_
 
 AHEAD = timedelta(hours=3)
 """How far ahead planned checks are shown: enough to plan a round, few enough to read."""
-
-TASK_KEPT = timedelta(days=7)
-"""A visit that nobody made is shown for this long; the alarm beside it stays until it is closed."""
-
-WAITING = ("asked", "started")
-"""States of a check that waits for a person."""
-
 
 BED_DOUBTED = tuple(about.value for about in AlarmType if Trait.BED_DOUBTED in about.traits)
 """Types of alarms beside which a bed mat is not believed."""
@@ -168,23 +162,11 @@ def _ahead(conn: Connection, actor: Actor, places: dict[str, Place]) -> list[Che
 def _tasks(conn: Connection, actor: Actor, places: dict[str, Place]) -> list[CheckCard]:
     """Homes where somebody must go: a check ended without an "all is well", or was never reported,
     and nobody has been there since."""
-    c, v, later = t.night_check.c, t.visit.c, t.night_check.alias("later")
-    since = staff().clock.now() - TASK_KEPT
-    ended = func.coalesce(c.closed_at, c.unreported_at)
-    # a visit begun before and not ended proves nothing: its departure may have been forgotten
-    been = exists().where(v.home_id == c.home_id, or_(v.since >= ended, v.until >= ended))
-    looked = exists().where(
-        later.c.home_id == c.home_id,
-        later.c.answered_at > ended,
-        later.c.looked == "in_person",
-        later.c.finding == "ok",
-    )
+    c = t.night_check.c
     query = (
         select(t.night_check)
-        .where(among(c.home_id, actor.homes), ended > since)
-        .where(c.state.in_(("escalated", "missed", "unreported")), ~been, ~looked)
-        .where(or_(c.why.is_(None), c.state != "missed", c.why != "absent"))
-        .order_by(ended)
+        .where(among(c.home_id, actor.homes), calm.unvisited(staff().clock.now()))
+        .order_by(func.coalesce(c.closed_at, c.unreported_at))
     )
     rows = read_all(conn, CheckRow, query)
     return [CheckCard(row, places.get(row.home_id), None, False) for row in rows]

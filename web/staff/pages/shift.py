@@ -20,12 +20,13 @@ from web.staff.core.context import staff
 from web.staff.core.i18n import N_, local
 from web.staff.core.rights import Actor, Right
 from web.staff.pages import alarms_elsewhere, incidents, lock_progress, lookups, my_plan
+from web.staff.pages.calm import WAITING
 from web.staff.pages.incidents import Incident
 from web.staff.pages.layout import is_fragment, main_attributes, page
 from web.staff.pages.lock_progress import Turn
 from web.staff.pages.lookups import Place
 from web.staff.pages.my_plan import Stop
-from web.staff.pages.now import WAITING, tiles
+from web.staff.pages.now import tiles
 from web.staff.pages.routes import Menu, get
 from web.staff.pages.row_guard import attempt
 from web.staff.storage import tables as t
