@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
@@ -26,6 +26,17 @@ _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 _SWEDISH = str.maketrans({"å": "{", "ä": "|", "æ": "|", "ö": "}", "ø": "}", "é": "e", "ü": "y"})
 """The last three letters behind z, in their order; what sorts as another letter, as that one."""
+
+
+WHOLE = 10
+"""So many things of a kind stand on a page with all that can be done about them: who has more
+before them works from the top.  The others are a row each, and a link makes one of them whole."""
+
+ROWS = 100
+"""Rows of a kind on a page; a link leads on behind the last of them."""
+
+NEVER_CUT = 1_000_000
+"""Rows of what no page may leave out: all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +62,47 @@ def sheet(
     shown = list(rest[:size])
     after = cursor(shown[-1]) if len(rest) > size else None
     return Sheet(shown, len(rows), after, first=begin is None)
+
+
+@dataclass(frozen=True, slots=True)
+class Fold(Generic[R]):
+    """A part of a page: the first things of a kind `whole`, the others as rows of a `sheet`.
+    `name` is the part's, `key` what a row's link opens (`?oppna=`)."""
+
+    name: str
+    whole: list[R]
+    sheet: Sheet[R]
+    key: Callable[[R], str]
+
+    @property
+    def total(self) -> int:
+        """How many there are, shown or not."""
+        return len(self.whole) + self.sheet.total
+
+    def __bool__(self) -> bool:
+        return self.total > 0
+
+
+def fold(
+    things: Iterable[R],
+    name: str,
+    order: Callable[[R], Order],
+    key: Callable[[R], str],
+    asked: Mapping[str, str],
+    *,
+    whole: int = WHOLE,
+    rows: int = ROWS,
+) -> Fold[R]:
+    """The first things in their order whole, with the one that `asked` opens (`oppna`) before them;
+    the others as rows, behind the one that `efter` names where this part (`del`) is meant."""
+    listed = sorted(things, key=order)
+    wanted = asked.get("oppna", "")
+    opened = [one for one in listed if wanted and key(one) == wanted]
+    others = [one for one in listed if key(one) != wanted] if opened else listed
+    begin = cursor_of(asked.get("efter", "")) if asked.get("del") == name else None
+    first = opened + others[: max(0, whole - len(opened))]
+    rest = others[max(0, whole - len(opened)) :]
+    return Fold(name, first, sheet(rest, rows, order, lambda one: cursor(order(one)), begin), key)
 
 
 def swedish(text: str) -> str:
