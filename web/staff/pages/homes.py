@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from flask import abort, request, url_for
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from web.staff.core.context import staff
 from web.staff.core.i18n import N_
@@ -32,6 +33,9 @@ from web.staff.storage import tables as t
 
 PAGE = 60
 """Homes on a sheet of the list: a few screens, and as much as somebody looks through for a home."""
+
+OPENERS = 40
+"""People on a sheet of those who may open: a large team is on one."""
 
 LATEST = 25
 """Events shown on a home's own page; the rest is in Händelser."""
@@ -120,7 +124,20 @@ def _address(**changed: str | None) -> str:
     return url_for("pages.homes", **{k: v for k, v in (asked | changed).items() if v})  # type: ignore[arg-type]
 
 
-@get("/hem/<home>", "homes_one", examples=({}, {"fragment": "1"}))
+def _openers(conn: Connection, actor: Actor, home: str) -> lists.Sheet[Any]:
+    """Who may open a home's door, by name, a sheet at a time (`?efter=<person>`)."""
+    people = access_revocation.who_may_open(conn, home, actor.org)
+    people.sort(key=_by_name)
+    after = [_by_name(one) for one in people if one.person_id == request.args.get("efter")]
+    begin = after[0] if after else None
+    return lists.sheet(people, OPENERS, _by_name, lambda one: str(one.person_id), begin)
+
+
+def _by_name(one: Any) -> tuple[str, str]:
+    return lists.swedish(one.name), one.person_id
+
+
+@get("/hem/<home>", "homes_one", examples=({}, {"fragment": "1"}, {"efter": "p7"}))
 def one_home(actor: Actor, home: str) -> str:
     """The page `/hem/<home>`."""
     if not actor.sees(home):
@@ -167,9 +184,7 @@ def one_home(actor: Actor, home: str) -> str:
                 for card in service.cards(conn, actor, places, names, home=home)
                 if card.standing in service.LIVE and not card.mine
             ],
-            openers=access_revocation.who_may_open(conn, home, actor.org)
-            if actor.may(Right.ASSIGN)
-            else None,
+            openers=_openers(conn, actor, home) if actor.may(Right.ASSIGN) else None,
             listing=event_list.listing(conn, actor, lines, places, names),
             open_alarms=conn.execute(
                 select(t.alarm).where(lookups.open_alarms(actor), t.alarm.c.home_id == home)
