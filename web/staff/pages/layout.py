@@ -323,7 +323,7 @@ def add_filters(app: Flask) -> None:
     filters["hm_on"] = _hm_on
     filters["date_in"] = lambda at, zone=None: i18n.local(at, zone).date()
     filters["kind_label"] = kind_words.kind_label
-    filters["alarm_word"] = event_summary.alarm_word
+    filters["alarm_word"] = _once(event_summary.alarm_word)
     filters["device_name"] = device_words.device_name
     filters["door_name"] = device_words.door_name
     filters["rule_word"] = lambda code: words.spoken(words.RULES, code)
@@ -341,6 +341,18 @@ def add_filters(app: Flask) -> None:
     app.jinja_env.globals["because_of"] = event_list.because_of
     for name in ("lock_word", "bed_word", "device_word", "health_word", "battery_word"):
         app.jinja_env.globals[name] = getattr(states, name)
+
+
+def _once(say: Callable[[str | None], str]) -> Callable[[str | None], str]:
+    """The same, worked out once a request for each code: rows by the thousand say the same."""
+
+    def said(code: str | None) -> str:
+        known: dict[str | None, str] = g.setdefault(f"once_{say.__name__}", {})
+        if code not in known:
+            known[code] = say(code)
+        return known[code]
+
+    return said
 
 
 def _day_text(at: datetime, zone: str | None = None) -> str:

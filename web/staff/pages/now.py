@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, or_, select
 
 from gateway.envelope import Event
 from gateway.events import AlarmType, Trait
@@ -199,8 +199,10 @@ def tiles(
     }
     locks: dict[str, list[DeviceRow]] = {}
     troubled = set()
-    query = select(t.device).where(among(t.device.c.home_id, homes), t.device.c.present)
-    for row in read_all(conn, DeviceRow, query.order_by(t.device.c.id)):
+    d = t.device.c
+    query = select(t.device).where(among(d.home_id, homes), d.present)
+    query = query.where(or_(d.type == "lock", d.role == "bed")).order_by(d.id)
+    for row in read_all(conn, DeviceRow, query):
         if row.type == "lock":
             locks.setdefault(row.home_id, []).append(row)
         faulty = row.state == "unknown" and row.state_at is not None
