@@ -32,12 +32,13 @@ WAITING = ("asked", "started")
 class Standing:
     """Ids of homes, each in one of these, in the order in which homes were given: `differs` needs a
     look, `unlocked` has nothing but a door that its lock calls unlocked, `unconnected` was never
-    heard, and `calm` is the rest."""
+    heard, and `calm` is the rest.  `unheard`: how many were never heard, whatever else."""
 
     differs: tuple[str, ...]
     unlocked: tuple[str, ...]
     unconnected: tuple[str, ...]
     calm: tuple[str, ...]
+    unheard: int
 
 
 def standing(conn: Connection, actor: Actor, places: Mapping[str, Place]) -> Standing:
@@ -55,6 +56,7 @@ def standing(conn: Connection, actor: Actor, places: Mapping[str, Place]) -> Sta
         unlocked=_of(places, unlocked),
         unconnected=_of(places, unconnected),
         calm=tuple(home for home in places if home not in taken),
+        unheard=len(places.keys() - heard),
     )
 
 

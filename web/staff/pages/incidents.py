@@ -50,6 +50,11 @@ class AlarmLine:
         """When it rang; as far as that is known."""
         return self.row.raised_at or self.row.since or LONG_AGO
 
+    @property
+    def known(self) -> bool:
+        """Whether that is known."""
+        return self.at is not LONG_AGO
+
 
 @dataclass(frozen=True, slots=True)
 class Incident:
@@ -67,6 +72,11 @@ class Incident:
     def key(self) -> str:
         """Its name on the page: stays when another alarm joins."""
         return self.lines[-1].row.id
+
+    @property
+    def types(self) -> tuple[str | None, ...]:
+        """What rang, each once, the newest first."""
+        return tuple(dict.fromkeys(line.row.type for line in self.lines))
 
     @property
     def waiting(self) -> tuple[AlarmLine, ...]:
@@ -168,10 +178,10 @@ def together(lines: Sequence[AlarmLine]) -> list[list[AlarmLine]]:
 
 
 def newest(one: Incident) -> lists.Order:
-    """The order of incidents of one severity: those that nobody has taken first, the newest on
+    """The order of incidents: technical before routine, what nobody has taken first, the newest on
     top."""
-    at = lists.moment(one.lead.at)
-    return (0 if one.waiting else lists.LATER) - at, one.key
+    group = 4 * max(0, haste(one.severity) - 1) + (0 if one.waiting else 1)
+    return lists.LATER * group - lists.moment(one.lead.at), one.key
 
 
 def haste(severity: str | None) -> int:

@@ -29,11 +29,12 @@ _SWEDISH = str.maketrans({"å": "{", "ä": "|", "æ": "|", "ö": "}", "ø": "}",
 """The last three letters behind z, in their order; what sorts as another letter, as that one."""
 
 
-WHOLE = 10
-"""So many things of a kind stand on a page with all that can be done about them: who has more
-before them works from the top.  The others are a row each, and a link makes one of them whole."""
+WHOLE = 6
+"""So many things of a kind stand on a page with all that can be done about them, where there are
+more than twice as many: who has that before them works from the top.  The others are a row each,
+and a link makes one of them whole."""
 
-ROWS = 100
+ROWS = 50
 """Rows of a kind on a page; a link leads on behind the last of them."""
 
 LATER = 10**17
@@ -98,14 +99,15 @@ def fold(
     rows: int = ROWS,
     opens: Callable[[R], str] | None = None,
 ) -> Fold[R]:
-    """The first things in their order whole, with the one that `asked` opens (`oppna`) before them;
-    the others as rows, behind the one that `efter` names where this part (`del`) is meant.  `order`
-    begins with a whole number; `opens` is what a row opens where that is not itself (`key`)."""
+    """The first things in their order whole (all of them up to twice `whole`), with the one that
+    `asked` opens (`oppna`) before them; the others as rows, behind the one that `efter` names where
+    this part (`del`) is meant.  `order` begins with a whole number; `opens` is what a row opens
+    where that is not itself (`key`)."""
     listed = sorted(things, key=order)
     wanted = asked.get("oppna", "")
     opened = [one for one in listed if wanted and key(one) == wanted]
     others = [one for one in listed if key(one) != wanted] if opened else listed
-    first = max(0, whole - len(opened))
+    first = max(0, (len(listed) if len(listed) <= 2 * whole else whole) - len(opened))
     begin = _begin(listed, order, key, asked.get("efter", "")) if asked.get("del") == name else None
     rest = sheet(others[first:], rows, order, lambda one: f"{order(one)[0]}_{key(one)}", begin)
     return Fold(name, opened + others[:first], rest, opens or key)

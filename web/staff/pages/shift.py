@@ -46,8 +46,9 @@ still unlocked at 00:10."""
 ALARMS = 6
 """Homes with an alarm that are shown whole; one person goes to one of them at a time."""
 
-CARDS = 20
-"""Homes of a round that are shown whole: the longest shift of home care has fewer visits left."""
+CARDS = 10
+"""Homes of a round that are shown whole where there are more than twice as many: the longest shift
+of home care has fewer visits left."""
 
 UNENDED = 5
 """Visits without a departure that are asked for at a time."""
