@@ -45,7 +45,7 @@ def standing(conn: Connection, actor: Actor, places: Mapping[str, Place]) -> Sta
     """How these homes stand, as far as this person may know."""
     d, state = t.device.c, t.home_state.c
     here = among(d.home_id, places), d.present, d.type == "lock"
-    troubled = set(conn.execute(union(*_troubles(actor, places))).scalars())
+    troubled = {str(home) for (home,) in conn.execute(union(*_troubles(actor, places)))}
     heard = set(conn.execute(select(state.home_id).where(among(state.home_id, places))).scalars())
     open_ = select(d.home_id).where(*here, d.state == "unlocked").distinct()
     unlocked = set(conn.execute(open_).scalars()) & heard - troubled
