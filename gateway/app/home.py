@@ -27,10 +27,11 @@ from gateway.doors.code_entry import CodeEntry
 from gateway.doors.orders import LockOrders, OpenOrders
 from gateway.doors.page_identity import PageIdentity, open_identity
 from gateway.doors.page_pin import PinEntry
-from gateway.engine.engine import Engine, Hooks
+from gateway.engine.engine import Engine
 from gateway.engine.event_log import EventLog
 from gateway.engine.log_folder import LogFolder
 from gateway.engine.sequencer import Sealed
+from gateway.engine.turns import Hooks
 from gateway.envelope import Draft, Event
 from gateway.errors import SecretError
 from gateway.events import (

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +24,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from gateway.engine.ballast import drop_ballast, keep_ballast
 from gateway.engine.log_reader import (
     BEFORE_ALL,
     LONG_LIVED_INDEX,
@@ -36,6 +36,7 @@ from gateway.engine.log_reader import (
     walk,
 )
 from gateway.engine.log_rest import Rests
+from gateway.engine.log_schema import SCHEMA
 from gateway.engine.sequencer import Sealed, wire_json
 from gateway.envelope import GENESIS, Event, canonical, from_json, verify_next
 from gateway.errors import ChainError, LogCorrupt
@@ -46,42 +47,8 @@ log = logging.getLogger(__name__)
 RETRY_S = 0.5
 """Seconds between tries while the disk refuses a commit."""
 
-BALLAST_BYTES = 4_000_000
-"""Kept free on the disk as a file.  When the disk is full it is given up, and the log writes on for
-some ten thousand events while a technician comes."""
-
 TAIL = 200
 """Events at the end whose chain is verified at every start."""
-
-_SCHEMA = f"""
-CREATE TABLE IF NOT EXISTS event (
-    row INTEGER PRIMARY KEY,  -- below 1: taken in from the log before (`log_rest`)
-    seq INTEGER NOT NULL,
-    body TEXT NOT NULL,
-    hash BLOB NOT NULL,
-    origin TEXT,  -- NULL: the home's own
-    taken TEXT    -- when an event of another origin was received; NULL for the home's own
-) STRICT;
-CREATE UNIQUE INDEX IF NOT EXISTS event_foreign ON event (origin, seq) WHERE origin IS NOT NULL;
-DROP INDEX IF EXISTS event_long_lived;
-DROP INDEX IF EXISTS event_long_lived_2;
-CREATE INDEX IF NOT EXISTS {LONG_LIVED_INDEX} ON event (row) WHERE {LONG_LIVED_SQL};
-CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS mark (name TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS segment (
-    last_row INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL, last_hash BLOB NOT NULL,
-    sealed_at TEXT NOT NULL
-) STRICT;
-CREATE TRIGGER IF NOT EXISTS event_is_final BEFORE UPDATE ON event
-BEGIN SELECT RAISE(ABORT, 'an event is never changed'); END;
-CREATE TRIGGER IF NOT EXISTS event_is_kept BEFORE DELETE ON event
-WHEN OLD.row > coalesce((SELECT max(last_row) FROM segment), 0)
-BEGIN SELECT RAISE(ABORT, 'an event is kept until its segment is sealed'); END;
-CREATE TRIGGER IF NOT EXISTS segment_is_final BEFORE UPDATE ON segment
-BEGIN SELECT RAISE(ABORT, 'a segment is never changed'); END;
-CREATE TRIGGER IF NOT EXISTS segment_is_kept BEFORE DELETE ON segment
-BEGIN SELECT RAISE(ABORT, 'a segment is never dropped'); END;
-"""  # noqa: S608 - words of our own, nobody's input
 
 _CHUNKS = (64, 16, 4, 1)
 """Rows of one INSERT.  sqlite3 lets go of Python's lock in every step and waits up to 5 ms for it
@@ -148,7 +115,7 @@ class EventLog:
             try:
                 if existed:
                     check(db, path)
-                db.executescript(_SCHEMA)
+                db.executescript(SCHEMA)
                 db.execute("INSERT OR IGNORE INTO about VALUES ('origin', ?)", (origin,))
                 (written,) = db.execute("SELECT value FROM about WHERE name = 'origin'").fetchone()
                 if written != origin:
@@ -170,7 +137,7 @@ class EventLog:
             raise trouble_of(path, error) from error
         except ChainError as error:
             raise LogCorrupt(f"{path.name} is damaged: {error}") from error
-        _keep_ballast(path)
+        keep_ballast(path)
         opened._thread.start()
         return opened
 
@@ -280,7 +247,7 @@ class EventLog:
             for job in jobs:
                 job.done(trouble)
             return True
-        if "full" in str(error) and _drop_ballast(self.path):
+        if "full" in str(error) and drop_ballast(self.path):
             log.warning("disk full, ballast given up")
         else:
             with suppress(sqlite3.Error):  # after an I/O error the connection itself may be spoilt
@@ -416,26 +383,3 @@ def _row(sealed: Sealed) -> tuple[int, str, bytes, str | None, str | None]:
         event.origin,
         utc_text(sealed.received_at),
     )
-
-
-def _ballast(path: Path) -> Path:
-    return path.with_name(path.name + ".ballast")
-
-
-def _keep_ballast(path: Path) -> None:
-    """Make the ballast where there is room for it and twice as much beside."""
-    ballast = _ballast(path)
-    with suppress(OSError):
-        free = os.statvfs(path.parent)
-        if not ballast.exists() and free.f_bavail * free.f_frsize > 3 * BALLAST_BYTES:
-            with ballast.open("wb") as file:
-                os.posix_fallocate(file.fileno(), 0, BALLAST_BYTES)
-
-
-def _drop_ballast(path: Path) -> bool:
-    ballast = _ballast(path)
-    try:
-        ballast.unlink()
-    except OSError:
-        return False
-    return True
