@@ -64,8 +64,14 @@ class MemoryOutbox:
     def forwarded(self) -> int:
         return self._forwarded
 
-    def mark_forwarded(self, seq: int) -> None:
+    def place(self) -> tuple[str, int]:
         with self._lock:
+            return self._origin, self._forwarded
+
+    def mark_forwarded(self, origin: str, seq: int) -> None:
+        with self._lock:
+            if origin != self._origin:
+                return
             self.marks.append(seq)
             self._forwarded = max(self._forwarded, seq)
 
@@ -306,7 +312,7 @@ def test_a_gap_answer_moves_back_to_what_the_server_has(
 ) -> None:
     """A server restored from a backup asks for older events and is given them."""
     box.add(50)
-    box.mark_forwarded(40)
+    box.mark_forwarded("home:h1", 40)
     server.events = [json.loads(text) for text in box.pending(0, 25)]
     uplink.start()
     assert server.wait(lambda: len(server.events) == 50)
@@ -318,7 +324,7 @@ def test_events_that_are_pruned_and_asked_for_are_a_problem_told(
 ) -> None:
     """When the server asks for what is no longer kept, a technician is told."""
     box.add(50)
-    box.mark_forwarded(50)
+    box.mark_forwarded("home:h1", 50)
     box.pruned = 40
     box.add(1)
     uplink.start()

@@ -28,7 +28,19 @@ def keep_ballast(path: Path) -> None:
                 os.posix_fallocate(file.fileno(), 0, BALLAST_BYTES)
 
 
-def drop_ballast(path: Path) -> bool:
+def give_up_ballast(path: Path) -> bool:
+    """Where the disk of the log at `path` is full: give it the room that was kept.  False: it is
+    not full, or there is no ballast."""
+    try:
+        free = os.statvfs(path.parent)
+        if free.f_bavail * free.f_frsize >= BALLAST_BYTES:
+            return False
+    except OSError:
+        return False
+    return _drop(path)
+
+
+def _drop(path: Path) -> bool:
     ballast = _ballast(path)
     try:
         ballast.unlink()

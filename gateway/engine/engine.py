@@ -2,8 +2,9 @@
 
 Whatever waits in the inbox becomes one turn; a turn's events are stored together and acted on after
 they are durable.  While one turn is on its way to the disk the next is prepared.  If the disk does
-not answer within `STALL_S`, alarms go out without it.  A corrupt log is set aside while running,
-and what was not yet stored goes into a new one.
+not answer within `STALL_S`, alarms go out without it; for `LEAVE_S`, the log goes on in memory
+until it does (`disk_watch`).  A corrupt log is set aside while running, and what was not yet stored
+goes into a new one.
 
 Everything runs in one event loop; `submit` may be called from any thread.
 
@@ -24,8 +25,8 @@ from typing import Any
 
 from gateway.clock import Clock
 from gateway.engine.event_log import EventLog, Head, verified
-from gateway.engine.sequencer import Sequencer, Turn
-from gateway.engine.turns import Flight, Hooks, Item, Reopen, within
+from gateway.engine.sequencer import Sealed, Sequencer, Turn
+from gateway.engine.turns import Flight, Hooks, Item, Reopen, carry_over, within
 from gateway.envelope import (
     ClockState,
     Draft,
@@ -34,7 +35,7 @@ from gateway.envelope import (
     from_json,
 )
 from gateway.errors import LogCorrupt, LogUnwritable
-from gateway.events import ClockSynced, LogStalled
+from gateway.events import ClockSynced, Data, LogStalled
 from gateway.rules import Rule
 from gateway.rules.fold import Fold
 
@@ -49,6 +50,13 @@ STALL_S = 0.5
 HANG_S = 10.0
 """Seconds without an answer until a disk counts as one that refuses: a card that tidies up answers
 within a few.  Looked at in each turn, so told `PULSE_S` later at the most."""
+
+LEAVE_S = 10.0
+"""Seconds that a disk may refuse until the log goes on in memory (`disk_watch`): what is written
+there is sent, and outlives a program that is killed."""
+
+LEAVE_TURNS = 400
+"""Turns that may wait for the disk before that, whatever the time: 20,000 events, 10 MB."""
 
 IN_FLIGHT_MAX = 16
 """Turns on their way to the disk at once.  The writer gets Python's lock only between two turns, so
@@ -97,7 +105,9 @@ class Engine:
         self._wake = asyncio.Event()
         self._flights: deque[Flight] = deque()
         self._landed = asyncio.Event()
-        self._stalled = False
+        self._stalled: str | None = None  # why the disk takes nothing
+        self._answered_s = -math.inf  # when it last took something, by the loop's clock
+        self._stuck_s = math.inf  # when that is too long, by the loop's clock
         self._sequencer = self._fresh_sequencer(Fold(rules), "synced")
 
     # --- giving it something ----------------------------------------------------------------------
@@ -152,7 +162,16 @@ class Engine:
     @property
     def stalled(self) -> bool:
         """Whether the disk refuses to take events now, or hangs."""
-        return self._stalled
+        return self._stalled is not None
+
+    @property
+    def last_seq(self) -> int:
+        """The last number that was given in the log in use."""
+        return self._sequencer.seq
+
+    def rows_waiting(self) -> Iterator[Sealed]:
+        """What is numbered and not yet durable."""
+        return (row for flight in self._flights for row in flight.turn.rows)
 
     @property
     def turns_waiting(self) -> int:
@@ -215,7 +234,8 @@ class Engine:
         if abs(offset_s) > CORRECT_OVER_S:
             while self._flights and not self._stalled:
                 await self._landing()
-            if not self._flights:  # else the disk is broken, and memory knows more than the log
+            # else the disk is broken, and memory knows more than the log
+            if not self._flights and self.log.complete:
                 self.rebuild()
         self._wake.set()
 
@@ -297,8 +317,19 @@ class Engine:
         self._launch(Flight(sequencer.drain(), waiters))
         if self.log.writing:
             self.hooks.on_pulse()
-        if not self._stalled and self._flights[0].began_s + HANG_S < self._flights[-1].began_s:
+        silent_s = self._flights[-1].began_s - max(self._flights[0].began_s, self._answered_s)
+        if not self._stalled and silent_s > HANG_S:
             self._stall(LogUnwritable(f"the disk has not answered for {HANG_S:.0f} s"))
+        if self._stalled and self._is_stuck():
+            self.hooks.on_stuck(self._stalled)
+
+    def _is_stuck(self) -> bool:
+        """Whether the disk has refused for too long; asked again, after as long again."""
+        now_s, first_s = asyncio.get_running_loop().time(), self._flights[0].began_s
+        if now_s < max(self._stuck_s, first_s + LEAVE_S) and len(self._flights) < LEAVE_TURNS:
+            return False
+        self._stuck_s = now_s + LEAVE_S
+        return True
 
     def _launch(self, flight: Flight) -> None:
         loop = asyncio.get_running_loop()
@@ -327,7 +358,9 @@ class Engine:
             self._stall(error)
             return
         self._flights.remove(flight)
-        self._stalled = False
+        self._stalled, self._answered_s = None, asyncio.get_running_loop().time()
+        if flight.carried:
+            self.log.rests.look_again()
         if flight.timer is not None:
             flight.timer.cancel()
         self._send_urgent(flight)
@@ -349,7 +382,8 @@ class Engine:
     def _stall(self, error: BaseException) -> None:
         """The disk refuses: alarms go out without it, and somebody is told."""
         first = not self._stalled
-        self._stalled = True
+        if first:
+            self._stalled, self._stuck_s = str(error), 0.0
         for flight in self._flights:
             self._send_urgent(flight)
         self._landed.set()
@@ -382,6 +416,33 @@ class Engine:
         ]
         commands = [command for flight in lost for command in flight.turn.commands]
         self._launch(Flight(Turn(self._sequencer.drain().rows, commands), waiters))
+
+    def go_on_in(
+        self, new: EventLog, told: Sequence[Data], before: Sequence[Sealed] = ()
+    ) -> asyncio.Future[Event]:
+        """Go on in another log, from the next number on: the disk is left, or takes events again.
+
+        `before`, and what the log until now has not stored, go there first, as they are; then
+        `told` is written.  Returns the last of it, for when it is durable."""
+        loop = asyncio.get_running_loop()
+        for flight in self._flights:
+            self._send_urgent(flight)
+            if flight.timer is not None:
+                flight.timer.cancel()
+        carried = carry_over(self._flights, before)
+        self._flights.clear()
+        old = self._sequencer
+        self.log, self._stalled = new, None
+        self._sequencer = self._fresh_sequencer(old.fold, old.clock)
+        if carried.turn or carried.waiters:
+            self._launch(carried)
+        durable: asyncio.Future[Event] = loop.create_future()
+        now, mono_s = self._now(), self.clock.mono_s()
+        items = [Item(Draft(data), now, mono_s) for data in told]
+        items[-1].durable = durable
+        self._inbox.extendleft(reversed(items))
+        self._arrived()
+        return durable
 
     async def _landing(self, timeout_s: float | None = None) -> None:
         self._landed.clear()

@@ -73,6 +73,7 @@ class AlarmType(StrEnum):
     POWER_LOST = "power_lost", Severity.TECHNICAL
     POWER_FAILING = "power_failing", Severity.CARE  # it may fall silent: gone long, or battery low
     POWER_WEAK = "power_weak", Severity.TECHNICAL
+    LOG_IN_MEMORY = "log_in_memory", Severity.TECHNICAL  # the disk refuses the log
     HOME_SILENT = "home_silent", Severity.CARE
     HOME_TAMPERED = "home_tampered", Severity.TECHNICAL
     HOME_OVERSTEPPED = "home_overstepped", Severity.TECHNICAL

@@ -147,6 +147,10 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "Power cut, the alarms run on a battery",
     ),
     "alarm.power_weak": ("Enheten får för svag ström", "The unit gets too weak a supply"),
+    "alarm.log_in_memory": (
+        "Minneskortet i enheten tar inte emot: byt kort",
+        "The unit's memory card takes nothing: change it",
+    ),
     "alarm.home_silent": ("Ingen kontakt med hemmet", "The home was not heard"),
     "alarm.home_tampered": ("Hemmets logg stämmer inte", "The home's log does not add up"),
     "alarm.home_overstepped": (
