@@ -151,7 +151,7 @@ def test_a_log_put_back_from_a_copy_is_seen_without_the_server(logs: LogFolder) 
     used(logs)
     (logs.path / "copy").replace(logs.path / FILE)
     log, recovered = logs.open()
-    assert recovered is not None
+    assert isinstance(recovered, LogRecovered)
     assert recovered.why == "events.sqlite ends at 10 and went to 20"
     assert recovered.set_aside is not None
     assert len(list(LogReader(logs.path / recovered.set_aside).events())) == 10
@@ -187,7 +187,7 @@ def test_what_only_the_wal_holds_is_kept_beside_the_new_log(logs: LogFolder) -> 
     remove("")(logs)
     wal = (logs.path / f"{FILE}-wal").read_bytes()
     log, recovered = logs.open()
-    assert recovered is not None
+    assert isinstance(recovered, LogRecovered)
     assert recovered.set_aside is not None
     assert (logs.path / f"{recovered.set_aside}-wal").read_bytes() == wal
     log.close()

@@ -58,22 +58,19 @@ class MemoryOutbox:
 
     def pending(self, after: int, limit: int) -> list[bytes]:
         with self._lock:
-            start = max(after, self.pruned)
-            return self._bodies[start : start + limit]
+            return self._bodies[max(after, self.pruned) :][:limit]
 
     def forwarded(self) -> int:
         return self._forwarded
 
     def place(self) -> tuple[str, int]:
-        with self._lock:
-            return self._origin, self._forwarded
+        return self._origin, self._forwarded
 
     def mark_forwarded(self, origin: str, seq: int) -> None:
         with self._lock:
-            if origin != self._origin:
-                return
-            self.marks.append(seq)
-            self._forwarded = max(self._forwarded, seq)
+            if origin == self._origin:
+                self.marks.append(seq)
+                self._forwarded = max(self._forwarded, seq)
 
     def rest(self, limit: int) -> Rest | None:
         return None
@@ -85,9 +82,8 @@ class MemoryOutbox:
 
 
 def body_of(origin: str, seq: int, kind: str) -> bytes:
-    return json.dumps(
-        {"origin": origin, "seq": seq, "kind": kind, "data": {}, "hash": "0" * 64}
-    ).encode()
+    obj = {"origin": origin, "seq": seq, "kind": kind, "data": {}, "hash": "0" * 64}
+    return json.dumps(obj).encode()
 
 
 def at_once(bodies: list[bytes]) -> list[UrgentEvent]:
