@@ -27,8 +27,17 @@ from pydantic import BaseModel, ValidationError
 from urllib3.exceptions import HTTPError
 
 from gateway.errors import LinkDown, LinkRefused
+from gateway.link.line import Line, line_in
 from gateway.version import version
-from gateway.wire import HEARTBEAT_S, TOKEN_LIFE_S, GapProblem, Have, Problem
+from gateway.wire import (
+    BACKLOG_HEADER,
+    HEARTBEAT_S,
+    TICKET_HEADER,
+    TOKEN_LIFE_S,
+    GapProblem,
+    Have,
+    Problem,
+)
 
 CONNECT_TIMEOUT_S = 10.0
 """A TLS handshake over a poor mobile link takes 1–3 s; three times that is no connection."""
@@ -180,23 +189,26 @@ class Lane:
         self._prefix = urlsplit(link.url).path.rstrip("/")
         self._pool: urllib3.HTTPConnectionPool | None = None
         self._judging = True
+        self.line = Line()
+        """What the server last said of the next batch."""
 
-    def events(self, bodies: Sequence[bytes], down_have: int) -> int:
-        """Send a batch in order; the number that the server has committed up to.
+    def events(self, bodies: Sequence[bytes], down_have: int, backlog: int = 0) -> int:
+        """Send a batch in order; the number that the server has committed up to.  What it says of
+        the next is in `line` then.
 
         Raises `GapError`, `LinkRefused`, `LinkDown`."""
-        return self._post("/events", bodies, down_have)
+        return self._post("/events", bodies, down_have, backlog)
 
-    def urgent(self, bodies: Sequence[bytes], down_have: int) -> int:
+    def urgent(self, bodies: Sequence[bytes], down_have: int, backlog: int = 0) -> int:
         """Send events at once, any numbers; otherwise as `events`."""
-        return self._post("/urgent", bodies, down_have)
+        return self._post("/urgent", bodies, down_have, backlog)
 
-    def stream(self, last_id: int) -> Stream:
+    def stream(self, last_id: int, backlog: int = 0) -> Stream:
         """Open the stream after the number `last_id`.  Raises `LinkRefused`, `LinkDown`."""
-        response = self._open_stream(last_id)
+        response = self._open_stream(last_id, backlog)
         if response.status == 401 and self._learn(_read_all(response)):
             response.close()
-            response = self._open_stream(last_id)
+            response = self._open_stream(last_id, backlog)
         if response.status != 200:
             said = _read_all(response)
             response.close()
@@ -206,12 +218,16 @@ class Lane:
             raise LinkDown("what answers the stream is not our server")
         return Stream(response)
 
-    def _open_stream(self, last_id: int) -> urllib3.BaseHTTPResponse:
+    def _open_stream(self, last_id: int, backlog: int) -> urllib3.BaseHTTPResponse:
         return self._request(
             "GET",
             "/stream",
             None,
-            {"Accept": "text/event-stream", "Last-Event-ID": str(last_id)},
+            {
+                "Accept": "text/event-stream",
+                "Last-Event-ID": str(last_id),
+                BACKLOG_HEADER: str(backlog),
+            },
             answer_s=STREAM_SILENCE_S,
             preload=False,
         )
@@ -222,17 +238,22 @@ class Lane:
         if pool is not None:
             pool.close()
 
-    def _post(self, path: str, bodies: Sequence[bytes], down_have: int) -> int:
+    def _post(self, path: str, bodies: Sequence[bytes], down_have: int, backlog: int) -> int:
         body = body_of(bodies, down_have)
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json", BACKLOG_HEADER: str(backlog)}
+        if self.line.ticket is not None:
+            headers[TICKET_HEADER] = self.line.ticket
         if len(body) >= GZIP_FROM_BYTES:
             body = gzip.compress(body, 1, mtime=0)
             headers["Content-Encoding"] = "gzip"
         response = self._request("POST", path, body, headers)
         if response.status == 401 and self._learn(response.data):
             response = self._request("POST", path, body, headers)
+        line = line_in(response.headers, self.line)
+        if bodies:
+            self.line = line
         if response.status != 200:
-            raise refusal(response.status, response.data)
+            raise refusal(response.status, response.data, line)
         return _answer(Have, response.data).have
 
     def _request(
@@ -352,7 +373,7 @@ def body_of(bodies: Sequence[bytes], down_have: int) -> bytes:
     return b'{"events":[%b],"down_have":%d}' % (b",".join(bodies), down_have)
 
 
-def refusal(status: int, body: bytes) -> LinkDown | LinkRefused:
+def refusal(status: int, body: bytes, line: Line | None = None) -> LinkDown | LinkRefused:
     """What an answer other than 200 means: `LinkDown` for what passes by itself, else
     `LinkRefused`."""
     gap = _problem(GapProblem, body) if status == 409 else None
@@ -361,7 +382,11 @@ def refusal(status: int, body: bytes) -> LinkDown | LinkRefused:
     problem = _problem(Problem, body)
     said = f"{problem.code}: {problem.detail}" if problem is not None else "no reason given"
     if status >= 500 or status in (408, 429):
-        return LinkDown(f"the staff server cannot take it now ({status}, {said})")
+        return LinkDown(
+            f"the staff server cannot take it now ({status}, {said})",
+            wait_s=None if line is None else line.wait_s,
+            busy=problem is not None and problem.code == "busy",
+        )
     if 300 <= status < 400 or status == 200 or (problem is None and status == 404):
         return LinkDown(f"what answers is not our server ({status})")
     code = problem.code if problem is not None else f"http_{status}"

@@ -42,6 +42,10 @@ class Outbox(Protocol):
     def down_have(self) -> int:
         """The highest `staff:<home>` number on disk; 0: none."""
 
+    def alarms(self) -> Sequence[UrgentEvent]:
+        """Own events that the server has not confirmed and that tell of somebody who may need help,
+        in order: what an urgent lane that begins must send."""
+
 
 class Rest(Protocol):
     """At most so many events of an earlier log, which ended at `head`, in order: `bodies` as
@@ -134,6 +138,8 @@ class SharedLinkState:
         self.batch_answered: Callable[[], None] = lambda: None
         """The batch lane brought something, or the server is away: the urgent lane looks again."""
         self.streaming = False
+        self.told_to_wait = False
+        """The server is there, and has asked the batch lane to wait."""
         self.last_ok: float | None = None
 
     @property
@@ -145,6 +151,10 @@ class SharedLinkState:
     def away(self) -> bool:
         """Whether the last request failed; False before the first is through."""
         return self._up is False
+
+    def backlog(self) -> int:
+        """Own events that the server has not confirmed."""
+        return max(0, self.outbox.head() - self.outbox.forwarded())
 
     @property
     def problem(self) -> Problem | None:
