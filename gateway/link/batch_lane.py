@@ -99,7 +99,7 @@ class BatchLane(LaneThread):
     def _send(self, bodies: Sequence[bytes], after: int) -> int | None:
         """Send a batch; the number that the server has, None where it does not take this one."""
         try:
-            return self.lane.events(bodies, self.shared.outbox.down_have(), self.shared.backlog())
+            return self.lane.events(bodies, self.shared.outbox.down_have())
         except GapError as gap:
             self.shared.set_accepting(True)
             self._gap(gap, after, len(bodies))
@@ -142,7 +142,7 @@ class BatchLane(LaneThread):
         called = self._called.wait(min(left_s, ALIVE_S))
         self._called.clear()
         if (called or left_s > ALIVE_S) and not self.shared.stopping.is_set():
-            self.lane.events((), self.shared.outbox.down_have(), self.shared.backlog())
+            self.lane.events((), self.shared.outbox.down_have())
             self.shared.set_accepting(True)
             self._spoken = True
         return True
@@ -155,9 +155,7 @@ class BatchLane(LaneThread):
         have = rest.head
         try:
             if bodies:
-                have = self.lane.events(
-                    bodies, self.shared.outbox.down_have(), self.shared.backlog()
-                )
+                have = self.lane.events(bodies, self.shared.outbox.down_have())
         except GapError as gap:
             log.info("a part of an old log is not taken", extra={"why": gap.text})
             if gap.code == "gap" and bodies and gap.have >= seq_of(bodies[0]):

@@ -121,6 +121,8 @@ class Link:
         self.time = ServerTime()
         self.clock_sure = clock_sure
         self.user_agent = f"tryggve/{version()}"
+        self.backlog: Callable[[], int] = lambda: 0
+        """How many events the server has not confirmed; told with each request."""
         self._key = key
         self._ca_file = ca_file
         self._contexts: dict[bool, ssl.SSLContext] = {}
@@ -192,23 +194,23 @@ class Lane:
         self.line = Line()
         """What the server last said of the next batch."""
 
-    def events(self, bodies: Sequence[bytes], down_have: int, backlog: int = 0) -> int:
+    def events(self, bodies: Sequence[bytes], down_have: int) -> int:
         """Send a batch in order; the number that the server has committed up to.  What it says of
         the next is in `line` then.
 
         Raises `GapError`, `LinkRefused`, `LinkDown`."""
-        return self._post("/events", bodies, down_have, backlog)
+        return self._post("/events", bodies, down_have)
 
-    def urgent(self, bodies: Sequence[bytes], down_have: int, backlog: int = 0) -> int:
+    def urgent(self, bodies: Sequence[bytes], down_have: int) -> int:
         """Send events at once, any numbers; otherwise as `events`."""
-        return self._post("/urgent", bodies, down_have, backlog)
+        return self._post("/urgent", bodies, down_have)
 
-    def stream(self, last_id: int, backlog: int = 0) -> Stream:
+    def stream(self, last_id: int) -> Stream:
         """Open the stream after the number `last_id`.  Raises `LinkRefused`, `LinkDown`."""
-        response = self._open_stream(last_id, backlog)
+        response = self._open_stream(last_id)
         if response.status == 401 and self._learn(_read_all(response)):
             response.close()
-            response = self._open_stream(last_id, backlog)
+            response = self._open_stream(last_id)
         if response.status != 200:
             said = _read_all(response)
             response.close()
@@ -218,16 +220,12 @@ class Lane:
             raise LinkDown("what answers the stream is not our server")
         return Stream(response)
 
-    def _open_stream(self, last_id: int, backlog: int) -> urllib3.BaseHTTPResponse:
+    def _open_stream(self, last_id: int) -> urllib3.BaseHTTPResponse:
         return self._request(
             "GET",
             "/stream",
             None,
-            {
-                "Accept": "text/event-stream",
-                "Last-Event-ID": str(last_id),
-                BACKLOG_HEADER: str(backlog),
-            },
+            {"Accept": "text/event-stream", "Last-Event-ID": str(last_id)},
             answer_s=STREAM_SILENCE_S,
             preload=False,
         )
@@ -238,9 +236,9 @@ class Lane:
         if pool is not None:
             pool.close()
 
-    def _post(self, path: str, bodies: Sequence[bytes], down_have: int, backlog: int) -> int:
+    def _post(self, path: str, bodies: Sequence[bytes], down_have: int) -> int:
         body = body_of(bodies, down_have)
-        headers = {"Content-Type": "application/json", BACKLOG_HEADER: str(backlog)}
+        headers = {"Content-Type": "application/json"}
         if self.line.ticket is not None:
             headers[TICKET_HEADER] = self.line.ticket
         if len(body) >= GZIP_FROM_BYTES:
@@ -266,6 +264,7 @@ class Lane:
         answer_s: float = ANSWER_TIMEOUT_S,
         preload: bool = True,
     ) -> urllib3.BaseHTTPResponse:
+        headers = {**headers, BACKLOG_HEADER: str(self._link.backlog())}
         try:
             return self._once(method, path, body, headers, answer_s, preload)
         except urllib3.exceptions.ProtocolError as error:

@@ -124,6 +124,7 @@ class SharedLinkState:
         self, link: Link, outbox: Outbox, callbacks: UplinkCallbacks, rand: Callable[[], float]
     ) -> None:
         self.link, self.outbox, self.callbacks, self.rand = link, outbox, callbacks, rand
+        link.backlog = self.backlog
         self.stopping = threading.Event()
         self.nudged: list[threading.Event] = []
         """What wakes each lane from its pause: the server answers again, or we stop."""

@@ -45,7 +45,7 @@ class StreamLane(LaneThread):
             stream.close()
 
     def exchange(self) -> None:
-        self._stream = self.lane.stream(self.shared.outbox.down_have(), self.shared.backlog())
+        self._stream = self.lane.stream(self.shared.outbox.down_have())
         try:
             self.shared.heard()
             self.shared.streaming = True

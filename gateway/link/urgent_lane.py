@@ -115,11 +115,7 @@ class UrgentLane(LaneThread):
             self.signal.wait(yields_s)
             return
         try:
-            self.lane.urgent(
-                [queued.body for _, queued in batch],
-                self.shared.outbox.down_have(),
-                self.shared.backlog(),
-            )
+            self.lane.urgent([queued.body for _, queued in batch], self.shared.outbox.down_have())
         except LinkRefused as refused:
             if refused.status not in EVENT_STATUS and refused.status != 409:
                 raise
