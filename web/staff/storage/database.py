@@ -132,6 +132,18 @@ class Database:
         if committed is not None:
             committed(tx)
 
+    @property
+    def exhausted(self) -> int:
+        """How often no connection was free in time (PostgreSQL)."""
+        pool = self.engine.pool
+        return pool.exhausted if isinstance(pool, SharedPool) else 0
+
+    def exhausted_within(self, seconds: float) -> bool:
+        """Whether that was lately."""
+        pool = self.engine.pool
+        at_s = pool.exhausted_s if isinstance(pool, SharedPool) else None
+        return at_s is not None and time.monotonic() - at_s < seconds
+
     def close(self, timeout_s: float = CLOSE_TIMEOUT_S) -> None:
         """Close every connection, also one that a stream cut short has not given back.
 

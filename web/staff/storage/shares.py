@@ -7,6 +7,7 @@ own (`SharedPool`); on SQLite, which has one writer, who writes history lets eve
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,8 @@ from typing import Any
 
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+
+log = logging.getLogger(__name__)
 
 
 class Share(StrEnum):
@@ -42,6 +45,9 @@ CONNECTIONS: Mapping[Share, int] = {
 for who they are, one for what they ask); `web.staff.core.admission` lets in no more of each lane
 than these carry."""
 
+SAID_EVERY_S = 60.0
+"""Seconds without an exhausted pool after which the next is said in the diagnostic log again."""
+
 PASSED_MAX_S = 2.0
 """Seconds for which history lets others write first; then its turn comes like anybody's."""
 
@@ -65,10 +71,15 @@ class SharedPool(QueuePool):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self._free = {share: threading.Semaphore(n) for share, n in CONNECTIONS.items()}
+        self.exhausted = 0
+        """How often nobody gave a connection back in time."""
+        self.exhausted_s: float | None = None
+        """When that was last (monotonic)."""
 
     def _do_get(self) -> ConnectionPoolEntry:
         share = _share.get()
         if not self._free[share].acquire(timeout=self._timeout):
+            self._note(share)
             raise PoolTimeout(f"no connection is free for {share} ({CONNECTIONS[share]})")
         try:
             record = super()._do_get()
@@ -77,6 +88,14 @@ class SharedPool(QueuePool):
             raise
         record.record_info[_RECORDED] = share  # type: ignore[index]
         return record
+
+    def _note(self, share: Share) -> None:
+        """Count it, and say so once in a while."""
+        now_s, last_s = time.monotonic(), self.exhausted_s
+        self.exhausted += 1
+        self.exhausted_s = now_s
+        if last_s is None or now_s - last_s > SAID_EVERY_S:
+            log.warning("no connection to the database is free", extra={"share": str(share)})
 
     def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
         share = record.record_info.pop(_RECORDED)  # type: ignore[union-attr]
