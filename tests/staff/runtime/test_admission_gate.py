@@ -86,7 +86,7 @@ def gate(inside: Inside, request: pytest.FixtureRequest) -> AdmissionGate:
 
 
 def asks(
-    method: str, path: str, body: bytes = b"", *, name: str = "", home: str = "h1", **more: Any
+    method: str, path: str, body: bytes = b"", *, name: str = "", home: str = "h1", **more: object
 ) -> dict[str, Any]:
     """A request's environment."""
     head = base64.urlsafe_b64encode(json.dumps({"alg": "EdDSA", "kid": home}).encode()).decode()
@@ -255,7 +255,7 @@ def test_a_batch_whose_home_has_gone_is_not_worked_on(gate: AdmissionGate, insid
     gone = ask(gate, history("h1", **{"gunicorn.socket": here}))
     assert not inside.names and gone.status.startswith("408")
     assert gate._admission.gone == 1
-    alarm = asks("POST", URGENT_PATH, SMALL, **{"gunicorn.socket": here})
+    alarm = asks("POST", URGENT_PATH, SMALL) | {"gunicorn.socket": here}
     assert ask(gate, alarm).status == "200 OK"
     here.close()
     here, there = socket.socketpair()

@@ -33,7 +33,7 @@ from web.staff.homelink import enrolment, ingest, tokens
 from web.staff.homelink.ingest import Refused
 from web.staff.realtime.broker import Closed, HomeStream
 from web.staff.storage import event_store
-from web.staff.storage.outage import FAULTS
+from web.staff.storage.outage import FAULTS, is_crowded
 from web.staff.storage.shares import Share, working_for
 
 log = logging.getLogger(__name__)
@@ -45,6 +45,9 @@ Model = TypeVar("Model", bound=BaseModel)
 ENROLL_BODY_MAX_BYTES = 10_000
 """A key in PEM has 113 bytes, a code 11."""
 
+
+CROWDED_AGAIN_S = 3
+"""Seconds after which it is to be sent again when no connection was free."""
 
 AWAY_AGAIN_S = 5
 """Seconds after which it is to be sent again to a database that refuses."""
@@ -65,6 +68,11 @@ def _refused(error: Refused) -> Response:
 
 def _unavailable(error: Exception) -> Response:
     """The database refuses (disk full, gone): nothing was taken, and the home keeps it all."""
+    if is_crowded(error):
+        detail = "Everybody asks the server at once; send it again."
+        answer = _answer(Problem(code="busy", detail=detail, now_s=time.time()), 503)
+        answer.headers["Retry-After"] = str(CROWDED_AGAIN_S)
+        return answer
     log.error("the database refused: %s", type(error).__name__)
     detail = "The server cannot store anything now; send it again."
     answer = _answer(Problem(code="unavailable", detail=detail, now_s=time.time()), 503)
