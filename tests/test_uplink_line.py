@@ -43,8 +43,8 @@ def uplink(server: WireServer, box: MemoryOutbox) -> Iterator[Uplink]:
 class Door:
     """A fault that asks the first batches to wait; it keeps what their heads said."""
 
-    def __init__(self, server: WireServer, *, times: int, wait_s: int = 1, **more: str) -> None:
-        self.server, self.times, self.wait_s, self.more = server, times, wait_s, more
+    def __init__(self, server: WireServer, *, times: int, ticket: str = "t") -> None:
+        self.server, self.times, self.ticket = server, times, ticket
         self.heads: list[dict[str, str]] = []
         self.sizes: list[int] = []
         self.asked = 0
@@ -61,7 +61,7 @@ class Door:
         if self.asked >= self.times:
             return False
         self.asked += 1
-        headers = {"Retry-After": str(self.wait_s), **self.more}
+        headers = {"Retry-After": "1", TICKET_HEADER: self.ticket}
         return request.answer(503, self.server.problem("busy"), **headers)
 
 
@@ -70,7 +70,7 @@ def test_history_waits_and_shows_its_ticket(
 ) -> None:
     """The batch comes again once, with the ticket, and says how much there is; the link counts as
     up meanwhile, and an alarm does not wait."""
-    door = Door(server, times=1, **{TICKET_HEADER: "7.7.abc"})
+    door = Door(server, times=1, ticket="7.7.abc")
     box.add(30)
     uplink.start()
     assert server.wait(lambda: door.asked == 1)
@@ -153,7 +153,7 @@ def test_homes_that_were_told_the_same_come_one_by_one() -> None:
     now_s = [100.0]
     left = []
     for chance in (0.0, 0.5, 1.0):
-        batch = NextBatch(lambda chance=chance: chance, lambda: now_s[0])  # type: ignore[misc]
+        batch = NextBatch(lambda chance=chance: chance, lambda: now_s[0])
         batch.wait(20.0)
         left.append(batch.left_s())
     assert left[0] == 20.0 and left == sorted(set(left)) and left[2] < 30
