@@ -24,7 +24,6 @@ ON_BOTH = {
     "runtime.test_server": "killed under load; several workers",
     "realtime.test_live": "screens are told by LISTEN and NOTIFY",
     "runtime.test_watch": "who leads among workers; silence is counted in the database's times",
-    "runtime.test_write_gate.test_only_sqlite_has_one": "many at once elsewhere",
     "care.test_reads": "many logs written to at once: locks, bytes, and what is read back",
     "care.test_actions": "two people act on one alarm: what is locked, who is first",
     "doors.test_lock_orders": "one order at a time, with a time-out in the statement",
