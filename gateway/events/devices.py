@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from gateway.events.base import By, Data, Prose, kind
+from typing import Annotated
+
+from gateway.events.base import By, Data, Else, Prose, kind
 
 
 @kind("device.online", by=By.HOME)
@@ -24,7 +26,7 @@ class DeviceFailed(Data):
     error: Prose
     """The error's class name in `gateway.errors`, or the library's own if it had no mapping."""
     text: Prose
-    retry_s: float
+    retry_s: Annotated[float, Else(0.0)]
 
 
 @kind("device.battery_low", by=By.HOME)
