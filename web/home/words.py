@@ -177,6 +177,8 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "Fel kod flera gånger vid dörren",
         "Wrong code several times at the door",
     ),
+    "alarm.radio_down": ("Hemmets radio svarar inte", "The home's radio does not answer"),
+    "alarm.radio_missed": ("Larmknapp eller lås nås inte", "Pendant or lock cannot be reached"),
     "alarm.device_down": ("En enhet fungerar inte", "A device does not work"),
     "alarm.lock_jammed": ("Låset har fastnat", "The lock is jammed"),
     "alarm.lock_unknown": ("Låsets läge är okänt", "Nobody knows where the bolt is"),

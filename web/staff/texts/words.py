@@ -46,6 +46,8 @@ ALARMS: Mapping[str, str] = {
     AlarmType.LOCK_JAMMED: N_("Låset har fastnat"),
     AlarmType.LOCK_UNKNOWN: N_("Låsläge okänt"),
     AlarmType.BATTERY_LOW: N_("Lågt batteri"),
+    AlarmType.RADIO_DOWN: N_("Hemmets radio svarar inte"),
+    AlarmType.RADIO_MISSED: N_("Larmknapp eller lås nås inte: hemmets radio svarar inte"),
     AlarmType.HOME_SILENT: N_("Ingen kontakt med hemmet"),
     AlarmType.HOME_TAMPERED: N_("Hemmets logg stämmer inte"),
     AlarmType.HOME_OVERSTEPPED: N_("Hemmets enhet skickade otillåtna uppgifter"),
@@ -249,6 +251,7 @@ RULES: Mapping[str, str] = {
     "on_floor": N_("på golvet"),
     "pendant": N_("larmknapp"),
     "power": N_("ström"),
+    "radio": N_("hemmets radio"),
     "recurrence": N_("fel som kommer tillbaka"),
     "temperature": N_("temperatur"),
     "wandering": N_("ytterdörr på natten"),
@@ -291,6 +294,7 @@ MISSED_WHY: Mapping[str, str] = {
 TURN_WHY: Mapping[str, str] = {
     "asleep": N_("Låset sover och vaknade inte."),
     "unreachable": N_("Låset svarar inte."),
+    "radio": N_("Hemmets radio svarar inte."),
     "jammed": N_("Låset har fastnat. Dra dörren mot dig och försök igen."),
     "refused_by_lock": N_("Låset nekade."),
     "no_answer": N_("Låset svarar inte. Vi vet inte om det är öppet. Känn på dörren."),
@@ -307,6 +311,12 @@ TURN_WHY: Mapping[str, str] = {
         "Hemmets enhet startade om mitt i. Vi vet inte om låset är öppet. Känn på dörren."
     ),
 }
+
+OFFLINE_WHY: Mapping[str, str] = {
+    "silent": N_("Inte hört på länge"),
+    "radio": N_("Hemmets radio svarar inte"),
+}
+"""`gateway.events.Offline`."""
 
 ROLES: Mapping[str, str] = {
     "bed": N_("säng"),
