@@ -21,6 +21,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 
+FILES = ("home.json", "log.jsonl", "model.json", "server.json")
+"""What is made here; a version's folder may hold more (`tests.matrix`)."""
+
 PARTS = ("__init__.py", "__main__.py", "fold.py", "model.py", "world.py")
 """What is run with a release's own code."""
 
