@@ -34,6 +34,7 @@ from gateway.events import (
     AlarmType,
     Data,
     Severity,
+    Trait,
 )
 from gateway.events.alarm_types import alarm_type
 from web.staff.care.actions import Refused, Why
@@ -44,6 +45,9 @@ from web.staff.storage import event_store
 from web.staff.storage import tables as t
 from web.staff.storage.among import among
 from web.staff.storage.changes import ManyChanges
+
+GATHERED = tuple(about.value for about in AlarmType if Trait.COMMON_CAUSE in about.traits)
+"""Types of alarms that are gathered."""
 
 FOR_MENDERS = (AlarmType.HOME_SILENT, AlarmType.POWER_FAILING)
 """Care alarms of which technicians are told when they are of many homes: the cause is to be
@@ -115,8 +119,8 @@ class MassAlarm:
 
 
 def running(conn: Connection, actor: Actor, *, mass: str | None = None) -> list[MassAlarm]:
-    """The mass alarms that this person is told of, what waits first and then the newest; `mass`:
-    only this one.  One statement."""
+    """The mass alarms that this person is told of, what waits first and then the newest, those too
+    that were closed by hand while their cause goes on; `mass`: only this one.  One statement."""
     m, part, a, s = t.mass_alarm.c, t.mass_alarm_member.c, t.alarm.c, t.home_state.c
     if not actor.homes:
         return []
@@ -150,7 +154,7 @@ def running(conn: Connection, actor: Actor, *, mass: str | None = None) -> list[
     for row in conn.execute(query):
         parts.setdefault(row.id, []).append(_Part(*row))
     found = [_together(actor, rows) for rows in parts.values()]
-    shown = [one for one in found if one.open]
+    shown = [one for one in found if one.open or one.goes_on]
     return sorted(shown, key=lambda one: (not one.rings, -one.since.timestamp(), one.id))
 
 
@@ -257,6 +261,8 @@ def _seen(staff: Staff, actor: Actor, mass: str) -> MassAlarm:
         raise Refused(Why.NO_ALARM)
     if not may_answer(actor, found[0]):
         raise Refused(Why.NO_ROLE)
+    if not found[0].open:
+        raise Refused(Why.CLOSED)
     return found[0]
 
 

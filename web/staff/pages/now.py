@@ -13,11 +13,12 @@ from sqlalchemy import Connection, exists, func, or_, select
 
 from gateway.envelope import Event
 from gateway.events import AlarmType, Trait
-from web.staff.care import acute
+from web.staff.care import acute, mass_alarms
 from web.staff.core.context import staff
 from web.staff.core.i18n import N_
 from web.staff.core.rights import Actor, Right
 from web.staff.pages import incidents, lookups, service, verdict
+from web.staff.pages import mass_alarms as mass_cards
 from web.staff.pages.layout import main_attributes, page
 from web.staff.pages.lookups import Place
 from web.staff.pages.routes import Menu, get
@@ -81,14 +82,16 @@ def now(actor: Actor) -> str:
         tasks = _tasks(conn, actor, places) if care else []
         asks = service.to_answer(service.cards(conn, actor, places, names))
         silent = _silent(conn, actor, places)
+        shared = mass_alarms.running(conn, actor)
         known = [line.raised for line in lines] + [card.asked for card in checks]
         decided = [event for event in known if event is not None]
         glances = tiles(conn, actor, places, names)
         seen = verdict.Seen(
             lines=lines,
+            shared=[one for one in shared if one.open],
             checks=len(waiting),
             tasks=len(tasks),
-            silent=len(silent),
+            silent=len(silent) + sum(one.goes_on for one in shared if not one.open),
             asks=len(asks),
             homes=len(places),
             unconnected=sum(tile.state is None for tile in glances),
@@ -102,6 +105,8 @@ def now(actor: Actor) -> str:
             actor,
             verdict=verdict.of(seen),
             elsewhere=seen.elsewhere,
+            shared=mass_cards.cards(conn, actor, shared, places),
+            names=names,
             alarms=alarms,
             waiting=waiting,
             running=[card for card in checks if card.row.state not in WAITING],
@@ -193,10 +198,12 @@ def _tasks(conn: Connection, actor: Actor, places: dict[str, Place]) -> list[Che
 def _silent(
     conn: Connection, actor: Actor, places: dict[str, Place]
 ) -> list[tuple[Place, datetime]]:
+    """Homes that are silent for themselves."""
     c = t.home_state.c
+    alone = or_(c.silent_alarm.is_(None), ~mass_alarms.is_gathered(c.silent_alarm))
     rows = conn.execute(
         select(c.home_id, c.silent_since)
-        .where(among(c.home_id, actor.homes), c.silent_since.is_not(None))
+        .where(among(c.home_id, actor.homes), c.silent_since.is_not(None), alone)
         .order_by(c.silent_since)
     )
     return [(places[home], since) for home, since in rows if home in places]

@@ -16,10 +16,12 @@ from sqlalchemy import Connection, func, select
 
 from gateway.access.grants import Action
 from gateway.events import LockOperationOutcome, Severity, Undone
+from web.staff.care import mass_alarms
 from web.staff.core.context import staff
 from web.staff.core.i18n import N_, local
 from web.staff.core.rights import Actor, Right
 from web.staff.pages import alarms_elsewhere, incidents, lock_progress, lookups, my_plan
+from web.staff.pages import mass_alarms as mass_cards
 from web.staff.pages.incidents import Incident
 from web.staff.pages.layout import is_fragment, main_attributes, page
 from web.staff.pages.lock_progress import Turn
@@ -130,10 +132,16 @@ def shift(actor: Actor) -> str:
         mine = _my_homes(conn, actor, places, names, now)
         lines = [line for one in mine for incident in one.incidents for line in incident.lines]
         round_ = in_order(mine)
+        shared = [
+            one
+            for one in mass_alarms.running(conn, actor)
+            if one.open and one.severity is Severity.CARE
+        ]
         return page(
             "shift.html",
             conn,
             actor,
+            shared=mass_cards.cards(conn, actor, shared, all_places),
             urgent=[entry for entry in round_ if entry.home.alarm and entry.stop is None],
             round=[entry for entry in round_ if not (entry.home.alarm and entry.stop is None)],
             over=over(mine),

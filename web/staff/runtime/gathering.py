@@ -24,8 +24,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, and_, case, delete, exists, func, insert, select, update
 
 from gateway.envelope import Draft
-from gateway.events import AlarmCancelled, AlarmRaised, AlarmType, Trait
-from web.staff.care.mass_alarms import is_gathered, still_silent
+from gateway.events import AlarmCancelled, AlarmRaised, AlarmType
+from web.staff.care.mass_alarms import GATHERED, is_gathered, still_silent
 from web.staff.core.config import MassAlarmConfig
 from web.staff.core.context import Staff
 from web.staff.events.append_many import HOMES_AT_ONCE, write_many
@@ -34,9 +34,6 @@ from web.staff.storage import tables as t
 from web.staff.storage.among import among
 from web.staff.storage.changes import ManyChanges
 from web.staff.storage.database import Tx
-
-GATHERED = tuple(about.value for about in AlarmType if Trait.COMMON_CAUSE in about.traits)
-"""Types of alarms that are gathered."""
 
 LOOKED_BACK = timedelta(days=1)
 """How old an alarm may be that is gathered: homes that were cut off tell of a power cut when they
