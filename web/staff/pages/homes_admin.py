@@ -191,7 +191,7 @@ def change_home(actor: Actor, home: str) -> ResponseReturnValue:
     if what == "code":
         return _new_code(actor, home)
     if what == "details":
-        said = {field: form[field] for field in HomeField if field in form}
+        said = {field: form[field] for field in HomeField.offered() if field in form}
         return changed(
             back, lambda: home_details.set_details(parts, actor, home, said), _("Sparat.")
         )

@@ -342,7 +342,14 @@ def add_filters(app: Flask) -> None:
     filters["looked"] = lambda code: words.enum_word(events.Looked, code)
     filters["outcome"] = lambda code: words.enum_word(events.AlarmOutcome, code)
     app.jinja_env.globals["because_of"] = event_list.because_of
-    for name in ("lock_word", "bed_word", "device_word", "health_word", "battery_word"):
+    for name in (
+        "lock_word",
+        "bed_word",
+        "device_word",
+        "health_word",
+        "health_why",
+        "battery_word",
+    ):
         app.jinja_env.globals[name] = getattr(states, name)
 
 

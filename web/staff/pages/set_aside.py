@@ -65,7 +65,7 @@ def waiting(actor: Actor) -> str:
             actor,
             cards=cards,
             ref=request.args.get("ref", "")[:200],
-            reasons=list(AsideWhy),
+            reasons=AsideWhy.offered(),
             **main_attributes(kinds="event"),
         )
 
@@ -80,7 +80,7 @@ def ask(actor: Actor) -> ResponseReturnValue:
     """POST `/handelser/undan`: somebody asks."""
     back = url_for("pages.set_aside")
     try:
-        why = AsideWhy(request.form.get("why", ""))
+        why = AsideWhy.chosen(request.form.get("why", ""))
     except ValueError:
         return refused(_("Sidan förstod inte det som skickades. Läs in sidan igen."), back, 422)
     try:

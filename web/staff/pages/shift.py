@@ -154,7 +154,7 @@ def shift(actor: Actor) -> str:
             ),
             all_places=all_places,
             names=names,
-            undone=list(Undone),
+            undone=Undone.offered(),
             may_tap=actor.may(Right.TAP_VISIT),
             **main_attributes(kinds="alarm check grant unlock lock visit home device elsewhere"),
         )

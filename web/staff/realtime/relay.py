@@ -167,12 +167,7 @@ class PostgresRelay:
 
     def before_commit(self, tx: Tx) -> None:
         if tx.changes:
-            told = tx.told()
-            single = [change for change in told if isinstance(change, Change)]
-            self._tell(tx.conn, *(["events", runs] for runs in _packed(_runs(single))))
-            for many in told:
-                if isinstance(many, ManyChanges):
-                    self._tell(tx.conn, *_in_many(many))
+            self._tell(tx.conn, *_said(tx.told()))
         if tx.look_again:
             accounts = sorted(tx.look_again) if len(tx.look_again) <= ACCOUNTS_MAX else None
             self._tell(tx.conn, ["look", accounts])
@@ -323,7 +318,10 @@ class PostgresRelay:
             return []
         if what == "events":
             return [(origin, home, first, last) for origin, home, first, last in rest[0]]
-        if what == "order":
+        if what == "many":
+            kind, person, decided, homes = rest
+            self._broker.publish([ManyChanges(kind, frozenset(homes), person, decided)])
+        elif what == "order":
             self._take_for(*rest)
         elif what == "taken":
             self._was_told(*rest)
@@ -398,10 +396,15 @@ def _packed(items: Iterable[P]) -> Iterator[list[P]]:
         yield pack
 
 
-def _in_many(many: ManyChanges) -> Iterator[list[object]]:
-    """What tells the other workers of a change in many homes."""
-    for homes in _packed(sorted(many.homes)):
-        yield ["many", many.kind, many.person, many.decided, homes]
+def _said(told: Sequence[Change | ManyChanges]) -> Iterator[list[object]]:
+    """What tells the other workers of these changes: which events are new, and what is new in many
+    homes at once."""
+    for runs in _packed(_runs([change for change in told if isinstance(change, Change)])):
+        yield ["events", runs]
+    for many in told:
+        if isinstance(many, ManyChanges):
+            for homes in _packed(sorted(many.homes)):
+                yield ["many", many.kind, many.person, many.decided, homes]
 
 
 def _runs(changes: list[Change]) -> Iterator[_Run]:
