@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -178,7 +179,7 @@ def test_a_screen_gets_one_message_a_kind(as_role: As, staff: Staff, clock: Manu
     town = Town(staff, clock)
     homes = town.build(20)
     town.go_on(20)
-    told = []
+    told: list[tuple[Any, Iterator[Any]]] = []
     for person, mine in (("p7", tuple(homes[:2])), ("p8", ("h1",))):
         answer = as_role("caregiver", person=person, homes=mine).get("/live", buffered=False)
         stream = iter(answer.response)
