@@ -182,7 +182,7 @@ def test_a_screen_gets_one_message_a_kind(as_role: As, staff: Staff, clock: Manu
     told: list[tuple[Any, Iterator[Any]]] = []
     for person, mine in (("p7", tuple(homes[:2])), ("p8", ("h1",))):
         answer = as_role("caregiver", person=person, homes=mine).get("/live", buffered=False)
-        stream = iter(answer.response)
+        stream: Iterator[Any] = iter(answer.response)
         next(stream)
         told.append((answer, stream))
     town.fall_silent(homes)
