@@ -316,8 +316,8 @@ class PostgresRelay:
         the screens load anew: it may have told of something that they show."""
         try:
             return self._heard(json.loads(payload))
-        except (ValueError, TypeError):
-            log.warning("another worker said what this version does not understand")
+        except (ValueError, TypeError) as error:
+            log.warning("another worker said what this version does not understand: %r", error)
             self._broker.lost_track()
             return []
 
