@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -156,14 +157,14 @@ def test_what_another_version_says_is_passed_over(
                     text("SELECT pg_notify(:channel, :payload)"),
                     {"channel": CHANNEL, "payload": payload},
                 )
-        _until(lambda: len(caplog.messages) >= 4)
+        _until(lambda: len(caplog.messages) >= 8)  # both workers hear it
         with pytest.raises(TooSlow):  # which has its page load anew
             screen.get(10)
     told = [message.partition(":")[0] for message in caplog.messages]
-    assert told == [
-        "another worker told of 'of_a_newer_version', which this version does not know",
-        *["another worker said what this version does not understand"] * 3,
-    ]
+    assert Counter(told) == {
+        "another worker told of 'of_a_newer_version', which this version does not know": 2,
+        "another worker said what this version does not understand": 6,
+    }
     assert lock_orders.order_turn(near, WATCHER, "h1", "front").grant
     assert turn_of(stream).count(".") == 2
 
