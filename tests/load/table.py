@@ -33,6 +33,7 @@ TITLES = {
 WORDS = {
     "alarm_stored": "alarm, from the home to stored",
     "alarm_on_screen": "alarm, from the home to a screen",
+    "alarms_on_screens": "alarms heard, at all screens together",
     "alarm_taken": "alarm taken by a tap",
     "door_turned": "door, from the tap to its end on the screen",
     "batch": "batch, asked to answered",
