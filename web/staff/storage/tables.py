@@ -1,6 +1,6 @@
 """Every table of the staff server, on one `MetaData` (SQLAlchemy Core).
 
-Five sorts:
+Six sorts:
 - who and where: `organisation`, `home`, `resident`, `user`, `role`, `user_role`, `assignment`,
   `team`, `area` and their members.  Names of people live only here, and can be erased without
   touching an event;
@@ -9,6 +9,7 @@ Five sorts:
   `lock_order`;
 - the truth: `event` and `head`, and `urgent` (what came over the urgent lane and is not yet
   confirmed by its batch);
+- what rings together: `mass_alarm` and `mass_alarm_member`;
 - projections of the truth: `alarm`, `night_check`, `visit`, `visit_declined`, `device`,
   `home_state`, `turn`, `door_code`, `service_request`, `set_aside`: each a
   fold over events, made by `web.staff.events.projections.rebuild`, and `tryggve staff rebuild`
@@ -392,6 +393,41 @@ urgent = Table(
     Column("mark", Text),  # as in `event`
 )
 
+# --- what rings together --------------------------------------------------------------------------
+
+mass_alarm = Table(
+    "mass_alarm",
+    metadata,
+    # alarms of one kind in many homes of one organisation that rang as one
+    Column("id", Text, primary_key=True),  # says nothing of any home
+    Column("org_id", Text, ForeignKey("organisation.id"), nullable=False),
+    Column("type", Text, nullable=False),  # an `AlarmType` with `Trait.COMMON_CAUSE`
+    Column("began_at", Utc, nullable=False),  # when the first of its alarms was raised
+    Column("last_at", Utc, nullable=False),  # when the newest was
+    Column("back_at", Utc),  # since when most of its homes are heard again; None: they are not
+    Column("mender", Text),  # the technician who is on it (a person's id)
+    Column("mender_at", Utc),
+    Column("ended_at", Utc),  # its alarms stand for themselves from then on; None: it goes on
+    Index(
+        "ix_mass_alarm_running",
+        "org_id",
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
+)
+
+mass_alarm_member = Table(
+    "mass_alarm_member",
+    metadata,
+    Column("mass_id", Text, ForeignKey("mass_alarm.id"), primary_key=True),
+    Column("alarm", Text, primary_key=True, index=True),  # its id in `alarm`
+    Column("home_id", Text, nullable=False),
+    Column("joined_at", Utc, nullable=False),
+    # whether it rings where others of the same are taken: it was there when somebody took them
+    Column("rings", Boolean, nullable=False),
+    Index("ix_mass_alarm_member_home", "home_id"),
+)
+
 # --- projections ----------------------------------------------------------------------------------
 # Urgent events overtake older ones, so a row may be begun by an event that is not its first: what
 # has not been seen yet is NULL.
@@ -549,6 +585,9 @@ home_state = Table(
     Column("page_key", Text),  # of its run: codes are told with it; None: in the first form
     Column("page_origin", Text),
     Column("page_seq", BigInteger),
+    Column("memory_since", Utc),  # the log is in memory since then; None: on the home's disk
+    Column("memory_origin", Text),
+    Column("memory_seq", BigInteger),
     Column("silent_since", Utc),  # None: not silent
     Column("silent_alarm", Text),  # the alarm that stands for the silence
     Column("visits_locked_before", Utc),  # nothing changes in visits that began earlier
