@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _arguments(argv)
     crowd()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the town is taken down all the same
-    runs = []
+    runs = [] if args.kept is None else kept(args.kept)
     databases = get_args(Kind) if args.database == "both" else (args.database,)
     scenes = SCENES if args.scene == "all" else (args.scene,)
     for homes in args.homes:
@@ -70,6 +70,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0 if all(one.whole for run in runs for one in run.scenes) else 1
 
 
+def kept(file: Path) -> list[Run]:
+    """The runs that were kept with `--json`."""
+    lines = file.read_text("utf-8").splitlines()
+    return [Run.from_json(line) for line in lines if line.startswith("{")]
+
+
 def crowd() -> None:
     """Make this process one in which thousands of threads wait."""
     threading.stack_size(THREAD_STACK_BYTES)
@@ -80,7 +86,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="make load", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--homes", type=int, nargs="+", default=[100], help="(100)")
+    parser.add_argument("--homes", type=int, nargs="*", default=[100], help="(100)")
     parser.add_argument("--database", choices=(*get_args(Kind), "both"), default="both")
     parser.add_argument("--scene", choices=(*SCENES, "all"), default="all")
     parser.add_argument(
@@ -91,6 +97,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--silent-after", type=float, default=SILENT_AFTER_S, help="seconds, of silence"
     )
+    parser.add_argument("--kept", type=Path, help="show these runs too, kept with --json")
     parser.add_argument("--json", action="store_true", help="one object a line")
     parser.add_argument("--write", action="store_true", help="write the table of docs/scale.md")
     args = parser.parse_args(argv)

@@ -94,6 +94,17 @@ class Run:
             }
         )
 
+    @classmethod
+    def from_json(cls, line: str) -> Run:
+        """The run that `as_json` wrote."""
+        obj = json.loads(line)
+        run = cls(obj["homes"], obj["database"])
+        for scene, values in obj["scenes"].items():
+            known = {name: NEVER if value == "never" else value for name, value in values.items()}
+            run.scenes.append(Figures(scene, known, []))
+        run.pages = [PageCost(**page) for page in obj["pages"]]
+        return run
+
     @property
     def title(self) -> str:
         """Of its column."""
