@@ -119,6 +119,7 @@ class Figures:
         told_s: float | None,
         limit_s: float,
         alarms: int,
+        gathered: int,
         back: bool,
         watching: Sequence[Screen],
     ) -> Figures:
@@ -129,6 +130,7 @@ class Figures:
             "silent_after_s": limit_s,
             "told_s": told_s or NEVER,
             "alarms_open": alarms,
+            "mass_alarms": gathered,
             "rings": ledger.counts["rings"] / len(watching) if watching else None,
             "all_heard_again": float(back),
         }
