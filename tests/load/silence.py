@@ -16,7 +16,6 @@ from tests.load.figures import Figures
 from tests.load.ledger import Ledger
 from tests.load.storm import TIMEOUT_S, await_all, go_away
 from tests.load.town import Town
-from web.staff.care.mass_alarms import is_gathered
 from web.staff.core.context import Staff
 from web.staff.storage import tables
 
@@ -51,7 +50,8 @@ def play(town: Town, homes: int) -> Figures:
         last_word_s = time.perf_counter()
         all_told = _until(lambda: _silent(parts) >= homes, limit_s + OVERDUE_S)
         told_s = time.perf_counter() - last_word_s
-        alarms = _alarms(parts)
+        time.sleep(HEARD_S)  # a round of the watch later they are one
+        alarms, gathered = _alarms(parts), _gathered(parts)
         town.look()
         for home in many:
             home.start(town.url, ledger)
@@ -61,7 +61,7 @@ def play(town: Town, homes: int) -> Figures:
     go_away(many)
     return Figures.of_silence(
         town, many, ledger, told_s=told_s if all_told else None, limit_s=limit_s, alarms=alarms,
-        back=back, watching=watching,
+        gathered=gathered, back=back, watching=watching,
     )  # fmt: skip
 
 
@@ -88,10 +88,13 @@ def _silent(parts: Staff) -> int:
 
 
 def _alarms(parts: Staff) -> int:
-    """How many there are to take: what many homes have in common is one."""
-    t, m = tables.alarm.c, tables.mass_alarm.c
+    t = tables.alarm.c
     with parts.db.read() as conn:
-        opened = t.closed_at.is_(None), t.raised_at.is_not(None), ~is_gathered(t.id)
-        alone = conn.execute(select(func.count()).where(*opened)).scalar_one()
-        shared = select(func.count()).where(m.ended_at.is_(None))
-        return int(alone + conn.execute(shared).scalar_one())
+        query = select(func.count()).where(t.closed_at.is_(None), t.raised_at.is_not(None))
+        return int(conn.execute(query).scalar_one())
+
+
+def _gathered(parts: Staff) -> int:
+    with parts.db.read() as conn:
+        query = select(func.count()).select_from(tables.mass_alarm)
+        return int(conn.execute(query).scalar_one())
