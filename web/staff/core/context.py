@@ -14,6 +14,7 @@ from flask import current_app
 
 from gateway.clock import Clock
 from web.staff.realtime.broker import Broker
+from web.staff.storage.afterwards import Afterwards
 from web.staff.storage.database import Database, Tx
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class Staff:
     broker: Broker
     keys: Keys
     relay: Relay
+    afterwards: Afterwards | None = None
+    """What is written after the answer; None: everything is written before it."""
 
     @contextmanager
     def write(self) -> Iterator[Tx]:
