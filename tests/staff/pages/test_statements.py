@@ -45,7 +45,7 @@ KB_MOST = 250
 FILES = ("/fil",)
 """Addresses that end so are files with all there is, to be kept; no pages."""
 
-SLACK = (3, 0, 2)
+SLACK = (3, 1, 2)
 """Statements, commits and parameters by which two openings of a page may differ: a session is noted
 as seen now and then, and where few homes have events the list looks differently for the newest.
 What is done home by home is some thousand more."""
@@ -94,8 +94,18 @@ def counted(app: Flask) -> Iterator[Cost]:
 def clients(
     staff_app: Flask, enrolled_home: EnrolledHome, tmp_path: Path
 ) -> Iterator[dict[str, FlaskClient]]:
+    """See `signed_in`; nobody waits for what is written afterwards (`writer.look` writes it)."""
+    parts = parts_of(staff_app)
+    found = signed_in(staff_app, enrolled_home)
+    parts.afterwards = Afterwards(Spool(tmp_path, "reads"))
+    yield found
+    parts.afterwards.spool.close()
+    parts.afterwards = None
+
+
+def signed_in(staff_app: Flask, enrolled_home: EnrolledHome) -> dict[str, FlaskClient]:
     """Somebody with every role who works everywhere, and a carer who works nowhere and may help at
-    an alarm anywhere."""
+    an alarm anywhere; with few homes."""
     people = {"p7": ([role.value for role in Role], ["h1"]), "p9": (["caregiver"], [])}
     found = {}
     for person, (roles, homes) in people.items():
@@ -104,17 +114,13 @@ def clients(
         sign_in(found[person], person)
     furnish(enrolled_home, "p7")
     multiply(staff_app, FEW)
-    parts = parts_of(staff_app)
-    parts.afterwards = Afterwards(Spool(tmp_path, "reads"))
     tag = hashlib.sha256(b"x").hexdigest()  # what the walk asks for: `/t/x`
     now = enrolled_home.clock.now()
     with parts_of(staff_app).db.write() as tx:
         tx.conn.execute(insert(door_tag).values(sha256=tag, home_id="h2", made_at=now))
     enrolled_home.clock.advance(1)
-    access_log.draw(parts, "org1", "2026-11")
-    yield found
-    parts.afterwards.spool.close()
-    parts.afterwards = None
+    access_log.draw(parts_of(staff_app), "org1", "2026-11")
+    return found
 
 
 def walk(app: Flask, clients: dict[str, FlaskClient]) -> dict[str, Cost]:
@@ -126,7 +132,6 @@ def walk(app: Flask, clients: dict[str, FlaskClient]) -> dict[str, Cost]:
         there = {"besok": visit.scalars().first() or "", "ref": sample.ref, "hem": "h1"}
     days = {"fran": "2026-11-23", "till": "2026-11-23"}
     afterwards = parts_of(app).afterwards
-    assert afterwards is not None
     costs: dict[str, Cost] = {}
     for route in pages_to_open():
         for who, client in clients.items():
@@ -135,9 +140,24 @@ def walk(app: Flask, clients: dict[str, FlaskClient]) -> dict[str, Cost]:
                     answer = client.get(address_of(route), query_string=dict(fields))
                 assert answer.status_code in (200, 403, 404), (route.path, fields)
                 cost.answer_kb = len(answer.data) / 1000
-                writer.look(parts_of(app), afterwards)  # what the page did not wait for
+                if afterwards is not None:
+                    writer.look(parts_of(app), afterwards)  # what the page did not wait for
                 costs[f"{who} {route.path} {dict(fields)}"] = cost
     return costs
+
+
+def grown(
+    few: dict[str, Cost], many: dict[str, Cost]
+) -> dict[str, tuple[tuple[int, int, int], tuple[int, int, int]]]:
+    """The pages that cost more with many homes than with few, and what they cost."""
+    return {
+        name: (few[name].figures, cost.figures)
+        for name, cost in many.items()
+        if any(
+            now > then + slack
+            for then, now, slack in zip(few[name].figures, cost.figures, SLACK, strict=True)
+        )
+    }
 
 
 @pytest.mark.timeout(600)  # some hundred pages of 1,000 homes: a minute on an idle machine
@@ -151,15 +171,7 @@ def test_no_page_costs_more_with_more_homes(
     for name, cost in many.items():
         then, now = few[name].figures, cost.figures
         print(f"{name:90.90} {then} -> {now} {cost.took_ms:.0f} ms {cost.answer_kb:.0f} kB")
-    grown = {
-        name: (few[name].figures, cost.figures)
-        for name, cost in many.items()
-        if any(
-            now > then + slack
-            for then, now, slack in zip(few[name].figures, cost.figures, SLACK, strict=True)
-        )
-    }
-    assert grown == {}
+    assert grown(few, many) == {}
     assert {name: cost.commits for name, cost in many.items() if cost.commits} == {}
     big = {
         name: cost.answer_kb
