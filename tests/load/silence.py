@@ -16,6 +16,7 @@ from tests.load.figures import Figures
 from tests.load.ledger import Ledger
 from tests.load.storm import TIMEOUT_S, await_all, go_away
 from tests.load.town import Town
+from web.staff.care.mass_alarms import is_gathered
 from web.staff.core.context import Staff
 from web.staff.storage import tables
 
@@ -87,7 +88,10 @@ def _silent(parts: Staff) -> int:
 
 
 def _alarms(parts: Staff) -> int:
-    t = tables.alarm.c
+    """How many there are to take: what many homes have in common is one."""
+    t, m = tables.alarm.c, tables.mass_alarm.c
     with parts.db.read() as conn:
-        query = select(func.count()).where(t.closed_at.is_(None), t.raised_at.is_not(None))
-        return int(conn.execute(query).scalar_one())
+        opened = t.closed_at.is_(None), t.raised_at.is_not(None), ~is_gathered(t.id)
+        alone = conn.execute(select(func.count()).where(*opened)).scalar_one()
+        shared = select(func.count()).where(m.ended_at.is_(None))
+        return int(alone + conn.execute(shared).scalar_one())

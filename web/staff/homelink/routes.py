@@ -20,12 +20,17 @@ from pydantic import BaseModel, ValidationError
 from gateway.wire import (
     BODY_MAX_BYTES,
     HEARTBEAT_S,
+    PROTOCOL_HEADER,
+    PROTOCOLS,
     EnrollRequest,
     EventBatch,
     GapProblem,
     Have,
     Problem,
     TurnOrder,
+    protocols_of,
+    protocols_text,
+    too_far_apart,
 )
 from web.staff.core.admission import EVENTS
 from web.staff.core.context import Staff, staff
@@ -45,12 +50,26 @@ Model = TypeVar("Model", bound=BaseModel)
 ENROLL_BODY_MAX_BYTES = 10_000
 """A key in PEM has 113 bytes, a code 11."""
 
-
 CROWDED_AGAIN_S = 3
 """Seconds after which it is to be sent again when no connection was free."""
 
 AWAY_AGAIN_S = 5
 """Seconds after which it is to be sent again to a database that refuses."""
+
+
+@blueprint.before_request
+def _require_common_protocol() -> None:
+    """Raise `Refused` with one sentence when the home's program and ours cannot talk."""
+    theirs = protocols_of(request.headers.get(PROTOCOL_HEADER))
+    wrong = too_far_apart(theirs, "the home's gateway", "the server")
+    if wrong is not None:
+        raise Refused(426, "protocol", f"{wrong[0].upper()}{wrong[1:]}")
+
+
+@blueprint.after_request
+def _say_protocols(response: Response) -> Response:
+    response.headers[PROTOCOL_HEADER] = protocols_text(PROTOCOLS)
+    return response
 
 
 def _answer(model: BaseModel, status: int = 200) -> Response:

@@ -305,11 +305,21 @@ class PostgresRelay:
         while connection.notifications:
             _, channel, payload = connection.notifications.popleft()
             if channel == CHANNEL:
-                runs += self._heard(json.loads(payload))
+                runs += self._understood(payload)
         if len(runs) > RUNS_AT_ONCE:
             self._broker.lost_track()
         elif runs:
             self._broker.publish(self._read(runs))
+
+    def _understood(self, payload: str) -> list[_Run]:
+        """Act on one notification.  One that another version words otherwise is told in a line, and
+        the screens load anew: it may have told of something that they show."""
+        try:
+            return self._heard(json.loads(payload))
+        except (ValueError, TypeError) as error:
+            log.warning("another worker said what this version does not understand: %r", error)
+            self._broker.lost_track()
+            return []
 
     def _heard(self, message: list[Any]) -> list[_Run]:
         """Act on one message; the runs of events that it tells of are the caller's."""
@@ -329,6 +339,8 @@ class PostgresRelay:
             self._broker.look_again(*rest)
         elif what == "stream":
             self._keep_newest(*rest)
+        else:
+            log.info("another worker told of %r, which this version does not know", what)
         return []
 
     def _was_told(self, ticket: str, given: bool) -> None:
