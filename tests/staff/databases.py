@@ -28,6 +28,7 @@ ON_BOTH = {
     "runtime.test_gathering.test_another_worker_goes_on_with_it": "locks; counts and joins",
     "runtime.test_gathering.test_who_works_in_a_part_takes_that_part": "counted for each person",
     "care.test_reads": "many logs written to at once: locks, bytes, and what is read back",
+    "care.test_reads_afterwards.test_a_death_loses_nothing_and_doubles_nothing": "times compared",
     "care.test_actions": "two people act on one alarm: what is locked, who is first",
     "doors.test_lock_orders": "one order at a time, with a time-out in the statement",
     "doors.test_given_codes.test_a_home_that_starts_anew_is_told_again": "which are stale: a join",

@@ -39,6 +39,9 @@ PLANNED = 20
 RUNNING = 20
 """Checks under way on a sheet."""
 
+TECHNICAL = 3
+"""Technical and routine alarms that are whole where care comes first, as `lists.WHOLE`."""
+
 TILES = 15
 """Homes that need a look that stand beside the alarms, where there are too many homes for all."""
 
@@ -78,6 +81,8 @@ class Tile:
     on_floor: bool = False
     """The mat beside the bed has raised an alarm: the bed's own mat has not yet been silent for
     long enough to say that it is empty."""
+    haste: int | None = None
+    """Of its open alarms: 0 for care, 1 technical, 2 routine; None: there are none."""
 
 
 @get(
@@ -170,6 +175,7 @@ def _alarms(
         incidents.newest,
         _key,
         request.args,
+        whole=TECHNICAL if care else lists.WHOLE,
         rows=lists.ROWS if care else lists.NEVER_CUT,
     )
     told = incidents.explained(conn, actor, [*first.whole, *others.whole])
@@ -334,12 +340,14 @@ def tiles(
         query = select(t.visit).where(among(v.home_id, homes), v.until.is_(None), ~v.overdue)
         visits = {row.home_id: row for row in read_all(conn, VisitRow, query.order_by(v.since))}
     a = t.alarm.c
-    down = select(a.home_id).where(
-        among(a.home_id, homes),
-        lookups.open_alarms(actor),
-        a.type.in_(BED_DOUBTED),
+    rang = select(a.home_id, a.type, a.severity).where(
+        among(a.home_id, homes), lookups.open_alarms(actor)
     )
-    on_floor = set(conn.execute(down).scalars())
+    on_floor, alarms = set(), dict[str, int]()
+    for home, about, severity in conn.execute(rang):
+        if about in BED_DOUBTED:
+            on_floor.add(home)
+        alarms[home] = min(incidents.haste(severity), alarms.get(home, 2))
     tiles = []
     for place in places.values():
         visit = visits.get(place.id)
@@ -352,6 +360,7 @@ def tiles(
                 visit_since=visit.since if visit else None,
                 bed_trouble=place.id in troubled,
                 on_floor=place.id in on_floor,
+                haste=alarms.get(place.id),
             )
         )
     return tiles
