@@ -6,8 +6,8 @@ Not for: rules, sensors, or how events are made (`life`).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import datetime
 from random import Random
 from typing import Any
 
@@ -37,16 +37,17 @@ class LoadHome:
         self.slow_bytes_s: float | None = None
         self.alarms: list[int] = []
         """Numbers of the alarms that it ever raised."""
-        self.on_alarm_stored: Callable[[LoadHome, int], None] = lambda _home, _seq: None
-        self._waiting: dict[int, float] = {}
+        self.given: dict[int, float] = {}
+        """When each of these was there to be sent (`time.perf_counter`), by its number."""
+        self._waiting: dict[int, UrgentEvent] = {}
         self._stored_urgent: set[int] = set()
         self._stored_to = 0
         self._uplink: Uplink | None = None
         self._ledger = Ledger()
 
-    def describe(self, at: datetime) -> None:
-        """Tell what it has, before anything else."""
-        self.log.write(Draft(life.described(self.home)), at)
+    def describe(self) -> UrgentEvent:
+        """The first event of its log: what it has."""
+        return self.log.write(Draft(life.described(self.home)), self.clock.now())[1]
 
     # --- on the line and off
 
@@ -65,11 +66,13 @@ class LoadHome:
         )
         self._uplink = Uplink(link, self.log, callbacks, rand=self.rng.random)
         self._uplink.start()
+        self._uplink.urgent(list(self._waiting.values()))
 
-    def urgent(self, events: Sequence[UrgentEvent], *, since_s: float | None = None) -> None:
-        """Send these at once; `since_s` (`time.perf_counter`) is when they wait from, None: now."""
+    def urgent(self, events: Sequence[UrgentEvent]) -> None:
+        """Send these at once."""
         for event in events:
-            self._waiting[event.seq] = time.perf_counter() if since_s is None else since_s
+            self.given[event.seq] = time.perf_counter()
+            self._waiting[event.seq] = event
         if self._uplink is not None:
             self._uplink.urgent(events)
 
@@ -115,10 +118,8 @@ class LoadHome:
             stored = [seq for seq in list(self._waiting) if seq <= have]
         self._ledger.count("sent_again", again)
         for seq in stored:
-            began_s = self._waiting.pop(seq, None)
-            if began_s is not None and seq in self.alarms:
-                self._ledger.waited("alarm_stored", now_s - began_s)
-                self.on_alarm_stored(self, seq)
+            if self._waiting.pop(seq, None) is not None and seq in self.alarms:
+                self._ledger.waited("alarm_stored", now_s - self.given[seq])
 
     def _decided(self, objs: list[dict[str, Any]]) -> None:
         log = self.log
@@ -144,8 +145,3 @@ class LoadHome:
         self.urgent(events)
         if self._uplink is not None:
             self._uplink.wake()
-
-
-def moment() -> datetime:
-    """Real time, aware."""
-    return datetime.now(UTC)

@@ -17,6 +17,10 @@ NO_ANSWER = 0
 """In place of a status: the answer did not come in time, or the connection broke."""
 
 
+SAID_MAX = 5
+"""Words that are kept of a scene."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """One request: its lane or page, when it began (`time.perf_counter`), how long it took, its
@@ -41,6 +45,13 @@ class Ledger:
         self.took: dict[str, list[float]] = defaultdict(list)
         """Seconds by what was waited for: an alarm until it was stored, until a screen had it."""
         self.counts: Counter[str] = Counter()
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        """Something went otherwise than meant, in words; the first few are kept."""
+        with self._lock:
+            if len(self.said) < SAID_MAX:
+                self.said.append(text)
 
     def note(self, asked: Asked) -> None:
         """A request is over."""

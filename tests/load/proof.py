@@ -6,6 +6,7 @@ Not for: what the pages make of it.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -15,6 +16,12 @@ from sqlalchemy import func, select
 from tests.load.home import LoadHome
 from web.staff.core.context import Staff
 from web.staff.storage import tables
+
+SETTLE_S = 30.0
+"""Seconds to wait for what was decided to come down: a stream that broke is back in 15."""
+
+LOOK_S = 0.2
+"""Seconds between two looks."""
 
 SAID_MAX = 5
 """Homes that are named in words; of the others only the number is told."""
@@ -42,6 +49,18 @@ class Proof:
         """Name one that is amiss."""
         if len(self.said) < SAID_MAX:
             self.said.append(text)
+
+
+def settle(parts: Staff, homes: Iterable[LoadHome], timeout_s: float = SETTLE_S) -> None:
+    """Wait until what was decided has come down to these homes, which are on the line."""
+    h = tables.head.c
+    until, left = time.monotonic() + timeout_s, list(homes)
+    while left and time.monotonic() < until:
+        with parts.db.read() as conn:
+            query = select(h.home_id, h.seq).where(h.origin.startswith("staff:"))
+            decided: dict[str, int] = {row[0]: row[1] for row in conn.execute(query)}
+        left = [home for home in left if home.log.down < decided.get(home.home, 0)]
+        time.sleep(LOOK_S if left else 0)
 
 
 def compare(parts: Staff, homes: Iterable[LoadHome]) -> Proof:
