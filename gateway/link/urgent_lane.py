@@ -142,7 +142,7 @@ class UrgentLane(LaneThread):
 
     def _next(self) -> list[tuple[tuple[str, int], _Urgent]]:
         """What to send now: all of it of the first rank that there is."""
-        origin, forwarded = self.shared.outbox.origin(), self.shared.outbox.forwarded()
+        origin, forwarded = self.shared.outbox.place()
         with self._lock:
             for key in [k for k in self._queue if k[0] == origin and k[1] <= forwarded]:
                 self._drop(key)  # the batch lane was faster

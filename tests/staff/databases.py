@@ -14,6 +14,7 @@ from __future__ import annotations
 
 ON_BOTH = {
     "homelink.test_ingest": "order, conflicts, the same twice; bodies, hashes, times",
+    "homelink.test_log_in_memory": "which log is the newest: rows ordered by a subquery",
     "homelink.test_urgent": "the same event over two lanes: inserted once, whichever comes first",
     "homelink.test_catching_up.test_a_home_says_how_far_it_is": "counted by case",
     "homelink.test_trust.test_a_rebuild_mends_what_was_harmed": "marks, and rows given back",
@@ -21,6 +22,7 @@ ON_BOTH = {
     "homelink.test_bounds.test_a_far_time_counts_as_the_time_of_arrival": "what a time can be",
     "homelink.test_bounds.test_a_boots_times_are_not_moved_into_the_future": "times moved in SQL",
     "homelink.test_bounds.test_a_value_that_cannot_be_meant_counts_for_nothing": "number sizes",
+    "homelink.test_newer_homes.test_what_cannot_be_read_is_told_once_a_kind": "what was told: rows",
     "runtime.test_server": "killed under load; several workers",
     "realtime.test_live": "screens are told by LISTEN and NOTIFY",
     "runtime.test_watch": "who leads among workers; silence is counted in the database's times",
