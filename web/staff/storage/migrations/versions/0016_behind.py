@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0016"
-down_revision = "0017"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
 
@@ -17,6 +17,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """To 0017."""
+    """To 0015."""
     with op.batch_alter_table("home_link", schema=None) as batch_op:
         batch_op.drop_column("behind")
