@@ -16,6 +16,7 @@ ON_BOTH = {
     "homelink.test_ingest": "order, conflicts, the same twice; bodies, hashes, times",
     "homelink.test_log_in_memory": "which log is the newest: rows ordered by a subquery",
     "homelink.test_urgent": "the same event over two lanes: inserted once, whichever comes first",
+    "homelink.test_catching_up.test_a_home_says_how_far_it_is": "counted by case",
     "homelink.test_trust.test_a_rebuild_mends_what_was_harmed": "marks, and rows given back",
     "homelink.test_trust.test_every_fold_leaves_another_homes_rows_alone": "rows looked up by name",
     "homelink.test_bounds.test_a_far_time_counts_as_the_time_of_arrival": "what a time can be",

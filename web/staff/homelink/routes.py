@@ -18,6 +18,7 @@ from flask import Blueprint, Response, request
 from pydantic import BaseModel, ValidationError
 
 from gateway.wire import (
+    BACKLOG_HEADER,
     BODY_MAX_BYTES,
     HEARTBEAT_S,
     PROTOCOL_HEADER,
@@ -34,7 +35,7 @@ from gateway.wire import (
 )
 from web.staff.core.admission import EVENTS
 from web.staff.core.context import Staff, staff
-from web.staff.homelink import enrolment, ingest, tokens
+from web.staff.homelink import catching_up, enrolment, ingest, tokens
 from web.staff.homelink.ingest import Refused
 from web.staff.realtime.broker import Closed, HomeStream
 from web.staff.storage import event_store
@@ -142,6 +143,10 @@ def _read(model: type[Model], limit: int = BODY_MAX_BYTES) -> Model:
         raise Refused(400, "bad_request", f"{where}: {first['msg'].lower()}.") from error
 
 
+def _backlog() -> int | None:
+    return catching_up.said(request.headers.get(BACKLOG_HEADER))
+
+
 def _home(parts: Staff) -> str:
     header = request.headers.get("Authorization")
     return tokens.home_of(parts.db, header, request.method, request.path)
@@ -162,7 +167,9 @@ def events() -> Response:
     home = _home(parts)
     batch = _read(EventBatch)
     request.environ[EVENTS] = len(batch.events)
-    return _answer(Have(have=ingest.receive_batch(parts, home, batch.events, batch.down_have)))
+    return _answer(
+        Have(have=ingest.receive_batch(parts, home, batch.events, batch.down_have, _backlog()))
+    )
 
 
 @blueprint.post("/urgent")
@@ -171,7 +178,9 @@ def urgent() -> Response:
     parts = staff()
     home = _home(parts)
     batch = _read(EventBatch)
-    return _answer(Have(have=ingest.receive_urgent(parts, home, batch.events, batch.down_have)))
+    return _answer(
+        Have(have=ingest.receive_urgent(parts, home, batch.events, batch.down_have, _backlog()))
+    )
 
 
 @blueprint.get("/stream")
@@ -191,7 +200,7 @@ def stream() -> Response:
     with parts.write() as tx:
         event_store.lock_home(tx.conn, home)
         head = event_store.read_head(tx.conn, f"staff:{home}")
-        ingest.note_heard(tx, home)
+        ingest.note_heard(tx, home, behind=_backlog())
         after = after or event_store.confirmed_down(tx.conn, home)
     if after > head.seq:
         log.error("a home knows more of what was decided than the server", extra={"home": home})

@@ -19,6 +19,7 @@ from web.staff.care import acute, mass_alarms
 from web.staff.core.context import staff
 from web.staff.core.i18n import N_
 from web.staff.core.rights import Actor, Right
+from web.staff.homelink import catching_up
 from web.staff.pages import calm, incidents, lists, lookups, service, verdict
 from web.staff.pages import mass_alarms as mass_cards
 from web.staff.pages.calm import WAITING
@@ -123,6 +124,7 @@ def now(actor: Actor) -> str:
             elsewhere=len(acute.open_elsewhere(conn, actor)),
             care=care,
             everywhere=actor.may(Right.SEE_ALL_HOMES),
+            catching_up=catching_up.read(conn, actor.homes, staff().config.silent_after_s),
         )
         return page(
             "now.html",
