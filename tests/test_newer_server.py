@@ -26,6 +26,8 @@ from gateway.envelope import GENESIS, Draft, Event, from_json, seal, to_json
 from gateway.errors import GrantRefused
 from gateway.events import (
     KINDS,
+    AlarmRaised,
+    AlarmType,
     By,
     CheckAsked,
     CheckEscalated,
@@ -38,11 +40,15 @@ from gateway.events import (
     PreviousRun,
     Refusal,
     RuleFailed,
+    ServerUnread,
     Severity,
     Unknown,
+    VisitStarted,
+    to_fields,
 )
 from gateway.rules import DeviceFacts, HomeFacts, bind
 from gateway.rules.fold import Fold
+from gateway.services.unread_decisions import KINDS_MAX, UnreadDecisions
 from gateway.state.home_view import HomeView
 from tests import versions
 from tests.versions import Newer
@@ -339,3 +345,54 @@ def test_the_run_before_that_ended_in_a_new_way_did_not_end_in_order() -> None:
     fields = {"version": "9", "config_sha256": "x", "previous": "swapped"}
     event: Event = from_json(Writer("home:h1").write("gateway.started", fields))
     assert event.data.previous is PreviousRun.UNKNOWN  # type: ignore[attr-defined]
+
+
+def test_the_server_hears_once_a_kind_of_what_the_home_cannot_read() -> None:
+    """Codes with a restriction, and a kind that is not known: each told the first time, not again
+    after a start."""
+    said: list[Data] = []
+    unread = UnreadDecisions(said.append)
+    server, ours = Writer("staff:h1"), Writer("home:h1")
+    codes = {"codes": [], "kid": "k1", "only_at_night": True}
+    for _ in range(2):
+        for kind, fields in (
+            ("codes.issued", codes),
+            ("visit.moved", {}),
+            ("alarm.acknowledged", {}),
+        ):
+            unread.see_live(from_json(server.write(kind, fields)))
+        unread.see_live(from_json(server.write("absence.ended", {"zz": 1})))
+        unread.see_live(from_json(ours.write("toaster.smoked", {})))
+    told = [(data.event, data.about) for data in said if isinstance(data, ServerUnread)]
+    assert told == [
+        ("staff:h1/1", "codes.issued"),
+        ("staff:h1/2", "visit.moved"),
+        ("staff:h1/3", "alarm.acknowledged"),
+    ]
+    unread.forget()
+    for data in said:
+        unread.apply(from_json(ours.write("server.unread", to_fields(data))))
+    unread.see_live(from_json(server.write("codes.issued", codes)))
+    assert len(said) == 3
+    for number in range(KINDS_MAX):
+        unread.see_live(from_json(server.write(f"visit.moved{number}", {})))
+    assert len(said) == KINDS_MAX
+
+
+def test_what_a_newer_home_calls_otherwise_does_no_harm_in_the_rules() -> None:
+    """A fault of a mat that is not known is a fault for certain; a tap that is neither arrival nor
+    departure makes no visit."""
+    ours, server = Writer("home:h1"), Writer("staff:h1")
+    fold = Fold(bind({}, FACTS))
+    out = fold.feed(from_json(ours.write("mat.faulted", {"fault": "soaked", "count": 1})))
+    assert [one.data for one in out if isinstance(one, Draft)] == []
+    ticks = (one for _, made in fold.ticks(START + timedelta(minutes=5)) for one in made)
+    told = next(one.data for one in ticks if isinstance(one, Draft))
+    assert isinstance(told, AlarmRaised)
+    assert told.type is AlarmType.DEVICE_DOWN
+    for tap in ("pause", "leave"):
+        tapped = server.write("visit.tapped", {"tap": tap, "source": "tap"}, person="p1")
+        assert fold.feed(from_json(tapped)) == []
+    (started,) = fold.feed(from_json(server.write("visit.tapped", {"tap": "arrive"}, person="p1")))
+    assert isinstance(started, Draft)
+    assert isinstance(started.data, VisitStarted)
