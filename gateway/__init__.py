@@ -2,6 +2,7 @@
 
 What everything stands on
     errors       every error of the project, in one tree
+    origin       the names of a home's logs, and which of two events is the newer
     events       every kind of event: what it means, and what it does not
     envelope     who wrote an event, its number, when, why; and the chain that seals it
     commands     what a rule may ask the home to do
@@ -20,7 +21,8 @@ The runtime, each room standing on those before it
     engine       inbox → number → rules → one transaction → act; and the log, durable before told
     state        the home as it is now, folded from its events; who came in, for the resident
     doors        an order to turn a lock, or a code typed at the door, to the bolt's own word
-    link         the staff server: enrolment, its keys, three lanes of one kept connection each
+    link         the staff server: enrolment, its keys, three lanes of one kept connection each,
+                 and the line before its door
     services     what runs beside the engine: the night plan, the clock, the drivers, lights, the
                  server's new keys, pruning, systemd
 

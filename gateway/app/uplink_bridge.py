@@ -7,16 +7,27 @@ Not for: how the link works (`gateway.link`), or what an order means (`gateway.d
 from __future__ import annotations
 
 import asyncio
+import logging
+import sqlite3
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from gateway.engine.engine import Engine
+from gateway.engine.log_reader import of_kinds
 from gateway.engine.log_rest import Rest
 from gateway.errors import LogUnwritable
-from gateway.link.uplink import UplinkCallbacks
+from gateway.events import KINDS
+from gateway.link.uplink import UplinkCallbacks, UrgentEvent
+from gateway.link.urgent_lane import is_alarm
+
+log = logging.getLogger(__name__)
 
 KEEP_S = 10.0
 """Seconds that the server's decisions may take to reach the disk; then they are asked for again."""
+
+
+ALARM_KINDS = tuple(kind for kind, cls in KINDS.items() if cls.URGENT and is_alarm(kind))
+"""What somebody may need help by."""
 
 
 class LogOutbox:
@@ -42,9 +53,16 @@ class LogOutbox:
         """See `Outbox`."""
         return self._engine.log.forwarded()
 
-    def mark_forwarded(self, seq: int) -> None:
+    def place(self) -> tuple[str, int]:
         """See `Outbox`."""
-        self._engine.log.mark_forwarded(seq)
+        log = self._engine.log
+        return log.origin, log.forwarded()
+
+    def mark_forwarded(self, origin: str, seq: int) -> None:
+        """See `Outbox`."""
+        log = self._engine.log
+        if log.origin == origin:
+            log.mark_forwarded(seq)
 
     def rest(self, limit: int) -> Rest | None:
         """See `Outbox`."""
@@ -57,6 +75,16 @@ class LogOutbox:
     def down_have(self) -> int:
         """See `Outbox`."""
         return self._engine.down_have or 0
+
+    def alarms(self) -> Sequence[UrgentEvent]:
+        """See `Outbox`."""
+        used = self._engine.log
+        try:
+            rows = of_kinds(used.path, used.forwarded(), ALARM_KINDS)
+        except sqlite3.Error as error:  # the batch lane brings them, when the disk lets it
+            log.warning("unsent alarms cannot be read: %s", error)
+            return ()
+        return [UrgentEvent(used.origin, *row) for row in rows]
 
 
 def callbacks(

@@ -109,7 +109,10 @@ class Log:
     def forwarded(self) -> int:
         return self._forwarded
 
-    def mark_forwarded(self, seq: int) -> None:
+    def place(self) -> tuple[str, int]:
+        return self._origin, self._forwarded
+
+    def mark_forwarded(self, origin: str, seq: int) -> None:
         self._forwarded = seq
 
     def rest(self, limit: int) -> None:
@@ -119,6 +122,9 @@ class Log:
 
     def down_have(self) -> int:
         return self.down
+
+    def alarms(self) -> tuple[()]:
+        return ()  # who drives the storm hands them over itself
 
 
 def described(home: str) -> HomeDescribed:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 ON_BOTH = {
     "homelink.test_ingest": "order, conflicts, the same twice; bodies, hashes, times",
+    "homelink.test_log_in_memory": "which log is the newest: rows ordered by a subquery",
     "homelink.test_urgent": "the same event over two lanes: inserted once, whichever comes first",
     "homelink.test_trust.test_a_rebuild_mends_what_was_harmed": "marks, and rows given back",
     "homelink.test_trust.test_every_fold_leaves_another_homes_rows_alone": "rows looked up by name",
@@ -24,7 +25,6 @@ ON_BOTH = {
     "runtime.test_server": "killed under load; several workers",
     "realtime.test_live": "screens are told by LISTEN and NOTIFY",
     "runtime.test_watch": "who leads among workers; silence is counted in the database's times",
-    "runtime.test_write_gate.test_only_sqlite_has_one": "many at once elsewhere",
     "care.test_reads": "many logs written to at once: locks, bytes, and what is read back",
     "care.test_actions": "two people act on one alarm: what is locked, who is first",
     "doors.test_lock_orders": "one order at a time, with a time-out in the statement",

@@ -57,6 +57,11 @@ def is_away(error: Exception) -> bool:
     return cut or isinstance(error, BROKEN)
 
 
+def is_crowded(error: Exception) -> bool:
+    """Whether the database is there, and everybody who asks it has no connection free."""
+    return isinstance(error, TimeoutError)
+
+
 def _sqlstate(told: BaseException) -> str:
     """PostgreSQL's own code; "" when the driver alone found the fault (a socket that broke)."""
     fields = told.args[0] if told.args else None
