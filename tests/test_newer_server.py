@@ -18,7 +18,9 @@ from pydantic import ValidationError
 
 from gateway import wire
 from gateway.access import grants
-from gateway.clock import ManualClock
+from gateway.app.home import Home
+from gateway.clock import ManualClock, SystemClock
+from gateway.config import home_file
 from gateway.engine.engine import Engine, Hooks
 from gateway.engine.event_log import EventLog
 from gateway.engine.log_reader import LogReader
@@ -155,6 +157,7 @@ def test_a_home_that_went_back_knows_its_own_log(tmp_path: Path) -> None:
     for kind, fields in (
         ("gateway.started", {"version": "9", "config_sha256": "x", "previous": "swapped", "zz": 1}),
         ("clock.synced", {"offset_s": 0.0, "source": "gps"}),
+        ("clock.synced", {"offset_s": {"s": 1}}),
         ("bed.entered", {"sure_pct": 98}),
         ("alarm.raised", {"type": "pendant", "severity": "grave", "since": versions.AT, "zz": 1}),
         ("unlock.requested", turn),
@@ -167,7 +170,7 @@ def test_a_home_that_went_back_knows_its_own_log(tmp_path: Path) -> None:
     again = EventLog.open(tmp_path / "events.sqlite", "home:h1")
     view = HomeView()
     engine = _engine(again, view)
-    assert engine.rebuild() == 7
+    assert engine.rebuild() == 8
     again.close()
     assert view.bed.occupied is True
     assert [alarm.severity for alarm in view.alarms.values()] == [Severity.CARE]
@@ -422,3 +425,28 @@ def test_counts_of_other_classes_are_not_counted() -> None:
     told = [one.data for one in out if isinstance(one, Draft)]
     assert told
     assert not [data for data in told if isinstance(data, RuleFailed)]
+
+
+async def test_a_running_home_tells_of_it(tmp_path: Path) -> None:
+    """What the stream brought and the home cannot read is kept, and told in its own log."""
+    toml = b'[home]\nid = "h1"\n[web]\nenabled = false\n'
+    home = Home(
+        home_file.parse(toml, tmp_path / "home.toml"), state_dir=tmp_path, clock=SystemClock()
+    )
+    told: asyncio.Future[Data] = asyncio.get_running_loop().create_future()
+
+    def see(event: Event) -> None:
+        if event.kind == "home.described":
+            described.set()
+        if isinstance(event.data, ServerUnread):
+            told.set_result(event.data)
+
+    described = asyncio.Event()
+    home.watchers.append(see)
+    running = asyncio.create_task(home.run())
+    async with asyncio.timeout(30):
+        await described.wait()
+        await home.engine.receive([Writer("staff:h1").write("visit.moved", {"to": "noon"})])
+        assert await told == ServerUnread(event="staff:h1/1", about="visit.moved")
+        home.stop()
+        await running
