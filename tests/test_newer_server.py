@@ -21,9 +21,10 @@ from gateway.access import grants
 from gateway.app.home import Home
 from gateway.clock import ManualClock, SystemClock
 from gateway.config import home_file
-from gateway.engine.engine import Engine, Hooks
+from gateway.engine.engine import Engine
 from gateway.engine.event_log import EventLog
 from gateway.engine.log_reader import LogReader
+from gateway.engine.turns import Hooks
 from gateway.envelope import GENESIS, Draft, Event, from_json, seal, to_json
 from gateway.errors import GrantRefused
 from gateway.events import (
