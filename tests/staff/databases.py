@@ -25,6 +25,8 @@ ON_BOTH = {
     "runtime.test_server": "killed under load; several workers",
     "realtime.test_live": "screens are told by LISTEN and NOTIFY",
     "runtime.test_watch": "who leads among workers; silence is counted in the database's times",
+    "runtime.test_gathering.test_another_worker_goes_on_with_it": "locks; counts and joins",
+    "runtime.test_gathering.test_who_works_in_a_part_takes_that_part": "counted for each person",
     "care.test_reads": "many logs written to at once: locks, bytes, and what is read back",
     "care.test_actions": "two people act on one alarm: what is locked, who is first",
     "doors.test_lock_orders": "one order at a time, with a time-out in the statement",

@@ -76,7 +76,7 @@ class Staff:
             self.relay.before_commit(tx)
 
     def _committed(self, tx: Tx) -> None:
-        self.broker.publish(tx.changes)
+        self.broker.publish(tx.told())
         if tx.look_again:
             self.broker.look_again(tx.look_again)
         self.relay.after_commit(tx)

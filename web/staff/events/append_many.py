@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, select, tuple_
 
 from gateway.envelope import Draft, Event
-from gateway.events import AlarmCancelled, CheckUnreported
+from gateway.events import AlarmAcknowledged, AlarmCancelled, AlarmResolved, CheckUnreported
 from web.staff.core.context import Staff
 from web.staff.events import append
 from web.staff.events.projections.fold import HANDLERS
@@ -106,7 +106,7 @@ def _known(
         home = event.origin.partition(":")[2]
         if event.kind == "alarm.raised":
             alarms.append((home, (event.ref,)))
-        elif isinstance(event.data, AlarmCancelled):
+        elif isinstance(event.data, AlarmAcknowledged | AlarmCancelled | AlarmResolved):
             alarms.append((home, (event.data.alarm,)))
         elif isinstance(event.data, CheckUnreported):
             checks.append((home, (home, event.data.check)))

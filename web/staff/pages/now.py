@@ -15,11 +15,12 @@ from sqlalchemy import Connection, func, or_, select
 
 from gateway.envelope import Event
 from gateway.events import AlarmType, Ref, Trait
-from web.staff.care import acute
+from web.staff.care import acute, mass_alarms
 from web.staff.core.context import staff
 from web.staff.core.i18n import N_
 from web.staff.core.rights import Actor, Right
 from web.staff.pages import calm, incidents, lists, lookups, service, verdict
+from web.staff.pages import mass_alarms as mass_cards
 from web.staff.pages.calm import WAITING
 from web.staff.pages.incidents import Incident
 from web.staff.pages.layout import main_attributes, page
@@ -102,13 +103,15 @@ def now(actor: Actor) -> str:
             service.to_answer(service.cards(conn, actor, places, names)), "vantar"
         )
         silent = _fold_silent(_silent(conn, actor, places))
+        shared = mass_alarms.running(conn, actor)
         stands = calm.standing(conn, actor, places)
         near = stands.differs[:TILES] if len(places) > lists.FEW else tuple(places)
         seen = verdict.Seen(
             lines=[line for incident in found for line in incident.lines],
+            shared=[one for one in shared if one.open],
             checks=waiting.total,
             tasks=tasks.total,
-            silent=silent.total,
+            silent=silent.total + sum(one.goes_on for one in shared if not one.open),
             asks=asks.total,
             homes=len(places),
             unconnected=stands.unheard,
@@ -122,6 +125,8 @@ def now(actor: Actor) -> str:
             actor,
             verdict=verdict.of(seen),
             elsewhere=seen.elsewhere,
+            shared=mass_cards.cards(conn, actor, shared, places),
+            names=names,
             alarms=alarms,
             others=others,
             waiting=waiting,
@@ -288,10 +293,12 @@ def _tasks(conn: Connection, actor: Actor, places: dict[str, Place]) -> list[Che
 def _silent(
     conn: Connection, actor: Actor, places: dict[str, Place]
 ) -> list[tuple[Place, datetime]]:
+    """Homes that are silent for themselves."""
     c = t.home_state.c
+    alone = or_(c.silent_alarm.is_(None), ~mass_alarms.is_gathered(c.silent_alarm))
     rows = conn.execute(
         select(c.home_id, c.silent_since)
-        .where(among(c.home_id, actor.homes), c.silent_since.is_not(None))
+        .where(among(c.home_id, actor.homes), c.silent_since.is_not(None), alone)
         .order_by(c.silent_since)
     )
     return [(places[home], since) for home, since in rows if home in places]

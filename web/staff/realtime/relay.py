@@ -31,7 +31,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import pg8000.exceptions
 import pg8000.native
@@ -42,7 +42,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from web.staff.realtime.broker import Broker
 from web.staff.realtime.pg_socket import dial
 from web.staff.storage import event_store, tables
-from web.staff.storage.changes import Change, LockOrder
+from web.staff.storage.changes import Change, LockOrder, ManyChanges
 from web.staff.storage.database import CONNECT_TIMEOUT_S, Database, Tx
 
 log = logging.getLogger(__name__)
@@ -167,7 +167,7 @@ class PostgresRelay:
 
     def before_commit(self, tx: Tx) -> None:
         if tx.changes:
-            self._tell(tx.conn, *(["events", runs] for runs in _packed(_runs(tx.changes))))
+            self._tell(tx.conn, *_said(tx.told()))
         if tx.look_again:
             accounts = sorted(tx.look_again) if len(tx.look_again) <= ACCOUNTS_MAX else None
             self._tell(tx.conn, ["look", accounts])
@@ -318,7 +318,10 @@ class PostgresRelay:
             return []
         if what == "events":
             return [(origin, home, first, last) for origin, home, first, last in rest[0]]
-        if what == "order":
+        if what == "many":
+            kind, person, decided, homes = rest
+            self._broker.publish([ManyChanges(kind, frozenset(homes), person, decided)])
+        elif what == "order":
             self._take_for(*rest)
         elif what == "taken":
             self._was_told(*rest)
@@ -366,6 +369,8 @@ class PostgresRelay:
 _Run = tuple[str, str | None, int, int]
 """Events of one origin: its name, the home, the first number and the last."""
 
+P = TypeVar("P")
+
 _NOTIFY = text(
     "SELECT pg_notify(:channel, said)"
     " FROM jsonb_array_elements_text(CAST(:payloads AS jsonb)) AS said"
@@ -376,19 +381,30 @@ def _dumped(message: object) -> str:
     return json.dumps(message, separators=(",", ":"))
 
 
-def _packed(runs: Iterable[_Run]) -> Iterator[list[_Run]]:
-    """Runs, as many as one notification holds."""
-    pack: list[_Run] = []
+def _packed(items: Iterable[P]) -> Iterator[list[P]]:
+    """Runs or homes, as many as one notification holds."""
+    pack: list[P] = []
     size = 0
-    for run in runs:
-        longer = len(_dumped(run)) + 1
+    for item in items:
+        longer = len(_dumped(item)) + 1
         if pack and size + longer > PAYLOAD_MAX_BYTES:
             yield pack
             pack, size = [], 0
-        pack.append(run)
+        pack.append(item)
         size += longer
     if pack:
         yield pack
+
+
+def _said(told: Sequence[Change | ManyChanges]) -> Iterator[list[object]]:
+    """What tells the other workers of these changes: which events are new, and what is new in many
+    homes at once."""
+    for runs in _packed(_runs([change for change in told if isinstance(change, Change)])):
+        yield ["events", runs]
+    for many in told:
+        if isinstance(many, ManyChanges):
+            for homes in _packed(sorted(many.homes)):
+                yield ["many", many.kind, many.person, many.decided, homes]
 
 
 def _runs(changes: list[Change]) -> Iterator[_Run]:

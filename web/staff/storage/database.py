@@ -24,7 +24,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from gateway.errors import ConfigError
-from web.staff.storage.changes import Change, LockOrder
+from web.staff.storage.changes import Change, LockOrder, ManyChanges, gathered
 from web.staff.storage.shares import CONNECTIONS, SharedPool, WriteTurn
 
 log = logging.getLogger(__name__)
@@ -54,9 +54,13 @@ class Tx:
     pages of the accounts in `look_again` then look whether they may go on."""
 
     conn: Connection
-    changes: list[Change] = field(default_factory=list)
+    changes: list[Change | ManyChanges] = field(default_factory=list)
     orders: list[LockOrder] = field(default_factory=list)
     look_again: set[int] = field(default_factory=set)
+
+    def told(self) -> list[Change | ManyChanges]:
+        """`changes` as they are told: what was done in many homes at once, once."""
+        return list(gathered(self.changes))
 
 
 def parse_url(text: str, *, file: str = "configuration") -> URL:
