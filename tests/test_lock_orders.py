@@ -250,6 +250,14 @@ def test_a_grant_that_ends_before_it_begins_is_none() -> None:
         assert refused.value.why is Refusal.EXPIRED
 
 
+@pytest.mark.parametrize("years", [-40, 40])
+def test_a_grants_times_are_the_homes_to_judge(years: int) -> None:
+    """By its own clock: the library that reads the signature would ask the machine's."""
+    at = START.replace(year=START.year + years)
+    other = replace(GRANT, not_before=at, expires=at + timedelta(minutes=1))
+    assert grants.read(grants.sign(other, KEY, "k1"), {"k1": KEY.public_key()}) == other
+
+
 async def test_forged_grants_are_refused(home: Home) -> None:
     """Another key, another key's name, a changed claim, another algorithm, and noise."""
     import base64

@@ -36,7 +36,7 @@ ROOMS = {
         (
             *("tests/test_codes.py", "tests/test_code_entry.py", "tests/test_code_guessing.py"),
             *("tests/test_lock_orders.py", "tests/test_phone_proof.py"),
-            *("tests/test_serverkeys.py", "tests/staff/doors"),
+            *("tests/test_serverkeys.py", "tests/test_newer_server.py", "tests/staff/doors"),
         ),
     ),
     "doors": Room(
