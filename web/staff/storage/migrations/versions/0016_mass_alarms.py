@@ -7,8 +7,8 @@ from alembic import op
 
 from web.staff.storage.column_types import Utc
 
-revision = "0015"
-down_revision = "0017"
+revision = "0016"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
 
@@ -16,7 +16,7 @@ RUNNING = sa.text("ended_at IS NULL")
 
 
 def upgrade() -> None:
-    """To 0015."""
+    """To 0016."""
     op.create_table(
         "mass_alarm",
         sa.Column("id", sa.Text(), nullable=False),
@@ -58,6 +58,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """To 0017."""
+    """To 0015."""
     op.drop_table("mass_alarm_member")
     op.drop_table("mass_alarm")

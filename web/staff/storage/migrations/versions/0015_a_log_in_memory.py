@@ -7,14 +7,14 @@ from alembic import op
 
 from web.staff.storage.column_types import Utc
 
-revision = "0017"
+revision = "0015"
 down_revision = "0014"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    """To 0017."""
+    """To 0015."""
     op.add_column("home_state", sa.Column("memory_since", Utc()))
     op.add_column("home_state", sa.Column("memory_origin", sa.Text()))
     op.add_column("home_state", sa.Column("memory_seq", sa.BigInteger()))
