@@ -18,7 +18,9 @@ from pydantic import ValidationError
 
 from gateway import wire
 from gateway.access import grants
-from gateway.clock import ManualClock
+from gateway.app.home import Home
+from gateway.clock import ManualClock, SystemClock
+from gateway.config import home_file
 from gateway.engine.engine import Engine
 from gateway.engine.event_log import EventLog
 from gateway.engine.log_reader import LogReader
@@ -27,6 +29,8 @@ from gateway.envelope import GENESIS, Draft, Event, from_json, seal, to_json
 from gateway.errors import GrantRefused
 from gateway.events import (
     KINDS,
+    AlarmRaised,
+    AlarmType,
     By,
     CheckAsked,
     CheckEscalated,
@@ -39,11 +43,16 @@ from gateway.events import (
     PreviousRun,
     Refusal,
     RuleFailed,
+    ServerUnread,
     Severity,
     Unknown,
+    VisitEnded,
+    VisitStarted,
+    to_fields,
 )
 from gateway.rules import DeviceFacts, HomeFacts, bind
 from gateway.rules.fold import Fold
+from gateway.services.unread_decisions import KINDS_MAX, UnreadDecisions
 from gateway.state.home_view import HomeView
 from tests import versions
 from tests.versions import Newer
@@ -149,6 +158,7 @@ def test_a_home_that_went_back_knows_its_own_log(tmp_path: Path) -> None:
     for kind, fields in (
         ("gateway.started", {"version": "9", "config_sha256": "x", "previous": "swapped", "zz": 1}),
         ("clock.synced", {"offset_s": 0.0, "source": "gps"}),
+        ("clock.synced", {"offset_s": {"s": 1}}),
         ("bed.entered", {"sure_pct": 98}),
         ("alarm.raised", {"type": "pendant", "severity": "grave", "since": versions.AT, "zz": 1}),
         ("unlock.requested", turn),
@@ -161,7 +171,7 @@ def test_a_home_that_went_back_knows_its_own_log(tmp_path: Path) -> None:
     again = EventLog.open(tmp_path / "events.sqlite", "home:h1")
     view = HomeView()
     engine = _engine(again, view)
-    assert engine.rebuild() == 7
+    assert engine.rebuild() == 8
     again.close()
     assert view.bed.occupied is True
     assert [alarm.severity for alarm in view.alarms.values()] == [Severity.CARE]
@@ -218,25 +228,27 @@ def test_what_a_newer_server_decided_is_kept_as_it_came(tmp_path: Path) -> None:
     assert stored == decided
 
 
-def test_an_answer_that_is_not_known_is_not_all_is_well() -> None:
-    """Somebody must go there, and the check is not done."""
+@pytest.mark.parametrize("name", ["night@1", "look-bed_exit@1"])
+def test_an_answer_that_is_not_known_is_not_all_is_well(name: str) -> None:
+    """Somebody must go there, and the check is not done; also one that a rule asked for."""
     slot = START + timedelta(minutes=1)
-    asked = {"check": "night@1", "why": "bed_empty", "answer_by": slot.isoformat(), "attempt": 1}
-    answer = {"check": "night@1", "finding": "asleep_elsewhere", "looked": "camera"}
+    asked = {"check": name, "why": "bed_empty", "answer_by": slot.isoformat(), "attempt": 1}
+    answer = {"check": name, "finding": "asleep_elsewhere", "looked": "camera"}
     assert from_json(Writer("staff:h1").write("check.answered", answer)).data.finding is (  # type: ignore[attr-defined]
         Finding.UNKNOWN
     )
     fold = Fold(bind({}, FACTS))
     ours, server = Writer("home:h1"), Writer("staff:h1")
     check = {**asked, "slot": slot.isoformat()}
-    due = {"check": "night@1", "slot": slot.isoformat()}
-    fold.feed(from_json(ours.write("check.planned", {**due, "report_by": slot.isoformat()})))
-    fold.feed(from_json(ours.write("check.due", due)))
+    due = {"check": name, "slot": slot.isoformat()}
+    if name.startswith("night"):  # a rule asks at once, without a plan
+        fold.feed(from_json(ours.write("check.planned", {**due, "report_by": slot.isoformat()})))
+        fold.feed(from_json(ours.write("check.due", due)))
     fold.feed(from_json(ours.write("check.asked", asked)))
     assert isinstance(from_json(ours.write("check.asked", check)).data, CheckAsked)
     out = fold.feed(from_json(server.write("check.answered", answer, person="p1")))
     (told,) = (item.data for item in out if isinstance(item, Draft))
-    assert told == CheckEscalated(check="night@1", why="not_understood")
+    assert told == CheckEscalated(check=name, why="not_understood")
 
 
 # --- rights ---------------------------------------------------------------------------------------
@@ -340,3 +352,102 @@ def test_the_run_before_that_ended_in_a_new_way_did_not_end_in_order() -> None:
     fields = {"version": "9", "config_sha256": "x", "previous": "swapped"}
     event: Event = from_json(Writer("home:h1").write("gateway.started", fields))
     assert event.data.previous is PreviousRun.UNKNOWN  # type: ignore[attr-defined]
+
+
+def test_the_server_hears_once_a_kind_of_what_the_home_cannot_read() -> None:
+    """Codes with a restriction, and a kind that is not known: each told the first time, not again
+    after a start."""
+    said: list[Data] = []
+    unread = UnreadDecisions(said.append)
+    server, ours = Writer("staff:h1"), Writer("home:h1")
+    codes = {"codes": [], "kid": "k1", "only_at_night": True}
+    for _ in range(2):
+        for kind, fields in (
+            ("codes.issued", codes),
+            ("visit.moved", {}),
+            ("alarm.acknowledged", {}),
+        ):
+            unread.see_live(from_json(server.write(kind, fields)))
+        unread.see_live(from_json(server.write("absence.ended", {"zz": 1})))
+        unread.see_live(from_json(ours.write("toaster.smoked", {})))
+    told = [(data.event, data.about) for data in said if isinstance(data, ServerUnread)]
+    assert told == [
+        ("staff:h1/1", "codes.issued"),
+        ("staff:h1/2", "visit.moved"),
+        ("staff:h1/3", "alarm.acknowledged"),
+    ]
+    unread.forget()
+    for data in said:
+        unread.apply(from_json(ours.write("server.unread", to_fields(data))))
+    unread.see_live(from_json(server.write("codes.issued", codes)))
+    assert len(said) == 3
+    for number in range(KINDS_MAX):
+        unread.see_live(from_json(server.write(f"visit.moved{number}", {})))
+    assert len(said) == KINDS_MAX
+
+
+def test_what_a_newer_home_calls_otherwise_does_no_harm_in_the_rules() -> None:
+    """A fault of a mat that is not known is a fault for certain."""
+    ours = Writer("home:h1")
+    fold = Fold(bind({}, FACTS))
+    out = fold.feed(from_json(ours.write("mat.faulted", {"fault": "soaked", "count": 1})))
+    assert [one.data for one in out if isinstance(one, Draft)] == []
+    ticks = (one for _, made in fold.ticks(START + timedelta(minutes=5)) for one in made)
+    told = next(one.data for one in ticks if isinstance(one, Draft))
+    assert isinstance(told, AlarmRaised)
+    assert told.type is AlarmType.DEVICE_DOWN
+
+
+def test_a_tap_that_is_not_known_makes_no_visit_and_ends_none() -> None:
+    """Neither arrival nor departure; those that are known do, before and after it."""
+    ours, server, fold = Writer("home:h1"), Writer("staff:h1"), Fold(bind({}, FACTS))
+
+    def tapped(tap: str) -> list[type[Data]]:
+        out = fold.feed(from_json(server.write("visit.tapped", {"tap": tap}, person="p1")))
+        return [type(one.data) for one in out if isinstance(one, Draft)]
+
+    assert tapped("pause") == []
+    assert tapped("arrive") == [VisitStarted]
+    since = {"since": (START + timedelta(seconds=1)).isoformat(), "source": "tap"}
+    fold.feed(from_json(ours.write("visit.started", since, person="p1")))
+    assert tapped("pause") == []
+    assert tapped("leave") == [VisitEnded]
+
+
+def test_counts_of_other_classes_are_not_counted() -> None:
+    """What a mat learned in another version's classes holds, but for the counts: the next night is
+    judged all the same."""
+    ours = Writer("home:h1")
+    fold = Fold([rule for rule in bind({}, FACTS) if rule.name == "mat_quality"])
+    learned = {**versions.whole(MatLearned), "counts": [3, 2]}
+    for kind, fields in (("mat.learned", learned), ("bed.entered", {}), ("mat.pressed", {})):
+        assert fold.feed(from_json(ours.write(kind, fields))) == []
+    out = [one for _, made in fold.ticks(START + timedelta(days=1)) for one in made]
+    told = [one.data for one in out if isinstance(one, Draft)]
+    assert told
+    assert not [data for data in told if isinstance(data, RuleFailed)]
+
+
+async def test_a_running_home_tells_of_it(tmp_path: Path) -> None:
+    """What the stream brought and the home cannot read is kept, and told in its own log."""
+    toml = b'[home]\nid = "h1"\n[web]\nenabled = false\n'
+    home = Home(
+        home_file.parse(toml, tmp_path / "home.toml"), state_dir=tmp_path, clock=SystemClock()
+    )
+    told: asyncio.Future[Data] = asyncio.get_running_loop().create_future()
+
+    def see(event: Event) -> None:
+        if event.kind == "home.described":
+            described.set()
+        if isinstance(event.data, ServerUnread):
+            told.set_result(event.data)
+
+    described = asyncio.Event()
+    home.watchers.append(see)
+    running = asyncio.create_task(home.run())
+    async with asyncio.timeout(30):
+        await described.wait()
+        await home.engine.receive([Writer("staff:h1").write("visit.moved", {"to": "noon"})])
+        assert await told == ServerUnread(event="staff:h1/1", about="visit.moved")
+        home.stop()
+        await running

@@ -174,7 +174,7 @@ def test_a_home_whose_disk_hangs_says_so_when_it_is_back(tmp_path: Path, library
         home.process.kill()
         systemd.close()
     told = [kind for kind in kinds(log) if kind.startswith(("log.", "gateway.stopped", "alarm."))]
-    assert told[:3] == ["alarm.raised", "log.left_disk", "log.stalled"]
+    assert told[:4] == ["alarm.raised", "log.left_disk", "alarm.raised", "log.stalled"]
     assert told[-1] == "gateway.stopped"
 
 
@@ -202,5 +202,5 @@ def test_a_home_whose_disk_refuses_feeds_the_watchdog(tmp_path: Path, library: P
     finally:
         systemd.close()
     after = kinds(state)[len(before) :]
-    assert after[:2] == ["log.left_disk", "gateway.started"]
+    assert after[:3] == ["log.left_disk", "alarm.raised", "gateway.started"]
     assert after[-1] == "gateway.stopped"

@@ -57,6 +57,7 @@ from gateway.services.log_pruning import keep_pruned
 from gateway.services.power_watch import SYS, PowerWatch, Sources
 from gateway.services.slot_ringer import SlotRinger
 from gateway.services.systemd import Notifier
+from gateway.services.unread_decisions import UnreadDecisions
 from gateway.state.home_view import HomeView
 from gateway.state.identity import PreviousEnd, boot_id, described
 from gateway.version import version
@@ -138,6 +139,7 @@ class Home:
         self.key_offers = KeyOffers(
             self.enrolment.keys if self.enrolment else None, record=self.record
         )
+        self.unread = UnreadDecisions(record=self.record)
         self.slot_ringer = SlotRinger(
             plans=config.plans,
             timezone=config.home.timezone,
@@ -299,6 +301,7 @@ class Home:
         self._see(event)
         self.lock_orders.reconsider()
         self.key_offers.see_live(event)
+        self.unread.see_live(event)
         for watcher in self.watchers:
             watcher(event)
 
@@ -309,10 +312,12 @@ class Home:
         if isinstance(event.data, CheckPlanned):
             self.planned.add(event.data.check)
         self.key_offers.apply(event)
+        self.unread.apply(event)
 
     def _see_anew(self) -> Callable[[Event], None]:
         self.view, self.open_orders, self.planned = HomeView(), OpenOrders(), set()
         self.key_offers.forget()
+        self.unread.forget()
         return self._see
 
     def _durable(self, _rows: Sequence[Sealed]) -> None:

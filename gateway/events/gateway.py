@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import datetime
+
+from pydantic import AwareDatetime
 
 from gateway.events.base import By, Coded, Data, Prose, Resident, Why, kind
 
@@ -120,7 +121,7 @@ class LogReturned(Data):
 
     held: int
     """How many events that memory held were written."""
-    since: datetime | None
+    since: AwareDatetime | None
     """From when on the log was in memory; None when it held nothing."""
 
 

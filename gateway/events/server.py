@@ -35,6 +35,17 @@ class ServerKeyRefused(Data):
     kid: str
 
 
+@kind("server.unread", by=By.HOME)
+class ServerUnread(Data):
+    """The server decided something that this version of the home cannot read.  It is kept whole and
+    not obeyed.  Told once for each kind."""
+
+    event: Ref
+    """The first of them."""
+    about: str
+    """The kind."""
+
+
 @kind("home.enrolled", by=By.SERVER)
 class HomeEnrolled(Data):
     """A gateway was enrolled for this home with a new key; an older key is void."""

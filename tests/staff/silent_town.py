@@ -31,6 +31,7 @@ class Town:
     staff: Staff
     clock: ManualClock
     now_s: float = 5000.0
+    look_s: float = LOOK_S
     marks: int = 0
     homes: list[str] = field(default_factory=list)
     silent: set[str] = field(default_factory=set)
@@ -75,7 +76,7 @@ class Town:
         until_s = self.now_s + seconds
         link = tables.home_link
         while self.now_s < until_s:
-            step_s = min(LOOK_S, until_s - self.now_s)
+            step_s = min(self.look_s, until_s - self.now_s)
             self.now_s += step_s
             self.clock.advance(step_s)
             speaking = [home for home in self.homes if home not in self.silent]

@@ -215,12 +215,16 @@ def test_a_kind_that_may_be_a_call_for_help_rings(
 def test_a_second_call_rings_again_once_the_first_was_taken(
     staff: Staff, enrolled_home: EnrolledHome
 ) -> None:
-    """While one waits for somebody another does not; after that it does."""
+    """While one waits for somebody another does not; after that it does.  The batch that brings
+    the same once more is no call."""
+    again = []
     for _ in range(3):
-        sent(enrolled_home, ("alarm.shouted", {}), lanes=("urgent",))
+        again += sent(enrolled_home, ("alarm.shouted", {}), lanes=("urgent",))
     (alarm,) = care_alarms(staff)
     with staff.write() as tx:
         append.write(staff, tx, "h1", Draft(AlarmAcknowledged(alarm=alarm.id), person="p9"))
+    assert enrolled_home.post("events", again).status_code == 200
+    assert len(care_alarms(staff)) == 1
     sent(enrolled_home, ("alarm.shouted", {}), lanes=("urgent",))
     assert len(care_alarms(staff)) == 2
 

@@ -63,10 +63,10 @@ def test_one_card_for_all_of_them(as_role: As, town: Town) -> None:
     """Nu and Mitt pass show one card and no card a home; the header counts one, which rings; the
     verdict says what it is."""
     boss = as_role("coordinator", "caregiver", homes=tuple(town.homes))
-    assert shared(boss) == shared(boss, "/pass") == [("open", "55 hem har tystnat")]
+    assert shared(boss) == shared(boss, "/pass") == [("open", "Ingen kontakt med 55 hem")]
     assert cards(boss) == []
     assert header(boss) == (1, 1)
-    assert "55 hem har tystnat" in verdict(boss)
+    assert "Ingen kontakt med 55 hem" in verdict(boss)
     page = text_of(boss, "/nu")
     assert page.count('data-test="mass-home"') == 10
     assert 'data-key="silent-' not in page
@@ -88,7 +88,7 @@ def test_taken_and_closed_by_one_form(as_role: As, town: Town, staff: Staff) -> 
     assert header(boss) == (0, 0)
     page = text_of(boss, "/nu")
     assert 'data-test="alarms"' not in page
-    assert "55 hem har tystnat" in page.split('data-test="silent"', 1)[1]
+    assert "Ingen kontakt med 55 hem" in page.split('data-test="silent"', 1)[1]
     again = post(boss, "/larm/gemensamt/avsluta", mass=mass, outcome="mended")
     assert (again.status_code, again.get_json()["text"]) == (409, "Det är redan avslutat.")
 
@@ -98,7 +98,7 @@ def test_the_card_counts_down(as_role: As, town: Town) -> None:
     boss = as_role("coordinator", homes=())
     town.wake(town.homes[:53])
     town.go_on(20)
-    assert "53 av 55 hörs igen" in text_of(boss, "/nu")
+    assert "53 av 55 har kontakt igen" in text_of(boss, "/nu")
     assert text_of(boss, f"/larm/gemensamt/{mass_of(boss)}").count('data-test="mass-home"') == 2
 
 

@@ -18,6 +18,7 @@ from web.staff.core.admission import HISTORY_MAX, POSTGRES, SQLITE, Lane, Turns
 from web.staff.core.pace import Pace
 from web.staff.core.waits import Waits
 from web.staff.realtime.broker import Broker
+from web.staff.storage.afterwards import Afterwards
 from web.staff.storage.database import Database, Tx
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class Staff:
     keys: Keys
     relay: Relay
     admission: Admission = field(default_factory=_for_no_requests)
+    afterwards: Afterwards | None = None
+    """What is written after the answer; None: everything is written before it."""
 
     @contextmanager
     def write(self) -> Iterator[Tx]:

@@ -23,8 +23,7 @@ from web.staff.storage import event_store, tables
 from web.staff.storage.database import Tx
 
 HOMES_AT_ONCE = 200
-"""Homes of one call: their rows make some 6,000 parameters, of 32,766 that a statement may have
-(SQLite; 65,535 in PostgreSQL), and nobody else waits long for the lock."""
+"""Homes of one call: nobody else waits long for the lock, and the watchdog is fed in between."""
 
 
 def write_many(

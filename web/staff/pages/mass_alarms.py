@@ -104,7 +104,9 @@ def _card(actor: Actor, one: MassAlarm, homes: Sequence[Listed]) -> Card:
 def title(one: MassAlarm) -> str:
     """What it is, in a few words."""
     if one.is_silence:
-        return str(ngettext("%(num)s hem har tystnat", "%(num)s hem har tystnat", one.total))
+        return str(
+            ngettext("Ingen kontakt med %(num)s hem", "Ingen kontakt med %(num)s hem", one.total)
+        )
     return _("%(what)s i %(n)s hem", what=alarm_word(one.about), n=one.open or one.total)
 
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from flask_babel import ngettext
+from flask_babel import format_decimal, ngettext
 
 from gateway.events import Severity
 from web.staff.care.mass_alarms import MassAlarm
 from web.staff.core.i18n import say as _
+from web.staff.homelink.catching_up import CatchingUp
 from web.staff.pages.incidents import AlarmLine
 from web.staff.pages.mass_alarms import title
 
@@ -24,7 +25,8 @@ class Seen:
     """What there is to tell: open alarms, `shared` those of many homes, and how many of each other
     thing.  `care`: whether this
     person sees care at all; `everywhere`: every home of the organisation; `elsewhere`: open alarms
-    in homes of others; `unconnected`: homes that have never been heard."""
+    in homes of others; `unconnected`: homes that have never been heard; `catching_up`: how far
+    homes are that come back after an outage."""
 
     lines: Sequence[AlarmLine]
     shared: Sequence[MassAlarm]
@@ -37,6 +39,7 @@ class Seen:
     elsewhere: int
     care: bool
     everywhere: bool
+    catching_up: CatchingUp | None = None
 
     @property
     def hasty(self) -> list[AlarmLine]:
@@ -90,7 +93,19 @@ def of(seen: Seen) -> Verdict:
         verdict.more.append(
             ngettext("%(num)s hem är inte anslutet än.", "%(num)s hem är inte anslutna än.", n)
         )
+    if seen.catching_up is not None:
+        verdict.more.append(_catching_up(seen.catching_up))
     return verdict
+
+
+def _catching_up(how_far: CatchingUp) -> str:
+    """After an outage: how many homes have told everything."""
+    told, homes = format_decimal(how_far.told), format_decimal(how_far.homes)
+    return _(
+        "Hemmen hinner ikapp: %(told)s av %(homes)s har skickat allt. Larm går före.",
+        told=told,
+        homes=homes,
+    )
 
 
 def _title(seen: Seen) -> str | None:

@@ -238,9 +238,23 @@ def _look(user_id: int) -> Any:
     if now - row.seen_at > SEEN_EVERY or address != row.address_sha256:
         seen = {"seen_at": now, "address_sha256": address}
         seen["network"] = rough_network(request.remote_addr or "")
-        with parts.write() as tx:
-            tx.conn.execute(update(t).where(t.c.id == mine).values(**seen))
+        _note_seen(parts, mine, seen)
     return row
+
+
+def _note_seen(parts: Staff, mine: str, seen: dict[str, Any]) -> None:
+    """When and where a session was seen: after the answer, and lost when the server stops in that
+    second."""
+
+    def write(tx: Tx) -> None:
+        t = tables.session
+        tx.conn.execute(update(t).where(t.c.id == mine).values(**seen))
+
+    if parts.afterwards is not None:
+        parts.afterwards.later(f"session {mine}", write)
+        return
+    with parts.write() as tx:
+        write(tx)
 
 
 def of_account(database: Database, user_id: int) -> list[Session]:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -25,6 +26,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from gateway.errors import ConfigError
 from web.staff.storage.changes import Change, LockOrder, ManyChanges, gathered
+from web.staff.storage.pg_connection import OneJourney
 from web.staff.storage.shares import CONNECTIONS, SharedPool, WriteTurn
 
 log = logging.getLogger(__name__)
@@ -193,7 +195,7 @@ class Database:
 
 
 def _postgres(url: URL) -> Engine:
-    return create_engine(
+    engine = create_engine(
         url,
         poolclass=SharedPool,
         pool_size=POOL_MAX,
@@ -202,6 +204,12 @@ def _postgres(url: URL) -> Engine:
         pool_pre_ping=True,
         connect_args={"timeout": CONNECT_TIMEOUT_S},
     )
+
+    @event.listens_for(engine, "do_connect")
+    def _connect(_dialect: object, _record: object, args: Any, more: Any) -> OneJourney:
+        return OneJourney(*args, **more)
+
+    return engine
 
 
 def _sqlite(url: URL) -> Engine:

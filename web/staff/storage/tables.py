@@ -298,6 +298,7 @@ home_link = Table(
     Column("home_id", Text, ForeignKey("home.id"), primary_key=True),
     Column("heard_at", Utc),  # real time, also in the demo; None: never
     Column("down_have", BigInteger, nullable=False, server_default=text("0")),  # of `staff:<home>`
+    Column("behind", BigInteger),  # events that it still has to tell; None: it never said
 )
 
 home_stream = Table(

@@ -185,6 +185,7 @@ _WORDS: Mapping[str, KindWord] = {
     "server.key_refused": KindWord(
         N_("Hemmet nekade en nyckel som sades vara serverns"), "alarm", icon="cross"
     ),
+    "server.unread": KindWord(N_("Hemmets enhet kan inte läsa något som servern beslutat"), "warn"),
     "home.enrolled": KindWord(N_("Hemmets enhet anslöts")),
     "home.changed": KindWord(N_("Uppgifter om hemmet ändrades"), icon="pen"),
     "home.silent": KindWord(
