@@ -47,7 +47,7 @@ from gateway.rules import bind
 from gateway.services.clock_watch import ClockWatch
 from gateway.services.driver_supervisor import DriverSupervisor
 from gateway.services.indicators import Indicators
-from gateway.services.key_offers import KeyOffers
+from gateway.services.key_offers import KeyOffers, in_a_thread
 from gateway.services.log_pruning import keep_pruned
 from gateway.services.power_watch import SYS, PowerWatch, Sources
 from gateway.services.slot_ringer import SlotRinger
@@ -127,7 +127,9 @@ class Home:
             state_dir, self.secrets, config, clock_sure=lambda: self.clock_watch.synced
         )
         self.key_offers = KeyOffers(
-            self.enrolment.keys if self.enrolment else None, record=self.record
+            self.enrolment.keys if self.enrolment else None,
+            record=self.record,
+            background=in_a_thread("server-keys"),
         )
         self.slot_ringer = SlotRinger(
             plans=config.plans,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -24,5 +25,10 @@ async def keep_pruned(event_log: Callable[[], EventLog], clock: Clock, *, retain
     while True:
         await asyncio.sleep(PRUNE_EVERY_S)
         now = clock.now()
-        gone = await asyncio.to_thread(event_log().prune, now - timedelta(days=retain_days), now)
+        before = now - timedelta(days=retain_days)
+        try:
+            gone = await asyncio.to_thread(event_log().prune, before, now)
+        except sqlite3.Error as error:  # a card that refuses now; the next look tries again
+            log.warning("the event log could not be pruned", extra={"why": str(error)})
+            continue
         log.info("pruned", extra={"events": gone})
