@@ -23,10 +23,11 @@ async def test_a_card_that_refuses_once_does_not_end_the_pruning(
     log = EventLog.open(path, "home:h1")
     written: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
     loop = asyncio.get_running_loop()
-    log.append(
-        sealed_chain(5),
-        lambda error: loop.call_soon_threadsafe(written.set_result, error),
-    )
+
+    def done(error: BaseException | None) -> None:
+        loop.call_soon_threadsafe(written.set_result, error)
+
+    log.append(sealed_chain(5), done)
     assert await written is None
     log.mark_forwarded(5)
     log.path = tmp_path / "gone" / "events.sqlite"

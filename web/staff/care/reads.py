@@ -7,6 +7,7 @@ reading), or showing who read (`web.staff.audit`).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
@@ -15,12 +16,15 @@ from sqlalchemy import Connection, func, literal, select, text
 from gateway.envelope import Draft
 from gateway.events import RecordRead
 from web.staff.care.actions import Refused, Why
-from web.staff.core.context import Staff
+from web.staff.core.context import Staff, Unkept
 from web.staff.core.rights import Actor
 from web.staff.events.append_many import write_many
 from web.staff.storage import tables
 from web.staff.storage.among import among
+from web.staff.storage.outage import FAULTS, refusal_of
 from web.staff.storage.tables import ACCESS_SQL
+
+log = logging.getLogger(__name__)
 
 
 def note(staff: Staff, actor: Actor, homes: Collection[str], what: str) -> None:
@@ -46,9 +50,35 @@ def note_checked(staff: Staff, actor: Actor, homes: Collection[str], what: str) 
     """The same as `note` where the caller has seen to it that the person may."""
     if not homes:
         return
-    draft = Draft(RecordRead(what=what), person=actor.person)
+    unkept = Unkept(tuple(homes), actor.person, what, staff.clock.now())
+    if staff.db.saving.now is None:
+        try:
+            _keep(staff, unkept)
+            return
+        except FAULTS as error:
+            if refusal_of(error) is None:
+                raise
+    # whoever must help somebody now may read; that they did is kept when the disk takes it
+    staff.unkept.append(unkept)
+    told = {"person": actor.person, "homes": " ".join(homes), "what": what}
+    log.warning("a reading is not in the access log yet", extra=told)
+
+
+def keep_unkept(staff: Staff) -> int:
+    """Write the readings that could not be kept, with their time; returns how many.  Raises what
+    the database raises; what is not written stays."""
+    done = 0
+    while staff.unkept:
+        _keep(staff, staff.unkept[0])
+        staff.unkept.popleft()
+        done += 1
+    return done
+
+
+def _keep(staff: Staff, read: Unkept) -> None:
+    draft = Draft(RecordRead(what=read.what), person=read.person)
     with staff.write() as tx:
-        write_many(staff, tx, dict.fromkeys(homes, (draft,)))
+        write_many(staff, tx, dict.fromkeys(read.homes, (draft,)), at=read.at)
 
 
 def _last_reads(

@@ -160,6 +160,7 @@ def receive_batch(staff: Staff, home: str, objs: Sequence[dict[str, Any]], down_
         note_heard(tx, home, down_have=down_have)
     if problem is not None:
         raise problem
+    _stored(staff, sent)
     return head.seq
 
 
@@ -237,7 +238,7 @@ def _commit(
         return
     twins = _confirm_urgent(tx, origin, new)
     now = staff.clock.now()
-    verdicts = _judged(tx, home, new, now, twins)
+    verdicts = judged(tx.conn, home, new, now, twins)
     rows = [
         _row(item, verdict, twins.get(item.event.seq, now))
         for item, verdict in zip(new, verdicts, strict=True)
@@ -262,8 +263,8 @@ def _commit(
     _overstepped(staff, tx, home, verdicts)
 
 
-def _judged(
-    tx: Tx,
+def judged(
+    conn: Connection,
     home: str,
     sent: Sequence[Sent],
     now: datetime,
@@ -271,7 +272,7 @@ def _judged(
 ) -> list[Verdict]:
     """What becomes of each event; one that came over the urgent lane is judged by that time."""
     named = judgement.named_in(item.event for item in sent)
-    persons = judgement.known_persons(tx.conn, home, named)
+    persons = judgement.known_persons(conn, home, named)
     return [
         judgement.judge(item.event, home, persons, came.get(item.event.seq, now), len(item.body))
         for item in sent
@@ -357,7 +358,7 @@ def receive_urgent(staff: Staff, home: str, objs: Sequence[dict[str, Any]], down
         event_store.lock_home(tx.conn, home)
         fold = Fold(tx.conn, home)
         now = staff.clock.now()
-        verdicts = _judged(tx, home, sent, now, {})
+        verdicts = judged(tx.conn, home, sent, now, {})
         fresh = []
         for item, verdict in zip(sent, verdicts, strict=True):
             ref = _receive_one_urgent(tx, home, item, verdict, now)
@@ -370,7 +371,14 @@ def receive_urgent(staff: Staff, home: str, objs: Sequence[dict[str, Any]], down
         fold.flush()
         _overstepped(staff, tx, home, fresh)
         note_heard(tx, home, down_have=down_have)
+    _stored(staff, sent)
     return max((item.event.seq for item in sent), default=0)
+
+
+def _stored(staff: Staff, sent: Sequence[Sent]) -> None:
+    """What rang from memory does so from its table now."""
+    if staff.unsaved.drop((item.event.origin, item.event.seq, item.digest) for item in sent):
+        staff.tell_saving()
 
 
 def _receive_one_urgent(

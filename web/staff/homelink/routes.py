@@ -27,11 +27,11 @@ from gateway.wire import (
     TurnOrder,
 )
 from web.staff.core.context import Staff, staff
-from web.staff.homelink import enrolment, ingest, tokens
+from web.staff.homelink import enrolment, ingest, tokens, unsaved_alarms
 from web.staff.homelink.ingest import Refused
 from web.staff.realtime.broker import Closed, HomeStream
 from web.staff.storage import event_store
-from web.staff.storage.outage import FAULTS
+from web.staff.storage.outage import FAULTS, refusal_of
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,8 @@ def _refused(error: Refused) -> Response:
 
 def _unavailable(error: Exception) -> Response:
     """The database refuses (disk full, gone): nothing was taken, and the home keeps it all."""
-    log.error("the database refused: %s", type(error).__name__)
+    if refusal_of(error) is None:  # else it is told once, when it begins (`storage.saving`)
+        log.error("the database refused: %s", type(error).__name__)
     detail = "The server cannot store anything now; send it again."
     return _answer(Problem(code="unavailable", detail=detail, now_s=time.time()), 503)
 
@@ -134,7 +135,13 @@ def urgent() -> Response:
     parts = staff()
     home = _home(parts)
     batch = _read(EventBatch)
-    return _answer(Have(have=ingest.receive_urgent(parts, home, batch.events, batch.down_have)))
+    try:
+        have = ingest.receive_urgent(parts, home, batch.events, batch.down_have)
+    except FAULTS as error:
+        if refusal_of(error) is not None:
+            unsaved_alarms.ring(parts, home, batch.events)
+        raise
+    return _answer(Have(have=have))
 
 
 @blueprint.get("/stream")

@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException
 from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as _
 from web.staff.pages.layout import answer_json, asset, wants_json
-from web.staff.storage.outage import FAULTS, is_away
+from web.staff.storage.outage import FAULTS, is_away, refusal_of
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +27,15 @@ AWAY = (
 )
 """Heading and what to do.  In Swedish for everybody: the reader's language stands in the database
 that is away."""
+
+NOT_SAVED = (
+    "Servern kan inte spara just nu",
+    (
+        "Inget av det du gjorde är sparat. Ring i stället, och anteckna för hand vad du gör och "
+        "när. Säg till den som sköter servern nu. Hemmen behåller sina larm och skickar dem igen."
+    ),
+)
+"""The same for a database that reads and saves nothing."""
 
 API = "/api/"
 """Where programs ask; they get what the API itself answers."""
@@ -96,8 +105,9 @@ def _database(error: Exception) -> ResponseReturnValue:
         if current_app.testing:
             raise error
         return _unknown(error)
-    log.warning("the database is away: %s", type(error).__name__)
-    head, text = AWAY
+    if refusal_of(error) is None:  # else it is told once, when it begins (`storage.saving`)
+        log.warning("the database is away: %s", type(error).__name__)
+    head, text = AWAY if refusal_of(error) is None else NOT_SAVED
     later = {"Retry-After": str(AWAY_S)}
     if wants_json() or request.path.startswith(API):
         return {"error": "unavailable", "text": f"{head}. {text}"}, 503, later

@@ -26,6 +26,7 @@ from web.staff.audit import access_log
 from web.staff.core.context import Staff
 from web.staff.doors import door_codes, revocation
 from web.staff.events.append_many import HOMES_AT_ONCE, write_many
+from web.staff.runtime.saving_watch import SavingWatch
 from web.staff.runtime.silence import Silence
 from web.staff.storage import event_store, tables
 from web.staff.visits import visit_actions
@@ -63,6 +64,7 @@ class Watch:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._silence = Silence(staff, monotonic)
+        self._saving = SavingWatch(staff, monotonic)
         self._drawn_s: float | None = None
         self.last_look_s: float | None = None
         """Monotonic time of the last round in which any step was done; None before the first."""
@@ -97,6 +99,7 @@ class Watch:
             conn.execution_options(isolation_level="AUTOCOMMIT")
             asked = text("SELECT pg_try_advisory_lock(:lock)").bindparams(lock=LEADER_LOCK)
             if not conn.execute(asked).scalar_one():
+                self._saving.look()
                 self._silence.observe()
                 self._alive()
                 return
@@ -126,6 +129,7 @@ class Watch:
 
     def _steps(self) -> Iterator[tuple[str, Callable[[], object]]]:
         staff = self._staff
+        yield "saving", self._saving.look
         yield "silence", self._look_for_silence
         yield "revocation", lambda: revocation.look(staff)
         yield "codes", lambda: door_codes.look(staff)
@@ -139,7 +143,9 @@ class Watch:
         new = step not in self.failing
         self.failing[step] = type(error).__name__
         if isinstance(error, SQLAlchemyError):
-            log.error("the watch could not look", extra={"step": step, "why": self.failing[step]})
+            if new:
+                why = {"step": step, "why": self.failing[step]}
+                log.error("the watch could not look", extra=why)
         elif new:  # once in full; a step that fails in every round would fill the log
             log.error("a step of the watch failed", exc_info=error, extra={"step": step})
 
