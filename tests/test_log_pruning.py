@@ -10,8 +10,10 @@ import pytest
 
 from gateway.clock import ManualClock
 from gateway.engine.event_log import EventLog
+from gateway.engine.old_logs import KEPT_MAX
 from gateway.services import log_pruning
 from tests.conftest import START, sealed_chain
+from tests.test_old_logs import left, old
 
 
 async def test_a_card_that_refuses_once_does_not_end_the_pruning(
@@ -41,4 +43,27 @@ async def test_a_card_that_refuses_once_does_not_end_the_pruning(
         assert not pruning.done(), pruning.result()
         await asyncio.sleep(0.01)
     pruning.cancel()
+    log.close()
+
+
+async def test_old_logs_are_looked_at_again_after_a_card_that_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One line says so; when it is well, those beyond the bound go."""
+    monkeypatch.setattr(log_pruning, "PRUNE_EVERY_S", 0.01)
+    monkeypatch.setattr(log_pruning, "TIDY_FIRST_S", 0.01)
+    for number in range(1, 6):
+        old(tmp_path, number)
+    gone = tmp_path / "aside-home-h1-1.sqlite"
+    gone.symlink_to(tmp_path / "nowhere")  # cannot be looked at
+    log = EventLog.open(tmp_path / "events.sqlite", "home:h1~99")
+    tidying = asyncio.create_task(log_pruning.keep_tidy(lambda: log, tmp_path))
+    while "could not be looked at" not in caplog.text:
+        assert not tidying.done(), tidying.result()
+        await asyncio.sleep(0.01)
+    gone.unlink()
+    while len(left(tmp_path)) > KEPT_MAX:
+        assert not tidying.done(), tidying.result()
+        await asyncio.sleep(0.01)
+    tidying.cancel()
     log.close()

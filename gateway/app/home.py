@@ -48,7 +48,7 @@ from gateway.services.clock_watch import ClockWatch
 from gateway.services.driver_supervisor import DriverSupervisor
 from gateway.services.indicators import Indicators
 from gateway.services.key_offers import KeyOffers, in_a_thread
-from gateway.services.log_pruning import keep_pruned
+from gateway.services.log_pruning import keep_pruned, keep_tidy
 from gateway.services.power_watch import SYS, PowerWatch, Sources
 from gateway.services.slot_ringer import SlotRinger
 from gateway.services.systemd import Notifier
@@ -226,6 +226,7 @@ class Home:
         self.spawn(self.lock_orders.settle(left_open))
         retain_days = self.config.log.retain_days
         self.spawn(keep_pruned(lambda: self.engine.log, self.clock, retain_days=retain_days))
+        self.spawn(keep_tidy(lambda: self.engine.log, self.log_folder.path))
         if self.uplink is not None:
             self.uplink.start()
         if self.local_page is not None:

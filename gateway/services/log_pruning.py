@@ -1,6 +1,7 @@
-"""Lets events go that are old enough and that the server has.
+"""Lets events go that are old enough and that the server has, and old logs that were set aside.
 
-Not for: which may go (`EventLog.prune`), or for how long they are kept (`[log] retain_days`).
+Not for: which may go (`EventLog.prune`, `gateway.engine.old_logs`), or for how long they are kept
+(`[log] retain_days`).
 """
 
 from __future__ import annotations
@@ -10,14 +11,32 @@ import logging
 import sqlite3
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 from gateway.clock import Clock
+from gateway.engine import old_logs
 from gateway.engine.event_log import EventLog
 
 log = logging.getLogger(__name__)
 
 PRUNE_EVERY_S = 6 * 3600
 """Seconds between looks for events that are old enough to go."""
+
+
+TIDY_FIRST_S = 120
+"""Seconds after a start until old logs are looked at: the link has said by then what it has."""
+
+
+async def keep_tidy(event_log: Callable[[], EventLog], folder: Path) -> None:
+    """Bound the old logs in `folder`, until cancelled."""
+    pause_s = TIDY_FIRST_S
+    while True:
+        await asyncio.sleep(pause_s)
+        pause_s = PRUNE_EVERY_S
+        try:
+            await asyncio.to_thread(old_logs.tidy, folder, event_log().path)
+        except OSError as error:  # a card that refuses now; the next look tries again
+            log.warning("old logs could not be looked at", extra={"why": str(error)})
 
 
 async def keep_pruned(event_log: Callable[[], EventLog], clock: Clock, *, retain_days: int) -> None:
