@@ -5,9 +5,11 @@
 #   make check                    lint, types, import rules, generated pages and texts up to date
 #   make docs | make texts        write the generated pages; take new texts into the catalogues
 #   make bench [ARGS=--json]      our numbers beside a plain reference
+#   make mutate ARGS=access       changes a room's lines and names those that no test notices
+#   make load [ARGS="--homes 1000"]  a town of simulated homes against the real server
 # PYTHON=python3.12 chooses another Python; APT=no never installs a Debian package.
 
-.PHONY: help demo test check bench docs texts format lock clean
+.PHONY: help demo test check bench load mutate docs texts format lock clean
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
@@ -33,6 +35,14 @@ check:
 bench:
 	$(SETUP) test gcc postgresql
 	@$(PY) -m tests.bench $(ARGS)
+
+mutate:
+	$(SETUP) mutate
+	@$(PY) tools/mutate.py $(ARGS)
+
+load:
+	$(SETUP) test postgresql
+	@$(PY) -m tests.load $(ARGS)
 
 docs:
 	$(SETUP) test

@@ -29,7 +29,7 @@ from drivers.radio.bthome_decode import Packet, Problem
 from drivers.radio.bthome_events import Words
 from drivers.radio.bthome_replay_guard import Guard, Marks, Verdict
 from drivers.radio.listening import scanner_of
-from gateway.errors import DeviceRefused, DeviceUnavailable, SecretError
+from gateway.errors import DeviceRefused, DeviceUnavailable, RadioAway, SecretError
 from gateway.events import ContactFault, ContactFaulted, Data, DeviceOnline
 from gateway.ports import Advert, DriverContext, Emit, Guide, Scanner
 
@@ -39,7 +39,7 @@ KIND = "sensor"
 NEEDS_PINS = False
 NEEDS_RADIO = True
 
-RADIO_CHECK_S = 5.0
+RADIO_CHECK_S = 2.0
 """Seconds between looks at whether the radio still listens."""
 
 UNPROVEN_AFTER = 3
@@ -152,7 +152,7 @@ class Driver:
         try:
             while True:
                 if (problem := self._scanner.problem()) is not None:
-                    raise DeviceUnavailable(problem)
+                    raise RadioAway(problem)
                 await asyncio.sleep(RADIO_CHECK_S)
         finally:
             stop()

@@ -102,6 +102,10 @@ class DeviceUnavailable(DeviceError):
     """The device is not there, not reachable, or the radio or pins it needs are missing."""
 
 
+class RadioAway(DeviceUnavailable):
+    """The home's radio does not listen: nothing is known of the device itself."""
+
+
 class DeviceRefused(DeviceError):
     """The device answered no.  `why` is a word for the log, `code` the device's own number."""
 

@@ -125,7 +125,9 @@ class LockResult:
     def not_reached(self) -> bool:
         """Whether the lock was never told to turn: it slept, or the radio did not get there."""
         failed = self.outcome is LockOperationOutcome.FAILED
-        return failed and self.bolt is Bolt.UNKNOWN and self.why in ("asleep", "unreachable")
+        return (
+            failed and self.bolt is Bolt.UNKNOWN and self.why in ("asleep", "unreachable", "radio")
+        )
 
 
 OnStep = Callable[[LockOperationStep], None]
@@ -184,6 +186,10 @@ class Scanner(Protocol):
     def problem(self) -> str | None:
         """Why the radio does not listen now, one sentence; None while it does.  Without it a device
         that is merely not heard would be called asleep."""
+
+    def since_s(self) -> float:
+        """Since when (`time.monotonic()`) it has listened without a break; infinite while it does
+        not.  What was heard before says nothing of now, and cannot be connected to."""
 
 
 Say = Callable[[str], None]

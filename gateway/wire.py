@@ -51,7 +51,10 @@ BODY_MAX_BYTES = 2_000_000
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    """A field that only a newer version sends is passed over, so that a home and a server of
+    different versions understand each other."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 class EventBatch(_Model):
@@ -112,7 +115,10 @@ class EnrollAnswer(_Model):
 
 
 class TurnOrder(_Model):
-    """Turn a lock now.  `grant` is a JWS of `gateway.access.grants`."""
+    """Turn a lock now.  `grant` is a JWS of `gateway.access.grants`.  An order that says more than
+    that is not obeyed: it may be a restriction."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     grant: str
 

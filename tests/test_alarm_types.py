@@ -29,7 +29,6 @@ from gateway.events import (
     AlarmType,
     Severity,
     Trait,
-    Unknown,
     UnknownAlarmType,
     alarm_type,
     from_fields,
@@ -121,15 +120,17 @@ def test_a_severity_of_a_newer_home_is_read_as_care() -> None:
 
 
 @pytest.mark.parametrize("wrong", [7, None, "", ["bed_exit"]])
-def test_what_is_no_word_is_no_type(wrong: object) -> None:
-    """The event is kept whole, as any that cannot be read."""
-    assert isinstance(raised(type=wrong), Unknown)
+def test_what_is_no_word_is_an_alarm_all_the_same(wrong: object) -> None:
+    """It rings as what is not understood."""
+    assert raised(type=wrong).type is AlarmType.NOT_UNDERSTOOD
+    assert raised(type=wrong).severity is Severity.CARE
 
 
 def test_the_old_name_of_the_type_is_read() -> None:
-    """An event that was sealed when the type was called `alarm`; both names at once are refused."""
+    """An event that was sealed when the type was called `alarm`; of both names the new one
+    counts."""
     assert raised(alarm="on_floor") == raised(type="on_floor")
-    assert isinstance(raised(alarm="on_floor", type="on_floor"), Unknown)
+    assert raised(alarm="on_floor", type="bed_exit").type is AlarmType.BED_EXIT
     assert names_of("alarm.raised", "type") == ("type", "alarm")
     assert names_of("alarm.raised", "since") == ("since",)
 

@@ -20,8 +20,8 @@ from gateway.config.home_file import (
     WebSection,
 )
 from gateway.config.secrets import FileSecrets
-from gateway.errors import ConfigError, DeviceUnavailable, SecretError
-from gateway.events import Data, DeviceFailed, DeviceOnline, MatPressed
+from gateway.errors import ConfigError, DeviceUnavailable, RadioAway, SecretError
+from gateway.events import Data, DeviceFailed, DeviceOffline, DeviceOnline, MatPressed, Offline
 from gateway.ports import DriverContext, Emit
 from gateway.services import driver_supervisor as module
 from gateway.services.driver_supervisor import DriverSupervisor, open_pins
@@ -73,10 +73,25 @@ class Stubborn(Scripted):
         await asyncio.Event().wait()
 
 
+class Radio:
+    """A scanner of which only the trouble matters."""
+
+    trouble: str | None = "the radio is away"
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    def problem(self) -> str | None:
+        return self.trouble
+
+
 class Stage:
     """A supervisor over scripted drivers, and what it submitted."""
 
-    def __init__(self, tmp_path: Path, devices: dict[str, type[Scripted]]) -> None:
+    def __init__(
+        self, tmp_path: Path, devices: dict[str, type[Scripted]], radio: Radio | None = None
+    ) -> None:
         self.told: list[tuple[str, Data]] = []
         self.supervisor = DriverSupervisor(
             home_of(tmp_path, devices),
@@ -84,6 +99,7 @@ class Stage:
             secrets=FileSecrets(tmp_path),
             submit=lambda device, data: self.told.append((device, data)),
             pause_rand=lambda: 0.01,
+            scanner=radio,
         )
 
     def of(self, device: str) -> list[Data]:
@@ -138,8 +154,8 @@ async def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     monkeypatch.setattr(module, "CLOSE_TIMEOUT_S", 0.3)
     made: list[Stage] = []
 
-    def build(**devices: type[Scripted]) -> Stage:
-        made.append(Stage(tmp_path, devices))
+    def build(radio: Radio | None = None, **devices: type[Scripted]) -> Stage:
+        made.append(Stage(tmp_path, devices, radio))
         return made[-1]
 
     Scripted.scripts = {}
@@ -160,6 +176,28 @@ async def test_a_driver_that_fails_is_told_once_and_runs_again(make: Make) -> No
     assert stage.supervisor.devices["mat"].runs == 4
     assert stage.supervisor.problem("mat") is None
     assert stage.of("mat").count(DeviceOnline()) == 1
+
+
+async def test_a_radio_that_is_away_is_no_fault_of_a_device(make: Make) -> None:
+    """It is told once as what it is; the driver waits without trying, and runs as soon as the radio
+    is back, however long the pauses of its own faults had grown."""
+    radio = Radio()
+    stage = make(radio=radio, pendant=Scripted)
+    unwell: list[Exception | None] = [DeviceUnavailable("flat")] * 9
+    Scripted.scripts["pendant"] = [*unwell, RadioAway("the radio is away")]
+    await stage.supervisor.start()
+    offline = DeviceOffline(reason=Offline.RADIO)
+    await stage.until(lambda: offline in stage.of("pendant"))
+    assert stage.supervisor.problem("pendant") == "the radio is away"
+    await asyncio.sleep(3 * module.RADIO_LOOK_S)
+    assert stage.supervisor.devices["pendant"].runs == 10
+    radio.trouble = None
+    async with asyncio.timeout(8 * module.RADIO_LOOK_S):  # the tenth pause would be minutes
+        while MatPressed() not in stage.of("pendant"):
+            await asyncio.sleep(0.005)
+    await stage.until(lambda: DeviceOnline() in stage.of("pendant"))
+    assert stage.of("pendant").count(offline) == 1
+    assert len([one for one in stage.of("pendant") if isinstance(one, DeviceFailed)]) == 1
 
 
 async def test_each_new_error_is_told(make: Make) -> None:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sets up .venv for one purpose: tools/setup.sh demo|staff|test [PROGRAM…]
+# Sets up .venv for one purpose: tools/setup.sh demo|staff|test|mutate [PROGRAM…]
 #
 # Installs what requirements/<purpose>.txt locks (every file with its hash), then this project on
 # top, without a download.  A PROGRAM (chromium, postgresql, gcc) comes from Debian where that is
@@ -81,11 +81,13 @@ install_locked() {
 }
 
 # What is installed is named in a stamp: the locked files and this folder (a moved one is installed
-# anew).  What the tests need holds what the demo needs, which holds what the server needs.
+# anew).  What mutating needs holds what the tests need, which holds what the demo needs, which holds
+# what the server needs.
 want() { printf '%s %s\n' "$(cksum <"requirements/$1.txt")" "$(pwd)"; }
 case $purpose in
-demo) holders="demo test" ;;
-staff) holders="staff demo test" ;;
+demo) holders="demo test mutate" ;;
+staff) holders="staff demo test mutate" ;;
+test) holders="test mutate" ;;
 *) holders=$purpose ;;
 esac
 for holder in $holders; do

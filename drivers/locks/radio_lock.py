@@ -19,6 +19,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
 from drivers.locks.config import LockConfig, UnlatchOption
@@ -27,7 +28,7 @@ from drivers.locks.operation import Listen, LockAction, LockOperation, LockSessi
 from drivers.locks.watch import Watch
 from drivers.radio.connection import GRACE_S, drop_stale, within
 from drivers.radio.listening import scanner_of
-from gateway.errors import DeviceError, DeviceUnavailable
+from gateway.errors import DeviceError, DeviceUnavailable, RadioAway
 from gateway.events import Data, LockOperationOutcome, LockOperationStep
 from gateway.ports import Advert, Bolt, DriverContext, Emit, LockResult, LockStatus, OnStep
 
@@ -42,8 +43,15 @@ STATUS_S = 15.0
 CLOSE_S = 2.0
 """Seconds that `close` gives a connection to end by itself, and then when cut off."""
 
-RADIO_CHECK_S = 5.0
+RADIO_CHECK_S = 2.0
 """Seconds between looks at whether the radio still listens."""
+
+RADIO_BACK_S = 8.0
+"""Seconds that an order waits for a radio that is away: bluetoothd is back 2 to 5 s after it was
+restarted, and whoever stands at the door would try again anyway."""
+
+RADIO_LOOK_S = 0.1
+"""Seconds between looks while an order waits for the radio."""
 
 LEAST_WAIT_S = 0.1
 """Seconds that the watch rests at the least: a question that is due waits for a turn."""
@@ -132,7 +140,7 @@ class RadioLock(ABC, Generic[C]):
         return await self._operate(LockAction.LOCK, on_step, wake_s)
 
     async def run(self, emit: Emit) -> None:
-        """See `gateway.ports.Lock`.  Raises `DeviceUnavailable` while the radio does not listen."""
+        """See `gateway.ports.Lock`.  Raises `RadioAway` while the radio does not listen."""
         if self._credentials.address is not None:
             await drop_stale(self._credentials.address)
         stop = self._scanner.watch(self._on_advert)
@@ -140,7 +148,7 @@ class RadioLock(ABC, Generic[C]):
         try:
             while True:
                 if (problem := self._scanner.problem()) is not None:
-                    raise DeviceUnavailable(problem)
+                    raise RadioAway(problem)
                 for data in self._watch.hearing(self._silent_s()):
                     emit(data)
                 if self._watch.ask_is_due() and not self._operating:
@@ -176,10 +184,10 @@ class RadioLock(ABC, Generic[C]):
         self._operating = True
         self._idle.clear()
         try:
-            if self._scanner.problem() is not None:
-                return self._not_operated("unreachable")
+            if not await self._radio_listens():
+                return self._not_operated("radio")
             if not await self._awake(on_step, wake_s):
-                return self._not_operated("asleep")
+                return self._not_operated("asleep" if self._scanner.problem() is None else "radio")
             return await self._operate_awake(action, on_step)
         finally:
             self._operating = False
@@ -225,6 +233,8 @@ class RadioLock(ABC, Generic[C]):
             result = operation.progress.cut_off()
         if operation.progress.written:
             self._operated_s = time.monotonic()
+        elif result.not_reached and self._scanner.problem() is not None:
+            result = replace(result, why="radio")
         self._watch.operated(result, operation.progress.status)
         return result
 
@@ -238,15 +248,30 @@ class RadioLock(ABC, Generic[C]):
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a turn failed behind its answer", exc_info=error)
 
+    async def _radio_listens(self) -> bool:
+        """Whether the radio listens, or does soon."""
+        until_s = time.monotonic() + RADIO_BACK_S
+        while self._scanner.problem() is not None:
+            if time.monotonic() >= until_s:
+                return False
+            await asyncio.sleep(RADIO_LOOK_S)
+        return True
+
     async def _awake(self, on_step: OnStep, wake_s: float) -> bool:
-        """Whether the lock is heard now, or is within `wake_s`."""
-        if self._silent_s() <= self._config.sleep_after_s:
+        """Whether the lock is heard now, or is within `wake_s`.  A radio that only just came back
+        has heard nobody yet: nobody is sent to the handle for that."""
+        if self._is_heard():
             return True
+        fresh_s = self._scanner.since_s() + self.hear_s - time.monotonic()
+        if fresh_s > 0 and await self._hear(min(fresh_s, self.hear_s)):
+            return True
+        if self._scanner.problem() is not None:
+            return False
         on_step(LockOperationStep.WAKING)
         return await self._hear(wake_s)
 
     async def _hear(self, limit_s: float) -> bool:
-        """Whether the lock advertises within `limit_s`."""
+        """Whether the lock advertises within `limit_s`; not longer than the radio is there."""
         heard = asyncio.Event()
 
         def on_advert(advert: Advert) -> None:
@@ -255,11 +280,15 @@ class RadioLock(ABC, Generic[C]):
                 heard.set()
 
         stop = self._scanner.watch(on_advert)
+        until_s = time.monotonic() + limit_s
         try:
-            async with asyncio.timeout(limit_s):
-                await heard.wait()
-            return True
-        except TimeoutError:
+            while (left_s := until_s - time.monotonic()) > 0:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(min(left_s, RADIO_CHECK_S)):
+                        await heard.wait()
+                        return True
+                if not await self._radio_listens():
+                    return False
             return False
         finally:
             stop()
@@ -290,8 +319,7 @@ class RadioLock(ABC, Generic[C]):
     async def _ask(self) -> LockStatus:
         async def ask() -> LockStatus:
             await asyncio.sleep(max(0.0, self._operated_s + self.stale_s - time.monotonic()))
-            asleep = self._silent_s() > self._config.sleep_after_s
-            if asleep and not await self._hear(self.hear_s):
+            if not self._is_heard() and not await self._hear(self.hear_s):
                 raise DeviceUnavailable("the lock is not heard")
             async with self._connected() as session:
                 return await session.status()
@@ -314,6 +342,14 @@ class RadioLock(ABC, Generic[C]):
         """The newest advertisement of this lock; None when it was never heard."""
         address = self._credentials.address
         return (self._scanner.last(address) if address else None) or self._advert
+
+    def _is_heard(self) -> bool:
+        """Whether the lock was heard so lately that it is awake, and by the radio as it is now:
+        what was heard before a break cannot be connected to."""
+        advert = self._last_advert()
+        if advert is None or advert.heard_s < self._scanner.since_s():
+            return False
+        return self._silent_s() <= self._config.sleep_after_s
 
     def _silent_s(self) -> float:
         """Seconds since the lock was heard, by advertisement or connection."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from gateway.errors import DeviceUnavailable
+from gateway.errors import DeviceUnavailable, RadioAway
 from gateway.ports import Advert, DriverContext, Scanner
 
 
@@ -38,6 +38,8 @@ async def first_advert(
         async with asyncio.timeout(limit_s):
             return await first
     except TimeoutError as error:
-        raise DeviceUnavailable(scanner.problem() or missing) from error
+        if (problem := scanner.problem()) is not None:
+            raise RadioAway(problem) from error
+        raise DeviceUnavailable(missing) from error
     finally:
         stop()

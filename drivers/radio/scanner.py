@@ -1,10 +1,11 @@
 """The one Bluetooth scanner that all drivers share (`gateway.ports.Scanner`).
 
 One adapter scans once and connects one device at a time; two scanners or two connection attempts
-on it disturb each other.  A missing or failing adapter is `problem()`, and is tried again with
-growing pauses; nothing that a stranger's radio sends raises.
+on it disturb each other.  A missing or failing adapter is `problem()`, and is tried again as soon
+as BlueZ says that it is back, and else with growing pauses; nothing that a stranger's radio sends
+raises.
 
-Not for: what an advertisement means.
+Not for: what an advertisement means, or what BlueZ says of itself (`adapter_watch`).
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from bleak import BleakScanner
+from bleak.backends import BleakBackend
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 
+from drivers.radio.adapter_watch import AdapterWatch
 from drivers.radio.connection import translated, within
 from gateway.errors import DeviceUnavailable
 from gateway.ports import Advert
@@ -39,6 +42,18 @@ SILENT_S = 120.0
 that an adapter was reset under a running scan; in a home that has a Bluetooth lock, two silent
 minutes are more likely that than silence."""
 
+SILENCE_SHARE = 1 / 6
+"""Part of `SILENT_S` after which the scan is begun anew where somebody was heard shortly before:
+who advertises does so every few seconds, and 20 of silence are a scan that has ended.  Once only:
+if that changes nothing, it is silent here."""
+
+RETURN_PAUSE_S = 1.0
+"""Seconds between tries while BlueZ says that an adapter is there and on, yet does not let us scan:
+bluetoothd is still starting."""
+
+LOOK_S = 0.5
+"""Seconds between looks whether anything was heard: a busy house sends hundreds a second."""
+
 REMEMBERED = 4096
 """Addresses whose last advertisement is kept; phones change theirs every 15 minutes."""
 
@@ -53,12 +68,18 @@ class SharedScanner:
         self._adverts: OrderedDict[str, Advert] = OrderedDict()
         self._connecting = asyncio.Lock()
         self._problem: str | None = "the radio is not started"
-        self._heard = asyncio.Event()
+        self._since_s = float("inf")
+        self._begun_s = float("inf")
+        self._heard_s = float("-inf")
+        self._adapter: AdapterWatch | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin to scan, now or as soon as there is an adapter.  Waits for the first try only."""
         if self._task is None:
+            if BleakScanner().backend_id is BleakBackend.BLUEZ_DBUS:
+                self._adapter = AdapterWatch()
+                await self._adapter.start()
             tried = asyncio.Event()
             self._task = asyncio.create_task(self._run(tried), name="bluetooth scanner")
             await tried.wait()
@@ -69,7 +90,9 @@ class SharedScanner:
         if task is not None:
             task.cancel()
             await asyncio.wait({task})
-        self._problem = "the radio is not started"
+        if self._adapter is not None:
+            await self._adapter.stop()
+        self._failed("the radio is not started")
 
     def watch(self, on_advert: Callable[[Advert], None]) -> Callable[[], None]:
         """See `gateway.ports.Scanner`."""
@@ -93,6 +116,13 @@ class SharedScanner:
         """See `gateway.ports.Scanner`."""
         return self._problem
 
+    def since_s(self) -> float:
+        """See `gateway.ports.Scanner`."""
+        return self._since_s
+
+    def _failed(self, why: str) -> None:
+        self._problem, self._since_s = why, float("inf")
+
     async def _run(self, tried: asyncio.Event) -> None:
         pause_s = self._first_pause_s
         while True:
@@ -102,38 +132,82 @@ class SharedScanner:
             except DeviceUnavailable as error:
                 if self._problem is None:
                     pause_s = self._first_pause_s
-                self._problem = error.text
+                self._failed(error.text)
                 log.warning("no Bluetooth scan", extra={"why": error.text, "retry_s": pause_s})
                 tried.set()
-                await asyncio.sleep(pause_s)
-                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+                if await self._back_within(pause_s):
+                    pause_s = self._first_pause_s
+                else:
+                    pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+    async def _back_within(self, pause_s: float) -> bool:
+        """Rest before the next try; True when BlueZ says meanwhile that the radio is back."""
+        watch = self._adapter
+        if watch is None:
+            await asyncio.sleep(pause_s)
+            return False
+        if watch.problem() is None:
+            await asyncio.sleep(min(pause_s, RETURN_PAUSE_S) if watch.known else pause_s)
+            return False
+        await watch.switch_on()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause_s):
+                while watch.problem() is not None:
+                    self._failed(watch.problem() or "")
+                    await watch.changed()
+                return True
+        return False
 
     async def _scan(self, tried: asyncio.Event) -> None:
-        """Scan until nobody was heard for long.  Raises `DeviceUnavailable`."""
+        """Scan until it must be begun anew.  Raises `DeviceUnavailable`, also when BlueZ says that
+        the radio went away."""
+        watch = self._adapter
+        changes = 0 if watch is None else watch.changes
+        if watch is not None and (problem := watch.problem()) is not None:
+            raise DeviceUnavailable(problem)
         with translated("starting to scan"):
             scanner = BleakScanner(detection_callback=self._on_advert)
             await within(START_S, scanner.start())
-        self._problem = None
+        self._problem, self._begun_s = None, time.monotonic()
+        self._since_s = min(self._since_s, self._begun_s)
         tried.set()
         try:
-            while await self._heard_one():
-                pass
+            while not self._is_silent():
+                await self._rest(watch)
+                if watch is None:
+                    continue
+                if (problem := watch.problem()) is not None:
+                    self._failed(problem)  # now, not after a stop that nobody answers
+                    raise DeviceUnavailable(problem)
+                if watch.changes != changes:
+                    log.warning("the Bluetooth adapter came anew: scanning again")
+                    self._failed("the Bluetooth adapter came anew")
+                    return
+            log.info("nothing is heard: scanning again")
         finally:
             with contextlib.suppress(DeviceUnavailable), translated("ending the scan"):
                 await within(START_S, scanner.stop())
 
-    async def _heard_one(self) -> bool:
-        self._heard.clear()
+    async def _rest(self, watch: AdapterWatch | None) -> None:
+        look_s = min(LOOK_S, self._silent_s / 4)
+        if watch is None:
+            await asyncio.sleep(look_s)
+            return
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._silent_s):
-                await self._heard.wait()
-            # Looked at now and then only: a busy house sends hundreds a second.
-            await asyncio.sleep(self._silent_s / 4)
-            return True
-        return False
+            async with asyncio.timeout(look_s):
+                await watch.changed()
+
+    def _is_silent(self) -> bool:
+        """Whether this scan has heard nothing for so long that it is doubted."""
+        now_s = time.monotonic()
+        if self._connecting.locked():
+            self._begun_s = now_s  # while one connects, the adapter does not listen
+        quiet_s = now_s - max(self._heard_s, self._begun_s)
+        heard_in_it = self._heard_s >= self._begun_s
+        return quiet_s > self._silent_s * (SILENCE_SHARE if heard_in_it else 1)
 
     def _on_advert(self, device: BLEDevice, data: AdvertisementData) -> None:
-        self._heard.set()
+        self._heard_s = now_s = time.monotonic()
         advert = Advert(
             address=device.address.upper(),
             name=data.local_name,
@@ -142,7 +216,7 @@ class SharedScanner:
             service_data=dict(data.service_data),
             service_uuids=tuple(data.service_uuids),
             device=device,
-            heard_s=time.monotonic(),
+            heard_s=now_s,
         )
         self._adverts[advert.address] = advert
         self._adverts.move_to_end(advert.address)

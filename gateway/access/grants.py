@@ -90,10 +90,16 @@ def sign(grant: Grant, key: Ed25519PrivateKey, kid: str) -> str:
     return jwt.encode(claims, key, algorithm="EdDSA", headers={"kid": kid, "typ": "tryggve-grant"})
 
 
+CLAIMS = frozenset({"jti", "aud", "sub", "dev", "act", "rsn", "nbf", "exp", "ref"})
+"""What a grant says.  A newer server may sign more, and that may be a restriction: nothing else is
+taken in a grant, and a newer server adds nothing to one for a home that is too old to know it."""
+
+
 def read(token: str, keys: Mapping[str, Ed25519PublicKey]) -> Grant:
     """The grant in a JWS signed by one of `keys` (by `kid`).  Its times are not judged here.
 
-    Raises `GrantRefused` (forged) for anything else, with no id: an unsigned id proves nothing.
+    Raises `GrantRefused`: not understood, when the server signed something that this version does
+    not know; forged for anything else, with no id: an unsigned id proves nothing.
     """
     try:
         header = jwt.get_unverified_header(token)
@@ -110,6 +116,10 @@ def read(token: str, keys: Mapping[str, Ed25519PublicKey]) -> Grant:
                 "require": ["jti", "aud", "sub", "dev", "act", "rsn", "nbf", "exp"],
             },
         )
+        if not _is_understood(header, claims):
+            raise GrantRefused(
+                Refusal.NOT_UNDERSTOOD, grant=str(claims["jti"]), person=str(claims["sub"])
+            )
         return Grant(
             id=str(claims["jti"]),
             home=str(claims["aud"]),
@@ -123,6 +133,17 @@ def read(token: str, keys: Mapping[str, Ed25519PublicKey]) -> Grant:
         )
     except (jwt.PyJWTError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise GrantRefused(Refusal.FORGED) from error
+
+
+def _is_understood(header: Mapping[str, Any], claims: Mapping[str, Any]) -> bool:
+    """Whether this version knows everything that was signed: what is allowed, why, and each
+    claim."""
+    return (
+        header.keys() <= {"alg", "kid", "typ"}
+        and claims.keys() <= CLAIMS
+        and claims["act"] in set(Action)
+        and claims["rsn"] in set(Reason)
+    )
 
 
 def no(*_: object) -> bool:

@@ -13,7 +13,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,6 +30,7 @@ from gateway.config.secrets import FileSecrets
 from gateway.demo import town
 from gateway.demo.leash import STOP_S
 from gateway.demo.town import Account
+from gateway.demo.tree import HERE, Tree
 from gateway.doors.page_pin import make_pin
 from gateway.errors import TryggveError
 from gateway.link.enrolment import enroll
@@ -56,7 +56,8 @@ class StageError(TryggveError):
 @dataclass(slots=True)
 class Stage:
     """A set stage.  `url` is the staff server's, `home_url` that of the page the home serves, which
-    the resident's `pin` opens."""
+    the resident's `pin` opens.  `staff_from` and `home_from` say whose code each program runs when
+    it is started next."""
 
     folder: Path
     clock: FileClock
@@ -68,6 +69,8 @@ class Stage:
     staff: subprocess.Popen[str] | None = None
     home: HomeProcess | None = None
     neighbour: HomeProcess | None = None
+    staff_from: Tree = HERE
+    home_from: Tree = HERE
 
     @property
     def clock_file(self) -> Path:
@@ -96,11 +99,12 @@ class Stage:
         config = str(self.folder / "staff" / "staff.toml")
         words = json.dumps([[*line, "--config", config] for line in lines])
         with subprocess.Popen(
-            [sys.executable, "-c", _RUN_LINES, words],
+            self.staff_from.script(_RUN_LINES, words),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            **self.staff_from.started,
         ) as process:
             assert process.stdin is not None  # noqa: S101 - they are pipes
             assert process.stdout is not None  # noqa: S101 - as above
@@ -129,15 +133,16 @@ class Stage:
         port = self.url.rsplit(":", 1)[1]
         log = (self.folder / "staff.log").open("a")
         self.staff = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "gateway.demo.leash", "web.staff.cli.main", "run"),
+            self.staff_from.module(
+                *("gateway.demo.leash", "web.staff.cli.main", "run"),
                 *("--config", str(self.folder / "staff" / "staff.toml"), "--port", port),
-            ],
+            ),
             stdin=subprocess.PIPE,  # the leash: it ends with this process, however that ends
             stdout=log,
             stderr=log,
             text=True,
             start_new_session=True,  # gunicorn's workers go with it when it is killed
+            **self.staff_from.started,
         )
         log.close()
         self._await_staff()
@@ -171,12 +176,13 @@ class Stage:
 
     def _start(self, state: Path, seed: int, *options: str) -> HomeProcess:
         return HomeProcess(
-            [
-                *(sys.executable, "-m", "gateway.demo.home"),
+            self.home_from.module(
+                "gateway.demo.home",
                 *("--config", f"{state}.toml", "--state", str(state)),
                 *("--clock", str(self.clock_file), "--seed", str(seed), *options),
-            ],
+            ),
             Path(f"{state}.log"),
+            self.home_from,
         )
 
     def close(self) -> None:
@@ -191,7 +197,7 @@ class Stage:
 class HomeProcess:
     """The virtual home's process, with its orders and answers."""
 
-    def __init__(self, command: list[str], log: Path) -> None:
+    def __init__(self, command: list[str], log: Path, tree: Tree = HERE) -> None:
         with log.open("a") as errors:
             self.process = subprocess.Popen(
                 command,
@@ -201,6 +207,7 @@ class HomeProcess:
                 text=True,
                 bufsize=1,
                 start_new_session=True,  # Ctrl-C is for the demo, which ends the home in order
+                **tree.started,
             )
         self.said: SimpleQueue[str] = SimpleQueue()
         self._answers: SimpleQueue[dict[str, Any]] = SimpleQueue()
@@ -279,13 +286,16 @@ def stage(
     home_options: tuple[str, ...] = (),
     plan: bool = False,
     neighbour: bool = False,
+    staff_from: Tree = HERE,
+    home_from: Tree = HERE,
     tell: Tell = lambda _step: None,
 ) -> Iterator[Stage]:
     """Set the stage in `folder` and clear it afterwards (the folder stays).
 
     `at` is the domain time at which it begins (aware, in the homes' zone) and `rate` its pace; a
     port of 0 is any free one.  With `home` False the home is enrolled and not started.  With `plan`
-    a team has a plan for this home and the next one; with `neighbour` that one runs too.  `tell`
+    a team has a plan for this home and the next one; with `neighbour` that one runs too.
+    `staff_from` and `home_from` are whose code sets up and runs the server and the homes.  `tell`
     hears of each step before it is done.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -297,6 +307,8 @@ def stage(
         home_url=f"https://127.0.0.1:{home_port}",
         accounts=town.accounts(),
         seed=seed,
+        staff_from=staff_from,
+        home_from=home_from,
     )
     if plan:
         set_stage.plan_file.write_text(town.plan(at), encoding="utf-8")
@@ -305,26 +317,44 @@ def stage(
         tell("starting the staff server")
         set_stage.start_staff()
         tell(f"a gateway for {town.HOME.label}, enrolled with the home's code")
-        set_stage.pin = _furnish(set_stage, town.HOME, folder / "home", home_port, codes[0])
+        set_stage.pin = furnish(set_stage, town.HOME, folder / "home", home_port, codes[0])
         if home:
             tell(f"starting the home of {town.HOME.name}: locks, sensors, somebody who lives there")
             set_stage.start_home(*home_options)
         if plan and neighbour:
             tell(f"the same next door, at {town.NEIGHBOUR.name}'s")
-            _furnish(set_stage, town.NEIGHBOUR, folder / "neighbour", free_port(), codes[1])
+            furnish(set_stage, town.NEIGHBOUR, folder / "neighbour", free_port(), codes[1])
             set_stage.start_neighbour(*home_options)
         yield set_stage
     finally:
         set_stage.close()
 
 
-def _furnish(stage: Stage, home: town.Dwelling, state: Path, page_port: int, code: str) -> str:
+def furnish(stage: Stage, home: town.Dwelling, state: Path, page_port: int, code: str) -> str:
     """As a technician leaves a home: its file, its gateway enrolled, and the resident's PIN."""
+    if stage.home_from != HERE:
+        return _furnish_from(stage, home, state, page_port, code)
     Path(f"{state}.toml").write_text(town.home_toml(home, stage.url, page_port))
     state.mkdir(mode=0o700, exist_ok=True)
     secrets = FileSecrets.from_environment(state)
     enroll(stage.url, code, state, secrets)
     return make_pin(secrets)
+
+
+def _furnish_from(stage: Stage, home: town.Dwelling, state: Path, page_port: int, code: str) -> str:
+    """The same by the code of another folder."""
+    words = (home.id, stage.url, str(page_port), str(state), code)
+    done: subprocess.CompletedProcess[str] = subprocess.run(
+        stage.home_from.script(_FURNISH, *words),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=START_S,
+        **stage.home_from.started,
+    )
+    if done.returncode:
+        raise StageError(f"the home could not be enrolled: {done.stderr.strip()[-500:]}")
+    return done.stdout.strip()
 
 
 def _set_up_staff(stage: Stage, *, plan: bool, tell: Tell) -> list[str]:
@@ -356,6 +386,24 @@ for number, line in enumerate(json.loads(sys.argv[1])):
     if status:
         sys.exit(status)
 """
+
+
+_FURNISH = """
+import sys
+from pathlib import Path
+from gateway.config.secrets import FileSecrets
+from gateway.demo import town
+from gateway.doors.page_pin import make_pin
+from gateway.link.enrolment import enroll
+id, url, port, state, code = sys.argv[1:]
+home = next(one for one in (town.HOME, town.NEIGHBOUR) if one.id == id)
+Path(f"{state}.toml").write_text(town.home_toml(home, url, int(port)))
+Path(state).mkdir(mode=0o700, exist_ok=True)
+secrets = FileSecrets.from_environment(Path(state))
+enroll(url, code, Path(state), secrets)
+print(make_pin(secrets))
+"""
+"""What `furnish` does, for the code of another release: with names that it has too."""
 
 
 def free_port() -> int:

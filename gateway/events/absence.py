@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import AwareDatetime
 
-from gateway.events.base import By, Data, kind
+from gateway.events.base import By, Data, Else, Unread, kind
 
 
 @kind("absence.started", by=By.SERVER)
 class AbsenceStarted(Data):
     """The resident is away: checks and rules pause until `until` (None: until ended)."""
 
-    until: AwareDatetime | None = None
+    until: Annotated[AwareDatetime | None, Else(Unread.WHOLE)] = None
 
 
 @kind("absence.ended", by=By.SERVER)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
-from gateway.events.base import By, Data, Ref, kind
+from gateway.events.base import By, Coded, Data, Ref, kind
 
 
 @kind("record.read", by=By.SERVER)
@@ -23,7 +21,7 @@ class PageOpened(Data):
     """The code's id."""
 
 
-class CheckedAs(StrEnum):
+class CheckedAs(Coded):
     """What a coordinator found when a row of the access log was checked."""
 
     IN_ORDER = "in_order"
@@ -32,6 +30,8 @@ class CheckedAs(StrEnum):
     """The person is asked for the reason; another check will say what it was."""
     WRONG = "wrong"
     """There was no reason: it goes on by the organisation's own routine."""
+    UNKNOWN = "unknown"
+    """Of a newer version: no answer, and not that it was in order."""
 
 
 @kind("access.sampled", by=By.SERVER)

@@ -9,12 +9,14 @@ Not for: when an alarm is raised (the rules), or its words on a screen (`web`).
 from __future__ import annotations
 
 from enum import Enum, StrEnum, auto
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BeforeValidator, PlainValidator
+from pydantic import PlainValidator
+
+from gateway.events.base import Coded, Else
 
 
-class Severity(StrEnum):
+class Severity(Coded):
     """Whom an alarm concerns."""
 
     CARE = "care"
@@ -23,6 +25,11 @@ class Severity(StrEnum):
     """Something must be mended; care is not affected yet."""
     ROUTINE = "routine"
     """Care, without haste and without a sound: at the next visit."""
+
+    @classmethod
+    def unread(cls) -> Self:
+        """The gravest: rather one call too many than an alarm that nobody hears."""
+        return cls.CARE
 
 
 class Trait(Enum):
@@ -73,9 +80,13 @@ class AlarmType(StrEnum):
     POWER_LOST = "power_lost", Severity.TECHNICAL
     POWER_FAILING = "power_failing", Severity.CARE  # it may fall silent: gone long, or battery low
     POWER_WEAK = "power_weak", Severity.TECHNICAL
+    RADIO_DOWN = "radio_down", Severity.TECHNICAL
+    RADIO_MISSED = "radio_missed", Severity.CARE  # a pendant or a lock cannot be reached by it
     HOME_SILENT = "home_silent", Severity.CARE
     HOME_TAMPERED = "home_tampered", Severity.TECHNICAL
     HOME_OVERSTEPPED = "home_overstepped", Severity.TECHNICAL
+    NOT_UNDERSTOOD = "not_understood", Severity.CARE  # what a newer home tells urgently
+    HOME_UNREAD = "home_unread", Severity.TECHNICAL
     # devices; those of a bed, a lock or a pendant may concern care
     DEVICE_DOWN = "device_down", Severity.TECHNICAL, Trait.DEVICE_FAULT
     LOCK_JAMMED = "lock_jammed", Severity.CARE, Trait.DEVICE_FAULT
@@ -113,13 +124,7 @@ def _read_type(value: object) -> AlarmType | UnknownAlarmType:
     return alarm_type(value)
 
 
-def _read_severity(value: object) -> object:
-    known = not isinstance(value, str) or value in {member.value for member in Severity}
-    return value if known else Severity.CARE
-
-
-AnyAlarmType = Annotated[AlarmType | UnknownAlarmType, PlainValidator(_read_type)]
+AnyAlarmType = Annotated[
+    AlarmType | UnknownAlarmType, PlainValidator(_read_type), Else(AlarmType.NOT_UNDERSTOOD)
+]
 """The field of an event: a known type, or the word that a newer version wrote."""
-
-AnySeverity = Annotated[Severity, BeforeValidator(_read_severity)]
-"""The field of an event: a severity that only a newer version knows is read as care."""

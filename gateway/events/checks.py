@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from pydantic import AwareDatetime
 
-from gateway.events.base import By, Data, kind
+from gateway.events.base import By, Coded, Data, Since, Why, kind
 
 
 @kind("check.planned", by=By.HOME)
@@ -34,12 +32,12 @@ class CheckAsked(Data):
     an unclear one, minutes later (`recheck`): each is a question of its own."""
 
     check: str
-    why: str
+    why: Why
     """What the sensors lack: `bed_empty`, `reading_stale`, `mat_faulty`, `no_sensor`, `recheck`.
     What a rule could not tell by itself and asks a person to look at: `not_back` (out of bed and
     not back), `bed_doubtful` (nobody can tell whether somebody lies in bed), `all_silent` (no sign
     of life after leaving the bed), `bathroom_long`, `door_at_night`."""
-    answer_by: AwareDatetime
+    answer_by: Since
     attempt: int = 1
 
 
@@ -50,14 +48,16 @@ class CheckStarted(Data):
     check: str
 
 
-class Looked(StrEnum):
+class Looked(Coded):
     """How a watcher looked."""
 
     PHONE = "phone"
     IN_PERSON = "in_person"
+    UNKNOWN = "unknown"
+    """Of a newer version: not that somebody was there."""
 
 
-class Finding(StrEnum):
+class Finding(Coded):
     """What a watcher found."""
 
     OK = "ok"
@@ -68,6 +68,8 @@ class Finding(StrEnum):
     """Help is needed now."""
     COULD_NOT_LOOK = "could_not_look"
     """No answer, no picture, no access: somebody must go."""
+    UNKNOWN = "unknown"
+    """Of a newer version: not that all is well, so somebody must go."""
 
 
 @kind("check.answered", by=By.SERVER, urgent=True)
@@ -79,11 +81,13 @@ class CheckAnswered(Data):
     looked: Looked
 
 
-class CheckBy(StrEnum):
+class CheckBy(Coded):
     """Who answered a check."""
 
     SENSOR = "sensor"
     WATCHER = "watcher"
+    UNKNOWN = "unknown"
+    """Of a newer version: the check is answered all the same."""
 
 
 @kind("check.done", by=By.HOME, urgent=True)
@@ -99,7 +103,7 @@ class CheckMissed(Data):
     """The slot passed without a check: the gateway did not run, or it came too late to use."""
 
     check: str
-    why: str
+    why: Why
 
 
 @kind("check.unreported", by=By.SERVER, urgent=True)
@@ -114,5 +118,5 @@ class CheckEscalated(Data):
     """Nobody could say that all is well: somebody must go there."""
 
     check: str
-    why: str
-    """`help`, `unclear_twice`, `could_not_look` or `no_answer`."""
+    why: Why
+    """`help`, `unclear_twice`, `could_not_look`, `not_understood` or `no_answer`."""

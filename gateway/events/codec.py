@@ -1,4 +1,5 @@
-"""Events as JSON: their fields written, and read back with nothing lost.
+"""Events as JSON: their fields written, and read back with nothing lost; also those of another
+version (`tolerance`).
 
 Not for: the envelope and its hash (`gateway.envelope`).
 """
@@ -14,6 +15,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from gateway.errors import BadEvent
+from gateway.events import tolerance
 from gateway.events.base import KINDS, Data, Unknown
 
 RENAMED: Mapping[str, Mapping[str, str]] = {"alarm.raised": {"alarm": "type"}}
@@ -73,34 +75,63 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def from_fields(kind: str, fields: Mapping[str, Any]) -> Data:
-    """The data of `kind` read from its JSON object.
+def from_fields(kind: str, fields: Mapping[str, Any], at: datetime | None = None) -> Data:
+    """The data of `kind` read from its JSON object; `at` is the event's time.
 
-    An unknown kind, or a known one with fields that this version does not know, comes back as
-    `Unknown`, whole.  Raises `BadEvent` when `fields` is no object.
+    An unknown kind, or a known one that cannot be read, comes back as `Unknown`, whole.  Raises
+    `BadEvent` when `fields` is no object.
     """
+    return read_fields(kind, fields, at)[0]
+
+
+def read_fields(kind: str, fields: Any, at: datetime | None) -> tuple[Data, bool]:
+    """As `from_fields`, and whether this version would write the same: nothing was passed over or
+    left out, no meaning was put in for what is not known, and no field is called otherwise."""
     if not isinstance(fields, Mapping):
         raise BadEvent(f"the data of {kind} is not an object")
-    if not fields and (empty := _EMPTY.get(kind)) is not None:
-        return empty
+    empty = _EMPTY.get(kind)
+    if empty is not None:
+        return empty, not fields
     cls = KINDS.get(kind)
     if cls is None:
-        return Unknown(kind, dict(fields))
+        return Unknown(kind, dict(fields)), True
+    renamed = kind in RENAMED
+    present = _present(kind, fields) if renamed else dict(fields)
     try:
-        data: Data = _adapter(kind, cls).validate_python(_present(kind, fields))
+        data: Data = _adapter(kind, cls).validate_python(present)
     except ValidationError:
-        return Unknown(kind, dict(fields))
-    return data
+        return _tolerated(kind, cls, fields, at)
+    whole = len(fields) == len(_FIELDS[kind])
+    return data, whole and (not renamed or present.keys() == fields.keys())
+
+
+def _tolerated(
+    kind: str, cls: type[Data], fields: Mapping[str, Any], at: datetime | None
+) -> tuple[Data, bool]:
+    """What can be read of an event that is not as this version writes it."""
+    if not cls.STRICT:
+        try:
+            return tolerance.read(cls, _present(kind, fields), at), False
+        except tolerance.CannotRead:
+            pass
+    return Unknown(kind, dict(fields)), True
 
 
 def _present(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """`fields` under the names of now; one that stands under both names is left for the reader to
-    refuse."""
+    """`fields` under the names of now; of one that stands under both, the name of now counts."""
     present = dict(fields)
     for old, new in RENAMED.get(kind, {}).items():
-        if old in present and new not in present:
-            present[new] = present.pop(old)
+        if old in present:
+            value = present.pop(old)
+            present.setdefault(new, value)
     return present
+
+
+def not_read(kind: str, fields: Mapping[str, Any], data: Data) -> dict[str, Any]:
+    """What of `fields` is not, or not in the same way, in the data that was read from it."""
+    read = to_fields(data)
+    present = _present(kind, fields)
+    return {name: value for name, value in present.items() if read.get(name, ...) != value}
 
 
 def names_of(kind: str, field: str) -> tuple[str, ...]:

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from gateway.events.base import By, Data, Prose, kind
+
+
+class Offline:
+    """Words of `device.offline.reason`."""
+
+    SILENT: Final = "silent"
+    """Not heard for longer than it should be silent."""
+    RADIO: Final = "radio"
+    """The home's radio does not listen: nothing is known of the device itself."""
 
 
 @kind("device.online", by=By.HOME)
@@ -12,9 +23,10 @@ class DeviceOnline(Data):
 
 @kind("device.offline", by=By.HOME)
 class DeviceOffline(Data):
-    """A device has not been heard for longer than it should be silent."""
+    """A device cannot be heard: it was silent for too long, or the home's radio is away."""
 
     reason: Prose
+    """`silent` or `radio`."""
 
 
 @kind("device.failed", by=By.HOME)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from enum import StrEnum
 
-from gateway.events.base import By, Data, Prose, Resident, kind
+from gateway.events.base import By, Coded, Data, Prose, Resident, Why, kind
 
 
-class PreviousRun(StrEnum):
+class PreviousRun(Coded):
     """How the run before this one ended."""
 
     NONE = "none"
@@ -17,14 +16,16 @@ class PreviousRun(StrEnum):
     """It stopped in order."""
     CUT = "cut"
     """It was killed, crashed, or lost its power."""
+    UNKNOWN = "unknown"
+    """Of a newer version: not that it stopped in order."""
 
 
 @kind("gateway.started", by=By.HOME, urgent=True)
 class GatewayStarted(Data):
     """The program runs and its log is open.  Not: that every device answers."""
 
-    version: str
-    config_sha256: str
+    version: Why
+    config_sha256: Why
     """Of the configuration file, so that a change of settings is visible in the log."""
     previous: PreviousRun
 

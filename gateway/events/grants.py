@@ -7,7 +7,7 @@ from pydantic import AwareDatetime
 from gateway.events.base import By, Data, Ref, kind
 
 
-@kind("grant.issued", by=By.SERVER)
+@kind("grant.issued", by=By.SERVER, strict=True)
 class GrantIssued(Data):
     """The server signed a grant for the event's `person` and `device`."""
 
@@ -25,7 +25,7 @@ class GrantRevoked(Data):
     grant: str
 
 
-@kind("grant.acute", by=By.SERVER)
+@kind("grant.acute", by=By.SERVER, strict=True)
 class GrantAcute(Data):
     """The grant went to somebody who is not assigned to this home: acute, because of an open care
     alarm there."""
@@ -44,7 +44,7 @@ class GrantRequested(Data):
     """A code (`battery`, `lock`, `gateway`, …); words of the person's own are no part of it."""
 
 
-@kind("grant.approved", by=By.SERVER, urgent=True)
+@kind("grant.approved", by=By.SERVER, urgent=True, strict=True)
 class GrantApproved(Data):
     """A second person (the event's `person`) approves a request; it may be used until `until`."""
 

@@ -8,14 +8,14 @@ to each other, so its class has the right name and the kind keeps the old one.
 from __future__ import annotations
 
 import dataclasses
-from enum import StrEnum
+from typing import Annotated
 
 from pydantic import AwareDatetime
 
-from gateway.events.base import By, Data, kind
+from gateway.events.base import By, Coded, Data, Else, Why, kind
 
 
-class Refusal(StrEnum):
+class Refusal(Coded):
     """Why an unlock was refused.  The home decides; the phone shows it in words."""
 
     FORGED = "forged"
@@ -42,6 +42,11 @@ class Refusal(StrEnum):
     """A turn for service that no second person approved, or not for this person and lock."""
     WRONG_CODE = "wrong_code"
     """No such code of this home.  Five of them slow the entry down (`codes.paused`)."""
+    NOT_UNDERSTOOD = "not_understood"
+    """The server signed it, and it says something that this version of the home does not know: it
+    may be a restriction."""
+    UNKNOWN = "unknown"
+    """Of a newer version: refused all the same."""
 
 
 @kind("unlock.requested", by=By.HOME, urgent=True)
@@ -49,9 +54,9 @@ class LockOperationRequested(Data):
     """A valid grant asks to turn the lock; it is used up.  Written before the lock is told."""
 
     grant: str
-    action: str
+    action: Why
     """`unlock` or `lock`."""
-    reason: str
+    reason: Why
     """`planned_visit`, `alarm`, `check` or `service`; `relock` when the home shuts the bolt by
     itself (no person, and `grant` is none of the server's)."""
 
@@ -64,7 +69,7 @@ class LockOperationRefused(Data):
     why: Refusal
 
 
-class LockOperationStep(StrEnum):
+class LockOperationStep(Coded):
     """What happens at the door now, for the phone."""
 
     WAKING = "waking"
@@ -74,6 +79,8 @@ class LockOperationStep(StrEnum):
     ASKING = "asking"
     """The command went out and no answer came: the lock is asked for its state, nothing is
     repeated."""
+    UNKNOWN = "unknown"
+    """Of a newer version: the step before it stands."""
 
 
 @kind("unlock.progressed", by=By.HOME, urgent=True)
@@ -84,7 +91,7 @@ class LockOperationProgressed(Data):
     step: LockOperationStep
 
 
-class LockOperationOutcome(StrEnum):
+class LockOperationOutcome(Coded):
     """How a lock operation ended."""
 
     DONE = "done"
@@ -92,7 +99,8 @@ class LockOperationOutcome(StrEnum):
     FAILED = "failed"
     """The lock did not turn, and said so or could not be reached."""
     UNKNOWN = "unknown"
-    """The command was given and the lock does not say what became of it."""
+    """The command was given and the lock does not say what became of it; also what a newer version
+    calls otherwise."""
 
 
 @kind("unlock.ended", by=By.HOME, urgent=True)
@@ -115,7 +123,7 @@ class LockOperationDeviated(Data):
 
     grant: str | None
     """The last try."""
-    why: str
+    why: Why
     """`three_failures`, `deadline` (the lock did not wake or answer in time), or `no_word`: the
     home never answered the order (written by the server)."""
 
@@ -135,7 +143,7 @@ class CodeTold:
     hash: str
 
 
-@kind("codes.issued", by=By.SERVER, urgent=True)
+@kind("codes.issued", by=By.SERVER, urgent=True, strict=True)
 class CodesIssued(Data):
     """One-time codes for the door, for the event's `person`; they open without the server."""
 
@@ -166,7 +174,7 @@ class CodeGiven:
     """The server's signature (Ed25519) over all of this, the home and the person."""
 
 
-@kind("codes.given", by=By.SERVER, urgent=True)
+@kind("codes.given", by=By.SERVER, urgent=True, strict=True)
 class CodesGiven(Data):
     """One-time codes for the door, for the event's `person`, to a home that wrote `page.described`.
     Told again, with the same ids, whenever the home has started anew."""
@@ -234,6 +242,6 @@ class LockUnreachable(Data):
 class LockUnknown(Data):
     """Nobody knows where the bolt is.  Silence is unknown, never locked."""
 
-    unanswered: bool = False
+    unanswered: Annotated[bool, Else(False)] = False
     """It was asked and did not answer, and nothing says that it was turned since it last did: what
     it said last still stands for whoever reads it with its time."""

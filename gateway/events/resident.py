@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import AwareDatetime
 
 from gateway.events.alarm_types import AnyAlarmType
-from gateway.events.base import By, Data, kind
+from gateway.events.base import By, Data, Else, Since, Why, kind
 
 
 @kind("bed.entered", by=By.HOME)
@@ -18,8 +20,8 @@ class BedLeft(Data):
     """The rules hold that the resident left the bed.  `empty_since` is when the last sign of
     somebody in it ended (UTC); the decision comes later, because mats chatter."""
 
-    empty_since: AwareDatetime
-    certain: bool = True
+    empty_since: Since
+    certain: Annotated[bool, Else(False)] = True
     """False: this bed's mats lose who lies there for minutes, and it took another sensor to tell,
     which may have been somebody else's doing; or it is not learned yet whether they do."""
 
@@ -28,9 +30,9 @@ class BedLeft(Data):
 class BedDoubted(Data):
     """The rules cannot tell whether the resident lies in bed."""
 
-    since: AwareDatetime
+    since: Since
     """When the last sign that told it ended."""
-    why: str
+    why: Why
     """What the doubt is: `mat_silent` (mats that lose who lies there say empty, and nothing else
     says that somebody left), `mat_unknown` (no mat of the bed can be trusted now)."""
 
@@ -40,7 +42,7 @@ class SeatTaken(Data):
     """Somebody sits on a seat (the event's `device`), since `since`: it was pressed for longer than
     its mat pulses by itself."""
 
-    since: AwareDatetime
+    since: Since
 
 
 @kind("seat.left", by=By.HOME)
@@ -61,7 +63,7 @@ class ActivityPrewarned(Data):
 class ActivityAnswered(Data):
     """The pre-warning ended: the resident pressed the button, or is active again."""
 
-    by: str
+    by: Why
     """`button` or `activity`."""
 
 
@@ -70,7 +72,7 @@ class HomeEmptied(Data):
     """The rules hold that nobody is at home: the front door, then silence.  Watching activity
     pauses."""
 
-    since: AwareDatetime
+    since: Since
 
 
 @kind("home.occupied", by=By.HOME)

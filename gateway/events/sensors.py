@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from typing import Annotated, Self
 
-from gateway.events.base import By, Data, kind
+from gateway.events.base import By, Coded, Data, Else, kind
 
 
 @kind("mat.pressed", by=By.HOME)
@@ -17,7 +17,7 @@ class MatReleased(Data):
     """The mat's contact opened.  Not: that the bed is empty."""
 
 
-class MatFault(StrEnum):
+class MatFault(Coded):
     """What is wrong with a mat."""
 
     CUT = "cut"
@@ -26,6 +26,8 @@ class MatFault(StrEnum):
     """Pressed for longer than anybody lies."""
     FLAPPING = "flapping"
     """Changes faster than a person can make it change: a loose contact."""
+    UNKNOWN = "unknown"
+    """Of a newer version: a fault that is certain."""
 
 
 @kind("mat.loaded", by=By.HOME)
@@ -37,7 +39,7 @@ class MatLoaded(Data):
     """How many cells the mat has."""
 
 
-class MatQuality(StrEnum):
+class MatQuality(Coded):
     """How far a bed mat can be trusted, from what it told in the resident's own nights."""
 
     LEARNING = "learning"
@@ -50,6 +52,8 @@ class MatQuality(StrEnum):
     """It says nothing, or the same all the time: change it."""
     UNFELT = "unfelt"
     """It speaks, but has felt nobody: it lies where nobody lies, or feels no weight."""
+    UNKNOWN = "unknown"
+    """Of a newer version: as one that is still learned."""
 
 
 @kind("mat.learned", by=By.HOME)
@@ -132,7 +136,7 @@ class TemperatureMeasured(Data):
     celsius: float
 
 
-class PressHow(StrEnum):
+class PressHow(Coded):
     """How a button was pressed, as the device that counts it calls it."""
 
     ONCE = "once"
@@ -145,12 +149,17 @@ class PressHow(StrEnum):
     OTHER = "other"
     """In a way that has no name here."""
 
+    @classmethod
+    def unread(cls) -> Self:
+        """It has no name here."""
+        return cls.OTHER
+
 
 @kind("button.pressed", by=By.HOME)
 class ButtonPressed(Data):
     """A button in the home that is no alarm was pressed.  What it answers, the rules know."""
 
-    verified: bool = True
+    verified: Annotated[bool, Else(False)] = True
     """False when the message could not be proved genuine."""
     button: int | None = None
     """Which of the device's buttons, from 1; None when it does not say."""
@@ -171,7 +180,7 @@ class ContactChanged(Data):
     on: bool
 
 
-class ContactFault(StrEnum):
+class ContactFault(Coded):
     """What is wrong with a sensor that is no mat."""
 
     FLAPPING = "flapping"
@@ -183,6 +192,8 @@ class ContactFault(StrEnum):
     UNPROVEN = "unproven"
     """What it sends cannot be proved genuine: a wrong key, or its counter began anew after a change
     of battery.  Pair it again."""
+    UNKNOWN = "unknown"
+    """Of a newer version: a fault that is certain."""
 
 
 @kind("contact.faulted", by=By.HOME)
@@ -199,7 +210,7 @@ class ContactFaulted(Data):
 class PendantPressed(Data):
     """The resident asks for help."""
 
-    verified: bool
+    verified: Annotated[bool, Else(False)]
     """False when the message could not be proved genuine; it raises its alarm all the same."""
     button: int | None = None
     """Which of its buttons, from 1; None when it does not say."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from pydantic import AwareDatetime
 
-from gateway.events.base import By, Data, Ref, kind
+from gateway.events.base import By, Coded, Data, Ref, kind
 
 
-@kind("server.key_added", by=By.SERVER, urgent=True)
+@kind("server.key_added", by=By.SERVER, urgent=True, strict=True)
 class ServerKeyAdded(Data):
     """The server has a new key for grants, signed by the one before it (`access.grants`)."""
 
@@ -44,7 +42,7 @@ class HomeEnrolled(Data):
     key_sha256: str
 
 
-class HomeField(StrEnum):
+class HomeField(Coded):
     """What the server keeps about a home beside its events."""
 
     LABEL = "label"
@@ -54,6 +52,8 @@ class HomeField(StrEnum):
     """What to do when nothing works."""
     RESIDENT = "resident"
     """The name of somebody who lives there."""
+    UNKNOWN = "unknown"
+    """Of a newer version: something else about the home."""
 
 
 @kind("home.changed", by=By.SERVER)
@@ -97,7 +97,31 @@ class HomeOverstepped(Data):
     """Where it shows."""
 
 
-class AsideWhy(StrEnum):
+class UnreadWhy(Coded):
+    """Why an event could not be read."""
+
+    KIND = "kind"
+    """This version has no such kind."""
+    DATA = "data"
+    """It has the kind, and something that the kind cannot do without is missing or of another
+    form."""
+    UNKNOWN = "unknown"
+    """Of a newer version: for another reason."""
+
+
+@kind("home.unread", by=By.SERVER)
+class HomeUnread(Data):
+    """The home sent an event that this version of the server cannot read.  It is kept whole, and is
+    read once the server can.  Told once for each kind."""
+
+    event: Ref
+    """The first of them."""
+    about: str
+    """The kind."""
+    why: UnreadWhy
+
+
+class AsideWhy(Coded):
     """Why somebody wants an event set aside."""
 
     WRONG = "wrong"
@@ -106,6 +130,8 @@ class AsideWhy(StrEnum):
     """It cannot be shown, or makes a page unreadable."""
     OTHER_PERSON = "other_person"
     """It says something of somebody whom it should not name."""
+    UNKNOWN = "unknown"
+    """Of a newer version: for another reason."""
 
 
 @kind("event.aside_asked", by=By.SERVER)

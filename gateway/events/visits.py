@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from typing import Annotated, Self
 
 from pydantic import AwareDatetime
 
-from gateway.events.base import By, Data, Ref, kind
+from gateway.events.base import By, Coded, Data, Else, Ref, Unread, kind
 
 
-class Stamp(StrEnum):
+class Stamp(Coded):
     """Where a visit's time comes from."""
 
     UNLOCK = "unlock"
     LOCK = "lock"
     TAP = "tap"
     TAG = "tag"
+    UNKNOWN = "unknown"
+    """Of a newer version: the time counts all the same."""
 
 
-class Tap(StrEnum):
+class Tap(Coded):
     """What a caregiver tapped."""
 
     ARRIVE = "arrive"
     LEAVE = "leave"
+    UNKNOWN = "unknown"
+    """Of a newer version: neither arrival nor departure is made of it."""
 
 
 @kind("visit.tapped", by=By.SERVER, urgent=True)
@@ -66,14 +70,14 @@ class VisitCorrected(Data):
     it was."""
 
     visit: Ref
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Annotated[AwareDatetime | None, Else(Unread.WHOLE)] = None
+    until: Annotated[AwareDatetime | None, Else(Unread.WHOLE)] = None
     reason: str = ""
     """A word for why: `forgot`, `wrong_time`, `phone`, `lock` or `other`.  A note in words, if one
     was written, is kept at the server beside the event, where it can be erased."""
 
 
-class Undone(StrEnum):
+class Undone(Coded):
     """Why a visit that was planned did not take place."""
 
     DECLINED = "declined"
@@ -82,6 +86,11 @@ class Undone(StrEnum):
     """The resident was not there."""
     OTHER = "other"
     """Something else came between."""
+
+    @classmethod
+    def unread(cls) -> Self:
+        """Another reason than those."""
+        return cls.OTHER
 
 
 @kind("visit.declined", by=By.SERVER)

@@ -61,9 +61,10 @@ NEW_KEY = f"{HOME_KEY}.new"
 
 
 class PinnedServer(BaseModel):
-    """What `server.json` holds: what this home knows of its server."""
+    """What `server.json` holds: what this home knows of its server.  What a newer version kept
+    there, before the home went back, is passed over."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     url: str
     home: str

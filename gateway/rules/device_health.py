@@ -13,7 +13,8 @@ A device that works again ends its alarms (`alarm.cancelled`, `recovered`) once 
 `steady_min`; a device that comes and goes thus rings once, not each time.  An alarm that a person
 closed does not come back for the same fault.
 
-Not for: the driver's own restarts, or what a silent home means (the server watches that).
+Not for: the driver's own restarts, the home's radio (`radio`), or what a silent home means (the
+server watches that).
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ from gateway.events import (
     MatFault,
     MatFaulted,
     MatReleased,
+    Offline,
     PendantPressed,
     Ref,
     Severity,
@@ -192,6 +194,8 @@ def _device(  # noqa: PLR0912 - one branch a kind reads best in one place
     match event.data:
         case DeviceFailed():
             return _bad(state, event, (device, AlarmType.DEVICE_DOWN), certain=False), ()
+        case DeviceOffline(reason=Offline.RADIO):
+            return state, ()  # one fault for all of them: the rule `radio` tells it
         case DeviceOffline():
             return _bad(state, event, (device, AlarmType.DEVICE_DOWN), certain=True), ()
         case MatFaulted(fault=fault):

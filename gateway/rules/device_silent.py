@@ -26,6 +26,7 @@ from gateway.events import (
     DeviceOnline,
     GatewayStarted,
     GatewayStopped,
+    Offline,
     PendantPressed,
     PreviousRun,
     Ref,
@@ -59,8 +60,6 @@ HEARD = frozenset(
 """What only a device that is there can say."""
 
 KINDS = HEARD | {"device.offline", "device.online", "gateway.started", "gateway.stopped"}
-
-REASON = "silent"
 
 OFF_MAX = timedelta(hours=36)
 """A run that was cut leaves no word of when it ended.  With no start and no word of any radio
@@ -128,7 +127,7 @@ def step(
     radio = state.radios.get(facts.id)
     match event.data:
         case DeviceOffline(reason=reason):
-            if reason != REASON:
+            if reason != Offline.SILENT:
                 return state, ()
             radio = radio or Radio(event.at, event.ref)  # told more than a rebuild ago
             return _put(state, facts.id, replace(radio, offline=True, tried=None)), ()
@@ -196,7 +195,7 @@ def _tick(
         at = _due(radio, settings)
         if at is None or at > now:
             continue
-        offline = DeviceOffline(reason=REASON)
+        offline = DeviceOffline(reason=Offline.SILENT)
         decisions.append(Decision(offline, rests_on=(radio.said,), device=device))
         radios[device] = replace(radio, tried=now)
     return replace(state, radios=radios), decisions

@@ -158,6 +158,8 @@ def _answered(
             return state, _escalate(name, look, "help", AlarmType.CHECK_HELP, rests_on)
         case Finding.COULD_NOT_LOOK:
             return state, _escalate(name, look, "could_not_look", None, rests_on)
+        case Finding.UNKNOWN:
+            return state, _escalate(name, look, "not_understood", None, rests_on)
 
 
 def _escalate(

@@ -318,7 +318,9 @@ def _forgotten(state: State, only_without_sensors: Settings | None = None) -> St
 
 def _learned(mat: Mat, event: Event, learned: MatLearned) -> Mat:
     """What was learned is the base from here on: live, and after a rebuild."""
-    counts = learned.counts or (0,) * (len(CLASSES_S) + 1)
+    classes = len(CLASSES_S) + 1
+    # another version may count in other classes: what they mean is not known, so none is counted
+    counts = learned.counts if len(learned.counts) == classes else (0,) * classes
     whole_s = learned.nights * NIGHT_S
     share = learned.on_share_pct / 100.0
     return replace(

@@ -275,6 +275,8 @@ def _answered(
             return state, _escalate(name, check, "help", AlarmType.CHECK_HELP, rests_on, event.at)
         case Finding.COULD_NOT_LOOK:
             return state, _escalate(name, check, "could_not_look", None, rests_on)
+        case Finding.UNKNOWN:
+            return state, _escalate(name, check, "not_understood", None, rests_on)
 
 
 def _escalate(

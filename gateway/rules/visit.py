@@ -110,7 +110,7 @@ def step(
             return replace(state, turns={**recent, grant: asked}), ()
         case LockOperationEnded():
             return _turned(state, event, event.data)
-        case VisitTapped(tap=tap, source=source):
+        case VisitTapped(tap=tap, source=source) if tap is not Tap.UNKNOWN:
             return state, _stamped(state, event, event.person, tap is Tap.ARRIVE, source)
         case VisitStarted(since=since) if event.person is not None:
             visits = {**state.visits, event.person: Visit(event.ref, since)}

@@ -2,7 +2,9 @@
 
 Makes the pin factory and the shared scanner where a device needs them, gives each driver its
 context, runs it, and starts it again with growing pauses when it fails.  A failure is one
-`device.failed` for each new error until the device is well again, which is one `device.online`.
+`device.failed` for each new error until the device is well again, which is one `device.online`.  A
+radio that is away is no fault of a device: each that needs it is `device.offline` for that reason,
+and runs again as soon as it is back.
 
 Not for: what readings mean, or whether a silent device is a fault (the rule `device_health`).
 """
@@ -19,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from gateway.config.home_file import DeviceConfig, GpioSection, HomeConfig
-from gateway.errors import ConfigError, DeviceUnavailable
-from gateway.events import Data, DeviceFailed, DeviceOnline
+from gateway.errors import ConfigError, DeviceUnavailable, RadioAway
+from gateway.events import Data, DeviceFailed, DeviceOffline, DeviceOnline, Offline
 from gateway.link.backoff import Backoff
 from gateway.ports import DriverContext, Secrets
 
@@ -35,6 +37,9 @@ STEADY_S = 10.0
 
 CALM_S = 300.0
 """One that ran this long fails afresh: its pauses begin short again."""
+
+RADIO_LOOK_S = 0.25
+"""Seconds between looks whether the radio is back, for drivers that need it."""
 
 CLOSE_TIMEOUT_S = 5.0
 """For all drivers together to stop: BlueZ takes 2 s to disconnect (measured)."""
@@ -180,6 +185,9 @@ class DriverSupervisor:
             try:
                 await self._made(device).run(lambda data: self._submit(device.id, data))
                 error: Exception = DeviceUnavailable("the driver ended by itself")
+            except RadioAway as away:
+                await self._radio_back(device.id, away, reported)
+                continue
             except Exception as failed:  # the engine's edge: a driver's error becomes an event
                 error = failed
             finally:
@@ -189,6 +197,16 @@ class DriverSupervisor:
             pause_s = backoff.next_s()
             self._failed(device.id, error, pause_s, reported)
             await asyncio.sleep(pause_s)
+
+    async def _radio_back(self, device: str, away: RadioAway, reported: set[str]) -> None:
+        """Tell once that it is the radio, and wait for that; the pauses of other faults stay."""
+        self._problems[device] = away.text
+        if Offline.RADIO not in reported:
+            reported.add(Offline.RADIO)
+            self._submit(device, DeviceOffline(reason=Offline.RADIO))
+        await asyncio.sleep(RADIO_LOOK_S)  # also when it is back already
+        while self.radio_problem() is not None:  # noqa: ASYNC110 - a scanner has only a word
+            await asyncio.sleep(RADIO_LOOK_S)
 
     def _failed(self, device: str, error: Exception, pause_s: float, reported: set[str]) -> None:
         name, text = type(error).__name__, (str(error) or repr(error))[:ERROR_TEXT_MAX]

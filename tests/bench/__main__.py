@@ -10,7 +10,7 @@ from importlib import import_module
 from tests.bench.figure import HEADING, Figure
 from tests.bench.unit import ROUNDS, machine_unit_ms
 
-GROUPS = ("core", "doors")
+GROUPS = ("core", "doors", "versions")
 
 
 def figures(groups: tuple[str, ...]) -> Iterator[Figure]:

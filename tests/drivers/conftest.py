@@ -18,6 +18,7 @@ NUKI = make_of("lock_nuki")
 
 WARPED = (
     "test_locks_contract",
+    "test_locks_without_radio",
     "test_lock_danalock",
     "test_lock_nuki",
     "test_nuki_client",

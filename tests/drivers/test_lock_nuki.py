@@ -191,7 +191,7 @@ async def test_without_an_adapter(home: LockHome) -> None:
     await home.scanner.stop()
     await home.scanner.start()
     turn = await home.unlock()
-    assert turn == LockResult(LockOperationOutcome.FAILED, Bolt.UNKNOWN, "unreachable")
+    assert turn == LockResult(LockOperationOutcome.FAILED, Bolt.UNKNOWN, "radio")
     with pytest.raises(DeviceUnavailable, match="Bluetooth is off or missing"):
         await home.driver.run(home.heard)
     home.radio.present = True

@@ -290,6 +290,7 @@ _input = st.one_of(
         st.sampled_from(
             [
                 DeviceOffline(reason="silent"),
+                DeviceOffline(reason="radio"),
                 DeviceOnline(),
                 DeviceFailed(error="x", text="x", retry_s=1.0),
             ]
@@ -437,6 +438,7 @@ TALES = [
         (150_000, PowerLost(), None),
     ),
     _told((1, CheckDue(check="night@a", slot=BEGIN), None)),
+    _told((1, DeviceOffline(reason="radio"), "pendant"), (90, DeviceOnline(), "pendant")),
     _told(*_IN_VAIN, (80_000, PowerLost(), None)),
     _told(
         (1, MatLearned(**{**LEARNED, "quality": MatQuality.GOOD}), "mat"),

@@ -1,7 +1,7 @@
 """A throw-away PostgreSQL for the tests: its own cluster in a temporary folder, on a socket of the
 loopback, gone afterwards.
 
-Not for: anything but tests (no durability, trust authentication).
+Not for: anything but tests (no durability unless it is asked for, trust authentication).
 """
 
 from __future__ import annotations
@@ -37,8 +37,10 @@ def _as_user() -> list[str]:
 
 
 @contextmanager
-def cluster() -> Iterator[str]:
-    """The URL of a running server without its database name: `postgresql://…:PORT/`."""
+def cluster(*, durable: bool = False) -> Iterator[str]:
+    """The URL of a running server without its database name: `postgresql://…:PORT/`.  `durable`: a
+    commit is on the disk when it is told, and the settings are PostgreSQL's own, as where it is in
+    earnest."""
     folder = programs()
     assert folder is not None
     with tempfile.TemporaryDirectory(prefix="tryggve-pg-", dir="/tmp") as temporary:
@@ -58,7 +60,8 @@ def cluster() -> Iterator[str]:
         )
         port = free_port()
         options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
-        options += " -c fsync=off -c max_connections=200 -c shared_buffers=32MB"
+        options += " -c max_connections=200"
+        options += "" if durable else " -c fsync=off -c shared_buffers=32MB"
         control = [*run, str(folder / "pg_ctl"), "-D", str(data), "-w"]
         subprocess.run(
             [*control, "-t", str(START_TIMEOUT_S), "-l", str(data / "log"), "-o", options, "start"],

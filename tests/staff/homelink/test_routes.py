@@ -180,7 +180,7 @@ def test_a_key_that_is_none_is_refused(enrolled_home: EnrolledHome) -> None:
     for body, code in (
         ({"code": "A", "public_key": "no key", "version": "1"}, "bad_key"),
         ({"code": "A", "public_key": "x"}, "bad_request"),
-        ({"code": "A", "public_key": "x", "version": "1", "more": 1}, "bad_request"),
+        ({"code": "A", "public_key": "x", "version": "1", "newer": 1}, "bad_key"),
         ([], "bad_request"),
     ):
         answer = enrolled_home.client.post("/api/v1/home/enroll", json=body)

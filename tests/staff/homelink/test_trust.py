@@ -134,8 +134,8 @@ def filled(cls: type, name: str) -> Any:
 
 def _value(hint: Any, name: str) -> Any:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
-    if hint in (events.AnyAlarmType, events.AnySeverity):
-        return AlarmType.BED_EXIT if hint == events.AnyAlarmType else Severity.CARE
+    if hint == events.AnyAlarmType:
+        return AlarmType.BED_EXIT
     if origin is typing.Annotated:
         return _value(args[0], name)
     if origin in (typing.Union, types.UnionType):
@@ -160,7 +160,7 @@ def everything(two: Two) -> Iterator[Draft]:
 
 def _of_our_own(cls: type[Data], event: Event, home: str) -> bool:
     """Whether nothing in an event is beyond what `home` may write."""
-    texts = [value for _, value, holds in judgement._values(event.data) if holds is Holds.EVENT]
+    texts = [value for _, value, holds in judgement._values(event) if holds is Holds.EVENT]
     return (
         cls.BY is not By.SERVER
         and event.person is None

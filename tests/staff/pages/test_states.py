@@ -55,6 +55,14 @@ def test_a_bed_without_a_working_mat_is_unknown(carer: FlaskClient, home: Enroll
     assert "Okänt, sängmattan fungerar inte" in text_of(carer, "/hem/h1")
 
 
+def test_a_device_says_why_it_is_not_heard(carer: FlaskClient, home: EnrolledHome) -> None:
+    """In words; and the door's order says the same of the radio."""
+    home.send(DeviceOffline(reason="radio"), device="door")
+    assert "Hemmets radio svarar inte" in _home(carer)
+    home.send(DeviceOffline(reason="silent"), device="bed")
+    assert "Inte hört på länge" in _home(carer)
+
+
 def test_nobody_is_shown_in_bed_and_on_the_floor(carer: FlaskClient, home: EnrolledHome) -> None:
     """A bed mat needs minutes of silence; the floor's alarm is there before, and the page does not
     say both."""

@@ -18,7 +18,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import typing
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum, StrEnum
@@ -32,11 +32,11 @@ from gateway.events import (
     KINDS,
     AlarmRaised,
     By,
-    Data,
     Holds,
     HomeDescribed,
     Unknown,
     alarm_type,
+    not_read,
     to_fields,
 )
 from web.staff.storage import tables
@@ -206,7 +206,7 @@ def _refusals(event: Event, home: str, persons: Persons, size: int) -> Iterator[
         yield Mark.FOREIGN_PERSON, "person"
     if event.because and not all(is_ref_of(ref, home) for ref in event.because.events):
         yield Mark.FOREIGN_REF, "because"
-    for field, value, holds in _values(event.data):
+    for field, value, holds in _values(event):
         mark = _odd(value, holds, home)
         if mark is not None:
             yield mark, field
@@ -266,18 +266,27 @@ def _near(value: Any, now: datetime) -> Any:
 # --- walking over what an event holds -------------------------------------------------------------
 
 
-def _values(data: Data) -> Iterator[tuple[str, object, Holds | None]]:
+def _values(event: Event) -> Iterator[tuple[str, object, Holds | None]]:
     """Every plain value in an event's data: the field's name, the value, what it holds."""
+    data = event.data
     if isinstance(data, Unknown):
-        # of a newer version, perhaps: what it names is looked at, and how long its texts are
-        for field, value in data.fields.items():
-            for text in _texts(value):
-                names = data.kind in KINDS and _LIKE_REF.match(text)
-                yield field, text, Holds.EVENT if names else Holds.PROSE
+        yield from _unread(data.fields, refs=data.kind in KINDS)
         return
     kind: type = type(data)
     for name, holds in fields_of(kind):
         yield from _flat(name, getattr(data, name), holds)
+    if event.as_written is not None:
+        yield from _unread(not_read(event.kind, event.as_written, data), refs=True)
+
+
+def _unread(
+    fields: Mapping[str, object], *, refs: bool
+) -> Iterator[tuple[str, object, Holds | None]]:
+    """What is of a newer version, perhaps: what it names is looked at, and how long its texts are,
+    for a later version reads it."""
+    for field, value in fields.items():
+        for text in _texts(value):
+            yield field, text, Holds.EVENT if refs and _LIKE_REF.match(text) else Holds.PROSE
 
 
 def _flat(

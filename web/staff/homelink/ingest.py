@@ -22,6 +22,7 @@ from web.staff.core.context import Staff
 from web.staff.events import append, judgement
 from web.staff.events.judgement import REFUSED_KIND, Verdict, is_origin_of
 from web.staff.events.projections.rebuild import Fold, orphan_id, refold
+from web.staff.homelink import unread
 from web.staff.storage import event_store, tables
 from web.staff.storage.database import Tx
 
@@ -261,6 +262,7 @@ def _commit(
         if item.event.seq not in twins and not verdict.refused
     )
     _overstepped(staff, tx, home, verdicts)
+    unread.tell(staff, tx, home, [v for v in verdicts if v.event.seq not in twins])
 
 
 def judged(
@@ -370,6 +372,7 @@ def receive_urgent(staff: Staff, home: str, objs: Sequence[dict[str, Any]], down
                 tx.changes.append(event_store.change_of(home, item.event, item.body, item.digest))
         fold.flush()
         _overstepped(staff, tx, home, fresh)
+        unread.tell(staff, tx, home, fresh, urgent=True)
         note_heard(tx, home, down_have=down_have)
     _stored(staff, sent)
     return max((item.event.seq for item in sent), default=0)

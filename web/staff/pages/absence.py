@@ -6,6 +6,7 @@ Not for: what the home does then (its rules decide).
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from flask import request, url_for
 from flask.typing import ResponseReturnValue
@@ -14,31 +15,54 @@ from web.staff.care.actions import Refused
 from web.staff.core.context import staff
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
-from web.staff.pages import lookups
+from web.staff.pages import lists, lookups
 from web.staff.pages.forms import refusal_text
+from web.staff.pages.home_choice import asked_for, found_by, home_choice
 from web.staff.pages.layout import answered, main_attributes, page, refused
 from web.staff.pages.routes import get, post
 from web.staff.visits import plan, plan_import, visit_actions
 
 AHEAD = timedelta(days=366)
 
+PAGE = 50
+"""Absences on a sheet."""
 
-@get("/franvaro", "visits_away", right=Right.CORRECT_VISIT)
+
+@get(
+    "/franvaro",
+    "visits_away",
+    right=Right.CORRECT_VISIT,
+    examples=({}, {"sok": "x"}, {"efter": "1_1"}),
+)
 def absences(actor: Actor) -> str:
-    """The page `/franvaro`."""
-    now = staff().clock.now()
+    """The page `/franvaro`, a sheet of them; `?sok=` those of the homes with these words, and
+    `?hem=` the home that somebody is going away from."""
+    now, asked = staff().clock.now(), asked_for()
     with staff().db.read() as conn:
         places = lookups.places(conn, actor)
-        rows = plan.away(conn, actor.homes, now, now + AHEAD)
+        choice = home_choice(places)
+        wanted = {place.id for place in lists.matching(places.values(), asked, found_by)}
+        if choice.chosen is not None and not choice.few:
+            wanted = {choice.chosen.id}
+        rows = [row for row in plan.away(conn, wanted, now, now + AHEAD) if row.home_id in places]
+        rows.sort(key=_order)
+        begin = lists.cursor_of(request.args.get("efter", ""))
+        sheet = lists.sheet(rows, PAGE, _order, lambda row: lists.cursor(_order(row)), begin)
         return page(
             "absence.html",
             conn,
             actor,
-            rows=rows,
+            sheet=sheet,
+            choice=choice,
+            onward=url_for("pages.visits_away", sok=asked or None, efter=sheet.after),
             places=places,
             names=lookups.names(conn, actor),
             **main_attributes(kinds="absence"),
         )
+
+
+def _order(row: Any) -> lists.Order:
+    return lists.moment(row.since), str(row.id)
 
 
 @post(

@@ -196,7 +196,7 @@ def sample(actor: Actor) -> str:
             places=lookups.places(conn, actor),
             names=lookups.names(conn, actor),
             why_text=why_text,
-            found_as=list(CheckedAs),
+            found_as=CheckedAs.offered(),
             found_word=lambda code: words.enum_word(CheckedAs, code),
         )
 
@@ -207,7 +207,7 @@ def check(actor: Actor) -> ResponseReturnValue:
     form = request.form
     back = url_for("pages.access_sample", ref=form.get("sample", ""))
     try:
-        outcome = CheckedAs(form.get("found", ""))
+        outcome = CheckedAs.chosen(form.get("found", ""))
     except ValueError:
         return refused(_("Välj först vad kontrollen visade."), back, 422)
     try:

@@ -7,15 +7,17 @@ just turned, stays until I have left, with or without the alarm.  Not for: openi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from flask import request
 from sqlalchemy import Connection, select
 
 from web.staff.care import acute
 from web.staff.core.context import staff
 from web.staff.core.rights import Actor
-from web.staff.pages import incidents, lock_progress, lookups
+from web.staff.pages import incidents, lists, lock_progress, lookups
 from web.staff.pages.incidents import Incident
 from web.staff.pages.lock_progress import Turn
 from web.staff.pages.lookups import Place
@@ -40,11 +42,14 @@ class HomeElsewhere:
 @dataclass(frozen=True, slots=True)
 class AlarmsElsewhere:
     """The whole part of the page: how many alarms are open, the longest since when, and the homes
-    that are shown."""
+    that are shown: the first ones `whole`, the others as rows of `part`."""
 
     count: int
     since: datetime | None
-    homes: tuple[HomeElsewhere, ...]
+    whole: tuple[HomeElsewhere, ...]
+    part: lists.Fold[str]
+    alarms: Mapping[str, AlarmRow]
+    places: Mapping[str, Place]
 
 
 def read(conn: Connection, actor: Actor, *, shown: bool, live: bool) -> AlarmsElsewhere:
@@ -52,35 +57,47 @@ def read(conn: Connection, actor: Actor, *, shown: bool, live: bool) -> AlarmsEl
     itself up to date, which is no new reading."""
     alarms = acute.open_elsewhere(conn, actor)
     visits, turned = _my_visits(conn, actor), _turned(conn, actor)
-    listed = [*visits, *turned, *(alarms if shown else ())]
-    homes = list(dict.fromkeys(listed))
-    read = [alarms[home] for home in homes if home in alarms]
+    part = _part(alarms, [*visits, *turned], shown=shown)
+    listed = [*part.whole, *part.sheet.rows]
+    read = [alarms[home] for home in listed if home in alarms]
     acute.note_reads(staff(), actor, read, only_new=live or not shown)
-    places = lookups.places(conn, actor, beyond=homes)
+    places = lookups.places(conn, actor, beyond=listed)
     names = lookups.names(conn, actor)
-    locks = _locks(conn, homes)
-    open_ = acute.open_here(conn, [home for home in homes if home in alarms])
+    locks = _locks(conn, part.whole)
+    open_ = acute.open_here(conn, [home for home in part.whole if home in alarms])
     found: dict[str, list[Incident]] = {}
     for one in incidents.of_rows(open_, actor, places, names, staff().clock.now(), raised={}):
         found.setdefault(one.home, []).append(one)
-    turns = attempt(lambda: lock_progress.newest(conn, actor, homes)) or {}
+    turns = attempt(lambda: lock_progress.newest(conn, actor, part.whole)) or {}
     since = [at for row in alarms.values() if (at := row.since or row.raised_at) is not None]
     return AlarmsElsewhere(
         count=len(alarms),
         since=min(since, default=None),
-        homes=tuple(
+        whole=tuple(
             HomeElsewhere(
                 place=places[home],
-                alarm=alarm,
+                alarm=alarms.get(home),
                 incidents=tuple(found.get(home, ())),
                 locks=lookups.front_first(locks.get(home, ())),
                 turn=turns.get(home),
                 visit=visits.get(home),
             )
-            for home in homes
-            for alarm in (alarms.get(home),)
+            for home in part.whole
         ),
+        part=part,
+        alarms=alarms,
+        places=places,
     )
+
+
+def _part(alarms: Mapping[str, AlarmRow], here: list[str], *, shown: bool) -> lists.Fold[str]:
+    """Homes by id: where I am or have just been first, then the alarms, the longest open on top."""
+    first = dict.fromkeys(here)
+    order = {home: (number - len(first), home) for number, home in enumerate(first)}
+    if shown:
+        for home, row in alarms.items():
+            order.setdefault(home, (lists.moment(row.raised_at), home))
+    return lists.fold(order, "andra", order.__getitem__, str, request.args)
 
 
 def _my_visits(conn: Connection, actor: Actor) -> dict[str, VisitRow]:

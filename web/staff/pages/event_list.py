@@ -16,11 +16,11 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, Subquery, and_, false, func, or_, select, true
 
 from gateway.envelope import Event
-from gateway.events import Ref, names_of
+from gateway.events import KINDS, Ref, Unknown, names_of, not_read
 from web.staff.core.i18n import local
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
-from web.staff.events.judgement import REFUSED_KIND, Mark
+from web.staff.events.judgement import FIELD_SHOWN_MAX, REFUSED_KIND, Mark
 from web.staff.pages import lookups
 from web.staff.pages.lookups import Place
 from web.staff.storage import tables as t
@@ -339,6 +339,18 @@ def told(event: Event, zone: str | None) -> str:
     return f"{label}: {detail}" if detail else label
 
 
+def unread_word(event: Event) -> str:
+    """What of an event this version cannot read; empty: nothing."""
+    if isinstance(event.data, Unknown):
+        if event.kind in KINDS:
+            return _("Går inte att läsa här: hemmets enhet har en annan version än servern")
+        return _("Servern känner inte till händelser av den här typen")
+    if event.as_written is None:
+        return ""
+    names = ", ".join(not_read(event.kind, event.as_written, event.data))[:FIELD_SHOWN_MAX]
+    return _("Det finns mer som servern inte kan läsa: %(fields)s", fields=names) if names else ""
+
+
 def because_of(event: Event, reasons: Mapping[Ref, Event], zone: str | None) -> Because | None:
     """Why an event was decided; None for what just happened."""
     if event.because is None:
@@ -384,7 +396,7 @@ def _line(
     reasons: Mapping[Ref, Event],
 ) -> Line:
     event, zone = one.event, place.zone if place else None
-    odd = words.spoken(words.MARKS, one.mark) if one.mark else ""
+    odd = words.spoken(words.MARKS, one.mark) if one.mark else unread_word(event)
     if one.mark and one.mark != Mark.FAR_TIME:
         refused = _bare(one, place, kind_words.REFUSED)
         return replace(

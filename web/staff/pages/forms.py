@@ -14,7 +14,7 @@ from flask import request, url_for
 from flask.typing import ResponseReturnValue
 
 from gateway.access.grants import Action
-from gateway.events import AlarmOutcome, Finding, Looked, Refusal, Tap
+from gateway.events import AlarmOutcome, Coded, Finding, Looked, Refusal, Tap
 from web.staff.care import actions
 from web.staff.care.actions import Refused, Why
 from web.staff.core.context import staff
@@ -88,9 +88,11 @@ E = TypeVar("E", bound=StrEnum)
 
 
 def _choice(enum: type[E], name: str) -> E | None:
-    """The form's value as a member of `enum`, or None when it is missing or unknown."""
+    """The form's value as a member of `enum`, or None when it is missing, unknown or not one that
+    anybody may choose."""
+    word = request.form.get(name, "")
     try:
-        return enum(request.form.get(name, ""))
+        return enum.chosen(word) if issubclass(enum, Coded) else enum(word)
     except ValueError:
         return None
 

@@ -19,8 +19,9 @@ from web.staff.homelink import enrolment
 from web.staff.pages import layout, lookups
 from web.staff.pages.account import proved
 from web.staff.pages.layout import answered, need, page, refused
+from web.staff.pages.lists import matching
 from web.staff.pages.routes import Menu, get, post
-from web.staff.pages.staff_admin import SHOWN_MAX, changed, matching, numbers, of_org
+from web.staff.pages.staff_admin import SHOWN_MAX, changed, numbers, of_org
 from web.staff.people import accounts, home_details
 from web.staff.people import registry as adding
 from web.staff.storage import tables
@@ -45,7 +46,7 @@ def places(actor: Actor) -> ResponseReturnValue:
     asked = request.args.get("sok", "")
     with staff().db.read() as conn:
         names = _residents(conn, actor)
-        area_of = _areas_of_homes(conn, actor)
+        area_of = lookups.areas(conn, actor)
         found = matching(
             of_org(conn, tables.home, actor, "label"),
             asked,
@@ -100,17 +101,6 @@ def _residents(conn: Connection, actor: Actor, home: str | None = None) -> Resid
     return found
 
 
-def _areas_of_homes(conn: Connection, actor: Actor) -> dict[str, tuple[int, str]]:
-    """The number and name of the area that a home is in."""
-    link, area = tables.area_home, tables.area
-    rows = conn.execute(
-        select(link.c.home_id, area.c.id, area.c.name)
-        .join(area, area.c.id == link.c.area_id)
-        .where(area.c.org_id == actor.org)
-    )
-    return {row.home_id: (row.id, row.name) for row in rows}
-
-
 @get("/administration/hem/<home>", "places_one")
 def one(actor: Actor, home: str) -> ResponseReturnValue:
     """The page `/administration/hem/<home>`: what is kept of a home, and who changed it when."""
@@ -135,7 +125,7 @@ def one(actor: Actor, home: str) -> ResponseReturnValue:
             home=row,
             residents=_residents(conn, actor, home).get(home, []),
             areas=of_org(conn, tables.area, actor),
-            area=_areas_of_homes(conn, actor).get(home, (None, ""))[0],
+            area=lookups.areas(conn, actor).get(home, (None, ""))[0],
             history=[event for event in map(lookups.event_of, bodies) if event is not None],
             people=lookups.names(conn, actor),
             told=event_summary.particulars,
@@ -191,7 +181,7 @@ def change_home(actor: Actor, home: str) -> ResponseReturnValue:
     if what == "code":
         return _new_code(actor, home)
     if what == "details":
-        said = {field: form[field] for field in HomeField if field in form}
+        said = {field: form[field] for field in HomeField.offered() if field in form}
         return changed(
             back, lambda: home_details.set_details(parts, actor, home, said), _("Sparat.")
         )

@@ -6,6 +6,8 @@ screen readers).  Not for: illustrations.
 
 from __future__ import annotations
 
+from functools import cache
+
 from markupsafe import Markup
 
 _PATHS = {
@@ -70,14 +72,28 @@ _PATHS = {
 }
 
 
-def icon(name: str) -> Markup:
-    """The SVG of an icon, hidden from screen readers; an unknown name draws a dot."""
-    path = _PATHS.get(name, _PATHS["dot"])
-    return Markup(
-        '<svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">'
-        '<path d="{}"/></svg>'
-    ).format(path)
-
-
 NAMES = frozenset(_PATHS)
 """Every icon there is."""
+
+FILE = "icons.svg"
+"""The name of the drawing that holds them all: a browser fetches it once, and a page that shows an
+icon two thousand times only names it."""
+
+
+@cache
+def sprite() -> str:
+    """All icons in one drawing, each by its name."""
+    symbols = "".join(
+        f'<symbol id="{name}" viewBox="0 0 24 24"><path d="{path}"/></symbol>'
+        for name, path in _PATHS.items()
+    )
+    return f'<svg xmlns="http://www.w3.org/2000/svg">{symbols}</svg>'
+
+
+@cache
+def icon(address: str, name: str) -> Markup:
+    """An icon of the sprite at `address`, hidden from screen readers; an unknown name draws a
+    dot."""
+    return Markup('<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>').format(
+        address, name if name in NAMES else "dot"
+    )

@@ -7,7 +7,7 @@ is taken as one.  Not for: taking or closing (`forms`), or alarms of others (`al
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, select
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 from gateway.envelope import Event
 from gateway.events import Ref, Severity
 from web.staff.core.rights import Actor, Right
-from web.staff.pages import lookups
+from web.staff.pages import lists, lookups
 from web.staff.pages.lookups import Place
 from web.staff.storage import tables as t
 from web.staff.storage.among import among
@@ -50,6 +50,11 @@ class AlarmLine:
         """When it rang; as far as that is known."""
         return self.row.raised_at or self.row.since or LONG_AGO
 
+    @property
+    def known(self) -> bool:
+        """Whether that is known."""
+        return self.at is not LONG_AGO
+
 
 @dataclass(frozen=True, slots=True)
 class Incident:
@@ -67,6 +72,11 @@ class Incident:
     def key(self) -> str:
         """Its name on the page: stays when another alarm joins."""
         return self.lines[-1].row.id
+
+    @property
+    def types(self) -> tuple[str | None, ...]:
+        """What rang, each once, the newest first."""
+        return tuple(dict.fromkeys(line.row.type for line in self.lines))
 
     @property
     def waiting(self) -> tuple[AlarmLine, ...]:
@@ -103,13 +113,24 @@ def read(
     homes: Collection[str] | None = None,
 ) -> list[Incident]:
     """The open incidents that the actor may see, the newest acute one first, then by severity;
-    `homes`: only of these."""
+    `homes`: only of these.  Why they were raised is read for those that are shown whole
+    (`explained`)."""
     query = select(t.alarm).where(lookups.open_alarms(actor))
     if homes is not None:
         query = query.where(among(t.alarm.c.home_id, homes))
     rows = read_all(conn, AlarmRow, query)
-    raised = lookups.events_by_ref(conn, [row.id for row in rows], actor.homes)
-    return of_rows(rows, actor, places, names, now, raised=raised)
+    return of_rows(rows, actor, places, names, now, raised={})
+
+
+def explained(conn: Connection, actor: Actor, found: Sequence[Incident]) -> list[Incident]:
+    """These incidents, each with why its alarms were raised."""
+    refs = [line.row.id for one in found for line in one.lines]
+    raised = lookups.events_by_ref(conn, refs, actor.homes)
+
+    def why(line: AlarmLine) -> AlarmLine:
+        return replace(line, raised=raised.get(line.row.id))
+
+    return [replace(one, lines=tuple(map(why, one.lines))) for one in found]
 
 
 def of_rows(
@@ -154,6 +175,13 @@ def together(lines: Sequence[AlarmLine]) -> list[list[AlarmLine]]:
         else:
             of_home.append([line])
     return [group for of_home in groups.values() for group in of_home]
+
+
+def newest(one: Incident) -> lists.Order:
+    """The order of incidents: technical before routine, what nobody has taken first, the newest on
+    top."""
+    group = 4 * max(0, haste(one.severity) - 1) + (0 if one.waiting else 1)
+    return lists.LATER * group - lists.moment(one.lead.at), one.key
 
 
 def haste(severity: str | None) -> int:

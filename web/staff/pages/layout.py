@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cache, wraps
+from functools import cache, partial, wraps
 from pathlib import Path
 
 from flask import (
@@ -40,8 +40,7 @@ from web.staff.core.context import staff
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.doors import service_access
-from web.staff.pages import event_list, live, not_saved
-from web.staff.pages.icons import icon
+from web.staff.pages import event_list, icons, live, not_saved
 from web.staff.pages.lookups import open_alarms
 from web.staff.pages.routes import get, in_menu
 from web.staff.signin import sessions
@@ -198,13 +197,20 @@ def assets_version() -> str:
     for path in sorted(STATIC.rglob("*")):
         if path.is_file():
             digest.update(path.relative_to(STATIC).as_posix().encode() + path.read_bytes())
+    digest.update(icons.sprite().encode())
     return digest.hexdigest()[:12]
 
 
 @get("/s/<version>/<path:filename>", "asset_file", public=True)
 def asset_file(version: str, filename: str) -> Response:  # noqa: ARG001 - part of the address
-    """One static file under an address that changes with its content."""
-    answer = send_from_directory(STATIC, filename, max_age=ASSET_MAX_AGE_S)
+    """One static file, or the icons, under an address that changes with its content."""
+    if filename == icons.FILE:
+        answer = Response(icons.sprite(), mimetype="image/svg+xml")
+        answer.cache_control.public = True
+        answer.cache_control.max_age = ASSET_MAX_AGE_S
+        answer.cache_control.no_cache = None
+    else:
+        answer = send_from_directory(STATIC, filename, max_age=ASSET_MAX_AGE_S)
     answer.headers["X-Content-Type-Options"] = "nosniff"
     return answer
 
@@ -259,7 +265,7 @@ def context() -> dict[str, object]:
     shown = theme()
     given: dict[str, object] = {
         "actor": actor,
-        "icon": icon,
+        "icon": partial(icons.icon, asset(icons.FILE)),
         "asset": asset,
         "words": words,
         "iso": iso,
@@ -324,7 +330,7 @@ def add_filters(app: Flask) -> None:
     filters["hm_on"] = _hm_on
     filters["date_in"] = lambda at, zone=None: i18n.local(at, zone).date()
     filters["kind_label"] = kind_words.kind_label
-    filters["alarm_word"] = event_summary.alarm_word
+    filters["alarm_word"] = _once(event_summary.alarm_word)
     filters["device_name"] = device_words.device_name
     filters["door_name"] = device_words.door_name
     filters["rule_word"] = lambda code: words.spoken(words.RULES, code)
@@ -340,8 +346,27 @@ def add_filters(app: Flask) -> None:
     filters["looked"] = lambda code: words.enum_word(events.Looked, code)
     filters["outcome"] = lambda code: words.enum_word(events.AlarmOutcome, code)
     app.jinja_env.globals["because_of"] = event_list.because_of
-    for name in ("lock_word", "bed_word", "device_word", "health_word", "battery_word"):
+    for name in (
+        "lock_word",
+        "bed_word",
+        "device_word",
+        "health_word",
+        "health_why",
+        "battery_word",
+    ):
         app.jinja_env.globals[name] = getattr(states, name)
+
+
+def _once(say: Callable[[str | None], str]) -> Callable[[str | None], str]:
+    """The same, worked out once a request for each code: rows by the thousand say the same."""
+
+    def said(code: str | None) -> str:
+        known: dict[str | None, str] = g.setdefault(f"once_{say.__name__}", {})
+        if code not in known:
+            known[code] = say(code)
+        return known[code]
+
+    return said
 
 
 def _day_text(at: datetime, zone: str | None = None) -> str:

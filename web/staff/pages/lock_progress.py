@@ -56,13 +56,17 @@ class Turn:
     `bad` or `unknown`, with `text`."""
 
     row: TurnRow
-    lines: tuple[StepLine, ...]
     outcome: str | None
     text: str
     late_at: datetime | None
     over_at: datetime | None
     busy: bool
     """Whether pressing again must wait: no longer when the home has not said a word in time."""
+
+    @property
+    def lines(self) -> tuple[StepLine, ...]:
+        """The steps on the way: made only where they are shown."""
+        return _lines(self.row)
 
     @property
     def running(self) -> bool:
@@ -93,7 +97,6 @@ def turn_of(row: TurnRow, now: datetime) -> Turn:
     late_at = row.step_at + SILENT_STEP if row.step == "issued" and outcome is None else None
     return Turn(
         row=row,
-        lines=_lines(row),
         outcome=outcome,
         text=text,
         late_at=late_at,

@@ -96,6 +96,17 @@ def teams(conn: Connection, actor: Actor) -> dict[int, str]:
     return {row.id: row.name for row in rows}
 
 
+def areas(conn: Connection, actor: Actor) -> dict[str, tuple[int, str]]:
+    """The number and name of the area that a home of the organisation is in, by home."""
+    link, area = t.area_home, t.area
+    rows = conn.execute(
+        select(link.c.home_id, area.c.id, area.c.name)
+        .join(area, area.c.id == link.c.area_id)
+        .where(area.c.org_id == actor.org)
+    )
+    return {row.home_id: (row.id, row.name) for row in rows}
+
+
 def devices(conn: Connection, homes: Collection[str]) -> dict[tuple[str, str], DeviceRow]:
     """The devices of these homes by home and id."""
     if not homes:

@@ -6,18 +6,22 @@ answering a check (`forms`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, exists, func, or_, select
+from flask import request
+from sqlalchemy import Connection, func, or_, select
 
 from gateway.envelope import Event
-from gateway.events import AlarmType, Trait
+from gateway.events import AlarmType, Ref, Trait
 from web.staff.care import acute
 from web.staff.core.context import staff
 from web.staff.core.i18n import N_
 from web.staff.core.rights import Actor, Right
-from web.staff.pages import incidents, lookups, service, verdict
+from web.staff.pages import calm, incidents, lists, lookups, service, verdict
+from web.staff.pages.calm import WAITING
+from web.staff.pages.incidents import Incident
 from web.staff.pages.layout import main_attributes, page
 from web.staff.pages.lookups import Place
 from web.staff.pages.routes import Menu, get
@@ -28,12 +32,14 @@ from web.staff.storage.rows import CheckRow, DeviceRow, HomeRow, VisitRow, read_
 AHEAD = timedelta(hours=3)
 """How far ahead planned checks are shown: enough to plan a round, few enough to read."""
 
-TASK_KEPT = timedelta(days=7)
-"""A visit that nobody made is shown for this long; the alarm beside it stays until it is closed."""
+PLANNED = 20
+"""Planned checks that are shown."""
 
-WAITING = ("asked", "started")
-"""States of a check that waits for a person."""
+RUNNING = 20
+"""Checks under way on a sheet."""
 
+TILES = 15
+"""Homes that need a look that stand beside the alarms, where there are too many homes for all."""
 
 BED_DOUBTED = tuple(about.value for about in AlarmType if Trait.BED_DOUBTED in about.traits)
 """Types of alarms beside which a bed mat is not believed."""
@@ -48,7 +54,13 @@ class CheckCard:
     by: str | None
     mine: bool
     asked: Event | None = None
-    """The newest `check.asked`, while an answer is awaited: it says why the sensors do not tell."""
+    """The newest `check.asked`, while an answer is awaited and it is shown whole: it says why the
+    sensors do not tell."""
+
+    @property
+    def key(self) -> str:
+        """Its name on the page."""
+        return f"{self.row.home_id}/{self.row.check}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,31 +79,39 @@ class Tile:
     long enough to say that it is empty."""
 
 
-@get("/nu", "now", menu=Menu(10, "bell", N_("Nu")))
+@get(
+    "/nu",
+    "now",
+    menu=Menu(10, "bell", N_("Nu")),
+    examples=({}, {"oppna": "h1/n@2"}, {"del": "tillsyn", "efter": "0_h1/n@2"}),
+)
 def now(actor: Actor) -> str:
-    """The page `/nu`."""
+    """The page `/nu`.  Of much, the first is whole and the rest a row each; `?oppna=` makes a row
+    whole, and every open care alarm has at least a row."""
     with staff().db.read() as conn:
         places = lookups.places(conn, actor)
         names = lookups.names(conn, actor)
         care = actor.may(Right.SEE_CARE)
-        alarms = incidents.read(conn, actor, places, names, staff().clock.now())
-        lines = [line for incident in alarms for line in incident.lines]
+        found = incidents.read(conn, actor, places, names, staff().clock.now())
+        alarms, others = _alarms(conn, actor, found)
         checks = _checks(conn, actor, places, names) if care else []
-        waiting = [card for card in checks if card.row.state in WAITING]
-        tasks = _tasks(conn, actor, places) if care else []
-        asks = service.to_answer(service.cards(conn, actor, places, names))
-        silent = _silent(conn, actor, places)
-        known = [line.raised for line in lines] + [card.asked for card in checks]
-        decided = [event for event in known if event is not None]
-        glances = tiles(conn, actor, places, names)
+        waiting = _fold_checks([c for c in checks if c.row.state in WAITING], "tillsyn")
+        waiting = replace(waiting, whole=_asked(conn, actor, waiting.whole))
+        tasks = _fold_checks(_tasks(conn, actor, places) if care else [], "besok")
+        asks = service.part_of(
+            service.to_answer(service.cards(conn, actor, places, names)), "vantar"
+        )
+        silent = _fold_silent(_silent(conn, actor, places))
+        stands = calm.standing(conn, actor, places)
+        near = stands.differs[:TILES] if len(places) > lists.FEW else tuple(places)
         seen = verdict.Seen(
-            lines=lines,
-            checks=len(waiting),
-            tasks=len(tasks),
-            silent=len(silent),
-            asks=len(asks),
+            lines=[line for incident in found for line in incident.lines],
+            checks=waiting.total,
+            tasks=tasks.total,
+            silent=silent.total,
+            asks=asks.total,
             homes=len(places),
-            unconnected=sum(tile.state is None for tile in glances),
+            unconnected=stands.unheard,
             elsewhere=len(acute.open_elsewhere(conn, actor)),
             care=care,
             everywhere=actor.may(Right.SEE_ALL_HOMES),
@@ -103,14 +123,16 @@ def now(actor: Actor) -> str:
             verdict=verdict.of(seen),
             elsewhere=seen.elsewhere,
             alarms=alarms,
+            others=others,
             waiting=waiting,
-            running=[card for card in checks if card.row.state not in WAITING],
+            running=_fold_running([c for c in checks if c.row.state not in WAITING]),
             ahead=_ahead(conn, actor, places) if care else [],
             asks=asks,
             tasks=tasks,
             silent=silent,
-            tiles=glances,
-            because=lookups.reasons(conn, decided, actor.homes),
+            tiles=tiles(conn, actor, {home: places[home] for home in near}, names),
+            stands=stands if len(places) > lists.FEW else None,
+            because=_because(conn, actor, [*alarms.whole, *others.whole], waiting.whole),
             places=places,
             may_check=actor.may(Right.ANSWER_CHECK),
             care=care,
@@ -118,6 +140,94 @@ def now(actor: Actor) -> str:
                 kinds="alarm check home bed lock visit device log gateway power grant elsewhere"
             ),
         )
+
+
+# --- what stands whole, and what is a row ---------------------------------------------------------
+
+
+def _alarms(
+    conn: Connection, actor: Actor, found: list[Incident]
+) -> tuple[lists.Fold[Incident], lists.Fold[Incident]]:
+    """The incidents of care, every one of them; and the technical and routine ones, which are every
+    one of them where the person sees no others."""
+    care = actor.may(Right.SEE_CARE)
+    first = lists.fold(
+        [one for one in found if incidents.haste(one.severity) == 0],
+        "larm",
+        incidents.newest,
+        _key,
+        request.args,
+        rows=lists.NEVER_CUT,
+    )
+    others = lists.fold(
+        [one for one in found if incidents.haste(one.severity) > 0],
+        "ovriga",
+        incidents.newest,
+        _key,
+        request.args,
+        rows=lists.ROWS if care else lists.NEVER_CUT,
+    )
+    told = incidents.explained(conn, actor, [*first.whole, *others.whole])
+    return (
+        replace(first, whole=told[: len(first.whole)]),
+        replace(others, whole=told[len(first.whole) :]),
+    )
+
+
+def _key(one: Incident) -> str:
+    return one.key
+
+
+def _fold_checks(cards: list[CheckCard], name: str) -> lists.Fold[CheckCard]:
+    """Checks, the most urgent first: what is to be answered by when, or has been undone longest."""
+
+    def order(card: CheckCard) -> lists.Order:
+        row = card.row
+        return lists.moment(row.closed_at or row.answer_by or row.unreported_at), card.key
+
+    return lists.fold(cards, name, order, lambda card: card.key, request.args)
+
+
+def _fold_running(cards: list[CheckCard]) -> lists.Fold[CheckCard]:
+    """Checks under way, that nobody needs to do anything about."""
+    return lists.fold(
+        cards,
+        "pagar",
+        lambda card: (lists.moment(card.row.slot), card.key),
+        lambda card: card.key,
+        request.args,
+        whole=0,
+        rows=RUNNING,
+    )
+
+
+def _fold_silent(homes: list[tuple[Place, datetime]]) -> lists.Fold[tuple[Place, datetime]]:
+    return lists.fold(
+        homes,
+        "kontakt",
+        lambda one: (lists.moment(one[1]), one[0].id),
+        lambda one: one[0].id,
+        request.args,
+    )
+
+
+def _because(
+    conn: Connection, actor: Actor, shown: list[Incident], checks: list[CheckCard]
+) -> Mapping[Ref, Event]:
+    """What the decisions that are shown rest on."""
+    known = [line.raised for one in shown for line in one.lines] + [card.asked for card in checks]
+    decided = [event for event in known if event is not None]
+    return lookups.reasons(conn, decided, actor.homes)
+
+
+def _asked(conn: Connection, actor: Actor, cards: list[CheckCard]) -> list[CheckCard]:
+    """These cards with why they were asked."""
+    questions = [card.row.asked_ref for card in cards if card.row.asked_ref]
+    asked = lookups.events_by_ref(conn, questions, actor.homes)
+    return [replace(card, asked=asked.get(card.row.asked_ref or "")) for card in cards]
+
+
+# --- reading --------------------------------------------------------------------------------------
 
 
 def _name(person: str | None, names: dict[str, str]) -> str | None:
@@ -136,15 +246,12 @@ def _checks(
         .order_by(c.answer_by, c.slot)
     )
     rows = read_all(conn, CheckRow, query)
-    questions = [row.asked_ref for row in rows if row.state in WAITING and row.asked_ref]
-    asked = lookups.events_by_ref(conn, questions, actor.homes)
     return [
         CheckCard(
             row=row,
             place=places.get(row.home_id),
             by=_name(row.answered_by or row.started_by, names),
             mine=row.started_by in (None, actor.person),
-            asked=asked.get(row.asked_ref or ""),
         )
         for row in rows
     ]
@@ -159,7 +266,7 @@ def _ahead(conn: Connection, actor: Actor, places: dict[str, Place]) -> list[Che
         .where(among(c.home_id, actor.homes), c.closed_at.is_(None), c.state == "planned")
         .where(c.slot < at + AHEAD)
         .order_by(c.slot)
-        .limit(20)
+        .limit(PLANNED)
     )
     rows = read_all(conn, CheckRow, query)
     return [CheckCard(row, places.get(row.home_id), None, False) for row in rows]
@@ -168,23 +275,11 @@ def _ahead(conn: Connection, actor: Actor, places: dict[str, Place]) -> list[Che
 def _tasks(conn: Connection, actor: Actor, places: dict[str, Place]) -> list[CheckCard]:
     """Homes where somebody must go: a check ended without an "all is well", or was never reported,
     and nobody has been there since."""
-    c, v, later = t.night_check.c, t.visit.c, t.night_check.alias("later")
-    since = staff().clock.now() - TASK_KEPT
-    ended = func.coalesce(c.closed_at, c.unreported_at)
-    # a visit begun before and not ended proves nothing: its departure may have been forgotten
-    been = exists().where(v.home_id == c.home_id, or_(v.since >= ended, v.until >= ended))
-    looked = exists().where(
-        later.c.home_id == c.home_id,
-        later.c.answered_at > ended,
-        later.c.looked == "in_person",
-        later.c.finding == "ok",
-    )
+    c = t.night_check.c
     query = (
         select(t.night_check)
-        .where(among(c.home_id, actor.homes), ended > since)
-        .where(c.state.in_(("escalated", "missed", "unreported")), ~been, ~looked)
-        .where(or_(c.why.is_(None), c.state != "missed", c.why != "absent"))
-        .order_by(ended)
+        .where(among(c.home_id, actor.homes), calm.unvisited(staff().clock.now()))
+        .order_by(func.coalesce(c.closed_at, c.unreported_at))
     )
     rows = read_all(conn, CheckRow, query)
     return [CheckCard(row, places.get(row.home_id), None, False) for row in rows]
@@ -217,8 +312,10 @@ def tiles(
     }
     locks: dict[str, list[DeviceRow]] = {}
     troubled = set()
-    query = select(t.device).where(among(t.device.c.home_id, homes), t.device.c.present)
-    for row in read_all(conn, DeviceRow, query.order_by(t.device.c.id)):
+    d = t.device.c
+    query = select(t.device).where(among(d.home_id, homes), d.present)
+    query = query.where(or_(d.type == "lock", d.role == "bed")).order_by(d.id)
+    for row in read_all(conn, DeviceRow, query):
         if row.type == "lock":
             locks.setdefault(row.home_id, []).append(row)
         faulty = row.state == "unknown" and row.state_at is not None

@@ -15,8 +15,9 @@ from web.staff.core.context import staff
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.doors import revocation
-from web.staff.pages import lookups
+from web.staff.pages import lists, lookups
 from web.staff.pages.account import proved
+from web.staff.pages.home_choice import home_choice
 from web.staff.pages.layout import main_attributes, page
 from web.staff.pages.routes import get, post
 from web.staff.pages.staff_admin import changed
@@ -24,6 +25,20 @@ from web.staff.people import access_revocation, accounts
 from web.staff.people.access_revocation import Effect, Scope
 from web.staff.signin import sessions
 from web.staff.storage import tables as t
+
+NAMED = 20
+"""Homes that are named in a sentence; of more it says how many."""
+
+NOTICES = 30
+"""Homes on a sheet of what was taken back."""
+
+
+def _some(labels: list[str]) -> str:
+    """The first of them by name, and how many more there are."""
+    more = len(labels) - NAMED
+    if more <= 1:
+        return ", ".join(labels)
+    return _("%(some)s och %(n)s hem till", some=", ".join(labels[:NAMED]), n=more)
 
 
 def _scope(wanted: str | None) -> Scope | None:
@@ -65,6 +80,16 @@ def show(actor: Actor, person: str) -> ResponseReturnValue:
         ).all()
         labels = {one.id: one.label for one in homes}
         works = access_revocation.assigned(conn, actor, row.id)
+        places = lookups.places(conn, actor)
+        notices = lists.fold(
+            access_revocation.home_notices(conn, person, now),
+            "aterkallat",
+            lambda one: (-lists.moment(one.at), one.home),
+            lambda one: one.home,
+            request.args,
+            whole=0,
+            rows=NOTICES,
+        )
         live = revocation.live_of(conn, person, now)
         return page(
             "person_access.html",
@@ -76,9 +101,10 @@ def show(actor: Actor, person: str) -> ResponseReturnValue:
             open_sessions=sessions.count(conn, row.id),
             works=[one.id for one in homes if one.id in works],
             labels=labels,
-            labels_of=lambda ids: [labels[one] for one in ids if one in labels],
+            labels_of=lambda ids: _some([labels[one] for one in ids if one in labels]),
+            choice=home_choice({one: places[one] for one in places if one in works}),
             may_all=access_revocation.may_revoke_all(conn, actor, row.id),
-            notices=access_revocation.home_notices(conn, person, now),
+            notices=notices,
             names=lookups.names(conn, actor),
             would=would,
             home=home,

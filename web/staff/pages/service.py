@@ -6,6 +6,7 @@ Those who answer see the same cards on Nu.  Not for: who may ask and answer
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,8 +22,9 @@ from web.staff.core.rights import Actor, Right
 from web.staff.doors import service_access
 from web.staff.doors.revocation import ASKED_MIN
 from web.staff.doors.service_access import NotedRequest, Standing
-from web.staff.pages import lock_progress, lookups
+from web.staff.pages import lists, lock_progress, lookups
 from web.staff.pages.forms import refusal_text
+from web.staff.pages.home_choice import home_choice
 from web.staff.pages.layout import answered, main_attributes, page, refused
 from web.staff.pages.lock_progress import Turn
 from web.staff.pages.lookups import Place
@@ -32,6 +34,9 @@ from web.staff.storage.among import among
 from web.staff.storage.rows import DeviceRow, read_all
 from web.staff.texts import door_words, words
 from web.staff.texts.event_summary import clock
+
+ENDED = 30
+"""Requests of the last day that are over, on a sheet."""
 
 LIVE = (Standing.WAITING, Standing.APPROVED)
 """Standings in which something can still be done."""
@@ -69,6 +74,21 @@ class Door:
     place: Place
     lock: DeviceRow
     others: tuple[DeviceRow, ...]
+
+
+def oldest(card: AskCard) -> lists.Order:
+    """The order of those that wait."""
+    return lists.moment(card.row.asked_at), card.row.id
+
+
+def newest(card: AskCard) -> lists.Order:
+    """The order of those that are over."""
+    return -lists.moment(card.row.asked_at), card.row.id
+
+
+def part_of(asked: Iterable[AskCard], name: str) -> lists.Fold[AskCard]:
+    """These requests as a part of a page, the oldest first."""
+    return lists.fold(asked, name, oldest, lambda card: card.row.id, request.args)
 
 
 def cards(
@@ -129,9 +149,14 @@ def _doors(conn: Connection, places: dict[str, Place]) -> list[Door]:
     ]
 
 
-@get("/service", "service", menu=Menu(50, "plug", N_("Service"), Right.ASK_SERVICE))
+@get(
+    "/service",
+    "service",
+    menu=Menu(50, "plug", N_("Service"), Right.ASK_SERVICE),
+    examples=({}, {"sok": "x"}, {"hem": "h1"}, {"del": "tidigare", "efter": "-1_x"}),
+)
 def show(actor: Actor) -> str:
-    """The page `/service`; `?hem=` chooses a home in the form."""
+    """The page `/service`; `?hem=` chooses a home in the form, `?sok=` looks for one."""
     if not any(actor.may(r) for r in (Right.ASK_SERVICE, Right.TURN_LOCK, Right.CORRECT_VISIT)):
         abort(403)
     with staff().db.read() as conn:
@@ -139,27 +164,34 @@ def show(actor: Actor) -> str:
         asked = cards(conn, actor, places, lookups.names(conn, actor))
         may_ask = actor.may(Right.ASK_SERVICE)
         live = [card for card in asked if card.standing in LIVE]
-        waiting = to_answer(asked)
+        running = [c for c in live if not c.mine and c.standing is not Standing.WAITING]
+        over = [card for card in asked if card.standing not in LIVE]
+        choice = home_choice(places)
+        near = choice.few or ([choice.chosen] if choice.chosen else [])
+        doors = _doors(conn, {place.id: place for place in near}) if may_ask else []
         return page(
             "service.html",
             conn,
             actor,
-            waiting=waiting,
-            mine=[card for card in live if card.mine],
-            running=[
-                card
-                for card in live[::-1]
-                if not card.mine and card.standing is not Standing.WAITING
-            ],
-            ended=[card for card in asked if card.standing not in LIVE],
+            waiting=part_of(to_answer(asked), "vantar"),
+            mine=lists.fold(
+                [card for card in live if card.mine], "mina", newest, _key, request.args
+            ),
+            running=part_of(running, "godkanda"),
+            ended=lists.fold(over, "tidigare", newest, _key, request.args, whole=0, rows=ENDED),
             may_ask=may_ask,
             may_answer=bool(service_access.answerable(actor)),
-            doors=_doors(conn, places) if may_ask else [],
-            chosen=request.args.get("hem", ""),
+            doors=doors,
+            choice=choice,
+            chosen=choice.chosen.id if choice.chosen else "",
             reasons=door_words.SERVICE_WHY,
             note_max=service_access.NOTE_MAX_CHARS,
             **main_attributes(kinds="grant unlock lock device"),
         )
+
+
+def _key(card: AskCard) -> str:
+    return card.row.id
 
 
 # --- forms ----------------------------------------------------------------------------------------

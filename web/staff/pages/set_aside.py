@@ -18,7 +18,7 @@ from web.staff.care.actions import Refused
 from web.staff.core.context import staff
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
-from web.staff.pages import lookups
+from web.staff.pages import lists, lookups
 from web.staff.pages.forms import refusal_text
 from web.staff.pages.layout import answered, main_attributes, page, refused
 from web.staff.pages.lookups import Place
@@ -44,30 +44,43 @@ def waiting(actor: Actor) -> str:
     with staff().db.read() as conn:
         places = lookups.places(conn, actor)
         names = lookups.names(conn, actor)
-        cards = []
-        rows = setting_aside.waiting(conn, actor)
-        known = setting_aside.told_of(conn, [row.event for row in rows])
-        for row in rows:
-            told = known.get(row.event)
-            cards.append(
-                AsideCard(
-                    row=row,
-                    place=places.get(row.home_id),
-                    who=names.get(row.asked_by, row.asked_by),
-                    mine=row.asked_by == actor.person,
-                    kind=told[0] if told else "",
-                    at=told[1] if told else None,
-                )
-            )
+        part = lists.fold(
+            setting_aside.waiting(conn, actor), "undan", _oldest, lambda row: row.id, request.args
+        )
+        shown = [*part.whole, *part.sheet.rows]
+        known = setting_aside.told_of(conn, [row.event for row in shown])
+        cards = {row.id: _card(actor, row, places, names, known.get(row.event)) for row in shown}
         return page(
             "set_aside.html",
             conn,
             actor,
+            part=part,
             cards=cards,
             ref=request.args.get("ref", "")[:200],
-            reasons=list(AsideWhy),
+            reasons=AsideWhy.offered(),
             **main_attributes(kinds="event"),
         )
+
+
+def _oldest(row: AsideRow) -> lists.Order:
+    return lists.moment(row.asked_at), row.id
+
+
+def _card(
+    actor: Actor,
+    row: AsideRow,
+    places: dict[str, Place],
+    names: dict[str, str],
+    told: tuple[str, datetime] | None,
+) -> AsideCard:
+    return AsideCard(
+        row=row,
+        place=places.get(row.home_id),
+        who=names.get(row.asked_by, row.asked_by),
+        mine=row.asked_by == actor.person,
+        kind=told[0] if told else "",
+        at=told[1] if told else None,
+    )
 
 
 @post(
@@ -80,7 +93,7 @@ def ask(actor: Actor) -> ResponseReturnValue:
     """POST `/handelser/undan`: somebody asks."""
     back = url_for("pages.set_aside")
     try:
-        why = AsideWhy(request.form.get("why", ""))
+        why = AsideWhy.chosen(request.form.get("why", ""))
     except ValueError:
         return refused(_("Sidan förstod inte det som skickades. Läs in sidan igen."), back, 422)
     try:

@@ -8,7 +8,7 @@ says (`my_plan`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from flask import request
@@ -19,13 +19,15 @@ from gateway.events import LockOperationOutcome, Severity, Undone
 from web.staff.core.context import staff
 from web.staff.core.i18n import N_, local
 from web.staff.core.rights import Actor, Right
-from web.staff.pages import alarms_elsewhere, incidents, lock_progress, lookups, my_plan
+from web.staff.pages import alarms_elsewhere, incidents, lists, lock_progress, lookups, my_plan
+from web.staff.pages.calm import WAITING
+from web.staff.pages.home_choice import asked_for, found_by
 from web.staff.pages.incidents import Incident
 from web.staff.pages.layout import is_fragment, main_attributes, page
 from web.staff.pages.lock_progress import Turn
 from web.staff.pages.lookups import Place
 from web.staff.pages.my_plan import Stop
-from web.staff.pages.now import WAITING, tiles
+from web.staff.pages.now import tiles
 from web.staff.pages.routes import Menu, get
 from web.staff.pages.row_guard import attempt
 from web.staff.storage import tables as t
@@ -39,6 +41,20 @@ was done by hand when it is next heard."""
 NIGHT = timedelta(hours=6)
 """How far behind midnight a visit counts as one of today: a door that was left unlocked at 23:50 is
 still unlocked at 00:10."""
+
+
+ALARMS = 6
+"""Homes with an alarm that are shown whole; one person goes to one of them at a time."""
+
+CARDS = 10
+"""Homes of a round that are shown whole where there are more than twice as many: the longest shift
+of home care has fewer visits left."""
+
+UNENDED = 5
+"""Visits without a departure that are asked for at a time."""
+
+OVER = 60
+"""Visits that are over, on a sheet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,38 +134,106 @@ class Entry:
     "shift",
     right=Right.TURN_LOCK,
     menu=Menu(20, "shift", N_("Mitt pass")),
-    examples=({}, {"andra": "visa"}),
+    examples=({}, {"andra": "visa"}, {"oppna": "h1"}, {"sok": "x"}),
 )
 def shift(actor: Actor) -> str:
-    """The page `/pass`."""
+    """The page `/pass`.  Where there are many homes the first ones are whole, the others a row;
+    `?oppna=` makes a home whole, `?sok=` looks for one."""
     wants_elsewhere = request.args.get("andra") == "visa"
     with staff().db.read() as conn:
         now = staff().clock.now()
         all_places, names = lookups.places(conn, actor), lookups.names(conn, actor)
         places = {home: all_places[home] for home in all_places if home in actor.assigned}
         mine = _my_homes(conn, actor, places, names, now)
-        lines = [line for one in mine for incident in one.incidents for line in incident.lines]
-        round_ = in_order(mine)
+        urgent, round_ = _parts(conn, actor, mine)
+        lines = [
+            line
+            for entry in (*urgent.whole, *round_.whole)
+            for incident in entry.home.incidents
+            for line in incident.lines
+        ]
         return page(
             "shift.html",
             conn,
             actor,
-            urgent=[entry for entry in round_ if entry.home.alarm and entry.stop is None],
-            round=[entry for entry in round_ if not (entry.home.alarm and entry.stop is None)],
-            over=over(mine),
+            urgent=urgent,
+            round=round_,
+            over=lists.fold(
+                over(mine), "over", _place_in_round, _key, request.args, whole=0, rows=OVER
+            ),
+            many=len(places) > lists.FEW,
+            asked=asked_for(),
             elsewhere=alarms_elsewhere.read(conn, actor, shown=wants_elsewhere, live=is_fragment()),
             wants_elsewhere=wants_elsewhere,
             checks=_checks(conn, places) if actor.may(Right.ANSWER_CHECK) else 0,
-            unended=my_plan.unended(conn, actor, now),
+            unended=_unended(conn, actor, now),
             because=lookups.reasons(
                 conn, [line.raised for line in lines if line.raised], actor.homes
             ),
             all_places=all_places,
             names=names,
-            undone=list(Undone),
+            undone=Undone.offered(),
             may_tap=actor.may(Right.TAP_VISIT),
             **main_attributes(kinds="alarm check grant unlock lock visit home device elsewhere"),
         )
+
+
+def _parts(
+    conn: Connection, actor: Actor, mine: list[MyHome]
+) -> tuple[lists.Fold[Entry], lists.Fold[Entry]]:
+    """Homes with an alarm, every one of them, and the round of those that were searched for."""
+    entries, asked = in_order(mine), asked_for()
+    alarms = [entry for entry in entries if entry.home.alarm and entry.stop is None]
+    others = lists.matching(
+        [entry for entry in entries if not (entry.home.alarm and entry.stop is None)],
+        asked,
+        lambda entry: found_by(entry.home.place),
+    )
+    urgent = lists.fold(
+        alarms,
+        "larm",
+        _place_in_round,
+        _key,
+        request.args,
+        whole=ALARMS,
+        rows=lists.NEVER_CUT,
+    )
+    round_ = lists.fold(
+        others, "hem", _place_in_round, _key, request.args, whole=CARDS, opens=_home_of
+    )
+    return _explained(conn, actor, urgent), _explained(conn, actor, round_)
+
+
+def _explained(conn: Connection, actor: Actor, part: lists.Fold[Entry]) -> lists.Fold[Entry]:
+    """With why the alarms of the whole cards were raised."""
+    shown = [one for entry in part.whole for one in entry.home.incidents]
+    told = {one.key: one for one in incidents.explained(conn, actor, shown)}
+
+    def entry(one: Entry) -> Entry:
+        known = tuple(told[incident.key] for incident in one.home.incidents)
+        return replace(one, home=replace(one.home, incidents=known))
+
+    return replace(part, whole=[entry(one) for one in part.whole])
+
+
+def _unended(conn: Connection, actor: Actor, now: datetime) -> lists.Fold[VisitRow]:
+    """Visits of mine that somebody must say the end of, the oldest first."""
+    return lists.fold(
+        my_plan.unended(conn, actor, now),
+        "slut",
+        lambda visit: (lists.moment(visit.since), visit.id),
+        lambda visit: visit.id,
+        request.args,
+        whole=UNENDED,
+    )
+
+
+def _key(entry: Entry) -> str:
+    return entry.stop.visit.id if entry.stop else entry.home.place.id
+
+
+def _home_of(entry: Entry) -> str:
+    return entry.home.place.id
 
 
 def _my_homes(
@@ -194,14 +278,17 @@ def in_order(mine: Iterable[MyHome]) -> list[Entry]:
     return sorted(entries, key=_place_in_round)
 
 
-def _place_in_round(entry: Entry) -> tuple[int, float, str]:
+def _place_in_round(entry: Entry) -> lists.Order:
+    """First by what must be done now, then by time, then by name: a number and the rest."""
     one, stop = entry.home, entry.stop or entry.home.next
-    at = stop.visit.since.timestamp() if stop else 0.0
+    at = lists.moment(stop.visit.since) if stop else 0
+    name = lists.swedish(one.place.label), one.place.id, _key(entry)
     if entry.stop is None and one.alarm is not None:
-        return (0, -one.alarm.lead.at.timestamp(), one.place.label)
+        turn = -1 if one.alarm.mine else 0 if one.alarm.waiting else 1  # mine: I am on my way
+        return (lists.LATER * turn - lists.moment(one.alarm.lead.at), *name)
     if entry.stop is None and one.phase != "away":
-        return (1, at, one.place.label)
-    return (2 if stop else 3, at, one.place.label)
+        return (at, *name)
+    return (lists.LATER * (1 if stop else 2) + at, *name)
 
 
 def over(mine: Iterable[MyHome]) -> list[Entry]:

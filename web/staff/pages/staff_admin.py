@@ -8,8 +8,8 @@ Not for: homes (`homes_admin`).
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 
 from flask import abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -24,6 +24,7 @@ from web.staff.core.rights import Actor, Right, Role
 from web.staff.pages import layout
 from web.staff.pages.account import proved
 from web.staff.pages.layout import answered, page, refused
+from web.staff.pages.lists import matching
 from web.staff.pages.routes import Menu, get, post
 from web.staff.people import accounts
 from web.staff.people import registry as adding
@@ -46,8 +47,6 @@ GRACE_CHOICES = {
 SHOWN_MAX = 200
 """Accounts or homes in one list: more are found by searching, and a page of them all would be slow
 to read and to send."""
-
-R = TypeVar("R")
 
 SENTENCES = {
     Wrong.NO_RIGHT: N_("Din roll får inte göra det här."),
@@ -104,17 +103,6 @@ def of_org(conn: Connection, table: Table, actor: Actor, name: str = "name") -> 
     """Rows of the actor's organisation by name: teams, areas or homes."""
     query = select(table).where(table.c.org_id == actor.org).order_by(table.c[name])
     return list(conn.execute(query).all())
-
-
-def matching(rows: Iterable[R], asked: str, told: Callable[[R], Iterable[str | None]]) -> list[R]:
-    """The rows in which each word of `asked` stands, in any case; all of them for no words."""
-    words_ = asked.casefold().split()
-    found = []
-    for row in rows:
-        text = " ".join(filter(None, told(row))).casefold()
-        if all(word in text for word in words_):
-            found.append(row)
-    return found
 
 
 @get(

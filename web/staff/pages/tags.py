@@ -50,7 +50,7 @@ def stamp(actor: Actor, tag: str) -> ResponseReturnValue:
     """POST `/t/<tag>`: arrived, or leaving."""
     back = url_for("pages.shift")
     try:
-        what = Tap(request.form.get("tap", ""))
+        what = Tap.chosen(request.form.get("tap", ""))
     except ValueError:
         return refused(_("Sidan förstod inte det som skickades. Läs in sidan igen."), back, 422)
     try:

@@ -172,7 +172,7 @@ def decline(actor: Actor, home: str) -> ResponseReturnValue:
     """POST `/pass/<home>/avbojt`: a visit does not take place."""
     back = url_for("pages.shift", _anchor=f"home-{home}")
     try:
-        why = Undone(request.form.get("why", ""))
+        why = Undone.chosen(request.form.get("why", ""))
     except ValueError:
         return refused(_("Välj först orsak."), back, 422)
     try:

@@ -15,6 +15,7 @@ from web.staff.core.context import Staff, staff
 from web.staff.runtime.saving_watch import status
 from web.staff.runtime.watch import Watch
 from web.staff.storage import tables
+from web.staff.storage.schema_now import SchemaTooNew
 
 blueprint = Blueprint("health", __name__)
 
@@ -23,7 +24,8 @@ WATCH_LATE_S = 60
 
 
 def ill(parts: Staff, watch: Watch) -> str | None:
-    """What is wrong, in a word: `database`, `watch`; None when all is well."""
+    """What is wrong, in a word: `database`, `watch`, `schema` (a newer version took away from the
+    database what this one needs); None when all is well."""
     try:
         with parts.db.read() as conn:
             conn.execute(text("SELECT 1"))
@@ -32,6 +34,8 @@ def ill(parts: Staff, watch: Watch) -> str | None:
     last = watch.last_look_s
     if last is not None and time.monotonic() - last > WATCH_LATE_S:
         return "watch"
+    if watch.failing.get("schema") == SchemaTooNew.__name__:
+        return "schema"
     return None
 
 

@@ -29,6 +29,7 @@ from web.staff.events.append_many import HOMES_AT_ONCE, write_many
 from web.staff.runtime.saving_watch import SavingWatch
 from web.staff.runtime.silence import Silence
 from web.staff.storage import event_store, tables
+from web.staff.storage.schema_now import SchemaTooNew, SchemaWatch
 from web.staff.visits import visit_actions
 
 log = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ class Watch:
         self._thread: threading.Thread | None = None
         self._silence = Silence(staff, monotonic)
         self._saving = SavingWatch(staff, monotonic)
+        self._schema = SchemaWatch(staff.db)
         self._drawn_s: float | None = None
         self.last_look_s: float | None = None
         """Monotonic time of the last round in which any step was done; None before the first."""
@@ -102,6 +104,7 @@ class Watch:
                 self._saving.look()
                 self._silence.observe()
                 self._alive()
+                self._one("schema", self._schema.look)
                 return
             try:
                 while not self._stopping.is_set():
@@ -119,13 +122,18 @@ class Watch:
         for name, step in self._steps():
             if self._stopping.is_set():
                 return
-            try:
-                step()
-            except Exception as error:  # the edge: one step that fails must not end the others
-                self._failed(name, error)
-            else:
-                self.failing.pop(name, None)
+            if self._one(name, step):
                 self._alive()
+
+    def _one(self, name: str, step: Callable[[], object]) -> bool:
+        """Whether the step was done."""
+        try:
+            step()
+        except Exception as error:  # the edge: one step that fails must not end the others
+            self._failed(name, error)
+            return False
+        self.failing.pop(name, None)
+        return True
 
     def _steps(self) -> Iterator[tuple[str, Callable[[], object]]]:
         staff = self._staff
@@ -135,6 +143,7 @@ class Watch:
         yield "codes", lambda: door_codes.look(staff)
         yield "absences", lambda: visit_actions.begin_absences(staff)
         yield "samples", self._draw_samples
+        yield "schema", self._schema.look
         # homes that queued while the server was away send first
         if self._monotonic() - self._began_s >= self._settle_s:
             yield "checks", self._look_for_checks
@@ -146,6 +155,9 @@ class Watch:
             if new:
                 why = {"step": step, "why": self.failing[step]}
                 log.error("the watch could not look", extra=why)
+        elif isinstance(error, SchemaTooNew):
+            if new:
+                log.error(error.text)
         elif new:  # once in full; a step that fails in every round would fill the log
             log.error("a step of the watch failed", exc_info=error, extra={"step": step})
 

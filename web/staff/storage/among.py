@@ -10,7 +10,9 @@ Not for: short lists of our own words (kinds, states): `in_` says those.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Boolean, ColumnElement, Table, Text, bindparam
@@ -39,7 +41,7 @@ class _AmongPairs(FunctionElement[bool]):
 
 def among(column: ColumnElement[Any], values: Collection[str]) -> ColumnElement[bool]:
     """Whether a column of text is one of these values; of none, nothing is."""
-    return _Among(column, _packed([value for value in values if _storable(value)]))
+    return _Among(column, bindparam(None, _listed(frozenset(values)), type_=Text))
 
 
 def among_refs(table: Table, pairs: Collection[tuple[str, int]]) -> ColumnElement[bool]:
@@ -52,10 +54,19 @@ SEQ_MAX = 2**63 - 1
 """The largest number that a column of numbers holds: a larger one is nobody's."""
 
 
+_NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
 def _storable(text: str) -> bool:
     """Whether it can stand in a column: PostgreSQL's text has neither a character 0 nor half a
     pair of surrogates."""
-    return "\x00" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
+    return _NOT_STORABLE.search(text) is None
+
+
+@lru_cache(maxsize=64)
+def _listed(values: frozenset[str]) -> str:
+    """The JSON array of these values: a page asks a dozen times for the same homes."""
+    return json.dumps(sorted(value for value in values if _storable(value)), ensure_ascii=False)
 
 
 def _packed(values: Collection[object]) -> ColumnElement[str]:

@@ -5,18 +5,21 @@ Not for: the schema itself (`web.staff.storage.tables`, `web/staff/migrations`).
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from alembic import command
 from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.errors import UserError
 from web.staff.storage.database import Database
-
-FOLDER = Path(__file__).parent / "migrations"
+from web.staff.storage.schema_now import (
+    FOLDER,
+    Schema,
+    known_revisions,
+    newest_revision,
+    require_usable,
+    schema_of,
+    tell_newer,
+)
 
 
 def alembic_config(database: Database) -> Config:
@@ -28,36 +31,36 @@ def alembic_config(database: Database) -> Config:
 
 
 def migrate(database: Database, revision: str = "head") -> None:
-    """Bring the schema to `revision`."""
+    """Bring the schema to `revision`.  Raises `UserError` when a newer version did more already."""
+    now = revision_of(database)
+    if now is not None and now not in known_revisions():
+        raise UserError(
+            f"The database has schema {now} already, of a newer version; this version knows "
+            f"{newest_revision()} at the most, and has nothing to bring."
+        )
     command.upgrade(alembic_config(database), revision)
 
 
 def revision_of(database: Database) -> str | None:
     """The schema's revision; None for an empty database."""
+    return _schema(database).revision
+
+
+def _schema(database: Database) -> Schema:
     with database.read() as conn:
-        return MigrationContext.configure(conn).get_current_revision()
-
-
-def newest_revision() -> str:
-    """The revision that this program wants."""
-    head = ScriptDirectory(str(FOLDER)).get_current_head()
-    if head is None:
-        raise UserError("This installation has no migrations; install it anew.")
-    return head
+        return schema_of(conn)
 
 
 def require_current(database: Database) -> None:
-    """Raise `UserError` with how to mend it when the schema is another one, or nobody answers."""
+    """Raise `UserError` with how to mend it when the schema is one that this version cannot use, or
+    nobody answers.  A newer one that it can use is told in the log (`schema_now`)."""
     try:
-        revision = revision_of(database)
+        schema = _schema(database)
     except SQLAlchemyError as error:
         where = database.url.render_as_string(hide_password=True)
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise UserError(
             f"The database {where} does not answer ({reason}); check the setting `database`."
         ) from error
-    if revision != newest_revision():
-        raise UserError(
-            f"The database has schema {revision or 'none'}, and this version needs "
-            f"{newest_revision()}; run `tryggve staff migrate`."
-        )
+    if not require_usable(schema):
+        tell_newer(schema)

@@ -129,7 +129,7 @@ _tell(events.RuleFailed, lambda d, _z: words.spoken(words.RULES, d.rule))
 _tell(
     events.ClockSynced, lambda d, _z: _("%(s)s s fel", s=round(d.offset_s, 1)) if d.offset_s else ""
 )
-_tell(events.DeviceOffline, lambda d, _z: d.reason.replace("_", " "))
+_tell(events.DeviceOffline, lambda d, _z: words.spoken(words.OFFLINE_WHY, d.reason))
 _tell(events.DeviceFailed, lambda d, _z: d.text)
 _tell(events.BatteryLow, _battery)
 _tell(events.BatteryOk, _battery)

@@ -192,6 +192,7 @@ _WORDS: Mapping[str, KindWord] = {
     "home.overstepped": KindWord(
         N_("Hemmets enhet skickade otillåtna uppgifter"), "alarm", icon="cross"
     ),
+    "home.unread": KindWord(N_("Servern kan inte läsa en händelse från hemmet"), "warn"),
     "absence.started": KindWord(N_("Bortrest")),
     "absence.ended": KindWord(N_("Hemma igen"), icon="home"),
     "record.read": KindWord(N_("Uppgifter om en brukare lästes"), aside=True),

@@ -15,6 +15,7 @@ from web.staff.core.context import staff
 from web.staff.core.i18n import local
 from web.staff.core.i18n import say as _
 from web.staff.storage.rows import DeviceRow, HomeRow
+from web.staff.texts import words
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,14 @@ def health_word(row: DeviceRow) -> State:
     if row.state == "unknown":
         return State(_("Ingen signal än"), "question", "unknown")
     return State(_("Inga kända fel"), "dot")
+
+
+def health_why(row: DeviceRow) -> str:
+    """Why a device is not well: our word for why it is not heard, else its driver's own text."""
+    if row.health == "offline":
+        return words.spoken(words.OFFLINE_WHY, row.health_text)
+    why: str | None = row.health_text
+    return why or ""
 
 
 def battery_word(row: DeviceRow) -> State | None:

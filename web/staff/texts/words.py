@@ -46,9 +46,13 @@ ALARMS: Mapping[str, str] = {
     AlarmType.LOCK_JAMMED: N_("Låset har fastnat"),
     AlarmType.LOCK_UNKNOWN: N_("Låsläge okänt"),
     AlarmType.BATTERY_LOW: N_("Lågt batteri"),
+    AlarmType.RADIO_DOWN: N_("Hemmets radio svarar inte"),
+    AlarmType.RADIO_MISSED: N_("Larmknapp eller lås nås inte: hemmets radio svarar inte"),
     AlarmType.HOME_SILENT: N_("Ingen kontakt med hemmet"),
     AlarmType.HOME_TAMPERED: N_("Hemmets logg stämmer inte"),
     AlarmType.HOME_OVERSTEPPED: N_("Hemmets enhet skickade otillåtna uppgifter"),
+    AlarmType.NOT_UNDERSTOOD: N_("Larm som servern inte förstår: ta reda på hur brukaren mår"),
+    AlarmType.HOME_UNREAD: N_("Servern kan inte läsa allt som hemmets enhet skickar"),
     AlarmType.LOCK_OPEN: N_("Ytterdörren har varit olåst för länge"),
     AlarmType.CODE_GUESSING: N_("Någon har knappat in fel kod vid dörren flera gånger"),
     AlarmType.POWER_LOST: N_("Strömmen försvann"),
@@ -74,22 +78,26 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "wrong": N_("det hände inte"),
         "unreadable": N_("den går inte att läsa"),
         "other_person": N_("den nämner någon som den inte ska"),
+        "unknown": N_("av en orsak som servern inte känner till"),
     },
     events.PreviousRun: {
         "none": N_("första starten"),
         "clean": N_("efter ett ordnat stopp"),
         "cut": N_("efter ett avbrott"),
+        "unknown": N_("okänt hur den slutade förra gången"),
     },
     events.HomeField: {
         "label": N_("visningsnamnet"),
         "address": N_("adressen"),
         "fallback": N_("reservrutinen"),
         "resident": N_("brukarens namn"),
+        "unknown": N_("en annan uppgift"),
     },
     events.MatFault: {
         "cut": N_("kabeln är av eller urdragen"),
         "stuck": N_("har legat nedtryckt orimligt länge"),
         "flapping": N_("glappkontakt"),
+        "unknown": N_("ett fel som servern inte känner till"),
     },
     events.MatQuality: {
         "learning": N_("lär sig ännu"),
@@ -97,6 +105,7 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "poor": N_("reagerar dåligt"),
         "faulty": N_("går inte att lita på"),
         "unfelt": N_("har inte reagerat på någon"),
+        "unknown": N_("okänt skick"),
     },
     events.PressHow: {
         "once": N_("en gång"),
@@ -111,6 +120,7 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "stuck": N_("knappen har fastnat"),
         "tampered": N_("har öppnats eller tagits ned"),
         "unproven": N_("går inte att bevisa äkta, para om"),
+        "unknown": N_("ett fel som servern inte känner till"),
     },
     events.Severity: {
         "care": N_("Omsorg"),
@@ -122,20 +132,24 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "no_need": N_("Kontrollerat, ingen hjälp behövdes"),
         "false": N_("Falsklarm, sensorn eller regeln hade fel"),
         "mended": N_("Felet är lagat"),
+        "unknown": N_("Avslutat, orsaken är okänd"),
     },
     events.Looked: {
         "phone": N_("Ringde"),
         "in_person": N_("På plats"),
+        "unknown": N_("Okänt hur"),
     },
     events.Finding: {
         "ok": N_("Allt är bra"),
         "unclear": N_("Osäkert, ny tillsyn"),
         "help": N_("Behöver hjälp nu"),
         "could_not_look": N_("Tillsynen kunde inte göras"),
+        "unknown": N_("Svaret går inte att läsa här"),
     },
     events.CheckBy: {
         "sensor": N_("sensorn"),
         "watcher": N_("personalen"),
+        "unknown": N_("okänt vem"),
     },
     events.Refusal: {
         "forged": N_("Hemmet godtog inte begäran."),
@@ -153,12 +167,15 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "check_closed": N_("Besöket efter tillsynen är utfört, så rätten att öppna har upphört."),
         "not_approved": N_("Ingen annan har godkänt att låset vrids för service."),
         "wrong_code": N_("Fel kod."),
+        "not_understood": N_("Hemmets enhet är äldre än servern och förstod inte begäran."),
+        "unknown": N_("Hemmet nekade, av en orsak som servern inte känner till."),
     },
     events.LockOperationStep: {
         "waking": N_("Väcker låset"),
         "connecting": N_("Ansluter"),
         "turning": N_("Vrider"),
         "asking": N_("Frågar låset"),
+        "unknown": N_("Låset arbetar"),
     },
     events.LockOperationOutcome: {
         "done": N_("Klart"),
@@ -170,10 +187,12 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "lock": N_("låsning"),
         "tap": N_("tryck i telefonen"),
         "tag": N_("tagg"),
+        "unknown": N_("okänt hur"),
     },
     events.Tap: {
         "arrive": N_("Ankomst"),
         "leave": N_("Avgång"),
+        "unknown": N_("Okänt om ankomst eller avgång"),
     },
     events.Undone: {
         "declined": N_("Brukaren tackade nej"),
@@ -184,6 +203,12 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "in_order": N_("Befogad"),
         "asked": N_("Personen har tillfrågats"),
         "wrong": N_("Obefogad, utreds enligt rutin"),
+        "unknown": N_("Utfallet går inte att läsa här"),
+    },
+    events.UnreadWhy: {
+        "kind": N_("typen är okänd för servern"),
+        "data": N_("innehållet går inte att läsa"),
+        "unknown": N_("okänt varför"),
     },
     grants.Action: {
         "unlock": N_("låsa upp"),
@@ -226,6 +251,7 @@ RULES: Mapping[str, str] = {
     "on_floor": N_("på golvet"),
     "pendant": N_("larmknapp"),
     "power": N_("ström"),
+    "radio": N_("hemmets radio"),
     "recurrence": N_("fel som kommer tillbaka"),
     "temperature": N_("temperatur"),
     "wandering": N_("ytterdörr på natten"),
@@ -256,6 +282,7 @@ ESCALATED_WHY: Mapping[str, str] = {
     "help": N_("Hjälp behövs"),
     "unclear_twice": N_("Osäkert två gånger"),
     "could_not_look": N_("Tillsynen kunde inte göras"),
+    "not_understood": N_("Svaret gick inte att läsa i hemmets enhet"),
     "no_answer": N_("Ingen svarade i tid"),
 }
 
@@ -267,6 +294,7 @@ MISSED_WHY: Mapping[str, str] = {
 TURN_WHY: Mapping[str, str] = {
     "asleep": N_("Låset sover och vaknade inte."),
     "unreachable": N_("Låset svarar inte."),
+    "radio": N_("Hemmets radio svarar inte."),
     "jammed": N_("Låset har fastnat. Dra dörren mot dig och försök igen."),
     "refused_by_lock": N_("Låset nekade."),
     "no_answer": N_("Låset svarar inte. Vi vet inte om det är öppet. Känn på dörren."),
@@ -283,6 +311,12 @@ TURN_WHY: Mapping[str, str] = {
         "Hemmets enhet startade om mitt i. Vi vet inte om låset är öppet. Känn på dörren."
     ),
 }
+
+OFFLINE_WHY: Mapping[str, str] = {
+    "silent": N_("Inte hört på länge"),
+    "radio": N_("Hemmets radio svarar inte"),
+}
+"""`gateway.events.Offline`."""
 
 ROLES: Mapping[str, str] = {
     "bed": N_("säng"),

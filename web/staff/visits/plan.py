@@ -148,7 +148,7 @@ def away(conn: Connection, homes: Collection[str], start: datetime, end: datetim
     """Rows of `absence` of these homes that overlap `start` to `end` and were not ended before."""
     a = absence.c
     query = select(absence).where(among(a.home_id, homes), a.since < end)
-    rows = conn.execute(query.order_by(a.since)).all()
+    rows = conn.execute(query.order_by(a.since, a.id)).all()
     return [row for row in rows if (until := _until(row)) is None or until > start]
 
 

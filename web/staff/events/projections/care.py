@@ -271,7 +271,7 @@ def _requested(fold: Fold, step: Step, data: events.LockOperationRequested) -> N
 @on(events.LockOperationProgressed)
 def _progressed(fold: Fold, step: Step, data: events.LockOperationProgressed) -> None:
     row = _turn(fold, step, data.grant)
-    if row["step"] == "ended":
+    if row["step"] == "ended" or data.step is events.LockOperationStep.UNKNOWN:
         return
     reached = time_in(row, "step_at")
     if row["step"] in ("issued", "requested", "refused") or reached is None or step.at >= reached:

@@ -1,11 +1,14 @@
 // Makes the page look like what the server sent without throwing away what a person is doing: the
 // focused element stays, half-typed text stays, an opened "why?" stays open.
 //
-// Elements are the same when tag and `id` (or `data-key`, or what labels them) agree.
+// Elements are the same when tag and `id` (or `data-key`, or what labels them, or for the rows of a
+// long list their link) agree.
 
 function keyOf(node) {
   if (node.nodeType !== 1) return "";
   const own = node.dataset.mine === undefined ? "" : "mine";
+  // rows by the thousand say once what they are: by their link
+  if (node.nodeName === "A" && node.parentNode?.className === "shorts") return node.getAttribute("href");
   return node.id || node.dataset.key || node.getAttribute("aria-labelledby") || own;
 }
 

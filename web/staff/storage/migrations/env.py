@@ -7,6 +7,7 @@ from typing import Any, Literal
 from alembic import context
 
 from web.staff.storage import plan_tables  # noqa: F401 - registers its tables
+from web.staff.storage.schema_now import REVISION_TABLE, note_oldest, take_over
 from web.staff.storage.tables import metadata
 
 
@@ -14,8 +15,10 @@ def run() -> None:
     """Run in one transaction, on a connection that no other writer shares."""
     database = context.config.attributes["database"]
     with database.write() as tx:
+        take_over(tx.conn)
         context.configure(
             connection=tx.conn,
+            version_table=REVISION_TABLE,
             target_metadata=metadata,
             compare_type=True,
             compare_server_default=True,
@@ -24,6 +27,7 @@ def run() -> None:
         )
         with context.begin_transaction():
             context.run_migrations()
+        note_oldest(tx.conn)
 
 
 def _render(kind: str, obj: Any, autogen: Any) -> str | Literal[False]:

@@ -1,0 +1,166 @@
+"""The radio goes away and comes back, on a real D-Bus with bleak's own back end: it is noticed at
+once, told as what it is, and listened to again within two seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from drivers.radio import scanner as scanning
+from drivers.radio.scanner import SharedScanner
+from tests.drivers.bluez import NEAR, BlueZ, system_bus
+from tests.drivers.parts import until
+
+
+@pytest.fixture
+async def bluez(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[BlueZ]:
+    """A system bus, and nobody on it yet."""
+    with system_bus(tmp_path, monkeypatch) as address:
+        made = BlueZ(address)
+        yield made
+        await made.kill()
+
+
+async def hears(scanner: SharedScanner) -> None:
+    """Until something is heard that was sent from now on."""
+    from_s = time.monotonic()
+
+    def heard() -> bool:
+        advert = scanner.last(NEAR)
+        return advert is not None and advert.heard_s > from_s
+
+    await until(heard)
+
+
+@pytest.fixture
+async def scanner(bluez: BlueZ) -> AsyncIterator[SharedScanner]:
+    """A scanner that hears."""
+    await bluez.start()
+    made = SharedScanner()
+    await made.start()
+    assert made.problem() is None
+    await hears(made)
+    yield made
+    await made.stop()
+
+
+async def gone(scanner: SharedScanner, why: str) -> None:
+    """Until the scanner says `why` nothing is heard: sooner than any silence is doubted."""
+    began_s = time.monotonic()
+    await until(lambda: scanner.problem() is not None)
+    assert why in str(scanner.problem())
+    assert scanner.since_s() == float("inf")
+    assert time.monotonic() - began_s < scanning.SILENT_S * scanning.SILENCE_SHARE / 2
+
+
+async def back(scanner: SharedScanner, since_s: float) -> None:
+    """Until it hears again.  What was heard before, when it had listened since `since_s`, is of
+    another time."""
+    await hears(scanner)
+    assert scanner.problem() is None
+    assert since_s < scanner.since_s() < float("inf")
+
+
+async def test_bluetoothd_is_restarted(bluez: BlueZ, scanner: SharedScanner) -> None:
+    """Its end is known at once, also when it says nothing; with its return the scan is anew."""
+    since_s = scanner.since_s()
+    await bluez.kill()
+    await gone(scanner, "bluetoothd")
+    await bluez.start()
+    await back(scanner, since_s)
+
+
+async def test_bluetoothd_that_takes_its_name_last(bluez: BlueZ, scanner: SharedScanner) -> None:
+    """Its adapter was there before it had a name: nobody is told of that, and it is found."""
+    since_s = scanner.since_s()
+    await bluez.kill()
+    await gone(scanner, "bluetoothd")
+    await bluez.start(named_last=True)
+    await back(scanner, since_s)
+
+
+async def test_off_and_on_before_anybody_looked(bluez: BlueZ, scanner: SharedScanner) -> None:
+    """Within one turn of our loop: the old scan is not taken for one that goes on."""
+    since_s, scans = scanner.since_s(), bluez.scans
+    bluez.power_cycle()
+    await back(scanner, since_s)
+    assert bluez.scans > scans
+
+
+async def test_the_adapter_is_unplugged(bluez: BlueZ, scanner: SharedScanner) -> None:
+    """And plugged in again, long after the pauses between tries have grown."""
+    since_s = scanner.since_s()
+    bluez.unplug()
+    await gone(scanner, "no Bluetooth adapter")
+    await asyncio.sleep(3.5)  # tries after 1 and 2 seconds; the next would be 4 away
+    bluez.plug_in()
+    began_s = time.monotonic()
+    await back(scanner, since_s)
+    assert time.monotonic() - began_s < 2.0
+
+
+async def test_another_program_switches_it_off(bluez: BlueZ, scanner: SharedScanner) -> None:
+    """It is switched on again: nobody else in this home has a use for a radio that is off."""
+    since_s = scanner.since_s()
+    bluez.switch_off()
+    await until(lambda: bluez.asked_on > 0)
+    await back(scanner, since_s)
+
+
+async def test_rfkill(bluez: BlueZ, scanner: SharedScanner) -> None:
+    """What is blocked stays off and is told as that; unblocked, it is listened to."""
+    since_s = scanner.since_s()
+    bluez.switch_off(blocked=True)
+    await gone(scanner, "switched off")
+    await until(lambda: bluez.asked_on > 0)
+    assert scanner.problem() is not None
+    bluez.unplug()  # as the kernel does with some sticks
+    bluez.blocked = False
+    bluez.plug_in()
+    await back(scanner, since_s)
+
+
+async def test_an_adapter_that_is_not_there_at_the_start(bluez: BlueZ) -> None:
+    """`start` returns and says what is missing; first bluetoothd comes, then the adapter."""
+    since_s = time.monotonic()
+    scanner = SharedScanner()
+    await scanner.start()
+    assert "bluetoothd" in str(scanner.problem())
+    await bluez.start(adapter=False)
+    await until(lambda: "no Bluetooth adapter" in str(scanner.problem()))
+    bluez.plug_in()
+    await back(scanner, since_s)
+    await scanner.stop()
+
+
+async def test_a_scan_that_yields_nothing(bluez: BlueZ, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where something was heard shortly before, silence is doubted long before the two minutes that
+    a house without any device is given; once, and then it is taken for silence."""
+    monkeypatch.setattr(scanning, "LOOK_S", 0.02)
+    await bluez.start()
+    scanner = SharedScanner(silent_s=6.0)
+    await scanner.start()
+    await hears(scanner)
+    since_s, scans = scanner.since_s(), bluez.scans
+    bluez.deaf = True
+    began_s = time.monotonic()
+    await hears(scanner)
+    assert time.monotonic() - began_s < 3.0
+    assert scanner.problem() is None
+    assert scanner.since_s() == since_s
+    assert bluez.scans == scans + 1
+    await scanner.stop()
+
+
+async def test_a_home_without_d_bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is known, and that is what is said; nothing raises."""
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={tmp_path / 'nobody'}")
+    scanner = SharedScanner()
+    await scanner.start()
+    assert scanner.problem() is not None
+    assert "bluetoothd" not in str(scanner.problem())
+    await scanner.stop()

@@ -1,0 +1,253 @@
+"""Screens of signed-in staff: they hear of changes, fetch their pages anew, and act on alarms.
+
+Which pages there are is asked of the product's own registry, so a new one is opened without being
+named here.  Not for: what a page shows.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+from typing import Any
+from urllib.parse import urlsplit
+
+import urllib3
+
+from gateway.demo.staffclient import StaffClient, StaffError
+from tests.load.home import LoadHome
+from tests.load.ledger import NO_ANSWER, Asked, Ledger
+from tests.load.town import PASSWORD, Town
+from web.staff import pages
+from web.staff.core.rights import Role
+
+PAUSE_S = 1.0
+"""Seconds between two fetches of a screen: what `refresh.js` comes to while alarms come in."""
+
+BACK_S = 1.0
+"""Seconds until a screen that lost its stream comes back (`live.RETRY_MS`)."""
+
+ACTS_MAX = 10
+"""Alarms that one caregiver goes to in a scene."""
+
+DOOR_S = 60.0
+"""Seconds for which a caregiver waits for a door before it counts as not turned."""
+
+NOW = "/nu?fragment=1"
+"""What a screen that shows *Nu* fetches at every change."""
+
+ALARM, ENDED, RESYNC = b'"kind":"alarm.raised"', b'"kind":"unlock.ended"', b"event: resync"
+
+
+def menu() -> list[str]:
+    """The pages of the menu."""
+    return [route.path for route in pages.discover() if route.menu is not None]
+
+
+class NotedClient(StaffClient):
+    """A signed-in person whose requests are noted."""
+
+    def __init__(self, url: str, email: str, ledger: Ledger) -> None:
+        self.ledger = ledger
+        super().__init__(url, email, PASSWORD)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        fields: dict[str, str] | None = None,
+        *,
+        json_wanted: bool = False,
+        stream: bool = False,
+    ) -> urllib3.BaseHTTPResponse:
+        began_s = time.perf_counter()
+        status, down = NO_ANSWER, 0
+        try:
+            answer = super()._send(method, path, fields, json_wanted=json_wanted, stream=stream)
+            status, down = answer.status, 0 if stream else len(answer.data)
+            return answer
+        finally:
+            what = f"{method} {named(urlsplit(path).path)}"
+            took_s = time.perf_counter() - began_s
+            self.ledger.note(Asked(what, began_s, took_s, status, 0, down))
+
+
+def named(path: str) -> str:
+    """A page's address without which home it shows."""
+    parts = path.split("/")
+    return "/".join("…" if part[:1] == "b" and part[1:].isdigit() else part for part in parts)
+
+
+class Screen:
+    """One person's screen, from `open` to `close`."""
+
+    def __init__(
+        self, town: Town, role: Role, email: str, ledger: Ledger, homes: Mapping[str, LoadHome]
+    ) -> None:
+        self.role = role
+        self.ledger = ledger
+        self.client = NotedClient(town.url, email, Ledger())  # signing in is not what is measured
+        self.client.ledger = ledger
+        self.paths: Sequence[str] = (NOW,)
+        self.pause_s = PAUSE_S
+        self.heard: set[tuple[str, int]] = set()
+        self._homes = homes
+        self._rng = Random(email)
+        self._ended: dict[str, float] = {}
+        self._alarms: list[dict[str, Any]] = []
+        self._news = threading.Condition()
+        self._stopping = threading.Event()
+        self._stream: urllib3.BaseHTTPResponse | None = None
+        self._threads = [threading.Thread(target=self._listen, daemon=True)]
+
+    def open(self, *, acts: bool = False, looks: bool = True) -> None:
+        """Begin to listen; `looks`: and to fetch pages; `acts`: and to go where alarms are."""
+        jobs = [(self._look, looks), (self._act, acts)]
+        self._threads += [threading.Thread(target=job, daemon=True) for job, yes in jobs if yes]
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """Close the screen."""
+        self._stopping.set()
+        if self._stream is not None:
+            self._stream.close()
+        with self._news:
+            self._news.notify_all()
+        for thread in self._threads:
+            thread.join(1.0)  # one that waits for an answer is abandoned
+
+    # --- what it hears
+
+    def _listen(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._stream = self.client._send("GET", "/live", stream=True)
+                if self._stream.status == 200:
+                    self._read(self._stream)
+                else:
+                    self.ledger.count("screens_refused")
+            except (StaffError, urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError):
+                if not self._stopping.is_set():
+                    self.ledger.count("screens_cut")
+            self._stopping.wait(BACK_S)
+
+    def _read(self, stream: urllib3.BaseHTTPResponse) -> None:
+        waiting = b""
+        while not self._stopping.is_set():
+            chunk = stream.read1()
+            if not chunk:
+                return
+            now_s = time.perf_counter()
+            *messages, waiting = (waiting + chunk).split(b"\n\n")
+            for message in messages:
+                if ALARM in message or ENDED in message:
+                    self._hear(message, now_s)
+                elif RESYNC in message:
+                    self.ledger.count("screens_loaded_anew")
+
+    def _hear(self, message: bytes, now_s: float) -> None:
+        told = json.loads(message.partition(b"data: ")[2])
+        event = told["event"]
+        self.ledger.count("rings", told["kind"] == "alarm.raised")
+        if event is None or not event["origin"].startswith("home:"):
+            return
+        with self._news:
+            if event["kind"] == "unlock.ended":
+                self._ended[event["data"]["grant"]] = now_s
+            else:
+                self._note_alarm(told["home"], event, now_s)
+            self._news.notify_all()
+
+    def _note_alarm(self, name: str, event: dict[str, Any], now_s: float) -> None:
+        home, seq = self._homes.get(name), event["seq"]
+        if (name, seq) in self.heard:
+            self.ledger.count("alarms_told_twice")
+            return
+        self.heard.add((name, seq))
+        self._alarms.append(event | {"home": name})
+        if home is not None and seq in home.given:
+            self.ledger.waited("alarm_on_screen", now_s - home.given[seq])
+
+    # --- what it does
+
+    def _look(self) -> None:
+        while not self._stopping.wait(self._rng.uniform(0.5, 1.5) * self.pause_s):
+            path = self._rng.choice(self.paths)
+            try:
+                self.client.get(path)
+            except StaffError:
+                self.ledger.count("pages_refused")
+
+    def _act(self) -> None:
+        for _ in range(ACTS_MAX):
+            with self._news:
+                while not self._alarms and not self._stopping.is_set():
+                    self._news.wait(1.0)
+                if self._stopping.is_set():
+                    return
+                alarm = self._alarms.pop(0)
+            try:
+                self._go_to(alarm)
+            except StaffError as error:
+                self.ledger.count("acts_refused")
+                self.ledger.say(error.text)
+
+    def _go_to(self, alarm: dict[str, Any]) -> None:
+        """Take the alarm, open the door, and say what it was."""
+        ref, home = f"{alarm['origin']}/{alarm['seq']}", alarm["home"]
+        self._timed("alarm_taken", lambda: self.client.post("/larm/ta", alarm=ref))
+        began_s = time.perf_counter()
+        key = f"{ref}-{began_s}"[-60:]
+        grant = self.client.post(f"/pass/{home}/las", device="door", action="unlock", key=key)
+        with self._news:
+            self._news.wait_for(lambda: grant["grant"] in self._ended, DOOR_S)
+            ended_s = self._ended.get(grant["grant"])
+        if ended_s is None:
+            self.ledger.count("doors_not_heard")
+        else:
+            self.ledger.waited("door_turned", ended_s - began_s)
+        self.client.post("/larm/avsluta", alarm=ref, outcome="helped")
+
+    def _timed(self, what: str, act: Callable[[], object]) -> None:
+        began_s = time.perf_counter()
+        act()
+        self.ledger.waited(what, time.perf_counter() - began_s)
+
+
+def open_all(town: Town, ledger: Ledger, *, everywhere: bool, caregivers: int = 4) -> list[Screen]:
+    """A screen for each role and some caregivers, who act.  `everywhere`: they click through the
+    menu; else all show *Nu*."""
+    homes = {home.home: home for home in town.homes}
+    screens = []
+    for role, emails in town.people.items():
+        for email in emails[: caregivers if role is Role.CAREGIVER else 1]:
+            screen = Screen(town, role, email, ledger, homes)
+            if everywhere:
+                screen.paths = allowed(screen)
+            screens.append(screen)
+    for screen in screens:
+        screen.open(acts=screen.role is Role.CAREGIVER)
+    return screens
+
+
+def allowed(screen: Screen) -> list[str]:
+    """The pages of the menu that this person may open, and a home's."""
+    found, ledger = [], screen.client.ledger
+    screen.client.ledger = Ledger()
+    for path in [*menu(), f"/hem/{next(iter(screen._homes))}"]:
+        try:
+            screen.client.get(path)
+            found.append(path)
+        except StaffError:
+            continue  # not for this role
+    screen.client.ledger = ledger
+    return found
+
+
+def close_all(screens: Sequence[Screen]) -> None:
+    """Close them."""
+    for screen in screens:
+        screen.close()
