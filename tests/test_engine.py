@@ -19,10 +19,11 @@ import pytest
 from gateway.clock import ManualClock
 from gateway.commands import AskStatus, Command
 from gateway.engine import engine
-from gateway.engine.engine import IN_FLIGHT_MAX, Engine, Hooks
+from gateway.engine.engine import IN_FLIGHT_MAX, Engine
 from gateway.engine.event_log import EventLog
 from gateway.engine.log_reader import LogReader
 from gateway.engine.sequencer import Sealed
+from gateway.engine.turns import Hooks
 from gateway.envelope import Draft, Event
 from gateway.errors import ChainError, LogCorrupt
 from gateway.events import (

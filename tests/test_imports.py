@@ -12,7 +12,7 @@ import pytest
 import drivers
 from tests._tree import Import, Module, modules, within
 
-BASE = ("errors", "events", "envelope", "commands", "ports", "wire", "clock", "version")
+BASE = ("errors", "origin", "events", "envelope", "commands", "ports", "wire", "clock", "version")
 """What everything stands on."""
 
 PURE = ("access", "schedule", "rules")
@@ -57,6 +57,7 @@ STAFF_KNOWS = (
     "gateway.events",
     "gateway.errors",
     "gateway.envelope",
+    "gateway.origin",
     "gateway.access",
     "gateway.wire",
     "gateway.clock",

@@ -58,16 +58,19 @@ class MemoryOutbox:
 
     def pending(self, after: int, limit: int) -> list[bytes]:
         with self._lock:
-            start = max(after, self.pruned)
-            return self._bodies[start : start + limit]
+            return self._bodies[max(after, self.pruned) :][:limit]
 
     def forwarded(self) -> int:
         return self._forwarded
 
-    def mark_forwarded(self, seq: int) -> None:
+    def place(self) -> tuple[str, int]:
+        return self._origin, self._forwarded
+
+    def mark_forwarded(self, origin: str, seq: int) -> None:
         with self._lock:
-            self.marks.append(seq)
-            self._forwarded = max(self._forwarded, seq)
+            if origin == self._origin:
+                self.marks.append(seq)
+                self._forwarded = max(self._forwarded, seq)
 
     def rest(self, limit: int) -> Rest | None:
         return None
@@ -79,9 +82,8 @@ class MemoryOutbox:
 
 
 def body_of(origin: str, seq: int, kind: str) -> bytes:
-    return json.dumps(
-        {"origin": origin, "seq": seq, "kind": kind, "data": {}, "hash": "0" * 64}
-    ).encode()
+    obj = {"origin": origin, "seq": seq, "kind": kind, "data": {}, "hash": "0" * 64}
+    return json.dumps(obj).encode()
 
 
 def at_once(bodies: list[bytes]) -> list[UrgentEvent]:
@@ -306,7 +308,7 @@ def test_a_gap_answer_moves_back_to_what_the_server_has(
 ) -> None:
     """A server restored from a backup asks for older events and is given them."""
     box.add(50)
-    box.mark_forwarded(40)
+    box.mark_forwarded("home:h1", 40)
     server.events = [json.loads(text) for text in box.pending(0, 25)]
     uplink.start()
     assert server.wait(lambda: len(server.events) == 50)
@@ -318,7 +320,7 @@ def test_events_that_are_pruned_and_asked_for_are_a_problem_told(
 ) -> None:
     """When the server asks for what is no longer kept, a technician is told."""
     box.add(50)
-    box.mark_forwarded(50)
+    box.mark_forwarded("home:h1", 50)
     box.pruned = 40
     box.add(1)
     uplink.start()

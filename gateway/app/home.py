@@ -27,10 +27,13 @@ from gateway.doors.code_entry import CodeEntry
 from gateway.doors.orders import LockOrders, OpenOrders
 from gateway.doors.page_identity import PageIdentity, open_identity
 from gateway.doors.page_pin import PinEntry
-from gateway.engine.engine import Engine, Hooks
+from gateway.engine.disk_watch import DiskWatch
+from gateway.engine.engine import Engine
 from gateway.engine.event_log import EventLog
 from gateway.engine.log_folder import LogFolder
+from gateway.engine.memory_logs import memory_folder
 from gateway.engine.sequencer import Sealed
+from gateway.engine.turns import Hooks
 from gateway.envelope import Draft, Event
 from gateway.errors import SecretError
 from gateway.events import (
@@ -38,10 +41,12 @@ from gateway.events import (
     Data,
     GatewayStarted,
     GatewayStopped,
+    LogLeftDisk,
     LogRecovered,
 )
 from gateway.link.enrolment import Enrolment, load_enrolment
 from gateway.link.uplink import Uplink, UrgentEvent
+from gateway.origin import is_in_memory
 from gateway.ports import Lock
 from gateway.rules import bind
 from gateway.services.clock_watch import ClockWatch
@@ -74,13 +79,13 @@ class Home:
         *,
         state_dir: Path,
         clock: Clock,
-        memory_dir: Path = Path("/dev/shm"),  # noqa: S108 - only for a home whose disk is gone
+        memory_dir: Path | None = None,
         pin_factory: Any = None,
         sys_dir: Path = SYS,
     ) -> None:
-        """`pin_factory` replaces the configured one (the demo's virtual pins); `sys_dir` is where
-        the Pi's power is read.  Raises `UserError` when the configuration or a secret does not
-        allow a start."""
+        """`memory_dir` is where the log is kept when the disk refuses it; `pin_factory` replaces
+        the configured one (the demo's virtual pins); `sys_dir` is where the Pi's power is read.
+        Raises `UserError` when the configuration or a secret does not allow a start."""
         self.config = config
         self.clock = clock
         self.boot = boot_id()
@@ -96,7 +101,9 @@ class Home:
 
         # the log and what is known from it
         home = config.home.id
-        self.log_folder = LogFolder(state_dir, home, memory=memory_dir, boot=self.boot)
+        self.log_folder = LogFolder(
+            state_dir, home, memory=memory_dir or memory_folder(), boot=self.boot
+        )
         eventlog, self._recovered = self.log_folder.open()
         self.view = HomeView()
         self.open_orders = OpenOrders()
@@ -119,6 +126,8 @@ class Home:
                 on_pulse=self.notifier.alive,
             ),
         )
+        self.disk_watch = DiskWatch(self.log_folder, self.engine)
+        self.engine.hooks.on_stuck = self.disk_watch.leave
         self.described = described(facts)
 
         # time
@@ -203,8 +212,9 @@ class Home:
         alive_until = self.view.at
         wrong_by_s = self.previous.unsynced_by(self.boot, self.clock.now(), self.clock.mono_s())
         left_open, self.open_orders = self.open_orders, OpenOrders()
-        if self._recovered is not None:
-            self.engine.submit(Draft(self._recovered))
+        for first in (self._recovered, self.log_folder.returned):
+            if first is not None:
+                self.record(first)
         self.record(
             GatewayStarted(
                 version=version(),
@@ -224,6 +234,8 @@ class Home:
         await self.supervisor.start()
         self.key_offers.offer_again()
         self.spawn(self.lock_orders.settle(left_open))
+        if is_in_memory(self.engine.log.origin):
+            self.disk_watch.watch(self.engine.log)
         retain_days = self.config.log.retain_days
         self.spawn(keep_pruned(lambda: self.engine.log, self.clock, retain_days=retain_days))
         self.spawn(keep_tidy(lambda: self.engine.log, self.log_folder.path))
@@ -246,6 +258,7 @@ class Home:
 
     async def _close(self, engine: asyncio.Task[None]) -> None:
         self.notifier.stopping()
+        await asyncio.to_thread(self.disk_watch.stop)
         broken = engine.done() and not engine.cancelled()
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_S):
@@ -325,7 +338,12 @@ class Home:
             self.spawn(self.lock_orders.relock(command.device))
 
     def _reopen(self, why: str) -> tuple[EventLog, LogRecovered]:
-        old, (new, recovered) = self.engine.log, self.log_folder.reopen(why)
+        old, (new, recovered) = self.engine.log, self.log_folder.reopen(why, self.engine.log)
+        if is_in_memory(new.origin):
+            self.record(LogLeftDisk(why=recovered.why, continues=recovered.continues))
+            left = None if is_in_memory(old.origin) else old
+            self.loop.call_soon(self.disk_watch.watch, new, left)
+            return new, recovered
 
         def set_aside() -> None:
             # once it is renamed: SQLite ends a file by deleting the `-wal` of its name

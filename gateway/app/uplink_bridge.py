@@ -42,9 +42,16 @@ class LogOutbox:
         """See `Outbox`."""
         return self._engine.log.forwarded()
 
-    def mark_forwarded(self, seq: int) -> None:
+    def place(self) -> tuple[str, int]:
         """See `Outbox`."""
-        self._engine.log.mark_forwarded(seq)
+        log = self._engine.log
+        return log.origin, log.forwarded()
+
+    def mark_forwarded(self, origin: str, seq: int) -> None:
+        """See `Outbox`."""
+        log = self._engine.log
+        if log.origin == origin:
+            log.mark_forwarded(seq)
 
     def rest(self, limit: int) -> Rest | None:
         """See `Outbox`."""

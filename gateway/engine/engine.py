@@ -2,8 +2,9 @@
 
 Whatever waits in the inbox becomes one turn; a turn's events are stored together and acted on after
 they are durable.  While one turn is on its way to the disk the next is prepared.  If the disk does
-not answer within `STALL_S`, alarms go out without it.  A corrupt log is set aside while running,
-and what was not yet stored goes into a new one.
+not answer within `STALL_S`, alarms go out without it; for `LEAVE_S`, the log goes on in memory
+until it does (`disk_watch`).  A corrupt log is set aside while running, and what was not yet stored
+goes into a new one.
 
 Everything runs in one event loop; `submit` may be called from any thread.
 
@@ -16,16 +17,16 @@ import asyncio
 import logging
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from gateway.clock import Clock
-from gateway.commands import Command
 from gateway.engine.event_log import EventLog, Head, verified
 from gateway.engine.sequencer import Sealed, Sequencer, Turn
+from gateway.engine.turns import Flight, Hooks, Item, Reopen, carry_over, within
 from gateway.envelope import (
     ClockState,
     Draft,
@@ -34,7 +35,7 @@ from gateway.envelope import (
     from_json,
 )
 from gateway.errors import LogCorrupt, LogUnwritable
-from gateway.events import ClockSynced, LogRecovered, LogStalled
+from gateway.events import ClockSynced, Data, LogStalled
 from gateway.rules import Rule
 from gateway.rules.fold import Fold
 
@@ -49,6 +50,13 @@ STALL_S = 0.5
 HANG_S = 10.0
 """Seconds without an answer until a disk counts as one that refuses: a card that tidies up answers
 within a few.  Looked at in each turn, so told `PULSE_S` later at the most."""
+
+LEAVE_S = 10.0
+"""Seconds that a disk may refuse until the log goes on in memory (`disk_watch`): what is written
+there is sent, and outlives a program that is killed."""
+
+LEAVE_TURNS = 400
+"""Turns that may wait for the disk before that, whatever the time: 20,000 events, 10 MB."""
 
 IN_FLIGHT_MAX = 16
 """Turns on their way to the disk at once.  The writer gets Python's lock only between two turns, so
@@ -67,52 +75,6 @@ it learned as an event at least that often."""
 
 CORRECT_OVER_S = 1.0
 """A clock that was off by less is not worth folding the log again."""
-
-
-class Reopen(Protocol):
-    """Sets a log aside and opens a new one with an origin of its own."""
-
-    def __call__(self, why: str) -> tuple[EventLog, LogRecovered]: ...
-
-
-@dataclass(slots=True)
-class Hooks:
-    """What the engine tells the outside; all are called in the event loop and must not block.
-
-    `on_event` sees every event in order, before it is durable; `on_rebuild` is called when the
-    state is folded anew and answers with who is shown the logged events; `on_durable` gets the rows
-    of a turn once they are durable; `on_urgent` the urgent ones, then or as soon as the disk
-    stalls; `on_command` a rule's command, after its turn; `on_pulse` each turn, durable or not.
-    """
-
-    on_event: Callable[[Event], None] = lambda _event: None
-    on_rebuild: Callable[[], Callable[[Event], None]] = lambda: lambda _event: None
-    on_durable: Callable[[Sequence[Sealed]], None] = lambda _rows: None
-    on_urgent: Callable[[Sequence[Sealed]], None] = lambda _rows: None
-    on_command: Callable[[Command], None] = lambda _command: None
-    on_pulse: Callable[[], None] = lambda: None
-
-
-@dataclass(slots=True)
-class _Item:
-    draft: Draft | None
-    at: datetime
-    mono_s: float
-    foreign: Sealed | None = None
-    durable: asyncio.Future[Event] | None = None
-
-
-@dataclass(slots=True, eq=False)
-class _Flight:
-    """A turn on its way to the disk since `began_s`, by the loop's clock.  `urgent` are its rows
-    that the link sends at once."""
-
-    turn: Turn
-    waiters: list[tuple[asyncio.Future[Event], Event]]
-    began_s: float = field(default_factory=lambda: asyncio.get_running_loop().time())
-    urgent: list[Sealed] = field(default_factory=list)
-    urgent_sent: bool = False
-    timer: asyncio.TimerHandle | None = field(default=None, repr=False)
 
 
 class Engine:
@@ -138,19 +100,21 @@ class Engine:
         self._down_origin = down_origin
         self._down = eventlog.down_head(down_origin)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._inbox: deque[_Item] = deque()  # appended to by any thread, emptied in the loop
+        self._inbox: deque[Item] = deque()  # appended to by any thread, emptied in the loop
         self._called = False  # the loop was called to look into it
         self._wake = asyncio.Event()
-        self._flights: deque[_Flight] = deque()
+        self._flights: deque[Flight] = deque()
         self._landed = asyncio.Event()
-        self._stalled = False
+        self._stalled: str | None = None  # why the disk takes nothing
+        self._answered_s = -math.inf  # when it last took something, by the loop's clock
+        self._stuck_s = math.inf  # when that is too long, by the loop's clock
         self._sequencer = self._fresh_sequencer(Fold(rules), "synced")
 
     # --- giving it something ----------------------------------------------------------------------
 
     def submit(self, draft: Draft) -> None:
         """Accept an event; from any thread; never blocks.  Its time is now, unless it has one."""
-        self._inbox.append(_Item(draft, self._now(), self.clock.mono_s()))
+        self._inbox.append(Item(draft, self._now(), self.clock.mono_s()))
         loop = self._loop
         if loop is None or self._called:
             return  # `run` will see it, or the loop has been called for one before it
@@ -163,8 +127,8 @@ class Engine:
         within `timeout_s`; the event stays in line all the same."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Event] = loop.create_future()
-        self._put(_Item(draft, self._now(), self.clock.mono_s(), durable=future))
-        return await _within(future, timeout_s)
+        self._put(Item(draft, self._now(), self.clock.mono_s(), durable=future))
+        return await within(future, timeout_s)
 
     async def receive(self, objs: Sequence[dict[str, Any]], timeout_s: float | None = None) -> None:
         """Receive events that the server decided, in order, and wait until they are durable.
@@ -181,9 +145,9 @@ class Engine:
             sealed = verified(obj, event, self._down_origin, self._down)
             self._down = Head(event.seq, sealed.digest)
             last = loop.create_future()
-            self._put(_Item(None, self._now(), self.clock.mono_s(), foreign=sealed, durable=last))
+            self._put(Item(None, self._now(), self.clock.mono_s(), foreign=sealed, durable=last))
         if last is not None:
-            await _within(last, timeout_s)
+            await within(last, timeout_s)
 
     @property
     def down_have(self) -> int | None:
@@ -198,14 +162,23 @@ class Engine:
     @property
     def stalled(self) -> bool:
         """Whether the disk refuses to take events now, or hangs."""
-        return self._stalled
+        return self._stalled is not None
+
+    @property
+    def last_seq(self) -> int:
+        """The last number that was given in the log in use."""
+        return self._sequencer.seq
+
+    def rows_waiting(self) -> Iterator[Sealed]:
+        """What is numbered and not yet durable."""
+        return (row for flight in self._flights for row in flight.turn.rows)
 
     @property
     def turns_waiting(self) -> int:
         """Turns not yet durable."""
         return len(self._flights)
 
-    def _put(self, item: _Item) -> None:
+    def _put(self, item: Item) -> None:
         self._inbox.append(item)
         self._arrived()
 
@@ -261,7 +234,8 @@ class Engine:
         if abs(offset_s) > CORRECT_OVER_S:
             while self._flights and not self._stalled:
                 await self._landing()
-            if not self._flights:  # else the disk is broken, and memory knows more than the log
+            # else the disk is broken, and memory knows more than the log
+            if not self._flights and self.log.complete:
                 self.rebuild()
         self._wake.set()
 
@@ -340,13 +314,24 @@ class Engine:
             if item.durable is not None:
                 waiters.append((item.durable, event))
         sequencer.run_due(self._now(), self.clock.mono_s())
-        self._launch(_Flight(sequencer.drain(), waiters))
+        self._launch(Flight(sequencer.drain(), waiters))
         if self.log.writing:
             self.hooks.on_pulse()
-        if not self._stalled and self._flights[0].began_s + HANG_S < self._flights[-1].began_s:
+        silent_s = self._flights[-1].began_s - max(self._flights[0].began_s, self._answered_s)
+        if not self._stalled and silent_s > HANG_S:
             self._stall(LogUnwritable(f"the disk has not answered for {HANG_S:.0f} s"))
+        if self._stalled and self._is_stuck():
+            self.hooks.on_stuck(self._stalled)
 
-    def _launch(self, flight: _Flight) -> None:
+    def _is_stuck(self) -> bool:
+        """Whether the disk has refused for too long; asked again, after as long again."""
+        now_s, first_s = asyncio.get_running_loop().time(), self._flights[0].began_s
+        if now_s < max(self._stuck_s, first_s + LEAVE_S) and len(self._flights) < LEAVE_TURNS:
+            return False
+        self._stuck_s = now_s + LEAVE_S
+        return True
+
+    def _launch(self, flight: Flight) -> None:
         loop = asyncio.get_running_loop()
         self._flights.append(flight)
         flight.urgent = [r for r in flight.turn.rows if r.event.urgent and r.received_at is None]
@@ -362,7 +347,7 @@ class Engine:
 
         self.log.append(flight.turn.rows, done)
 
-    def _landing_of(self, flight: _Flight, error: BaseException | None) -> None:
+    def _landing_of(self, flight: Flight, error: BaseException | None) -> None:
         """In the loop: what the writer said of a turn."""
         if flight not in self._flights:
             return  # a new log has taken it over
@@ -373,7 +358,9 @@ class Engine:
             self._stall(error)
             return
         self._flights.remove(flight)
-        self._stalled = False
+        self._stalled, self._answered_s = None, asyncio.get_running_loop().time()
+        if flight.carried:
+            self.log.rests.look_again()
         if flight.timer is not None:
             flight.timer.cancel()
         self._send_urgent(flight)
@@ -386,7 +373,7 @@ class Engine:
             self.hooks.on_command(command)
         self._landed.set()
 
-    def _send_urgent(self, flight: _Flight) -> None:
+    def _send_urgent(self, flight: Flight) -> None:
         if not flight.urgent_sent:
             flight.urgent_sent = True
             if flight.urgent:
@@ -395,7 +382,8 @@ class Engine:
     def _stall(self, error: BaseException) -> None:
         """The disk refuses: alarms go out without it, and somebody is told."""
         first = not self._stalled
-        self._stalled = True
+        if first:
+            self._stalled, self._stuck_s = str(error), 0.0
         for flight in self._flights:
             self._send_urgent(flight)
         self._landed.set()
@@ -427,18 +415,36 @@ class Engine:
             for future, event in flight.waiters
         ]
         commands = [command for flight in lost for command in flight.turn.commands]
-        self._launch(_Flight(Turn(self._sequencer.drain().rows, commands), waiters))
+        self._launch(Flight(Turn(self._sequencer.drain().rows, commands), waiters))
+
+    def go_on_in(
+        self, new: EventLog, told: Sequence[Data], before: Sequence[Sealed] = ()
+    ) -> asyncio.Future[Event]:
+        """Go on in another log, from the next number on: the disk is left, or takes events again.
+
+        `before`, and what the log until now has not stored, go there first, as they are; then
+        `told` is written.  Returns the last of it, for when it is durable."""
+        loop = asyncio.get_running_loop()
+        for flight in self._flights:
+            self._send_urgent(flight)
+            if flight.timer is not None:
+                flight.timer.cancel()
+        carried = carry_over(self._flights, before)
+        self._flights.clear()
+        old = self._sequencer
+        self.log, self._stalled = new, None
+        self._sequencer = self._fresh_sequencer(old.fold, old.clock)
+        if carried.turn or carried.waiters:
+            self._launch(carried)
+        durable: asyncio.Future[Event] = loop.create_future()
+        now, mono_s = self._now(), self.clock.mono_s()
+        items = [Item(Draft(data), now, mono_s) for data in told]
+        items[-1].durable = durable
+        self._inbox.extendleft(reversed(items))
+        self._arrived()
+        return durable
 
     async def _landing(self, timeout_s: float | None = None) -> None:
         self._landed.clear()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._landed.wait(), timeout_s)
-
-
-async def _within(future: asyncio.Future[Event], timeout_s: float | None) -> Event:
-    if timeout_s is None:
-        return await future
-    try:
-        return await asyncio.wait_for(future, timeout_s)
-    except TimeoutError as error:
-        raise LogUnwritable(f"the event log did not answer within {timeout_s} s") from error

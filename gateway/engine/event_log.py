@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +24,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from gateway.engine.ballast import give_up_ballast
 from gateway.engine.log_reader import (
     BEFORE_ALL,
     LONG_LIVED_INDEX,
@@ -35,60 +35,29 @@ from gateway.engine.log_reader import (
     trouble_of,
     walk,
 )
-from gateway.engine.log_rest import Rests
+from gateway.engine.log_rest import HELD, Rests
+from gateway.engine.log_schema import SCHEMA
 from gateway.engine.sequencer import Sealed, wire_json
 from gateway.envelope import GENESIS, Event, canonical, from_json, verify_next
-from gateway.errors import ChainError, LogCorrupt
+from gateway.errors import ChainError, LogCorrupt, LogUnwritable
 from gateway.events import utc_text
+from gateway.origin import is_in_memory
 
 log = logging.getLogger(__name__)
 
 RETRY_S = 0.5
 """Seconds between tries while the disk refuses a commit."""
 
-BALLAST_BYTES = 4_000_000
-"""Kept free on the disk as a file.  When the disk is full it is given up, and the log writes on for
-some ten thousand events while a technician comes."""
-
 TAIL = 200
 """Events at the end whose chain is verified at every start."""
-
-_SCHEMA = f"""
-CREATE TABLE IF NOT EXISTS event (
-    row INTEGER PRIMARY KEY,  -- below 1: taken in from the log before (`log_rest`)
-    seq INTEGER NOT NULL,
-    body TEXT NOT NULL,
-    hash BLOB NOT NULL,
-    origin TEXT,  -- NULL: the home's own
-    taken TEXT    -- when an event of another origin was received; NULL for the home's own
-) STRICT;
-CREATE UNIQUE INDEX IF NOT EXISTS event_foreign ON event (origin, seq) WHERE origin IS NOT NULL;
-DROP INDEX IF EXISTS event_long_lived;
-DROP INDEX IF EXISTS event_long_lived_2;
-CREATE INDEX IF NOT EXISTS {LONG_LIVED_INDEX} ON event (row) WHERE {LONG_LIVED_SQL};
-CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS mark (name TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS segment (
-    last_row INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL, last_hash BLOB NOT NULL,
-    sealed_at TEXT NOT NULL
-) STRICT;
-CREATE TRIGGER IF NOT EXISTS event_is_final BEFORE UPDATE ON event
-BEGIN SELECT RAISE(ABORT, 'an event is never changed'); END;
-CREATE TRIGGER IF NOT EXISTS event_is_kept BEFORE DELETE ON event
-WHEN OLD.row > coalesce((SELECT max(last_row) FROM segment), 0)
-BEGIN SELECT RAISE(ABORT, 'an event is kept until its segment is sealed'); END;
-CREATE TRIGGER IF NOT EXISTS segment_is_final BEFORE UPDATE ON segment
-BEGIN SELECT RAISE(ABORT, 'a segment is never changed'); END;
-CREATE TRIGGER IF NOT EXISTS segment_is_kept BEFORE DELETE ON segment
-BEGIN SELECT RAISE(ABORT, 'a segment is never dropped'); END;
-"""  # noqa: S608 - words of our own, nobody's input
 
 _CHUNKS = (64, 16, 4, 1)
 """Rows of one INSERT.  sqlite3 lets go of Python's lock in every step and waits up to 5 ms for it
 while the loop is busy, so rows go in few steps; four texts, for each is compiled once a
-connection."""
+connection.  An event of another log that is there already (`event_foreign`) is passed over: it may
+have been copied meanwhile (`log_return`)."""
 
-_INSERT = "INSERT INTO event (seq, body, hash, origin, taken) VALUES "
+_INSERT = "INSERT OR IGNORE INTO event (seq, body, hash, origin, taken) VALUES "
 _INSERTS = {rows: f"{_INSERT}{', '.join(['(?, ?, ?, ?, ?)'] * rows)}" for rows in _CHUNKS}
 
 Done = Callable[[BaseException | None], None]
@@ -128,8 +97,11 @@ class EventLog:
         self._forwarded = self._mark("forwarded")
         self.head = self._head_of(None)
         self.durable = self.head.seq
+        self.complete = True
+        """Whether it holds what the state is folded from; a log in memory does not at once."""
         self._thread = threading.Thread(target=self._write, name="eventlog", daemon=True)
         self._closed = False
+        self._abandoned = False
         self._cursor = (0, 0)  # a number and its row: where the last `pending` ended
 
     # --- opening ----------------------------------------------------------------------------------
@@ -141,14 +113,14 @@ class EventLog:
         Raises `LogCorrupt` when the file is damaged, its tail breaks the chain, or it belongs to
         another origin; `LogUnwritable` when the disk does not let it be opened.
         """
-        existed = path.exists() and path.stat().st_size > 0
         try:
-            db = connect(path)
+            existed = path.exists() and path.stat().st_size > 0
+            db = connect(path, create=True, in_memory=is_in_memory(origin))
             reader: sqlite3.Connection | None = None
             try:
                 if existed:
                     check(db, path)
-                db.executescript(_SCHEMA)
+                db.executescript(SCHEMA)
                 db.execute("INSERT OR IGNORE INTO about VALUES ('origin', ?)", (origin,))
                 (written,) = db.execute("SELECT value FROM about WHERE name = 'origin'").fetchone()
                 if written != origin:
@@ -157,10 +129,9 @@ class EventLog:
                 opened = cls(path, db, reader, origin)
                 for _ in walk(opened._reader, origin, last=TAIL):
                     pass
-                # the -wal is not empty from here on (`log_folder`): a number that is new each time,
-                # for SQLite writes no page that stays as it is
-                with suppress(sqlite3.Error):
-                    opened._transact((), {"opened": opened._mark("opened") + 1})
+                # it can be written, and the -wal is not empty from here on (`log_folder`): a number
+                # that is new each time, for SQLite writes no page that stays as it is
+                opened._transact((), {"opened": opened._mark("opened") + 1})
             except BaseException:
                 for connection in (db, reader):
                     if connection is not None:
@@ -168,9 +139,10 @@ class EventLog:
                 raise
         except sqlite3.Error as error:
             raise trouble_of(path, error) from error
+        except OSError as error:
+            raise LogUnwritable(f"{path.name} cannot be read: {error}") from error
         except ChainError as error:
             raise LogCorrupt(f"{path.name} is damaged: {error}") from error
-        _keep_ballast(path)
         opened._thread.start()
         return opened
 
@@ -198,6 +170,25 @@ class EventLog:
 
     def _keep_mark(self, name: str, seq: int) -> None:
         self._marks[name] = seq
+
+    def hold_back(self, origin: str, seq: int) -> None:
+        """With the next write: what is taken in here of `origin` above `seq` is not on the disk
+        yet, under whose numbers it is, and is not sent before."""
+        self._keep_mark(f"{HELD}{origin}", seq)
+
+    def abandon(self) -> None:
+        """Another log has taken over what is in line; a commit under way is the last.  It stays
+        open, for SQLite would fold the `-wal` of a log that is closed."""
+        self._abandoned = True
+        self._jobs.put(None)
+
+    def reread(self) -> None:
+        """The file was written beside this log (`log_return`), which has written nothing since."""
+        with self._read_lock:
+            self.head = self._head_of(None)
+            self.durable = self.head.seq
+            self._forwarded = max(self._forwarded, self._mark("forwarded"))
+        self.rests.look_again()
 
     def close(self, timeout_s: float = 10.0) -> None:
         """Write what is in line and close.  Rows that the disk refuses are given up after
@@ -228,6 +219,8 @@ class EventLog:
             except Empty:
                 if self._closed and waiting:
                     return
+            if self._abandoned:
+                return
             if not (waiting or self._marks):
                 continue
             if self._commit(waiting):
@@ -280,12 +273,14 @@ class EventLog:
             for job in jobs:
                 job.done(trouble)
             return True
-        if "full" in str(error) and _drop_ballast(self.path):
+        if give_up_ballast(self.path):
             log.warning("disk full, ballast given up")
         else:
             with suppress(sqlite3.Error):  # after an I/O error the connection itself may be spoilt
+                fresh = connect(self.path, in_memory=is_in_memory(self.origin))
+                # first: the last one closed would fold the -wal
                 self._db.close()
-                self._db = connect(self.path)
+                self._db = fresh
         for job in jobs:
             if not job.warned:
                 job.warned = True
@@ -306,6 +301,8 @@ class EventLog:
         """
         durable = self.durable
         with self._read_lock:
+            if self._closed:
+                return []  # another log has taken its place
             seq, row = self._cursor
             if seq != after:
                 row = first_row(self._reader, "seq", after + 1) - 1
@@ -317,6 +314,14 @@ class EventLog:
             if rows:
                 self._cursor = (rows[-1][1], rows[-1][0])
         return [wire_json(body, digest) for _, _, body, digest in rows]
+
+    def rows_after(self, row: int) -> list[Sealed]:
+        """What was written after `row`, its own events and others, as it goes into another log."""
+        with self._read_lock:
+            rows = self._reader.execute(
+                "SELECT body, hash, taken FROM event WHERE row > ? ORDER BY row", (row,)
+            ).fetchall()
+        return [_elsewhere(*found) for found in rows]
 
     def down_head(self, origin: str) -> Head | None:
         """Where the chain of the server's events `origin` stands in this log; None when it holds
@@ -355,8 +360,10 @@ class EventLog:
         The segment keeps the last number and hash, from which the chain goes on.  The last own
         event and the last one of the server stay, so that both chains can be continued.
         """
-        with closing(connect(self.path)) as db:
+        with closing(connect(self.path, in_memory=is_in_memory(self.origin))) as db:
             limit = first_row(db, "at", utc_text(before)) - 1
+            unsent = self.rests.first_unsent(db)
+            limit = limit if unsent is None else min(limit, unsent - 1)
             last = db.execute(
                 "SELECT row, seq, hash FROM event WHERE row <= ? AND origin IS NULL AND seq <= ? "
                 "AND seq < (SELECT max(seq) FROM (SELECT seq FROM event WHERE origin IS NULL "
@@ -405,6 +412,12 @@ def verified(obj: dict[str, Any], event: Event, origin: str, after: Head | None)
     return Sealed(event, body, digest)
 
 
+def _elsewhere(body: str, digest: bytes, taken: str | None) -> Sealed:
+    event = from_json({**json.loads(body), "hash": digest.hex()})
+    received_at = event.at if taken is None else datetime.fromisoformat(taken)
+    return Sealed(event, body.encode(), digest, received_at)
+
+
 def _row(sealed: Sealed) -> tuple[int, str, bytes, str | None, str | None]:
     event = sealed.event
     if sealed.received_at is None:
@@ -416,26 +429,3 @@ def _row(sealed: Sealed) -> tuple[int, str, bytes, str | None, str | None]:
         event.origin,
         utc_text(sealed.received_at),
     )
-
-
-def _ballast(path: Path) -> Path:
-    return path.with_name(path.name + ".ballast")
-
-
-def _keep_ballast(path: Path) -> None:
-    """Make the ballast where there is room for it and twice as much beside."""
-    ballast = _ballast(path)
-    with suppress(OSError):
-        free = os.statvfs(path.parent)
-        if not ballast.exists() and free.f_bavail * free.f_frsize > 3 * BALLAST_BYTES:
-            with ballast.open("wb") as file:
-                os.posix_fallocate(file.fileno(), 0, BALLAST_BYTES)
-
-
-def _drop_ballast(path: Path) -> bool:
-    ballast = _ballast(path)
-    try:
-        ballast.unlink()
-    except OSError:
-        return False
-    return True

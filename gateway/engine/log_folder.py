@@ -10,28 +10,46 @@ A log that cannot be used is renamed, never deleted, and the new one has an orig
 
 What can still be read of it goes into the new one (`log_rest`).
 
+On a disk that refuses, the log goes on in memory (`memory_logs`); what was held there goes to the
+disk when it takes events again (`log_return`).
+
 Not for: repairing a damaged file; `sqlite3 FILE .recover` by a technician does that.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sqlite3
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Lock, Thread
 
 from gateway.config.secrets import write_durably
 from gateway.engine import log_rest
+from gateway.engine.ballast import give_up_ballast, keep_ballast
 from gateway.engine.event_log import EventLog
+from gateway.engine.log_reader import connect, trouble_of
+from gateway.engine.log_return import Returned, give_back
+from gateway.engine.memory_logs import MemoryLogs, open_again, remove
 from gateway.errors import LogCorrupt, LogUnwritable
-from gateway.events import LogRecovered
+from gateway.events import LogLeftDisk, LogRecovered, LogReturned
+from gateway.origin import disk_origin, generation, is_in_memory, is_origin_of, read_origin
 
 log = logging.getLogger(__name__)
 
 FILE = "events.sqlite"
 """The log in use, in the state folder."""
+
+OPEN_S = 10.0
+"""Seconds that the disk may take to open the log; a card that tidies up answers within a few, and
+what it takes longer is spent in memory."""
+
+REOPEN_S = 5.0
+"""The same while the home runs: its loop waits, and the watchdog bites after 30 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,61 +61,183 @@ class _Noted:
     open: bool
 
 
+_OnDisk = tuple[EventLog, LogRecovered | None, Returned | None]
+"""The log on the disk; what to write first in it, when it is a new one; what memory had held."""
+
+
 class LogFolder:
     """The logs of one home in `path`; `memory` is a folder that lives in memory, for a home whose
-    disk cannot be used at all; `boot` tells apart the logs that were kept there."""
+    disk cannot be used at all; `boot` tells apart the logs that were kept there.
+
+    From one thread at a time: the one that makes it opens, then `disk_watch` has it."""
 
     def __init__(self, path: Path, home: str, *, memory: Path, boot: str) -> None:
         self.path = path
+        self.memory = MemoryLogs(memory, home, state=path, boot=boot)
+        self.returned: LogReturned | None = None
+        """What to write after what `open` gave: an earlier run had held its log in memory."""
         self._home = home
-        self._memory = memory
-        self._boot = boot
+        self._late: _Start | None = None  # a start that the disk has not answered yet
+        self._left: list[EventLog] = []  # logs on the disk that it refused to go on with
 
-    def open(self) -> tuple[EventLog, LogRecovered | None]:
-        """The home's log, and what to write first when it is a new one in place of another."""
+    # --- at a start -------------------------------------------------------------------------------
+
+    def open(self) -> tuple[EventLog, LogRecovered | LogLeftDisk | None]:
+        """The home's log, and what to write first when it is another one than before.  One in
+        memory when the disk refuses it, or does not answer within `OPEN_S`."""
+        start = _Start(self.back, self.close)
+        start.start()
+        answer = start.wait(OPEN_S)
+        if answer is None:
+            self._late = start
+            return self._in_memory(f"the disk has not answered for {OPEN_S:.0f} s", None)
+        if not isinstance(answer, LogUnwritable):
+            opened, recovered, returned = answer
+            self.returned = None if returned is None else returned.told
+            for path in self.memory.left():
+                remove(path)
+            return opened, recovered
+        origin = self.origin()
+        in_memory, told = self._in_memory(answer.text, origin)
+        self._take_in(in_memory, self.path / FILE, origin)  # it may still be read
+        return in_memory, told
+
+    def back(self) -> _OnDisk:
+        """The log on the disk, with all that the logs in memory hold until now.  Raises
+        `LogUnwritable` when the disk refuses."""
+        if self._late is not None and self._late.is_alive():
+            raise LogUnwritable("the disk has not answered since the start")
+        try:
+            opened, recovered = self._on_disk()
+            try:
+                return opened, recovered, self._give_back(opened)
+            except LogCorrupt as error:
+                opened.close()
+                opened, recovered = self._anew(error.text)
+                return opened, recovered, self._give_back(opened)
+        except (OSError, LogCorrupt) as error:
+            raise LogUnwritable(f"a new log could not be begun: {error}") from error
+
+    def _give_back(self, opened: EventLog) -> Returned | None:
+        given: Returned | None = None
+        try:
+            for path in self.memory.left():
+                given = give_back(opened.path, path, given)
+        except sqlite3.Error as error:
+            self.put_back(opened)
+            raise trouble_of(opened.path, error) from error
+        opened.reread()
+        return given
+
+    def put_back(self, opened: EventLog) -> None:
+        """Close a log on the disk that is not used yet, for the one in memory goes on."""
+        if self._left:
+            opened.close()  # what was left holds the file open, so the -wal stays
+        else:
+            self.close(opened)
+
+    def _on_disk(self) -> tuple[EventLog, LogRecovered | None]:
         noted = self._noted()
         gone = self._what_is_gone(noted)
         if gone is not None:
             return self._in_its_place(gone)
         origin = self.origin()
         try:
-            opened = EventLog.open(self.path / FILE, origin)
+            opened = self._open_file(origin)
         except LogCorrupt as error:
-            return self._in_its_place(str(error))
-        except LogUnwritable as error:
-            in_memory = self._in_memory(str(error))
-            self._take_in(in_memory[0], self.path / FILE, origin)  # it may still be read
-            return in_memory
+            return self._in_its_place(error.text)
         if noted is not None and opened.head.seq < noted.seq:
             opened.close()
             return self._in_its_place(f"{FILE} ends at {opened.head.seq} and went to {noted.seq}")
         self._again(opened)
-        with suppress(OSError):  # a full disk: what was noted before still holds
+        with suppress(OSError):  # what was noted before still holds
             self._note(origin, opened.head.seq, is_open=self._size("-wal") > 0)
+        keep_ballast(opened.path)
         return opened, None
+
+    def _open_file(self, origin: str) -> EventLog:
+        """Open the log; on a full disk with the room that was kept for it."""
+        path = self.path / FILE
+        try:
+            return EventLog.open(path, origin)
+        except LogUnwritable:
+            self._note_folded()
+            if not give_up_ballast(path):
+                raise
+        log.warning("disk full, ballast given up")
+        return EventLog.open(path, origin)
+
+    # --- while the home runs ----------------------------------------------------------------------
+
+    def leave(self, origin: str, seq: int, why: str) -> tuple[EventLog, LogLeftDisk]:
+        """A log in memory in place of the one on the disk, in which `seq` is the last number given.
+        Does not touch the disk.  Raises `LogError`, `OSError`."""
+        log.error("disk unusable, event log in memory")
+        memory = self.memory.begin((generation(origin), seq))
+        memory.complete = False
+        return memory, LogLeftDisk(why=why, continues=origin)
+
+    def settle(self, new: EventLog, left: EventLog) -> None:
+        """The log in memory takes in what can be read of the one that was left."""
+        left.abandon()
+        self._left.append(left)
+        self._take_in(new, left.path, left.origin)
+        new.complete = True
+
+    def let_go(self) -> None:
+        """The log on the disk is open and has everything: what stood in for it goes."""
+        for path in self.memory.left():
+            remove(path)
+        for left in self._left:
+            left.close(
+                timeout_s=1.0
+            )  # not before `kept` is open: SQLite folds the `-wal` of the last one
+        self._left.clear()
 
     def close(self, log: EventLog) -> None:
         """Close the log in use: from now on it is whole without its `-wal`."""
-        if log.path == self.path / FILE and log.origin == self.origin():
-            with suppress(OSError):
-                self._note(log.origin, log.durable, is_open=False)
-        log.close()
+        for one in (*self._left, log):
+            if one.path == self.path / FILE and one.origin == self.origin():
+                with suppress(OSError):
+                    self._note(one.origin, one.durable, is_open=False)
+            one.close()
+        self._left.clear()
 
     def origin(self) -> str:
         """The origin of the log in use; `home:<id>` when none was written yet."""
         written = self._lines()[0]
-        return written if written.split("~")[0] == f"home:{self._home}" else f"home:{self._home}"
+        ours = is_origin_of(written, self._home)
+        return written if ours else f"home:{self._home}"
 
-    def reopen(self, why: str) -> tuple[EventLog, LogRecovered]:
-        """Set the log aside and begin a new one; what to write first in it."""
-        old = self.origin()
+    def reopen(self, why: str, used: EventLog | None = None) -> tuple[EventLog, LogRecovered]:
+        """Set the log aside and begin a new one; what to write first in it.  `used`: the log in
+        use, for one in memory gives way to another there."""
+        old = self.origin() if used is None else used.origin
+        name = read_origin(old)
+        if name is not None and name.boot is not None:
+            return self.memory.begin(name.after), LogRecovered(
+                set_aside=None, continues=old, why=why
+            )
+        start = _Start(lambda: (*self._anew(why), None), self.close)
+        start.start()
         try:
-            aside = self._set_aside(old)
-            new = next_origin(old)
-            self._note(new, 0, is_open=True)
-            opened = EventLog.open(self.path / FILE, new)
-        except (OSError, LogUnwritable, LogCorrupt) as error:
-            return self._in_memory(f"{why}; {error}")
+            made = start.wait(REOPEN_S)
+        except (OSError, LogCorrupt) as error:
+            made = LogUnwritable(str(error))
+        if isinstance(made, tuple):
+            return made[0], made[1] or LogRecovered(set_aside=None, continues=old, why=why)
+        if made is None:
+            self._late = start
+        why = f"{why}; {'the disk has not answered' if made is None else made.text}"
+        return self._in_memory(why, old)[0], LogRecovered(set_aside=None, continues=old, why=why)
+
+    def _anew(self, why: str) -> tuple[EventLog, LogRecovered]:
+        old = self.origin()
+        aside = self._set_aside(old)
+        new = next_origin(old)
+        self._note(new, 0, is_open=True)
+        opened = EventLog.open(self.path / FILE, new)
+        keep_ballast(opened.path)
         log.warning("event log set aside", extra={"file": aside})
         return opened, LogRecovered(set_aside=aside, continues=old, why=why)
 
@@ -108,14 +248,14 @@ class LogFolder:
 
     def _take_in(self, new: EventLog, old: Path | None, origin: str) -> None:
         try:
-            log_rest.take_in(new.path, old, origin)
+            log_rest.take_in(new.path, old, origin, in_memory=is_in_memory(new.origin))
         except sqlite3.Error:
             log.exception("what was left of a log could not be taken in")
         new.rests.look_again()
 
     def _in_its_place(self, why: str) -> tuple[EventLog, LogRecovered]:
-        """At a start: a new log that knows what could still be read of the old one."""
-        opened, recovered = self.reopen(why)
+        """A new log that knows what could still be read of the old one."""
+        opened, recovered = self._anew(why)
         self.take_in(opened, recovered)
         return opened, recovered
 
@@ -159,8 +299,24 @@ class LogFolder:
         return None if found is None else _Noted(int(found[2]), found[1] == "open")
 
     def _note(self, origin: str, seq: int, *, is_open: bool) -> None:
-        text = f"{origin}\n{'open' if is_open else 'closed'} {seq}\n"
-        write_durably(self.path / "origin", text.encode(), 0o644)
+        text = f"{origin}\n{'open' if is_open else 'closed'} {seq}\n".encode()
+        file = self.path / "origin"
+        try:
+            write_durably(file, text, 0o644)
+        except OSError:
+            # a full disk has no room for a second file, and these bytes are less than a sector
+            with file.open("r+b") as there:
+                there.write(text)
+                there.truncate()
+                there.flush()
+                os.fsync(there.fileno())
+
+    def _note_folded(self) -> None:
+        """SQLite folded the `-wal` into the file when it closed a log that could not be opened."""
+        noted = self._noted()
+        if noted is not None and noted.open and self._size("") > 0 and self._size("-wal") == 0:
+            with suppress(OSError):
+                self._note(self.origin(), noted.seq, is_open=False)
 
     def _set_aside(self, origin: str) -> str | None:
         """Rename the log and what belongs to it; its new name, None when nothing was there."""
@@ -176,18 +332,63 @@ class LogFolder:
                 moved = True
         return name if moved else None
 
-    def _in_memory(self, why: str) -> tuple[EventLog, LogRecovered]:
-        """The disk cannot be used: alarms do not wait for it, so the log is kept in memory."""
-        old = self.origin()
-        new = f"{old.split('~')[0]}~memory-{self._boot}"
-        path = self._memory / f"tryggve-{self._home}-{self._boot}.sqlite"
+    def _in_memory(self, why: str, origin: str | None) -> tuple[EventLog, LogLeftDisk | None]:
+        """The disk cannot be used: alarms do not wait for it, so the log is kept in memory: the one
+        of an earlier run, where there is one.  `origin` of the log on the disk; None: not known."""
         log.error("disk unusable, event log in memory")
-        n = 1
-        while path.exists():
-            n += 1
-            path = path.with_stem(f"tryggve-{self._home}-{self._boot}-{n}")
-            new = f"{old.split('~')[0]}~memory-{self._boot}-{n}"
-        return EventLog.open(path, new), LogRecovered(set_aside=None, continues=old, why=why)
+        for path in reversed(self.memory.left()):
+            with suppress(LogCorrupt, LogUnwritable):
+                return open_again(path), None
+            remove(path)
+        after = None if origin is None else self._last_on_disk(origin)
+        return self.memory.begin(after), LogLeftDisk(why=why, continues=origin)
+
+    def _last_on_disk(self, origin: str) -> tuple[int, int] | None:
+        """Which log is on the disk and its last number, as far as can be read; None: not known."""
+        with suppress(sqlite3.Error), closing(connect(self.path / FILE, read_only=True)) as db:
+            row = db.execute(
+                "SELECT seq FROM event WHERE origin IS NULL ORDER BY row DESC LIMIT 1"
+            ).fetchone()
+            return generation(origin), 0 if row is None else int(row[0])
+        noted = self._noted()
+        return None if noted is None else (generation(origin), noted.seq)
+
+
+class _Start(Thread):
+    """`work`, which a disk that hangs may hold up; what is made too late is `undone`."""
+
+    def __init__(self, work: Callable[[], _OnDisk], undo: Callable[[EventLog], None]) -> None:
+        super().__init__(name="eventlog-open", daemon=True)
+        self._work, self._undo = work, undo
+        self._lock = Lock()
+        self._ended = Event()
+        self._given_up = False
+        self._answer: _OnDisk | LogUnwritable | None = None
+        self._broke: Exception | None = None
+
+    def run(self) -> None:
+        answer: _OnDisk | LogUnwritable | None = None
+        try:
+            answer = self._work()
+        except LogUnwritable as error:
+            answer = error
+        except Exception as error:  # raised by `wait`, in the thread that started this one
+            self._broke = error
+        with self._lock:
+            if not self._given_up:
+                self._answer = answer
+                self._ended.set()
+            elif isinstance(answer, tuple):
+                self._undo(answer[0])
+
+    def wait(self, timeout_s: float) -> _OnDisk | LogUnwritable | None:
+        """What came of it; None: nothing yet, and it is given up."""
+        self._ended.wait(timeout_s)
+        with self._lock:
+            self._given_up = not self._ended.is_set()
+        if self._broke is not None:
+            raise self._broke
+        return self._answer
 
 
 def _aside_stem(origin: str) -> str:
@@ -196,13 +397,14 @@ def _aside_stem(origin: str) -> str:
 
 def origin_before(origin: str) -> str | None:
     """`home:a~3` → `home:a~2` → `home:a` → None: there was none before; None, too, in memory."""
-    base, _, number = origin.partition("~")
-    if not number.isdigit():
+    name = read_origin(origin)
+    if name is None or name.generation < 2:
         return None
-    return base if number == "2" else f"{base}~{int(number) - 1}"
+    return disk_origin(name.home, name.generation - 1)
 
 
 def next_origin(origin: str) -> str:
     """`home:a` → `home:a~2` → `home:a~3`."""
-    base, _, number = origin.partition("~")
-    return f"{base}~{int(number) + 1 if number.isdigit() else 2}"
+    name = read_origin(origin)
+    assert name is not None  # noqa: S101 - it is one of this home's (`LogFolder.origin`)
+    return disk_origin(name.home, generation(origin) + 1)

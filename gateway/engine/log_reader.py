@@ -15,6 +15,7 @@ from typing import Any
 
 from gateway.envelope import GENESIS, chained
 from gateway.errors import ChainError, LogCorrupt, LogError, LogUnwritable
+from gateway.origin import is_in_memory
 
 BUSY_S = 5.0
 """Seconds to wait for another process that holds the file (a reader at a checkpoint)."""
@@ -46,9 +47,12 @@ LONG_LIVED_SQL = " OR ".join(f'instr(body, \'"kind":"{kind}\') > 0' for kind in 
 _CORRUPT = ("malformed", "not a database", "no such table", "constraint", "is final", "is kept")
 
 
-def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    """A connection as the log wants it: WAL, full fsync, our own transactions."""
-    mode = "ro" if read_only else "rwc"
+def connect(
+    path: Path, *, read_only: bool = False, create: bool = False, in_memory: bool = False
+) -> sqlite3.Connection:
+    """A connection as the log wants it: WAL, full fsync (none for a file that is in memory, where
+    nothing outlives a power cut), our own transactions.  `create`: a missing file is made."""
+    mode = "ro" if read_only else "rwc" if create else "rw"
     db = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}",
         uri=True,
@@ -58,8 +62,8 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     )
     try:
         if not read_only:
+            db.execute(f"PRAGMA synchronous={'OFF' if in_memory else 'FULL'}")
             db.execute("PRAGMA journal_mode=WAL")
-            db.execute("PRAGMA synchronous=FULL")
     except BaseException:
         db.close()
         raise
@@ -84,8 +88,12 @@ def check(db: sqlite3.Connection, path: Path) -> None:
 
 def first_row(db: sqlite3.Connection, key: str, value: Any) -> int:
     """The first row whose own event has `key` (`seq` or `at`) not below `value`, by bisection:
-    both grow with the row.  One past the end when none has."""
-    column = {"seq": "seq", "at": "json_extract(body, '$.at')"}[key]
+    both grow with the row.  One past the end when none has.  By `at` the home's other logs count
+    too: what was held in memory stands between its own rows."""
+    column, whose = {
+        "seq": ("seq", "origin IS NULL"),
+        "at": ("json_extract(body, '$.at')", "(origin IS NULL OR origin < 'staff')"),
+    }[key]
     low, high = (
         int(n)
         for n in db.execute(
@@ -95,8 +103,8 @@ def first_row(db: sqlite3.Connection, key: str, value: Any) -> int:
     while low < high:
         middle = (low + high) // 2
         row = db.execute(
-            f"SELECT row, {column} FROM event WHERE row >= ? AND row < ? "  # noqa: S608 - two words
-            "AND origin IS NULL ORDER BY row LIMIT 1",
+            f"SELECT row, {column} FROM event WHERE row >= ? AND row < ? "  # noqa: S608 - ours
+            f"AND {whose} ORDER BY row LIMIT 1",
             (middle, high),
         ).fetchone()
         if row is None or row[1] >= value:
@@ -129,7 +137,8 @@ def walk(
     ):
         whose = foreign or origin
         known = heads.get(whose) if row > 0 else parts.get(whose)
-        if known is not None and (row > 0 or seq == known[0] + 1):
+        whole = row > 0 and not is_in_memory(whose)  # memory lets go of what sensors said
+        if known is not None and (whole or seq == known[0] + 1):
             if seq != known[0] + 1:
                 raise ChainError(f"after event {known[0]} of {whose} comes {seq}", seq)
             if chained(known[1], body.encode()) != digest:

@@ -48,18 +48,23 @@ CHUNK = 500
 TAKEN = "rest taken"
 """The mark of a log that has what could be read of the one before it."""
 
+HELD = "held:"
+"""Begins the mark of an origin whose numbers above it must not be sent: they are given on the disk
+and are not there yet."""
+
 _Row = tuple[int, int, str, bytes, str, str]
 """Row, number, body, hash, origin, time of receipt."""
 
 _COLUMNS = "SELECT row, seq, body, hash, origin, taken FROM event"
 
 
-def take_in(path: Path, aside: Path | None, origin: str) -> int:
+def take_in(path: Path, aside: Path | None, origin: str, *, in_memory: bool = False) -> int:
     """Copy into the log at `path` what can be read of `aside`, the log of `origin`; returns how
-    many events.  It may be in use, and the call may be repeated: each row has its place.  Raises
+    many events.  `in_memory`: `path` is.  It may be in use, and the call may be repeated: each
+    row has its place.  Raises
     `sqlite3.Error` when the new log cannot be written."""
     count = 0
-    with closing(connect(path)) as new:
+    with closing(connect(path, in_memory=in_memory)) as new:
         for top, marks, rows in _left_of(aside, origin):
             count += _copy(new, rows, top, marks)
         new.execute("INSERT OR IGNORE INTO mark VALUES (?, 1)", (TAKEN,))
@@ -187,7 +192,10 @@ class Rests:
         """What the server may not have, at most `limit` events; None: nothing."""
         with self._lock:
             if self._known is None:
-                self._known = self._look()
+                try:
+                    self._known = self._look()
+                except sqlite3.ProgrammingError:  # closed: another log has taken its place
+                    return None
             for origin, (sent, head) in self._known.items():
                 if sent < head:
                     rows = self._reader.execute(
@@ -218,4 +226,21 @@ class Rests:
             "SELECT origin, max(seq) FROM event WHERE origin >= 'home:' AND origin < 'home;' "
             "GROUP BY origin"
         )
-        return {origin: (sent.get(f"rest:{origin}", 0), head) for origin, head in heads}
+        return {
+            origin: (sent.get(f"rest:{origin}", 0), min(head, sent.get(f"{HELD}{origin}", head)))
+            for origin, head in heads
+        }
+
+    def first_unsent(self, db: sqlite3.Connection) -> int | None:
+        """The first row above 0 that is not sent yet; None: there is none."""
+        with self._lock:
+            known = self._look()
+        rows = [
+            db.execute(
+                "SELECT min(row) FROM event WHERE origin = ? AND seq > ? AND row > 0",
+                (origin, sent),
+            ).fetchone()[0]
+            for origin, (sent, head) in known.items()
+            if sent < head
+        ]
+        return min((int(row) for row in rows if row is not None), default=None)

@@ -80,6 +80,7 @@ class AlarmType(StrEnum):
     POWER_LOST = "power_lost", Severity.TECHNICAL
     POWER_FAILING = "power_failing", Severity.CARE  # it may fall silent: gone long, or battery low
     POWER_WEAK = "power_weak", Severity.TECHNICAL
+    LOG_IN_MEMORY = "log_in_memory", Severity.TECHNICAL  # the disk refuses the log
     RADIO_DOWN = "radio_down", Severity.TECHNICAL
     RADIO_MISSED = "radio_missed", Severity.CARE  # a pendant or a lock cannot be reached by it
     HOME_SILENT = "home_silent", Severity.CARE

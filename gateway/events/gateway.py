@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import datetime
 
 from gateway.events.base import By, Coded, Data, Prose, Resident, Why, kind
 
@@ -99,6 +100,38 @@ class LogStalled(Data):
     """The disk refused or held back a write; events wait in memory, alarms are sent without it."""
 
     why: Prose
+
+
+@kind("log.left_disk", by=By.HOME, urgent=True)
+class LogLeftDisk(Data):
+    """The disk refuses or hangs: the log goes on in memory, and this is the first event there.
+    Everything is sent as ever; a power cut would lose what the server has not got.  The disk is
+    tried again by itself; change the card."""
+
+    why: Prose
+    continues: str | None
+    """The origin of the log on the disk; None when the disk does not say it."""
+
+
+@kind("log.returned", by=By.HOME, urgent=True)
+class LogReturned(Data):
+    """The disk takes events again: what was held in memory was written there, and the log goes on
+    there.  Not: that the card is good."""
+
+    held: int
+    """How many events that memory held were written."""
+    since: datetime | None
+    """From when on the log was in memory; None when it held nothing."""
+
+
+@kind("log.thinned", by=By.HOME)
+class LogThinned(Data):
+    """Memory is full of events that neither the disk nor the server took: what sensors say is
+    judged as ever and not kept, from the one of these with a `count` of 0 to the last one.  What
+    rests on such an event names this one.  Everything else is kept."""
+
+    count: int
+    """How many were not kept so far."""
 
 
 @kind("power.lost", by=By.HOME, urgent=True)

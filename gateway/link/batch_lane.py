@@ -53,11 +53,13 @@ class BatchLane(LaneThread):
         if rest is not None:
             self._send_rest(rest)
             return
-        origin = box.origin()
+        origin, forwarded = box.place()
         if origin != self._origin:
             self._origin, self._from, self._gaps = origin, None, 0
-        after = box.forwarded() if self._from is None else self._from
+        after = forwarded if self._from is None else self._from
         bodies = fitting(box.pending(after, self._limit))
+        if box.origin() != origin:
+            return  # another log has taken its place: these may be of either
         if not bodies and self._spoken:
             if not self.signal.wait(HEARTBEAT_S):
                 self._spoken = False  # an empty batch: we are alive
@@ -117,8 +119,11 @@ class BatchLane(LaneThread):
         if self._ahead(have) or have < after + len(bodies):
             return False
         box = self.shared.outbox
-        if have >= box.forwarded():
-            box.mark_forwarded(have)
+        origin, forwarded = box.place()
+        if origin != self._origin:
+            return True  # another log has taken its place, with what is not confirmed of this
+        if have >= forwarded:
+            box.mark_forwarded(self._origin, have)
             self.shared.batch_answered()
         else:
             self._from = have  # the server lost some and is being told again
@@ -137,7 +142,7 @@ class BatchLane(LaneThread):
         else:
             self._from = None
             if gap.have > self.shared.outbox.forwarded():
-                self.shared.outbox.mark_forwarded(gap.have)
+                self.shared.outbox.mark_forwarded(self._origin, gap.have)
             elif gap.have < after + count:
                 self._from = gap.have
             if self._gaps > GAPS_AT_ONCE:
@@ -145,7 +150,7 @@ class BatchLane(LaneThread):
 
     def _ahead(self, have: int) -> bool:
         box = self.shared.outbox
-        if box.origin() != self._origin or have <= box.head():
+        if box.origin() != self._origin or have <= box.head() or box.origin() != self._origin:
             return False
         if f"ahead {self._origin}" not in self._told:
             self._told.add(f"ahead {self._origin}")

@@ -52,6 +52,7 @@ from gateway.link.https import (
     tls_context,
 )
 from gateway.link.server_keys import ServerKeys
+from gateway.origin import is_origin_of
 from gateway.version import version
 from gateway.wire import EnrollAnswer, EnrollRequest, ServerKey, fingerprint, split_code
 
@@ -231,7 +232,7 @@ def _trusted(answer: EnrollAnswer, wanted: str) -> dict[str, Ed25519PublicKey]:
             "the server that answered does not hold the key that the code names: the code was "
             "mistyped or somebody stands between; nothing was enrolled here. Ask for a new code."
         )
-    if answer.origin.split("~")[0] != f"home:{answer.home}":
+    if not is_origin_of(answer.origin, answer.home):
         raise UserError("the server gave an origin of another home; tell its administrator.")
     return keys
 

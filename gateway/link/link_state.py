@@ -30,8 +30,12 @@ class Outbox(Protocol):
     def forwarded(self) -> int:
         """The number up to which the server has confirmed."""
 
-    def mark_forwarded(self, seq: int) -> None:
-        """The server has everything up to and with `seq`."""
+    def place(self) -> tuple[str, int]:
+        """`origin` and `forwarded` of one log: another may take its place between two calls."""
+
+    def mark_forwarded(self, origin: str, seq: int) -> None:
+        """The server has everything of that log up to and with `seq`; passed over when another log
+        has taken its place: what was sent of it is sent again, as a rest."""
 
     def rest(self, limit: int) -> Rest | None:
         """What an earlier log of the home held and the server may not have; None: nothing."""

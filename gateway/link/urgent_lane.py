@@ -106,7 +106,7 @@ class UrgentLane(LaneThread):
         return max(0.0, min(queued.yields_until_s for _, queued in batch) - time.monotonic())
 
     def _next(self) -> list[tuple[tuple[str, int], _Urgent]]:
-        origin, forwarded = self.shared.outbox.origin(), self.shared.outbox.forwarded()
+        origin, forwarded = self.shared.outbox.place()
         with self._lock:
             for key in [k for k in self._queue if k[0] == origin and k[1] <= forwarded]:
                 self._drop(key)  # the batch lane was faster

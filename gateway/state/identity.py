@@ -18,6 +18,7 @@ from gateway.events import (
     HomeDescribed,
     PreviousRun,
 )
+from gateway.origin import is_in_memory
 from gateway.rules import HomeFacts
 
 BOOT_FILE = Path("/proc/sys/kernel/random/boot_id")
@@ -52,7 +53,7 @@ class PreviousEnd:
 
     def apply(self, event: Event) -> None:
         """Fold one event."""
-        if event.origin == self._own():
+        if event.origin == self._own() or is_in_memory(event.origin):
             stopped = isinstance(event.data, GatewayStopped)
             self.how = PreviousRun.CLEAN if stopped else PreviousRun.CUT
             self._last = event

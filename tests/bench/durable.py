@@ -16,9 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gateway.clock import SystemClock
-from gateway.engine.engine import Engine, Hooks
+from gateway.engine.engine import Engine
 from gateway.engine.event_log import EventLog
 from gateway.engine.sequencer import Sealed
+from gateway.engine.turns import Hooks
 from gateway.envelope import Draft
 from gateway.events import LogRecovered, MatPressed, MatReleased
 from gateway.rules import DeviceFacts, HomeFacts, bind

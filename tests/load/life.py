@@ -109,7 +109,10 @@ class Log:
     def forwarded(self) -> int:
         return self._forwarded
 
-    def mark_forwarded(self, seq: int) -> None:
+    def place(self) -> tuple[str, int]:
+        return self._origin, self._forwarded
+
+    def mark_forwarded(self, origin: str, seq: int) -> None:
         self._forwarded = seq
 
     def rest(self, limit: int) -> None:

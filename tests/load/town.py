@@ -277,7 +277,8 @@ def _enrolled(parts: Staff, clock: FileClock, count: int, seed: int) -> list[Loa
             append_many.write_many(parts, tx, some)
     for home in homes:  # a server that knows nothing of a door could not turn it
         first = json.loads(home.describe().body)
-        home.log.mark_forwarded(ingest.receive_batch(parts, home.home, [first], 0))
+        have = ingest.receive_batch(parts, home.home, [first], 0)
+        home.log.mark_forwarded(home.log.origin(), have)
     return homes
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 ON_BOTH = {
     "homelink.test_ingest": "order, conflicts, the same twice; bodies, hashes, times",
+    "homelink.test_log_in_memory": "which log is the newest: rows ordered by a subquery",
     "homelink.test_urgent": "the same event over two lanes: inserted once, whichever comes first",
     "homelink.test_trust.test_a_rebuild_mends_what_was_harmed": "marks, and rows given back",
     "homelink.test_trust.test_every_fold_leaves_another_homes_rows_alone": "rows looked up by name",

@@ -142,11 +142,9 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "alarm.too_cold": ("För kallt i hemmet för länge", "Too cold in the home for long"),
     "alarm.too_hot": ("För varmt i hemmet för länge", "Too hot in the home for long"),
     "alarm.power_lost": ("Strömmen försvann", "The power is gone"),
-    "alarm.power_failing": (
-        "Strömavbrott, larmen går på batteri",
-        "Power cut, the alarms run on a battery",
-    ),
+    "alarm.power_failing": ("Strömavbrott, larmen går på batteri", "Power cut, alarms on battery"),
     "alarm.power_weak": ("Enheten får för svag ström", "The unit gets too weak a supply"),
+    "alarm.log_in_memory": ("Byt minneskort: det tar inte emot", "Change the card: it is worn"),
     "alarm.home_silent": ("Ingen kontakt med hemmet", "The home was not heard"),
     "alarm.home_tampered": ("Hemmets logg stämmer inte", "The home's log does not add up"),
     "alarm.home_overstepped": (

@@ -24,11 +24,12 @@ from gateway.events import (
     EventAsideDeclined,
     EventSetAside,
 )
+from gateway.origin import is_origin_of
 from web.staff.care.actions import Refused, Why
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Right
 from web.staff.events import append
-from web.staff.events.judgement import SET_ASIDE_KIND, Mark, is_origin_of
+from web.staff.events.judgement import SET_ASIDE_KIND, Mark
 from web.staff.events.projections.fold import HANDLERS
 from web.staff.events.projections.rebuild import rebuild_home
 from web.staff.storage import tables

@@ -39,6 +39,7 @@ from gateway.events import (
     not_read,
     to_fields,
 )
+from gateway.origin import is_origin_of
 from web.staff.storage import tables
 
 REFUSED_KIND = "refused"
@@ -116,15 +117,6 @@ class Verdict:
     def refused(self) -> bool:
         """Whether it is kept and nothing more."""
         return self.overstepped and not self.counts
-
-
-def is_origin_of(origin: str, home: str) -> bool:
-    """Whether `origin` is a log of this home: `home:<id>`, `home:<id>~2`, `~3` …"""
-    own = f"home:{home}"
-    return (
-        origin == own
-        or re.fullmatch(re.escape(own) + r"~([2-9]|[1-9][0-9]{1,5})", origin) is not None
-    )
 
 
 def is_ref_of(ref: str, home: str) -> bool:

@@ -17,12 +17,12 @@ from sqlalchemy import ColumnElement, and_, delete, insert, or_, select, update
 from gateway.envelope import Draft
 from gateway.errors import UserError
 from gateway.events import HomeEnrolled
+from gateway.origin import disk_origin, generation
 from gateway.wire import EnrollAnswer, EnrollRequest, ServerKey, make_code, split_code
 from web.staff.core.context import Staff
 from web.staff.core.keys import Keys
 from web.staff.core.limits import Limiter, network_of
 from web.staff.events import append
-from web.staff.events.projections.fold import generation
 from web.staff.homelink import tokens
 from web.staff.homelink.ingest import Refused
 from web.staff.storage import event_store, tables
@@ -161,7 +161,7 @@ def _next_origin(tx: Tx, home: str) -> str:
     ).scalars()
     promised = tx.conn.execute(select(k.c.origin).where(k.c.home_id == home)).scalars()
     taken = [generation(origin) for origin in (*written, *promised)]
-    return f"home:{home}~{max(taken) + 1}" if taken else f"home:{home}"
+    return disk_origin(home, max(taken, default=0) + 1)
 
 
 def _revoke_keys(tx: Tx, home: str, now: datetime) -> None:

@@ -17,12 +17,14 @@ from sqlalchemy import Connection, Select, Table, bindparam, delete, select, upd
 from gateway.envelope import Draft, Event, canonical, from_json
 from gateway.errors import BadEvent, ChainError, TryggveError
 from gateway.events import AlarmRaised, AlarmType, ClockSynced, HomeOverstepped, HomeTampered
+from gateway.origin import is_origin_of
 from gateway.wire import SEQ_MAX
 from web.staff.core.context import Staff
 from web.staff.events import append, judgement
-from web.staff.events.judgement import REFUSED_KIND, Verdict, is_origin_of
+from web.staff.events.judgement import REFUSED_KIND, Verdict
 from web.staff.events.projections.rebuild import Fold, orphan_id, refold
 from web.staff.homelink import unread
+from web.staff.homelink.home_logs import may_begin, newest_have
 from web.staff.storage import event_store, tables
 from web.staff.storage.database import Tx
 
@@ -127,7 +129,7 @@ def receive_batch(staff: Staff, home: str, objs: Sequence[dict[str, Any]], down_
     home's newest log for an empty batch, which only says that the home is there).
 
     Raises `Refused`: `bad_event`, `other_home`, `mixed` (400: more than one origin), `gap`,
-    `chain`.
+    `chain`, `too_many_logs` (403).
     """
     sent = read_events(objs, home)
     if not sent:
@@ -139,6 +141,8 @@ def receive_batch(staff: Staff, home: str, objs: Sequence[dict[str, Any]], down_
     with staff.write() as tx:
         event_store.lock_home(tx.conn, home)
         head = event_store.read_head(tx.conn, origin)
+        if head.seq == 0 and not may_begin(tx.conn, home):
+            raise Refused(403, "too_many_logs", "The home has begun too many logs.")
         wanted = list(range(first, first + len(sent)))
         if first > head.seq + 1 or [item.event.seq for item in sent] != wanted:
             raise Refused(
@@ -166,14 +170,10 @@ def receive_batch(staff: Staff, home: str, objs: Sequence[dict[str, Any]], down_
 
 
 def _only_heard(staff: Staff, home: str, down_have: int) -> int:
-    t, h = tables.home_link, tables.head
+    t = tables.home_link
     with staff.db.read() as conn:
         row = conn.execute(select(t).where(t.c.home_id == home)).one_or_none()
-        heads = conn.execute(
-            select(h.c.origin, h.c.seq).where(
-                h.c.home_id == home, h.c.origin.startswith("home:", autoescape=True)
-            )
-        ).all()
+        have = newest_have(conn, home)
         silent = _is_silent(conn, home)
     fresh = (
         row is not None
@@ -185,8 +185,7 @@ def _only_heard(staff: Staff, home: str, down_have: int) -> int:
         with staff.write() as tx:
             event_store.lock_home(tx.conn, home)
             note_heard(tx, home, down_have=down_have)
-    newest = max(heads, key=lambda head: (len(head.origin), head.origin), default=None)
-    return 0 if newest is None else int(newest.seq)
+    return have
 
 
 def _is_silent(conn: Connection, home: str) -> bool:

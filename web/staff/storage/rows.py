@@ -152,6 +152,9 @@ class HomeRow:
     page_key: str | None
     page_origin: str | None
     page_seq: int | None
+    memory_since: datetime | None
+    memory_origin: str | None
+    memory_seq: int | None
     silent_since: datetime | None
     silent_alarm: str | None
     visits_locked_before: datetime | None

@@ -549,6 +549,9 @@ home_state = Table(
     Column("page_key", Text),  # of its run: codes are told with it; None: in the first form
     Column("page_origin", Text),
     Column("page_seq", BigInteger),
+    Column("memory_since", Utc),  # the log is in memory since then; None: on the home's disk
+    Column("memory_origin", Text),
+    Column("memory_seq", BigInteger),
     Column("silent_since", Utc),  # None: not silent
     Column("silent_alarm", Text),  # the alarm that stands for the silence
     Column("visits_locked_before", Utc),  # nothing changes in visits that began earlier

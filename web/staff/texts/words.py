@@ -58,6 +58,7 @@ ALARMS: Mapping[str, str] = {
     AlarmType.POWER_LOST: N_("Strömmen försvann"),
     AlarmType.POWER_FAILING: N_("Strömavbrott, larmen går på batteri"),
     AlarmType.POWER_WEAK: N_("Hemmets enhet har för låg spänning"),
+    AlarmType.LOG_IN_MEMORY: N_("Minneskortet i hemmets enhet tar inte emot: byt kort"),
     AlarmType.PENDANT: N_("Larmknappen trycktes"),
 }
 """What alarms are about; another word is that of a newer home."""
@@ -240,6 +241,7 @@ RULES: Mapping[str, str] = {
     "device_silent": N_("utrustning som tystnat"),
     "door_open": N_("ytterdörr som står öppen"),
     "inactivity": N_("ingen aktivitet på dagen"),
+    "log_in_memory": N_("minneskort som inte tar emot"),
     "look": N_("extra tillsyn, utlöst av regel"),
     "mat_quality": N_("sängmattans skick"),
     "contact_reversed": N_("omvänd dörrgivare"),

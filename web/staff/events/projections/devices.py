@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 
 from gateway import events
+from gateway.origin import is_in_memory
 from web.staff.events.projections.fold import Fold, Row, Step, on, take
 from web.staff.storage import tables
 
@@ -109,6 +110,21 @@ def _described(fold: Fold, step: Step, data: events.HomeDescribed) -> None:
             row.update(driver=device.driver, type=device.type, role=device.role, room=device.room)
 
 
+def _in_memory(home: Row, step: Step) -> None:
+    """Whether the home's newest log is on its disk, as far as this event says."""
+    if not take(home, "memory", step):
+        return
+    if not is_in_memory(step.event.origin):
+        home["memory_since"] = None
+    elif home.get("memory_since") is None:
+        home["memory_since"] = step.at
+
+
+@on(events.LogLeftDisk, events.LogReturned, events.LogRecovered)
+def _log_moved(fold: Fold, step: Step, data: events.Data) -> None:
+    _in_memory(_home(fold), step)
+
+
 PAGE_URL = re.compile(r"https://(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?")
 """Where a home may say that its page is: phones go there."""
 
@@ -125,6 +141,7 @@ def _gateway_started(fold: Fold, step: Step, data: events.GatewayStarted) -> Non
     home = _home(fold)
     if take(home, "page", step):  # it tells of its page again, unless it is too old to have one
         home.update(page_url=None, page_fingerprint=None, page_key=None)
+    _in_memory(home, step)
     if take(home, "run", step):
         home.update(started_at=step.at, version=data.version, clock=step.event.clock)
 

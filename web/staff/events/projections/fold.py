@@ -21,6 +21,7 @@ from gateway.envelope import Event
 from gateway.errors import TryggveError
 from gateway.events import CodesGiven, CodesIssued, GrantIssued
 from gateway.events.handlers import Handlers
+from gateway.origin import is_newer
 from web.staff.events.judgement import is_ref_of
 from web.staff.storage import tables
 from web.staff.storage.event_store import upsert
@@ -189,21 +190,17 @@ def _delete_of(table: Table, key: tuple[str, ...]) -> Delete:
     return delete(table).where(*(table.c[name] == bindparam(name) for name in key))
 
 
-def generation(origin: str) -> int:
-    """Which log of its home an origin is: 1, or the number after `~`."""
-    _, _, number = origin.partition("~")
-    return int(number) if number.isdigit() else 1
-
-
 def take(row: Row, prefix: str, step: Step) -> bool:
     """Note in `row` that `step` is the newest about `<prefix>_…`; False when it is older than what
     is there.  Newer is a matter of the home's numbers, not of its clock."""
     event = step.event
     known, seq = row.get(f"{prefix}_origin"), row.get(f"{prefix}_seq")
-    if isinstance(known, str) and isinstance(seq, int):
-        ours = (generation(event.origin), event.seq)
-        if ours < (generation(known), seq):
-            return False
+    if (
+        isinstance(known, str)
+        and isinstance(seq, int)
+        and not is_newer(event.origin, event.seq, known, seq)
+    ):
+        return False
     row[f"{prefix}_origin"], row[f"{prefix}_seq"] = event.origin, event.seq
     return True
 

@@ -14,10 +14,10 @@ from sqlalchemy import Connection, Table, delete, false, null, or_, select, upda
 
 from gateway.envelope import Event
 from gateway.events import ACCESS_KINDS, KINDS, By, ClockSynced
+from gateway.origin import is_origin_of
 from web.staff.events.judgement import (
     REFUSED_KIND,
     Verdict,
-    is_origin_of,
     judge,
     known_persons,
 )
