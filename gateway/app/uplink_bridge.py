@@ -10,13 +10,15 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from gateway.engine.engine import Engine
+from gateway.engine.engine import HANG_S, PULSE_S, Engine
 from gateway.engine.log_rest import Rest
 from gateway.errors import LogUnwritable
 from gateway.link.uplink import UplinkCallbacks
 
-KEEP_S = 10.0
-"""Seconds that the server's decisions may take to reach the disk; then they are asked for again."""
+KEEP_S = HANG_S + 2 * PULSE_S
+"""Seconds that the server's decisions may take to be kept; then they are asked for again.  On a
+disk that hangs the log goes on in memory before that, and the order that comes after them, which is
+given once, is still read."""
 
 
 class LogOutbox:
