@@ -154,7 +154,8 @@ class DriverSupervisor:
         if driver is None:
             folder = self._state_dir / "devices" / device.id
             try:
-                folder.mkdir(parents=True, exist_ok=True)
+                if not folder.is_dir():  # a card that hangs would hold the start
+                    folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:  # a card that refuses: most devices keep nothing
                 log.warning("no folder", extra={"device": device.id, "why": str(error)})
             context = DriverContext(

@@ -1,18 +1,21 @@
-"""The home's card dies while the home runs, with both programs for real and errors that the system
-calls give: alarms ring, checks are asked, doors open, and what was kept arrives afterwards.
+"""The home's card dies while the home runs, or was dead when it began, with both programs for real
+and errors that the system calls give: alarms ring, checks are asked, doors open, and what was kept
+arrives afterwards.
 
-Not for: a home that is started on such a card (`test_dead_disk`), the other files of the state
-folder one by one (the tests of who writes them), or a card that lost something (`test_recovery`).
+Not for: the other files of the state folder one by one (the tests of who writes them), or a card
+that lost something (`test_recovery`).
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,9 +24,11 @@ from gateway.demo.staffclient import StaffClient
 from gateway.demo.stage import Stage, stage
 from gateway.engine.engine import HANG_S, PULSE_S
 from gateway.engine.log_reader import LogReader
+from gateway.errors import LogError
 from gateway.origin import is_in_memory
 from tests.e2e.conftest import EVENING, at_server
-from tests.e2e.faulty_disk import WRITES, FaultyDisk
+from tests.e2e.faulty_disk import WRITES, FaultyDisk, fill, mounted, remount
+from tests.e2e.test_kill import LoadedHome
 from tests.ports import free_port
 from tests.test_watchdog import Systemd
 
@@ -149,15 +154,7 @@ def test_a_home_lives_on_while_its_card_dies(dying: Dying, fault: str) -> None:
         assert dying.open_door()["outcome"] == "done"
     within(dying.is_well, "what was kept in memory")
     assert dying.is_alive()
-    on_card = {e["hash"] for e in LogReader(dying.made.home_log).events()}
-    held = at_server(dying.made)
-    lost = {
-        (origin, seq)
-        for origin, events in held.items()
-        for seq, digest in events.items()
-        if origin.startswith("home:") and digest not in on_card
-    }
-    assert lost == set(), "what rang from memory is on the card"
+    assert not lost_from(dying, dying.made.home_log), "what rang from memory is on the card"
 
 
 def test_a_check_is_asked_while_the_card_refuses(dying: Dying) -> None:
@@ -169,3 +166,79 @@ def test_a_check_is_asked_while_the_card_refuses(dying: Dying) -> None:
         assert dying.is_alive()
     within(dying.is_well, "what was kept in memory")
     assert len(dying.at_server("check.asked")) == 1, "stored once, after it rang"
+
+
+AT_START = ("EIO at the sync", "hangs at any write", "full for real", "read-only for real")
+
+
+@contextmanager
+def small_card(scene: Dying) -> Iterator[Path]:
+    """The home's state on a small file system of its own; on the usual one again afterwards."""
+    state = scene.made.folder / "home"
+    kept = scene.made.folder / "home-kept"
+    shutil.copytree(state, kept)
+    with mounted(state, "12m"):
+        shutil.copytree(kept, state, dirs_exist_ok=True)
+        yield state
+        shutil.rmtree(kept)
+        shutil.copytree(state, kept)
+    shutil.copytree(kept, state, dirs_exist_ok=True)
+    shutil.rmtree(kept)
+
+
+@contextmanager
+def dead_card(scene: Dying, how: str) -> Iterator[Callable[[], None]]:
+    """The card as `how` says; what is yielded makes it well again."""
+    if how in FAULTS:
+        with scene.disk.fault(*FAULTS[how]):
+            yield scene.disk.end
+        return
+    with small_card(scene) as state:
+        if how == "full for real":
+            big = fill(state)
+            yield lambda: big.unlink(missing_ok=True)
+        else:
+            remount(state, "ro")
+            yield lambda: remount(state, "rw")
+
+
+@pytest.mark.parametrize("how", AT_START)
+def test_a_home_starts_on_a_card_that_is_dead(dying: Dying, how: str) -> None:
+    """The home is ready in time for systemd and stays, its alarm rings at the server; when the card
+    is well, what memory held is on it and at the server."""
+    if dying.made.home is not None:
+        dying.made.home.stop()
+        dying.made.home = None
+    log = dying.made.home_log
+    with dead_card(dying, how) as mend:
+        dying.systemd.forget()
+        with dying.on_it():
+            home = LoadedHome(dying.made.folder, "--events", "1", env=os.environ.copy())
+        try:
+            assert dying.systemd.hears("READY=1", 85), "TimeoutStartSec is 90 s"
+            before = len(dying.at_server("alarm.raised"))
+            home.say("alarm")
+            within(lambda: len(dying.at_server("alarm.raised")) > before, "the alarm")
+            assert dying.is_alive()
+            mend()
+            within(lambda: not lost_from(dying, log), "what was kept in memory", 90)
+            assert dying.is_alive()
+            home.end()
+        finally:
+            home.process.kill()
+            home.close()
+        assert not lost_from(dying, log)
+
+
+def lost_from(scene: Dying, log: Path) -> set[tuple[str, int]]:
+    """What the server has of the home and the card has not."""
+    try:
+        on_card = {event["hash"] for event in LogReader(log).events()}
+    except LogError:
+        on_card = set()
+    return {
+        (origin, seq)
+        for origin, events in at_server(scene.made).items()
+        for seq, digest in events.items()
+        if origin.startswith("home:") and digest not in on_card
+    }
