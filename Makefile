@@ -4,12 +4,13 @@
 #   make test ARGS=--quick        what is quick of them, for work in hand
 #   make check                    lint, types, import rules, generated pages and texts up to date
 #   make docs | make texts        write the generated pages; take new texts into the catalogues
+#   make golden                   write down what this version writes (tests/golden)
 #   make bench [ARGS=--json]      our numbers beside a plain reference
 #   make mutate ARGS=access       changes a room's lines and names those that no test notices
 #   make load [ARGS="--homes 1000"]  a town of simulated homes against the real server
 # PYTHON=python3.12 chooses another Python; APT=no never installs a Debian package.
 
-.PHONY: help demo test check bench load mutate docs texts format lock clean
+.PHONY: help demo test check bench load mutate docs texts golden format lock clean
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
@@ -51,6 +52,10 @@ docs:
 texts:
 	$(SETUP) test
 	@$(PY) -m web.staff.cli.catalogue --write
+
+golden:
+	$(SETUP) test
+	@$(PY) -m tests.golden --write
 
 format:
 	$(SETUP) test

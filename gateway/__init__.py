@@ -21,7 +21,8 @@ The runtime, each room standing on those before it
     engine       inbox → number → rules → one transaction → act; and the log, durable before told
     state        the home as it is now, folded from its events; who came in, for the resident
     doors        an order to turn a lock, or a code typed at the door, to the bolt's own word
-    link         the staff server: enrolment, its keys, three lanes of one kept connection each
+    link         the staff server: enrolment, its keys, three lanes of one kept connection each,
+                 and the line before its door
     services     what runs beside the engine: the night plan, the clock, the drivers, lights, the
                  server's new keys, pruning, systemd
 

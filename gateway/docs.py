@@ -26,6 +26,7 @@ import drivers
 from gateway import events, rules
 from gateway.config import home_file
 from gateway.config.field_texts import field_texts, flat
+from gateway.events import tolerance
 from gateway.schedule import Plan
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs"
@@ -101,6 +102,14 @@ def events_page() -> str:
             "of a kind that only the server writes is kept, and counts for nothing."
         ),
         "",
+        (
+            "Another version may write more: a field that is not known is kept and passed over, "
+            "and a value that cannot be read is what stands under *else*, so that the rest of the "
+            "event counts (`gateway/events/tolerance.py`). With `—` the event cannot be read "
+            "without the field, and in a kind that gives a right nothing is read that is not "
+            "understood whole."
+        ),
+        "",
         "| kind | written by | urgent | what it means |",
         "| --- | --- | --- | --- |",
     ]
@@ -112,9 +121,11 @@ def events_page() -> str:
         )
     for name, cls in events.KINDS.items():
         out += ["", f"## {name}", "", flat(cls.__doc__)]
+        if cls.STRICT:
+            out += ["", "It gives a right: it is read whole or not at all."]
         fields = list(_event_fields(cls))
         if fields:
-            out += ["", *_head("field")]
+            out += ["", *_head("field", "else")]
             out += fields
     return "\n".join(out) + "\n"
 
@@ -122,13 +133,28 @@ def events_page() -> str:
 def _event_fields(cls: type[events.Data]) -> Iterator[str]:
     hints = typing.get_type_hints(cls, include_extras=True)
     texts = field_texts(cls)
+    meant = {} if cls.STRICT else {one.name: one.otherwise for one in tolerance.readers(cls)}  # type: ignore[arg-type]
     for field in dataclasses.fields(cls):  # type: ignore[arg-type]
         hint = hints[field.name]
         default = "" if field.default is dataclasses.MISSING else _value(field.default)
         text = texts.get(field.name, "")
         if isinstance(hint, type) and issubclass(hint, Enum) and not text:
             text = flat(hint.__doc__)
-        yield _row(field.name, type_text(hint), unit_of(field.name), default, text)
+        instead = _else(meant[field.name]) if field.name in meant else "—"
+        yield _row(field.name, type_text(hint), unit_of(field.name), default, text, instead)
+
+
+def _else(otherwise: events.Else) -> str:
+    """What a field is read as where it cannot be read."""
+    match otherwise.value:
+        case events.Unread.WHOLE:
+            return "—"
+        case events.Unread.OWN_TIME:
+            return "the event's time"
+        case "":
+            return "no words"
+        case value:
+            return _value(value)
 
 
 # --- docs/configuration.md ------------------------------------------------------------------------
@@ -214,12 +240,14 @@ def _value(value: Any) -> str:
     return f"`{value}`"
 
 
-def _head(first: str) -> list[str]:
-    return [f"| {first} | type | unit | default | meaning |", "| --- | --- | --- | --- | --- |"]
+def _head(first: str, *more: str) -> list[str]:
+    names = (first, "type", "unit", "default", *more, "meaning")
+    return [f"| {' | '.join(names)} |", f"| {' | '.join('---' for _ in names)} |"]
 
 
-def _row(name: str, type_: str, unit: str, default: str, text: str) -> str:
-    return f"| `{name}` | {_cell(type_)} | {unit} | {_cell(default)} | {_cell(text)} |"
+def _row(name: str, type_: str, unit: str, default: str, text: str, *more: str) -> str:
+    cells = (_cell(type_), unit, _cell(default), *map(_cell, more), _cell(text))
+    return f"| `{name}` | {' | '.join(cells)} |"
 
 
 def _cell(text: str) -> str:

@@ -16,7 +16,7 @@
     │   ├── DeviceRefused         the device said no; `code` is the device's own
     │   └── ProtocolError         the device said something that its protocol does not allow
     ├── LinkError                 between the home and the server
-    │   ├── LinkDown              no connection, or no answer in time
+    │   ├── LinkDown              no connection, no answer in time, or not now: `wait_s`
     │   └── LinkRefused           the other side said no; `status` and `code`
     └── GrantRefused              a grant that does not open: `why` is a `gateway.events.Refusal`
 
@@ -124,7 +124,15 @@ class LinkError(TryggveError):
 
 
 class LinkDown(LinkError):
-    """No connection, or no answer in time; to be tried again."""
+    """No connection, or no answer in time; to be tried again: after `wait_s`, where the other side
+    said so.  `busy`: it is well, and has more to do than it can."""
+
+    def __init__(
+        self, text: str, *, wait_s: float | None = None, busy: bool = False, **data: Any
+    ) -> None:
+        super().__init__(text, wait_s=wait_s, busy=busy, **data)
+        self.wait_s = wait_s
+        self.busy = busy
 
 
 class LinkRefused(LinkError):

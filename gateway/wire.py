@@ -17,6 +17,13 @@ The stream carries
 - a comment line every `HEARTBEAT_S`.
 
 A 401 answer tells the server's time, so that a home whose clock is wrong can still speak.
+
+When many homes come back at once the server answers `/events` before it reads it: 503 `busy` with
+`Retry-After` and `TICKET_HEADER`; also with a 200, for the batch that is to follow.  A home waits
+that long and a little longer, shows the ticket again, and goes before those that come new.  What is
+urgent, an empty batch and a small one are not told to wait.  `BACKLOG_HEADER` says how much a home
+still has to send, `BATCH_HEADER` how much of it the next batch is to hold.  A home or a server that
+does not know these headers works with one that does.
 Not for: the staff's own pages.
 """
 
@@ -42,6 +49,17 @@ otherwise (DESIGN section 4)."""
 
 BATCH_MAX = 500
 """Events in one request at the most."""
+
+BACKLOG_HEADER = "Tryggve-Backlog"
+"""In a home's requests: own events that the server has not confirmed, those of the request too."""
+
+TICKET_HEADER = "Tryggve-Ticket"
+"""In an answer with `Retry-After`: the home's place in the line; in the request that follows, the
+same again."""
+
+BATCH_HEADER = "Tryggve-Batch"
+"""In an answer to `/events`: how many events the next batch should hold at the most, so that none
+takes the server longer than what is urgent may wait."""
 
 SEQ_MAX = 2**63 - 1
 """The largest number of an event: what both databases of the server can keep."""

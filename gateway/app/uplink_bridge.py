@@ -7,18 +7,29 @@ Not for: how the link works (`gateway.link`), or what an order means (`gateway.d
 from __future__ import annotations
 
 import asyncio
+import logging
+import sqlite3
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from gateway.engine.engine import HANG_S, PULSE_S, Engine
+from gateway.engine.log_reader import of_kinds
 from gateway.engine.log_rest import Rest
 from gateway.errors import LogUnwritable
-from gateway.link.uplink import UplinkCallbacks
+from gateway.events import KINDS
+from gateway.link.uplink import UplinkCallbacks, UrgentEvent
+from gateway.link.urgent_lane import is_alarm
+
+log = logging.getLogger(__name__)
 
 KEEP_S = HANG_S + 2 * PULSE_S
 """Seconds that the server's decisions may take to be kept; then they are asked for again.  On a
 disk that hangs the log goes on in memory before that, and the order that comes after them, which is
 given once, is still read."""
+
+
+ALARM_KINDS = tuple(kind for kind, cls in KINDS.items() if cls.URGENT and is_alarm(kind))
+"""What somebody may need help by."""
 
 
 class LogOutbox:
@@ -66,6 +77,16 @@ class LogOutbox:
     def down_have(self) -> int:
         """See `Outbox`."""
         return self._engine.down_have or 0
+
+    def alarms(self) -> Sequence[UrgentEvent]:
+        """See `Outbox`."""
+        used = self._engine.log
+        try:
+            rows = of_kinds(used.path, used.forwarded(), ALARM_KINDS)
+        except sqlite3.Error as error:  # the batch lane brings them, when the disk lets it
+            log.warning("unsent alarms cannot be read: %s", error)
+            return ()
+        return [UrgentEvent(used.origin, *row) for row in rows]
 
 
 def callbacks(

@@ -339,7 +339,7 @@ class EventLog:
                 'FROM event WHERE row >= ? AND body LIKE \'%"kind":"clock.synced"%\' ORDER BY row',
                 (first_row(self._reader, "at", utc_text(moment)),),
             ).fetchall()
-        return {boot: float(offset_s) for boot, offset_s in rows if offset_s is not None}
+        return {boot: float(s) for boot, s in rows if isinstance(s, int | float)}
 
     def since(self, moment: datetime | None = None) -> Iterator[tuple[Event, datetime]]:
         """Events in the order they were written, each with when it was received: all, or those from

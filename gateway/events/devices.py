@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
-from gateway.events.base import By, Data, Prose, kind
+from gateway.events.base import By, Data, Else, Prose, kind
 
 
 class Offline:
@@ -36,7 +36,7 @@ class DeviceFailed(Data):
     error: Prose
     """The error's class name in `gateway.errors`, or the library's own if it had no mapping."""
     text: Prose
-    retry_s: float
+    retry_s: Annotated[float, Else(0.0)]
 
 
 @kind("device.battery_low", by=By.HOME)

@@ -6,11 +6,14 @@ Not for: what must not wait for what is older (`urgent_lane`).
 from __future__ import annotations
 
 import logging
+import threading
+import time
 from collections.abc import Sequence
 
-from gateway.errors import LinkRefused
+from gateway.errors import LinkDown, LinkError, LinkRefused
 from gateway.link.https import GapError
 from gateway.link.lane import EVENT_STATUS, LaneThread, seq_of
+from gateway.link.line import ALIVE_S, NextBatch
 from gateway.link.link_state import Problem, Rest, SharedLinkState
 from gateway.wire import BATCH_MAX, BODY_MAX_BYTES, HEARTBEAT_S
 
@@ -18,6 +21,10 @@ log = logging.getLogger(__name__)
 
 UP_BASE_S, UP_CAP_S = 0.5, 60.0
 """Pauses of the batch lane: well below the 180 s after which the server calls a home silent."""
+
+LIMIT_MIN = 20
+"""Events in a batch at the least, after ones that were not answered: below it each costs more in
+its request than in itself."""
 
 GAPS_AT_ONCE = 3
 """Gap answers in a row that are followed without a pause; more, and the server contradicts
@@ -35,10 +42,15 @@ class BatchLane(LaneThread):
         self._gaps = 0
         self._spoken = False
         self._told: set[str] = set()
+        self._next = NextBatch(shared.rand, time.monotonic)
+        self._called = threading.Event()
+        """Ends a wait that the server asked for: a stop, or doubt whether it is there."""
+        shared.waited.append(self._called)
         shared.doubt = self._doubt
 
     def _doubt(self) -> None:
         self._spoken = False
+        self._called.set()
         self.signal.set()
 
     def on_down(self) -> None:
@@ -47,6 +59,8 @@ class BatchLane(LaneThread):
         self.shared.batch_answered()
 
     def exchange(self) -> None:
+        if self._wait_in_line():
+            return
         box = self.shared.outbox
         self.signal.clear()  # before looking, so that a commit meanwhile is seen
         rest = box.rest(BATCH_MAX)
@@ -57,7 +71,7 @@ class BatchLane(LaneThread):
         if origin != self._origin:
             self._origin, self._from, self._gaps = origin, None, 0
         after = forwarded if self._from is None else self._from
-        bodies = fitting(box.pending(after, self._limit))
+        bodies = fitting(box.pending(after, min(self._limit, self.lane.line.most)))
         if box.origin() != origin:
             return  # another log has taken its place: these may be of either
         if not bodies and self._spoken:
@@ -70,26 +84,70 @@ class BatchLane(LaneThread):
             )
             self.pause()
             return
-        try:
-            have = self.lane.events(bodies, box.down_have())
-        except GapError as gap:
-            self.shared.set_accepting(True)
-            self._gap(gap, after, len(bodies))
+        have = self._send(bodies, after)
+        if have is None:
             return
-        except LinkRefused as refused:
-            if bodies and refused.status in EVENT_STATUS:
-                self.shared.set_accepting(True)
-                self._refused(refused, bodies)
-                return
-            raise
         self.shared.set_accepting(True)
         self._spoken = True
+        if bodies and self.lane.line.wait_s is not None and have < box.head():
+            self._stand_in_line(self.lane.line.wait_s)
         # the answer to an empty batch may speak of an older log
         if bodies and not self._accepted(bodies, after, have):
             self.pause()
             return
         self.backoff.reset()
         self.problem(None)
+
+    def _send(self, bodies: Sequence[bytes], after: int) -> int | None:
+        """Send a batch; the number that the server has, None where it does not take this one."""
+        try:
+            return self.lane.events(bodies, self.shared.outbox.down_have())
+        except GapError as gap:
+            self.shared.set_accepting(True)
+            self._gap(gap, after, len(bodies))
+        except LinkRefused as refused:
+            if not bodies or refused.status not in EVENT_STATUS:
+                raise
+            self.shared.set_accepting(True)
+            self._refused(refused, bodies)
+        except LinkDown as down:
+            if down.wait_s is None:  # it may have been too much for the line
+                self._limit = max(LIMIT_MIN, len(bodies) // 2)
+            raise
+        return None
+
+    def _failed(self, error: LinkError) -> None:
+        if not isinstance(error, LinkDown) or error.wait_s is None:
+            super()._failed(error)
+            return
+        log.info("the uplink waits", extra={"wait_s": error.wait_s, "why": error.text})
+        if error.busy:  # the server is there: only history waits
+            self.shared.set_accepting(True)
+            self._spoken = True
+            self.backoff.reset()
+        else:
+            self.on_down()
+        self._stand_in_line(error.wait_s)
+
+    def _stand_in_line(self, wait_s: float) -> None:
+        self._next.wait(wait_s)
+        self._called.clear()
+        self.shared.told_to_wait = True
+        self.shared.batch_answered()  # what would have left its event to us goes itself
+
+    def _wait_in_line(self) -> bool:
+        """Wait as the server asked, with a sign of life now and then; False: it is our time."""
+        left_s = self._next.left_s()
+        if left_s <= 0 or self.shared.stopping.is_set():
+            self.shared.told_to_wait = False
+            return False
+        called = self._called.wait(min(left_s, ALIVE_S))
+        self._called.clear()
+        if (called or left_s > ALIVE_S) and not self.shared.stopping.is_set():
+            self.lane.events((), self.shared.outbox.down_have())
+            self.shared.set_accepting(True)
+            self._spoken = True
+        return True
 
     def _send_rest(self, rest: Rest) -> None:
         """First what a log before this one still held, under its own origin.  What the server will

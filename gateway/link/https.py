@@ -27,8 +27,17 @@ from pydantic import BaseModel, ValidationError
 from urllib3.exceptions import HTTPError
 
 from gateway.errors import LinkDown, LinkRefused
+from gateway.link.line import Line, line_in
 from gateway.version import version
-from gateway.wire import HEARTBEAT_S, TOKEN_LIFE_S, GapProblem, Have, Problem
+from gateway.wire import (
+    BACKLOG_HEADER,
+    HEARTBEAT_S,
+    TICKET_HEADER,
+    TOKEN_LIFE_S,
+    GapProblem,
+    Have,
+    Problem,
+)
 
 CONNECT_TIMEOUT_S = 10.0
 """A TLS handshake over a poor mobile link takes 1–3 s; three times that is no connection."""
@@ -112,6 +121,8 @@ class Link:
         self.time = ServerTime()
         self.clock_sure = clock_sure
         self.user_agent = f"tryggve/{version()}"
+        self.backlog: Callable[[], int] = lambda: 0
+        """How many events the server has not confirmed; told with each request."""
         self._key = key
         self._ca_file = ca_file
         self._contexts: dict[bool, ssl.SSLContext] = {}
@@ -180,9 +191,12 @@ class Lane:
         self._prefix = urlsplit(link.url).path.rstrip("/")
         self._pool: urllib3.HTTPConnectionPool | None = None
         self._judging = True
+        self.line = Line()
+        """What the server last said of the next batch."""
 
     def events(self, bodies: Sequence[bytes], down_have: int) -> int:
-        """Send a batch in order; the number that the server has committed up to.
+        """Send a batch in order; the number that the server has committed up to.  What it says of
+        the next is in `line` then.
 
         Raises `GapError`, `LinkRefused`, `LinkDown`."""
         return self._post("/events", bodies, down_have)
@@ -225,14 +239,19 @@ class Lane:
     def _post(self, path: str, bodies: Sequence[bytes], down_have: int) -> int:
         body = body_of(bodies, down_have)
         headers = {"Content-Type": "application/json"}
+        if self.line.ticket is not None:
+            headers[TICKET_HEADER] = self.line.ticket
         if len(body) >= GZIP_FROM_BYTES:
             body = gzip.compress(body, 1, mtime=0)
             headers["Content-Encoding"] = "gzip"
         response = self._request("POST", path, body, headers)
         if response.status == 401 and self._learn(response.data):
             response = self._request("POST", path, body, headers)
+        line = line_in(response.headers, self.line)
+        if bodies:
+            self.line = line
         if response.status != 200:
-            raise refusal(response.status, response.data)
+            raise refusal(response.status, response.data, line)
         return _answer(Have, response.data).have
 
     def _request(
@@ -245,6 +264,7 @@ class Lane:
         answer_s: float = ANSWER_TIMEOUT_S,
         preload: bool = True,
     ) -> urllib3.BaseHTTPResponse:
+        headers = {**headers, BACKLOG_HEADER: str(self._link.backlog())}
         try:
             return self._once(method, path, body, headers, answer_s, preload)
         except urllib3.exceptions.ProtocolError as error:
@@ -352,7 +372,7 @@ def body_of(bodies: Sequence[bytes], down_have: int) -> bytes:
     return b'{"events":[%b],"down_have":%d}' % (b",".join(bodies), down_have)
 
 
-def refusal(status: int, body: bytes) -> LinkDown | LinkRefused:
+def refusal(status: int, body: bytes, line: Line | None = None) -> LinkDown | LinkRefused:
     """What an answer other than 200 means: `LinkDown` for what passes by itself, else
     `LinkRefused`."""
     gap = _problem(GapProblem, body) if status == 409 else None
@@ -361,7 +381,11 @@ def refusal(status: int, body: bytes) -> LinkDown | LinkRefused:
     problem = _problem(Problem, body)
     said = f"{problem.code}: {problem.detail}" if problem is not None else "no reason given"
     if status >= 500 or status in (408, 429):
-        return LinkDown(f"the staff server cannot take it now ({status}, {said})")
+        return LinkDown(
+            f"the staff server cannot take it now ({status}, {said})",
+            wait_s=None if line is None else line.wait_s,
+            busy=problem is not None and problem.code == "busy",
+        )
     if 300 <= status < 400 or status == 200 or (problem is None and status == 404):
         return LinkDown(f"what answers is not our server ({status})")
     code = problem.code if problem is not None else f"http_{status}"

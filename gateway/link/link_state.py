@@ -46,6 +46,10 @@ class Outbox(Protocol):
     def down_have(self) -> int:
         """The highest `staff:<home>` number on disk; 0: none."""
 
+    def alarms(self) -> Sequence[UrgentEvent]:
+        """Own events that the server has not confirmed and that tell of somebody who may need help,
+        in order: what an urgent lane that begins must send."""
+
 
 class Rest(Protocol):
     """At most so many events of an earlier log, which ended at `head`, in order: `bodies` as
@@ -124,6 +128,7 @@ class SharedLinkState:
         self, link: Link, outbox: Outbox, callbacks: UplinkCallbacks, rand: Callable[[], float]
     ) -> None:
         self.link, self.outbox, self.callbacks, self.rand = link, outbox, callbacks, rand
+        link.backlog = self.backlog
         self.stopping = threading.Event()
         self.nudged: list[threading.Event] = []
         """What wakes each lane from its pause: the server answers again, or we stop."""
@@ -138,6 +143,8 @@ class SharedLinkState:
         self.batch_answered: Callable[[], None] = lambda: None
         """The batch lane brought something, or the server is away: the urgent lane looks again."""
         self.streaming = False
+        self.told_to_wait = False
+        """The server is there, and has asked the batch lane to wait."""
         self.last_ok: float | None = None
 
     @property
@@ -149,6 +156,10 @@ class SharedLinkState:
     def away(self) -> bool:
         """Whether the last request failed; False before the first is through."""
         return self._up is False
+
+    def backlog(self) -> int:
+        """Own events that the server has not confirmed."""
+        return max(0, self.outbox.head() - self.outbox.forwarded())
 
     @property
     def problem(self) -> Problem | None:

@@ -70,15 +70,16 @@ class Uplink:
 
     def metrics(self) -> Metrics:
         """The link now.  Any thread."""
-        backlog = max(0, self._outbox.head() - self._outbox.forwarded())
         shared = self._shared
-        return Metrics(shared.up, shared.streaming, backlog, shared.last_ok, shared.problem)
+        return Metrics(
+            shared.up, shared.streaming, shared.backlog(), shared.last_ok, shared.problem
+        )
 
     def stop(self, drain_s: float = 2.0) -> None:
-        """Send what waits for at most `drain_s` (not at all while the server is away), then stop;
+        """Send what waits for at most `drain_s` (not while the server is away or busy), then stop;
         returns within `drain_s` + `STOP_TIMEOUT_S`."""
         deadline = time.monotonic() + drain_s
-        while time.monotonic() < deadline and not self._shared.away and self._waiting():
+        while time.monotonic() < deadline and self._may_send() and self._waiting():
             self.wake()
             time.sleep(0.01)
         self._shared.stop()
@@ -87,6 +88,9 @@ class Uplink:
         for lane in (self._batch, self._urgent, self._stream):
             if lane.is_alive():
                 lane.join(max(0.0, end - time.monotonic()))
+
+    def _may_send(self) -> bool:
+        return not (self._shared.away or self._shared.told_to_wait)
 
     def _waiting(self) -> bool:
         return self._outbox.head() > self._outbox.forwarded() or self._urgent.waiting() > 0

@@ -59,7 +59,8 @@ def extra_homes(_homes: int) -> int:
 
 def play(town: Town, homes: int, seconds: float) -> Figures:
     """Live for so many real seconds."""
-    many, bad, victim = town.homes[:homes], town.homes[homes:-1], town.homes[-1]
+    many, victim = town.homes[:homes], town.homes[homes]
+    bad = town.homes[homes + 1 : homes + 1 + HOSTILE]
     rng = Random(5)
     for home in rng.sample(many, max(1, round(homes * SLOW_SHARE))):
         home.slow_bytes_s = SLOW_BYTES_S

@@ -5,6 +5,7 @@ Not for: showing them (`table`), or goals (`tests/bench/storm.py`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 Value = float | None
 
+NEVER = math.inf
+"""Seconds that something took which never came."""
+
 LANES = ("events", "urgent", "stream", "heartbeat")
 NOW = "GET /nu"
 
@@ -27,8 +31,8 @@ PARTS = (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
 
 @dataclass
 class Figures:
-    """By name, in the order in which a table shows them; None: there was nothing to measure, or it
-    never came."""
+    """By name, in the order in which a table shows them; None: there was nothing to measure;
+    `NEVER`: it did not come."""
 
     scene: str
     values: dict[str, Value] = field(default_factory=dict)
@@ -51,16 +55,16 @@ class Figures:
     ) -> Figures:
         """Of everybody who came back at once."""
         made = cls("storm")
-        rate = events / took_s if took_s else None
+        rate = events / took_s if took_s else 0.0
         made.values |= {
             "homes": len(homes),
             "alarms": alarms,
-            "took_s": took_s,
+            "took_s": took_s or NEVER,
             "events_per_s": rate,
             "calm_events_per_s": calm_events_s,
-            "events_per_s_ratio": rate / calm_events_s if rate else None,
+            "events_per_s_ratio": rate / calm_events_s,
         }
-        made._waits(ledger)
+        made._waits(ledger, alarms)
         made._lanes(ledger)
         pages = [one for one in ledger.of(NOW) if one.status == 200]
         storm = [one.took_s for one in pages if began_s <= one.began_s < over_s]
@@ -90,10 +94,10 @@ class Figures:
         made.values |= {
             "homes": len(homes),
             "alarms": alarms,
-            "took_s": took_s,
-            "events_per_s": events / took_s if took_s else None,
+            "took_s": took_s or NEVER,
+            "events_per_s": events / took_s if took_s else 0.0,
         }
-        made._waits(ledger)
+        made._waits(ledger, alarms)
         made._lanes(ledger)
         pages = sorted({one.what for one in ledger.asked if one.what.startswith("GET /")})
         took = [
@@ -123,7 +127,7 @@ class Figures:
         made.values |= {
             "homes": len(homes),
             "silent_after_s": limit_s,
-            "told_s": told_s,
+            "told_s": told_s or NEVER,
             "alarms_open": alarms,
             "rings": ledger.counts["rings"] / len(watching) if watching else None,
             "all_heard_again": float(back),
@@ -138,10 +142,15 @@ class Figures:
         for name, part in PARTS:
             self.values[f"{what}_{name}_s"] = quantile(values, part)
 
-    def _waits(self, ledger: Ledger) -> None:
-        self.values["alarms_stored"] = len(ledger.waits("alarm_stored"))
-        for what in ("alarm_stored", "alarm_on_screen", "alarm_taken", "door_turned"):
+    def _waits(self, ledger: Ledger, alarms: int) -> None:
+        stored = ledger.waits("alarm_stored")
+        self.values["alarms_stored"] = len(stored)
+        # an alarm that nobody heard of must not make the others look quick
+        self._times("alarm_stored", [*stored, *[NEVER] * (alarms - len(stored))])
+        for what in ("alarm_on_screen", "alarm_taken"):
             self._times(what, ledger.waits(what))
+        doors = [NEVER] * ledger.counts["doors_not_heard"]
+        self._times("door_turned", [*ledger.waits("door_turned"), *doors])
 
     def _lanes(self, ledger: Ledger) -> None:
         self._times("batch", (one.took_s for one in ledger.of("events") if one.status == 200))

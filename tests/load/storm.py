@@ -83,7 +83,7 @@ def play(
 ) -> Figures:
     """The calm rate by some homes, then the storm over the first `homes`."""
     many, rest = town.homes[:homes], town.homes[homes:]
-    few, bad = rest[: _calm_homes(homes)], rest[_calm_homes(homes) :]
+    few, bad = rest[: _calm_homes(homes)], rest[_calm_homes(homes) :][:HOSTILE]
     for home in Random(3).sample(many, max(1, round(homes * SLOW_SHARE))):
         home.slow_bytes_s = SLOW_BYTES_S
     away([*many, *few], town, events)

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.load.figures import Figures, Value
+from tests.load.figures import NEVER, Figures, Value
 from tests.load.page_costs import PageCost
 from tests.load.town import Kind
 
@@ -64,6 +64,10 @@ WORDS = {
 """A figure's row where its name alone does not say it."""
 
 
+def _plain(values: dict[str, Value]) -> dict[str, float | str | None]:
+    return {name: "never" if value == NEVER else value for name, value in values.items()}
+
+
 PARTS = ("p50", "p95", "p99")
 """What stands in one cell of a time."""
 
@@ -83,7 +87,7 @@ class Run:
             {
                 "homes": self.homes,
                 "database": self.database,
-                "scenes": {one.scene: one.values for one in self.scenes},
+                "scenes": {one.scene: _plain(one.values) for one in self.scenes},
                 "said": [text for one in self.scenes for text in one.said],
                 "pages": [asdict(page) for page in self.pages],
             }
@@ -99,6 +103,8 @@ def number(value: Value) -> str:
     """As it stands in the table."""
     if value is None:
         return "–"
+    if value == NEVER:
+        return "never"
     if value == 0 or value >= 100:
         return f"{value:,.0f}"
     return f"{value:.3g}"

@@ -4,7 +4,8 @@ Each room imports only those above it; tests/test_imports.py holds it.
 
     storage      the database: tables, migrations, events in rows
     realtime     who is told at once: screens, homes that listen, other workers
-    core         what every part is given: configuration, secrets, rights, limits, language
+    core         what every part is given: configuration, secrets, rights, limits, language, and
+                 who is let in when
     texts        what everything is called on the screen
     events       the server's own events, and the tables that are folded from all events
     care         what care staff do: answer a check, take an alarm, arrive and leave

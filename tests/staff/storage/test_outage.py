@@ -15,8 +15,11 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from tests.staff.parts import sign_in
+from gateway.events import MatPressed, MatReleased, PendantPressed
+from tests.staff.parts import EnrolledHome, sign_in
+from web.staff.core.context import Staff
 from web.staff.storage.outage import is_away
+from web.staff.storage.shares import CONNECTIONS, Share, working_for
 
 
 @pytest.fixture
@@ -64,6 +67,40 @@ def test_pages_say_that_the_database_is_away(
     assert "Servern når inte sin databas" in form.get_json()["text"]
     admin.run(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
     assert client.get("/nu").status_code == 200
+
+
+def test_a_pool_that_is_exhausted_is_told_in_words(
+    admin: pg8000.native.Connection,
+    staff: Staff,
+    client: FlaskClient,
+    enrolled_home: EnrolledHome,
+    make_user: Callable[..., object],
+) -> None:
+    """Every connection of pages is taken: they say so, with a time to come again, and it is
+    counted; an alarm, a batch and a stream have connections of their own."""
+    make_user("p7", ["caregiver"], homes=["h1"])
+    assert sign_in(client, "p7").status_code == 302
+    staff.db.engine.pool._timeout = 0.01  # type: ignore[attr-defined]
+    held = [staff.db.engine.connect() for _ in range(CONNECTIONS[Share.OTHER])]
+    page = client.get("/nu")
+    assert page.status_code == 503 and int(page.headers["Retry-After"]) > 0
+    assert "Många gör det här just nu" in page.get_data(as_text=True)
+    assert staff.db.exhausted >= 1
+    enrolled_home.send(MatPressed(), device="bed")
+    enrolled_home.send_urgent(PendantPressed(verified=True), device="p")
+    assert next(enrolled_home.listen()) == b": hello\n\n"
+    for conn in held:
+        conn.close()
+    assert client.get("/nu").status_code == 200
+    assert "full: connections" in client.get("/healthz").get_data(as_text=True)
+    held = []
+    with working_for(Share.URGENT):
+        held = [staff.db.engine.connect() for _ in range(CONNECTIONS[Share.URGENT])]
+    refused = enrolled_home.post("urgent", enrolled_home.seal(MatReleased(), device="bed"))
+    assert refused.status_code == 503 and refused.get_json()["code"] == "busy"
+    assert int(refused.headers["Retry-After"]) > 0
+    for conn in held:
+        conn.close()
 
 
 def test_a_connection_ended_in_the_middle_is_the_database_going_away(

@@ -6,6 +6,7 @@ Not for: logic.
 from __future__ import annotations
 
 import json
+import secrets
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,9 @@ from typing import TYPE_CHECKING
 from flask import current_app
 
 from gateway.clock import Clock
+from web.staff.core.admission import HISTORY_MAX, POSTGRES, SQLITE, Lane, Turns
+from web.staff.core.pace import Pace
+from web.staff.core.waits import Waits
 from web.staff.realtime.broker import Broker
 from web.staff.realtime.unsaved import UnsavedAlarms
 from web.staff.storage.database import Database, Tx
@@ -43,6 +47,32 @@ class Unkept:
 
 
 @dataclass
+class Admission:
+    """Who is let in when, at this worker.  The counts are since its start, and may miss one."""
+
+    turns: Turns
+    waits: Waits
+    pace: Pace
+    gone: int = 0
+    """Batches that were not worked on: their home had hung up."""
+    turned_away: int = 0
+    """Pages and small batches for which there was no room."""
+
+    @classmethod
+    def made(cls, key: bytes, *, postgres: bool) -> Admission:
+        """For a kind of database.  `key` seals tickets, the same at every worker."""
+        limits = POSTGRES if postgres else SQLITE
+        at_once = limits.at_once[Lane.HISTORY]
+        pace = Pace(at_once, HISTORY_MAX if postgres else at_once)
+        return cls(Turns(limits), Waits(key), pace)
+
+
+def _for_no_requests() -> Admission:
+    """For a command line, which nobody asks anything."""
+    return Admission.made(secrets.token_bytes(16), postgres=False)
+
+
+@dataclass
 class Staff:
     """The server's parts.  `clock` is domain time (the demo may run it faster)."""
 
@@ -52,6 +82,7 @@ class Staff:
     broker: Broker
     keys: Keys
     relay: Relay
+    admission: Admission = field(default_factory=_for_no_requests)
     unsaved: UnsavedAlarms = field(default_factory=UnsavedAlarms)
     """Alarms that came while nothing can be saved."""
     unkept: deque[Unkept] = field(default_factory=lambda: deque(maxlen=UNKEPT_MAX))

@@ -11,6 +11,7 @@ import secrets
 import time
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TypeVar
 
 from flask import Blueprint, Response, request
@@ -26,12 +27,14 @@ from gateway.wire import (
     Problem,
     TurnOrder,
 )
+from web.staff.core.admission import EVENTS
 from web.staff.core.context import Staff, staff
 from web.staff.homelink import enrolment, ingest, tokens, unsaved_alarms
 from web.staff.homelink.ingest import Refused
 from web.staff.realtime.broker import Closed, HomeStream
 from web.staff.storage import event_store
-from web.staff.storage.outage import FAULTS, refusal_of
+from web.staff.storage.outage import FAULTS, is_crowded, refusal_of
+from web.staff.storage.shares import Share, working_for
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +44,13 @@ Model = TypeVar("Model", bound=BaseModel)
 
 ENROLL_BODY_MAX_BYTES = 10_000
 """A key in PEM has 113 bytes, a code 11."""
+
+
+CROWDED_AGAIN_S = 3
+"""Seconds after which it is to be sent again when no connection was free."""
+
+AWAY_AGAIN_S = 5
+"""Seconds after which it is to be sent again to a database that refuses."""
 
 
 def _answer(model: BaseModel, status: int = 200) -> Response:
@@ -58,10 +68,17 @@ def _refused(error: Refused) -> Response:
 
 def _unavailable(error: Exception) -> Response:
     """The database refuses (disk full, gone): nothing was taken, and the home keeps it all."""
+    if is_crowded(error):
+        detail = "Everybody asks the server at once; send it again."
+        answer = _answer(Problem(code="busy", detail=detail, now_s=time.time()), 503)
+        answer.headers["Retry-After"] = str(CROWDED_AGAIN_S)
+        return answer
     if refusal_of(error) is None:  # else it is told once, when it begins (`storage.saving`)
         log.error("the database refused: %s", type(error).__name__)
     detail = "The server cannot store anything now; send it again."
-    return _answer(Problem(code="unavailable", detail=detail, now_s=time.time()), 503)
+    answer = _answer(Problem(code="unavailable", detail=detail, now_s=time.time()), 503)
+    answer.headers["Retry-After"] = str(AWAY_AGAIN_S)
+    return answer
 
 
 for _fault in FAULTS:
@@ -126,6 +143,7 @@ def events() -> Response:
     parts = staff()
     home = _home(parts)
     batch = _read(EventBatch)
+    request.environ[EVENTS] = len(batch.events)
     return _answer(Have(have=ingest.receive_batch(parts, home, batch.events, batch.down_have)))
 
 
@@ -200,7 +218,8 @@ def _down(parts: Staff, mine: HomeStream, after: int) -> Iterator[bytes]:
                     yield f"event: decided\nid: {seq}\ndata: {body}\n\n".encode()
                     after = seq
             if item is None:
-                parts.relay.stream_seen(mine.home, mine.name)
+                with working_for(Share.STREAM):
+                    parts.relay.stream_seen(mine.home, mine.name)
                 yield b": heartbeat\n\n"
             elif item:
                 order = TurnOrder(grant=item).model_dump_json()
@@ -208,14 +227,17 @@ def _down(parts: Staff, mine: HomeStream, after: int) -> Iterator[bytes]:
             item = mine.get(HEARTBEAT_S)
     except Closed:
         return
+    except FAULTS as error:  # the home listens anew, and is told from where it is
+        log.warning("a home's stream ended for the database: %s", type(error).__name__)
     finally:
         parts.broker.close_stream(mine)
-        parts.relay.stream_closed(mine.name)
+        with working_for(Share.STREAM), suppress(*FAULTS):  # it counts as gone after a while
+            parts.relay.stream_closed(mine.name)
 
 
 def _decided(parts: Staff, home: str, after: int) -> Iterator[tuple[int, str]]:
     while True:
-        with parts.db.read() as conn:
+        with working_for(Share.STREAM), parts.db.read() as conn:
             rows = event_store.decided_after(conn, home, after)
         yield from rows
         if len(rows) < event_store.DECIDED_MAX:

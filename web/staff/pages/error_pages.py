@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException
 from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as _
 from web.staff.pages.layout import answer_json, asset, wants_json
-from web.staff.storage.outage import FAULTS, is_away, refusal_of
+from web.staff.storage.outage import FAULTS, is_away, is_crowded, refusal_of
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +36,15 @@ NOT_SAVED = (
     ),
 )
 """The same for a database that reads and saves nothing."""
+
+CROWDED_S = 3
+"""Seconds after which a page that found no connection free is asked for again."""
+
+CROWDED = (
+    "Många gör det här just nu",
+    "Inget är sparat. Larmen tas emot som vanligt. Sidan försöker igen om en stund.",
+)
+"""Heading and what to do, when the database has more to do than it can."""
 
 API = "/api/"
 """Where programs ask; they get what the API itself answers."""
@@ -105,14 +114,18 @@ def _database(error: Exception) -> ResponseReturnValue:
         if current_app.testing:
             raise error
         return _unknown(error)
-    if refusal_of(error) is None:  # else it is told once, when it begins (`storage.saving`)
+    if is_crowded(error):  # said in the log by who counts it (`web.staff.storage.shares`)
+        (head, text), again_s = CROWDED, CROWDED_S
+    elif refusal_of(error) is not None:  # told once, when it begins (`storage.saving`)
+        (head, text), again_s = NOT_SAVED, AWAY_S
+    else:
         log.warning("the database is away: %s", type(error).__name__)
-    head, text = AWAY if refusal_of(error) is None else NOT_SAVED
-    later = {"Retry-After": str(AWAY_S)}
+        (head, text), again_s = AWAY, AWAY_S
+    later = {"Retry-After": str(again_s)}
     if wants_json() or request.path.startswith(API):
         return {"error": "unavailable", "text": f"{head}. {text}"}, 503, later
     page = current_app.jinja_env.get_template("away.html")
-    return page.render(head=head, text=text, again_s=AWAY_S, asset=asset), 503, later
+    return page.render(head=head, text=text, again_s=again_s, asset=asset), 503, later
 
 
 def _unknown(error: Exception) -> ResponseReturnValue:

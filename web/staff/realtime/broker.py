@@ -43,8 +43,10 @@ ANNOUNCED = "announced"
 TURNED_AWAY_TOLD_S = 600.0
 """Seconds for which it is told that there was no room: longer than a browser waits to try again."""
 
-FOR_REQUESTS = 8
-"""Threads that no stream may take: alarms must come in however many screens are open."""
+FOR_REQUESTS = 160
+"""Threads that no stream may take: alarms must come in however many screens are open.  Batches and
+pages together may hold 128 of them (`web.staff.core.admission.INSIDE`), so 32 are left for alarms,
+orders and streams that begin.  A thread is made when it is needed, and costs some 100 kB."""
 
 
 @dataclass(frozen=True, slots=True)

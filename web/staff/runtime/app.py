@@ -7,6 +7,7 @@ Reads top to bottom: secrets, database, broker, the blueprints.  Not for: any be
 from __future__ import annotations
 
 import atexit
+from hashlib import blake2b
 
 from flask import Flask
 
@@ -14,17 +15,17 @@ from gateway.clock import Clock, open_clock
 from web.staff import pages
 from web.staff.core import i18n
 from web.staff.core.config import StaffConfig, require_public_url
-from web.staff.core.context import EXTENSION, Staff
+from web.staff.core.context import EXTENSION, Admission, Staff
 from web.staff.core.keys import Keys, load_keys, register_key
-from web.staff.core.secret_files import ALL, SecretFiles
+from web.staff.core.secret_files import ALL, SESSION, SecretFiles
 from web.staff.homelink import routes
 from web.staff.pages import live
 from web.staff.realtime.broker import Broker
 from web.staff.realtime.relay import make_relay
 from web.staff.runtime import health, openapi, web_security
+from web.staff.runtime.admission_gate import AdmissionGate
 from web.staff.runtime.public_address import PublicAddress
 from web.staff.runtime.watch import Watch
-from web.staff.runtime.write_gate import WriteGate
 from web.staff.signin import auth
 from web.staff.storage.database import Database, parse_url
 from web.staff.storage.migrate import require_current
@@ -73,6 +74,10 @@ def _assemble(
         broker=broker,
         keys=keys,
         relay=relay,
+        admission=Admission.made(
+            blake2b(secrets.read(SESSION).encode(), person=b"tryggve-ticket").digest(),
+            postgres=database.postgres,
+        ),
     )
     register_key(database, keys, parts.clock)
     app = Flask("web.staff")
@@ -87,8 +92,7 @@ def _assemble(
     plan_api.init_app(app)
     app.register_blueprint(openapi.blueprint)
     pages.register(app)
-    if not database.postgres:
-        app.wsgi_app = WriteGate(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = AdmissionGate(app.wsgi_app, parts.admission)  # type: ignore[method-assign]
     app.wsgi_app = PublicAddress(app.wsgi_app, config)  # type: ignore[method-assign]
     watcher = Watch(parts)
     app.extensions["tryggve.watch"] = watcher

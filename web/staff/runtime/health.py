@@ -11,7 +11,9 @@ from flask import Blueprint, Response, current_app
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from web.staff.core.admission import Lane
 from web.staff.core.context import Staff, staff
+from web.staff.realtime.broker import TURNED_AWAY_TOLD_S
 from web.staff.runtime.saving_watch import status
 from web.staff.runtime.watch import Watch
 from web.staff.storage import tables
@@ -44,14 +46,36 @@ def healthz() -> Response:
     """200 `ok`, or 503 and the word.  A step of the watch that fails is told likewise
     (`watch: silence OverflowError`), and a disk that takes nothing (`saves nothing since …`); the
     server does the rest and is not started anew for it.  A line `full: …` says that a home or a
-    screen found no room at this worker."""
+    screen found no room at this worker lately, or a request no connection to the database;
+    `busy: …` that homes with history are told to wait, and how many seconds of work that is."""
     watch: Watch = current_app.extensions["tryggve.watch"]
     failing = ", ".join(f"{step} {why}" for step, why in sorted(watch.failing.items()))
     parts = staff()
     unsaved = status(parts.db.saving.now)
     wrong = ill(parts, watch) or unsaved or (f"watch: {failing}" if failing else None)
     full = "".join(f"\nfull: {what} (listen.{what})" for what in parts.broker.turned_away())
+    if parts.db.exhausted_within(TURNED_AWAY_TOLD_S):
+        full += "\nfull: connections to the database"
+    behind_s = parts.admission.waits.behind_s()
+    if behind_s:
+        full += f"\nbusy: {behind_s:.0f} s of history"
     return Response(f"{wrong or 'ok'}{full}", 503 if wrong else 200, mimetype="text/plain")
+
+
+def _admission(parts: Staff) -> list[tuple[str, str, float]]:
+    """Who is let in at this worker."""
+    one = parts.admission
+    inside, behind_s = one.turns.inside(Lane.HISTORY), round(one.waits.behind_s(), 1)
+    return [
+        ("tryggve_history_behind_seconds", "Work that homes were told to wait for.", behind_s),
+        ("tryggve_history_inside", "Batches of history inside.", inside),
+        ("tryggve_history_at_once", "Batches that are worked on at once.", one.pace.at_once),
+        ("tryggve_batch_events", "Events that the next batch is to have.", one.pace.next_batch),
+        ("tryggve_told_to_wait", "Batches told to wait, since the start.", one.waits.told),
+        ("tryggve_gone", "Batches whose home had hung up, since the start.", one.gone),
+        ("tryggve_no_room", "Pages and small batches turned away.", one.turned_away),
+        ("tryggve_pool_exhausted", "Requests that found no connection.", parts.db.exhausted),
+    ]
 
 
 @blueprint.get("/metrics")
@@ -85,6 +109,7 @@ def metrics() -> Response:
         ("tryggve_watch_failing", "Steps of this worker's watch that fail.", len(failing)),
         ("tryggve_screens", "Screens open at this worker.", screens),
         ("tryggve_home_streams", "Homes that listen at this worker.", streams),
+        *_admission(parts),
     )
     lines = [
         f"# HELP {name} {help_text}\n# TYPE {name} gauge\n{name} {value}\n"

@@ -2,7 +2,8 @@
 
 SQLite: WAL, `synchronous=FULL`, and one lock around every write, so that writers queue in memory
 and not in SQLite's sleeping busy handler (p99 929 -> 49 ms, DESIGN section 9); therefore one worker
-process.  PostgreSQL: pg8000, as many workers as wanted.  Not for: queries.
+process.  PostgreSQL: pg8000, as many workers as wanted.  Who goes first at the lock, and whose the
+connections are: `web.staff.storage.shares`.  Not for: queries.
 """
 
 from __future__ import annotations
@@ -26,17 +27,18 @@ from gateway.errors import ConfigError
 from web.staff.storage.changes import Change, LockOrder
 from web.staff.storage.outage import FAULTS, refusal_of
 from web.staff.storage.saving import Saving
+from web.staff.storage.shares import CONNECTIONS, SharedPool, WriteTurn
 
 log = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_MS = 10_000
 """Milliseconds that SQLite waits for another process (a command line beside the server)."""
 
-POOL_MAX = 20
+POOL_MAX = sum(CONNECTIONS.values())
 """Connections to PostgreSQL of one worker; a request holds one only while it asks."""
 
 POOL_TIMEOUT_S = 10
-"""Seconds to wait for a free connection before a request fails."""
+"""Seconds to wait for a free connection before a request is told to come again (503)."""
 
 CONNECT_TIMEOUT_S = 10
 """Seconds to wait for PostgreSQL's socket; also for one answer."""
@@ -85,7 +87,7 @@ class Database:
     def __init__(self, url: URL) -> None:
         self.url = url
         self.postgres = url.get_backend_name() == "postgresql"
-        self._write_lock = threading.Lock()
+        self._write_lock = WriteTurn()
         self.saving = Saving()
         self.engine: Engine = _postgres(url) if self.postgres else _sqlite(url)
         self._lent: dict[DBAPIConnection, threading.Thread] = {}
@@ -139,6 +141,18 @@ class Database:
         if committed is not None:
             committed(tx)
 
+    @property
+    def exhausted(self) -> int:
+        """How often no connection was free in time (PostgreSQL)."""
+        pool = self.engine.pool
+        return pool.exhausted if isinstance(pool, SharedPool) else 0
+
+    def exhausted_within(self, seconds: float) -> bool:
+        """Whether that was lately."""
+        pool = self.engine.pool
+        at_s = pool.exhausted_s if isinstance(pool, SharedPool) else None
+        return at_s is not None and time.monotonic() - at_s < seconds
+
     def close(self, timeout_s: float = CLOSE_TIMEOUT_S) -> None:
         """Close every connection, also one that a stream cut short has not given back.
 
@@ -186,6 +200,7 @@ class Database:
 def _postgres(url: URL) -> Engine:
     return create_engine(
         url,
+        poolclass=SharedPool,
         pool_size=POOL_MAX,
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT_S,

@@ -88,6 +88,11 @@ def refusal_of(error: Exception) -> Refusal | None:
     return SAVES_NOTHING.get(_sqlstate(told))
 
 
+def is_crowded(error: Exception) -> bool:
+    """Whether the database is there, and everybody who asks it has no connection free."""
+    return isinstance(error, TimeoutError)
+
+
 def _sqlstate(told: BaseException) -> str:
     """PostgreSQL's own code; "" when the driver alone found the fault (a socket that broke)."""
     return _field(told, "C")

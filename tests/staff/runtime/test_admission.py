@@ -1,0 +1,293 @@
+"""Who goes first, when a home is to come again, how large a batch is, whose the connections are."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from gateway.wire import BATCH_MAX
+from web.staff.core.admission import POSTGRES, SQLITE, YIELDS_S, Lane, Turns
+from web.staff.core.pace import BATCH_MIN, LOOK_BATCHES, TARGET_S, Pace
+from web.staff.core.waits import (
+    TICKET_KEPT_S,
+    WAIT_MAX_S,
+    WAIT_OLD_MAX_S,
+    Ticket,
+    Told,
+    Waits,
+)
+from web.staff.storage import shares
+from web.staff.storage.database import Database, parse_url
+from web.staff.storage.shares import CONNECTIONS, Share, WriteTurn, working_for
+
+PATIENCE_S = 10.0
+"""Far more than anything here takes; only a failing test waits for it."""
+
+
+class Line:
+    """Who was worked for, in order; each one ends when the next is asked for."""
+
+    def __init__(self, turns: Turns) -> None:
+        self.turns = turns
+        self.order: list[str] = []
+        self._threads: list[threading.Thread] = []
+        self._names: dict[tuple[Lane, float], str] = {}
+        begin = turns._begin
+
+        def noted(waiter: Any) -> None:
+            begin(waiter)
+            self.order.append(self._names[waiter.lane, round(waiter.came_s - waiter.since_s)])
+
+        turns._begin = noted  # type: ignore[method-assign]
+
+    def join(self, name: str, lane: Lane, waited_s: float = 0.0) -> None:
+        """One more waits."""
+        before = len(self.turns._waiting)
+        self._names[lane, round(waited_s)] = name
+
+        def wait() -> None:
+            with self.turns.turn(lane, waited_s):
+                pass
+
+        thread = threading.Thread(target=wait, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+        until = time.monotonic() + PATIENCE_S
+        while len(self.turns._waiting) == before and thread.is_alive():
+            assert time.monotonic() < until
+            time.sleep(0.001)
+
+    def end(self) -> list[str]:
+        """All are worked for."""
+        for thread in self._threads:
+            thread.join(PATIENCE_S)
+            assert not thread.is_alive()
+        return self.order
+
+
+@contextmanager
+def at_work(turns: Turns, lane: Lane, times: int = 1) -> Iterator[None]:
+    """So many of a lane are worked for meanwhile."""
+    with turns._lock:
+        turns._at_work[lane] += times
+    yield
+    with turns._lock:
+        turns._at_work[lane] -= times
+        turns._call()
+
+
+@pytest.mark.parametrize("limits", [SQLITE, POSTGRES], ids=["sqlite", "postgresql"])
+def test_alarms_go_first_and_history_last(limits: object) -> None:
+    """Whoever came first: alarms, orders, what happens now, streams, history; of history who has
+    waited longest."""
+    turns = Turns(limits)  # type: ignore[arg-type]
+    line = Line(turns)
+    with turns._lock:
+        turns._at_work.update(dict.fromkeys(Lane, 40))
+    for name, lane, waited_s in (
+        ("new", Lane.HISTORY, 0.0),
+        ("long waited", Lane.HISTORY, 100.0),
+        ("stream", Lane.STREAM, 0.0),
+        ("now", Lane.LIVE, 0.0),
+        ("alarm", Lane.ALARM, 0.0),
+    ):
+        line.join(name, lane, waited_s)
+    with turns._lock:
+        turns._at_work.subtract(dict.fromkeys(Lane, 40))
+        turns._call()
+    assert line.end() == ["alarm", "now", "stream", "long waited", "new"]
+
+
+def test_history_does_not_begin_beside_an_alarm_nor_twice_beside_a_page() -> None:
+    """It lets them go first, until it has waited long enough."""
+    turns = Turns(POSTGRES)
+    line = Line(turns)
+    with at_work(turns, Lane.ALARM):
+        line.join("history", Lane.HISTORY)
+        assert line.order == []
+    assert line.end() == ["history"]
+    with at_work(turns, Lane.PAGE), at_work(turns, Lane.HISTORY):
+        line.join("second", Lane.HISTORY)
+        assert line.order == ["history"]
+    assert line.end() == ["history", "second"]
+    with at_work(turns, Lane.ALARM):  # alarms without end do not leave a home unheard
+        began_s = time.monotonic()
+        line.join("at last", Lane.HISTORY)
+        assert line.end()[-1] == "at last"
+        assert time.monotonic() - began_s >= YIELDS_S / 2
+
+
+def made_waits(key: bytes = b"key", at_s: float = 1000.0) -> tuple[Waits, list[float]]:
+    """With a clock that is set by hand."""
+    now_s = [at_s]
+    return Waits(key, lambda: now_s[0]), now_s
+
+
+def ticket(waits: Waits, home: str, told: Told) -> Ticket:
+    found = waits.ticket_of(home, told.ticket)
+    assert found is not None
+    return found
+
+
+def test_homes_are_told_one_after_the_other_at_the_pace_of_batches() -> None:
+    """A hundred homes at once: spread over the time that their batches need."""
+    waits, _ = made_waits()
+    told = [waits.tell(f"h{n}", None, 0.2).wait_s for n in range(100)]
+    assert told == sorted(told)
+    assert max(told) - 1 <= round(waits.behind_s()) == 20
+    assert max(told.count(second) for second in set(told)) <= 6  # the first second has one more
+
+
+def test_a_wait_has_bounds_and_is_spread_at_its_end() -> None:
+    """Ten minutes at the most, and not all at the same moment; an old home a minute."""
+    waits, _ = made_waits()
+    told = [waits.tell(f"h{n}", None, 5.0).wait_s for n in range(400)]
+    assert max(told) <= WAIT_MAX_S + 5
+    late = told[200:]
+    assert len(set(late)) > 100 and min(late) >= WAIT_MAX_S / 2
+    assert waits.tell("old", None, 5.0, old=True).wait_s <= WAIT_OLD_MAX_S
+
+
+def test_who_asks_too_early_keeps_its_time() -> None:
+    """Asking often gains nothing and loses nothing; asking in time, at a full line, comes again
+    soon and has waited since it first came."""
+    waits, now_s = made_waits()
+    for n in range(50):
+        waits.tell(f"h{n}", None, 1.0)
+    first = waits.tell("mine", None, 1.0)
+    held = ticket(waits, "mine", first)
+    now_s[0] += 10
+    again = waits.tell("mine", held, 1.0)
+    assert again.wait_s == first.wait_s - 10 and not waits.is_due(held)
+    now_s[0] += first.wait_s
+    held = ticket(waits, "mine", again)
+    assert waits.is_due(held)
+    soon = waits.tell("mine", held, 1.0)
+    assert soon.wait_s <= 4
+    assert waits.waited_s(ticket(waits, "mine", soon)) == first.wait_s + 10
+
+
+def test_a_ticket_holds_at_every_worker_and_for_its_home_only() -> None:
+    """Signed, so that nobody makes one up; void after a while; one that is shown goes before the
+    one that is remembered, and a home that shows none is remembered."""
+    waits, _ = made_waits()
+    told = waits.tell("h1", None, 1.0)
+    other, other_now_s = made_waits()
+    assert other.ticket_of("h1", told.ticket) == ticket(waits, "h1", told)
+    assert other.ticket_of("h2", told.ticket) is None
+    assert other.ticket_of("h1", None) is None
+    due, since, seal = told.ticket.split(".")
+    for forged in (f"1.{since}.{seal}", f"{due}.1.{seal}", "", "x", "1.2", f"é.{since}.{seal}"):
+        assert other.ticket_of("h1", forged) is None, forged
+    assert made_waits(b"another key")[0].ticket_of("h1", told.ticket) is None
+    other_now_s[0] += TICKET_KEPT_S + 10
+    assert other.ticket_of("h1", told.ticket) is None
+    assert waits.ticket_of("h1", None) is not None
+    waits.done("h1")
+    assert waits.ticket_of("h1", None) is None
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names are unproven: a million of them take no more room than the homes there can be."""
+    monkeypatch.setattr("web.staff.core.waits.TICKETS_MAX", 10)
+    waits, _ = made_waits()
+    for n in range(100):
+        waits.tell(f"h{n}", None, 0.0)
+    assert list(waits._last) == [f"h{n}" for n in range(90, 100)]
+
+
+def test_a_batch_is_as_large_as_the_server_is_quick() -> None:
+    """So many events as take the target's time: fewer at a slow server, all at a quick one."""
+    pace = Pace(1, 1)
+    assert pace.next_batch == BATCH_MAX
+    for _ in range(100):
+        pace.note(500, 5.0, 0.0, crowded=False)  # ten milliseconds each
+    assert pace.next_batch == pytest.approx(TARGET_S / 0.01, abs=1)
+    for _ in range(100):
+        pace.note(25, 25.0, 0.0, crowded=False)
+    assert pace.next_batch == BATCH_MIN
+    for _ in range(200):
+        pace.note(20, 0.001, 0.0, crowded=False)
+    assert pace.next_batch == BATCH_MAX
+
+
+@pytest.mark.parametrize(("best", "at_most"), [(1, 4), (3, 4), (4, 4)])
+def test_as_many_at_once_as_are_quickest(best: int, at_most: int) -> None:
+    """A database that is quickest with so many is soon given so many, or one beside it."""
+    pace, now_s, held = Pace(2, at_most), 0.0, []
+    for _ in range(LOOK_BATCHES * 40):
+        rate = 1000.0 / (1 + abs(pace.at_once - best))
+        now_s += 100 / rate
+        pace.note(100, 0.1, now_s, crowded=True)
+        held.append(pace.at_once)
+    later = held[len(held) // 2 :]
+    assert set(later) <= {best - 1, best, best + 1}
+    assert later.count(best) >= len(later) / 3
+
+
+def test_who_is_patient_writes_last() -> None:
+    """At SQLite's lock an alarm goes before the batches that came before it."""
+    turn, order = WriteTurn(), list[str]()
+
+    def write(name: str, share: Share) -> None:
+        with working_for(share), turn:
+            order.append(name)
+
+    threads = []
+    with turn:
+        for name, share in (("batch", Share.BATCH), ("page", Share.OTHER), ("alarm", Share.URGENT)):
+            thread = threading.Thread(target=write, args=(name, share), daemon=True)
+            thread.start()
+            threads.append(thread)
+            while len(turn._waiting) < len(threads):
+                time.sleep(0.001)
+    for thread in threads:
+        thread.join(PATIENCE_S)
+    assert order == ["page", "alarm", "batch"]
+
+
+def test_no_share_takes_anothers_connections(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Batches that hold all that they have leave alarms and pages theirs; one more batch is told
+    so, and finds a place when one is given back."""
+    monkeypatch.setattr("web.staff.storage.database.POOL_TIMEOUT_S", 0.01)
+    database = Database(parse_url(f"{postgres_url}shared"))
+    with working_for(Share.BATCH):
+        held = [database.engine.connect() for _ in range(CONNECTIONS[Share.BATCH])]
+        with pytest.raises(PoolTimeout):
+            database.engine.connect()
+    for share in (Share.URGENT, Share.STREAM, Share.OTHER):
+        with working_for(share), database.read() as conn:
+            assert conn.exec_driver_sql("SELECT 1").scalar_one() == 1
+    held.pop().close()
+    with working_for(Share.BATCH):
+        held.append(database.engine.connect())
+    for conn in held:
+        conn.close()
+    assert database.exhausted == 1
+    database.close()
+
+
+def test_a_connection_that_broke_gives_its_place_back(postgres_url: str) -> None:
+    """Whatever becomes of it: opened in vain, or thrown away."""
+    database = Database(parse_url(f"{postgres_url}shared"))
+    with working_for(Share.STREAM):
+        for _ in range(CONNECTIONS[Share.STREAM] + 1):
+            with database.engine.connect() as conn:
+                conn.invalidate()
+    free = database.engine.pool._free[Share.STREAM]  # type: ignore[attr-defined]
+    assert free._value == CONNECTIONS[Share.STREAM]
+    database.close()
+    gone = Database(parse_url("postgresql://nobody@127.0.0.1:1/none"))
+    for _ in range(3):
+        with pytest.raises(Exception, match="1"):
+            gone.engine.connect()
+    free = gone.engine.pool._free[Share.OTHER]  # type: ignore[attr-defined]
+    assert free._value == shares.CONNECTIONS[Share.OTHER]

@@ -1,0 +1,195 @@
+"""Who is worked for now, when more comes than the server can do: alarms first, history last.
+
+After an outage a thousand homes come back at once, each with hours of events and perhaps one alarm.
+`Turns` says how many of each lane are worked for at once, and who goes next.
+
+Not for: HTTP (`web.staff.runtime.admission_gate`), when a home is to come again
+(`web.staff.core.waits`), what a batch may cost (`web.staff.core.pace`), or SQLite's lock
+(`web.staff.storage.write_turn`).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+
+class Lane(IntEnum):
+    """What a request is, in the order in which it is worked for."""
+
+    ALARM = 0
+    """A home's urgent events."""
+    ORDER = 1
+    """What people do: take an alarm, answer a check, turn a lock."""
+    LIVE = 2
+    """A batch of a few events: what happens now."""
+    STREAM = 3
+    """A home that begins to listen."""
+    PAGE = 4
+    """A page that is looked at."""
+    HISTORY = 5
+    """A batch of many: what happened while the home was not heard."""
+
+
+EVENTS = "tryggve.events"
+"""In the environment of a batch's request: how many events it held, told by who read it."""
+
+WRITERS = frozenset({Lane.ORDER, Lane.LIVE, Lane.HISTORY})
+"""Lanes that come in crowds and only take the interpreter from each other on SQLite, which has one
+writer: forty doors opened at once, one after the other, cost a quarter less of the processor (bench
+`unlock_40_homes_own_share_p95_ms`: 490 → 380 ms on two cores)."""
+
+YIELDS_S = 2.0
+"""Seconds for which history stands back behind what is urgent; then it is its turn as well, or a
+night full of alarms would leave homes unheard."""
+
+ORDER_WAITS_S = 0.5
+"""Seconds that an order waits at the most for other `WRITERS`, then it is worked for beside them:
+what forty take on SQLite."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many are worked for at once in each lane, and of `WRITERS` together; `inside` is how many
+    may be at the server (they read, wait or are worked for), each holding a thread."""
+
+    at_once: Mapping[Lane, int]
+    writers: int
+    inside: Mapping[Lane, int]
+
+
+INSIDE = {Lane.LIVE: 48, Lane.PAGE: 64, Lane.HISTORY: 16}
+"""Requests of a lane at the server at once, each holding a thread; more are told to come again.
+The other lanes have no limit: they are few, and nobody is told to wait with an alarm."""
+
+SQLITE = Limits(
+    {
+        Lane.ALARM: 3,
+        Lane.ORDER: 40,
+        Lane.LIVE: 1,
+        Lane.STREAM: 2,
+        Lane.PAGE: 4,
+        Lane.HISTORY: 1,
+    },
+    writers=1,
+    inside=INSIDE,
+)
+POSTGRES = Limits(
+    {
+        Lane.ALARM: 3,
+        Lane.ORDER: 3,
+        Lane.LIVE: 2,
+        Lane.STREAM: 2,
+        Lane.PAGE: 4,
+        Lane.HISTORY: 2,  # to begin with: `web.staff.core.pace` finds what the database takes
+    },
+    writers=40,
+    inside=INSIDE,
+)
+"""A worker's Python does one thing at a time: more of a lane at once finish no sooner.  As many as
+the connections of their shares carry (`web.staff.storage.shares.CONNECTIONS`)."""
+
+HISTORY_MAX = 4
+"""Batches of history at once at the most, on PostgreSQL: the connections that batches have, less
+those of `Lane.LIVE`."""
+
+
+@dataclass(eq=False)
+class _Waiter:
+    lane: Lane
+    since_s: float
+    """Monotonic; of a home that was told to wait, from when it first came."""
+    came_s: float
+    called: threading.Event = field(default_factory=threading.Event)
+
+
+class Turns:
+    """Places to be worked for.  Every method may be called from any thread."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.history_at_once = limits.at_once[Lane.HISTORY]
+        self._lock = threading.Lock()
+        self._at_work: Counter[Lane] = Counter()
+        self._inside: Counter[Lane] = Counter()
+        self._waiting: list[_Waiter] = []
+
+    def come_in(self, lane: Lane, at_most: int | None = None) -> bool:
+        """Whether one more of the lane may be inside (at most so many; None: the lane's limit);
+        who may must `leave`."""
+        limit = self.limits.inside.get(lane) if at_most is None else at_most
+        with self._lock:
+            if limit is not None and self._inside[lane] >= limit:
+                return False
+            self._inside[lane] += 1
+            return True
+
+    def leave(self, lane: Lane) -> None:
+        """One who came in has gone."""
+        with self._lock:
+            self._inside[lane] -= 1
+
+    def inside(self, lane: Lane) -> int:
+        """How many of the lane are at the server now."""
+        with self._lock:
+            return self._inside[lane]
+
+    @contextmanager
+    def turn(self, lane: Lane, waited_s: float = 0.0) -> Iterator[None]:
+        """Wait for a place, and be worked for.  `waited_s`: it has waited before it came."""
+        self._take(lane, waited_s)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._at_work[lane] -= 1
+                self._call()
+
+    def _take(self, lane: Lane, waited_s: float) -> None:
+        now_s = time.monotonic()
+        me = _Waiter(lane, now_s - waited_s, now_s)
+        with self._lock:
+            self._waiting.append(me)
+            self._call()
+        patience_s = {Lane.ORDER: ORDER_WAITS_S, Lane.HISTORY: YIELDS_S}.get(lane)
+        if me.called.wait(patience_s):
+            return
+        with self._lock:
+            free = self._at_work[lane] < self.limits.at_once[lane]
+            if lane is Lane.ORDER and free and not me.called.is_set():
+                self._begin(me)
+            self._call()
+        me.called.wait()
+
+    def _call(self) -> None:
+        """Let everybody begin who may (the lock is held)."""
+        now_s = time.monotonic()
+        for waiter in sorted(self._waiting, key=lambda one: (one.lane, one.since_s)):
+            if self._may_begin(waiter, now_s):
+                self._begin(waiter)
+
+    def _begin(self, waiter: _Waiter) -> None:
+        self._waiting.remove(waiter)
+        self._at_work[waiter.lane] += 1
+        waiter.called.set()
+
+    def _may_begin(self, waiter: _Waiter, now_s: float) -> bool:
+        lane, at_work = waiter.lane, self._at_work
+        limit = self.history_at_once if lane is Lane.HISTORY else self.limits.at_once[lane]
+        if at_work[lane] >= limit:
+            return False
+        if lane in WRITERS and sum(at_work[one] for one in WRITERS) >= self.limits.writers:
+            return False
+        if lane in (Lane.ALARM, Lane.ORDER, Lane.PAGE) or now_s - waiter.came_s >= YIELDS_S:
+            return True
+        if any(one.lane <= Lane.ORDER for one in self._waiting):
+            return False
+        if lane is not Lane.HISTORY:
+            return True
+        # not beside an alarm; beside a page one, for they share one interpreter
+        return not at_work[Lane.ALARM] and not (at_work[Lane.PAGE] and at_work[lane])

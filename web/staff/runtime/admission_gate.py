@@ -1,0 +1,296 @@
+"""The server's door: what is urgent is worked for first, history when there is time for it.
+
+Each request is of a lane (`web.staff.core.admission`), told by its address and size alone.  A batch
+of history for which there is no place is answered before its body is read: 503, `Retry-After`, and
+a ticket to show when it comes again (`gateway.wire`).  A body is read before its turn, so that a
+slow line holds nobody up, and a batch whose home has hung up meanwhile is not worked on.
+
+Not for: who speaks (a ticket is no proof of that, and gives nothing but a place in the line), or
+what is done.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import json
+import logging
+import socket
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from gateway.wire import (
+    BACKLOG_HEADER,
+    BATCH_HEADER,
+    BODY_MAX_BYTES,
+    TICKET_HEADER,
+    Problem,
+)
+from web.staff.core.admission import EVENTS, Lane
+from web.staff.core.context import Admission
+from web.staff.core.waits import Ticket, Told
+from web.staff.storage.shares import Share, working_for
+
+log = logging.getLogger(__name__)
+
+WSGI = Callable[[dict[str, Any], Any], Iterable[bytes]]
+Headers = list[tuple[str, str]]
+
+LIVE_MAX_BYTES = 4_000
+"""Of a batch's body: some ten events in the open, some sixty packed.  More is history."""
+
+BODY_WITHIN_S = 10.0
+"""Seconds between two pieces of a body, at the most: half of what a home waits for its answer."""
+
+PAGE_AGAIN_S = 2
+"""Seconds after which a page that found no place is to be asked for again."""
+
+LIVE_AGAIN_S = 1
+"""Seconds after which a small batch that found no place is to be sent again."""
+
+LINE_NEW = 8
+"""Batches of history that may be inside before a home that comes new is told to wait, while no
+other was: a few at once are no storm."""
+
+HOME = "/api/v1/home/"
+ORDERS = ("/pass/", "/larm/", "/tillsyn/")
+"""Where people act on what cannot wait."""
+
+FREE = (
+    *("/static/", "/s/", "/fs-static/", "/sw.js", "/manifest", "/live", "/healthz", "/metrics"),
+    *("/inloggning/", "/api/"),
+)
+"""Files, what a screen listens to, and what waits for somebody else's server: no turn is held."""
+
+SHARES = {
+    Lane.ALARM: Share.URGENT,
+    Lane.ORDER: Share.URGENT,
+    Lane.LIVE: Share.BATCH,
+    Lane.HISTORY: Share.BATCH,
+    Lane.STREAM: Share.STREAM,
+    Lane.PAGE: Share.OTHER,
+}
+
+BUSY_PAGE = (
+    '<!doctype html><html lang="sv"><meta charset="utf-8">'
+    f'<meta http-equiv="refresh" content="{PAGE_AGAIN_S}"><title>Tryggve</title>'
+    "<p>Många öppnar sidor just nu. Sidan försöker igen av sig själv.</p>"
+)
+"""In Swedish for everybody, and of no file: it costs nothing when everything is asked of us."""
+
+
+def lane_of(environ: dict[str, Any]) -> Lane | None:
+    """The lane of a request; None: it goes in as it comes."""
+    method, path = environ.get("REQUEST_METHOD"), str(environ.get("PATH_INFO", ""))
+    if path.startswith(HOME):
+        if method == "GET":
+            return Lane.STREAM
+        what = path.removeprefix(HOME)
+        if what == "urgent":
+            return Lane.ALARM
+        if what != "events":
+            return None
+        size = _length(environ)
+        return Lane.LIVE if size is not None and size <= LIVE_MAX_BYTES else Lane.HISTORY
+    if path.startswith(FREE) or path.endswith("/fil"):
+        return None
+    return Lane.ORDER if method == "POST" and path.startswith(ORDERS) else Lane.PAGE
+
+
+class AdmissionGate:
+    """A WSGI application around another."""
+
+    def __init__(self, inner: WSGI, admission: Admission) -> None:
+        self.inner = inner
+        self._admission = admission
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer in turn, or say when to come again."""
+        lane = lane_of(environ)
+        if lane is None:
+            return self.inner(environ, start_response)
+        turns = self._admission.turns
+        if lane is Lane.HISTORY:
+            return self._history(environ, start_response)
+        if not turns.come_in(lane):
+            return self._full(lane, start_response)
+        try:
+            if lane in (Lane.ALARM, Lane.LIVE) and not self._read(environ):
+                return _too_slow(start_response)
+            with turns.turn(lane), working_for(SHARES[lane]):
+                return self.inner(environ, start_response)
+        finally:
+            turns.leave(lane)
+
+    # --- history
+
+    def _history(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        admission = self._admission
+        turns, waits = admission.turns, admission.waits
+        home = home_named(environ)
+        ticket = waits.ticket_of(home, environ.get(_environ(TICKET_HEADER)))
+        if not turns.come_in(Lane.HISTORY, self._room(ticket)):
+            old = _environ(BACKLOG_HEADER) not in environ
+            told = waits.tell(home, ticket, admission.pace.batch_s, old=old)
+            return _come_again(start_response, told)
+        try:
+            if not self._read(environ):
+                return _too_slow(start_response)
+            with turns.turn(Lane.HISTORY, waits.waited_s(ticket)), working_for(Share.BATCH):
+                if has_gone(environ):
+                    admission.gone += 1
+                    log.info("a home hung up before its batch's turn", extra={"home": home})
+                    return _too_slow(start_response)
+                return self._worked_for(home, environ, start_response)
+        finally:
+            turns.leave(Lane.HISTORY)
+
+    def _room(self, ticket: Ticket | None) -> int | None:
+        """How many may be inside with this one."""
+        admission = self._admission
+        if ticket is not None and admission.waits.is_due(ticket):
+            return None  # all the room there is
+        if admission.waits.behind_s() > 0:
+            return admission.turns.history_at_once  # a place that is free, and nobody's
+        return max(LINE_NEW, admission.turns.history_at_once)
+
+    def _worked_for(
+        self, home: str, environ: dict[str, Any], start_response: Any
+    ) -> Iterable[bytes]:
+        admission = self._admission
+        began_s = time.monotonic()
+
+        def begin(status: str, headers: Headers, *more: Any) -> Any:
+            taken = status.startswith("200")
+            events = int(environ.get(EVENTS, 0))
+            if taken:
+                now_s = time.monotonic()
+                crowded = admission.turns.inside(Lane.HISTORY) > admission.pace.at_once
+                admission.pace.note(events, now_s - began_s, now_s, crowded=crowded)
+                admission.turns.history_at_once = admission.pace.at_once
+                admission.waits.done(home)
+                headers = [*headers, *self._next(home, environ, events)]
+            return start_response(status, headers, *more)
+
+        return self.inner(environ, begin)
+
+    def _next(self, home: str, environ: dict[str, Any], events: int) -> Headers:
+        """What a home is told with its answer: how large its next batch is to be and, while others
+        wait, when it is to come with it."""
+        admission = self._admission
+        said: Headers = [(BATCH_HEADER, str(admission.pace.next_batch))]
+        left = _number(environ.get(_environ(BACKLOG_HEADER))) - events
+        if left > 0 and admission.waits.behind_s() > 0:
+            said += _told(admission.waits.book(home, admission.pace.batch_s))
+        return said
+
+    # --- all
+
+    def _read(self, environ: dict[str, Any]) -> bool:
+        """Read the body, for whoever comes after us; False: it does not come.  One that is too big
+        is left to who refuses it."""
+        size = _length(environ)
+        if size is not None and size > BODY_MAX_BYTES:
+            return True
+        line = environ.get("gunicorn.socket")
+        try:
+            if line is not None:
+                line.settimeout(BODY_WITHIN_S)
+            body = environ["wsgi.input"].read(BODY_MAX_BYTES + 1 if size is None else size)
+        except OSError:
+            return False
+        finally:
+            if line is not None:
+                line.settimeout(None)
+        environ["wsgi.input"] = io.BytesIO(body)
+        return size is None or len(body) == size
+
+    def _full(self, lane: Lane, start_response: Any) -> Iterable[bytes]:
+        self._admission.turned_away += 1
+        if lane is Lane.PAGE:
+            body = BUSY_PAGE.encode()
+            headers = [
+                ("Content-Type", "text/html; charset=utf-8"),
+                ("Content-Length", str(len(body))),
+                ("Retry-After", str(PAGE_AGAIN_S)),
+                ("Cache-Control", "no-store"),
+            ]
+            start_response("503 Service Unavailable", headers)
+            return [body]
+        detail = "Many homes send at once; send it again soon."
+        again = [("Retry-After", str(LIVE_AGAIN_S))]
+        return _problem(start_response, "503 Service Unavailable", "busy", detail, again)
+
+
+def home_named(environ: dict[str, Any]) -> str:
+    """Whom a request says it comes from, unproven: the `kid` of its token; "" when it says
+    nobody."""
+    token = str(environ.get("HTTP_AUTHORIZATION", ""))[7:2007].partition(".")[0]
+    try:
+        said = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        home = said["kid"]
+    except (ValueError, KeyError, TypeError, binascii.Error, RecursionError):
+        return ""
+    return home if isinstance(home, str) and len(home) <= 64 else ""
+
+
+def has_gone(environ: dict[str, Any]) -> bool:
+    """Whether the client closed its connection: nobody waits for the answer."""
+    line = environ.get("gunicorn.socket")
+    if line is None:
+        return False
+    try:
+        # below TLS, where a line that was ended tells so too
+        peeked = socket.socket.recv(line, 1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return peeked in (b"", TLS_ALERT if _is_tls(line) else b"")
+
+
+TLS_ALERT = b"\x15"
+"""The first byte of a TLS record that ends a connection (RFC 8446, section 5.1)."""
+
+
+def _is_tls(line: socket.socket) -> bool:
+    return hasattr(line, "do_handshake")
+
+
+def _come_again(start_response: Any, told: Told) -> Iterable[bytes]:
+    detail = f"Many homes come back at once; send it again in {told.wait_s} s."
+    return _problem(start_response, "503 Service Unavailable", "busy", detail, _told(told))
+
+
+def _told(told: Told) -> Headers:
+    return [("Retry-After", str(told.wait_s)), (TICKET_HEADER, told.ticket)]
+
+
+def _too_slow(start_response: Any) -> Iterable[bytes]:
+    detail = "The request did not come in time; send it again."
+    return _problem(start_response, "408 Request Timeout", "too_slow", detail, [])
+
+
+def _problem(
+    start_response: Any, status: str, code: str, detail: str, more: Headers
+) -> Iterable[bytes]:
+    body = Problem(code=code, detail=detail, now_s=time.time()).model_dump_json().encode()
+    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body))), *more]
+    start_response(status, headers)
+    return [body]
+
+
+def _environ(header: str) -> str:
+    return f"HTTP_{header.upper().replace('-', '_')}"
+
+
+def _length(environ: dict[str, Any]) -> int | None:
+    """The body's length as it was announced; None: it was not."""
+    text = str(environ.get("CONTENT_LENGTH") or "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else None
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 18 else 0
