@@ -73,6 +73,12 @@ def is_in_memory(origin: str) -> bool:
     return name is not None and name.boot is not None
 
 
+def begun_uptime_s(origin: str) -> int | None:
+    """In which second of its boot a log in memory was begun; None for one on the disk."""
+    name = read_origin(origin)
+    return None if name is None or name.boot is None else name.k
+
+
 def generation(origin: str) -> int:
     """Which log on its disk an origin is, or follows: 1, 2 …; 1 where that is not known."""
     name = read_origin(origin)

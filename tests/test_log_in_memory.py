@@ -80,11 +80,12 @@ class Home:
         self.folder = folder_of(disk, memory)
         opened, self.told = self.folder.open()
         self.urgent: list[Event] = []
+        self.clock = ManualClock(START)
         self.engine = Engine(
             eventlog=opened,
             reopen=self.folder.reopen,
             rules=[],
-            clock=ManualClock(START),
+            clock=self.clock,
             boot="b1",
             down_origin="staff:h1",
             hooks=Hooks(on_urgent=lambda rows: self.urgent.extend(row.event for row in rows)),

@@ -11,6 +11,7 @@ from gateway.origin import (
     disk_origin,
     generation,
     is_in_memory,
+    begun_uptime_s,
     is_newer,
     is_origin_of,
     memory_origin,
@@ -99,3 +100,4 @@ def test_the_next_log_on_the_disk_follows_the_last() -> None:
     """A log in memory takes no number of those on the disk."""
     names = ["home:h1", "home:h1~4", IN_MEMORY, memory_origin("h1", "b", 1, (5, 9)), "home:h1~x"]
     assert [generation(name) for name in names] == [1, 4, 1, 5, 1]
+    assert [begun_uptime_s(name) for name in names] == [None, None, 8123, 1, None]

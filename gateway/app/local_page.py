@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import time
 from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from threading import Lock, Thread
@@ -23,6 +24,7 @@ from gateway.doors.page_identity import PageIdentity
 from gateway.envelope import Event
 from gateway.errors import SecretError
 from gateway.events import LockOperationEnded, LockOperationProgressed, LockOperationRequested
+from gateway.origin import begun_uptime_s, is_in_memory
 from gateway.ports import Bolt
 from gateway.state.home_view import DeviceView
 from gateway.state.home_view import Health as ViewHealth
@@ -150,6 +152,7 @@ class LocalPage:
                 for alarm in seen.alarms
             ),
             checks=tuple(CheckState(check, slot) for check, slot in home.slot_ringer.next_slots()),
+            in_memory_since=self._in_memory_since(),
         )
 
     # --- the door ---------------------------------------------------------------------------------
@@ -249,8 +252,14 @@ class LocalPage:
         )
 
     def _log_problem(self) -> str | None:
-        stalled = self._home.engine.stalled
-        return "the disk does not take the log" if stalled else None
+        refused = self._home.engine.stalled or is_in_memory(self._home.engine.log.origin)
+        return "the disk does not take the log" if refused else None
+
+    def _in_memory_since(self) -> datetime | None:
+        begun_s = begun_uptime_s(self._home.engine.log.origin)
+        if begun_s is None:
+            return None
+        return self._home.clock.now() - timedelta(seconds=time.monotonic() - begun_s)
 
     # --- the ledger -------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ import os
 import time
 
 from gateway.app.home_parts import HomeParts
+from gateway.origin import is_in_memory
 from gateway.ports import Bolt, Level, Lock
 from web.home.port import SELF_TEST_MAX_S, Health, Part, TestResult
 
@@ -43,7 +44,8 @@ def _try_disk(home: HomeParts) -> TestResult:
             probe.unlink()
     except OSError as error:
         return TestResult(Part.LOG, "", Health.BAD, str(error))
-    health = Health.BAD if home.engine.stalled else Health.OK
+    refused = home.engine.stalled or is_in_memory(home.engine.log.origin)
+    health = Health.BAD if refused else Health.OK
     return TestResult(Part.LOG, "", health, "", (time.perf_counter() - began) * 1000)
 
 

@@ -25,8 +25,9 @@ from typing import Any
 
 from gateway.clock import Clock
 from gateway.engine.event_log import EventLog, Head, verified
-from gateway.engine.sequencer import Sealed, Sequencer, Turn
-from gateway.engine.turns import Flight, Hooks, Item, Reopen, carry_over, within
+from gateway.engine.memory_bound import Thinning
+from gateway.engine.sequencer import Sealed, Sequencer
+from gateway.engine.turns import Flight, Hooks, Item, Reopen, carry_over, numbered_anew, within
 from gateway.envelope import (
     ClockState,
     Draft,
@@ -105,6 +106,7 @@ class Engine:
         self._wake = asyncio.Event()
         self._flights: deque[Flight] = deque()
         self._landed = asyncio.Event()
+        self._thinning = Thinning()
         self._stalled: str | None = None  # why the disk takes nothing
         self._answered_s = -math.inf  # when it last took something, by the loop's clock
         self._stuck_s = math.inf  # when that is too long, by the loop's clock
@@ -310,7 +312,7 @@ class Engine:
                 sequencer.receive(item.foreign, at=item.at, mono_s=item.mono_s)
             else:
                 assert item.draft is not None  # noqa: S101 - an item has one of the two
-                event = sequencer.number(item.draft, at=item.at, mono_s=item.mono_s)
+                event = self._thinning.number(sequencer, item, item.draft, is_full=self._is_full())
             if item.durable is not None:
                 waiters.append((item.durable, event))
         sequencer.run_due(self._now(), self.clock.mono_s())
@@ -322,6 +324,10 @@ class Engine:
             self._stall(LogUnwritable(f"the disk has not answered for {HANG_S:.0f} s"))
         if self._stalled and self._is_stuck():
             self.hooks.on_stuck(self._stalled)
+
+    def _is_full(self) -> bool:
+        """Whether there is no room for what sensors say: in memory, or in line for the disk."""
+        return self.log.full or len(self._flights) > 2 * LEAVE_TURNS
 
     def _is_stuck(self) -> bool:
         """Whether the disk has refused for too long; asked again, after as long again."""
@@ -404,18 +410,7 @@ class Engine:
             self._down = self.log.down_head(self._down_origin)
         self._sequencer = self._fresh_sequencer(old.fold, old.clock)
         self._sequencer.write_only(Draft(recovered), at=self._now(), mono_s=self.clock.mono_s())
-        renumbered = {
-            row.event.ref: self._sequencer.write_again(row)
-            for flight in lost
-            for row in flight.turn.rows
-        }
-        waiters = [
-            (future, renumbered.get(event.ref, event))
-            for flight in lost
-            for future, event in flight.waiters
-        ]
-        commands = [command for flight in lost for command in flight.turn.commands]
-        self._launch(Flight(Turn(self._sequencer.drain().rows, commands), waiters))
+        self._launch(numbered_anew(lost, self._sequencer))
 
     def go_on_in(
         self, new: EventLog, told: Sequence[Data], before: Sequence[Sealed] = ()

@@ -37,6 +37,7 @@ from gateway.engine.log_reader import (
 )
 from gateway.engine.log_rest import HELD, Rests
 from gateway.engine.log_schema import SCHEMA
+from gateway.engine.memory_bound import MemoryBound
 from gateway.engine.sequencer import Sealed, wire_json
 from gateway.envelope import GENESIS, Event, canonical, from_json, verify_next
 from gateway.errors import ChainError, LogCorrupt, LogUnwritable
@@ -97,6 +98,7 @@ class EventLog:
         self._forwarded = self._mark("forwarded")
         self.head = self._head_of(None)
         self.durable = self.head.seq
+        self._bound = MemoryBound() if is_in_memory(origin) else None
         self.complete = True
         """Whether it holds what the state is folded from; a log in memory does not at once."""
         self._thread = threading.Thread(target=self._write, name="eventlog", daemon=True)
@@ -157,6 +159,11 @@ class EventLog:
     def writing(self) -> bool:
         """Whether the writer thread lives; also while the disk refuses."""
         return self._thread.is_alive()
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no room for what sensors say (`memory_bound`): never so on the disk."""
+        return self._bound is not None and self._bound.full
 
     def mark_forwarded(self, seq: int) -> None:
         """The server has everything up to `seq`.
@@ -236,6 +243,9 @@ class EventLog:
             except sqlite3.Error as error:
                 self._marks = {**marks, **self._marks}
                 return self._failed(jobs, error)
+            if self._bound is not None:
+                with suppress(sqlite3.Error):  # it is looked at again
+                    self._bound.written(self._db, len(rows), self._forwarded)
             for row in reversed(rows):
                 if row.received_at is None:
                     self.head = Head(row.event.seq, row.digest)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -85,6 +85,28 @@ class Sequencer:
         if self.fold.due(moment):
             self._run(self.fold.ticks_before(draft.data, moment), mono_s)
         event = self._seal(draft, moment, mono_s)
+        decided = self.fold.feed(event)
+        if decided:
+            self._cascade(decided, moment, mono_s)
+        return event
+
+    def pass_by(self, draft: Draft, told: Event, *, at: datetime, mono_s: float) -> Event:
+        """Let the rules decide on what is not kept (`memory_bound`): an event without a hash, that
+        has the number of `told`, which says so."""
+        moment = draft.at or at
+        if self.fold.due(moment):
+            self._run(self.fold.ticks_before(draft.data, moment), mono_s)
+        event = replace(
+            told,
+            at=moment,
+            mono_s=mono_s,
+            data=draft.data,
+            device=draft.device,
+            person=draft.person,
+            because=draft.because,
+            hash="",
+        )
+        self._on_event(event)
         decided = self.fold.feed(event)
         if decided:
             self._cascade(decided, moment, mono_s)

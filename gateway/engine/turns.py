@@ -13,7 +13,7 @@ from typing import Protocol
 
 from gateway.commands import Command
 from gateway.engine.event_log import EventLog
-from gateway.engine.sequencer import Sealed, Turn
+from gateway.engine.sequencer import Sealed, Sequencer, Turn
 from gateway.envelope import Draft, Event
 from gateway.errors import LogUnwritable
 from gateway.events import LogRecovered
@@ -89,3 +89,18 @@ def carry_over(flights: Iterable[Flight], before: Sequence[Sealed]) -> Flight:
         commands += flight.turn.commands
         waiters += flight.waiters
     return Flight(Turn(rows, commands), waiters, carried=True)
+
+
+def numbered_anew(flights: Sequence[Flight], sequencer: Sequencer) -> Flight:
+    """Turns that another log has not stored, as one for the log that takes its place, in numbers of
+    its own."""
+    renumbered = {
+        row.event.ref: sequencer.write_again(row) for flight in flights for row in flight.turn.rows
+    }
+    waiters = [
+        (future, renumbered.get(event.ref, event))
+        for flight in flights
+        for future, event in flight.waiters
+    ]
+    commands = [command for flight in flights for command in flight.turn.commands]
+    return Flight(Turn(sequencer.drain().rows, commands), waiters)

@@ -205,6 +205,19 @@ def test_the_glance_is_the_worst_of_what_matters() -> None:
     assert overall(state) is Health.BAD
 
 
+def test_a_log_in_memory_is_told() -> None:
+    """Who stands before the unit reads that its card is to be changed, and since when."""
+    since = NOW - timedelta(hours=1)
+    told = replace(sample(), log_problem="full", in_memory_since=since)
+    page = enter(create_app(cast(HomePort, FakePort(told))).test_client()).get("/").text
+    assert re.search(r"Skriver i minnet, byt kort <span[^>]*>sedan [^<]*01[.:]30", page)
+
+
+def test_a_log_on_the_disk_is_told_as_written(page: FlaskClient) -> None:
+    """Nothing of memory where there is none of it."""
+    assert "Skriver i minnet" not in page.get("/").text
+
+
 def test_a_link_that_is_down_says_what_it_means(page: FlaskClient, port: FakePort) -> None:
     """Whoever stands in the home learns that it goes on by itself, and what waits."""
     link = LinkState(configured=True, up=False, last_ok=None, backlog=123)

@@ -84,7 +84,8 @@ class CheckState:
 @dataclass(frozen=True, slots=True)
 class HomeState:
     """The home at a moment (`now`, aware UTC; domain time).  `bed` is `in`, `out` or `unknown`,
-    since `bed_since`; `clock_synced` whether the home is sure of the time."""
+    since `bed_since`; `clock_synced` whether the home is sure of the time; `in_memory_since`: the
+    disk refuses the log since then, and it is in memory."""
 
     home: str
     version: str
@@ -99,6 +100,7 @@ class HomeState:
     devices: tuple[DeviceState, ...]
     alarms: tuple[AlarmState, ...]
     checks: tuple[CheckState, ...]
+    in_memory_since: datetime | None = None
 
 
 class Part(StrEnum):

@@ -200,6 +200,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
     ),
     "log": ("Händelseloggen", "The event log"),
     "log.ok": ("Skrivs som den ska", "Written as it should be"),
+    "log.memory": ("Skriver i minnet, byt kort", "In memory, change the card"),
     "log.bad": ("Disken tar inte emot. Larm skickas ändå.", "The disk refuses. Alarms still go."),
     "running": ("I gång sedan", "Running since"),
     "door_how": (
