@@ -19,9 +19,10 @@ from pydantic import ValidationError
 from gateway import wire
 from gateway.access import grants
 from gateway.clock import ManualClock
-from gateway.engine.engine import Engine, Hooks
+from gateway.engine.engine import Engine
 from gateway.engine.event_log import EventLog
 from gateway.engine.log_reader import LogReader
+from gateway.engine.turns import Hooks
 from gateway.envelope import GENESIS, Draft, Event, from_json, seal, to_json
 from gateway.errors import GrantRefused
 from gateway.events import (

@@ -8,10 +8,10 @@ import pytest
 
 from gateway.origin import (
     ORIGIN_MAX,
+    begun_uptime_s,
     disk_origin,
     generation,
     is_in_memory,
-    begun_uptime_s,
     is_newer,
     is_origin_of,
     memory_origin,
