@@ -25,9 +25,7 @@ ORIGIN_MAX = 160
 """Characters of an origin: a home's id has 64 at the most (`gateway.config.home_file`), what else
 may stand in it 67."""
 
-GENERATION_MAX = 999_999
-"""Logs on its disk that a home can begin; one a day is three thousand years."""
-
+# logs on its disk that a home can begin: 999,999; one a day is three thousand years
 _LOG = re.compile(
     r"home:(?P<home>[^/:~]+)"
     r"(?:~(?P<n>[2-9]|[1-9][0-9]{1,5})"

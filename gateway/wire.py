@@ -16,6 +16,11 @@ The stream carries
 - `event: turn`: a `TurnOrder` in JSON.  Never queued: sent to whoever listens now, or to nobody.
 - a comment line every `HEARTBEAT_S`.
 
+Every request of a home and every answer carries `Tryggve-Protocol: <oldest>-<newest>`: which of
+the link's protocols its program speaks.  Without it: `1-1`, as the release 0.1.0.  Where they have
+none in common, the server answers 426 `protocol`, and the home takes no answer; each says so in one
+sentence.
+
 A 401 answer tells the server's time, so that a home whose clock is wrong can still speak.
 
 When many homes come back at once the server answers `/events` before it reads it: 503 `busy` with
@@ -66,6 +71,47 @@ SEQ_MAX = 2**63 - 1
 
 BODY_MAX_BYTES = 2_000_000
 """Bytes of one request at the most, unpacked."""
+
+
+PROTOCOL_HEADER = "Tryggve-Protocol"
+
+PROTOCOLS = (1, 1)
+"""The oldest and the newest of the link's protocols that this program speaks.  A new number is for
+what an older end could not follow; what it can pass over (a new kind, a new field) needs none
+(docs/compatibility.md)."""
+
+FIRST_PROTOCOL = (1, 1)
+"""What a program speaks that does not say: the release 0.1.0."""
+
+
+def protocols_text(spoken: tuple[int, int]) -> str:
+    """As the header has it: `1-1`."""
+    return "-".join(map(str, spoken))
+
+
+def protocols_of(header: str | None) -> tuple[int, int]:
+    """The protocols that the other end speaks; what cannot be read counts as not said."""
+    oldest, _, newest = (header or "").partition("-")
+    if not (_is_number(oldest) and _is_number(newest)):
+        return FIRST_PROTOCOL
+    return int(oldest), int(newest)
+
+
+def _is_number(word: str) -> bool:
+    return word.isascii() and word.isdigit() and len(word) <= 6
+
+
+def too_far_apart(
+    theirs: tuple[int, int], who: str, us: str, ours: tuple[int, int] | None = None
+) -> str | None:
+    """One sentence when two programs have no protocol in common: which is the older and must be
+    updated.  None: they have.  `ours` None: `PROTOCOLS`."""
+    ours = ours or PROTOCOLS
+    if theirs[0] <= ours[1] and ours[0] <= theirs[1]:
+        return None
+    older = who if theirs[1] < ours[0] else us
+    they, we = protocols_text(theirs), protocols_text(ours)
+    return f"{who} speaks protocol {they} of the link and {us} {we}: update {older}."
 
 
 class _Model(BaseModel):

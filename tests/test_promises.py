@@ -103,7 +103,7 @@ def test_every_named_test_exists(page: Path) -> None:
     ] == []
 
 
-@pytest.mark.parametrize("page", ["docs/security.md", "docs/privacy.md"])
+@pytest.mark.parametrize("page", ["docs/security.md", "docs/privacy.md", "docs/compatibility.md"])
 def test_every_promise_names_its_test(page: str) -> None:
     """A row of a table of promises without a test would be a wish."""
     rows = [

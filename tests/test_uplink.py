@@ -559,18 +559,11 @@ def test_no_alarm_is_dropped_from_a_full_urgent_lane(
     assert (sorted(seqs[:2]), seqs[2:]) == ([1, 3002], list(range(2002, 3002)))
 
 
-def test_an_idle_home_gives_a_sign_of_life(
-    server: WireServer, box: MemoryOutbox, uplink: Uplink
-) -> None:
-    """The first request goes out although there is nothing to send."""
-    uplink.start()
-    assert server.wait(lambda: server.batches == [0])
-
-
 def test_stop_sends_what_waits_and_returns(
     server: WireServer, box: MemoryOutbox, uplink: Uplink
 ) -> None:
-    """The last events (that the program stopped) are sent before the lanes end."""
+    """The first request goes out although there is nothing to send, as a sign of life; the last
+    events (that the program stopped) are sent before the lanes end."""
     uplink.start()
     assert server.wait(lambda: server.batches == [0] and server.listening() == 1)
     box.add(3, "gateway.stopped")

@@ -33,7 +33,8 @@ class StaffClient:
     def __init__(self, url: str, email: str, password: str) -> None:
         """Sign in.  Raises `StaffError`."""
         self._url = url
-        self._pool = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(5, WAIT_S))
+        timeout = urllib3.Timeout(connect=5, read=WAIT_S)  # its first place is the whole request's
+        self._pool = urllib3.PoolManager(retries=False, timeout=timeout)
         self._cookies: dict[str, str] = {}
         self._token = ""
         page = self.get("/login")

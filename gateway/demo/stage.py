@@ -288,6 +288,7 @@ def stage(
     neighbour: bool = False,
     staff_from: Tree = HERE,
     home_from: Tree = HERE,
+    database: str = "",
     tell: Tell = lambda _step: None,
 ) -> Iterator[Stage]:
     """Set the stage in `folder` and clear it afterwards (the folder stays).
@@ -295,8 +296,9 @@ def stage(
     `at` is the domain time at which it begins (aware, in the homes' zone) and `rate` its pace; a
     port of 0 is any free one.  With `home` False the home is enrolled and not started.  With `plan`
     a team has a plan for this home and the next one; with `neighbour` that one runs too.
-    `staff_from` and `home_from` are whose code sets up and runs the server and the homes.  `tell`
-    hears of each step before it is done.
+    `staff_from` and `home_from` are whose code sets up and runs the server and the homes;
+    `database` is the server's URL (empty: SQLite in `folder`).  `tell` hears of each step before it
+    is done.
     """
     folder.mkdir(parents=True, exist_ok=True)
     port, home_port = port or free_port(), home_port or free_port()
@@ -312,7 +314,7 @@ def stage(
     )
     if plan:
         set_stage.plan_file.write_text(town.plan(at), encoding="utf-8")
-    codes = _set_up_staff(set_stage, plan=plan, tell=tell)
+    codes = _set_up_staff(set_stage, plan=plan, database=database, tell=tell)
     try:
         tell("starting the staff server")
         set_stage.start_staff()
@@ -357,9 +359,11 @@ def _furnish_from(stage: Stage, home: town.Dwelling, state: Path, page_port: int
     return done.stdout.strip()
 
 
-def _set_up_staff(stage: Stage, *, plan: bool, tell: Tell) -> list[str]:
+def _set_up_staff(stage: Stage, *, plan: bool, database: str, tell: Tell) -> list[str]:
     """Make the server's configuration and what the town has; an enrolment code for each home."""
     lines = town.commands(stage.clock_file, stage.accounts, stage.plan_file if plan else None)
+    if database:
+        lines[0] += ["--database", database]
     passwords = "".join(f"{one.password}\n" for one in stage.accounts)
     printed = stage.staff_says(*lines, stdin=passwords, tell=tell)
     with (stage.folder / "staff" / "staff.toml").open("a") as file:

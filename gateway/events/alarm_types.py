@@ -41,6 +41,8 @@ class Trait(Enum):
     """Seen back in bed, the resident is where the alarm missed them; it stays open all the same."""
     BED_DOUBTED = auto()
     """While it is open, a pressed bed mat does not say that the resident lies there."""
+    COMMON_CAUSE = auto()
+    """Raised in many homes at once it has one cause outside them, and rings once."""
 
 
 class AlarmType(StrEnum):
@@ -70,24 +72,25 @@ class AlarmType(StrEnum):
     CHECK_HELP = "check_help", Severity.CARE
     CHECK_UNCLEAR = "check_unclear", Severity.CARE
     CHECK_NO_ANSWER = "check_no_answer", Severity.CARE
-    CHECK_UNREPORTED = "check_unreported", Severity.CARE
+    CHECK_UNREPORTED = "check_unreported", Severity.CARE, Trait.COMMON_CAUSE
     # the home
     DOOR_LEFT_OPEN = "door_left_open", Severity.ROUTINE
     LOCK_OPEN = "lock_open", Severity.CARE
     CODE_GUESSING = "code_guessing", Severity.TECHNICAL
     TOO_COLD = "too_cold", Severity.ROUTINE
     TOO_HOT = "too_hot", Severity.ROUTINE
-    POWER_LOST = "power_lost", Severity.TECHNICAL
-    POWER_FAILING = "power_failing", Severity.CARE  # it may fall silent: gone long, or battery low
+    POWER_LOST = "power_lost", Severity.TECHNICAL, Trait.COMMON_CAUSE
+    # it may fall silent: gone long, or battery low
+    POWER_FAILING = "power_failing", Severity.CARE, Trait.COMMON_CAUSE
     POWER_WEAK = "power_weak", Severity.TECHNICAL
     LOG_IN_MEMORY = "log_in_memory", Severity.TECHNICAL  # the disk refuses the log
     RADIO_DOWN = "radio_down", Severity.TECHNICAL
     RADIO_MISSED = "radio_missed", Severity.CARE  # a pendant or a lock cannot be reached by it
-    HOME_SILENT = "home_silent", Severity.CARE
-    HOME_TAMPERED = "home_tampered", Severity.TECHNICAL
-    HOME_OVERSTEPPED = "home_overstepped", Severity.TECHNICAL
+    HOME_SILENT = "home_silent", Severity.CARE, Trait.COMMON_CAUSE
+    HOME_TAMPERED = "home_tampered", Severity.TECHNICAL, Trait.COMMON_CAUSE
+    HOME_OVERSTEPPED = "home_overstepped", Severity.TECHNICAL, Trait.COMMON_CAUSE
     NOT_UNDERSTOOD = "not_understood", Severity.CARE  # what a newer home tells urgently
-    HOME_UNREAD = "home_unread", Severity.TECHNICAL
+    HOME_UNREAD = "home_unread", Severity.TECHNICAL, Trait.COMMON_CAUSE
     # devices; those of a bed, a lock or a pendant may concern care
     DEVICE_DOWN = "device_down", Severity.TECHNICAL, Trait.DEVICE_FAULT
     LOCK_JAMMED = "lock_jammed", Severity.CARE, Trait.DEVICE_FAULT

@@ -49,12 +49,22 @@ from gateway.link.https import (
     down,
     open_pool,
     refusal,
+    require_common_protocol,
     tls_context,
 )
 from gateway.link.server_keys import ServerKeys
 from gateway.origin import is_origin_of
 from gateway.version import version
-from gateway.wire import EnrollAnswer, EnrollRequest, ServerKey, fingerprint, split_code
+from gateway.wire import (
+    PROTOCOL_HEADER,
+    PROTOCOLS,
+    EnrollAnswer,
+    EnrollRequest,
+    ServerKey,
+    fingerprint,
+    protocols_text,
+    split_code,
+)
 
 SERVER_FILE = "server.json"
 ORIGIN_FILE = "origin"
@@ -196,7 +206,11 @@ def _ask(url: str, asked: EnrollRequest, ca_file: Path | None) -> EnrollAnswer:
             "POST",
             f"{urlsplit(url).path.rstrip('/')}{API}/enroll",
             body=asked.model_dump_json().encode(),
-            headers={"Content-Type": "application/json", "User-Agent": f"tryggve/{version()}"},
+            headers={
+                "Content-Type": "application/json",
+                "User-Agent": f"tryggve/{version()}",
+                PROTOCOL_HEADER: protocols_text(PROTOCOLS),
+            },
             redirect=False,
             retries=False,
             timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=ANSWER_TIMEOUT_S),
@@ -205,6 +219,10 @@ def _ask(url: str, asked: EnrollRequest, ca_file: Path | None) -> EnrollAnswer:
         raise down(error, f"{url} does not answer") from error
     finally:
         pool.close()
+    try:
+        require_common_protocol(response)
+    except LinkRefused as error:
+        raise UserError(f"{error.text} Nothing was enrolled here.") from error
     if response.status != 200:
         refused = refusal(response.status, response.data)
         if isinstance(refused, LinkRefused):

@@ -32,11 +32,16 @@ from gateway.version import version
 from gateway.wire import (
     BACKLOG_HEADER,
     HEARTBEAT_S,
+    PROTOCOL_HEADER,
+    PROTOCOLS,
     TICKET_HEADER,
     TOKEN_LIFE_S,
     GapProblem,
     Have,
     Problem,
+    protocols_of,
+    protocols_text,
+    too_far_apart,
 )
 
 CONNECT_TIMEOUT_S = 10.0
@@ -295,6 +300,7 @@ class Lane:
             **headers,
             "Authorization": f"Bearer {self._link.token(method, target)}",
             "User-Agent": self._link.user_agent,
+            PROTOCOL_HEADER: protocols_text(PROTOCOLS),
         }
         response = self._open().urlopen(
             method,
@@ -307,6 +313,7 @@ class Lane:
             preload_content=preload,
         )
         self._note_date(response)
+        require_common_protocol(response)
         return response
 
     def _open(self) -> urllib3.HTTPConnectionPool:
@@ -370,6 +377,18 @@ def body_of(bodies: Sequence[bytes], down_have: int) -> bytes:
     """An `EventBatch` from events that are JSON already: parsing them again would cost a Pi more
     than sending them."""
     return b'{"events":[%b],"down_have":%d}' % (b",".join(bodies), down_have)
+
+
+def require_common_protocol(response: urllib3.BaseHTTPResponse) -> None:
+    """Raise `LinkRefused` with one sentence when the server says that it speaks only other
+    protocols of the link.  Whoever says nothing may be no server of ours: a proxy, a portal."""
+    said = response.headers.get(PROTOCOL_HEADER)
+    if said is None:
+        return
+    wrong = too_far_apart(protocols_of(said), "the staff server", "this gateway")
+    if wrong is not None:
+        response.close()
+        raise LinkRefused(wrong, status=426, code="protocol")
 
 
 def refusal(status: int, body: bytes, line: Line | None = None) -> LinkDown | LinkRefused:

@@ -10,7 +10,6 @@ Not for: the table of docs/scale.md (`make load`).
 from __future__ import annotations
 
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib import import_module
@@ -21,7 +20,7 @@ from typing import get_args
 from gateway.clock import ManualClock
 from tests.bench.figure import Figure
 from tests.load import storm
-from tests.load.__main__ import ALARM_SHARES, THREAD_STACK_BYTES
+from tests.load.__main__ import ALARM_SHARES, crowd
 from tests.load.figures import Figures, Value
 from tests.load.table import number
 from tests.load.town import Kind, town
@@ -51,7 +50,7 @@ Storms = dict[tuple[Kind, str], Figures]
 
 def measure(homes: int) -> Iterator[Figure]:
     """All figures of the group."""
-    threading.stack_size(THREAD_STACK_BYTES)
+    crowd()
     storms = {found: figures for kind in get_args(Kind) for found, figures in _storms(kind, homes)}
     yield from _of_storms(storms, homes)
     yield _statements()

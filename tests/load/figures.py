@@ -66,13 +66,13 @@ class Figures:
         }
         made._waits(ledger, alarms)
         made._lanes(ledger)
-        pages = [one for one in ledger.of(NOW) if one.status == 200]
-        storm = [one.took_s for one in pages if began_s <= one.began_s < over_s]
-        calm = [one.took_s for one in pages if one.began_s >= over_s + 1]
+        pages = ledger.of(NOW)
+        storm = [_seconds(one) for one in pages if began_s <= one.began_s < over_s]
+        calm = [_seconds(one) for one in pages if one.began_s >= over_s + 1]
         made._times("now_in_storm", storm)
         made._times("now_in_calm", calm)
         worst, usual = quantile(storm, 0.95), quantile(calm, 0.95)
-        made.values["now_p95_ratio"] = worst / usual if worst and usual else None
+        made.values["now_p95_ratio"] = _ratio(worst, usual)
         made._rest(town, homes, ledger, watching)
         return made
 
@@ -101,9 +101,9 @@ class Figures:
         made._lanes(ledger)
         pages = sorted({one.what for one in ledger.asked if one.what.startswith("GET /")})
         took = [
-            one.took_s
+            _seconds(one)
             for one in ledger.of(*(page for page in pages if page != "GET /live"))
-            if one.status == 200 and one.began_s >= began_s
+            if one.began_s >= began_s
         ]
         made._times("pages", took)
         made._rest(town, homes, ledger, watching)
@@ -119,6 +119,7 @@ class Figures:
         told_s: float | None,
         limit_s: float,
         alarms: int,
+        gathered: int,
         back: bool,
         watching: Sequence[Screen],
     ) -> Figures:
@@ -129,6 +130,7 @@ class Figures:
             "silent_after_s": limit_s,
             "told_s": told_s or NEVER,
             "alarms_open": alarms,
+            "mass_alarms": gathered,
             "rings": ledger.counts["rings"] / len(watching) if watching else None,
             "all_heard_again": float(back),
         }
@@ -145,6 +147,7 @@ class Figures:
     def _waits(self, ledger: Ledger, alarms: int) -> None:
         stored = ledger.waits("alarm_stored")
         self.values["alarms_stored"] = len(stored)
+        self.values["alarms_on_screens"] = len(ledger.waits("alarm_on_screen"))
         # an alarm that nobody heard of must not make the others look quick
         self._times("alarm_stored", [*stored, *[NEVER] * (alarms - len(stored))])
         for what in ("alarm_on_screen", "alarm_taken"):
@@ -205,6 +208,15 @@ class Figures:
 
 def _pages(ledger: Ledger) -> list[Asked]:
     return [one for one in ledger.asked if one.what.startswith(("GET /", "POST /"))]
+
+
+def _seconds(page: Asked) -> float:
+    """How long a page took; one that was refused or given up never came."""
+    return page.took_s if page.status == 200 else NEVER
+
+
+def _ratio(worst: Value, usual: Value) -> Value:
+    return worst / usual if worst and usual and usual < NEVER else None
 
 
 def _not_200(asked: Iterable[Asked]) -> int:

@@ -7,6 +7,7 @@ named here.  Not for: what a page shows.
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +38,9 @@ DOOR_S = 60.0
 
 NOW = "/nu?fragment=1"
 """What a screen that shows *Nu* fetches at every change."""
+
+REF = re.compile(r"home:(b\d+)/(\d+)")
+"""An event's reference in a page."""
 
 ALARM, ENDED, RESYNC = b'"kind":"alarm.raised"', b'"kind":"unlock.ended"', b"event: resync"
 
@@ -146,7 +150,7 @@ class Screen:
                 if ALARM in message or ENDED in message:
                     self._hear(message, now_s)
                 elif RESYNC in message:
-                    self.ledger.count("screens_loaded_anew")
+                    self._load_anew()
 
     def _hear(self, message: bytes, now_s: float) -> None:
         told = json.loads(message.partition(b"data: ")[2])
@@ -159,6 +163,18 @@ class Screen:
                 self._ended[event["data"]["grant"]] = now_s
             else:
                 self._note_alarm(told["home"], event, now_s)
+            self._news.notify_all()
+
+    def _load_anew(self) -> None:
+        """More came at once than a screen holds: the page says what is open now."""
+        self.ledger.count("screens_loaded_anew")
+        found = set(REF.findall(self.client.get(NOW)))
+        now_s = time.perf_counter()
+        with self._news:
+            for name, number in found:
+                home, seq = self._homes.get(name), int(number)
+                if home is not None and seq in home.alarms and (name, seq) not in self.heard:
+                    self._note_alarm(name, {"origin": f"home:{name}", "seq": seq}, now_s)
             self._news.notify_all()
 
     def _note_alarm(self, name: str, event: dict[str, Any], now_s: float) -> None:

@@ -50,7 +50,8 @@ def play(town: Town, homes: int) -> Figures:
         last_word_s = time.perf_counter()
         all_told = _until(lambda: _silent(parts) >= homes, limit_s + OVERDUE_S)
         told_s = time.perf_counter() - last_word_s
-        alarms = _alarms(parts)
+        time.sleep(HEARD_S)  # a round of the watch later they are one
+        alarms, gathered = _alarms(parts), _gathered(parts)
         town.look()
         for home in many:
             home.start(town.url, ledger)
@@ -60,7 +61,7 @@ def play(town: Town, homes: int) -> Figures:
     go_away(many)
     return Figures.of_silence(
         town, many, ledger, told_s=told_s if all_told else None, limit_s=limit_s, alarms=alarms,
-        back=back, watching=watching,
+        gathered=gathered, back=back, watching=watching,
     )  # fmt: skip
 
 
@@ -90,4 +91,10 @@ def _alarms(parts: Staff) -> int:
     t = tables.alarm.c
     with parts.db.read() as conn:
         query = select(func.count()).where(t.closed_at.is_(None), t.raised_at.is_not(None))
+        return int(conn.execute(query).scalar_one())
+
+
+def _gathered(parts: Staff) -> int:
+    with parts.db.read() as conn:
+        query = select(func.count()).select_from(tables.mass_alarm)
         return int(conn.execute(query).scalar_one())

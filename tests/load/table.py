@@ -33,6 +33,7 @@ TITLES = {
 WORDS = {
     "alarm_stored": "alarm, from the home to stored",
     "alarm_on_screen": "alarm, from the home to a screen",
+    "alarms_on_screens": "alarms heard, at all screens together",
     "alarm_taken": "alarm taken by a tap",
     "door_turned": "door, from the tap to its end on the screen",
     "batch": "batch, asked to answered",
@@ -46,7 +47,8 @@ WORDS = {
     "unanswered": "requests without an answer in 20 s",
     "sent_again": "requests with what the server had confirmed before",
     "streams_refused": "streams refused",
-    "alarms_open": "alarms on the list",
+    "alarms_open": "alarms, one a home",
+    "mass_alarms": "shown, taken and closed as so many",
     "took_s": "until the server had everything, s",
     "told_s": "from the last word until all was told, s",
     "rings": "rings at a screen",
@@ -92,6 +94,17 @@ class Run:
                 "pages": [asdict(page) for page in self.pages],
             }
         )
+
+    @classmethod
+    def from_json(cls, line: str) -> Run:
+        """The run that `as_json` wrote."""
+        obj = json.loads(line)
+        run = cls(obj["homes"], obj["database"])
+        for scene, values in obj["scenes"].items():
+            known = {name: NEVER if value == "never" else value for name, value in values.items()}
+            run.scenes.append(Figures(scene, known, []))
+        run.pages = [PageCost(**page) for page in obj["pages"]]
+        return run
 
     @property
     def title(self) -> str:

@@ -100,6 +100,8 @@ def test_the_table_is_whole(played: Played) -> None:
         row = next(line for line in text.splitlines() if line.startswith(f"| {words} "))
         assert "–" not in row, row
         assert "never" not in row, row
+    kept = Run.from_json(played.run.as_json())
+    assert table.as_text([kept]) == text
     told = json.loads(played.run.as_json())
     assert {page["path"] for page in told["pages"]} >= {"/nu", "/besok", "/handelser"}
     assert all(page["statements"] > 0 for page in told["pages"])

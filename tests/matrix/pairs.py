@@ -1,8 +1,9 @@
 """Plays the scenes with each pair of versions that can meet, and says which were right.
 
-Two courses, each on one stage.  In the first the server is of the earlier release, in the second
+Three courses, each on one stage.  In the first the server is of the earlier release, in the second
 today's: homes are updated and go back, the server is updated and goes back, on the same folders
-and the same database.  `python -m tests.matrix.pairs` prints the table.
+and the same database.  In the third servers of both versions run on one PostgreSQL.
+`python -m tests.matrix.pairs` prints the table.
 """
 
 from __future__ import annotations
@@ -12,18 +13,19 @@ import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from gateway.demo.stage import codes_in, stage
+from gateway.demo.stage import Stage, codes_in, free_port, stage, stop
 from gateway.demo.town import NEIGHBOUR, ORGANISATION
 from gateway.demo.tree import HERE, RUNS_FROM, Tree
 from gateway.errors import TryggveError
 from tests.matrix import releases
-from tests.matrix.scenes import FIRST_EVENING, SCENES, Cast
+from tests.matrix.scenes import FIRST_EVENING, SCENES, Cast, alarm, door, press
+from tests.staff import postgres
 
 OPTIONS = ("--still", "--awake")
 """The resident does only what a scene says, and the lock does not sleep."""
@@ -41,11 +43,11 @@ class Outcome:
     seconds: float = 0.0
 
 
-def play(cast: Cast, pair: str) -> Outcome:
-    """Play every scene; one that is wrong does not keep the others from being played."""
+def play(cast: Cast, pair: str, scenes: Sequence[Callable[[Cast], None]] = SCENES) -> Outcome:
+    """Play these scenes; one that is wrong does not keep the others from being played."""
     outcome, began = Outcome(pair), time.monotonic()
     cast.stage.clock.set(at=cast.at("21:40"), rate=1.0)
-    for scene in SCENES:
+    for scene in scenes:
         try:
             scene(cast)
         except (TryggveError, AssertionError, KeyError, ValueError) as error:
@@ -131,14 +133,51 @@ def with_a_new_server(folder: Path, old: Tree) -> list[Outcome]:
     return done
 
 
-COURSES: tuple[Callable[[Path, Tree], list[Outcome]], ...] = (
-    with_an_old_server,
-    with_a_new_server,
-)
+def rolling(folder: Path, old: Tree) -> list[Outcome]:
+    """A rolling restart on PostgreSQL, where it is installed."""
+    if postgres.programs() is None:
+        return []
+    with postgres.cluster() as cluster:
+        url = postgres.make_database(cluster, "rolling")
+        return list(one_worker_after_the_other(folder, old, url))
 
 
-PAIRS = 5
-"""The pairs that the courses play."""
+def one_worker_after_the_other(folder: Path, old: Tree, database: str) -> Generator[Outcome]:
+    """Servers of both versions on one database: the home sends to the one, people look at the
+    other.  The older one has the home first, then the newer one."""
+    kept = (press, alarm, door)
+    with stage(
+        folder, at=FIRST_EVENING, home_options=OPTIONS, staff_from=old, database=database
+    ) as made:
+        replace(made, staff_from=HERE).staff_says(["migrate"])
+        with beside(made, HERE) as newer:
+            yield play(newer, "one database: home at the old server, people at the new", kept)
+        made.kill_staff()
+        made.staff_from = HERE
+        made.start_staff()
+        with beside(made, old) as older:
+            older.number = 1
+            yield play(older, "one database: home at the new server, people at the old", kept)
+
+
+@contextmanager
+def beside(made: Stage, tree: Tree) -> Iterator[Cast]:
+    """A second server of the same installation, from this folder, with people who look at it; the
+    home goes on sending to the first."""
+    second = replace(made, url=f"http://127.0.0.1:{free_port()}", staff_from=tree, staff=None)
+    try:
+        second.start_staff()
+        cast = Cast(second, token="", code="")
+        cast.sign_in()
+        yield cast
+        assert cast.live is not None
+        cast.live.close()
+    finally:
+        if second.staff is not None:
+            stop(second.staff)
+
+
+COURSES = (with_an_old_server, with_a_new_server, rolling)
 
 
 def all_pairs(version: str, folder: Path) -> list[Outcome]:
@@ -146,9 +185,7 @@ def all_pairs(version: str, folder: Path) -> list[Outcome]:
     tree = Tree(releases.unpack(version, folder / "code"))
     with ProcessPoolExecutor(len(COURSES)) as pool:
         running = [pool.submit(one, folder / one.__name__, tree) for one in COURSES]
-        done = [outcome for one in running for outcome in one.result()]
-    assert len(done) == PAIRS
-    return done
+        return [outcome for one in running for outcome in one.result()]
 
 
 def main() -> int:
@@ -162,7 +199,7 @@ def main() -> int:
         done = all_pairs(version, Path(folder))
     for outcome in done:
         told = "; ".join(f"{scene}: {why}" for scene, why in outcome.wrong.items())
-        print(f"{outcome.pair:40} {outcome.seconds:6.1f} s  {told or 'right'}")
+        print(f"{outcome.pair:60} {outcome.seconds:6.1f} s  {told or 'right'}")
     return 1 if any(outcome.wrong for outcome in done) else 0
 
 

@@ -95,6 +95,7 @@ def _decided(home: EnrolledHome, everybody: str) -> None:
     now = home.clock.now()
     visit = f"{home.origin}/{home.seq - 2}"
     decided: list[tuple[str, Data]] = [
+        ("p-h1", AlarmRaised.usual(AlarmType.HOME_SILENT, now)),
         (everybody, VisitDeclined(why=Undone.DECLINED, planned="plan-h1")),
         ("p-h1", VisitCorrected(visit=visit, since=now - 41 * MIN, reason="forgot")),
         (everybody, RecordRead(what="events")),
@@ -114,14 +115,22 @@ def _decided(home: EnrolledHome, everybody: str) -> None:
 
 
 def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
+    a = tables.alarm.c
+    silent = conn.execute(select(a.id).where(a.type == AlarmType.HOME_SILENT.value)).scalar_one()
     conn.execute(update(tables.enrol_code).values(code_hash="c-h1"))
     rows: dict[Table, dict[str, Any]] = {
         tables.set_aside: {
             "id": "staff:h1/1", "home_id": "h1", "event": "home:h1/3", "why": "other",
             "asked_by": "p-h1", "asked_at": now,
         },
-        tables.lock_order: {"id": "order-h1", "home_id": "h1", "made_at": now},
         tables.home_stream: {"id": "s-h1", "home_id": "h1", "seen_at": now},
+        tables.mass_alarm: {
+            "id": "mass1", "org_id": "org1", "type": "home_silent", "began_at": now,
+            "last_at": now,
+        },
+        tables.mass_alarm_member: {
+            "mass_id": "mass1", "alarm": silent, "home_id": "h1", "joined_at": now, "rings": True,
+        },
         tables.lock_order: {"id": "order-h1", "home_id": "h1", "made_at": now},
         tables.door_code: {
             "id": "code-h1", "home_id": "h1", "person": everybody, "device": "front",
@@ -136,7 +145,7 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
             "home_id": "h1", "since": now - 60 * MIN, "noted_by": "p-h1", "noted_at": now,
         },
         plan_tables.door_tag: {"sha256": "tag-h1", "home_id": "h1", "made_at": now},
-        plan_tables.visit_note: {"ref": "staff:h1/2", "home_id": "h1", "text": "Glömde"},
+        plan_tables.visit_note: {"ref": "staff:h1/3", "home_id": "h1", "text": "Glömde"},
         plan_tables.api_token: {
             "sha256": "token", "org_id": "org1", "scope": "plan", "name": "x", "made_at": now,
             "expires_at": now + 60 * MIN,

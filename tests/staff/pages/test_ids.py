@@ -22,10 +22,12 @@ from gateway.events import (
     DeviceFailed,
     DeviceTold,
     DoorOpened,
+    GatewayStarted,
     HomeDescribed,
     LockJammed,
     LockUnlocked,
     MatPressed,
+    PreviousRun,
     Severity,
     Stamp,
     VisitStarted,
@@ -132,6 +134,18 @@ def test_who_mounts_reads_the_ids(as_role: Callable[..., FlaskClient], home: Enr
     fill(home)
     page = said_by(text_of(technician, "/hem/h1"))
     assert all(one.id in page for one in DEVICES)
+
+
+def test_who_mounts_reads_the_homes_version(
+    as_role: Callable[..., FlaskClient], home: EnrolledHome
+) -> None:
+    """While homes are updated one after the other, a technician sees which have been; the care has
+    no use for it."""
+    told = GatewayStarted(version="0.9.3", config_sha256="x", previous=PreviousRun.CLEAN)
+    home.send(told)
+    said = "Hemmets enhet har version 0.9.3 och startade"
+    assert said in text_of(as_role("technician", person="p9", homes=()), "/hem/h1")
+    assert said not in text_of(as_role("caregiver", person="p8"), "/hem/h1")
 
 
 @dataclass(frozen=True)

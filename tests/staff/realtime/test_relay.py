@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,8 +22,9 @@ from tests.staff.parts import EnrolledHome, parts_of
 from web.staff.care.actions import Why
 from web.staff.core.context import Staff
 from web.staff.doors import lock_orders
-from web.staff.events import append
+from web.staff.events import append_many
 from web.staff.realtime import relay as relay_module
+from web.staff.realtime.broker import TooSlow
 from web.staff.realtime.relay import CHANNEL, PostgresRelay
 from web.staff.storage import tables
 
@@ -139,32 +141,60 @@ def test_an_order_that_cannot_be_taken_back_is_not_told_as_lost(
     assert turn_of(stream).count(".") == 2
 
 
-def test_a_listener_that_meets_anything_listens_on(
+def test_what_another_version_says_is_passed_over(
+    far: tuple[Staff, Staff, EnrolledHome, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A worker of another version tells of something new, or words it otherwise: a line in the log,
+    screens load anew where they may have missed something, and the next order arrives."""
+    near, there, _, stream = far
+    relay = there.relay
+    assert isinstance(relay, PostgresRelay)
+    caplog.set_level("INFO", relay_module.__name__)
+    with there.broker.subscribe({"h1"}) as screen:
+        for payload in ('["x","of_a_newer_version",1]', "no JSON", "[]", '["x","events",5]'):
+            with near.db.write() as tx:
+                tx.conn.execute(
+                    text("SELECT pg_notify(:channel, :payload)"),
+                    {"channel": CHANNEL, "payload": payload},
+                )
+        _until(lambda: len(caplog.messages) >= 8)  # both workers hear it
+        with pytest.raises(TooSlow):  # which has its page load anew
+            screen.get(10)
+    told = [message.partition(":")[0] for message in caplog.messages]
+    assert Counter(told) == {
+        "another worker told of 'of_a_newer_version', which this version does not know": 2,
+        "another worker said what this version does not understand": 6,
+    }
+    assert lock_orders.order_turn(near, WATCHER, "h1", "front").grant
+    assert turn_of(stream).count(".") == 2
+
+
+def test_a_listener_that_meets_an_error_listens_anew(
     far: tuple[Staff, Staff, EnrolledHome, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A message that no program of ours writes, and an error of ours: it listens anew, and the next
-    order arrives."""
+    """Whatever it is, also a mistake of ours: the next order arrives."""
     near, there, _, stream = far
     relay = there.relay
     assert isinstance(relay, PostgresRelay)
     monkeypatch.setattr(relay_module, "RECONNECT_S", 0.05)
-    for payload in ("no JSON", "[]", '["x","events",5]'):
-        with near.db.write() as tx:
-            tx.conn.execute(
-                text("SELECT pg_notify(:channel, :payload)"),
-                {"channel": CHANNEL, "payload": payload},
-            )
+
+    def fails(_: object) -> Any:
+        raise RuntimeError("a mistake")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(relay, "_heard", fails)
+        _flood(near, 1)
         _until(lambda: not relay.ready.is_set())
-        assert relay.ready.wait(10)
+    assert relay.ready.wait(10)
     assert lock_orders.order_turn(near, WATCHER, "h1", "front").grant
     assert turn_of(stream).count(".") == 2
 
 
 def test_many_changes_are_told_in_few_notifications(workers: Any, clock: ManualClock) -> None:
-    """Three hundred homes at once: every screen at the other worker gets each of them, and the
-    notifications are packed."""
+    """A thousand homes at once: a screen at the other worker is told of all of them, in as many
+    messages as there were notifications, and homes that listen there are woken."""
     one, other = (parts_of(app) for app in workers)
-    names = [f"h{number}" for number in range(2, 302)]
+    names = [f"h{number}" for number in range(2, 1002)]
     with one.db.write() as tx:
         place = {"org_id": "org1", "label": "Lgh", "timezone": "Europe/Stockholm"}
         tx.conn.execute(tables.home.insert(), [{"id": name, **place} for name in names])
@@ -173,13 +203,18 @@ def test_many_changes_are_told_in_few_notifications(workers: Any, clock: ManualC
     assert isinstance(relay, PostgresRelay)
     heard = relay._heard
     relay._heard = lambda message: told.append(message) or heard(message)  # type: ignore[method-assign,func-returns-value]
-    with other.broker.subscribe(set(names)) as screen:
+    with other.broker.subscribe(set(names)) as screen, other.broker.open_stream("h900") as stream:
         with one.write() as tx:
-            for name in names:
-                append.write(one, tx, name, Draft(RecordRead(what="x")))
-        found = [screen.get(10) for _ in names]
-    assert {message.home for message in found if message is not None} == set(names)
-    assert 1 < len(told) < 10
+            append_many.write_many(one, tx, dict.fromkeys(names, (Draft(RecordRead(what="x")),)))
+        found, reached = [], set[str]()
+        while reached != set(names):
+            message = screen.get(10)
+            assert message is not None
+            found.append(message)
+            reached |= message.homes
+        assert stream.get(10) == ""
+    assert {message.kind for message in found} == {"record.read"}
+    assert 1 <= len(found) == len(told) < 5
 
 
 def _tickets(staff: Staff) -> int:

@@ -69,6 +69,24 @@ class AccessLogConfig(BaseModel):
     """Rows drawn each month to be checked."""
 
 
+class MassAlarmConfig(BaseModel):
+    """When alarms of many homes ring as one: those that one cause raises everywhere (a home that is
+    not heard, a power cut)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    homes: Annotated[int, Field(ge=2, le=10_000)] = 5
+    """So many homes of one organisation make it one alarm.  Four can still be rung for one by one;
+    that five homes fail by chance within minutes of each other does not happen in years."""
+    within_min: Annotated[float, Field(gt=0, le=60)] = 5.0
+    """Minutes within which they are raised, and within which another one joins: the homes of one
+    fault are found silent within 15 s of each other (they speak every 15 s), batteries and
+    networks give up over minutes."""
+    alone_after_min: Annotated[float, Field(ge=1, le=240)] = 15.0
+    """Minutes after most of its homes are heard again until those that are not ring anew, for
+    themselves: a router starts within five, and a dead home must not hide behind a mended fault."""
+
+
 class ListenConfig(BaseModel):
     """Where the server listens."""
 
@@ -164,6 +182,7 @@ class StaffConfig(BaseModel):
     plan: PlanConfig = PlanConfig()
     visits: VisitsConfig = VisitsConfig()
     access_log: AccessLogConfig = AccessLogConfig()
+    mass_alarm: MassAlarmConfig = MassAlarmConfig()
     silent_after_s: Annotated[float, Field(gt=0, le=3600)] = SILENT_AFTER_S
     """Real seconds without a request until a home is called silent."""
     watch_every_s: Annotated[float, Field(gt=0, le=60)] = 2.0

@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from flask import current_app
@@ -22,6 +21,7 @@ from web.staff.core.pace import Pace
 from web.staff.core.waits import Waits
 from web.staff.realtime.broker import Broker
 from web.staff.realtime.unsaved import UnsavedAlarms
+from web.staff.storage.afterwards import Afterwards
 from web.staff.storage.database import Database, Tx
 
 if TYPE_CHECKING:
@@ -34,16 +34,6 @@ EXTENSION = "tryggve"
 UNKEPT_MAX = 20_000
 """Readings kept in memory while nothing can be saved: some hours of a municipality, 10 MB.  Each
 stands in the diagnostic log too."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unkept:
-    """Somebody read of these homes, at that time, and the access log could not be written."""
-
-    homes: tuple[str, ...]
-    person: str
-    what: str
-    at: datetime
 
 
 @dataclass
@@ -83,10 +73,12 @@ class Staff:
     keys: Keys
     relay: Relay
     admission: Admission = field(default_factory=_for_no_requests)
+    afterwards: Afterwards | None = None
+    """What is written after the answer; None: everything is written before it."""
     unsaved: UnsavedAlarms = field(default_factory=UnsavedAlarms)
     """Alarms that came while nothing can be saved."""
-    unkept: deque[Unkept] = field(default_factory=lambda: deque(maxlen=UNKEPT_MAX))
-    """Readings that are not in the access log yet, for the same reason."""
+    unkept: deque[str] = field(default_factory=lambda: deque(maxlen=UNKEPT_MAX))
+    """Readings (`web.staff.care.reads`) that not even the spool took, for the same reason."""
 
     @contextmanager
     def write(self) -> Iterator[Tx]:
@@ -107,7 +99,7 @@ class Staff:
         self.broker.announce(self.saving_event())
 
     def _committed(self, tx: Tx) -> None:
-        self.broker.publish(tx.changes)
+        self.broker.publish(tx.told())
         if tx.look_again:
             self.broker.look_again(tx.look_again)
         self.relay.after_commit(tx)

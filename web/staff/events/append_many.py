@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, select, tuple_
 
 from gateway.envelope import Draft, Event
-from gateway.events import AlarmCancelled, CheckUnreported
+from gateway.events import AlarmAcknowledged, AlarmCancelled, AlarmResolved, CheckUnreported
 from web.staff.core.context import Staff
 from web.staff.events import append
 from web.staff.events.projections.fold import HANDLERS
@@ -23,8 +23,7 @@ from web.staff.storage import event_store, tables
 from web.staff.storage.database import Tx
 
 HOMES_AT_ONCE = 200
-"""Homes of one call: their rows make some 6,000 parameters, of 32,766 that a statement may have
-(SQLite; 65,535 in PostgreSQL), and nobody else waits long for the lock."""
+"""Homes of one call: nobody else waits long for the lock, and the watchdog is fed in between."""
 
 
 def write_many(
@@ -106,7 +105,7 @@ def _known(
         home = event.origin.partition(":")[2]
         if event.kind == "alarm.raised":
             alarms.append((home, (event.ref,)))
-        elif isinstance(event.data, AlarmCancelled):
+        elif isinstance(event.data, AlarmAcknowledged | AlarmCancelled | AlarmResolved):
             alarms.append((home, (event.data.alarm,)))
         elif isinstance(event.data, CheckUnreported):
             checks.append((home, (home, event.data.check)))

@@ -23,7 +23,7 @@ from web.staff.core.context import Staff
 from web.staff.events import append, judgement
 from web.staff.events.judgement import REFUSED_KIND, Verdict
 from web.staff.events.projections.rebuild import Fold, orphan_id, refold
-from web.staff.homelink import unread
+from web.staff.homelink import catching_up, unread
 from web.staff.homelink.home_logs import may_begin, newest_have
 from web.staff.storage import event_store, tables
 from web.staff.storage.database import Tx
@@ -124,16 +124,23 @@ def _too_big(event: Event) -> str | None:
     return next(long, None if abs(event.mono_s) <= MONO_MAX_S else "mono_s")
 
 
-def receive_batch(staff: Staff, home: str, objs: Sequence[dict[str, Any]], down_have: int) -> int:
+def receive_batch(
+    staff: Staff,
+    home: str,
+    objs: Sequence[dict[str, Any]],
+    down_have: int,
+    backlog: int | None = None,
+) -> int:
     """Commit a batch in order; returns the highest number that the server has of its origin (of the
-    home's newest log for an empty batch, which only says that the home is there).
+    home's newest log for an empty batch, which only says that the home is there).  `backlog` is
+    what the home says that it has to tell; None: it does not say.
 
     Raises `Refused`: `bad_event`, `other_home`, `mixed` (400: more than one origin), `gap`,
     `chain`, `too_many_logs` (403).
     """
     sent = read_events(objs, home)
     if not sent:
-        return _only_heard(staff, home, down_have)
+        return _only_heard(staff, home, down_have, backlog)
     origin, first = sent[0].event.origin, sent[0].event.seq
     if any(item.event.origin != origin for item in sent):
         raise Refused(400, "mixed", "A batch holds the events of one log; send two.")
@@ -162,14 +169,15 @@ def receive_batch(staff: Staff, home: str, objs: Sequence[dict[str, Any]], down_
             )
         else:
             _commit(staff, tx, home, origin, new, head)
-        note_heard(tx, home, down_have=down_have)
+        behind = backlog if problem else catching_up.left(backlog, len(sent))
+        note_heard(tx, home, down_have=down_have, behind=behind)
     if problem is not None:
         raise problem
     _stored(staff, sent)
     return head.seq
 
 
-def _only_heard(staff: Staff, home: str, down_have: int) -> int:
+def _only_heard(staff: Staff, home: str, down_have: int, backlog: int | None) -> int:
     t = tables.home_link
     with staff.db.read() as conn:
         row = conn.execute(select(t).where(t.c.home_id == home)).one_or_none()
@@ -179,12 +187,13 @@ def _only_heard(staff: Staff, home: str, down_have: int) -> int:
         row is not None
         and row.heard_at is not None
         and down_have in (0, row.down_have)
+        and backlog in (None, row.behind)
         and abs((datetime.now(UTC) - row.heard_at).total_seconds()) < HEARD_EVERY_S
     )
     if silent or not fresh:
         with staff.write() as tx:
             event_store.lock_home(tx.conn, home)
-            note_heard(tx, home, down_have=down_have)
+            note_heard(tx, home, down_have=down_have, behind=backlog)
     return have
 
 
@@ -196,12 +205,16 @@ def _is_silent(conn: Connection, home: str) -> bool:
     )
 
 
-def note_heard(tx: Tx, home: str, *, down_have: int | None = None) -> None:
+def note_heard(
+    tx: Tx, home: str, *, down_have: int | None = None, behind: int | None = None
+) -> None:
     """The home was heard now (real time).  `down_have` None: it did not say; 0: its log is new, and
-    what an earlier one confirmed still holds."""
+    what an earlier one confirmed still holds.  `behind`: events that it still has to tell."""
     values: dict[str, object] = {"heard_at": datetime.now(UTC)}
     if down_have:
         values["down_have"] = down_have
+    if behind is not None:
+        values["behind"] = behind
     event_store.upsert(tx.conn, tables.home_link, {"home_id": home}, values)
 
 
@@ -351,7 +364,13 @@ def _tampered(
     append.write(staff, tx, home, Draft(raised), at=event.at)
 
 
-def receive_urgent(staff: Staff, home: str, objs: Sequence[dict[str, Any]], down_have: int) -> int:
+def receive_urgent(
+    staff: Staff,
+    home: str,
+    objs: Sequence[dict[str, Any]],
+    down_have: int,
+    backlog: int | None = None,
+) -> int:
     """Commit urgent events of any numbers, in any order; the batch that brings them later confirms
     them.  Returns the highest number given.  Raises `Refused`: `bad_event`, `other_home`."""
     sent = read_events(objs, home)
@@ -372,7 +391,7 @@ def receive_urgent(staff: Staff, home: str, objs: Sequence[dict[str, Any]], down
         fold.flush()
         _overstepped(staff, tx, home, fresh)
         unread.tell(staff, tx, home, fresh, urgent=True)
-        note_heard(tx, home, down_have=down_have)
+        note_heard(tx, home, down_have=down_have, behind=backlog)
     _stored(staff, sent)
     return max((item.event.seq for item in sent), default=0)
 

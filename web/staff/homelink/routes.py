@@ -18,18 +18,24 @@ from flask import Blueprint, Response, request
 from pydantic import BaseModel, ValidationError
 
 from gateway.wire import (
+    BACKLOG_HEADER,
     BODY_MAX_BYTES,
     HEARTBEAT_S,
+    PROTOCOL_HEADER,
+    PROTOCOLS,
     EnrollRequest,
     EventBatch,
     GapProblem,
     Have,
     Problem,
     TurnOrder,
+    protocols_of,
+    protocols_text,
+    too_far_apart,
 )
 from web.staff.core.admission import EVENTS
 from web.staff.core.context import Staff, staff
-from web.staff.homelink import enrolment, ingest, tokens, unsaved_alarms
+from web.staff.homelink import catching_up, enrolment, ingest, tokens, unsaved_alarms
 from web.staff.homelink.ingest import Refused
 from web.staff.realtime.broker import Closed, HomeStream
 from web.staff.storage import event_store
@@ -45,12 +51,26 @@ Model = TypeVar("Model", bound=BaseModel)
 ENROLL_BODY_MAX_BYTES = 10_000
 """A key in PEM has 113 bytes, a code 11."""
 
-
 CROWDED_AGAIN_S = 3
 """Seconds after which it is to be sent again when no connection was free."""
 
 AWAY_AGAIN_S = 5
 """Seconds after which it is to be sent again to a database that refuses."""
+
+
+@blueprint.before_request
+def _require_common_protocol() -> None:
+    """Raise `Refused` with one sentence when the home's program and ours cannot talk."""
+    theirs = protocols_of(request.headers.get(PROTOCOL_HEADER))
+    wrong = too_far_apart(theirs, "the home's gateway", "the server")
+    if wrong is not None:
+        raise Refused(426, "protocol", f"{wrong[0].upper()}{wrong[1:]}")
+
+
+@blueprint.after_request
+def _say_protocols(response: Response) -> Response:
+    response.headers[PROTOCOL_HEADER] = protocols_text(PROTOCOLS)
+    return response
 
 
 def _answer(model: BaseModel, status: int = 200) -> Response:
@@ -124,6 +144,10 @@ def _read(model: type[Model], limit: int = BODY_MAX_BYTES) -> Model:
         raise Refused(400, "bad_request", f"{where}: {first['msg'].lower()}.") from error
 
 
+def _backlog() -> int | None:
+    return catching_up.said(request.headers.get(BACKLOG_HEADER))
+
+
 def _home(parts: Staff) -> str:
     header = request.headers.get("Authorization")
     return tokens.home_of(parts.db, header, request.method, request.path)
@@ -144,7 +168,9 @@ def events() -> Response:
     home = _home(parts)
     batch = _read(EventBatch)
     request.environ[EVENTS] = len(batch.events)
-    return _answer(Have(have=ingest.receive_batch(parts, home, batch.events, batch.down_have)))
+    return _answer(
+        Have(have=ingest.receive_batch(parts, home, batch.events, batch.down_have, _backlog()))
+    )
 
 
 @blueprint.post("/urgent")
@@ -154,7 +180,7 @@ def urgent() -> Response:
     home = _home(parts)
     batch = _read(EventBatch)
     try:
-        have = ingest.receive_urgent(parts, home, batch.events, batch.down_have)
+        have = ingest.receive_urgent(parts, home, batch.events, batch.down_have, _backlog())
     except FAULTS as error:
         if refusal_of(error) is not None:
             unsaved_alarms.ring(parts, home, batch.events)
@@ -179,7 +205,7 @@ def stream() -> Response:
     with parts.write() as tx:
         event_store.lock_home(tx.conn, home)
         head = event_store.read_head(tx.conn, f"staff:{home}")
-        ingest.note_heard(tx, home)
+        ingest.note_heard(tx, home, behind=_backlog())
         after = after or event_store.confirmed_down(tx.conn, home)
     if after > head.seq:
         log.error("a home knows more of what was decided than the server", extra={"home": home})

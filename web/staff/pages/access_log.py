@@ -25,9 +25,11 @@ from web.staff.core.context import staff
 from web.staff.core.i18n import N_, day_of, local
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
-from web.staff.pages import lookups, reading
+from web.staff.pages import lists, lookups, reading
 from web.staff.pages.forms import refusal_text
+from web.staff.pages.home_choice import homes_asked
 from web.staff.pages.layout import answered, page, refused
+from web.staff.pages.lookups import Place
 from web.staff.pages.routes import Menu, get, post
 from web.staff.pages.visit import file
 from web.staff.pages.visits import midnight
@@ -60,13 +62,15 @@ def why_text(row: AccessRow) -> str:
     return row.why
 
 
-def _filter(actor: Actor) -> tuple[list[str], datetime, datetime, dict[str, str | None]]:
+def _filter(
+    actor: Actor, places: Mapping[str, Place]
+) -> tuple[list[str], datetime, datetime, dict[str, str | None]]:
     asked, now = request.args, staff().clock.now()
     today = local(now).date()
     last = day_of(asked.get("till", "")) or today
     first = day_of(asked.get("fran", "")) or last - timedelta(days=DAYS - 1)
-    home = asked.get("hem", "")
-    homes = [home] if home in actor.homes else sorted(actor.homes) if not home else []
+    meant = homes_asked(places)
+    homes = [home for home in meant or sorted(actor.homes) if home in actor.homes]
     action = asked.get("slag", "")
     more = {
         "person": asked.get("person") or None,
@@ -89,10 +93,11 @@ def _filter(actor: Actor) -> tuple[list[str], datetime, datetime, dict[str, str 
 def log(actor: Actor) -> str:
     """The page `/atkomst`: repeated reads are one row, with `visa=alla` each is one; with
     `visa=inne` who was inside, and how they came in."""
-    homes, start, end, more = _filter(actor)
-    person, action = more["person"], more["action"]
     shown = request.args.get("visa", "")
     with staff().db.read() as conn:
+        places = lookups.places(conn, actor)
+        homes, start, end, more = _filter(actor, places)
+        person, action = more["person"], more["action"]
         groups: list[AccessGroup] = []
         visitors: list[Inside] = []
         if shown == "inne":
@@ -116,7 +121,8 @@ def log(actor: Actor) -> str:
             visitors=visitors[:ROWS],
             shown=shown if shown in ("inne", "alla") else "",
             more=max(len(groups), len(visitors)) > ROWS,
-            places=lookups.places(conn, actor),
+            places=places,
+            many=len(places) > lists.FEW,
             names=lookups.names(conn, actor),
             staff_names=lookups.staff_names(conn, actor),
             doors=device_words.device_names(
@@ -166,8 +172,8 @@ def _address(**changed: str | None) -> str:
 @get("/atkomst/fil", "access_file", right=Right.AUDIT_ACCESS)
 def log_file(actor: Actor) -> Response:
     """`/atkomst/fil`: the filtered rows as CSV."""
-    homes, start, end, more = _filter(actor)
     with staff().db.read() as conn:
+        homes, start, end, more = _filter(actor, lookups.places(conn, actor))
         rows = access_log.read(
             conn, homes, start, end, person=more["person"], action=more["action"]
         )

@@ -7,6 +7,7 @@ Not for: reading the log (`event_list`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,9 +18,11 @@ from gateway.events import KINDS
 from web.staff.core.context import staff
 from web.staff.core.i18n import N_, ZONE, day_of
 from web.staff.core.rights import Actor, Right
-from web.staff.pages import event_folds, event_list, lookups, reading
+from web.staff.pages import event_folds, event_list, lists, lookups, reading
 from web.staff.pages.event_list import Cursor
+from web.staff.pages.home_choice import homes_asked
 from web.staff.pages.layout import main_attributes, page
+from web.staff.pages.lookups import Place
 from web.staff.pages.routes import Menu, get
 from web.staff.storage.hours import hours_in
 from web.staff.texts import kind_words
@@ -39,15 +42,16 @@ EVERY_HOME = "alla"
         {},
         {"slag": "alarm", "sok": "x", "fran": "2026-11-23"},
         {"rader": "h1", "timme": "498741", "enhet": "bed"},
+        {"hemmet": "prov"},
     ),
 )
 def events(actor: Actor) -> str:
     """The page `/handelser`; with `rader=<home>` the sensors' raw rows of that home (`alla`: of
     every home), which it folds otherwise, of some hours (`timme`) and one device (`enhet`) where
     they are named."""
-    wanted = _filter()
     with staff().db.read() as conn:
         places = lookups.places(conn, actor)
+        wanted = _filter(places)
         names = lookups.names(conn, actor)
         lines = event_list.latest(conn, actor, wanted, PAGE + 1)
         more, lines = len(lines) > PAGE, lines[:PAGE]
@@ -71,6 +75,7 @@ def events(actor: Actor) -> str:
             actor,
             listing=event_folds.with_folds(listing, folded.lines),
             places=places,
+            many=len(places) > lists.FEW,
             groups=groups,
             wanted=request.args,
             readings=wanted.readings,
@@ -96,19 +101,19 @@ def _home() -> str:
     return request.args.get("hem", "")
 
 
-def _filter() -> event_list.Filter:
+def _filter(places: Mapping[str, Place]) -> event_list.Filter:
     asked = request.args
-    home, group = asked.get("hem", ""), asked.get("slag", "")
+    homes, group = homes_asked(places), asked.get("slag", "")
     since, until = _day(asked.get("fran", "")), _day(asked.get("till", ""))
     until = None if until is None else _next_day(until)
     rows_of, hours = asked.get("rader", ""), hours_in(asked.get("timme", ""))
     readings = rows_of != ""
     if readings and rows_of != EVERY_HOME:
-        home = rows_of
+        homes = (rows_of,)
     if readings and hours is not None:
         since, until = hours
     return event_list.Filter(
-        homes=(home,) if home else (),
+        homes=homes,
         group=group if group in kind_words.GROUPS else "",
         text="" if readings else asked.get("sok", "").strip()[:100],
         since=since,

@@ -49,3 +49,12 @@ def home_choice(places: Mapping[str, Place]) -> HomeChoice:
     if len(found) == 1 and chosen is None:
         chosen = found[0]
     return HomeChoice([], chosen, asked, found[:FOUND], max(0, len(found) - FOUND))
+
+
+def homes_asked(places: Mapping[str, Place]) -> tuple[str, ...]:
+    """The homes that a filter means: the one of `?hem=`, or those with the words of `?hemmet=`;
+    nothing: all of them, and a name that nobody has where none has these words."""
+    home, words = request.args.get("hem", ""), request.args.get("hemmet", "").strip()[:100]
+    if home or not words:
+        return (home,) if home else ()
+    return tuple(one.id for one in lists.matching(places.values(), words, found_by)) or ("",)

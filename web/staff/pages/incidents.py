@@ -1,7 +1,8 @@
 """Incidents: open alarms of one home that belong together, each of them one card.
 
 A fall rings from the bed, the floor and the pendant within minutes: that is one thing to go to, and
-is taken as one.  Not for: taking or closing (`forms`), or alarms of others (`alarms_elsewhere`).
+is taken as one.  Not for: taking or closing (`forms`), alarms of others
+(`alarms_elsewhere`), or what many homes have in common (`mass_alarms`).
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ def read(
     """The open incidents that the actor may see, the newest acute one first, then by severity;
     `homes`: only of these.  Why they were raised is read for those that are shown whole
     (`explained`)."""
-    query = select(t.alarm).where(lookups.open_alarms(actor))
+    query = select(t.alarm).where(lookups.single_alarms(actor))
     if homes is not None:
         query = query.where(among(t.alarm.c.home_id, homes))
     rows = read_all(conn, AlarmRow, query)

@@ -35,13 +35,14 @@ from werkzeug.exceptions import Unauthorized
 
 from gateway import events
 from gateway.events import Severity, utc_text
+from web.staff.care import mass_alarms
 from web.staff.core import i18n
 from web.staff.core.context import staff
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.doors import service_access
 from web.staff.pages import event_list, icons, live, not_saved
-from web.staff.pages.lookups import open_alarms
+from web.staff.pages.lookups import single_alarms
 from web.staff.pages.routes import get, in_menu
 from web.staff.signin import sessions
 from web.staff.signin.auth import current_actor
@@ -77,14 +78,14 @@ class Summary:
 
 
 def summarise(conn: Connection, actor: Actor) -> Summary:
-    """Count the open alarms, for those who see care the checks that wait for a person, and the
-    technicians that wait for an answer."""
+    """Count the open alarms (those of many homes with one cause as one), for those who see care the
+    checks that wait for a person, and the technicians that wait for an answer."""
     if not actor.homes:
         return Summary(0, 0)
     alarm, check = tables.alarm, tables.night_check
     silent = (alarm.c.severity == Severity.ROUTINE.value) & alarm.c.acknowledged_at.is_(None)
     query = select(func.count(), func.count(alarm.c.acknowledged_at), func.count(case((silent, 1))))
-    opened, acknowledged, routine = conn.execute(query.where(open_alarms(actor))).one()
+    opened, acknowledged, routine = conn.execute(query.where(single_alarms(actor))).one()
     asked = 0
     if actor.may(Right.SEE_CARE):
         asked = conn.execute(
@@ -94,7 +95,9 @@ def summarise(conn: Connection, actor: Actor) -> Summary:
             .where(check.c.state.in_(("asked", "started")))
         ).scalar_one()
     asked += service_access.waiting(conn, actor, staff().clock.now())
-    return Summary(attention=opened + asked, unacknowledged=opened - acknowledged - routine)
+    shared = [one for one in mass_alarms.running(conn, actor) if one.open]
+    untaken = opened - acknowledged - routine + sum(one.rings for one in shared)
+    return Summary(attention=opened + asked + len(shared), unacknowledged=untaken)
 
 
 def signed_in(

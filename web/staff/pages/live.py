@@ -70,11 +70,10 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who looks, and how much is shown: `elsewhere` are homes of others (`Broker.subscribe`)."""
+    """Who looks, and how much is shown."""
 
     person: str
     care: bool
-    elsewhere: frozenset[str]
 
 
 @blueprint.get("/live")
@@ -94,9 +93,9 @@ def live() -> Response:
     after = request.headers.get("Last-Event-ID") or request.args.get("from")
     actor = current_actor()
     watched = Watched(sessions.gate(), sessions.here(), sessions.gate().opened(sessions.here()))
-    viewer = Viewer(actor.person, actor.may(Right.SEE_CARE), _homes_elsewhere(actor))
+    viewer = Viewer(actor.person, actor.may(Right.SEE_CARE))
     screen = parts.broker.subscribe(
-        actor.homes, elsewhere=viewer.elsewhere, after=after, user=int(current_user.id)
+        actor.homes, elsewhere=_homes_elsewhere(actor), after=after, user=int(current_user.id)
     )
     saving = parts.saving_event()
     response = Response(_bytes(screen, viewer, watched, saving), mimetype="text/event-stream")
@@ -122,14 +121,14 @@ def _bytes(
         yield f"retry: {RETRY_MS}\n: hello\n\n".encode() + saving
         if screen.resync:
             yield RESYNC
-        yield from filter(None, (_seen(message, viewer) for message in screen.missed))
+        yield from filter(None, (_seen(message, viewer, screen) for message in screen.missed))
         try:
             until = time.monotonic() + STREAM_MAX_S
             while time.monotonic() < until:
                 message = screen.get(HEARTBEAT_S)
                 if not watched.holds():
                     return  # signed out, or other rights: the browser comes back, and is told
-                raw = HEARTBEAT if message is None else _seen(message, viewer)
+                raw = HEARTBEAT if message is None else _seen(message, viewer, screen)
                 if raw:
                     yield raw
         except TooSlow:
@@ -138,7 +137,7 @@ def _bytes(
             return
 
 
-def _seen(message: Message, viewer: Viewer) -> bytes:
+def _seen(message: Message, viewer: Viewer, screen: Subscription) -> bytes:
     """A message as this person may see it; empty: not at all.
 
     Of another's home only that there is something to load anew, when an alarm or the own order to
@@ -148,7 +147,7 @@ def _seen(message: Message, viewer: Viewer) -> bytes:
     kind, own = message.kind, message.person == viewer.person
     if kind == ANNOUNCED:
         return message.raw
-    if message.home in viewer.elsewhere:
+    if not message.is_in(screen.homes):
         wanted = kind.startswith("alarm.") or own
         return encode(message.position, None, ELSEWHERE_CHANGED) if wanted else b""
     if viewer.care or kind in NOT_CARE:

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, and_, false, or_, select
 from gateway.envelope import Event, from_json
 from gateway.errors import BadEvent
 from gateway.events import Ref
+from web.staff.care.mass_alarms import is_gathered
 from web.staff.core.rights import Actor, Right
 from web.staff.events.projections.rebuild import orphan_id
 from web.staff.storage import tables as t
@@ -162,6 +163,12 @@ def reasons(
     """The events that the `because` of these events name."""
     refs = [ref for event in events if event.because for ref in event.because.events]
     return events_by_ref(conn, refs, homes)
+
+
+def single_alarms(actor: Actor) -> ColumnElement[bool]:
+    """The condition on `alarm` for open ones that the actor may see and that ring for themselves
+    (the others: `web.staff.pages.mass_alarms`)."""
+    return and_(open_alarms(actor), ~is_gathered(t.alarm.c.id))
 
 
 def open_alarms(actor: Actor) -> ColumnElement[bool]:

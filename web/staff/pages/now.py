@@ -15,11 +15,13 @@ from sqlalchemy import Connection, func, or_, select
 
 from gateway.envelope import Event
 from gateway.events import AlarmType, Ref, Trait
-from web.staff.care import acute
+from web.staff.care import acute, mass_alarms
 from web.staff.core.context import staff
 from web.staff.core.i18n import N_
 from web.staff.core.rights import Actor, Right
+from web.staff.homelink import catching_up
 from web.staff.pages import calm, incidents, lists, lookups, service, verdict
+from web.staff.pages import mass_alarms as mass_cards
 from web.staff.pages.calm import WAITING
 from web.staff.pages.incidents import Incident
 from web.staff.pages.layout import main_attributes, page
@@ -37,6 +39,9 @@ PLANNED = 20
 
 RUNNING = 20
 """Checks under way on a sheet."""
+
+TECHNICAL = 3
+"""Technical and routine alarms that are whole where care comes first, as `lists.WHOLE`."""
 
 TILES = 15
 """Homes that need a look that stand beside the alarms, where there are too many homes for all."""
@@ -77,6 +82,8 @@ class Tile:
     on_floor: bool = False
     """The mat beside the bed has raised an alarm: the bed's own mat has not yet been silent for
     long enough to say that it is empty."""
+    haste: int | None = None
+    """Of its open alarms: 0 for care, 1 technical, 2 routine; None: there are none."""
 
 
 @get(
@@ -102,19 +109,22 @@ def now(actor: Actor) -> str:
             service.to_answer(service.cards(conn, actor, places, names)), "vantar"
         )
         silent = _fold_silent(_silent(conn, actor, places))
+        shared = mass_alarms.running(conn, actor)
         stands = calm.standing(conn, actor, places)
         near = stands.differs[:TILES] if len(places) > lists.FEW else tuple(places)
         seen = verdict.Seen(
             lines=[line for incident in found for line in incident.lines],
+            shared=[one for one in shared if one.open],
             checks=waiting.total,
             tasks=tasks.total,
-            silent=silent.total,
+            silent=silent.total + sum(one.goes_on for one in shared if not one.open),
             asks=asks.total,
             homes=len(places),
             unconnected=stands.unheard,
             elsewhere=len(acute.open_elsewhere(conn, actor)),
             care=care,
             everywhere=actor.may(Right.SEE_ALL_HOMES),
+            catching_up=catching_up.read(conn, actor.homes, staff().config.silent_after_s),
         )
         return page(
             "now.html",
@@ -122,6 +132,8 @@ def now(actor: Actor) -> str:
             actor,
             verdict=verdict.of(seen),
             elsewhere=seen.elsewhere,
+            shared=mass_cards.cards(conn, actor, shared, places),
+            names=names,
             alarms=alarms,
             others=others,
             waiting=waiting,
@@ -165,6 +177,7 @@ def _alarms(
         incidents.newest,
         _key,
         request.args,
+        whole=TECHNICAL if care else lists.WHOLE,
         rows=lists.ROWS if care else lists.NEVER_CUT,
     )
     told = incidents.explained(conn, actor, [*first.whole, *others.whole])
@@ -288,10 +301,12 @@ def _tasks(conn: Connection, actor: Actor, places: dict[str, Place]) -> list[Che
 def _silent(
     conn: Connection, actor: Actor, places: dict[str, Place]
 ) -> list[tuple[Place, datetime]]:
+    """Homes that are silent for themselves."""
     c = t.home_state.c
+    alone = or_(c.silent_alarm.is_(None), ~mass_alarms.is_gathered(c.silent_alarm))
     rows = conn.execute(
         select(c.home_id, c.silent_since)
-        .where(among(c.home_id, actor.homes), c.silent_since.is_not(None))
+        .where(among(c.home_id, actor.homes), c.silent_since.is_not(None), alone)
         .order_by(c.silent_since)
     )
     return [(places[home], since) for home, since in rows if home in places]
@@ -327,12 +342,14 @@ def tiles(
         query = select(t.visit).where(among(v.home_id, homes), v.until.is_(None), ~v.overdue)
         visits = {row.home_id: row for row in read_all(conn, VisitRow, query.order_by(v.since))}
     a = t.alarm.c
-    down = select(a.home_id).where(
-        among(a.home_id, homes),
-        lookups.open_alarms(actor),
-        a.type.in_(BED_DOUBTED),
+    rang = select(a.home_id, a.type, a.severity).where(
+        among(a.home_id, homes), lookups.open_alarms(actor)
     )
-    on_floor = set(conn.execute(down).scalars())
+    on_floor, alarms = set(), dict[str, int]()
+    for home, about, severity in conn.execute(rang):
+        if about in BED_DOUBTED:
+            on_floor.add(home)
+        alarms[home] = min(incidents.haste(severity), alarms.get(home, 2))
     tiles = []
     for place in places.values():
         visit = visits.get(place.id)
@@ -345,6 +362,7 @@ def tiles(
                 visit_since=visit.since if visit else None,
                 bed_trouble=place.id in troubled,
                 on_floor=place.id in on_floor,
+                haste=alarms.get(place.id),
             )
         )
     return tiles

@@ -16,10 +16,12 @@ from sqlalchemy import Connection, func, select
 
 from gateway.access.grants import Action
 from gateway.events import LockOperationOutcome, Severity, Undone
+from web.staff.care import mass_alarms
 from web.staff.core.context import staff
 from web.staff.core.i18n import N_, local
 from web.staff.core.rights import Actor, Right
 from web.staff.pages import alarms_elsewhere, incidents, lists, lock_progress, lookups, my_plan
+from web.staff.pages import mass_alarms as mass_cards
 from web.staff.pages.calm import WAITING
 from web.staff.pages.home_choice import asked_for, found_by
 from web.staff.pages.incidents import Incident
@@ -146,6 +148,8 @@ def shift(actor: Actor) -> str:
         places = {home: all_places[home] for home in all_places if home in actor.assigned}
         mine = _my_homes(conn, actor, places, names, now)
         urgent, round_ = _parts(conn, actor, mine)
+        running = mass_alarms.running(conn, actor)
+        shared = [one for one in running if one.open and one.severity is Severity.CARE]
         lines = [
             line
             for entry in (*urgent.whole, *round_.whole)
@@ -156,6 +160,7 @@ def shift(actor: Actor) -> str:
             "shift.html",
             conn,
             actor,
+            shared=mass_cards.cards(conn, actor, shared, all_places),
             urgent=urgent,
             round=round_,
             over=lists.fold(

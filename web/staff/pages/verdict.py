@@ -1,7 +1,8 @@
 """The verdict on top of Nu: one glance says whether anything needs a person.
 
 It never calls calm what this person may not see: a role without care is told of technical alarms,
-and that the rest is not shown to it.  Not for: the cards below (`now`, `incidents`).
+and that the rest is not shown to it.  Not for: the cards below (`now`, `incidents`,
+`mass_alarms`).
 """
 
 from __future__ import annotations
@@ -9,20 +10,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from flask_babel import ngettext
+from flask_babel import format_decimal, ngettext
 
 from gateway.events import Severity
+from web.staff.care.mass_alarms import MassAlarm
 from web.staff.core.i18n import say as _
+from web.staff.homelink.catching_up import CatchingUp
 from web.staff.pages.incidents import AlarmLine
+from web.staff.pages.mass_alarms import title
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What there is to tell: open alarms, and how many of each other thing.  `care`: whether this
+    """What there is to tell: open alarms, `shared` those of many homes, and how many of each other
+    thing.  `care`: whether this
     person sees care at all; `everywhere`: every home of the organisation; `elsewhere`: open alarms
-    in homes of others; `unconnected`: homes that have never been heard."""
+    in homes of others; `unconnected`: homes that have never been heard; `catching_up`: how far
+    homes are that come back after an outage."""
 
     lines: Sequence[AlarmLine]
+    shared: Sequence[MassAlarm]
     checks: int
     tasks: int
     silent: int
@@ -32,6 +39,7 @@ class Seen:
     elsewhere: int
     care: bool
     everywhere: bool
+    catching_up: CatchingUp | None = None
 
     @property
     def hasty(self) -> list[AlarmLine]:
@@ -40,8 +48,14 @@ class Seen:
 
     @property
     def waiting(self) -> int:
-        """How many of them nobody has taken."""
-        return sum(line.row.acknowledged_at is None for line in self.hasty)
+        """How many of them nobody has taken; one of many homes is one."""
+        alone = sum(line.row.acknowledged_at is None for line in self.hasty)
+        return alone + sum(one.rings for one in self.shared)
+
+    @property
+    def taken(self) -> int:
+        """How many of them somebody has taken."""
+        return len(self.hasty) + len(self.shared) - self.waiting
 
     @property
     def routine(self) -> int:
@@ -79,14 +93,26 @@ def of(seen: Seen) -> Verdict:
         verdict.more.append(
             ngettext("%(num)s hem är inte anslutet än.", "%(num)s hem är inte anslutna än.", n)
         )
+    if seen.catching_up is not None:
+        verdict.more.append(_catching_up(seen.catching_up))
     return verdict
+
+
+def _catching_up(how_far: CatchingUp) -> str:
+    """After an outage: how many homes have told everything."""
+    told, homes = format_decimal(how_far.told), format_decimal(how_far.homes)
+    return _(
+        "Hemmen hinner ikapp: %(told)s av %(homes)s har skickat allt. Larm går före.",
+        told=told,
+        homes=homes,
+    )
 
 
 def _title(seen: Seen) -> str | None:
     """The most urgent thing in a few words; None: nothing needs anybody."""
-    taken = len(seen.hasty) - seen.waiting
+    taken = seen.taken
     texts = [
-        (seen.waiting, _waiting(seen)),
+        (seen.waiting, _shared(seen) if len(seen.shared) == seen.waiting == 1 else _waiting(seen)),
         (seen.checks, _checks(seen.checks)),
         (taken, ngettext("%(num)s kvitterat larm pågår", "%(num)s kvitterade larm pågår", taken)),
         (seen.tasks, _("Någon behöver åka dit")),
@@ -99,8 +125,9 @@ def _title(seen: Seen) -> str | None:
 
 def _others(seen: Seen, title: str) -> list[str]:
     """What there is beside the title, in short."""
-    taken = len(seen.hasty) - seen.waiting
+    taken = seen.taken
     texts = [
+        (len(seen.shared), _shared(seen)),
         (seen.checks, _checks(seen.checks)),
         (
             taken and (seen.waiting or seen.checks),
@@ -147,6 +174,10 @@ def _waiting(seen: Seen) -> str:
             ngettext("%(num)s ej kvitterat tekniskt larm", "%(num)s ej kvitterade tekniska larm", n)
         )
     return str(ngettext("%(num)s ej kvitterat larm", "%(num)s ej kvitterade larm", n))
+
+
+def _shared(seen: Seen) -> str:
+    return " · ".join(title(one) for one in seen.shared)
 
 
 def _checks(n: int) -> str:

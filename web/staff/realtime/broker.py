@@ -24,7 +24,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from web.staff.storage.changes import Change
+from web.staff.storage.changes import Change, ManyChanges
 
 QUEUE_MAX = 500
 """Messages that may wait for one screen; a night's worth in a quiet home, a second of a flood."""
@@ -52,7 +52,7 @@ orders and streams that begin.  A thread is made when it is needed, and costs so
 @dataclass(frozen=True, slots=True)
 class Message:
     """A change on its way to screens: `raw` are the bytes of its server-sent event, written once
-    for all of them."""
+    for all of them.  `homes`: of a change in many homes at once; it has no home and no event."""
 
     position: str
     number: int
@@ -60,6 +60,11 @@ class Message:
     kind: str
     person: str | None
     raw: bytes
+    homes: frozenset[str] = frozenset()
+
+    def is_in(self, homes: frozenset[str]) -> bool:
+        """Whether it is about one of these homes."""
+        return self.home in homes or not self.homes.isdisjoint(homes)
 
     def bare(self) -> bytes:
         """The message without the event: that something of this kind changed in this home."""
@@ -91,9 +96,10 @@ class Subscription:
     _queue: queue.SimpleQueue[Message | _Look | None] = field(default_factory=queue.SimpleQueue)
     _lost: bool = False
 
-    def wants(self, home: str | None, kind: str) -> bool:
-        """Whether this screen is given a change of this kind in this home."""
-        return home in self.homes or (home in self.elsewhere and kind.startswith(ELSEWHERE_KINDS))
+    def wants(self, message: Message) -> bool:
+        """Whether this screen is given this change."""
+        told_elsewhere = message.kind.startswith(ELSEWHERE_KINDS)
+        return message.is_in(self.homes) or (told_elsewhere and message.is_in(self.elsewhere))
 
     def get(self, timeout_s: float) -> Message | None:
         """The next message; None after `timeout_s`, or when it is time to look whether this screen
@@ -198,6 +204,15 @@ def encode(position: str, home: str | None, kind: str, event: str = "null") -> b
     return f"id: {position}\nevent: change\ndata: {data}\n\n".encode()
 
 
+def _decided_about(change: Change | ManyChanges) -> Collection[str]:
+    """The homes that are to hear of it."""
+    if isinstance(change, ManyChanges):
+        return change.homes if change.decided else ()
+    if change.home is None or not change.origin.startswith("staff:"):
+        return ()
+    return (change.home,)
+
+
 class Broker:
     """All screens and home streams of one worker.  Every method may be called from any thread."""
 
@@ -247,7 +262,7 @@ class Broker:
                 if missed is None:
                     screen.resync = True
                 else:
-                    screen.missed = tuple(m for m in missed if screen.wants(m.home, m.kind))
+                    screen.missed = tuple(filter(screen.wants, missed))
             self._screens.add(screen)
         return screen
 
@@ -266,7 +281,7 @@ class Broker:
         with self._lock:
             self._screens.discard(screen)
 
-    def publish(self, changes: Iterable[Change]) -> None:
+    def publish(self, changes: Iterable[Change | ManyChanges]) -> None:
         """Tell the screens that may see them, and wake the homes that a decision concerns.  Call it
         after the commit; never blocks on a screen."""
         with self._lock:
@@ -275,14 +290,19 @@ class Broker:
                 message = self._message(change)
                 self._history.append(message)
                 for screen in self._screens:
-                    if screen.wants(change.home, change.kind):
+                    if screen.wants(message):
                         screen.offer(message)
-                if change.home is not None and change.origin.startswith("staff:"):
-                    for stream in self._streams.get(change.home, ()):
+                for home in _decided_about(change):
+                    for stream in self._streams.get(home, ()):
                         stream.wake()
 
-    def _message(self, change: Change) -> Message:
+    def _message(self, change: Change | ManyChanges) -> Message:
         position = f"{self.epoch}-{self._number}"
+        if isinstance(change, ManyChanges):
+            raw = encode(position, None, change.kind)
+            return Message(
+                position, self._number, None, change.kind, change.person, raw, change.homes
+            )
         raw = encode(position, change.home, change.kind, change.body)
         return Message(position, self._number, change.home, change.kind, change.person, raw)
 

@@ -31,7 +31,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import pg8000.exceptions
 import pg8000.native
@@ -42,7 +42,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from web.staff.realtime.broker import Broker
 from web.staff.realtime.pg_socket import dial
 from web.staff.storage import event_store, tables
-from web.staff.storage.changes import Change, LockOrder
+from web.staff.storage.among import among
+from web.staff.storage.changes import Change, LockOrder, ManyChanges
 from web.staff.storage.database import CONNECT_TIMEOUT_S, Database, Tx
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,10 @@ log = logging.getLogger(__name__)
 CHANNEL = "tryggve"
 STREAM_FRESH_S = 40
 """Seconds after which a home's stream at another worker counts as gone: two heartbeats and some."""
+SEEN_EVERY_S = 5.0
+"""Seconds between two notes of which homes' streams are open: of a thousand homes 67 tell so each
+second, and each note costs a commit.  One that is noted by another's heartbeat is 30 s old at the
+most."""
 RECONNECT_S = 2.0
 """Seconds between tries to listen again."""
 ACCOUNTS_MAX = 500
@@ -143,6 +148,9 @@ class PostgresRelay:
         self._stopping = threading.Event()
         self.ready = threading.Event()
         self._waiting: dict[str, _Waiting] = {}
+        self._seen: set[str] = set()
+        self._seen_lock = threading.Lock()
+        self._seen_noted_s = -SEEN_EVERY_S
         self._thread = threading.Thread(target=self._run, name="tryggve-listen", daemon=True)
 
     def start(self) -> None:
@@ -167,7 +175,7 @@ class PostgresRelay:
 
     def before_commit(self, tx: Tx) -> None:
         if tx.changes:
-            self._tell(tx.conn, *(["events", runs] for runs in _packed(_runs(tx.changes))))
+            self._tell(tx.conn, *_said(tx.told()))
         if tx.look_again:
             accounts = sorted(tx.look_again) if len(tx.look_again) <= ACCOUNTS_MAX else None
             self._tell(tx.conn, ["look", accounts])
@@ -243,8 +251,15 @@ class PostgresRelay:
 
     def stream_seen(self, home: str, stream: str) -> None:  # noqa: ARG002 - the relay's interface
         t = tables.home_stream
+        with self._seen_lock:
+            self._seen.add(stream)
+            now_s = time.monotonic()
+            if now_s - self._seen_noted_s < SEEN_EVERY_S:
+                return  # the next one's heartbeat notes it
+            self._seen_noted_s = now_s
+            seen, self._seen = self._seen, set()
         with self._db.write() as tx:
-            tx.conn.execute(t.update().where(t.c.id == stream).values(seen_at=datetime.now(UTC)))
+            tx.conn.execute(t.update().where(among(t.c.id, seen)).values(seen_at=datetime.now(UTC)))
 
     def stream_closed(self, stream: str) -> None:
         t = tables.home_stream
@@ -305,11 +320,21 @@ class PostgresRelay:
         while connection.notifications:
             _, channel, payload = connection.notifications.popleft()
             if channel == CHANNEL:
-                runs += self._heard(json.loads(payload))
+                runs += self._understood(payload)
         if len(runs) > RUNS_AT_ONCE:
             self._broker.lost_track()
         elif runs:
             self._broker.publish(self._read(runs))
+
+    def _understood(self, payload: str) -> list[_Run]:
+        """Act on one notification.  One that another version words otherwise is told in a line, and
+        the screens load anew: it may have told of something that they show."""
+        try:
+            return self._heard(json.loads(payload))
+        except (ValueError, TypeError) as error:
+            log.warning("another worker said what this version does not understand: %r", error)
+            self._broker.lost_track()
+            return []
 
     def _heard(self, message: list[Any]) -> list[_Run]:
         """Act on one message; the runs of events that it tells of are the caller's."""
@@ -318,7 +343,10 @@ class PostgresRelay:
             return []
         if what == "events":
             return [(origin, home, first, last) for origin, home, first, last in rest[0]]
-        if what == "order":
+        if what == "many":
+            kind, person, decided, homes = rest
+            self._broker.publish([ManyChanges(kind, frozenset(homes), person, decided)])
+        elif what == "order":
             self._take_for(*rest)
         elif what == "taken":
             self._was_told(*rest)
@@ -326,6 +354,8 @@ class PostgresRelay:
             self._broker.look_again(*rest)
         elif what == "stream":
             self._keep_newest(*rest)
+        else:
+            log.info("another worker told of %r, which this version does not know", what)
         return []
 
     def _was_told(self, ticket: str, given: bool) -> None:
@@ -366,6 +396,8 @@ class PostgresRelay:
 _Run = tuple[str, str | None, int, int]
 """Events of one origin: its name, the home, the first number and the last."""
 
+P = TypeVar("P")
+
 _NOTIFY = text(
     "SELECT pg_notify(:channel, said)"
     " FROM jsonb_array_elements_text(CAST(:payloads AS jsonb)) AS said"
@@ -376,19 +408,30 @@ def _dumped(message: object) -> str:
     return json.dumps(message, separators=(",", ":"))
 
 
-def _packed(runs: Iterable[_Run]) -> Iterator[list[_Run]]:
-    """Runs, as many as one notification holds."""
-    pack: list[_Run] = []
+def _packed(items: Iterable[P]) -> Iterator[list[P]]:
+    """Runs or homes, as many as one notification holds."""
+    pack: list[P] = []
     size = 0
-    for run in runs:
-        longer = len(_dumped(run)) + 1
+    for item in items:
+        longer = len(_dumped(item)) + 1
         if pack and size + longer > PAYLOAD_MAX_BYTES:
             yield pack
             pack, size = [], 0
-        pack.append(run)
+        pack.append(item)
         size += longer
     if pack:
         yield pack
+
+
+def _said(told: Sequence[Change | ManyChanges]) -> Iterator[list[object]]:
+    """What tells the other workers of these changes: which events are new, and what is new in many
+    homes at once."""
+    for runs in _packed(_runs([change for change in told if isinstance(change, Change)])):
+        yield ["events", runs]
+    for many in told:
+        if isinstance(many, ManyChanges):
+            for homes in _packed(sorted(many.homes)):
+                yield ["many", many.kind, many.person, many.decided, homes]
 
 
 def _runs(changes: list[Change]) -> Iterator[_Run]:

@@ -26,7 +26,9 @@ from web.staff.runtime import health, openapi, web_security
 from web.staff.runtime.admission_gate import AdmissionGate
 from web.staff.runtime.public_address import PublicAddress
 from web.staff.runtime.watch import Watch
+from web.staff.runtime.writer import Writer
 from web.staff.signin import auth
+from web.staff.storage.afterwards import open_afterwards
 from web.staff.storage.database import Database, parse_url
 from web.staff.storage.migrate import require_current
 from web.staff.visits import plan_api
@@ -37,7 +39,8 @@ STATIC_MAX_AGE_S = 3600
 
 def create_app(config: StaffConfig, *, clock: Clock | None = None, watch: bool = True) -> Flask:
     """The WSGI application.  `clock` None: the one that the configuration names.  `watch` False:
-    the thread that looks for silent homes is not started (tests call it by hand).
+    the threads that look for silent homes, and that write what pages do not wait for, are not
+    started (tests call them by hand, and pages write before they answer).
 
     Raises `SecretError` when a secret is missing, `UserError` when the database is not up to date,
     `ConfigError` when a server for real use does not know its own address.
@@ -97,12 +100,19 @@ def _assemble(
     watcher = Watch(parts)
     app.extensions["tryggve.watch"] = watcher
     relay.start()
+    writer = None
     if watch:
         watcher.start()
+        afterwards = open_afterwards(database.url)
+        if afterwards is not None:
+            writer = Writer(parts, afterwards)
+            writer.start()
 
     def stop() -> None:
         atexit.unregister(stop)  # which would hold the whole application until the process ends
         watcher.stop()
+        if writer is not None:
+            writer.stop()
         broker.close()
         relay.stop()
         database.close()

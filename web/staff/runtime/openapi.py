@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from gateway.wire import (
+    PROTOCOLS,
     EnrollAnswer,
     EnrollRequest,
     EventBatch,
@@ -21,6 +22,7 @@ from gateway.wire import (
     Have,
     Problem,
     TurnOrder,
+    protocols_text,
 )
 from web.staff.visits import plan_api
 
@@ -65,6 +67,7 @@ _PROBLEMS: dict[str, Json] = {
     "403": _json(Problem, "An event of another home."),
     "413": _json(Problem, "Too big."),
     "415": _json(Problem, "Packed with something else than gzip."),
+    "426": _json(Problem, "Home and server have no protocol of the link in common."),
 }
 
 
@@ -112,6 +115,7 @@ def describe() -> Json:
         "info": {
             "title": "Tryggve: the link between a home and the staff server, and the plan",
             "version": VERSION,
+            "x-link-protocols": protocols_text(PROTOCOLS),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": {
@@ -127,6 +131,7 @@ def describe() -> Json:
                         "403": _json(Problem, "The code is wrong, used or too old."),
                         "413": _PROBLEMS["413"],
                         "415": _PROBLEMS["415"],
+                        "426": _PROBLEMS["426"],
                         "429": _json(Problem, "Too many tries."),
                     },
                 }
@@ -179,6 +184,7 @@ def describe() -> Json:
                         "400": _PROBLEMS["400"],
                         "401": _PROBLEMS["401"],
                         "409": _json(GapProblem, "The home knows more than the server."),
+                        "426": _PROBLEMS["426"],
                     },
                 }
             },

@@ -7,7 +7,8 @@ who takes the lead has looked for as long as it runs.  A process that begins has
 and gives every home the whole time to come back, and while it could not look (the database was
 away or saved nothing, it was stopped) nobody's time runs.
 
-Not for: when to look (`watch`), or noting that a home was heard (`web.staff.homelink.ingest`).
+Not for: when to look (`watch`), what of it rings together (`gathering`), or noting that a home was
+heard (`web.staff.homelink.ingest`).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from gateway.envelope import Draft
 from gateway.events import AlarmCancelled, AlarmRaised, AlarmType, HomeHeard, HomeSilent
 from web.staff.core.context import Staff
 from web.staff.events.append_many import HOMES_AT_ONCE, write_many
+from web.staff.runtime import gathering
 from web.staff.storage import event_store, tables
 
 BLIND_AFTER_S = 20.0
@@ -107,6 +109,8 @@ class Silence:
                     told[home] = (Draft(silent), Draft(raised))
                     self._told_silent[home] = mark
             write_many(self._staff, tx, told, at=now)
+            if told:
+                gathering.gather(self._staff, tx)
 
     def _heard(self, homes: Sequence[str]) -> None:
         """Tell that these homes are heard again, and cancel the alarm about it while it is open."""

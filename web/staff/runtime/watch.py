@@ -26,6 +26,7 @@ from web.staff.audit import access_log
 from web.staff.core.context import Staff
 from web.staff.doors import door_codes, revocation
 from web.staff.events.append_many import HOMES_AT_ONCE, write_many
+from web.staff.runtime import gathering
 from web.staff.runtime.saving_watch import SavingWatch
 from web.staff.runtime.silence import Silence
 from web.staff.storage import event_store, tables
@@ -147,6 +148,7 @@ class Watch:
         # homes that queued while the server was away send first
         if self._monotonic() - self._began_s >= self._settle_s:
             yield "checks", self._look_for_checks
+        yield "mass alarms", lambda: gathering.look(staff, self._alive)
 
     def _failed(self, step: str, error: Exception) -> None:
         new = step not in self.failing
@@ -206,3 +208,5 @@ class Watch:
                 drafts = [Draft(CheckUnreported(check=check)), Draft(raised)]
                 told.setdefault(home, []).extend(drafts)
             write_many(self._staff, tx, told)
+            if told:
+                gathering.gather(self._staff, tx)

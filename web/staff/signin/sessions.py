@@ -241,12 +241,26 @@ def _look(user_id: int) -> Any:
         seen = {"seen_at": now, "address_sha256": address}
         seen["network"] = rough_network(request.remote_addr or "")
         try:
-            with parts.write() as tx:
-                tx.conn.execute(update(t).where(t.c.id == mine).values(**seen))
+            _note_seen(parts, mine, seen)
         except FAULTS as error:
             if refusal_of(error) is None:  # a disk that is full still reads: the page goes on
                 raise
     return row
+
+
+def _note_seen(parts: Staff, mine: str, seen: dict[str, Any]) -> None:
+    """When and where a session was seen: after the answer, and lost when the server stops in that
+    second."""
+
+    def write(tx: Tx) -> None:
+        t = tables.session
+        tx.conn.execute(update(t).where(t.c.id == mine).values(**seen))
+
+    if parts.afterwards is not None:
+        parts.afterwards.later(f"session {mine}", write)
+        return
+    with parts.write() as tx:
+        write(tx)
 
 
 def of_account(database: Database, user_id: int) -> list[Session]:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -24,8 +25,9 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from gateway.errors import ConfigError
-from web.staff.storage.changes import Change, LockOrder
+from web.staff.storage.changes import Change, LockOrder, ManyChanges, gathered
 from web.staff.storage.outage import FAULTS, refusal_of
+from web.staff.storage.pg_connection import OneJourney
 from web.staff.storage.saving import Saving
 from web.staff.storage.shares import CONNECTIONS, SharedPool, WriteTurn
 
@@ -56,9 +58,13 @@ class Tx:
     pages of the accounts in `look_again` then look whether they may go on."""
 
     conn: Connection
-    changes: list[Change] = field(default_factory=list)
+    changes: list[Change | ManyChanges] = field(default_factory=list)
     orders: list[LockOrder] = field(default_factory=list)
     look_again: set[int] = field(default_factory=set)
+
+    def told(self) -> list[Change | ManyChanges]:
+        """`changes` as they are told: what was done in many homes at once, once."""
+        return list(gathered(self.changes))
 
 
 def parse_url(text: str, *, file: str = "configuration") -> URL:
@@ -198,7 +204,7 @@ class Database:
 
 
 def _postgres(url: URL) -> Engine:
-    return create_engine(
+    engine = create_engine(
         url,
         poolclass=SharedPool,
         pool_size=POOL_MAX,
@@ -207,6 +213,12 @@ def _postgres(url: URL) -> Engine:
         pool_pre_ping=True,
         connect_args={"timeout": CONNECT_TIMEOUT_S},
     )
+
+    @event.listens_for(engine, "do_connect")
+    def _connect(_dialect: object, _record: object, args: Any, more: Any) -> OneJourney:
+        return OneJourney(*args, **more)
+
+    return engine
 
 
 def _sqlite(url: URL) -> Engine:

@@ -1,6 +1,6 @@
 """Every table of the staff server, on one `MetaData` (SQLAlchemy Core).
 
-Five sorts:
+Six sorts:
 - who and where: `organisation`, `home`, `resident`, `user`, `role`, `user_role`, `assignment`,
   `team`, `area` and their members.  Names of people live only here, and can be erased without
   touching an event;
@@ -9,6 +9,7 @@ Five sorts:
   `lock_order`;
 - the truth: `event` and `head`, and `urgent` (what came over the urgent lane and is not yet
   confirmed by its batch);
+- what rings together: `mass_alarm` and `mass_alarm_member`;
 - projections of the truth: `alarm`, `night_check`, `visit`, `visit_declined`, `device`,
   `home_state`, `turn`, `door_code`, `service_request`, `set_aside`: each a
   fold over events, made by `web.staff.events.projections.rebuild`, and `tryggve staff rebuild`
@@ -297,6 +298,7 @@ home_link = Table(
     Column("home_id", Text, ForeignKey("home.id"), primary_key=True),
     Column("heard_at", Utc),  # real time, also in the demo; None: never
     Column("down_have", BigInteger, nullable=False, server_default=text("0")),  # of `staff:<home>`
+    Column("behind", BigInteger),  # events that it still has to tell; None: it never said
 )
 
 home_stream = Table(
@@ -390,6 +392,41 @@ urgent = Table(
     # the batch brought another event with this number: both stay
     Column("orphan", Boolean, nullable=False, server_default=text("false")),
     Column("mark", Text),  # as in `event`
+)
+
+# --- what rings together --------------------------------------------------------------------------
+
+mass_alarm = Table(
+    "mass_alarm",
+    metadata,
+    # alarms of one kind in many homes of one organisation that rang as one
+    Column("id", Text, primary_key=True),  # says nothing of any home
+    Column("org_id", Text, ForeignKey("organisation.id"), nullable=False),
+    Column("type", Text, nullable=False),  # an `AlarmType` with `Trait.COMMON_CAUSE`
+    Column("began_at", Utc, nullable=False),  # when the first of its alarms was raised
+    Column("last_at", Utc, nullable=False),  # when the newest was
+    Column("back_at", Utc),  # since when most of its homes are heard again; None: they are not
+    Column("mender", Text),  # the technician who is on it (a person's id)
+    Column("mender_at", Utc),
+    Column("ended_at", Utc),  # its alarms stand for themselves from then on; None: it goes on
+    Index(
+        "ix_mass_alarm_running",
+        "org_id",
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
+)
+
+mass_alarm_member = Table(
+    "mass_alarm_member",
+    metadata,
+    Column("mass_id", Text, ForeignKey("mass_alarm.id"), primary_key=True),
+    Column("alarm", Text, primary_key=True, index=True),  # its id in `alarm`
+    Column("home_id", Text, nullable=False),
+    Column("joined_at", Utc, nullable=False),
+    # whether it rings where others of the same are taken: it was there when somebody took them
+    Column("rings", Boolean, nullable=False),
+    Index("ix_mass_alarm_member_home", "home_id"),
 )
 
 # --- projections ----------------------------------------------------------------------------------

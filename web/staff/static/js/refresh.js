@@ -30,10 +30,14 @@ let firstAsked = 0;
 let running = null;
 let again = false;
 
+/** Whether a page of one home may show it; without a home it is told of many at once. */
+function concerns(main, change) {
+  return !main.dataset.home || change.home === null || main.dataset.home === change.home;
+}
+
 function isSlow(change) {
   const main = document.getElementById("main");
-  if (!(main.dataset.slow || "").split(" ").includes(change.kind)) return false;
-  return !main.dataset.home || main.dataset.home === change.home;
+  return (main.dataset.slow || "").split(" ").includes(change.kind) && concerns(main, change);
 }
 
 function matters(change) {
@@ -41,8 +45,7 @@ function matters(change) {
   if (change.kind === "record.read") return false; // reading changes nothing that is shown
   const kind = change.kind.split(".")[0];
   if (ALWAYS.includes(kind) || ASKED.includes(change.kind)) return true;
-  if (!(main.dataset.kinds || "").split(" ").includes(kind)) return false;
-  return !main.dataset.home || main.dataset.home === change.home;
+  return (main.dataset.kinds || "").split(" ").includes(kind) && concerns(main, change);
 }
 
 async function load() {
