@@ -15,10 +15,8 @@ docs/hardware.md.  Not for: what a reading means.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import logging
-import threading
 from collections import Counter
 from pathlib import Path
 
@@ -135,8 +133,7 @@ class Driver:
         self._unproven_data: bytes | None = None
         self._unproven_s: float | None = None
         self._ailing = False
-        self._save_due = asyncio.Event()
-        self._saving = threading.Lock()
+        self._keeper = _state_file.Keeper(context.device)
 
     async def run(self, emit: Emit) -> None:
         """See `gateway.ports.Sensor`.  Raises `DeviceUnavailable` while the radio does not listen.
@@ -156,15 +153,11 @@ class Driver:
             while True:
                 if (problem := self._scanner.problem()) is not None:
                     raise RadioAway(problem)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(RADIO_CHECK_S):
-                        await self._save_due.wait()
-                if self._save_due.is_set():
-                    self._save_due.clear()
-                    await asyncio.to_thread(self._save)
+                await asyncio.sleep(RADIO_CHECK_S)
         finally:
             stop()
-            self._save()
+            self._keeper.put(self._save)
+            self._keeper.settle()
 
     async def close(self) -> None:
         """See `gateway.ports.Sensor`."""
@@ -187,7 +180,7 @@ class Driver:
         for event in told:
             emit(event)
         if told:
-            self._save_due.set()
+            self._keeper.put(self._save)
 
     def _in_doubt(self, found: Packet | Problem, data: bytes, now_s: float) -> list[Data]:
         """What follows from a message that cannot be proved: a press counts all the same."""
@@ -207,14 +200,10 @@ class Driver:
         return told
 
     def _save(self) -> None:
-        """Keep the marks.  A disk that refuses costs the memory of replays, never a press."""
-        with self._saving:
-            if self._key is None or self._guard.marks == self._file.saved:
-                return
-            try:
-                self._file.save(self._guard.marks)
-            except OSError as error:
-                log.warning("a counter is not kept", extra={"why": str(error)})
+        """Keep the marks, in the keeper's thread.  A disk that refuses or hangs costs the memory of
+        replays, never a press."""
+        if self._key is not None and self._guard.marks != self._file.saved:
+            self._file.save(self._guard.marks)
 
 
 def parse_key(text: str) -> bytes | None:

@@ -83,6 +83,7 @@ class Driver(RadioLock[Credentials]):
         self._last: LockStatus | None = None
         self._waiting: set[asyncio.Future[LockStatus]] = set()
         self._renewing: asyncio.Task[None] | None = None
+        self._unkept = False  # the card did not take the newest token
         self._renew_at_s = float("-inf")
         self._trouble: str | None = None
         self._told_trouble: str | None = None
@@ -151,6 +152,8 @@ class Driver(RadioLock[Credentials]):
         ends = self._credentials.valid_to
         if ends is None or ends - datetime.now(UTC) > RENEW_BEFORE:
             self._trouble = None
+            if self._unkept and self._renewing is None and self._clock_s() >= self._renew_at_s:
+                self._renewing = asyncio.create_task(self._keep())
         elif self._credentials.refresh_token is None:
             self._trouble = self._ending(
                 "pair it again: tryggve gateway pair " + self._context.device
@@ -173,15 +176,32 @@ class Driver(RadioLock[Credentials]):
         try:
             got = await cloud.fetch(self._credentials.serial, account=refresh_token)
             newer = self._credentials.with_token(got.login_token, got.valid_to, got.refresh_token)
-            credentials.write(self._config, self._context, newer)
-            self._credentials, self._trouble = newer, None
         except (DeviceError, SecretError) as error:
             log.warning("no new token", extra={"device": self._context.device, "why": error.text})
             self._trouble = self._ending(f"fetching the next one failed: {error.text}")
+            self._renewed()
+        else:  # it opens, whether or not the card takes it
+            self._credentials, self._trouble = newer, None
+            await self._keep()
+
+    async def _keep(self) -> None:
+        """Keep the newest token; a card that refuses is asked again."""
+        try:
+            await asyncio.to_thread(
+                credentials.write, self._config, self._context, self._credentials
+            )
+            self._unkept = False
+        except SecretError as error:
+            self._unkept = True
+            why = {"device": self._context.device, "why": error.text}
+            log.warning("a token is not kept", extra=why)
         finally:
-            self._renew_at_s = self._clock_s() + RENEW_PAUSE_S
-            self._renewing = None
-            self._heard.set()
+            self._renewed()
+
+    def _renewed(self) -> None:
+        self._renew_at_s = self._clock_s() + RENEW_PAUSE_S
+        self._renewing = None
+        self._heard.set()
 
     def _clock_s(self) -> float:
         return asyncio.get_running_loop().time()

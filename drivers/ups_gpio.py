@@ -67,6 +67,7 @@ class Driver:
         self._config = config
         self._factory = context.pin_factory
         self._file = context.state_dir / "lost.json"
+        self._keeper = _state_file.Keeper(context.device)
         self._lines: list[Any] = []
 
     async def run(self, emit: Emit) -> None:
@@ -74,7 +75,7 @@ class Driver:
         await self.close()
         try:
             self._open()
-            told = _Told(self._file)
+            told = _Told(self._file, self._keeper)
             while True:
                 # gpiozero calls a line active that is away from its pull, which is trouble's side
                 for data in told.see(*(not line.is_active for line in self._lines)):
@@ -86,6 +87,7 @@ class Driver:
             raise pin_error("the battery HAT", pins(self._config), error) from error
         finally:
             await self.close()
+            self._keeper.settle()
 
     async def close(self) -> None:
         """See `gateway.ports.Sensor`."""
@@ -109,10 +111,12 @@ class Driver:
 
 class _Told:
     """What the lines said, and what of it is to be told.  `file` keeps that the mains was gone, so
-    that its return is told also when it came back while the gateway was off."""
+    that its return is told also when it came back while the gateway was off; a card that refuses
+    costs that, never the word that the mains is gone."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, keeper: _state_file.Keeper) -> None:
         self._file = file
+        self._keeper = keeper
         self._was_lost = _state_file.load(file) is not None
         self._lost: bool | None = None
         self._low = False
@@ -136,8 +140,8 @@ class _Told:
     def _changed(self, lost: bool) -> Data:
         began, self._lost = self._lost is None, lost
         if lost:
-            _state_file.save(self._file, {"lost": True})
+            self._keeper.put(lambda: _state_file.save(self._file, {"lost": True}))
             return PowerLost()
         self._low = False
-        self._file.unlink(missing_ok=True)
+        self._keeper.put(lambda: self._file.unlink(missing_ok=True))
         return DeviceOnline() if began and not self._was_lost else PowerRestored()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -14,7 +17,7 @@ from gateway.envelope import Event
 from gateway.events import Data, ServerKeyAdded, ServerKeyRefused, ServerKeyTrusted
 from gateway.link.enrolment import public_key
 from gateway.link.server_keys import ServerKeys
-from gateway.services.key_offers import KeyOffers
+from gateway.services.key_offers import KeyOffers, in_a_thread
 from tests.conftest import START
 
 FIRST, SECOND, THIRD, THIEF = (Ed25519PrivateKey.generate() for _ in range(4))
@@ -93,6 +96,11 @@ def test_a_forged_rotation_is_refused_and_told(home: Home, forged: ServerKeyAdde
     assert set(home.keys.good(START)) == {"k1"}
 
 
+def at_once(do: Callable[[], None]) -> None:
+    """A background that is none."""
+    do()
+
+
 def announced(data: ServerKeyAdded, origin: str = "staff:h1") -> Event:
     return Event(
         origin=origin,
@@ -118,7 +126,7 @@ def test_a_key_that_could_not_be_kept_is_offered_again() -> None:
             raise OSError("no space left")
 
     keys = ServerKeys("h1", {"k1": FIRST.public_key()}, {}, read=public_key, keep=keep)
-    offers = KeyOffers(keys, written.append)
+    offers = KeyOffers(keys, written.append, at_once)
     event = announced(GOOD)
     offers.apply(event)
     offers.see_live(event)
@@ -132,7 +140,7 @@ def test_a_key_that_could_not_be_kept_is_offered_again() -> None:
 def test_a_refusal_is_written_once(home: Home) -> None:
     """Not again at each start; and only the server announces keys."""
     written: list[Data] = []
-    offers = KeyOffers(home.keys, written.append)
+    offers = KeyOffers(home.keys, written.append, at_once)
     for event in (announced(FORGED["another's signature"]), announced(GOOD, "home:h1")):
         offers.apply(event)
         offers.see_live(event)
@@ -148,8 +156,29 @@ def test_a_refusal_is_written_once(home: Home) -> None:
 def test_a_home_without_a_server_passes_announcements_over() -> None:
     """Nothing to trust, nothing to write."""
     written: list[Data] = []
-    offers = KeyOffers(None, written.append)
+    offers = KeyOffers(None, written.append, at_once)
     offers.apply(announced(GOOD))
     offers.see_live(announced(GOOD))
     offers.offer_again()
     assert written == []
+
+
+def test_a_disk_that_hangs_holds_up_nobody_but_the_new_key() -> None:
+    """The home's loop goes on at once; the key is trusted, and that is written, when the disk has
+    taken it."""
+    written: list[Data] = []
+    well = threading.Event()
+
+    def keep(_added: ServerKeyAdded) -> None:
+        assert well.wait(60)
+
+    keys = ServerKeys("h1", {"k1": FIRST.public_key()}, {}, read=public_key, keep=keep)
+    offers = KeyOffers(keys, written.append, in_a_thread("keys"))
+    offers.see_live(announced(GOOD))
+    assert (written, set(keys.good(START))) == ([], {"k1"})
+    well.set()
+    until = time.monotonic() + 60
+    while not written:
+        assert time.monotonic() < until
+        time.sleep(0.005)
+    assert (written, set(keys.good(START))) == ([ServerKeyTrusted(kid="k2")], {"k1", "k2"})

@@ -270,6 +270,13 @@ async def test_each_device_has_a_folder_of_its_own(make: Make, tmp_path: Path) -
     assert folder.is_dir()
 
 
+async def test_a_card_that_gives_no_folder_costs_no_device(make: Make, tmp_path: Path) -> None:
+    """A new device on a full or read-only card: it runs, for it may keep nothing at all."""
+    (tmp_path / "devices").write_text("in the way of every folder")
+    stage = make(mat=Scripted)
+    assert "mat" in stage.supervisor.devices
+
+
 def test_the_pin_factory_never_falls_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the chip, lgpio is one sentence that names file and key; no other pins are taken."""
     monkeypatch.setenv("LG_WD", str(tmp_path))

@@ -105,10 +105,13 @@ def test_the_watchdog_is_slower_than_the_gateway_s_pulse() -> None:
 
 
 def test_the_gateway_keeps_its_state_where_it_looks_for_it() -> None:
-    """The unit's state folder is the program's default, and lgpio may write its FIFO there."""
+    """The unit's state folder is the program's default; lgpio may write its FIFO in a folder of the
+    unit's own in memory, which no card takes away."""
     name = "tryggve-gateway.service"
     assert f"/var/lib/{values(name, 'StateDirectory')[0]}" == str(DEFAULT_STATE)
-    assert "LG_WD=%S/tryggve" in values(name, "Environment")[0].split()
+    runtime = values(name, "RuntimeDirectory")
+    assert runtime == ["tryggve"]
+    assert f"LG_WD=%t/{runtime[0]}" in values(name, "Environment")[0].split()
 
 
 def test_the_units_hand_over_every_secret_under_its_own_name() -> None:

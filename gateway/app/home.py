@@ -52,8 +52,8 @@ from gateway.rules import bind
 from gateway.services.clock_watch import ClockWatch
 from gateway.services.driver_supervisor import DriverSupervisor
 from gateway.services.indicators import Indicators
-from gateway.services.key_offers import KeyOffers
-from gateway.services.log_pruning import keep_pruned
+from gateway.services.key_offers import KeyOffers, in_a_thread
+from gateway.services.log_pruning import keep_pruned, keep_tidy
 from gateway.services.power_watch import SYS, PowerWatch, Sources
 from gateway.services.slot_ringer import SlotRinger
 from gateway.services.systemd import Notifier
@@ -137,7 +137,9 @@ class Home:
             state_dir, self.secrets, config, clock_sure=lambda: self.clock_watch.synced
         )
         self.key_offers = KeyOffers(
-            self.enrolment.keys if self.enrolment else None, record=self.record
+            self.enrolment.keys if self.enrolment else None,
+            record=self.record,
+            background=in_a_thread("server-keys"),
         )
         self.unread = UnreadDecisions(record=self.record)
         self.slot_ringer = SlotRinger(
@@ -238,6 +240,7 @@ class Home:
             self.disk_watch.watch(self.engine.log)
         retain_days = self.config.log.retain_days
         self.spawn(keep_pruned(lambda: self.engine.log, self.clock, retain_days=retain_days))
+        self.spawn(keep_tidy(lambda: self.engine.log, self.log_folder.path))
         if self.uplink is not None:
             self.uplink.start()
         if self.local_page is not None:

@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from gateway.engine.engine import Engine
+from gateway.engine.engine import HANG_S, PULSE_S, Engine
 from gateway.engine.log_reader import of_kinds
 from gateway.engine.log_rest import Rest
 from gateway.errors import LogUnwritable
@@ -22,8 +22,10 @@ from gateway.link.urgent_lane import is_alarm
 
 log = logging.getLogger(__name__)
 
-KEEP_S = 10.0
-"""Seconds that the server's decisions may take to reach the disk; then they are asked for again."""
+KEEP_S = HANG_S + 2 * PULSE_S
+"""Seconds that the server's decisions may take to be kept; then they are asked for again.  On a
+disk that hangs the log goes on in memory before that, and the order that comes after them, which is
+given once, is still read."""
 
 
 ALARM_KINDS = tuple(kind for kind, cls in KINDS.items() if cls.URGENT and is_alarm(kind))

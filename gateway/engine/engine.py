@@ -52,9 +52,9 @@ HANG_S = 10.0
 """Seconds without an answer until a disk counts as one that refuses: a card that tidies up answers
 within a few.  Looked at in each turn, so told `PULSE_S` later at the most."""
 
-LEAVE_S = 10.0
+LEAVE_S = 2.0
 """Seconds that a disk may refuse until the log goes on in memory (`disk_watch`): what is written
-there is sent, and outlives a program that is killed."""
+there is sent, and outlives a program that is killed.  Until then no door opens."""
 
 LEAVE_TURNS = 400
 """Turns that may wait for the disk before that, whatever the time: 20,000 events, 10 MB."""

@@ -63,6 +63,7 @@ class ServerKeys:
         if not grants.verify_key(self._home, added, newest):
             return ServerKeyRefused(kid=added.kid)
         self._keep(added)
-        self._keys[added.kid] = key
-        self._until.setdefault(added.signed_by, added.old_until)
+        # whole new ones: `good` is asked in another thread
+        self._until = {added.signed_by: added.old_until, **self._until}
+        self._keys = {**self._keys, added.kid: key}
         return ServerKeyTrusted(kid=added.kid)

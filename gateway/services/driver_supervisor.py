@@ -54,8 +54,8 @@ Submit = Callable[[str, Data], None]
 def open_pins(gpio: GpioSection, state_dir: Path, file: str) -> Any:
     """The pin factory that the configuration names; never another.
 
-    Raises `ConfigError` when it cannot be had.  lgpio makes a FIFO in `$LG_WD` when it is imported,
-    so that is set to the state folder, which the service may write.
+    Raises `ConfigError` when it cannot be had.  lgpio makes a FIFO in `$LG_WD` when it is imported;
+    the unit names a folder in memory, for a card that refuses must not take the pins away.
     """
     if gpio.factory == "mock":
         from gpiozero.pins.mock import MockFactory
@@ -153,7 +153,11 @@ class DriverSupervisor:
         driver = self.devices.get(device.id)
         if driver is None:
             folder = self._state_dir / "devices" / device.id
-            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                if not folder.is_dir():  # a card that hangs would hold the start
+                    folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:  # a card that refuses: most devices keep nothing
+                log.warning("no folder", extra={"device": device.id, "why": str(error)})
             context = DriverContext(
                 device=device.id,
                 state_dir=folder,

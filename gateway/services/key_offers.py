@@ -3,13 +3,17 @@
 What a restart reads from the log is offered once more, for the disk may have refused to keep it;
 a refusal is written only when the key is new.
 
+A key is written in a thread: a disk that hangs must not hold the home's loop.
+
 Not for: whether a key is trusted (`gateway.link.server_keys`).
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
+from queue import SimpleQueue
 
 from gateway.envelope import Event
 from gateway.events import Data, ServerKeyAdded, ServerKeyRefused
@@ -18,13 +22,23 @@ from gateway.link.server_keys import ServerKeys
 log = logging.getLogger(__name__)
 
 
+Background = Callable[[Callable[[], None]], None]
+"""Runs what it is given, one after the other, beside the loop."""
+
+
 class KeyOffers:
     """A fold of the server's announcements.  `keys` None: this home has no server; `record` writes
-    what came of an offer."""
+    what came of an offer, from any thread."""
 
-    def __init__(self, keys: ServerKeys | None, record: Callable[[Data], None]) -> None:
+    def __init__(
+        self,
+        keys: ServerKeys | None,
+        record: Callable[[Data], None],
+        background: Background,
+    ) -> None:
         self._keys = keys
         self._record = record
+        self._background = background
         self._announced: list[ServerKeyAdded] = []
 
     def forget(self) -> None:
@@ -47,12 +61,33 @@ class KeyOffers:
             self._offer(added, again=True)
 
     def _offer(self, added: ServerKeyAdded, *, again: bool) -> None:
-        if self._keys is None:
-            return
+        keys = self._keys
+        if keys is not None:
+            self._background(lambda: self._judge(keys, added, again=again))
+
+    def _judge(self, keys: ServerKeys, added: ServerKeyAdded, *, again: bool) -> None:
         try:
-            verdict = self._keys.offered(added)
+            verdict = keys.offered(added)
         except OSError:  # the disk refuses: the older key stays good, and a restart tries again
             log.exception("a new server key could not be kept")
             return
         if verdict is not None and not (again and isinstance(verdict, ServerKeyRefused)):
             self._record(verdict)
+
+
+def in_a_thread(name: str) -> Background:
+    """A background of its own: one daemon thread, which begins with the first work."""
+    waiting: SimpleQueue[Callable[[], None]] = SimpleQueue()
+
+    def work() -> None:
+        while True:
+            waiting.get()()
+
+    thread = threading.Thread(target=work, name=name, daemon=True)
+
+    def background(do: Callable[[], None]) -> None:
+        waiting.put(do)
+        if thread.ident is None:
+            thread.start()
+
+    return background

@@ -1,16 +1,20 @@
-"""Lets events go that are old enough and that the server has.
+"""Lets events go that are old enough and that the server has, and old logs that were set aside.
 
-Not for: which may go (`EventLog.prune`), or for how long they are kept (`[log] retain_days`).
+Not for: which may go (`EventLog.prune`, `gateway.engine.old_logs`), or for how long they are kept
+(`[log] retain_days`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 from gateway.clock import Clock
+from gateway.engine import old_logs
 from gateway.engine.event_log import EventLog
 
 log = logging.getLogger(__name__)
@@ -19,10 +23,31 @@ PRUNE_EVERY_S = 6 * 3600
 """Seconds between looks for events that are old enough to go."""
 
 
+TIDY_FIRST_S = 120
+"""Seconds after a start until old logs are looked at: the link has said by then what it has."""
+
+
+async def keep_tidy(event_log: Callable[[], EventLog], folder: Path) -> None:
+    """Bound the old logs in `folder`, until cancelled."""
+    pause_s = TIDY_FIRST_S
+    while True:
+        await asyncio.sleep(pause_s)
+        pause_s = PRUNE_EVERY_S
+        try:
+            await asyncio.to_thread(old_logs.tidy, folder, event_log().path)
+        except OSError as error:  # a card that refuses now; the next look tries again
+            log.warning("old logs could not be looked at", extra={"why": str(error)})
+
+
 async def keep_pruned(event_log: Callable[[], EventLog], clock: Clock, *, retain_days: int) -> None:
     """Prune until cancelled; `event_log` gives the log in use then."""
     while True:
         await asyncio.sleep(PRUNE_EVERY_S)
         now = clock.now()
-        gone = await asyncio.to_thread(event_log().prune, now - timedelta(days=retain_days), now)
+        before = now - timedelta(days=retain_days)
+        try:
+            gone = await asyncio.to_thread(event_log().prune, before, now)
+        except sqlite3.Error as error:  # a card that refuses now; the next look tries again
+            log.warning("the event log could not be pruned", extra={"why": str(error)})
+            continue
         log.info("pruned", extra={"events": gone})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import time
 import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from drivers import bthome
+from drivers._state_file import SETTLE_S
 from drivers.radio.bthome_decode import SERVICE, seal
 from drivers.radio.bthome_replay_guard import Guard, Marks, Verdict
 from drivers.radio.scanner import SharedScanner
@@ -209,6 +212,23 @@ async def test_a_disk_that_refuses_costs_no_press(tmp_path: Path) -> None:
         await asyncio.sleep(0.02)
         air.say(message(1002))
         assert heard.data == [GENUINE, GENUINE]
+
+
+async def test_a_disk_that_hangs_holds_nobody_up(tmp_path: Path) -> None:
+    """Presses are told all the same, and the home's loop goes on, also when the driver ends while
+    the disk does not answer."""
+    air = Air()
+    paired(tmp_path)
+    stuck = tmp_path / "counter.part"
+    os.mkfifo(stuck)  # whoever opens it to write waits for a reader
+    began = time.monotonic()
+    async with running(made(tmp_path, air)) as heard:
+        air.say(message(1001))
+        await asyncio.sleep(0.02)
+        air.say(message(1002))
+        assert heard.data == [GENUINE, GENUINE]
+    assert time.monotonic() - began < 10 * SETTLE_S
+    os.close(os.open(stuck, os.O_RDONLY | os.O_NONBLOCK))
 
 
 @pytest.mark.parametrize("kept", [None, "", "{}", '{"key": "x", "counter": 1, "doubt": null}'])

@@ -393,6 +393,41 @@ async def test_the_next_token_is_fetched_before_the_end(monkeypatch: pytest.Monk
         await home.driver.close()
 
 
+class FullCard(MemorySecrets):
+    """Secrets on a card that refuses until somebody makes room."""
+
+    full = True
+
+    def write(self, name: str, value: str) -> None:
+        if self.full:
+            raise SecretError("no space left", name=name)
+        super().write(name, value)
+
+
+async def test_a_token_that_the_card_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next token opens the door at once, and is kept when the card takes it: nobody fetches it
+    a second time, for the vendor may give each one once."""
+    monkeypatch.setattr(lock_danalock, "RENEW_PAUSE_S", 0.05)
+    async with lock_home(DANALOCK) as home:
+        soon, later = NOW + timedelta(days=2), NOW + timedelta(days=300)
+        vendor = Cloud(home.virtual, later)
+        monkeypatch.setattr(cloud, "client", vendor.client)
+        trusted = home.virtual.trust(valid_to=soon, refresh_token="refresh-1")
+        home.secrets = card = FullCard(**{"danalock-door": trusted})
+        parts = driver_context(secrets=card, scanner=home.scanner)
+        home.driver = lock_danalock.Driver(lock_danalock.Config(sleep_after_s=0.5), parts)
+        async with home.watched() as heard:
+            await until(lambda: home.driver._credentials.valid_to == later)
+            assert await home.unlock() == DONE_OPEN
+            assert home.virtual.tokens_heard == [home.driver._credentials.login_token]
+            asked = len(vendor.asked)
+            card.full = False
+            await until(lambda: credentials(home).valid_to == later)
+            assert len(vendor.asked) == asked
+            assert "device.failed" not in heard.kinds()
+        await home.driver.close()
+
+
 async def test_a_token_that_cannot_be_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is told once, with what to do, and again when it is mended; the lock opens meanwhile."""
     monkeypatch.setattr(lock_danalock, "RENEW_PAUSE_S", 0.05)

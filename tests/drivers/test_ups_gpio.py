@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from drivers import ups_gpio
+from drivers._state_file import Keeper
 from drivers.virtual import VirtualPins
 from gateway.errors import DeviceUnavailable
 from tests.drivers.parts import Heard, driver_context, until
@@ -37,6 +39,27 @@ async def hat(board: VirtualPins, folder: Path, **config: Any) -> AsyncIterator[
     finally:
         task.cancel()
         await asyncio.wait({task})
+
+
+@pytest.mark.parametrize("card", ["refuses", "hangs"])
+async def test_a_card_that_refuses_silences_no_power_cut(tmp_path: Path, card: str) -> None:
+    """What cannot be kept is told all the same, at once: the mains is gone, and back."""
+    folder = tmp_path / "ups"
+    if card == "hangs":
+        folder.mkdir()
+        os.mkfifo(folder / "lost.part")  # whoever opens it to write waits for a reader
+    board = VirtualPins()
+    board.wire(MAINS, True)
+    board.wire(LOW, True)
+    async with hat(board, folder) as heard:
+        board.wire(MAINS, False)
+        await until(lambda: "power.lost" in heard.kinds())
+        board.wire(MAINS, True)
+        await until(lambda: "power.restored" in heard.kinds())
+        if card == "hangs":  # somebody reads, at last
+            os.close(os.open(folder / "lost.part", os.O_RDONLY | os.O_NONBLOCK))
+    assert "device.failed" not in heard.kinds()
+    board.close()
 
 
 @pytest.mark.parametrize("good", [True, False])
@@ -97,7 +120,7 @@ async def test_mains_that_came_back_while_the_gateway_was_off(tmp_path: Path) ->
 
 def test_a_line_that_swings_is_one_word(tmp_path: Path) -> None:
     """While a HAT changes over, nothing is told; what two looks say alike is."""
-    told = ups_gpio._Told(tmp_path / "lost.json")
+    told = ups_gpio._Told(tmp_path / "lost.json", Keeper("ups"))
     looks = [(False, False)] * 2 + [(True, False), (False, False)] * 3 + [(True, False)] * 3
     said = [type(data).KIND for lost, low in looks for data in told.see(lost, low)]
     assert said == ["device.online", "power.lost"]

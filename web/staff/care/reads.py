@@ -13,6 +13,7 @@ reading), or showing who read (`web.staff.audit`).
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -28,8 +29,11 @@ from web.staff.events.append_many import write_many
 from web.staff.storage import tables
 from web.staff.storage.among import among
 from web.staff.storage.database import Tx
+from web.staff.storage.outage import FAULTS, refusal_of
 from web.staff.storage.spool import Spool
 from web.staff.storage.tables import ACCESS_SQL
+
+log = logging.getLogger(__name__)
 
 AT_ONCE = 20
 """Readings of one transaction: a second of a busy server, some ten milliseconds of its writer."""
@@ -60,9 +64,29 @@ def note_checked(staff: Staff, actor: Actor, homes: Collection[str], what: str) 
     if not homes:
         return
     noted = Reading(staff.clock.now(), actor.person, what, tuple(sorted(homes)))
-    if staff.afterwards is None or not staff.afterwards.spool.add(noted.as_line()):
+    if staff.afterwards is not None and staff.afterwards.spool.add(noted.as_line()):
+        return
+    if staff.db.saving.now is None:
+        try:
+            with staff.write() as tx:
+                _write(staff, tx, noted)
+            return
+        except FAULTS as error:
+            if refusal_of(error) is None:
+                raise
+    # whoever must help somebody now may read; that they did is kept when the disk takes it
+    staff.unkept.append(noted.as_line())
+    told = {"person": actor.person, "homes": " ".join(noted.homes), "what": what}
+    log.warning("a reading is not in the access log yet", extra=told)
+
+
+def keep_unkept(staff: Staff) -> None:
+    """Write the readings that could not be kept, with their time.  Raises what the database raises;
+    what is not written stays."""
+    while staff.unkept:
         with staff.write() as tx:
-            _write(staff, tx, noted)
+            _write(staff, tx, _read_line(staff.unkept[0]))
+        staff.unkept.popleft()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,9 @@ Not for: logic.
 
 from __future__ import annotations
 
+import json
 import secrets
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +20,7 @@ from web.staff.core.admission import HISTORY_MAX, POSTGRES, SQLITE, Lane, Turns
 from web.staff.core.pace import Pace
 from web.staff.core.waits import Waits
 from web.staff.realtime.broker import Broker
+from web.staff.realtime.unsaved import UnsavedAlarms
 from web.staff.storage.afterwards import Afterwards
 from web.staff.storage.database import Database, Tx
 
@@ -27,6 +30,10 @@ if TYPE_CHECKING:
     from web.staff.realtime.relay import Relay
 
 EXTENSION = "tryggve"
+
+UNKEPT_MAX = 20_000
+"""Readings kept in memory while nothing can be saved: some hours of a municipality, 10 MB.  Each
+stands in the diagnostic log too."""
 
 
 @dataclass
@@ -68,6 +75,10 @@ class Staff:
     admission: Admission = field(default_factory=_for_no_requests)
     afterwards: Afterwards | None = None
     """What is written after the answer; None: everything is written before it."""
+    unsaved: UnsavedAlarms = field(default_factory=UnsavedAlarms)
+    """Alarms that came while nothing can be saved."""
+    unkept: deque[str] = field(default_factory=lambda: deque(maxlen=UNKEPT_MAX))
+    """Readings (`web.staff.care.reads`) that not even the spool took, for the same reason."""
 
     @contextmanager
     def write(self) -> Iterator[Tx]:
@@ -77,6 +88,15 @@ class Staff:
         with self.db.write(self._committed) as tx:
             yield tx
             self.relay.before_commit(tx)
+
+    def saving_event(self) -> bytes:
+        """As a server-sent event: whether the server saves, and how many alarms ring unsaved."""
+        said = {"refused": self.db.saving.now is not None, "unsaved": len(self.unsaved)}
+        return f"event: saving\ndata: {json.dumps(said)}\n\n".encode()
+
+    def tell_saving(self) -> None:
+        """Have every screen look anew whether the server saves."""
+        self.broker.announce(self.saving_event())
 
     def _committed(self, tx: Tx) -> None:
         self.broker.publish(tx.told())

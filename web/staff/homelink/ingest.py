@@ -173,6 +173,7 @@ def receive_batch(
         note_heard(tx, home, down_have=down_have, behind=behind)
     if problem is not None:
         raise problem
+    _stored(staff, sent)
     return head.seq
 
 
@@ -250,7 +251,7 @@ def _commit(
         return
     twins = _confirm_urgent(tx, origin, new)
     now = staff.clock.now()
-    verdicts = _judged(tx, home, new, now, twins)
+    verdicts = judged(tx.conn, home, new, now, twins)
     rows = [
         _row(item, verdict, twins.get(item.event.seq, now))
         for item, verdict in zip(new, verdicts, strict=True)
@@ -276,8 +277,8 @@ def _commit(
     unread.tell(staff, tx, home, [v for v in verdicts if v.event.seq not in twins])
 
 
-def _judged(
-    tx: Tx,
+def judged(
+    conn: Connection,
     home: str,
     sent: Sequence[Sent],
     now: datetime,
@@ -285,7 +286,7 @@ def _judged(
 ) -> list[Verdict]:
     """What becomes of each event; one that came over the urgent lane is judged by that time."""
     named = judgement.named_in(item.event for item in sent)
-    persons = judgement.known_persons(tx.conn, home, named)
+    persons = judgement.known_persons(conn, home, named)
     return [
         judgement.judge(item.event, home, persons, came.get(item.event.seq, now), len(item.body))
         for item in sent
@@ -377,7 +378,7 @@ def receive_urgent(
         event_store.lock_home(tx.conn, home)
         fold = Fold(tx.conn, home)
         now = staff.clock.now()
-        verdicts = _judged(tx, home, sent, now, {})
+        verdicts = judged(tx.conn, home, sent, now, {})
         fresh = []
         for item, verdict in zip(sent, verdicts, strict=True):
             ref = _receive_one_urgent(tx, home, item, verdict, now)
@@ -391,7 +392,14 @@ def receive_urgent(
         _overstepped(staff, tx, home, fresh)
         unread.tell(staff, tx, home, fresh, urgent=True)
         note_heard(tx, home, down_have=down_have, behind=backlog)
+    _stored(staff, sent)
     return max((item.event.seq for item in sent), default=0)
+
+
+def _stored(staff: Staff, sent: Sequence[Sent]) -> None:
+    """What rang from memory does so from its table now."""
+    if staff.unsaved.drop((item.event.origin, item.event.seq, item.digest) for item in sent):
+        staff.tell_saving()
 
 
 def _receive_one_urgent(

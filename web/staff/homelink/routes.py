@@ -35,11 +35,11 @@ from gateway.wire import (
 )
 from web.staff.core.admission import EVENTS
 from web.staff.core.context import Staff, staff
-from web.staff.homelink import catching_up, enrolment, ingest, tokens
+from web.staff.homelink import catching_up, enrolment, ingest, tokens, unsaved_alarms
 from web.staff.homelink.ingest import Refused
 from web.staff.realtime.broker import Closed, HomeStream
 from web.staff.storage import event_store
-from web.staff.storage.outage import FAULTS, is_crowded
+from web.staff.storage.outage import FAULTS, is_crowded, refusal_of
 from web.staff.storage.shares import Share, working_for
 
 log = logging.getLogger(__name__)
@@ -93,7 +93,8 @@ def _unavailable(error: Exception) -> Response:
         answer = _answer(Problem(code="busy", detail=detail, now_s=time.time()), 503)
         answer.headers["Retry-After"] = str(CROWDED_AGAIN_S)
         return answer
-    log.error("the database refused: %s", type(error).__name__)
+    if refusal_of(error) is None:  # else it is told once, when it begins (`storage.saving`)
+        log.error("the database refused: %s", type(error).__name__)
     detail = "The server cannot store anything now; send it again."
     answer = _answer(Problem(code="unavailable", detail=detail, now_s=time.time()), 503)
     answer.headers["Retry-After"] = str(AWAY_AGAIN_S)
@@ -178,9 +179,13 @@ def urgent() -> Response:
     parts = staff()
     home = _home(parts)
     batch = _read(EventBatch)
-    return _answer(
-        Have(have=ingest.receive_urgent(parts, home, batch.events, batch.down_have, _backlog()))
-    )
+    try:
+        have = ingest.receive_urgent(parts, home, batch.events, batch.down_have, _backlog())
+    except FAULTS as error:
+        if refusal_of(error) is not None:
+            unsaved_alarms.ring(parts, home, batch.events)
+        raise
+    return _answer(Have(have=have))
 
 
 @blueprint.get("/stream")

@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException
 from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as _
 from web.staff.pages.layout import answer_json, asset, wants_json
-from web.staff.storage.outage import FAULTS, is_away, is_crowded
+from web.staff.storage.outage import FAULTS, is_away, is_crowded, refusal_of
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +27,15 @@ AWAY = (
 )
 """Heading and what to do.  In Swedish for everybody: the reader's language stands in the database
 that is away."""
+
+NOT_SAVED = (
+    "Servern kan inte spara just nu",
+    (
+        "Inget av det du gjorde är sparat. Ring i stället, och anteckna för hand vad du gör och "
+        "när. Säg till den som sköter servern nu. Hemmen behåller sina larm och skickar dem igen."
+    ),
+)
+"""The same for a database that reads and saves nothing."""
 
 CROWDED_S = 3
 """Seconds after which a page that found no connection free is asked for again."""
@@ -107,6 +116,8 @@ def _database(error: Exception) -> ResponseReturnValue:
         return _unknown(error)
     if is_crowded(error):  # said in the log by who counts it (`web.staff.storage.shares`)
         (head, text), again_s = CROWDED, CROWDED_S
+    elif refusal_of(error) is not None:  # told once, when it begins (`storage.saving`)
+        (head, text), again_s = NOT_SAVED, AWAY_S
     else:
         log.warning("the database is away: %s", type(error).__name__)
         (head, text), again_s = AWAY, AWAY_S

@@ -41,7 +41,7 @@ from web.staff.core.context import staff
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.doors import service_access
-from web.staff.pages import event_list, icons, live
+from web.staff.pages import event_list, icons, live, not_saved
 from web.staff.pages.lookups import single_alarms
 from web.staff.pages.routes import get, in_menu
 from web.staff.signin import sessions
@@ -284,6 +284,7 @@ def context() -> dict[str, object]:
         "summary": Summary(0, 0),
         "main_attributes": _main_attributes(),
         "title": "Tryggve",
+        "not_saved": not_saved.shown(actor),
         "factor_due": _soon(sessions.due()),
     }
     if actor is not None:

@@ -20,6 +20,7 @@ from web.staff.core.context import staff
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.realtime.broker import (
+    ANNOUNCED,
     Closed,
     Message,
     Subscription,
@@ -96,7 +97,8 @@ def live() -> Response:
     screen = parts.broker.subscribe(
         actor.homes, elsewhere=_homes_elsewhere(actor), after=after, user=int(current_user.id)
     )
-    response = Response(_bytes(screen, viewer, watched), mimetype="text/event-stream")
+    saving = parts.saving_event()
+    response = Response(_bytes(screen, viewer, watched, saving), mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
     response.call_on_close(lambda: screen.broker.unsubscribe(screen))
@@ -112,9 +114,11 @@ def _homes_elsewhere(actor: Actor) -> frozenset[str]:
         return frozenset(access_log.homes_of(conn, actor.org)) - actor.homes
 
 
-def _bytes(screen: Subscription, viewer: Viewer, watched: Watched) -> Iterator[bytes]:
+def _bytes(
+    screen: Subscription, viewer: Viewer, watched: Watched, saving: bytes
+) -> Iterator[bytes]:
     with screen:
-        yield f"retry: {RETRY_MS}\n: hello\n\n".encode()
+        yield f"retry: {RETRY_MS}\n: hello\n\n".encode() + saving
         if screen.resync:
             yield RESYNC
         yield from filter(None, (_seen(message, viewer, screen) for message in screen.missed))
@@ -141,6 +145,8 @@ def _seen(message: Message, viewer: Viewer, screen: Subscription) -> bytes:
     resident's day goes out: of an alarm and of the own order only the kind, of the rest a sign of
     life."""
     kind, own = message.kind, message.person == viewer.person
+    if kind == ANNOUNCED:
+        return message.raw
     if not message.is_in(screen.homes):
         wanted = kind.startswith("alarm.") or own
         return encode(message.position, None, ELSEWHERE_CHANGED) if wanted else b""

@@ -37,6 +37,9 @@ ELSEWHERE_KINDS = ("alarm.", "unlock.", "grant.")
 """Kinds of the other homes of the organisation that a caregiver's screen hears of: an alarm there,
 and what came of the own order to turn a lock."""
 
+ANNOUNCED = "announced"
+"""The kind of a message that is for every screen as it is (`Broker.announce`)."""
+
 TURNED_AWAY_TOLD_S = 600.0
 """Seconds for which it is told that there was no room: longer than a browser waits to try again."""
 
@@ -311,6 +314,15 @@ class Broker:
             for screen in self._screens:
                 if users is None or screen.user in users:
                     screen._queue.put(LOOK)
+
+    def announce(self, raw: bytes) -> None:
+        """Tell every screen something that is no change and concerns no home: finished bytes of a
+        server-sent event, without a position."""
+        with self._lock:
+            here = f"{self.epoch}-{self._number}"
+            message = Message(here, self._number, None, ANNOUNCED, None, raw)
+            for screen in self._screens:
+                screen.offer(message)
 
     def lost_track(self) -> None:
         """Changes of other workers may have been missed: every screen loads anew, every stream

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from web.staff.core.admission import Lane
 from web.staff.core.context import Staff, staff
 from web.staff.realtime.broker import TURNED_AWAY_TOLD_S
+from web.staff.runtime.saving_watch import status
 from web.staff.runtime.watch import Watch
 from web.staff.storage import tables
 from web.staff.storage.schema_now import SchemaTooNew
@@ -43,14 +44,15 @@ def ill(parts: Staff, watch: Watch) -> str | None:
 @blueprint.get("/healthz")
 def healthz() -> Response:
     """200 `ok`, or 503 and the word.  A step of the watch that fails is told likewise
-    (`watch: silence OverflowError`); the server does the rest and is not started anew for it.  A
-    line `full: …` says that a home or a screen found no room at this worker lately, or a request
-    no connection to the database; `busy: …` that homes with history are told to wait, and how many
-    seconds of work that is."""
+    (`watch: silence OverflowError`), and a disk that takes nothing (`saves nothing since …`); the
+    server does the rest and is not started anew for it.  A line `full: …` says that a home or a
+    screen found no room at this worker lately, or a request no connection to the database;
+    `busy: …` that homes with history are told to wait, and how many seconds of work that is."""
     watch: Watch = current_app.extensions["tryggve.watch"]
     failing = ", ".join(f"{step} {why}" for step, why in sorted(watch.failing.items()))
     parts = staff()
-    wrong = ill(parts, watch) or (f"watch: {failing}" if failing else None)
+    unsaved = status(parts.db.saving.now)
+    wrong = ill(parts, watch) or unsaved or (f"watch: {failing}" if failing else None)
     full = "".join(f"\nfull: {what} (listen.{what})" for what in parts.broker.turned_away())
     if parts.db.exhausted_within(TURNED_AWAY_TOLD_S):
         full += "\nfull: connections to the database"
@@ -94,6 +96,7 @@ def metrics() -> Response:
     screens, streams = parts.broker.counts()
     failing = current_app.extensions["tryggve.watch"].failing
     full = parts.broker.turned_away()
+    saving = int(parts.db.saving.now is None)
     gauges = (
         ("tryggve_homes", "Homes of this installation.", homes),
         ("tryggve_homes_silent", "Homes that are not heard.", silent),
@@ -101,6 +104,8 @@ def metrics() -> Response:
         ("tryggve_events_stored", "Events stored, of all writers.", events),
         ("tryggve_urgent_waiting", "Urgent events not yet confirmed by a batch.", waiting),
         ("tryggve_turned_away", "Homes or screens (1, both: 2) found no room lately.", len(full)),
+        ("tryggve_saving", "Whether what is written is saved (1; else 0).", saving),
+        ("tryggve_unsaved_alarms", "Alarms that ring and are not saved.", len(parts.unsaved)),
         ("tryggve_watch_failing", "Steps of this worker's watch that fail.", len(failing)),
         ("tryggve_screens", "Screens open at this worker.", screens),
         ("tryggve_home_streams", "Homes that listen at this worker.", streams),

@@ -22,6 +22,7 @@ from web.staff.core.config import StaffConfig
 from web.staff.core.context import EXTENSION, Staff
 from web.staff.runtime.app import create_app
 from web.staff.runtime.health import ill
+from web.staff.runtime.saving_watch import status
 
 WORKER_TIMEOUT_S = 60
 """Seconds without a sign of a worker's main loop until gunicorn replaces it."""
@@ -104,6 +105,9 @@ class Server(BaseApplication):  # type: ignore[misc]
                 before(number, frame)
 
         signal.signal(signal.SIGTERM, stop)
+        _parts(app).db.saving.listen(
+            lambda state: notify(f"STATUS={status(state)}", self._notify)  # systemd needs no disk
+        )
         notify("READY=1", self._notify)
         if self._notify and self._watchdog_us:
             every_s = int(self._watchdog_us) / 1e6 / 3

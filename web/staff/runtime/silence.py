@@ -5,7 +5,7 @@ Judged by the monotonic clock of the process that looks: each round it sees whet
 looked at, so that a wall clock that jumps calls nobody silent.  Every worker looks and one tells;
 who takes the lead has looked for as long as it runs.  A process that begins has heard nobody yet
 and gives every home the whole time to come back, and while it could not look (the database was
-away, it was stopped) nobody's time runs.
+away or saved nothing, it was stopped) nobody's time runs.
 
 Not for: when to look (`watch`), what of it rings together (`gathering`), or noting that a home was
 heard (`web.staff.homelink.ingest`).
@@ -62,7 +62,8 @@ class Silence:
     def observe(self) -> None:
         """See who was heard since the last look: one statement, however many homes there are."""
         now_s = self._monotonic()
-        if self._last_s is not None:
+        blind = self._staff.db.saving.now is not None  # nobody can be noted as heard
+        if self._last_s is not None and not blind:
             self._looked_s += min(now_s - self._last_s, BLIND_AFTER_S)
         self._last_s = now_s
         limit_s = self._staff.config.silent_after_s

@@ -27,6 +27,7 @@ from web.staff.core.context import Staff
 from web.staff.doors import door_codes, revocation
 from web.staff.events.append_many import HOMES_AT_ONCE, write_many
 from web.staff.runtime import gathering
+from web.staff.runtime.saving_watch import SavingWatch
 from web.staff.runtime.silence import Silence
 from web.staff.storage import event_store, tables
 from web.staff.storage.schema_now import SchemaTooNew, SchemaWatch
@@ -65,6 +66,7 @@ class Watch:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._silence = Silence(staff, monotonic)
+        self._saving = SavingWatch(staff, monotonic)
         self._schema = SchemaWatch(staff.db)
         self._drawn_s: float | None = None
         self.last_look_s: float | None = None
@@ -100,6 +102,7 @@ class Watch:
             conn.execution_options(isolation_level="AUTOCOMMIT")
             asked = text("SELECT pg_try_advisory_lock(:lock)").bindparams(lock=LEADER_LOCK)
             if not conn.execute(asked).scalar_one():
+                self._saving.look()
                 self._silence.observe()
                 self._alive()
                 self._one("schema", self._schema.look)
@@ -135,6 +138,7 @@ class Watch:
 
     def _steps(self) -> Iterator[tuple[str, Callable[[], object]]]:
         staff = self._staff
+        yield "saving", self._saving.look
         yield "silence", self._look_for_silence
         yield "revocation", lambda: revocation.look(staff)
         yield "codes", lambda: door_codes.look(staff)
@@ -150,7 +154,9 @@ class Watch:
         new = step not in self.failing
         self.failing[step] = type(error).__name__
         if isinstance(error, SQLAlchemyError):
-            log.error("the watch could not look", extra={"step": step, "why": self.failing[step]})
+            if new:
+                why = {"step": step, "why": self.failing[step]}
+                log.error("the watch could not look", extra=why)
         elif isinstance(error, SchemaTooNew):
             if new:
                 log.error(error.text)

@@ -28,6 +28,7 @@ from web.staff.signin import grace
 from web.staff.signin.whereabouts import browser_name, rough_network
 from web.staff.storage import tables
 from web.staff.storage.database import Database, Tx
+from web.staff.storage.outage import FAULTS, refusal_of
 
 TOKEN = "tryggve_session"  # noqa: S105 - the name of a key in the cookie
 TOKEN_BYTES = 32
@@ -235,10 +236,15 @@ def _look(user_id: int) -> Any:
             end(tx, user_id, mine)
         return None
     address = parts.keys.hash_address(request.remote_addr or "")
-    if now - row.seen_at > SEEN_EVERY or address != row.address_sha256:
+    stale = now - row.seen_at > SEEN_EVERY or address != row.address_sha256
+    if stale and parts.db.saving.now is None:
         seen = {"seen_at": now, "address_sha256": address}
         seen["network"] = rough_network(request.remote_addr or "")
-        _note_seen(parts, mine, seen)
+        try:
+            _note_seen(parts, mine, seen)
+        except FAULTS as error:
+            if refusal_of(error) is None:  # a disk that is full still reads: the page goes on
+                raise
     return row
 
 

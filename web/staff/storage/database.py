@@ -26,7 +26,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from gateway.errors import ConfigError
 from web.staff.storage.changes import Change, LockOrder, ManyChanges, gathered
+from web.staff.storage.outage import FAULTS, refusal_of
 from web.staff.storage.pg_connection import OneJourney
+from web.staff.storage.saving import Saving
 from web.staff.storage.shares import CONNECTIONS, SharedPool, WriteTurn
 
 log = logging.getLogger(__name__)
@@ -92,6 +94,7 @@ class Database:
         self.url = url
         self.postgres = url.get_backend_name() == "postgresql"
         self._write_lock = WriteTurn()
+        self.saving = Saving()
         self.engine: Engine = _postgres(url) if self.postgres else _sqlite(url)
         self._lent: dict[DBAPIConnection, threading.Thread] = {}
         self._given_back = threading.Condition()
@@ -130,11 +133,17 @@ class Database:
             yield
 
     def _write(self, committed: Callable[[Tx], None] | None) -> Iterator[Tx]:
-        with self.engine.connect() as conn:
-            conn.execution_options(tryggve_write=True)
-            with conn.begin():
-                tx = Tx(conn)
-                yield tx
+        try:
+            with self.engine.connect() as conn:
+                conn.execution_options(tryggve_write=True)
+                with conn.begin():
+                    tx = Tx(conn)
+                    yield tx
+        except FAULTS as error:
+            why = refusal_of(error)
+            if why is not None:
+                self.saving.refused(why)
+            raise
         if committed is not None:
             committed(tx)
 

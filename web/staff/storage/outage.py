@@ -6,6 +6,7 @@ Not for: mistakes in a statement of ours, which are faults of the program.
 from __future__ import annotations
 
 import sqlite3
+from enum import StrEnum
 
 import pg8000.exceptions
 from sqlalchemy.exc import (
@@ -25,9 +26,29 @@ FAULTS: tuple[type[Exception], ...] = (
 """What the database raises.  The last two: a connection that breaks while SQLAlchemy tries, resets
 or closes it tells the driver's own error, and the socket's."""
 
-AWAY_STATES = ("08", "53", "55", "57P", "58")
+AWAY_STATES = ("08", "25006", "53", "55", "57P", "58")
 """How a SQLSTATE begins when PostgreSQL goes, is gone, is full or not ready (its manual, appendix
 A): 57P01 is "shut down by an administrator", which pg8000 calls a programming error."""
+
+
+class Refusal(StrEnum):
+    """Why a database that may still be read takes nothing now."""
+
+    FULL = "full"
+    READ_ONLY = "read_only"
+    BROKEN = "broken"
+
+
+SAVES_NOTHING = {
+    sqlite3.SQLITE_FULL: Refusal.FULL,
+    sqlite3.SQLITE_READONLY: Refusal.READ_ONLY,
+    sqlite3.SQLITE_IOERR: Refusal.BROKEN,
+    "53100": Refusal.FULL,
+    "25006": Refusal.READ_ONLY,
+    "58030": Refusal.BROKEN,
+}
+"""SQLite's codes, and PostgreSQL's states (`disk_full`, `read_only_sql_transaction`, `io_error`),
+that a write is given by a disk that refuses it."""
 
 DISK = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -52,9 +73,19 @@ def is_away(error: Exception) -> bool:
         return code in (*DISK, *BUSY)
     state = _sqlstate(told)
     if state:
-        return state.startswith(AWAY_STATES)
+        return state.startswith(AWAY_STATES) or _field(told, "V") in ("FATAL", "PANIC")
     cut = isinstance(error, DBAPIError) and error.connection_invalidated
     return cut or isinstance(error, BROKEN)
+
+
+def refusal_of(error: Exception) -> Refusal | None:
+    """Why this write was refused for the disk's sake; None: it was something else."""
+    told = error.orig if isinstance(error, DBAPIError) else error
+    if told is None or not isinstance(error, FAULTS):
+        return None
+    if isinstance(told, sqlite3.Error):
+        return SAVES_NOTHING.get(getattr(told, "sqlite_errorcode", 0) & 0xFF)
+    return SAVES_NOTHING.get(_sqlstate(told))
 
 
 def is_crowded(error: Exception) -> bool:
@@ -64,5 +95,11 @@ def is_crowded(error: Exception) -> bool:
 
 def _sqlstate(told: BaseException) -> str:
     """PostgreSQL's own code; "" when the driver alone found the fault (a socket that broke)."""
+    return _field(told, "C")
+
+
+def _field(told: BaseException, name: str) -> str:
+    """A field of PostgreSQL's answer: C its code, V how grave it is in words that no language
+    changes (FATAL: the connection is over, or was never given, as on a disk that is quite full)."""
     fields = told.args[0] if told.args else None
-    return str(fields.get("C", "")) if isinstance(fields, dict) else ""
+    return str(fields.get(name, "")) if isinstance(fields, dict) else ""

@@ -669,6 +669,14 @@ set_aside = Table(
     Index("ix_set_aside_home", "home_id", "asked_at"),
 )
 
+storage_probe = Table(
+    "storage_probe",
+    metadata,
+    # where the server tries whether its disk takes anything again (`storage.saving`)
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("filler", Text, nullable=False),
+)
+
 PROJECTIONS = (
     alarm,
     night_check,

@@ -3,7 +3,8 @@
 // fetch, not EventSource: it shows the heartbeats, the status of a refusal, and lets us decide
 // ourselves when silence means that the link is dead.  Tells the page by events on `document`:
 //   live:up, live:down {why}, live:over (the server itself says that nobody is signed in here),
-//   live:change {home, kind, event}, live:resync
+//   live:change {home, kind, event}, live:saving {refused, unsaved} (whether the server saves, and how
+//   many alarms ring that are not saved), live:resync
 
 const body = document.body.dataset;
 const HEARTBEAT_MS = 1000 * (Number(body.heartbeatS) || 15);
@@ -51,6 +52,7 @@ function receive(block) {
     else if (line.startsWith("data:")) data += line.slice(5).trim();
   }
   if (name === "change" && data) tell("change", JSON.parse(data));
+  else if (name === "saving" && data) tell("saving", JSON.parse(data));
   else if (name === "resync") {
     position = data.startsWith("{") ? JSON.parse(data).position || "" : data;
     tell("resync");

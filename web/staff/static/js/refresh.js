@@ -55,7 +55,7 @@ async function load() {
   const answer = await fetch(url, { signal: AbortSignal.timeout(FETCH_MS), cache: "no-store" });
   if (!answer.ok || answer.redirected) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  for (const id of ["summary", "main"]) {
+  for (const id of ["summary", "saving", "main"]) {
     const from = document.getElementById(id);
     const to = page.getElementById(id);
     if (from && to) morph(from, to);
@@ -100,6 +100,13 @@ export function startRefreshing() {
   document.addEventListener("live:down", () => { wasDown = true; });
   document.addEventListener("live:up", () => { if (wasDown) refreshSoon(); wasDown = false; });
   document.addEventListener("live:resync", refreshSoon);
+  document.addEventListener("live:saving", ({ detail }) => {
+    // told when the link begins too: only a page that says otherwise is fetched
+    const shown = document.getElementById("saving").dataset;
+    if (detail.refused !== Boolean(shown.refused) || detail.unsaved || Number(shown.unsaved)) {
+      refreshSoon();
+    }
+  });
   document.addEventListener("time:due", refreshSoon);
   document.addEventListener("live:change", ({ detail }) => {
     if (isSlow(detail)) slowTimer ??= setTimeout(refreshNow, SLOW_MS);

@@ -3,7 +3,8 @@
 // once, large, at the start of a shift; after that the button in the header says quietly how it is,
 // and loudly when it is wanted and the browser plays nothing.
 //
-// Sounds while an alarm that nobody has taken is open, and when the live link is lost.
+// Sounds while an alarm that nobody has taken is open, also one that the server could not save; and
+// when the live link is lost, or the server can save nothing.
 
 const REPEAT_MS = 8000;
 const KEPT = "tryggve.sound";
@@ -91,8 +92,10 @@ async function press() {
 }
 
 function watch() {
-  const unacknowledged = Number(document.getElementById("summary")?.dataset.unacknowledged || 0);
-  const down = document.body.classList.contains("is-down");
+  const saving = document.getElementById("saving")?.dataset || {};
+  const unacknowledged = Number(document.getElementById("summary")?.dataset.unacknowledged || 0)
+    + Number(saving.unsaved || 0);
+  const down = document.body.classList.contains("is-down") || Boolean(saving.refused);
   if (!unacknowledged && !down) return;
   if (performance.now() - lastBeep < REPEAT_MS) return;
   lastBeep = performance.now();
