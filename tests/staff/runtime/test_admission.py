@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from gateway.wire import BATCH_MAX
-from web.staff.core.admission import POSTGRES, SQLITE, YIELDS_S, Lane, Turns
+from web.staff.core.admission import POSTGRES, SQLITE, YIELDS_S, Lane, NoTurn, Turns
 from web.staff.core.pace import BATCH_MIN, LOOK_BATCHES, TARGET_S, Pace
 from web.staff.core.waits import (
     TICKET_KEPT_S,
@@ -250,6 +250,26 @@ def test_who_is_patient_writes_last() -> None:
     for thread in threads:
         thread.join(PATIENCE_S)
     assert order == ["page", "alarm", "batch"]
+
+
+def test_nobody_waits_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind a database that hangs a place and a turn to write are waited for so long and no
+    longer; who gave up is in nobody's way afterwards."""
+    monkeypatch.setattr("web.staff.core.admission.TURN_WITHIN_S", 0.02)
+    monkeypatch.setattr("web.staff.storage.shares.WRITE_WITHIN_S", 0.02)
+    turns = Turns(POSTGRES)
+    with ExitStack() as hanging:
+        for _ in range(POSTGRES.at_once[Lane.ALARM]):
+            hanging.enter_context(turns.turn(Lane.ALARM))
+        with pytest.raises(NoTurn), turns.turn(Lane.ALARM):
+            pass
+    with turns.turn(Lane.ALARM):
+        pass
+    writing = WriteTurn()
+    with writing, pytest.raises(PoolTimeout), writing:
+        pass
+    with writing:
+        pass
 
 
 def test_no_share_takes_anothers_connections(

@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from gateway.errors import TryggveError
+
 
 class Lane(IntEnum):
     """What a request is, in the order in which it is worked for."""
@@ -51,6 +53,15 @@ night full of alarms would leave homes unheard."""
 ORDER_WAITS_S = 0.5
 """Seconds that an order waits at the most for other `WRITERS`, then it is worked for beside them:
 what forty take on SQLite."""
+
+
+TURN_WITHIN_S = 20.0
+"""Seconds that anybody waits for a place at the most, as long as a home waits for its answer: those
+who are worked for have a database that hangs."""
+
+
+class NoTurn(TryggveError):
+    """No place became free in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +152,8 @@ class Turns:
 
     @contextmanager
     def turn(self, lane: Lane, waited_s: float = 0.0) -> Iterator[None]:
-        """Wait for a place, and be worked for.  `waited_s`: it has waited before it came."""
+        """Wait for a place, and be worked for.  `waited_s`: it has waited before it came.  Raises
+        `NoTurn` after `TURN_WITHIN_S`."""
         self._take(lane, waited_s)
         try:
             yield
@@ -164,7 +176,12 @@ class Turns:
             if lane is Lane.ORDER and free and not me.called.is_set():
                 self._begin(me)
             self._call()
-        me.called.wait()
+        if me.called.wait(TURN_WITHIN_S):
+            return
+        with self._lock:
+            if not me.called.is_set():
+                self._waiting.remove(me)
+                raise NoTurn("no place became free in time", lane=lane.name)
 
     def _call(self) -> None:
         """Let everybody begin who may (the lock is held)."""

@@ -28,7 +28,7 @@ from gateway.wire import (
     TICKET_HEADER,
     Problem,
 )
-from web.staff.core.admission import EVENTS, Lane
+from web.staff.core.admission import EVENTS, Lane, NoTurn
 from web.staff.core.context import Admission
 from web.staff.core.waits import Ticket, Told
 from web.staff.storage.shares import Share, working_for
@@ -121,6 +121,8 @@ class AdmissionGate:
                 return _too_slow(start_response)
             with turns.turn(lane), working_for(SHARES[lane]):
                 return self.inner(environ, start_response)
+        except NoTurn:
+            return self._full(lane, start_response)
         finally:
             turns.leave(lane)
 
@@ -144,6 +146,8 @@ class AdmissionGate:
                     log.info("a home hung up before its batch's turn", extra={"home": home})
                     return _too_slow(start_response)
                 return self._worked_for(home, environ, start_response)
+        except NoTurn:
+            return _come_again(start_response, waits.tell(home, ticket, admission.pace.batch_s))
         finally:
             turns.leave(Lane.HISTORY)
 

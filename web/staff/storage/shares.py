@@ -105,6 +105,11 @@ class SharedPool(QueuePool):
             self._free[share].release()
 
 
+WRITE_WITHIN_S = 30.0
+"""Seconds that a writer waits for its turn at the most: the one before it hangs, or makes all
+tables anew."""
+
+
 class _Waiter:
     def __init__(self, patient: bool, since_s: float) -> None:
         self.patient = patient
@@ -113,7 +118,8 @@ class _Waiter:
 
 
 class WriteTurn:
-    """A lock with two lines.  Use as a context manager; not re-entrant."""
+    """A lock with two lines.  Use as a context manager; not re-entrant.  Entering raises
+    SQLAlchemy's `TimeoutError` after `WRITE_WITHIN_S`."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -127,7 +133,12 @@ class WriteTurn:
                 return
             me = _Waiter(_share.get() is Share.BATCH, time.monotonic())
             self._waiting.append(me)
-        me.called.wait()
+        if me.called.wait(WRITE_WITHIN_S):
+            return
+        with self._lock:
+            if not me.called.is_set():
+                self._waiting.remove(me)
+                raise PoolTimeout("no turn to write in time")
 
     def __exit__(self, *_error: object) -> None:
         with self._lock:
