@@ -168,7 +168,7 @@ class Turns:
         with self._lock:
             self._waiting.append(me)
             self._call()
-        patience_s = {Lane.ORDER: ORDER_WAITS_S, Lane.HISTORY: YIELDS_S}.get(lane)
+        patience_s = {Lane.ORDER: ORDER_WAITS_S, Lane.HISTORY: YIELDS_S}.get(lane, 0.0)
         if me.called.wait(patience_s):
             return
         with self._lock:
