@@ -36,6 +36,7 @@ from gateway.events import (
     LockOperationRequested,
     LockUnknown,
     LockUnlocked,
+    LogLeftDisk,
     Looked,
     MatDrifted,
     MatFault,
@@ -439,6 +440,7 @@ TALES = [
     ),
     _told((1, CheckDue(check="night@a", slot=BEGIN), None)),
     _told((1, DeviceOffline(reason="radio"), "pendant"), (90, DeviceOnline(), "pendant")),
+    _told((1, LogLeftDisk(why="full", continues="home:h1"), None)),
     _told(*_IN_VAIN, (80_000, PowerLost(), None)),
     _told(
         (1, MatLearned(**{**LEARNED, "quality": MatQuality.GOOD}), "mat"),
