@@ -21,6 +21,9 @@ from gateway.wire import BATCH_MAX
 KEPT_MAX = 2 * BATCH_MAX
 """Alarms kept: more than anybody can go to; the oldest are the ones that somebody has seen."""
 
+HOME_MAX = 50
+"""Of them those of one home: a home that rings without end takes no other home's place."""
+
 Key = tuple[str, int, bytes]
 """Origin, number and hash of an event."""
 
@@ -49,7 +52,7 @@ class UnsavedAlarms:
         self._kept: OrderedDict[Key, Unsaved] = OrderedDict()
         self._over: OrderedDict[str, None] = OrderedDict()
 
-    def put(self, came: Iterable[Unsaved]) -> bool:
+    def put(self, came: Collection[Unsaved]) -> bool:
         """Keep what must ring, and let go of what was taken back; whether anything is new."""
         with self._lock:
             before = list(self._kept)
@@ -63,6 +66,10 @@ class UnsavedAlarms:
                 self._over.popitem(last=False)
             for key in [key for key, one in self._kept.items() if one.event.ref in self._over]:
                 del self._kept[key]
+            for home in {one.home for one in came}:
+                own = [key for key, one in self._kept.items() if one.home == home]
+                for key in own[:-HOME_MAX]:
+                    del self._kept[key]
             while len(self._kept) > KEPT_MAX:
                 self._kept.popitem(last=False)
             return list(self._kept) != before
