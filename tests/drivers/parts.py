@@ -4,7 +4,9 @@ a guess."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -76,3 +78,17 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(SOON_S):
         while not condition():
             await asyncio.sleep(0.005)
+
+
+@contextmanager
+def kept_memory() -> Iterator[list[int]]:
+    """What the drivers and their tests took meanwhile and kept: one number of bytes, when it is
+    over.  Other threads of the process, which earlier tests left, are not counted."""
+    kept: list[int] = []
+    tracemalloc.start()
+    try:
+        yield kept
+        ours = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, "*/drivers/*")])
+        kept.append(sum(trace.size for trace in ours.traces))
+    finally:
+        tracemalloc.stop()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -35,7 +34,7 @@ from gateway.events import (
     PressHow,
 )
 from gateway.ports import Advert
-from tests.drivers.parts import Heard, MemorySecrets, driver_context, until
+from tests.drivers.parts import Heard, MemorySecrets, driver_context, kept_memory, until
 from tests.drivers.twins import KEY
 
 ADDRESS = "E8:E0:7E:00:00:01"
@@ -319,16 +318,11 @@ async def test_no_memory_grows(tmp_path: Path) -> None:
     async with running(driver):
         for n in range(1000):
             air.say(message(n, key=bytes(16)))
-        tracemalloc.start()
-        try:
-            before, _ = tracemalloc.get_traced_memory()
+        with kept_memory() as kept:
             for n in range(5000):
                 air.say(message(n, key=bytes(16)))
                 air.say(b"\x41" + n.to_bytes(12, "big"), address=f"{n:012X}")
-            after, _ = tracemalloc.get_traced_memory()
-        finally:
-            tracemalloc.stop()
-    assert after - before < 30_000
+    assert kept[0] < 30_000
     assert driver.refused[Verdict.UNPROVEN] == 6000
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tracemalloc
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from drivers.radio import bthome_decode as bthome
 from drivers.radio.bthome_decode import Packet, Problem, decode, seal
 from drivers.radio.bthome_replay_guard import Guard, Verdict
+from tests.drivers.parts import kept_memory
 from tests.drivers.vectors import needs_vectors, vectors
 
 KEY = bytes.fromhex("231d39c1d7cc1ab1aee224cd096db932")
@@ -206,13 +206,8 @@ def test_decoding_keeps_nothing() -> None:
     """Ten thousand different messages leave no memory behind."""
     for n in range(200):
         decode(n.to_bytes(2, "big") * 20, ADDRESS, KEY)
-    tracemalloc.start()
-    try:
-        before, _ = tracemalloc.get_traced_memory()
+    with kept_memory() as kept:
         for n in range(10_000):
             decode(b"\x40" + n.to_bytes(4, "big") * 6, ADDRESS, KEY)
             decode(b"\x41" + n.to_bytes(4, "big") * 6, ADDRESS, KEY)
-        after, _ = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert after - before < 20_000
+    assert kept[0] < 20_000
