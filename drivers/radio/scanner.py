@@ -51,6 +51,10 @@ RETURN_PAUSE_S = 1.0
 """Seconds between tries while BlueZ says that an adapter is there and on, yet does not let us scan:
 bluetoothd is still starting."""
 
+GONE_STOP_S = 1.0
+"""Seconds to end a scan whose radio is away: nobody may answer, and its return is not missed for
+that."""
+
 LOOK_S = 0.5
 """Seconds between looks whether anything was heard: a busy house sends hundreds a second."""
 
@@ -186,7 +190,8 @@ class SharedScanner:
             log.info("nothing is heard: scanning again")
         finally:
             with contextlib.suppress(DeviceUnavailable), translated("ending the scan"):
-                await within(START_S, scanner.stop())
+                limit_s = START_S if self._problem is None else GONE_STOP_S
+                await within(limit_s, scanner.stop())
 
     async def _rest(self, watch: AdapterWatch | None) -> None:
         look_s = min(LOOK_S, self._silent_s / 4)

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from bleak import BleakScanner
 
 from drivers.radio import scanner as scanning
 from drivers.radio.scanner import SharedScanner
@@ -81,6 +82,25 @@ async def test_bluetoothd_that_takes_its_name_last(bluez: BlueZ, scanner: Shared
     await gone(scanner, "bluetoothd")
     await bluez.start(named_last=True)
     await back(scanner, since_s)
+
+
+async def test_a_stop_that_nobody_answers_does_not_hold_up_the_return(
+    bluez: BlueZ, scanner: SharedScanner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end of the old scan is asked of a bluetoothd that is gone, and D-Bus may wait for one."""
+
+    async def hang(_scanner: BleakScanner) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(BleakScanner, "stop", hang)
+    since_s = scanner.since_s()
+    began_s = time.monotonic()
+    await bluez.kill()
+    await gone(scanner, "bluetoothd")
+    await bluez.start()
+    await back(scanner, since_s)
+    assert time.monotonic() - began_s < scanning.START_S / 2
+    monkeypatch.undo()
 
 
 async def test_off_and_on_before_anybody_looked(bluez: BlueZ, scanner: SharedScanner) -> None:
