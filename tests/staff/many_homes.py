@@ -172,6 +172,14 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
         )
     )  # fmt: skip
     conn.execute(
+        insert(alarm_tables.contact_code).values(
+            id="cc-h1", user_id=carer, contact="cp-h1", code_sha256="x", sent_at=now
+        )
+    )
+    conn.execute(
+        insert(alarm_tables.contact_trial).values(message="t-h1", contact="cp-h1", sent_at=now)
+    )
+    conn.execute(
         insert(tables.session).values(
             id="session-h1", user_id=carer, factor="code", began_at=now, ends_at=now + 60 * MIN,
             seen_at=now, browser="x", browser_sha256="x", address_sha256="x",

@@ -40,6 +40,8 @@ def title(message: Message, locale: str) -> str:
 
 def text(message: Message, locale: str, *, reply: bool) -> str:
     """The whole of a short message; `reply`: whether an answer can come back by the same way."""
+    if message.said is not None:
+        return message.said
     parts = [f"{title(message, locale)}."]
     if message.repeat > 1:
         parts.insert(0, say_in(locale, AGAIN, round=message.repeat) + ".")
@@ -52,6 +54,8 @@ def text(message: Message, locale: str, *, reply: bool) -> str:
 
 def below(message: Message, locale: str) -> str:
     """What stands below the title where a text has two parts."""
+    if message.said is not None:
+        return message.said
     if message.trial or message.test:
         return say_in(locale, NOTHING_TO_DO)
     again = say_in(locale, AGAIN, round=message.repeat) + ". " if message.repeat > 1 else ""

@@ -11,6 +11,7 @@ import { startStream } from "./stream.js";
 import { startTab } from "./tab.js";
 import { startTheme } from "./theme.js";
 import { startTicking } from "./time.js";
+import { startWays } from "./ways.js";
 
 startTheme();
 startPasskeys();
@@ -19,6 +20,7 @@ if (document.body.dataset.live) {
   startBanner();
   startForms();
   startCodes();
+  startWays();
   startSound();
   startStream();
   startTab();
