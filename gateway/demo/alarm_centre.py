@@ -12,15 +12,18 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from sipmessage import Request
 
 from gateway.errors import BadMessage
 from gateway.scaip import sip
-from gateway.scaip.agent import Here, NoResponse, Reply, SipAgent, Timers
+from gateway.scaip.agent import NoResponse, SipAgent
 from gateway.scaip.codes import Status
 from gateway.scaip.digest import challenge_of, credentials
+from gateway.scaip.here import Here, Timers
 from gateway.scaip.message import CONTENT_TYPE, ScaipAnswer, ScaipRequest
+from gateway.scaip.replies import Reply
 from gateway.scaip.sip import Peer, Target
 
 KEPT_MAX = 200
@@ -94,6 +97,10 @@ class AlarmCentre:
         self.algorithm: str | None = "MD5"
         self.nonce_uses = 1_000
         """After so many messages a nonce is stale."""
+        self.ca: Path | None = None
+        """Whose certificates count where it answers over a TLS connection of its own."""
+        self.back_on_the_connection = False
+        """Whether it answers over the connection on which it was told."""
         self.heard: deque[Heard] = deque(maxlen=KEPT_MAX)
         self.answers: deque[int] = deque(maxlen=KEPT_MAX)
         """How its own MESSAGEs were answered."""
@@ -189,7 +196,10 @@ class AlarmCentre:
         target = Target.of(str(request.from_address.uri))
         answer = self._agent.new_request("MESSAGE", target, body=body, kind=CONTENT_TYPE)
         with suppress(NoResponse):
-            response = await self._agent.request(answer, target, (peer.host,))
+            if self.back_on_the_connection:
+                response = await self._agent.request_back(answer, peer)
+            else:
+                response = await self._agent.request(answer, target, (peer.host,), ca=self.ca)
             self.answers.append(response.code)
 
     async def _tell_from_elsewhere(self, body: bytes, request: Request) -> None:

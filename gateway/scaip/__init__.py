@@ -16,7 +16,9 @@ Used by the home (its second path) and by the staff server (a channel).  Three t
     sip          SIP read within bounds, and written (on the library sipmessage)
     digest       the password, without sending it
     streams      SIP over TCP and TLS: one connection
-    agent        the user agent: requests with their repeats, what comes in answered once
+    here         who we are, and where we listen
+    replies      what comes in, answered once
+    agent        the user agent: requests with their repeats
     sender       to a centre and to the next one, until one has received it
     blocking     the same for a program with threads
 

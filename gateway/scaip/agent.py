@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,8 @@ from sipmessage.parameters import Parameters
 
 from gateway.errors import BadMessage
 from gateway.scaip import sip
+from gateway.scaip.here import Here, Timers
+from gateway.scaip.replies import Back, Handler, Replies, say
 from gateway.scaip.sip import Peer, Target, Transport
 from gateway.scaip.streams import Stream, server_context
 
@@ -29,47 +30,8 @@ log = logging.getLogger(__name__)
 
 CONNECTIONS_MAX = 64
 """Connections that others have opened, at once: a handful of centres have one or two each."""
-REMEMBERED_MAX = 1024
-"""Answers of ours that are kept to be said again: 32 s of 30 requests a second."""
-AT_ONCE_MAX = 256
-"""Requests from outside that are worked on at once; more are not answered, and come again."""
-
-
-@dataclass(frozen=True)
-class Timers:
-    """RFC 3261 section 17.1.1.1 and table 4, seconds; tests have shorter ones."""
-
-    t1_s: float = 0.5
-    """Until the first repeat over UDP; doubled for each further one."""
-    t2_s: float = 4.0
-    """… up to this."""
-    connect_s: float = 5.0
-    """To open a connection, TLS and the name's address included; ours."""
-
-    @property
-    def give_up_s(self) -> float:
-        """64 T1: without a final response until then a request is lost (timer F), and its answer is
-        kept so long (timer J)."""
-        return 64 * self.t1_s
-
-
-@dataclass(frozen=True)
-class Here:
-    """Who we are, and where we listen."""
-
-    domain: str
-    """Our host as others reach it, a name or an address: answers come to `sip:user@domain:port`."""
-    user: str = "tryggve"
-    host: str = "0.0.0.0"  # noqa: S104 - a centre is somewhere else
-    """The address to listen at."""
-    port: int = 0
-    """UDP and TCP; 0: any that is free."""
-    tls_port: int = 0
-    """Where TLS is listened for, when there is a `certificate`."""
-    certificate: Path | None = None
-    """PEM, with its `key`, for centres that connect to us with TLS; None: they answer on the
-    connection that we opened."""
-    key: Path | None = None
+BIND_TRIES = 5
+"""Where any port will do: one that is free for UDP may be taken for TCP."""
 
 
 class NoResponse(Exception):
@@ -99,32 +61,7 @@ class _Kept:
     """A connection that we opened, and the task that reads it, which ends with it."""
 
     stream: Stream
-    reader: asyncio.Task[None]
-
-
-@dataclass
-class _Answered:
-    """A request from outside: its response, once there is one."""
-
-    response: bytes = b""
-    until_s: float = 0.0
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What a request from outside is answered."""
-
-    code: int
-    phrase: str
-    body: bytes = b""
-    kind: str = ""
-    """Of the body."""
-    headers: tuple[tuple[str, str], ...] = ()
-    """Further ones."""
-
-
-Handler = Callable[[Request, Peer], Awaitable[Reply | None]]
-"""Answers a request from outside; None: not at all."""
+    reader: asyncio.Task[Any]
 
 
 @dataclass
@@ -139,28 +76,35 @@ class SipAgent:
         self._udp: asyncio.DatagramTransport | None = None
         self._servers: list[asyncio.Server] = []
         self._waiting: dict[str, _Waiting] = {}
-        self._answered: OrderedDict[tuple[str, ...], _Answered] = OrderedDict()
+        self._replies = Replies(self.answer, self.timers)
         self._streams: dict[_Key, _Kept] = {}
-        self._accepted = 0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._accepted: dict[Peer, _Kept] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._busy = 0
         self.port, self.tls_port = 0, 0
 
     async def start(self) -> None:
         """Listen.  Raises `OSError` where the address cannot be had."""
-        loop = asyncio.get_running_loop()
-        here = self.here
-        try:
-            self._udp, _ = await loop.create_datagram_endpoint(
-                lambda: _Datagrams(self), local_addr=(here.host, here.port)
-            )
-            self.port = self._udp.get_extra_info("sockname")[1]
-            await self._listen(self.port, Transport.TCP)
-            if here.certificate is not None and here.key is not None:
-                self.tls_port = await self._listen(here.tls_port, Transport.TLS)
-        except OSError:
-            await self.close()
-            raise
+        for left in reversed(range(BIND_TRIES)):
+            try:
+                await self._bind()
+            except OSError:
+                await self.close()
+                if self.here.port or not left:
+                    raise
+            else:
+                return
+
+    async def _bind(self) -> None:
+        """UDP and TCP on one port, which is free for both, and TLS."""
+        loop, here = asyncio.get_running_loop(), self.here
+        self._udp, _ = await loop.create_datagram_endpoint(
+            lambda: _Datagrams(self), local_addr=(here.host, here.port)
+        )
+        self.port = self._udp.get_extra_info("sockname")[1]
+        await self._listen(self.port, Transport.TCP)
+        if here.certificate is not None and here.key is not None:
+            self.tls_port = await self._listen(here.tls_port, Transport.TLS)
 
     async def _listen(self, port: int, transport: Transport) -> int:
         here, context = self.here, None
@@ -178,8 +122,8 @@ class SipAgent:
 
     async def close(self) -> None:
         """Hang up."""
-        for server in self._servers:
-            server.close()
+        while self._servers:
+            self._servers.pop().close()
         for kept in self._streams.values():
             kept.stream.abort()
         for task in self._tasks:
@@ -281,22 +225,39 @@ class SipAgent:
         for fresh in (False, True):
             try:
                 kept = await self._stream(target, addresses, ca, fresh=fresh)
-                await kept.stream.send(data)
-                both: set[asyncio.Future[Any]] = {waiting.final, kept.reader}
-                done, _ = await asyncio.wait(
-                    both,
-                    timeout=self.timers.give_up_s,
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
+                return await self._on(kept, data, waiting)
             except (OSError, TimeoutError) as error:
                 if fresh:
                     raise NoResponse(f"no connection ({error})", reached=False) from error
-                continue
-            if waiting.final in done:
-                return waiting.final.result()
-            if not done:
-                raise NoResponse("no response", reached=waiting.provisional)
-        raise NoResponse("the other side hung up", reached=True)
+        raise AssertionError("the second round returns or raises")
+
+    async def request_back(self, request: Request, peer: Peer) -> Response:
+        """Send it over the connection that `peer` opened to us.  Raises `NoResponse`."""
+        branch = sip.renew_branch(request, peer.transport, (self.here.domain, self.port))
+        kept = self._accepted.get(peer)
+        if kept is None:
+            raise NoResponse("that connection is gone", reached=False)
+        final: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        waiting = self._waiting[branch] = _Waiting(frozenset({peer.host}), request.method, final)
+        try:
+            return await self._on(kept, bytes(request), waiting)
+        except OSError as error:
+            raise NoResponse(str(error), reached=True) from error
+        finally:
+            del self._waiting[branch]
+
+    async def _on(self, kept: _Kept, data: bytes, waiting: _Waiting) -> Response:
+        """Say it on a connection and wait.  Raises `OSError` when that ends meanwhile, and
+        `NoResponse` when it does not and nothing comes."""
+        await kept.stream.send(data)
+        both: set[asyncio.Future[Any]] = {waiting.final, kept.reader}
+        give_up_s, first = self.timers.give_up_s, asyncio.FIRST_COMPLETED
+        done, _ = await asyncio.wait(both, timeout=give_up_s, return_when=first)
+        if waiting.final in done:
+            return waiting.final.result()
+        if done:
+            raise ConnectionResetError("the other side hung up")
+        raise NoResponse("no response", reached=waiting.provisional)
 
     async def _stream(
         self, target: Target, addresses: tuple[str, ...], ca: Path | None, *, fresh: bool
@@ -323,19 +284,17 @@ class SipAgent:
 
     async def _accept(self, stream: Stream) -> None:
         """A connection that somebody else opened."""
-        if self._accepted >= CONNECTIONS_MAX:
+        reader = asyncio.current_task()
+        if reader is None or len(self._accepted) >= CONNECTIONS_MAX:
             stream.abort()
             return
-        self._accepted += 1
-        task = asyncio.current_task()
-        if task is not None:
-            self._tasks.add(task)
+        self._accepted[stream.peer] = _Kept(stream, reader)
+        self._tasks.add(reader)
         try:
             await self._read(stream, None)
         finally:
-            self._accepted -= 1
-            if task is not None:
-                self._tasks.discard(task)
+            del self._accepted[stream.peer]
+            self._tasks.discard(reader)
 
     async def _read(self, stream: Stream, key: _Key | None) -> None:
         """Everything that comes on a stream, until it ends."""
@@ -359,7 +318,7 @@ class SipAgent:
 
         self._take(data, peer, back)
 
-    def _take(self, data: bytes, peer: Peer, back: Callable[[bytes], Awaitable[None]]) -> None:
+    def _take(self, data: bytes, peer: Peer, back: Back) -> None:
         """One message from outside."""
         try:
             message = sip.parse(data)
@@ -367,12 +326,14 @@ class SipAgent:
             unread = sip.salvaged(data)
             if unread is not None:
                 refusal = sip.response_to(unread, 400, "Bad Request", peer)
-                self._spawn(_say(back, bytes(refusal)))
+                self._spawn(say(back, bytes(refusal)))
             return
         if isinstance(message, Response):
             self._responded(message, peer)
         elif sip.answerable(message) and message.method != "ACK":
-            self._requested(message, peer, back)
+            reply = self._replies.to(message, peer, back)
+            if reply is not None:
+                self._spawn(reply)
 
     def _responded(self, response: Response, peer: Peer) -> None:
         """A response: to a request of ours, from whom it went to; else it is nothing."""
@@ -386,64 +347,12 @@ class SipAgent:
         else:
             waiting.final.set_result(response)
 
-    def _requested(
-        self, request: Request, peer: Peer, back: Callable[[bytes], Awaitable[None]]
-    ) -> None:
-        """A request: answered once, and a repeat with the same answer (section 17.2.2)."""
-        now_s = asyncio.get_running_loop().time()
-        while self._answered and (
-            len(self._answered) >= REMEMBERED_MAX
-            or next(iter(self._answered.values())).until_s < now_s
-        ):
-            self._answered.popitem(last=False)
-        key = (peer.host, sip.branch_of(request), request.call_id, str(request.cseq))
-        before = self._answered.get(key)
-        if before is not None:
-            if before.response:
-                self._spawn(_say(back, before.response))
-            return
-        if self._busy >= AT_ONCE_MAX:
-            return
-        kept = self._answered[key] = _Answered(until_s=now_s + self.timers.give_up_s)
-        self._spawn(self._reply(request, peer, back, kept))
-
-    async def _reply(
-        self,
-        request: Request,
-        peer: Peer,
-        back: Callable[[bytes], Awaitable[None]],
-        kept: _Answered,
-    ) -> None:
-        self._busy += 1
-        try:
-            reply = await self.answer(request, peer)
-        except Exception:
-            log.exception("a SIP request could not be answered")
-            reply = Reply(500, "Server Internal Error")
-        finally:
-            self._busy -= 1
-        if reply is None:
-            return
-        response = sip.response_to(
-            *(request, reply.code, reply.phrase, peer), body=reply.body, kind=reply.kind
-        )
-        for name, value in reply.headers:
-            response.headers.add(name, value)
-        kept.response = bytes(response)
-        await _say(back, kept.response)
-
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """A task that is kept until it is done."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-async def _say(back: Callable[[bytes], Awaitable[None]], data: bytes) -> None:
-    """Say it to who may have hung up meanwhile."""
-    with suppress(OSError):
-        await back(data)
 
 
 class _Datagrams(asyncio.DatagramProtocol):

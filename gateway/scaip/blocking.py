@@ -10,7 +10,7 @@ import threading
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
-from gateway.scaip.agent import Here, Timers
+from gateway.scaip.here import Here, Timers
 from gateway.scaip.message import ScaipRequest
 from gateway.scaip.sender import Centre, Patience, ScaipSender, Sent, Try, Unmatched
 
@@ -62,9 +62,10 @@ class ScaipThread:
         return self._wait(self._sender.beat(cid, centre), START_S + self._patience.answer_s)
 
     def close(self) -> None:
-        """Hang up; the thread ends."""
-        self._wait(self._sender.close(), START_S)
-        self._end()
+        """Hang up; the thread ends.  May be called twice."""
+        if not self._loop.is_closed():
+            self._wait(self._sender.close(), START_S)
+            self._end()
 
     def _wait(self, work: Coroutine[Any, Any, T], longest_s: float) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(longest_s)

@@ -18,7 +18,15 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from gateway.errors import BadMessage
-from gateway.scaip.codes import DTY_WIDTH, STC_WIDTH, Media, MessageType, Status, StatusCode
+from gateway.scaip.codes import (
+    DTY_WIDTH,
+    STC_WIDTH,
+    DeviceType,
+    Media,
+    MessageType,
+    Status,
+    StatusCode,
+)
 
 CONTENT_TYPE = "application/scaip+xml"
 
@@ -234,7 +242,7 @@ def heartbeat(ref: str, cid: str) -> ScaipRequest:
     return ScaipRequest(
         ref,
         cid,
-        dty="2".zfill(DTY_WIDTH),
+        dty=str(int(DeviceType.LOCAL_UNIT)).zfill(DTY_WIDTH),
         mty=MessageType.HEARTBEAT,
         stc=str(int(StatusCode.TEST)).zfill(STC_WIDTH),
         crd="no-voice:",

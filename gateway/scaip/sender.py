@@ -25,10 +25,12 @@ from sipmessage import CSeq, Request, Response
 
 from gateway.errors import BadMessage
 from gateway.scaip import sip
-from gateway.scaip.agent import Here, NoResponse, Reply, SipAgent, Timers
+from gateway.scaip.agent import NoResponse, SipAgent
 from gateway.scaip.codes import ABOUT_THE_MESSAGE, Status
 from gateway.scaip.digest import Challenge, challenge_of, credentials
+from gateway.scaip.here import Here, Timers
 from gateway.scaip.message import CONTENT_TYPE, ScaipAnswer, ScaipRequest, heartbeat
+from gateway.scaip.replies import Reply
 from gateway.scaip.sip import Peer, Target
 
 log = logging.getLogger(__name__)
@@ -175,6 +177,11 @@ class ScaipSender:
     def port(self) -> int:
         """Where it listens, once it was started."""
         return self._agent.port
+
+    @property
+    def tls_port(self) -> int:
+        """Where it listens for TLS; 0: nowhere."""
+        return self._agent.tls_port
 
     async def start(self) -> None:
         """Listen for answers.  Raises `OSError` where the address cannot be had."""

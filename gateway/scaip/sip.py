@@ -38,8 +38,8 @@ PORT, TLS_PORT = 5060, 5061
 READING = (ValueError, KeyError, IndexError, TypeError, AssertionError)
 """What the library raises for text from outside (`TypeError`: a parameter that is named `self`)."""
 
-NEEDED = ("Via", "From", "To", "Call-ID", "CSeq")
-"""Headers without which a message cannot be answered (section 8.1.1)."""
+_NEEDED = re.compile(rb"(?i)(via|from|to|call-id|cseq|[vfti])[ \t]*:")
+"""Headers without which a request cannot be answered (section 8.1.1), also by their short names."""
 
 
 class Transport(StrEnum):
@@ -207,8 +207,7 @@ def salvaged(data: bytes) -> Request | None:
     start, *lines = header.split(b"\r\n")
     if not start.endswith(b" SIP/2.0"):
         return None
-    named = tuple(f"{name.lower()}:".encode() for name in (*NEEDED, *"vfti"))
-    kept = [line for line in lines if line.lower().startswith(named)]
+    kept = [line for line in lines if _NEEDED.match(line)]
     try:
         found = parse(b"\r\n".join([b"UNREAD sip:nobody@invalid SIP/2.0", *kept, b"", b""]))
     except BadMessage:
