@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,6 +62,13 @@ class Device:
         return told
 
 
+@dataclass(kw_only=True)
+class Pushed(Twin):
+    """`opened_by`: whose messages `sent` opens from now on."""
+
+    opened_by: Callable[[Device], None]
+
+
 def new_key() -> str:
     """A VAPID key as a secret file has it."""
     key = ec.generate_private_key(ec.SECP256R1())
@@ -69,9 +76,9 @@ def new_key() -> str:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Twin]:
+def running(folder: Path) -> Iterator[Pushed]:
     """The push service, listening, and a device that it knows."""
-    device = Device()
+    devices = [Device()]
     with receiver.running(b"", 201) as service:
 
         def behave(how: str) -> None:
@@ -80,17 +87,18 @@ def running(folder: Path) -> Iterator[Twin]:
         def sent() -> bytes:
             pushed = [one for one in service.asked if one.method == "POST"]
             return b"\n".join(
-                json.dumps([one.headers, device.opened(one.body)]).encode() for one in pushed
+                json.dumps([one.headers, devices[-1].opened(one.body)]).encode() for one in pushed
             )
 
-        yield Twin(
+        yield Pushed(
             settings={
                 "contact": "mailto:drift@kommun.example",
                 "timeout_s": 0.4,
                 "private_networks": ["127.0.0.0/8"],
             },
             secrets={"push_key": new_key()},
-            address=Address("c2", device.subscription(f"{service.url}/p/abc"), person="p7"),
+            address=Address("c2", devices[0].subscription(f"{service.url}/p/abc"), person="p7"),
             behave=behave,
             sent=sent,
+            opened_by=devices.append,
         )

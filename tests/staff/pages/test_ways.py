@@ -69,7 +69,7 @@ def ids(client: FlaskClient) -> list[str]:
 def code_of(twin: Twin) -> str:
     """The code in the last text."""
     [text] = parse_qs(twin.sent().decode().splitlines()[-1])["message"]
-    return re.findall(r"\b\d{6}\b", text)[0]
+    return str(re.findall(r"\b\d{6}\b", text)[0])
 
 
 def trial_of(client: FlaskClient) -> str:
