@@ -183,6 +183,7 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
     conn.execute(
         insert(alarm_tables.contact_trial).values(message="t-h1", contact="cp-h1", sent_at=now)
     )
+    conn.execute(insert(alarm_tables.alarm_seen).values(alarm="a-h1", user_id=carer, at=now))
     conn.execute(
         insert(tables.session).values(
             id="session-h1", user_id=carer, factor="code", began_at=now, ends_at=now + 60 * MIN,

@@ -3,6 +3,7 @@
     contract     what a channel is
 
     sms          text messages by a provider's HTTP
+    live_page    a page that is open anyway
     push         notifications on phones and computers
     points       where each member of staff is reached
 

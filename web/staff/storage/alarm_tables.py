@@ -1,15 +1,12 @@
 """The tables of whom alarms reach and how, on the `MetaData` of `tables`.
 
 - `contact_point`: where a member of staff is reached on a channel;
-<<<<<<< HEAD
 - `contact_code`: a code that was sent to an address, to show that it is its owner's;
 - `contact_trial`: the last test alarm that somebody sent to their own address;
-- `alarm_centre`: an alarm centre outside, and where its system listens.
-=======
+- `alarm_seen`: who had an alarm on an open page;
 - `alarm_centre`: an alarm centre outside, and where its system listens;
 - `home_care_id`: what alarm centres call a home;
 - `scaip_message`: what was told to an alarm centre, and what it answered.
->>>>>>> main
 
 They hold addresses of people, may be changed and erased, and are never part of an event.
 
@@ -70,6 +67,14 @@ contact_trial = Table(
     Column("delivered_at", Utc),
     Column("shown_at", Utc),
     Column("failed", Text),  # a `web.staff.channels.contract.Why`
+)
+
+alarm_seen = Table(
+    "alarm_seen",
+    metadata,
+    Column("alarm", Text, primary_key=True),  # its id in `alarm`
+    Column("user_id", Integer, ForeignKey("user.id", ondelete="CASCADE"), primary_key=True),
+    Column("at", Utc, nullable=False),
 )
 
 alarm_centre = Table(

@@ -6,6 +6,7 @@ import { startForms } from "./forms.js";
 import { startLive } from "./live.js";
 import { startPasskeys } from "./passkey.js";
 import { startRefreshing } from "./refresh.js";
+import { startSeen } from "./seen.js";
 import { startSound } from "./sound.js";
 import { startStream } from "./stream.js";
 import { startTab } from "./tab.js";
@@ -24,6 +25,7 @@ if (document.body.dataset.live) {
   startSound();
   startStream();
   startTab();
+  startSeen();
   startRefreshing();
   startLive();
 }

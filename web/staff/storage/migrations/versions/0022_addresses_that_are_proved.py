@@ -1,4 +1,4 @@
-"""Addresses of staff are proved: by a code, by a test alarm."""
+"""Addresses of staff are proved, by a code or a test alarm; who had an alarm on an open page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from alembic import op
 from web.staff.storage.column_types import Utc
 
 revision = "0022"
-down_revision = "0021"
+down_revision = "0027"
 branch_labels = None
 depends_on = None
 
@@ -48,9 +48,20 @@ def upgrade() -> None:
         sa.UniqueConstraint("contact", name="uq_contact_trial_contact"),
     )
     op.create_index("ix_contact_trial_provider_ref", "contact_trial", ["provider_ref"])
+    op.create_table(
+        "alarm_seen",
+        sa.Column("alarm", sa.Text(), nullable=False),
+        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("at", Utc(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["user.id"], name="fk_alarm_seen_user_id_user", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("alarm", "user_id", name="pk_alarm_seen"),
+    )
 
 
 def downgrade() -> None:
-    """To 0021."""
+    """To 0027."""
+    op.drop_table("alarm_seen")
     op.drop_table("contact_trial")
     op.drop_table("contact_code")
