@@ -10,6 +10,7 @@
     senders      the threads that send, a bounded number for each channel
     dispatcher   the thread that does all of it, over and over
     answers      a receiver's answer by a channel, and the button on a notification
+    provider_routes  where channels' providers and those buttons speak to the server
     progress     how far an alarm has come, for its page
 
 State is in the database alone (`web.staff.storage.ladder_tables`).  A step is taken in one

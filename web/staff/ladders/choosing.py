@@ -56,7 +56,8 @@ class Ladders:
         self, ladder_id: str | None, home: str, about: str, severity: str, at: datetime
     ) -> Ladder:
         """The ladder that an alarm climbs already, as it is now; else the one for this hour."""
-        known = (*self.of_org.get(self.places[home].org, ()), built_in.CARE, built_in.TECHNICAL)
+        own = self.of_org.get(self.places[home].org, [])
+        known: list[Ladder] = [*own, built_in.CARE, built_in.TECHNICAL]
         area = self.places[home].area
         for one in known:
             if one.id == ladder_id and one.area in (None, area):

@@ -12,14 +12,15 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from queue import Empty, SimpleQueue
 
-from web.staff.channels.contract import Channel, Report
+from web.staff.channels.contract import Address, Channel, Message, Report
 from web.staff.core.context import Staff
 from web.staff.ladders import climbing, noting, outbox
 from web.staff.ladders.noting import Known
+from web.staff.ladders.outbox import Taken
 from web.staff.ladders.senders import Senders
 from web.staff.storage import escalations
 from web.staff.storage.shares import Share, working_for
@@ -152,7 +153,11 @@ class Dispatcher:
             self._senders.put(one)
         return bool(noted or late or looked or taken)
 
-    def report(self, channel: str, reports: list[Report]) -> None:
+    def say(self, channel: str, message: Message, to: Address) -> None:
+        """Send something that is on no ladder, once: the answer to what somebody wrote."""
+        self._senders.put(Taken(message.id, channel, message, to))
+
+    def report(self, channel: str, reports: Sequence[Report]) -> None:
         """Note what a provider says; what is of no message yet is tried again for a while."""
         until_s = self._monotonic() + EARLY_S
         for strange in noting.report(self._staff, channel, reports, self._within):

@@ -19,6 +19,7 @@ from web.staff.core.context import EXTENSION, Admission, Staff
 from web.staff.core.keys import Keys, load_keys, register_key
 from web.staff.core.secret_files import ALL, SESSION, SecretFiles
 from web.staff.homelink import routes
+from web.staff.ladders import provider_routes
 from web.staff.ladders.dispatcher import Dispatcher
 from web.staff.pages import live
 from web.staff.realtime.broker import Broker
@@ -94,6 +95,7 @@ def _assemble(
     app.register_blueprint(live.blueprint)
     app.register_blueprint(health.blueprint)
     plan_api.init_app(app)
+    provider_routes.init_app(app)
     app.register_blueprint(openapi.blueprint)
     pages.register(app)
     app.wsgi_app = AdmissionGate(app.wsgi_app, parts.admission)  # type: ignore[method-assign]
@@ -101,7 +103,7 @@ def _assemble(
     watcher = Watch(parts)
     app.extensions["tryggve.watch"] = watcher
     dispatcher = Dispatcher(parts, channels.open_all(parts, secrets))
-    app.extensions["tryggve.ladders"] = dispatcher
+    app.extensions[provider_routes.EXTENSION] = dispatcher
     relay.start()
     writer = None
     if watch:

@@ -13,8 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from web.staff.core.admission import Lane
 from web.staff.core.context import Staff, staff
-from web.staff.ladders import outbox
-from web.staff.ladders.dispatcher import Dispatcher
+from web.staff.ladders import outbox, provider_routes
 from web.staff.realtime.broker import TURNED_AWAY_TOLD_S
 from web.staff.runtime.saving_watch import status
 from web.staff.runtime.watch import Watch
@@ -55,7 +54,7 @@ def healthz() -> Response:
     failing = ", ".join(f"{step} {why}" for step, why in sorted(watch.failing.items()))
     parts = staff()
     unsaved = status(parts.db.saving.now)
-    dispatcher: Dispatcher = current_app.extensions["tryggve.ladders"]
+    dispatcher = provider_routes.dispatcher()
     wrong = ill(parts, watch) or unsaved or (f"watch: {failing}" if failing else None)
     wrong = wrong or dispatcher.ill()
     full = "".join(f"\nfull: {what} (listen.{what})" for what in parts.broker.turned_away())

@@ -1,0 +1,118 @@
+"""Where the world outside speaks to the server about messages: a channel's provider (reports and
+replies), and the button of a notification.
+
+Neither has a session: the first shows the secret of its address and whatever its channel asks for
+beside it, the second a signed token.  Bodies are bounded, and who guesses is slowed.
+
+Not for: what is done with it (`answers`, `noting`).
+"""
+
+from __future__ import annotations
+
+import hmac
+
+from flask import Blueprint, Flask, Response, abort, current_app, jsonify, request
+
+from web.staff.channels.contract import Forged, Incoming
+from web.staff.core.context import staff
+from web.staff.core.limits import Limiter, network_of
+from web.staff.ladders import answers
+from web.staff.ladders.answers import Became
+from web.staff.ladders.dispatcher import Dispatcher
+
+EXTENSION = "tryggve.ladders"
+"""Where the application keeps its dispatcher."""
+
+BODY_MAX_BYTES = 64 * 1024
+"""Of one request: a provider's report is some hundred bytes."""
+
+ITEMS_MAX = 200
+"""Reports, and replies, of one request."""
+
+BAD_MAX, BAD_WITHIN_S = 20, 600.0
+"""Requests with a wrong secret that one network may send in so many seconds."""
+
+REQUESTS_MAX, REQUESTS_WITHIN_S = 3_000, 60.0
+"""Requests of one network in so many seconds: the reports of a storm come together."""
+
+blueprint = Blueprint("channels", __name__)
+_bad = Limiter(BAD_MAX, BAD_WITHIN_S)
+_all = Limiter(REQUESTS_MAX, REQUESTS_WITHIN_S)
+
+STATUS = {Became.TAKEN: 200, Became.NOTHING: 404, Became.MAY_NOT: 403}
+"""Of the answer to a button; else 409."""
+
+
+def init_app(app: Flask) -> None:
+    """Add the routes.  They have no cookie to forge."""
+    app.register_blueprint(blueprint)
+    app.extensions["csrf"].exempt(blueprint)
+
+
+def dispatcher() -> Dispatcher:
+    """The running application's."""
+    found: Dispatcher = current_app.extensions[EXTENSION]
+    return found
+
+
+@blueprint.post("/kanal/<name>/<secret>")
+def told(name: str, secret: str) -> Response:
+    """What a channel's provider says: 204 when it is noted, 403 for who is not the provider, 404
+    for a channel that is not set up, 413, 429."""
+    _slow()
+    parts, us = staff(), dispatcher()
+    channel = us.channels.get(name)
+    right = hmac.compare_digest(secret.encode(), parts.keys.channel_secret(name).encode())
+    if channel is None or not right:
+        _guessed()
+        abort(404)
+    body = _body()
+    try:
+        said = channel.incoming(dict(request.headers), _fields(), body)
+    except Forged:
+        _guessed()
+        abort(403)
+    _act(name, said)
+    return Response(status=204)
+
+
+@blueprint.post("/larmsvar/<token>")
+def pressed(token: str) -> Response:
+    """The button of a notification: 200 `taken`; 409 `others`, `closed` or `used`; 403, 404."""
+    _slow()
+    became = answers.press(staff(), token)
+    if became is Became.NOTHING:
+        _guessed()
+    answer = jsonify(became=became.value)
+    answer.status_code = STATUS.get(became, 409)
+    return answer
+
+
+def _act(name: str, said: Incoming) -> None:
+    parts, us = staff(), dispatcher()
+    us.report(name, list(said.reports)[:ITEMS_MAX])
+    for one in list(said.replies)[:ITEMS_MAX]:
+        answers.reply(parts, us, name, one)
+
+
+def _body() -> bytes:
+    """The request's body, read once and kept for its form.  Aborts: 413."""
+    if (request.content_length or 0) > BODY_MAX_BYTES:
+        abort(413)
+    request.max_content_length = BODY_MAX_BYTES
+    return request.get_data(cache=True, parse_form_data=False)
+
+
+def _fields() -> dict[str, str]:
+    """What stands in the address and in the form."""
+    return {**request.args.to_dict(), **request.form.to_dict()}
+
+
+def _slow() -> None:
+    if not _all.allow(network_of(request.remote_addr or "")):
+        abort(429)
+
+
+def _guessed() -> None:
+    if not _bad.allow(network_of(request.remote_addr or "")):
+        abort(429)
