@@ -88,6 +88,7 @@ class Hand:
                         value_sha256=value,
                         place=place,
                         created_at=self.clock.now(),
+                        proved_at=self.clock.now(),
                     )
                 )
         return actor

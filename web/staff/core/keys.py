@@ -47,22 +47,6 @@ class Keys:
         """Groups tries for one account, or for an address that is none, without keeping it."""
         return hmac.new(self.code_key, b"account:" + account.encode(), hashlib.sha256).hexdigest()
 
-    def channel_secret(self, channel: str) -> str:
-        """What stands in the address that a channel's provider tells us things at."""
-        said = b"channel:" + channel.encode()
-        return hmac.new(self.code_key, said, hashlib.sha256).hexdigest()[:40]
-
-    def answer_token(self, message: str) -> str:
-        """What the button of a message about an alarm is sent with, to say who pressed it."""
-        said = b"answer:" + message.encode()
-        return f"{message}.{hmac.new(self.code_key, said, hashlib.sha256).hexdigest()[:40]}"
-
-    def answered(self, token: str) -> str | None:
-        """The message that a token is of; None: we made no such token."""
-        message = token.partition(".")[0]
-        good = hmac.compare_digest(self.answer_token(message).encode(), token.encode())
-        return message if good else None
-
 
 def load_keys(secrets: SecretFiles) -> Keys:
     """Read the keys.  Raises `SecretError`."""

@@ -14,18 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, select, tuple_
 
 from gateway.envelope import Draft, Event
-from gateway.events import (
-    AlarmAcknowledged,
-    AlarmCancelled,
-    AlarmDelivered,
-    AlarmEscalated,
-    AlarmLapsed,
-    AlarmResolved,
-    AlarmSent,
-    AlarmShown,
-    AlarmUndelivered,
-    CheckUnreported,
-)
+from gateway.events import CheckUnreported
 from web.staff.core.context import Staff
 from web.staff.events import append
 from web.staff.events.projections.fold import HANDLERS
@@ -85,12 +74,6 @@ def _fold(conn: Connection, written: Mapping[str, Sequence[Event]]) -> None:
         event_store.upsert_many(conn, tables.metadata.tables[name], key_names, found)
 
 
-ABOUT_ALARMS = (
-    *(AlarmAcknowledged, AlarmCancelled, AlarmResolved, AlarmLapsed),
-    *(AlarmEscalated, AlarmSent, AlarmDelivered, AlarmShown, AlarmUndelivered),
-)
-"""What is told about an alarm, in many homes at once."""
-
 Known = tuple[Table, dict[str, object], dict[str, object] | None]
 """A table's row by its key; None: there is none."""
 
@@ -122,8 +105,8 @@ def _known(
         home = event.origin.partition(":")[2]
         if event.kind == "alarm.raised":
             alarms.append((home, (event.ref,)))
-        elif isinstance(event.data, ABOUT_ALARMS):
-            alarms.append((home, (event.data.alarm,)))
+        elif event.kind.startswith("alarm.") and (alarm := getattr(event.data, "alarm", None)):
+            alarms.append((home, (alarm,)))
         elif isinstance(event.data, CheckUnreported):
             checks.append((home, (home, event.data.check)))
     read(tables.alarm, ("id",), alarms)

@@ -2,7 +2,7 @@
 
 By text, the sender's address must be that of somebody who was told; `OK` is enough while one alarm
 waits for an answer from that address, and with the two digits of its message it means that alarm.
-By the button of a notification, a signed token says which message it was, and works once.  Whoever
+By the button of a notification, the channel says which message it was, and it works once.  Whoever
 is not the first is told so.
 
 Not for: what an acknowledgement does (`web.staff.care.actions`), or a provider's form (channels).
@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, select, update
+from sqlalchemy import ColumnElement, Connection, select, update
 
 from web.staff.care import actions, mass_alarms
 from web.staff.care.actions import Refused, Why
@@ -69,6 +69,11 @@ WORDS = {
     Became.WHICH: N_("Flera larm väntar. Svara %(replies)s."),
 }
 
+TOLD = (
+    *("id", "escalation", "org", "home", "alarm", "user", "contact", "value", "locale"),
+    *("severity", "raised_at", "about"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -89,10 +94,11 @@ class Told:
     waits: bool
 
     @classmethod
-    def of(cls, row: Row[Any]) -> Told:
+    def of(cls, row: tuple[Any, ...]) -> Told:
         """From a row of `_told`."""
-        *rest, closed_at, taken_at = row
-        return cls(*rest, waits=closed_at is None and taken_at is None)
+        *told, closed_at, taken_at = row
+        known = dict(zip(TOLD, told, strict=True))
+        return cls(**known, waits=closed_at is None and taken_at is None)
 
 
 def reply(staff: Staff, dispatcher: Dispatcher, channel: str, said: Reply) -> Became:
@@ -101,6 +107,8 @@ def reply(staff: Staff, dispatcher: Dispatcher, channel: str, said: Reply) -> Be
     if match is None:
         return Became.NOTHING
     told = _told_to(staff, channel, said)
+    if said.message is not None and told and not _is_first_press(staff, said.message):
+        return Became.USED
     if match["code"] is not None:
         told = [one for one in told if reply_code(one.alarm) == match["code"]]
     if not told:
@@ -115,21 +123,11 @@ def reply(staff: Staff, dispatcher: Dispatcher, channel: str, said: Reply) -> Be
     return became
 
 
-def press(staff: Staff, token: str) -> Became:
-    """Take the press of a notification's button."""
-    message = staff.keys.answered(token)
-    if message is None:
-        return Became.NOTHING
+def _is_first_press(staff: Staff, message: str) -> bool:
     m = alarm_message
-    with staff.db.read() as conn:
-        told = _told(conn, m.c.id == message)
-    if not told:
-        return Became.NOTHING
     with staff.write() as tx:
         once = update(m).where(m.c.id == message, m.c.answered_at.is_(None))
-        if not tx.conn.execute(once.values(answered_at=staff.clock.now())).rowcount:
-            return Became.USED
-    return take(staff, told[0])
+        return bool(tx.conn.execute(once.values(answered_at=staff.clock.now())).rowcount)
 
 
 def take(staff: Staff, told: Told) -> Became:
@@ -157,11 +155,17 @@ def _told_to(staff: Staff, channel: str, said: Reply) -> list[Told]:
     """The messages that this address has got, the newest first."""
     m, c = alarm_message.c, alarm_tables.contact_point.c
     since = staff.clock.now() - ANSWERED_WITHIN
-    which = (m.channel == channel) & (c.value == said.sender) & (m.made_at > since)
+    which = (m.channel == channel) & _is_of(said.sender) & (m.made_at > since)
     if said.message is not None:
         which &= m.id == said.message
     with staff.db.read() as conn:
         return _told(conn, which)
+
+
+def _is_of(sender: str) -> ColumnElement[bool]:
+    """Whether an address is the sender's: by what it is, or by the name that we gave it."""
+    c = alarm_tables.contact_point.c
+    return (c.value == sender) | (c.id == sender)
 
 
 def _told(conn: Connection, which: ColumnElement[bool]) -> list[Told]:
@@ -179,7 +183,7 @@ def _told(conn: Connection, which: ColumnElement[bool]) -> list[Told]:
         .order_by(m.made_at.desc(), m.id)
         .limit(TOLD_MAX)
     )
-    return [Told.of(row) for row in conn.execute(query)]
+    return [Told.of(tuple(row)) for row in conn.execute(query)]
 
 
 def _say(

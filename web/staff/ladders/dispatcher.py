@@ -99,8 +99,6 @@ class Dispatcher:
         self._senders.stop(STOP_TIMEOUT_S)
         if self._thread is not None:
             self._guarded(self._note)
-        for channel in self.channels.values():
-            channel.close()
 
     def ill(self) -> str | None:
         """What is wrong, in a few words; None: all is well."""

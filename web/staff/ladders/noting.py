@@ -22,7 +22,7 @@ from web.staff.channels.contract import Outcome, Proof, Report, Why
 from web.staff.core.context import Staff
 from web.staff.events.append_many import write_many
 from web.staff.ladders import queueing
-from web.staff.ladders.receivers import Contact, Reached
+from web.staff.ladders.receivers import Contact, Reached, is_usable
 from web.staff.storage import alarm_tables, event_store
 from web.staff.storage import tables as t
 from web.staff.storage.among import among
@@ -278,7 +278,7 @@ def _contacts(conn: Connection, person: str) -> list[Contact]:
     query = (
         select(c.id, c.channel, c.place)
         .join(t.user, u.id == c.user_id)
-        .where(u.person_id == person, c.gone_at.is_(None))
+        .where(u.person_id == person, is_usable())
         .order_by(c.place, c.id)
     )
     return [Contact(*row) for row in conn.execute(query)]

@@ -112,4 +112,4 @@ def _told(conn: Connection, ladder: str) -> tuple[ToldBy, ...]:
         .order_by(m.made_at.desc(), m.id)
         .limit(MESSAGES_MAX)
     )
-    return tuple(ToldBy(*row) for row in conn.execute(query))[::-1]
+    return tuple(ToldBy(*row.tuple()) for row in conn.execute(query))[::-1]

@@ -1,8 +1,8 @@
-"""Where the world outside speaks to the server about messages: a channel's provider (reports and
-replies), and the button of a notification.
+"""Where the world outside speaks to the server about messages: a channel's provider, and the button
+of a notification (reports and replies).
 
-Neither has a session: the first shows the secret of its address and whatever its channel asks for
-beside it, the second a signed token.  Bodies are bounded, and who guesses is slowed.
+Nobody has a session here: who speaks shows the secret of the address, and whatever its channel asks
+for beside it.  Bodies are bounded, and who guesses is slowed.
 
 Not for: what is done with it (`answers`, `noting`).
 """
@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import hmac
 
-from flask import Blueprint, Flask, Response, abort, current_app, jsonify, request
+from flask import Blueprint, Flask, Response, abort, current_app, request
 
+from web.staff import channels
 from web.staff.channels.contract import Forged, Incoming
 from web.staff.core.context import staff
 from web.staff.core.limits import Limiter, network_of
 from web.staff.ladders import answers
-from web.staff.ladders.answers import Became
 from web.staff.ladders.dispatcher import Dispatcher
 
 EXTENSION = "tryggve.ladders"
@@ -39,9 +39,6 @@ blueprint = Blueprint("channels", __name__)
 _bad = Limiter(BAD_MAX, BAD_WITHIN_S)
 _all = Limiter(REQUESTS_MAX, REQUESTS_WITHIN_S)
 
-STATUS = {Became.TAKEN: 200, Became.NOTHING: 404, Became.MAY_NOT: 403}
-"""Of the answer to a button; else 409."""
-
 
 def init_app(app: Flask) -> None:
     """Add the routes.  They have no cookie to forge."""
@@ -62,7 +59,7 @@ def told(name: str, secret: str) -> Response:
     _slow()
     parts, us = staff(), dispatcher()
     channel = us.channels.get(name)
-    right = hmac.compare_digest(secret.encode(), parts.keys.channel_secret(name).encode())
+    right = hmac.compare_digest(secret.encode(), channels.door(parts, name).encode())
     if channel is None or not right:
         _guessed()
         abort(404)
@@ -72,23 +69,13 @@ def told(name: str, secret: str) -> Response:
     except Forged:
         _guessed()
         abort(403)
-    _act(name, said)
+    took(name, said)
     return Response(status=204)
 
 
-@blueprint.post("/larmsvar/<token>")
-def pressed(token: str) -> Response:
-    """The button of a notification: 200 `taken`; 409 `others`, `closed` or `used`; 403, 404."""
-    _slow()
-    became = answers.press(staff(), token)
-    if became is Became.NOTHING:
-        _guessed()
-    answer = jsonify(became=became.value)
-    answer.status_code = STATUS.get(became, 409)
-    return answer
-
-
-def _act(name: str, said: Incoming) -> None:
+def took(name: str, said: Incoming) -> None:
+    """Act on what was said by a channel, once the channel has found it genuine (needs an
+    application context)."""
     parts, us = staff(), dispatcher()
     us.report(name, list(said.reports)[:ITEMS_MAX])
     for one in list(said.replies)[:ITEMS_MAX]:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, false, select
+from sqlalchemy import ColumnElement, Connection, and_, false, select
 
 from gateway.events import Severity
 from web.staff.core.rights import RIGHTS, Right, Role
@@ -142,13 +142,20 @@ def _is_one_of(column: ColumnElement[int], users: Collection[int]) -> ColumnElem
     return column.in_(sorted(users)) if users else false()
 
 
+def is_usable() -> ColumnElement[bool]:
+    """Whether an address may be told: its owner has shown that a message comes there, and nobody
+    said that it is no longer."""
+    c = alarm_tables.contact_point.c
+    return and_(c.gone_at.is_(None), c.proved_at.is_not(None))
+
+
 def _contacts(
     conn: Connection, users: Collection[int], channels: Collection[str]
 ) -> dict[int, tuple[Contact, ...]]:
     c = alarm_tables.contact_point.c
     query = (
         select(c.user_id, c.id, c.channel, c.place)
-        .where(_is_one_of(c.user_id, users), c.gone_at.is_(None), c.channel.in_(sorted(channels)))
+        .where(_is_one_of(c.user_id, users), is_usable(), c.channel.in_(sorted(channels)))
         .order_by(c.user_id, c.place, c.id)
     )
     found: dict[int, list[Contact]] = {}

@@ -88,6 +88,7 @@ def _assemble(
     app = Flask("web.staff")
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = STATIC_MAX_AGE_S
     app.extensions[EXTENSION] = parts
+    app.extensions[channels.EXTENSION] = ways = channels.open_all(parts, secrets)
     i18n.init_app(app)
     auth.init_app(app, secrets)
     web_security.init_app(app)
@@ -102,7 +103,7 @@ def _assemble(
     app.wsgi_app = PublicAddress(app.wsgi_app, config)  # type: ignore[method-assign]
     watcher = Watch(parts)
     app.extensions["tryggve.watch"] = watcher
-    dispatcher = Dispatcher(parts, channels.open_all(parts, secrets))
+    dispatcher = Dispatcher(parts, ways)
     app.extensions[provider_routes.EXTENSION] = dispatcher
     relay.start()
     writer = None
@@ -120,6 +121,8 @@ def _assemble(
         dispatcher.stop()
         if writer is not None:
             writer.stop()
+        for way in ways.values():
+            way.close()
         broker.close()
         relay.stop()
         database.close()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
 from web.staff.storage.column_types import Utc
 
 revision = "0020"
-down_revision = "0019"
+down_revision = "0021"
 branch_labels = None
 depends_on = None
 
@@ -34,7 +36,7 @@ def _time(name: str, *, null: bool = False) -> sa.Column[object]:
     return sa.Column(name, Utc(), nullable=null)
 
 
-def _deadline() -> tuple[sa.Column[object], ...]:
+def _deadline() -> tuple[Any, ...]:
     mono = sa.Column("due_mono", sa.Float(), nullable=False)
     return _time("due_at"), mono, _text("boot"), _time("set_at")
 
@@ -145,7 +147,7 @@ def _messages() -> None:
 
 
 def downgrade() -> None:
-    """To 0019."""
+    """To 0021."""
     for table in ("alarm_message", "escalation", "rota_shift", "rota", "ladder"):
         op.drop_table(table)
     with op.batch_alter_table("home", schema=None) as batch_op:
