@@ -153,7 +153,7 @@ def _acknowledge(staff: Staff, actor: Actor, told: Told) -> None:
 
 def _told_to(staff: Staff, channel: str, said: Reply) -> list[Told]:
     """The messages that this address has got, the newest first."""
-    m, c = alarm_message.c, alarm_tables.contact_point.c
+    m = alarm_message.c
     since = staff.clock.now() - ANSWERED_WITHIN
     which = (m.channel == channel) & _is_of(said.sender) & (m.made_at > since)
     if said.message is not None:

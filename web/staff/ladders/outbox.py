@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Row, func, select
 from gateway.events import Severity
 from web.staff.channels.contract import SEND_MAX_S, Address, Message
 from web.staff.core.context import Staff
+from web.staff.ladders.receivers import PAGE
 from web.staff.storage import alarm_tables, event_store
 from web.staff.storage import tables as t
 from web.staff.storage.among import among
@@ -147,6 +148,11 @@ def _addresses(conn: Connection, rows: Sequence[Row[Any]]) -> dict[tuple[str | N
     found: dict[tuple[str | None, str], Address] = {}
     for contact, value, locale, person in conn.execute(people):
         found[person, contact] = Address(contact, value, locale, person)
+    pages = select(u.id, u.locale, u.person_id).where(
+        among(u.person_id, {row.person for row in rows if row.contact.startswith(PAGE)}), u.active
+    )
+    for user, locale, person in conn.execute(pages):
+        found[person, f"{PAGE}{user}"] = Address(f"{PAGE}{user}", str(user), locale, person)
     outside = select(centre.id, centre.value).where(
         among(centre.id, contacts), centre.ended_at.is_(None)
     )
@@ -159,4 +165,4 @@ def waiting_by_channel(conn: Connection) -> dict[str, int]:
     """How many messages are not out yet, by channel."""
     m = alarm_message.c
     query = select(m.channel, func.count()).where(m.state.in_(READY)).group_by(m.channel)
-    return dict(row.tuple() for row in conn.execute(query))
+    return {row[0]: row[1] for row in conn.execute(query)}

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, Row, or_, select
 
 from gateway.events import Climbed
 from web.staff.core.context import Staff
@@ -112,4 +113,8 @@ def _told(conn: Connection, ladder: str) -> tuple[ToldBy, ...]:
         .order_by(m.made_at.desc(), m.id)
         .limit(MESSAGES_MAX)
     )
-    return tuple(ToldBy(*row.tuple()) for row in conn.execute(query))[::-1]
+    return tuple(ToldBy(*_values(row)) for row in conn.execute(query))[::-1]
+
+
+def _values(row: Row[Any]) -> tuple[Any, ...]:
+    return tuple(row)

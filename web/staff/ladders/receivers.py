@@ -28,6 +28,11 @@ thousand that is told at once would hold up every other alarm, and forty are eno
 
 CENTRE = "centre:"
 
+LIVE_PAGE = "live_page"
+"""The channel that needs no address: the open pages of an account."""
+
+PAGE = "page:"
+
 
 @dataclass(frozen=True, slots=True)
 class Contact:
@@ -94,7 +99,12 @@ def resolve(
         by_home = {}
         for home, accounts in one.users.items():
             told = [
-                Reached(people[user].person, people[user].person, contacts.get(user, ()), named)
+                Reached(
+                    people[user].person,
+                    people[user].person,
+                    contacts.get(user) or page_of(user, channels if named else ()),
+                    named,
+                )
                 for user in sorted(accounts)
                 if user in people and people[user].org == question.org
                 for named in (user in one.named,)
@@ -103,6 +113,11 @@ def resolve(
             by_home[home] = [*told[:PEOPLE_MAX], *outside]
         answer.append(by_home)
     return answer
+
+
+def page_of(user: int, channels: Collection[str]) -> tuple[Contact, ...]:
+    """Where somebody is told who is named and has no address: on an open page, if there is one."""
+    return (Contact(f"{PAGE}{user}", LIVE_PAGE, 0),) if LIVE_PAGE in channels else ()
 
 
 def right_to_answer(severity: str) -> Right:
