@@ -26,8 +26,6 @@ TIMEOUT_MIN_S, TIMEOUT_MAX_S = 30, 3600
 a channel `SEND_MAX_S` to hand a message over; an alarm that waits longer than an hour for its next
 step is on no ladder."""
 
-DAY_MIN = 24 * 60
-
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
