@@ -36,7 +36,7 @@ ON_BOTH = {
     "ladders.test_faults.test_killed_between_sending_and_noting": "rows taken under a lease",
     "ladders.test_faults.test_a_second_address_is_tried_before_the_next_person": "rows locked",
     "ladders.test_faults.test_an_alarm_from_before_gets_its_ladder": "inserted from a query",
-    "ladders.test_answers.test_acknowledged_and_nothing_more": "woken rows, and columns as they were",
+    "ladders.test_answers.test_acknowledged_and_nothing_more": "rows woken and kept whole",
     "ladders.test_mass.test_five_hundred_homes_without_power_are_one_message": "many rows in one",
     "visits.test_visit_actions": "who is there now, and corrections: statements over spans of time",
     "visits.test_visit_export": "a month's visits in one statement",

@@ -3,6 +3,9 @@
     steps        what a ladder is: its steps, and which alarm it is for
     built_in     ladders for an organisation that has set none
     choosing     which ladder an alarm climbs
+    definitions  making and changing ladders
+    rotas        who is on call
+    foresight    who would be reached, and when nobody would be
     receivers    who a step means now, and where they are reached
     climbing     one look at the ladders that are due: steps taken, messages put into the outbox
     outbox       messages taken to be sent, under a lease

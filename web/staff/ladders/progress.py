@@ -6,11 +6,12 @@ Not for: showing it, or the alarm's own life (`web.staff.care`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, or_, select
+from sqlalchemy import Connection, or_, select
 
 from gateway.events import Climbed
 from web.staff.core.context import Staff
@@ -116,5 +117,5 @@ def _told(conn: Connection, ladder: str) -> tuple[ToldBy, ...]:
     return tuple(ToldBy(*_values(row)) for row in conn.execute(query))[::-1]
 
 
-def _values(row: Row[Any]) -> tuple[Any, ...]:
+def _values(row: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(row)

@@ -126,6 +126,11 @@ def right_to_answer(severity: str) -> Right:
     return Right.ANSWER_TECHNICAL_ALARM if technical else Right.ANSWER_CARE_ALARM
 
 
+def may(conn: Connection, person: str, right: Right) -> bool:
+    """Whether this person has the right, by any role."""
+    return any(one.may(right) for one in _people(conn, _person(conn, person)).values())
+
+
 @dataclass(frozen=True, slots=True)
 class _Person:
     person: str
