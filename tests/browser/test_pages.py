@@ -270,7 +270,7 @@ def test_a_server_with_much_to_do_is_asked_less_often(
     page.evaluate(SLOW_FETCH)
 
     def asked_while(*told: object) -> int:
-        before = page.evaluate("asked.length")
+        before = int(page.evaluate("asked.length"))
         page.evaluate(TELL, told)
         return int(page.evaluate("asked.length")) - before
 
