@@ -173,6 +173,10 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
             "channel": "sms", "state": "handed", "due_at": now, "due_mono": 0.0, "boot": "b",
             "set_at": now, "made_at": now, "sent_at": now,
         },
+        alarm_tables.home_care_id: {"home_id": "h1", "cid": "10149471", "set_at": now},
+        alarm_tables.scaip_message: {
+            "ref": "abc", "centre_id": "centre", "tries": 1, "told_at": now,
+        },
     }  # fmt: skip
     for table, row in rows.items():
         conn.execute(insert(table).values(**row))

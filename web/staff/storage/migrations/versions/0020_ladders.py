@@ -10,7 +10,7 @@ from alembic import op
 from web.staff.storage.column_types import Utc
 
 revision = "0020"
-down_revision = "0021"
+down_revision = "0027"
 branch_labels = None
 depends_on = None
 
@@ -147,7 +147,7 @@ def _messages() -> None:
 
 
 def downgrade() -> None:
-    """To 0021."""
+    """To 0027."""
     for table in ("alarm_message", "escalation", "rota_shift", "rota", "ladder"):
         op.drop_table(table)
     with op.batch_alter_table("home", schema=None) as batch_op:
