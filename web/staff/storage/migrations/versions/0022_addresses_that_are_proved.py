@@ -8,7 +8,7 @@ from alembic import op
 from web.staff.storage.column_types import Utc
 
 revision = "0022"
-down_revision = "0027"
+down_revision = "0020"
 branch_labels = None
 depends_on = None
 
@@ -61,7 +61,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """To 0027."""
+    """To 0020."""
     op.drop_table("alarm_seen")
     op.drop_table("contact_trial")
     op.drop_table("contact_code")
