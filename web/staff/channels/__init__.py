@@ -5,6 +5,8 @@
     sms          text messages by a provider's HTTP
     live_page    a page that is open anyway
     push         notifications on phones and computers
+    email        mail by the organisation's server
+    webhook      another program of the organisation
     points       where each member of staff is reached
 
 `open_all` makes every channel that the configuration sets up; the application keeps them, one of
