@@ -86,6 +86,8 @@ BY_KEY = {
     "link.stream",
     "link.urgent",
     "plan_api.receive_plan",
+    "positions_api.owntracks",
+    "positions_api.traccar",
 }
 """Asked by programs with a key of their own: each is tried in a test of its own in `test_walls`."""
 
