@@ -132,6 +132,12 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "alarm.pendant": ("Larmknappen trycktes", "The pendant was pressed"),
     "alarm.inactivity": ("Ingen aktivitet på länge", "No sign of life for long"),
     "alarm.bathroom_long": ("Länge i badrummet", "Long in the bathroom"),
+    "alarm.left_zone": ("Utanför sitt område", "Outside the area"),
+    "alarm.tracker_silent": ("Positionsgivaren hörs inte av", "The transponder is silent"),
+    "alarm.tracker_battery": (
+        "Positionsgivarens batteri är lågt",
+        "The transponder's battery is low",
+    ),
     "alarm.wandering": ("Ute ur hemmet på natten", "Out of the home at night"),
     "alarm.moisture": ("Fukt: dags att byta", "Moisture: time for a change"),
     "alarm.check_unreported": (

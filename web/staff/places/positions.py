@@ -5,8 +5,8 @@ came late (`leaving.outings` knows no order of arrival), and the outings that ar
 to what is found: one that is new and still goes on raises an alarm since the fix's time, one that
 was over when it was seen is an event alone; one that others have shown to be over, or never to have
 been, takes its alarm back, unless somebody has taken that: then it stays for them to close.  While
-a resident's alarm is open, nothing raises another one for them: what a second transponder tells
-belongs to it.
+a resident's alarm is open, nothing raises another one for them: leaving again, and what a second
+transponder tells, is added to it (`alarm.repeated`).
 
 Not for: who sends (`positions_api`), or erasing (`tending`).
 """
@@ -24,6 +24,7 @@ from gateway.envelope import Draft
 from gateway.events import (
     AlarmCancelled,
     AlarmRaised,
+    AlarmRepeated,
     AlarmType,
     ConsentAbout,
     ZoneLeft,
@@ -272,24 +273,23 @@ def _begin(staff: Staff, tx: Tx, sender: Sender, one: Outing) -> None:
 
 
 def _alarm_for(staff: Staff, tx: Tx, sender: Sender, since: datetime) -> str:
-    """The resident's open alarm about leaving, or a new one."""
-    known = open_alarms(tx.conn, sender.resident)
-    if known:
-        return known[0]
+    """The resident's open alarm about leaving, to which this is added, or a new one."""
+    known = _open_alarm(tx.conn, sender.resident)
+    if known is not None:
+        again = AlarmRepeated(alarm=known)
+        append.write(staff, tx, sender.home, Draft(again, device=sender.id))
+        return known
     raised = AlarmRaised.usual(AlarmType.LEFT_ZONE, since)
     return append.write(staff, tx, sender.home, Draft(raised, device=sender.id)).ref
 
 
-def open_alarms(conn: Connection, resident: str) -> list[str]:
-    """Alarms about leaving of this resident that are open."""
+def _open_alarm(conn: Connection, resident: str) -> str | None:
+    """The alarm about leaving of this resident that is open."""
     a, o = tables.alarm.c, outing.c
-    query = (
-        select(a.id)
-        .join(outing, o.alarm == a.id)
-        .where(o.resident == resident, a.closed_at.is_(None))
-        .distinct()
-    )
-    return list(conn.execute(query).scalars())
+    query = select(a.id).join(outing, o.alarm == a.id)
+    query = query.where(o.resident == resident, a.closed_at.is_(None)).order_by(a.raised_at)
+    found: str | None = conn.execute(query.limit(1)).scalar_one_or_none()
+    return found
 
 
 def alarm_since(conn: Connection, home: str) -> datetime | None:
