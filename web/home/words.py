@@ -133,7 +133,10 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "alarm.inactivity": ("Ingen aktivitet på länge", "No sign of life for long"),
     "alarm.bathroom_long": ("Länge i badrummet", "Long in the bathroom"),
     "alarm.left_zone": ("Utanför sitt område", "Outside the area"),
-    "alarm.tracker_silent": ("Positionsgivaren hörs inte av", "The transponder is silent"),
+    "alarm.tracker_silent": (
+        "Ingen kontakt med positionsgivaren",
+        "No contact with the transponder",
+    ),
     "alarm.tracker_battery": (
         "Positionsgivarens batteri är lågt",
         "The transponder's battery is low",

@@ -211,6 +211,19 @@ def revoke_tracker(staff: Staff, actor: By, home: str, which: str) -> None:
         _note(staff, tx, actor, home, PlaceField.TRACKER_REVOKED)
 
 
+def listed(conn: Connection) -> list[Any]:
+    """Every transponder there is, in use and revoked, by home."""
+    t = tracker.c
+    return list(conn.execute(select(tracker).order_by(t.home_id, t.made_at, t.id)).all())
+
+
+def org_of(conn: Connection, home: str) -> str | None:
+    """The organisation of a home; None for one that there is not."""
+    h = tables.home.c
+    found: str | None = conn.execute(select(h.org_id).where(h.id == home)).scalar_one_or_none()
+    return found
+
+
 def _quiet(staff: Staff, tx: Tx, home: str, row: Any) -> None:
     """Nothing more is to be expected of a transponder: alarms about its silence and its battery
     are taken back, and an outing goes on no longer.  An alarm about leaving stays for people."""

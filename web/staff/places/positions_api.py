@@ -20,7 +20,7 @@ from flask import Blueprint, Flask, Response, current_app, request
 from gateway.wire import Problem
 from web.staff.core.context import staff
 from web.staff.core.limits import Limiter, network_of
-from web.staff.places import fixes, positions
+from web.staff.places import fixes, positions, tiles
 from web.staff.places.fixes import Told
 from web.staff.places.positions import Sender, Worth
 
@@ -49,6 +49,7 @@ def init_app(app: Flask) -> None:
     app.extensions["csrf"].exempt(blueprint)
     app.extensions[TRIES_OF] = Limiter(TRIES, TRIES_WINDOW_S)
     app.extensions[TOLD_OF] = Limiter(TOLD_MAX, TOLD_WINDOW_S)
+    app.extensions[tiles.EXTENSION] = tiles.Maps(app.extensions["tryggve"].config.map.file)
 
 
 @blueprint.post("/api/v1/positions/owntracks")

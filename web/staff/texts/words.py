@@ -23,7 +23,7 @@ ALARMS: Mapping[str, str] = {
     AlarmType.ON_FLOOR: N_("Troligt fall: ligger på golvet"),
     AlarmType.BATHROOM_LONG: N_("Länge i badrummet"),
     AlarmType.LEFT_ZONE: N_("Har lämnat sitt område"),
-    AlarmType.TRACKER_SILENT: N_("Positionsgivaren hörs inte av"),
+    AlarmType.TRACKER_SILENT: N_("Ingen kontakt med positionsgivaren"),
     AlarmType.TRACKER_BATTERY: N_("Positionsgivarens batteri är lågt: ladda den"),
     AlarmType.WANDERING: N_("Ute ur hemmet på natten"),
     AlarmType.DOOR_LEFT_OPEN: N_("Ytterdörren står öppen"),

@@ -11,6 +11,7 @@ import { startStream } from "./stream.js";
 import { startTab } from "./tab.js";
 import { startTheme } from "./theme.js";
 import { startTicking } from "./time.js";
+import { startZones } from "./zones.js";
 
 startTheme();
 startPasskeys();
@@ -24,4 +25,5 @@ if (document.body.dataset.live) {
   startTab();
   startRefreshing();
   startLive();
+  startZones();
 }
