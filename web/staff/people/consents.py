@@ -17,21 +17,8 @@ from web.staff.core.context import Staff
 from web.staff.core.rights import Actor
 from web.staff.events import append
 from web.staff.people.accounts import Refused, Wrong
-from web.staff.storage import tables
 from web.staff.storage.database import Tx
 from web.staff.storage.place_tables import consent
-
-
-def resident_of(conn: Connection, actor: Actor, home: str, resident: str) -> None:
-    """Raise `Refused` (NOT_FOUND) unless this is a resident of a home that the actor sees."""
-    r, h = tables.resident.c, tables.home.c
-    query = (
-        select(r.id)
-        .join(tables.home, h.id == r.home_id)
-        .where(r.id == resident, r.home_id == home, h.org_id == actor.org)
-    )
-    if not actor.sees(home) or conn.execute(query).first() is None:
-        raise Refused(Wrong.NOT_FOUND)
 
 
 def give(
