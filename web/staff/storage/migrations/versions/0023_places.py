@@ -8,7 +8,7 @@ from alembic import op
 from web.staff.storage.column_types import Utc
 
 revision = "0023"
-down_revision = "0021"
+down_revision = "0027"
 branch_labels = None
 depends_on = None
 
@@ -146,7 +146,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """To 0021."""
+    """To 0027."""
     op.drop_column("organisation", "position_retain_days")
     op.drop_table("position")
     op.drop_table("outing")
