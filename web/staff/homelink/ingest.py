@@ -19,6 +19,7 @@ from gateway.errors import BadEvent, ChainError, TryggveError
 from gateway.events import AlarmRaised, AlarmType, ClockSynced, HomeOverstepped, HomeTampered
 from gateway.origin import is_origin_of
 from gateway.wire import SEQ_MAX
+from web.staff.care import arrivals
 from web.staff.core.context import Staff
 from web.staff.events import append, judgement
 from web.staff.events.judgement import REFUSED_KIND, Verdict
@@ -274,6 +275,8 @@ def _commit(
         if item.event.seq not in twins and not verdict.refused
     )
     _overstepped(staff, tx, home, verdicts)
+    counted = [v.event for v in verdicts if not v.refused]
+    arrivals.tell(staff, tx, home, counted)
     unread.tell(staff, tx, home, [v for v in verdicts if v.event.seq not in twins])
 
 
@@ -390,6 +393,7 @@ def receive_urgent(
                 tx.changes.append(event_store.change_of(home, item.event, item.body, item.digest))
         fold.flush()
         _overstepped(staff, tx, home, fresh)
+        arrivals.tell(staff, tx, home, [v.event for v in fresh if not v.refused])
         unread.tell(staff, tx, home, fresh, urgent=True)
         note_heard(tx, home, down_have=down_have, behind=backlog)
     _stored(staff, sent)

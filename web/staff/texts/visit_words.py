@@ -42,6 +42,7 @@ READ_WHAT: Mapping[str, str] = {
     "visits_file": N_("besök, som fil"),
     "access": N_("åtkomstloggen"),
     "acute": N_("larm i andra hem"),
+    "alarm": N_("ett larms sida"),
     "access_file": N_("åtkomstloggen, som fil"),
 }
 """What `record.read` says was opened."""

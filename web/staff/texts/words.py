@@ -252,6 +252,8 @@ CANCELLED_WHY: Mapping[str, str] = {
     "told_again": N_("sägs på nytt: felet är kvar"),
     "power_restored": N_("strömmen är tillbaka"),
     "dry": N_("torrt igen"),
+    "wearer": N_("brukaren tog tillbaka larmet"),
+    "caregiver": N_("personal på plats tog tillbaka larmet"),
 }
 
 RULES: Mapping[str, str] = {
