@@ -19,7 +19,7 @@ from gateway.errors import BadEvent, ChainError, TryggveError
 from gateway.events import AlarmRaised, AlarmType, ClockSynced, HomeOverstepped, HomeTampered
 from gateway.origin import is_origin_of
 from gateway.wire import SEQ_MAX
-from web.staff.care import arrivals
+from web.staff.care import arrivals, repeats
 from web.staff.core.context import Staff
 from web.staff.events import append, judgement
 from web.staff.events.judgement import REFUSED_KIND, Verdict
@@ -275,9 +275,16 @@ def _commit(
         if item.event.seq not in twins and not verdict.refused
     )
     _overstepped(staff, tx, home, verdicts)
-    counted = [v.event for v in verdicts if not v.refused]
+    fresh = [v for v in verdicts if v.event.seq not in twins]
+    _follows(staff, tx, home, fresh)
+    unread.tell(staff, tx, home, fresh)
+
+
+def _follows(staff: Staff, tx: Tx, home: str, fresh: Sequence[Verdict]) -> None:
+    """What the server says to what the home told for the first time."""
+    counted = [verdict.event for verdict in fresh if not verdict.refused]
     arrivals.tell(staff, tx, home, counted)
-    unread.tell(staff, tx, home, [v for v in verdicts if v.event.seq not in twins])
+    repeats.tell(staff, tx, home, counted)
 
 
 def judged(
@@ -393,7 +400,7 @@ def receive_urgent(
                 tx.changes.append(event_store.change_of(home, item.event, item.body, item.digest))
         fold.flush()
         _overstepped(staff, tx, home, fresh)
-        arrivals.tell(staff, tx, home, [v.event for v in fresh if not v.refused])
+        _follows(staff, tx, home, fresh)
         unread.tell(staff, tx, home, fresh, urgent=True)
         note_heard(tx, home, down_have=down_have, behind=backlog)
     _stored(staff, sent)
