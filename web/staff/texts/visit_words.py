@@ -43,6 +43,7 @@ READ_WHAT: Mapping[str, str] = {
     "access": N_("åtkomstloggen"),
     "acute": N_("larm i andra hem"),
     "alarm": N_("ett larms sida"),
+    "figures": N_("uppföljning av larm"),
     "access_file": N_("åtkomstloggen, som fil"),
 }
 """What `record.read` says was opened."""
