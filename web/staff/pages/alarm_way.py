@@ -39,6 +39,8 @@ class Step:
 
     key: str
     at: datetime
+    place: tuple[str, int]
+    """Its first event's origin and number, which order what happened at once."""
     icon: str
     tone: str
     label: str
@@ -54,6 +56,7 @@ def read(conn: Connection, row: AlarmRow, now: datetime, zone: str | None) -> li
     found = _events(conn, row, now)
     refs = [one.data.note_ref for _, one in found if isinstance(one.data, _WITH_NOTE)]
     notes = _notes(conn, row.home_id, [ref for ref in refs if ref])
+    explained = any(isinstance(one.data, events.AlarmExplained) for _, one in found)
     messages: dict[str, list[tuple[datetime, Event]]] = {}
     steps = []
     for at, event in found:
@@ -61,9 +64,12 @@ def read(conn: Connection, row: AlarmRow, now: datetime, zone: str | None) -> li
         if isinstance(data, _OF_MESSAGE):
             messages.setdefault(data.message, []).append((at, event))
         else:
-            steps.append(_step(at, event, notes, zone))
+            step = _step(at, event, notes, zone)
+            if explained and isinstance(data, events.AlarmResolved):
+                step = replace(step, detail="")  # its few words say less than the finding
+            steps.append(step)
     steps += [_message(key, told) for key, told in messages.items()]
-    return sorted(_arrivals(conn, steps, found), key=lambda step: step.at)
+    return sorted(_arrivals(conn, steps, found), key=lambda step: (step.at, step.place))
 
 
 _OF_MESSAGE = events.AlarmSent | events.AlarmDelivered | events.AlarmShown | events.AlarmUndelivered
@@ -116,6 +122,7 @@ def _step(at: datetime, event: Event, notes: Mapping[str, str], zone: str | None
     return Step(
         key=event.ref,
         at=at,
+        place=(event.origin, event.seq),
         icon=word.icon,
         tone=word.tone,
         label=_(word.label),
@@ -127,8 +134,9 @@ def _step(at: datetime, event: Event, notes: Mapping[str, str], zone: str | None
 
 def _message(key: str, told: list[tuple[datetime, Event]]) -> Step:
     """What became of one message."""
-    first = told[0]
-    step = Step(key=key, at=first[0], icon="bell", tone="quiet", label=_("Skickat"))
+    at, event = told[0]
+    place = (event.origin, event.seq)
+    step = Step(key=key, at=at, place=place, icon="bell", tone="quiet", label=_("Skickat"))
     more: list[tuple[str, datetime | None]] = []
     for at, event in told:
         person = step.person or event.person
