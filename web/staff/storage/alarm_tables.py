@@ -1,7 +1,9 @@
 """The tables of whom alarms reach and how, on the `MetaData` of `tables`.
 
 - `contact_point`: where a member of staff is reached on a channel;
-- `alarm_centre`: an alarm centre outside, and where its system listens.
+- `alarm_centre`: an alarm centre outside, and where its system listens;
+- `home_care_id`: what alarm centres call a home;
+- `scaip_message`: what was told to an alarm centre, and what it answered.
 
 They hold addresses of people, may be changed and erased, and are never part of an event.
 
@@ -45,4 +47,26 @@ alarm_centre = Table(
     Column("created_at", Utc, nullable=False),  # real time
     Column("ended_at", Utc),  # no longer used; ladders of before name it
     UniqueConstraint("org_id", "name"),
+)
+
+home_care_id = Table(
+    "home_care_id",
+    metadata,
+    Column("home_id", Text, ForeignKey("home.id"), primary_key=True),
+    Column("cid", Text, nullable=False),  # 1 to 16 digits, agreed with the centre
+    Column("set_at", Utc, nullable=False),  # real time
+)
+
+scaip_message = Table(
+    "scaip_message",
+    metadata,
+    Column("ref", Text, primary_key=True),  # of SCAIP: from the message's id, nobody guesses it
+    Column("centre_id", Text, nullable=False),
+    # how many tries were begun, first and second address together
+    Column("tries", Integer, nullable=False),
+    Column("told_at", Utc, nullable=False),  # real time of the last try
+    Column("status", Integer),  # `snu` of the last answer; None: none came
+    Column("answered_at", Utc),  # when the centre said that it has it (`snu` 0), real time
+    Column("answer", Text),  # what else it said that others need, as JSON
+    Index("ix_scaip_message_told_at", "told_at"),
 )
