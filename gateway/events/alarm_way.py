@@ -1,170 +1,157 @@
-"""The way of an alarm: what the gateway itself tells when the server cannot be reached, and the test
-alarm that tries every hop.
+"""The way of an alarm to a person: told to whom, how far it came, who goes, and what it was.
 
-Receivers are named by their ids; telephone numbers and addresses stand in no event.  Not for:
-alarms themselves (`alarms`), or what the server sends (its own kinds of `alarm`).
+Written by the server, each about an alarm of the home.  How long help took is computed from these,
+and from nothing else.
+
+Not for: that there is an alarm, and that it is over (`alarms`).
 """
 
 from __future__ import annotations
 
-import dataclasses
-
-from pydantic import AwareDatetime
-
-from gateway.events.alarm_types import AnyAlarmType, Severity
-from gateway.events.base import By, Coded, Data, Prose, Ref, Why, kind
+from gateway.events.base import By, Coded, Data, Ref, Why, kind
 
 
-class PathChannel(Coded):
-    """How the gateway itself reaches a receiver."""
-
-    SMS = "sms"
-    """A text message over the gateway's own modem."""
-    SCAIP = "scaip"
-    """An alarm centre, over SIP."""
-    UNKNOWN = "unknown"
-    """Of a newer version: cannot be used here."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class PathReceiver:
-    """Somebody whom the gateway tells: `id` as the server names them, `told` which alarms (care or
-    technical) they get."""
-
-    id: str
-    channel: PathChannel
-    told: Severity
-
-
-@kind("home.second_path_set", by=By.SERVER, strict=True)
-class HomeSecondPathSet(Data):
-    """Whom the gateway itself tells, in this order, when the server has not got an alarm.  Their
-    numbers come beside it, signed (`gateway.access.receiver_lists`).  No receivers: nobody."""
-
-    receivers: tuple[PathReceiver, ...]
-    types: tuple[AnyAlarmType, ...]
-    """The alarms of care that are told so."""
-    reply: str
-    """The word that a receiver answers with who goes there."""
-    wait_s: float
-    """Seconds that a receiver has to answer before the next is told."""
-    digest: str
-    """SHA-256 of the signed list with the numbers, which holds a secret of its own."""
-
-
-@kind("gateway.message_sent", by=By.HOME, urgent=True)
-class GatewayMessageSent(Data):
-    """The gateway itself told a receiver of an alarm.  Its reference is the message's identity.
-    Not: that the message has come."""
+@kind("alarm.sent", by=By.SERVER)
+class AlarmSent(Data):
+    """A message about the alarm was handed to a channel for one receiver (where that is a person,
+    the event's `person`)."""
 
     alarm: Ref
-    receiver: str
-    channel: PathChannel
-    attempt: int = 1
-    """How often this receiver was told of this alarm, this time included."""
+    message: str
+    """The message's random id."""
+    channel: str
+    """By its name, as in `web.staff.channels`: `push`, `sms`, …"""
+    step: int
+    """Of the ladder, from 1; 0: nobody's ladder, such as an open page."""
 
 
-@kind("gateway.message_delivered", by=By.HOME, urgent=True)
-class GatewayMessageDelivered(Data):
-    """The receiver's telephone, or the alarm centre, has the message.  Not: that anybody read it."""
-
-    message: Ref
-
-
-@kind("gateway.message_failed", by=By.HOME, urgent=True)
-class GatewayMessageFailed(Data):
-    """A receiver could not be told, or the message did not come: the next one is told at once."""
+@kind("alarm.delivered", by=By.SERVER)
+class AlarmDelivered(Data):
+    """The channel says that the message is on the receiver's device."""
 
     alarm: Ref
-    receiver: str
-    channel: PathChannel
+    message: str
+
+
+@kind("alarm.shown", by=By.SERVER)
+class AlarmShown(Data):
+    """The receiver's device showed the message, or the person (the event's `person`) had it on an
+    open page."""
+
+    alarm: Ref
+    message: str
+
+
+@kind("alarm.undelivered", by=By.SERVER)
+class AlarmUndelivered(Data):
+    """A message about the alarm could not be delivered: the ladder goes on at once."""
+
+    alarm: Ref
+    message: str
     why: Why
-    """`no_modem`, `no_network`, `refused`, `no_answer`, `undelivered`, `no_address`, `no_channel`,
-    `locked`."""
-    message: Ref | None = None
-    """The message that did not come; None: it was not even sent."""
+    """A `web.staff.channels.contract.Why`."""
 
 
-@kind("gateway.message_answered", by=By.HOME, urgent=True)
-class GatewayMessageAnswered(Data):
-    """The receiver of this message answered that they go: the alarm is acknowledged."""
+class Climbed(Coded):
+    """Why a ladder went on to its next step."""
 
-    message: Ref
-    alarm: Ref
-    receiver: str
-
-
-@kind("gateway.second_path_failed", by=By.HOME, urgent=True)
-class GatewaySecondPathFailed(Data):
-    """The gateway could tell nobody if it had to.  Told once for each `why`."""
-
-    why: Why
-    """As in `gateway.message_failed`."""
-
-
-@kind("gateway.second_path_ready", by=By.HOME, urgent=True)
-class GatewaySecondPathReady(Data):
-    """The gateway can tell its receivers itself, as far as it can know.  `signal_pct` None: not
-    told."""
-
-    signal_pct: int | None = None
-
-
-class TestWhy(Coded):
-    """Why a test alarm was sent."""
-
-    __test__ = False  # for pytest, which takes it for a test by its name
-
-    DAILY = "daily"
-    STARTED = "started"
-    """The gateway was started."""
-    UPDATED = "updated"
-    """It was started in another version than before."""
+    BEGUN = "begun"
+    """It is the first."""
+    TIMED_OUT = "timed_out"
+    """Nobody acknowledged in the step's time."""
+    UNDELIVERED = "undelivered"
+    """Nobody of the step could be reached."""
+    LAPSED = "lapsed"
+    """Who had acknowledged did nothing more."""
+    REPEATED = "repeated"
+    """The last step again, for nobody has answered."""
     UNKNOWN = "unknown"
     """Of a newer version: for another reason."""
 
 
-@kind("gateway.test_sent", by=By.HOME, urgent=True)
-class GatewayTestSent(Data):
-    """A test alarm, which rings nowhere: it goes where an alarm goes, and the answer comes back as
-    `server.test_answered`."""
+@kind("alarm.escalated", by=By.SERVER)
+class AlarmEscalated(Data):
+    """The alarm went to a step of its ladder."""
 
-    why: TestWhy
-    next_by: AwareDatetime
-    """When the next one is sent at the latest, if the gateway lives."""
-
-
-@kind("gateway.test_passed", by=By.HOME)
-class GatewayTestPassed(Data):
-    """The test alarm went all the way and back.  Not: that every channel holds (the answer says
-    which do not)."""
-
-    test: Ref
+    alarm: Ref
+    step: int
+    """From 1."""
+    round: int
+    """How often the last step has been told; 1 the first time."""
+    why: Climbed
+    ladder: str
+    """The ladder's id."""
 
 
-@kind("gateway.test_failed", by=By.HOME, urgent=True)
-class GatewayTestFailed(Data):
-    """The test alarm did not come back in time."""
+@kind("alarm.lapsed", by=By.SERVER)
+class AlarmLapsed(Data):
+    """Who had acknowledged the alarm (the event's `person`) neither set out, arrived nor closed it
+    in time: it is open to others again, and its ladder goes on."""
 
-    test: Ref
-    hop: Why
-    """Where it stayed: `server` (nobody there took it), `dispatcher` (the server took it, and its
-    dispatcher did not answer)."""
+    alarm: Ref
 
 
-@kind("server.test_answered", by=By.SERVER, urgent=True)
-class ServerTestAnswered(Data):
-    """A home's test alarm came to the dispatcher, which tried its channels.  `broken` names those
-    that do not hold; none: all do."""
+@kind("alarm.responder_departed", by=By.SERVER)
+class AlarmResponderDeparted(Data):
+    """A person (the event's `person`) is on the way to the home."""
 
-    test: Ref
-    broken: tuple[str, ...] = ()
+    alarm: Ref
 
 
-@kind("home.test_missed", by=By.SERVER, urgent=True)
-class HomeTestMissed(Data):
-    """A hop of this home's alarms is broken, as far as test alarms show."""
+@kind("alarm.responder_arrived", by=By.SERVER)
+class AlarmResponderArrived(Data):
+    """The person (the event's `person`) who answers the alarm is in the home: by the visit that
+    began there."""
 
-    hop: str
-    """`home` (none was sent, and the home is heard), or as in `gateway.test_failed`."""
-    note: Prose = ""
+    alarm: Ref
+    visit: Ref
+
+
+@kind("alarm.noted", by=By.SERVER)
+class AlarmNoted(Data):
+    """A person (the event's `person`) wrote a note to the alarm; its words are no part of it."""
+
+    alarm: Ref
+    note_ref: str
+
+
+class AlarmFinding(Coded):
+    """What an alarm turned out to be, as whoever closed it chose from the list."""
+
+    FALL = "fall"
+    """Somebody had fallen."""
+    NEEDED_HELP = "needed_help"
+    """Help was needed, for something else than a fall."""
+    NO_NEED = "no_need"
+    """Somebody looked; no help was needed."""
+    FALSE_PRESS = "false_press"
+    """Pressed by mistake."""
+    SENSOR_WRONG = "sensor_wrong"
+    """A sensor or a rule was wrong."""
+    TEST = "test"
+    """Somebody tried the alarm."""
+    TECHNICAL = "technical"
+    """Something was broken, and is mended or reported."""
+    OTHER = "other"
+    """Something else, in the words of a note."""
+    UNKNOWN = "unknown"
+    """Of a newer version: nothing is counted from it."""
+
+
+@kind("alarm.explained", by=By.SERVER)
+class AlarmExplained(Data):
+    """A person (the event's `person`) said what the alarm was.  `alarm.resolved` beside it closes
+    it, in the few words that every version knows."""
+
+    alarm: Ref
+    finding: AlarmFinding
+    note_ref: str | None = None
+    """Where the server keeps the words that belong to it; None: none were written."""
+
+
+@kind("alarm.repeated", by=By.EITHER, urgent=True)
+class AlarmRepeated(Data):
+    """The cause of an open alarm came again (the pendant was pressed once more): the same trouble,
+    and no second alarm.  It rings again where nobody has acknowledged."""
+
+    alarm: Ref

@@ -45,7 +45,7 @@ from gateway.events import (
 )
 from tests.staff.parts import EnrolledHome, add_user, parts_of
 from web.staff.events import append
-from web.staff.storage import plan_tables, tables
+from web.staff.storage import alarm_tables, plan_tables, tables
 from web.staff.storage.tables import metadata
 
 APART = 100_000
@@ -154,12 +154,22 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
         tables.area: {"id": 1, "org_id": "org1", "name": "Norr"},
         tables.team_area: {"team_id": 1, "area_id": 1},
         tables.area_home: {"area_id": 1, "home_id": "h1"},
+        alarm_tables.alarm_centre: {
+            "id": "centre", "org_id": "org1", "name": "Larmcentralen",
+            "value": "sip:larm@centre.example", "created_at": now,
+        },
     }  # fmt: skip
     for table, row in rows.items():
         conn.execute(insert(table).values(**row))
     u, carer = tables.user, _carer(conn)
     conn.execute(update(u).where(u.c.id == carer).values(fs_uniquifier="u-h1"))
     conn.execute(insert(tables.team_member).values(team_id=1, user_id=carer))
+    conn.execute(
+        insert(alarm_tables.contact_point).values(
+            id="cp-h1", user_id=carer, channel="sms", value="+46700000001", value_sha256="v-h1",
+            created_at=now,
+        )
+    )  # fmt: skip
     conn.execute(
         insert(tables.session).values(
             id="session-h1", user_id=carer, factor="code", began_at=now, ends_at=now + 60 * MIN,
