@@ -180,8 +180,8 @@ class ModemManager:
                     await bus.connect()
                 bus.add_message_handler(self._on_message)
                 for rule in MATCHES:
-                    match = ["AddMatch", "s", [rule]]
-                    await self._call("/org/freedesktop/DBus", DBUS, *match, to=DBUS)
+                    where = "/org/freedesktop/DBus"
+                    await self._call(where, DBUS, "AddMatch", "s", [rule], to=DBUS)
                 await self._read_stored()
                 looked.set()
                 await bus.wait_for_disconnect()  # type: ignore[no-untyped-call]

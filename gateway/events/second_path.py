@@ -1,8 +1,8 @@
-"""The way of an alarm: what the gateway itself tells when the server cannot be reached, and the test
-alarm that tries every hop.
+"""The way past the server: what the gateway itself tells of an alarm that the server has not got,
+and the test alarm that tries every hop.
 
 Receivers are named by their ids; telephone numbers and addresses stand in no event.  Not for:
-alarms themselves (`alarms`), or what the server sends (its own kinds of `alarm`).
+alarms themselves (`alarms`), or whom the server tells (`alarm_way`).
 """
 
 from __future__ import annotations
