@@ -1,10 +1,10 @@
-"""The numbers of those whom a home's gateway tells itself: signed by the server, kept out of the log.
+"""The numbers of those whom a home tells itself: signed by the server, kept out of the log.
 
 Events outlive people's wish to be in them, so no telephone number stands in one.  The server signs
 a list (a compact JWS, EdDSA) with the claims `aud` (the home's id), `to` (a receiver's id to the
-number or the address of an alarm centre), `label` (what staff call the home; None for a resident
-of protected identity) and `salt`, random: the event `home.second_path_set` names the list by its
-SHA-256, from which nobody finds a number by trying them all.
+number or the address of an alarm centre), `label` (what staff call the home; None: it is not to be
+named outside) and `salt`, random: the event `home.second_path_set` names the list by its SHA-256,
+from which nobody finds a number by trying them all.
 
 Pure, as `grants`.  Not for: whom a home tells in which order (the event), or keeping the list.
 """
@@ -12,6 +12,7 @@ Pure, as `grants`.  Not for: whom a home tells in which order (the event), or ke
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,32 +43,32 @@ class BadList(ValueError):
 @dataclass(frozen=True, slots=True)
 class ReceiverList:
     """`to` is a receiver's id to the number or address; `label` None: the home is not to be named
-    outside."""
+    outside; `salt` 128 random bits as text, new for each list."""
 
     home: str
     to: Mapping[str, str]
+    salt: str
     label: str | None = None
 
+    def claims(self) -> dict[str, Any]:
+        """What is signed."""
+        return {"aud": self.home, "to": dict(self.to), "label": self.label, "salt": self.salt}
 
-def sign(listed: ReceiverList, key: Ed25519PrivateKey, kid: str, salt: str) -> str:
-    """The list as a compact JWS.  `salt`: 128 random bits as text, new for each list."""
-    claims: dict[str, Any] = {
-        "aud": listed.home,
-        "to": dict(listed.to),
-        "label": listed.label,
-        "salt": salt,
-    }
-    return jwt.encode(claims, key, algorithm="EdDSA", headers={"kid": kid, "typ": TYP})
+    def digest(self) -> str:
+        """What the event calls it by, whichever key of the server signed it."""
+        text = json.dumps(self.claims(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
-def digest(token: str) -> str:
-    """What the event calls a list by."""
-    return hashlib.sha256(token.encode()).hexdigest()
+def sign(listed: ReceiverList, key: Ed25519PrivateKey, kid: str) -> str:
+    """The list as a compact JWS."""
+    headers = {"kid": kid, "typ": TYP}
+    return jwt.encode(listed.claims(), key, algorithm="EdDSA", headers=headers)
 
 
 def read(token: str, home: str, keys: Mapping[str, Ed25519PublicKey] | None) -> ReceiverList:
-    """The list in a JWS signed by one of `keys` (by `kid`).  `keys` None: the caller knows the
-    token by its digest, and an older key of the server may have signed it.  Raises `BadList`."""
+    """The list in a JWS signed by one of `keys` (by `kid`).  `keys` None: the caller knows the list
+    by its digest, and an older key of the server may have signed it.  Raises `BadList`."""
     if len(token) > LIST_MAX:
         raise BadList("the list is too long")
     try:
@@ -77,15 +78,14 @@ def read(token: str, home: str, keys: Mapping[str, Ed25519PublicKey] | None) -> 
         options: Any = {"verify_aud": False, "verify_signature": keys is not None}
         key: Any = None if keys is None else keys[str(header.get("kid"))]
         claims = jwt.decode(token, key, algorithms=["EdDSA"], options=options)
-        to, label = claims["to"], claims.get("label")
+        to, label, salt = claims["to"], claims["label"], claims["salt"]
         if claims["aud"] != home:
             raise BadList("the list is another home's")
         if not isinstance(to, dict) or len(to) > RECEIVERS_MAX:
             raise BadList("the list has no receivers, or too many")
-        if not all(isinstance(text, str) for item in to.items() for text in item):
-            raise BadList("a receiver of the list is no text")
-        if label is not None and not isinstance(label, str):
-            raise BadList("the home's name in the list is no text")
+        texts = [text for item in to.items() for text in item]
+        if not all(isinstance(text, str) for text in (*texts, salt, label or "")):
+            raise BadList("something in the list is no text")
     except (jwt.PyJWTError, KeyError, TypeError) as error:
         raise BadList("the list was not signed by this home's server") from error
-    return ReceiverList(home, to, None if label is None else label[:LABEL_MAX])
+    return ReceiverList(home, to, salt, label)

@@ -88,7 +88,9 @@ class Home:
         modem: Modem | None = None,
     ) -> None:
         """`memory_dir` is where the log is kept when the disk refuses it; `pin_factory` and `modem`
-        replace the configured ones (the demo's); `sys_dir` is where the Pi's power is read.  Raises `UserError` when the configuration or a secret does not allow a start."""
+        replace the configured ones (the demo's); `sys_dir` is where the Pi's power is read.
+
+        Raises `UserError` when the configuration or a secret does not allow a start."""
         self.config = config
         self.clock = clock
         self.boot = boot_id()

@@ -19,7 +19,7 @@ import ipaddress
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, time
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -217,8 +217,8 @@ class HomeConfig:
     devices: Mapping[str, DeviceConfig]
     rules: Mapping[str, RuleSettings]
     plans: Mapping[str, Plan]
-    second_path: SecondPathSection = SecondPathSection()
-    chain: ChainSection = ChainSection()
+    second_path: SecondPathSection = field(default_factory=SecondPathSection)
+    chain: ChainSection = field(default_factory=ChainSection)
 
     def facts(self) -> HomeFacts:
         """What rules may know of the home."""

@@ -66,7 +66,7 @@ class GatewayMessageSent(Data):
 
 @kind("gateway.message_delivered", by=By.HOME, urgent=True)
 class GatewayMessageDelivered(Data):
-    """The receiver's telephone, or the alarm centre, has the message.  Not: that anybody read it."""
+    """The receiver's telephone, or the alarm centre, has the message.  Not: that it was read."""
 
     message: Ref
 

@@ -47,7 +47,7 @@ class ReceiversFile:
     ) -> None:
         self._home, self._secrets, self._keys = home, secrets, keys
         self._background = background
-        self._pending: dict[str, str] = {}
+        self._pending: dict[str, tuple[str, ReceiverList]] = {}
         self._seq = 0
         self._token: str | None = None
         self.settings: HomeSecondPathSet | None = None
@@ -90,9 +90,8 @@ class ReceiversFile:
         if event.seq <= self._seq:
             return
         self._seq, self.settings = event.seq, data
-        if self._token is None or receiver_lists.digest(self._token) != data.digest:
-            self._token = self._listed = None
-            self._take(self._pending.pop(data.digest, None))
+        if self._listed is None or self._listed.digest() != data.digest:
+            self._token, self._listed = self._pending.pop(data.digest, (None, None))
         self._keep()
 
     def offered(self, token: str) -> None:
@@ -101,23 +100,18 @@ class ReceiversFile:
             self._keep()
             return
         try:
-            receiver_lists.read(token, self._home, self._keys())
+            listed = receiver_lists.read(token, self._home, self._keys())
         except BadList as error:
             log.warning("a list of receivers is not taken", extra={"why": str(error)})
             return
-        digest = receiver_lists.digest(token)
+        digest = listed.digest()
         if self.settings is not None and self.settings.digest == digest:
-            self._take(token)
+            self._token, self._listed = token, listed
             self._keep()
             return
-        self._pending[digest] = token
+        self._pending[digest] = (token, listed)
         while len(self._pending) > PENDING_MAX:
             self._pending.pop(next(iter(self._pending)))
-
-    def _take(self, token: str | None) -> None:
-        if token is not None:
-            self._listed = receiver_lists.read(token, self._home, None)
-            self._token = token
 
     # --- the file ---------------------------------------------------------------------------------
 
@@ -146,8 +140,10 @@ class ReceiversFile:
             if not isinstance(kept, HomeSecondPathSet):
                 return
             seq, token = int(held["seq"]), held["list"]
-            if token is not None and receiver_lists.digest(token) == kept.digest:
-                self._take(token)
+            if token is not None:
+                listed = receiver_lists.read(token, self._home, None)
+                if listed.digest() == kept.digest:
+                    self._token, self._listed = token, listed
             self._seq, self.settings = seq, kept
         except (OSError, TryggveError, ValueError, KeyError, TypeError) as error:
             log.error("whom to tell could not be read", extra={"why": type(error).__name__})

@@ -23,7 +23,7 @@ from web.staff.core.context import Staff
 from web.staff.events import append, judgement
 from web.staff.events.judgement import REFUSED_KIND, Verdict
 from web.staff.events.projections.rebuild import Fold, orphan_id, refold
-from web.staff.homelink import catching_up, unread
+from web.staff.homelink import catching_up, second_path, unread
 from web.staff.homelink.home_logs import may_begin, newest_have
 from web.staff.storage import event_store, tables
 from web.staff.storage.database import Tx
@@ -274,7 +274,9 @@ def _commit(
         if item.event.seq not in twins and not verdict.refused
     )
     _overstepped(staff, tx, home, verdicts)
-    unread.tell(staff, tx, home, [v for v in verdicts if v.event.seq not in twins])
+    fresh = [v for v in verdicts if v.event.seq not in twins]
+    unread.tell(staff, tx, home, fresh)
+    second_path.acknowledge(staff, tx, home, fresh)
 
 
 def judged(
@@ -391,6 +393,7 @@ def receive_urgent(
         fold.flush()
         _overstepped(staff, tx, home, fresh)
         unread.tell(staff, tx, home, fresh, urgent=True)
+        second_path.acknowledge(staff, tx, home, fresh)
         note_heard(tx, home, down_have=down_have, behind=backlog)
     _stored(staff, sent)
     return max((item.event.seq for item in sent), default=0)

@@ -1,7 +1,8 @@
 """The tables of whom alarms reach and how, on the `MetaData` of `tables`.
 
 - `contact_point`: where a member of staff is reached on a channel;
-- `alarm_centre`: an alarm centre outside, and where its system listens.
+- `alarm_centre`: an alarm centre outside, and where its system listens;
+- `path_list`: whom a home's gateway tells itself, and their numbers.
 
 They hold addresses of people, may be changed and erased, and are never part of an event.
 
@@ -45,4 +46,14 @@ alarm_centre = Table(
     Column("created_at", Utc, nullable=False),  # real time
     Column("ended_at", Utc),  # no longer used; ladders of before name it
     UniqueConstraint("org_id", "name"),
+)
+
+path_list = Table(
+    "path_list",
+    metadata,
+    Column("home_id", Text, ForeignKey("home.id", ondelete="CASCADE"), primary_key=True),
+    Column("claims", Text, nullable=False),  # JSON of a `gateway.access.receiver_lists`
+    # JSON of what was decided: the same again writes nothing (`web.staff.homelink.second_path`)
+    Column("decided", Text, nullable=False),
+    Column("set_at", Utc, nullable=False),
 )
