@@ -81,7 +81,9 @@ class ModemManager:
         self._bus: MessageBus | None = None
         self._task: asyncio.Task[None] | None = None
         self._reading: set[asyncio.Task[None]] = set()
-        self._sent: dict[int, str] = {}
+        self._waited: dict[int, None] = {}
+        self._early: dict[int, bool] = {}
+        self._sending = 0
         self._on_text: Callable[[str, str], None] = lambda _number, _text: None
         self._on_report: Callable[[ModemReport], None] = lambda _report: None
 
@@ -142,18 +144,36 @@ class ModemManager:
             "delivery-report-request": Variant("b", True),
         }
         (sms,) = await self._call(path, MESSAGING, "Create", "a{sv}", [wanted])
+        self._sending += 1
+        try:
+            reference = await self._leave(path, sms)
+            # nothing is awaited from here on: who sends must know the name before it is reported
+            self._wait_for(reference)
+            return reference
+        finally:
+            self._sending -= 1
+            if not self._sending:
+                self._early.clear()
+
+    async def _leave(self, modem: str, sms: str) -> int:
+        """Send a message that the modem holds, and have it hold it no more, whatever came of it."""
         try:
             await self._call(sms, SMS, "Send", within_s=SEND_S)
-            told = await self._properties(sms)
-        finally:  # it has left, or never will: nobody reads it here
+            return int(_value(await self._properties(sms), "MessageReference", 0))
+        finally:
             with contextlib.suppress(*FAULTS):
-                await self._call(path, MESSAGING, "Delete", "o", [sms])
-        reference = int(_value(told, "MessageReference", 0))
-        self._sent.pop(reference, None)
-        self._sent[reference] = number
-        while len(self._sent) > SENT_KEPT:
-            self._sent.pop(next(iter(self._sent)))
-        return reference
+                await self._call(modem, MESSAGING, "Delete", "o", [sms])
+
+    def _wait_for(self, reference: int) -> None:
+        """A report belongs to the newest message that was called so: the network counts to 255."""
+        self._waited.pop(reference, None)
+        self._waited[reference] = None
+        while len(self._waited) > SENT_KEPT:
+            self._waited.pop(next(iter(self._waited)))
+        if reference in self._early:  # the network was faster than the modem's answer
+            report = ModemReport(reference, came=self._early[reference])
+            del self._waited[reference]
+            asyncio.get_running_loop().call_soon(self._on_report, report)
 
     async def _modem(self) -> tuple[str, Mapping[str, Mapping[str, Variant]]]:
         """The first modem that sends messages.  Raises `DeviceUnavailable`."""
@@ -241,10 +261,14 @@ class ModemManager:
     def _report(self, told: Mapping[str, Variant]) -> None:
         reference = int(_value(told, "MessageReference", 0))
         delivery = int(_value(told, "DeliveryState", UNKNOWN))
-        if reference not in self._sent or TEMPORARY <= delivery < FAILED or delivery >= UNKNOWN:
+        if TEMPORARY <= delivery < FAILED or delivery >= UNKNOWN:
             return
-        del self._sent[reference]
-        self._on_report(ModemReport(reference, came=delivery < TEMPORARY))
+        came = delivery < TEMPORARY
+        if reference in self._waited:
+            del self._waited[reference]
+            self._on_report(ModemReport(reference, came=came))
+        elif self._sending:
+            self._early[reference] = came
 
     # --- D-Bus ------------------------------------------------------------------------------------
 
