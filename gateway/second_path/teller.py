@@ -233,17 +233,20 @@ class Teller:
             self._up_s = self._clock.mono_s()
         key = (alarm.origin, alarm.seq)
         if key in self._confirmed or self._link.has(*key):
-            away_s = self._clock.mono_s() - self._up_s
-            return 0.0 if away_s >= AWAY_S and not self._link.up() else POLL_S
-        if not self._link.is_own(alarm.origin) and (
+            if self._link.up() or self._clock.mono_s() - self._up_s < AWAY_S:
+                return POLL_S
+        elif not self._link.is_own(alarm.origin) and (
             self._link.up() or self._age_s(alarm) > OTHER_LOG_S
         ):
             return POLL_S
-        if not alarm.messages:
+        elif not alarm.messages:
             # a gateway that has just started gives its link the same time
             began_s = max(_mono(alarm, self._boot, self._clock), self._begun_s)
             return began_s + self._after_s - self._clock.mono_s()
-        last = alarm.messages[-1]
+        return self._answer_s(alarm.messages[-1]) if alarm.messages else 0.0
+
+    def _answer_s(self, last: PathMessage) -> float:
+        """Seconds that the last receiver still has."""
         if last.came is False:
             return 0.0
         sent_s = self._clock.mono_s() - _mono(last, self._boot, self._clock)
