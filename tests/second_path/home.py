@@ -197,7 +197,7 @@ class PathHome:
     async def until(self, done: Callable[[], bool]) -> None:
         """Wait until it is so."""
         async with asyncio.timeout(10):
-            while not done():  # noqa: ASYNC110 - a clock of its own tells nobody
+            while not done():
                 for task in self.tasks:
                     if task.done() and not task.cancelled():
                         task.result()

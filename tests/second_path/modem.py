@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Any
 
-from dbus_fast import BusType, DBusError, Message, PropertyAccess, Variant
+from dbus_fast import BusType, DBusError, PropertyAccess
 from dbus_fast.aio import MessageBus
 from dbus_fast.annotations import DBusBool, DBusObjectPath, DBusSignature, DBusStr, DBusUInt32
 from dbus_fast.service import ServiceInterface, dbus_method, dbus_property, dbus_signal
@@ -181,9 +181,7 @@ class PlayedModem:
     def report(self, reference: int, delivery: int) -> None:
         """The network says what became of a message."""
         number = self.sent[reference - 1][0]
-        self._comes(
-            _Sms(self, number, "", pdu=mm.REPORT, reference=reference, delivery=delivery)
-        )
+        self._comes(_Sms(self, number, "", pdu=mm.REPORT, reference=reference, delivery=delivery))
 
     def text(self, number: str, text: str) -> None:
         """Somebody writes to the SIM."""

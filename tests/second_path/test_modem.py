@@ -41,7 +41,7 @@ class Heard:
     async def until(self, done: Callable[[], bool]) -> None:
         """Wait until it is so."""
         async with asyncio.timeout(5):
-            while not done():  # noqa: ASYNC110 - what is waited for comes over D-Bus
+            while not done():
                 await asyncio.sleep(0.005)
 
 

@@ -220,9 +220,7 @@ def test_a_server_that_dies_after_it_took_the_alarm(play: Callable[[Story], None
         home.up = True
         alarm = home.alarm()
         home.teller.confirmed([("home:h1", alarm.seq)])
-        home.decided(
-            AlarmSent(alarm=alarm.ref, message="m", channel="push", step=1), person="p1"
-        )
+        home.decided(AlarmSent(alarm=alarm.ref, message="m", channel="push", step=1), person="p1")
         home.up = False
         await home.until(lambda: home.told() == ["p2"])
         assert home.clock.mono_s() - alarm.mono_s >= teller.AWAY_S
@@ -287,9 +285,7 @@ def test_an_old_alarm_of_another_boot(play: Callable[[Story], None]) -> None:
     """Raised a minute before a power cut: told.  An hour before: it was told, or is over."""
 
     async def story(home: PathHome) -> None:
-        home.happens(
-            home.alarm().data, seq=90, boot="b0", at=home.clock.now() - timedelta(hours=1)
-        )
+        home.happens(home.alarm().data, seq=90, boot="b0", at=home.clock.now() - timedelta(hours=1))
         home.log[:] = [e for e in home.log if e.seq == 90 or e.origin == "staff:h1"]
         home.start_anew()
         await home.passes(60)

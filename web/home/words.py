@@ -138,6 +138,14 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "Nattillsynen rapporterades inte till personalen",
         "The night check never reached the staff",
     ),
+    "alarm.second_path_down": (
+        "Reservvägen för larm fungerar inte",
+        "The spare way for alarms does not work",
+    ),
+    "alarm.chain_broken": (
+        "Ett provlarm kom inte fram",
+        "A test alarm did not get through",
+    ),
     "alarm.door_left_open": ("Ytterdörren står öppen", "The front door stands open"),
     "alarm.too_cold": ("För kallt i hemmet för länge", "Too cold in the home for long"),
     "alarm.too_hot": ("För varmt i hemmet för länge", "Too hot in the home for long"),

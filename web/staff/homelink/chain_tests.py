@@ -1,9 +1,9 @@
 """Test alarms of homes: answered by whoever would have told somebody, and missed when they do not
 come.
 
-A home's test alarm is folded like any event (`chain_test`).  `answer_due` is called in each round of
-what sends alarms out, so that an answer means that this lives; `look` belongs to the watch, which
-lives by itself.  Not for: trying channels (`web.staff.runtime.chain_watch`).
+A home's test alarm is folded like any event (`chain_test`).  `answer_due` is called in each round
+of what sends alarms out, so that an answer means that this lives; `look` belongs to the watch,
+which lives by itself.  Not for: trying channels (`web.staff.runtime.chain_watch`).
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, or_, select
 
 from gateway.access import receiver_lists
 from gateway.access.receiver_lists import LABEL_MAX, NUMBER, RECEIVERS_MAX, ReceiverList
@@ -141,9 +141,7 @@ def held_by(conn: Connection, home: str) -> Held | None:
         for id_, channel, address, told in kept["receivers"]
     )
     types = tuple(AlarmType(word) for word in kept["types"])
-    return Held(
-        receivers, types, kept["reply"], kept["wait_s"], kept["named"], kept["label"]
-    )
+    return Held(receivers, types, kept["reply"], kept["wait_s"], kept["named"], kept["label"])
 
 
 def token(staff: Staff, home: str) -> str | None:
@@ -178,8 +176,19 @@ def acknowledge(staff: Staff, tx: Tx, home: str, verdicts: Sequence[Verdict]) ->
         append.write(staff, tx, home, taken, at=verdict.event.at)
 
 
+def known_receiver(conn: Connection, home: str, who: str) -> str | None:
+    """The id of a member of staff, by e-mail or id, or of an alarm centre, of the home's
+    organisation; None: it is nobody's."""
+    u, h, c = tables.user.c, tables.home.c, alarm_tables.alarm_centre.c
+    org = select(h.org_id).where(h.id == home).scalar_subquery()
+    people = select(u.person_id).where(u.org_id == org, or_(u.email == who, u.person_id == who))
+    centres = select(c.id).where(c.org_id == org, c.id == who, c.ended_at.is_(None))
+    found: str | None = conn.execute(people).scalars().first()
+    return found or conn.execute(centres).scalars().first()
+
+
 def _person(conn: Connection, home: str, receiver: str) -> str | None:
-    """The receiver, where that is somebody of the home's organisation: a home may name no others."""
+    """The receiver, where that is somebody of the home's organisation: it may name no others."""
     u, h = tables.user.c, tables.home.c
     query = select(u.person_id).join_from(tables.user, tables.home, h.org_id == u.org_id)
     query = query.where(h.id == home, u.person_id == receiver)

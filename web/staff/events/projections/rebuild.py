@@ -33,7 +33,8 @@ NO_SHIFT = timedelta()
 FLUSH_EVERY = 5_000
 """Events folded in memory before rows are written: bounds the memory of a rebuild."""
 
-from web.staff.events.projections import alarms, care, chain, devices, doors
+# imported so that their handlers are registered
+_FOLDS = (alarms, care, chain, devices, doors)
 
 
 def orphan_id(ref: str, digest: bytes) -> str:
