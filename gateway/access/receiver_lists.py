@@ -3,8 +3,9 @@
 Events outlive people's wish to be in them, so no telephone number stands in one.  The server signs
 a list (a compact JWS, EdDSA) with the claims `aud` (the home's id), `to` (a receiver's id to the
 number or the address of an alarm centre), `label` (what staff call the home; None: it is not to be
-named outside) and `salt`, random: the event `home.second_path_set` names the list by its SHA-256,
-from which nobody finds a number by trying them all.
+named outside), `cid` (what an alarm centre calls it) and `salt`, random: the event
+`home.second_path_set` names the list by its SHA-256, from which nobody finds a number by trying
+them all.
 
 Pure, as `grants`.  Not for: whom a home tells in which order (the event), or keeping the list.
 """
@@ -49,10 +50,18 @@ class ReceiverList:
     to: Mapping[str, str]
     salt: str
     label: str | None = None
+    cid: str | None = None
+    """What an alarm centre knows the home by, 1 to 16 digits."""
 
     def claims(self) -> dict[str, Any]:
         """What is signed."""
-        return {"aud": self.home, "to": dict(self.to), "label": self.label, "salt": self.salt}
+        return {
+            "aud": self.home,
+            "to": dict(self.to),
+            "label": self.label,
+            "cid": self.cid,
+            "salt": self.salt,
+        }
 
     def digest(self) -> str:
         """What the event calls it by, whichever key of the server signed it."""
@@ -78,14 +87,15 @@ def read(token: str, home: str, keys: Mapping[str, Ed25519PublicKey] | None) -> 
         options: Any = {"verify_aud": False, "verify_signature": keys is not None}
         key: Any = None if keys is None else keys[str(header.get("kid"))]
         claims = jwt.decode(token, key, algorithms=["EdDSA"], options=options)
-        to, label, salt = claims["to"], claims["label"], claims["salt"]
+        to, salt = claims["to"], claims["salt"]
+        label, cid = claims["label"], claims["cid"]
         if claims["aud"] != home:
             raise BadList("the list is another home's")
         if not isinstance(to, dict) or len(to) > RECEIVERS_MAX:
             raise BadList("the list has no receivers, or too many")
         texts = [text for item in to.items() for text in item]
-        if not all(isinstance(text, str) for text in (*texts, salt, label or "")):
+        if not all(isinstance(text, str) for text in (*texts, salt, label or "", cid or "")):
             raise BadList("something in the list is no text")
     except (jwt.PyJWTError, KeyError, TypeError) as error:
         raise BadList("the list was not signed by this home's server") from error
-    return ReceiverList(home, to, salt, label)
+    return ReceiverList(home, to, salt, label, cid)

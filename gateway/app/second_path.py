@@ -6,6 +6,7 @@ Not for: how it works (`gateway.second_path`).
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -13,19 +14,26 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from gateway.clock import Clock
-from gateway.config.home_file import HomeConfig
+from gateway.config.home_file import HomeConfig, SecondPathSection
 from gateway.config.secrets import FileSecrets
 from gateway.engine.engine import Engine
 from gateway.envelope import Event
 from gateway.events import Data, PathChannel, TestWhy
 from gateway.link.uplink import Uplink
 from gateway.ports import Modem
+from gateway.scaip.here import Here
+from gateway.scaip.sender import ScaipSender
 from gateway.second_path.chain_test import ChainTest
 from gateway.second_path.receivers_file import ReceiversFile
-from gateway.second_path.senders import Sender, SmsSender
+from gateway.second_path.senders import HURRY, CentreSender, SmsSender
 from gateway.second_path.teller import LinkView, Teller
 from gateway.services.key_offers import in_a_thread
 from gateway.version import version
+
+log = logging.getLogger(__name__)
+
+SIP_PASSWORD = "second_path_sip"  # noqa: S105 - the name of a secret
+"""The secret's name: what an alarm centre asks this home for."""
 
 CONFIRMED_KEPT = 1000
 """Urgent events of which it is remembered that the server took them; the batches tell of older
@@ -55,10 +63,12 @@ class PathParts:
         self._confirmed: dict[tuple[str, int], None] = {}
         home = config.home.id
         self.receivers = ReceiversFile(home, secrets, keys, in_a_thread("second-path"))
-        self._sms = None if modem is None else SmsSender(modem, self._text_came)
-        senders: dict[PathChannel, Sender] = {}
-        if self._sms is not None:
-            senders[PathChannel.SMS] = self._sms
+        senders: dict[PathChannel, SmsSender | CentreSender] = {}
+        if modem is not None:
+            senders[PathChannel.SMS] = SmsSender(modem, self._text_came)
+        if config.second_path.sip_domain is not None:
+            senders[PathChannel.SCAIP] = self._centres(config.second_path, secrets)
+        self._senders = senders
         link = LinkView(has=self._has, is_own=self._is_own, up=self._is_up)
         self.teller = Teller(
             home=home,
@@ -70,6 +80,7 @@ class PathParts:
             record=record,
             spawn=spawn,
             clock=clock,
+            rooms={device.id: device.room for device in config.devices.values()},
         )
         self.chain_test = ChainTest(
             home=home,
@@ -84,6 +95,16 @@ class PathParts:
             is_confirmed=lambda origin, seq: (origin, seq) in self._confirmed,
             record=record,
             clock=clock,
+        )
+
+    def _centres(self, section: SecondPathSection, secrets: FileSecrets) -> CentreSender:
+        """Alarm centres; the password is a secret of its own where one is asked for."""
+        here = Here(section.sip_domain or "", port=section.sip_port)
+        return CentreSender(
+            ScaipSender(here, patience=HURRY),
+            lambda: self.receivers.cid,
+            username=section.sip_username,
+            password=None if section.sip_username is None else secrets.read(SIP_PASSWORD),
         )
 
     # --- what happens -----------------------------------------------------------------------------
@@ -114,14 +135,17 @@ class PathParts:
     async def run(self, why: TestWhy) -> None:
         """Listen, tell and test until cancelled; `why` is of the test at this start."""
         try:
-            if self._sms is not None:
-                await self._sms.start()
+            for channel, sender in self._senders.items():
+                try:
+                    await sender.start()
+                except OSError as error:  # an address that cannot be had: the rest goes on
+                    log.error("no way to %s", channel, extra={"why": str(error)})
             self.teller.start()
             await self.chain_test.run(why)
         finally:
-            if self._sms is not None:
-                with suppress(asyncio.CancelledError):
-                    await self._sms.stop()
+            for sender in self._senders.values():
+                with suppress(asyncio.CancelledError, OSError):
+                    await sender.stop()
 
     def _text_came(self, number: str, text: str) -> None:
         self.teller.text_came(number, text)

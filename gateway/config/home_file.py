@@ -86,6 +86,8 @@ def _local_time(value: time) -> time:
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+SipDomain = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:\[\]-]{1,200}$")]
+SipUser = Annotated[str, StringConstraints(pattern=r"^[^\s:]{1,60}$")]
 LocalTime = Annotated[time, AfterValidator(_local_time)]
 ServerUrl = Annotated[str, AfterValidator(_https)]
 ZoneName = Annotated[str, AfterValidator(_zone)]
@@ -147,6 +149,13 @@ class SecondPathSection(Section):
 
     modem: bool = False
     """Whether the Pi has a modem that sends text messages (ModemManager)."""
+    sip_domain: SipDomain | None = None
+    """The Pi's own address as an alarm centre reaches it. None: none is told from here."""
+    sip_port: int = Field(default=5060, ge=0, le=65535)
+    """UDP and TCP port that its answers come to; 0 lets the system choose one."""
+    sip_username: SipUser | None = None
+    """Where the centre asks who we are; the password is the secret `second_path_sip`. None: it does
+    not ask."""
     after_s: float = Field(default=20.0, ge=5, le=45)
     """Seconds that the server has to take an alarm before the gateway tells receivers itself."""
 

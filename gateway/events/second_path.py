@@ -79,8 +79,8 @@ class GatewayMessageFailed(Data):
     receiver: str
     channel: PathChannel
     why: Why
-    """`no_modem`, `no_network`, `refused`, `no_answer`, `undelivered`, `no_address`, `no_channel`,
-    `locked`."""
+    """`no_modem`, `no_network`, `locked`, `refused`, `no_answer`, `busy`, `undelivered`,
+    `no_address`, `no_channel`."""
     message: Ref | None = None
     """The message that did not come; None: it was not even sent."""
 

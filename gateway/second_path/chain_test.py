@@ -51,7 +51,7 @@ LOOK_S = 30.0
 MODEM_LOOK_S = 150.0
 """Real seconds between looks at the modem: told when two find the same, so within five minutes."""
 
-SEEN_BY_LOOKS = frozenset({"no_modem", "no_network", "locked", "no_answer", "no_channel"})
+SEEN_BY_LOOKS = frozenset({"no_modem", "no_network", "locked", "no_answer", "busy", "no_channel"})
 """What a look at the modem can call over; that a message was refused, only another message."""
 
 
@@ -187,12 +187,14 @@ class ChainTest:
             self._teller.cannot("no_address")
             return
         signal_pct = None
-        for channel in {receiver.channel for receiver in settings.receivers}:
+        for channel in sorted({receiver.channel for receiver in settings.receivers}):
             sender = self._senders.get(channel)
             if sender is None:
                 self._teller.cannot("no_modem" if channel is PathChannel.SMS else "no_channel")
                 return
-            state = await sender.state()
+            addresses = self._addresses(channel)
+            thorough = tell or bool(self._teller.failed)
+            state = await sender.state(addresses, thorough=thorough)
             if state.problem is not None:
                 if tell or self._bad == state.problem:
                     self._teller.cannot(state.problem)
@@ -203,3 +205,9 @@ class ChainTest:
         over = self._teller.failed <= SEEN_BY_LOOKS | {"no_address"}
         if over and (tell or self._teller.failed):
             self._record(GatewaySecondPathReady(signal_pct=signal_pct))
+
+    def _addresses(self, channel: PathChannel) -> list[str]:
+        settings = self._receivers.settings
+        told = () if settings is None else settings.receivers
+        wanted = [self._receivers.address(one.id) for one in told if one.channel is channel]
+        return [address for address in wanted if address is not None]

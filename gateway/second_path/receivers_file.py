@@ -66,6 +66,11 @@ class ReceiversFile:
         return None if self._listed is None else self._listed.label
 
     @property
+    def cid(self) -> str | None:
+        """What an alarm centre knows the home by; None: nothing."""
+        return None if self._listed is None else self._listed.cid
+
+    @property
     def complete(self) -> bool:
         """Whether the numbers of the receivers are here, where there are receivers."""
         return self.settings is None or not self.settings.receivers or self._listed is not None

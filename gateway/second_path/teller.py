@@ -91,8 +91,8 @@ class LinkView:
 
 
 class Teller:
-    """`record` writes an event; `spawn` keeps a task; `senders` are the ways that this home has.
-    In the home's loop."""
+    """`record` writes an event; `spawn` keeps a task; `senders` are the ways that this home has;
+    `rooms` says where a device is.  In the home's loop."""
 
     def __init__(
         self,
@@ -106,7 +106,9 @@ class Teller:
         record: Callable[[Data], None],
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[Any]],
         clock: Clock,
+        rooms: Mapping[str, str | None],
     ) -> None:
+        self._rooms = rooms
         self._home, self._boot, self._after_s = home, boot, after_s
         self._receivers, self._senders, self._link = receivers, senders, link
         self._record, self._spawn, self._clock = record, spawn, clock
@@ -304,7 +306,7 @@ class Teller:
             alarm=alarm.ref,
             type=alarm.type,
             severity=alarm.severity,
-            device=self._devices.get(alarm.ref),
+            room=self._rooms.get(self._devices.get(alarm.ref) or ""),
             where=self._receivers.label or f"hem {self._home}",
             reply="OK" if settings is None else settings.reply,
             attempt=attempt,

@@ -7,7 +7,7 @@ Not for: the engine, the link or the modem, which have tests of their own.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,6 +77,7 @@ class PlayedSender:
         """What is reported at once for an address; None: nothing."""
         self.state_now = ModemState(problem=None, signal_pct=61)
         self.done: list[Callable[[bool], None]] = []
+        self.asked: list[tuple[list[str], bool]] = []
 
     async def send(self, address: str, note: Note, done: Callable[[bool], None]) -> None:
         why = self.refuses.get(address)
@@ -88,7 +89,8 @@ class PlayedSender:
         if came is not None:
             done(came)
 
-    async def state(self) -> ModemState:
+    async def state(self, addresses: Sequence[str], *, thorough: bool) -> ModemState:
+        self.asked.append((list(addresses), thorough))
         return self.state_now
 
 
@@ -126,6 +128,7 @@ class PathHome:
             record=self.record,
             spawn=self.spawn,
             clock=self.clock,
+            rooms={"pendant": "bathroom"},
         )
 
     def start_anew(self) -> None:

@@ -193,4 +193,4 @@ class PlayedModem:
 
     def _comes(self, sms: _Sms) -> None:
         path = self.add(sms)
-        self._messaging.Added(path, True)  # type: ignore[no-untyped-call]
+        self._messaging.Added(path, True)

@@ -60,7 +60,8 @@ def test_an_alarm_that_the_server_has_not_got_is_told_within_a_minute(
         sent = next(e for e in home.log if isinstance(e.data, GatewayMessageSent))
         waited_s = sent.mono_s - raised.mono_s
         assert 20.0 <= waited_s < 60.0
-        assert (sent.data.alarm, sent.data.receiver, sent.data.attempt) == (raised.ref, "p1", 1)
+        (data,) = home.said(GatewayMessageSent)
+        assert (data.alarm, data.receiver, data.attempt) == (raised.ref, "p1", 1)
         assert home.said(GatewayMessageDelivered)[0].message == sent.ref
         text = home.sms.sent[0][1].text()
         assert text == (

@@ -152,7 +152,7 @@ def token(staff: Staff, home: str) -> str | None:
     if text is None:
         return None
     kept = json.loads(text)
-    listed = ReceiverList(home, kept["to"], kept["salt"], kept["label"])
+    listed = ReceiverList(home, kept["to"], kept["salt"], kept["label"], kept["cid"])
     return receiver_lists.sign(listed, staff.keys.private, staff.keys.kid)
 
 

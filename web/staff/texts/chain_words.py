@@ -20,6 +20,7 @@ PATH_WHY: Mapping[str, str] = {
     "locked": N_("SIM-kortet är låst"),
     "refused": N_("operatören tog inte emot: kontrollera abonnemanget"),
     "no_answer": N_("inget svar i tid"),
+    "busy": N_("larmcentralen är upptagen"),
     "undelivered": N_("kom inte fram till mottagaren"),
     "no_address": N_("mottagarens nummer saknas i hemmets enhet"),
     "no_channel": N_("hemmets enhet kan inte nå mottagaren så"),
