@@ -157,9 +157,7 @@ def told(home: EnrolledHome, receiver: str = "p7") -> tuple[str, str]:
     [message] = home.send(sent)
     home.send(GatewayMessageDelivered(message=message.ref))
     home.clock.advance(30)
-    home.send(
-        GatewayMessageAnswered(message=message.ref, alarm=alarm.ref, receiver=receiver)
-    )
+    home.send(GatewayMessageAnswered(message=message.ref, alarm=alarm.ref, receiver=receiver))
     return alarm.ref, message.ref
 
 
