@@ -28,7 +28,6 @@ log = logging.getLogger(__name__)
 NAME = "org.freedesktop.ModemManager1"
 ROOT = "/org/freedesktop/ModemManager1"
 MODEM = f"{NAME}.Modem"
-GSM = f"{NAME}.Modem.Modem3gpp"
 MESSAGING = f"{NAME}.Modem.Messaging"
 SMS = f"{NAME}.Sms"
 DBUS = "org.freedesktop.DBus"

