@@ -159,6 +159,10 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
             "id": "centre", "org_id": "org1", "name": "Larmcentralen",
             "value": "sip:larm@centre.example", "created_at": now,
         },
+        alarm_tables.home_care_id: {"home_id": "h1", "cid": "10149471", "set_at": now},
+        alarm_tables.scaip_message: {
+            "ref": "abc", "centre_id": "centre", "tries": 1, "told_at": now,
+        },
     }  # fmt: skip
     for table, row in rows.items():
         conn.execute(insert(table).values(**row))

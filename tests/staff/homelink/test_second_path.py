@@ -31,7 +31,7 @@ from web.staff.core.context import Staff
 from web.staff.core.rights import Actor
 from web.staff.homelink import second_path
 from web.staff.homelink.second_path import Receiver
-from web.staff.people import home_details
+from web.staff.people import care_ids, home_details
 from web.staff.storage import alarm_tables, tables
 
 NUMBER = "+46701234567"
@@ -129,7 +129,8 @@ def test_the_list_goes_down_the_stream_after_its_event(
 def test_a_home_is_called_as_it_is_called_now(
     staff: Staff, home: EnrolledHome, make_user: Callable[..., Actor]
 ) -> None:
-    """A new label is a new list; a home that is not to be named has none."""
+    """A new label, and a new number at the alarm centre, is a new list; a home that is not to be
+    named has no label."""
     by = make_user("boss", ["coordinator"])
     decide(staff)
     home_details.set_details(staff, by, "h1", {HomeField.LABEL: "Lgh 9"})
@@ -137,6 +138,11 @@ def test_a_home_is_called_as_it_is_called_now(
         held = second_path.held_by(conn, "h1")
     assert held is not None
     assert (held.label, held.receivers) == ("Lgh 9", RECEIVERS)
+    care_ids.set_cid(staff, by, "h1", "10 14 94 71")
+    with staff.db.read() as conn:
+        held = second_path.held_by(conn, "h1")
+    assert held is not None
+    assert held.cid == "10149471"
     assert decide(staff, named=False)
     home_details.set_details(staff, by, "h1", {HomeField.LABEL: "Lgh 10"})
     with staff.db.read() as conn:

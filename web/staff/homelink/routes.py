@@ -44,7 +44,8 @@ from web.staff.homelink import (
     unsaved_alarms,
 )
 from web.staff.homelink.ingest import Refused
-from web.staff.realtime.broker import Closed, HomeStream
+from web.staff.realtime.broker import HomeStream
+from web.staff.realtime.waiting import Closed
 from web.staff.storage import event_store
 from web.staff.storage.outage import FAULTS, is_crowded, refusal_of
 from web.staff.storage.shares import Share, working_for

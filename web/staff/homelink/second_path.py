@@ -85,6 +85,7 @@ class Held:
     named: bool
     """False: nothing outside may say which home it is (protected identity)."""
     label: str | None = None
+    cid: str | None = None
 
     def text(self) -> str:
         """As it is kept."""
@@ -96,6 +97,7 @@ class Held:
                 "wait_s": self.wait_s,
                 "named": self.named,
                 "label": self.label,
+                "cid": self.cid,
             },
             sort_keys=True,
         )
@@ -122,8 +124,8 @@ def receivers_changed(
     return _tell(staff, tx, home, held, person)
 
 
-def label_changed(staff: Staff, tx: Tx, home: str) -> None:
-    """The home is called otherwise: its list names it so."""
+def details_changed(staff: Staff, tx: Tx, home: str) -> None:
+    """The home is called otherwise, by us or by an alarm centre: its list names it so."""
     held = held_by(tx.conn, home)
     if held is not None:
         _tell(staff, tx, home, held, None)
@@ -141,7 +143,8 @@ def held_by(conn: Connection, home: str) -> Held | None:
         for id_, channel, address, told in kept["receivers"]
     )
     types = tuple(AlarmType(word) for word in kept["types"])
-    return Held(receivers, types, kept["reply"], kept["wait_s"], kept["named"], kept["label"])
+    names = kept["named"], kept["label"], kept["cid"]
+    return Held(receivers, types, kept["reply"], kept["wait_s"], *names)
 
 
 def token(staff: Staff, home: str) -> str | None:
@@ -197,14 +200,15 @@ def _person(conn: Connection, home: str, receiver: str) -> str | None:
 
 def _tell(staff: Staff, tx: Tx, home: str, held: Held, person: str | None) -> bool:
     t = alarm_tables.path_list
-    held = replace(held, label=_label(tx.conn, home) if held.named else None)
+    label = _label(tx.conn, home) if held.named else None
+    held = replace(held, label=label, cid=_cid(tx.conn, home))
     text = held.text()
     query = select(t.c.decided).where(t.c.home_id == home)
     before = tx.conn.execute(query).scalar_one_or_none()
     if before == text or (before is None and not held.receivers):
         return False
     to = {receiver.id: receiver.address for receiver in held.receivers}
-    listed = ReceiverList(home, to, secrets.token_hex(16), held.label)
+    listed = ReceiverList(home, to, secrets.token_hex(16), held.label, held.cid)
     event = append.write(
         staff,
         tx,
@@ -231,6 +235,12 @@ def _label(conn: Connection, home: str) -> str:
     h = tables.home.c
     label: str = conn.execute(select(h.label).where(h.id == home)).scalar_one()
     return label[:LABEL_MAX]
+
+
+def _cid(conn: Connection, home: str) -> str | None:
+    """What alarm centres call the home; None: nothing was agreed."""
+    c = alarm_tables.home_care_id.c
+    return conn.execute(select(c.cid).where(c.home_id == home)).scalar_one_or_none()
 
 
 def _check(held: Held) -> None:

@@ -51,7 +51,7 @@ def set_details(staff: Staff, actor: By, home: str, said: Mapping[HomeField, str
             tx.conn.execute(update(h).where(h.c.id == home).values({COLUMNS[what]: wanted[what]}))
             _note(staff, tx, actor, home, what)
         if HomeField.LABEL in changed:
-            second_path.label_changed(staff, tx, home)
+            second_path.details_changed(staff, tx, home)
     return bool(changed)
 
 

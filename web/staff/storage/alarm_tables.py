@@ -2,6 +2,8 @@
 
 - `contact_point`: where a member of staff is reached on a channel;
 - `alarm_centre`: an alarm centre outside, and where its system listens;
+- `home_care_id`: what alarm centres call a home;
+- `scaip_message`: what was told to an alarm centre, and what it answered;
 - `path_list`: whom a home's gateway tells itself, and their numbers.
 
 They hold addresses of people, may be changed and erased, and are never part of an event.
@@ -56,4 +58,26 @@ path_list = Table(
     # JSON of what was decided: the same again writes nothing (`web.staff.homelink.second_path`)
     Column("decided", Text, nullable=False),
     Column("set_at", Utc, nullable=False),
+)
+
+home_care_id = Table(
+    "home_care_id",
+    metadata,
+    Column("home_id", Text, ForeignKey("home.id"), primary_key=True),
+    Column("cid", Text, nullable=False),  # 1 to 16 digits, agreed with the centre
+    Column("set_at", Utc, nullable=False),  # real time
+)
+
+scaip_message = Table(
+    "scaip_message",
+    metadata,
+    Column("ref", Text, primary_key=True),  # of SCAIP: from the message's id, nobody guesses it
+    Column("centre_id", Text, nullable=False),
+    # how many tries were begun, first and second address together
+    Column("tries", Integer, nullable=False),
+    Column("told_at", Utc, nullable=False),  # real time of the last try
+    Column("status", Integer),  # `snu` of the last answer; None: none came
+    Column("answered_at", Utc),  # when the centre said that it has it (`snu` 0), real time
+    Column("answer", Text),  # what else it said that others need, as JSON
+    Index("ix_scaip_message_told_at", "told_at"),
 )
