@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Select, Table, bindparam, delete, select, upd
 
 from gateway.envelope import Draft, Event, canonical, from_json
 from gateway.errors import BadEvent, ChainError, TryggveError
-from gateway.events import AlarmRaised, AlarmType, ClockSynced, HomeOverstepped, HomeTampered
+from gateway.events import AlarmRaised, AlarmType, ClockSynced, HomeTampered
 from gateway.origin import is_origin_of
 from gateway.wire import SEQ_MAX
 from web.staff.core.admission import Way
@@ -24,9 +24,9 @@ from web.staff.core.context import Staff
 from web.staff.events import append, judgement
 from web.staff.events.judgement import REFUSED_KIND, Verdict
 from web.staff.events.projections.rebuild import Fold, orphan_id, refold
-from web.staff.homelink import catching_up, second_path, unread
+from web.staff.homelink import catching_up, overstepped, second_path, unread
 from web.staff.homelink.home_logs import may_begin, newest_have
-from web.staff.storage import event_store, tables
+from web.staff.storage import escalations, event_store, tables
 from web.staff.storage.database import Tx
 
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -289,7 +289,7 @@ def _commit(
         for item, verdict in zip(new, verdicts, strict=True)
         if item.event.seq not in twins and not verdict.refused
     )
-    _overstepped(staff, tx, home, verdicts)
+    overstepped.tell(staff, tx, home, verdicts)
     fresh = [v for v in verdicts if v.event.seq not in twins]
     unread.tell(staff, tx, home, fresh)
     second_path.acknowledge(staff, tx, home, fresh)
@@ -319,27 +319,6 @@ def _row(item: Sent, verdict: Verdict, came_at: datetime) -> event_store.Row:
     )
 
 
-def _overstepped(staff: Staff, tx: Tx, home: str, verdicts: Sequence[Verdict]) -> None:
-    """Tell of what the home may not say, as long as no alarm about it is open: an event and a
-    technical alarm."""
-    first = next((verdict for verdict in verdicts if verdict.overstepped), None)
-    if first is None or first.mark is None:
-        return
-    a = tables.alarm.c
-    query = select(a.id).where(
-        a.home_id == home, a.type == AlarmType.HOME_OVERSTEPPED, a.closed_at.is_(None)
-    )
-    if tx.conn.execute(query).first() is not None:
-        return
-    about = first.event.kind
-    told = HomeOverstepped(
-        event=first.event.ref, about=about, why=first.mark.value, field=first.field
-    )
-    event = append.write(staff, tx, home, Draft(told))
-    raised = AlarmRaised.usual(AlarmType.HOME_OVERSTEPPED, event.at)
-    append.write(staff, tx, home, Draft(raised), at=event.at)
-
-
 def _confirm_urgent(tx: Tx, origin: str, new: Sequence[Sent]) -> dict[int, datetime]:
     """Drop the urgent twins of `new`; returns their numbers and when they came.  An urgent event
     whose number now belongs to another event stays, with an identity of its own."""
@@ -364,6 +343,7 @@ def _confirm_urgent(tx: Tx, origin: str, new: Sequence[Sent]) -> dict[int, datet
         own = orphan_id(ref, digest)
         a, c = tables.alarm, tables.night_check
         tx.conn.execute(update(a).where(a.c.id == ref).values(id=own))
+        escalations.rename(tx.conn, ref, own)
         asked = (c.c.home_id == row.home_id) & (c.c.asked_ref == ref)
         tx.conn.execute(update(c).where(asked).values(asked_ref=own))
     return twins
@@ -407,7 +387,7 @@ def receive_urgent(
                 fold.apply(verdict.event, ref=ref)
                 tx.changes.append(event_store.change_of(home, item.event, item.body, item.digest))
         fold.flush()
-        _overstepped(staff, tx, home, fresh)
+        overstepped.tell(staff, tx, home, fresh)
         unread.tell(staff, tx, home, fresh, urgent=True)
         second_path.acknowledge(staff, tx, home, fresh)
         note_heard(tx, home, down_have=down_have, behind=backlog)
