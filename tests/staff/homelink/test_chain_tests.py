@@ -20,6 +20,7 @@ from gateway.events import (
 from tests.staff.parts import EnrolledHome
 from web.staff.core.context import Staff
 from web.staff.homelink import chain_tests
+from web.staff.ladders.dispatcher import Dispatcher
 from web.staff.pages.chain_state import chain_shown
 from web.staff.runtime.watch import Watch
 from web.staff.storage import tables
@@ -121,12 +122,16 @@ def test_a_silent_home_has_an_alarm_of_its_own(staff: Staff, home: EnrolledHome)
     assert kinds(staff) == []
 
 
-def test_the_watch_answers_and_misses(staff: Staff, home: EnrolledHome) -> None:
-    """Both are steps of its round."""
+def test_the_dispatcher_answers_and_the_watch_misses(staff: Staff, home: EnrolledHome) -> None:
+    """Who sends alarms out says that it lives; who watches says that none came."""
     watch = Watch(staff, settle_s=0)
     send_test(home)
     watch.look()
-    assert row(staff).answered_at is not None
+    assert row(staff).answered_at is None
+    dispatcher = Dispatcher(staff, {})
+    dispatcher.broken = ("sms",)
+    dispatcher.step()
+    assert row(staff).broken == "sms"
     home.clock.advance(10 * 3600)
     watch.look()
     assert "home.test_missed" in kinds(staff)

@@ -143,7 +143,7 @@ def test_a_home_is_called_as_it_is_called_now(
         held = second_path.held_by(conn, "h1")
     assert held is not None
     assert held.cid == "10149471"
-    assert decide(staff, named=False)
+    home_details.set_protected(staff, by, "h1", protected=True)
     home_details.set_details(staff, by, "h1", {HomeField.LABEL: "Lgh 10"})
     with staff.db.read() as conn:
         held = second_path.held_by(conn, "h1")

@@ -33,9 +33,6 @@ def add_commands(commands: Commands, command: Command) -> None:
     )
     parser.add_argument("--reply", default=None, help="the word to answer with (OK)")
     parser.add_argument("--wait-s", type=float, default=None, help="seconds to answer (120)")
-    parser.add_argument(
-        "--unnamed", action="store_true", help="nothing outside may say which home it is"
-    )
 
 
 def _show(args: argparse.Namespace) -> int:
@@ -69,7 +66,6 @@ def _set(args: argparse.Namespace) -> int:
             receivers,
             reply=args.reply or second_path.REPLY,
             wait_s=args.wait_s or second_path.WAIT_S,
-            named=not args.unnamed,
         )
     print(f"{args.home}: {'told' if changed else 'knows it already'}")
     return 0

@@ -82,9 +82,8 @@ class Held:
     types: tuple[AlarmType, ...]
     reply: str
     wait_s: float
-    named: bool
-    """False: nothing outside may say which home it is (protected identity)."""
     label: str | None = None
+    """What the home may be called outside; None: nothing (protected identity)."""
     cid: str | None = None
 
     def text(self) -> str:
@@ -95,7 +94,6 @@ class Held:
                 "types": list(self.types),
                 "reply": self.reply,
                 "wait_s": self.wait_s,
-                "named": self.named,
                 "label": self.label,
                 "cid": self.cid,
             },
@@ -112,13 +110,12 @@ def receivers_changed(
     types: Sequence[AlarmType] = TYPES,
     reply: str = REPLY,
     wait_s: float = WAIT_S,
-    named: bool = True,
     person: str | None = None,
 ) -> bool:
-    """Let a home tell these, in their order; whether that is another list than it holds.  `named`
-    False: nothing outside may say which home it is (protected identity).  `person` is who decided
-    it, None: it follows from something else.  Raises `UserError` for an address that is none."""
-    held = Held(tuple(receivers), tuple(types), reply.strip(), float(wait_s), named)
+    """Let a home tell these, in their order; whether that is another list than it holds.  `person`
+    is who decided it, None: it follows from something else.  Raises `UserError` for an address that
+    is none."""
+    held = Held(tuple(receivers), tuple(types), reply.strip(), float(wait_s))
     _check(held)
     append.hold(tx, home)
     return _tell(staff, tx, home, held, person)
@@ -143,7 +140,7 @@ def held_by(conn: Connection, home: str) -> Held | None:
         for id_, channel, address, told in kept["receivers"]
     )
     types = tuple(AlarmType(word) for word in kept["types"])
-    names = kept["named"], kept["label"], kept["cid"]
+    names = kept["label"], kept["cid"]
     return Held(receivers, types, kept["reply"], kept["wait_s"], *names)
 
 
@@ -200,8 +197,7 @@ def _person(conn: Connection, home: str, receiver: str) -> str | None:
 
 def _tell(staff: Staff, tx: Tx, home: str, held: Held, person: str | None) -> bool:
     t = alarm_tables.path_list
-    label = _label(tx.conn, home) if held.named else None
-    held = replace(held, label=label, cid=_cid(tx.conn, home))
+    held = replace(held, label=_label(tx.conn, home), cid=_cid(tx.conn, home))
     text = held.text()
     query = select(t.c.decided).where(t.c.home_id == home)
     before = tx.conn.execute(query).scalar_one_or_none()
@@ -231,10 +227,11 @@ def _tell(staff: Staff, tx: Tx, home: str, held: Held, person: str | None) -> bo
     return True
 
 
-def _label(conn: Connection, home: str) -> str:
+def _label(conn: Connection, home: str) -> str | None:
+    """What it may be called outside: nothing, where somebody of protected identity lives."""
     h = tables.home.c
-    label: str = conn.execute(select(h.label).where(h.id == home)).scalar_one()
-    return label[:LABEL_MAX]
+    row = conn.execute(select(h.label, h.protected).where(h.id == home)).one()
+    return None if row.protected else str(row.label)[:LABEL_MAX]
 
 
 def _cid(conn: Connection, home: str) -> str | None:

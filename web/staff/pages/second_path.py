@@ -76,7 +76,6 @@ def change_path(actor: Actor, home: str) -> ResponseReturnValue:
                 receivers,
                 reply=held.reply if held else second_path.REPLY,
                 wait_s=held.wait_s if held else second_path.WAIT_S,
-                named=held.named if held else True,
                 person=actor.person,
             )
         except UserError:

@@ -96,6 +96,7 @@ def set_protected(staff: Staff, actor: By, home: str, *, protected: bool) -> boo
         tx.conn.execute(update(h).where(h.c.id == home).values(protected=protected))
         told = HomeProtectionSet(protected=protected)
         append.write(staff, tx, home, Draft(told, person=actor.person))
+        second_path.details_changed(staff, tx, home)
     return True
 
 

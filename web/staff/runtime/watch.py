@@ -147,7 +147,6 @@ class Watch:
         yield "absences", lambda: visit_actions.begin_absences(staff)
         yield "samples", self._draw_samples
         yield "schema", self._schema.look
-        yield "answers to test alarms", lambda: chain_tests.answer_due(staff, ())
         # homes that queued while the server was away send first
         if self._monotonic() - self._began_s >= self._settle_s:
             yield "checks", self._look_for_checks
