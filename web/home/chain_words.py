@@ -8,10 +8,6 @@ from __future__ import annotations
 CHAIN: dict[str, tuple[str, str]] = {
     "alarm.second_path_down": ("Reservvägen för larm fungerar inte", "No spare way for alarms"),
     "alarm.chain_broken": ("Ett provlarm kom inte fram", "A test alarm did not get through"),
-    "alarm.check_unreported": (
-        "Nattillsynen rapporterades inte till personalen",
-        "The night check never reached the staff",
-    ),
     "chain": ("Larmkedjan", "The alarm chain"),
     "chain.passed": ("Provad", "Tested"),
     "chain.never": ("Inte provad än", "Not tested yet"),
