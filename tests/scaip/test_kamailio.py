@@ -123,7 +123,7 @@ async def test_an_alarm_is_received(md5: Kamailio, manner: str, transport: str) 
         for _ in range(2):
             sent = await mine.send(alarm(), [md5.centre(manner, transport)])
             assert sent.received and len(sent.tries) == 1, sent
-            voice = sent.answer and sent.answer.voice
+            voice = None if sent.answer is None else sent.answer.voice
             assert voice is not None
             assert (voice.media, voice.number) == (Media.DUPLEX, "sip:svar@centre.example")
 
