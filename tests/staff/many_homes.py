@@ -190,6 +190,15 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
         )
     )  # fmt: skip
     conn.execute(
+        insert(alarm_tables.contact_code).values(
+            id="cc-h1", user_id=carer, contact="cp-h1", code_sha256="x", sent_at=now
+        )
+    )
+    conn.execute(
+        insert(alarm_tables.contact_trial).values(message="t-h1", contact="cp-h1", sent_at=now)
+    )
+    conn.execute(insert(alarm_tables.alarm_seen).values(alarm="a-h1", user_id=carer, at=now))
+    conn.execute(
         insert(ladder_tables.rota_shift).values(
             id="shift-h1", rota_id="rota", user_id=carer, since=now - 60 * MIN,
             until=now + 60 * MIN,
