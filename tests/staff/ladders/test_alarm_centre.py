@@ -16,6 +16,7 @@ from tests.staff.ladders.hand import Hand
 from tests.staff.ladders.provider import HttpChannel, Provider
 from tests.staff.ladders.test_faults import set_ladder
 from web.staff.channels import scaip
+from web.staff.channels.contract import Channel
 from web.staff.core.context import Staff
 from web.staff.core.rights import Operator
 from web.staff.ladders.dispatcher import Dispatcher
@@ -39,7 +40,7 @@ def told(staff_app: Flask, staff: Staff, clock: ManualClock, provider: Provider)
             config = scaip.Config(domain=LOCAL, cid="99", listen=LOCAL, port=0, timeout_s=0.4)
             channel = scaip.Scaip(config, staff, None)
             stack.callback(channel.close)
-            channels = {"scaip": channel, "push": HttpChannel("push", provider)}
+            channels: dict[str, Channel] = {"scaip": channel, "push": HttpChannel("push", provider)}
             dispatcher = Dispatcher(staff, channels)
             stack.callback(dispatcher.stop)
             hand = Hand(staff_app, staff, clock, provider, dispatcher)

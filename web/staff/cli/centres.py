@@ -70,10 +70,23 @@ def _used(ended_at: object) -> str:
 def _add(args: argparse.Namespace) -> int:
     from web.staff.cli.parts import bare_parts
     from web.staff.core.rights import Operator
-    from web.staff.people import alarm_centres
+    from web.staff.people import alarm_centres, registry
+    from web.staff.people.accounts import ABOUT_MAX, Refused, Wrong
 
+    long = f"The alarm centre needs a name of at most {ABOUT_MAX} characters."
+    sentences = {
+        Wrong.NO_SIP: "Write a centre's address as sip:larm@centre.example;transport=tls.",
+        Wrong.EMPTY: long,
+        Wrong.TOO_LONG: long,
+        Wrong.EXISTS: f"There is an alarm centre {args.name} already; choose another name.",
+    }
     with bare_parts(args) as (parts, _):
-        alarm_centres.add(parts, Operator(args.org), args.name, args.address, args.second)
+        with parts.db.read() as conn:
+            registry.check_org(conn, args.org)
+        try:
+            alarm_centres.add(parts, Operator(args.org), args.name, args.address, args.second)
+        except Refused as refusal:
+            raise UserError(sentences[refusal.why]) from refusal
     print(f"{args.org}: {args.name} is added; put it into a ladder, and set [channels.scaip].")
     return 0
 
