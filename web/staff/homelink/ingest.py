@@ -360,8 +360,7 @@ def _confirm_urgent(tx: Tx, origin: str, new: Sequence[Sent]) -> dict[int, datet
         tx.conn.execute(update(t).where(this).values(orphan=True))
         ref = f"{origin}/{row.seq}"
         own = orphan_id(ref, digest)
-        a, c = tables.alarm, tables.night_check
-        tx.conn.execute(update(a).where(a.c.id == ref).values(id=own))
+        c = tables.night_check
         escalations.rename(tx.conn, ref, own)
         asked = (c.c.home_id == row.home_id) & (c.c.asked_ref == ref)
         tx.conn.execute(update(c).where(asked).values(asked_ref=own))
