@@ -36,6 +36,8 @@ def title(message: Message, locale: str) -> str:
 
 def text(message: Message, locale: str, *, reply: bool) -> str:
     """The whole of a short message; `reply`: whether an answer can come back by the same way."""
+    if message.said is not None:
+        return message.said
     parts = [f"{title(message, locale)}."]
     if message.repeat > 1:
         parts.insert(0, say_in(locale, AGAIN, round=message.repeat) + ".")

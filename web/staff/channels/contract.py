@@ -97,6 +97,9 @@ class Message:
     reply: str = "OK"
     repeat: int = 1
     test: bool = False
+    said: str | None = None
+    """Words for the receiver in place of the alarm's own, in their language: the answer to what
+    they wrote back.  Never with a name; `url` tells who."""
     trial: bool = False
 
 

@@ -43,6 +43,7 @@ READ_WHAT: Mapping[str, str] = {
     "access": N_("åtkomstloggen"),
     "acute": N_("larm i andra hem"),
     "access_file": N_("åtkomstloggen, som fil"),
+    "relative": N_("anhörigsidan"),
     "position_alarm": N_("position, på grund av larm"),
     "position_search": N_("position, personen saknas"),
     "position_safety": N_("position, oro för personens säkerhet"),
