@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from gateway.events import Ref, Severity
 
@@ -168,6 +168,7 @@ class Health:
     why: Why | None = None
 
 
+@runtime_checkable
 class SendsCodes(Protocol):
     """A channel whose addresses are proved by a code that is sent to them."""
 

@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 from alembic import context
 
-from web.staff.storage import (  # noqa: F401 - they register their tables
+from web.staff.storage import (  # noqa: F401 - register their tables
     alarm_tables,
+    ladder_tables,
     place_tables,
     plan_tables,
     relative_tables,

@@ -8,7 +8,7 @@ from alembic import op
 from web.staff.storage.column_types import Utc
 
 revision = "0023"
-down_revision = "0027"
+down_revision = "0022"
 branch_labels = None
 depends_on = None
 
