@@ -8,7 +8,7 @@ from alembic import op
 from web.staff.storage.column_types import Utc
 
 revision = "0024"
-down_revision = "0023"
+down_revision = "0026"
 branch_labels = None
 depends_on = None
 
@@ -106,7 +106,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """To 0023."""
+    """To 0026."""
     op.drop_table("relative_bond")
     op.drop_table("relative_session")
     op.drop_table("relative_message")
