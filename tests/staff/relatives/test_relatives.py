@@ -48,7 +48,7 @@ class Phone:
 
     name = "sms"
     proof = Proof.DELIVERED
-    delivered_within_s = None
+    delivered_within_s: float | None = None
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, str]] = []
@@ -66,7 +66,10 @@ class Phone:
         return Health(ok=True)
 
     def incoming(
-        self, _headers: Mapping[str, str], _form: Mapping[str, str], _body: bytes
+        self,
+        headers: Mapping[str, str],  # noqa: ARG002
+        form: Mapping[str, str],  # noqa: ARG002
+        body: bytes,  # noqa: ARG002
     ) -> Incoming:
         """Nobody writes."""
         return Incoming()
