@@ -25,6 +25,7 @@ from web.staff.pages import live
 from web.staff.places import positions_api
 from web.staff.realtime.broker import Broker
 from web.staff.realtime.relay import make_relay
+from web.staff.relatives.telling import Teller
 from web.staff.runtime import health, openapi, web_security
 from web.staff.runtime.admission_gate import AdmissionGate
 from web.staff.runtime.channel_watch import ChannelWatch
@@ -104,6 +105,8 @@ def _assemble(
     pages.register(app)
     app.wsgi_app = AdmissionGate(app.wsgi_app, parts.admission)  # type: ignore[method-assign]
     app.wsgi_app = PublicAddress(app.wsgi_app, config)  # type: ignore[method-assign]
+    teller = Teller(parts, ways)
+    app.extensions["tryggve.teller"] = teller
     watcher = Watch(parts, ways=ways)
     app.extensions["tryggve.watch"] = watcher
     dispatcher = Dispatcher(parts, ways)
@@ -115,6 +118,7 @@ def _assemble(
         watcher.start()
         dispatcher.start()
         tried.start()
+        teller.start()
         afterwards = open_afterwards(database.url)
         if afterwards is not None:
             writer = Writer(parts, afterwards)
@@ -125,6 +129,7 @@ def _assemble(
         watcher.stop()
         tried.stop()
         dispatcher.stop()
+        teller.stop()
         if writer is not None:
             writer.stop()
         for way in ways.values():
