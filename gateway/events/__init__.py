@@ -24,7 +24,9 @@ from gateway.events.locks import *
 from gateway.events.visits import *
 from gateway.events.grants import *
 from gateway.events.server import *
+from gateway.events.ladders import *
 from gateway.events.absence import *
+from gateway.events.places import *
 from gateway.events.access import *
 from gateway.events.accounts import *
 from gateway.events.codec import *

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from web.home.alarm_texts import ALARM_TEXTS
+from web.home.alarm_words import ALARMS
 from web.home.port import Access, Health, Part
 
 LANGUAGES = ("sv", "en")
@@ -85,6 +85,10 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "Vem som har läst och varit här, som fil (kontroll)",
         "Who read and was here, as a file (a check)",
     ),
+    "why.position_alarm": ("Var du var, efter ett larm", "Where you were, after an alarm"),
+    "why.position_search": ("Var du var, när någon sökte dig", "Where you were, to find you"),
+    "why.position_safety": ("Var du var, av oro för dig", "Where you were, out of fear for you"),
+    "why.position_test": ("Var du var, när givaren provades", "Where you were, to try the device"),
     "self_test": ("Självtest", "Self-test"),
     "language": ("In English", "På svenska"),
     "overall.ok": ("Allt fungerar", "Everything works"),
@@ -121,7 +125,11 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "bed.out": ("Inte i sängen", "Not in bed"),
     "bed.unknown": ("Okänt", "Not known"),
     "since": ("sedan", "since"),
-    **ALARM_TEXTS,
+    "alarms": ("Öppna larm", "Open alarms"),
+    "alarms.none": ("Inga öppna larm", "No open alarms"),
+    "alarm.acknowledged": ("Någon har tagit larmet", "Somebody has taken it"),
+    "alarm.waiting": ("Ingen har tagit larmet än", "Nobody has taken it yet"),
+    **ALARMS,
     "checks": ("Nästa nattillsyn", "Next night checks"),
     "checks.none": ("Ingen planerad", "None planned"),
     "devices": ("Enheter", "Devices"),

@@ -26,7 +26,7 @@ from web.staff.events.judgement import REFUSED_KIND, Verdict
 from web.staff.events.projections.rebuild import Fold, orphan_id, refold
 from web.staff.homelink import catching_up, consequences, unread
 from web.staff.homelink.home_logs import may_begin, newest_have
-from web.staff.storage import event_store, tables
+from web.staff.storage import escalations, event_store, tables
 from web.staff.storage.database import Tx
 
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -341,8 +341,8 @@ def _confirm_urgent(tx: Tx, origin: str, new: Sequence[Sent]) -> dict[int, datet
         tx.conn.execute(update(t).where(this).values(orphan=True))
         ref = f"{origin}/{row.seq}"
         own = orphan_id(ref, digest)
-        a, c = tables.alarm, tables.night_check
-        tx.conn.execute(update(a).where(a.c.id == ref).values(id=own))
+        c = tables.night_check
+        escalations.rename(tx.conn, ref, own)
         asked = (c.c.home_id == row.home_id) & (c.c.asked_ref == ref)
         tx.conn.execute(update(c).where(asked).values(asked_ref=own))
     return twins

@@ -114,7 +114,7 @@ def one(actor: Actor, home: str) -> ResponseReturnValue:
             abort(404)
         bodies = conn.execute(
             select(e.body)
-            .where(e.home_id == home, e.kind == "home.changed")
+            .where(e.home_id == home, e.kind.in_(("home.changed", "home.protection_set")))
             .order_by(e.corrected_at.desc(), e.seq.desc())
             .limit(HISTORY)
         ).scalars()
@@ -171,6 +171,7 @@ def add_home(actor: Actor) -> ResponseReturnValue:
         {"do": "area", "area": ""},
         {"do": "details", "label": "x", "address": "x", "fallback": "x"},
         {"do": "resident", "name": "x"},
+        {"do": "protected", "protected": "1"},
         {"do": "cid", "cid": "10149471"},
     ),
 )
@@ -196,6 +197,13 @@ def change_home(actor: Actor, home: str) -> ResponseReturnValue:
         return changed(
             back,
             lambda: home_details.set_resident(parts, actor, home, person, name),
+            _("Sparat."),
+        )
+    if what == "protected":
+        protected = form.get("protected") == "1"
+        return changed(
+            back,
+            lambda: home_details.set_protected(parts, actor, home, protected=protected),
             _("Sparat."),
         )
     wanted = numbers("area")

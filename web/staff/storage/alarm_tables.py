@@ -1,6 +1,9 @@
 """The tables of whom alarms reach and how, on the `MetaData` of `tables`.
 
 - `contact_point`: where a member of staff is reached on a channel;
+- `contact_code`: a code that was sent to an address, to show that it is its owner's;
+- `contact_trial`: the last test alarm that somebody sent to their own address;
+- `alarm_seen`: who had an alarm on an open page;
 - `alarm_centre`: an alarm centre outside, and where its system listens;
 - `home_care_id`: what alarm centres call a home;
 - `scaip_message`: what was told to an alarm centre, and what it answered.
@@ -33,6 +36,45 @@ contact_point = Table(
     Column("gone_at", Utc),  # the provider said that it is no longer; its owner is told
     UniqueConstraint("user_id", "channel", "value_sha256"),
     Index("ix_contact_point_user", "user_id", "place"),
+)
+
+contact_code = Table(
+    "contact_code",
+    metadata,
+    Column("id", Text, primary_key=True),  # random
+    # no key of contact_point: who takes an address away and adds it again gets no new tries
+    Column("user_id", Integer, ForeignKey("user.id", ondelete="CASCADE"), nullable=False),
+    Column("contact", Text, nullable=False),
+    Column("code_sha256", Text, nullable=False),  # keyed hash
+    Column("sent_at", Utc, nullable=False),  # real time
+    Column("tries", Integer, nullable=False, server_default=text("0")),
+    Index("ix_contact_code_user", "user_id", "sent_at"),
+)
+
+contact_trial = Table(
+    "contact_trial",
+    metadata,
+    Column("message", Text, primary_key=True),
+    Column(
+        "contact",
+        Text,
+        ForeignKey("contact_point.id", ondelete="CASCADE"),
+        nullable=False,
+        unique=True,
+    ),
+    Column("provider_ref", Text, index=True),
+    Column("sent_at", Utc, nullable=False),  # real time, as all below
+    Column("delivered_at", Utc),
+    Column("shown_at", Utc),
+    Column("failed", Text),  # a `web.staff.channels.contract.Why`
+)
+
+alarm_seen = Table(
+    "alarm_seen",
+    metadata,
+    Column("alarm", Text, primary_key=True),  # its id in `alarm`
+    Column("user_id", Integer, ForeignKey("user.id", ondelete="CASCADE"), primary_key=True),
+    Column("at", Utc, nullable=False),
 )
 
 alarm_centre = Table(

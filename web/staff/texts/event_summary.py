@@ -172,6 +172,8 @@ _tell(
     events.VisitsLocked,
     lambda d, z: _("före %(when)s", when=local(d.before, z).strftime("%Y-%m-%d %H:%M")),
 )
+_tell(events.ZoneLeft, lambda d, z: _("sedan %(when)s", when=clock(d.since, z)))
+_tell(events.ZoneReturned, lambda d, z: _("sedan %(when)s", when=clock(d.since, z)))
 _tell(events.AccessSampled, lambda d, _z: _("%(n)s av %(of)s rader", n=len(d.rows), of=d.of))
 _tell(events.GrantRequested, lambda d, _z: words.spoken(door_words.SERVICE_WHY, d.why))
 _tell(events.GrantApproved, lambda d, z: _("till %(when)s", when=clock(d.until, z)))

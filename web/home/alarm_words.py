@@ -1,15 +1,13 @@
-"""What open alarms are called on the home's own page: Swedish first, English beside it.
+"""What alarms are about, on the page that the Pi serves.
 
-Not for: the page's other texts (`words`).
+Not for: all else that the page says (`words`).
 """
 
 from __future__ import annotations
 
-ALARM_TEXTS: dict[str, tuple[str, str]] = {
-    "alarms": ("Öppna larm", "Open alarms"),
-    "alarms.none": ("Inga öppna larm", "No open alarms"),
-    "alarm.acknowledged": ("Någon har tagit larmet", "Somebody has taken it"),
-    "alarm.waiting": ("Ingen har tagit larmet än", "Nobody has taken it yet"),
+from collections.abc import Mapping
+
+ALARMS: Mapping[str, tuple[str, str]] = {
     "alarm.take_back": ("Ta tillbaka larmet", "Take the alarm back"),
     "alarm.take_back.wearer": (
         "Tryckte du av misstag? Personalen ser att du har tagit tillbaka larmet.",
@@ -32,6 +30,15 @@ ALARM_TEXTS: dict[str, tuple[str, str]] = {
     "alarm.pendant": ("Larmknappen trycktes", "The pendant was pressed"),
     "alarm.inactivity": ("Ingen aktivitet på länge", "No sign of life for long"),
     "alarm.bathroom_long": ("Länge i badrummet", "Long in the bathroom"),
+    "alarm.left_zone": ("Utanför sitt område", "Outside the area"),
+    "alarm.tracker_silent": (
+        "Ingen kontakt med positionsgivaren",
+        "No contact with the transponder",
+    ),
+    "alarm.tracker_battery": (
+        "Positionsgivarens batteri är lågt",
+        "The transponder's battery is low",
+    ),
     "alarm.wandering": ("Ute ur hemmet på natten", "Out of the home at night"),
     "alarm.moisture": ("Fukt: dags att byta", "Moisture: time for a change"),
     "alarm.check_unreported": (
@@ -88,3 +95,4 @@ ALARM_TEXTS: dict[str, tuple[str, str]] = {
     ),
     "alarm.check_unclear": ("Nattillsynen gav inget säkert svar", "The night check gave no answer"),
 }
+"""Key to Swedish and English: one for each `gateway.events.AlarmType`."""
