@@ -2,7 +2,7 @@
 
     port.py     the one seam to the gateway       guard.py     what every request must be
     app.py      the Flask application             sessions.py  who may see the home
-    entry.py    the way in: a code, or a PIN      words.py     its texts (alarm_words.py)
+    entry.py    the way in: a code, or a PIN      words.py     its texts (alarm_texts.py)
     door.py     the door: a code, or a proof      templates/   static/
 
 It opens a door only for a one-time code, shows the home, and takes an alarm back, only for who has
