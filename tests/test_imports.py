@@ -20,7 +20,7 @@ PURE = ("access", "schedule", "rules")
 ROOMS_OF_HOME = (
     *BASE,
     *PURE,
-    *("config", "engine", "state", "doors", "link", "services"),
+    *("scaip", "config", "engine", "state", "doors", "link", "services"),
     *("replay", "app", "docs", "demo", "cli"),
 )
 """The gateway from the ground up: a room knows only those before it.  `app` is the composition
@@ -61,6 +61,7 @@ STAFF_KNOWS = (
     "gateway.access",
     "gateway.wire",
     "gateway.clock",
+    "gateway.scaip",
 )
 DRIVERS_KNOW = ("gateway.events", "gateway.ports", "gateway.errors")
 DRIVER_ROOMS = ("drivers.wired", "drivers.radio", "drivers.locks")
@@ -264,7 +265,8 @@ def test_bumble_stays_with_the_virtual_radio() -> None:
 
 
 def test_the_server_knows_of_the_gateway_only_what_both_speak() -> None:
-    """Events, errors, envelope, access, wire and clock: the home's runtime is not the server's."""
+    """Events, errors, envelope, access, wire and clock, and what both say to an alarm centre: the
+    home's runtime is not the server's."""
     assert_none(
         [
             f"{module.where(found.line)} imports {found.target}"

@@ -123,6 +123,7 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
             "id": "staff:h1/1", "home_id": "h1", "event": "home:h1/3", "why": "other",
             "asked_by": "p-h1", "asked_at": now,
         },
+        tables.alarm_repeat: {"id": "home:h1/999", "home_id": "h1", "alarm": silent, "at": now},
         tables.home_stream: {"id": "s-h1", "home_id": "h1", "seen_at": now},
         tables.mass_alarm: {
             "id": "mass1", "org_id": "org1", "type": "home_silent", "began_at": now,

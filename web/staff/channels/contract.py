@@ -79,7 +79,8 @@ class Message:
     `home_name` None: nothing outside may say which home (protected identity).  `reply` is what a
     receiver writes back to acknowledge by text; `url` leads to the alarm's page, behind a sign-in.
     `repeat`: which round of the last step this is, 1 the first time; `test`: a probe of the chain,
-    silent for people.
+    silent for people (a channel that cannot be silent tries its way as far as its provider);
+    `trial`: the receiver tries their own device, and sees and hears it.
     """
 
     id: str
@@ -96,6 +97,7 @@ class Message:
     reply: str = "OK"
     repeat: int = 1
     test: bool = False
+    trial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +158,19 @@ class Forged(Exception):
 @dataclass(frozen=True, slots=True)
 class Health:
     """Whether a channel works, by its own heartbeat.  `text`: one sentence for a technician when
-    not."""
+    not, and `why`."""
 
     ok: bool
     text: str = ""
+    why: Why | None = None
+
+
+class SendsCodes(Protocol):
+    """A channel whose addresses are proved by a code that is sent to them."""
+
+    def send_code(self, code: str, to: Address) -> Outcome:
+        """Send a code to an address that is not proved yet.  As `Channel.send`."""
+        ...
 
 
 class Channel(Protocol):

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from flask import Flask
 
 from gateway.clock import Clock, open_clock
-from web.staff import pages
+from web.staff import channels, pages
 from web.staff.core import i18n
 from web.staff.core.config import StaffConfig, require_public_url
 from web.staff.core.context import EXTENSION, Admission, Staff
@@ -86,6 +86,7 @@ def _assemble(
     app = Flask("web.staff")
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = STATIC_MAX_AGE_S
     app.extensions[EXTENSION] = parts
+    app.extensions[channels.EXTENSION] = ways = channels.open_all(parts, secrets)
     i18n.init_app(app)
     auth.init_app(app, secrets)
     web_security.init_app(app)
@@ -113,6 +114,8 @@ def _assemble(
         watcher.stop()
         if writer is not None:
             writer.stop()
+        for way in ways.values():
+            way.close()
         broker.close()
         relay.stop()
         database.close()
