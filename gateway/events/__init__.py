@@ -24,6 +24,7 @@ from gateway.events.locks import *
 from gateway.events.visits import *
 from gateway.events.grants import *
 from gateway.events.server import *
+from gateway.events.ladders import *
 from gateway.events.absence import *
 from gateway.events.access import *
 from gateway.events.accounts import *

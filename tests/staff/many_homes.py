@@ -45,7 +45,7 @@ from gateway.events import (
 )
 from tests.staff.parts import EnrolledHome, add_user, parts_of
 from web.staff.events import append
-from web.staff.storage import alarm_tables, plan_tables, tables
+from web.staff.storage import alarm_tables, ladder_tables, plan_tables, tables
 from web.staff.storage.tables import metadata
 
 APART = 100_000
@@ -159,6 +159,24 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
             "id": "centre", "org_id": "org1", "name": "Larmcentralen",
             "value": "sip:larm@centre.example", "created_at": now,
         },
+        ladder_tables.ladder: {
+            "id": "ladder", "org_id": "org1", "name": "Natt", "changed_at": now,
+            "steps": '[{"receivers": [{"kind": "assigned"}]}]',
+        },
+        ladder_tables.rota: {
+            "id": "rota", "org_id": "org1", "name": "Natt", "timezone": "Europe/Stockholm",
+            "changed_at": now,
+        },
+        ladder_tables.alarm_message: {
+            "id": "m-h1", "escalation": silent, "org_id": "org1", "home_id": "h1", "alarm": silent,
+            "step": 1, "round": 1, "receiver": "p-h1", "person": "p-h1", "contact": "cp-h1",
+            "channel": "sms", "state": "handed", "due_at": now, "due_mono": 0.0, "boot": "b",
+            "set_at": now, "made_at": now, "sent_at": now,
+        },
+        alarm_tables.home_care_id: {"home_id": "h1", "cid": "10149471", "set_at": now},
+        alarm_tables.scaip_message: {
+            "ref": "abc", "centre_id": "centre", "tries": 1, "told_at": now,
+        },
     }  # fmt: skip
     for table, row in rows.items():
         conn.execute(insert(table).values(**row))
@@ -169,6 +187,21 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
         insert(alarm_tables.contact_point).values(
             id="cp-h1", user_id=carer, channel="sms", value="+46700000001", value_sha256="v-h1",
             created_at=now,
+        )
+    )  # fmt: skip
+    conn.execute(
+        insert(alarm_tables.contact_code).values(
+            id="cc-h1", user_id=carer, contact="cp-h1", code_sha256="x", sent_at=now
+        )
+    )
+    conn.execute(
+        insert(alarm_tables.contact_trial).values(message="t-h1", contact="cp-h1", sent_at=now)
+    )
+    conn.execute(insert(alarm_tables.alarm_seen).values(alarm="a-h1", user_id=carer, at=now))
+    conn.execute(
+        insert(ladder_tables.rota_shift).values(
+            id="shift-h1", rota_id="rota", user_id=carer, since=now - 60 * MIN,
+            until=now + 60 * MIN,
         )
     )  # fmt: skip
     conn.execute(

@@ -37,7 +37,8 @@ from web.staff.core.admission import EVENTS
 from web.staff.core.context import Staff, staff
 from web.staff.homelink import catching_up, enrolment, ingest, tokens, unsaved_alarms
 from web.staff.homelink.ingest import Refused
-from web.staff.realtime.broker import Closed, HomeStream
+from web.staff.realtime.broker import HomeStream
+from web.staff.realtime.waiting import Closed
 from web.staff.storage import event_store
 from web.staff.storage.outage import FAULTS, is_crowded, refusal_of
 from web.staff.storage.shares import Share, working_for

@@ -76,6 +76,8 @@ home = Table(
     Column(
         "fallback", Text, nullable=False, server_default=text("''")
     ),  # what to do when nothing works
+    # somebody of protected identity lives here: nothing outside the pages says which home it is
+    Column("protected", Boolean, nullable=False, server_default=text("false")),
 )
 
 resident = Table(

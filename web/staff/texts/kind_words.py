@@ -78,6 +78,8 @@ NOUNS: Mapping[str, tuple[str, str]] = {
     "access": ("system", "search"),
     "event": ("system", "list"),
     "account": ("system", "person-check"),
+    "ladder": ("system", "list"),
+    "rota": ("system", "clock"),
 }
 """The group and the icon of a noun's kinds, where a kind has none of its own."""
 
@@ -198,6 +200,7 @@ _WORDS: Mapping[str, KindWord] = {
     ),
     "server.unread": KindWord(N_("Hemmets enhet kan inte läsa något som servern beslutat"), "warn"),
     "home.enrolled": KindWord(N_("Hemmets enhet anslöts")),
+    "home.protection_set": KindWord(N_("Skyddade personuppgifter ändrades"), icon="pen"),
     "home.changed": KindWord(N_("Uppgifter om hemmet ändrades"), icon="pen"),
     "home.silent": KindWord(
         N_("Ingen kontakt med hemmet"), "alarm", icon="signal-off", group="device"
@@ -217,6 +220,9 @@ _WORDS: Mapping[str, KindWord] = {
     "event.aside_declined": KindWord(N_("Händelsen fick stå kvar")),
     "access.checked": KindWord(N_("Stickprov kontrollerat"), icon="check"),
     "account.signed_in": KindWord(N_("Inloggning")),
+    "ladder.saved": KindWord(N_("Larmkedja sparad"), icon="pen"),
+    "ladder.removed": KindWord(N_("Larmkedja borttagen"), icon="pen"),
+    "rota.changed": KindWord(N_("Jour ändrad"), icon="pen"),
     "account.changed": KindWord(N_("Konto eller arbetslag ändrat"), icon="pen"),
     "account.refused": KindWord(N_("Misslyckad inloggning"), "warn", icon="person-off"),
 }

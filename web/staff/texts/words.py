@@ -94,6 +94,14 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "resident": N_("brukarens namn"),
         "unknown": N_("en annan uppgift"),
     },
+    events.RotaChange: {
+        "made": N_("en ny jour"),
+        "shift_added": N_("pass lades till"),
+        "shift_removed": N_("ett pass togs bort"),
+        "imported": N_("pass lästes in från en kalender"),
+        "removed": N_("jouren togs bort"),
+        "unknown": N_("en annan ändring"),
+    },
     events.MatFault: {
         "cut": N_("kabeln är av eller urdragen"),
         "stuck": N_("har legat nedtryckt orimligt länge"),
