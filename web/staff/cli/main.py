@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.errors import TryggveError, UserError
-from web.staff.cli import centres, doors, organisations, people, teams, visits
+from web.staff.cli import centres, doors, organisations, people, reach, teams, visits
 from web.staff.cli.parts import Handler
 from web.staff.cli.parts import current as _current
 from web.staff.cli.parts import database as _database
@@ -86,6 +86,7 @@ def add_commands(commands: Commands) -> None:
     visits.add_commands(commands, command)
     doors.add_commands(commands, command)
     centres.add_commands(commands, command)
+    reach.add_commands(commands, command)
 
 
 def _add_home_commands(commands: Commands, command: Command) -> None:
