@@ -20,7 +20,7 @@ from datetime import datetime
 
 import urllib3
 from flask import Flask, Response, redirect, render_template_string, request
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 KEPT = 40
 """Messages that a phone shows: a demo's evening."""
@@ -68,11 +68,14 @@ class Phones:
         self._now = now
         self._lock = threading.Lock()
         self._reports = urllib3.PoolManager(retries=False, timeout=REPORT_S)
-        self._server = make_server("127.0.0.1", 0, _app(self), threaded=True)
+        self._server = make_server(
+            "127.0.0.1", 0, _app(self), threaded=True, request_handler=_Quiet
+        )
         self._thread = threading.Thread(
             target=self._server.serve_forever, name="phones", daemon=True
         )
         self.reply_to: str | None = None
+        self._to_home: deque[dict[str, str]] = deque(maxlen=KEPT)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def start(self) -> None:
@@ -81,7 +84,8 @@ class Phones:
 
     def stop(self) -> None:
         """End serving; may be called twice."""
-        self._server.shutdown()
+        if self._thread.is_alive():  # else nobody would answer the wish
+            self._server.shutdown()
         self._server.server_close()
 
     def shown(self) -> list[Phone]:
@@ -121,10 +125,20 @@ class Phones:
             if text is None:
                 return
             text.answered = words[:TEXT_MAX]
+            if text.whence == FROM_HOME:
+                self._to_home.append({"from": number, "text": words[:TEXT_MAX]})
+                return
             to = text.report or self.reply_to
         if to is not None:
             form = {"id": "a" + secrets.token_hex(16), "direction": "incoming", "from": number}
             self._tell(to, form | {"to": "Tryggve", "message": words[:TEXT_MAX]})
+
+    def for_the_home(self) -> list[dict[str, str]]:
+        """What was answered to the home's modem since the last look."""
+        with self._lock:
+            came = list(self._to_home)
+            self._to_home.clear()
+        return came
 
     def _deliver(self) -> None:
         """Tell the provider's customer of what came to phones that are on."""
@@ -150,6 +164,13 @@ class Phones:
         threading.Thread(target=post, name="report", daemon=True).start()
 
 
+class _Quiet(WSGIRequestHandler):
+    """Without a line for each request: the home looks once a second for what came."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Nothing."""
+
+
 def _app(phones: Phones) -> Flask:
     app = Flask("gateway.demo.phones")
     app.config["MAX_CONTENT_LENGTH"] = 16 * 1024
@@ -171,6 +192,14 @@ def _app(phones: Phones) -> Flask:
     def modem() -> tuple[dict[str, str], int]:
         id = phones.receive(request.form.get("to", ""), request.form.get("text", ""), FROM_HOME)
         return ({"id": id}, 200) if id else ({"error": "no such number"}, 404)
+
+    @app.post("/modem/inbox")
+    def inbox() -> list[dict[str, str]]:
+        return phones.for_the_home()
+
+    @app.get("/a1/me")
+    def account() -> dict[str, str]:
+        return {"displayname": "Tryggve", "balance": "1000000"}
 
     @app.post("/svara")
     def answer() -> Response:

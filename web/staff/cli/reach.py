@@ -1,4 +1,4 @@
-"""`tryggve staff ways|ladder …`: where staff are reached, and who is told of an alarm in what order.
+"""`tryggve staff ways|ladder …`: where staff are reached, and who is told of an alarm when.
 
 Both have pages (*Mina larmvägar*, *Larmkedjor*); here they are set up by a script.  Not for: alarm
 centres (`centres`), or rotas, which are kept in the page.
