@@ -28,7 +28,7 @@ class VirtualModem:
 
     def __init__(self, url: str | None) -> None:
         self.url = url
-        self._http = urllib3.PoolManager(retries=False, timeout=TIMEOUT_S)
+        self._http = urllib3.PoolManager(retries=False, timeout=TIMEOUT_S, maxsize=4)
         self._numbers = itertools.count(1)
         self._looking: asyncio.Task[None] | None = None
         self._on_report: Callable[[ModemReport], None] | None = None
