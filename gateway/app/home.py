@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from gateway.app.uplink_bridge import LogOutbox, callbacks
+from gateway.app.uplink_bridge import LogOutbox, Signaller, callbacks
 from gateway.clock import Clock
 from gateway.commands import AskStatus, Command, LockDoor, SetIndicator
 from gateway.config.home_file import HomeConfig
@@ -37,6 +37,7 @@ from gateway.engine.turns import Hooks
 from gateway.envelope import Draft, Event
 from gateway.errors import SecretError
 from gateway.events import (
+    LISTENING_ROLE,
     CheckPlanned,
     Data,
     GatewayStarted,
@@ -46,9 +47,11 @@ from gateway.events import (
 )
 from gateway.link.enrolment import Enrolment, load_enrolment
 from gateway.link.uplink import Uplink, UrgentEvent
+from gateway.media.calls import CallRecord, Calls
 from gateway.origin import is_in_memory
-from gateway.ports import Lock
+from gateway.ports import Lock, Speaker
 from gateway.rules import bind
+from gateway.services.alarm_sounds import AlarmSounds
 from gateway.services.clock_watch import ClockWatch
 from gateway.services.driver_supervisor import DriverSupervisor
 from gateway.services.indicators import Indicators
@@ -108,6 +111,7 @@ class Home:
         eventlog, self._recovered = self.log_folder.open()
         self.view = HomeView()
         self.open_orders = OpenOrders()
+        self.call_record = CallRecord()
         self.previous = PreviousEnd(lambda: self.engine.log.origin)
         self.planned: set[str] = set()
         facts = config.facts()
@@ -159,7 +163,8 @@ class Home:
             submit=lambda device, data: self.engine.submit(Draft(data, device=device)),
             pin_factory=pin_factory,
         )
-        self.indicators = Indicators(self.supervisor.devices)
+        listening = [one.id for one in facts.devices.values() if one.role == LISTENING_ROLE]
+        self.indicators = Indicators(self.supervisor.devices, listening)
         self.lock_orders = LockOrders(
             home=home,
             devices=[d.id for d in facts.devices.values() if d.type == "lock"],
@@ -170,6 +175,19 @@ class Home:
             clock=clock,
             best_now=self.clock_watch.best_now,
         )
+        self.calls = Calls(
+            home=home,
+            keys=self._server_keys,
+            view=lambda: self.view,
+            record=lambda: self.call_record,
+            writer=self.engine,
+            now=self.lock_orders.now,
+            speaker=self._speaker,
+            light=self.indicators.set_listening,
+            signal=Signaller(lambda: self.uplink).tell,
+            spawn=self.spawn,
+        )
+        self.alarm_sounds = AlarmSounds(self._speaker, quiet=lambda: self.calls.busy)
         self.page_identity = self._identity(state_dir) if config.web.enabled else None
         self.pin_entry = PinEntry(self.secrets, time.monotonic)
         self.code_entry = CodeEntry(
@@ -214,6 +232,7 @@ class Home:
         alive_until = self.view.at
         wrong_by_s = self.previous.unsynced_by(self.boot, self.clock.now(), self.clock.mono_s())
         left_open, self.open_orders = self.open_orders, OpenOrders()
+        self.calls.settle(self.call_record)
         for first in (self._recovered, self.log_folder.returned):
             if first is not None:
                 self.record(first)
@@ -236,6 +255,7 @@ class Home:
         await self.supervisor.start()
         self.key_offers.offer_again()
         self.spawn(self.lock_orders.settle(left_open))
+        self.spawn(self.alarm_sounds.run())
         if is_in_memory(self.engine.log.origin):
             self.disk_watch.watch(self.engine.log)
         retain_days = self.config.log.retain_days
@@ -265,6 +285,7 @@ class Home:
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_S):
                 self.slot_ringer.stop()
+                await self.calls.close()
                 await self.supervisor.close()
                 if not broken:
                     self.record(GatewayStopped(reason="stopped"))
@@ -303,6 +324,8 @@ class Home:
     def _see_live(self, event: Event) -> None:
         self._see(event)
         self.lock_orders.reconsider()
+        self.calls.reconsider()
+        self.alarm_sounds.see_live(event)
         self.key_offers.see_live(event)
         self.unread.see_live(event)
         for watcher in self.watchers:
@@ -311,6 +334,8 @@ class Home:
     def _see(self, event: Event) -> None:
         self.view.apply(event)
         self.open_orders.apply(event)
+        self.call_record.apply(event)
+        self.alarm_sounds.apply(event)
         self.previous.apply(event)
         if isinstance(event.data, CheckPlanned):
             self.planned.add(event.data.check)
@@ -319,6 +344,8 @@ class Home:
 
     def _see_anew(self) -> Callable[[Event], None]:
         self.view, self.open_orders, self.planned = HomeView(), OpenOrders(), set()
+        self.call_record = CallRecord()
+        self.alarm_sounds.forget()
         self.key_offers.forget()
         self.unread.forget()
         return self._see
@@ -393,6 +420,7 @@ class Home:
                 self.engine,
                 self.loop,
                 order=self.lock_orders.order,
+                call=self.calls.order,
                 spawn=self.spawn,
                 on_server_time=self.clock_watch.server_time,
             ),
@@ -404,3 +432,7 @@ class Home:
     def _lock(self, device: str) -> Lock | None:
         driver = self.supervisor.devices.get(device)
         return driver if isinstance(driver, Lock) else None
+
+    def _speaker(self) -> Speaker | None:
+        speakers = (one for one in self.supervisor.devices.values() if isinstance(one, Speaker))
+        return next(speakers, None)

@@ -20,12 +20,12 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "ledger": ("Vem har varit här?", "Who was here?"),
     "ledger.intro": (
         (
-            "Här står vem som har kommit in, öppnat dörren eller läst om dig de "
+            "Här står vem som har kommit in, öppnat dörren, lyssnat eller läst om dig de "
             "senaste 30 dagarna. Personalen ser samma rader. Undrar du över något, fråga "
             "hemtjänsten och säg dagen, tiden och numret inom parentes."
         ),
         (
-            "Here is who came in, opened the door or read about you in the last 30 "
+            "Here is who came in, opened the door, listened or read about you in the last 30 "
             "days. The staff see the same rows. If you wonder about something, ask the home care "
             "and tell the day, the time and the number in brackets."
         ),
@@ -68,6 +68,18 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "%s försökte låsa dörren; låset sa inte hur det gick",
         "%s tried to lock the door; the lock did not say how it went",
     ),
+    "ledger.voice.begun": ("%s talade med dig och hörde dig", "%s spoke with you and heard you"),
+    "ledger.voice.refused": (
+        "%s ville tala med dig, men samtalet blev inte av",
+        "%s wanted to speak with you, and it did not come to it",
+    ),
+    "ledger.centre": ("Larmcentralen", "The alarm centre"),
+    "ledger.listened": (
+        "Ett larm hade gått hos dig. Det varade %s",
+        "There was an alarm in your home. It took %s",
+    ),
+    "ledger.seconds": ("%d sekunder", "%d seconds"),
+    "ledger.minutes": ("%d min %d s", "%d min %d s"),
     "why.planned_visit": ("Ett besök som var planerat", "A visit that was planned"),
     "why.alarm": ("Ett larm hade gått hos dig", "There was an alarm in your home"),
     "why.check": ("För tillsynen på natten", "For the check at night"),
@@ -313,6 +325,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "type.lock": ("Lås", "Lock"),
     "type.sensor": ("Givare", "Sensor"),
     "type.indicator": ("Lampa", "Indicator"),
+    "type.speaker": ("Högtalare", "Speaker"),
     "state.on": ("Känner av", "Sensing"),
     "state.off": ("Känner inget", "Nothing sensed"),
     "state.bed.on": ("Belastad", "Pressed"),
@@ -416,6 +429,8 @@ class Words:
         """A row of the ledger in one plain sentence.  The home has no names: it tells the staff
         id, by which the home care knows who it was."""
         who = self("ledger.unknown") if row.person is None else self("ledger.who") % row.person
+        if row.action.startswith("voice.") and row.why.startswith("alarm_centre"):
+            who = self("ledger.centre")
         key = f"ledger.{row.action}"
         if row.action == "unlock.requested":
             ended = f"ledger.{row.turn}.{row.outcome or 'requested'}"
@@ -425,6 +440,10 @@ class Words:
 
     def access_why(self, row: Access) -> str:
         """Why, where it says more than the sentence; else an empty text."""
+        if row.action == "voice.begun" and row.took_s is not None:
+            minutes, seconds = divmod(round(row.took_s), 60)
+            long = self("ledger.minutes") % (minutes, seconds)
+            return self("ledger.listened") % (long if minutes else self("ledger.seconds") % seconds)
         if row.action not in ("record.read", "unlock.requested"):
             return ""
         return self.word("why", row.why)

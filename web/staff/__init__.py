@@ -13,6 +13,7 @@ Each room imports only those above it; tests/test_imports.py holds it.
     homelink     the link's server side: enrolment, what homes send, what they are told
     signin       passwords, passkeys, second factors, single sign-on, sessions
     doors        turning a lock: on what ground, one turn for one wish, taking it back
+    talk         speaking with a home because of an alarm: permits, signals, relays
     people       organisations, homes, accounts, teams and areas
     audit        the access log: who read, opened, came in or looked
     pages        what staff look at: one file a page

@@ -11,8 +11,9 @@ one without an end, so that nothing is thrown away, however many come at once.
 A notification says only which events are new; the listener reads them from the table, so their size
 does not matter (PostgreSQL's limit is 8,000 bytes).
 
-An order to turn a lock is whole in a notification: it is in no table.  Who sends it waits for the
-word of the worker that has the home's stream, and takes the order back when none comes: a row of
+An order for now (to turn a lock, or about a call) is whole in a notification: it is in no table.
+Who sends it waits for the word of the worker that has the home's stream, and takes the order back
+when none comes: a row of
 `lock_order` is deleted by the one or by the other, so an order that is told as not arrived is not
 given any more.  Not for: the broker of one worker (`web.staff.realtime.broker`).
 """
@@ -121,7 +122,7 @@ class OneWorker:
 
     def after_commit(self, tx: Tx) -> None:
         for order in tx.orders:
-            order.reached = self._broker.give_order(order.home, order.grant)
+            order.reached = self._broker.give_order(order.home, order.grant, order.what)
 
     def drop_home(self, home: str) -> None:
         self._broker.drop_home(home)
@@ -195,7 +196,8 @@ class PostgresRelay:
         self._waiting[order.ticket] = _Waiting(now_s)
         values = {"id": order.ticket, "home_id": order.home, "made_at": now}
         tx.conn.execute(t.insert().values(values))
-        self._tell(tx.conn, ["order", order.home, order.ticket, order.grant])
+        said = "order" if order.what == "turn" else order.what  # a worker of before knows no other
+        self._tell(tx.conn, [said, order.home, order.ticket, order.grant])
 
     def listens(self, tx: Tx, home: str) -> bool:
         if self._broker.listens(home):
@@ -208,7 +210,7 @@ class PostgresRelay:
     def after_commit(self, tx: Tx) -> None:
         for order in tx.orders:
             if order.ticket is None:
-                order.reached = self._broker.give_order(order.home, order.grant)
+                order.reached = self._broker.give_order(order.home, order.grant, order.what)
             else:
                 order.reached = self._was_taken(order, order.ticket)
 
@@ -220,7 +222,7 @@ class PostgresRelay:
             if waiting.told.wait(TAKEN_WITHIN_S):
                 return waiting.given
             if self._take(ticket):
-                return self._broker.give_order(order.home, order.grant)
+                return self._broker.give_order(order.home, order.grant, order.what)
             return waiting.given  # it was taken, and the word is late
         except SQLAlchemyError as error:
             # it may still be given: nobody knows, so nobody is told that nothing happened
@@ -235,10 +237,10 @@ class PostgresRelay:
         with self._db.write() as tx:
             return tx.conn.execute(delete(t).where(t.c.id == ticket)).rowcount == 1
 
-    def _take_for(self, home: str, ticket: str, grant: str) -> None:
+    def _take_for(self, what: str, home: str, ticket: str, grant: str) -> None:
         """An order came for a home that may listen here."""
         if self._broker.listens(home) and self._take(ticket):
-            given = self._broker.give_order(home, grant)
+            given = self._broker.give_order(home, grant, what)
             with self._db.write() as tx:
                 self._tell(tx.conn, ["taken", ticket, given])
 
@@ -347,7 +349,9 @@ class PostgresRelay:
             kind, person, decided, homes = rest
             self._broker.publish([ManyChanges(kind, frozenset(homes), person, decided)])
         elif what == "order":
-            self._take_for(*rest)
+            self._take_for("turn", *rest)
+        elif what == "call":
+            self._take_for(what, *rest)
         elif what == "taken":
             self._was_told(*rest)
         elif what == "look":

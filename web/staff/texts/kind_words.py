@@ -78,6 +78,7 @@ NOUNS: Mapping[str, tuple[str, str]] = {
     "access": ("system", "search"),
     "event": ("system", "list"),
     "account": ("system", "person-check"),
+    "voice": ("system", "sound"),
 }
 """The group and the icon of a noun's kinds, where a kind has none of its own."""
 
@@ -205,6 +206,12 @@ _WORDS: Mapping[str, KindWord] = {
     "event.set_aside": KindWord(N_("En händelse lades undan"), "warn"),
     "event.aside_declined": KindWord(N_("Händelsen fick stå kvar")),
     "access.checked": KindWord(N_("Stickprov kontrollerat"), icon="check"),
+    "voice.permitted": KindWord(N_("Någon bad att få tala med hemmet"), aside=True),
+    "voice.admitted": KindWord(N_("Hemmet tog emot ett samtal"), aside=True),
+    "voice.begun": KindWord(N_("Någon började lyssna och tala i hemmet"), "warn", group="alarm"),
+    "voice.extended": KindWord(N_("Samtalet förlängdes"), group="alarm"),
+    "voice.ended": KindWord(N_("Ingen lyssnar i hemmet längre"), "ok", group="alarm"),
+    "voice.refused": KindWord(N_("Samtal med hemmet nekades"), "warn", group="alarm"),
     "account.signed_in": KindWord(N_("Inloggning")),
     "account.changed": KindWord(N_("Konto eller arbetslag ändrat"), icon="pen"),
     "account.refused": KindWord(N_("Misslyckad inloggning"), "warn", icon="person-off"),

@@ -9,6 +9,7 @@ import { startRefreshing } from "./refresh.js";
 import { startSound } from "./sound.js";
 import { startStream } from "./stream.js";
 import { startTab } from "./tab.js";
+import { startTalk } from "./talk.js";
 import { startTheme } from "./theme.js";
 import { startTicking } from "./time.js";
 
@@ -22,6 +23,7 @@ if (document.body.dataset.live) {
   startSound();
   startStream();
   startTab();
+  startTalk();
   startRefreshing();
   startLive();
 }
