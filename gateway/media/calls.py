@@ -133,7 +133,7 @@ class Calls:
 
     def settle(self, left_open: CallRecord) -> None:
         """After a start: end the calls that the last run left open.  Its child ended with it."""
-        for call, person in left_open.open.items():
+        for call, person in list(left_open.open.items()):
             ended = VoiceEnded(call=call, why=VoiceEnd.RESTARTED)
             self._writer.submit(Draft(ended, person=person))
 

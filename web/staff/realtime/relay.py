@@ -13,9 +13,8 @@ does not matter (PostgreSQL's limit is 8,000 bytes).
 
 An order for now (to turn a lock, or about a call) is whole in a notification: it is in no table.
 Who sends it waits for the word of the worker that has the home's stream, and takes the order back
-when none comes: a row of
-`lock_order` is deleted by the one or by the other, so an order that is told as not arrived is not
-given any more.  Not for: the broker of one worker (`web.staff.realtime.broker`).
+when none comes: a row of `lock_order` is deleted by the one or by the other, so an order that is
+told as not arrived is not given any more.  Not for: the broker of one worker (`web.staff.realtime.broker`).
 """
 
 from __future__ import annotations
@@ -196,8 +195,7 @@ class PostgresRelay:
         self._waiting[order.ticket] = _Waiting(now_s)
         values = {"id": order.ticket, "home_id": order.home, "made_at": now}
         tx.conn.execute(t.insert().values(values))
-        said = "order" if order.what == "turn" else order.what  # a worker of before knows no other
-        self._tell(tx.conn, [said, order.home, order.ticket, order.grant])
+        self._tell(tx.conn, [_SAID[order.what], order.home, order.ticket, order.grant])
 
     def listens(self, tx: Tx, home: str) -> bool:
         if self._broker.listens(home):
@@ -348,10 +346,8 @@ class PostgresRelay:
         if what == "many":
             kind, person, decided, homes = rest
             self._broker.publish([ManyChanges(kind, frozenset(homes), person, decided)])
-        elif what == "order":
-            self._take_for("turn", *rest)
-        elif what == "call":
-            self._take_for(what, *rest)
+        elif what in _SAID.values():
+            self._take_for("turn" if what == _SAID["turn"] else what, *rest)
         elif what == "taken":
             self._was_told(*rest)
         elif what == "look":
@@ -396,6 +392,8 @@ class PostgresRelay:
                     )
         return [changes[at] for at in sorted(changes)]
 
+
+_SAID = {"turn": "order", "call": "call"}  # what workers call an order among themselves
 
 _Run = tuple[str, str | None, int, int]
 """Events of one origin: its name, the home, the first number and the last."""
