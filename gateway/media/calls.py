@@ -163,7 +163,11 @@ class Calls:
         running = self._running
         if running is None:
             return
-        self._end(running, VoiceEnd.STOPPED)
+        await self._hang_up(running, VoiceEnd.STOPPED)
+
+    async def _hang_up(self, running: _Running, why: VoiceEnd = VoiceEnd.HUNG_UP) -> None:
+        """End a call at once, and wait a moment until it is written."""
+        self._end(running, why)
         if running.process is not None:
             running.process.kill()
         with suppress(TimeoutError):
@@ -195,6 +199,8 @@ class Calls:
             permit = self._judged(order.permit)
             if permit.call != order.call or permit.extends:
                 raise PermitRefused(VoiceRefusal.FORGED, call=permit.call, person=permit.person)
+            if self._running is not None and self._running.permit.person == permit.person:
+                await self._hang_up(self._running)  # their page was loaded anew
             if self._running is not None:
                 raise PermitRefused(VoiceRefusal.BUSY, call=permit.call, person=permit.person)
         except PermitRefused as error:
@@ -205,7 +211,8 @@ class Calls:
         try:
             await self._carry(running, order)
         finally:
-            self._running = None
+            if self._running is running:
+                self._running = None
 
     async def _carry(self, running: _Running, order: CallOrder) -> None:
         permit = running.permit
@@ -235,6 +242,7 @@ class Calls:
             if running.refused is None:
                 self._tell(CallSignal(call=permit.call, state="ended", why=why.value))
             await self._light(False)
+            self._running = None  # who presses again need not wait for the tone
             if running.began_s is not None:
                 with suppress(DeviceError):
                     await speaker.play(Signal.LISTENED)

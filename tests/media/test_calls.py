@@ -17,7 +17,7 @@ import pytest
 
 pytest.importorskip("aiortc")
 
-from gateway.events import (  # noqa: E402 - after the library that this is about
+from gateway.events import (
     AlarmAcknowledged,
     AlarmOutcome,
     AlarmResolved,
@@ -29,10 +29,10 @@ from gateway.events import (  # noqa: E402 - after the library that this is abou
     VoiceRefusal,
     VoiceRefused,
 )
-from gateway.media import calls as calls_module  # noqa: E402
-from gateway.media.process import MediaProcess  # noqa: E402
-from gateway.ports import Signal  # noqa: E402
-from tests.media.parts import CallHome, Mute, Page, share_of  # noqa: E402
+from gateway.media import calls as calls_module
+from gateway.media.process import MediaProcess
+from gateway.ports import Signal
+from tests.media.parts import CallHome, Mute, Page, share_of
 
 
 @pytest.fixture(autouse=True)
@@ -150,6 +150,12 @@ async def test_one_at_a_time(home: CallHome, page: Page) -> None:
     home.order(home.permit("c2", person="p8"), "")
     assert (await home.said("refused")).why == VoiceRefusal.BUSY
     assert home.calls.busy
+    other = Page()
+    home.order(home.permit("c3"), await other.offer())  # the same person's page, loaded anew
+    await other.take((await home.said("answered")).sdp)
+    await home.said("begun")
+    assert [(one.call, one.why) for one in home.data(VoiceEnded)] == [("c1", VoiceEnd.HUNG_UP)]
+    await other.close()
 
 
 async def test_without_lamp_or_tone_or_record_nobody_listens(home: CallHome, page: Page) -> None:

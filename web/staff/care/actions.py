@@ -94,7 +94,7 @@ class Why(StrEnum):
     NO_CALL = "no_call"
     """There is no such call of this person's."""
     BAD_OFFER = "bad_offer"
-    """The page's description of its end is none.  Data: `text`."""
+    """The page's description of its end is none.  Data: `detail`."""
 
 
 class Refused(TryggveError):

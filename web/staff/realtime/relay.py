@@ -13,8 +13,8 @@ does not matter (PostgreSQL's limit is 8,000 bytes).
 
 An order for now (to turn a lock, or about a call) is whole in a notification: it is in no table.
 Who sends it waits for the word of the worker that has the home's stream, and takes the order back
-when none comes: a row of `lock_order` is deleted by the one or by the other, so an order that is
-told as not arrived is not given any more.  Not for: the broker of one worker (`web.staff.realtime.broker`).
+when none comes: a row of `lock_order` is deleted by the one or by the other, so an order told as
+not arrived is not given any more.  Not for: one worker's broker (`web.staff.realtime.broker`).
 """
 
 from __future__ import annotations

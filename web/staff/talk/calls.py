@@ -85,12 +85,12 @@ def has_voice(conn: Connection, home: str) -> bool:
 def begin(staff: Staff, actor: Actor, alarm: Ref, sdp: str) -> CallState:
     """Sign a permit and send it to the home with the page's offer, now.
 
-    Raises `Refused`: NO_ALARM, NO_ROLE, CLOSED, NO_VOICE, NOT_CONNECTED; BAD_OFFER with `text`.
+    Raises `Refused`: NO_ALARM, NO_ROLE, CLOSED, NO_VOICE, NOT_CONNECTED; BAD_OFFER.
     """
     try:
         offer = description.clean(sdp)
     except DescriptionRefused as error:
-        raise Refused(Why.BAD_OFFER, text=error.text) from error
+        raise Refused(Why.BAD_OFFER, detail=error.text) from error
     call, limit_s = secrets.token_urlsafe(16), staff.config.voice.limit_s
     ice = relays.servers(staff.config, call, time.time() + limit_s + SETTING_UP_S)
     now = datetime.now(UTC)
