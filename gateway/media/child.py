@@ -39,8 +39,9 @@ ICE_WITHIN_S = 15.0
 """Seconds for an answer, and then for a way to the page: aioice itself never says that there is
 none, and a relay that does not answer takes long."""
 
-BEAT_WITHIN_S = 3.0
-"""Seconds without a word from the page after which it is gone; it speaks each second."""
+BEAT_WITHIN_S = 6.0
+"""Seconds without a word from the page after which it is gone; it speaks each second, and its last
+word comes when it is closed.  A mobile network is away for three seconds now and then."""
 
 TELL_EVERY_S = 1.0
 """Seconds between two words to the parent and to the page: that this runs, and the time left."""

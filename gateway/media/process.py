@@ -19,8 +19,9 @@ COMMAND = (sys.executable, "-m", "gateway.media.child")
 LINE_MAX_BYTES = 1 << 16
 """Of a line from the child: an answer has some 3,000."""
 
-SILENT_S = 5.0
-"""Seconds without a word after which the child counts as stuck; it speaks each second."""
+SILENT_S = 6.0
+"""Seconds without a word after which the child counts as stuck; it speaks each second, and a Pi
+that is busy may hold it for some."""
 
 START_S = 20.0
 """Seconds in which the child must be ready: on a Pi its libraries take three to load."""

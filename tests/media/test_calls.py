@@ -213,18 +213,18 @@ async def test_a_child_that_is_stopped_is_killed(home: CallHome, page: Page) -> 
     os.kill(home.children[0].process.pid, signal.SIGSTOP)
     await home.settled()
     assert ended(home) is VoiceEnd.MEDIA_STUCK
-    assert time.monotonic() - began_s < 8
+    assert time.monotonic() - began_s < 12
 
 
 async def test_a_page_that_falls_silent_has_lost_the_call(home: CallHome, page: Page) -> None:
-    """A heartbeat of a second: after three without one nobody listens."""
+    """A heartbeat of a second: after six without one nobody listens."""
     await connected(home, page)
     await until(lambda: bool(page.left))
     began_s = time.monotonic()
     page.fall_silent()
     await home.settled()
     assert ended(home) is VoiceEnd.VIEWER_LOST
-    assert 2 < time.monotonic() - began_s < 6
+    assert 5 < time.monotonic() - began_s < 12
 
 
 async def test_the_home_ends_it_at_its_limit(home: CallHome, page: Page) -> None:
