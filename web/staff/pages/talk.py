@@ -21,7 +21,7 @@ from web.staff.core.context import staff
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.pages import forms, lookups, reading
-from web.staff.pages.layout import answer_json, main_attributes, page
+from web.staff.pages.layout import answer_json, is_fragment, main_attributes, page
 from web.staff.pages.routes import get, post
 from web.staff.talk import calls, relays
 from web.staff.texts import voice_words
@@ -49,7 +49,8 @@ def talk(actor: Actor) -> Response:
             alarm=row,
             place=place,
             about=alarm_word(row.type),
-            closed=row.closed_at is not None,
+            # an open page keeps its call's place, where it reads how that ended
+            closed=row.closed_at is not None and not is_fragment(),
             has_voice=calls.has_voice(conn, row.home_id),
             **main_attributes(home=row.home_id),
         )
