@@ -7,6 +7,7 @@
     │   ├── UnknownDriver         a device kind that no driver has
     │   └── RecordingError        a recorded file: file, line
     ├── BadEvent                  bytes that are no event
+    ├── BadMessage                bytes that are no SIP, or no SCAIP: `snu` says what to answer
     ├── ChainError                an event that does not continue its chain
     ├── LogError                  the event log
     │   ├── LogCorrupt            the file is damaged
@@ -74,6 +75,14 @@ class RecordingError(UserError):
 
 class BadEvent(TryggveError):
     """Bytes that are no event."""
+
+
+class BadMessage(TryggveError):
+    """Bytes that are no SIP or no SCAIP message.  `snu` is SCAIP's number for what is wrong."""
+
+    def __init__(self, text: str, *, snu: int) -> None:
+        super().__init__(text, snu=snu)
+        self.snu = snu
 
 
 class ChainError(TryggveError):

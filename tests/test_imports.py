@@ -20,7 +20,7 @@ PURE = ("access", "schedule", "rules")
 ROOMS_OF_HOME = (
     *BASE,
     *PURE,
-    *("config", "engine", "state", "doors", "link", "services", "media"),
+    *("scaip", "config", "engine", "state", "doors", "link", "services", "media"),
     *("replay", "app", "docs", "demo", "cli"),
 )
 """The gateway from the ground up: a room knows only those before it.  `app` is the composition
@@ -28,7 +28,7 @@ root; what follows it stands around the home and is not part of it."""
 
 ROOMS_OF_STAFF = (
     *("storage", "realtime", "core", "texts", "events", "care", "visits", "homelink", "signin"),
-    *("doors", "talk", "people", "audit", "pages", "runtime", "cli"),
+    *("doors", "talk", "people", "channels", "ladders", "audit", "pages", "runtime", "cli"),
 )
 """The staff server from the ground up (web/staff/__init__.py says what each is for)."""
 
@@ -62,6 +62,7 @@ STAFF_KNOWS = (
     "gateway.wire",
     "gateway.clock",
     "gateway.media.description",
+    "gateway.scaip",
 )
 DRIVERS_KNOW = ("gateway.events", "gateway.ports", "gateway.errors")
 DRIVER_ROOMS = ("drivers.wired", "drivers.radio", "drivers.locks")
@@ -265,7 +266,8 @@ def test_bumble_stays_with_the_virtual_radio() -> None:
 
 
 def test_the_server_knows_of_the_gateway_only_what_both_speak() -> None:
-    """Events, errors, envelope, access, wire and clock: the home's runtime is not the server's."""
+    """Events, errors, envelope, access, wire and clock, and what both say to an alarm centre: the
+    home's runtime is not the server's."""
     assert_none(
         [
             f"{module.where(found.line)} imports {found.target}"

@@ -5,6 +5,7 @@
     pace       lets time run fast, and at a person's pace while a person is needed
     town       its homes, its accounts, and the plan of a caregiver's rounds
     stage      folder, enrolment; starts and stops the programs
+    alarm_centre  receives SCAIP, and misbehaves on command
     staffclient  a member of the staff without a browser, for the smoke test
     smoke      one scripted night and morning, judged
     cli        `tryggve demo`

@@ -227,6 +227,70 @@ def test_an_unknown_outcome_is_told_by_the_page_itself(
     stream.close()
 
 
+SLOW_FETCH = """() => {
+  window.asked = [];
+  window.statuses = [];
+  const real = window.fetch;
+  window.fetch = async (url, more) => {
+    if (!String(url).includes("fragment=1")) return real(url, more);
+    window.asked.push(performance.now());
+    await new Promise((go) => setTimeout(go, 400));
+    const status = window.statuses.pop();
+    return status ? new Response("", { status }) : real(url, more);
+  };
+}"""
+"""The page's fetches take 0.4 s and are noted; `statuses` are answered first, last to first."""
+
+TELL = """async ([name, kind, count, everyMs]) => {
+  for (; count; count -= 1) {
+    const detail = { home: "h1", kind, event: null };
+    document.dispatchEvent(new CustomEvent(`live:${name}`, { detail }));
+    await new Promise((go) => setTimeout(go, everyMs));
+  }
+}"""
+
+ASKED = """async ([than, withinMs]) => {
+  const until = performance.now() + withinMs;
+  while (asked.length <= than && performance.now() < until) {
+    await new Promise((go) => setTimeout(go, 20));
+  }
+  return asked.length > than;
+}"""
+
+
+def test_a_server_with_much_to_do_is_asked_less_often(
+    open_page: Open, sign_in: SignIn, night: Night
+) -> None:
+    """Where a fetch takes long a stream of changes makes few of them, with pauses; an alarm waits
+    for no long pause; a page that was refused is fetched again; and a screen that lost its place
+    fetches once, however often it is told."""
+    page = open_page(DESK)
+    sign_in(page)
+    live(page)
+    page.evaluate(SLOW_FETCH)
+
+    def asked_while(*told: object) -> int:
+        before = int(page.evaluate("asked.length"))
+        page.evaluate(TELL, told)
+        return int(page.evaluate("asked.length")) - before
+
+    def asked_more(than: int, within_ms: int) -> None:
+        assert page.evaluate(ASKED, [than, within_ms])
+
+    assert 1 <= asked_while("change", "home.heard", 40, 50) <= 2
+    count = page.evaluate("asked.length")
+    asked_while("change", "alarm.raised", 1, 0)
+    asked_more(count, 1_500)
+    page.wait_for_timeout(2_500)  # until it is at rest
+    page.evaluate("statuses.push(503)")
+    count = page.evaluate("asked.length")
+    asked_while("change", "alarm.raised", 1, 0)
+    asked_more(count + 1, 4_000)
+    assert page.evaluate("statuses.length") == 0
+    page.wait_for_timeout(2_500)  # until it is at rest
+    assert asked_while("resync", "", 20, 25) <= 2
+
+
 def test_a_dead_link_is_told_loudly_and_its_end_too(
     open_page: Open, sign_in: SignIn, night: Night
 ) -> None:

@@ -46,6 +46,7 @@ class Ledger:
         """Seconds by what was waited for: an alarm until it was stored, until a screen had it."""
         self.counts: Counter[str] = Counter()
         self.said: list[str] = []
+        self.began_s = time.perf_counter()
 
     def say(self, text: str) -> None:
         """Something went otherwise than meant, in words; the first few are kept."""

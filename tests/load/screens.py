@@ -27,6 +27,10 @@ from web.staff.core.rights import Role
 PAUSE_S = 1.0
 """Seconds between two fetches of a screen: what `refresh.js` comes to while alarms come in."""
 
+PAUSE_MAX_S = 1.5
+"""And at least as long as the last fetch took, but no longer than this (`PAUSE_AT_MOST_MS` there,
+while alarms come in)."""
+
 BACK_S = 1.0
 """Seconds until a screen that lost its stream comes back (`live.RETRY_MS`)."""
 
@@ -184,18 +188,24 @@ class Screen:
             return
         self.heard.add((name, seq))
         self._alarms.append(event | {"home": name})
-        if home is not None and seq in home.given:
+        # an alarm that is open since an earlier scene came then
+        if home is not None and home.given.get(seq, 0.0) >= self.ledger.began_s:
             self.ledger.waited("alarm_on_screen", now_s - home.given[seq])
 
     # --- what it does
 
     def _look(self) -> None:
-        while not self._stopping.wait(self._rng.uniform(0.5, 1.5) * self.pause_s):
-            path = self._rng.choice(self.paths)
+        took_s = 0.0
+        while True:
+            pause_s = self._rng.uniform(0.5, 1.5) * self.pause_s
+            if self._stopping.wait(max(pause_s, min(took_s, PAUSE_MAX_S))):
+                return
+            path, began_s = self._rng.choice(self.paths), time.perf_counter()
             try:
                 self.client.get(path)
             except StaffError:
                 self.ledger.count("pages_refused")
+            took_s = time.perf_counter() - began_s
 
     def _act(self) -> None:
         for _ in range(ACTS_MAX):

@@ -45,7 +45,7 @@ from gateway.events import (
 )
 from tests.staff.parts import EnrolledHome, add_user, parts_of
 from web.staff.events import append
-from web.staff.storage import plan_tables, tables
+from web.staff.storage import alarm_tables, ladder_tables, plan_tables, tables
 from web.staff.storage.tables import metadata
 
 APART = 100_000
@@ -123,6 +123,7 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
             "id": "staff:h1/1", "home_id": "h1", "event": "home:h1/3", "why": "other",
             "asked_by": "p-h1", "asked_at": now,
         },
+        tables.alarm_repeat: {"id": "home:h1/999", "home_id": "h1", "alarm": silent, "at": now},
         tables.home_stream: {"id": "s-h1", "home_id": "h1", "seen_at": now},
         tables.mass_alarm: {
             "id": "mass1", "org_id": "org1", "type": "home_silent", "began_at": now,
@@ -158,12 +159,46 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
         tables.area: {"id": 1, "org_id": "org1", "name": "Norr"},
         tables.team_area: {"team_id": 1, "area_id": 1},
         tables.area_home: {"area_id": 1, "home_id": "h1"},
+        alarm_tables.alarm_centre: {
+            "id": "centre", "org_id": "org1", "name": "Larmcentralen",
+            "value": "sip:larm@centre.example", "created_at": now,
+        },
+        ladder_tables.ladder: {
+            "id": "ladder", "org_id": "org1", "name": "Natt", "changed_at": now,
+            "steps": '[{"receivers": [{"kind": "assigned"}]}]',
+        },
+        ladder_tables.rota: {
+            "id": "rota", "org_id": "org1", "name": "Natt", "timezone": "Europe/Stockholm",
+            "changed_at": now,
+        },
+        ladder_tables.alarm_message: {
+            "id": "m-h1", "escalation": silent, "org_id": "org1", "home_id": "h1", "alarm": silent,
+            "step": 1, "round": 1, "receiver": "p-h1", "person": "p-h1", "contact": "cp-h1",
+            "channel": "sms", "state": "handed", "due_at": now, "due_mono": 0.0, "boot": "b",
+            "set_at": now, "made_at": now, "sent_at": now,
+        },
+        alarm_tables.home_care_id: {"home_id": "h1", "cid": "10149471", "set_at": now},
+        alarm_tables.scaip_message: {
+            "ref": "abc", "centre_id": "centre", "tries": 1, "told_at": now,
+        },
     }  # fmt: skip
     for table, row in rows.items():
         conn.execute(insert(table).values(**row))
     u, carer = tables.user, _carer(conn)
     conn.execute(update(u).where(u.c.id == carer).values(fs_uniquifier="u-h1"))
     conn.execute(insert(tables.team_member).values(team_id=1, user_id=carer))
+    conn.execute(
+        insert(alarm_tables.contact_point).values(
+            id="cp-h1", user_id=carer, channel="sms", value="+46700000001", value_sha256="v-h1",
+            created_at=now,
+        )
+    )  # fmt: skip
+    conn.execute(
+        insert(ladder_tables.rota_shift).values(
+            id="shift-h1", rota_id="rota", user_id=carer, since=now - 60 * MIN,
+            until=now + 60 * MIN,
+        )
+    )  # fmt: skip
     conn.execute(
         insert(tables.session).values(
             id="session-h1", user_id=carer, factor="code", began_at=now, ends_at=now + 60 * MIN,

@@ -13,13 +13,24 @@ from flask.testing import FlaskClient
 from gateway.events import MatPressed, MatReleased
 from tests.staff.parts import EnrolledHome, sign_in
 from web.staff.core.rights import Actor
-from web.staff.realtime.broker import Broker, Closed, TooSlow
-from web.staff.storage.changes import Change
+from web.staff.realtime.broker import Broker, Subscription
+from web.staff.realtime.waiting import AT_EASE, Closed, Message, TooSlow
+from web.staff.storage.changes import Change, gathered
 
 
 def change(home: str | None, seq: int = 1, origin: str = "home:h1") -> Change:
     """A change to publish."""
     return Change(home, origin, seq, "mat.pressed", None, f'{{"seq":{seq}}}')
+
+
+def alarm(home: str, seq: int = 1) -> Change:
+    """An alarm to publish."""
+    return Change(home, f"home:{home}", seq, "alarm.raised", None, f'{{"seq":{seq}}}')
+
+
+def read(screen: Subscription) -> list[Message]:
+    """All that waits for a screen."""
+    return list(iter(lambda: screen.get(0), None))
 
 
 def test_a_screen_gets_only_its_homes() -> None:
@@ -41,9 +52,9 @@ def test_a_screen_that_comes_back_misses_nothing() -> None:
     broker.publish([change("h1", 2), change("h2", 3), change("h1", 4)])
     screen = broker.subscribe({"h1"}, after=position)
     assert not screen.resync
-    missed = [json.loads(message.raw.split(b"data: ")[1])["event"] for message in screen.missed]
+    missed = [json.loads(message.raw.split(b"data: ")[1])["event"] for message in read(screen)]
     assert [event["seq"] for event in missed] == [2, 4]
-    assert broker.subscribe({"h1"}, after=broker.position()).missed == ()
+    assert read(broker.subscribe({"h1"}, after=broker.position())) == []
 
 
 @pytest.mark.parametrize("position", ["", "x", "-", "0-0", "{epoch}-99", "{epoch}--1", "{epoch}-0"])
@@ -58,10 +69,71 @@ def test_a_slow_screen_is_told_to_load_anew() -> None:
     """It loses its place; the others, and the publisher, do not wait for it."""
     broker = Broker()
     slow, quick = broker.subscribe({"h1"}, limit=3), broker.subscribe({"h1"})
-    broker.publish([change("h1", number) for number in range(10)])
-    with pytest.raises(TooSlow):
+    broker.publish([alarm("h1", number) for number in range(10)])
+    with pytest.raises(TooSlow) as lost:
         slow.get(0)
-    assert quick.get(0) is not None
+    assert lost.value.position == broker.position()
+    assert len(read(quick)) == 10
+    broker.publish([alarm("h1", 11)])
+    assert [message.position for message in read(slow)] == [broker.position()]  # once, not again
+
+
+def test_a_batch_of_history_is_told_once_a_kind() -> None:
+    """A home that was away brings hundreds of events: for a screen they are a few messages, each of
+    its home and kind, and what somebody waits for is told before them, each for itself."""
+    kinds = ("mat.pressed", "mat.released", "bed.entered", "alarm.raised", "door.opened")
+    origin = "home:h1"
+    batch = [
+        Change("h1", origin, seq, kinds[seq % 4], None, f'{{"seq":{seq}}}') for seq in range(300)
+    ]
+    batch.append(Change("h1", origin, 300, kinds[4], None, '{"seq":300}'))
+    broker = Broker()
+    screen = broker.subscribe({"h1"})
+    broker.publish(gathered(batch))
+    told = read(screen)
+    assert [message.kind for message in told[:75]] == ["alarm.raised"] * 75
+    assert [(message.home, message.kind) for message in told[75:]] == [
+        ("h1", "mat.pressed"),
+        ("h1", "mat.released"),
+        ("h1", "bed.entered"),
+        ("h1", "door.opened"),
+    ]
+    assert [b'"event":null' in message.raw for message in told[75:]] == [True] * 3 + [False]
+
+
+def test_what_waits_for_a_screen_is_told_together() -> None:
+    """A storm of many homes does not push a screen out of its place: what it is behind with is once
+    a home and kind, of many homes once a kind, and an alarm goes before it."""
+    broker = Broker()
+    homes = frozenset(f"h{number}" for number in range(100))
+    screen, near = broker.subscribe(homes), broker.subscribe({"h1"})
+    for seq in range(20):
+        broker.publish([change(home, seq) for home in sorted(homes)])
+    broker.publish([alarm("h7")])
+    first, *rest = read(screen)
+    assert (first.kind, first.home) == ("alarm.raised", "h7")
+    assert len(rest) == AT_EASE + 1
+    assert (rest[-1].home, rest[-1].homes) == (None, homes)
+    assert {message.home for message in read(near)} == {"h1"}
+
+
+def test_a_position_is_told_when_nothing_before_it_waits() -> None:
+    """A screen that comes back to the last position that it was told has missed nothing, though an
+    alarm went before what was older."""
+    broker = Broker()
+    screen = broker.subscribe({"h1"})
+    broker.publish([change("h1", number) for number in range(200)])
+    broker.publish([alarm("h1", 200)])
+    broker.publish([change("h1", 201)])
+    last = ""
+    for count in range(AT_EASE + 2):
+        message = screen.get(0)
+        assert message is not None
+        last = message.position or last
+        back = broker.subscribe({"h1"}, after=last or f"{broker.epoch}-0")
+        left = AT_EASE + 1 - count  # what still waits, the last as one of many
+        assert len(read(back)) >= left
+    assert screen.get(0) is None
 
 
 def test_when_the_server_stops_every_wait_ends() -> None:

@@ -24,8 +24,9 @@ from web.staff.core.context import Staff
 from web.staff.doors import lock_orders
 from web.staff.events import append_many
 from web.staff.realtime import relay as relay_module
-from web.staff.realtime.broker import DECIDED, TooSlow
+from web.staff.realtime.broker import DECIDED
 from web.staff.realtime.relay import CHANNEL, PostgresRelay
+from web.staff.realtime.waiting import TooSlow
 from web.staff.storage import tables
 
 pytestmark = pytest.mark.postgres

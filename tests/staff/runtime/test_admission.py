@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from gateway.events import MatPressed
 from gateway.wire import BATCH_MAX
-from web.staff.core.admission import POSTGRES, SQLITE, YIELDS_S, Lane, NoTurn, Turns
+from tests.staff.parts import EnrolledHome
+from web.staff.core.admission import POSTGRES, SQLITE, YIELDS_S, Lane, NoTurn, Turns, Way
+from web.staff.core.context import Staff
 from web.staff.core.pace import BATCH_MIN, LOOK_BATCHES, TARGET_S, Pace
 from web.staff.core.waits import (
     TICKET_KEPT_S,
@@ -22,7 +25,8 @@ from web.staff.core.waits import (
     Told,
     Waits,
 )
-from web.staff.storage import shares
+from web.staff.homelink import ingest
+from web.staff.storage import event_store, shares
 from web.staff.storage.database import Database, parse_url
 from web.staff.storage.shares import CONNECTIONS, Share, WriteTurn, working_for
 
@@ -123,6 +127,68 @@ def test_history_does_not_begin_beside_an_alarm_nor_twice_beside_a_page() -> Non
         assert time.monotonic() - began_s >= YIELDS_S / 2
 
 
+def test_a_batch_under_way_lets_pages_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stands still while a page, an alarm or an order is worked for, and goes on as soon as they
+    are done, or when it has stood for long enough altogether; while it holds what an alarm may wait
+    for it does not stand behind one."""
+    turns = Turns(POSTGRES)
+
+    def given(way: Way, *, holding: bool = False) -> threading.Thread:
+        thread = threading.Thread(target=lambda: way.give(holding=holding), daemon=True)
+        thread.start()
+        return thread
+
+    monkeypatch.setattr("web.staff.core.admission.GIVES_WAY_S", PATIENCE_S)
+    for lane, holding in (
+        (Lane.PAGE, False),
+        (Lane.PAGE, True),
+        (Lane.ALARM, False),
+        (Lane.ORDER, False),
+    ):
+        with turns.turn(lane):
+            behind = given(Way(turns), holding=holding)
+            behind.join(0.05)
+            assert behind.is_alive()
+        behind.join(PATIENCE_S)
+        assert not behind.is_alive()
+    with turns.turn(Lane.PAGE), turns.turn(Lane.ALARM):
+        began_s = time.monotonic()
+        Way(turns).give(holding=True)
+        assert time.monotonic() - began_s < PATIENCE_S / 2
+    monkeypatch.setattr("web.staff.core.admission.GIVES_WAY_S", 0.05)
+    with turns.turn(Lane.PAGE):
+        began_s, way = time.monotonic(), Way(turns)
+        for _ in range(100):
+            way.give()
+        assert 0.04 <= time.monotonic() - began_s < PATIENCE_S / 2
+
+
+def test_history_is_read_and_folded_in_pieces(
+    enrolled_home: EnrolledHome, staff: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a page is worked for a batch of history is not stored, one of a few events is; when the
+    page is done the rest follows."""
+    monkeypatch.setattr("web.staff.core.admission.GIVES_WAY_S", PATIENCE_S)
+    few = [enrolled_home.seal(MatPressed(), device="bed")[0] for _ in range(5)]
+    many = [enrolled_home.seal(MatPressed(), device="bed")[0] for _ in range(40)]
+    with staff.admission.turns.turn(Lane.PAGE):
+        have = ingest.receive_batch(staff, "h1", few, 0)
+        thread = threading.Thread(
+            target=ingest.receive_batch, args=(staff, "h1", many, 0), daemon=True
+        )
+        thread.start()
+        thread.join(0.1)
+        assert thread.is_alive()
+        assert _head(staff) == have
+    thread.join(PATIENCE_S)
+    assert _head(staff) == have + 40
+
+
+def _head(staff: Staff) -> int:
+    with staff.db.read() as conn:
+        return event_store.read_head(conn, "home:h1").seq
+
+
 def made_waits(key: bytes = b"key", at_s: float = 1000.0) -> tuple[Waits, list[float]]:
     """With a clock that is set by hand."""
     now_s = [at_s]
@@ -173,6 +239,17 @@ def test_who_asks_too_early_keeps_its_time() -> None:
     assert waits.waited_s(ticket(waits, "mine", soon)) == first.wait_s + 10
 
 
+def test_who_comes_in_time_to_a_full_line_is_spread_as_well() -> None:
+    """Homes that were all called too early do not ask each second until there is a place: they get
+    times one after the other, so that half of those who come find the places of who is due."""
+    waits, now_s = made_waits()
+    held = [ticket(waits, f"h{n}", waits.tell(f"h{n}", None, 0.01)) for n in range(200)]
+    now_s[0] += 60
+    told = [waits.tell(f"h{n}", one, 0.5).wait_s for n, one in enumerate(held)]
+    assert max(told) >= 200 * 0.5
+    assert max(told.count(second) for second in set(told)) <= 4
+
+
 def test_a_ticket_holds_at_every_worker_and_for_its_home_only() -> None:
     """Signed, so that nobody makes one up; void after a while; one that is shown goes before the
     one that is remembered, and a home that shows none is remembered."""
@@ -215,6 +292,20 @@ def test_a_batch_is_as_large_as_the_server_is_quick() -> None:
     for _ in range(200):
         pace.note(20, 0.001, 0.0, crowded=False)
     assert pace.next_batch == BATCH_MAX
+
+
+def test_homes_are_called_as_fast_as_batches_end() -> None:
+    """What batches stand back for others counts: the pace is that of their ends while others wait,
+    not of their work; a pause of a minute says nothing."""
+    pace = Pace(2, 2)
+    for n in range(100):
+        pace.note(100, 0.2, float(n), crowded=True)
+    assert pace.batch_s == pytest.approx(1.0, abs=0.05)
+    pace.note(100, 0.2, 1000.0, crowded=True)
+    assert pace.batch_s < 1.5
+    for n in range(100):
+        pace.note(100, 0.2, 1000.0 + n, crowded=False)
+    assert pace.batch_s == pytest.approx(0.1, abs=0.01)
 
 
 @pytest.mark.parametrize(("best", "at_most"), [(1, 4), (3, 4), (4, 4)])

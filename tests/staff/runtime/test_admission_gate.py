@@ -182,7 +182,7 @@ def test_alarms_and_pages_pass_a_crowd_of_batches(gate: AdmissionGate, inside: I
 def test_what_finds_no_place_is_told_before_it_is_read(gate: AdmissionGate) -> None:
     """503 with a time and a ticket; each home gets a time of its own."""
     crowd(gate)
-    gate._admission.pace._batch_s = 10.0 * gate._admission.pace.at_once
+    gate._admission.pace._between_s = 10.0
     answers = []
     for n in range(5):
         answers.append(ask(gate, history(f"n{n}", **{"wsgi.input": Unread()})))
@@ -198,7 +198,7 @@ def test_who_comes_in_its_time_goes_before_who_is_new(gate: AdmissionGate, insid
     now_s = 1000.0
     gate._admission.waits._now_s = lambda: now_s
     threads = crowd(gate)
-    gate._admission.pace._batch_s = 50.0
+    gate._admission.pace._between_s = 50.0
     told = ask(gate, history("h1", **{header(BACKLOG_HEADER): "300"}))
     shown = {header(TICKET_HEADER): told.headers[TICKET_HEADER]}
     early = ask(gate, history("h1", **shown, **{header(BACKLOG_HEADER): "300"}))

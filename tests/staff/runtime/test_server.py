@@ -259,7 +259,7 @@ def test_a_cut_listener_comes_back_and_screens_load_anew(workers: Any, clock: Ma
     """When PostgreSQL drops the listening connection, nobody goes on with a hole."""
     from sqlalchemy import text
 
-    from web.staff.realtime.broker import TooSlow
+    from web.staff.realtime.waiting import TooSlow
 
     one, other = workers
     home = EnrolledHome(one, one.test_client(), "h1", clock)

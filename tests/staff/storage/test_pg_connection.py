@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import select
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,6 +12,8 @@ from sqlalchemy.exc import DBAPIError
 
 from web.staff.storage.database import Database, parse_url
 from web.staff.storage.pg_connection import OneJourney
+
+AT = datetime(2026, 11, 23, 1, 14, 5, tzinfo=UTC)
 
 
 def test_a_statement_is_one_journey_and_an_error_leaves_the_connection_whole(
@@ -48,4 +52,61 @@ def test_a_statement_is_one_journey_and_an_error_leaves_the_connection_whole(
         inner.rollback()
         gone = tx.conn.execute(text("DELETE FROM organisation WHERE id = :id"), {"id": "org-x"})
         assert gone.rowcount == 1
+    database.close()
+
+
+def test_to_lend_a_connection_costs_nothing_and_a_dead_one_is_not_lent(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reading is the journey of its statement alone; each statement of it sees what is committed;
+    a connection that the server ended while nobody had it is not lent."""
+    database = Database(parse_url(f"{postgres_url}shared"))
+    asked: list[int] = []
+    waits = OneJourney.handle_messages
+
+    def counted(self: Any, context: Any) -> Any:
+        asked.append(1)
+        return waits(self, context)
+
+    monkeypatch.setattr(OneJourney, "handle_messages", counted)
+    pids = set()
+    for _ in range(3):
+        asked.clear()
+        with database.read() as conn:
+            pids.add(conn.execute(text("SELECT pg_backend_pid()")).scalar_one())
+            assert conn.execute(text("SELECT 1")).scalar_one() == 1
+    assert len(asked) == 2 and len(pids) == 1
+    with database.write() as tx:  # the same connection, in a transaction
+        assert tx.conn.execute(text("SELECT now() = now()")).scalar_one()
+        began = tx.conn.execute(text("SELECT CAST(now() AS text)")).scalar_one()
+        tx.conn.execute(text("SELECT pg_sleep(0.01)"))
+        assert tx.conn.execute(text("SELECT CAST(now() AS text)")).scalar_one() == began
+        ended = tx.conn.connection.dbapi_connection
+    other = Database(parse_url(f"{postgres_url}shared"))
+    with other.read() as conn:
+        conn.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pids.pop()})
+    assert isinstance(ended, OneJourney)
+    select.select([ended._usock], [], [], 10)  # until the end has arrived
+    with database.read() as conn:
+        assert conn.execute(text("SELECT 1")).scalar_one() == 1
+    database.close()
+    other.close()
+
+
+def test_times_and_percent_signs_come_back_as_they_were_given(postgres_url: str) -> None:
+    """What the driver reads slowly is read otherwise here, to the same: a time with and without
+    parts of a second, one that Python has no date for, none; letters that mean something to the
+    driver, many times over."""
+    database = Database(parse_url(f"{postgres_url}shared"))
+    with database.read() as conn:
+        for at in (AT, AT.replace(microsecond=1), AT.replace(microsecond=120000)):
+            query = text("SELECT CAST(:at AS timestamptz), CAST(NULL AS timestamptz)")
+            assert tuple(conn.execute(query, {"at": at}).one()) == (at, None)
+        assert (
+            conn.execute(text("SELECT CAST('infinity' AS timestamptz)")).scalar_one() == "infinity"
+        )
+        for _ in range(2):
+            query = text("SELECT '100 %', CAST(:a AS text) || '$1', CAST(:b AS text)")
+            row = conn.execute(query, {"a": "%s", "b": "?"}).one()
+            assert tuple(row) == ("100 %", "%s$1", "?")
     database.close()

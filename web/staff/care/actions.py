@@ -226,7 +226,12 @@ def _write(
 def _alarm(tx: Tx, actor: Actor, alarm: str) -> AlarmRow:
     t = tables.alarm
     home = tx.conn.execute(select(t.c.home_id).where(t.c.id == alarm)).scalar_one_or_none()
-    if home is None or not (actor.sees(home) or helpers.may_take(tx.conn, actor, alarm)):
+    may = home is not None and (
+        actor.sees(home)
+        or helpers.may_take(tx.conn, actor, alarm)
+        or helpers.was_told(tx.conn, actor, alarm)
+    )
+    if home is None or not may:
         raise Refused(Why.NO_ALARM)
     append.hold(tx, home)  # two at once: the second waits here, and then sees the first
     [row] = read_all(tx.conn, AlarmRow, select(t).where(t.c.id == alarm))

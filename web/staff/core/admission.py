@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -50,6 +50,11 @@ writer: forty doors opened at once, one after the other, cost a quarter less of 
 YIELDS_S = 2.0
 """Seconds for which history stands back behind what is urgent; then it is its turn as well, or a
 night full of alarms would leave homes unheard."""
+
+GIVES_WAY_S = 1.0
+"""Seconds for which a batch that is under way stands still, altogether, while pages or alarms are
+worked for.  It takes a quarter of a second by itself (`pace.TARGET_S`), so that history has a fifth
+of the server however many pages are looked at, and pages have the rest."""
 
 ORDER_WAITS_S = 0.5
 """Seconds that an order waits at the most for other `WRITERS`, then it is worked for beside them:
@@ -130,6 +135,7 @@ class Turns:
         self._at_work: Counter[Lane] = Counter()
         self._inside: Counter[Lane] = Counter()
         self._waiting: list[_Waiter] = []
+        self._ended = threading.Condition(self._lock)
 
     def come_in(self, lane: Lane, at_most: int | None = None) -> bool:
         """Whether one more of the lane may be inside (at most so many; None: the lane's limit);
@@ -162,6 +168,17 @@ class Turns:
             with self._lock:
                 self._at_work[lane] -= 1
                 self._call()
+                self._ended.notify_all()
+
+    def is_at_work(self, *lanes: Lane) -> bool:
+        """Whether any of these lanes is worked for now."""
+        return any(self._at_work[lane] for lane in lanes)
+
+    def stand_still(self, way: Callable[[], bool], at_most_s: float) -> None:
+        """Wait until `way` is free; it is asked whenever somebody's turn ends."""
+        if not way():
+            with self._lock:
+                self._ended.wait_for(way, at_most_s)
 
     def _take(self, lane: Lane, waited_s: float) -> None:
         now_s = time.monotonic()
@@ -211,3 +228,26 @@ class Turns:
             return True
         # not beside an alarm; beside a page one, for they share one interpreter
         return not at_work[Lane.ALARM] and not (at_work[Lane.PAGE] and at_work[lane])
+
+
+class Way:
+    """How a batch that is under way lets others go first; for one batch."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+        self._left_s = GIVES_WAY_S
+
+    def give(self, *, holding: bool = False) -> None:
+        """Stand still while a page is worked for, or an alarm or an order, unless we are `holding`
+        what these wait for."""
+        if self._left_s > 0:
+            began_s = time.monotonic()
+            self._turns.stand_still(self._held if holding else self._free, self._left_s)
+            self._left_s -= time.monotonic() - began_s
+
+    def _free(self) -> bool:
+        return not self._turns.is_at_work(Lane.PAGE, Lane.ALARM, Lane.ORDER)
+
+    def _held(self) -> bool:
+        at_work = self._turns.is_at_work
+        return not at_work(Lane.PAGE) or at_work(Lane.ALARM, Lane.ORDER)

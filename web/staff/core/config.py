@@ -9,7 +9,7 @@ from __future__ import annotations
 import tomllib
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -202,6 +202,8 @@ class StaffConfig(BaseModel):
     access_log: AccessLogConfig = AccessLogConfig()
     mass_alarm: MassAlarmConfig = MassAlarmConfig()
     voice: VoiceConfig = VoiceConfig()
+    channels: dict[Annotated[str, Field(pattern=r"^[a-z_]{1,20}$")], dict[str, Any]] = {}
+    """What each way to tell somebody outside the pages needs (`web.staff.channels`)."""
     silent_after_s: Annotated[float, Field(gt=0, le=3600)] = SILENT_AFTER_S
     """Real seconds without a request until a home is called silent."""
     watch_every_s: Annotated[float, Field(gt=0, le=60)] = 2.0

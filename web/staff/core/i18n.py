@@ -90,6 +90,12 @@ def say(text: str, **values: object) -> str:
     return str(gettext(text, **values))
 
 
+def say_in(language: str, text: str, **values: object) -> str:
+    """`text` (marked by `N_`) in a language, where no reader asks: for what is sent out."""
+    found = catalogue(language) if language in LANGUAGES else catalogue(DEFAULT)
+    return str(found.ugettext(text)) % values
+
+
 def N_(text: str) -> str:  # noqa: N802 - gettext's own name for it
     """Mark a text for the catalogue; it is translated when it is shown."""
     return text

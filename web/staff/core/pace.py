@@ -21,6 +21,10 @@ BATCH_MIN = 20
 FIRST_BATCH_S = 0.1
 """What a batch is taken to cost before one was measured."""
 
+BETWEEN_MAX_S = 5.0
+"""Seconds between two batches at the most that are believed: a database that hung for a minute says
+nothing of the next."""
+
 NEWEST = 0.1
 """Part that the newest measurement has in the mean: some ten batches."""
 
@@ -38,7 +42,9 @@ class Pace:
         self.at_once = at_once
         self._at_most = at_most
         self._lock = threading.Lock()
-        self._batch_s = FIRST_BATCH_S
+        self._between_s = FIRST_BATCH_S / at_once
+        self._done_s: float | None = None
+        """When a batch was done last while others were waiting (monotonic)."""
         self._event_s = 0.0
         self._step = 1
         self._rate = 0.0
@@ -54,8 +60,9 @@ class Pace:
 
     @property
     def batch_s(self) -> float:
-        """Seconds between the ends of two batches, when the line is never empty."""
-        return self._batch_s / self.at_once
+        """Seconds between the ends of two batches, when the line is never empty: with what they
+        stand back for others, or homes would be called faster than they can be worked for."""
+        return self._between_s
 
     def note(self, events: int, took_s: float, now_s: float, *, crowded: bool) -> None:
         """A batch of so many events took so long, done at `now_s` (monotonic).  `crowded`: others
@@ -63,7 +70,11 @@ class Pace:
         if events <= 0:
             return
         with self._lock:
-            self._batch_s += (took_s - self._batch_s) * NEWEST
+            between_s = took_s / self.at_once
+            if crowded and self._done_s is not None:
+                between_s = min(BETWEEN_MAX_S, now_s - self._done_s)
+            self._done_s = now_s if crowded else None
+            self._between_s += (between_s - self._between_s) * NEWEST
             mine_s = took_s / events
             self._event_s += (mine_s - self._event_s) * (NEWEST if self._event_s else 1.0)
             if not crowded:

@@ -31,6 +31,9 @@ WAIT_OLD_MAX_S = 60.0
 """The most for a home that does not know how to wait: it comes by its own pauses, up to a minute,
 and would be called silent after three."""
 
+LATE_SHARE = 2.0
+"""Times as long as a batch takes between two homes that found the line full in their time."""
+
 EARLY_S = 1.0
 """Seconds before its time at which a home that comes is not too early."""
 
@@ -68,6 +71,8 @@ class Waits:
         self._lock = threading.Lock()
         self._last: OrderedDict[str, Ticket] = OrderedDict()
         self._until_s = 0.0
+        self._late_until_s = 0.0
+        """Until when those have times that came in time and found the line full."""
         self.told = 0
         """How often a home was told to wait, since the start."""
 
@@ -95,7 +100,8 @@ class Waits:
 
     def tell(self, home: str, ticket: Ticket | None, cost_s: float, *, old: bool = False) -> Told:
         """When to come again: a batch takes `cost_s` of the server.  Who has a time ahead keeps it;
-        who came in time (and the line was full) comes again soon.  `old`: a home that does not
+        who came in time (and the line was full) comes again soon, one after the other as well: what
+        was told before was too early for all of them.  `old`: a home that does not
         know how to wait."""
         now_s = self._now_s()
         with self._lock:
@@ -105,7 +111,9 @@ class Waits:
             elif ticket.due_s > now_s:
                 due_s = float(ticket.due_s)
             else:
-                due_s = now_s + WAIT_MIN_S + 2 * _share(home)
+                # half of the places: the others are of those whose time is then
+                self._late_until_s = max(self._late_until_s, now_s) + LATE_SHARE * cost_s
+                due_s = min(self._late_until_s, now_s + WAIT_MAX_S) + WAIT_MIN_S + _share(home)
             if old:
                 due_s = min(due_s, now_s + WAIT_OLD_MAX_S)
             since_s = int(now_s) if ticket is None else ticket.since_s

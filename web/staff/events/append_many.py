@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, select, tuple_
 
 from gateway.envelope import Draft, Event
-from gateway.events import AlarmAcknowledged, AlarmCancelled, AlarmResolved, CheckUnreported
+from gateway.events import CheckUnreported
 from web.staff.core.context import Staff
 from web.staff.events import append
 from web.staff.events.projections.fold import HANDLERS
@@ -105,8 +105,8 @@ def _known(
         home = event.origin.partition(":")[2]
         if event.kind == "alarm.raised":
             alarms.append((home, (event.ref,)))
-        elif isinstance(event.data, AlarmAcknowledged | AlarmCancelled | AlarmResolved):
-            alarms.append((home, (event.data.alarm,)))
+        elif event.kind.startswith("alarm.") and (alarm := getattr(event.data, "alarm", None)):
+            alarms.append((home, (alarm,)))
         elif isinstance(event.data, CheckUnreported):
             checks.append((home, (home, event.data.check)))
     read(tables.alarm, ("id",), alarms)

@@ -39,7 +39,8 @@ from web.staff.core.admission import EVENTS
 from web.staff.core.context import Staff, staff
 from web.staff.homelink import call_signals, catching_up, enrolment, ingest, tokens, unsaved_alarms
 from web.staff.homelink.ingest import Refused
-from web.staff.realtime.broker import DECIDED, Closed, HomeStream, Woken
+from web.staff.realtime.broker import DECIDED, HomeStream, Woken
+from web.staff.realtime.waiting import Closed
 from web.staff.storage import event_store
 from web.staff.storage.outage import FAULTS, is_crowded, refusal_of
 from web.staff.storage.shares import Share, working_for

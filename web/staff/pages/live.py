@@ -6,6 +6,7 @@ Not for: the broker behind it (`web.staff.realtime.broker`), or the homes' strea
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Iterator
@@ -19,14 +20,8 @@ from web.staff.care import helpers
 from web.staff.core.context import staff
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
-from web.staff.realtime.broker import (
-    ANNOUNCED,
-    Closed,
-    Message,
-    Subscription,
-    TooSlow,
-    encode,
-)
+from web.staff.realtime.broker import Subscription
+from web.staff.realtime.waiting import ANNOUNCED, Closed, Message, TooSlow, encode
 from web.staff.signin import sessions
 from web.staff.signin.auth import current_actor, sign_in_required
 from web.staff.texts.kind_words import NOT_CARE
@@ -45,8 +40,6 @@ STREAM_MAX_S = 600
 
 RETRY_MS = 1000
 """Milliseconds after which a browser comes back."""
-
-RESYNC = b"event: resync\ndata: {}\n\n"
 
 HEARTBEAT = b": heartbeat\n\n"
 
@@ -120,21 +113,27 @@ def _bytes(
     with screen:
         yield f"retry: {RETRY_MS}\n: hello\n\n".encode() + saving
         if screen.resync:
-            yield RESYNC
-        yield from filter(None, (_seen(message, viewer, screen) for message in screen.missed))
-        try:
-            until = time.monotonic() + STREAM_MAX_S
-            while time.monotonic() < until:
+            yield _resync("")
+        until = time.monotonic() + STREAM_MAX_S
+        while time.monotonic() < until:
+            try:
                 message = screen.get(HEARTBEAT_S)
-                if not watched.holds():
-                    return  # signed out, or other rights: the browser comes back, and is told
                 raw = HEARTBEAT if message is None else _seen(message, viewer, screen)
-                if raw:
-                    yield raw
-        except TooSlow:
-            yield RESYNC
-        except Closed:
-            return
+            except TooSlow as lost:
+                # it goes on from here: a stream that ended would come back to as much again
+                raw = _resync(lost.position)
+            except Closed:
+                return
+            if not watched.holds():
+                return  # signed out, or other rights: the browser comes back, and is told
+            if raw:
+                yield raw
+
+
+def _resync(position: str) -> bytes:
+    """Load anew; what comes after `position` (empty: now) is told as before."""
+    data = json.dumps({"position": position} if position else {})
+    return f"event: resync\ndata: {data}\n\n".encode()
 
 
 def _seen(message: Message, viewer: Viewer, screen: Subscription) -> bytes:
@@ -147,11 +146,12 @@ def _seen(message: Message, viewer: Viewer, screen: Subscription) -> bytes:
     kind, own = message.kind, message.person == viewer.person
     if kind == ANNOUNCED:
         return message.raw
+    here = f"id: {message.position}\n".encode() if message.position else b""
     if not message.is_in(screen.homes):
         wanted = kind.startswith("alarm.") or own
-        return encode(message.position, None, ELSEWHERE_CHANGED) if wanted else b""
+        return here + encode(None, ELSEWHERE_CHANGED) if wanted else b""
     if viewer.care or kind in NOT_CARE:
-        return message.raw
+        return here + message.raw
     if kind.startswith("alarm.") or (kind.startswith("unlock.") and own):
-        return message.bare()
+        return here + message.bare()
     return HEARTBEAT

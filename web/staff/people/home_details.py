@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from sqlalchemy import insert, select, update
 
 from gateway.envelope import Draft
-from gateway.events import HomeChanged, HomeField
+from gateway.events import HomeChanged, HomeField, HomeProtectionSet
 from web.staff.core.context import Staff
 from web.staff.core.rights import Right
 from web.staff.events import append
@@ -76,6 +76,23 @@ def set_resident(staff: Staff, actor: By, home: str, person: str | None, name: s
                 return False
             tx.conn.execute(update(r).where(r.c.id == person).values(name=text))
         _note(staff, tx, actor, home, HomeField.RESIDENT)
+    return True
+
+
+def set_protected(staff: Staff, actor: By, home: str, *, protected: bool) -> bool:
+    """Say whether somebody of protected identity lives there: then no message that leaves the pages
+    says which home it is.  Whether that changed anything.  Raises `Refused`: NO_RIGHT,
+    NOT_FOUND."""
+    _need(actor, Right.ASSIGN)
+    h = tables.home
+    with staff.write() as tx:
+        _hold(tx, actor, home)
+        query = select(h.c.protected).where(h.c.id == home)
+        if bool(tx.conn.execute(query).scalar_one()) == protected:
+            return False
+        tx.conn.execute(update(h).where(h.c.id == home).values(protected=protected))
+        told = HomeProtectionSet(protected=protected)
+        append.write(staff, tx, home, Draft(told, person=actor.person))
     return True
 
 

@@ -2,9 +2,9 @@
 
 After a commit every change is given to the `Broker` of the worker; with PostgreSQL the other
 workers hear of it over NOTIFY (`web.staff.realtime.relay`) and give it to theirs.  A screen gets
-finished bytes from a bounded queue; one that is too slow loses its place and is told to load anew
-(`event: resync`).  A home's stream is only woken: it reads the log itself, so that nothing can be
-missing.
+finished bytes of what waits for it (`web.staff.realtime.waiting`); one for which too much waits is
+told to load anew (`event: resync`).  A home's stream is only woken: it reads the log itself, so
+that nothing can be missing.
 
 Positions are `<epoch>-<number>`: the epoch is this broker's own, so a screen that comes back to
 another worker, or after too long, is told to load anew rather than left with a hole.
@@ -14,7 +14,6 @@ Not for: the HTTP side (`web.staff.pages.live`, `web.staff.homelink.routes`), or
 
 from __future__ import annotations
 
-import json
 import queue
 import secrets
 import threading
@@ -25,10 +24,11 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import NamedTuple
 
+from web.staff.realtime.waiting import ANNOUNCED, Closed, Message, Waiting, encode
 from web.staff.storage.changes import Change, ManyChanges
 
 QUEUE_MAX = 500
-"""Messages that may wait for one screen; a night's worth in a quiet home, a second of a flood."""
+"""Alarms, and what else goes alone, that may wait for one screen: more than anybody reads."""
 
 HISTORY_MAX = 2000
 """Messages kept for screens that come back: at least the minute a phone sleeps in a pocket."""
@@ -37,9 +37,6 @@ HISTORY_MAX = 2000
 ELSEWHERE_KINDS = ("alarm.", "unlock.", "grant.")
 """Kinds of the other homes of the organisation that a caregiver's screen hears of: an alarm there,
 and what came of the own order to turn a lock."""
-
-ANNOUNCED = "announced"
-"""The kind of a message that is for every screen as it is (`Broker.announce`)."""
 
 TURNED_AWAY_TOLD_S = 600.0
 """Seconds for which it is told that there was no room: longer than a browser waits to try again."""
@@ -50,84 +47,34 @@ pages together may hold 128 of them (`web.staff.core.admission.INSIDE`), so 32 a
 orders and streams that begin.  A thread is made when it is needed, and costs some 100 kB."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A change on its way to screens: `raw` are the bytes of its server-sent event, written once
-    for all of them.  `homes`: of a change in many homes at once; it has no home and no event."""
-
-    position: str
-    number: int
-    home: str | None
-    kind: str
-    person: str | None
-    raw: bytes
-    homes: frozenset[str] = frozenset()
-
-    def is_in(self, homes: frozenset[str]) -> bool:
-        """Whether it is about one of these homes."""
-        return self.home in homes or not self.homes.isdisjoint(homes)
-
-    def bare(self) -> bytes:
-        """The message without the event: that something of this kind changed in this home."""
-        return encode(self.position, self.home, self.kind)
-
-
-class _Look:
-    """Takes a message's place in a screen's queue: look whether you may go on."""
-
-
-LOOK = _Look()
-
-
 @dataclass(eq=False)
 class Subscription:
     """One screen's place in the broker.  Use as a context manager."""
 
     broker: Broker
     homes: frozenset[str]
-    limit: int
     elsewhere: frozenset[str] = frozenset()
     """Homes of which it gets only `ELSEWHERE_KINDS`, shown as less (`web.staff.pages.live`)."""
-    missed: tuple[Message, ...] = ()
-    """What came since the position it asked for."""
     resync: bool = False
     """The position is too old or of another worker: load anew."""
     user: int | None = None
     """The account that looks; None: nobody's."""
-    _queue: queue.SimpleQueue[Message | _Look | None] = field(default_factory=queue.SimpleQueue)
-    _lost: bool = False
+    limit: int = QUEUE_MAX
+
+    def __post_init__(self) -> None:
+        self.waiting = Waiting(self.limit)
+        self.get = self.waiting.get
+        self.close = self.waiting.close
 
     def wants(self, message: Message) -> bool:
         """Whether this screen is given this change."""
         told_elsewhere = message.kind.startswith(ELSEWHERE_KINDS)
         return message.is_in(self.homes) or (told_elsewhere and message.is_in(self.elsewhere))
 
-    def get(self, timeout_s: float) -> Message | None:
-        """The next message; None after `timeout_s`, or when it is time to look whether this screen
-        may go on.  Raises `TooSlow` when messages were lost, `Closed` when the server stops."""
-        if self._lost:
-            raise TooSlow
-        try:
-            message = self._queue.get(timeout=timeout_s)
-        except queue.Empty:
-            return None
-        if message is None:
-            raise TooSlow if self._lost else Closed
-        return None if isinstance(message, _Look) else message
-
     def offer(self, message: Message) -> None:
-        """Queue one message, or mark the screen as too slow."""
-        if self._lost:
-            return
-        if self._queue.qsize() >= self.limit:
-            self._lost = True
-            self._queue.put(None)
-            return
-        self._queue.put(message)
-
-    def close(self) -> None:
-        """End the screen's wait."""
-        self._queue.put(None)
+        """Queue one message, if it is for this screen."""
+        if self.wants(message):
+            self.waiting.put(message)
 
     def __enter__(self) -> Subscription:
         return self
@@ -139,14 +86,6 @@ class Subscription:
         tb: TracebackType | None,
     ) -> None:
         self.broker.unsubscribe(self)
-
-
-class TooSlow(Exception):
-    """Messages were dropped for this screen: it must load anew."""
-
-
-class Closed(Exception):
-    """The server stops, or another stream of the same home took over."""
 
 
 class Woken(NamedTuple):
@@ -208,13 +147,6 @@ class HomeStream:
         self.broker.close_stream(self)
 
 
-def encode(position: str, home: str | None, kind: str, event: str = "null") -> bytes:
-    """One change as a server-sent event: `event: change`, data `{"home", "kind", "event"}`.
-    `event` is finished JSON."""
-    data = f'{{"home":{json.dumps(home)},"kind":{json.dumps(kind)},"event":{event}}}'
-    return f"id: {position}\nevent: change\ndata: {data}\n\n".encode()
-
-
 def _decided_about(change: Change | ManyChanges) -> Collection[str]:
     """The homes that are to hear of it."""
     if isinstance(change, ManyChanges):
@@ -260,20 +192,19 @@ class Broker:
         """A screen that sees `homes`, and little of those `elsewhere`; `after` is a position,
         None for from now on.
 
-        What came between `after` and now is in `missed`; when that is not known any more, `resync`
-        is true.
+        What came between `after` and now waits for it; when that is not known any more, `resync` is
+        true.
         """
-        screen = Subscription(self, frozenset(homes), limit, frozenset(elsewhere), user=user)
+        screen = Subscription(self, frozenset(homes), frozenset(elsewhere), user=user, limit=limit)
         with self._lock:
             if self._closed:
                 screen.close()
                 return screen
             if after is not None:
                 missed = self._since(after)
-                if missed is None:
-                    screen.resync = True
-                else:
-                    screen.missed = tuple(filter(screen.wants, missed))
+                screen.resync = missed is None
+                for message in missed or ():
+                    screen.offer(message)
             self._screens.add(screen)
         return screen
 
@@ -301,21 +232,22 @@ class Broker:
                 message = self._message(change)
                 self._history.append(message)
                 for screen in self._screens:
-                    if screen.wants(message):
-                        screen.offer(message)
+                    screen.offer(message)
                 for home in _decided_about(change):
                     for stream in self._streams.get(home, ()):
                         stream.wake()
 
     def _message(self, change: Change | ManyChanges) -> Message:
         position = f"{self.epoch}-{self._number}"
-        if isinstance(change, ManyChanges):
-            raw = encode(position, None, change.kind)
-            return Message(
-                position, self._number, None, change.kind, change.person, raw, change.homes
-            )
-        raw = encode(position, change.home, change.kind, change.body)
-        return Message(position, self._number, change.home, change.kind, change.person, raw)
+        kind, person = change.kind, change.person
+        if isinstance(change, Change):
+            raw = encode(change.home, kind, change.body)
+            return Message(position, self._number, change.home, kind, person, raw)
+        homes = change.homes
+        home = next(iter(homes)) if len(homes) == 1 else None
+        raw = encode(home, kind)
+        several = homes if home is None else frozenset()
+        return Message(position, self._number, home, kind, person, raw, several)
 
     def look_again(self, users: Collection[int] | None) -> None:
         """The sessions or rights of these accounts (None: of any) were changed: their screens look
@@ -324,7 +256,7 @@ class Broker:
             self.looks += 1
             for screen in self._screens:
                 if users is None or screen.user in users:
-                    screen._queue.put(LOOK)
+                    screen.waiting.look()
 
     def announce(self, raw: bytes) -> None:
         """Tell every screen something that is no change and concerns no home: finished bytes of a
@@ -333,7 +265,7 @@ class Broker:
             here = f"{self.epoch}-{self._number}"
             message = Message(here, self._number, None, ANNOUNCED, None, raw)
             for screen in self._screens:
-                screen.offer(message)
+                screen.waiting.put(message)
 
     def lost_track(self) -> None:
         """Changes of other workers may have been missed: every screen loads anew, every stream
@@ -343,8 +275,7 @@ class Broker:
             self._number += 1
             self.looks += 1
             for screen in self._screens:
-                screen._lost = True
-                screen._queue.put(None)
+                screen.waiting.lose(f"{self.epoch}-{self._number}")
             for streams in self._streams.values():
                 for stream in streams:
                     stream.wake()

@@ -13,6 +13,18 @@ MANY_HOMES = 10
 anew for it, and a thousand messages would only push everything else out of its queue
 (`broker.QUEUE_MAX`)."""
 
+FEW_CHANGES = 20
+"""A transaction with more changes than this is one of history: a kind that came several times in a
+home is told once there, for a page that is loaded anew shows all of it."""
+
+ALONE = ("alarm.", "check.", "unlock.", "grant.")
+"""Kinds that somebody waits for: each is told for itself, and before the rest."""
+
+
+def goes_alone(kind: str) -> bool:
+    """Whether a change of this kind is told for itself."""
+    return kind.startswith(ALONE)
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -40,29 +52,39 @@ class ManyChanges:
 
 
 def gathered(changes: Sequence[Change | ManyChanges]) -> Iterator[Change | ManyChanges]:
-    """The changes of one transaction as they are told: what is of one kind in more than
-    `MANY_HOMES` homes as one, where the first of it was."""
-    homes_of: dict[str, set[str]] = {}
-    for change in changes:
+    """The changes of one transaction as they are told: what somebody waits for first; what is of
+    one kind in more than `MANY_HOMES` homes as one, where the first of it was; and what came
+    several times in a home, of many changes, as one."""
+    first = sorted(changes, key=lambda change: not goes_alone(change.kind))
+    same: dict[str, dict[str, list[Change]]] = {}
+    for change in first:
         if isinstance(change, Change) and change.home is not None:
-            homes_of.setdefault(change.kind, set()).add(change.home)
-    many = {kind for kind, homes in homes_of.items() if len(homes) > MANY_HOMES}
-    for change in changes:
+            same.setdefault(change.kind, {}).setdefault(change.home, []).append(change)
+    history = len(changes) > FEW_CHANGES
+    for change in first:
         if isinstance(change, ManyChanges) or change.home is None:
             yield change
-        elif change.kind not in homes_of:
-            continue  # told with the first of its kind
-        elif change.kind not in many:
+            continue
+        of_kind = same[change.kind]
+        if len(of_kind) > MANY_HOMES:
+            yield _as_one([one for here in of_kind.values() for one in here])
+            same[change.kind] = {}
+        elif of_kind and (not history or goes_alone(change.kind)):
             yield change
-        else:
-            same = [one for one in changes if isinstance(one, Change) and one.kind == change.kind]
-            persons = {one.person for one in same}
-            yield ManyChanges(
-                change.kind,
-                frozenset(homes_of.pop(change.kind)),
-                persons.pop() if len(persons) == 1 else None,
-                any(one.origin.startswith("staff:") for one in same),
-            )
+        elif here := of_kind.get(change.home):
+            yield change if len(here) == 1 else _as_one(here)
+            of_kind[change.home] = []
+
+
+def _as_one(changes: Sequence[Change]) -> ManyChanges:
+    """Changes of one kind."""
+    persons = {one.person for one in changes}
+    return ManyChanges(
+        changes[0].kind,
+        frozenset(one.home for one in changes if one.home is not None),
+        persons.pop() if len(persons) == 1 else None,
+        any(one.origin.startswith("staff:") for one in changes),
+    )
 
 
 @dataclass(eq=False, slots=True)

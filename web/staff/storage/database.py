@@ -27,7 +27,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from gateway.errors import ConfigError
 from web.staff.storage.changes import Change, LockOrder, ManyChanges, gathered
 from web.staff.storage.outage import FAULTS, refusal_of
-from web.staff.storage.pg_connection import OneJourney
+from web.staff.storage.pg_connection import OneJourney, connected, lend_without_journeys
 from web.staff.storage.saving import Saving
 from web.staff.storage.shares import CONNECTIONS, SharedPool, WriteTurn
 
@@ -216,8 +216,9 @@ def _postgres(url: URL) -> Engine:
 
     @event.listens_for(engine, "do_connect")
     def _connect(_dialect: object, _record: object, args: Any, more: Any) -> OneJourney:
-        return OneJourney(*args, **more)
+        return connected(*args, **more)
 
+    lend_without_journeys(engine)
     return engine
 
 

@@ -49,6 +49,25 @@ class AlarmRow:
     closed_by: str | None
     outcome: str | None
     reason: str | None
+    sent_at: datetime | None = None
+    delivered_at: datetime | None = None
+    shown_at: datetime | None = None
+    first_acknowledged_at: datetime | None = None
+    departed_at: datetime | None = None
+    departed_by: str | None = None
+    arrived_at: datetime | None = None
+    arrived_by: str | None = None
+    arrived_visit: str | None = None
+    acknowledged_seq: int | None = None
+    lapsed_at: datetime | None = None
+    lapsed_by: str | None = None
+    lapsed_seq: int | None = None
+    step: int | None = None
+    round: int | None = None
+    escalated_seq: int | None = None
+    finding: str | None = None
+    explained_by: str | None = None
+    explained_seq: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ Six sorts:
 - the truth: `event` and `head`, and `urgent` (what came over the urgent lane and is not yet
   confirmed by its batch);
 - what rings together: `mass_alarm` and `mass_alarm_member`;
-- projections of the truth: `alarm`, `night_check`, `visit`, `visit_declined`, `device`,
-  `home_state`, `turn`, `door_code`, `service_request`, `set_aside`: each a
-  fold over events, made by `web.staff.events.projections.rebuild`, and `tryggve staff rebuild`
-  makes them anew.
+- projections of the truth: `alarm`, `alarm_repeat`, `night_check`, `visit`, `visit_declined`,
+  `device`, `home_state`, `turn`, `door_code`, `service_request`, `set_aside`: each a fold over
+  events, made by `web.staff.events.projections.rebuild`, and `tryggve staff rebuild` makes them
+  anew.
 
 Every time column is aware UTC (`web.staff.storage.column_types.Utc`).  Not for: queries, or
 deciding anything.
@@ -76,6 +76,8 @@ home = Table(
     Column(
         "fallback", Text, nullable=False, server_default=text("''")
     ),  # what to do when nothing works
+    # somebody of protected identity lives here: nothing outside the pages says which home it is
+    Column("protected", Boolean, nullable=False, server_default=text("false")),
 )
 
 resident = Table(
@@ -461,12 +463,34 @@ alarm = Table(
     Column("person", Text),
     Column("since", Utc),  # since when the condition holds
     Column("raised_at", Utc),
-    Column("acknowledged_by", Text),
+    Column("acknowledged_by", Text),  # who has it now: None again when that lapsed
     Column("acknowledged_at", Utc),
     Column("closed_at", Utc),
     Column("closed_by", Text),  # None: by itself
     Column("outcome", Text),  # an `AlarmOutcome`, or `cancelled`
     Column("reason", Text),  # of a cancellation
+    # its way to a person (`gateway.events.alarm_way`), each the first time
+    Column("sent_at", Utc),
+    Column("delivered_at", Utc),
+    Column("shown_at", Utc),
+    Column("first_acknowledged_at", Utc),  # stays when it lapsed
+    Column("departed_at", Utc),
+    Column("departed_by", Text),
+    Column("arrived_at", Utc),  # when the server learned of it; the visit has the time
+    Column("arrived_by", Text),
+    Column("arrived_visit", Text),
+    # of these the newest, by the number of the server's event about the home
+    Column("acknowledged_seq", BigInteger),
+    Column("lapsed_at", Utc),
+    Column("lapsed_by", Text),
+    Column("lapsed_seq", BigInteger),
+    Column("step", Integer),  # of the ladder, from 1
+    Column("round", Integer),
+    Column("escalated_seq", BigInteger),
+    Column("finding", Text),  # an `AlarmFinding`
+    Column("explained_by", Text),
+    Column("explained_seq", BigInteger),
+    Index("ix_alarm_raised", "raised_at"),
     Index("ix_alarm_home", "home_id", "raised_at"),
     Index(
         "ix_alarm_open",
@@ -475,6 +499,18 @@ alarm = Table(
         sqlite_where=text("closed_at IS NULL"),
         postgresql_where=text("closed_at IS NULL"),
     ),
+)
+
+alarm_repeat = Table(
+    "alarm_repeat",
+    metadata,
+    # an open alarm's cause came again
+    Column("id", Text, primary_key=True),  # the reference of its alarm.repeated
+    Column("home_id", Text, nullable=False),
+    Column("alarm", Text),  # the alarm's `ref`
+    Column("at", Utc),
+    Index("ix_alarm_repeat_alarm", "alarm"),
+    Index("ix_alarm_repeat_home", "home_id"),
 )
 
 night_check = Table(
@@ -695,6 +731,7 @@ storage_probe = Table(
 
 PROJECTIONS = (
     alarm,
+    alarm_repeat,
     night_check,
     visit,
     visit_declined,

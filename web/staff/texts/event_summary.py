@@ -77,7 +77,7 @@ def _battery(data: events.BatteryLow | events.BatteryOk, _zone: str | None) -> s
 def _reserve(data: events.PowerLost | events.PowerBatteryLow, _zone: str | None) -> str:
     if data.battery_pct is None:
         return ""
-    return _("reservbatteriet har %(share)s kvar", share=f"{data.battery_pct} %")
+    return _("reservbatteriet har %(share)s kvar", share=str(data.battery_pct) + " %")
 
 
 @_on(events.AbsenceStarted)
@@ -162,7 +162,7 @@ _tell(
 )
 _tell(
     events.VisitsLocked,
-    lambda d, z: _("före %(when)s", when=f"{local(d.before, z):%Y-%m-%d %H:%M}"),
+    lambda d, z: _("före %(when)s", when=local(d.before, z).strftime("%Y-%m-%d %H:%M")),
 )
 _tell(events.AccessSampled, lambda d, _z: _("%(n)s av %(of)s rader", n=len(d.rows), of=d.of))
 _tell(events.GrantRequested, lambda d, _z: words.spoken(door_words.SERVICE_WHY, d.why))

@@ -79,6 +79,8 @@ NOUNS: Mapping[str, tuple[str, str]] = {
     "event": ("system", "list"),
     "account": ("system", "person-check"),
     "voice": ("system", "sound"),
+    "ladder": ("system", "list"),
+    "rota": ("system", "clock"),
 }
 """The group and the icon of a noun's kinds, where a kind has none of its own."""
 
@@ -137,6 +139,17 @@ _WORDS: Mapping[str, KindWord] = {
     "alarm.acknowledged": KindWord(N_("Larm kvitterat"), icon="person-check"),
     "alarm.cancelled": KindWord(N_("Larm återtaget"), icon="bell-off"),
     "alarm.resolved": KindWord(N_("Larm avslutat"), "ok", icon="check"),
+    "alarm.sent": KindWord(N_("Larm skickat"), icon="bell"),
+    "alarm.delivered": KindWord(N_("Larm framme"), icon="bell"),
+    "alarm.shown": KindWord(N_("Larm visat"), icon="eye"),
+    "alarm.undelivered": KindWord(N_("Larm kom inte fram"), "warn", icon="bell-off"),
+    "alarm.escalated": KindWord(N_("Larm gick vidare"), "warn", icon="bell"),
+    "alarm.lapsed": KindWord(N_("Larm släppt, ingen kom"), "warn", icon="bell"),
+    "alarm.responder_departed": KindWord(N_("På väg till larm"), icon="walk"),
+    "alarm.responder_arrived": KindWord(N_("Framme vid larm"), "ok", icon="person-check"),
+    "alarm.noted": KindWord(N_("Anteckning till larm"), icon="list"),
+    "alarm.explained": KindWord(N_("Larmets orsak"), icon="check"),
+    "alarm.repeated": KindWord(N_("Larm igen"), "alarm"),
     "check.planned": KindWord(N_("Tillsyn planerad"), icon="clock"),
     "check.due": KindWord(N_("Dags för tillsyn"), icon="clock"),
     "check.asked": KindWord(N_("Tillsyn väntar på svar"), "warn"),
@@ -188,6 +201,7 @@ _WORDS: Mapping[str, KindWord] = {
     ),
     "server.unread": KindWord(N_("Hemmets enhet kan inte läsa något som servern beslutat"), "warn"),
     "home.enrolled": KindWord(N_("Hemmets enhet anslöts")),
+    "home.protection_set": KindWord(N_("Skyddade personuppgifter ändrades"), icon="pen"),
     "home.changed": KindWord(N_("Uppgifter om hemmet ändrades"), icon="pen"),
     "home.silent": KindWord(
         N_("Ingen kontakt med hemmet"), "alarm", icon="signal-off", group="device"
@@ -213,6 +227,9 @@ _WORDS: Mapping[str, KindWord] = {
     "voice.ended": KindWord(N_("Ingen lyssnar i hemmet längre"), "ok", group="alarm"),
     "voice.refused": KindWord(N_("Samtal med hemmet nekades"), "warn", group="alarm"),
     "account.signed_in": KindWord(N_("Inloggning")),
+    "ladder.saved": KindWord(N_("Larmkedja sparad"), icon="pen"),
+    "ladder.removed": KindWord(N_("Larmkedja borttagen"), icon="pen"),
+    "rota.changed": KindWord(N_("Jour ändrad"), icon="pen"),
     "account.changed": KindWord(N_("Konto eller arbetslag ändrat"), icon="pen"),
     "account.refused": KindWord(N_("Misslyckad inloggning"), "warn", icon="person-off"),
 }

@@ -1,7 +1,8 @@
-"""Folds of alarms, night checks, visits and turns of a lock (see
+"""Folds of night checks, visits and turns of a lock (see
 `web.staff.events.projections.fold`).
 
-Not for: devices and the state of the home (`web.staff.events.projections.devices`).
+Not for: alarms (`web.staff.events.projections.alarms`), devices and the state of the home
+(`web.staff.events.projections.devices`).
 """
 
 # ruff: noqa: ARG001 - every fold is given the same three arguments
@@ -12,53 +13,6 @@ from gateway import events
 from web.staff.events.projections.doors import end_code
 from web.staff.events.projections.fold import Fold, Row, Step, on, time_in
 from web.staff.storage import tables
-
-# --- alarms
-
-
-@on(events.AlarmRaised)
-def _raised(fold: Fold, step: Step, data: events.AlarmRaised) -> None:
-    row = fold.row(tables.alarm, id=step.ref)
-    row.update(
-        ref=step.event.ref,
-        home_id=fold.home,
-        type=data.type,
-        severity=data.severity.value,
-        device=step.event.device,
-        person=step.event.person,
-        since=data.since + step.shift,
-        raised_at=step.at,
-    )
-    if data.type is events.AlarmType.HOME_SILENT and step.event.origin.startswith("staff:"):
-        fold.row(tables.home_state, home_id=fold.home)["silent_alarm"] = step.ref
-
-
-@on(events.AlarmAcknowledged)
-def _acknowledged(fold: Fold, step: Step, data: events.AlarmAcknowledged) -> None:
-    row = fold.alarm(data.alarm)
-    first = time_in(row, "acknowledged_at")
-    if first is None or step.at < first:
-        row.update(acknowledged_at=step.at, acknowledged_by=step.event.person)
-
-
-@on(events.AlarmCancelled)
-def _cancelled(fold: Fold, step: Step, data: events.AlarmCancelled) -> None:
-    row = fold.alarm(data.alarm)
-    if row.get("closed_at") is None:
-        row.update(
-            closed_at=step.at,
-            closed_by=step.event.person,
-            outcome="cancelled",
-            reason=data.reason,
-        )
-
-
-@on(events.AlarmResolved)
-def _resolved(fold: Fold, step: Step, data: events.AlarmResolved) -> None:
-    row = fold.alarm(data.alarm)
-    if row.get("closed_at") is None:
-        row.update(closed_at=step.at, closed_by=step.event.person, outcome=data.outcome.value)
-
 
 # --- night checks
 

@@ -33,6 +33,7 @@ Row = dict[str, object]
 
 _DEFAULTS: dict[str, Row] = {
     "alarm": {},
+    "alarm_repeat": {},
     "night_check": {},
     "visit": {"overdue": False},
     "visit_declined": {},

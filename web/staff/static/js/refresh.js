@@ -17,18 +17,36 @@ const SLOW_MS = 2000;
 /** A fetch that takes longer is given up; the next change, or the next try, makes a new one. */
 const FETCH_MS = 8000;
 
+/**
+ * After a fetch comes a pause of so many times what it took: a server that has much to do is asked
+ * less often, by all of its screens.  Shorter where somebody may wait for help.
+ */
+const PAUSE = { hurried: 1, calm: 4 };
+const PAUSE_AT_MOST_MS = { hurried: 1500, calm: 5000 };
+
+/** So that a thousand screens that lost their place do not all ask at once. */
+const SPREAD_MS = 1000;
+
 /** Without any event too: what is due becomes late, and a lost change is found. */
 const ANYWAY_MS = 30000;
 
 const ALWAYS = ["alarm", "check", "home"];
 
+/** What somebody waits for; `elsewhere` is an alarm too. */
+const HURRIED = ["alarm", "check", "unlock", "grant", "elsewhere"];
+
 /** A technician asks, or was answered: the header counts it on every page. */
 const ASKED = ["grant.requested", "grant.approved", "grant.refused"];
 let timer = null;
 let slowTimer = null;
+let lostTimer = null;
 let firstAsked = 0;
+let hurried = false;
 let running = null;
 let again = false;
+let ended = -Infinity;
+let took = 0;
+let isDown = false;
 
 /** Whether a page of one home may show it; without a home it is told of many at once. */
 function concerns(main, change) {
@@ -53,6 +71,7 @@ async function load() {
   url.searchParams.set("fragment", "1");
   url.hash = "";
   const answer = await fetch(url, { signal: AbortSignal.timeout(FETCH_MS), cache: "no-store" });
+  if (answer.status === 503) throw new Error("busy");
   if (!answer.ok || answer.redirected) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const id of ["summary", "saving", "main"]) {
@@ -66,51 +85,70 @@ async function load() {
   document.dispatchEvent(new CustomEvent("page:new"));
 }
 
-/** Fetch now, or once more after the fetch that runs. */
+async function loadTimed(haste) {
+  const began = performance.now();
+  try {
+    await load();
+  } catch {
+    again = !isDown; // the banner tells of a dead link, and its end fetches the page
+    hurried ||= haste;
+  }
+  ended = performance.now();
+  took = ended - began;
+}
+
+/** Fetch now: after the fetch that runs, which may not show what was just done. */
 export async function refreshNow() {
   clearTimeout(timer);
   clearTimeout(slowTimer);
   timer = null;
   slowTimer = null;
-  if (running) {
-    again = true;
-    return running;
-  }
-  running = load().catch(() => { /* the banner tells of a dead link; we try again */ });
+  while (running) await running;
+  const haste = hurried;
+  hurried = false;
+  again = false;
+  running = loadTimed(haste);
   await running;
   running = null;
-  if (again) {
-    again = false;
-    return refreshNow();
-  }
-  return undefined;
+  if (again) refreshSoon();
 }
 
-export function refreshSoon() {
+function onTimer() {
+  timer = null;
+  slowTimer = null;
+  if (running) again = true;
+  else refreshNow();
+}
+
+export function refreshSoon(haste = false) {
   const at = performance.now();
   if (timer === null) firstAsked = at;
   else clearTimeout(timer);
-  const left = Math.max(0, WAIT_AT_MOST_MS - (at - firstAsked));
-  timer = setTimeout(refreshNow, Math.min(CALM_MS, left));
+  hurried ||= haste;
+  const how = hurried ? "hurried" : "calm";
+  const burst = Math.min(CALM_MS, WAIT_AT_MOST_MS - (at - firstAsked));
+  const pause = ended + Math.min(PAUSE[how] * took, PAUSE_AT_MOST_MS[how]) - at;
+  timer = setTimeout(onTimer, Math.max(0, burst, pause));
 }
 
 export function startRefreshing() {
   if (!document.getElementById("summary")) return;
-  let wasDown = false;
-  document.addEventListener("live:down", () => { wasDown = true; });
-  document.addEventListener("live:up", () => { if (wasDown) refreshSoon(); wasDown = false; });
-  document.addEventListener("live:resync", refreshSoon);
+  document.addEventListener("live:down", () => { isDown = true; });
+  document.addEventListener("live:up", () => { if (isDown) refreshSoon(true); isDown = false; });
+  document.addEventListener("live:resync", () => {
+    lostTimer ??= setTimeout(() => { lostTimer = null; refreshSoon(true); }, SPREAD_MS * Math.random());
+  });
   document.addEventListener("live:saving", ({ detail }) => {
     // told when the link begins too: only a page that says otherwise is fetched
     const shown = document.getElementById("saving").dataset;
     if (detail.refused !== Boolean(shown.refused) || detail.unsaved || Number(shown.unsaved)) {
-      refreshSoon();
+      refreshSoon(true);
     }
   });
-  document.addEventListener("time:due", refreshSoon);
+  document.addEventListener("time:due", () => refreshSoon());
   document.addEventListener("live:change", ({ detail }) => {
-    if (isSlow(detail)) slowTimer ??= setTimeout(refreshNow, SLOW_MS);
-    else if (matters(detail)) refreshSoon();
+    if (isSlow(detail)) slowTimer ??= setTimeout(onTimer, SLOW_MS);
+    else if (matters(detail)) refreshSoon(HURRIED.includes(detail.kind.split(".")[0]));
   });
-  setInterval(refreshSoon, ANYWAY_MS);
+  setInterval(() => refreshSoon(), ANYWAY_MS);
 }

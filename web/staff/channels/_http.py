@@ -1,0 +1,254 @@
+"""One HTTP request to a provider: bounded in time and size whatever its server does, never to an
+address inside the own network unless that was configured, and its answer as an `Outcome`.
+
+A name is looked up once, every address of it is judged, and the connection goes to the address that
+was judged: a name that says something else the second time leads nowhere.  No redirect is followed.
+
+Not for: what is sent, or trying again (`web.staff.ladders`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import math
+import queue
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from urllib.parse import urlsplit
+
+from web.staff.channels.contract import Outcome, Why
+
+TIMEOUT_S = 10.0
+"""Real seconds for one request, from the look-up of the name to the last byte: a provider answers
+within one or two, and `SEND_MAX_S` leaves room for whoever waits for a thread."""
+
+ANSWER_MAX_BYTES = 64 * 1024
+"""Of an answer's body: what providers answer is a kilobyte; the rest is not read."""
+
+AGAIN_S = 5.0
+"""Real seconds until a request that found nobody, or a broken provider, may be tried again."""
+
+AGAIN_MAX_S = 60.0
+"""The most that a provider's `Retry-After` counts for: an alarm takes another way before."""
+
+LOOKUPS_MAX = 32
+"""Look-ups of names that may hang at once, each in a thread of its own."""
+
+Network = IPv4Network | IPv6Network
+
+_NAT64 = IPv6Network("64:ff9b::/96")
+_lookups = threading.BoundedSemaphore(LOOKUPS_MAX)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a provider answered; `headers` have small letters."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+
+class Failed(Exception):
+    """No answer.  `why` is UNREACHABLE, or BAD where the address itself may not be used."""
+
+    def __init__(self, why: Why, text: str) -> None:
+        super().__init__(text)
+        self.why = why
+        self.text = text
+
+    def outcome(self) -> Outcome:
+        """As what came of sending."""
+        again_s = AGAIN_S if self.why is Why.UNREACHABLE else None
+        return Outcome(None, self.why, again_s, text=self.text)
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the open internet: not this machine, not a network of the
+    organisation's own, and not one of them written as another."""
+    ip = ip_address(address.partition("%")[0])
+    if isinstance(ip, IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour
+        if ip in _NAT64:
+            inner = ip_address(int(ip) & 0xFFFF_FFFF)  # type: ignore[assignment]
+        if inner is not None:
+            return is_public(str(inner))
+    return ip.is_global and not ip.is_multicast
+
+
+@dataclass
+class Http:
+    """Sends requests.  `public_only`: the address comes from somebody's browser or page, and must
+    be one of the open internet or of `allow`."""
+
+    public_only: bool = False
+    allow: Sequence[Network] = ()
+    timeout_s: float = TIMEOUT_S
+    context: ssl.SSLContext = field(default_factory=ssl.create_default_context)
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> Answer:
+        """One request.  Raises `Failed`; nothing else, and within `timeout_s` (and a little)."""
+        until_s = time.monotonic() + self.timeout_s
+        try:
+            parts = urlsplit(url)
+            host, port, tls = parts.hostname, parts.port, parts.scheme == "https"
+        except ValueError as error:
+            raise Failed(Why.BAD, "the address is none") from error
+        if not host or parts.scheme not in ("http", "https"):
+            raise Failed(Why.BAD, "the address is none")
+        port = port or (443 if tls else 80)
+        connection = _Connection(host, port, self._address(host, port, until_s), until_s)
+        if tls:
+            connection.context = self.context
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        try:
+            return connection.ask(method, path, headers or {}, body)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            late = time.monotonic() >= until_s
+            said = "no answer in time" if late else f"no answer ({_what(error)})"
+            raise Failed(Why.UNREACHABLE, f"{host}: {said}") from error
+        finally:
+            connection.close()
+
+    def _address(self, host: str, port: int, until_s: float) -> str:
+        """Where a name leads.  Every address that it has must be allowed."""
+        found = _looked_up(host, port, until_s)
+        for address in found:
+            if self.public_only and not (is_public(address) or self._is_allowed(address)):
+                raise Failed(Why.BAD, f"{host}: it leads into a private network")
+        return found[0]
+
+    def _is_allowed(self, address: str) -> bool:
+        ip = ip_address(address.partition("%")[0])
+        return any(ip in network for network in self.allow)
+
+
+def _what(error: Exception) -> str:
+    """The kind of an error: its own text may hold an address with a secret."""
+    return type(error).__name__
+
+
+def _looked_up(host: str, port: int, until_s: float) -> list[str]:
+    """The addresses of a name.  The system's look-up has no time-out of its own: it is left behind
+    in its thread when it takes too long."""
+    with contextlib.suppress(ValueError):
+        return [str(ip_address(host))]
+    if not _lookups.acquire(blocking=False):
+        raise Failed(Why.UNREACHABLE, "names are not looked up: too many wait for an answer")
+    found: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
+
+    def look() -> None:
+        try:
+            rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found.put([str(row[4][0]) for row in rows])
+        except (OSError, UnicodeError):
+            found.put([])
+        finally:
+            _lookups.release()
+
+    threading.Thread(target=look, name="tryggve-lookup", daemon=True).start()
+    try:
+        addresses = found.get(timeout=max(0.0, until_s - time.monotonic()))
+    except queue.Empty:
+        addresses = []
+    if not addresses:
+        raise Failed(Why.UNREACHABLE, f"{host}: the name leads nowhere")
+    return addresses
+
+
+class _Connection(http.client.HTTPConnection):
+    """To an address that was judged already, until a given time (monotonic): a server that sends a
+    byte now and then is cut off too."""
+
+    context: ssl.SSLContext | None = None
+
+    def __init__(self, host: str, port: int, address: str, until_s: float) -> None:
+        super().__init__(host, port)
+        self._to = address
+        self._until_s = until_s
+
+    def connect(self) -> None:
+        """To the address, with TLS for the name."""
+        raw = socket.create_connection((self._to, self.port), self._left_s())
+        raw.settimeout(self._left_s())
+        if self.context is None:
+            self.sock = raw
+            return
+        self.sock = tls = self.context.wrap_socket(
+            raw, server_hostname=self.host, do_handshake_on_connect=False
+        )
+        tls.do_handshake()
+
+    def _left_s(self) -> float:
+        return max(0.01, self._until_s - time.monotonic())
+
+    def ask(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+        """Send it and read the answer."""
+        cut = threading.Timer(self._left_s(), self._cut)
+        cut.daemon = True
+        cut.start()
+        try:
+            self.connect()
+            self.request(method, path, body, {**headers, "Connection": "close"})
+            with self.getresponse() as answer:
+                read = answer.read(ANSWER_MAX_BYTES)
+                if time.monotonic() >= self._until_s:  # what was cut off may look like an end
+                    raise TimeoutError
+                told = {name.lower(): value for name, value in answer.getheaders()}
+                return Answer(answer.status, read, told)
+        finally:
+            cut.cancel()
+
+    def _cut(self) -> None:
+        """From another thread: whatever waits for the other side goes on at once."""
+        sock = self.sock
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
+# --- what an answer means -------------------------------------------------------------------------
+
+
+def failure(answer: Answer, *, gone: frozenset[int] = frozenset()) -> Outcome | None:
+    """What an answer that is no success means; None for a success (2xx).  `gone`: statuses with
+    which this provider says that the address is no longer."""
+    status = answer.status
+    said = f"the provider answered {status}"
+    if 200 <= status < 300:
+        return None
+    if status in gone:
+        return Outcome(None, Why.GONE, text=said)
+    if status in (401, 402, 403, 407):
+        return Outcome(None, Why.REFUSED, text=said)
+    if status in (408, 425, 429) or status >= 500:
+        return Outcome(None, Why.BUSY, again_s(answer), text=said)
+    return Outcome(None, Why.BAD, text=said)
+
+
+def again_s(answer: Answer) -> float:
+    """When to try again, by `Retry-After` (seconds or a date), within bounds."""
+    said = answer.headers.get("retry-after", "").strip()
+    wait_s = AGAIN_S
+    if said.isascii() and said.isdigit() and len(said) < 10:
+        wait_s = float(said)
+    elif said:
+        with contextlib.suppress(ValueError, TypeError, OverflowError):
+            at = parsedate_to_datetime(said)
+            wait_s = (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    return min(AGAIN_MAX_S, max(1.0, wait_s if math.isfinite(wait_s) else AGAIN_S))
