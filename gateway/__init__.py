@@ -27,6 +27,7 @@ The runtime, each room standing on those before it
     services     what runs beside the engine: the night plan, the clock, the drivers, lights, the
                  server's new keys, pruning, what the resident hears of an alarm, systemd
     media        sound between the home and who answers an alarm: a child process for each call
+    second_path  whom the home tells by itself when the server has not got an alarm; the test alarm
 
 Around it
     app          the composition root, and what the page that the Pi serves is told

@@ -16,6 +16,8 @@ The stream carries
 - `event: turn`: a `TurnOrder` in JSON.  Never queued: sent to whoever listens now, or to nobody.
 - `event: call`: a `CallOrder` in JSON, the same way; the home answers it with a `CallSignal` to
   `POST /api/v1/home/call` -> Noted.  A home or a server that does not know them has no voice.
+- `event: receivers`: a list of `gateway.access.receiver_lists`, as a JWS: at each beginning and
+  after the event that names it, so that it need not be confirmed.
 - a comment line every `HEARTBEAT_S`.
 
 Every request of a home and every answer carries `Tryggve-Protocol: <oldest>-<newest>`: which of

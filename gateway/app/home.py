@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from gateway.app.uplink_bridge import LogOutbox, Signaller, callbacks
+from gateway.app.second_path import PathParts
+from gateway.app.uplink_bridge import LogOutbox, callbacks
+from gateway.app.voice_parts import VoiceParts
 from gateway.clock import Clock
 from gateway.commands import AskStatus, Command, LockDoor, SetIndicator
 from gateway.config.home_file import HomeConfig
@@ -44,16 +46,15 @@ from gateway.events import (
     GatewayStopped,
     LogLeftDisk,
     LogRecovered,
+    TestWhy,
 )
 from gateway.link.enrolment import Enrolment, load_enrolment
 from gateway.link.uplink import Uplink, UrgentEvent
-from gateway.media.calls import CallRecord, Calls
 from gateway.origin import is_in_memory
-from gateway.ports import Lock, Speaker
+from gateway.ports import Lock, Modem
 from gateway.rules import bind
-from gateway.services.alarm_sounds import AlarmSounds
 from gateway.services.clock_watch import ClockWatch
-from gateway.services.driver_supervisor import DriverSupervisor
+from gateway.services.driver_supervisor import DriverSupervisor, open_modem
 from gateway.services.indicators import Indicators
 from gateway.services.key_offers import KeyOffers, in_a_thread
 from gateway.services.log_pruning import keep_pruned, keep_tidy
@@ -86,9 +87,11 @@ class Home:
         memory_dir: Path | None = None,
         pin_factory: Any = None,
         sys_dir: Path = SYS,
+        modem: Modem | None = None,
     ) -> None:
-        """`memory_dir` is where the log is kept when the disk refuses it; `pin_factory` replaces
-        the configured one (the demo's virtual pins); `sys_dir` is where the Pi's power is read.
+        """`memory_dir` is where the log is kept when the disk refuses it; `pin_factory` and `modem`
+        replace the configured ones (the demo's); `sys_dir` is where the Pi's power is read.
+
         Raises `UserError` when the configuration or a secret does not allow a start."""
         self.config = config
         self.clock = clock
@@ -111,7 +114,6 @@ class Home:
         eventlog, self._recovered = self.log_folder.open()
         self.view = HomeView()
         self.open_orders = OpenOrders()
-        self.call_record = CallRecord()
         self.previous = PreviousEnd(lambda: self.engine.log.origin)
         self.planned: set[str] = set()
         facts = config.facts()
@@ -175,19 +177,7 @@ class Home:
             clock=clock,
             best_now=self.clock_watch.best_now,
         )
-        self.calls = Calls(
-            home=home,
-            keys=self._server_keys,
-            view=lambda: self.view,
-            record=lambda: self.call_record,
-            writer=self.engine,
-            now=self.lock_orders.now,
-            speaker=self._speaker,
-            light=self.indicators.set_listening,
-            signal=Signaller(lambda: self.uplink).tell,
-            spawn=self.spawn,
-        )
-        self.alarm_sounds = AlarmSounds(self._speaker, quiet=lambda: self.calls.busy)
+        self.voice = VoiceParts(self, self._server_keys)
         self.page_identity = self._identity(state_dir) if config.web.enabled else None
         self.pin_entry = PinEntry(self.secrets, time.monotonic)
         self.code_entry = CodeEntry(
@@ -202,9 +192,26 @@ class Home:
             mono_s=time.monotonic,
         )
 
-        # the link and the home's own page
+        # the link, the way past it, and the home's own page
+        self.second_path = None if self.enrolment is None else self._second_path(modem)
         self.uplink = self._uplink()
         self.local_page = None if self.page_identity is None else self._page(self.page_identity)
+
+    def _second_path(self, modem: Modem | None) -> PathParts:
+        if modem is None and self.config.second_path.modem:
+            modem = open_modem()
+        return PathParts(
+            self.config,
+            boot=self.boot,
+            secrets=self.secrets,
+            keys=self._server_keys,
+            engine=self.engine,
+            uplink=lambda: self.uplink,
+            modem=modem,
+            record=self.record,
+            spawn=self.spawn,
+            clock=self.clock,
+        )
 
     def _identity(self, state_dir: Path) -> PageIdentity | None:
         """By what the page is known; trouble with it costs the page, not the home."""
@@ -232,7 +239,9 @@ class Home:
         alive_until = self.view.at
         wrong_by_s = self.previous.unsynced_by(self.boot, self.clock.now(), self.clock.mono_s())
         left_open, self.open_orders = self.open_orders, OpenOrders()
-        self.calls.settle(self.call_record)
+        self.voice.settle()
+        path = self.second_path
+        test_why = TestWhy.STARTED if path is None else path.chain_test.first_why()
         for first in (self._recovered, self.log_folder.returned):
             if first is not None:
                 self.record(first)
@@ -255,7 +264,7 @@ class Home:
         await self.supervisor.start()
         self.key_offers.offer_again()
         self.spawn(self.lock_orders.settle(left_open))
-        self.spawn(self.alarm_sounds.run())
+        self.spawn(self.voice.sounds.run())
         if is_in_memory(self.engine.log.origin):
             self.disk_watch.watch(self.engine.log)
         retain_days = self.config.log.retain_days
@@ -263,6 +272,8 @@ class Home:
         self.spawn(keep_tidy(lambda: self.engine.log, self.log_folder.path))
         if self.uplink is not None:
             self.uplink.start()
+        if path is not None:
+            self.spawn(path.run(test_why))
         if self.local_page is not None:
             self.local_page.listen()
         self.notifier.ready()
@@ -285,7 +296,7 @@ class Home:
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_S):
                 self.slot_ringer.stop()
-                await self.calls.close()
+                await self.voice.calls.close()
                 await self.supervisor.close()
                 if not broken:
                     self.record(GatewayStopped(reason="stopped"))
@@ -324,30 +335,33 @@ class Home:
     def _see_live(self, event: Event) -> None:
         self._see(event)
         self.lock_orders.reconsider()
-        self.calls.reconsider()
-        self.alarm_sounds.see_live(event)
+        self.voice.see_live(event)
         self.key_offers.see_live(event)
         self.unread.see_live(event)
+        if self.second_path is not None:
+            self.second_path.see_live(event)
         for watcher in self.watchers:
             watcher(event)
 
     def _see(self, event: Event) -> None:
         self.view.apply(event)
         self.open_orders.apply(event)
-        self.call_record.apply(event)
-        self.alarm_sounds.apply(event)
+        self.voice.apply(event)
         self.previous.apply(event)
         if isinstance(event.data, CheckPlanned):
             self.planned.add(event.data.check)
         self.key_offers.apply(event)
         self.unread.apply(event)
+        if self.second_path is not None:
+            self.second_path.apply(event)
 
     def _see_anew(self) -> Callable[[Event], None]:
         self.view, self.open_orders, self.planned = HomeView(), OpenOrders(), set()
-        self.call_record = CallRecord()
-        self.alarm_sounds.forget()
+        self.voice.forget()
         self.key_offers.forget()
         self.unread.forget()
+        if self.second_path is not None:
+            self.second_path.forget()
         return self._see
 
     def _durable(self, _rows: Sequence[Sealed]) -> None:
@@ -411,7 +425,7 @@ class Home:
     # --- the link ---------------------------------------------------------------------------------
 
     def _uplink(self) -> Uplink | None:
-        if self.enrolment is None:
+        if self.enrolment is None or self.second_path is None:
             return None
         return Uplink(
             self.enrolment.link,
@@ -420,9 +434,11 @@ class Home:
                 self.engine,
                 self.loop,
                 order=self.lock_orders.order,
-                call=self.calls.order,
+                call=self.voice.calls.order,
                 spawn=self.spawn,
                 on_server_time=self.clock_watch.server_time,
+                on_confirmed=self.second_path.confirmed,
+                on_receivers=self.second_path.receivers.offered,
             ),
         )
 
@@ -432,7 +448,3 @@ class Home:
     def _lock(self, device: str) -> Lock | None:
         driver = self.supervisor.devices.get(device)
         return driver if isinstance(driver, Lock) else None
-
-    def _speaker(self) -> Speaker | None:
-        speakers = (one for one in self.supervisor.devices.values() if isinstance(one, Speaker))
-        return next(speakers, None)

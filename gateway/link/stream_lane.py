@@ -76,6 +76,10 @@ class StreamLane(LaneThread):
                 self._store(decided)  # the alarm that it is about
                 decided = []
                 self._call(message)
+            elif message.event == "receivers":
+                self._store(decided)
+                decided = []
+                self.shared.callbacks.on_receivers(message.data)
         self._store(decided)
 
     def _store(self, decided: list[dict[str, Any]]) -> None:

@@ -18,6 +18,7 @@ def test_the_page_says_what_is_so(home: EnrolledHome, carer: FlaskClient) -> Non
     """The one page that may ask for the microphone; without a speaker, or with the alarm closed, it
     says so and has no button; every refusal is a sentence."""
     home.describe()
+    [technical] = home.send(AlarmRaised.usual(AlarmType.DEVICE_DOWN, home.clock.now()))
     [bare] = home.send(AlarmRaised.usual(AlarmType.PENDANT, home.clock.now()))
     page = text_of(carer, f"/tala?larm={bare.ref}")
     assert ('data-test="talk-none"' in page, 'data-test="talk-begin"' in page) == (True, False)
@@ -26,6 +27,8 @@ def test_the_page_says_what_is_so(home: EnrolledHome, carer: FlaskClient) -> Non
     assert "microphone=(self)" in answer.headers["Permissions-Policy"]
     assert "microphone=()" in carer.get("/nu").headers["Permissions-Policy"]
     assert 'data-test="talk-begin"' in answer.text
+    assert 'data-test="talk-link"' in text_of(carer, f"/larm/{alarm}")
+    assert 'data-test="talk-link"' not in text_of(carer, f"/larm/{technical.ref}")
     text_of(carer, "/tala?larm=home:h1/99", 404)
     said = post(carer, "/larm/tala/borja", alarm=alarm, sdp=OFFER)
     assert (said.status_code, "inte anslutet" in said.json["text"]) == (409, True)

@@ -19,9 +19,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from gateway.events import Ref, Severity
+from web.staff.core.context import Staff
 
 SEND_MAX_S = 25.0
 """Real seconds that a channel may take to hand a message over, repeats of its own included: an
@@ -168,11 +169,21 @@ class Health:
     why: Why | None = None
 
 
+@runtime_checkable
 class SendsCodes(Protocol):
     """A channel whose addresses are proved by a code that is sent to them."""
 
     def send_code(self, code: str, to: Address) -> Outcome:
         """Send a code to an address that is not proved yet.  As `Channel.send`."""
+        ...
+
+
+@runtime_checkable
+class Tended(Protocol):
+    """A channel that also publishes states: one worker has it look each round of its watch."""
+
+    def tend(self, staff: Staff) -> None:
+        """Tell what changed.  Never waits for anybody."""
         ...
 
 

@@ -37,7 +37,15 @@ from gateway.wire import (
 )
 from web.staff.core.admission import EVENTS
 from web.staff.core.context import Staff, staff
-from web.staff.homelink import call_signals, catching_up, enrolment, ingest, tokens, unsaved_alarms
+from web.staff.homelink import (
+    call_signals,
+    catching_up,
+    enrolment,
+    ingest,
+    second_path,
+    tokens,
+    unsaved_alarms,
+)
 from web.staff.homelink.ingest import Refused
 from web.staff.realtime.broker import DECIDED, HomeStream, Woken
 from web.staff.realtime.waiting import Closed
@@ -254,13 +262,18 @@ def _down(parts: Staff, mine: HomeStream, after: int) -> Iterator[bytes]:
     try:
         yield b": hello\n\n"
         item: Woken | None = DECIDED
+        renamed = True  # at first: what the home kept may be lost
         while True:
             if (
                 not item or not item.what
-            ):  # woken; and at each heartbeat, for what another program wrote
+            ):  # woken; at each heartbeat, for what another program wrote
                 for seq, body in _decided(parts, mine.home, after):
                     yield f"event: decided\nid: {seq}\ndata: {body}\n\n".encode()
                     after = seq
+                    renamed = renamed or second_path.NAMED in body
+                if renamed:
+                    yield from _receivers(parts, mine.home)
+                    renamed = False
             if item is None:
                 with working_for(Share.STREAM):
                     parts.relay.stream_seen(mine.home, mine.name)
@@ -279,6 +292,14 @@ def _down(parts: Staff, mine: HomeStream, after: int) -> Iterator[bytes]:
         parts.broker.close_stream(mine)
         with working_for(Share.STREAM), suppress(*FAULTS):  # it counts as gone after a while
             parts.relay.stream_closed(mine.name)
+
+
+def _receivers(parts: Staff, home: str) -> Iterator[bytes]:
+    """Whom the home tells by itself, with their numbers."""
+    with working_for(Share.STREAM):
+        token = second_path.token(parts, home)
+    if token is not None:
+        yield f"event: receivers\ndata: {token}\n\n".encode()
 
 
 def _decided(parts: Staff, home: str, after: int) -> Iterator[tuple[int, str]]:

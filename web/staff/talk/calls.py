@@ -82,6 +82,16 @@ def has_voice(conn: Connection, home: str) -> bool:
     return speaks and any(one.type == "indicator" and one.role == LISTENING_ROLE for one in told)
 
 
+def may_talk(conn: Connection, actor: Actor, row: AlarmRow) -> bool:
+    """Whether this person may speak with the home because of this alarm, and it can be spoken
+    with."""
+    try:
+        open_alarm = alarm_of(conn, actor, row.id).closed_at is None
+    except Refused:
+        return False
+    return open_alarm and has_voice(conn, row.home_id)
+
+
 def begin(staff: Staff, actor: Actor, alarm: Ref, sdp: str) -> CallState:
     """Sign a permit and send it to the home with the page's offer, now.
 

@@ -17,11 +17,15 @@ from gateway.access import grants
 from gateway.events import AlarmType
 from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as gettext
+from web.staff.texts.voice_enums import VOICE
 
 ALARMS: Mapping[str, str] = {
     AlarmType.BED_EXIT: N_("Har lämnat sängen och inte kommit tillbaka"),
     AlarmType.ON_FLOOR: N_("Troligt fall: ligger på golvet"),
     AlarmType.BATHROOM_LONG: N_("Länge i badrummet"),
+    AlarmType.LEFT_ZONE: N_("Har lämnat sitt område"),
+    AlarmType.TRACKER_SILENT: N_("Ingen kontakt med positionsgivaren"),
+    AlarmType.TRACKER_BATTERY: N_("Positionsgivarens batteri är lågt: ladda den"),
     AlarmType.WANDERING: N_("Ute ur hemmet på natten"),
     AlarmType.DOOR_LEFT_OPEN: N_("Ytterdörren står öppen"),
     AlarmType.INACTIVITY: N_("Ingen aktivitet på länge"),
@@ -46,6 +50,8 @@ ALARMS: Mapping[str, str] = {
     AlarmType.LOCK_JAMMED: N_("Låset har fastnat"),
     AlarmType.LOCK_UNKNOWN: N_("Låsläge okänt"),
     AlarmType.BATTERY_LOW: N_("Lågt batteri"),
+    AlarmType.SECOND_PATH_DOWN: N_("Hemmets reservväg för larm fungerar inte"),
+    AlarmType.CHAIN_BROKEN: N_("Larmkedjan är bruten: ett provlarm kom inte fram"),
     AlarmType.RADIO_DOWN: N_("Hemmets radio svarar inte"),
     AlarmType.RADIO_MISSED: N_("Larmknapp eller lås nås inte: hemmets radio svarar inte"),
     AlarmType.HOME_SILENT: N_("Ingen kontakt med hemmet"),
@@ -101,6 +107,25 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "imported": N_("pass lästes in från en kalender"),
         "removed": N_("jouren togs bort"),
         "unknown": N_("en annan ändring"),
+    },
+    events.ConsentAbout: {
+        "position": N_("position"),
+        "relative": N_("besked till anhörig"),
+        "unknown": N_("något som servern inte känner till"),
+    },
+    events.ConsentHow: {
+        "spoken": N_("muntligt"),
+        "written": N_("skriftligt"),
+        "representative": N_("genom ställföreträdare"),
+        "unknown": N_("okänt hur"),
+    },
+    events.PlaceField: {
+        "point": N_("var hemmet ligger"),
+        "zone_drawn": N_("nytt område"),
+        "zone_removed": N_("område borttaget"),
+        "tracker_added": N_("ny positionsgivare"),
+        "tracker_revoked": N_("positionsgivare spärrad"),
+        "unknown": N_("en annan uppgift"),
     },
     events.MatFault: {
         "cut": N_("kabeln är av eller urdragen"),
@@ -161,6 +186,17 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "lapsed": N_("Den som tog larmet kom inte"),
         "repeated": N_("Ingen har svarat, larmar igen"),
         "unknown": N_("Av okänt skäl"),
+    },
+    events.PathChannel: {
+        "sms": N_("SMS"),
+        "scaip": N_("larmcentral"),
+        "unknown": N_("annat sätt"),
+    },
+    events.TestWhy: {
+        "daily": N_("dagligt prov"),
+        "started": N_("efter omstart"),
+        "updated": N_("efter uppdatering"),
+        "unknown": N_("av annan orsak"),
     },
     events.Looked: {
         "phone": N_("Ringde"),
@@ -238,46 +274,7 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "data": N_("innehållet går inte att läsa"),
         "unknown": N_("okänt varför"),
     },
-    events.VoiceParty: {
-        "staff": N_("personalen"),
-        "alarm_centre": N_("larmcentralen"),
-        "unknown": N_("okänt vem"),
-    },
-    events.VoiceRefusal: {
-        "forged": N_("Hemmet godtog inte samtalet."),
-        "not_understood": N_("Hemmets enhet är äldre än servern och förstod inte begäran."),
-        "other_home": N_("Samtalet gällde ett annat hem."),
-        "clock_uncertain": N_("Hemmet vet inte vad klockan är och tar inte emot samtal."),
-        "not_yet": N_("Samtalet gäller inte än."),
-        "expired": N_("Det tog för lång tid. Tryck en gång till."),
-        "replayed": N_("Samtalet är redan använt. Tryck en gång till."),
-        "alarm_closed": N_("Larmet är avslutat, så det går inte längre att tala med hemmet."),
-        "busy": N_("Någon annan talar redan med hemmet."),
-        "no_speaker": N_("Hemmets högtalare fungerar inte."),
-        "no_light": N_(
-            "Lampan som visar att någon lyssnar fungerar inte, så samtalet blev inte av."
-        ),
-        "no_tone": N_("Signalen före samtalet gick inte att spela, så samtalet blev inte av."),
-        "no_media": N_("Hemmets enhet saknar det som behövs för samtal, eller kunde inte börja."),
-        "bad_offer": N_("Webbläsaren kunde inte börja ett samtal. Läs in sidan igen."),
-        "not_recorded": N_("Hemmet kunde inte skriva i sin logg och tar inte emot samtal."),
-        "not_asked": N_("Någon ringde som inget larm har bett om att ringa."),
-        "unknown": N_("Hemmet nekade, av en orsak som servern inte känner till."),
-    },
-    events.VoiceEnd: {
-        "hung_up": N_("avslutat"),
-        "viewer_lost": N_("sidan försvann"),
-        "ice_timeout": N_("ingen väg för ljudet"),
-        "limit_reached": N_("tiden var ute"),
-        "alarm_closed": N_("larmet avslutades"),
-        "sound_failed": N_("mikrofon eller högtalare fungerade inte"),
-        "media_stuck": N_("fel i hemmets enhet"),
-        "media_died": N_("fel i hemmets enhet"),
-        "stopped": N_("hemmets enhet stängdes av"),
-        "restarted": N_("hemmets enhet startade om"),
-        "refused": N_("blev inte av"),
-        "unknown": N_("okänt hur"),
-    },
+    **VOICE,
     grants.Action: {
         "unlock": N_("låsa upp"),
         "lock": N_("låsa"),
@@ -300,11 +297,19 @@ CANCELLED_WHY: Mapping[str, str] = {
     "told_again": N_("sägs på nytt: felet är kvar"),
     "power_restored": N_("strömmen är tillbaka"),
     "dry": N_("torrt igen"),
+    "back_inside": N_("tillbaka inom sitt område"),
+    "not_left": N_("positioner som kom sent visar att området inte lämnades"),
+    "charged": N_("batteriet är laddat"),
+    "stopped": N_("positioner tas inte längre emot"),
+    "wearer": N_("brukaren tog tillbaka larmet"),
+    "caregiver": N_("personal på plats tog tillbaka larmet"),
 }
 
 RULES: Mapping[str, str] = {
+    "alarm_way": N_("larmkedjan"),
     "at_home": N_("hemma eller ute"),
     "bathroom": N_("länge i badrummet"),
+    "check_unreported": N_("nattillsyn som inte rapporterats"),
     "device_silent": N_("utrustning som tystnat"),
     "door_open": N_("ytterdörr som står öppen"),
     "inactivity": N_("ingen aktivitet på dagen"),

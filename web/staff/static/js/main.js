@@ -6,12 +6,15 @@ import { startForms } from "./forms.js";
 import { startLive } from "./live.js";
 import { startPasskeys } from "./passkey.js";
 import { startRefreshing } from "./refresh.js";
+import { startSeen } from "./seen.js";
 import { startSound } from "./sound.js";
 import { startStream } from "./stream.js";
 import { startTab } from "./tab.js";
 import { startTalk } from "./talk.js";
 import { startTheme } from "./theme.js";
 import { startTicking } from "./time.js";
+import { startWays } from "./ways.js";
+import { startZones } from "./zones.js";
 
 startTheme();
 startPasskeys();
@@ -20,10 +23,13 @@ if (document.body.dataset.live) {
   startBanner();
   startForms();
   startCodes();
+  startWays();
   startSound();
   startStream();
   startTab();
   startTalk();
+  startSeen();
   startRefreshing();
   startLive();
+  startZones();
 }

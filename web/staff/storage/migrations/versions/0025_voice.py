@@ -8,7 +8,7 @@ from alembic import op
 from web.staff.storage.column_types import Utc
 
 revision = "0025"
-down_revision = "0020"
+down_revision = "0026"
 branch_labels = None
 depends_on = None
 
@@ -42,7 +42,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """To 0020."""
+    """To 0026."""
     _index(BEFORE)
     op.drop_index(op.f("ix_media_call_home_id"), table_name="media_call")
     op.drop_table("media_call")
