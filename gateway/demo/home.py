@@ -54,7 +54,7 @@ from gateway.events import (
 )
 
 MAT_PIN, FLOOR_PIN, BATHROOM_PIN, FRONT_PIN, ANSWER_PIN = 17, 27, 22, 23, 24
-LIGHT_PIN, TONE_PIN = 5, 6
+LIGHT_PIN, TONE_PIN, EAR_PIN = 5, 6, 16
 LOCK = "door"
 PENDANT = "pendant"
 PENDANT_ADDRESS = "E8:E0:7E:11:22:33"
@@ -99,6 +99,7 @@ class VirtualHome:
         self.front = self.pins.contact(FRONT_PIN, closed=True)
         self.answer = self.pins.contact(ANSWER_PIN)
         self.lamp = self.pins.lamp(LIGHT_PIN)
+        self.ear = self.pins.lamp(EAR_PIN)
         self.pendant = VirtualBthome(radio, address=PENDANT_ADDRESS, key=secrets.token_bytes(16))
         self.floor = self.pins.mat(FLOOR_PIN)
         house = House(
@@ -239,6 +240,7 @@ class VirtualHome:
             "bolt": self.lock.state.name,
             "in_bed": self.resident.in_bed,
             "light": self.lamp.lit,
+            "listening": self.ear.lit,
             "durable": home.engine.log.durable,
             "backlog": home.engine.inputs_waiting + home.engine.turns_waiting,
             "origin": home.engine.log.origin,

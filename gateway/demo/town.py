@@ -147,7 +147,8 @@ def plan(evening: datetime) -> str:
 
 HOME_TOML = """\
 # A virtual home of the demo: a mat under the bed's mattress and one beside the bed, a detector in
-# the bathroom, a lock and a contact on the front door, a pendant, a button and a lamp.
+# the bathroom, a lock and a contact on the front door, a pendant, a button and a lamp; a speaker
+# that nobody hears, and the lamp that says when somebody listens.
 [home]
 id = "{home}"
 timezone = "Europe/Stockholm"
@@ -203,6 +204,18 @@ room = "kitchen"
 light_pin = {light_pin}
 tone_pin = {tone_pin}
 
+[devices.ear]
+driver = "indicator"
+role = "listening"
+room = "kitchen"
+light_pin = {ear_pin}
+
+[devices.speaker]
+driver = "speakerphone"
+room = "kitchen"
+system = "files"
+playback = "/dev/null"
+
 [devices.door]
 driver = "lock_nuki"
 role = "front_door"
@@ -246,6 +259,7 @@ def home_toml(home: Dwelling, url: str, page_port: int) -> str:
         answer_pin=virtual.ANSWER_PIN,
         light_pin=virtual.LIGHT_PIN,
         tone_pin=virtual.TONE_PIN,
+        ear_pin=virtual.EAR_PIN,
         pendant_address=virtual.PENDANT_ADDRESS,
     )
 

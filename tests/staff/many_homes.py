@@ -140,6 +140,10 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
             "mass_id": "mass1", "alarm": silent, "home_id": "h1", "joined_at": now, "rings": True,
         },
         tables.lock_order: {"id": "order-h1", "home_id": "h1", "made_at": now},
+        tables.media_call: {
+            "id": "call-h1", "home_id": "h1", "alarm": "home:h1/9", "person": everybody,
+            "state": "ended", "why": "", "answer": "", "made_at": now, "until": now,
+        },
         tables.door_code: {
             "id": "code-h1", "home_id": "h1", "person": everybody, "device": "front",
             "expires_at": now + 60 * MIN,

@@ -82,6 +82,7 @@ WALKED: dict[str, tuple[Fields, ...]] = {
 """By endpoint."""
 
 BY_KEY = {
+    "link.call",
     "link.enroll",
     "link.events",
     "link.stream",

@@ -13,6 +13,7 @@ Each room imports only those above it; tests/test_imports.py holds it.
     homelink     the link's server side: enrolment, what homes send, what they are told
     signin       passwords, passkeys, second factors, single sign-on, sessions
     doors        turning a lock: on what ground, one turn for one wish, taking it back
+    talk         speaking with a home because of an alarm: permits, signals, relays
     people       organisations, homes, accounts, teams and areas
     places       where residents are: positions in, zones, outings, who may look
     channels     ways to tell somebody who has no page open: one file a channel

@@ -22,6 +22,7 @@ from web.staff.pages.layout import is_fragment, main_attributes, page
 from web.staff.pages.routes import get
 from web.staff.storage import tables as t
 from web.staff.storage.rows import AlarmRow, read_one
+from web.staff.talk import calls
 from web.staff.texts import alarm_words
 
 TAKEN_FOR = timedelta(hours=12)
@@ -66,6 +67,7 @@ def one(actor: Actor, alarm: str) -> str:
             response=response_times.of(row, _visit_since(conn, row)),
             lasted=alarm_words.lasted,
             may_answer=card.may_answer,
+            may_talk=calls.may_talk(conn, actor, row),
             may_tell=actor.may(Right.SEE_CARE) or row.severity == Severity.TECHNICAL.value,
             **main_attributes(kinds="alarm visit elsewhere", home="" if elsewhere else row.home_id),
         )
