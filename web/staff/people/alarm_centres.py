@@ -1,4 +1,5 @@
-"""The alarm centres outside that an organisation may put into its ladders.
+"""The alarm centres outside, and other programs (webhooks), that an organisation may put into its
+ladders.
 
 Not for: what is sent to them (`web.staff.channels.scaip`), or when (ladders).
 """
@@ -28,13 +29,17 @@ def known(conn: Connection) -> Sequence[Row[Any]]:
 
 
 def add(staff: Staff, actor: By, name: str, address: str, second: str | None) -> str:
-    """Add a centre that takes SCAIP over SIP; returns its id.  `second` is told where the first
-    address does not answer.  Raises `Refused`: NO_RIGHT, NO_SIP, EMPTY, TOO_LONG, EXISTS."""
+    """Add a centre that takes SCAIP over SIP, or a program at an https address; returns its id.
+    `second` is told where the first address does not answer (a program has none).  Raises
+    `Refused`: NO_RIGHT, NO_SIP, EMPTY, TOO_LONG, EXISTS."""
     if not actor.may(Right.ADMINISTER):
         raise Refused(Wrong.NO_RIGHT)
+    channel = "webhook" if address.startswith("https://") else "scaip"
+    if channel == "webhook" and second is not None:
+        raise Refused(Wrong.NO_SIP)
     for uri in (address, second):
         try:
-            if uri is not None:
+            if uri is not None and channel == "scaip":
                 Target.of(uri)
         except BadMessage as error:
             raise Refused(Wrong.NO_SIP) from error
@@ -53,6 +58,7 @@ def add(staff: Staff, actor: By, name: str, address: str, second: str | None) ->
                 id=new,
                 org_id=actor.org,
                 name=called,
+                channel=channel,
                 value=address,
                 second_value=second,
                 created_at=datetime.now(UTC),
