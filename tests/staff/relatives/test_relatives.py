@@ -67,9 +67,9 @@ class Phone:
 
     def incoming(
         self,
-        headers: Mapping[str, str],  # noqa: ARG002
-        form: Mapping[str, str],  # noqa: ARG002
-        body: bytes,  # noqa: ARG002
+        headers: Mapping[str, str],
+        form: Mapping[str, str],
+        body: bytes,
     ) -> Incoming:
         """Nobody writes."""
         return Incoming()
