@@ -33,6 +33,7 @@ from drivers.virtual import (
     twin,
     virtual_home_radio,
 )
+from drivers.virtual.modem import VirtualModem
 from gateway.app.home import Home
 from gateway.clock import FileClock, open_clock
 from gateway.config import home_file as configuration
@@ -125,7 +126,13 @@ class VirtualHome:
         await self.pendant.start()
         state = Path(self.args.state)
         self._pair(state)
-        home = Home(self.config, state_dir=state, clock=self.clock, pin_factory=self.pins.factory)
+        home = Home(
+            self.config,
+            state_dir=state,
+            clock=self.clock,
+            pin_factory=self.pins.factory,
+            modem=VirtualModem(self.args.modem) if self.args.modem else None,
+        )
         home.watchers.append(self._see)
         home.watchers.append(lambda event: self._know_mats(home, event))
         tasks = [
@@ -303,6 +310,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--still", action="store_true", help="the resident only does what is told")
     options.add_argument("--awake", action="store_true", help="the lock does not sleep")
     options.add_argument("--nobody-at-door", action="store_true", help="nobody takes the handle")
+    options.add_argument("--modem", default=None, help="whose phones its virtual modem reaches")
     options.add_argument("--latency-ms", type=float, default=0.0, help="of each radio packet")
     return options
 
