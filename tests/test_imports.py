@@ -20,7 +20,7 @@ PURE = ("access", "schedule", "rules")
 ROOMS_OF_HOME = (
     *BASE,
     *PURE,
-    *("scaip", "config", "engine", "state", "doors", "link", "services"),
+    *("scaip", "config", "engine", "state", "doors", "link", "services", "second_path"),
     *("replay", "app", "docs", "demo", "cli"),
 )
 """The gateway from the ground up: a room knows only those before it.  `app` is the composition
@@ -28,7 +28,7 @@ root; what follows it stands around the home and is not part of it."""
 
 ROOMS_OF_STAFF = (
     *("storage", "realtime", "core", "texts", "events", "care", "visits", "homelink", "signin"),
-    *("doors", "people", "channels", "audit", "pages", "runtime", "cli"),
+    *("doors", "people", "places", "channels", "ladders", "audit", "pages", "runtime", "cli"),
 )
 """The staff server from the ground up (web/staff/__init__.py says what each is for)."""
 
@@ -64,7 +64,7 @@ STAFF_KNOWS = (
     "gateway.scaip",
 )
 DRIVERS_KNOW = ("gateway.events", "gateway.ports", "gateway.errors")
-DRIVER_ROOMS = ("drivers.wired", "drivers.radio", "drivers.locks")
+DRIVER_ROOMS = ("drivers.wired", "drivers.radio", "drivers.modem", "drivers.locks")
 """What drivers share, from the ground up."""
 
 SERVER_AND_DEMO_ONLY = (

@@ -19,12 +19,15 @@ from gateway.events.resident import *
 from gateway.events.alarm_types import *
 from gateway.events.alarms import *
 from gateway.events.alarm_way import *
+from gateway.events.second_path import *
 from gateway.events.checks import *
 from gateway.events.locks import *
 from gateway.events.visits import *
 from gateway.events.grants import *
 from gateway.events.server import *
+from gateway.events.ladders import *
 from gateway.events.absence import *
+from gateway.events.places import *
 from gateway.events.access import *
 from gateway.events.accounts import *
 from gateway.events.codec import *

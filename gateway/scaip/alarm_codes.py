@@ -74,17 +74,23 @@ ROOMS: dict[str, Location] = {
 """Rooms as homes name them.  The hall is where the front door is."""
 
 
+def has_codes(about: str) -> bool:
+    """Whether the codes say what an alarm of type `about` is; else it needs words."""
+    return alarm_type(about) in CODES
+
+
 def alarm_message(
     ref: str,
     cid: str,
     about: str,
     *,
+    severity: Severity | None = None,
     room: str | None = None,
     words: str | None = None,
     call_back: str | None = None,
     trial: bool = False,
 ) -> ScaipRequest:
-    """An alarm of type `about` for an alarm centre.
+    """An alarm of type `about` for an alarm centre.  `severity` None: as it usually is.
 
     `words` say what it is about (at most 128 characters are sent): never a name, an address or a
     health detail.  `call_back` is where the centre may call the home; None: no voice.  `trial`: a
@@ -93,7 +99,7 @@ def alarm_message(
     """
     type_ = alarm_type(about)
     codes = CODES.get(type_, OWN_UNIT) if isinstance(type_, AlarmType) else OWN_UNIT
-    informs = type_ not in CODES and type_.severity is Severity.TECHNICAL
+    informs = type_ not in CODES and (severity or type_.severity) is Severity.TECHNICAL
     if trial:
         codes, informs, room = TRIAL, False, None
     place = codes.place or ROOMS.get(room or "")

@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine, Sequence
+from concurrent.futures import CancelledError
 from typing import Any, TypeVar
 
 from gateway.scaip.here import Here, Timers
 from gateway.scaip.message import ScaipRequest
-from gateway.scaip.sender import Centre, Patience, ScaipSender, Sent, Try, Unmatched
+from gateway.scaip.sender import Centre, Patience, ScaipSender, Try, Unmatched
 
 T = TypeVar("T")
 
@@ -50,28 +51,45 @@ class ScaipThread:
         """Where it listens."""
         return self._sender.port
 
-    def send(self, message: ScaipRequest, centres: Sequence[Centre]) -> Sent:
-        """As `ScaipSender.send`."""
-        patience = self._patience
-        each_s = patience.answer_s + max(patience.busy_max_s, patience.pause_s)
-        longest_s = START_S + len(centres) * patience.tries * each_s
-        return self._wait(self._sender.send(message, centres), longest_s)
+    def once(self, message: ScaipRequest, centre: Centre) -> Try:
+        """As `ScaipSender.once`."""
+        return self._wait(self._sender.once(message, centre), START_S + self._patience.answer_s)
 
-    def beat(self, cid: str, centre: Centre) -> Try:
-        """As `ScaipSender.beat`."""
-        return self._wait(self._sender.beat(cid, centre), START_S + self._patience.answer_s)
+    def beats(self, cid: str, centres: Sequence[Centre]) -> list[Try]:
+        """A heartbeat to each of them at once."""
+
+        async def all_of_them() -> list[Try]:
+            return await asyncio.gather(*(self._sender.beat(cid, one) for one in centres))
+
+        return self._wait(all_of_them(), START_S + self._patience.answer_s)
+
+    def hosts(self, centre: Centre) -> frozenset[str]:
+        """As `ScaipSender.hosts`; from any thread but the loop's own."""
+        return self._wait(self._sender.hosts(centre), START_S)
 
     def close(self) -> None:
-        """Hang up; the thread ends.  May be called twice."""
+        """Hang up; the thread ends, and who waits for something gets `OSError`.  May be called
+        twice."""
         if not self._loop.is_closed():
             self._wait(self._sender.close(), START_S)
             self._end()
 
     def _wait(self, work: Coroutine[Any, Any, T], longest_s: float) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(longest_s)
+        try:
+            return asyncio.run_coroutine_threadsafe(work, self._loop).result(longest_s)
+        except CancelledError as error:
+            raise OSError("the SIP user agent was closed") from error
+        except RuntimeError as error:  # its loop is closed
+            work.close()
+            raise OSError("the SIP user agent is closed") from error
 
     def _end(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        def end() -> None:
+            for task in asyncio.all_tasks(self._loop):
+                task.cancel()
+            self._loop.call_soon(self._loop.stop)
+
+        self._loop.call_soon_threadsafe(end)
         self._thread.join(START_S)
         if not self._thread.is_alive():
             self._loop.close()

@@ -75,17 +75,6 @@ class Centre:
     """Addresses that its answers may come from beside those of its name."""
 
 
-@dataclass(frozen=True)
-class Patience:
-    """How long and how often; the home, whose time is short, may have less."""
-
-    answer_s: float = ANSWER_S
-    tries: int = TRIES
-    busy_s: float = BUSY_S
-    busy_max_s: float = BUSY_MAX_S
-    pause_s: float = PAUSE_S
-
-
 class Verdict(StrEnum):
     """What came of one try."""
 
@@ -118,6 +107,36 @@ class Try:
     """How long the centre wants to be left alone."""
     detail: str = ""
     """For the log."""
+
+    @property
+    def says_wrong(self) -> bool:
+        """Whether the centre could not use this message, and may be able to use a barer one."""
+        return self.answer is not None and self.answer.status in ABOUT_THE_MESSAGE
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long and how often; the home, whose time is short, may have less."""
+
+    answer_s: float = ANSWER_S
+    tries: int = TRIES
+    busy_s: float = BUSY_S
+    busy_max_s: float = BUSY_MAX_S
+    pause_s: float = PAUSE_S
+
+    def again_in(self, one: Try, told: ScaipRequest) -> float | None:
+        """Seconds until the same centre is tried again; None: the next one is better."""
+        match one.verdict:
+            case Verdict.BUSY:
+                wait_s = self.busy_s if one.retry_after_s is None else one.retry_after_s
+                return wait_s if wait_s <= self.busy_max_s else None
+            case Verdict.REFUSED:
+                return 0.0 if one.says_wrong and told != told.bare() else None
+            case Verdict.FORBIDDEN:
+                return None
+            case Verdict.UNREACHABLE:
+                return self.pause_s
+        return 0.0
 
 
 @dataclass(frozen=True)
@@ -199,41 +218,33 @@ class ScaipSender:
         for centre in centres:
             told = message
             for left in reversed(range(self._patience.tries)):
-                one = await self._once(told, centre)
+                one = await self.once(told, centre)
                 tries.append(one)
                 if one.verdict is Verdict.RECEIVED:
                     return Sent(message.ref, tuple(tries))
-                pause_s = self._again_in(one, told)
+                pause_s = self._patience.again_in(one, told)
                 if not left or pause_s is None:
                     break
                 await asyncio.sleep(pause_s)
                 told = message.bare() if one.verdict is Verdict.REFUSED else told
         return Sent(message.ref, tuple(tries))
 
+    async def hosts(self, centre: Centre) -> frozenset[str]:
+        """Addresses that a centre's answers may come from; none, when its name has none now."""
+        try:
+            found = await self._agent.addresses(Target.of(centre.uri))
+        except (BadMessage, NoResponse):
+            found = ()
+        return frozenset((*found, *centre.answers_from))
+
     async def beat(self, cid: str, centre: Centre) -> Try:
         """A heartbeat, once."""
-        return await self._once(heartbeat(new_ref(), cid), centre)
-
-    def _again_in(self, one: Try, told: ScaipRequest) -> float | None:
-        """Seconds until the same centre is tried again; None: the next one is better."""
-        patience = self._patience
-        match one.verdict:
-            case Verdict.BUSY:
-                wait_s = patience.busy_s if one.retry_after_s is None else one.retry_after_s
-                return wait_s if wait_s <= patience.busy_max_s else None
-            case Verdict.REFUSED:
-                about = one.answer is not None and one.answer.status in ABOUT_THE_MESSAGE
-                return 0.0 if about and told != told.bare() else None
-            case Verdict.FORBIDDEN:
-                return None
-            case Verdict.UNREACHABLE:
-                return patience.pause_s
-        return 0.0
+        return await self.once(heartbeat(new_ref(), cid), centre)
 
     # --- one try ----------------------------------------------------------------------------------
 
-    async def _once(self, message: ScaipRequest, centre: Centre) -> Try:
-        """One try, which ends within `answer_s`."""
+    async def once(self, message: ScaipRequest, centre: Centre) -> Try:
+        """One try, which ends within `answer_s`; for who keeps count of the tries elsewhere."""
         try:
             target = Target.of(centre.uri)
             async with asyncio.timeout(self._patience.answer_s):

@@ -45,7 +45,13 @@ from gateway.events import (
 )
 from tests.staff.parts import EnrolledHome, add_user, parts_of
 from web.staff.events import append
-from web.staff.storage import alarm_tables, plan_tables, tables
+from web.staff.storage import (
+    alarm_tables,
+    ladder_tables,
+    place_tables,
+    plan_tables,
+    tables,
+)
 from web.staff.storage.tables import metadata
 
 APART = 100_000
@@ -151,6 +157,30 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
             "sha256": "token", "org_id": "org1", "scope": "plan", "name": "x", "made_at": now,
             "expires_at": now + 60 * MIN,
         },
+        place_tables.consent: {
+            "id": 1, "home_id": "h1", "resident": "r-h1", "about": "position",
+            "asked_on": "2026-11-23", "asked_by": "p-h1", "how": "spoken", "noted_at": now,
+        },
+        place_tables.home_point: {"home_id": "h1", "lat": 57.7, "lon": 11.97},
+        place_tables.tracker: {
+            "id": "tracker-h1", "home_id": "h1", "resident": "r-h1", "name": "Skosulan",
+            "token_sha256": "t-h1", "silent_after_h": 12, "made_at": now, "heard_at": now,
+        },
+        place_tables.zone: {
+            "id": "zone-h1", "home_id": "h1", "resident": "r-h1", "name": "Hemma",
+            "shape": '{"circle": [57.7, 11.97], "radius_m": 200}', "made_at": now,
+        },
+        place_tables.position: {
+            "tracker_id": "tracker-h1", "home_id": "h1", "resident": "r-h1", "at": now,
+            "lat": 57.7, "lon": 11.97, "received_at": now,
+        },
+        place_tables.outing: {
+            "tracker_id": "tracker-h1", "home_id": "h1", "resident": "r-h1",
+            "left_at": now - 9 * MIN, "until": now - 5 * MIN, "ended": "back",
+        },
+        place_tables.place_look: {
+            "home_id": "h1", "person": everybody, "why": "test", "until": now + 15 * MIN,
+        },
         tables.team: {"id": 1, "org_id": "org1", "name": "Norr"},
         tables.area: {"id": 1, "org_id": "org1", "name": "Norr"},
         tables.team_area: {"team_id": 1, "area_id": 1},
@@ -158,6 +188,24 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
         alarm_tables.alarm_centre: {
             "id": "centre", "org_id": "org1", "name": "Larmcentralen",
             "value": "sip:larm@centre.example", "created_at": now,
+        },
+        ladder_tables.ladder: {
+            "id": "ladder", "org_id": "org1", "name": "Natt", "changed_at": now,
+            "steps": '[{"receivers": [{"kind": "assigned"}]}]',
+        },
+        ladder_tables.rota: {
+            "id": "rota", "org_id": "org1", "name": "Natt", "timezone": "Europe/Stockholm",
+            "changed_at": now,
+        },
+        ladder_tables.alarm_message: {
+            "id": "m-h1", "escalation": silent, "org_id": "org1", "home_id": "h1", "alarm": silent,
+            "step": 1, "round": 1, "receiver": "p-h1", "person": "p-h1", "contact": "cp-h1",
+            "channel": "sms", "state": "handed", "due_at": now, "due_mono": 0.0, "boot": "b",
+            "set_at": now, "made_at": now, "sent_at": now,
+        },
+        alarm_tables.home_care_id: {"home_id": "h1", "cid": "10149471", "set_at": now},
+        alarm_tables.scaip_message: {
+            "ref": "abc", "centre_id": "centre", "tries": 1, "told_at": now,
         },
     }  # fmt: skip
     for table, row in rows.items():
@@ -169,6 +217,21 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
         insert(alarm_tables.contact_point).values(
             id="cp-h1", user_id=carer, channel="sms", value="+46700000001", value_sha256="v-h1",
             created_at=now,
+        )
+    )  # fmt: skip
+    conn.execute(
+        insert(alarm_tables.contact_code).values(
+            id="cc-h1", user_id=carer, contact="cp-h1", code_sha256="x", sent_at=now
+        )
+    )
+    conn.execute(
+        insert(alarm_tables.contact_trial).values(message="t-h1", contact="cp-h1", sent_at=now)
+    )
+    conn.execute(insert(alarm_tables.alarm_seen).values(alarm="a-h1", user_id=carer, at=now))
+    conn.execute(
+        insert(ladder_tables.rota_shift).values(
+            id="shift-h1", rota_id="rota", user_id=carer, since=now - 60 * MIN,
+            until=now + 60 * MIN,
         )
     )  # fmt: skip
     conn.execute(

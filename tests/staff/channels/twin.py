@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from web.staff.channels.contract import Address, Why
+from web.staff.core.context import Staff
 
 Fault = Mapping[str, Why | None]
 """Behaviour of the other side to the `Why` of `send`; None: it is sent all the same."""
@@ -47,5 +48,7 @@ class Twin:
     address: Address
     behave: Callable[[str], None]
     sent: Callable[[], bytes]
+    meet: Callable[[Staff], None] = lambda _staff: None
+    """Given the server's parts before the channel is opened."""
     may_say: frozenset[str] = field(default_factory=frozenset)
     """What of `home` and `type` this channel is there to say: an alarm centre must know."""

@@ -24,7 +24,7 @@ def test_from_nothing_to_a_home_and_an_account(
     assert main(["init", "--config", config, "--plain-http"]) == 0
     folder = Path(config).parent
     secrets = {path.name: path.read_text() for path in (folder / "secrets").iterdir()}
-    assert len(secrets) == 5
+    assert len(secrets) == 6
     made = [Path(config), folder / "staff.db", *(folder / "secrets").iterdir()]
     assert {path.stat().st_mode & 0o777 for path in made} == {0o600}
     assert main(["init", "--config", config]) == 0

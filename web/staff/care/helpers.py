@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, select
 from gateway.events import Ref, Severity
 from web.staff.core.rights import Actor, Right
 from web.staff.storage import tables
+from web.staff.storage.ladder_tables import alarm_message
 
 
 def care_open() -> ColumnElement[bool]:
@@ -42,3 +43,15 @@ def may_take(conn: Connection, actor: Actor, alarm: Ref) -> bool:
         .where(a.id == alarm, h.org_id == actor.org, care_open())
     )
     return conn.execute(query).first() is not None
+
+
+def was_told(conn: Connection, actor: Actor, alarm: Ref) -> bool:
+    """Whether a ladder has told this person of this alarm: who is called may answer."""
+    m = alarm_message.c
+    query = select(m.id).where(
+        m.alarm == alarm,
+        m.person == actor.person,
+        m.org_id == actor.org,
+        m.sent_at.is_not(None),
+    )
+    return conn.execute(query.limit(1)).first() is not None

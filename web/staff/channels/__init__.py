@@ -3,6 +3,11 @@
     contract     what a channel is
 
     sms          text messages by a provider's HTTP
+    live_page    a page that is open anyway
+    push         notifications on phones and computers
+    email        mail by the organisation's server
+    webhook      another program of the organisation
+    points       where each member of staff is reached
 
 `open_all` makes every channel that the configuration sets up; the application keeps them, one of
 each a process (`here`).  Not for: who is told and when (`web.staff.ladders`).
@@ -27,7 +32,7 @@ from web.staff.core.secret_files import SecretFiles
 EXTENSION = "tryggve.channels"
 """Where the application keeps its channels."""
 
-NOT_CHANNELS = frozenset({"contract"})
+NOT_CHANNELS = frozenset({"contract", "points"})
 """Modules of this room that are no channel."""
 
 

@@ -21,6 +21,10 @@ TRIAL = N_("Provlarm %(at)s")
 MANY = N_("i %(count)s hem")
 AGAIN = N_("Påminnelse %(round)s")
 REPLY = N_("Svara %(word)s för att ta larmet.")
+OPEN_TO_READ = N_("Öppna för att se var det är.")
+TAKE = N_("Ta larmet")
+OPEN = N_("Öppna")
+NOT_TAKEN = N_("Larmet kunde inte tas härifrån. Öppna det.")
 CODE = N_("Tryggve: koden är %(code)s. Lämna den inte till någon.")
 NOTHING_TO_DO = N_("Du behöver inte göra något.")
 
@@ -36,6 +40,8 @@ def title(message: Message, locale: str) -> str:
 
 def text(message: Message, locale: str, *, reply: bool) -> str:
     """The whole of a short message; `reply`: whether an answer can come back by the same way."""
+    if message.said is not None:
+        return message.said
     parts = [f"{title(message, locale)}."]
     if message.repeat > 1:
         parts.insert(0, say_in(locale, AGAIN, round=message.repeat) + ".")
@@ -44,6 +50,29 @@ def text(message: Message, locale: str, *, reply: bool) -> str:
     elif reply:
         parts.append(say_in(locale, REPLY, word=message.reply))
     return " ".join([*parts, message.url])
+
+
+def below(message: Message, locale: str) -> str:
+    """What stands below the title where a text has two parts."""
+    if message.said is not None:
+        return message.said
+    if message.trial or message.test:
+        return say_in(locale, NOTHING_TO_DO)
+    again = say_in(locale, AGAIN, round=message.repeat) + ". " if message.repeat > 1 else ""
+    return again + say_in(locale, OPEN_TO_READ)
+
+
+def actions(locale: str) -> list[dict[str, str]]:
+    """The buttons of a notification."""
+    return [
+        {"action": "take", "title": say_in(locale, TAKE)},
+        {"action": "open", "title": say_in(locale, OPEN)},
+    ]
+
+
+def not_taken(locale: str) -> str:
+    """The button was pressed, and the server did not hear of it."""
+    return say_in(locale, NOT_TAKEN)
 
 
 def code(code: str, locale: str) -> str:

@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from gateway.events import Ref, Severity
 
@@ -97,6 +97,9 @@ class Message:
     reply: str = "OK"
     repeat: int = 1
     test: bool = False
+    said: str | None = None
+    """Words for the receiver in place of the alarm's own, in their language: the answer to what
+    they wrote back.  Never with a name; `url` tells who."""
     trial: bool = False
 
 
@@ -165,6 +168,7 @@ class Health:
     why: Why | None = None
 
 
+@runtime_checkable
 class SendsCodes(Protocol):
     """A channel whose addresses are proved by a code that is sent to them."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,8 +22,10 @@ from web.staff.core.pace import Pace
 from web.staff.core.waits import Waits
 from web.staff.realtime.broker import Broker
 from web.staff.realtime.unsaved import UnsavedAlarms
+from web.staff.storage import escalations
 from web.staff.storage.afterwards import Afterwards
 from web.staff.storage.database import Database, Tx
+from web.staff.storage.deadlines import Moment, boot_id
 
 if TYPE_CHECKING:
     from web.staff.core.config import StaffConfig
@@ -77,6 +80,10 @@ class Staff:
     """What is written after the answer; None: everything is written before it."""
     unsaved: UnsavedAlarms = field(default_factory=UnsavedAlarms)
     """Alarms that came while nothing can be saved."""
+    boot: str = field(default_factory=boot_id)
+    """Which boot of the machine counts the deadlines that are set now."""
+    ladders_due: threading.Event = field(default_factory=threading.Event)
+    """Set when an alarm came or was taken: the dispatcher of this worker looks at once."""
     unkept: deque[str] = field(default_factory=lambda: deque(maxlen=UNKEPT_MAX))
     """Readings (`web.staff.care.reads`) that not even the spool took, for the same reason."""
 
@@ -85,9 +92,18 @@ class Staff:
         """One transaction.  What was added to `tx.changes` is told to everybody after the commit,
         `tx.orders` are given to their homes, and the pages of `tx.look_again` look; nothing of it
         when it fails."""
+        woken = False
         with self.db.write(self._committed) as tx:
             yield tx
+            if tx.changes:
+                woken = escalations.before_commit(tx.conn, tx.changes, self.moment())
             self.relay.before_commit(tx)
+        if woken:
+            self.ladders_due.set()
+
+    def moment(self) -> Moment:
+        """Now in domain time, as deadlines are written."""
+        return Moment(self.clock.now(), self.clock.mono_s(), self.boot)
 
     def saving_event(self) -> bytes:
         """As a server-sent event: whether the server saves, and how many alarms ring unsaved."""

@@ -10,6 +10,7 @@ import secrets
 import stat
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -25,8 +26,15 @@ FACTOR_KEY = "factor_key"
 """Encrypts what second factors are made of; without it a stolen database makes no codes."""
 SIGNING_KEY = "signing_key"
 """PEM, Ed25519: signs grants.  The homes pin its public part."""
+PUSH_KEY = "push_key"
+"""PEM, P-256: signs pushes (VAPID).  Devices are bound to its public part."""
 
 ALL = (SESSION, PASSWORD_PEPPER, CODE_KEY, FACTOR_KEY, SIGNING_KEY)
+"""What no server runs without."""
+
+MADE = (*ALL, PUSH_KEY)
+"""What `tryggve staff init` makes, also later where it is missing."""
+
 RANDOM_BYTES = 32
 """256 bits for each random secret."""
 
@@ -95,7 +103,7 @@ class SecretFiles:
         """Make every secret that is not there yet; returns the names of the new ones."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         names = []
-        for name in ALL:
+        for name in MADE:
             if not (self.folder / name).exists():
                 self._write(name, _new(name))
                 names.append(name)
@@ -128,7 +136,8 @@ class SecretFiles:
 
 
 def _new(name: str) -> str:
-    if name == SIGNING_KEY:
-        key = Ed25519PrivateKey.generate()
+    if name in (SIGNING_KEY, PUSH_KEY):
+        signs = name == SIGNING_KEY
+        key = Ed25519PrivateKey.generate() if signs else ec.generate_private_key(ec.SECP256R1())
         return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode().strip()
     return secrets.token_urlsafe(RANDOM_BYTES)

@@ -22,7 +22,7 @@ from web.staff.pages.layout import answered, need, page, refused
 from web.staff.pages.lists import matching
 from web.staff.pages.routes import Menu, get, post
 from web.staff.pages.staff_admin import SHOWN_MAX, changed, numbers, of_org
-from web.staff.people import accounts, home_details
+from web.staff.people import accounts, care_ids, home_details
 from web.staff.people import registry as adding
 from web.staff.storage import tables
 from web.staff.texts import event_summary
@@ -114,7 +114,7 @@ def one(actor: Actor, home: str) -> ResponseReturnValue:
             abort(404)
         bodies = conn.execute(
             select(e.body)
-            .where(e.home_id == home, e.kind == "home.changed")
+            .where(e.home_id == home, e.kind.in_(("home.changed", "home.protection_set")))
             .order_by(e.corrected_at.desc(), e.seq.desc())
             .limit(HISTORY)
         ).scalars()
@@ -126,6 +126,7 @@ def one(actor: Actor, home: str) -> ResponseReturnValue:
             residents=_residents(conn, actor, home).get(home, []),
             areas=of_org(conn, tables.area, actor),
             area=lookups.areas(conn, actor).get(home, (None, ""))[0],
+            cid=care_ids.cid_of(conn, home) or "",
             history=[event for event in map(lookups.event_of, bodies) if event is not None],
             people=lookups.names(conn, actor),
             told=event_summary.particulars,
@@ -170,6 +171,8 @@ def add_home(actor: Actor) -> ResponseReturnValue:
         {"do": "area", "area": ""},
         {"do": "details", "label": "x", "address": "x", "fallback": "x"},
         {"do": "resident", "name": "x"},
+        {"do": "protected", "protected": "1"},
+        {"do": "cid", "cid": "10149471"},
     ),
 )
 @proved
@@ -185,12 +188,22 @@ def change_home(actor: Actor, home: str) -> ResponseReturnValue:
         return changed(
             back, lambda: home_details.set_details(parts, actor, home, said), _("Sparat.")
         )
+    if what == "cid":
+        cid = form.get("cid", "")
+        return changed(back, lambda: care_ids.set_cid(parts, actor, home, cid), _("Sparat."))
     if what == "resident":
         person = form.get("resident") or None
         name = form.get("name", "")
         return changed(
             back,
             lambda: home_details.set_resident(parts, actor, home, person, name),
+            _("Sparat."),
+        )
+    if what == "protected":
+        protected = form.get("protected") == "1"
+        return changed(
+            back,
+            lambda: home_details.set_protected(parts, actor, home, protected=protected),
             _("Sparat."),
         )
     wanted = numbers("area")

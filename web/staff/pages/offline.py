@@ -50,7 +50,14 @@ def shell() -> Response:
 def worker() -> Response:
     """`/sw.js`: the service worker, with the addresses that it keeps."""
     keep = [url_for("pages.offline_shell"), *(asset(path) for path in SHELL_ASSETS)]
-    site = {"version": assets_version(), "shell": keep[0], "keep": keep}
+    site = {
+        "version": assets_version(),
+        "shell": keep[0],
+        "keep": keep,
+        "icon": asset("icon.svg"),
+        # what a push that cannot be read says
+        "alarm": {"title": "Larm", "body": "Öppna Tryggve.", "url": url_for("pages.now")},
+    }
     script = render_template("sw.js", site=json.dumps(site))
     answer = Response(script, mimetype="text/javascript")
     answer.headers["Cache-Control"] = "no-cache"

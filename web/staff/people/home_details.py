@@ -15,10 +15,11 @@ from collections.abc import Mapping
 from sqlalchemy import insert, select, update
 
 from gateway.envelope import Draft
-from gateway.events import HomeChanged, HomeField
+from gateway.events import HomeChanged, HomeField, HomeProtectionSet
 from web.staff.core.context import Staff
 from web.staff.core.rights import Right
 from web.staff.events import append
+from web.staff.homelink import second_path
 from web.staff.people.accounts import By, Refused, Wrong
 from web.staff.storage import tables
 from web.staff.storage.database import Tx
@@ -49,6 +50,8 @@ def set_details(staff: Staff, actor: By, home: str, said: Mapping[HomeField, str
         for what in changed:
             tx.conn.execute(update(h).where(h.c.id == home).values({COLUMNS[what]: wanted[what]}))
             _note(staff, tx, actor, home, what)
+        if HomeField.LABEL in changed:
+            second_path.details_changed(staff, tx, home)
     return bool(changed)
 
 
@@ -76,6 +79,24 @@ def set_resident(staff: Staff, actor: By, home: str, person: str | None, name: s
                 return False
             tx.conn.execute(update(r).where(r.c.id == person).values(name=text))
         _note(staff, tx, actor, home, HomeField.RESIDENT)
+    return True
+
+
+def set_protected(staff: Staff, actor: By, home: str, *, protected: bool) -> bool:
+    """Say whether somebody of protected identity lives there: then no message that leaves the pages
+    says which home it is.  Whether that changed anything.  Raises `Refused`: NO_RIGHT,
+    NOT_FOUND."""
+    _need(actor, Right.ASSIGN)
+    h = tables.home
+    with staff.write() as tx:
+        _hold(tx, actor, home)
+        query = select(h.c.protected).where(h.c.id == home)
+        if bool(tx.conn.execute(query).scalar_one()) == protected:
+            return False
+        tx.conn.execute(update(h).where(h.c.id == home).values(protected=protected))
+        told = HomeProtectionSet(protected=protected)
+        append.write(staff, tx, home, Draft(told, person=actor.person))
+        second_path.details_changed(staff, tx, home)
     return True
 
 

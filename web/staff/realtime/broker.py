@@ -247,6 +247,11 @@ class Broker:
                 if users is None or screen.user in users:
                     screen.waiting.look()
 
+    def looks_in(self, user: int) -> bool:
+        """Whether a screen of this account is open at this worker."""
+        with self._lock:
+            return any(screen.user == user for screen in self._screens)
+
     def announce(self, raw: bytes) -> None:
         """Tell every screen something that is no change and concerns no home: finished bytes of a
         server-sent event, without a position."""

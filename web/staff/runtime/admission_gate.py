@@ -55,8 +55,8 @@ LINE_NEW = 8
 other was: a few at once are no storm."""
 
 HOME = "/api/v1/home/"
-ORDERS = ("/pass/", "/larm/", "/tillsyn/")
-"""Where people act on what cannot wait."""
+ORDERS = ("/pass/", "/larm/", "/tillsyn/", "/kanal/")
+"""Where people act on what cannot wait, in person or by a channel's provider."""
 
 FREE = (
     *("/static/", "/s/", "/fs-static/", "/sw.js", "/manifest", "/live", "/healthz", "/metrics"),

@@ -19,7 +19,10 @@ from web.staff.core.context import EXTENSION, Admission, Staff
 from web.staff.core.keys import Keys, load_keys, register_key
 from web.staff.core.secret_files import ALL, SESSION, SecretFiles
 from web.staff.homelink import routes
+from web.staff.ladders import provider_routes
+from web.staff.ladders.dispatcher import Dispatcher
 from web.staff.pages import live
+from web.staff.places import positions_api
 from web.staff.realtime.broker import Broker
 from web.staff.realtime.relay import make_relay
 from web.staff.runtime import health, openapi, web_security
@@ -39,8 +42,8 @@ STATIC_MAX_AGE_S = 3600
 
 def create_app(config: StaffConfig, *, clock: Clock | None = None, watch: bool = True) -> Flask:
     """The WSGI application.  `clock` None: the one that the configuration names.  `watch` False:
-    the threads that look for silent homes, and that write what pages do not wait for, are not
-    started (tests call them by hand, and pages write before they answer).
+    the threads that look for silent homes, that tell people of alarms, and that write what pages do
+    not wait for, are not started (tests call them by hand, and pages write before they answer).
 
     Raises `SecretError` when a secret is missing, `UserError` when the database is not up to date,
     `ConfigError` when a server for real use does not know its own address.
@@ -94,16 +97,21 @@ def _assemble(
     app.register_blueprint(live.blueprint)
     app.register_blueprint(health.blueprint)
     plan_api.init_app(app)
+    provider_routes.init_app(app)
+    positions_api.init_app(app)
     app.register_blueprint(openapi.blueprint)
     pages.register(app)
     app.wsgi_app = AdmissionGate(app.wsgi_app, parts.admission)  # type: ignore[method-assign]
     app.wsgi_app = PublicAddress(app.wsgi_app, config)  # type: ignore[method-assign]
     watcher = Watch(parts)
     app.extensions["tryggve.watch"] = watcher
+    dispatcher = Dispatcher(parts, ways)
+    app.extensions[provider_routes.EXTENSION] = dispatcher
     relay.start()
     writer = None
     if watch:
         watcher.start()
+        dispatcher.start()
         afterwards = open_afterwards(database.url)
         if afterwards is not None:
             writer = Writer(parts, afterwards)
@@ -112,6 +120,7 @@ def _assemble(
     def stop() -> None:
         atexit.unregister(stop)  # which would hold the whole application until the process ends
         watcher.stop()
+        dispatcher.stop()
         if writer is not None:
             writer.stop()
         for way in ways.values():

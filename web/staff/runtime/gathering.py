@@ -24,12 +24,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, and_, case, delete, exists, func, insert, select, update
 
 from gateway.envelope import Draft
-from gateway.events import AlarmCancelled, AlarmRaised, AlarmType
+from gateway.events import AlarmCancelled, AlarmRaised, AlarmType, alarm_type
 from web.staff.care.mass_alarms import GATHERED, is_gathered, still_silent
 from web.staff.core.config import MassAlarmConfig
 from web.staff.core.context import Staff
 from web.staff.events.append_many import HOMES_AT_ONCE, write_many
-from web.staff.storage import event_store
+from web.staff.storage import escalations, event_store
 from web.staff.storage import tables as t
 from web.staff.storage.among import among
 from web.staff.storage.changes import ManyChanges
@@ -74,6 +74,8 @@ def gather(staff: Staff, tx: Tx) -> None:
             times = {"began_at": run[0].at, "last_at": run[-1].at}
             tx.conn.execute(insert(t.mass_alarm).values(values | times))
             _enter(staff, tx, mass, run, rings=True)
+            severity = alarm_type(about).severity
+            escalations.begin_mass(tx.conn, mass, org, severity, staff.moment())
 
 
 def _rung(conn: Connection, now: datetime) -> dict[tuple[str, str], list[Rung]]:

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from web.staff.core.admission import Lane
 from web.staff.core.context import Staff, staff
+from web.staff.ladders import outbox, provider_routes
 from web.staff.realtime.broker import TURNED_AWAY_TOLD_S
 from web.staff.runtime.saving_watch import status
 from web.staff.runtime.watch import Watch
@@ -44,15 +45,18 @@ def ill(parts: Staff, watch: Watch) -> str | None:
 @blueprint.get("/healthz")
 def healthz() -> Response:
     """200 `ok`, or 503 and the word.  A step of the watch that fails is told likewise
-    (`watch: silence OverflowError`), and a disk that takes nothing (`saves nothing since …`); the
-    server does the rest and is not started anew for it.  A line `full: …` says that a home or a
-    screen found no room at this worker lately, or a request no connection to the database;
-    `busy: …` that homes with history are told to wait, and how many seconds of work that is."""
+    (`watch: silence OverflowError`; `ladders: …` where people are told of alarms), and a disk that
+    takes nothing (`saves nothing since …`); the server does the rest and is not started anew for
+    it.  A line `full: …` says that a home or a screen found no room at this worker lately, or a
+    request no connection to the database; `busy: …` that homes with history are told to wait, and
+    how many seconds of work that is."""
     watch: Watch = current_app.extensions["tryggve.watch"]
     failing = ", ".join(f"{step} {why}" for step, why in sorted(watch.failing.items()))
     parts = staff()
     unsaved = status(parts.db.saving.now)
+    dispatcher = provider_routes.dispatcher()
     wrong = ill(parts, watch) or unsaved or (f"watch: {failing}" if failing else None)
+    wrong = wrong or dispatcher.ill()
     full = "".join(f"\nfull: {what} (listen.{what})" for what in parts.broker.turned_away())
     if parts.db.exhausted_within(TURNED_AWAY_TOLD_S):
         full += "\nfull: connections to the database"
@@ -93,6 +97,7 @@ def metrics() -> Response:
         homes = conn.execute(select(func.count()).select_from(h)).scalar_one()
         events = conn.execute(select(func.coalesce(func.sum(tables.head.c.seq), 0))).scalar_one()
         waiting = conn.execute(select(func.count()).select_from(tables.urgent)).scalar_one()
+        unsent = sum(outbox.waiting_by_channel(conn).values())
     screens, streams = parts.broker.counts()
     failing = current_app.extensions["tryggve.watch"].failing
     full = parts.broker.turned_away()
@@ -103,6 +108,7 @@ def metrics() -> Response:
         ("tryggve_alarms_open", "Alarms that nobody has closed.", open_alarms),
         ("tryggve_events_stored", "Events stored, of all writers.", events),
         ("tryggve_urgent_waiting", "Urgent events not yet confirmed by a batch.", waiting),
+        ("tryggve_messages_waiting", "Messages about alarms that are not out yet.", unsent),
         ("tryggve_turned_away", "Homes or screens (1, both: 2) found no room lately.", len(full)),
         ("tryggve_saving", "Whether what is written is saved (1; else 0).", saving),
         ("tryggve_unsaved_alarms", "Alarms that ring and are not saved.", len(parts.unsaved)),

@@ -74,10 +74,15 @@ NOUNS: Mapping[str, tuple[str, str]] = {
     "grant": ("system", "key"),
     "server": ("system", "key"),
     "absence": ("visit", "away"),
+    "consent": ("visit", "person-check"),
+    "places": ("visit", "pen"),
+    "zone": ("visit", "walk"),
     "record": ("system", "eye"),
     "access": ("system", "search"),
     "event": ("system", "list"),
     "account": ("system", "person-check"),
+    "ladder": ("system", "list"),
+    "rota": ("system", "clock"),
 }
 """The group and the icon of a noun's kinds, where a kind has none of its own."""
 
@@ -147,6 +152,22 @@ _WORDS: Mapping[str, KindWord] = {
     "alarm.noted": KindWord(N_("Anteckning till larm"), icon="list"),
     "alarm.explained": KindWord(N_("Larmets orsak"), icon="check"),
     "alarm.repeated": KindWord(N_("Larm igen"), "alarm"),
+    "home.second_path_set": KindWord(N_("Hemmets reservväg för larm ändrad")),
+    "gateway.message_sent": KindWord(N_("Hemmet larmade själv"), group="alarm", icon="bell"),
+    "gateway.message_delivered": KindWord(N_("Hemmets larm framme"), group="alarm", icon="bell"),
+    "gateway.message_failed": KindWord(
+        N_("Hemmets larm kom inte fram"), "warn", group="alarm", icon="bell-off"
+    ),
+    "gateway.message_answered": KindWord(
+        N_("Hemmets larm besvarat"), "ok", group="alarm", icon="person-check"
+    ),
+    "gateway.second_path_failed": KindWord(N_("Hemmets reservväg fungerar inte"), "warn"),
+    "gateway.second_path_ready": KindWord(N_("Hemmets reservväg fungerar"), "ok"),
+    "gateway.test_sent": KindWord(N_("Provlarm skickat"), aside=True),
+    "gateway.test_passed": KindWord(N_("Larmkedjan provad"), "ok"),
+    "gateway.test_failed": KindWord(N_("Provlarmet kom inte tillbaka"), "warn"),
+    "server.test_answered": KindWord(N_("Provlarm besvarat"), aside=True),
+    "home.test_missed": KindWord(N_("Provlarmet uteblev"), "warn"),
     "check.planned": KindWord(N_("Tillsyn planerad"), icon="clock"),
     "check.due": KindWord(N_("Dags för tillsyn"), icon="clock"),
     "check.asked": KindWord(N_("Tillsyn väntar på svar"), "warn"),
@@ -198,6 +219,7 @@ _WORDS: Mapping[str, KindWord] = {
     ),
     "server.unread": KindWord(N_("Hemmets enhet kan inte läsa något som servern beslutat"), "warn"),
     "home.enrolled": KindWord(N_("Hemmets enhet anslöts")),
+    "home.protection_set": KindWord(N_("Skyddade personuppgifter ändrades"), icon="pen"),
     "home.changed": KindWord(N_("Uppgifter om hemmet ändrades"), icon="pen"),
     "home.silent": KindWord(
         N_("Ingen kontakt med hemmet"), "alarm", icon="signal-off", group="device"
@@ -210,6 +232,11 @@ _WORDS: Mapping[str, KindWord] = {
     "home.unread": KindWord(N_("Servern kan inte läsa en händelse från hemmet"), "warn"),
     "absence.started": KindWord(N_("Bortrest")),
     "absence.ended": KindWord(N_("Hemma igen"), icon="home"),
+    "consent.given": KindWord(N_("Samtycke")),
+    "consent.withdrawn": KindWord(N_("Samtycke återtaget"), "warn", icon="person-off"),
+    "places.changed": KindWord(N_("Områden eller positionsgivare ändrade"), aside=True),
+    "zone.left": KindWord(N_("Utanför sitt område"), "warn"),
+    "zone.returned": KindWord(N_("Inom sitt område igen"), "ok", icon="home"),
     "record.read": KindWord(N_("Uppgifter om en brukare lästes"), aside=True),
     "access.sampled": KindWord(N_("Stickprov drogs ur åtkomstloggen")),
     "event.aside_asked": KindWord(N_("Någon vill lägga undan en händelse"), "warn"),
@@ -217,6 +244,9 @@ _WORDS: Mapping[str, KindWord] = {
     "event.aside_declined": KindWord(N_("Händelsen fick stå kvar")),
     "access.checked": KindWord(N_("Stickprov kontrollerat"), icon="check"),
     "account.signed_in": KindWord(N_("Inloggning")),
+    "ladder.saved": KindWord(N_("Larmkedja sparad"), icon="pen"),
+    "ladder.removed": KindWord(N_("Larmkedja borttagen"), icon="pen"),
+    "rota.changed": KindWord(N_("Jour ändrad"), icon="pen"),
     "account.changed": KindWord(N_("Konto eller arbetslag ändrat"), icon="pen"),
     "account.refused": KindWord(N_("Misslyckad inloggning"), "warn", icon="person-off"),
 }

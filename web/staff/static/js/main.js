@@ -6,11 +6,14 @@ import { startForms } from "./forms.js";
 import { startLive } from "./live.js";
 import { startPasskeys } from "./passkey.js";
 import { startRefreshing } from "./refresh.js";
+import { startSeen } from "./seen.js";
 import { startSound } from "./sound.js";
 import { startStream } from "./stream.js";
 import { startTab } from "./tab.js";
 import { startTheme } from "./theme.js";
 import { startTicking } from "./time.js";
+import { startWays } from "./ways.js";
+import { startZones } from "./zones.js";
 
 startTheme();
 startPasskeys();
@@ -19,9 +22,12 @@ if (document.body.dataset.live) {
   startBanner();
   startForms();
   startCodes();
+  startWays();
   startSound();
   startStream();
   startTab();
+  startSeen();
   startRefreshing();
   startLive();
+  startZones();
 }

@@ -1,0 +1,52 @@
+"""Decided at the server about who is reached of an alarm: ladders, and who is on call.
+
+Ids only: what a ladder says, and the times of a rota, are the server's own tables.  Not for: an
+alarm on its way (`alarm_way`).
+"""
+
+from __future__ import annotations
+
+from gateway.events.base import By, Coded, Data, kind
+
+
+@kind("ladder.saved", by=By.SERVER)
+class LadderSaved(Data):
+    """A person (the event's `person`) made or changed a ladder."""
+
+    ladder: str
+
+
+@kind("ladder.removed", by=By.SERVER)
+class LadderRemoved(Data):
+    """A person (the event's `person`) took a ladder away; alarms climb the next one that fits."""
+
+    ladder: str
+
+
+class RotaChange(Coded):
+    """What was changed of a rota."""
+
+    MADE = "made"
+    SHIFT_ADDED = "shift_added"
+    SHIFT_REMOVED = "shift_removed"
+    IMPORTED = "imported"
+    """Its shifts of a calendar were replaced by those of a file."""
+    REMOVED = "removed"
+    UNKNOWN = "unknown"
+    """Of a newer version: something else."""
+
+
+@kind("rota.changed", by=By.SERVER)
+class RotaChanged(Data):
+    """A person (the event's `person`) changed who is on call."""
+
+    rota: str
+    what: RotaChange
+
+
+@kind("home.protection_set", by=By.SERVER)
+class HomeProtectionSet(Data):
+    """A person (the event's `person`) said whether somebody of protected identity lives in the
+    home: then nothing outside the pages says which home it is."""
+
+    protected: bool

@@ -1,0 +1,1 @@
+"""Ladders, the outbox and its dispatcher."""

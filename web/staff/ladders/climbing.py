@@ -1,0 +1,185 @@
+"""One look at the ladders that are due: which alarms are over, which go on, and whom they tell.
+
+A look is one transaction.  What it decides is read from the alarms themselves; that somebody took
+one only makes it look sooner.  What it tells goes into the outbox in the same transaction, so that
+a step is taken once, by whichever worker holds its row.
+
+Not for: which steps (`stepping`), or sending (`outbox`, `senders`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_, or_, select
+
+from gateway.envelope import Draft
+from gateway.events import AlarmLapsed, Climbed
+from web.staff.core.context import Staff
+from web.staff.events.append_many import write_many
+from web.staff.ladders import alarms, choosing, mass, queueing, stepping
+from web.staff.ladders.alarms import Alarm
+from web.staff.ladders.stepping import Climb
+from web.staff.storage import event_store
+from web.staff.storage.database import Tx
+from web.staff.storage.deadlines import Moment
+from web.staff.storage.ladder_tables import escalation
+
+AT_ONCE = 100
+"""Ladders of one look: half of the homes that are told of in one go, and some tens of milliseconds
+at the database's one writer."""
+
+BEGUN_LOOK_S = 3600.0
+"""Seconds until an alarm that somebody is on the way to is looked at again."""
+
+
+def is_due(now: Moment) -> ColumnElement[bool]:
+    """Which ladders are looked at."""
+    e = escalation.c
+    return and_(e.ended_at.is_(None), or_(e.look, now.is_due(escalation)))
+
+
+def look(staff: Staff, channels: Collection[str]) -> int:
+    """Look at what is due; returns how many ladders that were.  `channels` are those that work."""
+    now = staff.moment()
+    e = escalation.c
+    with staff.db.read() as conn:  # most looks find nothing, and take no turn to write
+        if conn.execute(select(e.id).where(is_due(now)).limit(1)).first() is None:
+            return 0
+    with staff.write() as tx:
+        query = select(escalation, now.is_due(escalation).label("over")).where(is_due(now))
+        query = query.order_by(e.due_at, e.id).limit(AT_ONCE)
+        rows = tx.conn.execute(query.with_for_update(skip_locked=True, of=escalation)).all()
+        if rows:
+            _Look(staff, tx, channels, now).take(rows)
+    return len(rows)
+
+
+class _Look:
+    """One transaction."""
+
+    def __init__(self, staff: Staff, tx: Tx, channels: Collection[str], now: Moment) -> None:
+        self._staff = staff
+        self._tx = tx
+        self._channels = channels
+        self._now = now
+        self._told: dict[str, list[Draft]] = {}
+        self._changed: list[dict[str, Any]] = []
+
+    def take(self, rows: Sequence[Row[Any]]) -> None:
+        """Decide about each ladder, and write all of it."""
+        conn = self._tx.conn
+        known = alarms.read(conn, [row.alarm for row in rows if row.alarm is not None])
+        together = alarms.gathered(conn, known.keys())
+        going: list[tuple[Row[Any], Mapping[str, Alarm], Climbed]] = []
+        for row in rows:
+            if row.mass_id is not None:
+                waiting, is_open = mass.members(conn, row.mass_id)
+                why = self._decide_mass(row, waiting, is_open=is_open)
+            else:
+                alarm = known.get(row.alarm)
+                waiting = {} if alarm is None else {alarm.home: alarm}
+                why = self._decide(row, alarm, gathered=row.alarm in together)
+            if why is not None:
+                going.append((row, waiting, why))
+        self._climb(going)
+        write_many(self._staff, self._tx, self._told)
+        event_store.upsert_many(conn, escalation, ("id",), self._changed)
+
+    # --- whether it goes on
+
+    def _decide(self, row: Row[Any], alarm: Alarm | None, *, gathered: bool) -> Climbed | None:
+        """Why a ladder takes a step now; None: it does not."""
+        if alarm is None or not alarm.is_open or gathered:
+            self._change(row, state="ended", ended_at=self._now.at)
+            return None
+        if alarm.taken_at is None:
+            return Climbed.LAPSED if row.state == "taken" else self._on_time(row)
+        lapse_s = self._lapse_s(row, alarm)
+        if row.state != "taken":
+            gone_s = (self._now.at - alarm.taken_at).total_seconds()
+            # from here on by the clock that is never set
+            self._wait(row, min(max(lapse_s - gone_s, 0.0), lapse_s), state="taken")
+            return None
+        if not row.over:
+            self._change(row)
+            return None
+        if alarms.has_begun(self._tx.conn, alarm):
+            self._wait(row, BEGUN_LOOK_S)
+            return None
+        lapsed = Draft(AlarmLapsed(alarm=alarm.id), person=alarm.taken_by)
+        self._told.setdefault(alarm.home, []).append(lapsed)
+        return Climbed.LAPSED
+
+    def _decide_mass(
+        self, row: Row[Any], waiting: Mapping[str, Alarm], *, is_open: bool
+    ) -> Climbed | None:
+        if not is_open:
+            self._change(row, state="ended", ended_at=self._now.at)
+            return None
+        if not waiting:
+            self._wait(row, mass.LOOK_AGAIN_S, state="taken")
+            return None
+        return Climbed.LAPSED if row.state == "taken" else self._on_time(row)
+
+    def _on_time(self, row: Row[Any]) -> Climbed | None:
+        if row.over:
+            return Climbed(row.why)
+        self._change(row)
+        return None
+
+    def _lapse_s(self, row: Row[Any], alarm: Alarm) -> float:
+        ladders = choosing.read(self._tx.conn, [alarm.home])
+        if alarm.home not in ladders.places:
+            return BEGUN_LOOK_S
+        chosen = ladders.climbed(row.ladder, alarm.home, alarm.about, alarm.severity, self._now.at)
+        return chosen.lapse_s(alarm.severity)
+
+    def _wait(self, row: Row[Any], seconds: float, **values: object) -> None:
+        self._change(row, **values, **self._now.values(seconds))
+
+    def _change(self, row: Row[Any], **values: object) -> None:
+        kept = {name: value for name, value in row._mapping.items() if name != "over"}
+        self._changed.append({**kept, "look": False, **values})
+
+    # --- the steps
+
+    def _climb(self, going: Sequence[tuple[Row[Any], Mapping[str, Alarm], Climbed]]) -> None:
+        """Let these take their next step, and go on at once while nobody of it can be reached."""
+        conn = self._tx.conn
+        ladders = choosing.read(conn, {home for _, waiting, _ in going for home in waiting})
+        climbs = []
+        for row, waiting, why in going:
+            climb = stepping.begin(row, waiting, ladders, why, self._now.at)
+            if climb is None:  # its home is no longer
+                self._change(row, state="ended", ended_at=self._now.at)
+            else:
+                climbs.append(climb)
+        moving = climbs
+        while moving:
+            for climb in moving:
+                climb.go_on()
+            stepping.reach(conn, moving, self._channels, self._now.at)
+            for climb in moving:
+                self._told.setdefault(climb.lead.home, []).extend(climb.drafts())
+            moving = [one for one in moving if not one.is_told and not one.is_last]
+            for climb in moving:
+                climb.why = Climbed.UNDELIVERED
+        boot = self._staff.boot
+        queueing.put(conn, [row for one in climbs for row in one.messages(self._now.at, boot)])
+        for climb in climbs:
+            self._note(climb)
+
+    def _note(self, climb: Climb) -> None:
+        self._wait(
+            climb.row,
+            climb.pause_s(),
+            state="climbing",
+            ladder=climb.ladders[climb.lead.home].id,
+            step=climb.step,
+            round=climb.round,
+            is_last=climb.is_last,
+            why=Climbed.TIMED_OUT.value,
+            step_at=self._now.at,
+        )

@@ -1,0 +1,168 @@
+"""Messages taken from the outbox to be sent, under a lease.
+
+Who takes one notes when the lease ends, and sends it outside of any transaction.  A worker that
+dies in between lets it run out, and another sends the same message again, by the same id: at least
+once.  What somebody took meanwhile is not sent any more.
+
+Not for: sending (`senders`), or what came of it (`noting`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Row, func, select
+
+from gateway.events import Severity
+from web.staff.channels.contract import SEND_MAX_S, Address, Message
+from web.staff.core.context import Staff
+from web.staff.ladders.receivers import PAGE
+from web.staff.storage import alarm_tables, event_store
+from web.staff.storage import tables as t
+from web.staff.storage.among import among
+from web.staff.storage.deadlines import Moment
+from web.staff.storage.ladder_tables import alarm_message
+
+LEASE_S = SEND_MAX_S + 10.0
+"""Real seconds after which a message that was taken, and of which nothing was heard, is taken
+again: as long as a channel may take, and what waits before it in its thread's queue."""
+
+READY = ("queued", "sending")
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A message to be sent; `address` None: it is no longer."""
+
+    id: str
+    channel: str
+    message: Message
+    address: Address | None
+
+
+def take(staff: Staff, room: Mapping[str, int]) -> list[Taken]:
+    """Take what is due by each channel, as many as it has room for."""
+    m = alarm_message.c
+    now = Moment.real(staff.boot)
+    wanted = [name for name, free in room.items() if free > 0]
+    if not wanted:
+        return []
+    is_ready = m.state.in_(READY) & now.is_due(alarm_message)
+    with staff.db.read() as conn:
+        query = select(m.channel).where(m.channel.in_(wanted), is_ready).distinct()
+        due = list(conn.execute(query).scalars())
+    if not due:
+        return []
+    with staff.write() as tx:
+        rows: list[Row[Any]] = []
+        for channel in due:
+            query_rows = (
+                select(alarm_message)
+                .where(m.channel == channel, is_ready)
+                .order_by(m.due_at, m.id)
+                .limit(room[channel])
+                .with_for_update(skip_locked=True)
+            )
+            rows += tx.conn.execute(query_rows)
+        waits = _waiting(tx.conn, {row.alarm for row in rows})
+        going = [row for row in rows if row.alarm in waits]
+        lease = now.values(LEASE_S)
+        changed = [
+            {**row._mapping, "state": "sending", "tries": row.tries + 1, **lease}
+            if row.alarm in waits
+            else {**row._mapping, "state": "dropped"}
+            for row in rows
+        ]
+        event_store.upsert_many(tx.conn, alarm_message, ("id",), changed)
+        return _made(staff, tx.conn, going)
+
+
+def _waiting(conn: Connection, alarms: set[str]) -> set[str]:
+    """Those of these alarms that are open and that nobody has taken."""
+    a = t.alarm.c
+    query = select(a.id).where(
+        among(a.id, alarms), a.closed_at.is_(None), a.acknowledged_at.is_(None)
+    )
+    return set(conn.execute(query).scalars())
+
+
+def _made(staff: Staff, conn: Connection, rows: Sequence[Row[Any]]) -> list[Taken]:
+    a, h = t.alarm.c, t.home.c
+    query = (
+        select(a.id, a.ref, a.type, a.severity, a.raised_at, h.label, h.protected)
+        .join(t.home, h.id == a.home_id)
+        .where(among(a.id, {row.alarm for row in rows}))
+    )
+    about = {row.id: row for row in conn.execute(query)}
+    addresses = _addresses(conn, rows)
+    taken = []
+    for row in rows:
+        alarm = about[row.alarm]
+        message = Message(
+            id=row.id,
+            org=row.org_id,
+            home=row.home_id,
+            alarm=row.alarm,
+            type=alarm.type,
+            severity=severity_of(alarm.severity),
+            raised_at=alarm.raised_at,
+            url=alarm_url(staff, row.alarm),
+            home_name=None if alarm.protected or row.others else alarm.label,
+            others=row.others,
+            reply=f"OK {reply_code(row.alarm)}",
+            repeat=row.round,
+        )
+        taken.append(Taken(row.id, row.channel, message, addresses.get((row.person, row.contact))))
+    return taken
+
+
+def severity_of(word: str | None) -> Severity:
+    """A severity as a table has it; what is not known counts as the gravest."""
+    return Severity(word) if word in set(Severity) else Severity.unread()
+
+
+def alarm_url(staff: Staff, alarm: str) -> str:
+    """Where an alarm is shown, after a sign-in."""
+    return f"{staff.config.public_url or ''}/larm/{quote(alarm, safe='/:~')}"
+
+
+def reply_code(alarm: str) -> str:
+    """Two digits that tell one of a few open alarms in an answer by text; the same for everybody
+    who was told of it."""
+    number = sum(byte * (place + 7) for place, byte in enumerate(alarm.encode()))
+    return str(10 + number % 90)
+
+
+def _addresses(conn: Connection, rows: Sequence[Row[Any]]) -> dict[tuple[str | None, str], Address]:
+    """The address of each message, by its receiver and its row."""
+    c, u, centre = alarm_tables.contact_point.c, t.user.c, alarm_tables.alarm_centre.c
+    contacts = {row.contact for row in rows}
+    people = (
+        select(c.id, c.value, u.locale, u.person_id)
+        .join(t.user, u.id == c.user_id)
+        .where(among(c.id, contacts), c.gone_at.is_(None), u.active)
+    )
+    found: dict[tuple[str | None, str], Address] = {}
+    for contact, value, locale, person in conn.execute(people):
+        found[person, contact] = Address(contact, value, locale, person)
+    pages = select(u.id, u.locale, u.person_id).where(
+        among(u.person_id, {row.person for row in rows if row.contact.startswith(PAGE)}), u.active
+    )
+    for user, locale, person in conn.execute(pages):
+        found[person, f"{PAGE}{user}"] = Address(f"{PAGE}{user}", str(user), locale, person)
+    outside = select(centre.id, centre.value).where(
+        among(centre.id, contacts), centre.ended_at.is_(None)
+    )
+    for contact, value in conn.execute(outside):
+        found[None, contact] = Address(contact, value)
+    return found
+
+
+def waiting_by_channel(conn: Connection) -> dict[str, int]:
+    """How many messages are not out yet, by channel."""
+    m = alarm_message.c
+    query = select(m.channel, func.count()).where(m.state.in_(READY)).group_by(m.channel)
+    return {row[0]: row[1] for row in conn.execute(query)}

@@ -1,0 +1,105 @@
+"""Where the world outside speaks to the server about messages: a channel's provider, and the button
+of a notification (reports and replies).
+
+Nobody has a session here: who speaks shows the secret of the address, and whatever its channel asks
+for beside it.  Bodies are bounded, and who guesses is slowed.
+
+Not for: what is done with it (`answers`, `noting`).
+"""
+
+from __future__ import annotations
+
+import hmac
+
+from flask import Blueprint, Flask, Response, abort, current_app, request
+
+from web.staff import channels
+from web.staff.channels.contract import Forged, Incoming
+from web.staff.core.context import staff
+from web.staff.core.limits import Limiter, network_of
+from web.staff.ladders import answers
+from web.staff.ladders.dispatcher import Dispatcher
+
+EXTENSION = "tryggve.ladders"
+"""Where the application keeps its dispatcher."""
+
+BODY_MAX_BYTES = 64 * 1024
+"""Of one request: a provider's report is some hundred bytes."""
+
+ITEMS_MAX = 200
+"""Reports, and replies, of one request."""
+
+BAD_MAX, BAD_WITHIN_S = 20, 600.0
+"""Requests with a wrong secret that one network may send in so many seconds."""
+
+REQUESTS_MAX, REQUESTS_WITHIN_S = 3_000, 60.0
+"""Requests of one network in so many seconds: the reports of a storm come together."""
+
+blueprint = Blueprint("channels", __name__)
+_bad = Limiter(BAD_MAX, BAD_WITHIN_S)
+_all = Limiter(REQUESTS_MAX, REQUESTS_WITHIN_S)
+
+
+def init_app(app: Flask) -> None:
+    """Add the routes.  They have no cookie to forge."""
+    app.register_blueprint(blueprint)
+    app.extensions["csrf"].exempt(blueprint)
+
+
+def dispatcher() -> Dispatcher:
+    """The running application's."""
+    found: Dispatcher = current_app.extensions[EXTENSION]
+    return found
+
+
+@blueprint.post("/kanal/<name>/<secret>")
+def told(name: str, secret: str) -> Response:
+    """What a channel's provider says: 204 when it is noted, 403 for who is not the provider, 404
+    for a channel that is not set up, 413, 429."""
+    _slow()
+    parts, us = staff(), dispatcher()
+    channel = us.channels.get(name)
+    right = hmac.compare_digest(secret.encode(), channels.door(parts, name).encode())
+    if channel is None or not right:
+        _guessed()
+        abort(404)
+    body = _body()
+    try:
+        said = channel.incoming(dict(request.headers), _fields(), body)
+    except Forged:
+        _guessed()
+        abort(403)
+    took(name, said)
+    return Response(status=204)
+
+
+def took(name: str, said: Incoming) -> None:
+    """Act on what was said by a channel, once the channel has found it genuine (needs an
+    application context)."""
+    parts, us = staff(), dispatcher()
+    us.report(name, list(said.reports)[:ITEMS_MAX])
+    for one in list(said.replies)[:ITEMS_MAX]:
+        answers.reply(parts, us, name, one)
+
+
+def _body() -> bytes:
+    """The request's body, read once and kept for its form.  Aborts: 413."""
+    if (request.content_length or 0) > BODY_MAX_BYTES:
+        abort(413)
+    request.max_content_length = BODY_MAX_BYTES
+    return request.get_data(cache=True, parse_form_data=False)
+
+
+def _fields() -> dict[str, str]:
+    """What stands in the address and in the form."""
+    return {**request.args.to_dict(), **request.form.to_dict()}
+
+
+def _slow() -> None:
+    if not _all.allow(network_of(request.remote_addr or "")):
+        abort(429)
+
+
+def _guessed() -> None:
+    if not _bad.allow(network_of(request.remote_addr or "")):
+        abort(429)
