@@ -250,8 +250,8 @@ class FaultyDisk:
     ) -> Iterator[None]:
         """While in the block: `what` (`EIO`, `EROFS`, `ENOSPC`, `SHORT`, `HANG`) happens to these
         `calls` (of `write`, `sync`, `open` for writing, `change`: rename, unlink, mkdir; `read`) on
-        files whose path has `part` in it (`#` and a number: of that inode); `between` these bytes of
-        the file, of reads of a block only."""
+        files whose path has `part` in it (`#` and a number: of that inode); `between` these bytes
+        of the file, of reads of a block only."""
         self.begin(what, calls, part, between)
         try:
             yield
