@@ -32,11 +32,12 @@ from gateway.doors.page_pin import PinEntry
 from gateway.engine.disk_watch import DiskWatch
 from gateway.engine.engine import Engine
 from gateway.engine.event_log import EventLog
+from gateway.engine.first_fold import first_fold
 from gateway.engine.log_folder import LogFolder
 from gateway.engine.memory_logs import memory_folder
 from gateway.engine.sequencer import Sealed
 from gateway.engine.turns import Hooks
-from gateway.envelope import Draft, Event
+from gateway.envelope import ClockState, Draft, Event
 from gateway.errors import SecretError
 from gateway.events import (
     LISTENING_ROLE,
@@ -234,7 +235,8 @@ class Home:
     async def run(self) -> None:
         """Start everything, tell systemd, and go on until `stop` is called."""
         self.clock_watch.look()
-        self.engine.rebuild("synced" if self.clock_watch.synced else "unsynced")
+        synced: ClockState = "synced" if self.clock_watch.synced else "unsynced"
+        self._recovered = first_fold(self.engine, self.log_folder, synced) or self._recovered
         self._running = True
         alive_until = self.view.at
         wrong_by_s = self.previous.unsynced_by(self.boot, self.clock.now(), self.clock.mono_s())
