@@ -71,10 +71,23 @@ def _add(args: argparse.Namespace) -> int:
     from web.staff.channels.webhook import signing_secret
     from web.staff.cli.parts import bare_parts
     from web.staff.core.rights import Operator
-    from web.staff.people import alarm_centres
+    from web.staff.people import alarm_centres, registry
+    from web.staff.people.accounts import ABOUT_MAX, Refused, Wrong
 
+    long = f"The alarm centre needs a name of at most {ABOUT_MAX} characters."
+    sentences = {
+        Wrong.NO_SIP: "Write a centre's address as sip:larm@centre.example;transport=tls.",
+        Wrong.EMPTY: long,
+        Wrong.TOO_LONG: long,
+        Wrong.EXISTS: f"There is an alarm centre {args.name} already; choose another name.",
+    }
     with bare_parts(args) as (parts, _):
-        new = alarm_centres.add(parts, Operator(args.org), args.name, args.address, args.second)
+        with parts.db.read() as conn:
+            registry.check_org(conn, args.org)
+        try:
+            new = alarm_centres.add(parts, Operator(args.org), args.name, args.address, args.second)
+        except Refused as refusal:
+            raise UserError(sentences[refusal.why]) from refusal
         secret = signing_secret(parts.keys.code_key, new)
     if args.address.startswith("https://"):
         print(
