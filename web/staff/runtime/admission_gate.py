@@ -90,6 +90,8 @@ def lane_of(environ: dict[str, Any]) -> Lane | None:
         what = path.removeprefix(HOME)
         if what == "urgent":
             return Lane.ALARM
+        if what == "call":
+            return Lane.ORDER
         if what != "events":
             return None
         size = _length(environ)
