@@ -81,6 +81,7 @@ WALKED: dict[str, tuple[Fields, ...]] = {
 """By endpoint."""
 
 BY_KEY = {
+    "channels.told",
     "link.enroll",
     "link.events",
     "link.stream",
