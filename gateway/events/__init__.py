@@ -26,6 +26,7 @@ from gateway.events.grants import *
 from gateway.events.server import *
 from gateway.events.ladders import *
 from gateway.events.absence import *
+from gateway.events.places import *
 from gateway.events.access import *
 from gateway.events.accounts import *
 from gateway.events.codec import *

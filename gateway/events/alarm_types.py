@@ -68,6 +68,9 @@ class AlarmType(StrEnum):
     BATHROOM_LONG = "bathroom_long", Severity.CARE
     WANDERING = "wandering", Severity.CARE
     MOISTURE = "moisture", Severity.ROUTINE
+    LEFT_ZONE = "left_zone", Severity.CARE
+    TRACKER_SILENT = "tracker_silent", Severity.TECHNICAL
+    TRACKER_BATTERY = "tracker_battery", Severity.TECHNICAL
     # night checks
     CHECK_HELP = "check_help", Severity.CARE
     CHECK_UNCLEAR = "check_unclear", Severity.CARE

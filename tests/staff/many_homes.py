@@ -45,7 +45,13 @@ from gateway.events import (
 )
 from tests.staff.parts import EnrolledHome, add_user, parts_of
 from web.staff.events import append
-from web.staff.storage import alarm_tables, ladder_tables, plan_tables, tables
+from web.staff.storage import (
+    alarm_tables,
+    ladder_tables,
+    place_tables,
+    plan_tables,
+    tables,
+)
 from web.staff.storage.tables import metadata
 
 APART = 100_000
@@ -150,6 +156,30 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
         plan_tables.api_token: {
             "sha256": "token", "org_id": "org1", "scope": "plan", "name": "x", "made_at": now,
             "expires_at": now + 60 * MIN,
+        },
+        place_tables.consent: {
+            "id": 1, "home_id": "h1", "resident": "r-h1", "about": "position",
+            "asked_on": "2026-11-23", "asked_by": "p-h1", "how": "spoken", "noted_at": now,
+        },
+        place_tables.home_point: {"home_id": "h1", "lat": 57.7, "lon": 11.97},
+        place_tables.tracker: {
+            "id": "tracker-h1", "home_id": "h1", "resident": "r-h1", "name": "Skosulan",
+            "token_sha256": "t-h1", "silent_after_h": 12, "made_at": now, "heard_at": now,
+        },
+        place_tables.zone: {
+            "id": "zone-h1", "home_id": "h1", "resident": "r-h1", "name": "Hemma",
+            "shape": '{"circle": [57.7, 11.97], "radius_m": 200}', "made_at": now,
+        },
+        place_tables.position: {
+            "tracker_id": "tracker-h1", "home_id": "h1", "resident": "r-h1", "at": now,
+            "lat": 57.7, "lon": 11.97, "received_at": now,
+        },
+        place_tables.outing: {
+            "tracker_id": "tracker-h1", "home_id": "h1", "resident": "r-h1",
+            "left_at": now - 9 * MIN, "until": now - 5 * MIN, "ended": "back",
+        },
+        place_tables.place_look: {
+            "home_id": "h1", "person": everybody, "why": "test", "until": now + 15 * MIN,
         },
         tables.team: {"id": 1, "org_id": "org1", "name": "Norr"},
         tables.area: {"id": 1, "org_id": "org1", "name": "Norr"},

@@ -44,8 +44,9 @@ def pages_to_open() -> list[Route]:
 
 def address_of(route: Route) -> str:
     """Its address in the home and for the person that the tests have."""
-    known = {"home": "h1", "person": "p7", "tag": "x", "mass": "mass1"}
-    return re.sub(r"<(\w+)>", lambda found: known[found[1]], route.path)
+    known = {"home": "h1", "person": "p7", "tag": "x", "mass": "mass1", "alarm": "home:h1/9"}
+    known |= {"zoom": "1", "x": "0", "y": "0"}
+    return re.sub(r"<(?:path:)?(\w+)>", lambda found: known[found[1]], route.path)
 
 
 WALKED: dict[str, tuple[Fields, ...]] = {
@@ -87,6 +88,8 @@ BY_KEY = {
     "link.stream",
     "link.urgent",
     "plan_api.receive_plan",
+    "positions_api.owntracks",
+    "positions_api.traccar",
 }
 """Asked by programs with a key of their own: each is tried in a test of its own in `test_walls`."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from web.home.alarm_texts import ALARM_TEXTS
 from web.home.port import Access, Health, Part
 
 LANGUAGES = ("sv", "en")
@@ -84,6 +85,10 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "Vem som har läst och varit här, som fil (kontroll)",
         "Who read and was here, as a file (a check)",
     ),
+    "why.position_alarm": ("Var du var, efter ett larm", "Where you were, after an alarm"),
+    "why.position_search": ("Var du var, när någon sökte dig", "Where you were, to find you"),
+    "why.position_safety": ("Var du var, av oro för dig", "Where you were, out of fear for you"),
+    "why.position_test": ("Var du var, när givaren provades", "Where you were, to try the device"),
     "self_test": ("Självtest", "Self-test"),
     "language": ("In English", "På svenska"),
     "overall.ok": ("Allt fungerar", "Everything works"),
@@ -120,73 +125,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "bed.out": ("Inte i sängen", "Not in bed"),
     "bed.unknown": ("Okänt", "Not known"),
     "since": ("sedan", "since"),
-    "alarms": ("Öppna larm", "Open alarms"),
-    "alarms.none": ("Inga öppna larm", "No open alarms"),
-    "alarm.acknowledged": ("Någon har tagit larmet", "Somebody has taken it"),
-    "alarm.waiting": ("Ingen har tagit larmet än", "Nobody has taken it yet"),
-    "alarm.bed_exit": (
-        "Har lämnat sängen och inte kommit tillbaka",
-        "Left the bed and did not come back",
-    ),
-    "alarm.on_floor": ("Troligt fall: ligger på golvet", "Probably lies on the floor"),
-    "alarm.pendant": ("Larmknappen trycktes", "The pendant was pressed"),
-    "alarm.inactivity": ("Ingen aktivitet på länge", "No sign of life for long"),
-    "alarm.bathroom_long": ("Länge i badrummet", "Long in the bathroom"),
-    "alarm.wandering": ("Ute ur hemmet på natten", "Out of the home at night"),
-    "alarm.moisture": ("Fukt: dags att byta", "Moisture: time for a change"),
-    "alarm.check_unreported": (
-        "Nattillsynen rapporterades inte till personalen",
-        "The night check never reached the staff",
-    ),
-    "alarm.door_left_open": ("Ytterdörren står öppen", "The front door stands open"),
-    "alarm.too_cold": ("För kallt i hemmet för länge", "Too cold in the home for long"),
-    "alarm.too_hot": ("För varmt i hemmet för länge", "Too hot in the home for long"),
-    "alarm.power_lost": ("Strömmen försvann", "The power is gone"),
-    "alarm.power_failing": ("Strömavbrott, larmen går på batteri", "Power cut, alarms on battery"),
-    "alarm.power_weak": ("Enheten får för svag ström", "The unit gets too weak a supply"),
-    "alarm.log_in_memory": ("Byt minneskort: det tar inte emot", "Change the card: it is worn"),
-    "alarm.home_silent": ("Ingen kontakt med hemmet", "The home was not heard"),
-    "alarm.home_tampered": ("Hemmets logg stämmer inte", "The home's log does not add up"),
-    "alarm.home_overstepped": (
-        "Hemmets enhet skickade otillåtna uppgifter",
-        "The home's gateway sent something that it may not",
-    ),
-    "alarm.not_understood": ("Larm som servern inte förstår", "An alarm not understood"),
-    "alarm.home_unread": ("Servern kan inte läsa allt härifrån", "The server cannot read it all"),
-    "alarm.mat_poor": ("Sängmattan reagerar dåligt", "The bed mat senses badly"),
-    "alarm.mat_faulty": ("Sängmattan går inte att lita på", "The bed mat cannot be trusted"),
-    "alarm.mat_reversed": ("Sängmattan är omvänt kopplad", "The bed mat is wired in reverse"),
-    "alarm.mat_drifted": ("Sängmattan behöver ställas in på nytt", "The bed mat must be set anew"),
-    "alarm.mat_unfelt": ("Sängmattan har inte känt någon", "The bed mat has felt nobody"),
-    "alarm.mat_unfit": (
-        "Sängmattan räcker inte till för den här sängen",
-        "The bed mat is not enough for this bed",
-    ),
-    "alarm.contact_reversed": (
-        "Ytterdörrens givare visar kanske fel",
-        "The front door's sensor may say the contrary",
-    ),
-    "alarm.fault_recurring": (
-        "Samma fel har kommit tillbaka flera gånger",
-        "The same fault has come back several times",
-    ),
-    "alarm.lock_open": ("Ytterdörren är olåst för länge", "The front door is unlocked for long"),
-    "alarm.code_guessing": (
-        "Fel kod flera gånger vid dörren",
-        "Wrong code several times at the door",
-    ),
-    "alarm.radio_down": ("Hemmets radio svarar inte", "The home's radio does not answer"),
-    "alarm.radio_missed": ("Larmknapp eller lås nås inte", "Pendant or lock cannot be reached"),
-    "alarm.device_down": ("En enhet fungerar inte", "A device does not work"),
-    "alarm.lock_jammed": ("Låset har fastnat", "The lock is jammed"),
-    "alarm.lock_unknown": ("Låsets läge är okänt", "Nobody knows where the bolt is"),
-    "alarm.battery_low": ("Ett batteri behöver bytas", "A battery must be changed"),
-    "alarm.check_help": ("Hjälp behövs efter nattillsyn", "Help is needed after a night check"),
-    "alarm.check_no_answer": (
-        "Ingen svarade på nattillsynen",
-        "Nobody answered the night check",
-    ),
-    "alarm.check_unclear": ("Nattillsynen gav inget säkert svar", "The night check gave no answer"),
+    **ALARM_TEXTS,
     "checks": ("Nästa nattillsyn", "Next night checks"),
     "checks.none": ("Ingen planerad", "None planned"),
     "devices": ("Enheter", "Devices"),

@@ -87,6 +87,17 @@ class MassAlarmConfig(BaseModel):
     themselves: a router starts within five, and a dead home must not hide behind a mended fault."""
 
 
+class MapConfig(BaseModel):
+    """The map on which zones and positions are shown; nothing of it is loaded from outside."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: Path | None = None
+    """A PMTiles file of raster tiles (PNG, JPEG or WebP); None: a plain drawing."""
+    source: Annotated[str, Field(max_length=120)] = ""
+    """Whose map it is, as its licence asks to be told: "© Lantmäteriet"."""
+
+
 class ListenConfig(BaseModel):
     """Where the server listens."""
 
@@ -183,6 +194,7 @@ class StaffConfig(BaseModel):
     visits: VisitsConfig = VisitsConfig()
     access_log: AccessLogConfig = AccessLogConfig()
     mass_alarm: MassAlarmConfig = MassAlarmConfig()
+    map: MapConfig = MapConfig()
     channels: dict[Annotated[str, Field(pattern=r"^[a-z_]{1,20}$")], dict[str, Any]] = {}
     """What each way to tell somebody outside the pages needs (`web.staff.channels`)."""
     silent_after_s: Annotated[float, Field(gt=0, le=3600)] = SILENT_AFTER_S
@@ -254,6 +266,9 @@ def _anchored(config: StaffConfig, folder: Path) -> StaffConfig:
             "database": database,
             "secrets_dir": folder / config.secrets_dir,
             "clock": None if config.clock is None else folder / config.clock,
+            "map": config.map.model_copy(
+                update={"file": None if config.map.file is None else folder / config.map.file}
+            ),
         }
     )
 

@@ -37,6 +37,8 @@ class Right(StrEnum):
     """Read the access log, and check its samples."""
     ASSIGN = "assign"
     """Say who works where: teams, areas, homes."""
+    PLAN_PLACES = "plan_places"
+    """Note a resident's consent to positions, draw zones, add and revoke transponders."""
     ENROLL = "enroll"
     ASK_SERVICE = "ask_service"
     """Ask to turn a lock for service; a second person approves."""
@@ -73,6 +75,7 @@ RIGHTS: dict[Role, frozenset[Right]] = {
             Right.ANSWER_CARE_ALARM,
             Right.ANSWER_TECHNICAL_ALARM,
             Right.CORRECT_VISIT,
+            Right.PLAN_PLACES,
             Right.AUDIT_ACCESS,
             Right.ASSIGN,
             Right.SET_ASIDE,

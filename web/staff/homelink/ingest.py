@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, Table, bindparam, delete, select, update
 
-from gateway.envelope import Draft, Event, canonical, from_json
+from gateway.envelope import Event, canonical, from_json
 from gateway.errors import BadEvent, ChainError, TryggveError
-from gateway.events import AlarmRaised, AlarmType, ClockSynced, HomeOverstepped, HomeTampered
+from gateway.events import AlarmRaised, ClockSynced
 from gateway.origin import is_origin_of
 from gateway.wire import SEQ_MAX
 from web.staff.core.admission import Way
 from web.staff.core.context import Staff
-from web.staff.events import append, judgement
+from web.staff.events import judgement
 from web.staff.events.judgement import REFUSED_KIND, Verdict
 from web.staff.events.projections.rebuild import Fold, orphan_id, refold
-from web.staff.homelink import catching_up, unread
+from web.staff.homelink import catching_up, consequences, unread
 from web.staff.homelink.home_logs import may_begin, newest_have
 from web.staff.storage import escalations, event_store, tables
 from web.staff.storage.database import Tx
@@ -171,7 +171,7 @@ def receive_batch(
             new = [item for item in sent if item.event.seq > head.seq]
             head = _verified(head, new)
         except ChainError as error:
-            _tampered(staff, tx, home, origin, head, error)
+            consequences.tampered(staff, tx, home, origin, head, error)
             problem = Refused(
                 409, "chain", f"{error.text[0].upper()}{error.text[1:]}.", have=head.seq
             )
@@ -289,8 +289,10 @@ def _commit(
         for item, verdict in zip(new, verdicts, strict=True)
         if item.event.seq not in twins and not verdict.refused
     )
-    _overstepped(staff, tx, home, verdicts)
-    unread.tell(staff, tx, home, [v for v in verdicts if v.event.seq not in twins])
+    consequences.overstepped(staff, tx, home, verdicts)
+    fresh = [v for v in verdicts if v.event.seq not in twins]
+    consequences.follow(staff, tx, home, fresh)
+    unread.tell(staff, tx, home, fresh)
 
 
 def judged(
@@ -315,27 +317,6 @@ def _row(item: Sent, verdict: Verdict, came_at: datetime) -> event_store.Row:
     return event_store.Row(
         verdict.event, item.body, item.digest, came_at, kind, person, verdict.mark
     )
-
-
-def _overstepped(staff: Staff, tx: Tx, home: str, verdicts: Sequence[Verdict]) -> None:
-    """Tell of what the home may not say, as long as no alarm about it is open: an event and a
-    technical alarm."""
-    first = next((verdict for verdict in verdicts if verdict.overstepped), None)
-    if first is None or first.mark is None:
-        return
-    a = tables.alarm.c
-    query = select(a.id).where(
-        a.home_id == home, a.type == AlarmType.HOME_OVERSTEPPED, a.closed_at.is_(None)
-    )
-    if tx.conn.execute(query).first() is not None:
-        return
-    about = first.event.kind
-    told = HomeOverstepped(
-        event=first.event.ref, about=about, why=first.mark.value, field=first.field
-    )
-    event = append.write(staff, tx, home, Draft(told))
-    raised = AlarmRaised.usual(AlarmType.HOME_OVERSTEPPED, event.at)
-    append.write(staff, tx, home, Draft(raised), at=event.at)
 
 
 def _confirm_urgent(tx: Tx, origin: str, new: Sequence[Sent]) -> dict[int, datetime]:
@@ -367,19 +348,6 @@ def _confirm_urgent(tx: Tx, origin: str, new: Sequence[Sent]) -> dict[int, datet
     return twins
 
 
-def _tampered(
-    staff: Staff, tx: Tx, home: str, origin: str, head: event_store.Head, error: ChainError
-) -> None:
-    """Tell once a log: an event and a technical alarm."""
-    if head.tampered:
-        return
-    event_store.write_head(tx.conn, origin, home, replace(head, tampered=True))
-    tampered = HomeTampered(seq=error.seq, why=error.text)
-    event = append.write(staff, tx, home, Draft(tampered))
-    raised = AlarmRaised.usual(AlarmType.HOME_TAMPERED, event.at)
-    append.write(staff, tx, home, Draft(raised), at=event.at)
-
-
 def receive_urgent(
     staff: Staff,
     home: str,
@@ -405,7 +373,8 @@ def receive_urgent(
                 fold.apply(verdict.event, ref=ref)
                 tx.changes.append(event_store.change_of(home, item.event, item.body, item.digest))
         fold.flush()
-        _overstepped(staff, tx, home, fresh)
+        consequences.overstepped(staff, tx, home, fresh)
+        consequences.follow(staff, tx, home, fresh)
         unread.tell(staff, tx, home, fresh, urgent=True)
         note_heard(tx, home, down_have=down_have, behind=backlog)
     _stored(staff, sent)

@@ -22,6 +22,7 @@ from web.staff.homelink import routes
 from web.staff.ladders import provider_routes
 from web.staff.ladders.dispatcher import Dispatcher
 from web.staff.pages import live
+from web.staff.places import positions_api
 from web.staff.realtime.broker import Broker
 from web.staff.realtime.relay import make_relay
 from web.staff.runtime import health, openapi, web_security
@@ -97,6 +98,7 @@ def _assemble(
     app.register_blueprint(health.blueprint)
     plan_api.init_app(app)
     provider_routes.init_app(app)
+    positions_api.init_app(app)
     app.register_blueprint(openapi.blueprint)
     pages.register(app)
     app.wsgi_app = AdmissionGate(app.wsgi_app, parts.admission)  # type: ignore[method-assign]

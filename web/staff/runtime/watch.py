@@ -1,6 +1,6 @@
 """The watch: notices what does not come.  A home that is silent, a planned check nobody reported.
-It also begins what was told in advance, a resident's absence, and draws the
-monthly sample of the access log.
+It also begins what was told in advance, a resident's absence, erases positions whose time is over,
+and draws the monthly sample of the access log.
 
 One thread looks every few seconds, by the clock and not by traffic; with several workers one leads
 (a PostgreSQL advisory lock).  A round is a number of steps: one that fails is logged and told
@@ -26,6 +26,7 @@ from web.staff.audit import access_log
 from web.staff.core.context import Staff
 from web.staff.doors import door_codes, revocation
 from web.staff.events.append_many import HOMES_AT_ONCE, write_many
+from web.staff.places import tending
 from web.staff.runtime import gathering
 from web.staff.runtime.saving_watch import SavingWatch
 from web.staff.runtime.silence import Silence
@@ -143,6 +144,7 @@ class Watch:
         yield "revocation", lambda: revocation.look(staff)
         yield "codes", lambda: door_codes.look(staff)
         yield "absences", lambda: visit_actions.begin_absences(staff)
+        yield "places", lambda: tending.look(staff, self._alive)
         yield "samples", self._draw_samples
         yield "schema", self._schema.look
         # homes that queued while the server was away send first

@@ -63,6 +63,8 @@ organisation = Table(
     Column("name", Text, nullable=False),
     # hours from an account's first sign-in in which a password alone is enough; 0: never
     Column("factor_grace_h", Integer, nullable=False, server_default=text("24")),
+    # days that positions are kept (`web.staff.places.retaining`)
+    Column("position_retain_days", Integer, nullable=False, server_default=text("3")),
 )
 
 home = Table(

@@ -42,6 +42,12 @@ READ_WHAT: Mapping[str, str] = {
     "visits_file": N_("besök, som fil"),
     "access": N_("åtkomstloggen"),
     "acute": N_("larm i andra hem"),
+    "alarm": N_("ett larms sida"),
+    "figures": N_("uppföljning av larm"),
     "access_file": N_("åtkomstloggen, som fil"),
+    "position_alarm": N_("position, på grund av larm"),
+    "position_search": N_("position, personen saknas"),
+    "position_safety": N_("position, oro för personens säkerhet"),
+    "position_test": N_("position, prov av givaren"),
 }
 """What `record.read` says was opened."""

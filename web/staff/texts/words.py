@@ -22,6 +22,9 @@ ALARMS: Mapping[str, str] = {
     AlarmType.BED_EXIT: N_("Har lämnat sängen och inte kommit tillbaka"),
     AlarmType.ON_FLOOR: N_("Troligt fall: ligger på golvet"),
     AlarmType.BATHROOM_LONG: N_("Länge i badrummet"),
+    AlarmType.LEFT_ZONE: N_("Har lämnat sitt område"),
+    AlarmType.TRACKER_SILENT: N_("Ingen kontakt med positionsgivaren"),
+    AlarmType.TRACKER_BATTERY: N_("Positionsgivarens batteri är lågt: ladda den"),
     AlarmType.WANDERING: N_("Ute ur hemmet på natten"),
     AlarmType.DOOR_LEFT_OPEN: N_("Ytterdörren står öppen"),
     AlarmType.INACTIVITY: N_("Ingen aktivitet på länge"),
@@ -101,6 +104,25 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "imported": N_("pass lästes in från en kalender"),
         "removed": N_("jouren togs bort"),
         "unknown": N_("en annan ändring"),
+    },
+    events.ConsentAbout: {
+        "position": N_("position"),
+        "relative": N_("besked till anhörig"),
+        "unknown": N_("något som servern inte känner till"),
+    },
+    events.ConsentHow: {
+        "spoken": N_("muntligt"),
+        "written": N_("skriftligt"),
+        "representative": N_("genom ställföreträdare"),
+        "unknown": N_("okänt hur"),
+    },
+    events.PlaceField: {
+        "point": N_("var hemmet ligger"),
+        "zone_drawn": N_("nytt område"),
+        "zone_removed": N_("område borttaget"),
+        "tracker_added": N_("ny positionsgivare"),
+        "tracker_revoked": N_("positionsgivare spärrad"),
+        "unknown": N_("en annan uppgift"),
     },
     events.MatFault: {
         "cut": N_("kabeln är av eller urdragen"),
@@ -260,6 +282,12 @@ CANCELLED_WHY: Mapping[str, str] = {
     "told_again": N_("sägs på nytt: felet är kvar"),
     "power_restored": N_("strömmen är tillbaka"),
     "dry": N_("torrt igen"),
+    "back_inside": N_("tillbaka inom sitt område"),
+    "not_left": N_("positioner som kom sent visar att området inte lämnades"),
+    "charged": N_("batteriet är laddat"),
+    "stopped": N_("positioner tas inte längre emot"),
+    "wearer": N_("brukaren tog tillbaka larmet"),
+    "caregiver": N_("personal på plats tog tillbaka larmet"),
 }
 
 RULES: Mapping[str, str] = {

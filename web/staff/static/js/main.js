@@ -13,6 +13,7 @@ import { startTab } from "./tab.js";
 import { startTheme } from "./theme.js";
 import { startTicking } from "./time.js";
 import { startWays } from "./ways.js";
+import { startZones } from "./zones.js";
 
 startTheme();
 startPasskeys();
@@ -28,4 +29,5 @@ if (document.body.dataset.live) {
   startSeen();
   startRefreshing();
   startLive();
+  startZones();
 }

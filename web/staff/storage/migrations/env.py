@@ -6,7 +6,12 @@ from typing import Any, Literal
 
 from alembic import context
 
-from web.staff.storage import alarm_tables, ladder_tables, plan_tables  # noqa: F401 - register their tables
+from web.staff.storage import (  # noqa: F401 - register their tables
+    alarm_tables,
+    ladder_tables,
+    place_tables,
+    plan_tables,
+)
 from web.staff.storage.schema_now import REVISION_TABLE, note_oldest, take_over
 from web.staff.storage.tables import metadata
 
