@@ -26,6 +26,7 @@ The runtime, each room standing on those before it
                  and the line before its door
     services     what runs beside the engine: the night plan, the clock, the drivers, lights, the
                  server's new keys, pruning, systemd
+    second_path  whom the home tells by itself when the server has not got an alarm; the test alarm
 
 Around it
     app          the composition root, and what the page that the Pi serves is told

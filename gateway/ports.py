@@ -207,3 +207,40 @@ class Guide(Protocol):
     async def ask(self, question: str, *, hidden: bool = False) -> str:
         """What the technician answers, stripped; with `hidden` nothing shows while typing.  Raises
         `UserError` when nobody can answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModemState:
+    """The Pi's modem now.  `problem` is `no_modem`, `locked` or `no_network`; None: it can send.
+    `signal_pct` None: not told."""
+
+    problem: str | None
+    signal_pct: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModemReport:
+    """What became of the message that `Modem.send` called `reference`: it came, or never will."""
+
+    reference: int
+    came: bool
+
+
+class Modem(Protocol):
+    """Text messages.  Every call in the event loop that made it."""
+
+    async def start(
+        self, on_text: Callable[[str, str], None], on_report: Callable[[ModemReport], None]
+    ) -> None:
+        """Listen: `on_text(number, text)` for each message that comes in, `on_report` for each
+        delivery report.  Returns once it listens, or once it is known that it cannot yet."""
+
+    async def stop(self) -> None:
+        """Listen no more.  May be called twice, and without `start`."""
+
+    async def state(self) -> ModemState:
+        """How it is now; never raises."""
+
+    async def send(self, number: str, text: str) -> int:
+        """Send a message; returns what its delivery report will be called by.  Raises
+        `DeviceUnavailable` and `DeviceRefused`, each with `why` among its data."""

@@ -14,6 +14,8 @@ The stream carries
   of them, in order, from the one after `Last-Event-ID`.  0 or no header: the home's log is new;
   from the one after the highest `down_have` that this home ever confirmed.
 - `event: turn`: a `TurnOrder` in JSON.  Never queued: sent to whoever listens now, or to nobody.
+- `event: receivers`: a list of `gateway.access.receiver_lists`, as a JWS: at each beginning and
+  after the event that names it, so that it need not be confirmed.
 - a comment line every `HEARTBEAT_S`.
 
 Every request of a home and every answer carries `Tryggve-Protocol: <oldest>-<newest>`: which of

@@ -182,7 +182,7 @@ def test_only_the_bed_says_that_somebody_is_back_in_it() -> None:
         Trait.BED_DOUBTED: {"on_floor"},
         Trait.COMMON_CAUSE: {
             "check_unreported", "power_lost", "power_failing", "home_silent", "home_tampered",
-            "home_overstepped", "home_unread",
+            "home_overstepped", "home_unread", "chain_broken",
         },
     }  # fmt: skip
     assert alarm_type("pendant") is AlarmType.PENDANT

@@ -20,7 +20,7 @@ PURE = ("access", "schedule", "rules")
 ROOMS_OF_HOME = (
     *BASE,
     *PURE,
-    *("scaip", "config", "engine", "state", "doors", "link", "services"),
+    *("scaip", "config", "engine", "state", "doors", "link", "services", "second_path"),
     *("replay", "app", "docs", "demo", "cli"),
 )
 """The gateway from the ground up: a room knows only those before it.  `app` is the composition
@@ -64,7 +64,7 @@ STAFF_KNOWS = (
     "gateway.scaip",
 )
 DRIVERS_KNOW = ("gateway.events", "gateway.ports", "gateway.errors")
-DRIVER_ROOMS = ("drivers.wired", "drivers.radio", "drivers.locks")
+DRIVER_ROOMS = ("drivers.wired", "drivers.radio", "drivers.modem", "drivers.locks")
 """What drivers share, from the ground up."""
 
 SERVER_AND_DEMO_ONLY = (

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from gateway.app.second_path import PathParts
 from gateway.app.uplink_bridge import LogOutbox, callbacks
 from gateway.clock import Clock
 from gateway.commands import AskStatus, Command, LockDoor, SetIndicator
@@ -43,14 +44,15 @@ from gateway.events import (
     GatewayStopped,
     LogLeftDisk,
     LogRecovered,
+    TestWhy,
 )
 from gateway.link.enrolment import Enrolment, load_enrolment
 from gateway.link.uplink import Uplink, UrgentEvent
 from gateway.origin import is_in_memory
-from gateway.ports import Lock
+from gateway.ports import Lock, Modem
 from gateway.rules import bind
 from gateway.services.clock_watch import ClockWatch
-from gateway.services.driver_supervisor import DriverSupervisor
+from gateway.services.driver_supervisor import DriverSupervisor, open_modem
 from gateway.services.indicators import Indicators
 from gateway.services.key_offers import KeyOffers, in_a_thread
 from gateway.services.log_pruning import keep_pruned, keep_tidy
@@ -83,9 +85,11 @@ class Home:
         memory_dir: Path | None = None,
         pin_factory: Any = None,
         sys_dir: Path = SYS,
+        modem: Modem | None = None,
     ) -> None:
-        """`memory_dir` is where the log is kept when the disk refuses it; `pin_factory` replaces
-        the configured one (the demo's virtual pins); `sys_dir` is where the Pi's power is read.
+        """`memory_dir` is where the log is kept when the disk refuses it; `pin_factory` and `modem`
+        replace the configured ones (the demo's); `sys_dir` is where the Pi's power is read.
+
         Raises `UserError` when the configuration or a secret does not allow a start."""
         self.config = config
         self.clock = clock
@@ -184,9 +188,26 @@ class Home:
             mono_s=time.monotonic,
         )
 
-        # the link and the home's own page
+        # the link, the way past it, and the home's own page
+        self.second_path = None if self.enrolment is None else self._second_path(modem)
         self.uplink = self._uplink()
         self.local_page = None if self.page_identity is None else self._page(self.page_identity)
+
+    def _second_path(self, modem: Modem | None) -> PathParts:
+        if modem is None and self.config.second_path.modem:
+            modem = open_modem()
+        return PathParts(
+            self.config,
+            boot=self.boot,
+            secrets=self.secrets,
+            keys=self._server_keys,
+            engine=self.engine,
+            uplink=lambda: self.uplink,
+            modem=modem,
+            record=self.record,
+            spawn=self.spawn,
+            clock=self.clock,
+        )
 
     def _identity(self, state_dir: Path) -> PageIdentity | None:
         """By what the page is known; trouble with it costs the page, not the home."""
@@ -214,6 +235,8 @@ class Home:
         alive_until = self.view.at
         wrong_by_s = self.previous.unsynced_by(self.boot, self.clock.now(), self.clock.mono_s())
         left_open, self.open_orders = self.open_orders, OpenOrders()
+        path = self.second_path
+        test_why = TestWhy.STARTED if path is None else path.chain_test.first_why()
         for first in (self._recovered, self.log_folder.returned):
             if first is not None:
                 self.record(first)
@@ -243,6 +266,8 @@ class Home:
         self.spawn(keep_tidy(lambda: self.engine.log, self.log_folder.path))
         if self.uplink is not None:
             self.uplink.start()
+        if path is not None:
+            self.spawn(path.run(test_why))
         if self.local_page is not None:
             self.local_page.listen()
         self.notifier.ready()
@@ -305,6 +330,8 @@ class Home:
         self.lock_orders.reconsider()
         self.key_offers.see_live(event)
         self.unread.see_live(event)
+        if self.second_path is not None:
+            self.second_path.see_live(event)
         for watcher in self.watchers:
             watcher(event)
 
@@ -316,11 +343,15 @@ class Home:
             self.planned.add(event.data.check)
         self.key_offers.apply(event)
         self.unread.apply(event)
+        if self.second_path is not None:
+            self.second_path.apply(event)
 
     def _see_anew(self) -> Callable[[Event], None]:
         self.view, self.open_orders, self.planned = HomeView(), OpenOrders(), set()
         self.key_offers.forget()
         self.unread.forget()
+        if self.second_path is not None:
+            self.second_path.forget()
         return self._see
 
     def _durable(self, _rows: Sequence[Sealed]) -> None:
@@ -384,7 +415,7 @@ class Home:
     # --- the link ---------------------------------------------------------------------------------
 
     def _uplink(self) -> Uplink | None:
-        if self.enrolment is None:
+        if self.enrolment is None or self.second_path is None:
             return None
         return Uplink(
             self.enrolment.link,
@@ -395,6 +426,8 @@ class Home:
                 order=self.lock_orders.order,
                 spawn=self.spawn,
                 on_server_time=self.clock_watch.server_time,
+                on_confirmed=self.second_path.confirmed,
+                on_receivers=self.second_path.receivers.offered,
             ),
         )
 

@@ -10,6 +10,7 @@ import asyncio
 from datetime import datetime
 from typing import Protocol
 
+from gateway.app.second_path import PathParts
 from gateway.clock import Clock
 from gateway.config.home_file import HomeConfig
 from gateway.doors.code_entry import CodeEntry
@@ -27,7 +28,8 @@ from gateway.state.home_view import HomeView
 
 class HomeParts(Protocol):
     """Read anew at each use: `view` is another one after the log was folded anew.  `uplink` None:
-    this home has no server, and so `enrolment`."""
+    this home has no server, and so `enrolment`
+    and `second_path`."""
 
     config: HomeConfig
     clock: Clock
@@ -44,3 +46,4 @@ class HomeParts(Protocol):
     pin_entry: PinEntry
     enrolment: Enrolment | None
     uplink: Uplink | None
+    second_path: PathParts | None

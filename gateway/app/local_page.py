@@ -42,6 +42,7 @@ from web.home.port import (
     Access,
     AlarmState,
     Answered,
+    ChainState,
     CheckState,
     DeviceState,
     DoorState,
@@ -161,6 +162,7 @@ class LocalPage:
             ),
             checks=tuple(CheckState(check, slot) for check, slot in home.slot_ringer.next_slots()),
             in_memory_since=self._in_memory_since(),
+            chain=self._chain(),
         )
 
     def take_back(self, alarm: str, by: str) -> bool:
@@ -256,6 +258,16 @@ class LocalPage:
             backlog=metrics.backlog,
             problem=None if metrics.problem is None else metrics.problem.text,
         )
+
+    def _chain(self) -> ChainState | None:
+        path = self._home.second_path
+        if path is None:
+            return None
+        settings = path.receivers.settings
+        tells = settings is not None and bool(settings.receivers)
+        test = path.chain_test
+        path_ok = not path.teller.failed if tells else None
+        return ChainState(test.passed_at, test.problem, path_ok)
 
     def _device(self, seen: DeviceView) -> DeviceState:
         problem = self._home.supervisor.problem(seen.id) or seen.why

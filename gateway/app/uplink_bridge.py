@@ -10,6 +10,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from typing import Any
 
 from gateway.engine.engine import HANG_S, PULSE_S, Engine
@@ -96,9 +97,11 @@ def callbacks(
     order: Callable[[str], Coroutine[Any, Any, None]],
     spawn: Callable[[Coroutine[Any, Any, None]], Any],
     on_server_time: Callable[[float], None],
+    on_confirmed: Callable[[Sequence[tuple[str, int]]], None],
+    on_receivers: Callable[[str], None],
 ) -> UplinkCallbacks:
     """What the uplink calls in its threads; the work is done in `loop`.  `order` carries out a
-    grant, in a task that `spawn` keeps."""
+    grant, in a task that `spawn` keeps; `on_confirmed` and `on_receivers` are called in `loop`."""
 
     def decided(objs: list[dict[str, Any]]) -> None:
         waiting = asyncio.run_coroutine_threadsafe(engine.receive(objs, KEEP_S), loop)
@@ -111,6 +114,10 @@ def callbacks(
     def carry_out(token: str) -> None:
         loop.call_soon_threadsafe(lambda: spawn(order(token)))
 
+    def in_loop(call: Callable[[Any], None], given: Any) -> None:
+        with suppress(RuntimeError):  # the loop is closed: the home is going down
+            loop.call_soon_threadsafe(call, given)
+
     def begin_anew(why: str) -> None:
         loop.call_soon_threadsafe(engine.begin_anew, why)
 
@@ -120,4 +127,6 @@ def callbacks(
         on_server_time=on_server_time,
         on_server_ahead=lambda have: begin_anew(f"the server has {have} events of it"),
         on_chain_broken=lambda: begin_anew("the server's copy has another chain"),
+        on_confirmed=lambda events: in_loop(on_confirmed, events),
+        on_receivers=lambda token: in_loop(on_receivers, token),
     )

@@ -4,6 +4,7 @@
     [staff]           the staff server           [rules.<name>]  a rule's settings
     [log] [gpio]      the log, the pins          [checks.<plan>] one night plan each
     [web]             the page the Pi serves
+    [second_path]     the way past the server     [chain]         the test alarm
 
 Unknown keys are refused.  What is wrong becomes one `ConfigError`: file, key, mend.  Secrets are
 never here (`gateway.config.secrets`).  `docs/configuration.md` is generated from these models.
@@ -18,8 +19,8 @@ import ipaddress
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, time
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -77,8 +78,17 @@ def _zone(name: str) -> str:
     return name
 
 
+def _local_time(value: time) -> time:
+    if value.tzinfo is not None or value.second or value.microsecond:
+        raise ValueError("is a time of day as HH:MM, in the home's own time")
+    return value
+
+
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+SipDomain = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:\[\]-]{1,200}$")]
+SipUser = Annotated[str, StringConstraints(pattern=r"^[^\s:]{1,60}$")]
+LocalTime = Annotated[time, AfterValidator(_local_time)]
 ServerUrl = Annotated[str, AfterValidator(_https)]
 ZoneName = Annotated[str, AfterValidator(_zone)]
 
@@ -134,6 +144,31 @@ class WebSection(Section):
     """TCP port; 0 lets the system choose one."""
 
 
+class SecondPathSection(Section):
+    """The way past the server, when it has not got an alarm.  Whom to tell the server says."""
+
+    modem: bool = False
+    """Whether the Pi has a modem that sends text messages (ModemManager)."""
+    sip_domain: SipDomain | None = None
+    """The Pi's own address as an alarm centre reaches it. None: none is told from here."""
+    sip_port: int = Field(default=5060, ge=0, le=65535)
+    """UDP and TCP port that its answers come to; 0 lets the system choose one."""
+    sip_username: SipUser | None = None
+    """Where the centre asks who we are; the password is the secret `second_path_sip`. None: it does
+    not ask."""
+    after_s: float = Field(default=20.0, ge=5, le=45)
+    """Seconds that the server has to take an alarm before the gateway tells receivers itself."""
+
+
+class ChainSection(Section):
+    """The test alarm, which goes the way of an alarm and rings nowhere."""
+
+    test_at: LocalTime = time(6)
+    """Local time of day at which it is sent, beside each start."""
+    answer_s: float = Field(default=240.0, ge=1, le=280)
+    """Seconds until one that has not come back is told: a broken hop is known in five minutes."""
+
+
 class DeviceSection(Section):
     """The keys that every device has; its driver adds its own."""
 
@@ -153,6 +188,8 @@ class Root(Section):
     log: LogSection = LogSection()
     gpio: GpioSection | None = None
     web: WebSection = WebSection()
+    second_path: SecondPathSection = SecondPathSection()
+    chain: ChainSection = ChainSection()
 
 
 OPEN_TABLES = ("devices", "rules", "checks")
@@ -189,6 +226,8 @@ class HomeConfig:
     devices: Mapping[str, DeviceConfig]
     rules: Mapping[str, RuleSettings]
     plans: Mapping[str, Plan]
+    second_path: SecondPathSection = field(default_factory=SecondPathSection)
+    chain: ChainSection = field(default_factory=ChainSection)
 
     def facts(self) -> HomeFacts:
         """What rules may know of the home."""
@@ -270,6 +309,8 @@ def parse(raw: bytes, path: Path) -> HomeConfig:
         devices=devices,
         rules={name: _rule(file, name, keys) for name, keys in opened["rules"].items()},
         plans={name: _plan(file, name, keys) for name, keys in opened["checks"].items()},
+        second_path=root.second_path,
+        chain=root.chain,
     )
 
 

@@ -19,6 +19,7 @@ from gateway.events.resident import *
 from gateway.events.alarm_types import *
 from gateway.events.alarms import *
 from gateway.events.alarm_way import *
+from gateway.events.second_path import *
 from gateway.events.checks import *
 from gateway.events.locks import *
 from gateway.events.visits import *

@@ -87,6 +87,12 @@ class AlarmType(StrEnum):
     POWER_FAILING = "power_failing", Severity.CARE, Trait.COMMON_CAUSE
     POWER_WEAK = "power_weak", Severity.TECHNICAL
     LOG_IN_MEMORY = "log_in_memory", Severity.TECHNICAL  # the disk refuses the log
+    SECOND_PATH_DOWN = "second_path_down", Severity.TECHNICAL  # no way past the server
+    CHAIN_BROKEN = (
+        "chain_broken",
+        Severity.TECHNICAL,
+        Trait.COMMON_CAUSE,
+    )  # a test did not come back
     RADIO_DOWN = "radio_down", Severity.TECHNICAL
     RADIO_MISSED = "radio_missed", Severity.CARE  # a pendant or a lock cannot be reached by it
     HOME_SILENT = "home_silent", Severity.CARE, Trait.COMMON_CAUSE

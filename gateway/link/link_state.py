@@ -108,6 +108,10 @@ class UplinkCallbacks:
     """The server answers, or does not any more; told when it changes."""
     on_problem: Callable[[Problem | None], None] = lambda _problem: None
     """Told when it changes; None: the last problem is over."""
+    on_confirmed: Callable[[Sequence[tuple[str, int]]], None] = lambda _events: None
+    """The server took these urgent events (origin and number); must not block."""
+    on_receivers: Callable[[str], None] = lambda _token: None
+    """The signed list of those whom the home tells itself; must not block."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,10 @@ class StreamLane(LaneThread):
                 self._store(decided)  # what was decided before the order may concern it
                 decided = []
                 self._order(message)
+            elif message.event == "receivers":
+                self._store(decided)
+                decided = []
+                self.shared.callbacks.on_receivers(message.data)
         self._store(decided)
 
     def _store(self, decided: list[dict[str, Any]]) -> None:

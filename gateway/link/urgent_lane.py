@@ -122,6 +122,7 @@ class UrgentLane(LaneThread):
             self._refused(refused, batch)
             return
         self.shared.heard()
+        self.shared.callbacks.on_confirmed([key for key, _ in batch])
         self.backoff.reset()
         self.problem(None)
         self._limit = min(URGENT_BATCH, self._limit * 2)

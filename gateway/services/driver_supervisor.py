@@ -24,7 +24,7 @@ from gateway.config.home_file import DeviceConfig, GpioSection, HomeConfig
 from gateway.errors import ConfigError, DeviceUnavailable, RadioAway
 from gateway.events import Data, DeviceFailed, DeviceOffline, DeviceOnline, Offline
 from gateway.link.backoff import Backoff
-from gateway.ports import DriverContext, Secrets
+from gateway.ports import DriverContext, Modem, Secrets
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +74,13 @@ def open_pins(gpio: GpioSection, state_dir: Path, file: str) -> Any:
             "run on a Pi with lgpio installed (pip install 'tryggve[pi]'), as a user of the group "
             "gpio",
         ) from error
+
+
+def open_modem() -> Modem:
+    """The Pi's modem, whether or not there is one now."""
+    from drivers.modem.modem_manager import ModemManager
+
+    return ModemManager()
 
 
 class DriverSupervisor:

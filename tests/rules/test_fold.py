@@ -20,6 +20,7 @@ from gateway.events import (
     CheckAnswered,
     CheckAsked,
     CheckDue,
+    CheckPlanned,
     ContactChanged,
     Data,
     DeviceFailed,
@@ -28,6 +29,8 @@ from gateway.events import (
     DoorClosed,
     DoorOpened,
     Finding,
+    GatewaySecondPathFailed,
+    GatewaySecondPathReady,
     GatewayStarted,
     LockJammed,
     LockLocked,
@@ -441,6 +444,15 @@ TALES = [
     _told((1, CheckDue(check="night@a", slot=BEGIN), None)),
     _told((1, DeviceOffline(reason="radio"), "pendant"), (90, DeviceOnline(), "pendant")),
     _told((1, LogLeftDisk(why="full", continues="home:h1"), None)),
+    _told(
+        (1, GatewaySecondPathFailed(why="no_modem"), None),
+        (1, CheckPlanned(check="n@9", slot=BEGIN, report_by=BEGIN + timedelta(days=90)), None),
+        (9, GatewaySecondPathReady(), None),
+    ),
+    _told(
+        (1, CheckPlanned(check="n@8", slot=BEGIN, report_by=BEGIN + timedelta(hours=1)), None),
+        (9000, PowerLost(), None),
+    ),
     _told(*_IN_VAIN, (80_000, PowerLost(), None)),
     _told(
         (1, MatLearned(**{**LEARNED, "quality": MatQuality.GOOD}), "mat"),
@@ -451,9 +463,10 @@ TALES = [
     ),
 ]
 """What chance alone would rarely tell: out of bed and out of the door, a mat that loses a sleeper,
-long in the bathroom, a radio that falls silent, a door that stands open, all that needs one
-event and time, a day without a sign, a mat and a door the wrong way round, a seat that is sat on, a
-mat that wanders, one that calls in vain, and one that is known to be good."""
+long in the bathroom, a radio that falls silent, a door that stands open, all that needs one event
+and time, a modem that is gone and back, a check that nobody rang, a day without a sign, a mat and a
+door the wrong way round, a seat that is sat on, a mat that wanders, one that calls in vain, and one
+that is known to be good."""
 _tale = st.sampled_from(TALES)
 _story = st.lists(st.one_of(_one, _one, _one, _stay, _turned, _tale), min_size=1, max_size=40).map(
     lambda chunks: [told for chunk in chunks for told in chunk]

@@ -84,6 +84,16 @@ class CheckState:
 
 
 @dataclass(frozen=True, slots=True)
+class ChainState:
+    """How the last test alarm went: `hop` is where it stayed, None when it came back; `path_ok`
+    whether the home could tell somebody without the server, None when it is to tell nobody."""
+
+    passed_at: datetime | None
+    hop: str | None
+    path_ok: bool | None
+
+
+@dataclass(frozen=True, slots=True)
 class HomeState:
     """The home at a moment (`now`, aware UTC; domain time).  `bed` is `in`, `out` or `unknown`,
     since `bed_since`; `clock_synced` whether the home is sure of the time; `in_memory_since`: the
@@ -103,6 +113,8 @@ class HomeState:
     alarms: tuple[AlarmState, ...]
     checks: tuple[CheckState, ...]
     in_memory_since: datetime | None = None
+    chain: ChainState | None = None
+    """None: the home has no server."""
 
 
 class Part(StrEnum):

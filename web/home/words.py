@@ -11,11 +11,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from web.home.alarm_texts import ALARM_TEXTS
+from web.home.chain_words import CHAIN
 from web.home.port import Access, Health, Part
 
 LANGUAGES = ("sv", "en")
 
 _TEXTS: dict[str, tuple[str, str]] = {
+    **CHAIN,
     "title": ("Tryggve i hemmet", "Tryggve at home"),
     "home": ("Hemmet", "The home"),
     "ledger": ("Vem har varit här?", "Who was here?"),

@@ -23,6 +23,7 @@ CLASSES = [
     (rows.TurnRow, tables.turn),
     (rows.RequestRow, tables.service_request),
     (rows.AsideRow, tables.set_aside),
+    (rows.ChainRow, tables.chain_test),
 ]
 
 TYPES = {Text: str, Utc: datetime, Boolean: bool, Float: float, Integer: int}

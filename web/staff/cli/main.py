@@ -15,7 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.errors import TryggveError, UserError
-from web.staff.cli import centres, doors, organisations, people, places, teams, visits
+from web.staff.cli import (
+    centres,
+    doors,
+    organisations,
+    people,
+    places,
+    second_path,
+    teams,
+    visits,
+)
 from web.staff.cli.parts import Handler
 from web.staff.cli.parts import current as _current
 from web.staff.cli.parts import database as _database
@@ -85,6 +94,7 @@ def add_commands(commands: Commands) -> None:
     teams.add_commands(commands, command)
     visits.add_commands(commands, command)
     doors.add_commands(commands, command)
+    second_path.add_commands(commands, command)
     places.add_commands(commands, command)
     centres.add_commands(commands, command)
 

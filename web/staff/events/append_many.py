@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, select, tuple_
 
 from gateway.envelope import Draft, Event
-from gateway.events import CheckUnreported
+from gateway.events import CheckUnreported, HomeTestMissed, ServerTestAnswered
 from web.staff.core.context import Staff
 from web.staff.events import append
 from web.staff.events.projections.fold import HANDLERS
@@ -74,6 +74,8 @@ def _fold(conn: Connection, written: Mapping[str, Sequence[Event]]) -> None:
         event_store.upsert_many(conn, tables.metadata.tables[name], key_names, found)
 
 
+_OF_TESTS = (ServerTestAnswered.KIND, HomeTestMissed.KIND)
+
 Known = tuple[Table, dict[str, object], dict[str, object] | None]
 """A table's row by its key; None: there is none."""
 
@@ -100,6 +102,8 @@ def _known(
             found[home].append((table, dict(zip(names, key, strict=True)), rows.get(key)))
 
     read(tables.home_state, ("home_id",), [(home, (home,)) for home in homes])
+    if any(event.kind in _OF_TESTS for event in events):
+        read(tables.chain_test, ("home_id",), [(home, (home,)) for home in homes])
     alarms, checks = [], []
     for event in events:
         home = event.origin.partition(":")[2]

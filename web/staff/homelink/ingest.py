@@ -24,7 +24,7 @@ from web.staff.core.context import Staff
 from web.staff.events import judgement
 from web.staff.events.judgement import REFUSED_KIND, Verdict
 from web.staff.events.projections.rebuild import Fold, orphan_id, refold
-from web.staff.homelink import catching_up, consequences, unread
+from web.staff.homelink import catching_up, consequences, second_path, unread
 from web.staff.homelink.home_logs import may_begin, newest_have
 from web.staff.storage import escalations, event_store, tables
 from web.staff.storage.database import Tx
@@ -293,6 +293,7 @@ def _commit(
     fresh = [v for v in verdicts if v.event.seq not in twins]
     consequences.follow(staff, tx, home, fresh)
     unread.tell(staff, tx, home, fresh)
+    second_path.acknowledge(staff, tx, home, fresh)
 
 
 def judged(
@@ -376,6 +377,7 @@ def receive_urgent(
         consequences.overstepped(staff, tx, home, fresh)
         consequences.follow(staff, tx, home, fresh)
         unread.tell(staff, tx, home, fresh, urgent=True)
+        second_path.acknowledge(staff, tx, home, fresh)
         note_heard(tx, home, down_have=down_have, behind=backlog)
     _stored(staff, sent)
     return max((item.event.seq for item in sent), default=0)

@@ -35,7 +35,14 @@ from gateway.wire import (
 )
 from web.staff.core.admission import EVENTS
 from web.staff.core.context import Staff, staff
-from web.staff.homelink import catching_up, enrolment, ingest, tokens, unsaved_alarms
+from web.staff.homelink import (
+    catching_up,
+    enrolment,
+    ingest,
+    second_path,
+    tokens,
+    unsaved_alarms,
+)
 from web.staff.homelink.ingest import Refused
 from web.staff.realtime.broker import HomeStream
 from web.staff.realtime.waiting import Closed
@@ -239,11 +246,16 @@ def _down(parts: Staff, mine: HomeStream, after: int) -> Iterator[bytes]:
     try:
         yield b": hello\n\n"
         item: str | None = ""
+        renamed = True  # at first: what the home kept may be lost
         while True:
             if not item:  # woken; and at each heartbeat, for what another program wrote
                 for seq, body in _decided(parts, mine.home, after):
                     yield f"event: decided\nid: {seq}\ndata: {body}\n\n".encode()
                     after = seq
+                    renamed = renamed or second_path.NAMED in body
+                if renamed:
+                    yield from _receivers(parts, mine.home)
+                    renamed = False
             if item is None:
                 with working_for(Share.STREAM):
                     parts.relay.stream_seen(mine.home, mine.name)
@@ -260,6 +272,14 @@ def _down(parts: Staff, mine: HomeStream, after: int) -> Iterator[bytes]:
         parts.broker.close_stream(mine)
         with working_for(Share.STREAM), suppress(*FAULTS):  # it counts as gone after a while
             parts.relay.stream_closed(mine.name)
+
+
+def _receivers(parts: Staff, home: str) -> Iterator[bytes]:
+    """Whom the home tells by itself, with their numbers."""
+    with working_for(Share.STREAM):
+        token = second_path.token(parts, home)
+    if token is not None:
+        yield f"event: receivers\ndata: {token}\n\n".encode()
 
 
 def _decided(parts: Staff, home: str, after: int) -> Iterator[tuple[int, str]]:

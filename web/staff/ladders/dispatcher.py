@@ -19,6 +19,7 @@ from queue import Empty, SimpleQueue
 from web.staff.channels import points
 from web.staff.channels.contract import Address, Channel, Message, Report
 from web.staff.core.context import Staff
+from web.staff.homelink import chain_tests
 from web.staff.ladders import climbing, noting, outbox
 from web.staff.ladders.noting import Known
 from web.staff.ladders.outbox import Taken
@@ -80,6 +81,8 @@ class Dispatcher:
         """Monotonic time of the last round that was done; None before the first."""
         self.failing: str | None = None
         """What the last round failed of; None: it was done."""
+        self.broken: tuple[str, ...] = ()
+        """Channels that do not hold, as `web.staff.runtime.chain_watch` found them."""
 
     # --- the thread
 
@@ -150,6 +153,8 @@ class Dispatcher:
         taken = outbox.take(staff, self._senders.room())
         for one in taken:
             self._senders.put(one)
+        # last: an answer says that all of the round was done
+        chain_tests.answer_due(staff, self.broken)
         return bool(noted or late or looked or taken)
 
     def say(self, channel: str, message: Message, to: Address) -> None:

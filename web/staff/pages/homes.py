@@ -20,7 +20,7 @@ from web.staff.core.context import staff
 from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
-from web.staff.pages import calm, event_list, lists, lookups, reading, service
+from web.staff.pages import calm, chain_state, event_list, lists, lookups, reading, service
 from web.staff.pages.calm import Standing
 from web.staff.pages.layout import main_attributes, page
 from web.staff.pages.lookups import Place
@@ -184,6 +184,7 @@ def one_home(actor: Actor, home: str) -> str:
                 for card in service.cards(conn, actor, places, names, home=home)
                 if card.standing in service.LIVE and not card.mine
             ],
+            chain=chain_state.chain_shown(conn, home, place.zone, now),
             openers=_openers(conn, actor, home) if actor.may(Right.ASSIGN) else None,
             listing=event_list.listing(conn, actor, lines, places, names),
             open_alarms=conn.execute(
@@ -191,7 +192,7 @@ def one_home(actor: Actor, home: str) -> str:
             ).all(),
             **main_attributes(
                 kinds="bed mat door lock unlock grant visit check alarm device home gateway power "
-                "clock log absence motion moisture pendant contact",
+                "clock log absence motion moisture pendant contact server",
                 home=home,
             ),
         )

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, delete, insert, select
 from gateway.scaip.message import CID
 from web.staff.core.context import Staff
 from web.staff.core.rights import Right
+from web.staff.homelink import second_path
 from web.staff.people import accounts
 from web.staff.people.accounts import By, Refused, Wrong
 from web.staff.storage import tables
@@ -53,5 +54,6 @@ def set_cid(staff: Staff, actor: By, home: str, said: str) -> bool:
         if cid:
             now = datetime.now(UTC)
             tx.conn.execute(insert(home_care_id).values(home_id=home, cid=cid, set_at=now))
+        second_path.details_changed(staff, tx, home)
         accounts.note(staff, tx, actor, "care_id")
     return True

@@ -19,6 +19,7 @@ from gateway.events import HomeChanged, HomeField, HomeProtectionSet
 from web.staff.core.context import Staff
 from web.staff.core.rights import Right
 from web.staff.events import append
+from web.staff.homelink import second_path
 from web.staff.people.accounts import By, Refused, Wrong
 from web.staff.storage import tables
 from web.staff.storage.database import Tx
@@ -49,6 +50,8 @@ def set_details(staff: Staff, actor: By, home: str, said: Mapping[HomeField, str
         for what in changed:
             tx.conn.execute(update(h).where(h.c.id == home).values({COLUMNS[what]: wanted[what]}))
             _note(staff, tx, actor, home, what)
+        if HomeField.LABEL in changed:
+            second_path.details_changed(staff, tx, home)
     return bool(changed)
 
 
@@ -93,6 +96,7 @@ def set_protected(staff: Staff, actor: By, home: str, *, protected: bool) -> boo
         tx.conn.execute(update(h).where(h.c.id == home).values(protected=protected))
         told = HomeProtectionSet(protected=protected)
         append.write(staff, tx, home, Draft(told, person=actor.person))
+        second_path.details_changed(staff, tx, home)
     return True
 
 

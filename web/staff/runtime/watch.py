@@ -16,8 +16,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, or_, select, text
+from sqlalchemy import ColumnElement, Connection, and_, or_, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.envelope import Draft
@@ -26,6 +27,7 @@ from web.staff.audit import access_log
 from web.staff.core.context import Staff
 from web.staff.doors import door_codes, revocation
 from web.staff.events.append_many import HOMES_AT_ONCE, write_many
+from web.staff.homelink import chain_tests
 from web.staff.places import tending
 from web.staff.runtime import gathering
 from web.staff.runtime.saving_watch import SavingWatch
@@ -150,6 +152,7 @@ class Watch:
         # homes that queued while the server was away send first
         if self._monotonic() - self._began_s >= self._settle_s:
             yield "checks", self._look_for_checks
+            yield "test alarms", lambda: chain_tests.look(staff)
         yield "mass alarms", lambda: gathering.look(staff, self._alive)
 
     def _failed(self, step: str, error: Exception) -> None:
@@ -205,10 +208,22 @@ class Watch:
                 c.home_id.in_(homes), self._is_unreported()
             )
             told: dict[str, list[Draft]] = {}
+            known = _told_by_homes(tx.conn, homes)
             for home, check, report_by in tx.conn.execute(query.order_by(c.home_id, c.check)):
-                raised = AlarmRaised.usual(AlarmType.CHECK_UNREPORTED, report_by)
-                drafts = [Draft(CheckUnreported(check=check)), Draft(raised)]
-                told.setdefault(home, []).extend(drafts)
+                drafts = told.setdefault(home, [])
+                drafts.append(Draft(CheckUnreported(check=check)))
+                if (home, report_by) not in known:
+                    drafts.append(Draft(AlarmRaised.usual(AlarmType.CHECK_UNREPORTED, report_by)))
             write_many(self._staff, tx, told)
             if told:
                 gathering.gather(self._staff, tx)
+
+
+def _told_by_homes(conn: Connection, homes: list[str]) -> set[tuple[str, datetime]]:
+    """The checks, by when they were to be reported, whose alarm a home raised by itself while it
+    could not reach the server: the rule `check_unreported`."""
+    a = tables.alarm.c
+    query = select(a.home_id, a.since).where(
+        a.home_id.in_(homes), a.type == AlarmType.CHECK_UNREPORTED, a.since.is_not(None)
+    )
+    return {(row.home_id, row.since) for row in conn.execute(query)}

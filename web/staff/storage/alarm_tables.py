@@ -6,7 +6,8 @@
 - `alarm_seen`: who had an alarm on an open page;
 - `alarm_centre`: an alarm centre outside, and where its system listens;
 - `home_care_id`: what alarm centres call a home;
-- `scaip_message`: what was told to an alarm centre, and what it answered.
+- `scaip_message`: what was told to an alarm centre, and what it answered;
+- `path_list`: whom a home's gateway tells itself, and their numbers.
 
 They hold addresses of people, may be changed and erased, and are never part of an event.
 
@@ -89,6 +90,16 @@ alarm_centre = Table(
     Column("created_at", Utc, nullable=False),  # real time
     Column("ended_at", Utc),  # no longer used; ladders of before name it
     UniqueConstraint("org_id", "name"),
+)
+
+path_list = Table(
+    "path_list",
+    metadata,
+    Column("home_id", Text, ForeignKey("home.id", ondelete="CASCADE"), primary_key=True),
+    Column("claims", Text, nullable=False),  # JSON of a `gateway.access.receiver_lists`
+    # JSON of what was decided: the same again writes nothing (`web.staff.homelink.second_path`)
+    Column("decided", Text, nullable=False),
+    Column("set_at", Utc, nullable=False),
 )
 
 home_care_id = Table(

@@ -230,3 +230,28 @@ class AsideRow:
     answer: str | None
     answered_by: str | None
     answered_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChainRow:
+    """A home's last test alarm, and whether it could tell somebody by itself."""
+
+    home_id: str
+    test: str | None
+    test_origin: str | None
+    test_seq: int | None
+    why: str | None
+    sent_at: datetime | None
+    next_by: datetime | None
+    answered_at: datetime | None
+    broken: str | None
+    passed_at: datetime | None
+    hop: str | None
+    missed_at: datetime | None
+    missed_alarm: str | None
+    path: str | None
+    path_at: datetime | None
+    path_origin: str | None
+    path_seq: int | None
+    path_why: str | None
+    signal_pct: int | None

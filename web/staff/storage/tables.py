@@ -11,9 +11,9 @@ Six sorts:
   confirmed by its batch);
 - what rings together: `mass_alarm` and `mass_alarm_member`;
 - projections of the truth: `alarm`, `alarm_repeat`, `night_check`, `visit`, `visit_declined`,
-  `device`, `home_state`, `turn`, `door_code`, `service_request`, `set_aside`: each a fold over
-  events, made by `web.staff.events.projections.rebuild`, and `tryggve staff rebuild` makes them
-  anew.
+  `device`, `home_state`, `turn`, `door_code`, `service_request`, `set_aside`, `path_message`,
+  `chain_test`: each a fold over events, made by `web.staff.events.projections.rebuild`, and
+  `tryggve staff rebuild` makes them anew.
 
 Every time column is aware UTC (`web.staff.storage.column_types.Utc`).  Not for: queries, or
 deciding anything.
@@ -715,7 +715,51 @@ storage_probe = Table(
     Column("filler", Text, nullable=False),
 )
 
+# what a home told by itself while it could not reach the server
+path_message = Table(
+    "path_message",
+    metadata,
+    Column("id", Text, primary_key=True),  # the reference of its `gateway.message_sent`
+    Column("home_id", Text, nullable=False),
+    Column("alarm", Text, index=True),
+    Column("receiver", Text),  # a person id, or an `alarm_centre`
+    Column("channel", Text),  # a `gateway.events.PathChannel`
+    Column("attempt", Integer),
+    Column("sent_at", Utc),
+    Column("delivered_at", Utc),
+    Column("failed_at", Utc),
+    Column("why", Text),  # of a failure
+    Column("answered_at", Utc),
+)
+
+# a home's last test alarm, and whether it could tell somebody by itself
+chain_test = Table(
+    "chain_test",
+    metadata,
+    Column("home_id", Text, primary_key=True),
+    Column("test", Text),  # the reference of the last `gateway.test_sent`
+    Column("test_origin", Text),
+    Column("test_seq", BigInteger),
+    Column("why", Text),  # a `gateway.events.TestWhy`
+    Column("sent_at", Utc),
+    Column("next_by", Utc),  # when the next one is sent at the latest
+    Column("answered_at", Utc),  # of the last one; None: it is on its way through
+    Column("broken", Text),  # channels that did not hold then, with commas between
+    Column("passed_at", Utc),  # the last that the home called whole
+    Column("hop", Text),  # where the last one stayed, as the home says
+    Column("missed_at", Utc),  # the server said that a test is missing
+    Column("missed_alarm", Text),
+    Column("path", Text),  # `ready` or `failed`; None: the home says nothing of a way of its own
+    Column("path_at", Utc),
+    Column("path_origin", Text),
+    Column("path_seq", BigInteger),
+    Column("path_why", Text),
+    Column("signal_pct", Integer),
+)
+
 PROJECTIONS = (
+    path_message,
+    chain_test,
     alarm,
     alarm_repeat,
     night_check,

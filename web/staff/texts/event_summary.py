@@ -19,7 +19,7 @@ from gateway.access import grants
 from gateway.events import Data
 from web.staff.core.i18n import local
 from web.staff.core.i18n import say as _
-from web.staff.texts import alarm_words, door_words, visit_words, words
+from web.staff.texts import alarm_words, chain_words, door_words, visit_words, words
 
 D = TypeVar("D", bound=Data)
 
@@ -178,6 +178,14 @@ _tell(events.AccessSampled, lambda d, _z: _("%(n)s av %(of)s rader", n=len(d.row
 _tell(events.GrantRequested, lambda d, _z: words.spoken(door_words.SERVICE_WHY, d.why))
 _tell(events.GrantApproved, lambda d, z: _("till %(when)s", when=clock(d.until, z)))
 _tell(events.HomeSilent, lambda d, _z: _("tyst i %(s)s s", s=round(d.silent_s)))
+_tell(events.HomeSecondPathSet, lambda d, _z: _("%(n)s mottagare", n=len(d.receivers)))
+_tell(events.GatewayMessageSent, lambda d, _z: chain_words.sent(d))
+_tell(events.GatewayMessageFailed, lambda d, _z: chain_words.failed(d))
+_tell(events.GatewaySecondPathFailed, lambda d, _z: words.spoken(chain_words.PATH_WHY, d.why))
+_tell(events.GatewaySecondPathReady, lambda d, _z: chain_words.ready(d))
+_tell(events.GatewayTestFailed, lambda d, _z: words.spoken(chain_words.HOPS, d.hop))
+_tell(events.HomeTestMissed, lambda d, _z: words.spoken(chain_words.HOPS, d.hop))
+_tell(events.ServerTestAnswered, lambda d, _z: chain_words.answered(d))
 _tell(events.ButtonPressed, lambda d, _z: _pressed(d))
 _tell(events.PendantPressed, lambda d, _z: _pressed(d))
 

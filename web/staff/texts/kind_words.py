@@ -152,6 +152,22 @@ _WORDS: Mapping[str, KindWord] = {
     "alarm.noted": KindWord(N_("Anteckning till larm"), icon="list"),
     "alarm.explained": KindWord(N_("Larmets orsak"), icon="check"),
     "alarm.repeated": KindWord(N_("Larm igen"), "alarm"),
+    "home.second_path_set": KindWord(N_("Hemmets reservväg för larm ändrad")),
+    "gateway.message_sent": KindWord(N_("Hemmet larmade själv"), group="alarm", icon="bell"),
+    "gateway.message_delivered": KindWord(N_("Hemmets larm framme"), group="alarm", icon="bell"),
+    "gateway.message_failed": KindWord(
+        N_("Hemmets larm kom inte fram"), "warn", group="alarm", icon="bell-off"
+    ),
+    "gateway.message_answered": KindWord(
+        N_("Hemmets larm besvarat"), "ok", group="alarm", icon="person-check"
+    ),
+    "gateway.second_path_failed": KindWord(N_("Hemmets reservväg fungerar inte"), "warn"),
+    "gateway.second_path_ready": KindWord(N_("Hemmets reservväg fungerar"), "ok"),
+    "gateway.test_sent": KindWord(N_("Provlarm skickat"), aside=True),
+    "gateway.test_passed": KindWord(N_("Larmkedjan provad"), "ok"),
+    "gateway.test_failed": KindWord(N_("Provlarmet kom inte tillbaka"), "warn"),
+    "server.test_answered": KindWord(N_("Provlarm besvarat"), aside=True),
+    "home.test_missed": KindWord(N_("Provlarmet uteblev"), "warn"),
     "check.planned": KindWord(N_("Tillsyn planerad"), icon="clock"),
     "check.due": KindWord(N_("Dags för tillsyn"), icon="clock"),
     "check.asked": KindWord(N_("Tillsyn väntar på svar"), "warn"),

@@ -49,6 +49,8 @@ ALARMS: Mapping[str, str] = {
     AlarmType.LOCK_JAMMED: N_("Låset har fastnat"),
     AlarmType.LOCK_UNKNOWN: N_("Låsläge okänt"),
     AlarmType.BATTERY_LOW: N_("Lågt batteri"),
+    AlarmType.SECOND_PATH_DOWN: N_("Hemmets reservväg för larm fungerar inte"),
+    AlarmType.CHAIN_BROKEN: N_("Larmkedjan är bruten: ett provlarm kom inte fram"),
     AlarmType.RADIO_DOWN: N_("Hemmets radio svarar inte"),
     AlarmType.RADIO_MISSED: N_("Larmknapp eller lås nås inte: hemmets radio svarar inte"),
     AlarmType.HOME_SILENT: N_("Ingen kontakt med hemmet"),
@@ -184,6 +186,17 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "repeated": N_("Ingen har svarat, larmar igen"),
         "unknown": N_("Av okänt skäl"),
     },
+    events.PathChannel: {
+        "sms": N_("SMS"),
+        "scaip": N_("larmcentral"),
+        "unknown": N_("annat sätt"),
+    },
+    events.TestWhy: {
+        "daily": N_("dagligt prov"),
+        "started": N_("efter omstart"),
+        "updated": N_("efter uppdatering"),
+        "unknown": N_("av annan orsak"),
+    },
     events.Looked: {
         "phone": N_("Ringde"),
         "in_person": N_("På plats"),
@@ -291,8 +304,10 @@ CANCELLED_WHY: Mapping[str, str] = {
 }
 
 RULES: Mapping[str, str] = {
+    "alarm_way": N_("larmkedjan"),
     "at_home": N_("hemma eller ute"),
     "bathroom": N_("länge i badrummet"),
+    "check_unreported": N_("nattillsyn som inte rapporterats"),
     "device_silent": N_("utrustning som tystnat"),
     "door_open": N_("ytterdörr som står öppen"),
     "inactivity": N_("ingen aktivitet på dagen"),

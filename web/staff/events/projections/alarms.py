@@ -27,8 +27,12 @@ def _raised(fold: Fold, step: Step, data: events.AlarmRaised) -> None:
         since=data.since + step.shift,
         raised_at=step.at,
     )
-    if data.type is events.AlarmType.HOME_SILENT and step.event.origin.startswith("staff:"):
+    if not step.event.origin.startswith("staff:"):
+        return
+    if data.type is events.AlarmType.HOME_SILENT:
         fold.row(tables.home_state, home_id=fold.home)["silent_alarm"] = step.ref
+    elif data.type is events.AlarmType.CHAIN_BROKEN:
+        fold.row(tables.chain_test, home_id=fold.home)["missed_alarm"] = step.ref
 
 
 @on(events.AlarmRepeated)

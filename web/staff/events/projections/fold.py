@@ -43,6 +43,8 @@ _DEFAULTS: dict[str, Row] = {
     "door_code": {},
     "service_request": {},
     "set_aside": {},
+    "path_message": {},
+    "chain_test": {},
 }
 
 

@@ -1,0 +1,132 @@
+"""Whom the home tells: kept in a file of its own at mode 0600, believed when the server signed it
+and the log's event names it."""
+
+from __future__ import annotations
+
+import json
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from gateway.access import receiver_lists
+from gateway.access.receiver_lists import BadList, ReceiverList
+from gateway.config.secrets import FileSecrets
+from gateway.envelope import Event
+from gateway.events import Data, Severity
+from gateway.second_path.receivers_file import FILE, ReceiversFile
+from tests.second_path.home import BEGIN, KEY, LISTED, NUMBERS, settings, token
+
+
+def opened(folder: Path) -> ReceiversFile:
+    """The file of a home that starts."""
+    keys = {"k1": KEY.public_key()}
+    return ReceiversFile("h1", FileSecrets(folder), lambda: keys, lambda do: do())
+
+
+def decided(data: Data, seq: int = 1, origin: str = "staff:h1") -> Event:
+    """An event of the server's."""
+    return Event(origin, seq, BEGIN, "synced", "b", 0.0, data)
+
+
+def test_it_outlives_a_restart_and_the_logs_pruning(tmp_path: Path) -> None:
+    """A home that starts with a log in which the event is no more knows whom to tell; only its own
+    user can read the numbers."""
+    first = opened(tmp_path)
+    first.apply(decided(settings()))
+    assert not first.complete
+    first.offered(token())
+    assert first.complete
+    kept = tmp_path / "secrets" / FILE
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    again = opened(tmp_path)
+    assert again.settings == settings()
+    assert [one.id for one in again.receivers(Severity.CARE)] == ["p1", "p2"]
+    assert [one.id for one in again.receivers(Severity.TECHNICAL)] == ["tech"]
+    assert again.address("p1") == NUMBERS["p1"]
+    assert (again.label, again.complete) == ("Lgh 1203", True)
+
+
+def test_the_list_may_come_before_its_event(tmp_path: Path) -> None:
+    """As after a log that began anew: it waits."""
+    file = opened(tmp_path)
+    file.offered(token())
+    assert file.address("p1") is None
+    file.apply(decided(settings()))
+    assert file.address("p1") == NUMBERS["p1"]
+
+
+def test_a_newer_decision_takes_the_older_ones_place(tmp_path: Path) -> None:
+    """By the server's number: what is read again from the log changes nothing, and the numbers of
+    before are not used for the list of now."""
+    file = opened(tmp_path)
+    file.apply(decided(settings(), 4))
+    file.offered(token())
+    other = ReceiverList("h1", {"p1": "+46705555555"}, "1" * 32, None)
+    file.apply(decided(settings(other, wait_s=60.0), 7))
+    assert file.address("p1") is None
+    file.offered(token())
+    assert file.address("p1") is None
+    file.offered(token(other))
+    assert (file.address("p1"), file.label) == ("+46705555555", None)
+    file.apply(decided(settings(), 4))
+    assert file.address("p1") == "+46705555555"
+    assert opened(tmp_path).address("p1") == "+46705555555"
+
+
+@pytest.mark.parametrize("how", ["forged", "other_home", "unknown_key", "no_token", "long"])
+def test_a_list_that_is_not_the_servers(tmp_path: Path, how: str) -> None:
+    """Signed by somebody else, meant for another home, or no list: passed over."""
+    file = opened(tmp_path)
+    file.apply(decided(settings()))
+    theirs = {
+        "forged": token(key=Ed25519PrivateKey.generate()),
+        "other_home": token(replace(LISTED, home="h2")),
+        "unknown_key": receiver_lists.sign(LISTED, KEY, "k9"),
+        "no_token": "x.y.z",
+        "long": "x" * 20_000,
+    }[how]
+    file.offered(theirs)
+    assert file.address("p1") is None
+    assert not file.complete
+
+
+def test_another_homes_event_is_not_ours(tmp_path: Path) -> None:
+    """Only what the server decided about this home counts."""
+    file = opened(tmp_path)
+    file.apply(decided(settings(), origin="home:h1"))
+    file.apply(decided(settings(), origin="staff:h2"))
+    assert file.settings is None
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"seq": 1}', '{"seq":1,"set":{},"list":null}'])
+def test_a_file_that_cannot_be_used(tmp_path: Path, text: str) -> None:
+    """Is none: the home starts, and the server's stream brings it again."""
+    FileSecrets(tmp_path).write(FILE, text or " ")
+    file = opened(tmp_path)
+    assert file.settings is None
+    file.apply(decided(settings()))
+    file.offered(token())
+    assert opened(tmp_path).complete
+
+
+def test_a_file_that_was_changed(tmp_path: Path) -> None:
+    """Numbers that the event does not name are not used."""
+    file = opened(tmp_path)
+    file.apply(decided(settings()))
+    file.offered(token())
+    kept = json.loads(FileSecrets(tmp_path).read(FILE))
+    kept["list"] = token(replace(LISTED, to={"p1": "+46700000666"}))
+    FileSecrets(tmp_path).write(FILE, json.dumps(kept))
+    assert opened(tmp_path).address("p1") is None
+
+
+def test_a_list_is_read_as_it_was_signed() -> None:
+    """And an older key of the server is good for one that the log names."""
+    assert receiver_lists.read(token(), "h1", {"k1": KEY.public_key()}) == LISTED
+    assert receiver_lists.read(token(), "h1", None) == LISTED
+    with pytest.raises(BadList):
+        receiver_lists.read(token(), "h1", {})
+    assert replace(LISTED, salt="1").digest() != LISTED.digest()
