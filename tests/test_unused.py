@@ -17,7 +17,6 @@ from collections.abc import Iterator
 from tests._tree import Module, modules, tracked, within
 
 KEPT = {
-    "web.staff.ladders.progress.of_alarm": "the alarm's own page shows it",
     "web.staff.events.projections.rebuild._FOLDS": "imported so that their handlers register",
     "web.staff.homelink.enrolment.forget_tries": "a seam for tests: tries are counted in memory",
     "web.staff.signin.grace.DEFAULT_H": "the schema's own number; a test holds the two together",

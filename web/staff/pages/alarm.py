@@ -16,6 +16,7 @@ from gateway.events import Severity
 from web.staff.care import acute, helpers, response_times
 from web.staff.core.context import staff
 from web.staff.core.rights import Actor, Right
+from web.staff.ladders import progress
 from web.staff.pages import alarm_way, incidents, lookups, reading
 from web.staff.pages.layout import is_fragment, main_attributes, page
 from web.staff.pages.routes import get
@@ -59,6 +60,7 @@ def one(actor: Actor, alarm: str) -> str:
             place=place,
             names=names,
             elsewhere=elsewhere,
+            chain=None if row.closed_at else progress.of_alarm(staff(), conn, row.id),
             steps=alarm_way.read(conn, row, now, place.zone),
             because=lookups.reasons(conn, raised.values(), seen),
             response=response_times.of(row, _visit_since(conn, row)),
