@@ -87,6 +87,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "Vem som har läst och varit här, som fil (kontroll)",
         "Who read and was here, as a file (a check)",
     ),
+    "why.relative": ("När du har haft besök (anhörig)", "When you had visits (a relative)"),
     "why.position_alarm": ("Var du var, efter ett larm", "Where you were, after an alarm"),
     "why.position_search": ("Var du var, när någon sökte dig", "Where you were, to find you"),
     "why.position_safety": ("Var du var, av oro för dig", "Where you were, out of fear for you"),

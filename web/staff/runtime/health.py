@@ -49,7 +49,7 @@ def healthz() -> Response:
     takes nothing (`saves nothing since …`); the server does the rest and is not started anew for
     it.  A line `full: …` says that a home or a screen found no room at this worker lately, or a
     request no connection to the database; `busy: …` that homes with history are told to wait, and
-    how many seconds of work that is."""
+    how many seconds of work that is; `broken: …` that a way to tell people fails."""
     watch: Watch = current_app.extensions["tryggve.watch"]
     failing = ", ".join(f"{step} {why}" for step, why in sorted(watch.failing.items()))
     parts = staff()
@@ -60,6 +60,7 @@ def healthz() -> Response:
     full = "".join(f"\nfull: {what} (listen.{what})" for what in parts.broker.turned_away())
     if parts.db.exhausted_within(TURNED_AWAY_TOLD_S):
         full += "\nfull: connections to the database"
+    full += "".join(f"\nbroken: channel {name}" for name in dispatcher.broken)
     behind_s = parts.admission.waits.behind_s()
     if behind_s:
         full += f"\nbusy: {behind_s:.0f} s of history"

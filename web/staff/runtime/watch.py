@@ -15,15 +15,18 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from types import MappingProxyType
 
 from sqlalchemy import ColumnElement, Connection, and_, or_, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.envelope import Draft
 from gateway.events import AlarmRaised, AlarmType, CheckUnreported
+from web.staff import channels
 from web.staff.audit import access_log
+from web.staff.channels.contract import Channel
 from web.staff.core.context import Staff
 from web.staff.doors import door_codes, revocation
 from web.staff.events.append_many import HOMES_AT_ONCE, write_many
@@ -61,8 +64,10 @@ class Watch:
         *,
         settle_s: float = SETTLE_S,
         monotonic: Callable[[], float] = time.monotonic,
+        ways: Mapping[str, Channel] = MappingProxyType({}),
     ) -> None:
         self._staff = staff
+        self._ways = ways
         self._settle_s = settle_s
         self._monotonic = monotonic
         self._began_s = monotonic()
@@ -74,6 +79,8 @@ class Watch:
         self._drawn_s: float | None = None
         self.last_look_s: float | None = None
         """Monotonic time of the last round in which any step was done; None before the first."""
+        self.leads = False
+        """Whether this worker did the last round of all steps, and not only observed."""
         self.failing: dict[str, str] = {}
         """Steps that failed in the last round: what of."""
 
@@ -105,6 +112,7 @@ class Watch:
             conn.execution_options(isolation_level="AUTOCOMMIT")
             asked = text("SELECT pg_try_advisory_lock(:lock)").bindparams(lock=LEADER_LOCK)
             if not conn.execute(asked).scalar_one():
+                self.leads = False
                 self._saving.look()
                 self._silence.observe()
                 self._alive()
@@ -123,6 +131,7 @@ class Watch:
 
     def look(self) -> None:
         """One round of all steps."""
+        self.leads = True
         for name, step in self._steps():
             if self._stopping.is_set():
                 return
@@ -153,6 +162,7 @@ class Watch:
         if self._monotonic() - self._began_s >= self._settle_s:
             yield "checks", self._look_for_checks
             yield "test alarms", lambda: chain_tests.look(staff)
+        yield "channels", lambda: channels.tend(staff, self._ways)
         yield "mass alarms", lambda: gathering.look(staff, self._alive)
 
     def _failed(self, step: str, error: Exception) -> None:
