@@ -83,6 +83,7 @@ WALKED: dict[str, tuple[Fields, ...]] = {
 
 BY_KEY = {
     "link.call",
+    "channels.told",
     "link.enroll",
     "link.events",
     "link.stream",

@@ -61,7 +61,7 @@ def one(actor: Actor, alarm: str) -> str:
             place=place,
             names=names,
             elsewhere=elsewhere,
-            ladder=progress.of_alarm(parts, conn, row.id) if row.closed_at is None else None,
+            chain=progress.of_alarm(parts, conn, row.id) if row.closed_at is None else None,
             steps=alarm_way.read(conn, row, now, place.zone),
             because=lookups.reasons(conn, raised.values(), seen),
             response=response_times.of(row, _visit_since(conn, row)),
