@@ -7,14 +7,14 @@ from alembic import op
 
 from web.staff.storage.column_types import Utc
 
-revision = "0024"
-down_revision = "0026"
+revision = "0026"
+down_revision = "0025"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    """To 0024."""
+    """To 0026."""
     op.create_table(
         "relative",
         sa.Column("id", sa.Text(), nullable=False),
@@ -106,7 +106,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """To 0026."""
+    """To 0025."""
     op.drop_table("relative_bond")
     op.drop_table("relative_session")
     op.drop_table("relative_message")

@@ -7,14 +7,14 @@ from alembic import op
 
 from web.staff.storage.column_types import Utc
 
-revision = "0026"
-down_revision = "0023"
+revision = "0025"
+down_revision = "0024"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    """To 0026."""
+    """To 0025."""
     op.create_table(
         "path_list",
         sa.Column("home_id", sa.Text(), nullable=False),
@@ -62,7 +62,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """To 0025."""
+    """To 0024."""
     op.drop_table("chain_test")
     op.drop_index("ix_path_message_alarm", table_name="path_message")
     op.drop_table("path_message")

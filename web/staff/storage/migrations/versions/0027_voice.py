@@ -7,8 +7,8 @@ from alembic import op
 
 from web.staff.storage.column_types import Utc
 
-revision = "0025"
-down_revision = "0024"
+revision = "0027"
+down_revision = "0026"
 branch_labels = None
 depends_on = None
 
@@ -22,7 +22,7 @@ NOW = (
 
 
 def upgrade() -> None:
-    """To 0025."""
+    """To 0027."""
     op.create_table(
         "media_call",
         sa.Column("id", sa.Text(), nullable=False),

@@ -7,14 +7,14 @@ from alembic import op
 
 from web.staff.storage.column_types import Utc
 
-revision = "0027"
-down_revision = "0021"
+revision = "0021"
+down_revision = "0020"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    """To 0027."""
+    """To 0021."""
     op.create_table(
         "home_care_id",
         sa.Column("home_id", sa.Text(), nullable=False),
@@ -38,6 +38,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """To 0021."""
+    """To 0020."""
     op.drop_table("scaip_message")
     op.drop_table("home_care_id")

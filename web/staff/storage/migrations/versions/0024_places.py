@@ -7,14 +7,14 @@ from alembic import op
 
 from web.staff.storage.column_types import Utc
 
-revision = "0023"
-down_revision = "0022"
+revision = "0024"
+down_revision = "0023"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    """To 0023."""
+    """To 0024."""
     op.create_table(
         "home_point",
         sa.Column("home_id", sa.Text(), nullable=False),
@@ -146,7 +146,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """To 0027."""
+    """To 0023."""
     op.drop_column("organisation", "position_retain_days")
     op.drop_table("position")
     op.drop_table("outing")

@@ -7,14 +7,14 @@ from alembic import op
 
 from web.staff.storage.column_types import Utc
 
-revision = "0022"
-down_revision = "0020"
+revision = "0023"
+down_revision = "0022"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    """To 0022."""
+    """To 0023."""
     op.create_table(
         "contact_code",
         sa.Column("id", sa.Text(), nullable=False),
@@ -61,7 +61,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """To 0020."""
+    """To 0022."""
     op.drop_table("alarm_seen")
     op.drop_table("contact_trial")
     op.drop_table("contact_code")

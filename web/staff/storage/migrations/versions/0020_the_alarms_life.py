@@ -9,7 +9,7 @@ from alembic import op
 
 from web.staff.storage.column_types import Utc
 
-revision = "0021"
+revision = "0020"
 down_revision = "0019"
 branch_labels = None
 depends_on = None
@@ -38,7 +38,7 @@ COLUMNS: tuple[tuple[str, sa.types.TypeEngine[Any]], ...] = (
 
 
 def upgrade() -> None:
-    """To 0021."""
+    """To 0020."""
     for name, kind in COLUMNS:
         op.add_column("alarm", sa.Column(name, kind))
     op.execute("UPDATE alarm SET first_acknowledged_at = acknowledged_at")

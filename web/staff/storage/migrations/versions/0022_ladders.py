@@ -9,8 +9,8 @@ from alembic import op
 
 from web.staff.storage.column_types import Utc
 
-revision = "0020"
-down_revision = "0027"
+revision = "0022"
+down_revision = "0021"
 branch_labels = None
 depends_on = None
 
@@ -47,7 +47,7 @@ def _org(table: str) -> sa.ForeignKeyConstraint:
 
 
 def upgrade() -> None:
-    """To 0020."""
+    """To 0022."""
     op.add_column("home", _flag("protected"))
     op.create_table(
         "ladder",
@@ -147,7 +147,7 @@ def _messages() -> None:
 
 
 def downgrade() -> None:
-    """To 0027."""
+    """To 0021."""
     for table in ("alarm_message", "escalation", "rota_shift", "rota", "ladder"):
         op.drop_table(table)
     with op.batch_alter_table("home", schema=None) as batch_op:
