@@ -1,10 +1,10 @@
 """A button on one pin (kind `button_gpio`): by the bed, or the one that answers the home.
 
 With `role = "pendant"` each press is `pendant.pressed`, verified: a wire cannot be forged from
-outside.  With any other role it is `button.pressed`, and the rules know what it answers.  Told at
-the first edge.  A button held for two minutes is stuck, and told so, because it cannot ask for help
-a second time.  One that is pressed when the gateway starts counts as a press: somebody may be
-leaning on it.
+outside.  With any other role it is `button.pressed`, and the rules know what it answers; held for
+three seconds it says so too (the resident takes an alarm back with it).  Told at the first edge.  A
+button held for two minutes is stuck, and told so, because it cannot ask for help a second time.
+One that is pressed when the gateway starts counts as a press: somebody may be leaning on it.
 
 Not for: radio buttons (`bthome`).  What only real pins can show: docs/hardware.md.
 """
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from drivers.wired.contact import Words
 from drivers.wired.pin_contact import PinContact
-from gateway.events import ButtonPressed, ContactFault, ContactFaulted, PendantPressed
+from gateway.events import ButtonPressed, ContactFault, ContactFaulted, PendantPressed, PressHow
 from gateway.ports import DriverContext
 
 KIND = "sensor"
@@ -27,7 +27,13 @@ STUCK_S = 120.0
 
 _STUCK = ContactFaulted(fault=ContactFault.STUCK)
 PENDANT = Words(on=PendantPressed(verified=True), off=None, stuck=_STUCK, stuck_s=STUCK_S)
-BUTTON = Words(on=ButtonPressed(), off=None, stuck=_STUCK, stuck_s=STUCK_S)
+BUTTON = Words(
+    on=ButtonPressed(),
+    off=None,
+    stuck=_STUCK,
+    stuck_s=STUCK_S,
+    held=ButtonPressed(how=PressHow.HELD),
+)
 
 
 class Config(BaseModel):

@@ -63,7 +63,8 @@ class Words:
     leaves a start or the end of a fault without a word, `device.online` is told.
 
     `cut`: an open supervised loop; None where there is none.  `stuck`: on for `stuck_s` seconds,
-    longer than anybody makes it so; None where it may be on for ever.
+    longer than anybody makes it so; None where it may be on for ever.  `held`: on for `held_s`
+    seconds, on purpose; None where that says nothing.
     """
 
     on: Data | None
@@ -72,6 +73,8 @@ class Words:
     cut: Data | None = None
     stuck: Data | None = None
     stuck_s: float = 120.0
+    held: Data | None = None
+    held_s: float = 3.0
 
 
 MAT = Words(
@@ -102,6 +105,7 @@ class Contact:
         self._quiet_s: float | None = None
         self._repeat_s: float | None = None
         self._stuck_s: float | None = None
+        self._held_s: float | None = None
         self._folded = 0
         self._faulted = False
 
@@ -109,7 +113,7 @@ class Contact:
     def due(self) -> float | None:
         times = (
             *(self._off_s, self._doubt_s, self._mend_s),
-            *(self._quiet_s, self._repeat_s, self._stuck_s),
+            *(self._quiet_s, self._repeat_s, self._stuck_s, self._held_s),
         )
         return min((time for time in times if time is not None), default=None)
 
@@ -170,6 +174,9 @@ class Contact:
         if self._off_s is not None and now_s >= self._off_s:
             self._off_s = None
             told += self._tell(now_s)
+        if self._held_s is not None and now_s >= self._held_s:
+            self._held_s = None
+            told += [self._words.held] if self._words.held is not None else []
         if self._stuck_s is not None and now_s >= self._stuck_s:
             self._stuck_s = None
             told += self._fault(self._words.stuck)
@@ -198,18 +205,20 @@ class Contact:
         word = self._words.on if self._on else self._words.off
         can_stick = self._on and self._words.stuck is not None
         self._stuck_s = now_s + self._words.stuck_s if can_stick else None
+        can_hold = self._on and self._words.held is not None and not lost
+        self._held_s = now_s + self._words.held_s if can_hold else None
         if word is not None:
             return [word]
         return [DeviceOnline()] if lost else []
 
     def _tell_cut(self) -> list[Data]:
         self._cut, self._told = True, None
-        self._off_s = self._quiet_s = self._repeat_s = self._stuck_s = None
+        self._off_s = self._quiet_s = self._repeat_s = self._stuck_s = self._held_s = None
         return self._fault(self._words.cut)
 
     def _flap(self, now_s: float, count: int) -> list[Data]:
         self._told, self._folded = None, 0
-        self._off_s = self._stuck_s = None
+        self._off_s = self._stuck_s = self._held_s = None
         self._quiet_s = now_s + FLAP_QUIET_S
         self._repeat_s = now_s + FLAP_REPEAT_S
         return self._fault(self._words.flapping(count))

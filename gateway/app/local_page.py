@@ -21,12 +21,19 @@ from gateway.app.home_parts import HomeParts
 from gateway.app.self_test import run_self_test
 from gateway.doors.code_entry import EntryAnswer, EntryOutcome
 from gateway.doors.page_identity import PageIdentity
-from gateway.envelope import Event
-from gateway.errors import SecretError
-from gateway.events import LockOperationEnded, LockOperationProgressed, LockOperationRequested
+from gateway.envelope import Draft, Event
+from gateway.errors import LogUnwritable, SecretError
+from gateway.events import (
+    AlarmCancelled,
+    AlarmType,
+    LockOperationEnded,
+    LockOperationProgressed,
+    LockOperationRequested,
+    Severity,
+)
 from gateway.origin import begun_uptime_s, is_in_memory
 from gateway.ports import Bolt
-from gateway.state.home_view import DeviceView
+from gateway.state.home_view import DeviceView, OpenAlarm
 from gateway.state.home_view import Health as ViewHealth
 from gateway.state.ledger import read_ledger
 from gateway.version import version
@@ -149,6 +156,7 @@ class LocalPage:
                     since=alarm.since,
                     device=alarm.device,
                     acknowledged=alarm.acknowledged_at is not None,
+                    taken_back_by=_taken_back_by(alarm),
                 )
                 for alarm in seen.alarms
             ),
@@ -156,6 +164,22 @@ class LocalPage:
             in_memory_since=self._in_memory_since(),
             chain=self._chain(),
         )
+
+    def take_back(self, alarm: str, by: str) -> bool:
+        """See `web.home.port`."""
+        open_ = {one.ref: one for one in self._home.view.snapshot().alarms}
+        one = open_.get(alarm)
+        if one is None or by not in _taken_back_by(one):
+            return False
+        draft = Draft(AlarmCancelled(alarm=alarm, reason=by), device=one.device)
+        work = self._home.engine.write(draft)
+        waiting = asyncio.run_coroutine_threadsafe(work, self._home.loop)
+        try:
+            waiting.result(ENTER_S)
+        except (TimeoutError, LogUnwritable):
+            waiting.cancel()
+            return False
+        return True
 
     # --- the door ---------------------------------------------------------------------------------
 
@@ -287,6 +311,15 @@ class LocalPage:
     def self_test(self) -> tuple[TestResult, ...]:
         """See `web.home.port`."""
         return run_self_test(self._home)
+
+
+def _taken_back_by(alarm: OpenAlarm) -> tuple[str, ...]:
+    """Who may take an alarm back on the page: the resident their own press, staff on the spot what
+    the home itself raised about the resident."""
+    if alarm.type == AlarmType.PENDANT:
+        return ("wearer", "caregiver")
+    ours = alarm.severity is Severity.CARE and not alarm.ref.startswith("staff:")
+    return ("caregiver",) if ours else ()
 
 
 def _word(seen: DeviceView) -> str:

@@ -2,7 +2,8 @@
 
 A mat where one walks is pressed for seconds.  Pressure that stays, pauses up to `bridge_s` bridged
 because mats chatter, is somebody who does not get up; pressure on several cells of one mat at once
-is a body, not a foot, and takes less time.  One alarm until the mat has been free for `free_s`.
+is a body, not a foot, and takes less time.  One alarm until the mat has been free for `free_s`;
+what comes again while that alarm is open and new adds to it (`alarm.repeated`).
 
 Not for: a mat that is stuck (it alarms once; nobody lies there, and somebody must see to it all the
 same), or falls beside the mat (`bed_exit`).
@@ -19,8 +20,12 @@ from pydantic import Field
 from gateway.commands import Command
 from gateway.envelope import Event
 from gateway.events import (
+    AlarmCancelled,
     AlarmRaised,
+    AlarmRepeated,
+    AlarmResolved,
     AlarmType,
+    Data,
     MatLoaded,
     MatPressed,
     MatReleased,
@@ -31,7 +36,7 @@ from gateway.rules.common.replace import replace
 from gateway.rules.common.time import due, first_of, later
 
 NAME = "on_floor"
-VERSION = 1
+VERSION = 2
 KINDS = frozenset(
     {
         "mat.pressed",
@@ -42,6 +47,9 @@ KINDS = frozenset(
         "device.failed",
         "gateway.started",
         "alarm.raised",
+        "alarm.repeated",
+        "alarm.cancelled",
+        "alarm.resolved",
     }
 )
 
@@ -61,13 +69,17 @@ class Settings(RuleSettings):
     """Seconds without pressure that still belong to it."""
     free_s: float = Field(default=30.0, ge=1, le=600)
     """Seconds without pressure after which the next is another fall."""
+    one_trouble_min: float = Field(default=60.0, ge=0, le=240)
+    """Minutes after an alarm within which another fall on the same mat belongs to it, while it is
+    open; as `pendant`."""
 
 
 @dataclass(frozen=True)
 class Mat:
     """One floor mat.  `since` and `said` are of the first touch, `body_since` and `body` of the
     moment several cells were loaded; `free_from` is when the pressure ended, None while it lasts.
-    `raised`: its alarm was raised."""
+    `raised`: its alarm was raised, or repeated.  `alarm` names the one that is open, raised at
+    `alarm_at`."""
 
     since: datetime | None = None
     said: Ref | None = None
@@ -76,6 +88,8 @@ class Mat:
     free_from: datetime | None = None
     raised: bool = False
     tried: datetime | None = None
+    alarm: Ref | None = None
+    alarm_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -134,11 +148,15 @@ def _after(mat: Mat, event: Event, settings: Settings) -> Mat:
         case MatLoaded():
             return replace(_pressed(mat, event, settings), body_since=None, body=None)
         case AlarmRaised(type=AlarmType.ON_FLOOR):
+            return replace(mat, raised=True, tried=None, alarm=event.ref, alarm_at=event.at)
+        case AlarmRepeated(alarm=ref) if ref == mat.alarm:
             return replace(mat, raised=True, tried=None)
-        case AlarmRaised():
+        case AlarmCancelled(alarm=ref) | AlarmResolved(alarm=ref) if ref == mat.alarm:
+            return replace(mat, alarm=None, alarm_at=None)
+        case AlarmRaised() | AlarmRepeated() | AlarmCancelled() | AlarmResolved():
             return mat
         case _:
-            return Mat(raised=mat.raised)
+            return Mat(raised=mat.raised, alarm=mat.alarm, alarm_at=mat.alarm_at)
 
 
 def _pressed(mat: Mat, event: Event, settings: Settings) -> Mat:
@@ -148,7 +166,9 @@ def _pressed(mat: Mat, event: Event, settings: Settings) -> Mat:
     if free_s is not None and mat.since is not None and free_s <= settings.bridge_s:
         return replace(mat, free_from=None, tried=None)
     raised = mat.raised and free_s is not None and free_s <= settings.free_s
-    return Mat(since=event.at, said=event.ref, raised=raised)
+    return Mat(
+        since=event.at, said=event.ref, raised=raised, alarm=mat.alarm, alarm_at=mat.alarm_at
+    )
 
 
 def _due(mat: Mat, settings: Settings) -> datetime | None:
@@ -170,8 +190,17 @@ def _tick(
         at = _due(mat, settings)
         if at is None or at > now or mat.since is None:
             continue
-        alarm = AlarmRaised.usual(ALARM, mat.since)
+        alarm = _told(mat, mat.since, now, settings)
         rests_on = tuple(ref for ref in (mat.said, mat.body) if ref is not None)
         decisions.append(Decision(alarm, rests_on=rests_on, device=name))
         mats[name] = replace(mat, tried=now)
     return State(mats), decisions
+
+
+def _told(mat: Mat, since: datetime, now: datetime, settings: Settings) -> Data:
+    """A new alarm, or the open one again."""
+    if mat.alarm is None or mat.alarm_at is None:
+        return AlarmRaised.usual(ALARM, since)
+    if mat.alarm_at <= now < later(mat.alarm_at, minutes=settings.one_trouble_min):
+        return AlarmRepeated(alarm=mat.alarm)
+    return AlarmRaised.usual(ALARM, since)

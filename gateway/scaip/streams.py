@@ -11,6 +11,7 @@ import re
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 from gateway.errors import BadMessage
@@ -115,7 +116,14 @@ class Stream:
 
 def client_context(ca: Path | None) -> ssl.SSLContext:
     """TLS to a centre: its name and its authority are checked.  Raises `OSError` for a file that
-    holds no certificate."""
+    is missing or holds no certificate."""
+    return _client_context(ca, None if ca is None else ca.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _client_context(ca: Path | None, _changed_ns: int | None) -> ssl.SSLContext:
+    """Kept, until the file changes: to read the system's authorities takes a second on a slow
+    machine, of which an alarm has twenty."""
     context = ssl.create_default_context(cafile=None if ca is None else str(ca))
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context

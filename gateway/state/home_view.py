@@ -249,6 +249,13 @@ def _acknowledged(view: HomeView, event: Event, data: e.AlarmAcknowledged) -> No
         )
 
 
+@_FOLD.on(e.AlarmLapsed)
+def _lapsed(view: HomeView, _event: Event, data: e.AlarmLapsed) -> None:
+    alarm = view.alarms.get(data.alarm)
+    if alarm is not None:
+        view.alarms[alarm.ref] = replace(alarm, acknowledged_by=None, acknowledged_at=None)
+
+
 @_FOLD.on(e.AlarmCancelled, e.AlarmResolved)
 def _closed(view: HomeView, event: Event, data: e.AlarmCancelled | e.AlarmResolved) -> None:
     view.alarms.pop(data.alarm, None)

@@ -110,7 +110,10 @@ def addresses(night: Night) -> Iterator[str]:
                 yield walked.address_of(route) + (f"?{query}" if query else "")
     with parts_of(night.app).db.read() as conn:
         visit = conn.execute(select(tables.visit.c.id).limit(1)).scalar_one()
+        alarm = conn.execute(select(tables.alarm.c.id).order_by(tables.alarm.c.id)).scalars()
+        alarms = list(alarm)[-2:]
     yield "/besok/ett?" + urlencode({"besok": visit})
+    yield from (f"/larm/{ref}" for ref in alarms)
     yield "/pass/utan-nat"
     yield "/finns-inte"
 

@@ -119,7 +119,7 @@ def test_an_alarm_comes_is_taken_and_closed_at_the_desk(
     expect(card.get_by_test_id("acknowledged-by")).to_contain_text("Du har tagit larmet 02:14")
     expect(page.get_by_test_id("summary")).to_have_attribute("data-unacknowledged", "0")
     expect(card.get_by_test_id("why")).to_have_attribute("open", "")  # nothing was folded away
-    card.get_by_test_id("outcome-no_need").check()  # open by itself for who took it
+    card.get_by_test_id("finding-no_need").check()  # open by itself for who took it
     card.get_by_test_id("resolve").click()
     expect(card).to_have_count(0)
     expect(page.get_by_test_id("verdict")).to_contain_text("Allt är lugnt")

@@ -28,6 +28,7 @@ from gateway.events import (
     MotionCleared,
     MotionDetected,
     PendantPressed,
+    PressHow,
 )
 from gateway.ports import Indicator
 from tests.drivers.parts import Heard, driver_context, until
@@ -126,6 +127,22 @@ def test_a_button_that_sticks() -> None:
     assert contact.edge(200.0, on=False) == []
     assert contact.tick(201.0) == [DeviceOnline()]
     assert contact.edge(202.0, on=True) == [PendantPressed(verified=True)]
+
+
+def test_a_button_that_is_held_says_so_once() -> None:
+    """Three seconds, a bounce on the way bridged; not the pendant, whose first press is all."""
+    contact = Contact(button_gpio.BUTTON)
+    contact.start(0.0, on=False)
+    assert contact.edge(1.0, on=True) == [ButtonPressed()]
+    contact.edge(2.0, on=False)
+    contact.edge(2.01, on=True)
+    assert contact.tick(3.9) == []
+    assert contact.tick(4.0) == [ButtonPressed(how=PressHow.HELD)]
+    assert contact.tick(60.0) == []
+    pendant = Contact(button_gpio.PENDANT)
+    pendant.start(0.0, on=False)
+    pendant.edge(1.0, on=True)
+    assert pendant.tick(5.0) == []
 
 
 def test_a_button_that_is_let_go_does_not_stick() -> None:

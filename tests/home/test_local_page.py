@@ -23,7 +23,14 @@ from gateway.doors.page_identity import CERTIFICATE
 from gateway.doors.page_pin import make_pin
 from gateway.engine.log_reader import connect
 from gateway.envelope import Draft
-from gateway.events import PowerLost, PowerRestored, PowerSteadied, PowerUndervolted
+from gateway.events import (
+    AlarmRaised,
+    AlarmType,
+    PowerLost,
+    PowerRestored,
+    PowerSteadied,
+    PowerUndervolted,
+)
 from tests.drivers.parts import until
 from tests.ports import free_port
 from web.home.port import Answered, DoorState, Health, Part
@@ -82,6 +89,28 @@ async def test_the_state_is_the_homes(home: Home) -> None:
         Answered.NO_CLOCK,
         Answered.MALFORMED,
     )
+
+
+async def test_an_alarm_is_taken_back_once(home: Home) -> None:
+    """Staff on the spot take back what the home raised, the resident their own press only; what is
+    over is refused."""
+    page = page_of(home)
+    now = home.clock.now()
+    alarms = {
+        about: await home.engine.write(Draft(AlarmRaised.usual(about, now)))
+        for about in (AlarmType.PENDANT, AlarmType.ON_FLOOR, AlarmType.BATTERY_LOW)
+    }
+
+    async def taken_back(about: AlarmType, by: str) -> bool:
+        return await asyncio.to_thread(page.take_back, alarms[about].ref, by)
+
+    assert not await taken_back(AlarmType.ON_FLOOR, "wearer")
+    assert not await taken_back(AlarmType.BATTERY_LOW, "caregiver")
+    assert await taken_back(AlarmType.ON_FLOOR, "caregiver")
+    assert await taken_back(AlarmType.PENDANT, "wearer")
+    assert not await taken_back(AlarmType.PENDANT, "wearer")
+    left = await asyncio.to_thread(lambda: [alarm.type for alarm in page.state().alarms])
+    assert left == [AlarmType.BATTERY_LOW]
 
 
 async def test_a_self_test_tries_every_part(home: Home, tmp_path: Path) -> None:

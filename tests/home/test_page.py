@@ -74,6 +74,12 @@ class FakePort:
         self.typed: list[tuple[str, ...]] = []
         self.answers = Answered.ACCEPTED
         self.at_door = DoorState()
+        self.taken_back: list[tuple[str, str]] = []
+        self.takes_back = True
+
+    def take_back(self, alarm: str, by: str) -> bool:
+        self.taken_back.append((alarm, by))
+        return self.takes_back
 
     def door(self) -> DoorState:
         return self.at_door
@@ -272,10 +278,11 @@ def test_no_inline_script_and_no_foreign_source(page: FlaskClient) -> None:
 
 
 def test_few_things_act_and_everything_else_reads(port: FakePort) -> None:
-    """The self-test, the entry, and the two ways to open the door; nothing else takes a form."""
+    """The self-test, the entry, the two ways to open the door, and taking an alarm back; nothing
+    else takes a form."""
     rules = create_app(cast(HomePort, port)).url_map.iter_rules()
     acting = {rule.rule for rule in rules if (rule.methods or set()) - {"GET", "HEAD", "OPTIONS"}}
-    assert acting == {"/test", "/door", "/door/phone", "/in", "/out"}
+    assert acting == {"/alarm", "/test", "/door", "/door/phone", "/in", "/out"}
 
 
 # --- the door -------------------------------------------------------------------------------------
@@ -337,3 +344,25 @@ def test_what_comes_from_outside_is_escaped(page: FlaskClient, port: FakePort) -
     bad = replace(port.now.devices[2], problem="<script>alert(1)</script>")
     port.now = replace(port.now, devices=(bad,))
     assert "<script>alert" not in page.get("/").text
+
+
+def test_an_alarm_is_taken_back_by_who_may(port: FakePort) -> None:
+    """The resident their own press, staff on the spot what the home raised; who came in says which
+    it is, and what the home refuses is told."""
+    pressed = AlarmState("home:h1/4", "pendant", "care", NOW, None, False, ("wearer",))
+    fell = AlarmState("home:h1/5", "on_floor", "care", NOW, None, False, ("caregiver",))
+    port.now = replace(port.now, alarms=(pressed, fell))
+    made = create_app(cast(HomePort, port))
+    carer = made.test_client()
+    assert send(carer, "/in", code="1234 5678").status_code == 303
+    html = carer.get("/").text
+    assert ('value="home:h1/4"' in html, 'value="home:h1/5"' in html) == (False, True)
+    assert send(carer, "/alarm", alarm="home:h1/5").status_code == 303
+    assert port.taken_back == [("home:h1/5", "caregiver")]
+    port.takes_back = False
+    answer = send(carer, "/alarm", alarm="home:h1/5")
+    assert (answer.status_code, "kunde inte tas tillbaka" in answer.text) == (409, True)
+    send(made.test_client(), "/alarm", alarm="home:h1/5")  # a stranger
+    assert len(port.taken_back) == 2
+    html = enter(made.test_client()).get("/").text
+    assert ('value="home:h1/4"' in html, 'value="home:h1/5"' in html) == (True, False)

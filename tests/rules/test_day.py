@@ -9,6 +9,8 @@ import pytest
 from gateway.commands import SetIndicator
 from gateway.events import (
     AbsenceStarted,
+    AlarmOutcome,
+    AlarmResolved,
     ButtonPressed,
     ContactChanged,
     Data,
@@ -29,6 +31,7 @@ from gateway.events import (
     PowerRestored,
     PowerSteadied,
     PowerUndervolted,
+    PressHow,
     TemperatureMeasured,
 )
 from tests.rules.conftest import Story, Tell
@@ -44,7 +47,7 @@ def alarms(story: Story) -> list[str]:
 @pytest.mark.parametrize("verified", [True, False])
 def test_a_pendant_is_an_alarm_in_the_same_turn(tell: Tell, verified: bool) -> None:
     """Proved genuine or not, also while registered as away; a repeat of the radio is the same
-    press, a later one is another."""
+    press, a later one adds to the alarm, and is another when that is an hour old or closed."""
     story = tell("mat", "pendant")
     story.staff("21:10", AbsenceStarted(), person="p9")
     pressed = story.at("03:00", PendantPressed(verified=verified), "pendant")
@@ -54,7 +57,33 @@ def test_a_pendant_is_an_alarm_in_the_same_turn(tell: Tell, verified: bool) -> N
     story.at("03:00:02", PendantPressed(verified=verified), "pendant")
     assert len(alarms(story)) == 1
     story.at("03:00:30", PendantPressed(verified=verified), "pendant")
+    assert story.said("alarm.repeated") == ["03:00:30 alarm.repeated pendant"]
+    story.at("03:00:33", PendantPressed(verified=verified), "pendant")
+    assert (len(alarms(story)), len(story.said("alarm.repeated"))) == (1, 1)
+    alarm = story.decided("alarm.raised")[0].ref
+    story.staff("03:10", AlarmResolved(alarm=alarm, outcome=AlarmOutcome.HELPED), person="p9")
+    story.at("03:11", PendantPressed(verified=verified), "pendant")
     assert len(alarms(story)) == 2
+    story.at("04:12", PendantPressed(verified=verified), "pendant")
+    assert len(alarms(story)) == 3
+
+
+def test_the_answering_button_held_takes_a_press_back(tell: Tell) -> None:
+    """Proved genuine, and soon after; a short press, a forged one, and the pendant itself do not,
+    unless the home says so of the pendant."""
+    story = tell("button", "pendant")
+    story.at("03:00", PendantPressed(verified=True), "pendant")
+    story.at("03:01", ButtonPressed(), "button")
+    story.at("03:01:10", ButtonPressed(how=PressHow.HELD, verified=False), "button")
+    story.at("03:01:20", PendantPressed(verified=True, how=PressHow.HELD), "pendant")
+    assert story.said("alarm.cancelled") == []
+    assert len(story.said("alarm.repeated")) == 1
+    story.at("03:02", ButtonPressed(how=PressHow.HELD), "button")
+    assert story.said("alarm.cancelled") == ["03:02:00 alarm.cancelled pendant wearer"]
+    story.at("03:03", PendantPressed(verified=True), "pendant")
+    assert len(alarms(story)) == 2
+    story.at("03:40", ButtonPressed(how=PressHow.LONG), "button")
+    assert len(story.said("alarm.cancelled")) == 1
 
 
 # --- floor ----------------------------------------------------------------------------------------
@@ -72,7 +101,12 @@ def test_lying_on_the_floor_mat_is_an_alarm_within_ninety_seconds(tell: Tell, ho
     story.at(f"{hour}:21", MatReleased(), "floor")
     story.at(f"{hour}:25", MatPressed(), "floor")
     story.until(f"{hour}:28")
-    assert len(alarms(story)) == 2
+    assert (len(alarms(story)), len(story.said("alarm.repeated"))) == (1, 1)
+    story.at(f"{hour}:29", MatReleased(), "floor")
+    later = f"{int(hour) + 1:02}"
+    story.at(f"{later}:01", MatPressed(), "floor")
+    story.until(f"{later}:03")
+    assert (len(alarms(story)), len(story.said("alarm.repeated"))) == (2, 1)
 
 
 def test_walking_over_the_floor_mat_is_nothing(tell: Tell) -> None:

@@ -11,7 +11,7 @@ from gateway.demo.alarm_centre import AlarmCentre
 from gateway.scaip.here import Here
 from gateway.scaip.sender import Centre, Verdict
 from gateway.scaip.sip import Transport
-from tests.scaip.parts import LOCAL, SHORT, alarm, centre, sender
+from tests.scaip.parts import LOCAL, alarm, centre, sender
 from tests.test_link import certificate
 
 NOW = dt.datetime.now(dt.UTC)
@@ -47,7 +47,7 @@ async def test_an_answer_on_the_connection_that_we_opened(secured: Here) -> None
 
 async def unreached(peer: AlarmCentre, place: Centre) -> None:
     """The alarm was not told, and nothing of it left in the clear."""
-    async with sender(patience=SHORT) as mine:
+    async with sender() as mine:
         sent = await mine.send(alarm(), [place])
         assert {one.verdict for one in sent.tries} == {Verdict.UNREACHABLE}
         assert "certificate" in sent.last.detail.lower()
@@ -76,6 +76,6 @@ async def test_a_certificate_that_is_over_does_not_count(tmp_path: Path) -> None
 
 async def test_an_authority_that_is_no_file_is_said(tmp_path: Path) -> None:
     """One sentence, no error: the second centre may have another."""
-    async with sender(patience=SHORT) as mine:
+    async with sender() as mine:
         place = Centre(f"sips:x@{LOCAL}", ca=tmp_path / "missing.pem")
         assert (await mine.send(alarm(), [place])).last.verdict is Verdict.UNREACHABLE

@@ -75,6 +75,9 @@ class _Tests:
 OPEN = frozenset({"static", "language", "door.door", "door.enter", "door.prove", "entry.enter"})
 """What is served without a session, beside the page of the entry itself."""
 
+ALARM_MAX_CHARS = 200
+"""Of an alarm's reference."""
+
 FORM_MAX_BYTES = 8_192
 """Of a form: a code, a proof, a token."""
 
@@ -111,7 +114,15 @@ def create_app(port: HomePort, sessions: Sessions | None = None) -> Flask:
 
     @app.get("/")
     def home() -> Response:
-        return _page("home.html", port.state())
+        by = "caregiver" if sessions.is_staff() else "wearer"
+        return _page("home.html", port.state(), by=by)
+
+    @app.post("/alarm")
+    def take_back() -> Any:
+        by = "caregiver" if sessions.is_staff() else "wearer"
+        if not port.take_back(request.form.get("alarm", "")[:ALARM_MAX_CHARS], by):
+            return _page("home.html", port.state(), 409, by=by, refused=True)
+        return redirect(url_for("home"), 303)
 
     @app.get("/ledger")
     def ledger() -> Response:

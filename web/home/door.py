@@ -33,7 +33,7 @@ def blueprint(port: HomePort, sessions: Sessions, page: Callable[..., Response])
         if what is not Answered.ACCEPTED:
             return shown(what)
         answer = redirect(url_for("door.door"), 303)  # so that a reload types nothing again
-        return answer if g.inside else sessions.begin(answer, STAFF_S)
+        return answer if g.inside else sessions.begin(answer, STAFF_S, staff=True)
 
     @routes.get("/door")
     def door() -> Response:

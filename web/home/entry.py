@@ -43,7 +43,7 @@ def blueprint(port: HomePort, sessions: Sessions, page: Callable[..., Response])
         if what is not Answered.ACCEPTED:
             return ask(port, page, what, by="pin" if pin else "code")
         answer = redirect(url_for("home"), 303)
-        return sessions.begin(answer, RESIDENT_S if pin else STAFF_S)
+        return sessions.begin(answer, RESIDENT_S if pin else STAFF_S, staff=not pin)
 
     @routes.post("/out")
     def leave() -> Any:

@@ -63,7 +63,8 @@ class DeviceState:
 
 @dataclass(frozen=True, slots=True)
 class AlarmState:
-    """One open alarm.  `type` is what it is about; `acknowledged` whether somebody goes there."""
+    """One open alarm.  `type` is what it is about; `acknowledged` whether somebody goes there;
+    `taken_back_by` who may take it back here: `wearer`, `caregiver`."""
 
     ref: str
     type: str
@@ -71,6 +72,7 @@ class AlarmState:
     since: datetime
     device: str | None
     acknowledged: bool
+    taken_back_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +219,10 @@ class HomePort(Protocol):
 
     def look(self, typed: str, place: str) -> Answered:
         """Judge a one-time code that is to open the page and no door; it is used up."""
+
+    def take_back(self, alarm: str, by: str) -> bool:
+        """Take an open alarm back; `by`: `wearer` or `caregiver`.  False: it is not open, not for
+        them, or cannot be written.  Takes at most some seconds."""
 
     def enter_pin(self, typed: str, place: str) -> Answered:
         """Judge the resident's own PIN: `ACCEPTED`, `WRONG` or `PAUSED`."""

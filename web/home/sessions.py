@@ -36,17 +36,18 @@ class Sessions:
 
     def __init__(self, mono_s: Callable[[], float] = time.monotonic) -> None:
         self._mono_s = mono_s
-        self._ends: dict[str, float] = {}
+        self._ends: dict[str, tuple[float, bool]] = {}  # when, and whether it is staff's
         self._lock = threading.Lock()
 
-    def begin(self, answer: Response, life_s: float) -> Response:
-        """The same answer, with a new session for the browser that gets it."""
+    def begin(self, answer: Response, life_s: float, *, staff: bool) -> Response:
+        """The same answer, with a new session for the browser that gets it; `staff`: by a code, and
+        not by the resident's PIN."""
         token = secrets.token_urlsafe(32)
         with self._lock:
             self._drop_ended()
             while len(self._ends) >= SESSIONS_MAX:
                 self._ends.pop(next(iter(self._ends)))
-            self._ends[_hash(token)] = self._mono_s() + life_s
+            self._ends[_hash(token)] = self._mono_s() + life_s, staff
         answer.set_cookie(
             COOKIE,
             token,
@@ -60,12 +61,20 @@ class Sessions:
 
     def is_in(self) -> bool:
         """Whether this request is of a session."""
+        return self._own() is not None
+
+    def is_staff(self) -> bool:
+        """Whether this request is of a session that a code began."""
+        own = self._own()
+        return own is not None and own[1]
+
+    def _own(self) -> tuple[float, bool] | None:
         token = request.cookies.get(COOKIE)
         if not token:
-            return False
+            return None
         with self._lock:
             self._drop_ended()
-            return _hash(token) in self._ends
+            return self._ends.get(_hash(token))
 
     def end(self, answer: Response) -> Response:
         """The same answer, and this request's session is over."""
@@ -76,7 +85,7 @@ class Sessions:
 
     def _drop_ended(self) -> None:
         now = self._mono_s()
-        self._ends = {token: end for token, end in self._ends.items() if end > now}
+        self._ends = {token: one for token, one in self._ends.items() if one[0] > now}
 
 
 def _hash(token: str) -> str:

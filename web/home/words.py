@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from web.home.alarm_words import ALARMS
+from web.home.alarm_texts import ALARM_TEXTS
 from web.home.chain_words import CHAIN
 from web.home.port import Access, Health, Part
 
@@ -127,11 +127,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "bed.out": ("Inte i sängen", "Not in bed"),
     "bed.unknown": ("Okänt", "Not known"),
     "since": ("sedan", "since"),
-    "alarms": ("Öppna larm", "Open alarms"),
-    "alarms.none": ("Inga öppna larm", "No open alarms"),
-    "alarm.acknowledged": ("Någon har tagit larmet", "Somebody has taken it"),
-    "alarm.waiting": ("Ingen har tagit larmet än", "Nobody has taken it yet"),
-    **ALARMS,
+    **ALARM_TEXTS,
     "checks": ("Nästa nattillsyn", "Next night checks"),
     "checks.none": ("Ingen planerad", "None planned"),
     "devices": ("Enheter", "Devices"),

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from gateway.envelope import Draft, Event
 from gateway.events import (
@@ -29,10 +29,16 @@ from gateway.events import (
     Climbed,
     ClockSynced,
     Data,
+    Stamp,
+    VisitCorrected,
+    VisitStarted,
 )
 from tests.staff.homelink.test_ingest import rows
-from tests.staff.parts import EnrolledHome
+from tests.staff.parts import EnrolledHome, hire
+from web.staff.care import actions, response_times
+from web.staff.care.actions import Refused, Why
 from web.staff.core.context import Staff
+from web.staff.core.rights import Actor, Role
 from web.staff.events import append
 from web.staff.events.projections.rebuild import Fold, rebuild_home
 from web.staff.storage import tables
@@ -152,3 +158,121 @@ def test_times_of_a_clock_that_was_wrong_are_moved(
     enrolled_home.send(ClockSynced(offset_s=20 * 86400.0), at=now)
     (repeat,) = rows(staff, tables.alarm_repeat)
     assert (repeat.at, row_of(staff, alarm.ref).raised_at) == (now, now)
+
+
+WATCHER = Actor(
+    "p1", "Prov", "org1", frozenset({Role.CAREGIVER}), frozenset({"h1"}), frozenset({"h1"})
+)
+
+
+def test_a_repeat_of_what_was_closed_meanwhile_rings_anew(
+    enrolled_home: EnrolledHome, staff: Staff
+) -> None:
+    """The home did not know; over both lanes it is one alarm.  What was pressed before the closing
+    is old news."""
+    alarm = raised(enrolled_home)
+    enrolled_home.clock.advance(300)
+    actions.explain(staff, WATCHER, alarm, AlarmFinding.FALSE_PRESS)
+    enrolled_home.clock.advance(300)
+    written = enrolled_home.send_urgent(AlarmRepeated(alarm=alarm))
+    assert enrolled_home.post("events", written).status_code == 200
+    before = enrolled_home.clock.now() - timedelta(seconds=500)
+    enrolled_home.send(AlarmRepeated(alarm=alarm), at=before)
+    first, anew = sorted(
+        (AlarmRow(*row) for row in rows(staff, tables.alarm)), key=lambda one: one.id
+    )
+    assert (first.id, first.finding, first.outcome) == (alarm, "false_press", "no_need")
+    assert (anew.type, anew.severity, anew.closed_at) == ("pendant", "care", None)
+    assert anew.raised_at == enrolled_home.clock.now()
+
+
+@pytest.mark.parametrize("lane", ["events", "urgent"])
+def test_the_visit_that_answers_an_alarm(
+    enrolled_home: EnrolledHome, staff: Staff, lane: str
+) -> None:
+    """It begins while somebody has the alarm, whoever comes; an earlier one is of something else.
+    Told over both lanes, somebody arrives once."""
+    hire(enrolled_home.app, "p1", "p2")
+    now = enrolled_home.clock.now
+    enrolled_home.send(Draft(VisitStarted(since=now(), source=Stamp.TAP), person="p2"))
+    alarm = raised(enrolled_home)
+    enrolled_home.clock.advance(60)
+    actions.acknowledge(staff, WATCHER, alarm)
+    assert row_of(staff, alarm).arrived_at is None
+    enrolled_home.clock.advance(60)
+    came = Draft(VisitStarted(since=now(), source=Stamp.UNLOCK), person="p2")
+    enrolled_home.clock.advance(600)
+    if lane == "urgent":
+        written = enrolled_home.send_urgent(came)
+        enrolled_home.post("events", written)
+    else:
+        enrolled_home.send(came)
+    row = row_of(staff, alarm)
+    assert (row.arrived_by, row.arrived_visit) == ("p2", f"home:h1/{enrolled_home.seq}")
+    with staff.db.read() as conn:
+        kinds = conn.execute(select(tables.event.c.kind)).scalars().all()
+        (answered,) = response_times.read(conn, tables.alarm.c.id == alarm)
+    assert kinds.count("alarm.responder_arrived") == 1
+    assert answered.response.arrived == timedelta(seconds=120)
+
+
+def test_who_is_there_and_takes_it_has_arrived(enrolled_home: EnrolledHome, staff: Staff) -> None:
+    """A caregiver on a visit takes the alarm of that home: help was there when it rang."""
+    hire(enrolled_home.app, "p1")
+    begun = VisitStarted(since=enrolled_home.clock.now(), source=Stamp.TAP)
+    enrolled_home.send(Draft(begun, person="p1"))
+    enrolled_home.clock.advance(900)
+    alarm = raised(enrolled_home)
+    enrolled_home.clock.advance(30)
+    actions.acknowledge(staff, WATCHER, alarm)
+    with staff.db.read() as conn:
+        (answered,) = response_times.read(conn, tables.alarm.c.id == alarm)
+    assert row_of(staff, alarm).arrived_by == "p1"
+    assert answered.response.arrived == timedelta()
+
+
+def test_a_visit_told_after_the_alarm_was_closed(enrolled_home: EnrolledHome, staff: Staff) -> None:
+    """The home had no link: what it tells later still says when somebody came, with a correction
+    of the visit too."""
+    hire(enrolled_home.app, "p1")
+    alarm = raised(enrolled_home)
+    enrolled_home.clock.advance(60)
+    actions.set_out(staff, WATCHER, alarm)
+    enrolled_home.clock.advance(540)
+    came = enrolled_home.clock.now()
+    enrolled_home.clock.advance(600)
+    actions.explain(staff, WATCHER, alarm, AlarmFinding.FALL)
+    enrolled_home.clock.advance(3600)
+    (visit,) = enrolled_home.send(Draft(VisitStarted(since=came, source=Stamp.TAP), person="p1"))
+
+    def arrived() -> timedelta | None:
+        with staff.db.read() as conn:
+            (answered,) = response_times.read(conn, tables.alarm.c.id == alarm)
+        return answered.response.arrived
+
+    assert arrived() == timedelta(seconds=600)
+    said(staff, VisitCorrected(visit=visit.ref, since=came - timedelta(minutes=2), reason="forgot"))
+    assert arrived() == timedelta(seconds=480)
+
+
+def test_somebody_else_is_on_the_way(enrolled_home: EnrolledHome, staff: Staff) -> None:
+    """Who sets out takes it; another one is told who has it; nothing can be said of what is
+    closed but what it was."""
+    alarm = raised(enrolled_home)
+    actions.set_out(staff, WATCHER, alarm)
+    row = row_of(staff, alarm)
+    assert (row.acknowledged_by, row.departed_by) == ("p1", "p1")
+    assert actions.set_out(staff, WATCHER, alarm).ref == alarm
+    other = dataclasses.replace(WATCHER, person="p2")
+    with pytest.raises(Refused) as caught:
+        actions.set_out(staff, other, alarm)
+    assert (caught.value.why, caught.value.data["person"]) == (Why.NOT_FIRST, "p1")
+    actions.explain(staff, other, alarm, AlarmFinding.TEST)
+    with pytest.raises(Refused) as caught:
+        actions.set_out(staff, WATCHER, alarm)
+    assert (caught.value.why, caught.value.data["person"]) == (Why.CLOSED, "p2")
+    with pytest.raises(Refused):
+        actions.explain(staff, WATCHER, alarm, AlarmFinding.OTHER, "   ", again=True)
+    actions.note(staff, WATCHER, alarm, "ringde upp")
+    with pytest.raises(Refused):
+        actions.note(staff, WATCHER, alarm, "")

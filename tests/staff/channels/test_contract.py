@@ -16,7 +16,6 @@ import pytest
 
 from gateway.errors import ConfigError, SecretError
 from gateway.events import Ref, Severity
-from tests.staff.channels.twin import Twin
 from web.staff import channels
 from web.staff.channels.contract import Channel, Forged, Incoming, Message, Proof, Why
 from web.staff.core.context import Staff
@@ -59,7 +58,7 @@ def given(secrets: SecretFiles, values: dict[str, str]) -> None:
 
 
 @contextmanager
-def opened(name: str, staff: Staff, folder: Path) -> Iterator[tuple[Channel, Twin]]:
+def opened(name: str, staff: Staff, folder: Path) -> Iterator[tuple[Channel, Any]]:
     """The channel with its other side."""
     with twin_of(name).running(folder) as twin:
         secrets = SecretFiles(staff.config.secrets_dir)

@@ -206,7 +206,10 @@ def test_a_late_answer_counts_only_from_the_centre_that_was_told(staff: Staff) -
         assert asyncio.run(late(ScaipAnswer(answer.ref, "6"), LOCAL)) is True
         assert channel.send(PRESSED, TO).proof is None
         assert asyncio.run(late(answer, LOCAL)) is True
-        assert channel.send(PRESSED, TO).proof is Proof.DELIVERED
+        proved = channel.send(PRESSED, TO)
+        assert proved.proof is Proof.DELIVERED
+        assert asyncio.run(late(ScaipAnswer(answer.ref, "0", mre="1"), LOCAL)) is True
+        assert channel.send(PRESSED, TO) == proved
 
 
 def test_another_organisations_centre_is_not_told(staff: Staff) -> None:

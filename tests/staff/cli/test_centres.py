@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -76,3 +77,14 @@ def test_what_does_not_do_is_said_in_one_sentence(
     assert capsys.readouterr().err.count("\n") == 1
     assert call("centre", "list") == 0
     assert capsys.readouterr().out == before
+
+
+def test_a_program_is_added_with_its_secret(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
+    """An https address is a webhook; what it checks signatures with is shown once."""
+    assert call("centre", "add", "o1", "Journalen", "https://journal.example/larm") == 0
+    assert re.search(r"signatures with whsec_[A-Za-z0-9+/]{43}=;", capsys.readouterr().out)
+    call("centre", "list")
+    assert "webhook" in capsys.readouterr().out
+    assert (
+        call("centre", "add", "o1", "X", "https://a.example", "--second", "https://b.example") == 2
+    )

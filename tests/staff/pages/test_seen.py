@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from gateway.events import AlarmCancelled
 from tests.staff.pages.conftest import text_of
@@ -14,6 +14,7 @@ from tests.staff.pages.test_pages import raise_alarm
 from tests.staff.parts import EnrolledHome
 from web.staff.core.context import Staff
 from web.staff.storage import tables
+from web.staff.storage.ladder_tables import alarm_message
 
 
 def tell(client: FlaskClient, *alarms: str) -> int:
@@ -62,3 +63,27 @@ def test_nobody_was_shown_what_is_not_theirs(
     assert tell(carer) == 204
     assert tell(carer, *(f"home:h1/{n}" for n in range(5000))) == 204
     assert shown(staff) == []
+
+
+def test_it_is_the_proof_of_the_ladders_message(
+    carer: FlaskClient, home: EnrolledHome, staff: Staff
+) -> None:
+    """Whom a ladder told by their open page has it shown by that; another person's message has
+    not."""
+    alarm = raise_alarm(home)
+    now = staff.clock.now()
+    with staff.write() as tx:
+        for person in ("p7", "p9"):
+            tx.conn.execute(
+                insert(alarm_message).values(
+                    id=f"m-{person}", escalation=alarm, org_id="org1", home_id="h1", alarm=alarm,
+                    step=1, round=1, receiver=person, person=person, contact=f"page:{person}",
+                    channel="live_page", state="sent", tries=1, due_at=now, due_mono=0.0, boot="b",
+                    set_at=now, made_at=now, sent_at=now,
+                )
+            )  # fmt: skip
+    tell(carer, alarm)
+    m = alarm_message.c
+    with staff.db.read() as conn:
+        states = conn.execute(select(m.id, m.state).order_by(m.id)).all()
+    assert [tuple(row) for row in states] == [("m-p7", "shown"), ("m-p9", "sent")]

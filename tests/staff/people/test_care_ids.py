@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 
 from tests.staff.parts import add_home, add_user, parts_of, sign_in
 from web.staff.core.context import Staff
+from web.staff.core.rights import Operator
 from web.staff.people import care_ids
 from web.staff.people.accounts import Refused, Wrong
 
@@ -45,6 +46,7 @@ def test_who_may_not_and_what_does_not_do(staff_app: Flask, staff: Staff) -> Non
     """Nobody without the right, no home of others, no letters, and no number twice."""
     coord = add_user(staff_app, "coord", ["coordinator"])
     carer = add_user(staff_app, "carer", ["caregiver"], homes=["h1"])
+    assert care_ids.set_cid(staff, Operator("org2"), "h9", "7") is True
     assert care_ids.set_cid(staff, coord, "h1", "7") is True
     assert care_ids.set_cid(staff, coord, "h1", " 7 ") is False
     for actor, home, said, why in (
@@ -57,4 +59,4 @@ def test_who_may_not_and_what_does_not_do(staff_app: Flask, staff: Staff) -> Non
         with pytest.raises(Refused) as refused:
             care_ids.set_cid(staff, actor, home, said)
         assert refused.value.why is why
-    assert (cid(staff, "h1"), cid(staff, "h2"), cid(staff, "h9")) == ("7", None, None)
+    assert (cid(staff, "h1"), cid(staff, "h2"), cid(staff, "h9")) == ("7", None, "7")

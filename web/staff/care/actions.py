@@ -1,4 +1,4 @@
-"""What a staff member does: answer a check, take an alarm on, arrive and leave.
+"""What a staff member does: answer a check, take an alarm on and see it through, arrive and leave.
 
 Every page goes through these functions; each checks the right, writes the server's own event, and
 returns a typed result or raises `Refused` with a word for why.  The page makes the sentence.
@@ -9,18 +9,24 @@ follows (the home decides).
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, insert, select
 
 from gateway.envelope import Draft
 from gateway.errors import TryggveError
 from gateway.events import (
     AlarmAcknowledged,
+    AlarmExplained,
+    AlarmFinding,
+    AlarmNoted,
     AlarmOutcome,
     AlarmResolved,
+    AlarmResponderDeparted,
     CheckAnswered,
     CheckStarted,
     Data,
@@ -31,13 +37,29 @@ from gateway.events import (
     Tap,
     VisitTapped,
 )
-from web.staff.care import helpers
+from web.staff.care import arrivals, helpers
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Right
 from web.staff.events import append
 from web.staff.storage import tables
 from web.staff.storage.database import Tx
+from web.staff.storage.plan_tables import visit_note
 from web.staff.storage.rows import AlarmRow, CheckRow, read_all, read_one
+
+NOTE_MAX = 500
+"""Characters of a note beside an alarm, as beside a visit."""
+
+OUTCOMES: Mapping[AlarmFinding, AlarmOutcome] = {
+    AlarmFinding.FALL: AlarmOutcome.HELPED,
+    AlarmFinding.NEEDED_HELP: AlarmOutcome.HELPED,
+    AlarmFinding.NO_NEED: AlarmOutcome.NO_NEED,
+    AlarmFinding.FALSE_PRESS: AlarmOutcome.NO_NEED,
+    AlarmFinding.SENSOR_WRONG: AlarmOutcome.FALSE,
+    AlarmFinding.TEST: AlarmOutcome.NO_NEED,
+    AlarmFinding.TECHNICAL: AlarmOutcome.MENDED,
+    AlarmFinding.OTHER: AlarmOutcome.NO_NEED,
+}
+"""What closes an alarm beside its finding, in the words that every version knows."""
 
 
 class Why(StrEnum):
@@ -65,6 +87,8 @@ class Why(StrEnum):
     NO_ALARM = "no_alarm"
     NOT_FIRST = "not_first"
     """Another person was first.  Data: `person` (id), `at` (datetime)."""
+    NO_WORDS = "no_words"
+    """Nothing is written where words are needed."""
     CLOSED = "closed"
     """It is over already.  Data: `person` (id or None), `at` (datetime)."""
     NO_CHECK = "no_check"
@@ -152,23 +176,64 @@ def acknowledge(staff: Staff, actor: Actor, alarm: str) -> Done:
     The same person twice is answered with the first.
     """
     with staff.write() as tx:
+        return _take(staff, tx, actor, _open_alarm(tx, actor, alarm))
+
+
+def set_out(staff: Staff, actor: Actor, alarm: str) -> Done:
+    """Tell that one is on the way; an alarm that nobody has is taken with it.  Raises `Refused`:
+    NO_ROLE, NO_ALARM, NOT_FIRST (with who has it), CLOSED.  Twice is answered with the first."""
+    with staff.write() as tx:
+        row = _open_alarm(tx, actor, alarm)
+        _take(staff, tx, actor, row)
+        if row.departed_by == actor.person and row.departed_at is not None:
+            return Done(row.id, row.departed_at)
+        departed = AlarmResponderDeparted(alarm=row.id)
+        return _write(staff, tx, row.home_id, actor, departed, row.device)
+
+
+def note(staff: Staff, actor: Actor, alarm: str, words: str) -> Done:
+    """Write a note to an alarm, also to one that is closed.  Raises `Refused`: NO_ROLE, NO_ALARM,
+    NO_WORDS."""
+    words = words.strip()[:NOTE_MAX]
+    if not words:
+        raise Refused(Why.NO_WORDS)
+    with staff.write() as tx:
         row = _alarm(tx, actor, alarm)
-        if row.closed_at is not None:
-            raise Refused(Why.CLOSED, person=row.closed_by, at=row.closed_at)
-        if row.acknowledged_by is not None and row.acknowledged_at is not None:
-            if row.acknowledged_by == actor.person:
-                return Done(row.id, row.acknowledged_at)
-            raise Refused(Why.NOT_FIRST, person=row.acknowledged_by, at=row.acknowledged_at)
-        return _write(staff, tx, row.home_id, actor, AlarmAcknowledged(alarm=row.id), row.device)
+        noted = AlarmNoted(alarm=row.id, note_ref=_keep(tx, row.home_id, words))
+        return _write(staff, tx, row.home_id, actor, noted, row.device)
+
+
+def explain(
+    staff: Staff,
+    actor: Actor,
+    alarm: str,
+    finding: AlarmFinding,
+    words: str = "",
+    *,
+    again: bool = False,
+) -> Done:
+    """Close an alarm with what it turned out to be; `again`: say it, or say it anew, of one that is
+    closed.  Raises `Refused`: NO_ROLE, NO_ALARM, CLOSED (and not `again`), NO_WORDS (`OTHER` needs
+    some)."""
+    words = words.strip()[:NOTE_MAX]
+    if finding is AlarmFinding.OTHER and not words:
+        raise Refused(Why.NO_WORDS)
+    with staff.write() as tx:
+        row = _alarm(tx, actor, alarm) if again else _open_alarm(tx, actor, alarm)
+        note_ref = _keep(tx, row.home_id, words) if words else None
+        explained = AlarmExplained(alarm=row.id, finding=finding, note_ref=note_ref)
+        done = _write(staff, tx, row.home_id, actor, explained, row.device)
+        if row.closed_at is None:
+            resolved = AlarmResolved(alarm=row.id, outcome=OUTCOMES[finding])
+            _write(staff, tx, row.home_id, actor, resolved, row.device)
+        return done
 
 
 def resolve(staff: Staff, actor: Actor, alarm: str, outcome: AlarmOutcome) -> Done:
-    """Close an alarm with what it turned out to be.  Raises `Refused`: NO_ROLE, NO_ALARM,
-    CLOSED."""
+    """Close an alarm in a word, as pages of before do (`explain` says more).  Raises `Refused`:
+    NO_ROLE, NO_ALARM, CLOSED."""
     with staff.write() as tx:
-        row = _alarm(tx, actor, alarm)
-        if row.closed_at is not None:
-            raise Refused(Why.CLOSED, person=row.closed_by, at=row.closed_at)
+        row = _open_alarm(tx, actor, alarm)
         resolved = AlarmResolved(alarm=row.id, outcome=outcome)
         return _write(staff, tx, row.home_id, actor, resolved, row.device)
 
@@ -234,6 +299,32 @@ def _alarm(tx: Tx, actor: Actor, alarm: str) -> AlarmRow:
     if not actor.may(right):
         raise Refused(Why.NO_ROLE)
     return row
+
+
+def _open_alarm(tx: Tx, actor: Actor, alarm: str) -> AlarmRow:
+    row = _alarm(tx, actor, alarm)
+    if row.closed_at is not None:
+        raise Refused(Why.CLOSED, person=row.closed_by, at=row.closed_at)
+    return row
+
+
+def _take(staff: Staff, tx: Tx, actor: Actor, row: AlarmRow) -> Done:
+    """The alarm is this person's.  Raises `Refused`: NOT_FIRST."""
+    if row.acknowledged_by is not None and row.acknowledged_at is not None:
+        if row.acknowledged_by == actor.person:
+            return Done(row.id, row.acknowledged_at)
+        raise Refused(Why.NOT_FIRST, person=row.acknowledged_by, at=row.acknowledged_at)
+    taken = AlarmAcknowledged(alarm=row.id)
+    done = _write(staff, tx, row.home_id, actor, taken, row.device)
+    arrivals.there_already(staff, tx, row.home_id, actor.person)
+    return done
+
+
+def _keep(tx: Tx, home: str, words: str) -> str:
+    """Keep the words of a note; its reference for the event."""
+    ref = f"note:{secrets.token_hex(8)}"
+    tx.conn.execute(insert(visit_note).values(ref=ref, home_id=home, text=words))
+    return ref
 
 
 def _asked(tx: Tx, home: str, check: str) -> CheckRow:

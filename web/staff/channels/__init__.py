@@ -7,6 +7,7 @@
     push         notifications on phones and computers
     email        mail by the organisation's server
     webhook      another program of the organisation
+    mqtt         states and alarms for a house's own automation
     points       where each member of staff is reached
 
 `open_all` makes every channel that the configuration sets up; the application keeps them, one of
@@ -19,13 +20,14 @@ import hashlib
 import hmac
 import importlib
 import pkgutil
+from collections.abc import Mapping
 from types import ModuleType
 
 from flask import current_app
 from pydantic import ValidationError
 
 from gateway.errors import ConfigError
-from web.staff.channels.contract import Channel
+from web.staff.channels.contract import Channel, Tended
 from web.staff.core.context import Staff
 from web.staff.core.secret_files import SecretFiles
 
@@ -64,6 +66,13 @@ def here() -> dict[str, Channel]:
     """The channels of the running application (needs an application context)."""
     opened: dict[str, Channel] = current_app.extensions[EXTENSION]
     return opened
+
+
+def tend(staff: Staff, ways: Mapping[str, Channel]) -> None:
+    """Let channels that publish states (`Tended`) tell what changed; never waits for anybody."""
+    for way in ways.values():
+        if isinstance(way, Tended):
+            way.tend(staff)
 
 
 def door(staff: Staff, name: str) -> str:

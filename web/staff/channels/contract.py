@@ -22,6 +22,7 @@ from enum import IntEnum, StrEnum
 from typing import Protocol, runtime_checkable
 
 from gateway.events import Ref, Severity
+from web.staff.core.context import Staff
 
 SEND_MAX_S = 25.0
 """Real seconds that a channel may take to hand a message over, repeats of its own included: an
@@ -174,6 +175,15 @@ class SendsCodes(Protocol):
 
     def send_code(self, code: str, to: Address) -> Outcome:
         """Send a code to an address that is not proved yet.  As `Channel.send`."""
+        ...
+
+
+@runtime_checkable
+class Tended(Protocol):
+    """A channel that also publishes states: one worker has it look each round of its watch."""
+
+    def tend(self, staff: Staff) -> None:
+        """Tell what changed.  Never waits for anybody."""
         ...
 
 

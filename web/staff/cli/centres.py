@@ -18,10 +18,10 @@ def add_commands(commands: Commands, command: Command) -> None:
     """Add the commands; `command` is `web.staff.cli.main`'s own way to add one."""
     centre = commands.add_parser("centre", help="Alarm centres.").add_subparsers(required=True)
     command(centre, "list", _list, "Show the alarm centres, and the homes without a care id.")
-    parser = command(centre, "add", _add, "Add an alarm centre that takes SCAIP over SIP.")
+    parser = command(centre, "add", _add, "Add an alarm centre (SCAIP), or a program (webhook).")
     parser.add_argument("org", help="id of the organisation")
     parser.add_argument("name", help="what staff call it")
-    parser.add_argument("address", help="sip:larm@centre.example;transport=tls")
+    parser.add_argument("address", help="sip:larm@centre.example;transport=tls, or https://…")
     parser.add_argument("--second", metavar="ADDRESS", help="told where the first does not answer")
     parser = command(centre, "end", _end, "End the use of an alarm centre; ladders pass it over.")
     parser.add_argument("org", help="id of the organisation")
@@ -68,12 +68,33 @@ def _used(ended_at: object) -> str:
 
 
 def _add(args: argparse.Namespace) -> int:
+    from web.staff.channels.webhook import signing_secret
     from web.staff.cli.parts import bare_parts
     from web.staff.core.rights import Operator
-    from web.staff.people import alarm_centres
+    from web.staff.people import alarm_centres, registry
+    from web.staff.people.accounts import ABOUT_MAX, Refused, Wrong
 
+    long = f"The alarm centre needs a name of at most {ABOUT_MAX} characters."
+    sentences = {
+        Wrong.NO_SIP: "Write a centre's address as sip:larm@centre.example;transport=tls.",
+        Wrong.EMPTY: long,
+        Wrong.TOO_LONG: long,
+        Wrong.EXISTS: f"There is an alarm centre {args.name} already; choose another name.",
+    }
     with bare_parts(args) as (parts, _):
-        alarm_centres.add(parts, Operator(args.org), args.name, args.address, args.second)
+        with parts.db.read() as conn:
+            registry.check_org(conn, args.org)
+        try:
+            new = alarm_centres.add(parts, Operator(args.org), args.name, args.address, args.second)
+        except Refused as refusal:
+            raise UserError(sentences[refusal.why]) from refusal
+        secret = signing_secret(parts.keys.code_key, new)
+    if args.address.startswith("https://"):
+        print(
+            f"{args.org}: {args.name} is added; put it into a ladder, and set [channels.webhook]."
+        )
+        print(f"It checks signatures with {secret}; keep that where only it can read it.")
+        return 0
     print(f"{args.org}: {args.name} is added; put it into a ladder, and set [channels.scaip].")
     return 0
 

@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, Table, bindparam, delete, select, update
 
-from gateway.envelope import Draft, Event, canonical, from_json
+from gateway.envelope import Event, canonical, from_json
 from gateway.errors import BadEvent, ChainError, TryggveError
-from gateway.events import AlarmRaised, AlarmType, ClockSynced, HomeTampered
+from gateway.events import AlarmRaised, ClockSynced
 from gateway.origin import is_origin_of
 from gateway.wire import SEQ_MAX
 from web.staff.core.admission import Way
 from web.staff.core.context import Staff
-from web.staff.events import append, judgement
+from web.staff.events import judgement
 from web.staff.events.judgement import REFUSED_KIND, Verdict
 from web.staff.events.projections.rebuild import Fold, orphan_id, refold
-from web.staff.homelink import catching_up, overstepped, second_path, unread
+from web.staff.homelink import catching_up, consequences, second_path, unread
 from web.staff.homelink.home_logs import may_begin, newest_have
 from web.staff.storage import escalations, event_store, tables
 from web.staff.storage.database import Tx
@@ -171,7 +171,7 @@ def receive_batch(
             new = [item for item in sent if item.event.seq > head.seq]
             head = _verified(head, new)
         except ChainError as error:
-            _tampered(staff, tx, home, origin, head, error)
+            consequences.tampered(staff, tx, home, origin, head, error)
             problem = Refused(
                 409, "chain", f"{error.text[0].upper()}{error.text[1:]}.", have=head.seq
             )
@@ -289,8 +289,9 @@ def _commit(
         for item, verdict in zip(new, verdicts, strict=True)
         if item.event.seq not in twins and not verdict.refused
     )
-    overstepped.tell(staff, tx, home, verdicts)
+    consequences.overstepped(staff, tx, home, verdicts)
     fresh = [v for v in verdicts if v.event.seq not in twins]
+    consequences.follow(staff, tx, home, fresh)
     unread.tell(staff, tx, home, fresh)
     second_path.acknowledge(staff, tx, home, fresh)
 
@@ -341,25 +342,11 @@ def _confirm_urgent(tx: Tx, origin: str, new: Sequence[Sent]) -> dict[int, datet
         tx.conn.execute(update(t).where(this).values(orphan=True))
         ref = f"{origin}/{row.seq}"
         own = orphan_id(ref, digest)
-        a, c = tables.alarm, tables.night_check
-        tx.conn.execute(update(a).where(a.c.id == ref).values(id=own))
+        c = tables.night_check
         escalations.rename(tx.conn, ref, own)
         asked = (c.c.home_id == row.home_id) & (c.c.asked_ref == ref)
         tx.conn.execute(update(c).where(asked).values(asked_ref=own))
     return twins
-
-
-def _tampered(
-    staff: Staff, tx: Tx, home: str, origin: str, head: event_store.Head, error: ChainError
-) -> None:
-    """Tell once a log: an event and a technical alarm."""
-    if head.tampered:
-        return
-    event_store.write_head(tx.conn, origin, home, replace(head, tampered=True))
-    tampered = HomeTampered(seq=error.seq, why=error.text)
-    event = append.write(staff, tx, home, Draft(tampered))
-    raised = AlarmRaised.usual(AlarmType.HOME_TAMPERED, event.at)
-    append.write(staff, tx, home, Draft(raised), at=event.at)
 
 
 def receive_urgent(
@@ -387,7 +374,8 @@ def receive_urgent(
                 fold.apply(verdict.event, ref=ref)
                 tx.changes.append(event_store.change_of(home, item.event, item.body, item.digest))
         fold.flush()
-        overstepped.tell(staff, tx, home, fresh)
+        consequences.overstepped(staff, tx, home, fresh)
+        consequences.follow(staff, tx, home, fresh)
         unread.tell(staff, tx, home, fresh, urgent=True)
         second_path.acknowledge(staff, tx, home, fresh)
         note_heard(tx, home, down_have=down_have, behind=backlog)

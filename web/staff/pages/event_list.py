@@ -115,6 +115,8 @@ class Line:
     pending: bool
     odd: str = ""
     """What is odd about it; empty: nothing."""
+    alarm: Ref | None = None
+    """The alarm that it is about."""
 
     folded = False
 
@@ -411,6 +413,7 @@ def _line(
         person=names.get(event.person, event.person) if event.person else "",
         because=because_of(event, reasons, zone),
         odd=odd,
+        alarm=event.ref if event.kind == "alarm.raised" else getattr(event.data, "alarm", None),
     )
 
 

@@ -14,7 +14,7 @@ from flask import request, url_for
 from flask.typing import ResponseReturnValue
 
 from gateway.access.grants import Action
-from gateway.events import AlarmOutcome, Coded, Finding, Looked, Refusal, Tap
+from gateway.events import AlarmFinding, AlarmOutcome, Coded, Finding, Looked, Refusal, Tap
 from web.staff.care import actions
 from web.staff.care.actions import Refused, Why
 from web.staff.core.context import staff
@@ -58,6 +58,7 @@ SENTENCES = {
     Why.NO_LOCK: N_("Hemmet har inget sådant lås."),
     Why.NOT_CONNECTED: N_("Hemmet är inte anslutet just nu. Inget skickades till låset."),
     Why.NO_ALARM: N_("Larmet finns inte längre."),
+    Why.NO_WORDS: N_("Skriv några ord först."),
     Why.NOT_FIRST: N_("En kollega hann före."),
     Why.CLOSED: N_("Det är redan avslutat."),
     Why.NO_CHECK: N_("Tillsynen finns inte längre."),
@@ -110,16 +111,50 @@ def acknowledge(actor: Actor) -> ResponseReturnValue:
     return refused(told, _alarm_page())
 
 
-@post("/larm/avsluta", "resolve", examples=({"outcome": "helped"}, {"outcome": "mended"}))
+@post("/larm/pa-vag", "set_out", examples=({}, {"back": "shift"}))
+def set_out(actor: Actor) -> ResponseReturnValue:
+    """POST `/larm/pa-vag`: on the way to an alarm, or to all of an incident's."""
+    done, refusal = _each_alarm(lambda ref: actions.set_out(staff(), actor, ref))
+    if refusal is None or done:
+        return answered(_("Du är på väg. Kollegorna ser det."), _alarm_page())
+    return refused(refusal_text(actor, refusal, request.form.get("home")), _alarm_page())
+
+
+@post("/larm/anteckna", "note_alarm", examples=({"note": "x"}, {}))
+def note_alarm(actor: Actor) -> ResponseReturnValue:
+    """POST `/larm/anteckna`: a note to an alarm."""
+    try:
+        actions.note(staff(), actor, request.form.get("alarm", ""), request.form.get("note", ""))
+    except Refused as refusal:
+        status = 422 if refusal.why is Why.NO_WORDS else 409
+        return refused(refusal_text(actor, refusal), _alarm_page(), status)
+    return answered(_("Anteckningen är sparad."), _alarm_page())
+
+
+@post(
+    "/larm/avsluta",
+    "resolve",
+    examples=({"finding": "fall"}, {"finding": "other", "note": "x"}, {"outcome": "mended"}),
+)
 def resolve(actor: Actor) -> ResponseReturnValue:
     """POST `/larm/avsluta`: close an alarm, or those of an incident that are named, with what it
-    turned out to be."""
-    outcome = _choice(AlarmOutcome, "outcome")
-    if outcome is None:
+    turned out to be; `again`: say so of one that is closed.  A page of before sends an outcome."""
+    finding, outcome = _choice(AlarmFinding, "finding"), _choice(AlarmOutcome, "outcome")
+    words_said = request.form.get("note", "")
+    again = "again" in request.form
+    if finding is None and outcome is None:
         return refused(_("Välj först orsaken till larmet."), _alarm_page(), 422)
+    if finding is AlarmFinding.OTHER and not words_said.strip():
+        return refused(_("Skriv några ord om orsaken."), _alarm_page(), 422)
     if not request.form.getlist("alarm"):
         return refused(_("Välj först vilka larm som ska avslutas."), _alarm_page(), 422)
-    done, refusal = _each_alarm(lambda ref: actions.resolve(staff(), actor, ref, outcome))
+
+    def close(ref: str) -> object:
+        if finding is not None:
+            return actions.explain(staff(), actor, ref, finding, words_said, again=again)
+        return actions.resolve(staff(), actor, ref, outcome or AlarmOutcome.NO_NEED)
+
+    done, refusal = _each_alarm(close)
     if refusal is None:
         text = _("Larmet är avslutat.") if done == 1 else _("Larmen är avslutade.")
         return answered(text, _alarm_page())
@@ -143,7 +178,10 @@ def _each_alarm(act: Callable[[str], object]) -> tuple[int, Refused | None]:
 
 
 def _alarm_page() -> str:
-    """Where a form about an alarm stood: Nu, or the home's card on Mitt pass."""
+    """Where a form about an alarm stood: Nu, the alarm's own page, or the home's card on Mitt
+    pass."""
+    if request.form.get("back") == "alarm":
+        return url_for("pages.alarm_one", alarm=request.form.get("alarm") or "-")
     if request.form.get("back") == "shift":
         return url_for("pages.shift", _anchor=f"home-{request.form.get('home', '')}")
     return url_for("pages.now")

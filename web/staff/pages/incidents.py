@@ -8,13 +8,13 @@ is taken as one.  Not for: taking or closing (`forms`), alarms of others
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from gateway.envelope import Event
-from gateway.events import Ref, Severity
+from gateway.events import AlarmFinding, Ref, Severity
 from web.staff.core.rights import Actor, Right
 from web.staff.pages import lists, lookups
 from web.staff.pages.lookups import Place
@@ -33,8 +33,25 @@ should be on the way; an older one is known to everybody who looks at the page."
 HASTE: Mapping[str, int] = {Severity.TECHNICAL: 1, Severity.ROUTINE: 2}
 """Care before technical before routine; what is not known counts as care."""
 
+HELPED = tuple(one for one in AlarmFinding if one is not AlarmFinding.UNKNOWN)
+MENDED = (
+    AlarmFinding.TECHNICAL,
+    AlarmFinding.SENSOR_WRONG,
+    AlarmFinding.TEST,
+    AlarmFinding.OTHER,
+)
+"""What an alarm may have been; who answers a technical one has seen no resident."""
+
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 """When an alarm was raised of which only what followed has come: below all that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """How often the cause of an open alarm came again, and when last."""
+
+    count: int
+    last: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +62,13 @@ class AlarmLine:
     raised: Event | None
     acknowledged_by: str | None
     mine: bool
+    names: Mapping[str, str] = field(default_factory=dict, repr=False)
+    repeats: Repeats | None = None
+    """How often its cause came again; None: it did not, or that was not read."""
+
+    def name(self, person: str | None) -> str:
+        """Somebody of its way: who is on the way, arrived, or did nothing more."""
+        return _name(person, self.names) or ""
 
     @property
     def at(self) -> datetime:
@@ -95,6 +119,20 @@ class Incident:
         return not self.waiting and any(line.mine for line in self.lines)
 
     @property
+    def to_set_out(self) -> tuple[AlarmLine, ...]:
+        """What I have taken and told nobody yet that I am on the way to."""
+        return tuple(
+            line
+            for line in self.lines
+            if line.mine and line.row.departed_at is None and line.row.arrived_at is None
+        )
+
+    @property
+    def findings(self) -> tuple[AlarmFinding, ...]:
+        """What it may have been."""
+        return MENDED if self.severity == Severity.TECHNICAL else HELPED
+
+    @property
     def tone(self) -> str:
         """The card's classes: weight by severity, age, and whether somebody is on it."""
         if self.severity == Severity.ROUTINE or not self.waiting:
@@ -124,14 +162,29 @@ def read(
 
 
 def explained(conn: Connection, actor: Actor, found: Sequence[Incident]) -> list[Incident]:
-    """These incidents, each with why its alarms were raised."""
-    refs = [line.row.id for one in found for line in one.lines]
-    raised = lookups.events_by_ref(conn, refs, actor.homes)
+    """These incidents, each with why its alarms were raised, and how often anew."""
+    rows = [line.row for one in found for line in one.lines]
+    raised = lookups.events_by_ref(conn, [row.id for row in rows], actor.homes)
+    repeats = repeats_of(conn, rows)
 
     def why(line: AlarmLine) -> AlarmLine:
-        return replace(line, raised=raised.get(line.row.id))
+        return replace(line, raised=raised.get(line.row.id), repeats=repeats.get(line.row.ref))
 
     return [replace(one, lines=tuple(map(why, one.lines))) for one in found]
+
+
+def repeats_of(conn: Connection, rows: Sequence[AlarmRow]) -> dict[Ref, Repeats]:
+    """How often the causes of these alarms came again, by their `ref`."""
+    if not rows:
+        return {}
+    r = t.alarm_repeat.c
+    query = (
+        select(r.alarm, func.count(), func.max(r.at, type_=r.at.type))
+        .where(among(r.alarm, [row.ref for row in rows]))
+        .where(among(r.home_id, [row.home_id for row in rows]))
+        .group_by(r.alarm)
+    )
+    return {alarm: Repeats(count, last) for alarm, count, last in conn.execute(query)}
 
 
 def of_rows(
@@ -150,6 +203,7 @@ def of_rows(
             raised=raised.get(row.id),
             acknowledged_by=_name(row.acknowledged_by, names),
             mine=row.acknowledged_by == actor.person,
+            names=names,
         )
         for row in rows
     ]

@@ -348,6 +348,10 @@ def add_filters(app: Flask) -> None:
     filters["finding"] = lambda code: words.enum_word(events.Finding, code)
     filters["looked"] = lambda code: words.enum_word(events.Looked, code)
     filters["consent_how"] = lambda code: words.enum_word(events.ConsentHow, code)
+    filters["cancelled_why"] = lambda code: words.spoken(words.CANCELLED_WHY, code)
+    filters["month_word"] = lambda date: format_date(date, "LLLL y")
+    filters["short_date"] = lambda date: format_date(date, "d MMM")
+    filters["found"] = lambda code: words.enum_word(events.AlarmFinding, code)
     filters["outcome"] = lambda code: words.enum_word(events.AlarmOutcome, code)
     app.jinja_env.globals["because_of"] = event_list.because_of
     for name in (

@@ -20,7 +20,7 @@ from web.staff.core.context import staff
 from web.staff.core.i18n import N_
 from web.staff.core.rights import Actor, Right
 from web.staff.homelink import catching_up
-from web.staff.pages import calm, incidents, lists, lookups, service, verdict
+from web.staff.pages import calm, incidents, lists, lookups, service, taken_back, verdict
 from web.staff.pages import mass_alarms as mass_cards
 from web.staff.pages.calm import WAITING
 from web.staff.pages.incidents import Incident
@@ -136,6 +136,7 @@ def now(actor: Actor) -> str:
             names=names,
             alarms=alarms,
             others=others,
+            taken_back=taken_back.read(conn, actor, staff().clock.now()),
             waiting=waiting,
             running=_fold_running([c for c in checks if c.row.state not in WAITING]),
             ahead=_ahead(conn, actor, places) if care else [],

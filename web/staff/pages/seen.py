@@ -17,14 +17,17 @@ from sqlalchemy import Connection, select
 
 from gateway.envelope import Draft
 from gateway.events import AlarmShown, Ref
+from web.staff.channels.contract import Incoming, Proof, Report
 from web.staff.core.context import staff
 from web.staff.core.rights import Actor
 from web.staff.events.append_many import write_many
+from web.staff.ladders import provider_routes
 from web.staff.pages.routes import post
 from web.staff.storage import event_store
 from web.staff.storage import tables as t
 from web.staff.storage.alarm_tables import alarm_seen
 from web.staff.storage.among import among
+from web.staff.storage.ladder_tables import alarm_message
 
 SEEN_MAX = 50
 """Alarms that one form tells of: a page shows fewer."""
@@ -50,7 +53,20 @@ def seen(actor: Actor) -> Response:
                 shown = AlarmShown(alarm=Ref(alarm), message=f"page-{secrets.token_hex(8)}")
                 drafts.setdefault(home, []).append(Draft(shown, person=actor.person))
             write_many(staff(), tx, drafts)
+        asked = _told_by_page(actor, told)
+        if asked:
+            provider_routes.took("live_page", Incoming(asked))
     return Response(status=204)
+
+
+def _told_by_page(actor: Actor, told: list[str]) -> list[Report]:
+    """The ladders' messages to this person's open page about these alarms."""
+    m = alarm_message.c
+    query = select(m.id).where(
+        m.channel == "live_page", m.person == actor.person, m.org_id == actor.org, m.alarm.in_(told)
+    )
+    with staff().db.read() as conn:
+        return [Report(Proof.SHOWN, id_) for id_ in conn.execute(query).scalars()]
 
 
 def _new(conn: Connection, actor: Actor, me: int, told: list[str]) -> dict[str, str]:

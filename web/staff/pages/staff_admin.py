@@ -58,6 +58,7 @@ SENTENCES = {
     Wrong.WHICH_PROVIDER: N_("Välj vilken inloggning id:t gäller."),
     Wrong.TOO_LONG: N_("Texten är för lång."),
     Wrong.BAD_ADDRESS: N_("E-postadressen går inte att använda: kontrollera den."),
+    Wrong.NO_SIP: N_("Adressen går inte att använda. Skriv den som sip:larm@centralen.se."),
     Wrong.NO_DIGITS: N_("Larm-id är 1 till 16 siffror."),
 }
 

@@ -56,6 +56,8 @@ class Wrong(StrEnum):
     EMPTY = "empty"
     TOO_LONG = "too_long"
     BAD_ADDRESS = "bad_address"
+    NO_SIP = "no_sip"
+    """No SIP address of an alarm centre."""
     NO_DIGITS = "no_digits"
     """A care id has digits only."""
 

@@ -1,4 +1,5 @@
-"""The alarm centres outside that an organisation may put into its ladders.
+"""The alarm centres outside, and other programs (webhooks), that an organisation may put into its
+ladders.
 
 Not for: what is sent to them (`web.staff.channels.scaip`), or when (ladders).
 """
@@ -10,42 +11,46 @@ from datetime import UTC, datetime
 
 from sqlalchemy import insert, select, update
 
-from gateway.errors import BadMessage, UserError
+from gateway.errors import BadMessage
 from gateway.scaip.sip import Target
 from web.staff.core.context import Staff
 from web.staff.core.rights import Right
-from web.staff.people import accounts, registry
+from web.staff.people import accounts
 from web.staff.people.accounts import ABOUT_MAX, By, Refused, Wrong
 from web.staff.storage.alarm_tables import alarm_centre
 
 
 def add(staff: Staff, actor: By, name: str, address: str, second: str | None) -> str:
-    """Add a centre that takes SCAIP over SIP; returns its id.  `second` is told where the first
-    address does not answer.  Raises `UserError`: an address that is none, a name that is taken;
-    `Refused`: NO_RIGHT."""
+    """Add a centre that takes SCAIP over SIP, or a program at an https address; returns its id.
+    `second` is told where the first address does not answer (a program has none).  Raises
+    `Refused`: NO_RIGHT, NO_SIP, EMPTY, TOO_LONG, EXISTS."""
     if not actor.may(Right.ADMINISTER):
         raise Refused(Wrong.NO_RIGHT)
+    channel = "webhook" if address.startswith("https://") else "scaip"
+    if channel == "webhook" and second is not None:
+        raise Refused(Wrong.NO_SIP)
     for uri in (address, second):
         try:
-            if uri is not None:
+            if uri is not None and channel == "scaip":
                 Target.of(uri)
         except BadMessage as error:
-            mend = "write it as sip:larm@centre.example;transport=tls."
-            raise UserError(f"{error.text}; {mend}") from error
+            raise Refused(Wrong.NO_SIP) from error
     called = " ".join(name.split())
-    if not 0 < len(called) <= ABOUT_MAX:
-        raise UserError(f"The alarm centre needs a name of at most {ABOUT_MAX} characters.")
+    if not called:
+        raise Refused(Wrong.EMPTY)
+    if len(called) > ABOUT_MAX:
+        raise Refused(Wrong.TOO_LONG)
     c, new = alarm_centre.c, secrets.token_hex(8)
     with staff.write() as tx:
-        registry.check_org(tx.conn, actor.org)
         taken = select(c.id).where(c.org_id == actor.org, c.name == called)
         if tx.conn.execute(taken).first() is not None:
-            raise UserError(f"There is an alarm centre {called} already; choose another name.")
+            raise Refused(Wrong.EXISTS)
         tx.conn.execute(
             insert(alarm_centre).values(
                 id=new,
                 org_id=actor.org,
                 name=called,
+                channel=channel,
                 value=address,
                 second_value=second,
                 created_at=datetime.now(UTC),

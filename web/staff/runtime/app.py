@@ -103,7 +103,7 @@ def _assemble(
     pages.register(app)
     app.wsgi_app = AdmissionGate(app.wsgi_app, parts.admission)  # type: ignore[method-assign]
     app.wsgi_app = PublicAddress(app.wsgi_app, config)  # type: ignore[method-assign]
-    watcher = Watch(parts)
+    watcher = Watch(parts, ways=ways)
     app.extensions["tryggve.watch"] = watcher
     dispatcher = Dispatcher(parts, ways)
     app.extensions[provider_routes.EXTENSION] = dispatcher

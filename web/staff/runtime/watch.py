@@ -15,15 +15,18 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from types import MappingProxyType
 
 from sqlalchemy import ColumnElement, Connection, and_, or_, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.envelope import Draft
 from gateway.events import AlarmRaised, AlarmType, CheckUnreported
+from web.staff import channels
 from web.staff.audit import access_log
+from web.staff.channels.contract import Channel
 from web.staff.core.context import Staff
 from web.staff.doors import door_codes, revocation
 from web.staff.events.append_many import HOMES_AT_ONCE, write_many
@@ -61,8 +64,10 @@ class Watch:
         *,
         settle_s: float = SETTLE_S,
         monotonic: Callable[[], float] = time.monotonic,
+        ways: Mapping[str, Channel] = MappingProxyType({}),
     ) -> None:
         self._staff = staff
+        self._ways = ways
         self._settle_s = settle_s
         self._monotonic = monotonic
         self._began_s = monotonic()
@@ -153,6 +158,7 @@ class Watch:
         if self._monotonic() - self._began_s >= self._settle_s:
             yield "checks", self._look_for_checks
             yield "test alarms", lambda: chain_tests.look(staff)
+        yield "channels", lambda: channels.tend(staff, self._ways)
         yield "mass alarms", lambda: gathering.look(staff, self._alive)
 
     def _failed(self, step: str, error: Exception) -> None:

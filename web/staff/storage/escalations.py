@@ -143,7 +143,9 @@ def wake(conn: Connection, homes: Collection[str]) -> None:
 
 
 def rename(conn: Connection, ref: str, own: str) -> None:
-    """An alarm whose number another event has got is called `own` now."""
-    e, m = escalation, alarm_message
+    """An alarm whose number another event has got is called `own` now, and so are its ladder and
+    its messages."""
+    a, e, m = t.alarm, escalation, alarm_message
+    conn.execute(update(a).where(a.c.id == ref).values(id=own))
     conn.execute(update(e).where(e.c.id == ref).values(id=own, alarm=own))
     conn.execute(update(m).where(m.c.escalation == ref).values(escalation=own, alarm=own))

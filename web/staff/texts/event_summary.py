@@ -19,7 +19,7 @@ from gateway.access import grants
 from gateway.events import Data
 from web.staff.core.i18n import local
 from web.staff.core.i18n import say as _
-from web.staff.texts import chain_words, door_words, visit_words, words
+from web.staff.texts import alarm_words, chain_words, door_words, visit_words, words
 
 D = TypeVar("D", bound=Data)
 
@@ -117,6 +117,12 @@ def _answered(data: events.CheckAnswered, _zone: str | None) -> str:
     return f"{found} ({words.enum_word(events.Looked, data.looked).lower()})"
 
 
+@_on(events.AlarmEscalated)
+def _escalated(data: events.AlarmEscalated, _zone: str | None) -> str:
+    step = _("steg %(n)s i larmkedjan", n=data.step)
+    return f"{step}: {words.enum_word(events.Climbed, data.why)}"
+
+
 @_on(events.GrantIssued)
 def _issued(data: events.GrantIssued, _zone: str | None) -> str:
     what = words.enum_word(grants.Action, data.action)
@@ -144,6 +150,8 @@ _tell(events.TemperatureMeasured, lambda d, _z: f"{d.celsius:.1f} °C".replace("
 _tell(events.FaultCounted, lambda d, _z: _("%(n)s gånger på 30 dagar", n=len(d.times)))
 _tell(events.HomeEmptied, lambda d, z: _("sedan %(at)s", at=clock(d.since, z)))
 _tell(events.AlarmRaised, lambda d, z: f"{alarm_word(d.type)}, {_('sedan')} {clock(d.since, z)}")
+_tell(events.AlarmSent, lambda d, _z: words.spoken(alarm_words.CHANNELS, d.channel))
+_tell(events.AlarmUndelivered, lambda d, _z: words.spoken(alarm_words.UNDELIVERED_WHY, d.why))
 _tell(events.AlarmCancelled, lambda d, _z: words.spoken(words.CANCELLED_WHY, d.reason))
 _tell(events.CheckPlanned, lambda d, z: dated(d.slot, z))
 _tell(events.CheckDue, lambda d, z: clock(d.slot, z))

@@ -42,6 +42,8 @@ READ_WHAT: Mapping[str, str] = {
     "visits_file": N_("besök, som fil"),
     "access": N_("åtkomstloggen"),
     "acute": N_("larm i andra hem"),
+    "alarm": N_("ett larms sida"),
+    "figures": N_("uppföljning av larm"),
     "access_file": N_("åtkomstloggen, som fil"),
     "position_alarm": N_("position, på grund av larm"),
     "position_search": N_("position, personen saknas"),

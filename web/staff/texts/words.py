@@ -299,6 +299,8 @@ CANCELLED_WHY: Mapping[str, str] = {
     "not_left": N_("positioner som kom sent visar att området inte lämnades"),
     "charged": N_("batteriet är laddat"),
     "stopped": N_("positioner tas inte längre emot"),
+    "wearer": N_("brukaren tog tillbaka larmet"),
+    "caregiver": N_("personal på plats tog tillbaka larmet"),
 }
 
 RULES: Mapping[str, str] = {

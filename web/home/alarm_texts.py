@@ -1,13 +1,29 @@
-"""What alarms are about, on the page that the Pi serves.
+"""What open alarms are called on the home's own page: Swedish first, English beside it.
 
-Not for: all else that the page says (`words`).
+Not for: the page's other texts (`words`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-ALARMS: Mapping[str, tuple[str, str]] = {
+ALARM_TEXTS: dict[str, tuple[str, str]] = {
+    "alarms": ("Öppna larm", "Open alarms"),
+    "alarms.none": ("Inga öppna larm", "No open alarms"),
+    "alarm.acknowledged": ("Någon har tagit larmet", "Somebody has taken it"),
+    "alarm.waiting": ("Ingen har tagit larmet än", "Nobody has taken it yet"),
+    "alarm.take_back": ("Ta tillbaka larmet", "Take the alarm back"),
+    "alarm.take_back.wearer": (
+        "Tryckte du av misstag? Personalen ser att du har tagit tillbaka larmet.",
+        "Pressed by mistake? Staff see that you took the alarm back.",
+    ),
+    "alarm.take_back.caregiver": (
+        "Bara om du är här och har sett att ingen hjälp behövs. Kollegorna ser det.",
+        "Only if you are here and have seen that no help is needed. Your colleagues see it.",
+    ),
+    "alarm.take_back.yes": ("Ja, ta tillbaka det", "Yes, take it back"),
+    "alarm.take_back.no": (
+        "Larmet kunde inte tas tillbaka. Ring personalen.",
+        "The alarm could not be taken back. Call the staff.",
+    ),
     "alarm.bed_exit": (
         "Har lämnat sängen och inte kommit tillbaka",
         "Left the bed and did not come back",
@@ -81,4 +97,3 @@ ALARMS: Mapping[str, tuple[str, str]] = {
     ),
     "alarm.check_unclear": ("Nattillsynen gav inget säkert svar", "The night check gave no answer"),
 }
-"""Key to Swedish and English: one for each `gateway.events.AlarmType`."""
