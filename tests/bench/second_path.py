@@ -18,7 +18,6 @@ from tests.bench.figure import Figure
 from tests.e2e.second_path import give_way, played_centre, press
 from tests.ports import free_port
 
-PRESSES = 5
 WAITS_S, USUAL_S = 5.0, 20.0
 EVENING = datetime(2026, 3, 2, 21, 40, tzinfo=ZoneInfo("Europe/Stockholm"))
 
@@ -30,7 +29,7 @@ def measure() -> Iterator[Figure]:
         with stage(Path(folder) / "stage", at=EVENING, home=False, **ports) as made:
             give_way(made, centre)
             made.kill_staff()
-            took = [press(made, centre) for _ in range(PRESSES)]
-    slowest = max(took) - WAITS_S + USUAL_S
-    note = f"{PRESSES} presses, server killed; usual wait {USUAL_S:.0f} s"
-    yield Figure("second_path_max_s", round(slowest, 1), "s", 60.0, note=note)
+            took_s = press(made, centre)
+    told_s = round(took_s - WAITS_S + USUAL_S, 1)
+    note = f"server killed, press to alarm centre; {USUAL_S:.0f} s of it wait for the server"
+    yield Figure("second_path_max_s", told_s, "s", 60.0, note=note)

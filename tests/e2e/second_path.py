@@ -55,7 +55,7 @@ def give_way(made: Stage, centre: AlarmCentre) -> None:
     own = f'\n[second_path]\nsip_domain = "{LOCAL}"\nsip_port = 0\nafter_s = 5\n'
     file.write_text(file.read_text() + own)
     made.start_home("--still", "--awake")
-    wait(lambda: (made.folder / "home" / "secrets" / "second_path").exists(), "no list came")
+    wait((made.folder / "home" / "secrets" / "second_path").exists, "no list came")
     wait(lambda: bool(ask(made, PASSED)), "the chain was not tested")
 
 

@@ -27,6 +27,7 @@ from web.staff.realtime.broker import Broker
 from web.staff.realtime.relay import make_relay
 from web.staff.runtime import health, openapi, web_security
 from web.staff.runtime.admission_gate import AdmissionGate
+from web.staff.runtime.chain_watch import ChainWatch
 from web.staff.runtime.public_address import PublicAddress
 from web.staff.runtime.watch import Watch
 from web.staff.runtime.writer import Writer
@@ -107,11 +108,13 @@ def _assemble(
     app.extensions["tryggve.watch"] = watcher
     dispatcher = Dispatcher(parts, ways)
     app.extensions[provider_routes.EXTENSION] = dispatcher
+    chain = ChainWatch(parts, ways, dispatcher)
     relay.start()
     writer = None
     if watch:
         watcher.start()
         dispatcher.start()
+        chain.start()
         afterwards = open_afterwards(database.url)
         if afterwards is not None:
             writer = Writer(parts, afterwards)
@@ -120,6 +123,7 @@ def _assemble(
     def stop() -> None:
         atexit.unregister(stop)  # which would hold the whole application until the process ends
         watcher.stop()
+        chain.stop()
         dispatcher.stop()
         if writer is not None:
             writer.stop()

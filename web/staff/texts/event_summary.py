@@ -185,6 +185,8 @@ _tell(events.GatewaySecondPathFailed, lambda d, _z: words.spoken(chain_words.PAT
 _tell(events.GatewaySecondPathReady, lambda d, _z: chain_words.ready(d))
 _tell(events.GatewayTestFailed, lambda d, _z: words.spoken(chain_words.HOPS, d.hop))
 _tell(events.HomeTestMissed, lambda d, _z: words.spoken(chain_words.HOPS, d.hop))
+_tell(events.ServerHopBroken, lambda d, _z: d.hop)
+_tell(events.ServerHopMended, lambda d, _z: d.hop)
 _tell(events.ServerTestAnswered, lambda d, _z: chain_words.answered(d))
 _tell(events.ButtonPressed, lambda d, _z: _pressed(d))
 _tell(events.PendantPressed, lambda d, _z: _pressed(d))

@@ -168,6 +168,8 @@ _WORDS: Mapping[str, KindWord] = {
     "gateway.test_failed": KindWord(N_("Provlarmet kom inte tillbaka"), "warn"),
     "server.test_answered": KindWord(N_("Provlarm besvarat"), aside=True),
     "home.test_missed": KindWord(N_("Provlarmet uteblev"), "warn"),
+    "server.hop_broken": KindWord(N_("En del av larmkedjan är bruten"), "warn", icon="bell-off"),
+    "server.hop_mended": KindWord(N_("En del av larmkedjan fungerar igen"), "ok", icon="bell"),
     "check.planned": KindWord(N_("Tillsyn planerad"), icon="clock"),
     "check.due": KindWord(N_("Dags för tillsyn"), icon="clock"),
     "check.asked": KindWord(N_("Tillsyn väntar på svar"), "warn"),
