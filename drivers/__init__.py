@@ -4,6 +4,7 @@
     mat_adc        a pressure mat of one to eight cells on an MCP3008
     door_gpio      a magnetic contact at a door      motion_gpio   a motion detector
     button_gpio    a button on a pin                 indicator     a light and a tone
+    speakerphone   a speaker with a microphone: what the resident hears, and calls
     ups_gpio       a battery HAT that tells by a pin of a power cut
     bthome         pendants, buttons, doors, motion, moisture, temperature over Bluetooth
     lock_<make>    a door lock over Bluetooth, one file a make
@@ -14,10 +15,10 @@
     virtual/       the other side of the hardware, for the demo and the tests
 
 A driver module has
-- `KIND`, `"sensor"`, `"lock"` or `"indicator"`; `NEEDS_PINS` and `NEEDS_RADIO`, whether it uses the
-  home's pins, its radio;
+- `KIND`, `"sensor"`, `"lock"`, `"indicator"` or `"speaker"`; `NEEDS_PINS` and `NEEDS_RADIO`,
+  whether it uses the home's pins, its radio;
 - `Config`, a frozen pydantic model that refuses unknown keys;
-- `Driver(config, context)`, a `gateway.ports.Sensor`, `Lock` or `Indicator`;
+- `Driver(config, context)`, a `gateway.ports.Sensor`, `Lock`, `Indicator` or `Speaker`;
 - `pins(config)`, where it takes pins: their BCM numbers, so that a configuration can refuse one
   used twice;
 - `pair(config, context, guide)`, where the device must be paired, and `calibrate(config, context,
@@ -48,7 +49,7 @@ from gateway.ports import DriverContext, Guide
 GROUP = "tryggve.drivers"
 """The entry point group of drivers from other distributions."""
 
-Kind = Literal["sensor", "lock", "indicator"]
+Kind = Literal["sensor", "lock", "indicator", "speaker"]
 Guided = Callable[[Any, DriverContext, Guide], Awaitable[None]]
 
 

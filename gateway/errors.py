@@ -19,7 +19,9 @@
     ├── LinkError                 between the home and the server
     │   ├── LinkDown              no connection, no answer in time, or not now: `wait_s`
     │   └── LinkRefused           the other side said no; `status` and `code`
-    └── GrantRefused              a grant that does not open: `why` is a `gateway.events.Refusal`
+    ├── GrantRefused              a grant that does not open: `why` is a `gateway.events.Refusal`
+    ├── PermitRefused             a permit for a call that does not hold: a `VoiceRefusal`
+    └── DescriptionRefused        what a page or a home said of its end of a call
 
 Not for: deciding what to do about an error.
 """
@@ -162,3 +164,18 @@ class GrantRefused(TryggveError):
         self.why = why
         self.grant = grant
         self.person = person
+
+
+class PermitRefused(TryggveError):
+    """A permit for a call does not hold.  `why` is a `gateway.events.VoiceRefusal`; `call` and
+    `person` None: they could not be read."""
+
+    def __init__(self, why: str, *, call: str | None = None, person: str | None = None) -> None:
+        super().__init__(f"permit refused: {why}", why=why, call=call, person=person)
+        self.why = why
+        self.call = call
+        self.person = person
+
+
+class DescriptionRefused(TryggveError):
+    """What one end of a call said of itself (SDP) is not taken: one sentence."""

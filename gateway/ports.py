@@ -89,6 +89,52 @@ class Indicator(Protocol):
         """Dark; give the pins back.  May be called twice."""
 
 
+class Signal(StrEnum):
+    """What the resident is told by a sound."""
+
+    RAISED = "raised"
+    """The home has the alarm, and tells it on."""
+    TAKEN = "taken"
+    """A person has taken the alarm."""
+    LISTENING = "listening"
+    """From now on somebody hears the home."""
+    LISTENED = "listened"
+    """Nobody hears the home any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class SoundPlace:
+    """Where a call finds the home's sound.  `kind`: `card`, the names are PortAudio's ("" the usual
+    ones); `files`, they are paths.  `echo_cancelled`: what the speaker plays does not come back by
+    the microphone, so that both may speak at once."""
+
+    kind: str
+    microphone: str
+    speaker: str
+    echo_cancelled: bool
+
+
+@runtime_checkable
+class Speaker(Protocol):
+    """A speaker with a microphone."""
+
+    async def play(self, signal: Signal) -> None:
+        """Return when it has been heard.  Raises `DeviceError`; within `SIGNAL_MAX_S`."""
+
+    def place(self) -> SoundPlace:
+        """Where a call finds its sound."""
+
+    async def run(self, emit: Emit) -> None:
+        """`device.online` once it is there; until cancelled.  Raises `DeviceError`."""
+
+    async def close(self) -> None:
+        """Silence.  May be called twice."""
+
+
+SIGNAL_MAX_S = 10.0
+"""Seconds that a sound for the resident may take: the longest sentence takes four."""
+
+
 class Bolt(StrEnum):
     """Where a lock's bolt is, as the lock itself reported it."""
 

@@ -14,6 +14,8 @@ The stream carries
   of them, in order, from the one after `Last-Event-ID`.  0 or no header: the home's log is new;
   from the one after the highest `down_have` that this home ever confirmed.
 - `event: turn`: a `TurnOrder` in JSON.  Never queued: sent to whoever listens now, or to nobody.
+- `event: call`: a `CallOrder` in JSON, the same way; the home answers it with a `CallSignal` to
+  `POST /api/v1/home/call` -> Noted.  A home or a server that does not know them has no voice.
 - `event: receivers`: a list of `gateway.access.receiver_lists`, as a JWS: at each beginning and
   after the event that names it, so that it need not be confirmed.
 - a comment line every `HEARTBEAT_S`.
@@ -37,7 +39,7 @@ Not for: the staff's own pages.
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -187,6 +189,60 @@ class TurnOrder(_Model):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     grant: str
+
+
+SDP_MAX_BYTES = 6_000
+"""Of one end's description of itself: a browser's for sound has some 2,000, and a message between
+two workers of the server holds 7,500."""
+
+CANDIDATES_MAX = 20
+"""Ways to reach one end; a phone with a VPN has eight."""
+
+
+class IceServer(BaseModel):
+    """A relay (TURN) or a mirror (STUN) that both ends may use, and what opens it for this call."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    urls: str = Field(max_length=300)
+    username: str | None = Field(None, max_length=200)
+    credential: str | None = Field(None, max_length=200)
+
+
+class CallOrder(BaseModel):
+    """What the staff's page says to a home about a call, at once or never.  `what`:
+
+    `begin`: the call of `permit` (a JWS of `gateway.access.permits`) with the page's `sdp`;
+    `candidates`: more ways to reach the page; `extend`: once longer, by `permit`; `end`.
+    An order that says more than that is not obeyed: it may be a restriction."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    what: Literal["begin", "candidates", "extend", "end"]
+    call: str = Field(max_length=64)
+    permit: str = Field("", max_length=2_000)
+    sdp: str = Field("", max_length=SDP_MAX_BYTES)
+    candidates: tuple[Annotated[str, Field(max_length=300)], ...] = Field(
+        (), max_length=CANDIDATES_MAX
+    )
+    ice: tuple[IceServer, ...] = Field((), max_length=4)
+
+
+class CallSignal(_Model):
+    """What a home says about a call, at once; that it began and ended are events too.  `state`:
+    `answered` (with its `sdp`), `begun`, `ended`, `refused` (with `why`, a word of
+    `gateway.events.VoiceEnd` or `VoiceRefusal`)."""
+
+    call: str = Field(max_length=64)
+    state: Literal["answered", "begun", "ended", "refused"]
+    sdp: str = Field("", max_length=SDP_MAX_BYTES)
+    why: str = Field("", max_length=40)
+
+
+class Noted(_Model):
+    """The server has it."""
+
+    call: str
 
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

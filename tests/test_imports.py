@@ -20,7 +20,7 @@ PURE = ("access", "schedule", "rules")
 ROOMS_OF_HOME = (
     *BASE,
     *PURE,
-    *("scaip", "config", "engine", "state", "doors", "link", "services", "second_path"),
+    *("scaip", "config", "engine", "state", "doors", "link", "services", "media", "second_path"),
     *("replay", "app", "docs", "demo", "cli"),
 )
 """The gateway from the ground up: a room knows only those before it.  `app` is the composition
@@ -28,7 +28,8 @@ root; what follows it stands around the home and is not part of it."""
 
 ROOMS_OF_STAFF = (
     *("storage", "realtime", "core", "texts", "events", "care", "visits", "homelink", "signin"),
-    *("doors", "people", "places", "channels", "ladders", "audit", "pages", "runtime", "cli"),
+    *("doors", "talk", "people", "places", "channels", "ladders", "relatives", "audit", "pages"),
+    *("runtime", "cli"),
 )
 """The staff server from the ground up (web/staff/__init__.py says what each is for)."""
 
@@ -61,6 +62,7 @@ STAFF_KNOWS = (
     "gateway.access",
     "gateway.wire",
     "gateway.clock",
+    "gateway.media.description",
     "gateway.scaip",
 )
 DRIVERS_KNOW = ("gateway.events", "gateway.ports", "gateway.errors")

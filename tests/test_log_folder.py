@@ -302,6 +302,28 @@ def test_a_row_that_was_changed_ends_what_is_left(logs: LogFolder) -> None:
     log, recovered = logs.open()
     assert recovered is not None
     assert held(log) == of("home:h1", *range(1, 8))
+    beyond(log, 3)
+    logs.close(log)
+    again, recovered = logs.open()  # its own events stand behind all that was taken in
+    assert recovered is None
+    assert held(again) == [*of("home:h1", *range(1, 8)), *of("home:h1~2", 1, 2, 3)]
+    logs.close(again)
+
+
+def test_a_rest_with_a_gap_is_sent_in_parts(logs: LogFolder) -> None:
+    """What was read before a block that the disk does not give back, then what was behind it: the
+    server takes no batch with a gap, and would get neither."""
+    log, _ = logs.open()
+    with closing(connect(log.path)) as db:
+        for row, event in zip((-9, -8, -2), sealed_chain(7)[1:7:2], strict=True):
+            values = (row, row + 10, event.body.decode(), event.digest)
+            db.execute("INSERT INTO event VALUES (?, ?, ?, ?, 'home:h1~1', '2026-03-01')", values)
+    log.rests.look_again()
+    sent = []
+    while (rest := log.rests.next(9)) is not None:
+        sent.append(len(rest.bodies))
+        log.rests.mark(rest.origin, 2 if len(sent) == 1 else rest.head)
+    assert sent == [2, 1]
     logs.close(log)
 
 

@@ -171,7 +171,7 @@ def test_what_is_listed_as_unbuilt_is(page: str) -> None:
     """A thing that is built and still listed as missing is a lie too: whoever builds it gives it
     one of these words, and takes the row away."""
     rows = unbuilt(page)
-    assert len(rows) >= 3
+    assert len(rows) >= 2
     there = built()
     assert {"ledger", "codes", "rotate", "sample", "alarm"} <= there, "are names still found?"
     assert {what: words for what, words in rows.items() if not words or there & set(words)} == {}

@@ -20,13 +20,6 @@ KEPT = {
     "web.staff.events.projections.rebuild._FOLDS": "imported so that their handlers register",
     "web.staff.homelink.enrolment.forget_tries": "a seam for tests: tries are counted in memory",
     "web.staff.signin.grace.DEFAULT_H": "the schema's own number; a test holds the two together",
-    "web.staff.ladders.progress.of_alarm": "the alarm's own page shows it",
-    "web.staff.ladders.definitions.ask_earlier": "the page of ladders",
-    "web.staff.ladders.foresight.holes": "the page of ladders",
-    "web.staff.ladders.rotas.WEEKS_MAX": "the page of rotas",
-    "web.staff.ladders.rotas.add_shift": "the page of rotas",
-    "web.staff.ladders.rotas.remove_shift": "the page of rotas",
-    "web.staff.ladders.rotas.take_calendar": "the page of rotas",
     "gateway.clock.ManualClock": "a clock for tests, which ships as part of the product",
 }
 """What nothing in the product says, with the reason to keep it."""

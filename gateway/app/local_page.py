@@ -304,7 +304,9 @@ class LocalPage:
         since = self._home.clock.now() - timedelta(days=LEDGER_DAYS)
         rows = read_ledger(self._home.engine.log.path, since)
         return tuple(
-            Access(row.ref, row.at, row.action, row.person, row.why, row.turn, row.outcome)
+            Access(
+                row.ref, row.at, row.action, row.person, row.why, row.turn, row.outcome, row.took_s
+            )
             for row in rows
         )
 

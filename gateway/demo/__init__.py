@@ -3,6 +3,7 @@
     resident   how somebody sleeps, gets up and falls, by a seed
     home       the gateway with virtual pins, radio and lock, in a process of its own
     pace       lets time run fast, and at a person's pace while a person is needed
+    phones     *Provtelefon*: what the staff's phones show, and their provider of text messages
     town       its homes, its accounts, and the plan of a caregiver's rounds
     stage      folder, enrolment; starts and stops the programs
     alarm_centre  receives SCAIP, and misbehaves on command

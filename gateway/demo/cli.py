@@ -132,6 +132,7 @@ def _play(folder: Path, seed: int, speed: float) -> int:
         home_options=("--pace", str(speed)),
         plan=True,
         neighbour=True,
+        phones=True,
         tell=tell,
     ) as set_stage:
         _introduce(set_stage)
@@ -155,12 +156,18 @@ def _introduce(stage: Stage) -> None:
      Öppna dörren.  The lock sleeps; somebody takes the handle after a few seconds.
   3  There: Jag går nu.  Then Besök has what was done beside what was planned.
 
+  4  An alarm: p + Enter.  Provtelefon shows whose phone rings, and who is told next when
+     nobody answers; answer OK there, or take it in Nu.  s + Enter pulls the server's plug:
+     f + Enter, and the home tells by its own modem.
+  Provtelefon, the phones of the staff: {stage.phones.url if stage.phones else ""}
+
   The page that the home itself serves: {stage.home_url}
      The browser warns: its certificate is the home's own.  Go on; its PIN is {written(stage.pin)}.
   The plan, as it was brought in:       {stage.plan_file}
 """)
     for key, (_, text) in KEYS.items():
         print(f"  {key} + Enter  {text}")
+    print("  s + Enter  pulls the server's plug, and puts it back")
     print("  n + Enter  the night goes on though somebody is needed")
     print(f"  a number   another speed, at most {FASTEST:g};  q  stop\n", flush=True)
 
@@ -200,6 +207,8 @@ def _obey(stage: Stage, homes: Sequence[HomeProcess], word: str) -> bool:
         return False
     if word in KEYS:
         stage.home.do(KEYS[word][0])
+    elif word == "s":
+        _plug(stage)
     elif word == "n":
         for home in homes:
             home.do("go_on")
@@ -207,8 +216,18 @@ def _obey(stage: Stage, homes: Sequence[HomeProcess], word: str) -> bool:
         for home in homes:
             home.do("speed", rate=float(word))
     elif word:
-        print(f"  {word}? {', '.join(KEYS)}, n, a number, or q", flush=True)
+        print(f"  {word}? {', '.join(KEYS)}, s, n, a number, or q", flush=True)
     return True
+
+
+def _plug(stage: Stage) -> None:
+    """Pull the server's plug, or put it back."""
+    if stage.staff is not None and stage.staff.poll() is None:
+        stage.kill_staff()
+        print("  the server's plug is out", flush=True)
+    else:
+        stage.start_staff()
+        print("  the server runs again", flush=True)
 
 
 def _port(wish: int) -> int:

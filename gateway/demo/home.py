@@ -33,6 +33,7 @@ from drivers.virtual import (
     twin,
     virtual_home_radio,
 )
+from drivers.virtual.modem import VirtualModem
 from gateway.app.home import Home
 from gateway.clock import FileClock, open_clock
 from gateway.config import home_file as configuration
@@ -53,7 +54,7 @@ from gateway.events import (
 )
 
 MAT_PIN, FLOOR_PIN, BATHROOM_PIN, FRONT_PIN, ANSWER_PIN = 17, 27, 22, 23, 24
-LIGHT_PIN, TONE_PIN = 5, 6
+LIGHT_PIN, TONE_PIN, EAR_PIN = 5, 6, 16
 LOCK = "door"
 PENDANT = "pendant"
 PENDANT_ADDRESS = "E8:E0:7E:11:22:33"
@@ -98,6 +99,7 @@ class VirtualHome:
         self.front = self.pins.contact(FRONT_PIN, closed=True)
         self.answer = self.pins.contact(ANSWER_PIN)
         self.lamp = self.pins.lamp(LIGHT_PIN)
+        self.ear = self.pins.lamp(EAR_PIN)
         self.pendant = VirtualBthome(radio, address=PENDANT_ADDRESS, key=secrets.token_bytes(16))
         self.floor = self.pins.mat(FLOOR_PIN)
         house = House(
@@ -125,7 +127,13 @@ class VirtualHome:
         await self.pendant.start()
         state = Path(self.args.state)
         self._pair(state)
-        home = Home(self.config, state_dir=state, clock=self.clock, pin_factory=self.pins.factory)
+        home = Home(
+            self.config,
+            state_dir=state,
+            clock=self.clock,
+            pin_factory=self.pins.factory,
+            modem=VirtualModem(self.args.modem) if self.args.modem else None,
+        )
         home.watchers.append(self._see)
         home.watchers.append(lambda event: self._know_mats(home, event))
         tasks = [
@@ -232,6 +240,7 @@ class VirtualHome:
             "bolt": self.lock.state.name,
             "in_bed": self.resident.in_bed,
             "light": self.lamp.lit,
+            "listening": self.ear.lit,
             "durable": home.engine.log.durable,
             "backlog": home.engine.inputs_waiting + home.engine.turns_waiting,
             "origin": home.engine.log.origin,
@@ -303,6 +312,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--still", action="store_true", help="the resident only does what is told")
     options.add_argument("--awake", action="store_true", help="the lock does not sleep")
     options.add_argument("--nobody-at-door", action="store_true", help="nobody takes the handle")
+    options.add_argument("--modem", default=None, help="whose phones its virtual modem reaches")
     options.add_argument("--latency-ms", type=float, default=0.0, help="of each radio packet")
     return options
 

@@ -29,6 +29,7 @@ from gateway.clock import FileClock
 from gateway.config.secrets import FileSecrets
 from gateway.demo import town
 from gateway.demo.leash import STOP_S
+from gateway.demo.phones import Phones
 from gateway.demo.town import Account
 from gateway.demo.tree import HERE, Tree
 from gateway.doors.page_pin import make_pin
@@ -57,7 +58,8 @@ class StageError(TryggveError):
 class Stage:
     """A set stage.  `url` is the staff server's, `home_url` that of the page the home serves, which
     the resident's `pin` opens.  `staff_from` and `home_from` say whose code each program runs when
-    it is started next."""
+    it is started next; `phones` show what staff are told outside the pages (None: there are none).
+    """
 
     folder: Path
     clock: FileClock
@@ -71,6 +73,7 @@ class Stage:
     neighbour: HomeProcess | None = None
     staff_from: Tree = HERE
     home_from: Tree = HERE
+    phones: Phones | None = None
 
     @property
     def clock_file(self) -> Path:
@@ -192,6 +195,8 @@ class Stage:
                 home.stop()
         if self.staff is not None:
             stop(self.staff)
+        if self.phones is not None:
+            self.phones.stop()
 
 
 class HomeProcess:
@@ -286,6 +291,7 @@ def stage(
     home_options: tuple[str, ...] = (),
     plan: bool = False,
     neighbour: bool = False,
+    phones: bool = False,
     staff_from: Tree = HERE,
     home_from: Tree = HERE,
     database: str = "",
@@ -295,7 +301,8 @@ def stage(
 
     `at` is the domain time at which it begins (aware, in the homes' zone) and `rate` its pace; a
     port of 0 is any free one.  With `home` False the home is enrolled and not started.  With `plan`
-    a team has a plan for this home and the next one; with `neighbour` that one runs too.
+    a team has a plan for this home and the next one; with `neighbour` that one runs too; with
+    `phones` staff have phones that alarms reach (`gateway.demo.phones`).
     `staff_from` and `home_from` are whose code sets up and runs the server and the homes;
     `database` is the server's URL (empty: SQLite in `folder`).  `tell` hears of each step before it
     is done.
@@ -314,6 +321,11 @@ def stage(
     )
     if plan:
         set_stage.plan_file.write_text(town.plan(at), encoding="utf-8")
+    if phones:
+        owners = {one.number: one.name for one in set_stage.accounts}
+        set_stage.phones = Phones(owners, set_stage.clock.now)
+        set_stage.phones.start()
+        home_options = (*home_options, "--modem", set_stage.phones.url)
     codes = _set_up_staff(set_stage, plan=plan, database=database, tell=tell)
     try:
         tell("starting the staff server")
@@ -364,13 +376,38 @@ def _set_up_staff(stage: Stage, *, plan: bool, database: str, tell: Tell) -> lis
     lines = town.commands(stage.clock_file, stage.accounts, stage.plan_file if plan else None)
     if database:
         lines[0] += ["--database", database]
+    if stage.phones is not None:
+        lines[-1:-1] = town.reach(stage.accounts)
     passwords = "".join(f"{one.password}\n" for one in stage.accounts)
     printed = stage.staff_says(*lines, stdin=passwords, tell=tell)
     with (stage.folder / "staff" / "staff.toml").open("a") as file:
         if plan:
             margin = town.OPEN_MIN
             file.write(f"\n[plan]\nopen_before_min = {margin}\nopen_after_min = {margin}\n")
+        if stage.phones is not None:
+            file.write(_SMS.format(url=stage.phones.url))
+    if stage.phones is not None:
+        _address_and_secret(stage.folder / "staff", stage.url)
     return codes_in(printed)
+
+
+_SMS = """
+[channels.sms]
+from = "+46701740699"
+user = "demo"
+url = "{url}/a1"
+"""
+"""The provider of text messages is the demo's own."""
+
+
+def _address_and_secret(folder: Path, url: str) -> None:
+    """The server knows its own address, where the provider tells what came, and has a password at
+    the provider's."""
+    config = folder / "staff.toml"
+    config.write_text(f'public_url = "{url}"\n{config.read_text()}')
+    secret = folder / "secrets" / "sms_secret"
+    secret.write_text("demo")
+    secret.chmod(0o600)
 
 
 def codes_in(printed: str) -> list[str]:

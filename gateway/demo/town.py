@@ -60,21 +60,24 @@ class Account:
     roles: tuple[str, ...]
     look: str
     password: str
+    number: str
+    """Of the phone: one that Sweden keeps for stories (PTS), and that nobody has."""
 
 
 def accounts() -> list[Account]:
     """Who can sign in: one for each role.  All have one password, made up at each start."""
     groups = ("".join(secrets.choice(LETTERS) for _ in range(4)) for _ in range(4))
     password = "-".join(groups)
+    people = (
+        ("caregiver", "hemtjanst", "Hemtjänsten", "Mitt pass, Besök"),
+        ("night_watcher", "natt", "Nattpatrullen", "Nu, Händelser"),
+        ("coordinator", "samordnare", "Samordnaren", "Besök, Personal"),
+        ("technician", "tekniker", "Teknikern", "Nu, Hem"),
+        ("administrator", "admin", "Administratören", "Personal, Hem"),
+    )
     return [
-        Account(f"{who}@demo.example", name, (role,), look, password)
-        for role, who, name, look in (
-            ("caregiver", "hemtjanst", "Hemtjänsten", "Mitt pass, Besök"),
-            ("night_watcher", "natt", "Nattpatrullen", "Nu, Händelser"),
-            ("coordinator", "samordnare", "Samordnaren", "Besök, Personal"),
-            ("technician", "tekniker", "Teknikern", "Nu, Hem"),
-            ("administrator", "admin", "Administratören", "Personal, Hem"),
-        )
+        Account(f"{who}@demo.example", name, (role,), look, password, f"+467017406{5 + place:02}")
+        for place, (role, who, name, look) in enumerate(people)
     ]
 
 
@@ -144,7 +147,8 @@ def plan(evening: datetime) -> str:
 
 HOME_TOML = """\
 # A virtual home of the demo: a mat under the bed's mattress and one beside the bed, a detector in
-# the bathroom, a lock and a contact on the front door, a pendant, a button and a lamp.
+# the bathroom, a lock and a contact on the front door, a pendant, a button and a lamp; a speaker
+# that nobody hears, and the lamp that says when somebody listens.
 [home]
 id = "{home}"
 timezone = "Europe/Stockholm"
@@ -200,6 +204,18 @@ room = "kitchen"
 light_pin = {light_pin}
 tone_pin = {tone_pin}
 
+[devices.ear]
+driver = "indicator"
+role = "listening"
+room = "kitchen"
+light_pin = {ear_pin}
+
+[devices.speaker]
+driver = "speakerphone"
+room = "kitchen"
+system = "files"
+playback = "/dev/null"
+
 [devices.door]
 driver = "lock_nuki"
 role = "front_door"
@@ -243,6 +259,7 @@ def home_toml(home: Dwelling, url: str, page_port: int) -> str:
         answer_pin=virtual.ANSWER_PIN,
         light_pin=virtual.LIGHT_PIN,
         tone_pin=virtual.TONE_PIN,
+        ear_pin=virtual.EAR_PIN,
         pendant_address=virtual.PENDANT_ADDRESS,
     )
 
@@ -279,6 +296,26 @@ def commands(clock: Path, people: list[Account], plan_file: Path | None) -> list
     return lines + [["enroll-code", home.id] for home in homes]
 
 
+def reach(people: list[Account]) -> list[list[str]]:
+    """Where alarms reach whom, as words after `tryggve staff`: a number for each, a ladder that
+    climbs while one looks, and whom the home tells without its server."""
+    lines = [["ways", "add", one.email, "--sms", one.number] for one in people]
+    ladder = ["ladder", "add", "Natt", "--org", ORGANISATION, "--severity", "care"]
+    for step in LADDER:
+        ladder += ["--step", str(STEP_S), *step]
+    watcher, carer = (
+        next(one for one in people if role in one.roles) for role in ("night_watcher", "caregiver")
+    )
+    told = [f"{one.email}={one.number}" for one in (watcher, carer)]
+    return [*lines, ladder, ["second-path", "set", HOME.id, *told, "--wait-s", str(STEP_S)]]
+
+
+STEP_S = 30
+"""Seconds of a step in the demo, the fewest that a ladder may have: somebody is watching."""
+
+LADDER = (("role:night_watcher",), ("role:caregiver",), ("role:coordinator",))
+"""Who is told in the demo, step by step."""
+
 STEPS = {
     "init": "the server's folder, its keys and an empty database",
     "home": "the home {2}",
@@ -287,6 +324,9 @@ STEPS = {
     "area": "an area and who works there",
     "team": "an area and who works there",
     "plan": "a plan for a week of visits",
+    "ways": "where alarms reach whom, and a ladder",
+    "ladder": "where alarms reach whom, and a ladder",
+    "second-path": "where alarms reach whom, and a ladder",
     "enroll-code": "a code for each home's gateway",
 }
 """What a line of `commands` does, by its first word; numbers are its words."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import sqlite3
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -238,7 +239,10 @@ class Engine:
                 await self._landing()
             # else the disk is broken, and memory knows more than the log
             if not self._flights and self.log.complete:
-                self.rebuild()
+                try:
+                    self.rebuild()
+                except sqlite3.Error as error:  # a block that the disk does not give back
+                    self.begin_anew(str(error))
         self._wake.set()
 
     def _fresh_sequencer(self, fold: Fold, clock: ClockState) -> Sequencer:

@@ -80,9 +80,15 @@ def trouble_of(path: Path, error: sqlite3.Error) -> LogError:
 
 
 def check(db: sqlite3.Connection, path: Path) -> None:
-    """Raise `LogCorrupt` when SQLite finds a file of up to `CHECK_MAX_BYTES` damaged."""
+    """Raise `LogCorrupt` when SQLite finds a file of up to `CHECK_MAX_BYTES` damaged, or the disk
+    does not give back a block of it."""
     if path.stat().st_size <= CHECK_MAX_BYTES:
-        (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+        try:
+            (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+        except sqlite3.OperationalError as error:
+            if "disk I/O error" not in str(error):
+                raise
+            verdict = str(error)
         if verdict != "ok":
             raise LogCorrupt(f"{path.name} is damaged: {verdict}")
 

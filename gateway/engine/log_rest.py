@@ -7,7 +7,8 @@ new log writes.  So the state is folded from them at every start, and the link s
 missing.
 
 Copied are the last days, what was not forwarded, and of what is older the kinds of `LONG_LIVED`; up
-to the first row that cannot be read or that breaks its chain.  The old file stays as it is.
+to the first row that cannot be read or that breaks its chain; behind one that the disk does not
+give back, what is of those kinds.  The old file stays as it is.
 
 Not for: mending it, or what no program can read (`sqlite3 FILE .recover`, by a technician).
 """
@@ -63,13 +64,25 @@ def take_in(path: Path, aside: Path | None, origin: str, *, in_memory: bool = Fa
     many events.  `in_memory`: `path` is.  It may be in use, and the call may be repeated: each
     row has its place.  Raises
     `sqlite3.Error` when the new log cannot be written."""
-    count = 0
+    count, last = 0, None
     with closing(connect(path, in_memory=in_memory)) as new:
         for top, marks, rows in _left_of(aside, origin):
-            count += _copy(new, rows, top, marks)
+            # the last one waits: it may have to stand elsewhere
+            some = rows if last is None else [last, *rows]
+            count += _copy(new, some[:-1], top, marks)
+            last = some[-1]
+        if last is not None:
+            count += _copy(new, [last], _end_of(new, last, top), marks)
         new.execute("INSERT OR IGNORE INTO mark VALUES (?, 1)", (TAKEN,))
     log.info("took in what was left of a log", extra={"origin": origin, "events": count})
     return count
+
+
+def _end_of(new: sqlite3.Connection, last: _Row, top: int) -> int:
+    """What is taken from the last row's number: it stands at 0 where nothing else does, for the new
+    log's own rows follow on whatever is the last, and are above 0."""
+    (there,) = new.execute("SELECT max(row) FROM event").fetchone()
+    return top if there is not None and there >= 0 else last[0]
 
 
 def is_taken_in(path: Path) -> bool:
@@ -104,9 +117,15 @@ def _readable(old: sqlite3.Connection, origin: str, forwarded: int) -> Iterator[
     with suppress(sqlite3.Error):  # a log of an earlier version has another index
         before = f"INDEXED BY {LONG_LIVED_INDEX} WHERE row < ? AND ({LONG_LIVED_SQL}) ORDER BY row"
         yield from _whole(old.execute(f"{_COLUMNS} {before}", (first,)), origin)
-    with suppress(sqlite3.Error):
+    try:
         rows = old.execute(f"{_COLUMNS} WHERE row >= ? ORDER BY row", (first,))
         yield from _chained(rows, origin)
+        return
+    except sqlite3.Error:
+        log.warning("a part of a log cannot be read")
+    with suppress(sqlite3.Error):  # what is open now may stand behind it
+        late = f"INDEXED BY {LONG_LIVED_INDEX} WHERE row >= ? AND ({LONG_LIVED_SQL}) ORDER BY row"
+        yield from _whole(old.execute(f"{_COLUMNS} {late}", (first,)), origin)
 
 
 def _first(old: sqlite3.Connection, forwarded: int) -> int:
@@ -137,9 +156,10 @@ def _chained(rows: Iterator[Any], own: str) -> Iterator[_Row]:
     One that is left out by `_whole` is missed by the next of its chain."""
     heads: dict[str, tuple[int, bytes]] = {}
     for one in _whole(rows, own):
-        _, seq, body, digest, origin, _ = one
+        row, seq, body, digest, origin, _ = one
         before = heads.get(origin)
-        if before is not None:
+        # what it had taken in itself may have gaps
+        if before is not None and (row > 0 or seq == before[0] + 1):
             follows = seq == before[0] + 1 and chained(before[1], body.encode()) == digest
             if not follows:
                 return
@@ -199,11 +219,14 @@ class Rests:
             for origin, (sent, head) in self._known.items():
                 if sent < head:
                     rows = self._reader.execute(
-                        "SELECT CAST(body AS BLOB), hash FROM event WHERE origin = ? AND seq > ? "
+                        "SELECT seq, CAST(body AS BLOB), hash FROM event "
+                        "WHERE origin = ? AND seq > ? "
                         "ORDER BY seq LIMIT ?",
                         (origin, sent, limit),
                     ).fetchall()
-                    return Rest(origin, head, [wire_json(body, digest) for body, digest in rows])
+                    # without a gap: the server would take none of them
+                    run = [row for n, row in enumerate(rows) if row[0] == rows[0][0] + n]
+                    return Rest(origin, head, [wire_json(body, digest) for _, body, digest in run])
         return None
 
     def look_again(self) -> None:

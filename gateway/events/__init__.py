@@ -30,4 +30,5 @@ from gateway.events.absence import *
 from gateway.events.places import *
 from gateway.events.access import *
 from gateway.events.accounts import *
+from gateway.events.voice import *
 from gateway.events.codec import *

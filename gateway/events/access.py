@@ -65,7 +65,9 @@ ACCESS_KINDS = frozenset(
         "unlock.requested",
         "unlock.refused",
         "visit.started",
+        "voice.begun",
+        "voice.refused",
     }
 )
-"""Who looked, who opened or tried to, who came in.  The staff's access log and the ledger that the
-resident sees in the home are these events, no more and no fewer."""
+"""Who looked, who opened or tried to, who came in, who listened or tried to.  The staff's access
+log and the ledger that the resident sees in the home are these events, no more and no fewer."""

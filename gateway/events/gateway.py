@@ -47,7 +47,7 @@ class DeviceTold:
     id: str
     driver: str
     type: str
-    """`sensor`, `lock` or `indicator`."""
+    """`sensor`, `lock`, `indicator` or `speaker`."""
     role: str | None = None
     room: str | None = None
 

@@ -168,19 +168,3 @@ class HomeTestMissed(Data):
     hop: str
     """`home` (none was sent, and the home is heard), or as in `gateway.test_failed`."""
     note: Prose = ""
-
-
-@kind("server.hop_broken", by=By.SERVER)
-class ServerHopBroken(Data):
-    """A part of the server that alarms go through does not hold: a channel by its name, or
-    `dispatcher`.  About no home.  Told once, until it is mended."""
-
-    hop: str
-    why: Prose
-
-
-@kind("server.hop_mended", by=By.SERVER)
-class ServerHopMended(Data):
-    """It holds again."""
-
-    hop: str

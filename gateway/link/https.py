@@ -36,8 +36,10 @@ from gateway.wire import (
     PROTOCOLS,
     TICKET_HEADER,
     TOKEN_LIFE_S,
+    CallSignal,
     GapProblem,
     Have,
+    Noted,
     Problem,
     protocols_of,
     protocols_text,
@@ -209,6 +211,17 @@ class Lane:
     def urgent(self, bodies: Sequence[bytes], down_have: int) -> int:
         """Send events at once, any numbers; otherwise as `events`."""
         return self._post("/urgent", bodies, down_have)
+
+    def call(self, signal: CallSignal) -> None:
+        """Say something about a call.  Raises `LinkRefused`, `LinkDown`."""
+        body = signal.model_dump_json().encode()
+        headers = {"Content-Type": "application/json"}
+        response = self._request("POST", "/call", body, headers)
+        if response.status == 401 and self._learn(response.data):
+            response = self._request("POST", "/call", body, headers)
+        if response.status != 200:
+            raise refusal(response.status, response.data)
+        _answer(Noted, response.data)
 
     def stream(self, last_id: int) -> Stream:
         """Open the stream after the number `last_id`.  Raises `LinkRefused`, `LinkDown`."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from gateway.link.https import Link
+from gateway.wire import CallOrder
 
 
 class Outbox(Protocol):
@@ -104,6 +105,8 @@ class UplinkCallbacks:
     for an origin."""
     on_chain_broken: Callable[[], None]
     """The numbers fit and the hashes do not.  Told once for an origin."""
+    on_call_order: Callable[[CallOrder], None] = lambda _order: None
+    """What the staff's page says about a call; must not block."""
     on_link: Callable[[bool], None] = lambda _up: None
     """The server answers, or does not any more; told when it changes."""
     on_problem: Callable[[Problem | None], None] = lambda _problem: None

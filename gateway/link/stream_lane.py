@@ -1,4 +1,5 @@
-"""The uplink's stream: what the server decided, in order, and orders to turn a lock.
+"""The uplink's stream: what the server decided, in order, and orders for now: to turn a lock, or
+about a call.
 
 Not for: judging a grant (`gateway.access.grants`), or checking the hashes of what comes down (the
 log).
@@ -19,7 +20,7 @@ from gateway.link.https import Stream
 from gateway.link.lane import LaneThread
 from gateway.link.link_state import Problem, SharedLinkState
 from gateway.link.sse import Message, Parser
-from gateway.wire import TurnOrder
+from gateway.wire import CallOrder, TurnOrder
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,10 @@ class StreamLane(LaneThread):
                 self._store(decided)  # what was decided before the order may concern it
                 decided = []
                 self._order(message)
+            elif message.event == "call":
+                self._store(decided)  # the alarm that it is about
+                decided = []
+                self._call(message)
             elif message.event == "receivers":
                 self._store(decided)
                 decided = []
@@ -101,6 +106,14 @@ class StreamLane(LaneThread):
             log.warning("an order on the stream could not be read")
             return
         self.shared.callbacks.on_lock_order(order.grant)
+
+    def _call(self, message: Message) -> None:
+        try:
+            order = CallOrder.model_validate_json(message.data)
+        except ValidationError:
+            log.warning("an order about a call could not be read")
+            return
+        self.shared.callbacks.on_call_order(order)
 
 
 def _decided(message: Message, origin: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
     up      every event, in order, in batches; an empty batch as a sign of life
     urgent  alarms and other urgent events at once, beside the backlog
-    stream  what the server decided, and orders to turn a lock
+    stream  what the server decided, and orders for now: to turn a lock, or about a call
 
 A lane that fails pauses (growing, with jitter) and goes on; it never stops another.  The log and
 the engine are reached through `Outbox` and `UplinkCallbacks` only.
@@ -14,6 +14,7 @@ Not for: HTTP (`gateway.link.https`), judging a grant, or checking the hashes of
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable, Iterable
 
@@ -29,6 +30,7 @@ from gateway.link.link_state import (
 )
 from gateway.link.stream_lane import StreamLane
 from gateway.link.urgent_lane import UrgentLane
+from gateway.wire import CallSignal
 
 __all__ = ["Metrics", "Outbox", "Problem", "Uplink", "UplinkCallbacks", "UrgentEvent"]
 
@@ -54,6 +56,8 @@ class Uplink:
         self._batch = BatchLane(self._shared)
         self._urgent = UrgentLane(self._shared)
         self._stream = StreamLane(self._shared)
+        self._signals = link.lane()
+        self._signalling = threading.Lock()
 
     def start(self) -> None:
         """Start the threads."""
@@ -67,6 +71,11 @@ class Uplink:
     def urgent(self, events: Iterable[UrgentEvent]) -> None:
         """Send these at once, durable or not.  Any thread; never blocks."""
         self._urgent.put(events)
+
+    def signal(self, signal: CallSignal) -> None:
+        """Say something about a call, now or never.  Blocks; any thread.  Raises `LinkError`."""
+        with self._signalling:
+            self._signals.call(signal)
 
     def metrics(self) -> Metrics:
         """The link now.  Any thread."""
@@ -88,6 +97,7 @@ class Uplink:
         for lane in (self._batch, self._urgent, self._stream):
             if lane.is_alive():
                 lane.join(max(0.0, end - time.monotonic()))
+        self._signals.close()
 
     def _may_send(self) -> bool:
         return not (self._shared.away or self._shared.told_to_wait)

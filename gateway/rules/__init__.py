@@ -42,7 +42,7 @@ from gateway.events import Data, Ref
 @dataclass(frozen=True, slots=True)
 class DeviceFacts:
     """What a rule may know of a device.  `role` is what it is for (`bed`, `front_door`, …), None
-    when the configuration does not say; `type` is `sensor`, `lock` or `indicator`."""
+    when the configuration does not say; `type` is `sensor`, `lock`, `indicator` or `speaker`."""
 
     id: str
     driver: str

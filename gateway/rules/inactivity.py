@@ -23,6 +23,7 @@ from pydantic import Field
 from gateway.commands import Command, SetIndicator
 from gateway.envelope import Event
 from gateway.events import (
+    LISTENING_ROLE,
     ActivityAnswered,
     ActivityPrewarned,
     AlarmCancelled,
@@ -228,7 +229,9 @@ def _lights(settings: Settings, *, on: bool, only: str | None = None) -> list[Co
     return [
         SetIndicator(device.id, on)
         for device in devices
-        if device.type == "indicator" and only in (None, device.id)
+        if device.type == "indicator"
+        and device.role != LISTENING_ROLE
+        and only in (None, device.id)
     ]
 
 

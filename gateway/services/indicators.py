@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.errors import DeviceError
@@ -20,19 +20,28 @@ SET_S = 5.0
 
 
 class Indicators:
-    """`devices` are the drivers by the id of their device, as they come and go."""
+    """`devices` are the drivers by the id of their device, as they come and go; `listening` those
+    that say that somebody hears the home."""
 
-    def __init__(self, devices: Mapping[str, Any]) -> None:
+    def __init__(self, devices: Mapping[str, Any], listening: Sequence[str] = ()) -> None:
         self._devices = devices
+        self._listening = listening
 
-    async def set(self, device: str, on: bool) -> None:
-        """Begin or end.  A device that cannot be had now is set as soon as it can."""
+    async def set_listening(self, on: bool) -> bool:
+        """Say that somebody hears the home, or nobody any more; whether a lamp says it now."""
+        return any([await self.set(device, on) for device in self._listening])
+
+    async def set(self, device: str, on: bool) -> bool:
+        """Begin or end; whether it is done.  A device that cannot be had now is set as soon as it
+        can."""
         driver = self._devices.get(device)
         if not isinstance(driver, Indicator):
             log.warning("no such indicator runs", extra={"device": device})
-            return
+            return False
         try:
             async with asyncio.timeout(SET_S):
                 await driver.set(on)
         except (DeviceError, TimeoutError) as error:  # it is set as soon as it can be had
             log.warning("an indicator waits", extra={"device": device, "error": repr(error)})
+            return False
+        return True

@@ -18,7 +18,7 @@ from gateway.engine.log_reader import connect, first_row
 from gateway.envelope import Event, corrected_at, from_json
 from gateway.events import ACCESS_KINDS, Ref
 
-ENDED = "unlock.ended"
+ENDED = ("unlock.ended", "voice.ended")
 SYNCED = "clock.synced"
 
 
@@ -27,7 +27,7 @@ class LedgerRow:
     """One row.  `at` aware UTC, corrected; `action` the event's kind, for a turn of the lock with
     what was asked (`unlock` or `lock`) in `turn`; `person` a staff id, None when nobody knows who;
     `why` the code that belongs to the action; `outcome` a `LockOperationOutcome` value, None when
-    it has none (yet)."""
+    it has none (yet); `took_s` how long somebody listened, None: not (yet) known."""
 
     ref: Ref
     at: datetime
@@ -36,11 +36,12 @@ class LedgerRow:
     why: str
     turn: str | None = None
     outcome: str | None = None
+    took_s: float | None = None
 
 
 def read_ledger(path: Path, since: datetime) -> list[LedgerRow]:
     """The rows of the log at `path` from about `since` on, newest first.  From any thread."""
-    kinds = sorted({*ACCESS_KINDS, ENDED, SYNCED})
+    kinds = sorted({*ACCESS_KINDS, *ENDED, SYNCED})
     query = (
         "SELECT body FROM event WHERE row >= ? AND json_extract(body, '$.kind') IN "
         "(SELECT value FROM json_each(?)) ORDER BY row"
@@ -54,8 +55,11 @@ def read_ledger(path: Path, since: datetime) -> list[LedgerRow]:
         for one in events
         if isinstance(one.data, e.LockOperationEnded)
     }
+    listened = {
+        one.data.call: one.data.took_s for one in events if isinstance(one.data, e.VoiceEnded)
+    }
     rows = [
-        _row(one, offsets.get(one.boot, 0.0), outcomes)
+        _row(one, offsets.get(one.boot, 0.0), outcomes, listened)
         for one in events
         if one.kind in ACCESS_KINDS
     ]
@@ -63,8 +67,14 @@ def read_ledger(path: Path, since: datetime) -> list[LedgerRow]:
     return sorted(shown, key=lambda row: (row.at, row.ref), reverse=True)
 
 
-def _row(event: Event, offset_s: float, outcomes: dict[str, str]) -> LedgerRow:
+def _row(
+    event: Event,
+    offset_s: float,
+    outcomes: dict[str, str],
+    listened: dict[str, float | None],
+) -> LedgerRow:
     why, outcome = "", None
+    took_s: float | None = None
     turn: str | None = None
     match event.data:
         case e.RecordRead(what=what):
@@ -75,6 +85,10 @@ def _row(event: Event, offset_s: float, outcomes: dict[str, str]) -> LedgerRow:
             why = refusal.value
         case e.VisitStarted(source=source):
             why = source.value
+        case e.VoiceBegun(call=call, party=party):
+            why, took_s = party.value, listened.get(call)
+        case e.VoiceRefused(why=voice_refusal, party=party):
+            why = f"{party.value}.{voice_refusal.value}"
     return LedgerRow(
         ref=event.ref,
         at=corrected_at(event, offset_s),
@@ -83,4 +97,5 @@ def _row(event: Event, offset_s: float, outcomes: dict[str, str]) -> LedgerRow:
         why=why,
         turn=turn,
         outcome=outcome,
+        took_s=took_s,
     )

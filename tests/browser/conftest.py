@@ -70,8 +70,8 @@ def cheap_hashes() -> Iterator[None]:
 
 
 @contextmanager
-def launch() -> Iterator[Any]:
-    """Chromium under Playwright; skips when either is absent, or cannot run."""
+def launch(*more: str) -> Iterator[Any]:
+    """Chromium under Playwright, with more flags; skips when either is absent, or cannot run."""
     if shutil.which(CHROMIUM) is None:
         pytest.skip("Chromium is not installed (Debian: chromium)")
     sync_api = pytest.importorskip("playwright.sync_api")
@@ -79,7 +79,7 @@ def launch() -> Iterator[Any]:
         pytest.skip("Playwright's driver does not start here (Debian: libatomic1)")
     with sync_api.sync_playwright() as playwright:
         playwright.selectors.set_test_id_attribute("data-test")
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *more])
         yield started
         started.close()
 

@@ -47,7 +47,7 @@ def test_a_page_says_what_it_showed_only_when_it_can_be_looked_at(
     page.wait_for_timeout(1500)  # longer than it gathers
     assert shown(night) == []
     assert page.evaluate("document.body.dataset.awake || ''") == ""
-    with page.expect_response("**/larm/visat"):
+    with page.expect_response("**/visat"):
         page.evaluate(SHOW)
     told = shown(night)
     assert told

@@ -13,14 +13,14 @@ from pydantic import ValidationError
 
 import drivers
 from gateway.errors import UnknownDriver, UserError
-from gateway.ports import Indicator, Lock, Sensor
+from gateway.ports import Indicator, Lock, Sensor, Speaker
 from tests.drivers.parts import Heard, until
 from tests.drivers.twins import TWINS
 
 ROOMS = ("wired", "radio", "locks")
 """Folders of what drivers share."""
 
-PORTS = {"sensor": Sensor, "lock": Lock, "indicator": Indicator}
+PORTS = {"sensor": Sensor, "lock": Lock, "indicator": Indicator, "speaker": Speaker}
 
 
 NAMES = drivers.names()
@@ -39,7 +39,7 @@ def test_shape(name: str) -> None:
     loaded = drivers.load(name)
     assert "Not for:" in (module.__doc__ or "")
     assert loaded.name == name
-    assert loaded.kind in ("sensor", "lock", "indicator")
+    assert loaded.kind in ("sensor", "lock", "indicator", "speaker")
     assert isinstance(loaded.needs_pins, bool)
     assert isinstance(loaded.needs_radio, bool)
     assert loaded.Config.model_config["extra"] == "forbid"

@@ -111,6 +111,14 @@ async def mat_twin() -> Made:
     board.close()
 
 
+@asynccontextmanager
+async def speakerphone_twin() -> Made:
+    """A file in the place of a sound card."""
+    with tempfile.TemporaryDirectory() as folder:
+        played = str(Path(folder) / "played.raw")
+        yield {"system": "files", "playback": played}, driver_context("speaker")
+
+
 def lock_twin(driver: str) -> Twin:
     """A lock of the make that `driver` is for, paired and heard."""
 
@@ -139,6 +147,7 @@ TWINS: dict[str, Twin] = {
     "motion_gpio": motion_twin,
     "button_gpio": button_twin,
     "indicator": indicator_twin,
+    "speakerphone": speakerphone_twin,
     "mat_gpio": mat_twin,
     "mat_adc": cells_twin,
     "bthome": bthome_twin,

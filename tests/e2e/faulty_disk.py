@@ -63,14 +63,20 @@ static int within(const char *path) {
 }
 
 /* What is to happen to this call on this path: an errno, -1 for SHORT, -2 for HANG, 0 for nothing.
-   The control file has a line: fault, calls, part of the path ("*": any). */
-static int fault_now(const char *call, const char *path) {
+   The control file has a line: fault, calls, part of the path ("*": any; "#" and a number: the file
+   of that inode, whatever it is called), and for reads from which byte of the file to which. */
+static int fault_at(const char *call, const char *path, long long at) {
     char text[600], what[20], calls[100], part[200];
+    long long first = 0, last = -1;
     if (!control || !within(path)) return 0;
     if (!reads_control(text, sizeof text)) return 0;
-    if (sscanf(text, "%19s %99s %199s", what, calls, part) != 3) return 0;
+    if (sscanf(text, "%19s %99s %199s %lld %lld", what, calls, part, &first, &last) < 3) return 0;
+    if (last >= 0 && (at < first || at >= last)) return 0;
     if (!strstr(calls, call)) return 0;
-    if (strcmp(part, "*") && !strstr(path + strlen(watched), part)) return 0;
+    struct stat there;
+    if (*part == '#') {
+        if (stat(path, &there) || there.st_ino != strtoull(part + 1, NULL, 10)) return 0;
+    } else if (strcmp(part, "*") && !strstr(path + strlen(watched), part)) return 0;
     if (!strcmp(what, "EIO")) return EIO;
     if (!strcmp(what, "EROFS")) return EROFS;
     if (!strcmp(what, "ENOSPC")) return ENOSPC;
@@ -78,13 +84,15 @@ static int fault_now(const char *call, const char *path) {
     return !strcmp(what, "HANG") ? -2 : 0;
 }
 
-static int refused(const char *call, const char *path) {
+static int refused_at(const char *call, const char *path, long long at) {
     int fault;
-    while ((fault = fault_now(call, path)) == -2) usleep(10000);
+    while ((fault = fault_at(call, path, at)) == -2) usleep(10000);
     if (fault == -1 && strcmp(call, "write")) return 0;
     if (fault > 0) errno = fault;
     return fault;
 }
+
+static int refused(const char *call, const char *path) { return refused_at(call, path, -1); }
 
 static int path_of(int fd, char *path) {
     char link[64];
@@ -130,7 +138,9 @@ ssize_t pwrite64(int fd, const void *data, size_t n, off64_t at) {
 }
 ssize_t pread64(int fd, void *data, size_t n, off64_t at) {
     REAL(ssize_t, "pread64", int, void *, size_t, off64_t);
-    return refused_fd("read", fd) > 0 ? -1 : real(fd, data, n, at);
+    char path[PATH_MAX];
+    if (path_of(fd, path) && refused_at("read", path, (long long)at) > 0) return -1;
+    return real(fd, data, n, at);
 }
 
 static int sync_of(int fd) {
@@ -231,20 +241,34 @@ class FaultyDisk:
         return {**os.environ, **self.variables()}
 
     @contextmanager
-    def fault(self, what: str, calls: str = WRITES, part: str = "*") -> Iterator[None]:
+    def fault(
+        self,
+        what: str,
+        calls: str = WRITES,
+        part: str = "*",
+        between: tuple[int, int] | None = None,
+    ) -> Iterator[None]:
         """While in the block: `what` (`EIO`, `EROFS`, `ENOSPC`, `SHORT`, `HANG`) happens to these
         `calls` (of `write`, `sync`, `open` for writing, `change`: rename, unlink, mkdir; `read`) on
-        files whose path has `part` in it."""
-        self.begin(what, calls, part)
+        files whose path has `part` in it (`#` and a number: of that inode); `between` these bytes
+        of the file, of reads of a block only."""
+        self.begin(what, calls, part, between)
         try:
             yield
         finally:
             self.end()
 
-    def begin(self, what: str, calls: str = WRITES, part: str = "*") -> None:
+    def begin(
+        self,
+        what: str,
+        calls: str = WRITES,
+        part: str = "*",
+        between: tuple[int, int] | None = None,
+    ) -> None:
         """The fault begins."""
         new = self._control.with_suffix(".new")
-        new.write_text(f"{what} {calls} {part}\n")
+        where = "" if between is None else f" {between[0]} {between[1]}"
+        new.write_text(f"{what} {calls} {part}{where}\n")
         new.replace(self._control)
 
     def end(self) -> None:

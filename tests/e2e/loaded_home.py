@@ -2,7 +2,9 @@
 
 Prints `<seq> <hash>` for each own event once the gateway has acknowledged it.  With `--events N` it
 writes N events and then waits for its input to end; without, it writes until it is killed.
-`--synchronous WORD` spoils the log's writer by that pragma, to show that a test would see it.
+`--large` has its log
+taken for one that is too large to be checked whole.  `--synchronous WORD` spoils the log's writer
+by that pragma, to show that a test would see it.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from pathlib import Path
 from gateway.app.home import Home
 from gateway.clock import open_clock
 from gateway.config import home_file as configuration
+from gateway.engine import log_reader
 from gateway.engine.sequencer import Sealed
 from gateway.envelope import Draft
 from gateway.events import AlarmRaised, ContactChanged, Severity, alarm_type
@@ -24,7 +27,9 @@ BURST = 20
 """Events at once; between two bursts the loop breathes."""
 
 
-async def main(folder: Path, events: int | None, synchronous: str | None) -> None:
+async def main(folder: Path, events: int | None, synchronous: str | None, *, large: bool) -> None:
+    if large:
+        log_reader.CHECK_MAX_BYTES = 0
     demo = folder / "clock"
     clock = open_clock(str(demo) if demo.exists() else None)
     home = Home(configuration.load(folder / "home.toml"), state_dir=folder / "home", clock=clock)
@@ -60,5 +65,6 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path)
     parser.add_argument("--events", type=int)
     parser.add_argument("--synchronous")
+    parser.add_argument("--large", action="store_true")
     given = parser.parse_args()
-    asyncio.run(main(given.folder, given.events, given.synchronous))
+    asyncio.run(main(given.folder, given.events, given.synchronous, large=given.large))

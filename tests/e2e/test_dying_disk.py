@@ -230,6 +230,61 @@ def test_a_home_starts_on_a_card_that_is_dead(dying: Dying, how: str) -> None:
         assert not lost_from(dying, log)
 
 
+PAGE_BYTES = 4096
+"""Of SQLite's file: what a read of it asks for."""
+
+
+@pytest.mark.parametrize("large", [False, True], ids=["checked whole", "too large to be checked"])
+def test_a_block_that_cannot_be_read_does_not_end_the_start(dying: Dying, *, large: bool) -> None:
+    """In the middle of the log: it is set aside and a new one begins with what was before the
+    block, and with the alarm that was raised after it; the home is ready, systemd hears it, and the
+    next alarm rings."""
+    if dying.made.home is not None:
+        dying.made.home.stop()
+        dying.made.home = None
+    log = dying.made.home_log
+    with loaded(dying, "--events", "3000") as home:
+        home.acknowledged(until=3000)
+        home.say("alarm")
+        home.acknowledged(until=1)
+        home.end()
+    before, origin = list(LogReader(log).events()), LogReader(log).origin
+    raised = [event["hash"] for event in before if event["kind"] == "alarm.raised"][-1]
+    size, file = log.stat().st_size, f"#{log.stat().st_ino}"
+    middle = before[len(before) // 2]["hash"]
+    page = log.read_bytes().index(bytes.fromhex(middle)) // PAGE_BYTES * PAGE_BYTES
+    block = (page, page + PAGE_BYTES)
+    with dying.disk.fault("EIO", "read", file, block):
+        dying.systemd.forget()
+        with loaded(dying, "--events", "1", *(["--large"] if large else [])) as home:
+            assert dying.systemd.hears("READY=1", 25), "TimeoutStartSec is 90 s"
+            rung = len(dying.at_server("alarm.raised"))
+            home.say("alarm")
+            within(lambda: len(dying.at_server("alarm.raised")) > rung, "the alarm")
+            assert dying.is_alive()
+            home.end()
+    held = {event["hash"]: event for event in LogReader(log).events()}
+    told = [event for event in held.values() if event["kind"] == "log.recovered"][-1]
+    assert told["data"]["continues"] == origin != told["origin"]
+    assert (log.parent / told["data"]["set_aside"]).stat().st_size == size
+    assert before[0]["hash"] in held
+    assert raised in held
+    assert middle not in held
+    assert before[len(before) // 3]["hash"] in held
+
+
+@contextmanager
+def loaded(scene: Dying, *options: str) -> Iterator[LoadedHome]:
+    """The home under load, on the disk; ended whatever happens."""
+    with scene.on_it():
+        home = LoadedHome(scene.made.folder, *options, env=os.environ.copy())
+    try:
+        yield home
+    finally:
+        home.process.kill()
+        home.close()
+
+
 def lost_from(scene: Dying, log: Path) -> set[tuple[str, int]]:
     """What the server has of the home and the card has not."""
     try:

@@ -33,6 +33,7 @@ ON_BOTH = {
     "care.test_actions": "two people act on one alarm: what is locked, who is first",
     "doors.test_lock_orders": "one order at a time, with a time-out in the statement",
     "doors.test_given_codes.test_a_home_that_starts_anew_is_told_again": "which are stale: a join",
+    "ladders.test_alarm_centre.test_the_second_address_counts_too": "told, in rows",
     "ladders.test_faults.test_killed_between_sending_and_noting": "rows taken under a lease",
     "ladders.test_faults.test_a_second_address_is_tried_before_the_next_person": "rows locked",
     "ladders.test_faults.test_an_alarm_from_before_gets_its_ladder": "inserted from a query",

@@ -50,6 +50,7 @@ from web.staff.storage import (
     ladder_tables,
     place_tables,
     plan_tables,
+    relative_tables,
     tables,
 )
 from web.staff.storage.tables import metadata
@@ -139,6 +140,10 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
             "mass_id": "mass1", "alarm": silent, "home_id": "h1", "joined_at": now, "rings": True,
         },
         tables.lock_order: {"id": "order-h1", "home_id": "h1", "made_at": now},
+        tables.media_call: {
+            "id": "call-h1", "home_id": "h1", "alarm": "home:h1/9", "person": everybody,
+            "state": "ended", "why": "", "answer": "", "made_at": now, "until": now,
+        },
         tables.door_code: {
             "id": "code-h1", "home_id": "h1", "person": everybody, "device": "front",
             "expires_at": now + 60 * MIN,
@@ -180,6 +185,21 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
         },
         place_tables.place_look: {
             "home_id": "h1", "person": everybody, "why": "test", "until": now + 15 * MIN,
+        },
+        relative_tables.relative: {
+            "id": "rel-h1", "org_id": "org1", "name": "Prov Anhörig", "channel": "sms",
+            "address": "+46701234567", "made_at": now,
+        },
+        relative_tables.relative_bond: {
+            "relative_id": "rel-h1", "resident": "r-h1", "home_id": "h1", "arrived": True,
+            "departed": True, "absence": True, "notes_absence": True, "since": now,
+        },
+        relative_tables.relative_session: {
+            "sha256": "rs-h1", "relative_id": "rel-h1", "ends_at": now + 60 * MIN,
+        },
+        relative_tables.relative_message: {
+            "id": "rm-h1", "relative_id": "rel-h1", "home_id": "h1", "resident": "r-h1",
+            "what": "arrived", "about": "home:h1/1", "at": now, "again_at": now, "ended": "sent",
         },
         tables.team: {"id": 1, "org_id": "org1", "name": "Norr"},
         tables.area: {"id": 1, "org_id": "org1", "name": "Norr"},

@@ -177,7 +177,7 @@ class Access:
     """One row of the ledger.  `ref` names its event; `at` aware UTC; `action` the event's kind;
     `person` a staff id, None when nobody knows who; `why` the code that belongs to the action;
     `turn` is `unlock` or `lock` for a turn of the lock; `outcome` how that ended, None: not
-    (yet)."""
+    (yet); `took_s` how long somebody listened, None: not (yet) known."""
 
     ref: str
     at: datetime
@@ -186,6 +186,7 @@ class Access:
     why: str
     turn: str | None = None
     outcome: str | None = None
+    took_s: float | None = None
 
 
 LEDGER_DAYS = 30

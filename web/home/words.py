@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from web.home.alarm_texts import ALARM_TEXTS
 from web.home.chain_words import CHAIN
+from web.home.ledger_words import LEDGER
 from web.home.port import Access, Health, Part
 
 LANGUAGES = ("sv", "en")
@@ -20,77 +21,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
     **CHAIN,
     "title": ("Tryggve i hemmet", "Tryggve at home"),
     "home": ("Hemmet", "The home"),
-    "ledger": ("Vem har varit här?", "Who was here?"),
-    "ledger.intro": (
-        (
-            "Här står vem som har kommit in, öppnat dörren eller läst om dig de "
-            "senaste 30 dagarna. Personalen ser samma rader. Undrar du över något, fråga "
-            "hemtjänsten och säg dagen, tiden och numret inom parentes."
-        ),
-        (
-            "Here is who came in, opened the door or read about you in the last 30 "
-            "days. The staff see the same rows. If you wonder about something, ask the home care "
-            "and tell the day, the time and the number in brackets."
-        ),
-    ),
-    "ledger.none": (
-        "Ingen har varit här eller läst om dig de senaste 30 dagarna.",
-        "Nobody was here or read about you in the last 30 days.",
-    ),
-    "ledger.today": ("I dag", "Today"),
-    "ledger.yesterday": ("I går", "Yesterday"),
-    "ledger.who": ("Någon från hemtjänsten (%s)", "Somebody from the home care (%s)"),
-    "ledger.unknown": ("Någon som vi inte vet vem det var", "Somebody we do not know"),
-    "ledger.visit.started": ("%s kom till dig", "%s came to you"),
-    "ledger.page.opened": (
-        "%s öppnade den här sidan med en kod",
-        "%s opened this page with a code",
-    ),
-    "ledger.record.read": ("%s läste om dig", "%s read about you"),
-    "ledger.unlock.refused": (
-        "%s försökte öppna dörren och fick inte",
-        "%s tried to open the door and was not let",
-    ),
-    "ledger.unlock.requested": ("%s begärde att låset skulle öppna", "%s asked the lock to open"),
-    "ledger.lock.requested": ("%s begärde att låset skulle låsa", "%s asked the lock to lock"),
-    "ledger.unlock.done": ("%s låste upp dörren", "%s unlocked the door"),
-    "ledger.unlock.failed": (
-        "%s försökte låsa upp dörren, men det gick inte",
-        "%s tried to unlock the door, and it did not work",
-    ),
-    "ledger.unlock.unknown": (
-        "%s försökte låsa upp dörren; låset sa inte hur det gick",
-        "%s tried to unlock the door; the lock did not say how it went",
-    ),
-    "ledger.lock.done": ("%s låste dörren", "%s locked the door"),
-    "ledger.lock.failed": (
-        "%s försökte låsa dörren, men det gick inte",
-        "%s tried to lock the door, and it did not work",
-    ),
-    "ledger.lock.unknown": (
-        "%s försökte låsa dörren; låset sa inte hur det gick",
-        "%s tried to lock the door; the lock did not say how it went",
-    ),
-    "why.planned_visit": ("Ett besök som var planerat", "A visit that was planned"),
-    "why.alarm": ("Ett larm hade gått hos dig", "There was an alarm in your home"),
-    "why.check": ("För tillsynen på natten", "For the check at night"),
-    "why.service": ("För att laga eller prova utrustningen", "To mend or try the equipment"),
-    "why.home": ("Sidan om ditt hem", "The page about your home"),
-    "why.events": ("Vad som har hänt hemma hos dig", "What happened in your home"),
-    "why.visits": ("När du har haft besök", "When you had visits"),
-    "why.visits_file": ("När du har haft besök, som fil", "When you had visits, as a file"),
-    "why.access": (
-        "Vem som har läst och varit här (kontroll)",
-        "Who read and was here (a check)",
-    ),
-    "why.access_file": (
-        "Vem som har läst och varit här, som fil (kontroll)",
-        "Who read and was here, as a file (a check)",
-    ),
-    "why.position_alarm": ("Var du var, efter ett larm", "Where you were, after an alarm"),
-    "why.position_search": ("Var du var, när någon sökte dig", "Where you were, to find you"),
-    "why.position_safety": ("Var du var, av oro för dig", "Where you were, out of fear for you"),
-    "why.position_test": ("Var du var, när givaren provades", "Where you were, to try the device"),
+    **LEDGER,
     "self_test": ("Självtest", "Self-test"),
     "language": ("In English", "På svenska"),
     "overall.ok": ("Allt fungerar", "Everything works"),
@@ -357,6 +288,8 @@ class Words:
         """A row of the ledger in one plain sentence.  The home has no names: it tells the staff
         id, by which the home care knows who it was."""
         who = self("ledger.unknown") if row.person is None else self("ledger.who") % row.person
+        if row.action.startswith("voice.") and row.why.startswith("alarm_centre"):
+            who = self("ledger.centre")
         key = f"ledger.{row.action}"
         if row.action == "unlock.requested":
             ended = f"ledger.{row.turn}.{row.outcome or 'requested'}"
@@ -366,6 +299,10 @@ class Words:
 
     def access_why(self, row: Access) -> str:
         """Why, where it says more than the sentence; else an empty text."""
+        if row.action == "voice.begun" and row.took_s is not None:
+            minutes, seconds = divmod(round(row.took_s), 60)
+            long = self("ledger.minutes") % (minutes, seconds)
+            return self("ledger.listened") % (long if minutes else self("ledger.seconds") % seconds)
         if row.action not in ("record.read", "unlock.requested"):
             return ""
         return self.word("why", row.why)

@@ -13,10 +13,12 @@ Each room imports only those above it; tests/test_imports.py holds it.
     homelink     the link's server side: enrolment, what homes send, what they are told
     signin       passwords, passkeys, second factors, single sign-on, sessions
     doors        turning a lock: on what ground, one turn for one wish, taking it back
+    talk         speaking with a home because of an alarm: permits, signals, relays
     people       organisations, homes, accounts, teams and areas
     places       where residents are: positions in, zones, outings, who may look
     channels     ways to tell somebody who has no page open: one file a channel
     ladders      who is reached about an alarm, by what, and when: the outbox and its dispatcher
+    relatives    who was invited with the resident's consent, what they see and are told
     audit        the access log: who read, opened, came in or looked
     pages        what staff look at: one file a page
     runtime      the application put together, its watch, its health

@@ -81,9 +81,12 @@ def test_a_centre_that_is_away_is_passed_over_at_once(told: Told) -> None:
     assert [one["to"] for one in hand.provider.got] == ["ok-2"]
 
 
-def test_the_second_address_counts_as_much_as_the_first(told: Told) -> None:
+def test_the_second_address_counts_too(told: Told) -> None:
     """The first does not answer."""
     hand, first, second = told(Manner.MUTE, Manner.IN_BODY)
+    with hand.staff.db.read() as conn:
+        assert [row.second_value for row in alarm_centres.known(conn)] == [second.uri]
+        assert care_ids.homes_without(conn, "org1", at_most=9) == []
     hand.ring()
     hand.settle()
     assert (len(first.heard), len(second.heard)) == (2, 1)

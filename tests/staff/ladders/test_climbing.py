@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from gateway.events import AlarmType
+from gateway.envelope import Draft
+from gateway.events import AlarmRepeated, AlarmType
 from tests.staff.ladders.hand import Hand
 from web.staff.care import actions
+from web.staff.events import append
 
 
 def test_an_alarm_is_told_step_by_step_until_somebody_takes_it(hand: Hand) -> None:
@@ -48,6 +50,29 @@ def test_the_last_step_is_repeated_until_somebody_answers(hand: Hand) -> None:
     hand.later(720)
     hand.later(900)
     assert len(hand.provider.got) == 9
+
+
+def test_a_cause_that_comes_again_is_told_again(hand: Hand) -> None:
+    """Who presses once more while nobody has taken the alarm is heard: the same step is told again,
+    at most twice a minute, and the next one comes when it would have."""
+    hand.person("p1", "push:ok-1")
+    hand.person("p2", "push:ok-2", roles=["coordinator"], homes=[])
+    alarm = hand.ring()
+    hand.settle()
+
+    def press(after_s: float) -> None:
+        hand.clock.advance(after_s)
+        with hand.staff.write() as tx:
+            append.write(hand.staff, tx, "h1", Draft(AlarmRepeated(alarm=alarm)))
+        hand.settle()
+
+    press(10)
+    assert len(hand.provider.got) == 1
+    press(50)
+    press(1)
+    assert [(one["to"], one["round"]) for one in hand.provider.got] == [("ok-1", 1), ("ok-1", 2)]
+    hand.later(59)
+    assert [one["to"] for one in hand.provider.got] == ["ok-1", "ok-1", "ok-2"]
 
 
 def test_a_routine_alarm_rings_nowhere(hand: Hand) -> None:

@@ -74,6 +74,7 @@ def test_an_alarm_about_leaving_shows_where_in_words_and_notes_the_reading(
     assert reads(staff) == ["position_alarm"]
     assert "Visa positionen" in text_of(carer, "/nu")
     alarm = re.findall(r'data-alarm="([^"]+)"', text_of(carer, "/nu"))[0]
+    assert PAGE in text_of(carer, f"/larm/{alarm}")
     post(carer, "/larm/avsluta", alarm=alarm, outcome="no_need")
     assert 'data-test="where"' not in text_of(carer, PAGE)
 

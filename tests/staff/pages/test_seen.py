@@ -22,7 +22,7 @@ def tell(client: FlaskClient, *alarms: str) -> int:
     page = text_of(client, "/nu")
     token = page.split('name="csrf_token" value="', 1)[1].split('"', 1)[0]
     data: Any = {"csrf_token": token, "alarm": list(alarms)}
-    return client.post("/larm/visat", data=data).status_code
+    return client.post("/visat", data=data).status_code
 
 
 def shown(staff: Staff) -> list[tuple[str | None, str]]:

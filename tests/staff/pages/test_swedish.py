@@ -68,8 +68,8 @@ def test_a_word_that_the_field_does_not_say(word: str) -> None:
 
 def test_the_docs_name_pages_and_buttons_as_they_are() -> None:
     """What README and docs call a page or a button by its Swedish name stands on one."""
-    home = (ROOT / "web" / "home" / "words.py").read_text(encoding="utf-8")
-    ours = "\n".join([*texts(), home])
+    home = [ROOT / "web" / "home" / name for name in ("words.py", "ledger_words.py")]
+    ours = "\n".join([*texts(), *(path.read_text(encoding="utf-8") for path in home)])
     pages = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
     named = {
         (page.name, label)

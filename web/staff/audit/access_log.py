@@ -33,12 +33,16 @@ from web.staff.storage import tables as t
 from web.staff.storage.among import among, among_refs
 from web.staff.storage.tables import ACCESS_SQL
 
+CALL_MAX = timedelta(hours=2)
+"""Within which a call has ended: twice what a permit gives, twice."""
+
 
 @dataclass(frozen=True, slots=True)
 class AccessRow:
     """One row.  `at` aware UTC, corrected; `action` the event's kind; `person` the user (None: not
     known who); `patient` the resident's id, None when none is kept; `why` the code that belongs to
-    the action: what was read, the grant's reason, the refusal, the stamp's source, the check."""
+    the action: what was read, the grant's reason, the refusal, the stamp's source, the check;
+    `took_s` how long somebody listened, None: not (yet) known."""
 
     ref: Ref
     at: datetime
@@ -49,6 +53,7 @@ class AccessRow:
     device: str | None
     why: str
     outcome: str | None = None
+    took_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +151,7 @@ def rows_of(conn: Connection, rows: Sequence[Any]) -> list[AccessRow]:
         among(u.grant, grants), among(u.home_id, homes)
     )
     outcomes.update(((row.home_id, row.grant), row.outcome) for row in conn.execute(query))
+    listened = _listened(conn, rows)
     return [
         AccessRow(
             ref=f"{row.origin}/{row.seq}",
@@ -159,9 +165,27 @@ def rows_of(conn: Connection, rows: Sequence[Any]) -> list[AccessRow]:
             outcome=outcomes.get((row.home_id, str(data.get("grant"))))
             if row.kind == "unlock.requested"
             else None,
+            took_s=listened.get((row.home_id, str(data.get("call")))),
         )
         for row, data in zip(rows, bodies, strict=True)
     ]
+
+
+def _listened(conn: Connection, rows: Sequence[Any]) -> dict[tuple[str, str], float | None]:
+    """How long somebody listened, by home and call, for the calls that begin in these rows."""
+    begun = [row for row in rows if row.kind == "voice.begun"]
+    if not begun:
+        return {}
+    e = t.event.c
+    first = min(row.corrected_at for row in begun)
+    last = max(row.corrected_at for row in begun) + CALL_MAX
+    query = select(e.home_id, e.body).where(
+        among(e.home_id, {row.home_id for row in begun}),
+        e.kind == "voice.ended",
+        e.corrected_at.between(first, last),
+    )
+    ends = [(row.home_id, json.loads(row.body)["data"]) for row in conn.execute(query)]
+    return {(home, str(data.get("call"))): data.get("took_s") for home, data in ends}
 
 
 _WHY = {
@@ -170,6 +194,8 @@ _WHY = {
     "unlock.requested": "reason",
     "unlock.refused": "why",
     "visit.started": "source",
+    "voice.begun": "",  # how long is told by its end
+    "voice.refused": "why",
 }
 
 

@@ -113,6 +113,12 @@ class Why(StrEnum):
     """It may not be set aside: the server's own, who came in, or an open alarm."""
     OWN_ACCESS = "own_access"
     """Nobody checks what they did themselves."""
+    NO_VOICE = "no_voice"
+    """The home has not told of a speaker and a lamp that says that somebody listens."""
+    NO_CALL = "no_call"
+    """There is no such call of this person's."""
+    BAD_OFFER = "bad_offer"
+    """The page's description of its end is none.  Data: `detail`."""
 
 
 class Refused(TryggveError):

@@ -108,6 +108,8 @@ class _Line:
         self.broker = broker
         self.base = f"{broker.prefix}/{org}"
         self.up = threading.Event()
+        self.answered = threading.Event()
+        """The broker let us in, or said no."""
         self.refused = False
         self.told: dict[str, str] = {}
         self._client = client = Client(CallbackAPIVersion.VERSION2, reconnect_on_failure=True)
@@ -137,9 +139,11 @@ class _Line:
             self.told = {}  # a broker that was started anew may know of nothing
             client.publish(f"{self.base}/status", "online", qos=1, retain=True)
             self.up.set()
+        self.answered.set()
 
     def _lost(self, *_: Any) -> None:
         self.up.clear()
+        self.answered.clear()
 
     def publish(self, topic: str, said: str, *, retain: bool = False) -> MQTTMessageInfo:
         """Hand one message over; it waits where the broker is away."""
@@ -207,7 +211,8 @@ class Mqtt:
 
     def _away(self, line: _Line) -> Outcome | None:
         line.begin()
-        if line.up.wait(self._timeout_s):
+        line.answered.wait(self._timeout_s)
+        if line.up.is_set():
             return None
         if line.refused:
             return Outcome(None, Why.REFUSED, text="the broker does not let us in")

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from web.staff.cli.parts import Command, Commands
 
 
+HOMES_MAX = 1000
+"""Homes without a care id that are listed."""
+
+
 def add_commands(commands: Commands, command: Command) -> None:
     """Add the commands; `command` is `web.staff.cli.main`'s own way to add one."""
     centre = commands.add_parser("centre", help="Alarm centres.").add_subparsers(required=True)
@@ -33,23 +37,15 @@ def add_commands(commands: Commands, command: Command) -> None:
 
 
 def _list(args: argparse.Namespace) -> int:
-    from sqlalchemy import select
-
     from web.staff.cli.parts import current, print_table
-    from web.staff.storage import tables
-    from web.staff.storage.alarm_tables import alarm_centre, home_care_id
+    from web.staff.people import alarm_centres, care_ids
 
-    c, h, k = alarm_centre.c, tables.home.c, home_care_id.c
     with current(args) as (_, database), database.read() as conn:
-        rows = conn.execute(select(alarm_centre).order_by(c.org_id, c.name)).all()
-        orgs = {row.org_id for row in rows if row.ended_at is None}
-        bare = (
-            select(h.org_id, h.id)
-            .outerjoin(home_care_id, k.home_id == h.id)
-            .where(k.home_id.is_(None))
-            .order_by(h.org_id, h.id)
-        )
-        without = [row for row in conn.execute(bare) if row.org_id in orgs]
+        rows = alarm_centres.known(conn)
+        without = {
+            org: care_ids.homes_without(conn, org, at_most=HOMES_MAX)
+            for org in sorted({row.org_id for row in rows if row.ended_at is None})
+        }
     print_table(
         ("org", "centre", "channel", "address", "second", "used"),
         [
@@ -58,8 +54,9 @@ def _list(args: argparse.Namespace) -> int:
         ],
         "no alarm centres yet; add one with `tryggve staff centre add`",
     )
-    for row in without:
-        print(f"{row.org_id}: the home {row.id} has no care id: `tryggve staff centre cid`")
+    for org, homes in without.items():
+        for home, _label in homes:
+            print(f"{org}: the home {home} has no care id: `tryggve staff centre cid`")
     return 0
 
 

@@ -21,6 +21,7 @@ from web.staff.cli import (
     organisations,
     people,
     places,
+    reach,
     second_path,
     teams,
     visits,
@@ -97,6 +98,7 @@ def add_commands(commands: Commands) -> None:
     second_path.add_commands(commands, command)
     places.add_commands(commands, command)
     centres.add_commands(commands, command)
+    reach.add_commands(commands, command)
 
 
 def _add_home_commands(commands: Commands, command: Command) -> None:

@@ -27,7 +27,8 @@ class Lane(IntEnum):
     ALARM = 0
     """A home's urgent events."""
     ORDER = 1
-    """What people do: take an alarm, answer a check, turn a lock."""
+    """What people do: take an alarm, answer a check, turn a lock, speak with a home; and what the
+    home says to that."""
     LIVE = 2
     """A batch of a few events: what happens now."""
     STREAM = 3

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from gateway.access.permits import LIMIT_MAX_S, LIMIT_S
 from gateway.errors import ConfigError
 from gateway.wire import SILENT_AFTER_S
 from web.staff.core.rights import Role
@@ -168,6 +169,23 @@ class SignInConfig(BaseModel):
         return {name: one for name, one in self.oidc.items() if org in one.organisations}
 
 
+TurnUrl = Annotated[
+    str, Field(pattern=r"^turns?:[A-Za-z0-9.:\[\]-]{1,200}(\?transport=(udp|tcp))?$")
+]
+
+
+class VoiceConfig(BaseModel):
+    """Speaking with a home because of an alarm."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    limit_s: Annotated[int, Field(ge=30, le=LIMIT_MAX_S)] = LIMIT_S
+    """Seconds of a call; whoever speaks may have as long again, once."""
+    turn_urls: Annotated[tuple[TurnUrl, ...], Field(max_length=4)] = ()
+    """Relays (`turn:host:3478`, `turns:host:5349?transport=tcp`) for where page and home find no
+    way to each other; the secret that they share with this server is the file `turn_secret`."""
+
+
 class StaffConfig(BaseModel):
     """The whole file.  Paths are relative to the file's folder."""
 
@@ -194,6 +212,7 @@ class StaffConfig(BaseModel):
     visits: VisitsConfig = VisitsConfig()
     access_log: AccessLogConfig = AccessLogConfig()
     mass_alarm: MassAlarmConfig = MassAlarmConfig()
+    voice: VoiceConfig = VoiceConfig()
     map: MapConfig = MapConfig()
     channels: dict[Annotated[str, Field(pattern=r"^[a-z_]{1,20}$")], dict[str, Any]] = {}
     """What each way to tell somebody outside the pages needs (`web.staff.channels`)."""

@@ -39,6 +39,8 @@ class Right(StrEnum):
     """Say who works where: teams, areas, homes."""
     PLAN_PLACES = "plan_places"
     """Note a resident's consent to positions, draw zones, add and revoke transponders."""
+    INVITE_RELATIVES = "invite_relatives"
+    """Invite relatives with a resident's consent, and end what was agreed."""
     ENROLL = "enroll"
     ASK_SERVICE = "ask_service"
     """Ask to turn a lock for service; a second person approves."""
@@ -76,6 +78,7 @@ RIGHTS: dict[Role, frozenset[Right]] = {
             Right.ANSWER_TECHNICAL_ALARM,
             Right.CORRECT_VISIT,
             Right.PLAN_PLACES,
+            Right.INVITE_RELATIVES,
             Right.AUDIT_ACCESS,
             Right.ASSIGN,
             Right.SET_ASIDE,

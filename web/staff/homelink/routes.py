@@ -23,10 +23,12 @@ from gateway.wire import (
     HEARTBEAT_S,
     PROTOCOL_HEADER,
     PROTOCOLS,
+    CallSignal,
     EnrollRequest,
     EventBatch,
     GapProblem,
     Have,
+    Noted,
     Problem,
     TurnOrder,
     protocols_of,
@@ -36,6 +38,7 @@ from gateway.wire import (
 from web.staff.core.admission import EVENTS
 from web.staff.core.context import Staff, staff
 from web.staff.homelink import (
+    call_signals,
     catching_up,
     enrolment,
     ingest,
@@ -44,7 +47,7 @@ from web.staff.homelink import (
     unsaved_alarms,
 )
 from web.staff.homelink.ingest import Refused
-from web.staff.realtime.broker import HomeStream
+from web.staff.realtime.broker import DECIDED, HomeStream, Woken
 from web.staff.realtime.waiting import Closed
 from web.staff.storage import event_store
 from web.staff.storage.outage import FAULTS, is_crowded, refusal_of
@@ -58,6 +61,9 @@ Model = TypeVar("Model", bound=BaseModel)
 
 ENROLL_BODY_MAX_BYTES = 10_000
 """A key in PEM has 113 bytes, a code 11."""
+
+CALL_BODY_MAX_BYTES = 20_000
+"""A description of one end, each of its line ends as four characters."""
 
 CROWDED_AGAIN_S = 3
 """Seconds after which it is to be sent again when no connection was free."""
@@ -196,6 +202,16 @@ def urgent() -> Response:
     return _answer(Have(have=have))
 
 
+@blueprint.post("/call")
+def call() -> Response:
+    """What a home says about a call, at once."""
+    parts = staff()
+    home = _home(parts)
+    signal = _read(CallSignal, CALL_BODY_MAX_BYTES)
+    call_signals.receive(parts, home, signal)
+    return _answer(Noted(call=signal.call))
+
+
 @blueprint.get("/stream")
 def stream() -> Response:
     """What the server decided, and orders to turn a lock, until the connection ends."""
@@ -245,10 +261,12 @@ def _down(parts: Staff, mine: HomeStream, after: int) -> Iterator[bytes]:
     """The bytes of one home's stream.  It reads the log itself, so nothing can be missing."""
     try:
         yield b": hello\n\n"
-        item: str | None = ""
+        item: Woken | None = DECIDED
         renamed = True  # at first: what the home kept may be lost
         while True:
-            if not item:  # woken; and at each heartbeat, for what another program wrote
+            if (
+                not item or not item.what
+            ):  # woken; at each heartbeat, for what another program wrote
                 for seq, body in _decided(parts, mine.home, after):
                     yield f"event: decided\nid: {seq}\ndata: {body}\n\n".encode()
                     after = seq
@@ -260,9 +278,11 @@ def _down(parts: Staff, mine: HomeStream, after: int) -> Iterator[bytes]:
                 with working_for(Share.STREAM):
                     parts.relay.stream_seen(mine.home, mine.name)
                 yield b": heartbeat\n\n"
-            elif item:
-                order = TurnOrder(grant=item).model_dump_json()
+            elif item.what == "turn":
+                order = TurnOrder(grant=item.text).model_dump_json()
                 yield f"event: turn\ndata: {order}\n\n".encode()
+            elif item.what:
+                yield f"event: {item.what}\ndata: {item.text}\n\n".encode()
             item = mine.get(HEARTBEAT_S)
     except Closed:
         return

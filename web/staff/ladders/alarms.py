@@ -21,7 +21,7 @@ from web.staff.storage.event_store import to_event
 _A = t.alarm.c
 COLUMNS = (
     *(_A.id, _A.home_id, _A.type, _A.severity, _A.raised_at),
-    *(_A.acknowledged_by, _A.acknowledged_at, _A.closed_at),
+    *(_A.acknowledged_by, _A.acknowledged_at, _A.ref, _A.closed_at),
 )
 """The columns of an `Alarm`."""
 
@@ -42,14 +42,15 @@ class Alarm:
     raised_at: datetime
     taken_by: str | None
     taken_at: datetime | None
+    ref: str
     is_open: bool
 
     @classmethod
     def of(cls, values: Sequence[Any]) -> Self:
         """From the columns `COLUMNS`."""
-        alarm, home, about, severity, raised_at, taken_by, taken_at, closed_at = values
+        alarm, home, about, severity, raised_at, taken_by, taken_at, ref, closed_at = values
         return cls(
-            *(alarm, home, about, severity, raised_at, taken_by, taken_at),
+            *(alarm, home, about, severity, raised_at, taken_by, taken_at, ref),
             is_open=closed_at is None,
         )
 
@@ -64,6 +65,15 @@ def gathered(conn: Connection, ids: Collection[str]) -> set[str]:
     """Those that ring with others now."""
     query = select(_A.id).where(among(_A.id, ids), is_gathered(_A.id))
     return set(conn.execute(query).scalars())
+
+
+def came_again(conn: Connection, alarm: Alarm, since: datetime) -> bool:
+    """Whether the alarm's cause came once more at that time or later."""
+    r = t.alarm_repeat.c
+    query = select(r.id).where(
+        r.home_id == alarm.home, r.alarm.in_({alarm.id, alarm.ref}), r.at >= since
+    )
+    return conn.execute(query.limit(1)).first() is not None
 
 
 def has_begun(conn: Connection, alarm: Alarm) -> bool:

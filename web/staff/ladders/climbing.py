@@ -10,6 +10,7 @@ Not for: which steps (`stepping`), or sending (`outbox`, `senders`).
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, or_, select
@@ -29,6 +30,10 @@ from web.staff.storage.ladder_tables import escalation
 AT_ONCE = 100
 """Ladders of one look: half of the homes that are told of in one go, and some tens of milliseconds
 at the database's one writer."""
+
+AGAIN_S = 30.0
+"""Seconds (domain time) between two times that a step is told because the alarm's cause came again:
+somebody who presses and presses is heard, and fills nobody's phone."""
 
 BEGUN_LOOK_S = 3600.0
 """Seconds until an alarm that somebody is on the way to is looked at again."""
@@ -95,6 +100,8 @@ class _Look:
             self._change(row, state="ended", ended_at=self._now.at)
             return None
         if alarm.taken_at is None:
+            if row.look and not row.over and self._came_again(row, alarm):
+                return Climbed.REPEATED
             return Climbed.LAPSED if row.state == "taken" else self._on_time(row)
         lapse_s = self._lapse_s(row, alarm)
         if row.state != "taken":
@@ -111,6 +118,13 @@ class _Look:
         lapsed = Draft(AlarmLapsed(alarm=alarm.id), person=alarm.taken_by)
         self._told.setdefault(alarm.home, []).append(lapsed)
         return Climbed.LAPSED
+
+    def _came_again(self, row: Row[Any], alarm: Alarm) -> bool:
+        """Whether its cause came again since the step was told: the step is told once more."""
+        if row.step_at is None:
+            return False
+        since = row.step_at + timedelta(seconds=AGAIN_S)
+        return alarms.came_again(self._tx.conn, alarm, since)
 
     def _decide_mass(
         self, row: Row[Any], waiting: Mapping[str, Alarm], *, is_open: bool
@@ -159,7 +173,7 @@ class _Look:
         moving = climbs
         while moving:
             for climb in moving:
-                climb.go_on()
+                climb.go_on()  # a step that is told once more stays where it is
             stepping.reach(conn, moving, self._channels, self._now.at)
             for climb in moving:
                 self._told.setdefault(climb.lead.home, []).extend(climb.drafts())
@@ -172,9 +186,11 @@ class _Look:
             self._note(climb)
 
     def _note(self, climb: Climb) -> None:
-        self._wait(
+        # told once more, a step ends when it would have: a press each minute must not hold it up
+        due = {} if climb.is_again else self._now.values(climb.pause_s())
+        self._change(
             climb.row,
-            climb.pause_s(),
+            **due,
             state="climbing",
             ladder=climb.ladders[climb.lead.home].id,
             step=climb.step,

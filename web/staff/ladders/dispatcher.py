@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from queue import Empty, SimpleQueue
 
+from web.staff.channels import points
 from web.staff.channels.contract import Address, Channel, Message, Report
 from web.staff.core.context import Staff
 from web.staff.homelink import chain_tests
@@ -81,7 +82,7 @@ class Dispatcher:
         self.failing: str | None = None
         """What the last round failed of; None: it was done."""
         self.broken: tuple[str, ...] = ()
-        """Channels that do not hold, as `web.staff.runtime.chain_watch` found them."""
+        """Channels that do not hold, as `web.staff.runtime.channel_watch` found them."""
 
     # --- the thread
 
@@ -164,7 +165,8 @@ class Dispatcher:
         """Note what a provider says; what is of no message yet is tried again for a while."""
         until_s = self._monotonic() + EARLY_S
         for strange in noting.report(self._staff, channel, reports, self._within):
-            self._early.append((until_s, channel, strange))
+            if not points.report(self._staff, channel, strange):  # no trial of an address
+                self._early.append((until_s, channel, strange))
 
     def _within(self, channel: str) -> float | None:
         known = self.channels.get(channel)

@@ -166,11 +166,9 @@ class _Noting:
             else:
                 self._did(row, one, one.proof)
         event_store.upsert_many(conn, alarm_message, ("id",), list(self._changed.values()))
-        gone = {row["contact"] for row in self._failed if row["why"] == Why.GONE}
-        if gone:
-            c = alarm_tables.contact_point.c
-            ended = update(alarm_tables.contact_point).where(among(c.id, gone))
-            conn.execute(ended.where(c.gone_at.is_(None)).values(gone_at=self._real.at))
+        for row in self._failed:
+            if row["why"] == Why.GONE:
+                points.gone(self._tx, row["contact"], self._real.at)
         self._go_on()
         write_many(self._staff, self._tx, self._told)
 

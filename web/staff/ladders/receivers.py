@@ -115,6 +115,11 @@ def resolve(
     return answer
 
 
+def outside(channels: Iterable[str]) -> frozenset[str]:
+    """The channels that reach somebody who has no page open."""
+    return frozenset(channels) - {LIVE_PAGE}
+
+
 def page_of(user: int, channels: Collection[str]) -> tuple[Contact, ...]:
     """Where somebody is told who is named and has no address: on an open page, if there is one."""
     return (Contact(f"{PAGE}{user}", LIVE_PAGE, 0),) if LIVE_PAGE in channels else ()

@@ -65,13 +65,21 @@ class Climb:
         """Whether anybody of this step can be reached."""
         return any(one.reached.contacts for one in self.told)
 
+    @property
+    def is_again(self) -> bool:
+        """Whether its alarm's cause came again in the middle of a step."""
+        return bool(self.row.look and not self.row.over and self.row.step)
+
     def at(self, home: str) -> Step:
         """The step that a home is at: its own last one, where others have more."""
         steps = self.ladders[home].steps
         return steps[min(self.step, len(steps)) - 1]
 
     def go_on(self) -> None:
-        """To the next step, or to the last one again."""
+        """To the next step, or to the last one again; where its cause came again, to the same."""
+        if self.why is Climbed.REPEATED and self.is_again:
+            self.round += 1
+            return
         if not self.step or not self.is_last:
             self.step, self.round = self.step + 1, 1
             return

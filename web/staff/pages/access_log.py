@@ -34,7 +34,7 @@ from web.staff.pages.routes import Menu, get, post
 from web.staff.pages.visit import file
 from web.staff.pages.visits import midnight
 from web.staff.storage.hours import hours_in
-from web.staff.texts import device_words, visit_words, words
+from web.staff.texts import device_words, visit_words, voice_words, words
 from web.staff.texts.event_summary import clock
 
 ROWS = 200
@@ -59,6 +59,10 @@ def why_text(row: AccessRow) -> str:
         return words.enum_word(events.Refusal, row.why)
     if row.action == "visit.started":
         return words.enum_word(events.Stamp, row.why)
+    if row.action == "voice.begun":
+        return voice_words.lasted(row.took_s)
+    if row.action == "voice.refused":
+        return words.enum_word(events.VoiceRefusal, row.why)
     return row.why
 
 

@@ -16,11 +16,13 @@ from gateway.events import Severity
 from web.staff.care import acute, helpers, response_times
 from web.staff.core.context import staff
 from web.staff.core.rights import Actor, Right
+from web.staff.ladders import progress
 from web.staff.pages import alarm_way, incidents, lookups, reading
 from web.staff.pages.layout import is_fragment, main_attributes, page
 from web.staff.pages.routes import get
 from web.staff.storage import tables as t
 from web.staff.storage.rows import AlarmRow, read_one
+from web.staff.talk import calls
 from web.staff.texts import alarm_words
 
 TAKEN_FOR = timedelta(hours=12)
@@ -59,11 +61,13 @@ def one(actor: Actor, alarm: str) -> str:
             place=place,
             names=names,
             elsewhere=elsewhere,
+            chain=progress.of_alarm(parts, conn, row.id) if row.closed_at is None else None,
             steps=alarm_way.read(conn, row, now, place.zone),
             because=lookups.reasons(conn, raised.values(), seen),
             response=response_times.of(row, _visit_since(conn, row)),
             lasted=alarm_words.lasted,
             may_answer=card.may_answer,
+            may_talk=calls.may_talk(conn, actor, row),
             may_tell=actor.may(Right.SEE_CARE) or row.severity == Severity.TECHNICAL.value,
             **main_attributes(kinds="alarm visit elsewhere", home="" if elsewhere else row.home_id),
         )

@@ -33,6 +33,10 @@ AFTER = timedelta(days=7)
 """How long after an alarm's end what is said about it is looked for: notes are written that day."""
 
 
+OF_A_PAGE = "page-"
+"""How the messages begin that an open page tells of (`web.staff.pages.seen`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One step: when, what, who.  `more` are times and reasons that belong to it."""
@@ -136,7 +140,8 @@ def _message(key: str, told: list[tuple[datetime, Event]]) -> Step:
     """What became of one message."""
     at, event = told[0]
     place = (event.origin, event.seq)
-    step = Step(key=key, at=at, place=place, icon="bell", tone="quiet", label=_("Skickat"))
+    label = _(alarm_words.CHANNELS["live_page"]) if key.startswith(OF_A_PAGE) else _("Skickat")
+    step = Step(key=key, at=at, place=place, icon="bell", tone="quiet", label=label)
     more: list[tuple[str, datetime | None]] = []
     for at, event in told:
         person = step.person or event.person

@@ -11,7 +11,7 @@ import secrets
 
 from flask import request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from gateway.events import AlarmType, Ref
 from web.staff import channels
@@ -24,9 +24,8 @@ from web.staff.pages.account import proved
 from web.staff.pages.layout import answered, page, refused
 from web.staff.pages.routes import Menu, get, post
 from web.staff.pages.staff_admin import SHOWN_MAX, changed
-from web.staff.people import alarm_centres
-from web.staff.storage import tables
-from web.staff.storage.alarm_tables import alarm_centre, home_care_id
+from web.staff.people import alarm_centres, care_ids
+from web.staff.storage.alarm_tables import alarm_centre
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +52,8 @@ def centres(actor: Actor) -> ResponseReturnValue:
     used = (c.org_id == actor.org, c.channel == "scaip", c.ended_at.is_(None))
     with staff().db.read() as conn:
         found = conn.execute(select(alarm_centre).where(*used).order_by(c.name)).all()
-        without = _without(conn, actor) if found else []
+        bare = care_ids.homes_without(conn, actor.org, at_most=SHOWN_MAX + 1)
+        without = bare if found else []
         return page(
             "centres.html",
             conn,
@@ -63,19 +63,6 @@ def centres(actor: Actor) -> ResponseReturnValue:
             more=len(without) > SHOWN_MAX,
             is_set_up="scaip" in channels.here(),
         )
-
-
-def _without(conn: Connection, actor: Actor) -> list[tuple[str, str]]:
-    """Homes that centres have no number for, and one more than are shown: id and label."""
-    h, k = tables.home.c, home_care_id.c
-    query = (
-        select(h.id, h.label)
-        .outerjoin(home_care_id, k.home_id == h.id)
-        .where(h.org_id == actor.org, k.home_id.is_(None))
-        .order_by(h.label)
-        .limit(SHOWN_MAX + 1)
-    )
-    return [(row.id, row.label) for row in conn.execute(query)]
 
 
 @post(

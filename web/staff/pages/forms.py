@@ -75,6 +75,9 @@ SENTENCES = {
     ),
     Why.NO_SAMPLE: N_("Raden hör inte till något av era stickprov."),
     Why.OWN_ACCESS: N_("Det här är din egen åtkomst. En kollega får kontrollera den."),
+    Why.NO_VOICE: N_("Det här hemmet har ingen högtalare att tala genom."),
+    Why.NO_CALL: N_("Samtalet finns inte längre."),
+    Why.BAD_OFFER: N_("Webbläsaren kunde inte börja ett samtal. Läs in sidan igen."),
     Why.BAD_TIME: N_(
         "Tiderna stämmer inte: de ska ha passerat, sluttiden ska vara efter starttiden, och "
         "något ska vara ändrat."

@@ -17,6 +17,7 @@ from gateway.events import Ref
 from web.staff.care.mass_alarms import is_gathered
 from web.staff.core.rights import Actor, Right
 from web.staff.events.projections.rebuild import orphan_id
+from web.staff.relatives import inviting
 from web.staff.storage import tables as t
 from web.staff.storage.among import among, among_refs
 from web.staff.storage.rows import DeviceRow, read_all
@@ -75,9 +76,11 @@ def places(conn: Connection, actor: Actor, *, beyond: Collection[str] = ()) -> d
 
 
 def names(conn: Connection, actor: Actor) -> dict[str, str]:
-    """Person id to name: the organisation's staff, and the residents that the actor may know."""
+    """Person id to name: the organisation's staff, and the residents and relatives that the actor
+    may know."""
     by_id = staff_names(conn, actor)
     if actor.may(Right.SEE_CARE) and actor.homes:
+        by_id.update(inviting.names_of(conn, actor.org))
         query = select(t.resident.c.id, t.resident.c.name)
         rows = conn.execute(query.where(among(t.resident.c.home_id, actor.homes)))
         by_id.update((row.id, row.name) for row in rows)

@@ -33,9 +33,9 @@ SEEN_MAX = 50
 """Alarms that one form tells of: a page shows fewer."""
 
 
-@post("/larm/visat", "seen", examples=({}, {"back": "shift"}))
+@post("/visat", "seen", examples=({}, {"back": "shift"}))
 def seen(actor: Actor) -> Response:
-    """POST `/larm/visat`: these alarms (`alarm`, several) stand on a page that is looked at."""
+    """POST `/visat`: these alarms (`alarm`, several) stand on a page that is looked at."""
     told = list(dict.fromkeys(request.form.getlist("alarm")[:SEEN_MAX]))
     me = int(current_user.id)
     with staff().db.read() as conn:

@@ -22,6 +22,7 @@ from web.staff.core.context import staff
 from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
+from web.staff.ladders import provider_routes
 from web.staff.pages.layout import answered, main_attributes, page, refused
 from web.staff.pages.routes import get, post
 from web.staff.people import accounts
@@ -66,6 +67,7 @@ def ways(actor: Actor) -> ResponseReturnValue:
             actor,
             mine=points.of(conn, current_user.id),
             channels=open_,
+            broken=provider_routes.dispatcher().broken,
             by_code=by_code,
             push_key=push.application_key if isinstance(push, Push) else "",
             trial_text=_trial_text,

@@ -7,9 +7,11 @@ Not for: what is sent to them (`web.staff.channels.scaip`), or when (ladders).
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from gateway.errors import BadMessage
 from gateway.scaip.sip import Target
@@ -18,6 +20,12 @@ from web.staff.core.rights import Right
 from web.staff.people import accounts
 from web.staff.people.accounts import ABOUT_MAX, By, Refused, Wrong
 from web.staff.storage.alarm_tables import alarm_centre
+
+
+def known(conn: Connection) -> Sequence[Row[Any]]:
+    """Every centre of every organisation, also those that are no longer used."""
+    c = alarm_centre.c
+    return conn.execute(select(alarm_centre).order_by(c.org_id, c.name)).all()
 
 
 def add(staff: Staff, actor: By, name: str, address: str, second: str | None) -> str:

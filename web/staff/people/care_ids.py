@@ -27,6 +27,19 @@ def cid_of(conn: Connection, home: str) -> str | None:
     return conn.execute(select(c.cid).where(c.home_id == home)).scalar_one_or_none()
 
 
+def homes_without(conn: Connection, org: str, *, at_most: int) -> list[tuple[str, str]]:
+    """Homes of an organisation that have none: id and label, by label."""
+    h, c = tables.home.c, home_care_id.c
+    query = (
+        select(h.id, h.label)
+        .outerjoin(home_care_id, c.home_id == h.id)
+        .where(h.org_id == org, c.home_id.is_(None))
+        .order_by(h.label, h.id)
+        .limit(at_most)
+    )
+    return [(row.id, row.label) for row in conn.execute(query)]
+
+
 def set_cid(staff: Staff, actor: By, home: str, said: str) -> bool:
     """Let this be the home's care id, empty for none; spaces and dashes are no part of it.  Whether
     that changed anything.  Raises `Refused`: NO_RIGHT, NOT_FOUND, EXISTS (another home of the

@@ -22,6 +22,7 @@ from collections import deque
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from types import TracebackType
+from typing import NamedTuple
 
 from web.staff.realtime.waiting import ANNOUNCED, Closed, Message, Waiting, encode
 from web.staff.storage.changes import Change, ManyChanges
@@ -87,6 +88,17 @@ class Subscription:
         self.broker.unsubscribe(self)
 
 
+class Woken(NamedTuple):
+    """What woke a home's stream: an order for now (`what` is its event, `text` what goes with it),
+    or, both empty, that something new was decided."""
+
+    what: str = ""
+    text: str = ""
+
+
+DECIDED = Woken()
+
+
 @dataclass(eq=False)
 class HomeStream:
     """One home's open stream down.  `get` says what woke it."""
@@ -95,12 +107,11 @@ class HomeStream:
     home: str
     name: str = ""
     """Tells it from other streams of the same home, at any worker."""
-    _queue: queue.SimpleQueue[str | None] = field(default_factory=queue.SimpleQueue)
+    _queue: queue.SimpleQueue[Woken | None] = field(default_factory=queue.SimpleQueue)
     _closed: bool = False
 
-    def get(self, timeout_s: float) -> str | None:
-        """`""` when something new was decided, a grant when a lock is to be turned, None after
-        `timeout_s`.  Raises `Closed`."""
+    def get(self, timeout_s: float) -> Woken | None:
+        """What woke it, None after `timeout_s`.  Raises `Closed`."""
         try:
             item = self._queue.get(timeout=timeout_s)
         except queue.Empty:
@@ -112,12 +123,12 @@ class HomeStream:
     def wake(self) -> None:
         """There is a new decided event."""
         if not self._closed:
-            self._queue.put("")
+            self._queue.put(DECIDED)
 
-    def order(self, grant: str) -> None:
-        """Turn a lock now."""
+    def order(self, what: str, text: str) -> None:
+        """Do something now."""
         if not self._closed:
-            self._queue.put(grant)
+            self._queue.put(Woken(what, text))
 
     def close(self) -> None:
         """End the stream's wait."""
@@ -316,7 +327,7 @@ class Broker:
         with self._lock:
             return bool(self._streams.get(home))
 
-    def give_order(self, home: str, grant: str) -> bool:
+    def give_order(self, home: str, grant: str, what: str = "turn") -> bool:
         """Give an order to the home's stream at this worker.  False: nobody listens here, and the
         order is forgotten."""
         with self._lock:
@@ -324,7 +335,7 @@ class Broker:
             if not streams:
                 return False
             for stream in streams:
-                stream.order(grant)
+                stream.order(what, grant)
             return True
 
     # --- both

@@ -11,10 +11,10 @@ one without an end, so that nothing is thrown away, however many come at once.
 A notification says only which events are new; the listener reads them from the table, so their size
 does not matter (PostgreSQL's limit is 8,000 bytes).
 
-An order to turn a lock is whole in a notification: it is in no table.  Who sends it waits for the
-word of the worker that has the home's stream, and takes the order back when none comes: a row of
-`lock_order` is deleted by the one or by the other, so an order that is told as not arrived is not
-given any more.  Not for: the broker of one worker (`web.staff.realtime.broker`).
+An order for now (to turn a lock, or about a call) is whole in a notification: it is in no table.
+Who sends it waits for the word of the worker that has the home's stream, and takes the order back
+when none comes: a row of `lock_order` is deleted by the one or by the other, so an order told as
+not arrived is not given any more.  Not for: one worker's broker (`web.staff.realtime.broker`).
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ class OneWorker:
 
     def after_commit(self, tx: Tx) -> None:
         for order in tx.orders:
-            order.reached = self._broker.give_order(order.home, order.grant)
+            order.reached = self._broker.give_order(order.home, order.grant, order.what)
 
     def drop_home(self, home: str) -> None:
         self._broker.drop_home(home)
@@ -195,7 +195,7 @@ class PostgresRelay:
         self._waiting[order.ticket] = _Waiting(now_s)
         values = {"id": order.ticket, "home_id": order.home, "made_at": now}
         tx.conn.execute(t.insert().values(values))
-        self._tell(tx.conn, ["order", order.home, order.ticket, order.grant])
+        self._tell(tx.conn, [_SAID[order.what], order.home, order.ticket, order.grant])
 
     def listens(self, tx: Tx, home: str) -> bool:
         if self._broker.listens(home):
@@ -208,7 +208,7 @@ class PostgresRelay:
     def after_commit(self, tx: Tx) -> None:
         for order in tx.orders:
             if order.ticket is None:
-                order.reached = self._broker.give_order(order.home, order.grant)
+                order.reached = self._broker.give_order(order.home, order.grant, order.what)
             else:
                 order.reached = self._was_taken(order, order.ticket)
 
@@ -220,7 +220,7 @@ class PostgresRelay:
             if waiting.told.wait(TAKEN_WITHIN_S):
                 return waiting.given
             if self._take(ticket):
-                return self._broker.give_order(order.home, order.grant)
+                return self._broker.give_order(order.home, order.grant, order.what)
             return waiting.given  # it was taken, and the word is late
         except SQLAlchemyError as error:
             # it may still be given: nobody knows, so nobody is told that nothing happened
@@ -235,10 +235,10 @@ class PostgresRelay:
         with self._db.write() as tx:
             return tx.conn.execute(delete(t).where(t.c.id == ticket)).rowcount == 1
 
-    def _take_for(self, home: str, ticket: str, grant: str) -> None:
+    def _take_for(self, what: str, home: str, ticket: str, grant: str) -> None:
         """An order came for a home that may listen here."""
         if self._broker.listens(home) and self._take(ticket):
-            given = self._broker.give_order(home, grant)
+            given = self._broker.give_order(home, grant, what)
             with self._db.write() as tx:
                 self._tell(tx.conn, ["taken", ticket, given])
 
@@ -346,8 +346,8 @@ class PostgresRelay:
         if what == "many":
             kind, person, decided, homes = rest
             self._broker.publish([ManyChanges(kind, frozenset(homes), person, decided)])
-        elif what == "order":
-            self._take_for(*rest)
+        elif what in _SAID.values():
+            self._take_for("turn" if what == _SAID["turn"] else what, *rest)
         elif what == "taken":
             self._was_told(*rest)
         elif what == "look":
@@ -392,6 +392,8 @@ class PostgresRelay:
                     )
         return [changes[at] for at in sorted(changes)]
 
+
+_SAID = {"turn": "order", "call": "call"}  # what workers call an order among themselves
 
 _Run = tuple[str, str | None, int, int]
 """Events of one origin: its name, the home, the first number and the last."""

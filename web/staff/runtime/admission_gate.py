@@ -60,7 +60,7 @@ ORDERS = ("/pass/", "/larm/", "/tillsyn/", "/kanal/")
 
 FREE = (
     *("/static/", "/s/", "/fs-static/", "/sw.js", "/manifest", "/live", "/healthz", "/metrics"),
-    *("/inloggning/", "/api/"),
+    *("/inloggning/", "/api/", "/larmvagar/"),
 )
 """Files, what a screen listens to, and what waits for somebody else's server: no turn is held."""
 
@@ -90,6 +90,8 @@ def lane_of(environ: dict[str, Any]) -> Lane | None:
         what = path.removeprefix(HOME)
         if what == "urgent":
             return Lane.ALARM
+        if what == "call":
+            return Lane.ORDER
         if what != "events":
             return None
         size = _length(environ)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 from hashlib import blake2b
+from typing import Protocol
 
 from flask import Flask
 
@@ -25,9 +26,10 @@ from web.staff.pages import live
 from web.staff.places import positions_api
 from web.staff.realtime.broker import Broker
 from web.staff.realtime.relay import make_relay
+from web.staff.relatives.telling import Teller
 from web.staff.runtime import health, openapi, web_security
 from web.staff.runtime.admission_gate import AdmissionGate
-from web.staff.runtime.chain_watch import ChainWatch
+from web.staff.runtime.channel_watch import ChannelWatch
 from web.staff.runtime.public_address import PublicAddress
 from web.staff.runtime.watch import Watch
 from web.staff.runtime.writer import Writer
@@ -36,6 +38,17 @@ from web.staff.storage.afterwards import open_afterwards
 from web.staff.storage.database import Database, parse_url
 from web.staff.storage.migrate import require_current
 from web.staff.visits import plan_api
+
+
+class Runs(Protocol):
+    """What runs in a thread of its own."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """End; may be called twice, and without `start`."""
+
 
 STATIC_MAX_AGE_S = 3600
 """Seconds a browser may keep a static file; their addresses carry a version."""
@@ -104,29 +117,26 @@ def _assemble(
     pages.register(app)
     app.wsgi_app = AdmissionGate(app.wsgi_app, parts.admission)  # type: ignore[method-assign]
     app.wsgi_app = PublicAddress(app.wsgi_app, config)  # type: ignore[method-assign]
+    teller = Teller(parts, ways)
+    app.extensions["tryggve.teller"] = teller
     watcher = Watch(parts, ways=ways)
     app.extensions["tryggve.watch"] = watcher
     dispatcher = Dispatcher(parts, ways)
     app.extensions[provider_routes.EXTENSION] = dispatcher
-    chain = ChainWatch(parts, ways, dispatcher)
+    tried = ChannelWatch(parts, dispatcher, lambda: watcher.leads)
     relay.start()
-    writer = None
+    threads: list[Runs] = [watcher, tried, dispatcher, teller]  # in the order in which they end
     if watch:
-        watcher.start()
-        dispatcher.start()
-        chain.start()
         afterwards = open_afterwards(database.url)
         if afterwards is not None:
-            writer = Writer(parts, afterwards)
-            writer.start()
+            threads.append(Writer(parts, afterwards))
+        for one in threads:
+            one.start()
 
     def stop() -> None:
         atexit.unregister(stop)  # which would hold the whole application until the process ends
-        watcher.stop()
-        chain.stop()
-        dispatcher.stop()
-        if writer is not None:
-            writer.stop()
+        for one in threads:
+            one.stop()
         for way in ways.values():
             way.close()
         broker.close()

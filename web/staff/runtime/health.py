@@ -45,11 +45,11 @@ def ill(parts: Staff, watch: Watch) -> str | None:
 @blueprint.get("/healthz")
 def healthz() -> Response:
     """200 `ok`, or 503 and the word.  A step of the watch that fails is told likewise
-    (`watch: silence OverflowError`; `ladders: …` where people are told of alarms, `channels: sms`
-    for ways that do not hold), and a disk that takes nothing (`saves nothing since …`); the server
-    does the rest and is not started anew for it.  A line `full: …` says that a home or a screen
-    found no room at this worker lately, or a request no connection to the database; `busy: …` that
-    homes with history are told to wait, and how many seconds of work that is."""
+    (`watch: silence OverflowError`; `ladders: …` where people are told of alarms), and a disk that
+    takes nothing (`saves nothing since …`); the server does the rest and is not started anew for
+    it.  A line `full: …` says that a home or a screen found no room at this worker lately, or a
+    request no connection to the database; `busy: …` that homes with history are told to wait, and
+    how many seconds of work that is; `broken: …` that a way to tell people fails."""
     watch: Watch = current_app.extensions["tryggve.watch"]
     failing = ", ".join(f"{step} {why}" for step, why in sorted(watch.failing.items()))
     parts = staff()
@@ -57,11 +57,10 @@ def healthz() -> Response:
     dispatcher = provider_routes.dispatcher()
     wrong = ill(parts, watch) or unsaved or (f"watch: {failing}" if failing else None)
     wrong = wrong or dispatcher.ill()
-    if dispatcher.broken:
-        wrong = wrong or f"channels: {', '.join(dispatcher.broken)}"
     full = "".join(f"\nfull: {what} (listen.{what})" for what in parts.broker.turned_away())
     if parts.db.exhausted_within(TURNED_AWAY_TOLD_S):
         full += "\nfull: connections to the database"
+    full += "".join(f"\nbroken: channel {name}" for name in dispatcher.broken)
     behind_s = parts.admission.waits.behind_s()
     if behind_s:
         full += f"\nbusy: {behind_s:.0f} s of history"

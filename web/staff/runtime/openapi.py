@@ -15,11 +15,14 @@ from pydantic.json_schema import models_json_schema
 
 from gateway.wire import (
     PROTOCOLS,
+    CallOrder,
+    CallSignal,
     EnrollAnswer,
     EnrollRequest,
     EventBatch,
     GapProblem,
     Have,
+    Noted,
     Problem,
     TurnOrder,
     protocols_text,
@@ -29,11 +32,14 @@ from web.staff.visits import plan_api
 blueprint = Blueprint("openapi", __name__)
 
 MODELS: tuple[type[BaseModel], ...] = (
+    CallOrder,
+    CallSignal,
     EnrollAnswer,
     EnrollRequest,
     EventBatch,
     GapProblem,
     Have,
+    Noted,
     Problem,
     TurnOrder,
     *plan_api.MODELS,
@@ -156,10 +162,23 @@ def describe() -> Json:
                     "responses": {"200": _json(Have, "Committed."), **_PROBLEMS},
                 }
             },
+            "/api/v1/home/call": {
+                "post": {
+                    "operationId": "call",
+                    "summary": "What a home says about a call with it, at once.",
+                    "security": token,
+                    "requestBody": _body(CallSignal),
+                    "responses": {
+                        "200": _json(Noted, "Kept for the page."),
+                        "404": _json(Problem, "This home has no such call."),
+                        **_PROBLEMS,
+                    },
+                }
+            },
             "/api/v1/home/stream": {
                 "get": {
                     "operationId": "stream",
-                    "summary": "What the server decided, and orders to turn a lock.",
+                    "summary": "What the server decided, and orders for now.",
                     "security": token,
                     "parameters": [
                         {
@@ -176,7 +195,8 @@ def describe() -> Json:
                                 "text/event-stream": {
                                     "schema": {"type": "string"},
                                     "x-event-data": {
-                                        "turn": {"$ref": "#/components/schemas/TurnOrder"}
+                                        "turn": {"$ref": "#/components/schemas/TurnOrder"},
+                                        "call": {"$ref": "#/components/schemas/CallOrder"},
                                     },
                                 }
                             },

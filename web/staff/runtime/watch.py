@@ -79,6 +79,8 @@ class Watch:
         self._drawn_s: float | None = None
         self.last_look_s: float | None = None
         """Monotonic time of the last round in which any step was done; None before the first."""
+        self.leads = False
+        """Whether this worker did the last round of all steps, and not only observed."""
         self.failing: dict[str, str] = {}
         """Steps that failed in the last round: what of."""
 
@@ -110,6 +112,7 @@ class Watch:
             conn.execution_options(isolation_level="AUTOCOMMIT")
             asked = text("SELECT pg_try_advisory_lock(:lock)").bindparams(lock=LEADER_LOCK)
             if not conn.execute(asked).scalar_one():
+                self.leads = False
                 self._saving.look()
                 self._silence.observe()
                 self._alive()
@@ -128,6 +131,7 @@ class Watch:
 
     def look(self) -> None:
         """One round of all steps."""
+        self.leads = True
         for name, step in self._steps():
             if self._stopping.is_set():
                 return

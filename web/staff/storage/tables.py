@@ -6,7 +6,7 @@ Six sorts:
   touching an event;
 - signing in: `passkey`, `session`, `failed_sign_in`;
 - the link: `gateway_key`, `enrol_code`, `server_key`, `home_link`, `home_stream`,
-  `lock_order`;
+  `lock_order`, `media_call`;
 - the truth: `event` and `head`, and `urgent` (what came over the urgent lane and is not yet
   confirmed by its batch);
 - what rings together: `mass_alarm` and `mass_alarm_member`;
@@ -324,6 +324,22 @@ lock_order = Table(
     Column("made_at", Utc, nullable=False),  # real time
 )
 
+media_call = Table(
+    "media_call",
+    metadata,
+    # a call with a home while it is begun and goes on, for the page that began it: no projection,
+    # and gone after a day; who listened is in the events
+    Column("id", Text, primary_key=True),  # random: the permit's
+    Column("home_id", Text, ForeignKey("home.id"), nullable=False, index=True),
+    Column("alarm", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("state", Text, nullable=False),  # asked answered begun ended refused
+    Column("why", Text, nullable=False),
+    Column("answer", Text, nullable=False),  # the home's end, until the call is over
+    Column("made_at", Utc, nullable=False),  # real time
+    Column("until", Utc, nullable=False),  # real time: over then, whatever the home says
+)
+
 # --- the truth ------------------------------------------------------------------------------------
 # The body is text on both databases: it is byte for byte what the hash seals.  JSONB would rewrite
 # numbers and refuses the character 0, and an event is never refused for what is in it.  In
@@ -579,7 +595,7 @@ device = Table(
     Column("id", Text, primary_key=True),
     Column("present", Boolean, nullable=False),  # in the newest home.described
     Column("driver", Text),
-    Column("type", Text),  # sensor lock indicator; None: not described
+    Column("type", Text),  # sensor lock indicator speaker; None: not described
     Column("role", Text),
     Column("room", Text),
     Column("state", Text, nullable=False),  # pressed released open closed unlocked … unknown

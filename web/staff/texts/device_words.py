@@ -41,6 +41,7 @@ DRIVERS: Mapping[str, str] = {
     "button": N_("Knapp"),
     "bthome": N_("Trådlös givare"),
     "indicator": N_("Lampa"),
+    "speakerphone": N_("Högtalare"),
     "lock": N_("Lås"),
 }
 """What a device is whose use nobody configured, by a word in its driver's name."""

@@ -19,7 +19,7 @@ from gateway.access import grants
 from gateway.events import Data
 from web.staff.core.i18n import local
 from web.staff.core.i18n import say as _
-from web.staff.texts import alarm_words, chain_words, door_words, visit_words, words
+from web.staff.texts import alarm_words, chain_words, door_words, visit_words, voice_words, words
 
 D = TypeVar("D", bound=Data)
 
@@ -177,6 +177,9 @@ _tell(events.ZoneReturned, lambda d, z: _("sedan %(when)s", when=clock(d.since, 
 _tell(events.AccessSampled, lambda d, _z: _("%(n)s av %(of)s rader", n=len(d.rows), of=d.of))
 _tell(events.GrantRequested, lambda d, _z: words.spoken(door_words.SERVICE_WHY, d.why))
 _tell(events.GrantApproved, lambda d, z: _("till %(when)s", when=clock(d.until, z)))
+_tell(events.VoiceBegun, lambda d, _z: words.enum_word(events.VoiceParty, d.party))
+_tell(events.VoiceRefused, lambda d, _z: words.enum_word(events.VoiceRefusal, d.why))
+_tell(events.VoiceEnded, lambda d, _z: _listened(d))
 _tell(events.HomeSilent, lambda d, _z: _("tyst i %(s)s s", s=round(d.silent_s)))
 _tell(events.HomeSecondPathSet, lambda d, _z: _("%(n)s mottagare", n=len(d.receivers)))
 _tell(events.GatewayMessageSent, lambda d, _z: chain_words.sent(d))
@@ -185,11 +188,15 @@ _tell(events.GatewaySecondPathFailed, lambda d, _z: words.spoken(chain_words.PAT
 _tell(events.GatewaySecondPathReady, lambda d, _z: chain_words.ready(d))
 _tell(events.GatewayTestFailed, lambda d, _z: words.spoken(chain_words.HOPS, d.hop))
 _tell(events.HomeTestMissed, lambda d, _z: words.spoken(chain_words.HOPS, d.hop))
-_tell(events.ServerHopBroken, lambda d, _z: d.hop)
-_tell(events.ServerHopMended, lambda d, _z: d.hop)
 _tell(events.ServerTestAnswered, lambda d, _z: chain_words.answered(d))
 _tell(events.ButtonPressed, lambda d, _z: _pressed(d))
 _tell(events.PendantPressed, lambda d, _z: _pressed(d))
+
+
+def _listened(ended: events.VoiceEnded) -> str:
+    """How long somebody heard the home, and why no longer."""
+    why = words.enum_word(events.VoiceEnd, ended.why)
+    return ", ".join(filter(None, (voice_words.lasted(ended.took_s), why)))
 
 
 def _pressed(press: events.ButtonPressed | events.PendantPressed) -> str:

@@ -45,6 +45,7 @@ READ_WHAT: Mapping[str, str] = {
     "alarm": N_("ett larms sida"),
     "figures": N_("uppföljning av larm"),
     "access_file": N_("åtkomstloggen, som fil"),
+    "relative": N_("anhörigsidan"),
     "position_alarm": N_("position, på grund av larm"),
     "position_search": N_("position, personen saknas"),
     "position_safety": N_("position, oro för personens säkerhet"),

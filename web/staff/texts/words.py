@@ -17,6 +17,7 @@ from gateway.access import grants
 from gateway.events import AlarmType
 from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as gettext
+from web.staff.texts.voice_enums import VOICE
 
 ALARMS: Mapping[str, str] = {
     AlarmType.BED_EXIT: N_("Har lämnat sängen och inte kommit tillbaka"),
@@ -273,6 +274,7 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "data": N_("innehållet går inte att läsa"),
         "unknown": N_("okänt varför"),
     },
+    **VOICE,
     grants.Action: {
         "unlock": N_("låsa upp"),
         "lock": N_("låsa"),
@@ -409,6 +411,7 @@ ROLES: Mapping[str, str] = {
     "motion": N_("rörelse"),
     "seat": N_("stol"),
     "outdoor": N_("utomhus"),
+    "listening": N_("lyser när någon lyssnar"),
 }
 """What a device is for, and rooms; other words are shown as the home's configuration has them."""
 
@@ -416,6 +419,7 @@ TYPES: Mapping[str, str] = {
     "sensor": N_("Sensor"),
     "lock": N_("Lås"),
     "indicator": N_("Lampa"),
+    "speaker": N_("Högtalare"),
 }
 
 ALLOWED: Mapping[str, str] = {

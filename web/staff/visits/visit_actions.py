@@ -286,6 +286,14 @@ def note_absence(
     somebody ends it).  What begins now is told to the home at once, the rest when it begins.
     Raises `Refused`: NO_HOME, NO_ROLE, BAD_TIME."""
     _planner(actor, home)
+    keep_absence(staff, actor.person, home, since, until)
+
+
+def keep_absence(
+    staff: Staff, person: str, home: str, since: datetime, until: datetime | None
+) -> None:
+    """The same, noted by `person`, who may: the caller has seen to it.  Raises `Refused`:
+    BAD_TIME."""
     now = staff.clock.now()
     since = max(since, now)
     if until is not None and until <= since:
@@ -293,7 +301,7 @@ def note_absence(
     with staff.write() as tx:
         tx.conn.execute(
             insert(absence).values(
-                home_id=home, since=since, until=until, noted_by=actor.person, noted_at=now
+                home_id=home, since=since, until=until, noted_by=person, noted_at=now
             )
         )
     begin_absences(staff)

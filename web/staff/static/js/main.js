@@ -10,6 +10,7 @@ import { startSeen } from "./seen.js";
 import { startSound } from "./sound.js";
 import { startStream } from "./stream.js";
 import { startTab } from "./tab.js";
+import { startTalk } from "./talk.js";
 import { startTheme } from "./theme.js";
 import { startTicking } from "./time.js";
 import { startWays } from "./ways.js";
@@ -26,6 +27,7 @@ if (document.body.dataset.live) {
   startSound();
   startStream();
   startTab();
+  startTalk();
   startSeen();
   startRefreshing();
   startLive();

@@ -35,7 +35,7 @@ async function tell() {
   data.set("csrf_token", token);
   for (const ref of refs) data.append("alarm", ref);
   try {
-    const answer = await fetch("/larm/visat", {
+    const answer = await fetch("/visat", {
       method: "POST", body: data, headers: { Accept: "application/json" }, signal: AbortSignal.timeout(8000),
     });
     if (!answer.ok) throw new Error(String(answer.status));

@@ -11,6 +11,7 @@ from web.staff.storage import (  # noqa: F401 - register their tables
     ladder_tables,
     place_tables,
     plan_tables,
+    relative_tables,
 )
 from web.staff.storage.schema_now import REVISION_TABLE, note_oldest, take_over
 from web.staff.storage.tables import metadata

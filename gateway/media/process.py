@@ -1,0 +1,83 @@
+"""The process of a call as its parent sees it: told, heard, and killed in time.
+
+Not for: what it does (`gateway.media.child`), or who may call (`gateway.media.calls`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import AsyncIterator
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+COMMAND = (sys.executable, "-m", "gateway.media.child")
+
+LINE_MAX_BYTES = 1 << 16
+"""Of a line from the child: an answer has some 3,000."""
+
+SILENT_S = 6.0
+"""Seconds without a word after which the child counts as stuck; it speaks each second, and a Pi
+that is busy may hold it for some."""
+
+START_S = 20.0
+"""Seconds in which the child must be ready: on a Pi its libraries take three to load."""
+
+
+class Stuck(Exception):
+    """The child says nothing any more."""
+
+
+class MediaProcess:
+    """One child.  Make it with `start`."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+
+    @classmethod
+    async def start(cls, command: tuple[str, ...] = COMMAND) -> MediaProcess:
+        """Start it.  Raises `OSError`."""
+        return cls(
+            await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                limit=LINE_MAX_BYTES,
+            )
+        )
+
+    def tell(self, order: dict[str, Any]) -> None:
+        """Give it an order; one that is gone takes none."""
+        pipe = self.process.stdin
+        if pipe is not None and not pipe.is_closing():
+            pipe.write(json.dumps(order).encode() + b"\n")
+
+    async def said(self, first_s: float = SILENT_S) -> AsyncIterator[dict[str, Any]]:
+        """What it says, until it ends; waits `first_s` for the first word.  Raises `Stuck`."""
+        assert self.process.stdout is not None  # noqa: S101 - it is a pipe
+        within_s = first_s
+        while True:
+            try:
+                async with asyncio.timeout(within_s):
+                    line = await self.process.stdout.readline()
+                word = json.loads(line) if line else None
+            except (TimeoutError, ValueError) as error:
+                raise Stuck from error
+            if not isinstance(word, dict):
+                return
+            within_s = SILENT_S
+            yield word
+
+    def kill(self) -> None:
+        """End it at once, also when it is stopped or hangs.  May be called twice."""
+        if self.process.returncode is None:
+            self.process.kill()
+
+    async def gone(self) -> None:
+        """Wait until it is gone, after `kill` or its own end."""
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        await self.process.wait()

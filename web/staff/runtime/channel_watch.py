@@ -1,0 +1,137 @@
+"""Whether the ways out work: each is tried every minute, without telling anybody.  One that fails
+twice running is itself a fault: technicians are told once, over the ways that work, `/healthz` and
+the homes' test alarms say so, and so does the page of whoever counts on it.
+
+Not for: a message that did not come (`web.staff.ladders`), or what a way is (`web.staff.channels`).
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections import Counter
+from collections.abc import Callable, Collection
+from typing import Any
+
+from sqlalchemy import select
+
+from gateway.events import Ref, Severity
+from web.staff.channels.contract import Address, Channel, Health, Message
+from web.staff.core.context import Staff
+from web.staff.core.i18n import N_, say_in
+from web.staff.core.rights import Role
+from web.staff.ladders.dispatcher import Dispatcher
+from web.staff.storage import tables as t
+from web.staff.storage.alarm_tables import contact_point
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 60.0
+"""Seconds between two looks: a way that fails twice is known within three minutes."""
+
+FAILS = 2
+"""Checks running that fail before anybody is told: a provider that is started anew is no fault."""
+
+STOP_TIMEOUT_S = 2
+"""Seconds to wait for the last look; a check that hangs is left behind."""
+
+BROKEN = N_("Tryggve: kanalen %(channel)s fungerar inte (%(why)s). Larm går andra vägar. %(url)s")
+
+
+class ChannelWatch:
+    """Tries the dispatcher's channels.  `leads`: whether this worker is the one that tells."""
+
+    def __init__(
+        self, staff: Staff, dispatcher: Dispatcher, leads: Callable[[], bool] = lambda: True
+    ) -> None:
+        self._staff = staff
+        self._dispatcher = dispatcher
+        self._leads = leads
+        self._fails: Counter[str] = Counter()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread = threading.Thread(target=self._run, name="tryggve-channels", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; may be called twice."""
+        self._stopping.set()
+        if self._thread is not None and self._thread.is_alive():
+            self._thread.join(STOP_TIMEOUT_S)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self.look()
+            except Exception:  # the edge: a watch that ended would be silent
+                log.exception("the ways out could not be tried")
+            self._stopping.wait(EVERY_S)
+
+    def look(self) -> None:
+        """Try each once; tell of what has just failed."""
+        before, ways = set(self._dispatcher.broken), self._dispatcher.channels
+        found = {name: self._tried(way) for name, way in ways.items()}
+        for name, health in found.items():
+            self._fails[name] = 0 if health.ok else self._fails[name] + 1
+        broken = {name for name in found if self._fails[name] >= FAILS}
+        self._dispatcher.broken = tuple(sorted(broken))
+        for name in sorted(before - broken):
+            log.warning("a way out works again", extra={"channel": name})
+        for name in sorted(broken - before):
+            health = found[name]
+            log.error("a way out fails", extra={"channel": name, "why": health.text})
+            if self._leads():
+                self._tell(name, health, set(ways) - broken)
+
+    def _tried(self, way: Channel) -> Health:
+        try:
+            return way.check()
+        except Exception as error:  # the edge: it must not, and one that does is broken
+            return Health(False, type(error).__name__)
+
+    def _tell(self, name: str, health: Health, working: Collection[str]) -> None:
+        """Technicians and administrators, each over the first of their ways that works."""
+        staff = self._staff
+        url = f"{staff.config.public_url or ''}/larmvagar"
+        told: set[int] = set()
+        for row in self._receivers(working):
+            if row.user_id in told:
+                continue
+            told.add(row.user_id)
+            why = health.why.value if health.why is not None else health.text
+            message = Message(
+                id=secrets.token_hex(8),
+                org=row.org_id,
+                home="",
+                alarm=Ref(f"channel:{name}"),
+                type="",
+                severity=Severity.TECHNICAL,
+                raised_at=staff.clock.now(),
+                url=url,
+                said=say_in(row.locale, BROKEN, channel=name, why=why, url=url),
+            )
+            to = Address(row.id, row.value, row.locale, row.person_id)
+            self._dispatcher.say(row.channel, message, to)
+
+    def _receivers(self, working: Collection[str]) -> list[Any]:
+        c, u, ur, r = contact_point.c, t.user.c, t.user_role.c, t.role.c
+        query = (
+            select(c.id, c.user_id, c.channel, c.value, u.locale, u.person_id, u.org_id)
+            .join(t.user, u.id == c.user_id)
+            .where(u.active, c.proved_at.is_not(None), c.gone_at.is_(None))
+            .where(c.channel.in_(sorted(working)))
+            .where(
+                select(ur.user_id)
+                .join(t.role, r.id == ur.role_id)
+                .where(ur.user_id == u.id)
+                .where(r.name.in_([Role.TECHNICIAN.value, Role.ADMINISTRATOR.value]))
+                .exists()
+            )
+            .order_by(c.user_id, c.place, c.id)
+        )
+        with self._staff.db.read() as conn:
+            return list(conn.execute(query))
