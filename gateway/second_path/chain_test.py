@@ -27,6 +27,7 @@ from gateway.events import (
     GatewayTestFailed,
     GatewayTestPassed,
     GatewayTestSent,
+    HomeSecondPathSet,
     PathChannel,
     ServerTestAnswered,
     TestWhy,
@@ -50,6 +51,10 @@ LOOK_S = 30.0
 
 MODEM_LOOK_S = 150.0
 """Real seconds between looks at the modem: told when two find the same, so within five minutes."""
+
+SETTLE_S = 2.0
+"""Real seconds after the server named other receivers until they are looked at: their numbers come
+beside the event."""
 
 SEEN_BY_LOOKS = frozenset({"no_modem", "no_network", "locked", "no_answer", "busy", "no_channel"})
 """What a look at the modem can call over; that a message was refused, only another message."""
@@ -85,6 +90,7 @@ class ChainTest:
         self._answer: ServerTestAnswered | None = None
         self._told = False
         self._news = asyncio.Event()
+        self._changed = asyncio.Event()
         self._bad: str | None = None
         self.passed_at: datetime | None = None
         """When a test alarm last went all the way; None: not yet, as far as the log goes back."""
@@ -116,9 +122,11 @@ class ChainTest:
         self._news.set()
 
     def see_live(self, event: Event) -> None:
-        """An answer that came after its time: the way is whole again."""
+        """An answer, also one that came after its time; and somebody else to tell."""
         if isinstance(event.data, ServerTestAnswered) and self._answer is event.data:
             self._pass(event.data)
+        elif isinstance(event.data, HomeSecondPathSet):
+            self._changed.set()
 
     def _pass(self, answer: ServerTestAnswered) -> None:
         if not self._told:
@@ -149,11 +157,16 @@ class ChainTest:
     async def _test(self, why: TestWhy) -> None:
         self._news.clear()
         self._record(GatewayTestSent(why=why, next_by=self._next(self._clock.now()) + LATE))
-        await self.look(tell=True)
-        with suppress(TimeoutError):
+        try:
             async with asyncio.timeout(self._answer_s):
                 await self._news.wait()
-                return
+        except TimeoutError:
+            self._fail()
+        await self.look(
+            tell=True
+        )  # after it: at a start, whom to tell comes down before the answer
+
+    def _fail(self) -> None:
         sent = self._sent
         if sent is None:
             return  # the log takes nothing: that is told elsewhere
@@ -174,8 +187,13 @@ class ChainTest:
 
     async def _look_on(self) -> None:
         while True:
-            await asyncio.sleep(MODEM_LOOK_S)
-            await self.look()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), MODEM_LOOK_S)
+            changed = self._changed.is_set()
+            self._changed.clear()
+            if changed:
+                await asyncio.sleep(SETTLE_S)
+            await self.look(tell=changed)
 
     async def look(self, *, tell: bool = False) -> None:
         """Whether receivers could be told now; told when it changes, and with `tell` when all is

@@ -147,6 +147,7 @@ def test_the_modem_is_looked_at(play: Callable[..., None], monkeypatch: pytest.M
 
     async def story(home: TestingHome) -> None:
         home.knows()
+        home.test._changed.clear()
         home.spawn(home.test.run(TestWhy.STARTED))
         await home.until(lambda: len(home.said(GatewaySecondPathReady)) == 1)
         assert home.said(GatewaySecondPathReady)[0].signal_pct == 61

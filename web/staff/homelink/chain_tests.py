@@ -3,7 +3,7 @@ come.
 
 A home's test alarm is folded like any event (`chain_test`).  `answer_due` is called in each round
 of what sends alarms out, so that an answer means that this lives; `look` belongs to the watch,
-which lives by itself.  Not for: trying channels (`web.staff.runtime.chain_watch`).
+which lives by itself.  Not for: trying channels (`web.staff.runtime.channel_watch`).
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ class Dispatcher:
         self.failing: str | None = None
         """What the last round failed of; None: it was done."""
         self.broken: tuple[str, ...] = ()
-        """Channels that do not hold, as `web.staff.runtime.chain_watch` found them."""
+        """Channels that do not hold, as `web.staff.runtime.channel_watch` found them."""
 
     # --- the thread
 
