@@ -172,7 +172,7 @@ def test_a_caregiver_speaks_with_a_home_and_hears_it(
     ledger = read_ledger(stage.home_log, datetime(2026, 1, 1, tzinfo=UTC))
     listened = [row for row in ledger if row.action == "voice.begun"]
     assert (len(listened), len({row.person for row in listened})) == (4, 1)
-    assert all(row.person and row.took_s and row.took_s > 1 for row in listened)
+    assert all(row.person and row.took_s and row.took_s > 0 for row in listened)
 
 
 def talk(page: Any) -> None:
