@@ -16,7 +16,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, or_, select, update
 
 from gateway.access import receiver_lists
 from gateway.access.receiver_lists import LABEL_MAX, NUMBER, RECEIVERS_MAX, ReceiverList
@@ -111,14 +111,18 @@ def receivers_changed(
     reply: str = REPLY,
     wait_s: float = WAIT_S,
     person: str | None = None,
+    follows: bool = False,
 ) -> bool:
     """Let a home tell these, in their order; whether that is another list than it holds.  `person`
-    is who decided it, None: it follows from something else.  Raises `UserError` for an address that
-    is none."""
+    is who decided it, None: it follows from something else.  `follows`: it goes on following the
+    home's ladder.  Raises `UserError` for an address that is none."""
     held = Held(tuple(receivers), tuple(types), reply.strip(), float(wait_s))
     _check(held)
     append.hold(tx, home)
-    return _tell(staff, tx, home, held, person)
+    changed = _tell(staff, tx, home, held, person)
+    t = alarm_tables.path_list
+    tx.conn.execute(update(t).where(t.c.home_id == home).values(follows=follows))
+    return changed
 
 
 def details_changed(staff: Staff, tx: Tx, home: str) -> None:
@@ -132,8 +136,23 @@ def held_by(conn: Connection, home: str) -> Held | None:
     """What the home was told last; None: nothing yet."""
     t = alarm_tables.path_list.c
     text = conn.execute(select(t.decided).where(t.home_id == home)).scalar_one_or_none()
-    if text is None:
-        return None
+    return None if text is None else _read(text)
+
+
+def following(conn: Connection) -> dict[str, Held]:
+    """What every home holds that follows its ladder."""
+    t = alarm_tables.path_list.c
+    query = select(t.home_id, t.decided).where(t.follows).order_by(t.home_id)
+    return {home: _read(text) for home, text in conn.execute(query)}
+
+
+def follows(conn: Connection, home: str) -> bool:
+    """Whether this home follows its ladder."""
+    t = alarm_tables.path_list.c
+    return bool(conn.execute(select(t.follows).where(t.home_id == home)).scalar_one_or_none())
+
+
+def _read(text: str) -> Held:
     kept = json.loads(text)
     receivers = tuple(
         Receiver(id_, PathChannel(channel), address, Severity(told))

@@ -14,16 +14,18 @@ from sqlalchemy import Connection, Row, select
 
 from gateway.errors import UserError
 from gateway.events import PathChannel, Severity
-from web.staff.core.context import staff
+from web.staff.core.context import Staff, staff
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.homelink import second_path
 from web.staff.homelink.second_path import Receiver
+from web.staff.ladders import standby
 from web.staff.pages import chain_state, lookups
 from web.staff.pages.account import proved
 from web.staff.pages.layout import answered, page, refused
 from web.staff.pages.routes import get, post
 from web.staff.storage import alarm_tables, tables
+from web.staff.storage.database import Tx
 
 
 @get("/administration/hem/<home>/reservvag", "places_path", right=Right.ASSIGN)
@@ -41,6 +43,7 @@ def path(actor: Actor, home: str) -> ResponseReturnValue:
             names=_names(conn, actor),
             reply=held.reply if held else second_path.REPLY,
             wait_s=round(held.wait_s if held else second_path.WAIT_S),
+            follows=second_path.follows(conn, home),
             chain=chain_state.chain_shown(conn, home, row.timezone, staff().clock.now()),
         )
 
@@ -52,6 +55,7 @@ def path(actor: Actor, home: str) -> ResponseReturnValue:
     examples=(
         {"do": "add", "receiver": "p7", "address": "+46701234567", "told": "care"},
         {"do": "remove", "receiver": "p7"},
+        {"do": "follow"},
     ),
 )
 @proved
@@ -62,6 +66,8 @@ def change_path(actor: Actor, home: str) -> ResponseReturnValue:
     wanted = form.get("receiver", "")
     with parts.write() as tx:
         _row(tx.conn, actor, home)
+        if form.get("do") == "follow":
+            return _follow(parts, tx, actor, home, back)
         held = second_path.held_by(tx.conn, home)
         receivers = [one for one in (held.receivers if held else ()) if one.id != wanted]
         if form.get("do") == "add":
@@ -84,6 +90,14 @@ def change_path(actor: Actor, home: str) -> ResponseReturnValue:
             )
             return refused(text, back, 422)
     return answered(_("Reservvägen är ändrad. Hemmet får veta det direkt."), back)
+
+
+def _follow(parts: Staff, tx: Tx, actor: Actor, home: str, back: str) -> ResponseReturnValue:
+    """The home tells whom its ladder tells."""
+    if not standby.follow(parts, tx, home, actor.person):
+        text = _("Larmkedjan når ingen med SMS eller larmcentral. Ändra den först.")
+        return refused(text, back, 422)
+    return answered(_("Reservvägen följer larmkedjan. Hemmet får veta det direkt."), back)
 
 
 def _receiver(who: str, address: str, told: str) -> Receiver:

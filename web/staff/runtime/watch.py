@@ -31,6 +31,7 @@ from web.staff.core.context import Staff
 from web.staff.doors import door_codes, revocation
 from web.staff.events.append_many import HOMES_AT_ONCE, write_many
 from web.staff.homelink import chain_tests
+from web.staff.ladders import standby
 from web.staff.places import tending
 from web.staff.runtime import gathering
 from web.staff.runtime.saving_watch import SavingWatch
@@ -77,6 +78,7 @@ class Watch:
         self._saving = SavingWatch(staff, monotonic)
         self._schema = SchemaWatch(staff.db)
         self._drawn_s: float | None = None
+        self._followed_s: float | None = None
         self.last_look_s: float | None = None
         """Monotonic time of the last round in which any step was done; None before the first."""
         self.leads = False
@@ -162,6 +164,7 @@ class Watch:
         if self._monotonic() - self._began_s >= self._settle_s:
             yield "checks", self._look_for_checks
             yield "test alarms", lambda: chain_tests.look(staff)
+        yield "second path", self._follow_ladders
         yield "channels", lambda: channels.tend(staff, self._ways)
         yield "mass alarms", lambda: gathering.look(staff, self._alive)
 
@@ -188,6 +191,13 @@ class Watch:
         if self._drawn_s is None or now_s - self._drawn_s >= DRAW_EVERY_S:
             access_log.draw_due(self._staff)
             self._drawn_s = now_s
+
+    def _follow_ladders(self) -> None:
+        """Homes whose second path follows their ladder: looked for once a minute."""
+        now_s = self._monotonic()
+        if self._followed_s is None or now_s - self._followed_s >= standby.EVERY_S:
+            standby.look(self._staff)
+            self._followed_s = now_s
 
     # --- checks
 

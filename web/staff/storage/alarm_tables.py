@@ -16,7 +16,17 @@ Not for: alarms (`tables.alarm`, a fold over events).
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, Table, Text, UniqueConstraint, text
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
 from web.staff.storage.column_types import Utc
 from web.staff.storage.tables import metadata
@@ -100,6 +110,8 @@ path_list = Table(
     # JSON of what was decided: the same again writes nothing (`web.staff.homelink.second_path`)
     Column("decided", Text, nullable=False),
     Column("set_at", Utc, nullable=False),
+    # whether it follows the home's ladder (`web.staff.ladders.standby`); else it is set by hand
+    Column("follows", Boolean, nullable=False, server_default=text("false")),
 )
 
 home_care_id = Table(

@@ -21,6 +21,7 @@ def upgrade() -> None:
         sa.Column("claims", sa.Text(), nullable=False),
         sa.Column("decided", sa.Text(), nullable=False),
         sa.Column("set_at", Utc(), nullable=False),
+        sa.Column("follows", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.ForeignKeyConstraint(
             ["home_id"], ["home.id"], name="fk_path_list_home_id_home", ondelete="CASCADE"
         ),
