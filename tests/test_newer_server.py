@@ -327,6 +327,8 @@ MESSAGES: dict[type[Any], dict[str, Any]] = {
     wire.ServerKey: {"kid": "k", "public_key": "p"},
     wire.EnrollAnswer: {"home": "h1", "origin": "home:h1", "keys": []},
     wire.TurnOrder: {"grant": "g"},
+    wire.CallSignal: {"call": "c", "state": "begun"},
+    wire.Noted: {"call": "c"},
 }
 
 

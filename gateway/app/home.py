@@ -199,8 +199,6 @@ class Home:
         self.local_page = None if self.page_identity is None else self._page(self.page_identity)
 
     def _second_path(self, modem: Modem | None) -> PathParts:
-        if modem is None and self.config.second_path.modem:
-            modem = open_modem()
         return PathParts(
             self.config,
             boot=self.boot,
@@ -208,7 +206,7 @@ class Home:
             keys=self._server_keys,
             engine=self.engine,
             uplink=lambda: self.uplink,
-            modem=modem,
+            modem=open_modem() if modem is None and self.config.second_path.modem else modem,
             record=self.record,
             spawn=self.spawn,
             clock=self.clock,

@@ -29,7 +29,7 @@ from gateway.clock import FileClock
 from gateway.config.secrets import FileSecrets
 from gateway.demo import town
 from gateway.demo.leash import STOP_S
-from gateway.demo.phones import Phones
+from gateway.demo.phones import Phones, be_told
 from gateway.demo.town import Account
 from gateway.demo.tree import HERE, Tree
 from gateway.doors.page_pin import make_pin
@@ -384,30 +384,9 @@ def _set_up_staff(stage: Stage, *, plan: bool, database: str, tell: Tell) -> lis
         if plan:
             margin = town.OPEN_MIN
             file.write(f"\n[plan]\nopen_before_min = {margin}\nopen_after_min = {margin}\n")
-        if stage.phones is not None:
-            file.write(_SMS.format(url=stage.phones.url))
     if stage.phones is not None:
-        _address_and_secret(stage.folder / "staff", stage.url)
+        be_told(stage.folder / "staff", stage.url, stage.phones.url)
     return codes_in(printed)
-
-
-_SMS = """
-[channels.sms]
-from = "+46701740699"
-user = "demo"
-url = "{url}/a1"
-"""
-"""The provider of text messages is the demo's own."""
-
-
-def _address_and_secret(folder: Path, url: str) -> None:
-    """The server knows its own address, where the provider tells what came, and has a password at
-    the provider's."""
-    config = folder / "staff.toml"
-    config.write_text(f'public_url = "{url}"\n{config.read_text()}')
-    secret = folder / "secrets" / "sms_secret"
-    secret.write_text("demo")
-    secret.chmod(0o600)
 
 
 def codes_in(printed: str) -> list[str]:

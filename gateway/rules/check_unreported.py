@@ -67,7 +67,7 @@ class Planned:
     due: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
     """Checks ahead of which nothing was heard, by their name."""
 

@@ -131,6 +131,16 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
             "asked_by": "p-h1", "asked_at": now,
         },
         tables.alarm_repeat: {"id": "home:h1/999", "home_id": "h1", "alarm": silent, "at": now},
+        tables.chain_test: {"home_id": "h1", "test": "home:h1/2", "why": "daily", "sent_at": now},
+        tables.path_message: {
+            "id": "home:h1/4", "home_id": "h1", "alarm": silent, "receiver": "p-h1",
+            "channel": "sms", "attempt": 1, "sent_at": now,
+        },
+        alarm_tables.path_list: {
+            "home_id": "h1", "claims": "{}", "set_at": now,
+            "decided": '{"receivers": [], "types": [], "reply": "OK", "wait_s": 120.0, '
+            '"label": null, "cid": null}',
+        },
         tables.home_stream: {"id": "s-h1", "home_id": "h1", "seen_at": now},
         tables.mass_alarm: {
             "id": "mass1", "org_id": "org1", "type": "home_silent", "began_at": now,

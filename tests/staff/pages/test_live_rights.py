@@ -31,7 +31,7 @@ def test_a_technician_gets_nothing_of_the_residents_day(
     home.send(BedEntered())
     home.send(DeviceFailed(error="X", text="x", retry_s=1), device="bed")
     home.send(AlarmRaised(type=AlarmType.BED_EXIT, severity=Severity.CARE, since=home.clock.now()))
-    bed, device, alarm = changes(stream, 3)
+    alarm, bed, device = changes(stream, 3)  # an alarm first, of what waits
     assert bed == {}
     assert device["kind"] == "device.failed"
     assert isinstance(device["event"], dict)

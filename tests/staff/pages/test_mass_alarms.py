@@ -186,7 +186,7 @@ def test_a_screen_gets_one_message_a_kind(as_role: As, staff: Staff, clock: Manu
         next(stream)
         told.append((answer, stream))
     town.fall_silent(homes)
-    kinds = [["home.silent", "alarm.raised", "alarm.gathered"], ["elsewhere.changed"] * 2]
+    kinds = [["alarm.raised", "alarm.gathered", "home.silent"], ["elsewhere.changed"] * 2]
     for (answer, stream), expected in zip(told, kinds, strict=True):
         messages = [json.loads(next(stream).decode().split("data: ", 1)[1]) for _ in expected]
         assert [message["kind"] for message in messages] == expected

@@ -185,7 +185,13 @@ def _listened(conn: Connection, rows: Sequence[Any]) -> dict[tuple[str, str], fl
         e.corrected_at.between(first, last),
     )
     ends = [(row.home_id, json.loads(row.body)["data"]) for row in conn.execute(query)]
-    return {(home, str(data.get("call"))): data.get("took_s") for home, data in ends}
+    return {(home, str(data.get("call"))): _seconds(data.get("took_s")) for home, data in ends}
+
+
+def _seconds(value: object) -> float | None:
+    """A length in seconds, as a home of any version wrote it; None: it is none."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and 0 <= value < 1e6 else None  # type: ignore[arg-type,operator]
 
 
 _WHY = {

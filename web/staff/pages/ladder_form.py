@@ -8,7 +8,7 @@ Not for: whether it may be saved (`web.staff.ladders.definitions`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import time
 
@@ -51,14 +51,31 @@ class Group:
     choices: tuple[tuple[str, str], ...]
 
 
-def groups(conn: Connection, actor: Actor) -> list[Group]:
-    """Everybody whom a ladder of this organisation may name."""
+def people(
+    conn: Connection, actor: Actor, named: Collection[str], asked: str
+) -> tuple[dict[str, str], int]:
+    """Who is offered by name, and how many there are: everybody where they are few, else who is
+    named already (words of the form) and those whose names hold what is `asked` for."""
+    everybody = lookups.staff_names(conn, actor)
+    if len(everybody) <= PEOPLE_FEW:
+        return everybody, len(everybody)
+    kept = {one: name for one, name in everybody.items() if f"person:{one}" in named}
+    wanted = asked.casefold().strip()
+    found = [(one, name) for one, name in everybody.items() if wanted in name.casefold()]
+    return kept | dict(found[:PEOPLE_FEW] if wanted else []), len(everybody)
+
+
+PEOPLE_FEW = 60
+"""People that stand in each field's list: a thousand would be a page of a megabyte."""
+
+
+def groups(conn: Connection, actor: Actor, people: Mapping[str, str]) -> list[Group]:
+    """Whom a ladder of this organisation may name, of people these."""
     r, centre = rota.c, alarm_tables.alarm_centre.c
     rotas = conn.execute(select(r.id, r.name).where(r.org_id == actor.org).order_by(r.name))
     ours = centre.org_id == actor.org, centre.ended_at.is_(None)
     centres = conn.execute(select(centre.id, centre.name).where(*ours).order_by(centre.name))
     teams = sorted(lookups.teams(conn, actor).items(), key=lambda one: one[1])
-    people = lookups.staff_names(conn, actor)
     found = [
         Group(
             _("Grupper"),

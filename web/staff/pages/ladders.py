@@ -130,7 +130,12 @@ def ladders(actor: Actor) -> str:
         )
 
 
-@get("/larmkedjor/en", "ladders_one", right=Right.ASSIGN, examples=({}, {"kedja": "ladder"}))
+@get(
+    "/larmkedjor/en",
+    "ladders_one",
+    right=Right.ASSIGN,
+    examples=({}, {"kedja": "ladder"}, {"sok": "a"}),
+)
 def one(actor: Actor) -> str:
     """The page `/larmkedjor/en?kedja=…`: a ladder to be changed; without an id a new one."""
     asked = request.args.get("kedja", "")
@@ -140,12 +145,17 @@ def one(actor: Actor) -> str:
         if asked and ladder is None:
             abort(404)
         chosen = ladder.steps if ladder else built_in.CARE.steps
+        named = {ladder_form.word_of(one) for step in chosen for one in step.receivers}
+        wanted = request.args.get("sok", "")[:80]
+        people, count = ladder_form.people(conn, actor, named, wanted)
         return page(
             "ladder.html",
             conn,
             actor,
             ladder=ladder,
-            groups=ladder_form.groups(conn, actor),
+            groups=ladder_form.groups(conn, actor, people),
+            wanted=wanted,
+            many_people=count > ladder_form.PEOPLE_FEW,
             places=ladder_form.places(chosen),
             timeouts=ladder_form.timeouts(chosen),
             areas=of_org(conn, tables.area, actor),
@@ -210,7 +220,8 @@ def change(actor: Actor) -> ResponseReturnValue:
 
 def _receiver_names(conn: Connection, actor: Actor) -> dict[str, str]:
     """What receivers are called, by their words in the form."""
-    return {word: name for group in ladder_form.groups(conn, actor) for word, name in group.choices}
+    groups = ladder_form.groups(conn, actor, lookups.staff_names(conn, actor))
+    return {word: name for group in groups for word, name in group.choices}
 
 
 def _shown(ladder: Ladder, names: dict[str, str], areas: dict[int, str]) -> Shown:
