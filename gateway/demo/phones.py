@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import urllib3
 from flask import Flask, Response, redirect, render_template_string, request
@@ -31,6 +32,9 @@ TEXT_MAX = 1600
 
 REPORT_S = 5.0
 """Seconds for the server to take a report or an answer: it may have been stopped."""
+
+HERE = ZoneInfo("Europe/Stockholm")
+"""Where the demo is."""
 
 TO_SERVER = "server"
 FROM_HOME = "home"
@@ -189,7 +193,7 @@ def _app(phones: Phones) -> Flask:
 
     @app.get("/")
     def page() -> str:
-        return render_template_string(PAGE, phones=phones.shown(), from_home=FROM_HOME)
+        return render_template_string(PAGE, phones=phones.shown(), from_home=FROM_HOME, here=HERE)
 
     @app.post("/a1/sms")
     def sms() -> tuple[dict[str, str], int] | Response:
@@ -238,6 +242,7 @@ PAGE = """<!doctype html>
    min-height:18rem;box-sizing:border-box}
  .phone.off{background:#d5dad8}
  .phone h2{font-size:1rem;margin:0}.number{color:#44524f;font-size:.9rem}
+ .text{overflow-wrap:anywhere}
  .text{border-radius:.8rem;background:#e3efe9;padding:.5rem .7rem;margin:.6rem 0}
  .text.home{background:#fdeccb}.when{font-size:.85rem;color:#44524f}
  button{font:inherit;min-height:2.2rem;padding:0 .9rem;border-radius:.6rem;border:1px solid #16211f;
@@ -252,9 +257,10 @@ PAGE = """<!doctype html>
  <form method="post" action="/av"><input type="hidden" name="number" value="{{ phone.number }}">
   <button>{{ 'Stäng av telefonen' if phone.on else 'Slå på telefonen' }}</button></form>
  {% if phone.on %}{% for text in phone.texts %}
- <div class="text {{ text.whence }}"><p class="when">{{ text.at.astimezone().strftime('%H:%M:%S') }}
+ <div class="text {{ text.whence }}"><p class="when">
+  {{ text.at.astimezone(here).strftime('%H:%M:%S') }}
   {{ 'från hemmets eget modem' if text.whence == from_home else 'från servern' }}</p>
-  <p>{{ text.text }}</p>
+  <p>{{ text.text|urlize(target="_blank") }}</p>
   {% if text.answered %}<p class="answer">Svarade: {{ text.answered }}</p>
   {% else %}<form method="post" action="/svara">
    <input type="hidden" name="id" value="{{ text.id }}">
