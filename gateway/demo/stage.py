@@ -74,6 +74,7 @@ class Stage:
     staff_from: Tree = HERE
     home_from: Tree = HERE
     phones: Phones | None = None
+    sound: bool = True
 
     @property
     def clock_file(self) -> Path:
@@ -292,6 +293,7 @@ def stage(
     plan: bool = False,
     neighbour: bool = False,
     phones: bool = False,
+    sound: bool = True,
     staff_from: Tree = HERE,
     home_from: Tree = HERE,
     database: str = "",
@@ -302,7 +304,8 @@ def stage(
     `at` is the domain time at which it begins (aware, in the homes' zone) and `rate` its pace; a
     port of 0 is any free one.  With `home` False the home is enrolled and not started.  With `plan`
     a team has a plan for this home and the next one; with `neighbour` that one runs too; with
-    `phones` staff have phones that alarms reach (`gateway.demo.phones`).
+    `phones` staff have phones that alarms reach (`gateway.demo.phones`); without `sound` nobody can
+    speak with the homes, and every release knows what is in their files.
     `staff_from` and `home_from` are whose code sets up and runs the server and the homes;
     `database` is the server's URL (empty: SQLite in `folder`).  `tell` hears of each step before it
     is done.
@@ -318,6 +321,7 @@ def stage(
         seed=seed,
         staff_from=staff_from,
         home_from=home_from,
+        sound=sound,
     )
     if plan:
         set_stage.plan_file.write_text(town.plan(at), encoding="utf-8")
@@ -348,7 +352,7 @@ def furnish(stage: Stage, home: town.Dwelling, state: Path, page_port: int, code
     """As a technician leaves a home: its file, its gateway enrolled, and the resident's PIN."""
     if stage.home_from != HERE:
         return _furnish_from(stage, home, state, page_port, code)
-    Path(f"{state}.toml").write_text(town.home_toml(home, stage.url, page_port))
+    Path(f"{state}.toml").write_text(town.home_toml(home, stage.url, page_port, sound=stage.sound))
     state.mkdir(mode=0o700, exist_ok=True)
     secrets = FileSecrets.from_environment(state)
     enroll(stage.url, code, state, secrets)

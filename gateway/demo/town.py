@@ -147,8 +147,7 @@ def plan(evening: datetime) -> str:
 
 HOME_TOML = """\
 # A virtual home of the demo: a mat under the bed's mattress and one beside the bed, a detector in
-# the bathroom, a lock and a contact on the front door, a pendant, a button and a lamp; a speaker
-# that nobody hears, and the lamp that says when somebody listens.
+# the bathroom, a lock and a contact on the front door, a pendant, a button and a lamp.
 [home]
 id = "{home}"
 timezone = "Europe/Stockholm"
@@ -204,6 +203,17 @@ room = "kitchen"
 light_pin = {light_pin}
 tone_pin = {tone_pin}
 
+[devices.door]
+driver = "lock_nuki"
+role = "front_door"
+room = "hall"
+
+[checks.night]
+times = ["23:00", "02:30", "05:00"]
+"""
+
+SOUND_TOML = """
+# A speaker that nobody hears, and the lamp that says when somebody listens.
 [devices.ear]
 driver = "indicator"
 role = "listening"
@@ -215,15 +225,8 @@ driver = "speakerphone"
 room = "kitchen"
 system = "files"
 playback = "/dev/null"
-
-[devices.door]
-driver = "lock_nuki"
-role = "front_door"
-room = "hall"
-
-[checks.night]
-times = ["23:00", "02:30", "05:00"]
 """
+"""What a home has beside that to be spoken with: releases before 0.2 do not know it."""
 
 MORE_DOORS = (("door_store", "store_door"), ("door_terrace", "terrace_door"))
 """Id and role of the first home's other doors; a make of lock beyond them gets one by its name."""
@@ -242,11 +245,12 @@ def more_doors() -> str:
     return "".join(doors)
 
 
-def home_toml(home: Dwelling, url: str, page_port: int) -> str:
-    """A home's configuration; the first home has a door of each make of lock."""
+def home_toml(home: Dwelling, url: str, page_port: int, *, sound: bool = True) -> str:
+    """A home's configuration; the first home has a door of each make of lock.  `sound`: it can be
+    spoken with."""
     from gateway.demo import home as virtual
 
-    form = HOME_TOML + more_doors() if home is HOME else HOME_TOML
+    form = HOME_TOML + (SOUND_TOML if sound else "") + (more_doors() if home is HOME else "")
     return form.format(
         home=home.id,
         resident=home.resident,

@@ -67,6 +67,7 @@ def course(folder: Path, staff_from: Tree, home_from: Tree) -> Iterator[Cast]:
         at=FIRST_EVENING,
         home_options=OPTIONS,
         plan=True,
+        sound=False,
         staff_from=staff_from,
         home_from=home_from,
     ) as made:
@@ -147,7 +148,12 @@ def one_worker_after_the_other(folder: Path, old: Tree, database: str) -> Genera
     other.  The older one has the home first, then the newer one."""
     kept = (press, alarm, door)
     with stage(
-        folder, at=FIRST_EVENING, home_options=OPTIONS, staff_from=old, database=database
+        folder,
+        at=FIRST_EVENING,
+        home_options=OPTIONS,
+        sound=False,
+        staff_from=old,
+        database=database,
     ) as made:
         replace(made, staff_from=HERE).staff_says(["migrate"])
         with beside(made, HERE) as newer:
