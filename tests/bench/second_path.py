@@ -25,8 +25,9 @@ EVENING = datetime(2026, 3, 2, 21, 40, tzinfo=ZoneInfo("Europe/Stockholm"))
 def measure() -> Iterator[Figure]:
     """The longest of some presses, as if the home waited as long as it usually does."""
     with tempfile.TemporaryDirectory() as folder, played_centre() as centre:
-        ports = {"port": free_port(), "home_port": free_port()}
-        with stage(Path(folder) / "stage", at=EVENING, home=False, **ports) as made:
+        place = Path(folder) / "stage"
+        port, home_port = free_port(), free_port()
+        with stage(place, at=EVENING, home=False, port=port, home_port=home_port) as made:
             give_way(made, centre)
             made.kill_staff()
             took_s = press(made, centre)
