@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 
 import urllib3
 from flask import Flask, Response, redirect, render_template_string, request
+from flask.typing import ResponseReturnValue
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 KEPT = 40
@@ -218,15 +219,15 @@ def _app(phones: Phones) -> Flask:
         return {"displayname": "Tryggve", "balance": "1000000"}
 
     @app.post("/svara")
-    def answer() -> Response:
+    def answer() -> ResponseReturnValue:
         form = request.form
         phones.answer(form.get("number", ""), form.get("id", ""), form.get("words", "OK"))
-        return redirect("/")  # type: ignore[return-value]
+        return redirect("/")
 
     @app.post("/av")
-    def switch() -> Response:
+    def switch() -> ResponseReturnValue:
         phones.switch(request.form.get("number", ""))
-        return redirect("/")  # type: ignore[return-value]
+        return redirect("/")
 
     return app
 
