@@ -207,13 +207,13 @@ def test_who_comes_in_its_time_goes_before_who_is_new(gate: AdmissionGate, insid
     now_s += int(told.headers["Retry-After"])
     assert ask(gate, history("h2")).status.startswith("503")
     thread, answer = go(gate, history("h1", **shown))
-    until(lambda: gate._admission.turns.inside(Lane.HISTORY) == LINE_NEW + 1)
+    at_once = gate._admission.turns.limits.at_once[Lane.HISTORY]
+    until(lambda: len(gate._admission.turns._waiting) == LINE_NEW + 1 - at_once)
     inside.out.set()
     for one in (*threads, thread):
         one.join(PATIENCE_S)
     assert answer.status == "200 OK"
     # it waited longer than those beside it
-    at_once = gate._admission.turns.limits.at_once[Lane.HISTORY]
     assert "history h1" in inside.names[at_once : 2 * at_once]
 
 
