@@ -187,9 +187,7 @@ def looking_on(ports: frozenset[int]) -> Iterator[Seen]:
             thread.join(5)
 
 
-def _keep(
-    tap: socket.socket, ports: frozenset[int], seen: Seen, stopping: threading.Event
-) -> None:
+def _keep(tap: socket.socket, ports: frozenset[int], seen: Seen, stopping: threading.Event) -> None:
     while not stopping.is_set():
         try:
             packet, told = tap.recvfrom(1 << 16)

@@ -130,7 +130,7 @@ class Why(StrEnum):
     NOT_TAKEN = "not_taken"
     """A look is for a check that the person has taken first."""
     LOOKING = "looking"
-    """Another person looks there now.  Data: `person` (id), `at` (datetime)."""
+    """Another person looks there now.  Data: `person` (id)."""
     NO_LOOK = "no_look"
     """There is no such look of this person's, or it is over."""
     EXTENDED = "extended"

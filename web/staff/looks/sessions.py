@@ -20,13 +20,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, select, update
+from sqlalchemy import Connection, and_, select, text, update
 
 from gateway.access import look_permits
 from gateway.access.look_permits import LookPermit
 from gateway.envelope import Draft
 from gateway.errors import DescriptionRefused
-from gateway.events import LookPermitted, LookWhy
+from gateway.events import LookBegun, LookPermitted, LookWhy
 from gateway.media import description
 from gateway.wire import IceServer, LookOrder
 from web.staff.care.actions import Refused, Why
@@ -37,6 +37,7 @@ from web.staff.homelink.call_signals import OVER
 from web.staff.looks import grounds
 from web.staff.looks.grounds import Ground, Wish
 from web.staff.realtime.pictures import NoPlace
+from web.staff.storage import tables
 from web.staff.storage.among import among
 from web.staff.storage.changes import LockOrder
 from web.staff.storage.database import Tx
@@ -74,6 +75,8 @@ class LookState:
     answer: str
     key: str
     over: bool
+    picture: str = ""
+    """What the camera shows, by `PictureKind`, once the home has said so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +157,9 @@ def state(staff: Staff, actor: Actor, look: str) -> LookState:
     """What has come of it.  Raises `Refused`: NO_LOOK."""
     with staff.db.read() as conn:
         row = media_sessions.row_of(conn, S, actor, look, Why.NO_LOOK)
+        shown = _picture(conn, row) if row.state == "begun" else ""
     over = row.state in OVER or row.until < datetime.now(UTC)
-    return LookState(row.id, row.state, row.why, row.answer, row.key, over)
+    return LookState(row.id, row.state, row.why, row.answer, row.key, over, shown)
 
 
 def picture(staff: Staff, actor: Actor, look: str, after: int) -> tuple[int, bytes] | LookState:
@@ -223,6 +227,17 @@ def end_all(tx: Tx, home: str) -> None:
         media_sessions.send(tx, row, "look", LookOrder(what="end", look=row.id))
 
 
+def _picture(conn: Connection, row: Any) -> str:
+    """What the home wrote that its camera shows, in this look; empty: its event is on its way."""
+    e = tables.event.c
+    query = select(e.body).where(
+        e.home_id == row.home_id, e.kind == LookBegun.KIND, text(tables.ACCESS_SQL)
+    )
+    body = conn.execute(query.order_by(e.corrected_at.desc()).limit(1)).scalar_one_or_none()
+    data = json.loads(body)["data"] if body is not None else {}
+    return str(data.get("picture", "")) if data.get("look") == row.id else ""
+
+
 def _goes_on(now: datetime) -> tuple[Any, ...]:
     return (S.c.state.not_in(OVER), S.c.until > now)
 
@@ -232,7 +247,7 @@ def _require_alone(tx: Tx, actor: Actor, home: str, now: datetime) -> None:
     their page was loaded anew, and the home ends it for the new one."""
     for row in tx.conn.execute(select(S).where(S.c.home_id == home, *_goes_on(now))).all():
         if row.person != actor.person:
-            raise Refused(Why.LOOKING, person=row.person, at=row.made_at)
+            raise Refused(Why.LOOKING, person=row.person)
         over = {"state": "ended", "why": "closed", "answer": "", "key": ""}
         tx.conn.execute(update(S).where(S.c.id == row.id).values(**over))
 

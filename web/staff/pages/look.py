@@ -29,7 +29,6 @@ from web.staff.pages import forms, lookups
 from web.staff.pages.layout import answer_json, maybe_actor
 from web.staff.pages.routes import post
 from web.staff.texts import device_words, look_words
-from web.staff.texts.event_summary import clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +156,7 @@ def _own_reason(word: str) -> LookWhy | None:
 def _told(look: LookState) -> Response:
     text = look_words.over(look.state, look.why) if look.over else ""
     said = {"state": look.state, "over": look.over, "why": look.why, "text": text}
-    return jsonify(answer=look.answer, key=look.key, **said)
+    return jsonify(answer=look.answer, key=look.key, kind=look.picture, **said)
 
 
 def _done(actor: Actor, act: Callable[[str], None]) -> ResponseReturnValue:
@@ -175,6 +174,5 @@ def _sentence(actor: Actor, error: Refused) -> str:
         person = str(error.data["person"])
         with staff().db.read() as conn:
             who = lookups.names(conn, actor).get(person, person)
-        at = clock(staff().clock.now())
-        return _("%(who)s tittar redan (%(at)s). Vänta en stund.", who=who, at=at)
+        return _("%(who)s tittar redan. Försök igen om en stund.", who=who)
     return forms.refusal_text(actor, error)

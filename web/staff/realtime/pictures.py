@@ -30,8 +30,9 @@ PLACES = 32
 """Looks that may go by the server at once: each is a minute at the most, and most find a direct
 way.  Of more, the home is told to try its next picture later."""
 
-KEPT_S = 70.0
-"""Seconds after which a place that nobody used is free: a look with its extension, and some."""
+KEPT_S = 10.0
+"""Seconds after which a place that nobody used is free, and its picture gone: the page asks each
+second, and the home ends a look for which nobody has asked for five."""
 
 LOCK_WITHIN_S = 0.2
 """Seconds to wait for another worker, which holds the lock for the copying of one picture."""
@@ -112,10 +113,17 @@ class Pictures:
             if place is not None:
                 self._clear(place.at)
 
+    def sweep(self) -> None:
+        """Have nothing left of looks that nobody uses any more."""
+        with self._held():
+            for place in self._all():
+                if place.used_s and not self._is_used(place):
+                    self._clear(place.at)
+
     def held(self) -> int:
         """Bytes of pictures held now."""
         with self._held():
-            return sum(place.length for place in self._all() if self._is_used(place))
+            return sum(place.length for place in self._all())
 
     # --- places, under the lock
 
@@ -157,14 +165,10 @@ class Pictures:
         mine = self._find(look)
         if mine is not None:
             return mine
-        free = None
-        for place in self._all():
-            if not self._is_used(place):
-                if place.used_s:
-                    self._clear(place.at)  # what nobody fetched is gone too
-                free = free or place
+        free = next((place for place in self._all() if not self._is_used(place)), None)
         if free is None:
             raise NoPlace
+        self._clear(free.at)
         made = _Place(free.at, _name(look), asked_s=time.monotonic())
         self._note(made)
         return made

@@ -224,6 +224,7 @@ async function fetchPictures(mine, theirs) {
   try {
     const key = await agree(mine.key, theirs, mine.id);
     while (!mine.over) {
+      if (mine.pictures && !mine.kind) await askKind(mine);
       const answer = await ask("bild", { look: mine.id, after }).catch((error) => {
         if (error instanceof Said) throw error;
         return null; // the network is away: covered until it is back
@@ -239,6 +240,14 @@ async function fetchPictures(mine, theirs) {
   } catch (error) {
     lost(mine, error instanceof Said ? error.message : undefined);
   }
+}
+
+/** The home says with its first picture what kind it is; it comes to us by the server's log. */
+async function askKind(mine) {
+  if (Date.now() - (mine.askedKind ?? 0) < BEAT_MS) return;
+  mine.askedKind = Date.now();
+  const { kind } = await ask("lage", { look: mine.id });
+  if (kind) kindIs(mine, kind);
 }
 
 async function draw(mine, key, number, sealed) {
@@ -258,7 +267,7 @@ async function draw(mine, key, number, sealed) {
 function seen(mine, where) {
   mine.pictures += 1;
   mine.shownMs = Date.now();
-  if (LIVE.includes(box.dataset.state) && box.dataset.state !== "frozen") return;
+  if (box.dataset.state === "live") return;
   const thawed = box.dataset.state === "frozen";
   for (const name of ["video", "canvas"]) part(name).hidden = part(name) !== where;
   part("cover").hidden = true;
@@ -274,7 +283,7 @@ function cover(words) {
 function watch(mine) {
   if (mine.over) return;
   if (box.dataset.state === "live" && Date.now() - mine.shownMs > FROZEN_MS) {
-    cover(box.dataset.frozen);
+    cover(box.dataset.still);
     show("frozen", box.dataset.frozen);
   }
   const left = leftOf(mine);
