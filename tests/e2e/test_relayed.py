@@ -47,7 +47,7 @@ def through(stage: Stage, relay: turn.Relay, secret: str) -> None:
     stage.start_staff()
 
 
-def test_a_relay_carries_a_call_and_learns_nothing(
+def test_a_relay_carries_what_it_cannot_read(
     set_stage: Callable[..., Stage], tmp_path: Path
 ) -> None:
     """The page has no way but the relay, opened by a word that the server made for this call: the

@@ -244,7 +244,7 @@ def test_a_sealed_picture_is_held_for_its_page_alone(
     assert refusal(
         sessions.picture, staff, actor(Role.NIGHT_WATCHER, person="p2"), look, 0
     ).why is (Why.NO_LOOK)
-    for number, body, status in (
+    for said, body, status in (
         (2, b"again", 409),
         (0, b"x", 400),
         (10**7, b"x", 400),
@@ -252,7 +252,7 @@ def test_a_sealed_picture_is_held_for_its_page_alone(
         (3, b"", 400),
         (3, b"x" * 200_000, 413),
     ):
-        assert send_picture(enrolled_home, look, number, body).status_code == status
+        assert send_picture(enrolled_home, look, said, body).status_code == status, said
     assert staff.pictures.held() == len(sealed) + 1
     signal(enrolled_home, look=look, state="ended", why="closed")
     assert staff.pictures.held() == 0

@@ -42,7 +42,7 @@ def test_there_is_an_end_to_what_is_held(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(NoPlace):
         held.put("b", 1, b"other")
     now_s = time.monotonic()
-    monkeypatch.setattr(pictures.time, "monotonic", lambda: now_s + pictures.KEPT_S + 1)
+    monkeypatch.setattr(time, "monotonic", lambda: now_s + pictures.KEPT_S + 1)
     held.sweep()
     assert held.held() == 0
     assert held.put("b", 1, b"other")
