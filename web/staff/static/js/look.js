@@ -8,9 +8,7 @@
 // Not for: the answer to a check (the board's; it hears of us by `look:state`).
 
 import { agree, makeKey, unseal } from "./look_sealed.js";
-
-/** Ways over a relay that are not found by then are sent later. */
-const GATHER_MS = 3000;
+import { offerVideo } from "./look_video.js";
 
 /** A relay's addresses are good for longer; what opened it is asked for again after so long. */
 const WAYS_KEPT_MS = 60000;
@@ -127,51 +125,23 @@ async function begin() {
 
 async function offer(mine) {
   if (!window.RTCPeerConnection) return "";
-  const peer = new RTCPeerConnection({ iceServers: ways.ice, bundlePolicy: "max-bundle" });
-  mine.peer = peer;
   mine.late = [];
-  peer.addEventListener("icecandidate", ({ candidate }) => {
-    if (!candidate?.candidate || candidate.candidate.includes(".local")) return;
-    if (mine.id) sendWay(mine, candidate.candidate);
-    else mine.late.push(candidate.candidate);
+  const sdp = await offerVideo(ways.ice, {
+    made: (peer, channel) => { mine.peer = peer; speakOver(mine, channel); },
+    way: (candidate) => (mine.id ? sendWay(mine, candidate) : mine.late.push(candidate)),
+    track: (track) => {
+      part("video").srcObject = new MediaStream([track]);
+      part("video").play().catch(() => {}); // without a picture yet it cannot, and starts by itself
+      eachFrame(mine);
+    },
+    state: (state) => {
+      if (mine.sealed || mine.over) return;
+      if (state === "failed" && mine.id && mine.key && !mine.pictures) {
+        ask("rela", { look: mine.id, key: mine.key.text }).catch(() => {});
+      } else if (["failed", "closed"].includes(state)) lost(mine);
+    },
   });
-  peer.addEventListener("track", ({ track }) => {
-    part("video").srcObject = new MediaStream([track]);
-    part("video").play().catch(() => {}); // without a picture yet it cannot, and starts by itself
-    eachFrame(mine);
-  });
-  peer.addEventListener("connectionstatechange", () => {
-    if (mine.sealed || mine.over) return;
-    if (peer.connectionState === "failed" && mine.id && mine.key && !mine.pictures) {
-      ask("rela", { look: mine.id, key: mine.key.text }).catch(() => {});
-    } else if (["failed", "closed"].includes(peer.connectionState)) lost(mine);
-  });
-  const line = peer.addTransceiver("video", { direction: "recvonly" });
-  prefer(line);
-  speakOver(mine, peer.createDataChannel("tryggve"));
-  await peer.setLocalDescription(await peer.createOffer());
-  // our own addresses are hidden names, which lead nowhere: only a relay's are waited for
-  if (ways.ice.length) await gathered(peer);
-  return peer.localDescription.sdp;
-}
-
-/** What homes can make, and nothing else: the description stays small. */
-function prefer(line) {
-  const known = RTCRtpReceiver.getCapabilities("video").codecs;
-  const fits = ({ mimeType, sdpFmtpLine = "" }) => mimeType === "video/VP8"
-    || (mimeType === "video/H264" && sdpFmtpLine.includes("42e01f") && sdpFmtpLine.includes("packetization-mode=1"));
-  const kept = known.filter(fits);
-  if (kept.length) line.setCodecPreferences(kept);
-}
-
-function gathered(peer) {
-  return new Promise((done) => {
-    const seen = () => peer.iceGatheringState === "complete" && done();
-    peer.addEventListener("icegatheringstatechange", seen);
-    peer.addEventListener("icecandidate", ({ candidate }) => candidate?.type === "relay" && done());
-    setTimeout(done, GATHER_MS);
-    seen();
-  });
+  return sdp;
 }
 
 function sendWay(mine, candidate) {
