@@ -90,10 +90,9 @@ class DrawnEye:
 
     def read(self) -> Shot:
         """See `gateway.ports.Eye`."""
-        late = self._closed.wait(max(0.0, self._next_s - time.monotonic()))
-        if late:
+        if self._closed.wait(max(0.0, self._next_s - time.monotonic())):
             raise DeviceUnavailable("the camera is closed")
-        self._next_s = max(self._next_s + EVERY_S, time.monotonic())
+        self._next_s = max(self._next_s, time.monotonic()) + EVERY_S
         return self.look(self._now_s())
 
     def want_key(self) -> None:

@@ -30,6 +30,9 @@ more."""
 QUALITIES = (5, 10, 20, 31)
 """Quantisers (mjpeg's `q`) that are tried until a file is small enough."""
 
+STEP = Fraction(1, 10)
+"""Seconds of a step of an encoder's time, which it wants to grow."""
+
 _MISSING = (errno.ENOENT, errno.ENODEV, errno.ENXIO)
 _FORBIDDEN = (errno.EACCES, errno.EPERM)
 
@@ -100,7 +103,7 @@ class Jpegs:
         full = frame.reformat(format="yuvj420p", dst_color_range="JPEG")
         for quality in QUALITIES:
             self._pts += 1
-            full.pts = self._pts
+            full.pts, full.time_base = self._pts, STEP
             packets = self._context(frame.width, frame.height, quality).encode(full)
             data = b"".join(bytes(packet) for packet in packets)
             if data and len(data) <= JPEG_MAX_BYTES:
@@ -114,7 +117,7 @@ class Jpegs:
         if context is None:
             context = av.CodecContext.create("mjpeg", "w")
             context.width, context.height, context.pix_fmt = width, height, "yuvj420p"
-            context.time_base = Fraction(1, 10)
+            context.time_base = STEP
             context.qmin = context.qmax = quality
             self._contexts[width, height, quality] = context
         return context

@@ -99,7 +99,8 @@ def light_of(shot: Shot) -> tuple[bytes, int, int]:
 
     frame = av.CodecContext.create("mjpeg", "r").decode(av.Packet(shot.data))[0]
     assert (frame.width, frame.height) == (shot.width, shot.height)
-    plane = frame.reformat(format="gray", dst_color_range="MPEG").planes[0]
+    video = frame.reformat(format="yuv420p", dst_colorspace="ITU601", dst_color_range="MPEG")
+    plane = video.planes[0]
     data, step = bytes(plane), plane.line_size
     rows = [data[row * step : row * step + shot.width] for row in range(shot.height)]
     return b"".join(rows), shot.width, shot.height
