@@ -113,9 +113,9 @@ class WatchedCamera:
     async def run(self, emit: Emit) -> None:
         """See `gateway.ports.Camera`.  Raises `DeviceUnavailable` when it is not there."""
         self._emit = emit
+        self._told = ShutterWanted.UNKNOWN  # what was told before this start, nobody here knows
         with suppress(DeviceRefused):  # told; a camera that stands open can still be looked by
             await self.shut()
-        self._tell()
         online = False
         while True:
             if not await asyncio.to_thread(self._there) and not await self._switched_off():
@@ -173,10 +173,12 @@ class WatchedCamera:
         self._tell()
 
     def _tell(self) -> None:
-        """Once what is stuck, and once that it is not any more."""
-        if self._emit is not None and self._told is not self._stuck:
+        """Once what is stuck, once that it is not any more; and at a start what holds then."""
+        if self._emit is None or self._told is self._stuck:
+            return
+        if not isinstance(self._flap, NoFlap):
             self._emit(ShutterWell() if self._stuck is None else ShutterStuck(wanted=self._stuck))
-            self._told = self._stuck
+        self._told = self._stuck
 
     async def _switched_off(self) -> bool:
         """Whether it is not there because its power was taken away."""

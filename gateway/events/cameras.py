@@ -25,4 +25,4 @@ class ShutterStuck(Data):
 
 @kind("camera.shutter_well", by=By.HOME)
 class ShutterWell(Data):
-    """A shutter that was stuck is shut again."""
+    """The shutter does as it is told: after it was stuck, and at each start, when it is shut."""

@@ -21,6 +21,9 @@ from tests.drivers.twins import TWINS
 CAMERAS = [name for name in drivers.names() if drivers.load(name).kind == "camera"]
 each_camera = pytest.mark.parametrize("name", CAMERAS)
 
+BEGUN = ["camera.shutter_well", "device.online"]
+"""What a camera with a shutter tells when it starts and all is well."""
+
 HEAVY = ("av", "aiortc", "numpy", "PIL", "picamera2", "gpiozero")
 
 
@@ -45,7 +48,7 @@ async def test_covered_but_while_somebody_looks(name: str) -> None:
         assert flap.is_open
         driver = loaded.Driver(loaded.Config(**settings), parts)
         task = asyncio.create_task(driver.run(heard))
-        await until(lambda: heard.kinds() == ["device.online"])
+        await until(lambda: heard.kinds() == BEGUN)
         assert not flap.is_open
         assert await driver.shutter() is Shutter.SHUT
         await driver.open_shutter()
@@ -58,7 +61,7 @@ async def test_covered_but_while_somebody_looks(name: str) -> None:
         await asyncio.wait({task})
         await driver.close()
         assert not flap.is_open
-    assert heard.kinds() == ["device.online"]
+    assert heard.kinds() == BEGUN
 
 
 @each_camera
@@ -104,15 +107,15 @@ async def test_a_shutter_that_does_not_open_is_told_once(name: str) -> None:
         flap, heard = flap_of(parts), Heard()
         driver = loaded.Driver(loaded.Config(**settings), parts)
         task = asyncio.create_task(driver.run(heard))
-        await until(lambda: heard.kinds() == ["device.online"])
+        await until(lambda: heard.kinds() == BEGUN)
         flap.stuck = True
         for _ in range(2):
             with pytest.raises(DeviceError):
                 await driver.open_shutter()
-        assert heard.kinds() == ["device.online", "camera.shutter_stuck"]
+        assert heard.kinds() == [*BEGUN, "camera.shutter_stuck"]
         flap.stuck = False
         await driver.open_shutter()
-        assert heard.kinds()[2:] == ["camera.shutter_well"]
+        assert heard.kinds()[3:] == ["camera.shutter_well"]
         task.cancel()
         await asyncio.wait({task})
         await driver.close()
@@ -126,17 +129,17 @@ async def test_a_shutter_that_does_not_shut_is_told_once(name: str) -> None:
         flap, heard = flap_of(parts), Heard()
         driver = loaded.Driver(loaded.Config(**settings), parts)
         task = asyncio.create_task(driver.run(heard))
-        await until(lambda: heard.kinds() == ["device.online"])
+        await until(lambda: heard.kinds() == BEGUN)
         await driver.open_shutter()
         flap.stuck = True
         for _ in range(2):
             with pytest.raises(DeviceRefused, match="does not shut"):
                 await driver.shut()
-        assert heard.kinds() == ["device.online", "camera.shutter_stuck"]
-        assert heard.data[1].wanted == "shut"  # type: ignore[attr-defined]
+        assert heard.kinds() == [*BEGUN, "camera.shutter_stuck"]
+        assert heard.data[2].wanted == "shut"  # type: ignore[attr-defined]
         flap.stuck = False
         await driver.shut()
-        assert heard.kinds()[2:] == ["camera.shutter_well"]
+        assert heard.kinds()[3:] == ["camera.shutter_well"]
         task.cancel()
         await asyncio.wait({task})
         await driver.close()

@@ -41,6 +41,8 @@ ALARMS: Mapping[str, str] = {
     AlarmType.CONTACT_REVERSED: N_(
         "Ytterdörrens givare visar öppet hela tiden: kontrollera den, vänd eller byt"
     ),
+    AlarmType.CAMERA_OPEN: N_("Kamerans lucka går inte igen: täck kameran och laga luckan"),
+    AlarmType.CAMERA_COVERED: N_("Kamerans lucka öppnas inte: tillsyn med kamera går inte att göra"),
     AlarmType.FAULT_RECURRING: N_("Samma fel tre gånger på 30 dagar: byt utrustningen"),
     AlarmType.CHECK_HELP: N_("Behöver hjälp enligt tillsyn"),
     AlarmType.CHECK_UNCLEAR: N_("Tillsyn osäker två gånger"),
@@ -155,6 +157,11 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "tampered": N_("har öppnats eller tagits ned"),
         "unproven": N_("går inte att bevisa äkta, para om"),
         "unknown": N_("ett fel som servern inte känner till"),
+    },
+    events.ShutterWanted: {
+        "open": N_("gick inte att öppna"),
+        "shut": N_("gick inte att stänga"),
+        "unknown": N_("gjorde inte som den skulle"),
     },
     events.Severity: {
         "care": N_("Omsorg"),
@@ -321,6 +328,7 @@ RULES: Mapping[str, str] = {
     "mat_drift": N_("sängmattans nolläge"),
     "mat_unfit": N_("sängmatta som inte räcker till"),
     "seat": N_("sittplats"),
+    "shutter": N_("kamerans lucka"),
     "moisture": N_("fukt"),
     "on_floor": N_("på golvet"),
     "pendant": N_("larmknapp"),
@@ -420,6 +428,7 @@ TYPES: Mapping[str, str] = {
     "lock": N_("Lås"),
     "indicator": N_("Lampa"),
     "speaker": N_("Högtalare"),
+    "camera": N_("Kamera"),
 }
 
 ALLOWED: Mapping[str, str] = {
