@@ -1,11 +1,12 @@
 """A camera's shutter that does not do as it is told: the technician is told at once, once.
 
-One that does not shut leaves a camera in a bedroom uncovered: it is off, and the resident cannot see
-that.  One that does not open takes the night's looks away, each of which becomes a visit.  The alarm
-ends when the shutter does as it is told again (`camera.shutter_well`); a person who closes it is not
-told of the same fault twice.
+One that does not shut leaves a camera in a bedroom uncovered: it is off, and the resident cannot
+see that.  One that does not open takes the night's looks away, each of which becomes a visit.  The
+alarm ends when the shutter does as it is told again (`camera.shutter_well`); a person who closes it
+is not told of the same fault twice.
 
-Not for: whether anybody looks (`gateway.media`), or a camera that does not answer (`device_health`).
+Not for: whether anybody looks (`gateway.media`), or a camera that does not answer
+(`device_health`).
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from gateway.access import grants
 from gateway.events import AlarmType
 from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as gettext
+from web.staff.texts.look_enums import LOOK
 from web.staff.texts.voice_enums import VOICE
 
 ALARMS: Mapping[str, str] = {
@@ -42,7 +43,7 @@ ALARMS: Mapping[str, str] = {
         "Ytterdörrens givare visar öppet hela tiden: kontrollera den, vänd eller byt"
     ),
     AlarmType.CAMERA_OPEN: N_("Kamerans lucka går inte igen: täck kameran och laga luckan"),
-    AlarmType.CAMERA_COVERED: N_("Kamerans lucka öppnas inte: tillsyn med kamera går inte att göra"),
+    AlarmType.CAMERA_COVERED: N_("Kamerans lucka öppnas inte: tillsyn med kamera går inte"),
     AlarmType.FAULT_RECURRING: N_("Samma fel tre gånger på 30 dagar: byt utrustningen"),
     AlarmType.CHECK_HELP: N_("Behöver hjälp enligt tillsyn"),
     AlarmType.CHECK_UNCLEAR: N_("Tillsyn osäker två gånger"),
@@ -282,6 +283,7 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "unknown": N_("okänt varför"),
     },
     **VOICE,
+    **LOOK,
     grants.Action: {
         "unlock": N_("låsa upp"),
         "lock": N_("låsa"),
@@ -420,6 +422,7 @@ ROLES: Mapping[str, str] = {
     "seat": N_("stol"),
     "outdoor": N_("utomhus"),
     "listening": N_("lyser när någon lyssnar"),
+    "looking": N_("lyser vid kameratillsyn"),
 }
 """What a device is for, and rooms; other words are shown as the home's configuration has them."""
 
