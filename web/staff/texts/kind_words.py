@@ -83,6 +83,7 @@ NOUNS: Mapping[str, tuple[str, str]] = {
     "account": ("system", "person-check"),
     "voice": ("system", "sound"),
     "look": ("check", "eye"),
+    "camera": ("device", "eye"),
     "ladder": ("system", "list"),
     "rota": ("system", "clock"),
 }

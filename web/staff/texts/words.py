@@ -159,11 +159,6 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "unproven": N_("går inte att bevisa äkta, para om"),
         "unknown": N_("ett fel som servern inte känner till"),
     },
-    events.ShutterWanted: {
-        "open": N_("gick inte att öppna"),
-        "shut": N_("gick inte att stänga"),
-        "unknown": N_("gjorde inte som den skulle"),
-    },
     events.Severity: {
         "care": N_("Omsorg"),
         "technical": N_("Teknik"),

@@ -2,20 +2,15 @@
 pictures.
 
 A home cannot draw an SVG; Chromium can, where the tests run (tests/browser/test_bedroom.py holds
-the two together).  Run it after a change of the drawing: `python tools/draw_bedroom.py`.
+the two together).  After a change of the drawing: `python -m tests.drivers.draw_bedroom`.
 """
 
 from __future__ import annotations
 
 import lzma
-import sys
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from drivers.pictures.bedroom import ASSET, HEIGHT, LAYERS, WIDTH  # noqa: E402 - found by the path
+from drivers.pictures.bedroom import ASSET, HEIGHT, LAYERS, WIDTH
 
 DRAWING = ASSET.with_name("bedroom.svg")
 CHROMIUM = "/usr/bin/chromium"
@@ -64,7 +59,7 @@ def main() -> None:
         layers = drawn(browser.new_page())
         browser.close()
     ASSET.write_bytes(lzma.compress(b"".join(layers), preset=9))
-    print(f"{ASSET.relative_to(ROOT)}: {ASSET.stat().st_size} bytes")
+    print(f"{ASSET.name}: {ASSET.stat().st_size} bytes")
 
 
 if __name__ == "__main__":
