@@ -211,6 +211,11 @@ class DeviceConfig:
         """The BCM numbers that it takes."""
         return self.driver.pins(self.settings)
 
+    @property
+    def needs_pins(self) -> bool:
+        """Whether it uses the home's pins: its driver always does, or as it is configured."""
+        return self.driver.needs_pins or bool(self.pins)
+
 
 @dataclass(frozen=True, slots=True)
 class HomeConfig:
@@ -266,7 +271,7 @@ class HomeConfig:
 
     def needs_pins(self) -> bool:
         """Whether some device needs pins."""
-        return any(device.driver.needs_pins for device in self.devices.values())
+        return any(device.needs_pins for device in self.devices.values())
 
 
 def load(path: Path) -> HomeConfig:
@@ -366,7 +371,7 @@ def _check_pins(file: str, root: Root, devices: Mapping[str, DeviceConfig]) -> N
                     f"takes pin {pin} (BCM), which devices.{other} has already",
                     "connect one of them to another pin",
                 )
-        if device.driver.needs_pins and root.gpio is None:
+        if device.needs_pins and root.gpio is None:
             raise ConfigError(
                 file,
                 "gpio",
