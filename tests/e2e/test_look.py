@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import secrets
 import sqlite3
@@ -12,13 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from gateway.demo import town
 from gateway.demo.stage import Stage
+from gateway.events import ConsentHow
 from tests.browser.conftest import PHONE, launch
 from tests.e2e import turn
 from tests.e2e.test_day import sign_in
 from tests.e2e.test_relayed import ONLY_THE_RELAY, PAIR, sealed_only, through
 from tests.e2e.test_voice import MEDIA, raised, until
+from web.staff.cli.parts import staff_parts
+from web.staff.core.rights import Actor, Role
+from web.staff.people import look_consents
+from web.staff.storage import tables
 
 pytest.importorskip("aiortc")
 
@@ -82,3 +90,71 @@ def is_over(page: Any) -> str:
     """What the page says at the end."""
     page.locator('[data-test="look"][data-state="over"]').wait_for()
     return str(page.get_by_test_id("look-say").text_content())
+
+
+def agrees(stage: Stage) -> None:
+    """Whoever lives in the demo's home agrees to looks: the home hears of it when it listens."""
+    home = town.HOME
+    args = argparse.Namespace(config=stage.folder / "staff" / "staff.toml")
+    with staff_parts(args) as parts:
+        h = tables.home.c
+        with parts.db.read() as conn:
+            org = conn.execute(select(h.org_id).where(h.id == home.id)).scalar_one()
+        here, roles = frozenset({home.id}), frozenset({Role.COORDINATOR})
+        who = Actor("p1", "Prov", org, roles, here, here)
+        day = parts.clock.now().date()
+        how = ConsentHow.IN_PERSON
+        look_consents.agree(parts, who, home.id, home.resident, day, how)
+
+
+def at_the_alarm(stage: Stage, browser: Any, script: str = "") -> Any:
+    """Signed in, at the page of an open alarm; `script` runs in it first."""
+    page = browser.new_context(viewport=PHONE, locale="sv-SE").new_page()
+    if script:
+        page.add_init_script(script)
+    page.set_default_timeout(60_000)
+    sign_in(page, stage, stage.account("night_watcher"))
+    page.goto(f"{stage.url}/larm/{raised(stage)}")
+    return page
+
+
+def test_a_watcher_sees_into_a_home(set_stage: Callable[..., Stage], tmp_path: Path) -> None:
+    """The lamp shines, the shutter opens, a picture that moves, the time left as the home counts
+    it, by a relay that cannot read it; ended by the button, by the closed tab, with the server dead
+    in the middle, and by the home itself; each stands in the home's log with how it ended, and in
+    the staff's access log with who, why and how long."""
+    secret = secrets.token_hex(16)
+    with turn.relay(tmp_path, secret) as relay, turn.looking_on(relay.ports) as seen:
+        stage = set_stage(home=False)
+        agrees(stage)
+        through(stage, relay, secret)
+        stage.start_home("--still", "--awake")
+        with launch(*MEDIA) as browser:
+            page = at_the_alarm(stage, browser, ONLY_THE_RELAY)
+            began_s = time.monotonic()
+            begin(page)
+            print(f"first picture after {time.monotonic() - began_s:.2f} s over TURN")
+            assert looking(stage)
+            assert page.evaluate(PICTURE_IS_NEW) > 2
+            assert page.evaluate(PAIR) == "relay"
+            assert 15 <= int(page.get_by_test_id("look-left").inner_text()) <= 30
+            page.get_by_test_id("look-end").click()
+            assert is_over(page) == "Du avslutade kameratillsynen. Kameran är avstängd."
+            assert ended(stage, 1)[0]["why"] == "closed"
+
+            begin(page)
+            alarm, person = page.url, page.context
+            page.close(run_before_unload=True)
+            assert ended(stage, 2)[1]["why"] in ("closed", "viewer_lost")
+
+            page = person.new_page()
+            page.goto(alarm)
+            begin(page)
+            stage.kill_staff()
+            page.wait_for_timeout(500)
+            assert page.evaluate(PICTURE_IS_NEW) > 2
+            told = ended(stage, 3)[2]
+            assert (told["why"], told["way"]) == ("limit_reached", "direct")
+            assert 29.0 <= told["took_s"] <= 30.6
+            assert "Bilden bröts." in is_over(page)
+    sealed_only(seen, b"left_s")

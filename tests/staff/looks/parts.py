@@ -8,14 +8,20 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from sqlalchemy import insert
-
-from gateway.events import LOOKING_ROLE, AlarmRaised, AlarmType, DeviceTold, HomeDescribed
+from gateway.envelope import Draft
+from gateway.events import (
+    LOOKING_ROLE,
+    AlarmRaised,
+    AlarmType,
+    ConsentSettled,
+    DeviceTold,
+    HomeDescribed,
+)
 from gateway.wire import LookOrder
 from tests.media.test_description import OFFER as CALL_OFFER
 from tests.staff.parts import EnrolledHome
 from web.staff.core.context import Staff
-from web.staff.storage.place_tables import consent
+from web.staff.events import append
 
 OFFER = CALL_OFFER.replace("audio 51234", "video 51234").replace("opus/48000/2", "VP8/90000")
 KEY = base64.urlsafe_b64encode(b"\4" + b"k" * 64).rstrip(b"=").decode()
@@ -34,25 +40,11 @@ def furnish(home: EnrolledHome, staff: Staff) -> str:
     return raised.ref
 
 
-def agree(staff: Staff, home: str) -> None:
-    """Everybody who lives there agrees to looks."""
-    row = {
-        "home_id": home,
-        "resident": f"r-{home}",
-        "about": "look",
-        "subject": "",
-        "asked_on": "2026-11-01",
-        "asked_by": "p1",
-        "how": "in_person",
-    }
+def agree(staff: Staff, home: str, *, held: bool = True) -> None:
+    """Everybody who lives there agrees to looks, or does no longer."""
+    settled = Draft(ConsentSettled(held=held), person="p1")
     with staff.write() as tx:
-        tx.conn.execute(insert(consent).values(**row, noted_at=staff.clock.now()))
-
-
-def disagree(staff: Staff, home: str) -> None:
-    """They agree no longer."""
-    with staff.write() as tx:
-        tx.conn.execute(consent.delete().where(consent.c.home_id == home))
+        append.write(staff, tx, home, settled)
 
 
 def order_on(stream: Any) -> LookOrder:

@@ -23,7 +23,6 @@ from tests.staff.looks.parts import (
     KEY,
     OFFER,
     agree,
-    disagree,
     furnish,
     order_on,
     send_picture,
@@ -126,7 +125,7 @@ def test_who_may_not_look_into_a_home(enrolled_home: EnrolledHome, staff: Staff)
         ("", ""),
     ):
         assert why(own, sdp=sdp, key=key) is Why.BAD_OFFER
-    disagree(staff, "h1")
+    agree(staff, "h1", held=False)
     assert why(own) is Why.NO_CONSENT
     agree(staff, "h1")
     look = begun(staff, Wish("h1", alarm=alarm))

@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from gateway.events import AlarmRaised, AlarmType, LookEnd, PictureKind
-from tests.staff.looks.parts import KEY, OFFER, disagree, furnish, send_picture, signal
+from tests.staff.looks.parts import KEY, OFFER, agree, furnish, send_picture, signal
 from tests.staff.pages.conftest import post, text_of
 from tests.staff.parts import EnrolledHome, add_user, parts_of, sign_in
 from web.staff.core.admission import Lane
@@ -29,7 +29,7 @@ def test_the_panel_stands_where_somebody_may_look(home: EnrolledHome, carer: Fla
     alarm = furnish(home, parts_of(home.app))
     assert 'data-test="look-begin"' in text_of(carer, f"/larm/{alarm}")
     assert 'data-test="look"' not in text_of(carer, f"/larm/{technical.ref}")
-    disagree(parts_of(home.app), "h1")
+    agree(parts_of(home.app), "h1", held=False)
     page = text_of(carer, f"/larm/{alarm}")
     assert ('data-test="look"' in page, "Samtycke till kameratillsyn saknas" in page) == (
         False,

@@ -17,8 +17,8 @@ from sqlalchemy import Connection, select
 
 from gateway.events import LOOKING_ROLE, LookWhy, Ref, Severity
 from web.staff.care.actions import Refused, Why
+from web.staff.care.look_consent import looks_agreed
 from web.staff.core.rights import Actor, Right
-from web.staff.looks.consent import looks_agreed
 from web.staff.storage import tables
 from web.staff.storage.rows import AlarmRow, CheckRow, DeviceRow, read_all, read_one
 

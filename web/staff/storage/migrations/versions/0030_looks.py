@@ -8,7 +8,7 @@ from alembic import op
 from web.staff.storage.column_types import Utc
 
 revision = "0030"
-down_revision = "0027"
+down_revision = "0028"
 branch_labels = None
 depends_on = None
 
@@ -38,6 +38,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """To 0027."""
+    """To 0028."""
     op.drop_index(op.f("ix_look_session_home_id"), table_name="look_session")
     op.drop_table("look_session")
