@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
@@ -19,11 +19,25 @@ from av.video.frame import PictureType
 
 from gateway.events import LookEnd
 from gateway.media.eyes import OpenEye, SightFailed
+from gateway.media.limit import Limit
 from gateway.media.peer import Peer
 from gateway.ports import Form, Shot
 
-if TYPE_CHECKING:
-    from gateway.media.sight import Look
+
+class Look(Protocol):
+    """What is asked of the look that this is the video of."""
+
+    limit: Limit
+
+    def see_picture(self) -> None:
+        """One more goes out."""
+
+    def tell(self) -> None:
+        """Tell the page the time left."""
+
+    def end(self, why: str) -> None:
+        """End it."""
+
 
 CLOCK_HZ = 90_000
 """Of video in RTP."""

@@ -103,7 +103,7 @@ def agrees(stage: Stage) -> None:
         here, roles = frozenset({home.id}), frozenset({Role.COORDINATOR})
         who = Actor("p1", "Prov", org, roles, here, here)
         day = parts.clock.now().date()
-        how = ConsentHow.IN_PERSON
+        how = ConsentHow.SPOKEN
         look_consents.agree(parts, who, home.id, home.resident, day, how)
 
 

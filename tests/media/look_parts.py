@@ -150,7 +150,8 @@ class Page:
         self.channel.on("message", lambda word: self.told.append(json.loads(word)))
         self.peer.on("track", lambda track: self._spawn(self._see(track)))
         one = self.peer.addTransceiver("video", direction="recvonly")
-        known = RTCRtpReceiver.getCapabilities("video").codecs
+        can = RTCRtpReceiver.getCapabilities("video")
+        known = [] if can is None else can.codecs
         names = [f"video/{name}" for name in codecs or ("VP8", "H264")]
         one.setCodecPreferences([c for name in names for c in known if c.mimeType == name])
 

@@ -157,7 +157,7 @@ async def test_without_lamp_or_tone_or_record_nobody_listens(home: CallHome, pag
 
     async def refused(call: str) -> str:
         home.order(home.permit(call), sdp)
-        why = (await home.said("refused")).why
+        why: str = (await home.said("refused")).why
         await home.settled()
         return why
 

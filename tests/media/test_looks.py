@@ -347,7 +347,7 @@ async def test_a_child_that_was_ready_in_vain_is_let_go(
 async def test_an_order_for_no_look_does_nothing(home: LookHome) -> None:
     """What comes late, or for another one."""
     for what in ("end", "candidates", "relay"):
-        home.say(LookOrder(what=what, look="l1"))  # type: ignore[arg-type]
+        home.say(LookOrder(what=what, look="l1"))
     home.order(home.permit(id="x1"), what="extend")
     await asyncio.sleep(0)
     assert home.data(LookEnded) == []
