@@ -6,7 +6,6 @@ import argparse
 import json
 import secrets
 import sqlite3
-import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -18,19 +17,48 @@ from sqlalchemy import select
 from gateway.demo import town
 from gateway.demo.stage import Stage
 from gateway.events import ConsentHow
-from tests.browser.conftest import PHONE, launch
+from tests.browser.conftest import PHONE
 from tests.e2e import turn
 from tests.e2e.test_day import sign_in
-from tests.e2e.test_relayed import ONLY_THE_RELAY, PAIR, sealed_only, through
-from tests.e2e.test_voice import MEDIA, raised, until
+from tests.e2e.test_voice import (
+    HEARS,
+    HOME_HZ,
+    chromium,
+    furnish_voice,
+    raised,
+    says,
+    talk,
+    until,
+)
 from web.staff.cli.parts import staff_parts
 from web.staff.core.rights import Actor, Role
 from web.staff.people import look_consents
 from web.staff.storage import tables
+from web.staff.talk.relays import TURN_SECRET
 
 pytest.importorskip("aiortc")
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
+
+ONLY_THE_RELAY = """
+const Direct = window.RTCPeerConnection;
+window.RTCPeerConnection = class extends Direct {
+  constructor(how) {
+    super({ ...how, iceTransportPolicy: "relay" });
+    (window.peers ??= []).push(this);
+  }
+};
+"""
+"""In the page, before its own scripts: no way but over the relay."""
+
+PAIR = """async () => {
+  const found = [...(await window.peers.at(-1).getStats()).values()];
+  const pair = found.find((one) => one.type === "candidate-pair" && one.nominated);
+  return found.find((one) => one.id === pair.localCandidateId).candidateType;
+}"""
+
+
+NO_WEBRTC = "delete window.RTCPeerConnection"
 
 PICTURE_IS_NEW = """async () => {
   const shown = () => {
@@ -52,6 +80,17 @@ PICTURE_IS_NEW = """async () => {
 }"""
 """In the page: that what is shown moves (the clock on the drawn wall does), and how many shades it
 has; 0: it stands still."""
+
+
+def through(stage: Stage, relay: turn.Relay, secret: str) -> None:
+    """Tell the server of the relay, as docs/voice.md says."""
+    folder = stage.folder / "staff"
+    (folder / "secrets" / TURN_SECRET).write_text(secret)
+    (folder / "secrets" / TURN_SECRET).chmod(0o600)
+    with (folder / "staff.toml").open("a") as file:
+        file.write(f'\n[voice]\nturn_urls = ["{relay.url}"]\n')
+    stage.kill_staff()
+    stage.start_staff()
 
 
 def ended(stage: Stage, count: int) -> list[dict[str, Any]]:
@@ -120,41 +159,69 @@ def at_the_alarm(stage: Stage, browser: Any, script: str = "") -> Any:
 
 def test_a_watcher_sees_into_a_home(set_stage: Callable[..., Stage], tmp_path: Path) -> None:
     """The lamp shines, the shutter opens, a picture that moves, the time left as the home counts
-    it, by a relay that cannot read it; ended by the button, by the closed tab, with the server dead
-    in the middle, and by the home itself; each stands in the home's log with how it ended, and in
-    the staff's access log with who, why and how long."""
+    it; a look and a call by a relay, which are all that it carries and that it cannot read; a look
+    sealed past the server; ended by the button, by the closed tab, and by the home itself with the
+    server dead in the middle.  Each stands in the home's log with how it ended."""
     secret = secrets.token_hex(16)
     with turn.relay(tmp_path, secret) as relay, turn.looking_on(relay.ports) as seen:
         stage = set_stage(home=False)
         agrees(stage)
+        furnish_voice(stage)
         through(stage, relay, secret)
         stage.start_home("--still", "--awake")
-        with launch(*MEDIA) as browser:
+        with chromium(tmp_path) as browser:
             page = at_the_alarm(stage, browser, ONLY_THE_RELAY)
-            began_s = time.monotonic()
-            begin(page)
-            print(f"first picture after {time.monotonic() - began_s:.2f} s over TURN")
-            assert looking(stage)
-            assert page.evaluate(PICTURE_IS_NEW) > 2
-            assert page.evaluate(PAIR) == "relay"
-            assert 15 <= int(page.get_by_test_id("look-left").inner_text()) <= 30
-            page.get_by_test_id("look-end").click()
-            assert is_over(page) == "Du avslutade kameratillsynen. Kameran är avstängd."
-            assert ended(stage, 1)[0]["why"] == "closed"
+            alarm = page.url
+            _by_the_relay(stage, page)
+            sealed_only(seen, b"left_s")
 
+            page.goto(alarm)
             begin(page)
-            alarm, person = page.url, page.context
             page.close(run_before_unload=True)
             assert ended(stage, 2)[1]["why"] in ("closed", "viewer_lost")
 
-            page = person.new_page()
+            context = page.context
+            page = context.new_page()
+            page.add_init_script(NO_WEBRTC)
+            page.goto(alarm)
+            begin(page)
+            assert page.evaluate(PICTURE_IS_NEW) > 2
+            page.get_by_test_id("look-end").click()
+            told = ended(stage, 3)[2]
+            assert (told["why"], told["way"]) == ("closed", "relay")
+
+            page = context.new_page()
             page.goto(alarm)
             begin(page)
             stage.kill_staff()
-            page.wait_for_timeout(500)
             assert page.evaluate(PICTURE_IS_NEW) > 2
-            told = ended(stage, 3)[2]
+            told = ended(stage, 4)[3]
             assert (told["why"], told["way"]) == ("limit_reached", "direct")
             assert 29.0 <= told["took_s"] <= 30.6
             assert "Bilden bröts." in is_over(page)
-    sealed_only(seen, b"left_s")
+
+
+def _by_the_relay(stage: Stage, page: Any) -> None:
+    begin(page)
+    assert looking(stage)
+    assert page.evaluate(PICTURE_IS_NEW) > 2
+    assert page.evaluate(PAIR) == "relay"
+    assert 1 <= int(page.get_by_test_id("look-left").inner_text()) <= 30
+    page.get_by_test_id("look-end").click()
+    assert is_over(page) == "Du avslutade kameratillsynen. Kameran är avstängd."
+    assert ended(stage, 1)[0]["why"] == "closed"
+    page.goto(f"{stage.url}/tala?larm={page.url.rpartition('/larm/')[2]}")
+    talk(page)
+    assert page.evaluate(HEARS, {"hertz": HOME_HZ}) == pytest.approx(HOME_HZ, abs=20)
+    assert page.evaluate(PAIR) == "relay"
+    page.get_by_test_id("talk-end").click()
+    says(page, "over")
+
+
+def sealed_only(seen: turn.Seen, word: bytes) -> None:
+    """Nothing but the three, and what they carry is even."""
+    kinds = seen.kinds()
+    assert set(kinds) == {"stun", "dtls", "srtp"}, kinds
+    assert kinds["srtp"] > 50
+    assert turn.evenness(seen.media()) > 7.9
+    assert not any(word in one for one in seen.datagrams)
