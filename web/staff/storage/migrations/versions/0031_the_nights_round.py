@@ -8,7 +8,7 @@ from alembic import op
 from web.staff.storage.column_types import Utc
 
 revision = "0031"
-down_revision = "0027"
+down_revision = "0034"
 branch_labels = None
 depends_on = None
 
@@ -33,6 +33,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """To 0027."""
+    """To 0034."""
     op.drop_index(op.f("ix_night_baseline_org_id"), table_name="night_baseline")
     op.drop_table("night_baseline")
