@@ -23,10 +23,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gateway.events import LookBegun, LookWhy, PictureKind
 from gateway.wire import LookOrder
-from tests.browser.conftest import PHONE, LiveServer
+from tests.browser.conftest import DESK, PHONE, LiveServer
 from tests.browser.night import Night
 from tests.staff.looks import parts
-from tests.staff.parts import EnrolledHome, parts_of
+from tests.staff.parts import EnrolledHome, add_user, parts_of
 
 av = pytest.importorskip("av")
 
@@ -56,6 +56,7 @@ class SealingHome:
         self.orders: list[LookOrder] = []
         self.sending = threading.Event()
         self.limit_s = 30.0
+        self.answers = True
         self._gone = threading.Event()
         stream = home.listen()
         next(stream)
@@ -69,7 +70,7 @@ class SealingHome:
                 continue
             order = LookOrder.model_validate_json(text.partition("data: ")[2])
             self.orders.append(order)
-            if order.what == "begin":
+            if order.what == "begin" and self.answers:
                 threading.Thread(target=self._send, args=(order,), daemon=True).start()
             elif order.what == "extend":
                 self.limit_s = 60.0
@@ -157,3 +158,32 @@ def test_a_look_from_click_to_end(
     expect(page.get_by_test_id("look-say")).to_contain_text("Tiden är ute. Hemmet stängde kameran.")
     expect(page.locator(".look-picture")).to_be_hidden()
     assert page.evaluate("document.querySelector('[data-canvas]').width") == 0
+
+
+def test_who_comes_second_sees_who_looks(
+    open_page: Open, sign_in: SignIn, night: Night, live_server: LiveServer, sealing: SealingHome
+) -> None:
+    """One wins; the other is told who, and sees no picture.  A home that never answers (of a
+    version without looks) is said to be silent, and the check is not done."""
+    from playwright.sync_api import expect
+
+    add_user(night.app, "p8", ["night_watcher"], homes=["h1"])
+    alarm = night.raise_bed_exit()
+    first, second = open_page(DESK), open_page(PHONE)
+    for page, person in ((first, "p7"), (second, "p8")):
+        sign_in(page, person)
+        page.goto(f"{live_server.url}/larm/{alarm}")
+    first.get_by_test_id("look-begin").press("Enter")
+    expect(first.get_by_test_id("look")).to_have_attribute("data-state", "live")
+    second.get_by_test_id("look-begin").click()
+    said = second.get_by_test_id("look-say")
+    expect(said).to_contain_text("Prov p7 tittar redan")
+    expect(said).to_contain_text("Ingen bild visades, så tillsynen är inte gjord.")
+    first.keyboard.press("Escape")
+    expect(first.get_by_test_id("look-say")).to_contain_text("Du avslutade")
+
+    sealing.answers = False
+    second.get_by_test_id("look-begin").click()
+    expect(second.get_by_test_id("look")).to_have_attribute("data-state", "asking")
+    expect(said).to_contain_text("Hemmet svarade inte.", timeout=25_000)
+    assert sealing.orders[-1].what in ("begin", "end")

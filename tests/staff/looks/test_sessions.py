@@ -86,6 +86,8 @@ def test_an_offer_goes_to_the_home_with_a_permit(enrolled_home: EnrolledHome, st
     )
     sessions.end(staff, WATCHER, look)
     assert order_on(stream).what == "end"
+    assert sessions.state(staff, WATCHER, look).over
+    assert begun(staff, Wish("h1", alarm=alarm), other)  # at once
 
 
 def test_who_may_not_look_into_a_home(enrolled_home: EnrolledHome, staff: Staff) -> None:

@@ -207,8 +207,12 @@ def extend(staff: Staff, actor: Actor, look: str) -> None:
 
 
 def end(staff: Staff, actor: Actor, look: str) -> None:
-    """Tell the home that it is over; the page may be gone already.  Raises `Refused`: NO_LOOK."""
-    _send(staff, actor, look, what="end")
+    """Tell the home that it is over; the page may be gone already.  Another may look at once: a
+    home that has not heard of the end is busy, and says so.  Raises `Refused`: NO_LOOK."""
+    with staff.write() as tx:
+        row = media_sessions.row_of(tx.conn, S, actor, look, Why.NO_LOOK)
+        media_sessions.send(tx, row, "look", LookOrder(what="end", look=look))
+        _close(tx, row)
     staff.pictures.drop(look)
 
 
@@ -249,6 +253,12 @@ def _require_alone(tx: Tx, actor: Actor, home: str, now: datetime) -> None:
     for row in tx.conn.execute(select(S).where(S.c.home_id == home, *_goes_on(now))).all():
         if row.person != actor.person:
             raise Refused(Why.LOOKING, person=row.person)
+        _close(tx, row)
+
+
+def _close(tx: Tx, row: Any) -> None:
+    """Over, as far as this server and its page are concerned; the first end stands."""
+    if row.state not in OVER:
         over = {"state": "ended", "why": "closed", "answer": "", "key": ""}
         tx.conn.execute(update(S).where(S.c.id == row.id).values(**over))
 
