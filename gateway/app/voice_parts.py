@@ -11,14 +11,18 @@ from typing import Any, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from gateway.app.centre_parts import Invitations, ports_of
 from gateway.app.uplink_bridge import Signaller
 from gateway.config.home_file import HomeConfig
 from gateway.doors.orders import LockOrders
 from gateway.engine.engine import Engine
 from gateway.envelope import Event
+from gateway.events import Ref
 from gateway.link.uplink import Uplink
 from gateway.media.calls import CallRecord, Calls
+from gateway.media.sip_call import CentreCalls
 from gateway.ports import Speaker
+from gateway.scaip.message import Voice
 from gateway.services.alarm_sounds import AlarmSounds
 from gateway.services.driver_supervisor import DriverSupervisor
 from gateway.services.indicators import Indicators
@@ -56,8 +60,26 @@ class VoiceParts:
             light=home.indicators.set_listening,
             signal=Signaller(lambda: home.uplink).tell,
             spawn=home.spawn,
+            taken=lambda: self.centre is not None and self.centre.busy,
         )
-        self.sounds = AlarmSounds(self._speaker, quiet=lambda: self.calls.busy)
+        section = home.config.centre_calls
+        self.centre: CentreCalls | None = None
+        self._invitations: Invitations | None = None
+        if section is not None:
+            self.centre = CentreCalls(
+                ports_of(section),
+                view=lambda: home.view,
+                writer=home.engine,
+                now=home.lock_orders.now,
+                speaker=self._speaker,
+                light=home.indicators.set_listening,
+                taken=lambda: self.calls.busy,
+                spawn=home.spawn,
+            )
+            self._invitations = Invitations(
+                home.config.home.id, self.centre, keys, home.lock_orders.now
+            )
+        self.sounds = AlarmSounds(self._speaker, quiet=self._is_busy)
 
     def apply(self, event: Event) -> None:
         """Fold one event."""
@@ -72,11 +94,32 @@ class VoiceParts:
     def see_live(self, event: Event) -> None:
         """Something happened now, and is folded already."""
         self.calls.reconsider()
+        if self.centre is not None:
+            self.centre.reconsider()
         self.sounds.see_live(event)
 
     def settle(self) -> None:
         """After a start, before anything is new."""
         self.calls.settle(self.record)
+
+    def invited(self, token: str) -> None:
+        """The server says that an alarm centre may call."""
+        if self._invitations is not None:
+            self._invitations.offered(token)
+
+    def answered(self, alarm: Ref, uri: str, voice: Voice) -> None:
+        """An alarm centre that the home told by itself wants to call."""
+        if self._invitations is not None:
+            self._invitations.answered(alarm, uri, voice)
+
+    async def close(self) -> None:
+        """The gateway stops: nobody listens from here on."""
+        await self.calls.close()
+        if self.centre is not None:
+            await self.centre.close()
+
+    def _is_busy(self) -> bool:
+        return self.calls.busy or (self.centre is not None and self.centre.busy)
 
     def _speaker(self) -> Speaker | None:
         speakers = (

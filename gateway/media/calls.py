@@ -116,13 +116,16 @@ class Calls:
         signal: Callable[[CallSignal], Coroutine[Any, Any, None]],
         spawn: Callable[[Coroutine[Any, Any, None]], object],
         start: Callable[[], Awaitable[MediaProcess]] = MediaProcess.start,
+        taken: Callable[[], bool] = lambda: False,
     ) -> None:
         """`light` sets the lamp that says that somebody listens, and tells whether it did; `signal`
-        tells the server, and may take its time."""
+        tells the server, and may take its time; `taken` says whether somebody else has the home's
+        microphone (an alarm centre)."""
         self._home, self._keys, self._view, self._record = home, keys, view, record
         self._writer, self._now = writer, now
         self._speaker, self._light = speaker, light
         self._signal, self._spawn, self._start = signal, spawn, start
+        self._taken = taken
         self._running: _Running | None = None
         self._admitted: set[str] = set()
 
@@ -201,7 +204,7 @@ class Calls:
                 raise PermitRefused(VoiceRefusal.FORGED, call=permit.call, person=permit.person)
             if self._running is not None and self._running.permit.person == permit.person:
                 await self._hang_up(self._running)  # their page was loaded anew
-            if self._running is not None:
+            if self._running is not None or self._taken():
                 raise PermitRefused(VoiceRefusal.BUSY, call=permit.call, person=permit.person)
         except PermitRefused as error:
             self._refuse(VoiceRefusal(error.why), order.call, error.call, error.person)
