@@ -14,13 +14,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime
 
-import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from gateway.access.grants import SKEW_S
+from gateway.access import tokens
+from gateway.access.tokens import BadToken
 from gateway.events import Ref
 
 TYP = "tryggve-centre-call"
@@ -44,10 +43,6 @@ CLAIMS = frozenset({"aud", "ref", "from", "num", "med", "nbf", "exp"})
 _PLACE = re.compile(r"[A-Za-z0-9._:-]{1,253}")
 
 
-class BadCentreCall(ValueError):
-    """Not signed by this home's server, another home's, or not understood."""
-
-
 @dataclass(frozen=True, slots=True)
 class CentreCall:
     """That a centre may call.  `number` None: the answer named nobody; times aware UTC."""
@@ -62,7 +57,7 @@ class CentreCall:
 
     def holds_at(self, now: datetime) -> bool:
         """Whether it is the time for it."""
-        return self.not_before - timedelta(seconds=SKEW_S) <= now < self.expires
+        return tokens.untimely(self.not_before, self.expires, now) is None
 
     def names(self, caller: str) -> bool:
         """Whether who calls, as `user@host`, is whom the answer named; of an answer that named
@@ -85,50 +80,38 @@ def places_of(uris: Iterable[str], number: str | None) -> tuple[str, ...]:
 
 def sign(call: CentreCall, key: Ed25519PrivateKey, kid: str) -> str:
     """As a compact JWS."""
-    claims: dict[str, Any] = {
+    claims = {
         "aud": call.home,
         "ref": call.alarm,
         "from": list(call.places),
         "num": call.number,
         "med": call.media,
-        "nbf": int(call.not_before.timestamp()),
-        "exp": int(call.expires.timestamp()),
     }
-    return jwt.encode(claims, key, algorithm="EdDSA", headers={"kid": kid, "typ": TYP})
+    return tokens.sign(TYP, claims, key, kid, (call.not_before, call.expires))
 
 
 def read(token: str, home: str, keys: Mapping[str, Ed25519PublicKey]) -> CentreCall:
-    """What one of `keys` (by `kid`) signed for this home.  Raises `BadCentreCall`."""
+    """What one of `keys` (by `kid`) signed for this home.  Raises `BadToken`."""
     if len(token) > TOKEN_MAX:
-        raise BadCentreCall("it is too long")
-    try:
-        header = jwt.get_unverified_header(token)
-        if header.get("typ") != TYP:
-            raise BadCentreCall("this is about no call")
-        options: Any = {"verify_aud": False, "verify_exp": False, "verify_nbf": False}
-        claims = jwt.decode(
-            token, keys[str(header.get("kid"))], algorithms=["EdDSA"], options=options
-        )
-        places, number = claims["from"], claims["num"]
-        if claims.keys() != CLAIMS or claims["aud"] != home or claims["med"] not in MEDIA:
-            raise BadCentreCall("it is another home's, or not understood")
-        if not isinstance(places, list) or len(places) > PLACES_MAX:
-            raise BadCentreCall("it has no places, or too many")
-        if not all(isinstance(one, str) and _PLACE.fullmatch(one) for one in places):
-            raise BadCentreCall("a place of it is none")
-        return CentreCall(
-            home=home,
-            alarm=str(claims["ref"]),
-            places=tuple(places),
-            number=None if number is None else str(number)[:256],
-            media=claims["med"],
-            not_before=datetime.fromtimestamp(int(claims["nbf"]), UTC),
-            expires=datetime.fromtimestamp(int(claims["exp"]), UTC),
-        )
-    except BadCentreCall:
-        raise
-    except (jwt.PyJWTError, KeyError, TypeError, ValueError, OverflowError) as error:
-        raise BadCentreCall("it was not signed by this home's server") from error
+        raise BadToken("it is too long")
+    signed = tokens.read(token, TYP, keys, CLAIMS - {"num"})
+    claims = signed.claims
+    places, number = claims["from"], claims["num"]
+    if claims.keys() != CLAIMS or claims["aud"] != home or claims["med"] not in MEDIA:
+        raise BadToken("it is another home's, or not understood")
+    if not isinstance(places, list) or len(places) > PLACES_MAX:
+        raise BadToken("it has no places, or too many")
+    if not all(isinstance(one, str) and _PLACE.fullmatch(one) for one in places):
+        raise BadToken("a place of it is none")
+    return CentreCall(
+        home=home,
+        alarm=signed.text("ref"),
+        places=tuple(places),
+        number=None if number is None else str(number)[:256],
+        media=claims["med"],
+        not_before=signed.not_before,
+        expires=signed.expires,
+    )
 
 
 def _host(uri: str) -> str:

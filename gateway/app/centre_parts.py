@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from gateway.access import centre_calls
-from gateway.access.centre_calls import LIFE_S, BadCentreCall, CentreCall
+from gateway.access.centre_calls import LIFE_S, CentreCall
+from gateway.access.tokens import BadToken
 from gateway.config.home_file import CentreCallsSection
 from gateway.engine.memory_logs import memory_folder
 from gateway.events import Ref
@@ -62,7 +63,7 @@ class Invitations:
         """The server says that a centre may call."""
         try:
             call = centre_calls.read(token, self._home, self._keys())
-        except BadCentreCall as error:
+        except BadToken as error:
             log.warning("who may call is not believed: %s", error)
             return
         self._calls.expect(call)

@@ -42,16 +42,16 @@ PERSON = "caregiver"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Of the alarms that the home had on its disk: how many there were; how many nobody was told of
-    or the server has not; of how many nobody was told any more after the last kill, though nobody
-    had answered; how many the server, or its page, has more than once; texts that came twice."""
+    """Of the alarms that the home had on its disk (`raised`), by their names: of which nobody was
+    told or the server has none; of which nobody was told any more after the last kill, though
+    nobody had answered; which the server, or its page, has more than once; of which somebody was
+    still told after they were taken."""
 
-    raised: int
-    lost: int
-    unanswered: int
-    shown_twice: int
-    went_on_after_an_answer: int
-    texts: int
+    raised: frozenset[str]
+    lost: frozenset[str]
+    unanswered: frozenset[str]
+    shown_twice: tuple[str, ...]
+    rang_on: frozenset[str]
 
 
 def order(kills: int, seed: int) -> list[str]:
@@ -89,8 +89,16 @@ def play(folder: Path, whom: Sequence[str], seed: int) -> Outcome:
 @contextmanager
 def _pair(folder: Path, url: str, texts: Provider) -> Iterator[Stage]:
     """Server and home; the server tells its caregiver by text, by a ladder of two steps."""
-    ports = {"port": free_port(), "home_port": free_port()}
-    with stage(folder, at=EVENING, rate=RATE, home=False, database=url, **ports) as made:
+    port, home_port = free_port(), free_port()
+    with stage(
+        folder,
+        at=EVENING,
+        rate=RATE,
+        home=False,
+        database=url,
+        port=port,
+        home_port=home_port,
+    ) as made:
         email = made.account(PERSON).email
         ladder = ["ladder", "add", "Natt", "--org", town.ORGANISATION]
         for _ in range(2):
@@ -136,7 +144,9 @@ def _judge(
     told = {about for _, _, about in texts.came}
     watcher = made.account("night_watcher")
     page = StaffClient(made.url, watcher.email, watcher.password)
-    shown = Counter(re.findall(r'data-alarm="([^"]+)"', page.get("/nu")))
+    text = page.get("/nu")
+    cards = Counter(re.findall(r'data-test="alarm" data-alarm="([^"]+)"', text))
+    lines = Counter(re.findall(r'data-test="alarm-line"\s+data-alarm="([^"]+)"', text))
     kept = Counter(_alarms(url))
     unanswered = raised - climbing()
     caregiver = made.account(PERSON)
@@ -149,12 +159,11 @@ def _judge(
     more = {about for _, _, about in texts.came[before:]} & raised
     home.end()
     return Outcome(
-        raised=len(raised),
-        lost=len(raised - (told & kept.keys())),
-        unanswered=len(unanswered),
-        shown_twice=sum(count - 1 for count in (*kept.values(), *shown.values())),
-        went_on_after_an_answer=len(more),
-        texts=len(texts.came),
+        raised=frozenset(raised),
+        lost=frozenset(raised - (told & kept.keys())),
+        unanswered=frozenset(unanswered),
+        shown_twice=tuple(ref for one in (kept, cards, lines) for ref in one if one[ref] > 1),
+        rang_on=frozenset(more),
     )
 
 

@@ -25,7 +25,5 @@ def test_alarms_outlive_a_kill_of_each_part(tmp_path: Path) -> None:
     whom = alarm_kills.order(3, seed=9)
     assert sorted(whom) == sorted(alarm_kills.TARGETS)
     came = alarm_kills.play(tmp_path / "stage", whom, seed=9)
-    assert came.raised >= 2
-    assert (came.lost, came.unanswered, came.shown_twice, came.went_on_after_an_answer) == (
-        *(0, 0, 0, 0),
-    )
+    assert len(came.raised) >= 2
+    assert not (came.lost or came.unanswered or came.shown_twice or came.rang_on), came

@@ -115,7 +115,12 @@ class CentreHome:
         phone = await self.start(line, runtime)
         self.phones.append(phone)
         take = phone.take
-        phone.take = lambda: (self._did("taken"), take())[1]  # type: ignore[method-assign]
+
+        def taken() -> None:
+            self._did("taken")
+            take()
+
+        phone.take = taken  # type: ignore[method-assign]
         return phone
 
     def _did(self, what: str) -> None:

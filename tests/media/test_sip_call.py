@@ -39,6 +39,11 @@ pytestmark = [
 ]
 
 
+def left_in(folder: Path) -> list[Path]:
+    """The folders of calls that are still there."""
+    return list(folder.glob("call-*"))
+
+
 @pytest.fixture
 async def home(tmp_path: Path) -> AsyncIterator[CentreHome]:
     """A home; at the end no phone of it is left, and nothing of what it was told."""
@@ -47,7 +52,7 @@ async def home(tmp_path: Path) -> AsyncIterator[CentreHome]:
     await made.calls.close()
     await made.settled()
     assert all(phone.process.returncode is not None for phone in made.phones)
-    assert not list(tmp_path.glob("call-*"))
+    assert left_in(tmp_path) == []
 
 
 @pytest.fixture
@@ -83,6 +88,11 @@ def ended(home: CentreHome) -> VoiceEnd:
 def refusals(home: CentreHome) -> list[VoiceRefusal]:
     """Why calls were refused."""
     return [one.why for one in home.data(VoiceRefused)]
+
+
+def command_of(pid: int) -> list[bytes]:
+    """How a process was begun, or what it has become."""
+    return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
 
 
 async def test_nobody_hears_before_record_lamp_and_tone(home: CentreHome, centre: Centre) -> None:
@@ -320,7 +330,7 @@ async def test_the_phone_has_a_limit_of_its_own_and_dies_with_its_parent(home: C
     made.say("INVITE")
     await home.until("taken")
     [phone] = home.phones
-    command = Path(f"/proc/{phone.process.pid}/cmdline").read_bytes().split(b"\0")
+    command = command_of(phone.process.pid)
     assert command[command.index(b"-t") + 1] == b"613"
     assert b"--pdeathsig" not in command  # setpriv has become it, and the kernel knows
     await home.calls.close()

@@ -85,7 +85,12 @@ def test_the_database_is_killed_and_started_again_in_mid_ladder(made: Made) -> N
     rounds(hand, lambda: bool(hand.provider.to("ok-2")))
 
     real = hand.dispatcher._note
-    killed = Thread(target=lambda: (cluster.kill(), cluster.start()))
+
+    def restart() -> None:
+        cluster.kill()
+        cluster.start()
+
+    killed = Thread(target=restart)
 
     def cut() -> int:
         if killed.ident is None:

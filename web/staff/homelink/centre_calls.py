@@ -1,8 +1,8 @@
 """Which alarm centre may call a home: said down its stream, signed, as soon as a centre's answer to
 an open alarm asks for a call, and again when the home listens anew.
 
-It follows from what is in the database, so that a restart loses nothing; numbers and addresses stand
-in no event.  Not for: the call, which goes between centre and home (docs/voice.md).
+It follows from what is in the database, so that a restart loses nothing; numbers and addresses
+stand in no event.  Not for: the call, which goes between centre and home (docs/voice.md).
 """
 
 from __future__ import annotations
