@@ -153,7 +153,7 @@ def endpoint_of(pushed: Pushing) -> str:
 
 def shown(page: Any, *titles: str) -> list[dict[str, Any]]:
     """The notifications that the device shows, as soon as they are just these; without titles, as
-    it is.  (One that takes another's place may be beside it for a moment, or neither.)"""
+    it is.  (One that takes another's place may be there beside it for a moment, or neither.)"""
     found = page.wait_for_function(SHOWN, arg=sorted(titles) or None)
     notes: list[dict[str, Any]] = found.json_value()
     return notes

@@ -114,9 +114,13 @@ def test_a_thread_that_ended_is_started_anew(hand: Hand) -> None:
     ended.fault = SystemExit()
     hand.person("t1", "push:x1", roles=["technician"])
     watch = LadderWatch(hand.staff, ended, lambda: False)
+
+    def climbs() -> bool:
+        return ended._thread is not None and ended._thread.is_alive()
+
     ended.start()
     for rounds in (1, 2):
-        until(lambda rounds=rounds: ended.rounds == rounds and not ended._thread.is_alive())
+        until(lambda rounds=rounds: ended.rounds == rounds and not climbs())
         watch.look()
     assert not hand.staff.ladders_stand
     now_s[0] += LATE_S + 1

@@ -22,7 +22,6 @@ from web.staff.people import accounts
 from web.staff.people.accounts import ABOUT_MAX, By, Refused, Wrong
 from web.staff.storage.alarm_tables import alarm_centre
 
-
 ADDRESS_MAX = 300
 """Characters of an https address."""
 
