@@ -1,4 +1,4 @@
-"""Andra system: added with a secret that is shown once, tried, seen and ended by who administers."""
+"""Andra system: added with a secret that is shown once, tried, seen and ended, by the right."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Andra system: the organisation's own programs that ladders may tell by a signed webhook; each added
-with its secret, tried, seen by its last deliveries, and ended.
+"""Andra system: the organisation's own programs that ladders may tell by a signed webhook; each is
+added with its secret, tried, seen by its last deliveries, and ended.
 
 Not for: what is sent (`web.staff.channels.webhook`), when (ladders), or alarm centres (`centres`).
 """
