@@ -18,6 +18,9 @@ WIDTH, HEIGHT = 512, 384
 
 ASSET = Path(__file__).with_name("bedroom.i420.xz")
 
+MARK_BYTES = 32
+"""What the file begins with: the SHA-256 of the drawing that its pictures are of."""
+
 LAYERS = ("away", "bed", "breath", "floor")
 """The drawing's layers, in the order in which they are kept; "breath" is "bed" a breath later."""
 
@@ -46,7 +49,7 @@ class Shows(StrEnum):
 @cache
 def layers() -> dict[str, bytes]:
     """Each layer of the drawing as I420 planes."""
-    planes = lzma.decompress(ASSET.read_bytes())
+    planes = lzma.decompress(ASSET.read_bytes())[MARK_BYTES:]
     size = WIDTH * HEIGHT * 3 // 2
     return {name: planes[n * size : (n + 1) * size] for n, name in enumerate(LAYERS)}
 

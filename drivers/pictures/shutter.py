@@ -11,6 +11,7 @@ Not for: when it opens (`gateway.media`), or whom a stuck one is told to (the ru
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -131,26 +132,29 @@ class Servo:
 
 class UsbPower:
     """A USB camera that is switched off: nothing can read it, whatever runs in the home.  `there`
-    says whether the camera can be had."""
+    says whether the camera can be had.  One that is not plugged in sees nothing, and is shut."""
 
     def __init__(self, name: str, there: Callable[[], bool], folder: Path = USB_FOLDER) -> None:
-        self._there = there
-        before, _, port = name.rpartition("." if "." in name else "-")
-        hub, interface = (
-            (before, f"{before}:1.0")
-            if "." in name
-            else (
-                f"usb{before}",
-                f"{before}-0:1.0",
-            )
-        )
+        self._name, self._there = name, there
+        if "." in name:
+            hub, _, port = name.rpartition(".")
+            interface = f"{hub}:1.0"
+        else:
+            bus, _, port = name.rpartition("-")
+            hub, interface = f"usb{bus}", f"{bus}-0:1.0"
         self._port = folder / interface / f"{hub}-port{port}" / "disable"
         self._device = folder / name / "authorized"
 
     async def move(self, to_open: bool) -> None:
         """See `Flap`."""
-        by_port = self._port.exists()
-        file, word = (self._port, "01"[not to_open]) if by_port else (self._device, "01"[to_open])
+        if os.access(self._port, os.W_OK):
+            file, word = self._port, "0" if to_open else "1"
+        elif self._device.exists():
+            file, word = self._device, "1" if to_open else "0"
+        elif to_open:
+            raise DeviceUnavailable(f"there is no camera at the USB port {self._name}")
+        else:
+            return
         try:
             await asyncio.to_thread(file.write_text, word)
         except OSError as error:
@@ -162,16 +166,16 @@ class UsbPower:
 
     async def read(self) -> Shutter:
         """See `Flap`."""
-        try:
-            if self._port.exists():
-                off = self._port.read_text().strip() == "1"
-            else:
-                off = self._device.read_text().strip() == "0"
-        except OSError:
-            return Shutter.UNKNOWN
-        if off:
+        if _says(self._port, "1") or _says(self._device, "0"):
             return Shutter.SHUT
         return Shutter.OPEN if self._there() else Shutter.UNKNOWN
 
     def close(self) -> None:
         """See `Flap`."""
+
+
+def _says(file: Path, word: str) -> bool:
+    try:
+        return file.read_text().strip() == word
+    except OSError:
+        return False

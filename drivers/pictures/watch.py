@@ -160,8 +160,10 @@ class WatchedCamera:
         except TimeoutError as error:
             self._is_stuck(wanted)
             raise DeviceRefused(f"the shutter does not {wanted} in time", why="stuck") from error
-        except DeviceError:
-            self._is_stuck(wanted)
+        except DeviceError as error:
+            # a camera that is gone cannot be opened, and that is told of it already
+            if wanted is ShutterWanted.SHUT or isinstance(error, DeviceRefused):
+                self._is_stuck(wanted)
             raise
         if self._stuck is wanted:
             self._stuck = None

@@ -1,12 +1,13 @@
 """Makes `drivers/pictures/bedroom.i420.xz` from `bedroom.svg`: the layers of the drawing, as
 pictures.
 
-A home cannot draw an SVG; Chromium can, where the tests run (tests/browser/test_bedroom.py holds
-the two together).  After a change of the drawing: `python -m tests.drivers.draw_bedroom`.
+A home cannot draw an SVG; Chromium can, where the tests run.  After a change of the drawing:
+`python -m tests.drivers.draw_bedroom`; `test_camera_virtual.py` holds the two together.
 """
 
 from __future__ import annotations
 
+import hashlib
 import lzma
 from typing import Any
 
@@ -43,6 +44,11 @@ def i420(dots: list[int]) -> bytes:
     return bytes(light) + b"".join(bytes(round(one / 4) for one in plane) for plane in sums)
 
 
+def drawing_mark() -> bytes:
+    """What the pictures begin with: of which drawing they are."""
+    return hashlib.sha256(DRAWING.read_bytes()).digest()
+
+
 def drawn(page: Any) -> list[bytes]:
     """Each layer as a picture, by Chromium."""
     page.set_content(DRAWING.read_text(encoding="utf-8"))
@@ -58,7 +64,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         layers = drawn(browser.new_page())
         browser.close()
-    ASSET.write_bytes(lzma.compress(b"".join(layers), preset=9))
+    ASSET.write_bytes(lzma.compress(drawing_mark() + b"".join(layers), preset=9))
     print(f"{ASSET.name}: {ASSET.stat().st_size} bytes")
 
 

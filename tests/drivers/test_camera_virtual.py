@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import lzma
 import time
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ from typing import Any
 import pytest
 
 from drivers import camera_virtual
-from drivers.pictures.bedroom import CLOCK, HEIGHT, WIDTH, Shows, layers
+from drivers.pictures.bedroom import ASSET, CLOCK, HEIGHT, MARK_BYTES, WIDTH, Shows, layers
 from drivers.virtual.bedroom_seen import seen
 from gateway.errors import DeviceUnavailable
 from gateway.ports import Form
+from tests.drivers.draw_bedroom import drawing_mark
 
 
 def eye(form: Form = Form.FRAMES, now_s: float = 1_000.0, **settings: Any) -> Any:
@@ -89,7 +91,9 @@ def test_ten_pictures_a_second() -> None:
 
 
 def test_the_drawing_is_whole() -> None:
-    """Every layer is there, in its size, and each differs from the others."""
+    """Every layer is there, in its size, and each differs from the others; they are of the drawing
+    as it is (else `python -m tests.drivers.draw_bedroom`)."""
+    assert lzma.decompress(ASSET.read_bytes())[:MARK_BYTES] == drawing_mark()
     drawn = layers()
     assert {len(planes) for planes in drawn.values()} == {WIDTH * HEIGHT * 3 // 2}
     assert len(set(drawn.values())) == len(drawn) == 4
