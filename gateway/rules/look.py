@@ -9,6 +9,8 @@ planned check:
     could_not_look   escalated: somebody must go there
     no answer        escalated, and an alarm
 
+So is one of which the server says that somebody must go there (`check.visit_asked`).
+
 When the resident is felt in bed again before anybody began to look, the question answers itself
 (`check.done`, by the sensor).  Once a watcher has begun (`check.started`), only the watcher ends
 it.
@@ -37,6 +39,7 @@ from gateway.events import (
     CheckEscalated,
     CheckMissed,
     CheckStarted,
+    CheckVisitAsked,
     Data,
     Finding,
     Ref,
@@ -47,8 +50,8 @@ from gateway.rules.common.replace import replace
 from gateway.rules.common.time import due, first_of, later
 
 NAME = "look"
-VERSION = 1
-KINDS = looks.KINDS | {"check.started", "check.answered", "bed.entered"}
+VERSION = 2
+KINDS = looks.KINDS | {"check.started", "check.answered", "check.visit_asked", "bed.entered"}
 
 KEPT = timedelta(hours=12)
 """How long an open look is remembered at most: its time to answer is minutes."""
@@ -105,6 +108,9 @@ def step(
             return _put(state, name, begun=True), ()
         case CheckAnswered(check=name) if name in state.looks:
             return _answered(state, event, event.data, settings)
+        case CheckVisitAsked(check=name, why=why) if name in state.looks:
+            look = state.looks[name]
+            return state, _escalate(name, look, why, None, (look.said, event.ref))
         case CheckDone(check=name) | CheckMissed(check=name) | CheckEscalated(check=name):
             if name not in state.looks:
                 return state, ()

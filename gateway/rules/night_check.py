@@ -10,6 +10,9 @@ watcher is asked.  What the watcher found decides:
     could_not_look   escalated: somebody must go there
     no answer        escalated, and an alarm
 
+Where a look was refused or broke off and nobody told what was seen, the server says that somebody
+must go there (`check.visit_asked`): escalated too, so that each check has one end.
+
 Unclear twice is an alarm too: a look that twice showed no well person is answered by a visit at
 once.  While the resident is registered as away, each slot is said to be missed (`absent`): a pause
 is never silent.  An answer to a check that is closed or was never asked changes nothing.
@@ -44,6 +47,7 @@ from gateway.events import (
     CheckDue,
     CheckEscalated,
     CheckMissed,
+    CheckVisitAsked,
     Data,
     Finding,
     Ref,
@@ -55,7 +59,7 @@ from gateway.rules.common.replace import replace
 from gateway.rules.common.time import AGAIN, due, first_of, later
 
 NAME = "night_check"
-VERSION = 2
+VERSION = 3
 KINDS = (
     mat_states.KINDS
     | absences.KINDS
@@ -68,6 +72,7 @@ KINDS = (
         "check.done",
         "check.missed",
         "check.escalated",
+        "check.visit_asked",
     }
 )
 
@@ -157,6 +162,8 @@ def step(
             return _asked(state, name, event, answer_by, attempt), ()
         case CheckAnswered(check=name):
             return _answered(state, name, event, event.data, settings)
+        case CheckVisitAsked(check=name, why=why):
+            return state, _left_to_visit(state, name, why, event)
         case CheckDone(check=name) | CheckMissed(check=name) | CheckEscalated(check=name):
             return _put(state, name, phase=Phase.CLOSED, said=event.ref, next_at=None), ()
         case BedEntered():
@@ -277,6 +284,14 @@ def _answered(
             return state, _escalate(name, check, "could_not_look", None, rests_on)
         case Finding.UNKNOWN:
             return state, _escalate(name, check, "not_understood", None, rests_on)
+
+
+def _left_to_visit(state: State, name: str, why: str, event: Event) -> Sequence[Decision]:
+    """A check that is open ends; after a watcher's answer it has ended already."""
+    check = state.checks.get(name)
+    if check is None or check.phase not in (Phase.ASKED, Phase.WAITING):
+        return ()
+    return _escalate(name, check, why, None, (check.said, event.ref))
 
 
 def _escalate(

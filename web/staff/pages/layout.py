@@ -347,6 +347,8 @@ def add_filters(app: Flask) -> None:
     filters["undone"] = lambda code: words.enum_word(events.Undone, code)
     filters["finding"] = lambda code: words.enum_word(events.Finding, code)
     filters["looked"] = lambda code: words.enum_word(events.Looked, code)
+    filters["settled"] = lambda code: words.enum_word(events.Settled, code)
+    filters["capitalize_first"] = lambda text: text[:1].upper() + text[1:]
     filters["consent_how"] = lambda code: words.enum_word(events.ConsentHow, code)
     filters["cancelled_why"] = lambda code: words.spoken(words.CANCELLED_WHY, code)
     filters["month_word"] = lambda date: format_date(date, "LLLL y")

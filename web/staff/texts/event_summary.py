@@ -158,6 +158,8 @@ _tell(events.CheckDue, lambda d, z: clock(d.slot, z))
 _tell(events.CheckDone, lambda d, _z: _("av %(by)s", by=words.enum_word(events.CheckBy, d.by)))
 _tell(events.CheckMissed, lambda d, _z: words.spoken(words.MISSED_WHY, d.why))
 _tell(events.CheckEscalated, lambda d, _z: words.spoken(words.ESCALATED_WHY, d.why))
+_tell(events.CheckVisitAsked, lambda d, _z: words.spoken(words.ESCALATED_WHY, d.why))
+_tell(events.CheckVisitSettled, lambda d, _z: words.enum_word(events.Settled, d.why))
 _tell(events.LockOperationRequested, lambda d, _z: words.enum_word(grants.Action, d.action))
 _tell(events.LockOperationEnded, lambda d, _z: turn_word(d.outcome, d.why))
 _tell(

@@ -201,6 +201,7 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
     events.Looked: {
         "phone": N_("Ringde"),
         "in_person": N_("På plats"),
+        "camera": N_("Kamera"),
         "unknown": N_("Okänt hur"),
     },
     events.Finding: {
@@ -209,6 +210,13 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "help": N_("Behöver hjälp nu"),
         "could_not_look": N_("Tillsynen kunde inte göras"),
         "unknown": N_("Svaret går inte att läsa här"),
+    },
+    events.Settled: {
+        "called": N_("Allt var bra på telefon"),
+        "somebody_there": N_("Någon är redan där"),
+        "away": N_("Brukaren är inte hemma"),
+        "other": N_("Annat"),
+        "unknown": N_("Okänd orsak"),
     },
     events.CheckBy: {
         "sensor": N_("sensorn"),
@@ -350,6 +358,8 @@ ASKED_WHY: Mapping[str, str] = {
     "all_silent": N_("Ingen aktivitet sedan sängen lämnades"),
     "bathroom_long": N_("Länge i badrummet"),
     "door_at_night": N_("Ytterdörren öppnades på natten"),
+    "camera": N_("Tillsyn med kamera enligt planen"),
+    "visit": N_("Tillsyn på plats enligt planen"),
 }
 
 ESCALATED_WHY: Mapping[str, str] = {
@@ -358,6 +368,8 @@ ESCALATED_WHY: Mapping[str, str] = {
     "could_not_look": N_("Tillsynen kunde inte göras"),
     "not_understood": N_("Svaret gick inte att läsa i hemmets enhet"),
     "no_answer": N_("Ingen svarade i tid"),
+    "look_refused": N_("Hemmet nekade kameratillsynen"),
+    "look_broke_off": N_("Kameratillsynen bröts utan svar"),
 }
 
 MISSED_WHY: Mapping[str, str] = {
