@@ -107,9 +107,8 @@ def _sheet(cards: list[CheckCard], name: str, size: int) -> lists.Fold[CheckCard
 
 
 def _order(card: CheckCard) -> lists.Order:
-    row = card.row
-    asked = row.visit_asked_at or row.closed_at or row.unreported_at or row.answer_by
-    return lists.moment(asked or card.at), card.key
+    until = card.row.answer_by if card.row.closed_at is None else None
+    return lists.moment(until or card.asks_since), card.key
 
 
 def _key(card: CheckCard) -> str:

@@ -5,7 +5,7 @@ Not for: the board itself (`night_board`), or what is done about one (`check_for
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -66,6 +66,12 @@ class CheckCard:
     def at(self) -> datetime:
         """The slot; of a look that a rule asked for, when it asked."""
         return self.row.slot or self.row.asked_at or self.row.state_at
+
+    @property
+    def asks_since(self) -> datetime:
+        """Since when it asks for a visit, if it does."""
+        row = self.row
+        return row.visit_asked_at or row.closed_at or row.unreported_at or self.at
 
     @property
     def claim_until(self) -> datetime | None:
@@ -143,12 +149,17 @@ def tonight(now: datetime) -> tuple[datetime, datetime]:
 
 
 def open_checks(
-    conn: Connection, actor: Actor, places: Mapping[str, Place], names: Mapping[str, str]
+    conn: Connection,
+    actor: Actor,
+    places: Mapping[str, Place],
+    names: Mapping[str, str],
+    homes: Collection[str] | None = None,
 ) -> list[CheckCard]:
     """Checks that have begun and are not over, the most urgent first; also those that were due and
-    of which the home has not told."""
+    of which the home has not told.  `homes`: of these of the person's only."""
     c = t.night_check.c
-    here = among(c.home_id, actor.homes), c.closed_at.is_(None)
+    seen = actor.homes if homes is None else actor.homes & set(homes)
+    here = among(c.home_id, seen), c.closed_at.is_(None)
     late = and_(c.state == "planned", c.slot <= staff().clock.now())
     query = select(t.night_check).where(*here, or_(c.state.in_(OPEN), late))
     rows = read_all(conn, CheckRow, query)
@@ -157,14 +168,19 @@ def open_checks(
 
 
 def tasks(
-    conn: Connection, actor: Actor, places: Mapping[str, Place], names: Mapping[str, str]
+    conn: Connection,
+    actor: Actor,
+    places: Mapping[str, Place],
+    names: Mapping[str, str],
+    homes: Collection[str] | None = None,
 ) -> list[CheckCard]:
     """Homes where somebody must go: a check ended without an "all is well", or was never reported,
-    and nobody has been there since."""
+    and nobody has been there since.  `homes`: of these of the person's only."""
     c = t.night_check.c
+    seen = actor.homes if homes is None else actor.homes & set(homes)
     query = (
         select(t.night_check)
-        .where(among(c.home_id, actor.homes), visits.unvisited(staff().clock.now()))
+        .where(among(c.home_id, seen), visits.unvisited(staff().clock.now()))
         .order_by(visits.asked_at())
     )
     return cards(read_all(conn, CheckRow, query), actor, places, names)

@@ -189,7 +189,9 @@ def _fold_checks(cards: list[CheckCard], name: str) -> lists.Fold[CheckCard]:
 
     def order(card: CheckCard) -> lists.Order:
         row = card.row
-        return lists.moment(row.closed_at or row.answer_by or row.unreported_at), card.key
+        return lists.moment(
+            row.visit_asked_at or row.closed_at or row.answer_by or row.unreported_at
+        ), card.key
 
     return lists.fold(cards, name, order, lambda card: card.key, request.args)
 
