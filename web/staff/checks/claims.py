@@ -74,7 +74,7 @@ def has_seen(row: CheckRow, person: str, since: datetime | None) -> bool:
     as far as the home has told."""
     if row.look_by != person or row.look_at is None or (since and row.look_at < since):
         return False
-    return row.look_state == "begun" or (row.look_state == "ended" and row.look_pictures != 0)
+    return row.look_state == "begun" or (row.look_state == "ended" and bool(row.look_pictures))
 
 
 def _must_have_seen(row: CheckRow, actor: Actor) -> None:

@@ -54,7 +54,8 @@ def unvisited(now: datetime) -> ColumnElement[bool]:
     )
     meant = or_(c.state != "missed", c.why.is_(None), c.why.not_in(NO_VISIT))
     ended = and_(c.state.in_(("escalated", "missed", "unreported")), meant)
-    told = and_(c.closed_at.is_(None), c.visit_asked_at.is_not(None))
+    unseen = and_(c.state == "done", c.looked == "camera")  # and then no picture had gone out
+    told = and_(c.visit_asked_at.is_not(None), or_(c.closed_at.is_(None), unseen))
     return and_(since > now - TASK_KEPT, or_(ended, told), c.settled_at.is_(None), ~been, ~looked)
 
 

@@ -210,7 +210,7 @@ def _make_open_check() -> Select[Any]:
     c, v, later = tables.night_check.c, tables.visit.c, tables.night_check.alias("later")
     home = bindparam("home", type_=c.home_id.type)
     since = bindparam("since", type_=c.closed_at.type)
-    asked_at = func.coalesce(c.closed_at, c.visit_asked_at, type_=c.closed_at.type)
+    asked_at = func.coalesce(c.visit_asked_at, c.closed_at, type_=c.closed_at.type)
     visited = select(v.id).where(v.home_id == home, v.until >= asked_at).exists()
     looked = (
         select(later.c.check)
@@ -225,7 +225,10 @@ def _make_open_check() -> Select[Any]:
     asks = or_(
         c.state == "escalated",
         c.state == "missed",
-        and_(c.closed_at.is_(None), c.visit_asked_at.is_not(None)),
+        and_(
+            c.visit_asked_at.is_not(None),
+            or_(c.closed_at.is_(None), and_(c.state == "done", c.looked == "camera")),
+        ),
     )
     return (
         select(c.check)

@@ -209,9 +209,7 @@ def _of_night(begin: datetime, end: datetime) -> ColumnElement[bool]:
 
 
 def _is_done(now: datetime) -> ColumnElement[bool]:
-    c = t.night_check.c
-    been = and_(c.state == "escalated", ~visits.unvisited(now))
-    return or_(c.state == "done", been)
+    return and_(t.night_check.c.state.in_(("done", "escalated")), ~visits.unvisited(now))
 
 
 def _is_missed() -> ColumnElement[bool]:

@@ -8,7 +8,7 @@ from alembic import op
 from web.staff.storage.column_types import Utc
 
 revision = "0029"
-down_revision = "0027"
+down_revision = "0034"
 branch_labels = None
 depends_on = None
 
@@ -43,7 +43,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """To 0027."""
+    """To 0034."""
     with op.batch_alter_table("night_check", schema=None) as batch_op:
         batch_op.drop_index("ix_night_check_night")
         for name, _ in reversed(NEW):
