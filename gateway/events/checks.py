@@ -122,7 +122,8 @@ class CheckEscalated(Data):
 
     check: str
     why: Why
-    """`help`, `unclear_twice`, `could_not_look`, `not_understood` or `no_answer`."""
+    """`help`, `unclear_twice`, `could_not_look`, `not_understood` or `no_answer`; of a look that
+    gave no answer `look_refused` or `look_broke_off`."""
 
 
 # --- who has it, and who goes there ---------------------------------------------------------------

@@ -44,7 +44,7 @@ def turn_word(outcome: str | None, why: str | None) -> str:
     if outcome == events.LockOperationOutcome.DONE:
         return _("Klart")
     if why is not None:
-        return words.spoken(words.TURN_WHY, why)
+        return words.spoken(door_words.TURN_WHY, why)
     return words.enum_word(events.LockOperationOutcome, outcome)
 
 

@@ -360,8 +360,6 @@ ASKED_WHY: Mapping[str, str] = {
     "all_silent": N_("Ingen aktivitet sedan sängen lämnades"),
     "bathroom_long": N_("Länge i badrummet"),
     "door_at_night": N_("Ytterdörren öppnades på natten"),
-    "camera": N_("Tillsyn med kamera enligt planen"),
-    "visit": N_("Tillsyn på plats enligt planen"),
 }
 
 ESCALATED_WHY: Mapping[str, str] = {
@@ -377,27 +375,6 @@ ESCALATED_WHY: Mapping[str, str] = {
 MISSED_WHY: Mapping[str, str] = {
     "absent": N_("Brukaren är bortrest"),
     "too_late": N_("Tiden gick ut"),
-}
-
-TURN_WHY: Mapping[str, str] = {
-    "asleep": N_("Låset sover och vaknade inte."),
-    "unreachable": N_("Låset svarar inte."),
-    "radio": N_("Hemmets radio svarar inte."),
-    "jammed": N_("Låset har fastnat. Dra dörren mot dig och försök igen."),
-    "refused_by_lock": N_("Låset nekade."),
-    "no_answer": N_("Låset svarar inte. Vi vet inte om det är öppet. Känn på dörren."),
-    "link_lost": N_("Förbindelsen med låset bröts. Vi vet inte om det är öppet. Känn på dörren."),
-    "low_voltage": N_("Låsets batteri är för svagt för att vrida."),
-    "not_calibrated": N_("Låset är inte inställt efter monteringen."),
-    "not_paired": N_("Låset är inte parat med hemmets enhet."),
-    "busy": N_("Låset vrids redan. Vänta och se vad som händer."),
-    "revoked": N_("Din rätt att öppna har dragits in. Ring samordnaren."),
-    "alarm_closed": N_("Larmet är avslutat, så rätten att öppna har upphört."),
-    "check_closed": N_("Besöket efter tillsynen är utfört, så rätten att öppna har upphört."),
-    "no_word": N_("Hemmet svarade aldrig. Vi vet inte om låset är öppet. Känn på dörren."),
-    "restarted": N_(
-        "Hemmets enhet startade om mitt i. Vi vet inte om låset är öppet. Känn på dörren."
-    ),
 }
 
 OFFLINE_WHY: Mapping[str, str] = {
