@@ -15,7 +15,7 @@ from tests._tree import Import, Module, modules, within
 BASE = ("errors", "origin", "events", "envelope", "commands", "ports", "wire", "clock", "version")
 """What everything stands on."""
 
-PURE = ("access", "schedule", "rules")
+PURE = ("access", "schedule", "night_plan", "rules")
 
 ROOMS_OF_HOME = (
     *BASE,
@@ -62,6 +62,8 @@ STAFF_KNOWS = (
     "gateway.access",
     "gateway.wire",
     "gateway.clock",
+    "gateway.night_plan",
+    "gateway.schedule",
     "gateway.media.description",
     "gateway.scaip",
 )
