@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -12,7 +14,7 @@ down_revision = "0034"
 branch_labels = None
 depends_on = None
 
-NEW: tuple[tuple[str, sa.types.TypeEngine[object]], ...] = (
+NEW: tuple[tuple[str, sa.types.TypeEngine[Any]], ...] = (
     ("closed_ref", sa.Text()),
     ("before_by", sa.Text()),
     ("before_at", Utc()),
