@@ -10,7 +10,7 @@ from alembic import op
 from web.staff.storage.column_types import Utc
 
 revision = "0029"
-down_revision = "0034"
+down_revision = "0031"
 branch_labels = None
 depends_on = None
 
@@ -45,7 +45,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """To 0034."""
+    """To 0031."""
     with op.batch_alter_table("night_check", schema=None) as batch_op:
         batch_op.drop_index("ix_night_check_night")
         for name, _ in reversed(NEW):
