@@ -37,6 +37,7 @@ from tests.staff.parts import EnrolledHome, add_home, add_user
 from web.staff.audit import access_export, access_log
 from web.staff.care import actions
 from web.staff.care.actions import Why
+from web.staff.checks import claims
 from web.staff.core.context import Staff
 from web.staff.core.rights import Role
 from web.staff.looks import sessions
@@ -154,7 +155,7 @@ def test_a_look_for_a_check_is_its_own_watchers(enrolled_home: EnrolledHome, sta
     other = actor(Role.NIGHT_WATCHER, person="p2")
     wish = Wish("h1", check="n@1")
     assert refusal(sessions.begin, staff, WATCHER, wish, OFFER, KEY).why is Why.NOT_TAKEN
-    actions.start_check(staff, WATCHER, "h1", "n@1")
+    claims.start_check(staff, WATCHER, "h1", "n@1")
     taken = refusal(sessions.begin, staff, other, wish, OFFER, KEY)
     assert (taken.why, taken.data["person"]) == (Why.NOT_FIRST, "p1")
     own = Wish("h1", check="n@1", why=LookWhy.WORRY, seen=True)
