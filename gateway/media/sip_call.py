@@ -43,7 +43,7 @@ from gateway.events import (
 )
 from gateway.media import baresip
 from gateway.media.baresip import Line, NoPhone, Phone
-from gateway.media.calls import KILL_AFTER_S, RECORD_S, Writer
+from gateway.media.sessions import RECORD_S, Writer
 from gateway.media.sip_front import Call, Front
 from gateway.media.sip_ports import FrontHere
 from gateway.ports import Signal, Speaker
@@ -53,6 +53,9 @@ log = logging.getLogger(__name__)
 
 LIMIT_S = 600
 """Seconds of a call, as a caregiver's; the centre may call again while the alarm is open."""
+
+KILL_AFTER_S = 3.0
+"""Seconds past the limit after which whatever is left is killed: the third layer."""
 
 ANSWER_S = 10.0
 """Seconds from taking a call until the centre has said that it knows; it takes one."""

@@ -26,7 +26,7 @@ from gateway.errors import LogUnwritable
 from gateway.events import AlarmRaised, AlarmType, Data
 from gateway.media import baresip
 from gateway.media.baresip import Line, Phone
-from gateway.media.calls import CallRecord
+from gateway.media.record import MediaRecord
 from gateway.media.sip_call import CentreCalls, CentrePorts
 from gateway.media.sip_ports import FrontHere
 from gateway.ports import Speaker
@@ -51,7 +51,7 @@ class CentreHome:
             system="files", playback=str(self.played), microphone=str(folder / "mic.raw")
         )
         self.speaker: Speaker | None = speakerphone.Driver(config, driver_context("speaker"))
-        self.view, self.record = HomeView(), CallRecord()
+        self.view, self.record = HomeView(), MediaRecord()
         self.events: list[Event] = []
         self.done: list[str] = []
         """What was done in the home, in order: lamp, events, the phone."""
