@@ -44,9 +44,9 @@ PERSON = "caregiver"
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """Of the alarms that ring and that the home had on its disk (`raised`), by name: of which
-    nobody was told or the server has none; of which nobody was told any more after the last kill, though
-    nobody had answered; which the server, or its page, has more than once; of which somebody was
-    still told after they were taken."""
+    nobody was told or the server has none; of which nobody was told any more after the last kill,
+    though nobody had answered; which the server, or its page, has more than once; of which somebody
+    was still told after they were taken."""
 
     raised: frozenset[str]
     lost: frozenset[str]
