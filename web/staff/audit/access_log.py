@@ -61,6 +61,8 @@ class AccessRow:
     why: str
     outcome: str | None = None
     took_s: float | None = None
+    party: str = ""
+    """Who it was where it was no user: a `VoiceParty`; empty: the user, or nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,7 @@ def rows_of(conn: Connection, rows: Sequence[Any]) -> list[AccessRow]:
             if row.kind == "unlock.requested"
             else end.why,
             took_s=end.took_s,
+            party="" if row.person is not None else str(data.get("party") or ""),
         )
         for row, data in zip(rows, bodies, strict=True)
         for end in (ends.get((row.home_id, row.kind, _named(row.kind, data)), _NO_END),)
