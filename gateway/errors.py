@@ -168,8 +168,8 @@ class GrantRefused(TryggveError):
 
 
 class PermitRefused(TryggveError):
-    """A permit for a call does not hold.  `why` is a `gateway.events.VoiceRefusal`; `call` and
-    `person` None: they could not be read."""
+    """A permit for a call or a look does not hold.  `why` is a `gateway.events.VoiceRefusal` or
+    `LookRefusal`; `call` (or look) and `person` None: they could not be read."""
 
     def __init__(self, why: str, *, call: str | None = None, person: str | None = None) -> None:
         super().__init__(f"permit refused: {why}", why=why, call=call, person=person)

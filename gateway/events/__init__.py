@@ -32,4 +32,5 @@ from gateway.events.places import *
 from gateway.events.access import *
 from gateway.events.accounts import *
 from gateway.events.voice import *
+from gateway.events.looks import *
 from gateway.events.codec import *

@@ -29,6 +29,7 @@ __all__ = [
     "DeviceView",
     "Health",
     "HomeView",
+    "LookView",
     "OpenAlarm",
     "OpenVisit",
     "Snapshot",
@@ -93,6 +94,18 @@ class CheckView:
 
 
 @dataclass(frozen=True, slots=True)
+class LookView:
+    """A look that goes on: the camera may be open."""
+
+    look: str
+    person: str | None
+    camera: str | None
+    why: e.LookWhy
+    picture: e.PictureKind
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The home at one moment; every field is immutable."""
 
@@ -108,6 +121,7 @@ class Snapshot:
     timezone: str | None
     plan: HeldPlan
     looks_agreed: bool
+    look: LookView | None = None
 
 
 _CHECK_CLOSED = ("done", "missed", "escalated")
@@ -130,6 +144,7 @@ class HomeView:
     away_until: datetime | None = None
     away: bool = False
     timezone: str | None = None
+    look: LookView | None = None
     plans: tuple[HeldPlan, ...] = ()
     """Those of the server's that held, the oldest first."""
     looks_agreed: bool = False
@@ -162,6 +177,16 @@ class HomeView:
     def alarm_open(self, ref: Ref) -> bool:
         """Whether this alarm is known and nobody has closed it."""
         return ref in self.alarms
+
+    def care_alarm_open(self, ref: Ref) -> bool:
+        """Whether this alarm is open, and a matter of care."""
+        alarm = self.alarms.get(ref)
+        return alarm is not None and alarm.severity is not e.Severity.TECHNICAL
+
+    def check_not_done(self, check: str) -> bool:
+        """Whether this is a night check of this home that nobody has called done."""
+        known = self.checks.get(check)
+        return known is not None and known.state != "done"
 
     # --- what the ringer asks ---------------------------------------------------------------------
 
@@ -200,6 +225,7 @@ class HomeView:
             away=self.away
             and (self.away_until is None or not self.at or self.at < self.away_until),
             timezone=self.timezone,
+            look=self.look,
             plan=self.plan,
             looks_agreed=self.looks_agreed,
         )
@@ -240,6 +266,7 @@ def _described(view: HomeView, event: Event, data: e.HomeDescribed) -> None:
 
 @_FOLD.on(e.GatewayStarted)
 def _started(view: HomeView, event: Event, data: e.GatewayStarted) -> None:
+    view.look = None  # its process ended with the gateway's
     # nobody watched while the gateway was off: what was read before is no reading of now
     view.devices = {
         name: replace(
@@ -393,3 +420,16 @@ def _power(view: HomeView, event: Event, data: e.PowerLost | e.PowerRestored) ->
 def _absence(view: HomeView, event: Event, data: e.AbsenceStarted | e.AbsenceEnded) -> None:
     view.away = isinstance(data, e.AbsenceStarted)
     view.away_until = data.until if isinstance(data, e.AbsenceStarted) else None
+
+
+@_FOLD.on(e.LookBegun)
+def _look_begun(view: HomeView, event: Event, data: e.LookBegun) -> None:
+    view.look = LookView(
+        data.look, event.person, event.device, data.why, data.picture, since=event.at
+    )
+
+
+@_FOLD.on(e.LookEnded)
+def _look_ended(view: HomeView, event: Event, data: e.LookEnded) -> None:
+    if view.look is not None and view.look.look == data.look:
+        view.look = None

@@ -121,6 +121,8 @@ class Town:
                     *(sys.executable, "-m", "gateway.demo.leash", "web.staff.cli.main", "run"),
                     *("--config", str(self.config)),
                 ],
+                # as its unit gives it: what was read is noted there before it is in the database
+                env={**os.environ, "STATE_DIRECTORY": str(self.folder)},
                 stdin=subprocess.PIPE,  # the leash: it ends with this process, however that ends
                 stdout=log,
                 stderr=log,

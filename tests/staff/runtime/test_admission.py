@@ -402,3 +402,24 @@ def test_a_connection_that_broke_gives_its_place_back(postgres_url: str) -> None
             gone.engine.connect()
     free = gone.engine.pool._free[Share.OTHER]  # type: ignore[attr-defined]
     assert free._value == shares.CONNECTIONS[Share.OTHER]
+
+
+def test_what_a_batch_stands_still_for_is_no_part_of_its_cost(
+    enrolled_home: EnrolledHome, staff: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or batches would shrink with the pages beside them, and stand as long for each few events."""
+    monkeypatch.setattr("web.staff.core.admission.GIVES_WAY_S", 0.5)
+    costs = []
+
+    def note(events: int, took_s: float, *_: object, **__: object) -> None:
+        costs.append((events, took_s))
+
+    monkeypatch.setattr(staff.admission.pace, "note", note)
+    many = [enrolled_home.seal(MatPressed(), device="bed")[0] for _ in range(40)]
+    with staff.admission.turns.turn(Lane.PAGE):
+        began_s = time.monotonic()
+        assert enrolled_home.post("events", many, packed=False).status_code == 200
+        stood_s = time.monotonic() - began_s
+    [(events, took_s)] = costs
+    assert events == 40
+    assert took_s <= stood_s - 0.49

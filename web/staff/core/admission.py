@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import threading
 import time
+from bisect import insort
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -41,6 +42,10 @@ class Lane(IntEnum):
 
 EVENTS = "tryggve.events"
 """In the environment of a batch's request: how many events it held, told by who read it."""
+
+STOOD = "tryggve.stood"
+"""And for how many seconds it stood still for others: that is no part of what it costs, or batches
+would shrink with the pages beside them, and stand as long for each few events."""
 
 WRITERS = frozenset({Lane.ORDER, Lane.LIVE, Lane.HISTORY})
 """Lanes that come in crowds and only take the interpreter from each other on SQLite, which has one
@@ -135,6 +140,7 @@ class Turns:
         self._at_work: Counter[Lane] = Counter()
         self._inside: Counter[Lane] = Counter()
         self._waiting: list[_Waiter] = []
+        """In the order in which they are called: a thousand homes that come back wait here."""
         self._ended = threading.Condition(self._lock)
 
     def come_in(self, lane: Lane, at_most: int | None = None) -> bool:
@@ -184,7 +190,7 @@ class Turns:
         now_s = time.monotonic()
         me = _Waiter(lane, now_s - waited_s, now_s)
         with self._lock:
-            self._waiting.append(me)
+            insort(self._waiting, me, key=_order)
             self._call()
         patience_s = {Lane.ORDER: ORDER_WAITS_S, Lane.HISTORY: YIELDS_S}.get(lane, 0.0)
         if me.called.wait(patience_s):
@@ -204,9 +210,14 @@ class Turns:
     def _call(self) -> None:
         """Let everybody begin who may (the lock is held)."""
         now_s = time.monotonic()
-        for waiter in sorted(self._waiting, key=lambda one: (one.lane, one.since_s)):
+        full: set[Lane] = set()
+        for waiter in self._waiting.copy():
+            if waiter.lane in full:
+                continue
             if self._may_begin(waiter, now_s):
                 self._begin(waiter)
+            elif self._is_full(waiter.lane):
+                full.add(waiter.lane)
 
     def _begin(self, waiter: _Waiter) -> None:
         self._waiting.remove(waiter)
@@ -215,8 +226,7 @@ class Turns:
 
     def _may_begin(self, waiter: _Waiter, now_s: float) -> bool:
         lane, at_work = waiter.lane, self._at_work
-        limit = self.history_at_once if lane is Lane.HISTORY else self.limits.at_once[lane]
-        if at_work[lane] >= limit:
+        if self._is_full(lane):
             return False
         if lane in WRITERS and sum(at_work[one] for one in WRITERS) >= self.limits.writers:
             return False
@@ -229,21 +239,31 @@ class Turns:
         # not beside an alarm; beside a page one, for they share one interpreter
         return not at_work[Lane.ALARM] and not (at_work[Lane.PAGE] and at_work[lane])
 
+    def _is_full(self, lane: Lane) -> bool:
+        limit = self.history_at_once if lane is Lane.HISTORY else self.limits.at_once[lane]
+        return self._at_work[lane] >= limit
+
+
+def _order(waiter: _Waiter) -> tuple[Lane, float]:
+    return waiter.lane, waiter.since_s
+
 
 class Way:
     """How a batch that is under way lets others go first; for one batch."""
 
     def __init__(self, turns: Turns) -> None:
         self._turns = turns
-        self._left_s = GIVES_WAY_S
+        self.stood_s = 0.0
+        """Seconds for which it stood still."""
 
     def give(self, *, holding: bool = False) -> None:
         """Stand still while a page is worked for, or an alarm or an order, unless we are `holding`
         what these wait for."""
-        if self._left_s > 0:
+        left_s = GIVES_WAY_S - self.stood_s
+        if left_s > 0:
             began_s = time.monotonic()
-            self._turns.stand_still(self._held if holding else self._free, self._left_s)
-            self._left_s -= time.monotonic() - began_s
+            self._turns.stand_still(self._held if holding else self._free, left_s)
+            self.stood_s += time.monotonic() - began_s
 
     def _free(self) -> bool:
         return not self._turns.is_at_work(Lane.PAGE, Lane.ALARM, Lane.ORDER)

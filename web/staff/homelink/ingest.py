@@ -24,7 +24,7 @@ from web.staff.core.context import Staff
 from web.staff.events import judgement
 from web.staff.events.judgement import REFUSED_KIND, Verdict
 from web.staff.events.projections.rebuild import Fold, orphan_id, refold
-from web.staff.homelink import catching_up, consequences, second_path, unread
+from web.staff.homelink import catching_up, consequences, heard, second_path, unread
 from web.staff.homelink.home_logs import may_begin, newest_have
 from web.staff.storage import escalations, event_store, tables
 from web.staff.storage.database import Tx
@@ -137,15 +137,17 @@ def receive_batch(
     objs: Sequence[dict[str, Any]],
     down_have: int,
     backlog: int | None = None,
+    way: Way | None = None,
 ) -> int:
     """Commit a batch in order; returns the highest number that the server has of its origin (of the
     home's newest log for an empty batch, which only says that the home is there).  `backlog` is
-    what the home says that it has to tell; None: it does not say.
+    what the home says that it has to tell; None: it does not say.  `way` counts how long it stands
+    still for others.
 
     Raises `Refused`: `bad_event`, `other_home`, `mixed` (400: more than one origin), `gap`,
     `chain`, `too_many_logs` (403).
     """
-    way = Way(staff.admission.turns)
+    way = way or Way(staff.admission.turns)
     sent = read_events(objs, home, way)
     if not sent:
         return _only_heard(staff, home, down_have, backlog)
@@ -178,7 +180,7 @@ def receive_batch(
         else:
             _commit(staff, tx, home, origin, new, head, way)
         behind = backlog if problem else catching_up.left(backlog, len(sent))
-        note_heard(tx, home, down_have=down_have, behind=behind)
+        heard.note(tx, home, down_have=down_have, behind=behind)
     if problem is not None:
         raise problem
     _stored(staff, sent)
@@ -199,9 +201,8 @@ def _only_heard(staff: Staff, home: str, down_have: int, backlog: int | None) ->
         and abs((datetime.now(UTC) - row.heard_at).total_seconds()) < HEARD_EVERY_S
     )
     if silent or not fresh:
-        with staff.write() as tx:
-            event_store.lock_home(tx.conn, home)
-            note_heard(tx, home, down_have=down_have, behind=backlog)
+        known = row is not None and not silent
+        heard.note_soon(staff, home, known=known, down_have=down_have, behind=backlog)
     return have
 
 
@@ -211,19 +212,6 @@ def _is_silent(conn: Connection, home: str) -> bool:
         conn.execute(select(t.c.silent_since).where(t.c.home_id == home)).scalar_one_or_none()
         is not None
     )
-
-
-def note_heard(
-    tx: Tx, home: str, *, down_have: int | None = None, behind: int | None = None
-) -> None:
-    """The home was heard now (real time).  `down_have` None: it did not say; 0: its log is new, and
-    what an earlier one confirmed still holds.  `behind`: events that it still has to tell."""
-    values: dict[str, object] = {"heard_at": datetime.now(UTC)}
-    if down_have:
-        values["down_have"] = down_have
-    if behind is not None:
-        values["behind"] = behind
-    event_store.upsert(tx.conn, tables.home_link, {"home_id": home}, values)
 
 
 def _same_as_stored(tx: Tx, origin: str, again: Sequence[Sent]) -> None:
@@ -378,7 +366,7 @@ def receive_urgent(
         consequences.follow(staff, tx, home, fresh)
         unread.tell(staff, tx, home, fresh, urgent=True)
         second_path.acknowledge(staff, tx, home, fresh)
-        note_heard(tx, home, down_have=down_have, behind=backlog)
+        heard.note(tx, home, down_have=down_have, behind=backlog)
     _stored(staff, sent)
     return max((item.event.seq for item in sent), default=0)
 

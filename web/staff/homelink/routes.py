@@ -35,12 +35,13 @@ from gateway.wire import (
     protocols_text,
     too_far_apart,
 )
-from web.staff.core.admission import EVENTS
+from web.staff.core.admission import EVENTS, STOOD, Way
 from web.staff.core.context import Staff, staff
 from web.staff.homelink import (
     call_signals,
     catching_up,
     enrolment,
+    heard,
     ingest,
     second_path,
     tokens,
@@ -182,9 +183,10 @@ def events() -> Response:
     home = _home(parts)
     batch = _read(EventBatch)
     request.environ[EVENTS] = len(batch.events)
-    return _answer(
-        Have(have=ingest.receive_batch(parts, home, batch.events, batch.down_have, _backlog()))
-    )
+    way = Way(parts.admission.turns)
+    have = ingest.receive_batch(parts, home, batch.events, batch.down_have, _backlog(), way)
+    request.environ[STOOD] = way.stood_s
+    return _answer(Have(have=have))
 
 
 @blueprint.post("/urgent")
@@ -226,11 +228,11 @@ def stream() -> Response:
             "full",
             f"The server has no room for another home: it counts on {room.homes} (listen.homes).",
         )
-    with parts.write() as tx:
-        event_store.lock_home(tx.conn, home)
-        head = event_store.read_head(tx.conn, f"staff:{home}")
-        ingest.note_heard(tx, home, behind=_backlog())
-        after = after or event_store.confirmed_down(tx.conn, home)
+    with parts.db.read() as conn:
+        head = event_store.read_head(conn, f"staff:{home}")
+        confirmed = event_store.confirmed_down(conn, home)
+    heard.note_soon(parts, home, known=confirmed is not None, behind=_backlog())
+    after = after or confirmed or 0
     if after > head.seq:
         log.error("a home knows more of what was decided than the server", extra={"home": home})
         raise Refused(

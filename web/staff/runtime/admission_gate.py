@@ -28,7 +28,7 @@ from gateway.wire import (
     TICKET_HEADER,
     Problem,
 )
-from web.staff.core.admission import EVENTS, Lane, NoTurn
+from web.staff.core.admission import EVENTS, STOOD, Lane, NoTurn
 from web.staff.core.context import Admission
 from web.staff.core.waits import Ticket, Told
 from web.staff.storage.shares import Share, working_for
@@ -174,7 +174,8 @@ class AdmissionGate:
             if taken:
                 now_s = time.monotonic()
                 crowded = admission.turns.inside(Lane.HISTORY) > admission.pace.at_once
-                admission.pace.note(events, now_s - began_s, now_s, crowded=crowded)
+                took_s = now_s - began_s - float(environ.get(STOOD, 0.0))
+                admission.pace.note(events, took_s, now_s, crowded=crowded)
                 admission.turns.history_at_once = admission.pace.at_once
                 admission.waits.done(home)
                 headers = [*headers, *self._next(home, environ, events)]

@@ -1,7 +1,7 @@
 """What a request has to have written, and does not wait for: a thread writes it within a second.
 
 Two kinds.  What the law asks for is durable before the answer goes out (`Spool`).  What is only
-nice to know, when a session was seen last, is held in memory and may be lost.
+nice to know, when a session was seen or a home heard last, is held in memory and may be lost.
 
 Not for: what others must see at once, and whatever a form does.
 """

@@ -346,8 +346,8 @@ _DECIDED_AFTER = (  # built once: a home's stream asks it whenever it is woken
 )
 
 
-def confirmed_down(conn: Connection, home: str) -> int:
-    """The highest `staff:<home>` number that the home has ever confirmed; 0: none."""
+def confirmed_down(conn: Connection, home: str) -> int | None:
+    """The highest `staff:<home>` number that the home has ever confirmed; 0: none; None: it was
+    never heard."""
     t = tables.home_link
-    down_have = conn.execute(select(t.c.down_have).where(t.c.home_id == home)).scalar_one_or_none()
-    return int(down_have or 0)
+    return conn.execute(select(t.c.down_have).where(t.c.home_id == home)).scalar_one_or_none()

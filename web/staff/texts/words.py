@@ -17,6 +17,7 @@ from gateway.access import grants
 from gateway.events import AlarmType
 from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as gettext
+from web.staff.texts.look_enums import LOOK
 from web.staff.texts.voice_enums import VOICE
 
 ALARMS: Mapping[str, str] = {
@@ -311,6 +312,7 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "unknown": N_("okänt varför"),
     },
     **VOICE,
+    **LOOK,
     grants.Action: {
         "unlock": N_("låsa upp"),
         "lock": N_("låsa"),
@@ -452,6 +454,7 @@ ROLES: Mapping[str, str] = {
     "seat": N_("stol"),
     "outdoor": N_("utomhus"),
     "listening": N_("lyser när någon lyssnar"),
+    "looking": N_("lyser vid kameratillsyn"),
 }
 """What a device is for, and rooms; other words are shown as the home's configuration has them."""
 
@@ -460,6 +463,7 @@ TYPES: Mapping[str, str] = {
     "lock": N_("Lås"),
     "indicator": N_("Lampa"),
     "speaker": N_("Högtalare"),
+    "camera": N_("Kamera"),
 }
 
 ALLOWED: Mapping[str, str] = {

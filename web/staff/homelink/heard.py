@@ -1,0 +1,67 @@
+"""When a home was heard last, and what it still has to tell: noted with what it sent, or soon.
+
+A thousand homes that come back begin to listen and give a sign of life each minute; a transaction
+for each of these cost more than what they told.  They are written by the thread that writes what
+requests do not wait for (`web.staff.storage.afterwards`), and may be lost with it: the next sign of
+life says the same.
+
+Not for: who has fallen silent (`web.staff.runtime.silence`).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import or_, update
+
+from web.staff.core.context import Staff
+from web.staff.storage import event_store, tables
+from web.staff.storage.database import Tx
+
+
+def _values(down_have: int | None, behind: int | None) -> dict[str, object]:
+    values: dict[str, object] = {"heard_at": datetime.now(UTC)}
+    if down_have:
+        values["down_have"] = down_have
+    if behind is not None:
+        values["behind"] = behind
+    return values
+
+
+def note(tx: Tx, home: str, *, down_have: int | None = None, behind: int | None = None) -> None:
+    """The home was heard now (real time).  `down_have` None: it did not say; 0: its log is new, and
+    what an earlier one confirmed still holds.  `behind`: events that it still has to tell."""
+    values = _values(down_have, behind)
+    event_store.upsert(tx.conn, tables.home_link, {"home_id": home}, values)
+
+
+def note_soon(
+    staff: Staff,
+    home: str,
+    *,
+    known: bool,
+    down_have: int | None = None,
+    behind: int | None = None,
+) -> None:
+    """The same without waiting for it.  `known`: the home was heard before.  What is noted with a
+    batch meanwhile is the newer, and stays."""
+    values = _values(down_have, behind)
+    if staff.afterwards is None or not known:
+        with staff.write() as tx:
+            event_store.lock_home(tx.conn, home)
+            note(tx, home, down_have=down_have, behind=behind)
+        return
+    # by what is told: a later word without it does not take its place
+    name = f"heard {home} {sorted(values)}"
+    staff.afterwards.later(name, lambda tx: _note_older(tx, home, values))
+
+
+def _note_older(tx: Tx, home: str, values: dict[str, object]) -> None:
+    """Unless what stands there is newer."""
+    t = tables.home_link
+    said = values.pop("down_have", None)
+    older = or_(t.c.heard_at.is_(None), t.c.heard_at <= values["heard_at"])
+    tx.conn.execute(update(t).where(t.c.home_id == home, older).values(**values))
+    if said is not None:
+        fewer = t.c.down_have < said
+        tx.conn.execute(update(t).where(t.c.home_id == home, fewer).values(down_have=said))
