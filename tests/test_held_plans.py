@@ -21,7 +21,7 @@ from gateway.events import (
     PlanHeld,
     PlanTerms,
 )
-from gateway.schedule import Plan
+from gateway.schedule import Plan, zone
 from gateway.services.slot_ringer import SlotRinger
 from gateway.state import held_plans
 from gateway.state.home_view import HomeView
@@ -71,7 +71,7 @@ class Gateway:
 
     def until(self, local: str, step_min: int = 1) -> None:
         """Minute by minute."""
-        end = datetime.fromisoformat(local).replace(tzinfo=held_plans.schedule.zone(SWEDEN))
+        end = datetime.fromisoformat(local).replace(tzinfo=zone(SWEDEN))
         while self.clock.now() < end:
             self.clock.advance(60 * step_min)
             self.ringer.ring_and_plan()
@@ -83,7 +83,7 @@ class Gateway:
             if isinstance(event.data, kind):
                 name: str = event.data.check  # type: ignore[attr-defined]
                 at = datetime.fromisoformat(name.partition("@")[2])
-                found.append(f"{at.astimezone(held_plans.schedule.zone(SWEDEN)):%d %H:%M}")
+                found.append(f"{at.astimezone(zone(SWEDEN)):%d %H:%M}")
         return found
 
 
