@@ -12,6 +12,12 @@ from gateway import events
 from web.staff.core.i18n import N_
 
 PLAN: Mapping[type[StrEnum], Mapping[str, str]] = {
+    events.ConsentHow: {
+        "spoken": N_("muntligt"),
+        "written": N_("skriftligt"),
+        "representative": N_("genom ställföreträdare"),
+        "unknown": N_("okänt hur"),
+    },
     events.Cohabitant: {
         "partner": N_("make, maka eller sambo"),
         "child": N_("barn"),

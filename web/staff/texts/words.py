@@ -116,12 +116,6 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "look": N_("kameratillsyn"),
         "unknown": N_("något som servern inte känner till"),
     },
-    events.ConsentHow: {
-        "spoken": N_("muntligt"),
-        "written": N_("skriftligt"),
-        "representative": N_("genom ställföreträdare"),
-        "unknown": N_("okänt hur"),
-    },
     events.PlaceField: {
         "point": N_("var hemmet ligger"),
         "zone_drawn": N_("nytt område"),
