@@ -84,15 +84,12 @@ class Pace:
             self._hold(f"alarm {event.ref}")
         elif isinstance(data, AlarmCancelled | AlarmResolved):
             self._release(f"alarm {data.alarm}")
-<<<<<<< HEAD
         elif isinstance(data, LookAdmitted):
             self._hold(f"look {data.look}")
         elif isinstance(data, LookEnded):
             self._release(f"look {data.look}")
-=======
         elif isinstance(data, CheckVisitSettled):
             self._release(GO_THERE)
->>>>>>> 59761ed
         elif isinstance(data, VisitStarted):
             self._release(GO_THERE)
             self._hold(f"visit {event.ref}")
