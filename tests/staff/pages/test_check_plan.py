@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 
 from gateway.events import CheckMethod, Night, PlanPause
 from tests.staff.pages.conftest import post, text_of
+from tests.staff.pages.test_pages import ask
 from tests.staff.parts import EnrolledHome
 from web.staff.checks import plans
 from web.staff.checks.plans import SetPlan
@@ -170,3 +171,19 @@ def test_a_plan_that_needs_consent_says_so(planner: FlaskClient) -> None:
     """With the camera, where nobody has agreed."""
     post(planner, PAGE, **FORM | {"method": "camera"})
     assert "samtycke saknas" in text_of(planner, PAGE)
+
+
+def test_a_withdrawn_consent_stands_on_the_homes_page_and_on_the_board(
+    planner: FlaskClient, home: EnrolledHome
+) -> None:
+    """Where the home is looked at, and where a watcher would look; nothing where nobody was asked,
+    or everybody agrees."""
+    given = {"do": "agree", "asked_on": "2026-11-20", "how": "written", "resident": "r-h1"}
+    ask(home)
+    seen = []
+    for form in ({}, given, {"do": "withdraw", "resident": "r-h1"}):
+        if form:
+            post(planner, CONSENT, **form)
+        pages = (text_of(planner, "/hem/h1"), text_of(planner, "/nattillsyn"))
+        seen.append(['data-test="no-looks"' in page for page in pages])
+    assert seen == [[False, False], [False, False], [True, True]]
