@@ -12,6 +12,7 @@ from datetime import date, datetime
 
 from flask import abort, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import format_date
 
 from gateway.errors import BadPlan
 from gateway.events import CheckMethod, Night, PlanTerms
@@ -38,9 +39,9 @@ HISTORY = 20
 
 @dataclass(frozen=True, slots=True)
 class Evening:
-    """A night to come: the evening on which it begins, and its slots."""
+    """A night to come: the evening on which it begins, in words, and its slots."""
 
-    day: date
+    told: str
     slots: tuple[Ahead, ...]
     paused: bool
 
@@ -173,7 +174,10 @@ def _evenings(terms: PlanTerms | None, zone: str, now: datetime) -> list[Evening
     by_day: dict[date, list[Ahead]] = {}
     for one in plans.ahead(terms, zone, now, NIGHTS):
         by_day.setdefault(evening_of(plan, zone, one.slot.at), []).append(one)
-    return [Evening(day, tuple(slots), plan.paused(day)) for day, slots in by_day.items()]
+    return [
+        Evening(format_date(day, "EEEE d MMMM"), tuple(slots), plan.paused(day))
+        for day, slots in by_day.items()
+    ]
 
 
 def _changes(found: Sequence[SetPlan]) -> list[Change]:
