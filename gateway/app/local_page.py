@@ -49,6 +49,7 @@ from web.home.port import (
     Health,
     HomeState,
     LinkState,
+    PlanState,
     TestResult,
 )
 
@@ -160,7 +161,16 @@ class LocalPage:
                 )
                 for alarm in seen.alarms
             ),
-            checks=tuple(CheckState(check, slot) for check, slot in home.slot_ringer.next_slots()),
+            checks=tuple(
+                CheckState(check, slot)
+                for check, slot in home.slot_ringer.next_slots()
+                if not seen.plan.paused(slot, home.config.home.timezone)
+            ),
+            plan=PlanState(
+                seen.plan.number,
+                seen.plan.paused(home.clock.now(), home.config.home.timezone),
+                seen.looks_agreed,
+            ),
             in_memory_since=self._in_memory_since(),
             chain=self._chain(),
         )

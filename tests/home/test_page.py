@@ -24,6 +24,7 @@ from web.home.port import (
     HomeState,
     LinkState,
     Part,
+    PlanState,
     TestResult,
 )
 from web.home.words import _TEXTS, Words
@@ -165,6 +166,18 @@ def test_the_state_is_told_in_swedish_with_local_times(page: FlaskClient) -> Non
         "Dörren öppnas härifrån bara med en engångskod ur personalens telefon.",
     ):
         assert words in seen
+
+
+def test_which_plan_holds_and_whether_anybody_may_look_is_told() -> None:
+    """The file's, the staff's with its number, a paused night; and who agreed."""
+    told = []
+    for plan in (PlanState(), PlanState(3, looks_agreed=True), PlanState(4, paused=True)):
+        state = replace(sample(), plan=plan, checks=() if plan.paused else sample().checks)
+        page = enter(create_app(cast(HomePort, FakePort(state))).test_client())
+        told.append(text_of(page.get("/").text))
+    assert "Enligt hemmets egen fil Kameratillsyn Inget samtycke: ingen får titta" in told[0]
+    assert "Enligt personalens plan (3) Kameratillsyn De som bor här har samtyckt" in told[1]
+    assert "Pausad i natt Enligt personalens plan (4)" in told[2]
 
 
 def test_english_by_the_browser_and_by_the_switch(page: FlaskClient) -> None:

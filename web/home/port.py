@@ -84,6 +84,17 @@ class CheckState:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanState:
+    """Which plan of night checks holds: `number` that of the staff server's, 0: the home's own
+    file; `paused`: the coming night has no checks; `looks_agreed`: who lives here agreed that a
+    night watcher may look through a camera."""
+
+    number: int = 0
+    paused: bool = False
+    looks_agreed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ChainState:
     """How the last test alarm went: `hop` is where it stayed, None when it came back; `path_ok`
     whether the home could tell somebody without the server, None when it is to tell nobody."""
@@ -115,6 +126,7 @@ class HomeState:
     in_memory_since: datetime | None = None
     chain: ChainState | None = None
     """None: the home has no server."""
+    plan: PlanState = PlanState()
 
 
 class Part(StrEnum):
