@@ -251,7 +251,10 @@ def test_the_sensors_answer_without_a_camera(
         "Klar utan kamera: i sängen sedan 01:44, mattan känner någon sedan 01:44"
     )
     expect(page.get_by_test_id("refs")).to_contain_text(rests_on[2])
+    page.evaluate("document.querySelector('.nt-panel').left = 'h3'")
     part(page, "visit").click()
+    expect(page.get_by_test_id("panel")).to_have_attribute("data-home", "h2")
+    assert page.evaluate("document.querySelector('.nt-panel').left") is None
     page.get_by_test_id("settle-open").click()
     page.get_by_test_id("settle-other").click()
     expect(page.get_by_test_id("answer")).to_contain_text("Skriv några ord")
