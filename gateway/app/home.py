@@ -40,7 +40,6 @@ from gateway.engine.turns import Hooks
 from gateway.envelope import ClockState, Draft, Event
 from gateway.errors import SecretError
 from gateway.events import (
-    CheckPlanned,
     Data,
     GatewayStarted,
     GatewayStopped,
@@ -62,6 +61,7 @@ from gateway.services.power_watch import SYS, PowerWatch, Sources
 from gateway.services.slot_ringer import SlotRinger
 from gateway.services.systemd import Notifier
 from gateway.services.unread_decisions import UnreadDecisions
+from gateway.state import held_plans
 from gateway.state.home_view import HomeView
 from gateway.state.identity import PreviousEnd, boot_id, described
 from gateway.version import version
@@ -115,7 +115,6 @@ class Home:
         self.view = HomeView()
         self.open_orders = OpenOrders()
         self.previous = PreviousEnd(lambda: self.engine.log.origin)
-        self.planned: set[str] = set()
         facts = config.facts()
         self.engine = Engine(
             eventlog=eventlog,
@@ -149,13 +148,15 @@ class Home:
         )
         self.unread = UnreadDecisions(record=self.record)
         self.slot_ringer = SlotRinger(
-            plans=config.plans,
-            timezone=config.home.timezone,
+            slots=lambda start, end: held_plans.slots(
+                config.plans, self.view.plans, config.home.timezone, start, end
+            ),
             clock=clock,
             submit=self.record,
-            known=lambda check: check in self.planned,
+            known=lambda: self.view.known_checks(),  # noqa: PLW0108 - the view of then
             report_by=config.report_by,
         )
+        self.watchers.append(self.slot_ringer.see)
 
         # devices and the door
         self.supervisor = DriverSupervisor(
@@ -346,15 +347,13 @@ class Home:
         self.open_orders.apply(event)
         self.media.apply(event)
         self.previous.apply(event)
-        if isinstance(event.data, CheckPlanned):
-            self.planned.add(event.data.check)
         self.key_offers.apply(event)
         self.unread.apply(event)
         if self.second_path is not None:
             self.second_path.apply(event)
 
     def _see_anew(self) -> Callable[[Event], None]:
-        self.view, self.open_orders, self.planned = HomeView(), OpenOrders(), set()
+        self.view, self.open_orders = HomeView(), OpenOrders()
         self.media.forget()
         self.key_offers.forget()
         self.unread.forget()

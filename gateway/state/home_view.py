@@ -20,6 +20,7 @@ from gateway.events import Ref
 from gateway.events.handlers import Handlers
 from gateway.ports import Bolt, Level
 from gateway.state.device_view import DEVICE_KINDS, DeviceView, Health, heard
+from gateway.state.held_plans import THE_FILE, HeldPlan, with_held
 from gateway.state.rights import Rights
 
 __all__ = [
@@ -81,7 +82,7 @@ class OpenVisit:
 @dataclass(frozen=True, slots=True)
 class CheckView:
     """A night check.  `state` is the last word about it: planned, due, asked, started, answered,
-    done, missed, escalated; `why` its reason where it has one."""
+    done, missed, escalated; `why` its reason where it has one.  One that was withdrawn is gone."""
 
     check: str
     slot: datetime
@@ -118,6 +119,8 @@ class Snapshot:
     mains: bool | None
     away: bool
     timezone: str | None
+    plan: HeldPlan
+    looks_agreed: bool
     look: LookView | None = None
 
 
@@ -142,8 +145,10 @@ class HomeView:
     away: bool = False
     timezone: str | None = None
     look: LookView | None = None
+    plans: tuple[HeldPlan, ...] = ()
+    """Those of the server's that held, the oldest first."""
     looks_agreed: bool = False
-    """Whether whoever lives here agreed to looks, and nobody has withdrawn it."""
+    """Whether everybody who lives there has agreed to looks: else there is none."""
     _bed: BedView = field(default_factory=BedView)
     rights: Rights = field(default_factory=Rights)
 
@@ -183,6 +188,19 @@ class HomeView:
         known = self.checks.get(check)
         return known is not None and known.state != "done"
 
+    # --- what the ringer asks ---------------------------------------------------------------------
+
+    def known_checks(self) -> dict[str, datetime | None]:
+        """The checks, by name: the slot of one that is planned and not yet due, None for others."""
+        return {
+            name: one.slot if one.state == "planned" else None for name, one in self.checks.items()
+        }
+
+    @property
+    def plan(self) -> HeldPlan:
+        """The plan of night checks that holds."""
+        return self.plans[-1] if self.plans else THE_FILE
+
     # --- what the pages ask -----------------------------------------------------------------------
 
     @property
@@ -208,6 +226,8 @@ class HomeView:
             and (self.away_until is None or not self.at or self.at < self.away_until),
             timezone=self.timezone,
             look=self.look,
+            plan=self.plan,
+            looks_agreed=self.looks_agreed,
         )
 
     # --- folding ----------------------------------------------------------------------------------
@@ -354,6 +374,24 @@ def _check(view: HomeView, event: Event, data: e.Data) -> None:
         closed = [c.check for c in view.checks.values() if c.state in _CHECK_CLOSED]
         for oldest in closed[: max(0, len(closed) - CLOSED_CHECKS)]:
             del view.checks[oldest]
+
+
+@_FOLD.on(e.CheckWithdrawn)
+def _withdrawn(view: HomeView, event: Event, data: e.CheckWithdrawn) -> None:
+    known = view.checks.get(data.check)
+    if known is not None and known.state == "planned":
+        del view.checks[data.check]
+
+
+@_FOLD.on(e.PlanHeld)
+def _held(view: HomeView, event: Event, data: e.PlanHeld) -> None:
+    view.plans = with_held(view.plans, HeldPlan(data.number, data.terms, event.at))
+    view.looks_agreed = data.looks_agreed
+
+
+@_FOLD.on(e.ConsentSettled)
+def _settled(view: HomeView, event: Event, data: e.ConsentSettled) -> None:
+    view.looks_agreed = data.held
 
 
 @_FOLD.on(e.GrantIssued)
