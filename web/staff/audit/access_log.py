@@ -170,8 +170,10 @@ def rows_of(conn: Connection, rows: Sequence[Any]) -> list[AccessRow]:
             why=_why(row.kind, data),
             outcome=outcomes.get((row.home_id, str(data.get("grant"))))
             if row.kind == "unlock.requested"
-            else None,
-            took_s=lasted.get((row.home_id, row.kind, _named(row.kind, data))),
+            else _seen(lasted.get((row.home_id, row.kind, _named(row.kind, data)))),
+            took_s=_seconds(
+                lasted.get((row.home_id, row.kind, _named(row.kind, data)), {}).get("took_s")
+            ),
         )
         for row, data in zip(rows, bodies, strict=True)
     ]
@@ -182,9 +184,14 @@ def _named(kind: str, data: Mapping[str, object]) -> str:
     return str(data.get(ENDS[kind][1])) if kind in ENDS else ""
 
 
-def _lasted(conn: Connection, rows: Sequence[Any]) -> dict[tuple[str, str, str], float | None]:
-    """How long somebody listened or saw, by home, kind and call or look, for those that begin in
-    these rows."""
+def _seen(ended: Mapping[str, object] | None) -> str | None:
+    """That nobody saw anything; None: they did, or nothing is known, or it was no look."""
+    return "unseen" if ended is not None and ended.get("pictures") == 0 else None
+
+
+def _lasted(conn: Connection, rows: Sequence[Any]) -> dict[tuple[str, str, str], dict[str, object]]:
+    """How it ended that somebody listened or saw, by home, kind and call or look, for those that
+    begin in these rows."""
     begun = [row for row in rows if row.kind in ENDS]
     if not begun:
         return {}
@@ -200,9 +207,7 @@ def _lasted(conn: Connection, rows: Sequence[Any]) -> dict[tuple[str, str, str],
     ends = [
         (row.home_id, by_end[row.kind], json.loads(row.body)["data"]) for row in conn.execute(query)
     ]
-    return {
-        (home, kind, _named(kind, data)): _seconds(data.get("took_s")) for home, kind, data in ends
-    }
+    return {(home, kind, _named(kind, data)): data for home, kind, data in ends}
 
 
 def _seconds(value: object) -> float | None:

@@ -65,7 +65,8 @@ def why_text(row: AccessRow) -> str:
         return words.enum_word(events.VoiceRefusal, row.why)
     if row.action == "look.begun":
         why = words.enum_word(events.LookWhy, row.why)
-        return ", ".join(filter(None, (why, voice_words.lasted(row.took_s))))
+        saw = _("ingen bild visades") if row.outcome == "unseen" else ""
+        return ", ".join(filter(None, (why, voice_words.lasted(row.took_s), saw)))
     if row.action == "look.refused":
         return words.enum_word(events.LookRefusal, row.why)
     return row.why
