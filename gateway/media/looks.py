@@ -53,6 +53,9 @@ FIND_S = 8.0
 FIND_ALONE_S = 15.0
 """The same where the page has no key for the relay: a relay of the network's may take long."""
 
+GONE_S = 2.0
+"""Seconds after which the shutter is shut before a child that does not go away."""
+
 Picture = Callable[[str, int, bytes], Awaitable[PictureTaken]]
 """Hands a sealed picture to the server: look, number, and what only the page can open."""
 
@@ -194,8 +197,10 @@ class Looks(Sessions[LookPermit, LookOrder]):
             self._uncovered = asyncio.create_task(self._uncover(running, camera))
             return await self._hear(running, self._beginning(running.permit, order, camera))
         finally:
-            await self._gone(running)
+            gone = asyncio.ensure_future(self._gone(running))
+            await asyncio.wait((gone,), timeout=GONE_S)
             await self._cover(camera)
+            await gone  # as long as it is there, the lamp says so
 
     def _beginning(self, permit: LookPermit, order: LookOrder, camera: Camera) -> dict[str, Any]:
         place = camera.place()

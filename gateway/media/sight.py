@@ -134,7 +134,7 @@ class Look(Carried):
         try:
             async with asyncio.timeout(self._find_s):
                 self.say("answered", sdp=await video.answer(str(self._order["sdp"])))
-                found = await self._first(video.found, self._relayed)
+                found = await self._first(video.found, self._relayed, video.lost)
         except BadOffer as error:
             self.say("refused", why=LookRefusal.BAD_OFFER.value, text=str(error))
             self.end(LookEnd.REFUSED)

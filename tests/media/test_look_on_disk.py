@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import os
 import re
 import shutil
+import signal
 import sys
 from pathlib import Path
 
@@ -66,6 +70,35 @@ async def test_its_memory_is_its_own() -> None:
     assert re.search(r"Max core file size\s+0\s+0", limits)
     child.kill()
     await child.gone()
+
+
+PARENT = """
+import subprocess, sys, time
+child = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE)
+print(child.pid, flush=True)
+time.sleep(60)
+"""
+
+
+async def test_it_ends_with_a_gateway_that_is_killed() -> None:
+    """Also one that is stopped and can do nothing itself: no camera stays open behind it."""
+    parent = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", PARENT, *COMMAND), stdout=asyncio.subprocess.PIPE
+    )
+    assert parent.stdout is not None
+    child = int(await parent.stdout.readline())
+    assert json.loads(await parent.stdout.readline())["say"] == "ready"
+    os.kill(child, signal.SIGSTOP)
+    parent.kill()
+    await parent.wait()
+    await until(lambda: not _lives(child))
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 def test_the_program_says_so_too() -> None:
