@@ -14,10 +14,17 @@ In the child, a process for each
     peer video    WebRTC, for both; video
     sealing       pictures for the relay by the server, which cannot open them
 
+An alarm centre calls by SIP instead, as its answer to an alarm asks:
+
+    sip_ports     UDP, TCP and TLS for the centre, the loopback for the phone
+    sip_front     what comes there: judged, refused, or passed on to one phone
+    baresip       that phone: a process of its own for each call
+    sip_call      who may call, record, light and tone, and every end
+
 WebRTC (extra `voice`: aiortc, sounddevice) is imported in the child only: it costs some 70 MB,
 blocks, and has queues without an end.  Three layers end what goes on: the track's own deadline, a
 watchdog with a thread in the child, and the parent, which kills it.  A home without that extra has
-no calls; its looks go by sealed pictures.
+no calls of the staff; its looks go by sealed pictures.
 
 Not for: who is given a permit (the server), or how light, speaker, camera and shutter work
 (drivers).

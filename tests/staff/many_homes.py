@@ -172,6 +172,10 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
             "sha256": "token", "org_id": "org1", "scope": "plan", "name": "x", "made_at": now,
             "expires_at": now + 60 * MIN,
         },
+        plan_tables.night_baseline: {
+            "id": 1, "org_id": "org1", "visits": 2.0, "minutes": 20.0, "km": 5.0,
+            "set_by": "p-h1", "set_at": now,
+        },
         place_tables.consent: {
             "id": 1, "home_id": "h1", "resident": "r-h1", "about": "position",
             "asked_on": "2026-11-23", "asked_by": "p-h1", "how": "spoken", "noted_at": now,
