@@ -39,6 +39,7 @@ from gateway.media import description
 from gateway.media.process import MediaProcess
 from gateway.media.record import MediaRecord
 from gateway.media.sessions import Around, Running, Sessions
+from gateway.media.sight import AT_LIMIT_S
 from gateway.ports import SHUTTER_MAX_S, Camera
 from gateway.wire import PICTURE_MAX_BYTES, LookOrder, LookSignal, PictureTaken
 
@@ -294,6 +295,11 @@ class Looks(Sessions[LookPermit, LookOrder]):
             and running.began_s is not None
             and permit.camera == running.permit.camera
         )
+
+    def _end(self, running: Running[LookPermit], why: str) -> None:
+        """See `Sessions`; a page that counts down to the limit and closes then did not end it."""
+        at_limit = running.began_s is not None and self._left_s(running) < AT_LIMIT_S
+        super()._end(running, LookEnd.LIMIT_REACHED if at_limit and why == self.hung_up else why)
 
     def _extended(self, running: Running[LookPermit]) -> None:
         self._tell(running.permit.look, "extended", left_s=self._left_s(running))

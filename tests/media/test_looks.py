@@ -256,6 +256,23 @@ async def test_the_home_ends_it_at_its_limit(home: LookHome, page: Page) -> None
     assert 3.0 <= home.data(LookEnded)[0].took_s < 3.6
 
 
+@pytest.mark.parametrize("by_the_server", [False, True])
+async def test_a_page_that_counts_down_to_the_limit_did_not_end_it(
+    home: LookHome, page: Page, by_the_server: bool
+) -> None:
+    """Whichever of the two comes first at the limit, the log says that it was reached."""
+    await seen(home, page, limit_s=1)
+    running = home.looks._running
+    assert running is not None
+    await until(lambda: home.looks._left_s(running) < 0.4)
+    if by_the_server:
+        home.say(LookOrder(what="end", look="l1"))
+    else:
+        page.say(end=True)
+    await home.settled()
+    assert home.ended() is LookEnd.LIMIT_REACHED
+
+
 async def test_the_wall_clock_ends_nothing_and_keeps_nothing_open(
     home: LookHome, page: Page
 ) -> None:
