@@ -33,7 +33,7 @@ from gateway.events import (
 )
 from gateway.origin import begun_uptime_s, is_in_memory
 from gateway.ports import Bolt
-from gateway.state.home_view import DeviceView, OpenAlarm
+from gateway.state.home_view import DeviceView, OpenAlarm, Snapshot
 from gateway.state.home_view import Health as ViewHealth
 from gateway.state.ledger import read_ledger
 from gateway.version import version
@@ -49,6 +49,7 @@ from web.home.port import (
     Health,
     HomeState,
     LinkState,
+    LookState,
     PlanState,
     TestResult,
 )
@@ -173,6 +174,8 @@ class LocalPage:
             ),
             in_memory_since=self._in_memory_since(),
             chain=self._chain(),
+            looks_agreed=seen.looks_agreed,
+            look=_look(seen),
         )
 
     def take_back(self, alarm: str, by: str) -> bool:
@@ -323,6 +326,14 @@ class LocalPage:
     def self_test(self) -> tuple[TestResult, ...]:
         """See `web.home.port`."""
         return run_self_test(self._home)
+
+
+def _look(seen: Snapshot) -> LookState | None:
+    look = seen.look
+    if look is None:
+        return None
+    room = next((one.room for one in seen.devices if one.id == look.camera), None)
+    return LookState(look.person, room, look.picture.value, look.since)
 
 
 def _taken_back_by(alarm: OpenAlarm) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from web.home.port import (
     HomePort,
     HomeState,
     LinkState,
+    LookState,
     Part,
     PlanState,
     TestResult,
@@ -145,6 +146,24 @@ def send(client: FlaskClient, path: str, headers: Any = None, **fields: str) -> 
     assert token is not None
     sent = {"Origin": "https://localhost", **(headers or {})}
     return client.post(path, data={"token": token[1], **fields}, headers=sent)
+
+
+def test_who_sees_in_now_and_whether_anybody_may(page: FlaskClient, port: FakePort) -> None:
+    """The page says it while it is, with what the picture shows; and else that the camera is
+    closed, and why."""
+    camera = DeviceState(
+        "cam", "camera_virtual", "camera", None, "bedroom", Health.OK, "unknown", None
+    )
+    assert "Kameran" not in text_of(page.get("/").text)
+    port.now = replace(port.now, devices=(camera,), alarms=())
+    assert "Ingen får se genom den, för samtycke saknas" in text_of(page.get("/").text)
+    port.now = replace(port.now, looks_agreed=True)
+    assert "Öppnas bara när någon från hemtjänsten ser till dig" in text_of(page.get("/").text)
+    port.now = replace(port.now, look=LookState("p7", "bedroom", "edges", NOW))
+    seen = text_of(page.get("/").text)
+    assert "Någon ser in genom kameran nu Någon från hemtjänsten (p7) Bara konturer" in seen
+    assert "Kameran stängs av sig själv inom en minut" in seen
+    assert "Stängd" not in seen
 
 
 def text_of(html: str) -> str:

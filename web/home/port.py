@@ -105,6 +105,17 @@ class ChainState:
 
 
 @dataclass(frozen=True, slots=True)
+class LookState:
+    """Somebody may see into the home now.  `person` a staff id, None when nobody knows who; `room`
+    where the camera is, None: not said; `picture` what it shows (`edges`, `thermal`, …)."""
+
+    person: str | None
+    room: str | None
+    picture: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class HomeState:
     """The home at a moment (`now`, aware UTC; domain time).  `bed` is `in`, `out` or `unknown`,
     since `bed_since`; `clock_synced` whether the home is sure of the time; `in_memory_since`: the
@@ -127,6 +138,9 @@ class HomeState:
     chain: ChainState | None = None
     """None: the home has no server."""
     plan: PlanState = PlanState()
+    looks_agreed: bool = False
+    """Whether everybody who lives here agreed to looks by the camera."""
+    look: LookState | None = None
 
 
 class Part(StrEnum):

@@ -217,11 +217,15 @@ def _ends(conn: Connection, rows: Sequence[Any]) -> dict[tuple[str, str, str], _
     ]
     return {
         (home, kind, _named(kind, data)): _End(
-            _seconds(data.get("took_s")),
-            str(data.get("why", "")) if kind == "look.begun" else None,
+            _seconds(data.get("took_s")), _how(data) if kind == "look.begun" else None
         )
         for home, kind, data in ends
     }
+
+
+def _how(data: Mapping[str, object]) -> str:
+    """How a look ended; `unseen`: nobody saw a picture."""
+    return "unseen" if data.get("pictures") == 0 else str(data.get("why", ""))
 
 
 def _seconds(value: object) -> float | None:
