@@ -1,4 +1,4 @@
-"""A page that asks the database is not held up by threads that work: each gets the interpreter soon.
+"""A page that asks the database is not held up by threads that work: it gets the interpreter soon.
 
 Not for: who is let in when (`test_admission.py`).
 """

@@ -85,7 +85,10 @@ def _told_by_page(actor: Actor, told: list[str]) -> list[Report]:
     """The ladders' messages to this person's open page about these alarms."""
     m = alarm_message.c
     query = select(m.id).where(
-        m.channel == "live_page", m.person == actor.person, m.org_id == actor.org, among(m.alarm, told)
+        m.channel == "live_page",
+        m.person == actor.person,
+        m.org_id == actor.org,
+        among(m.alarm, told),
     )
     with staff().db.read() as conn:
         return [Report(Proof.SHOWN, id_) for id_ in conn.execute(query).scalars()]
