@@ -249,6 +249,11 @@ class DeviceConfig:
         """The BCM numbers that it takes."""
         return self.driver.pins(self.settings)
 
+    @property
+    def needs_pins(self) -> bool:
+        """Whether it uses the home's pins: its driver always does, or as it is configured."""
+        return self.driver.needs_pins or bool(self.pins)
+
 
 @dataclass(frozen=True, slots=True)
 class HomeConfig:
@@ -305,7 +310,7 @@ class HomeConfig:
 
     def needs_pins(self) -> bool:
         """Whether some device needs pins."""
-        return any(device.driver.needs_pins for device in self.devices.values())
+        return any(device.needs_pins for device in self.devices.values())
 
 
 def load(path: Path) -> HomeConfig:
@@ -406,7 +411,7 @@ def _check_pins(file: str, root: Root, devices: Mapping[str, DeviceConfig]) -> N
                     f"takes pin {pin} (BCM), which devices.{other} has already",
                     "connect one of them to another pin",
                 )
-        if device.driver.needs_pins and root.gpio is None:
+        if device.needs_pins and root.gpio is None:
             raise ConfigError(
                 file,
                 "gpio",

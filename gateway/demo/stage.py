@@ -75,6 +75,7 @@ class Stage:
     home_from: Tree = HERE
     phones: Phones | None = None
     sound: bool = True
+    looks: bool = True
 
     @property
     def clock_file(self) -> Path:
@@ -294,6 +295,7 @@ def stage(
     neighbour: bool = False,
     phones: bool = False,
     sound: bool = True,
+    looks: bool = True,
     staff_from: Tree = HERE,
     home_from: Tree = HERE,
     database: str = "",
@@ -306,7 +308,8 @@ def stage(
     port of 0 is any free one.  With `home` False the home is enrolled and not started.  With `plan`
     a team has a plan for this home and the next one; with `neighbour` that one runs too; with
     `phones` staff have phones that alarms reach (`gateway.demo.phones`); without `sound` nobody can
-    speak with the homes, and every release knows what is in their files.
+    speak with the homes, without `looks` nobody can look into them, and without both
+    every release knows what is in their files.
     `staff_from` and `home_from` are whose code sets up and runs the server and the homes;
     `database` is the server's URL (empty: SQLite in `folder`).  In the folder `kept` a server that
     was set up is kept, and begins the next stage.  `tell` hears of each step before it is done.
@@ -323,6 +326,7 @@ def stage(
         staff_from=staff_from,
         home_from=home_from,
         sound=sound,
+        looks=looks,
     )
     if plan:
         set_stage.plan_file.write_text(town.plan(at), encoding="utf-8")
@@ -355,7 +359,9 @@ def furnish(stage: Stage, home: town.Dwelling, state: Path, page_port: int, code
     """As a technician leaves a home: its file, its gateway enrolled, and the resident's PIN."""
     if stage.home_from != HERE:
         return _furnish_from(stage, home, state, page_port, code)
-    Path(f"{state}.toml").write_text(town.home_toml(home, stage.url, page_port, sound=stage.sound))
+    scene = Path(f"{state}.scene").resolve() if stage.looks else None
+    toml = town.home_toml(home, stage.url, page_port, sound=stage.sound, scene=scene)
+    Path(f"{state}.toml").write_text(toml)
     state.mkdir(mode=0o700, exist_ok=True)
     secrets = FileSecrets.from_environment(state)
     enroll(stage.url, code, state, secrets)
