@@ -232,6 +232,10 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
         relative_tables.relative_session: {
             "sha256": "rs-h1", "relative_id": "rel-h1", "ends_at": now + 60 * MIN,
         },
+        relative_tables.relative_device: {
+            "id": "rd-h1", "relative_id": "rel-h1", "value": "{}", "value_sha256": "rd-h1",
+            "made_at": now,
+        },
         relative_tables.relative_message: {
             "id": "rm-h1", "relative_id": "rel-h1", "home_id": "h1", "resident": "r-h1",
             "what": "arrived", "about": "home:h1/1", "at": now, "again_at": now, "ended": "sent",

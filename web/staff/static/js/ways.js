@@ -61,8 +61,8 @@ export function startWays() {
   const box = document.getElementById("this-device");
   if (box) {
     show(box, kind());
-    const form = box.querySelector("form");
-    box.querySelector("[data-add]").addEventListener("click", () => add(box, form));
+    const form = box.querySelector("form[data-key]");
+    form?.querySelector("[data-add]").addEventListener("click", () => add(box, form));
   }
   document.addEventListener("submit", ({ target }) => {
     if (target.matches("form[data-looks]")) look();
