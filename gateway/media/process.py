@@ -1,6 +1,6 @@
-"""The process of a call as its parent sees it: told, heard, and killed in time.
+"""The process of a call or a look as its parent sees it: told, heard, and killed in time.
 
-Not for: what it does (`gateway.media.child`), or who may call (`gateway.media.calls`).
+Not for: what it does (`gateway.media.child`), or who may call or look (`calls`, `looks`).
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
-COMMAND = (sys.executable, "-m", "gateway.media.child")
+COMMAND = (sys.executable, "-B", "-m", "gateway.media.child")
+"""It writes nothing, its own byte code neither."""
 
-LINE_MAX_BYTES = 1 << 16
-"""Of a line from the child: an answer has some 3,000."""
+LINE_MAX_BYTES = 1 << 18
+"""Of a line from the child: an answer has some 3,000, a sealed picture up to 135,000."""
 
 SILENT_S = 6.0
 """Seconds without a word after which the child counts as stuck; it speaks each second, and a Pi
