@@ -22,6 +22,7 @@ from gateway.events import VoiceRefusal
 from gateway.media.carried import Carried
 from gateway.media.guarded import guard_memory
 from gateway.media.limit import end_hard
+from gateway.media.sight import Look
 
 TELL_EVERY_S = 1.0
 """Seconds between two words to the parent and to the page: that this runs, and the time left."""
@@ -39,9 +40,10 @@ def _say(state: str, **more: Any) -> None:
 
 
 def has_webrtc() -> bool:
-    """Whether what carries sound and pictures directly is installed; loads it."""
+    """Whether what carries sound and pictures directly is installed; loads it, so that who waits
+    for a picture does not wait for that."""
     try:
-        importlib.import_module("gateway.media.peer")
+        importlib.import_module("gateway.media.video")
     except ImportError:
         return False
     return True
@@ -50,12 +52,10 @@ def has_webrtc() -> bool:
 def _begun(order: dict[str, Any], webrtc: bool) -> Carried | None:
     """What an order begins; None: it cannot be carried here."""
     if "camera" in order:
-        from gateway.media.sight import Look  # only one of the two is loaded
-
         return Look(order, _say, webrtc=webrtc)
     if not webrtc:
         return None
-    from gateway.media.talk import Call
+    from gateway.media.talk import Call  # only where it can be carried
 
     return Call(order, _say)
 
