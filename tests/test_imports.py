@@ -68,7 +68,9 @@ STAFF_KNOWS = (
     "gateway.scaip",
 )
 DRIVERS_KNOW = ("gateway.events", "gateway.ports", "gateway.errors")
-DRIVER_ROOMS = ("drivers.wired", "drivers.radio", "drivers.modem", "drivers.locks")
+DRIVER_ROOMS = (
+    *("drivers.wired", "drivers.pictures", "drivers.radio", "drivers.modem", "drivers.locks"),
+)
 """What drivers share, from the ground up."""
 
 SERVER_AND_DEMO_ONLY = (

@@ -57,7 +57,7 @@ from gateway.services.driver_supervisor import DriverSupervisor, open_modem
 from gateway.services.indicators import Indicators
 from gateway.services.key_offers import KeyOffers, in_a_thread
 from gateway.services.log_pruning import keep_pruned, keep_tidy
-from gateway.services.power_watch import SYS, PowerWatch, Sources
+from gateway.services.power_watch import SYS, power_watch
 from gateway.services.slot_ringer import SlotRinger
 from gateway.services.systemd import Notifier
 from gateway.services.unread_decisions import UnreadDecisions
@@ -209,6 +209,7 @@ class Home:
             record=self.record,
             spawn=self.spawn,
             clock=self.clock,
+            wants_to_call=self.media.answered,
         )
 
     def _identity(self, state_dir: Path) -> PageIdentity | None:
@@ -259,7 +260,7 @@ class Home:
             await self.engine.clock_synced(wrong_by_s)
         self.slot_ringer.start(since=alive_until)
         self.spawn(self.clock_watch.run())
-        self.spawn(self._power_watch().run())
+        self.spawn(power_watch(self.view, self.record, self._sys_dir).run())
         await self.supervisor.start()
         self.key_offers.offer_again()
         self.spawn(self.lock_orders.settle(left_open))
@@ -397,16 +398,6 @@ class Home:
         Thread(target=set_aside, name="eventlog-aside", daemon=True).start()
         return new, recovered
 
-    def _power_watch(self) -> PowerWatch:
-        view = self.view  # as the log left it
-        return PowerWatch(
-            self.record,
-            sources=Sources(self._sys_dir),
-            lost=view.mains is False,
-            low=view.battery_low,
-            undervolted=view.undervolted,
-        )
-
     # --- time -------------------------------------------------------------------------------------
 
     def _synced(self, offset_s: float) -> None:
@@ -433,6 +424,7 @@ class Home:
                 order=self.lock_orders.order,
                 call=self.media.calls.order,
                 look=self.media.looks.order,
+                on_centre=self.media.invited,
                 spawn=self.spawn,
                 on_server_time=self.clock_watch.server_time,
                 on_confirmed=self.second_path.confirmed,

@@ -102,10 +102,11 @@ def callbacks(
     on_server_time: Callable[[float], None],
     on_confirmed: Callable[[Sequence[tuple[str, int]]], None],
     on_receivers: Callable[[str], None],
+    on_centre: Callable[[str], None],
 ) -> UplinkCallbacks:
     """What the uplink calls in its threads; the work is done in `loop`.  `order` carries out a
     grant, `call` and `look` what is said about a call and a look, in a task that `spawn` keeps;
-    `on_confirmed` and `on_receivers` are called in `loop`."""
+    `on_confirmed`, `on_receivers` and `on_centre` are called in `loop`."""
 
     def decided(objs: list[dict[str, Any]]) -> None:
         waiting = asyncio.run_coroutine_threadsafe(engine.receive(objs, KEEP_S), loop)
@@ -141,6 +142,7 @@ def callbacks(
         on_chain_broken=lambda: begin_anew("the server's copy has another chain"),
         on_confirmed=lambda events: in_loop(on_confirmed, events),
         on_receivers=lambda token: in_loop(on_receivers, token),
+        on_centre=lambda token: in_loop(on_centre, token),
     )
 
 

@@ -2,6 +2,7 @@
 
     resident   how somebody sleeps, gets up and falls, by a seed
     home       the gateway with virtual pins, radio and lock, in a process of its own
+    scene      tells the virtual camera where the resident is
     pace       lets time run fast, and at a person's pace while a person is needed
     phones     *Provtelefon*: what the staff's phones show, and their provider of text messages
     town       its homes, its accounts, and the plan of a caregiver's rounds

@@ -3,8 +3,8 @@
 All homes have one clock, and each sees its own events: a home where somebody is needed says so by a
 file beside the clock, and time is fast when there is none.  Somebody is needed from a question to
 its answer, from an alarm until it is closed, from a check that could not be answered until somebody
-came, and as long as a visit lasts.  Nothing here loses patience: whoever wants the night to go on
-without anybody says so (`go_on`).
+came, and as long as a look or a visit lasts.  Nothing here loses patience: whoever wants the night
+to go on without anybody says so (`go_on`).
 
 Not for: the smoke test, which moves the clock by its script.
 """
@@ -28,6 +28,8 @@ from gateway.events import (
     LockOperationEnded,
     LockOperationRefused,
     LockOperationRequested,
+    LookAdmitted,
+    LookEnded,
     Severity,
     VisitEnded,
     VisitStarted,
@@ -80,6 +82,10 @@ class Pace:
             self._hold(f"alarm {event.ref}")
         elif isinstance(data, AlarmCancelled | AlarmResolved):
             self._release(f"alarm {data.alarm}")
+        elif isinstance(data, LookAdmitted):
+            self._hold(f"look {data.look}")
+        elif isinstance(data, LookEnded):
+            self._release(f"look {data.look}")
         elif isinstance(data, VisitStarted):
             self._release(GO_THERE)
             self._hold(f"visit {event.ref}")

@@ -27,7 +27,7 @@ import urllib3
 
 from gateway.clock import FileClock
 from gateway.config.secrets import FileSecrets
-from gateway.demo import town
+from gateway.demo import kept_server, town
 from gateway.demo.leash import STOP_S
 from gateway.demo.phones import Phones, be_told
 from gateway.demo.town import Account
@@ -75,6 +75,7 @@ class Stage:
     home_from: Tree = HERE
     phones: Phones | None = None
     sound: bool = True
+    looks: bool = True
 
     @property
     def clock_file(self) -> Path:
@@ -294,9 +295,11 @@ def stage(
     neighbour: bool = False,
     phones: bool = False,
     sound: bool = True,
+    looks: bool = True,
     staff_from: Tree = HERE,
     home_from: Tree = HERE,
     database: str = "",
+    kept: Path | None = None,
     tell: Tell = lambda _step: None,
 ) -> Iterator[Stage]:
     """Set the stage in `folder` and clear it afterwards (the folder stays).
@@ -305,10 +308,11 @@ def stage(
     port of 0 is any free one.  With `home` False the home is enrolled and not started.  With `plan`
     a team has a plan for this home and the next one; with `neighbour` that one runs too; with
     `phones` staff have phones that alarms reach (`gateway.demo.phones`); without `sound` nobody can
-    speak with the homes, and every release knows what is in their files.
+    speak with the homes, without `looks` nobody can look into them, and without both
+    every release knows what is in their files.
     `staff_from` and `home_from` are whose code sets up and runs the server and the homes;
-    `database` is the server's URL (empty: SQLite in `folder`).  `tell` hears of each step before it
-    is done.
+    `database` is the server's URL (empty: SQLite in `folder`).  In the folder `kept` a server that
+    was set up is kept, and begins the next stage.  `tell` hears of each step before it is done.
     """
     folder.mkdir(parents=True, exist_ok=True)
     port, home_port = port or free_port(), home_port or free_port()
@@ -322,6 +326,7 @@ def stage(
         staff_from=staff_from,
         home_from=home_from,
         sound=sound,
+        looks=looks,
     )
     if plan:
         set_stage.plan_file.write_text(town.plan(at), encoding="utf-8")
@@ -330,7 +335,9 @@ def stage(
         set_stage.phones = Phones(owners, set_stage.clock.now)
         set_stage.phones.start()
         home_options = (*home_options, "--modem", set_stage.phones.url)
-    codes = _set_up_staff(set_stage, plan=plan, database=database, tell=tell)
+    codes = _set_up_staff(set_stage, plan=plan, database=database, kept=kept, tell=tell)
+    if set_stage.phones is not None:
+        be_told(folder / "staff", set_stage.url, set_stage.phones.url)
     try:
         tell("starting the staff server")
         set_stage.start_staff()
@@ -352,7 +359,9 @@ def furnish(stage: Stage, home: town.Dwelling, state: Path, page_port: int, code
     """As a technician leaves a home: its file, its gateway enrolled, and the resident's PIN."""
     if stage.home_from != HERE:
         return _furnish_from(stage, home, state, page_port, code)
-    Path(f"{state}.toml").write_text(town.home_toml(home, stage.url, page_port, sound=stage.sound))
+    scene = Path(f"{state}.scene").resolve() if stage.looks else None
+    toml = town.home_toml(home, stage.url, page_port, sound=stage.sound, scene=scene)
+    Path(f"{state}.toml").write_text(toml)
     state.mkdir(mode=0o700, exist_ok=True)
     secrets = FileSecrets.from_environment(state)
     enroll(stage.url, code, state, secrets)
@@ -375,8 +384,16 @@ def _furnish_from(stage: Stage, home: town.Dwelling, state: Path, page_port: int
     return done.stdout.strip()
 
 
-def _set_up_staff(stage: Stage, *, plan: bool, database: str, tell: Tell) -> list[str]:
+def _set_up_staff(
+    stage: Stage, *, plan: bool, database: str, kept: Path | None, tell: Tell
+) -> list[str]:
     """Make the server's configuration and what the town has; an enrolment code for each home."""
+    if kept is not None:  # a plan has dates, and another database or release is its own
+        assert not plan and not database and stage.staff_from == HERE  # noqa: S101
+        kept /= "with phones" if stage.phones is not None else "without phones"
+        if kept.is_dir():
+            printed, stage.accounts = kept_server.take(kept, stage.folder, stage.clock_file)
+            return codes_in(printed)
     lines = town.commands(stage.clock_file, stage.accounts, stage.plan_file if plan else None)
     if database:
         lines[0] += ["--database", database]
@@ -384,12 +401,12 @@ def _set_up_staff(stage: Stage, *, plan: bool, database: str, tell: Tell) -> lis
         lines[-1:-1] = town.reach(stage.accounts)
     passwords = "".join(f"{one.password}\n" for one in stage.accounts)
     printed = stage.staff_says(*lines, stdin=passwords, tell=tell)
-    with (stage.folder / "staff" / "staff.toml").open("a") as file:
-        if plan:
-            margin = town.OPEN_MIN
+    if kept is not None:
+        kept_server.keep(kept, stage.folder, printed, stage.accounts)
+    if plan:
+        margin = town.OPEN_MIN
+        with (stage.folder / "staff" / "staff.toml").open("a") as file:
             file.write(f"\n[plan]\nopen_before_min = {margin}\nopen_after_min = {margin}\n")
-    if stage.phones is not None:
-        be_told(stage.folder / "staff", stage.url, stage.phones.url)
     return codes_in(printed)
 
 

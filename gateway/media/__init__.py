@@ -6,6 +6,13 @@
     process       that process as its parent sees it: told, heard, and killed in time
     calls         one call at a time: permit, record, light and tone, then the child
 
+An alarm centre calls by SIP instead, as its answer to an alarm asks:
+
+    sip_ports     UDP, TCP and TLS for the centre, the loopback for the phone
+    sip_front     what comes there: judged, refused, or passed on to one phone
+    baresip       that phone: a process of its own for each call
+    sip_call      who may call, record, light and tone, and every end
+
 A call is a process of its own, and its libraries (extra `voice`: aiortc, sounddevice) are imported
 there only: they cost some 70 MB, block, and have queues without an end.  Three layers end it: the
 track's own deadline, a watchdog in the child, and the parent, which kills it.

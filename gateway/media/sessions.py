@@ -88,7 +88,8 @@ AnySignal = CallSignal | LookSignal
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Around(Generic[P]):
     """What is taken of the home.  `light` sets the lamp that says that somebody hears or sees, and
-    tells whether it did; `signal` tells the server, and may take its time."""
+    tells whether it did; `signal` tells the server, and may take its time; `taken` says whether
+    somebody else has what it needs (an alarm centre the microphone)."""
 
     home: str
     keys: Callable[[], Mapping[str, Ed25519PublicKey]]
@@ -100,6 +101,7 @@ class Around(Generic[P]):
     signal: Callable[[AnySignal], Coroutine[Any, Any, None]]
     spawn: Callable[[Coroutine[Any, Any, None]], object]
     start: Callable[[], Awaitable[MediaProcess]] = MediaProcess.start
+    taken: Callable[[], bool] = lambda: False
 
 
 @dataclass(slots=True)
@@ -220,7 +222,7 @@ class Sessions(ABC, Generic[P, Q]):
                 raise PermitRefused("forged", call=permit.session, person=permit.person)
             if self._running is not None and self._running.permit.person == permit.person:
                 await self._hang_up(self._running, self.hung_up)  # their page was loaded anew
-            if self._running is not None:
+            if self._running is not None or self.around.taken():
                 raise PermitRefused("busy", call=permit.session, person=permit.person)
         except PermitRefused as error:
             refused = self._refusal(error.call, error.why)

@@ -68,6 +68,7 @@ def course(folder: Path, staff_from: Tree, home_from: Tree) -> Iterator[Cast]:
         home_options=OPTIONS,
         plan=True,
         sound=False,
+        looks=False,
         staff_from=staff_from,
         home_from=home_from,
     ) as made:
@@ -152,6 +153,7 @@ def one_worker_after_the_other(folder: Path, old: Tree, database: str) -> Genera
         at=FIRST_EVENING,
         home_options=OPTIONS,
         sound=False,
+        looks=False,
         staff_from=old,
         database=database,
     ) as made:

@@ -60,6 +60,9 @@ from gateway.events import (
     PowerLost,
     PowerRestored,
     PreviousRun,
+    ShutterStuck,
+    ShutterWanted,
+    ShutterWell,
     Tap,
     TemperatureMeasured,
     VisitTapped,
@@ -453,6 +456,11 @@ TALES = [
         (300_000, CheckDue(check="night@p", slot=BEGIN), None),
     ),
     _told((1, DeviceOffline(reason="radio"), "pendant"), (90, DeviceOnline(), "pendant")),
+    _told(
+        (1, ShutterStuck(wanted=ShutterWanted.SHUT), "eye"),
+        (1, ShutterStuck(wanted=ShutterWanted.OPEN), "eye"),
+        (60, ShutterWell(), "eye"),
+    ),
     _told((1, LogLeftDisk(why="full", continues="home:h1"), None)),
     _told(
         (1, GatewaySecondPathFailed(why="no_modem"), None),

@@ -232,7 +232,9 @@ class Push:
             "test": message.test,
             "report": self._report_path,
             "token": token,
-            "actions": [] if message.trial else _words.actions(to.locale),
+            "actions": []
+            if message.trial or message.said is not None
+            else _words.actions(to.locale),
             "failed": _words.not_taken(to.locale),
         }
 

@@ -84,6 +84,8 @@ class Staff:
     """Which boot of the machine counts the deadlines that are set now."""
     ladders_due: threading.Event = field(default_factory=threading.Event)
     """Set when an alarm came or was taken: the dispatcher of this worker looks at once."""
+    ladders_stand: bool = False
+    """Alarms are not passed on by this worker, as `web.staff.runtime.ladder_watch` found."""
     unkept: deque[str] = field(default_factory=lambda: deque(maxlen=UNKEPT_MAX))
     """Readings (`web.staff.care.reads`) that not even the spool took, for the same reason."""
 
@@ -106,8 +108,13 @@ class Staff:
         return Moment(self.clock.now(), self.clock.mono_s(), self.boot)
 
     def saving_event(self) -> bytes:
-        """As a server-sent event: whether the server saves, and how many alarms ring unsaved."""
-        said = {"refused": self.db.saving.now is not None, "unsaved": len(self.unsaved)}
+        """As a server-sent event: whether the server saves, how many alarms ring unsaved, and
+        whether alarms stay here."""
+        said = {
+            "refused": self.db.saving.now is not None,
+            "unsaved": len(self.unsaved),
+            "stands": self.ladders_stand,
+        }
         return f"event: saving\ndata: {json.dumps(said)}\n\n".encode()
 
     def tell_saving(self) -> None:

@@ -40,6 +40,7 @@ from web.staff.core.context import Staff, staff
 from web.staff.homelink import (
     call_signals,
     catching_up,
+    centre_calls,
     enrolment,
     heard,
     ingest,
@@ -264,7 +265,7 @@ def _down(parts: Staff, mine: HomeStream, after: int) -> Iterator[bytes]:
     try:
         yield b": hello\n\n"
         item: Woken | None = DECIDED
-        renamed = True  # at first: what the home kept may be lost
+        renamed = delivered = True  # at first: what the home kept may be lost
         while True:
             if (
                 not item or not item.what
@@ -273,9 +274,13 @@ def _down(parts: Staff, mine: HomeStream, after: int) -> Iterator[bytes]:
                     yield f"event: decided\nid: {seq}\ndata: {body}\n\n".encode()
                     after = seq
                     renamed = renamed or second_path.NAMED in body
+                    delivered = delivered or centre_calls.NAMED in body
                 if renamed:
                     yield from _receivers(parts, mine.home)
                     renamed = False
+                if delivered:
+                    yield from _centres(parts, mine.home)
+                    delivered = False
             if item is None:
                 with working_for(Share.STREAM):
                     parts.relay.stream_seen(mine.home, mine.name)
@@ -302,6 +307,14 @@ def _receivers(parts: Staff, home: str) -> Iterator[bytes]:
         token = second_path.token(parts, home)
     if token is not None:
         yield f"event: receivers\ndata: {token}\n\n".encode()
+
+
+def _centres(parts: Staff, home: str) -> Iterator[bytes]:
+    """Which alarm centres may call the home."""
+    with working_for(Share.STREAM):
+        tokens = list(centre_calls.tokens(parts, home))
+    for token in tokens:
+        yield f"event: centre\ndata: {token}\n\n".encode()
 
 
 def _decided(parts: Staff, home: str, after: int) -> Iterator[tuple[int, str]]:

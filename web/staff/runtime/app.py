@@ -30,6 +30,7 @@ from web.staff.relatives.telling import Teller
 from web.staff.runtime import health, openapi, web_security
 from web.staff.runtime.admission_gate import AdmissionGate
 from web.staff.runtime.channel_watch import ChannelWatch
+from web.staff.runtime.ladder_watch import LadderWatch
 from web.staff.runtime.public_address import PublicAddress
 from web.staff.runtime.watch import Watch
 from web.staff.runtime.writer import Writer
@@ -124,8 +125,15 @@ def _assemble(
     dispatcher = Dispatcher(parts, ways)
     app.extensions[provider_routes.EXTENSION] = dispatcher
     tried = ChannelWatch(parts, dispatcher, lambda: watcher.leads)
+    climbs = LadderWatch(parts, dispatcher, lambda: watcher.leads)
     relay.start()
-    threads: list[Runs] = [watcher, tried, dispatcher, teller]  # in the order in which they end
+    threads: list[Runs] = [
+        watcher,
+        tried,
+        climbs,
+        dispatcher,
+        teller,
+    ]  # in the order in which they end
     if watch:
         afterwards = open_afterwards(database.url)
         if afterwards is not None:

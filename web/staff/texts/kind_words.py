@@ -85,6 +85,7 @@ NOUNS: Mapping[str, tuple[str, str]] = {
     "account": ("system", "person-check"),
     "voice": ("system", "sound"),
     "look": ("check", "eye"),
+    "camera": ("device", "eye"),
     "ladder": ("system", "list"),
     "rota": ("system", "clock"),
 }
@@ -119,6 +120,8 @@ _WORDS: Mapping[str, KindWord] = {
     "mat.learned": KindWord(N_("Mattans skick bedömt"), group="device"),
     "mat.drifted": KindWord(N_("Mattans nolläge"), group="device"),
     "mat.faulted": KindWord(N_("Fel på mattan"), "warn", group="device"),
+    "camera.shutter_stuck": KindWord(N_("Kamerans lucka har fastnat"), "warn", icon="signal-off"),
+    "camera.shutter_well": KindWord(N_("Kamerans lucka fungerar"), "ok"),
     "door.opened": KindWord(N_("Dörren öppnades")),
     "door.closed": KindWord(N_("Dörren stängdes"), icon="door"),
     "motion.detected": KindWord(N_("Rörelse"), reading=True),

@@ -42,6 +42,8 @@ ALARMS: Mapping[str, str] = {
     AlarmType.CONTACT_REVERSED: N_(
         "Ytterdörrens givare visar öppet hela tiden: kontrollera den, vänd eller byt"
     ),
+    AlarmType.CAMERA_OPEN: N_("Kamerans lucka går inte igen: täck kameran och laga luckan"),
+    AlarmType.CAMERA_COVERED: N_("Kamerans lucka öppnas inte: tillsyn med kamera går inte"),
     AlarmType.FAULT_RECURRING: N_("Samma fel tre gånger på 30 dagar: byt utrustningen"),
     AlarmType.CHECK_HELP: N_("Behöver hjälp enligt tillsyn"),
     AlarmType.CHECK_UNCLEAR: N_("Tillsyn osäker två gånger"),
@@ -359,6 +361,7 @@ RULES: Mapping[str, str] = {
     "mat_drift": N_("sängmattans nolläge"),
     "mat_unfit": N_("sängmatta som inte räcker till"),
     "seat": N_("sittplats"),
+    "shutter": N_("kamerans lucka"),
     "moisture": N_("fukt"),
     "on_floor": N_("på golvet"),
     "pendant": N_("larmknapp"),

@@ -43,8 +43,10 @@ async function subscription(key) {
 async function add(box, form) {
   if ((await Notification.requestPermission()) !== "granted") return show(box, "denied");
   try {
-    const made = await subscription(form.dataset.key);
-    form.elements.value.value = JSON.stringify(made.toJSON());
+    const made = JSON.stringify((await subscription(form.dataset.key)).toJSON());
+    form.elements.value.value = made;
+    // for the service worker, when the browser replaces it one day (web/staff/templates/sw.js)
+    await (await caches.open("tryggve-device")).put("/known", new Response(made));
   } catch {
     return show(box, "failed");
   }
