@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from gateway.media.process import MediaProcess
 from tests.bench.figure import Figure
 from tests.load.night import nights
 from tests.media.look_faults import Seen, fifty, load, looks
@@ -156,10 +157,12 @@ def _memory() -> Figure:
 async def _grown_mb(count: int) -> float:
     from tests.media.home_parts import until
     from tests.media.look_parts import BlindPage, LookHome
+    from tests.media.test_look_relay import WITHOUT
 
     with tempfile.TemporaryDirectory() as name:
         home = LookHome(Path(name))
         home.driver.note = ""
+        home.start = lambda: MediaProcess.start((sys.executable, "-c", WITHOUT))
         before = 0.0
         for number in range(count + WARM_LOOKS):
             if number == WARM_LOOKS:

@@ -122,14 +122,16 @@ def cut(page: Page, *, killed: bool = False) -> None:
             protocol.datagram_received = lambda *_args: None
 
 
-async def look(case: Case, folder: Path, limit_s: int = 30) -> Seen:
-    """One look from its order to the end of its process."""
+async def look(case: Case, folder: Path, limit_s: int, one_by_one: asyncio.Lock) -> Seen:
+    """One look from its order to the end of its process; they begin one after the other, for a
+    process that loads its libraries among twenty others is given up for stuck."""
     home = _Home(folder)
     try:
         for number in range(TRIES):
             page = Page("VP8")
             try:
-                first_s = await _begun(home, page, f"l{number}", limit_s)
+                async with one_by_one:
+                    first_s = await _begun(home, page, f"l{number}", limit_s)
                 if first_s is not None:
                     return await _to_its_end(case, home, page, f"l{number}", limit_s, first_s)
             finally:
@@ -219,12 +221,12 @@ def load(processes: int) -> Iterator[None]:
 
 async def looks(cases: Sequence[Case], folder: Path, at_once: int, limit_s: int = 30) -> list[Seen]:
     """All of them, so many at once, in the order of `cases`."""
-    room = asyncio.Semaphore(at_once)
+    room, one_by_one = asyncio.Semaphore(at_once), asyncio.Lock()
 
     async def one(number: int, case: Case) -> Seen:
         async with room:
             place = folder / str(number)
             place.mkdir()
-            return await look(case, place, limit_s)
+            return await look(case, place, limit_s, one_by_one)
 
     return await asyncio.gather(*(one(n, case) for n, case in enumerate(cases)))
