@@ -32,7 +32,9 @@ from gateway.events import (
     AlarmType,
     CheckAsked,
     CheckEscalated,
+    CheckVisitSettled,
     Data,
+    Settled,
     Severity,
     Stamp,
     VisitEnded,
@@ -160,7 +162,8 @@ def test_time_stays_slow_until_the_caregiver_acted(tmp_path: Path) -> None:
 
 
 def test_a_check_that_nobody_could_answer_needs_somebody_there(tmp_path: Path) -> None:
-    """Asked, escalated: slow until a visit; or until whoever watches says that nobody comes."""
+    """Asked, escalated: slow until a visit, until it is told that none is needed, or until whoever
+    watches says that nobody comes."""
     clock, pace = paced(tmp_path)
     pace.see(written(CheckAsked(check="c", why="bed_empty", answer_by=EVENING), 1))
     pace.see(written(CheckEscalated(check="c", why="no_answer"), 2))
@@ -170,6 +173,9 @@ def test_a_check_that_nobody_could_answer_needs_somebody_there(tmp_path: Path) -
     assert clock.rate() == 60.0
     pace.see(written(CheckEscalated(check="d", why="help"), 5))
     assert clock.rate() == 1.0
+    pace.see(written(CheckVisitSettled(check="d", why=Settled.CALLED), 6))
+    assert clock.rate() == 60.0
+    pace.see(written(CheckEscalated(check="e", why="help"), 7))
     pace.go_on()
     assert clock.rate() == 60.0
 

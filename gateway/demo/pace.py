@@ -25,6 +25,7 @@ from gateway.events import (
     CheckDone,
     CheckEscalated,
     CheckMissed,
+    CheckVisitSettled,
     LockOperationEnded,
     LockOperationRefused,
     LockOperationRequested,
@@ -36,7 +37,8 @@ from gateway.events import (
 )
 
 GO_THERE = "somebody must go there"
-"""Held from a check that could not be answered until a visit begins."""
+"""Held from a check that could not be answered until a visit begins, or somebody tells that none is
+needed."""
 
 NEEDED = "real time: somebody is needed"
 
@@ -86,6 +88,8 @@ class Pace:
             self._hold(f"look {data.look}")
         elif isinstance(data, LookEnded):
             self._release(f"look {data.look}")
+        elif isinstance(data, CheckVisitSettled):
+            self._release(GO_THERE)
         elif isinstance(data, VisitStarted):
             self._release(GO_THERE)
             self._hold(f"visit {event.ref}")

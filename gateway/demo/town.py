@@ -70,7 +70,7 @@ def accounts() -> list[Account]:
     password = "-".join(groups)
     people = (
         ("caregiver", "hemtjanst", "Hemtjänsten", "Mitt pass, Besök"),
-        ("night_watcher", "natt", "Nattpatrullen", "Nu, Händelser"),
+        ("night_watcher", "natt", "Nattpatrullen", "Nattillsyn, Nu"),
         ("coordinator", "samordnare", "Samordnaren", "Besök, Personal"),
         ("technician", "tekniker", "Teknikern", "Nu, Hem"),
         ("administrator", "admin", "Administratören", "Personal, Hem"),

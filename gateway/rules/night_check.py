@@ -10,6 +10,9 @@ watcher is asked.  What the watcher found decides:
     could_not_look   escalated: somebody must go there
     no answer        escalated, and an alarm
 
+Where a look was refused or broke off and nobody told what was seen, the server says that somebody
+must go there (`check.visit_asked`): escalated too, so that each check has one end.
+
 Unclear twice is an alarm too: a look that twice showed no well person is answered by a visit at
 once.  While the resident is registered as away, each slot is said to be missed (`absent`), and so
 is one of a night that the plan pauses (`paused`): a pause is never silent.  An answer to a check
@@ -51,6 +54,7 @@ from gateway.events import (
     CheckEscalated,
     CheckMethod,
     CheckMissed,
+    CheckVisitAsked,
     Data,
     Finding,
     Ref,
@@ -76,6 +80,7 @@ KINDS = (
         "check.done",
         "check.missed",
         "check.escalated",
+        "check.visit_asked",
     }
 )
 
@@ -170,6 +175,8 @@ def step(
             return _asked(state, name, event, answer_by, attempt), ()
         case CheckAnswered(check=name):
             return _answered(state, name, event, event.data, settings)
+        case CheckVisitAsked(check=name, why=why):
+            return state, _left_to_visit(state, name, why, event)
         case CheckDone(check=name) | CheckMissed(check=name) | CheckEscalated(check=name):
             return _put(state, name, phase=Phase.CLOSED, said=event.ref, next_at=None), ()
         case BedEntered():
@@ -298,6 +305,14 @@ def _answered(
             return state, _escalate(name, check, "could_not_look", None, rests_on)
         case Finding.UNKNOWN:
             return state, _escalate(name, check, "not_understood", None, rests_on)
+
+
+def _left_to_visit(state: State, name: str, why: str, event: Event) -> Sequence[Decision]:
+    """A check that is open ends; after a watcher's answer it has ended already."""
+    check = state.checks.get(name)
+    if check is None or check.phase not in (Phase.ASKED, Phase.WAITING):
+        return ()
+    return _escalate(name, check, why, None, (check.said, event.ref))
 
 
 def _escalate(

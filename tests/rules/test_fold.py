@@ -21,6 +21,7 @@ from gateway.events import (
     CheckAsked,
     CheckDue,
     CheckPlanned,
+    CheckVisitAsked,
     ConsentSettled,
     ContactChanged,
     Data,
@@ -344,6 +345,11 @@ _input = st.one_of(
         ),
         st.none(),
         _person,
+    ),
+    st.tuples(
+        st.builds(CheckVisitAsked, check=_check, why=st.just("look_broke_off")),
+        st.none(),
+        st.none(),
     ),
     st.tuples(
         st.builds(

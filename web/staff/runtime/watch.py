@@ -27,6 +27,7 @@ from gateway.events import AlarmRaised, AlarmType, CheckUnreported
 from web.staff import channels
 from web.staff.audit import access_log
 from web.staff.channels.contract import Channel
+from web.staff.checks import following
 from web.staff.core.context import Staff
 from web.staff.doors import door_codes, revocation
 from web.staff.events.append_many import HOMES_AT_ONCE, write_many
@@ -156,6 +157,7 @@ class Watch:
         yield "silence", self._look_for_silence
         yield "revocation", lambda: revocation.look(staff)
         yield "codes", lambda: door_codes.look(staff)
+        yield "looks", lambda: following.look(staff)
         yield "absences", lambda: visit_actions.begin_absences(staff)
         yield "places", lambda: tending.look(staff, self._alive)
         yield "samples", self._draw_samples

@@ -240,6 +240,7 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
     events.Looked: {
         "phone": N_("Ringde"),
         "in_person": N_("På plats"),
+        "camera": N_("Kamera"),
         "unknown": N_("Okänt hur"),
     },
     events.Finding: {
@@ -248,6 +249,13 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "help": N_("Behöver hjälp nu"),
         "could_not_look": N_("Tillsynen kunde inte göras"),
         "unknown": N_("Svaret går inte att läsa här"),
+    },
+    events.Settled: {
+        "called": N_("Allt var bra på telefon"),
+        "somebody_there": N_("Någon är redan där"),
+        "away": N_("Brukaren är inte hemma"),
+        "other": N_("Annat"),
+        "unknown": N_("Okänd orsak"),
     },
     events.CheckBy: {
         "sensor": N_("sensorn"),
@@ -379,56 +387,6 @@ RULES: Mapping[str, str] = {
     "lock_open": N_("dörr som är olåst för länge"),
     "relock": N_("låsning av sig självt"),
     "visit": N_("besök"),
-}
-
-ASKED_WHY: Mapping[str, str] = {
-    "bed_empty": N_("Sängen är tom"),
-    "reading_stale": N_("Ingen signal från sensorn på länge"),
-    "mat_faulty": N_("Sängmattan är trasig"),
-    "no_sensor": N_("Hemmet har ingen sensor som kan svara"),
-    "recheck": N_("Ny tillsyn: förra svaret var osäkert"),
-    "camera": N_("Planen säger kamera"),
-    "visit": N_("Planen säger besök"),
-    "not_back": N_("Har lämnat sängen och inte kommit tillbaka"),
-    "bed_doubtful": N_("Osäkert om någon ligger i sängen"),
-    "all_silent": N_("Ingen aktivitet sedan sängen lämnades"),
-    "bathroom_long": N_("Länge i badrummet"),
-    "door_at_night": N_("Ytterdörren öppnades på natten"),
-}
-
-ESCALATED_WHY: Mapping[str, str] = {
-    "help": N_("Hjälp behövs"),
-    "unclear_twice": N_("Osäkert två gånger"),
-    "could_not_look": N_("Tillsynen kunde inte göras"),
-    "not_understood": N_("Svaret gick inte att läsa i hemmets enhet"),
-    "no_answer": N_("Ingen svarade i tid"),
-}
-
-MISSED_WHY: Mapping[str, str] = {
-    "absent": N_("Brukaren är bortrest"),
-    "paused": N_("Tillsynen är pausad"),
-    "too_late": N_("Tiden gick ut"),
-}
-
-TURN_WHY: Mapping[str, str] = {
-    "asleep": N_("Låset sover och vaknade inte."),
-    "unreachable": N_("Låset svarar inte."),
-    "radio": N_("Hemmets radio svarar inte."),
-    "jammed": N_("Låset har fastnat. Dra dörren mot dig och försök igen."),
-    "refused_by_lock": N_("Låset nekade."),
-    "no_answer": N_("Låset svarar inte. Vi vet inte om det är öppet. Känn på dörren."),
-    "link_lost": N_("Förbindelsen med låset bröts. Vi vet inte om det är öppet. Känn på dörren."),
-    "low_voltage": N_("Låsets batteri är för svagt för att vrida."),
-    "not_calibrated": N_("Låset är inte inställt efter monteringen."),
-    "not_paired": N_("Låset är inte parat med hemmets enhet."),
-    "busy": N_("Låset vrids redan. Vänta och se vad som händer."),
-    "revoked": N_("Din rätt att öppna har dragits in. Ring samordnaren."),
-    "alarm_closed": N_("Larmet är avslutat, så rätten att öppna har upphört."),
-    "check_closed": N_("Besöket efter tillsynen är utfört, så rätten att öppna har upphört."),
-    "no_word": N_("Hemmet svarade aldrig. Vi vet inte om låset är öppet. Känn på dörren."),
-    "restarted": N_(
-        "Hemmets enhet startade om mitt i. Vi vet inte om låset är öppet. Känn på dörren."
-    ),
 }
 
 OFFLINE_WHY: Mapping[str, str] = {

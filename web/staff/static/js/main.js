@@ -1,6 +1,7 @@
 // What every page starts.  One idea a file; nothing here but the order.
 
 import { startBanner } from "./banner.js";
+import { startBoard } from "./board.js";
 import { startCodes } from "./codes.js";
 import { startForms } from "./forms.js";
 import { startLive } from "./live.js";
@@ -22,6 +23,7 @@ if (document.body.dataset.live) {
   startTicking();
   startBanner();
   startForms();
+  startBoard();
   startCodes();
   startWays();
   startSound();
