@@ -22,8 +22,9 @@ OPEN_S = 5.0
 """Seconds that a camera may take to open and give its first picture: USB cameras take one or
 two."""
 
-GIVE_BACK_S = 2.0
-"""Seconds to wait for a camera to be given back; a thread that hangs ends with its process."""
+GIVE_BACK_S = 0.3
+"""Seconds to wait for a camera to be given back: some pictures.  Whoever closes it has the limit to
+keep, and a thread that hangs ends with its process."""
 
 T = TypeVar("T")
 

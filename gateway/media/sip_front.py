@@ -147,7 +147,7 @@ class Front:
             bye.headers.set(name, value)
         bye.headers.set("Call-ID", call.id)
         bye.headers.set("CSeq", "9999 BYE")
-        bye.headers.set("Max-Forwards", "70")
+        bye.max_forwards, bye.content_length = sip.MAX_FORWARDS, 0
         for _ in range(BYE_TRIES):
             self._outward(call, bye, None)
             with suppress(TimeoutError):

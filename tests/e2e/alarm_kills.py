@@ -27,6 +27,7 @@ from tests.e2e.test_kill import LoadedHome
 from tests.load.texts import Provider, provider
 from tests.ports import free_port
 from tests.staff import postgres
+from web.staff.storage.escalations import RINGS
 
 EVENING = datetime(2026, 3, 2, 21, 40, tzinfo=ZoneInfo("Europe/Stockholm"))
 RATE = 6.0
@@ -42,10 +43,10 @@ PERSON = "caregiver"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Of the alarms that the home had on its disk (`raised`), by their names: of which nobody was
-    told or the server has none; of which nobody was told any more after the last kill, though
-    nobody had answered; which the server, or its page, has more than once; of which somebody was
-    still told after they were taken."""
+    """Of the alarms that ring and that the home had on its disk (`raised`), by name: of which
+    nobody was told or the server has none; of which nobody was told any more after the last kill,
+    though nobody had answered; which the server, or its page, has more than once; of which somebody
+    was still told after they were taken."""
 
     raised: frozenset[str]
     lost: frozenset[str]
@@ -134,7 +135,9 @@ def _judge(
     raised = {
         f"{event['origin']}/{event['seq']}"
         for event in reader.events()
-        if event["kind"] == "alarm.raised" and event["seq"] in acknowledged
+        if event["kind"] == "alarm.raised"
+        and event["seq"] in acknowledged
+        and event["data"]["severity"] in RINGS
     }
 
     def climbing() -> set[str]:

@@ -9,6 +9,7 @@ import re
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,7 @@ from gateway.events import (
     PowerSteadied,
     PowerUndervolted,
 )
+from tests.drivers.cameras import flap_board
 from tests.drivers.parts import until
 from tests.ports import free_port
 from web.home.port import Answered, DoorState, Health, Part
@@ -211,3 +213,42 @@ async def test_a_self_test_tells_why_the_radio_does_not_listen(tmp_path: Path) -
         assert await listens() == (Health.OK, "")
         home.stop()
         await running
+
+
+async def test_a_camera_that_is_not_covered_is_shown_at_once(tmp_path: Path) -> None:
+    """A flap that does not shut, from its switch to the page: one alarm for the technician, gone
+    when the flap is shut."""
+    toml = (
+        TOML
+        + '[devices.eye]\ndriver = "camera_virtual"\nshutter_pin = 12\nshutter_switch_pin = 13\n'
+    )
+    with flap_board() as (board, flap):
+        board.mat(17), board.lamp(25)
+        flap.stuck = True
+        config = home_file.parse(
+            toml.replace("port = 0", f"port = {free_port()}").encode(), tmp_path / "home.toml"
+        )
+        home = Home(
+            config,
+            state_dir=tmp_path,
+            clock=SystemClock(),
+            memory_dir=tmp_path,
+            pin_factory=board.factory,
+        )
+        running = asyncio.create_task(home.run())
+        shown = partial(_shown, home)
+        await until(lambda: shown() == [("camera_open", "technical", "eye")])
+        flap.stuck = False
+        camera = home.supervisor.devices["eye"]
+        await camera.shut()
+        await until(lambda: shown() == [])
+        assert not flap.is_open
+        home.stop()
+        await running
+
+
+def _shown(home: Home) -> list[tuple[str, str, str | None]]:
+    """The open alarms on the home's own page, once there is one."""
+    if home.local_page is None:
+        return []
+    return [(one.type, one.severity, one.device) for one in home.local_page.state().alarms]

@@ -19,7 +19,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from gateway.demo.stage import Stage, codes_in, free_port, stage, stop
+from gateway.demo.home_process import stop
+from gateway.demo.stage import Stage, codes_in, free_port, stage
 from gateway.demo.town import NEIGHBOUR, ORGANISATION
 from gateway.demo.tree import HERE, RUNS_FROM, Tree
 from gateway.errors import TryggveError

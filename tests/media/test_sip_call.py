@@ -8,7 +8,7 @@ import shutil
 import signal
 import time
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from gateway.media import baresip, sip_call
 from gateway.media.baresip import NoPhone
 from tests.media.centre import CENTRE_HZ, HOME_HZ, LOCAL, NOW, Caller, Centre, CentreHome
 from tests.media.parts import RATE, Mute, share_of
+from tests.test_link import certificate as made_certificate
 
 pytestmark = [
     pytest.mark.slow,
@@ -114,6 +115,30 @@ async def test_nobody_hears_before_record_lamp_and_tone(home: CentreHome, centre
     assert "SRTP is Enabled" in centre.said()
     [end] = home.data(VoiceEnded)
     assert 2.0 < end.took_s < 10
+
+
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+async def test_a_call_over_a_connection(tmp_path: Path, transport: str) -> None:
+    """TCP, and TLS where the home has a certificate: taken, and each end may end it."""
+    day = timedelta(days=1)
+    now = datetime.now(UTC)
+    certificate, key = await asyncio.to_thread(made_certificate, tmp_path, now - day, now + day)
+    home = CentreHome(tmp_path, certificate=certificate, key=key)
+    for ending in ("centre", "home"):
+        made = Centre(tmp_path / ending, more=f";transport={transport}")
+        await home.expect()
+        ports = home.calls._front.ports  # type: ignore[union-attr]
+        port = ports.tls_port if transport == "tls" else ports.port
+        await made.dial(f"sip:hem@{LOCAL}:{port};transport={transport}")
+        await made.hears("Call established")
+        if ending == "home":
+            await home.until("taken")
+            home.calls._end(home.calls._running, VoiceEnd.STOPPED)  # type: ignore[arg-type]
+            await made.hears("session closed")
+        await made.end()
+        await home.settled()
+    assert [one.why for one in home.data(VoiceEnded)] == [VoiceEnd.HUNG_UP, VoiceEnd.STOPPED]
+    await home.calls.close()
 
 
 @pytest.mark.parametrize(

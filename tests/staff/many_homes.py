@@ -48,6 +48,7 @@ from web.staff.events import append
 from web.staff.storage import (
     alarm_tables,
     ladder_tables,
+    look_tables,
     place_tables,
     plan_tables,
     relative_tables,
@@ -153,6 +154,11 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
         tables.media_call: {
             "id": "call-h1", "home_id": "h1", "alarm": "home:h1/9", "person": everybody,
             "state": "ended", "why": "", "answer": "", "made_at": now, "until": now,
+        },
+        look_tables.look_session: {
+            "id": "look-h1", "home_id": "h1", "camera": "cam", "person": everybody,
+            "reason": "worry", "state": "ended", "why": "", "answer": "", "key": "",
+            "extended": False, "made_at": now, "until": now,
         },
         tables.door_code: {
             "id": "code-h1", "home_id": "h1", "person": everybody, "device": "front",

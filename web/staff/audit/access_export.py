@@ -26,7 +26,7 @@ def to_csv(rows: Iterable[AccessRow], org: str) -> bytes:
                 row.action,
                 org,
                 row.home,
-                row.person,
+                row.person or row.party or None,
                 row.patient,
                 row.device,
                 row.why,

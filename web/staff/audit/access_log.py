@@ -60,6 +60,8 @@ class AccessRow:
     why: str
     outcome: str | None = None
     took_s: float | None = None
+    party: str = ""
+    """Who it was where it was no user: a `VoiceParty`; empty: the user, or nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +174,7 @@ def rows_of(conn: Connection, rows: Sequence[Any]) -> list[AccessRow]:
             if row.kind == "unlock.requested"
             else None,
             took_s=lasted.get((row.home_id, row.kind, _named(row.kind, data))),
+            party="" if row.person is not None else str(data.get("party") or ""),
         )
         for row, data in zip(rows, bodies, strict=True)
     ]

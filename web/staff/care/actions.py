@@ -117,6 +117,22 @@ class Why(StrEnum):
     """There is no such call of this person's."""
     BAD_OFFER = "bad_offer"
     """The page's description of its end is none.  Data: `detail`."""
+    NO_CAMERA = "no_camera"
+    """The home has not told of such a camera and of a lamp that says that somebody looks."""
+    NO_CONSENT = "no_consent"
+    """Not everybody concerned agreed to looks into the home."""
+    NO_REASON = "no_reason"
+    """A look of the watcher's own has no reason of the list."""
+    NOT_SEEN = "not_seen"
+    """The sensor's answer was not shown before a look of the watcher's own."""
+    NOT_TAKEN = "not_taken"
+    """A look is for a check that the person has taken first."""
+    LOOKING = "looking"
+    """Another person looks there now.  Data: `person` (id)."""
+    NO_LOOK = "no_look"
+    """There is no such look of this person's, or it is over."""
+    EXTENDED = "extended"
+    """The look was made longer already."""
 
 
 class Refused(TryggveError):

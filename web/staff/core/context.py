@@ -21,6 +21,7 @@ from web.staff.core.admission import HISTORY_MAX, POSTGRES, SQLITE, Lane, Turns
 from web.staff.core.pace import Pace
 from web.staff.core.waits import Waits
 from web.staff.realtime.broker import Broker
+from web.staff.realtime.pictures import Pictures
 from web.staff.realtime.unsaved import UnsavedAlarms
 from web.staff.storage import escalations
 from web.staff.storage.afterwards import Afterwards
@@ -78,6 +79,8 @@ class Staff:
     admission: Admission = field(default_factory=_for_no_requests)
     afterwards: Afterwards | None = None
     """What is written after the answer; None: everything is written before it."""
+    pictures: Pictures = field(default_factory=Pictures)
+    """Sealed pictures of looks that find no other way; the same memory at all workers."""
     unsaved: UnsavedAlarms = field(default_factory=UnsavedAlarms)
     """Alarms that came while nothing can be saved."""
     boot: str = field(default_factory=boot_id)

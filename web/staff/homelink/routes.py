@@ -21,6 +21,9 @@ from gateway.wire import (
     BACKLOG_HEADER,
     BODY_MAX_BYTES,
     HEARTBEAT_S,
+    LOOK_HEADER,
+    PICTURE_HEADER,
+    PICTURE_MAX_BYTES,
     PROTOCOL_HEADER,
     PROTOCOLS,
     CallSignal,
@@ -28,6 +31,7 @@ from gateway.wire import (
     EventBatch,
     GapProblem,
     Have,
+    LookSignal,
     Noted,
     Problem,
     TurnOrder,
@@ -44,6 +48,7 @@ from web.staff.homelink import (
     enrolment,
     heard,
     ingest,
+    look_signals,
     second_path,
     tokens,
     unsaved_alarms,
@@ -213,6 +218,28 @@ def call() -> Response:
     signal = _read(CallSignal, CALL_BODY_MAX_BYTES)
     call_signals.receive(parts, home, signal)
     return _answer(Noted(call=signal.call))
+
+
+@blueprint.post("/look")
+def look() -> Response:
+    """What a home says about a look, at once."""
+    parts = staff()
+    home = _home(parts)
+    signal = _read(LookSignal, CALL_BODY_MAX_BYTES)
+    look_signals.receive(parts, home, signal)
+    return _answer(Noted(call=signal.look))
+
+
+@blueprint.post("/picture")
+def picture() -> Response:
+    """One sealed picture of a look."""
+    parts = staff()
+    home = _home(parts)
+    look, number = request.headers.get(LOOK_HEADER, ""), request.headers.get(PICTURE_HEADER, "")
+    if not (number.isascii() and number.isdigit() and len(number) <= 6):
+        raise Refused(400, "bad_request", f"{PICTURE_HEADER} is no number.")
+    sealed = _body(PICTURE_MAX_BYTES)
+    return _answer(look_signals.take_picture(parts, home, look, int(number), sealed))
 
 
 @blueprint.get("/stream")

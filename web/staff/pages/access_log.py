@@ -71,6 +71,13 @@ def why_text(row: AccessRow) -> str:
     return row.why
 
 
+def who_text(row: AccessRow, names: Mapping[str, str]) -> str:
+    """Who it was, in words."""
+    if row.person is not None:
+        return names.get(row.person, row.person)
+    return words.enum_word(events.VoiceParty, row.party).capitalize() if row.party else _("Okänd")
+
+
 def _filter(
     actor: Actor, places: Mapping[str, Place]
 ) -> tuple[list[str], datetime, datetime, dict[str, str | None]]:
@@ -140,6 +147,7 @@ def log(actor: Actor) -> str:
             samples=access_log.samples(conn, actor.org),
             kinds=sorted(ACCESS_KINDS),
             why_text=why_text,
+            who_text=who_text,
             what_text=what_text,
             came_in=came_in,
             address=_address,
@@ -211,6 +219,7 @@ def sample(actor: Actor) -> str:
             places=lookups.places(conn, actor),
             names=lookups.names(conn, actor),
             why_text=why_text,
+            who_text=who_text,
             found_as=CheckedAs.offered(),
             found_word=lambda code: words.enum_word(CheckedAs, code),
         )

@@ -82,6 +82,14 @@ SENTENCES = {
     Why.NO_VOICE: N_("Det här hemmet har ingen högtalare att tala genom."),
     Why.NO_CALL: N_("Samtalet finns inte längre."),
     Why.BAD_OFFER: N_("Webbläsaren kunde inte börja ett samtal. Läs in sidan igen."),
+    Why.NO_CAMERA: N_("Det här hemmet har ingen kamera för tillsyn."),
+    Why.NO_CONSENT: N_("Samtycke till kameratillsyn saknas i det här hemmet."),
+    Why.NO_REASON: N_("Välj först varför du behöver se."),
+    Why.NOT_SEEN: N_("Läs sensorns svar först. Läs in sidan igen."),
+    Why.NOT_TAKEN: N_("Ta tillsynen först."),
+    Why.LOOKING: N_("En kollega tittar redan."),
+    Why.NO_LOOK: N_("Kameratillsynen är redan avslutad."),
+    Why.EXTENDED: N_("Kameratillsynen är redan förlängd. Det går bara en gång."),
     Why.BAD_TIME: N_(
         "Tiderna stämmer inte: de ska ha passerat, sluttiden ska vara efter starttiden, och "
         "något ska vara ändrat."

@@ -154,6 +154,7 @@ class Watch:
     def _steps(self) -> Iterator[tuple[str, Callable[[], object]]]:
         staff = self._staff
         yield "saving", self._saving.look
+        yield "pictures", staff.pictures.sweep
         yield "silence", self._look_for_silence
         yield "revocation", lambda: revocation.look(staff)
         yield "codes", lambda: door_codes.look(staff)

@@ -5,6 +5,7 @@ import { startBoard } from "./board.js";
 import { startCodes } from "./codes.js";
 import { startForms } from "./forms.js";
 import { startLive } from "./live.js";
+import { startLook } from "./look.js";
 import { startPasskeys } from "./passkey.js";
 import { startRefreshing } from "./refresh.js";
 import { startSeen } from "./seen.js";
@@ -30,6 +31,7 @@ if (document.body.dataset.live) {
   startStream();
   startTab();
   startTalk();
+  startLook();
   startSeen();
   startRefreshing();
   startLive();
