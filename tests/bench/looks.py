@@ -3,8 +3,7 @@ there, what looks leave in the gateway's memory, and a night of five hundred hom
 
 The home's half is real, each look with its own process and camera; the other end is an aiortc peer,
 and so is the plain reference: two of them in one process, from the offer to the first picture.  The
-page's own share (a browser, its cover over a picture that stands still, TURN) is measured where
-Chromium runs: tests/browser/test_look.py and tests/e2e/test_relayed.py.
+page's own share (a browser, its cover over a picture that stands still, TURN) is `look_pages`.
 
 Not for: a Pi's camera, shutter or encoder, which only a Pi can show.
 """
@@ -24,11 +23,12 @@ from pathlib import Path
 from typing import Any
 
 from gateway.media.process import MediaProcess
+from tests.bench import look_pages
 from tests.bench.figure import Figure
 from tests.load.night import nights
-from tests.media.look_faults import Seen, fifty, load, looks
+from tests.media.look_faults import Seen, apart, fifty, load
 
-AT_ONCE = 10
+AT_ONCE = 8
 """Looks that go on at once, each in a home of its own."""
 
 PICTURES = 20
@@ -48,11 +48,12 @@ def measure() -> Iterator[Figure]:
     yield from _first_pictures()
     yield _memory()
     yield _night()
+    yield from look_pages.measure()
 
 
 def _closed() -> Iterator[Figure]:
-    with tempfile.TemporaryDirectory() as name, load(os.cpu_count() or 1):
-        seen = asyncio.run(looks(fifty(), Path(name), AT_ONCE))
+    with load(os.cpu_count() or 1):
+        seen = asyncio.run(apart(len(fifty()), AT_ONCE))
     usual = [one for one in seen if not one.case.extended]
     longer = [one for one in seen if one.case.extended]
     yield Figure("camera_closed_max_s", _longest(usual), "s", 30.5, note=_told(usual))
