@@ -28,7 +28,6 @@ from gateway.engine.sequencer import Sealed, Sequencer
 from gateway.envelope import GENESIS, Draft, Event, from_json, verify_next
 from gateway.events import (
     CheckDone,
-    CheckDue,
     CheckEscalated,
     CheckMissed,
     CheckPlanned,
@@ -44,8 +43,10 @@ from gateway.events import (
 from gateway.rules import DeviceFacts, HomeFacts, bind
 from gateway.rules.fold import Fold
 from gateway.rules.night_check import Settings, report_by
-from gateway.schedule import Plan, merged
+from gateway.schedule import Plan
 from gateway.services.slot_ringer import SlotRinger
+from gateway.state import held_plans
+from gateway.state.home_view import HomeView
 from tests.staff.parts import add_user, parts_of
 from web.staff.care import actions
 from web.staff.core.config import StaffConfig
@@ -145,7 +146,6 @@ class Home:
         self.down, self._down_head = 0, GENESIS
         self.running = True
         self._alive = clock.now()
-        self._planned: dict[str, datetime | None] = {}
         self._life = list(_life(Random(f"{night.name}/{number}"), night))
         self._facts = HomeFacts(self.id, "Europe/Stockholm", devices=DEVICES)
         self._sequencer = self._rules()
@@ -154,26 +154,34 @@ class Home:
     def _rules(self) -> Sequencer:
         """The rules as the log left them."""
         fold = Fold(bind({}, self._facts))
+        self.view = HomeView()
+        for one in self.log:
+            self.view.apply(one.event)
         fold.rebuild((one.event, one.received_at or one.event.at) for one in self.log)
         own = [one for one in self.log if one.received_at is None]
         seq, head = (own[-1].event.seq, own[-1].digest) if own else (0, GENESIS)
-        return Sequencer(fold, origin=f"home:{self.id}", boot="b", seq=seq, head=head)
+        return Sequencer(
+            fold,
+            origin=f"home:{self.id}",
+            boot="b",
+            seq=seq,
+            head=head,
+            on_event=self.view.apply,
+        )
 
     def _rings(self) -> SlotRinger:
         settings = Settings()
         return SlotRinger(
-            slots=lambda start, end: merged({PLAN.name: PLAN}, "Europe/Stockholm", start, end),
+            slots=lambda start, end: held_plans.slots(
+                {PLAN.name: PLAN}, self.view.plans, "Europe/Stockholm", start, end
+            ),
             clock=self.clock,
             submit=self._submit,
-            known=lambda: self._planned,
+            known=lambda: self.view.known_checks(),  # noqa: PLW0108 - the view of then
             report_by=lambda slot: report_by(slot, settings),
         )
 
     def _submit(self, data: Data) -> None:
-        if isinstance(data, CheckPlanned):
-            self._planned[data.check] = data.slot
-        elif isinstance(data, CheckDue):
-            self._planned[data.check] = None
         now = self.clock.now()
         self._sequencer.number(Draft(data, at=now), at=now, mono_s=0.0)
 

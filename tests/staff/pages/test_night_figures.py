@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -21,7 +22,13 @@ from gateway.events import (
     CheckPlanned,
     Data,
     Finding,
+    LookBegun,
     Looked,
+    LookEnd,
+    LookEnded,
+    LookPermitted,
+    LookWhy,
+    PictureKind,
 )
 from tests.staff.pages.conftest import post, text_of
 from tests.staff.pages.test_pages import reads
@@ -37,7 +44,18 @@ NIGHT = datetime(2026, 11, 22, 21, tzinfo=UTC)
 
 SUNDAY = "/nattillsyn/siffror?natt=2026-11-22"
 
+SHOWN = ("sensor", "camera", "phone", "visit", "missed")
+
 HOUR = timedelta(hours=1)
+
+
+def look_of(check: str) -> list[Data]:
+    """A look of a watcher's own, at a check that the sensor has answered."""
+    about: dict[str, Any] = {"look": check, "why": LookWhy.WORRY, "check": check}
+    ended = LookEnded(look=check, why=LookEnd.CLOSED, took_s=9.0, pictures=80)
+    expires = datetime(2026, 12, 1, tzinfo=UTC)
+    permitted = LookPermitted(expires=expires, **about)
+    return [permitted, LookBegun(picture=PictureKind.EDGES, **about), ended]
 
 
 def check(staff: Staff, home: str, slot: datetime, how: str) -> None:
@@ -52,9 +70,12 @@ def check(staff: Staff, home: str, slot: datetime, how: str) -> None:
     def answered(looked: Looked) -> Draft:
         return Draft(CheckAnswered(check=name, finding=Finding.OK, looked=looked), person="p7")
 
+    worried = look_of(name)
     ends: dict[str, list[Data | Draft]] = {
         "sensor": [CheckDone(check=name, by=CheckBy.SENSOR)],
         "phone": [asked, answered(Looked.PHONE), CheckDone(check=name, by=CheckBy.WATCHER)],
+        "camera": [asked, answered(Looked.CAMERA), CheckDone(check=name, by=CheckBy.WATCHER)],
+        "worry": [CheckDone(check=name, by=CheckBy.SENSOR), *worried],
         "visit": [asked, answered(Looked.IN_PERSON), CheckDone(check=name, by=CheckBy.WATCHER)],
         "gone": [asked, CheckEscalated(check=name, why="help")],
         "away": [CheckMissed(check=name, why="absent")],
@@ -76,18 +97,30 @@ def figure(page: str, name: str) -> str:
 def test_each_check_is_counted_once_by_the_most_that_it_took(
     as_role: Callable[..., FlaskClient], home: EnrolledHome, staff: Staff
 ) -> None:
-    """Who went, also where somebody had to go; who rang; the sensor; away, missed and open apart.
+    """Who went, also where somebody had to go; a camera, also where the sensor had answered and a
+    watcher looked all the same; who rang; the sensor; away, missed and open apart.
     Without what the round was before there is no saving, and the page says why."""
     client = as_role("coordinator", homes=())
-    hows = ("sensor", "sensor", "phone", "visit", "gone", "away", "missed", "open")
+    hows = (
+        "sensor",
+        "sensor",
+        "camera",
+        "worry",
+        "phone",
+        "visit",
+        "gone",
+        "away",
+        "missed",
+        "open",
+    )
     for n, how in enumerate(hows):
         check(staff, "h1", NIGHT + n * HOUR, how)
     page = text_of(client, SUNDAY)
     assert "Natten mot måndag 23 november 2026" in page
-    found = {way: figure(page, f"total-{way}") for way in ("sensor", "phone", "visit", "missed")}
-    assert found == {"sensor": "2", "phone": "1", "visit": "2", "missed": "1"}
+    found = {way: figure(page, f"total-{way}") for way in SHOWN}
+    assert found == {"sensor": "2", "camera": "2", "phone": "1", "visit": "2", "missed": "1"}
     assert (figure(page, "total-away"), figure(page, "total-open")) == ("1", "1")
-    assert figure(page, "total-checks") == "8"
+    assert figure(page, "total-checks") == "10"
     assert 'data-test="no-baseline"' in page
     assert 'data-test="saved"' not in page
     assert reads(staff) == ["figures"]

@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, select
+from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
 from gateway.events import CheckBy, Looked
 from web.staff.care.few import hidden
@@ -29,9 +29,6 @@ the last in the morning belong to one night."""
 
 EXCUSED = ("absent", "paused")
 """The `why` of a check that nobody was to make: the resident was away, or the plan pauses."""
-
-CAMERA = "camera"
-"""What `looked` says of an answer that rests on a look."""
 
 
 class Way(StrEnum):
@@ -160,10 +157,16 @@ def _way() -> ColumnElement[str]:
     c = t.night_check.c
     done, by = c.state == "done", c.done_by
     watched = and_(done, by == CheckBy.WATCHER.value)
+    seen = or_(c.look_pictures.is_(None), c.look_pictures > 0)
+    opened = or_(
+        c.looked == Looked.CAMERA.value,
+        c.look_state == "begun",
+        and_(c.look_state == "ended", seen),
+    )
     return case(
         (c.state == "escalated", Way.VISIT.value),
         (and_(watched, c.looked == Looked.IN_PERSON.value), Way.VISIT.value),
-        (and_(watched, c.looked == CAMERA), Way.CAMERA.value),
+        (and_(done, opened), Way.CAMERA.value),
         (and_(watched, c.looked == Looked.PHONE.value), Way.PHONE.value),
         (and_(done, by == CheckBy.SENSOR.value), Way.SENSOR.value),
         (done, Way.OTHER.value),
