@@ -48,7 +48,7 @@ from gateway.services.slot_ringer import SlotRinger
 from gateway.state import held_plans
 from gateway.state.home_view import HomeView
 from tests.staff.parts import add_user, parts_of
-from web.staff.care import actions
+from web.staff.checks import claims
 from web.staff.core.config import StaffConfig
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor
@@ -298,8 +298,8 @@ class Server:
             found = rng.choice(FOUND)
             slow = rng.choice((1, 2, 4, 8, 40)) * MIN
             if self.clock.now() >= asked_at + slow:
-                actions.start_check(self.staff, self.watcher, home, check)
-                actions.answer_check(self.staff, self.watcher, home, check, found, Looked.PHONE)
+                claims.start_check(self.staff, self.watcher, home, check)
+                claims.answer_check(self.staff, self.watcher, home, check, found, Looked.PHONE)
 
 
 @dataclass(frozen=True, slots=True)
