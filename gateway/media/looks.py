@@ -39,6 +39,7 @@ from gateway.media import description
 from gateway.media.process import MediaProcess
 from gateway.media.record import MediaRecord
 from gateway.media.sessions import Around, Running, Sessions
+from gateway.media.sight import AT_LIMIT_S
 from gateway.ports import SHUTTER_MAX_S, Camera
 from gateway.wire import PICTURE_MAX_BYTES, LookOrder, LookSignal, PictureTaken
 
@@ -52,6 +53,9 @@ FIND_S = 8.0
 
 FIND_ALONE_S = 15.0
 """The same where the page has no key for the relay: a relay of the network's may take long."""
+
+GONE_S = 2.0
+"""Seconds after which the shutter is shut before a child that does not go away."""
 
 Picture = Callable[[str, int, bytes], Awaitable[PictureTaken]]
 """Hands a sealed picture to the server: look, number, and what only the page can open."""
@@ -194,8 +198,10 @@ class Looks(Sessions[LookPermit, LookOrder]):
             self._uncovered = asyncio.create_task(self._uncover(running, camera))
             return await self._hear(running, self._beginning(running.permit, order, camera))
         finally:
-            await self._gone(running)
+            gone = asyncio.ensure_future(self._gone(running))
+            await asyncio.wait((gone,), timeout=GONE_S)
             await self._cover(camera)
+            await gone  # as long as it is there, the lamp says so
 
     def _beginning(self, permit: LookPermit, order: LookOrder, camera: Camera) -> dict[str, Any]:
         place = camera.place()
@@ -289,6 +295,11 @@ class Looks(Sessions[LookPermit, LookOrder]):
             and running.began_s is not None
             and permit.camera == running.permit.camera
         )
+
+    def _end(self, running: Running[LookPermit], why: str) -> None:
+        """See `Sessions`; a page that counts down to the limit and closes then did not end it."""
+        at_limit = running.began_s is not None and self._left_s(running) < AT_LIMIT_S
+        super()._end(running, LookEnd.LIMIT_REACHED if at_limit and why == self.hung_up else why)
 
     def _extended(self, running: Running[LookPermit]) -> None:
         self._tell(running.permit.look, "extended", left_s=self._left_s(running))

@@ -8,8 +8,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
+import signal
 import sys
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 log = logging.getLogger(__name__)
@@ -75,7 +78,9 @@ class MediaProcess:
     def kill(self) -> None:
         """End it at once, also when it is stopped or hangs.  May be called twice."""
         if self.process.returncode is None:
-            self.process.kill()
+            # not by its own `kill`, which takes the end of one that is gone from who waits for it
+            with suppress(ProcessLookupError):
+                os.kill(self.process.pid, signal.SIGKILL)
 
     async def gone(self) -> None:
         """Wait until it is gone, after `kill` or its own end."""

@@ -32,6 +32,9 @@ OPEN_S = 15.0
 WATCH_EVERY_S = 0.1
 """Seconds between two looks at limit and page: a look is over half a second past its limit."""
 
+AT_LIMIT_S = 0.5
+"""Seconds before the limit from which the page's own end is the limit's: it counts down as well."""
+
 PICTURE_EVERY_S = 0.25
 """Seconds between two sealed pictures: what a slow line and a small server bear."""
 
@@ -59,6 +62,11 @@ class Look(Carried):
         self._video: Video | None = None
         self.pictures = 0
         self._way = LookWay.NONE
+
+    def end(self, why: str) -> None:
+        """See `Carried`; a page that counts down to the limit and closes then did not end it."""
+        at_limit = self._may_open.is_set() and self.limit.left_s < AT_LIMIT_S
+        super().end(LookEnd.LIMIT_REACHED if at_limit and why == LookEnd.CLOSED else why)
 
     def count(self) -> dict[str, Any]:
         """See `Carried`."""
@@ -134,7 +142,7 @@ class Look(Carried):
         try:
             async with asyncio.timeout(self._find_s):
                 self.say("answered", sdp=await video.answer(str(self._order["sdp"])))
-                found = await self._first(video.found, self._relayed)
+                found = await self._first(video.found, self._relayed, video.lost)
         except BadOffer as error:
             self.say("refused", why=LookRefusal.BAD_OFFER.value, text=str(error))
             self.end(LookEnd.REFUSED)

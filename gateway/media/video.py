@@ -102,11 +102,12 @@ def as_frame(shot: Shot) -> VideoFrame:
 
 
 class Video:
-    """Video to the page of one look.  `found`: there is a way; `failed`: no more pictures."""
+    """Video to the page of one look.  `found`: there is a way; `lost`: there is none (any more);
+    `failed`: no more pictures."""
 
     def __init__(self, ice: Sequence[Mapping[str, Any]], forms: Sequence[Form], look: Look) -> None:
         self._look, self._forms = look, forms
-        self.found = asyncio.Event()
+        self.found, self.lost = asyncio.Event(), asyncio.Event()
         self.peer = Peer(ice, found=self.found.set, lost=self._lost, heard=self._heard)
         self.track = Camera(look)
         self.form = Form.FRAMES
@@ -155,7 +156,10 @@ class Video:
         await self.peer.close()
 
     def _lost(self) -> None:
-        if self.found.is_set() and not self._closed:
+        if self._closed:
+            return
+        self.lost.set()
+        if self.found.is_set():
             self._look.end(LookEnd.VIEWER_LOST)
 
     def _heard(self, said: dict[str, Any]) -> None:

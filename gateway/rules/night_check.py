@@ -242,21 +242,21 @@ def _look(state: State, name: str, now: datetime, settings: Settings) -> Sequenc
     ask."""
     check = state.checks[name]
     if state.absence.at(now):
-        rests_on = (check.said, *((state.absence.ref,) if state.absence.ref else ()))
-        return (Decision(CheckMissed(check=name, why="absent"), rests_on=rests_on),)
+        away = (check.said, *((state.absence.ref,) if state.absence.ref else ()))
+        return (Decision(CheckMissed(check=name, why="absent"), rests_on=away),)
     if check.phase is Phase.DUE and check.plan.paused(check.slot, settings.home.timezone):
         return (Decision(CheckMissed(check=name, why="paused"), rests_on=(check.said,)),)
     if check.phase is Phase.DUE and now > later(check.slot, minutes=settings.late_min):
         return (Decision(CheckMissed(check=name, why="too_late"), rests_on=(check.said,)),)
     again = check.phase is Phase.WAITING
-    why: str | None = check.plan.method.value
+    why: str = check.plan.method.value
     rests_on: tuple[Ref, ...] = (check.said,)
     if check.plan.method not in BY_PERSON:
-        why, seen = _sensors(state, now, settings)
+        lacking, seen = _sensors(state, now, settings)
         rests_on = (check.said, *seen)
-        if why is None:
+        if lacking is None:
             return (Decision(CheckDone(check=name, by=CheckBy.SENSOR), rests_on=rests_on),)
-        why = "recheck" if again else why
+        why = "recheck" if again else lacking
     asked = CheckAsked(
         check=name,
         why=why,

@@ -20,7 +20,7 @@ from gateway.events import (
     Stamp,
     VisitStarted,
 )
-from tests.browser.conftest import DESK, PHONE, LiveServer
+from tests.browser.conftest import DESK, PHONE, WAIT_MS, LiveServer
 from tests.browser.night import MIN, Night, escalate
 from tests.staff.parts import EnrolledHome, add_home, add_user
 
@@ -31,6 +31,11 @@ SignIn = Callable[..., None]
 
 
 def board(page: Any, live: LiveServer, opened: str = "") -> None:
+    """Open the board.  What is expected there has as long as everything else here: a machine that
+    does much tells of a change late."""
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=WAIT_MS)
     page.goto(f"{live.url}/nattillsyn{'?oppna=' + opened if opened else ''}")
 
 
@@ -251,7 +256,10 @@ def test_the_sensors_answer_without_a_camera(
         "Klar utan kamera: i sängen sedan 01:44, mattan känner någon sedan 01:44"
     )
     expect(page.get_by_test_id("refs")).to_contain_text(rests_on[2])
+    page.evaluate("document.querySelector('.nt-panel').left = 'h3'")
     part(page, "visit").click()
+    expect(page.get_by_test_id("panel")).to_have_attribute("data-home", "h2")
+    assert page.evaluate("document.querySelector('.nt-panel').left") is None
     page.get_by_test_id("settle-open").click()
     page.get_by_test_id("settle-other").click()
     expect(page.get_by_test_id("answer")).to_contain_text("Skriv några ord")

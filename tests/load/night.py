@@ -28,6 +28,7 @@ from gateway.engine.sequencer import Sealed, Sequencer
 from gateway.envelope import GENESIS, Draft, Event, from_json, verify_next
 from gateway.events import (
     CheckDone,
+    CheckDue,
     CheckEscalated,
     CheckMissed,
     CheckPlanned,
@@ -43,7 +44,7 @@ from gateway.events import (
 from gateway.rules import DeviceFacts, HomeFacts, bind
 from gateway.rules.fold import Fold
 from gateway.rules.night_check import Settings, report_by
-from gateway.schedule import Plan
+from gateway.schedule import Plan, merged
 from gateway.services.slot_ringer import SlotRinger
 from tests.staff.parts import add_user, parts_of
 from web.staff.care import actions
@@ -144,7 +145,7 @@ class Home:
         self.down, self._down_head = 0, GENESIS
         self.running = True
         self._alive = clock.now()
-        self._planned: set[str] = set()
+        self._planned: dict[str, datetime | None] = {}
         self._life = list(_life(Random(f"{night.name}/{number}"), night))
         self._facts = HomeFacts(self.id, "Europe/Stockholm", devices=DEVICES)
         self._sequencer = self._rules()
@@ -161,17 +162,18 @@ class Home:
     def _rings(self) -> SlotRinger:
         settings = Settings()
         return SlotRinger(
-            plans={PLAN.name: PLAN},
-            timezone="Europe/Stockholm",
+            slots=lambda start, end: merged({PLAN.name: PLAN}, "Europe/Stockholm", start, end),
             clock=self.clock,
             submit=self._submit,
-            known=self._planned.__contains__,
+            known=lambda: self._planned,
             report_by=lambda slot: report_by(slot, settings),
         )
 
     def _submit(self, data: Data) -> None:
         if isinstance(data, CheckPlanned):
-            self._planned.add(data.check)
+            self._planned[data.check] = data.slot
+        elif isinstance(data, CheckDue):
+            self._planned[data.check] = None
         now = self.clock.now()
         self._sequencer.number(Draft(data, at=now), at=now, mono_s=0.0)
 

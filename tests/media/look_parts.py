@@ -22,7 +22,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from gateway.access import look_permits
 from gateway.access.look_permits import LookPermit
 from gateway.errors import DeviceUnavailable, LinkDown
-from gateway.events import CheckPlanned, LookEnd, LookEnded, LookWhy, PictureKind
+from gateway.events import (
+    CheckPlanned,
+    ConsentSettled,
+    LookEnd,
+    LookEnded,
+    LookWhy,
+    PictureKind,
+)
 from gateway.media import sealing
 from gateway.media.looks import Looks
 from gateway.ports import Camera, CameraPlace, Emit, Form, Shutter
@@ -84,7 +91,7 @@ class LookHome(MediaHome):
         )
         self.alarm = self.raise_alarm()
         self.happened(CheckPlanned(check=CHECK, slot=NOW, report_by=NOW))
-        self.view.looks_agreed = True
+        self.happened(ConsentSettled(held=True))
 
     async def _take(self, look: str, number: int, sealed: bytes) -> PictureTaken:
         if self.asked_s is None:

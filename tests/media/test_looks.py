@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ import pytest
 
 pytest.importorskip("aiortc")
 
+from gateway import media
 from gateway.events import (
     AlarmOutcome,
     AlarmResolved,
+    ConsentSettled,
     LookAdmitted,
     LookBegun,
     LookEnd,
@@ -53,11 +56,11 @@ async def page() -> AsyncIterator[Page]:
     await made.close()
 
 
-async def seen(home: LookHome, page: Page, **permit: Any) -> None:
+async def seen(home: LookHome, page: Page, within_s: float = 20.0, **permit: Any) -> None:
     """A look that goes on: pictures come."""
     home.order(home.permit(**permit), sdp=await page.offer())
-    await page.take((await home.said("answered")).sdp)
-    await home.said("begun")
+    await page.take((await home.said("answered", within_s)).sdp)
+    await home.said("begun", within_s)
 
 
 async def test_nobody_sees_before_record_lamp_and_shutter(home: LookHome, page: Page) -> None:
@@ -109,7 +112,7 @@ async def test_a_permit_that_does_not_hold(
 
 async def test_without_consent_nobody_looks(home: LookHome) -> None:
     """Not asked, or withdrawn: also because of an alarm; nothing is loaded for it either."""
-    home.view.looks_agreed = False
+    home.happened(ConsentSettled(held=False))
     home.say(LookOrder(what="prepare"))
     home.order(home.permit(why=LookWhy.ALARM, alarm=home.alarm), key="k")
     assert (await home.said("refused")).why == LookRefusal.NO_CONSENT
@@ -117,11 +120,10 @@ async def test_without_consent_nobody_looks(home: LookHome) -> None:
 
 
 async def test_consent_that_is_withdrawn_ends_it_at_once(home: LookHome, page: Page) -> None:
-    """In the middle, by the first event after it."""
+    """In the middle of it."""
     await seen(home, page)
-    home.view.looks_agreed = False
     began_s = time.monotonic()
-    home.looks.reconsider()
+    home.happened(ConsentSettled(held=False))
     await home.settled()
     assert home.ended() is LookEnd.CONSENT_WITHDRAWN
     assert time.monotonic() - began_s < 2
@@ -254,6 +256,42 @@ async def test_the_home_ends_it_at_its_limit(home: LookHome, page: Page) -> None
     assert 3.0 <= home.data(LookEnded)[0].took_s < 3.6
 
 
+@pytest.mark.parametrize("by_the_server", [False, True])
+async def test_a_page_that_counts_down_to_the_limit_did_not_end_it(
+    home: LookHome, page: Page, by_the_server: bool
+) -> None:
+    """Whichever of the two comes first at the limit, the log says that it was reached."""
+    await seen(home, page, limit_s=1)
+    running = home.looks._running
+    assert running is not None
+    await until(lambda: home.looks._left_s(running) < 0.4)
+    if by_the_server:
+        home.say(LookOrder(what="end", look="l1"))
+    else:
+        page.say(end=True)
+    await home.settled()
+    assert home.ended() is LookEnd.LIMIT_REACHED
+
+
+async def test_the_wall_clock_ends_nothing_and_keeps_nothing_open(
+    home: LookHome, page: Page
+) -> None:
+    """Set an hour on or back in the middle: a look is as long as it is; nothing that counts its
+    seconds reads that clock."""
+    await seen(home, page, limit_s=1)
+    assert home.now is not None
+    home.now += timedelta(hours=1)
+    home.looks.reconsider()
+    assert home.looks.busy
+    home.now -= timedelta(hours=2)
+    await home.settled()
+    assert home.ended() is LookEnd.LIMIT_REACHED
+    assert 0.9 < home.data(LookEnded)[0].took_s <= 1.5
+    wall = ("time.time(", "datetime.now", ".utcnow", "perf_counter", "CLOCK_REALTIME")
+    for source in Path(media.__file__).parent.glob("*.py"):
+        assert not [word for word in wall if word in source.read_text()], source.name
+
+
 async def test_a_child_that_is_stopped_is_killed_at_its_limit(home: LookHome, page: Page) -> None:
     """SIGSTOP: it can end nothing by itself, and is gone half a second after its limit."""
     await seen(home, page, limit_s=1)
@@ -342,6 +380,25 @@ async def test_a_child_that_was_ready_in_vain_is_let_go(
     await until(lambda: len(home.children) == 2)
     await home.looks.close()
     assert home.children[1].process.returncode is not None
+
+
+async def test_ways_that_point_where_they_must_not_are_not_followed(
+    home: LookHome, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the page adds later is judged as its offer is, in the home too."""
+    told: list[dict[str, Any]] = []
+    await seen(home, page)
+    process = home.children[0]
+    monkeypatch.setattr(process, "tell", told.append)
+    ways = tuple(
+        f"candidate:1 1 udp 2122260223 {where} typ host"
+        for where in ("127.0.0.1 9000", "169.254.1.1 9000", "10.0.0.9 22", "pc.local 9000")
+    )
+    good = "candidate:1 1 udp 2122260223 10.0.0.9 51234 typ host"
+    home.say(LookOrder(what="candidates", look="l2", candidates=(good,)))
+    home.say(LookOrder(what="candidates", look="l1", candidates=(*ways, good)))
+    await until(lambda: bool(told))
+    assert told == [{"do": "candidates", "candidates": [good]}]
 
 
 async def test_an_order_for_no_look_does_nothing(home: LookHome) -> None:

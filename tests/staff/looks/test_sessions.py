@@ -8,13 +8,18 @@ from typing import Any
 from sqlalchemy import update
 
 from gateway.access import look_permits
+from gateway.envelope import Draft
 from gateway.events import (
     AlarmOutcome,
     AlarmRaised,
     AlarmType,
     CheckAsked,
+    LookBegun,
+    LookEnd,
+    LookEnded,
     LookPermitted,
     LookWhy,
+    PictureKind,
 )
 from gateway.wire import SDP_MAX_BYTES
 from tests.staff.care.test_actions import actor, refusal
@@ -28,9 +33,11 @@ from tests.staff.looks.parts import (
     send_picture,
     signal,
 )
-from tests.staff.parts import EnrolledHome, add_home
+from tests.staff.parts import EnrolledHome, add_home, add_user
+from web.staff.audit import access_export, access_log
 from web.staff.care import actions
 from web.staff.care.actions import Why
+from web.staff.checks import claims
 from web.staff.core.context import Staff
 from web.staff.core.rights import Role
 from web.staff.looks import sessions
@@ -148,7 +155,7 @@ def test_a_look_for_a_check_is_its_own_watchers(enrolled_home: EnrolledHome, sta
     other = actor(Role.NIGHT_WATCHER, person="p2")
     wish = Wish("h1", check="n@1")
     assert refusal(sessions.begin, staff, WATCHER, wish, OFFER, KEY).why is Why.NOT_TAKEN
-    actions.start_check(staff, WATCHER, "h1", "n@1")
+    claims.start_check(staff, WATCHER, "h1", "n@1")
     taken = refusal(sessions.begin, staff, other, wish, OFFER, KEY)
     assert (taken.why, taken.data["person"]) == (Why.NOT_FIRST, "p1")
     own = Wish("h1", check="n@1", why=LookWhy.WORRY, seen=True)
@@ -268,3 +275,25 @@ def _all_of_the_database(staff: Staff) -> bytes:
         dump = conn.connection.driver_connection
         assert dump is not None
         return "".join(dump.iterdump()).encode()
+
+
+def test_a_look_stands_in_the_access_log(enrolled_home: EnrolledHome, staff: Staff) -> None:
+    """Who, when, by which camera, why, how long, and how it ended, also in the file; one that goes
+    on has no end yet."""
+    furnish(enrolled_home, staff)
+    add_user(enrolled_home.app, "p1", ["night_watcher"], homes=["h1"])
+    begun_ = LookBegun(look="l1", why=LookWhy.WORRY, picture=PictureKind.EDGES)
+    enrolled_home.send(Draft(begun_, device="cam", person="p1"))
+    now = staff.clock.now()
+    span = (["h1"], now - timedelta(hours=1), now + timedelta(hours=1))
+    with staff.db.read() as conn:
+        [row] = access_log.read(conn, *span, action=LookBegun.KIND)
+    assert (row.person, row.device, row.why) == ("p1", "cam", "worry")
+    assert (row.took_s, row.outcome) == (None, None)
+    ended = LookEnded(look="l1", why=LookEnd.VIEWER_LOST, took_s=12.3, pictures=3)
+    enrolled_home.send(Draft(ended, device="cam", person="p1"))
+    with staff.db.read() as conn:
+        [row] = access_log.read(conn, *span, action=LookBegun.KIND)
+    assert (row.took_s, row.outcome) == (12.3, "viewer_lost")
+    line = access_export.to_csv([row], "org1").decode().splitlines()[1]
+    assert ";".join(line.replace(",", ";").split(";")[-4:]).startswith("worry;viewer_lost;")

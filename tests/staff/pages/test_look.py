@@ -5,10 +5,21 @@ Not for: pictures (`tests/e2e/test_look.py`).
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from flask.testing import FlaskClient
 
-from gateway.events import AlarmRaised, AlarmType, LookEnd, PictureKind
+from gateway.events import (
+    AlarmRaised,
+    AlarmType,
+    CheckAsked,
+    CheckBy,
+    CheckDone,
+    CheckDue,
+    LookEnd,
+    PictureKind,
+)
 from tests.staff.looks.parts import KEY, OFFER, agree, furnish, send_picture, signal
 from tests.staff.pages.conftest import post, text_of
 from tests.staff.parts import EnrolledHome, add_user, parts_of, sign_in
@@ -86,3 +97,23 @@ def test_signals_go_first_and_pictures_hold_nobody_up() -> None:
 
     assert lane("/tillsyn/titta/borja") is lane("/api/v1/home/look") is Lane.ORDER
     assert lane("/tillsyn/titta/bild") is lane("/api/v1/home/picture") is None
+
+
+def test_the_board_has_it_at_the_check_that_one_has(home: EnrolledHome, carer: FlaskClient) -> None:
+    """At a check that one has taken, and at no other; at one that the sensor called done with its
+    answer above the reasons to choose from."""
+    furnish(home, parts_of(home.app))
+    now = home.clock.now()
+    asked, done = f"n@{now:%Y-%m-%dT%H:%MZ}", f"n@{now - timedelta(minutes=30):%Y-%m-%dT%H:%MZ}"
+    home.send(
+        CheckDue(check=done, slot=now - timedelta(minutes=30)),
+        CheckDone(check=done, by=CheckBy.SENSOR),
+        CheckDue(check=asked, slot=now),
+        CheckAsked(check=asked, why="bed_empty", answer_by=now + timedelta(minutes=9)),
+    )
+    assert 'data-test="look-begin"' not in text_of(carer, f"/nattillsyn?oppna=h1/{asked}")
+    assert post(carer, "/tillsyn/borja", home="h1", check=asked).status_code == 200
+    page = text_of(carer, f"/nattillsyn?oppna=h1/{asked}")
+    assert ('data-test="look-begin"' in page, 'data-test="look-why-worry"' in page) == (True, False)
+    page = text_of(carer, f"/nattillsyn?oppna=h1/{done}")
+    assert ('data-test="look-sensor"' in page, 'data-test="look-why-worry"' in page) == (True, True)

@@ -65,7 +65,11 @@ def why_text(row: AccessRow) -> str:
         return words.enum_word(events.VoiceRefusal, row.why)
     if row.action == "look.begun":
         why = words.enum_word(events.LookWhy, row.why)
-        return ", ".join(filter(None, (why, voice_words.lasted(row.took_s))))
+        if row.outcome == "unseen":
+            how = _("ingen bild visades")
+        else:
+            how = words.enum_word(events.LookEnd, row.outcome) if row.outcome else ""
+        return ", ".join(filter(None, (why, voice_words.lasted(row.took_s), how)))
     if row.action == "look.refused":
         return words.enum_word(events.LookRefusal, row.why)
     return row.why

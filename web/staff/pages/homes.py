@@ -16,6 +16,7 @@ from typing import Any
 from flask import abort, request, url_for
 from sqlalchemy import Connection, select
 
+from web.staff.care.look_consent import looks_withdrawn
 from web.staff.core.context import staff
 from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as _
@@ -191,6 +192,7 @@ def one_home(actor: Actor, home: str) -> str:
             tile=tile,
             devices=devices,
             care=care,
+            no_looks=looks_withdrawn(conn, [home] if care else []),
             day=day,
             checks={card.key: card for card in checks}.values(),
             wide=wide,

@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 
 from gateway.envelope import Event
 from gateway.events import Ref, Settled
+from web.staff.care.look_consent import looks_withdrawn
 from web.staff.core import i18n
 from web.staff.core.context import staff
 from web.staff.core.i18n import N_
@@ -91,6 +92,7 @@ def board(actor: Actor) -> str:
             ahead=night_rows.ahead(conn, actor, places, now),
             panel=panel,
             settled=Settled.offered(),
+            no_looks=looks_withdrawn(conn, actor.homes),
             may_check=actor.may(Right.ANSWER_CHECK),
             **_theme(now),
             **main_attributes(

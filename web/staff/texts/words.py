@@ -18,6 +18,7 @@ from gateway.events import AlarmType
 from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as gettext
 from web.staff.texts.look_enums import LOOK
+from web.staff.texts.plan_enums import PLAN
 from web.staff.texts.voice_enums import VOICE
 
 ALARMS: Mapping[str, str] = {
@@ -116,47 +117,6 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "relative": N_("besked till anhörig"),
         "look": N_("kameratillsyn"),
         "unknown": N_("något som servern inte känner till"),
-    },
-    events.ConsentHow: {
-        "spoken": N_("muntligt"),
-        "written": N_("skriftligt"),
-        "representative": N_("genom ställföreträdare"),
-        "unknown": N_("okänt hur"),
-    },
-    events.Cohabitant: {
-        "partner": N_("make, maka eller sambo"),
-        "child": N_("barn"),
-        "parent": N_("förälder"),
-        "other": N_("annan som bor där"),
-        "unknown": N_("någon som bor där"),
-    },
-    events.HouseholdChange: {
-        "lives_there": N_("bor där, inte tillfrågad än"),
-        "agreed": N_("har samtyckt till kameratillsyn"),
-        "withdrew": N_("samtycker inte längre"),
-        "moved_out": N_("bor inte kvar"),
-        "unknown": N_("en annan uppgift"),
-    },
-    events.CheckMethod: {
-        "sensor": N_("sensorn först"),
-        "camera": N_("kamera"),
-        "visit": N_("besök"),
-        "unknown": N_("på ett sätt som servern inte känner till"),
-    },
-    events.Night: {
-        "mon": N_("måndag"),
-        "tue": N_("tisdag"),
-        "wed": N_("onsdag"),
-        "thu": N_("torsdag"),
-        "fri": N_("fredag"),
-        "sat": N_("lördag"),
-        "sun": N_("söndag"),
-        "unknown": N_("okänd dag"),
-    },
-    events.PlanRefusal: {
-        "not_understood": N_("hemmets enhet har en äldre version och förstår inte planen"),
-        "out_of_range": N_("något i planen ligger utanför det som hemmets enhet tillåter"),
-        "unknown": N_("av ett skäl som servern inte känner till"),
     },
     events.PlaceField: {
         "point": N_("var hemmet ligger"),
@@ -323,6 +283,7 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
     },
     **VOICE,
     **LOOK,
+    **PLAN,
     grants.Action: {
         "unlock": N_("låsa upp"),
         "lock": N_("låsa"),

@@ -10,7 +10,7 @@ let look = { state: "idle", pictures: 0, may_extend: false };
 let of = "";
 
 const board = () => document.querySelector("[data-night]");
-const panel = () => document.getElementById("nt-panel");
+const panel = () => document.querySelector(".nt-panel");
 const rows = () => [...document.querySelectorAll("a.nt-row")];
 
 /** A camera is offered as an answer once it has shown something; the server judges it anew. */
@@ -29,6 +29,7 @@ function offerCamera() {
 }
 
 async function open(href, focus) {
+  if (href !== location.href) document.dispatchEvent(new CustomEvent("look:end")); // of the other
   history.pushState(null, "", href);
   await refreshNow();
   const shown = panel();
