@@ -133,6 +133,11 @@ def test_a_replaced_subscription_is_told_and_proved_anew(
         page.wait_for_function(KNOWN, arg=after["endpoint"])
         told = {"origin": live_server.url, "registrationId": id_, "data": pushed.last()}
         session.send("ServiceWorker.deliverPushMessage", told)
+        for _ in range(400):
+            if pushed.heard:
+                break
+            page.wait_for_timeout(50)  # the device says that it showed it
+        page.reload()
         expect(page.get_by_test_id("proved")).to_be_visible()
 
 
