@@ -206,7 +206,8 @@ def _by_the_relay(stage: Stage, page: Any) -> None:
     assert looking(stage)
     assert page.evaluate(PICTURE_IS_NEW) > 2
     assert page.evaluate(PAIR) == "relay"
-    assert 1 <= int(page.get_by_test_id("look-left").inner_text()) <= 30
+    left = page.get_by_test_id("look-left")
+    assert 1 <= int(until(lambda: left.inner_text().strip("–"))) <= 30
     page.get_by_test_id("look-end").click()
     assert is_over(page) == "Du avslutade kameratillsynen. Kameran är avstängd."
     assert ended(stage, 1)[0]["why"] == "closed"
