@@ -235,6 +235,7 @@ async function draw(mine, key, number, sealed) {
 
 /** A picture is shown now. */
 function seen(mine, where) {
+  if (mine.outMs) return;
   mine.pictures += 1;
   mine.shownMs = Date.now();
   if (box.dataset.state === "live") return;
@@ -259,11 +260,18 @@ function watch(mine) {
   const left = leftOf(mine);
   if (LIVE.includes(box.dataset.state)) part("left").textContent = left === null ? "–" : Math.ceil(left);
   if (left === null || !LIVE.includes(box.dataset.state)) return;
-  if (left <= 0) return lost(mine);
+  if (left <= 0) return isOut(mine);
   if (left <= SOON_S && !mine.soon) {
     mine.soon = true;
     part("say").textContent = box.dataset.soon;
   }
+}
+
+/** The time is out: nothing is shown any more, and the home says the last word; we wait for it. */
+function isOut(mine) {
+  mine.outMs ??= Date.now();
+  cover(box.dataset.out);
+  if (Date.now() - mine.outMs > FROZEN_MS) lost(mine, box.dataset.out);
 }
 
 /** Seconds left as the home counted them last; null: it has not said so for a while. */
@@ -350,7 +358,7 @@ function over(mine, text, why) {
 }
 
 /** The connection is gone, or the time is out: the server may know why. */
-async function lost(mine, text = box.dataset.lost) {
+async function lost(mine, text = mine.outMs ? box.dataset.out : box.dataset.lost) {
   if (mine.over || mine.losing) return;
   mine.losing = true;
   cover(text); // at once: what was shown is over
