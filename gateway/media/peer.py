@@ -43,6 +43,8 @@ class Peer:
         """When the page last said something; 0: there is no way yet."""
         self._found, self._lost, self._heard = found, lost, heard
         self._channel: Any = None
+        self._answered = False
+        self._early: list[str] = []
         self.connection.on("datachannel", self._speak_over)
         self.connection.on("connectionstatechange", self._see_state)
 
@@ -55,11 +57,16 @@ class Peer:
             await self.connection.setLocalDescription(await self.connection.createAnswer())
         except Exception as error:  # aiortc has no error of its own for what it cannot read
             raise BadOffer(repr(error)[:200]) from error
+        self._answered = True
+        await self.add(self._early)
         made: str = self.connection.localDescription.sdp
         return made
 
     async def add(self, ways: Sequence[str]) -> None:
-        """More ways to reach the page."""
+        """More ways to reach the page; before there is an answer they wait for it."""
+        if not self._answered:
+            self._early.extend(ways)
+            return
         for way in ways:
             found = candidate_from_sdp(way.removeprefix("candidate:"))
             found.sdpMLineIndex = 0

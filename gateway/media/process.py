@@ -27,6 +27,9 @@ SILENT_S = 6.0
 """Seconds without a word after which the child counts as stuck; it speaks each second, and a Pi
 that is busy may hold it for some."""
 
+EARLY_MAX = 20
+"""Orders that wait for the first one; a page sends its ways in a handful."""
+
 START_S = 20.0
 """Seconds in which the child must be ready: on a Pi its libraries take three to load."""
 
@@ -40,6 +43,8 @@ class MediaProcess:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
+        self._early: list[dict[str, Any]] | None = []
+        """What it is to be told once it has its first order; None: it has it."""
 
     @classmethod
     async def start(cls, command: tuple[str, ...] = COMMAND) -> MediaProcess:
@@ -53,8 +58,17 @@ class MediaProcess:
             )
         )
 
+    def begin(self, order: dict[str, Any]) -> None:
+        """Give it its first order, and then what was said before: the page does not wait."""
+        early, self._early = self._early or [], None
+        for one in (order, *early):
+            self.tell(one)
+
     def tell(self, order: dict[str, Any]) -> None:
         """Give it an order; one that is gone takes none."""
+        if self._early is not None:
+            self._early = [*self._early, order][-EARLY_MAX:]
+            return
         pipe = self.process.stdin
         if pipe is not None and not pipe.is_closing():
             pipe.write(json.dumps(order).encode() + b"\n")

@@ -273,7 +273,7 @@ class Sessions(ABC, Generic[P, Q]):
                 match word.get("say"):
                     case "ready":
                         self._ready(running)
-                        running.process.tell(dict(begin))
+                        running.process.begin(dict(begin))
                     case "answered":
                         self._tell(running.permit.session, "answered", sdp=str(word.get("sdp", "")))
                     case "refused":

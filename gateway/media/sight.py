@@ -58,6 +58,7 @@ class Look(Carried):
         self._key = str(order["key"])
         self._may_open, self._relayed = asyncio.Event(), asyncio.Event()
         self._taken: asyncio.Queue[tuple[int, float | None]] = asyncio.Queue()
+        self._ways: list[str] = []
         self._eye: OpenEye | None = None
         self._video: Video | None = None
         self.pictures = 0
@@ -115,8 +116,10 @@ class Look(Carried):
             case "extend":
                 self.limit.extend(float(order["limit_s"]))
                 self.tell()
-            case "candidates" if self._video is not None:
-                await self._video.peer.add(order["candidates"])
+            case "candidates":
+                self._ways.extend(order["candidates"])
+                if self._video is not None:
+                    await self._video.peer.add(order["candidates"])
             case "relay":
                 self._key = self._key or str(order["key"])
                 self._relayed.set()
@@ -139,6 +142,7 @@ class Look(Carried):
         from gateway.media.video import Video
 
         self._video = video = Video(self._order["ice"], self._forms, self)
+        await video.peer.add(self._ways)  # what came before; the answer takes them
         try:
             async with asyncio.timeout(self._find_s):
                 self.say("answered", sdp=await video.answer(str(self._order["sdp"])))

@@ -401,6 +401,18 @@ async def test_ways_that_point_where_they_must_not_are_not_followed(
     assert told == [{"do": "candidates", "candidates": [good]}]
 
 
+async def test_what_the_page_says_before_the_child_is_there_waits_for_it(
+    home: LookHome, page: Page
+) -> None:
+    """Its ways come right after its offer, and must not be what the child begins with."""
+    good = "candidate:1 1 udp 2122260223 10.0.0.9 51234 typ host"
+    home.order(home.permit(), sdp=await page.offer())
+    await until(lambda: bool(home.children))
+    home.say(LookOrder(what="candidates", look="l1", candidates=(good,)))
+    await page.take((await home.said("answered")).sdp)
+    await home.said("begun")
+
+
 async def test_an_order_for_no_look_does_nothing(home: LookHome) -> None:
     """What comes late, or for another one."""
     for what in ("end", "candidates", "relay"):
