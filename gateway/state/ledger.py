@@ -27,7 +27,7 @@ class LedgerRow:
     """One row.  `at` aware UTC, corrected; `action` the event's kind, for a turn of the lock with
     what was asked (`unlock` or `lock`) in `turn`; `person` a staff id, None when nobody knows who;
     `why` the code that belongs to the action; `outcome` a `LockOperationOutcome` value, or of a
-    look a `LookEnd` value, `unseen` where no picture came; None when it has none (yet); `took_s` how
+    look a `LookEnd` value (`unseen`: no picture came), None when it has none (yet); `took_s` how
     long somebody listened or saw, None: not (yet) known."""
 
     ref: Ref

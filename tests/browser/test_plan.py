@@ -48,6 +48,7 @@ def test_a_plan_is_looked_at_saved_and_paused_and_consent_is_noted(
     page.goto(f"{live_server.url}/hem/h1")
     page.get_by_test_id("to-plan").click()
     page.get_by_test_id("times").fill("23.00, 2:30")
+    page.get_by_test_id("method-sensor").check()
     page.get_by_test_id("recheck").fill("0")
     page.get_by_test_id("show-plan").click()
     page.get_by_test_id("error").wait_for()
