@@ -70,6 +70,7 @@ def test_a_plan_is_looked_at_saved_and_paused_and_consent_is_noted(
     page.get_by_test_id("how-spoken").first.check()
     page.get_by_test_id("agree").first.click()
     page.locator('[data-test="settled"][data-agreed="yes"]').wait_for()
+    page.get_by_test_id("role").select_option("partner")
     page.get_by_test_id("add").click()
     page.locator('[data-test="settled"][data-agreed="no"]').wait_for()
     looked_at(page, f"{name}-consents")
