@@ -52,16 +52,17 @@ def test_a_home_is_tried_on_a_phone(
     looked_at(page, "phone-install-code")
     page.goto(f"{live_server.url}/hem/h1/installera")
     looked_at(page, "phone-install-begin")
-    page.get_by_test_id("begin").click()
-    page.locator('[data-step="lay_down"] summary').click()
-    words = page.locator('[data-step="lay_down"]').get_by_test_id("words")
-    words.fill("sov")
     home = night.homes["h1"]
+    home.send(Draft(MatReleased(), device="bed"))  # somebody lay there
+    page.get_by_test_id("begin").click()
+    page.locator('[data-step="lay_down bed"] summary').click()
+    words = page.locator('[data-step="lay_down bed"]').get_by_test_id("words")
+    words.fill("sov")
     home.send(Draft(MatPressed(), device="bed"))
     page.locator('[data-step="stepped_on bed"][data-state="seen"]').wait_for()
     assert words.input_value() == "sov", "what is being written stays"
-    home.send(Draft(MatReleased(), device="bed"), BedEntered())
-    page.locator('[data-step="lay_down"][data-state="seen"]').wait_for()
+    home.send(BedEntered(), Draft(MatReleased(), device="bed"))
+    page.locator('[data-step="lay_down bed"][data-state="seen"]').wait_for()
     looked_at(page, "phone-install-trial")
     while page.locator('[data-test="step"][data-state="left"]').count():
         step = page.locator('[data-test="step"][data-state="left"]').first

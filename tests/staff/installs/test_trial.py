@@ -37,8 +37,8 @@ from web.staff.installs.steps import steps_of
 from web.staff.installs.trial import TRIAL_S, Fault, Refused, Trial
 
 ALL = (
-    *("stepped_on bed", "stepped_off bed", "lay_down"),
-    *("stepped_on floor", "stepped_off floor", "fell floor"),
+    *("stepped_on bed", "lay_down bed", "stepped_off bed"),
+    *("stepped_on floor", "fell floor", "stepped_off floor"),
     *("pressed pendant", "called pendant", "unlocked front", "locked front"),
     *("unplugged", "plugged_in"),
 )
@@ -182,7 +182,7 @@ def test_a_mat_that_is_wired_the_other_way_ticks_nothing(
     tick(enrolled_home, clock, MatPressed(), "floor")
     trial.begin(staff, WHO, "h1")
     turned = [one.step.key for one in stands(staff).steps if one.reversed]
-    assert turned == ["stepped_on floor", "stepped_off floor", "fell floor"]
+    assert turned == ["stepped_on floor", "fell floor", "stepped_off floor"]
     tick(enrolled_home, clock, MatReleased(), "floor")  # somebody steps on it
     tick(enrolled_home, clock, MatPressed(), "floor")  # and off
     assert seen(staff) == []
@@ -209,9 +209,9 @@ def test_what_is_skipped_needs_a_reason(
     furnish(enrolled_home)
     trial.begin(staff, WHO, "h1")
     for why in ("", "unknown", "because"):
-        assert refusal(trial.skip, staff, WHO, "h1", "lay_down", why, "x") is Fault.NO_REASON
-    assert refusal(trial.skip, staff, WHO, "h1", "lay_down", "other", "  ") is Fault.NO_WORDS
-    assert refusal(trial.skip, staff, WHO, "h1", "lay_down bed", "broken", "") is Fault.NO_STEP
+        assert refusal(trial.skip, staff, WHO, "h1", "lay_down bed", why, "x") is Fault.NO_REASON
+    assert refusal(trial.skip, staff, WHO, "h1", "lay_down bed", "other", "  ") is Fault.NO_WORDS
+    assert refusal(trial.skip, staff, WHO, "h1", "lay_down", "broken", "") is Fault.NO_STEP
     tick(enrolled_home, clock, MatPressed(), "bed")
     assert refusal(trial.skip, staff, WHO, "h1", "stepped_on bed", "broken", "") is Fault.NO_STEP
     for key in ALL[1:]:
@@ -223,13 +223,13 @@ def test_what_is_skipped_needs_a_reason(
     data = trial.accept(staff, WHO, "h1").data
     assert isinstance(data, InstallAccepted)
     by_key = {f"{one.step} {one.device or ''}".strip(): one for one in data.steps}
-    assert by_key["lay_down"].why == "other"
-    assert by_key["lay_down"].seen is None
+    assert by_key["lay_down bed"].why == "other"
+    assert by_key["lay_down bed"].seen is None
     assert by_key["unlocked front"].why is None
     assert by_key["unlocked front"].seen is not None
     with staff.db.read() as conn:
         skipped = stands(staff).skips
-        assert trial.notes(conn, skipped)[skipped[0].ref] == "inte stepped_off bed"
+        assert trial.notes(conn, skipped)[skipped[0].ref] == "inte lay_down bed"
 
 
 def test_a_trial_begun_anew_forgets_the_one_before(
@@ -239,7 +239,7 @@ def test_a_trial_begun_anew_forgets_the_one_before(
     furnish(enrolled_home)
     trial.begin(staff, WHO, "h1")
     tick(enrolled_home, clock, MatPressed(), "bed")
-    trial.skip(staff, WHO, "h1", "lay_down", "not_wanted", "")
+    trial.skip(staff, WHO, "h1", "lay_down bed", "not_wanted", "")
     clock.advance(1)
     trial.begin(staff, technician("p2"), "h1")
     assert stands(staff).left == len(ALL)
@@ -258,7 +258,7 @@ def test_who_may_not_is_refused(enrolled_home: EnrolledHome, staff: Staff) -> No
     for act in (
         lambda who: trial.begin(staff, who, "h1"),
         lambda who: trial.retry(staff, who, "h1", "bed"),
-        lambda who: trial.skip(staff, who, "h1", "lay_down", "broken", ""),
+        lambda who: trial.skip(staff, who, "h1", "lay_down bed", "broken", ""),
         lambda who: trial.accept(staff, who, "h1"),
     ):
         assert refusal(act, stranger) is Fault.NO_HOME

@@ -39,7 +39,7 @@ def test_a_technician_tries_a_home_and_prints_the_protocol(
     assert 'data-every-s="2"' in page
     tick(enrolled_home, clock, MatPressed(), "bed")
     assert states(text_of(client, f"{PAGE}?fragment=1"))["stepped_on bed"] == "seen"
-    refused = post(client, PAGE, do="skip", step="lay_down", why="other")
+    refused = post(client, PAGE, do="skip", step="lay_down bed", why="other")
     assert (refused.status_code, refused.get_json()["text"]) == (
         409,
         "Skriv varför provet hoppas över.",
@@ -50,7 +50,7 @@ def test_a_technician_tries_a_home_and_prints_the_protocol(
         clock.advance(1)
         said = {"step": key, "why": "other", "words": f"<b>{key}"}
         assert post(other, PAGE, do="skip", **said).status_code == 200
-    assert states(text_of(client, PAGE))["lay_down"] == "skipped"
+    assert states(text_of(client, PAGE))["lay_down bed"] == "skipped"
     clock.advance(1)
     answer = post(client, PAGE, do="accept")
     assert answer.status_code == 200
@@ -61,7 +61,7 @@ def test_a_technician_tries_a_home_and_prints_the_protocol(
     words = unescape(re.sub(r"<[^>]+>", " ", protocol))
     assert "Prov p7" in words
     assert "Prov p8" in words
-    assert "Överhoppat: annat. <b>lay_down" in words
+    assert "Överhoppat: annat. <b>lay_down bed" in words
     assert 'data-test="to-protocol"' in text_of(client, PAGE)
 
 

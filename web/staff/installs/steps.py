@@ -72,19 +72,17 @@ AFTER = {TrialStep.STEPPED_OFF: TrialStep.STEPPED_ON, TrialStep.PLUGGED_IN: Tria
 _ALARMS = {TrialStep.FELL: AlarmType.ON_FLOOR, TrialStep.CALLED: AlarmType.PENDANT}
 
 _MAT = (TrialStep.STEPPED_ON, TrialStep.STEPPED_OFF)
+_MATS = {
+    "bed": (TrialStep.STEPPED_ON, TrialStep.LAY_DOWN, TrialStep.STEPPED_OFF),
+    "floor": (TrialStep.STEPPED_ON, TrialStep.FELL, TrialStep.STEPPED_OFF),
+}
 _DOOR = (TrialStep.OPENED, TrialStep.CLOSED)
 _DOOR_ROLES = ("front_door", "terrace_door", "store_door", "door")
 
 
 def steps_of(devices: Iterable[Device]) -> list[Step]:
     """The steps of a home with these devices, thing by thing, the plug last."""
-    found: list[Step] = []
-    lies = False
-    for device in devices:
-        found += [Step(what, device.id) for what in _of_device(device)]
-        if device.role == "bed" and not lies and device.type == "sensor":
-            lies = True  # one bed for the home, however many mats it has
-            found.append(Step(TrialStep.LAY_DOWN))
+    found = [Step(what, device.id) for device in devices for what in _of_device(device)]
     if found:
         found += [Step(TrialStep.UNPLUGGED), Step(TrialStep.PLUGGED_IN)]
     return found
@@ -101,7 +99,7 @@ def _of_device(device: Device) -> tuple[TrialStep, ...]:
     if device.role == "pendant":
         return (TrialStep.PRESSED, TrialStep.CALLED)
     if "mat" in words:
-        return (*_MAT, TrialStep.FELL) if device.role == "floor" else _MAT
+        return _MATS.get(device.role or "", _MAT)
     if "motion" in words or device.role == "motion":
         return (TrialStep.MOVED,)
     if "button" in words or device.role == "button":
@@ -120,8 +118,8 @@ def ticks(step: Step, event: Event) -> bool:
     """Whether this event is what the step waits for.  One of another device is not."""
     if event.kind not in KINDS.get(step.what, ()):
         return False
-    if step.device is not None and event.device != step.device:
-        return False
+    if step.device not in (None, event.device) and step.what is not TrialStep.LAY_DOWN:
+        return False  # that somebody lies there the home concludes from all mats of the bed
     data = event.data
     if isinstance(data, GatewayStarted):
         return data.previous is PreviousRun.CUT

@@ -194,7 +194,9 @@ def _read(conn: Connection, home: str, begun: int, ended: int | None) -> Trial |
     return trial
 
 
-_OF_MATS = frozenset({TrialStep.STEPPED_ON, TrialStep.STEPPED_OFF, TrialStep.FELL})
+_OF_MATS = frozenset(
+    {TrialStep.STEPPED_ON, TrialStep.STEPPED_OFF, TrialStep.LAY_DOWN, TrialStep.FELL}
+)
 
 
 def _own_event(conn: Connection, home: str, number: int) -> Event | None:
