@@ -224,8 +224,8 @@ def _said(conn: Connection, trial: Trial) -> list[Event]:
         u.home_id == trial.home, u.kind.in_(kinds), ~u.orphan, u.mark.is_(None)
     )
     found: dict[Ref, tuple[datetime, Event]] = {}
-    for row in conn.execute(ahead):
-        event = event_store.to_event(row.body, row.hash)
+    for early in conn.execute(ahead):
+        event = event_store.to_event(early.body, early.hash)
         if trial.begun.at <= event.at <= until:
             found[event.ref] = event.at, event
     for row in conn.execute(query):

@@ -6,8 +6,8 @@ Not for: the second factor's own, which Flask-Security draws.
 from __future__ import annotations
 
 from markupsafe import Markup
-from qrcode.constants import ERROR_CORRECT_M
-from qrcode.main import QRCode
+from qrcode.constants import ERROR_CORRECT_M  # type: ignore[import-untyped]
+from qrcode.main import QRCode  # type: ignore[import-untyped]
 
 from web.staff.core.i18n import say as _
 
