@@ -8,8 +8,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
 import struct
+import time
 from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -139,6 +142,13 @@ class LookHome(MediaHome):
             return []
         lines = (line.split() for line in self.note.read_text().splitlines())
         return [(word, form, float(at)) for word, form, at in lines]
+
+
+def gone_at(pid: int) -> float:
+    """When a process of ours is gone; waits for it, and leaves it to who asks next."""
+    with suppress(ChildProcessError):  # somebody has asked already: it is gone
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    return time.monotonic()
 
 
 class Page:
