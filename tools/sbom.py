@@ -51,6 +51,8 @@ class Locked:
     name: str
     version: str
     hashes: tuple[str, ...]
+    where: str = ""
+    """Which Pythons and machines it is installed on; empty: all."""
 
     @property
     def purl(self) -> str:
@@ -66,7 +68,8 @@ def locked(purpose: str) -> Iterator[Locked]:
         if found is None or any(system in line.split("--hash")[0] for system in ELSEWHERE):
             continue
         hashes = tuple(sorted(re.findall(r"--hash=sha256:([0-9a-f]{64})", line)))
-        yield Locked(found[1], found[2], hashes)
+        where = line.split("--hash")[0].partition(";")[2].strip()
+        yield Locked(found[1], found[2], hashes, where)
 
 
 def bill(product: str) -> dict[str, Any]:
@@ -115,7 +118,9 @@ def bill(product: str) -> dict[str, Any]:
 def _component(one: Locked, licence: str, required: bool) -> dict[str, Any]:
     # the hashes are of the files that may be installed (wheels and source), whichever fits
     files = [{"alg": "SHA-256", "content": hash_} for hash_ in one.hashes]
+    only = {"properties": [{"name": "tryggve:only-where", "value": one.where}]} if one.where else {}
     return {
+        **only,
         "type": "library",
         "bom-ref": one.purl,
         "name": one.name,

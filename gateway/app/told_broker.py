@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from gateway.config.home_file import HomeConfig
-from gateway.config.mqtt import PASSWORD
+from gateway.config.mqtt import KEPT_IN
 from gateway.config.secrets import FileSecrets
 from gateway.errors import SecretError
 from gateway.link.uplink import Uplink
@@ -39,7 +39,7 @@ def told_broker(
         return None if link is None else link.metrics().connected
 
     try:
-        password = secrets.read(PASSWORD) if config.mqtt.user else ""
+        password = secrets.read(KEPT_IN) if config.mqtt.user else ""
         return HomeAssistant(
             config.mqtt,
             password,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from gateway.cli.common import Commands, add_config, add_state, config_of, set_up_logging, state_of
 from gateway.config.home_file import DeviceConfig, HomeConfig
-from gateway.config.mqtt import PASSWORD, check_devices
+from gateway.config.mqtt import KEPT_IN, check_devices
 from gateway.config.secrets import FileSecrets
 from gateway.errors import ConfigError, UserError
 from gateway.events import LISTENING_ROLE
@@ -115,7 +115,7 @@ def _check(args: argparse.Namespace) -> None:
     require_phone(config)
     check_devices(str(config.path), config.mqtt, config.devices)
     if config.mqtt is not None and config.mqtt.user:
-        secrets.read(PASSWORD)
+        secrets.read(KEPT_IN)
     for line in report(config):
         print(line)
     server = f"{enrolled.link.url}, enrolled" if enrolled else "none: alarms reach nobody"

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from gateway.errors import ConfigError
 
-PASSWORD = "mqtt_password"  # noqa: S105 - the secret's name
+KEPT_IN = "mqtt_password"
 """The secret that holds the broker's password."""
 
 Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]{1,253}$")]
@@ -36,8 +36,8 @@ class MqttSection(BaseModel):
     """False: in the clear, only to a broker on this machine itself."""
     ca_file: Path | None = None
     """PEM file of who signed the broker's certificate, or the certificate. None: the system's."""
-    user: Annotated[str, StringConstraints(max_length=200)] = ""
-    """Its user; the password is the secret `mqtt_password`. Empty: the broker asks for none."""
+    user: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    """Its user; the password is the secret `mqtt_password`. None: the broker asks for none."""
     devices: Annotated[tuple[DeviceId, ...], Field(max_length=100)] = ()
     """Devices whose state is told, beside alarms and power: none but those named here."""
     prefix: TopicWord = "tryggve"

@@ -83,10 +83,8 @@ def _about(alarms: list[OpenAlarm]) -> dict[str, object]:
 
 
 def _device(device: DeviceView) -> State:
+    name = f"device/{device.id}"
     if device.type == "lock":
-        shape, value = "lock", BOLTS.get(device.bolt, UNKNOWN)
-    else:
-        by_driver = DRIVER_CLASSES.get(device.driver or "")
-        shape = CLASSES.get(device.role or "", by_driver)
-        value = LEVELS.get(device.level, UNKNOWN)
-    return State(f"device/{device.id}", device.id, shape, value)
+        return State(name, device.id, "lock", BOLTS.get(device.bolt, UNKNOWN))
+    shape = CLASSES.get(device.role or "") or DRIVER_CLASSES.get(device.driver or "")
+    return State(name, device.id, shape, LEVELS.get(device.level, UNKNOWN))

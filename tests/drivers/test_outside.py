@@ -77,7 +77,16 @@ def test_the_contract_holds_for_it(installed: Path) -> None:
     """Every part of the contract runs over the driver from outside."""
     said = run(
         installed,
-        *("pytest", "-n0", "-q", "-p", "no:cacheprovider", "-k", "door_contact or twin"),
+        *(
+            "pytest",
+            "-n0",
+            "-p",
+            "no:cacheprovider",
+            "-o",
+            "addopts=",
+            "-k",
+            "door_contact or twin",
+        ),
         "tests/drivers/test_contract.py",
     )
     assert "6 passed" in said, said
