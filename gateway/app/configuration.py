@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from pathlib import Path
@@ -69,6 +70,10 @@ PAIRED_LOOK_S = 5.0
 """Seconds between looks whether a device that must be paired has been: a technician waits for it,
 and a name in a folder is read quickly."""
 
+AGAIN_S = 86_400.0
+"""Seconds until what holds is told again: a server that was updated meanwhile read it as something
+that it did not know."""
+
 GOING = ("due", "asked", "started")
 """States of a check that goes on."""
 
@@ -107,6 +112,7 @@ class Configuration:
         self._came = asyncio.Event()
         self._tried: int | None = None
         self._waiting_told: ConfigWaiting | None = None
+        self._say_at_s = 0.0
         self._unpaired: tuple[str, ...] = ()
         self.forget()
 
@@ -153,10 +159,12 @@ class Configuration:
         while True:
             await self._take()
             try:
-                async with asyncio.timeout(PAIRED_LOOK_S if self._unpaired else None):
+                async with asyncio.timeout(PAIRED_LOOK_S if self._unpaired else AGAIN_S):
                     await self._came.wait()
             except TimeoutError:
                 await self.paired()
+                if time.monotonic() >= self._say_at_s:
+                    self._tell_held()
                 continue
             await asyncio.sleep(SETTLE_S)
             self._came.clear()
@@ -164,7 +172,7 @@ class Configuration:
     async def paired(self) -> None:
         """Devices that have their secret now begin at once, and it is told."""
         still = unpaired(self.config, self._home.secrets)
-        for device in set(self._unpaired) - set(still):
+        for device in (set(self._unpaired) - set(still)) & set(self.config.devices):
             await self._home.supervisor.again(device)
         if still != self._unpaired:
             self._tell_held()
@@ -276,6 +284,7 @@ class Configuration:
     # --- telling ----------------------------------------------------------------------------------
 
     def _tell_held(self) -> None:
+        self._say_at_s = time.monotonic() + AGAIN_S
         self._unpaired = unpaired(self.config, self._home.secrets)
         text = text_of(self.config) if self.number == THE_FILE else ""
         self._home.record(ConfigHeld(number=self.number, text=text, unpaired=self._unpaired))

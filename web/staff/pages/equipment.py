@@ -146,7 +146,8 @@ def _again(actor: Actor, home: str, error: str, status: int = 422) -> ResponseRe
 def _page(actor: Actor, home: str, written: Written | None) -> str:
     if not actor.sees(home):
         abort(404)
-    reading.note(actor, [home], "home")
+    if actor.may(Right.SEE_CARE):  # then the resident's name stands on it
+        reading.note(actor, [home], "home")
     with staff().db.read() as conn:
         place = lookups.places(conn, actor)[home]
         found = changes.history(conn, home, HISTORY + 1)
