@@ -29,7 +29,6 @@ from gateway.config.held_config import (
     refusal,
     text_of,
 )
-from gateway.engine.log_reader import connect
 from gateway.envelope import Draft, Event
 from gateway.errors import ConfigError
 from gateway.events import (
@@ -41,6 +40,7 @@ from gateway.events import (
     ConfigHeld,
     ConfigSet,
     ConfigWhy,
+    to_fields,
 )
 from tests.drivers.parts import until
 
@@ -222,6 +222,7 @@ class Place:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.before: list[Event] = []
         self.live: list[Event] = []
         self.board = VirtualPins()
         self.bed, self.floor = self.board.mat(17), self.board.mat(22)
@@ -236,7 +237,7 @@ class Place:
             memory_dir=self.folder,
             pin_factory=self.board.factory,
         )
-        self.live = []
+        self.before, self.live = [*self.before, *self.live], []
         home.watchers.append(self.live.append)
         running = asyncio.create_task(home.run())
         await until(lambda: self.count("config.held") > 0)
@@ -245,13 +246,8 @@ class Place:
         await running
 
     def told(self, kind: str) -> list[dict[str, Any]]:
-        """The data of every event of this kind in the log."""
-        db = connect(self.folder / "events.sqlite", read_only=True)
-        try:
-            bodies = [json.loads(body) for (body,) in db.execute("SELECT body FROM event")]
-        finally:
-            db.close()
-        return [body["data"] for body in bodies if body["kind"] == kind]
+        """The data of every such event of all runs."""
+        return [to_fields(one.data) for one in (*self.before, *self.live) if one.kind == kind]
 
     def count(self, kind: str) -> int:
         """Such events of this run."""
@@ -313,8 +309,9 @@ async def test_a_wrong_one_is_refused_once_and_what_held_goes_on(place: Place) -
         await until(lambda: place.count("config.refused") == 1)
         assert (home.configuration.number, set(home.supervisor.devices)) == (0, {"bed", "lamp"})
     async with place.running() as home:
-        await give(home, 2, text(bed={**BED, "pin": 98}))
-        await give(home, 3, text(floor=FLOOR))
+        for number, given in ((2, text(bed={**BED, "pin": 98})), (3, text(floor=FLOOR))):
+            data = ConfigSet(number=number, why=ConfigWhy.MENDED, text=given)
+            home.engine.submit(Draft(data))  # both in one turn
         await until(place.holds(3))
         assert [said["number"] for said in place.told("config.refused")] == [1]
         assert set(home.supervisor.devices) == {"floor"}

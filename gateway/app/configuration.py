@@ -57,7 +57,7 @@ from gateway.state.identity import described
 
 log = logging.getLogger(__name__)
 
-SETTLE_S = 0.1
+SETTLE_S = 0.2
 """Seconds until the newest is tried: after weeks offline, or on a new card, all come at once."""
 
 LOOK_S = 0.5
@@ -166,7 +166,6 @@ class Configuration:
                 if time.monotonic() >= self._say_at_s:
                     self._tell_held()
                 continue
-            await asyncio.sleep(SETTLE_S)
             self._came.clear()
 
     async def paired(self) -> None:
@@ -188,7 +187,7 @@ class Configuration:
                 fault="not_understood",
             )
             self._refuse(refusal(unread, wrong))
-        while (asked := self._newest()) is not None:
+        while (asked := await self._settled()) is not None:
             self._tried = asked.number
             try:
                 config = await asyncio.to_thread(checked, self._file, asked)
@@ -201,6 +200,14 @@ class Configuration:
             if await self._change(asked, config):
                 await self._until(self._kept.keep, asked)
                 self._tell_held()
+
+    async def _settled(self) -> Held | None:
+        """The newest one, once no other has come for a moment; None: there is none to try."""
+        while (asked := self._newest()) is not None:
+            await asyncio.sleep(SETTLE_S)
+            if self._newest() == asked:
+                break
+        return asked
 
     def _newest(self) -> Held | None:
         asked = self._asked

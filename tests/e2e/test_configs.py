@@ -62,7 +62,7 @@ def test_what_is_edited_holds_what_is_wrong_does_not_and_a_new_card_gets_it_back
     assert state["held"] == by.number
     assert {"door", "pendant"} < set(state["unpaired"].split(","))
     page = by.client.get(PAGE)
-    assert "Måste paras i hemmet" in page
+    assert "Måste parkopplas i hemmet" in page
 
 
 def has_begun(made: Stage, by: Technician) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -211,7 +210,7 @@ def test_what_the_home_does_about_it_is_known(
     assert stand(staff).follows is Follows.NEVER
     home.send(STARTED)
     assert stand(staff).follows is Follows.NOT_YET
-    clock.advance(timedelta(minutes=3))
+    clock.advance(180)
     assert stand(staff).follows is Follows.TOO_OLD
     assert not stand(staff).takes_any
     home.send(ConfigHeld(number=0, text=FILE.text()))
@@ -228,7 +227,7 @@ def test_what_the_home_does_about_it_is_known(
     assert (refusal.about, refusal.field, refusal.said) == ("golv", "pin", "it is taken")
     home.send(ConfigHeld(number=1, text=""))
     assert (stand(staff).follows, stand(staff).held) == (Follows.YES, 1)
-    clock.advance(timedelta(minutes=3))
+    clock.advance(180)
     home.send(STARTED)
-    clock.advance(timedelta(minutes=3))
+    clock.advance(180)
     assert stand(staff).follows is Follows.TOO_OLD

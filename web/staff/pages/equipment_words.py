@@ -56,7 +56,7 @@ WRITTEN_WRONG: Mapping[Fault, str] = {
     Fault.SETTINGS: N_('Skriv en inställning per rad, som pin = 17 eller address = "AA:BB".'),
     Fault.TAKEN: N_("Det finns redan utrustning med det namnet."),
     Fault.GONE: N_("Den finns inte längre. Läs in sidan igen."),
-    Fault.MANY: N_("Ett hem kan ha högst 100 saker."),
+    Fault.MANY: N_("Ett hem kan ha högst 100 apparater."),
     Fault.LONG: N_("Det blev för mycket text. Ta bort inställningar som inte behövs."),
 }
 
