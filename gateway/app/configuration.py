@@ -130,8 +130,8 @@ class Configuration:
                 if self._asked is None or number > self._asked.number:
                     self._asked, self._unread = Held(number, text), None
             case Unknown(fields=fields) if event.kind == ConfigSet.KIND:
-                number = fields.get("number")
-                self._unread = number if type(number) is int else THE_FILE
+                given = fields.get("number")
+                self._unread = given if type(given) is int else THE_FILE
             case ConfigRefused() as told:
                 self._told, self.waits = told, None
             case ConfigWaiting() as waits:

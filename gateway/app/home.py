@@ -119,7 +119,7 @@ class Home:
         self.open_orders = OpenOrders()
         self.previous = PreviousEnd(lambda: self.engine.log.origin)
         facts = config.facts()
-        self.engine = Engine(
+        self.engine: Engine = Engine(
             eventlog=eventlog,
             reopen=self._reopen,
             rules=bind(config.rule_settings(), facts),

@@ -141,7 +141,7 @@ class KeptConfig:
 
     def in_force(self, file: HomeConfig) -> InForce:
         """What holds at a start: the last one that is good, else the file."""
-        left = []
+        left: list[tuple[int, ConfigError]] = []
         for held in self._kept():
             try:
                 return InForce(held.number, checked(file, held), tuple(left))

@@ -26,8 +26,10 @@ def _state(fold: Fold) -> Row:
 def _set(fold: Fold, step: Step, data: events.ConfigSet) -> None:
     row = fold.row(tables.home_config, home_id=fold.home, number=data.number)
     event = step.event
-    row.update(set_at=step.at, set_by=event.person, set_seq=event.seq)
-    row.update(why=data.why.value, undoes=data.undoes, text=data.text)
+    row.update(set_seq=event.seq)
+    if row.get("text") != data.text:  # else it is told once more, to a home that lost it
+        row.update(set_at=step.at, set_by=event.person)
+        row.update(why=data.why.value, undoes=data.undoes, text=data.text)
 
 
 @on(events.ConfigHeld)
