@@ -1,0 +1,100 @@
+"""`make deb`: Debian packages of the gateway and of the staff server, in build/deb.
+
+`--debian 12`, `--machine arm64`, `--package tryggve-staff` build some of them (given again: several).
+SOURCE_DATE_EPOCH is the time that they carry: that of the last commit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+from tools.deb.archive import pack
+from tools.deb.locked import PIP, BuildError, run
+from tools.deb.targets import DEBIANS, PACKAGES, ROOT, TAGS, Debian, targets
+from tools.deb.tree import lay_out
+
+OUT = ROOT / "build" / "deb"
+SHIPPED = ("pyproject.toml", "README.md", "LICENSE", "gateway", "drivers", "web")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Build them; 1 with one sentence when that cannot be."""
+    parser = argparse.ArgumentParser(prog="make deb", description=__doc__.splitlines()[0])
+    numbers = [one.number for one in DEBIANS]
+    parser.add_argument("--debian", type=int, action="append", choices=numbers)
+    parser.add_argument("--machine", action="append", choices=list(TAGS))
+    names = [one.name for one in PACKAGES]
+    parser.add_argument("--package", action="append", choices=names)
+    parser.add_argument("--out", type=Path, default=OUT)
+    given = parser.parse_args(argv)
+    wanted = targets(given.package or names, given.debian or numbers, given.machine or list(TAGS))
+    try:
+        epoch = _epoch()
+        with tempfile.TemporaryDirectory() as work:
+            wheel = _ours(Path(work), epoch)
+            for target in wanted:
+                root = Path(work) / "root"
+                shutil.rmtree(root, ignore_errors=True)
+                root.mkdir()
+                version = _version(target.debian)
+                wheels = (
+                    Path(work) / f"{target.package.name}-{target.debian.number}-{target.machine}"
+                )
+                lay_out(target, root, wheel, wheels, version, epoch)
+                file = pack(target, root, given.out, version, epoch)
+                digest = hashlib.sha256(file.read_bytes()).hexdigest()
+                print(f"{digest}  {file.name}  {file.stat().st_size / 1e6:.1f} MB", flush=True)
+    except BuildError as error:
+        print(f"make deb: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _epoch() -> int:
+    """The time that everything in a package has."""
+    given = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if given.isdigit():
+        return int(given)
+    said = subprocess.run(
+        ["git", "log", "-1", "--format=%ct"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.strip()
+    if not said.isdigit():
+        raise BuildError("this is no checkout: give the time in SOURCE_DATE_EPOCH")
+    return int(said)
+
+
+def _version(debian: Debian) -> str:
+    """pyproject's, as Debian sorts it: `0.2.0.dev0` is before `0.2.0`."""
+    said = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    sorted_right = re.sub(r"[.]?(dev|a|b|rc)", r"~\1", said)
+    return f"{sorted_right}+deb{debian.number}"
+
+
+def _ours(work: Path, epoch: int) -> Path:
+    """Tryggve's own wheel: Python alone, the same everywhere."""
+    source = work / "source"
+    source.mkdir()
+    for name in SHIPPED:
+        if (ROOT / name).is_dir():
+            shutil.copytree(
+                ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "*.pyc")
+            )
+        else:
+            shutil.copy(ROOT / name, source / name)
+    command = [*PIP, "wheel", "--no-deps", "--no-index", "--no-build-isolation", "--use-pep517"]
+    run([*command, "--wheel-dir", str(work), str(source)], epoch)
+    [wheel] = work.glob("tryggve-*.whl")
+    return wheel
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
