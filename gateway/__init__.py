@@ -14,6 +14,7 @@ What everything stands on
 Pure: no I/O, no clock, no asyncio, no random
     access       who may open: grants that the server signed, and one-time codes
     schedule     the night plan as dated UTC slots
+    night_plan   a night plan that was set at the server, and its slots
     rules        what events mean; one file a rule
 
 The runtime, each room standing on those before it

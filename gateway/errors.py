@@ -21,6 +21,7 @@
     │   └── LinkRefused           the other side said no; `status` and `code`
     ├── GrantRefused              a grant that does not open: `why` is a `gateway.events.Refusal`
     ├── PermitRefused             a permit for a call that does not hold: a `VoiceRefusal`
+    ├── BadPlan                   a plan of night checks that cannot be followed: `why`, `what`
     └── DescriptionRefused        what a page or a home said of its end of a call
 
 Not for: deciding what to do about an error.
@@ -167,14 +168,24 @@ class GrantRefused(TryggveError):
 
 
 class PermitRefused(TryggveError):
-    """A permit for a call does not hold.  `why` is a `gateway.events.VoiceRefusal`; `call` and
-    `person` None: they could not be read."""
+    """A permit for a call or a look does not hold.  `why` is a `gateway.events.VoiceRefusal` or
+    `LookRefusal`; `call` (or look) and `person` None: they could not be read."""
 
     def __init__(self, why: str, *, call: str | None = None, person: str | None = None) -> None:
         super().__init__(f"permit refused: {why}", why=why, call=call, person=person)
         self.why = why
         self.call = call
         self.person = person
+
+
+class BadPlan(TryggveError):
+    """A plan of night checks cannot be followed.  `why` is a `gateway.night_plan.PlanFault`, `what`
+    the text that is wrong where there is one."""
+
+    def __init__(self, why: str, what: str = "") -> None:
+        super().__init__(f"the plan cannot be followed: {why}", why=why, what=what)
+        self.why = why
+        self.what = what
 
 
 class DescriptionRefused(TryggveError):

@@ -8,13 +8,13 @@ Not for: what the readings mean (rules) or who may turn a lock (access).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from gateway.events import Data, LockOperationOutcome, LockOperationStep
+from gateway.events import Data, LockOperationOutcome, LockOperationStep, PictureKind
 
 
 class Emit(Protocol):
@@ -133,6 +133,105 @@ class Speaker(Protocol):
 
 SIGNAL_MAX_S = 10.0
 """Seconds that a sound for the resident may take: the longest sentence takes four."""
+
+
+class Form(StrEnum):
+    """In which form a camera gives its pictures."""
+
+    FRAMES = "frames"
+    """I420: the planes Y, U and V, packed without padding; width and height are even."""
+    PACKETS = "packets"
+    """H264 as Annex B, one picture each, constrained baseline; before each key picture its SPS and
+    PPS."""
+    JPEG = "jpeg"
+    """One file each, `JPEG_MAX_BYTES` at the most."""
+
+
+JPEG_MAX_BYTES = 100_000
+"""Of a picture for the blind relay, which carries four a second over a slow line."""
+
+SHUTTER_MAX_S = 3.0
+"""Seconds that a shutter may take: a servo takes half of one."""
+
+EYE_SILENT_S = 2.0
+"""Seconds that an open camera may be without a picture; the first may take as long."""
+
+
+class Shutter(StrEnum):
+    """What stands before a camera.  Unknown is a value, never a guess."""
+
+    OPEN = "open"
+    SHUT = "shut"
+    UNKNOWN = "unknown"
+    """It cannot be read back, or does not answer."""
+    NONE = "none"
+    """The camera has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraPlace:
+    """Where the process of a look finds the camera: it imports `module` (`drivers.<name>`), which
+    has `open_eye`, and hands it `settings`.  `forms` are what the camera gives, the best first;
+    JPEG is among them.  `picture` is what it shows of the room: nothing else leaves the eye."""
+
+    module: str
+    settings: Mapping[str, str | int | float | bool | None]
+    forms: tuple[Form, ...]
+    picture: PictureKind
+
+
+@runtime_checkable
+class Camera(Protocol):
+    """A camera, as the gateway has it: it never opens it.  Its module also has, for the process of
+    a look, `open_eye(settings, form) -> Eye`, which blocks; `DeviceUnavailable`: the camera is not
+    there, `DeviceRefused` with `why="busy"`: another program has it."""
+
+    async def run(self, emit: Emit) -> None:
+        """The shutter shut first; then `device.online` once the camera is there, which is looked
+        for and not opened; until cancelled.  Raises `DeviceError`."""
+
+    def place(self) -> CameraPlace:
+        """Where a look finds it."""
+
+    async def open_shutter(self) -> None:
+        """Return when the shutter is open, read back where the hardware can; at once where there is
+        none.  Within `SHUTTER_MAX_S`; raises `DeviceError`."""
+
+    async def shut(self) -> None:
+        """Shut it; otherwise as `open_shutter`.  May be called twice."""
+
+    async def shutter(self) -> Shutter:
+        """What the shutter is now, as read."""
+
+    async def close(self) -> None:
+        """Shut; give everything back.  May be called twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One picture.  `key` False: a packet that needs the one before."""
+
+    form: Form
+    data: bytes
+    width: int
+    height: int
+    key: bool = True
+
+
+class Eye(Protocol):
+    """An open camera, in the process of a look and nowhere else.  It keeps its own pace, some ten
+    pictures a second."""
+
+    def read(self) -> Shot:
+        """The next picture; waits for it, in a thread, `EYE_SILENT_S` at the most.  Raises
+        `DeviceUnavailable`."""
+
+    def want_key(self) -> None:
+        """The next packet is to be a key picture.  Any thread; nothing in other forms."""
+
+    def close(self) -> None:
+        """Give the camera back.  Any thread, also while `read` waits, which then raises; may be
+        called twice."""
 
 
 class Bolt(StrEnum):

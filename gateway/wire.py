@@ -16,6 +16,9 @@ The stream carries
 - `event: turn`: a `TurnOrder` in JSON.  Never queued: sent to whoever listens now, or to nobody.
 - `event: call`: a `CallOrder` in JSON, the same way; the home answers it with a `CallSignal` to
   `POST /api/v1/home/call` -> Noted.  A home or a server that does not know them has no voice.
+- `event: look`: a `LookOrder` in JSON, the same way; the home answers it with a `LookSignal` to
+  `POST /api/v1/home/look` -> Noted, and where no way is found sends sealed pictures, each a body of
+  its own with `LOOK_HEADER` and `PICTURE_HEADER`, to `POST /api/v1/home/picture` -> PictureTaken.
 - `event: receivers`: a list of `gateway.access.receiver_lists`, as a JWS: at each beginning and
   after the event that names it, so that it need not be confirmed.
 - a comment line every `HEARTBEAT_S`.
@@ -199,6 +202,10 @@ CANDIDATES_MAX = 20
 """Ways to reach one end; a phone with a VPN has eight."""
 
 
+KEY_MAX_CHARS = 100
+"""Of a public key in a message: a point of P-256 has 87."""
+
+
 class IceServer(BaseModel):
     """A relay (TURN) or a mirror (STUN) that both ends may use, and what opens it for this call."""
 
@@ -239,8 +246,66 @@ class CallSignal(_Model):
     why: str = Field("", max_length=40)
 
 
+class LookOrder(BaseModel):
+    """What the staff's page says to a home about a look, at once or never.  `what`:
+
+    `prepare`: somebody may look soon (no permit, no `look`): only programs are loaded for it;
+    `begin`: the look of `permit` (a JWS of `gateway.access.look_permits`) with the page's `sdp` and
+    the public `key` of its end of a blind relay, `gateway.media.sealing`; without `sdp` the relay
+    at once; `candidates`: more ways to reach the page; `relay`: the page finds no way, go over to
+    the relay; `extend`: once longer, by `permit`; `end`.
+    An order that says more than that is not obeyed: it may be a restriction."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    what: Literal["prepare", "begin", "candidates", "relay", "extend", "end"]
+    look: str = Field("", max_length=64)
+    permit: str = Field("", max_length=2_000)
+    sdp: str = Field("", max_length=SDP_MAX_BYTES)
+    key: str = Field("", max_length=KEY_MAX_CHARS)
+    candidates: tuple[Annotated[str, Field(max_length=300)], ...] = Field(
+        (), max_length=CANDIDATES_MAX
+    )
+    ice: tuple[IceServer, ...] = Field((), max_length=4)
+
+
+class LookSignal(_Model):
+    """What a home says about a look, at once; that it began and ended are events too.  `state`:
+    `answered` (with its `sdp`), `relaying` (with its `key`: sealed pictures follow), `begun` (the
+    first picture is on its way), `extended`, `ended`, `refused` (with `why`, a word of
+    `gateway.events.LookEnd` or `LookRefusal`).  `left_s`: until its end, as the home counts."""
+
+    look: str = Field(max_length=64)
+    state: Literal["answered", "relaying", "begun", "extended", "ended", "refused"]
+    sdp: str = Field("", max_length=SDP_MAX_BYTES)
+    key: str = Field("", max_length=KEY_MAX_CHARS)
+    why: str = Field("", max_length=40)
+    left_s: float | None = Field(None, ge=0, le=120)
+
+
+LOOK_HEADER = "Tryggve-Look"
+"""With a sealed picture: the look it is of."""
+
+PICTURE_HEADER = "Tryggve-Picture"
+"""With a sealed picture: its number, from 1, each higher than the one before."""
+
+PICTURE_MAX_BYTES = 120_000
+"""Of a sealed picture: 640 x 480 as JPEG has some 40,000."""
+
+PICTURES_MAX = 300
+"""Sealed pictures of one look: four a second for an extended one, and some."""
+
+
+class PictureTaken(_Model):
+    """The server has a sealed picture.  `asked_s`: seconds since the page last asked for one."""
+
+    look: str
+    number: int
+    asked_s: float = Field(ge=0)
+
+
 class Noted(_Model):
-    """The server has it."""
+    """The server has it: the call or the look."""
 
     call: str
 

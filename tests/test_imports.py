@@ -15,7 +15,7 @@ from tests._tree import Import, Module, modules, within
 BASE = ("errors", "origin", "events", "envelope", "commands", "ports", "wire", "clock", "version")
 """What everything stands on."""
 
-PURE = ("access", "schedule", "rules")
+PURE = ("access", "schedule", "night_plan", "rules")
 
 ROOMS_OF_HOME = (
     *BASE,
@@ -28,8 +28,8 @@ root; what follows it stands around the home and is not part of it."""
 
 ROOMS_OF_STAFF = (
     *("storage", "realtime", "core", "texts", "events", "care", "visits", "homelink", "signin"),
-    *("doors", "talk", "people", "places", "channels", "ladders", "relatives", "audit", "pages"),
-    *("runtime", "cli"),
+    *("doors", "talk", "checks", "people", "places", "channels", "ladders", "relatives", "audit"),
+    *("pages", "runtime", "cli"),
 )
 """The staff server from the ground up (web/staff/__init__.py says what each is for)."""
 
@@ -62,6 +62,8 @@ STAFF_KNOWS = (
     "gateway.access",
     "gateway.wire",
     "gateway.clock",
+    "gateway.night_plan",
+    "gateway.schedule",
     "gateway.media.description",
     "gateway.scaip",
 )

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.clock import Clock, FileClock, ManualClock
 from gateway.events import CheckDue, CheckPlanned, Data
-from gateway.schedule import Plan
+from gateway.schedule import Plan, merged
 from gateway.services.slot_ringer import BACK, SlotRinger
 
 EVENING = datetime(2026, 11, 23, 18, 0, tzinfo=UTC)
@@ -21,7 +21,7 @@ class Book:
     """What the ringer submitted, and which slots the log knows."""
 
     def __init__(self) -> None:
-        self.known: set[str] = set()
+        self.known: dict[str, datetime | None] = {}
         self.all: list[Data] = []
 
     def submit(self, data: Data) -> None:
@@ -37,12 +37,12 @@ class Book:
 
 
 def make(clock: Clock, book: Book, *times: time, tz: str = "UTC") -> SlotRinger:
+    plans = {"night": Plan(name="night", times=times)}
     return SlotRinger(
-        plans={"night": Plan(name="night", times=times)},
-        timezone=tz,
+        slots=lambda start, end: merged(plans, tz, start, end),
         clock=clock,
         submit=book.submit,
-        known=lambda check: check in book.known,
+        known=lambda: book.known,
         report_by=lambda slot: slot + timedelta(minutes=10),
     )
 
@@ -92,7 +92,7 @@ async def test_what_the_log_knows_is_not_told_again(
     clock: ManualClock, book: Book, ringers: list[SlotRinger]
 ) -> None:
     """After a restart the slots that were told are not told again."""
-    book.known.add("night@2026-11-23T23:00Z")
+    book.known["night@2026-11-23T23:00Z"] = datetime(2026, 11, 23, 23, 0, tzinfo=UTC)
     ringer = make(clock, book, time(23, 0))
     ringers.append(ringer)
     ringer.start(None)
@@ -190,11 +190,10 @@ async def test_a_pause_of_the_clock_rings_nothing_and_a_fast_one_rings_by_itself
 async def test_a_home_without_plans_is_silent(clock: ManualClock, book: Book) -> None:
     """No plan, no ring, and nothing that breaks."""
     ringer = SlotRinger(
-        plans={},
-        timezone="UTC",
+        slots=lambda _start, _end: [],
         clock=clock,
         submit=book.submit,
-        known=lambda _: False,
+        known=dict,
         report_by=lambda slot: slot,
     )
     ringer.start(EVENING - timedelta(days=1))

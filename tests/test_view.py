@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from gateway.access.grants import SKEW_S
+from gateway.access.tokens import SKEW_S
 from gateway.envelope import GENESIS, Draft, Event, seal
 from gateway.events import (
     AbsenceEnded,

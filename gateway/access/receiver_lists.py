@@ -19,8 +19,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from gateway.access import tokens
 
 TYP = "tryggve-receivers"
 
@@ -71,8 +72,7 @@ class ReceiverList:
 
 def sign(listed: ReceiverList, key: Ed25519PrivateKey, kid: str) -> str:
     """The list as a compact JWS."""
-    headers = {"kid": kid, "typ": TYP}
-    return jwt.encode(listed.claims(), key, algorithm="EdDSA", headers=headers)
+    return tokens.sign(TYP, listed.claims(), key, kid)
 
 
 def read(token: str, home: str, keys: Mapping[str, Ed25519PublicKey] | None) -> ReceiverList:
@@ -81,12 +81,7 @@ def read(token: str, home: str, keys: Mapping[str, Ed25519PublicKey] | None) -> 
     if len(token) > LIST_MAX:
         raise BadList("the list is too long")
     try:
-        header = jwt.get_unverified_header(token)
-        if header.get("typ") != TYP:
-            raise BadList("this is no list of receivers")
-        options: Any = {"verify_aud": False, "verify_signature": keys is not None}
-        key: Any = None if keys is None else keys[str(header.get("kid"))]
-        claims = jwt.decode(token, key, algorithms=["EdDSA"], options=options)
+        claims = tokens.read(token, TYP, keys, ("aud", "to", "salt")).claims
         to, salt = claims["to"], claims["salt"]
         label, cid = claims["label"], claims["cid"]
         if claims["aud"] != home:
@@ -96,6 +91,6 @@ def read(token: str, home: str, keys: Mapping[str, Ed25519PublicKey] | None) -> 
         texts = [text for item in to.items() for text in item]
         if not all(isinstance(text, str) for text in (*texts, salt, label or "", cid or "")):
             raise BadList("something in the list is no text")
-    except (jwt.PyJWTError, KeyError, TypeError) as error:
+    except (tokens.BadToken, KeyError) as error:
         raise BadList("the list was not signed by this home's server") from error
     return ReceiverList(home, to, salt, label, cid)

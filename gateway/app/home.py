@@ -41,7 +41,6 @@ from gateway.envelope import ClockState, Draft, Event
 from gateway.errors import SecretError
 from gateway.events import (
     LISTENING_ROLE,
-    CheckPlanned,
     Data,
     GatewayStarted,
     GatewayStopped,
@@ -63,6 +62,7 @@ from gateway.services.power_watch import SYS, PowerWatch, Sources
 from gateway.services.slot_ringer import SlotRinger
 from gateway.services.systemd import Notifier
 from gateway.services.unread_decisions import UnreadDecisions
+from gateway.state import held_plans
 from gateway.state.home_view import HomeView
 from gateway.state.identity import PreviousEnd, boot_id, described
 from gateway.version import version
@@ -116,7 +116,6 @@ class Home:
         self.view = HomeView()
         self.open_orders = OpenOrders()
         self.previous = PreviousEnd(lambda: self.engine.log.origin)
-        self.planned: set[str] = set()
         facts = config.facts()
         self.engine = Engine(
             eventlog=eventlog,
@@ -150,13 +149,15 @@ class Home:
         )
         self.unread = UnreadDecisions(record=self.record)
         self.slot_ringer = SlotRinger(
-            plans=config.plans,
-            timezone=config.home.timezone,
+            slots=lambda start, end: held_plans.slots(
+                config.plans, self.view.plans, config.home.timezone, start, end
+            ),
             clock=clock,
             submit=self.record,
-            known=lambda check: check in self.planned,
+            known=lambda: self.view.known_checks(),  # noqa: PLW0108 - the view of then
             report_by=config.report_by,
         )
+        self.watchers.append(self.slot_ringer.see)
 
         # devices and the door
         self.supervisor = DriverSupervisor(
@@ -348,15 +349,13 @@ class Home:
         self.open_orders.apply(event)
         self.voice.apply(event)
         self.previous.apply(event)
-        if isinstance(event.data, CheckPlanned):
-            self.planned.add(event.data.check)
         self.key_offers.apply(event)
         self.unread.apply(event)
         if self.second_path is not None:
             self.second_path.apply(event)
 
     def _see_anew(self) -> Callable[[Event], None]:
-        self.view, self.open_orders, self.planned = HomeView(), OpenOrders(), set()
+        self.view, self.open_orders = HomeView(), OpenOrders()
         self.voice.forget()
         self.key_offers.forget()
         self.unread.forget()

@@ -21,6 +21,7 @@ from gateway.events.alarms import *
 from gateway.events.alarm_way import *
 from gateway.events.second_path import *
 from gateway.events.checks import *
+from gateway.events.plans import *
 from gateway.events.locks import *
 from gateway.events.visits import *
 from gateway.events.grants import *
@@ -31,4 +32,5 @@ from gateway.events.places import *
 from gateway.events.access import *
 from gateway.events.accounts import *
 from gateway.events.voice import *
+from gateway.events.looks import *
 from gateway.events.codec import *

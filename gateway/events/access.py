@@ -67,7 +67,10 @@ ACCESS_KINDS = frozenset(
         "visit.started",
         "voice.begun",
         "voice.refused",
+        "look.begun",
+        "look.refused",
     }
 )
-"""Who looked, who opened or tried to, who came in, who listened or tried to.  The staff's access
-log and the ledger that the resident sees in the home are these events, no more and no fewer."""
+"""Who read, who opened or tried to, who came in, who listened or saw by a camera, or tried to.  The
+staff's access log and the ledger that the resident sees in the home are these events, no more and
+no fewer."""

@@ -18,6 +18,14 @@ class CheckPlanned(Data):
     """When neither an outcome nor a question has come by then, nobody looked."""
 
 
+@kind("check.withdrawn", by=By.HOME)
+class CheckWithdrawn(Data):
+    """A slot that lay ahead is in the plan no longer, or at another time: nothing is to be reported
+    of it.  It may be planned anew."""
+
+    check: str
+
+
 @kind("check.due", by=By.HOME)
 class CheckDue(Data):
     """The slot's time came."""
@@ -34,6 +42,7 @@ class CheckAsked(Data):
     check: str
     why: Why
     """What the sensors lack: `bed_empty`, `reading_stale`, `mat_faulty`, `no_sensor`, `recheck`.
+    What the plan asks for: `camera`, `visit`.
     What a rule could not tell by itself and asks a person to look at: `not_back` (out of bed and
     not back), `bed_doubtful` (nobody can tell whether somebody lies in bed), `all_silent` (no sign
     of life after leaving the bed), `bathroom_long`, `door_at_night`."""

@@ -1,5 +1,5 @@
-"""Where residents are: consent, transponders, zones, outings.  Never a position: those are kept at
-the server, apart from events, and are erased after days."""
+"""What was agreed to, and where residents are: consent, transponders, zones, outings.  Never a
+position: those are kept at the server, apart from events, and are erased after days."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ class ConsentAbout(Coded):
     """That a device tells where the resident is."""
     RELATIVE = "relative"
     """That a relative is told of what was agreed."""
+    LOOK = "look"
+    """That a night watcher looks through a camera for seconds."""
     UNKNOWN = "unknown"
     """Of a newer version: nothing is done because of it."""
 
@@ -44,6 +46,48 @@ class ConsentWithdrawn(Data):
 
     resident: Resident
     about: ConsentAbout
+
+
+@kind("consent.settled", by=By.SERVER, strict=True)
+class ConsentSettled(Data):
+    """What the consents to looks of all who live there come to: looks may be made from now on, or
+    (not `held`) may not.  The home obeys this one, and makes none that it was not told of."""
+
+    held: bool
+
+
+class Cohabitant(Coded):
+    """Who else lives in a home, by what they are to the resident; never a name."""
+
+    PARTNER = "partner"
+    CHILD = "child"
+    PARENT = "parent"
+    OTHER = "other"
+    UNKNOWN = "unknown"
+    """Of a newer version: somebody."""
+
+
+class HouseholdChange(Coded):
+    """What was noted about somebody else in a home."""
+
+    LIVES_THERE = "lives_there"
+    """Lives there, and has not been asked."""
+    AGREED = "agreed"
+    """Agreed to looks, as the event's `how` says."""
+    WITHDREW = "withdrew"
+    """Agrees no longer."""
+    MOVED_OUT = "moved_out"
+    UNKNOWN = "unknown"
+    """Of a newer version: something else."""
+
+
+@kind("household.changed", by=By.SERVER)
+class HouseholdChanged(Data):
+    """A staff member (`person`) noted something about somebody who lives with the resident."""
+
+    who: Cohabitant
+    what: HouseholdChange
+    how: ConsentHow | None = None
 
 
 class PlaceField(Coded):

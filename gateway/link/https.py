@@ -36,10 +36,8 @@ from gateway.wire import (
     PROTOCOLS,
     TICKET_HEADER,
     TOKEN_LIFE_S,
-    CallSignal,
     GapProblem,
     Have,
-    Noted,
     Problem,
     protocols_of,
     protocols_text,
@@ -212,16 +210,14 @@ class Lane:
         """Send events at once, any numbers; otherwise as `events`."""
         return self._post("/urgent", bodies, down_have)
 
-    def call(self, signal: CallSignal) -> None:
-        """Say something about a call.  Raises `LinkRefused`, `LinkDown`."""
-        body = signal.model_dump_json().encode()
-        headers = {"Content-Type": "application/json"}
-        response = self._request("POST", "/call", body, headers)
+    def post(self, path: str, body: bytes, headers: dict[str, str]) -> bytes:
+        """What the server answers to anything else.  Raises `LinkRefused`, `LinkDown`."""
+        response = self._request("POST", path, body, headers)
         if response.status == 401 and self._learn(response.data):
-            response = self._request("POST", "/call", body, headers)
+            response = self._request("POST", path, body, headers)
         if response.status != 200:
             raise refusal(response.status, response.data)
-        _answer(Noted, response.data)
+        return response.data
 
     def stream(self, last_id: int) -> Stream:
         """Open the stream after the number `last_id`.  Raises `LinkRefused`, `LinkDown`."""
@@ -270,7 +266,7 @@ class Lane:
             self.line = line
         if response.status != 200:
             raise refusal(response.status, response.data, line)
-        return _answer(Have, response.data).have
+        return answer(Have, response.data).have
 
     def _request(
         self,
@@ -431,7 +427,7 @@ def _problem(model: type[_Model], body: bytes) -> _Model | None:
         return None
 
 
-def _answer(model: type[_Model], body: bytes) -> _Model:
+def answer(model: type[_Model], body: bytes) -> _Model:
     try:
         return model.model_validate_json(body)
     except ValidationError as error:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from gateway.link.https import Link
-from gateway.wire import CallOrder
+from gateway.wire import CallOrder, LookOrder
 
 
 class Outbox(Protocol):
@@ -107,6 +107,8 @@ class UplinkCallbacks:
     """The numbers fit and the hashes do not.  Told once for an origin."""
     on_call_order: Callable[[CallOrder], None] = lambda _order: None
     """What the staff's page says about a call; must not block."""
+    on_look_order: Callable[[LookOrder], None] = lambda _order: None
+    """What the staff's page says about a look; must not block."""
     on_link: Callable[[bool], None] = lambda _up: None
     """The server answers, or does not any more; told when it changes."""
     on_problem: Callable[[Problem | None], None] = lambda _problem: None

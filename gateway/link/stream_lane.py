@@ -20,7 +20,7 @@ from gateway.link.https import Stream
 from gateway.link.lane import LaneThread
 from gateway.link.link_state import Problem, SharedLinkState
 from gateway.link.sse import Message, Parser
-from gateway.wire import CallOrder, TurnOrder
+from gateway.wire import CallOrder, LookOrder, TurnOrder
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +76,10 @@ class StreamLane(LaneThread):
                 self._store(decided)  # the alarm that it is about
                 decided = []
                 self._call(message)
+            elif message.event == "look":
+                self._store(decided)  # the alarm, the check, a consent
+                decided = []
+                self._look(message)
             elif message.event == "receivers":
                 self._store(decided)
                 decided = []
@@ -114,6 +118,14 @@ class StreamLane(LaneThread):
             log.warning("an order about a call could not be read")
             return
         self.shared.callbacks.on_call_order(order)
+
+    def _look(self, message: Message) -> None:
+        try:
+            order = LookOrder.model_validate_json(message.data)
+        except ValidationError:
+            log.warning("an order about a look could not be read")
+            return
+        self.shared.callbacks.on_look_order(order)
 
 
 def _decided(message: Message, origin: str) -> dict[str, Any]:

@@ -14,7 +14,6 @@ Not for: HTTP (`gateway.link.https`), judging a grant, or checking the hashes of
 from __future__ import annotations
 
 import random
-import threading
 import time
 from collections.abc import Callable, Iterable
 
@@ -28,9 +27,9 @@ from gateway.link.link_state import (
     UplinkCallbacks,
     UrgentEvent,
 )
+from gateway.link.signals import Signals
 from gateway.link.stream_lane import StreamLane
 from gateway.link.urgent_lane import UrgentLane
-from gateway.wire import CallSignal
 
 __all__ = ["Metrics", "Outbox", "Problem", "Uplink", "UplinkCallbacks", "UrgentEvent"]
 
@@ -56,8 +55,7 @@ class Uplink:
         self._batch = BatchLane(self._shared)
         self._urgent = UrgentLane(self._shared)
         self._stream = StreamLane(self._shared)
-        self._signals = link.lane()
-        self._signalling = threading.Lock()
+        self.signals = Signals(link)
 
     def start(self) -> None:
         """Start the threads."""
@@ -71,11 +69,6 @@ class Uplink:
     def urgent(self, events: Iterable[UrgentEvent]) -> None:
         """Send these at once, durable or not.  Any thread; never blocks."""
         self._urgent.put(events)
-
-    def signal(self, signal: CallSignal) -> None:
-        """Say something about a call, now or never.  Blocks; any thread.  Raises `LinkError`."""
-        with self._signalling:
-            self._signals.call(signal)
 
     def metrics(self) -> Metrics:
         """The link now.  Any thread."""
@@ -97,7 +90,7 @@ class Uplink:
         for lane in (self._batch, self._urgent, self._stream):
             if lane.is_alive():
                 lane.join(max(0.0, end - time.monotonic()))
-        self._signals.close()
+        self.signals.close()
 
     def _may_send(self) -> bool:
         return not (self._shared.away or self._shared.told_to_wait)

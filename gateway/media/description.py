@@ -1,4 +1,4 @@
-"""What one end of a call says of itself (SDP): bounded, and only what is known goes through.
+"""What one end says of itself (SDP): bounded, and only what is known goes through.
 
 What comes from a page is taken apart and put together anew, so that the library behind it never
 reads what we do not know.  A way to reach the page (a candidate) goes through only where it may
@@ -23,11 +23,11 @@ LINES_MAX = 160
 PORT_MIN = 1024
 """The lowest port that a candidate may have: what answers below it is a service of somebody's."""
 
-AUDIO, DATA = "audio", "application"
+AUDIO, VIDEO, DATA = "audio", "video", "application"
 
 _LINE = re.compile(r"[a-z]=[\x20-\x7e]{1,500}")
 _MEDIA = re.compile(
-    r"m=(?:audio \d{1,5} UDP/TLS/RTP/SAVPF(?: \d{1,3}){1,16}"
+    r"m=(?:(?:audio|video) \d{1,5} UDP/TLS/RTP/SAVPF(?: \d{1,3}){1,16}"
     r"|application \d{1,5} UDP/DTLS/SCTP webrtc-datachannel)"
 )
 _WORD = r"[A-Za-z0-9+/._\-]"
@@ -48,6 +48,7 @@ _KNOWN = (
     re.compile(r"a=(?:sendrecv|sendonly|recvonly|inactive|rtcp-mux|rtcp-rsize)"),
     re.compile(r"a=rtpmap:\d{1,3} [A-Za-z0-9\-]{1,32}/\d{1,6}(?:/\d{1,2})?"),
     re.compile(r"a=fmtp:\d{1,3} [A-Za-z0-9=;.\-/ ]{1,200}"),
+    re.compile(r"a=rtcp-fb:\d{1,3} (?:nack(?: pli)?|ccm fir|goog-remb|transport-cc)"),
     re.compile(r"a=sctp-port:\d{1,5}"),
     re.compile(r"a=max-message-size:\d{1,9}"),
 )
@@ -59,10 +60,11 @@ _CANDIDATE = re.compile(
 NEEDED = ("a=ice-ufrag:", "a=ice-pwd:", "a=fingerprint:", "a=setup:")
 
 
-def clean(text: str) -> str:
+def clean(text: str, media: str = AUDIO) -> str:
     """The description with what is known of it, and candidates only that may be followed.
 
-    Raises `DescriptionRefused` with one sentence: too large, or none of sound.
+    Raises `DescriptionRefused` with one sentence: too large, or none of `media` (`audio` for a
+    call, `video` for a look).
     """
     if len(text.encode()) > SDP_MAX_BYTES:
         raise DescriptionRefused(f"a description has at most {SDP_MAX_BYTES} bytes")
@@ -73,15 +75,15 @@ def clean(text: str) -> str:
         if not _LINE.fullmatch(line):
             raise DescriptionRefused(f"line {number} is no line of a description")
     first = next((i for i, line in enumerate(lines) if line.startswith("m=")), len(lines))
-    session, media = lines[:first], lines[first:]
+    session, sections = lines[:first], lines[first:]
     if len(session) < len(_SESSION) or not all(
         form.fullmatch(line) for form, line in zip(_SESSION, session, strict=False)
     ):
         raise DescriptionRefused("a description begins with v, o, s and t")
-    _require_sound(media, [*session, *media])
+    _require(media, sections, [*session, *sections])
     kept = [*session[:4], *(line for line in session[4:] if _is_known(line))]
     candidates = 0
-    for line in media:
+    for line in sections:
         if line.startswith("a=candidate:"):
             way = candidate(line)
             candidates += way is not None
@@ -92,13 +94,13 @@ def clean(text: str) -> str:
     return "\r\n".join(kept) + "\r\n"
 
 
-def _require_sound(media: list[str], lines: list[str]) -> None:
-    sections = [line for line in media if line.startswith("m=")]
-    if not all(_MEDIA.fullmatch(line) for line in sections):
-        raise DescriptionRefused("a call is sound and one channel of data, and nothing else")
-    kinds = [line[2:].split(" ")[0] for line in sections]
-    if sorted(kinds) not in ([AUDIO], [DATA, AUDIO]):
-        raise DescriptionRefused("a call has sound once, and data at most once")
+def _require(media: str, sections: list[str], lines: list[str]) -> None:
+    heads = [line for line in sections if line.startswith("m=")]
+    kinds = [line[2:].split(" ")[0] for line in heads]
+    if not all(_MEDIA.fullmatch(line) for line in heads) or not set(kinds) <= {media, DATA}:
+        raise DescriptionRefused(f"it is {media} and one channel of data, and nothing else")
+    if sorted(kinds) not in ([media], [DATA, media]):
+        raise DescriptionRefused(f"it has {media} once, and data at most once")
     for needed in NEEDED:
         if not any(line.startswith(needed) and _is_known(line) for line in lines):
             raise DescriptionRefused(f"a description has {needed.removeprefix('a=').rstrip(':')}")

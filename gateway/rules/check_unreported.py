@@ -27,6 +27,7 @@ from gateway.events import (
     CheckMissed,
     CheckPlanned,
     CheckUnreported,
+    CheckWithdrawn,
     GatewayStarted,
     Ref,
 )
@@ -35,7 +36,7 @@ from gateway.rules.common.replace import replace
 from gateway.rules.common.time import first_of, later
 
 NAME = "check_unreported"
-VERSION = 1
+VERSION = 2
 KINDS = frozenset(
     {
         "check.planned",
@@ -43,6 +44,7 @@ KINDS = frozenset(
         "check.done",
         "check.missed",
         "check.escalated",
+        "check.withdrawn",
         "check.unreported",
         "gateway.started",
     }
@@ -104,6 +106,7 @@ def step(
             | CheckMissed(check=name)
             | CheckEscalated(check=name)
             | CheckUnreported(check=name)
+            | CheckWithdrawn(check=name)
         ):
             return _without(state, name), ()
         case _:

@@ -24,6 +24,7 @@ from gateway.commands import Command, SetIndicator
 from gateway.envelope import Event
 from gateway.events import (
     LISTENING_ROLE,
+    LOOKING_ROLE,
     ActivityAnswered,
     ActivityPrewarned,
     AlarmCancelled,
@@ -230,7 +231,7 @@ def _lights(settings: Settings, *, on: bool, only: str | None = None) -> list[Co
         SetIndicator(device.id, on)
         for device in devices
         if device.type == "indicator"
-        and device.role != LISTENING_ROLE
+        and device.role not in (LISTENING_ROLE, LOOKING_ROLE)
         and only in (None, device.id)
     ]
 

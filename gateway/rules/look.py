@@ -4,14 +4,15 @@ A rule that cannot tell asks a night watcher (`check.asked`, named `look-…`). 
 planned check:
 
     ok               done
-    unclear          asked again after `recheck_min`; unclear twice: escalated, and an alarm
+    unclear          asked again after `recheck_min`, or what the plan of the server's says; unclear
+                     twice: escalated, and an alarm
     help             escalated, and an alarm
     could_not_look   escalated: somebody must go there
     no answer        escalated, and an alarm
 
 When the resident is felt in bed again before anybody began to look, the question answers itself
 (`check.done`, by the sensor).  Once a watcher has begun (`check.started`), only the watcher ends
-it.
+it.  Where the plan says that checks are visits, the second question is one to go there.
 
 Not for: when a look is needed (the rule that asks), or planned checks (`night_check`).
 """
@@ -35,6 +36,7 @@ from gateway.events import (
     CheckBy,
     CheckDone,
     CheckEscalated,
+    CheckMethod,
     CheckMissed,
     CheckStarted,
     Data,
@@ -42,13 +44,13 @@ from gateway.events import (
     Ref,
 )
 from gateway.rules import Decision, RuleSettings, Tick
-from gateway.rules.common import looks
+from gateway.rules.common import looks, plans
 from gateway.rules.common.replace import replace
 from gateway.rules.common.time import due, first_of, later
 
 NAME = "look"
-VERSION = 1
-KINDS = looks.KINDS | {"check.started", "check.answered", "bed.entered"}
+VERSION = 2
+KINDS = looks.KINDS | plans.KINDS | {"check.started", "check.answered", "bed.entered"}
 
 KEPT = timedelta(hours=12)
 """How long an open look is remembered at most: its time to answer is minutes."""
@@ -62,7 +64,7 @@ class Settings(RuleSettings):
 
     recheck_min: float = Field(default=5.0, ge=0, le=240)
     """Minutes from an unclear look to the next: shorter than for a planned check, for something
-    made a rule ask."""
+    made a rule ask.  Where the server has set no plan."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +84,10 @@ class Look:
 
 @dataclass(frozen=True)
 class State:
-    """The open looks, by name."""
+    """The open looks, by name, and the plan."""
 
     looks: Mapping[str, Look] = field(default_factory=dict)
+    plan: plans.Plan = plans.THE_FILE
 
 
 def start(settings: Settings) -> State:  # noqa: ARG001 - the contract of a rule
@@ -108,7 +111,8 @@ def step(
         case CheckDone(check=name) | CheckMissed(check=name) | CheckEscalated(check=name):
             if name not in state.looks:
                 return state, ()
-            return State({n: look for n, look in state.looks.items() if n != name}), ()
+            left = {n: look for n, look in state.looks.items() if n != name}
+            return replace(state, looks=left), ()
         case BedEntered():
             done = CheckBy.SENSOR
             return state, [
@@ -117,7 +121,8 @@ def step(
                 if name.startswith(BED) and not look.begun
             ]
         case _:
-            return state, ()
+            plan = plans.see(state.plan, event)
+            return (state if plan is state.plan else replace(state, plan=plan)), ()
 
 
 def wake_at(state: State, settings: Settings) -> datetime | None:  # noqa: ARG001 - contract
@@ -135,7 +140,7 @@ def _asked(state: State, event: Event, data: CheckAsked) -> State:
         attempt=data.attempt,
     )
     recent = {n: one for n, one in state.looks.items() if event.at - one.asked_at < KEPT}
-    return State({**recent, data.check: look})
+    return replace(state, looks={**recent, data.check: look})
 
 
 def _answered(
@@ -150,7 +155,7 @@ def _answered(
         case Finding.UNCLEAR if look.waiting:
             return state, ()  # a second watcher saw the same: the next look is coming
         case Finding.UNCLEAR if look.attempt < 2:
-            again = later(event.at, minutes=settings.recheck_min)
+            again = later(event.at, minutes=state.plan.recheck_min(settings.recheck_min))
             return _put(state, name, said=event.ref, next_at=again, waiting=True), ()
         case Finding.UNCLEAR:
             return state, _escalate(name, look, "unclear_twice", AlarmType.CHECK_UNCLEAR, rests_on)
@@ -173,6 +178,7 @@ def _escalate(
 
 def _tick(state: State, now: datetime) -> tuple[State, Sequence[Decision | Command]]:
     decisions: list[Decision] = []
+    visit = state.plan.method is CheckMethod.VISIT
     for name, look in state.looks.items():
         at = due(look.next_at, look.tried)
         if at is None or at > now:
@@ -180,7 +186,7 @@ def _tick(state: State, now: datetime) -> tuple[State, Sequence[Decision | Comma
         if look.waiting:
             asked = CheckAsked(
                 check=name,
-                why="recheck",
+                why="visit" if visit else "recheck",
                 answer_by=later(now, minutes=looks.ANSWER_MIN),
                 attempt=look.attempt + 1,
             )
@@ -193,4 +199,4 @@ def _tick(state: State, now: datetime) -> tuple[State, Sequence[Decision | Comma
 
 def _put(state: State, name: str, **changes: object) -> State:
     changed = replace(state.looks[name], **{"tried": None, **changes})  # type: ignore[arg-type]
-    return State({**state.looks, name: changed})
+    return replace(state, looks={**state.looks, name: changed})

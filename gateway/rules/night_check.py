@@ -11,14 +11,20 @@ watcher is asked.  What the watcher found decides:
     no answer        escalated, and an alarm
 
 Unclear twice is an alarm too: a look that twice showed no well person is answered by a visit at
-once.  While the resident is registered as away, each slot is said to be missed (`absent`): a pause
-is never silent.  An answer to a check that is closed or was never asked changes nothing.
+once.  While the resident is registered as away, each slot is said to be missed (`absent`), and so
+is one of a night that the plan pauses (`paused`): a pause is never silent.  An answer to a check
+that is closed or was never asked changes nothing.
+
+A plan of the server's (`plan.held`) says how its checks are made and after how long an unclear one
+is made again; one that is open keeps what held when it came due.  With the method `camera` a person
+is asked to look whatever the sensors say, with `visit` to go there.
 
 The look after `recheck_min` is a new question (`check.asked`, `recheck`, attempt 2), which the
 sensors may answer first.  It is not a look that goes on: 30 s, and once 30 s more, are what a
-camera's look may last, and there is no camera in this version.
+camera's look may last.
 
-Not for: which slots there are (`gateway.schedule`), or ringing them.
+Not for: which slots there are (`gateway.schedule`, `gateway.night_plan`), ringing them, or which
+plan holds (the rule `plan`).
 """
 
 from __future__ import annotations
@@ -43,6 +49,7 @@ from gateway.events import (
     CheckDone,
     CheckDue,
     CheckEscalated,
+    CheckMethod,
     CheckMissed,
     Data,
     Finding,
@@ -50,15 +57,16 @@ from gateway.events import (
 )
 from gateway.ports import Level
 from gateway.rules import Decision, RuleSettings, Tick
-from gateway.rules.common import absences, mat_states
+from gateway.rules.common import absences, mat_states, plans
 from gateway.rules.common.replace import replace
 from gateway.rules.common.time import AGAIN, due, first_of, later
 
 NAME = "night_check"
-VERSION = 2
+VERSION = 3
 KINDS = (
     mat_states.KINDS
     | absences.KINDS
+    | plans.KINDS
     | {
         "bed.entered",
         "bed.left",
@@ -70,6 +78,9 @@ KINDS = (
         "check.escalated",
     }
 )
+
+BY_PERSON = (CheckMethod.CAMERA, CheckMethod.VISIT)
+"""How a check is made that no sensor answers."""
 
 CLOSED_KEPT = timedelta(days=2)
 """How long a closed check is remembered after its slot, so that a slot that is rung again, after a
@@ -89,7 +100,7 @@ class Settings(RuleSettings):
     answer_min: float = Field(default=15.0, gt=0, le=240)
     """Minutes that the watchers have to answer."""
     recheck_min: float = Field(default=15.0, ge=0, le=240)
-    """Minutes from an unclear look to the next."""
+    """Minutes from an unclear look to the next, where the server has set no plan."""
 
 
 def report_by(slot: datetime, settings: Settings) -> datetime:
@@ -114,7 +125,7 @@ class Phase(StrEnum):
 class Check:
     """One check.  `next_at` is when something must happen without an answer: the end of the time to
     answer, or the next look; `said` the event that the present phase rests on, `asked_at` when it
-    was asked first."""
+    was asked first; `plan` what held when it came due."""
 
     slot: datetime
     phase: Phase
@@ -123,6 +134,7 @@ class Check:
     asked_at: datetime | None = None
     attempt: int = 1
     tried: datetime | None = None
+    plan: plans.Plan = plans.THE_FILE
 
 
 @dataclass(frozen=True)
@@ -134,6 +146,7 @@ class State:
     in_bed: bool | None = None
     bed_said: Ref | None = None
     absence: absences.Absence = absences.AT_HOME
+    plan: plans.Plan = plans.THE_FILE
 
 
 def start(settings: Settings) -> State:
@@ -166,9 +179,10 @@ def step(
         case _:
             mats = mat_states.see(state.mats, event)
             absence = absences.see(state.absence, event)
-            if mats is state.mats and absence is state.absence:
+            plan = plans.see(state.plan, event)
+            if mats is state.mats and absence is state.absence and plan is state.plan:
                 return state, ()
-            return replace(state, mats=mats, absence=absence), ()
+            return replace(state, mats=mats, absence=absence, plan=plan), ()
 
 
 def wake_at(state: State, settings: Settings) -> datetime | None:  # noqa: ARG001 - contract
@@ -211,27 +225,34 @@ def _come_due(
         return state, ()
     checks = {n: c for n, c in state.checks.items() if not _forget(c, event.at)}
     # decided below, in this turn; `next_at` is for a log in which that decision is missing
-    checks[name] = Check(slot, Phase.DUE, event.ref, next_at=event.at + AGAIN)
+    checks[name] = Check(slot, Phase.DUE, event.ref, next_at=event.at + AGAIN, plan=state.plan)
     state = replace(state, checks=checks)
     return state, _look(state, name, event.at, settings)
 
 
 def _look(state: State, name: str, now: datetime, settings: Settings) -> Sequence[Decision]:
-    """Decide a check that is due, or to be looked at again: absent, too late, done, or ask."""
+    """Decide a check that is due, or to be looked at again: absent, paused, too late, done, or
+    ask."""
     check = state.checks[name]
     if state.absence.at(now):
         rests_on = (check.said, *((state.absence.ref,) if state.absence.ref else ()))
         return (Decision(CheckMissed(check=name, why="absent"), rests_on=rests_on),)
+    if check.phase is Phase.DUE and check.plan.paused(check.slot, settings.home.timezone):
+        return (Decision(CheckMissed(check=name, why="paused"), rests_on=(check.said,)),)
     if check.phase is Phase.DUE and now > later(check.slot, minutes=settings.late_min):
         return (Decision(CheckMissed(check=name, why="too_late"), rests_on=(check.said,)),)
-    why, rests_on = _sensors(state, now, settings)
-    rests_on = (check.said, *rests_on)
-    if why is None:
-        return (Decision(CheckDone(check=name, by=CheckBy.SENSOR), rests_on=rests_on),)
     again = check.phase is Phase.WAITING
+    why: str | None = check.plan.method.value
+    rests_on: tuple[Ref, ...] = (check.said,)
+    if check.plan.method not in BY_PERSON:
+        why, seen = _sensors(state, now, settings)
+        rests_on = (check.said, *seen)
+        if why is None:
+            return (Decision(CheckDone(check=name, by=CheckBy.SENSOR), rests_on=rests_on),)
+        why = "recheck" if again else why
     asked = CheckAsked(
         check=name,
-        why="recheck" if again else why,
+        why=why,
         answer_by=later(now, minutes=settings.answer_min),
         attempt=check.attempt + 1 if again else check.attempt,
     )
@@ -267,7 +288,7 @@ def _answered(
         case Finding.UNCLEAR if check.phase is Phase.WAITING:
             return state, ()  # a second watcher saw the same: the next look is coming
         case Finding.UNCLEAR if check.attempt < 2:
-            again = later(event.at, minutes=settings.recheck_min)
+            again = later(event.at, minutes=check.plan.recheck_min(settings.recheck_min))
             return _put(state, name, phase=Phase.WAITING, said=event.ref, next_at=again), ()
         case Finding.UNCLEAR:
             return state, _escalate(name, check, "unclear_twice", AlarmType.CHECK_UNCLEAR, rests_on)

@@ -32,7 +32,7 @@ STEP_S = 1.0
 
 AGREE_S = 5.0
 """The server's clock agrees when it is this near: its `Date` has whole seconds, and a mobile link
-adds some; grants allow as much (`gateway.access.grants.SKEW_S`)."""
+adds some; grants allow as much (`gateway.access.tokens.SKEW_S`)."""
 
 TIMESYNCD = Path("/run/systemd/timesync/synchronized")
 """systemd-timesyncd touches it when it has set the clock in this boot (systemd-timesyncd(8))."""

@@ -1,9 +1,10 @@
 """Rings the night plan: says which slots lie ahead (`check.planned`), and rings each (`check.due`).
 
-`gateway.schedule` says which slots there are; APScheduler only wakes us, once at a time, with a
-one-shot `DateTrigger` (its CronTrigger rings 02:30 twice in October).  Whatever wakes us, we do
-the same: ring what came due since the last time, plan what lies ahead, set the next alarm.  So
-an alarm that comes too early, too late or twice does no harm.
+Which slots there are it is told (`gateway.state.held_plans`); APScheduler only wakes us, once at a
+time, with a one-shot `DateTrigger` (its CronTrigger rings 02:30 twice in October).  Whatever wakes
+us, a change of the plan too, we do the same: ring what came due since the last time, plan what lies
+ahead and take back what does so no longer (`check.withdrawn`), set the next alarm.  So an alarm
+that comes too early, too late or twice does no harm.
 
 Not for: what a check means, or whether a slot was done already (the rule `night_check` drops
 twins).
@@ -20,8 +21,9 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.date import DateTrigger
 
 from gateway.clock import Clock
-from gateway.events import CheckDue, CheckPlanned, Data
-from gateway.schedule import Plan, Slot, merged
+from gateway.envelope import Event
+from gateway.events import CheckDue, CheckPlanned, CheckWithdrawn, Data, PlanHeld
+from gateway.schedule import Slot
 
 log = logging.getLogger(__name__)
 
@@ -36,26 +38,27 @@ LOOK_S = 300.0
 """Real seconds between two looks at the plan at the most: were a jump of the clock ever overlooked,
 a check would be at most this late.  It costs nothing."""
 
+_MOMENT = timedelta(microseconds=1)
+
 EARLY_S = 0.01
 """Real seconds added to each alarm, so that it does not come a rounding before its slot."""
 
 
 class SlotRinger:
-    """`submit(data)` is called in the event loop; `known(check)` tells whether that slot's
-    `check.planned` is in the log already; `report_by` gives a slot's (see `check.planned`)."""
+    """`slots(start, end)` are those that hold now; `submit(data)` is called in the event loop;
+    `known()` are the checks that the log knows, by name: the slot of one that is planned and has
+    not come due, None for any other; `report_by` gives a slot's (see `check.planned`)."""
 
     def __init__(
         self,
         *,
-        plans: Mapping[str, Plan],
-        timezone: str,
+        slots: Callable[[datetime, datetime], list[Slot]],
         clock: Clock,
         submit: Callable[[Data], None],
-        known: Callable[[str], bool],
+        known: Callable[[], Mapping[str, datetime | None]],
         report_by: Callable[[datetime], datetime],
     ) -> None:
-        self._plans = dict(plans)
-        self._timezone = timezone
+        self._slots = slots
         self._clock = clock
         self._submit = submit
         self._known = known
@@ -64,7 +67,8 @@ class SlotRinger:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._rung_to = clock.now()
         self._rung: dict[str, datetime] = {}
-        self._planned: set[str] = set()
+        self._planned: dict[str, datetime] = {}
+        self._withdrawn: set[str] = set()
         self._next: tuple[Slot, ...] = ()
 
     def start(self, since: datetime | None) -> None:
@@ -76,8 +80,14 @@ class SlotRinger:
         self._loop = asyncio.get_running_loop()
         now = self._clock.now()
         self._rung_to = now if since is None else max(min(since, now), now - BACK)
+        self._planned = {check: at for check, at in self._known().items() if at is not None}
         self._scheduler.start()
         self.ring_and_plan()
+
+    def see(self, event: Event) -> None:
+        """Another plan may hold now; shown every live event."""
+        if isinstance(event.data, PlanHeld) and self._loop is not None:
+            self.ring_and_plan()
 
     def rearm(self) -> None:
         """The clock jumped or changed its pace: look at the plan now.  Any thread."""
@@ -97,21 +107,32 @@ class SlotRinger:
 
     def ring_and_plan(self) -> None:
         """Ring what came due, plan what lies ahead, set the next alarm (in the event loop)."""
-        if not self._plans:
-            return
         now = self._clock.now()
         self._ring(now)
         self._next = tuple(self._slots(now, now + AHEAD))
+        self._withdraw(now)
+        known = self._known()
         for slot in self._next:
-            if slot.check not in self._planned:
-                self._planned.add(slot.check)
-                if not self._known(slot.check):
-                    self._submit(
-                        CheckPlanned(
-                            check=slot.check, slot=slot.at, report_by=self._report_by(slot.at)
-                        )
-                    )
+            if slot.check in self._planned or slot.check in self._rung:
+                continue
+            self._planned[slot.check] = slot.at
+            if slot.check not in known or slot.check in self._withdrawn:
+                self._withdrawn.discard(slot.check)
+                self._submit(
+                    CheckPlanned(check=slot.check, slot=slot.at, report_by=self._report_by(slot.at))
+                )
         self._arm(now)
+
+    def _withdraw(self, now: datetime) -> None:
+        """Take back what was told to lie ahead and does so no longer, or at another time."""
+        ahead = {slot.check: slot.at for slot in self._next}
+        for check, at in list(self._planned.items()):
+            if at < now - BACK:
+                del self._planned[check]
+            elif now < at < now + AHEAD and ahead.get(check) != at and check not in self._rung:
+                del self._planned[check]
+                self._withdrawn.add(check)
+                self._submit(CheckWithdrawn(check=check))
 
     def _ring(self, now: datetime) -> None:
         if now < self._rung_to:
@@ -119,17 +140,17 @@ class SlotRinger:
             self._rung = {check: at for check, at in self._rung.items() if at <= now}
             self._rung_to = now
         begin = max(self._rung_to, now - BACK)
-        for slot in self._slots(begin, now + timedelta(microseconds=1)):
-            if slot.check not in self._rung:
-                self._rung[slot.check] = slot.at
-                log.info("a check is due", extra={"check": slot.check})
-                self._submit(CheckDue(check=slot.check, slot=slot.at))
+        came = {slot.check: slot.at for slot in self._slots(begin, now + _MOMENT)}
+        # what was told to lie ahead is rung also where the plan that said so is known no longer
+        came |= {check: at for check, at in self._planned.items() if begin <= at <= now}
+        for check, at in sorted(came.items(), key=lambda one: one[1]):
+            if check not in self._rung:
+                self._rung[check] = at
+                log.info("a check is due", extra={"check": check})
+                self._submit(CheckDue(check=check, slot=at))
         self._rung_to = now
         old = now - 2 * BACK
         self._rung = {check: at for check, at in self._rung.items() if at > old}
-
-    def _slots(self, start: datetime, end: datetime) -> list[Slot]:
-        return merged(self._plans, self._timezone, start, end)
 
     def _arm(self, now: datetime) -> None:
         if self._loop is None:

@@ -20,6 +20,7 @@ from gateway.events import Ref
 from gateway.events.handlers import Handlers
 from gateway.ports import Bolt, Level
 from gateway.state.device_view import DEVICE_KINDS, DeviceView, Health, heard
+from gateway.state.held_plans import THE_FILE, HeldPlan, with_held
 from gateway.state.rights import Rights
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "DeviceView",
     "Health",
     "HomeView",
+    "LookView",
     "OpenAlarm",
     "OpenVisit",
     "Snapshot",
@@ -80,7 +82,7 @@ class OpenVisit:
 @dataclass(frozen=True, slots=True)
 class CheckView:
     """A night check.  `state` is the last word about it: planned, due, asked, started, answered,
-    done, missed, escalated; `why` its reason where it has one."""
+    done, missed, escalated; `why` its reason where it has one.  One that was withdrawn is gone."""
 
     check: str
     slot: datetime
@@ -89,6 +91,18 @@ class CheckView:
     why: str | None = None
     answer_by: datetime | None = None
     attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LookView:
+    """A look that goes on: the camera may be open."""
+
+    look: str
+    person: str | None
+    camera: str | None
+    why: e.LookWhy
+    picture: e.PictureKind
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +119,9 @@ class Snapshot:
     mains: bool | None
     away: bool
     timezone: str | None
+    plan: HeldPlan
+    looks_agreed: bool
+    look: LookView | None = None
 
 
 _CHECK_CLOSED = ("done", "missed", "escalated")
@@ -127,6 +144,11 @@ class HomeView:
     away_until: datetime | None = None
     away: bool = False
     timezone: str | None = None
+    look: LookView | None = None
+    plans: tuple[HeldPlan, ...] = ()
+    """Those of the server's that held, the oldest first."""
+    looks_agreed: bool = False
+    """Whether everybody who lives there has agreed to looks: else there is none."""
     _bed: BedView = field(default_factory=BedView)
     rights: Rights = field(default_factory=Rights)
 
@@ -156,6 +178,29 @@ class HomeView:
         """Whether this alarm is known and nobody has closed it."""
         return ref in self.alarms
 
+    def care_alarm_open(self, ref: Ref) -> bool:
+        """Whether this alarm is open, and a matter of care."""
+        alarm = self.alarms.get(ref)
+        return alarm is not None and alarm.severity is not e.Severity.TECHNICAL
+
+    def check_not_done(self, check: str) -> bool:
+        """Whether this is a night check of this home that nobody has called done."""
+        known = self.checks.get(check)
+        return known is not None and known.state != "done"
+
+    # --- what the ringer asks ---------------------------------------------------------------------
+
+    def known_checks(self) -> dict[str, datetime | None]:
+        """The checks, by name: the slot of one that is planned and not yet due, None for others."""
+        return {
+            name: one.slot if one.state == "planned" else None for name, one in self.checks.items()
+        }
+
+    @property
+    def plan(self) -> HeldPlan:
+        """The plan of night checks that holds."""
+        return self.plans[-1] if self.plans else THE_FILE
+
     # --- what the pages ask -----------------------------------------------------------------------
 
     @property
@@ -180,6 +225,9 @@ class HomeView:
             away=self.away
             and (self.away_until is None or not self.at or self.at < self.away_until),
             timezone=self.timezone,
+            look=self.look,
+            plan=self.plan,
+            looks_agreed=self.looks_agreed,
         )
 
     # --- folding ----------------------------------------------------------------------------------
@@ -218,6 +266,7 @@ def _described(view: HomeView, event: Event, data: e.HomeDescribed) -> None:
 
 @_FOLD.on(e.GatewayStarted)
 def _started(view: HomeView, event: Event, data: e.GatewayStarted) -> None:
+    view.look = None  # its process ended with the gateway's
     # nobody watched while the gateway was off: what was read before is no reading of now
     view.devices = {
         name: replace(
@@ -327,6 +376,24 @@ def _check(view: HomeView, event: Event, data: e.Data) -> None:
             del view.checks[oldest]
 
 
+@_FOLD.on(e.CheckWithdrawn)
+def _withdrawn(view: HomeView, event: Event, data: e.CheckWithdrawn) -> None:
+    known = view.checks.get(data.check)
+    if known is not None and known.state == "planned":
+        del view.checks[data.check]
+
+
+@_FOLD.on(e.PlanHeld)
+def _held(view: HomeView, event: Event, data: e.PlanHeld) -> None:
+    view.plans = with_held(view.plans, HeldPlan(data.number, data.terms, event.at))
+    view.looks_agreed = data.looks_agreed
+
+
+@_FOLD.on(e.ConsentSettled)
+def _settled(view: HomeView, event: Event, data: e.ConsentSettled) -> None:
+    view.looks_agreed = data.held
+
+
 @_FOLD.on(e.GrantIssued)
 def _issued(view: HomeView, event: Event, data: e.GrantIssued) -> None:
     view.grants = {g: data for g, data in view.grants.items() if data.expires > event.at}
@@ -353,3 +420,16 @@ def _power(view: HomeView, event: Event, data: e.PowerLost | e.PowerRestored) ->
 def _absence(view: HomeView, event: Event, data: e.AbsenceStarted | e.AbsenceEnded) -> None:
     view.away = isinstance(data, e.AbsenceStarted)
     view.away_until = data.until if isinstance(data, e.AbsenceStarted) else None
+
+
+@_FOLD.on(e.LookBegun)
+def _look_begun(view: HomeView, event: Event, data: e.LookBegun) -> None:
+    view.look = LookView(
+        data.look, event.person, event.device, data.why, data.picture, since=event.at
+    )
+
+
+@_FOLD.on(e.LookEnded)
+def _look_ended(view: HomeView, event: Event, data: e.LookEnded) -> None:
+    if view.look is not None and view.look.look == data.look:
+        view.look = None

@@ -18,7 +18,7 @@ from gateway.engine.log_reader import connect, first_row
 from gateway.envelope import Event, corrected_at, from_json
 from gateway.events import ACCESS_KINDS, Ref
 
-ENDED = ("unlock.ended", "voice.ended")
+ENDED = ("unlock.ended", "voice.ended", "look.ended")
 SYNCED = "clock.synced"
 
 
@@ -26,8 +26,9 @@ SYNCED = "clock.synced"
 class LedgerRow:
     """One row.  `at` aware UTC, corrected; `action` the event's kind, for a turn of the lock with
     what was asked (`unlock` or `lock`) in `turn`; `person` a staff id, None when nobody knows who;
-    `why` the code that belongs to the action; `outcome` a `LockOperationOutcome` value, None when
-    it has none (yet); `took_s` how long somebody listened, None: not (yet) known."""
+    `why` the code that belongs to the action; `outcome` a `LockOperationOutcome` value, or `unseen`
+    for a look by which no picture came, None when it has none (yet); `took_s` how long somebody
+    listened or saw, None: not (yet) known."""
 
     ref: Ref
     at: datetime
@@ -55,11 +56,14 @@ def read_ledger(path: Path, since: datetime) -> list[LedgerRow]:
         for one in events
         if isinstance(one.data, e.LockOperationEnded)
     }
-    listened = {
-        one.data.call: one.data.took_s for one in events if isinstance(one.data, e.VoiceEnded)
-    }
+    ended = {one.data.call: one.data.took_s for one in events if isinstance(one.data, e.VoiceEnded)}
+    for one in events:
+        if isinstance(one.data, e.LookEnded):
+            ended[one.data.look] = one.data.took_s
+            if one.data.pictures == 0:
+                outcomes[one.data.look] = "unseen"
     rows = [
-        _row(one, offsets.get(one.boot, 0.0), outcomes, listened)
+        _row(one, offsets.get(one.boot, 0.0), outcomes, ended)
         for one in events
         if one.kind in ACCESS_KINDS
     ]
@@ -71,7 +75,7 @@ def _row(
     event: Event,
     offset_s: float,
     outcomes: dict[str, str],
-    listened: dict[str, float | None],
+    ended: dict[str, float | None],
 ) -> LedgerRow:
     why, outcome = "", None
     took_s: float | None = None
@@ -86,7 +90,11 @@ def _row(
         case e.VisitStarted(source=source):
             why = source.value
         case e.VoiceBegun(call=call, party=party):
-            why, took_s = party.value, listened.get(call)
+            why, took_s = party.value, ended.get(call)
+        case e.LookBegun(look=look, why=look_why):
+            why, outcome, took_s = look_why.value, outcomes.get(look), ended.get(look)
+        case e.LookRefused(why=look_refusal):
+            why = look_refusal.value
         case e.VoiceRefused(why=voice_refusal, party=party):
             why = f"{party.value}.{voice_refusal.value}"
     return LedgerRow(

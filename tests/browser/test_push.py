@@ -101,8 +101,8 @@ SHOWN = """async (titles) => {
 
 
 def shown(page: Any, *titles: str) -> list[dict[str, Any]]:
-    """The notifications that the device shows, as soon as they are just these; without titles, as it
-    is.  (One that takes another's place may be there beside it for a moment, or neither.)"""
+    """The notifications that the device shows, as soon as they are just these; without titles, as
+    it is.  (One that takes another's place may be there beside it for a moment, or neither.)"""
     found = page.wait_for_function(SHOWN, arg=sorted(titles) or None)
     notes: list[dict[str, Any]] = found.json_value()
     return notes

@@ -33,7 +33,7 @@ CLOCKS = {"now", "utcnow", "today", "time", "monotonic", "perf_counter"}
 KNOWN = {
     "gateway.access", "gateway.access.grants", "gateway.commands", "gateway.envelope",
     "gateway.errors", "gateway.events", "gateway.origin", "gateway.ports", "gateway.rules",
-    "gateway.schedule",
+    "gateway.schedule", "gateway.night_plan",
 }  # fmt: skip
 
 

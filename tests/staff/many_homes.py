@@ -176,6 +176,21 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
             "id": 1, "home_id": "h1", "resident": "r-h1", "about": "position",
             "asked_on": "2026-11-23", "asked_by": "p-h1", "how": "spoken", "noted_at": now,
         },
+        place_tables.cohabitant: {
+            "id": 1, "home_id": "h1", "role": "partner", "noted_at": now, "noted_by": "p-h1",
+        },
+        place_tables.cohabitant_consent: {
+            "id": 1, "home_id": "h1", "cohabitant_id": 1, "asked_on": "2026-11-23",
+            "asked_by": "p-h1", "how": "spoken", "noted_at": now,
+        },
+        tables.check_plan: {
+            "home_id": "h1", "number": 1, "set_at": now, "set_by": "p-h1", "set_seq": 1,
+            "terms": '{"times": ["02:00"], "nights": ["mon"]}',
+        },
+        tables.plan_state: {
+            "home_id": "h1", "held": 1, "held_at": now, "held_looks": True, "looks_agreed": True,
+            "looks_at": now,
+        },
         place_tables.home_point: {"home_id": "h1", "lat": 57.7, "lon": 11.97},
         place_tables.tracker: {
             "id": "tracker-h1", "home_id": "h1", "resident": "r-h1", "name": "Skosulan",

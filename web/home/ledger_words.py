@@ -10,14 +10,14 @@ LEDGER: dict[str, tuple[str, str]] = {
     "ledger": ("Vem har varit här?", "Who was here?"),
     "ledger.intro": (
         (
-            "Här står vem som har kommit in, öppnat dörren, lyssnat eller läst om dig de "
-            "senaste 30 dagarna. Personalen ser samma rader. Undrar du över något, fråga "
-            "hemtjänsten och säg dagen, tiden och numret inom parentes."
+            "Här står vem som har kommit in, öppnat dörren, lyssnat, tittat genom kameran eller "
+            "läst om dig de senaste 30 dagarna. Personalen ser samma rader. Undrar du över "
+            "något, fråga hemtjänsten och säg dagen, tiden och numret inom parentes."
         ),
         (
-            "Here is who came in, opened the door, listened or read about you in the last 30 "
-            "days. The staff see the same rows. If you wonder about something, ask the home care "
-            "and tell the day, the time and the number in brackets."
+            "Here is who came in, opened the door, listened, looked by the camera or read about "
+            "you in the last 30 days. The staff see the same rows. If you wonder about "
+            "something, ask the home care and tell the day, the time and the number in brackets."
         ),
     ),
     "ledger.none": (
@@ -63,6 +63,16 @@ LEDGER: dict[str, tuple[str, str]] = {
         "%s ville tala med dig, men samtalet blev inte av",
         "%s wanted to speak with you, and it did not come to it",
     ),
+    "ledger.look.begun": ("%s såg dig genom kameran", "%s saw you by the camera"),
+    "ledger.look.unseen": (
+        "%s öppnade kameran, men såg ingen bild",
+        "%s opened the camera, and saw no picture",
+    ),
+    "ledger.look.refused": (
+        "%s ville titta genom kameran och fick inte",
+        "%s wanted to look by the camera and was not let",
+    ),
+    "ledger.took": ("Det varade %s", "It took %s"),
     "ledger.centre": ("Larmcentralen", "The alarm centre"),
     "ledger.listened": (
         "Ett larm hade gått hos dig. Det varade %s",
@@ -70,6 +80,23 @@ LEDGER: dict[str, tuple[str, str]] = {
     ),
     "ledger.seconds": ("%d sekunder", "%d seconds"),
     "ledger.minutes": ("%d min %d s", "%d min %d s"),
+    "look.check": ("För tillsynen på natten", "For the check at night"),
+    "look.sensor_unsure": (
+        "För tillsynen på natten: sensorn gav inget säkert svar",
+        "For the check at night: the sensor gave no clear answer",
+    ),
+    "look.again": (
+        "För tillsynen på natten: den förra bilden var oklar",
+        "For the check at night: the picture before was unclear",
+    ),
+    "look.alarm": ("Ett larm hade gått hos dig", "There was an alarm in your home"),
+    "look.worry": ("Av oro för dig", "Out of concern for you"),
+    "look.asked": (
+        "Du eller en anhörig bad om det",
+        "You or a relative asked for it",
+    ),
+    "look.test": ("För att prova kameran", "To try the camera"),
+    "look.unknown": ("Orsaken är okänd", "The reason is not known"),
     "why.planned_visit": ("Ett besök som var planerat", "A visit that was planned"),
     "why.alarm": ("Ett larm hade gått hos dig", "There was an alarm in your home"),
     "why.check": ("För tillsynen på natten", "For the check at night"),

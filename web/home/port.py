@@ -177,7 +177,8 @@ class Access:
     """One row of the ledger.  `ref` names its event; `at` aware UTC; `action` the event's kind;
     `person` a staff id, None when nobody knows who; `why` the code that belongs to the action;
     `turn` is `unlock` or `lock` for a turn of the lock; `outcome` how that ended, None: not
-    (yet); `took_s` how long somebody listened, None: not (yet) known."""
+    (yet), `unseen` for a look without a picture; `took_s` how long somebody listened or saw, None:
+    not (yet) known."""
 
     ref: str
     at: datetime

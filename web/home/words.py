@@ -294,18 +294,26 @@ class Words:
         if row.action == "unlock.requested":
             ended = f"ledger.{row.turn}.{row.outcome or 'requested'}"
             key = ended if ended in _TEXTS else key
+        if row.action == "look.begun" and row.outcome == "unseen":
+            key = "ledger.look.unseen"
         texts = _TEXTS.get(key)
         return f"{who}: {row.action}" if texts is None else texts[self._index] % who
 
     def access_why(self, row: Access) -> str:
         """Why, where it says more than the sentence; else an empty text."""
         if row.action == "voice.begun" and row.took_s is not None:
-            minutes, seconds = divmod(round(row.took_s), 60)
-            long = self("ledger.minutes") % (minutes, seconds)
-            return self("ledger.listened") % (long if minutes else self("ledger.seconds") % seconds)
+            return self("ledger.listened") % self._long(row.took_s)
+        if row.action == "look.begun":
+            took = () if row.took_s is None else (self("ledger.took") % self._long(row.took_s),)
+            return ". ".join((self.word("look", row.why), *took))
         if row.action not in ("record.read", "unlock.requested"):
             return ""
         return self.word("why", row.why)
+
+    def _long(self, took_s: float) -> str:
+        minutes, seconds = divmod(round(took_s), 60)
+        long = self("ledger.minutes") % (minutes, seconds)
+        return long if minutes else self("ledger.seconds") % seconds
 
     def day(self, day: datetime, now: datetime) -> str:
         """A day as one says it: today, yesterday, or weekday and date."""

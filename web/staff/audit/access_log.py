@@ -33,8 +33,14 @@ from web.staff.storage import tables as t
 from web.staff.storage.among import among, among_refs
 from web.staff.storage.tables import ACCESS_SQL
 
-CALL_MAX = timedelta(hours=2)
-"""Within which a call has ended: twice what a permit gives, twice."""
+ENDS: Mapping[str, tuple[str, str]] = {
+    "voice.begun": ("voice.ended", "call"),
+    "look.begun": ("look.ended", "look"),
+}
+"""What takes a while: the kind that ends it, and the field that both name it by."""
+
+LASTS_MAX = timedelta(hours=2)
+"""Within which it has ended: twice what a call's permit gives, twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,7 @@ class AccessRow:
     """One row.  `at` aware UTC, corrected; `action` the event's kind; `person` the user (None: not
     known who); `patient` the resident's id, None when none is kept; `why` the code that belongs to
     the action: what was read, the grant's reason, the refusal, the stamp's source, the check;
-    `took_s` how long somebody listened, None: not (yet) known."""
+    `took_s` how long somebody listened or saw, None: not (yet) known."""
 
     ref: Ref
     at: datetime
@@ -151,7 +157,7 @@ def rows_of(conn: Connection, rows: Sequence[Any]) -> list[AccessRow]:
         among(u.grant, grants), among(u.home_id, homes)
     )
     outcomes.update(((row.home_id, row.grant), row.outcome) for row in conn.execute(query))
-    listened = _listened(conn, rows)
+    lasted = _lasted(conn, rows)
     return [
         AccessRow(
             ref=f"{row.origin}/{row.seq}",
@@ -165,27 +171,38 @@ def rows_of(conn: Connection, rows: Sequence[Any]) -> list[AccessRow]:
             outcome=outcomes.get((row.home_id, str(data.get("grant"))))
             if row.kind == "unlock.requested"
             else None,
-            took_s=listened.get((row.home_id, str(data.get("call")))),
+            took_s=lasted.get((row.home_id, row.kind, _named(row.kind, data))),
         )
         for row, data in zip(rows, bodies, strict=True)
     ]
 
 
-def _listened(conn: Connection, rows: Sequence[Any]) -> dict[tuple[str, str], float | None]:
-    """How long somebody listened, by home and call, for the calls that begin in these rows."""
-    begun = [row for row in rows if row.kind == "voice.begun"]
+def _named(kind: str, data: Mapping[str, object]) -> str:
+    """Which call or look a row is about; empty: it is about none that takes a while."""
+    return str(data.get(ENDS[kind][1])) if kind in ENDS else ""
+
+
+def _lasted(conn: Connection, rows: Sequence[Any]) -> dict[tuple[str, str, str], float | None]:
+    """How long somebody listened or saw, by home, kind and call or look, for those that begin in
+    these rows."""
+    begun = [row for row in rows if row.kind in ENDS]
     if not begun:
         return {}
     e = t.event.c
     first = min(row.corrected_at for row in begun)
-    last = max(row.corrected_at for row in begun) + CALL_MAX
-    query = select(e.home_id, e.body).where(
+    last = max(row.corrected_at for row in begun) + LASTS_MAX
+    by_end = {ENDS[row.kind][0]: row.kind for row in begun}
+    query = select(e.home_id, e.kind, e.body).where(
         among(e.home_id, {row.home_id for row in begun}),
-        e.kind == "voice.ended",
+        e.kind.in_(sorted(by_end)),
         e.corrected_at.between(first, last),
     )
-    ends = [(row.home_id, json.loads(row.body)["data"]) for row in conn.execute(query)]
-    return {(home, str(data.get("call"))): _seconds(data.get("took_s")) for home, data in ends}
+    ends = [
+        (row.home_id, by_end[row.kind], json.loads(row.body)["data"]) for row in conn.execute(query)
+    ]
+    return {
+        (home, kind, _named(kind, data)): _seconds(data.get("took_s")) for home, kind, data in ends
+    }
 
 
 def _seconds(value: object) -> float | None:
@@ -202,6 +219,8 @@ _WHY = {
     "visit.started": "source",
     "voice.begun": "",  # how long is told by its end
     "voice.refused": "why",
+    "look.begun": "why",
+    "look.refused": "why",
 }
 
 

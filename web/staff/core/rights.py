@@ -39,6 +39,8 @@ class Right(StrEnum):
     """Say who works where: teams, areas, homes."""
     PLAN_PLACES = "plan_places"
     """Note a resident's consent to positions, draw zones, add and revoke transponders."""
+    PLAN_CHECKS = "plan_checks"
+    """Set a home's plan of night checks, and note who there agreed to looks."""
     INVITE_RELATIVES = "invite_relatives"
     """Invite relatives with a resident's consent, and end what was agreed."""
     ENROLL = "enroll"
@@ -78,6 +80,7 @@ RIGHTS: dict[Role, frozenset[Right]] = {
             Right.ANSWER_TECHNICAL_ALARM,
             Right.CORRECT_VISIT,
             Right.PLAN_PLACES,
+            Right.PLAN_CHECKS,
             Right.INVITE_RELATIVES,
             Right.AUDIT_ACCESS,
             Right.ASSIGN,

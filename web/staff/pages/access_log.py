@@ -63,6 +63,11 @@ def why_text(row: AccessRow) -> str:
         return voice_words.lasted(row.took_s)
     if row.action == "voice.refused":
         return words.enum_word(events.VoiceRefusal, row.why)
+    if row.action == "look.begun":
+        why = words.enum_word(events.LookWhy, row.why)
+        return ", ".join(filter(None, (why, voice_words.lasted(row.took_s))))
+    if row.action == "look.refused":
+        return words.enum_word(events.LookRefusal, row.why)
     return row.why
 
 

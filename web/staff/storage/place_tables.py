@@ -1,6 +1,8 @@
 """The tables of places and of consent, on the `MetaData` of `tables`.
 
 - `consent`: what a resident agreed to, when, who asked and how; withdrawn or not;
+- `cohabitant`, `cohabitant_consent`: who else lives there, by role, and whether they agreed to
+  looks;
 - `home_point`: where a home lies, as somebody said it;
 - `tracker`: a transponder or a phone that tells where one resident is, with the hash of its token;
 - `zone`: where that resident may be without anybody being called;
@@ -39,6 +41,31 @@ consent = Table(
     Column("subject", Text, nullable=False, server_default=text("''")),  # which relative, if one
     Column("asked_on", Text, nullable=False),  # the day on which it was given, `2026-11-23`
     Column("asked_by", Text, nullable=False),  # the person id of who asked
+    Column("how", Text, nullable=False),  # a `gateway.events.ConsentHow`
+    Column("noted_at", Utc, nullable=False),
+    Column("withdrawn_at", Utc),
+    Column("withdrawn_by", Text),
+)
+
+cohabitant = Table(
+    "cohabitant",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("home_id", Text, ForeignKey("home.id"), nullable=False, index=True),
+    Column("role", Text, nullable=False),  # a `gateway.events.Cohabitant`; never a name
+    Column("noted_at", Utc, nullable=False),
+    Column("noted_by", Text, nullable=False),
+    Column("gone_at", Utc),  # moved out
+)
+
+cohabitant_consent = Table(
+    "cohabitant_consent",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("home_id", Text, ForeignKey("home.id"), nullable=False, index=True),
+    Column("cohabitant_id", Integer, ForeignKey("cohabitant.id"), nullable=False, index=True),
+    Column("asked_on", Text, nullable=False),  # the day on which it was given
+    Column("asked_by", Text, nullable=False),
     Column("how", Text, nullable=False),  # a `gateway.events.ConsentHow`
     Column("noted_at", Utc, nullable=False),
     Column("withdrawn_at", Utc),

@@ -12,8 +12,8 @@ Six sorts:
 - what rings together: `mass_alarm` and `mass_alarm_member`;
 - projections of the truth: `alarm`, `alarm_repeat`, `night_check`, `visit`, `visit_declined`,
   `device`, `home_state`, `turn`, `door_code`, `service_request`, `set_aside`, `path_message`,
-  `chain_test`: each a fold over events, made by `web.staff.events.projections.rebuild`, and
-  `tryggve staff rebuild` makes them anew.
+  `chain_test`, `check_plan`, `plan_state`: each a fold over events, made by
+  `web.staff.events.projections.rebuild`, and `tryggve staff rebuild` makes them anew.
 
 Every time column is aware UTC (`web.staff.storage.column_types.Utc`).  Not for: queries, or
 deciding anything.
@@ -520,7 +520,7 @@ night_check = Table(
     metadata,
     Column("home_id", Text, primary_key=True),
     Column("check", Text, primary_key=True),  # `<plan>@<UTC minute>`
-    # planned due asked started answered done missed unreported escalated
+    # planned due asked started answered done missed unreported escalated withdrawn
     Column("state", Text, nullable=False),
     Column("state_at", Utc, nullable=False),
     Column("slot", Utc),
@@ -537,7 +537,7 @@ night_check = Table(
     Column("finding", Text),
     Column("looked", Text),
     Column("done_by", Text),  # `sensor` or `watcher`
-    Column("closed_at", Utc),  # when done, missed or escalated
+    Column("closed_at", Utc),  # when done, missed, escalated or withdrawn
     Column("unreported_at", Utc),  # the server missed its report; stays when it comes later
     Index("ix_night_check_slot", "home_id", "slot"),
     Index(
@@ -773,7 +773,36 @@ chain_test = Table(
     Column("signal_pct", Integer),
 )
 
+# a home's plans of night checks, each as it was set
+check_plan = Table(
+    "check_plan",
+    metadata,
+    Column("home_id", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("set_at", Utc),
+    Column("set_by", Text),  # a person id; None: on the server itself
+    Column("set_seq", BigInteger),  # of its event: whether the home has it
+    Column("terms", Text),  # a `gateway.events.PlanTerms` as JSON
+)
+
+# which of them the home holds, and whether looks were agreed to
+plan_state = Table(
+    "plan_state",
+    metadata,
+    Column("home_id", Text, primary_key=True),
+    Column("held", Integer),  # the number that the home said last; 0: its file's; None: never
+    Column("held_at", Utc),
+    Column("held_looks", Boolean),  # whether the home knows that looks were agreed to
+    Column("refused", Integer),  # the newest number that it refused
+    Column("refused_at", Utc),
+    Column("refused_why", Text),  # a `gateway.events.PlanRefusal`
+    Column("looks_agreed", Boolean),  # as the server settled it; None: never
+    Column("looks_at", Utc),
+)
+
 PROJECTIONS = (
+    check_plan,
+    plan_state,
     path_message,
     chain_test,
     alarm,

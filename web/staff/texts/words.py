@@ -17,6 +17,7 @@ from gateway.access import grants
 from gateway.events import AlarmType
 from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as gettext
+from web.staff.texts.look_enums import LOOK
 from web.staff.texts.voice_enums import VOICE
 
 ALARMS: Mapping[str, str] = {
@@ -111,6 +112,7 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
     events.ConsentAbout: {
         "position": N_("position"),
         "relative": N_("besked till anhörig"),
+        "look": N_("kameratillsyn"),
         "unknown": N_("något som servern inte känner till"),
     },
     events.ConsentHow: {
@@ -118,6 +120,41 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "written": N_("skriftligt"),
         "representative": N_("genom ställföreträdare"),
         "unknown": N_("okänt hur"),
+    },
+    events.Cohabitant: {
+        "partner": N_("make, maka eller sambo"),
+        "child": N_("barn"),
+        "parent": N_("förälder"),
+        "other": N_("annan som bor där"),
+        "unknown": N_("någon som bor där"),
+    },
+    events.HouseholdChange: {
+        "lives_there": N_("bor där, inte tillfrågad än"),
+        "agreed": N_("har samtyckt till kameratillsyn"),
+        "withdrew": N_("samtycker inte längre"),
+        "moved_out": N_("bor inte kvar"),
+        "unknown": N_("en annan uppgift"),
+    },
+    events.CheckMethod: {
+        "sensor": N_("sensorn först"),
+        "camera": N_("kamera"),
+        "visit": N_("besök"),
+        "unknown": N_("på ett sätt som servern inte känner till"),
+    },
+    events.Night: {
+        "mon": N_("måndag"),
+        "tue": N_("tisdag"),
+        "wed": N_("onsdag"),
+        "thu": N_("torsdag"),
+        "fri": N_("fredag"),
+        "sat": N_("lördag"),
+        "sun": N_("söndag"),
+        "unknown": N_("okänd dag"),
+    },
+    events.PlanRefusal: {
+        "not_understood": N_("hemmets enhet har en äldre version och förstår inte planen"),
+        "out_of_range": N_("något i planen ligger utanför det som hemmets enhet tillåter"),
+        "unknown": N_("av ett skäl som servern inte känner till"),
     },
     events.PlaceField: {
         "point": N_("var hemmet ligger"),
@@ -275,6 +312,7 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "unknown": N_("okänt varför"),
     },
     **VOICE,
+    **LOOK,
     grants.Action: {
         "unlock": N_("låsa upp"),
         "lock": N_("låsa"),
@@ -333,6 +371,7 @@ RULES: Mapping[str, str] = {
     "bed_exit": N_("uppe ur sängen på natten"),
     "device_health": N_("utrustningens skick"),
     "night_check": N_("nattillsyn"),
+    "plan": N_("plan för nattillsyn"),
     "deviation": N_("dörr som inte går att öppna"),
     "lock_open": N_("dörr som är olåst för länge"),
     "relock": N_("låsning av sig självt"),
@@ -345,6 +384,8 @@ ASKED_WHY: Mapping[str, str] = {
     "mat_faulty": N_("Sängmattan är trasig"),
     "no_sensor": N_("Hemmet har ingen sensor som kan svara"),
     "recheck": N_("Ny tillsyn: förra svaret var osäkert"),
+    "camera": N_("Planen säger kamera"),
+    "visit": N_("Planen säger besök"),
     "not_back": N_("Har lämnat sängen och inte kommit tillbaka"),
     "bed_doubtful": N_("Osäkert om någon ligger i sängen"),
     "all_silent": N_("Ingen aktivitet sedan sängen lämnades"),
@@ -362,6 +403,7 @@ ESCALATED_WHY: Mapping[str, str] = {
 
 MISSED_WHY: Mapping[str, str] = {
     "absent": N_("Brukaren är bortrest"),
+    "paused": N_("Tillsynen är pausad"),
     "too_late": N_("Tiden gick ut"),
 }
 
@@ -412,6 +454,7 @@ ROLES: Mapping[str, str] = {
     "seat": N_("stol"),
     "outdoor": N_("utomhus"),
     "listening": N_("lyser när någon lyssnar"),
+    "looking": N_("lyser vid kameratillsyn"),
 }
 """What a device is for, and rooms; other words are shown as the home's configuration has them."""
 
@@ -420,6 +463,7 @@ TYPES: Mapping[str, str] = {
     "lock": N_("Lås"),
     "indicator": N_("Lampa"),
     "speaker": N_("Högtalare"),
+    "camera": N_("Kamera"),
 }
 
 ALLOWED: Mapping[str, str] = {

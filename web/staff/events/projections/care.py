@@ -31,6 +31,15 @@ def _check(fold: Fold, step: Step, check: str) -> Row:
 def _planned(fold: Fold, step: Step, data: events.CheckPlanned) -> None:
     row = _check(fold, step, data.check)
     row.update(slot=data.slot, report_by=data.report_by)
+    if row["state"] == "withdrawn":
+        row.update(state="planned", state_at=step.at, closed_at=None)
+
+
+@on(events.CheckWithdrawn)
+def _withdrawn(fold: Fold, step: Step, data: events.CheckWithdrawn) -> None:
+    row = _check(fold, step, data.check)
+    if row["state"] == "planned":
+        row.update(state="withdrawn", state_at=step.at, closed_at=step.at)
 
 
 @on(events.CheckDue)

@@ -45,6 +45,8 @@ _DEFAULTS: dict[str, Row] = {
     "set_aside": {},
     "path_message": {},
     "chain_test": {},
+    "check_plan": {},
+    "plan_state": {},
 }
 
 

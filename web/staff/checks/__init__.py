@@ -1,0 +1,1 @@
+"""Night checks: the plan of a home."""
