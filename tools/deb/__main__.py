@@ -1,7 +1,8 @@
 """`make deb`: Debian packages of the gateway and of the staff server, in build/deb.
 
-`--debian 12`, `--machine arm64`, `--package tryggve-staff` build some of them (given again: several).
-SOURCE_DATE_EPOCH is the time that they carry: that of the last commit.
+`--debian 12`, `--machine arm64`, `--package tryggve-staff` build some of them (given again:
+several); `--twice` builds each a second time and fails where one byte differs.  SOURCE_DATE_EPOCH
+is the time that they carry: that of the last commit.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from tools.deb.archive import pack
 from tools.deb.locked import PIP, BuildError, run
-from tools.deb.targets import DEBIANS, PACKAGES, ROOT, TAGS, Debian, targets
+from tools.deb.targets import DEBIANS, PACKAGES, ROOT, TAGS, Debian, Target, targets
 from tools.deb.tree import lay_out
 
 OUT = ROOT / "build" / "deb"
@@ -35,6 +36,8 @@ def main(argv: list[str] | None = None) -> int:
     names = [one.name for one in PACKAGES]
     parser.add_argument("--package", action="append", choices=names)
     parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--twice", action="store_true")
+    parser.add_argument("--unpacked", action="store_true", help="not compressed: quick, and large")
     given = parser.parse_args(argv)
     wanted = targets(given.package or names, given.debian or numbers, given.machine or list(TAGS))
     try:
@@ -42,21 +45,29 @@ def main(argv: list[str] | None = None) -> int:
         with tempfile.TemporaryDirectory() as work:
             wheel = _ours(Path(work), epoch)
             for target in wanted:
-                root = Path(work) / "root"
-                shutil.rmtree(root, ignore_errors=True)
-                root.mkdir()
-                version = _version(target.debian)
-                wheels = (
-                    Path(work) / f"{target.package.name}-{target.debian.number}-{target.machine}"
-                )
-                lay_out(target, root, wheel, wheels, version, epoch)
-                file = pack(target, root, given.out, version, epoch)
-                digest = hashlib.sha256(file.read_bytes()).hexdigest()
-                print(f"{digest}  {file.name}  {file.stat().st_size / 1e6:.1f} MB", flush=True)
+                built = [_build(target, Path(work), wheel, given, epoch)]
+                if given.twice:
+                    built.append(_build(target, Path(work), wheel, given, epoch))
+                if len(set(built)) > 1:
+                    raise BuildError(f"{target} differs when it is built again")
     except BuildError as error:
         print(f"make deb: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _build(target: Target, work: Path, wheel: Path, given: argparse.Namespace, epoch: int) -> str:
+    """One of them; returns its SHA-256."""
+    root = work / "root"
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir()
+    version = version_of(target.debian)
+    wheels = work / f"{target.package.name}-{target.debian.number}-{target.machine}"
+    lay_out(target, root, wheel, wheels, version, epoch)
+    file = pack(target, root, given.out, version, epoch, packed=not given.unpacked)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    print(f"{digest}  {file.name}  {file.stat().st_size / 1e6:.1f} MB", flush=True)
+    return digest
 
 
 def _epoch() -> int:
@@ -72,7 +83,7 @@ def _epoch() -> int:
     return int(said)
 
 
-def _version(debian: Debian) -> str:
+def version_of(debian: Debian) -> str:
     """pyproject's, as Debian sorts it: `0.2.0.dev0` is before `0.2.0`."""
     said = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     sorted_right = re.sub(r"[.]?(dev|a|b|rc)", r"~\1", said)

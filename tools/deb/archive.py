@@ -16,7 +16,9 @@ SCRIPTS = Path(__file__).with_name("scripts")
 STEPS = ("preinst", "postinst", "prerm", "postrm")
 
 
-def pack(target: Target, root: Path, out: Path, version: str, epoch: int) -> Path:
+def pack(
+    target: Target, root: Path, out: Path, version: str, epoch: int, *, packed: bool = True
+) -> Path:
     """Write the archive of `root` into `out`; returns it.  Raises `BuildError`."""
     control = root / "DEBIAN"
     control.mkdir()
@@ -36,7 +38,14 @@ def pack(target: Target, root: Path, out: Path, version: str, epoch: int) -> Pat
     settle(root, epoch)
     file = out / target.file_name(version)
     out.mkdir(parents=True, exist_ok=True)
-    build = ["dpkg-deb", "--root-owner-group", "-Zxz", "-z6", "--build", str(root), str(file)]
+    build = [
+        "dpkg-deb",
+        "--root-owner-group",
+        "-Zxz" if packed else "-Znone",
+        "--build",
+        str(root),
+        str(file),
+    ]
     run(build, epoch)
     return file
 
