@@ -56,8 +56,9 @@ GATEWAY = Package(
     "tryggve-gateway",
     "home-care gateway: mats, buttons, doors and locks of a home",
     (
-        "Reads pressure mats, buttons and doors over pins and Bluetooth, turns the door's lock,",
-        "runs the night checks, keeps the home's log and forwards it to the staff server.",
+        "Reads pressure mats, buttons and doors over pins and Bluetooth, turns the",
+        "door's lock, runs the night checks, keeps the home's log and forwards it to",
+        "the staff server.",
     ),
     locks=("pi", "yale", "danalock"),
     depends=("adduser", "bluez", "dbus", "python3-lgpio", "systemd"),
@@ -67,8 +68,8 @@ VOICE = Package(
     "tryggve-gateway-voice",
     "home-care gateway: speaking with a home, and looks by video",
     (
-        "What carries sound and pictures between the home and who answers there (WebRTC).",
-        "Needed in homes with a speaker or a camera.",
+        "What carries sound and pictures between the home and who answers there",
+        "(WebRTC).  Needed in homes with a speaker or a camera.",
     ),
     locks=("voice",),
     depends=("tryggve-gateway (= ${version})", "libportaudio2"),
@@ -78,8 +79,8 @@ STAFF = Package(
     "tryggve-staff",
     "home-care staff server: alarms, night checks, visits and doors",
     (
-        "Keeps what homes tell, shows it to care staff, reaches somebody about every alarm and",
-        "lets staff open doors with the phone.",
+        "Keeps what homes tell, shows it to care staff, reaches somebody about every",
+        "alarm and lets staff open doors with the phone.",
     ),
     locks=("staff",),
     depends=("adduser", "systemd"),

@@ -154,7 +154,7 @@ def _copyright(home: Path) -> str:
         "Upstream-Name: tryggve",
         "",
         "Files: *",
-        "Copyright: those who build Tryggve",
+        "Copyright: 2026 those who build Tryggve",
         "License: Apache-2.0",
         " On Debian systems the text is in /usr/share/common-licenses/Apache-2.0.",
         "",
@@ -190,6 +190,8 @@ def settle(root: Path, epoch: int) -> None:
     """Modes that do not hang on who builds, and one time."""
     for path in sorted(root.rglob("*"), reverse=True):
         if not path.is_symlink():
-            runs = path.is_dir() or path.stat().st_mode & 0o100
+            runs = path.is_dir() or (
+                path.stat().st_mode & 0o100 and "site-packages" not in str(path)
+            )
             path.chmod(0o755 if runs else 0o644)
         os.utime(path, (epoch, epoch), follow_symlinks=False)
