@@ -39,7 +39,8 @@ def test_a_package_brings_all_that_is_locked_for_it_there(debian: int, machine: 
     assert {"bleak", "pydantic-core", "dbus-fast"} <= gateway.keys()
     assert {"gunicorn", "sqlalchemy"} <= staff.keys()
     assert "aiortc" in voice and not voice.keys() & gateway.keys()
-    assert "lgpio" not in gateway
+    # a wheel for Debian 12's Python; Debian 13 has it built
+    assert ("lgpio" in gateway) == (DEBIANS[debian].number == 12)
     for one in (*gateway.values(), *voice.values(), *staff.values()):
         assert one.hashes and not one.name.lower().startswith(("pyobjc", "winrt"))
         assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", digest) for digest in one.hashes)

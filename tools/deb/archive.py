@@ -60,6 +60,7 @@ def _control(target: Target, version: str, size_kb: int) -> str:
     after = f"{python.split('.')[0]}.{int(python.split('.')[1]) + 1}"
     depends = [f"python3 (>= {python})", f"python3 (<< {after}~)", "libc6 (>= 2.34)"]
     depends += [one.replace("${version}", version) for one in package.depends]
+    depends += target.from_debian.values()
     lines = [
         f"Package: {package.name}",
         f"Version: {version}",

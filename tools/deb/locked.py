@@ -57,7 +57,7 @@ def needed(target: Target) -> dict[str, Locked]:
     """What the package brings: all that its locks name, but what Debian has and what the package
     has that it lies beside.  Raises `BuildError` when two locks differ."""
     found = _all(target.package, target)
-    for name, _ in target.package.not_ours:
+    for name in target.from_debian:
         found.pop(name, None)
     if target.package.beside:
         from tools.deb.targets import PACKAGES

@@ -98,6 +98,7 @@ def prove(debian: Debian, files: list[Path]) -> None:
             (root / "root" / file.name).write_bytes(file.read_bytes())
         names = {file.name.split("_")[0]: f"/root/{file.name}" for file in files}
         print(f"Debian {debian.number}: {', '.join(names)}", flush=True)
+        inside.run("apt-get update -qq")
         inside.step(
             "installed, with what it needs",
             f"apt-get install -y --no-install-recommends {' '.join(names.values())}",

@@ -23,6 +23,8 @@ class Debian:
     number: int
     name: str
     python: str
+    has: tuple[tuple[str, str], ...] = ()
+    """Libraries that need a compiler for this Python, and the packages that Debian has them in."""
 
     @property
     def short(self) -> str:
@@ -30,20 +32,19 @@ class Debian:
         return self.python.replace(".", "")
 
 
-DEBIANS = (Debian(12, "bookworm", "3.11"), Debian(13, "trixie", "3.13"))
+DEBIANS = (Debian(12, "bookworm", "3.11"), Debian(13, "trixie", "3.13", (("lgpio", "python3-lgpio"),)))
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """One of our packages.  `locks` are files in requirements/, taken together; `not_ours` what of
-    them comes from Debian, as its package; `beside` the package whose folder it shares."""
+    """One of our packages.  `locks` are files in requirements/, taken together; `beside` the
+    package whose folder it shares."""
 
     name: str
     summary: str
     text: tuple[str, ...]
     locks: tuple[str, ...]
     depends: tuple[str, ...]
-    not_ours: tuple[tuple[str, str], ...] = ()
     beside: str = ""
 
     @property
@@ -61,8 +62,7 @@ GATEWAY = Package(
         "the staff server.",
     ),
     locks=("pi", "yale", "danalock"),
-    depends=("adduser", "bluez", "dbus", "python3-lgpio", "systemd"),
-    not_ours=(("lgpio", "python3-lgpio"),),
+    depends=("adduser", "bluez", "dbus", "systemd"),
 )
 VOICE = Package(
     "tryggve-gateway-voice",
@@ -119,6 +119,11 @@ class Target:
         chosen = ["--python-version", self.debian.python, "--implementation", "cp"]
         chosen += ["--abi", f"cp{self.debian.short}", "--abi", "abi3", "--abi", "none"]
         return [*chosen, *(word for name in names for word in ("--platform", name))]
+
+    @property
+    def from_debian(self) -> dict[str, str]:
+        """What of the locks Debian brings, and its package."""
+        return dict(self.debian.has) if "pi" in self.package.locks else {}
 
     def file_name(self, version: str) -> str:
         return f"{self.package.name}_{version}_{self.machine}.deb"

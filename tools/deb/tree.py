@@ -72,11 +72,10 @@ def _environment(target: Target, root: Path, site: Path) -> None:
         "from gateway.cli import main\n\nraise SystemExit(main())\n"
     )
     program.chmod(0o755)
-    for _, package in target.package.not_ours:
-        if package == "python3-lgpio":
-            words = {"short": target.debian.short, "multiarch": MULTIARCH[target.machine]}
-            for name in (one.format(**words) for one in LGPIO):
-                (site / name).symlink_to(f"{DIST}/{name}")
+    if "lgpio" in target.from_debian:
+        words = {"short": target.debian.short, "multiarch": MULTIARCH[target.machine]}
+        for name in (one.format(**words) for one in LGPIO):
+            (site / name).symlink_to(f"{DIST}/{name}")
     command = root / "usr/bin" / target.package.name
     command.parent.mkdir(parents=True)
     word = target.package.name.removeprefix("tryggve-")
