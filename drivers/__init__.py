@@ -5,24 +5,29 @@
     door_gpio      a magnetic contact at a door      motion_gpio   a motion detector
     button_gpio    a button on a pin                 indicator     a light and a tone
     speakerphone   a speaker with a microphone: what the resident hears, and calls
+    camera_v4l2    a USB camera                      camera_pi     the Pi's own camera
+    camera_virtual a drawn bedroom, for the demo and tests
     ups_gpio       a battery HAT that tells by a pin of a power cut
     bthome         pendants, buttons, doors, motion, moisture, temperature over Bluetooth
     lock_<make>    a door lock over Bluetooth, one file a make
     wired/         what drivers on pins share
     radio/         what drivers over Bluetooth share: the one scanner, connections, BTHome
     locks/         what door locks share, and how each make speaks
+    pictures/      what cameras share: pictures made in the home, and shutters
     _state_file    small files that a driver keeps
     virtual/       the other side of the hardware, for the demo and the tests
 
 A driver module has
-- `KIND`, `"sensor"`, `"lock"`, `"indicator"` or `"speaker"`; `NEEDS_PINS` and `NEEDS_RADIO`,
-  whether it uses the home's pins, its radio;
+- `KIND`, `"sensor"`, `"lock"`, `"indicator"`, `"speaker"` or `"camera"`; `NEEDS_PINS` and
+  `NEEDS_RADIO`, whether it always uses the home's pins, its radio;
 - `Config`, a frozen pydantic model that refuses unknown keys;
-- `Driver(config, context)`, a `gateway.ports.Sensor`, `Lock`, `Indicator` or `Speaker`;
+- `Driver(config, context)`, a `gateway.ports.Sensor`, `Lock`, `Indicator`, `Speaker` or
+  `Camera`;
 - `pins(config)`, where it takes pins: their BCM numbers, so that a configuration can refuse one
   used twice;
 - `pair(config, context, guide)`, where the device must be paired, and `calibrate(config, context,
   guide)`, where it must be calibrated; `guide` is a `gateway.ports.Guide`;
+- `open_eye(settings, form)`, of a camera: how the process of a look opens it;
 - `secret_name(config, device)`, where it needs a secret: its name, so that a home does not start
   without it; None when this one needs none.
 
@@ -49,7 +54,7 @@ from gateway.ports import DriverContext, Guide
 GROUP = "tryggve.drivers"
 """The entry point group of drivers from other distributions."""
 
-Kind = Literal["sensor", "lock", "indicator", "speaker"]
+Kind = Literal["sensor", "lock", "indicator", "speaker", "camera"]
 Guided = Callable[[Any, DriverContext, Guide], Awaitable[None]]
 
 

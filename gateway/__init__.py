@@ -27,7 +27,7 @@ The runtime, each room standing on those before it
                  and the line before its door
     services     what runs beside the engine: the night plan, the clock, the drivers, lights, the
                  server's new keys, pruning, what the resident hears of an alarm, systemd
-    media        sound between the home and who answers an alarm: a child process for each call
+    media        sound to who answers an alarm, pictures to who looks: a child process for each
     second_path  whom the home tells by itself when the server has not got an alarm; the test alarm
 
 Around it

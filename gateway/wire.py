@@ -234,6 +234,11 @@ class CallOrder(BaseModel):
     )
     ice: tuple[IceServer, ...] = Field((), max_length=4)
 
+    @property
+    def session(self) -> str:
+        """The call."""
+        return self.call
+
 
 class CallSignal(_Model):
     """What a home says about a call, at once; that it began and ended are events too.  `state`:
@@ -267,6 +272,11 @@ class LookOrder(BaseModel):
         (), max_length=CANDIDATES_MAX
     )
     ice: tuple[IceServer, ...] = Field((), max_length=4)
+
+    @property
+    def session(self) -> str:
+        """The look."""
+        return self.look
 
 
 class LookSignal(_Model):

@@ -10,7 +10,7 @@ from gateway.events import AlarmAcknowledged, AlarmRaised, AlarmType
 from gateway.ports import Signal
 from gateway.services.alarm_sounds import WAITING_MAX, AlarmSounds
 from tests.drivers.parts import until
-from tests.media.parts import NOW
+from tests.media.home_parts import NOW
 
 
 class Heard:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,13 +12,19 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from drivers import camera_virtual
+from drivers.pictures.bedroom import Shows
+from drivers.virtual.bedroom_seen import seen
 from gateway.clock import FileClock, ManualClock
+from gateway.config import home_file
 from gateway.demo import town
 from gateway.demo.cli import BEGIN
 from gateway.demo.pace import FASTEST, Pace
-from gateway.demo.resident import LIES, LOOK_S, STEADY_S, House, Resident
+from gateway.demo.resident import LIES, LOOK_S, STEADY_S, Act, House, Resident
+from gateway.demo.scene import Scene
 from gateway.envelope import GENESIS, Draft, Event, seal
 from gateway.events import (
+    LOOKING_ROLE,
     AlarmAcknowledged,
     AlarmOutcome,
     AlarmRaised,
@@ -24,12 +32,15 @@ from gateway.events import (
     AlarmType,
     CheckAsked,
     CheckEscalated,
+    CheckVisitSettled,
     Data,
+    Settled,
     Severity,
     Stamp,
     VisitEnded,
     VisitStarted,
 )
+from gateway.ports import Form
 from gateway.rules import on_floor
 from web.staff.core.rights import Role
 from web.staff.visits import plan_files
@@ -151,7 +162,8 @@ def test_time_stays_slow_until_the_caregiver_acted(tmp_path: Path) -> None:
 
 
 def test_a_check_that_nobody_could_answer_needs_somebody_there(tmp_path: Path) -> None:
-    """Asked, escalated: slow until a visit; or until whoever watches says that nobody comes."""
+    """Asked, escalated: slow until a visit, until it is told that none is needed, or until whoever
+    watches says that nobody comes."""
     clock, pace = paced(tmp_path)
     pace.see(written(CheckAsked(check="c", why="bed_empty", answer_by=EVENING), 1))
     pace.see(written(CheckEscalated(check="c", why="no_answer"), 2))
@@ -161,6 +173,9 @@ def test_a_check_that_nobody_could_answer_needs_somebody_there(tmp_path: Path) -
     assert clock.rate() == 60.0
     pace.see(written(CheckEscalated(check="d", why="help"), 5))
     assert clock.rate() == 1.0
+    pace.see(written(CheckVisitSettled(check="d", why=Settled.CALLED), 6))
+    assert clock.rate() == 60.0
+    pace.see(written(CheckEscalated(check="e", why="help"), 7))
     pace.go_on()
     assert clock.rate() == 60.0
 
@@ -237,3 +252,47 @@ def test_at_no_speed_is_a_step_a_fall(tmp_path: Path) -> None:
     assert on_floor.Settings.model_fields["lie_s"].default > STEADY_S * FASTEST
     pace.set_rate(0.1)
     assert clock.rate() == 1.0
+
+
+async def test_the_camera_sees_what_the_virtual_home_knows(tmp_path: Path) -> None:
+    """In bed, on the floor, helped up, about: whoever looks sees just that; while nothing happens
+    at a person's pace the file is not touched, and the wall's clock is the home's."""
+    at = datetime(2026, 3, 2, 22, 15, tzinfo=UTC)
+    clock = ManualClock(at)
+    resident = Resident(1, House(Felt(), Felt(), Felt()), clock, HERE.key)
+    scene = Scene(tmp_path / "home.scene", resident, clock, HERE.key)
+    scene.tell()
+    settings = {"picture": "edges", "scene": str(tmp_path / "home.scene")}
+    eye = camera_virtual.open_eye(settings, Form.FRAMES)
+    assert seen(eye.read()) is Shows.AWAY
+    for act, shows in (
+        (Act.TO_BED, Shows.BED),
+        (Act.FALL, Shows.FLOOR),
+        (Act.TO_BED, Shows.BED),
+        (Act.FALL_BEYOND, Shows.FLOOR),
+        (Act.LIE_STILL, Shows.BED),
+        (Act.GET_UP, Shows.AWAY),
+    ):
+        resident.do(act)
+        scene.tell()
+        assert seen(eye.read()) is shows
+    written = (tmp_path / "home.scene").stat().st_mtime_ns
+    scene.tell()
+    assert (tmp_path / "home.scene").stat().st_mtime_ns == written
+    ahead_s = json.loads((tmp_path / "home.scene").read_text())["ahead_s"]
+    wall = datetime.fromtimestamp(time.time() + ahead_s, UTC)
+    assert abs(wall - at.replace(hour=23)) < timedelta(seconds=30)
+    clock.advance(60)
+    scene.tell()
+    assert (tmp_path / "home.scene").stat().st_mtime_ns > written
+
+
+def test_the_demos_homes_can_be_looked_into_and_older_ones_not(tmp_path: Path) -> None:
+    """A camera and its lamp in each; without both options a file that every release reads."""
+    for home, picture in ((town.HOME, "normal"), (town.NEIGHBOUR, "edges")):
+        toml = town.home_toml(home, "http://127.0.0.1:9", 0, scene=tmp_path / "scene")
+        config = home_file.parse(toml.encode(), tmp_path / "home.toml")
+        assert config.devices["eye"].settings.model_dump()["picture"] == picture
+        assert config.devices["look"].role == LOOKING_ROLE
+        plain = town.home_toml(home, "http://127.0.0.1:9", 0, sound=False)
+        assert "camera" not in plain and "looking" not in plain and "speaker" not in plain

@@ -28,8 +28,8 @@ root; what follows it stands around the home and is not part of it."""
 
 ROOMS_OF_STAFF = (
     *("storage", "realtime", "core", "texts", "events", "care", "visits", "homelink", "signin"),
-    *("doors", "talk", "checks", "people", "places", "channels", "ladders", "relatives", "audit"),
-    *("pages", "runtime", "cli"),
+    *("doors", "talk", "checks", "looks", "people", "places", "channels", "ladders", "relatives"),
+    *("audit", "pages", "runtime", "cli"),
 )
 """The staff server from the ground up (web/staff/__init__.py says what each is for)."""
 
@@ -68,7 +68,9 @@ STAFF_KNOWS = (
     "gateway.scaip",
 )
 DRIVERS_KNOW = ("gateway.events", "gateway.ports", "gateway.errors")
-DRIVER_ROOMS = ("drivers.wired", "drivers.radio", "drivers.modem", "drivers.locks")
+DRIVER_ROOMS = (
+    *("drivers.wired", "drivers.pictures", "drivers.radio", "drivers.modem", "drivers.locks"),
+)
 """What drivers share, from the ground up."""
 
 SERVER_AND_DEMO_ONLY = (

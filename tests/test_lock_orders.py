@@ -23,6 +23,8 @@ from gateway.events import (
     AlarmResolved,
     AlarmType,
     CheckEscalated,
+    CheckVisitAsked,
+    CheckVisitSettled,
     Data,
     GrantApproved,
     GrantDeclined,
@@ -35,6 +37,7 @@ from gateway.events import (
     LockOperationStep,
     LockUnknown,
     Refusal,
+    Settled,
     Severity,
     Stamp,
     VisitEnded,
@@ -475,6 +478,18 @@ async def test_a_grant_for_a_checks_visit_dies_with_it(home: Home) -> None:
     home.submit(Draft(ended))
     await home.order(replace(grant, id="g3"))
     assert home.refusals()[1:] == [Refusal.CHECK_CLOSED]
+
+
+async def test_what_the_server_left_to_a_visit_opens_the_door(home: Home) -> None:
+    """Before the home has said a word of it; not any more when somebody told that none is
+    needed."""
+    grant = replace(GRANT, reason=Reason.CHECK, ref="night@x")
+    home.decided(CheckVisitAsked(check="night@x", why="look_broke_off"))
+    await home.order(grant)
+    assert home.lock.turns == ["unlock"]
+    home.decided(CheckVisitSettled(check="night@x", why=Settled.CALLED))
+    await home.order(replace(grant, id="g2"))
+    assert home.refusals() == [Refusal.CHECK_CLOSED]
 
 
 async def test_service_needs_a_second_persons_approval(home: Home) -> None:

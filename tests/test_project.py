@@ -55,7 +55,7 @@ WORDS_OF_ONE_MACHINE = (
 """What a file of the project never says: paths of a developer's machine, and where packages come
 from (that is for each machine's own pip and apt to know)."""
 
-BINARY = {".png", ".svg", ".ico", ".woff2", ".gz", ".sqlite", ".mp3", ".ogg", ".wav"}
+BINARY = {".png", ".svg", ".ico", ".woff2", ".gz", ".sqlite", ".mp3", ".ogg", ".wav", ".xz"}
 
 
 def relative(path: Path) -> str:

@@ -79,6 +79,55 @@ def test_systemd_finds_nothing_wrong(name: str, tmp_path: Path) -> None:
 
 
 @needs_analyze
+def test_systemd_finds_nothing_wrong_with_a_home_that_speaks(tmp_path: Path) -> None:
+    """The gateway's unit with `voice.conf` laid over it, as docs/voice.md says; a word that systemd
+    does not know would be told."""
+    name, program = "tryggve-gateway.service", tmp_path / "tryggve"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    text = (ROOT / "systemd" / name).read_text()
+    (tmp_path / name).write_text(text.replace("/opt/tryggve/bin/tryggve", str(program)))
+    drop_in = tmp_path / f"{name}.d"
+    drop_in.mkdir()
+    voice = (ROOT / "systemd" / "voice.conf").read_text()
+    (drop_in / "voice.conf").write_text(voice)
+    assert run("verify", "--man=no", str(tmp_path / name)).strip() == ""
+    (drop_in / "voice.conf").write_text(voice.replace("OOMPolicy=continue", "OOMPolicy=go_on"))
+    assert "voice.conf:14: Failed" in run("verify", "--man=no", str(tmp_path / name))
+
+
+def test_a_home_that_speaks_has_room_for_a_call_and_keeps_the_rest() -> None:
+    """The drop-in gives the sound card and a call's memory, and takes nothing else back: what the
+    gateway may reach on the network stays (lists are added to), and a call that takes too much ends
+    alone."""
+    gateway = "tryggve-gateway.service"
+    given = {key for _, key, _ in unit("voice.conf")}
+    assert given == {
+        *("SupplementaryGroups", "DeviceAllow", "RestrictAddressFamilies"),
+        *("MemoryDenyWriteExecute", "MemoryHigh", "MemoryMax", "OOMPolicy"),
+    }
+    assert values("voice.conf", "SupplementaryGroups") == ["audio"]
+    assert values("voice.conf", "DeviceAllow") == ["char-alsa rw"]
+    assert values("voice.conf", "OOMPolicy") == ["continue"]
+    for key in ("RestrictAddressFamilies", "SupplementaryGroups", "DeviceAllow"):
+        assert "" not in values("voice.conf", key), "an empty value would clear the unit's list"
+        assert "none" not in values("voice.conf", key)
+    more = [_mib(values("voice.conf", key)[0]) for key in ("MemoryHigh", "MemoryMax")]
+    bare = [_mib(values(gateway, key)[0]) for key in ("MemoryHigh", "MemoryMax")]
+    assert bare < more
+    assert more[0] - bare[0] >= CALL_MIB
+    assert more[0] < more[1]
+
+
+CALL_MIB = 100
+"""What the libraries of a call weigh, as `voice.conf` says."""
+
+
+def _mib(value: str) -> int:
+    return int(value.removesuffix("M"))
+
+
+@needs_analyze
 @pytest.mark.parametrize("name", UNITS)
 def test_the_exposure_stays_low(name: str) -> None:
     """What a broken-into program could still do, as systemd rates it."""

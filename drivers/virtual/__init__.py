@@ -16,6 +16,7 @@ The real drivers and libraries run against it unmodified.
     door = pins.contact(22); door.close()                     # a door, a button, a detector
     cells = VirtualCells(pins, 4); cells.press(1)             # pressure cells on a converter
     lamp = pins.lamp(23); lamp.lit                            # what an indicator drives
+    flap = VirtualShutter(pins, 12, 13); flap.is_open         # what stands before a camera
 
 Every virtual lock (`drivers.virtual.locks.VirtualLock`) has `turns`, `state` (`State`), `faults`
 (`Faults`, `Moment`, and the make's own), `turn_by_hand`, `take_handle`, `sleep`, `go_away`,
@@ -38,6 +39,7 @@ from typing import TYPE_CHECKING, Any
 
 from drivers.virtual.adc import VirtualCells
 from drivers.virtual.pins import VirtualContact, VirtualLamp, VirtualMat, VirtualPins
+from drivers.virtual.shutter import VirtualShutter
 
 if TYPE_CHECKING:
     from drivers.virtual.bthome import VirtualBthome
@@ -56,6 +58,7 @@ __all__ = [
     "VirtualMat",
     "VirtualPins",
     "VirtualRadio",
+    "VirtualShutter",
     "twin",
     "twins",
     "virtual_home_radio",

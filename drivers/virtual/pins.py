@@ -58,6 +58,13 @@ class _Board(MockFactory):  # type: ignore[misc]
         super().__init__(revision=BOARD, pin_class=_WiredPin)
         self.converters: dict[int, Callable[[], Any]] = {}
 
+    def pin(self, name: Any, pin_class: Any = None, **more: Any) -> Any:
+        """As every factory; a pin that was made as something of its own stays that."""
+        for _, info in self.board_info.find_pin(name):
+            if pin_class is None and info in self.pins:
+                return self.pins[info]
+        return super().pin(name, pin_class, **more)
+
     def spi(self, *, device: int = 0, **_: Any) -> Any:
         """Open the bus, as gpiozero's devices do."""
         if device not in self.converters:

@@ -57,6 +57,11 @@ class LookPermit:
     expires: datetime
 
     @property
+    def session(self) -> str:
+        """The look."""
+        return self.look
+
+    @property
     def extends(self) -> bool:
         """Whether it makes a look longer that goes on already."""
         return self.id != self.look

@@ -58,6 +58,11 @@ class Permit:
     expires: datetime
 
     @property
+    def session(self) -> str:
+        """The call."""
+        return self.call
+
+    @property
     def extends(self) -> bool:
         """Whether it makes a call longer that goes on already."""
         return self.id != self.call

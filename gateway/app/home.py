@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from gateway.app.media_parts import MediaParts
 from gateway.app.second_path import PathParts
 from gateway.app.uplink_bridge import LogOutbox, callbacks
-from gateway.app.voice_parts import VoiceParts
 from gateway.clock import Clock
 from gateway.commands import AskStatus, Command, LockDoor, SetIndicator
 from gateway.config.home_file import HomeConfig
@@ -40,7 +40,6 @@ from gateway.engine.turns import Hooks
 from gateway.envelope import ClockState, Draft, Event
 from gateway.errors import SecretError
 from gateway.events import (
-    LISTENING_ROLE,
     Data,
     GatewayStarted,
     GatewayStopped,
@@ -58,7 +57,7 @@ from gateway.services.driver_supervisor import DriverSupervisor, open_modem
 from gateway.services.indicators import Indicators
 from gateway.services.key_offers import KeyOffers, in_a_thread
 from gateway.services.log_pruning import keep_pruned, keep_tidy
-from gateway.services.power_watch import SYS, PowerWatch, Sources
+from gateway.services.power_watch import SYS, power_watch
 from gateway.services.slot_ringer import SlotRinger
 from gateway.services.systemd import Notifier
 from gateway.services.unread_decisions import UnreadDecisions
@@ -167,8 +166,7 @@ class Home:
             submit=lambda device, data: self.engine.submit(Draft(data, device=device)),
             pin_factory=pin_factory,
         )
-        listening = [one.id for one in facts.devices.values() if one.role == LISTENING_ROLE]
-        self.indicators = Indicators(self.supervisor.devices, listening)
+        self.indicators = Indicators(self.supervisor.devices, facts.devices.values())
         self.lock_orders = LockOrders(
             home=home,
             devices=[d.id for d in facts.devices.values() if d.type == "lock"],
@@ -179,7 +177,7 @@ class Home:
             clock=clock,
             best_now=self.clock_watch.best_now,
         )
-        self.voice = VoiceParts(self, self._server_keys)
+        self.media = MediaParts(self, self._server_keys)
         self.page_identity = self._identity(state_dir) if config.web.enabled else None
         self.pin_entry = PinEntry(self.secrets, time.monotonic)
         self.code_entry = CodeEntry(
@@ -211,6 +209,7 @@ class Home:
             record=self.record,
             spawn=self.spawn,
             clock=self.clock,
+            wants_to_call=self.media.answered,
         )
 
     def _identity(self, state_dir: Path) -> PageIdentity | None:
@@ -240,7 +239,7 @@ class Home:
         alive_until = self.view.at
         wrong_by_s = self.previous.unsynced_by(self.boot, self.clock.now(), self.clock.mono_s())
         left_open, self.open_orders = self.open_orders, OpenOrders()
-        self.voice.settle()
+        self.media.settle()
         path = self.second_path
         test_why = TestWhy.STARTED if path is None else path.chain_test.first_why()
         for first in (self._recovered, self.log_folder.returned):
@@ -261,11 +260,11 @@ class Home:
             await self.engine.clock_synced(wrong_by_s)
         self.slot_ringer.start(since=alive_until)
         self.spawn(self.clock_watch.run())
-        self.spawn(self._power_watch().run())
+        self.spawn(power_watch(self.view, self.record, self._sys_dir).run())
         await self.supervisor.start()
         self.key_offers.offer_again()
         self.spawn(self.lock_orders.settle(left_open))
-        self.spawn(self.voice.sounds.run())
+        self.spawn(self.media.sounds.run())
         if is_in_memory(self.engine.log.origin):
             self.disk_watch.watch(self.engine.log)
         retain_days = self.config.log.retain_days
@@ -297,7 +296,7 @@ class Home:
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_S):
                 self.slot_ringer.stop()
-                await self.voice.calls.close()
+                await self.media.close()
                 await self.supervisor.close()
                 if not broken:
                     self.record(GatewayStopped(reason="stopped"))
@@ -336,7 +335,7 @@ class Home:
     def _see_live(self, event: Event) -> None:
         self._see(event)
         self.lock_orders.reconsider()
-        self.voice.see_live(event)
+        self.media.see_live(event)
         self.key_offers.see_live(event)
         self.unread.see_live(event)
         if self.second_path is not None:
@@ -347,7 +346,7 @@ class Home:
     def _see(self, event: Event) -> None:
         self.view.apply(event)
         self.open_orders.apply(event)
-        self.voice.apply(event)
+        self.media.apply(event)
         self.previous.apply(event)
         self.key_offers.apply(event)
         self.unread.apply(event)
@@ -356,7 +355,7 @@ class Home:
 
     def _see_anew(self) -> Callable[[Event], None]:
         self.view, self.open_orders = HomeView(), OpenOrders()
-        self.voice.forget()
+        self.media.forget()
         self.key_offers.forget()
         self.unread.forget()
         if self.second_path is not None:
@@ -399,16 +398,6 @@ class Home:
         Thread(target=set_aside, name="eventlog-aside", daemon=True).start()
         return new, recovered
 
-    def _power_watch(self) -> PowerWatch:
-        view = self.view  # as the log left it
-        return PowerWatch(
-            self.record,
-            sources=Sources(self._sys_dir),
-            lost=view.mains is False,
-            low=view.battery_low,
-            undervolted=view.undervolted,
-        )
-
     # --- time -------------------------------------------------------------------------------------
 
     def _synced(self, offset_s: float) -> None:
@@ -433,7 +422,9 @@ class Home:
                 self.engine,
                 self.loop,
                 order=self.lock_orders.order,
-                call=self.voice.calls.order,
+                call=self.media.calls.order,
+                look=self.media.looks.order,
+                on_centre=self.media.invited,
                 spawn=self.spawn,
                 on_server_time=self.clock_watch.server_time,
                 on_confirmed=self.second_path.confirmed,

@@ -33,7 +33,7 @@ from gateway.events import (
 )
 from gateway.origin import begun_uptime_s, is_in_memory
 from gateway.ports import Bolt
-from gateway.state.home_view import DeviceView, OpenAlarm
+from gateway.state.home_view import DeviceView, OpenAlarm, Snapshot
 from gateway.state.home_view import Health as ViewHealth
 from gateway.state.ledger import read_ledger
 from gateway.version import version
@@ -49,6 +49,8 @@ from web.home.port import (
     Health,
     HomeState,
     LinkState,
+    LookState,
+    PlanState,
     TestResult,
 )
 
@@ -160,9 +162,20 @@ class LocalPage:
                 )
                 for alarm in seen.alarms
             ),
-            checks=tuple(CheckState(check, slot) for check, slot in home.slot_ringer.next_slots()),
+            checks=tuple(
+                CheckState(check, slot)
+                for check, slot in home.slot_ringer.next_slots()
+                if not seen.plan.paused(slot, home.config.home.timezone)
+            ),
+            plan=PlanState(
+                seen.plan.number,
+                seen.plan.paused(home.clock.now(), home.config.home.timezone),
+                seen.looks_agreed,
+            ),
             in_memory_since=self._in_memory_since(),
             chain=self._chain(),
+            looks_agreed=seen.looks_agreed,
+            look=_look(seen),
         )
 
     def take_back(self, alarm: str, by: str) -> bool:
@@ -313,6 +326,14 @@ class LocalPage:
     def self_test(self) -> tuple[TestResult, ...]:
         """See `web.home.port`."""
         return run_self_test(self._home)
+
+
+def _look(seen: Snapshot) -> LookState | None:
+    look = seen.look
+    if look is None:
+        return None
+    room = next((one.room for one in seen.devices if one.id == look.camera), None)
+    return LookState(look.person, room, look.picture.value, look.since)
 
 
 def _taken_back_by(alarm: OpenAlarm) -> tuple[str, ...]:

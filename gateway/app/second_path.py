@@ -13,8 +13,9 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from gateway.app.centre_parts import call_back
 from gateway.clock import Clock
-from gateway.config.home_file import HomeConfig, SecondPathSection
+from gateway.config.home_file import HomeConfig
 from gateway.config.secrets import FileSecrets
 from gateway.engine.engine import Engine
 from gateway.envelope import Event
@@ -25,7 +26,7 @@ from gateway.scaip.here import Here
 from gateway.scaip.sender import ScaipSender
 from gateway.second_path.chain_test import ChainTest
 from gateway.second_path.receivers_file import ReceiversFile
-from gateway.second_path.senders import HURRY, CentreSender, SmsSender
+from gateway.second_path.senders import HURRY, CentreSender, SmsSender, WantsToCall
 from gateway.second_path.teller import LinkView, Teller
 from gateway.services.key_offers import in_a_thread
 from gateway.version import version
@@ -58,6 +59,7 @@ class PathParts:
         record: Callable[[Data], None],
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[Any]],
         clock: Clock,
+        wants_to_call: WantsToCall,
     ) -> None:
         self._engine, self._uplink, self._spawn = engine, uplink, spawn
         self._confirmed: dict[tuple[str, int], None] = {}
@@ -67,7 +69,7 @@ class PathParts:
         if modem is not None:
             senders[PathChannel.SMS] = SmsSender(modem, self._text_came)
         if config.second_path.sip_domain is not None:
-            senders[PathChannel.SCAIP] = self._centres(config.second_path, secrets)
+            senders[PathChannel.SCAIP] = self._centres(config, secrets, wants_to_call)
         self._senders = senders
         link = LinkView(has=self._has, is_own=self._is_own, up=self._is_up)
         self.teller = Teller(
@@ -97,14 +99,19 @@ class PathParts:
             clock=clock,
         )
 
-    def _centres(self, section: SecondPathSection, secrets: FileSecrets) -> CentreSender:
+    def _centres(
+        self, config: HomeConfig, secrets: FileSecrets, wants_to_call: WantsToCall
+    ) -> CentreSender:
         """Alarm centres; the password is a secret of its own where one is asked for."""
+        section = config.second_path
         here = Here(section.sip_domain or "", port=section.sip_port)
         return CentreSender(
             ScaipSender(here, patience=HURRY),
             lambda: self.receivers.cid,
             username=section.sip_username,
             password=None if section.sip_username is None else secrets.read(SIP_LOGIN),
+            call_back=call_back(config.centre_calls),
+            wants_to_call=wants_to_call,
         )
 
     # --- what happens -----------------------------------------------------------------------------

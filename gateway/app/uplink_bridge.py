@@ -16,11 +16,11 @@ from typing import Any
 from gateway.engine.engine import HANG_S, PULSE_S, Engine
 from gateway.engine.log_reader import of_kinds
 from gateway.engine.log_rest import Rest
-from gateway.errors import LinkError, LogUnwritable
+from gateway.errors import LinkDown, LinkError, LogUnwritable
 from gateway.events import KINDS
 from gateway.link.uplink import Uplink, UplinkCallbacks, UrgentEvent
 from gateway.link.urgent_lane import is_alarm
-from gateway.wire import CallOrder, CallSignal
+from gateway.wire import CallOrder, CallSignal, LookOrder, LookSignal, PictureTaken
 
 log = logging.getLogger(__name__)
 
@@ -97,14 +97,16 @@ def callbacks(
     *,
     order: Callable[[str], Coroutine[Any, Any, None]],
     call: Callable[[CallOrder], Coroutine[Any, Any, None]],
+    look: Callable[[LookOrder], Coroutine[Any, Any, None]],
     spawn: Callable[[Coroutine[Any, Any, None]], Any],
     on_server_time: Callable[[float], None],
     on_confirmed: Callable[[Sequence[tuple[str, int]]], None],
     on_receivers: Callable[[str], None],
+    on_centre: Callable[[str], None],
 ) -> UplinkCallbacks:
     """What the uplink calls in its threads; the work is done in `loop`.  `order` carries out a
-    grant, `call` what is said about a call, in a task that `spawn` keeps; `on_confirmed` and
-    `on_receivers` are called in `loop`."""
+    grant, `call` and `look` what is said about a call and a look, in a task that `spawn` keeps;
+    `on_confirmed`, `on_receivers` and `on_centre` are called in `loop`."""
 
     def decided(objs: list[dict[str, Any]]) -> None:
         waiting = asyncio.run_coroutine_threadsafe(engine.receive(objs, KEEP_S), loop)
@@ -120,6 +122,9 @@ def callbacks(
     def about_a_call(order: CallOrder) -> None:
         loop.call_soon_threadsafe(lambda: spawn(call(order)))
 
+    def about_a_look(order: LookOrder) -> None:
+        loop.call_soon_threadsafe(lambda: spawn(look(order)))
+
     def in_loop(call: Callable[[Any], None], given: Any) -> None:
         with suppress(RuntimeError):  # the loop is closed: the home is going down
             loop.call_soon_threadsafe(call, given)
@@ -131,30 +136,33 @@ def callbacks(
         on_decided=decided,
         on_lock_order=carry_out,
         on_call_order=about_a_call,
+        on_look_order=about_a_look,
         on_server_time=on_server_time,
         on_server_ahead=lambda have: begin_anew(f"the server has {have} events of it"),
         on_chain_broken=lambda: begin_anew("the server's copy has another chain"),
         on_confirmed=lambda events: in_loop(on_confirmed, events),
         on_receivers=lambda token: in_loop(on_receivers, token),
+        on_centre=lambda token: in_loop(on_centre, token),
     )
 
 
 SIGNAL_TRIES = 3
-"""How often the server is told something about a call: after that the page has given up, and the
-events say how it ended."""
+"""How often the server is told something about a call or a look: after that the page has given up,
+and the events say how it ended."""
 
 SIGNAL_PAUSE_S = 0.5
 """Seconds between two tries."""
 
 
 class Signaller:
-    """Tells the server about calls, in order; a server that is away is told by events later."""
+    """Tells the server about calls and looks, in order; a server that is away is told by events
+    later."""
 
     def __init__(self, uplink: Callable[[], Uplink | None]) -> None:
         self._uplink = uplink
         self._in_order = asyncio.Lock()
 
-    async def tell(self, signal: CallSignal) -> None:
+    async def tell(self, signal: CallSignal | LookSignal) -> None:
         """Say it now, or not at all."""
         uplink = self._uplink()
         if uplink is None:
@@ -162,8 +170,15 @@ class Signaller:
         async with self._in_order:
             for _ in range(SIGNAL_TRIES):
                 try:
-                    await asyncio.to_thread(uplink.signal, signal)
+                    await asyncio.to_thread(uplink.signals.say, signal)
                     return
                 except LinkError as error:
-                    log.info("a call is not signalled", extra={"why": error.text})
+                    log.info("nothing is signalled", extra={"why": error.text})
                     await asyncio.sleep(SIGNAL_PAUSE_S)
+
+    async def picture(self, look: str, number: int, sealed: bytes) -> PictureTaken:
+        """Hand over a sealed picture, now or never.  Raises `LinkError`."""
+        uplink = self._uplink()
+        if uplink is None:
+            raise LinkDown("this home has no server")
+        return await asyncio.to_thread(uplink.signals.picture, look, number, sealed)

@@ -16,6 +16,7 @@ from gateway.cli.common import Commands, add_config, add_state, config_of, set_u
 from gateway.config.home_file import DeviceConfig, HomeConfig
 from gateway.config.secrets import FileSecrets
 from gateway.errors import ConfigError, UserError
+from gateway.events import LISTENING_ROLE
 
 if TYPE_CHECKING:
     from drivers import Guided
@@ -110,6 +111,7 @@ def _check(args: argparse.Namespace) -> None:
     if config.gpio is not None and config.needs_pins():
         open_pins(config.gpio, state, str(config.path)).close()
     require_secrets(config, secrets)
+    require_phone(config)
     for line in report(config):
         print(line)
     server = f"{enrolled.link.url}, enrolled" if enrolled else "none: alarms reach nobody"
@@ -140,6 +142,30 @@ def require_secrets(config: HomeConfig, secrets: FileSecrets) -> None:
         )
 
 
+def require_phone(config: HomeConfig) -> None:
+    """Raise `ConfigError` where an alarm centre may call and something for that is missing.  Not at
+    a start: a home without it does all else."""
+    if config.centre_calls is None:
+        return
+    from gateway.media.sip_call import missing
+
+    file, wrong = str(config.path), missing()
+    if wrong is not None:
+        raise ConfigError(
+            file, "centre_calls", f"lets alarm centres call, and {wrong}", "install it"
+        )
+    devices = config.devices.values()
+    if not any(device.driver.kind == "speaker" for device in devices):
+        raise ConfigError(
+            file, "centre_calls", "needs a speaker with a microphone", "add a speakerphone"
+        )
+    if not any(device.role == LISTENING_ROLE for device in devices):
+        raise ConfigError(
+            *(file, "centre_calls", "needs a lamp that shines while somebody listens"),
+            f'add an indicator with role = "{LISTENING_ROLE}"',
+        )
+
+
 def report(config: HomeConfig) -> list[str]:
     """What will run, for a technician."""
     from gateway.rules import bind
@@ -160,6 +186,9 @@ def report(config: HomeConfig) -> list[str]:
         times = ", ".join(f"{local:%H:%M}" for local in plan.times)
         days = " ".join(plan.weekdays) if len(plan.weekdays) < 7 else "every day"
         lines.append(f"checks   {name}: {times}, {days}")
+    calls = config.centre_calls
+    if calls is not None:
+        lines.append(f"calls    of alarm centres at {calls.domain}, port {calls.port}")
     if config.web.enabled:
         lines.append(f"page     http://{config.web.host}:{config.web.port}/")
     return lines

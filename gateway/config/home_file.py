@@ -5,6 +5,7 @@
     [log] [gpio]      the log, the pins          [checks.<plan>] one night plan each
     [web]             the page the Pi serves
     [second_path]     the way past the server     [chain]         the test alarm
+    [centre_calls]    where an alarm centre calls
 
 Unknown keys are refused.  What is wrong becomes one `ConfigError`: file, key, mend.  Secrets are
 never here (`gateway.config.secrets`).  `docs/configuration.md` is generated from these models.
@@ -33,6 +34,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    model_validator,
 )
 
 import drivers
@@ -169,6 +171,41 @@ class ChainSection(Section):
     """Seconds until one that has not come back is told: a broken hop is known in five minutes."""
 
 
+class CentreCallsSection(Section):
+    """Where an alarm centre calls the home, when its answer asks for it (baresip, docs/voice.md).
+    Without this table none may."""
+
+    domain: SipDomain
+    """The Pi's own address as the centre reaches it, by its network or through its firewall."""
+    port: int = Field(default=5070, ge=0, le=65535)
+    """UDP and TCP port for calls; 0 lets the system choose one."""
+    host: str = "0.0.0.0"  # noqa: S104 - a centre is somewhere else
+    """Address to listen on, IPv4."""
+    sound_ports: tuple[int, int] = (20000, 20019)
+    """First and last UDP port for the sound."""
+    tls_port: int = Field(default=5071, ge=0, le=65535)
+    """Port for TLS, where there is a certificate."""
+    certificate: Path | None = None
+    """PEM file with the Pi's certificate. None: no TLS."""
+    key: Path | None = None
+    """PEM file with its key."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> CentreCallsSection:
+        first, last = self.sound_ports
+        if not 1024 <= first < last <= 65535 or last - first < SOUND_PORTS_MIN:
+            raise ValueError(
+                f"sound_ports are a first and a last port above 1023, {SOUND_PORTS_MIN} apart"
+            )
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("a certificate and its key go together")
+        return self
+
+
+SOUND_PORTS_MIN = 5
+"""Ports between the first and the last one: a call takes two, and the one before may linger."""
+
+
 class DeviceSection(Section):
     """The keys that every device has; its driver adds its own."""
 
@@ -190,6 +227,7 @@ class Root(Section):
     web: WebSection = WebSection()
     second_path: SecondPathSection = SecondPathSection()
     chain: ChainSection = ChainSection()
+    centre_calls: CentreCallsSection | None = None
 
 
 OPEN_TABLES = ("devices", "rules", "checks")
@@ -211,6 +249,11 @@ class DeviceConfig:
         """The BCM numbers that it takes."""
         return self.driver.pins(self.settings)
 
+    @property
+    def needs_pins(self) -> bool:
+        """Whether it uses the home's pins: its driver always does, or as it is configured."""
+        return self.driver.needs_pins or bool(self.pins)
+
 
 @dataclass(frozen=True, slots=True)
 class HomeConfig:
@@ -228,6 +271,7 @@ class HomeConfig:
     plans: Mapping[str, Plan]
     second_path: SecondPathSection = field(default_factory=SecondPathSection)
     chain: ChainSection = field(default_factory=ChainSection)
+    centre_calls: CentreCallsSection | None = None
 
     def facts(self) -> HomeFacts:
         """What rules may know of the home."""
@@ -266,7 +310,7 @@ class HomeConfig:
 
     def needs_pins(self) -> bool:
         """Whether some device needs pins."""
-        return any(device.driver.needs_pins for device in self.devices.values())
+        return any(device.needs_pins for device in self.devices.values())
 
 
 def load(path: Path) -> HomeConfig:
@@ -311,6 +355,7 @@ def parse(raw: bytes, path: Path) -> HomeConfig:
         plans={name: _plan(file, name, keys) for name, keys in opened["checks"].items()},
         second_path=root.second_path,
         chain=root.chain,
+        centre_calls=root.centre_calls,
     )
 
 
@@ -366,7 +411,7 @@ def _check_pins(file: str, root: Root, devices: Mapping[str, DeviceConfig]) -> N
                     f"takes pin {pin} (BCM), which devices.{other} has already",
                     "connect one of them to another pin",
                 )
-        if device.driver.needs_pins and root.gpio is None:
+        if device.needs_pins and root.gpio is None:
             raise ConfigError(
                 file,
                 "gpio",

@@ -23,9 +23,10 @@ from queue import Empty
 from types import FrameType
 from zoneinfo import ZoneInfo
 
+from gateway.demo.home_process import HomeProcess, StageError
 from gateway.demo.pace import FASTEST
 from gateway.demo.smoke import smoke
-from gateway.demo.stage import HomeProcess, Stage, StageError, free_port, stage
+from gateway.demo.stage import Stage, free_port, stage
 from gateway.doors.page_pin import written
 from gateway.errors import TryggveError
 

@@ -24,12 +24,14 @@ from pathlib import Path
 from typing import Any
 
 from drivers.bthome import MarksFile
+from drivers.camera_virtual import Config as CameraConfig
 from drivers.radio.bthome_replay_guard import Marks
 from drivers.virtual import (
     State,
     VirtualBthome,
     VirtualLock,
     VirtualPins,
+    VirtualShutter,
     twin,
     virtual_home_radio,
 )
@@ -41,6 +43,7 @@ from gateway.config.secrets import FileSecrets
 from gateway.demo.leash import STOP_S
 from gateway.demo.pace import Pace
 from gateway.demo.resident import Act, House, Resident
+from gateway.demo.scene import Scene
 from gateway.envelope import Draft, Event
 from gateway.events import (
     AlarmOutcome,
@@ -55,6 +58,7 @@ from gateway.events import (
 
 MAT_PIN, FLOOR_PIN, BATHROOM_PIN, FRONT_PIN, ANSWER_PIN = 17, 27, 22, 23, 24
 LIGHT_PIN, TONE_PIN, EAR_PIN = 5, 6, 16
+LOOK_PIN, SERVO_PIN, FLAP_PIN = 20, 12, 13
 LOCK = "door"
 PENDANT = "pendant"
 PENDANT_ADDRESS = "E8:E0:7E:11:22:33"
@@ -78,7 +82,7 @@ KNOWN_MAT = MatLearned(
 learned asks and does not ring, for three nights."""
 
 PACE_S = 0.5
-"""Real seconds between looks at whether somebody is still needed."""
+"""Real seconds between looks at whether somebody is still needed, and where the resident is."""
 
 
 class VirtualHome:
@@ -100,6 +104,8 @@ class VirtualHome:
         self.answer = self.pins.contact(ANSWER_PIN)
         self.lamp = self.pins.lamp(LIGHT_PIN)
         self.ear = self.pins.lamp(EAR_PIN)
+        self.look = self.pins.lamp(LOOK_PIN)
+        self.flap = VirtualShutter(self.pins, SERVO_PIN, FLAP_PIN)
         self.pendant = VirtualBthome(radio, address=PENDANT_ADDRESS, key=secrets.token_bytes(16))
         self.floor = self.pins.mat(FLOOR_PIN)
         house = House(
@@ -115,6 +121,12 @@ class VirtualHome:
             self.config.home.timezone,
             waits=lambda: self.pace is not None and self.pace.waiting,
         )
+        self.scenes = [
+            Scene(one.settings.scene, self.resident, self.clock, self.config.home.timezone)
+            for one in self.config.devices.values()
+            if isinstance(one.settings, CameraConfig) and one.settings.scene is not None
+        ]
+        self._tell_scenes()
         if isinstance(self.clock, FileClock) and args.pace:
             needed = Path(args.clock).with_name("needed") / self.config.home.id
             self.pace = Pace(self.clock, args.pace, lambda text: _print({"say": text}), needed)
@@ -207,6 +219,11 @@ class VirtualHome:
             await asyncio.sleep(PACE_S)
             if self.pace is not None:
                 self.pace.apply()
+            self._tell_scenes()
+
+    def _tell_scenes(self) -> None:
+        for scene in self.scenes:
+            scene.tell()
 
     async def _obey(self, home: Home) -> None:
         """Read orders from standard input until it ends."""
@@ -227,6 +244,7 @@ class VirtualHome:
         moment = time.perf_counter()
         if name in set(Act):
             self.resident.do(Act(name))
+            self._tell_scenes()
         elif name in _ORDERS:
             done = _ORDERS[name](self, order)
             if done is not None:
@@ -241,6 +259,8 @@ class VirtualHome:
             "in_bed": self.resident.in_bed,
             "light": self.lamp.lit,
             "listening": self.ear.lit,
+            "looking": self.look.lit,
+            "shutter_open": self.flap.is_open,
             "durable": home.engine.log.durable,
             "backlog": home.engine.inputs_waiting + home.engine.turns_waiting,
             "origin": home.engine.log.origin,

@@ -3,8 +3,8 @@
 All homes have one clock, and each sees its own events: a home where somebody is needed says so by a
 file beside the clock, and time is fast when there is none.  Somebody is needed from a question to
 its answer, from an alarm until it is closed, from a check that could not be answered until somebody
-came, and as long as a visit lasts.  Nothing here loses patience: whoever wants the night to go on
-without anybody says so (`go_on`).
+came, and as long as a look or a visit lasts.  Nothing here loses patience: whoever wants the night
+to go on without anybody says so (`go_on`).
 
 Not for: the smoke test, which moves the clock by its script.
 """
@@ -25,16 +25,20 @@ from gateway.events import (
     CheckDone,
     CheckEscalated,
     CheckMissed,
+    CheckVisitSettled,
     LockOperationEnded,
     LockOperationRefused,
     LockOperationRequested,
+    LookAdmitted,
+    LookEnded,
     Severity,
     VisitEnded,
     VisitStarted,
 )
 
 GO_THERE = "somebody must go there"
-"""Held from a check that could not be answered until a visit begins."""
+"""Held from a check that could not be answered until a visit begins, or somebody tells that none is
+needed."""
 
 NEEDED = "real time: somebody is needed"
 
@@ -80,6 +84,12 @@ class Pace:
             self._hold(f"alarm {event.ref}")
         elif isinstance(data, AlarmCancelled | AlarmResolved):
             self._release(f"alarm {data.alarm}")
+        elif isinstance(data, LookAdmitted):
+            self._hold(f"look {data.look}")
+        elif isinstance(data, LookEnded):
+            self._release(f"look {data.look}")
+        elif isinstance(data, CheckVisitSettled):
+            self._release(GO_THERE)
         elif isinstance(data, VisitStarted):
             self._release(GO_THERE)
             self._hold(f"visit {event.ref}")

@@ -78,7 +78,7 @@ class Phones:
             "127.0.0.1", 0, _app(self), threaded=True, request_handler=_Quiet
         )
         self._thread = threading.Thread(
-            target=self._server.serve_forever, name="phones", daemon=True
+            target=self._server.serve_forever, args=(0.05,), name="phones", daemon=True
         )
         self.reply_to: str | None = None
         self._to_home: deque[dict[str, str]] = deque(maxlen=KEPT)

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from gateway.demo.home_process import StageError
 from gateway.demo.staffclient import Live, StaffClient, StaffError
-from gateway.demo.stage import Stage, StageError, stage
+from gateway.demo.stage import Stage, stage
 from gateway.demo.town import HOME
 from gateway.engine.log_reader import LogReader
 from gateway.errors import TryggveError

@@ -19,25 +19,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from threading import Thread, Timer
-from typing import Any
+from threading import Timer
 
 import urllib3
 
 from gateway.clock import FileClock
 from gateway.config.secrets import FileSecrets
-from gateway.demo import town
-from gateway.demo.leash import STOP_S
+from gateway.demo import kept_server, town
+from gateway.demo.home_process import START_S, HomeProcess, StageError, stop
 from gateway.demo.phones import Phones, be_told
 from gateway.demo.town import Account
 from gateway.demo.tree import HERE, Tree
 from gateway.doors.page_pin import make_pin
-from gateway.errors import TryggveError
 from gateway.link.enrolment import enroll
-
-START_S = 40.0
-"""Seconds that a program may take to be ready on a slow machine."""
 
 SET_UP_S = 180.0
 """Seconds that setting the server up may take on a slow machine: five passwords are hashed slowly,
@@ -48,10 +42,6 @@ Tell = Callable[[str], None]
 
 CODE = re.compile(r"[0-9A-Z]{5}-[0-9A-Z]{5}-[0-9A-Z]{8}")
 """What `tryggve staff enroll-code` prints (`gateway.wire.make_code`)."""
-
-
-class StageError(TryggveError):
-    """The stage could not be set; `text` says what failed."""
 
 
 @dataclass(slots=True)
@@ -75,6 +65,7 @@ class Stage:
     home_from: Tree = HERE
     phones: Phones | None = None
     sound: bool = True
+    looks: bool = True
 
     @property
     def clock_file(self) -> Path:
@@ -200,85 +191,6 @@ class Stage:
             self.phones.stop()
 
 
-class HomeProcess:
-    """The virtual home's process, with its orders and answers."""
-
-    def __init__(self, command: list[str], log: Path, tree: Tree = HERE) -> None:
-        with log.open("a") as errors:
-            self.process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                bufsize=1,
-                start_new_session=True,  # Ctrl-C is for the demo, which ends the home in order
-                **tree.started,
-            )
-        self.said: SimpleQueue[str] = SimpleQueue()
-        self._answers: SimpleQueue[dict[str, Any]] = SimpleQueue()
-        self._reader = Thread(target=self._read, daemon=True)
-        self._reader.start()
-        try:
-            self._await(log)
-        except BaseException:
-            self.stop()
-            raise
-
-    def _await(self, log: Path) -> None:
-        try:
-            self._answers.get(timeout=START_S)
-        except Empty:
-            raise StageError(f"the home did not start; see {log}") from None
-        if self.process.poll() is not None:
-            raise StageError(f"the home stopped at once; see {log}")
-
-    def do(self, what: str, **more: Any) -> dict[str, Any]:
-        """Give an order; its answer.  Raises `StageError` when the home does not answer."""
-        assert self.process.stdin is not None  # noqa: S101 - it is a pipe
-        try:
-            self.process.stdin.write(json.dumps({"do": what, **more}) + "\n")
-            self.process.stdin.flush()
-            answer = self._answers.get(timeout=START_S)
-        except (OSError, Empty) as error:
-            raise StageError(f"the home does not answer to {what}") from error
-        if "error" in answer:
-            raise StageError(f"the home could not {what}: {answer['error']}")
-        return answer
-
-    def stop(self) -> None:
-        """End it in order."""
-        if self.process.stdin is not None and not self.process.stdin.closed:
-            self.process.stdin.close()
-        stop(self.process, ask=False)
-        self._reader.join(STOP_S)
-        if self.process.stdout is not None:
-            self.process.stdout.close()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None  # noqa: S101 - it is a pipe
-        for line in self.process.stdout:
-            answer = json.loads(line)
-            if "say" in answer:
-                self.said.put(answer["say"])
-            else:
-                self._answers.put(answer)
-        self._answers.put({"error": "it has stopped"})
-
-
-def stop(process: subprocess.Popen[str], *, ask: bool = True) -> None:
-    """Stop a process: ask, wait, then kill."""
-    if ask and process.poll() is None:
-        process.terminate()
-    try:
-        process.wait(STOP_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait(STOP_S)
-    if process.stdin is not None and not process.stdin.closed:
-        process.stdin.close()
-
-
 @contextmanager
 def stage(
     folder: Path,
@@ -294,9 +206,11 @@ def stage(
     neighbour: bool = False,
     phones: bool = False,
     sound: bool = True,
+    looks: bool = True,
     staff_from: Tree = HERE,
     home_from: Tree = HERE,
     database: str = "",
+    kept: Path | None = None,
     tell: Tell = lambda _step: None,
 ) -> Iterator[Stage]:
     """Set the stage in `folder` and clear it afterwards (the folder stays).
@@ -305,10 +219,11 @@ def stage(
     port of 0 is any free one.  With `home` False the home is enrolled and not started.  With `plan`
     a team has a plan for this home and the next one; with `neighbour` that one runs too; with
     `phones` staff have phones that alarms reach (`gateway.demo.phones`); without `sound` nobody can
-    speak with the homes, and every release knows what is in their files.
+    speak with the homes, without `looks` nobody can look into them, and without both
+    every release knows what is in their files.
     `staff_from` and `home_from` are whose code sets up and runs the server and the homes;
-    `database` is the server's URL (empty: SQLite in `folder`).  `tell` hears of each step before it
-    is done.
+    `database` is the server's URL (empty: SQLite in `folder`).  In the folder `kept` a server that
+    was set up is kept, and begins the next stage.  `tell` hears of each step before it is done.
     """
     folder.mkdir(parents=True, exist_ok=True)
     port, home_port = port or free_port(), home_port or free_port()
@@ -322,6 +237,7 @@ def stage(
         staff_from=staff_from,
         home_from=home_from,
         sound=sound,
+        looks=looks,
     )
     if plan:
         set_stage.plan_file.write_text(town.plan(at), encoding="utf-8")
@@ -330,7 +246,9 @@ def stage(
         set_stage.phones = Phones(owners, set_stage.clock.now)
         set_stage.phones.start()
         home_options = (*home_options, "--modem", set_stage.phones.url)
-    codes = _set_up_staff(set_stage, plan=plan, database=database, tell=tell)
+    codes = _set_up_staff(set_stage, plan=plan, database=database, kept=kept, tell=tell)
+    if set_stage.phones is not None:
+        be_told(folder / "staff", set_stage.url, set_stage.phones.url)
     try:
         tell("starting the staff server")
         set_stage.start_staff()
@@ -352,7 +270,9 @@ def furnish(stage: Stage, home: town.Dwelling, state: Path, page_port: int, code
     """As a technician leaves a home: its file, its gateway enrolled, and the resident's PIN."""
     if stage.home_from != HERE:
         return _furnish_from(stage, home, state, page_port, code)
-    Path(f"{state}.toml").write_text(town.home_toml(home, stage.url, page_port, sound=stage.sound))
+    scene = Path(f"{state}.scene").resolve() if stage.looks else None
+    toml = town.home_toml(home, stage.url, page_port, sound=stage.sound, scene=scene)
+    Path(f"{state}.toml").write_text(toml)
     state.mkdir(mode=0o700, exist_ok=True)
     secrets = FileSecrets.from_environment(state)
     enroll(stage.url, code, state, secrets)
@@ -375,8 +295,16 @@ def _furnish_from(stage: Stage, home: town.Dwelling, state: Path, page_port: int
     return done.stdout.strip()
 
 
-def _set_up_staff(stage: Stage, *, plan: bool, database: str, tell: Tell) -> list[str]:
+def _set_up_staff(
+    stage: Stage, *, plan: bool, database: str, kept: Path | None, tell: Tell
+) -> list[str]:
     """Make the server's configuration and what the town has; an enrolment code for each home."""
+    if kept is not None:  # a plan has dates, and another database or release is its own
+        assert not plan and not database and stage.staff_from == HERE  # noqa: S101
+        kept /= "with phones" if stage.phones is not None else "without phones"
+        if kept.is_dir():
+            printed, stage.accounts = kept_server.take(kept, stage.folder, stage.clock_file)
+            return codes_in(printed)
     lines = town.commands(stage.clock_file, stage.accounts, stage.plan_file if plan else None)
     if database:
         lines[0] += ["--database", database]
@@ -384,12 +312,12 @@ def _set_up_staff(stage: Stage, *, plan: bool, database: str, tell: Tell) -> lis
         lines[-1:-1] = town.reach(stage.accounts)
     passwords = "".join(f"{one.password}\n" for one in stage.accounts)
     printed = stage.staff_says(*lines, stdin=passwords, tell=tell)
-    with (stage.folder / "staff" / "staff.toml").open("a") as file:
-        if plan:
-            margin = town.OPEN_MIN
+    if kept is not None:
+        kept_server.keep(kept, stage.folder, printed, stage.accounts)
+    if plan:
+        margin = town.OPEN_MIN
+        with (stage.folder / "staff" / "staff.toml").open("a") as file:
             file.write(f"\n[plan]\nopen_before_min = {margin}\nopen_after_min = {margin}\n")
-    if stage.phones is not None:
-        be_told(stage.folder / "staff", stage.url, stage.phones.url)
     return codes_in(printed)
 
 

@@ -70,7 +70,7 @@ def accounts() -> list[Account]:
     password = "-".join(groups)
     people = (
         ("caregiver", "hemtjanst", "Hemtjänsten", "Mitt pass, Besök"),
-        ("night_watcher", "natt", "Nattpatrullen", "Nu, Händelser"),
+        ("night_watcher", "natt", "Nattpatrullen", "Nattillsyn, Nu"),
         ("coordinator", "samordnare", "Samordnaren", "Besök, Personal"),
         ("technician", "tekniker", "Teknikern", "Nu, Hem"),
         ("administrator", "admin", "Administratören", "Personal, Hem"),
@@ -228,6 +228,24 @@ playback = "/dev/null"
 """
 """What a home has beside that to be spoken with: releases before 0.2 do not know it."""
 
+LOOK_TOML = """
+# A drawn camera in the bedroom behind a flap, and the lamp that says when somebody looks.
+[devices.eye]
+driver = "camera_virtual"
+room = "bedroom"
+picture = "{picture}"
+scene = "{scene}"
+shutter_pin = {servo_pin}
+shutter_switch_pin = {flap_pin}
+
+[devices.look]
+driver = "indicator"
+role = "looking"
+room = "bedroom"
+light_pin = {look_pin}
+"""
+"""What a home has beside that to be looked into: releases before 0.2 do not know it either."""
+
 MORE_DOORS = (("door_store", "store_door"), ("door_terrace", "terrace_door"))
 """Id and role of the first home's other doors; a make of lock beyond them gets one by its name."""
 
@@ -245,12 +263,22 @@ def more_doors() -> str:
     return "".join(doors)
 
 
-def home_toml(home: Dwelling, url: str, page_port: int, *, sound: bool = True) -> str:
+def home_toml(
+    home: Dwelling,
+    url: str,
+    page_port: int,
+    *,
+    sound: bool = True,
+    scene: Path | None = None,
+) -> str:
     """A home's configuration; the first home has a door of each make of lock.  `sound`: it can be
-    spoken with."""
+    spoken with.  `scene` is the file that tells its camera where the resident is (None: it has no
+    camera, and every release knows what is in it, without `sound` too).  The neighbour's camera
+    shows outlines."""
     from gateway.demo import home as virtual
 
-    form = HOME_TOML + (SOUND_TOML if sound else "") + (more_doors() if home is HOME else "")
+    form = HOME_TOML + (SOUND_TOML if sound else "") + (LOOK_TOML if scene else "")
+    form += more_doors() if home is HOME else ""
     return form.format(
         home=home.id,
         resident=home.resident,
@@ -264,6 +292,11 @@ def home_toml(home: Dwelling, url: str, page_port: int, *, sound: bool = True) -
         light_pin=virtual.LIGHT_PIN,
         tone_pin=virtual.TONE_PIN,
         ear_pin=virtual.EAR_PIN,
+        look_pin=virtual.LOOK_PIN,
+        servo_pin=virtual.SERVO_PIN,
+        flap_pin=virtual.FLAP_PIN,
+        scene=scene,
+        picture="normal" if home is HOME else "edges",
         pendant_address=virtual.PENDANT_ADDRESS,
     )
 

@@ -32,5 +32,6 @@ from gateway.events.places import *
 from gateway.events.access import *
 from gateway.events.accounts import *
 from gateway.events.voice import *
+from gateway.events.cameras import *
 from gateway.events.looks import *
 from gateway.events.codec import *

@@ -112,6 +112,9 @@ class AlarmType(StrEnum):
     MAT_UNFELT = "mat_unfelt", Severity.TECHNICAL
     MAT_UNFIT = "mat_unfit", Severity.TECHNICAL
     CONTACT_REVERSED = "contact_reversed", Severity.TECHNICAL
+    # a shutter that does not shut, or does not open: the camera is off in either case
+    CAMERA_OPEN = "camera_open", Severity.TECHNICAL, Trait.DEVICE_FAULT
+    CAMERA_COVERED = "camera_covered", Severity.TECHNICAL, Trait.DEVICE_FAULT
     FAULT_RECURRING = "fault_recurring", Severity.TECHNICAL
 
 

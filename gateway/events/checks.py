@@ -62,6 +62,9 @@ class Looked(Coded):
 
     PHONE = "phone"
     IN_PERSON = "in_person"
+    CAMERA = "camera"
+    """Through the home's camera.  Said only of a home that has shown a picture, so that no home of
+    before is told it."""
     UNKNOWN = "unknown"
     """Of a newer version: not that somebody was there."""
 
@@ -128,4 +131,58 @@ class CheckEscalated(Data):
 
     check: str
     why: Why
-    """`help`, `unclear_twice`, `could_not_look`, `not_understood` or `no_answer`."""
+    """`help`, `unclear_twice`, `could_not_look`, `not_understood` or `no_answer`; of a look that
+    gave no answer `look_refused` or `look_broke_off`."""
+
+
+# --- who has it, and who goes there ---------------------------------------------------------------
+
+
+@kind("check.claim_lapsed", by=By.SERVER)
+class CheckClaimLapsed(Data):
+    """Who had begun to look (the event's `person`) told nothing in time: others may look again."""
+
+    check: str
+
+
+@kind("check.visit_asked", by=By.SERVER)
+class CheckVisitAsked(Data):
+    """Somebody must go there, whatever the home says of it: at once for what a watcher told, within
+    a minute for a look that gave no answer.  The home ends the check with it."""
+
+    check: str
+    why: Why
+    """`help`, `could_not_look`, `look_refused`, `look_broke_off`, or `no_answer` where the home did
+    not say so itself."""
+
+
+@kind("check.visit_taken", by=By.SERVER)
+class CheckVisitTaken(Data):
+    """Somebody (the event's `person`) goes to the home because of the check."""
+
+    check: str
+
+
+class Settled(Coded):
+    """Why nobody needs to go to the home because of a check any more."""
+
+    CALLED = "called"
+    """All was well on the phone."""
+    SOMEBODY_THERE = "somebody_there"
+    """A colleague or a relative is, or was, there."""
+    AWAY = "away"
+    """The resident is not at home."""
+    OTHER = "other"
+    """Told in words."""
+    UNKNOWN = "unknown"
+    """Of a newer version: it is settled all the same."""
+
+
+@kind("check.visit_settled", by=By.SERVER)
+class CheckVisitSettled(Data):
+    """Somebody (the event's `person`) told that no visit is needed any more."""
+
+    check: str
+    why: Settled
+    note_ref: str | None = None
+    """The words beside it, in an erasable table at the server."""

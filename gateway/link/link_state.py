@@ -117,6 +117,8 @@ class UplinkCallbacks:
     """The server took these urgent events (origin and number); must not block."""
     on_receivers: Callable[[str], None] = lambda _token: None
     """The signed list of those whom the home tells itself; must not block."""
+    on_centre: Callable[[str], None] = lambda _token: None
+    """An alarm centre may call, signed; must not block."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,10 @@ class StreamLane(LaneThread):
                 self._store(decided)
                 decided = []
                 self.shared.callbacks.on_receivers(message.data)
+            elif message.event == "centre":
+                self._store(decided)  # the alarm that it is about
+                decided = []
+                self.shared.callbacks.on_centre(message.data)
         self._store(decided)
 
     def _store(self, decided: list[dict[str, Any]]) -> None:

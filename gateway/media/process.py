@@ -1,6 +1,6 @@
-"""The process of a call as its parent sees it: told, heard, and killed in time.
+"""The process of a call or a look as its parent sees it: told, heard, and killed in time.
 
-Not for: what it does (`gateway.media.child`), or who may call (`gateway.media.calls`).
+Not for: what it does (`gateway.media.child`), or who may call or look (`calls`, `looks`).
 """
 
 from __future__ import annotations
@@ -8,20 +8,27 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
+import signal
 import sys
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 log = logging.getLogger(__name__)
 
-COMMAND = (sys.executable, "-m", "gateway.media.child")
+COMMAND = (sys.executable, "-B", "-m", "gateway.media.child")
+"""It writes nothing, its own byte code neither."""
 
-LINE_MAX_BYTES = 1 << 16
-"""Of a line from the child: an answer has some 3,000."""
+LINE_MAX_BYTES = 1 << 18
+"""Of a line from the child: an answer has some 3,000, a sealed picture up to 135,000."""
 
 SILENT_S = 6.0
 """Seconds without a word after which the child counts as stuck; it speaks each second, and a Pi
 that is busy may hold it for some."""
+
+EARLY_MAX = 20
+"""Orders that wait for the first one; a page sends its ways in a handful."""
 
 START_S = 20.0
 """Seconds in which the child must be ready: on a Pi its libraries take three to load."""
@@ -36,6 +43,8 @@ class MediaProcess:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
+        self._early: list[dict[str, Any]] | None = []
+        """What it is to be told once it has its first order; None: it has it."""
 
     @classmethod
     async def start(cls, command: tuple[str, ...] = COMMAND) -> MediaProcess:
@@ -49,8 +58,17 @@ class MediaProcess:
             )
         )
 
+    def begin(self, order: dict[str, Any]) -> None:
+        """Give it its first order, and then what was said before: the page does not wait."""
+        early, self._early = self._early or [], None
+        for one in (order, *early):
+            self.tell(one)
+
     def tell(self, order: dict[str, Any]) -> None:
         """Give it an order; one that is gone takes none."""
+        if self._early is not None:
+            self._early = [*self._early, order][-EARLY_MAX:]
+            return
         pipe = self.process.stdin
         if pipe is not None and not pipe.is_closing():
             pipe.write(json.dumps(order).encode() + b"\n")
@@ -74,7 +92,9 @@ class MediaProcess:
     def kill(self) -> None:
         """End it at once, also when it is stopped or hangs.  May be called twice."""
         if self.process.returncode is None:
-            self.process.kill()
+            # not by its own `kill`, which takes the end of one that is gone from who waits for it
+            with suppress(ProcessLookupError):
+                os.kill(self.process.pid, signal.SIGKILL)
 
     async def gone(self) -> None:
         """Wait until it is gone, after `kill` or its own end."""

@@ -7,50 +7,42 @@ Nothing has happened in the home; but the next alarm may reach nobody.  Not for:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gateway.commands import Command
 from gateway.envelope import Event
 from gateway.events import (
-    AlarmCancelled,
-    AlarmRaised,
-    AlarmResolved,
     AlarmType,
     GatewaySecondPathFailed,
     GatewaySecondPathReady,
     GatewayTestFailed,
     GatewayTestPassed,
-    Ref,
 )
 from gateway.rules import Decision, RuleSettings, Tick
+from gateway.rules.common import told_once
+from gateway.rules.common.told_once import ToldOnce
 
 NAME = "alarm_way"
 VERSION = 1
-KINDS = frozenset(
-    {
-        "gateway.second_path_failed",
-        "gateway.second_path_ready",
-        "gateway.test_failed",
-        "gateway.test_passed",
-        "alarm.raised",
-        "alarm.cancelled",
-        "alarm.resolved",
-    }
-)
-OURS = (AlarmType.SECOND_PATH_DOWN, AlarmType.CHAIN_BROKEN)
+KINDS = told_once.KINDS | {
+    "gateway.second_path_failed",
+    "gateway.second_path_ready",
+    "gateway.test_failed",
+    "gateway.test_passed",
+}
+PATH, CHAIN = AlarmType.SECOND_PATH_DOWN, AlarmType.CHAIN_BROKEN
 
 
 class Settings(RuleSettings):
     """Nothing is to be set."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class State:
-    """What is broken and was told: the alarm's type to its reference, None once somebody closed
-    it."""
+    """What is broken and was told."""
 
-    told: Mapping[AlarmType, Ref | None] = field(default_factory=dict)
+    way: ToldOnce = field(default_factory=ToldOnce)
 
 
 def start(settings: Settings) -> State:  # noqa: ARG001 - the contract of a rule
@@ -68,42 +60,17 @@ def step(
         return state, ()
     match event.data:
         case GatewaySecondPathFailed():
-            return _broken(state, event, AlarmType.SECOND_PATH_DOWN)
+            way, said = state.way.begin(PATH, event)
         case GatewayTestFailed():
-            return _broken(state, event, AlarmType.CHAIN_BROKEN)
+            way, said = state.way.begin(CHAIN, event)
         case GatewaySecondPathReady():
-            return _whole(state, event, AlarmType.SECOND_PATH_DOWN)
+            way, said = state.way.end(PATH, event)
         case GatewayTestPassed():
-            return _whole(state, event, AlarmType.CHAIN_BROKEN)
-        case AlarmRaised(type=AlarmType() as about) if about in OURS:
-            if event.origin.startswith("staff:"):
-                return state, ()  # the server's own, about its part of the way
-            return State({**state.told, about: event.ref}), ()
-        case AlarmCancelled(alarm=ref) | AlarmResolved(alarm=ref):
-            if ref not in state.told.values():
-                return state, ()
-            return State({a: None if r == ref else r for a, r in state.told.items()}), ()
+            way, said = state.way.end(CHAIN, event)
         case _:
-            return state, ()
+            way, said = state.way.see(event, PATH, CHAIN), ()
+    return State(way), said
 
 
 def wake_at(state: State, settings: Settings) -> None:
     """Nothing becomes due by itself."""
-
-
-def _broken(state: State, event: Event, about: AlarmType) -> tuple[State, Sequence[Decision]]:
-    if about in state.told:
-        return state, ()
-    raised = AlarmRaised.usual(about, event.at)
-    return State({**state.told, about: None}), (Decision(raised, rests_on=(event.ref,)),)
-
-
-def _whole(state: State, event: Event, about: AlarmType) -> tuple[State, Sequence[Decision]]:
-    if about not in state.told:
-        return state, ()
-    ref = state.told[about]
-    left = State({a: r for a, r in state.told.items() if a is not about})
-    if ref is None:
-        return left, ()
-    over = AlarmCancelled(alarm=ref, reason="recovered")
-    return left, (Decision(over, rests_on=(event.ref,)),)

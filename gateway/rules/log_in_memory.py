@@ -9,36 +9,21 @@ Not for: trying the disk, or changing logs (`gateway.engine.disk_watch`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from gateway.commands import Command
 from gateway.envelope import Event
-from gateway.events import (
-    AlarmCancelled,
-    AlarmRaised,
-    AlarmResolved,
-    AlarmType,
-    GatewayStarted,
-    LogLeftDisk,
-    LogReturned,
-    Ref,
-)
+from gateway.events import AlarmType, GatewayStarted, LogLeftDisk, LogReturned
 from gateway.origin import is_in_memory
 from gateway.rules import Decision, RuleSettings, Tick
+from gateway.rules.common import told_once
+from gateway.rules.common.told_once import ToldOnce
 
 NAME = "log_in_memory"
 VERSION = 1
-KINDS = frozenset(
-    {
-        "log.left_disk",
-        "log.returned",
-        "gateway.started",
-        "alarm.raised",
-        "alarm.cancelled",
-        "alarm.resolved",
-    }
-)
+KINDS = told_once.KINDS | {"log.left_disk", "log.returned", "gateway.started"}
+ALARM = AlarmType.LOG_IN_MEMORY
 
 
 class Settings(RuleSettings):
@@ -47,11 +32,9 @@ class Settings(RuleSettings):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`told`: the log is in memory, and it was said; `alarm` is the open one, None once somebody
-    closed it."""
+    """Whether the log is in memory, and it was said."""
 
-    told: bool = False
-    alarm: Ref | None = None
+    log: ToldOnce = field(default_factory=ToldOnce)
 
 
 def start(settings: Settings) -> State:  # noqa: ARG001 - the contract of a rule
@@ -69,21 +52,12 @@ def step(
         return state, ()
     match event.data:
         case LogLeftDisk():
-            if state.told:
-                return state, ()
-            raised = AlarmRaised.usual(AlarmType.LOG_IN_MEMORY, event.at)
-            return State(told=True), (Decision(raised, rests_on=(event.ref,)),)
-        case AlarmRaised(type=AlarmType.LOG_IN_MEMORY):
-            return State(told=True, alarm=event.ref), ()
-        case AlarmCancelled(alarm=ref) | AlarmResolved(alarm=ref):
-            return (State(told=state.told) if ref == state.alarm else state), ()
+            log, said = state.log.begin(ALARM, event)
         case LogReturned() | GatewayStarted() if not is_in_memory(event.origin):
-            if state.alarm is None:
-                return State(), ()
-            over = AlarmCancelled(alarm=state.alarm, reason="recovered")
-            return State(), (Decision(over, rests_on=(event.ref,)),)
+            log, said = state.log.end(ALARM, event)
         case _:
-            return state, ()
+            log, said = state.log.see(event, ALARM), ()
+    return State(log), said
 
 
 def wake_at(state: State, settings: Settings) -> datetime | None:  # noqa: ARG001 - contract

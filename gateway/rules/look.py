@@ -10,6 +10,8 @@ planned check:
     could_not_look   escalated: somebody must go there
     no answer        escalated, and an alarm
 
+So is one of which the server says that somebody must go there (`check.visit_asked`).
+
 When the resident is felt in bed again before anybody began to look, the question answers itself
 (`check.done`, by the sensor).  Once a watcher has begun (`check.started`), only the watcher ends
 it.  Where the plan says that checks are visits, the second question is one to go there.
@@ -39,6 +41,7 @@ from gateway.events import (
     CheckMethod,
     CheckMissed,
     CheckStarted,
+    CheckVisitAsked,
     Data,
     Finding,
     Ref,
@@ -50,7 +53,11 @@ from gateway.rules.common.time import due, first_of, later
 
 NAME = "look"
 VERSION = 2
-KINDS = looks.KINDS | plans.KINDS | {"check.started", "check.answered", "bed.entered"}
+KINDS = (
+    looks.KINDS
+    | plans.KINDS
+    | {"check.started", "check.answered", "check.visit_asked", "bed.entered"}
+)
 
 KEPT = timedelta(hours=12)
 """How long an open look is remembered at most: its time to answer is minutes."""
@@ -108,6 +115,9 @@ def step(
             return _put(state, name, begun=True), ()
         case CheckAnswered(check=name) if name in state.looks:
             return _answered(state, event, event.data, settings)
+        case CheckVisitAsked(check=name, why=why) if name in state.looks:
+            look = state.looks[name]
+            return state, _escalate(name, look, why, None, (look.said, event.ref))
         case CheckDone(check=name) | CheckMissed(check=name) | CheckEscalated(check=name):
             if name not in state.looks:
                 return state, ()

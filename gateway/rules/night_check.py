@@ -10,6 +10,9 @@ watcher is asked.  What the watcher found decides:
     could_not_look   escalated: somebody must go there
     no answer        escalated, and an alarm
 
+Where a look was refused or broke off and nobody told what was seen, the server says that somebody
+must go there (`check.visit_asked`): escalated too, so that each check has one end.
+
 Unclear twice is an alarm too: a look that twice showed no well person is answered by a visit at
 once.  While the resident is registered as away, each slot is said to be missed (`absent`), and so
 is one of a night that the plan pauses (`paused`): a pause is never silent.  An answer to a check
@@ -51,6 +54,7 @@ from gateway.events import (
     CheckEscalated,
     CheckMethod,
     CheckMissed,
+    CheckVisitAsked,
     Data,
     Finding,
     Ref,
@@ -76,6 +80,7 @@ KINDS = (
         "check.done",
         "check.missed",
         "check.escalated",
+        "check.visit_asked",
     }
 )
 
@@ -170,6 +175,8 @@ def step(
             return _asked(state, name, event, answer_by, attempt), ()
         case CheckAnswered(check=name):
             return _answered(state, name, event, event.data, settings)
+        case CheckVisitAsked(check=name, why=why):
+            return state, _left_to_visit(state, name, why, event)
         case CheckDone(check=name) | CheckMissed(check=name) | CheckEscalated(check=name):
             return _put(state, name, phase=Phase.CLOSED, said=event.ref, next_at=None), ()
         case BedEntered():
@@ -235,21 +242,21 @@ def _look(state: State, name: str, now: datetime, settings: Settings) -> Sequenc
     ask."""
     check = state.checks[name]
     if state.absence.at(now):
-        rests_on = (check.said, *((state.absence.ref,) if state.absence.ref else ()))
-        return (Decision(CheckMissed(check=name, why="absent"), rests_on=rests_on),)
+        away = (check.said, *((state.absence.ref,) if state.absence.ref else ()))
+        return (Decision(CheckMissed(check=name, why="absent"), rests_on=away),)
     if check.phase is Phase.DUE and check.plan.paused(check.slot, settings.home.timezone):
         return (Decision(CheckMissed(check=name, why="paused"), rests_on=(check.said,)),)
     if check.phase is Phase.DUE and now > later(check.slot, minutes=settings.late_min):
         return (Decision(CheckMissed(check=name, why="too_late"), rests_on=(check.said,)),)
     again = check.phase is Phase.WAITING
-    why: str | None = check.plan.method.value
+    why: str = check.plan.method.value
     rests_on: tuple[Ref, ...] = (check.said,)
     if check.plan.method not in BY_PERSON:
-        why, seen = _sensors(state, now, settings)
+        lacking, seen = _sensors(state, now, settings)
         rests_on = (check.said, *seen)
-        if why is None:
+        if lacking is None:
             return (Decision(CheckDone(check=name, by=CheckBy.SENSOR), rests_on=rests_on),)
-        why = "recheck" if again else why
+        why = "recheck" if again else lacking
     asked = CheckAsked(
         check=name,
         why=why,
@@ -298,6 +305,14 @@ def _answered(
             return state, _escalate(name, check, "could_not_look", None, rests_on)
         case Finding.UNKNOWN:
             return state, _escalate(name, check, "not_understood", None, rests_on)
+
+
+def _left_to_visit(state: State, name: str, why: str, event: Event) -> Sequence[Decision]:
+    """A check that is open ends; after a watcher's answer it has ended already."""
+    check = state.checks.get(name)
+    if check is None or check.phase not in (Phase.ASKED, Phase.WAITING):
+        return ()
+    return _escalate(name, check, why, None, (check.said, event.ref))
 
 
 def _escalate(

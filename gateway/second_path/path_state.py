@@ -17,6 +17,13 @@ from gateway.envelope import Event
 from gateway.events import Ref
 from gateway.events.handlers import Handlers
 
+AGAIN_S = 30.0
+"""Seconds between two messages to a receiver because the cause came again, as the server's ladders
+have it: somebody who presses and presses is heard, and fills nobody's telephone."""
+
+AGAIN_MAX = 10
+"""Such messages about one alarm at the most, beside those of the round."""
+
 MESSAGES_KEPT = 500
 """Messages that are remembered: an alarm ends after some ten."""
 
@@ -52,10 +59,18 @@ class PathAlarm:
     told_by_server: str | None = None
     """The person whom the server told last."""
     messages: list[PathMessage] = field(default_factory=list)
+    again: list[str] = field(default_factory=list)
+    """Receivers who were told and are to be told anew, for its cause came again."""
+    anew: list[PathMessage] = field(default_factory=list)
+    """Those messages: beside the round, whose times stand."""
 
     def attempts(self, receiver: str) -> int:
         """How often a receiver was told."""
-        return sum(message.receiver == receiver for message in self.messages)
+        return sum(message.receiver == receiver for message in self.every())
+
+    def every(self) -> list[PathMessage]:
+        """All that was sent about it, in order."""
+        return sorted([*self.messages, *self.anew], key=lambda message: message.at)
 
 
 @dataclass(slots=True)
@@ -74,7 +89,7 @@ class PathState:
         wanted = set(receivers)
         last = {}
         for alarm in self.alarms.values():
-            for message in alarm.messages:
+            for message in alarm.every():
                 if message.receiver in wanted:
                     last[alarm.ref] = message
         return list(last.values())
@@ -107,6 +122,14 @@ def _taken(
         alarm.taken = True
 
 
+@_FOLD.on(e.AlarmRepeated)
+def _repeated(state: PathState, event: Event, data: e.AlarmRepeated) -> None:
+    alarm = state.alarms.get(data.alarm)
+    if alarm is not None and not alarm.taken:
+        told = dict.fromkeys(message.receiver for message in alarm.messages)
+        alarm.again = list(told)[: AGAIN_MAX - len(alarm.anew)]
+
+
 @_FOLD.on(e.AlarmLapsed)
 def _lapsed(state: PathState, event: Event, data: e.AlarmLapsed) -> None:
     alarm = state.alarms.get(data.alarm)
@@ -131,8 +154,19 @@ def _sent(state: PathState, event: Event, data: e.GatewayMessageSent) -> None:
     while len(state.messages) > MESSAGES_KEPT:
         state.messages.pop(next(iter(state.messages)))
     alarm = state.alarms.get(data.alarm)
-    if alarm is not None:
+    if alarm is None:
+        return
+    if data.receiver in alarm.again and _is_anew(alarm, message):
+        alarm.again.remove(data.receiver)
+        alarm.anew.append(message)
+    else:
         alarm.messages.append(message)
+
+
+def _is_anew(alarm: PathAlarm, message: PathMessage) -> bool:
+    """Whether a message is beside the round: what comes sooner is the round's own."""
+    last = next(m for m in reversed(alarm.every()) if m.receiver == message.receiver)
+    return last.boot != message.boot or message.mono_s - last.mono_s >= AGAIN_S
 
 
 @_FOLD.on(e.GatewayMessageDelivered)

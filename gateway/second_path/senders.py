@@ -15,6 +15,7 @@ from gateway.errors import BadMessage, DeviceRefused
 from gateway.events import AnyAlarmType, Ref, Severity
 from gateway.ports import Modem, ModemReport, ModemState
 from gateway.scaip.alarm_codes import alarm_message
+from gateway.scaip.message import Voice
 from gateway.scaip.sender import Centre, Patience, ScaipSender, Verdict
 
 WAITING_MAX = 50
@@ -102,9 +103,14 @@ _VERDICTS = {
 """What a centre's silence is called; all else is that it refuses."""
 
 
+WantsToCall = Callable[[Ref, str, Voice], None]
+"""Is told of a centre (its address) whose answer about an alarm asks for a call."""
+
+
 class CentreSender:
     """An alarm centre, straight from the home.  `cid` is what centres know the home by; `password`
-    goes with `username` where a centre asks for one."""
+    goes with `username` where a centre asks for one; `call_back` is where it may call the home,
+    None: nowhere."""
 
     def __init__(
         self,
@@ -113,8 +119,11 @@ class CentreSender:
         *,
         username: str | None = None,
         password: str | None = None,
+        call_back: str | None = None,
+        wants_to_call: WantsToCall = lambda _alarm, _uri, _voice: None,
     ) -> None:
         self._scaip, self._cid = scaip, cid
+        self._call_back, self._wants_to_call = call_back, wants_to_call
         self._username, self._password = username, password
 
     async def start(self) -> None:
@@ -131,7 +140,7 @@ class CentreSender:
         ref = hashlib.sha256(note.alarm.encode()).hexdigest()[:16]
         cid = self._known()
         try:
-            message = alarm_message(ref, cid, note.type, room=note.room)
+            message = alarm_message(ref, cid, note.type, room=note.room, call_back=self._call_back)
         except BadMessage as error:
             raise DeviceRefused(error.text, why="refused") from error
         sent = await self._scaip.send(message, [self._centre(address)])
@@ -140,6 +149,9 @@ class CentreSender:
             why = _VERDICTS.get(last.verdict, "refused")
             raise DeviceRefused(f"the centre: {last.verdict} {last.detail}", why=why)
         done(True)
+        voice = None if sent.answer is None else sent.answer.voice
+        if voice is not None and self._call_back is not None:
+            self._wants_to_call(note.alarm, address, voice)
 
     async def state(self, addresses: Sequence[str], *, thorough: bool) -> ModemState:
         """See `Sender`: a heartbeat to each centre, where that is wanted."""

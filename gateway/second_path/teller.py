@@ -5,9 +5,11 @@ was raised, whatever the link says of itself; and one that the server had confir
 has been away for `AWAY_S` since and nobody has taken the alarm.  Once the server confirms it no new
 step begins: what is on its way stays so, and an answer counts all the same.
 
-Who cannot be told is passed over at once, as is who has not got the message in `DELIVER_S`.  Each
-step is an event, so a gateway that is started anew goes on where it was.  Where nobody can be told
-at all, that is told too (`gateway.second_path_failed`), once.
+Who cannot be told is passed over at once, as is who has not got the message in `DELIVER_S`.  When
+the alarm's cause comes again and nobody has answered, who was told is told anew, beside the round:
+a press each minute holds up nobody's turn.  Each step is an event, so a gateway that is started
+anew goes on where it was.  Where nobody can be told at all, that is told too
+(`gateway.second_path_failed`), once.
 
 Not for: whom to tell (`receivers_file`), or how a message is sent (`senders`).
 """
@@ -16,7 +18,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import string
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from gateway.envelope import Event
 from gateway.errors import DeviceError
 from gateway.events import (
     AlarmRaised,
+    AlarmRepeated,
     AlarmType,
     Data,
     GatewayMessageAnswered,
@@ -40,8 +42,9 @@ from gateway.events import (
     Ref,
     Severity,
 )
-from gateway.second_path.path_state import PathAlarm, PathMessage, PathState
+from gateway.second_path.path_state import AGAIN_S, PathAlarm, PathMessage, PathState
 from gateway.second_path.receivers_file import ReceiversFile
+from gateway.second_path.replies import is_number, is_reply
 from gateway.second_path.senders import Note, Sender
 
 log = logging.getLogger(__name__)
@@ -142,6 +145,8 @@ class Teller:
             self._devices[event.ref] = event.device
             if self._live:
                 self._begin(event.ref)
+        elif isinstance(event.data, AlarmRepeated) and self._live:
+            self._begin(event.data.alarm)
         self._nudge()
 
     def start(self) -> None:
@@ -159,13 +164,13 @@ class Teller:
     def text_came(self, number: str, text: str) -> None:
         """A text message came in: the answer of somebody who was told, or nothing to us."""
         settings = self._receivers.settings
-        if settings is None or not _is_reply(text, settings.reply):
+        if settings is None or not is_reply(text, settings.reply):
             log.info("a text message is no answer")
             return
         senders = {
             one.id
             for one in settings.receivers
-            if one.channel is PathChannel.SMS and _same(self._receivers.address(one.id), number)
+            if one.channel is PathChannel.SMS and is_number(self._receivers.address(one.id), number)
         }
         told = self.state.told(senders)
         if not told:
@@ -197,6 +202,11 @@ class Teller:
             missed = 0
             while (alarm := self._open(ref)) is not None:
                 receivers = self._wanted(alarm)
+                anew = self._anew(alarm, receivers)
+                if anew is not None:
+                    if not await self._tell(alarm, anew):
+                        alarm.again.remove(anew.id)  # the round comes to them too
+                    continue
                 wait_s = self._wait_s(alarm) if receivers else POLL_S
                 if wait_s > 0:
                     await self._pause(ref, min(wait_s, POLL_S))
@@ -216,7 +226,9 @@ class Teller:
     def _open(self, ref: Ref) -> PathAlarm | None:
         """The alarm, as long as somebody must be told of it, by us or by the server."""
         alarm = self.state.alarms.get(ref)
-        if alarm is None or alarm.taken or len(alarm.messages) >= MESSAGES_MAX:
+        if alarm is None or alarm.taken:
+            return None
+        if len(alarm.messages) >= MESSAGES_MAX and not alarm.again:
             return None
         return alarm if self._age_s(alarm) < STALE_S else None
 
@@ -228,24 +240,42 @@ class Teller:
             return ()
         return self._receivers.receivers(alarm.severity)
 
+    def _anew(self, alarm: PathAlarm, receivers: tuple[PathReceiver, ...]) -> PathReceiver | None:
+        """Who was told and is to be told anew now; None: nobody."""
+        if not alarm.again or self._is_servers(alarm):
+            return None
+        now_s = self._clock.mono_s()
+        told = {one.receiver: _mono(one, self._boot, self._clock) for one in alarm.every()}
+        wanted = (one for one in receivers if one.id in alarm.again)
+        return next((one for one in wanted if now_s - told[one.id] >= AGAIN_S), None)
+
     def _wait_s(self, alarm: PathAlarm) -> float:
         """Seconds until the next receiver is to be told; as long as it is the server's, a look
         later."""
-        if self._link.up():
-            self._up_s = self._clock.mono_s()
-        key = (alarm.origin, alarm.seq)
-        if key in self._confirmed or self._link.has(*key):
-            if self._link.up() or self._clock.mono_s() - self._up_s < AWAY_S:
-                return POLL_S
-        elif not self._link.is_own(alarm.origin) and (
-            self._link.up() or self._age_s(alarm) > OTHER_LOG_S
-        ):
+        if self._is_servers(alarm) or len(alarm.messages) >= MESSAGES_MAX:
             return POLL_S
-        elif not alarm.messages:
-            # a gateway that has just started gives its link the same time
-            began_s = max(_mono(alarm, self._boot, self._clock), self._begun_s)
-            return began_s + self._after_s - self._clock.mono_s()
-        return self._answer_s(alarm.messages[-1]) if alarm.messages else 0.0
+        if alarm.messages:
+            return self._answer_s(alarm.messages[-1])
+        if self._has(alarm):
+            return 0.0
+        # a gateway that has just started gives its link the same time
+        began_s = max(_mono(alarm, self._boot, self._clock), self._begun_s)
+        return began_s + self._after_s - self._clock.mono_s()
+
+    def _has(self, alarm: PathAlarm) -> bool:
+        """Whether the server has got it."""
+        key = (alarm.origin, alarm.seq)
+        return key in self._confirmed or self._link.has(*key)
+
+    def _is_servers(self, alarm: PathAlarm) -> bool:
+        """Whether it is the server's to tell, as far as is known now."""
+        up = self._link.up()
+        if up:
+            self._up_s = self._clock.mono_s()
+        if self._has(alarm):
+            return up or self._clock.mono_s() - self._up_s < AWAY_S
+        own = self._link.is_own(alarm.origin)
+        return not own and (up or self._age_s(alarm) > OTHER_LOG_S)
 
     def _answer_s(self, last: PathMessage) -> float:
         """Seconds that the last receiver still has."""
@@ -321,7 +351,7 @@ class Teller:
     def message(self, alarm: Ref, receiver: str, attempt: int) -> PathMessage | None:
         """What was sent to a receiver; None: its event is not numbered yet."""
         found = self.state.alarms.get(alarm)
-        messages = self.state.messages.values() if found is None else found.messages
+        messages = self.state.messages.values() if found is None else found.every()
         wanted = (alarm, receiver, attempt)
         return next((m for m in messages if (m.alarm, m.receiver, m.attempt) == wanted), None)
 
@@ -406,18 +436,3 @@ def _first(alarm: PathAlarm, receivers: tuple[PathReceiver, ...]) -> int:
 
 def _missing(channel: PathChannel) -> str:
     return "no_modem" if channel is PathChannel.SMS else "no_channel"
-
-
-def _is_reply(text: str, reply: str) -> bool:
-    words = text.strip().split()
-    return bool(words) and words[0].strip(string.punctuation).casefold() == reply.casefold()
-
-
-def _same(address: str | None, number: str) -> bool:
-    """Whether a message came from this number."""
-    return address is not None and _plain(address) == _plain(number)
-
-
-def _plain(number: str) -> str:
-    digits = "".join(sign for sign in number if sign.isdigit() or sign == "+")
-    return f"+{digits[2:]}" if digits.startswith("00") else digits

@@ -169,7 +169,7 @@ class DriverSupervisor:
                 device=device.id,
                 state_dir=folder,
                 secrets=self._secrets,
-                pin_factory=self._pin_factory() if device.driver.needs_pins else None,
+                pin_factory=self._pin_factory() if device.needs_pins else None,
                 scanner=self._scanner if device.driver.needs_radio else None,
                 role=device.role,
             )

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gateway.errors import DeviceError
 from gateway.ports import Indicator
+from gateway.rules import DeviceFacts
 
 log = logging.getLogger(__name__)
 
@@ -20,16 +21,18 @@ SET_S = 5.0
 
 
 class Indicators:
-    """`devices` are the drivers by the id of their device, as they come and go; `listening` those
-    that say that somebody hears the home."""
+    """`devices` are the drivers by the id of their device, as they come and go; `known` what the
+    home's file says of them."""
 
-    def __init__(self, devices: Mapping[str, Any], listening: Sequence[str] = ()) -> None:
+    def __init__(self, devices: Mapping[str, Any], known: Iterable[DeviceFacts] = ()) -> None:
         self._devices = devices
-        self._listening = listening
+        self._known = tuple(known)
 
-    async def set_listening(self, on: bool) -> bool:
-        """Say that somebody hears the home, or nobody any more; whether a lamp says it now."""
-        return any([await self.set(device, on) for device in self._listening])
+    async def set_role(self, role: str, on: bool) -> bool:
+        """Set what has this role: somebody hears or sees the home, or nobody any more; whether a
+        lamp says it now."""
+        meant = [one.id for one in self._known if one.role == role and one.type == "indicator"]
+        return any([await self.set(device, on) for device in meant])
 
     async def set(self, device: str, on: bool) -> bool:
         """Begin or end; whether it is done.  A device that cannot be had now is set as soon as it

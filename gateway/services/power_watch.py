@@ -31,6 +31,7 @@ from gateway.events import (
     PowerSteadied,
     PowerUndervolted,
 )
+from gateway.state.home_view import HomeView
 
 log = logging.getLogger(__name__)
 
@@ -219,3 +220,14 @@ def _in_a_thread(work: Callable[[], Power]) -> asyncio.Future[Power]:
 
     Thread(target=run, name="power", daemon=True).start()
     return future
+
+
+def power_watch(view: HomeView, record: Callable[[Data], None], sys_dir: Path) -> PowerWatch:
+    """The watch of a home whose log left `view`."""
+    return PowerWatch(
+        record,
+        sources=Sources(sys_dir),
+        lost=view.mains is False,
+        low=view.battery_low,
+        undervolted=view.undervolted,
+    )

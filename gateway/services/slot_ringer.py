@@ -143,9 +143,12 @@ class SlotRinger:
         came = {slot.check: slot.at for slot in self._slots(begin, now + _MOMENT)}
         # what was told to lie ahead is rung also where the plan that said so is known no longer
         came |= {check: at for check, at in self._planned.items() if begin <= at <= now}
+        known = self._known()
         for check, at in sorted(came.items(), key=lambda one: one[1]):
             if check not in self._rung:
                 self._rung[check] = at
+                if known.get(check, at) is None:
+                    continue  # rung before the start, perhaps at another minute
                 log.info("a check is due", extra={"check": check})
                 self._submit(CheckDue(check=check, slot=at))
         self._rung_to = now

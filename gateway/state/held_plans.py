@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 from gateway import night_plan, schedule
 from gateway.errors import BadPlan
-from gateway.events import CheckMethod, PlanTerms
+from gateway.events import PlanTerms
 from gateway.schedule import Plan, Slot
 
 KEPT = 50
@@ -34,10 +34,10 @@ class HeldPlan:
     terms: PlanTerms | None = None
     since: datetime | None = None
 
-    @property
-    def method(self) -> CheckMethod:
-        """How its checks are made."""
-        return CheckMethod.SENSOR if self.terms is None else self.terms.method
+    def paused(self, at: datetime, tz: str) -> bool:
+        """Whether the night that `at` lies in has no checks."""
+        night = _read(self)
+        return night is not None and night.paused(night_plan.evening_of(night, tz, at))
 
 
 THE_FILE = HeldPlan()

@@ -156,9 +156,13 @@ class Rights:
         """A night check's visit: asked for, and made."""
         data = event.data
         match data:
-            case e.CheckEscalated(check=check) | e.CheckMissed(check=check):
+            case (
+                e.CheckEscalated(check=check)
+                | e.CheckMissed(check=check)
+                | e.CheckVisitAsked(check=check)
+            ):
                 self._tasks[check] = event.at
-            case e.CheckDone(check=check):
+            case e.CheckDone(check=check) | e.CheckVisitSettled(check=check):
                 self._tasks.pop(check, None)
             case e.CheckAnswered(finding=e.Finding.OK, looked=e.Looked.IN_PERSON):
                 self._tasks = {c: at for c, at in self._tasks.items() if at >= event.at}

@@ -11,7 +11,7 @@ from importlib import import_module
 from tests.bench.figure import HEADING, Figure
 from tests.bench.unit import ROUNDS, machine_unit_ms
 
-GROUPS = ("core", "doors", "alarms", "storm")
+GROUPS = ("core", "doors", "alarms", "looks", "storm")
 """In this order."""
 
 PARTS = ("disk", "silence", "versions")

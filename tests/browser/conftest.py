@@ -65,7 +65,7 @@ def _driver_starts() -> bool:
 @pytest.fixture(scope="package", autouse=True)
 def cheap_hashes() -> Iterator[None]:
     """No test here pays for hashing passwords."""
-    with cheap.hashes():
+    with cheap.hashes(), cheap.compiled():
         yield
 
 

@@ -87,7 +87,10 @@ def registration(page: Any) -> tuple[Any, str]:
     )
     session.send("ServiceWorker.enable")
     page.wait_for_function("navigator.serviceWorker.ready.then(() => true)")
-    page.wait_for_timeout(50)
+    for _ in range(400):
+        if found:
+            break
+        page.wait_for_timeout(50)  # events come while Playwright waits
     return session, found[-1]
 
 
@@ -98,6 +101,59 @@ SHOWN = """async (titles) => {
     const found = shown.map((one) => one.title).sort().join();
     return titles === null || found === titles.join() ? shown : false;
 }"""
+
+
+def test_a_replaced_subscription_is_told_and_proved_anew(
+    open_page: Open,
+    sign_in: Callable[..., None],
+    night: Any,
+    live_server: LiveServer,
+    tmp_path: Path,
+) -> None:
+    """The service worker tells the server, with what it kept when the device was added, and again
+    with the next page while the server does not hear it; the test alarm that comes proves it."""
+    with pushing(live_server, tmp_path) as pushed:
+        page = open_page(PHONE)
+        page.context.grant_permissions(["notifications"], origin=live_server.url)
+        before = json.loads(pushed.device.subscription(endpoint_of(pushed)))
+        page.add_init_script(SUBSCRIBED % json.dumps(before))
+        pushed.service.opened_by(pushed.device)
+        sign_in(page)
+        page.goto(f"{live_server.url}/larmvagar")
+        page.get_by_test_id("device-add").click()
+        expect(page.get_by_test_id("trial")).to_contain_text("inte framme än")
+        session, id_ = registration(page)
+        [worker] = page.context.service_workers
+        after = before | {"endpoint": before["endpoint"] + "-2"}
+        page.context.set_offline(True)
+        worker.evaluate(MOVED, after)
+        page.context.set_offline(False)
+        page.reload()
+        expect(page.get_by_test_id("unproved")).to_be_visible()
+        page.wait_for_function(KNOWN, arg=after["endpoint"])
+        told = {"origin": live_server.url, "registrationId": id_, "data": pushed.last()}
+        session.send("ServiceWorker.deliverPushMessage", told)
+        for _ in range(400):
+            if pushed.heard:
+                break
+            page.wait_for_timeout(50)  # the device says that it showed it
+        page.reload()
+        expect(page.get_by_test_id("proved")).to_be_visible()
+
+
+MOVED = """async (made) => {
+    await moved({ newSubscription: { toJSON: () => made } });
+}"""
+
+KNOWN = """async (endpoint) => {
+    const kept = await (await caches.open("tryggve-device")).match("/known");
+    return kept && (await kept.json()).endpoint === endpoint;
+}"""
+
+
+def endpoint_of(pushed: Pushing) -> str:
+    """Where the push service has the device."""
+    return str(json.loads(pushed.service.address.value)["endpoint"])
 
 
 def shown(page: Any, *titles: str) -> list[dict[str, Any]]:
@@ -121,7 +177,7 @@ def test_a_device_from_the_button_to_the_proof(
     with pushing(live_server, tmp_path) as pushed:
         page = open_page(PHONE)
         page.context.grant_permissions(["notifications"], origin=live_server.url)
-        endpoint = json.loads(pushed.service.address.value)["endpoint"]
+        endpoint = endpoint_of(pushed)
         page.add_init_script(SUBSCRIBED % pushed.device.subscription(endpoint))
         pushed.service.opened_by(pushed.device)
         sign_in(page)

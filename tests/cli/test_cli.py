@@ -19,6 +19,7 @@ from gateway.config.secrets import FileSecrets
 from gateway.engine.event_log import EventLog
 from gateway.engine.log_reader import LogReader, connect
 from gateway.events import KINDS
+from gateway.media import baresip
 from tests.conftest import sealed_chain
 from tests.test_enroll import CODE, RAW, answer
 from tests.wireserver import WireServer
@@ -119,6 +120,40 @@ def test_a_mistake_is_one_sentence_and_status_2(
     assert words in err
     assert err.startswith("tryggve: ")
     assert err.count("\n") == 1
+
+
+CALLED = """
+[centre_calls]
+domain = "hem17.example"
+[devices.speaker]
+driver = "speakerphone"
+system = "files"
+[devices.ear]
+driver = "indicator"
+role = "listening"
+light_pin = 16
+"""
+
+
+def test_check_says_what_an_alarm_centres_call_needs(
+    run: Run, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The program first, then a speaker and a lamp; a port range that is none is refused too."""
+    check = ("gateway", "check", "--config", str(home), "--state", str(tmp_path))
+    monkeypatch.setattr(baresip, "PROGRAM", "no-such-program")
+    home.write_text(HOME + CALLED)
+    assert "baresip is not installed (Debian: baresip-core); install it" in run(*check)[2]
+    monkeypatch.setattr(baresip, "installed", lambda: None)
+    assert "calls    of alarm centres at hem17.example, port 5070" in run(*check)[1]
+    speaker, ear = CALLED.index("[devices.speaker]"), CALLED.index("[devices.ear]")
+    home.write_text(HOME + CALLED[:speaker] + CALLED[ear:])
+    assert "needs a speaker with a microphone" in run(*check)[2]
+    home.write_text(HOME + CALLED[:ear])
+    assert "needs a lamp that shines while somebody listens" in run(*check)[2]
+    for wrong in ("sound_ports = [20000, 20001]", "sound_ports = [80, 99]", 'key = "/k.pem"'):
+        home.write_text(HOME + CALLED.replace('example"', f'example"\n{wrong}'))
+        status, _, err = run(*check)
+        assert (status, "centre_calls" in err, "Traceback" in err) == (2, True, False)
 
 
 def test_run_refuses_a_wrong_configuration_the_same_way(run: Run, tmp_path: Path) -> None:

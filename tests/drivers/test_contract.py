@@ -13,14 +13,20 @@ from pydantic import ValidationError
 
 import drivers
 from gateway.errors import UnknownDriver, UserError
-from gateway.ports import Indicator, Lock, Sensor, Speaker
+from gateway.ports import Camera, Indicator, Lock, Sensor, Speaker
 from tests.drivers.parts import Heard, until
 from tests.drivers.twins import TWINS
 
-ROOMS = ("wired", "radio", "locks")
+ROOMS = ("wired", "pictures", "radio", "locks")
 """Folders of what drivers share."""
 
-PORTS = {"sensor": Sensor, "lock": Lock, "indicator": Indicator, "speaker": Speaker}
+PORTS = {
+    "sensor": Sensor,
+    "lock": Lock,
+    "indicator": Indicator,
+    "speaker": Speaker,
+    "camera": Camera,
+}
 
 
 NAMES = drivers.names()
@@ -39,7 +45,7 @@ def test_shape(name: str) -> None:
     loaded = drivers.load(name)
     assert "Not for:" in (module.__doc__ or "")
     assert loaded.name == name
-    assert loaded.kind in ("sensor", "lock", "indicator", "speaker")
+    assert loaded.kind in PORTS
     assert isinstance(loaded.needs_pins, bool)
     assert isinstance(loaded.needs_radio, bool)
     assert loaded.Config.model_config["extra"] == "forbid"
@@ -69,13 +75,14 @@ def test_imports(name: str) -> None:
 async def test_config_refuses_what_it_does_not_know(name: str) -> None:
     """An unknown key is refused by name; the twin's configuration is taken, and names its pins."""
     loaded = drivers.load(name)
-    async with TWINS[name]() as (settings, _):
+    async with TWINS[name]() as (settings, parts):
         config = loaded.Config(**settings)
         with pytest.raises(ValidationError, match="surprise"):
             loaded.Config(**settings, surprise=1)
         numbers = loaded.pins(config)
         assert all(isinstance(number, int) for number in numbers)
-        assert bool(numbers) is loaded.needs_pins
+        assert numbers or not loaded.needs_pins
+        assert loaded.needs_pins or parts.pin_factory is not None or not numbers
 
 
 @each_driver

@@ -16,6 +16,7 @@ from drivers.radio.scanner import SharedScanner
 from drivers.virtual import VirtualBthome, VirtualCells, VirtualPins, virtual_home_radio
 from drivers.wired.mat_load import Cell, to_kept
 from gateway.ports import DriverContext
+from tests.drivers.cameras import CAMERA_TWINS
 from tests.drivers.locks import LOCK_DRIVERS, lock_home, make_of
 from tests.drivers.parts import MemorySecrets, driver_context
 
@@ -152,6 +153,7 @@ TWINS: dict[str, Twin] = {
     "mat_adc": cells_twin,
     "bthome": bthome_twin,
     "ups_gpio": ups_twin,
+    **CAMERA_TWINS,
     **{driver: lock_twin(driver) for driver in LOCK_DRIVERS},
 }
 """By the driver's name."""

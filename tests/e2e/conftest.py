@@ -18,15 +18,21 @@ from tests.ports import free_port
 EVENING = datetime(2026, 3, 2, 21, 40, tzinfo=ZoneInfo("Europe/Stockholm"))
 
 
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a server that was set up is kept: migrations and slow passwords cost five seconds."""
+    return tmp_path_factory.mktemp("kept")
+
+
 @pytest.fixture
-def set_stage(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
+def set_stage(tmp_path: Path, kept: Path) -> Iterator[Callable[..., Stage]]:
     """`set_stage(**options)` sets one; it is cleared after the test.  Whatever a real home wrote
     meanwhile was its to write."""
     sets: list[Stage] = []
     with ExitStack() as stack:
 
         def make(**options: Any) -> Stage:
-            usual = {"at": EVENING, "port": free_port(), "home_port": free_port()}
+            usual = {"at": EVENING, "port": free_port(), "home_port": free_port(), "kept": kept}
             made = stack.enter_context(stage(tmp_path / "stage", **{**usual, **options}))
             sets.append(made)
             return made

@@ -53,8 +53,10 @@ async def main(folder: Path, events: int | None, synchronous: str | None, *, lar
         written += BURST
         await asyncio.sleep(0.002)
     while line := await loop.run_in_executor(None, sys.stdin.readline):
-        if line.strip() == "alarm":
-            alarm = AlarmRaised(type=alarm_type("test"), severity=Severity.CARE, since=clock.now())
+        word, _, about = line.strip().partition(" ")
+        if word == "alarm":
+            type_ = alarm_type(about or "test")
+            alarm = AlarmRaised(type=type_, severity=Severity.CARE, since=clock.now())
             home.engine.submit(Draft(alarm))
     home.stop()
     await running

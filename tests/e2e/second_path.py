@@ -91,9 +91,9 @@ def home_says(folder: Path, kind: str) -> int:
     return int(count)
 
 
-def wait(done: Callable[[], bool], otherwise: str) -> None:
+def wait(done: Callable[[], bool], otherwise: str, wait_s: float = WAIT_S) -> None:
     """Look until it is so."""
-    until = time.monotonic() + WAIT_S
+    until = time.monotonic() + wait_s
     while not done():
         assert time.monotonic() < until, otherwise
         time.sleep(0.05)

@@ -75,9 +75,11 @@ def furnish_voice(stage: Stage, **more: str) -> Path:
     return played
 
 
-def begin(stage: Stage, browser: Any) -> Any:
-    """Sign in, have the pendant pressed, and open the page to talk."""
+def begin(stage: Stage, browser: Any, script: str = "") -> Any:
+    """Sign in, have the pendant pressed, and open the page to talk; `script` runs in it first."""
     page = browser.new_context(viewport=PHONE, locale="sv-SE").new_page()
+    if script:
+        page.add_init_script(script)
     page.set_default_timeout(60_000)
     sign_in(page, stage, stage.account("caregiver"))
     page.goto(f"{stage.url}/tala?larm={raised(stage)}")

@@ -9,6 +9,8 @@ import re
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import closing
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,14 +28,20 @@ from gateway.envelope import Draft
 from gateway.events import (
     AlarmRaised,
     AlarmType,
+    ConsentSettled,
+    Night,
+    PlanPause,
+    PlanSet,
+    PlanTerms,
     PowerLost,
     PowerRestored,
     PowerSteadied,
     PowerUndervolted,
 )
+from tests.drivers.cameras import flap_board
 from tests.drivers.parts import until
 from tests.ports import free_port
-from web.home.port import Answered, DoorState, Health, Part
+from web.home.port import Answered, DoorState, Health, Part, PlanState
 
 TOML = """
 [home]
@@ -211,3 +219,63 @@ async def test_a_self_test_tells_why_the_radio_does_not_listen(tmp_path: Path) -
         assert await listens() == (Health.OK, "")
         home.stop()
         await running
+
+
+async def test_a_plan_and_a_consent_that_came_down_are_told(home: Home) -> None:
+    """From the event to the page: which plan holds, the next check, whether anybody may look; on a
+    paused night there is none."""
+    page = page_of(home)
+    everyday = PlanTerms(every_min=15, begins="12:00", ends="11:45", nights=Night.offered())
+    assert (await asyncio.to_thread(page.state)).plan == PlanState()
+    await home.engine.write(Draft(PlanSet(number=4, terms=everyday)))
+    await home.engine.write(Draft(ConsentSettled(held=True)))
+    await until(lambda: home.view.looks_agreed)
+    state = await asyncio.to_thread(page.state)
+    assert state.plan == PlanState(number=4, looks_agreed=True)
+    assert state.checks
+    years = PlanPause(first="2000-01-01", last="2100-01-01")
+    await home.engine.write(Draft(PlanSet(number=5, terms=replace(everyday, pauses=(years,)))))
+    await home.engine.write(Draft(ConsentSettled(held=False)))
+    await until(lambda: not home.view.looks_agreed)
+    state = await asyncio.to_thread(page.state)
+    assert state.plan == PlanState(number=5, paused=True)
+    assert state.checks == ()
+
+
+async def test_a_camera_that_is_not_covered_is_shown_at_once(tmp_path: Path) -> None:
+    """A flap that does not shut, from its switch to the page: one alarm for the technician, gone
+    when the flap is shut."""
+    toml = (
+        TOML
+        + '[devices.eye]\ndriver = "camera_virtual"\nshutter_pin = 12\nshutter_switch_pin = 13\n'
+    )
+    with flap_board() as (board, flap):
+        board.mat(17), board.lamp(25)
+        flap.stuck = True
+        config = home_file.parse(
+            toml.replace("port = 0", f"port = {free_port()}").encode(), tmp_path / "home.toml"
+        )
+        home = Home(
+            config,
+            state_dir=tmp_path,
+            clock=SystemClock(),
+            memory_dir=tmp_path,
+            pin_factory=board.factory,
+        )
+        running = asyncio.create_task(home.run())
+        shown = partial(_shown, home)
+        await until(lambda: shown() == [("camera_open", "technical", "eye")])
+        flap.stuck = False
+        camera = home.supervisor.devices["eye"]
+        await camera.shut()
+        await until(lambda: shown() == [])
+        assert not flap.is_open
+        home.stop()
+        await running
+
+
+def _shown(home: Home) -> list[tuple[str, str, str | None]]:
+    """The open alarms on the home's own page, once there is one."""
+    if home.local_page is None:
+        return []
+    return [(one.type, one.severity, one.device) for one in home.local_page.state().alarms]

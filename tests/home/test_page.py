@@ -23,7 +23,9 @@ from web.home.port import (
     HomePort,
     HomeState,
     LinkState,
+    LookState,
     Part,
+    PlanState,
     TestResult,
 )
 from web.home.words import _TEXTS, Words
@@ -146,6 +148,24 @@ def send(client: FlaskClient, path: str, headers: Any = None, **fields: str) -> 
     return client.post(path, data={"token": token[1], **fields}, headers=sent)
 
 
+def test_who_sees_in_now_and_whether_anybody_may(page: FlaskClient, port: FakePort) -> None:
+    """The page says it while it is, with what the picture shows; and else that the camera is
+    closed, and why."""
+    camera = DeviceState(
+        "cam", "camera_virtual", "camera", None, "bedroom", Health.OK, "unknown", None
+    )
+    assert "Kameran" not in text_of(page.get("/").text)
+    port.now = replace(port.now, devices=(camera,), alarms=())
+    assert "Ingen får se genom den, för samtycke saknas" in text_of(page.get("/").text)
+    port.now = replace(port.now, looks_agreed=True)
+    assert "Öppnas bara när någon från hemtjänsten ser till dig" in text_of(page.get("/").text)
+    port.now = replace(port.now, look=LookState("p7", "bedroom", "edges", NOW))
+    seen = text_of(page.get("/").text)
+    assert "Någon ser in genom kameran nu Någon från hemtjänsten (p7) Bara konturer" in seen
+    assert "Kameran stängs av sig själv inom en minut" in seen
+    assert "Stängd" not in seen
+
+
 def text_of(html: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
 
@@ -165,6 +185,18 @@ def test_the_state_is_told_in_swedish_with_local_times(page: FlaskClient) -> Non
         "Dörren öppnas härifrån bara med en engångskod ur personalens telefon.",
     ):
         assert words in seen
+
+
+def test_which_plan_holds_and_whether_anybody_may_look_is_told() -> None:
+    """The file's, the staff's with its number, a paused night; and who agreed."""
+    told = []
+    for plan in (PlanState(), PlanState(3, looks_agreed=True), PlanState(4, paused=True)):
+        state = replace(sample(), plan=plan, checks=() if plan.paused else sample().checks)
+        page = enter(create_app(cast(HomePort, FakePort(state))).test_client())
+        told.append(text_of(page.get("/").text))
+    assert "Enligt hemmets egen fil Kameratillsyn Inget samtycke: ingen får titta" in told[0]
+    assert "Enligt personalens plan (3) Kameratillsyn De som bor här har samtyckt" in told[1]
+    assert "Pausad i natt Enligt personalens plan (4)" in told[2]
 
 
 def test_english_by_the_browser_and_by_the_switch(page: FlaskClient) -> None:

@@ -19,7 +19,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from gateway.demo.stage import Stage, codes_in, free_port, stage, stop
+from gateway.demo.home_process import stop
+from gateway.demo.stage import Stage, codes_in, free_port, stage
 from gateway.demo.town import NEIGHBOUR, ORGANISATION
 from gateway.demo.tree import HERE, RUNS_FROM, Tree
 from gateway.errors import TryggveError
@@ -68,6 +69,7 @@ def course(folder: Path, staff_from: Tree, home_from: Tree) -> Iterator[Cast]:
         home_options=OPTIONS,
         plan=True,
         sound=False,
+        looks=False,
         staff_from=staff_from,
         home_from=home_from,
     ) as made:
@@ -152,6 +154,7 @@ def one_worker_after_the_other(folder: Path, old: Tree, database: str) -> Genera
         at=FIRST_EVENING,
         home_options=OPTIONS,
         sound=False,
+        looks=False,
         staff_from=old,
         database=database,
     ) as made:

@@ -10,9 +10,9 @@ import array
 import asyncio
 import json
 import math
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,23 +24,17 @@ from aiortc import (
 )
 from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame, AudioResampler
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from drivers import speakerphone
 from gateway.access import permits
 from gateway.access.permits import MediaAction, Permit
-from gateway.envelope import Draft, Event
-from gateway.errors import DeviceUnavailable, LogUnwritable
-from gateway.events import AlarmRaised, AlarmType, Data
-from gateway.media.calls import CallRecord, Calls
-from gateway.media.process import MediaProcess
+from gateway.errors import DeviceUnavailable
+from gateway.media.calls import Calls
 from gateway.ports import Signal, Speaker
-from gateway.state.home_view import HomeView
-from gateway.wire import CallOrder, CallSignal
+from gateway.wire import CallOrder
 from tests.drivers.parts import driver_context
+from tests.media.home_parts import KEY, NOW, MediaHome
 
-KEY = Ed25519PrivateKey.from_private_bytes(b"v" * 32)
-NOW = datetime(2026, 11, 23, 1, 14, tzinfo=UTC)
 RATE = 48_000
 
 
@@ -64,10 +58,11 @@ def share_of(raw: bytes, hertz: int) -> float:
     return 2 * strength / (max(1, len(samples)) * power)
 
 
-class CallHome:
+class CallHome(MediaHome):
     """One home with a speaker made of files, a lamp, and an open pendant alarm."""
 
     def __init__(self, folder: Path, **settings: Any) -> None:
+        super().__init__()
         self.folder = folder
         (folder / "mic.raw").write_bytes(sine(1000))
         self.played = folder / "played.raw"
@@ -78,78 +73,8 @@ class CallHome:
             **settings,
         )
         self.speaker: Speaker | None = speakerphone.Driver(config, driver_context("speaker"))
-        self.view, self.record = HomeView(), CallRecord()
-        self.events: list[Event] = []
-        self.done: list[str] = []
-        """What was done in the home, in order: lamp, sounds, events, signals."""
-        self.signals: asyncio.Queue[CallSignal] = asyncio.Queue()
-        self.lamp_works = self.disk_works = True
-        self.now: datetime | None = NOW
-        self.children: list[MediaProcess] = []
-        self.start: Callable[[], Coroutine[Any, Any, MediaProcess]] = MediaProcess.start
-        self._tasks: set[asyncio.Task[None]] = set()
-        self.calls = Calls(
-            home="h1",
-            keys=lambda: {"k1": KEY.public_key()},
-            view=lambda: self.view,
-            record=lambda: self.record,
-            writer=self,
-            now=lambda: self.now,
-            speaker=lambda: self.speaker,
-            light=self._light,
-            signal=self._signal,
-            spawn=self.spawn,
-            start=self._start,
-        )
-        self.alarm = self.happened(AlarmRaised.usual(AlarmType.PENDANT, NOW)).ref
-
-    # --- what the calls are given
-
-    def submit(self, draft: Draft) -> None:
-        self.happened(draft.data, draft.person)
-
-    async def write(self, draft: Draft, timeout_s: float | None = None) -> Event:
-        if not self.disk_works:
-            raise LogUnwritable("full")
-        return self.happened(draft.data, draft.person)
-
-    def happened(self, data: Data, person: str | None = None) -> Event:
-        """An event, folded in as the home does."""
-        event = Event(
-            origin="home:h1",
-            seq=len(self.events) + 1,
-            at=NOW,
-            clock="synced",
-            boot="b",
-            mono_s=0.0,
-            data=data,
-            person=person,
-        )
-        self.events.append(event)
-        self.done.append(event.kind)
-        self.view.apply(event)
-        self.record.apply(event)
-        self.calls.reconsider()
-        return event
-
-    async def _light(self, on: bool) -> bool:
-        self.done.append(f"lamp {'on' if on else 'off'}")
-        return self.lamp_works
-
-    async def _signal(self, signal: CallSignal) -> None:
-        self.done.append(signal.state)
-        self.signals.put_nowait(signal)
-
-    async def _start(self) -> MediaProcess:
-        child = await self.start()
-        self.children.append(child)
-        return child
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+        self.sessions = self.calls = Calls(self.around(), lambda: self.speaker)
+        self.alarm = self.raise_alarm()
 
     # --- what a test does
 
@@ -173,24 +98,6 @@ class CallHome:
         token = permits.sign(permit, KEY, "k1")
         order = CallOrder(what=what, call=permit.call, permit=token, sdp=sdp)
         self.spawn(self.calls.order(order))
-
-    async def said(self, state: str, within_s: float = 20.0) -> CallSignal:
-        """The next signal of this state."""
-        async with asyncio.timeout(within_s):
-            while True:
-                signal = await self.signals.get()
-                if signal.state == state:
-                    return signal
-
-    async def settled(self, within_s: float = 20.0) -> None:
-        """Until no call goes on."""
-        async with asyncio.timeout(within_s):
-            while self.calls.busy:
-                await asyncio.sleep(0.01)
-
-    def data(self, cls: type[Any]) -> list[Any]:
-        """The data of the events of a class."""
-        return [one.data for one in self.events if isinstance(one.data, cls)]
 
 
 class Mute(Speaker):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -29,9 +28,9 @@ from gateway.events import (
     VoiceRefusal,
     VoiceRefused,
 )
-from gateway.media import calls as calls_module
 from gateway.media.process import MediaProcess
 from gateway.ports import Signal
+from tests.media.home_parts import until
 from tests.media.parts import CallHome, Mute, Page, share_of
 
 
@@ -67,12 +66,6 @@ async def connected(home: CallHome, page: Page, **permit: Any) -> None:
     home.order(home.permit(**permit), await page.offer())
     await page.take((await home.said("answered")).sdp)
     await home.said("begun")
-
-
-async def until(holds: Callable[[], bool], within_s: float = 10.0) -> None:
-    async with asyncio.timeout(within_s):
-        while not holds():
-            await asyncio.sleep(0.02)
 
 
 def ended(home: CallHome) -> VoiceEnd:
@@ -164,7 +157,7 @@ async def test_without_lamp_or_tone_or_record_nobody_listens(home: CallHome, pag
 
     async def refused(call: str) -> str:
         home.order(home.permit(call), sdp)
-        why = (await home.said("refused")).why
+        why: str = (await home.said("refused")).why
         await home.settled()
         return why
 
@@ -250,10 +243,10 @@ while True: say("alive"); time.sleep(0.2)
 
 
 async def test_a_child_that_heeds_no_limit_is_killed_by_its_parent(
-    home: CallHome, page: Page, monkeypatch: pytest.MonkeyPatch
+    home: CallHome, page: Page
 ) -> None:
     """The third layer: also one that goes on and on is gone at its limit and some."""
-    monkeypatch.setattr(calls_module, "KILL_AFTER_S", 0.5)
+    home.calls.kill_after_s = 0.5
     home.start = lambda: MediaProcess.start((sys.executable, "-c", LIVES_ON))
     home.order(home.permit(limit_s=1), await page.offer())
     began_s = time.monotonic()
@@ -270,7 +263,7 @@ async def test_what_the_last_run_left_open_is_ended_at_the_start(home: CallHome)
     home.calls.settle(home.record)
     [end] = home.data(VoiceEnded)
     assert (end.call, end.why, end.took_s) == ("c9", VoiceEnd.RESTARTED, None)
-    assert home.record.open == {}
+    assert home.record.open_calls == {}
 
 
 async def test_each_signal_is_a_tone_of_its_own(home: CallHome) -> None:

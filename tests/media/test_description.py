@@ -115,3 +115,37 @@ def test_what_is_no_description_is_one_sentence(text: str) -> None:
     with pytest.raises(DescriptionRefused) as caught:
         description.clean(text)
     assert len(caught.value.text) < 120
+
+
+SEES = (
+    OFFER.replace("m=audio 51234 UDP/TLS/RTP/SAVPF 111", "m=video 51234 UDP/TLS/RTP/SAVPF 96 97")
+    .replace("a=sendrecv", "a=recvonly")
+    .replace("a=rtpmap:111 opus/48000/2", "a=rtpmap:96 VP8/90000\r\na=rtpmap:97 H264/90000")
+    .replace(
+        "a=fmtp:111 minptime=10;useinbandfec=1",
+        "a=fmtp:97 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n"
+        "a=rtcp-fb:96 nack pli\r\na=rtcp-fb:96 goog-remb\r\na=rtcp-fb:96 run everything",
+    )
+)
+"""A browser's offer to look."""
+
+
+def test_a_look_is_video_and_a_call_is_sound() -> None:
+    """Each takes its own kind, once, and nothing beside it; what is known of video goes through."""
+    kept = description.clean(SEES, description.VIDEO).split("\r\n")
+    assert {"a=rtpmap:96 VP8/90000", "a=rtcp-fb:96 nack pli", "a=recvonly"} <= set(kept)
+    assert any("profile-level-id=42e01f" in line for line in kept)
+    assert not any("run everything" in line for line in kept)
+    both = SEES.replace("m=video", "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nm=video")
+    twice = SEES.replace("m=video", "m=video 9 UDP/TLS/RTP/SAVPF 96\r\nm=video")
+    for text, media in (
+        (SEES, description.AUDIO),
+        (OFFER, description.VIDEO),
+        (both, description.VIDEO),
+        (twice, description.VIDEO),
+        (SEES + "a=x\r\n" * 200, description.VIDEO),
+        (SEES + "a=" + "x" * SDP_MAX_BYTES, description.VIDEO),
+        ("", description.VIDEO),
+    ):
+        with pytest.raises(DescriptionRefused):
+            description.clean(text, media)

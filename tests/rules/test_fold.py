@@ -21,6 +21,7 @@ from gateway.events import (
     CheckAsked,
     CheckDue,
     CheckPlanned,
+    CheckVisitAsked,
     ConsentSettled,
     ContactChanged,
     Data,
@@ -60,6 +61,9 @@ from gateway.events import (
     PowerLost,
     PowerRestored,
     PreviousRun,
+    ShutterStuck,
+    ShutterWanted,
+    ShutterWell,
     Tap,
     TemperatureMeasured,
     VisitTapped,
@@ -343,6 +347,11 @@ _input = st.one_of(
         _person,
     ),
     st.tuples(
+        st.builds(CheckVisitAsked, check=_check, why=st.just("look_broke_off")),
+        st.none(),
+        st.none(),
+    ),
+    st.tuples(
         st.builds(
             LockOperationRequested,
             grant=_grant,
@@ -453,6 +462,11 @@ TALES = [
         (300_000, CheckDue(check="night@p", slot=BEGIN), None),
     ),
     _told((1, DeviceOffline(reason="radio"), "pendant"), (90, DeviceOnline(), "pendant")),
+    _told(
+        (1, ShutterStuck(wanted=ShutterWanted.SHUT), "eye"),
+        (1, ShutterStuck(wanted=ShutterWanted.OPEN), "eye"),
+        (60, ShutterWell(), "eye"),
+    ),
     _told((1, LogLeftDisk(why="full", continues="home:h1"), None)),
     _told(
         (1, GatewaySecondPathFailed(why="no_modem"), None),

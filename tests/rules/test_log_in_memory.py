@@ -13,6 +13,7 @@ from gateway.events import (
     PreviousRun,
 )
 from gateway.rules import log_in_memory as rule
+from gateway.rules.common.told_once import ToldOnce
 from gateway.rules.log_in_memory import Settings, State
 from tests.rules.conftest import BEGIN, Story, Tell
 
@@ -63,5 +64,5 @@ def test_a_start_in_memory_ends_nothing(tell: Tell) -> None:
     """A program that was killed in memory starts there again: the disk still refuses."""
     event = tell("mat").at("04:00", STARTED)
     there = replace(event, origin="home:h1~memory-b1-9.1.7")
-    state = State(told=True, alarm="home:h1~memory-b1-9.1.7/2")
+    state = State(ToldOnce({rule.ALARM: "home:h1~memory-b1-9.1.7/2"}))
     assert rule.step(state, there, Settings()) == (state, ())

@@ -12,6 +12,7 @@ from gateway.events import (
     CheckAnswered,
     CheckBy,
     CheckDue,
+    CheckVisitAsked,
     Data,
     DeviceFailed,
     DeviceOffline,
@@ -51,6 +52,22 @@ def asked_story(tell: Tell, **settings: dict[str, object]) -> Story:
     due(story)
     assert story.said(*CHECK) == ["02:00:00 check.asked bed_empty"]
     return story
+
+
+def test_what_the_server_leaves_to_a_visit_ends_a_check(tell: Tell) -> None:
+    """A look that was refused or broke off: escalated, no alarm; after an answer it adds nothing,
+    and a check that the home does not know is none."""
+    story = asked_story(tell)
+    story.staff("02:02", CheckVisitAsked(check="x", why="look_refused"), None)
+    story.staff("02:03", CheckVisitAsked(check=NAME, why="look_refused"), None)
+    story.staff("02:04", CheckVisitAsked(check=NAME, why="look_refused"), None)
+    story.until("03:00")
+    assert story.said(*CHECK)[1:] == ["02:03:00 check.escalated look_refused"]
+    assert story.said("alarm.raised") == []
+    story = asked_story(tell)
+    answer(story, "02:02", Finding.COULD_NOT_LOOK)
+    story.staff("02:02", CheckVisitAsked(check=NAME, why="could_not_look"), None)
+    assert story.said(*CHECK)[1:] == ["02:02:00 check.escalated could_not_look"]
 
 
 def test_a_pressed_mat_answers_without_anybody_looking(tell: Tell) -> None:

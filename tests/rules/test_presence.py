@@ -7,6 +7,7 @@ import pytest
 from gateway.events import (
     CheckAnswered,
     CheckStarted,
+    CheckVisitAsked,
     ContactChanged,
     DeviceFailed,
     Finding,
@@ -93,6 +94,19 @@ def test_help_seen_at_a_look_is_an_alarm(tell: Tell) -> None:
     ]
     because = story.decided("alarm.raised")[0].because
     assert because is not None and answer.ref in because.events
+
+
+def test_what_the_server_leaves_to_a_visit_ends_a_look(tell: Tell) -> None:
+    """A camera that broke off: escalated without an alarm, once; nobody is asked any more."""
+    story, check = _asked(tell)
+    left = story.staff("02:33", CheckVisitAsked(check=check, why="look_broke_off"), person=None)
+    story.staff("02:34", CheckVisitAsked(check=check, why="look_broke_off"), person=None)
+    story.until("03:00")
+    assert story.said("check.escalated", "alarm.raised") == [
+        "02:33:00 check.escalated look_broke_off"
+    ]
+    because = story.decided("check.escalated")[0].because
+    assert because is not None and left.ref in because.events
 
 
 def test_nobody_answers_a_look(tell: Tell) -> None:

@@ -131,8 +131,12 @@ class PathHome:
             rooms={"pendant": "bathroom"},
         )
 
-    def start_anew(self) -> None:
+    async def start_anew(self) -> None:
         """Killed and started: what it knows is what the log says."""
+        while not all(task.done() for task in self.tasks):
+            for task in self.tasks:  # `wait_for` of Python 3.11 may miss the first one
+                task.cancel()
+            await asyncio.sleep(0)
         self.stop()
         self.begin()
         for event in self.log:

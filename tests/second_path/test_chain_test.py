@@ -26,6 +26,7 @@ from gateway.events import (
 from gateway.ports import ModemState
 from gateway.second_path import chain_test
 from gateway.second_path.chain_test import SPREAD_S, ChainTest
+from tests.drivers.warp import warped
 from tests.second_path.home import NUMBERS, PathHome, settings
 
 ZONE = "Europe/Stockholm"
@@ -72,11 +73,12 @@ def play(tmp_path: Path) -> Callable[..., None]:
 
     def run(story: Callable[[TestingHome], Coroutine[Any, Any, None]]) -> None:
         async def all_of_it() -> None:
-            home = TestingHome(tmp_path)
-            try:
-                await story(home)
-            finally:
-                home.stop()
+            with warped(asyncio.get_running_loop()):
+                home = TestingHome(tmp_path)
+                try:
+                    await story(home)
+                finally:
+                    home.stop()
 
         asyncio.run(all_of_it())
 

@@ -13,6 +13,7 @@ import pytest
 from gateway.events import (
     AlarmAcknowledged,
     AlarmCancelled,
+    AlarmRepeated,
     AlarmSent,
     AlarmType,
     GatewayMessageAnswered,
@@ -22,7 +23,8 @@ from gateway.events import (
     GatewaySecondPathFailed,
     GatewaySecondPathReady,
 )
-from gateway.second_path import teller
+from gateway.second_path import path_state, teller
+from tests.drivers.warp import warped
 from tests.second_path.home import NUMBERS, PathHome, settings, token
 
 Story = Callable[[PathHome], Coroutine[Any, Any, None]]
@@ -34,13 +36,14 @@ def play(tmp_path: Path) -> Callable[[Story], None]:
 
     def run(story: Story) -> None:
         async def all_of_it() -> None:
-            home = PathHome(tmp_path)
-            home.knows()
-            home.teller.start()
-            try:
-                await story(home)
-            finally:
-                home.stop()
+            with warped(asyncio.get_running_loop()):
+                home = PathHome(tmp_path)
+                home.knows()
+                home.teller.start()
+                try:
+                    await story(home)
+                finally:
+                    home.stop()
 
         asyncio.run(all_of_it())
 
@@ -97,6 +100,57 @@ def test_nobody_answers_and_the_next_is_told(play: Callable[[Story], None]) -> N
         sent = [e for e in home.log if isinstance(e.data, GatewayMessageSent)]
         assert 119 <= sent[1].mono_s - sent[0].mono_s < 140
         assert "(2:a gången)" in home.sms.sent[2][1].text()
+
+    play(story)
+
+
+def test_a_press_again_tells_anew_and_holds_up_nobody(play: Callable[[Story], None]) -> None:
+    """Who was told and has not answered is told once more, half a minute after the last message at
+    the soonest, however often it is pressed; the next receiver's turn comes when it would have."""
+
+    async def story(home: PathHome) -> None:
+        alarm = home.alarm()
+        await home.until(lambda: home.told() == ["p1"])
+        for _ in range(4):
+            home.happens(AlarmRepeated(alarm=alarm.ref))
+        await home.until(lambda: len(home.said(GatewayMessageSent)) == 3)
+        assert home.told() == ["p1", "p1", "p2"], "once, and then the next one"
+        first, anew, second = (e for e in home.log if isinstance(e.data, GatewayMessageSent))
+        assert 30 <= anew.mono_s - first.mono_s < 60
+        assert 119 <= second.mono_s - first.mono_s < 140
+        assert "(2:a gången)" in home.sms.sent[1][1].text()
+        home.happens(AlarmRepeated(alarm=alarm.ref))
+        await home.until(lambda: len(home.told()) >= 5)
+        assert home.told()[3:5] == ["p1", "p2"]
+
+    play(story)
+
+
+def test_a_press_again_outlasts_a_restart_and_is_bounded(
+    play: Callable[[Story], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pressed just before the gateway was started anew: told anew all the same, once.  What is told
+    anew has an end of its own, and an answer ends it."""
+
+    async def story(home: PathHome) -> None:
+        monkeypatch.setattr(path_state, "AGAIN_MAX", 2)
+        alarm = home.alarm()
+        await home.until(lambda: home.told() == ["p1"])
+        home.happens(AlarmRepeated(alarm=alarm.ref))
+        await home.start_anew()
+        await home.until(lambda: len(home.said(GatewayMessageSent)) == 2)
+        assert home.told() == ["p1", "p1"]
+        await home.start_anew()
+        for _ in range(3):
+            home.happens(AlarmRepeated(alarm=alarm.ref))
+            await home.passes(31)
+        assert len(home.teller.state.alarms[alarm.ref].anew) == 2
+        told = home.told()
+        home.teller.text_came(NUMBERS["p1"], "OK")
+        await home.until(lambda: bool(home.said(GatewayMessageAnswered)))
+        home.happens(AlarmRepeated(alarm=alarm.ref))
+        await home.passes(200)
+        assert home.told() == told
 
     play(story)
 
@@ -273,7 +327,7 @@ def test_a_restart_goes_on_where_it_was(play: Callable[[Story], None]) -> None:
     async def story(home: PathHome) -> None:
         raised = home.alarm()
         await home.until(lambda: home.told() == ["p1"])
-        home.start_anew()
+        await home.start_anew()
         await home.passes(60)
         assert home.told() == ["p1"]
         await home.until(lambda: home.told() == ["p1", "p2"])
@@ -288,13 +342,13 @@ def test_an_old_alarm_of_another_boot(play: Callable[[Story], None]) -> None:
     async def story(home: PathHome) -> None:
         home.happens(home.alarm().data, seq=90, boot="b0", at=home.clock.now() - timedelta(hours=1))
         home.log[:] = [e for e in home.log if e.seq == 90 or e.origin == "staff:h1"]
-        home.start_anew()
+        await home.start_anew()
         await home.passes(60)
         assert home.told() == []
         home.happens(
             home.log[-1].data, seq=91, boot="b0", at=home.clock.now() - timedelta(minutes=1)
         )
-        home.start_anew()
+        await home.start_anew()
         await home.until(lambda: home.told() == ["p1"])
 
     play(story)

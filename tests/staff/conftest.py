@@ -36,7 +36,7 @@ START = datetime(2026, 11, 23, 21, 0, tzinfo=UTC)
 @pytest.fixture(scope="session", autouse=True)
 def cheap_hashes() -> Iterator[None]:
     """No test here pays for hashing passwords."""
-    with cheap.hashes():
+    with cheap.hashes(), cheap.compiled():
         yield
 
 

@@ -48,6 +48,7 @@ from web.staff.events import append
 from web.staff.storage import (
     alarm_tables,
     ladder_tables,
+    look_tables,
     place_tables,
     plan_tables,
     relative_tables,
@@ -154,6 +155,11 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
             "id": "call-h1", "home_id": "h1", "alarm": "home:h1/9", "person": everybody,
             "state": "ended", "why": "", "answer": "", "made_at": now, "until": now,
         },
+        look_tables.look_session: {
+            "id": "look-h1", "home_id": "h1", "camera": "cam", "person": everybody,
+            "reason": "worry", "state": "ended", "why": "", "answer": "", "key": "",
+            "extended": False, "made_at": now, "until": now,
+        },
         tables.door_code: {
             "id": "code-h1", "home_id": "h1", "person": everybody, "device": "front",
             "expires_at": now + 60 * MIN,
@@ -171,6 +177,10 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
         plan_tables.api_token: {
             "sha256": "token", "org_id": "org1", "scope": "plan", "name": "x", "made_at": now,
             "expires_at": now + 60 * MIN,
+        },
+        plan_tables.night_baseline: {
+            "id": 1, "org_id": "org1", "visits": 2.0, "minutes": 20.0, "km": 5.0,
+            "set_by": "p-h1", "set_at": now,
         },
         place_tables.consent: {
             "id": 1, "home_id": "h1", "resident": "r-h1", "about": "position",
@@ -221,6 +231,10 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
         },
         relative_tables.relative_session: {
             "sha256": "rs-h1", "relative_id": "rel-h1", "ends_at": now + 60 * MIN,
+        },
+        relative_tables.relative_device: {
+            "id": "rd-h1", "relative_id": "rel-h1", "value": "{}", "value_sha256": "rd-h1",
+            "made_at": now,
         },
         relative_tables.relative_message: {
             "id": "rm-h1", "relative_id": "rel-h1", "home_id": "h1", "resident": "r-h1",

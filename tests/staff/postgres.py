@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pg8000.native
@@ -36,50 +38,101 @@ def _as_user() -> list[str]:
     return ["runuser", "-u", "postgres", "--"]
 
 
+class Cluster:
+    """A server on a port of its own, whose data are in `data`.  `durable`: as `cluster` has it."""
+
+    def __init__(self, data: Path, *, durable: bool) -> None:
+        folder = programs()
+        assert folder is not None
+        self._data, self._programs, self._port = data, folder, free_port()
+        options = f"-p {self._port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
+        options += " -c max_connections=200"
+        self._options = options + ("" if durable else " -c fsync=off -c shared_buffers=32MB")
+        self.url = f"postgresql://tryggve@127.0.0.1:{self._port}/"
+
+    def make(self) -> None:
+        """Its files, once."""
+        self._run("initdb", "-D", str(self._data), "-U", "tryggve", "--auth=trust", "-N")
+
+    def start(self) -> None:
+        """Start it, also after it was killed: what it had told as done is there."""
+        log = str(self._data / "log")
+        self._control("-t", str(START_TIMEOUT_S), "-l", log, "-o", self._options, "start")
+
+    def stop(self, how: str = "immediate") -> None:
+        """Stop it: `immediate`, or `fast` as an operator does."""
+        self._control("-m", how, "stop", check=False)
+
+    def kill(self) -> None:
+        """`kill -9` of the server and of all that it began."""
+        pid = int((self._data / "postmaster.pid").read_text().split()[0])
+        all_of_it = [pid, *_children(pid)]
+        for one in all_of_it:
+            with suppress(ProcessLookupError):
+                os.kill(one, signal.SIGKILL)
+        until_s = time.monotonic() + START_TIMEOUT_S
+        while any(_state(one) not in ("", "Z") for one in all_of_it):
+            assert time.monotonic() < until_s, "PostgreSQL outlives its death"
+            time.sleep(0.02)
+        # a machine whose first process buries nobody keeps the dead one's number taken
+        (self._data / "postmaster.pid").unlink()
+
+    def _control(self, *words: str, check: bool = True) -> None:
+        self._run("pg_ctl", "-D", str(self._data), "-w", *words, check=check)
+
+    def _run(self, program: str, *words: str, check: bool = True) -> None:
+        subprocess.run(
+            [*_as_user(), str(self._programs / program), *words],
+            check=check,
+            stdout=subprocess.DEVNULL,
+            env=os.environ | {"LC_ALL": "C.UTF-8"},
+            cwd="/tmp",
+        )
+
+
+def _state(pid: int) -> str:
+    """Of a process, one letter; empty: there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
+
+def _children(pid: int) -> list[int]:
+    """The processes that one began."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            if path.read_text().rpartition(")")[2].split()[1] == str(pid):
+                found.append(int(path.parent.name))
+    return found
+
+
 @contextmanager
-def cluster(*, durable: bool = False) -> Iterator[str]:
-    """The URL of a running server without its database name: `postgresql://…:PORT/`.  `durable`: a
-    commit is on the disk when it is told, and the settings are PostgreSQL's own, as where it is in
-    earnest."""
-    folder = programs()
-    assert folder is not None
+def running(*, durable: bool = False) -> Iterator[Cluster]:
+    """A server that can be killed and started again."""
     with tempfile.TemporaryDirectory(prefix="tryggve-pg-", dir="/tmp") as temporary:
         data = Path(temporary) / "data"
         data.mkdir()
         if os.geteuid() == 0:
             Path(temporary).chmod(0o755)
             shutil.chown(data, "postgres")
-        run = [*_as_user()]
-        environment = os.environ | {"LC_ALL": "C.UTF-8"}
-        subprocess.run(
-            [*run, str(folder / "initdb"), "-D", str(data), "-U", "tryggve", "--auth=trust", "-N"],
-            check=True,
-            stdout=subprocess.DEVNULL,
-            env=environment,
-            cwd="/tmp",
-        )
-        port = free_port()
-        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
-        options += " -c max_connections=200"
-        options += "" if durable else " -c fsync=off -c shared_buffers=32MB"
-        control = [*run, str(folder / "pg_ctl"), "-D", str(data), "-w"]
-        subprocess.run(
-            [*control, "-t", str(START_TIMEOUT_S), "-l", str(data / "log"), "-o", options, "start"],
-            check=True,
-            stdout=subprocess.DEVNULL,
-            env=environment,
-            cwd="/tmp",
-        )
+        made = Cluster(data, durable=durable)
+        made.make()
+        made.start()
         try:
-            yield f"postgresql://tryggve@127.0.0.1:{port}/"
+            yield made
         finally:
-            subprocess.run(
-                [*control, "-m", "immediate", "stop"],
-                check=False,
-                stdout=subprocess.DEVNULL,
-                env=environment,
-                cwd="/tmp",
-            )
+            made.stop()
+
+
+@contextmanager
+def cluster(*, durable: bool = False) -> Iterator[str]:
+    """The URL of a running server without its database name: `postgresql://…:PORT/`.  `durable`: a
+    commit is on the disk when it is told, and the settings are PostgreSQL's own, as where it is in
+    earnest."""
+    with running(durable=durable) as made:
+        yield made.url
 
 
 def make_database(url: str, name: str, template: str = "template0") -> str:

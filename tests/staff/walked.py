@@ -83,6 +83,8 @@ WALKED: dict[str, tuple[Fields, ...]] = {
 
 BY_KEY = {
     "link.call",
+    "link.look",
+    "link.picture",
     "channels.told",
     "link.enroll",
     "link.events",

@@ -75,6 +75,14 @@ ALARM_TEXTS: dict[str, tuple[str, str]] = {
         "Ytterdörrens givare visar kanske fel",
         "The front door's sensor may say the contrary",
     ),
+    "alarm.camera_open": (
+        "Kamerans lucka går inte igen",
+        "The camera's shutter does not shut",
+    ),
+    "alarm.camera_covered": (
+        "Kamerans lucka öppnas inte",
+        "The camera's shutter does not open",
+    ),
     "alarm.fault_recurring": (
         "Samma fel har kommit tillbaka flera gånger",
         "The same fault has come back several times",

@@ -72,6 +72,27 @@ LEDGER: dict[str, tuple[str, str]] = {
         "%s ville titta genom kameran och fick inte",
         "%s wanted to look by the camera and was not let",
     ),
+    "look": ("Någon ser in genom kameran nu", "Somebody sees in by the camera now"),
+    "look.ends": (
+        "Kameran stängs av sig själv inom en minut",
+        "The camera closes by itself within a minute",
+    ),
+    "camera": ("Kameran", "The camera"),
+    "camera.agreed": (
+        "Stängd. Öppnas bara när någon från hemtjänsten ser till dig",
+        "Closed. It opens only when somebody from the home care looks after you",
+    ),
+    "camera.not_agreed": (
+        "Stängd. Ingen får se genom den, för samtycke saknas",
+        "Closed. Nobody may see by it, for there is no consent",
+    ),
+    "type.camera": ("Kamera", "Camera"),
+    "picture.normal": ("Vanlig bild", "A normal picture"),
+    "picture.edges": ("Bara konturer", "Outlines only"),
+    "picture.silhouette": ("Bara en siluett", "A silhouette only"),
+    "picture.thermal": ("Värmebild", "A thermal picture"),
+    "picture.depth": ("Djupbild", "A depth picture"),
+    "picture.unknown": ("Okänd sorts bild", "Unknown kind of picture"),
     "ledger.took": ("Det varade %s", "It took %s"),
     "ledger.centre": ("Larmcentralen", "The alarm centre"),
     "ledger.listened": (

@@ -84,6 +84,17 @@ class CheckState:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanState:
+    """Which plan of night checks holds: `number` that of the staff server's, 0: the home's own
+    file; `paused`: the coming night has no checks; `looks_agreed`: who lives here agreed that a
+    night watcher may look through a camera."""
+
+    number: int = 0
+    paused: bool = False
+    looks_agreed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ChainState:
     """How the last test alarm went: `hop` is where it stayed, None when it came back; `path_ok`
     whether the home could tell somebody without the server, None when it is to tell nobody."""
@@ -91,6 +102,17 @@ class ChainState:
     passed_at: datetime | None
     hop: str | None
     path_ok: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class LookState:
+    """Somebody may see into the home now.  `person` a staff id, None when nobody knows who; `room`
+    where the camera is, None: not said; `picture` what it shows (`edges`, `thermal`, …)."""
+
+    person: str | None
+    room: str | None
+    picture: str
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +137,10 @@ class HomeState:
     in_memory_since: datetime | None = None
     chain: ChainState | None = None
     """None: the home has no server."""
+    plan: PlanState = PlanState()
+    looks_agreed: bool = False
+    """Whether everybody who lives here agreed to looks by the camera."""
+    look: LookState | None = None
 
 
 class Part(StrEnum):

@@ -14,7 +14,8 @@ Each room imports only those above it; tests/test_imports.py holds it.
     signin       passwords, passkeys, second factors, single sign-on, sessions
     doors        turning a lock: on what ground, one turn for one wish, taking it back
     talk         speaking with a home because of an alarm: permits, signals, relays
-    checks       night checks: a home's plan, and which minute it rings at
+    checks       night checks: a home's plan, which minute it rings at, who has a check, its visit
+    looks        looking into a home by its camera: grounds, permits, one at a time
     people       organisations, homes, accounts, teams and areas
     places       where residents are: positions in, zones, outings, who may look
     channels     ways to tell somebody who has no page open: one file a channel

@@ -12,7 +12,16 @@ from sqlalchemy import select
 from gateway.engine.event_log import EventLog
 from gateway.engine.sequencer import Sealed
 from gateway.envelope import Draft, Event, canonical, from_json, to_json
-from gateway.events import PageOpened
+from gateway.events import (
+    LookBegun,
+    LookEnd,
+    LookEnded,
+    LookRefusal,
+    LookRefused,
+    LookWhy,
+    PageOpened,
+    PictureKind,
+)
 from gateway.state.ledger import LedgerRow, read_ledger
 from tests.staff.audit.test_access_log import something
 from tests.staff.care.test_actions import CAREGIVER
@@ -64,16 +73,26 @@ def test_the_resident_reads_the_rows_that_the_staff_read(
     reads.note(staff, COORDINATOR, ["h1"], "access")
     enrolled_home.clock.advance(60)
     enrolled_home.send(Draft(PageOpened(grant="code-9"), person="p1"))
+    for look, pictures, took_s in (("l1", 140, 21.4), ("l2", 0, 2.0)):
+        begun = LookBegun(look=look, why=LookWhy.WORRY, picture=PictureKind.EDGES)
+        enrolled_home.send(Draft(begun, device="camera", person="p1"))
+        enrolled_home.clock.advance(30)
+        ended = LookEnded(look=look, why=LookEnd.CLOSED, took_s=took_s, pictures=pictures)
+        enrolled_home.send(Draft(ended, device="camera", person="p1"))
+    refused = LookRefused(look="l3", why=LookRefusal.NO_CONSENT)
+    enrolled_home.send(Draft(refused, device="camera", person="p1"))
     now = staff.clock.now()
     with staff.db.read() as conn:
         ours = access_log.read(conn, ["h1"], now - timedelta(days=30), now + timedelta(hours=1))
     _home_log(staff, tmp_path / "events.sqlite")
     theirs = read_ledger(tmp_path / "events.sqlite", now - timedelta(days=30))
-    assert len(ours) == 7
+    assert len(ours) == 10
     assert [row.ref for row in theirs] == [row.ref for row in ours]
 
     def told(row: access_log.AccessRow | LedgerRow) -> tuple[object, ...]:
-        return (row.ref, row.at, row.action, row.person, row.why, row.outcome)
+        return (row.ref, row.at, row.action, row.person, row.why, row.outcome, row.took_s)
 
     assert [told(row) for row in theirs] == [told(row) for row in ours]
+    looks = [(row.why, row.outcome, row.took_s) for row in theirs if row.action == "look.begun"]
+    assert looks == [("worry", "unseen", 2.0), ("worry", None, 21.4)]
     assert [row.turn for row in theirs if row.action == "unlock.requested"] == ["unlock"]

@@ -33,6 +33,7 @@ from tests.staff.homelink.test_ingest import rows
 from tests.staff.parts import EnrolledHome
 from web.staff.care import actions, reads
 from web.staff.care.actions import Refused, Why
+from web.staff.checks import claims
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Role
 from web.staff.doors import lock_orders
@@ -278,18 +279,18 @@ def test_a_check_is_answered_by_the_one_who_looks(
     """One watcher begins, another is told; after the answer nobody answers again."""
     one, other = (actor(Role.NIGHT_WATCHER, person=person) for person in ("p1", "p2"))
     args = (Finding.OK, Looked.PHONE)
-    assert refusal(actions.start_check, staff, one, "h1", "n@1").why is Why.NO_CHECK
+    assert refusal(claims.start_check, staff, one, "h1", "n@1").why is Why.NO_CHECK
     now = enrolled_home.clock.now()
     asked = CheckAsked(check="n@1", why="bed_empty", answer_by=now + timedelta(minutes=5))
     enrolled_home.send(asked)
-    actions.start_check(staff, one, "h1", "n@1")
-    taken = refusal(actions.start_check, staff, other, "h1", "n@1")
+    claims.start_check(staff, one, "h1", "n@1")
+    taken = refusal(claims.start_check, staff, other, "h1", "n@1")
     assert (taken.why, taken.data["person"]) == (Why.NOT_FIRST, "p1")
-    assert refusal(actions.answer_check, staff, other, "h1", "n@1", *args).why is Why.NOT_FIRST
-    actions.answer_check(staff, one, "h1", "n@1", *args)
-    assert refusal(actions.answer_check, staff, one, "h1", "n@1", *args).why is Why.NOT_FIRST
+    assert refusal(claims.answer_check, staff, other, "h1", "n@1", *args).why is Why.NOT_FIRST
+    claims.answer_check(staff, one, "h1", "n@1", *args)
+    assert refusal(claims.answer_check, staff, one, "h1", "n@1", *args).why is Why.NOT_FIRST
     enrolled_home.send(CheckDone(check="n@1", by=CheckBy.WATCHER))
-    closed = refusal(actions.answer_check, staff, one, "h1", "n@1", *args)
+    closed = refusal(claims.answer_check, staff, one, "h1", "n@1", *args)
     assert (closed.why, closed.data["state"]) == (Why.NOT_ASKED, "done")
     (row,) = rows(staff, tables.night_check)
     assert (row.finding, row.looked, row.done_by) == ("ok", "phone", "watcher")

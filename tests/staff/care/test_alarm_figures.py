@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from web.staff.care import alarm_figures
-from web.staff.care.alarm_figures import FEW, HIDDEN, by, figures, hidden, once_each
+from web.staff.care.alarm_figures import HIDDEN, by, figures, once_each
+from web.staff.care.few import FEW, hidden
 from web.staff.care.response_times import (
     UNKNOWN,
     Answered,

@@ -18,6 +18,7 @@ from gateway.events import (
 from tests.staff.homelink.test_ingest import rows
 from tests.staff.parts import EnrolledHome
 from web.staff.care import actions
+from web.staff.checks import claims
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Role
 from web.staff.events.projections.rebuild import rebuild_home
@@ -111,7 +112,7 @@ def test_an_old_question_does_not_undo_an_answer(enrolled_home: EnrolledHome, st
         at=now + timedelta(seconds=30),
     )
     enrolled_home.post("urgent", asked)
-    actions.start_check(staff, WATCHER, "h1", "n@1")
+    claims.start_check(staff, WATCHER, "h1", "n@1")
     assert enrolled_home.post("events", backlog + asked).status_code == 200
     (row,) = rows(staff, tables.night_check)
     assert (row.state, row.started_by, row.slot) == ("started", "p1", now)

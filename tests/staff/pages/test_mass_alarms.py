@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -192,3 +193,25 @@ def test_a_screen_gets_one_message_a_kind(as_role: As, staff: Staff, clock: Manu
         assert [message["kind"] for message in messages] == expected
         assert all(message["home"] is message["event"] is None for message in messages)
         answer.close()
+
+
+def test_what_a_card_shows_is_told_for_each_of_its_alarms(
+    as_role: As, town: Town, staff: Staff
+) -> None:
+    """Once for each alarm and person, in the homes that they see, and to the ladder's message about
+    it; who mends the cause has not shown them to anybody who goes there."""
+    half = as_role("caregiver", person="p8", homes=tuple(town.homes[:20]))
+    boss = as_role("coordinator", "caregiver", homes=tuple(town.homes))
+    mass = mass_of(boss)
+
+    def told() -> list[str | None]:
+        return [one.person for one in rows(staff, tables.event) if one.kind == "alarm.shown"]
+
+    for _ in range(2):
+        assert post(half, "/visat", mass=mass).status_code == 204
+    assert told() == ["p8"] * 20
+    assert post(half, "/visat", mass="another").status_code == 204
+    assert post(as_role("technician", person="t1"), "/visat", mass=mass).status_code == 204
+    assert told() == ["p8"] * 20
+    assert post(boss, "/visat", mass=mass).status_code == 204
+    assert Counter(told()) == {"p8": 20, "p7": 55}

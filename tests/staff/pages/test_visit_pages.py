@@ -21,6 +21,12 @@ from gateway.events import (
     VisitEnded,
     VisitOverdue,
     VisitStarted,
+    VoiceBegun,
+    VoiceEnd,
+    VoiceEnded,
+    VoiceParty,
+    VoiceRefusal,
+    VoiceRefused,
 )
 from tests.staff.homelink.test_ingest import rows
 from tests.staff.pages.conftest import post, text_of
@@ -272,6 +278,23 @@ def test_absence_on_its_page(boss: FlaskClient, home: EnrolledHome, staff: Staff
     assert post(boss, "/franvaro", **span | {"since": "sen"}).status_code == 422
     assert post(boss, "/franvaro/slut", home="h1", absence=number).status_code == 200
     assert "Ingen är bortrest" in text_of(boss, "/franvaro")
+
+
+def test_the_access_log_says_that_an_alarm_centre_listened(
+    boss: FlaskClient, home: EnrolledHome
+) -> None:
+    """No user, and not somebody unknown: on the page and in the file, and how long it took."""
+    centre = VoiceParty.ALARM_CENTRE
+    home.send(
+        VoiceBegun(call="c1", alarm="home:h1/1", party=centre),
+        VoiceEnded(call="c1", why=VoiceEnd.HUNG_UP, took_s=42.0),
+        VoiceRefused(call=None, why=VoiceRefusal.NOT_ASKED, party=centre),
+    )
+    span = "fran=2026-11-01&till=2026-11-30"
+    page = text_of(boss, f"/atkomst?{span}&visa=alla")
+    assert page.count("Larmcentralen") == 2
+    assert "42" in page
+    assert "voice.begun;org1;h1;alarm_centre" in boss.get(f"/atkomst/fil?{span}").text
 
 
 def test_the_access_log_and_its_sample(

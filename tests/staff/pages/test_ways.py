@@ -140,6 +140,64 @@ def test_a_device_is_proved_by_what_it_shows(
     assert 'data-test="proved"' in text_of(carer, "/larmvagar")
 
 
+def test_a_subscription_that_the_browser_replaced(
+    carer: FlaskClient, ways: dict[str, Twin], staff: Staff, staff_app: Flask
+) -> None:
+    """The device's service worker says so, without a session: the way is the new one's, and used
+    again once a test alarm was shown there, which goes out at once."""
+    before = json.loads(ways["push"].address.value)
+    send(carer, "ny", channel="push", value=json.dumps(before))
+    [way] = ids(carer)
+    with staff.write() as tx:
+        points.vouch(tx, way, staff.clock.now())
+    after = before | {"endpoint": before["endpoint"] + "-2"}
+    body = {"before": before, "after": after}
+    assert staff_app.test_client().post("/kanal/push-byte", json=body).status_code == 204
+    assert ids(carer) == [way]
+    page = text_of(carer, "/larmvagar")
+    assert 'data-test="unproved"' in page
+    assert "inte framme än" in trial_of(carer)
+    told = json.loads(ways["push"].sent().splitlines()[-1])[1]
+    channel = staff_app.extensions[channels.EXTENSION]["push"]
+    said = json.dumps({"token": told["token"], "what": "shown"}).encode()
+    for report in channel.incoming({}, {}, said).reports:
+        points.report(staff, "push", report)
+    assert 'data-test="proved"' in text_of(carer, "/larmvagar")
+    with staff.db.read() as conn:
+        kept = json.loads(conn.execute(select(contact_point.c.value)).scalar_one())
+    assert kept["endpoint"] == after["endpoint"]
+    assert staff_app.test_client().post("/kanal/push-byte", json=body).status_code == 404, "once"
+
+
+def test_nobody_moves_anothers_device(
+    carer: FlaskClient, ways: dict[str, Twin], staff: Staff, staff_app: Flask
+) -> None:
+    """Who has not the keys of the one before, or wants a place that is somebody's, is told nothing;
+    nonsense likewise."""
+    mine = json.loads(ways["push"].address.value)
+    send(carer, "ny", channel="push", value=json.dumps(mine))
+    add_user(staff_app, "p8", ["caregiver"], homes=["h1"])
+    other = staff_app.test_client()
+    sign_in(other, "p8")
+    theirs = json.loads(twin_push.Device().subscription(mine["endpoint"] + "-8"))
+    send(other, "ny", channel="push", value=json.dumps(theirs))
+    new = json.loads(twin_push.Device().subscription(mine["endpoint"] + "-9"))
+    guessed = json.loads(twin_push.Device().subscription(mine["endpoint"]))
+    tried = [
+        {"before": guessed, "after": new},
+        {"before": theirs, "after": mine},
+        {"before": mine, "after": {"endpoint": "http://"}},
+        {"before": mine},
+        [],
+        "x",
+    ]
+    for body in tried:
+        assert staff_app.test_client().post("/kanal/push-byte", json=body).status_code == 404
+    with staff.db.read() as conn:
+        kept = set(conn.execute(select(contact_point.c.value)).scalars())
+    assert {json.loads(one)["endpoint"] for one in kept} == {mine["endpoint"], theirs["endpoint"]}
+
+
 def test_a_device_that_is_gone_is_told_of(carer: FlaskClient, ways: dict[str, Twin]) -> None:
     """404 and 410 of the push service: it is not used, its owner sees it, and adding it again
     begins anew."""

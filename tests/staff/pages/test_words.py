@@ -15,7 +15,7 @@ from web.staff.cli import catalogue
 from web.staff.core import i18n
 from web.staff.core.rights import Role
 from web.staff.pages import event_list, forms, icons
-from web.staff.texts import event_summary, kind_words, words
+from web.staff.texts import check_words, door_words, event_summary, kind_words, words
 
 [ENGLISH] = catalogue.files()
 
@@ -137,15 +137,15 @@ def test_the_turns_reasons_of_the_contract_have_sentences() -> None:
     field = inspect.getsource(events.LockOperationEnded)
     named = set(field.split("None when done; else", 1)[1].split('"""', 1)[0].split("`")[1::2])
     assert {"asleep", "no_answer", "restarted"} <= named
-    assert named <= set(words.TURN_WHY)
+    assert named <= set(door_words.TURN_WHY)
 
 
 def test_the_checks_reasons_of_the_contract_have_words() -> None:
     """Every documented `why` of an asked and of an escalated check has a word."""
     asked = inspect.getsource(events.CheckAsked).split("What the sensors lack:", 1)[1]
-    assert set(asked.split('"""', 1)[0].split("`")[1::2]) == set(words.ASKED_WHY)
+    assert set(asked.split('"""', 1)[0].split("`")[1::2]) == set(check_words.ASKED_WHY)
     source = inspect.getsource(events.CheckEscalated).rsplit('"""', 2)[1]
-    assert set(source.split("`")[1::2]) == set(words.ESCALATED_WHY)
+    assert set(source.split("`")[1::2]) == set(check_words.ESCALATED_WHY)
 
 
 def test_every_rule_has_a_word() -> None:

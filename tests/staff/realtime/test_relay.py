@@ -28,6 +28,7 @@ from web.staff.realtime.broker import DECIDED
 from web.staff.realtime.relay import CHANNEL, PostgresRelay
 from web.staff.realtime.waiting import TooSlow
 from web.staff.storage import tables
+from web.staff.storage.changes import LockOrder
 
 pytestmark = pytest.mark.postgres
 
@@ -228,3 +229,18 @@ def _until(holds: Callable[[], bool], timeout_s: float = 20.0) -> None:
     while not holds():
         assert time.monotonic() < end_s
         threading.Event().wait(0.01)
+
+
+def test_what_an_order_is_about_is_kept_on_the_way(
+    far: tuple[Staff, Staff, EnrolledHome, Any],
+) -> None:
+    """An order of a call and one of a look reach the home at another worker as what they are: the
+    word `look` means something else among workers."""
+    one, _, _, stream = far
+    for what in ("call", "look"):
+        order = LockOrder("h1", '{"what": "end"}', what=what)
+        with one.write() as tx:
+            tx.orders.append(order)
+        assert order.reached
+        given = next(raw for raw in stream if raw.startswith(b"event: "))
+        assert given == f'event: {what}\ndata: {{"what": "end"}}\n\n'.encode()

@@ -185,7 +185,7 @@ def test_a_full_disk_from_its_first_moment_to_its_end(
         if (told := screen.get(0)) is not None:
             break
     assert told is not None
-    assert b'event: saving\ndata: {"refused": true, "unsaved": 0}' in told.raw
+    assert b'event: saving\ndata: {"refused": true, "unsaved": 0,' in told.raw
     urgent = home.seal(alarm(clock))
     for _ in range(3):  # as the home does, until it is stored
         assert home.post("urgent", urgent).status_code == 503

@@ -45,6 +45,7 @@ from tests.staff.homelink.test_ingest import rows
 from tests.staff.homelink.test_urgent import WATCHER
 from tests.staff.parts import EnrolledHome
 from web.staff.care import actions
+from web.staff.checks import claims
 from web.staff.core.context import Staff
 from web.staff.doors import lock_orders
 from web.staff.events import append
@@ -171,8 +172,8 @@ def _a_night(home: EnrolledHome, staff: Staff) -> None:
     home.clock.advance(60)
     home.send(CheckPlanned(check="n@1", slot=now, report_by=now + timedelta(hours=1)))
     home.send_urgent(CheckAsked(check="n@1", why="bed_empty", answer_by=now))
-    actions.start_check(staff, WATCHER, "h1", "n@1")
-    actions.answer_check(staff, WATCHER, "h1", "n@1", Finding.UNCLEAR, Looked.PHONE)
+    claims.start_check(staff, WATCHER, "h1", "n@1")
+    claims.answer_check(staff, WATCHER, "h1", "n@1", Finding.UNCLEAR, Looked.PHONE)
     stream = home.listen(1)
     next(stream)
     lock_orders.order_turn(staff, WATCHER, "h1", "front")

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 
 from gateway.access import permits
+from gateway.clock import ManualClock
 from gateway.events import (
     LISTENING_ROLE,
     AlarmOutcome,
@@ -25,7 +27,7 @@ from gateway.wire import CallOrder
 from tests.media.test_description import OFFER
 from tests.staff.care.test_actions import CAREGIVER, actor, refusal
 from tests.staff.homelink.test_ingest import rows
-from tests.staff.parts import EnrolledHome, add_home
+from tests.staff.parts import EnrolledHome, add_home, parts_of
 from web.staff.care import actions
 from web.staff.care.actions import Why
 from web.staff.core.config import StaffConfig, VoiceConfig
@@ -159,3 +161,28 @@ def test_a_relay_is_opened_for_one_call(tmp_path: Path) -> None:
     assert relays.servers(config.model_copy(update={"voice": VoiceConfig()}), "c1", 0.0) == ()
     with pytest.raises(ValueError, match="turn_urls"):
         VoiceConfig(turn_urls=("http://turn.example",))
+
+
+@pytest.mark.postgres
+def test_a_call_reaches_the_worker_where_the_home_listens(
+    workers: tuple[Flask, Flask], clock: ManualClock
+) -> None:
+    """The page is at one worker and the home at another: the offer goes there with its permit, the
+    home's answer comes back to the page, and what ends it goes there too."""
+    near, there = (parts_of(one) for one in workers)
+    home = EnrolledHome(workers[0], workers[0].test_client(), "h1", clock)
+    home.enroll()
+    alarm = furnish(home)
+    home.client = workers[1].test_client()
+    stream = home.listen(1)
+    assert next(stream) == b": hello\n\n"
+    call = calls.begin(near, CAREGIVER, alarm, OFFER).id
+    order = order_on(stream)
+    assert (order.what, order.call) == ("begin", call)
+    assert permits.read(order.permit, {near.keys.kid: near.keys.private.public_key()}).call == call
+    assert signal(home, call=call, state="answered", sdp=OFFER).status_code == 200
+    assert calls.state(near, CAREGIVER, call).state == "answered"
+    assert calls.state(there, CAREGIVER, call).state == "answered"
+    calls.end(near, CAREGIVER, call)
+    assert order_on(stream).what == "end"
+    home.close()

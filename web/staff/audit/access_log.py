@@ -48,7 +48,8 @@ class AccessRow:
     """One row.  `at` aware UTC, corrected; `action` the event's kind; `person` the user (None: not
     known who); `patient` the resident's id, None when none is kept; `why` the code that belongs to
     the action: what was read, the grant's reason, the refusal, the stamp's source, the check;
-    `took_s` how long somebody listened or saw, None: not (yet) known."""
+    `took_s` how long somebody listened or saw, None: not (yet) known; `outcome` what came of it: of
+    a turn, and how a look ended."""
 
     ref: Ref
     at: datetime
@@ -60,6 +61,8 @@ class AccessRow:
     why: str
     outcome: str | None = None
     took_s: float | None = None
+    party: str = ""
+    """Who it was where it was no user: a `VoiceParty`; empty: the user, or nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +160,7 @@ def rows_of(conn: Connection, rows: Sequence[Any]) -> list[AccessRow]:
         among(u.grant, grants), among(u.home_id, homes)
     )
     outcomes.update(((row.home_id, row.grant), row.outcome) for row in conn.execute(query))
-    lasted = _lasted(conn, rows)
+    ends = _ends(conn, rows)
     return [
         AccessRow(
             ref=f"{row.origin}/{row.seq}",
@@ -170,11 +173,24 @@ def rows_of(conn: Connection, rows: Sequence[Any]) -> list[AccessRow]:
             why=_why(row.kind, data),
             outcome=outcomes.get((row.home_id, str(data.get("grant"))))
             if row.kind == "unlock.requested"
-            else None,
-            took_s=lasted.get((row.home_id, row.kind, _named(row.kind, data))),
+            else end.why,
+            took_s=end.took_s,
+            party="" if row.person is not None else str(data.get("party") or ""),
         )
         for row, data in zip(rows, bodies, strict=True)
+        for end in (ends.get((row.home_id, row.kind, _named(row.kind, data)), _NO_END),)
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How long it took, and how a look ended; None: not (yet) known."""
+
+    took_s: float | None = None
+    why: str | None = None
+
+
+_NO_END = _End()
 
 
 def _named(kind: str, data: Mapping[str, object]) -> str:
@@ -182,9 +198,8 @@ def _named(kind: str, data: Mapping[str, object]) -> str:
     return str(data.get(ENDS[kind][1])) if kind in ENDS else ""
 
 
-def _lasted(conn: Connection, rows: Sequence[Any]) -> dict[tuple[str, str, str], float | None]:
-    """How long somebody listened or saw, by home, kind and call or look, for those that begin in
-    these rows."""
+def _ends(conn: Connection, rows: Sequence[Any]) -> dict[tuple[str, str, str], _End]:
+    """How what begins in these rows ended, by home, kind and call or look."""
     begun = [row for row in rows if row.kind in ENDS]
     if not begun:
         return {}
@@ -201,8 +216,16 @@ def _lasted(conn: Connection, rows: Sequence[Any]) -> dict[tuple[str, str, str],
         (row.home_id, by_end[row.kind], json.loads(row.body)["data"]) for row in conn.execute(query)
     ]
     return {
-        (home, kind, _named(kind, data)): _seconds(data.get("took_s")) for home, kind, data in ends
+        (home, kind, _named(kind, data)): _End(
+            _seconds(data.get("took_s")), _how(data) if kind == "look.begun" else None
+        )
+        for home, kind, data in ends
     }
+
+
+def _how(data: Mapping[str, object]) -> str:
+    """How a look ended; `unseen`: nobody saw a picture."""
+    return "unseen" if data.get("pictures") == 0 else str(data.get("why", ""))
 
 
 def _seconds(value: object) -> float | None:

@@ -1,10 +1,10 @@
-"""What a staff member does: answer a check, take an alarm on and see it through, arrive and leave.
+"""What a staff member does: take an alarm on and see it through, arrive and leave.
 
 Every page goes through these functions; each checks the right, writes the server's own event, and
 returns a typed result or raises `Refused` with a word for why.  The page makes the sentence.
 
-Not for: turning a lock (`web.staff.doors.lock_orders`), HTTP, forms, texts, or deciding what
-follows (the home decides).
+Not for: turning a lock (`web.staff.doors.lock_orders`), night checks (`web.staff.checks`), HTTP,
+forms, texts, or deciding what follows (the home decides).
 """
 
 from __future__ import annotations
@@ -27,11 +27,7 @@ from gateway.events import (
     AlarmOutcome,
     AlarmResolved,
     AlarmResponderDeparted,
-    CheckAnswered,
-    CheckStarted,
     Data,
-    Finding,
-    Looked,
     Ref,
     Severity,
     Tap,
@@ -44,7 +40,7 @@ from web.staff.events import append
 from web.staff.storage import tables
 from web.staff.storage.database import Tx
 from web.staff.storage.plan_tables import visit_note
-from web.staff.storage.rows import AlarmRow, CheckRow, read_all, read_one
+from web.staff.storage.rows import AlarmRow, read_all
 
 NOTE_MAX = 500
 """Characters of a note beside an alarm, as beside a visit."""
@@ -94,6 +90,8 @@ class Why(StrEnum):
     NO_CHECK = "no_check"
     NOT_ASKED = "not_asked"
     """The check does not ask a person (any more).  Data: `state`."""
+    NOTHING_SEEN = "nothing_seen"
+    """An answer through the camera, which showed nothing."""
     NO_TAG = "no_tag"
     """No door has this tag, or not one of this person's homes."""
     NO_VISIT = "no_visit"
@@ -119,6 +117,22 @@ class Why(StrEnum):
     """There is no such call of this person's."""
     BAD_OFFER = "bad_offer"
     """The page's description of its end is none.  Data: `detail`."""
+    NO_CAMERA = "no_camera"
+    """The home has not told of such a camera and of a lamp that says that somebody looks."""
+    NO_CONSENT = "no_consent"
+    """Not everybody concerned agreed to looks into the home."""
+    NO_REASON = "no_reason"
+    """A look of the watcher's own has no reason of the list."""
+    NOT_SEEN = "not_seen"
+    """The sensor's answer was not shown before a look of the watcher's own."""
+    NOT_TAKEN = "not_taken"
+    """A look is for a check that the person has taken first."""
+    LOOKING = "looking"
+    """Another person looks there now.  Data: `person` (id)."""
+    NO_LOOK = "no_look"
+    """There is no such look of this person's, or it is over."""
+    EXTENDED = "extended"
+    """The look was made longer already."""
 
 
 class Refused(TryggveError):
@@ -135,33 +149,6 @@ class Done:
 
     ref: Ref
     at: datetime
-
-
-def start_check(staff: Staff, actor: Actor, home: str, check: str) -> Done:
-    """A watcher begins to look.  Raises `Refused`: NO_ROLE, NO_HOME, NO_CHECK, NOT_ASKED, NOT_FIRST
-    (somebody else looks already)."""
-    _may(actor, Right.ANSWER_CHECK, home)
-    with staff.write() as tx:
-        append.hold(tx, home)
-        row = _asked(tx, home, check)
-        if row.state == "started" and row.started_by != actor.person:
-            raise Refused(Why.NOT_FIRST, person=row.started_by, at=row.started_at)
-        return _write(staff, tx, home, actor, CheckStarted(check=check))
-
-
-def answer_check(
-    staff: Staff, actor: Actor, home: str, check: str, finding: Finding, looked: Looked
-) -> Done:
-    """A watcher tells what was found.  Raises `Refused`: NO_ROLE, NO_HOME, NO_CHECK, NOT_ASKED,
-    NOT_FIRST (another person looks, or has answered)."""
-    _may(actor, Right.ANSWER_CHECK, home)
-    with staff.write() as tx:
-        append.hold(tx, home)
-        row = _asked(tx, home, check)
-        if row.state == "started" and row.started_by != actor.person:
-            raise Refused(Why.NOT_FIRST, person=row.started_by, at=row.started_at)
-        answered = CheckAnswered(check=check, finding=finding, looked=looked)
-        return _write(staff, tx, home, actor, answered)
 
 
 def tap(staff: Staff, actor: Actor, home: str, what: Tap) -> Done:
@@ -331,16 +318,3 @@ def _keep(tx: Tx, home: str, words: str) -> str:
     ref = f"note:{secrets.token_hex(8)}"
     tx.conn.execute(insert(visit_note).values(ref=ref, home_id=home, text=words))
     return ref
-
-
-def _asked(tx: Tx, home: str, check: str) -> CheckRow:
-    t = tables.night_check
-    query = select(t).where(t.c.home_id == home, t.c.check == check)
-    row = read_one(tx.conn, CheckRow, query)
-    if row is None:
-        raise Refused(Why.NO_CHECK)
-    if row.state == "answered":
-        raise Refused(Why.NOT_FIRST, person=row.answered_by, at=row.answered_at)
-    if row.state not in ("asked", "started"):
-        raise Refused(Why.NOT_ASKED, state=row.state)
-    return row

@@ -1,7 +1,6 @@
 """Figures over many alarms that point at nobody: counts, false alarms, percentiles of the response.
 
-A group of fewer than `FEW` is hidden, and with it as many more as are needed so that no difference
-between a total and what is shown gives it away.  What rang in many homes at once counts once.
+A group of a few is hidden (`few`).  What rang in many homes at once counts once.
 
 Pure: no database, no clock, no texts.  Not for: one alarm's times (`response_times`), or which
 alarms somebody may count.
@@ -15,10 +14,8 @@ from datetime import timedelta
 from typing import TypeVar
 
 from gateway.events import AlarmFinding, AlarmOutcome, Trait, alarm_type
+from web.staff.care.few import FEW, hidden, is_few
 from web.staff.care.response_times import Answered, Response, percentile
-
-FEW = 5
-"""Groups of fewer are hidden: a count of a few may be one person, whom a colleague then knows."""
 
 FEW_FOR_P90 = 10
 """Of fewer the ninth decile is the longest of them: one person's own time."""
@@ -125,16 +122,12 @@ def figures(alarms: Sequence[Answered]) -> Figures:
     false = sum(map(is_false, alarms))
     return Figures(
         count=len(alarms),
-        false=None if _is_few(false) or _is_few(len(alarms) - false) else false,
+        false=None if is_few(false) or is_few(len(alarms) - false) else false,
         delivered=_spread(one.delivered for one in real),
         acknowledged=_spread(one.acknowledged for one in real),
         arrived=_spread(one.arrived for one in real),
         resolved=_spread(one.resolved for one in real),
     )
-
-
-def _is_few(count: int) -> bool:
-    return 0 < count < FEW
 
 
 def _spread(times: Iterable[timedelta | None]) -> Spread:
@@ -147,7 +140,7 @@ def _spread(times: Iterable[timedelta | None]) -> Spread:
 
 def whole(alarms: Sequence[Answered]) -> Figures:
     """All of them as one group; hidden where they are few."""
-    return HIDDEN if _is_few(len(alarms)) else figures(alarms)
+    return HIDDEN if is_few(len(alarms)) else figures(alarms)
 
 
 def by(
@@ -170,24 +163,6 @@ def by(
     return _without_false(shown, groups)
 
 
-def hidden(counts: Mapping[K, int], part: Callable[[K], Hashable] = lambda _name: None) -> set[K]:
-    """The groups that are not shown: the few, and of each part, and of all, the smallest others
-    until what is hidden is two groups and `FEW` together."""
-    gone: set[K] = set()
-    for one in {part(name) for name in counts}:
-        here = {name: count for name, count in counts.items() if part(name) == one}
-        gone |= _with_more(here, {name for name, count in here.items() if _is_few(count)})
-    return _with_more(counts, gone)
-
-
-def _with_more(counts: Mapping[K, int], gone: set[K]) -> set[K]:
-    left = sorted((name for name in counts if name not in gone), key=lambda name: counts[name])
-    gone = set(gone)
-    while gone and left and (len(gone) < 2 or sum(counts[name] for name in gone) < FEW):
-        gone.add(left.pop(0))
-    return gone
-
-
 def _without_false(
     shown: Mapping[K, Figures], groups: Mapping[K, Sequence[Answered]]
 ) -> dict[K, Figures]:
@@ -198,7 +173,7 @@ def _without_false(
     left = sorted((name for name in shown if name not in gone), key=lambda name: false[name])
 
     def few(counts: Mapping[K, int]) -> bool:
-        return _is_few(sum(counts[name] for name in gone))
+        return is_few(sum(counts[name] for name in gone))
 
     while gone and left and (len(gone) < 2 or few(false) or few(other)):
         gone.add(left.pop(0))

@@ -17,6 +17,7 @@ TITLES = {
 }
 """By whom an alarm concerns."""
 
+NEWS = N_("Besked")
 TRIAL = N_("Provlarm %(at)s")
 MANY = N_("i %(count)s hem")
 AGAIN = N_("Påminnelse %(round)s")
@@ -31,6 +32,8 @@ NOTHING_TO_DO = N_("Du behöver inte göra något.")
 
 def title(message: Message, locale: str) -> str:
     """`Larm 02:14`, and in how many homes where one cause raised it in several."""
+    if message.is_news:
+        return say_in(locale, NEWS)
     words = TRIAL if message.trial or message.test else TITLES[message.severity]
     said = say_in(locale, words, at=f"{local(message.raised_at):%H:%M}")
     if message.others:

@@ -103,6 +103,11 @@ class Message:
     they wrote back.  Never with a name; `url` tells who."""
     trial: bool = False
 
+    @property
+    def is_news(self) -> bool:
+        """Whether it only tells something, and nobody is to act."""
+        return self.said is not None and self.severity is Severity.ROUTINE
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

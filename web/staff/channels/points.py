@@ -160,9 +160,7 @@ def add(staff: Staff, tx: Tx, user_id: int, channel: str, value: str, label: str
     """Keep a way that is not proved yet, last; returns its id.  One that is there already is not
     added twice; a device is whoever's added it last.  Raises `Refused`."""
     value = normal(channel, value)
-    same = json.loads(value)["endpoint"] if channel == "push" else value
-    said = f"contact:{channel}:{same}".encode()
-    hashed = hmac.new(staff.keys.code_key, said, hashlib.sha256).hexdigest()
+    hashed = _hashed(staff, channel, value)
     c = contact_point.c
     if channel == "push":
         others = (c.channel == channel, c.value_sha256 == hashed, c.user_id != user_id)
@@ -199,6 +197,32 @@ def add(staff: Staff, tx: Tx, user_id: int, channel: str, value: str, label: str
     return id_
 
 
+def _hashed(staff: Staff, channel: str, value: str) -> str:
+    """What makes an address one and the same."""
+    same = json.loads(value)["endpoint"] if channel == "push" else value
+    said = f"contact:{channel}:{same}".encode()
+    return hmac.new(staff.keys.code_key, said, hashlib.sha256).hexdigest()
+
+
+def moved(staff: Staff, tx: Tx, before: str, after: str) -> tuple[int, str] | None:
+    """A device's browser says that its subscription was replaced by another: account and id of the
+    way, which must be proved anew; None where nothing of it is ours.  Who says so has the keys of
+    the one before, which are here and in that browser."""
+    try:
+        before, after = normal("push", before), normal("push", after)
+    except Refused:
+        return None
+    c, hashed = contact_point.c, _hashed(staff, "push", after)
+    query = select(c.id, c.user_id, c.value).where(c.channel == "push")
+    row = tx.conn.execute(query.where(c.value_sha256 == _hashed(staff, "push", before))).first()
+    taken = tx.conn.execute(query.where(c.value_sha256 == hashed)).first()
+    if row is None or taken is not None or not hmac.compare_digest(row.value, before):
+        return None
+    changed = {"value": after, "value_sha256": hashed, "proved_at": None, "gone_at": None}
+    tx.conn.execute(update(contact_point).where(c.id == row.id).values(changed))
+    return row.user_id, row.id
+
+
 def remove(tx: Tx, user_id: int, id_: str) -> None:
     """Take a way away.  Raises `Refused`."""
     _row(tx.conn, user_id, id_)
@@ -221,6 +245,12 @@ def _row(conn: Connection, user_id: int, id_: str) -> Any:
     if row is None:
         raise Refused(Wrong.NOT_FOUND)
     return row
+
+
+def org_of(conn: Connection, user_id: int) -> str:
+    """The organisation of an account."""
+    u = tables.user.c
+    return str(conn.execute(select(u.org_id).where(u.id == user_id)).scalar_one())
 
 
 def _address(conn: Connection, row: Any) -> Address:

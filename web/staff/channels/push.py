@@ -230,9 +230,12 @@ class Push:
             "tag": _tag(message),
             "lang": to.locale,
             "test": message.test,
+            "quiet": message.is_news,
             "report": self._report_path,
             "token": token,
-            "actions": [] if message.trial else _words.actions(to.locale),
+            "actions": []
+            if message.trial or message.said is not None
+            else _words.actions(to.locale),
             "failed": _words.not_taken(to.locale),
         }
 
@@ -324,7 +327,8 @@ class Push:
 
 def _tag(message: Message) -> str:
     """What is the same for one alarm, and says nothing of it."""
-    what = message.id if message.trial or message.test else str(message.alarm)
+    own = message.trial or message.test or message.is_news
+    what = message.id if own else str(message.alarm)
     return hashlib.sha256(what.encode()).hexdigest()[:16]
 
 

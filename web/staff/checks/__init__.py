@@ -1,1 +1,5 @@
-"""Night checks: the plan of a home."""
+"""Night checks: the plan of a home, who has a check, the visit that one leaves behind, and what
+must not be forgotten.
+
+Not for: what a check means (the home's rules), or pages.
+"""

@@ -21,6 +21,7 @@ from web.staff.core.admission import HISTORY_MAX, POSTGRES, SQLITE, Lane, Turns
 from web.staff.core.pace import Pace
 from web.staff.core.waits import Waits
 from web.staff.realtime.broker import Broker
+from web.staff.realtime.pictures import Pictures
 from web.staff.realtime.unsaved import UnsavedAlarms
 from web.staff.storage import escalations
 from web.staff.storage.afterwards import Afterwards
@@ -78,12 +79,16 @@ class Staff:
     admission: Admission = field(default_factory=_for_no_requests)
     afterwards: Afterwards | None = None
     """What is written after the answer; None: everything is written before it."""
+    pictures: Pictures = field(default_factory=Pictures)
+    """Sealed pictures of looks that find no other way; the same memory at all workers."""
     unsaved: UnsavedAlarms = field(default_factory=UnsavedAlarms)
     """Alarms that came while nothing can be saved."""
     boot: str = field(default_factory=boot_id)
     """Which boot of the machine counts the deadlines that are set now."""
     ladders_due: threading.Event = field(default_factory=threading.Event)
     """Set when an alarm came or was taken: the dispatcher of this worker looks at once."""
+    ladders_stand: bool = False
+    """Alarms are not passed on by this worker, as `web.staff.runtime.ladder_watch` found."""
     unkept: deque[str] = field(default_factory=lambda: deque(maxlen=UNKEPT_MAX))
     """Readings (`web.staff.care.reads`) that not even the spool took, for the same reason."""
 
@@ -106,8 +111,13 @@ class Staff:
         return Moment(self.clock.now(), self.clock.mono_s(), self.boot)
 
     def saving_event(self) -> bytes:
-        """As a server-sent event: whether the server saves, and how many alarms ring unsaved."""
-        said = {"refused": self.db.saving.now is not None, "unsaved": len(self.unsaved)}
+        """As a server-sent event: whether the server saves, how many alarms ring unsaved, and
+        whether alarms stay here."""
+        said = {
+            "refused": self.db.saving.now is not None,
+            "unsaved": len(self.unsaved),
+            "stands": self.ladders_stand,
+        }
         return f"event: saving\ndata: {json.dumps(said)}\n\n".encode()
 
     def tell_saving(self) -> None:

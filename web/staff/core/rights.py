@@ -30,6 +30,8 @@ class Right(StrEnum):
     TURN_LOCK = "turn_lock"
     TAP_VISIT = "tap_visit"
     ANSWER_CHECK = "answer_check"
+    LOOK = "look"
+    """Look into an assigned home by its camera, for a moment and on a ground."""
     ANSWER_CARE_ALARM = "answer_care_alarm"
     ANSWER_TECHNICAL_ALARM = "answer_technical_alarm"
     CORRECT_VISIT = "correct_visit"
@@ -58,6 +60,7 @@ RIGHTS: dict[Role, frozenset[Right]] = {
             Right.TURN_LOCK,
             Right.TAP_VISIT,
             Right.ANSWER_CHECK,
+            Right.LOOK,
             Right.ANSWER_CARE_ALARM,
             Right.ANSWER_TECHNICAL_ALARM,
         }
@@ -68,6 +71,7 @@ RIGHTS: dict[Role, frozenset[Right]] = {
             Right.TURN_LOCK,
             Right.TAP_VISIT,
             Right.ANSWER_CHECK,
+            Right.LOOK,
             Right.ANSWER_CARE_ALARM,
             Right.ANSWER_TECHNICAL_ALARM,
         }

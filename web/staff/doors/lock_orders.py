@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, bindparam, or_, select
+from sqlalchemy import Select, and_, bindparam, func, or_, select
 
 from gateway.access.grants import LIFE_S, Action, Grant, Reason, sign
 from gateway.envelope import Draft
@@ -209,22 +209,32 @@ def _open_check(tx: Tx, home: str, now: datetime) -> str | None:
 def _make_open_check() -> Select[Any]:
     c, v, later = tables.night_check.c, tables.visit.c, tables.night_check.alias("later")
     home = bindparam("home", type_=c.home_id.type)
-    visited = select(v.id).where(v.home_id == home, v.until >= c.closed_at).exists()
+    since = bindparam("since", type_=c.closed_at.type)
+    asked_at = func.coalesce(c.visit_asked_at, c.closed_at, type_=c.closed_at.type)
+    visited = select(v.id).where(v.home_id == home, v.until >= asked_at).exists()
     looked = (
         select(later.c.check)
         .where(
             later.c.home_id == home,
-            later.c.answered_at > c.closed_at,
+            later.c.answered_at > asked_at,
             later.c.looked == "in_person",
             later.c.finding == "ok",
         )
         .exists()
     )
+    asks = or_(
+        c.state == "escalated",
+        c.state == "missed",
+        and_(
+            c.visit_asked_at.is_not(None),
+            or_(c.closed_at.is_(None), and_(c.state == "done", c.looked == "camera")),
+        ),
+    )
     return (
         select(c.check)
-        .where(c.home_id == home, c.closed_at > bindparam("since", type_=c.closed_at.type))
-        .where(or_(c.state == "escalated", c.state == "missed"), ~visited, ~looked)
-        .order_by(c.closed_at.desc())
+        .where(c.home_id == home, or_(c.closed_at > since, c.visit_asked_at > since))
+        .where(asks, c.settled_at.is_(None), ~visited, ~looked)
+        .order_by(asked_at.desc())
         .limit(1)
     )
 

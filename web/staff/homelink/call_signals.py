@@ -6,7 +6,10 @@ ended.  Not for: beginning a call (`web.staff.talk`).
 
 from __future__ import annotations
 
-from sqlalchemy import select, update
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Table, select, update
 
 from gateway.errors import DescriptionRefused
 from gateway.media import description
@@ -14,9 +17,13 @@ from gateway.wire import CallSignal
 from web.staff.core.context import Staff
 from web.staff.homelink.ingest import Refused
 from web.staff.storage import tables
+from web.staff.storage.database import Tx
 
 ORDER = ("asked", "answered", "begun", "ended", "refused")
 """Of a call's states; the last two are its end."""
+
+OVER = ("ended", "refused")
+"""The end of a call or a look."""
 
 
 def receive(staff: Staff, home: str, signal: CallSignal) -> None:
@@ -29,13 +36,33 @@ def receive(staff: Staff, home: str, signal: CallSignal) -> None:
         raise Refused(400, "bad_request", f"sdp: {error.text}.") from error
     with staff.write() as tx:
         mine = (t.c.id == signal.call) & (t.c.home_id == home)
-        row = tx.conn.execute(select(t.c.state).where(mine)).one_or_none()
-        if row is None:
+        more = {"answer": answer} if answer else {}
+        if not forward(tx, t, mine, ORDER, signal.state, signal.why, more):
             raise Refused(404, "no_call", "There is no such call with this home.")
-        values = {"answer": answer} if answer else {}
-        if ORDER.index(signal.state) > ORDER.index(row.state) and row.state != "ended":
-            values |= {"state": signal.state, "why": signal.why}
-        if signal.state in ("ended", "refused"):
-            values["answer"] = ""
-        if values:
-            tx.conn.execute(update(t).where(mine).values(values))
+
+
+def forward(
+    tx: Tx,
+    t: Table,
+    mine: ColumnElement[bool],
+    order: Sequence[str],
+    state: str | None,
+    why: str,
+    more: Mapping[str, Any],
+) -> bool:
+    """Have the row of a call or a look say what the home says, if that is no step back; False:
+    there is none.  `state` None: the one that it has.  What it said on the way (`more`) is gone
+    with its end."""
+    row = tx.conn.execute(select(t).where(mine)).one_or_none()
+    if row is None:
+        return False
+    if row.state in OVER:
+        return True  # the first end stands
+    values = dict(more)
+    if state is not None and order.index(state) > order.index(row.state):
+        values |= {"state": state, "why": why}
+    if state in OVER:
+        values |= {name: "" for name in ("answer", "key") if name in t.c}
+    if values:
+        tx.conn.execute(update(t).where(mine).values(values))
+    return True

@@ -1,5 +1,5 @@
 """What the server itself says to what a home told: that it oversteps, that its log is broken, that
-somebody arrived, that a closed alarm's cause came again.
+somebody arrived, that a closed alarm's cause came again, that a look showed nothing.
 
 Not for: what cannot be read (`unread`), or storing what came (`ingest`).
 """
@@ -14,7 +14,7 @@ from sqlalchemy import select
 from gateway.envelope import Draft
 from gateway.errors import ChainError
 from gateway.events import AlarmRaised, AlarmType, HomeOverstepped, HomeTampered
-from web.staff.care import arrivals, repeats
+from web.staff.care import arrivals, repeats, unseen
 from web.staff.core.context import Staff
 from web.staff.events import append
 from web.staff.events.judgement import Verdict
@@ -27,6 +27,7 @@ def follow(staff: Staff, tx: Tx, home: str, fresh: Sequence[Verdict]) -> None:
     counted = [verdict.event for verdict in fresh if not verdict.refused]
     arrivals.tell(staff, tx, home, counted)
     repeats.tell(staff, tx, home, counted)
+    unseen.tell(staff, tx, home, counted)
 
 
 def overstepped(staff: Staff, tx: Tx, home: str, verdicts: Sequence[Verdict]) -> None:

@@ -332,8 +332,9 @@ def _confirm_urgent(tx: Tx, origin: str, new: Sequence[Sent]) -> dict[int, datet
         own = orphan_id(ref, digest)
         c = tables.night_check
         escalations.rename(tx.conn, ref, own)
-        asked = (c.c.home_id == row.home_id) & (c.c.asked_ref == ref)
-        tx.conn.execute(update(c).where(asked).values(asked_ref=own))
+        for named in (c.c.asked_ref, c.c.closed_ref):
+            asked = (c.c.home_id == row.home_id) & (named == ref)
+            tx.conn.execute(update(c).where(asked).values({named: own}))
     return twins
 
 

@@ -21,6 +21,9 @@ from gateway.wire import (
     BACKLOG_HEADER,
     BODY_MAX_BYTES,
     HEARTBEAT_S,
+    LOOK_HEADER,
+    PICTURE_HEADER,
+    PICTURE_MAX_BYTES,
     PROTOCOL_HEADER,
     PROTOCOLS,
     CallSignal,
@@ -28,6 +31,7 @@ from gateway.wire import (
     EventBatch,
     GapProblem,
     Have,
+    LookSignal,
     Noted,
     Problem,
     TurnOrder,
@@ -40,9 +44,11 @@ from web.staff.core.context import Staff, staff
 from web.staff.homelink import (
     call_signals,
     catching_up,
+    centre_calls,
     enrolment,
     heard,
     ingest,
+    look_signals,
     second_path,
     tokens,
     unsaved_alarms,
@@ -214,6 +220,28 @@ def call() -> Response:
     return _answer(Noted(call=signal.call))
 
 
+@blueprint.post("/look")
+def look() -> Response:
+    """What a home says about a look, at once."""
+    parts = staff()
+    home = _home(parts)
+    signal = _read(LookSignal, CALL_BODY_MAX_BYTES)
+    look_signals.receive(parts, home, signal)
+    return _answer(Noted(call=signal.look))
+
+
+@blueprint.post("/picture")
+def picture() -> Response:
+    """One sealed picture of a look."""
+    parts = staff()
+    home = _home(parts)
+    look, number = request.headers.get(LOOK_HEADER, ""), request.headers.get(PICTURE_HEADER, "")
+    if not (number.isascii() and number.isdigit() and len(number) <= 6):
+        raise Refused(400, "bad_request", f"{PICTURE_HEADER} is no number.")
+    sealed = _body(PICTURE_MAX_BYTES)
+    return _answer(look_signals.take_picture(parts, home, look, int(number), sealed))
+
+
 @blueprint.get("/stream")
 def stream() -> Response:
     """What the server decided, and orders to turn a lock, until the connection ends."""
@@ -264,7 +292,7 @@ def _down(parts: Staff, mine: HomeStream, after: int) -> Iterator[bytes]:
     try:
         yield b": hello\n\n"
         item: Woken | None = DECIDED
-        renamed = True  # at first: what the home kept may be lost
+        renamed = delivered = True  # at first: what the home kept may be lost
         while True:
             if (
                 not item or not item.what
@@ -273,9 +301,13 @@ def _down(parts: Staff, mine: HomeStream, after: int) -> Iterator[bytes]:
                     yield f"event: decided\nid: {seq}\ndata: {body}\n\n".encode()
                     after = seq
                     renamed = renamed or second_path.NAMED in body
+                    delivered = delivered or centre_calls.NAMED in body
                 if renamed:
                     yield from _receivers(parts, mine.home)
                     renamed = False
+                if delivered:
+                    yield from _centres(parts, mine.home)
+                    delivered = False
             if item is None:
                 with working_for(Share.STREAM):
                     parts.relay.stream_seen(mine.home, mine.name)
@@ -302,6 +334,14 @@ def _receivers(parts: Staff, home: str) -> Iterator[bytes]:
         token = second_path.token(parts, home)
     if token is not None:
         yield f"event: receivers\ndata: {token}\n\n".encode()
+
+
+def _centres(parts: Staff, home: str) -> Iterator[bytes]:
+    """Which alarm centres may call the home."""
+    with working_for(Share.STREAM):
+        tokens = list(centre_calls.tokens(parts, home))
+    for token in tokens:
+        yield f"event: centre\ndata: {token}\n\n".encode()
 
 
 def _decided(parts: Staff, home: str, after: int) -> Iterator[tuple[int, str]]:

@@ -104,6 +104,13 @@ class Dispatcher:
         if self._thread is not None:
             self._guarded(self._note)
 
+    def revive(self) -> None:
+        """Begin anew where the thread has ended, which it never should."""
+        if self._thread is None or self._thread.is_alive() or self._stopping.is_set():
+            return
+        log.error("ladders: the dispatcher had ended, and is started anew")
+        self.start()
+
     def ill(self) -> str | None:
         """What is wrong, in a few words; None: all is well."""
         if self._thread is None:

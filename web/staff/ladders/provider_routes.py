@@ -10,10 +10,13 @@ Not for: what is done with it (`answers`, `noting`).
 from __future__ import annotations
 
 import hmac
+import json
+from contextlib import suppress
 
 from flask import Blueprint, Flask, Response, abort, current_app, request
 
 from web.staff import channels
+from web.staff.channels import points
 from web.staff.channels.contract import Forged, Incoming
 from web.staff.core.context import staff
 from web.staff.core.limits import Limiter, network_of
@@ -70,6 +73,32 @@ def told(name: str, secret: str) -> Response:
         _guessed()
         abort(403)
     took(name, said)
+    return Response(status=204)
+
+
+@blueprint.post("/kanal/push-byte")
+def moved() -> Response:
+    """A device's subscription was replaced by its browser: JSON with the one `before` and the one
+    `after`, each whole.  204: it is used once a test alarm was shown there, which is on its way;
+    404 for what is of nobody here, 413, 429."""
+    _slow()
+    parts = staff()
+    try:
+        said = json.loads(_body())
+        before, after = (json.dumps(said[which]) for which in ("before", "after"))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        abort(404)
+    with parts.write() as tx:
+        way = points.moved(parts, tx, before, after)
+    if way is None:
+        _guessed()
+        abort(404)
+    user, id_ = way
+    with parts.db.read() as conn:
+        org = points.org_of(conn, user)
+    url = f"{parts.config.public_url or request.url_root.rstrip('/')}/larmvagar"
+    with suppress(points.Refused):  # where there is no such channel any more the page says so
+        points.try_out(parts, channels.here(), user, id_, org=org, url=url)
     return Response(status=204)
 
 

@@ -14,7 +14,7 @@ from importlib import import_module
 
 from flask import Blueprint, Flask
 
-from web.staff.pages import error_pages, layout, routes, row_guard
+from web.staff.pages import error_pages, layout, look, routes, row_guard
 
 
 def discover() -> tuple[routes.Route, ...]:
@@ -30,6 +30,7 @@ def register(app: Flask) -> None:
     app.jinja_env.lstrip_blocks = True
     app.context_processor(layout.context)
     layout.add_filters(app)
+    app.jinja_env.globals["look_panel"] = look.panel
     row_guard.init_app(app)
     blueprint = Blueprint("pages", __name__)
     blueprint.before_request(layout.note_position)

@@ -65,10 +65,21 @@ def why_text(row: AccessRow) -> str:
         return words.enum_word(events.VoiceRefusal, row.why)
     if row.action == "look.begun":
         why = words.enum_word(events.LookWhy, row.why)
-        return ", ".join(filter(None, (why, voice_words.lasted(row.took_s))))
+        if row.outcome == "unseen":
+            how = _("ingen bild visades")
+        else:
+            how = words.enum_word(events.LookEnd, row.outcome) if row.outcome else ""
+        return ", ".join(filter(None, (why, voice_words.lasted(row.took_s), how)))
     if row.action == "look.refused":
         return words.enum_word(events.LookRefusal, row.why)
     return row.why
+
+
+def who_text(row: AccessRow, names: Mapping[str, str]) -> str:
+    """Who it was, in words."""
+    if row.person is not None:
+        return names.get(row.person, row.person)
+    return words.enum_word(events.VoiceParty, row.party).capitalize() if row.party else _("Okänd")
 
 
 def _filter(
@@ -140,6 +151,7 @@ def log(actor: Actor) -> str:
             samples=access_log.samples(conn, actor.org),
             kinds=sorted(ACCESS_KINDS),
             why_text=why_text,
+            who_text=who_text,
             what_text=what_text,
             came_in=came_in,
             address=_address,
@@ -211,6 +223,7 @@ def sample(actor: Actor) -> str:
             places=lookups.places(conn, actor),
             names=lookups.names(conn, actor),
             why_text=why_text,
+            who_text=who_text,
             found_as=CheckedAs.offered(),
             found_word=lambda code: words.enum_word(CheckedAs, code),
         )

@@ -68,6 +68,7 @@ def one(actor: Actor, alarm: str) -> str:
             lasted=alarm_words.lasted,
             may_answer=card.may_answer,
             may_talk=calls.may_talk(conn, actor, row),
+            may_look=row.severity != Severity.TECHNICAL.value,
             may_tell=actor.may(Right.SEE_CARE) or row.severity == Severity.TECHNICAL.value,
             **main_attributes(kinds="alarm visit elsewhere", home="" if elsewhere else row.home_id),
         )

@@ -9,20 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or_, select, union
+from sqlalchemy import Connection, Select, and_, or_, select, union
 
 from gateway.events import Severity
+from web.staff.checks import visits
 from web.staff.core.context import staff
 from web.staff.core.rights import Actor, Right
 from web.staff.pages import lookups
 from web.staff.pages.lookups import Place
 from web.staff.storage import tables as t
 from web.staff.storage.among import among
-
-TASK_KEPT = timedelta(days=7)
-"""A visit that nobody made is shown for this long; the alarm beside it stays until it is closed."""
 
 WAITING = ("asked", "started")
 """States of a check that waits for a person."""
@@ -88,28 +85,6 @@ def _troubles(actor: Actor, places: Mapping[str, Place]) -> list[Select[tuple[st
     if actor.may(Right.SEE_CARE):
         waits = c.closed_at.is_(None), c.state.in_(WAITING)
         found.append(select(c.home_id).where(among(c.home_id, places), *waits))
-        undone = unvisited(staff().clock.now())
+        undone = visits.unvisited(staff().clock.now())
         found.append(select(c.home_id).where(among(c.home_id, places), undone))
     return found
-
-
-def unvisited(now: datetime) -> ColumnElement[bool]:
-    """Of a check: it ended without an "all is well", or was never reported, and nobody has been
-    there since."""
-    c, v, later = t.night_check.c, t.visit.c, t.night_check.alias("later")
-    ended = func.coalesce(c.closed_at, c.unreported_at)
-    # a visit begun before and not ended proves nothing: its departure may have been forgotten
-    been = exists().where(v.home_id == c.home_id, or_(v.since >= ended, v.until >= ended))
-    looked = exists().where(
-        later.c.home_id == c.home_id,
-        later.c.answered_at > ended,
-        later.c.looked == "in_person",
-        later.c.finding == "ok",
-    )
-    return and_(
-        ended > now - TASK_KEPT,
-        c.state.in_(("escalated", "missed", "unreported")),
-        ~been,
-        ~looked,
-        or_(c.why.is_(None), c.state != "missed", c.why != "absent"),
-    )

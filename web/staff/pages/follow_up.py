@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from typing import TypeVar
-from zoneinfo import ZoneInfo
 
 from flask import Response, request
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
@@ -18,12 +17,13 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 from gateway.events import AlarmFinding, AlarmOutcome, Severity
 from web.staff.care import alarm_figures, response_times
 from web.staff.care.alarm_figures import HIDDEN, Figures
+from web.staff.care.few import FEW, is_few
 from web.staff.care.response_times import Answered
 from web.staff.core.context import staff
-from web.staff.core.i18n import FIRST_YEAR, N_, ZONE, day_of
+from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
-from web.staff.pages import lookups, reading
+from web.staff.pages import lookups, months, reading
 from web.staff.pages.layout import main_attributes, page
 from web.staff.pages.routes import Menu, get
 from web.staff.pages.visit import file
@@ -82,20 +82,20 @@ class Month:
 def show(actor: Actor) -> str:
     """The page `/uppfoljning?manad=2026-11`."""
     with staff().db.read() as conn:
-        month, technical = _month(), request.args.get("slag") == "teknik"
+        month, technical = months.asked(), request.args.get("slag") == "teknik"
         alarms = _read(conn, actor, month, technical=technical)
-        tables = list(_tables(conn, actor, alarms, finished=_is_finished(month)))
+        tables = list(_tables(conn, actor, alarms, finished=months.is_finished(month)))
         return page(
             "follow_up.html",
             conn,
             actor,
             month=month,
             technical=technical,
-            finished=_is_finished(month),
+            finished=months.is_finished(month),
             total=alarm_figures.whole(alarms),
             tables=tables,
             months=_months(conn, actor, technical=technical),
-            few=alarm_figures.FEW,
+            few=FEW,
             steps=STEPS,
             lasted=alarm_words.lasted,
             homes_most=HOMES,
@@ -116,9 +116,9 @@ STEPS: Mapping[str, str] = {
 def as_file(actor: Actor) -> Response:
     """The same as CSV: `/uppfoljning/fil?manad=2026-11`."""
     with staff().db.read() as conn:
-        month, technical = _month(), request.args.get("slag") == "teknik"
+        month, technical = months.asked(), request.args.get("slag") == "teknik"
         alarms = _read(conn, actor, month, technical=technical)
-        tables = list(_tables(conn, actor, alarms, finished=_is_finished(month)))
+        tables = list(_tables(conn, actor, alarms, finished=months.is_finished(month)))
     lines = [("total", "", alarm_figures.whole(alarms))]
     lines += [(table.key, row.name, row.figures) for table in tables for row in table.rows]
     rows = [(f"{month:%Y-%m}", group, name, *_cells(one)) for group, name, one in lines]
@@ -143,31 +143,6 @@ def _cells(one: Figures) -> Iterator[object]:
 # --- which alarms ---------------------------------------------------------------------------------
 
 
-def _month() -> date:
-    """The first day of the month that is asked for; of none, or one that is to come, this one."""
-    here = staff().clock.now().astimezone(ZoneInfo(ZONE)).date().replace(day=1)
-    asked = day_of(f"{request.args.get('manad', '')}-01")
-    return here if asked is None or asked > here or asked.year <= FIRST_YEAR else asked
-
-
-def _after(month: date) -> date:
-    return (month + timedelta(days=31)).replace(day=1)
-
-
-def _before(month: date) -> date:
-    return (month - timedelta(days=1)).replace(day=1)
-
-
-def _begins(month: date) -> datetime:
-    """When a month begins in the staff's own time, which summer time moves."""
-    return datetime.combine(month, time(), ZoneInfo(ZONE)).astimezone(UTC)
-
-
-def _is_finished(month: date) -> bool:
-    """Whether nothing is added any more: what is shown day after day is not seen to grow by one."""
-    return _begins(_after(month)) <= staff().clock.now()
-
-
 def _concerned(actor: Actor, *, technical: bool) -> ColumnElement[bool]:
     a = t.alarm.c
     kind = a.severity == Severity.TECHNICAL.value
@@ -178,7 +153,7 @@ def _concerned(actor: Actor, *, technical: bool) -> ColumnElement[bool]:
 
 def _read(conn: Connection, actor: Actor, month: date, *, technical: bool) -> list[Answered]:
     a = t.alarm.c
-    within = and_(a.raised_at >= _begins(month), a.raised_at < _begins(_after(month)))
+    within = and_(a.raised_at >= months.begins(month), a.raised_at < months.ends(month))
     concerned = and_(within, _concerned(actor, technical=technical))
     return alarm_figures.once_each(response_times.read(conn, concerned))
 
@@ -187,20 +162,20 @@ def _months(conn: Connection, actor: Actor, *, technical: bool) -> list[Month]:
     """The last months, newest first: how many alarms, and how many of them false.  Each home's
     alarm counts here, also where many rang as one."""
     a = t.alarm.c
-    first = _begins_list()
+    first = months.last(MONTHS)
     said_false = or_(
         a.finding.in_(sorted(alarm_figures.FALSE)),
         and_(a.finding.is_(None), a.outcome == "false"),
     )
     columns = []
     for number, month in enumerate(first):
-        within = and_(a.raised_at >= _begins(month), a.raised_at < _begins(_after(month)))
+        within = and_(a.raised_at >= months.begins(month), a.raised_at < months.ends(month))
         columns += [
             func.count(case((within, 1))).label(f"all{number}"),
             func.count(case((and_(within, said_false), 1))).label(f"false{number}"),
         ]
     query = select(*columns).where(
-        a.raised_at >= _begins(first[-1]), _concerned(actor, technical=technical)
+        a.raised_at >= months.begins(first[-1]), _concerned(actor, technical=technical)
     )
     row = conn.execute(query).one()._mapping
     return [
@@ -209,19 +184,10 @@ def _months(conn: Connection, actor: Actor, *, technical: bool) -> list[Month]:
     ]
 
 
-def _begins_list() -> list[date]:
-    month = staff().clock.now().astimezone(ZoneInfo(ZONE)).date().replace(day=1)
-    months = [month]
-    while len(months) < MONTHS and months[-1].year > FIRST_YEAR:
-        months.append(_before(months[-1]))
-    return months
-
-
 def _shown(count: int, false: int) -> tuple[int | None, int | None]:
-    few = alarm_figures.FEW
-    if 0 < count < few:
+    if is_few(count):
         return None, None
-    return count, None if 0 < false < few or 0 < count - false < few else false
+    return count, None if is_few(false) or is_few(count - false) else false
 
 
 # --- the tables -----------------------------------------------------------------------------------

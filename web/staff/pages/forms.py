@@ -1,7 +1,8 @@
 """What a person does on the pages: each form comes here, goes to `web.staff.care.actions`, and is
 answered with a sentence.
 
-Not for: rights or rules (`actions` and the home decide), or showing anything.
+Not for: night checks (`check_forms`), rights or rules (`actions` and the home decide), or showing
+anything.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from flask import request, url_for
 from flask.typing import ResponseReturnValue
 
 from gateway.access.grants import Action
-from gateway.events import AlarmFinding, AlarmOutcome, Coded, Finding, Looked, Refusal, Tap
+from gateway.events import AlarmFinding, AlarmOutcome, Coded, Refusal, Tap
 from web.staff.care import actions
 from web.staff.care.actions import Refused, Why
 from web.staff.core.context import staff
@@ -63,6 +64,9 @@ SENTENCES = {
     Why.CLOSED: N_("Det är redan avslutat."),
     Why.NO_CHECK: N_("Tillsynen finns inte längre."),
     Why.NOT_ASKED: N_("Tillsynen väntar inte längre på svar."),
+    Why.NOTHING_SEEN: N_(
+        "Kameran visade ingenting. Ring eller åk dit, och registrera tillsynen så."
+    ),
     Why.NO_TAG: N_("Taggen hör inte till något av dina hem. Säg till samordnaren."),
     Why.NO_VISIT: N_("Besöket finns inte längre."),
     Why.NO_PLAN: N_("Besöket finns inte i planen längre."),
@@ -78,6 +82,14 @@ SENTENCES = {
     Why.NO_VOICE: N_("Det här hemmet har ingen högtalare att tala genom."),
     Why.NO_CALL: N_("Samtalet finns inte längre."),
     Why.BAD_OFFER: N_("Webbläsaren kunde inte börja ett samtal. Läs in sidan igen."),
+    Why.NO_CAMERA: N_("Det här hemmet har ingen kamera för tillsyn."),
+    Why.NO_CONSENT: N_("Samtycke till kameratillsyn saknas i det här hemmet."),
+    Why.NO_REASON: N_("Välj först varför du behöver se."),
+    Why.NOT_SEEN: N_("Läs sensorns svar först. Läs in sidan igen."),
+    Why.NOT_TAKEN: N_("Ta tillsynen först."),
+    Why.LOOKING: N_("En kollega tittar redan."),
+    Why.NO_LOOK: N_("Kameratillsynen är redan avslutad."),
+    Why.EXTENDED: N_("Kameratillsynen är redan förlängd. Det går bara en gång."),
     Why.BAD_TIME: N_(
         "Tiderna stämmer inte: de ska ha passerat, sluttiden ska vara efter starttiden, och "
         "något ska vara ändrat."
@@ -91,7 +103,7 @@ ALARMS_MAX = 50
 E = TypeVar("E", bound=StrEnum)
 
 
-def _choice(enum: type[E], name: str) -> E | None:
+def choice(enum: type[E], name: str) -> E | None:
     """The form's value as a member of `enum`, or None when it is missing, unknown or not one that
     anybody may choose."""
     word = request.form.get(name, "")
@@ -142,7 +154,7 @@ def note_alarm(actor: Actor) -> ResponseReturnValue:
 def resolve(actor: Actor) -> ResponseReturnValue:
     """POST `/larm/avsluta`: close an alarm, or those of an incident that are named, with what it
     turned out to be; `again`: say so of one that is closed.  A page of before sends an outcome."""
-    finding, outcome = _choice(AlarmFinding, "finding"), _choice(AlarmOutcome, "outcome")
+    finding, outcome = choice(AlarmFinding, "finding"), choice(AlarmOutcome, "outcome")
     words_said = request.form.get("note", "")
     again = "again" in request.form
     if finding is None and outcome is None:
@@ -190,39 +202,6 @@ def _alarm_page() -> str:
     return url_for("pages.now")
 
 
-@post("/tillsyn/svara", "answer_check", examples=({"finding": "ok", "looked": "phone"},))
-def answer_check(actor: Actor) -> ResponseReturnValue:
-    """POST `/tillsyn/svara`: tell what a look found."""
-    back = url_for("pages.now")
-    finding, looked = _choice(Finding, "finding"), _choice(Looked, "looked")
-    if looked is None and finding is Finding.COULD_NOT_LOOK:
-        return refused(
-            _("Välj först hur tillsynen försökte göras: ringde eller på plats."), back, 422
-        )
-    if looked is None:
-        return refused(_("Välj först hur tillsynen gjordes: ringde eller på plats."), back, 422)
-    if finding is None:
-        return refused(_("Välj vad tillsynen visade."), back, 422)
-    home, check = request.form.get("home", ""), request.form.get("check", "")
-    try:
-        actions.answer_check(staff(), actor, home, check, finding, looked)
-    except Refused as refusal:
-        return refused(refusal_text(actor, refusal, home), back)
-    return answered(_("Svaret är sparat: %(found)s.", found=_(words.ENUMS[Finding][finding])), back)
-
-
-@post("/tillsyn/borja", "start_check")
-def start_check(actor: Actor) -> ResponseReturnValue:
-    """POST `/tillsyn/borja`: tell the others that you look."""
-    back = url_for("pages.now")
-    home, check = request.form.get("home", ""), request.form.get("check", "")
-    try:
-        actions.start_check(staff(), actor, home, check)
-    except Refused as refusal:
-        return refused(refusal_text(actor, refusal, home), back)
-    return answered(_("Du gör tillsynen nu. Kollegorna ser det."), back)
-
-
 @post("/pass/<home>/las", "turn", examples=({"action": "unlock"}, {"action": "lock"}))
 def turn(actor: Actor, home: str) -> ResponseReturnValue:
     """POST `/pass/<home>/las`: turn a lock.  A second tap while the first is under way is the same
@@ -230,7 +209,7 @@ def turn(actor: Actor, home: str) -> ResponseReturnValue:
     here = "pages.shift" if actor.may(Right.TURN_LOCK) else "pages.service"
     back = url_for(here, _anchor=f"home-{home}")
     device = request.form.get("device", "")
-    action = _choice(Action, "action")
+    action = choice(Action, "action")
     if action not in (Action.UNLOCK, Action.LOCK):
         return refused(_("Sidan förstod inte det som skickades. Läs in sidan igen."), back, 422)
     try:
@@ -248,7 +227,7 @@ def turn(actor: Actor, home: str) -> ResponseReturnValue:
 def tap(actor: Actor, home: str) -> ResponseReturnValue:
     """POST `/pass/<home>/besok`: arrived, or leaving."""
     back = url_for("pages.shift", _anchor=f"home-{home}")
-    what = _choice(Tap, "tap")
+    what = choice(Tap, "tap")
     if what is None:
         return refused(_("Sidan förstod inte det som skickades. Läs in sidan igen."), back, 422)
     try:

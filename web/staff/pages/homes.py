@@ -16,11 +16,21 @@ from typing import Any
 from flask import abort, request, url_for
 from sqlalchemy import Connection, select
 
+from web.staff.care.look_consent import looks_withdrawn
 from web.staff.core.context import staff
 from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
-from web.staff.pages import calm, chain_state, event_list, lists, lookups, reading, service
+from web.staff.pages import (
+    calm,
+    chain_state,
+    event_list,
+    lists,
+    lookups,
+    night_rows,
+    reading,
+    service,
+)
 from web.staff.pages.calm import Standing
 from web.staff.pages.layout import main_attributes, page
 from web.staff.pages.lookups import Place
@@ -165,6 +175,14 @@ def one_home(actor: Actor, home: str) -> str:
             attempt(partial(draw, day, place.zone, size)) if day else None
             for size in (WIDE, NARROW)
         )
+        checks = (
+            [
+                *night_rows.tasks(conn, actor, places, names, [home]),
+                *night_rows.open_checks(conn, actor, places, names, [home]),
+            ]
+            if care
+            else []
+        )
         lines = event_list.latest(conn, actor, event_list.Filter(homes=(home,)), LATEST)
         return page(
             "home.html",
@@ -174,7 +192,9 @@ def one_home(actor: Actor, home: str) -> str:
             tile=tile,
             devices=devices,
             care=care,
+            no_looks=looks_withdrawn(conn, [home] if care else []),
             day=day,
+            checks={card.key: card for card in checks}.values(),
             wide=wide,
             narrow=narrow,
             may_ask=actor.may(Right.ASK_SERVICE),

@@ -48,7 +48,15 @@ from web.staff.signin import sessions
 from web.staff.signin.auth import current_actor
 from web.staff.storage import tables
 from web.staff.storage.among import among
-from web.staff.texts import device_words, event_summary, kind_words, states, visit_words, words
+from web.staff.texts import (
+    check_words,
+    device_words,
+    event_summary,
+    kind_words,
+    states,
+    visit_words,
+    words,
+)
 
 STATIC = Path(__file__).resolve().parents[1] / "static"
 
@@ -337,9 +345,9 @@ def add_filters(app: Flask) -> None:
     filters["device_name"] = device_words.device_name
     filters["door_name"] = device_words.door_name
     filters["rule_word"] = lambda code: words.spoken(words.RULES, code)
-    filters["asked_why"] = lambda code: words.spoken(words.ASKED_WHY, code)
-    filters["escalated_why"] = lambda code: words.spoken(words.ESCALATED_WHY, code)
-    filters["missed_why"] = lambda code: words.spoken(words.MISSED_WHY, code)
+    filters["asked_why"] = lambda code: words.spoken(check_words.ASKED_WHY, code)
+    filters["escalated_why"] = lambda code: words.spoken(check_words.ESCALATED_WHY, code)
+    filters["missed_why"] = lambda code: words.spoken(check_words.MISSED_WHY, code)
     filters["stamp"] = lambda code: words.enum_word(events.Stamp, code)
     filters["deviation"] = lambda code: words.spoken(visit_words.DEVIATIONS, code)
     filters["corrected_why"] = lambda code: words.spoken(visit_words.CORRECTED_WHY, code)
@@ -347,6 +355,8 @@ def add_filters(app: Flask) -> None:
     filters["undone"] = lambda code: words.enum_word(events.Undone, code)
     filters["finding"] = lambda code: words.enum_word(events.Finding, code)
     filters["looked"] = lambda code: words.enum_word(events.Looked, code)
+    filters["settled"] = lambda code: words.enum_word(events.Settled, code)
+    filters["capitalize_first"] = lambda text: text[:1].upper() + text[1:]
     filters["consent_how"] = lambda code: words.enum_word(events.ConsentHow, code)
     filters["cancelled_why"] = lambda code: words.spoken(words.CANCELLED_WHY, code)
     filters["month_word"] = lambda date: format_date(date, "LLLL y")

@@ -22,7 +22,7 @@ from web.staff.doors.lock_orders import UNHEARD_S
 from web.staff.storage import tables as t
 from web.staff.storage.among import among
 from web.staff.storage.rows import TurnRow, read_all
-from web.staff.texts import words
+from web.staff.texts import door_words, words
 
 SHOWN = timedelta(minutes=10)
 """How long a turn's outcome stays on the page."""
@@ -120,9 +120,9 @@ def _outcome(row: TurnRow) -> tuple[str | None, str]:
         locking = row.action == Action.LOCK
         return "ok", _("Låst.") if locking else _("Dörren är upplåst.")
     if row.outcome == LockOperationOutcome.UNKNOWN or row.why in UNSURE:
-        known = row.why in words.TURN_WHY and row.why in UNSURE
-        return "unknown", words.spoken(words.TURN_WHY, row.why) if known else _silence()
-    return "bad", words.spoken(words.TURN_WHY, row.why) or _("Det gick inte.")
+        known = row.why in door_words.TURN_WHY and row.why in UNSURE
+        return "unknown", words.spoken(door_words.TURN_WHY, row.why) if known else _silence()
+    return "bad", words.spoken(door_words.TURN_WHY, row.why) or _("Det gick inte.")
 
 
 def _lines(row: TurnRow) -> tuple[StepLine, ...]:

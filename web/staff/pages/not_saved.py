@@ -1,4 +1,5 @@
-"""What every page says while the server can save nothing, and the alarms that ring unsaved then.
+"""What every page says while the server can save nothing, or passes no alarm on, and the alarms
+that ring unsaved then.
 
 Not for: whether it saves (`web.staff.storage.saving`), or pages while the database is away
 (`web.staff.pages.error_pages`).
@@ -47,11 +48,12 @@ class Ringing:
 
 @dataclass(frozen=True, slots=True)
 class NotSaved:
-    """`cause` is a sentence; None: the server saves again, and an alarm is still to come over."""
+    """`cause` is a sentence; None: the server saves.  `stands`: it passes no alarm on."""
 
     cause: str | None
     since: datetime | None
     ringing: tuple[Ringing, ...]
+    stands: bool = False
 
 
 def shown(actor: Actor | None) -> NotSaved | None:
@@ -59,11 +61,12 @@ def shown(actor: Actor | None) -> NotSaved | None:
     parts = staff()
     state = parts.db.saving.now
     ringing = () if actor is None else _ringing(actor)
-    if state is None and not ringing:
+    stands = actor is not None and parts.ladders_stand
+    if state is None and not ringing and not stands:
         return None
     if state is None:
-        return NotSaved(None, None, ringing)
-    return NotSaved(_(CAUSES[state.why]), state.since, ringing)
+        return NotSaved(None, None, ringing, stands)
+    return NotSaved(_(CAUSES[state.why]), state.since, ringing, stands)
 
 
 def _ringing(actor: Actor) -> tuple[Ringing, ...]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from flask import request
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, or_, select
 
 from gateway.envelope import Event
 from gateway.events import AlarmType, Ref, Trait
@@ -20,12 +20,22 @@ from web.staff.core.context import staff
 from web.staff.core.i18n import N_
 from web.staff.core.rights import Actor, Right
 from web.staff.homelink import catching_up
-from web.staff.pages import calm, incidents, lists, lookups, service, taken_back, verdict
+from web.staff.pages import (
+    calm,
+    incidents,
+    lists,
+    lookups,
+    night_rows,
+    service,
+    taken_back,
+    verdict,
+)
 from web.staff.pages import mass_alarms as mass_cards
 from web.staff.pages.calm import WAITING
 from web.staff.pages.incidents import Incident
 from web.staff.pages.layout import main_attributes, page
 from web.staff.pages.lookups import Place
+from web.staff.pages.night_rows import CheckCard
 from web.staff.pages.routes import Menu, get
 from web.staff.storage import tables as t
 from web.staff.storage.among import among
@@ -48,24 +58,6 @@ TILES = 15
 
 BED_DOUBTED = tuple(about.value for about in AlarmType if Trait.BED_DOUBTED in about.traits)
 """Types of alarms beside which a bed mat is not believed."""
-
-
-@dataclass(frozen=True, slots=True)
-class CheckCard:
-    """A check with where it is and who works on it."""
-
-    row: CheckRow
-    place: Place | None
-    by: str | None
-    mine: bool
-    asked: Event | None = None
-    """The newest `check.asked`, while an answer is awaited and it is shown whole: it says why the
-    sensors do not tell."""
-
-    @property
-    def key(self) -> str:
-        """Its name on the page."""
-        return f"{self.row.home_id}/{self.row.check}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +96,7 @@ def now(actor: Actor) -> str:
         checks = _checks(conn, actor, places, names) if care else []
         waiting = _fold_checks([c for c in checks if c.row.state in WAITING], "tillsyn")
         waiting = replace(waiting, whole=_asked(conn, actor, waiting.whole))
-        tasks = _fold_checks(_tasks(conn, actor, places) if care else [], "besok")
+        tasks = _fold_checks(night_rows.tasks(conn, actor, places, names) if care else [], "besok")
         asks = service.part_of(
             service.to_answer(service.cards(conn, actor, places, names)), "vantar"
         )
@@ -197,7 +189,9 @@ def _fold_checks(cards: list[CheckCard], name: str) -> lists.Fold[CheckCard]:
 
     def order(card: CheckCard) -> lists.Order:
         row = card.row
-        return lists.moment(row.closed_at or row.answer_by or row.unreported_at), card.key
+        return lists.moment(
+            row.visit_asked_at or row.closed_at or row.answer_by or row.unreported_at
+        ), card.key
 
     return lists.fold(cards, name, order, lambda card: card.key, request.args)
 
@@ -244,10 +238,6 @@ def _asked(conn: Connection, actor: Actor, cards: list[CheckCard]) -> list[Check
 # --- reading --------------------------------------------------------------------------------------
 
 
-def _name(person: str | None, names: dict[str, str]) -> str | None:
-    return None if person is None else names.get(person, person)
-
-
 def _checks(
     conn: Connection, actor: Actor, places: dict[str, Place], names: dict[str, str]
 ) -> list[CheckCard]:
@@ -260,15 +250,7 @@ def _checks(
         .order_by(c.answer_by, c.slot)
     )
     rows = read_all(conn, CheckRow, query)
-    return [
-        CheckCard(
-            row=row,
-            place=places.get(row.home_id),
-            by=_name(row.answered_by or row.started_by, names),
-            mine=row.started_by in (None, actor.person),
-        )
-        for row in rows
-    ]
+    return night_rows.cards(rows, actor, places, names)
 
 
 def _ahead(conn: Connection, actor: Actor, places: dict[str, Place]) -> list[CheckCard]:
@@ -283,20 +265,7 @@ def _ahead(conn: Connection, actor: Actor, places: dict[str, Place]) -> list[Che
         .limit(PLANNED)
     )
     rows = read_all(conn, CheckRow, query)
-    return [CheckCard(row, places.get(row.home_id), None, False) for row in rows]
-
-
-def _tasks(conn: Connection, actor: Actor, places: dict[str, Place]) -> list[CheckCard]:
-    """Homes where somebody must go: a check ended without an "all is well", or was never reported,
-    and nobody has been there since."""
-    c = t.night_check.c
-    query = (
-        select(t.night_check)
-        .where(among(c.home_id, actor.homes), calm.unvisited(staff().clock.now()))
-        .order_by(func.coalesce(c.closed_at, c.unreported_at))
-    )
-    rows = read_all(conn, CheckRow, query)
-    return [CheckCard(row, places.get(row.home_id), None, False) for row in rows]
+    return [CheckCard(row, places.get(row.home_id)) for row in rows]
 
 
 def _silent(
@@ -359,7 +328,7 @@ def tiles(
                 place=place,
                 state=states.get(place.id),
                 locks=tuple(locks.get(place.id, ())),
-                visit_by=_name(visit.person, names) if visit else None,
+                visit_by=night_rows.name_of(visit.person, names) if visit else None,
                 visit_since=visit.since if visit else None,
                 bed_trouble=place.id in troubled,
                 on_floor=place.id in on_floor,

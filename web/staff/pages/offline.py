@@ -15,7 +15,9 @@ from flask import Response, jsonify, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from gateway.events import utc_text
+from web.staff import channels
 from web.staff.care.actions import Refused
+from web.staff.channels.push import Push
 from web.staff.core.context import staff
 from web.staff.core.rights import Actor
 from web.staff.doors import door_codes
@@ -49,6 +51,7 @@ def shell() -> Response:
 @get("/sw.js", "worker", public=True)
 def worker() -> Response:
     """`/sw.js`: the service worker, with the addresses that it keeps."""
+    key = channels.here().get("push")
     keep = [url_for("pages.offline_shell"), *(asset(path) for path in SHELL_ASSETS)]
     site = {
         "version": assets_version(),
@@ -56,6 +59,8 @@ def worker() -> Response:
         "keep": keep,
         "icon": asset("icon.svg"),
         # what a push that cannot be read says
+        "moved": url_for("channels.moved"),
+        "pushKey": key.application_key if isinstance(key, Push) else None,
         "alarm": {"title": "Larm", "body": "Öppna Tryggve.", "url": url_for("pages.now")},
     }
     script = render_template("sw.js", site=json.dumps(site))

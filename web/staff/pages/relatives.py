@@ -13,7 +13,10 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
 from gateway.events import ConsentHow
+from web.staff import channels
 from web.staff.care.actions import Refused as NotPossible
+from web.staff.channels.push import Push
+from web.staff.core import i18n
 from web.staff.core.context import staff
 from web.staff.core.i18n import N_, day_of
 from web.staff.core.i18n import say as _
@@ -24,7 +27,7 @@ from web.staff.pages.routes import get, post
 from web.staff.pages.staff_admin import SENTENCES
 from web.staff.people import accounts
 from web.staff.people.accounts import Wrong
-from web.staff.relatives import inviting, visiting
+from web.staff.relatives import devices, inviting, visiting
 from web.staff.relatives.inviting import Agreed, Invited
 from web.staff.relatives.visiting import Visitor
 from web.staff.storage import tables as t
@@ -41,6 +44,10 @@ WHY = {
         "Numret eller adressen går inte att använda: skriv +46701234567 eller en e-postadress."
     ),
 }
+
+
+NO_DEVICE = N_("Enheten gick inte att lägga till. Ladda om sidan och försök igen.")
+MANY_DEVICES = N_("Det finns så många enheter som får finnas. Ta bort en först.")
 
 
 # --- the coordinator ------------------------------------------------------------------------------
@@ -206,6 +213,39 @@ def note_absence() -> ResponseReturnValue:
     return redirect(url_for("pages.relative"), 303)
 
 
+@post("/anhorig/enhet", "relative_device", public=True)
+def add_device() -> ResponseReturnValue:
+    """POST `/anhorig/enhet`: this device is told too; it shows so at once."""
+    who = _who()
+    if who is None:
+        return _nobody()
+    push = channels.here().get("push")
+    try:
+        if push is None:
+            raise accounts.Refused(Wrong.BAD_ADDRESS)
+        new = devices.add(staff(), who, request.form.get("value", ""))
+    except accounts.Refused as refusal:
+        told = MANY_DEVICES if refusal.why is Wrong.EXISTS else NO_DEVICE
+        return _page(who, _(told), 422)
+    if devices.try_out(staff(), push, who, new, i18n.language()).gone:
+        devices.remove(staff(), who, new)
+        return _page(who, _(NO_DEVICE), 422)
+    return redirect(url_for("pages.relative"), 303)
+
+
+@post("/anhorig/enhet/ta-bort", "relative_device_remove", public=True)
+def remove_device() -> ResponseReturnValue:
+    """POST `/anhorig/enhet/ta-bort`: a device of theirs is told no more."""
+    who = _who()
+    if who is None:
+        return _nobody()
+    try:
+        devices.remove(staff(), who, request.form.get("device", ""))
+    except accounts.Refused:
+        abort(404)
+    return redirect(url_for("pages.relative"), 303)
+
+
 @post("/anhorig/ut", "relative_leave", public=True)
 def leave() -> ResponseReturnValue:
     """POST `/anhorig/ut`: this browser is nobody's any more."""
@@ -231,6 +271,16 @@ def _nobody() -> Response:
 
 def _page(who: Visitor, problem: str = "", status: int = 200) -> ResponseReturnValue:
     cards = visiting.cards(staff(), who)
-    shown = render_template("relative.html", who=who, cards=cards, problem=problem,
-                            title=_("Anhörig"))  # fmt: skip
+    push = channels.here().get("push")
+    with staff().db.read() as conn:
+        mine = devices.of(conn, who.id)
+    shown = render_template(
+        "relative.html",
+        who=who,
+        cards=cards,
+        problem=problem,
+        devices=mine,
+        push_key=push.application_key if isinstance(push, Push) else "",
+        title=_("Anhörig"),
+    )
     return shown, status

@@ -20,7 +20,15 @@ from web.staff.care import mass_alarms
 from web.staff.core.context import staff
 from web.staff.core.i18n import N_, local
 from web.staff.core.rights import Actor, Right
-from web.staff.pages import alarms_elsewhere, incidents, lists, lock_progress, lookups, my_plan
+from web.staff.pages import (
+    alarms_elsewhere,
+    incidents,
+    lists,
+    lock_progress,
+    lookups,
+    my_plan,
+    night_rows,
+)
 from web.staff.pages import mass_alarms as mass_cards
 from web.staff.pages.calm import WAITING
 from web.staff.pages.home_choice import asked_for, found_by
@@ -29,6 +37,7 @@ from web.staff.pages.layout import is_fragment, main_attributes, page
 from web.staff.pages.lock_progress import Turn
 from web.staff.pages.lookups import Place
 from web.staff.pages.my_plan import Stop
+from web.staff.pages.night_rows import CheckCard
 from web.staff.pages.now import tiles
 from web.staff.pages.routes import Menu, get
 from web.staff.pages.row_guard import attempt
@@ -51,6 +60,9 @@ ALARMS = 6
 CARDS = 10
 """Homes of a round that are shown whole where there are more than twice as many: the longest shift
 of home care has fewer visits left."""
+
+VISITS = 3
+"""Visits that checks ask for, whole: one person goes to one of them at a time."""
 
 UNENDED = 5
 """Visits without a departure that are asked for at a time."""
@@ -171,6 +183,8 @@ def shift(actor: Actor) -> str:
             elsewhere=alarms_elsewhere.read(conn, actor, shown=wants_elsewhere, live=is_fragment()),
             wants_elsewhere=wants_elsewhere,
             checks=_checks(conn, places) if actor.may(Right.ANSWER_CHECK) else 0,
+            to_visit=_to_visit(conn, actor, places, names),
+            may_check=actor.may(Right.ANSWER_CHECK),
             unended=_unended(conn, actor, now),
             because=lookups.reasons(
                 conn, [line.raised for line in lines if line.raised], actor.homes
@@ -219,6 +233,28 @@ def _explained(conn: Connection, actor: Actor, part: lists.Fold[Entry]) -> lists
         return replace(one, home=replace(one.home, incidents=known))
 
     return replace(part, whole=[entry(one) for one in part.whole])
+
+
+def _to_visit(
+    conn: Connection, actor: Actor, places: dict[str, Place], names: dict[str, str]
+) -> lists.Fold[CheckCard]:
+    """Homes of mine where a check asks for a visit: those that I go to first, then those that
+    nobody goes to."""
+    found = night_rows.tasks(conn, actor, places, names, places)
+
+    def order(card: CheckCard) -> lists.Order:
+        turn = 0 if card.row.visit_by == actor.person else 1 if card.row.visit_by is None else 2
+        return lists.LATER * turn + lists.moment(card.asks_since), card.key
+
+    return lists.fold(
+        found,
+        "nattbesok",
+        order,
+        lambda card: card.key,
+        request.args,
+        whole=VISITS,
+        opens=lambda card: card.row.home_id,
+    )
 
 
 def _unended(conn: Connection, actor: Actor, now: datetime) -> lists.Fold[VisitRow]:

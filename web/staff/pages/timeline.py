@@ -22,7 +22,7 @@ from web.staff.core.i18n import say as _
 from web.staff.pages.lookups import event_of
 from web.staff.storage import tables as t
 from web.staff.storage.rows import CheckRow, read_all
-from web.staff.texts import words
+from web.staff.texts import check_words, words
 from web.staff.texts.event_summary import alarm_word, clock
 
 DRAWN = (
@@ -178,7 +178,7 @@ def check_told(row: CheckRow) -> tuple[str, str]:
         by = words.enum_word(_check_by(), row.done_by)
         return "ok", _("klar, av %(by)s", by=by)
     if row.state == "escalated":
-        return "bad", words.spoken(words.ESCALATED_WHY, row.why).lower()
+        return "bad", words.spoken(check_words.ESCALATED_WHY, row.why).lower()
     if row.state in ("missed", "unreported"):
         return "bad", _("uteblev")
     if row.state == "planned":

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, Row, insert, select, update
 
@@ -20,6 +21,9 @@ from web.staff.core.rights import Right
 from web.staff.people import accounts
 from web.staff.people.accounts import ABOUT_MAX, By, Refused, Wrong
 from web.staff.storage.alarm_tables import alarm_centre
+
+ADDRESS_MAX = 300
+"""Characters of an https address."""
 
 
 def known(conn: Connection) -> Sequence[Row[Any]]:
@@ -35,7 +39,7 @@ def add(staff: Staff, actor: By, name: str, address: str, second: str | None) ->
     if not actor.may(Right.ADMINISTER):
         raise Refused(Wrong.NO_RIGHT)
     channel = "webhook" if address.startswith("https://") else "scaip"
-    if channel == "webhook" and second is not None:
+    if channel == "webhook" and (second is not None or not _leads_somewhere(address)):
         raise Refused(Wrong.NO_SIP)
     for uri in (address, second):
         try:
@@ -66,6 +70,16 @@ def add(staff: Staff, actor: By, name: str, address: str, second: str | None) ->
         )
         accounts.note(staff, tx, actor, "alarm_centre")
     return new
+
+
+def _leads_somewhere(address: str) -> bool:
+    """Whether an https address has a host, no password, and a length to be kept."""
+    try:
+        parts = urlsplit(address)
+        named = bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
+    except ValueError:
+        return False
+    return named and len(address) <= ADDRESS_MAX and address.isprintable()
 
 
 def end(staff: Staff, actor: By, name: str) -> bool:

@@ -20,6 +20,7 @@ from web.staff.core.context import Staff
 from web.staff.core.rights import Right
 from web.staff.events import append
 from web.staff.homelink import second_path
+from web.staff.people import look_consents
 from web.staff.people.accounts import By, Refused, Wrong
 from web.staff.storage import tables
 from web.staff.storage.database import Tx
@@ -79,6 +80,7 @@ def set_resident(staff: Staff, actor: By, home: str, person: str | None, name: s
                 return False
             tx.conn.execute(update(r).where(r.c.id == person).values(name=text))
         _note(staff, tx, actor, home, HomeField.RESIDENT)
+        look_consents.settle(staff, tx, home, actor.person)  # who is new has agreed to nothing
     return True
 
 

@@ -5,7 +5,7 @@ what they are to the resident, never by name, and agrees on a day, asked by some
 What all of it means for the home is settled in the same transaction (`consent.settled`): looks may
 be made when everybody agreed, and not a moment longer than the first who agrees no longer.
 
-Not for: ending a look that goes on (the home does, by that event), or permitting one.
+Not for: permitting a look.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from web.staff.care.look_consent import looks_agreed
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Right
 from web.staff.events import append
+from web.staff.looks import sessions
 from web.staff.people import consents
 from web.staff.people.accounts import Refused, Wrong
 from web.staff.storage import tables
@@ -199,6 +200,8 @@ def settle(staff: Staff, tx: Tx, home: str, person: str | None) -> None:
     if held != looks_agreed(tx.conn, home):
         settled = ConsentSettled(held=held)
         append.write(staff, tx, home, Draft(settled, person=person))
+        if not held:
+            sessions.end_all(tx, home)
 
 
 def _end_consent(staff: Staff, tx: Tx, actor: Actor, number: int) -> bool:

@@ -11,7 +11,7 @@ one without an end, so that nothing is thrown away, however many come at once.
 A notification says only which events are new; the listener reads them from the table, so their size
 does not matter (PostgreSQL's limit is 8,000 bytes).
 
-An order for now (to turn a lock, or about a call) is whole in a notification: it is in no table.
+An order for now (to turn a lock, of a call or a look) is whole in a notification, and in no table.
 Who sends it waits for the word of the worker that has the home's stream, and takes the order back
 when none comes: a row of `lock_order` is deleted by the one or by the other, so an order told as
 not arrived is not given any more.  Not for: one worker's broker (`web.staff.realtime.broker`).
@@ -347,7 +347,7 @@ class PostgresRelay:
             kind, person, decided, homes = rest
             self._broker.publish([ManyChanges(kind, frozenset(homes), person, decided)])
         elif what in _SAID.values():
-            self._take_for("turn" if what == _SAID["turn"] else what, *rest)
+            self._take_for(*(meant for meant, said in _SAID.items() if said == what), *rest)
         elif what == "taken":
             self._was_told(*rest)
         elif what == "look":
@@ -393,7 +393,7 @@ class PostgresRelay:
         return [changes[at] for at in sorted(changes)]
 
 
-_SAID = {"turn": "order", "call": "call"}  # what workers call an order among themselves
+_SAID = {"turn": "order", "call": "call", "look": "peek"}  # among workers: `look` says more there
 
 _Run = tuple[str, str | None, int, int]
 """Events of one origin: its name, the home, the first number and the last."""

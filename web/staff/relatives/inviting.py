@@ -29,6 +29,7 @@ from web.staff.storage.database import Tx
 from web.staff.storage.relative_tables import (
     relative,
     relative_bond,
+    relative_device,
     relative_message,
     relative_session,
 )
@@ -145,7 +146,8 @@ def end(staff: Staff, actor: Actor, home: str, who: str, resident: str) -> None:
         consents.withdraw(staff, tx, actor, home, resident, about, subject=who)
         tx.conn.execute(delete(m).where(m.c.relative_id == who, m.c.resident == resident))
         if tx.conn.execute(select(b.c.resident).where(b.c.relative_id == who)).first() is None:
-            tx.conn.execute(delete(relative_session).where(relative_session.c.relative_id == who))
+            for theirs in (relative_session, relative_device):
+                tx.conn.execute(delete(theirs).where(theirs.c.relative_id == who))
             tx.conn.execute(delete(relative).where(relative.c.id == who))
 
 

@@ -11,25 +11,33 @@ Not for: alarms (`web.staff.ladders`), or what a relative sees (`visiting`).
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import secrets
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, exists, insert, or_, select, update
 
 from gateway.events import Severity
-from web.staff.channels.contract import Address, Channel, Message
+from web.staff.channels.contract import Address, Channel, Message, Outcome
 from web.staff.core.context import Staff
 from web.staff.core.i18n import local
+from web.staff.relatives import devices as known_devices
+from web.staff.relatives.devices import Device
 from web.staff.storage import tables
 from web.staff.storage.among import among
 from web.staff.storage.plan_tables import absence
-from web.staff.storage.relative_tables import relative, relative_bond, relative_message
+from web.staff.storage.relative_tables import (
+    relative,
+    relative_bond,
+    relative_device,
+    relative_message,
+)
 
 log = logging.getLogger(__name__)
 
@@ -144,18 +152,28 @@ class Teller:
         )
         with self._staff.db.read() as conn:
             to = conn.execute(query).one_or_none()
-        ended: str | None = "no_channel"
-        channel = None if to is None else self._channels.get(to.channel)
-        if to is not None and channel is not None:
-            outcome = channel.send(self._message(row, to), Address(to.id, to.address))
-            if outcome.proof is not None:
-                ended = "sent"
-            elif outcome.again_s is None or row.tries >= TRIES_MAX:
-                ended = str(outcome.why or "failed")
-            else:
-                ended = None  # the lease is over in a minute, and then it is tried again
+            devices = [] if to is None else known_devices.of(conn, to.id)
+        outcomes = [] if to is None else self._told(self._message(row, to), to, devices)
         with self._staff.write() as tx:
-            tx.conn.execute(update(m).where(m.c.id == row.id).values(ended=ended))
+            tx.conn.execute(update(m).where(m.c.id == row.id).values(ended=_ended(row, outcomes)))
+
+    def _told(self, message: Message, to: Any, devices: Iterable[Device]) -> list[Outcome]:
+        """What came of it at each of a relative's addresses."""
+        outcomes = []
+        channel, push = self._channels.get(to.channel), self._channels.get("push")
+        if channel is not None:
+            outcomes.append(channel.send(message, Address(to.id, to.address)))
+        for device in devices:
+            if push is None or device.gone_at is not None:
+                continue
+            said = (message.said or "").removesuffix(message.url).strip()  # pressed, it opens there
+            to_device = Address(device.id, device.value)
+            outcome = push.send(dataclasses.replace(message, said=said), to_device)
+            outcomes.append(outcome)
+            if outcome.gone:
+                with self._staff.write() as tx:
+                    known_devices.gone(tx, device.id, self._staff.clock.now())
+        return outcomes
 
     def _message(self, row: Any, to: Any) -> Message:
         url = f"{self._staff.config.public_url or ''}/anhorig"
@@ -173,6 +191,18 @@ class Teller:
         )
 
 
+def _ended(row: Any, outcomes: Sequence[Outcome]) -> str | None:
+    """What became of a message: `sent` where anything took it; None while it is to be tried again,
+    which the end of its lease lets happen in a minute."""
+    if not outcomes:
+        return "no_channel"
+    if any(one.proof is not None for one in outcomes):
+        return "sent"
+    if row.tries < TRIES_MAX and any(one.again_s is not None for one in outcomes):
+        return None
+    return str(outcomes[0].why or "failed")
+
+
 # --- what happened --------------------------------------------------------------------------------
 
 
@@ -188,9 +218,9 @@ def gather(staff: Staff) -> int:
         homes = {bond.home_id for bond in bonds}
         told = [*_visits(conn, homes, now), *_absences(conn, homes, now)]
         known = set(conn.execute(select(m.c.relative_id, m.c.what, m.c.about)).all())
-        reached = {
-            row.id for row in conn.execute(select(relative.c.id).where(relative.c.channel != ""))
-        }
+        has = relative_device.c.relative_id == relative.c.id
+        query = select(relative.c.id).where(or_(relative.c.channel != "", exists().where(has)))
+        reached = set(conn.execute(query).scalars())
     agreed = {News.ARRIVED: b.arrived.name, News.LEFT: b.departed.name, News.AWAY: b.absence.name}
     new: dict[tuple[str, str, str], dict[str, Any]] = {}
     for one in told:

@@ -60,9 +60,10 @@ ORDERS = ("/pass/", "/larm/", "/tillsyn/", "/kanal/")
 
 FREE = (
     *("/static/", "/s/", "/fs-static/", "/sw.js", "/manifest", "/live", "/healthz", "/metrics"),
-    *("/inloggning/", "/api/", "/larmvagar/"),
+    *("/inloggning/", "/api/", "/larmvagar/", "/tillsyn/titta/bild"),
 )
-"""Files, what a screen listens to, and what waits for somebody else's server: no turn is held."""
+"""Files, what a screen listens to, and what waits for somebody else's server or a home's next
+picture: no turn is held."""
 
 SHARES = {
     Lane.ALARM: Share.URGENT,
@@ -90,7 +91,7 @@ def lane_of(environ: dict[str, Any]) -> Lane | None:
         what = path.removeprefix(HOME)
         if what == "urgent":
             return Lane.ALARM
-        if what == "call":
+        if what in ("call", "look"):
             return Lane.ORDER
         if what != "events":
             return None

@@ -25,11 +25,13 @@ from web.staff.ladders.dispatcher import Dispatcher
 from web.staff.pages import live
 from web.staff.places import positions_api
 from web.staff.realtime.broker import Broker
+from web.staff.realtime.pictures import Pictures
 from web.staff.realtime.relay import make_relay
 from web.staff.relatives.telling import Teller
 from web.staff.runtime import health, openapi, web_security
 from web.staff.runtime.admission_gate import AdmissionGate
 from web.staff.runtime.channel_watch import ChannelWatch
+from web.staff.runtime.ladder_watch import LadderWatch
 from web.staff.runtime.public_address import PublicAddress
 from web.staff.runtime.watch import Watch
 from web.staff.runtime.writer import Writer
@@ -54,10 +56,17 @@ STATIC_MAX_AGE_S = 3600
 """Seconds a browser may keep a static file; their addresses carry a version."""
 
 
-def create_app(config: StaffConfig, *, clock: Clock | None = None, watch: bool = True) -> Flask:
-    """The WSGI application.  `clock` None: the one that the configuration names.  `watch` False:
-    the threads that look for silent homes, that tell people of alarms, and that write what pages do
-    not wait for, are not started (tests call them by hand, and pages write before they answer).
+def create_app(
+    config: StaffConfig,
+    *,
+    clock: Clock | None = None,
+    watch: bool = True,
+    pictures: Pictures | None = None,
+) -> Flask:
+    """The WSGI application.  `clock` None: the one that the configuration names.  `pictures` None:
+    memory for sealed pictures that no other worker has.  `watch` False: the threads that look for
+    silent homes, that tell people of alarms, and that write what pages do not wait for, are not
+    started (tests call them by hand, and pages write before they answer).
 
     Raises `SecretError` when a secret is missing, `UserError` when the database is not up to date,
     `ConfigError` when a server for real use does not know its own address.
@@ -70,7 +79,7 @@ def create_app(config: StaffConfig, *, clock: Clock | None = None, watch: bool =
     database = Database(parse_url(config.database))
     try:
         require_current(database)
-        return _assemble(config, secrets, keys, database, clock, watch=watch)
+        return _assemble(config, secrets, keys, database, clock, pictures, watch=watch)
     except BaseException:  # another secret may be missing, for a provider of single sign-on
         database.close()
         raise
@@ -82,6 +91,7 @@ def _assemble(
     keys: Keys,
     database: Database,
     clock: Clock | None,
+    pictures: Pictures | None,
     *,
     watch: bool,
 ) -> Flask:
@@ -98,6 +108,7 @@ def _assemble(
             blake2b(secrets.read(SESSION).encode(), person=b"tryggve-ticket").digest(),
             postgres=database.postgres,
         ),
+        pictures=pictures or Pictures(),
     )
     register_key(database, keys, parts.clock)
     app = Flask("web.staff")
@@ -124,8 +135,15 @@ def _assemble(
     dispatcher = Dispatcher(parts, ways)
     app.extensions[provider_routes.EXTENSION] = dispatcher
     tried = ChannelWatch(parts, dispatcher, lambda: watcher.leads)
+    climbs = LadderWatch(parts, dispatcher, lambda: watcher.leads)
     relay.start()
-    threads: list[Runs] = [watcher, tried, dispatcher, teller]  # in the order in which they end
+    threads: list[Runs] = [
+        watcher,
+        tried,
+        climbs,
+        dispatcher,
+        teller,
+    ]  # in the order in which they end
     if watch:
         afterwards = open_afterwards(database.url)
         if afterwards is not None:

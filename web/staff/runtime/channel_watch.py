@@ -8,22 +8,15 @@ Not for: a message that did not come (`web.staff.ladders`), or what a way is (`w
 from __future__ import annotations
 
 import logging
-import secrets
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection
-from typing import Any
 
-from sqlalchemy import select
-
-from gateway.events import Ref, Severity
-from web.staff.channels.contract import Address, Channel, Health, Message
+from web.staff.channels.contract import Channel, Health
 from web.staff.core.context import Staff
-from web.staff.core.i18n import N_, say_in
-from web.staff.core.rights import Role
+from web.staff.core.i18n import N_
 from web.staff.ladders.dispatcher import Dispatcher
-from web.staff.storage import tables as t
-from web.staff.storage.alarm_tables import contact_point
+from web.staff.runtime import technicians
 
 log = logging.getLogger(__name__)
 
@@ -94,44 +87,9 @@ class ChannelWatch:
             return Health(False, type(error).__name__)
 
     def _tell(self, name: str, health: Health, working: Collection[str]) -> None:
-        """Technicians and administrators, each over the first of their ways that works."""
-        staff = self._staff
-        url = f"{staff.config.public_url or ''}/larmvagar"
-        told: set[int] = set()
-        for row in self._receivers(working):
-            if row.user_id in told:
-                continue
-            told.add(row.user_id)
-            why = health.why.value if health.why is not None else health.text
-            message = Message(
-                id=secrets.token_hex(8),
-                org=row.org_id,
-                home="",
-                alarm=Ref(f"channel:{name}"),
-                type="",
-                severity=Severity.TECHNICAL,
-                raised_at=staff.clock.now(),
-                url=url,
-                said=say_in(row.locale, BROKEN, channel=name, why=why, url=url),
+        why = health.why.value if health.why is not None else health.text
+        for way in technicians.first_of_each(technicians.ways(self._staff, working)):
+            said = technicians.message(
+                self._staff, way, f"channel:{name}", BROKEN, channel=name, why=why
             )
-            to = Address(row.id, row.value, row.locale, row.person_id)
-            self._dispatcher.say(row.channel, message, to)
-
-    def _receivers(self, working: Collection[str]) -> list[Any]:
-        c, u, ur, r = contact_point.c, t.user.c, t.user_role.c, t.role.c
-        query = (
-            select(c.id, c.user_id, c.channel, c.value, u.locale, u.person_id, u.org_id)
-            .join(t.user, u.id == c.user_id)
-            .where(u.active, c.proved_at.is_not(None), c.gone_at.is_(None))
-            .where(c.channel.in_(sorted(working)))
-            .where(
-                select(ur.user_id)
-                .join(t.role, r.id == ur.role_id)
-                .where(ur.user_id == u.id)
-                .where(r.name.in_([Role.TECHNICIAN.value, Role.ADMINISTRATOR.value]))
-                .exists()
-            )
-            .order_by(c.user_id, c.place, c.id)
-        )
-        with self._staff.db.read() as conn:
-            return list(conn.execute(query))
+            self._dispatcher.say(way.channel, said, way.address)

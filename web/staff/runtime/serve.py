@@ -21,6 +21,7 @@ from gunicorn.app.base import BaseApplication
 
 from web.staff.core.config import StaffConfig
 from web.staff.core.context import EXTENSION, Staff
+from web.staff.realtime.pictures import Pictures
 from web.staff.runtime.app import create_app
 from web.staff.runtime.health import ill
 from web.staff.runtime.saving_watch import status
@@ -59,6 +60,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def __init__(self, config: StaffConfig) -> None:
         self._config = config
+        self._pictures = Pictures()  # before the workers are forked, which all have it then
         # gunicorn's master would say READY before a worker has even opened its database
         self._notify = os.environ.pop("NOTIFY_SOCKET", None)
         self._watchdog_us = os.environ.get("WATCHDOG_USEC")
@@ -99,7 +101,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         """The application, made in the worker: its threads do not survive a fork."""
         threading.stack_size(THREAD_STACK_BYTES)
         sys.setswitchinterval(SWITCH_S)
-        return create_app(self._config)
+        return create_app(self._config, pictures=self._pictures)
 
     def _ready(self, worker: Any) -> None:
         app: Flask = worker.app.callable

@@ -27,6 +27,7 @@ from gateway.events import AlarmRaised, AlarmType, CheckUnreported
 from web.staff import channels
 from web.staff.audit import access_log
 from web.staff.channels.contract import Channel
+from web.staff.checks import following
 from web.staff.core.context import Staff
 from web.staff.doors import door_codes, revocation
 from web.staff.events.append_many import HOMES_AT_ONCE, write_many
@@ -153,9 +154,11 @@ class Watch:
     def _steps(self) -> Iterator[tuple[str, Callable[[], object]]]:
         staff = self._staff
         yield "saving", self._saving.look
+        yield "pictures", staff.pictures.sweep
         yield "silence", self._look_for_silence
         yield "revocation", lambda: revocation.look(staff)
         yield "codes", lambda: door_codes.look(staff)
+        yield "looks", lambda: following.look(staff)
         yield "absences", lambda: visit_actions.begin_absences(staff)
         yield "places", lambda: tending.look(staff, self._alive)
         yield "samples", self._draw_samples

@@ -5,6 +5,7 @@
 - `absence`: when a resident will be away, told in advance; what began is an event;
 - `door_tag`: the NFC or QR tag at a home's door;
 - `visit_note`: words beside an event, which may name somebody and so are no part of it;
+- `night_baseline`: what a night's round was before there were night checks, as somebody said it;
 - `api_token`: what lets another system of the organisation in, and for what.
 
 Not for: visits that took place (`tables.visit`, a fold over events).
@@ -12,7 +13,17 @@ Not for: visits that took place (`tables.visit`, a fold over events).
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, Table, Text, UniqueConstraint, text
+from sqlalchemy import (
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
 from web.staff.storage.column_types import Utc
 from web.staff.storage.tables import metadata
@@ -78,6 +89,19 @@ visit_note = Table(
     Column("ref", Text, primary_key=True),  # the event that it stands beside
     Column("home_id", Text, ForeignKey("home.id"), nullable=False, index=True),
     Column("text", Text, nullable=False),
+)
+
+night_baseline = Table(
+    "night_baseline",
+    metadata,
+    # every one that was ever said, the newest holds
+    Column("id", Integer, primary_key=True),
+    Column("org_id", Text, ForeignKey("organisation.id"), nullable=False, index=True),
+    Column("visits", Float, nullable=False),  # to a home in a night
+    Column("minutes", Float, nullable=False),  # of such a visit, the way there included
+    Column("km", Float, nullable=False),  # of the way to it
+    Column("set_by", Text, nullable=False),
+    Column("set_at", Utc, nullable=False),
 )
 
 api_token = Table(

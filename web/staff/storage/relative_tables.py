@@ -3,6 +3,7 @@
 - `relative`: a person outside the organisation who was invited; no account of staff, no role;
 - `relative_bond`: whom a relative is told of, and what was agreed;
 - `relative_session`: a browser that a one-time link opened;
+- `relative_device`: a device of theirs that is told too;
 - `relative_message`: the outbox of what is to be told.
 
 They hold names and addresses, may be erased, and are never part of an event.  Not for: consent
@@ -64,6 +65,23 @@ relative_session = Table(
         index=True,
     ),
     Column("ends_at", Utc, nullable=False),
+)
+
+relative_device = Table(
+    "relative_device",
+    metadata,
+    Column("id", Text, primary_key=True),  # random
+    Column(
+        "relative_id",
+        Text,
+        ForeignKey("relative.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("value", Text, nullable=False),  # a push subscription as JSON
+    Column("value_sha256", Text, nullable=False, unique=True),  # of its endpoint
+    Column("made_at", Utc, nullable=False),
+    Column("gone_at", Utc),  # its push service said that it is no longer
 )
 
 relative_message = Table(

@@ -94,6 +94,24 @@ class CheckRow:
     done_by: str | None
     closed_at: datetime | None
     unreported_at: datetime | None
+    closed_ref: str | None = None
+    before_by: str | None = None
+    before_at: datetime | None = None
+    before_why: str | None = None
+    visit_asked_at: datetime | None = None
+    visit_why: str | None = None
+    visit_by: str | None = None
+    visit_by_at: datetime | None = None
+    settled_at: datetime | None = None
+    settled_by: str | None = None
+    settled_why: str | None = None
+    settled_ref: str | None = None
+    look: str | None = None
+    look_by: str | None = None
+    look_state: str | None = None
+    look_at: datetime | None = None
+    look_why: str | None = None
+    look_pictures: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -539,7 +539,26 @@ night_check = Table(
     Column("done_by", Text),  # `sensor` or `watcher`
     Column("closed_at", Utc),  # when done, missed, escalated or withdrawn
     Column("unreported_at", Utc),  # the server missed its report; stays when it comes later
+    Column("closed_ref", Text),  # the event that closed it
+    Column("before_by", Text),  # who had it before, without an answer
+    Column("before_at", Utc),  # when that ended
+    Column("before_why", Text),  # `lapsed` or `taken_over`
+    Column("visit_asked_at", Utc),  # the server said that somebody must go there
+    Column("visit_why", Text),
+    Column("visit_by", Text),  # who goes
+    Column("visit_by_at", Utc),
+    Column("settled_at", Utc),  # told by hand: nobody needs to go
+    Column("settled_by", Text),
+    Column("settled_why", Text),  # a `gateway.events.Settled`
+    Column("settled_ref", Text),  # the words beside it: `visit_note`
+    Column("look", Text),  # the newest look for it
+    Column("look_by", Text),
+    Column("look_state", Text),  # permitted begun ended refused
+    Column("look_at", Utc),
+    Column("look_why", Text),  # of one that ended or was refused
+    Column("look_pictures", Integer),
     Index("ix_night_check_slot", "home_id", "slot"),
+    Index("ix_night_check_night", "slot"),
     Index(
         "ix_night_check_open",
         "report_by",

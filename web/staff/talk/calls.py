@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, select
 
 from gateway.access import permits
 from gateway.access.permits import MediaAction, Permit
@@ -34,10 +34,9 @@ from web.staff.storage import tables
 from web.staff.storage.changes import LockOrder
 from web.staff.storage.database import Tx
 from web.staff.storage.rows import AlarmRow, read_one
-from web.staff.talk import relays
+from web.staff.talk import media_sessions, relays
 
-KEPT = timedelta(days=1)
-"""How long the row of a call is kept; who listened stands in the events."""
+CALLS = tables.media_call
 
 SETTING_UP_S = 60
 """Seconds that a call may take to be set up, beside its limit."""
@@ -103,7 +102,6 @@ def begin(staff: Staff, actor: Actor, alarm: Ref, sdp: str) -> CallState:
         raise Refused(Why.BAD_OFFER, detail=error.text) from error
     call, limit_s = secrets.token_urlsafe(16), staff.config.voice.limit_s
     ice = relays.servers(staff.config, call, time.time() + limit_s + SETTING_UP_S)
-    now = datetime.now(UTC)
     with staff.write() as tx:
         row = _open_alarm(tx, actor, alarm)
         append.hold(tx, row.home_id)
@@ -118,16 +116,13 @@ def begin(staff: Staff, actor: Actor, alarm: Ref, sdp: str) -> CallState:
         told = VoicePermitted(call=call, alarm=row.ref, expires=permit.expires)
         said = Draft(told, device=row.device, person=actor.person)
         append.write(staff, tx, row.home_id, said)
-        t = tables.media_call
-        tx.conn.execute(delete(t).where(t.c.made_at < now - KEPT))
-        values = {"state": "asked", "why": "", "answer": "", "made_at": now}
-        until = now + timedelta(seconds=2 * limit_s + SETTING_UP_S)
+        until = datetime.now(UTC) + timedelta(seconds=2 * limit_s + SETTING_UP_S)
         whose = {"id": call, "home_id": row.home_id, "alarm": row.id, "person": actor.person}
-        tx.conn.execute(t.insert().values(**values, **whose, until=until))
+        media_sessions.add(tx, CALLS, whose, until)
         sent = LockOrder(row.home_id, order.model_dump_json(), what="call")
         tx.orders.append(sent)
     if not sent.reached:
-        _close(staff, call, "not_connected")
+        media_sessions.was_not_sent(staff, CALLS, call)
         raise Refused(Why.NOT_CONNECTED, silent_since=None)
     return CallState(call, "asked", "", "")
 
@@ -135,9 +130,7 @@ def begin(staff: Staff, actor: Actor, alarm: Ref, sdp: str) -> CallState:
 def state(staff: Staff, actor: Actor, call: str) -> CallState:
     """What has come of it.  Raises `Refused`: NO_CALL."""
     with staff.db.read() as conn:
-        row = conn.execute(_of(actor, call)).one_or_none()
-    if row is None:
-        raise Refused(Why.NO_CALL)
+        row = media_sessions.row_of(conn, CALLS, actor, call, Why.NO_CALL)
     return CallState(row.id, row.state, row.why, row.answer)
 
 
@@ -152,13 +145,11 @@ def extend(staff: Staff, actor: Actor, call: str) -> None:
     """Ask for as long again, once; whether it is given is the home's to say.  Raises `Refused`:
     NO_CALL, and as `begin` where the alarm is closed."""
     with staff.write() as tx:
-        row = tx.conn.execute(_of(actor, call)).one_or_none()
-        if row is None:
-            raise Refused(Why.NO_CALL)
+        row = media_sessions.row_of(tx.conn, CALLS, actor, call, Why.NO_CALL)
         alarm = _open_alarm(tx, actor, row.alarm)
         permit = _permit(staff, actor, alarm, secrets.token_urlsafe(16), call)
         order = CallOrder(what="extend", call=call, permit=_signed(staff, permit))
-        tx.orders.append(LockOrder(row.home_id, order.model_dump_json(), what="call"))
+        media_sessions.send(tx, row, "call", order)
 
 
 def end(staff: Staff, actor: Actor, call: str) -> None:
@@ -168,27 +159,12 @@ def end(staff: Staff, actor: Actor, call: str) -> None:
 
 def _send(staff: Staff, actor: Actor, call: str, **order: Any) -> None:
     with staff.write() as tx:
-        row = tx.conn.execute(_of(actor, call)).one_or_none()
-        if row is None:
-            raise Refused(Why.NO_CALL)
-        if row.state not in ("ended", "refused"):
-            said = CallOrder(call=call, **order).model_dump_json()
-            tx.orders.append(LockOrder(row.home_id, said, what="call"))
-
-
-def _of(actor: Actor, call: str) -> Any:
-    t = tables.media_call
-    return select(t).where(t.c.id == call, t.c.person == actor.person)
-
-
-def _close(staff: Staff, call: str, why: str) -> None:
-    t = tables.media_call
-    with staff.write() as tx:
-        tx.conn.execute(update(t).where(t.c.id == call).values(state="refused", why=why))
+        row = media_sessions.row_of(tx.conn, CALLS, actor, call, Why.NO_CALL)
+        media_sessions.send(tx, row, "call", CallOrder(call=call, **order))
 
 
 def _permit(staff: Staff, actor: Actor, alarm: AlarmRow, id_: str, call: str) -> Permit:
-    now = staff.clock.now()
+    not_before, expires = media_sessions.times(staff, permits.LIFE_S)
     return Permit(
         id=id_,
         home=alarm.home_id,
@@ -197,8 +173,8 @@ def _permit(staff: Staff, actor: Actor, alarm: AlarmRow, id_: str, call: str) ->
         person=actor.person,
         alarm=alarm.ref,
         limit_s=staff.config.voice.limit_s,
-        not_before=now,
-        expires=now + timedelta(seconds=permits.LIFE_S * (staff.clock.rate() or 1.0)),
+        not_before=not_before,
+        expires=expires,
     )
 
 

@@ -2,6 +2,7 @@
 // is locked and no page is open.  It has nothing about anybody in it.
 const site = {{ site|safe }};
 const CACHE = `tryggve-${site.version}`;
+const DEVICE = "tryggve-device"; // what this device was subscribed with, as the page kept it
 const WAIT_MS = 6000; // a network that has not answered by then is none
 
 self.addEventListener("install", (event) => {
@@ -11,7 +12,7 @@ self.addEventListener("install", (event) => {
 self.addEventListener("activate", (event) => {
   event.waitUntil(
     caches.keys()
-      .then((names) => Promise.all(names.filter((name) => name !== CACHE).map((name) => caches.delete(name))))
+      .then((names) => Promise.all(names.filter((name) => name !== CACHE && name !== DEVICE).map((name) => caches.delete(name))))
       .then(() => self.clients.claim()),
   );
 });
@@ -30,6 +31,7 @@ async function fromCache(request) {
 
 self.addEventListener("fetch", (event) => {
   const { request } = event;
+  if (request.mode === "navigate") event.waitUntil(tellMove());
   const url = new URL(request.url);
   if (request.method !== "GET" || url.origin !== location.origin) return;
   // the kept page itself comes from the phone, also with a network: a door's word waits for it
@@ -74,9 +76,9 @@ async function show(told, more = {}) {
     body: told.body,
     tag: told.tag,
     renotify: Boolean(told.tag) && !told.test,
-    requireInteraction: !told.test,
+    requireInteraction: !(told.test || told.quiet),
     silent: Boolean(told.test),
-    vibrate: told.test ? undefined : [300, 150, 300, 150, 600],
+    vibrate: told.test || told.quiet ? undefined : [300, 150, 300, 150, 600],
     lang: told.lang,
     icon: site.icon,
     actions: told.actions ?? [],
@@ -117,6 +119,51 @@ async function pressed(told, action) {
   }
   await open(ours(told.url));
 }
+
+// --- a subscription that the browser replaced -----------------------------------------------------
+
+/** A subscription's JSON, kept here; null: none. */
+async function kept(name) {
+  const found = await (await caches.open(DEVICE)).match(`/${name}`);
+  return found ? found.json() : null;
+}
+
+async function keep(name, subscription) {
+  const cache = await caches.open(DEVICE);
+  if (subscription) await cache.put(`/${name}`, new Response(JSON.stringify(subscription)));
+  else await cache.delete(`/${name}`);
+}
+
+/** Tell the server of a subscription that it does not know yet; tried again whenever a page opens.
+    The server sends a test alarm there, which proves it; one that it does not know is forgotten:
+    the owner's page says that the device must be added again. */
+async function tellMove() {
+  const [before, after] = [await kept("known"), await kept("moved")];
+  if (!before || !after) return;
+  try {
+    const answer = await fetch(site.moved, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ before, after }),
+      credentials: "omit",
+      signal: AbortSignal.timeout(TELL_MS),
+    });
+    if (!answer.ok && answer.status !== 404) return;
+    if (answer.ok) await keep("known", after);
+    await keep("moved", null);
+  } catch { /* with the next page */ }
+}
+
+async function moved(event) {
+  const before = event.oldSubscription ?? null;
+  const wish = { userVisibleOnly: true, applicationServerKey: before?.options?.applicationServerKey ?? site.pushKey };
+  const made = event.newSubscription ?? await self.registration.pushManager.subscribe(wish);
+  if (before?.toJSON && !(await kept("known"))) await keep("known", before.toJSON());
+  await keep("moved", made.toJSON());
+  await tellMove();
+}
+
+self.addEventListener("pushsubscriptionchange", (event) => event.waitUntil(moved(event)));
 
 self.addEventListener("push", (event) => event.waitUntil(pushed(read(event))));
 

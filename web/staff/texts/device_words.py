@@ -42,6 +42,7 @@ DRIVERS: Mapping[str, str] = {
     "bthome": N_("Trådlös givare"),
     "indicator": N_("Lampa"),
     "speakerphone": N_("Högtalare"),
+    "camera": N_("Kamera"),
     "lock": N_("Lås"),
 }
 """What a device is whose use nobody configured, by a word in its driver's name."""

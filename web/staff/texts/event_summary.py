@@ -19,7 +19,15 @@ from gateway.access import grants
 from gateway.events import Data
 from web.staff.core.i18n import local
 from web.staff.core.i18n import say as _
-from web.staff.texts import alarm_words, chain_words, door_words, visit_words, voice_words, words
+from web.staff.texts import (
+    alarm_words,
+    chain_words,
+    check_words,
+    door_words,
+    visit_words,
+    voice_words,
+    words,
+)
 
 D = TypeVar("D", bound=Data)
 
@@ -44,7 +52,7 @@ def turn_word(outcome: str | None, why: str | None) -> str:
     if outcome == events.LockOperationOutcome.DONE:
         return _("Klart")
     if why is not None:
-        return words.spoken(words.TURN_WHY, why)
+        return words.spoken(door_words.TURN_WHY, why)
     return words.enum_word(events.LockOperationOutcome, outcome)
 
 
@@ -107,7 +115,7 @@ def _tapped(data: events.VisitTapped, _zone: str | None) -> str:
 
 @_on(events.CheckAsked)
 def _asked(data: events.CheckAsked, zone: str | None) -> str:
-    why = words.spoken(words.ASKED_WHY, data.why)
+    why = words.spoken(check_words.ASKED_WHY, data.why)
     return _("%(why)s, svar senast %(at)s", why=why, at=clock(data.answer_by, zone))
 
 
@@ -156,8 +164,10 @@ _tell(events.AlarmCancelled, lambda d, _z: words.spoken(words.CANCELLED_WHY, d.r
 _tell(events.CheckPlanned, lambda d, z: dated(d.slot, z))
 _tell(events.CheckDue, lambda d, z: clock(d.slot, z))
 _tell(events.CheckDone, lambda d, _z: _("av %(by)s", by=words.enum_word(events.CheckBy, d.by)))
-_tell(events.CheckMissed, lambda d, _z: words.spoken(words.MISSED_WHY, d.why))
-_tell(events.CheckEscalated, lambda d, _z: words.spoken(words.ESCALATED_WHY, d.why))
+_tell(events.CheckMissed, lambda d, _z: words.spoken(check_words.MISSED_WHY, d.why))
+_tell(events.CheckEscalated, lambda d, _z: words.spoken(check_words.ESCALATED_WHY, d.why))
+_tell(events.CheckVisitAsked, lambda d, _z: words.spoken(check_words.ESCALATED_WHY, d.why))
+_tell(events.CheckVisitSettled, lambda d, _z: words.enum_word(events.Settled, d.why))
 _tell(events.LockOperationRequested, lambda d, _z: words.enum_word(grants.Action, d.action))
 _tell(events.LockOperationEnded, lambda d, _z: turn_word(d.outcome, d.why))
 _tell(

@@ -70,6 +70,11 @@ LOOK: Mapping[type[StrEnum], Mapping[str, str]] = {
         "refused": N_("blev inte av"),
         "unknown": N_("okänt hur"),
     },
+    events.ShutterWanted: {
+        "open": N_("gick inte att öppna"),
+        "shut": N_("gick inte att stänga"),
+        "unknown": N_("gjorde inte som den skulle"),
+    },
     events.LookWay: {
         "direct": N_("direkt"),
         "relay": N_("krypterat genom servern"),

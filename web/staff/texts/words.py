@@ -18,6 +18,7 @@ from gateway.events import AlarmType
 from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as gettext
 from web.staff.texts.look_enums import LOOK
+from web.staff.texts.plan_enums import PLAN
 from web.staff.texts.voice_enums import VOICE
 
 ALARMS: Mapping[str, str] = {
@@ -42,6 +43,8 @@ ALARMS: Mapping[str, str] = {
     AlarmType.CONTACT_REVERSED: N_(
         "Ytterdörrens givare visar öppet hela tiden: kontrollera den, vänd eller byt"
     ),
+    AlarmType.CAMERA_OPEN: N_("Kamerans lucka går inte igen: täck kameran och laga luckan"),
+    AlarmType.CAMERA_COVERED: N_("Kamerans lucka öppnas inte: tillsyn med kamera går inte"),
     AlarmType.FAULT_RECURRING: N_("Samma fel tre gånger på 30 dagar: byt utrustningen"),
     AlarmType.CHECK_HELP: N_("Behöver hjälp enligt tillsyn"),
     AlarmType.CHECK_UNCLEAR: N_("Tillsyn osäker två gånger"),
@@ -114,47 +117,6 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "relative": N_("besked till anhörig"),
         "look": N_("kameratillsyn"),
         "unknown": N_("något som servern inte känner till"),
-    },
-    events.ConsentHow: {
-        "spoken": N_("muntligt"),
-        "written": N_("skriftligt"),
-        "representative": N_("genom ställföreträdare"),
-        "unknown": N_("okänt hur"),
-    },
-    events.Cohabitant: {
-        "partner": N_("make, maka eller sambo"),
-        "child": N_("barn"),
-        "parent": N_("förälder"),
-        "other": N_("annan som bor där"),
-        "unknown": N_("någon som bor där"),
-    },
-    events.HouseholdChange: {
-        "lives_there": N_("bor där, inte tillfrågad än"),
-        "agreed": N_("har samtyckt till kameratillsyn"),
-        "withdrew": N_("samtycker inte längre"),
-        "moved_out": N_("bor inte kvar"),
-        "unknown": N_("en annan uppgift"),
-    },
-    events.CheckMethod: {
-        "sensor": N_("sensorn först"),
-        "camera": N_("kamera"),
-        "visit": N_("besök"),
-        "unknown": N_("på ett sätt som servern inte känner till"),
-    },
-    events.Night: {
-        "mon": N_("måndag"),
-        "tue": N_("tisdag"),
-        "wed": N_("onsdag"),
-        "thu": N_("torsdag"),
-        "fri": N_("fredag"),
-        "sat": N_("lördag"),
-        "sun": N_("söndag"),
-        "unknown": N_("okänd dag"),
-    },
-    events.PlanRefusal: {
-        "not_understood": N_("hemmets enhet har en äldre version och förstår inte planen"),
-        "out_of_range": N_("något i planen ligger utanför det som hemmets enhet tillåter"),
-        "unknown": N_("av ett skäl som servern inte känner till"),
     },
     events.PlaceField: {
         "point": N_("var hemmet ligger"),
@@ -238,6 +200,7 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
     events.Looked: {
         "phone": N_("Ringde"),
         "in_person": N_("På plats"),
+        "camera": N_("Kamera"),
         "unknown": N_("Okänt hur"),
     },
     events.Finding: {
@@ -246,6 +209,13 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "help": N_("Behöver hjälp nu"),
         "could_not_look": N_("Tillsynen kunde inte göras"),
         "unknown": N_("Svaret går inte att läsa här"),
+    },
+    events.Settled: {
+        "called": N_("Allt var bra på telefon"),
+        "somebody_there": N_("Någon är redan där"),
+        "away": N_("Brukaren är inte hemma"),
+        "other": N_("Annat"),
+        "unknown": N_("Okänd orsak"),
     },
     events.CheckBy: {
         "sensor": N_("sensorn"),
@@ -313,6 +283,7 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
     },
     **VOICE,
     **LOOK,
+    **PLAN,
     grants.Action: {
         "unlock": N_("låsa upp"),
         "lock": N_("låsa"),
@@ -359,6 +330,7 @@ RULES: Mapping[str, str] = {
     "mat_drift": N_("sängmattans nolläge"),
     "mat_unfit": N_("sängmatta som inte räcker till"),
     "seat": N_("sittplats"),
+    "shutter": N_("kamerans lucka"),
     "moisture": N_("fukt"),
     "on_floor": N_("på golvet"),
     "pendant": N_("larmknapp"),
@@ -376,56 +348,6 @@ RULES: Mapping[str, str] = {
     "lock_open": N_("dörr som är olåst för länge"),
     "relock": N_("låsning av sig självt"),
     "visit": N_("besök"),
-}
-
-ASKED_WHY: Mapping[str, str] = {
-    "bed_empty": N_("Sängen är tom"),
-    "reading_stale": N_("Ingen signal från sensorn på länge"),
-    "mat_faulty": N_("Sängmattan är trasig"),
-    "no_sensor": N_("Hemmet har ingen sensor som kan svara"),
-    "recheck": N_("Ny tillsyn: förra svaret var osäkert"),
-    "camera": N_("Planen säger kamera"),
-    "visit": N_("Planen säger besök"),
-    "not_back": N_("Har lämnat sängen och inte kommit tillbaka"),
-    "bed_doubtful": N_("Osäkert om någon ligger i sängen"),
-    "all_silent": N_("Ingen aktivitet sedan sängen lämnades"),
-    "bathroom_long": N_("Länge i badrummet"),
-    "door_at_night": N_("Ytterdörren öppnades på natten"),
-}
-
-ESCALATED_WHY: Mapping[str, str] = {
-    "help": N_("Hjälp behövs"),
-    "unclear_twice": N_("Osäkert två gånger"),
-    "could_not_look": N_("Tillsynen kunde inte göras"),
-    "not_understood": N_("Svaret gick inte att läsa i hemmets enhet"),
-    "no_answer": N_("Ingen svarade i tid"),
-}
-
-MISSED_WHY: Mapping[str, str] = {
-    "absent": N_("Brukaren är bortrest"),
-    "paused": N_("Tillsynen är pausad"),
-    "too_late": N_("Tiden gick ut"),
-}
-
-TURN_WHY: Mapping[str, str] = {
-    "asleep": N_("Låset sover och vaknade inte."),
-    "unreachable": N_("Låset svarar inte."),
-    "radio": N_("Hemmets radio svarar inte."),
-    "jammed": N_("Låset har fastnat. Dra dörren mot dig och försök igen."),
-    "refused_by_lock": N_("Låset nekade."),
-    "no_answer": N_("Låset svarar inte. Vi vet inte om det är öppet. Känn på dörren."),
-    "link_lost": N_("Förbindelsen med låset bröts. Vi vet inte om det är öppet. Känn på dörren."),
-    "low_voltage": N_("Låsets batteri är för svagt för att vrida."),
-    "not_calibrated": N_("Låset är inte inställt efter monteringen."),
-    "not_paired": N_("Låset är inte parat med hemmets enhet."),
-    "busy": N_("Låset vrids redan. Vänta och se vad som händer."),
-    "revoked": N_("Din rätt att öppna har dragits in. Ring samordnaren."),
-    "alarm_closed": N_("Larmet är avslutat, så rätten att öppna har upphört."),
-    "check_closed": N_("Besöket efter tillsynen är utfört, så rätten att öppna har upphört."),
-    "no_word": N_("Hemmet svarade aldrig. Vi vet inte om låset är öppet. Känn på dörren."),
-    "restarted": N_(
-        "Hemmets enhet startade om mitt i. Vi vet inte om låset är öppet. Känn på dörren."
-    ),
 }
 
 OFFLINE_WHY: Mapping[str, str] = {

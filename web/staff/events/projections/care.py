@@ -20,7 +20,8 @@ _BEFORE_ASKED = ("planned", "due", "unreported")
 _CLOSED = ("done", "missed", "escalated")
 
 
-def _check(fold: Fold, step: Step, check: str) -> Row:
+def check_row(fold: Fold, step: Step, check: str) -> Row:
+    """The check's row, begun where this is the first word of it."""
     row = fold.row(tables.night_check, home_id=fold.home, check=check)
     if "state" not in row:
         row.update(state="planned", state_at=step.at)
@@ -29,7 +30,7 @@ def _check(fold: Fold, step: Step, check: str) -> Row:
 
 @on(events.CheckPlanned)
 def _planned(fold: Fold, step: Step, data: events.CheckPlanned) -> None:
-    row = _check(fold, step, data.check)
+    row = check_row(fold, step, data.check)
     row.update(slot=data.slot, report_by=data.report_by)
     if row["state"] == "withdrawn":
         row.update(state="planned", state_at=step.at, closed_at=None)
@@ -37,14 +38,14 @@ def _planned(fold: Fold, step: Step, data: events.CheckPlanned) -> None:
 
 @on(events.CheckWithdrawn)
 def _withdrawn(fold: Fold, step: Step, data: events.CheckWithdrawn) -> None:
-    row = _check(fold, step, data.check)
+    row = check_row(fold, step, data.check)
     if row["state"] == "planned":
         row.update(state="withdrawn", state_at=step.at, closed_at=step.at)
 
 
 @on(events.CheckDue)
 def _due(fold: Fold, step: Step, data: events.CheckDue) -> None:
-    row = _check(fold, step, data.check)
+    row = check_row(fold, step, data.check)
     row["slot"] = data.slot
     if row["state"] in ("planned", "unreported"):
         row.update(state="due", state_at=step.at)
@@ -52,7 +53,7 @@ def _due(fold: Fold, step: Step, data: events.CheckDue) -> None:
 
 @on(events.CheckAsked)
 def _asked(fold: Fold, step: Step, data: events.CheckAsked) -> None:
-    row = _check(fold, step, data.check)
+    row = check_row(fold, step, data.check)
     before = row.get("attempt")
     again = data.attempt > (before if isinstance(before, int) else 0)
     if row["state"] in _CLOSED or not (again or row["state"] in _BEFORE_ASKED):
@@ -76,8 +77,11 @@ def _asked(fold: Fold, step: Step, data: events.CheckAsked) -> None:
 
 @on(events.CheckStarted)
 def _started(fold: Fold, step: Step, data: events.CheckStarted) -> None:
-    row = _check(fold, step, data.check)
+    row = check_row(fold, step, data.check)
     if row["state"] not in _CLOSED and row["state"] != "answered":
+        before = row.get("started_by")
+        if row["state"] == "started" and before != step.event.person:
+            row.update(before_by=before, before_at=step.at, before_why="taken_over")
         row.update(
             state="started",
             state_at=step.at,
@@ -88,7 +92,7 @@ def _started(fold: Fold, step: Step, data: events.CheckStarted) -> None:
 
 @on(events.CheckAnswered)
 def _answered(fold: Fold, step: Step, data: events.CheckAnswered) -> None:
-    row = _check(fold, step, data.check)
+    row = check_row(fold, step, data.check)
     row.update(
         answered_by=step.event.person,
         answered_at=step.at,
@@ -101,25 +105,35 @@ def _answered(fold: Fold, step: Step, data: events.CheckAnswered) -> None:
 
 @on(events.CheckDone)
 def _done(fold: Fold, step: Step, data: events.CheckDone) -> None:
-    row = _check(fold, step, data.check)
-    row.update(state="done", state_at=step.at, closed_at=step.at, done_by=data.by.value)
+    row = check_row(fold, step, data.check)
+    row.update(
+        state="done",
+        state_at=step.at,
+        closed_at=step.at,
+        done_by=data.by.value,
+        closed_ref=step.ref,
+    )
 
 
 @on(events.CheckMissed)
 def _missed(fold: Fold, step: Step, data: events.CheckMissed) -> None:
-    row = _check(fold, step, data.check)
-    row.update(state="missed", state_at=step.at, closed_at=step.at, why=data.why)
+    row = check_row(fold, step, data.check)
+    row.update(
+        state="missed", state_at=step.at, closed_at=step.at, why=data.why, closed_ref=step.ref
+    )
 
 
 @on(events.CheckEscalated)
 def _escalated(fold: Fold, step: Step, data: events.CheckEscalated) -> None:
-    row = _check(fold, step, data.check)
-    row.update(state="escalated", state_at=step.at, closed_at=step.at, why=data.why)
+    row = check_row(fold, step, data.check)
+    row.update(
+        state="escalated", state_at=step.at, closed_at=step.at, why=data.why, closed_ref=step.ref
+    )
 
 
 @on(events.CheckUnreported)
 def _unreported(fold: Fold, step: Step, data: events.CheckUnreported) -> None:
-    row = _check(fold, step, data.check)
+    row = check_row(fold, step, data.check)
     row["unreported_at"] = step.at
     if row["state"] in _BEFORE_ASKED:
         row.update(state="unreported", state_at=step.at)

@@ -164,6 +164,15 @@ class Fold:
             row["ref"] = ref
         return row
 
+    def check_of_look(self, look: str) -> str | None:
+        """The check for which this look is the newest; None: for none."""
+        t = tables.night_check
+        for (name, key), cell in self._cells.items():
+            if name == t.name and cell.row.get("look") == look:
+                return str(key[1])
+        query = select(t.c.check).where(t.c.home_id == self.home, t.c.look == look)
+        return self.conn.execute(query).scalars().first()
+
     def devices(self) -> list[str]:
         """Ids of the home's devices in the database and in memory."""
         t = tables.device

@@ -3,8 +3,8 @@
 // fetch, not EventSource: it shows the heartbeats, the status of a refusal, and lets us decide
 // ourselves when silence means that the link is dead.  Tells the page by events on `document`:
 //   live:up, live:down {why}, live:over (the server itself says that nobody is signed in here),
-//   live:change {home, kind, event}, live:saving {refused, unsaved} (whether the server saves, and how
-//   many alarms ring that are not saved), live:resync
+//   live:change {home, kind, event}, live:saving {refused, unsaved, stands} (whether the server saves,
+//   how many alarms ring that are not saved, and whether it passes none on), live:resync
 
 const body = document.body.dataset;
 const HEARTBEAT_MS = 1000 * (Number(body.heartbeatS) || 15);

@@ -1,9 +1,11 @@
 // What every page starts.  One idea a file; nothing here but the order.
 
 import { startBanner } from "./banner.js";
+import { startBoard } from "./board.js";
 import { startCodes } from "./codes.js";
 import { startForms } from "./forms.js";
 import { startLive } from "./live.js";
+import { startLook } from "./look.js";
 import { startPasskeys } from "./passkey.js";
 import { startRefreshing } from "./refresh.js";
 import { startSeen } from "./seen.js";
@@ -22,12 +24,14 @@ if (document.body.dataset.live) {
   startTicking();
   startBanner();
   startForms();
+  startBoard();
   startCodes();
   startWays();
   startSound();
   startStream();
   startTab();
   startTalk();
+  startLook();
   startSeen();
   startRefreshing();
   startLive();

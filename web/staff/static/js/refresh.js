@@ -141,7 +141,8 @@ export function startRefreshing() {
   document.addEventListener("live:saving", ({ detail }) => {
     // told when the link begins too: only a page that says otherwise is fetched
     const shown = document.getElementById("saving").dataset;
-    if (detail.refused !== Boolean(shown.refused) || detail.unsaved || Number(shown.unsaved)) {
+    if (detail.refused !== Boolean(shown.refused) || Boolean(detail.stands) !== Boolean(shown.stands)
+      || detail.unsaved || Number(shown.unsaved)) {
       refreshSoon(true);
     }
   });

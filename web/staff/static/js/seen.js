@@ -20,9 +20,11 @@ function looked() {
   return document.visibilityState === "visible" && !document.body.classList.contains("is-down");
 }
 
+/** What stands on the page and was not told: alarms, and mass alarms with how many they are. */
 function shown() {
-  const rows = document.querySelectorAll("#main [data-alarm]");
-  return [...new Set([...rows].map((row) => row.dataset.alarm))].filter((ref) => ref && !told.has(ref));
+  const rows = document.querySelectorAll("#main [data-alarm], #main [data-mass]");
+  const all = [...rows].map(({ dataset: { alarm, mass, total } }) => alarm || (mass && `${mass} ${total}`));
+  return [...new Set(all)].filter((ref) => ref && !told.has(ref));
 }
 
 async function tell() {
@@ -33,7 +35,10 @@ async function tell() {
   for (const ref of refs) told.add(ref);
   const data = new FormData();
   data.set("csrf_token", token);
-  for (const ref of refs) data.append("alarm", ref);
+  for (const ref of refs) {
+    const [mass, total] = ref.split(" ");
+    data.append(total ? "mass" : "alarm", mass);
+  }
   try {
     const answer = await fetch("/visat", {
       method: "POST", body: data, headers: { Accept: "application/json" }, signal: AbortSignal.timeout(8000),

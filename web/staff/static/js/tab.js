@@ -47,7 +47,9 @@ function show() {
   const { attention, unacknowledged } = waiting();
   const text = down ? "!" : attention > 99 ? "99" : attention ? String(attention) : "";
   const ground = down ? GREY : unacknowledged ? RED : attention ? AMBER : GREEN;
-  document.title = text ? `(${text}) ${plain}` : plain;
+  const own = document.getElementById("main")?.dataset.title; // a page whose title counts
+  const title = own ? `${own} · Tryggve` : plain;
+  document.title = text ? `(${text}) ${title}` : title;
   if (!link || shown === text + ground) return;
   shown = text + ground;
   link.type = text ? "image/png" : "image/svg+xml";

@@ -43,8 +43,10 @@ async function subscription(key) {
 async function add(box, form) {
   if ((await Notification.requestPermission()) !== "granted") return show(box, "denied");
   try {
-    const made = await subscription(form.dataset.key);
-    form.elements.value.value = JSON.stringify(made.toJSON());
+    const made = JSON.stringify((await subscription(form.dataset.key)).toJSON());
+    form.elements.value.value = made;
+    // for the service worker, when the browser replaces it one day (web/staff/templates/sw.js)
+    await (await caches.open("tryggve-device")).put("/known", new Response(made));
   } catch {
     return show(box, "failed");
   }
@@ -59,8 +61,8 @@ export function startWays() {
   const box = document.getElementById("this-device");
   if (box) {
     show(box, kind());
-    const form = box.querySelector("form");
-    box.querySelector("[data-add]").addEventListener("click", () => add(box, form));
+    const form = box.querySelector("form[data-key]");
+    form?.querySelector("[data-add]").addEventListener("click", () => add(box, form));
   }
   document.addEventListener("submit", ({ target }) => {
     if (target.matches("form[data-looks]")) look();

@@ -9,6 +9,7 @@ from alembic import context
 from web.staff.storage import (  # noqa: F401 - register their tables
     alarm_tables,
     ladder_tables,
+    look_tables,
     place_tables,
     plan_tables,
     relative_tables,
