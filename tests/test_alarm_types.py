@@ -176,6 +176,7 @@ def test_only_the_bed_says_that_somebody_is_back_in_it() -> None:
     }
     assert by_trait == {
         Trait.DEVICE_FAULT: {
+            "camera_covered", "camera_open",
             "device_down", "lock_jammed", "lock_unknown", "mat_poor", "mat_faulty"
         },
         Trait.OUT_OF_BED: {"bed_exit"},

@@ -328,6 +328,8 @@ MESSAGES: dict[type[Any], dict[str, Any]] = {
     wire.EnrollAnswer: {"home": "h1", "origin": "home:h1", "keys": []},
     wire.TurnOrder: {"grant": "g"},
     wire.CallSignal: {"call": "c", "state": "begun"},
+    wire.LookSignal: {"look": "l", "state": "begun"},
+    wire.PictureTaken: {"look": "l", "number": 1, "asked_s": 0.5},
     wire.Noted: {"call": "c"},
 }
 

@@ -38,7 +38,7 @@ class Settings(RuleSettings):
     """Nothing is to be set."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
     """What is broken and was told."""
 

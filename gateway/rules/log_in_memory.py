@@ -30,7 +30,7 @@ class Settings(RuleSettings):
     """Nothing is to be set."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
     """Whether the log is in memory, and it was said."""
 

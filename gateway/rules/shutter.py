@@ -48,7 +48,7 @@ class Settings(RuleSettings):
     """Nothing is to be set."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
     """What was told, by device and type, with the alarm's name; None once somebody closed it."""
 

@@ -26,9 +26,9 @@ SYNCED = "clock.synced"
 class LedgerRow:
     """One row.  `at` aware UTC, corrected; `action` the event's kind, for a turn of the lock with
     what was asked (`unlock` or `lock`) in `turn`; `person` a staff id, None when nobody knows who;
-    `why` the code that belongs to the action; `outcome` a `LockOperationOutcome` value, or `unseen`
-    for a look by which no picture came, None when it has none (yet); `took_s` how long somebody
-    listened or saw, None: not (yet) known."""
+    `why` the code that belongs to the action; `outcome` a `LockOperationOutcome` value, or of a
+    look a `LookEnd` value (`unseen`: no picture came), None when it has none (yet); `took_s` how
+    long somebody listened or saw, None: not (yet) known."""
 
     ref: Ref
     at: datetime
@@ -60,8 +60,7 @@ def read_ledger(path: Path, since: datetime) -> list[LedgerRow]:
     for one in events:
         if isinstance(one.data, e.LookEnded):
             ended[one.data.look] = one.data.took_s
-            if one.data.pictures == 0:
-                outcomes[one.data.look] = "unseen"
+            outcomes[one.data.look] = "unseen" if one.data.pictures == 0 else one.data.why.value
     rows = [
         _row(one, offsets.get(one.boot, 0.0), outcomes, ended)
         for one in events

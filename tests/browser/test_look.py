@@ -177,7 +177,7 @@ def test_who_comes_second_sees_who_looks(
     expect(first.get_by_test_id("look")).to_have_attribute("data-state", "live")
     second.get_by_test_id("look-begin").click()
     said = second.get_by_test_id("look-say")
-    expect(said).to_contain_text("Prov p7 tittar redan")
+    expect(said).to_contain_text("Prov p7 ser redan genom kameran")
     expect(said).to_contain_text("Ingen bild visades, så tillsynen är inte gjord.")
     first.keyboard.press("Escape")
     expect(first.get_by_test_id("look-say")).to_contain_text("Du avslutade")

@@ -133,13 +133,14 @@ def test_without_picamera2_it_says_what_to_install() -> None:
         camera_pi.open_eye({}, Form.FRAMES)
 
 
-def test_a_camera_that_does_not_start_is_given_back() -> None:
+def test_a_camera_that_does_not_start_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """What failed half way holds the camera for nobody."""
+
+    def refuse(*_: object) -> None:
+        raise ValueError("no such size")
+
     with pi_board() as made:
-        made.configure = lambda *_: (_ for _ in ()).throw(ValueError("no such size"))
-        try:
-            with pytest.raises(DeviceUnavailable, match="does not start"):
-                camera_pi.open_eye({}, Form.FRAMES)
-        finally:
-            del made.configure
+        monkeypatch.setattr(made, "configure", refuse)
+        with pytest.raises(DeviceUnavailable, match="does not start"):
+            camera_pi.open_eye({}, Form.FRAMES)
         assert not made.made[0].open

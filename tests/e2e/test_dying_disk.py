@@ -209,7 +209,7 @@ def test_a_home_starts_on_a_card_that_is_dead(dying: Dying, how: str) -> None:
     if dying.made.home is not None:
         dying.made.home.stop()
         dying.made.home = None
-    log = dying.made.home_log
+    log, begun = dying.made.home_log, memory_logs(dying)
     with dead_card(dying, how) as mend:
         dying.systemd.forget()
         with dying.on_it():
@@ -217,10 +217,14 @@ def test_a_home_starts_on_a_card_that_is_dead(dying: Dying, how: str) -> None:
         try:
             assert dying.systemd.hears("READY=1", 85), "TimeoutStartSec is 90 s"
             before = len(dying.at_server("alarm.raised"))
+            returned = len(dying.at_server("log.returned"))
             home.say("alarm")
             within(lambda: len(dying.at_server("alarm.raised")) > before, "the alarm")
             assert dying.is_alive()
             mend()
+            if memory_logs(dying) - begun:
+                # until then a part is on the card already, and what comes anew goes to memory
+                within(lambda: len(dying.at_server("log.returned")) > returned, "the way back", 90)
             within(lambda: not lost_from(dying, log), "what was kept in memory", 90)
             assert dying.is_alive()
             home.end()
@@ -283,6 +287,11 @@ def loaded(scene: Dying, *options: str) -> Iterator[LoadedHome]:
     finally:
         home.process.kill()
         home.close()
+
+
+def memory_logs(scene: Dying) -> set[str]:
+    """The logs in memory that the server has heard of."""
+    return {origin for origin in at_server(scene.made) if "~memory-" in origin}
 
 
 def lost_from(scene: Dying, log: Path) -> set[tuple[str, int]]:

@@ -31,8 +31,9 @@ IMPURE = {
 CLOCKS = {"now", "utcnow", "today", "time", "monotonic", "perf_counter"}
 """Methods of `datetime`, `date` and `time` modules that read a clock."""
 KNOWN = {
-    "gateway.access", "gateway.access.grants", "gateway.commands", "gateway.envelope",
-    "gateway.errors", "gateway.events", "gateway.origin", "gateway.ports", "gateway.rules",
+    "gateway.access", "gateway.access.grants", "gateway.access.tokens", "gateway.commands",
+    "gateway.envelope", "gateway.errors", "gateway.events", "gateway.origin", "gateway.ports",
+    "gateway.rules",
     "gateway.schedule", "gateway.night_plan",
 }  # fmt: skip
 

@@ -85,6 +85,7 @@ BY_KEY = {
     "link.call",
     "link.look",
     "link.picture",
+    "channels.moved",  # what a device subscribed with is the key (pages/test_ways.py)
     "channels.told",
     "link.enroll",
     "link.events",

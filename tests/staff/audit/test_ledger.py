@@ -94,5 +94,5 @@ def test_the_resident_reads_the_rows_that_the_staff_read(
 
     assert [told(row) for row in theirs] == [told(row) for row in ours]
     looks = [(row.why, row.outcome, row.took_s) for row in theirs if row.action == "look.begun"]
-    assert looks == [("worry", "unseen", 2.0), ("worry", None, 21.4)]
+    assert looks == [("worry", "unseen", 2.0), ("worry", "closed", 21.4)]
     assert [row.turn for row in theirs if row.action == "unlock.requested"] == ["unlock"]

@@ -44,6 +44,7 @@ def test_what_a_device_gets(staff: Staff, tmp_path: Path) -> None:
         "tag": told["tag"],
         "lang": "sv",
         "test": False,
+        "quiet": False,
         "report": f"/kanal/push/{channels.door(staff, 'push')}",
         "actions": [
             {"action": "take", "title": "Ta larmet"},

@@ -69,7 +69,7 @@ def test_every_refusal_and_end_is_a_sentence(home: EnrolledHome, carer: FlaskCli
     other = home.app.test_client()
     sign_in(other, "p9")
     said = post(other, "/tillsyn/titta/borja", **begin)
-    assert (said.status_code, "tittar redan" in said.json["text"]) == (409, True)
+    assert (said.status_code, "ser redan genom kameran" in said.json["text"]) == (409, True)
     assert post(other, "/tillsyn/titta/bild", look=look).status_code == 404
     signal(home, look=look, state="relaying", key=KEY)
     send_picture(home, look, 7, b"sealed")

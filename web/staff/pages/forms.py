@@ -87,7 +87,7 @@ SENTENCES = {
     Why.NO_REASON: N_("Välj först varför du behöver se."),
     Why.NOT_SEEN: N_("Läs sensorns svar först. Läs in sidan igen."),
     Why.NOT_TAKEN: N_("Ta tillsynen först."),
-    Why.LOOKING: N_("En kollega tittar redan."),
+    Why.LOOKING: N_("En kollega ser redan genom kameran."),
     Why.NO_LOOK: N_("Kameratillsynen är redan avslutad."),
     Why.EXTENDED: N_("Kameratillsynen är redan förlängd. Det går bara en gång."),
     Why.BAD_TIME: N_(

@@ -174,5 +174,5 @@ def _sentence(actor: Actor, error: Refused) -> str:
         person = str(error.data["person"])
         with staff().db.read() as conn:
             who = lookups.names(conn, actor).get(person, person)
-        return _("%(who)s tittar redan. Försök igen om en stund.", who=who)
+        return _("%(who)s ser redan genom kameran. Försök igen om en stund.", who=who)
     return forms.refusal_text(actor, error)

@@ -78,7 +78,7 @@ def change(actor: Actor, home: str) -> ResponseReturnValue:
             abort(404)
         return refused(_why(refusal.why), back, 403 if refusal.why is Wrong.NO_RIGHT else 409)
     if what == "withdraw":
-        return answered(_("Samtycket är återtaget. Ingen kan titta genom kameran längre."), back)
+        return answered(_("Samtycket är återtaget. Ingen kan se genom kameran längre."), back)
     return answered(_("Sparat."), back)
 
 

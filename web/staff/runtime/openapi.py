@@ -14,6 +14,9 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from gateway.wire import (
+    LOOK_HEADER,
+    PICTURE_HEADER,
+    PICTURE_MAX_BYTES,
     PROTOCOLS,
     CallOrder,
     CallSignal,
@@ -22,7 +25,10 @@ from gateway.wire import (
     EventBatch,
     GapProblem,
     Have,
+    LookOrder,
+    LookSignal,
     Noted,
+    PictureTaken,
     Problem,
     TurnOrder,
     protocols_text,
@@ -34,6 +40,9 @@ blueprint = Blueprint("openapi", __name__)
 MODELS: tuple[type[BaseModel], ...] = (
     CallOrder,
     CallSignal,
+    LookOrder,
+    LookSignal,
+    PictureTaken,
     EnrollAnswer,
     EnrollRequest,
     EventBatch,
@@ -175,6 +184,43 @@ def describe() -> Json:
                     },
                 }
             },
+            "/api/v1/home/look": {
+                "post": {
+                    "operationId": "look",
+                    "summary": "What a home says about a look into it, at once.",
+                    "security": token,
+                    "requestBody": _body(LookSignal),
+                    "responses": {
+                        "200": _json(Noted, "Kept for the page."),
+                        "404": _json(Problem, "This home has no such look."),
+                        **_PROBLEMS,
+                    },
+                }
+            },
+            "/api/v1/home/picture": {
+                "post": {
+                    "operationId": "picture",
+                    "summary": "A sealed picture of a look, which only its page can open.",
+                    "security": token,
+                    "parameters": [
+                        {"name": name, "in": "header", "required": True, "schema": {"type": kind}}
+                        for name, kind in ((LOOK_HEADER, "string"), (PICTURE_HEADER, "integer"))
+                    ],
+                    "requestBody": {
+                        "required": True,
+                        "content": {
+                            "application/octet-stream": {
+                                "schema": {"type": "string", "maxLength": PICTURE_MAX_BYTES}
+                            }
+                        },
+                    },
+                    "responses": {
+                        "200": _json(PictureTaken, "Held for the page."),
+                        "404": _json(Problem, "This home has no such look."),
+                        **_PROBLEMS,
+                    },
+                }
+            },
             "/api/v1/home/stream": {
                 "get": {
                     "operationId": "stream",
@@ -197,6 +243,7 @@ def describe() -> Json:
                                     "x-event-data": {
                                         "turn": {"$ref": "#/components/schemas/TurnOrder"},
                                         "call": {"$ref": "#/components/schemas/CallOrder"},
+                                        "look": {"$ref": "#/components/schemas/LookOrder"},
                                     },
                                 }
                             },

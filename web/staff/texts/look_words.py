@@ -16,7 +16,7 @@ from web.staff.texts import words
 
 NOT_CONNECTED = N_("Hemmet är inte anslutet just nu, så kameran går inte att nå.")
 
-SILENT = N_("Hemmet hörs inte längre. Det stänger kameran av sig själv.")
+SILENT = N_("Kontakten med hemmet är bruten. Hemmet stänger kameran av sig själv.")
 """Where the server's own reckoning ended it."""
 
 ENDED: Mapping[str, str] = {
