@@ -130,7 +130,10 @@ def test_a_replaced_subscription_is_told_and_proved_anew(
         page.context.set_offline(False)
         page.reload()
         expect(page.get_by_test_id("unproved")).to_be_visible()
-        page.wait_for_function(KNOWN, arg=after["endpoint"])
+        for _ in range(400):  # see `shown`
+            if page.evaluate(KNOWN, after["endpoint"]):
+                break
+            page.wait_for_timeout(50)
         told = {"origin": live_server.url, "registrationId": id_, "data": pushed.last()}
         session.send("ServiceWorker.deliverPushMessage", told)
         for _ in range(400):
@@ -159,9 +162,13 @@ def endpoint_of(pushed: Pushing) -> str:
 def shown(page: Any, *titles: str) -> list[dict[str, Any]]:
     """The notifications that the device shows, as soon as they are just these; without titles, as
     it is.  (One that takes another's place may be there beside it for a moment, or neither.)"""
-    found = page.wait_for_function(SHOWN, arg=sorted(titles) or None)
-    notes: list[dict[str, Any]] = found.json_value()
-    return notes
+    for _ in range(400):
+        # asked anew from here: `wait_for_function` takes the promise of an answer for a yes
+        found: list[dict[str, Any]] | bool = page.evaluate(SHOWN, sorted(titles) or None)
+        if not isinstance(found, bool):
+            return found
+        page.wait_for_timeout(50)
+    raise AssertionError(f"not shown: {titles}")
 
 
 def test_a_device_from_the_button_to_the_proof(
