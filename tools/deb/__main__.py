@@ -1,8 +1,9 @@
 """`make deb`: Debian packages of the gateway and of the staff server, in build/deb.
 
-`--debian 12`, `--machine arm64`, `--package tryggve-staff` build some of them (given again:
-several); `--twice` builds each a second time and fails where one byte differs.  SOURCE_DATE_EPOCH
-is the time that they carry: that of the last commit.
+Beside each package lies its release alone (.tar.xz), as signed updates bring it.  `--debian 12`,
+`--machine arm64`, `--package tryggve-staff` build some of them (given again: several); `--twice`
+builds each a second time and fails where one byte differs.  SOURCE_DATE_EPOCH is the time that they
+carry: that of the last commit.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ import tempfile
 import tomllib
 from pathlib import Path
 
-from tools.deb.archive import pack
-from tools.deb.locked import PIP, BuildError, run
+from tools.deb.archive import pack, pack_release
+from tools.deb.locked import PIP, BuildError, fetch, run
 from tools.deb.targets import DEBIANS, PACKAGES, ROOT, TAGS, Debian, Target, targets
 from tools.deb.tree import lay_out
 
@@ -38,6 +39,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--twice", action="store_true")
     parser.add_argument("--unpacked", action="store_true", help="not compressed: quick, and large")
+    parser.add_argument("--no-release", action="store_true", help="the packages alone")
     given = parser.parse_args(argv)
     wanted = targets(given.package or names, given.debian or numbers, given.machine or list(TAGS))
     try:
@@ -57,17 +59,24 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _build(target: Target, work: Path, wheel: Path, given: argparse.Namespace, epoch: int) -> str:
-    """One of them; returns its SHA-256."""
+    """One of them, with its release; returns what both hash to."""
     root = work / "root"
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir()
     version = version_of(target.debian)
     wheels = work / f"{target.package.name}-{target.debian.number}-{target.machine}"
-    lay_out(target, root, wheel, wheels, version, epoch)
-    file = pack(target, root, given.out, version, epoch, packed=not given.unpacked)
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    print(f"{digest}  {file.name}  {file.stat().st_size / 1e6:.1f} MB", flush=True)
-    return digest
+    lay_out(target, root, [*fetch(target, wheels, epoch), wheel], version, epoch)
+    packed = not given.unpacked
+    files = [pack(target, root, given.out, version, epoch, packed=packed)]
+    if not given.no_release:
+        alone = files[0].with_suffix(".tar.xz" if packed else ".tar")
+        files.append(pack_release(target, root, alone, packed=packed))
+    said = ""
+    for file in files:
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        print(f"{digest}  {file.name}  {file.stat().st_size / 1e6:.1f} MB", flush=True)
+        said += digest
+    return said
 
 
 def _epoch() -> int:

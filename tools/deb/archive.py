@@ -1,25 +1,30 @@
-"""The .deb of a tree: control, what dpkg runs, the same bytes from the same inputs.
+"""The archives of a tree: the .deb, and its release alone; the same bytes from the same inputs.
 
-Not for: what is in the tree.
+Not for: what is in the tree, or signing a release (docs/updates.md).
 """
 
 from __future__ import annotations
 
 import hashlib
+import tarfile
 from pathlib import Path
 
 from tools.deb.locked import run
-from tools.deb.targets import GATEWAY, STAFF, VOICE, Target
-from tools.deb.tree import MAINTAINER, settle
+from tools.deb.papers import MAINTAINER
+from tools.deb.targets import Target
+from tools.deb.tree import SCRIPTS, script, settle
 
-SCRIPTS = Path(__file__).with_name("scripts")
 STEPS = ("preinst", "postinst", "prerm", "postrm")
+
+FIRST = "release.json"
+"""What a release says of itself is its archive's first member, so that whoever gets one knows what
+it is before anything else of it is read."""
 
 
 def pack(
     target: Target, root: Path, out: Path, version: str, epoch: int, *, packed: bool = True
 ) -> Path:
-    """Write the archive of `root` into `out`; returns it.  Raises `BuildError`."""
+    """Write the .deb of `root` into `out`; returns it.  Raises `BuildError`."""
     control = root / "DEBIAN"
     control.mkdir()
     files = sorted(
@@ -31,23 +36,32 @@ def pack(
     size_kb = sum(-(-path.lstat().st_size // 1024) for path in files)
     (control / "control").write_text(_control(target, version, size_kb))
     for step in STEPS:
-        text = _script(target, step)
-        if text:
-            (control / step).write_text(text)
+        if (SCRIPTS / step).exists():
+            (control / step).write_text(script(target, step, version))
             (control / step).chmod(0o755)
     settle(root, epoch)
     file = out / target.file_name(version)
     out.mkdir(parents=True, exist_ok=True)
-    build = [
-        "dpkg-deb",
-        "--root-owner-group",
-        "-Zxz" if packed else "-Znone",
-        "--build",
-        str(root),
-        str(file),
-    ]
-    run(build, epoch)
+    how = "-Zxz" if packed else "-Znone"
+    run(["dpkg-deb", "--root-owner-group", how, "--build", str(root), str(file)], epoch)
     return file
+
+
+def pack_release(target: Target, root: Path, file: Path, *, packed: bool = True) -> Path:
+    """Write the release in `root` (settled) as an archive of its own, for signed updates."""
+    folder = root / target.package.release
+    members = sorted(folder.rglob("*"), key=lambda path: (path.name != FIRST, path.as_posix()))
+    with tarfile.open(file, "w:xz" if packed else "w", format=tarfile.PAX_FORMAT) as archive:
+        for path in members:
+            name = path.relative_to(folder).as_posix()
+            archive.add(path, name, recursive=False, filter=_nobody_s)
+    return file
+
+
+def _nobody_s(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.uid = member.gid = 0
+    member.uname = member.gname = ""
+    return member
 
 
 def _md5(path: Path) -> str:
@@ -59,7 +73,7 @@ def _control(target: Target, version: str, size_kb: int) -> str:
     package, python = target.package, target.debian.python
     after = f"{python.split('.')[0]}.{int(python.split('.')[1]) + 1}"
     depends = [f"python3 (>= {python})", f"python3 (<< {after}~)", "libc6 (>= 2.34)"]
-    depends += [one.replace("${version}", version) for one in package.depends]
+    depends += package.depends
     depends += target.from_debian.values()
     lines = [
         f"Package: {package.name}",
@@ -70,35 +84,9 @@ def _control(target: Target, version: str, size_kb: int) -> str:
         f"Maintainer: {MAINTAINER}",
         f"Installed-Size: {size_kb}",
         f"Depends: {', '.join(depends)}",
+        f"Recommends: {', '.join(package.recommends)}",
         "Homepage: https://tryggve.example",
         f"Description: {package.summary}",
         *(f" {line}" for line in package.text),
     ]
-    if package is STAFF:
-        lines.insert(-1 - len(package.text), "Recommends: postgresql")
     return "\n".join(lines) + "\n"
-
-
-def _script(target: Target, step: str) -> str:
-    """What dpkg runs at a step; "" for nothing."""
-    kind = "voice" if target.package is VOICE else "service"
-    file = SCRIPTS / f"{kind}.{step}"
-    if not file.exists():
-        return ""
-    home = target.package is GATEWAY
-    words = {
-        "PACKAGE": target.package.name,
-        "FOLDER": f"/{target.package.folder}",
-        "PYTHON": f"/usr/bin/python{target.debian.python}",
-        "SITE": f"/{target.package.folder}/lib/python{target.debian.python}/site-packages",
-        "UNIT": "tryggve-gateway.service"
-        if target.package is not STAFF
-        else "tryggve-staff.service",
-        "USER": "tryggve" if home else "tryggve-staff",
-        "STATE": "/var/lib/tryggve" if home else "/var/lib/tryggve-staff",
-        "CONFIG": "home.toml" if home else "staff.toml",
-    }
-    text = file.read_text()
-    for word, value in words.items():
-        text = text.replace(f"@{word}@", value)
-    return text

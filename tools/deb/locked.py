@@ -14,7 +14,7 @@ from pathlib import Path
 
 from packaging.markers import Marker
 
-from tools.deb.targets import ROOT, Package, Target
+from tools.deb.targets import ROOT, Target
 
 _ENTRY = re.compile(
     r"^(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[^\s;\\]+)"
@@ -54,27 +54,15 @@ def read(name: str, target: Target) -> dict[str, Locked]:
 
 
 def needed(target: Target) -> dict[str, Locked]:
-    """What the package brings: all that its locks name, but what Debian has and what the package
-    has that it lies beside.  Raises `BuildError` when two locks differ."""
-    found = _all(target.package, target)
-    for name in target.from_debian:
-        found.pop(name, None)
-    if target.package.beside:
-        from tools.deb.targets import PACKAGES
-
-        [other] = [one for one in PACKAGES if one.name == target.package.beside]
-        for name, one in _all(other, target).items():
-            if name in found and found.pop(name).version != one.version:
-                raise BuildError(f"{name} is locked at two versions")
-    return found
-
-
-def _all(package: Package, target: Target) -> dict[str, Locked]:
+    """What the package brings: all that its locks name, but what Debian has.  Raises `BuildError`
+    when two locks differ."""
     found: dict[str, Locked] = {}
-    for lock in package.locks:
+    for lock in target.package.locks:
         for name, one in read(lock, target).items():
             if found.setdefault(name, one).version != one.version:
                 raise BuildError(f"requirements/{lock}.txt has another {name} than the other locks")
+    for name in target.from_debian:
+        found.pop(name, None)
     return found
 
 
@@ -104,10 +92,10 @@ def _pip(command: list[str], folder: Path, wanted: list[Locked], epoch: int) -> 
     listed.unlink()
 
 
-def run(command: list[str], epoch: int, **more: str) -> None:
+def run(command: list[str], epoch: int) -> None:
     """Run a program that makes the same from the same: its times are the epoch's.  Raises
     `BuildError` with the end of what it said."""
-    environ = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch), "TZ": "UTC", **more}
+    environ = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch), "TZ": "UTC"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
     if done.returncode:
         said = "\n".join((done.stderr or done.stdout).strip().splitlines()[-8:])

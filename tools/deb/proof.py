@@ -1,15 +1,18 @@
-"""`python -m tools.deb.proof FILE.deb …`: a package's life in a clean Debian, as root.
+"""`make deb-proof`: a package's life in a clean Debian, as root, and what lintian says of each.
 
-Makes a Debian of the package's release (mmdebstrap, from this machine's own sources), and there, for
-each package: installed, run, upgraded to itself built anew, removed (what was written stays),
-installed again, purged (nothing stays).  One line a step; ends at the first that goes wrong.
+Makes a Debian of each release (mmdebstrap, from this machine's own places for packages), and has
+both packages live there (`life`): an older version with a home and a server that talk to each
+other, then this one over it while both run, back, removed, installed again, purged.  One line
+a step; ends at the first that goes wrong.  Those for another machine lintian alone looks at.
 
-Not for: systemd as it runs (a chroot has none; docs/install.md), or the Pi's own hardware.
+Not for: systemd as it runs (a chroot has none), or the Pi's own hardware: docs/hardware.md.
 """
 
 from __future__ import annotations
 
+import argparse
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,30 +20,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tools.deb.__main__ import OUT
+from tools.deb.life import Files, Inside, live
 from tools.deb.locked import BuildError
-from tools.deb.targets import DEBIANS, Debian
+from tools.deb.targets import DEBIANS, PACKAGES, Debian
 
 STEP_S = 1800
 """Seconds that a step may take: a slow mirror, and compiling Python."""
 
-CONFIG = {
-    "tryggve-gateway": ("home.toml", '[home]\nid = "hem-12"\n', "tryggve", "/var/lib/tryggve"),
-    "tryggve-staff": ("staff.toml", "", "tryggve-staff", "/var/lib/tryggve-staff"),
-}
+TOOLS = ("mmdebstrap", "lintian", "dpkg-deb", "chroot")
+
+OLDER = "0.1.9"
+"""What the packages are called for the version before this one: these very packages under another
+number, with a file more, which this version does not have."""
 
 
 def sources(debian: Debian) -> list[str]:
-    """This machine's places for Debian's packages, for another release."""
-    said = subprocess.run(
-        ["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split()
-    found = [site for site in dict.fromkeys(said) if not re.search(r"security|updates", site)]
-    if not found:
-        raise BuildError("this machine has no place to get Debian's packages from")
-    return [f"deb [trusted=yes] {site} {debian.name} main" for site in found[:1]]
+    """This machine's places for Debian's packages, for another release of it."""
+    fields = "$(LABEL)|$(SITE)|$(CODENAME)"
+    said = _run(["apt-get", "indextargets", "--format", fields, "Created-By: Packages"])
+    for label, site, name in (line.split("|") for line in said.splitlines()):
+        if label == "Debian" and re.fullmatch(r"[a-z]+", name):
+            return [f"deb {site} {debian.name} main"]
+    raise BuildError("this machine has no place to get Debian's packages from")
 
 
 @contextmanager
@@ -69,94 +71,81 @@ def _run(command: list[str]) -> str:
     if done.returncode:
         said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-12:])
         raise BuildError(f"{' '.join(command)} ended with {done.returncode}:\n{said}")
-    return done.stdout
+    return done.stdout + done.stderr
 
 
-class Inside:
-    """Commands in a chroot."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    def run(self, command: str) -> str:
-        """Have the chroot's shell do it.  Raises `BuildError`."""
-        environ = "env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8"
-        apt = "DEBIAN_FRONTEND=noninteractive"
-        return _run(["chroot", str(self.root), *environ.split(), apt, "sh", "-ec", command])
-
-    def step(self, what: str, command: str) -> None:
-        """The same, and say that it went."""
-        self.run(command)
-        print(f"  {what}", flush=True)
+def older(file: Path, folder: Path) -> Path:
+    """The package under `OLDER`, in `folder`."""
+    tree = folder / f"{file.stem}-tree"
+    _run(["dpkg-deb", "--raw-extract", str(file), str(tree)])
+    control = tree / "DEBIAN" / "control"
+    [now] = re.findall(r"^Version: (\S+)$", control.read_text(), re.MULTILINE)
+    before = f"{OLDER}+{now.split('+')[1]}"
+    for text in (*(tree / "DEBIAN").iterdir(), *tree.glob("opt/*/package/release.json")):
+        text.write_text(text.read_text().replace(now, before))
+    [site] = tree.glob("opt/*/package/lib/python3*/site-packages")
+    (site / "only_in_the_older.py").write_text("")
+    name = folder / file.name.replace(now, before)
+    _run(["dpkg-deb", "--root-owner-group", "-Znone", "--build", str(tree), str(name)])
+    shutil.rmtree(tree)
+    return name
 
 
 def prove(debian: Debian, files: list[Path]) -> None:
     """The life of these packages.  Raises `BuildError`."""
+    print(f"Debian {debian.number}: {', '.join(file.name for file in files)}", flush=True)
     with clean(debian) as root:
-        inside = Inside(root)
+        folder = root / "packages"
+        folder.mkdir()
+        both = Files(debian.python)
         for file in files:
-            (root / "root" / file.name).write_bytes(file.read_bytes())
-        names = {file.name.split("_")[0]: f"/root/{file.name}" for file in files}
-        print(f"Debian {debian.number}: {', '.join(names)}", flush=True)
-        inside.run("apt-get update -qq")
-        inside.step(
-            "installed, with what it needs",
-            f"apt-get install -y --no-install-recommends {' '.join(names.values())}",
-        )
-        for name in names:
-            if name in CONFIG:
-                _life(inside, name, names)
+            name = file.name.split("_")[0]
+            shutil.copy(file, folder)
+            both.now[name] = f"/packages/{file.name}"
+            both.before[name] = f"/packages/{older(file, folder).name}"
+        live(Inside(root, _run), both)
 
 
-def _life(inside: Inside, name: str, names: dict[str, str]) -> None:
-    config, text, user, state = CONFIG[name]
-    (inside.root / "etc/tryggve" / config).write_text(text)
-    inside.step(f"{name} runs", f"{name} --help >/dev/null && /opt/{name}/bin/tryggve --version")
-    inside.step(
-        "its user is there, its folder is its own", f"[ $(stat -c %U:%a {state}) = {user}:700 ]"
-    )
-    if name == "tryggve-gateway":
-        inside.step(
-            "the pins' library is Debian's, and loads",
-            "cd /tmp && LG_WD=/tmp /opt/tryggve-gateway/bin/python3 -I -c 'import lgpio'",
-        )
-        inside.step(
-            "no compiler came with it", "! command -v cc && ! command -v gcc && ! command -v swig"
-        )
-        inside.step(
-            "the home's file is read", "tryggve-gateway check 2>&1 | grep -q hem-12 || true"
-        )
-    inside.step("something was written", f"touch {state}/log.sqlite")
-    inside.step("installed over itself", f"dpkg -i {names[name]}")
-    inside.step(
-        "removed: what was written and configured stays",
-        f"apt-get remove -y {name} && [ -e {state}/log.sqlite ] && [ -e /etc/tryggve/{config} ]"
-        f" && [ ! -e /usr/bin/{name} ]",
-    )
-    inside.step(
-        "installed again",
-        f"apt-get install -y --no-install-recommends {names[name]} && {name} --help",
-    )
-    inside.step(
-        "purged: nothing stays",
-        f"apt-get purge -y {name} && [ ! -e {state} ] && [ ! -e /opt/{name} ]"
-        f" && [ ! -e /etc/tryggve/{config} ]",
-    )
+def look_at(files: list[Path]) -> None:
+    """What lintian finds.  Raises `BuildError` at an error."""
+    for file in files:
+        said = _run(["lintian", "--allow-root", "--fail-on", "error", str(file)])
+        kinds = sorted({line.split(": ")[0] for line in said.splitlines() if ": " in line})
+        print(f"lintian: {file.name}: no error{', ' if kinds else ''}{' '.join(kinds)}", flush=True)
+        for line in said.splitlines():
+            print(f"  {line}", flush=True)
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str] | None = None) -> int:
     """Each release's packages in one clean Debian of it."""
+    parser = argparse.ArgumentParser(prog="make deb-proof", description=__doc__.splitlines()[0])
+    parser.add_argument("files", nargs="*", type=Path, help=f"packages (those in {OUT.name})")
+    parser.add_argument("--debian", type=int, action="append", choices=[d.number for d in DEBIANS])
+    parser.add_argument("--no-lintian", action="store_true")
+    given = parser.parse_args(argv)
+    files = sorted(given.files or OUT.glob("*.deb"))
     try:
+        missing = [name for name in TOOLS if shutil.which(name) is None]
+        if missing or not files:
+            raise BuildError(
+                f"without {', '.join(missing) or 'packages (make deb)'} nothing is shown"
+            )
+        here = _run(["dpkg", "--print-architecture"]).strip()
+        if not given.no_lintian:
+            look_at(files)
         for debian in DEBIANS:
-            files = [Path(one) for one in argv if f"+deb{debian.number}_" in Path(one).name]
-            if files:
-                prove(debian, files)
+            ours = [x for x in files if x.name.endswith(f"+deb{debian.number}_{here}.deb")]
+            if given.debian and debian.number not in given.debian:
+                continue
+            if len(ours) != len(PACKAGES):
+                raise BuildError(f"of Debian {debian.number} both packages are needed, for {here}")
+            prove(debian, ours)
     except (BuildError, OSError, subprocess.SubprocessError) as error:
-        print(f"tools.deb.proof: {error}", file=sys.stderr)
+        print(f"make deb-proof: {error}", file=sys.stderr)
         return 1
     print("every step went")
     return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    raise SystemExit(main())

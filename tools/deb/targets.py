@@ -8,6 +8,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
+FRAME = 1
+"""What surrounds a release on a machine (units, users, rules, Debian's packages), as a number.  It
+is raised when a release needs more of that than the one before: only a package can bring it, so
+that a home takes no release by itself that its package's frame does not carry."""
+
 TAGS = {
     "amd64": ("x86_64", 28),
     "arm64": ("aarch64", 28),
@@ -32,60 +37,75 @@ class Debian:
         return self.python.replace(".", "")
 
 
-DEBIANS = (Debian(12, "bookworm", "3.11"), Debian(13, "trixie", "3.13", (("lgpio", "python3-lgpio"),)))
+DEBIANS = (
+    Debian(12, "bookworm", "3.11"),  # lgpio is a wheel for this Python, and no package of Debian's
+    Debian(13, "trixie", "3.13", (("lgpio", "python3-lgpio"),)),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """One of our packages.  `locks` are files in requirements/, taken together; `beside` the
-    package whose folder it shares."""
+    """One of our packages.  `word` is its program's (`tryggve WORD …`); `locks` are files in
+    requirements/, taken together; `units` and `examples` are files in systemd/, the first unit the
+    program's own."""
 
     name: str
+    word: str
     summary: str
     text: tuple[str, ...]
     locks: tuple[str, ...]
     depends: tuple[str, ...]
-    beside: str = ""
+    recommends: tuple[str, ...]
+    user: str
+    config: str
+    units: tuple[str, ...]
+    examples: tuple[str, ...]
 
     @property
     def folder(self) -> str:
-        """Where it lies, from the root."""
-        return f"opt/{self.beside or self.name}"
+        """Where all of its releases lie, from the root."""
+        return f"opt/{self.name}"
+
+    @property
+    def release(self) -> str:
+        """Where the one lies that the package itself brings, from the root."""
+        return f"{self.folder}/package"
 
 
 GATEWAY = Package(
-    "tryggve-gateway",
-    "home-care gateway: mats, buttons, doors and locks of a home",
-    (
+    name="tryggve-gateway",
+    word="gateway",
+    summary="home-care gateway: mats, buttons, doors and locks of a home",
+    text=(
         "Reads pressure mats, buttons and doors over pins and Bluetooth, turns the",
         "door's lock, runs the night checks, keeps the home's log and forwards it to",
         "the staff server.",
     ),
-    locks=("pi", "yale", "danalock"),
-    depends=("adduser", "bluez", "dbus", "systemd"),
-)
-VOICE = Package(
-    "tryggve-gateway-voice",
-    "home-care gateway: speaking with a home, and looks by video",
-    (
-        "What carries sound and pictures between the home and who answers there",
-        "(WebRTC).  Needed in homes with a speaker or a camera.",
-    ),
-    locks=("voice",),
-    depends=("tryggve-gateway (= ${version})", "libportaudio2"),
-    beside="tryggve-gateway",
+    locks=("pi", "yale", "danalock", "voice"),
+    depends=("bluez", "dbus", "systemd"),
+    recommends=("libportaudio2",),  # sound, in homes with a speaker
+    user="tryggve",
+    config="home.toml",
+    units=("tryggve-gateway.service",),
+    examples=("looks.conf", "voice.conf"),
 )
 STAFF = Package(
-    "tryggve-staff",
-    "home-care staff server: alarms, night checks, visits and doors",
-    (
+    name="tryggve-staff",
+    word="staff",
+    summary="home-care staff server: alarms, night checks, visits and doors",
+    text=(
         "Keeps what homes tell, shows it to care staff, reaches somebody about every",
         "alarm and lets staff open doors with the phone.",
     ),
     locks=("staff",),
-    depends=("adduser", "systemd"),
+    depends=("systemd",),
+    recommends=("postgresql",),
+    user="tryggve-staff",
+    config="staff.toml",
+    units=("tryggve-staff.service",),
+    examples=("nginx.conf",),
 )
-PACKAGES = (GATEWAY, VOICE, STAFF)
+PACKAGES = (GATEWAY, STAFF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +139,11 @@ class Target:
         chosen = ["--python-version", self.debian.python, "--implementation", "cp"]
         chosen += ["--abi", f"cp{self.debian.short}", "--abi", "abi3", "--abi", "none"]
         return [*chosen, *(word for name in names for word in ("--platform", name))]
+
+    @property
+    def site(self) -> str:
+        """Where its libraries lie in a release."""
+        return f"lib/python{self.debian.python}/site-packages"
 
     @property
     def from_debian(self) -> dict[str, str]:

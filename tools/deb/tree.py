@@ -1,54 +1,96 @@
-"""What a package puts where: the virtual environment under /opt, units, users, devices, documents.
+"""What a package puts where: its release under /opt, what runs it, units, users, folders, devices.
 
-The environment is laid out, not made: its `python3` is a link to Debian's, so that nothing is run
-for another machine.  Not for: the archive, or what happens when it is installed.
+A release is a virtual environment that is laid out, not made: its `python3` is a link to Debian's,
+so that nothing is run for another machine, and nothing in it names the folder that it lies in, so
+that it runs wherever it is put.  Not for: documents, the archive, or what happens when it is
+installed.
 """
 
 from __future__ import annotations
 
-import gzip
+import json
 import os
 import shutil
-from datetime import UTC, datetime
-from email.parser import HeaderParser
-from email.utils import format_datetime
 from pathlib import Path
 
-from tools.deb.locked import PIP, fetch, run
-from tools.deb.targets import GATEWAY, ROOT, STAFF, VOICE, Target
+from tools.deb.locked import PIP, run
+from tools.deb.papers import documents
+from tools.deb.targets import FRAME, GATEWAY, PACKAGES, ROOT, STAFF, Target
 
-MAINTAINER = "Tryggve <security@tryggve.example>"
+SCRIPTS = Path(__file__).with_name("scripts")
 
 LGPIO = ("lgpio.py", "_lgpio.cpython-{short}-{multiarch}.so")
-"""The pins' library, as Debian's python3-lgpio has it; the environment sees these files and nothing
-else of Debian's Python."""
+"""The pins' library, as Debian's python3-lgpio has it; a release sees these files and nothing else
+of Debian's Python."""
 
 MULTIARCH = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
 DIST = "/usr/lib/python3/dist-packages"
 
+OUTSIDE = "/usr/local/lib/tryggve-gateway"
+"""Where drivers from outside the tree are put on a home's machine: every release sees them there,
+so that an update takes none away."""
 
-def lay_out(
-    target: Target, root: Path, wheel: Path, wheels: Path, version: str, epoch: int
-) -> None:
-    """Fill `root`; `wheel` is Tryggve itself.  Raises `BuildError`."""
-    files = fetch(target, wheels, epoch)
-    if target.package is not VOICE:
-        files.append(wheel)
-    site = root / target.package.folder / "lib" / f"python{target.debian.python}" / "site-packages"
-    _install(target, files, site, epoch)
-    if target.package is not VOICE:
-        _environment(target, root, site)
+
+def lay_out(target: Target, root: Path, wheels: list[Path], version: str, epoch: int) -> None:
+    """Fill `root`; `wheels` are all that the release is made of.  Raises `BuildError`."""
+    folder = root / target.package.release
+    _install(target, wheels, folder / target.site)
+    environment(target, folder, version)
+    for name in target.package.units:
+        _unit(target, root, name)
     if target.package is GATEWAY:
-        _gateway(root, version=target.debian.number)
-    if target.package is STAFF:
-        _staff(root, version=target.debian.number)
-    _documents(target, root, version, epoch)
+        rules = (ROOT / "systemd/60-tryggve.rules").read_text()
+        _write(root / "usr/lib/udev/rules.d/60-tryggve-gateway.rules", rules)
+    users(target, root)
+    examples = root / "usr/share/doc" / target.package.name / "examples"
+    for name in target.package.examples:
+        _write(examples / name, (ROOT / "systemd" / name).read_text())
+    program = f"usr/lib/{target.package.name}"
+    for name in ("tryggve", "release"):
+        _run_by_hand(root / program / name, script(target, name, version))
+    given = f'#!/bin/sh\nexec /{program}/tryggve {target.package.word} "$@"\n'
+    _run_by_hand(root / "usr/bin" / target.package.name, given)
+    documents(target, root, version, epoch)
 
 
-def _install(target: Target, files: list[Path], site: Path, epoch: int) -> None:
+def environment(target: Target, folder: Path, version: str) -> None:
+    """Make a release of the folder that libraries were installed in."""
+    python, site = target.debian.python, folder / target.site
+    (folder / "bin").mkdir()
+    for name in ("python3", "python"):
+        (folder / "bin" / name).symlink_to(f"/usr/bin/python{python}")
+    lines = ["home = /usr/bin", "include-system-site-packages = false", f"version = {python}.0"]
+    _write(folder / "pyvenv.cfg", "\n".join(lines) + "\n")
+    _run_by_hand(folder / "bin/tryggve", PROGRAM)
+    if "lgpio" in target.from_debian:
+        words = {"short": target.debian.short, "multiarch": MULTIARCH[target.machine]}
+        for name in (one.format(**words) for one in LGPIO):
+            (site / name).symlink_to(f"{DIST}/{name}")
+    if target.package is GATEWAY:
+        _write(site / "tryggve-outside.pth", f"{OUTSIDE}\n")
+    [ours] = site.glob("tryggve-*.dist-info")
+    told = {
+        "package": target.package.name,
+        "version": version,
+        "release": ours.name.removeprefix("tryggve-").removesuffix(".dist-info"),
+        "debian": target.debian.number,
+        "python": python,
+        "machine": target.machine,
+        "frame": FRAME,
+    }
+    _write(folder / "release.json", json.dumps(told, indent=1) + "\n")
+
+
+PROGRAM = """\
+#!/bin/sh
+exec "$(dirname "$(readlink -f "$0")")/python3" -I -m gateway.cli "$@"
+"""
+
+
+def _install(target: Target, files: list[Path], site: Path) -> None:
     site.mkdir(parents=True)
     command = [*PIP, "install", "--no-deps", "--no-compile", "--no-index", "--only-binary", ":all:"]
-    run([*command, *target.pip, "--target", str(site), *map(str, files)], epoch)
+    run([*command, *target.pip, "--target", str(site), *map(str, files)], epoch=0)
     shutil.rmtree(site / "bin", ignore_errors=True)  # programs that name the builder's Python
     for cache in site.rglob("__pycache__"):
         shutil.rmtree(cache)
@@ -58,131 +100,68 @@ def _install(target: Target, files: list[Path], site: Path, epoch: int) -> None:
         record.write_text("\n".join(kept) + "\n")
 
 
-def _environment(target: Target, root: Path, site: Path) -> None:
-    home = root / target.package.folder
-    python = target.debian.python
-    (home / "bin").mkdir()
-    for name in ("python3", "python"):
-        (home / "bin" / name).symlink_to(f"/usr/bin/python{python}")
-    lines = ["home = /usr/bin", "include-system-site-packages = false", f"version = {python}.0"]
-    (home / "pyvenv.cfg").write_text("\n".join(lines) + "\n")
-    program = home / "bin" / "tryggve"
-    program.write_text(
-        f"#!/{target.package.folder}/bin/python3 -I\n"
-        "from gateway.cli import main\n\nraise SystemExit(main())\n"
-    )
-    program.chmod(0o755)
-    if "lgpio" in target.from_debian:
-        words = {"short": target.debian.short, "multiarch": MULTIARCH[target.machine]}
-        for name in (one.format(**words) for one in LGPIO):
-            (site / name).symlink_to(f"{DIST}/{name}")
-    command = root / "usr/bin" / target.package.name
-    command.parent.mkdir(parents=True)
-    word = target.package.name.removeprefix("tryggve-")
-    command.write_text(f'#!/bin/sh\nexec /{target.package.folder}/bin/tryggve {word} "$@"\n')
-    command.chmod(0o755)
+def script(target: Target, name: str, version: str) -> str:
+    """A file of scripts/, with the package's own names in it."""
+    package = target.package
+    [other] = [one for one in PACKAGES if one is not package]
+    words = {
+        "PACKAGE": package.name,
+        "VERSION": version,
+        "FOLDER": f"/{package.folder}",
+        "UNIT": package.units[0],
+        "WORD": package.word,
+        "OTHER": other.name,
+        "OTHER_WORD": other.word,
+        "STATE": f"/var/lib/{package.user}",
+        "CONFIG": f"/etc/tryggve/{package.config}",
+        "USER": package.user,
+    }
+    text = (SCRIPTS / name).read_text()
+    for word, value in words.items():
+        text = text.replace(f"@{word}@", value)
+    return text
 
 
-def _unit(root: Path, name: str, package: str, version: int) -> None:
-    text = (ROOT / "systemd" / f"{name}.service").read_text()
-    _write(
-        root,
-        f"usr/lib/systemd/system/{name}.service",
-        text.replace("/opt/tryggve/bin/", f"/opt/{package}/bin/"),
-    )
-    if version >= 13:  # systemd 254 and newer know growing pauses
+def _unit(target: Target, root: Path, name: str) -> None:
+    text = (ROOT / "systemd" / name).read_text()
+    program = f"/usr/lib/{target.package.name}/tryggve"
+    units = root / "usr/lib/systemd/system"
+    _write(units / name, text.replace("/opt/tryggve/bin/tryggve", program))
+    if target.debian.number >= 13 and name == target.package.units[0]:
+        # systemd 254 and newer know growing pauses
         growing = (ROOT / "systemd/restart-growing.conf").read_text()
-        _write(root, f"usr/lib/systemd/system/{name}.service.d/restart-growing.conf", growing)
+        _write(units / f"{name}.d" / "restart-growing.conf", growing)
 
 
-def _gateway(root: Path, version: int) -> None:
-    _unit(root, "tryggve-gateway", "tryggve-gateway", version)
-    rules = (ROOT / "systemd/60-tryggve.rules").read_text()
-    _write(root, "usr/lib/udev/rules.d/60-tryggve-gateway.rules", rules)
-    _users(root, "tryggve-gateway", lambda line: "staff" not in line)
-
-
-def _staff(root: Path, version: int) -> None:
-    _unit(root, "tryggve-staff", "tryggve-staff", version)
-    _users(root, "tryggve-staff", lambda line: "tryggve-staff" in line)
-
-
-def _users(root: Path, name: str, wanted: object) -> None:
+def users(target: Target, root: Path) -> None:
+    """The user, its groups, and the folders that it is configured in and writes in."""
+    name, user = target.package.name, target.package.user
     lines = (ROOT / "systemd/tryggve.sysusers").read_text().splitlines()
-    kept = [line for line in lines if not line.startswith("#") and wanted(line)]  # type: ignore[operator]
-    _write(root, f"usr/lib/sysusers.d/{name}.conf", "\n".join(kept).strip() + "\n")
-
-
-def _documents(target: Target, root: Path, version: str, epoch: int) -> None:
-    name = target.package.name
-    doc = f"usr/share/doc/{name}"
-    when = format_datetime(datetime.fromtimestamp(epoch, UTC))
-    changes = f"{name} ({version}) unstable; urgency=medium\n\n  * See CHANGELOG.md.gz.\n\n"
-    _gzip(root, f"{doc}/changelog.gz", f"{changes} -- {MAINTAINER}  {when}\n")
-    _gzip(root, f"{doc}/CHANGELOG.md.gz", (ROOT / "CHANGELOG.md").read_text())
-    _write(root, f"{doc}/copyright", _copyright(root / target.package.folder))
-    if name != VOICE.name:
-        section = "gateway" if name == GATEWAY.name else "staff"
-        page = f".TH TRYGGVE-{section.upper()} 1\n.SH NAME\n{name} \\- {target.package.summary}\n"
-        page += f".SH SYNOPSIS\n.B {name}\n[\\-\\-help] COMMAND\n"
-        page += f".SH DESCRIPTION\n{' '.join(target.package.text)}\n"
-        page += f".B {name} \\-\\-help\nnames its commands.\n"
-        _gzip(root, f"usr/share/man/man1/{name}.1.gz", page)
-    _write(root, f"usr/share/lintian/overrides/{name}", OVERRIDES.format(name=name))
-
-
-OVERRIDES = """\
-# a program with every library that it was tested with, in a folder of its own (docs/install.md)
-{name}: dir-or-file-in-opt
-{name}: embedded-library
-{name}: unstripped-binary-or-object
-{name}: shared-library-lacks-prerequisites
-{name}: hardening-no-fortify-functions
-{name}: binary-from-other-architecture
-{name}: wrong-path-for-interpreter
-{name}: script-not-executable
-{name}: library-not-linked-against-libc
-{name}: shared-library-lacks-stack-section
-"""
-
-
-def _copyright(home: Path) -> str:
-    """Ours, and what each library says of itself."""
-    lines = [
-        "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/",
-        "Upstream-Name: tryggve",
-        "",
-        "Files: *",
-        "Copyright: 2026 those who build Tryggve",
-        "License: Apache-2.0",
-        " On Debian systems the text is in /usr/share/common-licenses/Apache-2.0.",
-        "",
-        "Comment: the libraries beside it, each with its own licence in its dist-info folder:",
+    lines = [line for line in lines if line and not line.startswith("#")]
+    kept = [x for x in lines if ("tryggve-staff" in x) == (target.package is STAFF)]
+    _write(root / f"usr/lib/sysusers.d/{name}.conf", "\n".join(kept) + "\n")
+    folders = [
+        "# root's, and open to read: the home's user reads home.toml there",
+        "d /etc/tryggve :0755 :root :root",
+        f"d /var/lib/{user} 0700 {user} {user}",
+        f"d /{target.package.folder}/releases 0755 root root",
     ]
-    for data in sorted(home.rglob("*.dist-info/METADATA")):
-        said = HeaderParser().parsestr(data.read_text(errors="replace"))
-        given = said["License-Expression"] or next(
-            (
-                x.split(" :: ")[-1]
-                for x in said.get_all("Classifier", [])
-                if x.startswith("License ::")
-            ),
-            (said["License"] or "see its folder").splitlines()[0][:60],
-        )
-        lines.append(f" {said['Name']} {said['Version']}: {given}")
-    return "\n".join(lines) + "\n"
+    if target.package is STAFF:
+        folders += [
+            "# the server's user makes its own files there, and can take nobody else's away",
+            f"z /etc/tryggve 1775 root {user}",
+        ]
+    _write(root / f"usr/lib/tmpfiles.d/{name}.conf", "\n".join(folders) + "\n")
 
 
-def _write(root: Path, path: str, text: str) -> None:
-    target = root / path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text)
+def _write(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
 
 
-def _gzip(root: Path, path: str, text: str) -> None:
-    target = root / path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+def _run_by_hand(file: Path, text: str) -> None:
+    _write(file, text)
+    file.chmod(0o755)
 
 
 def settle(root: Path, epoch: int) -> None:
