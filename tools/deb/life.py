@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,7 +88,7 @@ class Inside:
             time.sleep(1)
 
     @contextmanager
-    def going(self, user: str, words: str, log: IO[bytes]):  # type: ignore[no-untyped-def]
+    def going(self, user: str, words: str, log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
         """A program of the chroot runs, as the unit would run it."""
         process = subprocess.Popen(
             [

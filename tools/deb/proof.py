@@ -38,7 +38,7 @@ number, with a file more, which this version does not have."""
 def sources(debian: Debian) -> list[str]:
     """This machine's places for Debian's packages, for another release of it."""
     fields = "$(LABEL)|$(SITE)|$(CODENAME)"
-    said = _run(["apt-get", "indextargets", "--format", fields, "Created-By: Packages"])
+    said = run(["apt-get", "indextargets", "--format", fields, "Created-By: Packages"])
     for label, site, name in (line.split("|") for line in said.splitlines()):
         if label == "Debian" and re.fullmatch(r"[a-z]+", name):
             return [f"deb {site} {debian.name} main"]
@@ -51,15 +51,16 @@ def clean(debian: Debian) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="tryggve-deb-") as work:
         root = Path(work) / debian.name
         made = ["mmdebstrap", "--quiet", "--variant=apt", "--mode=root", debian.name, str(root)]
-        _run([*made, *sources(debian)])
-        _run(["mount", "--bind", "/proc", str(root / "proc")])
+        run([*made, *sources(debian)])
+        run(["mount", "--bind", "/proc", str(root / "proc")])
         try:
             yield root
         finally:
-            _run(["umount", str(root / "proc")])
+            run(["umount", str(root / "proc")])
 
 
-def _run(command: list[str]) -> str:
+def run(command: list[str]) -> str:
+    """What it printed.  Raises `BuildError` with the end of that."""
     done = subprocess.run(
         command,
         capture_output=True,
@@ -77,7 +78,7 @@ def _run(command: list[str]) -> str:
 def older(file: Path, folder: Path) -> Path:
     """The package under `OLDER`, in `folder`."""
     tree = folder / f"{file.stem}-tree"
-    _run(["dpkg-deb", "--raw-extract", str(file), str(tree)])
+    run(["dpkg-deb", "--raw-extract", str(file), str(tree)])
     control = tree / "DEBIAN" / "control"
     [now] = re.findall(r"^Version: (\S+)$", control.read_text(), re.MULTILINE)
     before = f"{OLDER}+{now.split('+')[1]}"
@@ -86,7 +87,7 @@ def older(file: Path, folder: Path) -> Path:
     [site] = tree.glob("opt/*/package/lib/python3*/site-packages")
     (site / "only_in_the_older.py").write_text("")
     name = folder / file.name.replace(now, before)
-    _run(["dpkg-deb", "--root-owner-group", "-Znone", "--build", str(tree), str(name)])
+    run(["dpkg-deb", "--root-owner-group", "-Znone", "--build", str(tree), str(name)])
     shutil.rmtree(tree)
     return name
 
@@ -103,13 +104,13 @@ def prove(debian: Debian, files: list[Path]) -> None:
             shutil.copy(file, folder)
             both.now[name] = f"/packages/{file.name}"
             both.before[name] = f"/packages/{older(file, folder).name}"
-        live(Inside(root, _run), both)
+        live(Inside(root, run), both)
 
 
 def look_at(files: list[Path]) -> None:
     """What lintian finds.  Raises `BuildError` at an error."""
     for file in files:
-        said = _run(["lintian", "--allow-root", "--fail-on", "error", str(file)])
+        said = run(["lintian", "--allow-root", "--fail-on", "error", str(file)])
         kinds = sorted({line.split(": ")[0] for line in said.splitlines() if ": " in line})
         print(f"lintian: {file.name}: no error{', ' if kinds else ''}{' '.join(kinds)}", flush=True)
         for line in said.splitlines():
@@ -130,7 +131,7 @@ def main(argv: list[str] | None = None) -> int:
             raise BuildError(
                 f"without {', '.join(missing) or 'packages (make deb)'} nothing is shown"
             )
-        here = _run(["dpkg", "--print-architecture"]).strip()
+        here = run(["dpkg", "--print-architecture"]).strip()
         if not given.no_lintian:
             look_at(files)
         for debian in DEBIANS:
