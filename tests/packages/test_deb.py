@@ -17,7 +17,7 @@ import pytest
 from tools.deb import __main__ as build
 from tools.deb.archive import STEPS, pack, pack_release
 from tools.deb.locked import PURE, BuildError, Locked, needed
-from tools.deb.targets import DEBIANS, FRAME, GATEWAY, PACKAGES, ROOT, STAFF, TAGS, Target
+from tools.deb.targets import DEBIANS, FRAME, GATEWAY, PACKAGES, ROOT, STAFF, TAGS, Package, Target
 from tools.deb.tree import SCRIPTS, lay_out
 
 EPOCH = 1_700_000_000
@@ -28,8 +28,8 @@ needs_dpkg = pytest.mark.skipif(
 )
 
 
-def target(package: object, debian: int = 0, machine: str = "arm64") -> Target:
-    return Target(package, DEBIANS[debian], machine)  # type: ignore[arg-type]
+def target(package: Package, debian: int = 0, machine: str = "arm64") -> Target:
+    return Target(package, DEBIANS[debian], machine)
 
 
 @pytest.mark.parametrize("machine", TAGS)
@@ -94,22 +94,32 @@ def wheel(folder: Path) -> Path:
     return file
 
 
-def built(one: Target, folder: Path) -> tuple[Path, list[Path]]:
-    """The package of that Tryggve alone: its tree, its .deb and its release."""
+Built = tuple[Target, Path, list[Path]]
+"""What was built: its tree, its .deb and its release."""
+
+
+def built(package: Package, folder: Path) -> Built:
+    """The package of that Tryggve alone, for Debian 13 on a Pi."""
+    one = target(package, 1)
     root, out = folder / "root", folder / "out"
     root.mkdir(parents=True)
     lay_out(one, root, [wheel(folder)], VERSION, EPOCH)
     deb = pack(one, root, out, VERSION, EPOCH, packed=False)
-    return root, [deb, pack_release(one, root, deb.with_suffix(".tar.xz"))]
+    return one, root, [deb, pack_release(one, root, deb.with_suffix(".tar.xz"))]
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Built]:
+    """Each package, built once."""
+    return {one.name: built(one, tmp_path_factory.mktemp(one.name)) for one in PACKAGES}
 
 
 @needs_dpkg
-def test_the_same_inputs_give_the_same_bytes(tmp_path: Path) -> None:
+def test_the_same_inputs_give_the_same_bytes(tmp_path: Path, both: dict[str, Built]) -> None:
     """The package and the release that signed updates bring, built in two folders; nobody's folder
     is in them.  (`make deb ARGS=--twice` does it with all that is locked.)"""
-    one = target(GATEWAY, 1)
-    root, files = built(one, tmp_path / "here")
-    _, again = built(one, tmp_path / "there" / "deeper")
+    _, _, files = both[GATEWAY.name]
+    _, root, again = built(GATEWAY, tmp_path / "there" / "deeper")
     assert [sha256(f.read_bytes()).digest() for f in files] == [
         sha256(f.read_bytes()).digest() for f in again
     ]
@@ -120,11 +130,10 @@ def test_the_same_inputs_give_the_same_bytes(tmp_path: Path) -> None:
 
 
 @needs_dpkg
-def test_a_release_alone_is_the_package_s(tmp_path: Path) -> None:
+def test_a_release_alone_is_the_package_s(both: dict[str, Built]) -> None:
     """The same files; what it says of itself first; nobody's, and no link that leaves it but to
     Debian's Python and to the pins' library."""
-    one = target(GATEWAY, 1)
-    root, files = built(one, tmp_path)
+    one, root, files = both[GATEWAY.name]
     folder = root / one.package.release
     with tarfile.open(files[1]) as archive:
         members = archive.getmembers()
@@ -152,10 +161,9 @@ def test_a_release_alone_is_the_package_s(tmp_path: Path) -> None:
 
 @needs_dpkg
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda one: one.name)
-def test_a_package_has_its_unit_user_and_folders(tmp_path: Path, package: object) -> None:
+def test_a_package_has_its_unit_user_and_folders(both: dict[str, Built], package: Package) -> None:
     """And what dpkg runs; every name that the scripts leave open is filled in."""
-    one = target(package, 1)
-    root, _ = built(one, tmp_path)
+    one, root, _ = both[package.name]
     name = one.package.name
     unit = (root / f"usr/lib/systemd/system/{name}.service").read_text()
     assert f"ExecStart=/usr/lib/{name}/tryggve {one.package.word} run" in unit

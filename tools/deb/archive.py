@@ -72,7 +72,7 @@ def _md5(path: Path) -> str:
 def _control(target: Target, version: str, size_kb: int) -> str:
     package, python = target.package, target.debian.python
     after = f"{python.split('.')[0]}.{int(python.split('.')[1]) + 1}"
-    depends = [f"python3 (>= {python})", f"python3 (<< {after}~)", "libc6 (>= 2.34)"]
+    depends = [f"python3 (>= {python})", f"python3 (<< {after}~)", "libc6 (>= 2.36)"]
     depends += package.depends
     depends += target.from_debian.values()
     lines = [

@@ -14,8 +14,8 @@ is raised when a release needs more of that than the one before: only a package 
 that a home takes no release by itself that its package's frame does not carry."""
 
 TAGS = {
-    "amd64": ("x86_64", 28),
-    "arm64": ("aarch64", 28),
+    "amd64": ("x86_64", 36),
+    "arm64": ("aarch64", 36),
 }
 """Debian's name of a machine: Python's, and the newest glibc (2.x) that a wheel may ask for: one
 that the oldest Debian here has (12: 2.36)."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -94,9 +95,12 @@ def _install(target: Target, files: list[Path], site: Path) -> None:
     shutil.rmtree(site / "bin", ignore_errors=True)  # programs that name the builder's Python
     for cache in site.rglob("__pycache__"):
         shutil.rmtree(cache)
+    for origin in site.glob("*.dist-info/direct_url.json"):  # the builder's folder
+        origin.unlink()
     for record in site.glob("*.dist-info/RECORD"):  # what a wheel is checked by; pip adds to it
         lines = record.read_text().splitlines()
-        kept = sorted(x for x in lines if not x.startswith(("../", "bin/")) and ".pyc," not in x)
+        gone = re.compile(r"\.\./|bin/|.*\.pyc,|.*/direct_url\.json,")
+        kept = sorted(line for line in lines if not gone.match(line))
         record.write_text("\n".join(kept) + "\n")
 
 
