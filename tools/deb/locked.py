@@ -72,12 +72,16 @@ PURE = frozenset({"flask-principal", "http-ece"})
 PIP = (sys.executable, "-m", "pip", "--no-input", "--disable-pip-version-check", "--quiet")
 
 
+AS_LOCKED = ("--no-deps", "--ignore-requires-python")
+"""The lock has chosen, for the Python that it is for; pip would ask about the one that it runs on."""
+
+
 def fetch(target: Target, folder: Path, epoch: int) -> list[Path]:
     """The wheels of what is needed, in `folder`, sorted.  Raises `BuildError`."""
     folder.mkdir(parents=True, exist_ok=True)
     here = needed(target)
     built = [here.pop(name) for name in sorted(PURE & here.keys())]
-    wheels = [*PIP, "download", "--no-deps", "--only-binary", ":all:", *target.pip]
+    wheels = [*PIP, "download", *AS_LOCKED, "--only-binary", ":all:", *target.pip]
     _pip([*wheels, "--dest"], folder, [here[name] for name in sorted(here)], epoch)
     if built:
         source = [*PIP, "wheel", "--no-deps", "--no-build-isolation", "--use-pep517"]

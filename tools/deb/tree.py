@@ -14,7 +14,7 @@ import re
 import shutil
 from pathlib import Path
 
-from tools.deb.locked import PIP, run
+from tools.deb.locked import AS_LOCKED, PIP, run
 from tools.deb.papers import documents
 from tools.deb.targets import FRAME, GATEWAY, PACKAGES, ROOT, STAFF, Target
 
@@ -90,7 +90,7 @@ exec "$(dirname "$(readlink -f "$0")")/python3" -I -m gateway.cli "$@"
 
 def _install(target: Target, files: list[Path], site: Path) -> None:
     site.mkdir(parents=True)
-    command = [*PIP, "install", "--no-deps", "--no-compile", "--no-index", "--only-binary", ":all:"]
+    command = [*PIP, "install", *AS_LOCKED, "--no-compile", "--no-index", "--only-binary", ":all:"]
     run([*command, *target.pip, "--target", str(site), *map(str, files)], epoch=0)
     shutil.rmtree(site / "bin", ignore_errors=True)  # programs that name the builder's Python
     for cache in site.rglob("__pycache__"):

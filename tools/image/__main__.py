@@ -52,10 +52,10 @@ def main(argv: list[str] | None = None) -> int:
         if missing:
             raise BuildError(f"{', '.join(missing)} is not installed")
         ending = f"+deb{recipe.DEBIAN}_{given.machine}.deb"
-        [deb] = sorted(DEBS.glob(f"{GATEWAY.name}_*{ending}")) or [None]
-        if deb is None:
-            raise BuildError(f"there is no {GATEWAY.name}_…{ending} in {DEBS.name}: make deb")
-        print(make(deb, given.machine), flush=True)
+        debs = sorted(DEBS.glob(f"{GATEWAY.name}_*{ending}"))
+        if len(debs) != 1:
+            raise BuildError(f"there is not one {GATEWAY.name}_…{ending} in {DEBS.name}: make deb")
+        print(make(debs[0], given.machine), flush=True)
     except (BuildError, OSError, subprocess.SubprocessError) as error:
         print(f"make image: {error}", file=sys.stderr)
         return 1
