@@ -7,14 +7,12 @@
 #   make golden                   write down what this version writes (tests/golden)
 #   make bench [ARGS=--json]      our numbers beside a plain reference
 #   make deb [ARGS=--help]        Debian packages of both programs, in build/deb
-#   make image                    a card for a home, with that package (root, mmdebstrap)
-#   make image-proof              it boots in QEMU, and is what it should be
 #   make deb-proof                their life in a clean Debian (root, mmdebstrap, lintian)
 #   make mutate ARGS=access       changes a room's lines and names those that no test notices
 #   make load [ARGS="--homes 1000"]  a town of simulated homes against the real server
 # PYTHON=python3.12 chooses another Python; APT=no never installs a Debian package.
 
-.PHONY: help demo test check bench load deb deb-proof image image-proof mutate docs texts golden format lock clean
+.PHONY: help demo test check bench load deb deb-proof mutate docs texts golden format lock clean
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
@@ -73,14 +71,6 @@ deb:
 deb-proof:
 	$(SETUP) test mmdebstrap lintian
 	@$(PY) -m tools.deb.proof $(ARGS)
-
-image:
-	$(SETUP) test mmdebstrap
-	@$(PY) -m tools.image $(ARGS)
-
-image-proof:
-	$(SETUP) test qemu-system-x86
-	@$(PY) -m tools.image.proof $(ARGS)
 
 lock:
 	@sh tools/lock.sh

@@ -60,7 +60,6 @@ for program in "$@"; do
         for c in /usr/lib/postgresql/*/bin/initdb; do [ -x "$c" ] && continue 2; done ;;
     gcc) command -v cc && continue ;;
     mmdebstrap | lintian) command -v "$program" && continue ;;
-    qemu-system-x86) command -v qemu-system-x86_64 && continue ;;
     esac >/dev/null 2>&1
     case $program in
     gcc) program="gcc libc6-dev" ;;

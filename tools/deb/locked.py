@@ -73,7 +73,7 @@ PIP = (sys.executable, "-m", "pip", "--no-input", "--disable-pip-version-check",
 
 
 AS_LOCKED = ("--no-deps", "--ignore-requires-python")
-"""The lock has chosen, for the Python that it is for; pip would ask about the one that it runs on."""
+"""The lock has chosen, for its Python; pip would ask about the one that it runs on itself."""
 
 
 def fetch(target: Target, folder: Path, epoch: int) -> list[Path]:
