@@ -74,7 +74,7 @@ def _control(target: Target, version: str, size_kb: int) -> str:
     after = f"{python.split('.')[0]}.{int(python.split('.')[1]) + 1}"
     depends = [f"python3 (>= {python})", f"python3 (<< {after}~)", "libc6 (>= 2.36)"]
     depends += package.depends
-    depends += target.from_debian.values()
+    recommends = [*package.recommends, *target.from_debian.values()]
     lines = [
         f"Package: {package.name}",
         f"Version: {version}",
@@ -84,7 +84,7 @@ def _control(target: Target, version: str, size_kb: int) -> str:
         f"Maintainer: {MAINTAINER}",
         f"Installed-Size: {size_kb}",
         f"Depends: {', '.join(depends)}",
-        f"Recommends: {', '.join(package.recommends)}",
+        f"Recommends: {', '.join(recommends)}",
         "Homepage: https://tryggve.example",
         f"Description: {package.summary}",
         *(f" {line}" for line in package.text),

@@ -29,7 +29,8 @@ class Debian:
     name: str
     python: str
     has: tuple[tuple[str, str], ...] = ()
-    """Libraries that need a compiler for this Python, and the packages that Debian has them in."""
+    """Libraries that need a compiler for this Python, and the packages that bring them; recommended,
+    for not each system made of Debian has them."""
 
     @property
     def short(self) -> str:
@@ -38,7 +39,8 @@ class Debian:
 
 
 DEBIANS = (
-    Debian(12, "bookworm", "3.11"),  # lgpio is a wheel for this Python, and no package of Debian's
+    Debian(12, "bookworm", "3.11"),  # lgpio is a wheel for this Python
+    # … and none for this; Raspberry Pi OS has the package, Debian itself has not
     Debian(13, "trixie", "3.13", (("lgpio", "python3-lgpio"),)),
 )
 
