@@ -100,7 +100,7 @@ STAFF = Package(
         "alarm and lets staff open doors with the phone.",
     ),
     locks=("staff",),
-    depends=("systemd",),
+    depends=("procps", "systemd"),  # procps: the kill of a reload
     recommends=("postgresql",),
     user="tryggve-staff",
     config="staff.toml",
