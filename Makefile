@@ -9,10 +9,11 @@
 #   make deb [ARGS=--help]        Debian packages of both programs, in build/deb
 #   make deb-proof                their life in a clean Debian (root, mmdebstrap, lintian)
 #   make mutate ARGS=access       changes a room's lines and names those that no test notices
+#   make sbom                     bills of materials of this version, into build/sbom (CycloneDX)
 #   make load [ARGS="--homes 1000"]  a town of simulated homes against the real server
 # PYTHON=python3.12 chooses another Python; APT=no never installs a Debian package.
 
-.PHONY: help demo test check bench load deb deb-proof mutate docs texts golden format lock clean
+.PHONY: help demo test check bench load deb deb-proof mutate docs texts golden sbom format lock clean
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
@@ -58,6 +59,10 @@ texts:
 golden:
 	$(SETUP) test
 	@$(PY) -m tests.golden --write
+
+sbom:
+	$(SETUP) test
+	@$(PY) tools/sbom.py $(ARGS)
 
 format:
 	$(SETUP) test

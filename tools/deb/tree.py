@@ -21,8 +21,8 @@ from tools.deb.targets import FRAME, GATEWAY, PACKAGES, ROOT, STAFF, Target
 SCRIPTS = Path(__file__).with_name("scripts")
 
 LGPIO = ("lgpio.py", "_lgpio.cpython-{short}-{multiarch}.so")
-"""The pins' library, as the package python3-lgpio has it; a release sees these files and nothing else
-of Debian's Python."""
+"""The pins' library, as the package python3-lgpio has it; a release sees these files, and nothing
+else of Debian's Python."""
 
 MULTIARCH = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
 DIST = "/usr/lib/python3/dist-packages"
