@@ -29,8 +29,8 @@ class Debian:
     name: str
     python: str
     has: tuple[tuple[str, str], ...] = ()
-    """Libraries that need a compiler for this Python, and the packages that bring them: recommended,
-    for not each system that is made of Debian has them."""
+    """Libraries that need a compiler for this Python, and the packages that bring them.  These are
+    recommended: not each system that is made of Debian has them."""
 
     @property
     def short(self) -> str:
