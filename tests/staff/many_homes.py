@@ -47,6 +47,7 @@ from tests.staff.parts import EnrolledHome, add_user, parts_of
 from web.staff.events import append
 from web.staff.storage import (
     alarm_tables,
+    install_tables,
     ladder_tables,
     look_tables,
     place_tables,
@@ -155,6 +156,11 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
             "id": "call-h1", "home_id": "h1", "alarm": "home:h1/9", "person": everybody,
             "state": "ended", "why": "", "answer": "", "made_at": now, "until": now,
         },
+        install_tables.install_run: {"home_id": "h1", "begun_seq": 1, "begun_at": now},
+        install_tables.hearing: {
+            "id": "hearing-h1", "home_id": "h1", "person": everybody, "told": "", "made_at": now,
+            "until": now,
+        },
         look_tables.look_session: {
             "id": "look-h1", "home_id": "h1", "camera": "cam", "person": everybody,
             "reason": "worry", "state": "ended", "why": "", "answer": "", "key": "",
@@ -200,6 +206,17 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
         tables.plan_state: {
             "home_id": "h1", "held": 1, "held_at": now, "held_looks": True, "looks_agreed": True,
             "looks_at": now,
+        },
+        tables.home_config: {
+            "home_id": "h1", "number": 1, "set_at": now, "set_by": "p-h1", "set_seq": 1,
+            "why": "new_device",
+            "text": '{"devices": {"bed": {"driver": "mat_gpio", "pin": 17}}, "rules": {}}',
+        },
+        tables.config_state: {
+            "home_id": "h1", "held": 1, "held_at": now, "unpaired": "front",
+            "file_text": '{"devices": {}, "rules": {}}', "refused": 1, "refused_at": now,
+            "refused_why": "value", "refused_about": "bed", "refused_field": "pin",
+            "refused_said": "is wrong",
         },
         place_tables.home_point: {"home_id": "h1", "lat": 57.7, "lon": 11.97},
         place_tables.tracker: {

@@ -66,6 +66,7 @@ NOUNS: Mapping[str, tuple[str, str]] = {
     "alarm": ("alarm", "bell"),
     "check": ("check", "eye"),
     "plan": ("check", "list"),
+    "config": ("device", "box"),
     "household": ("visit", "person-check"),
     "unlock": ("door", "key"),
     "codes": ("system", "key"),
@@ -86,6 +87,7 @@ NOUNS: Mapping[str, tuple[str, str]] = {
     "voice": ("system", "sound"),
     "look": ("check", "eye"),
     "camera": ("device", "eye"),
+    "install": ("device", "box"),
     "ladder": ("system", "list"),
     "rota": ("system", "clock"),
 }
@@ -192,6 +194,14 @@ _WORDS: Mapping[str, KindWord] = {
     "plan.set": KindWord(N_("Plan för nattillsyn ändrad"), icon="pen"),
     "plan.held": KindWord(N_("Hemmet bekräftade vad det följer"), icon="check", aside=True),
     "plan.refused": KindWord(N_("Hemmet följer inte den nya planen"), "warn", icon="cross"),
+    "config.set": KindWord(N_("Hemmets utrustning eller regler ändrade"), icon="pen"),
+    "config.held": KindWord(
+        N_("Hemmet sa vilka inställningar som gäller"), icon="check", aside=True
+    ),
+    "config.refused": KindWord(
+        N_("Hemmet tog inte emot de nya inställningarna"), "warn", icon="cross"
+    ),
+    "config.waiting": KindWord(N_("Nya inställningar väntar i hemmet"), icon="clock", aside=True),
     "unlock.requested": KindWord(N_("Begäran till låset")),
     "unlock.refused": KindWord(N_("Begäran till låset nekades"), "warn", icon="lock"),
     "unlock.progressed": KindWord(N_("Låset arbetar"), aside=True),
@@ -213,6 +223,10 @@ _WORDS: Mapping[str, KindWord] = {
     "lock.awake": KindWord(N_("Låset har kontakt igen"), icon="lock"),
     "lock.unreachable": KindWord(N_("Låset svarar inte"), "warn"),
     "lock.unknown": KindWord(N_("Låset gav inget besked"), "warn"),
+    "install.begun": KindWord(N_("Prov av hemmet påbörjat")),
+    "install.retried": KindWord(N_("Utrustning provas om"), aside=True),
+    "install.skipped": KindWord(N_("Prov hoppades över"), "warn"),
+    "install.accepted": KindWord(N_("Hemmet är provat och klart"), "ok", icon="check"),
     "visit.tapped": KindWord(N_("Registrerat i telefonen"), icon="phone"),
     "visit.started": KindWord(N_("Besök påbörjat")),
     "visit.ended": KindWord(N_("Besök avslutat")),
