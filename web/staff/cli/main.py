@@ -18,6 +18,7 @@ from gateway.errors import TryggveError, UserError
 from web.staff.cli import (
     centres,
     doors,
+    first,
     organisations,
     people,
     places,
@@ -90,6 +91,7 @@ def add_commands(commands: Commands) -> None:
     parser = command(commands, "enroll-code", _enroll_code, "Make a one-time code for a gateway.")
     parser.add_argument("home")
     _add_home_commands(commands, command)
+    first.add_commands(commands, command)
     organisations.add_commands(commands, command)
     people.add_commands(commands, command)
     teams.add_commands(commands, command)
@@ -152,7 +154,7 @@ def _init(args: argparse.Namespace) -> int:
     for name in SecretFiles(config.secrets_dir).make_missing():
         print(f"{config.secrets_dir / name}: made; keep a copy where only you can read it")
     _migrate(args)
-    print("Next: `tryggve staff home add`, `tryggve staff user add`, `tryggve staff run`.")
+    print("Next: `tryggve staff run`, which says where the first administrator is made.")
     return 0
 
 
@@ -160,21 +162,22 @@ def _run(args: argparse.Namespace) -> int:
     from web.staff.core.keys import load_keys
     from web.staff.core.secret_files import ALL, SecretFiles
 
-    with _current(args) as (config, _):
+    with _current(args) as (config, database):
         secrets = SecretFiles(config.secrets_dir)
         for name in ALL:  # one sentence here, rather than a worker that will not boot
             secrets.read(name)
-        load_keys(secrets)
+        keys = load_keys(secrets)
         require_public_url(config, str(args.config))
-    listen = config.listen
-    if args.host is not None:
-        listen = listen.model_copy(update={"host": args.host})
-    if args.port is not None:
-        listen = listen.model_copy(update={"port": args.port})
-    config = config.model_copy(update={"listen": listen})
+        listen = config.listen
+        if args.host is not None:
+            listen = listen.model_copy(update={"host": args.host})
+        if args.port is not None:
+            listen = listen.model_copy(update={"port": args.port})
+        served = config.model_copy(update={"listen": listen})
+        first.announce(served, database, keys)
     from web.staff.runtime.serve import serve
 
-    serve(config)
+    serve(served)
     return 0
 
 

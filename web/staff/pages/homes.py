@@ -199,6 +199,7 @@ def one_home(actor: Actor, home: str) -> str:
             narrow=narrow,
             may_ask=actor.may(Right.ASK_SERVICE),
             invites=actor.may(Right.INVITE_RELATIVES),
+            tunes=actor.may(Right.PLAN_CHECKS) or actor.may(Right.ENROLL),
             shows_ids=actor.may(Right.ENROLL),  # who mounts needs the configuration's own words
             asks=[
                 card
