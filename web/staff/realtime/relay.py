@@ -4,7 +4,7 @@ over LISTEN/NOTIFY.
 The driver is pg8000 (BSD, pure Python): psycopg is LGPL, and the house rule is nothing under the
 GPL family.  pg8000 reads notifications only while it reads answers, so the listening connection is
 given a socket of our own (its public `sock` parameter) whose reads are never buffered ahead: the
-thread sleeps in `select` on that socket, and asks for `SELECT 1` once it is readable.  Nothing is
+thread sleeps in `poll` on that socket, and asks for `SELECT 1` once it is readable.  Nothing is
 polled.  pg8000 keeps a hundred notifications and drops the oldest of more: its list is replaced by
 one without an end, so that nothing is thrown away, however many come at once.
 
@@ -305,9 +305,11 @@ class PostgresRelay:
             if lost:
                 self._broker.lost_track()
             self.ready.set()
+            said = select.poll()  # not `select`, which knows no socket from the 1,024th on
+            for line in (sock, self._woken):
+                said.register(line, select.POLLIN)
             while not self._stopping.is_set():
-                readable, _, _ = select.select([sock, self._woken], [], [])
-                if self._woken in readable:
+                if any(number == self._woken.fileno() for number, _ in said.poll()):
                     return
                 connection.run("SELECT 1")
                 self._drain(connection)
