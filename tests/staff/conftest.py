@@ -200,4 +200,4 @@ def fresh_limits() -> None:
     from web.staff.people import first_start
 
     enrolment.forget_tries()
-    first_start.forget_tries()
+    first_start.forget_wrong_codes()

@@ -45,6 +45,10 @@ host = "127.0.0.1"
 port = 8080
 {sign_in}"""
 
+PUSH = """
+[channels.push]  # alarms on phones whose page is closed; nothing is to be set
+"""
+
 NO_SECOND_FACTOR = """
 [sign_in]
 second_factor_roles = []  # a try at home: otherwise everybody needs one after the first day
@@ -148,7 +152,8 @@ def _init(args: argparse.Namespace) -> int:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # may hold a password
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             sign_in = NO_SECOND_FACTOR if args.no_second_factor else ""
-            file.write(TEMPLATE.format(database=args.database, more=more, sign_in=sign_in))
+            push = PUSH if (args.public_url or "").startswith("https:") else ""
+            file.write(TEMPLATE.format(database=args.database, more=more, sign_in=sign_in + push))
         print(f"{path}: made")
     config = load_config(path)
     for name in SecretFiles(config.secrets_dir).make_missing():

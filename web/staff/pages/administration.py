@@ -190,12 +190,12 @@ def _first_day(conn: Connection, org: str) -> list[Step]:
     return [
         Step(N_("Lägg till ett hem"), "pages.places", some(tables.home)),
         Step(N_("Lägg till personal med roller"), "pages.people", some(tables.user, 2)),
-        Step(N_("Skapa en larmkedja"), "pages.ladders", some(ladder_tables.ladder)),
         Step(
             N_("Lägg till en larmväg, så att larm når någon"),
             "pages.ways",
             conn.execute(reached.limit(1)).first() is not None,
         ),
+        Step(N_("Skapa en larmkedja"), "pages.ladders", some(ladder_tables.ladder)),
         Step(
             N_("Anslut hemmets enhet med en kod"),
             "pages.places",

@@ -119,7 +119,7 @@ def new_code(
     return FirstCode("-".join(code[i : i + 5] for i in range(0, CODE_CHARS, 5)), now + life)
 
 
-def forget_tries() -> None:
+def forget_wrong_codes() -> None:
     """Begin counting tries anew."""
     _by_network.clear()
 
