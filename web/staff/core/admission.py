@@ -107,7 +107,7 @@ POSTGRES = Limits(
         Lane.ALARM: 3,
         Lane.ORDER: 3,
         Lane.LIVE: 2,
-        Lane.STREAM: 2,
+        Lane.STREAM: 3,
         Lane.PAGE: 4,
         Lane.HISTORY: 2,  # to begin with: `web.staff.core.pace` finds what the database takes
     },

@@ -243,11 +243,10 @@ class PostgresRelay:
                 self._tell(tx.conn, ["taken", ticket, given])
 
     def stream_opened(self, home: str, stream: str) -> None:
-        t = tables.home_stream
+        said = _dumped([self._me, "stream", home])
+        given = {"id": stream, "home": home, "at": datetime.now(UTC)}
         with self._db.write() as tx:
-            tx.conn.execute(delete(t).where(t.c.home_id == home))
-            tx.conn.execute(t.insert().values(id=stream, home_id=home, seen_at=datetime.now(UTC)))
-            self._tell(tx.conn, ["stream", home])
+            tx.conn.execute(_OPENED, {**given, "channel": CHANNEL, "said": said})
 
     def stream_seen(self, home: str, stream: str) -> None:  # noqa: ARG002 - the relay's interface
         t = tables.home_stream
@@ -401,6 +400,13 @@ _Run = tuple[str, str | None, int, int]
 """Events of one origin: its name, the home, the first number and the last."""
 
 P = TypeVar("P")
+
+_OPENED = text(
+    "WITH closed AS (DELETE FROM home_stream WHERE home_id = :home),"
+    " opened AS (INSERT INTO home_stream (id, home_id, seen_at) VALUES (:id, :home, :at))"
+    " SELECT pg_notify(:channel, :said)"
+)
+"""One journey: after an outage a thousand homes begin to listen."""
 
 _NOTIFY = text(
     "SELECT pg_notify(:channel, said)"
