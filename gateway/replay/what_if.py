@@ -27,7 +27,8 @@ from typing import TextIO
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from gateway.envelope import BadEvent, Draft, from_json
+from gateway.envelope import Draft, from_json
+from gateway.errors import BadEvent
 from gateway.events import AlarmRaised, Unknown
 from gateway.replay.score import Pass, run_drafts
 from gateway.rules import DeviceFacts, HomeFacts, RuleSettings, bind, settings_class

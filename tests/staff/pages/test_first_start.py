@@ -193,12 +193,16 @@ def test_there_is_no_page_once_somebody_administers(
 def test_two_at_once_make_one(staff: Staff) -> None:
     """Both were told that the code is good: the second finds it used."""
     code = code_of(staff)
-    said = {"organisation": "Öst", "name": "x", "password_hash": "x"}
+
+    def finish(email: str) -> None:
+        said = {"organisation": "Öst", "name": "x", "email": email}
+        first_start.finish(staff, code, password_hash="x", now=None, **said)
+
     first_start.check(staff, code, "a")
     first_start.check(staff, code, "b")
-    first_start.finish(staff, code, email="a@prov.example", **said)
+    finish("a@prov.example")
     with pytest.raises(first_start.Refused, match="code"):
-        first_start.finish(staff, code, email="b@prov.example", **said)
+        finish("b@prov.example")
     assert people(staff) == 1
 
 

@@ -115,7 +115,8 @@ def forecast(told: Sequence[Point], now: datetime) -> Forecast:
     if on is None and since is not None:
         lasted = [life[-1].at - life[0].at for life in lives[1:-1] if life[-1].low]
         if len(lasted) >= LIVES_MIN:
-            on = (since + median(lasted)).date()
+            usual_s = median(life.total_seconds() for life in lasted)
+            on = (since + timedelta(seconds=usual_s)).date()
     if on is None or on > (now + AHEAD_MAX).date():
         return Forecast(None, why or Why.FLAT, since, levels)
     return Forecast(max(on, now.date()), None, since, levels)
