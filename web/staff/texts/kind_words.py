@@ -86,6 +86,7 @@ NOUNS: Mapping[str, tuple[str, str]] = {
     "voice": ("system", "sound"),
     "look": ("check", "eye"),
     "camera": ("device", "eye"),
+    "install": ("device", "box"),
     "ladder": ("system", "list"),
     "rota": ("system", "clock"),
 }
@@ -216,6 +217,10 @@ _WORDS: Mapping[str, KindWord] = {
     "lock.awake": KindWord(N_("Låset har kontakt igen"), icon="lock"),
     "lock.unreachable": KindWord(N_("Låset svarar inte"), "warn"),
     "lock.unknown": KindWord(N_("Låset gav inget besked"), "warn"),
+    "install.begun": KindWord(N_("Prov av hemmet påbörjat")),
+    "install.retried": KindWord(N_("Utrustning provas om"), aside=True),
+    "install.skipped": KindWord(N_("Prov hoppades över"), "warn"),
+    "install.accepted": KindWord(N_("Hemmet är provat och klart"), "ok", icon="check"),
     "visit.tapped": KindWord(N_("Registrerat i telefonen"), icon="phone"),
     "visit.started": KindWord(N_("Besök påbörjat")),
     "visit.ended": KindWord(N_("Besök avslutat")),
