@@ -166,6 +166,7 @@ SAYS = {
     Right.PLAN_CHECKS: N_("planera nattillsyn"),
     Right.INVITE_RELATIVES: N_("bjuda in anhöriga"),
     Right.ENROLL: N_("ansluta hemmets enhet"),
+    Right.CONFIGURE: N_("ändra hemmets utrustning och regler"),
     Right.ASK_SERVICE: N_("be att få öppna för service"),
     Right.ADMINISTER: N_("lägga till hem, konton och roller"),
     Right.SET_ASIDE: N_("lägga felaktiga händelser åt sidan"),

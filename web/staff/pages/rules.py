@@ -1,8 +1,8 @@
 """Regler: what a home's rules mean, and what other settings would have meant in its own last weeks.
 
 The counting is done in a process of its own (`web.staff.foresight.trials`); the page says how far
-it has come.  Not for: rules that only an installer sets, or the plan of night checks
-(`check_plan`).
+it has come.  What was tried can be saved, as a configuration of the home (`web.staff.configs`).
+Not for: rules that only an installer sets, or the plan of night checks (`check_plan`).
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ from typing import Any
 
 from flask import abort, current_app, make_response, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import Connection
 
-from web.staff.care.actions import Refused
+from gateway.events import ConfigWhy
+from web.staff.care.actions import Refused, Why
+from web.staff.configs import changes
+from web.staff.configs.changes import Asked
+from web.staff.configs.model import BadConfig
 from web.staff.core.context import staff
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
@@ -81,10 +84,11 @@ def rules(actor: Actor, home: str) -> ResponseReturnValue:
     trial = trials.of_id(staff(), home, request.args.get("prov", ""))
     if trial is not None and trial.rule not in BY_RULE:
         trial = None
-    care = actor.may(Right.SEE_CARE)
+    care, now = actor.may(Right.SEE_CARE), staff().clock.now()
     if care and trial is not None and trial.state is State.DONE:
         reading.note(actor, [home], "home")
     with staff().db.read() as conn:
+        asked = changes.asked(conn, home)
         answer = make_response(
             page(
                 "rules.html",
@@ -92,7 +96,12 @@ def rules(actor: Actor, home: str) -> ResponseReturnValue:
                 actor,
                 place=lookups.places(conn, actor)[home],
                 tunable=TUNABLE,
-                values=_values(_settings(conn, home), trial),
+                values=_values(_settings(asked), trial),
+                known=asked.config is not None,
+                after=asked.number,
+                may_save=actor.may(Right.CONFIGURE)
+                and asked.config is not None
+                and changes.standing(conn, home, now).takes_any,
                 trial=trial,
                 outcome=_outcome(trial, care=care),
                 states=State,
@@ -103,9 +112,9 @@ def rules(actor: Actor, home: str) -> ResponseReturnValue:
     return answer
 
 
-def _settings(_conn: Connection, _home: str) -> Settings:
-    """What the home has set, by rule; what is missing has its default."""
-    return {}
+def _settings(asked: Asked) -> Settings:
+    """What the home has set, as far as it is known, by rule; what is missing has its default."""
+    return asked.config.rules if asked.config is not None else {}
 
 
 def _values(settings: Settings, trial: Trial | None) -> dict[tuple[str, str], str]:
@@ -144,9 +153,16 @@ def _named(found: list[Mapping[str, str]]) -> tuple[Named, ...]:
     return tuple(Named(datetime.fromisoformat(one["at"]), one["what"]) for one in newest)
 
 
-@post("/hem/<home>/regler", "rules_try", examples=({"do": "try", "rule": "x"},))
+@post(
+    "/hem/<home>/regler",
+    "rules_try",
+    examples=(
+        {"do": "try", "rule": "x"},
+        {"do": "save", "rule": "door_open", "open_min": "30", "after": "0"},
+    ),
+)
 def change(actor: Actor, home: str) -> ResponseReturnValue:
-    """POST `/hem/<home>/regler`: count what these settings would have meant."""
+    """POST `/hem/<home>/regler`: count what these settings would have meant, or save them."""
     _works_here(actor, home)
     back = url_for("pages.rules", home=home)
     one = BY_RULE.get(request.form.get("rule", ""))
@@ -155,7 +171,36 @@ def change(actor: Actor, home: str) -> ResponseReturnValue:
     said, wrong = one.read(request.form)
     if wrong is not None:
         return refused(_("%(what)s: värdet går inte att använda.", what=_(wrong)), back, 422)
+    if request.form.get("do") == "save":
+        return _save(actor, home, one, said)
     return _try(actor, home, one, said)
+
+
+def _save(
+    actor: Actor, home: str, one: Tunable, said: Mapping[str, float | str]
+) -> ResponseReturnValue:
+    """Let these settings hold in the home, after the configuration that the page showed."""
+    back, after = url_for("pages.rules", home=home), request.form.get("after", "")
+    with staff().db.read() as conn:
+        config = changes.asked(conn, home).config
+        takes_any = changes.standing(conn, home, staff().clock.now()).takes_any
+    if config is None or not takes_any:
+        return refused(_("Hemmets enhet tar inte emot inställningar från servern."), back)
+    number = int(after) if after.isascii() and after.isdecimal() and len(after) < 10 else -1
+    try:
+        wanted = config.with_rule(one.rule, {**config.rules.get(one.rule, {}), **said})
+        done = changes.set_config(
+            staff(), actor, home, wanted, after=number, why=ConfigWhy.SETTINGS
+        )
+    except BadConfig:
+        return refused(_("De värdena går inte att använda tillsammans."), back, 422)
+    except Refused as refusal:
+        if refusal.why is Why.NOT_FIRST:
+            text = _("Någon annan har ändrat under tiden. Läs in sidan och gör om ändringen.")
+            return refused(text, back)
+        return refused(refusal_text(actor, refusal, home), back, 403)
+    text = _("Inget är ändrat.") if done is None else _("Sparat. Hemmet får det direkt.")
+    return answered(text, back)
 
 
 def _try(
@@ -163,7 +208,7 @@ def _try(
 ) -> ResponseReturnValue:
     back = url_for("pages.rules", home=home)
     with staff().db.read() as conn:
-        settings = _settings(conn, home)
+        settings = _settings(changes.asked(conn, home))
     runs: Trials = current_app.extensions[trials.EXTENSION]
     try:
         trial = runs.begin(actor, home, one.rule, said, settings)
