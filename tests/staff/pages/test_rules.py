@@ -16,14 +16,24 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from gateway.clock import ManualClock
-from gateway.events import DeviceTold, DoorClosed, DoorOpened, HomeDescribed
+from gateway.events import (
+    ConfigHeld,
+    DeviceTold,
+    DoorClosed,
+    DoorOpened,
+    GatewayStarted,
+    HomeDescribed,
+    PreviousRun,
+)
 from gateway.rules import settings_class
 from tests.staff.pages.conftest import post, text_of
 from tests.staff.parts import EnrolledHome, add_home
+from web.staff.configs import changes
 from web.staff.core.context import Staff
 from web.staff.foresight import trials
 from web.staff.foresight.knobs import BY_RULE, TUNABLE
 from web.staff.foresight.trials import Trials
+from web.staff.storage import tables
 from web.staff.storage.admin_tables import rule_trial
 from web.staff.texts import words
 
@@ -77,6 +87,36 @@ def test_a_change_is_counted_over_the_homes_own_weeks(
     assert 'value="30"' in page, "what was tried stands in the form"
     mender = as_role("technician", person="p2")
     assert "Hade inte kommit" not in tried(mender, staff_app)
+
+
+def test_what_was_counted_is_saved_as_the_homes_configuration(
+    as_role: Callable[..., FlaskClient], doors: EnrolledHome, staff_app: Flask, staff: Staff
+) -> None:
+    """The other settings of the rule and the devices stay; who saved it is in the event.  What
+    somebody set meanwhile is not written over, and who may not configure is offered nothing."""
+    file = {"devices": {}, "rules": {"door_open": {"night_from": "23:00"}, "bed": {"leave_s": 400}}}
+    doors.send(GatewayStarted(version="1", config_sha256="", previous=PreviousRun.NONE))
+    doors.send(ConfigHeld(number=0, text=json.dumps(file)))
+    boss = as_role("administrator", person="p1")
+    planner = as_role("coordinator", person="p2")
+    assert 'data-test="save-door_open"' in tried(boss, staff_app)
+    assert 'data-test="save-door_open"' not in tried(planner, staff_app)
+    save = DOOR | {"do": "save", "after": "0"}
+    assert post(planner, PATH, **save).status_code == 403
+    assert post(boss, PATH, **save).status_code == 200
+    with staff.db.read() as conn:
+        asked = changes.asked(conn, "h1")
+        (told,) = conn.execute(
+            select(tables.event.c.person).where(tables.event.c.kind == "config.set")
+        )
+    assert asked.config is not None
+    assert asked.config.rules == {
+        "door_open": {"night_from": "23:00", "open_min": 30.0},
+        "bed": {"leave_s": 400},
+    }
+    assert (asked.number, told.person) == (1, "p1")
+    assert post(boss, PATH, **(save | {"open_min": "45"})).status_code == 409
+    assert 'value="30"' in text_of(boss, PATH), "what is set stands in the form"
 
 
 def test_a_page_waits_for_what_is_counted(

@@ -13,7 +13,8 @@ Six sorts:
 - projections of the truth: `alarm`, `alarm_repeat`, `battery_point`, `night_check`, `visit`,
   `visit_declined`, `device`, `home_state`, `turn`, `door_code`, `service_request`, `set_aside`,
   `path_message`, `chain_test`, `check_plan`, `plan_state`, `home_config`, `config_state`: each a
-  fold over events, made by `web.staff.events.projections.rebuild`, and `tryggve staff rebuild` makes them anew.
+  fold over events, made by `web.staff.events.projections.rebuild`; `tryggve staff rebuild` makes
+  them anew.
 
 Every time column is aware UTC (`web.staff.storage.column_types.Utc`).  Not for: queries, or
 deciding anything.
