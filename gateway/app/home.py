@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from gateway.app.media_parts import MediaParts
 from gateway.app.second_path import PathParts
+from gateway.app.update_parts import UpdateParts
 from gateway.app.uplink_bridge import LogOutbox, callbacks
 from gateway.clock import Clock
 from gateway.commands import AskStatus, Command, LockDoor, SetIndicator
@@ -196,6 +197,8 @@ class Home:
         self.second_path = None if self.enrolment is None else self._second_path(modem)
         self.uplink = self._uplink()
         self.local_page = None if self.page_identity is None else self._page(self.page_identity)
+        self.updates = UpdateParts(self, state_dir)
+        self.watchers.append(self.updates.see_live)
 
     def _second_path(self, modem: Modem | None) -> PathParts:
         return PathParts(
@@ -274,6 +277,7 @@ class Home:
             self.uplink.start()
         if path is not None:
             self.spawn(path.run(test_why))
+        self.updates.start()
         if self.local_page is not None:
             self.local_page.listen()
         self.notifier.ready()
@@ -350,6 +354,7 @@ class Home:
         self.previous.apply(event)
         self.key_offers.apply(event)
         self.unread.apply(event)
+        self.updates.apply(event)
         if self.second_path is not None:
             self.second_path.apply(event)
 
@@ -358,6 +363,7 @@ class Home:
         self.media.forget()
         self.key_offers.forget()
         self.unread.forget()
+        self.updates.forget()
         if self.second_path is not None:
             self.second_path.forget()
         return self._see

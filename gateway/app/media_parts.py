@@ -86,7 +86,7 @@ class MediaParts:
             self._invitations = Invitations(
                 home.config.home.id, self.centre, keys, home.lock_orders.now
             )
-        self.sounds = AlarmSounds(self._speaker, quiet=self._is_busy)
+        self.sounds = AlarmSounds(self._speaker, quiet=self.is_busy)
 
     def _around(self, role: str, taken: Callable[[], bool] = lambda: False) -> Around[P]:
         home = self._home
@@ -145,7 +145,8 @@ class MediaParts:
     def _centre_speaks(self) -> bool:
         return self.centre is not None and self.centre.busy
 
-    def _is_busy(self) -> bool:
+    def is_busy(self) -> bool:
+        """Whether somebody speaks with the home."""
         return self.calls.busy or self._centre_speaks()
 
     def _speaker(self) -> Speaker | None:

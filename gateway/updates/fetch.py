@@ -23,6 +23,9 @@ from gateway.wire import UPDATE_PIECE_BYTES
 PIECE_S = 120.0
 """Seconds that one piece may take: 4 kB/s, a poor mobile line."""
 
+BUSY_S = 30.0
+"""Seconds until a server that has no place is asked again."""
+
 READ_BYTES = 1 << 16
 
 
@@ -85,6 +88,8 @@ def _body(response: urllib3.BaseHTTPResponse, status: int, most: int) -> Iterato
     """At most so many bytes of the answer.  Raises `LinkRefused` for another status, `LinkDown`."""
     until_s = time.monotonic() + PIECE_S
     try:
+        if response.status == 503:
+            raise LinkDown("the staff server has more to do", wait_s=BUSY_S, busy=True)
         if response.status != status:
             text = "the staff server does not give the release"
             raise LinkRefused(text, status=response.status, code="update")

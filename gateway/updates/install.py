@@ -123,8 +123,9 @@ def main(argv: list[str]) -> int:
     """`python -m gateway.updates.install [STATE]`"""
     logging.basicConfig(level=logging.INFO)
     os.umask(0o022)
-    slots = Slots(Path(os.environ["TRYGGVE_RELEASES"]))
-    take(slots, Inbox(Path(argv[0]) if argv else STATE))
+    here = target.here()
+    releases = here.parent / "releases" if here.name == PACKAGE else here.parent
+    take(Slots(releases), Inbox(Path(argv[0]) if argv else STATE))
     return 0
 
 

@@ -145,6 +145,7 @@ class UpdateKeeper:
         if wanted is None:
             return
         if wanted.version == self._version:
+            self._wanted = None
             self._record(UpdateHeld(plan=wanted.plan, version=wanted.version, trial=""))
         elif slots is None or target.of_folder(self._here) is None:
             self._refuse(wanted, "not_installed", "This program was not installed as a release.")
@@ -224,7 +225,8 @@ class UpdateKeeper:
             return
         except (LinkDown, LinkRefused) as error:
             log.info("a release did not come: %s", error.text)
-            self._not_before_s = self._monotonic() + AGAIN_S
+            wait_s = error.wait_s if isinstance(error, LinkDown) and error.busy else None
+            self._not_before_s = self._monotonic() + (wait_s or AGAIN_S)
             return
         if self._wanted == wanted:
             self._record(UpdateFetched(plan=wanted.plan, version=wanted.version))
@@ -251,6 +253,7 @@ class UpdateKeeper:
             lane.close()
 
     def _refuse(self, wanted: UpdateWanted, why: str, text: str) -> None:
+        self._wanted = None
         told = UpdateRefused(plan=wanted.plan, version=wanted.version, why=_why(why), text=text)
         self._record(told)
 

@@ -19,6 +19,7 @@ from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as gettext
 from web.staff.texts.look_enums import LOOK
 from web.staff.texts.plan_enums import PLAN
+from web.staff.texts.update_words import UPDATE
 from web.staff.texts.voice_enums import VOICE
 
 ALARMS: Mapping[str, str] = {
@@ -284,6 +285,7 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
     **VOICE,
     **LOOK,
     **PLAN,
+    **UPDATE,
     grants.Action: {
         "unlock": N_("låsa upp"),
         "lock": N_("låsa"),

@@ -47,6 +47,7 @@ _DEFAULTS: dict[str, Row] = {
     "chain_test": {},
     "check_plan": {},
     "plan_state": {},
+    "home_update": {},
 }
 
 
