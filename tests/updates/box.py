@@ -40,8 +40,13 @@ HURRY: Mapping[str, tuple[tuple[str, str], ...]] = {
     ),
 }
 
-LEFT_OUT = shutil.ignore_patterns("__pycache__", "staff", "replay", "docs.py", "lock_danalock*")
-"""What a gateway does not load."""
+LEFT_OUT = {
+    "gateway": shutil.ignore_patterns("__pycache__", "demo", "docs.py"),
+    "drivers": shutil.ignore_patterns(
+        *("__pycache__", "lock*", "camera*", "pictures", "virtual", "radio", "bthome*")
+    ),
+}
+"""What the gateway of a home with a mat does not load."""
 
 END_S = 30.0
 HOME_TOML = """
@@ -71,8 +76,8 @@ def release(folder: Path, version: str, root: bytes, spoil: Break | None = None)
     shutil.rmtree(folder, ignore_errors=True)
     site = folder / "lib" / f"python{PYTHON}" / "site-packages"
     site.mkdir(parents=True)
-    for name in ("gateway", "drivers", "web"):
-        shutil.copytree(ROOT / name, site / name, ignore=LEFT_OUT)
+    for name, left_out in LEFT_OUT.items():
+        shutil.copytree(ROOT / name, site / name, ignore=left_out)
     for file, changes in HURRY.items():
         text = (site / file).read_text()
         for old, new in changes:

@@ -9,7 +9,7 @@ import json
 import platform
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -58,10 +58,10 @@ def small(folder: Path, version: str) -> Path:
 class Signed:
     """A list of releases, signed by both: `add` makes a small one and signs anew."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, keys: Sequence[Ed25519PrivateKey] = KEYS[:2]) -> None:
+        self.folder, self._keys = folder, keys
         self.repo = Repo(folder / "repo")
-        self.repo.begin([public(key) for key in KEYS[:2]])
+        self.repo.begin([public(key) for key in keys])
         self.sign()
 
     @property
@@ -70,14 +70,14 @@ class Signed:
         return (self.repo.metadata / "1.root.json").read_bytes()
 
     def sign(self, *keys: Ed25519PrivateKey) -> None:
-        for key in keys or KEYS[:2]:
+        for key in keys or self._keys:
             self.repo.sign(key)
 
     def add(self, version: str, release: Path | None = None) -> Path:
         """Put a release on the list; its artefact."""
         name = HERE.target(version)
         packed = self.folder / name
-        archive.pack(release or small(self.folder / "made", version), packed)
+        archive.pack(release or small(self.folder / "made", version), packed, preset=0)
         self.repo.add([packed])
         self.sign()
         return next(self.repo.targets.glob(f"*.{name}"))

@@ -14,7 +14,7 @@ import pytest
 from gateway.updates import install, trust
 from gateway.updates.exchange import Inbox, Request
 from gateway.updates.slots import PACKAGE, TAKEN, Slots
-from tests.updates.signed import HERE, Signed, about, small
+from tests.updates.signed import HERE, KEYS, Signed, about, small
 
 ASKED = Request("00000000000000aa", "0.3.0", 7)
 
@@ -110,7 +110,7 @@ def strange_version(machine: Machine) -> None:
 
 
 def of_strangers(machine: Machine) -> None:
-    other = Signed(machine.signed.folder / "other")
+    other = Signed(machine.signed.folder / "other", KEYS[1:])
     file = other.add("0.3.0")
     shutil.rmtree(machine.inbox.metadata)
     trust.genuine(HERE.target("0.3.0"), other.read, machine.inbox.metadata, other.root)

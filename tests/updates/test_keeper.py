@@ -31,7 +31,7 @@ from gateway.state.home_view import CheckView, OpenAlarm, OpenVisit, Snapshot
 from gateway.updates import fetch, install, quiet
 from gateway.updates.keeper import UpdateKeeper
 from gateway.updates.slots import PACKAGE, TRIAL_S, Slots
-from tests.updates.signed import Signed, small
+from tests.updates.signed import KEYS, Signed, small
 from web.staff.homelink.mirror import Mirror
 
 NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
@@ -68,7 +68,7 @@ class Lane:
         first = int(headers.get("Range", "bytes=0-")[6:].partition("-")[0])
         data = self.mirror.piece(what, name, first)
         if data is not None and self.spoil is not None:
-            data = self.spoil(what, data)
+            data = self.spoil(name if what == "metadata" else what, data)
         return Answer(404, b"") if data is None else Answer(206 if what == "targets" else 200, data)
 
     def close(self) -> None:
@@ -216,14 +216,14 @@ def test_what_was_gone_back_from_is_told_with_its_reason(home: Home) -> None:
 
 
 def altered(what: str, data: bytes) -> bytes:
-    return data if what == "metadata" else data[:-1] + bytes([data[-1] ^ 1])
+    return data if what != "targets" else data[:-1] + bytes([data[-1] ^ 1])
 
 
 def stranger(folder: Path) -> Any:
-    other = Mirror(Signed(folder / "other").repo.folder)
+    other = Mirror(Signed(folder / "other", KEYS[1:]).repo.folder)
 
     def spoil(what: str, data: bytes) -> bytes:
-        return (other.piece("metadata", "timestamp.json", 0) or b"") if what == "metadata" else data
+        return data if what == "targets" else other.piece("metadata", what, 0) or data
 
     return spoil
 
@@ -263,7 +263,7 @@ def test_a_download_goes_on_where_the_line_broke(
 ) -> None:
     """What came is kept, and nothing of it is asked for twice."""
     monkeypatch.setattr(fetch, "UPDATE_PIECE_BYTES", 100)
-    home.lane.spoil = lambda what, data: data if what == "metadata" else data[:100]
+    home.lane.spoil = lambda what, data: data[:100] if what == "targets" else data
     home.lane.down_after = 7
     home.want()
     home.pass_s(1)

@@ -50,7 +50,7 @@ def half_signed(signed: Signed) -> None:
 
 def by_a_stranger(signed: Signed) -> None:
     """A whole list of somebody else's, as who has the server could make it."""
-    other = Signed(signed.folder / "other")
+    other = Signed(signed.folder / "other", KEYS[1:])
     other.add("0.3.0")
     for file in (other.repo.metadata).iterdir():
         if "root" not in file.name:

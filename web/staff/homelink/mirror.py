@@ -91,6 +91,8 @@ class Mirror:
             names = sorted(listed["signed"]["targets"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{given} is no list of releases.") from error
+        if not names:
+            raise UserError(f"the list in {given} has no release.")
         try:
             with tempfile.TemporaryDirectory() as kept:
                 for name in names:

@@ -139,12 +139,12 @@ def members(conn: Connection, plan: Row[Any], now: datetime) -> list[Member]:
 
 
 def _state(told: str | None, version: str, wanted: str) -> str:
-    if told == "held" or version == wanted:
-        return "done"
     if told in FAILED:
         return "failed"
-    if told in UNDER_WAY:
+    if told in UNDER_WAY:  # also one that runs it already: it is on trial there
         return "under_way"
+    if told == "held" or version == wanted:
+        return "done"
     if not is_able(version):
         return "old"
     return "off" if told == "off" else "new"
