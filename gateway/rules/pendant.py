@@ -3,7 +3,8 @@
 Also when the message could not be proved genuine, when the resident is registered as away, and by
 day or night: a false alarm costs a call, a missed one a life.  One press that a radio brings twice
 within seconds is one alarm; one that comes again while its alarm is open and new is the same
-trouble, and is told as such (`alarm.repeated`), so that it rings again and stands as one.
+trouble, and is told as such (`alarm.repeated`), so that it rings again and stands as one.  Once the
+alarm is closed the next press is another, however soon: who took it back and fell is heard.
 
 The resident takes it back by holding the button that answers the home (`role = "button"`); its
 press must be proved genuine.  The pendant itself takes nothing back unless the home says so: who is
@@ -15,6 +16,7 @@ Not for: who is told (the server's ladders), or what the staff do about it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -37,7 +39,7 @@ from gateway.rules import Decision, RuleSettings, Tick
 from gateway.rules.common.time import later
 
 NAME = "pendant"
-VERSION = 2
+VERSION = 3
 KINDS = frozenset(
     {
         "pendant.pressed",
@@ -56,7 +58,7 @@ class Settings(RuleSettings):
     """What counts as one press."""
 
     again_s: float = Field(default=5.0, ge=0, le=30)
-    """Seconds after an alarm within which the same pendant is the same press."""
+    """Seconds after an alarm within which the same pendant is the same press, while it is open."""
 
     one_trouble_min: float = Field(default=60.0, ge=0, le=240)
     """Minutes after an alarm within which another press of the same pendant belongs to it, while it
@@ -107,8 +109,8 @@ def step(
             again = {device: event.at for device, one in state.open.items() if one.ref == ref}
             return (State({**state.raised, **again}, state.open) if again else state), ()
         case AlarmCancelled(alarm=ref) | AlarmResolved(alarm=ref):
-            left = {device: one for device, one in state.open.items() if one.ref != ref}
-            return (State(state.raised, left) if len(left) < len(state.open) else state), ()
+            over = {device for device, one in state.open.items() if one.ref == ref}
+            return (_without(state, over) if over else state), ()
         case _:
             return state, ()
 
@@ -116,6 +118,14 @@ def step(
 def wake_at(state: State, settings: Settings) -> datetime | None:  # noqa: ARG001 - contract
     """Never: a press needs no time."""
     return None
+
+
+def _without(state: State, devices: AbstractSet[str | None]) -> State:
+    """Their alarms are closed: what they send now is a press of its own."""
+    raised = {device: at for device, at in state.raised.items() if device not in devices}
+    return State(
+        raised, {device: one for device, one in state.open.items() if device not in devices}
+    )
 
 
 def _pressed(

@@ -70,9 +70,12 @@ def alarms(centre: AlarmCentre) -> list[Any]:
 def press(made: Stage, centre: AlarmCentre) -> float:
     """The pendant is pressed; seconds until the centre has heard of one more alarm."""
     before = len(alarms(centre))
+    pressed, raised = (home_says(made.folder, kind) for kind in ("pendant.pressed", "alarm.raised"))
     began = time.monotonic()
     assert made.home is not None
     made.home.do("pendant")
+    wait(lambda: home_says(made.folder, "pendant.pressed") > pressed, "the radio brought no press")
+    wait(lambda: home_says(made.folder, "alarm.raised") > raised, "the press raised no alarm")
     wait(lambda: len(alarms(centre)) > before, "the centre was not told")
     return time.monotonic() - began
 

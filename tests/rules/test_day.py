@@ -68,6 +68,27 @@ def test_a_pendant_is_an_alarm_in_the_same_turn(tell: Tell, verified: bool) -> N
     assert len(alarms(story)) == 3
 
 
+@pytest.mark.parametrize("verified", [True, False])
+def test_who_took_a_press_back_and_presses_again_is_heard(tell: Tell, verified: bool) -> None:
+    """Once an alarm is closed, in the home or by staff, the next press is an alarm of its own, also
+    within the seconds in which it would have been the same press."""
+    story = tell("button", "pendant")
+    story.at("03:00", PendantPressed(verified=verified), "pendant")
+    story.at("03:00:02", ButtonPressed(how=PressHow.HELD), "button")
+    assert story.said("alarm.cancelled") == ["03:00:02 alarm.cancelled pendant wearer"]
+    story.at("03:00:04", PendantPressed(verified=verified), "pendant")
+    assert len(alarms(story)) == 2
+    story.staff(
+        "03:00:05",
+        AlarmResolved(alarm=story.decided("alarm.raised")[1].ref, outcome=AlarmOutcome.HELPED),
+        person="p9",
+    )
+    story.at("03:00:07", PendantPressed(verified=verified), "pendant")
+    assert len(alarms(story)) == 3
+    assert story.said("alarm.repeated") == []
+    story.check_rebuilt()
+
+
 def test_the_answering_button_held_takes_a_press_back(tell: Tell) -> None:
     """Proved genuine, and soon after; a short press, a forged one, and the pendant itself do not,
     unless the home says so of the pendant."""

@@ -60,6 +60,12 @@ class Process:
         for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
             os.kill(int(child), signal.SIGKILL)
 
+    def threads(self) -> int:
+        """Threads of gunicorn's worker."""
+        pid = self._process.pid
+        (worker,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return len(list(Path(f"/proc/{worker}/task").iterdir()))
+
     def stop(self, timeout_s: float = 20) -> int:
         """SIGTERM; returns the exit status."""
         self._process.send_signal(signal.SIGTERM)

@@ -192,6 +192,33 @@ def test_what_finds_no_place_is_told_before_it_is_read(gate: AdmissionGate) -> N
     assert waits == sorted(set(waits))
 
 
+def test_a_crowd_of_small_batches_stands_in_line_too(
+    gate: AdmissionGate, inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a short outage each home has a few events: with no place left for what happens now they
+    are told one after the other, with a ticket and unread, not all of them to come in a second."""
+    inside.held = {EVENTS_PATH}
+    room = INSIDE[Lane.LIVE]
+    turns = gate._admission.turns
+    for n in range(room):
+        go(gate, asks("POST", EVENTS_PATH, SMALL, home=f"l{n}"))
+    until(lambda: turns.inside(Lane.LIVE) == room)
+    crowd(gate)
+    gate._admission.pace._between_s = 10.0
+    answers = []
+    for n in range(5):
+        body = {"wsgi.input": Unread()}
+        answers.append(ask(gate, asks("POST", EVENTS_PATH, SMALL, home=f"n{n}", **body)))
+    assert {answer.status for answer in answers} == {"503 Service Unavailable"}
+    assert all(TICKET_HEADER in answer.headers for answer in answers)
+    waits = [int(answer.headers["Retry-After"]) for answer in answers]
+    assert waits == sorted(set(waits))
+    monkeypatch.setattr("web.staff.core.admission.TURN_WITHIN_S", 0.0)
+    turns.leave(Lane.LIVE)  # one place inside, and no turn in time
+    late = ask(gate, asks("POST", EVENTS_PATH, SMALL, home="n9"))
+    assert late.status == "503 Service Unavailable" and TICKET_HEADER in late.headers
+
+
 def test_who_comes_in_its_time_goes_before_who_is_new(gate: AdmissionGate, inside: Inside) -> None:
     """A home that was told to wait finds a place where a new one is told to wait, also at a server
     that was started anew; one that comes too early is told its own time again."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import select
+import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +14,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from web.staff.realtime.broker import Broker
+from web.staff.realtime.relay import CHANNEL, PostgresRelay
 from web.staff.storage.database import Database, parse_url
 from web.staff.storage.pg_connection import OneJourney
 
@@ -91,6 +97,45 @@ def test_to_lend_a_connection_costs_nothing_and_a_dead_one_is_not_lent(
         assert conn.execute(text("SELECT 1")).scalar_one() == 1
     database.close()
     other.close()
+
+
+@pytest.fixture
+def many_files() -> Iterator[None]:
+    """Over a thousand files are open, as with a thousand homes; the next has a number beyond what
+    `select` knows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 2048:
+        pytest.skip("this machine lets nobody open 2,048 files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2048), hard))
+    first = os.open(os.devnull, os.O_RDONLY)
+    opened = [first, *(os.dup(first) for _ in range(1100))]
+    yield
+    for number in opened:
+        os.close(number)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_thousand_open_files_are_no_limit(
+    postgres_url: str, many_files: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Connections to the database, and the one that listens, work beside a thousand streams."""
+    database = Database(parse_url(f"{postgres_url}shared"))
+    for _ in range(2):  # made, and lent again
+        with database.read() as conn:
+            lent = conn.connection.dbapi_connection
+            assert conn.execute(text("SELECT 1")).scalar_one() == 1
+    assert isinstance(lent, OneJourney)
+    assert lent._usock.fileno() >= 1024
+    heard = threading.Event()
+    monkeypatch.setattr(PostgresRelay, "_understood", lambda *_: heard.set() or [])
+    relay = PostgresRelay(database, Broker())
+    relay.start()
+    assert relay.ready.wait(20)
+    with database.write() as tx:
+        tx.conn.execute(text("SELECT pg_notify(:channel, 'x')"), {"channel": CHANNEL})
+    assert heard.wait(20)
+    relay.stop()
+    database.close()
 
 
 def test_times_and_percent_signs_come_back_as_they_were_given(postgres_url: str) -> None:

@@ -4,7 +4,7 @@ over LISTEN/NOTIFY.
 The driver is pg8000 (BSD, pure Python): psycopg is LGPL, and the house rule is nothing under the
 GPL family.  pg8000 reads notifications only while it reads answers, so the listening connection is
 given a socket of our own (its public `sock` parameter) whose reads are never buffered ahead: the
-thread sleeps in `select` on that socket, and asks for `SELECT 1` once it is readable.  Nothing is
+thread sleeps in `poll` on that socket, and asks for `SELECT 1` once it is readable.  Nothing is
 polled.  pg8000 keeps a hundred notifications and drops the oldest of more: its list is replaced by
 one without an end, so that nothing is thrown away, however many come at once.
 
@@ -243,11 +243,10 @@ class PostgresRelay:
                 self._tell(tx.conn, ["taken", ticket, given])
 
     def stream_opened(self, home: str, stream: str) -> None:
-        t = tables.home_stream
+        said = _dumped([self._me, "stream", home])
+        given = {"id": stream, "home": home, "at": datetime.now(UTC)}
         with self._db.write() as tx:
-            tx.conn.execute(delete(t).where(t.c.home_id == home))
-            tx.conn.execute(t.insert().values(id=stream, home_id=home, seen_at=datetime.now(UTC)))
-            self._tell(tx.conn, ["stream", home])
+            tx.conn.execute(_OPENED, {**given, "channel": CHANNEL, "said": said})
 
     def stream_seen(self, home: str, stream: str) -> None:  # noqa: ARG002 - the relay's interface
         t = tables.home_stream
@@ -305,9 +304,11 @@ class PostgresRelay:
             if lost:
                 self._broker.lost_track()
             self.ready.set()
+            said = select.poll()  # not `select`, which knows no socket from the 1,024th on
+            for line in (sock, self._woken):
+                said.register(line, select.POLLIN)
             while not self._stopping.is_set():
-                readable, _, _ = select.select([sock, self._woken], [], [])
-                if self._woken in readable:
+                if any(number == self._woken.fileno() for number, _ in said.poll()):
                     return
                 connection.run("SELECT 1")
                 self._drain(connection)
@@ -399,6 +400,13 @@ _Run = tuple[str, str | None, int, int]
 """Events of one origin: its name, the home, the first number and the last."""
 
 P = TypeVar("P")
+
+_OPENED = text(
+    "WITH closed AS (DELETE FROM home_stream WHERE home_id = :home),"
+    " opened AS (INSERT INTO home_stream (id, home_id, seen_at) VALUES (:id, :home, :at))"
+    " SELECT pg_notify(:channel, :said)"
+)
+"""One journey: after an outage a thousand homes begin to listen."""
 
 _NOTIFY = text(
     "SELECT pg_notify(:channel, said)"

@@ -120,6 +120,8 @@ class AdmissionGate:
         if lane is Lane.HISTORY:
             return self._history(environ, start_response)
         if not turns.come_in(lane):
+            if lane is Lane.LIVE:  # so many at once are homes that come back
+                return self._history(environ, start_response)
             return self._full(lane, start_response)
         try:
             if lane in (Lane.ALARM, Lane.LIVE) and not self._read(environ):
@@ -127,11 +129,21 @@ class AdmissionGate:
             with turns.turn(lane), working_for(SHARES[lane]):
                 return self.inner(environ, start_response)
         except NoTurn:
+            if lane is Lane.LIVE:
+                return self._line(environ, start_response)
             return self._full(lane, start_response)
         finally:
             turns.leave(lane)
 
     # --- history
+
+    def _line(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """A home is told when to come again."""
+        waits, home = self._admission.waits, home_named(environ)
+        ticket = waits.ticket_of(home, environ.get(_environ(TICKET_HEADER)))
+        old = _environ(BACKLOG_HEADER) not in environ
+        told = waits.tell(home, ticket, self._admission.pace.batch_s, old=old)
+        return _come_again(start_response, told)
 
     def _history(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         admission = self._admission
@@ -139,9 +151,7 @@ class AdmissionGate:
         home = home_named(environ)
         ticket = waits.ticket_of(home, environ.get(_environ(TICKET_HEADER)))
         if not turns.come_in(Lane.HISTORY, self._room(ticket)):
-            old = _environ(BACKLOG_HEADER) not in environ
-            told = waits.tell(home, ticket, admission.pace.batch_s, old=old)
-            return _come_again(start_response, told)
+            return self._line(environ, start_response)
         try:
             if not self._read(environ):
                 return _too_slow(start_response)
@@ -152,7 +162,7 @@ class AdmissionGate:
                     return _too_slow(start_response)
                 return self._worked_for(home, environ, start_response)
         except NoTurn:
-            return _come_again(start_response, waits.tell(home, ticket, admission.pace.batch_s))
+            return self._line(environ, start_response)
         finally:
             turns.leave(Lane.HISTORY)
 

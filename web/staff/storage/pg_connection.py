@@ -64,7 +64,11 @@ class OneJourney(pg8000.legacy.Connection):  # type: ignore[misc]
         """Whether the server has said nothing since the last answer: one that ended the connection
         has, and then there is something to read."""
         line = self._usock
-        return line is not None and not select.select([line], [], [], 0)[0]
+        if line is None:
+            return False
+        asked = select.poll()  # not `select`, which knows no socket from the 1,024th on
+        asked.register(line, select.POLLIN)
+        return not asked.poll(0)
 
     def close(self) -> None:
         """See the driver, which leaves the socket open when the server has ended the connection."""
