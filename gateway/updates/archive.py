@@ -32,7 +32,10 @@ PIECE_BYTES = 1 << 16
 
 def pack(folder: Path, file: Path, *, preset: int = 6) -> None:
     """Write the archive of `folder`: in order, root's, without times.  `preset` is xz's."""
-    with lzma.open(file, "wb", preset=preset) as packed, tarfile.open(fileobj=packed, mode="w") as tar:
+    with (
+        lzma.open(file, "wb", preset=preset) as packed,
+        tarfile.open(fileobj=packed, mode="w") as tar,
+    ):
         for path in _first_told(folder):
             entry = tar.gettarinfo(path, path.relative_to(folder).as_posix())
             entry.uid = entry.gid = 0

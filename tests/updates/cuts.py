@@ -26,7 +26,7 @@ class Survived:
     taken: int = 0
 
 
-def cut_and_start(unit: Unit, cuts: int, *, seed: int = 11, between_s: float = 12.0) -> Survived:
+def cut_and_start(unit: Unit, cuts: int, *, seed: int = 11, between_s: float = 20.0) -> Survived:
     """So many cuts, each up to `between_s` after the machine was started, while it updates from one
     release to the other and back."""
     moments, found = Random(seed), Survived()

@@ -23,7 +23,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from gateway.clock import ManualClock
-from gateway.envelope import from_json
+from gateway.envelope import Event, from_json
 from gateway.events import (
     Data,
     GatewayStarted,
@@ -32,6 +32,7 @@ from gateway.events import (
     PreviousRun,
 )
 from gateway.updates import install
+from gateway.updates.exchange import Inbox
 from gateway.updates.keeper import UpdateKeeper
 from gateway.updates.slots import PACKAGE, TRIAL_S, Slots
 from tests.staff.parts import EnrolledHome, add_home, add_user, parts_of
@@ -111,9 +112,10 @@ class FleetHome:
         (folder / "releases").mkdir()
         (folder / "state").mkdir()
         self.slots = Slots(folder / "releases", folder / "state/updates/proved.json")
-        self.inbox = install.Inbox(folder / "state")
+        self.inbox = Inbox(folder / "state")
         self.line = Line(self.wire, app.test_client())
         self._down = 0
+        self._log: list[Event] = []
         self.ended = False
         self.start()
 
@@ -142,7 +144,7 @@ class FleetHome:
             here=self.slots.folder(place),
             monotonic=self._clock.mono_s,
         )
-        for event in self.wire_log:
+        for event in self._log:
             self.keeper.apply(event)
         self._write(
             GatewayStarted(version=self._version, config_sha256="", previous=PreviousRun.CLEAN)
@@ -150,16 +152,12 @@ class FleetHome:
         if not (self.spoiled and self._version == NEW):
             self._write(GatewayTestPassed(test=f"{self.wire.origin}/1"))
 
-    @property
-    def wire_log(self) -> list[object]:
-        return self.__dict__.setdefault("_log", [])
-
     def _end(self) -> None:
         self.ended = True
 
     def _write(self, data: Data) -> None:
         for event in self.wire.send(data):
-            self.wire_log.append(event)
+            self._log.append(event)
             self.keeper.apply(event)
             self.keeper.see_live(event)
 
@@ -172,7 +170,7 @@ class FleetHome:
         for seq, body in came:
             self._down = seq
             event = from_json(json.loads(body))
-            self.wire_log.append(event)
+            self._log.append(event)
             self.keeper.apply(event)
         asyncio.run(self.keeper._round())
         told, self._events[:] = list(self._events), []

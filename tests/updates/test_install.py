@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.updates import install, trust
+from gateway.updates import archive, install, trust
 from gateway.updates.exchange import Inbox, Request
 from gateway.updates.slots import PACKAGE, TAKEN, Slots
 from tests.updates.signed import HERE, KEYS, Signed, about, small
@@ -210,7 +210,7 @@ def test_a_full_disk_is_told(machine: Machine, monkeypatch: pytest.MonkeyPatch) 
         (machine.slots.root / TAKEN / "part").write_text("x")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(install.archive, "unpack", full)
+    monkeypatch.setattr(archive, "unpack", full)
     assert machine.take() == "no_room"
     assert not (machine.slots.root / TAKEN).exists()
 

@@ -29,6 +29,7 @@ from gateway.events import (
 )
 from gateway.state.home_view import CheckView, OpenAlarm, OpenVisit, Snapshot
 from gateway.updates import fetch, install, quiet
+from gateway.updates.exchange import Inbox
 from gateway.updates.keeper import UpdateKeeper
 from gateway.updates.slots import PACKAGE, TRIAL_S, Slots
 from tests.updates.signed import KEYS, Signed, small
@@ -79,11 +80,12 @@ class Home:
     """A gateway of 0.2.0 with a keeper; time is the test's."""
 
     def __init__(self, folder: Path, place: str = PACKAGE, version: str = "0.2.0") -> None:
-        self.folder, self.now_s, self.needed = folder, 0.0, None
+        self.folder, self.now_s = folder, 0.0
+        self.needed: str | None = None
         self.ended = False
         self.written: list[Data] = []
         self.slots = Slots(folder / "releases", folder / "state/updates/proved.json")
-        self.inbox = install.Inbox(folder / "state")
+        self.inbox = Inbox(folder / "state")
         self.keeper = UpdateKeeper(
             inbox=self.inbox,
             releases=folder / "releases",
@@ -99,7 +101,6 @@ class Home:
             monotonic=lambda: self.now_s,
         )
         self.lane = Lane(Mirror(folder / "repo"))
-        self.needed: str | None = None
         self._seq = 0
 
     def _end(self) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.errors import ReleaseRefused
+from gateway.errors import ReleaseRefused, UserError
 from gateway.updates import archive
 from tests.updates.signed import HERE, small
 from tools import release
@@ -81,5 +81,5 @@ def test_an_artefact_is_what_its_name_says(tmp_path: Path) -> None:
     """A file under another release's name is not put on the list."""
     name = HERE.target("0.3.1")
     archive.pack(small(tmp_path / "one", "0.3.0"), tmp_path / name)
-    with pytest.raises(release.UserError):
+    with pytest.raises(UserError):
         release.about_of(tmp_path / name)

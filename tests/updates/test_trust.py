@@ -81,6 +81,11 @@ def huge(signed: Signed) -> None:
     signed.repo.file("timestamp").write_bytes(b" " * (trust.TIMESTAMP_MAX_BYTES + 1))
 
 
+def withdrawn(signed: Signed) -> None:
+    signed.repo.drop("0.3.0")
+    signed.sign()
+
+
 WRONG: dict[str, tuple[Callable[[Signed], None], str]] = {
     "one key only": (half_signed, "wrongly_signed"),
     "a stranger's list": (by_a_stranger, "wrongly_signed"),
@@ -91,7 +96,7 @@ WRONG: dict[str, tuple[Callable[[Signed], None], str]] = {
     "a cut list": (cut("targets"), "unreadable"),
     "half a list": (gone, "missing"),
     "a file without end": (huge, "too_large"),
-    "withdrawn": (lambda signed: (signed.repo.drop("0.3.0"), signed.sign())[1], "missing"),
+    "withdrawn": (withdrawn, "missing"),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -65,7 +66,7 @@ class Town:
         plan = self._plan()
         return plan.state, plan.ring
 
-    def _plan(self) -> object:
+    def _plan(self) -> Any:
         with parts_of(self.app).db.read() as conn:
             plan = plans.last(conn, "org1")
         assert plan is not None
