@@ -28,7 +28,7 @@ the link's protocols its program speaks.  Without it: `1-1`, as the release 0.1.
 none in common, the server answers 426 `protocol`, and the home takes no answer; each says so in one
 sentence.
 
-`GET /api/v1/home/update/metadata/<name>` and `/update/targets/<name>` give what releases are made
+`GET /api/v1/home/update-metadata/<name>` and `/update-targets/<name>` give what releases are made
 of (gateway/updates), the latter by `Range`, `UPDATE_PIECE_BYTES` at a time.
 
 A 401 answer tells the server's time, so that a home whose clock is wrong can still speak.

@@ -38,7 +38,7 @@ class Mirror:
 
     def metadata(self, name: str) -> Iterator[bytes]:
         """Raises `KeyError` where the server has none, `LinkDown`, `LinkRefused`."""
-        response = self._lane.get(f"/update/metadata/{name}", {})
+        response = self._lane.get(f"/update-metadata/{name}", {})
         if response.status == 404:
             response.close()
             raise KeyError(name)
@@ -73,7 +73,7 @@ class Mirror:
     def _piece(self, found: Genuine, inbox: Inbox, have: int) -> int:
         last = min(have + UPDATE_PIECE_BYTES, found.length) - 1
         wanted = {"Range": f"bytes={have}-{last}"}
-        response = self._lane.get(f"/update/targets/{found.path}", wanted)
+        response = self._lane.get(f"/update-targets/{found.path}", wanted)
         came = 0
         with inbox.artefact.open("ab") as file:
             for data in _body(response, 206, last - have + 1):

@@ -65,7 +65,7 @@ class Lane:
         self.asked.append((path, headers.get("Range", "")))
         if self.down_after is not None and len(self.asked) > self.down_after:
             raise LinkDown("no answer")
-        _, _, what, name = path.split("/")
+        what, name = path.removeprefix("/update-").split("/")
         first = int(headers.get("Range", "bytes=0-")[6:].partition("-")[0])
         data = self.mirror.piece(what, name, first)
         if data is not None and self.spoil is not None:

@@ -353,14 +353,14 @@ def test_a_home_gets_its_parts_and_nobody_else_does(small: Town, signed: Signed)
         with home.client.get(path, headers=headers) as answer:
             return answer.status_code, answer.data
 
-    path = f"/api/v1/home/update/targets/{file.name}"
+    path = f"/api/v1/home/update-targets/{file.name}"
     assert get(path) == (206, file.read_bytes())
     assert get(path, "bytes=100-") == (206, file.read_bytes()[100:])
-    assert get("/api/v1/home/update/metadata/timestamp.json")[0] == 200
+    assert get("/api/v1/home/update-metadata/timestamp.json")[0] == 200
     assert get(path, Authorization="Bearer x")[0] == 401
     assert get(path, "bytes=x")[0] == 400
     for name in ("targets/..%2fmetadata%2ftimestamp.json", "metadata/9.root.json", "x/y"):
-        assert get(f"/api/v1/home/update/{name}")[0] in (401, 404)
+        assert get(f"/api/v1/home/update-{name}")[0] in (401, 404)
 
 
 def test_a_list_that_no_home_would_take_is_not_put_there(signed: Signed, tmp_path: Path) -> None:

@@ -244,7 +244,7 @@ def picture() -> Response:
     return _answer(look_signals.take_picture(parts, home, look, int(number), sealed))
 
 
-@blueprint.get("/update/<what>/<name>")
+@blueprint.get("/update-<what>/<name>")
 def update(what: str, name: str) -> Response:
     """A part of a release, from the byte on that `Range` says."""
     parts = staff()

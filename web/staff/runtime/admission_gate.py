@@ -87,7 +87,7 @@ def lane_of(environ: dict[str, Any]) -> Lane | None:
     method, path = environ.get("REQUEST_METHOD"), str(environ.get("PATH_INFO", ""))
     if path.startswith(HOME):
         what = path.removeprefix(HOME)
-        if what.startswith("update/"):
+        if what.startswith("update-"):
             return None  # a piece of a file, and few at once
         if method == "GET":
             return Lane.STREAM
