@@ -47,6 +47,7 @@ from tests.staff.parts import EnrolledHome, add_user, parts_of
 from web.staff.events import append
 from web.staff.storage import (
     alarm_tables,
+    install_tables,
     ladder_tables,
     look_tables,
     place_tables,
@@ -154,6 +155,11 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
         tables.media_call: {
             "id": "call-h1", "home_id": "h1", "alarm": "home:h1/9", "person": everybody,
             "state": "ended", "why": "", "answer": "", "made_at": now, "until": now,
+        },
+        install_tables.install_run: {"home_id": "h1", "begun_seq": 1, "begun_at": now},
+        install_tables.hearing: {
+            "id": "hearing-h1", "home_id": "h1", "person": everybody, "told": "", "made_at": now,
+            "until": now,
         },
         look_tables.look_session: {
             "id": "look-h1", "home_id": "h1", "camera": "cam", "person": everybody,

@@ -45,7 +45,7 @@ def pages_to_open() -> list[Route]:
 def address_of(route: Route) -> str:
     """Its address in the home and for the person that the tests have."""
     known = {"home": "h1", "person": "p7", "tag": "x", "mass": "mass1", "alarm": "home:h1/9"}
-    known |= {"link": "x", "zoom": "1", "x": "0", "y": "0"}
+    known |= {"link": "x", "zoom": "1", "x": "0", "y": "0", "number": "1"}
     return re.sub(r"<(?:path:)?(\w+)>", lambda found: known[found[1]], route.path)
 
 

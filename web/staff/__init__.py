@@ -17,6 +17,7 @@ Each room imports only those above it; tests/test_imports.py holds it.
     checks       night checks: a home's plan, which minute it rings at, who has a check, its visit
     looks        looking into a home by its camera: grounds, permits, one at a time
     people       organisations, homes, accounts, teams and areas
+    installs     a home's first hour: the trial that its own events tick, and its protocol
     places       where residents are: positions in, zones, outings, who may look
     channels     ways to tell somebody who has no page open: one file a channel
     ladders      who is reached about an alarm, by what, and when: the outbox and its dispatcher

@@ -44,7 +44,10 @@ from web.staff.events.projections.rebuild import rebuild_home
 from web.staff.storage import tables
 
 MIN = timedelta(minutes=1)
-NEEDS_MORE = ("/besok/ett", "/besok/fil", "/atkomst/stickprov", "/t/", "/larm/", "/karta/", "/tala")
+NEEDS_MORE = (
+    *("/besok/ett", "/besok/fil", "/atkomst/stickprov", "/t/", "/larm/", "/karta/", "/tala"),
+    "/hem/h1/installera/protokoll/",
+)
 """Of one thing, or in one form, that the bare address does not name."""
 
 

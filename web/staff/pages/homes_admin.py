@@ -16,7 +16,7 @@ from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.homelink import enrolment
-from web.staff.pages import layout, lookups
+from web.staff.pages import layout, lookups, qr
 from web.staff.pages.account import proved
 from web.staff.pages.layout import answered, need, page, refused
 from web.staff.pages.lists import matching
@@ -228,8 +228,17 @@ def _new_code(actor: Actor, home: str) -> ResponseReturnValue:
         label = conn.execute(
             select(tables.home.c.label).where(tables.home.c.id == home)
         ).scalar_one()
+    back = url_for("pages.places")
+    if request.form.get("back") == "install":
+        back = url_for("pages.installing", home=home)
     return render_template(
-        "code.html", summary=summary, label=label, code=code, title=_("Kod för gatewayen")
+        "code.html",
+        summary=summary,
+        label=label,
+        code=code,
+        qr=qr.enrolment(request.host_url, code.code),
+        back=back,
+        title=_("Kod för gatewayen"),
     )
 
 

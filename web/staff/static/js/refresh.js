@@ -2,6 +2,8 @@
 //
 // `<main data-kinds="alarm check home" data-home="h1">`: which kinds (the part before the dot) and
 // which home matter; without `data-kinds` the page is never fetched, only the header's summary.
+// `data-every-s="2"`: it shows what its reader is not told of as it happens; fetched so often while
+// it is looked at.
 // `data-slow="mat.pressed …"`: kinds that come by the hundred, which a page has time for.
 
 import { morph } from "./morph.js";
@@ -152,4 +154,8 @@ export function startRefreshing() {
     else if (matters(detail)) refreshSoon(HURRIED.includes(detail.kind.split(".")[0]));
   });
   setInterval(() => refreshSoon(), ANYWAY_MS);
+  setInterval(() => {
+    const every = Number(document.getElementById("main").dataset.everyS) * 1000;
+    if (every && !document.hidden && performance.now() - ended > every) refreshSoon();
+  }, 1000);
 }

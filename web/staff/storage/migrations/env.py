@@ -8,6 +8,7 @@ from alembic import context
 
 from web.staff.storage import (  # noqa: F401 - register their tables
     alarm_tables,
+    install_tables,
     ladder_tables,
     look_tables,
     place_tables,

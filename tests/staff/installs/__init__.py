@@ -1,0 +1,1 @@
+"""Installing a home, at the server."""
