@@ -19,14 +19,15 @@ Pure: no I/O, no clock, no asyncio, no random
 
 The runtime, each room standing on those before it
     scaip        to an alarm centre over SIP, and its word that it was received; the server's too
-    config       one TOML file for a home, and its secrets
+    config       one TOML file for a home, what the server put in place of some, and its secrets
     engine       inbox → number → rules → one transaction → act; and the log, durable before told
     state        the home as it is now, folded from its events; who came in, for the resident
     doors        an order to turn a lock, or a code typed at the door, to the bolt's own word
     link         the staff server: enrolment, its keys, three lanes of one kept connection each,
                  and the line before its door
     services     what runs beside the engine: the night plan, the clock, the drivers, lights, the
-                 server's new keys, pruning, what the resident hears of an alarm, systemd
+                 server's new keys, pruning, what the resident hears of an alarm, a broker in
+                 the home, systemd
     media        sound to who answers an alarm, pictures to who looks: a child process for each
     second_path  whom the home tells by itself when the server has not got an alarm; the test alarm
     updates      signed releases with a way back: taken in beside what runs, tried, held or returned

@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from gateway.app.configuration import Configuration
 from gateway.app.media_parts import MediaParts
 from gateway.app.second_path import PathParts
-from gateway.app.update_parts import UpdateParts
+from gateway.app.told_broker import told_broker
+from gateway.app.update_parts import Folds, UpdateParts
 from gateway.app.uplink_bridge import LogOutbox, callbacks
 from gateway.clock import Clock
 from gateway.commands import AskStatus, Command, LockDoor, SetIndicator
@@ -90,11 +92,13 @@ class Home:
         sys_dir: Path = SYS,
         modem: Modem | None = None,
     ) -> None:
-        """`memory_dir` is where the log is kept when the disk refuses it; `pin_factory` and `modem`
+        """`config` is its file's; what the server gave it takes the place of some of that.
+        `memory_dir` is where the log is kept when the disk refuses it; `pin_factory` and `modem`
         replace the configured ones (the demo's); `sys_dir` is where the Pi's power is read.
 
         Raises `UserError` when the configuration or a secret does not allow a start."""
-        self.config = config
+        self.configuration = Configuration(self, config, state_dir)
+        self.config = config = self.configuration.config
         self.clock = clock
         self.boot = boot_id()
         self.secrets = FileSecrets.from_environment(state_dir)
@@ -117,7 +121,7 @@ class Home:
         self.open_orders = OpenOrders()
         self.previous = PreviousEnd(lambda: self.engine.log.origin)
         facts = config.facts()
-        self.engine = Engine(
+        self.engine: Engine = Engine(
             eventlog=eventlog,
             reopen=self._reopen,
             rules=bind(config.rule_settings(), facts),
@@ -155,7 +159,7 @@ class Home:
             clock=clock,
             submit=self.record,
             known=lambda: self.view.known_checks(),  # noqa: PLW0108 - the view of then
-            report_by=config.report_by,
+            report_by=lambda slot: self.config.report_by(slot),  # noqa: PLW0108 - that of then
         )
         self.watchers.append(self.slot_ringer.see)
 
@@ -198,7 +202,9 @@ class Home:
         self.uplink = self._uplink()
         self.local_page = None if self.page_identity is None else self._page(self.page_identity)
         self.updates = UpdateParts(self, state_dir)
-        self.watchers.append(self.updates.see_live)
+        self.broker = told_broker(config, self.secrets, lambda: self.view, lambda: self.uplink)
+        folds = self.media, self.key_offers, self.unread, self.configuration, self.second_path
+        self._folds: list[Folds] = [one for one in (*folds, self.updates) if one is not None]
 
     def _second_path(self, modem: Modem | None) -> PathParts:
         return PathParts(
@@ -265,6 +271,7 @@ class Home:
         self.spawn(self.clock_watch.run())
         self.spawn(power_watch(self.view, self.record, self._sys_dir).run())
         await self.supervisor.start()
+        self.spawn(self.configuration.run())
         self.key_offers.offer_again()
         self.spawn(self.lock_orders.settle(left_open))
         self.spawn(self.media.sounds.run())
@@ -273,13 +280,15 @@ class Home:
         retain_days = self.config.log.retain_days
         self.spawn(keep_pruned(lambda: self.engine.log, self.clock, retain_days=retain_days))
         self.spawn(keep_tidy(lambda: self.engine.log, self.log_folder.path))
-        if self.uplink is not None:
+        if self.uplink is not None and path is not None:
             self.uplink.start()
-        if path is not None:
             self.spawn(path.run(test_why))
         self.updates.start()
         if self.local_page is not None:
             self.local_page.listen()
+        if self.broker is not None:
+            self.watchers.append(self.broker.see)
+            self.spawn(self.broker.run())
         self.notifier.ready()
         if self.local_page is not None:
             self.local_page.serve()
@@ -342,6 +351,7 @@ class Home:
         self.media.see_live(event)
         self.key_offers.see_live(event)
         self.unread.see_live(event)
+        self.configuration.see_live(event)
         if self.second_path is not None:
             self.second_path.see_live(event)
         for watcher in self.watchers:
@@ -350,22 +360,14 @@ class Home:
     def _see(self, event: Event) -> None:
         self.view.apply(event)
         self.open_orders.apply(event)
-        self.media.apply(event)
         self.previous.apply(event)
-        self.key_offers.apply(event)
-        self.unread.apply(event)
-        self.updates.apply(event)
-        if self.second_path is not None:
-            self.second_path.apply(event)
+        for fold in self._folds:
+            fold.apply(event)
 
     def _see_anew(self) -> Callable[[Event], None]:
         self.view, self.open_orders = HomeView(), OpenOrders()
-        self.media.forget()
-        self.key_offers.forget()
-        self.unread.forget()
-        self.updates.forget()
-        if self.second_path is not None:
-            self.second_path.forget()
+        for fold in self._folds:
+            fold.forget()
         return self._see
 
     def _durable(self, _rows: Sequence[Sealed]) -> None:

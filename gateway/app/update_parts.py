@@ -35,6 +35,14 @@ TOLD_DAYS = 1
 """What has not changed is told again after so many days."""
 
 
+class Folds(Protocol):
+    """What is shown every event, and forgets them when they are about to be told anew."""
+
+    def apply(self, event: Event) -> None: ...
+
+    def forget(self) -> None: ...
+
+
 class HomeAround(Protocol):
     """What is taken of the home; read anew at each use."""
 
@@ -45,6 +53,7 @@ class HomeAround(Protocol):
     open_orders: OpenOrders
     uplink: Uplink | None
     view: HomeView
+    watchers: list[Callable[[Event], None]]
 
     def record(self, data: Data) -> None: ...
 
@@ -54,7 +63,7 @@ class HomeAround(Protocol):
 
 
 class UpdateParts:
-    """`apply` folds, `see_live` is shown what happens; `start` begins both tasks."""
+    """`apply` folds; `start` begins both tasks."""
 
     def __init__(
         self,
@@ -65,6 +74,7 @@ class UpdateParts:
         self._home, self._look = home, look
         self._told: Event | None = None
         self.keeper: UpdateKeeper | None = None
+        home.watchers.append(self._see_live)
         enrolment = home.enrolment
         if enrolment is not None:
             self.keeper = UpdateKeeper(
@@ -85,7 +95,7 @@ class UpdateParts:
             home.view.snapshot(),
             home.clock.now(),
             turning=bool(home.open_orders.open),
-            speaking=home.media.is_busy(),
+            speaking=home.media.speaks(),
         )
 
     def forget(self) -> None:
@@ -101,8 +111,7 @@ class UpdateParts:
         if self.keeper is not None:
             self.keeper.apply(event)
 
-    def see_live(self, event: Event) -> None:
-        """Something happened now, and is folded already."""
+    def _see_live(self, event: Event) -> None:
         if self.keeper is not None:
             self.keeper.see_live(event)
 

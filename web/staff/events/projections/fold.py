@@ -48,6 +48,8 @@ _DEFAULTS: dict[str, Row] = {
     "check_plan": {},
     "plan_state": {},
     "home_update": {},
+    "home_config": {},
+    "config_state": {},
 }
 
 
