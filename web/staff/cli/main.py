@@ -23,6 +23,7 @@ from web.staff.cli import (
     people,
     places,
     reach,
+    releases,
     second_path,
     teams,
     visits,
@@ -105,6 +106,7 @@ def add_commands(commands: Commands) -> None:
     places.add_commands(commands, command)
     centres.add_commands(commands, command)
     reach.add_commands(commands, command)
+    releases.add_commands(commands, command)
 
 
 def _add_home_commands(commands: Commands, command: Command) -> None:

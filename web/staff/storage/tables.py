@@ -836,6 +836,27 @@ plan_state = Table(
     Column("looks_at", Utc),
 )
 
+# what became of the release that a home was last to take, and its operating system's own updates
+home_update = Table(
+    "home_update",
+    metadata,
+    Column("home_id", Text, primary_key=True),
+    Column("plan", Integer),  # a `release_plan`; None: none was ever wanted
+    Column("version", Text),
+    Column("state", Text),  # wanted off fetched begun refused held returned
+    Column("state_at", Utc),
+    Column("wanted_at", Utc),
+    Column("why", Text),  # a `gateway.events.UpdateWhy`
+    Column("missing", Text),  # what a release that was gone back from lacked
+    Column("system_origin", Text),
+    Column("system_seq", BigInteger),
+    Column("system_at", Utc),
+    Column("system_automatic", Boolean),
+    Column("system_pending", Integer),
+    Column("system_restart", Boolean),
+    Column("system_ran_at", Utc),
+)
+
 # a home's configurations, each as it was set
 home_config = Table(
     "home_config",
@@ -871,6 +892,7 @@ config_state = Table(
 )
 
 PROJECTIONS = (
+    home_update,
     home_config,
     config_state,
     check_plan,

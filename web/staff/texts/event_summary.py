@@ -24,6 +24,7 @@ from web.staff.texts import (
     chain_words,
     check_words,
     door_words,
+    update_words,
     visit_words,
     voice_words,
     words,
@@ -208,6 +209,13 @@ _tell(events.GatewaySecondPathReady, lambda d, _z: chain_words.ready(d))
 _tell(events.GatewayTestFailed, lambda d, _z: words.spoken(chain_words.HOPS, d.hop))
 _tell(events.HomeTestMissed, lambda d, _z: words.spoken(chain_words.HOPS, d.hop))
 _tell(events.ServerTestAnswered, lambda d, _z: chain_words.answered(d))
+_tell(events.UpdateWanted, lambda d, _z: d.version)
+_tell(events.UpdateFetched, lambda d, _z: d.version)
+_tell(events.UpdateRefused, lambda d, _z: f"{d.version}: {update_words.why(d.why)}")
+_tell(events.UpdateBegun, lambda d, _z: d.version)
+_tell(events.UpdateHeld, lambda d, _z: d.version)
+_tell(events.UpdateReturned, lambda d, _z: f"{d.version}: {update_words.why(d.why, d.missing)}")
+_tell(events.UpdateSystemTold, lambda d, _z: update_words.system(d))
 _tell(events.ButtonPressed, lambda d, _z: _pressed(d))
 _tell(events.PendantPressed, lambda d, _z: _pressed(d))
 

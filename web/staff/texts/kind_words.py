@@ -90,6 +90,7 @@ NOUNS: Mapping[str, tuple[str, str]] = {
     "install": ("device", "box"),
     "ladder": ("system", "list"),
     "rota": ("system", "clock"),
+    "update": ("system", "box"),
 }
 """The group and the icon of a noun's kinds, where a kind has none of its own."""
 
@@ -286,6 +287,16 @@ _WORDS: Mapping[str, KindWord] = {
     "voice.extended": KindWord(N_("Samtalet förlängdes"), group="alarm"),
     "voice.ended": KindWord(N_("Ingen lyssnar i hemmet längre"), "ok", group="alarm"),
     "voice.refused": KindWord(N_("Samtal med hemmet nekades"), "warn", group="alarm"),
+    "update.wanted": KindWord(N_("Hemmets enhet ska byta version")),
+    "update.called_off": KindWord(N_("Versionsbytet är inställt")),
+    "update.fetched": KindWord(N_("Ny version hämtad, väntar på ett lugnt tillfälle")),
+    "update.refused": KindWord(N_("Hemmets enhet godtog inte den nya versionen"), "warn"),
+    "update.begun": KindWord(N_("Hemmets enhet byter version")),
+    "update.held": KindWord(N_("Den nya versionen fungerar"), "ok"),
+    "update.returned": KindWord(
+        N_("Den nya versionen fungerade inte, den förra är tillbaka"), "warn"
+    ),
+    "update.system_told": KindWord(N_("Operativsystemets säkerhetsuppdateringar"), aside=True),
     "look.permitted": KindWord(N_("Kameratillsyn begärdes"), aside=True),
     "look.admitted": KindWord(N_("Hemmet tog emot en kameratillsyn"), aside=True),
     "look.begun": KindWord(N_("Kameratillsyn började"), "warn"),
