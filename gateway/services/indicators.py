@@ -10,7 +10,6 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from gateway.errors import DeviceError
 from gateway.ports import Indicator
 from gateway.rules import DeviceFacts
 
@@ -22,10 +21,14 @@ SET_S = 5.0
 
 class Indicators:
     """`devices` are the drivers by the id of their device, as they come and go; `known` what the
-    home's file says of them."""
+    home's configuration says of them."""
 
     def __init__(self, devices: Mapping[str, Any], known: Iterable[DeviceFacts] = ()) -> None:
         self._devices = devices
+        self.know(known)
+
+    def know(self, known: Iterable[DeviceFacts]) -> None:
+        """From now on the home consists of these."""
         self._known = tuple(known)
 
     async def set_role(self, role: str, on: bool) -> bool:
@@ -44,7 +47,7 @@ class Indicators:
         try:
             async with asyncio.timeout(SET_S):
                 await driver.set(on)
-        except (DeviceError, TimeoutError) as error:  # it is set as soon as it can be had
+        except Exception as error:  # whatever its driver raises: it is set as soon as it can be had
             log.warning("an indicator waits", extra={"device": device, "error": repr(error)})
             return False
         return True
