@@ -17,7 +17,9 @@ from gateway.access import grants
 from gateway.events import AlarmType
 from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as gettext
-bafrom web.staff.texts.look_enums import LOOK
+from web.staff.texts.config_enums import CONFIG
+from web.staff.texts.install_enums import INSTALL
+from web.staff.texts.look_enums import LOOK
 from web.staff.texts.plan_enums import PLAN
 from web.staff.texts.voice_enums import VOICE
 
