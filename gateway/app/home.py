@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from gateway.app.configuration import Configuration
 from gateway.app.media_parts import MediaParts
 from gateway.app.second_path import PathParts
-from gateway.app.told_broker import told_broker
+from gateway.app.told_broker import tell_broker, told_broker
 from gateway.app.update_parts import Folds, UpdateParts
 from gateway.app.uplink_bridge import LogOutbox, callbacks
 from gateway.clock import Clock
@@ -286,9 +286,7 @@ class Home:
         self.updates.start()
         if self.local_page is not None:
             self.local_page.listen()
-        if self.broker is not None:
-            self.watchers.append(self.broker.see)
-            self.spawn(self.broker.run())
+        tell_broker(self.broker, self.watchers, self.spawn)
         self.notifier.ready()
         if self.local_page is not None:
             self.local_page.serve()

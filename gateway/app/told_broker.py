@@ -7,12 +7,13 @@ Trouble with it costs the telling, never the home.  Not for: what is told
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
 
 from gateway.config.home_file import HomeConfig
 from gateway.config.mqtt import KEPT_IN
 from gateway.config.secrets import FileSecrets
+from gateway.envelope import Event
 from gateway.errors import SecretError
 from gateway.link.uplink import Uplink
 from gateway.state.home_view import HomeView
@@ -50,3 +51,14 @@ def told_broker(
     except (SecretError, OSError) as error:  # ssl.SSLError is one
         log.error("the home's broker is not told", extra={"why": str(error)})
         return None
+
+
+def tell_broker(
+    teller: HomeAssistant | None,
+    watchers: list[Callable[[Event], None]],
+    spawn: Callable[[Coroutine[Any, Any, None]], object],
+) -> None:
+    """Begin to tell, until the home stops."""
+    if teller is not None:
+        watchers.append(teller.see)
+        spawn(teller.run())

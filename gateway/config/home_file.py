@@ -20,6 +20,7 @@ import ipaddress
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from pathlib import Path
@@ -63,12 +64,9 @@ def _https(url: str) -> str:
 
 def is_loopback(host: str) -> bool:
     """Whether a host's name or address can only mean this machine."""
-    if host == "localhost":
-        return True
-    try:
+    with suppress(ValueError):
         return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return host == "localhost"
 
 
 def _zone(name: str) -> str:
@@ -446,9 +444,7 @@ def _rule(file: str, name: str, keys: dict[str, Any]) -> RuleSettings:
 def _plan(file: str, name: str, keys: dict[str, Any]) -> Plan:
     if "name" in keys:
         raise ConfigError(
-            file,
-            f"checks.{name}.name",
-            "is no key that Tryggve knows",
+            *(file, f"checks.{name}.name", "is no key that Tryggve knows"),
             f"remove it: [checks.{name}] names the plan",
         )
     return _valid(file, f"checks.{name}", Plan, {**keys, "name": name})
