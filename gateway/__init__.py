@@ -30,6 +30,7 @@ The runtime, each room standing on those before it
                  the home, systemd
     media        sound to who answers an alarm, pictures to who looks: a child process for each
     second_path  whom the home tells by itself when the server has not got an alarm; the test alarm
+    updates      signed releases with a way back: taken in beside what runs, tried, held or returned
 
 Around it
     app          the composition root, and what the page that the Pi serves is told

@@ -21,6 +21,7 @@
     │   └── LinkRefused           the other side said no; `status` and `code`
     ├── GrantRefused              a grant that does not open: `why` is a `gateway.events.Refusal`
     ├── PermitRefused             a permit for a call that does not hold: a `VoiceRefusal`
+    ├── ReleaseRefused             a release that is not taken: a `gateway.events.UpdateWhy`
     ├── BadPlan                   a plan of night checks that cannot be followed: `why`, `what`
     └── DescriptionRefused        what a page or a home said of its end of a call
 
@@ -180,6 +181,14 @@ class PermitRefused(TryggveError):
         self.why = why
         self.call = call
         self.person = person
+
+
+class ReleaseRefused(TryggveError):
+    """A release is not taken, and nothing was changed.  `why` is a `gateway.events.UpdateWhy`."""
+
+    def __init__(self, text: str, *, why: str) -> None:
+        super().__init__(text, why=why)
+        self.why = why
 
 
 class BadPlan(TryggveError):

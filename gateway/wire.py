@@ -28,6 +28,9 @@ the link's protocols its program speaks.  Without it: `1-1`, as the release 0.1.
 none in common, the server answers 426 `protocol`, and the home takes no answer; each says so in one
 sentence.
 
+`GET /api/v1/home/update-metadata/<name>` and `/update-targets/<name>` give what releases are made
+of (gateway/updates), the latter by `Range`, `UPDATE_PIECE_BYTES` at a time.
+
 A 401 answer tells the server's time, so that a home whose clock is wrong can still speak.
 
 When many homes come back at once the server answers `/events` before it reads it: 503 `busy` with
@@ -304,6 +307,11 @@ PICTURE_MAX_BYTES = 120_000
 
 PICTURES_MAX = 300
 """Sealed pictures of one look: four a second for an extended one, and some."""
+
+
+UPDATE_PIECE_BYTES = 512 * 1024
+"""Of a release in one answer at the most: two seconds of a good mobile line, so that no thread of
+the server is held by a slow home."""
 
 
 class PictureTaken(_Model):

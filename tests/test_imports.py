@@ -21,16 +21,16 @@ ROOMS_OF_HOME = (
     *BASE,
     *PURE,
     *("scaip", "config", "engine", "state", "doors", "link", "services", "media", "second_path"),
-    *("replay", "app", "docs", "demo", "cli"),
+    *("updates", "replay", "app", "docs", "demo", "cli"),
 )
 """The gateway from the ground up: a room knows only those before it.  `app` is the composition
 root; what follows it stands around the home and is not part of it."""
 
 ROOMS_OF_STAFF = (
     *("storage", "realtime", "core", "texts", "events", "care", "visits", "homelink", "signin"),
-    *("doors", "talk", "checks", "looks", "configs", "people", "installs", "places"),
+    *("doors", "talk", "checks", "looks", "configs", "people", "installs", "foresight", "places"),
     *("channels", "ladders"),
-    *("relatives", "audit", "pages", "runtime", "cli"),
+    *("relatives", "releases", "audit", "pages", "runtime", "cli"),
 )
 """The staff server from the ground up (web/staff/__init__.py says what each is for)."""
 
@@ -67,6 +67,9 @@ STAFF_KNOWS = (
     "gateway.schedule",
     "gateway.media.description",
     "gateway.scaip",
+    "gateway.updates.archive",
+    "gateway.updates.target",
+    "gateway.updates.trust",
 )
 DRIVERS_KNOW = ("gateway.events", "gateway.ports", "gateway.errors")
 DRIVER_ROOMS = (

@@ -22,6 +22,7 @@ from gateway.app.configuration import Configuration
 from gateway.app.media_parts import MediaParts
 from gateway.app.second_path import PathParts
 from gateway.app.told_broker import tell_broker, told_broker
+from gateway.app.update_parts import Folds, UpdateParts
 from gateway.app.uplink_bridge import LogOutbox, callbacks
 from gateway.clock import Clock
 from gateway.commands import AskStatus, Command, LockDoor, SetIndicator
@@ -200,7 +201,10 @@ class Home:
         self.second_path = None if self.enrolment is None else self._second_path(modem)
         self.uplink = self._uplink()
         self.local_page = None if self.page_identity is None else self._page(self.page_identity)
+        self.updates = UpdateParts(self, state_dir)
         self.broker = told_broker(config, self.secrets, lambda: self.view, lambda: self.uplink)
+        folds = self.media, self.key_offers, self.unread, self.configuration, self.second_path
+        self._folds: list[Folds] = [one for one in (*folds, self.updates) if one is not None]
 
     def _second_path(self, modem: Modem | None) -> PathParts:
         return PathParts(
@@ -276,10 +280,10 @@ class Home:
         retain_days = self.config.log.retain_days
         self.spawn(keep_pruned(lambda: self.engine.log, self.clock, retain_days=retain_days))
         self.spawn(keep_tidy(lambda: self.engine.log, self.log_folder.path))
-        if self.uplink is not None:
+        if self.uplink is not None and path is not None:
             self.uplink.start()
-        if path is not None:
             self.spawn(path.run(test_why))
+        self.updates.start()
         if self.local_page is not None:
             self.local_page.listen()
         tell_broker(self.broker, self.watchers, self.spawn)
@@ -354,22 +358,14 @@ class Home:
     def _see(self, event: Event) -> None:
         self.view.apply(event)
         self.open_orders.apply(event)
-        self.media.apply(event)
         self.previous.apply(event)
-        self.key_offers.apply(event)
-        self.unread.apply(event)
-        self.configuration.apply(event)
-        if self.second_path is not None:
-            self.second_path.apply(event)
+        for fold in self._folds:
+            fold.apply(event)
 
     def _see_anew(self) -> Callable[[Event], None]:
         self.view, self.open_orders = HomeView(), OpenOrders()
-        self.media.forget()
-        self.key_offers.forget()
-        self.unread.forget()
-        self.configuration.forget()
-        if self.second_path is not None:
-            self.second_path.forget()
+        for fold in self._folds:
+            fold.forget()
         return self._see
 
     def _durable(self, _rows: Sequence[Sealed]) -> None:

@@ -35,5 +35,6 @@ from gateway.events.accounts import *
 from gateway.events.voice import *
 from gateway.events.cameras import *
 from gateway.events.looks import *
+from gateway.events.updates import *
 from gateway.events.installs import *
 from gateway.events.codec import *

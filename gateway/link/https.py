@@ -219,6 +219,11 @@ class Lane:
             raise refusal(response.status, response.data)
         return response.data
 
+    def get(self, path: str, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
+        """An answer whose body whoever asked reads, within bounds of theirs, and closes.  Raises
+        `LinkDown`."""
+        return self._request("GET", path, None, headers, preload=False)
+
     def stream(self, last_id: int) -> Stream:
         """Open the stream after the number `last_id`.  Raises `LinkRefused`, `LinkDown`."""
         response = self._open_stream(last_id)

@@ -91,6 +91,7 @@ BY_KEY = {
     "link.enroll",
     "link.events",
     "link.stream",
+    "link.update",  # (releases/test_rounds.py)
     "link.urgent",
     "plan_api.receive_plan",
     "positions_api.owntracks",

@@ -88,7 +88,11 @@ GATEWAY = Package(
     recommends=("libportaudio2",),  # sound, in homes with a speaker
     user="tryggve",
     config="home.toml",
-    units=("tryggve-gateway.service",),
+    units=(
+        "tryggve-gateway.service",
+        *("tryggve-update.path", "tryggve-update.service"),
+        *("tryggve-update-watch.path", "tryggve-update-watch.service"),
+    ),
     examples=("looks.conf", "voice.conf"),
 )
 STAFF = Package(

@@ -42,6 +42,7 @@ def lay_out(target: Target, root: Path, wheels: list[Path], version: str, epoch:
     if target.package is GATEWAY:
         rules = (ROOT / "systemd/60-tryggve.rules").read_text()
         _write(root / "usr/lib/udev/rules.d/60-tryggve-gateway.rules", rules)
+        _updates(root)
     users(target, root)
     examples = root / "usr/share/doc" / target.package.name / "examples"
     for name in target.package.examples:
@@ -135,6 +136,20 @@ def _unit(target: Target, root: Path, name: str) -> None:
         # systemd 254 and newer know growing pauses
         growing = (ROOT / "systemd/restart-growing.conf").read_text()
         _write(units / f"{name}.d" / "restart-growing.conf", growing)
+
+
+def _updates(root: Path) -> None:
+    """What goes back from a release that does not hold: of the package, and of no release
+    (docs/updates.md)."""
+    program = (ROOT / "gateway/updates/slots.py").read_text()
+    _write(root / "usr/lib/tryggve-gateway/slots.py", program)
+    units = root / "usr/lib/systemd/system"
+    boot = (ROOT / "systemd/update-boot.conf").read_text()
+    _write(units / "tryggve-gateway.service.d/update-boot.conf", boot)
+    wanted = units / "multi-user.target.wants"
+    wanted.mkdir(exist_ok=True)
+    for name in ("tryggve-update.path", "tryggve-update-watch.path"):
+        (wanted / name).symlink_to(f"../{name}")
 
 
 def users(target: Target, root: Path) -> None:

@@ -237,6 +237,8 @@ class StaffConfig(BaseModel):
     security_txt: SecurityTxt | None = None
     channels: dict[Annotated[str, Field(pattern=r"^[a-z_]{1,20}$")], dict[str, Any]] = {}
     """What each way to tell somebody outside the pages needs (`web.staff.channels`)."""
+    releases: Path = Path("/var/lib/tryggve-staff/releases")
+    """Where releases for homes lie (`tryggve staff release add`)."""
     silent_after_s: Annotated[float, Field(gt=0, le=3600)] = SILENT_AFTER_S
     """Real seconds without a request until a home is called silent."""
     watch_every_s: Annotated[float, Field(gt=0, le=60)] = 2.0
@@ -305,6 +307,7 @@ def _anchored(config: StaffConfig, folder: Path) -> StaffConfig:
             "listen": listen,
             "database": database,
             "secrets_dir": folder / config.secrets_dir,
+            "releases": folder / config.releases,
             "clock": None if config.clock is None else folder / config.clock,
             "map": config.map.model_copy(
                 update={"file": None if config.map.file is None else folder / config.map.file}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import secrets
 import time
 import zlib
@@ -49,6 +50,7 @@ from web.staff.homelink import (
     heard,
     ingest,
     look_signals,
+    mirror,
     second_path,
     tokens,
     unsaved_alarms,
@@ -240,6 +242,32 @@ def picture() -> Response:
         raise Refused(400, "bad_request", f"{PICTURE_HEADER} is no number.")
     sealed = _body(PICTURE_MAX_BYTES)
     return _answer(look_signals.take_picture(parts, home, look, int(number), sealed))
+
+
+@blueprint.get("/update-<what>/<name>")
+def update(what: str, name: str) -> Response:
+    """A part of a release, from the byte on that `Range` says."""
+    parts = staff()
+    _home(parts)
+    first = re.fullmatch(
+        r"bytes=([0-9]{1,12})-[0-9]{0,12}", request.headers.get("Range", "bytes=0-")
+    )
+    if first is None:
+        raise Refused(400, "bad_request", "Range names no part.")
+    if not mirror.places.acquire(blocking=False):
+        raise Refused(503, "busy", "Many homes take a release at once; ask again soon.")
+    try:
+        data = mirror.Mirror(parts.config.releases).piece(what, name, int(first[1]))
+    except BaseException:
+        mirror.places.release()
+        raise
+    if data is None:
+        mirror.places.release()
+        raise Refused(404, "missing", "The server has no such part of a release.")
+    status = 206 if what == "targets" else 200
+    answer = Response(data, status, mimetype="application/octet-stream")
+    answer.call_on_close(mirror.places.release)
+    return answer
 
 
 @blueprint.get("/stream")

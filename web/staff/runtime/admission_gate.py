@@ -86,9 +86,11 @@ def lane_of(environ: dict[str, Any]) -> Lane | None:
     """The lane of a request; None: it goes in as it comes."""
     method, path = environ.get("REQUEST_METHOD"), str(environ.get("PATH_INFO", ""))
     if path.startswith(HOME):
+        what = path.removeprefix(HOME)
+        if what.startswith("update-"):
+            return None  # a piece of a file, and few at once
         if method == "GET":
             return Lane.STREAM
-        what = path.removeprefix(HOME)
         if what == "urgent":
             return Lane.ALARM
         if what in ("call", "look"):

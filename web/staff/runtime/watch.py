@@ -34,6 +34,7 @@ from web.staff.events.append_many import HOMES_AT_ONCE, write_many
 from web.staff.homelink import chain_tests
 from web.staff.ladders import standby
 from web.staff.places import tending
+from web.staff.releases import rounds
 from web.staff.runtime import gathering
 from web.staff.runtime.saving_watch import SavingWatch
 from web.staff.runtime.silence import Silence
@@ -168,6 +169,7 @@ class Watch:
             yield "checks", self._look_for_checks
             yield "test alarms", lambda: chain_tests.look(staff)
         yield "second path", self._follow_ladders
+        yield "releases", lambda: rounds.look(staff)
         yield "channels", lambda: channels.tend(staff, self._ways)
         yield "mass alarms", lambda: gathering.look(staff, self._alive)
 
@@ -215,8 +217,9 @@ class Watch:
             self._alive()
 
     def _is_unreported(self) -> ColumnElement[bool]:
-        t = tables.night_check
+        t, h = tables.night_check, tables.home.c
         return and_(
+            t.c.home_id.in_(select(h.id).where(h.closed_at.is_(None))),
             t.c.closed_at.is_(None),
             t.c.report_by < self._staff.clock.now(),
             t.c.unreported_at.is_(None),

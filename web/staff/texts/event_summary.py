@@ -24,6 +24,7 @@ from web.staff.texts import (
     chain_words,
     check_words,
     door_words,
+    update_words,
     visit_words,
     voice_words,
     words,
@@ -78,7 +79,9 @@ def _tell(cls: type[D], tell: Teller[D]) -> None:
     _TELL[cls] = tell
 
 
-def _battery(data: events.BatteryLow | events.BatteryOk, _zone: str | None) -> str:
+def _battery(
+    data: events.BatteryLow | events.BatteryOk | events.BatteryTold, _zone: str | None
+) -> str:
     return "" if data.level_pct is None else f"{data.level_pct} %"
 
 
@@ -150,6 +153,10 @@ _tell(events.DeviceOffline, lambda d, _z: words.spoken(words.OFFLINE_WHY, d.reas
 _tell(events.DeviceFailed, lambda d, _z: d.text)
 _tell(events.BatteryLow, _battery)
 _tell(events.BatteryOk, _battery)
+_tell(events.BatteryTold, _battery)
+_tell(
+    events.BatteryChangeEnded, lambda d, _z: _("batteriet är bytt") if d.done else _("behövs inte")
+)
 _tell(events.PowerLost, _reserve)
 _tell(events.PowerBatteryLow, _reserve)
 _tell(events.ContactChanged, lambda d, _z: _("på") if d.on else _("av"))
@@ -202,6 +209,13 @@ _tell(events.GatewaySecondPathReady, lambda d, _z: chain_words.ready(d))
 _tell(events.GatewayTestFailed, lambda d, _z: words.spoken(chain_words.HOPS, d.hop))
 _tell(events.HomeTestMissed, lambda d, _z: words.spoken(chain_words.HOPS, d.hop))
 _tell(events.ServerTestAnswered, lambda d, _z: chain_words.answered(d))
+_tell(events.UpdateWanted, lambda d, _z: d.version)
+_tell(events.UpdateFetched, lambda d, _z: d.version)
+_tell(events.UpdateRefused, lambda d, _z: f"{d.version}: {update_words.why(d.why)}")
+_tell(events.UpdateBegun, lambda d, _z: d.version)
+_tell(events.UpdateHeld, lambda d, _z: d.version)
+_tell(events.UpdateReturned, lambda d, _z: f"{d.version}: {update_words.why(d.why, d.missing)}")
+_tell(events.UpdateSystemTold, lambda d, _z: update_words.system(d))
 _tell(events.ButtonPressed, lambda d, _z: _pressed(d))
 _tell(events.PendantPressed, lambda d, _z: _pressed(d))
 

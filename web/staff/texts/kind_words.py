@@ -90,6 +90,7 @@ NOUNS: Mapping[str, tuple[str, str]] = {
     "install": ("device", "box"),
     "ladder": ("system", "list"),
     "rota": ("system", "clock"),
+    "update": ("system", "box"),
 }
 """The group and the icon of a noun's kinds, where a kind has none of its own."""
 
@@ -116,6 +117,9 @@ _WORDS: Mapping[str, KindWord] = {
     "device.failed": KindWord(N_("Fel i utrustning"), "warn", icon="signal-off"),
     "device.battery_low": KindWord(N_("Lågt batteri"), "warn", icon="battery-low"),
     "device.battery_ok": KindWord(N_("Batteriet är bra igen"), "ok", icon="battery"),
+    "device.battery_told": KindWord(N_("Batterinivå"), icon="battery", aside=True),
+    "device.change_planned": KindWord(N_("Batteribyte inplanerat"), icon="battery-low"),
+    "device.change_ended": KindWord(N_("Batteribyte avslutat"), icon="battery"),
     "mat.pressed": KindWord(N_("Mattan trycktes"), reading=True),
     "mat.released": KindWord(N_("Mattan släpptes"), reading=True),
     "mat.loaded": KindWord(N_("Belastningen på mattan ändrades"), reading=True),
@@ -249,6 +253,9 @@ _WORDS: Mapping[str, KindWord] = {
     "server.unread": KindWord(N_("Hemmets enhet kan inte läsa något som servern beslutat"), "warn"),
     "home.enrolled": KindWord(N_("Hemmets enhet anslöts")),
     "home.protection_set": KindWord(N_("Skyddade personuppgifter ändrades"), icon="pen"),
+    "home.closed": KindWord(N_("Hemmet stängdes"), "warn", icon="cross"),
+    "home.reopened": KindWord(N_("Hemmet öppnades igen"), icon="home"),
+    "home.moved_out": KindWord(N_("En brukare har flyttat ut"), icon="walk"),
     "home.changed": KindWord(N_("Uppgifter om hemmet ändrades"), icon="pen"),
     "home.silent": KindWord(
         N_("Ingen kontakt med hemmet"), "alarm", icon="signal-off", group="device"
@@ -280,6 +287,16 @@ _WORDS: Mapping[str, KindWord] = {
     "voice.extended": KindWord(N_("Samtalet förlängdes"), group="alarm"),
     "voice.ended": KindWord(N_("Ingen lyssnar i hemmet längre"), "ok", group="alarm"),
     "voice.refused": KindWord(N_("Samtal med hemmet nekades"), "warn", group="alarm"),
+    "update.wanted": KindWord(N_("Hemmets enhet ska byta version")),
+    "update.called_off": KindWord(N_("Versionsbytet är inställt")),
+    "update.fetched": KindWord(N_("Ny version hämtad, väntar på ett lugnt tillfälle")),
+    "update.refused": KindWord(N_("Hemmets enhet godtog inte den nya versionen"), "warn"),
+    "update.begun": KindWord(N_("Hemmets enhet byter version")),
+    "update.held": KindWord(N_("Den nya versionen fungerar"), "ok"),
+    "update.returned": KindWord(
+        N_("Den nya versionen fungerade inte, den förra är tillbaka"), "warn"
+    ),
+    "update.system_told": KindWord(N_("Operativsystemets säkerhetsuppdateringar"), aside=True),
     "look.permitted": KindWord(N_("Kameratillsyn begärdes"), aside=True),
     "look.admitted": KindWord(N_("Hemmet tog emot en kameratillsyn"), aside=True),
     "look.begun": KindWord(N_("Kameratillsyn började"), "warn"),

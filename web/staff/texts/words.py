@@ -21,6 +21,7 @@ from web.staff.texts.config_enums import CONFIG
 from web.staff.texts.install_enums import INSTALL
 from web.staff.texts.look_enums import LOOK
 from web.staff.texts.plan_enums import PLAN
+from web.staff.texts.update_words import UPDATE
 from web.staff.texts.voice_enums import VOICE
 
 ALARMS: Mapping[str, str] = {
@@ -98,6 +99,13 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "clean": N_("efter ett ordnat stopp"),
         "cut": N_("efter ett avbrott"),
         "unknown": N_("okänt hur den slutade förra gången"),
+    },
+    events.HomeClosedWhy: {
+        "moved": N_("har flyttat"),
+        "died": N_("har avlidit"),
+        "ended": N_("insatsen är avslutad"),
+        "mistake": N_("upplagt av misstag"),
+        "unknown": N_("okänd orsak"),
     },
     events.HomeField: {
         "label": N_("visningsnamnet"),
@@ -288,6 +296,7 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
     **LOOK,
     **PLAN,
     **CONFIG,
+    **UPDATE,
     grants.Action: {
         "unlock": N_("låsa upp"),
         "lock": N_("låsa"),

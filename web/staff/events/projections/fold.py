@@ -34,6 +34,7 @@ Row = dict[str, object]
 _DEFAULTS: dict[str, Row] = {
     "alarm": {},
     "alarm_repeat": {},
+    "battery_point": {},
     "night_check": {},
     "visit": {"overdue": False},
     "visit_declined": {},
@@ -47,6 +48,7 @@ _DEFAULTS: dict[str, Row] = {
     "chain_test": {},
     "check_plan": {},
     "plan_state": {},
+    "home_update": {},
     "home_config": {},
     "config_state": {},
 }

@@ -30,6 +30,7 @@ from web.staff.events.projections import (
     devices,
     doors,
     plans,
+    updates,
 )
 from web.staff.events.projections.fold import HANDLERS, Fold
 from web.staff.storage import tables
@@ -43,7 +44,7 @@ FLUSH_EVERY = 5_000
 """Events folded in memory before rows are written: bounds the memory of a rebuild."""
 
 # imported so that their handlers are registered
-_FOLDS = (alarms, care, chain, checks, configs, devices, doors, plans)
+_FOLDS = (alarms, care, chain, checks, configs, devices, doors, plans, updates)
 
 
 def orphan_id(ref: str, digest: bytes) -> str:

@@ -1,0 +1,266 @@
+"""Many homes in rings before the real server: their updates are the real ones, all else is light.
+
+A home here is a log that is written and sent (`tests.staff.parts.EnrolledHome`), the product's
+keeper over its own signed requests, root's half, and folders of its own; no sensors, no process.  A
+home whose new release does not hold is one whose test alarm never comes back there.
+
+Not for: processes (`box`), or what the server bears (`tests/load`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+
+from gateway.clock import ManualClock
+from gateway.envelope import Event, from_json
+from gateway.events import (
+    Data,
+    GatewayStarted,
+    GatewayTestPassed,
+    MatPressed,
+    PreviousRun,
+)
+from gateway.updates import install
+from gateway.updates.exchange import Inbox
+from gateway.updates.keeper import UpdateKeeper
+from gateway.updates.slots import PACKAGE, TRIAL_S, Slots
+from tests.staff.parts import EnrolledHome, add_home, add_user, parts_of
+from tests.updates.signed import Signed, small
+from web.staff.core.config import SignInConfig, StaffConfig
+from web.staff.core.secret_files import SecretFiles
+from web.staff.homelink.mirror import Mirror
+from web.staff.releases import plans, rounds
+from web.staff.runtime.app import create_app
+from web.staff.storage import event_store, tables
+from web.staff.storage.database import Database, parse_url
+from web.staff.storage.migrate import migrate
+
+OLD, NEW = "0.2.0", "0.3.0"
+START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+FEW = 10
+"""Homes of the second ring."""
+
+ROUNDS_MAX = 2_000
+
+
+@dataclass
+class Found:
+    """Of `spoiled` homes the new release does not hold; `written` events were to be at the server,
+    `lost` are not there; `told` homes count as held or returned there."""
+
+    spoiled: int
+    on_target: int
+    on_old: int
+    on_none: int
+    written: int
+    lost: int
+    state: str
+    took_s: float
+
+
+class Line:
+    """A home's line to the server's own application, signed as a home signs."""
+
+    def __init__(self, home: EnrolledHome, client: FlaskClient) -> None:
+        self._home, self._client = home, client
+
+    def get(self, path: str, headers: dict[str, str]) -> Answer:
+        full = f"/api/v1/home{path}"
+        with self._client.get(full, headers={**headers, **self._home.headers("GET", full)}) as said:
+            return Answer(said.status_code, said.data)
+
+    def close(self) -> None:
+        return
+
+
+class Answer:
+    """What the server answered."""
+
+    def __init__(self, status: int, data: bytes) -> None:
+        self.status, self._data = status, data
+
+    def read1(self, most: int) -> bytes:
+        piece, self._data = self._data[:most], self._data[most:]
+        return piece
+
+    def close(self) -> None:
+        return
+
+
+class FleetHome:
+    """One of them."""
+
+    def __init__(
+        self, app: Flask, name: str, clock: ManualClock, folder: Path, root: bytes, *, spoiled: bool
+    ) -> None:
+        add_home(app, name, label=f"Lgh {name}")
+        self.wire = EnrolledHome(app, app.test_client(), name, clock)
+        self.wire.enroll()
+        self.spoiled, self._app, self._clock, self._root = spoiled, app, clock, root
+        small(folder / PACKAGE, OLD)
+        (folder / "releases").mkdir()
+        (folder / "state").mkdir()
+        self.slots = Slots(folder / "releases", folder / "state/updates/proved.json")
+        self.inbox = Inbox(folder / "state")
+        self.line = Line(self.wire, app.test_client())
+        self._down = 0
+        self._log: list[Event] = []
+        self.ended = False
+        self.start()
+
+    @property
+    def runs(self) -> str:
+        return self._version
+
+    def start(self) -> None:
+        """The program starts, as its unit starts it."""
+        self.slots.boot("m", self._clock.mono_s())
+        place = self.slots.current()
+        self._version = str(self.slots.release(place)["release"])
+        self.ended = False
+        self._events: list[Data] = []
+        self.keeper = UpdateKeeper(
+            inbox=self.inbox,
+            releases=self.slots.root,
+            version=self._version,
+            lane=lambda: self.line,  # type: ignore[arg-type,return-value]
+            needed_by=lambda: None,
+            online=lambda: True,
+            sure_of_time=lambda: True,
+            record=self._events.append,
+            end=self._end,
+            root=lambda: self._root,
+            here=self.slots.folder(place),
+            monotonic=self._clock.mono_s,
+        )
+        for event in self._log:
+            self.keeper.apply(event)
+        self._write(
+            GatewayStarted(version=self._version, config_sha256="", previous=PreviousRun.CLEAN)
+        )
+        if not (self.spoiled and self._version == NEW):
+            self._write(GatewayTestPassed(test=f"{self.wire.origin}/1"))
+
+    def _end(self) -> None:
+        self.ended = True
+
+    def _write(self, data: Data) -> None:
+        for event in self.wire.send(data):
+            self._log.append(event)
+            self.keeper.apply(event)
+            self.keeper.see_live(event)
+
+    def look(self) -> None:
+        """What happens in a home within some seconds."""
+        self._write(MatPressed())
+        parts = parts_of(self._app)
+        with parts.db.read() as conn:
+            came = event_store.decided_after(conn, self.wire.home, self._down)
+        for seq, body in came:
+            self._down = seq
+            event = from_json(json.loads(body))
+            self._log.append(event)
+            self.keeper.apply(event)
+        asyncio.run(self.keeper._round())
+        told, self._events[:] = list(self._events), []
+        for data in told:
+            self._write(data)
+        if self.inbox.request_file.exists():
+            install.take(self.slots, self.inbox, self._root)
+        outcome = self.slots.look("m", self._clock.mono_s())
+        if self.ended or outcome == "returned":
+            self.start()
+
+
+@contextmanager
+def served(folder: Path, clock: ManualClock) -> Iterator[Flask]:
+    """The server, on a database of its own."""
+    SecretFiles(folder / "secrets").make_missing()
+    url = f"sqlite:///{folder / 'staff.db'}"
+    database = Database(parse_url(url))
+    migrate(database)
+    database.close()
+    config = StaffConfig(
+        database=url,
+        secrets_dir=folder / "secrets",
+        secure_cookies=False,
+        releases=folder / "releases",
+        sign_in=SignInConfig(second_factor_roles=frozenset()),
+    )
+    app = create_app(config, clock=clock, watch=False)
+    app.testing = True
+    try:
+        yield app
+    finally:
+        app.extensions["tryggve.stop"]()
+
+
+def updated(folder: Path, homes: int, fail_pct: int) -> Found:
+    """So many homes take a release; so many in a hundred of them cannot keep it."""
+    clock = ManualClock(START)
+    signed = Signed(folder)
+    signed.add(NEW)
+    every = 100 // fail_pct
+    with served(folder, clock) as app:
+        parts = parts_of(app)
+        Mirror(parts.config.releases).add(signed.repo.folder, signed.root)
+        made = []
+        for number in range(homes):
+            place = folder / f"home{number}"
+            place.mkdir()
+            spoiled = number % every == every - 1
+            name = f"f{number:03}"
+            made.append(FleetHome(app, name, clock, place, signed.root, spoiled=spoiled))
+        admin = add_user(app, "admin", ["administrator"])
+        for number, home in enumerate(made[: 1 + FEW]):
+            plans.set_ring(parts, admin, home.wire.home, 1 if number == 0 else 2)
+        began_s = time.perf_counter()
+        plans.start(parts, admin, NEW, limit_pct=2 * fail_pct, wait_h=0)
+        state = _play(app, clock, made)
+        took_s = time.perf_counter() - began_s
+        with parts.db.read() as conn:
+            e = tables.event.c
+            query = select(func.count()).where(e.origin.startswith("home:f"))
+            stored = int(conn.execute(query).scalar_one())
+    written = sum(home.wire.seq for home in made)
+    runs = [home.runs for home in made]
+    return Found(
+        spoiled=sum(home.spoiled for home in made),
+        on_target=runs.count(NEW),
+        on_old=runs.count(OLD),
+        on_none=homes - runs.count(NEW) - runs.count(OLD),
+        written=written,
+        lost=written - stored,
+        state=state,
+        took_s=took_s,
+    )
+
+
+def _play(app: Flask, clock: ManualClock, homes: list[FleetHome]) -> str:
+    """Until the plan is over; its state."""
+    for _ in range(ROUNDS_MAX):
+        rounds.look(parts_of(app))
+        with parts_of(app).db.read() as conn:
+            plan = plans.last(conn, "org1")
+            u = tables.home_update.c
+            busy = set(
+                conn.execute(select(u.home_id).where(u.state.in_(rounds.UNDER_WAY))).scalars()
+            )
+        if plan is None or plan.state != "running":
+            break
+        for home in homes:
+            if home.wire.home in busy:
+                home.look()
+        clock.advance(TRIAL_S / 6)
+    return "none" if plan is None else str(plan.state)

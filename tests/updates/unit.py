@@ -1,0 +1,77 @@
+"""A municipality with one home, whose server, machine and releases are real (`box`, `signed`).
+
+Not for: what is shown with it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from gateway.demo.staffclient import StaffClient, StaffError
+from gateway.demo.stage import Stage
+from tests.updates.box import Box, Break, release
+from tests.updates.signed import Signed
+from web.staff.homelink.mirror import Mirror
+
+PAGE = "/administration/versioner"
+
+
+class Unit:
+    """A municipality with one home: its server, its home's machine, and who signs releases."""
+
+    def __init__(self, made: Stage, folder: Path) -> None:
+        self.stage, self.folder = made, folder
+        self.signed = Signed(folder / "signed")
+        self.mirror = made.folder / "staff" / "releases"
+        self.releases: dict[str, Path] = {}
+        self.box = Box(folder / "box", made.url, made.clock_file, made.folder / "home")
+        self.box.install("0.2.0", self.signed.root)
+        self.releases["0.2.0"] = self.box.slots.folder("package")
+        admin = made.account("administrator")
+        self.client = StaffClient(made.url, admin.email, admin.password)
+
+    def publish(self, version: str, spoil: Break | None = None) -> None:
+        """A release is built, signed by two, and carried to the server."""
+        folder = release(self.folder / version, version, self.signed.root, spoil)
+        self.releases[version] = folder
+        self.signed.add(version, folder)
+        Mirror(self.mirror).add(self.signed.repo.folder, self.signed.root)
+
+    def decide(self, version: str) -> None:
+        """The administrator lets the homes run it."""
+        self.client.post(PAGE, do="start", version=version, limit_pct="5", wait_h="0")
+
+    def told(self) -> tuple[str | None, ...]:
+        """What the server knows of the home's update: version, state, why, what was missing."""
+        with closing(sqlite3.connect(self.stage.database, timeout=10)) as db:
+            query = "SELECT version, state, why, missing FROM home_update WHERE home_id = 'h1'"
+            return db.execute(query).fetchone() or (None, None, None, None)
+
+    def connected(self) -> bool:
+        """The home's gateway was heard in the version that runs."""
+        with closing(sqlite3.connect(self.stage.database, timeout=10)) as db:
+            row = db.execute("SELECT version FROM home_state WHERE home_id = 'h1'").fetchone()
+        return row is not None and row[0] == self.box.running()
+
+    def decide_again(self, version: str) -> None:
+        """Whatever was decided before is over, and this is wanted."""
+        with suppress(StaffError):
+            self.client.post(PAGE, do="call_off")
+        self.decide(version)
+
+
+@contextmanager
+def a_unit(made: Stage, folder: Path) -> Iterator[Unit]:
+    """On this stage, whose home does not run; the machine is cut at the end."""
+    made.kill_staff()
+    file = made.folder / "staff" / "staff.toml"
+    file.write_text('releases = "releases"\n' + file.read_text())
+    made.start_staff()
+    unit = Unit(made, folder)
+    try:
+        yield unit
+    finally:
+        unit.box.cut()
