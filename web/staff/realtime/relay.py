@@ -27,19 +27,19 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import pg8000.exceptions
 import pg8000.native
 import sqlalchemy
-from sqlalchemy import and_, delete, or_, text
+from sqlalchemy import and_, delete, or_
 from sqlalchemy.exc import SQLAlchemyError
 
 from web.staff.realtime.broker import Broker
+from web.staff.realtime.notifications import NOTIFY, OPENED, Run, dumped, said_of
 from web.staff.realtime.pg_socket import dial
 from web.staff.storage import event_store, tables
 from web.staff.storage.among import among
@@ -59,8 +59,6 @@ RECONNECT_S = 2.0
 """Seconds between tries to listen again."""
 ACCOUNTS_MAX = 500
 """Accounts in one notification; of more, everybody looks."""
-PAYLOAD_MAX_BYTES = 7_500
-"""Of a notification; PostgreSQL takes 7,999."""
 RUNS_AT_ONCE = 400
 """Runs of new events that are read for the screens; of more at once the screens load anew."""
 TAKEN_WITHIN_S = 2.0
@@ -170,12 +168,12 @@ class PostgresRelay:
 
     def _tell(self, conn: sqlalchemy.Connection, *said: Sequence[object]) -> None:
         """Tell the other workers: one statement, however much is said."""
-        payloads = [_dumped([self._me, *what]) for what in said]
-        conn.execute(_NOTIFY, {"channel": CHANNEL, "payloads": json.dumps(payloads)})
+        payloads = [dumped([self._me, *what]) for what in said]
+        conn.execute(NOTIFY, {"channel": CHANNEL, "payloads": json.dumps(payloads)})
 
     def before_commit(self, tx: Tx) -> None:
         if tx.changes:
-            self._tell(tx.conn, *_said(tx.told()))
+            self._tell(tx.conn, *said_of(tx.told()))
         if tx.look_again:
             accounts = sorted(tx.look_again) if len(tx.look_again) <= ACCOUNTS_MAX else None
             self._tell(tx.conn, ["look", accounts])
@@ -243,10 +241,10 @@ class PostgresRelay:
                 self._tell(tx.conn, ["taken", ticket, given])
 
     def stream_opened(self, home: str, stream: str) -> None:
-        said = _dumped([self._me, "stream", home])
+        said = dumped([self._me, "stream", home])
         given = {"id": stream, "home": home, "at": datetime.now(UTC)}
         with self._db.write() as tx:
-            tx.conn.execute(_OPENED, {**given, "channel": CHANNEL, "said": said})
+            tx.conn.execute(OPENED, {**given, "channel": CHANNEL, "said": said})
 
     def stream_seen(self, home: str, stream: str) -> None:  # noqa: ARG002 - the relay's interface
         t = tables.home_stream
@@ -317,7 +315,7 @@ class PostgresRelay:
 
     def _drain(self, connection: pg8000.native.Connection) -> None:
         """Act on all that came: what somebody waits for first, then the events, read together."""
-        runs: list[_Run] = []
+        runs: list[Run] = []
         while connection.notifications:
             _, channel, payload = connection.notifications.popleft()
             if channel == CHANNEL:
@@ -327,7 +325,7 @@ class PostgresRelay:
         elif runs:
             self._broker.publish(self._read(runs))
 
-    def _understood(self, payload: str) -> list[_Run]:
+    def _understood(self, payload: str) -> list[Run]:
         """Act on one notification.  One that another version words otherwise is told in a line, and
         the screens load anew: it may have told of something that they show."""
         try:
@@ -337,7 +335,7 @@ class PostgresRelay:
             self._broker.lost_track()
             return []
 
-    def _heard(self, message: list[Any]) -> list[_Run]:
+    def _heard(self, message: list[Any]) -> list[Run]:
         """Act on one message; the runs of events that it tells of are the caller's."""
         sender, what, *rest = message
         if sender == self._me:
@@ -373,7 +371,7 @@ class PostgresRelay:
             query = sqlalchemy.select(t.c.id).where(t.c.home_id == home)
             self._broker.keep_only(home, conn.execute(query).scalars().first())
 
-    def _read(self, runs: Sequence[_Run]) -> list[Change]:
+    def _read(self, runs: Sequence[Run]) -> list[Change]:
         """The changes that other workers told of: from the log, or still in the urgent lane."""
         changes: dict[tuple[str, int], Change] = {}
         with self._db.read() as conn:
@@ -395,62 +393,6 @@ class PostgresRelay:
 
 
 _SAID = {"turn": "order", "call": "call", "look": "peek"}  # among workers: `look` says more there
-
-_Run = tuple[str, str | None, int, int]
-"""Events of one origin: its name, the home, the first number and the last."""
-
-P = TypeVar("P")
-
-_OPENED = text(
-    "WITH closed AS (DELETE FROM home_stream WHERE home_id = :home),"
-    " opened AS (INSERT INTO home_stream (id, home_id, seen_at) VALUES (:id, :home, :at))"
-    " SELECT pg_notify(:channel, :said)"
-)
-"""One journey: after an outage a thousand homes begin to listen."""
-
-_NOTIFY = text(
-    "SELECT pg_notify(:channel, said)"
-    " FROM jsonb_array_elements_text(CAST(:payloads AS jsonb)) AS said"
-)
-
-
-def _dumped(message: object) -> str:
-    return json.dumps(message, separators=(",", ":"))
-
-
-def _packed(items: Iterable[P]) -> Iterator[list[P]]:
-    """Runs or homes, as many as one notification holds."""
-    pack: list[P] = []
-    size = 0
-    for item in items:
-        longer = len(_dumped(item)) + 1
-        if pack and size + longer > PAYLOAD_MAX_BYTES:
-            yield pack
-            pack, size = [], 0
-        pack.append(item)
-        size += longer
-    if pack:
-        yield pack
-
-
-def _said(told: Sequence[Change | ManyChanges]) -> Iterator[list[object]]:
-    """What tells the other workers of these changes: which events are new, and what is new in many
-    homes at once."""
-    for runs in _packed(_runs([change for change in told if isinstance(change, Change)])):
-        yield ["events", runs]
-    for many in told:
-        if isinstance(many, ManyChanges):
-            for homes in _packed(sorted(many.homes)):
-                yield ["many", many.kind, many.person, many.decided, homes]
-
-
-def _runs(changes: list[Change]) -> Iterator[_Run]:
-    """Changes as runs of neighbouring numbers of one origin."""
-    ordered = sorted(changes, key=lambda change: (change.origin, change.seq))
-    numbered = enumerate(ordered)
-    for _, group in groupby(numbered, key=lambda pair: (pair[1].origin, pair[1].seq - pair[0])):
-        run = [change for _, change in group]
-        yield run[0].origin, run[0].home, run[0].seq, run[-1].seq
 
 
 def make_relay(database: Database, broker: Broker) -> Relay:
