@@ -42,6 +42,13 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
                 (Right.ASSIGN, Right.ENROLL),
             ),
             Entry(
+                "pages.releases",
+                "box",
+                N_("Versioner"),
+                N_("Vilken version hemmens enheter har, och byte till en annan."),
+                (Right.ADMINISTER,),
+            ),
+            Entry(
                 "pages.batteries",
                 "battery",
                 N_("Batterier"),

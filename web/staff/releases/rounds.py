@@ -123,7 +123,7 @@ def members(conn: Connection, plan: Row[Any], now: datetime) -> list[Member]:
         .join(tables.home_state, s.home_id == h.id)
         .outerjoin(tables.home_update, u.home_id == h.id)
         .outerjoin(home_ring, r.home_id == h.id)
-        .where(h.org_id == plan.org_id, s.version.is_not(None))
+        .where(h.org_id == plan.org_id, h.closed_at.is_(None), s.version.is_not(None))
         .order_by(h.id)
     )
     found = []
