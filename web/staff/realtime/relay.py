@@ -394,7 +394,7 @@ class PostgresRelay:
         return [changes[at] for at in sorted(changes)]
 
 
-_SAID = {"turn": "order", "call": "call", "look": "peek"}  # among workers: `look` says more there
+_SAID = {"turn": "order", "call": "call", "look": "peek", "listen": "listen"}  # `look` says more
 
 _Run = tuple[str, str | None, int, int]
 """Events of one origin: its name, the home, the first number and the last."""
