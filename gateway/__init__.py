@@ -19,7 +19,7 @@ Pure: no I/O, no clock, no asyncio, no random
 
 The runtime, each room standing on those before it
     scaip        to an alarm centre over SIP, and its word that it was received; the server's too
-    config       one TOML file for a home, and its secrets
+    config       one TOML file for a home, what the server put in place of some, and its secrets
     engine       inbox → number → rules → one transaction → act; and the log, durable before told
     state        the home as it is now, folded from its events; who came in, for the resident
     doors        an order to turn a lock, or a code typed at the door, to the bolt's own word

@@ -24,7 +24,7 @@ from pydantic_core import PydanticUndefined
 
 import drivers
 from gateway import events, rules
-from gateway.config import home_file
+from gateway.config import held_config, home_file
 from gateway.config.field_texts import field_texts, flat
 from gateway.events import tolerance
 from gateway.schedule import Plan
@@ -169,11 +169,20 @@ def configuration_page() -> str:
             f"wrong with it. Without `--config` it is `{home_file.DEFAULT_FILE}`. A key without a "
             "default must be given."
         ),
+        "",
+        *("## The file, or the server", "", flat((held_config.__doc__ or "").split("\n\n")[1])),
     ]
     for name, info in home_file.Root.model_fields.items():
         model = _model_in(info.annotation)
         out += ["", f"## [{name}]", "", flat(model.__doc__), "", *_keys(model)]
-    out += ["", "## [devices.&lt;id&gt;]", "", flat(home_file.DeviceSection.__doc__), ""]
+    out += [
+        "",
+        "## [devices.&lt;id&gt;]",
+        "",
+        flat(home_file.DeviceSection.__doc__),
+        _FROM_SERVER,
+        "",
+    ]
     out += _keys(home_file.DeviceSection)
     for name in drivers.names():
         if name.startswith("virtual"):
@@ -182,7 +191,8 @@ def configuration_page() -> str:
         about = first_sentence(sys.modules[driver.Driver.__module__].__doc__)
         out += ["", f'### driver = "{name}"', "", f"A {driver.kind}. {about}.", ""]
         out += _keys(driver.Config)
-    out += ["", "## [rules.&lt;name&gt;]", "", "Every rule runs unless it is switched off.", ""]
+    out += ["", "## [rules.&lt;name&gt;]", "", "Every rule runs unless it is switched off."]
+    out += [_FROM_SERVER, ""]
     out += _keys(rules.RuleSettings)
     for name in rules.names():
         settings = rules.settings_class(name)
@@ -192,6 +202,9 @@ def configuration_page() -> str:
     out += ["", "## [checks.&lt;plan&gt;]", "", flat(Plan.__doc__), ""]
     out += _keys(Plan, only=[key for key in Plan.model_fields if key != "name"])
     return "\n".join(out) + "\n"
+
+
+_FROM_SERVER = "Once the server has set a configuration, its table holds in place of this one."
 
 
 def _doc_of(settings: type) -> str | None:

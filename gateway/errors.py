@@ -51,9 +51,13 @@ class UserError(TryggveError):
 class ConfigError(UserError):
     """A configuration file is wrong: `text` names the file, the key and how to mend it."""
 
-    def __init__(self, file: str, key: str, problem: str, mend: str) -> None:
+    def __init__(
+        self, file: str, key: str, problem: str, mend: str, *, fault: str = "value"
+    ) -> None:
+        """`fault` is a word of `gateway.events.ConfigFault`."""
         where = f"{file}: {key}: " if key else f"{file}: "
         super().__init__(f"{where}{problem}; {mend}.", file=file, key=key)
+        self.key, self.fault = key, fault
 
 
 class SecretError(UserError):

@@ -11,6 +11,7 @@ import pytest
 from gateway.errors import DeviceRefused, DeviceUnavailable
 from gateway.services import guiding
 from gateway.services.guiding import RemoteGuide
+from gateway.wire import SAID_MAX, SENTENCE_MAX
 from tests.drivers.parts import until
 
 
@@ -87,6 +88,6 @@ async def test_what_is_said_is_bounded() -> None:
     for number in range(100):
         guide(f"{number} " + "x" * 1000)
     told = guide.told()
-    assert len(told.said) == guiding.SAID_MAX
+    assert len(told.said) == SAID_MAX
     assert told.said[-1].startswith("99 ")
-    assert max(map(len, told.said)) == guiding.SENTENCE_MAX
+    assert max(map(len, told.said)) == SENTENCE_MAX

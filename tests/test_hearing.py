@@ -17,6 +17,7 @@ from gateway.ports import Advert
 from gateway.services import hearing as rooms
 from gateway.services.hearing import Hearing
 from gateway.services.hearing import Known as Knows
+from gateway.wire import THINGS_MAX
 from tests.drivers.parts import until
 
 BTHOME = "0000fcd2-0000-1000-8000-00805f9b34fb"
@@ -115,7 +116,7 @@ async def test_what_is_kept_is_bounded() -> None:
         for number in range(rooms.KEPT_MAX + 50):
             address = f"AA:00:00:00:{number // 256:02X}:{number % 256:02X}"
             air.say(address, service_data={BTHOME: b"\x41"}, name="x" * 500)
-        assert len(hearing.things()) == rooms.THINGS_MAX
+        assert len(hearing.things()) == THINGS_MAX
         assert len(hearing._things) == rooms.KEPT_MAX
 
 

@@ -28,7 +28,8 @@ root; what follows it stands around the home and is not part of it."""
 
 ROOMS_OF_STAFF = (
     *("storage", "realtime", "core", "texts", "events", "care", "visits", "homelink", "signin"),
-    *("doors", "talk", "checks", "looks", "people", "installs", "places", "channels", "ladders"),
+    *("doors", "talk", "checks", "looks", "configs", "people", "installs", "places", "channels"),
+    "ladders",
     *("relatives", "audit", "pages", "runtime", "cli"),
 )
 """The staff server from the ground up (web/staff/__init__.py says what each is for)."""

@@ -257,9 +257,10 @@ async def test_close_closes_every_driver_and_waits_for_none_for_ever(make: Make)
     Scripted.scripts = {"slow": [], "mat": []}
     await stage.supervisor.start()
     await stage.until(lambda: len(stage.told) == 2)
+    mat = stage.supervisor.devices["mat"]
     async with asyncio.timeout(5):
         await stage.supervisor.close()
-    assert stage.supervisor.devices["mat"].closed == 1
+    assert mat.closed == 1
 
 
 async def test_each_device_has_a_folder_of_its_own(make: Make, tmp_path: Path) -> None:

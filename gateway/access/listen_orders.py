@@ -69,7 +69,7 @@ class ListenOrder:
 
 def sign(order: ListenOrder, key: Ed25519PrivateKey, kid: str) -> str:
     """The order as a compact JWS."""
-    claims = {
+    claims: dict[str, object] = {
         "jti": order.id,
         "aud": order.home,
         "sub": order.person,

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from gateway.app.configuration import Configuration
+from gateway.app.installing import Installing
 from gateway.app.media_parts import MediaParts
 from gateway.app.second_path import PathParts
 from gateway.app.uplink_bridge import LogOutbox, callbacks
@@ -89,11 +91,13 @@ class Home:
         sys_dir: Path = SYS,
         modem: Modem | None = None,
     ) -> None:
-        """`memory_dir` is where the log is kept when the disk refuses it; `pin_factory` and `modem`
+        """`config` is its file's; what the server gave it takes the place of some of that.
+        `memory_dir` is where the log is kept when the disk refuses it; `pin_factory` and `modem`
         replace the configured ones (the demo's); `sys_dir` is where the Pi's power is read.
 
         Raises `UserError` when the configuration or a secret does not allow a start."""
-        self.config = config
+        self.configuration = Configuration(self, config, state_dir)
+        self.config = config = self.configuration.config
         self.clock = clock
         self.boot = boot_id()
         self.secrets = FileSecrets.from_environment(state_dir)
@@ -116,7 +120,7 @@ class Home:
         self.open_orders = OpenOrders()
         self.previous = PreviousEnd(lambda: self.engine.log.origin)
         facts = config.facts()
-        self.engine = Engine(
+        self.engine: Engine = Engine(
             eventlog=eventlog,
             reopen=self._reopen,
             rules=bind(config.rule_settings(), facts),
@@ -154,7 +158,7 @@ class Home:
             clock=clock,
             submit=self.record,
             known=lambda: self.view.known_checks(),  # noqa: PLW0108 - the view of then
-            report_by=config.report_by,
+            report_by=lambda slot: self.config.report_by(slot),  # noqa: PLW0108 - that of then
         )
         self.watchers.append(self.slot_ringer.see)
 
@@ -262,6 +266,7 @@ class Home:
         self.spawn(self.clock_watch.run())
         self.spawn(power_watch(self.view, self.record, self._sys_dir).run())
         await self.supervisor.start()
+        self.spawn(self.configuration.run())
         self.key_offers.offer_again()
         self.spawn(self.lock_orders.settle(left_open))
         self.spawn(self.media.sounds.run())
@@ -338,6 +343,7 @@ class Home:
         self.media.see_live(event)
         self.key_offers.see_live(event)
         self.unread.see_live(event)
+        self.configuration.see_live(event)
         if self.second_path is not None:
             self.second_path.see_live(event)
         for watcher in self.watchers:
@@ -350,6 +356,7 @@ class Home:
         self.previous.apply(event)
         self.key_offers.apply(event)
         self.unread.apply(event)
+        self.configuration.apply(event)
         if self.second_path is not None:
             self.second_path.apply(event)
 
@@ -358,6 +365,7 @@ class Home:
         self.media.forget()
         self.key_offers.forget()
         self.unread.forget()
+        self.configuration.forget()
         if self.second_path is not None:
             self.second_path.forget()
         return self._see
@@ -425,6 +433,7 @@ class Home:
                 call=self.media.calls.order,
                 look=self.media.looks.order,
                 on_centre=self.media.invited,
+                on_listen=Installing(self, self._server_keys).ordered,
                 spawn=self.spawn,
                 on_server_time=self.clock_watch.server_time,
                 on_confirmed=self.second_path.confirmed,

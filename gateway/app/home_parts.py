@@ -10,6 +10,7 @@ import asyncio
 from datetime import datetime
 from typing import Protocol
 
+from gateway.app.configuration import Configuration
 from gateway.app.second_path import PathParts
 from gateway.clock import Clock
 from gateway.config.home_file import HomeConfig
@@ -32,6 +33,7 @@ class HomeParts(Protocol):
     and `second_path`."""
 
     config: HomeConfig
+    configuration: Configuration
     clock: Clock
     started_at: datetime
     loop: asyncio.AbstractEventLoop

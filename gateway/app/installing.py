@@ -22,11 +22,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from gateway.access import listen_orders
 from gateway.access.listen_orders import ListenAction, ListenOrder
 from gateway.access.tokens import BadToken
+from gateway.app.configuration import Configuration
 from gateway.app.uplink_bridge import Signaller
 from gateway.config.home_file import HomeConfig
 from gateway.doors.orders import LockOrders
+from gateway.envelope import Event
+from gateway.events import ConfigSet
 from gateway.link.uplink import Uplink
-from gateway.services.driver_supervisor import DriverSupervisor
+from gateway.services.driver_supervisor import DriverSupervisor, makes
 from gateway.services.guiding import RemoteGuide, What
 from gateway.services.hearing import Hearing
 from gateway.wire import HeardSignal
@@ -46,6 +49,10 @@ TELL_S = 1.0
 ANYWAY_S = 5.0
 """Seconds after which it is told without news: the page is to know that the home still hears."""
 
+SETTLE_S = 3.0
+"""Seconds after a configuration came until free pins are looked at again: a home takes one within
+two, and a driver that found its pin in use tries again after one."""
+
 USED_MAX = 500
 """Orders that are remembered, so that none is obeyed twice: a page gives one in ten seconds."""
 
@@ -55,6 +62,8 @@ class HomeAround(Protocol):
 
     config: HomeConfig
     supervisor: DriverSupervisor
+    configuration: Configuration
+    watchers: list[Callable[[Event], None]]
     lock_orders: LockOrders
     uplink: Uplink | None
 
@@ -63,12 +72,14 @@ class HomeAround(Protocol):
 
 @dataclass(slots=True)
 class _Session:
-    """One hearing.  `until_s` moves while the page is open, `end_s` does not."""
+    """One hearing.  `until_s` moves while the page is open, `end_s` does not; pins are looked at
+    from `pins_from_s` on."""
 
     id: str
     hearing: Hearing
     until_s: float
     end_s: float
+    pins_from_s: float = 0.0
     guide: RemoteGuide | None = None
     task: asyncio.Task[Any] | None = None
 
@@ -78,16 +89,14 @@ class _Session:
 
 
 class Installing:
-    """`paired` is told of each device that was paired or calibrated, so that it is used at once."""
+    """`keys` are the server's, by id."""
 
     def __init__(
-        self,
-        home: HomeAround,
-        keys: Callable[[], Mapping[str, Ed25519PublicKey]],
-        paired: Callable[[str], None],
+        self, home: HomeAround, keys: Callable[[], Mapping[str, Ed25519PublicKey]]
     ) -> None:
-        self._home, self._keys, self._paired = home, keys, paired
+        self._home, self._keys = home, keys
         self._server = Signaller(lambda: home.uplink)
+        home.watchers.append(self.see)
         self._session: _Session | None = None
         self._used: dict[str, datetime] = {}
 
@@ -107,6 +116,12 @@ class Installing:
                 return
         self._used[order.id] = order.expires
         self._obey(order)
+
+    def see(self, event: Event) -> None:
+        """A configuration came: a driver is to have the pins that it names."""
+        if event.kind == ConfigSet.KIND and self._session is not None:
+            self._session.hearing.let_go()
+            self._session.pins_from_s = time.monotonic() + SETTLE_S
 
     def _forget_used(self, now: datetime | None) -> None:
         if now is not None:
@@ -136,7 +151,8 @@ class Installing:
         await self._close()
         supervisor = self._home.supervisor
         scanner = await supervisor.radio()
-        hearing = Hearing(scanner, await supervisor.makes(), *supervisor.free_pins())
+        pins, free = supervisor.free_pins()
+        hearing = Hearing(scanner, await makes(), pins, free)
         now_s = time.monotonic()
         self._session = session = _Session(id_, hearing, now_s + OPEN_S, now_s + TOTAL_S)
         hearing.begin()
@@ -152,8 +168,10 @@ class Installing:
         last: HeardSignal | None = None
         told_s = float("-inf")
         while self._session is session and not session.over:
-            signal = _signal(session)
             now_s = time.monotonic()
+            if now_s >= session.pins_from_s:
+                session.hearing.take(self._home.supervisor.free_pins()[1])
+            signal = _signal(session)
             if signal != last or now_s - told_s >= ANYWAY_S:
                 last, told_s = signal, now_s
                 await self._server.tell(signal)
@@ -186,7 +204,7 @@ class Installing:
             async with supervisor.set_aside(device) as context:
                 done = await guide.run(lambda with_: work(known.settings, context, with_))
             if done:
-                self._paired(device)
+                await self._home.configuration.paired()
 
         session.task = self._home.spawn(guided())
 

@@ -17,6 +17,7 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from gateway.access.codes import ID_PREFIX
+from gateway.app.configuration import Configuration
 from gateway.app.home_parts import HomeParts
 from gateway.app.self_test import run_self_test
 from gateway.doors.code_entry import EntryAnswer, EntryOutcome
@@ -44,6 +45,7 @@ from web.home.port import (
     Answered,
     ChainState,
     CheckState,
+    ConfigState,
     DeviceState,
     DoorState,
     Health,
@@ -172,6 +174,7 @@ class LocalPage:
                 seen.plan.paused(home.clock.now(), home.config.home.timezone),
                 seen.looks_agreed,
             ),
+            configuration=_configuration(home.configuration),
             in_memory_since=self._in_memory_since(),
             chain=self._chain(),
             looks_agreed=seen.looks_agreed,
@@ -326,6 +329,15 @@ class LocalPage:
     def self_test(self) -> tuple[TestResult, ...]:
         """See `web.home.port`."""
         return run_self_test(self._home)
+
+
+def _configuration(held: Configuration) -> ConfigState:
+    waits, refused = held.waits, held.refused
+    return ConfigState(
+        held.number,
+        None if waits is None else (waits.number, waits.why.value),
+        None if refused is None else (refused.number or 0, refused.said),
+    )
 
 
 def _look(seen: Snapshot) -> LookState | None:

@@ -29,6 +29,7 @@ from gateway.media.record import MediaRecord
 from gateway.media.sessions import Around, P
 from gateway.media.sip_call import CentreCalls
 from gateway.ports import Camera, Speaker
+from gateway.rules import HomeFacts
 from gateway.scaip.message import Voice
 from gateway.services.alarm_sounds import AlarmSounds
 from gateway.services.driver_supervisor import DriverSupervisor
@@ -62,10 +63,9 @@ class MediaParts:
         calls: Around[Permit] = self._around(LISTENING_ROLE, taken=self._centre_speaks)
         looks: Around[LookPermit] = self._around(LOOKING_ROLE)
         self.calls = Calls(calls, self._speaker)
-        devices = home.config.facts().devices.values()
         self.looks = Looks(
             looks,
-            cameras=frozenset(one.id for one in devices if one.type == "camera"),
+            cameras=_cameras(home.config.facts()),
             camera=self._camera,
             picture=self._server.picture,
         )
@@ -86,7 +86,11 @@ class MediaParts:
             self._invitations = Invitations(
                 home.config.home.id, self.centre, keys, home.lock_orders.now
             )
-        self.sounds = AlarmSounds(self._speaker, quiet=self._is_busy)
+        self.sounds = AlarmSounds(self._speaker, quiet=self.speaks)
+
+    def know(self, facts: HomeFacts) -> None:
+        """From now on the home consists of these."""
+        self.looks.know(_cameras(facts))
 
     def _around(self, role: str, taken: Callable[[], bool] = lambda: False) -> Around[P]:
         home = self._home
@@ -145,7 +149,8 @@ class MediaParts:
     def _centre_speaks(self) -> bool:
         return self.centre is not None and self.centre.busy
 
-    def _is_busy(self) -> bool:
+    def speaks(self) -> bool:
+        """Whether somebody speaks with the home."""
         return self.calls.busy or self._centre_speaks()
 
     def _speaker(self) -> Speaker | None:
@@ -157,3 +162,7 @@ class MediaParts:
     def _camera(self, device: str) -> Camera | None:
         driver = self._home.supervisor.devices.get(device)
         return driver if isinstance(driver, Camera) else None
+
+
+def _cameras(facts: HomeFacts) -> frozenset[str]:
+    return frozenset(one.id for one in facts.devices.values() if one.type == "camera")

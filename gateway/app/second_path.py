@@ -71,6 +71,8 @@ class PathParts:
         if config.second_path.sip_domain is not None:
             senders[PathChannel.SCAIP] = self._centres(config, secrets, wants_to_call)
         self._senders = senders
+        self._rooms: dict[str, str | None] = {}
+        self.know(config)
         link = LinkView(has=self._has, is_own=self._is_own, up=self._is_up)
         self.teller = Teller(
             home=home,
@@ -82,7 +84,7 @@ class PathParts:
             record=record,
             spawn=spawn,
             clock=clock,
-            rooms={device.id: device.room for device in config.devices.values()},
+            rooms=self._rooms,
         )
         self.chain_test = ChainTest(
             home=home,
@@ -98,6 +100,11 @@ class PathParts:
             record=record,
             clock=clock,
         )
+
+    def know(self, config: HomeConfig) -> None:
+        """From now on the home consists of this."""
+        self._rooms.clear()
+        self._rooms.update((device.id, device.room) for device in config.devices.values())
 
     def _centres(
         self, config: HomeConfig, secrets: FileSecrets, wants_to_call: WantsToCall

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from gateway.config.held_config import InForce, KeptConfig
 from gateway.config.home_file import DEFAULT_FILE, HomeConfig, load
 from gateway.config.secrets import state_dir
 from gateway.errors import UserError
@@ -41,6 +42,11 @@ def add_state(parser: argparse.ArgumentParser) -> None:
 def config_of(args: argparse.Namespace) -> HomeConfig:
     """The configuration that `--config` names."""
     return load(args.config)
+
+
+def in_force(args: argparse.Namespace) -> InForce:
+    """What holds in the home: what the server gave it, else that file."""
+    return KeptConfig(state_dir(args.state)).in_force(load(args.config))
 
 
 def state_of(args: argparse.Namespace, *, make: bool = False) -> Path:

@@ -12,7 +12,16 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from gateway.cli.common import Commands, add_config, add_state, config_of, set_up_logging, state_of
+from gateway.cli.common import (
+    Commands,
+    add_config,
+    add_state,
+    config_of,
+    in_force,
+    set_up_logging,
+    state_of,
+)
+from gateway.config.held_config import THE_FILE
 from gateway.config.home_file import DeviceConfig, HomeConfig
 from gateway.config.secrets import FileSecrets
 from gateway.errors import ConfigError, UserError
@@ -70,7 +79,8 @@ def add_commands(commands: Commands) -> None:
 def _run(args: argparse.Namespace) -> None:
     config = config_of(args)
     state = state_of(args, make=True)
-    require_secrets(config, FileSecrets.from_environment(state))
+    if in_force(args).number == THE_FILE:  # else the home tells the server what must be paired
+        require_secrets(config, FileSecrets.from_environment(state))
     set_up_logging(args.verbose)
     from gateway.clock import open_clock
 
@@ -99,7 +109,8 @@ def _check(args: argparse.Namespace) -> None:
     from gateway.link.enrolment import load_enrolment
     from gateway.services.driver_supervisor import open_pins
 
-    config = config_of(args)
+    held = in_force(args)
+    config = held.config
     state = state_of(args)
     secrets = FileSecrets.from_environment(state)
     enrolled = load_enrolment(state, secrets, config)
@@ -114,6 +125,8 @@ def _check(args: argparse.Namespace) -> None:
     require_phone(config)
     for line in report(config):
         print(line)
+    if held.number != THE_FILE:
+        print(f"devices  and rules are those of the server's configuration {held.number}")
     server = f"{enrolled.link.url}, enrolled" if enrolled else "none: alarms reach nobody"
     print(f"server   {server}")
     print("All is in order.")
@@ -218,7 +231,7 @@ def _calibrate(args: argparse.Namespace) -> None:
     if device.driver.needs_pins:
         from gateway.services.driver_supervisor import open_pins
 
-        config = config_of(args)
+        config = in_force(args).config
         assert config.gpio is not None  # noqa: S101 - the configuration sees to that
         pins = open_pins(config.gpio, context.state_dir.parent.parent, str(config.path))
         context = replace(context, pin_factory=pins)
@@ -233,11 +246,11 @@ def _device_and_context(args: argparse.Namespace) -> tuple[DeviceConfig, DriverC
     """The device that the command names, and a context for it without pins and radio."""
     from gateway.ports import DriverContext
 
-    config = config_of(args)
+    config = in_force(args).config
     device = config.devices.get(args.device)
     if device is None:
         known = ", ".join(config.devices) or "none"
-        raise UserError(f"{config.path} has no device {args.device!r}; it has: {known}.")
+        raise UserError(f"This home has no device {args.device!r}; it has: {known}.")
     state = state_of(args, make=True)
     folder = state / "devices" / device.id
     folder.mkdir(parents=True, exist_ok=True)

@@ -73,9 +73,7 @@ def is_loopback(host: str) -> bool:
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (OSError, ValueError) as error:  # ZoneInfoNotFoundError is a KeyError
-        raise ValueError("is no time zone that this machine knows") from error
-    except KeyError as error:
+    except (OSError, ValueError, KeyError) as error:  # ZoneInfoNotFoundError is a KeyError
         raise ValueError("is no time zone that this machine knows") from error
     return name
 
@@ -272,6 +270,8 @@ class HomeConfig:
     second_path: SecondPathSection = field(default_factory=SecondPathSection)
     chain: ChainSection = field(default_factory=ChainSection)
     centre_calls: CentreCallsSection | None = None
+    tables: Mapping[str, Any] = field(default_factory=dict)
+    """As they are written."""
 
     def facts(self) -> HomeFacts:
         """What rules may know of the home."""
@@ -337,6 +337,12 @@ def parse(raw: bytes, path: Path) -> HomeConfig:
         raise ConfigError(file, "", "is not UTF-8 text", "save it as UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise from_toml(file, error) from error
+    return of_tables(table, path, hashlib.sha256(raw).hexdigest())
+
+
+def of_tables(table: Mapping[str, Any], path: Path, sha256: str) -> HomeConfig:
+    """The configuration in the tables of a file.  Errors: `load`."""
+    file = str(path)
     opened = {name: _open_table(file, table, name) for name in OPEN_TABLES}
     rest = {key: value for key, value in table.items() if key not in OPEN_TABLES}
     root = _valid(file, "", Root, rest, extra=OPEN_TABLES)
@@ -344,7 +350,8 @@ def parse(raw: bytes, path: Path) -> HomeConfig:
     _check_pins(file, root, devices)
     return HomeConfig(
         path=path,
-        sha256=hashlib.sha256(raw).hexdigest(),
+        sha256=sha256,
+        tables=table,
         home=root.home,
         staff=root.staff,
         log=root.log,
@@ -359,16 +366,15 @@ def parse(raw: bytes, path: Path) -> HomeConfig:
     )
 
 
-def _open_table(file: str, table: dict[str, Any], name: str) -> dict[str, dict[str, Any]]:
+def _open_table(file: str, table: Mapping[str, Any], name: str) -> dict[str, dict[str, Any]]:
     inner = table.get(name, {})
     for key, value in inner.items() if isinstance(inner, dict) else [("", inner)]:
         where = f"{name}.{key}" if key else name
         if not isinstance(value, dict):
             raise ConfigError(file, where, "must be a table", f"write [{name}.<name>] above it")
         if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", key):
-            raise ConfigError(
-                file, where, "is no proper name", "use a-z, 0-9, '-' and '_', at most 64 of them"
-            )
+            mend = "use a-z, 0-9, '-' and '_', at most 64 of them"
+            raise ConfigError(file, where, "is no proper name", mend, fault="name")
     return dict(inner)
 
 
@@ -393,6 +399,7 @@ def _device(file: str, id_: str, keys: dict[str, Any]) -> DeviceConfig:
             f"{where}.driver",
             f"there is no driver {section.driver!r}",
             suggestion(section.driver, error.known),
+            fault="driver",
         ) from error
     own = {key: value for key, value in keys.items() if key not in common}
     settings = _valid(file, where, driver.Config, own, extra=DeviceSection.model_fields)
@@ -410,6 +417,7 @@ def _check_pins(file: str, root: Root, devices: Mapping[str, DeviceConfig]) -> N
                     f"devices.{device.id}",
                     f"takes pin {pin} (BCM), which devices.{other} has already",
                     "connect one of them to another pin",
+                    fault="pin",
                 )
         if device.needs_pins and root.gpio is None:
             raise ConfigError(
@@ -417,16 +425,17 @@ def _check_pins(file: str, root: Root, devices: Mapping[str, DeviceConfig]) -> N
                 "gpio",
                 f"is missing, and devices.{device.id} has a pin",
                 'add [gpio] with factory = "lgpio" on a Pi',
+                fault="pins",
             )
 
 
 def _rule(file: str, name: str, keys: dict[str, Any]) -> RuleSettings:
     if name not in rule_names():
-        raise ConfigError(
-            file, f"rules.{name}", "there is no such rule", suggestion(name, rule_names())
-        )
+        known = suggestion(name, rule_names())
+        raise ConfigError(file, f"rules.{name}", "there is no such rule", known, fault="rule")
     if "home" in keys:
-        raise ConfigError(file, f"rules.{name}.home", "is no key that Tryggve knows", "remove it")
+        unknown = "is no key that Tryggve knows"
+        raise ConfigError(file, f"rules.{name}.home", unknown, "remove it", fault="key")
     return _valid(file, f"rules.{name}", settings_class(name), keys)
 
 

@@ -70,12 +70,13 @@ def from_validation(
         fields = where.model_fields if where is not None else {}
     if first["type"] == "extra_forbidden":
         known = [*fields, *(extra if len(path) == 1 else ())]
-        return ConfigError(file, key, "is no key that Tryggve knows", suggestion(last, known))
+        unknown = "is no key that Tryggve knows"
+        return ConfigError(file, key, unknown, suggestion(last, known), fault="key")
     about = ""
     if where is not None and last in fields:
         about = _first_sentence(field_texts(where).get(last))
     if first["type"] == "missing":
-        return ConfigError(file, key, "is missing", f"add it ({about or SEE})")
+        return ConfigError(file, key, "is missing", f"add it ({about or SEE})", fault="missing")
     problem = _problem(first)
     return ConfigError(file, key, problem, f"correct it ({about})" if about else SEE)
 

@@ -177,6 +177,15 @@ class LockOrders:
         self._bolts: dict[str, Bolt] = {}
         self._running: dict[str, _Running] = {}
 
+    @property
+    def turning(self) -> bool:
+        """Whether a lock is being turned, or is about to be."""
+        return bool(self._busy)
+
+    def know(self, devices: Collection[str]) -> None:
+        """From now on these are the locks."""
+        self._devices = devices
+
     async def settle(self, left_open: OpenOrders) -> None:
         """After a start: end the orders that the last run left open, as unknown, and ask every lock
         where its bolt is.  Nothing is turned."""

@@ -18,7 +18,7 @@ import logging
 import math
 import sqlite3
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -29,13 +29,7 @@ from gateway.engine.event_log import EventLog, Head, verified
 from gateway.engine.memory_bound import Thinning
 from gateway.engine.sequencer import Sealed, Sequencer
 from gateway.engine.turns import Flight, Hooks, Item, Reopen, carry_over, numbered_anew, within
-from gateway.envelope import (
-    ClockState,
-    Draft,
-    Event,
-    corrected_at,
-    from_json,
-)
+from gateway.envelope import ClockState, Draft, Event, corrected_at, from_json
 from gateway.errors import LogCorrupt, LogUnwritable
 from gateway.events import ClockSynced, Data, LogStalled
 from gateway.rules import Rule
@@ -128,8 +122,7 @@ class Engine:
     async def write(self, draft: Draft, timeout_s: float | None = None) -> Event:
         """Accept an event and wait until it is durable.  Raises `LogUnwritable` when it is not
         within `timeout_s`; the event stays in line all the same."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Event] = loop.create_future()
+        future: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
         self._put(Item(draft, self._now(), self.clock.mono_s(), durable=future))
         return await within(future, timeout_s)
 
@@ -235,15 +228,24 @@ class Engine:
         self.set_clock("synced")
         await self.write(Draft(ClockSynced(offset_s=round(offset_s, 3))))
         if abs(offset_s) > CORRECT_OVER_S:
-            while self._flights and not self._stalled:
-                await self._landing()
-            # else the disk is broken, and memory knows more than the log
-            if not self._flights and self.log.complete:
-                try:
-                    self.rebuild()
-                except sqlite3.Error as error:  # a block that the disk does not give back
-                    self.begin_anew(str(error))
+            await self.fold_again(lambda: self._rules)
         self._wake.set()
+
+    async def fold_again(self, rules: Callable[[], Sequence[Rule] | None]) -> bool:
+        """Fold the log again by these `rules`, asked at the last moment (None: not now); then
+        `nudge`.  False: not done, as when the disk is broken and memory knows more than the log."""
+        while self._flights and not self._stalled:
+            await self._landing()
+        new = None if self._flights or not self.log.complete else rules()
+        if new is None:
+            return False
+        old, self._rules = self._rules, new
+        try:
+            self.rebuild(self._sequencer.clock)
+        except sqlite3.Error as error:  # a block that the disk does not give back
+            self._rules = old
+            self.begin_anew(str(error))
+        return self._rules is new
 
     def _fresh_sequencer(self, fold: Fold, clock: ClockState) -> Sequencer:
         head = self.log.head
@@ -423,7 +425,6 @@ class Engine:
 
         `before`, and what the log until now has not stored, go there first, as they are; then
         `told` is written.  Returns the last of it, for when it is durable."""
-        loop = asyncio.get_running_loop()
         for flight in self._flights:
             self._send_urgent(flight)
             if flight.timer is not None:
@@ -435,7 +436,7 @@ class Engine:
         self._sequencer = self._fresh_sequencer(old.fold, old.clock)
         if carried.turn or carried.waiters:
             self._launch(carried)
-        durable: asyncio.Future[Event] = loop.create_future()
+        durable: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
         now, mono_s = self._now(), self.clock.mono_s()
         items = [Item(Draft(data), now, mono_s) for data in told]
         items[-1].durable = durable

@@ -31,6 +31,7 @@ BEFORE_ALL = -(2**62)
 LONG_LIVED = (
     "absence.",
     "alarm.",
+    "config.",
     "consent.",
     "device.battery_",
     "device.offline",
@@ -41,10 +42,10 @@ LONG_LIVED = (
     "visit.",
 )
 """How the kinds begin whose meaning may outlast the days that a rebuild reads: an absence of a
-month, an open alarm, the plan of the nights.  They are few, and have an index of their own; give it
-a new number when this list changes."""
+month, an open alarm, the plan of the nights, a configuration that waits.  They are few, and have
+an index of their own; give it a new number when this list changes."""
 
-LONG_LIVED_INDEX = "event_long_lived_4"
+LONG_LIVED_INDEX = "event_long_lived_5"
 LONG_LIVED_SQL = " OR ".join(f'instr(body, \'"kind":"{kind}\') > 0' for kind in LONG_LIVED)
 
 _CORRUPT = ("malformed", "not a database", "no such table", "constraint", "is final", "is kept")

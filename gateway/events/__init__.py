@@ -22,6 +22,7 @@ from gateway.events.alarm_way import *
 from gateway.events.second_path import *
 from gateway.events.checks import *
 from gateway.events.plans import *
+from gateway.events.configs import *
 from gateway.events.locks import *
 from gateway.events.visits import *
 from gateway.events.grants import *

@@ -95,6 +95,10 @@ class Looks(Sessions[LookPermit, LookOrder]):
             consented=lambda: view().looks_agreed,
         )
 
+    def know(self, cameras: frozenset[str]) -> None:
+        """From now on these are the cameras."""
+        self._cameras = cameras
+
     async def order(self, order: LookOrder) -> None:
         """See `Sessions`."""
         running = self._running

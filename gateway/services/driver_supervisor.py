@@ -16,7 +16,9 @@ import logging
 import os
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ from gateway.config.home_file import DeviceConfig, GpioSection, HomeConfig
 from gateway.errors import ConfigError, DeviceUnavailable, RadioAway
 from gateway.events import Data, DeviceFailed, DeviceOffline, DeviceOnline, Offline
 from gateway.link.backoff import Backoff
-from gateway.ports import DriverContext, Modem, Secrets
+from gateway.ports import Advert, DriverContext, Modem, Secrets
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +48,10 @@ CLOSE_TIMEOUT_S = 5.0
 
 ERROR_TEXT_MAX = 300
 """Characters of an error kept in the log."""
+
+FREE = (4, 5, 6, 12, 13, *range(16, 28))
+"""Pins (BCM) that a mat or a contact is put on: those without another use (I2C, UART, SPI and the
+HAT's memory have theirs; docs/hardware.md)."""
 
 Submit = Callable[[str, Data], None]
 """`submit(device, data)`: into the engine's inbox.  Any thread; never blocks, never raises."""
@@ -74,6 +80,19 @@ def open_pins(gpio: GpioSection, state_dir: Path, file: str) -> Any:
             "run on a Pi with lgpio installed (pip install 'tryggve[pi]'), as a user of the group "
             "gpio",
         ) from error
+
+
+async def makes() -> dict[str, Callable[[Advert], bool | None]]:
+    """The drivers that know their devices by what they send, by name.  In a thread: all are
+    imported, which no home does that is not being installed."""
+
+    def found() -> dict[str, Callable[[Advert], bool | None]]:
+        from drivers import load, names
+
+        loaded = ((name, load(name).knows) for name in names())
+        return {name: knows for name, knows in loaded if knows is not None}
+
+    return await asyncio.to_thread(found)
 
 
 def open_modem() -> Modem:
@@ -108,26 +127,37 @@ class DriverSupervisor:
         self._scanner = scanner
         self._rand = pause_rand
         self._problems: dict[str, str] = {}
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._reported: dict[str, set[str]] = {}
         self.devices = {}
-        if scanner is None and config.needs_radio():
-            from drivers.radio.scanner import SharedScanner
-
-            self._scanner = SharedScanner()
+        self._make_scanner()
         for device in config.devices.values():
-            try:
-                self._made(device)
-            except Exception as error:  # its own task tries again, and tells
-                log.info("a device waits", extra={"device": device.id, "error": repr(error)})
+            self._try(device)
 
     async def start(self) -> None:
         """Start the scanner, then a task for each device."""
         if self._scanner is not None:
             await self._scanner.start()
-        self._tasks = [
-            asyncio.create_task(self._keep(device), name=f"device-{device.id}")
-            for device in self._config.devices.values()
-        ]
+        self._begin(self._config.devices.values())
+
+    async def change(self, config: HomeConfig) -> None:
+        """Run what `config` has: what is new or another one is started once what went or changed
+        has stopped; the others run on.  What stops is in `devices` no more from the call on."""
+        old, new = self._config.devices, config.devices
+        self._config = config
+        stopping = [one for one in old.values() if not _is_same(one, new.get(one.id))]
+        starting = [one for one in new.values() if not _is_same(one, old.get(one.id))]
+        await self._end([device.id for device in stopping])
+        if self._make_scanner():
+            await self._scanner.start()
+        for device in starting:
+            self._try(device)
+        self._begin(starting)
+
+    async def again(self, device: str) -> None:
+        """Stop a device's driver and start it at once, as after it was paired."""
+        await self._end([device])
+        self._begin([self._config.devices[device]])
 
     def problem(self, device: str) -> str | None:
         """Why the device does not run now, one sentence; None while it does.  Any thread."""
@@ -140,21 +170,86 @@ class DriverSupervisor:
         problem: str | None = self._scanner.problem()
         return problem
 
+    # --- for who installs the home ----------------------------------------------------------------
+
+    async def radio(self) -> Any:
+        """The home's scanner, begun where no device needed it so far."""
+        if self._scanner is None:
+            from drivers.radio.scanner import SharedScanner
+
+            self._scanner = SharedScanner()
+            await self._scanner.start()
+        return self._scanner
+
+    def free_pins(self) -> tuple[Any, tuple[int, ...]]:
+        """The pin factory, and the pins that no device has; None where this home has no pins."""
+        if self._config.gpio is None:
+            return None, ()
+        taken = {pin for device in self._config.devices.values() for pin in device.pins}
+        return self._pin_factory(), tuple(pin for pin in FREE if pin not in taken)
+
+    @asynccontextmanager
+    async def set_aside(self, device: str) -> AsyncIterator[DriverContext]:
+        """Meanwhile a device's driver rests, and what it was given is another's, to pair or
+        calibrate it."""
+        await self._end([device])
+        known = self._config.devices[device]
+        folder = self._state_dir / "devices" / device
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            yield DriverContext(
+                device=device,
+                state_dir=folder,
+                secrets=self._secrets,
+                pin_factory=self._pin_factory() if known.needs_pins else None,
+                scanner=await self.radio() if known.driver.needs_radio else None,
+                role=known.role,
+            )
+        finally:
+            if self._config.devices.get(device) is known and device not in self._tasks:
+                self._begin([known])
+
     async def close(self) -> None:
         """Stop every driver, and wait at most `CLOSE_TIMEOUT_S` in all."""
-        for task in self._tasks:
+        await self._end(
+            [*self._config.devices], *(() if self._scanner is None else (self._scanner.stop(),))
+        )
+        if self._pins is not None:
+            self._pins.close()
+
+    def _begin(self, devices: Iterable[DeviceConfig]) -> None:
+        for device in devices:
+            task = asyncio.create_task(self._keep(device), name=f"device-{device.id}")
+            self._tasks[device.id] = task
+
+    async def _end(self, devices: Sequence[str], *beside: Awaitable[Any]) -> None:
+        tasks = [self._tasks.pop(device) for device in devices if device in self._tasks]
+        drivers = [self.devices.pop(device) for device in devices if device in self.devices]
+        for task in tasks:
             task.cancel()
-        waiting: list[Awaitable[Any]] = list(self._tasks)
-        waiting += [driver.close() for driver in self.devices.values()]
-        if self._scanner is not None:
-            waiting.append(self._scanner.stop())
+        for device in devices:
+            self._problems.pop(device, None)
+        waiting = [*tasks, *(driver.close() for driver in drivers), *beside]
         together = asyncio.gather(*waiting, return_exceptions=True)
         try:
             await asyncio.wait_for(together, CLOSE_TIMEOUT_S)
         except TimeoutError:
             log.warning("a driver did not stop in time")
-        if self._pins is not None:
-            self._pins.close()
+
+    def _make_scanner(self) -> bool:
+        """Whether one was made now: some device needs the radio, and none did before."""
+        if self._scanner is not None or not self._config.needs_radio():
+            return False
+        from drivers.radio.scanner import SharedScanner
+
+        self._scanner = SharedScanner()
+        return True
+
+    def _try(self, device: DeviceConfig) -> None:
+        try:
+            self._made(device)
+        except Exception as error:  # its own task tries again, and tells
+            log.info("a device waits", extra={"device": device.id, "error": repr(error)})
 
     def _made(self, device: DeviceConfig) -> Any:
         driver = self.devices.get(device.id)
@@ -186,7 +281,9 @@ class DriverSupervisor:
 
     async def _keep(self, device: DeviceConfig) -> None:
         backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S, rand=self._rand)
-        reported: set[str] = set()
+        # what failed before the configuration changed is well again like anything else
+        reported = {"before"} if self._reported.get(device.id) else set()
+        self._reported[device.id] = reported
         while True:
             began = time.monotonic()
             steady = asyncio.create_task(self._when_steady(device, reported))
@@ -230,3 +327,8 @@ class DriverSupervisor:
         if reported:
             reported.clear()
             self._submit(device.id, DeviceOnline())
+
+
+def _is_same(one: DeviceConfig, other: DeviceConfig | None) -> bool:
+    """Whether a driver can run on: where the device is is nothing to it."""
+    return other is not None and replace(other, room=one.room) == one

@@ -29,6 +29,8 @@ bed that is made and lain in."""
 
 What = Literal["pair", "calibrate"]
 
+_DONE: tuple[Literal["done", "failed"], str, str] = ("done", "", "")
+
 
 class RemoteGuide:
     """Somebody at a page (`gateway.ports.Guide`)."""
@@ -98,5 +100,5 @@ class RemoteGuide:
             log.error("a guided device failed: %s", type(error).__name__)
             self._ended = "failed", type(error).__name__[:60], ""
         else:
-            self._ended = "done", "", ""
-        return self._ended[0] == "done"
+            self._ended = _DONE
+        return self._ended == _DONE

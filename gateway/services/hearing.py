@@ -17,10 +17,6 @@ from typing import Any
 from gateway.ports import Advert, Scanner
 from gateway.wire import THINGS_MAX, HeardPin, HeardThing
 
-FREE = (4, 5, 6, 12, 13, *range(16, 28))
-"""Pins (BCM) that a mat or a contact is put on: those without another use (I2C, UART, SPI and the
-HAT's memory have theirs; docs/hardware.md)."""
-
 LOOK_S = 0.03
 """Seconds between looks at the pins: a foot on a mat lasts 200 ms."""
 
@@ -77,8 +73,7 @@ class Hearing:
         """Begin.  A pin that cannot be had is left out."""
         self._began_s = time.monotonic()
         self._stop = self._scanner.watch(self._heard)
-        for number in self._free:
-            self._take(number)
+        self.take(self._free)
         self._looking = asyncio.create_task(self._look(), name="pins nearby")
 
     def end(self) -> None:
@@ -86,10 +81,22 @@ class Hearing:
         self._stop()
         if self._looking is not None:
             self._looking.cancel()
+        self.let_go()
+        self._things.clear()
+
+    def let_go(self) -> None:
+        """Give every pin back: a driver may want one."""
         for pin in self._pins.values():
             pin.device.close()
-        self._things.clear()
         self._pins.clear()
+
+    def take(self, free: Sequence[int]) -> None:
+        """Look at these pins, and at no others; one that cannot be had is left out."""
+        for number in set(self._pins) - set(free):
+            self._pins.pop(number).device.close()
+        for number in free if self._factory is not None else ():
+            if number not in self._pins:
+                self._take(number)
 
     def things(self) -> tuple[HeardThing, ...]:
         """The devices nearby: what moves first, then the nearest."""
@@ -154,7 +161,7 @@ class Hearing:
     async def _look(self) -> None:
         while True:
             now_s = time.monotonic()
-            for pin in self._pins.values():
+            for pin in tuple(self._pins.values()):
                 closed = bool(pin.device.is_active)
                 if closed is not pin.closed:
                     pin.closed, pin.moved_s = closed, now_s

@@ -22,10 +22,14 @@ SET_S = 5.0
 
 class Indicators:
     """`devices` are the drivers by the id of their device, as they come and go; `known` what the
-    home's file says of them."""
+    home's configuration says of them."""
 
     def __init__(self, devices: Mapping[str, Any], known: Iterable[DeviceFacts] = ()) -> None:
         self._devices = devices
+        self.know(known)
+
+    def know(self, known: Iterable[DeviceFacts]) -> None:
+        """From now on the home consists of these."""
         self._known = tuple(known)
 
     async def set_role(self, role: str, on: bool) -> bool:

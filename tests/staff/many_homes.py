@@ -207,6 +207,17 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
             "home_id": "h1", "held": 1, "held_at": now, "held_looks": True, "looks_agreed": True,
             "looks_at": now,
         },
+        tables.home_config: {
+            "home_id": "h1", "number": 1, "set_at": now, "set_by": "p-h1", "set_seq": 1,
+            "why": "new_device",
+            "text": '{"devices": {"bed": {"driver": "mat_gpio", "pin": 17}}, "rules": {}}',
+        },
+        tables.config_state: {
+            "home_id": "h1", "held": 1, "held_at": now, "unpaired": "front",
+            "file_text": '{"devices": {}, "rules": {}}', "refused": 1, "refused_at": now,
+            "refused_why": "value", "refused_about": "bed", "refused_field": "pin",
+            "refused_said": "is wrong",
+        },
         place_tables.home_point: {"home_id": "h1", "lat": 57.7, "lon": 11.97},
         place_tables.tracker: {
             "id": "tracker-h1", "home_id": "h1", "resident": "r-h1", "name": "Skosulan",

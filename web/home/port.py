@@ -95,6 +95,17 @@ class PlanState:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfigState:
+    """What says which devices and rules there are: `number` that of the staff server's
+    configuration, 0: the home's own file.  `waits` is a newer one (its number, and a word for what
+    is let end first), `refused` one that was not taken (its number, and why in a sentence)."""
+
+    number: int = 0
+    waits: tuple[int, str] | None = None
+    refused: tuple[int, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ChainState:
     """How the last test alarm went: `hop` is where it stayed, None when it came back; `path_ok`
     whether the home could tell somebody without the server, None when it is to tell nobody."""
@@ -141,6 +152,7 @@ class HomeState:
     looks_agreed: bool = False
     """Whether everybody who lives here agreed to looks by the camera."""
     look: LookState | None = None
+    configuration: ConfigState = ConfigState()
 
 
 class Part(StrEnum):

@@ -16,6 +16,7 @@ Each room imports only those above it; tests/test_imports.py holds it.
     talk         speaking with a home because of an alarm: permits, signals, relays
     checks       night checks: a home's plan, which minute it rings at, who has a check, its visit
     looks        looking into a home by its camera: grounds, permits, one at a time
+    configs      what a home consists of, edited here: devices, rules' settings
     people       organisations, homes, accounts, teams and areas
     installs     a home's first hour: the trial that its own events tick, and its protocol
     places       where residents are: positions in, zones, outings, who may look

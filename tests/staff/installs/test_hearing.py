@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from gateway.access import listen_orders
+from gateway.access import listen_orders, tokens
 from gateway.access.listen_orders import ListenAction, ListenOrder
 from gateway.access.tokens import BadToken
 from tests.staff.installs.parts import furnish
@@ -189,22 +189,19 @@ def test_an_order_holds_for_its_home_and_its_seconds(
     keys = {staff.keys.kid: staff.keys.private.public_key()}
 
     def read(**changed: Any) -> ListenOrder:
-        return listen_orders.read(
-            **({"token": token, "keys": keys, "home": "h1", "now": now} | changed)
-        )
+        given: dict[str, Any] = {"token": token, "keys": keys, "home": "h1", "now": now}
+        return listen_orders.read(**{**given, **changed})
 
     assert read() == good
-    for wrong in (
-        {"home": "far"},
-        {"now": now + timedelta(seconds=20)},
-        {"now": now - timedelta(seconds=60)},
-        {"now": None},
-        {"keys": {}},
+    later, before = now + timedelta(seconds=20), now - timedelta(seconds=60)
+    wrongs: list[dict[str, Any]] = [
+        *({"home": "far"}, {"now": later}, {"now": before}, {"now": None}, {"keys": {}}),
         {"token": token[:-4] + "AAAA"},
-    ):
+    ]
+    for wrong in wrongs:
         with pytest.raises(BadToken):
             read(**wrong)
-    more = listen_orders.tokens.sign(
+    more = tokens.sign(
         listen_orders.TYP,
         {"jti": "1", "aud": "h1", "sub": "p", "ses": "x", "act": "pair", "only": "at noon"},
         staff.keys.private,

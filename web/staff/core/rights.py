@@ -46,6 +46,8 @@ class Right(StrEnum):
     INVITE_RELATIVES = "invite_relatives"
     """Invite relatives with a resident's consent, and end what was agreed."""
     ENROLL = "enroll"
+    CONFIGURE = "configure"
+    """Say what a home consists of: its devices, and its rules' settings."""
     ASK_SERVICE = "ask_service"
     """Ask to turn a lock for service; a second person approves."""
     ADMINISTER = "administer"
@@ -96,11 +98,19 @@ RIGHTS: dict[Role, frozenset[Right]] = {
             Right.SEE_ALL_HOMES,
             Right.ANSWER_TECHNICAL_ALARM,
             Right.ENROLL,
+            Right.CONFIGURE,
             Right.ASK_SERVICE,
         }
     ),
     Role.ADMINISTRATOR: frozenset(
-        {Right.SEE_ALL_HOMES, Right.ENROLL, Right.ADMINISTER, Right.ASSIGN, Right.SET_ASIDE}
+        {
+            Right.SEE_ALL_HOMES,
+            Right.ENROLL,
+            Right.CONFIGURE,
+            Right.ADMINISTER,
+            Right.ASSIGN,
+            Right.SET_ASIDE,
+        }
     ),
 }
 

@@ -1,5 +1,6 @@
 """What the server itself says to what a home told: that it oversteps, that its log is broken, that
-somebody arrived, that a closed alarm's cause came again, that a look showed nothing.
+somebody arrived, that a closed alarm's cause came again, that a look showed nothing, that its log
+is new.
 
 Not for: what cannot be read (`unread`), or storing what came (`ingest`).
 """
@@ -18,6 +19,7 @@ from web.staff.care import arrivals, repeats, unseen
 from web.staff.core.context import Staff
 from web.staff.events import append
 from web.staff.events.judgement import Verdict
+from web.staff.homelink import retelling
 from web.staff.storage import event_store, tables
 from web.staff.storage.database import Tx
 
@@ -28,6 +30,7 @@ def follow(staff: Staff, tx: Tx, home: str, fresh: Sequence[Verdict]) -> None:
     arrivals.tell(staff, tx, home, counted)
     repeats.tell(staff, tx, home, counted)
     unseen.tell(staff, tx, home, counted)
+    retelling.tell(staff, tx, home, counted)
 
 
 def overstepped(staff: Staff, tx: Tx, home: str, verdicts: Sequence[Verdict]) -> None:

@@ -23,7 +23,7 @@ from web.staff.core.context import Staff
 from web.staff.core.keys import Keys
 from web.staff.core.limits import Limiter, network_of
 from web.staff.events import append
-from web.staff.homelink import tokens
+from web.staff.homelink import retelling, tokens
 from web.staff.homelink.ingest import Refused
 from web.staff.storage import event_store, tables
 from web.staff.storage.database import Database, Tx
@@ -113,6 +113,7 @@ def enroll(staff: Staff, asked: EnrollRequest, address: str) -> EnrollAnswer:
             )
         )
         append.write(staff, tx, home, Draft(HomeEnrolled(key_sha256=sha256)))
+        retelling.again(staff, tx, home)
         keys = _keys_to_pin(staff, tx)
     staff.relay.drop_home(home)
     _wrong_by_network.forget(network)

@@ -198,6 +198,7 @@ def one_home(actor: Actor, home: str) -> str:
             wide=wide,
             narrow=narrow,
             may_ask=actor.may(Right.ASK_SERVICE),
+            may_configure=actor.may(Right.CONFIGURE),
             invites=actor.may(Right.INVITE_RELATIVES),
             shows_ids=actor.may(Right.ENROLL),  # who mounts needs the configuration's own words
             asks=[

@@ -12,8 +12,8 @@ Six sorts:
 - what rings together: `mass_alarm` and `mass_alarm_member`;
 - projections of the truth: `alarm`, `alarm_repeat`, `night_check`, `visit`, `visit_declined`,
   `device`, `home_state`, `turn`, `door_code`, `service_request`, `set_aside`, `path_message`,
-  `chain_test`, `check_plan`, `plan_state`: each a fold over events, made by
-  `web.staff.events.projections.rebuild`, and `tryggve staff rebuild` makes them anew.
+  `chain_test`, `check_plan`, `plan_state`, `home_config`, `config_state`: each a fold over events,
+  made by `web.staff.events.projections.rebuild`, and `tryggve staff rebuild` makes them anew.
 
 Every time column is aware UTC (`web.staff.storage.column_types.Utc`).  Not for: queries, or
 deciding anything.
@@ -819,7 +819,43 @@ plan_state = Table(
     Column("looks_at", Utc),
 )
 
+# a home's configurations, each as it was set
+home_config = Table(
+    "home_config",
+    metadata,
+    Column("home_id", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("set_at", Utc),
+    Column("set_by", Text),  # a person id; None: on the server itself
+    Column("set_seq", BigInteger),  # of its event: whether the home has it
+    Column("why", Text),  # a `gateway.events.ConfigWhy`
+    Column("undoes", Integer),  # the number that it is like; 0: the home's file
+    Column("text", Text),  # devices and rules, as JSON
+)
+
+# which of them holds in the home, as it said, and what it did not take
+config_state = Table(
+    "config_state",
+    metadata,
+    Column("home_id", Text, primary_key=True),
+    Column("held", Integer),  # the number that the home said last; 0: its file; None: never
+    Column("held_at", Utc),
+    Column("file_text", Text),  # what its file said, when that held last
+    Column("unpaired", Text),  # devices that must be paired, with commas between
+    Column("refused", Integer),  # the newest number that it refused
+    Column("refused_at", Utc),
+    Column("refused_why", Text),  # a `gateway.events.ConfigFault`
+    Column("refused_about", Text),  # a device or a rule
+    Column("refused_field", Text),
+    Column("refused_said", Text),  # the home's own sentence
+    Column("waits", Integer),  # the number that it will take when something is over
+    Column("waits_at", Utc),
+    Column("waits_why", Text),  # a `gateway.events.ConfigWait`
+)
+
 PROJECTIONS = (
+    home_config,
+    config_state,
     check_plan,
     plan_state,
     path_message,

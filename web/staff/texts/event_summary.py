@@ -137,6 +137,9 @@ def _issued(data: events.GrantIssued, _zone: str | None) -> str:
     return f"{what}, {words.enum_word(grants.Reason, data.reason)}"
 
 
+_tell(events.ConfigSet, lambda d, _z: words.enum_word(events.ConfigWhy, d.why))
+_tell(events.ConfigRefused, lambda d, _z: words.enum_word(events.ConfigFault, d.why))
+_tell(events.ConfigWaiting, lambda d, _z: words.enum_word(events.ConfigWait, d.why))
 _tell(events.GatewayStopped, lambda d, _z: d.reason)
 _tell(events.HomeDescribed, lambda d, _z: _("%(count)s enheter", count=len(d.devices)))
 _tell(events.RuleFailed, lambda d, _z: words.spoken(words.RULES, d.rule))

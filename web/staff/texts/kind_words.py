@@ -66,6 +66,7 @@ NOUNS: Mapping[str, tuple[str, str]] = {
     "alarm": ("alarm", "bell"),
     "check": ("check", "eye"),
     "plan": ("check", "list"),
+    "config": ("device", "box"),
     "household": ("visit", "person-check"),
     "unlock": ("door", "key"),
     "codes": ("system", "key"),
@@ -193,6 +194,14 @@ _WORDS: Mapping[str, KindWord] = {
     "plan.set": KindWord(N_("Plan för nattillsyn ändrad"), icon="pen"),
     "plan.held": KindWord(N_("Hemmet bekräftade vad det följer"), icon="check", aside=True),
     "plan.refused": KindWord(N_("Hemmet följer inte den nya planen"), "warn", icon="cross"),
+    "config.set": KindWord(N_("Hemmets utrustning eller regler ändrade"), icon="pen"),
+    "config.held": KindWord(
+        N_("Hemmet sa vilka inställningar som gäller"), icon="check", aside=True
+    ),
+    "config.refused": KindWord(
+        N_("Hemmet tog inte emot de nya inställningarna"), "warn", icon="cross"
+    ),
+    "config.waiting": KindWord(N_("Nya inställningar väntar i hemmet"), icon="clock", aside=True),
     "unlock.requested": KindWord(N_("Begäran till låset")),
     "unlock.refused": KindWord(N_("Begäran till låset nekades"), "warn", icon="lock"),
     "unlock.progressed": KindWord(N_("Låset arbetar"), aside=True),

@@ -17,6 +17,7 @@ from gateway.access import grants
 from gateway.events import AlarmType
 from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as gettext
+from web.staff.texts.config_enums import CONFIG
 from web.staff.texts.install_enums import INSTALL
 from web.staff.texts.look_enums import LOOK
 from web.staff.texts.plan_enums import PLAN
@@ -286,6 +287,7 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
     **INSTALL,
     **LOOK,
     **PLAN,
+    **CONFIG,
     grants.Action: {
         "unlock": N_("låsa upp"),
         "lock": N_("låsa"),

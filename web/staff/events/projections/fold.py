@@ -47,6 +47,8 @@ _DEFAULTS: dict[str, Row] = {
     "chain_test": {},
     "check_plan": {},
     "plan_state": {},
+    "home_config": {},
+    "config_state": {},
 }
 
 

@@ -29,9 +29,11 @@ def _is_newer(row: Row, column: str, at: datetime) -> bool:
 @on(events.PlanSet)
 def _set(fold: Fold, step: Step, data: events.PlanSet) -> None:
     row = fold.row(tables.check_plan, home_id=fold.home, number=data.number)
-    terms = codec.to_fields(data)["terms"]
+    terms = json.dumps(codec.to_fields(data)["terms"])
     event = step.event
-    row.update(set_at=step.at, set_by=event.person, set_seq=event.seq, terms=json.dumps(terms))
+    row.update(set_seq=event.seq)
+    if row.get("terms") != terms:  # else it is told once more, to a home that lost it
+        row.update(set_at=step.at, set_by=event.person, terms=terms)
 
 
 @on(events.PlanHeld)

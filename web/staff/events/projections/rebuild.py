@@ -21,7 +21,16 @@ from web.staff.events.judgement import (
     judge,
     known_persons,
 )
-from web.staff.events.projections import alarms, care, chain, checks, devices, doors, plans
+from web.staff.events.projections import (
+    alarms,
+    care,
+    chain,
+    checks,
+    configs,
+    devices,
+    doors,
+    plans,
+)
 from web.staff.events.projections.fold import HANDLERS, Fold
 from web.staff.storage import tables
 from web.staff.storage.event_store import CORRECTED_AHEAD_MAX, clean, lock_home, to_event
@@ -34,7 +43,7 @@ FLUSH_EVERY = 5_000
 """Events folded in memory before rows are written: bounds the memory of a rebuild."""
 
 # imported so that their handlers are registered
-_FOLDS = (alarms, care, chain, checks, devices, doors, plans)
+_FOLDS = (alarms, care, chain, checks, configs, devices, doors, plans)
 
 
 def orphan_id(ref: str, digest: bytes) -> str:

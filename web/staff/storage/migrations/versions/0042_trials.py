@@ -8,7 +8,7 @@ from alembic import op
 from web.staff.storage.column_types import Utc
 
 revision = "0042"
-down_revision = "0032"
+down_revision = "0040"
 branch_labels = None
 depends_on = None
 
