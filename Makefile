@@ -7,10 +7,11 @@
 #   make golden                   write down what this version writes (tests/golden)
 #   make bench [ARGS=--json]      our numbers beside a plain reference
 #   make mutate ARGS=access       changes a room's lines and names those that no test notices
+#   make sbom                     bills of materials of this version, into build/sbom (CycloneDX)
 #   make load [ARGS="--homes 1000"]  a town of simulated homes against the real server
 # PYTHON=python3.12 chooses another Python; APT=no never installs a Debian package.
 
-.PHONY: help demo test check bench load mutate docs texts golden format lock clean
+.PHONY: help demo test check bench load mutate docs texts golden sbom format lock clean
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
@@ -56,6 +57,10 @@ texts:
 golden:
 	$(SETUP) test
 	@$(PY) -m tests.golden --write
+
+sbom:
+	$(SETUP) test
+	@$(PY) tools/sbom.py $(ARGS)
 
 format:
 	$(SETUP) test

@@ -15,6 +15,7 @@
     locks/         what door locks share, and how each make speaks
     pictures/      what cameras share: pictures made in the home, and shutters
     _state_file    small files that a driver keeps
+    _system_bus    D-Bus, for the radio and the modem
     virtual/       the other side of the hardware, for the demo and the tests
 
 A driver module has

@@ -19,12 +19,14 @@ import hashlib
 import logging
 from collections import Counter
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from drivers import _state_file
 from drivers.radio import bthome_decode as decoder
 from drivers.radio import bthome_events as words
+from drivers.radio import bthome_quirks
 from drivers.radio.bthome_decode import Packet, Problem
 from drivers.radio.bthome_events import Words
 from drivers.radio.bthome_replay_guard import Guard, Marks, Verdict
@@ -69,6 +71,10 @@ class Config(BaseModel):
     """False: the device sends in the clear, and anybody can forge it.  Never for a pendant."""
     secret: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Name of the secret that holds the bind key; `bthome-<id>` when left out."""
+    quirks: Annotated[
+        tuple[str, ...], AfterValidator(bthome_quirks.known), Field(max_length=5)
+    ] = ()
+    """What this device says differently, see docs/drivers.md."""
 
 
 def secret_name(config: Config, device: str) -> str | None:
@@ -122,6 +128,7 @@ class Driver:
         self._scanner = scanner_of(context)
         self._address = config.address.upper()
         self._role = context.role
+        self._quirks = config.quirks
         self._key = _read_key(config, context)
         self._file = MarksFile(context.state_dir, self._key)
         marks = self._file.load()
@@ -167,7 +174,7 @@ class Driver:
         found = decoder.decode(data, self._address, self._key)
         verdict = self._guard.judge(found, data, now_s, encrypted=self._key is not None)
         if verdict is Verdict.FRESH and isinstance(found, Packet):
-            told = self._words.say(found, now_s)
+            told = self._words.say(bthome_quirks.read(found, self._quirks), now_s)
             self._unproven = 0
             if self._ailing:
                 self._ailing = False

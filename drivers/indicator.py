@@ -72,8 +72,9 @@ class Driver:
 
     async def set(self, on: bool) -> None:
         """See `gateway.ports.Indicator`.  Raises `DeviceUnavailable` while it does not run."""
-        self._on = on
-        self._changed.set()
+        if on != self._on:  # a word that is said again breaks no beep
+            self._on = on
+            self._changed.set()
         if self._light is None and self._tone is None:
             raise DeviceUnavailable(f"{NAME} does not run; it is set as soon as it does")
         self._show(on)

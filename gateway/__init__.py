@@ -26,7 +26,8 @@ The runtime, each room standing on those before it
     link         the staff server: enrolment, its keys, three lanes of one kept connection each,
                  and the line before its door
     services     what runs beside the engine: the night plan, the clock, the drivers, lights, the
-                 server's new keys, pruning, what the resident hears of an alarm, systemd
+                 server's new keys, pruning, what the resident hears of an alarm, a broker in
+                 the home, systemd
     media        sound to who answers an alarm, pictures to who looks: a child process for each
     second_path  whom the home tells by itself when the server has not got an alarm; the test alarm
 

@@ -33,9 +33,9 @@ pin = 17
 """
 
 
-def _home(folder: Path, board: VirtualPins) -> Home:
+def _home(folder: Path, board: VirtualPins, toml: bytes = TOML) -> Home:
     return Home(
-        home_file.parse(TOML, folder / "home.toml"),
+        home_file.parse(toml, folder / "home.toml"),
         state_dir=folder,
         clock=SystemClock(),
         memory_dir=folder,
@@ -62,6 +62,24 @@ async def test_a_command_lights_the_lamp(tmp_path: Path, caplog: pytest.LogCaptu
     home.stop()
     await running
     assert not lamp.lit
+
+
+async def test_a_lamp_that_failed_is_known_to_be_dark(tmp_path: Path) -> None:
+    """Whoever asks it to shine on is told that it does not, whatever its driver raises: what goes
+    on under it must end."""
+    board = VirtualPins()
+    board.mat(17)
+    lamp = board.lamp(25)
+    home = _home(tmp_path, board, TOML.replace(b"= 25", b'= 25\nrole = "looking"'))
+    running = asyncio.create_task(home.run())
+    await until(lambda: "lamp" in home.view.devices)
+    assert await home.indicators.set_role("looking", True)
+    assert await home.indicators.set_role("looking", True)
+    assert lamp.lit
+    home.supervisor.devices["lamp"]._light.close()
+    assert not await home.indicators.set_role("looking", True)
+    home.stop()
+    await running
 
 
 async def test_the_lamp_asks_on_after_a_restart(tmp_path: Path) -> None:

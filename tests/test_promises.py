@@ -103,7 +103,10 @@ def test_every_named_test_exists(page: Path) -> None:
     ] == []
 
 
-@pytest.mark.parametrize("page", ["docs/security.md", "docs/privacy.md", "docs/compatibility.md"])
+PROMISING = ("security", "privacy", "compatibility", "home-assistant")
+
+
+@pytest.mark.parametrize("page", [f"docs/{name}.md" for name in PROMISING])
 def test_every_promise_names_its_test(page: str) -> None:
     """A row of a table of promises without a test would be a wish."""
     rows = [

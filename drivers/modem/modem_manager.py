@@ -16,10 +16,11 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dbus_fast import BusType, Message, MessageType, Variant
-from dbus_fast.aio import MessageBus
+from dbus_fast import Message, Variant
 from dbus_fast.errors import DBusError
 
+from drivers import _system_bus
+from drivers._system_bus import ANSWER_S, OBJECTS, PROPERTIES, SystemBus
 from gateway.errors import DeviceError, DeviceRefused, DeviceUnavailable
 from gateway.ports import ModemReport, ModemState
 
@@ -30,19 +31,10 @@ ROOT = "/org/freedesktop/ModemManager1"
 MODEM = f"{NAME}.Modem"
 MESSAGING = f"{NAME}.Modem.Messaging"
 SMS = f"{NAME}.Sms"
-DBUS = "org.freedesktop.DBus"
-OBJECTS = f"{DBUS}.ObjectManager"
-PROPERTIES = f"{DBUS}.Properties"
-
-ANSWER_S = 5.0
-"""Seconds that D-Bus or ModemManager has to answer a question: it is on this machine."""
 
 SEND_S = 25.0
 """Seconds that a message may take to leave: a weak network needs ten and more; with 20 s before the
 first and this, a second receiver is still told within the minute."""
-
-AGAIN_S = 5.0
-"""Seconds until D-Bus is tried again when it went away."""
 
 SENT_KEPT = 50
 """Messages whose delivery report is waited for: beyond it the oldest is forgotten."""
@@ -68,17 +60,15 @@ MATCHES = (
     f"type='signal',sender='{NAME}',interface='{PROPERTIES}',arg0='{SMS}'",
 )
 
-FAULTS = (OSError, EOFError, DBusError, TimeoutError, AttributeError, ValueError, KeyError)
-"""What a bus that is missing or goes away is known to raise in dbus-fast, and an answer of a form
-that is not known."""
+FAULTS = (*_system_bus.FAULTS, KeyError)
+"""What a bus that is missing or goes away raises, and an answer of a form that is not known."""
 
 
 class ModemManager:
     """Implements `gateway.ports.Modem`.  Use from one event loop only."""
 
     def __init__(self) -> None:
-        self._bus: MessageBus | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._bus = SystemBus("modem", MATCHES, hear=self._on_message, look=self._read_stored)
         self._reading: set[asyncio.Task[None]] = set()
         self._waited: dict[int, None] = {}
         self._early: dict[int, bool] = {}
@@ -91,16 +81,11 @@ class ModemManager:
     ) -> None:
         """See `gateway.ports.Modem`."""
         self._on_text, self._on_report = on_text, on_report
-        looked = asyncio.Event()
-        self._task = asyncio.create_task(self._run(looked), name="modem")
-        await looked.wait()
+        await self._bus.start()
 
     async def stop(self) -> None:
         """See `gateway.ports.Modem`."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.wait({task})
+        await self._bus.stop()
 
     # --- how it is, and sending -------------------------------------------------------------------
 
@@ -190,30 +175,6 @@ class ModemManager:
 
     # --- what comes in ----------------------------------------------------------------------------
 
-    async def _run(self, looked: asyncio.Event) -> None:
-        while True:
-            bus: MessageBus | None = None
-            try:
-                bus = self._bus = MessageBus(bus_type=BusType.SYSTEM)
-                async with asyncio.timeout(ANSWER_S):
-                    await bus.connect()
-                bus.add_message_handler(self._on_message)
-                for rule in MATCHES:
-                    where = "/org/freedesktop/DBus"
-                    await self._call(where, DBUS, "AddMatch", "s", [rule], to=DBUS)
-                await self._read_stored()
-                looked.set()
-                await bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
-            except FAULTS as error:
-                why = f"{type(error).__name__}: {error}"
-                log.info("D-Bus cannot be asked for the modem", extra={"why": why})
-            finally:
-                self._bus = None
-                if bus is not None:
-                    bus.disconnect()
-                looked.set()
-            await asyncio.sleep(AGAIN_S)
-
     async def _read_stored(self) -> None:
         """What came while nobody listened."""
         with contextlib.suppress(*FAULTS, DeviceUnavailable):
@@ -223,7 +184,7 @@ class ModemManager:
                 await self._read(sms, path)
 
     def _on_message(self, message: Message) -> None:
-        if message.message_type is not MessageType.SIGNAL or message.path is None:
+        if message.path is None:
             return
         if message.member == "Added" and message.interface == MESSAGING and message.body[1]:
             self._spawn_read(message.body[0], message.path)
@@ -284,26 +245,12 @@ class ModemManager:
         signature: str = "",
         body: list[Any] | None = None,
         *,
-        to: str = NAME,
         within_s: float = ANSWER_S,
     ) -> list[Any]:
-        """The answer's body.  Raises one of `FAULTS`."""
-        if self._bus is None:
-            raise OSError("D-Bus is away")
-        message = Message(
-            destination=to,
-            path=path,
-            interface=interface,
-            member=member,
-            signature=signature,
-            body=body or [],
+        """What ModemManager answers.  Raises one of `FAULTS`."""
+        return await self._bus.call(
+            NAME, path, interface, member, signature, body, within_s=within_s
         )
-        async with asyncio.timeout(within_s):
-            reply = await self._bus.call(message)
-        if reply is None or reply.message_type is MessageType.ERROR:
-            name = "no answer" if reply is None else str(reply.error_name)
-            raise DBusError(name, f"{member} was refused", reply)
-        return list(reply.body)
 
 
 def _problem(modem: Mapping[str, Mapping[str, Variant]]) -> str | None:

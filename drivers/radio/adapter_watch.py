@@ -16,23 +16,15 @@ import contextlib
 import logging
 from typing import Any
 
-from dbus_fast import BusType, Message, MessageType, Variant
-from dbus_fast.aio import MessageBus
+from dbus_fast import Message, Variant
 from dbus_fast.errors import DBusError
+
+from drivers._system_bus import DBUS, FAULTS, OBJECTS, PROPERTIES, SystemBus
 
 log = logging.getLogger(__name__)
 
 BLUEZ = "org.bluez"
 ADAPTER = "org.bluez.Adapter1"
-PROPERTIES = "org.freedesktop.DBus.Properties"
-OBJECTS = "org.freedesktop.DBus.ObjectManager"
-DBUS = "org.freedesktop.DBus"
-
-ANSWER_S = 5.0
-"""Seconds that D-Bus or BlueZ has to answer: it is on this machine, and takes milliseconds."""
-
-AGAIN_S = 5.0
-"""Seconds until D-Bus is tried again when it went away: a restart of it takes as long."""
 
 MATCHES = (
     f"type='signal',sender='{DBUS}',interface='{DBUS}',member='NameOwnerChanged',arg0='{BLUEZ}'",
@@ -40,16 +32,18 @@ MATCHES = (
     f"type='signal',sender='{BLUEZ}',interface='{PROPERTIES}',arg0='{ADAPTER}'",
 )
 
-_FAULTS = (OSError, EOFError, DBusError, TimeoutError, AttributeError, ValueError)
-"""What a bus that is missing or goes away is known to raise in dbus-fast."""
-
 
 class AdapterWatch:
     """Watches from `start` to `stop`.  Use from one event loop only."""
 
     def __init__(self) -> None:
-        self._task: asyncio.Task[None] | None = None
-        self._bus: MessageBus | None = None
+        self._bus = SystemBus(
+            "bluetooth adapter watch",
+            MATCHES,
+            hear=self._on_message,
+            look=self._look,
+            gone=self._not_known,
+        )
         self._owner: str | None = None
         self._adapters: dict[str, bool] = {}
         self._known = False
@@ -61,17 +55,11 @@ class AdapterWatch:
 
     async def start(self) -> None:
         """Begin to watch; returns when the first look is over, whatever it found."""
-        if self._task is None:
-            looked = asyncio.Event()
-            self._task = asyncio.create_task(self._run(looked), name="bluetooth adapter watch")
-            await looked.wait()
+        await self._bus.start()
 
     async def stop(self) -> None:
         """End.  May be called twice, and without `start`."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.wait({task})
+        await self._bus.stop()
 
     @property
     def known(self) -> bool:
@@ -99,50 +87,27 @@ class AdapterWatch:
     async def switch_on(self) -> None:
         """Ask BlueZ to switch on an adapter that is off: this home's radio listens always.  One
         that is blocked (rfkill) stays off.  Never raises."""
-        if self._bus is None or self._owner is None or any(self._adapters.values()):
+        if not self._bus.there or self._owner is None or any(self._adapters.values()):
             return
         for path in self._adapters:
-            with contextlib.suppress(*_FAULTS):
+            with contextlib.suppress(*FAULTS):
                 on = [ADAPTER, "Powered", Variant("b", True)]
-                await self._call(BLUEZ, path, PROPERTIES, "Set", "ssv", on)
+                await self._bus.call(BLUEZ, path, PROPERTIES, "Set", "ssv", on)
                 return
 
     # --- watching ---------------------------------------------------------------------------------
 
-    async def _run(self, looked: asyncio.Event) -> None:
-        while True:
-            bus: MessageBus | None = None
-            try:
-                bus = self._bus = MessageBus(bus_type=BusType.SYSTEM)
-                async with asyncio.timeout(ANSWER_S):
-                    await bus.connect()
-                bus.add_message_handler(self._on_message)
-                for rule in MATCHES:
-                    await self._call(DBUS, "/org/freedesktop/DBus", DBUS, "AddMatch", "s", [rule])
-                await self._look()
-                looked.set()
-                await bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
-            except _FAULTS as error:
-                log.info(
-                    "D-Bus cannot be watched", extra={"why": f"{type(error).__name__}: {error}"}
-                )
-            finally:
-                self._bus = None
-                self._known = False
-                if bus is not None:
-                    bus.disconnect()
-                looked.set()
-                self._changed.set()
-            await asyncio.sleep(AGAIN_S)
+    def _not_known(self) -> None:
+        self._known = False
+        self._changed.set()
 
     async def _look(self) -> None:
         """Who owns the name, and which adapters there are; the signals go on from there."""
         try:
-            body = await self._call(
-                DBUS, "/org/freedesktop/DBus", DBUS, "GetNameOwner", "s", [BLUEZ]
-            )
+            where = "/org/freedesktop/DBus"
+            body = await self._bus.call(DBUS, where, DBUS, "GetNameOwner", "s", [BLUEZ])
             self._owner = str(body[0])
-            objects = (await self._call(BLUEZ, "/", OBJECTS, "GetManagedObjects"))[0]
+            objects = (await self._bus.call(BLUEZ, "/", OBJECTS, "GetManagedObjects"))[0]
         except DBusError:  # nobody has the name, or just left
             self._owner, objects = None, {}
         self._adapters = {
@@ -153,37 +118,9 @@ class AdapterWatch:
         self._known = True
         self._changed.set()
 
-    async def _call(
-        self,
-        destination: str,
-        path: str,
-        interface: str,
-        member: str,
-        signature: str = "",
-        body: list[Any] | None = None,
-    ) -> list[Any]:
-        """The answer's body.  Raises one of `_FAULTS`."""
-        assert self._bus is not None  # noqa: S101 - only called while there is one
-        message = Message(
-            destination=destination,
-            path=path,
-            interface=interface,
-            member=member,
-            signature=signature,
-            body=body or [],
-        )
-        async with asyncio.timeout(ANSWER_S):
-            reply = await self._bus.call(message)
-        if reply is None or reply.message_type is MessageType.ERROR:
-            name = "no answer" if reply is None else str(reply.error_name)
-            raise DBusError(name, f"{member} was refused", reply)
-        return list(reply.body)
-
     # --- signals ----------------------------------------------------------------------------------
 
     def _on_message(self, message: Message) -> None:
-        if message.message_type is not MessageType.SIGNAL:
-            return
         try:
             self._see(message.member or "", message.path or "", message.body)
         except (KeyError, IndexError, TypeError, AttributeError):
@@ -225,7 +162,7 @@ class AdapterWatch:
         task.add_done_callback(self._looking.discard)
 
     async def _look_again(self) -> None:
-        with contextlib.suppress(*_FAULTS):
+        with contextlib.suppress(*FAULTS):
             before = dict(self._adapters)
             await self._look()
             if any(on and not before.get(path) for path, on in self._adapters.items()):

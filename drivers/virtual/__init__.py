@@ -23,7 +23,8 @@ Every virtual lock (`drivers.virtual.locks.VirtualLock`) has `turns`, `state` (`
 `come_back`, `battery_pct`, `connected`; what its `trust()` returns is the secret that the make's
 driver reads.  `twin(driver)` finds it by the driver's name: `Twin` of
 `drivers/virtual/<driver>.py`, or of a module that another distribution names in the entry point
-group `tryggve.virtual`.
+group `tryggve.virtual`.  The twin of another distribution's driver that is no lock is the function
+`twin` of the module it names there (tests/drivers/twins.py).
 
 Needs the extra `demo` (bumble); nothing outside this package imports bumble.  Not for: a home.
 """
@@ -88,7 +89,7 @@ def twins() -> tuple[str, ...]:
     """The lock drivers that have a virtual twin, ours and those of other distributions, sorted."""
     own = {module.name for module in pkgutil.iter_modules(__path__)}
     theirs = {point.name for point in entry_points(group=GROUP)}
-    return tuple(sorted({name for name in own if name.startswith("lock_")} | theirs))
+    return tuple(sorted(name for name in own | theirs if name.startswith("lock_")))
 
 
 def twin(driver: str) -> type[VirtualLock[Any]]:

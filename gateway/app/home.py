@@ -22,6 +22,7 @@ from gateway.app.configuration import Configuration
 from gateway.app.installing import Installing
 from gateway.app.media_parts import MediaParts
 from gateway.app.second_path import PathParts
+from gateway.app.told_broker import told_broker
 from gateway.app.uplink_bridge import LogOutbox, callbacks
 from gateway.clock import Clock
 from gateway.commands import AskStatus, Command, LockDoor, SetIndicator
@@ -200,6 +201,7 @@ class Home:
         self.second_path = None if self.enrolment is None else self._second_path(modem)
         self.uplink = self._uplink()
         self.local_page = None if self.page_identity is None else self._page(self.page_identity)
+        self.broker = told_broker(config, self.secrets, lambda: self.view, lambda: self.uplink)
 
     def _second_path(self, modem: Modem | None) -> PathParts:
         return PathParts(
@@ -281,6 +283,9 @@ class Home:
             self.spawn(path.run(test_why))
         if self.local_page is not None:
             self.local_page.listen()
+        if self.broker is not None:
+            self.watchers.append(self.broker.see)
+            self.spawn(self.broker.run())
         self.notifier.ready()
         if self.local_page is not None:
             self.local_page.serve()

@@ -23,6 +23,7 @@ from gateway.cli.common import (
 )
 from gateway.config.held_config import THE_FILE
 from gateway.config.home_file import DeviceConfig, HomeConfig
+from gateway.config.mqtt import KEPT_IN, check_devices
 from gateway.config.secrets import FileSecrets
 from gateway.errors import ConfigError, UserError
 from gateway.events import LISTENING_ROLE
@@ -123,6 +124,9 @@ def _check(args: argparse.Namespace) -> None:
         open_pins(config.gpio, state, str(config.path)).close()
     require_secrets(config, secrets)
     require_phone(config)
+    check_devices(str(config.path), config.mqtt, config.devices)
+    if config.mqtt is not None and config.mqtt.user:
+        secrets.read(KEPT_IN)
     for line in report(config):
         print(line)
     if held.number != THE_FILE:
@@ -202,6 +206,9 @@ def report(config: HomeConfig) -> list[str]:
     calls = config.centre_calls
     if calls is not None:
         lines.append(f"calls    of alarm centres at {calls.domain}, port {calls.port}")
+    if config.mqtt is not None:
+        named = ", ".join(("alarms", *config.mqtt.devices))
+        lines.append(f"told     {named}, to the broker at {config.mqtt.host}:{config.mqtt.port}")
     if config.web.enabled:
         lines.append(f"page     http://{config.web.host}:{config.web.port}/")
     return lines

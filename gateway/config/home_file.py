@@ -3,7 +3,7 @@
     [home]            what this home is          [devices.<id>]  one device each, by its driver
     [staff]           the staff server           [rules.<name>]  a rule's settings
     [log] [gpio]      the log, the pins          [checks.<plan>] one night plan each
-    [web]             the page the Pi serves
+    [web]             the page the Pi serves       [mqtt]   who is told in the home
     [second_path]     the way past the server     [chain]         the test alarm
     [centre_calls]    where an alarm centre calls
 
@@ -39,6 +39,7 @@ from pydantic import (
 
 import drivers
 from drivers import Loaded
+from gateway.config.mqtt import MqttSection
 from gateway.config.problems import from_toml, from_validation, suggestion
 from gateway.errors import ConfigError, UnknownDriver
 from gateway.rules import DeviceFacts, HomeFacts, RuleSettings, settings_class
@@ -223,6 +224,7 @@ class Root(Section):
     log: LogSection = LogSection()
     gpio: GpioSection | None = None
     web: WebSection = WebSection()
+    mqtt: MqttSection | None = None
     second_path: SecondPathSection = SecondPathSection()
     chain: ChainSection = ChainSection()
     centre_calls: CentreCallsSection | None = None
@@ -270,6 +272,7 @@ class HomeConfig:
     second_path: SecondPathSection = field(default_factory=SecondPathSection)
     chain: ChainSection = field(default_factory=ChainSection)
     centre_calls: CentreCallsSection | None = None
+    mqtt: MqttSection | None = None
     tables: Mapping[str, Any] = field(default_factory=dict)
     """As they are written."""
 
@@ -363,6 +366,7 @@ def of_tables(table: Mapping[str, Any], path: Path, sha256: str) -> HomeConfig:
         second_path=root.second_path,
         chain=root.chain,
         centre_calls=root.centre_calls,
+        mqtt=root.mqtt,
     )
 
 

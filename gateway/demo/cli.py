@@ -23,9 +23,11 @@ from queue import Empty
 from types import FrameType
 from zoneinfo import ZoneInfo
 
+from gateway.demo import town
 from gateway.demo.home_process import HomeProcess, StageError
 from gateway.demo.pace import FASTEST
 from gateway.demo.smoke import smoke
+from gateway.demo.staffclient import StaffClient
 from gateway.demo.stage import Stage, free_port, stage
 from gateway.doors.page_pin import written
 from gateway.errors import TryggveError
@@ -136,9 +138,20 @@ def _play(folder: Path, seed: int, speed: float) -> int:
         phones=True,
         tell=tell,
     ) as set_stage:
+        tell("both residents agree to be looked at by their cameras")
+        _agree(set_stage)
         _introduce(set_stage)
         _listen(set_stage)
     return 0
+
+
+def _agree(stage: Stage) -> None:
+    """As a coordinator notes it on the page of consents."""
+    account, day = stage.account("coordinator"), stage.clock.now().astimezone(HERE).date()
+    coordinator = StaffClient(stage.url, account.email, account.password)
+    for home in (town.HOME, town.NEIGHBOUR):
+        said = {"resident": home.resident, "asked_on": day.isoformat(), "how": "spoken"}
+        coordinator.post(f"/hem/{home.id}/samtycke", do="agree", **said)
 
 
 def _introduce(stage: Stage) -> None:
@@ -160,6 +173,8 @@ def _introduce(stage: Stage) -> None:
   4  An alarm: p + Enter.  Provtelefon shows whose phone rings, and who is told next when
      nobody answers; answer OK there, or take it in Nu.  s + Enter pulls the server's plug:
      f + Enter, and the home tells by its own modem.
+  5  A night check: u + Enter shortly before 23:00, and {watcher} opens Nattillsyn.
+     Jag gör tillsynen, Starta kameratillsyn: the drawn bedroom for 30 seconds, and four answers.
   Provtelefon, the phones of the staff: {stage.phones.url if stage.phones else ""}
 
   The page that the home itself serves: {stage.home_url}

@@ -107,6 +107,8 @@ class LookEnd(Coded):
     """Another program has the camera."""
     CAMERA_FAILED = "camera_failed"
     """The camera gave no more pictures."""
+    LAMP_DARK = "lamp_dark"
+    """The lamp that says that somebody looks went dark, or could not be asked any more."""
     MEDIA_STUCK = "media_stuck"
     """The process that carried it did not answer any more, and was ended."""
     MEDIA_DIED = "media_died"

@@ -27,12 +27,19 @@ class Carried(ABC):
         self.say, self.limit, self.why = say, limit, why
         self.ended = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._end_told = False
 
     def end(self, why: str) -> None:
         """End it; the first reason stands."""
         if not self.ended.is_set():
             self.why = why
             self.ended.set()
+
+    def tell_end(self) -> None:
+        """Tell the parent why it ended, once: what is told stands, should the rest be cut short."""
+        if not self._end_told:
+            self._end_told = True
+            self.say("ended", why=str(self.why), **self.count())
 
     @abstractmethod
     async def run(self) -> None:

@@ -82,7 +82,8 @@ async def main() -> None:
     obeyed = asyncio.create_task(_obey(carried, reader))
     try:
         await carried.run()
-        _say("ended", why=str(carried.why), **carried.count())
+        carried.tell_end()
+        os._exit(0)  # threads of libraries hold nothing up: what is open here is closed by that
     finally:
         told.cancel()
         obeyed.cancel()
@@ -108,4 +109,4 @@ async def _obey(carried: Carried, reader: asyncio.StreamReader) -> None:
 
 if __name__ == "__main__":
     asyncio.run(main())
-    os._exit(0)  # threads of libraries hold nothing up: what is open here is closed by that
+    os._exit(0)

@@ -11,6 +11,7 @@ import importlib
 import threading
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from gateway.errors import DeviceError, DeviceRefused, DeviceUnavailable
@@ -60,15 +61,16 @@ class OpenEye:
         if self._eye is not None:
             self._eye.want_key()
 
-    def close(self) -> None:
-        """Give the camera back.  May be called twice."""
+    async def close(self) -> None:
+        """Give the camera back, in a thread: a driver may take its time.  May be called twice."""
         with self._one:
             self._closed = True
             eye, self._eye = self._eye, None
-        if eye is not None:
-            eye.close()
         self._shots.clear()
         self._fail(LookEnd.CAMERA_FAILED)
+        if eye is not None:
+            with suppress(Exception):  # the end of this process closes it, too
+                await asyncio.to_thread(eye.close)
 
     # --- in the thread
 

@@ -57,6 +57,9 @@ FIND_ALONE_S = 15.0
 GONE_S = 2.0
 """Seconds after which the shutter is shut before a child that does not go away."""
 
+LIT_EVERY_S = 0.5
+"""Seconds between two words to the lamp that it shines: one that does not ends the look."""
+
 Picture = Callable[[str, int, bytes], Awaitable[PictureTaken]]
 """Hands a sealed picture to the server: look, number, and what only the page can open."""
 
@@ -64,7 +67,7 @@ Picture = Callable[[str, int, bytes], Awaitable[PictureTaken]]
 class Looks(Sessions[LookPermit, LookOrder]):
     """The looks of one home.  `cameras` are its cameras, `camera` one that runs."""
 
-    kill_after_s = 0.4
+    kill_after_s = 0.3
     hung_up = LookEnd.CLOSED
     connect_s = 50.0
     find_s = FIND_S
@@ -86,6 +89,7 @@ class Looks(Sessions[LookPermit, LookOrder]):
         self._spare_until_s = 0.0
         self._preparing = asyncio.Lock()
         self._uncovered: asyncio.Task[None] | None = None
+        self._lit: asyncio.Task[None] | None = None
         self._shows = PictureKind.UNKNOWN
         view, record = around.view, around.record
         self._ground = LookGround(
@@ -199,6 +203,7 @@ class Looks(Sessions[LookPermit, LookOrder]):
                 return self._not(running, LookRefusal.NO_LIGHT)
             if running.ending is not None:
                 return running.ending
+            self._lit = asyncio.create_task(self._keep_lit(running))
             self._uncovered = asyncio.create_task(self._uncover(running, camera))
             return await self._hear(running, self._beginning(running.permit, order, camera))
         finally:
@@ -206,6 +211,10 @@ class Looks(Sessions[LookPermit, LookOrder]):
             await asyncio.wait((gone,), timeout=GONE_S)
             await self._cover(camera)
             await gone  # as long as it is there, the lamp says so
+            lit, self._lit = self._lit, None
+            if lit is not None:
+                lit.cancel()
+                await asyncio.gather(lit, return_exceptions=True)
 
     def _beginning(self, permit: LookPermit, order: LookOrder, camera: Camera) -> dict[str, Any]:
         place = camera.place()
@@ -226,6 +235,15 @@ class Looks(Sessions[LookPermit, LookOrder]):
             },
         }
 
+    async def _keep_lit(self, running: Running[LookPermit]) -> None:
+        """The lamp shines as long as somebody may see; once it does not, nobody sees."""
+        while await self.around.light(True):  # noqa: ASYNC110 - a lamp has only a word
+            await asyncio.sleep(LIT_EVERY_S)
+        if running.began_s is None:
+            self._not_begun(running, LookRefusal.NO_LIGHT)
+        else:
+            self._end(running, LookEnd.LAMP_DARK)
+
     async def _uncover(self, running: Running[LookPermit], camera: Camera) -> None:
         """Open the shutter; where it does not, nobody looks."""
         try:
@@ -233,9 +251,13 @@ class Looks(Sessions[LookPermit, LookOrder]):
                 await camera.open_shutter()
         except (DeviceError, TimeoutError) as error:
             log.warning("a shutter does not open", extra={"error": repr(error)})
-            self._not(running, LookRefusal.NO_SHUTTER)
-            if running.process is not None:
-                running.process.kill()
+            self._not_begun(running, LookRefusal.NO_SHUTTER)
+
+    def _not_begun(self, running: Running[LookPermit], why: LookRefusal) -> None:
+        """Nobody will look: its process need not wait for a way."""
+        self._not(running, why)
+        if running.process is not None:
+            running.process.kill()
 
     async def _cover(self, camera: Camera) -> None:
         """Shut it again, whatever became of opening it."""

@@ -117,7 +117,6 @@ class Running(Generic[P]):
     ending: str | None = None
     """Why it was told to end from here."""
     refused: str | None = None
-    died: str = "media_died"
     over_s: float | None = None
     """When its process was gone."""
     pictures: int = 0
@@ -290,7 +289,12 @@ class Sessions(ABC, Generic[P, Q]):
             return "refused"
         if running.began_s is None and ended is None and running.ending is None:
             return self._not(running, "no_media")
-        return running.ending or ended or running.died
+        return running.ending or ended or self._died(running)
+
+    def _died(self, running: Running[P]) -> str:
+        """Why a child is gone that said nothing: at its limit it is killed, here or by itself."""
+        limit_s = (running.ends_s or 0.0) - self.kill_after_s
+        return "limit_reached" if time.monotonic() >= limit_s else "media_died"
 
     def _ready(self, running: Running[P]) -> None:
         """The child is there; what it opens it may not have opened yet."""
@@ -305,7 +309,6 @@ class Sessions(ABC, Generic[P, Q]):
         while running.ends_s is not None:
             left_s = running.ends_s - time.monotonic()
             if left_s <= 0:
-                running.died = "limit_reached"
                 running.process.kill()
                 return
             await asyncio.sleep(min(left_s, 0.5))

@@ -30,7 +30,7 @@ OPEN_S = 15.0
 """Seconds from a way to the parent's word that the camera may be opened: lamp and shutter."""
 
 WATCH_EVERY_S = 0.1
-"""Seconds between two looks at limit and page: a look is over half a second past its limit."""
+"""Seconds between two looks at the page; at the limit itself it looks at once."""
 
 AT_LIMIT_S = 0.5
 """Seconds before the limit from which the page's own end is the limit's: it counts down as well."""
@@ -46,7 +46,7 @@ longer than one that speaks to the home."""
 class Look(Carried):
     """One look, from the page's offer or key to its end."""
 
-    hard_end_s = 0.25
+    hard_end_s = 0.2
 
     def __init__(self, order: dict[str, Any], say: Say, *, webrtc: bool) -> None:
         self._find_s, self._beat_within_s = float(order["find_s"]), float(order["beat_within_s"])
@@ -99,11 +99,13 @@ class Look(Carried):
         except TimeoutError:  # the parent never let it open the camera
             self.end(LookEnd.REFUSED)
         finally:
-            self._close_eye()  # before anything that may take its time
             self.limit.end()
+            closed = self._close_eye()  # before anything that may take its time
+            self.tell_end()
             carrying.cancel()
             ended.cancel()
             self.stop()
+            await closed
             if self._video is not None:
                 await self._video.close()
 
@@ -111,7 +113,8 @@ class Look(Carried):
         """See `Carried`."""
         match order["do"]:
             case "open":
-                self.limit.begin(self._limit_s, float(order["ends_s"]))
+                if not self._may_open.is_set():  # by the second way it goes on
+                    self.limit.begin(self._limit_s, float(order["ends_s"]))
                 self._may_open.set()
             case "extend":
                 self.limit.extend(float(order["limit_s"]))
@@ -159,9 +162,9 @@ class Look(Carried):
             await self._first(video.failed, self._relayed)
             if not self._relayed.is_set():
                 raise SightFailed(video.why)
-        self._close_eye()
+        await self._close_eye()
         self._video = None
-        await video.close()
+        self.spawn(video.close())  # a way that is lost may wait long for its own good-bye
         return False
 
     async def _go_relayed(self) -> None:
@@ -212,10 +215,10 @@ class Look(Carried):
             eye.open()
         return eye
 
-    def _close_eye(self) -> None:
+    def _close_eye(self) -> asyncio.Future[None]:
+        """Begin to close the camera; done when it is."""
         eye, self._eye = self._eye, None
-        if eye is not None:
-            eye.close()
+        return asyncio.ensure_future(asyncio.sleep(0) if eye is None else eye.close())
 
     async def _first(self, *events: asyncio.Event) -> asyncio.Event:
         """Which of some happens first."""
@@ -238,8 +241,8 @@ class Look(Carried):
 
     async def _watch(self) -> None:
         """The second layer, and who is still there."""
-        while True:
-            await asyncio.sleep(WATCH_EVERY_S)
+        while not self.ended.is_set():
+            await asyncio.sleep(min(WATCH_EVERY_S, max(0.0, self.limit.left_s)))
             if self.limit.left_s <= 0:
                 began = self._may_open.is_set()
                 self.end(LookEnd.LIMIT_REACHED if began else LookEnd.ICE_TIMEOUT)

@@ -87,7 +87,7 @@ class Call(Carried):
             self.peer.connection.on("track", lambda track: self.spawn(self._play(track)))
             async with asyncio.timeout(ICE_WITHIN_S):
                 self.say("answered", sdp=await self.peer.answer(self._sdp, self.microphone))
-            self.limit.ends_s = time.monotonic() + ICE_WITHIN_S
+            self.limit.wait(ICE_WITHIN_S)
             self.spawn(self._watch())
             await self.ended.wait()
         except SoundFailed:

@@ -10,7 +10,6 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from gateway.errors import DeviceError
 from gateway.ports import Indicator
 from gateway.rules import DeviceFacts
 
@@ -48,7 +47,7 @@ class Indicators:
         try:
             async with asyncio.timeout(SET_S):
                 await driver.set(on)
-        except (DeviceError, TimeoutError) as error:  # it is set as soon as it can be had
+        except Exception as error:  # whatever its driver raises: it is set as soon as it can be had
             log.warning("an indicator waits", extra={"device": device, "error": repr(error)})
             return False
         return True

@@ -10,8 +10,21 @@ from typing import Any
 
 import pytest
 
-from gateway.envelope import Draft
-from gateway.events import CheckAsked, LookBegun, LookEnd, LookEnded, LookWay, LookWhy, PictureKind
+from gateway.access import look_permits
+from gateway.envelope import Because, Draft
+from gateway.events import (
+    CheckAsked,
+    CheckBy,
+    CheckDone,
+    CheckDue,
+    LookBegun,
+    LookEnd,
+    LookEnded,
+    LookWay,
+    LookWhy,
+    MatPressed,
+    PictureKind,
+)
 from tests.browser.conftest import DESK, PHONE, LiveServer
 from tests.browser.night import MIN, Night
 from tests.browser.test_look import SealingHome, sealing
@@ -99,6 +112,38 @@ def test_what_was_seen_on_a_phone(
     page.get_by_test_id(f"finding-{answer}").click()
     expect(part(page, stands)).to_have_count(1)
     assert row(parts_of(night.app), check).looked == "camera"
+
+
+def test_a_reason_of_the_watchers_own(
+    open_page: Open, sign_in: SignIn, night: Night, live_server: LiveServer, sealing: SealingHome
+) -> None:
+    """A check that the sensor answered: its answer stands above the reasons, and without one chosen
+    nobody looks; with one the picture comes, and the reason is in the permit."""
+    from playwright.sync_api import expect
+
+    check = "night@own"
+    slot = night.now - 10 * MIN
+    home = night.homes["h1"]
+    home.send(CheckDue(check=check, slot=slot), at=slot)
+    [felt] = home.send(MatPressed(), device="bed", at=slot)
+    done = CheckDone(check=check, by=CheckBy.SENSOR)
+    home.send(Draft(done, because=Because("night_check", 3, (felt.ref,))), at=slot)
+    page = open_page(PHONE)
+    sign_in(page)
+    board(page, live_server, f"h1/{check}")
+    expect(page.get_by_test_id("look-sensor")).to_contain_text("mattan känner någon sedan")
+    page.get_by_test_id("look-begin").click()
+    expect(page.get_by_test_id("look-say")).to_contain_text("Välj först varför")
+    assert [order for order in sealing.orders if order.what == "begin"] == []
+    page.get_by_test_id("look-why-worry").check()
+    page.get_by_test_id("look-begin").click()
+    expect(page.get_by_test_id("look")).to_have_attribute("data-state", "live")
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    keys = parts_of(night.app).keys
+    permit = look_permits.read(sealing.orders[-1].permit, {keys.kid: keys.private.public_key()})
+    assert (permit.why, permit.check, permit.person) == (LookWhy.WORRY, check, "p7")
+    page.get_by_test_id("look-end").click()
+    expect(page.get_by_test_id("look-say")).to_contain_text("Du avslutade kameratillsynen")
 
 
 def test_a_look_without_a_picture_leaves_a_visit(

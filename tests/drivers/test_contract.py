@@ -41,8 +41,8 @@ def test_every_driver_has_a_twin() -> None:
 @each_driver
 def test_shape(name: str) -> None:
     """A docstring that says what it is not for; the constants; a documented, frozen Config."""
-    module = importlib.import_module(f"drivers.{name}")
     loaded = drivers.load(name)
+    module = importlib.import_module(loaded.Driver.__module__)
     assert "Not for:" in (module.__doc__ or "")
     assert loaded.name == name
     assert loaded.kind in PORTS
@@ -61,7 +61,8 @@ def test_imports(name: str) -> None:
     folder = Path(drivers.__file__).parent
     shared = [file for file in folder.rglob("*.py") if file.parent.name in ROOMS]
     assert shared
-    for file in [folder / f"{name}.py", *folder.glob("_*.py"), *shared]:
+    own = Path(inspect.getfile(drivers.load(name).Driver))
+    for file in [own, *folder.glob("_*.py"), *shared]:
         for node in ast.walk(ast.parse(file.read_text())):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

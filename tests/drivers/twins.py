@@ -8,10 +8,11 @@ from __future__ import annotations
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from drivers import _state_file, mat_adc
+from drivers import _state_file, mat_adc, virtual
 from drivers.radio.scanner import SharedScanner
 from drivers.virtual import VirtualBthome, VirtualCells, VirtualPins, virtual_home_radio
 from drivers.wired.mat_load import Cell, to_kept
@@ -143,6 +144,13 @@ async def ups_twin() -> Made:
         board.close()
 
 
+def from_outside() -> dict[str, Twin]:
+    """Those that other distributions bring for drivers of their own: the function `twin` of the
+    module that they name (docs/drivers.md); a lock's are found with the locks."""
+    points = entry_points(group=virtual.GROUP)
+    return {one.name: one.load().twin for one in points if not one.name.startswith("lock_")}
+
+
 TWINS: dict[str, Twin] = {
     "door_gpio": door_twin,
     "motion_gpio": motion_twin,
@@ -154,6 +162,7 @@ TWINS: dict[str, Twin] = {
     "bthome": bthome_twin,
     "ups_gpio": ups_twin,
     **CAMERA_TWINS,
+    **from_outside(),
     **{driver: lock_twin(driver) for driver in LOCK_DRIVERS},
 }
 """By the driver's name."""

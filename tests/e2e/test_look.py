@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import select
 
 from gateway.demo import town
+from gateway.demo.staffclient import StaffClient
 from gateway.demo.stage import Stage
 from gateway.events import ConsentHow
 from tests.browser.conftest import PHONE
@@ -38,7 +39,7 @@ from web.staff.talk.relays import TURN_SECRET
 
 pytest.importorskip("aiortc")
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(480)]
 
 ONLY_THE_RELAY = """
 const Direct = window.RTCPeerConnection;
@@ -146,6 +147,14 @@ def agrees(stage: Stage) -> None:
         look_consents.agree(parts, who, home.id, home.resident, day, how)
 
 
+def withdrawn(stage: Stage) -> None:
+    """A coordinator says on the page of consents that the resident agrees no longer."""
+    account = stage.account("coordinator")
+    planner = StaffClient(stage.url, account.email, account.password)
+    home = town.HOME
+    planner.post(f"/hem/{home.id}/samtycke", do="withdraw", resident=home.resident)
+
+
 def at_the_alarm(stage: Stage, browser: Any, script: str = "") -> Any:
     """Signed in, at the page of an open alarm; `script` runs in it first."""
     page = browser.new_context(viewport=PHONE, locale="sv-SE").new_page()
@@ -160,8 +169,9 @@ def at_the_alarm(stage: Stage, browser: Any, script: str = "") -> Any:
 def test_a_watcher_sees_into_a_home(set_stage: Callable[..., Stage], tmp_path: Path) -> None:
     """The lamp shines, the shutter opens, a picture that moves, the time left as the home counts
     it; a look and a call by a relay, which are all that it carries and that it cannot read; a look
-    sealed past the server; ended by the button, by the closed tab, and by the home itself with the
-    server dead in the middle.  Each stands in the home's log with how it ended."""
+    sealed past the server, also when the direct way is cut in the middle; ended by the button, by
+    the closed tab, by consent that is withdrawn on its page, and by the home itself with the server
+    dead in the middle.  Each stands in the home's log with how it ended."""
     secret = secrets.token_hex(16)
     with turn.relay(tmp_path, secret) as relay, turn.looking_on(relay.ports) as seen:
         stage = set_stage(home=False)
@@ -191,14 +201,33 @@ def test_a_watcher_sees_into_a_home(set_stage: Callable[..., Stage], tmp_path: P
             assert (told["why"], told["way"]) == ("closed", "relay")
 
             page = context.new_page()
+            page.add_init_script(ONLY_THE_RELAY)
+            page.goto(alarm)
+            _goes_on_without_its_way(page, relay)
+            withdrawn(stage)
+            assert "samtycket har tagits tillbaka" in is_over(page)
+            told = ended(stage, 4)[3]
+            assert (told["why"], told["way"]) == ("consent_withdrawn", "relay")
+            agrees(stage)
+
+            page = context.new_page()
             page.goto(alarm)
             begin(page)
             stage.kill_staff()
             assert page.evaluate(PICTURE_IS_NEW) > 2
-            told = ended(stage, 4)[3]
+            told = ended(stage, 5)[4]
             assert (told["why"], told["way"]) == ("limit_reached", "direct")
             assert 29.0 <= told["took_s"] <= 30.6
             assert is_over(page).startswith(("Bilden bröts.", "Tiden är ute."))
+
+
+def _goes_on_without_its_way(page: Any, relay: turn.Relay) -> None:
+    """The only way between browser and home is cut in the middle of a look."""
+    begin(page)
+    relay.process.kill()
+    page.locator("[data-look] canvas:not([hidden])").wait_for()
+    page.locator('[data-test="look"][data-state="live"]').wait_for()
+    assert page.evaluate(PICTURE_IS_NEW) > 2
 
 
 def _by_the_relay(stage: Stage, page: Any) -> None:

@@ -45,6 +45,7 @@ class Relay:
     url: str
     host: str
     ports: frozenset[int]
+    process: subprocess.Popen[bytes]
 
 
 def own_address() -> str:
@@ -83,7 +84,7 @@ def relay(folder: Path, secret: str) -> Iterator[Relay]:
     try:
         _await(host, port)
         ports = frozenset((port, *range(first, first + PORTS + 1)))
-        yield Relay(f"turn:{host}:{port}", host, ports)
+        yield Relay(f"turn:{host}:{port}", host, ports, process)
     finally:
         process.kill()
         process.wait(10)

@@ -87,6 +87,8 @@ class Eye:
         """See `gateway.ports.Eye`."""
         if not self._closed.is_set():
             self._closed.set()
+            if self._fault == "clings":
+                time.sleep(60)
             self.note("closed")
 
 

@@ -37,6 +37,7 @@ class MediaHome:
         """What was done in the home, in order: lamp, sounds, events, signals."""
         self.signals: asyncio.Queue[Any] = asyncio.Queue()
         self.lamp_works = self.disk_works = True
+        self._lit = False
         self.now: datetime | None = NOW
         self.children: list[MediaProcess] = []
         self.start: Callable[[], Coroutine[Any, Any, MediaProcess]] = MediaProcess.start
@@ -92,7 +93,9 @@ class MediaHome:
         return event
 
     async def _light(self, on: bool) -> bool:
-        self.done.append(f"lamp {'on' if on else 'off'}")
+        if on is not self._lit:
+            self._lit = on
+            self.done.append(f"lamp {'on' if on else 'off'}")
         return self.lamp_works
 
     async def _signal(self, signal: CallSignal | LookSignal) -> None:

@@ -28,7 +28,7 @@ from typing import Any
 from gateway.errors import LinkDown
 from gateway.events import LookEnded
 from tests.media.home_parts import NOW
-from tests.media.look_parts import LookHome, Page
+from tests.media.look_parts import LookHome, Page, gone_at
 
 WITHIN_S = 120.0
 """Seconds in which a look must have begun, or else it counts as not measured."""
@@ -172,7 +172,8 @@ async def _to_its_end(
 ) -> Seen:
     began_s = [at for word, _, at in home.noted() if word == "opened"][-1]
     process = home.children[-1].process
-    gone = asyncio.create_task(asyncio.to_thread(_gone_at, process.pid))
+    # in a thread of its own: a loop with a dozen pages in it would notice late
+    gone = asyncio.create_task(asyncio.to_thread(gone_at, process.pid))
     if case.extended:
         home.order(replace(home.permit(look), id="longer", limit_s=limit_s), "extend")
     await asyncio.sleep(max(0.0, began_s + case.after_s - time.monotonic()))
@@ -185,14 +186,6 @@ async def _to_its_end(
         return Seen(case, None, "never closed", first_s)
     ended = home.data(LookEnded)[-1]
     return Seen(case, gone_s - began_s, ended.why.value, first_s)
-
-
-def _gone_at(pid: int) -> float:
-    """When a process is gone, in a thread of its own: a loop with a dozen pages in it would notice
-    late."""
-    with suppress(ChildProcessError):  # somebody has asked already: it is gone
-        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-    return time.monotonic()
 
 
 def _happen(fault: Fault, home: _Home, page: Page, child: int) -> None:

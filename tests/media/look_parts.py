@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
+import os
 import struct
-from collections.abc import Coroutine
+import time
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -35,6 +36,7 @@ from gateway.media.looks import Looks
 from gateway.ports import Camera, CameraPlace, Emit, Form, Shutter
 from gateway.wire import LookOrder, PictureTaken
 from tests.media.home_parts import KEY, NOW, MediaHome
+from tests.media.page import RtcPage
 
 CHECK = "night-1"
 
@@ -141,50 +143,32 @@ class LookHome(MediaHome):
         return [(word, form, float(at)) for word, form, at in lines]
 
 
-class Page:
-    """The other end, as the browser is it; aiortc is imported when it is made."""
+def gone_at(pid: int) -> float:
+    """When a process of ours is gone; waits for it, and leaves it to who asks next."""
+    with suppress(ChildProcessError):  # somebody has asked already: it is gone
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    return time.monotonic()
+
+
+class Page(RtcPage):
+    """The other end: it takes these codecs, and keeps what it sees."""
 
     def __init__(self, *codecs: str) -> None:
-        from aiortc import RTCConfiguration, RTCPeerConnection
         from aiortc.rtcrtpreceiver import RTCRtpReceiver
 
-        self.peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        self.channel = self.peer.createDataChannel("tryggve")
+        super().__init__()
         self.told: list[dict[str, Any]] = []
         self.frames: list[Any] = []
         self.over = False
-        self._tasks: list[asyncio.Task[None]] = []
-        self.channel.on("message", lambda word: self.told.append(json.loads(word)))
-        self.peer.on("track", lambda track: self._spawn(self._see(track)))
+        self.peer.on("track", lambda track: self.spawn(self._see(track)))
         one = self.peer.addTransceiver("video", direction="recvonly")
         can = RTCRtpReceiver.getCapabilities("video")
         known = [] if can is None else can.codecs
         names = [f"video/{name}" for name in codecs or ("VP8", "H264")]
         one.setCodecPreferences([c for name in names for c in known if c.mimeType == name])
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        self._tasks.append(asyncio.ensure_future(work))
-
-    async def offer(self) -> str:
-        await self.peer.setLocalDescription(await self.peer.createOffer())
-        sdp: str = self.peer.localDescription.sdp
-        return sdp
-
-    async def take(self, answer: str) -> None:
-        """The home's answer; from now on it speaks each half second."""
-        from aiortc import RTCSessionDescription
-
-        await self.peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
-        self._spawn(self._beat())
-
-    async def _beat(self) -> None:
-        while True:
-            self.say(beat=1)
-            await asyncio.sleep(0.5)
-
-    def say(self, **words: Any) -> None:
-        if self.channel.readyState == "open":
-            self.channel.send(json.dumps(words))
+    def heard(self, word: dict[str, Any]) -> None:
+        self.told.append(word)
 
     async def _see(self, track: Any) -> None:
         from aiortc.mediastreams import MediaStreamError
@@ -195,15 +179,6 @@ class Page:
             except MediaStreamError:
                 self.over = True
                 return
-
-    def fall_silent(self) -> None:
-        """Nothing is said any more; the connection stays."""
-        self._tasks[-1].cancel()
-
-    async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await self.peer.close()
 
 
 class BlindPage:

@@ -8,20 +8,13 @@ from __future__ import annotations
 
 import array
 import asyncio
-import json
 import math
-from collections.abc import Coroutine
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from aiortc import (
-    AudioStreamTrack,
-    RTCConfiguration,
-    RTCPeerConnection,
-    RTCSessionDescription,
-)
+from aiortc import AudioStreamTrack
 from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame, AudioResampler
 
@@ -34,6 +27,7 @@ from gateway.ports import Signal, Speaker
 from gateway.wire import CallOrder
 from tests.drivers.parts import driver_context
 from tests.media.home_parts import KEY, NOW, MediaHome
+from tests.media.page import RtcPage
 
 RATE = 48_000
 
@@ -137,41 +131,22 @@ class Voice(AudioStreamTrack):
         return made
 
 
-class Page:
-    """The other end, as the browser is it."""
+class Page(RtcPage):
+    """The other end: it has a tone of its own, and keeps what it hears."""
 
     def __init__(self) -> None:
-        self.peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        self.channel = self.peer.createDataChannel("tryggve")
+        super().__init__()
         self.left: list[int] = []
-        self.heard = bytearray()
+        self.sound = bytearray()
         self.talking = False
-        self._tasks: list[asyncio.Task[None]] = []
-        self.channel.on("message", lambda word: self.left.append(json.loads(word)["left_s"]))
-        self.peer.on("track", lambda track: self._spawn(self._hear(track)))
+        self.peer.on("track", lambda track: self.spawn(self._hear(track)))
         self.peer.addTrack(Voice(440))
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        self._tasks.append(asyncio.ensure_future(work))
+    def heard(self, word: dict[str, Any]) -> None:
+        self.left.append(word["left_s"])
 
-    async def offer(self) -> str:
-        await self.peer.setLocalDescription(await self.peer.createOffer())
-        sdp: str = self.peer.localDescription.sdp
-        return sdp
-
-    async def take(self, answer: str) -> None:
-        """The home's answer; from now on it speaks each half second."""
-        await self.peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
-        self._spawn(self._beat())
-
-    async def _beat(self) -> None:
-        while True:
-            self.say()
-            await asyncio.sleep(0.5)
-
-    def say(self, **more: Any) -> None:
-        if self.channel.readyState == "open":
-            self.channel.send(json.dumps({"talk": self.talking, **more}))
+    def say(self, **words: Any) -> None:
+        super().say(talk=self.talking, **words)
 
     async def _hear(self, track: Any) -> None:
         resampler = AudioResampler(format="s16", layout="mono", rate=RATE)
@@ -181,13 +156,4 @@ class Page:
             except MediaStreamError:
                 return
             for made in resampler.resample(frame):
-                self.heard += bytes(made.planes[0])[: 2 * made.samples]
-
-    def fall_silent(self) -> None:
-        """Nothing is said any more; the connection stays."""
-        self._tasks[-1].cancel()
-
-    async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await self.peer.close()
+                self.sound += bytes(made.planes[0])[: 2 * made.samples]

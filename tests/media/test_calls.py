@@ -81,11 +81,11 @@ async def test_nobody_hears_before_record_lamp_and_tone(home: CallHome, page: Pa
     the microphone.  Then both hear each other; while somebody speaks there the home is not heard,
     for its speaker would come back.  At the end the lamp goes dark when nobody hears any more."""
     await connected(home, page)
-    await until(lambda: share_of(bytes(page.heard[-48_000:]), 1000) > 0.9)
+    await until(lambda: share_of(bytes(page.sound[-48_000:]), 1000) > 0.9)
     page.talking = True
     page.say()
     await until(lambda: share_of(home.played.read_bytes()[-48_000:], 440) > 0.9)
-    await until(lambda: not any(page.heard[-9_600:]))
+    await until(lambda: not any(page.sound[-9_600:]))
     assert page.left[0] in (29, 30)
     page.say(end=True)
     await home.settled()
@@ -103,7 +103,7 @@ async def test_a_home_that_cancels_echo_is_heard_all_the_time(tmp_path: Path, pa
     page.talking = True
     page.say()
     await until(lambda: share_of(home.played.read_bytes()[-48_000:], 440) > 0.9)
-    assert share_of(bytes(page.heard[-48_000:]), 1000) > 0.9
+    assert share_of(bytes(page.sound[-48_000:]), 1000) > 0.9
     await home.calls.close()
     assert ended(home) is VoiceEnd.STOPPED
 

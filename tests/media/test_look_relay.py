@@ -16,6 +16,7 @@ from gateway.media.process import MediaProcess
 from gateway.ports import Form
 from gateway.wire import PICTURE_MAX_BYTES, LookOrder
 from tests.media.home_parts import until
+from tests.media.look_faults import cut
 from tests.media.look_parts import BlindPage, LookHome, Page
 
 needs_aiortc = pytest.mark.skipif(
@@ -136,13 +137,14 @@ async def test_without_a_key_no_way_is_the_end(
 
 
 @needs_aiortc
-async def test_a_page_that_sees_nothing_may_go_over(home: LookHome) -> None:
+async def test_a_page_whose_way_is_lost_may_go_over(home: LookHome) -> None:
     """In the middle of a look, within the same seconds: the camera is opened anew for it."""
     home.start = MediaProcess.start
     page, blind = Page(), BlindPage()
     home.order(home.permit(limit_s=4), sdp=await page.offer())
     await page.take((await home.said("answered")).sdp)
     await home.said("begun")
+    cut(page)
     home.say(LookOrder(what="relay", look="l1", key=blind.key))
     key = (await home.said("relaying")).key
     await until(lambda: bool(home.taken))

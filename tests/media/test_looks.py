@@ -36,7 +36,7 @@ from gateway.media.process import MediaProcess
 from gateway.ports import Form
 from gateway.wire import LookOrder
 from tests.media.home_parts import until
-from tests.media.look_parts import LookHome, Page
+from tests.media.look_parts import LookHome, Page, gone_at
 
 
 @pytest.fixture
@@ -135,6 +135,17 @@ async def test_a_look_ends_with_its_alarm(home: LookHome, page: Page) -> None:
     home.happened(AlarmResolved(alarm=home.alarm, outcome=AlarmOutcome.HELPED), "p7")
     await home.settled()
     assert home.ended() is LookEnd.GROUND_GONE
+
+
+async def test_a_lamp_that_goes_dark_ends_it(home: LookHome, page: Page) -> None:
+    """Its driver failed, or is gone: within a second nobody sees, and it is told why."""
+    await seen(home, page)
+    dark_s = time.monotonic()
+    home.lamp_works = False
+    assert (await home.said("ended")).why == LookEnd.LAMP_DARK
+    assert time.monotonic() - dark_s < 3
+    await home.settled()
+    assert home.ended() is LookEnd.LAMP_DARK
 
 
 async def test_a_permit_is_used_once(home: LookHome, page: Page) -> None:
@@ -314,15 +325,41 @@ runpy.run_module("gateway.media.child", run_name="__main__")
 
 
 async def test_a_child_whose_loop_hangs_ends_itself(home: LookHome, page: Page) -> None:
-    """A thread sees to it, before the parent must."""
+    """Whatever its loop does, at its limit and before the parent must."""
     home.looks.kill_after_s = 5.0
     home.start = lambda: MediaProcess.start((sys.executable, "-c", HANGS))
     home.order(home.permit(limit_s=1), sdp=await page.offer())
     await page.take((await home.said("answered")).sdp)
     await home.settled()
     [end] = home.data(LookEnded)
-    assert end.why is LookEnd.MEDIA_DIED
-    assert end.took_s <= 1.6
+    assert end.why is LookEnd.LIMIT_REACHED
+    assert end.took_s <= 1.5
+
+
+async def test_a_driver_that_does_not_let_go_of_the_camera(home: LookHome, page: Page) -> None:
+    """Its process ends all the same, at the limit and before the parent must; the log has the end
+    that it was, with the pictures that were seen."""
+    home.looks.kill_after_s = 5.0
+    home.driver.fault = "clings"
+    await seen(home, page, limit_s=1)
+    await home.settled()
+    [end] = home.data(LookEnded)
+    assert (end.why, end.way) == (LookEnd.LIMIT_REACHED, LookWay.DIRECT)
+    assert end.pictures > 3
+    assert end.took_s <= 1.5
+    assert [word for word, _, _ in home.noted()] == ["opened"]
+
+
+async def test_a_gateway_that_hangs_keeps_no_camera_open(home: LookHome, page: Page) -> None:
+    """Nor does a process that is stopped as well: the kernel ends it at its limit."""
+    await seen(home, page, limit_s=1)
+    child = home.children[0].process.pid
+    os.kill(child, signal.SIGSTOP)
+    gone_s = gone_at(child)  # in the loop's thread: nothing of the gateway runs meanwhile
+    opened_s = home.noted()[0][2]
+    assert 0.9 <= gone_s - opened_s <= 1.5
+    await home.settled()
+    assert home.ended() is LookEnd.LIMIT_REACHED
 
 
 async def test_a_child_that_dies_is_told(home: LookHome, page: Page) -> None:

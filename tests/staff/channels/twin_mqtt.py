@@ -102,6 +102,8 @@ def running(folder: Path) -> Iterator[Heard]:
         stop()
         if how == "wrong password":
             again.append(_started(folder, port, "another"))
+        elif how == "started anew":
+            again.append(_started(folder, port, SECRET))
 
     again: list[subprocess.Popen[bytes]] = []
     yield Heard(

@@ -120,7 +120,8 @@ def test_who_may_not_look_into_a_home(enrolled_home: EnrolledHome, staff: Staff)
     )
     assert why(Wish("h2", why=LookWhy.WORRY, seen=True)) is Why.NO_HOME
     assert why(Wish("h1")) is Why.NO_REASON
-    assert why(Wish("h1", why=LookWhy.TEST, seen=True)) is Why.NO_REASON
+    assert why(Wish("h1", check="n@1", why=LookWhy.TEST, seen=True)) is Why.NO_REASON
+    assert why(Wish("h1", why=LookWhy.TEST), actor(Role.TECHNICIAN)) is Why.NO_ROLE
     assert why(Wish("h1", why=LookWhy.WORRY)) is Why.NOT_SEEN
     assert why(Wish("h1", camera="front", why=LookWhy.WORRY, seen=True)) is Why.NO_CAMERA
     assert why(Wish("h1", alarm=technical.ref)) is Why.NO_ALARM
@@ -136,6 +137,7 @@ def test_who_may_not_look_into_a_home(enrolled_home: EnrolledHome, staff: Staff)
         assert why(own, sdp=sdp, key=key) is Why.BAD_OFFER
     agree(staff, "h1", held=False)
     assert why(own) is Why.NO_CONSENT
+    assert why(Wish("h1", why=LookWhy.TEST)) is Why.NO_CONSENT
     agree(staff, "h1")
     look = begun(staff, Wish("h1", alarm=alarm))
     assert order_on(stream).look == look  # the first that the home hears

@@ -5,11 +5,13 @@ Not for: pictures (`tests/e2e/test_look.py`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from flask.testing import FlaskClient
 
+from gateway.access import look_permits
 from gateway.events import (
     AlarmRaised,
     AlarmType,
@@ -18,9 +20,18 @@ from gateway.events import (
     CheckDone,
     CheckDue,
     LookEnd,
+    LookWhy,
     PictureKind,
 )
-from tests.staff.looks.parts import KEY, OFFER, agree, furnish, send_picture, signal
+from tests.staff.looks.parts import (
+    KEY,
+    OFFER,
+    agree,
+    furnish,
+    order_on,
+    send_picture,
+    signal,
+)
 from tests.staff.pages.conftest import post, text_of
 from tests.staff.parts import EnrolledHome, add_user, parts_of, sign_in
 from web.staff.core.admission import Lane
@@ -48,6 +59,30 @@ def test_the_panel_stands_where_somebody_may_look(home: EnrolledHome, carer: Fla
     )
     said = post(carer, "/tillsyn/titta/forbered", home="h1")
     assert (said.status_code, said.json["text"][-1]) == (409, ".")
+
+
+def test_a_camera_is_tried_with_consent_and_by_who_may_look(
+    home: EnrolledHome, carer: FlaskClient, as_role: Callable[..., FlaskClient]
+) -> None:
+    """On the page of consents, as any look: in the permit it is a trial.  Before anybody agreed
+    nobody sees a picture, and a technician or a coordinator never does."""
+    furnish(home, parts_of(home.app))
+    stream = home.listen(1)
+    next(stream)
+    assert 'data-ground="test"' in text_of(carer, "/hem/h1/samtycke")
+    begin = {"home": "h1", "why": "test", "sdp": OFFER, "key": KEY}
+    look = post(carer, "/tillsyn/titta/borja", **begin).json["look"]
+    keys = parts_of(home.app).keys
+    permit = look_permits.read(order_on(stream).permit, {keys.kid: keys.private.public_key()})
+    assert (permit.look, permit.why, permit.check) == (look, LookWhy.TEST, None)
+    assert post(carer, "/tillsyn/titta/forlang", look=look).status_code == 200
+    for role in ("coordinator", "technician"):
+        client = as_role(role, person=f"p-{role}", homes=())
+        assert 'data-ground="test"' not in client.get("/hem/h1/samtycke").text
+        assert post(client, "/tillsyn/titta/borja", **begin).status_code == 403
+    agree(parts_of(home.app), "h1", held=False)
+    assert 'data-ground="test"' not in text_of(carer, "/hem/h1/samtycke")
+    assert post(carer, "/tillsyn/titta/borja", **begin).status_code == 409
 
 
 def test_every_refusal_and_end_is_a_sentence(home: EnrolledHome, carer: FlaskClient) -> None:

@@ -5,12 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from flask.testing import FlaskClient
 
-from gateway.events import CheckAsked, CheckBy, CheckDone, CheckDue, CheckEscalated, CheckPlanned
+from gateway.envelope import Draft
+from gateway.events import (
+    CheckAsked,
+    CheckBy,
+    CheckDone,
+    CheckDue,
+    CheckEscalated,
+    CheckPlanned,
+    Night,
+    PlanHeld,
+    PlanSet,
+    PlanTerms,
+)
 from tests.staff.pages.conftest import post, text_of
-from tests.staff.parts import EnrolledHome, add_home, add_user, sign_in
+from tests.staff.parts import EnrolledHome, add_home, add_user, parts_of, sign_in
+from web.staff.events import append
 from web.staff.pages import night_rows
 
 MIN = timedelta(minutes=1)
@@ -96,6 +110,45 @@ def test_each_sees_the_own_homes_only(carer: FlaskClient, home: EnrolledHome) ->
             said = post(client, path, home="h1", check="n@2", why="called")
             assert said.status_code == 409
     assert parts(text_of(carer, "/nattillsyn")) == {"due": ["n@1"], "visit": ["n@2"]}
+
+
+def test_an_unclear_check_says_when_it_is_made_again(
+    carer: FlaskClient, home: EnrolledHome
+) -> None:
+    """By the plan that the home follows, from the answer on; a check that came due before that plan
+    keeps what held then, which nobody here knows, and so says no time."""
+    now = home.clock.now()
+    terms = PlanTerms(times=("02:00",), nights=(Night.MON,), recheck_min=25)
+    staff = parts_of(home.app)
+    with staff.write() as tx:
+        append.write(staff, tx, "h1", Draft(PlanSet(number=1, terms=terms), person="p1"))
+    home.send(CheckAsked(check="n@1", why="bed_empty", answer_by=now + 15 * MIN), at=now - MIN)
+    home.send(PlanHeld(number=1, terms=terms, looks_agreed=False))
+    home.send(CheckAsked(check="n@2", why="bed_empty", answer_by=now + 15 * MIN))
+    for check in ("n@1", "n@2"):
+        post(carer, "/tillsyn/borja", home="h1", check=check)
+        answer = {"home": "h1", "check": check, "finding": "unclear", "looked": "phone"}
+        assert post(carer, "/tillsyn/svara", **answer).status_code == 200
+    page = text_of(carer, "/nattillsyn?oppna=h1/n@2")
+    at = f"{(now + 25 * MIN).astimezone(ZoneInfo('Europe/Stockholm')):%H:%M}"
+    assert sorted(parts(page)["unclear"]) == ["n@1", "n@2"]
+    told = re.findall(r'nt-why">(Ny tillsyn [^<·]+)', page)
+    assert sorted(one.strip() for one in told) == [f"Ny tillsyn kl. {at}", "Ny tillsyn kommer"]
+    assert f"Hemmet gör en ny tillsyn kl. {at}." in page
+
+
+def test_the_board_leads_to_plan_consents_and_figures(
+    carer: FlaskClient, as_role: Callable[..., FlaskClient], home: EnrolledHome
+) -> None:
+    """A home's plan and consents from its check; the unit's figures for who counts."""
+    home.send(CheckAsked(check="n@1", why="bed_empty", answer_by=home.clock.now() + 15 * MIN))
+    page = text_of(carer, "/nattillsyn?oppna=h1/n@1")
+    for path in ("/hem/h1/tillsyn", "/hem/h1/samtycke"):
+        assert f'href="{path}"' in page
+        assert carer.get(path).status_code == 200
+    assert 'data-test="to-figures"' not in page
+    boss = as_role("coordinator", person="p8", homes=())
+    assert 'data-test="to-figures"' in text_of(boss, "/nattillsyn")
 
 
 def test_who_may_not_answer_sees_and_cannot(

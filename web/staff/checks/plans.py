@@ -8,7 +8,7 @@ told.  Not for: ringing, which the home does, or what a plan may hold (`gateway.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -25,6 +25,7 @@ from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Right
 from web.staff.events import append
 from web.staff.storage import tables
+from web.staff.storage.among import among
 from web.staff.storage.tables import check_plan, plan_state
 
 NUMBER_MAX = 2**31 - 1
@@ -105,6 +106,15 @@ def _same_minutes(one: PlanTerms, other: PlanTerms) -> bool:
     return all(getattr(one, name) == getattr(other, name) for name in names)
 
 
+@dataclass(frozen=True, slots=True)
+class Rechecks:
+    """After how many minutes a home makes an unclear check again, in those that came due after
+    `since`: one that was open keeps what held then."""
+
+    since: datetime
+    minutes: int
+
+
 # --- reading --------------------------------------------------------------------------------------
 
 
@@ -142,6 +152,21 @@ def others(conn: Connection, home: str) -> list[PlanTerms]:
     )
     read = (_terms(number, terms) for number, terms in conn.execute(query.order_by(c.home_id)))
     return [terms for terms in read if terms is not None]
+
+
+def rechecks(conn: Connection, homes: Collection[str]) -> dict[str, Rechecks]:
+    """By the plan that each of these homes said last that it follows; none where it follows its own
+    file, which nobody here knows."""
+    c, s = check_plan.c, plan_state.c
+    held = select(s.home_id, s.held_at, c.number, c.terms).join(
+        plan_state, (c.home_id == s.home_id) & (c.number == s.held)
+    )
+    found = {}
+    for row in conn.execute(held.where(among(s.home_id, homes), c.terms.is_not(None))):
+        terms = _terms(row.number, row.terms)
+        if terms is not None and row.held_at is not None:
+            found[row.home_id] = Rechecks(row.held_at, terms.recheck_min)
+    return found
 
 
 def standing(conn: Connection, home: str) -> Standing:

@@ -7,6 +7,7 @@ Not for: secrets, which are files of their own (`web.staff.core.secret_files`).
 from __future__ import annotations
 
 import tomllib
+from datetime import date
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any
@@ -174,6 +175,10 @@ TurnUrl = Annotated[
 ]
 
 
+ContactUri = Annotated[str, Field(pattern=r"^(mailto:|https://|tel:)[!-~]{3,300}$")]
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
+
+
 class VoiceConfig(BaseModel):
     """Speaking with a home because of an alarm."""
 
@@ -184,6 +189,21 @@ class VoiceConfig(BaseModel):
     turn_urls: Annotated[tuple[TurnUrl, ...], Field(max_length=4)] = ()
     """Relays (`turn:host:3478`, `turns:host:5349?transport=tcp`) for where page and home find no
     way to each other; the secret that they share with this server is the file `turn_secret`."""
+
+
+class SecurityTxt(BaseModel):
+    """Where whoever finds a hole in this server tells of it (`/.well-known/security.txt`)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    contact: Annotated[tuple[ContactUri, ...], Field(min_length=1, max_length=5)]
+    """Addresses, the one to use first first: `mailto:…`, `https://…` or `tel:…`."""
+    expires: date
+    """The first day on which the file is stale: within a year, when somebody looks at it again."""
+    languages: Annotated[tuple[Language, ...], Field(max_length=5)] = ("sv", "en")
+    """In which reports are read."""
+    policy: Annotated[str, Field(pattern=r"^https://[!-~]{1,300}$")] | None = None
+    """How reports are dealt with."""
 
 
 class StaffConfig(BaseModel):
@@ -214,6 +234,7 @@ class StaffConfig(BaseModel):
     mass_alarm: MassAlarmConfig = MassAlarmConfig()
     voice: VoiceConfig = VoiceConfig()
     map: MapConfig = MapConfig()
+    security_txt: SecurityTxt | None = None
     channels: dict[Annotated[str, Field(pattern=r"^[a-z_]{1,20}$")], dict[str, Any]] = {}
     """What each way to tell somebody outside the pages needs (`web.staff.channels`)."""
     silent_after_s: Annotated[float, Field(gt=0, le=3600)] = SILENT_AFTER_S

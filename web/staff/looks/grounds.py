@@ -2,7 +2,8 @@
 
 Needed each time: the right, the assignment to the home, a camera and a lamp that says that somebody
 looks, everybody's consent, and a ground: a night check that the person has, an open alarm of care,
-or a reason of the watcher's own, chosen with the sensor's answer before the eyes.  The home judges
+a reason of the watcher's own, chosen with the sensor's answer before the eyes, or a camera to be
+tried.  The home judges
 all of it again.
 
 Not for: permits and orders (`sessions`).
@@ -24,6 +25,10 @@ from web.staff.storage.rows import AlarmRow, CheckRow, DeviceRow, read_all, read
 
 OWN = (LookWhy.WORRY, LookWhy.ASKED)
 """Reasons that a watcher chooses."""
+
+TRIAL = LookWhy.TEST
+"""A camera that is new, or was moved, is tried: by who may look there anyway, and with the consent
+that any look needs, for a bed is seen all the same.  A technician alone is given no picture."""
 
 ASKED_AS = {"camera": LookWhy.CHECK, "recheck": LookWhy.AGAIN}
 """What a look is for, by why the check asks; for any other: the sensor was not sure."""
@@ -101,6 +106,8 @@ def judge(conn: Connection, actor: Actor, wish: Wish) -> Ground:
     if wish.why is None and wish.check is not None:
         asked = _asked(conn, actor, wish.home, wish.check)
         return replace(ground, why=ASKED_AS.get(asked.why or "", LookWhy.SENSOR_UNSURE))
+    if wish.why is TRIAL and wish.check is None:  # it answers no check
+        return replace(ground, why=TRIAL)
     if wish.why not in OWN:
         raise Refused(Why.NO_REASON)
     if not wish.seen:
@@ -114,7 +121,7 @@ def again(conn: Connection, actor: Actor, row: Any) -> Ground:
     """What a look that was begun stands on now, for its only extension.  Raises `Refused` as
     `judge`; what was chosen and shown when it was begun is not asked for again."""
     begun = LookWhy(row.reason)
-    own = begun if begun in OWN else None
+    own = begun if begun in (*OWN, TRIAL) else None
     wish = Wish(row.home_id, row.check, row.alarm, own, row.camera, seen=True)
     return replace(judge(conn, actor, wish), why=begun)
 

@@ -43,9 +43,7 @@ from web.staff.storage.changes import LockOrder
 from web.staff.storage.database import Tx
 from web.staff.storage.look_tables import look_session
 from web.staff.talk import media_sessions, relays
-
-SETTING_UP_S = 60
-"""Seconds that a look may take to be set up: the permit's life, a shutter, a way, the other way."""
+from web.staff.talk.media_sessions import SETTING_UP_S, Begun, Kind
 
 RELAYS_GOOD_S = 3 * 60
 """Seconds for which what opens a relay is good: for a page that asked for it when it was opened, a
@@ -62,6 +60,7 @@ KEY = re.compile(r"[A-Za-z0-9_-]{87}")
 """A point of P-256, uncompressed: 65 bytes in base64url."""
 
 S = look_session
+LOOKS = Kind(look_session, "look", Why.NO_LOOK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,20 +109,18 @@ def begin(staff: Staff, actor: Actor, wish: Wish, sdp: str, key: str) -> LookSta
     BAD_OFFER.
     """
     offer = _offer(sdp, key)
-    look, now = secrets.token_urlsafe(16), datetime.now(UTC)
+    look, now = media_sessions.new_id(), datetime.now(UTC)
     ice = relays.servers(staff.config, look, time.time() + RELAYS_GOOD_S)
     with staff.write() as tx:
         append.hold(tx, wish.home)  # two at once: the second waits here, and then sees the first
         ground = grounds.judge(tx.conn, actor, wish)
         _require_alone(tx, actor, ground.home, now)
-        if not staff.relay.listens(tx, ground.home):
-            raise Refused(Why.NOT_CONNECTED, silent_since=None)
+        media_sessions.require_listening(staff, tx, ground.home)
         permit = _permit(staff, actor, ground, look, look)
         order = LookOrder(
             what="begin", look=look, permit=_signed(staff, permit), sdp=offer, key=key, ice=ice
         )
-        said = order.model_dump_json()
-        if len(json.dumps(said)) > ORDER_MAX_BYTES:
+        if len(json.dumps(order.model_dump_json())) > ORDER_MAX_BYTES:
             raise Refused(Why.BAD_OFFER, detail="it is too large")
         told = LookPermitted(
             look=look,
@@ -132,32 +129,21 @@ def begin(staff: Staff, actor: Actor, wish: Wish, sdp: str, key: str) -> LookSta
             alarm=ground.ref,
             expires=permit.expires,
         )
-        draft = Draft(told, device=ground.camera, person=actor.person)
-        append.write(staff, tx, ground.home, draft)
-        values = {
-            "id": look,
-            "home_id": ground.home,
-            "camera": ground.camera,
-            "person": actor.person,
-            "reason": ground.why.value,
-            "check": ground.check,
-            "alarm": ground.alarm,
-            "key": "",
-            "extended": False,
-        }
-        media_sessions.add(tx, S, values, now + timedelta(seconds=SETTING_UP_S))
-        sent = LockOrder(ground.home, said, what="look")
-        tx.orders.append(sent)
-    if not sent.reached:
-        media_sessions.was_not_sent(staff, S, look)
-        raise Refused(Why.NOT_CONNECTED, silent_since=None)
+        begun = Begun(
+            row=_row(look, actor, ground),
+            told=Draft(told, device=ground.camera, person=actor.person),
+            order=order,
+            until=now + timedelta(seconds=SETTING_UP_S),
+        )
+        sent = media_sessions.begin(staff, tx, LOOKS, begun)
+    media_sessions.require_sent(staff, LOOKS, sent, look)
     return LookState(look, "asked", "", "", "", over=False)
 
 
 def state(staff: Staff, actor: Actor, look: str) -> LookState:
     """What has come of it.  Raises `Refused`: NO_LOOK."""
     with staff.db.read() as conn:
-        row = media_sessions.row_of(conn, S, actor, look, Why.NO_LOOK)
+        row = media_sessions.row_of(conn, LOOKS, actor, look)
         shown = _picture(conn, row) if row.state == "begun" else ""
     over = row.state in OVER or row.until < datetime.now(UTC)
     return LookState(row.id, row.state, row.why, row.answer, row.key, over, shown)
@@ -179,21 +165,22 @@ def add_ways(staff: Staff, actor: Actor, look: str, candidates: Sequence[str]) -
     """More ways to reach the page.  Raises `Refused`: NO_LOOK."""
     found = tuple(description.candidates(candidates))
     if found:
-        _send(staff, actor, look, what="candidates", candidates=found)
+        order = LookOrder(what="candidates", look=look, candidates=found)
+        media_sessions.tell(staff, LOOKS, actor, look, order)
 
 
 def go_over(staff: Staff, actor: Actor, look: str, key: str) -> None:
     """The page finds no way: the home is to send sealed pictures.  Raises `Refused`: NO_LOOK,
     BAD_OFFER."""
     _require_key(key)
-    _send(staff, actor, look, what="relay", key=key)
+    media_sessions.tell(staff, LOOKS, actor, look, LookOrder(what="relay", look=look, key=key))
 
 
 def extend(staff: Staff, actor: Actor, look: str) -> None:
     """Ask for as long again, once; whether it is given is the home's to say.  Raises `Refused`:
     NO_LOOK, EXTENDED, and as `grounds.judge` where its ground is gone."""
     with staff.write() as tx:
-        row = media_sessions.row_of(tx.conn, S, actor, look, Why.NO_LOOK)
+        row = media_sessions.row_of(tx.conn, LOOKS, actor, look)
         append.hold(tx, row.home_id)
         if row.state in OVER or row.until < datetime.now(UTC):
             raise Refused(Why.NO_LOOK)
@@ -201,17 +188,17 @@ def extend(staff: Staff, actor: Actor, look: str) -> None:
         if not tx.conn.execute(update(S).where(once).values(extended=True)).rowcount:
             raise Refused(Why.EXTENDED)
         ground = grounds.again(tx.conn, actor, row)
-        permit = _permit(staff, actor, ground, secrets.token_urlsafe(16), look)
+        permit = _permit(staff, actor, ground, media_sessions.new_id(), look)
         order = LookOrder(what="extend", look=look, permit=_signed(staff, permit))
-        media_sessions.send(tx, row, "look", order)
+        media_sessions.send(tx, LOOKS, row, order)
 
 
 def end(staff: Staff, actor: Actor, look: str) -> None:
     """Tell the home that it is over; the page may be gone already.  Another may look at once: a
     home that has not heard of the end is busy, and says so.  Raises `Refused`: NO_LOOK."""
     with staff.write() as tx:
-        row = media_sessions.row_of(tx.conn, S, actor, look, Why.NO_LOOK)
-        media_sessions.send(tx, row, "look", LookOrder(what="end", look=look))
+        row = media_sessions.row_of(tx.conn, LOOKS, actor, look)
+        media_sessions.send(tx, LOOKS, row, LookOrder(what="end", look=look))
         _close(tx, row)
     staff.pictures.drop(look)
 
@@ -229,7 +216,7 @@ def end_all(tx: Tx, home: str) -> None:
     """End what goes on there: its ground is gone for everybody."""
     query = select(S).where(S.c.home_id == home, *_goes_on(datetime.now(UTC)))
     for row in tx.conn.execute(query).all():
-        media_sessions.send(tx, row, "look", LookOrder(what="end", look=row.id))
+        media_sessions.send(tx, LOOKS, row, LookOrder(what="end", look=row.id))
 
 
 def _picture(conn: Connection, row: Any) -> str:
@@ -283,10 +270,18 @@ def _require_key(key: str) -> None:
         raise Refused(Why.BAD_OFFER, detail="its key is no point of P-256")
 
 
-def _send(staff: Staff, actor: Actor, look: str, **order: Any) -> None:
-    with staff.write() as tx:
-        row = media_sessions.row_of(tx.conn, S, actor, look, Why.NO_LOOK)
-        media_sessions.send(tx, row, "look", LookOrder(look=look, **order))
+def _row(look: str, actor: Actor, ground: Ground) -> dict[str, Any]:
+    return {
+        "id": look,
+        "home_id": ground.home,
+        "camera": ground.camera,
+        "person": actor.person,
+        "reason": ground.why.value,
+        "check": ground.check,
+        "alarm": ground.alarm,
+        "key": "",
+        "extended": False,
+    }
 
 
 def _permit(staff: Staff, actor: Actor, ground: Ground, id_: str, look: str) -> LookPermit:

@@ -10,14 +10,14 @@ Not for: who may (`web.staff.looks`), or what was seen (`forms.answer_check`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flask import Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from gateway.events import LookWhy
-from gateway.wire import CANDIDATES_MAX, PICTURE_HEADER
+from gateway.wire import PICTURE_HEADER
 from web.staff.care.actions import Refused, Why
 from web.staff.core.context import staff
 from web.staff.core.i18n import say as _
@@ -25,8 +25,9 @@ from web.staff.core.rights import Actor, Right
 from web.staff.looks import grounds, sessions
 from web.staff.looks.grounds import Wish
 from web.staff.looks.sessions import LookState
-from web.staff.pages import forms, lookups
-from web.staff.pages.layout import answer_json, maybe_actor
+from web.staff.pages import forms, lookups, media_answers
+from web.staff.pages.layout import maybe_actor
+from web.staff.pages.media_answers import Answers
 from web.staff.pages.routes import post
 from web.staff.texts import device_words, look_words
 
@@ -68,8 +69,8 @@ def prepare(actor: Actor) -> ResponseReturnValue:
     try:
         found = sessions.prepare(staff(), actor, request.form.get("home", ""))
     except Refused as error:
-        return answer_json(_sentence(actor, error), 409)
-    return jsonify(ice=[one.model_dump(exclude_none=True) for one in found])
+        return ANSWERS.refused(actor, error)
+    return media_answers.relays(found)
 
 
 @post(
@@ -92,7 +93,7 @@ def begin(actor: Actor) -> ResponseReturnValue:
     try:
         look = sessions.begin(staff(), actor, wish, form.get("sdp", ""), form.get("key", ""))
     except Refused as error:
-        return answer_json(_sentence(actor, error), 422 if error.why is Why.BAD_OFFER else 409)
+        return ANSWERS.refused(actor, error)
     return jsonify(look=look.id)
 
 
@@ -100,9 +101,9 @@ def begin(actor: Actor) -> ResponseReturnValue:
 def state(actor: Actor) -> ResponseReturnValue:
     """POST `/tillsyn/titta/lage`: what has come of the look, with the home's answer or key."""
     try:
-        look = sessions.state(staff(), actor, request.form.get("look", ""))
+        look = sessions.state(staff(), actor, ANSWERS.named)
     except Refused as error:
-        return answer_json(_sentence(actor, error), 404)
+        return ANSWERS.refused(actor, error, 404)
     return _told(look)
 
 
@@ -112,9 +113,9 @@ def picture(actor: Actor) -> ResponseReturnValue:
     after = request.form.get("after", "0")
     number = int(after) if after.isascii() and after.isdigit() and len(after) < 9 else 0
     try:
-        found = sessions.picture(staff(), actor, request.form.get("look", ""), number)
+        found = sessions.picture(staff(), actor, ANSWERS.named, number)
     except Refused as error:
-        return answer_json(_sentence(actor, error), 404)
+        return ANSWERS.refused(actor, error, 404)
     if isinstance(found, LookState):
         return _told(found)
     response = Response(found[1], mimetype="application/octet-stream")
@@ -126,45 +127,37 @@ def picture(actor: Actor) -> ResponseReturnValue:
 @post("/tillsyn/titta/mer", "look_more", right=Right.LOOK)
 def more(actor: Actor) -> ResponseReturnValue:
     """POST `/tillsyn/titta/mer`: more ways to reach the page."""
-    found = request.form.getlist("candidate")[:CANDIDATES_MAX]
-    return _done(actor, lambda look: sessions.add_ways(staff(), actor, look, found))
+    found = media_answers.ways()
+    return ANSWERS.done(actor, lambda look: sessions.add_ways(staff(), actor, look, found))
 
 
 @post("/tillsyn/titta/rela", "look_relay", right=Right.LOOK)
 def relay(actor: Actor) -> ResponseReturnValue:
     """POST `/tillsyn/titta/rela`: the page finds no way, and wants sealed pictures."""
     key = request.form.get("key", "")
-    return _done(actor, lambda look: sessions.go_over(staff(), actor, look, key))
+    return ANSWERS.done(actor, lambda look: sessions.go_over(staff(), actor, look, key))
 
 
 @post("/tillsyn/titta/forlang", "look_extend", right=Right.LOOK)
 def extend(actor: Actor) -> ResponseReturnValue:
     """POST `/tillsyn/titta/forlang`: ask for 30 seconds more, once."""
-    return _done(actor, lambda look: sessions.extend(staff(), actor, look))
+    return ANSWERS.done(actor, lambda look: sessions.extend(staff(), actor, look))
 
 
 @post("/tillsyn/titta/slut", "look_end", right=Right.LOOK)
 def end(actor: Actor) -> ResponseReturnValue:
     """POST `/tillsyn/titta/slut`: it is over; also the last word of a page that is closed."""
-    return _done(actor, lambda look: sessions.end(staff(), actor, look))
+    return ANSWERS.done(actor, lambda look: sessions.end(staff(), actor, look))
 
 
 def _own_reason(word: str) -> LookWhy | None:
-    return next((why for why in grounds.OWN if why.value == word), None)
+    return next((why for why in (*grounds.OWN, grounds.TRIAL) if why.value == word), None)
 
 
 def _told(look: LookState) -> Response:
     text = look_words.over(look.state, look.why) if look.over else ""
     said = {"state": look.state, "over": look.over, "why": look.why, "text": text}
     return jsonify(answer=look.answer, key=look.key, kind=look.picture, **said)
-
-
-def _done(actor: Actor, act: Callable[[str], None]) -> ResponseReturnValue:
-    try:
-        act(request.form.get("look", ""))
-    except Refused as error:
-        return answer_json(_sentence(actor, error), 409)
-    return answer_json("")
 
 
 def _sentence(actor: Actor, error: Refused) -> str:
@@ -176,3 +169,6 @@ def _sentence(actor: Actor, error: Refused) -> str:
             who = lookups.names(conn, actor).get(person, person)
         return _("%(who)s ser redan genom kameran. Försök igen om en stund.", who=who)
     return forms.refusal_text(actor, error)
+
+
+ANSWERS = Answers("look", _sentence)

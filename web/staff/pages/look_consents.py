@@ -49,6 +49,7 @@ def of_home(actor: Actor, home: str) -> ResponseReturnValue:
             word=lambda code: words.enum_word(type(code), code),
             now=staff().clock.now(),
             may_plan=actor.may(Right.PLAN_CHECKS),
+            may_try=actor.may(Right.LOOK) and home in actor.assigned,
         )
 
 

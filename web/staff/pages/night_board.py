@@ -73,6 +73,7 @@ def board(actor: Actor) -> str:
             for part in ("due", "looking", "unclear", "visit")
         )
         to_visit += goes
+        unclear = night_rows.asked_again(conn, unclear)
         done, missed = night_rows.over(conn, actor, places, names, now)
         counts = night_rows.counts(conn, actor, now)
         panel = _panel(conn, actor, places, names)
@@ -94,6 +95,7 @@ def board(actor: Actor) -> str:
             settled=Settled.offered(),
             no_looks=looks_withdrawn(conn, actor.homes),
             may_check=actor.may(Right.ANSWER_CHECK),
+            may_count=actor.may(Right.ASSIGN),
             **_theme(now),
             **main_attributes(
                 kinds="alarm check home bed visit look plan consent",
@@ -144,6 +146,7 @@ def _panel(
     end = events.get(card.row.closed_ref or "")
     because = lookups.reasons(conn, events.values(), actor.homes)
     card = replace(card, asked=events.get(card.row.asked_ref or ""))
+    [card] = night_rows.asked_again(conn, [card])
     if card.row.done_by == "sensor":
         card = replace(card, rests_on=night_rows.rests_on(end, because, card.place))
     return Panel(card, asks_visit, end, because)

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
 from gateway.envelope import Event
 from gateway.events import BedEntered, MatPressed, Ref
-from web.staff.checks import claims, following, visits
+from web.staff.checks import claims, following, plans, visits
 from web.staff.core import i18n
 from web.staff.core.context import staff
 from web.staff.core.i18n import say as _
@@ -56,6 +56,8 @@ class CheckCard:
     sensors do not tell."""
     rests_on: str = ""
     """Of one that the sensors answered: on what."""
+    again_at: datetime | None = None
+    """Of one that was unclear: when the home makes it again, where that is known."""
 
     @property
     def key(self) -> str:
@@ -256,6 +258,20 @@ def ahead(
         .limit(AHEAD)
     )
     return [CheckCard(row, places.get(row.home_id)) for row in read_all(conn, CheckRow, query)]
+
+
+def asked_again(conn: Connection, unclear: list[CheckCard]) -> list[CheckCard]:
+    """With when each is made again, by the plan that its home follows."""
+    by_home = plans.rechecks(conn, {card.row.home_id for card in unclear}) if unclear else {}
+    return [replace(card, again_at=_again_at(card, by_home)) for card in unclear]
+
+
+def _again_at(card: CheckCard, by_home: Mapping[str, plans.Rechecks]) -> datetime | None:
+    plan, answered_at = by_home.get(card.row.home_id), card.row.answered_at
+    if plan is None or answered_at is None or plan.since > card.at:
+        return None
+    once = card.part == "unclear" and (card.row.attempt or 1) == 1  # twice: somebody goes there
+    return answered_at + timedelta(minutes=plan.minutes) if once else None
 
 
 def explained(conn: Connection, actor: Actor, done: list[CheckCard]) -> list[CheckCard]:

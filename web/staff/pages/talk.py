@@ -10,20 +10,19 @@ Not for: the alarm's own page, or who may (`web.staff.talk.calls`).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from flask import Response, abort, jsonify, make_response, request
 from flask.typing import ResponseReturnValue
 
-from gateway.wire import CANDIDATES_MAX
 from web.staff.care.actions import Refused, Why
 from web.staff.core.context import staff
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
-from web.staff.pages import forms, lookups, reading
-from web.staff.pages.layout import answer_json, is_fragment, main_attributes, page
+from web.staff.pages import forms, lookups, media_answers, reading
+from web.staff.pages.layout import is_fragment, main_attributes, page
+from web.staff.pages.media_answers import Answers
 from web.staff.pages.routes import get, post
-from web.staff.talk import calls, relays
+from web.staff.talk import calls, media_sessions, relays
 from web.staff.texts import voice_words
 from web.staff.texts.event_summary import alarm_word
 
@@ -63,9 +62,9 @@ def talk(actor: Actor) -> Response:
 def ways(actor: Actor) -> ResponseReturnValue:
     """POST `/larm/tala/vagar`: what opens the relays for this person's next call."""
     config = staff().config
-    until_s = time.time() + 2 * config.voice.limit_s + calls.SETTING_UP_S
+    until_s = time.time() + 2 * config.voice.limit_s + media_sessions.SETTING_UP_S
     found = relays.servers(config, actor.person, until_s)
-    return jsonify(ice=[one.model_dump(exclude_none=True) for one in found])
+    return media_answers.relays(found)
 
 
 @post(
@@ -80,7 +79,7 @@ def begin(actor: Actor) -> ResponseReturnValue:
     try:
         call = calls.begin(staff(), actor, form.get("alarm", ""), form.get("sdp", ""))
     except Refused as error:
-        return answer_json(_sentence(actor, error), 422 if error.why is Why.BAD_OFFER else 409)
+        return ANSWERS.refused(actor, error)
     return jsonify(call=call.id)
 
 
@@ -88,9 +87,9 @@ def begin(actor: Actor) -> ResponseReturnValue:
 def state(actor: Actor) -> ResponseReturnValue:
     """POST `/larm/tala/lage`: what has come of the call, with the home's answer."""
     try:
-        call = calls.state(staff(), actor, request.form.get("call", ""))
+        call = calls.state(staff(), actor, ANSWERS.named)
     except Refused as error:
-        return answer_json(_sentence(actor, error), 404)
+        return ANSWERS.refused(actor, error, 404)
     over = call.state in ("ended", "refused")
     text = voice_words.over(call.state, call.why) if over else ""
     return jsonify(state=call.state, answer=call.answer, text=text)
@@ -99,31 +98,26 @@ def state(actor: Actor) -> ResponseReturnValue:
 @post("/larm/tala/mer", "talk_more", right=Right.ANSWER_CARE_ALARM)
 def more(actor: Actor) -> ResponseReturnValue:
     """POST `/larm/tala/mer`: more ways to reach the page."""
-    found = request.form.getlist("candidate")[:CANDIDATES_MAX]
-    return _done(actor, lambda call: calls.add_ways(staff(), actor, call, found))
+    found = media_answers.ways()
+    return ANSWERS.done(actor, lambda call: calls.add_ways(staff(), actor, call, found))
 
 
 @post("/larm/tala/forlang", "talk_extend", right=Right.ANSWER_CARE_ALARM)
 def extend(actor: Actor) -> ResponseReturnValue:
     """POST `/larm/tala/forlang`: ask for as long again."""
-    return _done(actor, lambda call: calls.extend(staff(), actor, call))
+    return ANSWERS.done(actor, lambda call: calls.extend(staff(), actor, call))
 
 
 @post("/larm/tala/slut", "talk_end", right=Right.ANSWER_CARE_ALARM)
 def end(actor: Actor) -> ResponseReturnValue:
     """POST `/larm/tala/slut`: it is over; also the last word of a page that is closed."""
-    return _done(actor, lambda call: calls.end(staff(), actor, call))
-
-
-def _done(actor: Actor, act: Callable[[str], None]) -> ResponseReturnValue:
-    try:
-        act(request.form.get("call", ""))
-    except Refused as error:
-        return answer_json(_sentence(actor, error), 409)
-    return answer_json("")
+    return ANSWERS.done(actor, lambda call: calls.end(staff(), actor, call))
 
 
 def _sentence(actor: Actor, error: Refused) -> str:
     if error.why is Why.NOT_CONNECTED:
         return _(voice_words.NOT_CONNECTED)
     return forms.refusal_text(actor, error)
+
+
+ANSWERS = Answers("call", _sentence)

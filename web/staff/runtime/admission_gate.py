@@ -60,7 +60,7 @@ ORDERS = ("/pass/", "/larm/", "/tillsyn/", "/kanal/")
 
 FREE = (
     *("/static/", "/s/", "/fs-static/", "/sw.js", "/manifest", "/live", "/healthz", "/metrics"),
-    *("/inloggning/", "/api/", "/larmvagar/", "/tillsyn/titta/bild"),
+    *("/inloggning/", "/api/", "/larmvagar/", "/tillsyn/titta/bild", "/.well-known/"),
 )
 """Files, what a screen listens to, and what waits for somebody else's server or a home's next
 picture: no turn is held."""

@@ -28,7 +28,7 @@ from web.staff.realtime.broker import Broker
 from web.staff.realtime.pictures import Pictures
 from web.staff.realtime.relay import make_relay
 from web.staff.relatives.telling import Teller
-from web.staff.runtime import health, openapi, web_security
+from web.staff.runtime import health, openapi, security_txt, web_security
 from web.staff.runtime.admission_gate import AdmissionGate
 from web.staff.runtime.channel_watch import ChannelWatch
 from web.staff.runtime.ladder_watch import LadderWatch
@@ -125,6 +125,7 @@ def _assemble(
     provider_routes.init_app(app)
     positions_api.init_app(app)
     app.register_blueprint(openapi.blueprint)
+    app.register_blueprint(security_txt.blueprint)
     pages.register(app)
     app.wsgi_app = AdmissionGate(app.wsgi_app, parts.admission)  # type: ignore[method-assign]
     app.wsgi_app = PublicAddress(app.wsgi_app, config)  # type: ignore[method-assign]

@@ -16,6 +16,7 @@ from web.staff.core.context import Staff, staff
 from web.staff.ladders import outbox, provider_routes
 from web.staff.realtime.broker import TURNED_AWAY_TOLD_S
 from web.staff.runtime.saving_watch import status
+from web.staff.runtime.security_txt import expired
 from web.staff.runtime.watch import Watch
 from web.staff.storage import tables
 from web.staff.storage.schema_now import SchemaTooNew
@@ -49,7 +50,8 @@ def healthz() -> Response:
     takes nothing (`saves nothing since …`); the server does the rest and is not started anew for
     it.  A line `full: …` says that a home or a screen found no room at this worker lately, or a
     request no connection to the database; `busy: …` that homes with history are told to wait, and
-    how many seconds of work that is; `broken: …` that a way to tell people fails."""
+    how many seconds of work that is; `broken: …` that a way to tell people fails;
+    `expired: …` that a file says no more whom to tell of a hole."""
     watch: Watch = current_app.extensions["tryggve.watch"]
     failing = ", ".join(f"{step} {why}" for step, why in sorted(watch.failing.items()))
     parts = staff()
@@ -61,6 +63,7 @@ def healthz() -> Response:
     if parts.db.exhausted_within(TURNED_AWAY_TOLD_S):
         full += "\nfull: connections to the database"
     full += "".join(f"\nbroken: channel {name}" for name in dispatcher.broken)
+    full += "\nexpired: security.txt" if expired(parts.config, parts.clock.now()) else ""
     behind_s = parts.admission.waits.behind_s()
     if behind_s:
         full += f"\nbusy: {behind_s:.0f} s of history"

@@ -9,12 +9,10 @@ Not for: pages, or sound (it goes between page and home, and not by this server)
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Connection, select
 
@@ -31,15 +29,12 @@ from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Right
 from web.staff.events import append
 from web.staff.storage import tables
-from web.staff.storage.changes import LockOrder
 from web.staff.storage.database import Tx
 from web.staff.storage.rows import AlarmRow, read_one
 from web.staff.talk import media_sessions, relays
+from web.staff.talk.media_sessions import SETTING_UP_S, Begun, Kind
 
-CALLS = tables.media_call
-
-SETTING_UP_S = 60
-"""Seconds that a call may take to be set up, beside its limit."""
+CALLS = Kind(tables.media_call, "call", Why.NO_CALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,67 +95,58 @@ def begin(staff: Staff, actor: Actor, alarm: Ref, sdp: str) -> CallState:
         offer = description.clean(sdp)
     except DescriptionRefused as error:
         raise Refused(Why.BAD_OFFER, detail=error.text) from error
-    call, limit_s = secrets.token_urlsafe(16), staff.config.voice.limit_s
+    call, limit_s = media_sessions.new_id(), staff.config.voice.limit_s
     ice = relays.servers(staff.config, call, time.time() + limit_s + SETTING_UP_S)
     with staff.write() as tx:
         row = _open_alarm(tx, actor, alarm)
         append.hold(tx, row.home_id)
         if not has_voice(tx.conn, row.home_id):
             raise Refused(Why.NO_VOICE)
-        if not staff.relay.listens(tx, row.home_id):
-            raise Refused(Why.NOT_CONNECTED, silent_since=None)
+        media_sessions.require_listening(staff, tx, row.home_id)
         permit = _permit(staff, actor, row, call, call)
         order = CallOrder(
             what="begin", call=call, permit=_signed(staff, permit), sdp=offer, ice=ice
         )
         told = VoicePermitted(call=call, alarm=row.ref, expires=permit.expires)
-        said = Draft(told, device=row.device, person=actor.person)
-        append.write(staff, tx, row.home_id, said)
-        until = datetime.now(UTC) + timedelta(seconds=2 * limit_s + SETTING_UP_S)
-        whose = {"id": call, "home_id": row.home_id, "alarm": row.id, "person": actor.person}
-        media_sessions.add(tx, CALLS, whose, until)
-        sent = LockOrder(row.home_id, order.model_dump_json(), what="call")
-        tx.orders.append(sent)
-    if not sent.reached:
-        media_sessions.was_not_sent(staff, CALLS, call)
-        raise Refused(Why.NOT_CONNECTED, silent_since=None)
+        begun = Begun(
+            row={"id": call, "home_id": row.home_id, "alarm": row.id, "person": actor.person},
+            told=Draft(told, device=row.device, person=actor.person),
+            order=order,
+            until=datetime.now(UTC) + timedelta(seconds=2 * limit_s + SETTING_UP_S),
+        )
+        sent = media_sessions.begin(staff, tx, CALLS, begun)
+    media_sessions.require_sent(staff, CALLS, sent, call)
     return CallState(call, "asked", "", "")
 
 
 def state(staff: Staff, actor: Actor, call: str) -> CallState:
     """What has come of it.  Raises `Refused`: NO_CALL."""
     with staff.db.read() as conn:
-        row = media_sessions.row_of(conn, CALLS, actor, call, Why.NO_CALL)
+        row = media_sessions.row_of(conn, CALLS, actor, call)
     return CallState(row.id, row.state, row.why, row.answer)
 
 
 def add_ways(staff: Staff, actor: Actor, call: str, candidates: Sequence[str]) -> None:
     """More ways to reach the page.  Raises `Refused`: NO_CALL."""
-    _send(
-        staff, actor, call, what="candidates", candidates=tuple(description.candidates(candidates))
-    )
+    found = tuple(description.candidates(candidates))
+    order = CallOrder(what="candidates", call=call, candidates=found)
+    media_sessions.tell(staff, CALLS, actor, call, order)
 
 
 def extend(staff: Staff, actor: Actor, call: str) -> None:
     """Ask for as long again, once; whether it is given is the home's to say.  Raises `Refused`:
     NO_CALL, and as `begin` where the alarm is closed."""
     with staff.write() as tx:
-        row = media_sessions.row_of(tx.conn, CALLS, actor, call, Why.NO_CALL)
+        row = media_sessions.row_of(tx.conn, CALLS, actor, call)
         alarm = _open_alarm(tx, actor, row.alarm)
-        permit = _permit(staff, actor, alarm, secrets.token_urlsafe(16), call)
+        permit = _permit(staff, actor, alarm, media_sessions.new_id(), call)
         order = CallOrder(what="extend", call=call, permit=_signed(staff, permit))
-        media_sessions.send(tx, row, "call", order)
+        media_sessions.send(tx, CALLS, row, order)
 
 
 def end(staff: Staff, actor: Actor, call: str) -> None:
     """Tell the home that it is over; the page may be gone already.  Raises `Refused`: NO_CALL."""
-    _send(staff, actor, call, what="end")
-
-
-def _send(staff: Staff, actor: Actor, call: str, **order: Any) -> None:
-    with staff.write() as tx:
-        row = media_sessions.row_of(tx.conn, CALLS, actor, call, Why.NO_CALL)
-        media_sessions.send(tx, row, "call", CallOrder(call=call, **order))
+    media_sessions.tell(staff, CALLS, actor, call, CallOrder(what="end", call=call))
 
 
 def _permit(staff: Staff, actor: Actor, alarm: AlarmRow, id_: str, call: str) -> Permit:

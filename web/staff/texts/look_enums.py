@@ -63,6 +63,7 @@ LOOK: Mapping[type[StrEnum], Mapping[str, str]] = {
         "camera_missing": N_("kameran hittades inte"),
         "camera_busy": N_("kameran används av ett annat program"),
         "camera_failed": N_("kameran slutade ge bilder"),
+        "lamp_dark": N_("lampan i hemmet slocknade"),
         "media_stuck": N_("fel i hemmets enhet"),
         "media_died": N_("fel i hemmets enhet"),
         "stopped": N_("hemmets enhet stängdes av"),

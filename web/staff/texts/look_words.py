@@ -29,6 +29,7 @@ ENDED: Mapping[str, str] = {
     "camera_missing": N_("Hemmets kamera hittades inte."),
     "camera_busy": N_("Hemmets kamera används av något annat."),
     "camera_failed": N_("Hemmets kamera slutade ge bilder."),
+    "lamp_dark": N_("Hemmet stängde kameran: lampan som lyser vid kameratillsyn slocknade."),
     "media_stuck": N_("Kameratillsynen bröts av ett fel i hemmets enhet."),
     "media_died": N_("Kameratillsynen bröts av ett fel i hemmets enhet."),
     "stopped": N_("Kameratillsynen bröts: hemmets enhet stängdes av."),

@@ -52,4 +52,6 @@ def _refused(fold: Fold, step: Step, data: events.PlanRefused) -> None:
 
 @on(events.ConsentSettled)
 def _settled(fold: Fold, step: Step, data: events.ConsentSettled) -> None:
-    _state(fold).update(looks_agreed=data.held, looks_at=step.at)
+    row = _state(fold)
+    if row.get("looks_agreed") != data.held:  # else it is told once more, to a home that lost it
+        row.update(looks_agreed=data.held, looks_at=step.at)

@@ -17,6 +17,9 @@ const WAYS_KEPT_MS = 60000;
 const ANSWER_MS = 15000;
 const PICTURE_MS = 30000;
 
+/** A home that lost the direct way, and the other way. */
+const OVER_MS = 8000;
+
 const ASK_MS = 150;
 const BEAT_MS = 1000;
 
@@ -94,7 +97,8 @@ async function prepare() {
 
 async function begin() {
   if (look && !look.over) return;
-  const why = box.querySelector("[name=why]:checked")?.value ?? "";
+  const trial = box.dataset.ground === "test";
+  const why = trial ? "test" : box.querySelector("[name=why]:checked")?.value ?? "";
   if (box.dataset.ground === "own" && !why) return show("idle", box.dataset.choose);
   const mine = {
     id: null, over: false, pictures: 0, shownMs: 0, told: null, mayExtend: true, soon: false,
@@ -135,10 +139,11 @@ async function offer(mine) {
       eachFrame(mine);
     },
     state: (state) => {
-      if (mine.sealed || mine.over) return;
+      if (mine.sealed || mine.over || mine.goingOver) return;
       if (state === "failed" && mine.id && mine.key && !mine.pictures) {
         ask("rela", { look: mine.id, key: mine.key.text }).catch(() => {});
-      } else if (["failed", "closed"].includes(state)) lost(mine);
+      } else if (state === "failed" && mine.key) goOver(mine);
+      else if (["failed", "closed"].includes(state)) lost(mine);
     },
   });
   return sdp;
@@ -212,6 +217,27 @@ async function fetchPictures(mine, theirs) {
   }
 }
 
+/** Neither pictures nor words of the home come by the direct way any more: for the rest of the
+ * look it sends sealed pictures by the server. */
+async function goOver(mine) {
+  if (mine.goingOver || mine.sealed || mine.over) return;
+  mine.goingOver = true;
+  try {
+    await ask("rela", { look: mine.id, key: mine.key.text });
+    for (const began = Date.now(); Date.now() - began < OVER_MS; await pause(ASK_MS)) {
+      const said = await ask("lage", { look: mine.id });
+      if (mine.over) return;
+      if (said.over) return over(mine, said.text, said.why);
+      if (said.key) {
+        mine.sealed = true;
+        show("frozen", box.dataset.goneover);
+        return void fetchPictures(mine, said.key);
+      }
+    }
+  } catch { /* the server is away, too, or knows no such look */ }
+  lost(mine);
+}
+
 /** The home says with its first picture what kind it is; it comes to us by the server's log. */
 async function askKind(mine) {
   if (Date.now() - (mine.askedKind ?? 0) < BEAT_MS) return;
@@ -257,6 +283,8 @@ function watch(mine) {
     cover(box.dataset.still);
     show("frozen", box.dataset.frozen);
   }
+  const heardMs = Date.now() - (mine.told?.at ?? 0);
+  if (box.dataset.state === "frozen" && heardMs > FROZEN_MS && mine.key) goOver(mine);
   const left = leftOf(mine);
   if (LIVE.includes(box.dataset.state)) part("left").textContent = left === null ? "–" : Math.ceil(left);
   if (left === null || !LIVE.includes(box.dataset.state)) return;
