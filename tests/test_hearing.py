@@ -7,12 +7,14 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from gpiozero import DigitalInputDevice
 
 from drivers import load, names
 from drivers.virtual import VirtualPins
+from drivers.wired.free_pin import open_pin
 from gateway.ports import Advert
 from gateway.services import hearing as rooms
 from gateway.services.hearing import Hearing
@@ -62,8 +64,8 @@ async def heard(
 ) -> AsyncIterator[tuple[Air, Hearing]]:
     """A home that hears."""
     air = Air()
-    factory = None if pins is None else pins.factory
-    hearing = Hearing(air, MAKES, factory, free)  # type: ignore[arg-type]
+    opened = None if pins is None else partial(open_pin, pins.factory)
+    hearing = Hearing(air, MAKES, opened, free)  # type: ignore[arg-type]
     hearing.begin()
     try:
         yield air, hearing

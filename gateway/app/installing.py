@@ -151,8 +151,8 @@ class Installing:
         await self._close()
         supervisor = self._home.supervisor
         scanner = await supervisor.radio()
-        pins, free = supervisor.free_pins()
-        hearing = Hearing(scanner, await makes(), pins, free)
+        free = supervisor.free_pins()
+        hearing = Hearing(scanner, await makes(), supervisor.open_pin, free)
         now_s = time.monotonic()
         self._session = session = _Session(id_, hearing, now_s + OPEN_S, now_s + TOTAL_S)
         hearing.begin()
@@ -170,7 +170,7 @@ class Installing:
         while self._session is session and not session.over:
             now_s = time.monotonic()
             if now_s >= session.pins_from_s:
-                session.hearing.take(self._home.supervisor.free_pins()[1])
+                session.hearing.take(self._home.supervisor.free_pins())
             signal = _signal(session)
             if signal != last or now_s - told_s >= ANYWAY_S:
                 last, told_s = signal, now_s

@@ -106,6 +106,7 @@ class Installer:
         self.stage, self._folder, self._tell = made, folder, tell
         self.done = Installed()
         self.home: HomeProcess | None = None
+        self.pendant_key = ""
         account = made.account("technician")
         self.phone = StaffClient(made.url, account.email, account.password)
         self.page = f"/hem/{HOME.id}/installera"
@@ -272,7 +273,7 @@ def furnish(who: Installer) -> None:
     who.find(f"pin-{pin['front']}", lambda: who.press("open_front", "close_front"), "front", "hall")
     who.find(f"pin-{pin['button']}", lambda: who.act("answer"), "button", "kitchen")
     assert who.home is not None  # noqa: S101 - it was started
-    key = who.home.do("tell")["pendant_key"]
+    who.pendant_key = key = str(who.home.do("tell")["pendant_key"])
     address = virtual.PENDANT_ADDRESS
     who.find(address, lambda: who.act("pendant"), "pendant", "bedroom")
     who.pair("pendant", lambda: who.act("pendant"), key)

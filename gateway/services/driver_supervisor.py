@@ -181,12 +181,17 @@ class DriverSupervisor:
             await self._scanner.start()
         return self._scanner
 
-    def free_pins(self) -> tuple[Any, tuple[int, ...]]:
-        """The pin factory, and the pins that no device has; None where this home has no pins."""
-        if self._config.gpio is None:
-            return None, ()
+    def free_pins(self) -> tuple[int, ...]:
+        """The pins that no device has; none where this home has no pins."""
         taken = {pin for device in self._config.devices.values() for pin in device.pins}
-        return self._pin_factory(), tuple(pin for pin in FREE if pin not in taken)
+        free = FREE if self._config.gpio is not None else ()
+        return tuple(pin for pin in free if pin not in taken)
+
+    def open_pin(self, number: int) -> Any:
+        """A pin to look at, pulled up; None where something else of the Pi has it."""
+        from drivers.wired.free_pin import open_pin
+
+        return open_pin(self._pin_factory(), number)
 
     @asynccontextmanager
     async def set_aside(self, device: str) -> AsyncIterator[DriverContext]:

@@ -55,14 +55,18 @@ class _Pin:
 
 class Hearing:
     """Hears from `begin` to `end`.  In the event loop.  `makes` are the drivers that know their
-    devices by what they send; `pins` the factory (None: this home has no pins), `free` those that
-    nothing uses."""
+    devices by what they send; `pins` opens one (None: this home has no pins; None of it: something
+    else has it), `free` are those that nothing uses."""
 
     def __init__(
-        self, scanner: Scanner, makes: Mapping[str, Known], pins: Any, free: Sequence[int]
+        self,
+        scanner: Scanner,
+        makes: Mapping[str, Known],
+        pins: Callable[[int], Any] | None,
+        free: Sequence[int],
     ) -> None:
-        self._scanner, self._makes, self._factory = scanner, makes, pins
-        self._free = () if pins is None else tuple(free)
+        self._scanner, self._makes, self._open = scanner, makes, pins
+        self._free = tuple(free)
         self._things: dict[str, _Thing] = {}
         self._pins: dict[int, _Pin] = {}
         self._began_s = time.monotonic()
@@ -94,7 +98,7 @@ class Hearing:
         """Look at these pins, and at no others; one that cannot be had is left out."""
         for number in set(self._pins) - set(free):
             self._pins.pop(number).device.close()
-        for number in free if self._factory is not None else ():
+        for number in free:
             if number not in self._pins:
                 self._take(number)
 
@@ -150,13 +154,9 @@ class Hearing:
         known.advert, known.wants = advert, wants
 
     def _take(self, number: int) -> None:
-        from gpiozero import DigitalInputDevice, GPIOZeroError
-
-        try:
-            device = DigitalInputDevice(number, pull_up=True, pin_factory=self._factory)
-        except (GPIOZeroError, OSError):  # something else of the Pi has it
-            return
-        self._pins[number] = _Pin(device, bool(device.is_active))
+        device = None if self._open is None else self._open(number)
+        if device is not None:
+            self._pins[number] = _Pin(device, bool(device.is_active))
 
     async def _look(self) -> None:
         while True:
