@@ -6,12 +6,14 @@
 #   make docs | make texts        write the generated pages; take new texts into the catalogues
 #   make golden                   write down what this version writes (tests/golden)
 #   make bench [ARGS=--json]      our numbers beside a plain reference
+#   make deb [ARGS=--help]        Debian packages of both programs, in build/deb
+#   make deb-proof                their life in a clean Debian (root, mmdebstrap, lintian)
 #   make mutate ARGS=access       changes a room's lines and names those that no test notices
 #   make sbom                     bills of materials of this version, into build/sbom (CycloneDX)
 #   make load [ARGS="--homes 1000"]  a town of simulated homes against the real server
 # PYTHON=python3.12 chooses another Python; APT=no never installs a Debian package.
 
-.PHONY: help demo test check bench load mutate docs texts golden sbom format lock clean
+.PHONY: help demo test check bench load deb deb-proof mutate docs texts golden sbom format lock clean
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
@@ -66,6 +68,14 @@ format:
 	$(SETUP) test
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
+
+deb:
+	$(SETUP) test
+	@$(PY) -m tools.deb $(ARGS)
+
+deb-proof:
+	$(SETUP) test mmdebstrap lintian
+	@$(PY) -m tools.deb.proof $(ARGS)
 
 lock:
 	@sh tools/lock.sh

@@ -28,7 +28,7 @@ root; what follows it stands around the home and is not part of it."""
 
 ROOMS_OF_STAFF = (
     *("storage", "realtime", "core", "texts", "events", "care", "visits", "homelink", "signin"),
-    *("doors", "talk", "checks", "looks", "configs", "people", "installs", "places"),
+    *("doors", "talk", "checks", "looks", "configs", "people", "installs", "foresight", "places"),
     *("channels", "ladders"),
     *("relatives", "audit", "pages", "runtime", "cli"),
 )

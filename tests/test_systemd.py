@@ -286,7 +286,7 @@ def test_the_version_to_get_is_this_one() -> None:
 
 def test_both_programs_on_one_machine_do_not_want_the_same_port() -> None:
     """By default they would; docs/install.md says which to change, to what."""
-    text = (ROOT / "docs/install.md").read_text().split("## Both on one machine")[1]
+    text = (ROOT / "docs/install.md").read_text().split("**Both on one machine**")[1]
     (port,) = re.findall(r"`port = (\d+)` under `\[web\]`", text)
     home = WebSection(port=int(port))
     assert home.port != ListenConfig().port == WebSection().port

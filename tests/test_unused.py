@@ -19,6 +19,7 @@ from tests._tree import Module, modules, tracked, within
 KEPT = {
     "web.staff.events.projections.rebuild._FOLDS": "imported so that their handlers register",
     "web.staff.homelink.enrolment.forget_tries": "a seam for tests: tries are counted in memory",
+    "web.staff.people.first_start.forget_wrong_codes": "the same, of the first code",
     "web.staff.signin.grace.DEFAULT_H": "the schema's own number; a test holds the two together",
     "gateway.clock.ManualClock": "a clock for tests, which ships as part of the product",
 }

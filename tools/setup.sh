@@ -59,6 +59,7 @@ for program in "$@"; do
     postgresql) command -v initdb && continue
         for c in /usr/lib/postgresql/*/bin/initdb; do [ -x "$c" ] && continue 2; done ;;
     gcc) command -v cc && continue ;;
+    mmdebstrap | lintian) command -v "$program" && continue ;;
     esac >/dev/null 2>&1
     case $program in
     gcc) program="gcc libc6-dev" ;;

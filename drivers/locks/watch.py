@@ -11,6 +11,7 @@ import time
 from gateway.events import (
     BatteryLow,
     BatteryOk,
+    BatteryTold,
     Data,
     LockAsleep,
     LockAwake,
@@ -44,6 +45,9 @@ STANDS_S = 2.0
 
 DOUBT_S = 5.0
 """Seconds after a turn that left the bolt unknown until the lock is asked, once it is awake."""
+
+LEVEL_EVERY_S = 24 * 3600.0
+"""Seconds between two words about a battery that is neither low nor changed."""
 
 _BOLTS: dict[Bolt, type[Data]] = {
     Bolt.LOCKED: LockLocked,
@@ -80,6 +84,7 @@ class Watch:
         self._unanswered = self._told_unanswered = False
         self._status: LockStatus | None = None
         self._told_low: bool | None = None
+        self._told_level: tuple[int, float] | None = None
 
     def heard(self, changed: bool | None) -> bool:
         """The lock advertised; `changed`: it says that its state changed since it was asked, None
@@ -173,7 +178,19 @@ class Watch:
             pct = status.battery_pct
             kind = BatteryLow if self._told_low else BatteryOk
             changes.append(kind(level_pct=pct))
+            self._told_level = None if pct is None else (pct, time.monotonic())
+        elif status is not None and status.battery_pct is not None:
+            changes += self._level(status.battery_pct)
         return changes
+
+    def _level(self, pct: int) -> list[Data]:
+        """The battery's level, when it is another one than a day ago."""
+        now_s = time.monotonic()
+        before, at_s = self._told_level = self._told_level or (pct, now_s)
+        if pct == before or now_s - at_s < LEVEL_EVERY_S:
+            return []
+        self._told_level = pct, now_s
+        return [BatteryTold(level_pct=pct)]
 
     def _asked(self, pause_s: float | None) -> None:
         self._due = False

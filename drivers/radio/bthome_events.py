@@ -11,6 +11,7 @@ from drivers.radio.bthome_decode import Packet, Value
 from gateway.events import (
     BatteryLow,
     BatteryOk,
+    BatteryTold,
     ButtonPressed,
     ContactChanged,
     ContactFault,
@@ -71,6 +72,10 @@ HOLD_S = 5.0
 ends it, is the same press.  Longer than the pause between two; a second press that is lost in it
 follows an event that is seconds old."""
 
+LEVEL_EVERY_S = 24 * 3600.0
+"""Seconds between two words about a battery that is neither low nor changed: it lasts for months,
+and a point a day is more than a forecast needs."""
+
 LOW_PCT, OK_PCT = 15, 25
 """Percent at which a coin cell should be changed, and from which it was."""
 
@@ -93,6 +98,7 @@ class Words:
         self._motion_s = 0.0
         self._temperature: tuple[float, float] | None = None
         self._heard_s: float | None = None
+        self._level: tuple[int, float] | None = None
         self._held: dict[int, float] = {}
 
     def doubtful(self, packet: Packet | None) -> list[Data]:
@@ -111,7 +117,7 @@ class Words:
         shakes = ContactChanged(on=True), ContactChanged(on=False)
         self._on_off(told, packet, ("vibration",), *shakes)
         self._measured(told, packet, now_s)
-        self._battery(told, packet)
+        self._battery(told, packet, now_s)
         self._tampered(told, packet)
         if told:
             self._heard_s = now_s
@@ -178,7 +184,7 @@ class Words:
             self._temperature = float(value), now_s
             told.append(TemperatureMeasured(celsius=round(float(value), 2)))
 
-    def _battery(self, told: list[Data], packet: Packet) -> None:
+    def _battery(self, told: list[Data], packet: Packet, now_s: float) -> None:
         level, flag = packet.first("battery"), packet.first("battery_low")
         pct = level if isinstance(level, int) and 0 <= level <= 100 else None
         low: bool | None = None
@@ -188,6 +194,12 @@ class Words:
             low = pct <= LOW_PCT
         if low is not None and self._changed("battery_low", low):
             told.append(BatteryLow(level_pct=pct) if low else BatteryOk(level_pct=pct))
+            self._level = None if pct is None else (pct, now_s)
+        elif pct is not None:
+            before, at_s = self._level = self._level or (pct, now_s)
+            if pct != before and now_s - at_s >= LEVEL_EVERY_S:
+                self._level = pct, now_s
+                told.append(BatteryTold(level_pct=pct))
 
     def _tampered(self, told: list[Data], packet: Packet) -> None:
         flags = _flags(packet, ("tamper",))

@@ -51,3 +51,27 @@ class BatteryOk(Data):
     """The battery is in order again."""
 
     level_pct: int | None = None
+
+
+@kind("device.battery_told", by=By.HOME)
+class BatteryTold(Data):
+    """How much is left in a battery that is neither low nor changed: told when it is another level
+    than was told last, and at most once a day."""
+
+    level_pct: int | None = None
+
+
+@kind("device.change_planned", by=By.SERVER)
+class BatteryChangePlanned(Data):
+    """Somebody (`person`) asks whoever is in the home next to change this device's battery.
+    `planned` is the visit of the plan in which it is to be done, None: the next one."""
+
+    planned: str | None = None
+
+
+@kind("device.change_ended", by=By.SERVER)
+class BatteryChangeEnded(Data):
+    """The battery is changed, as somebody (`person`) in the home says (`done`), or it need not be
+    changed any more."""
+
+    done: Annotated[bool, Else(False)]

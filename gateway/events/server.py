@@ -74,6 +74,41 @@ class HomeChanged(Data):
     what: HomeField
 
 
+class HomeClosedWhy(Coded):
+    """Why a home is not used any more."""
+
+    MOVED = "moved"
+    """Who lived there moved."""
+    DIED = "died"
+    ENDED = "ended"
+    """The service ended."""
+    MISTAKE = "mistake"
+    """It was never a home, or stands there twice."""
+    UNKNOWN = "unknown"
+    """Of a newer version: for another reason."""
+
+
+@kind("home.closed", by=By.SERVER)
+class HomeClosed(Data):
+    """Somebody (`person`) ended the use of the home: its gateway is let in no more, nobody works
+    there, and only administration shows it."""
+
+    why: HomeClosedWhy
+
+
+@kind("home.reopened", by=By.SERVER)
+class HomeReopened(Data):
+    """A closed home is used again; its gateway needs a new code."""
+
+
+@kind("home.moved_out", by=By.SERVER)
+class HomeMovedOut(Data):
+    """A resident lives there no longer, as somebody (`person`) noted."""
+
+    resident: str
+    """Their person id."""
+
+
 @kind("home.silent", by=By.SERVER, urgent=True)
 class HomeSilent(Data):
     """The server has not heard the home for `silent_s`: nothing there can be seen or raised."""

@@ -16,7 +16,7 @@ Not for: deciding anything, or drawing (`gateway.replay.night_svg`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from heapq import heappop, heappush
@@ -25,7 +25,6 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from gateway.commands import Command
 from gateway.engine.sequencer import Sequencer
 from gateway.envelope import ClockState, Draft, Event
 from gateway.errors import ConfigError
@@ -256,20 +255,30 @@ def run_pass(
     falls: Sequence[Fall] = (),
 ) -> Pass:
     """Run the rules once, the rows hidden by `falls` left out, and the night team answering."""
-    facts = facts_of(recording, home)
+    heard = injected(recording.rows, falls)
+    drafts = ((row.at, Draft(row.data, device=row.device, at=row.at)) for row in heard)
+    return run_drafts(drafts, facts_of(recording, home), settings, falls)
+
+
+def run_drafts(
+    drafts: Iterable[tuple[datetime, Draft]],
+    facts: HomeFacts,
+    settings: Mapping[str, RuleSettings],
+    falls: Sequence[Fall] = (),
+) -> Pass:
+    """The same over what happened, each with its moment, in order."""
     team = _Team(falls)
-    commands: list[Command] = []
     dry = _Dry(Fold(bind(settings, facts)), origin=f"home:{facts.id}", boot=BOOT, on_event=team.see)
-    if recording.rows:
-        for row in injected(recording.rows, falls):
-            team.speak(dry, row.at)
-            dry.number(Draft(row.data, device=row.device, at=row.at), at=row.at, mono_s=0.0)
-            if dry.fold.wake is not None and dry.fold.wake <= row.at:
-                dry.run_due(row.at, 0.0)
-            commands += dry.drain().commands
-        end = recording.rows[-1].at + AFTER
-        team.speak(dry, end)
-        dry.run_due(end, 0.0)
+    last: datetime | None = None
+    for last, draft in drafts:
+        team.speak(dry, last)
+        dry.number(draft, at=last, mono_s=0.0)
+        if dry.fold.wake is not None and dry.fold.wake <= last:
+            dry.run_due(last, 0.0)
+        dry.drain()
+    if last is not None:
+        team.speak(dry, last + AFTER)
+        dry.run_due(last + AFTER, 0.0)
     return Pass(tuple(team.decided), tuple(team.answers))
 
 

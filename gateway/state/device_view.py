@@ -126,5 +126,7 @@ def _ailing(old: DeviceView, event: Event) -> DeviceView | None:
             return replace(old, battery_low=True, battery_pct=level_pct)
         case e.BatteryOk(level_pct=level_pct):
             return replace(old, battery_low=False, battery_pct=level_pct)
+        case e.BatteryTold(level_pct=int() as level_pct):
+            return replace(old, battery_pct=level_pct)
         case _:
             return None

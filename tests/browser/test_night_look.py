@@ -50,18 +50,23 @@ def ask(night: Night) -> str:
 
 
 def look(page: Any, sealing: SealingHome, night: Night, check: str) -> str:
-    """Take the check and look until there is a picture; the look's id."""
+    """Take the check and look until there is a picture; the look's id.  As from a real home, the
+    word that it has begun is there before its first picture."""
     from playwright.sync_api import expect
 
     part(page, "due").click()
     page.get_by_test_id("take").click()
     expect(page.get_by_test_id("mine")).to_be_visible()
     expect(page.get_by_test_id("looked-camera")).to_be_hidden()
+    sealing.sending.clear()
     page.get_by_test_id("look-begin").click()
-    expect(page.get_by_test_id("look")).to_have_attribute("data-state", "live")
+    expect(page.get_by_test_id("look")).to_have_attribute("data-state", "connecting")
     name = sealing.orders[-1].look
     begun = LookBegun(look=name, why=LookWhy.CHECK, check=check, picture=PictureKind.SILHOUETTE)
     night.homes["h1"].send(Draft(begun, person="p7", device="camera"))
+    expect(page.get_by_test_id("looked-camera")).to_be_visible()
+    sealing.sending.set()
+    expect(page.get_by_test_id("look")).to_have_attribute("data-state", "live")
     expect(page.get_by_test_id("looked-camera")).to_be_checked()
     return name
 

@@ -195,7 +195,9 @@ def make_user(staff_app: Flask) -> Callable[..., Actor]:
 
 @pytest.fixture(autouse=True)
 def fresh_limits() -> None:
-    """Each test begins with no enrolment tries counted."""
+    """Each test begins with no tries of a code counted."""
     from web.staff.homelink import enrolment
+    from web.staff.people import first_start
 
     enrolment.forget_tries()
+    first_start.forget_wrong_codes()

@@ -46,6 +46,7 @@ from gateway.events import (
 from tests.staff.parts import EnrolledHome, add_user, parts_of
 from web.staff.events import append
 from web.staff.storage import (
+    admin_tables,
     alarm_tables,
     install_tables,
     ladder_tables,
@@ -278,6 +279,19 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
             "step": 1, "round": 1, "receiver": "p-h1", "person": "p-h1", "contact": "cp-h1",
             "channel": "sms", "state": "handed", "due_at": now, "due_mono": 0.0, "boot": "b",
             "set_at": now, "made_at": now, "sent_at": now,
+        },
+        admin_tables.first_code: {
+            "code_hash": "first", "made_at": now, "expires_at": now + 60 * MIN,
+        },
+        tables.battery_point: {
+            "id": "home:h1/5", "home_id": "h1", "device": "front", "at": now, "level_pct": 80,
+        },
+        admin_tables.battery_change: {
+            "home_id": "h1", "device": "front", "asked_by": "p-h1", "asked_at": now,
+        },
+        admin_tables.rule_trial: {
+            "id": "trial-h1", "home_id": "h1", "rule": "bed_exit", "change": "{}",
+            "asked_by": "p-h1", "asked_at": now, "state": "done", "result": "{}",
         },
         alarm_tables.home_care_id: {"home_id": "h1", "cid": "10149471", "set_at": now},
         alarm_tables.scaip_message: {

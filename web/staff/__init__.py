@@ -19,6 +19,7 @@ Each room imports only those above it; tests/test_imports.py holds it.
     configs      what a home consists of, edited here: devices, rules' settings
     people       organisations, homes, accounts, teams and areas
     installs     a home's first hour: the trial that its own events tick, and its protocol
+    foresight    a rule's other settings over a home's last weeks
     places       where residents are: positions in, zones, outings, who may look
     channels     ways to tell somebody who has no page open: one file a channel
     ladders      who is reached about an alarm, by what, and when: the outbox and its dispatcher

@@ -203,12 +203,12 @@ def test_the_tab_counts_what_waits(carer: FlaskClient, home: EnrolledHome) -> No
         ({Role.COORDINATOR}, "now"),
         ({Role.CAREGIVER, Role.COORDINATOR}, "now"),
         ({Role.TECHNICIAN}, "now"),
-        ({Role.ADMINISTRATOR}, "people"),
+        ({Role.ADMINISTRATOR}, "administration"),
         (set(), "now"),
     ],
 )
 def test_everybody_lands_where_they_work(roles: set[Role], page: str) -> None:
-    """Care with the phone, the rest with what needs somebody, an administrator with the staff."""
+    """Care with the phone, the rest with what needs somebody, an administrator with the set-up."""
     actor = Actor("p1", "Prov", "org1", frozenset(roles), frozenset(), frozenset())
     assert landing(actor) == f"pages.{page}"
 

@@ -18,6 +18,7 @@ from gateway.errors import TryggveError, UserError
 from web.staff.cli import (
     centres,
     doors,
+    first,
     organisations,
     people,
     places,
@@ -43,6 +44,10 @@ secrets_dir = "secrets"
 host = "127.0.0.1"
 port = 8080
 {sign_in}"""
+
+PUSH = """
+[channels.push]  # alarms on phones whose page is closed; nothing is to be set
+"""
 
 NO_SECOND_FACTOR = """
 [sign_in]
@@ -90,6 +95,7 @@ def add_commands(commands: Commands) -> None:
     parser = command(commands, "enroll-code", _enroll_code, "Make a one-time code for a gateway.")
     parser.add_argument("home")
     _add_home_commands(commands, command)
+    first.add_commands(commands, command)
     organisations.add_commands(commands, command)
     people.add_commands(commands, command)
     teams.add_commands(commands, command)
@@ -146,13 +152,14 @@ def _init(args: argparse.Namespace) -> int:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # may hold a password
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             sign_in = NO_SECOND_FACTOR if args.no_second_factor else ""
-            file.write(TEMPLATE.format(database=args.database, more=more, sign_in=sign_in))
+            push = PUSH if (args.public_url or "").startswith("https:") else ""
+            file.write(TEMPLATE.format(database=args.database, more=more, sign_in=sign_in + push))
         print(f"{path}: made")
     config = load_config(path)
     for name in SecretFiles(config.secrets_dir).make_missing():
         print(f"{config.secrets_dir / name}: made; keep a copy where only you can read it")
     _migrate(args)
-    print("Next: `tryggve staff home add`, `tryggve staff user add`, `tryggve staff run`.")
+    print("Next: `tryggve staff run`, which says where the first administrator is made.")
     return 0
 
 
@@ -160,21 +167,22 @@ def _run(args: argparse.Namespace) -> int:
     from web.staff.core.keys import load_keys
     from web.staff.core.secret_files import ALL, SecretFiles
 
-    with _current(args) as (config, _):
+    with _current(args) as (config, database):
         secrets = SecretFiles(config.secrets_dir)
         for name in ALL:  # one sentence here, rather than a worker that will not boot
             secrets.read(name)
-        load_keys(secrets)
+        keys = load_keys(secrets)
         require_public_url(config, str(args.config))
-    listen = config.listen
-    if args.host is not None:
-        listen = listen.model_copy(update={"host": args.host})
-    if args.port is not None:
-        listen = listen.model_copy(update={"port": args.port})
-    config = config.model_copy(update={"listen": listen})
+        listen = config.listen
+        if args.host is not None:
+            listen = listen.model_copy(update={"host": args.host})
+        if args.port is not None:
+            listen = listen.model_copy(update={"port": args.port})
+        served = config.model_copy(update={"listen": listen})
+        first.announce(served, database, keys)
     from web.staff.runtime.serve import serve
 
-    serve(config)
+    serve(served)
     return 0
 
 

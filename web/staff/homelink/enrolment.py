@@ -57,7 +57,7 @@ class NewCode:
 def new_code(database: Database, keys: Keys, home: str, *, life: timedelta = CODE_LIFE) -> NewCode:
     """Make a code for a home; older unused codes of it become void.
 
-    Raises `UserError`: no such home, or a code that would end before it begins.
+    Raises `UserError`: no such home, a closed one, or a code that would end before it begins.
     """
     if life <= timedelta():
         raise UserError("A code works for a while: one that ends before it begins is of no use.")
@@ -67,6 +67,9 @@ def new_code(database: Database, keys: Keys, home: str, *, life: timedelta = COD
     with database.write() as tx:
         if not event_store.lock_home(tx.conn, home):
             raise UserError(f"There is no home {home}; add it with `tryggve staff home add`.")
+        h = tables.home.c
+        if tx.conn.execute(select(h.closed_at).where(h.id == home)).scalar() is not None:
+            raise UserError(f"The home {home} is closed; an administrator opens it again.")
         tx.conn.execute(
             delete(t).where(t.c.used_at.is_(None), or_(t.c.home_id == home, t.c.expires_at < now))
         )

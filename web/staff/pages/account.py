@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec
 
-from flask import redirect, render_template, request, session, url_for
+from flask import current_app, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, logout_user
 from sqlalchemy import select
@@ -53,7 +53,10 @@ def proved(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseReturn
 
 
 def _page_before() -> str:
-    """The page whose form it was: forms are sent to addresses below their page's."""
+    """The page whose form it was: forms are sent to their page's address, or to one below it."""
+    adapter = current_app.create_url_adapter(request)
+    if adapter is not None and adapter.test(request.path, method="GET"):
+        return request.path
     person = (request.view_args or {}).get("person")
     if person:
         return url_for("pages.people_one", person=person)

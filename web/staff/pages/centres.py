@@ -22,7 +22,7 @@ from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.pages.account import proved
 from web.staff.pages.layout import answered, page, refused
-from web.staff.pages.routes import Menu, get, post
+from web.staff.pages.routes import get, post
 from web.staff.pages.staff_admin import SHOWN_MAX, changed
 from web.staff.people import alarm_centres, care_ids
 from web.staff.storage.alarm_tables import alarm_centre
@@ -44,7 +44,6 @@ FAILED = {
     "/administration/larmcentraler",
     "centres",
     right=Right.ADMINISTER,
-    menu=Menu(95, "phone", N_("Larmcentraler")),
 )
 def centres(actor: Actor) -> ResponseReturnValue:
     """The page `/administration/larmcentraler`."""

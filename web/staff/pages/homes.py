@@ -200,6 +200,7 @@ def one_home(actor: Actor, home: str) -> str:
             may_ask=actor.may(Right.ASK_SERVICE),
             may_configure=actor.may(Right.CONFIGURE),
             invites=actor.may(Right.INVITE_RELATIVES),
+            tunes=actor.may(Right.PLAN_CHECKS) or actor.may(Right.ENROLL),
             shows_ids=actor.may(Right.ENROLL),  # who mounts needs the configuration's own words
             asks=[
                 card

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, select
 
 from gateway.errors import UserError
-from gateway.events import HomeField
+from gateway.events import HomeClosedWhy, HomeField
 from web.staff.core.context import staff
 from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as _
@@ -21,14 +21,24 @@ from web.staff.pages.account import proved
 from web.staff.pages.layout import answered, need, page, refused
 from web.staff.pages.lists import matching
 from web.staff.pages.routes import Menu, get, post
-from web.staff.pages.staff_admin import SHOWN_MAX, changed, numbers, of_org
-from web.staff.people import accounts, care_ids, home_details
+from web.staff.pages.staff_admin import SHOWN_MAX, changed, numbers, of_org, open_homes
+from web.staff.people import accounts, care_ids, home_details, home_life
 from web.staff.people import registry as adding
 from web.staff.storage import tables
-from web.staff.texts import event_summary
+from web.staff.texts import event_summary, words
+from web.staff.visits import visit_actions
 
 Residents = dict[str, list[tuple[str, str]]]
 """By home: person id and name."""
+
+TAGS_MAX = 20
+"""Tags of one home that work: a door has one, and a flat few doors."""
+
+SHOWN_KINDS = (
+    *("home.changed", "home.protection_set"),
+    *("home.closed", "home.reopened", "home.moved_out"),
+)
+"""What of a home's events its page of administration lists."""
 
 HISTORY = 20
 """Changes of what is kept of a home that its page shows."""
@@ -48,7 +58,7 @@ def places(actor: Actor) -> ResponseReturnValue:
         names = _residents(conn, actor)
         area_of = lookups.areas(conn, actor)
         found = matching(
-            of_org(conn, tables.home, actor, "label"),
+            open_homes(conn, actor),
             asked,
             lambda row: (
                 row.id,
@@ -75,6 +85,7 @@ def places(actor: Actor) -> ResponseReturnValue:
             areas=of_org(conn, tables.area, actor),
             teams=of_org(conn, tables.team, actor),
             area_of=area_of,
+            closed=home_life.closed(conn, actor.org) if actor.may(Right.ADMINISTER) else [],
             covers={(row.team_id, row.area_id) for row in covers},
             may_assign=actor.may(Right.ASSIGN),
             may_administer=actor.may(Right.ADMINISTER),
@@ -92,7 +103,7 @@ def _residents(conn: Connection, actor: Actor, home: str | None = None) -> Resid
         return {}
     r, h = tables.resident, tables.home
     query = select(r.c.home_id, r.c.id, r.c.name).join(h, h.c.id == r.c.home_id)
-    query = query.where(h.c.org_id == actor.org)
+    query = query.where(h.c.org_id == actor.org, r.c.moved_out_at.is_(None))
     if home is not None:
         query = query.where(r.c.home_id == home)
     found: Residents = {}
@@ -114,7 +125,7 @@ def one(actor: Actor, home: str) -> ResponseReturnValue:
             abort(404)
         bodies = conn.execute(
             select(e.body)
-            .where(e.home_id == home, e.kind.in_(("home.changed", "home.protection_set")))
+            .where(e.home_id == home, e.kind.in_(SHOWN_KINDS))
             .order_by(e.corrected_at.desc(), e.seq.desc())
             .limit(HISTORY)
         ).scalars()
@@ -127,10 +138,15 @@ def one(actor: Actor, home: str) -> ResponseReturnValue:
             areas=of_org(conn, tables.area, actor),
             area=lookups.areas(conn, actor).get(home, (None, ""))[0],
             cid=care_ids.cid_of(conn, home) or "",
+            tags=visit_actions.tags_of(conn, home),
             history=[event for event in map(lookups.event_of, bodies) if event is not None],
             people=lookups.names(conn, actor),
             told=event_summary.particulars,
             may_assign=actor.may(Right.ASSIGN),
+            may_close=actor.may(Right.ADMINISTER),
+            closed_why=[
+                (one, words.enum_word(HomeClosedWhy, one)) for one in HomeClosedWhy.offered()
+            ],
             may_name=actor.may(Right.ASSIGN) and actor.may(Right.SEE_CARE),
             may_enroll=actor.may(Right.ENROLL),
         )
@@ -173,6 +189,8 @@ def add_home(actor: Actor) -> ResponseReturnValue:
         {"do": "resident", "name": "x"},
         {"do": "protected", "protected": "1"},
         {"do": "cid", "cid": "10149471"},
+        {"do": "tag"},
+        {"do": "end_tags"},
     ),
 )
 @proved
@@ -183,6 +201,10 @@ def change_home(actor: Actor, home: str) -> ResponseReturnValue:
     what = form.get("do")
     if what == "code":
         return _new_code(actor, home)
+    if what == "tag":
+        return _new_tag(actor, home)
+    if what == "end_tags":
+        return _tags_ended(actor, home, back)
     if what == "details":
         said = {field: form[field] for field in HomeField.offered() if field in form}
         return changed(
@@ -240,6 +262,44 @@ def _new_code(actor: Actor, home: str) -> ResponseReturnValue:
         back=back,
         title=_("Kod för gatewayen"),
     )
+
+
+def _new_tag(actor: Actor, home: str) -> ResponseReturnValue:
+    """The page with what is written to a tag at the home's door: shown once."""
+    need(actor, Right.ASSIGN)
+    if not actor.sees(home):
+        abort(404)
+    with staff().db.read() as conn:
+        if len(visit_actions.tags_of(conn, home)) >= TAGS_MAX:
+            text = _("Hemmet har många taggar redan. Återkalla dem först.")
+            return refused(text, url_for("pages.places_one", home=home))
+        summary = layout.summarise(conn, actor)
+        h = tables.home.c
+        label = conn.execute(select(h.label).where(h.id == home)).scalar_one()
+    base = staff().config.public_url or request.url_root.rstrip("/")
+    tag = visit_actions.make_tag(staff(), home)
+    with staff().write() as tx:
+        accounts.note(staff(), tx, actor, "tag")
+    return render_template(
+        "tag_link.html",
+        summary=summary,
+        label=label,
+        home=home,
+        link=f"{base}{url_for('pages.tag', tag=tag)}",
+        title=_("Tagg vid dörren"),
+    )
+
+
+def _tags_ended(actor: Actor, home: str, back: str) -> ResponseReturnValue:
+    """Every tag of the home is void."""
+    need(actor, Right.ASSIGN)
+    if not actor.sees(home):
+        abort(404)
+    if not visit_actions.revoke_tags(staff(), home):
+        return refused(_("Hemmet har inga taggar som gäller."), back)
+    with staff().write() as tx:
+        accounts.note(staff(), tx, actor, "tags_ended")
+    return answered(_("Hemmets taggar gäller inte längre."), back)
 
 
 @post(

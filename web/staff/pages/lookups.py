@@ -53,7 +53,7 @@ def places(conn: Connection, actor: Actor, *, beyond: Collection[str] = ()) -> d
     residents: dict[str, list[str]] = {}
     if actor.may(Right.SEE_CARE):
         query = select(t.resident.c.home_id, t.resident.c.name).where(
-            among(t.resident.c.home_id, homes)
+            among(t.resident.c.home_id, homes), t.resident.c.moved_out_at.is_(None)
         )
         for home, name in conn.execute(query.order_by(t.resident.c.name)):
             residents.setdefault(home, []).append(name)

@@ -54,7 +54,7 @@ WAYS: Mapping[Way, str] = {
     Way.VISIT: N_("Besök"),
     Way.AWAY: N_("Borta eller pausad"),
     Way.MISSED: N_("Utebliven"),
-    Way.OPEN: N_("Pågår"),
+    Way.OPEN: N_("Återstår"),
 }
 
 

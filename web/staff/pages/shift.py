@@ -20,6 +20,7 @@ from web.staff.care import mass_alarms
 from web.staff.core.context import staff
 from web.staff.core.i18n import N_, local
 from web.staff.core.rights import Actor, Right
+from web.staff.foresight import changing
 from web.staff.pages import (
     alarms_elsewhere,
     incidents,
@@ -44,6 +45,7 @@ from web.staff.pages.row_guard import attempt
 from web.staff.storage import tables as t
 from web.staff.storage.among import among
 from web.staff.storage.rows import DeviceRow, HomeRow, VisitRow, read_all
+from web.staff.texts import device_words
 
 LEFT_MARGIN = timedelta(minutes=2)
 """A door that was unlocked this soon after I left is one that I left unlocked: the lock tells what
@@ -63,6 +65,9 @@ of home care has fewer visits left."""
 
 VISITS = 3
 """Visits that checks ask for, whole: one person goes to one of them at a time."""
+
+BATTERIES = 5
+"""Batteries to be changed that are shown: the longest asked for first."""
 
 UNENDED = 5
 """Visits without a departure that are asked for at a time."""
@@ -186,6 +191,7 @@ def shift(actor: Actor) -> str:
             to_visit=_to_visit(conn, actor, places, names),
             may_check=actor.may(Right.ANSWER_CHECK),
             unended=_unended(conn, actor, now),
+            batteries=_batteries(conn, places),
             because=lookups.reasons(
                 conn, [line.raised for line in lines if line.raised], actor.homes
             ),
@@ -267,6 +273,19 @@ def _unended(conn: Connection, actor: Actor, now: datetime) -> lists.Fold[VisitR
         request.args,
         whole=UNENDED,
     )
+
+
+def _batteries(conn: Connection, places: dict[str, Place]) -> list[tuple[Place, str, str]]:
+    """Batteries that somebody asks to have changed in my homes: where, the device's id and what it
+    is called."""
+    asked = changing.open_changes(conn, places)[:BATTERIES]
+    devices = lookups.devices(conn, {one.home for one in asked}) if asked else {}
+    names = device_words.device_names(devices.values())
+    return [
+        (places[one.home], one.device, names[one.home, one.device])
+        for one in asked
+        if (one.home, one.device) in names
+    ]
 
 
 def _key(entry: Entry) -> str:

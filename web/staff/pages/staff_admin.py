@@ -17,6 +17,9 @@ from flask_security.utils import hash_password
 from sqlalchemy import Connection, Table, select
 
 from gateway.errors import UserError
+from web.staff import channels
+from web.staff.channels import points
+from web.staff.channels.contract import SendsCodes
 from web.staff.core.context import staff
 from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as _
@@ -59,6 +62,8 @@ SENTENCES = {
     Wrong.TOO_LONG: N_("Texten är för lång."),
     Wrong.BAD_ADDRESS: N_("E-postadressen går inte att använda: kontrollera den."),
     Wrong.NO_SIP: N_("Adressen går inte att använda. Skriv den som sip:larm@centralen.se."),
+    Wrong.OPEN_ALARMS: N_("Hemmet har larm eller tillsyner som väntar. Avsluta dem först."),
+    Wrong.IN_USE: N_("Avsluta först positioner, anhöriga och samtycken för hemmet."),
     Wrong.NO_DIGITS: N_("Larm-id är 1 till 16 siffror."),
 }
 
@@ -105,6 +110,11 @@ def of_org(conn: Connection, table: Table, actor: Actor, name: str = "name") -> 
     """Rows of the actor's organisation by name: teams, areas or homes."""
     query = select(table).where(table.c.org_id == actor.org).order_by(table.c[name])
     return list(conn.execute(query).all())
+
+
+def open_homes(conn: Connection, actor: Actor) -> list[Any]:
+    """The organisation's homes that are in use, by their labels."""
+    return [home for home in of_org(conn, tables.home, actor, "label") if home.closed_at is None]
 
 
 @get(
@@ -182,7 +192,7 @@ def one(actor: Actor, person: str) -> ResponseReturnValue:
             roles=_roles(conn, actor).get(row.id, []),
             known_roles=list(Role),
             allowed=words.ALLOWED,
-            homes=of_org(conn, tables.home, actor, "label"),
+            homes=open_homes(conn, actor),
             assigned=set(conn.execute(select(a.c.home_id).where(a.c.user_id == row.id)).scalars()),
             teams=of_org(conn, tables.team, actor),
             member=set(conn.execute(select(m.c.team_id).where(m.c.user_id == row.id)).scalars()),
@@ -195,6 +205,8 @@ def one(actor: Actor, person: str) -> ResponseReturnValue:
                 ).all()
             ),
             may_administer=actor.may(Right.ADMINISTER),
+            ways=points.of(conn, row.id),
+            by_code=[name for name, way in channels.here().items() if isinstance(way, SendsCodes)],
             providers=staff().config.sign_in.providers_of(actor.org),
         )
 

@@ -58,6 +58,10 @@ class Wrong(StrEnum):
     BAD_ADDRESS = "bad_address"
     NO_SIP = "no_sip"
     """No SIP address of an alarm centre."""
+    OPEN_ALARMS = "open_alarms"
+    """Something is open there that somebody must see to first."""
+    IN_USE = "in_use"
+    """Positions, relatives or a consent must be ended first."""
     NO_DIGITS = "no_digits"
     """A care id has digits only."""
 
@@ -103,10 +107,10 @@ def bump(tx: Tx, user_ids: Collection[int]) -> None:
     )
 
 
-def _changed(
+def rights_changed(
     staff: Staff, tx: Tx, actor: By, users: Iterable[int], what: str, account: str | None = None
 ) -> None:
-    """What every change of rights does beside itself: see the module."""
+    """What every change of rights does beside itself, for these accounts: see the module."""
     concerned = list(users)
     bump(tx, concerned)
     revocation.revoke_lost(staff, tx, concerned, by=actor.person)
@@ -151,7 +155,7 @@ def pick_roles(staff: Staff, actor: By, person: str, pick: Pick) -> bool:
         numbers = {ids[role] for role in wanted}
         if not _replace(tx, tables.user_role, {"user_id": row.id}, "role_id", numbers):
             return False
-        _changed(staff, tx, actor, [row.id], "roles", person)
+        rights_changed(staff, tx, actor, [row.id], "roles", person)
     return True
 
 
@@ -176,7 +180,7 @@ def set_active(staff: Staff, actor: By, person: str, active: bool) -> None:
         tx.conn.execute(update(tables.user).where(tables.user.c.id == row.id).values(active=active))
         if not active:
             sessions.end(tx, row.id)
-        _changed(staff, tx, actor, [row.id], "opened" if active else "closed", person)
+        rights_changed(staff, tx, actor, [row.id], "opened" if active else "closed", person)
 
 
 def sign_out(staff: Staff, actor: By, person: str) -> int:
@@ -350,7 +354,7 @@ def _pick_of(
         wanted = _mine(tx, actor, table, pick(_held(tx, links, fixed, column)))
         if not _replace(tx, links, fixed, column, wanted):
             return False
-        _changed(staff, tx, actor, [row.id], what, person)
+        rights_changed(staff, tx, actor, [row.id], what, person)
     return True
 
 
@@ -386,7 +390,7 @@ def pick_team_areas(staff: Staff, actor: By, team: int, pick: Pick) -> bool:
             return False
         m = tables.team_member
         members = select(m.c.user_id).where(m.c.team_id == team)
-        _changed(staff, tx, actor, tx.conn.execute(members).scalars(), "team_areas")
+        rights_changed(staff, tx, actor, tx.conn.execute(members).scalars(), "team_areas")
     return True
 
 
@@ -400,12 +404,12 @@ def set_home_area(staff: Staff, actor: By, home: str, area: int | None) -> bool:
         had = _held(tx, links, fixed, "area_id")
         if not _replace(tx, links, fixed, "area_id", wanted):
             return False
-        members = tx.conn.execute(_covering(had | wanted)).scalars()
-        _changed(staff, tx, actor, members, "home_area")
+        members = tx.conn.execute(covering(had | wanted)).scalars()
+        rights_changed(staff, tx, actor, members, "home_area")
     return True
 
 
-def _covering(areas: set[int]) -> Select[int]:
+def covering(areas: set[int]) -> Select[int]:
     """The members of the teams that cover one of these areas."""
     c, m = tables.team_area, tables.team_member
     query = select(m.c.user_id).join(c, c.c.team_id == m.c.team_id)
@@ -413,11 +417,12 @@ def _covering(areas: set[int]) -> Select[int]:
 
 
 def _mine(tx: Tx, actor: By, table: Table, ids: Iterable[Any]) -> set[Any]:
-    """These ids, all of the actor's organisation.  Raises `Refused`: NOT_FOUND."""
+    """These ids, all of the actor's organisation, and no closed home.  Raises `Refused`:
+    NOT_FOUND."""
     wanted = set(ids)
-    known = tx.conn.execute(
-        select(table.c.id).where(table.c.id.in_(sorted(wanted)), table.c.org_id == actor.org)
-    ).scalars()
-    if set(known) != wanted:
+    query = select(table.c.id).where(table.c.id.in_(sorted(wanted)), table.c.org_id == actor.org)
+    if table is tables.home:
+        query = query.where(table.c.closed_at.is_(None))
+    if set(tx.conn.execute(query).scalars()) != wanted:
         raise Refused(Wrong.NOT_FOUND)
     return wanted

@@ -72,7 +72,9 @@ def set_resident(staff: Staff, actor: By, home: str, person: str | None, name: s
             new = f"r{secrets.token_hex(4)}"
             tx.conn.execute(insert(r).values(id=new, home_id=home, name=text))
         else:
-            query = select(r.c.name).where(r.c.id == person, r.c.home_id == home)
+            query = select(r.c.name).where(
+                r.c.id == person, r.c.home_id == home, r.c.moved_out_at.is_(None)
+            )
             had = tx.conn.execute(query).scalar_one_or_none()
             if had is None:
                 raise Refused(Wrong.NOT_FOUND)
@@ -117,7 +119,8 @@ def _text(said: str) -> str:
 def _hold(tx: Tx, actor: By, home: str) -> None:
     """Nobody else writes about the home until the commit; NOT_FOUND for another organisation's."""
     h = tables.home.c
-    if tx.conn.execute(select(h.id).where(h.id == home, h.org_id == actor.org)).first() is None:
+    query = select(h.id).where(h.id == home, h.org_id == actor.org, h.closed_at.is_(None))
+    if tx.conn.execute(query).first() is None:
         raise Refused(Wrong.NOT_FOUND)
     append.hold(tx, home)
 

@@ -72,7 +72,9 @@ def parties(conn: Connection, home: str) -> list[Party]:
     """Everybody who lives there now: the residents, then the others as they were noted."""
     r, c, k = tables.resident.c, consent.c, cohabitant.c
     found = []
-    for resident in conn.execute(select(r.id).where(r.home_id == home).order_by(r.id)).scalars():
+    for resident in conn.execute(
+        select(r.id).where(r.home_id == home, r.moved_out_at.is_(None)).order_by(r.id)
+    ).scalars():
         about = (c.resident == resident, c.about == ConsentAbout.LOOK.value)
         query = select(consent).where(*about).order_by(c.noted_at.desc(), c.id.desc())
         found.append(Party(resident, None, None, _given(conn.execute(query).all())))
@@ -225,7 +227,8 @@ def _planned(staff: Staff, actor: Actor, home: str) -> Iterator[Tx]:
 
 def _lives_here(conn: Connection, home: str, resident: str) -> None:
     r = tables.resident.c
-    if conn.execute(select(r.id).where(r.id == resident, r.home_id == home)).first() is None:
+    lives = (r.id == resident, r.home_id == home, r.moved_out_at.is_(None))
+    if conn.execute(select(r.id).where(*lives)).first() is None:
         raise Refused(Wrong.NOT_FOUND)
 
 

@@ -28,12 +28,17 @@ HOME_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 def add_roles(database: Database) -> None:
     """Make the role rows that are missing."""
-    t = tables.role
     with database.write() as tx:
-        known = set(tx.conn.execute(select(t.c.name)).scalars())
-        for role in Role:
-            if role.value not in known:
-                tx.conn.execute(insert(t).values(name=role.value))
+        add_role_rows(tx)
+
+
+def add_role_rows(tx: Tx) -> None:
+    """The same, in a transaction."""
+    t = tables.role
+    known = set(tx.conn.execute(select(t.c.name)).scalars())
+    for role in Role:
+        if role.value not in known:
+            tx.conn.execute(insert(t).values(name=role.value))
 
 
 def add_home(
@@ -100,39 +105,67 @@ def add_user(
 
     `password_hash` None: it cannot sign in with a password.  Raises `UserError`.
     """
+    with database.write() as tx:
+        return insert_user(
+            tx,
+            email,
+            name=name,
+            org=org,
+            roles=roles,
+            password_hash=password_hash,
+            now=now,
+            person=person,
+            homes=homes,
+            locale=locale,
+        )
+
+
+def insert_user(
+    tx: Tx,
+    email: str,
+    *,
+    name: str,
+    org: str,
+    roles: Sequence[Role],
+    password_hash: str | None,
+    now: datetime,
+    person: str | None = None,
+    homes: Sequence[str] = (),
+    locale: str = "sv",
+) -> str:
+    """As `add_user`, in a transaction."""
     address = normal_address(email)
     if "@" not in address:
         raise UserError(f"{email!r} is no e-mail address.")
     identity = person or f"p{secrets.token_hex(4)}"
-    with database.write() as tx:
-        u, r = tables.user, tables.role
-        if tx.conn.execute(select(u.c.id).where(u.c.email == address)).first() is not None:
-            raise UserError(f"There is an account {address} already.")
-        if tx.conn.execute(select(u.c.id).where(u.c.person_id == identity)).first() is not None:
-            raise UserError(f"There is a person {identity} already.")
-        if not _exists(tx, tables.organisation, org):
-            raise UserError(f"There is no organisation {org}; add a home of it first.")
-        user_id = tx.conn.execute(
-            insert(u)
-            .values(
-                person_id=identity,
-                org_id=org,
-                name=name,
-                email=address,
-                password=password_hash,
-                active=True,
-                fs_uniquifier=new_uniquifier(),
-                locale=locale,
-                created_at=now,
-            )
-            .returning(u.c.id)
-        ).scalar_one()
-        for role in roles:
-            role_id = tx.conn.execute(select(r.c.id).where(r.c.name == role.value)).scalar_one()
-            tx.conn.execute(insert(tables.user_role).values(user_id=user_id, role_id=role_id))
-        for home in sorted(set(homes)):
-            check_home(tx.conn, org, home)
-            tx.conn.execute(insert(tables.assignment).values(user_id=user_id, home_id=home))
+    u, r = tables.user, tables.role
+    if tx.conn.execute(select(u.c.id).where(u.c.email == address)).first() is not None:
+        raise UserError(f"There is an account {address} already.")
+    if tx.conn.execute(select(u.c.id).where(u.c.person_id == identity)).first() is not None:
+        raise UserError(f"There is a person {identity} already.")
+    if not _exists(tx, tables.organisation, org):
+        raise UserError(f"There is no organisation {org}; add a home of it first.")
+    user_id = tx.conn.execute(
+        insert(u)
+        .values(
+            person_id=identity,
+            org_id=org,
+            name=name,
+            email=address,
+            password=password_hash,
+            active=True,
+            fs_uniquifier=new_uniquifier(),
+            locale=locale,
+            created_at=now,
+        )
+        .returning(u.c.id)
+    ).scalar_one()
+    for role in roles:
+        role_id = tx.conn.execute(select(r.c.id).where(r.c.name == role.value)).scalar_one()
+        tx.conn.execute(insert(tables.user_role).values(user_id=user_id, role_id=role_id))
+    for home in sorted(set(homes)):
+        check_home(tx.conn, org, home)
+        tx.conn.execute(insert(tables.assignment).values(user_id=user_id, home_id=home))
     return identity
 
 

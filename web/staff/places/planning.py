@@ -289,7 +289,7 @@ def _ours(conn: Connection, actor: By, home: str, resident: str | None) -> None:
     if found is None or (isinstance(actor, Actor) and not actor.sees(home)):
         raise Refused(Wrong.NOT_FOUND)
     if resident is not None:
-        lives = select(r.id).where(r.id == resident, r.home_id == home)
+        lives = select(r.id).where(r.id == resident, r.home_id == home, r.moved_out_at.is_(None))
         if conn.execute(lives).first() is None:
             raise Refused(Wrong.NOT_FOUND)
 

@@ -179,7 +179,7 @@ def _ours(conn: Connection, actor: Actor, home: str, resident: str) -> None:
     lives = (
         select(r.id)
         .join(tables.home, h.id == r.home_id)
-        .where(r.id == resident, h.id == home, h.org_id == actor.org)
+        .where(r.id == resident, h.id == home, h.org_id == actor.org, r.moved_out_at.is_(None))
     )
     if conn.execute(lives).first() is None:
         raise Refused(Wrong.NOT_FOUND)

@@ -19,6 +19,7 @@ from web.staff.core.config import StaffConfig, require_public_url
 from web.staff.core.context import EXTENSION, Admission, Staff
 from web.staff.core.keys import Keys, load_keys, register_key
 from web.staff.core.secret_files import ALL, SESSION, SecretFiles
+from web.staff.foresight import trials
 from web.staff.homelink import routes
 from web.staff.ladders import provider_routes
 from web.staff.ladders.dispatcher import Dispatcher
@@ -133,6 +134,8 @@ def _assemble(
     app.extensions["tryggve.teller"] = teller
     watcher = Watch(parts, ways=ways)
     app.extensions["tryggve.watch"] = watcher
+    tried_out = trials.Trials(parts)
+    app.extensions[trials.EXTENSION] = tried_out
     dispatcher = Dispatcher(parts, ways)
     app.extensions[provider_routes.EXTENSION] = dispatcher
     tried = ChannelWatch(parts, dispatcher, lambda: watcher.leads)
@@ -144,6 +147,7 @@ def _assemble(
         climbs,
         dispatcher,
         teller,
+        tried_out,
     ]  # in the order in which they end
     if watch:
         afterwards = open_afterwards(database.url)

@@ -217,8 +217,9 @@ class Watch:
             self._alive()
 
     def _is_unreported(self) -> ColumnElement[bool]:
-        t = tables.night_check
+        t, h = tables.night_check, tables.home.c
         return and_(
+            t.c.home_id.in_(select(h.id).where(h.closed_at.is_(None))),
             t.c.closed_at.is_(None),
             t.c.report_by < self._staff.clock.now(),
             t.c.unreported_at.is_(None),

@@ -294,9 +294,13 @@ _ROLES = (
     .where(tables.user_role.c.user_id == _USER)
 )
 _ASSIGNED = select(tables.home.c.id).where(
-    tables.home.c.id.in_(assigned_homes(_USER)), tables.home.c.org_id == _ORG
+    tables.home.c.id.in_(assigned_homes(_USER)),
+    tables.home.c.org_id == _ORG,
+    tables.home.c.closed_at.is_(None),
 )
-_ALL_HOMES = select(tables.home.c.id).where(tables.home.c.org_id == _ORG)
+_ALL_HOMES = select(tables.home.c.id).where(
+    tables.home.c.org_id == _ORG, tables.home.c.closed_at.is_(None)
+)
 
 
 def actor_of(parts: Staff, user_id: int) -> Actor | None:

@@ -10,10 +10,11 @@ Six sorts:
 - the truth: `event` and `head`, and `urgent` (what came over the urgent lane and is not yet
   confirmed by its batch);
 - what rings together: `mass_alarm` and `mass_alarm_member`;
-- projections of the truth: `alarm`, `alarm_repeat`, `night_check`, `visit`, `visit_declined`,
-  `device`, `home_state`, `turn`, `door_code`, `service_request`, `set_aside`, `path_message`,
-  `chain_test`, `check_plan`, `plan_state`, `home_config`, `config_state`: each a fold over events,
-  made by `web.staff.events.projections.rebuild`, and `tryggve staff rebuild` makes them anew.
+- projections of the truth: `alarm`, `alarm_repeat`, `battery_point`, `night_check`, `visit`,
+  `visit_declined`, `device`, `home_state`, `turn`, `door_code`, `service_request`, `set_aside`,
+  `path_message`, `chain_test`, `check_plan`, `plan_state`, `home_config`, `config_state`: each a
+  fold over events, made by `web.staff.events.projections.rebuild`; `tryggve staff rebuild` makes
+  them anew.
 
 Every time column is aware UTC (`web.staff.storage.column_types.Utc`).  Not for: queries, or
 deciding anything.
@@ -78,6 +79,8 @@ home = Table(
     Column(
         "fallback", Text, nullable=False, server_default=text("''")
     ),  # what to do when nothing works
+    # used no more: no person sees it but in administration, and no gateway of it is let in
+    Column("closed_at", Utc),
     # somebody of protected identity lives here: nothing outside the pages says which home it is
     Column("protected", Boolean, nullable=False, server_default=text("false")),
 )
@@ -88,6 +91,7 @@ resident = Table(
     Column("id", Text, primary_key=True),  # the person id used in events
     Column("home_id", Text, ForeignKey("home.id"), nullable=False, index=True),
     Column("name", Text, nullable=False),
+    Column("moved_out_at", Utc),  # lives there no longer; the name stays with what was noted
 )
 
 user = Table(
@@ -515,6 +519,19 @@ alarm_repeat = Table(
     Index("ix_alarm_repeat_home", "home_id"),
 )
 
+battery_point = Table(
+    "battery_point",
+    metadata,
+    # what a device told of its battery, for its history and the forecast
+    Column("id", Text, primary_key=True),  # the reference of its event
+    Column("home_id", Text, nullable=False),
+    Column("device", Text, nullable=False),
+    Column("at", Utc, nullable=False),
+    Column("level_pct", Integer),  # None: it tells only whether it is low
+    Column("low", Boolean),  # None: told between, when it was neither low nor changed
+    Index("ix_battery_point_device", "home_id", "device", "at"),
+)
+
 night_check = Table(
     "night_check",
     metadata,
@@ -862,6 +879,7 @@ PROJECTIONS = (
     chain_test,
     alarm,
     alarm_repeat,
+    battery_point,
     night_check,
     visit,
     visit_declined,

@@ -78,7 +78,9 @@ def _tell(cls: type[D], tell: Teller[D]) -> None:
     _TELL[cls] = tell
 
 
-def _battery(data: events.BatteryLow | events.BatteryOk, _zone: str | None) -> str:
+def _battery(
+    data: events.BatteryLow | events.BatteryOk | events.BatteryTold, _zone: str | None
+) -> str:
     return "" if data.level_pct is None else f"{data.level_pct} %"
 
 
@@ -150,6 +152,10 @@ _tell(events.DeviceOffline, lambda d, _z: words.spoken(words.OFFLINE_WHY, d.reas
 _tell(events.DeviceFailed, lambda d, _z: d.text)
 _tell(events.BatteryLow, _battery)
 _tell(events.BatteryOk, _battery)
+_tell(events.BatteryTold, _battery)
+_tell(
+    events.BatteryChangeEnded, lambda d, _z: _("batteriet är bytt") if d.done else _("behövs inte")
+)
 _tell(events.PowerLost, _reserve)
 _tell(events.PowerBatteryLow, _reserve)
 _tell(events.ContactChanged, lambda d, _z: _("på") if d.on else _("av"))

@@ -116,6 +116,9 @@ _WORDS: Mapping[str, KindWord] = {
     "device.failed": KindWord(N_("Fel i utrustning"), "warn", icon="signal-off"),
     "device.battery_low": KindWord(N_("Lågt batteri"), "warn", icon="battery-low"),
     "device.battery_ok": KindWord(N_("Batteriet är bra igen"), "ok", icon="battery"),
+    "device.battery_told": KindWord(N_("Batterinivå"), icon="battery", aside=True),
+    "device.change_planned": KindWord(N_("Batteribyte inplanerat"), icon="battery-low"),
+    "device.change_ended": KindWord(N_("Batteribyte avslutat"), icon="battery"),
     "mat.pressed": KindWord(N_("Mattan trycktes"), reading=True),
     "mat.released": KindWord(N_("Mattan släpptes"), reading=True),
     "mat.loaded": KindWord(N_("Belastningen på mattan ändrades"), reading=True),
@@ -249,6 +252,9 @@ _WORDS: Mapping[str, KindWord] = {
     "server.unread": KindWord(N_("Hemmets enhet kan inte läsa något som servern beslutat"), "warn"),
     "home.enrolled": KindWord(N_("Hemmets enhet anslöts")),
     "home.protection_set": KindWord(N_("Skyddade personuppgifter ändrades"), icon="pen"),
+    "home.closed": KindWord(N_("Hemmet stängdes"), "warn", icon="cross"),
+    "home.reopened": KindWord(N_("Hemmet öppnades igen"), icon="home"),
+    "home.moved_out": KindWord(N_("En brukare har flyttat ut"), icon="walk"),
     "home.changed": KindWord(N_("Uppgifter om hemmet ändrades"), icon="pen"),
     "home.silent": KindWord(
         N_("Ingen kontakt med hemmet"), "alarm", icon="signal-off", group="device"

@@ -99,6 +99,13 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "cut": N_("efter ett avbrott"),
         "unknown": N_("okänt hur den slutade förra gången"),
     },
+    events.HomeClosedWhy: {
+        "moved": N_("har flyttat"),
+        "died": N_("har avlidit"),
+        "ended": N_("insatsen är avslutad"),
+        "mistake": N_("upplagt av misstag"),
+        "unknown": N_("okänd orsak"),
+    },
     events.HomeField: {
         "label": N_("visningsnamnet"),
         "address": N_("adressen"),

@@ -133,6 +133,30 @@ def make_token(
     return token
 
 
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token of an organisation, without what opens."""
+
+    name: str
+    made_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None
+
+    def works(self, now: datetime) -> bool:
+        """Whether it lets anybody in; `now` is real time."""
+        return self.revoked_at is None and now < self.expires_at
+
+
+def tokens_of(conn: Connection, org: str, at_most: int | None = None) -> list[Token]:
+    """The tokens that the organisation ever had, the newest first."""
+    a = api_token.c
+    query = select(a.name, a.made_at, a.expires_at, a.revoked_at).where(
+        a.org_id == org, a.scope == SCOPE
+    )
+    rows = conn.execute(query.order_by(a.made_at.desc(), a.sha256).limit(at_most))
+    return [Token(*row) for row in rows]
+
+
 def revoke_tokens(database: Database, org: str, name: str, now: datetime) -> int:
     """Make the organisation's tokens of this name void; returns how many."""
     a = api_token.c

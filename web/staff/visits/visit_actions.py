@@ -76,6 +76,13 @@ def make_tag(staff: Staff, home: str) -> str:
     return tag
 
 
+def tags_of(conn: Connection, home: str) -> list[datetime]:
+    """When each tag of the home that works was made, the oldest first."""
+    d = door_tag.c
+    query = select(d.made_at).where(d.home_id == home, d.revoked_at.is_(None))
+    return list(conn.execute(query.order_by(d.made_at)).scalars())
+
+
 def revoke_tags(staff: Staff, home: str) -> int:
     """Make every tag of the home void; returns how many."""
     d = door_tag.c

@@ -89,6 +89,22 @@ def _battery(fold: Fold, step: Step, data: events.BatteryLow | events.BatteryOk)
     low = isinstance(data, events.BatteryLow)
     if _set(step, row, "battery", "low" if low else "ok") and row is not None:
         row["battery_pct"] = data.level_pct
+    _point(fold, step, data.level_pct, low=low)
+
+
+@on(events.BatteryTold)
+def _level(fold: Fold, step: Step, data: events.BatteryTold) -> None:
+    row = _device(fold, step)
+    if row is not None and take(row, "battery", step):
+        row["battery_pct"], row["battery_at"] = data.level_pct, step.at
+    _point(fold, step, data.level_pct, low=None)
+
+
+def _point(fold: Fold, step: Step, level_pct: int | None, *, low: bool | None) -> None:
+    """One point of a battery's history."""
+    if step.event.device is not None:
+        point = fold.row(tables.battery_point, id=step.ref)
+        point.update(device=step.event.device, at=step.at, level_pct=level_pct, low=low)
 
 
 def _home(fold: Fold) -> Row:

@@ -34,6 +34,7 @@ Row = dict[str, object]
 _DEFAULTS: dict[str, Row] = {
     "alarm": {},
     "alarm_repeat": {},
+    "battery_point": {},
     "night_check": {},
     "visit": {"overdue": False},
     "visit_declined": {},

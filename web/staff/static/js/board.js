@@ -8,24 +8,30 @@ import { refreshNow } from "./refresh.js";
 
 let look = { state: "idle", pictures: 0, may_extend: false };
 let of = "";
+let chose = false;
 
 const board = () => document.querySelector("[data-night]");
 const panel = () => document.querySelector(".nt-panel");
 const rows = () => [...document.querySelectorAll("a.nt-row")];
 
-/** A camera is offered as an answer once it has shown something; the server judges it anew. */
+/** A camera is offered as an answer once it has shown something, and chosen once for who saw a
+ * picture here; the server judges it anew. */
 function offerCamera() {
   const choice = document.getElementById("nt-camera");
   if (!choice) return;
   const here = panel().dataset.key;
-  if (here !== of) look = { state: "idle", pictures: 0, may_extend: false };
+  if (here !== of) {
+    look = { state: "idle", pictures: 0, may_extend: false };
+    chose = false;
+  }
   of = here;
   const seen = Boolean(choice.dataset.seen) || look.pictures > 0;
   const field = choice.querySelector("input");
   choice.hidden = !seen;
-  const was = field.disabled;
   field.disabled = !seen;
-  if (seen && was && !document.querySelector("#nt-answer input:checked")) field.checked = true;
+  if (!look.pictures || chose) return;
+  chose = true;
+  if (!document.querySelector("#nt-answer input:checked")) field.checked = true;
 }
 
 async function open(href, focus) {
