@@ -29,6 +29,8 @@ A driver module has
 - `pair(config, context, guide)`, where the device must be paired, and `calibrate(config, context,
   guide)`, where it must be calibrated; `guide` is a `gateway.ports.Guide`;
 - `open_eye(settings, form)`, of a camera: how the process of a look opens it;
+- `knows(advert)`, over Bluetooth: None for what is not of its make, else whether it says that it
+  waits to be paired; so that who installs a home is shown what is near;
 - `secret_name(config, device)`, where it needs a secret: its name, so that a home does not start
   without it; None when this one needs none.
 
@@ -50,7 +52,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from gateway.errors import UnknownDriver
-from gateway.ports import DriverContext, Guide
+from gateway.ports import Advert, DriverContext, Guide
 
 GROUP = "tryggve.drivers"
 """The entry point group of drivers from other distributions."""
@@ -74,6 +76,7 @@ class Loaded:
     pair: Guided | None
     secret_name: Callable[[Any, str], str | None] | None = None
     calibrate: Guided | None = None
+    knows: Callable[[Advert], bool | None] | None = None
 
 
 def names() -> tuple[str, ...]:
@@ -120,4 +123,5 @@ def _read(name: str, module: ModuleType) -> Loaded:
         pair=getattr(module, "pair", None),
         secret_name=getattr(module, "secret_name", None),
         calibrate=getattr(module, "calibrate", None),
+        knows=getattr(module, "knows", None),
     )

@@ -213,6 +213,11 @@ class Driver:
             self._file.save(self._guard.marks)
 
 
+def knows(advert: Advert) -> bool | None:
+    """Whether it waits to be paired: a BTHome device never says so.  None: it is none."""
+    return False if decoder.SERVICE in advert.service_data else None
+
+
 def parse_key(text: str) -> bytes | None:
     """A bind key as somebody typed it: 32 hexadecimal digits, spaces, colons and dashes do not
     matter.  None when it is none."""

@@ -224,6 +224,16 @@ class _Ear:
             self._waiting.discard(heard)
 
 
+def knows(advert: Advert) -> bool | None:
+    """Whether it waits to be paired: a Danalock never says so.  None: it is none, or its library is
+    not installed."""
+    try:
+        ours = len(advert.manufacturer_data.get(client.library().COMPANY_ID, b"")) == 24
+    except DeviceError:
+        return None
+    return False if ours else None
+
+
 async def pair(config: Config, context: DriverContext, guide: Guide) -> None:
     """Fetch the lock's token from the vendor's cloud, try it on the lock, and keep it.
 

@@ -56,6 +56,12 @@ class Driver(RadioLock[Credentials]):
         return self._watch.heard(nuki.state_changed(advert.manufacturer_data))
 
 
+def knows(advert: Advert) -> bool | None:
+    """Whether a Nuki waits to be paired, its button held; None: it is none."""
+    wants = _advertises(advert, nuki.PAIRING_SERVICE) or _is_fifth(advert)
+    return wants if wants or _advertises(advert, nuki.SERVICE) else None
+
+
 async def pair(config: Config, context: DriverContext, say: Say) -> None:
     """Pair with a lock whose button is held, and keep its key as a secret.
 

@@ -108,6 +108,11 @@ class Driver(RadioLock[Credentials]):
         return self._watch.heard(None if self._bit is None else self._bit != self._asked_bit)
 
 
+def knows(advert: Advert) -> bool | None:
+    """Whether it waits to be paired: a Yale or August lock never says so.  None: it is none."""
+    return False if any(company in advert.manufacturer_data for company in COMPANIES) else None
+
+
 async def pair(config: Config, context: DriverContext, guide: Guide) -> None:
     """Ask for the lock's key, try it on the lock, and keep it as a secret.
 

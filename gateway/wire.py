@@ -19,6 +19,8 @@ The stream carries
 - `event: look`: a `LookOrder` in JSON, the same way; the home answers it with a `LookSignal` to
   `POST /api/v1/home/look` -> Noted, and where no way is found sends sealed pictures, each a body of
   its own with `LOOK_HEADER` and `PICTURE_HEADER`, to `POST /api/v1/home/picture` -> PictureTaken.
+- `event: listen`: an order of `gateway.access.listen_orders`, as a JWS, the same way; the home
+  answers it with `HeardSignal`s to `POST /api/v1/home/heard` -> Noted while somebody installs it.
 - `event: receivers`: a list of `gateway.access.receiver_lists`, as a JWS: at each beginning and
   after the event that names it, so that it need not be confirmed.
 - a comment line every `HEARTBEAT_S`.
@@ -322,8 +324,72 @@ class PictureTaken(_Model):
     asked_s: float = Field(ge=0)
 
 
+THINGS_MAX = 30
+"""Devices near a home that it tells of while it is installed: the nearest; a house has a dozen."""
+
+SAID_MAX = 20
+"""Sentences of a pairing or a calibration that are told, the newest."""
+
+SENTENCE_MAX = 300
+"""Characters of one."""
+
+
+class HeardThing(_Model):
+    """A Bluetooth device of a make that this home has a driver for.  `moved_s`: seconds since it
+    last said something new, as when somebody touches it; None: not while the home listens.
+    `wants`: it says that it waits to be paired."""
+
+    address: str = Field(max_length=17)
+    driver: str = Field(max_length=60)
+    name: str = Field("", max_length=60)
+    rssi: int = Field(ge=-200, le=60)
+    moved_s: float | None = Field(None, ge=0, le=10_000)
+    wants: bool = False
+
+
+class HeardPin(_Model):
+    """A pin (BCM) that nothing of the home uses.  `closed`: it is at ground; `moves` since the home
+    listens; `moved_s` as of a `HeardThing`."""
+
+    pin: int = Field(ge=0, le=27)
+    closed: bool
+    moves: int = Field(ge=0, le=1_000_000)
+    moved_s: float | None = Field(None, ge=0, le=10_000)
+
+
+class Guided(_Model):
+    """A device is paired or calibrated.  `said` in the words of its driver; `question` is what it
+    asks now, by its number (0: nothing), `hidden` where nobody is to read the answer along;
+    `outcome` empty while it goes on, then `done`, `failed` (`why` in the driver's words, `code` the
+    error's)."""
+
+    device: str = Field(max_length=64)
+    what: Literal["pair", "calibrate"]
+    said: tuple[Annotated[str, Field(max_length=SENTENCE_MAX)], ...] = Field(
+        (), max_length=SAID_MAX
+    )
+    number: int = Field(0, ge=0, le=1_000)
+    question: str = Field("", max_length=SENTENCE_MAX)
+    hidden: bool = False
+    outcome: Literal["", "done", "failed"] = ""
+    code: str = Field("", max_length=60)
+    why: str = Field("", max_length=SENTENCE_MAX)
+
+
+class HeardSignal(_Model):
+    """What a home that is being installed hears, at once or never, and while somebody's page is
+    open; nobody keeps it.  `radio`: why it hears nothing by Bluetooth, or nothing."""
+
+    hearing: str = Field(max_length=64)
+    state: Literal["hearing", "ended"]
+    things: tuple[HeardThing, ...] = Field((), max_length=THINGS_MAX)
+    pins: tuple[HeardPin, ...] = Field((), max_length=28)
+    radio: str = Field("", max_length=SENTENCE_MAX)
+    guided: Guided | None = None
+
+
 class Noted(_Model):
-    """The server has it: the call or the look."""
+    """The server has it: the call, the look or the hearing."""
 
     call: str
 

@@ -330,6 +330,10 @@ MESSAGES: dict[type[Any], dict[str, Any]] = {
     wire.CallSignal: {"call": "c", "state": "begun"},
     wire.LookSignal: {"look": "l", "state": "begun"},
     wire.PictureTaken: {"look": "l", "number": 1, "asked_s": 0.5},
+    wire.HeardThing: {"address": "AA:BB:CC:DD:EE:FF", "driver": "bthome", "rssi": -60},
+    wire.HeardPin: {"pin": 4, "closed": True, "moves": 1},
+    wire.Guided: {"device": "door", "what": "pair"},
+    wire.HeardSignal: {"hearing": "x", "state": "hearing"},
     wire.Noted: {"call": "c"},
 }
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from gateway.app.configuration import Configuration
+from gateway.app.installing import Installing
 from gateway.app.media_parts import MediaParts
 from gateway.app.second_path import PathParts
 from gateway.app.told_broker import tell_broker, told_broker
@@ -431,6 +432,7 @@ class Home:
                 call=self.media.calls.order,
                 look=self.media.looks.order,
                 on_centre=self.media.invited,
+                on_listen=Installing(self, self._server_keys).ordered,
                 spawn=self.spawn,
                 on_server_time=self.clock_watch.server_time,
                 on_confirmed=self.second_path.confirmed,

@@ -20,7 +20,14 @@ from gateway.errors import LinkDown, LinkError, LogUnwritable
 from gateway.events import KINDS
 from gateway.link.uplink import Uplink, UplinkCallbacks, UrgentEvent
 from gateway.link.urgent_lane import is_alarm
-from gateway.wire import CallOrder, CallSignal, LookOrder, LookSignal, PictureTaken
+from gateway.wire import (
+    CallOrder,
+    CallSignal,
+    HeardSignal,
+    LookOrder,
+    LookSignal,
+    PictureTaken,
+)
 
 log = logging.getLogger(__name__)
 
@@ -103,10 +110,11 @@ def callbacks(
     on_confirmed: Callable[[Sequence[tuple[str, int]]], None],
     on_receivers: Callable[[str], None],
     on_centre: Callable[[str], None],
+    on_listen: Callable[[str], None],
 ) -> UplinkCallbacks:
     """What the uplink calls in its threads; the work is done in `loop`.  `order` carries out a
     grant, `call` and `look` what is said about a call and a look, in a task that `spawn` keeps;
-    `on_confirmed`, `on_receivers` and `on_centre` are called in `loop`."""
+    `on_confirmed`, `on_receivers`, `on_centre` and `on_listen` are called in `loop`."""
 
     def decided(objs: list[dict[str, Any]]) -> None:
         waiting = asyncio.run_coroutine_threadsafe(engine.receive(objs, KEEP_S), loop)
@@ -143,6 +151,7 @@ def callbacks(
         on_confirmed=lambda events: in_loop(on_confirmed, events),
         on_receivers=lambda token: in_loop(on_receivers, token),
         on_centre=lambda token: in_loop(on_centre, token),
+        on_listen_order=lambda token: in_loop(on_listen, token),
     )
 
 
@@ -162,7 +171,7 @@ class Signaller:
         self._uplink = uplink
         self._in_order = asyncio.Lock()
 
-    async def tell(self, signal: CallSignal | LookSignal) -> None:
+    async def tell(self, signal: CallSignal | LookSignal | HeardSignal) -> None:
         """Say it now, or not at all."""
         uplink = self._uplink()
         if uplink is None:

@@ -99,6 +99,8 @@ class VirtualHome:
             for device in self.config.devices.values()
             if device.driver.kind == "lock"
         }
+        if args.new:  # it hangs on the door, and the home does not know it yet
+            self.locks[LOCK] = twin("lock_nuki")(radio, sleepy=False)
         self.lock = self.locks[LOCK]
         self.front = self.pins.contact(FRONT_PIN, closed=True)
         self.answer = self.pins.contact(ANSWER_PIN)
@@ -171,6 +173,8 @@ class VirtualHome:
 
     def _pair(self, state: Path) -> None:
         """As a technician leaves the home: the locks and the pendant are paired."""
+        if self.args.new:
+            return
         secrets = FileSecrets.from_environment(state)
         for device, lock in self.locks.items():
             configured = self.config.devices[device]
@@ -257,6 +261,8 @@ class VirtualHome:
             "turns": sum(len(lock.turns) for lock in self.locks.values()),
             "bolt": self.lock.state.name,
             "in_bed": self.resident.in_bed,
+            "lock_address": self.lock.address,
+            "pendant_key": self.pendant.key.hex() if self.pendant.key else "",
             "light": self.lamp.lit,
             "listening": self.ear.lit,
             "looking": self.look.lit,
@@ -293,6 +299,10 @@ async def _press_pendant(home: VirtualHome, _order: dict[str, Any]) -> None:
     await home.pendant.press()
 
 
+async def _hold_button(home: VirtualHome, _order: dict[str, Any]) -> None:
+    await home.lock.hold_button()  # type: ignore[attr-defined]
+
+
 def _set_faults(home: VirtualHome, order: dict[str, Any]) -> None:
     home.lock.faults = type(home.lock.faults)(**order.get("faults", {}))
 
@@ -312,6 +322,9 @@ _ORDERS: dict[str, Callable[[VirtualHome, dict[str, Any]], Awaitable[None] | Non
     "lock_back": lambda home, _: home.lock.come_back(),
     "turn_by_hand": lambda home, order: home.lock.turn_by_hand(State[order["state"]]),
     "faults": _set_faults,
+    "hold_button": _hold_button,
+    "floor_press": lambda home, _: home.floor.press(),
+    "floor_release": lambda home, _: home.floor.release(),
     "speed": _set_speed,
     "go_on": _go_on,
 }
@@ -330,6 +343,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--pace", type=float, default=0.0, help="speed while nobody is needed")
     options.add_argument("--still", action="store_true", help="the resident only does what is told")
+    options.add_argument("--new", action="store_true", help="it is installed: nothing is paired")
     options.add_argument("--awake", action="store_true", help="the lock does not sleep")
     options.add_argument("--nobody-at-door", action="store_true", help="nobody takes the handle")
     options.add_argument("--modem", default=None, help="whose phones its virtual modem reaches")

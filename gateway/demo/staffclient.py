@@ -62,6 +62,14 @@ class StaffClient:
         reply: dict[str, Any] = json.loads(answer.data)
         return reply
 
+    def show(self, path: str, **fields: str) -> str:
+        """Send a form as a browser without script; the page that it is answered with.  Raises
+        `StaffError` where it is answered with something else."""
+        answer = self._send("POST", path, {**fields, "csrf_token": self._token})
+        if answer.status != 200:
+            raise StaffError(f"{path} answered HTTP {answer.status}")
+        return answer.data.decode()
+
     def live(self) -> Live:
         """Open the live stream."""
         return Live(self)

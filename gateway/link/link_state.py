@@ -109,6 +109,8 @@ class UplinkCallbacks:
     """What the staff's page says about a call; must not block."""
     on_look_order: Callable[[LookOrder], None] = lambda _order: None
     """What the staff's page says about a look; must not block."""
+    on_listen_order: Callable[[str], None] = lambda _token: None
+    """An order to a home that is being installed, signed; must not block."""
     on_link: Callable[[bool], None] = lambda _up: None
     """The server answers, or does not any more; told when it changes."""
     on_problem: Callable[[Problem | None], None] = lambda _problem: None

@@ -12,10 +12,13 @@ from gateway.wire import (
     LOOK_HEADER,
     PICTURE_HEADER,
     CallSignal,
+    HeardSignal,
     LookSignal,
     Noted,
     PictureTaken,
 )
+
+_PATHS = {CallSignal: "/call", LookSignal: "/look", HeardSignal: "/heard"}
 
 
 class Signals:
@@ -25,9 +28,9 @@ class Signals:
         self._words, self._pictures = link.lane(), link.lane()
         self._one_word, self._one_picture = threading.Lock(), threading.Lock()
 
-    def say(self, signal: CallSignal | LookSignal) -> None:
-        """Say something about a call or a look, now or never."""
-        path = "/call" if isinstance(signal, CallSignal) else "/look"
+    def say(self, signal: CallSignal | LookSignal | HeardSignal) -> None:
+        """Say something about a call or a look, or what is heard, now or never."""
+        path = _PATHS[type(signal)]
         body = signal.model_dump_json(exclude_none=True).encode()
         with self._one_word:
             said = self._words.post(path, body, {"Content-Type": "application/json"})

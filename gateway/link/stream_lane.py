@@ -80,6 +80,10 @@ class StreamLane(LaneThread):
                 self._store(decided)  # the alarm, the check, a consent
                 decided = []
                 self._look(message)
+            elif message.event == "listen":
+                self._store(decided)  # what the home consists of since then
+                decided = []
+                self.shared.callbacks.on_listen_order(message.data)
             elif message.event == "receivers":
                 self._store(decided)
                 decided = []

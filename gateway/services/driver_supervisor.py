@@ -16,7 +16,8 @@ import logging
 import os
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from gateway.config.home_file import DeviceConfig, GpioSection, HomeConfig
 from gateway.errors import ConfigError, DeviceUnavailable, RadioAway
 from gateway.events import Data, DeviceFailed, DeviceOffline, DeviceOnline, Offline
 from gateway.link.backoff import Backoff
-from gateway.ports import DriverContext, Modem, Secrets
+from gateway.ports import Advert, DriverContext, Modem, Secrets
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,10 @@ CLOSE_TIMEOUT_S = 5.0
 
 ERROR_TEXT_MAX = 300
 """Characters of an error kept in the log."""
+
+FREE = (4, 5, 6, 12, 13, *range(16, 28))
+"""Pins (BCM) that a mat or a contact is put on: those without another use (I2C, UART, SPI and the
+HAT's memory have theirs; docs/hardware.md)."""
 
 Submit = Callable[[str, Data], None]
 """`submit(device, data)`: into the engine's inbox.  Any thread; never blocks, never raises."""
@@ -75,6 +80,19 @@ def open_pins(gpio: GpioSection, state_dir: Path, file: str) -> Any:
             "run on a Pi with lgpio installed (pip install 'tryggve[pi]'), as a user of the group "
             "gpio",
         ) from error
+
+
+async def makes() -> dict[str, Callable[[Advert], bool | None]]:
+    """The drivers that know their devices by what they send, by name.  In a thread: all are
+    imported, which no home does that is not being installed."""
+
+    def found() -> dict[str, Callable[[Advert], bool | None]]:
+        from drivers import load, names
+
+        loaded = ((name, load(name).knows) for name in names())
+        return {name: knows for name, knows in loaded if knows is not None}
+
+    return await asyncio.to_thread(found)
 
 
 def open_modem() -> Modem:
@@ -151,6 +169,50 @@ class DriverSupervisor:
             return None
         problem: str | None = self._scanner.problem()
         return problem
+
+    # --- for who installs the home ----------------------------------------------------------------
+
+    async def radio(self) -> Any:
+        """The home's scanner, begun where no device needed it so far."""
+        if self._scanner is None:
+            from drivers.radio.scanner import SharedScanner
+
+            self._scanner = SharedScanner()
+            await self._scanner.start()
+        return self._scanner
+
+    def free_pins(self) -> tuple[int, ...]:
+        """The pins that no device has; none where this home has no pins."""
+        taken = {pin for device in self._config.devices.values() for pin in device.pins}
+        free = FREE if self._config.gpio is not None else ()
+        return tuple(pin for pin in free if pin not in taken)
+
+    def open_pin(self, number: int) -> Any:
+        """A pin to look at, pulled up; None where something else of the Pi has it."""
+        from drivers.wired.free_pin import open_pin
+
+        return open_pin(self._pin_factory(), number)
+
+    @asynccontextmanager
+    async def set_aside(self, device: str) -> AsyncIterator[DriverContext]:
+        """Meanwhile a device's driver rests, and what it was given is another's, to pair or
+        calibrate it."""
+        await self._end([device])
+        known = self._config.devices[device]
+        folder = self._state_dir / "devices" / device
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            yield DriverContext(
+                device=device,
+                state_dir=folder,
+                secrets=self._secrets,
+                pin_factory=self._pin_factory() if known.needs_pins else None,
+                scanner=await self.radio() if known.driver.needs_radio else None,
+                role=known.role,
+            )
+        finally:
+            if self._config.devices.get(device) is known and device not in self._tasks:
+                self._begin([known])
 
     async def close(self) -> None:
         """Stop every driver, and wait at most `CLOSE_TIMEOUT_S` in all."""

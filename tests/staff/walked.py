@@ -85,6 +85,7 @@ WALKED: dict[str, tuple[Fields, ...]] = {
 BY_KEY = {
     "link.call",
     "link.look",
+    "link.heard_now",
     "link.picture",
     "channels.moved",  # what a device subscribed with is the key (pages/test_ways.py)
     "channels.told",

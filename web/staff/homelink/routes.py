@@ -32,6 +32,7 @@ from gateway.wire import (
     EventBatch,
     GapProblem,
     Have,
+    HeardSignal,
     LookSignal,
     Noted,
     Problem,
@@ -48,6 +49,7 @@ from web.staff.homelink import (
     centre_calls,
     enrolment,
     heard,
+    heard_signals,
     ingest,
     look_signals,
     mirror,
@@ -230,6 +232,16 @@ def look() -> Response:
     signal = _read(LookSignal, CALL_BODY_MAX_BYTES)
     look_signals.receive(parts, home, signal)
     return _answer(Noted(call=signal.look))
+
+
+@blueprint.post("/heard")
+def heard_now() -> Response:
+    """What a home that is installed hears."""
+    parts = staff()
+    home = _home(parts)
+    signal = _read(HeardSignal, CALL_BODY_MAX_BYTES)
+    heard_signals.receive(parts, home, signal)
+    return _answer(Noted(call=signal.hearing))
 
 
 @blueprint.post("/picture")

@@ -392,7 +392,7 @@ class PostgresRelay:
         return [changes[at] for at in sorted(changes)]
 
 
-_SAID = {"turn": "order", "call": "call", "look": "peek"}  # among workers: `look` says more there
+_SAID = {"turn": "order", "call": "call", "look": "peek", "listen": "listen"}  # `look` says more
 
 
 def make_relay(database: Database, broker: Broker) -> Relay:

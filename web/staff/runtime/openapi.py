@@ -25,6 +25,7 @@ from gateway.wire import (
     EventBatch,
     GapProblem,
     Have,
+    HeardSignal,
     LookOrder,
     LookSignal,
     Noted,
@@ -41,6 +42,7 @@ MODELS: tuple[type[BaseModel], ...] = (
     CallOrder,
     CallSignal,
     LookOrder,
+    HeardSignal,
     LookSignal,
     PictureTaken,
     EnrollAnswer,
@@ -193,6 +195,19 @@ def describe() -> Json:
                     "responses": {
                         "200": _json(Noted, "Kept for the page."),
                         "404": _json(Problem, "This home has no such look."),
+                        **_PROBLEMS,
+                    },
+                }
+            },
+            "/api/v1/home/heard": {
+                "post": {
+                    "operationId": "heard",
+                    "summary": "What a home that is being installed hears, while somebody looks.",
+                    "security": token,
+                    "requestBody": _body(HeardSignal),
+                    "responses": {
+                        "200": _json(Noted, "Shown on the page."),
+                        "404": _json(Problem, "Nobody listens to this home any more."),
                         **_PROBLEMS,
                     },
                 }

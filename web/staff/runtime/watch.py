@@ -32,6 +32,7 @@ from web.staff.core.context import Staff
 from web.staff.doors import door_codes, revocation
 from web.staff.events.append_many import HOMES_AT_ONCE, write_many
 from web.staff.homelink import chain_tests
+from web.staff.installs import hearing
 from web.staff.ladders import standby
 from web.staff.places import tending
 from web.staff.releases import rounds
@@ -163,6 +164,7 @@ class Watch:
         yield "absences", lambda: visit_actions.begin_absences(staff)
         yield "places", lambda: tending.look(staff, self._alive)
         yield "samples", self._draw_samples
+        yield "hearings", lambda: hearing.look(staff)
         yield "schema", self._schema.look
         # homes that queued while the server was away send first
         if self._monotonic() - self._began_s >= self._settle_s:

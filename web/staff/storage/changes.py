@@ -90,13 +90,14 @@ def _as_one(changes: Sequence[Change]) -> ManyChanges:
 @dataclass(eq=False, slots=True)
 class LockOrder:
     """An order to a home for now, to turn a lock (`grant` is the signed grant) or, `what` says so,
-    about a call or a look (`grant` is a `CallOrder` or `LookOrder` in JSON).  It is in no table and
-    in no queue: a home that does not listen when the transaction is committed never gets it."""
+    about a call or a look (`grant` is a `CallOrder` or `LookOrder` in JSON) or to a home that is
+    installed (`grant` is an order of `gateway.access.listen_orders`).  It is in no table and in no
+    queue: a home that does not listen when the transaction is committed never gets it."""
 
     home: str
     grant: str
     what: str = "turn"
-    """The event of the home's stream: `turn`, `call`, `look`."""
+    """The event of the home's stream: `turn`, `call`, `look`, `listen`."""
     ticket: str | None = None
     """Under which the worker that has the home's stream takes it; None: it is given here."""
     reached: bool = False

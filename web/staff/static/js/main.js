@@ -4,6 +4,7 @@ import { startBanner } from "./banner.js";
 import { startBoard } from "./board.js";
 import { startCodes } from "./codes.js";
 import { startForms } from "./forms.js";
+import { startInstalling } from "./install.js";
 import { startLive } from "./live.js";
 import { startLook } from "./look.js";
 import { startPasskeys } from "./passkey.js";
@@ -32,6 +33,7 @@ if (document.body.dataset.live) {
   startTab();
   startTalk();
   startLook();
+  startInstalling();
   startSeen();
   startRefreshing();
   startLive();

@@ -1,0 +1,217 @@
+"""Hitta utrustning: what a home hears while somebody installs it, each thing named by touching it,
+locks paired and mats calibrated.
+
+Nothing of what is heard is kept; what is named goes into the home's configuration.
+
+Not for: the rest of a configuration (`equipment`), or the trial (`installing`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Response, abort, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import Connection
+
+from gateway.access.listen_orders import ListenAction
+from gateway.events import ConfigWhy
+from gateway.wire import HeardPin, HeardThing
+from web.staff.care.actions import Refused as NotDone
+from web.staff.configs import changes
+from web.staff.configs.model import BadConfig, HomeConfig
+from web.staff.core.context import staff
+from web.staff.core.i18n import say as _
+from web.staff.core.rights import Actor, Right
+from web.staff.installs import hearing, naming
+from web.staff.installs.hearing import Heard
+from web.staff.installs.trial import Fault, Refused
+from web.staff.pages import equipment_words, lookups
+from web.staff.pages.layout import answered, main_attributes, page, refused
+from web.staff.pages.routes import get, post
+from web.staff.texts import guide_words, install_words, words
+
+LOOK_EVERY_S = 1
+"""Seconds between looks: whoever touches a thing waits for it to move on the screen."""
+
+NEW_S = 8.0
+"""Seconds for which a thing that moved is the one in somebody's hand."""
+
+GUIDED = {"lock": ListenAction.PAIR, "bthome": ListenAction.PAIR, "adc": ListenAction.CALIBRATE}
+"""What is done with devices of a driver with this word in its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """A thing that the home hears; `known` is what it calls it already."""
+
+    key: str
+    thing: HeardThing | None
+    pin: HeardPin | None
+    known: str
+    uses: tuple[naming.Use, ...]
+
+    @property
+    def moves(self) -> bool:
+        """Whether somebody touches it now."""
+        moved_s = self.thing.moved_s if self.thing else self.pin.moved_s if self.pin else None
+        return moved_s is not None and moved_s <= NEW_S
+
+
+@get("/hem/<home>/installera/hitta", "nearby", right=Right.ENROLL, examples=({}, {"fragment": "1"}))
+def nearby(actor: Actor, home: str) -> str:
+    """The page `/hem/<home>/installera/hitta`."""
+    if not actor.sees(home):
+        abort(404)
+    with staff().db.read() as conn:
+        place = lookups.places(conn, actor).get(home)
+        if place is None:
+            abort(404)
+        found = hearing.heard(conn, home)
+        mine = found is not None and found.person == actor.person
+        asked = changes.asked(conn, home)
+        standing = changes.standing(conn, home, staff().clock.now())
+        every = {"every-s": str(LOOK_EVERY_S)} if mine else {}
+        return page(
+            "nearby.html",
+            conn,
+            actor,
+            place=place,
+            heard=found if mine else None,
+            other=lookups.staff_names(conn, actor).get(found.person) if found else None,
+            near=_near(found, asked.config) if mine else (),
+            asked=asked,
+            standing=standing,
+            guided=_guided(asked.config, standing.unpaired),
+            rooms=naming.ROOMS,
+            strength=lambda rssi: guide_words.strength(naming.strength(rssi)),
+            drivers=equipment_words.DRIVERS,
+            role_word=lambda code: words.spoken(words.ROLES, code),
+            say=guide_words,
+            **main_attributes(kinds="device config home gateway", home=home, **every),
+        )
+
+
+def _near(found: Heard | None, config: HomeConfig | None) -> list[Near]:
+    """What moves first; of the pins only those that did."""
+    if found is None or found.signal is None:
+        return []
+    names = naming.known_addresses(config.devices if config else {})
+    near = [
+        Near(
+            thing.address,
+            thing,
+            None,
+            names.get(thing.address, ""),
+            naming.uses(naming.sort_of(thing)),
+        )
+        for thing in found.signal.things
+    ]
+    near += [
+        Near(f"pin-{pin.pin}", None, pin, "", naming.uses(naming.BY_PIN))
+        for pin in found.signal.pins
+        if pin.moves
+    ]
+    return sorted(near, key=lambda one: not one.moves)
+
+
+def _guided(config: HomeConfig | None, unpaired: tuple[str, ...]) -> list[tuple[str, str, bool]]:
+    """Devices that are paired or calibrated: id, what is done, whether it must be; those first."""
+    if config is None:
+        return []
+    found = []
+    for id_, keys in config.devices.items():
+        parts = str(keys.get("driver", "")).split("_")
+        action = next((GUIDED[part] for part in parts if part in GUIDED), None)
+        if action is not None:
+            found.append((id_, action.value, id_ in unpaired))
+    return sorted(found, key=lambda one: not one[2])
+
+
+@post(
+    "/hem/<home>/installera/hitta",
+    "nearby_do",
+    right=Right.ENROLL,
+    examples=(
+        {"do": "begin"},
+        {"do": "go_on"},
+        {"do": "add", "thing": "pin-4", "use": "bed", "room": "bedroom"},
+        {"do": "pair", "device": "front"},
+        {"do": "calibrate", "device": "bed"},
+        {"do": "answer", "number": "1", "text": "x"},
+        {"do": "end"},
+    ),
+)
+def do(actor: Actor, home: str) -> ResponseReturnValue:
+    """POST `/hem/<home>/installera/hitta`: one of the page's forms, named by `do`."""
+    form, back = request.form, url_for("pages.nearby", home=home)
+    try:
+        return _done(actor, home, form.get("do", ""), back)
+    except Refused as refusal:
+        if refusal.why is Fault.NO_HOME:
+            abort(404)
+        if refusal.why is Fault.NO_RIGHT:
+            abort(403)
+        return refused(install_words.refusal(refusal.why), back, 409)
+
+
+def _done(actor: Actor, home: str, what: str, back: str) -> ResponseReturnValue:
+    form, parts = request.form, staff()
+    match what:
+        case "begin":
+            hearing.begin(parts, actor, home)
+            return answered(_("Hemmet lyssnar."), back)
+        case "go_on":
+            hearing.go_on(parts, actor, home)
+            return Response(status=204)
+        case "end":
+            hearing.end(parts, actor, home)
+            return answered(
+                _("Hemmet lyssnar inte längre."), url_for("pages.installing", home=home)
+            )
+        case "pair" | "calibrate":
+            hearing.guide(parts, actor, home, ListenAction(what), form.get("device", ""))
+            return answered(_("Hemmet börjar."), back)
+        case "answer":
+            said = form.get("number", "")
+            number = int(said) if said.isascii() and said.isdecimal() and len(said) < 6 else 0
+            hearing.answer(parts, actor, home, number, form.get("text", ""))
+            return answered(_("Skickat."), back)
+        case "add":
+            return _add(actor, home, back)
+    return abort(400)
+
+
+def _add(actor: Actor, home: str, back: str) -> ResponseReturnValue:
+    """Put a thing that the home hears now into its configuration."""
+    form, parts = request.form, staff()
+    with parts.db.read() as conn:
+        near = _heard_thing(conn, actor, home, form.get("thing", ""))
+        asked = changes.asked(conn, home)
+    use = next((one for one in near.uses if one.id == form.get("use")), None)
+    room = form.get("room", "")
+    if use is None or room not in naming.ROOMS:
+        return refused(_("Välj vad det är och var det sitter."), back, 422)
+    config = asked.config or HomeConfig()
+    if near.thing is not None:
+        keys = naming.by_radio(near.thing.address, near.thing.driver, use, room)
+    else:
+        keys = naming.on_pin(near.pin.pin if near.pin else 0, use, room)
+    try:
+        config = config.with_device(naming.free_id(use.id, config.devices), keys)
+        changes.set_config(parts, actor, home, config, after=asked.number, why=ConfigWhy.NEW_DEVICE)
+    except (BadConfig, NotDone):
+        text = _("Någon annan ändrade hemmet samtidigt. Se efter vad som gäller, och försök igen.")
+        return refused(text, back, 409)
+    return answered(_("Tillagt. Hemmet börjar använda det inom några sekunder."), back)
+
+
+def _heard_thing(conn: Connection, actor: Actor, home: str, key: str) -> Near:
+    """What this person's page shows under this key now.  Raises `Refused` (NOT_HEARING)."""
+    found = hearing.heard(conn, home)
+    mine = found if found is not None and found.person == actor.person else None
+    config = changes.asked(conn, home).config
+    near = next((one for one in _near(mine, config) if one.key == key and not one.known), None)
+    if near is None:
+        raise Refused(Fault.NOT_HEARING)
+    return near
