@@ -207,8 +207,8 @@ def test_a_crowd_of_small_batches_stands_in_line_too(
     gate._admission.pace._between_s = 10.0
     answers = []
     for n in range(5):
-        body = {"wsgi.input": Unread()}
-        answers.append(ask(gate, asks("POST", EVENTS_PATH, SMALL, home=f"n{n}", **body)))
+        asked = asks("POST", EVENTS_PATH, SMALL, home=f"n{n}")
+        answers.append(ask(gate, asked | {"wsgi.input": Unread()}))
     assert {answer.status for answer in answers} == {"503 Service Unavailable"}
     assert all(TICKET_HEADER in answer.headers for answer in answers)
     waits = [int(answer.headers["Retry-After"]) for answer in answers]

@@ -127,7 +127,12 @@ def test_a_thousand_open_files_are_no_limit(
     assert isinstance(lent, OneJourney)
     assert lent._usock.fileno() >= 1024
     heard = threading.Event()
-    monkeypatch.setattr(PostgresRelay, "_understood", lambda *_: heard.set() or [])
+
+    def understood(_self: PostgresRelay, _payload: str) -> list[Any]:
+        heard.set()
+        return []
+
+    monkeypatch.setattr(PostgresRelay, "_understood", understood)
     relay = PostgresRelay(database, Broker())
     relay.start()
     assert relay.ready.wait(20)
