@@ -100,7 +100,7 @@ class VirtualHome:
             if device.driver.kind == "lock"
         }
         if args.new:  # it hangs on the door, and the home does not know it yet
-            self.locks[LOCK] = twin("lock_nuki")(radio, sleepy=False)
+            self.locks[LOCK] = twin(args.new)(radio, sleepy=False)
         self.lock = self.locks[LOCK]
         self.front = self.pins.contact(FRONT_PIN, closed=True)
         self.answer = self.pins.contact(ANSWER_PIN)
@@ -343,7 +343,9 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--pace", type=float, default=0.0, help="speed while nobody is needed")
     options.add_argument("--still", action="store_true", help="the resident only does what is told")
-    options.add_argument("--new", action="store_true", help="it is installed: nothing is paired")
+    options.add_argument(
+        "--new", metavar="DRIVER", help="it is installed: nothing is paired, with this lock to be"
+    )
     options.add_argument("--awake", action="store_true", help="the lock does not sleep")
     options.add_argument("--nobody-at-door", action="store_true", help="nobody takes the handle")
     options.add_argument("--modem", default=None, help="whose phones its virtual modem reaches")

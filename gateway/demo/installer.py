@@ -173,7 +173,13 @@ class Installer:
         """Plug the Pi in."""
         state = self._folder / "new"
         command = ["gateway.demo.home", "--config", f"{state}.toml", "--state", str(state)]
-        options = ["--clock", str(self.stage.clock_file), "--new", "--still", "--awake"]
+        options = [
+            "--clock",
+            str(self.stage.clock_file),
+            *("--new", town.FRONT_LOCK),
+            "--still",
+            "--awake",
+        ]
         self.home = HomeProcess(
             self.stage.home_from.module(*command, *options), Path(f"{state}.log")
         )

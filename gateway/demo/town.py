@@ -204,7 +204,7 @@ light_pin = {light_pin}
 tone_pin = {tone_pin}
 
 [devices.door]
-driver = "lock_nuki"
+driver = "{front_lock}"
 role = "front_door"
 room = "hall"
 
@@ -250,11 +250,15 @@ MORE_DOORS = (("door_store", "store_door"), ("door_terrace", "terrace_door"))
 """Id and role of the first home's other doors; a make of lock beyond them gets one by its name."""
 
 
+FRONT_LOCK = "lock_nuki"
+"""The make on the first home's front door."""
+
+
 def more_doors() -> str:
     """A door for each other make of lock that there is: no list knows the makes."""
     from drivers.virtual import twins
 
-    others = [name for name in twins() if name != "lock_nuki"]
+    others = [name for name in twins() if name != FRONT_LOCK]
     doors = []
     for place, driver in enumerate(others):
         by_make = (f"door_{driver.removeprefix('lock_')}", "door")
@@ -280,6 +284,7 @@ def home_toml(
     form = HOME_TOML + (SOUND_TOML if sound else "") + (LOOK_TOML if scene else "")
     form += more_doors() if home is HOME else ""
     return form.format(
+        front_lock=FRONT_LOCK,
         home=home.id,
         resident=home.resident,
         url=url,

@@ -11,6 +11,7 @@ import pytest
 
 from gateway.clock import ManualClock
 from gateway.engine.event_log import EventLog
+from gateway.engine.log_reader import LONG_LIVED_INDEX
 from gateway.envelope import Draft
 from gateway.events import (
     DeviceHeard,
@@ -149,7 +150,7 @@ def test_a_log_of_an_earlier_version_reads_what_is_offline(tmp_path: Path) -> No
     path = tmp_path / "events.sqlite"
     EventLog.open(path, "home:h1").close()
     with closing(sqlite3.connect(path)) as db:
-        db.execute("DROP INDEX event_long_lived_4")
+        db.execute(f"DROP INDEX {LONG_LIVED_INDEX}")
         db.execute(
             'CREATE INDEX event_long_lived ON event (row) WHERE instr(body, \'"kind":"alarm.\') > 0'
         )

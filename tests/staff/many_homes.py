@@ -54,6 +54,7 @@ from web.staff.storage import (
     place_tables,
     plan_tables,
     relative_tables,
+    release_tables,
     tables,
 )
 from web.staff.storage.tables import metadata
@@ -219,6 +220,15 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
             "refused_why": "value", "refused_about": "bed", "refused_field": "pin",
             "refused_said": "is wrong",
         },
+        tables.home_update: {
+            "home_id": "h1", "plan": 1, "version": "0.3.0", "state": "returned", "state_at": now,
+            "wanted_at": now, "why": "not_proved", "missing": "test",
+        },
+        release_tables.release_plan: {
+            "id": 1, "org_id": "org1", "version": "0.3.0", "state": "done", "ring": 3,
+            "made_by": "p-h1", "made_at": now, "limit_pct": 5, "wait_h": 24, "over_at": now,
+        },
+        release_tables.home_ring: {"home_id": "h1", "ring": 1},
         place_tables.home_point: {"home_id": "h1", "lat": 57.7, "lon": 11.97},
         place_tables.tracker: {
             "id": "tracker-h1", "home_id": "h1", "resident": "r-h1", "name": "Skosulan",

@@ -23,11 +23,14 @@ from web.staff.pages.account import proved
 from web.staff.pages.layout import page, refused
 from web.staff.pages.lists import matching
 from web.staff.pages.routes import Menu, get, post
-from web.staff.pages.staff_admin import SHOWN_MAX, changed
+from web.staff.pages.staff_admin import changed
 from web.staff.people.accounts import Refused, Wrong
 from web.staff.releases import plans, rounds
 from web.staff.storage import tables
 from web.staff.texts import update_words
+
+SHOWN_MAX = 60
+"""Homes on the page, each with its buttons: more are found by a search."""
 
 RING_WORDS = {1: N_("Provhem"), 2: N_("De första"), 3: N_("Övriga hem")}
 

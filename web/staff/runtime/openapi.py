@@ -88,6 +88,13 @@ _PROBLEMS: dict[str, Json] = {
 }
 
 
+_BYTES: Json = {"application/octet-stream": {"schema": {"type": "string"}}}
+
+
+def _in_path(name: str, schema: Json) -> Json:
+    return {"name": name, "in": "path", "required": True, "schema": schema}
+
+
 def _plan() -> Json:
     text = {"schema": {"type": "string"}}
     content = _body(plan_api.PlanRequest)["content"] | {"text/csv": text, "text/calendar": text}
@@ -232,6 +239,30 @@ def describe() -> Json:
                     "responses": {
                         "200": _json(PictureTaken, "Held for the page."),
                         "404": _json(Problem, "This home has no such look."),
+                        **_PROBLEMS,
+                    },
+                }
+            },
+            "/api/v1/home/update-{what}/{name}": {
+                "get": {
+                    "operationId": "update",
+                    "summary": "A part of a release: its signed lists (metadata) or its files.",
+                    "security": token,
+                    "parameters": [
+                        _in_path("what", {"type": "string", "enum": ["metadata", "targets"]}),
+                        _in_path("name", {"type": "string"}),
+                        {
+                            "name": "Range",
+                            "in": "header",
+                            "required": False,
+                            "schema": {"type": "string", "pattern": "^bytes=[0-9]+-[0-9]*$"},
+                        },
+                    ],
+                    "responses": {
+                        "200": {"description": "A signed list.", "content": _BYTES},
+                        "206": {"description": "A part of a file.", "content": _BYTES},
+                        "404": _json(Problem, "The server has no such part of a release."),
+                        "503": _json(Problem, "Many homes take a release at once."),
                         **_PROBLEMS,
                     },
                 }
