@@ -26,6 +26,7 @@ from gateway.demo.home_process import HomeProcess, StageError
 from gateway.demo.staffclient import StaffClient
 from gateway.demo.stage import CODE, Stage, Tell, free_port, stage
 from gateway.demo.town import HOME
+from gateway.demo.town import FRONT_LOCK
 from gateway.link.enrolment import enroll
 
 MORNING = datetime(2026, 3, 3, 9, 0, tzinfo=ZoneInfo("Europe/Stockholm"))
@@ -173,7 +174,7 @@ class Installer:
         """Plug the Pi in."""
         state = self._folder / "new"
         command = ["gateway.demo.home", "--config", f"{state}.toml", "--state", str(state)]
-        options = [
+        options = ["--clock", str(self.stage.clock_file), "--new", FRONT_LOCK]
             "--clock",
             str(self.stage.clock_file),
             *("--new", town.FRONT_LOCK),
@@ -181,7 +182,7 @@ class Installer:
             "--awake",
         ]
         self.home = HomeProcess(
-            self.stage.home_from.module(*command, *options), Path(f"{state}.log")
+            self.stage.home_from.module(*command, *options, "--still", "--awake"), Path(f"{state}.log")
         )
 
     # --- what it hears ----------------------------------------------------------------------------
