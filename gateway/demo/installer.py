@@ -25,8 +25,7 @@ from gateway.demo import home as virtual
 from gateway.demo.home_process import HomeProcess, StageError
 from gateway.demo.staffclient import StaffClient
 from gateway.demo.stage import CODE, Stage, Tell, free_port, stage
-from gateway.demo.town import HOME
-from gateway.demo.town import FRONT_LOCK
+from gateway.demo.town import FRONT_LOCK, HOME
 from gateway.link.enrolment import enroll
 
 MORNING = datetime(2026, 3, 3, 9, 0, tzinfo=ZoneInfo("Europe/Stockholm"))
@@ -174,15 +173,9 @@ class Installer:
         """Plug the Pi in."""
         state = self._folder / "new"
         command = ["gateway.demo.home", "--config", f"{state}.toml", "--state", str(state)]
-        options = ["--clock", str(self.stage.clock_file), "--new", FRONT_LOCK]
-            "--clock",
-            str(self.stage.clock_file),
-            *("--new", town.FRONT_LOCK),
-            "--still",
-            "--awake",
-        ]
+        options = ["--clock", str(self.stage.clock_file), "--new", FRONT_LOCK, "--still", "--awake"]
         self.home = HomeProcess(
-            self.stage.home_from.module(*command, *options, "--still", "--awake"), Path(f"{state}.log")
+            self.stage.home_from.module(*command, *options), Path(f"{state}.log")
         )
 
     # --- what it hears ----------------------------------------------------------------------------
