@@ -227,7 +227,7 @@ async def test_a_disk_that_fills_under_a_home_is_left_and_taken_again(
 
 
 async def test_a_disk_that_refuses_again_while_the_home_ends_takes_nothing(
-    disk: Path, memory: Path
+    disk: Path, memory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The home is ended between the change back to the disk and the disk's word for it, which never
     comes: what only memory holds stays there, and is on the disk after the next start."""
@@ -252,7 +252,8 @@ async def test_a_disk_that_refuses_again_while_the_home_ends_takes_nothing(
             home.watch._stopping.set()
             return go_on_in(*given)
 
-        home.folder.back, home.engine.go_on_in = then_press, then_refuse  # type: ignore[method-assign]
+        monkeypatch.setattr(home.folder, "back", then_press)
+        monkeypatch.setattr(home.engine, "go_on_in", then_refuse)
         (disk / "filler").unlink()
         await home.until(lambda: not home.in_memory and home.engine.stalled)
     assert not set(rows) & set(origins(disk / FILE)), "the disk did not take it"

@@ -1,10 +1,9 @@
 """`python -m tests.e2e.loaded_home STAGE`: the stage's home under load, telling what is durable.
 
-Prints `<seq> <hash> <kind>` for each own event once the gateway has acknowledged it.  With `--events N` it
-writes N events and then waits for its input to end; without, it writes until it is killed.
-`--large` has its log
-taken for one that is too large to be checked whole.  `--synchronous WORD` spoils the log's writer
-by that pragma, to show that a test would see it.
+Prints `<seq> <hash> <kind>` for each own event once the gateway has acknowledged it.  With
+`--events N` it writes N events and then waits for its input to end; without, it writes until it is
+killed.  `--large` has its log taken for one that is too large to be checked whole.  `--synchronous
+WORD` spoils the log's writer by that pragma, to show that a test would see it.
 """
 
 from __future__ import annotations
