@@ -236,9 +236,7 @@ def test_a_home_starts_on_a_card_that_is_dead(dying: Dying, how: str) -> None:
             if is_in_memory(rung[0]):
                 # until then a part is on the card already, and what comes anew goes to memory
                 within(lambda: len(dying.at_server("log.returned")) > returned, "the way back", 90)
-            within(
-                lambda: not is_in_memory(dying.ring(home)[0]), "an alarm from the card", 90
-            )
+            within(lambda: not is_in_memory(dying.ring(home)[0]), "an alarm from the card", 90)
             within(lambda: not lost_from(dying, log), "what was kept in memory", 90)
             assert dying.is_alive()
             home.end()
