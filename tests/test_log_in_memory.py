@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -223,6 +224,43 @@ async def test_a_disk_that_fills_under_a_home_is_left_and_taken_again(
     assert names.index(held[-1]) + 1 == names.index(returned[0])
     async with running(Home(disk, memory)) as home:
         assert origins(disk / FILE) == names
+
+
+async def test_a_disk_that_refuses_again_while_the_home_ends_takes_nothing(
+    disk: Path, memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The home is ended between the change back to the disk and the disk's word for it, which never
+    comes: what only memory holds stays there, and is on the disk after the next start."""
+    async with running(Home(disk, memory)) as home:
+        await press(home, 1)
+    (disk / f"{FILE}.ballast").unlink()
+    fill(disk / "filler")
+    rows: list[str] = []
+    async with running(Home(disk, memory)) as home:
+        back, go_on_in = home.folder.back, home.engine.go_on_in
+        loop = asyncio.get_running_loop()
+
+        def then_press() -> Any:
+            answer = back()
+            late = asyncio.run_coroutine_threadsafe(press(home, 1), loop)
+            rows.extend(late.result(WAIT_S))  # after all was copied that memory held
+            return answer
+
+        def then_refuse(*given: Any) -> Any:
+            (disk / f"{FILE}.ballast").unlink()
+            fill(disk / "filler")
+            home.watch._stopping.set()
+            return go_on_in(*given)
+
+        monkeypatch.setattr(home.folder, "back", then_press)
+        monkeypatch.setattr(home.engine, "go_on_in", then_refuse)
+        (disk / "filler").unlink()
+        await home.until(lambda: not home.in_memory and home.engine.stalled)
+    assert not set(rows) & set(origins(disk / FILE)), "the disk did not take it"
+    (disk / "filler").unlink()
+    async with running(Home(disk, memory)):
+        pass
+    assert set(rows) <= set(origins(disk / FILE))
 
 
 async def test_a_home_that_is_killed_in_memory_goes_on_there(disk: Path, memory: Path) -> None:

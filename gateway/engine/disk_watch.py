@@ -102,7 +102,8 @@ class DiskWatch:
                 self._folder.put_back(opened)
             elif self._engine.log is opened:
                 memory.close()
-                self._folder.let_go()
+                if changed.done():  # else the home ends: the next start copies what the disk lacks
+                    self._folder.let_go()
 
     def _change(
         self,

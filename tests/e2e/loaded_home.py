@@ -1,10 +1,9 @@
 """`python -m tests.e2e.loaded_home STAGE`: the stage's home under load, telling what is durable.
 
-Prints `<seq> <hash>` for each own event once the gateway has acknowledged it.  With `--events N` it
-writes N events and then waits for its input to end; without, it writes until it is killed.
-`--large` has its log
-taken for one that is too large to be checked whole.  `--synchronous WORD` spoils the log's writer
-by that pragma, to show that a test would see it.
+Prints `<seq> <hash> <kind>` for each own event once the gateway has acknowledged it.  With
+`--events N` it writes N events and then waits for its input to end; without, it writes until it is
+killed.  `--large` has its log taken for one that is too large to be checked whole.  `--synchronous
+WORD` spoils the log's writer by that pragma, to show that a test would see it.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ async def main(folder: Path, events: int | None, synchronous: str | None, *, lar
     def durable(rows: Sequence[Sealed]) -> None:
         for row in rows:
             if row.received_at is None:
-                print(row.event.seq, row.event.hash, flush=True)
+                print(row.event.seq, row.event.hash, row.event.kind, flush=True)
         wake(rows)
 
     home.engine.hooks.on_durable = durable

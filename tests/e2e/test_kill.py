@@ -44,8 +44,9 @@ class LoadedHome:
         for line in self.process.stdout:
             self.lines.put(line)
 
-    def acknowledged(self, until: int | None = None) -> dict[int, str]:
-        """What it has acknowledged so far; with `until`, wait until it is that many."""
+    def acknowledged(self, until: int | None = None, kind: str | None = None) -> dict[int, str]:
+        """What it has acknowledged so far, of `kind` alone where one is given; with `until`, wait
+        until it is that many."""
         told: dict[int, str] = {}
         deadline = time.monotonic() + WAIT_S
         while time.monotonic() < deadline and (until is None or len(told) < until):
@@ -55,7 +56,7 @@ class LoadedHome:
                 if until is None:
                     break
                 continue
-            if line.endswith("\n") and len(words := line.split()) == 2:
+            if line.endswith("\n") and len(words := line.split()) == 3 and kind in (None, words[2]):
                 told[int(words[0])] = words[1]
         return told
 
