@@ -43,9 +43,9 @@ def measure() -> Iterator[Figure]:
 def _cuts() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory(prefix="tryggve-fleet-") as name:
         folder = Path(name)
-        ports = {"port": free_port(), "home_port": free_port()}
+        own = {"port": free_port(), "home_port": free_port(), "options": OPTIONS}
         with (
-            stage(folder / "stage", at=EVENING, home=False, options=OPTIONS, **ports) as made,
+            stage(folder / "stage", at=EVENING, home=False, **own) as made,  # type: ignore[arg-type]
             a_unit(made, folder / "unit") as unit,
         ):
             for version in cuts.RELEASES:

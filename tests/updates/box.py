@@ -227,10 +227,10 @@ class Box:
             words = Path(f"/proc/{process.pid}/cmdline").read_bytes().split(b"\0")
         except OSError:
             return None
-        if b"gateway.cli" not in words:
-            return None  # the launcher still
-        place = Path(words[0].decode()).parents[1]
-        return version_of(place)
+        start = Path(words[0].decode())
+        if b"gateway.cli" not in words or start.name != "python3":
+            return None  # the launcher still, or the shell in `release`'s start
+        return version_of(start.parents[1])
 
     def is_whole(self, made: Mapping[str, Path]) -> bool:
         """Whether what is in force is one release, byte for byte (`made` has them by version)."""
