@@ -210,6 +210,7 @@ def stage(
     staff_from: Tree = HERE,
     home_from: Tree = HERE,
     database: str = "",
+    options: str = "",
     kept: Path | None = None,
     tell: Tell = lambda _step: None,
 ) -> Iterator[Stage]:
@@ -222,8 +223,9 @@ def stage(
     speak with the homes, without `looks` nobody can look into them, and without both
     every release knows what is in their files.
     `staff_from` and `home_from` are whose code sets up and runs the server and the homes;
-    `database` is the server's URL (empty: SQLite in `folder`).  In the folder `kept` a server that
-    was set up is kept, and begins the next stage.  `tell` hears of each step before it is done.
+    `database` is the server's URL (empty: SQLite in `folder`), `options` lines that its file begins
+    with.  In the folder `kept` a server that was set up is kept, and begins the next stage.  `tell`
+    hears of each step before it is done.
     """
     folder.mkdir(parents=True, exist_ok=True)
     port, home_port = port or free_port(), home_port or free_port()
@@ -247,6 +249,9 @@ def stage(
         set_stage.phones.start()
         home_options = (*home_options, "--modem", set_stage.phones.url)
     codes = _set_up_staff(set_stage, plan=plan, database=database, kept=kept, tell=tell)
+    if options:
+        file = folder / "staff" / "staff.toml"
+        file.write_text(options + file.read_text())
     if set_stage.phones is not None:
         be_told(folder / "staff", set_stage.url, set_stage.phones.url)
     try:

@@ -18,7 +18,7 @@ from gateway.demo.stage import stage
 from tests.bench.figure import Figure
 from tests.ports import free_port
 from tests.updates import cuts, fleet, wrong
-from tests.updates.unit import PAGE, a_unit
+from tests.updates.unit import OPTIONS, PAGE, a_unit
 
 CUTS = 50
 HOMES = 200
@@ -43,12 +43,12 @@ def measure() -> Iterator[Figure]:
 def _cuts() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory(prefix="tryggve-fleet-") as name:
         folder = Path(name)
-        options = {"at": EVENING, "home": False, "port": free_port(), "home_port": free_port()}
+        own = {"port": free_port(), "home_port": free_port(), "options": OPTIONS}
         with (
-            stage(folder / "stage", **options) as made,  # type: ignore[arg-type]
+            stage(folder / "stage", at=EVENING, home=False, **own) as made,  # type: ignore[arg-type]
             a_unit(made, folder / "unit") as unit,
         ):
-            for version in ("0.3.0", "0.4.0"):
+            for version in cuts.RELEASES:
                 unit.publish(version)
             unit.client.post(PAGE, do="ring", home="h1", ring="1")
             unit.box.until(unit.connected, "the home")

@@ -14,6 +14,9 @@ from random import Random
 
 from tests.updates.unit import Unit
 
+FIRST, SECOND = RELEASES = ("0.3.0", "0.4.0")
+"""Between which it updates to and fro; both are published before."""
+
 
 @dataclass
 class Survived:
@@ -28,27 +31,30 @@ class Survived:
 
 def cut_and_start(unit: Unit, cuts: int, *, seed: int = 11, between_s: float = 20.0) -> Survived:
     """So many cuts, each up to `between_s` after the machine was started, while it updates from one
-    release to the other and back."""
+    of `RELEASES` to the other and back."""
     moments, found = Random(seed), Survived()
-    wanted = ""
     while found.cuts < cuts:
         unit.box.until(lambda: unit.box.running() is not None, "a gateway")
-        held = unit.told()
-        if held[1] in (None, "held", "returned", "refused"):
-            found.taken += held[1] == "held"
-            wanted = "0.4.0" if unit.box.running() == "0.3.0" else "0.3.0"
-            unit.decide_again(wanted)
+        outcome = unit.outcome()
+        if outcome is not None:
+            found.taken += outcome == "held"
+            unit.decide_again(SECOND if unit.box.running() == FIRST else FIRST)
         until = time.monotonic() + moments.uniform(0.0, between_s)
-        while time.monotonic() < until and unit.told()[1] not in ("held", "returned"):
+        while time.monotonic() < until and unit.outcome() is None:
             unit.box.tick()
             time.sleep(0.01)
         unit.box.cut()
         found.cuts += 1
         found.mixtures += not unit.box.is_whole(unit.releases)
+        before = unit.starts()
         try:
-            unit.box.until(unit.connected, "a gateway that reaches its server", within_s=60)
+            unit.box.until(
+                lambda: unit.starts() > before and unit.connected(),  # noqa: B023 - at once
+                "a gateway that reaches its server",
+                within_s=60,
+            )
             found.started += 1
         except TimeoutError:
             continue
-        found.mixtures += unit.box.running() not in unit.releases
+        found.mixtures += unit.box.running() not in (None, *unit.releases)
     return found

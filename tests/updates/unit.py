@@ -18,6 +18,13 @@ from web.staff.homelink.mirror import Mirror
 
 PAGE = "/administration/versioner"
 
+LOOK_S = 0.3
+"""Seconds between two rounds of the server's watch, five of which a plan with one home takes: a
+hurry as the home's (`box.HURRY`)."""
+
+OPTIONS = f'releases = "releases"\nwatch_every_s = {LOOK_S}\n'
+"""The server's."""
+
 
 class Unit:
     """A municipality with one home: its server, its home's machine, and who signs releases."""
@@ -50,6 +57,25 @@ class Unit:
             query = "SELECT version, state, why, missing FROM home_update WHERE home_id = 'h1'"
             return db.execute(query).fetchone() or (None, None, None, None)
 
+    def outcome(self) -> str | None:
+        """What came of the newest decision: `held`, `returned` or `refused` by the home, `done` or
+        `off` for the plan; empty: none was made; None: it is under way."""
+        query = (
+            "SELECT p.state, u.state FROM release_plan p LEFT JOIN home_update u"
+            " ON u.plan = p.id AND u.home_id = 'h1' ORDER BY p.id DESC LIMIT 1"
+        )
+        with closing(sqlite3.connect(self.stage.database, timeout=10)) as db:
+            plan, home = db.execute(query).fetchone() or ("", None)
+        if home in ("held", "returned", "refused"):
+            return str(home)
+        return None if plan in ("running", "stopped") else str(plan)
+
+    def starts(self) -> int:
+        """How many starts of the home's gateway the server has heard of."""
+        with closing(sqlite3.connect(self.stage.database, timeout=10)) as db:
+            query = "SELECT count(*) FROM event WHERE kind = 'gateway.started'"
+            return int(db.execute(query).fetchone()[0])
+
     def connected(self) -> bool:
         """The home's gateway was heard in the version that runs."""
         with closing(sqlite3.connect(self.stage.database, timeout=10)) as db:
@@ -65,13 +91,10 @@ class Unit:
 
 @contextmanager
 def a_unit(made: Stage, folder: Path) -> Iterator[Unit]:
-    """On this stage, whose home does not run; the machine is cut at the end."""
-    made.kill_staff()
-    file = made.folder / "staff" / "staff.toml"
-    file.write_text('releases = "releases"\n' + file.read_text())
-    made.start_staff()
+    """On a stage with these `OPTIONS`, whose home does not run; all of it is cut at the end."""
     unit = Unit(made, folder)
     try:
         yield unit
     finally:
         unit.box.cut()
+        made.kill_staff()
