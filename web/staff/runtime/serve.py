@@ -22,6 +22,7 @@ from gunicorn.app.base import BaseApplication
 from web.staff.core.config import StaffConfig
 from web.staff.core.context import EXTENSION, Staff
 from web.staff.realtime.pictures import Pictures
+from web.staff.realtime.siblings import Siblings
 from web.staff.runtime.app import create_app
 from web.staff.runtime.health import ill
 from web.staff.runtime.saving_watch import status
@@ -60,7 +61,9 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def __init__(self, config: StaffConfig) -> None:
         self._config = config
-        self._pictures = Pictures()  # before the workers are forked, which all have it then
+        # before the workers are forked, which all have them then
+        self._pictures = Pictures()
+        self._siblings = Siblings(config.listen.workers)
         # gunicorn's master would say READY before a worker has even opened its database
         self._notify = os.environ.pop("NOTIFY_SOCKET", None)
         self._watchdog_us = os.environ.get("WATCHDOG_USEC")
@@ -101,7 +104,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         """The application, made in the worker: its threads do not survive a fork."""
         threading.stack_size(THREAD_STACK_BYTES)
         sys.setswitchinterval(SWITCH_S)
-        return create_app(self._config, pictures=self._pictures)
+        return create_app(self._config, pictures=self._pictures, siblings=self._siblings)
 
     def _ready(self, worker: Any) -> None:
         app: Flask = worker.app.callable
