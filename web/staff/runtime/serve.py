@@ -26,6 +26,7 @@ from web.staff.realtime.siblings import Siblings
 from web.staff.runtime.app import create_app
 from web.staff.runtime.health import ill
 from web.staff.runtime.saving_watch import status
+from web.staff.runtime.worker import Worker
 
 WORKER_TIMEOUT_S = 60
 """Seconds without a sign of a worker's main loop until gunicorn replaces it."""
@@ -36,7 +37,7 @@ KEEPALIVE_S = 75
 SPARE_CONNECTIONS = 2000
 """Idle kept connections beside those being answered."""
 
-SWITCH_S = 0.0005
+SWITCH_S = 0.0002
 """Seconds that a thread may keep the interpreter while others wait for it.  A page asks the
 database some thirty times, and after each answer waits so long for every batch that is worked on:
 at Python's 5 ms that alone is a second."""
@@ -75,7 +76,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         host = f"[{listen.host}]" if ":" in listen.host else listen.host
         settings: dict[str, object] = {
             "bind": f"{host}:{listen.port}",
-            "worker_class": "gthread",
+            "worker_class": Worker,
             "workers": listen.workers,
             "threads": listen.threads,
             "worker_connections": listen.threads + SPARE_CONNECTIONS,
