@@ -95,7 +95,7 @@ SQLITE = Limits(
         Lane.ALARM: 3,
         Lane.ORDER: 40,
         Lane.LIVE: 1,
-        Lane.STREAM: 2,
+        Lane.STREAM: 3,
         Lane.PAGE: 4,
         Lane.HISTORY: 1,
     },
