@@ -59,6 +59,7 @@ from web.staff.homelink import (
     unsaved_alarms,
 )
 from web.staff.homelink.ingest import Refused
+from web.staff.homelink.urgent import receive_urgent
 from web.staff.realtime.broker import DECIDED, HomeStream, Woken
 from web.staff.realtime.waiting import Closed
 from web.staff.storage import event_store
@@ -207,7 +208,7 @@ def urgent() -> Response:
     home = _home(parts)
     batch = _read(EventBatch)
     try:
-        have = ingest.receive_urgent(parts, home, batch.events, batch.down_have, _backlog())
+        have = receive_urgent(parts, home, batch.events, batch.down_have, _backlog())
     except FAULTS as error:
         if refusal_of(error) is not None:
             unsaved_alarms.ring(parts, home, batch.events)
