@@ -29,7 +29,7 @@ LASTS_S: Mapping[str, float] = {
     "trial": 3.5,
     "over": 0.2,
 }
-"""Seconds that each phase of an update takes here (`Unit.phase`), in their order, as measured.  A cut
+"""Seconds that each phase of an update takes here (`Unit.phase`), in their order, measured.  A cut
 that comes after its phase's end hits the next one, and that phase is aimed at more narrowly."""
 
 SHORTER = 0.6
