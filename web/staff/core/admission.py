@@ -99,7 +99,7 @@ SQLITE = Limits(
         Lane.ALARM: ALARMS_AT_ONCE,
         Lane.ORDER: 40,
         Lane.LIVE: 1,
-        Lane.STREAM: 2,
+        Lane.STREAM: 3,
         Lane.PAGE: 4,
         Lane.HISTORY: 1,
     },

@@ -23,6 +23,7 @@ from web.staff.core.together import Together
 from web.staff.core.waits import Waits
 from web.staff.realtime.broker import Broker
 from web.staff.realtime.pictures import Pictures
+from web.staff.realtime.siblings import Siblings
 from web.staff.realtime.unsaved import UnsavedAlarms
 from web.staff.storage import escalations
 from web.staff.storage.afterwards import Afterwards
@@ -86,6 +87,8 @@ class Staff:
     """Sealed pictures of looks that find no other way; the same memory at all workers."""
     unsaved: UnsavedAlarms = field(default_factory=UnsavedAlarms)
     """Alarms that came while nothing can be saved."""
+    siblings: Siblings = field(default_factory=Siblings)
+    """The other workers of this server, to be told what no database takes."""
     boot: str = field(default_factory=boot_id)
     """Which boot of the machine counts the deadlines that are set now."""
     urgent: Together[Any] = field(default_factory=lambda: Together(MANY_HOMES, is_away))
