@@ -6,6 +6,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -110,7 +111,7 @@ def test_a_connection_ended_in_the_middle_is_the_database_going_away(
     database = Database(parse_url(db))
     for way in (database.read, database.write):
         with pytest.raises(SQLAlchemyError) as told, way() as lent:
-            conn = getattr(lent, "conn", lent)
+            conn: Any = getattr(lent, "conn", lent)
             conn.execute(text("SELECT 1"))
             end_all(admin, str(make_url(db).database))
             conn.execute(text("SELECT 1"))

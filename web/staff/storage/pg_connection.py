@@ -22,8 +22,7 @@ from functools import lru_cache
 from typing import Any
 
 import psycopg
-from psycopg import RawCursor, errors, pq
-from psycopg.abc import Buffer, PQGen
+from psycopg import RawCursor, abc, errors, pq
 from psycopg.adapt import AdaptersMap, Loader, PyFormat, Transformer
 from psycopg.generators import execute
 from psycopg.pq.abc import PGconn, PGresult
@@ -77,7 +76,7 @@ _IDLE, _BINARY = pq.TransactionStatus.IDLE, pq.Format.BINARY
 class OneJourney(psycopg.Connection[TupleRow]):
     """As the driver's, and quicker."""
 
-    values: Transformer
+    values: abc.Transformer
     """How values are written and read; it knows the types that it has met."""
 
     def __init__(self, pgconn: PGconn, row_factory: Any = tuple_row) -> None:
@@ -90,7 +89,7 @@ class OneJourney(psycopg.Connection[TupleRow]):
         """What runs one statement; one with a name is the driver's own."""
         return super().cursor(name, **more) if name else Cursor(self)
 
-    def wait(self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None) -> Any:
+    def wait(self, gen: abc.PQGen[Any], interval: float = 0.1, timeout: float | None = None) -> Any:
         """See the driver, which would wait for ever."""
         try:
             return super().wait(
@@ -137,7 +136,8 @@ class OneJourney(psycopg.Connection[TupleRow]):
 
     def ask(self, statement: str, given: Sequence[Any] = ()) -> PGresult:
         """Run one statement; in a transaction unless it stands alone."""
-        values, types, formats = None, (), None
+        types: tuple[int, ...] = ()
+        values = formats = None
         if given:
             values = self.values.dump_sequence(given, _chosen(len(given)))
             types, formats = self.values.types or (), self.values.formats
@@ -184,7 +184,8 @@ class OneJourney(psycopg.Connection[TupleRow]):
 
     def rows(self, result: PGresult) -> list[tuple[Any, ...]]:
         """The rows of a result."""
-        reader, count = self.values, result.ntuples
+        count = result.ntuples
+        reader: abc.Transformer = self.values
         try:
             reader.set_pgresult(result)
             return reader.load_rows(0, count, tuple)
@@ -268,7 +269,7 @@ class AnyTime(Loader):
 
     format = _BINARY
 
-    def load(self, data: Buffer) -> datetime:
+    def load(self, data: abc.Buffer) -> datetime:
         (us,) = struct.unpack("!q", data)
         try:
             return _BEGIN + timedelta(microseconds=us)
@@ -296,7 +297,8 @@ class _Patient:
 
 def settings_of(url: URL) -> dict[str, Any]:
     """libpq's settings of this address."""
-    _, given = PGDialect_psycopg().create_connect_args(url)
+    dialect: Any = PGDialect_psycopg
+    _, given = dialect().create_connect_args(url)
     settings: dict[str, Any] = {**SETTINGS, "host": "localhost", **given}
     if settings["host"] in LOOPBACK:
         settings.setdefault("sslmode", "disable")
