@@ -204,7 +204,6 @@ class Cursor:
         self._connection = connection
         self._rows: list[tuple[Any, ...]] = []
         self._next = 0
-        self.arraysize = 1
         self.rowcount = -1
         self.description: list[tuple[Any, ...]] | None = None
         """Names and types of the columns; None: it gives no rows."""
@@ -241,11 +240,6 @@ class Cursor:
             return None
         self._next += 1
         return self._rows[self._next - 1]
-
-    def fetchmany(self, size: int | None = None) -> list[tuple[Any, ...]]:
-        """So many rows, or what is left of them."""
-        before, self._next = self._next, min(self._next + (size or 1), len(self._rows))
-        return self._rows[before : self._next]
 
     def fetchall(self) -> list[tuple[Any, ...]]:
         """What is left."""
