@@ -69,7 +69,7 @@ def db(postgres_url: str) -> Iterator[str]:
     url = postgres.make_database(postgres_url, "two_workers", "template_tryggve")
     yield url
     with closing(postgres_admin(url)) as admin:
-        admin.run('DROP DATABASE "two_workers" WITH (FORCE)')
+        admin.execute('DROP DATABASE "two_workers" WITH (FORCE)')
 
 
 def epoch(page: str) -> str:
