@@ -150,7 +150,7 @@ def test_the_card_s_program_stands_by_itself(root: Path) -> None:
     assert (
         "ExecStart=/usr/bin/python3 -sE -m card\nWorkingDirectory=/usr/lib/tryggve-card\n" in unit
     )
-    code = "import card.__main__, card.given as g; print(g.given(b'kod=' + b'1' * 18 + b'\\nserver=a'))"
+    code = "import card.__main__, card.given as g\nprint(g.pictured('TRYGGVE:a#' + '1' * 18))"
     done = subprocess.run(
         [sys.executable, "-sE", "-S", "-c", code],
         cwd=root / "usr/lib/tryggve-card",

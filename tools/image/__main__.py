@@ -141,6 +141,8 @@ def _debian(root: Path, deb: Path, machine: str) -> None:
     apt = 'chroot "$1" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq'
     more = " ".join(recipe.WITH_PACKAGE)
     hooks = [
+        # systemd-resolved's link leads to a program that does not run in here
+        'rm -f "$1/etc/resolv.conf"; cp /etc/resolv.conf "$1/etc/resolv.conf"',
         f'cp "{deb.resolve()}" "$1/tmp/"',
         f"{apt} --no-install-recommends /tmp/{deb.name} {more}",
         f'rm "$1/tmp/{deb.name}"',

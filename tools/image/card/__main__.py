@@ -10,12 +10,12 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from .box import Box
+from .box import Box, become
 from .page import Page
 from .taking import Said, Taking
 
 LOOK = (
-    *("runuser", "-u", "tryggve", "-G", "video", "--"),
+    *become("tryggve", "--groups=video"),
     *("/opt/tryggve-gateway/package/bin/python3", "-I", str(Path(__file__).with_name("qr.py"))),
 )
 """As the home's user, for a camera's pictures are read by a library that may have faults."""
