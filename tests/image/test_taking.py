@@ -8,7 +8,6 @@ import json
 import tomllib
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -211,24 +210,19 @@ def test_a_card_that_cannot_be_wiped_is_a_home_all_the_same(
     """The code is used up; it is said, and tried again at the next start."""
     bench.file.write_text(PLAIN)
 
-    def refuse(*_: object, **__: object) -> None:
-        raise OSError(30, "Read-only file system")
+    real = Path.open
+
+    def opened(path: Path, mode: str = "r", **words: object) -> object:
+        if mode == "r+b":
+            raise OSError(30, "Read-only file system")
+        return real(path, mode, **words)  # type: ignore[call-overload]
 
     with monkeypatch.context() as refusing:
-        refusing.setattr(Path, "open", _refusing(refuse))
+        refusing.setattr(Path, "open", opened)
         assert bench.taking().round() is Step.DONE
     assert bench.told[-1].sv == KEPT.sv
     assert bench.taking().round() is Step.DONE
     assert CODE not in bench.file.read_text() and len(bench.asked) == 1
-
-
-def _refusing(refuse: Callable[..., None]) -> Callable[..., object]:
-    real = Path.open
-
-    def opened(path: Path, mode: str = "r", *args: object, **words: object) -> object:
-        return refuse() if mode == "r+b" else real(path, mode, *args, **words)  # type: ignore[call-overload]
-
-    return opened
 
 
 def test_a_home_takes_a_new_wi_fi_from_its_card(bench: Bench) -> None:

@@ -40,11 +40,11 @@ def build(target: Target, root: Path, work: Path) -> None:
             run(["umount", str(merged / "proc")])
         words = {"short": target.debian.short, "multiarch": MULTIARCH[target.machine]}
         for name in (one.format(**words) for one in LGPIO):
-            [made] = list((merged / "tmp/lgpio").glob(f"build/lib*/{name}")) or [None]
-            if made is None:
+            found = list((merged / "tmp/lgpio").glob(f"build/lib*/{name}"))
+            if len(found) != 1:
                 raise BuildError(f"lgpio was built, and {name} is not among it")
             place = root / DIST[1:] / name
-            shutil.copyfile(made, place)
+            shutil.copyfile(found[0], place)
             place.chmod(0o644)
     finally:
         run(["umount", str(merged)])

@@ -53,10 +53,14 @@ MASKED = (
     *("getty@.service", "serial-getty@.service", "console-getty.service"),  # nobody signs in
     "systemd-networkd-wait-online.service",  # a home works without
     *("dpkg-db-backup.timer", "e2scrub_all.timer", "e2scrub_reap.service"),  # write on the root
+    "wpa_supplicant.service",  # for NetworkManager; wpa_supplicant@wlan0 is the card's
     "unattended-upgrades.service",  # waits for shutdowns only, with 20 MB
 )
 
-LINKS = {"etc/resolv.conf": "/run/systemd/resolve/stub-resolv.conf"}
+LINKS = {
+    "etc/resolv.conf": "/run/systemd/resolve/stub-resolv.conf",
+    "var/lib/dbus/machine-id": "/etc/machine-id",
+}
 
 
 def fstab() -> str:

@@ -43,13 +43,13 @@ class Server:
     """One that runs.  `url` is what the home is told; `authority` the file that says whom to
     believe; `on_home` is called once, at the home's first word."""
 
-    def __init__(self, folder: Path, port: int, tls_port: int) -> None:
+    def __init__(self, folder: Path, port: int, tls_port: int, listen: str = "127.0.0.1") -> None:
         self.url = f"https://{HOST}:{tls_port}"
         self.authority = folder / "tryggve-ca.pem"
         self.on_home: Callable[[], None] | None = None
         self._port, self._tls_port = port, tls_port
         self._config = folder / "staff.toml"
-        self._folder = folder
+        self._folder, self._listen = folder, listen
 
     def say(self, *words: str) -> str:
         """`tryggve staff …`; what it printed."""
@@ -117,7 +117,7 @@ class Server:
         certificate = certify(self.authority)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
-        server = await asyncio.start_server(self._carry, "127.0.0.1", self._tls_port, ssl=context)
+        server = await asyncio.start_server(self._carry, self._listen, self._tls_port, ssl=context)
         await server.serve_forever()
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -180,9 +180,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Server]:
+def serving(folder: Path, listen: str = "127.0.0.1") -> Iterator[Server]:
     """A server that runs, with its data in `folder`."""
-    server = Server(folder, free_port(), free_port())
+    server = Server(folder, free_port(), free_port(), listen)
     certify(server.authority)
     with server.going():
         yield server
