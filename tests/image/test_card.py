@@ -64,7 +64,7 @@ def test_others_read_the_same_table(tmp_path: Path) -> None:
         (str(layout.start_mib(layout.ROOT) * 2048), str(layout.ROOT.size_mib * 2048)),
         (str(layout.start_mib(layout.STATE) * 2048), str(new)),
     ]
-    grow = (ROOT / "tools/image/root/usr/lib/tryggve-card/grow").read_text()
+    grow = (ROOT / "tools/image/files/usr/lib/tryggve-card/grow").read_text()
     assert 'echo ", $new" | sfdisk --quiet --no-reread --force -N "$number"' in grow
 
 
@@ -162,7 +162,7 @@ def test_the_card_s_program_stands_by_itself(root: Path) -> None:
     assert "https://a" in done.stdout
 
 
-@pytest.mark.parametrize("script", ["root/usr/lib/tryggve-card/grow", "looks.sh"])
+@pytest.mark.parametrize("script", ["files/usr/lib/tryggve-card/grow", "looks.sh"])
 def test_shell_is_shell(script: str) -> None:
     subprocess.run(["sh", "-n", str(ROOT / "tools/image" / script)], check=True)
 

@@ -170,8 +170,8 @@ def _home(root: Path) -> None:
 
 
 def lay_root(root: Path) -> None:
-    """The files of root/, of the recipe, and the card's own program."""
-    shutil.copytree(HERE / "root", root, symlinks=True, dirs_exist_ok=True)
+    """The files of files/, of the recipe, and the card's own program."""
+    shutil.copytree(HERE / "files", root, symlinks=True, dirs_exist_ok=True)
     for name, text in recipe.FILES.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)

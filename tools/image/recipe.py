@@ -1,4 +1,4 @@
-"""What makes of Debian what a home needs, beside the files in root/: packages, what is kept, what
+"""What makes of Debian what a home needs, beside those in files/: packages, what is kept, what
 is memory only.
 
 Not for: making file systems (`__main__`), or partitions (`layout`).
