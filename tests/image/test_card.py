@@ -178,7 +178,8 @@ def test_qemu_is_told_what_a_card_s_own_files_do_not_hold(tmp_path: Path) -> Non
     own."""
     if shutil.which("qemu-system-x86_64") is None:
         pytest.skip("qemu-system-x86 is not installed")
-    machine = Machine(tmp_path / "card.img", "amd64", tmp_path / "k", tmp_path / "i", tmp_path)
+    k = tmp_path / "k"
+    machine = Machine(tmp_path / "card.img", "amd64", k, tmp_path / "i", tmp_path, k)
     command = machine.command(tmp_path / "looks.fat")
     words = command[command.index("-append") + 1]
     assert len(words) < 2048 and " ro " in words and "systemd.extra-unit.looks.service" in words

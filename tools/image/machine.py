@@ -51,6 +51,7 @@ class Machine:
     kernel: Path
     initrd: Path
     work: Path
+    log: Path
     kvm: bool = False
     process: subprocess.Popen[str] | None = None
     said: list[str] = field(default_factory=list)
@@ -77,7 +78,7 @@ class Machine:
             overdue.start()
             try:
                 for line in process.stdout or ():
-                    self.said.append(line)
+                    self._hear(line)
             finally:
                 overdue.cancel()
                 process.kill()
@@ -87,6 +88,11 @@ class Machine:
         """Its power is gone."""
         if self.process is not None:
             self.process.kill()
+
+    def _hear(self, line: str) -> None:
+        self.said.append(line)
+        with self.log.open("a") as file:
+            file.write(line)
 
     def _begun(self, looks: str, extra: tuple[Path, ...]) -> subprocess.Popen[str]:
         self.said = []
@@ -115,7 +121,7 @@ class Machine:
         unit = base64.b64encode(UNIT.format(console=console).encode()).decode()
         words = [
             f"root=LABEL={layout.ROOT.label} ro fsck.repair=yes net.ifnames=0 panic=30",
-            f"console={console} quiet systemd.show_status=no systemd.wants=looks.service",
+            f"console={console} systemd.show_status=no systemd.wants=looks.service",
             f"systemd.set_credential_binary=systemd.extra-unit.looks.service:{unit}",
         ]
         if not self.kvm:  # an emulated machine takes minutes for what a Pi does in seconds
@@ -135,7 +141,7 @@ class Machine:
     def _listen(self, process: subprocess.Popen[str], cut_s: float | None) -> int:
         wrong = 0
         for line in process.stdout or ():
-            self.said.append(line)
+            self._hear(line)
             if "LOOK " not in line:
                 continue
             result, _, what = line.split("LOOK ", 1)[1].strip().partition(" ")

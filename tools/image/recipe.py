@@ -63,11 +63,15 @@ LINKS = {
 }
 
 
+STATE_OPTIONS = "rw,noatime,nodev,nosuid,errors=remount-ro,x-systemd.device-timeout=10min"
+"""An old card may take long to be found; without its state there is no home."""
+
+
 def fstab() -> str:
     """The boot partition is mounted for moments only (card/box.py)."""
     lines = [
         f"LABEL={layout.ROOT.label} / ext4 ro,noatime 0 1",
-        f"LABEL={layout.STATE.label} /state ext4 rw,noatime,nodev,nosuid,errors=remount-ro 0 2",
+        f"LABEL={layout.STATE.label} /state ext4 {STATE_OPTIONS} 0 2",
         f"LABEL={layout.BOOT.label} /boot/firmware vfat noauto,ro 0 0",
     ]
     for folder, seen in KEPT.items():
