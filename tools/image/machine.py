@@ -125,7 +125,7 @@ class Machine:
             f"systemd.set_credential_binary=systemd.extra-unit.looks.service:{unit}",
         ]
         if not self.kvm:  # an emulated machine takes minutes for what a Pi does in seconds
-            words.append("mitigations=off systemd.watchdog_sec=300")
+            words.append("mitigations=off no_timer_check systemd.watchdog_sec=300")
         return [
             *processor(self.machine, kvm=self.kvm),
             *("-m", "1024", "-smp", "2", "-nographic", "-no-reboot"),
