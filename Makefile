@@ -8,12 +8,13 @@
 #   make bench [ARGS=--json]      our numbers beside a plain reference
 #   make deb [ARGS=--help]        Debian packages of both programs, in build/deb
 #   make deb-proof                their life in a clean Debian (root, mmdebstrap, lintian)
+#   make deb-scene                a server and a home of their packages alone, booted (root, mmdebstrap)
 #   make mutate ARGS=access       changes a room's lines and names those that no test notices
 #   make sbom                     bills of materials of this version, into build/sbom (CycloneDX)
 #   make load [ARGS="--homes 1000"]  a town of simulated homes against the real server
 # PYTHON=python3.12 chooses another Python; APT=no never installs a Debian package.
 
-.PHONY: help demo test check bench load deb deb-proof mutate docs texts golden sbom format lock clean
+.PHONY: help demo test check bench load deb deb-proof deb-scene mutate docs texts golden sbom format lock clean
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
@@ -76,6 +77,10 @@ deb:
 deb-proof:
 	$(SETUP) test mmdebstrap lintian
 	@$(PY) -m tools.deb.proof $(ARGS)
+
+deb-scene:
+	$(SETUP) test mmdebstrap
+	@$(PY) -m tools.deb.scene $(ARGS)
 
 lock:
 	@sh tools/lock.sh

@@ -84,6 +84,8 @@ def wheel(folder: Path) -> Path:
     info = "tryggve-0.2.0.dist-info"
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("gateway/cli/__main__.py", "print('here')\n")
+        archive.writestr("gateway/updates/__init__.py", "")
+        archive.writestr("gateway/app/home.py", "")
         archive.writestr(
             f"{info}/METADATA", "Metadata-Version: 2.1\nName: tryggve\nVersion: 0.2.0\n"
         )

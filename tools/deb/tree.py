@@ -50,8 +50,7 @@ def lay_out(target: Target, root: Path, wheels: list[Path], version: str, epoch:
     program = f"usr/lib/{target.package.name}"
     for name in ("tryggve", "release"):
         _run_by_hand(root / program / name, script(target, name, version))
-    given = f'#!/bin/sh\nexec /{program}/tryggve {target.package.word} "$@"\n'
-    _run_by_hand(root / "usr/bin" / target.package.name, given)
+    _run_by_hand(root / "usr/bin" / target.package.name, script(target, "command", version))
     documents(target, root, version, epoch)
 
 
