@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import ssl
+import tarfile
 import threading
 from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -50,10 +51,18 @@ def test_a_vendor_s_releases_are_signed_by_both_and_a_home_would_take_them(tmp_p
     vendor.publish(package, {"0.2.0": "", "0.2.1": "ends"})
     names = sorted(path.name.partition(".")[2] for path in (vendor.repo / "targets").iterdir())
     assert names == [f"tryggve-gateway_0.2.{n}+deb13_arm64.tar.xz" for n in (0, 1)]
-    [signed] = [
-        json.loads(path.read_text()) for path in (vendor.repo / "metadata").glob("2.targets.json")
-    ]
+    signed = json.loads((vendor.repo / "metadata/3.targets.json").read_text())
     assert len(signed["signatures"]) == 2
+    whole, broken = (_files(next(vendor.repo.glob(f"targets/*{name}"))) for name in names)
+    assert whole["gateway/updates/root.json"] == broken["gateway/updates/root.json"] != b""
+    assert broken["gateway/app/home.py"] != whole["gateway/app/home.py"] == b""
+
+
+def _files(release: Path) -> dict[str, bytes]:
+    """What lies where libraries are."""
+    with tarfile.open(release) as archive:
+        files = {one.name.partition("site-packages/")[2]: one for one in archive if one.isreg()}
+        return {name: archive.extractfile(one).read() for name, one in files.items()}  # type: ignore[union-attr]
 
 
 def test_a_browser_believes_its_authority_and_no_other(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ said of an update differs.  Signing is `tools.release`'s.  Not for: building (`_
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -14,7 +15,7 @@ import secrets
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
 from gateway.updates import archive
@@ -87,7 +88,9 @@ class Vendor:
 
     def _tool(self, *words: str, by: str = "") -> None:
         given = ["--passphrase-file", str(self._folder / f"{by}.passphrase")] if by else []
-        if release.main([*words, *given]):
+        with redirect_stdout(io.StringIO()):
+            status = release.main([*words, *given])
+        if status:
             raise BuildError(f"tools.release {words[0]} did not end well")
 
     @contextmanager
