@@ -38,7 +38,7 @@ from tools.deb.vendor import Vendor
 HOME = "hem-12"
 
 NEXT, BAD = "0.2.1", "0.2.2"
-"""Releases: one that holds, and one whose program ends as soon as it is started."""
+"""Releases: one that holds, and one that was built without its libraries."""
 
 UPDATE_S = 2400.0
 """Seconds of a release: fetched, unpacked, compiled, a quiet minute, and its test alarm."""
@@ -206,7 +206,7 @@ def play(debian: Debian, staff: Path, gateway: Path, work: Path) -> None:
     with steps.step("both packages are made of programs that trust these keys"):
         staff, gateway = vendor.trusted(staff), vendor.trusted(gateway)
     with steps.step(f"releases: {vendor.first(gateway)}, {NEXT}, {BAD} (broken); both sign"):
-        vendor.publish(gateway, {vendor.first(gateway): "", NEXT: "", BAD: "ends"})
+        vendor.publish(gateway, (vendor.first(gateway), NEXT), BAD)
     with ExitStack() as stack:
         with steps.step(f"two clean Debian {debian.number}; what the packages need lies beside"):
             made = stack.enter_context(ground(debian, staff, gateway))

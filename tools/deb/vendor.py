@@ -14,7 +14,7 @@ import re
 import secrets
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from tools.deb.targets import GATEWAY
 
 PEOPLE = ("anna", "bo")
 
-PRESET = 1
+PRESET = 0
 """Of xz: some megabytes more, and minutes less."""
 
 
@@ -56,21 +56,22 @@ class Vendor:
         said = _run(["dpkg-deb", "--field", str(package), "Version"]).strip()
         return re.sub(r"~(?=dev)", ".", said.partition("+")[0]).replace("~", "")
 
-    def publish(self, package: Path, versions: dict[str, str]) -> None:
-        """Releases of the package's program on the list, signed by both: each version with what is
-        to go wrong of it (`BROKEN`; empty: nothing)."""
+    def publish(self, package: Path, whole: Sequence[str], broken: str) -> None:
+        """Releases of the package's program on the list, signed by both; the last one is broken:
+        without its libraries it ends as soon as it is started."""
         with self._opened(package) as tree:
             folder = tree / GATEWAY.release
             [site] = folder.glob("lib/python3*/site-packages")
             self._trust(site)
-            for version, what in versions.items():
+            for version in (*whole, broken):
+                if version == broken:
+                    _only_ours(folder)
                 _call(folder, site, version)
                 fits = of_folder(folder)
                 if fits is None:
                     raise BuildError(f"{package} does not say what it is for")
                 packed = self._folder / fits.target(version)
-                with _broken(site, what):
-                    archive.pack(folder, packed, preset=PRESET)
+                archive.pack(folder, packed, preset=PRESET)
                 self._tool("add", str(self.repo), str(packed))
                 packed.unlink()
         self._sign()
@@ -114,21 +115,15 @@ def _call(folder: Path, site: Path, version: str) -> None:
     file.write_text(json.dumps({**about, "release": version}, indent=1))
 
 
-BROKEN = {"ends": ("gateway/app/home.py", "raise SystemExit('this release is broken')\n")}
-"""What may go wrong of a release: a file of it, and what stands there instead."""
+OURS = ("gateway", "drivers")
+"""What a build that forgot its libraries still has."""
 
 
-@contextmanager
-def _broken(site: Path, what: str) -> Iterator[None]:
-    if not what:
-        yield
-        return
-    name, text = BROKEN[what]
-    file = site / name
-    whole = file.read_text()
-    file.write_text(text)
-    yield
-    file.write_text(whole)
+def _only_ours(folder: Path) -> None:
+    """Take the libraries out of the release in `folder`."""
+    for path in [*folder.glob("lib/python3*/site-packages/*")]:
+        if path.name not in OURS and not path.match("tryggve-*.dist-info"):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def _run(command: list[str]) -> str:
