@@ -5,6 +5,7 @@ in a root of their own."""
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -155,6 +156,23 @@ def test_a_program_that_runs_goes_on_in_its_own_release(machine: Machine) -> Non
     assert said.split()[0] == "1.0"
     assert f"{machine.releases}/a/" in said
     assert machine.runs() == "2.0"
+
+
+def test_what_a_program_prints_is_heard_while_it_runs(machine: Machine) -> None:
+    """The first administrator's code is in the journal at once, and not when the server ends."""
+    site = machine.root / machine.target.package.release / machine.target.site
+    (site / "gateway/cli/__main__.py").write_text("import sys\nprint('code')\nsys.stdin.read()\n")
+    machine("release", "use", take(machine))
+    (machine.root / "launch").write_text(script(machine.target, "tryggve", "1.0"))
+    with subprocess.Popen(
+        ["sh", str(machine.root / "launch"), "staff", "run"],
+        env=machine.environ,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as running:
+        heard, _, _ = select.select([running.stdout], [], [], 30)
+        running.communicate(b"\n", timeout=60)
+    assert heard
 
 
 def test_what_cannot_run_never_comes_into_force(machine: Machine) -> None:

@@ -84,8 +84,10 @@ def environment(target: Target, folder: Path, version: str) -> None:
 
 PROGRAM = """\
 #!/bin/sh
-exec "$(dirname "$(readlink -f "$0")")/python3" -I -m gateway.cli "$@"
+exec "$(dirname "$(readlink -f "$0")")/python3" -I -u -m gateway.cli "$@"
 """
+"""`-u`, for with `-I` the unit's PYTHONUNBUFFERED counts for nothing, and the journal would have what
+is printed when the program ends: the first administrator's code, for one."""
 
 
 def _install(target: Target, files: list[Path], site: Path) -> None:

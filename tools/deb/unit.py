@@ -29,6 +29,9 @@ T = TypeVar("T")
 NAME = "trygg.kommun.example"
 """As in README.md and in the example of nginx."""
 
+SERVER, HOME = "trygg", "hem"
+"""What both machines are called."""
+
 ADDRESSES = ("10.99.0.1", "10.99.0.2")
 
 BESIDE = ("systemd-sysv", "dbus", "sudo")
@@ -116,8 +119,7 @@ class Ground:
     @contextmanager
     def running(self, root: Path) -> Iterator[Machine]:
         """One of them runs, until its power is cut."""
-        name = "trygg" if root == self.server else "hem"
-        with booted(root, name) as machine:
+        with booted(root, SERVER if root == self.server else HOME) as machine:
             yield Machine(machine)
 
     def connect(self, server: Machine, home: Machine) -> None:
@@ -141,7 +143,7 @@ def ground(debian: Debian, staff: Path, gateway: Path) -> Iterator[Ground]:
                 shutil.copy(package, root / PACKAGES)
                 fetched = f"cd /{PACKAGES}\napt-get install --download-only ./{package.name}{more}"
                 Inside(root, run).run(fetched)
-                hosts = f"127.0.0.1 localhost {root.name}\n{ADDRESSES[0]} {NAME}\n"
+                hosts = f"127.0.0.1 localhost {SERVER} {HOME}\n{ADDRESSES[0]} {NAME}\n"
                 (root / "etc/hosts").write_text(hosts)
         finally:
             run(["umount", str(home / "proc")])
