@@ -170,6 +170,7 @@ def test_what_a_program_prints_is_heard_while_it_runs(machine: Machine) -> None:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as running:
+        assert running.stdout is not None
         heard, _, _ = select.select([running.stdout], [], [], 30)
         running.communicate(b"\n", timeout=60)
     assert heard

@@ -86,8 +86,8 @@ PROGRAM = """\
 #!/bin/sh
 exec "$(dirname "$(readlink -f "$0")")/python3" -I -u -m gateway.cli "$@"
 """
-"""`-u`, for with `-I` the unit's PYTHONUNBUFFERED counts for nothing, and the journal would have what
-is printed when the program ends: the first administrator's code, for one."""
+"""`-u`, for with `-I` the unit's PYTHONUNBUFFERED counts for nothing, and the journal would have
+what is printed when the program ends: the first administrator's code, for one."""
 
 
 def _install(target: Target, files: list[Path], site: Path) -> None:
@@ -115,6 +115,7 @@ def script(target: Target, name: str, version: str) -> str:
         "VERSION": version,
         "FOLDER": f"/{package.folder}",
         "UNIT": package.units[0],
+        "WAIT": " ".join(name for name in package.units if name.endswith(".path")),
         "WORD": package.word,
         "OTHER": other.name,
         "OTHER_WORD": other.word,
