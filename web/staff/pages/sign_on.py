@@ -85,7 +85,7 @@ def show(actor: Actor) -> ResponseReturnValue:
     right=Right.ADMINISTER,
     examples=(
         {"do": "write", "name": "x", "label": "x", "issuer": "https://id.example",
-         "client_id": "x", "secret": "x", "levels": "x", "claim": "sub"},
+         "client_id": "x", "levels": "x", "claim": "sub"},
         {"do": "try", "name": "x"},
         {"do": "use", "name": "x"},
         {"do": "end", "name": "x"},

@@ -47,7 +47,7 @@ def upgrade() -> None:
         sa.Column("changed_at", Utc(), nullable=False),
         sa.ForeignKeyConstraint(["org_id"], ["organisation.id"], name="fk_change_before_org_id"),
         sa.PrimaryKeyConstraint("id", name="pk_change_before"),
-        sa.UniqueConstraint("org_id", "what", "about", name="uq_change_before_org_id"),
+        sa.UniqueConstraint("org_id", "what", "about", name="uq_change_before_org_id_what_about"),
     )
     op.create_table(
         "sign_on_provider",
