@@ -21,6 +21,7 @@ from tests.staff.pages.conftest import text_of
 from tests.staff.pages.test_planning import HEAD, TWO
 from tests.staff.parts import EnrolledHome, add_user
 from tests.staff.provider import CLIENT, LOA3, SECRET, Provider, running
+from tests.staff.signin.test_single_sign_on import leads_to
 from web.staff import channels, pages
 from web.staff.core.context import Staff
 from web.staff.core.rights import Right
@@ -307,6 +308,6 @@ def server(walk: Walk, provider: Provider) -> None:
     said = {"label": "SITHS", "issuer": provider.url, "client_id": CLIENT, "secret": SECRET}
     walk.press("sign_on_change", do="write", name=name, levels=LOA3, claim="sub", **said)
     sent = walk.press("sign_on_change", do="try", name=name)
-    walk.client.get(provider.sign_in(sent.location))
+    walk.client.get(provider.sign_in(leads_to(sent)))
     walk.press("sign_on_change", do="use", name=name)
     walk.press("sign_on_change", do="end", name=name)

@@ -17,7 +17,17 @@ from typing import Any
 
 from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.flask_client import OAuth
-from flask import Blueprint, Flask, abort, current_app, redirect, render_template, request, session
+from flask import (
+    Blueprint,
+    Flask,
+    abort,
+    current_app,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+)
 from flask import url_for as url
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, logout_user
@@ -165,7 +175,16 @@ def begin_trial(name: str, provider: Provider) -> ResponseReturnValue | None:
         log.warning("a trial of single sign-on failed", extra={"why": type(error).__name__})
         session.pop(TRIAL, None)
         return None
-    return sent
+    return _leading_on(sent)
+
+
+def _leading_on(sent: Response) -> Response:
+    """A page that goes on to the provider by itself.  Not a redirect: a form of ours leads to this
+    server only (`form-action`), and Chromium holds a form's redirects to that too."""
+    to = sent.headers["Location"]
+    shown = make_response(render_template("sign_on_leads.html", to=to))
+    shown.headers["Refresh"] = f"0; url={to}"
+    return shown
 
 
 def tried(name: str) -> Tried | None:
@@ -236,7 +255,7 @@ def start(name: str) -> ResponseReturnValue:
             acr_values=" ".join(provider.acr_values),
             **more,
         )
-        return sent
+        return _leading_on(sent)
     except (RequestException, AuthlibBaseError, ValueError) as error:
         return _refused(name, error)
 
