@@ -41,6 +41,9 @@ PACKAGE = "package"
 TAKEN = "taken.new"
 """What is being made of a release that came; on no place until it is whole."""
 
+CALLED_OFF = "called_off"
+"""Why a release was gone back from that was never started; told to nobody."""
+
 STARTS = 4
 """Starts that a release on trial has, the first included: one crash or power cut may be chance,
 four within minutes are not."""
@@ -183,6 +186,12 @@ class Slots:
             self.back(trial, "not_proved")
             return "returned"
         return None
+
+    def withdraw(self, plan: int) -> None:
+        """What this plan put in force and nobody has started is not in force any more."""
+        trial = self._pending()
+        if trial is not None and trial.get("plan") == plan and "machine" not in trial:
+            self.back(trial, CALLED_OFF)
 
     def _pending(self) -> dict[str, Any] | None:
         """The trial that goes on, once what a power cut left half done is done."""
