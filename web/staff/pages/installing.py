@@ -41,7 +41,13 @@ class Thing:
     steps: tuple[Standing, ...]
 
 
-@get("/hem/<home>/installera", "installing", right=Right.ENROLL, examples=({}, {"fragment": "1"}))
+@get(
+    "/hem/<home>/installera",
+    "installing",
+    right=Right.ENROLL,
+    under="homes",
+    examples=({}, {"fragment": "1"}),
+)
 def installing(actor: Actor, home: str) -> str:
     """The page `/hem/<home>/installera`."""
     if not actor.sees(home):
@@ -147,7 +153,12 @@ class Line:
     note: str
 
 
-@get("/hem/<home>/installera/protokoll/<number>", "install_protocol", right=Right.ENROLL)
+@get(
+    "/hem/<home>/installera/protokoll/<number>",
+    "install_protocol",
+    right=Right.ENROLL,
+    under="homes",
+)
 def protocol(actor: Actor, home: str, number: str) -> str:
     """The page of one accepted trial, to print."""
     if not actor.sees(home) or not (number.isascii() and number.isdecimal() and len(number) < 18):

@@ -27,6 +27,7 @@ from web.staff.installs import hearing, naming
 from web.staff.installs.hearing import Heard
 from web.staff.installs.trial import Fault, Refused
 from web.staff.pages import equipment_words, lookups
+from web.staff.pages.forms import number_of
 from web.staff.pages.layout import answered, main_attributes, page, refused
 from web.staff.pages.routes import get, post
 from web.staff.texts import guide_words, install_words, words
@@ -174,7 +175,7 @@ def _done(actor: Actor, home: str, what: str, back: str) -> ResponseReturnValue:
             return answered(_("Hemmet börjar."), back)
         case "answer":
             said = form.get("number", "")
-            number = int(said) if said.isascii() and said.isdecimal() and len(said) < 6 else 0
+            number = number_of(said, none=0, digits=5)
             hearing.answer(parts, actor, home, number, form.get("text", ""))
             return answered(_("Skickat."), back)
         case "add":
