@@ -109,6 +109,7 @@ class InstallPage:
             devices=devices,
             guided=tuple(nearby.guided(devices, held.unpaired)),
             hears=signal is not None,
+            asked=self._room.is_coming(page),
             other=signal is None and self._room.busy,
             radio=signal is not None and bool(signal.radio),
             near=tuple(nearby.near(things, pins, devices)),

@@ -94,6 +94,7 @@ class InstallRoom:
     def __init__(self, home: HomeAround) -> None:
         self._home = home
         self._session: _Session | None = None
+        self._coming = ""
         home.watchers.append(self.see)
 
     def see(self, event: Event) -> None:
@@ -110,7 +111,13 @@ class InstallRoom:
     def begin(self, id_: str, tell: Tell) -> None:
         """Hear for a page, in place of whatever page there was; what goes on already goes on."""
         if not self.go_on(id_):
+            self._coming = id_
             self._home.spawn(self._hear(id_, tell))
+
+    def is_coming(self, id_: str) -> bool:
+        """Whether it has begun for this page and hears in a moment: the first time a home's drivers
+        are all read, which takes a Pi seconds."""
+        return self._coming == id_
 
     def go_on(self, id_: str) -> bool:
         """The page is still open.  False: nothing is heard for it (any more)."""
@@ -121,6 +128,8 @@ class InstallRoom:
 
     def end(self, id_: str) -> None:
         """Nobody looks any more."""
+        if self._coming == id_:
+            self._coming = ""
         session = self._mine(id_)
         if session is not None:
             session.until_s = 0.0
@@ -169,22 +178,34 @@ class InstallRoom:
 
     async def _hear(self, id_: str, tell: Tell) -> None:
         """Hear, and tell, until it is over."""
-        await self._close()
-        supervisor = self._home.supervisor
-        scanner = await supervisor.radio()
-        free = supervisor.free_pins()
-        hearing = Hearing(scanner, await makes(), supervisor.open_pin, free)
-        now_s = time.monotonic()
-        await self._close()  # another page may have begun meanwhile: the last one has it
-        self._session = session = _Session(id_, hearing, tell, now_s + OPEN_S, now_s + TOTAL_S)
-        hearing.begin()
+        session = await self._begun(id_, tell)
+        if session is None:
+            return
         try:
             await self._tell(session)
         except asyncio.CancelledError:  # the gateway stops: nobody is waited for
-            hearing.end()
+            session.hearing.end()
             raise
         if self._session is session:
             await self._close()
+
+    async def _begun(self, id_: str, tell: Tell) -> _Session | None:
+        """A session that hears; None: another page began meanwhile, and the last one has it."""
+        supervisor = self._home.supervisor
+        try:
+            await self._close()
+            scanner, free = await supervisor.radio(), supervisor.free_pins()
+            hearing = Hearing(scanner, await makes(), supervisor.open_pin, free)
+            await self._close()
+            if self._coming != id_:
+                return None
+        finally:
+            if self._coming == id_:
+                self._coming = ""
+        now_s = time.monotonic()
+        self._session = _Session(id_, hearing, tell, now_s + OPEN_S, now_s + TOTAL_S)
+        hearing.begin()
+        return self._session
 
     async def _tell(self, session: _Session) -> None:
         last: HeardSignal | None = None

@@ -251,15 +251,16 @@ class Guiding:
 class InstallState:
     """How far the installation of the home is.  `may`: the code is still good, so that things may
     be done; `may_add`: what the home consists of is said here (`devices`, with their settings) and
-    not at a server.  `hears`: for the page that asks; `other`: for another one; `radio`: by pins
-    only.  `guided` are devices to pair or calibrate: id, what, whether it must be.  `trial` None:
-    none was begun, or it was left."""
+    not at a server.  `hears`: for the page that asks, `asked`: in a moment; `other`: for another
+    one; `radio`: by pins only.  `guided` are devices to pair or calibrate: id, what, whether it
+    must be.  `trial` None: none was begun, or it was left."""
 
     may: bool
     may_add: bool
     devices: Mapping[str, Mapping[str, Any]]
     guided: tuple[tuple[str, str, bool], ...] = ()
     hears: bool = False
+    asked: bool = False
     other: bool = False
     radio: bool = False
     near: tuple[Near, ...] = ()
