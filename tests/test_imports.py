@@ -87,7 +87,7 @@ SERVER_AND_DEMO_ONLY = (
     "flask_login",
     "flask_security",
     "gunicorn",
-    "pg8000",
+    "psycopg",
     "sqlalchemy",
     "wtforms",
 )
