@@ -4,7 +4,7 @@ are on a phone; and what goes wrong on the way."""
 from __future__ import annotations
 
 import re
-import time
+from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 from pathlib import Path
 
@@ -12,15 +12,12 @@ import pytest
 
 from gateway.config.secrets import FileSecrets
 from gateway.demo import home as virtual
-from gateway.demo.installer import WAIT_S, Installer, at_work, furnish, try_all
+from gateway.demo.installer import Installer, at_work, furnish, try_all
 from gateway.demo.staffclient import StaffClient, StaffError
 from gateway.demo.stage import codes_in
 from gateway.errors import UserError
 from gateway.link.enrolment import enroll
 from tests.e2e.pi_page import PiPage
-
-PAGE_S = 0.5
-"""Seconds between two looks of a page that is open."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(480)]
 
@@ -66,13 +63,14 @@ def test_what_goes_wrong_on_the_way_is_said_and_goes_on(tmp_path: Path, kept: Pa
         assert who.home is not None
         who.home.process.kill()
         who.home.stop()
-        page = while_open(who, 'data-state="silent"')
+        page = who.shows(who.near, 'data-state="silent"', 'data-device="button"')
         assert "Hemmet svarar inte just nu" in page
-        assert 'data-device="button"' in page
         with pytest.raises(StaffError, match=r"409.*inte anslutet"):
             who.phone.post(who.near, do="pair", device="button")
-        who.start_home()
-        while_open(who, 'data-state="hearing"')
+        with ThreadPoolExecutor(1) as plug:  # the page stays open meanwhile
+            started = plug.submit(who.start_home)
+            who.shows(who.near, 'data-state="hearing"')
+            started.result()
         floor = f"pin-{virtual.FLOOR_PIN}"
         who.find(floor, lambda: who.act("step"), "floor", "bedroom")
 
@@ -135,13 +133,3 @@ def without_a_server(who: Installer) -> None:
     assert dict(lines).keys() >= {"answered", "called", "unplugged", "plugged_in"}
     assert {step for step, seen in lines if not seen.startswith("home:h1/")} == {"fell"}
     assert "någon med hemmets installationskod" in protocol
-
-
-def while_open(who: Installer, part: str) -> str:
-    """The page once this stands on it; meanwhile it says that it is open, as its script does."""
-    until = time.monotonic() + WAIT_S
-    while part not in (page := unescape(who.phone.get(f"{who.near}?fragment=1"))):
-        assert time.monotonic() < until, f"the page never showed {part}"
-        who.phone.post(who.near, do="go_on")
-        time.sleep(PAGE_S)
-    return page
