@@ -132,7 +132,8 @@ def test_what_was_tried_at_the_homes_own_page_is_a_protocol_here(
     lines = re.findall(r'data-test="line" data-step="(\w+)" data-seen="([^"]*)"', protocol)
     assert lines == [("stepped_on", pressed.ref), ("lay_down", "")]
     assert "någon med hemmets installationskod" in protocol
-    assert "Prov p7" not in protocol
+    (who,) = re.findall(r'<dl class="pairs" data-test="who">(.*?)</dl>', protocol, re.DOTALL)
+    assert "Prov p7" not in who
     number = f"{PAGE}/protokoll/{accepted.seq}"
     for path in (number, f"{number}?logg=home:h2", f"{number}?logg=x", f"{number}?logg=staff:h2"):
         assert client.get(path).status_code == 404, path
