@@ -220,6 +220,9 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
             "refused_why": "value", "refused_about": "bed", "refused_field": "pin",
             "refused_said": "is wrong",
         },
+        tables.home_trial: {
+            "home_id": "h1", "origin": "home:h1", "seq": 7, "accepted_at": now,
+        },
         tables.home_update: {
             "home_id": "h1", "plan": 1, "version": "0.3.0", "state": "returned", "state_at": now,
             "wanted_at": now, "why": "not_proved", "missing": "test",

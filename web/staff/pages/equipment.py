@@ -12,6 +12,7 @@ from flask import abort, request, url_for
 from flask.typing import ResponseReturnValue
 
 from gateway.events import ConfigWhy
+from gateway.installs.words import DRIVERS
 from web.staff.care.actions import Refused
 from web.staff.configs import changes, model
 from web.staff.configs.changes import SetConfig
@@ -163,7 +164,7 @@ def _page(actor: Actor, home: str, written: Written | None) -> str:
             changes=_changes(found, file)[:HISTORY],
             has_file=file is not None,
             people=lookups.names(conn, actor),
-            drivers=equipment_words.DRIVERS,
+            drivers=DRIVERS,
             rooms=equipment_words.ROOMS,
             uses=equipment_words.USES,
             whys=WHYS,
@@ -176,7 +177,7 @@ def _page(actor: Actor, home: str, written: Written | None) -> str:
 
 def _said(code: str | None) -> str:
     """A driver, a use or a room in words."""
-    table = equipment_words.DRIVERS if code in equipment_words.DRIVERS else words.ROLES
+    table = DRIVERS if code in DRIVERS else words.ROLES
     return words.spoken(table, code)
 
 

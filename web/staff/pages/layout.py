@@ -35,13 +35,14 @@ from werkzeug.exceptions import Unauthorized
 
 from gateway import events
 from gateway.events import Severity, utc_text
+from web import icons
 from web.staff.care import mass_alarms
 from web.staff.core import i18n
 from web.staff.core.context import staff
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.doors import service_access
-from web.staff.pages import event_list, icons, live, not_saved
+from web.staff.pages import event_list, live, not_saved
 from web.staff.pages.lookups import single_alarms
 from web.staff.pages.routes import entry_of, get, menu_of
 from web.staff.signin import sessions
