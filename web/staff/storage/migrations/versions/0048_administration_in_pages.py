@@ -9,7 +9,7 @@ from alembic import op
 from web.staff.storage.column_types import Utc
 
 revision = "0048"
-down_revision = "0041"
+down_revision = "0047"
 branch_labels = None
 depends_on = None
 
