@@ -68,6 +68,7 @@ STAFF_KNOWS = (
     "gateway.media.description",
     "gateway.scaip",
     "gateway.updates.archive",
+    "gateway.updates.papers",
     "gateway.updates.target",
     "gateway.updates.trust",
 )
