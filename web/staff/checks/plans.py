@@ -141,7 +141,9 @@ def one(conn: Connection, home: str, number: int) -> SetPlan | None:
     c = check_plan.c
     query = select(check_plan).where(c.home_id == home, c.number == number, c.terms.is_not(None))
     row = conn.execute(query).one_or_none()
-    terms = None if row is None else _terms(row.number, row.terms)
+    if row is None:
+        return None
+    terms = _terms(row.number, row.terms)
     return None if terms is None else SetPlan(row.number, terms, row.set_at, row.set_by)
 
 

@@ -68,6 +68,9 @@ too as Debian sets it up."""
 
 TIMESTAMPTZ = "timestamptz"
 
+INT2VECTOR = 22
+"""Its number in PostgreSQL's table of types (pg_type.dat)."""
+
 _TUPLES, _NOTHING = pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK
 _WELL = (_TUPLES, _NOTHING, pq.ExecStatus.EMPTY_QUERY)
 _IDLE, _BINARY = pq.TransactionStatus.IDLE, pq.Format.BINARY
@@ -258,6 +261,18 @@ def _chosen(count: int) -> list[PyFormat]:
     return [PyFormat.AUTO] * count
 
 
+class Numbers(Loader):
+    """The numbers of an index's columns, as SQLAlchemy reads them of PostgreSQL's own tables: one
+    text.  The driver has no reader of its own for their binary form."""
+
+    format = _BINARY
+
+    def load(self, data: abc.Buffer) -> str:
+        """Five words of head (src/backend/utils/adt/arrayfuncs.c), then each with its length."""
+        numbers = struct.unpack_from(f"!{(len(data) - 20) // 6 * 'ih'}", data, 20)[1::2]
+        return " ".join(map(str, numbers))
+
+
 class AnyTime(Loader):
     """A time; one that Python has no date for is the first or the last that it has."""
 
@@ -286,6 +301,7 @@ class _Patient:
     def of(cls, connection: OneJourney) -> _Patient:
         adapters = AdaptersMap(connection.adapters)
         adapters.register_loader(TIMESTAMPTZ, AnyTime)
+        adapters.register_loader(INT2VECTOR, Numbers)
         return cls(adapters, connection)
 
 
