@@ -13,6 +13,7 @@ Not for: fixtures (`tests/conftest.py`).
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 from collections.abc import Collection, Iterable
@@ -43,8 +44,14 @@ RECORDED_HOME = re.compile(r"tests/test_score\.py::.+\[(?:\w+-)?(\w+)\]")
 FOR_A_FILE = 'scope="module"'
 """Stands in a file whose tests share what is made once: one worker makes it, not each of them."""
 
-TOGETHER = {"tests/test_traps.py"}
-"""Files that do the same by a cache: recorded homes that the rules go through once."""
+TOGETHER = {
+    "tests/test_traps.py": "traps",
+    **dict.fromkeys(
+        [f"tests/test_{name}.py" for name in ("imports", "unused", "project", "kinds")], "tree"
+    ),
+}
+"""Files that do the same by a cache: the rules go through a recorded home once, and our source is
+parsed once."""
 
 
 def group_of(nodeid: str) -> str:
@@ -56,13 +63,13 @@ def group_of(nodeid: str) -> str:
         if nodeid.startswith(place):
             return name
     file = nodeid.partition("::")[0]
-    return file if shares(file) else nodeid
+    return TOGETHER.get(file) or (file if shares(file) else nodeid)
 
 
 @cache
 def shares(file: str) -> bool:
     """Whether the tests of a file go together."""
-    return file in TOGETHER or FOR_A_FILE in (ROOT / file).read_text("utf-8")
+    return FOR_A_FILE in (ROOT / file).read_text("utf-8")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -105,7 +112,7 @@ WAITERS = ("gw0", "gw1")
 many cores there are."""
 
 NICE = 5
-"""How far those that compute step back, so that what watches the time has a core when it wants one:
+"""How far those that compute step back, so that what watches the time has a core when it wants one;
 a quarter of it is left to them."""
 
 
@@ -128,6 +135,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         os.nice(NICE)
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What is there now stays until the end, so that nobody looks for garbage in it: a tenth of
+    what the suite costs.  (What the tests make is looked through as ever.)"""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--quick",
@@ -147,14 +161,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.sort(key=_how_soon)
 
 
-def _how_soon(item: pytest.Item) -> tuple[int, bool]:
+def _how_soon(item: pytest.Item) -> tuple[int, bool, bool]:
     """What goes one after the other first, for nobody can help there; then what is slow by
     itself."""
     alone = list(ALONE.values())
     group = group_of(item.nodeid)
-    return alone.index(group) if group in alone else len(alone), not _marked(
-        item, "slow", "recordings"
-    )
+    place = alone.index(group) if group in alone else len(alone)
+    return place, group == item.nodeid, not _marked(item, "slow", "recordings")
 
 
 def _marked(item: pytest.Item, *names: str) -> bool:
