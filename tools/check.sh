@@ -16,9 +16,10 @@ step() { # what it is, command …
 }
 
 types=$(mktemp)
-trap 'rm -f "$types"' EXIT
 $python -m mypy --no-error-summary >"$types" 2>&1 & # a minute of one core: the rest has another
 mypy=$!
+trap 'kill "$mypy" 2>/dev/null; rm -f "$types"' EXIT
+trap 'exit 1' HUP INT TERM
 
 step "ruff: lint" $python -m ruff check --quiet .
 step "ruff: format" $python -m ruff format --check --quiet .
