@@ -2,7 +2,8 @@
 ladder of five steps over a restart; an alarm's way to a screen beside a stream of events.
 
 A real server's process, homes with the product's own link, and a provider of text messages that
-answers at once.  Not for: a provider's or an operator's own time.
+answers at once; it, and the homes that only talk beside, are processes of their own.  Not for: a
+provider's or an operator's own time.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import io
 import statistics
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import redirect_stdout
@@ -18,11 +18,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway.demo.staffclient import StaffClient
-from gateway.envelope import Draft
-from gateway.events import MatPressed
 from tests.bench import alarm_kills, second_path
 from tests.bench.figure import Figure
-from tests.load.home import LoadHome
+from tests.load import crowd
 from tests.load.ledger import Ledger
 from tests.load.texts import Provider, provider
 from tests.load.town import ORG, PASSWORD, Town, town
@@ -117,42 +115,24 @@ def _burst(made: Town, given: Provider) -> Iterator[Figure]:
 
 def _to_screen(made: Town) -> Iterator[Figure]:
     """From the home's word to the bytes on a watching screen, while others tell of much."""
-    ledger = Ledger()
     caller, *others = made.homes
-    caller.start(made.url, ledger)
+    caller.start(made.url, Ledger())
     live = StaffClient(made.url, made.people[Role.NIGHT_WATCHER][0], PASSWORD).live()
-    ending = threading.Event()
-    talking = threading.Thread(target=_talk, args=(others[:50], made, ledger, ending), daemon=True)
-    talking.start()
     times = []
-    for number in range(PRESSES):
-        asked = time.perf_counter()
-        caller.urgent([caller.raise_alarm()])
-        ms, _ = live.wait("alarm.raised", after=asked)
-        if number >= 10:  # the first ones warm the connections
-            times.append(ms)
-        time.sleep(0.2)
-    ending.set()
-    talking.join()
+    with crowd.beside(made.url, made.folder / "clock", others[:50], BESIDE_PER_S):
+        for number in range(PRESSES):
+            asked = time.perf_counter()
+            caller.urgent([caller.raise_alarm()])
+            ms, _ = live.wait("alarm.raised", after=asked)
+            if number >= 10:  # the first ones warm the connections
+                times.append(ms)
+            time.sleep(0.2)
     live.close()
     caller.stop()
     times.sort()
     note = f"the home's word to a screen, beside {BESIDE_PER_S} events/s of 50 homes"
     yield Figure("press_to_page_p50_ms", statistics.median(times), "ms", 10.0, note=note)
     yield Figure("press_to_page_p99_ms", times[int(len(times) * 0.99)], "ms", 50.0, note=note)
-
-
-def _talk(homes: list[LoadHome], made: Town, ledger: Ledger, ending: threading.Event) -> None:
-    for home in homes:
-        home.start(made.url, ledger)
-    each_s = len(homes) / BESIDE_PER_S
-    while not ending.is_set():
-        began_s = time.perf_counter()
-        for home in homes:
-            home.write(Draft(MatPressed(), device="bed"))
-        time.sleep(max(0.0, began_s + each_s - time.perf_counter()))
-    for home in homes:
-        home.stop()
 
 
 def _ladder(made: Town, given: Provider) -> Figure:

@@ -95,6 +95,11 @@ class Log:
             self._bodies.append(wire)
         return seq, UrgentEvent(self._origin, seq, event.kind, wire)
 
+    def take_over(self, bodies: Sequence[bytes], digest: bytes, forwarded: int) -> None:
+        """Go on where this log is in another process."""
+        with self._guard:
+            self._bodies, self.digest, self._forwarded = list(bodies), digest, forwarded
+
     # --- gateway.link.uplink.Outbox
 
     def origin(self) -> str:

@@ -40,6 +40,9 @@ class Receiver:
     good_status: int = 200
     always: str = "ok"
     next: deque[str] = field(default_factory=deque)
+    keeps: bool = False
+    """Whether a connection is good for more than one request."""
+    connections: int = 0
     asked: list[Request] = field(default_factory=list)
     stopped: threading.Event = field(default_factory=threading.Event)
 
@@ -49,14 +52,14 @@ class Receiver:
         return f"http://127.0.0.1:{self.port}"
 
     def serve(self, conn: socket.socket) -> None:
-        """Answer one request."""
+        """Answer what is asked on one connection."""
         with contextlib.suppress(OSError), conn:
-            request = _read(conn)
-            if request is None:
-                return
-            self.asked.append(request)
-            how = self.next.popleft() if self.next else self.always
-            self._answer(conn, how)
+            while (request := _read(conn)) is not None:
+                self.asked.append(request)
+                how = self.next.popleft() if self.next else self.always
+                self._answer(conn, how)
+                if not self.keeps:
+                    return
 
     def _answer(self, conn: socket.socket, how: str) -> None:
         good = _written(self.good_status, self.good)
@@ -125,6 +128,7 @@ def running(good: bytes = b"{}", status: int = 200) -> Iterator[Receiver]:
             while not receiver.stopped.is_set():
                 with contextlib.suppress(OSError):
                     conn, _ = listening.accept()
+                    receiver.connections += 1
                     threading.Thread(target=receiver.serve, args=(conn,), daemon=True).start()
 
         thread = threading.Thread(target=accept, daemon=True)

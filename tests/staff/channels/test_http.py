@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import socket
+import time
 from ipaddress import ip_network
 from typing import Any
 
 import pytest
 
 from tests.staff.channels import receiver
-from web.staff.channels import _http
-from web.staff.channels._http import Answer, Failed, Http, failure, is_public
+from web.staff.channels import _connections, _http
+from web.staff.channels._connections import Answer
+from web.staff.channels._http import Failed, Http, failure, is_public
 from web.staff.channels.contract import Why
 
 
@@ -126,3 +128,73 @@ def test_every_status_means_something() -> None:
 def test_retry_after_counts_within_bounds(said: str, again_s: float) -> None:
     """Seconds or a date; nonsense is our own pause, and nobody is told to wait for a day."""
     assert _http.again_s(Answer(429, b"", {"retry-after": said})) == again_s
+
+
+# --- connections that are kept
+
+
+def test_a_connection_is_kept_for_the_next_message() -> None:
+    """A hundred messages to one provider are one connection, each with its own answer."""
+    http = Http()
+    with receiver.running() as provider:
+        provider.keeps = True
+        for number in range(100):
+            provider.good = b"%d" % number
+            assert http.send("POST", f"{provider.url}/", body=b"x").body == b"%d" % number
+        assert provider.connections == 1
+        http.close()
+
+
+@pytest.mark.parametrize("how", ["twice", "half", "close", "garbage"])
+def test_no_message_gets_anothers_answer(how: str) -> None:
+    """A provider that answers twice, or not to the end, is greeted anew: what is left over is no
+    answer to the next message."""
+    http = Http(timeout_s=0.3)
+    with receiver.running(b'{"id": "1"}') as provider:
+        provider.keeps = True
+        provider.next.append(how)
+        if how == "twice":
+            http.send("POST", f"{provider.url}/", body=b"x")
+        else:
+            with pytest.raises(Failed):
+                http.send("POST", f"{provider.url}/", body=b"x")
+        provider.good = b'{"id": "2"}'
+        assert http.send("POST", f"{provider.url}/", body=b"x").body == b'{"id": "2"}'
+        assert provider.connections == 2
+        http.close()
+
+
+def test_a_connection_that_ended_meanwhile_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The provider hung up after its answer, or it is a while ago: the next message is sent on a
+    new connection, once."""
+    http = Http()
+    with receiver.running() as provider:
+        for _ in range(3):
+            http.send("POST", f"{provider.url}/", body=b"x")
+            for kept in http._kept._free:
+                while kept.is_quiet():
+                    time.sleep(0.001)
+        assert (provider.connections, len(provider.asked)) == (3, 3)
+        provider.keeps = True
+        monkeypatch.setattr(_connections, "KEPT_S", -1.0)
+        for _ in range(2):
+            http.send("POST", f"{provider.url}/", body=b"x")
+        assert (provider.connections, len(provider.asked)) == (5, 5)
+        http.close()
+
+
+def test_kept_connections_are_bounded() -> None:
+    """Of many servers no more are kept than there are threads; all are closed in the end."""
+    http = Http()
+    kept = []
+    for number in range(_connections.KEPT_MAX + 3):
+        ours, theirs = socket.socketpair()
+        connection = _connections.Connection(f"h{number}.example", 80, "192.0.2.1")
+        connection.sock, connection._whole = ours, True
+        http._kept.give(connection)
+        kept.append((connection, theirs))
+    assert sum(one.sock is not None for one, _ in kept) == _connections.KEPT_MAX
+    http.close()
+    assert all(one.sock is None for one, _ in kept)
+    for _, theirs in kept:
+        theirs.close()

@@ -23,7 +23,6 @@ from web.staff.core.context import Staff
 from web.staff.core.rights import Actor
 from web.staff.events import append
 from web.staff.ladders.dispatcher import Dispatcher
-from web.staff.ladders.senders import AHEAD, THREADS
 from web.staff.storage import alarm_tables, tables
 from web.staff.storage.ladder_tables import alarm_message, escalation
 
@@ -56,8 +55,7 @@ class Hand:
 
     def busy(self) -> bool:
         """Whether a thread sends."""
-        full = THREADS * AHEAD
-        return any(room < full for room in self.dispatcher._senders.room().values())
+        return not self.dispatcher._senders.are_idle()
 
     def later(self, seconds: float) -> None:
         """So much later, with all that is due by then done."""

@@ -35,7 +35,7 @@ from tests.staff.looks.parts import (
 from tests.staff.pages.conftest import post, text_of
 from tests.staff.parts import EnrolledHome, add_user, parts_of, sign_in
 from web.staff.core.admission import Lane
-from web.staff.runtime.admission_gate import lane_of
+from web.staff.runtime.lanes import lane_of
 from web.staff.texts import look_words
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,7 +14,7 @@ from flask.testing import FlaskClient
 from gateway.events import MatPressed, MatReleased
 from tests.staff.parts import EnrolledHome, sign_in
 from web.staff.core.rights import Actor
-from web.staff.realtime.broker import Broker, Subscription
+from web.staff.realtime.broker import DECIDED, Broker, Subscription
 from web.staff.realtime.waiting import AT_EASE, Closed, Message, TooSlow
 from web.staff.storage.changes import Change, gathered
 
@@ -134,6 +135,31 @@ def test_a_position_is_told_when_nothing_before_it_waits() -> None:
         left = AT_EASE + 1 - count  # what still waits, the last as one of many
         assert len(read(back)) >= left
     assert screen.get(0) is None
+
+
+def test_a_home_reads_once_for_the_steps_of_an_alarms_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That a ladder went on and a message was sent wakes a home's stream a moment later, once for
+    all of it; what the home waits for wakes it at once, and is no reason to be woken again."""
+    monkeypatch.setattr("web.staff.realtime.broker.LATER_S", 0.1)
+    broker = Broker()
+
+    def decide(kind: str) -> None:
+        broker.publish([Change("h1", "staff:h1", 1, kind, None, "{}")])
+
+    with broker.open_stream("h1") as stream:
+        began_s = time.monotonic()
+        for kind in ("alarm.escalated", "alarm.sent", "alarm.sent"):
+            decide(kind)
+        assert stream.get(10) == DECIDED
+        assert time.monotonic() - began_s >= 0.1
+        assert stream.get(0.15) is None
+        monkeypatch.setattr("web.staff.realtime.broker.LATER_S", 10.0)
+        decide("alarm.sent")
+        assert broker.give_order("h1", "grant")
+        assert stream.get(1) == ("turn", "grant")
+        decide("alarm.acknowledged")
+        assert stream.get(1) == DECIDED
+        assert stream.get(0.05) is None
 
 
 def test_when_the_server_stops_every_wait_ends() -> None:

@@ -86,5 +86,6 @@ def test_a_server_makes_the_memory_before_its_workers(config: StaffConfig) -> No
     try:
         made = parts_of(app).pictures
         assert made is server._pictures
+        assert parts_of(app).siblings is server._siblings
     finally:
         app.extensions["tryggve.stop"]()

@@ -17,7 +17,8 @@ from gateway.wire import BACKLOG_HEADER, BATCH_HEADER, TICKET_HEADER
 from tests.staff.parts import parts_of
 from web.staff.core.admission import EVENTS, INSIDE, Lane
 from web.staff.core.context import Admission
-from web.staff.runtime.admission_gate import LINE_NEW, AdmissionGate, lane_of
+from web.staff.runtime.admission_gate import LINE_NEW, AdmissionGate
+from web.staff.runtime.lanes import lane_of
 
 PATIENCE_S = 10.0
 """Far more than anything here takes; only a failing test waits for it."""

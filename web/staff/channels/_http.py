@@ -3,6 +3,7 @@ address inside the own network unless that was configured, and its answer as an 
 
 A name is looked up once, every address of it is judged, and the connection goes to the address that
 was judged: a name that says something else the second time leads nowhere.  No redirect is followed.
+A connection is kept for some seconds: of five hundred messages each would else be greeted anew.
 
 Not for: what is sent, or trying again (`web.staff.ladders`).
 """
@@ -24,14 +25,12 @@ from email.utils import parsedate_to_datetime
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
+from web.staff.channels._connections import Answer, Connection, Kept
 from web.staff.channels.contract import Outcome, Why
 
 TIMEOUT_S = 10.0
 """Real seconds for one request, from the look-up of the name to the last byte: a provider answers
 within one or two, and `SEND_MAX_S` leaves room for whoever waits for a thread."""
-
-ANSWER_MAX_BYTES = 64 * 1024
-"""Of an answer's body: what providers answer is a kilobyte; the rest is not read."""
 
 AGAIN_S = 5.0
 """Real seconds until a request that found nobody, or a broken provider, may be tried again."""
@@ -46,15 +45,6 @@ Network = IPv4Network | IPv6Network
 
 _NAT64 = IPv6Network("64:ff9b::/96")
 _lookups = threading.BoundedSemaphore(LOOKUPS_MAX)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a provider answered; `headers` have small letters."""
-
-    status: int
-    body: bytes
-    headers: Mapping[str, str]
 
 
 class Failed(Exception):
@@ -93,6 +83,11 @@ class Http:
     allow: Sequence[Network] = ()
     timeout_s: float = TIMEOUT_S
     context: ssl.SSLContext = field(default_factory=ssl.create_default_context)
+    _kept: Kept = field(default_factory=Kept, init=False, repr=False, compare=False)
+
+    def close(self) -> None:
+        """Let go of the connections that are kept; may be called twice."""
+        self._kept.close()
 
     def send(
         self,
@@ -112,18 +107,19 @@ class Http:
         if not host or parts.scheme not in ("http", "https"):
             raise Failed(Why.BAD, "the address is none")
         port = port or (443 if tls else 80)
-        connection = _Connection(host, port, self._address(host, port, until_s), until_s)
-        if tls:
-            connection.context = self.context
+        connection = self._kept.take(host, port, tls=tls)
+        if connection is None:
+            connection = Connection(host, port, self._address(host, port, until_s))
+            connection.context = self.context if tls else None
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         try:
-            return connection.ask(method, path, headers or {}, body)
+            return connection.ask(method, path, headers or {}, body, until_s)
         except (OSError, http.client.HTTPException, ValueError) as error:
             late = time.monotonic() >= until_s
             said = "no answer in time" if late else f"no answer ({_what(error)})"
             raise Failed(Why.UNREACHABLE, f"{host}: {said}") from error
         finally:
-            connection.close()
+            self._kept.give(connection)
 
     def _address(self, host: str, port: int, until_s: float) -> str:
         """Where a name leads.  Every address that it has must be allowed."""
@@ -169,57 +165,6 @@ def _looked_up(host: str, port: int, until_s: float) -> list[str]:
     if not addresses:
         raise Failed(Why.UNREACHABLE, f"{host}: the name leads nowhere")
     return addresses
-
-
-class _Connection(http.client.HTTPConnection):
-    """To an address that was judged already, until a given time (monotonic): a server that sends a
-    byte now and then is cut off too."""
-
-    context: ssl.SSLContext | None = None
-
-    def __init__(self, host: str, port: int, address: str, until_s: float) -> None:
-        super().__init__(host, port)
-        self._to = address
-        self._until_s = until_s
-
-    def connect(self) -> None:
-        """To the address, with TLS for the name."""
-        raw = socket.create_connection((self._to, self.port), self._left_s())
-        raw.settimeout(self._left_s())
-        if self.context is None:
-            self.sock = raw
-            return
-        self.sock = tls = self.context.wrap_socket(
-            raw, server_hostname=self.host, do_handshake_on_connect=False
-        )
-        tls.do_handshake()
-
-    def _left_s(self) -> float:
-        return max(0.01, self._until_s - time.monotonic())
-
-    def ask(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
-        """Send it and read the answer."""
-        cut = threading.Timer(self._left_s(), self._cut)
-        cut.daemon = True
-        cut.start()
-        try:
-            self.connect()
-            self.request(method, path, body, {**headers, "Connection": "close"})
-            with self.getresponse() as answer:
-                read = answer.read(ANSWER_MAX_BYTES)
-                if time.monotonic() >= self._until_s:  # what was cut off may look like an end
-                    raise TimeoutError
-                told = {name.lower(): value for name, value in answer.getheaders()}
-                return Answer(answer.status, read, told)
-        finally:
-            cut.cancel()
-
-    def _cut(self) -> None:
-        """From another thread: whatever waits for the other side goes on at once."""
-        sock = self.sock
-        if sock is not None:
-            with contextlib.suppress(OSError):
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 # --- what an answer means -------------------------------------------------------------------------

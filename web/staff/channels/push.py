@@ -322,7 +322,8 @@ class Push:
         return Incoming() if proof is None else Incoming((Report(proof, message),))
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        """Let go of connections that are kept."""
+        self._http.close()
 
 
 def _tag(message: Message) -> str:

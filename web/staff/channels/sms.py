@@ -27,7 +27,8 @@ from urllib.parse import parse_qsl, quote, urlencode
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from web.staff.channels import _words, door_url
-from web.staff.channels._http import AGAIN_S, TIMEOUT_S, Answer, Failed, Http, failure
+from web.staff.channels._connections import Answer
+from web.staff.channels._http import AGAIN_S, TIMEOUT_S, Failed, Http, failure
 from web.staff.channels.contract import (
     Address,
     Health,
@@ -300,7 +301,8 @@ class Sms:
         return Incoming(reports=(Report(proof, ours, theirs, why),))
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        """Let go of connections that are kept."""
+        self._http.close()
 
 
 def _read(headers: Mapping[str, str], body: bytes) -> dict[str, str]:

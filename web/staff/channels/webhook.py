@@ -109,7 +109,8 @@ class Webhook:
         return Incoming()
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        """Let go of connections that are kept."""
+        self._http.close()
 
 
 def _told(message: Message) -> dict[str, object]:

@@ -90,12 +90,16 @@ INSIDE = {Lane.LIVE: 48, Lane.PAGE: 64, Lane.HISTORY: 16}
 """Requests of a lane at the server at once, each holding a thread; more are told to come again.
 The other lanes have no limit: they are few, and nobody is told to wait with an alarm."""
 
+ALARMS_AT_ONCE = 12
+"""Alarms at once: as many as are stored together (`changes.MANY_HOMES`), and who comes next.  They
+wait for one transaction, and hold no connection meanwhile."""
+
 SQLITE = Limits(
     {
-        Lane.ALARM: 3,
+        Lane.ALARM: ALARMS_AT_ONCE,
         Lane.ORDER: 40,
         Lane.LIVE: 1,
-        Lane.STREAM: 2,
+        Lane.STREAM: 3,
         Lane.PAGE: 4,
         Lane.HISTORY: 1,
     },
@@ -104,7 +108,7 @@ SQLITE = Limits(
 )
 POSTGRES = Limits(
     {
-        Lane.ALARM: 3,
+        Lane.ALARM: ALARMS_AT_ONCE,
         Lane.ORDER: 3,
         Lane.LIVE: 2,
         Lane.STREAM: 3,
@@ -264,6 +268,15 @@ class Way:
         if left_s > 0:
             began_s = time.monotonic()
             self._turns.stand_still(self._held if holding else self._free, left_s)
+            self.stood_s += time.monotonic() - began_s
+
+    def give_alarms(self) -> None:
+        """Stand still while an alarm is worked for: a small batch has not asked for the lock yet,
+        and would only take the interpreter from it."""
+        left_s = GIVES_WAY_S - self.stood_s
+        if left_s > 0 and self._turns.is_at_work(Lane.ALARM):
+            began_s = time.monotonic()
+            self._turns.stand_still(lambda: not self._turns.is_at_work(Lane.ALARM), left_s)
             self.stood_s += time.monotonic() - began_s
 
     def _free(self) -> bool:

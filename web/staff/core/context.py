@@ -12,21 +12,25 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import current_app
 
 from gateway.clock import Clock
 from web.staff.core.admission import HISTORY_MAX, POSTGRES, SQLITE, Lane, Turns
 from web.staff.core.pace import Pace
+from web.staff.core.together import Together
 from web.staff.core.waits import Waits
 from web.staff.realtime.broker import Broker
 from web.staff.realtime.pictures import Pictures
+from web.staff.realtime.siblings import Siblings
 from web.staff.realtime.unsaved import UnsavedAlarms
 from web.staff.storage import escalations
 from web.staff.storage.afterwards import Afterwards
+from web.staff.storage.changes import MANY_HOMES
 from web.staff.storage.database import Database, Tx
 from web.staff.storage.deadlines import Moment, boot_id
+from web.staff.storage.outage import is_away
 
 if TYPE_CHECKING:
     from web.staff.core.config import StaffConfig
@@ -83,8 +87,13 @@ class Staff:
     """Sealed pictures of looks that find no other way; the same memory at all workers."""
     unsaved: UnsavedAlarms = field(default_factory=UnsavedAlarms)
     """Alarms that came while nothing can be saved."""
+    siblings: Siblings = field(default_factory=Siblings)
+    """The other workers of this server, to be told what no database takes."""
     boot: str = field(default_factory=boot_id)
     """Which boot of the machine counts the deadlines that are set now."""
+    urgent: Together[Any] = field(default_factory=lambda: Together(MANY_HOMES, is_away))
+    """What homes send ahead of their batches, stored together when many do; of no more homes than
+    are each told for themselves."""
     ladders_due: threading.Event = field(default_factory=threading.Event)
     """Set when an alarm came or was taken: the dispatcher of this worker looks at once."""
     ladders_stand: bool = False

@@ -14,12 +14,13 @@ from typing import Any
 from sqlalchemy import Connection, Table, select, tuple_
 
 from gateway.envelope import Draft, Event
-from gateway.events import CheckUnreported, HomeTestMissed, ServerTestAnswered
+from gateway.events import AlarmRaised, CheckUnreported, HomeTestMissed, ServerTestAnswered
 from web.staff.core.context import Staff
 from web.staff.events import append
 from web.staff.events.projections.fold import HANDLERS
 from web.staff.events.projections.rebuild import Fold
 from web.staff.storage import event_store, tables
+from web.staff.storage.among import among
 from web.staff.storage.database import Tx
 
 HOMES_AT_ONCE = 200
@@ -76,6 +77,12 @@ def _fold(conn: Connection, written: Mapping[str, Sequence[Event]]) -> None:
 
 _OF_TESTS = (ServerTestAnswered.KIND, HomeTestMissed.KIND)
 
+
+def _is_of_a_way(event: Event) -> bool:
+    """Whether it is a step of an alarm's way, which is shown on the alarm alone."""
+    return event.kind.startswith("alarm.") and event.kind != AlarmRaised.KIND
+
+
 Known = tuple[Table, dict[str, object], dict[str, object] | None]
 """A table's row by its key; None: there is none."""
 
@@ -92,8 +99,11 @@ def _known(
     ) -> None:
         if not keys:
             return
-        columns = tuple_(*(table.c[name] for name in names))
-        query = select(table).where(columns.in_({key for _, key in keys}))
+        if len(names) == 1:
+            these = among(table.c[names[0]], {key[0] for _, key in keys})
+        else:
+            these = tuple_(*(table.c[name] for name in names)).in_({key for _, key in keys})
+        query = select(table).where(these)
         rows = {
             tuple(str(row[name]) for name in names): dict(row)
             for row in conn.execute(query).mappings()
@@ -101,7 +111,8 @@ def _known(
         for home, key in keys:
             found[home].append((table, dict(zip(names, key, strict=True)), rows.get(key)))
 
-    read(tables.home_state, ("home_id",), [(home, (home,)) for home in homes])
+    if not all(_is_of_a_way(event) for event in events):
+        read(tables.home_state, ("home_id",), [(home, (home,)) for home in homes])
     if any(event.kind in _OF_TESTS for event in events):
         read(tables.chain_test, ("home_id",), [(home, (home,)) for home in homes])
     alarms, checks = [], []

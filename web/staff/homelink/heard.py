@@ -10,6 +10,7 @@ Not for: who has fallen silent (`web.staff.runtime.silence`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from sqlalchemy import or_, update
@@ -33,6 +34,12 @@ def note(tx: Tx, home: str, *, down_have: int | None = None, behind: int | None 
     what an earlier one confirmed still holds.  `behind`: events that it still has to tell."""
     values = _values(down_have, behind)
     event_store.upsert(tx.conn, tables.home_link, {"home_id": home}, values)
+
+
+def note_many(tx: Tx, told: Mapping[str, tuple[int | None, int | None]]) -> None:
+    """The same of several homes, each with its `down_have` and `behind`."""
+    rows = [{"home_id": home, **_values(*said)} for home, said in told.items()]
+    event_store.upsert_many(tx.conn, tables.home_link, ("home_id",), rows)
 
 
 def note_soon(

@@ -1,7 +1,7 @@
 """Receiving what a home sends: all of a batch or nothing, each event once, the chain unbroken.
 
-`receive_batch` is for batches in order; `receive_urgent` for what goes ahead of them.  Both return
-only after the commit.  Not for: HTTP and tokens (`web.staff.homelink.routes`).
+`receive_batch` returns only after the commit.  Not for: what goes ahead of the batches
+(`web.staff.homelink.urgent`), or HTTP and tokens (`web.staff.homelink.routes`).
 """
 
 from __future__ import annotations
@@ -155,6 +155,7 @@ def receive_batch(
     if any(item.event.origin != origin for item in sent):
         raise Refused(400, "mixed", "A batch holds the events of one log; send two.")
     problem: Refused | None = None
+    way.give_alarms()
     with staff.write() as tx:
         event_store.lock_home(tx.conn, home)
         head = event_store.read_head(tx.conn, origin)
@@ -183,7 +184,7 @@ def receive_batch(
         heard.note(tx, home, down_have=down_have, behind=behind)
     if problem is not None:
         raise problem
-    _stored(staff, sent)
+    stored(staff, sent)
     return head.seq
 
 
@@ -338,73 +339,7 @@ def _confirm_urgent(tx: Tx, origin: str, new: Sequence[Sent]) -> dict[int, datet
     return twins
 
 
-def receive_urgent(
-    staff: Staff,
-    home: str,
-    objs: Sequence[dict[str, Any]],
-    down_have: int,
-    backlog: int | None = None,
-) -> int:
-    """Commit urgent events of any numbers, in any order; the batch that brings them later confirms
-    them.  Returns the highest number given.  Raises `Refused`: `bad_event`, `other_home`."""
-    sent = read_events(objs, home)
-    with staff.write() as tx:
-        event_store.lock_home(tx.conn, home)
-        fold = Fold(tx.conn, home)
-        now = staff.clock.now()
-        verdicts = judged(tx.conn, home, sent, now, {})
-        fresh = []
-        for item, verdict in zip(sent, verdicts, strict=True):
-            ref = _receive_one_urgent(tx, home, item, verdict, now)
-            if ref is None:
-                continue
-            fresh.append(verdict)
-            if not verdict.refused:
-                fold.apply(verdict.event, ref=ref)
-                tx.changes.append(event_store.change_of(home, item.event, item.body, item.digest))
-        fold.flush()
-        consequences.overstepped(staff, tx, home, fresh)
-        consequences.follow(staff, tx, home, fresh)
-        unread.tell(staff, tx, home, fresh, urgent=True)
-        second_path.acknowledge(staff, tx, home, fresh)
-        heard.note(tx, home, down_have=down_have, behind=backlog)
-    _stored(staff, sent)
-    return max((item.event.seq for item in sent), default=0)
-
-
-def _stored(staff: Staff, sent: Sequence[Sent]) -> None:
+def stored(staff: Staff, sent: Sequence[Sent]) -> None:
     """What rang from memory does so from its table now."""
     if staff.unsaved.drop((item.event.origin, item.event.seq, item.digest) for item in sent):
         staff.tell_saving()
-
-
-def _receive_one_urgent(
-    tx: Tx, home: str, item: Sent, verdict: Verdict, now: datetime
-) -> str | None:
-    """Keep one urgent event; returns its identity, None when it is here already, by either way."""
-    e, u = tables.event, tables.urgent
-    event = item.event
-    stored = tx.conn.execute(
-        select(e.c.hash).where(e.c.origin == event.origin, e.c.seq == event.seq)
-    ).scalar_one_or_none()
-    if stored is not None and bytes(stored) == item.digest:
-        return None
-    known = select(u.c.hash).where(
-        u.c.origin == event.origin, u.c.seq == event.seq, u.c.hash == item.digest
-    )
-    if tx.conn.execute(known).first() is not None:
-        return None
-    event_store.upsert(
-        tx.conn,
-        u,
-        {"origin": event.origin, "seq": event.seq, "hash": item.digest},
-        {
-            "home_id": home,
-            "kind": REFUSED_KIND if verdict.refused else event_store.clean(event.kind),
-            "body": item.body,
-            "received_at": now,
-            "orphan": stored is not None,
-            "mark": verdict.mark,
-        },
-    )
-    return event.ref if stored is None else orphan_id(event.ref, item.digest)

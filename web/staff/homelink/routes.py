@@ -12,7 +12,8 @@ import secrets
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from typing import TypeVar
 
 from flask import Blueprint, Response, request
@@ -41,7 +42,7 @@ from gateway.wire import (
     protocols_text,
     too_far_apart,
 )
-from web.staff.core.admission import EVENTS, STOOD, Way
+from web.staff.core.admission import EVENTS, STOOD, Lane, NoTurn, Way
 from web.staff.core.context import Staff, staff
 from web.staff.homelink import (
     call_signals,
@@ -58,6 +59,7 @@ from web.staff.homelink import (
     unsaved_alarms,
 )
 from web.staff.homelink.ingest import Refused
+from web.staff.homelink.urgent import receive_urgent
 from web.staff.realtime.broker import DECIDED, HomeStream, Woken
 from web.staff.realtime.waiting import Closed
 from web.staff.storage import event_store
@@ -206,7 +208,7 @@ def urgent() -> Response:
     home = _home(parts)
     batch = _read(EventBatch)
     try:
-        have = ingest.receive_urgent(parts, home, batch.events, batch.down_have, _backlog())
+        have = receive_urgent(parts, home, batch.events, batch.down_have, _backlog())
     except FAULTS as error:
         if refusal_of(error) is not None:
             unsaved_alarms.ring(parts, home, batch.events)
@@ -329,27 +331,16 @@ def _last_event_id() -> int:
 
 def _down(parts: Staff, mine: HomeStream, after: int) -> Iterator[bytes]:
     """The bytes of one home's stream.  It reads the log itself, so nothing can be missing."""
+    told = _Told(after)
     try:
         yield b": hello\n\n"
         item: Woken | None = DECIDED
-        renamed = delivered = True  # at first: what the home kept may be lost
+        in_turn = True  # a thousand begin to listen together; what is decided now does not wait
         while True:
-            if (
-                not item or not item.what
-            ):  # woken; at each heartbeat, for what another program wrote
-                for seq, body in _decided(parts, mine.home, after):
-                    yield f"event: decided\nid: {seq}\ndata: {body}\n\n".encode()
-                    after = seq
-                    renamed = renamed or second_path.NAMED in body
-                    delivered = delivered or centre_calls.NAMED in body
-                if renamed:
-                    yield from _receivers(parts, mine.home)
-                    renamed = False
-                if delivered:
-                    yield from _centres(parts, mine.home)
-                    delivered = False
+            if not item or not item.what:  # woken; at a heartbeat, for what another program wrote
+                yield from _news(parts, mine.home, told, in_turn=in_turn)
             if item is None:
-                with working_for(Share.STREAM):
+                with _reading(parts, in_turn=True):
                     parts.relay.stream_seen(mine.home, mine.name)
                 yield b": heartbeat\n\n"
             elif item.what == "turn":
@@ -358,6 +349,7 @@ def _down(parts: Staff, mine: HomeStream, after: int) -> Iterator[bytes]:
             elif item.what:
                 yield f"event: {item.what}\ndata: {item.text}\n\n".encode()
             item = mine.get(HEARTBEAT_S)
+            in_turn = item is None
     except Closed:
         return
     except FAULTS as error:  # the home listens anew, and is told from where it is
@@ -368,27 +360,50 @@ def _down(parts: Staff, mine: HomeStream, after: int) -> Iterator[bytes]:
             parts.relay.stream_closed(mine.name)
 
 
-def _receivers(parts: Staff, home: str) -> Iterator[bytes]:
-    """Whom the home tells by itself, with their numbers."""
-    with working_for(Share.STREAM):
-        token = second_path.token(parts, home)
-    if token is not None:
-        yield f"event: receivers\ndata: {token}\n\n".encode()
+@dataclass
+class _Told:
+    """What a home was told on this stream."""
+
+    after: int
+    """Up to which of what was decided."""
+    renamed: bool = True
+    """Whom it tells by itself may have changed; at first what it kept may be lost."""
+    delivered: bool = True
+    """And which alarm centres may call it."""
 
 
-def _centres(parts: Staff, home: str) -> Iterator[bytes]:
-    """Which alarm centres may call the home."""
-    with working_for(Share.STREAM):
-        tokens = list(centre_calls.tokens(parts, home))
-    for token in tokens:
-        yield f"event: centre\ndata: {token}\n\n".encode()
+def _news(parts: Staff, home: str, told: _Told, *, in_turn: bool) -> Iterator[bytes]:
+    """What was decided since, and then what changed with it."""
+    more = True
+    while more:
+        pieces = []
+        with _reading(parts, in_turn=in_turn):
+            with parts.db.read() as conn:
+                rows = event_store.decided_after(conn, home, told.after)
+            for seq, body in rows:
+                pieces.append(f"event: decided\nid: {seq}\ndata: {body}\n\n".encode())
+                told.after = seq
+                told.renamed = told.renamed or second_path.NAMED in body
+                told.delivered = told.delivered or centre_calls.NAMED in body
+            more = len(rows) >= event_store.DECIDED_MAX
+            if told.renamed and not more:
+                token = second_path.token(parts, home)
+                if token is not None:
+                    pieces.append(f"event: receivers\ndata: {token}\n\n".encode())
+                told.renamed = False
+            if told.delivered and not more:
+                for token in centre_calls.tokens(parts, home):
+                    pieces.append(f"event: centre\ndata: {token}\n\n".encode())
+                told.delivered = False
+        yield from pieces  # how long that takes is up to the home
 
 
-def _decided(parts: Staff, home: str, after: int) -> Iterator[tuple[int, str]]:
-    while True:
-        with working_for(Share.STREAM), parts.db.read() as conn:
-            rows = event_store.decided_after(conn, home, after)
-        yield from rows
-        if len(rows) < event_store.DECIDED_MAX:
-            return
-        after = rows[-1][0]
+@contextmanager
+def _reading(parts: Staff, *, in_turn: bool) -> Iterator[None]:
+    """Read for a home's stream; `in_turn`: with others that begin to listen, but not never."""
+    with ExitStack() as stack:
+        if in_turn:
+            with suppress(NoTurn):
+                stack.enter_context(parts.admission.turns.turn(Lane.STREAM))
+        stack.enter_context(working_for(Share.STREAM))
+        yield

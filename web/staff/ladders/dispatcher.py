@@ -23,7 +23,7 @@ from web.staff.homelink import chain_tests
 from web.staff.ladders import climbing, noting, outbox
 from web.staff.ladders.noting import Known
 from web.staff.ladders.outbox import Taken
-from web.staff.ladders.senders import Senders
+from web.staff.ladders.senders import THREADS, Senders
 from web.staff.storage import escalations
 from web.staff.storage.shares import Share, working_for
 
@@ -49,6 +49,11 @@ LATE_S = 60.0
 STOP_TIMEOUT_S = 5.0
 """Seconds to wait for the last round, and for what is being sent."""
 
+NOTE_WITHIN_S = 0.25
+"""Real seconds for which what was sent waits to be noted with others that are on their way: of five
+hundred messages each would else cost a transaction.  Less than it takes to read one; who dies
+within it sends these again, as always after a death.  What did not go out is noted at once."""
+
 EARLY_KEPT = 1_000
 """Reports kept that came before their message was noted."""
 
@@ -71,6 +76,8 @@ class Dispatcher:
         self._monotonic = monotonic
         self._done: SimpleQueue[Known] = SimpleQueue()
         self._left: list[Known] = []
+        self._left_s = 0.0
+        """When the first of these came (monotonic)."""
         self._early: deque[tuple[float, str, Report]] = deque(maxlen=EARLY_KEPT)
         self._senders = Senders(channels, self._finished)
         self._stopping = threading.Event()
@@ -128,7 +135,7 @@ class Dispatcher:
                 if self.failing is not None:
                     self._stopping.wait(AGAIN_S)
                 elif not more:
-                    self._staff.ladders_due.wait(LOOK_EVERY_S)
+                    self._staff.ladders_due.wait(NOTE_WITHIN_S if self._left else LOOK_EVERY_S)
 
     def _guarded(self, do: Callable[[], object]) -> bool:
         """Do it, whatever happens; whether it said that there is more."""
@@ -145,7 +152,10 @@ class Dispatcher:
 
     def _finished(self, known: Known) -> None:
         self._done.put(known)
-        self._staff.ladders_due.set()
+        # a round for each would be one message's: they are noted together, and as many taken
+        many = self._done.qsize() >= THREADS
+        if many or known.proof is None or self._senders.are_idle():
+            self._staff.ladders_due.set()
 
     # --- one round
 
@@ -180,15 +190,29 @@ class Dispatcher:
         return None if known is None else known.delivered_within_s
 
     def _note(self) -> int:
-        """Note what was sent since; what a failing database did not take is kept."""
+        """Note what was sent since, when it is time; what a failing database did not take is
+        kept."""
         while len(self._left) < noting.AT_ONCE:
             try:
-                self._left.append(self._done.get_nowait())
+                known = self._done.get_nowait()
             except Empty:
                 break
+            if not self._left:
+                self._left_s = self._monotonic()
+            self._left.append(known)
+        if not self._is_time_to_note():
+            return 0
         noting.note(self._staff, self._left, self._within)
         count, self._left = len(self._left), []
         return count
+
+    def _is_time_to_note(self) -> bool:
+        left = self._left
+        if not left or len(left) >= noting.AT_ONCE or any(one.proof is None for one in left):
+            return True
+        if self._stopping.is_set() or self._senders.are_idle():
+            return True
+        return self._monotonic() - self._left_s >= NOTE_WITHIN_S
 
     def _note_early(self) -> None:
         for _ in range(len(self._early)):

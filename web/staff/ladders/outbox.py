@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, func, select, update
 
 from gateway.events import Severity
 from web.staff.channels.contract import SEND_MAX_S, Address, Message
 from web.staff.core.context import Staff
 from web.staff.ladders.receivers import PAGE
-from web.staff.storage import alarm_tables, event_store
+from web.staff.storage import alarm_tables
 from web.staff.storage import tables as t
 from web.staff.storage.among import among
 from web.staff.storage.deadlines import Moment
@@ -69,15 +69,17 @@ def take(staff: Staff, room: Mapping[str, int]) -> list[Taken]:
             rows += tx.conn.execute(query_rows)
         waits = _waiting(tx.conn, {row.alarm for row in rows})
         going = [row for row in rows if row.alarm in waits]
-        lease = now.values(LEASE_S)
-        changed = [
-            {**row._mapping, "state": "sending", "tries": row.tries + 1, **lease}
-            if row.alarm in waits
-            else {**row._mapping, "state": "dropped"}
-            for row in rows
-        ]
-        event_store.upsert_many(tx.conn, alarm_message, ("id",), changed)
+        taken = {"state": "sending", "tries": m.tries + 1, **now.values(LEASE_S)}
+        _change(tx.conn, going, taken)
+        _change(tx.conn, [row for row in rows if row.alarm not in waits], {"state": "dropped"})
         return _made(staff, tx.conn, going)
+
+
+def _change(conn: Connection, rows: Sequence[Row[Any]], values: Mapping[str, Any]) -> None:
+    """Change all of these in one statement."""
+    if rows:
+        these = among(alarm_message.c.id, {row.id for row in rows})
+        conn.execute(update(alarm_message).where(these).values(values))
 
 
 def _waiting(conn: Connection, alarms: set[str]) -> set[str]:

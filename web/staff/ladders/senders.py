@@ -39,7 +39,12 @@ class _Pool:
 
     def room(self) -> int:
         with self._lock:
-            return THREADS * AHEAD - self._inside
+            free = THREADS * AHEAD - self._inside
+        return free if free >= THREADS else 0
+
+    def is_idle(self) -> bool:
+        with self._lock:
+            return not self._inside
 
     def put(self, taken: Taken) -> None:
         with self._lock:
@@ -83,8 +88,13 @@ class Senders:
         self._pools = {name: _Pool(channel, done) for name, channel in channels.items()}
 
     def room(self) -> dict[str, int]:
-        """How many more messages each channel can take now."""
+        """How many more messages each channel can take now: as many as its threads at once, for
+        each time they are taken costs a transaction, or none."""
         return {name: pool.room() for name, pool in self._pools.items()}
+
+    def are_idle(self) -> bool:
+        """Whether nothing is on its way: what was sent is told already, or is just being told."""
+        return all(pool.is_idle() for pool in self._pools.values())
 
     def put(self, taken: Taken) -> None:
         """Send this one, soon."""

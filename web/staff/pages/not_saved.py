@@ -7,21 +7,17 @@ Not for: whether it saves (`web.staff.storage.saving`), or pages while the datab
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-
-from sqlalchemy import Connection, select
 
 from gateway.events import AlarmRaised, CheckAsked, Severity
 from web.staff.core.context import staff
 from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
+from web.staff.homelink import unsaved_alarms
 from web.staff.pages import lookups
 from web.staff.realtime.unsaved import Unsaved
-from web.staff.storage import tables
-from web.staff.storage.among import among_refs
 from web.staff.storage.outage import Refusal
 from web.staff.texts.event_summary import alarm_word
 from web.staff.texts.kind_words import kind_label
@@ -75,7 +71,7 @@ def _ringing(actor: Actor) -> tuple[Ringing, ...]:
     if not kept:
         return ()
     with staff().db.read() as conn:
-        stored = _stored(conn, kept)
+        stored = unsaved_alarms.stored(conn, kept)
         places = lookups.places(conn, actor)
     found = []
     for one in kept:
@@ -97,13 +93,3 @@ def _may_see(actor: Actor, one: Unsaved) -> bool:
     if actor.may(Right.SEE_CARE):
         return True
     return not isinstance(data, CheckAsked) and getattr(data, "severity", "") == Severity.TECHNICAL
-
-
-def _stored(conn: Connection, kept: Collection[Unsaved]) -> set[tuple[str, int, bytes]]:
-    """Which of them are in a table: another worker may have stored them."""
-    found: set[tuple[str, int, bytes]] = set()
-    for t in (tables.event, tables.urgent):
-        wanted = [(one.event.origin, one.event.seq) for one in kept]
-        query = select(t.c.origin, t.c.seq, t.c.hash).where(among_refs(t, wanted))
-        found |= {(row.origin, row.seq, bytes(row.hash)) for row in conn.execute(query)}
-    return found

@@ -38,6 +38,13 @@ ELSEWHERE_KINDS = ("alarm.", "unlock.", "grant.")
 """Kinds of the other homes of the organisation that a caregiver's screen hears of: an alarm there,
 and what came of the own order to turn a lock."""
 
+LATER_KINDS = frozenset({"alarm.escalated", "alarm.sent", "alarm.shown", "alarm.undelivered"})
+"""What was decided about a home and is told it a moment later: the steps of an alarm's way follow
+each other within that, and a home reads its log once for all of them."""
+
+LATER_S = 2.0
+"""Seconds until then: a home that tells somebody by itself asks who was told after twenty."""
+
 TURNED_AWAY_TOLD_S = 600.0
 """Seconds for which it is told that there was no room: longer than a browser waits to try again."""
 
@@ -98,6 +105,9 @@ class Woken(NamedTuple):
 
 DECIDED = Woken()
 
+LATER = Woken("later")
+"""Something was decided that has time; for the queue alone."""
+
 
 @dataclass(eq=False)
 class HomeStream:
@@ -109,21 +119,37 @@ class HomeStream:
     """Tells it from other streams of the same home, at any worker."""
     _queue: queue.SimpleQueue[Woken | None] = field(default_factory=queue.SimpleQueue)
     _closed: bool = False
+    _later_s: float | None = None
+    """When it is to be woken for what has time (monotonic); None: nothing has."""
 
     def get(self, timeout_s: float) -> Woken | None:
         """What woke it, None after `timeout_s`.  Raises `Closed`."""
-        try:
-            item = self._queue.get(timeout=timeout_s)
-        except queue.Empty:
-            return None
+        until_s = time.monotonic() + timeout_s
+        item: Woken | None = LATER
+        while item is LATER:
+            later_s = self._later_s
+            wait_s = (until_s if later_s is None else min(until_s, later_s)) - time.monotonic()
+            try:
+                item = self._queue.get(timeout=max(0.0, wait_s))
+            except queue.Empty:
+                item = DECIDED if later_s is not None and later_s <= time.monotonic() else None
+                if item is None:
+                    return None
         if item is None:
             raise Closed
+        if item is DECIDED:
+            self._later_s = None  # before the log is read: what comes now is for the next time
         return item
 
-    def wake(self) -> None:
-        """There is a new decided event."""
-        if not self._closed:
+    def wake(self, *, soon: bool = True) -> None:
+        """There is a new decided event; not `soon`: of `LATER_KINDS`."""
+        if self._closed:
+            return
+        if soon:
             self._queue.put(DECIDED)
+        elif self._later_s is None:
+            self._later_s = time.monotonic() + LATER_S
+            self._queue.put(LATER)
 
     def order(self, what: str, text: str) -> None:
         """Do something now."""
@@ -235,7 +261,7 @@ class Broker:
                     screen.offer(message)
                 for home in _decided_about(change):
                     for stream in self._streams.get(home, ()):
-                        stream.wake()
+                        stream.wake(soon=change.kind not in LATER_KINDS)
 
     def _message(self, change: Change | ManyChanges) -> Message:
         position = f"{self.epoch}-{self._number}"

@@ -85,6 +85,11 @@ class UnsavedAlarms:
     def __len__(self) -> int:
         return len(self._kept)
 
+    def all(self) -> list[Unsaved]:
+        """Those of every home."""
+        with self._lock:
+            return list(self._kept.values())
+
     def of(self, homes: Collection[str]) -> list[Unsaved]:
         """Those of these homes."""
         if not self._kept:

@@ -31,15 +31,14 @@ from gateway.wire import (
 from web.staff.core.admission import EVENTS, STOOD, Lane, NoTurn
 from web.staff.core.context import Admission
 from web.staff.core.waits import Ticket, Told
+from web.staff.runtime.lanes import lane_of, length
+from web.staff.runtime.worker import ENTRY
 from web.staff.storage.shares import Share, working_for
 
 log = logging.getLogger(__name__)
 
 WSGI = Callable[[dict[str, Any], Any], Iterable[bytes]]
 Headers = list[tuple[str, str]]
-
-LIVE_MAX_BYTES = 4_000
-"""Of a batch's body: some ten events in the open, some sixty packed.  More is history."""
 
 BODY_WITHIN_S = 10.0
 """Seconds between two pieces of a body, at the most: half of what a home waits for its answer."""
@@ -53,17 +52,6 @@ LIVE_AGAIN_S = 1
 LINE_NEW = 8
 """Batches of history that may be inside before a home that comes new is told to wait, while no
 other was: a few at once are no storm."""
-
-HOME = "/api/v1/home/"
-ORDERS = ("/pass/", "/larm/", "/tillsyn/", "/kanal/")
-"""Where people act on what cannot wait, in person or by a channel's provider."""
-
-FREE = (
-    *("/static/", "/s/", "/fs-static/", "/sw.js", "/manifest", "/live", "/healthz", "/metrics"),
-    *("/inloggning/", "/api/", "/larmvagar/", "/tillsyn/titta/bild", "/.well-known/"),
-)
-"""Files, what a screen listens to, and what waits for somebody else's server or a home's next
-picture: no turn is held."""
 
 SHARES = {
     Lane.ALARM: Share.URGENT,
@@ -82,28 +70,6 @@ BUSY_PAGE = (
 """In Swedish for everybody, and of no file: it costs nothing when everything is asked of us."""
 
 
-def lane_of(environ: dict[str, Any]) -> Lane | None:
-    """The lane of a request; None: it goes in as it comes."""
-    method, path = environ.get("REQUEST_METHOD"), str(environ.get("PATH_INFO", ""))
-    if path.startswith(HOME):
-        what = path.removeprefix(HOME)
-        if what.startswith("update-"):
-            return None  # a piece of a file, and few at once
-        if method == "GET":
-            return Lane.STREAM
-        if what == "urgent":
-            return Lane.ALARM
-        if what in ("call", "look"):
-            return Lane.ORDER
-        if what != "events":
-            return None
-        size = _length(environ)
-        return Lane.LIVE if size is not None and size <= LIVE_MAX_BYTES else Lane.HISTORY
-    if path.startswith(FREE) or path.endswith("/fil"):
-        return None
-    return Lane.ORDER if method == "POST" and path.startswith(ORDERS) else Lane.PAGE
-
-
 class AdmissionGate:
     """A WSGI application around another."""
 
@@ -115,6 +81,7 @@ class AdmissionGate:
         """Answer in turn, or say when to come again."""
         lane = lane_of(environ)
         if lane is None:
+            ENTRY.leave()
             return self.inner(environ, start_response)
         turns = self._admission.turns
         if lane is Lane.HISTORY:
@@ -123,6 +90,7 @@ class AdmissionGate:
             if lane is Lane.LIVE:  # so many at once are homes that come back
                 return self._history(environ, start_response)
             return self._full(lane, start_response)
+        ENTRY.leave()
         try:
             if lane in (Lane.ALARM, Lane.LIVE) and not self._read(environ):
                 return _too_slow(start_response)
@@ -152,6 +120,7 @@ class AdmissionGate:
         ticket = waits.ticket_of(home, environ.get(_environ(TICKET_HEADER)))
         if not turns.come_in(Lane.HISTORY, self._room(ticket)):
             return self._line(environ, start_response)
+        ENTRY.leave()
         try:
             if not self._read(environ):
                 return _too_slow(start_response)
@@ -211,7 +180,7 @@ class AdmissionGate:
     def _read(self, environ: dict[str, Any]) -> bool:
         """Read the body, for whoever comes after us; False: it does not come.  One that is too big
         is left to who refuses it."""
-        size = _length(environ)
+        size = length(environ)
         if size is not None and size > BODY_MAX_BYTES:
             return True
         line = environ.get("gunicorn.socket")
@@ -304,12 +273,6 @@ def _problem(
 
 def _environ(header: str) -> str:
     return f"HTTP_{header.upper().replace('-', '_')}"
-
-
-def _length(environ: dict[str, Any]) -> int | None:
-    """The body's length as it was announced; None: it was not."""
-    text = str(environ.get("CONTENT_LENGTH") or "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else None
 
 
 def _number(text: str | None) -> int:

@@ -20,7 +20,7 @@ from web.staff.core.context import EXTENSION, Admission, Staff
 from web.staff.core.keys import Keys, load_keys, register_key
 from web.staff.core.secret_files import ALL, SESSION, SecretFiles
 from web.staff.foresight import trials
-from web.staff.homelink import routes
+from web.staff.homelink import routes, unsaved_alarms
 from web.staff.ladders import provider_routes
 from web.staff.ladders.dispatcher import Dispatcher
 from web.staff.pages import live
@@ -28,6 +28,7 @@ from web.staff.places import positions_api
 from web.staff.realtime.broker import Broker
 from web.staff.realtime.pictures import Pictures
 from web.staff.realtime.relay import make_relay
+from web.staff.realtime.siblings import Siblings
 from web.staff.relatives.telling import Teller
 from web.staff.runtime import health, openapi, security_txt, web_security
 from web.staff.runtime.admission_gate import AdmissionGate
@@ -63,9 +64,11 @@ def create_app(
     clock: Clock | None = None,
     watch: bool = True,
     pictures: Pictures | None = None,
+    siblings: Siblings | None = None,
 ) -> Flask:
     """The WSGI application.  `clock` None: the one that the configuration names.  `pictures` None:
-    memory for sealed pictures that no other worker has.  `watch` False: the threads that look for
+    memory for sealed pictures that no other worker has.  `siblings` None: there is no other worker.
+    `watch` False: the threads that look for
     silent homes, that tell people of alarms, and that write what pages do not wait for, are not
     started (tests call them by hand, and pages write before they answer).
 
@@ -80,7 +83,7 @@ def create_app(
     database = Database(parse_url(config.database))
     try:
         require_current(database)
-        return _assemble(config, secrets, keys, database, clock, pictures, watch=watch)
+        return _assemble(config, secrets, keys, database, clock, pictures, siblings, watch=watch)
     except BaseException:  # another secret may be missing, for a provider of single sign-on
         database.close()
         raise
@@ -93,6 +96,7 @@ def _assemble(
     database: Database,
     clock: Clock | None,
     pictures: Pictures | None,
+    siblings: Siblings | None,
     *,
     watch: bool,
 ) -> Flask:
@@ -110,6 +114,7 @@ def _assemble(
             postgres=database.postgres,
         ),
         pictures=pictures or Pictures(),
+        siblings=siblings or Siblings(),
     )
     register_key(database, keys, parts.clock)
     app = Flask("web.staff")
@@ -141,6 +146,7 @@ def _assemble(
     tried = ChannelWatch(parts, dispatcher, lambda: watcher.leads)
     climbs = LadderWatch(parts, dispatcher, lambda: watcher.leads)
     relay.start()
+    parts.siblings.join(lambda word: unsaved_alarms.hear(parts, word))
     threads: list[Runs] = [
         watcher,
         tried,
@@ -163,6 +169,7 @@ def _assemble(
         for way in ways.values():
             way.close()
         broker.close()
+        parts.siblings.leave()
         relay.stop()
         database.close()
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from web.staff.care import reads
 from web.staff.core.context import Staff
+from web.staff.homelink import unsaved_alarms
 from web.staff.storage.outage import FAULTS, Refusal, refusal_of
 from web.staff.storage.saving import Refused, probe
 
@@ -40,6 +41,7 @@ class SavingWatch:
         """Try, when it is time, whether the disk takes anything again.  Raises what is wrong with
         the database otherwise."""
         staff, now_s = self._staff, self._monotonic()
+        unsaved_alarms.let_go(staff)
         if staff.db.saving.now is None:
             if staff.unkept:
                 reads.keep_unkept(staff)

@@ -22,9 +22,11 @@ from gunicorn.app.base import BaseApplication
 from web.staff.core.config import StaffConfig
 from web.staff.core.context import EXTENSION, Staff
 from web.staff.realtime.pictures import Pictures
+from web.staff.realtime.siblings import Siblings
 from web.staff.runtime.app import create_app
 from web.staff.runtime.health import ill
 from web.staff.runtime.saving_watch import status
+from web.staff.runtime.worker import Worker
 
 WORKER_TIMEOUT_S = 60
 """Seconds without a sign of a worker's main loop until gunicorn replaces it."""
@@ -35,7 +37,7 @@ KEEPALIVE_S = 75
 SPARE_CONNECTIONS = 2000
 """Idle kept connections beside those being answered."""
 
-SWITCH_S = 0.0005
+SWITCH_S = 0.0002
 """Seconds that a thread may keep the interpreter while others wait for it.  A page asks the
 database some thirty times, and after each answer waits so long for every batch that is worked on:
 at Python's 5 ms that alone is a second."""
@@ -60,7 +62,9 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def __init__(self, config: StaffConfig) -> None:
         self._config = config
-        self._pictures = Pictures()  # before the workers are forked, which all have it then
+        # before the workers are forked, which all have them then
+        self._pictures = Pictures()
+        self._siblings = Siblings(config.listen.workers)
         # gunicorn's master would say READY before a worker has even opened its database
         self._notify = os.environ.pop("NOTIFY_SOCKET", None)
         self._watchdog_us = os.environ.get("WATCHDOG_USEC")
@@ -72,7 +76,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         host = f"[{listen.host}]" if ":" in listen.host else listen.host
         settings: dict[str, object] = {
             "bind": f"{host}:{listen.port}",
-            "worker_class": "gthread",
+            "worker_class": Worker,
             "workers": listen.workers,
             "threads": listen.threads,
             "worker_connections": listen.threads + SPARE_CONNECTIONS,
@@ -101,7 +105,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         """The application, made in the worker: its threads do not survive a fork."""
         threading.stack_size(THREAD_STACK_BYTES)
         sys.setswitchinterval(SWITCH_S)
-        return create_app(self._config, pictures=self._pictures)
+        return create_app(self._config, pictures=self._pictures, siblings=self._siblings)
 
     def _ready(self, worker: Any) -> None:
         app: Flask = worker.app.callable

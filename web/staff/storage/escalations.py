@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, insert, literal, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, case, insert, literal, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.events import AlarmType, Severity, Trait
@@ -56,8 +57,11 @@ def before_commit(conn: Connection, changes: Sequence[Change | ManyChanges], now
 
 def begin(conn: Connection, refs: Collection[str], now: Moment) -> None:
     """Escalations of those of these alarms that are open, ring, and have none."""
-    a, h = t.alarm.c, t.home.c
-    _insert(conn, now, and_(among(a.ref, refs), a.home_id == h.id))
+    if len(refs) == 1:
+        (ref,) = refs
+        conn.execute(_begins_one(conn.dialect.name), {**_moments(now), "ref": ref})
+    else:
+        _insert(conn, now, among(t.alarm.c.ref, refs))
 
 
 def begin_missing(conn: Connection, now: Moment, since: timedelta) -> None:
@@ -82,35 +86,50 @@ def is_missing(conn: Connection, now: Moment, since: timedelta) -> bool:
 def _is_ringing() -> Any:
     a = t.alarm.c
     # what this version cannot read counts as care
-    rings = or_(a.severity.in_(RINGS), a.severity.not_in([one.value for one in Severity]))
+    quiet = [one.value for one in Severity if one.value not in RINGS]
+    rings = and_(a.severity.is_not(None), *(a.severity != one for one in quiet))
     return and_(a.closed_at.is_(None), a.raised_at.is_not(None), rings)
 
 
 def _insert(conn: Connection, now: Moment, which: Any) -> None:
-    a, h = t.alarm.c, t.home.c
-    wait_s = case((a.type.in_(COMMON), GATHER_WAIT_S), else_=0.0)
-    soon, later = now.values(), now.values(GATHER_WAIT_S)
-    due_at = escalation.c.due_at.type
+    conn.execute(_begins(conn.dialect.name, which), _moments(now))
+
+
+@cache
+def _begins_one(dialect: str) -> Any:
+    """The statement for one alarm, built once: building it costs more than running it."""
+    return _begins(dialect, t.alarm.c.ref == bindparam("ref"))
+
+
+def _begins(dialect: str, which: Any) -> Any:
+    a, h, e = t.alarm.c, t.home.c, escalation.c
+    common = or_(*(a.type == about for about in COMMON))  # a list is written out at each use
+
+    def given(name: str) -> Any:
+        return bindparam(name, type_=e[name.removeprefix("later_")].type)
+
     query = (
         select(
             *(a.id, h.org_id, a.home_id, a.id, a.severity),
-            *(literal("climbing"), literal("begun")),
-            literal(now.at, due_at),
-            case(
-                (a.type.in_(COMMON), literal(later["due_at"], due_at)),
-                else_=literal(soon["due_at"], due_at),
-            ),
-            literal(now.mono_s) + wait_s,
-            literal(now.boot),
-            literal(now.at, due_at),
+            *(literal("climbing"), literal("begun"), given("began_at")),
+            case((common, given("later_due_at")), else_=given("due_at")),
+            case((common, given("later_due_mono")), else_=given("due_mono")),
+            *(given("boot"), given("set_at")),
         )
         .join(t.home, h.id == a.home_id)
         .where(_is_ringing(), which)
     )
     columns = ["id", "org_id", "home_id", "alarm", "severity", "state", "why", "began_at"]
     columns += ["due_at", "due_mono", "boot", "set_at"]
-    dialect: Any = postgresql if conn.dialect.name == "postgresql" else sqlite
-    conn.execute(dialect.insert(escalation).from_select(columns, query).on_conflict_do_nothing())
+    kind: Any = postgresql if dialect == "postgresql" else sqlite
+    return kind.insert(escalation).from_select(columns, query).on_conflict_do_nothing()
+
+
+def _moments(now: Moment) -> dict[str, object]:
+    """What the statement is given: now, and when those are due that may be of many."""
+    later = now.values(GATHER_WAIT_S)
+    names = ("due_at", "due_mono")
+    return {**now.values(), "began_at": now.at} | {f"later_{name}": later[name] for name in names}
 
 
 def begin_mass(conn: Connection, mass: str, org: str, severity: str, now: Moment) -> None:

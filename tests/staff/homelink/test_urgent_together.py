@@ -1,0 +1,223 @@
+"""What many homes send at once is stored in few transactions, each home's as if it came alone."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import insert
+
+from gateway.clock import ManualClock
+from gateway.events import AlarmCancelled, AlarmRaised, AlarmType
+from tests.staff.homelink.test_ingest import rows
+from tests.staff.pages.test_statements import counted
+from tests.staff.parts import EnrolledHome, add_home, pem_of
+from web.staff.core.context import Staff
+from web.staff.core.together import NotDone, Together
+from web.staff.events.projections.rebuild import rebuild_home
+from web.staff.homelink import ingest, urgent
+from web.staff.homelink.urgent import Came
+from web.staff.storage import tables
+from web.staff.storage.changes import MANY_HOMES
+from web.staff.storage.ladder_tables import escalation
+
+WITHIN_S = 20.0
+
+
+def homes(app: Flask, staff: Staff, clock: ManualClock, count: int) -> list[EnrolledHome]:
+    """Enrolled homes, each with a first event of its own."""
+    made = []
+    for number in range(count):
+        home = EnrolledHome(app, app.test_client(), f"u{number:02}", clock)
+        add_home(app, home.home)
+        home.origin = f"home:{home.home}"
+        pem = pem_of(home.key)
+        values = {
+            "home_id": home.home,
+            "public_key": pem,
+            "sha256": hashlib.sha256(pem.encode()).hexdigest(),
+            "origin": home.origin,
+            "version": "0.1.0",
+            "enrolled_at": clock.now(),
+        }
+        with staff.db.write() as tx:
+            tx.conn.execute(insert(tables.gateway_key).values(values))
+        made.append(home)
+    return made
+
+
+def call(home: EnrolledHome) -> Came:
+    """What a home sends that calls for help."""
+    raised = AlarmRaised.usual(AlarmType.PENDANT, home.clock.now())
+    return Came(home.home, ingest.read_events(home.seal(raised), home.home), 0, None)
+
+
+def by_id(row: Any) -> str:
+    """What rows are put in order by."""
+    return str(row.id)
+
+
+def ids(staff: Staff) -> list[str]:
+    """The alarms that there are."""
+    return sorted(row.id for row in rows(staff, tables.alarm))
+
+
+def test_ten_homes_cost_hardly_more_statements_than_one(
+    staff_app: Flask, staff: Staff, clock: ManualClock
+) -> None:
+    """And one commit; every alarm is there, has its ladder, and its home was heard."""
+    made = homes(staff_app, staff, clock, MANY_HOMES + 2)
+    urgent._commit(staff, [call(made[0])])
+    with counted(staff_app) as before:
+        urgent._commit(staff, [call(made[1])])
+    with counted(staff_app) as ten:
+        urgent._commit(staff, [call(home) for home in made[2:]])
+    assert (before.commits, ten.commits) == (1, 1)
+    assert len(before.statements) <= 9, before.statements
+    assert len(ten.statements) <= len(before.statements) + 1, ten.statements
+    assert ids(staff) == [f"{home.origin}/1" for home in made]
+    assert sorted(row.id for row in rows(staff, escalation)) == ids(staff)
+    assert len(rows(staff, tables.urgent)) == len(rows(staff, tables.home_link)) == len(made)
+
+
+def test_alarms_that_wait_for_the_database_are_stored_together(
+    staff_app: Flask, staff: Staff, clock: ManualClock
+) -> None:
+    """The first one is at work; those that come meanwhile are answered after one commit, and each
+    is told to a screen for itself."""
+    made = homes(staff_app, staff, clock, MANY_HOMES + 1)
+    answers: list[int] = []
+
+    def send(home: EnrolledHome) -> None:
+        raised = AlarmRaised.usual(AlarmType.PENDANT, clock.now())
+        answers.append(home.post("urgent", home.seal(raised)).status_code)
+
+    began, go_on = threading.Event(), threading.Event()
+
+    def hold(several: Sequence[Came]) -> None:
+        began.set()
+        assert go_on.wait(WITHIN_S)
+
+    blocker = threading.Thread(target=lambda: staff.urgent.do(None, hold))
+    blocker.start()
+    assert began.wait(WITHIN_S)
+    threads = [threading.Thread(target=send, args=(home,)) for home in made[1:]]
+    with staff.broker.subscribe({home.home for home in made}) as screen:
+        for thread in threads:
+            thread.start()
+        until_s = time.monotonic() + WITHIN_S
+        while len(staff.urgent._waiting) < MANY_HOMES and time.monotonic() < until_s:
+            time.sleep(0.005)
+        with counted(staff_app) as cost:
+            go_on.set()
+            for thread in [blocker, *threads]:
+                thread.join(WITHIN_S)
+        told = [screen.get(0) for _ in range(MANY_HOMES)]
+    assert answers == [200] * MANY_HOMES
+    assert cost.commits == 1
+    assert ids(staff) == [f"{home.origin}/1" for home in made[1:]]
+    assert {message.home for message in told if message is not None} == {
+        home.home for home in made[1:]
+    }
+
+
+def test_together_or_one_after_the_other_ends_in_the_same_tables(
+    staff_app: Flask, staff: Staff, clock: ManualClock
+) -> None:
+    """Also where one request comes twice among them, and one cancels what another raised; folded
+    anew it is the same."""
+    made = homes(staff_app, staff, clock, 4)
+    first, second, third, fourth = (call(home) for home in made)
+    urgent._commit(staff, [second])
+    cancelled = made[2].seal(AlarmCancelled(alarm=f"{made[2].origin}/1", reason="button"))
+    over = Came(third.home, ingest.read_events(cancelled, third.home), 0, 3)
+    urgent._commit(staff, [first, second, third, over, first, fourth])
+    assert ids(staff) == [f"{home.origin}/1" for home in made]
+    before = sorted(rows(staff, tables.alarm), key=by_id)
+    assert [row.id for row in before if row.closed_at is not None] == [f"{made[2].origin}/1"]
+    assert len(rows(staff, tables.urgent)) == len(made) + 1
+    for home in made:
+        with staff.db.write() as tx:
+            rebuild_home(tx.conn, home.home)
+    assert sorted(rows(staff, tables.alarm), key=by_id) == before
+
+
+# --- who does it
+
+
+def test_nobody_fails_for_anothers_sake() -> None:
+    """One of five cannot be done: it alone hears of it, the others are done.  What would meet each
+    of them meets all at once, and is not tried again."""
+    done: list[int] = []
+
+    def work(numbers: Sequence[int]) -> None:
+        tried.append(list(numbers))
+        if 3 in numbers:
+            raise error
+        done.extend(numbers)
+
+    for error, well in ((ValueError(), [0, 1, 2, 4, 5]), (ConnectionError(), [0])):
+        done.clear()
+        tried: list[list[int]] = []
+        assert sorted(_all_at_once(work, 6)) == sorted(set(range(6)) - set(well))
+        assert sorted(done) == well
+        assert len(tried) == (7 if isinstance(error, ValueError) else 2)
+
+
+def _all_at_once(work: object, count: int) -> list[int]:
+    """Let so many do it while the first one is at work; who failed."""
+    together: Together[int] = Together(10, lambda error: isinstance(error, ConnectionError))
+    began, go_on = threading.Event(), threading.Event()
+    failed: list[int] = []
+
+    def first(numbers: Sequence[int]) -> None:
+        began.set()
+        assert go_on.wait(WITHIN_S)
+        work(numbers)  # type: ignore[operator]
+
+    def do(number: int) -> None:
+        try:
+            together.do(number, first if number == 0 else work)  # type: ignore[arg-type]
+        except (ValueError, ConnectionError):
+            failed.append(number)
+
+    threads = [threading.Thread(target=do, args=(number,)) for number in range(count)]
+    threads[0].start()
+    assert began.wait(WITHIN_S)
+    for thread in threads[1:]:
+        thread.start()
+    until_s = time.monotonic() + WITHIN_S
+    while len(together._waiting) < count - 1 and time.monotonic() < until_s:
+        time.sleep(0.005)
+    go_on.set()
+    for thread in threads:
+        thread.join(WITHIN_S)
+    return failed
+
+
+def test_who_is_not_served_in_time_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one at work hangs: who waits behind it gives up, and is done for nobody later."""
+    monkeypatch.setattr("web.staff.core.together.WITHIN_S", 0.05)
+    together: Together[int] = Together(10, lambda _error: False)
+    began, go_on = threading.Event(), threading.Event()
+    done: list[int] = []
+
+    def hang(numbers: Sequence[int]) -> None:
+        began.set()
+        assert go_on.wait(WITHIN_S)
+        done.extend(numbers)
+
+    thread = threading.Thread(target=lambda: together.do(1, hang))
+    thread.start()
+    assert began.wait(WITHIN_S)
+    with pytest.raises(NotDone):
+        together.do(2, hang)
+    go_on.set()
+    thread.join(WITHIN_S)
+    together.do(3, hang)
+    assert done == [1, 3]
