@@ -68,6 +68,7 @@ STAFF_KNOWS = (
     "gateway.media.description",
     "gateway.scaip",
     "gateway.updates.archive",
+    "gateway.updates.papers",
     "gateway.updates.target",
     "gateway.updates.trust",
 )
@@ -86,7 +87,7 @@ SERVER_AND_DEMO_ONLY = (
     "flask_login",
     "flask_security",
     "gunicorn",
-    "pg8000",
+    "psycopg",
     "sqlalchemy",
     "wtforms",
 )

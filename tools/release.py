@@ -2,12 +2,14 @@
 
     key FILE              a key of one's own: FILE (with a passphrase) and FILE.pub
     begin REPO PUB PUB …  a new list of releases, which two of these keys sign together
-    add REPO ARTEFACT …   put what `make deb` built on the list
+    keys REPO PUB PUB …   other keys from now on; two of the old and two of the new sign it
+    add REPO FILE …       put what `make deb` built on the list, with its bill of materials
+                          (what `make sbom` wrote) and the advisories of docs/advisories.md
     drop REPO VERSION     take a release off the list: no home takes it from then on
     refresh REPO          the list as it is, with new dates
     sign REPO FILE        sign what is new with one's own key; the second person does the same
     check REPO            look at it as a home does
-    root REPO             the root of trust, for the next build of the program
+    root REPO             the root of trust and the newest list, for the next build of the program
     pack FOLDER FILE      an artefact of a folder
 
 REPO is a folder that is carried from one person to the other, and at last to the staff server
@@ -54,7 +56,7 @@ from tuf.api.metadata import (
 )
 
 from gateway.errors import TryggveError, UserError
-from gateway.updates import archive, target, trust
+from gateway.updates import archive, papers, target, trust
 
 THRESHOLD = 2
 """How many people sign together: one stolen key, or one mistake, releases nothing."""
@@ -66,7 +68,13 @@ DATE_LIVES = timedelta(days=120)
 """Of the word that this is the newest list: after it homes take nothing until `refresh` was signed,
 so that who carries the list cannot hold a newer one back for ever."""
 
+RENEW = timedelta(days=180)
+"""A list of keys that ends sooner is renewed with whatever is changed next: nobody has to think of
+it, and a home that was off for half a year follows."""
+
 ROLES = ("root", "targets", "snapshot", "timestamp")
+
+ADVISORIES = Path(__file__).resolve().parents[1] / "docs/advisories.md"
 
 
 class Repo:
@@ -101,35 +109,62 @@ class Repo:
         """A list without releases."""
         if self.metadata.exists():
             raise UserError(f"{self.folder} has a list of releases already.")
-        if len({key.keyid for key in keys}) < max(threshold, THRESHOLD):
-            raise UserError(f"a list is signed by {THRESHOLD} different keys at the least.")
+        root = _root_of(keys, threshold)
         self.metadata.mkdir(parents=True)
         self.targets.mkdir(exist_ok=True)
         now = datetime.now(UTC).replace(microsecond=0)
-        ids = [key.keyid for key in keys]
-        root = Root(
-            expires=now + LIST_LIVES,
-            keys={key.keyid: key for key in keys},
-            roles={role: Role(list(ids), threshold) for role in ROLES},
-            consistent_snapshot=True,
-        )
         self.save("root", Metadata(root))
         self.save("targets", Metadata(Targets(expires=now + LIST_LIVES)))
         self.save("snapshot", Metadata(Snapshot(expires=now + DATE_LIVES)))
         self.save("timestamp", Metadata(Timestamp(expires=now + DATE_LIVES)))
 
-    def add(self, artefacts: Sequence[Path]) -> None:
-        """Put them on the list.  Raises `UserError`."""
+    def rotate(self, keys: Sequence[SSlibKey], threshold: int = THRESHOLD) -> None:
+        """Other keys sign from now on.  Raises `UserError`."""
+        self._renew(_root_of(keys, threshold))
+        self._next(self.load("targets"))
+
+    def _renew(self, root: Root) -> None:
+        """The next root: homes take one after the other, each signed by the keys of the one before
+        and by its own."""
+        newest = self.load("root").signed
+        if not self._is_root_whole():
+            raise UserError("the last list of keys is not signed by all who must: sign it first.")
+        root.version = newest.version + 1
+        self.save("root", Metadata(root))
+
+    def _is_root_whole(self) -> bool:
+        root = self.load("root")
+        found = root.signed.get_root_verification_result(
+            self._root_before(root.signed.version), root.signed_bytes, root.signatures
+        )
+        return bool(found)
+
+    def _root_before(self, version: int) -> Root | None:
+        """The keys before these, which sign these too; None: these are the first."""
+        file = self.metadata / f"{version - 1}.root.json"
+        return Metadata[Root].from_bytes(file.read_bytes()).signed if version > 1 else None
+
+    def add(self, artefacts: Sequence[Path], sbom: Path | None = None) -> None:
+        """Put them on the list, with what is in them.  Raises `UserError`."""
         listed = self.load("targets")
         for file in artefacts:
             about = about_of(file)
-            hashed = hashlib.sha256(file.read_bytes()).hexdigest()
-            shutil.copyfile(file, self.targets / f"{hashed}.{file.name}")
+            about["advisories"] = papers.mended_in(about["release"], ADVISORIES)
+            if sbom is not None:
+                papers.check_sbom(sbom, about["release"])
+                about["sbom"] = {"name": sbom.name, "sha256": self._take(sbom)}
+            hashed = self._take(file)
             entry = TargetFile(
                 file.stat().st_size, {"sha256": hashed}, file.name, {"custom": about}
             )
             listed.signed.targets[file.name] = entry
         self._next(listed)
+
+    def _take(self, file: Path) -> str:
+        """Copy it under its hash, as a mirror has it; the hash."""
+        hashed = hashlib.sha256(file.read_bytes()).hexdigest()
+        shutil.copyfile(file, self.targets / f"{hashed}.{file.name}")
+        return hashed
 
     def drop(self, version: str) -> None:
         """Take this version off the list."""
@@ -150,6 +185,10 @@ class Repo:
 
     def _next(self, listed: Metadata[Any]) -> None:
         now = datetime.now(UTC).replace(microsecond=0)
+        root = self.load("root").signed
+        if root.expires - now < RENEW and self._is_root_whole():
+            root.expires = now + LIST_LIVES
+            self._renew(root)
         snapshot, timestamp = self.load("snapshot"), self.load("timestamp")
         for role, what, lives in (
             ("targets", listed, LIST_LIVES),
@@ -166,15 +205,18 @@ class Repo:
             self.save(role, what)
 
     def sign(self, key: Ed25519PrivateKey) -> list[str]:
-        """Sign the newest of each role with this key; the roles that lacked it.  Raises
-        `UserError` for a key that is none of the list's."""
+        """Sign the newest of each role with this key; the roles that lacked it.  A key that was
+        replaced signs the list of keys that replaces it, and nothing else.  Raises `UserError` for
+        a key that is none of the list's."""
         signer = CryptoSigner(key)
         root = self.load("root").signed
+        before = self._root_before(root.version)
         mine = signer.public_key.keyid
-        if mine not in root.keys:
-            raise UserError("this key is none of those that the list was begun with.")
+        replaced = mine not in root.keys
+        if replaced and (before is None or mine not in before.keys):
+            raise UserError("this key is none of those that sign this list.")
         signed = []
-        for role in ROLES:
+        for role in ROLES[:1] if replaced else ROLES:
             what = self.load(role)
             if mine not in what.signatures:
                 what.sign(signer, append=True)
@@ -187,14 +229,11 @@ class Repo:
         names = sorted(self.load("targets").signed.targets)
         root = (self.metadata / "1.root.json").read_bytes()
         with tempfile.TemporaryDirectory() as kept:
-            for name in names or ["none"]:
-                try:
-                    found = trust.genuine(name, self.read, Path(kept), root)
-                except TryggveError as error:
-                    if names or error.data.get("why") != "missing":
-                        raise
-                    continue
+            trust.newest(self.read, Path(kept), root)
+            for name in names:
+                found = trust.genuine(name, self.read, Path(kept), root)
                 found.check(self.targets / found.path)
+                papers.papers(found.about).check(self.targets)
         return names
 
     def read(self, name: str) -> Iterator[bytes]:
@@ -203,6 +242,17 @@ class Repo:
             yield (self.metadata / name).read_bytes()
         except OSError as error:
             raise KeyError(name) from error
+
+
+def _root_of(keys: Sequence[SSlibKey], threshold: int) -> Root:
+    if len({key.keyid for key in keys}) < max(threshold, THRESHOLD):
+        raise UserError(f"a list is signed by {THRESHOLD} different keys at the least.")
+    return Root(
+        expires=datetime.now(UTC).replace(microsecond=0) + LIST_LIVES,
+        keys={key.keyid: key for key in keys},
+        roles={role: Role([key.keyid for key in keys], threshold) for role in ROLES},
+        consistent_snapshot=True,
+    )
 
 
 def about_of(artefact: Path) -> dict[str, Any]:
@@ -301,9 +351,20 @@ def _begin(words: list[str], _file: Path | None) -> None:
     Repo(Path(repo)).begin([public_key(Path(key)) for key in keys])
 
 
+def _keys(words: list[str], _file: Path | None) -> None:
+    repo, *keys = words
+    Repo(Path(repo)).rotate([public_key(Path(key)) for key in keys])
+
+
 def _add(words: list[str], _file: Path | None) -> None:
-    repo, first, *more = words
-    Repo(Path(repo)).add([Path(first), *map(Path, more)])
+    repo, *files = words
+    bills = [Path(file) for file in files if file.endswith(".cdx.json")]
+    artefacts = [Path(file) for file in files if not file.endswith(".cdx.json")]
+    if len(bills) > 1 or not artefacts:
+        raise UserError("name artefacts of one version, and the bill that `make sbom` wrote of it.")
+    if not bills:
+        print("without a bill of materials: whoever asks what is in it is told nothing")
+    Repo(Path(repo)).add(artefacts, bills[0] if bills else None)
 
 
 def _drop(words: list[str], _file: Path | None) -> None:
@@ -330,8 +391,11 @@ def _check(words: list[str], _file: Path | None) -> None:
 
 
 def _root(words: list[str], _file: Path | None) -> None:
-    [repo] = words
-    trust.ROOT.write_bytes(Repo(Path(repo)).file("root").read_bytes())
+    [folder] = words
+    repo = Repo(Path(folder))
+    repo.check()
+    trust.ROOT.write_bytes(repo.file("root").read_bytes())
+    trust.SEEN.write_bytes(repo.file("timestamp").read_bytes())
     print(f"{trust.ROOT}: programs that are built from here on trust these keys.")
 
 
@@ -343,6 +407,7 @@ def _pack(words: list[str], _file: Path | None) -> None:
 COMMANDS: dict[str, Callable[[list[str], Path | None], None]] = {
     "key": _key,
     "begin": _begin,
+    "keys": _keys,
     "add": _add,
     "drop": _drop,
     "refresh": _refresh,

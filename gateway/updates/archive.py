@@ -10,6 +10,7 @@ import io
 import lzma
 import os
 import posixpath
+import shutil
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,10 +25,20 @@ UNPACKED_MAX_BYTES = 400_000_000
 ENTRIES_MAX = 60_000
 """Files, folders and links: a whole gateway has some 9,000."""
 
+RESERVE_BYTES = 64_000_000
+"""That stay free on a disk whatever is downloaded or unpacked: the home's log goes on."""
+
 OUTSIDE = ("/usr/bin/python3.", "/usr/lib/python3/dist-packages/")
 """Where a link of a release may lead beside its own folder: Debian's Python, and its lgpio."""
 
 PIECE_BYTES = 1 << 16
+
+
+def need_room(folder: Path, more_bytes: int) -> None:
+    """Raise `ReleaseRefused` (`no_room`) unless so many bytes more leave the disk of `folder` its
+    reserve; `OSError`."""
+    if shutil.disk_usage(folder).free - more_bytes < RESERVE_BYTES:
+        raise ReleaseRefused("The release is refused: the disk has no room for it.", why="no_room")
 
 
 def pack(folder: Path, file: Path, *, preset: int = 6) -> None:
@@ -58,7 +69,8 @@ def _first_told(folder: Path) -> Iterator[Path]:
 
 
 def unpack(file: IO[bytes], into: Path) -> None:
-    """Unpack into the empty folder `into`.  Raises `ReleaseRefused` (`unreadable`), `OSError`."""
+    """Unpack into the empty folder `into`.  Raises `ReleaseRefused` (`unreadable`, `no_room`),
+    `OSError`."""
     try:
         with (
             lzma.LZMAFile(file) as packed,
@@ -127,6 +139,7 @@ class _Unpacking:
             raise _unreadable(f"{name[:80]!r} is in it twice") from error
 
     def _file(self, entry: tarfile.TarInfo, path: Path) -> None:
+        need_room(self._into, entry.size)
         content = self._tar.extractfile(entry)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
         mode = 0o755 if entry.mode & 0o100 else 0o644

@@ -27,7 +27,8 @@ REQUEST_MAX_BYTES = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`id` is of this request alone; `plan` the server's, told with what comes of it."""
+    """`id` is of this request alone; `plan` the server's, told with what comes of it.  Without a
+    `version`: what the plan brought and nobody has started is to be taken back."""
 
     id: str
     version: str

@@ -15,7 +15,7 @@ from urllib3.exceptions import HTTPError
 
 from gateway.errors import LinkDown, LinkRefused, ReleaseRefused
 from gateway.link.https import Lane, down
-from gateway.updates.archive import PACKED_MAX_BYTES
+from gateway.updates.archive import PACKED_MAX_BYTES, need_room
 from gateway.updates.exchange import Inbox
 from gateway.updates.trust import METADATA_MAX_BYTES, Genuine
 from gateway.wire import UPDATE_PIECE_BYTES
@@ -68,12 +68,17 @@ class Mirror:
         while have < found.length:
             if not self._go_on():
                 raise LinkDown("the line is wanted for something else", busy=True)
+            need_room(inbox.folder, UPDATE_PIECE_BYTES)
             have += self._piece(found, inbox, have)
 
     def _piece(self, found: Genuine, inbox: Inbox, have: int) -> int:
         last = min(have + UPDATE_PIECE_BYTES, found.length) - 1
         wanted = {"Range": f"bytes={have}-{last}"}
         response = self._lane.get(f"/update-targets/{found.path}", wanted)
+        if response.status == 404:
+            response.close()
+            text = "The release is refused: the server does not have the file that was signed."
+            raise ReleaseRefused(text, why="missing")
         came = 0
         with inbox.artefact.open("ab") as file:
             for data in _body(response, 206, last - have + 1):

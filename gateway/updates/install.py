@@ -34,14 +34,24 @@ KEPT = "metadata"
 PIECE_BYTES = 1 << 16
 
 
-def take(slots: Slots, inbox: Inbox, root: bytes | None = None) -> None:
-    """Answer the gateway's request, if there is one; whatever comes of it is told."""
+ROOM_TIMES = 4
+"""A release needs so many times its packed size: root's copy of it, and what is in it."""
+
+
+def take(slots: Slots, inbox: Inbox, root: bytes | None = None, seen: bytes | None = None) -> None:
+    """Answer the gateway's request, if there is one; whatever comes of it is told.  `root` and
+    `seen` None: this program's own."""
     request = inbox.request()
     if request is None:
         inbox.drop_request()
         return
     try:
-        _take(slots, inbox, request, trust.root_of_trust() if root is None else root)
+        if request.version:
+            root = trust.root_of_trust() if root is None else root
+            _take(slots, inbox, request, root, trust.seen_when_built() if seen is None else seen)
+        else:
+            with slots.locked():
+                slots.withdraw(request.plan)
     except ReleaseRefused as error:
         _refused(slots, request, error.why, error.text)
     except OSError as error:
@@ -58,7 +68,7 @@ def _refused(slots: Slots, request: Request, why: str, text: str) -> None:
     slots.tell({**about, "outcome": "refused", "why": why, "text": text})
 
 
-def _take(slots: Slots, inbox: Inbox, request: Request, root: bytes) -> None:
+def _take(slots: Slots, inbox: Inbox, request: Request, root: bytes, seen: bytes) -> None:
     current, package = slots.folder(slots.current()), slots.folder(PACKAGE)
     fits = target.of_folder(current, package)
     if fits is None or not target.VERSION.fullmatch(request.version):
@@ -68,9 +78,14 @@ def _take(slots: Slots, inbox: Inbox, request: Request, root: bytes) -> None:
     if slots.trial() is not None and slots.linked() == (slots.trial() or {}).get("place"):
         raise ReleaseRefused("Another release is on trial.", why="failed")
     found = trust.genuine(
-        fits.target(request.version), lambda name: _pieces(inbox, name), slots.root / KEPT, root
+        fits.target(request.version),
+        lambda name: _pieces(inbox, name),
+        slots.root / KEPT,
+        root,
+        seen,
     )
     _check_fit(fits, found.about, request.version)
+    archive.need_room(slots.root, ROOM_TIMES * found.length)
     packed = slots.root / "taken.tar.xz"
     try:
         _copy(inbox, packed, found.length)

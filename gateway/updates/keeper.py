@@ -13,9 +13,9 @@ trial that does not prove itself (`slots`), or unpacking (`install`).
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import secrets
-import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -36,10 +36,10 @@ from gateway.events import (
     UpdateWhy,
 )
 from gateway.link.https import Lane
-from gateway.updates import target, trust
+from gateway.updates import archive, target, trust
 from gateway.updates.exchange import Inbox, Request
 from gateway.updates.fetch import Mirror
-from gateway.updates.slots import Slots
+from gateway.updates.slots import CALLED_OFF, Slots
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +54,11 @@ AGAIN_S = 900.0
 
 ANSWER_S = 3600.0
 """Seconds that root's half may take: a Pi unpacks and compiles for some minutes."""
+
+TOLD_BY = {"id", "plan", "version", "outcome"}
+"""What root says of a trial or a request: less is no answer, but what a card made of one."""
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class UpdateKeeper:
@@ -75,6 +80,7 @@ class UpdateKeeper:
         record: Callable[[Data], None],
         end: Callable[[], None],
         root: Callable[[], bytes] = trust.root_of_trust,
+        seen: Callable[[], bytes] = trust.seen_when_built,
         here: Path | None = None,
         look_s: float = LOOK_S,
         quiet_s: float = QUIET_S,
@@ -84,7 +90,7 @@ class UpdateKeeper:
         self._slots = None if releases is None else Slots(releases)
         self._here = here or target.here()
         self._needed_by, self._online, self._sure_of_time = needed_by, online, sure_of_time
-        self._record, self._end, self._root = record, end, root
+        self._record, self._end, self._root, self._seen = record, end, root, seen
         self._look_s, self._quiet_s, self._monotonic = look_s, quiet_s, monotonic
         self._news = asyncio.Event()
         self._passed = False
@@ -92,6 +98,7 @@ class UpdateKeeper:
         self._not_before_s = 0.0
         self._asked_s: float | None = None
         self._ending = False
+        self._taken_back: int | None = None
         self.forget()
 
     # --- events -----------------------------------------------------------------------------------
@@ -99,6 +106,7 @@ class UpdateKeeper:
     def forget(self) -> None:
         """The events are about to be told anew."""
         self._wanted: UpdateWanted | None = None
+        self._called_off: int | None = None
         self._told: set[str] = set()
 
     def apply(self, event: Event) -> None:
@@ -106,12 +114,14 @@ class UpdateKeeper:
         data = event.data
         if isinstance(data, UpdateWanted):
             if event.origin.startswith("staff:"):
-                self._wanted = data
+                self._wanted, self._called_off, self._taken_back = data, None, None
         elif isinstance(data, UpdateCalledOff | UpdateRefused | UpdateHeld | UpdateReturned):
             if self._wanted is not None and self._wanted.plan == data.plan:
                 self._wanted = None
             if isinstance(data, UpdateHeld | UpdateReturned):
                 self._told.add(data.trial)
+            if isinstance(data, UpdateCalledOff):
+                self._called_off = data.plan
 
     def see_live(self, event: Event) -> None:
         """Something happened in this run, and is folded."""
@@ -129,7 +139,8 @@ class UpdateKeeper:
             self._news.clear()
             try:
                 await self._round()
-            except OSError:  # the disk: the next round tries again
+            except (OSError, LookupError, ValueError, TypeError):
+                # the disk, or what it made of a file: the next round tries again
                 log.exception("an update could not go on")
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), self._look_s)
@@ -143,6 +154,8 @@ class UpdateKeeper:
             return
         wanted = self._wanted
         if wanted is None:
+            if self._inbox.artefact.exists():
+                self._inbox.clear()  # of what was called off
             return
         if wanted.version == self._version:
             self._wanted = None
@@ -170,11 +183,19 @@ class UpdateKeeper:
                 self._inbox.prove(trial["id"])
             else:
                 self._inbox.lack(trial["id"], "test" if self._online() else "server")
+        elif self._called_off is not None and trial.get("plan") == self._called_off:
+            self._take_back(self._called_off)
         elif self._is_quiet() and not self._ending:
             self._ending = True
             self._record(UpdateBegun(plan=int(trial["plan"]), version=str(trial["version"])))
             self._end()
         return True
+
+    def _take_back(self, plan: int) -> None:
+        """Nobody wants it any more, and nobody has started it: root's half puts back what runs."""
+        if self._taken_back != plan:
+            self._taken_back = plan
+            self._inbox.ask(Request(secrets.token_hex(8), "", plan))
 
     def _is_quiet(self) -> bool:
         since_s = self._needed_s
@@ -184,11 +205,13 @@ class UpdateKeeper:
     def _tell_last(self, slots: Slots) -> bool:
         """Tell what came of the last trial or request, once."""
         last = slots.last()
-        if last is None or last.get("id") in self._told:
+        if last is None or not last.keys() >= TOLD_BY or last["id"] in self._told:
             return False
         plan, version = int(last["plan"]), str(last["version"])
         trial, why = str(last["id"]), _why(last.get("why"))
         self._told.add(trial)
+        if last.get("why") == CALLED_OFF:
+            return False  # it never ran
         if last["outcome"] == "held":
             self._record(UpdateHeld(plan=plan, version=version, trial=trial))
         elif last["outcome"] == "returned":
@@ -228,6 +251,12 @@ class UpdateKeeper:
             wait_s = error.wait_s if isinstance(error, LinkDown) and error.busy else None
             self._not_before_s = self._monotonic() + (wait_s or AGAIN_S)
             return
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            self._inbox.clear()
+            self._refuse(wanted, "no_room", "The release is refused: the disk is full.")
+            return
         if self._wanted == wanted:
             self._record(UpdateFetched(plan=wanted.plan, version=wanted.version))
             self._inbox.ask(Request(secrets.token_hex(8), wanted.version, wanted.plan))
@@ -243,11 +272,13 @@ class UpdateKeeper:
         mirror = Mirror(lane, go_on=lambda: self._needed_by() != "alarm")
         try:
             found = trust.genuine(
-                fits.target(wanted.version), mirror.metadata, self._inbox.metadata, self._root()
+                fits.target(wanted.version),
+                mirror.metadata,
+                self._inbox.metadata,
+                self._root(),
+                self._seen(),
             )
-            if shutil.disk_usage(self._inbox.folder).free < 2 * found.length:
-                text = "The release is refused: the disk has no room for it."
-                raise ReleaseRefused(text, why="no_room")
+            archive.need_room(self._inbox.folder, 2 * found.length)
             mirror.artefact(found, self._inbox)
         finally:
             lane.close()

@@ -41,6 +41,9 @@ PACKAGE = "package"
 TAKEN = "taken.new"
 """What is being made of a release that came; on no place until it is whole."""
 
+CALLED_OFF = "called_off"
+"""Why a release was gone back from that was never started; told to nobody."""
+
 STARTS = 4
 """Starts that a release on trial has, the first included: one crash or power cut may be chance,
 four within minutes are not."""
@@ -184,6 +187,12 @@ class Slots:
             return "returned"
         return None
 
+    def withdraw(self, plan: int) -> None:
+        """What this plan put in force and nobody has started is not in force any more."""
+        trial = self._pending()
+        if trial is not None and trial.get("plan") == plan and "machine" not in trial:
+            self.back(trial, CALLED_OFF)
+
     def _pending(self) -> dict[str, Any] | None:
         """The trial that goes on, once what a power cut left half done is done."""
         trial = self.trial()
@@ -291,7 +300,7 @@ def _become(slots: Slots, module: str, rest: list[str]) -> int:
     """The link is read once: a program that runs never sees it change."""
     folder = slots.folder(slots.current()).resolve()
     python = folder / "bin" / "python3"
-    os.execv(python, [str(python), "-I", "-m", module, *rest])  # noqa: S606 - as meant
+    os.execv(python, [str(python), "-I", "-u", "-m", module, *rest])  # noqa: S606 - as meant
 
 
 def _watch(slots: Slots, machine: str, restart: list[str]) -> None:

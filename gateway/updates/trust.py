@@ -10,6 +10,7 @@ Not for: where the files come from (`fetch`; `install` reads them from the disk)
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -21,10 +22,14 @@ from gateway.errors import ReleaseRefused
 
 if TYPE_CHECKING:
     from tuf.api.metadata import TargetFile
-    from tuf.ngclient import FetcherInterface
+    from tuf.ngclient import FetcherInterface, Updater
 
 ROOT = Path(__file__).with_name("root.json")
 """The root of trust that comes with the program; a build puts it there (`tools/release`)."""
+
+SEEN = Path(__file__).with_name("timestamp.json")
+"""The newest list when the program was built, from the same hand: a new card has seen no other, and
+an older one is refused there too."""
 
 METADATA_MAX_BYTES = 512_000
 """Of one metadata file: root, snapshot or targets with some hundred releases have 60,000."""
@@ -67,14 +72,32 @@ def root_of_trust(file: Path = ROOT) -> bytes:
         raise _no("no_root", "this program came without the keys that sign releases") from error
 
 
-def genuine(name: str, read: Read, kept: Path, root: bytes) -> Genuine:
+def seen_when_built(file: Path = SEEN) -> bytes:
+    """The list that the program was built with; empty: none."""
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
+
+
+def genuine(name: str, read: Read, kept: Path, root: bytes, seen: bytes = b"") -> Genuine:
     """The artefact `name` of the newest list that was signed; `kept` is the folder of what was seen
-    before.  Raises `ReleaseRefused`, and whatever `read` raises but `KeyError`."""
+    before, and `seen` stands for it where nothing was.  Raises `ReleaseRefused`, and whatever
+    `read` raises but `KeyError`."""
+    target = newest(read, kept, root, seen).get_targetinfo(name)
+    if target is None:
+        raise _no("missing", f"the signed list has no {name}")
+    digest = next(iter(target.hashes.values()))
+    return Genuine(name, f"{digest}.{name}", target.length, target.custom, target)
+
+
+def newest(read: Read, kept: Path, root: bytes, seen: bytes = b"") -> Updater:
+    """The newest list that was signed, whatever is on it; as `genuine`."""
     from tuf.api import exceptions as told
     from tuf.ngclient import Updater, UpdaterConfig
 
     logging.getLogger("tuf").setLevel(logging.ERROR)
-    kept.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _begin(kept, seen)
     fetcher = _fetcher(read)
     config = UpdaterConfig(
         max_root_rotations=ROOTS_MAX,
@@ -87,7 +110,6 @@ def genuine(name: str, read: Read, kept: Path, root: bytes) -> Genuine:
     try:
         updater = Updater(str(kept), "", None, "", fetcher, config, bootstrap=root)
         updater.refresh()
-        target = updater.get_targetinfo(name)
         _keep(kept)
     except told.ExpiredMetadataError as error:
         raise _no("expired", "its signatures have expired; new ones must be made") from error
@@ -107,10 +129,25 @@ def genuine(name: str, read: Read, kept: Path, root: bytes) -> Genuine:
         raise _no("missing", "the list of releases did not come") from error
     except (told.RepositoryError, ValueError) as error:
         raise _no("unreadable", "the list of releases cannot be read") from error
-    if target is None:
-        raise _no("missing", f"the signed list has no {name}")
-    digest = next(iter(target.hashes.values()))
-    return Genuine(name, f"{digest}.{name}", target.length, target.custom, target)
+    return updater
+
+
+def _begin(kept: Path, seen: bytes) -> None:
+    """Make the folder; what a power cut left of a file in it is nobody's."""
+    kept.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for left in kept.glob("tmp*"):
+        left.unlink()
+    last = kept / "timestamp.json"
+    if seen and _version(last) is None:
+        last.write_bytes(seen)
+
+
+def _version(file: Path) -> int | None:
+    """Of a list; None: there is none that can be read."""
+    try:
+        return int(json.loads(file.read_bytes())["signed"]["version"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
 
 
 def _no(why: str, what: str) -> ReleaseRefused:

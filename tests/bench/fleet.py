@@ -53,9 +53,10 @@ def _cuts() -> Iterator[Figure]:
             unit.client.post(PAGE, do="ring", home="h1", ring="1")
             unit.box.until(unit.connected, "the home")
             found = cuts.cut_and_start(unit, CUTS)
+    hit = ", ".join(f"{phase} {found.hit[phase]}" for phase in (*cuts.LASTS_S, "none"))
     note = (
         f"of {found.cuts}: kill -9 of everything, then reached its server again; "
-        f"{found.mixtures} mixtures; {found.taken} updates held meanwhile"
+        f"{found.mixtures} mixtures; {found.taken} updates held meanwhile; hit: {hit}"
     )
     survived = found.started if found.mixtures == 0 else 0
     yield Figure("update_power_cuts_survived", survived, "of 50", CUTS, most=False, note=note)

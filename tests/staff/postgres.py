@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import pg8000.native
+import psycopg
 
 from tests.ports import free_port
 
@@ -135,16 +135,23 @@ def cluster(*, durable: bool = False) -> Iterator[str]:
         yield made.url
 
 
+def connected(url: str) -> psycopg.Connection:
+    """A connection beside the server's, of which each statement stands alone."""
+    return psycopg.connect(url, autocommit=True, connect_timeout=START_TIMEOUT_S)
+
+
+def everybody(url: str) -> list[int]:
+    """The processes of a server: the first, and all that it began."""
+    with connected(f"{url}postgres") as connection:
+        ((me,),) = connection.execute("SELECT pg_backend_pid()")
+    first = int(Path(f"/proc/{me}/stat").read_text().rpartition(")")[2].split()[1])
+    return [first, *_children(first)]
+
+
 def make_database(url: str, name: str, template: str = "template0") -> str:
     """Make a database in the cluster; returns its URL."""
-    port = int(url.rsplit(":", 1)[1].rstrip("/"))
-    connection = pg8000.native.Connection(
-        "tryggve", host="127.0.0.1", port=port, database="postgres"
-    )
-    try:
-        connection.run(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-    finally:
-        connection.close()
+    with connected(url + "postgres") as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     return url + name
 
 
@@ -184,14 +191,9 @@ END $$
 
 def emptied(url: str, tables: list[str]) -> str:
     """Empty these tables (quicker than a database for each test); returns the URL."""
-    address, _, name = url.rpartition("/")
-    port = int(address.rsplit(":", 1)[1])
-    connection = pg8000.native.Connection("tryggve", host="127.0.0.1", port=port, database=name)
-    try:
-        connection.run(f"SET lock_timeout = '{LOCK_TIMEOUT_S}s'")
-        names = [f'"{table}"' for table in tables]
-        texts = ", ".join(f"'{name}'" for name in names)
-        connection.run(EMPTY.format(names=", ".join(names), texts=texts, large=LARGE_BYTES))
-    finally:
-        connection.close()
+    names = [f'"{table}"' for table in tables]
+    texts = ", ".join(f"'{name}'" for name in names)
+    with connected(url) as connection:
+        connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT_S}s'")
+        connection.execute(EMPTY.format(names=", ".join(names), texts=texts, large=LARGE_BYTES))
     return url

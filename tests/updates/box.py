@@ -25,7 +25,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from gateway.updates.exchange import Inbox
-from gateway.updates.slots import PACKAGE, TRIAL_S, Slots
+from gateway.updates.slots import PACKAGE, TAKEN, TRIAL_S, Slots
 from tests._tree import ROOT
 from tests.updates.signed import PYTHON, about
 
@@ -36,8 +36,12 @@ HURRY: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("AGAIN_S = 900.0", "AGAIN_S = 1.0"),
     ),
     "gateway/updates/slots.py": (("LOOK_S = 1.0", "LOOK_S = 0.1"),),
+    "gateway/updates/fetch.py": (
+        ("from gateway.wire import UPDATE_PIECE_BYTES", "UPDATE_PIECE_BYTES = 32 * 1024"),
+    ),
 }
-"""A trial has its ten minutes here too, so that none ends for a busy machine: `Box.time_is_up`."""
+"""Smaller pieces, for a release is small here: a download takes as many as at a home.  A trial has
+its ten minutes here too, so that none ends for a busy machine: `Box.time_is_up`."""
 
 LEFT_OUT = {
     "gateway": shutil.ignore_patterns("__pycache__", "demo", "docs.py"),
@@ -216,6 +220,17 @@ class Box:
         """What the release that runs on trial still lacks, as it says; empty: none is, or does."""
         trial = self.slots.trial()
         return "" if trial is None else Inbox(self.state).lacked(trial["id"])
+
+    def phase(self, plan: int) -> str:
+        """How far this plan's update is, by what lies on the disk (`Unit.phase`)."""
+        inbox, trial, last = Inbox(self.state), self.slots.trial(), self.slots.last()
+        if trial is not None and (trial["plan"], trial["place"]) == (plan, self.slots.linked()):
+            return "trial" if "machine" in trial else "switched"
+        if last is not None and last.get("plan") == plan:
+            return "over"
+        if inbox.request_file.exists():
+            return "unpacking" if (self.slots.root / TAKEN).exists() else "checking"
+        return "fetching" if inbox.artefact.exists() else "wanted"
 
     def running(self) -> str | None:
         """The version of the gateway that runs, by its own process; None: none runs.  Raises

@@ -82,6 +82,7 @@ class Home:
     def __init__(self, folder: Path, place: str = PACKAGE, version: str = "0.2.0") -> None:
         self.folder, self.now_s = folder, 0.0
         self.needed: str | None = None
+        self.sure = True
         self.ended = False
         self.written: list[Data] = []
         self.slots = Slots(folder / "releases", folder / "state/updates/proved.json")
@@ -93,7 +94,7 @@ class Home:
             lane=lambda: self.lane,  # type: ignore[arg-type,return-value]
             needed_by=lambda: self.needed,
             online=lambda: True,
-            sure_of_time=lambda: True,
+            sure_of_time=lambda: self.sure,
             record=self.tell,
             end=self._end,
             root=(folder / "root.json").read_bytes,

@@ -81,6 +81,21 @@ def huge(signed: Signed) -> None:
     signed.repo.file("timestamp").write_bytes(b" " * (trust.TIMESTAMP_MAX_BYTES + 1))
 
 
+def old_list(signed: Signed) -> None:
+    """Each part was rightly signed, on another day: a new date and an older list."""
+    mixed(signed, "targets")
+
+
+def old_snapshot(signed: Signed) -> None:
+    mixed(signed, "snapshot")
+
+
+def mixed(signed: Signed, role: str) -> None:
+    before = signed.repo.file(role).read_bytes()
+    signed.add("0.3.1")
+    signed.repo.file(role).write_bytes(before)
+
+
 def withdrawn(signed: Signed) -> None:
     signed.repo.drop("0.3.0")
     signed.sign()
@@ -92,6 +107,9 @@ WRONG: dict[str, tuple[Callable[[Signed], None], str]] = {
     "a changed list": (changed, "wrongly_signed"),
     "the date is over": (lambda signed: signed.expire("timestamp"), "expired"),
     "the list is over": (lambda signed: signed.expire("targets"), "expired"),
+    "the keys are over": (lambda signed: signed.expire("root"), "expired"),
+    "a new date, an old list": (old_list, "rolled_back"),
+    "a new date, an old snapshot": (old_snapshot, "rolled_back"),
     "a cut date": (cut("timestamp"), "unreadable"),
     "a cut list": (cut("targets"), "unreadable"),
     "half a list": (gone, "missing"),

@@ -70,6 +70,14 @@ class Unit:
             return str(home)
         return None if plan in ("running", "stopped") else str(plan)
 
+    def phase(self) -> str:
+        """How far the newest decision is in the home, by what lies on its disk: `wanted`,
+        `fetching`, `checking`, `unpacking`, `switched` (the one before runs still), `trial`, `over`
+        (decided, and perhaps not told yet); `none`: nothing was decided."""
+        with closing(sqlite3.connect(self.stage.database, timeout=10)) as db:
+            plan = db.execute("SELECT max(id) FROM release_plan").fetchone()[0]
+        return "none" if plan is None else self.box.phase(int(plan))
+
     def starts(self) -> int:
         """How many starts of the home's gateway the server has heard of."""
         with closing(sqlite3.connect(self.stage.database, timeout=10)) as db:

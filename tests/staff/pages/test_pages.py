@@ -47,6 +47,7 @@ MIN = timedelta(minutes=1)
 NEEDS_MORE = (
     *("/besok/ett", "/besok/fil", "/atkomst/stickprov", "/t/", "/larm/", "/karta/", "/tala"),
     "/hem/h1/installera/protokoll/",
+    "/administration/versioner/innehall",
 )
 """Of one thing, or in one form, that the bare address does not name."""
 

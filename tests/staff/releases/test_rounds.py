@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from sqlalchemy import select
 
 from gateway.clock import ManualClock
 from gateway.envelope import Draft
+from gateway.errors import UserError
 from gateway.events import (
     GatewayStarted,
     HomeSilent,
@@ -289,6 +291,80 @@ def test_a_home_that_says_nothing_for_days_is_told_again(small: Town) -> None:
     assert sum('"kind":"update.wanted"' in body for body in told) == 2
 
 
+def test_a_pause_between_two_rings(small: Town) -> None:
+    """Whoever has not begun is called off and nobody begins, however long; then it goes on where it
+    was, with the same decision."""
+    parts = parts_of(small.app)
+    plans.start(parts, small.admin, NEW, wait_h=0)
+    small.look()
+    small.held("t1")
+    small.look()
+    small.look()
+    small.look()
+    assert small.told() == ["f1", "f2"]
+    small.homes["f1"].send(UpdateBegun(plan=small.plan(), version=NEW))
+    plans.stop(parts, small.admin)
+    assert small.told() == ["f1"]
+    small.clock.advance(30 * DAY_S)
+    small.held("f1")
+    for _ in range(3):
+        small.look()
+    assert small.told() == []
+    assert small.state == ("stopped", 2)
+    plans.go_on(parts, small.admin)
+    small.look()
+    assert small.told() == ["f2"]
+    small.held("f2")
+    for _ in range(3):
+        small.look()
+    assert small.told() == ["r1", "r2", "r3"]
+
+
+def test_a_release_that_is_withdrawn_stops_by_itself(
+    small: Town, signed: Signed, tmp_path: Path
+) -> None:
+    """Those who sign took it off the list: no home begins, whoever was told is called off, and it
+    cannot be let go on; the last one can be taken off too."""
+    parts = parts_of(small.app)
+    other = Signed(tmp_path / "other")
+    other.add(NEW)
+    plans.start(parts, small.admin, NEW, wait_h=0)
+    small.look()
+    assert small.told() == ["t1"]
+    other.repo.drop(NEW)
+    other.sign()
+    shutil.rmtree(parts.config.releases)
+    assert Mirror(parts.config.releases).add(other.repo.folder, other.root) == []
+    small.look()
+    assert small.state == ("stopped", 1)
+    assert small.told() == []
+    with pytest.raises(Refused) as refused:
+        plans.go_on(parts, small.admin)
+    assert refused.value.why is Wrong.NOT_FOUND
+
+
+@pytest.mark.parametrize("years", [-4, 4])
+def test_a_server_s_clock_that_was_wrong_by_years_holds_nobody_up(years: int, small: Town) -> None:
+    """It is set right between two rings: the next one begins after its hours, and not after years,
+    and who was told is not forgotten."""
+    parts = parts_of(small.app)
+    small.clock.step(years * 365 * DAY_S)
+    plans.start(parts, small.admin, NEW, wait_h=24)
+    small.look()
+    small.clock.step(-years * 365 * DAY_S)
+    small.look()
+    assert small.told() == ["t1"]
+    small.clock.step(years * 365 * DAY_S)
+    small.held("t1")
+    small.look()
+    small.clock.step(-years * 365 * DAY_S)
+    small.look()
+    small.clock.advance(25 * 3600)
+    small.look()
+    small.look()
+    assert small.told() == ["f1", "f2"]
+
+
 def test_homes_of_0_1_0_are_passed_over(small: Town) -> None:
     """They know no releases: nothing is offered that cannot work, and no ring waits for them."""
     small.homes["t1"].send(_started("0.1.0"))
@@ -366,8 +442,6 @@ def test_a_home_gets_its_parts_and_nobody_else_does(small: Town, signed: Signed)
 def test_a_list_that_no_home_would_take_is_not_put_there(signed: Signed, tmp_path: Path) -> None:
     """Half signed, or with a file that is not the one that was signed: one sentence, and what was
     there stays."""
-    from gateway.errors import UserError
-
     mirror = Mirror(tmp_path / "releases")
     other = Signed(tmp_path, KEYS[1:])
     with pytest.raises(UserError):
@@ -378,3 +452,17 @@ def test_a_list_that_no_home_would_take_is_not_put_there(signed: Signed, tmp_pat
     assert mirror.releases() == []
     assert mirror.add(signed.repo.folder, signed.root)
     assert [one.version for one in mirror.releases()] == [NEW, OLD]
+
+
+def test_homes_take_a_list_until_the_first_of_its_parts_is_over(tmp_path: Path) -> None:
+    """The keys' time counts as the date's."""
+    other = Signed(tmp_path / "other")
+    other.add(NEW)
+    mirror = Mirror(tmp_path / "releases")
+    mirror.add(other.repo.folder, other.root)
+    date = other.repo.load("timestamp").signed.expires
+    assert [one.until for one in mirror.releases()] == [date]
+    trusted = other.root
+    other.expire("root")
+    mirror.add(other.repo.folder, trusted)
+    assert [one.until for one in mirror.releases()] == [other.repo.load("root").signed.expires]

@@ -19,7 +19,7 @@ from pathlib import Path
 from threading import BoundedSemaphore
 
 from gateway.errors import ReleaseRefused, UserError
-from gateway.updates import trust
+from gateway.updates import papers, trust
 from gateway.updates.archive import PACKED_MAX_BYTES
 from gateway.updates.target import NAME
 from gateway.wire import UPDATE_PIECE_BYTES
@@ -35,11 +35,13 @@ places = BoundedSemaphore(AT_ONCE)
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A version on the newest list: for which machines, and until when homes take it."""
+    """A version on the newest list: for which machines, until when homes take it, and what comes
+    with it."""
 
     version: str
     machines: tuple[str, ...]
     until: datetime
+    papers: papers.Papers
 
 
 class Mirror:
@@ -67,34 +69,46 @@ class Mirror:
     def releases(self) -> list[Release]:
         """Those of the newest list, the newest first; none where there is no list."""
         try:
-            until = _expires(self._metadata / "timestamp.json")
             targets = _newest(self._metadata, "targets")
+            roles = (_newest(self._metadata, "root"), targets, _newest(self._metadata, "snapshot"))
+            until = min(map(_expires, (*roles, self._metadata / "timestamp.json")))
             listed = json.loads(targets.read_text())["signed"]["targets"].values()
             found: dict[str, list[str]] = {}
+            with_it: dict[str, papers.Papers] = {}
             for one in listed:
                 told = one["custom"]
                 machine = f"Debian {int(told['debian'])}, {told['machine']}"
                 found.setdefault(str(told["release"]), []).append(machine)
+                with_it[str(told["release"])] = papers.papers(told)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return []
         return [
-            Release(version, tuple(sorted(machines)), until)
+            Release(version, tuple(sorted(machines)), until, with_it[version])
             for version, machines in sorted(found.items(), key=lambda one: _sorted_as(one[0]))
         ][::-1]
 
+    def sbom(self, version: str) -> bytes | None:
+        """The bill of materials of a release on the newest list; None: there is none, or not the
+        one that was signed."""
+        listed = {one.version: one.papers for one in self.releases()}
+        try:
+            file = listed[version].check(self._targets)
+        except (KeyError, UserError):
+            return None
+        return None if file is None else file.read_bytes()
+
     def add(self, given: Path, root: bytes) -> list[str]:
-        """Take the list and its artefacts over from `given`, what they rest on first; the names.
-        Raises `UserError`."""
+        """Take the list and its artefacts over from `given`, what they rest on first; the names.  A
+        list without releases is one too: the last was withdrawn.  Raises `UserError`."""
         metadata = given / "metadata"
         try:
             listed = json.loads(_newest(metadata, "targets").read_text())
             names = sorted(listed["signed"]["targets"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{given} is no list of releases.") from error
-        if not names:
-            raise UserError(f"the list in {given} has no release.")
         try:
             with tempfile.TemporaryDirectory() as kept:
+                trust.newest(_reader(metadata), Path(kept), root)
                 for name in names:
                     if not NAME.fullmatch(name):
                         raise UserError(f"{name!r} is no name of a release.")
@@ -103,7 +117,9 @@ class Mirror:
                     if found.length > PACKED_MAX_BYTES or not file.is_file():
                         raise UserError(f"{file} is missing, or larger than a home takes.")
                     found.check(file)
-                    _copy(file, self._targets / found.path)
+                    bill = papers.papers(found.about).check(given / "targets")
+                    for one in (file, bill) if bill is not None else (file,):
+                        _copy(one, self._targets / one.name)
         except ReleaseRefused as error:
             raise UserError(f"no home would take this: {error.text}") from error
         files = [file for file in metadata.iterdir() if METADATA.fullmatch(file.name)]

@@ -192,10 +192,11 @@ def enroll() -> Response:
 def events() -> Response:
     """A batch, in order."""
     parts = staff()
+    way = Way(parts.admission.turns)
+    way.give_alarms()
     home = _home(parts)
     batch = _read(EventBatch)
     request.environ[EVENTS] = len(batch.events)
-    way = Way(parts.admission.turns)
     have = ingest.receive_batch(parts, home, batch.events, batch.down_have, _backlog(), way)
     request.environ[STOOD] = way.stood_s
     return _answer(Have(have=have))

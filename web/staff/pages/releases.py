@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import request, url_for
+from flask import abort, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, Row, select
 
@@ -24,6 +24,7 @@ from web.staff.pages.layout import page, refused
 from web.staff.pages.lists import matching
 from web.staff.pages.routes import Menu, get, post
 from web.staff.pages.staff_admin import changed
+from web.staff.pages.visit import file
 from web.staff.people.accounts import Refused, Wrong
 from web.staff.releases import plans, rounds
 from web.staff.storage import tables
@@ -62,13 +63,15 @@ def releases(actor: Actor) -> ResponseReturnValue:
     with staff().db.read() as conn:
         plan = plans.last(conn, actor.org)
         now = staff().clock.now()
+        listed = Mirror(staff().config.releases).releases()
         of_plan = [] if plan is None else rounds.members(conn, plan, now)
         homes = matching(_homes(conn, actor), asked, lambda row: (row.id, row.label, row.version))
         return page(
             "releases.html",
             conn,
             actor,
-            listed=Mirror(staff().config.releases).releases(),
+            listed=listed,
+            withdrawn=plan is not None and plan.version not in {one.version for one in listed},
             now=now,
             plan=plan,
             is_open=plan is not None and plan.state in plans.OPEN,
@@ -134,6 +137,22 @@ def _system(row: Row[Any]) -> str:
         restart=bool(row.system_restart),
     )
     return update_words.system(told)
+
+
+@get(
+    "/administration/versioner/innehall",
+    "release_bill",
+    right=Right.ADMINISTER,
+    examples=({"version": "0.3.0"},),
+)
+def release_bill(_actor: Actor) -> ResponseReturnValue:
+    """GET `/administration/versioner/innehall`: what a release is made of (CycloneDX), as it was
+    signed."""
+    version = request.args.get("version", "")
+    bill = Mirror(staff().config.releases).sbom(version)
+    if bill is None:
+        abort(404)
+    return file(bill, f"tryggve-gateway-{version}.cdx.json", "application/json")
 
 
 @post(

@@ -62,7 +62,7 @@ def start(
     """Begin with the first ring; the plan's number.  Raises `Refused`: NO_RIGHT, NOT_FOUND (no such
     release), OUT_OF_RANGE, EXISTS (one is under way), EMPTY (no home to try it in)."""
     _need(actor)
-    if version not in {release.version for release in Mirror(staff.config.releases).releases()}:
+    if version not in listed(staff):
         raise Refused(Wrong.NOT_FOUND)
     if not (0 <= limit_pct <= LIMIT_MAX_PCT and 0 <= wait_h <= WAIT_MAX_H):
         raise Refused(Wrong.OUT_OF_RANGE)
@@ -88,8 +88,11 @@ def start(
 
 
 def go_on(staff: Staff, actor: Actor) -> None:
-    """Where it stopped: with those homes that have not failed.  Raises `Refused`."""
+    """Where it stopped: with those homes that have not failed.  Raises `Refused`: NOT_FOUND also
+    where the release was withdrawn."""
     with _open_one(staff, actor, State.STOPPED) as (tx, plan):
+        if plan.version not in listed(staff):
+            raise Refused(Wrong.NOT_FOUND)
         _set(tx, plan.id, state=State.RUNNING.value)
         note(staff, tx, actor, "release")
 
@@ -134,6 +137,11 @@ def set_ring(staff: Staff, actor: Actor, home: str, ring: int) -> None:
         if ring != LAST:
             tx.conn.execute(insert(home_ring).values(home_id=home, ring=ring))
         note(staff, tx, actor, "release_ring")
+
+
+def listed(staff: Staff) -> frozenset[str]:
+    """The versions that homes can be let take."""
+    return frozenset(one.version for one in Mirror(staff.config.releases).releases())
 
 
 def rings(conn: Connection, org: str) -> Mapping[str, int]:

@@ -61,12 +61,15 @@ def look(staff: Staff) -> None:
     with staff.db.read() as conn:
         query = select(p.c.id).where(p.c.state == State.RUNNING.value).order_by(p.c.id)
         running = list(conn.execute(query).scalars())
+    listed = plans.listed(staff) if running else frozenset()
     for number in running:
         with staff.write() as tx:
             plan = tx.conn.execute(
                 select(p).where(p.c.id == number, p.c.state == State.RUNNING.value)
             ).one_or_none()
-            if plan is not None:
+            if plan is not None and plan.version not in listed:
+                plans.halt(staff, tx, plan, State.STOPPED)  # it was withdrawn
+            elif plan is not None:
                 _one(staff, tx, plan)
 
 
@@ -93,7 +96,7 @@ def _through(staff: Staff, tx: Tx, plan: Row[Any], *, whole: bool) -> None:
     if plan.ring == LAST:
         if whole:
             values = {"state": State.DONE.value, "over_at": now}
-    elif plan.ring_done_at is None:
+    elif plan.ring_done_at is None or plan.ring_done_at > now:  # the clock was wrong then
         values = {"ring_done_at": now}
     elif now - plan.ring_done_at >= timedelta(hours=plan.wait_h):
         values = {"ring": plan.ring + 1, "ring_done_at": None}
@@ -130,7 +133,7 @@ def members(conn: Connection, plan: Row[Any], now: datetime) -> list[Member]:
     for row in conn.execute(query):
         ours = row.plan == plan.id
         state = _state(row.state if ours else None, row.version, plan.version)
-        stale = ours and row.wanted_at is not None and now - row.wanted_at > TELL_AGAIN
+        stale = ours and row.wanted_at is not None and abs(now - row.wanted_at) > TELL_AGAIN
         ring = row.ring if row.ring in RINGS else LAST
         why = row.why if ours else None
         silent = row.silent_since is not None
