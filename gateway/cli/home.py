@@ -23,7 +23,7 @@ from gateway.cli.common import (
     state_of,
 )
 from gateway.config.held_config import THE_FILE
-from gateway.config.home_file import DeviceConfig, HomeConfig
+from gateway.config.home_file import DeviceConfig, HomeConfig, load
 from gateway.config.mqtt import KEPT_IN, check_devices
 from gateway.config.secrets import FileSecrets
 from gateway.errors import ConfigError, UserError
@@ -60,6 +60,7 @@ def add_commands(commands: Commands) -> None:
     enroll.add_argument(
         "--ca-file", type=Path, metavar="FILE", help="PEM of the server's authority"
     )
+    add_config(enroll)
     add_state(enroll)
     enroll.set_defaults(run=_enroll)
 
@@ -223,9 +224,11 @@ def _enroll(args: argparse.Namespace) -> None:
     from gateway.link.enrolment import enroll
 
     state = state_of(args, make=True)
-    done = enroll(
-        args.url, args.code, state, FileSecrets.from_environment(state), ca_file=args.ca_file
-    )
+    home = ""
+    with suppress(ConfigError):  # a file that is missing or wrong says nothing; `check` says why
+        home = load(args.config).home.id
+    secrets = FileSecrets.from_environment(state)
+    done = enroll(args.url, args.code, state, secrets, ca_file=args.ca_file, home=home)
     print(f"This gateway is now {done.home}'s own. Write id = {done.home!r} under [home].")
 
 

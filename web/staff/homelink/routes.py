@@ -23,6 +23,7 @@ from gateway.wire import (
     BACKLOG_HEADER,
     BODY_MAX_BYTES,
     HEARTBEAT_S,
+    HOME_HEADER,
     LOOK_HEADER,
     PICTURE_HEADER,
     PICTURE_MAX_BYTES,
@@ -185,7 +186,9 @@ def enroll() -> Response:
     """A new gateway becomes a home's own, by its one-time code."""
     parts = staff()
     address = request.remote_addr or ""
-    return _answer(enrolment.enroll(parts, _read(EnrollRequest, ENROLL_BODY_MAX_BYTES), address))
+    asked = _read(EnrollRequest, ENROLL_BODY_MAX_BYTES)
+    claims = request.headers.get(HOME_HEADER, "")
+    return _answer(enrolment.enroll(parts, asked, address, claims))
 
 
 @blueprint.post("/events")
