@@ -258,6 +258,32 @@ def _chosen(count: int) -> list[PyFormat]:
     return [PyFormat.AUTO] * count
 
 
+class Vector(Loader):
+    """Numbers of the catalogue's own kind, as SQLAlchemy reads them there: text, with blanks."""
+
+    format = _BINARY
+
+    def load(self, data: abc.Buffer) -> str:
+        # dimensions, flags, oid, length, lower bound; then each with its length before it
+        found, at = [], 20
+        while at < len(data):
+            (size,) = struct.unpack_from("!i", data, at)
+            found.append(
+                int.from_bytes(bytes(data)[at + 4 : at + 4 + size], "big", signed=size == 2)
+            )
+            at += 4 + size
+        return " ".join(map(str, found))
+
+
+class Letter(Loader):
+    """One letter of the catalogue's; a zero says that there is none."""
+
+    format = _BINARY
+
+    def load(self, data: abc.Buffer) -> str:
+        return bytes(data).decode().rstrip("\0")
+
+
 class AnyTime(Loader):
     """A time; one that Python has no date for is the first or the last that it has."""
 
@@ -304,6 +330,9 @@ def settings_of(url: URL) -> dict[str, Any]:
 def connected(url: URL) -> OneJourney:
     """A connection.  Raises `psycopg.Error`."""
     made = OneJourney.connect(prepare_threshold=None, **settings_of(url))
+    for name in ("int2vector", "oidvector"):
+        made.adapters.register_loader(name, Vector)
+    made.adapters.register_loader('"char"', Letter)
     made.values = Transformer(made)
     return made
 
