@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import CodeType
 from typing import Any
 
 import pytest
@@ -35,18 +36,17 @@ STATEMENTS = 3_000
 
 
 class _Compiled(BytecodeCache):
-    """Compiled templates by name and source, for as long as this process lives."""
+    """Compiled templates by name and source, for as long as this process lives; never written out
+    and read again."""
 
     def __init__(self) -> None:
-        self._code: dict[str, bytes] = {}
+        self._code: dict[str, CodeType | None] = {}
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        code = self._code.get(bucket.key + bucket.checksum)
-        if code is not None:
-            bucket.bytecode_from_string(code)
+        bucket.code = self._code.get(bucket.key + bucket.checksum)
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        self._code[bucket.key + bucket.checksum] = bucket.bytecode_to_string()
+        self._code[bucket.key + bucket.checksum] = bucket.code
 
 
 _COMPILED = _Compiled()

@@ -159,10 +159,41 @@ LOCK_TIMEOUT_S = 20
 """How long to wait for a connection that an earlier test left in a transaction."""
 
 
+LARGE_BYTES = 1_000_000
+"""Where a table's file has more, all are made anew: rows that were taken out stay in it."""
+
+EMPTY = """
+DO $$
+DECLARE
+    name regclass;
+    used boolean;
+BEGIN
+    LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE;
+    SET LOCAL session_replication_role = replica;
+    FOREACH name IN ARRAY ARRAY[{texts}]::regclass[] LOOP
+        IF pg_relation_size(name) > {large} THEN
+            TRUNCATE {names} RESTART IDENTITY CASCADE;
+            RETURN;
+        END IF;
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s)', name) INTO used;
+        IF used THEN EXECUTE format('DELETE FROM %s', name); END IF;
+    END LOOP;
+    FOR name IN
+        SELECT seqrelid FROM pg_sequence WHERE pg_sequence_last_value(seqrelid) IS NOT NULL
+    LOOP
+        EXECUTE format('ALTER SEQUENCE %s RESTART', name);
+    END LOOP;
+END $$
+"""
+"""Whatever has rows loses them, past every trigger and key; whatever was counted begins anew.
+`TRUNCATE` of all would make each table's files anew, which costs a tenth of a second."""
+
+
 def emptied(url: str, tables: list[str]) -> str:
     """Empty these tables (quicker than a database for each test); returns the URL."""
+    names = [f'"{table}"' for table in tables]
+    texts = ", ".join(f"'{name}'" for name in names)
     with connected(url) as connection:
         connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT_S}s'")
-        names = ", ".join(f'"{table}"' for table in tables)
-        connection.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
+        connection.execute(EMPTY.format(names=", ".join(names), texts=texts, large=LARGE_BYTES))
     return url

@@ -68,9 +68,6 @@ too as Debian sets it up."""
 
 TIMESTAMPTZ = "timestamptz"
 
-INT2VECTOR = 22
-"""Its number in PostgreSQL's table of types (pg_type.dat)."""
-
 _TUPLES, _NOTHING = pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK
 _WELL = (_TUPLES, _NOTHING, pq.ExecStatus.EMPTY_QUERY)
 _IDLE, _BINARY = pq.TransactionStatus.IDLE, pq.Format.BINARY
@@ -261,16 +258,30 @@ def _chosen(count: int) -> list[PyFormat]:
     return [PyFormat.AUTO] * count
 
 
-class Numbers(Loader):
-    """The numbers of an index's columns, as SQLAlchemy reads them of PostgreSQL's own tables: one
-    text.  The driver has no reader of its own for their binary form."""
+class Vector(Loader):
+    """Numbers of the catalogue's own kind, as SQLAlchemy reads them there: text, with blanks."""
 
     format = _BINARY
 
     def load(self, data: abc.Buffer) -> str:
-        """Five words of head (src/backend/utils/adt/arrayfuncs.c), then each with its length."""
-        numbers = struct.unpack_from(f"!{(len(data) - 20) // 6 * 'ih'}", data, 20)[1::2]
-        return " ".join(map(str, numbers))
+        # dimensions, flags, oid, length, lower bound; then each with its length before it
+        found, at = [], 20
+        while at < len(data):
+            (size,) = struct.unpack_from("!i", data, at)
+            found.append(
+                int.from_bytes(bytes(data)[at + 4 : at + 4 + size], "big", signed=size == 2)
+            )
+            at += 4 + size
+        return " ".join(map(str, found))
+
+
+class Letter(Loader):
+    """One letter of the catalogue's; a zero says that there is none."""
+
+    format = _BINARY
+
+    def load(self, data: abc.Buffer) -> str:
+        return bytes(data).decode().rstrip("\0")
 
 
 class AnyTime(Loader):
@@ -301,7 +312,6 @@ class _Patient:
     def of(cls, connection: OneJourney) -> _Patient:
         adapters = AdaptersMap(connection.adapters)
         adapters.register_loader(TIMESTAMPTZ, AnyTime)
-        adapters.register_loader(INT2VECTOR, Numbers)
         return cls(adapters, connection)
 
 
@@ -320,6 +330,9 @@ def settings_of(url: URL) -> dict[str, Any]:
 def connected(url: URL) -> OneJourney:
     """A connection.  Raises `psycopg.Error`."""
     made = OneJourney.connect(prepare_threshold=None, **settings_of(url))
+    for name in ("int2vector", "oidvector"):
+        made.adapters.register_loader(name, Vector)
+    made.adapters.register_loader('"char"', Letter)
     made.values = Transformer(made)
     return made
 
