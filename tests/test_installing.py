@@ -185,9 +185,12 @@ async def test_the_last_page_has_it(tmp_path: Path) -> None:
         home.installs.room.end("a")
         assert second.guided is not None
         assert second.guided.outcome == ""
-        home.installs.room.end("b")
-        await until(lambda: second.state == "ended")
-        assert home.installs.room.now("b") is None
+        third, fourth = Page(home.installs.room, "c"), Page(home.installs.room, "d")
+        await until(lambda: (second.state, fourth.state) == ("ended", "hearing"))
+        assert (third.told, home.installs.room.is_coming("c")) == ([], False)
+        home.installs.room.end("d")
+        await until(lambda: fourth.state == "ended")
+        assert home.installs.room.now("d") is None
 
 
 async def test_a_page_that_is_gone_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

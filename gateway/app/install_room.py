@@ -196,6 +196,8 @@ class InstallRoom:
             await self._close()
             scanner, free = await supervisor.radio(), supervisor.free_pins()
             hearing = Hearing(scanner, await makes(), supervisor.open_pin, free)
+            if self._coming != id_:  # what the other page began is not this one's to close
+                return None
             await self._close()
             if self._coming != id_:
                 return None
