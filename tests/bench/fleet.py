@@ -6,6 +6,7 @@ Not for: whether a single thing is refused (`tests/updates`).
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Iterator
 from datetime import datetime
@@ -64,6 +65,7 @@ def _cuts() -> Iterator[Figure]:
 
 def _wrong() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory(prefix="tryggve-fleet-") as name:
+        logging.getLogger("gateway.updates.install").setLevel(logging.CRITICAL)
         tried, accepted = wrong.tried(Path(name))
     note = f"of {tried} wrong lists and artefacts, to the gateway's half and to root's"
     yield Figure("update_wrong_accepted", accepted, "", 0, note=note)

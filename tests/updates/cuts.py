@@ -22,15 +22,18 @@ FIRST, SECOND = RELEASES = ("0.3.0", "0.4.0")
 
 LASTS_S: Mapping[str, float] = {
     "wanted": 1.5,
-    "fetching": 1.0,
-    "checking": 1.5,
-    "unpacking": 2.5,
+    "fetching": 0.5,
+    "checking": 1.0,
+    "unpacking": 2.0,
     "switched": 1.5,
-    "trial": 6.0,
+    "trial": 4.0,
     "over": 0.5,
 }
-"""Seconds that each phase of an update takes here (`Unit.phase`), in their order; a cut that comes
-after its phase's end hits the next one."""
+"""Seconds that each phase of an update may take here (`Unit.phase`), in their order.  A cut that
+comes after its phase's end hits the next one, and that phase is aimed at more narrowly."""
+
+SHORTER = 0.6
+"""Times the seconds of a phase that was over before the cut came."""
 
 REACH_S = 90.0
 """Seconds within which an update comes to any phase, on a machine that others use too."""
@@ -53,16 +56,18 @@ def cut_and_start(
 ) -> Survived:
     """So many cuts, while it updates from one of `RELEASES` to the other and back; `aims` are the
     phases that are aimed at, in turn."""
-    moments, found = Random(seed), Survived()
+    moments, found, lasts_s = Random(seed), Survived(), dict(LASTS_S)
     for number in range(cuts):
         aim = aims[number % len(aims)]
         _reach(unit, aim, found)
-        until = time.monotonic() + moments.uniform(0.0, LASTS_S[aim])
+        until = time.monotonic() + moments.uniform(0.0, lasts_s[aim])
         while time.monotonic() < until:
             unit.box.tick()
             time.sleep(0.005)
-        found.hit[unit.phase()] += 1
+        hit = unit.phase()
         unit.box.cut()
+        found.hit[hit] += 1
+        lasts_s[aim] *= 1.0 if hit == aim else SHORTER
         found.cuts += 1
         found.mixtures += not unit.box.is_whole(unit.releases)
         before = unit.starts()
