@@ -16,6 +16,7 @@ Pure: no I/O, no clock, no asyncio, no random
     schedule     the night plan as dated UTC slots
     night_plan   a night plan that was set at the server, and its slots
     rules        what events mean; one file a rule
+    installs     a home's first hour: what a thing may be, the trial that events tick, its words
 
 The runtime, each room standing on those before it
     scaip        to an alarm centre over SIP, and its word that it was received; the server's too

@@ -85,6 +85,10 @@ BODY_MAX_BYTES = 2_000_000
 """Bytes of one request at the most, unpacked."""
 
 
+HOME_HEADER = "Tryggve-Home"
+"""With an enrolment: the home that the gateway's own file says it is.  A code of another home is
+refused before it is used up, and the gateway that is there goes on."""
+
 PROTOCOL_HEADER = "Tryggve-Protocol"
 
 PROTOCOLS = (1, 1)

@@ -1,29 +1,57 @@
-"""How the suite is run: on every core, what takes long first, and `--quick`.
+"""How the suite is run: on every core, what waits beside what computes, and `--quick`.
 
-`ALONE` names folders whose tests run one after the other, because they share what is costly to
-start or watch the real time.  Marks say the rest.  `slow`: more than a second of a processor, or
-processes of its own.  `--quick` leaves out whatever is slow, or needs a browser,
-PostgreSQL or the recorded homes: what a change can be tried with every few minutes.
+`ALONE` names places whose tests run one after the other, because they share what is costly to
+start or watch the real time; workers of their own take them, so that no core waits with them.  The
+tests of a file with a fixture for all of them stay together too.
+
+Marks say the rest.  `slow`: more than a second of a processor, or processes of its own.  `--quick`
+leaves out whatever is slow, or needs a browser, PostgreSQL or the recorded homes: what a change can
+be tried with every few minutes.
 
 Not for: fixtures (`tests/conftest.py`).
 """
 
 from __future__ import annotations
 
+import gc
+import os
 import re
+from collections.abc import Collection, Iterable
+from functools import cache
 from typing import Any
 
 import pytest
 
+from tests._tree import ROOT
 from tests.staff import reach
 
 LEFT_OUT_BY_QUICK = ("slow", "browser", "postgres", "recordings")
 
-ALONE = {"tests/browser/": "browser", "tests/e2e/": "processes"}
-"""Folders whose tests run one at a time: one Chromium; homes and servers as processes."""
+ALONE = {
+    "tests/e2e/": "processes",
+    "tests/browser/": "browser",
+    "tests/media/": "media",
+    "tests/updates/test_box.py": "box",
+    "tests/matrix/": "versions",
+    "tests/test_watchdog.py": "watchdog",
+}
+"""Places whose tests run one at a time: one Chromium; homes and servers as processes; what watches
+the real time.  They wait for most of theirs."""
 
 RECORDED_HOME = re.compile(r"tests/test_score\.py::.+\[(?:\w+-)?(\w+)\]")
 """Tests of one recorded home: one worker reads it and runs its real nights once."""
+
+FOR_A_FILE = 'scope="module"'
+"""Stands in a file whose tests share what is made once: one worker makes it, not each of them."""
+
+TOGETHER = {
+    "tests/test_traps.py": "traps",
+    **dict.fromkeys(
+        [f"tests/test_{name}.py" for name in ("imports", "unused", "project", "kinds")], "tree"
+    ),
+}
+"""Files that do the same by a cache: the rules go through a recorded home once, and our source is
+parsed once."""
 
 
 def group_of(nodeid: str) -> str:
@@ -31,7 +59,23 @@ def group_of(nodeid: str) -> str:
     both; else a test is its own."""
     if home := RECORDED_HOME.match(nodeid):
         return home[1]
-    return next((name for folder, name in ALONE.items() if nodeid.startswith(folder)), nodeid)
+    for place, name in ALONE.items():
+        if nodeid.startswith(place):
+            return name
+    file = nodeid.partition("::")[0]
+    return TOGETHER.get(file) or (file if shares(file) else nodeid)
+
+
+@cache
+def shares(file: str) -> bool:
+    """Whether the tests of a file go together."""
+    return FOR_A_FILE in (ROOT / file).read_text("utf-8")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """What `-n auto` means: one for each core, which compute, and those that wait."""
+    return len(os.sched_getaffinity(0)) + len(WAITERS)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -44,7 +88,58 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
         def _split_scope(self, nodeid: str) -> str:
             return group_of(nodeid)
 
+        def _assign_work_unit(self, node: Any) -> None:
+            nodes = {one.gateway.id for one in self.nodes}
+            group = choose(self.workqueue, node.gateway.id, nodes)
+            if group is None:
+                node.shutdown()
+                return
+            self.workqueue.move_to_end(group, last=False)
+            super()._assign_work_unit(node)
+
+        def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:
+            """Forget a group that is done: all that a node ever had is counted at each test."""
+            super().mark_test_complete(node, item_index, duration)
+            group = group_of(self.registered_collections[node][item_index])
+            if all(self.assigned_work[node][group].values()):
+                del self.assigned_work[node][group]
+
     return Groups(config, log)
+
+
+WAITERS = ("gw0", "gw1")
+"""The workers that take what waits (`ALONE`), and nothing else: two such tests at a time, however
+many cores there are."""
+
+NICE = 5
+"""How far those that compute step back, so that what watches the time has a core when it wants one;
+a quarter of it is left to them."""
+
+
+def choose(waiting: Iterable[str], worker: str, workers: Collection[str]) -> str | None:
+    """The group that a worker takes next of those that wait for one; None: it is not needed any
+    more.  Where there are too few workers, or those that wait are gone, each takes anything."""
+    first = next(iter(waiting), None)
+    if len(workers) <= len(WAITERS) or not set(WAITERS) & set(workers):
+        return first
+    alone = set(ALONE.values())
+    if worker in WAITERS:
+        return next((group for group in waiting if group in alone), None)
+    return next((group for group in waiting if group not in alone), first)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """A worker that computes steps back."""
+    given = getattr(session.config, "workerinput", {"workerid": "", "workercount": 1})
+    if given["workercount"] > len(WAITERS) and given["workerid"] not in WAITERS:
+        os.nice(NICE)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What is there now stays until the end, so that nobody looks for garbage in it: a tenth of
+    what the suite costs.  (What the tests make is looked through as ever.)"""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -63,7 +158,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if not _marked(item, *LEFT_OUT_BY_QUICK)]
     if hasattr(config, "workerinput"):
         # stable: files stay together; no worker begins the longest when the others are done
-        items.sort(key=lambda item: not _marked(item, "slow", "browser"))
+        items.sort(key=_how_soon)
+
+
+def _how_soon(item: pytest.Item) -> tuple[int, bool, bool]:
+    """What goes one after the other first, for nobody can help there; then what is slow by
+    itself."""
+    alone = list(ALONE.values())
+    group = group_of(item.nodeid)
+    place = alone.index(group) if group in alone else len(alone)
+    return place, group == item.nodeid, not _marked(item, "slow", "recordings")
 
 
 def _marked(item: pytest.Item, *names: str) -> bool:

@@ -14,7 +14,15 @@ from gateway.config.home_file import parse
 from gateway.config.secrets import FileSecrets
 from gateway.errors import ConfigError, LinkDown, SecretError, UserError
 from gateway.link.enrolment import enroll, load_enrolment
-from gateway.wire import EnrollAnswer, EnrollRequest, ServerKey, fingerprint, make_code, split_code
+from gateway.wire import (
+    HOME_HEADER,
+    EnrollAnswer,
+    EnrollRequest,
+    ServerKey,
+    fingerprint,
+    make_code,
+    split_code,
+)
 from tests.wireserver import WireServer
 
 SERVER_KEY = Ed25519PrivateKey.generate()
@@ -131,6 +139,28 @@ def test_a_code_that_is_not_taken_is_one_sentence(
     server.faults.append(lambda r: r.answer(403, server.problem("bad_code")))
     with pytest.raises(UserError, match=r"did not take the code \(bad_code\); ask for a new one"):
         enroll(server.url, CODE, tmp_path, secrets)
+
+
+def test_a_code_of_another_home_is_one_sentence(
+    server: WireServer, secrets: FileSecrets, tmp_path: Path
+) -> None:
+    """The server is told which home the gateway's file names and refuses; one of an older version
+    takes any, and then nothing is kept here."""
+    claimed: list[str] = []
+    server.faults.append(
+        lambda r: (
+            bool(claimed.append(r.handler.headers[HOME_HEADER]))  # type: ignore[func-returns-value]
+            or r.answer(409, server.problem("other_home"))
+        )
+    )
+    with pytest.raises(UserError, match="of another home, and this gateway's file says 'h9'"):
+        enroll(server.url, CODE, tmp_path, secrets, home="h9")
+    assert claimed == ["h9"]
+    server.faults.clear()
+    with pytest.raises(UserError, match="of the home 'h1', and this gateway's file says 'h9'"):
+        enroll(server.url, CODE, tmp_path, secrets, home="h9")
+    assert load_enrolment(tmp_path, secrets) is None
+    assert enroll(server.url, CODE, tmp_path, secrets, home="h1").home == "h1"
 
 
 def test_an_origin_of_another_home_is_refused(

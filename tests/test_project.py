@@ -35,6 +35,8 @@ SHIPPED = tuple(name for name in EXTRAS if name not in ("test", "mutate"))
 
 LGPL = {
     "libusb1": "bumble's USB transport, in the demo only; loaded as a module of its own, unused",
+    "psycopg": "asks PostgreSQL; a package of its own, which whoever runs it may replace",
+    "psycopg-binary": "the same, compiled: in Python the driver took a third of the time",
 }
 """Weak copyleft among what is shipped, each with its reason."""
 

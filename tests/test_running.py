@@ -5,15 +5,49 @@ from __future__ import annotations
 import pytest
 
 from tests._tree import ROOT
-from tests.running import ALONE, group_of
+from tests.running import ALONE, TOGETHER, WAITERS, choose, group_of
 from tests.test_score import each
 
 
 def test_what_shares_a_browser_or_processes_runs_one_at_a_time() -> None:
-    """Each folder is one group, and is there."""
-    for folder, name in ALONE.items():
-        assert (ROOT / folder).is_dir()
-        assert group_of(f"{folder}test_any.py::test_one[desk]") == name
+    """Each place is one group, and is there."""
+    for place, name in ALONE.items():
+        assert (ROOT / place).exists()
+        assert group_of(f"{place}::test_one[desk]") == name
+
+
+def test_a_file_that_makes_something_once_goes_to_one_worker() -> None:
+    """Else each worker would play the simulator's morning and storm."""
+    ids = ("test_the_table_is_whole", "test_nothing_is_lost_or_doubled[day]")
+    load = "tests/load/test_load.py"
+    for file, name in {load: load, **TOGETHER}.items():
+        assert (ROOT / file).exists()
+        assert {group_of(f"{file}::{one}") for one in ids} == {name}
+
+
+WORKERS = (*WAITERS, "gw2", "gw3")
+QUEUE = ("processes", "browser", "tests/test_link.py::test_a")
+
+
+@pytest.mark.parametrize(
+    ("waiting", "worker", "workers", "group"),
+    [
+        (QUEUE, "gw0", WORKERS, "processes"),
+        (QUEUE, "gw2", WORKERS, "tests/test_link.py::test_a"),
+        (QUEUE[:2], "gw3", WORKERS, "processes"),
+        (QUEUE[2:], "gw1", WORKERS, None),
+        ((), "gw2", WORKERS, None),
+        (QUEUE, "gw1", WAITERS, "processes"),
+        (QUEUE[2:], "gw1", WAITERS, QUEUE[2]),
+        (QUEUE, "gw4", ("gw2", "gw3", "gw4"), "processes"),
+    ],
+)
+def test_who_takes_what(
+    waiting: tuple[str, ...], worker: str, workers: tuple[str, ...], group: str | None
+) -> None:
+    """What waits goes to those that wait, and they take nothing else; who computes helps when there
+    is nothing to compute.  With two workers, or when those that wait are gone, each does all."""
+    assert choose(waiting, worker, workers) == group
 
 
 @pytest.mark.parametrize("test", ["test_a", "test_b[desk]"])

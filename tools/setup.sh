@@ -60,9 +60,15 @@ for program in "$@"; do
         for c in /usr/lib/postgresql/*/bin/initdb; do [ -x "$c" ] && continue 2; done ;;
     gcc) command -v cc && continue ;;
     mmdebstrap | lintian) command -v "$program" && continue ;;
+    mtools) command -v mcopy && command -v mkfs.vfat && continue ;;
+    qemu-user-static) command -v qemu-aarch64-static && command -v arch-test && continue ;;
+    qemu-system-arm) command -v qemu-system-aarch64 && continue ;;
+    qemu-system-x86) command -v qemu-system-x86_64 && continue ;;
     esac >/dev/null 2>&1
     case $program in
     gcc) program="gcc libc6-dev" ;;
+    mtools) program="mtools dosfstools" ;;
+    qemu-user-static) program="qemu-user-static arch-test" ;;
     chromium) program="chromium libatomic1" ;; # Playwright's driver needs it
     esac
     # shellcheck disable=SC2086  # one program may be two packages

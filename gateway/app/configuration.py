@@ -1,11 +1,11 @@
 """Takes a configuration that the server set: checked, in a quiet moment, while the home goes on.
 
 The newest one that was asked for is tried, once.  One that is wrong is refused in words, and what
-holds goes on.  A good one waits until nothing is cut: no lock turns, nobody looks or speaks, no
-check goes on and nobody may need help.  Then, in one turn of the loop, the log is folded again by
-its rules; drivers that changed are stopped and started, and the others never notice.  Last it is
-kept on the card, and told.  A gateway that dies before that has the one before, whole, and begins
-again.
+holds goes on; so is what somebody sets at the Pi's own page, where no server's holds.  A good one
+waits until nothing is cut: no lock turns, nobody looks or speaks, no check goes on and nobody may
+need help.  Then, in one turn of the loop, the log is folded again by its rules; drivers that
+changed are stopped and started, and the others never notice.  Last it is kept on the card, and
+told.  A gateway that dies before that has the one before, whole, and begins again.
 
 Not for: what may stand in it (`gateway.config.held_config`), or who may change it (the server).
 """
@@ -109,6 +109,8 @@ class Configuration:
         self._kept = KeptConfig(state_dir)
         found = self._kept.in_force(file)
         self.number, self.config, self._left = found.number, found.config, found.left
+        self.here = found.here
+        self._changing = asyncio.Lock()
         self._came = asyncio.Event()
         self._tried: int | None = None
         self._waiting_told: ConfigWaiting | None = None
@@ -143,6 +145,11 @@ class Configuration:
         """Something happened now, and is folded already."""
         if event.kind == ConfigSet.KIND:
             self._came.set()
+
+    @property
+    def unpaired(self) -> tuple[str, ...]:
+        """Devices that must be paired, as it was told last."""
+        return self._unpaired
 
     @property
     def refused(self) -> ConfigRefused | None:
@@ -197,9 +204,32 @@ class Configuration:
             except ConfigError as error:
                 self._refuse(refusal(asked.number, error))
                 continue
-            if await self._change(asked, config):
-                await self._until(self._kept.keep, asked)
-                self._tell_held()
+            async with self._changing:
+                if await self._change(asked, config):
+                    await self._until(self._kept.keep, asked)
+                    self._tell_held()
+
+    async def set_here(self, make: Callable[[HomeConfig], str]) -> ConfigRefused | None:
+        """What somebody makes of what holds, at the Pi's own page, holds as the file does; None, or
+        why not.  Where a server's holds or was asked for, that one is the owner: raises
+        `ConfigError`."""
+        async with self._changing:
+            asked = Held(THE_FILE, make(self.config))
+            try:
+                config = await asyncio.to_thread(checked, self._file, asked)
+            except ConfigError as error:
+                return refusal(THE_FILE, error)
+            if not self.may_be_set_here or not await self._change(asked, config):
+                wrong = "what the home consists of is set at the server"
+                raise ConfigError("this page", "", wrong, "change it there", fault="file_only")
+            await self._until(lambda held: self._kept.keep_here(held.text, self._file), asked)
+            self._tell_held()
+        return None
+
+    @property
+    def may_be_set_here(self) -> bool:
+        """Whether no server's configuration holds, or waits."""
+        return self.number == THE_FILE and self._asked is None
 
     async def _settled(self) -> Held | None:
         """The newest one, once no other has come for a moment; None: there is none to try."""
@@ -247,6 +277,7 @@ class Configuration:
         # until `change` first waits this is one turn of the loop: nothing begins in between
         before, self.config, home.config = home.config, config, config
         self.number, self._waiting_told = asked.number, None
+        self.here = asked.number == THE_FILE
         home.engine.nudge()
         home.record(described(facts))
         locks = {one.id for one in facts.devices.values() if one.type == "lock"}

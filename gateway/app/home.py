@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from gateway.app.configuration import Configuration
-from gateway.app.installing import Installing
+from gateway.app.install_parts import InstallParts
 from gateway.app.media_parts import MediaParts
 from gateway.app.second_path import PathParts
 from gateway.app.told_broker import tell_broker, told_broker
@@ -199,13 +199,15 @@ class Home:
         )
 
         # the link, the way past it, and the home's own page
+        self.installs = InstallParts(self, self._server_keys)
         self.second_path = None if self.enrolment is None else self._second_path(modem)
         self.uplink = self._uplink()
         self.local_page = None if self.page_identity is None else self._page(self.page_identity)
         self.updates = UpdateParts(self, state_dir)
         self.broker = told_broker(config, self.secrets, lambda: self.view, lambda: self.uplink)
         folds = self.media, self.key_offers, self.unread, self.configuration, self.second_path
-        self._folds: list[Folds] = [one for one in (*folds, self.updates) if one is not None]
+        more = self.installs, self.updates
+        self._folds: list[Folds] = [one for one in (*folds, *more) if one is not None]
 
     def _second_path(self, modem: Modem | None) -> PathParts:
         return PathParts(
@@ -432,7 +434,7 @@ class Home:
                 call=self.media.calls.order,
                 look=self.media.looks.order,
                 on_centre=self.media.invited,
-                on_listen=Installing(self, self._server_keys).ordered,
+                on_listen=self.installs.ordered,
                 spawn=self.spawn,
                 on_server_time=self.clock_watch.server_time,
                 on_confirmed=self.second_path.confirmed,

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Protocol
 
 from gateway.app.configuration import Configuration
+from gateway.app.install_parts import InstallParts
 from gateway.app.second_path import PathParts
 from gateway.clock import Clock
 from gateway.config.home_file import HomeConfig
@@ -34,6 +35,7 @@ class HomeParts(Protocol):
 
     config: HomeConfig
     configuration: Configuration
+    installs: InstallParts
     clock: Clock
     started_at: datetime
     loop: asyncio.AbstractEventLoop

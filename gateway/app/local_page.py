@@ -116,7 +116,7 @@ class LocalPage:
         from web.home.app import create_app
         from web.home.guard import is_local_name
 
-        application = create_app(self)
+        application = create_app(self, installs=self._home.installs.page())
         with self._stopping:
             if self._socket is None:  # stopped meanwhile
                 return
@@ -337,6 +337,7 @@ def _configuration(held: Configuration) -> ConfigState:
         held.number,
         None if waits is None else (waits.number, waits.why.value),
         None if refused is None else (refused.number or 0, refused.said),
+        here=held.here,
     )
 
 

@@ -6,6 +6,7 @@ for a Pi's memory and start.
 
     home.py    run, check, enroll, pair       logs.py    log tail, log verify, kinds
     replay.py  replay                         wipe.py    wipe
+    access_point.py  access-point
 
 Not for: doing the work; each command hands it to the part that does.
 """
@@ -59,10 +60,11 @@ def _parser(program: Sequence[str]) -> argparse.ArgumentParser:
     staff = programs.add_parser("staff", help="the staff server")
     programs.add_parser("demo", help="a virtual home and a staff server on this machine")
     if program == ["gateway"]:
-        from gateway.cli import home, logs, replay, wipe
+        from gateway.cli import access_point, home, logs, replay, wipe
 
         commands = gateway.add_subparsers(required=True, metavar="COMMAND")
         home.add_commands(commands)
+        access_point.add_commands(commands)
         logs.add_commands(commands)
         replay.add_commands(commands)
         wipe.add_commands(commands)

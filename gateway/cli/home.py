@@ -1,9 +1,10 @@
-"""`tryggve gateway run | check | enroll | pin | pair | calibrate`."""
+"""`tryggve gateway run | check | enroll | file | pin | pair | calibrate`."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import signal
 from contextlib import suppress
 from dataclasses import replace
@@ -22,7 +23,7 @@ from gateway.cli.common import (
     state_of,
 )
 from gateway.config.held_config import THE_FILE
-from gateway.config.home_file import DeviceConfig, HomeConfig
+from gateway.config.home_file import DeviceConfig, HomeConfig, load
 from gateway.config.mqtt import KEPT_IN, check_devices
 from gateway.config.secrets import FileSecrets
 from gateway.errors import ConfigError, UserError
@@ -59,8 +60,13 @@ def add_commands(commands: Commands) -> None:
     enroll.add_argument(
         "--ca-file", type=Path, metavar="FILE", help="PEM of the server's authority"
     )
+    add_config(enroll)
     add_state(enroll)
     enroll.set_defaults(run=_enroll)
+
+    file = commands.add_parser("file", help="print the least that this home's file says")
+    add_state(file)
+    file.set_defaults(run=_file)
 
     pin = commands.add_parser("pin", help="draw the resident's PIN for the page the Pi serves")
     add_state(pin)
@@ -218,10 +224,36 @@ def _enroll(args: argparse.Namespace) -> None:
     from gateway.link.enrolment import enroll
 
     state = state_of(args, make=True)
-    done = enroll(
-        args.url, args.code, state, FileSecrets.from_environment(state), ca_file=args.ca_file
-    )
+    home = ""
+    with suppress(ConfigError):  # a file that is missing or wrong says nothing; `check` says why
+        home = load(args.config).home.id
+    secrets = FileSecrets.from_environment(state)
+    done = enroll(args.url, args.code, state, secrets, ca_file=args.ca_file, home=home)
     print(f"This gateway is now {done.home}'s own. Write id = {done.home!r} under [home].")
+
+
+FILE = """\
+# What only the home may say (docs/configuration.md): the rest is set on the server, or here.
+[home]
+id = {home}
+
+[staff]
+url = {url}
+
+[gpio]
+factory = "lgpio"
+"""
+
+
+def _file(args: argparse.Namespace) -> None:
+    from gateway.link.enrolment import load_enrolment
+
+    state = state_of(args)
+    enrolled = load_enrolment(state, FileSecrets.from_environment(state))
+    if enrolled is None:
+        raise UserError("This gateway is no home's yet; run: tryggve gateway enroll URL CODE")
+    said = {"home": enrolled.home, "url": enrolled.link.url}
+    print(FILE.format(**{name: json.dumps(text) for name, text in said.items()}), end="")
 
 
 def _pair(args: argparse.Namespace) -> None:

@@ -1,9 +1,11 @@
 """The configuration that the server gave a home: read, checked as the file is, and kept beside it.
 
 Which holds is one rule: the newest one of the server's that this home took, in place of the tables
-`[devices.*]` and `[rules.*]` of its file, both whole; and where it took none, the file.  All other
-tables are the file's alone: what only the home may say (its id, its server, its network, its pins'
-owner).  Secrets are in neither.
+`[devices.*]` and `[rules.*]` of its file, both whole; and where it took none, the file.  What was
+added at the Pi's own page, where there was no server, is as if the file said it, as long as that
+says what it said then: who changes the file has the last word.  All other tables are the file's
+alone: what only the home may say (its id, its server, its network, its pins' owner).  Secrets are
+in neither.
 
 What was taken is kept in the state folder, `config/held.json`, and the one before it beside it:
 each replaced whole, so that after a power cut one of them is there; a lost log changes nothing.
@@ -41,6 +43,7 @@ DEVICES_MAX = 100
 """Devices of a home: a demanding one has twenty."""
 
 FOLDER, HELD, BEFORE, TRIED = "config", "held.json", "before.json", "tried.json"
+HERE = "here.json"
 
 TRIES_MAX = 5
 """How often one is begun: a gateway that ended so often while taking it, by a power cut or because
@@ -61,11 +64,13 @@ class Held:
 @dataclass(frozen=True, slots=True)
 class InForce:
     """What holds: `number` (`THE_FILE`: the file) and the whole `config`; `left` are those that
-    were kept and cannot be read any more, with what is wrong with each."""
+    were kept and cannot be read any more, with what is wrong with each; `here`: with what was added
+    at the Pi's own page."""
 
     number: int
     config: HomeConfig
     left: tuple[tuple[int, ConfigError], ...] = ()
+    here: bool = False
 
 
 def text_of(config: HomeConfig) -> str:
@@ -81,9 +86,8 @@ def checked(file: HomeConfig, held: Held) -> HomeConfig:
     name = f"configuration {held.number}"
     given = _read(name, held.text)
     kept = {key: value for key, value in file.tables.items() if key not in TABLES}
-    sha256 = hashlib.sha256(held.text.encode()).hexdigest()
     try:
-        config = of_tables({**kept, **given}, Path(name), sha256)
+        config = of_tables({**kept, **given}, Path(name), _digest(held.text))
     except ConfigError:
         raise
     except Exception as error:  # a driver whose libraries are not here; whatever it is, it is told
@@ -125,10 +129,15 @@ class KeptConfig:
         newest = self._folder / HELD
         if newest.is_file():
             write_durably(self._folder / BEFORE, newest.read_bytes())
-        digest = hashlib.sha256(held.text.encode()).hexdigest()
-        kept = {"number": held.number, "text": held.text, "sha256": digest}
+        kept = {"number": held.number, "text": held.text, "sha256": _digest(held.text)}
         write_durably(newest, json.dumps(kept, ensure_ascii=False).encode())
         (self._folder / TRIED).unlink(missing_ok=True)
+
+    def keep_here(self, text: str, file: HomeConfig) -> None:
+        """Keep what was set at the Pi's own page in place of what `file` says.  Raises `OSError`:
+        the card refuses."""
+        kept = {"text": text, "sha256": _digest(text), "instead_of": _digest(text_of(file))}
+        write_durably(self._folder / HERE, json.dumps(kept, ensure_ascii=False).encode())
 
     def tries(self, number: int) -> int:
         """Note that it is begun; how often it was before.  Raises `OSError`: the card refuses."""
@@ -147,7 +156,23 @@ class KeptConfig:
                 return InForce(held.number, checked(file, held), tuple(left))
             except ConfigError as error:
                 left.append((held.number, error))
+        here = self._here(file)
+        if here is not None:
+            try:
+                return InForce(THE_FILE, checked(file, here), tuple(left), here=True)
+            except ConfigError as error:
+                left.append((THE_FILE, error))
         return InForce(THE_FILE, file, tuple(left))
+
+    def _here(self, file: HomeConfig) -> Held | None:
+        """What was set at the Pi's page, unless the file says something else since."""
+        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+            kept = json.loads((self._folder / HERE).read_bytes())
+            text = kept["text"]
+            whole = _digest(text) == kept["sha256"]
+            if whole and kept["instead_of"] == _digest(text_of(file)):
+                return Held(THE_FILE, text)
+        return None
 
     def _kept(self) -> Iterator[Held]:
         for name in (HELD, BEFORE):
@@ -155,7 +180,7 @@ class KeptConfig:
             try:
                 kept = json.loads(path.read_bytes())
                 number, text = kept["number"], kept["text"]
-                whole = hashlib.sha256(text.encode()).hexdigest() == kept["sha256"]
+                whole = _digest(text) == kept["sha256"]
             except FileNotFoundError:
                 continue
             except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -163,6 +188,10 @@ class KeptConfig:
                 continue
             if whole and type(number) is int:
                 yield Held(number, text)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _read(name: str, text: str) -> Mapping[str, Any]:

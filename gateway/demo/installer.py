@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from html import unescape
@@ -23,9 +23,9 @@ from zoneinfo import ZoneInfo
 from gateway.config.secrets import FileSecrets
 from gateway.demo import home as virtual
 from gateway.demo.home_process import HomeProcess, StageError
-from gateway.demo.staffclient import StaffClient
+from gateway.demo.staffclient import StaffClient, StaffError
 from gateway.demo.stage import CODE, Stage, Tell, free_port, stage
-from gateway.demo.town import FRONT_LOCK, HOME
+from gateway.demo.town import FRONT_LOCK, HOME, bare_toml
 from gateway.link.enrolment import enroll
 
 MORNING = datetime(2026, 3, 3, 9, 0, tzinfo=ZoneInfo("Europe/Stockholm"))
@@ -56,25 +56,11 @@ AGAIN_S = 4.0
 
 LOOK_S = 0.1
 
+SAY_S = 5.0
+"""Real seconds between two words of the page that it is open; its script says it every ten."""
+
 FAST = 30.0
 """Domain seconds a real one while somebody lies on the floor."""
-
-BARE_TOML = """\
-[home]
-id = "{home}"
-timezone = "Europe/Stockholm"
-resident = "{resident}"
-
-[staff]
-url = "{url}"
-
-[gpio]
-factory = "mock"
-
-[web]
-port = {port}
-"""
-"""What an image knows: which home, which server, whose pins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +92,18 @@ class Installer:
         self.stage, self._folder, self._tell = made, folder, tell
         self.done = Installed()
         self.home: HomeProcess | None = None
-        self.pendant_key = ""
+        self.pendant_key = self.code = ""
+        self.pi_port = 0
+        self._said_s = 0.0
         account = made.account("technician")
         self.phone = StaffClient(made.url, account.email, account.password)
         self.page = f"/hem/{HOME.id}/installera"
         self.near = f"{self.page}/hitta"
+
+    @property
+    def state_dir(self) -> Path:
+        """The new home's state folder."""
+        return self._folder / "new"
 
     @contextmanager
     def step(self, what: str, name: str = "") -> Iterator[None]:
@@ -130,6 +123,10 @@ class Installer:
                 return page
             if time.monotonic() > until:
                 raise StageError(f"{path} never showed {parts}")
+            if "data-keep=" in page and time.monotonic() - self._said_s >= SAY_S:
+                self._said_s = time.monotonic()
+                with suppress(StaffError):  # it has ended meanwhile
+                    self.phone.post(self.near, do="go_on")
             time.sleep(LOOK_S)
 
     def until(self, touch: Callable[[], object], part: str) -> None:
@@ -158,20 +155,21 @@ class Installer:
             code = CODE.search(shown)
             if code is None:
                 raise StageError("no code was shown")
+            self.code = code[0]
         with self.step("report in"):
-            state = self._folder / "new"
+            state = self.state_dir
             state.mkdir(mode=0o700)
-            toml = BARE_TOML.format(
-                home=HOME.id, resident=HOME.resident, url=self.stage.url, port=free_port()
-            )
+            self.pi_port = free_port()
+            toml = bare_toml(HOME, self.stage.url, self.pi_port)
             state.with_suffix(".toml").write_text(toml)
-            enroll(self.stage.url, code[0], state, FileSecrets.from_environment(state))
+            secrets = FileSecrets.from_environment(state)
+            enroll(self.stage.url, self.code, state, secrets, home=HOME.id)
             self.start_home()
             self.shows(self.page, 'data-test="gateway" data-state="up"')
 
     def start_home(self) -> None:
         """Plug the Pi in."""
-        state = self._folder / "new"
+        state = self.state_dir
         command = ["gateway.demo.home", "--config", f"{state}.toml", "--state", str(state)]
         options = ["--clock", str(self.stage.clock_file), "--new", FRONT_LOCK, "--still", "--awake"]
         self.home = HomeProcess(
@@ -197,8 +195,10 @@ class Installer:
             self.phone.post(self.near, do="add", thing=thing, use=use, room=room)
             self.shows(self.near, f'data-device="{use}"', 'data-follows="yes"')
 
-    def pair(self, device: str, touch: Callable[[], None], key: str = "") -> None:
-        """Pair a thing that was named, with its key where it has one."""
+    def pair(
+        self, device: str, touch: Callable[[], None], key: str = "", ends: str = "done"
+    ) -> None:
+        """Pair a thing that was named, with its key where it has one, until that has ended so."""
         with self.step("pair", f"pair {device}"):
             self.phone.post(self.near, do="pair", device=device)
             if key:
@@ -206,7 +206,7 @@ class Installer:
                 number = re.search(r'name="number" value="(\d+)"', page)
                 assert number is not None  # noqa: S101 - it stands beside the answer
                 self.phone.post(self.near, do="answer", number=number[1], text=key)
-            self.until(touch, f'data-guided="{device}" data-outcome="done"')
+            self.until(touch, f'data-guided="{device}" data-outcome="{ends}"')
 
     def press(self, what: str, release: str = "") -> None:
         """A hand or a foot, for as long as one is there."""

@@ -59,7 +59,7 @@ class StaffClient:
         answer = self._send("POST", path, {**fields, "csrf_token": self._token}, json_wanted=True)
         if answer.status >= 400:
             raise StaffError(f"{path} was refused (HTTP {answer.status}): {answer.data[:300]!r}")
-        reply: dict[str, Any] = json.loads(answer.data)
+        reply: dict[str, Any] = json.loads(answer.data or b"{}")
         return reply
 
     def show(self, path: str, **fields: str) -> str:

@@ -145,9 +145,7 @@ def plan(evening: datetime) -> str:
 
 # --- the homes ------------------------------------------------------------------------------------
 
-HOME_TOML = """\
-# A virtual home of the demo: a mat under the bed's mattress and one beside the bed, a detector in
-# the bathroom, a lock and a contact on the front door, a pendant, a button and a lamp.
+BARE_TOML = """\
 [home]
 id = "{home}"
 timezone = "Europe/Stockholm"
@@ -161,7 +159,12 @@ factory = "mock"
 
 [web]
 port = {home_port}
+"""
+"""What an image knows: which home, which server, whose pins."""
 
+DEVICES_TOML = """
+# A virtual home of the demo: a mat under the bed's mattress and one beside the bed, a detector in
+# the bathroom, a lock and a contact on the front door, a pendant, a button and a lamp.
 [devices.bed]
 driver = "mat_gpio"
 role = "bed"
@@ -267,6 +270,11 @@ def more_doors() -> str:
     return "".join(doors)
 
 
+def bare_toml(home: Dwelling, url: str, page_port: int) -> str:
+    """A home's configuration before anybody has installed anything."""
+    return BARE_TOML.format(home=home.id, resident=home.resident, url=url, home_port=page_port)
+
+
 def home_toml(
     home: Dwelling,
     url: str,
@@ -281,7 +289,8 @@ def home_toml(
     shows outlines."""
     from gateway.demo import home as virtual
 
-    form = HOME_TOML + (SOUND_TOML if sound else "") + (LOOK_TOML if scene else "")
+    form = BARE_TOML + DEVICES_TOML
+    form += (SOUND_TOML if sound else "") + (LOOK_TOML if scene else "")
     form += more_doors() if home is HOME else ""
     return form.format(
         front_lock=FRONT_LOCK,

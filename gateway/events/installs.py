@@ -1,7 +1,9 @@
 """A home is installed: tried by a person, step by step, and accepted.
 
 What a step saw is the event that ticked it, never somebody's word.  Written by the server, for it
-has the person; the home hears of it as of everything that is decided about it.
+has the person; the home hears of it as of everything that is decided about it.  Where a home is
+tried at the Pi's own page, without a server, the home writes them: that page knows nobody, only
+that who stands there has the home's code.
 
 Not for: what a home consists of (`gateway`), or which events tick a step (`web.staff.installs`).
 """
@@ -72,16 +74,16 @@ class Tried:
     why: SkipWhy | None = None
 
 
-@kind("install.begun", by=By.SERVER)
+@kind("install.begun", by=By.EITHER)
 class InstallBegun(Data):
-    """A person (the event's `person`) began to try the home; an earlier trial that was not accepted
-    is over."""
+    """A person (the event's `person`; none: at the Pi's own page) began to try the home; an earlier
+    trial that was begun there and not accepted is over."""
 
     pressed: tuple[str, ...] = ()
     """Mats that said at the beginning that somebody is on them, which nobody was."""
 
 
-@kind("install.retried", by=By.SERVER)
+@kind("install.retried", by=By.EITHER)
 class InstallRetried(Data):
     """The steps of a device (the event's `device`) are tried anew; what was seen or skipped of it
     before counts no more."""
@@ -90,7 +92,7 @@ class InstallRetried(Data):
     """Whether it is a mat that still says that somebody is on it."""
 
 
-@kind("install.skipped", by=By.SERVER)
+@kind("install.skipped", by=By.EITHER)
 class InstallSkipped(Data):
     """A person (the event's `person`) left a step of the trial out; `device` of the event: which
     thing's."""
@@ -101,7 +103,7 @@ class InstallSkipped(Data):
     """Where the server keeps the words that belong to it; None: none were written."""
 
 
-@kind("install.accepted", by=By.SERVER)
+@kind("install.accepted", by=By.EITHER)
 class InstallAccepted(Data):
     """A person (the event's `person`) accepted the home: each step was seen, or skipped for a
     reason.  Not: that what was skipped works."""

@@ -103,6 +103,23 @@ class VisitDeclined(Data):
     """Which visit of the plan; None when the home has no plan."""
 
 
+@kind("visit.plan_changed", by=By.SERVER)
+class VisitPlanChanged(Data):
+    """What visits are planned in an organisation (`org`) was changed: by a person with a file, by
+    another system with the token of this name, or (neither) from the server's command line.  The
+    plan itself is no event."""
+
+    org: str
+    source: str
+    """What the system that plans is called there."""
+    added: int
+    changed: int
+    withdrawn: int
+    token: str | None = None
+    undone: bool = False
+    """The last change was taken back."""
+
+
 @kind("visit.approved", by=By.SERVER)
 class VisitApproved(Data):
     """A coordinator (the event's `person`) holds the visit's times to be right.  A correction

@@ -5,6 +5,7 @@ fingerprint of the server's signing key (`gateway.wire.split_code`): an answer w
 refused, whoever terminated the TLS.
 
     <state>/secrets/home_key   the home's key (PEM, mode 0600)
+    <state>/secrets/install_code   what opens the Pi's page for who installs (a slow hash)
     <state>/origin             the origin of the home's log
     <state>/server.json        the server's address, the home's id, the keys it trusts
 
@@ -19,7 +20,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -39,7 +40,8 @@ from urllib3.exceptions import HTTPError
 
 from gateway.config.home_file import HomeConfig, is_loopback
 from gateway.config.secrets import HOME_KEY, FileSecrets, sync_folder, write_durably
-from gateway.errors import ConfigError, LinkRefused, SecretError, UserError
+from gateway.doors import install_code
+from gateway.errors import ConfigError, LinkDown, LinkRefused, SecretError, UserError
 from gateway.events import ServerKeyAdded
 from gateway.link.https import (
     ANSWER_TIMEOUT_S,
@@ -56,6 +58,7 @@ from gateway.link.server_keys import ServerKeys
 from gateway.origin import is_origin_of
 from gateway.version import version
 from gateway.wire import (
+    HOME_HEADER,
     PROTOCOL_HEADER,
     PROTOCOLS,
     EnrollAnswer,
@@ -128,9 +131,16 @@ def load_enrolment(
 
 
 def enroll(
-    url: str, code: str, state_dir: Path, secrets: FileSecrets, *, ca_file: Path | None = None
+    url: str,
+    code: str,
+    state_dir: Path,
+    secrets: FileSecrets,
+    *,
+    ca_file: Path | None = None,
+    home: str = "",
 ) -> Enrolment:
-    """Enroll this gateway at the server.  Raises `UserError` with one sentence, or `LinkDown`.
+    """Enroll this gateway at the server; `home` is what its file says that it is (empty: it does
+    not).  Raises `UserError` with one sentence, or `LinkDown`.
 
     Nothing of an earlier enrolment is touched before the server has said yes and proved to hold the
     key that the code names.
@@ -142,14 +152,22 @@ def enroll(
     except ValueError as error:
         raise UserError(f"{error}, as XXXXX-XXXXX-XXXXXXXX; type it as it was given.") from error
     key = _new_key(secrets)
-    answer = _ask(url, EnrollRequest(code=secret, public_key=_pem(key), version=version()), ca_file)
+    asked = EnrollRequest(code=secret, public_key=_pem(key), version=version())
+    try:
+        answer = _ask(url, asked, ca_file, home)
+    except LinkDown:  # no server to ask: who has the code installs the home at its own page
+        install_code.keep(secrets, code, datetime.now(UTC))
+        raise
     keys = _trusted(answer, wanted)
+    if home and answer.home != home:  # an older server takes any
+        raise _other_home(answer.home, home)
     pinned = PinnedServer(url=url, home=answer.home, keys=answer.keys, ca_file=ca_file)
     new = secrets.path(NEW_KEY)
     new.replace(secrets.path(HOME_KEY))
     sync_folder(new.parent)
     write_durably(state_dir / ORIGIN_FILE, f"{answer.origin}\n".encode(), 0o644)
     write_durably(state_dir / SERVER_FILE, pinned.model_dump_json(indent=1).encode(), 0o644)
+    install_code.keep(secrets, code, datetime.now(UTC))
     link = Link(url, answer.home, key, ca_file=ca_file)
     return Enrolment(
         answer.home, link, _server_keys(state_dir / SERVER_FILE, pinned, keys, {}), key
@@ -197,7 +215,15 @@ def _check_url(url: str) -> None:
         raise UserError(f"{url!r} is not the address of a staff server; it begins with https://.")
 
 
-def _ask(url: str, asked: EnrollRequest, ca_file: Path | None) -> EnrollAnswer:
+def _other_home(theirs: str, ours: str) -> UserError:
+    return UserError(
+        f"the code is of {f'the home {theirs!r}' if theirs else 'another home'}, and this "
+        f"gateway's file says {ours!r}; ask for a code of this home, or correct id under [home].",
+        code="other_home",
+    )
+
+
+def _ask(url: str, asked: EnrollRequest, ca_file: Path | None, home: str) -> EnrollAnswer:
     """One POST; never sent twice by itself, for a code works once."""
     secure = url.startswith("https:")
     pool = open_pool(url, tls_context(ca_file) if secure else None)
@@ -210,6 +236,7 @@ def _ask(url: str, asked: EnrollRequest, ca_file: Path | None) -> EnrollAnswer:
                 "Content-Type": "application/json",
                 "User-Agent": f"tryggve/{version()}",
                 PROTOCOL_HEADER: protocols_text(PROTOCOLS),
+                **({HOME_HEADER: home} if home else {}),
             },
             redirect=False,
             retries=False,
@@ -226,6 +253,8 @@ def _ask(url: str, asked: EnrollRequest, ca_file: Path | None) -> EnrollAnswer:
     if response.status != 200:
         refused = refusal(response.status, response.data)
         if isinstance(refused, LinkRefused):
+            if refused.code == "other_home":
+                raise _other_home("", home)
             raise UserError(
                 f"the server did not take the code ({refused.code}); ask for a new one and try "
                 f"again within its time.",

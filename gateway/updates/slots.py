@@ -300,7 +300,7 @@ def _become(slots: Slots, module: str, rest: list[str]) -> int:
     """The link is read once: a program that runs never sees it change."""
     folder = slots.folder(slots.current()).resolve()
     python = folder / "bin" / "python3"
-    os.execv(python, [str(python), "-I", "-m", module, *rest])  # noqa: S606 - as meant
+    os.execv(python, [str(python), "-I", "-u", "-m", module, *rest])  # noqa: S606 - as meant
 
 
 def _watch(slots: Slots, machine: str, restart: list[str]) -> None:

@@ -98,6 +98,10 @@ CLIPPED = """() => [...document.querySelectorAll(".nav a, .nav a > span:not(.sr)
 """Entries of the menu that are not whole inside the window, nobody having scrolled."""
 
 
+ROWS = """() => new Set([...document.querySelectorAll(".nav a")]
+  .map((e) => Math.round(e.getBoundingClientRect().top))).size"""
+"""In how many rows the menu stands."""
+
 COVERED = """() => {
   const last = [...document.querySelectorAll("main .page > *")].at(-1).getBoundingClientRect();
   return last.bottom - document.querySelector(".nav").getBoundingClientRect().top;
@@ -260,13 +264,15 @@ def test_no_entry_of_the_menu_is_clipped_on_a_phone(
     night: Night,
     roles: list[Role],
 ) -> None:
-    """Whoever looks: every page of theirs is in the menu, whole, without scrolling sideways; and
-    the menu lies over nothing that cannot be scrolled into view."""
+    """Whoever looks: every page of theirs is in the menu, whole, without scrolling sideways, in two
+    rows at the most, also on the narrowest phone (360 px); and the menu lies over nothing that
+    cannot be scrolled into view."""
     accounts.set_roles(parts_of(night.app), Operator("org1"), "p7", roles)
-    page = open_page(PHONE)
+    page = open_page({"width": 360, "height": 740})
     sign_in(page)
     assert page.locator(".nav a").count() > 1
     assert page.evaluate(CLIPPED) == []
+    assert page.evaluate(ROWS) <= 2
     page.evaluate("scrollTo(0, document.body.scrollHeight)")
     assert page.evaluate(COVERED) <= 0
 

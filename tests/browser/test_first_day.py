@@ -17,6 +17,7 @@ from gateway.clock import ManualClock
 from tests.browser.conftest import AT, PHONE, LiveServer, _Quiet
 from tests.staff import cheap
 from tests.staff.parts import parts_of
+from tests.staff.provider import CLIENT, LOA3, SECRET, Provider, running
 from web.staff.core.config import SignInConfig, StaffConfig
 from web.staff.core.secret_files import SecretFiles
 from web.staff.people import first_start
@@ -28,6 +29,10 @@ from web.staff.storage.migrate import migrate
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PASSWORD = "correct horse battery"
+
+HEAD = "id;hem;start;slut;insats;personal\n"
+WRONG = f"{HEAD}1;lgh-1203;2026-11-24 08:00;07:45;Morgonhjälp;\n2;lgh-9;2026-11-24 12:00;12:30;;\n"
+PLAN = f"{HEAD}1;lgh-1203;2026-11-24 08:00;08:45;Morgonhjälp;samordnare@prov.example\n"
 
 
 @pytest.fixture
@@ -98,6 +103,52 @@ def _reached(server: LiveServer, email: str) -> None:
         )  # fmt: skip
 
 
+def the_plan(day: Day) -> None:
+    """A file with a fault is said by its line; the next one is looked at, saved, and taken back."""
+    day.click("to-pages.planning")
+    for name, text in (("wrong.csv", WRONG), ("plan.csv", PLAN)):
+        file = {"name": name, "mimeType": "text/csv", "buffer": text.encode()}
+        day.page.get_by_test_id("file").set_input_files([file])
+        day.fill(source="Planeringen")
+        day.click("check")
+        day.page.get_by_test_id("faults" if text is WRONG else "preview").wait_for()
+        day.seen(name.removesuffix(".csv"))
+    day.click("save")
+    day.page.get_by_test_id("last").wait_for()
+    day.seen("plan-saved")
+    day.click("undo")
+    day.page.get_by_test_id("undo").wait_for(state="detached")
+
+
+def the_sign_on(day: Day, provider: Provider) -> None:
+    """The organisation's own sign-in is tried in the browser before it is used: there and back."""
+    day.page.goto(f"{day.url}/administration/egen-inloggning")
+    said = {"label": "SITHS", "issuer": provider.url, "client": CLIENT, "secret": SECRET}
+    day.fill(**said, levels=LOA3, claim="sub")
+    day.click("write")
+    day.page.get_by_test_id("try").wait_for()
+    day.seen("sign-on-written")
+    day.click("try")
+    day.page.wait_for_url(f"{provider.url}/**")
+    day.page.goto(provider.sign_in(day.page.url))
+    day.page.get_by_test_id("passed").wait_for()
+    day.seen("sign-on-tried")
+    day.click("use")
+    day.page.locator('[data-test="provider"][data-used="yes"]').wait_for()
+    day.seen("sign-on-used")
+
+
+def the_rest(day: Day) -> None:
+    """What else an administrator looks into on the first day fits the phone, two presses away."""
+    for page in ("changes", "connections", "sign_on", "batteries", "releases"):
+        day.click("nav-pages.administration")
+        day.click(f"to-pages.{page}")
+        day.page.locator("main h1").wait_for()
+        current = day.page.locator('.nav a[aria-current="page"]')
+        assert current.get_attribute("data-test") == "nav-pages.administration"
+        day.seen(page)
+
+
 def test_an_administrators_first_day(
     open_page: Callable[..., Any], new_server: LiveServer, tmp_path: Path
 ) -> None:
@@ -157,6 +208,10 @@ def test_an_administrators_first_day(
     day.seen("ladders")
     assert day.steps_done() == 4
     day.seen("overview-later")
+    the_plan(day)
+    the_rest(day)
+    with running() as provider:
+        the_sign_on(day, provider)
 
     with parts.db.read() as conn:
         roles = conn.execute(

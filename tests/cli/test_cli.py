@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import logs, main
+from gateway.config.home_file import parse
 from gateway.config.secrets import FileSecrets
 from gateway.engine.event_log import EventLog
 from gateway.engine.log_reader import LogReader, connect
@@ -178,6 +179,23 @@ def test_enroll_says_whose_this_gateway_is(run: Run, tmp_path: Path) -> None:
     assert status == 0
     assert "h1" in out[0]
     assert FileSecrets(state).has("home_key")
+
+
+def test_a_home_that_is_enrolled_has_the_least_of_a_file(run: Run, tmp_path: Path) -> None:
+    """Which home and server, whose pins: read without a complaint; before that one sentence."""
+    where = ("gateway", "file", "--state", str(tmp_path))
+    status, out, err = run(*where)
+    assert (status, out) == (2, []) and "gateway enroll URL CODE" in err
+    server = WireServer().start()
+    server.enroll_answer = answer()
+    try:
+        run("gateway", "enroll", server.url, CODE, "--state", str(tmp_path))
+    finally:
+        server.stop()
+    status, out, _ = run(*where)
+    read = parse("\n".join(out).encode(), tmp_path / "home.toml")
+    assert status == 0 and read.staff is not None and read.gpio is not None
+    assert (read.home.id, read.staff.url, read.gpio.factory) == ("h1", server.url, "lgpio")
 
 
 def test_enroll_at_a_server_that_is_away_is_status_1(run: Run, tmp_path: Path) -> None:

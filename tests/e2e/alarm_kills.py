@@ -11,13 +11,11 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
-
-import pg8000.native
 
 from gateway.demo import town
 from gateway.demo.staffclient import StaffClient
@@ -118,12 +116,8 @@ def _pair(folder: Path, url: str, texts: Provider) -> Iterator[Stage]:
 
 def _alarms(url: str) -> list[str]:
     """The references of the alarms that the server has, of each as often as it has it."""
-    address, _, name = url.rpartition("/")
-    port = int(address.rsplit(":", 1)[1])
-    with closing(
-        pg8000.native.Connection("tryggve", host="127.0.0.1", port=port, database=name)
-    ) as db:
-        return [ref for (ref,) in db.run("SELECT ref FROM alarm WHERE raised_at IS NOT NULL")]
+    with postgres.connected(url) as db:
+        return [ref for (ref,) in db.execute("SELECT ref FROM alarm WHERE raised_at IS NOT NULL")]
 
 
 def _judge(

@@ -22,6 +22,7 @@ from web.home.port import (
     Health,
     HomePort,
     HomeState,
+    InstallState,
     LinkState,
     LookState,
     Part,
@@ -115,6 +116,32 @@ class FakePort:
             TestResult(Part.LINK, "", Health.BAD, "no answer"),
             TestResult(Part.DEVICE, "front_door", Health.WARN, "unknown", 25_000.0),
         )
+
+
+class FakeInstalls:
+    """A home that may be installed by one code; what is asked is noted, and refused for `why`."""
+
+    def __init__(self, code: str = "AAAAA-AAAAA-AAAAAAAA") -> None:
+        self.code, self.good, self.why = code, True, ""
+        self.shown = InstallState(may=True, may_add=True, devices={})
+        self.did: list[tuple[str, ...]] = []
+
+    def enter(self, typed: str, place: str) -> Answered:
+        self.did.append(("enter", place))
+        return Answered.ACCEPTED if typed == self.code else Answered.WRONG
+
+    def may(self) -> bool:
+        return self.good
+
+    def state(self, page: str) -> InstallState:
+        return self.shown
+
+    def __getattr__(self, name: str) -> Any:
+        def do(*given: Any) -> str:
+            self.did.append((name, *map(str, given)))
+            return self.why
+
+        return do
 
 
 @pytest.fixture
@@ -311,10 +338,15 @@ def test_no_inline_script_and_no_foreign_source(page: FlaskClient) -> None:
 
 def test_few_things_act_and_everything_else_reads(port: FakePort) -> None:
     """The self-test, the entry, the two ways to open the door, and taking an alarm back; nothing
-    else takes a form."""
-    rules = create_app(cast(HomePort, port)).url_map.iter_rules()
-    acting = {rule.rule for rule in rules if (rule.methods or set()) - {"GET", "HEAD", "OPTIONS"}}
-    assert acting == {"/alarm", "/test", "/door", "/door/phone", "/in", "/out"}
+    else takes a form, but for who installs the home."""
+
+    def acting(**more: Any) -> set[str]:
+        rules = create_app(cast(HomePort, port), **more).url_map.iter_rules()
+        return {one.rule for one in rules if (one.methods or set()) - {"GET", "HEAD", "OPTIONS"}}
+
+    usual = {"/alarm", "/test", "/door", "/door/phone", "/in", "/in/install", "/out"}
+    assert acting() == usual
+    assert acting(installs=FakeInstalls()) == {*usual, "/install", "/install/near"}
 
 
 # --- the door -------------------------------------------------------------------------------------

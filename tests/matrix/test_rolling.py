@@ -6,7 +6,6 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
-import pg8000.native
 import pytest
 
 from gateway.demo.tree import Tree
@@ -16,12 +15,9 @@ from tests.staff import postgres
 
 def words(url: str) -> tuple[str, str]:
     """What the database says of its schema: its revision, and the oldest program's."""
-    address, _, name = url.rpartition("/")
-    port = int(address.rsplit(":", 1)[1])
-    connect = pg8000.native.Connection("tryggve", host="127.0.0.1", port=port, database=name)
-    with closing(connect) as connection:
-        ((revision,),) = connection.run("SELECT version_num FROM schema_revision")
-        ((oldest,),) = connection.run("SELECT version_num FROM alembic_version")
+    with postgres.connected(url) as connection:
+        ((revision,),) = connection.execute("SELECT version_num FROM schema_revision")
+        ((oldest,),) = connection.execute("SELECT version_num FROM alembic_version")
         return revision, oldest
 
 

@@ -18,7 +18,7 @@ from tools.deb import __main__ as build
 from tools.deb.archive import STEPS, pack, pack_release
 from tools.deb.locked import PURE, BuildError, Locked, needed
 from tools.deb.targets import DEBIANS, FRAME, GATEWAY, PACKAGES, ROOT, STAFF, TAGS, Package, Target
-from tools.deb.tree import SCRIPTS, lay_out
+from tools.deb.tree import SCRIPTS, lay_out, script
 
 EPOCH = 1_700_000_000
 VERSION = "0.2.0+deb13"
@@ -84,6 +84,8 @@ def wheel(folder: Path) -> Path:
     info = "tryggve-0.2.0.dist-info"
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("gateway/cli/__main__.py", "print('here')\n")
+        archive.writestr("gateway/updates/__init__.py", "")
+        archive.writestr("gateway/app/home.py", "")
         archive.writestr(
             f"{info}/METADATA", "Metadata-Version: 2.1\nName: tryggve\nVersion: 0.2.0\n"
         )
@@ -180,6 +182,18 @@ def test_a_package_has_its_unit_user_and_folders(both: dict[str, Built], package
     for step in (*STEPS, *(f"../usr/lib/{name}/{x}" for x in ("tryggve", "release"))):
         text = (root / "DEBIAN" / step).read_text()
         assert not re.search(r"@[A-Z_]+@", text), step
+
+
+def test_what_waits_for_an_update_waits_once_the_package_is_there() -> None:
+    """Not from the machine's next start on: until then no update would be taken, and none gone back
+    from.  Removed, nothing waits any more."""
+    waits = {name for name in GATEWAY.units if name.endswith(".path")}
+    assert waits == {path.name for path in (ROOT / "systemd").glob("tryggve-update*.path")} != set()
+    begun, ended = (script(target(GATEWAY), name, VERSION) for name in ("postinst", "prerm"))
+    [started] = re.findall(r"for waits in (.*); do systemctl --system start", begun)
+    [stopped] = re.findall(r"deb-systemd-invoke stop (.*) >/dev/null", ended)
+    assert set(started.split()) == waits
+    assert set(stopped.split()) == waits | {GATEWAY.units[0]}
 
 
 def test_each_package_says_what_it_is() -> None:

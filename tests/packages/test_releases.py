@@ -5,6 +5,7 @@ in a root of their own."""
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -157,6 +158,24 @@ def test_a_program_that_runs_goes_on_in_its_own_release(machine: Machine) -> Non
     assert machine.runs() == "2.0"
 
 
+def test_what_a_program_prints_is_heard_while_it_runs(machine: Machine) -> None:
+    """The first administrator's code is in the journal at once, and not when the server ends."""
+    site = machine.root / machine.target.package.release / machine.target.site
+    (site / "gateway/cli/__main__.py").write_text("import sys\nprint('code')\nsys.stdin.read()\n")
+    machine("release", "use", take(machine))
+    (machine.root / "launch").write_text(script(machine.target, "tryggve", "1.0"))
+    with subprocess.Popen(
+        ["sh", str(machine.root / "launch"), "staff", "run"],
+        env=machine.environ,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as running:
+        assert running.stdout is not None
+        heard, _, _ = select.select([running.stdout], [], [], 30)
+        running.communicate(b"\n", timeout=60)
+    assert heard
+
+
 def test_what_cannot_run_never_comes_into_force(machine: Machine) -> None:
     """It is refused in one sentence, and nothing of it is left."""
     machine("release", "use", take(machine))
@@ -244,6 +263,57 @@ def _cut_after(machine: Machine, calls: int) -> bool:
         if done.returncode:
             return False
     return True
+
+
+# --- what is called by hand -----------------------------------------------------------------------
+
+ENROLS = """\
+import sys
+if "WRONG" in sys.argv:
+    sys.exit("no")
+print(*sys.argv[1:])
+"""
+
+
+def by_hand(machine: Machine, *words: str, user: int = 0) -> int:
+    """Call the package's command as this user; who went on as whom is noted."""
+    for name, text in (
+        ("id", f"echo {user}"),
+        ("runuser", f'echo "$2" >>{machine.root}/became; shift 3; exec "$@"'),
+    ):
+        stub = machine.root / "usr/bin" / name
+        stub.write_text(f"#!/bin/sh\n{text}\n")
+        stub.chmod(0o755)
+    site = machine.root / machine.target.package.release / machine.target.site
+    (site / "gateway/cli/__main__.py").write_text(ENROLS)
+    return machine("command", *words)
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda one: one.name)
+def test_by_hand_a_program_runs_as_its_own_user(tmp_path: Path, package: Package) -> None:
+    """Where root calls it, so that nothing that it makes is root's; else as whoever calls."""
+    machine = Machine(tmp_path, package)
+    machine.unpack("1.0")
+    assert by_hand(machine, "check", "a b") == 0, machine.said
+    assert machine.said == f"{package.word} check a b\n"
+    assert (tmp_path / "became").read_text() == f"{package.user}\n"
+    assert by_hand(machine, "check", user=1000) == 0
+    assert (tmp_path / "became").read_text() == f"{package.user}\n"
+
+
+def test_whoever_enrols_a_home_without_a_file_has_one(machine: Machine) -> None:
+    """What the gateway prints, readable by all; a file that is there stays, and nothing is written
+    where the code was refused."""
+    file = machine.root / "etc/tryggve/home.toml"
+    file.parent.mkdir()
+    assert by_hand(machine, "enroll", "https://trygg.example", "WRONG") == 1
+    assert list(file.parent.iterdir()) == []
+    assert by_hand(machine, "enroll", "https://trygg.example", "CODE") == 0, machine.said
+    assert file.read_text() == "gateway file\n"
+    assert file.stat().st_mode & 0o777 == 0o644
+    file.write_text("mine\n")
+    assert by_hand(machine, "enroll", "https://trygg.example", "CODE") == 0
+    assert file.read_text() == "mine\n"
 
 
 # --- what dpkg runs -------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -91,10 +92,18 @@ def clock() -> ManualClock:
     return ManualClock(START)
 
 
+@pytest.fixture(scope="session")
+def made_secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A server's secrets to copy: each that is made is synced to the disk."""
+    folder = tmp_path_factory.mktemp("made") / "secrets"
+    SecretFiles(folder).make_missing()
+    return folder
+
+
 @pytest.fixture
-def config(db: str, tmp_path: Path) -> StaffConfig:
-    """A configuration with secrets of its own; a password is enough for everybody."""
-    SecretFiles(tmp_path / "secrets").make_missing()
+def config(db: str, tmp_path: Path, made_secrets: Path) -> StaffConfig:
+    """A configuration with a folder of secrets of its own; a password is enough for everybody."""
+    shutil.copytree(made_secrets, tmp_path / "secrets")
     return StaffConfig(
         database=db,
         secrets_dir=tmp_path / "secrets",

@@ -220,6 +220,9 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
             "refused_why": "value", "refused_about": "bed", "refused_field": "pin",
             "refused_said": "is wrong",
         },
+        tables.home_trial: {
+            "home_id": "h1", "origin": "home:h1", "seq": 7, "accepted_at": now,
+        },
         tables.home_update: {
             "home_id": "h1", "plan": 1, "version": "0.3.0", "state": "returned", "state_at": now,
             "wanted_at": now, "why": "not_proved", "missing": "test",
@@ -303,6 +306,15 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
             "id": "trial-h1", "home_id": "h1", "rule": "bed_exit", "change": "{}",
             "asked_by": "p-h1", "asked_at": now, "state": "done", "result": "{}",
         },
+        admin_tables.plan_file: {
+            "id": "file", "org_id": "org1", "asked_by": "p-h1", "asked_at": now, "name": "x.csv",
+            "source": "x", "data": b"id;home;start;end", "saved_at": now, "before": "[]",
+        },
+        admin_tables.change_before: {
+            "id": "cb-h1", "org_id": "org1", "what": "home_area", "about": "h1", "before": "[]",
+            "after": "[1]", "changed_by": "p-h1", "changed_at": now,
+        },
+        admin_tables.sign_on_provider: {"id": "own_x", "org_id": "org1", "changed_at": now},
         alarm_tables.home_care_id: {"home_id": "h1", "cid": "10149471", "set_at": now},
         alarm_tables.scaip_message: {
             "ref": "abc", "centre_id": "centre", "tries": 1, "told_at": now,

@@ -6,9 +6,12 @@ import ast
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, insert, select
 
-from tests.staff import reach
+from tests.staff import postgres, reach
 from tests.staff.databases import ON_BOTH, on_both
+from web.staff.storage import tables
+from web.staff.storage.database import Database, parse_url
 
 HERE = Path(__file__).parent
 
@@ -35,3 +38,31 @@ def test_modules_that_send_statements_are_found_and_missed() -> None:
     assert {"web.staff.homelink.ingest", "web.staff.pages.now"} <= found
     assert reach.missing(()) == sorted(found)
     assert reach.missing(found) == []
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("large", [0, postgres.LARGE_BYTES])
+def test_between_two_tests_nothing_is_left(
+    postgres_url: str, large: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows with others that name them are gone, and numbers begin anew, where there were few rows
+    and where there were many."""
+    monkeypatch.setattr(postgres, "LARGE_BYTES", large)
+    names = [table.name for table in tables.metadata.sorted_tables]
+    url = f"{postgres_url}shared"
+    database = Database(parse_url(url))
+    try:
+        for _ in range(2):
+            postgres.emptied(url, names)
+            with database.write() as tx:
+                tx.conn.execute(insert(tables.organisation).values(id="o", name="Prov"))
+                home = {"id": "h", "org_id": "o", "label": "1", "timezone": "UTC"}
+                tx.conn.execute(insert(tables.home).values(**home))
+                made = insert(tables.role).values(name="r").returning(tables.role.c.id)
+                assert tx.conn.execute(made).scalar_one() == 1
+        postgres.emptied(url, names)
+        with database.read() as conn:
+            for table in tables.metadata.sorted_tables:
+                assert conn.execute(select(func.count()).select_from(table)).scalar_one() == 0
+    finally:
+        database.close()

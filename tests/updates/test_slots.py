@@ -269,5 +269,5 @@ def test_the_link_is_read_once(slots: Slots, tmp_path: Path) -> None:
     python.write_text('#!/bin/sh\necho "$0 $*"\n')
     python.chmod(0o755)
     assert say(slots, "run", "gateway", "run").stdout.split() == [
-        *(str(python.resolve()), "-I", "-m", "gateway.cli", "gateway", "run"),
+        *(str(python.resolve()), "-I", "-u", "-m", "gateway.cli", "gateway", "run"),
     ]

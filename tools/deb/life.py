@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,15 +60,17 @@ class Files:
 
 
 class Inside:
-    """Commands in a chroot."""
+    """Commands in a chroot; with `enter`, in what these words lead into."""
 
-    def __init__(self, root: Path, run: Callable[[list[str]], str]) -> None:
+    def __init__(
+        self, root: Path, run: Callable[[list[str]], str], enter: Sequence[str] = ()
+    ) -> None:
         self.root = root
         self._run = run
-        self._command = ["chroot", str(root), "env", "-i", *ENVIRONMENT]
+        self._command = [*(enter or ("chroot", str(root))), "env", "-i", *ENVIRONMENT]
 
     def run(self, command: str) -> str:
-        """Have the chroot's shell do it; what it printed.  Raises `BuildError`."""
+        """Have the shell there do it; what it printed.  Raises `BuildError`."""
         return self._run([*self._command, "sh", "-ec", f"cd /tmp\n{command}"])
 
     def step(self, what: str, *commands: str) -> None:

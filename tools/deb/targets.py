@@ -84,7 +84,8 @@ GATEWAY = Package(
         "the staff server.",
     ),
     locks=("pi", "yale", "danalock", "voice"),
-    depends=("bluez", "dbus", "systemd"),
+    # ca-certificates: whom to believe that it is the server
+    depends=("bluez", "ca-certificates", "dbus", "systemd"),
     recommends=("libportaudio2",),  # sound, in homes with a speaker
     user="tryggve",
     config="home.toml",
@@ -104,7 +105,8 @@ STAFF = Package(
         "alarm and lets staff open doors with the phone.",
     ),
     locks=("staff",),
-    depends=("procps", "systemd"),  # procps: the kill of a reload
+    # ca-certificates: alarm centres, push and hooks; procps: the kill of a reload
+    depends=("ca-certificates", "procps", "systemd"),
     recommends=("postgresql",),
     user="tryggve-staff",
     config="staff.toml",

@@ -50,8 +50,7 @@ def lay_out(target: Target, root: Path, wheels: list[Path], version: str, epoch:
     program = f"usr/lib/{target.package.name}"
     for name in ("tryggve", "release"):
         _run_by_hand(root / program / name, script(target, name, version))
-    given = f'#!/bin/sh\nexec /{program}/tryggve {target.package.word} "$@"\n'
-    _run_by_hand(root / "usr/bin" / target.package.name, given)
+    _run_by_hand(root / "usr/bin" / target.package.name, script(target, "command", version))
     documents(target, root, version, epoch)
 
 
@@ -85,8 +84,10 @@ def environment(target: Target, folder: Path, version: str) -> None:
 
 PROGRAM = """\
 #!/bin/sh
-exec "$(dirname "$(readlink -f "$0")")/python3" -I -m gateway.cli "$@"
+exec "$(dirname "$(readlink -f "$0")")/python3" -I -u -m gateway.cli "$@"
 """
+"""`-u`, for with `-I` the unit's PYTHONUNBUFFERED counts for nothing, and the journal would have
+what is printed when the program ends: the first administrator's code, for one."""
 
 
 def _install(target: Target, files: list[Path], site: Path) -> None:
@@ -114,6 +115,7 @@ def script(target: Target, name: str, version: str) -> str:
         "VERSION": version,
         "FOLDER": f"/{package.folder}",
         "UNIT": package.units[0],
+        "WAIT": " ".join(name for name in package.units if name.endswith(".path")),
         "WORD": package.word,
         "OTHER": other.name,
         "OTHER_WORD": other.word,

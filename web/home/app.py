@@ -26,9 +26,9 @@ from flask import (
     url_for,
 )
 
-from web.home import door, entry, guard
-from web.home.port import Access, Health, HomePort, HomeState, TestResult
-from web.home.sessions import Sessions
+from web.home import door, entry, guard, install
+from web.home.port import Access, Health, HomePort, HomeState, InstallPort, TestResult
+from web.home.sessions import Sessions, Who
 from web.home.words import LANGUAGES, Words
 
 TEST_EVERY_S = 15.0
@@ -72,8 +72,16 @@ class _Tests:
             self._lock.release()
 
 
-OPEN = frozenset({"static", "language", "door.door", "door.enter", "door.prove", "entry.enter"})
+OPEN = frozenset(
+    {
+        *("static", "language", "door.door", "door.enter", "door.prove"),
+        *("entry.enter", "entry.enter_to_install"),
+    }
+)
 """What is served without a session, beside the page of the entry itself."""
+
+INSTALLERS = OPEN | {"entry.leave"}
+"""What else is served to who installs the home: nothing of who lives there."""
 
 ALARM_MAX_CHARS = 200
 """Of an alarm's reference."""
@@ -82,20 +90,32 @@ FORM_MAX_BYTES = 8_192
 """Of a form: a code, a proof, a token."""
 
 
-def create_app(port: HomePort, sessions: Sessions | None = None) -> Flask:
-    """The page over `port`.  Holds no state but sessions and the last self-test."""
+def create_app(
+    port: HomePort, sessions: Sessions | None = None, *, installs: InstallPort | None = None
+) -> Flask:
+    """The page over `port`; `installs` is what installs the home (None: not from here).  Holds no
+    state but sessions and the last self-test."""
     app = Flask(__name__)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.config.update(MAX_CONTENT_LENGTH=FORM_MAX_BYTES, PREFERRED_URL_SCHEME="https")
     tests = _Tests(port)
     sessions = sessions or Sessions()
     app.register_blueprint(door.blueprint(port, sessions, _page))
-    app.register_blueprint(entry.blueprint(port, sessions, _page))
+    app.register_blueprint(entry.blueprint(port, sessions, _page, installs))
+    if installs is not None:
+        install.add_to(app, port, installs, sessions, _language)
 
     @app.before_request
     def _only_who_may() -> Any:
         guard.check()
-        g.inside = sessions.is_in()
+        who = sessions.who()
+        g.inside = who in (Who.RESIDENT, Who.STAFF)
+        g.installs = installs is not None and installs.may()
+        if request.blueprint == "install":
+            return None if who is Who.INSTALLER else redirect(url_for("home"), 303)
+        if who is Who.INSTALLER:
+            here = request.endpoint in INSTALLERS
+            return None if here else redirect(url_for("install.trial"), 303)
         if g.inside or request.endpoint in OPEN:
             return None
         if request.endpoint == "home":
@@ -114,12 +134,12 @@ def create_app(port: HomePort, sessions: Sessions | None = None) -> Flask:
 
     @app.get("/")
     def home() -> Response:
-        by = "caregiver" if sessions.is_staff() else "wearer"
+        by = _by(sessions)
         return _page("home.html", port.state(), by=by)
 
     @app.post("/alarm")
     def take_back() -> Any:
-        by = "caregiver" if sessions.is_staff() else "wearer"
+        by = _by(sessions)
         if not port.take_back(request.form.get("alarm", "")[:ALARM_MAX_CHARS], by):
             return _page("home.html", port.state(), 409, by=by, refused=True)
         return redirect(url_for("home"), 303)
@@ -171,17 +191,26 @@ def overall(state: HomeState) -> Health:
     return Health.OK
 
 
-def _page(template: str, state: HomeState, status: int = 200, **more: Any) -> Response:
+def _by(sessions: Sessions) -> str:
+    return "caregiver" if sessions.who() is Who.STAFF else "wearer"
+
+
+def _language() -> str:
     chosen = request.cookies.get("language")
-    if chosen not in LANGUAGES:
-        chosen = request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+    if chosen in LANGUAGES:
+        return str(chosen)
+    return request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+
+
+def _page(template: str, state: HomeState, status: int = 200, **more: Any) -> Response:
     zone, token = ZoneInfo(state.timezone), guard.token()
     page = render_template(
         template,
         state=state,
         inside=g.inside,
+        installs=g.installs,
         token=token,
-        w=Words(chosen),
+        w=Words(_language()),
         overall=overall(state),
         local=lambda at: _local(at, state.now, zone),
         Health=Health,

@@ -15,7 +15,7 @@ from flask import Blueprint, Response, g, redirect, request, url_for
 
 from web.home.entry import STATUS, TYPED_MAX_CHARS
 from web.home.port import Answered, HomePort
-from web.home.sessions import STAFF_S, Sessions
+from web.home.sessions import Sessions, Who
 
 PROOF_MAX_CHARS = 200
 """Of each part of a proof: a signature has 128."""
@@ -33,7 +33,7 @@ def blueprint(port: HomePort, sessions: Sessions, page: Callable[..., Response])
         if what is not Answered.ACCEPTED:
             return shown(what)
         answer = redirect(url_for("door.door"), 303)  # so that a reload types nothing again
-        return answer if g.inside else sessions.begin(answer, STAFF_S, staff=True)
+        return answer if g.inside else sessions.begin(answer, Who.STAFF)
 
     @routes.get("/door")
     def door() -> Response:

@@ -55,6 +55,18 @@ def remember(answer: Response, value: str) -> None:
         )
 
 
+def is_near(address: str) -> bool:
+    """Whether somebody with this network address is in the home's own network, or on its access
+    point: the whole world is not to try codes, wherever the page is reached from."""
+    try:
+        given = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = given.ipv4_mapped if isinstance(given, ipaddress.IPv6Address) else None
+    given = mapped or given
+    return given.is_loopback or given.is_link_local or given.is_private
+
+
 def is_local_name(host: str) -> bool:
     """Whether a `Host` may be this machine's: an address, a bare name, or one of a home's network.
     A name that anybody can buy is not."""

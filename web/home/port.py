@@ -9,10 +9,14 @@ Not for: how the gateway finds this out (`gateway.app.home`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
+
+from gateway.installs.nearby import Near
+from gateway.installs.trial import Trial
 
 SELF_TEST_MAX_S = 40.0
 """Seconds that a self-test may take: a sleeping lock is given its operation's deadline (25 s), and
@@ -98,11 +102,13 @@ class PlanState:
 class ConfigState:
     """What says which devices and rules there are: `number` that of the staff server's
     configuration, 0: the home's own file.  `waits` is a newer one (its number, and a word for what
-    is let end first), `refused` one that was not taken (its number, and why in a sentence)."""
+    is let end first), `refused` one that was not taken (its number, and why in a sentence); `here`:
+    with what was added at this page."""
 
     number: int = 0
     waits: tuple[int, str] | None = None
     refused: tuple[int, str] | None = None
+    here: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +232,83 @@ class Access:
     turn: str | None = None
     outcome: str | None = None
     took_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Guiding:
+    """A device is paired or calibrated, as `gateway.wire.Guided` says it."""
+
+    device: str
+    said: tuple[str, ...]
+    number: int
+    question: str
+    hidden: bool
+    outcome: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class InstallState:
+    """How far the installation of the home is.  `may`: the code is still good, so that things may
+    be done; `may_add`: what the home consists of is said here (`devices`, with their settings) and
+    not at a server.  `hears`: for the page that asks, `asked`: in a moment; `other`: for another
+    one; `radio`: by pins only.  `guided` are devices to pair or calibrate: id, what, whether it
+    must be.  `trial` None: none was begun, or it was left."""
+
+    may: bool
+    may_add: bool
+    devices: Mapping[str, Mapping[str, Any]]
+    guided: tuple[tuple[str, str, bool], ...] = ()
+    hears: bool = False
+    asked: bool = False
+    other: bool = False
+    radio: bool = False
+    near: tuple[Near, ...] = ()
+    guiding: Guiding | None = None
+    trial: Trial | None = None
+
+
+class InstallPort(Protocol):
+    """What the page asks of the gateway for who installs the home; `page` names one browser's
+    session.  What returns a word was refused for that reason (`gateway.installs.words.REFUSALS`);
+    empty: done."""
+
+    def enter(self, typed: str, place: str) -> Answered:
+        """Judge the home's code, typed at the network address `place`: `ACCEPTED`, `WRONG` or
+        `PAUSED`."""
+
+    def may(self) -> bool:
+        """Whether there is a code that is still good."""
+
+    def state(self, page: str) -> InstallState:
+        """How far it is; whoever asks has the page open."""
+
+    def hear(self, page: str) -> None:
+        """Listen for this page, in place of any other."""
+
+    def end(self, page: str) -> None:
+        """Nobody looks any more."""
+
+    def guide(self, page: str, device: str) -> str:
+        """Pair or calibrate a device."""
+
+    def answer(self, page: str, number: int, text: str) -> None:
+        """What somebody answers to question `number`; kept by nobody."""
+
+    def add(self, page: str, thing: str, use: str, room: str) -> str:
+        """Put a thing that is heard now into what the home consists of."""
+
+    def begin(self) -> str:
+        """Begin a trial, in place of one that goes on."""
+
+    def retry(self, device: str) -> str:
+        """Try a thing's steps anew."""
+
+    def skip(self, step: str, why: str) -> str:
+        """Leave a step out, by its key, for one of the reasons that need no words."""
+
+    def accept(self) -> str:
+        """Accept the home."""
 
 
 LEDGER_DAYS = 30

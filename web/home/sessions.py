@@ -1,4 +1,5 @@
-"""Who may see the home on the Pi's page: a browser in which a code or the resident's PIN was right.
+"""Who may see the home on the Pi's page: a browser in which a code or the resident's PIN was right,
+or the code of who installs it.
 
 A session is a random token in a cookie that no script reads, that goes over HTTPS to this host only
 and along with no other site's link; here its hash is kept, in memory.  It ends after minutes
@@ -14,6 +15,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from enum import StrEnum
 
 from flask import request
 from werkzeug.wrappers import Response
@@ -27,8 +29,23 @@ is then left somewhere."""
 RESIDENT_S = 60 * 60.0
 """… and the resident's PIN: eight digits every quarter of an hour are too many for old hands."""
 
+INSTALLER_S = 2 * 60 * 60.0
+"""… and the code of who installs: an hour is meant to be enough, and hands are full."""
+
 SESSIONS_MAX = 32
 """At once; the oldest ends for a new one.  Nobody makes one without a right code or PIN."""
+
+
+class Who(StrEnum):
+    """By what a session was begun."""
+
+    RESIDENT = "resident"
+    STAFF = "staff"
+    INSTALLER = "installer"
+    """Sees what is installed, and nothing of who lives there."""
+
+
+LIVES_S = {Who.RESIDENT: RESIDENT_S, Who.STAFF: STAFF_S, Who.INSTALLER: INSTALLER_S}
 
 
 class Sessions:
@@ -36,18 +53,18 @@ class Sessions:
 
     def __init__(self, mono_s: Callable[[], float] = time.monotonic) -> None:
         self._mono_s = mono_s
-        self._ends: dict[str, tuple[float, bool]] = {}  # when, and whether it is staff's
+        self._ends: dict[str, tuple[float, Who]] = {}  # when, and whose it is
         self._lock = threading.Lock()
 
-    def begin(self, answer: Response, life_s: float, *, staff: bool) -> Response:
-        """The same answer, with a new session for the browser that gets it; `staff`: by a code, and
-        not by the resident's PIN."""
+    def begin(self, answer: Response, who: Who) -> Response:
+        """The same answer, with a new session for the browser that gets it."""
+        life_s = LIVES_S[who]
         token = secrets.token_urlsafe(32)
         with self._lock:
             self._drop_ended()
             while len(self._ends) >= SESSIONS_MAX:
                 self._ends.pop(next(iter(self._ends)))
-            self._ends[_hash(token)] = self._mono_s() + life_s, staff
+            self._ends[_hash(token)] = self._mono_s() + life_s, who
         answer.set_cookie(
             COOKIE,
             token,
@@ -59,16 +76,16 @@ class Sessions:
         )
         return answer
 
-    def is_in(self) -> bool:
-        """Whether this request is of a session."""
-        return self._own() is not None
-
-    def is_staff(self) -> bool:
-        """Whether this request is of a session that a code began."""
+    def who(self) -> Who | None:
+        """Whose session this request is of; None: of none."""
         own = self._own()
-        return own is not None and own[1]
+        return None if own is None else own[1]
 
-    def _own(self) -> tuple[float, bool] | None:
+    def name(self) -> str:
+        """Names this request's session, and tells nobody its token."""
+        return _hash(request.cookies.get(COOKIE, ""))[:16]
+
+    def _own(self) -> tuple[float, Who] | None:
         token = request.cookies.get(COOKIE)
         if not token:
             return None

@@ -61,6 +61,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
     **ALARM_TEXTS,
     "checks": ("Nästa nattillsyn", "Next night checks"),
     "config.file": ("Enligt hemmets egen fil", "By the home's own file"),
+    "config.here": ("Enligt det som lades till på den här sidan", "By what was added at this page"),
     "config.server": ("Enligt personalens inställningar", "By the staff's settings"),
     "config.waits": ("Nya inställningar väntar", "New settings wait"),
     "config.refused": ("Nya inställningar passar inte", "New settings do not fit"),
@@ -116,6 +117,21 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "in.pin_paused": (
         "Många har skrivit fel PIN-kod. Försök igen om en stund.",
         "The wrong PIN was typed many times. Try again in a while.",
+    ),
+    "in.install_head": ("Du som installerar", "You who install"),
+    "in.install": ("Hemmets installationskod", "The home's installation code"),
+    "in.install_go": ("Installera", "Install"),
+    "in.install_note": (
+        "Koden står på serverns sida för hemmet. Här visas bara utrustningen.",
+        "The code is on the server's page of the home. Only the equipment is shown here.",
+    ),
+    "in.install_wrong": (
+        "Fel kod, använd eller för gammal. Se efter på serverns sida, eller be om en ny.",
+        "Wrong, used or too old. Look at the server's page, or ask for a new one.",
+    ),
+    "in.install_paused": (
+        "Fel kod många gånger. Försök igen om en stund.",
+        "The wrong code was typed many times. Try again in a while.",
     ),
     "out": ("Dölj hemmet", "Hide the home"),
     "door": ("Dörren", "The door"),

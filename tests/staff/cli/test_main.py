@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import pytest
 
+from tests._tree import ROOT
+from web.staff.cli import main as cli
 from web.staff.cli.main import main
+from web.staff.core.config import load_config
 
 
 @pytest.fixture
@@ -43,6 +47,24 @@ def test_from_nothing_to_a_home_and_an_account(
     assert main(["rebuild", *where]) == 0
     assert "h1: 0 events folded" in capsys.readouterr().out
     assert main(["check", *where]) == 0
+
+
+def test_a_server_that_is_configured_where_the_package_says_keeps_all_where_it_may_write(
+    config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its database lies in the unit's own folder, and the proxy that speaks HTTPS is believed; one
+    that is tried without HTTPS believes nobody."""
+    unit = (ROOT / "systemd/tryggve-staff.service").read_text()
+    [state] = re.findall(r"^StateDirectory=(.*)$", unit, re.MULTILINE)
+    assert f"sqlite:////var/lib/{state}/staff.db" == cli.PACKAGED
+    monkeypatch.setattr(cli, "DEFAULT_PATH", Path(config))
+    monkeypatch.setattr(cli, "PACKAGED", f"sqlite:///{tmp_path}/kept.db")
+    assert main(["init", "--public-url", "https://trygg.example"]) == 0
+    assert (tmp_path / "kept.db").exists()
+    assert load_config(Path(config)).listen.trusted_proxies == 1
+    tried = tmp_path / "tried" / "staff.toml"
+    assert main(["init", "--config", str(tried), "--plain-http"]) == 0
+    assert load_config(tried).listen.trusted_proxies == 0
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from gateway.events import (
     GatewayStarted,
     PreviousRun,
 )
+from gateway.installs.words import DRIVERS
 from tests.staff.parts import EnrolledHome
 from web.staff.care.actions import Refused, Why
 from web.staff.configs import changes, model
@@ -29,7 +30,6 @@ from web.staff.configs.model import BadConfig, Fault, HomeConfig
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor
 from web.staff.events.projections.rebuild import rebuild_home
-from web.staff.pages import equipment_words
 from web.staff.storage import event_store, tables
 
 Made = Callable[..., Actor]
@@ -131,7 +131,7 @@ def test_a_text_that_is_none_is_no_configuration(text: str) -> None:
 def test_every_driver_that_a_technician_may_want_has_a_name() -> None:
     """All that there are but those of the demo."""
     own = {name for name in drivers.names() if "virtual" not in name}
-    assert own == set(equipment_words.DRIVERS)
+    assert own == set(DRIVERS)
 
 
 # --- setting one ----------------------------------------------------------------------------------

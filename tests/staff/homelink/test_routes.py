@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway.envelope import GENESIS, verify_next
 from gateway.errors import UserError
 from gateway.events import MatPressed, MatReleased, Tap
-from gateway.wire import fingerprint, split_code
+from gateway.wire import HOME_HEADER, fingerprint, split_code
 from tests.staff.homelink.test_ingest import rows
 from tests.staff.homelink.test_urgent import WATCHER
-from tests.staff.parts import EnrolledHome, pem_of
+from tests.staff.parts import EnrolledHome, add_home, pem_of
 from web.staff.care import actions
 from web.staff.core.context import Staff
 from web.staff.homelink import enrolment
@@ -133,6 +133,32 @@ def test_an_old_code_does_not_work(enrolled_home: EnrolledHome, staff: Staff) ->
         "version": "1",
     }
     assert enrolled_home.client.post("/api/v1/home/enroll", json=body).status_code == 403
+
+
+def test_a_code_of_another_home_is_not_used_up(
+    make_home: Callable[[str], EnrolledHome], staff: Staff
+) -> None:
+    """A technician types the code of another home, or of another organisation's: refused, the
+    gateway that is there goes on, and the code still does where it belongs; a gateway whose file
+    names no home is whatever its code says."""
+    one, other = make_home("h1"), make_home("h2")
+    add_home(one.app, "far", org="org2")
+    key = pem_of(Ed25519PrivateKey.generate())
+
+    def enroll(code: str, claims: str) -> Any:
+        body = {"code": split_code(code)[0], "public_key": key, "version": "1"}
+        headers = {HOME_HEADER: claims} if claims else {}
+        return one.client.post("/api/v1/home/enroll", json=body, headers=headers)
+
+    for home in ("h2", "far"):
+        code = enrolment.new_code(staff.db, staff.keys, home).code
+        answer = enroll(code, "h1")
+        assert (answer.status_code, answer.get_json()["code"]) == (409, "other_home")
+        if home == "h2":
+            assert _post(other, other.headers("POST", EVENTS)).status_code == 200
+        assert enroll(code, home).get_json()["home"] == home
+    code = enrolment.new_code(staff.db, staff.keys, "h1").code
+    assert enroll(code, "").get_json()["home"] == "h1"
 
 
 def test_a_code_that_ends_before_it_begins_takes_nobody_in(

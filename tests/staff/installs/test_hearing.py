@@ -107,6 +107,35 @@ def test_a_home_that_does_not_listen_or_does_not_know_it_is_said(
     assert found.too_old
 
 
+def test_a_home_that_goes_silent_is_said_and_asked_anew(
+    enrolled_home: EnrolledHome, staff: Staff
+) -> None:
+    """It lost its power in the middle: what it told is old; the page's next word asks it anew under
+    the same name, and what it tells then is news.  One that goes on needs no asking."""
+    stream = listening(enrolled_home)
+    hearing.begin(staff, WHO, "h1")
+    begun = order_on(stream, staff).hearing
+    assert tell(enrolled_home, begun) == 200
+    found = now_heard(staff)
+    assert found is not None
+    assert not found.silent
+    long_ago = datetime.now(UTC) - 2 * hearing.SILENT
+    with staff.write() as tx:
+        tx.conn.execute(update(install_tables.hearing).values(told_at=long_ago))
+    found = now_heard(staff)
+    assert found is not None
+    assert found.silent
+    hearing.go_on(staff, WHO, "h1")
+    order = order_on(stream, staff)
+    assert (order.action, order.hearing) == (ListenAction.BEGIN, begun)
+    assert tell(enrolled_home, begun) == 200
+    found = now_heard(staff)
+    assert found is not None
+    assert not found.silent
+    hearing.go_on(staff, WHO, "h1")
+    assert order_on(stream, staff).action is ListenAction.GO_ON
+
+
 def test_one_at_a_time_and_for_who_asked(enrolled_home: EnrolledHome, staff: Staff) -> None:
     """Another technician takes over, and the first page says that it hears no more; another
     organisation's, and care staff, are refused; another home's word is passed over; what nobody

@@ -28,13 +28,14 @@ from gateway.events import (
     PreviousRun,
     Severity,
 )
+from gateway.installs.steps import steps_of
+from gateway.installs.trial import TRIAL_S, Trial
 from tests.staff.installs.parts import furnish
 from tests.staff.parts import EnrolledHome, add_home, add_user
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Right, Role
 from web.staff.installs import trial
-from web.staff.installs.steps import steps_of
-from web.staff.installs.trial import TRIAL_S, Fault, Refused, Trial
+from web.staff.installs.trial import Fault, Refused
 
 ALL = (
     *("stepped_on bed", "lay_down bed", "stepped_off bed"),

@@ -13,13 +13,13 @@ from flask.testing import FlaskClient
 
 from tests.staff.pages.conftest import post, text_of
 from tests.staff.parts import EnrolledHome, add_home, add_user, sign_in
-from web.staff import channels
+from web.staff import channels, pages
 from web.staff.channels import points
 from web.staff.core.context import Staff
 from web.staff.core.keys import load_keys
 from web.staff.core.rights import Right
 from web.staff.core.secret_files import SecretFiles
-from web.staff.pages.administration import SAYS
+from web.staff.pages.administration import GROUPS, SAYS
 
 CONNECTIONS = "/administration/anslutningar"
 
@@ -54,6 +54,18 @@ def test_the_overview_has_what_one_may_do(as_role: Callable[..., FlaskClient]) -
     assert 'data-test="to-pages.people"' in planner
     assert 'data-test="first-day"' not in planner
     text_of(as_role("caregiver", person="p3"), "/administration/oversikt", 403)
+
+
+def test_a_page_of_administration_is_under_it() -> None:
+    """What the overview leads to is what the menu's entry is marked for, and nothing is left out
+    that stands below it without a home or a person in its address."""
+    led = {entry.endpoint for _title, group in GROUPS for entry in group}
+    under = {
+        f"pages.{one.name}"
+        for one in pages.discover()
+        if one.under == "administration" and "<" not in one.path and one.name != "rotas"
+    }
+    assert led == under  # the rota is a part of the ladders, and stands on their page
 
 
 def test_every_right_is_said_in_words() -> None:

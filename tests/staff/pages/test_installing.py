@@ -9,7 +9,16 @@ from html import unescape
 from flask.testing import FlaskClient
 
 from gateway.clock import ManualClock
-from gateway.events import MatPressed
+from gateway.envelope import Draft
+from gateway.events import (
+    InstallAccepted,
+    InstallBegun,
+    InstallSkipped,
+    MatPressed,
+    SkipWhy,
+    TrialStep,
+    Tried,
+)
 from tests.staff.installs.parts import furnish
 from tests.staff.installs.test_trial import ALL, tick
 from tests.staff.pages.conftest import post, text_of
@@ -94,3 +103,37 @@ def test_the_code_is_shown_to_a_camera_too(
         other = code[:-1] + ("A" if code[-1] != "A" else "B")
         assert str(qr.enrolment("http://localhost/", other)) not in page
     assert f'href="{PAGE}"' in page
+
+
+def test_what_was_tried_at_the_homes_own_page_is_a_protocol_here(
+    as_role: Callable[..., FlaskClient], enrolled_home: EnrolledHome, clock: ManualClock
+) -> None:
+    """A home that was installed without a server brings its protocol: each step with the home's own
+    event, and nobody's name, whoever the home says that it was; what is done there is no part of a
+    trial here.  Another home's log is not asked for."""
+    client = as_role("technician", homes=())
+    furnish(enrolled_home)
+    assert post(client, PAGE, do="begin").status_code == 200
+    clock.advance(1)
+    begun, pressed = enrolled_home.send(InstallBegun(), Draft(MatPressed(), device="bed"))
+    clock.advance(1)
+    why = SkipWhy.NOT_POSSIBLE
+    enrolled_home.send(Draft(InstallSkipped(step=TrialStep.LAY_DOWN, why=why), device="bed"))
+    steps = (
+        Tried(step=TrialStep.STEPPED_ON, device="bed", seen=pressed.ref),
+        Tried(step=TrialStep.LAY_DOWN, device="bed", why=why),
+    )
+    said = Draft(InstallAccepted(begun=begun.ref, steps=steps), person="p7")
+    (accepted,) = enrolled_home.send(said)
+    page = text_of(client, PAGE)
+    assert states(page)["lay_down bed"] == "left", "that was skipped in another trial"
+    (there,) = re.findall(r'href="([^"]+)"[^>]*data-at="home"', page)
+    protocol = text_of(client, unescape(there))
+    lines = re.findall(r'data-test="line" data-step="(\w+)" data-seen="([^"]*)"', protocol)
+    assert lines == [("stepped_on", pressed.ref), ("lay_down", "")]
+    assert "någon med hemmets installationskod" in protocol
+    (who,) = re.findall(r'<dl class="pairs" data-test="who">(.*?)</dl>', protocol, re.DOTALL)
+    assert "Prov p7" not in who
+    number = f"{PAGE}/protokoll/{accepted.seq}"
+    for path in (number, f"{number}?logg=home:h2", f"{number}?logg=x", f"{number}?logg=staff:h2"):
+        assert client.get(path).status_code == 404, path

@@ -69,6 +69,39 @@ def test_a_ladder_is_made_and_foreseen(boss: FlaskClient, people: Hand) -> None:
     assert "Prov p1 (notis) väntar 2 min" in page, "who works in the home"
 
 
+def test_a_ladder_is_put_back(boss: FlaskClient, people: Hand, staff: Staff) -> None:
+    """From *Ändringar*: as it was before it was changed, gone after it was made, there again after
+    it was taken away; but not one that reaches nobody any more."""
+    step = {"day": list("0123456"), "step-1": "person:p1", "timeout-1": "60"}
+
+    def rows() -> list[tuple[str, str]]:
+        with staff.db.read() as conn:
+            query = select(ladder.c.id, ladder.c.name)
+            return [(row.id, row.name) for row in conn.execute(query)]
+
+    def undone() -> str:
+        page = boss.get("/administration/andringar").text
+        change = re.search(r'data-what="ladder".*?name="change" value="(\w+)"', page, re.DOTALL)
+        assert change is not None
+        return send(boss, "/administration/andringar", change=change[1])
+
+    send(boss, "/larmkedjor", name="Natt", **step)
+    made = rows()
+    send(boss, "/larmkedjor", ladder=made[0][0], name="Dag", **step)
+    assert undone() == "Ångrat."
+    assert rows() == made
+    send(boss, "/larmkedjor/andra", do="remove", ladder=made[0][0])
+    assert rows() == []
+    assert undone() == "Ångrat."
+    assert rows() == made
+    assert undone() == "Ångrat.", "what was put back can be put back"
+    assert rows() == []
+    with staff.db.write() as tx:
+        tx.conn.execute(tables.user.update().where(tables.user.c.person_id == "p1"), {"active": 0})
+    assert undone() != "Ångrat."
+    assert rows() == []
+
+
 def test_holes_are_told(boss: FlaskClient, people: Hand, staff_app: Flask) -> None:
     """With nobody in the home, the hours outside the ladder's reach nobody."""
     with parts_of(staff_app).db.write() as tx:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -73,3 +74,33 @@ def test_a_page_for_everybody_asks_for_no_right() -> None:
     """A right on a page that anybody may open would be asked of nobody."""
     with pytest.raises(ValueError, match="asks nobody"):
         routes.post("/fritt", "free", right=Right.ASSIGN, public=True)
+
+
+def test_what_is_under_another_page_is_found_there(as_role: Callable[..., FlaskClient]) -> None:
+    """Whoever has *Administration* in the menu finds installation, staff and releases in it, and it
+    is marked while they are open; a technician, who has it not, has *Installation* itself."""
+    boss = as_role("administrator", person="p1")
+    technician = as_role("technician", person="p2")
+    assert marked(boss, "/administration/hem") == (["administration"], False)
+    assert marked(boss, "/administration") == (["administration"], False)
+    assert marked(boss, "/larmkedjor") == (["administration"], False)
+    assert marked(boss, "/nattillsyn/siffror") == (["follow_up"], False)
+    assert marked(technician, "/administration/hem") == (["places"], True)
+    assert marked(boss, "/konto") == ([], False)
+
+
+def marked(client: FlaskClient, path: str) -> tuple[list[str], bool]:
+    """Which entries of the menu say that they are the present one, and whether *Installation* is
+    one of them all."""
+    text = text_of(client, path)
+    entries = re.findall(r'data-test="nav-pages\.(\w+)"( aria-current="page")?', text)
+    assert len(entries) > 2
+    return [name for name, current in entries if current], "places" in dict(entries)
+
+
+def test_nothing_is_under_a_page_that_the_menu_has_not() -> None:
+    """Nor under one that is under another: every page is found in two presses."""
+    entries = {route.name: route for route, _entry in routes.in_menu()}
+    lost = {one.name: one.under for one in routes.ROUTES if one.under not in {None, *entries}}
+    assert lost == {}
+    assert {name for name, one in entries.items() if one.under} == {"places"}

@@ -175,6 +175,81 @@ def test_one_at_a_time(
         assert conn.execute(select(rule_trial)).all() == []
 
 
+def test_the_first_days_are_left_out_where_there_are_too_many(
+    doors: EnrolledHome, staff_app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole days, the newest ones; the server holds the events of one day at a time."""
+    monkeypatch.setattr(trials, "EVENTS_MAX", 9)
+    days = trials_of(staff_app)._days("h1")
+    assert len(days) == 4  # of two events each
+    assert days[-1][1] == doors.clock.now()
+    assert days == sorted(days)
+
+
+@pytest.fixture
+def endless(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A process that would count for ever."""
+    (tmp_path / "stand_in.py").write_text("import signal; signal.pause()")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(trials, "MODULE", "stand_in")
+
+
+def running(staff: Staff) -> list[str]:
+    """Trials that run."""
+    with staff.db.read() as conn:
+        query = select(rule_trial.c.id).where(rule_trial.c.state == "running")
+        return list(conn.execute(query).scalars())
+
+
+def test_a_trial_is_called_off(
+    as_role: Callable[..., FlaskClient],
+    doors: EnrolledHome,
+    staff_app: Flask,
+    staff: Staff,
+    endless: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By whoever asked for it, and by nobody else; its process ends, also when it was called off
+    at another worker; the next one is let in."""
+    planner, other = as_role("coordinator", person="p1"), as_role("coordinator", person="p2")
+    monkeypatch.setattr(trials, "LOOK_S", 0.05)
+    runs = trials_of(staff_app)
+    assert post(planner, PATH, **DOOR).status_code == 200
+    (trial,) = running(staff)
+    assert post(other, PATH, do="cancel", trial=trial).status_code == 200
+    assert running(staff) == [trial]
+    assert 'data-test="cancel"' in text_of(planner, f"{PATH}?prov={trial}")
+    assert post(planner, PATH, do="cancel", trial=trial).status_code == 200
+    runs.wait()
+    assert running(staff) == []
+    assert 'data-test="running"' not in text_of(planner, f"{PATH}?prov={trial}")
+    assert post(planner, PATH, **DOOR).status_code == 200
+    with staff.db.write() as tx:  # as another worker does
+        tx.conn.execute(rule_trial.delete())
+    runs.wait()
+    assert runs._process is None
+
+
+def test_a_persons_next_trial_takes_the_place_of_the_last(
+    as_role: Callable[..., FlaskClient],
+    doors: EnrolledHome,
+    staff_app: Flask,
+    staff: Staff,
+    endless: None,
+) -> None:
+    """One of each person: whoever tries another value does not wait for the one before.  Somebody
+    else's is left alone."""
+    planner, other = as_role("coordinator", person="p1"), as_role("coordinator", person="p2")
+    assert post(planner, PATH, **DOOR).status_code == 200
+    (first,) = running(staff)
+    assert post(planner, PATH, **DOOR).status_code == 200
+    (second,) = running(staff)
+    assert first != second
+    assert post(other, PATH, **DOOR).status_code == 409
+    assert running(staff) == [second]
+    trials_of(staff_app).stop()
+
+
 def test_whose_home_it_is(
     as_role: Callable[..., FlaskClient], doors: EnrolledHome, staff_app: Flask, staff: Staff
 ) -> None:

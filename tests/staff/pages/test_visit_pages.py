@@ -38,8 +38,9 @@ from web.staff.core.rights import Actor
 from web.staff.storage import tables
 from web.staff.storage.plan_tables import plan_visit
 from web.staff.texts import visit_words
-from web.staff.visits import plan_import, visit_actions
+from web.staff.visits import plan_import, plan_store, visit_actions
 from web.staff.visits.followup import Deviation
+from web.staff.visits.plan_store import Sent
 
 MIN = timedelta(minutes=1)
 
@@ -62,7 +63,7 @@ def a_plan(staff: Staff, *at: int, people: tuple[str, ...] = (), home: str = "h1
             )
             for n, m in enumerate(at)
         ]
-        plan_import.store(tx.conn, "org1", f"prov-{home}", drafts, now=now)
+        plan_store.keep(tx.conn, "org1", Sent(f"prov-{home}", drafts), now=now)
 
 
 def a_visit(home: EnrolledHome, *, person: str = "p7", ended: bool = True) -> str:
@@ -216,7 +217,7 @@ def test_a_visit_of_a_team_names_the_team(
         tx.conn.execute(tables.team.insert().values(org_id="org1", name="Björklaget"))
         at = staff.clock.now() + 30 * MIN
         draft = plan_import.Draft(1, "h1", "a", at, at + 30 * MIN, "Hjälp", (), "Björklaget")
-        plan_import.store(tx.conn, "org1", "prov", [draft], now=at)
+        plan_store.keep(tx.conn, "org1", Sent("prov", [draft]), now=at)
     page = text_of(boss, "/besok")
     (row,) = re.findall(r'data-test="planned">.*?</tr>', page, re.DOTALL)
     assert "Björklaget" in row

@@ -10,11 +10,12 @@ import pytest
 
 from gateway import docs, events, rules
 from gateway.access import grants
+from web import icons
 from web.staff.care import actions
 from web.staff.cli import catalogue
 from web.staff.core import i18n
 from web.staff.core.rights import Role
-from web.staff.pages import event_list, forms, icons
+from web.staff.pages import event_list, forms
 from web.staff.texts import check_words, door_words, event_summary, kind_words, words
 
 [ENGLISH] = catalogue.files()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-import pg8000.native
+import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -87,17 +87,15 @@ class ReadOnly(Disk):
     def _set(self, how: str) -> None:
         name = make_url(self.url).database
         with closing(postgres_admin(self.url)) as admin:
-            admin.run(f'ALTER DATABASE "{name}" SET default_transaction_read_only = {how}')
-            admin.run(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name",
-                name=name,
+            admin.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = {how}')
+            admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
             )
 
 
-def postgres_admin(url: str) -> pg8000.native.Connection:
+def postgres_admin(url: str) -> psycopg.Connection:
     """A connection beside the server's."""
-    port = make_url(url).port or 0
-    return pg8000.native.Connection("tryggve", host="127.0.0.1", port=port, database="postgres")
+    return postgres.connected(f"{url.rpartition('/')[0]}/postgres")
 
 
 @contextmanager
@@ -109,14 +107,14 @@ def small_postgres(url: str) -> Iterator[Disk]:
         disk.chmod(0o755)
         (disk / "pg").mkdir()
         shutil.chown(disk / "pg", "postgres")
-        admin.run(f"CREATE TABLESPACE small LOCATION '{disk / 'pg'}'")
-        admin.run(f"CREATE DATABASE {name} TEMPLATE template_tryggve TABLESPACE small")
+        admin.execute(f"CREATE TABLESPACE small LOCATION '{disk / 'pg'}'")
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE template_tryggve TABLESPACE small")
         try:
             yield Disk(disk, f"{url}{name}")
         finally:
             (disk / "big-file").unlink(missing_ok=True)
-            admin.run(f"DROP DATABASE {name} WITH (FORCE)")
-            admin.run("DROP TABLESPACE small")
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            admin.execute("DROP TABLESPACE small")
     shutil.rmtree(folder)
 
 
@@ -129,7 +127,7 @@ def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
         )
         yield ReadOnly(tmp_path, url)
         with closing(postgres_admin(url)) as admin:
-            admin.run('DROP DATABASE "read_only" WITH (FORCE)')
+            admin.execute('DROP DATABASE "read_only" WITH (FORCE)')
         return
     with mounted(tmp_path / "disk", "6m") as folder:
         shutil.copy(request.getfixturevalue("sqlite_template"), folder / "staff.db")

@@ -47,14 +47,14 @@ def test_a_place_that_nobody_wants_is_free() -> None:
     entry = Entry(at_once=2)
     begun: list[int] = []
     for number in range(3):
-        entry.come(lambda number=number: begun.append(number), lambda: Line.HOME)  # type: ignore[misc]
+        entry.come(lambda number=number: begun.append(number), lambda: Line.HOME)
     assert begun == [0, 1]
     for _ in range(3):
         entry.entered()
         entry.leave()
     assert begun == [0, 1, 2]
     for number in (3, 4, 5):
-        entry.come(lambda number=number: begun.append(number), lambda: Line.HOME)  # type: ignore[misc]
+        entry.come(lambda number=number: begun.append(number), lambda: Line.HOME)
     assert begun == [0, 1, 2, 3, 4]
 
 
@@ -115,7 +115,8 @@ def test_whoever_dawdles_holds_up_nobody(server: Process) -> None:
     rest."""
     port = int(server.url.rpartition(":")[2])
     lines: list[tuple[Callable[[socket.socket], None], socket.socket]] = []
-    for says in (half, stays, nothing):
+    ways: tuple[Callable[[socket.socket], None], ...] = (half, stays, nothing)
+    for says in ways:
         for _ in range(4 * AT_ONCE):
             line = socket.create_connection(("127.0.0.1", port), timeout=ANSWERED_S)
             says(line)

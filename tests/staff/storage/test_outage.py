@@ -6,8 +6,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-import pg8000.native
+import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -16,36 +17,35 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.events import MatPressed, MatReleased, PendantPressed
+from tests.staff import postgres
 from tests.staff.parts import EnrolledHome, sign_in
 from web.staff.core.context import Staff
+from web.staff.storage.database import Database, parse_url
 from web.staff.storage.outage import is_away
 from web.staff.storage.shares import CONNECTIONS, Share, working_for
 
 
 @pytest.fixture
-def admin(db: str) -> Iterator[pg8000.native.Connection]:
+def admin(db: str) -> Iterator[psycopg.Connection]:
     """A connection to PostgreSQL beside the server's; skips on SQLite."""
     url = make_url(db)
     if url.get_backend_name() != "postgresql":
         pytest.skip("SQLite has no server that could go away")
-    connection = pg8000.native.Connection(
-        "tryggve", host="127.0.0.1", port=url.port or 0, database="postgres"
-    )
+    connection = postgres.connected(f"{db.rpartition('/')[0]}/postgres")
     yield connection
-    connection.run(f'ALTER DATABASE "{url.database}" ALLOW_CONNECTIONS true')
+    connection.execute(f'ALTER DATABASE "{url.database}" ALLOW_CONNECTIONS true')
     connection.close()
 
 
-def end_all(admin: pg8000.native.Connection, database: str) -> None:
+def end_all(admin: psycopg.Connection, database: str) -> None:
     """End every connection to the database, as a restart of PostgreSQL does (57P01)."""
-    admin.run(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name",
-        name=database,
+    admin.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database]
     )
 
 
 def test_pages_say_that_the_database_is_away(
-    admin: pg8000.native.Connection,
+    admin: psycopg.Connection,
     db: str,
     staff_app: Flask,
     client: FlaskClient,
@@ -56,7 +56,7 @@ def test_pages_say_that_the_database_is_away(
     make_user("p7", ["caregiver"], homes=["h1"])
     assert sign_in(client, "p7").status_code == 302
     name = str(make_url(db).database)
-    admin.run(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+    admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
     end_all(admin, name)
     page = client.get("/nu")
     assert page.status_code == 503
@@ -65,12 +65,12 @@ def test_pages_say_that_the_database_is_away(
     form = client.get("/nu", headers={"Accept": "application/json"})
     assert form.status_code == 503
     assert "Servern når inte sin databas" in form.get_json()["text"]
-    admin.run(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+    admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
     assert client.get("/nu").status_code == 200
 
 
 def test_a_pool_that_is_exhausted_is_told_in_words(
-    admin: pg8000.native.Connection,
+    admin: psycopg.Connection,
     staff: Staff,
     client: FlaskClient,
     enrolled_home: EnrolledHome,
@@ -104,20 +104,22 @@ def test_a_pool_that_is_exhausted_is_told_in_words(
 
 
 def test_a_connection_ended_in_the_middle_is_the_database_going_away(
-    admin: pg8000.native.Connection, db: str
+    admin: psycopg.Connection, db: str
 ) -> None:
-    """PostgreSQL's 57P01, which the driver calls a programming error; a table that is missing is
-    a mistake of ours."""
-    engine = create_engine(make_url(db).set(drivername="postgresql+pg8000"))
-    with pytest.raises(SQLAlchemyError) as told, engine.connect() as conn:
-        conn.execute(text("SELECT 1"))
-        end_all(admin, str(make_url(db).database))
-        conn.execute(text("SELECT 1"))
-    assert is_away(told.value), repr(told.value)
-    with pytest.raises(SQLAlchemyError) as wrong, engine.connect() as conn:
+    """PostgreSQL's 57P01, while reading and in a transaction; a table that is missing is a mistake
+    of ours."""
+    database = Database(parse_url(db))
+    for way in (database.read, database.write):
+        with pytest.raises(SQLAlchemyError) as told, way() as lent:
+            conn: Any = getattr(lent, "conn", lent)
+            conn.execute(text("SELECT 1"))
+            end_all(admin, str(make_url(db).database))
+            conn.execute(text("SELECT 1"))
+        assert is_away(told.value), repr(told.value)
+    with pytest.raises(SQLAlchemyError) as wrong, database.read() as conn:
         conn.execute(text("SELECT * FROM not_there"))
     assert not is_away(wrong.value)
-    engine.dispose()
+    database.close()
 
 
 def test_a_full_disk_is_away_and_a_missing_table_is_not(tmp_path: Path) -> None:

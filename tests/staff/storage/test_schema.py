@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -75,13 +76,63 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     database.close()
 
 
-@pytest.mark.parametrize("old", [None, *REVISIONS])
-def test_every_old_schema_becomes_the_present_one(empty: Database, old: str | None) -> None:
-    """From nothing and from each revision: afterwards tables and migrations agree."""
+@pytest.fixture(scope="module")
+def old_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """Where an SQLite database of a revision is; all are made on one way through."""
+    folder = tmp_path_factory.mktemp("old")
+    for revision in REVISIONS:
+        _brought(f"sqlite:///{folder / 'way.db'}", revision)
+        shutil.copy(folder / "way.db", folder / f"{revision}.db")
+    return lambda revision: f"sqlite:///{folder / revision}.db"
+
+
+@pytest.fixture(scope="module")
+def old_postgres(postgres_url: str) -> Callable[[str], str]:
+    """The same on PostgreSQL."""
+    way = postgres.make_database(postgres_url, "old_way")
+    for revision in REVISIONS:
+        _brought(way, revision)
+        postgres.make_database(postgres_url, f"old_{revision}", "old_way")
+    return lambda revision: f"{postgres_url}old_{revision}"
+
+
+def _brought(url: str, revision: str) -> None:
+    database = Database(parse_url(url))
+    migrate.migrate(database, revision)
+    database.close()
+
+
+def test_nothing_becomes_the_present_schema(empty: Database) -> None:
+    """All of it at once: afterwards tables and migrations agree."""
+    _is_refused(empty)
+    _becomes_the_present_one(empty)
+
+
+@pytest.mark.timeout(300)  # the first of each kind makes the old databases of all
+@pytest.mark.parametrize("old", REVISIONS)
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def test_every_old_schema_becomes_the_present_one(
+    request: pytest.FixtureRequest, kind: str, old: str
+) -> None:
+    """From each revision: afterwards tables and migrations agree."""
+    database = Database(parse_url(request.getfixturevalue(f"old_{kind}")(old)))
+    try:
+        assert migrate.revision_of(database) == old
+        if old == REVISIONS[-1]:
+            migrate.require_current(database)
+        else:
+            _is_refused(database)
+        _becomes_the_present_one(database)
+    finally:
+        database.close()
+
+
+def _is_refused(database: Database) -> None:
     with pytest.raises(UserError, match="tryggve staff migrate"):
-        migrate.require_current(empty)
-    if old is not None:
-        migrate.migrate(empty, old)
+        migrate.require_current(database)
+
+
+def _becomes_the_present_one(empty: Database) -> None:
     migrate.migrate(empty)
     migrate.require_current(empty)
     with empty.engine.connect() as conn:

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 
 from tests._tree import ROOT
 from web.staff.core.context import Staff
-from web.staff.visits import plan, plan_ical, plan_import
-from web.staff.visits.plan_import import Draft, Outcome
+from web.staff.visits import plan, plan_ical, plan_import, plan_store
+from web.staff.visits.plan_import import Draft
+from web.staff.visits.plan_store import Outcome, Sent
 
 CASES = ROOT.parent / "shared" / "cases" / "calendar"
 """Inputs that failed; not part of the project."""
@@ -69,9 +70,8 @@ def bring(
         before = plan_import.before(conn, "org1", "prov", now)
     read = plan_ical.read_ical(data, plan_ical.days_of(now, span), home=home, before=before)
     with staff.write() as tx:
-        return plan_import.store(
-            tx.conn, "org1", "prov", read.drafts, now=now, span=span, claims=read.claims
-        )
+        sent = Sent("prov", read.drafts, span, read.claims)
+        return plan_store.keep(tx.conn, "org1", sent, now=now)[0]
 
 
 def planned(staff: Staff, homes: Sequence[str] = ("h1",)) -> list[str]:

@@ -16,8 +16,9 @@ from web.staff.core.context import Staff
 from web.staff.core.rights import Actor
 from web.staff.storage import tables
 from web.staff.storage.plan_tables import absence, plan_staff, plan_visit
-from web.staff.visits import plan, plan_files, plan_import
-from web.staff.visits.plan_import import Draft, Outcome, PlanRefused
+from web.staff.visits import plan, plan_files, plan_import, plan_store
+from web.staff.visits.plan_import import Draft, PlanRefused
+from web.staff.visits.plan_store import Outcome, Sent
 
 NOW = datetime(2026, 11, 23, 21, 0, tzinfo=UTC)
 MIN = timedelta(minutes=1)
@@ -39,7 +40,8 @@ def people(staff_app: Flask) -> None:
 
 def keep(staff: Staff, drafts: list[Draft], org: str = "org1", **more: object) -> Outcome:
     with staff.write() as tx:
-        return plan_import.store(tx.conn, org, "prov", drafts, now=NOW, **more)  # type: ignore[arg-type]
+        sent = Sent("prov", drafts, **more)  # type: ignore[arg-type]
+        return plan_store.keep(tx.conn, org, sent, now=NOW)[0]
 
 
 def draft(external_id: str, since: datetime, minutes: int = 30, **more: object) -> Draft:

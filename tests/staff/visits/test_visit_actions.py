@@ -18,7 +18,8 @@ from web.staff.core.rights import Role
 from web.staff.runtime.watch import Watch
 from web.staff.storage import tables
 from web.staff.storage.plan_tables import absence, plan_visit, visit_note
-from web.staff.visits import plan_import, visit_actions
+from web.staff.visits import plan_import, plan_store, visit_actions
+from web.staff.visits.plan_store import Sent
 from web.staff.visits.visit_actions import correct
 
 MIN = timedelta(minutes=1)
@@ -83,7 +84,7 @@ def test_a_declined_visit_is_told_once(enrolled_home: EnrolledHome, staff: Staff
     now = staff.clock.now()
     with staff.write() as tx:
         drafts = [plan_import.Draft(1, "h1", "a1", now, now + 30 * MIN)]
-        plan_import.store(tx.conn, "org1", "prov", drafts, now=now)
+        plan_store.keep(tx.conn, "org1", Sent("prov", drafts), now=now)
     (planned,) = rows(staff, plan_visit)
     first = visit_actions.decline(staff, CAREGIVER, "h1", Undone.DECLINED, planned.id)
     again = visit_actions.decline(staff, CAREGIVER, "h1", Undone.ABSENT, planned.id)

@@ -18,7 +18,8 @@ from tests.staff.parts import EnrolledHome
 from tests.staff.visits.test_visit_actions import COORDINATOR, a_visit
 from web.staff.core.context import Staff
 from web.staff.storage.plan_tables import plan_visit
-from web.staff.visits import plan_import, visit_actions, visit_export
+from web.staff.visits import plan_import, plan_store, visit_actions, visit_export
+from web.staff.visits.plan_store import Sent
 
 MIN = timedelta(minutes=1)
 
@@ -39,7 +40,7 @@ def a_day(home: EnrolledHome, staff: Staff) -> str:
         plan_import.Draft(2, "h1", "a2", now - 200 * MIN, now - 170 * MIN),
     ]
     with staff.write() as tx:
-        plan_import.store(tx.conn, "org1", "planering nord", drafts, now=now)
+        plan_store.keep(tx.conn, "org1", Sent("planering nord", drafts), now=now)
     ref = a_visit(home)
     args = {"since": None, "until": now - 5 * MIN, "reason": "forgot"}
     visit_actions.correct(staff, COORDINATOR, ref, **args)  # type: ignore[arg-type]

@@ -12,7 +12,8 @@ async function refresh() {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const fresh = page.querySelector("[data-refresh]");
     if (!fresh) return void location.reload(); // it asks who one is
-    main.replaceChildren(...fresh.childNodes);
+    if (main.dataset.morph) (await import(main.dataset.morph)).morph(main, fresh); // what is typed stays
+    else main.replaceChildren(...fresh.childNodes);
     stale.hidden = true;
   } catch {
     stale.hidden = false;

@@ -12,10 +12,13 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
 
+from gateway.envelope import Draft
 from gateway.errors import TryggveError
+from gateway.events import AccountChanged
 from web.staff.care.night_figures import Before
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Right
+from web.staff.events import append
 from web.staff.storage.plan_tables import night_baseline
 
 MOST = Before(visits=20, minutes=240, km=500)
@@ -54,6 +57,8 @@ def set_baseline(staff: Staff, actor: Actor, before: Before) -> None:
             set_at=staff.clock.now(),
         )
         tx.conn.execute(said)
+        noted = AccountChanged(what="night_baseline")
+        append.write(staff, tx, None, Draft(noted, person=actor.person))
 
 
 def of_org(conn: Connection, org: str) -> list[Said]:

@@ -136,6 +136,17 @@ def history(conn: Connection, home: str, count: int) -> list[SetPlan]:
     return found
 
 
+def one(conn: Connection, home: str, number: int) -> SetPlan | None:
+    """The home's plan with this number; None: there is none, or it cannot be read."""
+    c = check_plan.c
+    query = select(check_plan).where(c.home_id == home, c.number == number, c.terms.is_not(None))
+    row = conn.execute(query).one_or_none()
+    if row is None:
+        return None
+    terms = _terms(row.number, row.terms)
+    return None if terms is None else SetPlan(row.number, terms, row.set_at, row.set_by)
+
+
 def others(conn: Connection, home: str) -> list[PlanTerms]:
     """The newest plans of the organisation's other homes."""
     c, h = check_plan.c, tables.home.c

@@ -20,10 +20,13 @@ from babel.messages.pofile import read_po, write_po
 
 from web.staff.core.i18n import TRANSLATIONS
 
-SOURCE = TRANSLATIONS.parent
+ROOT = TRANSLATIONS.parents[2]
+
+SOURCES = ("web/staff", "web/home", "gateway/installs")
+"""Where texts are: the home's own page and this server's show some of the same."""
 
 METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2")]
-"""Where texts are, and how they are found there."""
+"""How they are found there."""
 
 KEYWORDS = {**DEFAULT_KEYWORDS, "say": None, "lazy_gettext": None}
 """What a text stands in: gettext's own names and `web.staff.core.i18n`'s."""
@@ -32,8 +35,9 @@ KEYWORDS = {**DEFAULT_KEYWORDS, "say": None, "lazy_gettext": None}
 def used_texts() -> Catalog:
     """Every text in the code and the templates that is to be translated."""
     found = Catalog()
-    for row in extract_from_dir(SOURCE, METHODS, keywords=KEYWORDS):
-        found.add(row[2])
+    for source in SOURCES:
+        for row in extract_from_dir(ROOT / source, METHODS, keywords=KEYWORDS):
+            found.add(row[2])
     return found
 
 

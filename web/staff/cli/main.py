@@ -44,7 +44,15 @@ secrets_dir = "secrets"
 [listen]
 host = "127.0.0.1"
 port = 8080
-{sign_in}"""
+{proxied}{sign_in}"""
+
+PROXIED = """\
+trusted_proxies = 1  # what speaks HTTPS for it here, as in the package's example nginx.conf
+"""
+
+PACKAGED = "sqlite:////var/lib/tryggve-staff/staff.db"
+"""The database of a server that is configured where the package's unit reads: the unit writes
+nowhere else."""
 
 PUSH = """
 [channels.push]  # alarms on phones whose page is closed; nothing is to be set
@@ -73,7 +81,7 @@ def add_commands(commands: Commands) -> None:
         return parser
 
     parser = command(commands, "init", _init, "Make a configuration, secrets and a database.")
-    parser.add_argument("--database", default="sqlite:///staff.db", help="its URL (SQLite)")
+    parser.add_argument("--database", help=f"its URL ({PACKAGED}; with --config beside that file)")
     parser.add_argument(
         "--public-url", metavar="URL", help="what people and homes call it: https://NAME"
     )
@@ -146,16 +154,9 @@ def _init(args: argparse.Namespace) -> int:
         print(f"{path}: kept as it is")
     else:
         path.parent.mkdir(parents=True, exist_ok=True)
-        more = "secure_cookies = false\n" if args.plain_http else ""
-        if args.public_url is not None:
-            more += f"public_url = {json.dumps(args.public_url.rstrip('/'))}\n"
-        if args.clock is not None:
-            more += f"clock = {json.dumps(str(args.clock.resolve()))}\n"
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # may hold a password
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            sign_in = NO_SECOND_FACTOR if args.no_second_factor else ""
-            push = PUSH if (args.public_url or "").startswith("https:") else ""
-            file.write(TEMPLATE.format(database=args.database, more=more, sign_in=sign_in + push))
+            file.write(_first_file(args))
         print(f"{path}: made")
     config = load_config(path)
     for name in SecretFiles(config.secrets_dir).make_missing():
@@ -163,6 +164,23 @@ def _init(args: argparse.Namespace) -> int:
     _migrate(args)
     print("Next: `tryggve staff run`, which says where the first administrator is made.")
     return 0
+
+
+def _first_file(args: argparse.Namespace) -> str:
+    more = "secure_cookies = false\n" if args.plain_http else ""
+    if args.public_url is not None:
+        more += f"public_url = {json.dumps(args.public_url.rstrip('/'))}\n"
+    if args.clock is not None:
+        more += f"clock = {json.dumps(str(args.clock.resolve()))}\n"
+    is_secure = (args.public_url or "").startswith("https:")
+    usual = PACKAGED if args.config == DEFAULT_PATH else "sqlite:///staff.db"
+    sign_in = NO_SECOND_FACTOR if args.no_second_factor else ""
+    return TEMPLATE.format(
+        database=args.database or usual,
+        more=more,
+        proxied=PROXIED if is_secure else "",
+        sign_in=sign_in + (PUSH if is_secure else ""),
+    )
 
 
 def _run(args: argparse.Namespace) -> int:

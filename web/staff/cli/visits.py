@@ -118,36 +118,38 @@ def _write(path: Path, data: bytes) -> None:
 def _plan_import(args: argparse.Namespace) -> int:
     from web.staff.cli.parts import bare_parts
     from web.staff.core.i18n import ZONE
-    from web.staff.visits import plan_files, plan_ical, plan_import
+    from web.staff.visits import plan_ical, plan_reading, plan_store
 
     try:
         data = sys.stdin.buffer.read() if str(args.file) == "-" else args.file.read_bytes()
     except OSError as error:
         raise UserError(f"{args.file}: it cannot be read ({error.strerror}).") from error
     ical = args.file.suffix.lower() in (".ics", ".ical")
-    source = args.source or ("ical" if ical else "csv")
     span = None if args.days is None else _days(*args.days)
     if args.home is not None and not ical:
         raise UserError("--home is for iCalendar; in a CSV file each line names its home.")
     with bare_parts(args) as (parts, _):
         now = parts.clock.now()
-        days = plan_ical.days_of(now, span)
-        if ical:
-            with parts.db.read() as conn:
-                before = plan_import.before(conn, args.org, source, now)
-            read = plan_ical.read_ical(data, days, home=args.home, before=before)
-        else:
-            read = plan_ical.Reading(plan_files.read_csv(plan_files.text_of(data)), [])
-        with parts.db.write() as tx:
-            _homes(tx.conn, args.org)
-            done = plan_import.store(
-                tx.conn, args.org, source, read.drafts, now=now, span=span, claims=read.claims
+        with parts.db.read() as conn:
+            sent = plan_reading.read(
+                conn,
+                args.org,
+                data,
+                ical=ical,
+                now=now,
+                source=args.source or None,
+                home=args.home,
+                span=span,
             )
+        with parts.write() as tx:
+            _homes(tx.conn, args.org)
+            done, _before = plan_store.store(parts, tx, args.org, sent)
     print(
         f"{done.added} added, {done.changed} changed, {done.unchanged} unchanged, "
         f"{done.withdrawn} taken out"
     )
     if ical:
+        days = plan_ical.days_of(now, span)
         first, last = (at.astimezone(ZoneInfo(ZONE)) for at in days)
         print(f"what repeats is written out from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}")
     return 0

@@ -165,10 +165,6 @@ class SignInConfig(BaseModel):
     oidc: dict[Annotated[str, Field(pattern=r"^[a-z0-9_]{1,20}$")], SingleSignOn] = {}
     """Single sign-on; none: off."""
 
-    def providers_of(self, org: str) -> dict[str, SingleSignOn]:
-        """The providers that may sign in people of an organisation, by their names here."""
-        return {name: one for name, one in self.oidc.items() if org in one.organisations}
-
 
 TurnUrl = Annotated[
     str, Field(pattern=r"^turns?:[A-Za-z0-9.:\[\]-]{1,200}(\?transport=(udp|tcp))?$")

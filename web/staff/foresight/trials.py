@@ -1,9 +1,10 @@
 """A trial of a rule's settings over a home's own last weeks, counted in a process of its own.
 
 The server holds the home's events; `gateway.replay.what_if` runs them through the live rules, once
-with what is set and once with what is tried.  One trial at a time at each worker: it takes a core
-for seconds and must take nothing else.  Its process goes last, reads no file and no database, and
-is ended when it takes too long.  What came of it stands in `rule_trial` for a day.
+with what is set and once with what is tried.  One trial at a time at each worker, and one of each
+person: another one of theirs takes the place of the one that runs.  Its process goes last, reads no
+file and no database, and is ended when it takes too long, or when its row is gone: so it is called
+off, at whichever worker it runs.  What came of it stands in `rule_trial` for a day.
 
 Not for: setting anything (`web.staff.configs` does), texts, or HTTP.
 """
@@ -18,13 +19,14 @@ import secrets
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import IO, Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
 
 from web.staff.care.actions import Refused, Why
 from web.staff.core.context import Staff
@@ -53,6 +55,14 @@ MODULE = "gateway.replay.what_if"
 
 ENVIRONMENT = ("PATH", "PYTHONPATH", "LANG", "TZDIR")
 """What the process is given of the server's environment: none of its secrets' places."""
+
+LOOK_S = 1.0
+"""Seconds between looks whether a trial was called off at another worker: nobody waits for it, and
+a look is one row by its key."""
+
+MAKE_WAY_S = 3.0
+"""Seconds that a person's new trial waits for their own old one to end here: killing a process and
+noting it takes milliseconds."""
 
 EXTENSION = "tryggve.trials"
 
@@ -89,6 +99,7 @@ class Trials:
     def __init__(self, staff: Staff) -> None:
         self._staff = staff
         self._one = threading.Lock()
+        self._running: str | None = None
         self._process: subprocess.Popen[str] | None = None
         self._thread: threading.Thread | None = None
         self._stopped = False
@@ -101,11 +112,12 @@ class Trials:
         change: Mapping[str, Any],
         settings: Mapping[str, Mapping[str, Any]],
     ) -> str:
-        """Begin a trial of `change` over `settings`; returns its id at once.  Raises `Refused`
-        (NO_HOME), and `Busy`."""
+        """Begin a trial of `change` over `settings`; returns its id at once.  One of the same
+        person that still runs is called off.  Raises `Refused` (NO_HOME), and `Busy`."""
         if not actor.sees(home):
             raise Refused(Why.NO_HOME)
-        if self._stopped or not self._one.acquire(blocking=False):
+        mine = self._call_off(rule_trial.c.asked_by == actor.person)
+        if self._stopped or not self._one.acquire(timeout=MAKE_WAY_S if mine else 0):
             raise Busy
         try:
             head = self._head(home, rule, change, settings)
@@ -132,6 +144,23 @@ class Trials:
             self._one.release()
             raise
         return trial
+
+    def cancel(self, actor: Actor, trial: str) -> bool:
+        """Call off a trial that this person asked for; whether it ran.  At another worker it ends
+        within `LOOK_S`."""
+        t = rule_trial.c
+        return bool(self._call_off((t.id == trial) & (t.asked_by == actor.person)))
+
+    def _call_off(self, which: ColumnElement[bool]) -> set[str]:
+        """Take the rows of running trials away, and end the one that runs here; their ids."""
+        t = rule_trial.c
+        gone = delete(rule_trial).where(which, t.state == State.RUNNING.value).returning(t.id)
+        with self._staff.db.write() as tx:
+            found = set(tx.conn.execute(gone).scalars())
+        process = self._process
+        if self._running in found and process is not None:
+            process.kill()
+        return found
 
     def start(self) -> None:
         """Nothing: each trial has a thread of its own."""
@@ -181,9 +210,10 @@ class Trials:
 
     def _run(self, trial: str, home: str, head: str) -> None:
         try:
+            self._running = trial
             state, result = State.FAILED, None
             try:
-                result = self._counted(home, head)
+                result = self._counted(trial, home, head)
             except Exception:  # the thread's edge: whoever asked is told that it failed
                 log.exception("a trial of a rule failed", extra={"home": home})
             if result is not None:
@@ -192,9 +222,10 @@ class Trials:
                 said = {"state": state.value, "result": result}
                 tx.conn.execute(update(rule_trial).where(rule_trial.c.id == trial).values(**said))
         finally:
+            self._running = None
             self._one.release()
 
-    def _counted(self, home: str, head: str) -> str | None:
+    def _counted(self, trial: str, home: str, head: str) -> str | None:
         """The process's answer; None when it has none in time."""
         environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
         with subprocess.Popen(
@@ -207,8 +238,10 @@ class Trials:
             env=environment,
         ) as process:
             self._process = process
-            limit = threading.Timer(TIME_S, process.kill)
-            limit.start()
+            over = threading.Event()
+            guard = (trial, process, over)
+            name = "rule-trial-guard"
+            threading.Thread(target=self._guard, args=guard, name=name, daemon=True).start()
             try:
                 assert process.stdin is not None  # noqa: S101 - pipes, as asked for above
                 assert process.stdout is not None  # noqa: S101 - as above
@@ -217,13 +250,25 @@ class Trials:
                 text = process.stdout.read()
                 process.wait()
             finally:
-                limit.cancel()
+                over.set()
                 process.kill()
                 self._process = None
         if process.returncode != 0:
             return None
         json.loads(text)
         return text.strip()
+
+    def _guard(self, trial: str, process: subprocess.Popen[str], over: threading.Event) -> None:
+        """End the process when it has had its time, was called off, or the server stops."""
+        until = time.monotonic() + TIME_S
+        query = select(rule_trial.c.id).where(rule_trial.c.id == trial)
+        while not self._stopped and (left := until - time.monotonic()) > 0:
+            with contextlib.suppress(Exception), self._staff.db.read() as conn:
+                if conn.execute(query).first() is None:
+                    break
+            if over.wait(min(LOOK_S, left)):
+                return
+        process.kill()
 
     def _send(self, pipe: IO[str], home: str, head: str) -> None:
         """The head and the events, and then nothing more."""
@@ -236,26 +281,33 @@ class Trials:
         """What was told in the home's last weeks, in order, a day at a time; without the first days
         where they would be too many."""
         e = tables.event.c
-        now = self._staff.clock.now()
-        days: list[list[Any]] = []
-        count = 0
-        for number in range(DAYS):  # the newest first, so that it is the oldest that are left out
-            until = now - timedelta(days=number)
-            query = (
-                select(e.corrected_at, e.body)
-                .where(e.home_id == home, e.mark.is_(None))
-                .where(e.corrected_at > until - timedelta(days=1), e.corrected_at <= until)
-                .order_by(e.corrected_at, e.origin, e.seq)
-                .limit(EVENTS_MAX)
-            )
+        query = select(e.corrected_at, e.body).order_by(e.corrected_at, e.origin, e.seq)
+        for since, until in self._days(home):
             with self._staff.db.read() as conn:
-                rows = conn.execute(query).all()
-            count += len(rows)
+                rows = conn.execute(query.where(*_told(home, since, until))).all()
+            for row in rows:
+                yield row.corrected_at, row.body
+
+    def _days(self, home: str) -> list[tuple[datetime, datetime]]:
+        """The days that are run, the oldest first: the newest ones that are not too many."""
+        now, count = self._staff.clock.now(), 0
+        days: list[tuple[datetime, datetime]] = []
+        for number in range(DAYS):
+            until = now - timedelta(days=number)
+            since = until - timedelta(days=1)
+            few = select(tables.event.c.seq).where(*_told(home, since, until)).limit(EVENTS_MAX + 1)
+            with self._staff.db.read() as conn:
+                counted = select(func.count()).select_from(few.subquery())
+                count += conn.execute(counted).scalar_one()
             if count > EVENTS_MAX:
                 break
-            days.append([(row.corrected_at, row.body) for row in rows])
-        for day in reversed(days):
-            yield from day
+            days.append((since, until))
+        return days[::-1]
+
+
+def _told(home: str, since: datetime, until: datetime) -> tuple[ColumnElement[bool], ...]:
+    e = tables.event.c
+    return (e.home_id == home, e.mark.is_(None), e.corrected_at > since, e.corrected_at <= until)
 
 
 def of_id(staff: Staff, home: str, trial: str) -> Trial | None:

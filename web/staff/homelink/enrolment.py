@@ -89,8 +89,9 @@ def forget_tries() -> None:
     _wrong_by_network.clear()
 
 
-def enroll(staff: Staff, asked: EnrollRequest, address: str) -> EnrollAnswer:
-    """Take a gateway in.  Raises `Refused`: `too_many` (429), `bad_code` (403), `bad_key` (400)."""
+def enroll(staff: Staff, asked: EnrollRequest, address: str, claims: str = "") -> EnrollAnswer:
+    """Take a gateway in; `claims` is the home that its own file says it is (empty: it does not).
+    Raises `Refused`: `too_many` (429), `bad_code` (403), `bad_key` (400), `other_home` (409)."""
     network = network_of(address)
     if not _is_waiting(staff, asked.code) and not _wrong_by_network.allow(network):
         raise Refused(429, "too_many", "Too many wrong codes; wait ten minutes.")
@@ -102,6 +103,8 @@ def enroll(staff: Staff, asked: EnrollRequest, address: str) -> EnrollAnswer:
     sha256 = hashlib.sha256(pem.encode()).hexdigest()
     with staff.write() as tx:
         home = _use_code(staff, tx, asked.code)
+        if claims and claims != home:  # nothing is written: the code is as good as before
+            raise Refused(409, "other_home", "The code is of another home than the gateway's file.")
         origin = _next_origin(tx, home)
         now = staff.clock.now()
         _revoke_keys(tx, home, now)

@@ -23,6 +23,7 @@ from gateway.wire import (
     BACKLOG_HEADER,
     BODY_MAX_BYTES,
     HEARTBEAT_S,
+    HOME_HEADER,
     LOOK_HEADER,
     PICTURE_HEADER,
     PICTURE_MAX_BYTES,
@@ -185,17 +186,20 @@ def enroll() -> Response:
     """A new gateway becomes a home's own, by its one-time code."""
     parts = staff()
     address = request.remote_addr or ""
-    return _answer(enrolment.enroll(parts, _read(EnrollRequest, ENROLL_BODY_MAX_BYTES), address))
+    asked = _read(EnrollRequest, ENROLL_BODY_MAX_BYTES)
+    claims = request.headers.get(HOME_HEADER, "")
+    return _answer(enrolment.enroll(parts, asked, address, claims))
 
 
 @blueprint.post("/events")
 def events() -> Response:
     """A batch, in order."""
     parts = staff()
+    way = Way(parts.admission.turns)
+    way.give_alarms()
     home = _home(parts)
     batch = _read(EventBatch)
     request.environ[EVENTS] = len(batch.events)
-    way = Way(parts.admission.turns)
     have = ingest.receive_batch(parts, home, batch.events, batch.down_have, _backlog(), way)
     request.environ[STOOD] = way.stood_s
     return _answer(Have(have=have))

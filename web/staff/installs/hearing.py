@@ -35,17 +35,23 @@ KEPT = timedelta(seconds=60)
 TOO_OLD = timedelta(seconds=12)
 """After which a home that was reached and has told nothing is of a version that cannot."""
 
+SILENT = timedelta(seconds=15)
+"""After which a home that told something tells nothing any more: while it hears it does so at least
+every five seconds (`gateway.app.installing.ANYWAY_S`), also where nothing changes."""
+
 H = hearing.c
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What a home tells.  `signal` None: nothing yet; `too_old`: it never will."""
+    """What a home tells.  `signal` None: nothing yet; `too_old`: it never will; `silent`: it did,
+    and does not now: it lost its network or its power, and what it told is old."""
 
     id: str
     person: str
     signal: HeardSignal | None
-    too_old: bool
+    too_old: bool = False
+    silent: bool = False
 
 
 def begin(staff: Staff, actor: Actor, home: str) -> None:
@@ -66,13 +72,18 @@ def begin(staff: Staff, actor: Actor, home: str) -> None:
 
 
 def go_on(staff: Staff, actor: Actor, home: str) -> None:
-    """The page is still open.  Raises `Refused`: NO_RIGHT, NO_HOME, NOT_HEARING."""
+    """The page is still open.  A home that went silent is asked anew: it may have started again,
+    and goes on; one that still hears takes that as the page's word.  Raises `Refused`: NO_RIGHT,
+    NO_HOME, NOT_HEARING."""
     require(actor, home)
     until = datetime.now(UTC) + KEPT
     with staff.write() as tx:
         id_ = _mine(tx, actor, home)
         tx.conn.execute(update(hearing).where(H.id == id_).values(until=until))
-        _give(staff, tx, actor, home, id_, ListenAction.GO_ON)
+        found = heard(tx.conn, home)
+        away = found is not None and found.silent
+        action = ListenAction.BEGIN if away else ListenAction.GO_ON
+        _give(staff, tx, actor, home, id_, action)
 
 
 def end(staff: Staff, actor: Actor, home: str) -> None:
@@ -123,7 +134,8 @@ def heard(conn: Connection, home: str) -> Heard | None:
         signal = HeardSignal.model_validate_json(row.told)
     except ValidationError:  # another version of the server kept it
         signal = None
-    return Heard(row.id, row.person, signal, too_old=False)
+    silent = row.told_at is not None and now - row.told_at > SILENT
+    return Heard(row.id, row.person, signal, silent=silent)
 
 
 def look(staff: Staff) -> None:

@@ -2,18 +2,17 @@
 accepted when nothing is left.
 
 All of it stands in events, so that a page that was closed, or another technician's, goes on where
-it was.  A trial ends by itself after `TRIAL_S`: who installs a home has no business with who lies
-in its bed tomorrow.
+it was.
 
-Not for: which event ticks what (`steps`), or words (`web.staff.texts.install_words`).
+Not for: what the events make of a trial (`gateway.installs`), or words
+(`web.staff.texts.install_words`).
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import Connection, insert, select, update
@@ -27,30 +26,28 @@ from gateway.events import (
     InstallSkipped,
     Ref,
     SkipWhy,
-    TrialStep,
-    Tried,
 )
+from gateway.installs import steps
+from gateway.installs.steps import steps_of
+from gateway.installs.trial import EVENTS_MAX, OWN, Trial, in_order, trial_of
+from gateway.origin import is_origin_of
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Right
 from web.staff.events import append
-from web.staff.installs import steps
-from web.staff.installs.steps import Step, steps_of
 from web.staff.storage import event_store, tables
 from web.staff.storage.database import Tx
 from web.staff.storage.install_tables import install_run
 from web.staff.storage.plan_tables import visit_note
 from web.staff.storage.rows import DeviceRow, read_all
 
-TRIAL_S = 4 * 3600.0
-"""Seconds that a trial goes on at the most: half a working day; an hour is meant to be enough."""
+SHOWN_MAX = 50
+"""Acceptances that are shown: a home is installed once, and again when something is added."""
 
-EVENTS_MAX = 4_000
-"""Events of a trial that are looked at: a mat that chatters says some hundreds in an hour."""
+NUMBER_DIGITS = 18
+"""Of an event's number, at the most: what a database counts to."""
 
 NOTE_MAX = 500
 """Characters of why a step was skipped, as of a note beside an alarm."""
-
-OWN = frozenset({InstallRetried.KIND, InstallSkipped.KIND})
 
 
 class Fault(StrEnum):
@@ -86,178 +83,93 @@ class Refused(TryggveError):
         self.why = why
 
 
-@dataclass(slots=True)
-class Standing:
-    """One step of a trial, as it stands.  `reversed`: its mat says that somebody is on it while
-    nobody is, so that nothing it says can tick anything."""
-
-    step: Step
-    seen: Event | None = None
-    skipped: Event | None = None
-    reversed: bool = False
-
-    @property
-    def done(self) -> bool:
-        """Whether it needs nothing more."""
-        return self.seen is not None or self.skipped is not None
-
-    @property
-    def why(self) -> SkipWhy | None:
-        """Why it was skipped; None where it was not, or was seen after all."""
-        data = self.skipped.data if self.skipped is not None and self.seen is None else None
-        return data.why if isinstance(data, InstallSkipped) else None
-
-    def forget(self) -> None:
-        """It is tried anew."""
-        self.seen = self.skipped = None
-
-
-@dataclass(slots=True)
-class Trial:
-    """A trial that was begun.  `accepted` None: it goes on, or was left."""
-
-    home: str
-    begun: Event
-    until: datetime
-    accepted: Event | None = None
-    steps: list[Standing] = field(default_factory=list)
-    skips: list[Event] = field(default_factory=list)
-    """Every step that was skipped, also of a thing that is gone since."""
-
-    def goes_on(self, now: datetime) -> bool:
-        """Whether it may still be ticked and accepted."""
-        return self.accepted is None and now < self.until
-
-    @property
-    def left(self) -> int:
-        """Steps that are neither seen nor skipped."""
-        return sum(not one.done for one in self.steps)
-
-    @property
-    def next(self) -> Standing | None:
-        """What is to be done first."""
-        return next((one for one in self.steps if not one.done), None)
-
-
 def latest(conn: Connection, home: str) -> Trial | None:
     """The home's last trial, as it stands now; None: it never had one."""
     r = install_run.c
     query = select(install_run).where(r.home_id == home).order_by(r.begun_at.desc()).limit(1)
     row = conn.execute(query).first()
-    return None if row is None else _read(conn, home, row.begun_seq, row.accepted_seq)
+    if row is None:
+        return None
+    ours, ended = append.origin_of(home), row.accepted_seq
+    end = None if ended is None else _event(conn, ours, ended)
+    return _read(conn, home, _event(conn, ours, row.begun_seq), end)
 
 
-def accepted(conn: Connection, home: str, number: int) -> Event | None:
-    """The acceptance with this number among what was decided about the home; None: it is none."""
-    event = _own_event(conn, home, number)
+def accepted(conn: Connection, home: str, number: int, log: str = "") -> Event | None:
+    """The acceptance with this number among what was decided about the home, or in this log of the
+    home's own; None: it is none."""
+    ours = append.origin_of(home)
+    if log and log != ours and not is_origin_of(log, home):
+        return None
+    event = _event(conn, log or ours, number)
     return event if event is not None and isinstance(event.data, InstallAccepted) else None
 
 
 def acceptances(conn: Connection, home: str) -> list[Event]:
-    """Every acceptance of the home, the newest first."""
-    r = install_run.c
+    """The acceptances of the home, at a page of ours or at the Pi's own, the newest first."""
+    r, t = install_run.c, tables.home_trial.c
     query = select(r.accepted_seq).where(r.home_id == home, r.accepted_seq.is_not(None))
-    numbers = conn.execute(query.order_by(r.accepted_seq.desc()).limit(50)).scalars()
-    found = (_own_event(conn, home, number) for number in numbers.all())
-    return [event for event in found if event is not None]
+    numbers = conn.execute(query.order_by(r.accepted_seq.desc()).limit(SHOWN_MAX)).scalars()
+    ours = append.origin_of(home)
+    found = [_event(conn, ours, number) for number in numbers.all()]
+    told = select(t.origin, t.seq).where(t.home_id == home).order_by(t.accepted_at.desc())
+    found += [_event(conn, one.origin, one.seq) for one in conn.execute(told.limit(SHOWN_MAX))]
+    there = [event for event in found if event is not None]
+    return sorted(there, key=lambda event: event.at, reverse=True)
 
 
 def devices(conn: Connection, home: str) -> list[DeviceRow]:
     """What the home consists of, in the order in which it is tried: beds, mats, buttons, doors."""
     d = tables.device
     query = select(d).where(d.c.home_id == home, d.c.present).order_by(d.c.id)
-    return sorted(read_all(conn, DeviceRow, query), key=_place)
-
-
-_ORDER = ("bed", "floor", "seat", "pendant", "button", "front_door")
-
-
-def _place(device: DeviceRow) -> tuple[int, bool, str]:
-    known = device.role in _ORDER
-    return (_ORDER.index(device.role) if known and device.role else 99), known, device.id
+    return in_order(read_all(conn, DeviceRow, query))
 
 
 # --- reading --------------------------------------------------------------------------------------
 
 
-def _read(conn: Connection, home: str, begun: int, ended: int | None) -> Trial | None:
-    event = _own_event(conn, home, begun)
-    if event is None or not isinstance(event.data, InstallBegun):
+def _read(conn: Connection, home: str, event: Event | None, end: Event | None) -> Trial | None:
+    if event is None:
         return None
-    end = None if ended is None else _own_event(conn, home, ended)
-    trial = Trial(home, event, event.at + timedelta(seconds=TRIAL_S), end)
-    trial.steps = [Standing(step) for step in steps_of(devices(conn, home))]
-    for one in trial.steps:
-        one.reversed = one.step.device in event.data.pressed and one.step.what in _OF_MATS
-    for said in _said(conn, trial):
-        _apply(trial, said)
-    return trial
+    return trial_of(event, end, devices(conn, home), _said(conn, home, event, end))
 
 
-_OF_MATS = frozenset(
-    {TrialStep.STEPPED_ON, TrialStep.STEPPED_OFF, TrialStep.LAY_DOWN, TrialStep.FELL}
-)
-
-
-def _own_event(conn: Connection, home: str, number: int) -> Event | None:
+def _event(conn: Connection, origin: str, number: int) -> Event | None:
     e = tables.event.c
-    query = select(e.body, e.hash).where(e.origin == append.origin_of(home), e.seq == number)
+    query = select(e.body, e.hash).where(e.origin == origin, e.seq == number, e.mark.is_(None))
     row = conn.execute(query).first()
     return None if row is None else event_store.to_event(row.body, row.hash)
 
 
-def _said(conn: Connection, trial: Trial) -> list[Event]:
+def _said(conn: Connection, home: str, begun: Event, accepted: Event | None) -> list[Event]:
     """What was told in the time of the trial, in order; what is still in the urgent lane too.  What
     came before it began is older, whatever the home's clock said."""
     e, u = tables.event.c, tables.urgent.c
-    until = trial.until if trial.accepted is None else trial.accepted.at
+    until = Trial(begun).until if accepted is None else accepted.at
     kinds = sorted(steps.TOLD | OWN)
     query = (
         select(e.body, e.hash, e.corrected_at)
-        .where(e.home_id == trial.home, e.kind.in_(kinds))
-        .where(e.corrected_at >= trial.begun.at, e.corrected_at <= until)
-        .where(e.received_at >= trial.begun.at)
+        .where(e.home_id == home, e.kind.in_(kinds))
+        .where(e.corrected_at >= begun.at, e.corrected_at <= until)
+        .where(e.received_at >= begun.at)
         .order_by(e.corrected_at.desc())
         .limit(EVENTS_MAX)
     )
     ahead = select(u.body, u.hash).where(
-        u.home_id == trial.home, u.kind.in_(kinds), ~u.orphan, u.mark.is_(None)
+        u.home_id == home, u.kind.in_(kinds), ~u.orphan, u.mark.is_(None)
     )
     found: dict[Ref, tuple[datetime, Event]] = {}
     for early in conn.execute(ahead):
         event = event_store.to_event(early.body, early.hash)
-        if trial.begun.at <= event.at <= until:
+        if begun.at <= event.at <= until:
             found[event.ref] = event.at, event
     for row in conn.execute(query):
         event = event_store.to_event(row.body, row.hash)
         found[event.ref] = row.corrected_at, event
     told = sorted(found.values(), key=lambda one: (one[0], one[1].origin, one[1].seq))
-    return [event for _at, event in told]
-
-
-def _apply(trial: Trial, event: Event) -> None:
-    data = event.data
-    if isinstance(data, InstallRetried):
-        for one in trial.steps:
-            if one.step.device == event.device:
-                one.forget()
-                one.reversed = data.pressed and one.step.what in _OF_MATS
-        return
-    if isinstance(data, InstallSkipped):
-        trial.skips.append(event)
-        for one in trial.steps:
-            if one.step == Step(data.step, event.device):
-                one.skipped = event
-        return
-    for one in trial.steps:
-        if one.seen is None and not one.reversed and steps.ticks(one.step, event):
-            first = steps.AFTER.get(one.step.what)
-            if first is None or _was_seen(trial, Step(first, one.step.device)):
-                one.seen = event
-
-
-def _was_seen(trial: Trial, step: Step) -> bool:
-    return any(one.step == step and one.seen is not None for one in trial.steps)
+    ours = append.origin_of(home)  # what is done at the Pi's own page is of another trial
+    here = begun.origin == ours
+    return [e for _at, e in told if e.kind not in OWN or (e.origin == ours) is here]
 
 
 # --- what a person does ---------------------------------------------------------------------------
@@ -329,7 +241,7 @@ def accept(staff: Staff, actor: Actor, home: str) -> Event:
         trial = _going_on(staff, tx, home)
         if not trial.steps or trial.left:
             raise Refused(Fault.NOT_ALL)
-        said = InstallAccepted(begun=trial.begun.ref, steps=tuple(_tried(trial.steps)))
+        said = InstallAccepted(begun=trial.begun.ref, steps=trial.tried)
         event = append.write(staff, tx, home, Draft(said, person=actor.person))
         r = install_run.c
         mine = (r.home_id == home) & (r.begun_seq == trial.begun.seq)
@@ -352,17 +264,13 @@ def notes(conn: Connection, events: Sequence[Event]) -> dict[Ref, str]:
 
 def skips(conn: Connection, home: str, acceptance: Event) -> list[Event]:
     """What was skipped in the trial that this accepted."""
-    r = install_run.c
-    query = select(r.begun_seq).where(r.home_id == home, r.accepted_seq == acceptance.seq)
-    begun = conn.execute(query).scalar_one_or_none()
-    trial = None if begun is None else _read(conn, home, begun, acceptance.seq)
+    if not isinstance(acceptance.data, InstallAccepted):
+        return []
+    origin, _, number = acceptance.data.begun.rpartition("/")
+    known = number.isascii() and number.isdecimal() and len(number) < NUMBER_DIGITS
+    begun = _event(conn, origin, int(number)) if known else None
+    trial = _read(conn, home, begun, acceptance)
     return [] if trial is None else trial.skips
-
-
-def _tried(standing: Iterable[Standing]) -> Iterable[Tried]:
-    for one in standing:
-        seen = None if one.seen is None else one.seen.ref
-        yield Tried(step=one.step.what, device=one.step.device, seen=seen, why=one.why)
 
 
 def _going_on(staff: Staff, tx: Tx, home: str) -> Trial:

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import Connection, delete, func, select, update
 
@@ -20,9 +21,10 @@ from gateway.events import AlarmType, Data, LadderRemoved, LadderSaved, Severity
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Operator, Right
 from web.staff.events import append
-from web.staff.ladders import receivers, steps
+from web.staff.ladders import choosing, receivers, steps
 from web.staff.ladders.receivers import Asked
 from web.staff.ladders.steps import Ladder, Step, write_steps
+from web.staff.people.before import Changed, Thing, keep
 from web.staff.storage import alarm_tables, event_store
 from web.staff.storage import tables as t
 from web.staff.storage.database import Tx
@@ -42,6 +44,12 @@ LAPSE_MAX_MIN = 7 * 24 * 60
 
 ROTA_AHEAD = timedelta(days=31)
 """How far ahead a rota must have somebody to count as one that reaches anybody."""
+
+REMEMBERED = (
+    *("name", "place", "severity", "types", "area_id", "days", "from_min", "until_min"),
+    *("lapse_min", "steps"),
+)
+"""Columns of a ladder that are put back when its last change is taken back."""
 
 SEVERITIES = (Severity.CARE.value, Severity.TECHNICAL.value)
 
@@ -64,6 +72,8 @@ class Wrong(StrEnum):
     """It names a person, team, rota or centre that is none of the organisation's."""
     MAY_NOT = "may_not"
     """It names a person who may not answer such alarms."""
+    CHANGED = "changed"
+    """Somebody changed it since."""
     NOBODY = "nobody"
     """It reaches nobody."""
 
@@ -88,16 +98,78 @@ def save(staff: Staff, actor: By, wanted: Ladder, channels: Collection[str]) -> 
         _check_named(tx.conn, actor.org, wanted)
         if not reaches_anybody(tx.conn, actor.org, wanted, channels, staff.clock.now()):
             raise Refused(Wrong.NOBODY)
+        had = _row(tx.conn, actor.org, wanted.id)
         made = _keep(tx.conn, actor.org, wanted)
+        _remember(staff, tx, actor, made, had)
         tell(staff, tx, actor, LadderSaved(ladder=made))
     return made
 
 
-def _keep(conn: Connection, org: str, wanted: Ladder) -> str:
+def _row(conn: Connection, org: str, ladder_id: str) -> dict[str, Any] | None:
+    """What is kept of a ladder, as JSON has it, for whoever takes a change back."""
     c = ladder.c
-    others = select(c.id).where(c.org_id == org, c.name == wanted.name, c.id != wanted.id)
+    query = select(*(c[name] for name in REMEMBERED)).where(c.id == ladder_id, c.org_id == org)
+    row = conn.execute(query).one_or_none()
+    return None if row is None else dict(row._mapping)
+
+
+def _remember(staff: Staff, tx: Tx, actor: By, ladder_id: str, had: dict[str, Any] | None) -> None:
+    now = _row(tx.conn, actor.org, ladder_id)
+    keep(staff, tx, actor, Thing.LADDER, ladder_id, had, now)
+
+
+def _placeless(row: dict[str, Any] | None) -> dict[str, Any] | None:
+    return None if row is None else {name: row[name] for name in REMEMBERED if name != "place"}
+
+
+def undo(staff: Staff, actor: By, change: Changed, channels: Collection[str]) -> None:
+    """Put a ladder back as it was before its last change: as it was, or there again, or gone; its
+    place among the others stays.  Raises `Refused`, as `save`, and CHANGED (somebody changed it
+    since)."""
+    if not actor.may(Right.ASSIGN):
+        raise Refused(Wrong.NO_RIGHT)
+    c, about = ladder.c, change.about
+    with staff.write() as tx:
+        append.hold(tx, None)
+        now = _row(tx.conn, actor.org, about)
+        if change.what is not Thing.LADDER or _placeless(now) != _placeless(change.after):
+            raise Refused(Wrong.CHANGED)
+        if change.before is None:
+            tx.conn.execute(delete(ladder).where(c.id == about, c.org_id == actor.org))
+        else:
+            _check_name(tx.conn, actor.org, about, change.before["name"])
+            place = change.before["place"] if now is None else now["place"]
+            again = {**change.before, "place": place}
+            values = {**again, "org_id": actor.org, "changed_at": datetime.now(UTC)}
+            event_store.upsert(tx.conn, ladder, {"id": about}, values)
+            _check_again(tx.conn, actor.org, about, channels, staff.clock.now())
+        _remember(staff, tx, actor, about, now)
+        gone = change.before is None
+        tell(staff, tx, actor, LadderRemoved(ladder=about) if gone else LadderSaved(ladder=about))
+
+
+def _check_again(
+    conn: Connection, org: str, ladder_id: str, channels: Collection[str], now: datetime
+) -> None:
+    """Raise `Refused` when a ladder that was put back could not be saved as it is."""
+    found = {one.id: one for one in choosing.of_orgs(conn, [org]).get(org, [])}.get(ladder_id)
+    if found is None:  # another version's, or changed by hand
+        raise Refused(Wrong.NOT_FOUND)
+    _check_named(conn, org, found)
+    if not reaches_anybody(conn, org, found, channels, now):
+        raise Refused(Wrong.NOBODY)
+
+
+def _check_name(conn: Connection, org: str, ladder_id: str, name: str) -> None:
+    c = ladder.c
+    others = select(c.id).where(c.org_id == org, c.name == name, c.id != ladder_id)
     if conn.execute(others).first() is not None:
         raise Refused(Wrong.EXISTS)
+
+
+def _keep(conn: Connection, org: str, wanted: Ladder) -> str:
+    c = ladder.c
+    _check_name(conn, org, wanted.id, wanted.name)
     made, place = wanted.id, None
     if made:
         known = select(c.place).where(c.id == made, c.org_id == org)
@@ -137,9 +209,11 @@ def remove(staff: Staff, actor: By, ladder_id: str) -> None:
     c = ladder.c
     with staff.write() as tx:
         append.hold(tx, None)
+        had = _row(tx.conn, actor.org, ladder_id)
         gone = delete(ladder).where(c.id == ladder_id, c.org_id == actor.org)
         if not tx.conn.execute(gone).rowcount:
             raise Refused(Wrong.NOT_FOUND)
+        _remember(staff, tx, actor, ladder_id, had)
         tell(staff, tx, actor, LadderRemoved(ladder=ladder_id))
 
 

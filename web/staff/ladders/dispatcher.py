@@ -23,7 +23,7 @@ from web.staff.homelink import chain_tests
 from web.staff.ladders import climbing, noting, outbox
 from web.staff.ladders.noting import Known
 from web.staff.ladders.outbox import Taken
-from web.staff.ladders.senders import THREADS, Senders
+from web.staff.ladders.senders import Senders
 from web.staff.storage import escalations
 from web.staff.storage.shares import Share, working_for
 
@@ -150,11 +150,10 @@ class Dispatcher:
         self.last_step_s = self._monotonic()
         return more
 
-    def _finished(self, known: Known) -> None:
+    def _finished(self, known: Known, has_room: bool) -> None:
         self._done.put(known)
         # a round for each would be one message's: they are noted together, and as many taken
-        many = self._done.qsize() >= THREADS
-        if many or known.proof is None or self._senders.are_idle():
+        if has_room or known.proof is None:
             self._staff.ladders_due.set()
 
     # --- one round

@@ -26,10 +26,14 @@ AHEAD = 2
 for long under its lease."""
 
 
+Done = Callable[[Known, bool], None]
+"""Told what came of a message, and whether its channel has just got room again, or rest."""
+
+
 class _Pool:
     """The threads of one channel."""
 
-    def __init__(self, channel: Channel, done: Callable[[Known], None]) -> None:
+    def __init__(self, channel: Channel, done: Done) -> None:
         self._channel = channel
         self._done = done
         self._waiting: SimpleQueue[Taken | None] = SimpleQueue()
@@ -69,7 +73,8 @@ class _Pool:
             outcome = self._send(taken)
             with self._lock:
                 self._inside -= 1
-            self._done(Known.of(taken.id, outcome))
+                has_room = self._inside in (0, THREADS * (AHEAD - 1))
+            self._done(Known.of(taken.id, outcome), has_room)
 
     def _send(self, taken: Taken) -> Outcome:
         if taken.address is None:
@@ -84,7 +89,7 @@ class _Pool:
 class Senders:
     """The pools of all channels; `done` is called by their threads."""
 
-    def __init__(self, channels: Mapping[str, Channel], done: Callable[[Known], None]) -> None:
+    def __init__(self, channels: Mapping[str, Channel], done: Done) -> None:
         self._pools = {name: _Pool(channel, done) for name, channel in channels.items()}
 
     def room(self) -> dict[str, int]:

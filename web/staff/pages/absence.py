@@ -16,7 +16,7 @@ from web.staff.core.context import staff
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.pages import lists, lookups
-from web.staff.pages.forms import refusal_text
+from web.staff.pages.forms import number_of, refusal_text
 from web.staff.pages.home_choice import asked_for, found_by, home_choice
 from web.staff.pages.layout import answered, main_attributes, page, refused
 from web.staff.pages.routes import get, post
@@ -97,11 +97,11 @@ def add(actor: Actor) -> ResponseReturnValue:
 def end(actor: Actor) -> ResponseReturnValue:
     """POST `/franvaro/slut`: back, or does not go."""
     back = url_for("pages.visits_away")
-    number = request.form.get("absence", "")
-    if not (number.isascii() and number.isdecimal() and len(number) < 10):
+    number = number_of(request.form.get("absence", ""))
+    if number < 0:
         return refused(_("Sidan förstod inte det som skickades. Läs in sidan igen."), back, 422)
     try:
-        visit_actions.end_absence(staff(), actor, request.form.get("home", ""), int(number))
+        visit_actions.end_absence(staff(), actor, request.form.get("home", ""), number)
     except Refused as refusal:
         return refused(refusal_text(actor, refusal), back)
     return answered(_("Frånvaron är avslutad."), back)

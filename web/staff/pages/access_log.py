@@ -22,7 +22,7 @@ from web.staff.audit.access_log import AccessRow
 from web.staff.audit.inside import Inside
 from web.staff.care.actions import Refused
 from web.staff.core.context import staff
-from web.staff.core.i18n import N_, day_of, local
+from web.staff.core.i18n import day_of, local
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.pages import lists, lookups, reading
@@ -30,7 +30,7 @@ from web.staff.pages.forms import refusal_text
 from web.staff.pages.home_choice import homes_asked
 from web.staff.pages.layout import answered, page, refused
 from web.staff.pages.lookups import Place
-from web.staff.pages.routes import Menu, get, post
+from web.staff.pages.routes import get, post
 from web.staff.pages.visit import file
 from web.staff.pages.visits import midnight
 from web.staff.storage.hours import hours_in
@@ -107,7 +107,7 @@ def _filter(
     "/atkomst",
     "access",
     right=Right.AUDIT_ACCESS,
-    menu=Menu(70, "search", N_("Åtkomstlogg")),
+    under="follow_up",
     examples=({}, {"visa": "alla"}, {"visa": "inne"}),
 )
 def log(actor: Actor) -> str:

@@ -49,6 +49,13 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
                 (Right.ADMINISTER,),
             ),
             Entry(
+                "pages.planning",
+                "walk",
+                N_("Planering"),
+                N_("Läs in planerade besök från en fil, och se först vad som ändras."),
+                (Right.ASSIGN,),
+            ),
+            Entry(
                 "pages.batteries",
                 "battery",
                 N_("Batterier"),
@@ -110,6 +117,13 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
                 "key",
                 N_("Anslutningar"),
                 N_("Nycklar för planeringssystemet, inloggning och dörröppning."),
+                (Right.ADMINISTER,),
+            ),
+            Entry(
+                "pages.sign_on",
+                "person-check",
+                N_("Organisationens inloggning"),
+                N_("Inloggning med SITHS eller liknande, som provas innan den används."),
                 (Right.ADMINISTER,),
             ),
         ),

@@ -97,7 +97,7 @@ def _may(actor: Actor) -> None:
         abort(403)
 
 
-@get("/administration/batterier", "batteries")
+@get("/administration/batterier", "batteries", under="administration")
 def every(actor: Actor) -> ResponseReturnValue:
     """The page `/administration/batterier`."""
     _may(actor)
@@ -119,7 +119,7 @@ def _first(one: Battery) -> tuple[bool, date, str, str]:
     return not one.low, on, one.place.label, one.name
 
 
-@get("/hem/<home>/batterier", "batteries_home")
+@get("/hem/<home>/batterier", "batteries_home", under="homes")
 def of_home(actor: Actor, home: str) -> ResponseReturnValue:
     """The page `/hem/<home>/batterier`."""
     _may(actor)

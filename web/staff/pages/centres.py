@@ -43,6 +43,7 @@ FAILED = {
 @get(
     "/administration/larmcentraler",
     "centres",
+    under="administration",
     right=Right.ADMINISTER,
 )
 def centres(actor: Actor) -> ResponseReturnValue:

@@ -1,25 +1,39 @@
-"""Ändringar: who changed accounts, roles, teams, areas and keys in the organisation, and when.
+"""Ändringar: who changed accounts, roles, teams, areas, keys and the plan in the organisation, and
+when.
 
-Each row is an event (`account.changed`); it never says to what.  Not for: what was changed about a
-home (its own page shows that), or who read something (`access_log`).
+Each row is an event (`account.changed`, `visit.plan_changed`); it never says to what.  The last
+change of a thing is put back by one press, for a week.  Not for: what was changed about a home (its
+own page shows that), or who read something (`access_log`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
 
+from flask import request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, or_, select
 
-from gateway.events import AccountChanged
+from gateway.envelope import Event
+from gateway.events import AccountChanged, VisitPlanChanged
+from web.staff import channels
 from web.staff.core.context import staff
 from web.staff.core.i18n import N_
-from web.staff.core.rights import Actor, Right
+from web.staff.core.i18n import say as _
+from web.staff.core.rights import Actor, Right, Role
 from web.staff.events.append import SERVER_ORIGIN
-from web.staff.pages import lookups
-from web.staff.pages.layout import page
-from web.staff.pages.routes import get
+from web.staff.ladders import definitions
+from web.staff.ladders.receivers import outside
+from web.staff.pages import ladders, lookups
+from web.staff.pages.account import proved
+from web.staff.pages.layout import answered, page, refused
+from web.staff.pages.routes import get, post
+from web.staff.pages.staff_admin import SENTENCES, changed, of_org
+from web.staff.people import before, undoing
+from web.staff.people.accounts import Wrong
+from web.staff.people.before import Changed, Thing
 from web.staff.storage import tables
 from web.staff.storage.among import among
 from web.staff.texts import words
@@ -65,12 +79,37 @@ WHAT: Mapping[str, str] = {
     "token_ended": N_("Nyckel för planeringssystemet återkallad"),
     "tag": N_("Tagg vid dörren skapad"),
     "tags_ended": N_("Taggar vid dörren återkallade"),
+    "release": N_("Byte av version ändrat"),
+    "release_ring": N_("Hemmets grupp för versionsbyten ändrad"),
+    "night_baseline": N_("Utgångsläge för natten ifyllt"),
+    "ladder": N_("Larmkedja ändrad"),
+    "relative_link": N_("Ny länk till en anhörig"),
+    "sign_on": N_("Organisationens inloggning ändrad"),
+    "sign_on_used": N_("Organisationens inloggning används"),
+    "sign_on_ended": N_("Organisationens inloggning används inte längre"),
     "signing_key": N_("Ny nyckel för dörröppning skapad"),
 }
 """Words of `account.changed.what`; another one is shown as it came."""
 
 
-@get("/administration/andringar", "changes", right=Right.ASSIGN)
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A change that can be put back: of whom or what, and what it would be again."""
+
+    id: str
+    what: str
+    about: str
+    again: str
+    by: str | None
+    at: datetime
+
+
+@get(
+    "/administration/andringar",
+    "changes",
+    right=Right.ASSIGN,
+    under="administration",
+)
 def changes(actor: Actor) -> ResponseReturnValue:
     """The page `/administration/andringar`."""
     with staff().db.read() as conn:
@@ -79,29 +118,104 @@ def changes(actor: Actor) -> ResponseReturnValue:
             "changes.html",
             conn,
             actor,
-            rows=_rows(conn, names),
+            rows=_rows(conn, actor.org, names),
+            steps=_steps(conn, actor, names),
             names=names,
             what=lambda code: words.spoken(WHAT, code),
+            is_plan=lambda event: isinstance(event.data, VisitPlanChanged),
         )
 
 
-def _rows(conn: Connection, names: Mapping[str, str]) -> list[Any]:
+@post("/administration/andringar", "changes_undo", right=Right.ASSIGN, examples=({"change": "x"},))
+@proved
+def undo(actor: Actor) -> ResponseReturnValue:
+    """POST `/administration/andringar`: put back what the last change of something had found."""
+    back = url_for("pages.changes")
+    with staff().db.read() as conn:
+        change = before.one(conn, actor.org, request.form.get("change", ""))
+    if change is None:
+        return refused(_(SENTENCES[Wrong.CHANGED]), back)
+    if change.what is not Thing.LADDER:
+        return changed(back, lambda: undoing.undo(staff(), actor, change), _("Ångrat."))
+    try:
+        definitions.undo(staff(), actor, change, outside(channels.here()))
+    except definitions.Refused as refusal:
+        return refused(_(ladders.SENTENCES[refusal.why]), back)
+    return answered(_("Ångrat."), back)
+
+
+def _steps(conn: Connection, actor: Actor, names: Mapping[str, str]) -> list[Step]:
+    found = [
+        one
+        for one in before.offered(conn, staff(), actor.org)
+        if one.what is not Thing.ROLES or actor.may(Right.ADMINISTER)
+    ]
+    if not found:
+        return []
+    homes = {row.id: row.label for row in of_org(conn, tables.home, actor, "label")}
+    teams = {str(row.id): row.name for row in of_org(conn, tables.team, actor)}
+    areas = {str(row.id): row.name for row in of_org(conn, tables.area, actor)}
+    roles = {role.value: words.spoken(words.ALLOWED, role) for role in Role}
+    about = {Thing.TEAM_AREAS: teams, Thing.HOME_AREA: homes}
+    again: dict[Thing, Mapping[str, str]] = {
+        Thing.ROLES: roles,
+        Thing.HOMES: homes,
+        Thing.TEAMS: teams,
+        Thing.TEAM_AREAS: areas,
+        Thing.HOME_AREA: areas,
+    }
+    return [
+        Step(
+            one.id,
+            one.what.value,
+            _ladder_of(one)
+            if one.what is Thing.LADDER
+            else about.get(one.what, names).get(one.about, one.about),
+            _ladder_again(one)
+            if one.what is Thing.LADDER
+            else ", ".join(again[one.what].get(str(each), _("något som inte finns längre"))
+                           for each in one.before) or _("inget"),
+            one.by,
+            one.at,
+        )
+        for one in found
+    ]  # fmt: skip
+
+
+def _ladder_of(change: Changed) -> str:
+    """What the ladder is called, or was."""
+    return str((change.after or change.before)["name"])
+
+
+def _ladder_again(change: Changed) -> str:
+    if change.before is None:
+        return _("borttagen")
+    return _("tillbaka") if change.after is None else _("som den var")
+
+
+def _rows(conn: Connection, org: str, names: Mapping[str, str]) -> list[Event]:
     """The newest changes by somebody of the organisation, or from the command line about somebody
-    of it."""
+    of it, and of its plan."""
     e = tables.event.c
     query = (
         select(e.body)
-        .where(e.origin == SERVER_ORIGIN, e.kind == AccountChanged.KIND)
+        .where(e.origin == SERVER_ORIGIN, e.kind.in_((AccountChanged.KIND, VisitPlanChanged.KIND)))
         .where(or_(among(e.person, names), e.person.is_(None)))
         .order_by(e.seq.desc())
         .limit(READ_MAX)
     )
     found = []
     for event in map(lookups.event_of, conn.execute(query).scalars()):
-        if event is None or not isinstance(event.data, AccountChanged):
-            continue
-        if event.person is not None or event.data.account in names:
+        if event is not None and _ours(event, org, names):
             found.append(event)
         if len(found) == SHOWN:
             break
     return found
+
+
+def _ours(event: Event, org: str, names: Mapping[str, str]) -> bool:
+    if isinstance(event.data, VisitPlanChanged):
+        return event.data.org == org
+    if not isinstance(event.data, AccountChanged):
+        return False
+    return event.person is not None or event.data.account in names

@@ -17,7 +17,7 @@ from flask_babel import format_date
 from gateway.errors import BadPlan
 from gateway.events import CheckMethod, Night, PlanTerms
 from gateway.night_plan import PlanFault, evening_of, night_plan
-from web.staff.care.actions import Refused, Why
+from web.staff.care.actions import Refused
 from web.staff.care.look_consent import looks_agreed
 from web.staff.checks import plans
 from web.staff.checks.plans import Ahead, SetPlan
@@ -25,7 +25,7 @@ from web.staff.core.context import staff
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.pages import lookups, plan_forms, reading
-from web.staff.pages.forms import refusal_text
+from web.staff.pages.forms import not_saved, number_of, with_former
 from web.staff.pages.layout import answered, page
 from web.staff.pages.routes import get, post
 from web.staff.texts import words
@@ -63,7 +63,7 @@ class Draft:
     error: str
 
 
-@get("/hem/<home>/tillsyn", "check_plan", right=Right.SEE_CARE)
+@get("/hem/<home>/tillsyn", "check_plan", right=Right.SEE_CARE, under="homes")
 def of_home(actor: Actor, home: str) -> ResponseReturnValue:
     """The page `/hem/<home>/tillsyn`."""
     return _page(actor, home, None)
@@ -80,18 +80,25 @@ def of_home(actor: Actor, home: str) -> ResponseReturnValue:
          "tolerance": "10", "after": "0"},
         {"do": "pause", "first": "2026-12-01", "last": "2026-12-02", "after": "1"},
         {"do": "unpause", "first": "2026-12-01", "last": "2026-12-02", "after": "2"},
+        {"do": "undo", "number": "1", "after": "2"},
     ),
 )  # fmt: skip
 def change(actor: Actor, home: str) -> ResponseReturnValue:
-    """POST `/hem/<home>/tillsyn`: set the plan, look at what it would be, pause, go on."""
+    """POST `/hem/<home>/tillsyn`: set the plan, look at what it would be, pause, go on, put an
+    older one back."""
     if not actor.sees(home):
         abort(404)
     form = request.form
-    what, after = form.get("do", ""), form.get("after", "")
+    what = form.get("do", "")
     with staff().db.read() as conn:
         now = plans.newest(conn, home)
+        former = plans.one(conn, home, number_of(form.get("number", "")))
     terms = now.terms if now else plan_forms.EMPTY
-    if what in ("set", "show"):
+    if what == "undo":
+        if former is None:
+            abort(404)
+        terms = former.terms
+    elif what in ("set", "show"):
         terms = plan_forms.read(form, terms.pauses)
     elif what in ("pause", "unpause"):
         act = plan_forms.with_pause if what == "pause" else plan_forms.without_pause
@@ -100,16 +107,13 @@ def change(actor: Actor, home: str) -> ResponseReturnValue:
         abort(400)
     if what == "show":
         return _shown(actor, home, terms)
-    number = int(after) if after.isascii() and after.isdecimal() and len(after) < 10 else -1
     try:
-        plans.set_plan(staff(), actor, home, terms, after=number)
+        plans.set_plan(staff(), actor, home, terms, after=number_of(form.get("after", "")))
     except BadPlan as bad:
         return _again(actor, home, terms, _sentence(bad))
     except Refused as refusal:
-        if refusal.why is Why.NOT_FIRST:
-            text = _("Någon annan har ändrat planen. Läs in sidan och gör om ändringen.")
-            return _again(actor, home, terms, text, 409)
-        return _again(actor, home, terms, refusal_text(actor, refusal, home), 403)
+        text = _("Någon annan har ändrat planen. Läs in sidan och gör om ändringen.")
+        return _again(actor, home, terms, *not_saved(actor, refusal, home, text))
     back = url_for("pages.check_plan", home=home)
     return answered(_("Planen är sparad och gäller från nästa tillsyn."), back)
 
@@ -181,11 +185,10 @@ def _evenings(terms: PlanTerms | None, zone: str, now: datetime) -> list[Evening
 
 
 def _changes(found: Sequence[SetPlan]) -> list[Change]:
-    before: list[SetPlan | None] = [*found, None][1:]
     return [
         Change(
             plan, plan_forms.changed(old.terms if old else None, plan.terms),
             plan_forms.told(plan.terms),
         )
-        for plan, old in zip(found, before, strict=True)
+        for plan, old in with_former(found)
     ]  # fmt: skip

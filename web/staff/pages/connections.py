@@ -24,6 +24,7 @@ from web.staff.pages.account import proved
 from web.staff.pages.layout import answered, page, refused
 from web.staff.pages.routes import get, post
 from web.staff.people import accounts
+from web.staff.signin import providers
 from web.staff.storage import tables
 from web.staff.texts import words
 from web.staff.visits import plan_api
@@ -32,7 +33,7 @@ TOKENS_MAX = 50
 """Keys of an organisation that are shown, the newest first: each lives a year."""
 
 
-@get("/administration/anslutningar", "connections", right=Right.ADMINISTER)
+@get("/administration/anslutningar", "connections", right=Right.ADMINISTER, under="administration")
 def connections(actor: Actor) -> ResponseReturnValue:
     """The page `/administration/anslutningar`."""
     sign_in = staff().config.sign_in
@@ -44,7 +45,7 @@ def connections(actor: Actor) -> ResponseReturnValue:
             actor,
             tokens=plan_api.tokens_of(conn, actor.org, at_most=TOKENS_MAX),
             real_now=datetime.now(UTC),
-            providers=sign_in.providers_of(actor.org).values(),
+            providers=providers.used_of(conn, staff(), actor.org).values(),
             second=", ".join(
                 words.spoken(words.ALLOWED, role)
                 for role in Role

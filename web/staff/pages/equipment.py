@@ -12,7 +12,8 @@ from flask import abort, request, url_for
 from flask.typing import ResponseReturnValue
 
 from gateway.events import ConfigWhy
-from web.staff.care.actions import Refused, Why
+from gateway.installs.words import DRIVERS
+from web.staff.care.actions import Refused
 from web.staff.configs import changes, model
 from web.staff.configs.changes import SetConfig
 from web.staff.configs.model import BadConfig, Fault, HomeConfig
@@ -54,7 +55,7 @@ class Written:
     lines: str
 
 
-@get("/hem/<home>/utrustning", "equipment", right=Right.CONFIGURE)
+@get("/hem/<home>/utrustning", "equipment", right=Right.CONFIGURE, under="homes")
 def of_home(actor: Actor, home: str) -> ResponseReturnValue:
     """The page `/hem/<home>/utrustning`."""
     return _page(actor, home, None)
@@ -78,7 +79,7 @@ def change(actor: Actor, home: str) -> ResponseReturnValue:
     if not actor.sees(home):
         abort(404)
     form = request.form
-    after, number = (_number(form.get(name, "")) for name in ("after", "number"))
+    after, number = (forms.number_of(form.get(name, "")) for name in ("after", "number"))
     undo = form.get("do") == "undo"
     why = ConfigWhy.UNDONE if undo else forms.choice(ConfigWhy, "why")
     with staff().db.read() as conn:
@@ -96,10 +97,8 @@ def change(actor: Actor, home: str) -> ResponseReturnValue:
     except BadConfig as bad:
         return _again(actor, home, _(equipment_words.WRITTEN_WRONG[bad.why]))
     except Refused as refusal:
-        if refusal.why is Why.NOT_FIRST:
-            text = _("Någon annan har ändrat under tiden. Läs in sidan och gör om ändringen.")
-            return _again(actor, home, text, 409)
-        return _again(actor, home, forms.refusal_text(actor, refusal, home), 403)
+        text = _("Någon annan har ändrat under tiden. Läs in sidan och gör om ändringen.")
+        return _again(actor, home, *forms.not_saved(actor, refusal, home, text))
     text = _("Inget är ändrat.") if done is None else _("Sparat. Hemmet får det direkt.")
     return answered(text, url_for("pages.equipment", home=home))
 
@@ -127,10 +126,6 @@ def _edited(now: HomeConfig) -> HomeConfig:
     said = {name: form.get(name, "").strip() for name in model.COMMON}
     said["driver"] = said["driver"] or form.get("other", "").strip()
     return now.with_device(device, {**{k: v for k, v in said.items() if v}, **own})
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else -1
 
 
 def _again(actor: Actor, home: str, error: str, status: int = 422) -> ResponseReturnValue:
@@ -169,7 +164,7 @@ def _page(actor: Actor, home: str, written: Written | None) -> str:
             changes=_changes(found, file)[:HISTORY],
             has_file=file is not None,
             people=lookups.names(conn, actor),
-            drivers=equipment_words.DRIVERS,
+            drivers=DRIVERS,
             rooms=equipment_words.ROOMS,
             uses=equipment_words.USES,
             whys=WHYS,
@@ -182,13 +177,12 @@ def _page(actor: Actor, home: str, written: Written | None) -> str:
 
 def _said(code: str | None) -> str:
     """A driver, a use or a room in words."""
-    table = equipment_words.DRIVERS if code in equipment_words.DRIVERS else words.ROLES
+    table = DRIVERS if code in DRIVERS else words.ROLES
     return words.spoken(table, code)
 
 
 def _changes(found: Sequence[SetConfig], file: HomeConfig | None) -> list[Change]:
-    before = [*(one.config for one in found), file][1:]
     return [
-        Change(one, equipment_words.changed(old, one.config))
-        for one, old in zip(found, before, strict=True)
+        Change(one, equipment_words.changed(old.config if old else file, one.config))
+        for one, old in forms.with_former(found)
     ]

@@ -15,24 +15,6 @@ from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as _
 from web.staff.texts import words
 
-DRIVERS: Mapping[str, str] = {
-    "mat_gpio": N_("Matta på stift"),
-    "mat_adc": N_("Matta med tryckceller"),
-    "door_gpio": N_("Dörrgivare på stift"),
-    "motion_gpio": N_("Rörelsegivare på stift"),
-    "button_gpio": N_("Knapp på stift"),
-    "bthome": N_("Trådlös givare eller knapp"),
-    "lock_nuki": N_("Lås: Nuki"),
-    "lock_danalock": N_("Lås: Danalock"),
-    "lock_yale": N_("Lås: Yale"),
-    "indicator": N_("Lampa och ton"),
-    "speakerphone": N_("Högtalare med mikrofon"),
-    "camera_v4l2": N_("Kamera med USB"),
-    "camera_pi": N_("Kamera på enhetens kort"),
-    "ups_gpio": N_("Reservbatteri"),
-}
-"""Drivers that a technician chooses from; another one is written by its name."""
-
 ROOMS: Sequence[str] = (
     "bedroom",
     "bathroom",

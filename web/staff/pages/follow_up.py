@@ -99,6 +99,7 @@ def show(actor: Actor) -> str:
             steps=STEPS,
             lasted=alarm_words.lasted,
             homes_most=HOMES,
+            may_audit=actor.may(Right.AUDIT_ACCESS),
             **main_attributes(),
         )
 

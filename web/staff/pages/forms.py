@@ -7,7 +7,7 @@ anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import TypeVar
 
@@ -29,6 +29,9 @@ from web.staff.pages.routes import post
 from web.staff.texts import words
 from web.staff.texts.event_summary import clock
 
+E = TypeVar("E", bound=StrEnum)
+T = TypeVar("T")
+
 
 def refusal_text(actor: Actor, refusal: Refused, home: str | None = None) -> str:
     """Why an action was refused, in a sentence that says what to do."""
@@ -44,6 +47,26 @@ def refusal_text(actor: Actor, refusal: Refused, home: str | None = None) -> str
     if refusal.why is Why.NOT_CONNECTED:
         return _("Hemmet är inte anslutet just nu. Inget skickades till låset.")
     return _(SENTENCES[refusal.why])
+
+
+def number_of(text: str, *, none: int = -1, digits: int = 9) -> int:
+    """What was typed as a whole number from 0; `none` for what is no number, or has more digits."""
+    text = text.strip()
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= digits else none
+
+
+def not_saved(actor: Actor, refusal: Refused, home: str, meanwhile: str) -> tuple[str, int]:
+    """Why a numbered thing of a home (its plan, its configuration) was not saved, and the answer's
+    status; `meanwhile`: what to say when somebody else changed it since the page was shown."""
+    if refusal.why is Why.NOT_FIRST:
+        return meanwhile, 409
+    return refusal_text(actor, refusal, home), 403
+
+
+def with_former(found: Sequence[T], first: T | None = None) -> list[tuple[T, T | None]]:
+    """Each of a history, the newest first, with the one before it; `first` is what the oldest one
+    changed."""
+    return list(zip(found, [*found, first][1:], strict=True))
 
 
 SENTENCES = {
@@ -99,8 +122,6 @@ SENTENCES = {
 
 ALARMS_MAX = 50
 """Alarms that one form takes or closes: an incident has a handful."""
-
-E = TypeVar("E", bound=StrEnum)
 
 
 def choice(enum: type[E], name: str) -> E | None:

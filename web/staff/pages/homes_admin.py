@@ -48,6 +48,7 @@ HISTORY = 20
     "/administration/hem",
     "places",
     menu=Menu(90, "box", N_("Installation"), Right.ENROLL),
+    under="administration",
     examples=({}, {"sok": "x"}),
 )
 def places(actor: Actor) -> ResponseReturnValue:

@@ -16,11 +16,13 @@ from sqlalchemy import Connection, select
 
 from gateway.envelope import Event
 from gateway.events import InstallAccepted, InstallSkipped, SkipWhy, Tried
+from gateway.installs.trial import Standing, Trial
+from gateway.origin import is_origin_of
 from web.staff.core.context import staff
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.installs import trial as trials
-from web.staff.installs.trial import Fault, Standing, Trial
+from web.staff.installs.trial import Fault
 from web.staff.pages import lookups
 from web.staff.pages.layout import answered, main_attributes, page, refused
 from web.staff.pages.routes import get, post
@@ -41,7 +43,13 @@ class Thing:
     steps: tuple[Standing, ...]
 
 
-@get("/hem/<home>/installera", "installing", right=Right.ENROLL, examples=({}, {"fragment": "1"}))
+@get(
+    "/hem/<home>/installera",
+    "installing",
+    right=Right.ENROLL,
+    under="homes",
+    examples=({}, {"fragment": "1"}),
+)
 def installing(actor: Actor, home: str) -> str:
     """The page `/hem/<home>/installera`."""
     if not actor.sees(home):
@@ -72,6 +80,7 @@ def installing(actor: Actor, home: str) -> str:
             notes=trials.notes(conn, trial.skips) if trial is not None else {},
             reasons=SkipWhy.offered(),
             accepted=trials.acceptances(conn, home),
+            at_home=lambda event: is_origin_of(event.origin, home),
             people=lookups.staff_names(conn, actor),
             to_do=install_words.to_do,
             word=lambda code: words.enum_word(type(code), code),
@@ -147,13 +156,19 @@ class Line:
     note: str
 
 
-@get("/hem/<home>/installera/protokoll/<number>", "install_protocol", right=Right.ENROLL)
+@get(
+    "/hem/<home>/installera/protokoll/<number>",
+    "install_protocol",
+    right=Right.ENROLL,
+    under="homes",
+)
 def protocol(actor: Actor, home: str, number: str) -> str:
     """The page of one accepted trial, to print."""
-    if not actor.sees(home) or not (number.isascii() and number.isdecimal() and len(number) < 18):
+    known = number.isascii() and number.isdecimal() and len(number) < trials.NUMBER_DIGITS
+    if not actor.sees(home) or not known:
         abort(404)
     with staff().db.read() as conn:
-        event = trials.accepted(conn, home, int(number))
+        event = trials.accepted(conn, home, int(number), request.args.get("logg", ""))
         place = lookups.places(conn, actor).get(home)
         if event is None or place is None or not isinstance(event.data, InstallAccepted):
             abort(404)
@@ -169,6 +184,7 @@ def protocol(actor: Actor, home: str, number: str) -> str:
             lines=_lines(conn, home, event, event.data),
             devices=devices,
             people=lookups.staff_names(conn, actor),
+            at_home=is_origin_of(event.origin, home),
             word=lambda code: words.enum_word(type(code), code),
         )
 

@@ -28,7 +28,7 @@ from web.staff.pages import ladder_form, lookups
 from web.staff.pages.home_choice import home_choice
 from web.staff.pages.ladder_form import NotRead
 from web.staff.pages.layout import answered, main_attributes, page, refused
-from web.staff.pages.routes import Menu, get, post
+from web.staff.pages.routes import get, post
 from web.staff.pages.staff_admin import of_org
 from web.staff.storage import tables
 from web.staff.texts import words
@@ -44,6 +44,7 @@ SENTENCES = {
     Wrong.OUT_OF_RANGE: N_("Välj minst en dag och ett steg, och en tid som finns."),
     Wrong.FOREIGN: N_("Kedjan nämner någon som inte finns i din organisation."),
     Wrong.MAY_NOT: N_("Kedjan nämner någon vars roll inte får ta sådana larm."),
+    Wrong.CHANGED: N_("Någon har ändrat det efteråt, så det går inte att ångra längre."),
     Wrong.NOBODY: N_(
         "Kedjan når ingen: ingen i den har en larmväg som är prövad. Den är inte sparad."
     ),
@@ -87,7 +88,7 @@ class Shown:
     "/larmkedjor",
     "ladders",
     right=Right.ASSIGN,
-    menu=Menu(75, "phone", N_("Larmkedjor")),
+    under="administration",
     examples=({}, {"nar": "2026-11-24T02:00"}, {"nar": "x", "larm": "technical"}),
 )
 def ladders(actor: Actor) -> str:

@@ -35,15 +35,16 @@ from werkzeug.exceptions import Unauthorized
 
 from gateway import events
 from gateway.events import Severity, utc_text
+from web import icons
 from web.staff.care import mass_alarms
 from web.staff.core import i18n
 from web.staff.core.context import staff
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.doors import service_access
-from web.staff.pages import event_list, icons, live, not_saved
+from web.staff.pages import event_list, live, not_saved
 from web.staff.pages.lookups import single_alarms
-from web.staff.pages.routes import get, in_menu
+from web.staff.pages.routes import entry_of, get, menu_of
 from web.staff.signin import sessions
 from web.staff.signin.auth import current_actor
 from web.staff.storage import tables
@@ -306,16 +307,16 @@ def _soon(due: datetime | None) -> datetime | None:
 
 
 def _for_actor(actor: Actor) -> dict[str, object]:
-    endpoint = request.endpoint or ""
+    mine = menu_of(actor.may)
+    current = entry_of(request.endpoint or "", {route.name for route, _entry in mine})
     menu = [
         {
             "endpoint": f"pages.{route.name}",
             "icon": entry.icon,
             "label": _(entry.label),
-            "current": endpoint.startswith(f"pages.{route.name}"),
+            "current": route.name == current,
         }
-        for route, entry in in_menu()
-        if all(right is None or actor.may(right) for right in (route.right, entry.right))
+        for route, entry in mine
     ]
     roles = [words.spoken(words.ALLOWED, role.value) for role in sorted(actor.roles)]
     return {

@@ -111,7 +111,7 @@ def state(actor: Actor) -> ResponseReturnValue:
 def picture(actor: Actor) -> ResponseReturnValue:
     """POST `/tillsyn/titta/bild`: the newest sealed picture after a number, or how it stands."""
     after = request.form.get("after", "0")
-    number = int(after) if after.isascii() and after.isdigit() and len(after) < 9 else 0
+    number = forms.number_of(after, none=0, digits=8)
     try:
         found = sessions.picture(staff(), actor, ANSWERS.named, number)
     except Refused as error:

@@ -17,6 +17,7 @@ from web.staff.core.i18n import day_of
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
 from web.staff.pages import lookups, reading
+from web.staff.pages.forms import number_of
 from web.staff.pages.layout import answered, page, refused
 from web.staff.pages.routes import get, post
 from web.staff.pages.staff_admin import SENTENCES
@@ -26,7 +27,7 @@ from web.staff.storage.tables import plan_state
 from web.staff.texts import words
 
 
-@get("/hem/<home>/samtycke", "look_consents", right=Right.SEE_CARE)
+@get("/hem/<home>/samtycke", "look_consents", right=Right.SEE_CARE, under="homes")
 def of_home(actor: Actor, home: str) -> ResponseReturnValue:
     """The page `/hem/<home>/samtycke`."""
     if not actor.sees(home):
@@ -85,8 +86,9 @@ def change(actor: Actor, home: str) -> ResponseReturnValue:
 
 def _act(actor: Actor, home: str, what: str) -> None:
     form, parts = request.form, staff()
-    resident, said = form.get("resident", ""), form.get("number", "")
-    number = int(said) if said.isascii() and said.isdecimal() and len(said) < 10 else None
+    resident = form.get("resident", "")
+    typed = number_of(form.get("number", ""))
+    number = typed if typed >= 0 else None
     if what == "agree":
         asked_on, how = day_of(form.get("asked_on", "")), form.get("how", "")
         if asked_on is None or how not in ConsentHow.offered():

@@ -8,54 +8,33 @@ Not for: the rest of a configuration (`equipment`), or the trial (`installing`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flask import Response, abort, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection
 
 from gateway.access.listen_orders import ListenAction
 from gateway.events import ConfigWhy
-from gateway.wire import HeardPin, HeardThing
+from gateway.installs import naming
+from gateway.installs import nearby as nearby_things
+from gateway.installs.nearby import Near
+from gateway.installs.words import DRIVERS
 from web.staff.care.actions import Refused as NotDone
 from web.staff.configs import changes
 from web.staff.configs.model import BadConfig, HomeConfig
 from web.staff.core.context import staff
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
-from web.staff.installs import hearing, naming
+from web.staff.installs import hearing
 from web.staff.installs.hearing import Heard
 from web.staff.installs.trial import Fault, Refused
-from web.staff.pages import equipment_words, lookups
+from web.staff.pages import lookups
+from web.staff.pages.forms import number_of
 from web.staff.pages.layout import answered, main_attributes, page, refused
 from web.staff.pages.routes import get, post
 from web.staff.texts import guide_words, install_words, words
 
 LOOK_EVERY_S = 1
 """Seconds between looks: whoever touches a thing waits for it to move on the screen."""
-
-NEW_S = 8.0
-"""Seconds for which a thing that moved is the one in somebody's hand."""
-
-GUIDED = {"lock": ListenAction.PAIR, "bthome": ListenAction.PAIR, "adc": ListenAction.CALIBRATE}
-"""What is done with devices of a driver with this word in its name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Near:
-    """A thing that the home hears; `known` is what it calls it already."""
-
-    key: str
-    thing: HeardThing | None
-    pin: HeardPin | None
-    known: str
-    uses: tuple[naming.Use, ...]
-
-    @property
-    def moves(self) -> bool:
-        """Whether somebody touches it now."""
-        moved_s = self.thing.moved_s if self.thing else self.pin.moved_s if self.pin else None
-        return moved_s is not None and moved_s <= NEW_S
 
 
 @get("/hem/<home>/installera/hitta", "nearby", right=Right.ENROLL, examples=({}, {"fragment": "1"}))
@@ -82,10 +61,12 @@ def nearby(actor: Actor, home: str) -> str:
             near=_near(found, asked.config) if mine else (),
             asked=asked,
             standing=standing,
-            guided=_guided(asked.config, standing.unpaired),
+            guided=nearby_things.guided(
+                asked.config.devices if asked.config else {}, standing.unpaired
+            ),
             rooms=naming.ROOMS,
             strength=lambda rssi: guide_words.strength(naming.strength(rssi)),
-            drivers=equipment_words.DRIVERS,
+            drivers=DRIVERS,
             role_word=lambda code: words.spoken(words.ROLES, code),
             say=guide_words,
             **main_attributes(kinds="device config home gateway", home=home, **every),
@@ -93,39 +74,9 @@ def nearby(actor: Actor, home: str) -> str:
 
 
 def _near(found: Heard | None, config: HomeConfig | None) -> list[Near]:
-    """What moves first; of the pins only those that did."""
-    if found is None or found.signal is None:
-        return []
-    names = naming.known_addresses(config.devices if config else {})
-    near = [
-        Near(
-            thing.address,
-            thing,
-            None,
-            names.get(thing.address, ""),
-            naming.uses(naming.sort_of(thing)),
-        )
-        for thing in found.signal.things
-    ]
-    near += [
-        Near(f"pin-{pin.pin}", None, pin, "", naming.uses(naming.BY_PIN))
-        for pin in found.signal.pins
-        if pin.moves
-    ]
-    return sorted(near, key=lambda one: not one.moves)
-
-
-def _guided(config: HomeConfig | None, unpaired: tuple[str, ...]) -> list[tuple[str, str, bool]]:
-    """Devices that are paired or calibrated: id, what is done, whether it must be; those first."""
-    if config is None:
-        return []
-    found = []
-    for id_, keys in config.devices.items():
-        parts = str(keys.get("driver", "")).split("_")
-        action = next((GUIDED[part] for part in parts if part in GUIDED), None)
-        if action is not None:
-            found.append((id_, action.value, id_ in unpaired))
-    return sorted(found, key=lambda one: not one[2])
+    signal = found.signal if found else None
+    devices = config.devices if config else {}
+    return [] if signal is None else nearby_things.near(signal.things, signal.pins, devices)
 
 
 @post(
@@ -174,7 +125,7 @@ def _done(actor: Actor, home: str, what: str, back: str) -> ResponseReturnValue:
             return answered(_("Hemmet börjar."), back)
         case "answer":
             said = form.get("number", "")
-            number = int(said) if said.isascii() and said.isdecimal() and len(said) < 6 else 0
+            number = number_of(said, none=0, digits=5)
             hearing.answer(parts, actor, home, number, form.get("text", ""))
             return answered(_("Skickat."), back)
         case "add":
@@ -193,10 +144,7 @@ def _add(actor: Actor, home: str, back: str) -> ResponseReturnValue:
     if use is None or room not in naming.ROOMS:
         return refused(_("Välj vad det är och var det sitter."), back, 422)
     config = asked.config or HomeConfig()
-    if near.thing is not None:
-        keys = naming.by_radio(near.thing.address, near.thing.driver, use, room)
-    else:
-        keys = naming.on_pin(near.pin.pin if near.pin else 0, use, room)
+    keys = near.settings(use, room)
     try:
         config = config.with_device(naming.free_id(use.id, config.devices), keys)
         changes.set_config(parts, actor, home, config, after=asked.number, why=ConfigWhy.NEW_DEVICE)

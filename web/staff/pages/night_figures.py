@@ -29,7 +29,7 @@ from web.staff.core.rights import Actor, Right
 from web.staff.pages import lookups, months, reading
 from web.staff.pages.layout import answered, main_attributes, need, page, refused
 from web.staff.pages.lookups import Place
-from web.staff.pages.routes import Menu, get, post
+from web.staff.pages.routes import get, post
 from web.staff.pages.visit import file
 from web.staff.visits.visit_export import csv_bytes
 
@@ -74,7 +74,7 @@ class Outside:
     "/nattillsyn/siffror",
     "night_figures",
     right=Right.ASSIGN,
-    menu=Menu(66, "moon", N_("Nattillsyn i siffror")),
+    under="follow_up",
     examples=({}, {"natt": "2026-11-22"}, {"natt": "x", "manad": "2026-10"}),
 )
 def show(actor: Actor) -> str:

@@ -15,6 +15,7 @@ from gateway.events import CheckMethod, Night, PlanPause, PlanTerms
 from gateway.night_plan import PlanFault
 from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as _
+from web.staff.pages.forms import number_of
 from web.staff.texts import words
 
 EMPTY = PlanTerms(nights=Night.offered(), tolerance_min=10)
@@ -124,5 +125,4 @@ def _time(text: str) -> str:
 
 
 def _number(text: str) -> int:
-    text = text.strip()
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < _NUMBER_MAX else -1
+    return number_of(text, digits=_NUMBER_MAX - 1)

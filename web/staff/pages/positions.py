@@ -117,7 +117,7 @@ def keep_for(actor: Actor) -> ResponseReturnValue:
 # --- one home -------------------------------------------------------------------------------------
 
 
-@get("/hem/<home>/platser", "positions_home", right=Right.SEE_CARE)
+@get("/hem/<home>/platser", "positions_home", right=Right.SEE_CARE, under="homes")
 def of_home(actor: Actor, home: str) -> ResponseReturnValue:
     """The page `/hem/<home>/platser`: positions while there is a cause, and what is set."""
     try:

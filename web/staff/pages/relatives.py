@@ -53,7 +53,7 @@ MANY_DEVICES = N_("Det finns så många enheter som får finnas. Ta bort en för
 # --- the coordinator ------------------------------------------------------------------------------
 
 
-@get("/hem/<home>/anhoriga", "relatives", right=Right.INVITE_RELATIVES)
+@get("/hem/<home>/anhoriga", "relatives", right=Right.INVITE_RELATIVES, under="homes")
 def relatives(actor: Actor, home: str) -> str:
     """The page `/hem/<home>/anhoriga`."""
     with staff().db.read() as conn:

@@ -20,9 +20,10 @@ from web.staff.core.rights import Actor, Right
 from web.staff.homelink.mirror import Mirror
 from web.staff.pages import lookups
 from web.staff.pages.account import proved
+from web.staff.pages.forms import number_of
 from web.staff.pages.layout import page, refused
 from web.staff.pages.lists import matching
-from web.staff.pages.routes import Menu, get, post
+from web.staff.pages.routes import get, post
 from web.staff.pages.staff_admin import changed
 from web.staff.pages.visit import file
 from web.staff.people.accounts import Refused, Wrong
@@ -54,7 +55,7 @@ REFUSED = {
     "/administration/versioner",
     "releases",
     right=Right.ADMINISTER,
-    menu=Menu(96, "box", N_("Versioner")),
+    under="administration",
     examples=({}, {"sok": "x"}),
 )
 def releases(actor: Actor) -> ResponseReturnValue:
@@ -206,5 +207,4 @@ def _start(actor: Actor, back: str) -> ResponseReturnValue:
 
 def _number(name: str) -> int:
     """What was typed; -1, which is nowhere allowed, for what is no number."""
-    said = request.form.get(name, "").strip()
-    return int(said) if said.isascii() and said.isdigit() and len(said) <= 6 else -1
+    return number_of(request.form.get(name, ""), digits=6)

@@ -51,7 +51,7 @@ SENTENCES = {
 }
 
 
-@get("/jour", "rotas", right=Right.ASSIGN, examples=({}, {"jour": "rota"}))
+@get("/jour", "rotas", right=Right.ASSIGN, under="administration", examples=({}, {"jour": "rota"}))
 def rotas(actor: Actor) -> str:
     """The page `/jour?jour=…`: a rota's shifts and gaps; the first one where none is named."""
     now, r = staff().clock.now(), rota.c

@@ -13,7 +13,7 @@ Not for: what a page shows, or checks that depend on what is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -40,7 +40,9 @@ class Menu:
 @dataclass(frozen=True, slots=True)
 class Route:
     """One address with its view.  `name` is the endpoint, `pages.<name>`.  `right` None: everybody
-    who is signed in; `public`: also who is not, and the view gets no actor."""
+    who is signed in; `public`: also who is not, and the view gets no actor.  `under` is the page
+    of the menu from which it is found, by name: that entry is marked, and a page that is under
+    another one has an entry of its own only for those whose menu has not that one."""
 
     method: str
     path: str
@@ -48,6 +50,7 @@ class Route:
     view: Callable[..., ResponseReturnValue]
     right: Right | None
     menu: Menu | None
+    under: str | None
     public: bool
     examples: tuple[Fields, ...]
     """Forms (or queries) with which it does or shows something; ids that stand for what is there
@@ -64,11 +67,12 @@ def get(
     *,
     right: Right | None = None,
     menu: Menu | None = None,
+    under: str | None = None,
     public: bool = False,
     examples: tuple[Fields, ...] = ({},),
 ) -> Callable[[F], F]:
     """The view shows something and changes nothing."""
-    return _declared("GET", path, name, right, menu, public, examples)
+    return _declared("GET", path, name, right, menu, under, public, examples)
 
 
 def post(
@@ -80,7 +84,7 @@ def post(
     examples: tuple[Fields, ...] = ({},),
 ) -> Callable[[F], F]:
     """The view takes a form.  Without its token no form gets here."""
-    return _declared("POST", path, name, right, None, public, examples)
+    return _declared("POST", path, name, right, None, None, public, examples)
 
 
 def _declared(
@@ -89,6 +93,7 @@ def _declared(
     name: str,
     right: Right | None,
     menu: Menu | None,
+    under: str | None,
     public: bool,
     examples: tuple[Fields, ...],
 ) -> Callable[[F], F]:
@@ -98,7 +103,7 @@ def _declared(
         raise ValueError(f"the page {name} asks nobody to sign in, and for a right")
 
     def declare(view: F) -> F:
-        ROUTES.append(Route(method, path, name, view, right, menu, public, examples))
+        ROUTES.append(Route(method, path, name, view, right, menu, under, public, examples))
         return view
 
     return declare
@@ -108,3 +113,26 @@ def in_menu() -> list[tuple[Route, Menu]]:
     """The pages of the menu, in its order."""
     found = [(route, route.menu) for route in ROUTES if route.menu is not None]
     return sorted(found, key=lambda one: one[1].place)
+
+
+def menu_of(may: Callable[[Right], bool]) -> list[tuple[Route, Menu]]:
+    """The entries of whoever may do this: what is found under one of them is none of its own."""
+    mine = [
+        (route, entry)
+        for route, entry in in_menu()
+        if all(right is None or may(right) for right in (route.right, entry.right))
+    ]
+    names = {route.name for route, _entry in mine}
+    return [(route, entry) for route, entry in mine if route.under not in names]
+
+
+def entry_of(endpoint: str, shown: Collection[str]) -> str | None:
+    """Which of the entries that are shown (by name) this endpoint belongs to: its own, that of the
+    page whose name its name begins with, or the one that page is under."""
+    name = endpoint.removeprefix("pages.")
+    near = [one for one in ROUTES if name == one.name or name.startswith(f"{one.name}_")]
+    for one in sorted(near, key=lambda route: -len(route.name)):
+        for entry in (one.name, one.under):
+            if entry in shown:
+                return entry
+    return None

@@ -16,7 +16,7 @@ from flask import abort, current_app, make_response, request, url_for
 from flask.typing import ResponseReturnValue
 
 from gateway.events import ConfigWhy
-from web.staff.care.actions import Refused, Why
+from web.staff.care.actions import Refused
 from web.staff.configs import changes
 from web.staff.configs.changes import Asked
 from web.staff.configs.model import BadConfig
@@ -27,7 +27,7 @@ from web.staff.foresight import trials
 from web.staff.foresight.knobs import BY_RULE, TUNABLE, Tunable
 from web.staff.foresight.trials import State, Trial, Trials
 from web.staff.pages import lookups, reading
-from web.staff.pages.forms import refusal_text
+from web.staff.pages.forms import not_saved, number_of, refusal_text
 from web.staff.pages.layout import answered, page, refused
 from web.staff.pages.routes import get, post
 
@@ -77,7 +77,7 @@ def _works_here(actor: Actor, home: str) -> None:
         abort(404)
 
 
-@get("/hem/<home>/regler", "rules", examples=({}, {"prov": "x"}))
+@get("/hem/<home>/regler", "rules", under="homes", examples=({}, {"prov": "x"}))
 def rules(actor: Actor, home: str) -> ResponseReturnValue:
     """The page `/hem/<home>/regler`; with `prov=` what came of a trial."""
     _works_here(actor, home)
@@ -158,13 +158,18 @@ def _named(found: list[Mapping[str, str]]) -> tuple[Named, ...]:
     "rules_try",
     examples=(
         {"do": "try", "rule": "x"},
+        {"do": "cancel", "trial": "x"},
         {"do": "save", "rule": "door_open", "open_min": "30", "after": "0"},
     ),
 )
 def change(actor: Actor, home: str) -> ResponseReturnValue:
-    """POST `/hem/<home>/regler`: count what these settings would have meant, or save them."""
+    """POST `/hem/<home>/regler`: count what these settings would have meant, stop counting, or save
+    them."""
     _works_here(actor, home)
     back = url_for("pages.rules", home=home)
+    if request.form.get("do") == "cancel":
+        current_app.extensions[trials.EXTENSION].cancel(actor, request.form.get("trial", ""))
+        return answered(_("Servern räknar inte längre."), back)
     one = BY_RULE.get(request.form.get("rule", ""))
     if one is None:
         return refused(_("Sidan förstod inte det som skickades. Läs in sidan igen."), back, 422)
@@ -186,19 +191,17 @@ def _save(
         takes_any = changes.standing(conn, home, staff().clock.now()).takes_any
     if config is None or not takes_any:
         return refused(_("Hemmets enhet tar inte emot inställningar från servern."), back)
-    number = int(after) if after.isascii() and after.isdecimal() and len(after) < 10 else -1
     try:
         wanted = config.with_rule(one.rule, {**config.rules.get(one.rule, {}), **said})
         done = changes.set_config(
-            staff(), actor, home, wanted, after=number, why=ConfigWhy.SETTINGS
+            staff(), actor, home, wanted, after=number_of(after), why=ConfigWhy.SETTINGS
         )
     except BadConfig:
         return refused(_("De värdena går inte att använda tillsammans."), back, 422)
     except Refused as refusal:
-        if refusal.why is Why.NOT_FIRST:
-            text = _("Någon annan har ändrat under tiden. Läs in sidan och gör om ändringen.")
-            return refused(text, back)
-        return refused(refusal_text(actor, refusal, home), back, 403)
+        text = _("Någon annan har ändrat under tiden. Läs in sidan och gör om ändringen.")
+        why, status = not_saved(actor, refusal, home, text)
+        return refused(why, back, status)
     text = _("Inget är ändrat.") if done is None else _("Sparat. Hemmet får det direkt.")
     return answered(text, back)
 

@@ -38,7 +38,13 @@ class AsideCard:
     at: datetime | None
 
 
-@get("/handelser/undan", "set_aside", right=Right.SET_ASIDE, examples=({}, {"ref": "home:h1/1"}))
+@get(
+    "/handelser/undan",
+    "set_aside",
+    right=Right.SET_ASIDE,
+    under="events",
+    examples=({}, {"ref": "home:h1/1"}),
+)
 def waiting(actor: Actor) -> str:
     """The page `/handelser/undan`; `?ref=` fills in the form."""
     with staff().db.read() as conn:

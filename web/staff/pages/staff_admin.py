@@ -28,11 +28,11 @@ from web.staff.pages import layout
 from web.staff.pages.account import proved
 from web.staff.pages.layout import answered, page, refused
 from web.staff.pages.lists import matching
-from web.staff.pages.routes import Menu, get, post
+from web.staff.pages.routes import get, post
 from web.staff.people import accounts
 from web.staff.people import registry as adding
 from web.staff.people.accounts import Refused, Wrong
-from web.staff.signin import sessions
+from web.staff.signin import providers, sessions
 from web.staff.storage import tables
 from web.staff.texts import words
 
@@ -63,6 +63,7 @@ SENTENCES = {
     Wrong.BAD_ADDRESS: N_("E-postadressen går inte att använda: kontrollera den."),
     Wrong.NO_SIP: N_("Adressen går inte att använda. Skriv den som sip:larm@centralen.se."),
     Wrong.OPEN_ALARMS: N_("Hemmet har larm eller tillsyner som väntar. Avsluta dem först."),
+    Wrong.CHANGED: N_("Någon har ändrat det efteråt, så det går inte att ångra längre."),
     Wrong.IN_USE: N_("Avsluta först positioner, anhöriga och samtycken för hemmet."),
     Wrong.NO_DIGITS: N_("Larm-id är 1 till 16 siffror."),
 }
@@ -121,7 +122,7 @@ def open_homes(conn: Connection, actor: Actor) -> list[Any]:
     "/administration",
     "people",
     right=Right.ASSIGN,
-    menu=Menu(80, "person", N_("Personal")),
+    under="administration",
     examples=({}, {"sok": "x"}),
 )
 def people(actor: Actor) -> ResponseReturnValue:
@@ -207,7 +208,7 @@ def one(actor: Actor, person: str) -> ResponseReturnValue:
             may_administer=actor.may(Right.ADMINISTER),
             ways=points.of(conn, row.id),
             by_code=[name for name, way in channels.here().items() if isinstance(way, SendsCodes)],
-            providers=staff().config.sign_in.providers_of(actor.org),
+            providers=providers.used_of(conn, staff(), actor.org),
         )
 
 

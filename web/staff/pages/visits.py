@@ -19,6 +19,7 @@ from web.staff.core.context import staff
 from web.staff.core.i18n import N_, ZONE, day_of, local
 from web.staff.core.rights import Actor, Right
 from web.staff.pages import lookups, reading
+from web.staff.pages.forms import number_of
 from web.staff.pages.layout import main_attributes, page
 from web.staff.pages.lookups import Place
 from web.staff.pages.routes import Menu, get
@@ -118,7 +119,7 @@ def _page_of(count: int) -> tuple[int, int]:
     """Which page of the lines is asked for, of how many."""
     pages = max(1, -(-count // PAGE))
     asked = request.args.get("sida", "")
-    number = int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 6 else 1
+    number = number_of(asked, none=1, digits=5)
     return min(max(number, 1), pages), pages
 
 

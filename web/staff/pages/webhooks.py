@@ -62,7 +62,7 @@ FAILED = {
 NO_ADDRESS = N_("Adressen går inte att använda. Skriv den som https://system.kommun.se/larm.")
 
 
-@get("/administration/andra-system", "webhooks", right=Right.ADMINISTER)
+@get("/administration/andra-system", "webhooks", right=Right.ADMINISTER, under="administration")
 def webhooks(actor: Actor) -> ResponseReturnValue:
     """The page `/administration/andra-system`."""
     with staff().db.read() as conn:

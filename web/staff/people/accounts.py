@@ -22,7 +22,8 @@ from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Operator, Right, Role
 from web.staff.doors import revocation
 from web.staff.events import append
-from web.staff.signin import failed_attempts, grace, sessions
+from web.staff.people.before import Thing, keep
+from web.staff.signin import failed_attempts, grace, providers, sessions
 from web.staff.signin.auth import new_uniquifier
 from web.staff.signin.models import normal_address
 from web.staff.storage import tables
@@ -60,6 +61,8 @@ class Wrong(StrEnum):
     """No SIP address of an alarm centre."""
     OPEN_ALARMS = "open_alarms"
     """Something is open there that somebody must see to first."""
+    CHANGED = "changed"
+    """Somebody else changed it since."""
     IN_USE = "in_use"
     """Positions, relatives or a consent must be ended first."""
     NO_DIGITS = "no_digits"
@@ -149,12 +152,14 @@ def pick_roles(staff: Staff, actor: By, person: str, pick: Pick) -> bool:
         ids = _role_ids(tx)
         names = {number: name for name, number in ids.items()}
         had = _held(tx, tables.user_role, {"user_id": row.id}, "role_id")
-        wanted = set(pick({names[number] for number in had}))
+        before = {names[number] for number in had}
+        wanted = set(pick(before))
         if person == actor.person and Role.ADMINISTRATOR not in wanted:
             raise Refused(Wrong.YOURSELF)
         numbers = {ids[role] for role in wanted}
         if not _replace(tx, tables.user_role, {"user_id": row.id}, "role_id", numbers):
             return False
+        keep(staff, tx, actor, Thing.ROLES, person, sorted(before), sorted(wanted))
         rights_changed(staff, tx, actor, [row.id], "roles", person)
     return True
 
@@ -280,7 +285,8 @@ def set_sso_id(staff: Staff, actor: By, person: str, sso_id: str, provider: str 
 def _issuer(staff: Staff, org: str, name: str) -> str | None:
     """The issuer of the provider that the configuration calls `name`, or of the organisation's only
     one; None when it has none yet.  Raises `Refused`."""
-    known = staff.config.sign_in.providers_of(org)
+    with staff.db.read() as conn:
+        known = providers.used_of(conn, staff, org)
     if name:
         if name not in known:
             raise Refused(Wrong.NOT_FOUND)
@@ -328,7 +334,7 @@ def set_homes(staff: Staff, actor: By, person: str, homes: Iterable[str]) -> boo
 
 def pick_homes(staff: Staff, actor: By, person: str, pick: Pick) -> bool:
     """The same, by the homes it is assigned to.  Raises `Refused`."""
-    return _pick_of(staff, actor, person, "homes", tables.assignment, tables.home, pick)
+    return _pick_of(staff, actor, person, Thing.HOMES, tables.assignment, tables.home, pick)
 
 
 def set_teams(staff: Staff, actor: By, person: str, teams: Iterable[int]) -> bool:
@@ -340,21 +346,23 @@ def set_teams(staff: Staff, actor: By, person: str, teams: Iterable[int]) -> boo
 
 def pick_teams(staff: Staff, actor: By, person: str, pick: Pick) -> bool:
     """The same, by the teams it is in.  Raises `Refused`."""
-    return _pick_of(staff, actor, person, "teams", tables.team_member, tables.team, pick)
+    return _pick_of(staff, actor, person, Thing.TEAMS, tables.team_member, tables.team, pick)
 
 
 def _pick_of(
-    staff: Staff, actor: By, person: str, what: str, links: Table, table: Table, pick: Pick
+    staff: Staff, actor: By, person: str, what: Thing, links: Table, table: Table, pick: Pick
 ) -> bool:
     _need(actor, Right.ASSIGN)
     column = f"{table.name}_id"
     with staff.write() as tx:
         row = account_of(tx.conn, actor, person)
         fixed = {"user_id": row.id}
-        wanted = _mine(tx, actor, table, pick(_held(tx, links, fixed, column)))
+        had = _held(tx, links, fixed, column)
+        wanted = _mine(tx, actor, table, pick(had))
         if not _replace(tx, links, fixed, column, wanted):
             return False
-        rights_changed(staff, tx, actor, [row.id], what, person)
+        keep(staff, tx, actor, what, person, sorted(had), sorted(wanted))
+        rights_changed(staff, tx, actor, [row.id], what.value, person)
     return True
 
 
@@ -385,9 +393,11 @@ def pick_team_areas(staff: Staff, actor: By, team: int, pick: Pick) -> bool:
     with staff.write() as tx:
         _mine(tx, actor, tables.team, [team])
         links, fixed = tables.team_area, {"team_id": team}
-        wanted = _mine(tx, actor, tables.area, pick(_held(tx, links, fixed, "area_id")))
+        had = _held(tx, links, fixed, "area_id")
+        wanted = _mine(tx, actor, tables.area, pick(had))
         if not _replace(tx, links, fixed, "area_id", wanted):
             return False
+        keep(staff, tx, actor, Thing.TEAM_AREAS, team, sorted(had), sorted(wanted))
         m = tables.team_member
         members = select(m.c.user_id).where(m.c.team_id == team)
         rights_changed(staff, tx, actor, tx.conn.execute(members).scalars(), "team_areas")
@@ -396,14 +406,21 @@ def pick_team_areas(staff: Staff, actor: By, team: int, pick: Pick) -> bool:
 
 def set_home_area(staff: Staff, actor: By, home: str, area: int | None) -> bool:
     """Which area a home is in (None: none); whether that is a change.  Raises `Refused`."""
+    wanted = set() if area is None else {area}
+    return pick_home_area(staff, actor, home, lambda _had: wanted)
+
+
+def pick_home_area(staff: Staff, actor: By, home: str, pick: Pick) -> bool:
+    """The same, by the area that it is in (one or none).  Raises `Refused`."""
     _need(actor, Right.ASSIGN)
     with staff.write() as tx:
         _mine(tx, actor, tables.home, [home])
-        wanted = set() if area is None else _mine(tx, actor, tables.area, [area])
         links, fixed = tables.area_home, {"home_id": home}
         had = _held(tx, links, fixed, "area_id")
+        wanted = _mine(tx, actor, tables.area, pick(had))
         if not _replace(tx, links, fixed, "area_id", wanted):
             return False
+        keep(staff, tx, actor, Thing.HOME_AREA, home, sorted(had), sorted(wanted))
         members = tx.conn.execute(covering(had | wanted)).scalars()
         rights_changed(staff, tx, actor, members, "home_area")
     return True

@@ -1,12 +1,9 @@
 """What reaches the other workers.  With SQLite there are none; with PostgreSQL they hear each other
 over LISTEN/NOTIFY.
 
-The driver is pg8000 (BSD, pure Python): psycopg is LGPL, and the house rule is nothing under the
-GPL family.  pg8000 reads notifications only while it reads answers, so the listening connection is
-given a socket of our own (its public `sock` parameter) whose reads are never buffered ahead: the
-thread sleeps in `poll` on that socket, and asks for `SELECT 1` once it is readable.  Nothing is
-polled.  pg8000 keeps a hundred notifications and drops the oldest of more: its list is replaced by
-one without an end, so that nothing is thrown away, however many come at once.
+The listening thread sleeps in `poll` on its connection's socket, and takes what came: however many
+come at once, nothing is thrown away.  When nothing came for a while it asks the server whether it
+is there, for one that hangs says nothing either.
 
 A notification says only which events are new; the listener reads them from the table, so their size
 does not matter (PostgreSQL's limit is 8,000 bytes).
@@ -26,25 +23,23 @@ import select
 import socket
 import threading
 import time
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-import pg8000.exceptions
-import pg8000.native
+import psycopg
 import sqlalchemy
 from sqlalchemy import and_, delete, or_
 from sqlalchemy.exc import SQLAlchemyError
 
 from web.staff.realtime.broker import Broker
 from web.staff.realtime.notifications import NOTIFY, OPENED, Run, dumped, said_of
-from web.staff.realtime.pg_socket import dial
 from web.staff.storage import event_store, tables
 from web.staff.storage.among import among
 from web.staff.storage.changes import Change, LockOrder, ManyChanges
-from web.staff.storage.database import CONNECT_TIMEOUT_S, Database, Tx
+from web.staff.storage.database import Database, Tx
+from web.staff.storage.pg_connection import CONNECT_TIMEOUT_S, OneJourney, connected
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +52,9 @@ second, and each note costs a commit.  One that is noted by another's heartbeat 
 most."""
 RECONNECT_S = 2.0
 """Seconds between tries to listen again."""
+QUIET_S = 30.0
+"""Seconds without a notification after which the server is asked whether it is there: homes'
+heartbeats come oftener than that, and to ask costs one journey."""
 ACCOUNTS_MAX = 500
 """Accounts in one notification; of more, everybody looks."""
 RUNS_AT_ONCE = 400
@@ -281,7 +279,7 @@ class PostgresRelay:
                 self.ready.clear()
                 if self._stopping.is_set():
                     return
-                known = isinstance(error, OSError | pg8000.exceptions.Error | SQLAlchemyError)
+                known = isinstance(error, OSError | psycopg.Error | SQLAlchemyError)
                 log.warning(
                     "listening to the database was cut: %s",
                     type(error).__name__,
@@ -291,35 +289,32 @@ class PostgresRelay:
                 self._stopping.wait(RECONNECT_S)
 
     def _listen(self, lost: bool) -> None:
-        url = self._db.url
-        sock = dial(url)
+        connection = connected(self._db.url)
         try:
-            connection = pg8000.native.Connection(
-                url.username or "", password=url.password, database=url.database, sock=sock
-            )
-            connection.notifications = deque()  # pg8000's own ends at a hundred
-            connection.run(f"LISTEN {CHANNEL}")
+            connection.listen(CHANNEL)
             if lost:
                 self._broker.lost_track()
             self.ready.set()
+            self._drain(connection)  # what came with the answer is not in the socket any more
             said = select.poll()  # not `select`, which knows no socket from the 1,024th on
-            for line in (sock, self._woken):
+            for line in (connection, self._woken):
                 said.register(line, select.POLLIN)
             while not self._stopping.is_set():
-                if any(number == self._woken.fileno() for number, _ in said.poll()):
+                heard = said.poll(QUIET_S * 1000)
+                if any(number == self._woken.fileno() for number, _ in heard):
                     return
-                connection.run("SELECT 1")
+                if not heard:
+                    connection.ask("SELECT 1")
                 self._drain(connection)
         finally:
-            sock.close()
+            connection.close()
 
-    def _drain(self, connection: pg8000.native.Connection) -> None:
+    def _drain(self, connection: OneJourney) -> None:
         """Act on all that came: what somebody waits for first, then the events, read together."""
         runs: list[Run] = []
-        while connection.notifications:
-            _, channel, payload = connection.notifications.popleft()
-            if channel == CHANNEL:
-                runs += self._understood(payload)
+        for said in connection.notified():
+            if said.channel == CHANNEL:
+                runs += self._understood(said.payload)
         if len(runs) > RUNS_AT_ONCE:
             self._broker.lost_track()
         elif runs:

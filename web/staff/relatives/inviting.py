@@ -23,7 +23,7 @@ from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Right
 from web.staff.events import append
 from web.staff.people import consents
-from web.staff.people.accounts import ADDRESS, Refused, Wrong
+from web.staff.people.accounts import ADDRESS, Refused, Wrong, note
 from web.staff.storage import event_store, tables
 from web.staff.storage.database import Tx
 from web.staff.storage.relative_tables import (
@@ -129,6 +129,7 @@ def new_link(staff: Staff, actor: Actor, home: str, who: str) -> str:
     _need(actor, home)
     with staff.write() as tx:
         _bound(tx.conn, home, who)
+        note(staff, tx, actor, "relative_link")
         return _link(staff, tx, who)
 
 

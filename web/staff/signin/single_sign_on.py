@@ -11,11 +11,23 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.flask_client import OAuth
-from flask import Blueprint, Flask, abort, current_app, redirect, render_template, request, session
+from flask import (
+    Blueprint,
+    Flask,
+    abort,
+    current_app,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+)
 from flask import url_for as url
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, logout_user
@@ -29,8 +41,10 @@ from web.staff.core.config import SignInConfig, SingleSignOn
 from web.staff.core.context import staff
 from web.staff.core.paths import safe_next
 from web.staff.core.secret_files import SecretFiles
+from web.staff.signin import providers
 from web.staff.signin.failed_attempts import limits, note_refusal, place, sentence
 from web.staff.signin.models import User
+from web.staff.signin.providers import Provider
 from web.staff.storage import tables
 
 log = logging.getLogger(__name__)
@@ -46,6 +60,14 @@ LEEWAY_S = 30
 """Seconds that the provider's clock may be off."""
 
 NEXT = "tryggve_next"
+TRIAL = "tryggve_trial"
+"""A provider that whoever is signed in tries, before it is used."""
+TRIED = "tryggve_tried"
+"""What came of that."""
+
+SHOWN_CHARS = 200
+"""Characters of what a provider on trial said that are shown."""
+
 AGAIN = "tryggve_again"
 """When somebody who is signed in was sent to show again who they are."""
 
@@ -59,29 +81,162 @@ class NotSignedIn(Exception):
 
 def init_app(app: Flask, config: SignInConfig, secrets: SecretFiles) -> None:
     """Register each provider.  Raises `SecretError` when a client secret is missing."""
-    oauth = OAuth(app)
+    app.extensions[EXTENSION] = OAuth(app)
     for name, provider in config.oidc.items():
-        oauth.register(
-            name,
-            client_id=provider.client_id,
-            client_secret=secrets.read_given(f"oidc_{name}"),
-            server_metadata_url=provider.issuer.rstrip("/") + "/.well-known/openid-configuration",
-            client_kwargs={
-                "scope": provider.scope,
-                "code_challenge_method": "S256",
-                "timeout": TIMEOUT_S,
-            },
-        )
-    app.extensions[EXTENSION] = oauth
+        _register(app, name, provider, secrets.read_given(f"oidc_{name}"))
     app.register_blueprint(blueprint)
-    app.context_processor(lambda: {"sign_on_providers": staff().config.sign_in.oidc})
+    app.context_processor(lambda: {"sign_on_providers": _used})
+
+
+def _register(app: Flask, name: str, provider: SingleSignOn, secret: str) -> None:
+    app.extensions[EXTENSION].register(
+        name,
+        overwrite=True,
+        client_id=provider.client_id,
+        client_secret=secret,
+        server_metadata_url=provider.issuer.rstrip("/") + "/.well-known/openid-configuration",
+        client_kwargs={
+            "scope": provider.scope,
+            "code_challenge_method": "S256",
+            "timeout": TIMEOUT_S,
+        },
+    )
+
+
+def _used() -> dict[str, SingleSignOn]:
+    """The providers that the page of signing in offers."""
+    with staff().db.read() as conn:
+        return {name: one.known for name, one in providers.used(conn, staff()).items()}
 
 
 def _provider(name: str) -> tuple[Any, SingleSignOn]:
-    provider = staff().config.sign_in.oidc.get(name)
+    with staff().db.read() as conn:
+        provider = providers.used(conn, staff()).get(name)
     if provider is None:
         abort(404)
-    return current_app.extensions[EXTENSION].create_client(name), provider
+    return _client(name, provider), provider.known
+
+
+def _client(name: str, provider: Provider) -> Any:
+    """Authlib's client.  One that a page set is registered when it is first asked at this worker,
+    and anew when anything of it was changed."""
+    oauth = current_app.extensions[EXTENSION]
+    if provider.secret is None:
+        return oauth.create_client(name)
+    key = f"{name}.{provider.version}"
+    if oauth.create_client(key) is None:
+        app = current_app._get_current_object()  # type: ignore[attr-defined]
+        _register(app, key, provider.known, provider.secret)
+    return oauth.create_client(key)
+
+
+# --- a provider is tried before it is used --------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What came of a trial: whom it named, at which level of assurance; `wrong`: why it is not
+    enough."""
+
+    name: str
+    version: str
+    subject: str
+    acr: str
+    wrong: TrialFault | None
+
+
+class TrialFault(StrEnum):
+    """Why a provider on trial is not good enough."""
+
+    UNREACHED = "unreached"
+    """Nobody answers at the issuer's address, or no provider does."""
+    REFUSED = "refused"
+    """It did not let the person in, or does not know this client or its secret."""
+    ISSUER = "issuer"
+    """It calls itself something else."""
+    ACR = "acr"
+    """Its level of assurance is none of those that are enough."""
+    CLAIM = "claim"
+    """It does not say the claim that names the person."""
+
+
+def begin_trial(name: str, provider: Provider) -> ResponseReturnValue | None:
+    """Send the browser of whoever is signed in to a provider that is not used yet; None: nobody
+    answers there."""
+    session[TRIAL] = {"name": name, "version": provider.version}
+    session.pop(TRIED, None)
+    try:
+        sent: Response = _client(name, provider).authorize_redirect(
+            url("sign_on.answer", name=name, _external=True),
+            acr_values=" ".join(provider.known.acr_values),
+            prompt="login",
+        )
+    except (RequestException, AuthlibBaseError, ValueError) as error:
+        log.warning("a trial of single sign-on failed", extra={"why": type(error).__name__})
+        session.pop(TRIAL, None)
+        return None
+    return _leading_on(sent)
+
+
+def _leading_on(sent: Response) -> Response:
+    """A page that goes on to the provider by itself.  Not a redirect: a form of ours leads to this
+    server only (`form-action`), and Chromium holds a form's redirects to that too."""
+    to = sent.headers["Location"]
+    shown = make_response(render_template("sign_on_leads.html", to=to))
+    shown.headers["Refresh"] = f"0; url={to}"
+    return shown
+
+
+def tried(name: str) -> Tried | None:
+    """What came of this session's trial of a provider; None: it was not tried."""
+    said = session.get(TRIED)
+    if said is None or said["name"] != name:
+        return None
+    wrong = said["wrong"]
+    return Tried(**{**said, "wrong": None if wrong is None else TrialFault(wrong)})
+
+
+def _end_trial(name: str, version: str) -> ResponseReturnValue:
+    """Back from a provider on trial: nobody is signed in by it, what it said is kept for the page
+    that began it."""
+    back = url("pages.sign_on")
+    org = getattr(current_user, "org_id", None)
+    with staff().db.read() as conn:
+        provider = None if org is None else providers.wanted(conn, staff(), org, name)
+    if provider is None or provider.version != version:
+        return redirect(back, 303)
+    wrong: TrialFault | None = None
+    claims: dict[str, Any] = {}
+    try:
+        token = _client(name, provider).authorize_access_token(leeway=LEEWAY_S)
+        claims = token.get("userinfo") or {}
+        wrong = _short_of(provider.known, claims)
+    except RequestException:
+        wrong = TrialFault.UNREACHED
+    except (AuthlibBaseError, JoseError, ValueError, KeyError) as error:
+        log.warning("a trial of single sign-on failed", extra={"why": type(error).__name__})
+        wrong = TrialFault.REFUSED
+    session[TRIED] = {
+        "name": name,
+        "version": version,
+        "subject": str(claims.get(provider.known.claim, ""))[:SHOWN_CHARS],
+        "acr": str(claims.get("acr", ""))[:SHOWN_CHARS],
+        "wrong": None if wrong is None else wrong.value,
+    }
+    return redirect(back, 303)
+
+
+def _short_of(provider: SingleSignOn, claims: Any) -> TrialFault | None:
+    """What checked claims lack; None: nothing."""
+    if str(claims.get("iss", "")).rstrip("/") != provider.bare_issuer():
+        return TrialFault.ISSUER
+    if claims.get("acr") not in provider.acr_values:
+        return TrialFault.ACR
+    subject = claims.get(provider.claim)
+    return None if isinstance(subject, str) and subject else TrialFault.CLAIM
+
+
+# --- signing in -----------------------------------------------------------------------------------
 
 
 @blueprint.post("/<name>")
@@ -100,7 +255,7 @@ def start(name: str) -> ResponseReturnValue:
             acr_values=" ".join(provider.acr_values),
             **more,
         )
-        return sent
+        return _leading_on(sent)
     except (RequestException, AuthlibBaseError, ValueError) as error:
         return _refused(name, error)
 
@@ -108,6 +263,9 @@ def start(name: str) -> ResponseReturnValue:
 @blueprint.get("/<name>/svar")
 def answer(name: str) -> ResponseReturnValue:
     """Back from the provider, with a code."""
+    trial = session.pop(TRIAL, None)
+    if trial is not None and trial["name"] == name:
+        return _end_trial(name, trial["version"])
     client, provider = _provider(name)
     again = session.pop(AGAIN, None)
     try:
@@ -137,15 +295,10 @@ def _shown_at(claims: Any, again: int | None) -> float:
 
 def _account(provider: SingleSignOn, claims: Any) -> User:
     """The account that the checked claims are about.  Raises `NotSignedIn`."""
-    issuer = provider.bare_issuer()
-    if str(claims.get("iss", "")).rstrip("/") != issuer:
-        raise NotSignedIn("the issuer is not the configured one")
-    acr = claims.get("acr")
-    if acr not in provider.acr_values:
-        raise NotSignedIn("the level of assurance is not enough")
-    subject = claims.get(provider.claim)
-    if not isinstance(subject, str) or not subject:
-        raise NotSignedIn("the claim that names the person is missing")
+    issuer, short_of = provider.bare_issuer(), _short_of(provider, claims)
+    if short_of is not None:
+        raise NotSignedIn(f"what it says is not enough: {short_of.value}")
+    subject = claims[provider.claim]
     called_so = (
         current_app.extensions["tryggve.sessions"]
         .query(User)
@@ -166,7 +319,8 @@ def _account(provider: SingleSignOn, claims: Any) -> User:
 def _is_only(org: str) -> bool:
     """Whether the organisation has one provider: then an id from before providers were kept is
     its."""
-    known = staff().config.sign_in.providers_of(org).values()
+    with staff().db.read() as conn:
+        known = providers.used_of(conn, staff(), org).values()
     return len({provider.bare_issuer() for provider in known}) == 1
 
 

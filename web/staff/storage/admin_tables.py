@@ -2,14 +2,27 @@
 
 - `first_code`: the code with which the first administrator is made; one row at the most;
 - `battery_change`: a battery that somebody is asked to change in a visit;
-- `rule_trial`: what a rule's other settings would have meant in a home, as it was counted.
+- `rule_trial`: what a rule's other settings would have meant in a home, as it was counted;
+- `plan_file`: a file with a plan, looked at before it holds, and what it had changed;
+- `change_before`: what the last change of one thing had found there, so that it can be undone;
+- `sign_on_provider`: a provider of single sign-on that an organisation set in its pages.
 
 Not for: accounts, homes and what concerns them (`tables`).
 """
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, Table, Text, text
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
 from web.staff.storage.column_types import Utc
 from web.staff.storage.tables import metadata
@@ -59,4 +72,50 @@ battery_change = Table(
         sqlite_where=text("ended_at IS NULL"),
         postgresql_where=text("ended_at IS NULL"),
     ),
+)
+
+plan_file = Table(
+    "plan_file",
+    metadata,
+    # no projection: gone a day after it was sent
+    Column("id", Text, primary_key=True),  # random
+    Column("org_id", Text, ForeignKey("organisation.id"), nullable=False, index=True),
+    Column("asked_by", Text, nullable=False),
+    Column("asked_at", Utc, nullable=False),  # real time
+    Column("name", Text, nullable=False),  # the file's
+    Column("source", Text, nullable=False),
+    Column("home", Text),  # of an iCalendar file's events that name none
+    Column("first", Text),  # the days of which the file is all there is; `2026-11-24`
+    Column("last", Text),
+    Column("data", LargeBinary, nullable=False),
+    Column("saved_at", Utc),  # when it became the plan
+    Column("before", Text),  # JSON: `web.staff.visits.plan_store.Before`
+    Column("undone_at", Utc),
+)
+
+change_before = Table(
+    "change_before",
+    metadata,
+    # one row for each thing that was changed: its last change
+    Column("id", Text, primary_key=True),  # random, another one for each change
+    Column("org_id", Text, ForeignKey("organisation.id"), nullable=False),
+    Column("what", Text, nullable=False),  # a `web.staff.people.before.Thing`
+    Column("about", Text, nullable=False),  # a person, a home, a team, a ladder
+    Column("before", Text, nullable=False),  # JSON
+    Column("after", Text, nullable=False),  # JSON
+    Column("changed_by", Text),  # None: from the command line
+    Column("changed_at", Utc, nullable=False),  # real time
+    UniqueConstraint("org_id", "what", "about"),
+)
+
+sign_on_provider = Table(
+    "sign_on_provider",
+    metadata,
+    Column("id", Text, primary_key=True),  # a part of the address that it sends people back to
+    Column("org_id", Text, ForeignKey("organisation.id"), nullable=False, index=True),
+    # JSON, each a `web.staff.signin.providers.Own`, its secret sealed:
+    Column("wanted", Text),  # what was written and is not used yet; None: nothing
+    Column("used", Text),  # what people sign in with; None: they do not
+    Column("changed_at", Utc, nullable=False),  # `wanted`
+    Column("used_at", Utc),  # `used`
 )

@@ -30,13 +30,6 @@ EARLIEST, LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo
 """What stands for a time that Python cannot tell: a row of a table must not darken a page."""
 
 
-def _within(at: datetime) -> datetime:
-    try:
-        return at.astimezone(UTC)
-    except OverflowError:  # within a day of the ends, in another zone
-        return at.replace(tzinfo=UTC)
-
-
 class Utc(TypeDecorator[datetime]):
     """An aware UTC time with milliseconds: `timestamptz` on PostgreSQL, whole milliseconds since
     1970 on SQLite (which has no type for times, and sorts and indexes numbers best)."""
@@ -60,17 +53,20 @@ class Utc(TypeDecorator[datetime]):
             return value
         return to_ms(value)
 
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        """None on PostgreSQL, whose connection reads times as aware UTC (`pg_connection`)."""
+        if dialect.name == "postgresql":
+            return None
+        return super().result_processor(dialect, coltype)
+
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Aware UTC on both databases."""
+        """Aware UTC of milliseconds."""
         if value is None:
             return None
-        if isinstance(value, datetime):
-            return _within(value)
         try:
             return from_ms(value)
-        except (OverflowError, TypeError):  # "infinity" is a text to the driver of PostgreSQL
-            late = value > 0 if isinstance(value, int) else not str(value).startswith("-")
-            return LATEST if late else EARLIEST
+        except OverflowError:
+            return LATEST if value > 0 else EARLIEST
 
 
 class CommaList(TypeDecorator[list[str]]):

@@ -2,7 +2,7 @@
 
 SQLite: WAL, `synchronous=FULL`, and one lock around every write, so that writers queue in memory
 and not in SQLite's sleeping busy handler (p99 929 -> 49 ms, DESIGN section 9); therefore one worker
-process.  PostgreSQL: pg8000, as many workers as wanted.  Who goes first at the lock, and whose the
+process.  PostgreSQL: psycopg, as many workers as wanted.  Who goes first at the lock, and whose the
 connections are: `web.staff.storage.shares`.  Not for: queries.
 """
 
@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -28,6 +27,7 @@ from gateway.errors import ConfigError
 from web.staff.storage.changes import Change, LockOrder, ManyChanges, gathered
 from web.staff.storage.outage import FAULTS, refusal_of
 from web.staff.storage.pg_connection import OneJourney, connected, lend_without_journeys
+from web.staff.storage.pg_url import POSTGRES, postgres_url
 from web.staff.storage.saving import Saving
 from web.staff.storage.shares import CONNECTIONS, SharedPool, WriteTurn
 
@@ -41,9 +41,6 @@ POOL_MAX = sum(CONNECTIONS.values())
 
 POOL_TIMEOUT_S = 10
 """Seconds to wait for a free connection before a request is told to come again (503)."""
-
-CONNECT_TIMEOUT_S = 10
-"""Seconds to wait for PostgreSQL's socket; also for one answer."""
 
 CLOSE_TIMEOUT_S = 5.0
 """Seconds that a server which stops waits for requests still at work: half of gunicorn's grace."""
@@ -68,15 +65,15 @@ class Tx:
 
 
 def parse_url(text: str, *, file: str = "configuration") -> URL:
-    """The SQLAlchemy URL of a setting; `postgresql://` means pg8000.  Raises `ConfigError`."""
+    """The SQLAlchemy URL of a setting.  Raises `ConfigError`."""
     try:
         url = make_url(text)
     except ArgumentError as error:
         raise ConfigError(
             file, "database", "is no database URL", "write sqlite:///PATH or postgresql://…"
         ) from error
-    if url.drivername in ("postgresql", "postgres", "postgresql+pg8000"):
-        return url.set(drivername="postgresql+pg8000")
+    if url.drivername in POSTGRES:
+        return postgres_url(url)
     if url.drivername in ("sqlite", "sqlite+pysqlite"):
         return url.set(drivername="sqlite+pysqlite")
     raise ConfigError(
@@ -211,12 +208,13 @@ def _postgres(url: URL) -> Engine:
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT_S,
         pool_pre_ping=True,
-        connect_args={"timeout": CONNECT_TIMEOUT_S},
+        paramstyle="numeric_dollar",  # PostgreSQL's own: nobody needs to number them at each run
+        use_native_hstore=False,  # it would be looked for at the start
     )
 
     @event.listens_for(engine, "do_connect")
-    def _connect(_dialect: object, _record: object, args: Any, more: Any) -> OneJourney:
-        return connected(*args, **more)
+    def _connect(_dialect: object, _record: object, _args: object, _more: object) -> OneJourney:
+        return connected(url)
 
     lend_without_journeys(engine)
     return engine

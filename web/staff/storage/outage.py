@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from enum import StrEnum
 
-import pg8000.exceptions
+import psycopg
 from sqlalchemy.exc import (
     DBAPIError,
     DisconnectionError,
@@ -20,7 +20,7 @@ from sqlalchemy.exc import (
 
 FAULTS: tuple[type[Exception], ...] = (
     SQLAlchemyError,
-    pg8000.exceptions.Error,
+    psycopg.Error,
     ConnectionError,
 )
 """What the database raises.  The last two: a connection that breaks while SQLAlchemy tries, resets
@@ -28,7 +28,7 @@ or closes it tells the driver's own error, and the socket's."""
 
 AWAY_STATES = ("08", "25006", "53", "55", "57P", "58")
 """How a SQLSTATE begins when PostgreSQL goes, is gone, is full or not ready (its manual, appendix
-A): 57P01 is "shut down by an administrator", which pg8000 calls a programming error."""
+A): 57P01 is "shut down by an administrator"."""
 
 
 class Refusal(StrEnum):
@@ -54,8 +54,8 @@ DISK = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqli
 BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 """What SQLite says of a disk that refuses, and of another process that writes for too long."""
 
-BROKEN = (InterfaceError, OperationalError, pg8000.exceptions.InterfaceError)
-"""What is said without a SQLSTATE when the socket broke."""
+BROKEN = (InterfaceError, OperationalError, psycopg.OperationalError)
+"""What is said without a SQLSTATE when the socket broke, or no answer came in time."""
 
 
 def is_away(error: Exception) -> bool:
@@ -73,7 +73,7 @@ def is_away(error: Exception) -> bool:
         return code in (*DISK, *BUSY)
     state = _sqlstate(told)
     if state:
-        return state.startswith(AWAY_STATES) or _field(told, "V") in ("FATAL", "PANIC")
+        return state.startswith(AWAY_STATES) or _is_grave(told)
     cut = isinstance(error, DBAPIError) and error.connection_invalidated
     return cut or isinstance(error, BROKEN)
 
@@ -95,11 +95,11 @@ def is_crowded(error: Exception) -> bool:
 
 def _sqlstate(told: BaseException) -> str:
     """PostgreSQL's own code; "" when the driver alone found the fault (a socket that broke)."""
-    return _field(told, "C")
+    return told.sqlstate or "" if isinstance(told, psycopg.Error) else ""
 
 
-def _field(told: BaseException, name: str) -> str:
-    """A field of PostgreSQL's answer: C its code, V how grave it is in words that no language
-    changes (FATAL: the connection is over, or was never given, as on a disk that is quite full)."""
-    fields = told.args[0] if told.args else None
-    return str(fields.get(name, "")) if isinstance(fields, dict) else ""
+def _is_grave(told: BaseException) -> bool:
+    """Whether the connection is over, or was never given, as on a disk that is quite full.  In the
+    words that no language changes."""
+    grave = told.diag.severity_nonlocalized if isinstance(told, psycopg.Error) else None
+    return grave in ("FATAL", "PANIC")

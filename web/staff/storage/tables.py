@@ -891,7 +891,18 @@ config_state = Table(
     Column("waits_why", Text),  # a `gateway.events.ConfigWait`
 )
 
+# a home that was tried and accepted at its own page, without a server: where its word stands
+home_trial = Table(
+    "home_trial",
+    metadata,
+    Column("home_id", Text, primary_key=True),
+    Column("origin", Text, primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("accepted_at", Utc),
+)
+
 PROJECTIONS = (
+    home_trial,
     home_update,
     home_config,
     config_state,

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from gateway import events
+from gateway.installs import words
 from web.staff.core.i18n import N_
 
 INSTALL: Mapping[type[StrEnum], Mapping[str, str]] = {
@@ -30,13 +31,6 @@ INSTALL: Mapping[type[StrEnum], Mapping[str, str]] = {
         "plugged_in": N_("strömmen är tillbaka"),
         "unknown": N_("ett prov som servern inte känner till"),
     },
-    events.SkipWhy: {
-        "not_here": N_("är inte på plats än"),
-        "not_possible": N_("går inte att prova nu"),
-        "not_wanted": N_("brukaren vill inte"),
-        "broken": N_("fungerar inte"),
-        "other": N_("annat"),
-        "unknown": N_("av ett skäl som servern inte känner till"),
-    },
+    events.SkipWhy: words.SKIPS,
 }
 """By enum; `words.ENUMS` has them."""

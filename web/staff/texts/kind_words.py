@@ -237,6 +237,7 @@ _WORDS: Mapping[str, KindWord] = {
     "visit.overdue": KindWord(N_("Besök saknar sluttid"), "warn", icon="clock"),
     "visit.corrected": KindWord(N_("Besökstid rättad"), icon="pen"),
     "visit.declined": KindWord(N_("Besök ej utfört"), "warn", icon="away"),
+    "visit.plan_changed": KindWord(N_("Planerade besök ändrade"), icon="pen"),
     "visit.approved": KindWord(N_("Besökstid godkänd"), "ok", icon="check"),
     "visits.locked": KindWord(N_("Besökstider låsta")),
     "grant.issued": KindWord(N_("Behörighet till låset utfärdad")),

@@ -15,6 +15,7 @@ from enum import StrEnum
 from gateway import events
 from gateway.access import grants
 from gateway.events import AlarmType
+from gateway.installs import words as install_words
 from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as gettext
 from web.staff.texts.config_enums import CONFIG
@@ -370,23 +371,9 @@ OFFLINE_WHY: Mapping[str, str] = {
 """`gateway.events.Offline`."""
 
 ROLES: Mapping[str, str] = {
-    "bed": N_("säng"),
-    "front_door": N_("ytterdörr"),
-    "terrace_door": N_("altandörr"),
-    "store_door": N_("förrådsdörr"),
+    **install_words.ROLES,
     "door": N_("dörr"),
     "lock": N_("lås"),
-    "bathroom": N_("badrum"),
-    "kitchen": N_("kök"),
-    "hall": N_("hall"),
-    "bedroom": N_("sovrum"),
-    "living_room": N_("vardagsrum"),
-    "toilet": N_("toalett"),
-    "floor": N_("golv"),
-    "button": N_("svarsknapp"),
-    "pendant": N_("larmknapp"),
-    "motion": N_("rörelse"),
-    "seat": N_("stol"),
     "outdoor": N_("utomhus"),
     "listening": N_("lyser när någon lyssnar"),
     "looking": N_("lyser vid kameratillsyn"),

@@ -11,7 +11,6 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -25,8 +24,9 @@ from web.staff.core.context import Staff, staff
 from web.staff.core.limits import Limiter
 from web.staff.storage.database import Database
 from web.staff.storage.plan_tables import api_token
-from web.staff.visits import plan_files, plan_ical, plan_import
-from web.staff.visits.plan_import import Claim, Draft, PlanRefused
+from web.staff.visits import plan_import, plan_reading, plan_store
+from web.staff.visits.plan_import import Draft, PlanRefused
+from web.staff.visits.plan_store import Sent
 
 blueprint = Blueprint("plan_api", __name__)
 
@@ -165,23 +165,25 @@ def revoke_tokens(database: Database, org: str, name: str, now: datetime) -> int
         return tx.conn.execute(query.values(revoked_at=now)).rowcount
 
 
-def _org(conn: Connection, header: str | None, now: datetime) -> str | None:
-    """The organisation whose token this is; None for a token that is not good (any more)."""
+def _found(conn: Connection, header: str | None, now: datetime) -> tuple[str, str] | None:
+    """The organisation whose token this is, and the token's name; None for one that is not good
+    (any more)."""
     if header is None or not header.startswith("Bearer "):
         return None
     token = header[len("Bearer ") :].strip()
     if not token or len(token) > TOKEN_MAX_CHARS:
         return None
     a = api_token.c
-    return conn.execute(
-        select(a.org_id).where(
+    row = conn.execute(
+        select(a.org_id, a.name).where(
             a.sha256 == _sha256(token),
             a.scope == SCOPE,
             a.revoked_at.is_(None),
             a.expires_at > now,
             a.expires_at > a.made_at,
         )
-    ).scalar_one_or_none()
+    ).one_or_none()
+    return None if row is None else (row.org_id, row.name)
 
 
 # --- the route ------------------------------------------------------------------------------------
@@ -221,22 +223,15 @@ def receive_plan() -> Response:
     address = request.remote_addr or ""
     tries: Limiter = _tries()
     with parts.db.read() as conn:
-        org = _org(conn, request.headers.get("Authorization"), datetime.now(UTC))
-    if org is None:
+        found = _found(conn, request.headers.get("Authorization"), datetime.now(UTC))
+    if found is None:
         if not tries.allow(address):
             raise _Refused(429, "too_many", "Too many tries; wait ten minutes.")
         raise _Refused(401, "no_token", "The token is wrong, void or too old.")
+    org, name = found
     sent = _read(parts, org)
     with parts.write() as tx:
-        outcome = plan_import.store(
-            tx.conn,
-            org,
-            sent.source,
-            sent.drafts,
-            now=parts.clock.now(),
-            span=sent.span,
-            claims=sent.claims,
-        )
+        outcome, _before = plan_store.store(parts, tx, org, sent, token=name)
     answer = PlanAnswer(**asdict(outcome))
     return Response(answer.model_dump_json(), 200, mimetype="application/json")
 
@@ -246,15 +241,7 @@ def _tries() -> Limiter:
     return limiter
 
 
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    source: str
-    drafts: list[Draft]
-    span: tuple[datetime, datetime] | None = None
-    claims: Sequence[Claim] = ()
-
-
-def _read(parts: Staff, org: str) -> _Sent:
+def _read(parts: Staff, org: str) -> Sent:
     if (request.content_length or 0) > BODY_MAX_BYTES:
         raise _Refused(413, "too_big", f"A plan has at most {BODY_MAX_BYTES} bytes.")
     data = request.stream.read(BODY_MAX_BYTES + 1)
@@ -264,22 +251,19 @@ def _read(parts: Staff, org: str) -> _Sent:
     known = {"text/csv": {"source"}, "text/calendar": {"source", "home"}}.get(kind, set())
     if unknown := sorted(set(request.args) - known):
         raise _Refused(400, "bad_request", f"{kind} takes no {unknown[0]!r} in its address.")
-    if kind == "text/csv":
-        drafts = plan_files.read_csv(plan_files.text_of(data))
-        return _Sent(request.args.get("source", "csv"), drafts)
-    if kind == "text/calendar":
-        now, source = parts.clock.now(), request.args.get("source", "ical")
+    if kind in ("text/csv", "text/calendar"):
+        ical, now, asked = kind == "text/calendar", parts.clock.now(), request.args
+        source = asked.get("source", "ical" if ical else "csv")
         with parts.db.read() as conn:
-            before = plan_import.before(conn, org, source, now)
-        days, home = plan_ical.days_of(now), request.args.get("home")
-        reading = plan_ical.read_ical(data, days, home=home, before=before)
-        return _Sent(source, reading.drafts, claims=reading.claims)
+            return plan_reading.read(
+                conn, org, data, ical=ical, now=now, source=source, home=asked.get("home")
+            )
     if kind != "application/json":
         raise _Refused(415, "bad_type", "Send application/json, text/csv or text/calendar.")
     return _asked(_json(data))
 
 
-def _asked(asked: PlanRequest) -> _Sent:
+def _asked(asked: PlanRequest) -> Sent:
     span = None
     if asked.from_time is not None and asked.to_time is not None:
         span = (asked.from_time, asked.to_time)
@@ -301,7 +285,7 @@ def _asked(asked: PlanRequest) -> _Sent:
         )
         for number, one in enumerate(asked.visits, 1)
     ]
-    return _Sent(asked.source, drafts, span)
+    return Sent(asked.source, drafts, span)
 
 
 def _json(data: bytes) -> PlanRequest:

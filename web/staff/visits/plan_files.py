@@ -27,6 +27,7 @@ from web.staff.visits.plan_import import (
     YEAR_MAX,
     YEAR_MIN,
     Draft,
+    Flaw,
     LineError,
     PlanRefused,
     composed,
@@ -57,8 +58,19 @@ NAMES = {
 NEEDED = ("id", "home", "start", "end")
 
 
+NO_TIME = {
+    "start": "the start {said!r} is no time; write it as 2026-11-24 08:00.",
+    "end": "the end {said!r} is no time; write it as 2026-11-24 08:00.",
+}
+"""By the column."""
+
+
 class _Wrong(Exception):
-    """One line cannot be read; its text is the sentence."""
+    """One line cannot be read."""
+
+    def __init__(self, template: str, **values: object) -> None:
+        self.flaw = Flaw.of(template, **values)
+        super().__init__(self.flaw)
 
 
 def text_of(data: bytes) -> str:
@@ -66,7 +78,7 @@ def text_of(data: bytes) -> str:
     try:
         return composed(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise UserError("The file is not in UTF-8; save it as “CSV UTF-8”.") from error
+        raise UserError(Flaw.of("The file is not in UTF-8; save it as “CSV UTF-8”.")) from error
 
 
 # --- CSV ------------------------------------------------------------------------------------------
@@ -87,9 +99,10 @@ def read_csv(text: str) -> list[Draft]:
             try:
                 drafts.append(_line(columns, cells, reader.line_num))
             except _Wrong as wrong:
-                errors.append(LineError(reader.line_num, str(wrong)))
+                errors.append(LineError(reader.line_num, wrong.flaw))
     except csv.Error as error:
-        raise PlanRefused([LineError(reader.line_num, f"it is no CSV: {error}.")]) from error
+        flaw = Flaw.of("it is no CSV: {why}.", why=error)
+        raise PlanRefused([LineError(reader.line_num, flaw)]) from error
     if errors:
         raise PlanRefused(errors)
     return drafts
@@ -100,25 +113,31 @@ def _columns(header: list[str]) -> list[str]:
     unknown = [name for name in names if name not in NAMES]
     if unknown:
         raise UserError(
-            f"line 1: the column {unknown[0]!r} is not known; there are {', '.join(NAMES)}."
+            Flaw.of(
+                "line 1: the column {name!r} is not known; there are {known}.",
+                name=unknown[0],
+                known=", ".join(NAMES),
+            )
         )
     columns = [NAMES[name] for name in names]
     for name in NEEDED:
         if name not in columns:
-            raise UserError(f"line 1: the column {name!r} is missing.")
+            raise UserError(Flaw.of("line 1: the column {name!r} is missing.", name=name))
     if len(set(columns)) < len(columns):
-        raise UserError("line 1: a column is there twice.")
+        raise UserError(Flaw.of("line 1: a column is there twice."))
     return columns
 
 
 def _line(columns: list[str], cells: list[str], line: int) -> Draft:
     if len(cells) != len(columns):
-        raise _Wrong(f"it has {len(cells)} columns, and the header {len(columns)}.")
+        raise _Wrong(
+            "it has {count} columns, and the header {head}.", count=len(cells), head=len(columns)
+        )
     named = {name: cell.strip() for name, cell in zip(columns, cells, strict=True)}
     since = _at(named["start"], "start")
     staff = named.get("staff", "")
     if staff and not re.fullmatch(r"[0-9]{1,2}", staff):
-        raise _Wrong(f"the number of staff {staff!r} is no number.")
+        raise _Wrong("the number of staff {said!r} is no number.", said=staff)
     return Draft(
         line=line,
         home=named["home"],
@@ -138,9 +157,9 @@ def _at(text: str, name: str) -> datetime:
     except ValueError:
         at = None
     if at is None or len(text) < len("2026-11-24 08:00"):
-        raise _Wrong(f"the {name} {text!r} is no time; write it as 2026-11-24 08:00.")
+        raise _Wrong(NO_TIME[name], said=text)
     if not YEAR_MIN <= at.year <= YEAR_MAX:
-        raise _Wrong(f"the {name} has the year {at.year}.")
+        raise _Wrong("the time has the year {year}.", year=at.year)
     return at
 
 
@@ -151,7 +170,7 @@ def _end(text: str, since: datetime) -> datetime:
         hour, minute = re.split("[:.]", text)
         clock = time(int(hour), int(minute))
     except ValueError:
-        raise _Wrong(f"the end {text!r} is no time; write it as 08:45.") from None
+        raise _Wrong("the end {said!r} is no time; write it as 08:45.", said=text) from None
     until = datetime.combine(since.date(), clock, since.tzinfo)
     over_night = since.time() >= EVENING and clock <= MORNING
     return until + timedelta(days=1) if until <= since and over_night else until

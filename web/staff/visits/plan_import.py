@@ -1,17 +1,16 @@
-"""Bringing a plan in: every line is checked against the organisation; all of it is kept, or none.
+"""What a plan that is brought in may hold: every line is checked against the organisation.
 
-A planned visit is known by its home, the system it comes from and what it is called there: coming
-again it is changed, not doubled.  With a span given, what the same source had planned in that span
-and no longer names is taken out of the plan.  A visit that repeats is known by its `slot` too, the
-time in the home when its series has it (`visit_id`); a `Claim` says what of a series is no more.
+A planned visit is known by its home, the system it comes from and what it is called there.  A visit
+that repeats is known by its `slot` too, the time in the home when its series has it (`visit_id`); a
+`Claim` says what of a series is no more.
 
-Not for: reading files (`plan_files`, `plan_ical`), or who may bring a plan in.
+Not for: reading files (`plan_files`, `plan_ical`), keeping a plan (`plan_store`), or who may bring
+one in.
 """
 
 from __future__ import annotations
 
 import re
-import secrets
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,11 +18,11 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Select, delete, insert, select, update
+from sqlalchemy import Connection, Select, select
 
 from gateway.errors import UserError
 from web.staff.storage import tables as t
-from web.staff.storage.plan_tables import plan_staff, plan_visit
+from web.staff.storage.plan_tables import plan_visit
 
 ROWS_MAX = 20_000
 """Visits in one import: a month of a large municipality's home care in one area."""
@@ -98,6 +97,21 @@ class Before:
     last: Mapping[str, datetime] = field(default_factory=dict)
 
 
+class Flaw(str):
+    """A sentence that knows what it is made of, so that a page can say it in another language
+    (`web.staff.texts.plan_words`)."""
+
+    template: str
+    values: Mapping[str, object]
+
+    @classmethod
+    def of(cls, template: str, **values: object) -> Flaw:
+        """`template` with its values, as `str.format` has it."""
+        made = cls(template.format(**values))
+        made.template, made.values = template, values
+        return made
+
+
 @dataclass(frozen=True, slots=True)
 class LineError:
     """What is wrong with a line: its number in the file, from 1, and a sentence."""
@@ -119,17 +133,9 @@ class PlanRefused(UserError):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What an import changed: numbers of planned visits."""
+class Ready:
+    """A visit that was checked, as it is kept."""
 
-    added: int
-    changed: int
-    unchanged: int
-    withdrawn: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Ready:
     home: str
     external_id: str
     people: tuple[str, ...]
@@ -137,45 +143,9 @@ class _Ready:
     withdrawn: bool
 
 
-def store(
-    conn: Connection,
-    org: str,
-    source: str,
-    drafts: Sequence[Draft],
-    *,
-    now: datetime,
-    span: tuple[datetime, datetime] | None = None,
-    claims: Sequence[Claim] = (),
-) -> Outcome:
-    """Keep a plan of `org` that came from `source`, inside the caller's transaction.
-
-    `span` (aware): visits of this source that begin in it and are not in `drafts` are withdrawn;
-    and so are those of this source that a claim is about.  Raises `PlanRefused` before anything is
-    written.
-    """
-    ready = _check(conn, org, source, [_composed(draft) for draft in drafts])
-    known = _known(conn, org, source)
-    added = changed = unchanged = withdrawn = 0
-    named = set()
-    for one in ready:
-        key = (one.home, one.external_id)
-        named.add(key)
-        old = known.get(key)
-        if one.withdrawn:
-            withdrawn += _withdraw(conn, old, now)
-        elif old is None:
-            _add(conn, one, source, now)
-            added += 1
-        elif _same(conn, old, one):
-            unchanged += 1
-        else:
-            _change(conn, old, one, now)
-            changed += 1
-    gone = _claimed(known, claims)
-    for key, old in known.items():
-        if key not in named and (key in gone or (span and span[0] <= old.since < span[1])):
-            withdrawn += _withdraw(conn, old, now)
-    return Outcome(added, changed, unchanged, withdrawn)
+def checked(conn: Connection, org: str, source: str, drafts: Sequence[Draft]) -> list[Ready]:
+    """The visits of a plan, each checked against the organisation.  Raises `PlanRefused`."""
+    return _check(conn, org, source, [_composed(draft) for draft in drafts])
 
 
 def before(conn: Connection, org: str, source: str, now: datetime) -> Before:
@@ -243,11 +213,15 @@ def to_utc(at: datetime, zone: str) -> datetime:
 # --- checking -------------------------------------------------------------------------------------
 
 
-def _check(conn: Connection, org: str, source: str, drafts: Sequence[Draft]) -> list[_Ready]:
+def _check(conn: Connection, org: str, source: str, drafts: Sequence[Draft]) -> list[Ready]:
     if not source or len(source) > TEXT_MAX:
-        raise UserError("A plan needs a source: a short word for the system it comes from.")
+        raise UserError(
+            Flaw.of("A plan needs a source: a short word for the system it comes from.")
+        )
     if len(drafts) > ROWS_MAX:
-        raise UserError(f"A plan has at most {ROWS_MAX} visits; send it in parts.")
+        raise UserError(
+            Flaw.of("A plan has at most {most} visits; send it in parts.", most=ROWS_MAX)
+        )
     u, m = t.user, t.team
     zones = {row.id: row.timezone for row in conn.execute(_homes(org))}
     people: dict[str, str] = {}
@@ -258,13 +232,17 @@ def _check(conn: Connection, org: str, source: str, drafts: Sequence[Draft]) -> 
         for row in conn.execute(select(m.c.name, m.c.id).where(m.c.org_id == org))
     }
     errors: list[LineError] = []
-    ready: list[_Ready] = []
+    ready: list[Ready] = []
     seen: dict[tuple[str, str], int] = {}
     for draft in drafts:
         wrong = _wrong(draft, zones, people, teams)
         key = (draft.home, draft.external_id)
         if wrong is None and key in seen:
-            wrong = f"the visit {draft.external_id} is on line {seen[key]} already."
+            wrong = Flaw.of(
+                "the visit {id} is on line {line} already.",
+                id=draft.external_id,
+                line=seen[key],
+            )
         if wrong is not None:
             errors.append(LineError(draft.line, wrong))
             continue
@@ -294,41 +272,51 @@ def _composed(draft: Draft) -> Draft:
 
 def _wrong(
     draft: Draft, zones: dict[str, str], people: dict[str, str], teams: dict[str, int]
-) -> str | None:
+) -> Flaw | None:
     if draft.home not in zones:
-        return f"there is no home {draft.home!r} in this organisation."
+        return Flaw.of("there is no home {home!r} in this organisation.", home=draft.home)
     if not draft.external_id or len(draft.external_id) > TEXT_MAX:
-        return f"the visit needs an id of at most {TEXT_MAX} characters."
+        return Flaw.of("the visit needs an id of at most {most} characters.", most=TEXT_MAX)
     if len(draft.what) > TEXT_MAX:
-        return f"what is to be done has more than {TEXT_MAX} characters."
+        return Flaw.of("what is to be done has more than {most} characters.", most=TEXT_MAX)
     if "\x00" in draft.external_id + draft.what:
-        return "it holds a character that no text has."
+        return Flaw.of("it holds a character that no text has.")
     if draft.withdrawn:  # whoever was to make it may have left, and the team be gone
         return None
     if said := _wrong_times(draft, zones[draft.home]):
         return said
     for name in draft.people:
         if _folded(name) not in people:
-            return f"there is no active account {name!r} in this organisation."
+            return Flaw.of("there is no active account {name!r} in this organisation.", name=name)
     if draft.team is not None and _folded(draft.team) not in teams:
-        return f"there is no team {draft.team!r} in this organisation."
+        return Flaw.of("there is no team {team!r} in this organisation.", team=draft.team)
     needed = draft.staff_needed
     if needed is not None and not 1 <= needed <= STAFF_MAX:
-        return f"a visit takes 1 to {STAFF_MAX} persons, not {needed}."
+        return Flaw.of(
+            "a visit takes 1 to {most} persons, not {needed}.", most=STAFF_MAX, needed=needed
+        )
     if len(set(draft.people)) > (needed or STAFF_MAX):
-        return f"{len(draft.people)} persons are named, and {needed or STAFF_MAX} are needed."
+        return Flaw.of(
+            "{named} persons are named, and {needed} are needed.",
+            named=len(draft.people),
+            needed=needed or STAFF_MAX,
+        )
     return None
 
 
-def _wrong_times(draft: Draft, zone: str) -> str | None:
+def _wrong_times(draft: Draft, zone: str) -> Flaw | None:
     for at in (draft.since, draft.until):
         if not YEAR_MIN <= at.year <= YEAR_MAX:
-            return f"the year {at.year} is none of a plan."
+            return Flaw.of("the year {year} is none of a plan.", year=at.year)
     since, until = _times(draft, zone)
     if until <= since:
-        return f"the visit ends {'when' if until == since else 'before'} it begins."
+        if until == since:
+            return Flaw.of("the visit ends when it begins.")
+        return Flaw.of("the visit ends before it begins.")
     if until - since > LONGEST:
-        return f"the visit is longer than {LONGEST.total_seconds() / 3600:.0f} hours."
+        return Flaw.of(
+            "the visit is longer than {hours} hours.", hours=round(LONGEST.total_seconds() / 3600)
+        )
     return None
 
 
@@ -340,9 +328,9 @@ def _times(draft: Draft, zone: str) -> tuple[datetime, datetime]:
     return since, until
 
 
-def _ready(draft: Draft, zone: str, people: dict[str, str], teams: dict[str, int]) -> _Ready:
+def _ready(draft: Draft, zone: str, people: dict[str, str], teams: dict[str, int]) -> Ready:
     if draft.withdrawn:
-        return _Ready(draft.home, draft.external_id, (), {}, True)
+        return Ready(draft.home, draft.external_id, (), {}, True)
     since, until = _times(draft, zone)
     who = tuple(sorted({people[_folded(name)] for name in draft.people}))
     values = {
@@ -352,85 +340,4 @@ def _ready(draft: Draft, zone: str, people: dict[str, str], teams: dict[str, int
         "team_id": None if draft.team is None else teams[_folded(draft.team)],
         "staff_needed": draft.staff_needed or max(1, len(who)),
     }
-    return _Ready(draft.home, draft.external_id, who, values, False)
-
-
-# --- writing --------------------------------------------------------------------------------------
-
-
-_Key = tuple[str, str]
-"""A home, and what a visit is called there."""
-
-
-def _known(conn: Connection, org: str, source: str) -> dict[_Key, Any]:
-    p, h = plan_visit, t.home
-    query = (
-        select(p)
-        .join(h, h.c.id == p.c.home_id)
-        .where(h.c.org_id == org, p.c.source == source)
-        .with_for_update(of=p)
-    )
-    return {(row.home_id, composed(row.external_id)): row for row in conn.execute(query)}
-
-
-def _claimed(known: Mapping[_Key, Any], claims: Sequence[Claim]) -> set[_Key]:
-    by_uid: dict[str, list[Claim]] = {}
-    for claim in claims:
-        by_uid.setdefault(claim.uid, []).append(claim)
-    found = set()
-    for key, row in known.items() if claims else ():
-        whole = [(key[1], ""), split_id(key[1])]  # a UID may look as if it had a slot
-        if any(claim.covers(row, slot) for uid, slot in whole for claim in by_uid.get(uid, ())):
-            found.add(key)
-    return found
-
-
-def _people_of(conn: Connection, plan_id: str) -> tuple[str, ...]:
-    s = plan_staff.c
-    query = select(s.person_id).where(s.plan_id == plan_id).order_by(s.person_id)
-    return tuple(conn.execute(query).scalars())
-
-
-def _same(conn: Connection, old: Any, one: _Ready) -> bool:
-    if old.withdrawn_at is not None:
-        return False
-    values = all(getattr(old, name) == value for name, value in one.values.items())
-    return values and _people_of(conn, old.id) == one.people
-
-
-def _add(conn: Connection, one: _Ready, source: str, now: datetime) -> None:
-    plan_id = secrets.token_hex(8)
-    conn.execute(
-        insert(plan_visit).values(
-            id=plan_id,
-            home_id=one.home,
-            source=source,
-            external_id=one.external_id,
-            imported_at=now,
-            **one.values,
-        )
-    )
-    _name(conn, plan_id, one.people)
-
-
-def _change(conn: Connection, old: Any, one: _Ready, now: datetime) -> None:
-    conn.execute(
-        update(plan_visit)
-        .where(plan_visit.c.id == old.id)
-        .values(imported_at=now, withdrawn_at=None, **one.values)
-    )
-    conn.execute(delete(plan_staff).where(plan_staff.c.plan_id == old.id))
-    _name(conn, old.id, one.people)
-
-
-def _name(conn: Connection, plan_id: str, people: Sequence[str]) -> None:
-    if people:
-        rows = [{"plan_id": plan_id, "person_id": person} for person in people]
-        conn.execute(insert(plan_staff), rows)
-
-
-def _withdraw(conn: Connection, old: Any, now: datetime) -> int:
-    if old is None or old.withdrawn_at is not None:
-        return 0
-    conn.execute(update(plan_visit).where(plan_visit.c.id == old.id).values(withdrawn_at=now))
-    return 1
+    return Ready(draft.home, draft.external_id, who, values, False)

@@ -48,6 +48,7 @@ _DEFAULTS: dict[str, Row] = {
     "chain_test": {},
     "check_plan": {},
     "plan_state": {},
+    "home_trial": {},
     "home_update": {},
     "home_config": {},
     "config_state": {},

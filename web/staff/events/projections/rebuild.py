@@ -30,6 +30,7 @@ from web.staff.events.projections import (
     devices,
     doors,
     plans,
+    trials,
     updates,
 )
 from web.staff.events.projections.fold import HANDLERS, Fold
@@ -44,7 +45,7 @@ FLUSH_EVERY = 5_000
 """Events folded in memory before rows are written: bounds the memory of a rebuild."""
 
 # imported so that their handlers are registered
-_FOLDS = (alarms, care, chain, checks, configs, devices, doors, plans, updates)
+_FOLDS = (alarms, care, chain, checks, configs, devices, doors, plans, trials, updates)
 
 
 def orphan_id(ref: str, digest: bytes) -> str:

@@ -15,6 +15,7 @@ from web.staff.storage import (  # noqa: F401 - register their tables
     plan_tables,
     relative_tables,
 )
+from web.staff.storage.pg_connection import patiently
 from web.staff.storage.schema_now import REVISION_TABLE, note_oldest, take_over
 from web.staff.storage.tables import metadata
 
@@ -22,7 +23,7 @@ from web.staff.storage.tables import metadata
 def run() -> None:
     """Run in one transaction, on a connection that no other writer shares."""
     database = context.config.attributes["database"]
-    with database.write() as tx:
+    with database.write() as tx, patiently(tx.conn):
         take_over(tx.conn)
         context.configure(
             connection=tx.conn,

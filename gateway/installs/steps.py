@@ -1,7 +1,7 @@
 """Which steps the trial of a home has, by what it consists of, and which event ticks which.
 
 Pure.  A lamp, a loudspeaker and a camera have none: nothing that they tell shows that a person saw
-or heard them.  Not for: words (`web.staff.texts.install_words`), or the database (`trial`).
+or heard them.  Not for: words (`words`), or what was told (`trial`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a thing that a home hears becomes in its configuration: what it is for, where it is.
 
-Pure.  Not for: hearing (`hearing`), or setting a configuration (`web.staff.configs`).
+Not for: hearing it (`gateway.services.hearing`), or setting a configuration.
 """
 
 from __future__ import annotations
@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
-
-from gateway.wire import HeardThing
 
 BY_PIN, BY_RADIO, LOCKS = "pin", "radio", "lock"
 
@@ -64,9 +62,9 @@ def uses(by: str) -> tuple[Use, ...]:
     return tuple(use for use in USES if by in use.by)
 
 
-def sort_of(thing: HeardThing) -> str:
-    """What sort a Bluetooth device is."""
-    return LOCKS if thing.driver.startswith("lock_") else BY_RADIO
+def sort_of(driver: str) -> str:
+    """What sort a Bluetooth device of this driver is."""
+    return LOCKS if driver.startswith("lock_") else BY_RADIO
 
 
 def strength(rssi: int) -> str:

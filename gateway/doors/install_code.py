@@ -1,0 +1,106 @@
+"""The code of whoever installs the home, for the Pi's own page: the one that this gateway was
+enrolled with.
+
+Who stands there with it made the home this gateway's; until the home is accepted, and for a day at
+the most, it opens the pages that install (and no door, and nothing of who lives there).  Kept is a
+slow hash, so that nobody who reads the card has it.  It has 50 random bits: wrong ones are slowed
+by place, as typed codes are, and nobody can use up somebody else's tries.
+
+Not for: the sessions that it begins (`web.home.sessions`), or enrolling (`gateway.link.enrolment`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets as chance
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from threading import Lock
+
+from gateway.config.secrets import FileSecrets
+from gateway.doors.tries import Places
+from gateway.wire import split_code
+
+KEPT_AS = "install_code"
+"""The secret that is `<made at>:<salt>:<hash>`."""
+
+LIFE = timedelta(hours=24)
+"""As long as the server takes it: made in the office, used at the home the same day."""
+
+SCRYPT_N = 2**14
+"""16 MiB, some 50 ms here: it is asked for a few times in a home's life."""
+
+
+def keep(secrets: FileSecrets, code: str, now: datetime) -> None:
+    """Let this code open the pages that install, in place of an older one.  Raises `SecretError`,
+    and `ValueError` for what is no code."""
+    salt = chance.token_hex(16)
+    secrets.write(KEPT_AS, f"{now.timestamp():.0f}:{salt}:{_hash(salt, _plain(code))}")
+
+
+class InstallEntry:
+    """Judges what was typed; from any thread.  `now` is the home's time, `accepted_at` when the
+    home was accepted last (None: never)."""
+
+    def __init__(
+        self,
+        secrets: FileSecrets,
+        *,
+        now: Callable[[], datetime],
+        accepted_at: Callable[[], datetime | None],
+        mono_s: Callable[[], float],
+    ) -> None:
+        self._secrets, self._now, self._accepted_at = secrets, now, accepted_at
+        self._places = Places(mono_s)
+        self._one = Lock()
+
+    @property
+    def open(self) -> bool:
+        """Whether there is a code that would be taken now.  Raises `SecretError` for one that
+        cannot be read."""
+        return self._kept() is not None
+
+    def is_right(self, typed: str, place: str) -> bool | None:
+        """Whether it is the code, typed at the network address `place`; None: not judged, for there
+        were too many wrong ones from there.  Raises `SecretError` for one that cannot be read."""
+        with self._one:
+            if self._places.is_slowed(place):
+                return None
+            kept = self._kept()
+            if kept is None:
+                return False
+            try:
+                plain = _plain(typed)
+            except ValueError:
+                return False  # no code: nobody guesses so
+            salt, digest = kept
+            if hmac.compare_digest(_hash(salt, plain), digest):
+                self._places.right(place)
+                return True
+            self._places.wrong(place)
+            return False
+
+    def _kept(self) -> tuple[str, str] | None:
+        if not self._secrets.has(KEPT_AS):
+            return None
+        made, _, rest = self._secrets.read(KEPT_AS).partition(":")
+        if not (made.isascii() and made.isdecimal()):
+            return None
+        made_at, accepted_at = datetime.fromtimestamp(int(made), UTC), self._accepted_at()
+        used = accepted_at is not None and accepted_at >= made_at
+        if used or self._now() >= made_at + LIFE:
+            return None
+        salt, _, digest = rest.partition(":")
+        return salt, digest
+
+
+def _plain(typed: str) -> str:
+    """A code as people type it, or as a camera reads it (`TRYGGVE:<address>#<code>`)."""
+    return "-".join(split_code(typed.rpartition("#")[2]))
+
+
+def _hash(salt: str, plain: str) -> str:
+    return hashlib.scrypt(
+        plain.encode(), salt=salt.encode(), n=SCRYPT_N, r=8, p=1, maxmem=2 * 128 * SCRYPT_N * 8
+    ).hex()

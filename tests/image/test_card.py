@@ -1,0 +1,217 @@
+"""The card as it is made: its table, its files, its units, and a code before the camera.  Making
+one takes root and minutes, and starting it is `make image-proof`."""
+
+from __future__ import annotations
+
+import ctypes.util
+import re
+import shutil
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests._tree import ROOT
+from tools.deb.targets import DEBIANS, GATEWAY, Target
+from tools.deb.tree import lay_out  # noqa: F401 - what a card's package is made by
+from tools.image import layout, pins, recipe
+from tools.image.__main__ import lay_root, mounted, workplace
+from tools.image.card import box
+from tools.image.card.qr import Reader
+from tools.image.machine import Machine
+
+ANALYZE = shutil.which("systemd-analyze")
+
+
+def test_the_table_is_what_a_boot_rom_reads() -> None:
+    """Three partitions, in order, none over another, each at the block that a card writes at once;
+    FAT first and the state last, so that it can grow."""
+    table = layout.table()
+    assert len(table) == layout.SECTOR and table.endswith(b"\x55\xaa")
+    rows = [struct.unpack_from("<B3sB3sII", table, 446 + 16 * row) for row in range(4)]
+    assert [row[2] for row in rows] == [layout.FAT, layout.LINUX, layout.LINUX, 0]
+    end = 0
+    for (*_, first, count), part in zip(rows, layout.PARTS, strict=False):
+        assert first >= end and first * layout.SECTOR % (4 * layout.MIB) == 0
+        assert first * layout.SECTOR == layout.start_mib(part) * layout.MIB
+        end = first + count
+    assert end * layout.SECTOR == layout.SIZE_MIB * layout.MIB
+    assert layout.PARTS[-1] is layout.STATE
+
+
+@pytest.mark.skipif(shutil.which("sfdisk") is None, reason="sfdisk is not installed")
+def test_others_read_the_same_table(tmp_path: Path) -> None:
+    """And the state's partition is made to reach the end as `grow` does it."""
+    card = tmp_path / "card.img"
+    layout.lay(card, {})
+    with card.open("r+b") as file:
+        file.truncate((layout.SIZE_MIB + 100) * layout.MIB)
+    new = (layout.STATE.size_mib + 100) * 2048
+    subprocess.run(
+        ["sfdisk", "--quiet", "--no-reread", "--force", "-N", "3", str(card)],
+        input=f", {new}\n",
+        text=True,
+        check=True,
+        capture_output=True,
+    )
+    said = subprocess.run(
+        ["sfdisk", "--dump", str(card)], capture_output=True, text=True, check=True
+    ).stdout
+    assert re.findall(r"start= *(\d+), size= *(\d+)", said) == [
+        (str(layout.start_mib(layout.BOOT) * 2048), str(layout.BOOT.size_mib * 2048)),
+        (str(layout.start_mib(layout.ROOT) * 2048), str(layout.ROOT.size_mib * 2048)),
+        (str(layout.start_mib(layout.STATE) * 2048), str(new)),
+    ]
+    grow = (ROOT / "tools/image/files/usr/lib/tryggve-card/grow").read_text()
+    assert 'echo ", $new" | sfdisk --quiet --no-reread --force -N "$number"' in grow
+
+
+def test_file_systems_lie_where_the_table_says(tmp_path: Path) -> None:
+    card, small = tmp_path / "card.img", tmp_path / "small"
+    small.write_bytes(b"\0" * layout.MIB + b"here")
+    layout.lay(card, {layout.ROOT: small})
+    with card.open("rb") as file:
+        file.seek((layout.start_mib(layout.ROOT) + 1) * layout.MIB)
+        assert file.read(4) == b"here"
+    large = tmp_path / "large"
+    with large.open("wb") as out:
+        out.truncate((layout.BOOT.size_mib + 1) * layout.MIB)
+    with pytest.raises(ValueError, match="TRYGGVE does not fit"):
+        layout.lay(card, {layout.BOOT: large})
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What we lay over Debian."""
+    made = tmp_path_factory.mktemp("root")
+    lay_root(made)
+    return made
+
+
+def test_the_root_is_read_only_and_all_that_is_written_lies_elsewhere(root: Path) -> None:
+    """What a unit of ours may write is kept, or memory; the boot partition is not mounted."""
+    rows = [line.split() for line in (root / "etc/fstab").read_text().splitlines()]
+    seen = {row[1]: row[3].split(",") for row in rows}
+    assert "ro" in seen["/"] and "noauto" in seen["/boot/firmware"]
+    kept = {*recipe.KEPT.values(), *recipe.MEMORY, "/run"}
+    for unit in (
+        "tryggve-gateway.service",
+        "tryggve-update.service",
+        "tryggve-update-watch.service",
+    ):
+        text = (ROOT / "systemd" / unit).read_text()
+        paths = re.findall(r"^ReadWritePaths=(.*)$", text, re.MULTILINE)
+        paths += [f"/var/lib/{name}" for name in re.findall(r"^StateDirectory=(\S+)", text, re.M)]
+        for path in " ".join(paths).split():
+            assert any(path == one or path.startswith(f"{one}/") for one in kept), (unit, path)
+    assert {one.label for one in layout.PARTS} == set(
+        re.findall(r"LABEL=(\S+)", (root / "etc/fstab").read_text())
+    )
+    assert layout.BOOT.label == box.BOOT_LABEL and len(layout.BOOT.label) <= 11
+
+
+def test_nobody_can_sign_in_and_nothing_writes_the_boot_partition(root: Path) -> None:
+    """No SSH, no console, no shell where a start fails, and no update of what starts the Pi."""
+    packages = " ".join([*recipe.PACKAGES, *recipe.PI, *recipe.WITH_PACKAGE])
+    assert "ssh" not in packages and "sudo" not in packages
+    assert {"getty@.service", "serial-getty@.service"} <= set(recipe.MASKED)
+    assert "panic=" in (root / "etc/default/raspi-extra-cmdline").read_text()
+    assert (root / "etc/default/raspi-extra-cmdline").read_text().split()[0] == "ro"
+    apt = (root / "etc/apt/apt.conf.d/52tryggve-card").read_text()
+    held = re.findall(r'"([a-z-]+)"', apt.split("{")[1].split("}")[0])
+    for package in ("linux-image-arm64", *recipe.PI[:2], "initramfs-tools"):
+        assert any(package.startswith(one) for one in held), package
+    assert "update_initramfs=no" in (root / "etc/initramfs-tools/update-initramfs.conf").read_text()
+
+
+@pytest.mark.skipif(ANALYZE is None, reason="systemd-analyze is not installed")
+@pytest.mark.parametrize("name", ["tryggve-card.service", "tryggve-grow.service"])
+def test_systemd_finds_nothing_wrong_with_the_card_s_units(root: Path, name: str) -> None:
+    """`systemd-analyze verify` says nothing at all."""
+    program = root / "usr/lib/tryggve-card/grow"
+    text = (root / "usr/lib/systemd/system" / name).read_text()
+    unit = root / name
+    unit.write_text(text.replace("/usr/lib/tryggve-card/grow", str(program)))
+    done = subprocess.run(
+        [str(ANALYZE), "verify", "--man=no", str(unit)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_the_card_s_program_stands_by_itself(root: Path) -> None:
+    """Debian's Python runs it with nothing but its own library, as the unit does."""
+    unit = (root / "usr/lib/systemd/system/tryggve-card.service").read_text()
+    assert (
+        "ExecStart=/usr/bin/python3 -sE -m card\nWorkingDirectory=/usr/lib/tryggve-card\n" in unit
+    )
+    code = "import card.__main__, card.given as g\nprint(g.pictured('TRYGGVE:a#' + '1' * 18))"
+    done = subprocess.run(
+        [sys.executable, "-sE", "-S", "-c", code],
+        cwd=root / "usr/lib/tryggve-card",
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert "https://a" in done.stdout
+
+
+@pytest.mark.parametrize("script", ["files/usr/lib/tryggve-card/grow", "looks.sh"])
+def test_shell_is_shell(script: str) -> None:
+    subprocess.run(["sh", "-n", str(ROOT / "tools/image" / script)], check=True)
+
+
+def test_what_is_mounted_in_a_work_folder_is_found_before_it_is_removed(tmp_path: Path) -> None:
+    """A build that was ended half-way leaves this machine's /dev mounted there; the folder goes
+    only without it, the innermost first."""
+    mounts = tmp_path / "mounts"
+    mounts.write_text(f"a / ext4 rw 0 0\nb {tmp_path}/x/dev d rw\nc {tmp_path}/x/dev/shm t rw\n")
+    assert mounted(tmp_path / "x", mounts) == [f"{tmp_path}/x/dev", f"{tmp_path}/x/dev/shm"]
+    assert mounted(tmp_path / "y", mounts) == []
+    with workplace(tmp_path) as work:
+        (work / "file").touch()
+    assert not work.exists()
+
+
+def test_the_pins_library_is_built_from_what_is_locked() -> None:
+    """The very version that the Pi's lock names, by its hashes."""
+    wanted = pins.locked(Target(GATEWAY, DEBIANS[1], "arm64"))
+    assert wanted.name == "lgpio" and len(wanted.hashes) > 1
+
+
+def test_qemu_is_told_what_a_card_s_own_files_do_not_hold(tmp_path: Path) -> None:
+    """The kernel's words fit in its 2,048 characters; what is looked at comes on a disk of its
+    own."""
+    if shutil.which("qemu-system-x86_64") is None:
+        pytest.skip("qemu-system-x86 is not installed")
+    k = tmp_path / "k"
+    machine = Machine(tmp_path / "card.img", "amd64", k, tmp_path / "i", tmp_path, k)
+    command = machine.command(tmp_path / "looks.fat")
+    words = command[command.index("-append") + 1]
+    assert len(words) < 2048 and " ro " in words and "systemd.extra-unit.looks.service" in words
+
+
+def test_a_code_before_the_camera_is_read() -> None:
+    """As the staff's page draws it, turned and with other light; an empty picture is none."""
+    if ctypes.util.find_library("zbar") is None:
+        pytest.skip("libzbar0 is not installed")
+    from qrcode.main import QRCode  # type: ignore[import-untyped]
+
+    text = "TRYGGVE:https://trygg.kommun.example#7K3QM-2XWPA-9GHT4VBC"
+    code = QRCode(border=4)
+    code.add_data(text)
+    code.make()
+    rows, dot = code.get_matrix(), 6
+    side = len(rows) * dot
+    grey = bytes(40 if rows[y // dot][x // dot] else 190 for y in range(side) for x in range(side))
+    reader = Reader()
+    assert reader.read(grey, side, side) == text
+    turned = bytes(grey[(side - 1 - x) * side + y] for y in range(side) for x in range(side))
+    assert reader.read(turned, side, side) == text
+    assert reader.read(bytes([190]) * side * side, side, side) is None

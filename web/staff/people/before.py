@@ -1,0 +1,114 @@
+"""What the last change of something had found there, so that one press puts it back.
+
+One row for each thing of an organisation: who works where, what somebody may do, a ladder.  Putting
+it back is a change like any other, with its own event, and can be put back itself.  Not for: doing
+that (`undoing`, `web.staff.ladders.definitions`), or what has a history of its own (a home's
+configuration, its plan of night checks, a file with a plan).
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, delete, select
+
+from web.staff.core.context import Staff
+from web.staff.core.rights import Actor, Operator
+from web.staff.storage import event_store
+from web.staff.storage.admin_tables import change_before
+from web.staff.storage.database import Tx
+
+OFFERED = timedelta(days=7)
+"""For how long it can be put back by one press: who made a mistake has noticed within a week, and
+no more is kept of what somebody once might do."""
+
+SHOWN_MAX = 100
+"""Changes that are offered at once."""
+
+
+class Thing(StrEnum):
+    """What can be put back, and of what `about` is the id."""
+
+    ROLES = "roles"
+    """A person's."""
+    HOMES = "homes"
+    """A person's."""
+    TEAMS = "teams"
+    """A person's."""
+    TEAM_AREAS = "team_areas"
+    """A team's."""
+    HOME_AREA = "home_area"
+    """A home's."""
+    LADDER = "ladder"
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The last change of a thing: what was there, and what is."""
+
+    id: str
+    what: Thing
+    about: str
+    before: Any
+    after: Any
+    by: str | None
+    at: datetime
+
+
+def keep(
+    staff: Staff,
+    tx: Tx,
+    actor: Actor | Operator,
+    what: Thing,
+    about: str | int,
+    before: Any,
+    after: Any,
+) -> None:
+    """Remember what was there, in the transaction that changes it; `before` and `after` as JSON has
+    them, sets sorted."""
+    c, now = change_before.c, staff.clock.now()
+    old = delete(change_before).where(c.org_id == actor.org, c.changed_at < now - OFFERED)
+    tx.conn.execute(old)
+    key = {"org_id": actor.org, "what": what.value, "about": str(about)}
+    values = {
+        "id": secrets.token_hex(8),  # so that a page from before this change undoes nothing
+        "before": json.dumps(before),
+        "after": json.dumps(after),
+        "changed_by": actor.person,
+        "changed_at": now,
+    }
+    event_store.upsert(tx.conn, change_before, key, values)
+
+
+def one(conn: Connection, org: str, change: str) -> Changed | None:
+    """This change; None: the organisation has none, or the thing was changed since."""
+    c = change_before.c
+    query = select(change_before).where(c.org_id == org, c.id == change)
+    row = conn.execute(query).one_or_none()
+    return None if row is None else _changed(row)
+
+
+def offered(conn: Connection, staff: Staff, org: str) -> list[Changed]:
+    """What can be put back in this organisation, the newest first."""
+    c = change_before.c
+    query = select(change_before).where(c.org_id == org)
+    query = query.where(c.changed_at > staff.clock.now() - OFFERED)
+    newest = query.order_by(c.changed_at.desc(), c.id.desc()).limit(SHOWN_MAX)
+    return [_changed(row) for row in conn.execute(newest)]
+
+
+def _changed(row: Any) -> Changed:
+    return Changed(
+        row.id,
+        Thing(row.what),
+        row.about,
+        json.loads(row.before),
+        json.loads(row.after),
+        row.changed_by,
+        row.changed_at,
+    )
