@@ -21,16 +21,16 @@ FIRST, SECOND = RELEASES = ("0.3.0", "0.4.0")
 """Between which it updates to and fro; both are published before."""
 
 LASTS_S: Mapping[str, float] = {
-    "wanted": 1.5,
-    "fetching": 0.5,
-    "checking": 1.0,
-    "unpacking": 2.0,
-    "switched": 1.5,
-    "trial": 4.0,
-    "over": 0.5,
+    "wanted": 1.0,
+    "fetching": 0.2,
+    "checking": 1.2,
+    "unpacking": 3.0,
+    "switched": 1.0,
+    "trial": 3.5,
+    "over": 0.2,
 }
-"""Seconds that each phase of an update may take here (`Unit.phase`), in their order.  A cut that
-comes after its phase's end hits the next one, and that phase is aimed at more narrowly."""
+"""Seconds that each phase of an update takes here (`Unit.phase`), in their order, measured.  A cut
+that comes after its phase's end hits the next one, and that phase is aimed at more narrowly."""
 
 SHORTER = 0.6
 """Times the seconds of a phase that was over before the cut came."""
