@@ -169,24 +169,6 @@ ROLES: Mapping[str, str] = {
 }
 """What a thing may be for, and rooms (`gateway.installs.naming`)."""
 
-DRIVERS: Mapping[str, str] = {
-    "mat_gpio": N_("Matta på stift"),
-    "mat_adc": N_("Matta med tryckceller"),
-    "door_gpio": N_("Dörrgivare på stift"),
-    "motion_gpio": N_("Rörelsegivare på stift"),
-    "button_gpio": N_("Knapp på stift"),
-    "bthome": N_("Trådlös givare eller knapp"),
-    "lock_nuki": N_("Lås: Nuki"),
-    "lock_danalock": N_("Lås: Danalock"),
-    "lock_yale": N_("Lås: Yale"),
-    "indicator": N_("Lampa och ton"),
-    "speakerphone": N_("Högtalare med mikrofon"),
-    "camera_v4l2": N_("Kamera med USB"),
-    "camera_pi": N_("Kamera på enhetens kort"),
-    "ups_gpio": N_("Reservbatteri"),
-}
-"""Drivers that a technician chooses from; another one is written by its name."""
-
 
 def to_do(step: TrialStep, role: str | None) -> str:
     """What to do for a step, with a thing of this role."""

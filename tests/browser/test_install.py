@@ -48,6 +48,7 @@ SHOTS = os.environ.get("TRYGGVE_SHOTS")
 
 def looked_at(page: Any, name: str) -> None:
     """Nothing is cut off; and a picture, where somebody wants one."""
+    page.wait_for_load_state()  # without its style sheets a page is of any width
     assert page.evaluate(WIDER) <= 0, name
     if SHOTS:
         page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True)

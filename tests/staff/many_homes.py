@@ -307,7 +307,7 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
             "asked_by": "p-h1", "asked_at": now, "state": "done", "result": "{}",
         },
         admin_tables.plan_file: {
-            "id": "file", "org_id": "org1", "asked_by": "p-h1", "asked_at": now, "name": "x.csv",
+            "id": "file-h1", "org_id": "org1", "asked_by": "p-h1", "asked_at": now, "name": "x.csv",
             "source": "x", "data": b"id;home;start;end", "saved_at": now, "before": "[]",
         },
         admin_tables.change_before: {

@@ -32,6 +32,7 @@ import web
 from gateway.installs import naming, words
 from gateway.installs.trial import Trial
 from web import icons
+from web.driver_words import DRIVERS
 from web.home import guard
 from web.home.catalogue import Translate, translator
 from web.home.port import HomePort, InstallPort
@@ -49,7 +50,7 @@ TEXT_MAX = 200
 FIELD_MAX = 100
 """Characters of what a form says beside that."""
 
-STYLES = ("tokens", "base", "controls", "parts", "pages", "install")
+STYLES = ("tokens", "base", "controls", "parts", "pages", "rows", "install")
 """The server's stylesheets that these pages wear."""
 
 ASSETS = {f"{name}.css": f"css/{name}.css" for name in STYLES} | {"morph.js": "js/morph.js"}
@@ -224,7 +225,7 @@ def _said(say: Translate) -> dict[str, Any]:
 
     return {
         "strength": strength,
-        "drivers": words.DRIVERS,
+        "drivers": DRIVERS,
         "say": Sentences(say),
         "to_do": lambda step, role: say(words.to_do(step, role)),
         "word": lambda why: say(words.SKIPS[str(why)]),

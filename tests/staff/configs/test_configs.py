@@ -21,8 +21,8 @@ from gateway.events import (
     GatewayStarted,
     PreviousRun,
 )
-from gateway.installs.words import DRIVERS
 from tests.staff.parts import EnrolledHome
+from web.driver_words import DRIVERS
 from web.staff.care.actions import Refused, Why
 from web.staff.configs import changes, model
 from web.staff.configs.changes import Follows, Standing

@@ -107,19 +107,24 @@ class Http:
         if not host or parts.scheme not in ("http", "https"):
             raise Failed(Why.BAD, "the address is none")
         port = port or (443 if tls else 80)
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection = self._kept.take(host, port, tls=tls)
-        if connection is None:
+        try:
+            if connection is not None:
+                try:
+                    return connection.ask(method, path, headers or {}, body, until_s)
+                except ConnectionError:  # it was being ended while it was taken: nothing is wrong
+                    connection.close()
             connection = Connection(host, port, self._address(host, port, until_s))
             connection.context = self.context if tls else None
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        try:
             return connection.ask(method, path, headers or {}, body, until_s)
         except (OSError, http.client.HTTPException, ValueError) as error:
             late = time.monotonic() >= until_s
             said = "no answer in time" if late else f"no answer ({_what(error)})"
             raise Failed(Why.UNREACHABLE, f"{host}: {said}") from error
         finally:
-            self._kept.give(connection)
+            if connection is not None:
+                self._kept.give(connection)
 
     def _address(self, host: str, port: int, until_s: float) -> str:
         """Where a name leads.  Every address that it has must be allowed."""

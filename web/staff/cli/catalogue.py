@@ -15,7 +15,7 @@ from io import BytesIO
 from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
-from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
+from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir, extract_from_file
 from babel.messages.pofile import read_po, write_po
 
 from web.staff.core.i18n import TRANSLATIONS
@@ -24,6 +24,9 @@ ROOT = TRANSLATIONS.parents[2]
 
 SOURCES = ("web/staff", "web/home", "gateway/installs")
 """Where texts are: the home's own page and this server's show some of the same."""
+
+SHARED = "web/driver_words.py"
+"""And one file of both."""
 
 METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2")]
 """How they are found there."""
@@ -38,6 +41,8 @@ def used_texts() -> Catalog:
     for source in SOURCES:
         for row in extract_from_dir(ROOT / source, METHODS, keywords=KEYWORDS):
             found.add(row[2])
+    for _line, text, *_more in extract_from_file("python", ROOT / SHARED, keywords=KEYWORDS):
+        found.add(text)
     return found
 
 

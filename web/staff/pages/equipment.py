@@ -12,7 +12,7 @@ from flask import abort, request, url_for
 from flask.typing import ResponseReturnValue
 
 from gateway.events import ConfigWhy
-from gateway.installs.words import DRIVERS
+from web.driver_words import DRIVERS
 from web.staff.care.actions import Refused
 from web.staff.configs import changes, model
 from web.staff.configs.changes import SetConfig

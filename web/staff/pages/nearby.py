@@ -17,7 +17,7 @@ from gateway.events import ConfigWhy
 from gateway.installs import naming
 from gateway.installs import nearby as nearby_things
 from gateway.installs.nearby import Near
-from gateway.installs.words import DRIVERS
+from web.driver_words import DRIVERS
 from web.staff.care.actions import Refused as NotDone
 from web.staff.configs import changes
 from web.staff.configs.model import BadConfig, HomeConfig

@@ -84,7 +84,7 @@ def show(actor: Actor) -> ResponseReturnValue:
     "sign_on_change",
     right=Right.ADMINISTER,
     examples=(
-        {"do": "write", "name": "x", "label": "x", "issuer": "https://id.example",
+        {"do": "write", "name": "x", "label": "x", "issuer": "https://x",
          "client_id": "x", "levels": "x", "claim": "sub"},
         {"do": "try", "name": "x"},
         {"do": "use", "name": "x"},
