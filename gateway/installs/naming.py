@@ -87,10 +87,15 @@ def on_pin(pin: int, use: Use, room: str) -> dict[str, Any]:
     return {"driver": use.pin_driver, **_placed(use, room), "pin": pin}
 
 
+BY_ADDRESS = frozenset({"bthome", "lock_nuki"})
+"""Drivers whose settings hold the address that was heard; any other finds its device again by what
+it learns when they are paired."""
+
+
 def by_radio(address: str, driver: str, use: Use, room: str) -> dict[str, Any]:
     """The settings of a Bluetooth device."""
     keys = {"driver": driver, **_placed(use, room)}
-    if driver in ("bthome", "lock_nuki"):  # the others name theirs when they are paired
+    if driver in BY_ADDRESS:
         keys["address"] = address
     return keys
 
