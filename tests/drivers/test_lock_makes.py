@@ -84,8 +84,8 @@ SHOW_ONE = {
     "tests/drivers/conftest.py",
     "gateway/installs/naming.py",
 }
-"""Files that name one make as an example: the demo's front door, docstrings, the fixture `home`; and
-whose lock is found again by its address, which the server must say that has no drivers to ask."""
+"""Files that name one make as an example: the demo's front door, docstrings, the fixture `home`.
+And whose lock is found again by its address, which a server says that has no drivers to ask."""
 
 
 def test_the_example_is_three_files() -> None:
