@@ -99,7 +99,7 @@ SQLITE = Limits(
         Lane.ALARM: ALARMS_AT_ONCE,
         Lane.ORDER: 40,
         Lane.LIVE: 1,
-        Lane.STREAM: 3,
+        Lane.STREAM: 4,
         Lane.PAGE: 4,
         Lane.HISTORY: 1,
     },
@@ -111,7 +111,7 @@ POSTGRES = Limits(
         Lane.ALARM: ALARMS_AT_ONCE,
         Lane.ORDER: 3,
         Lane.LIVE: 2,
-        Lane.STREAM: 3,
+        Lane.STREAM: 4,
         Lane.PAGE: 4,
         Lane.HISTORY: 2,  # to begin with: `web.staff.core.pace` finds what the database takes
     },

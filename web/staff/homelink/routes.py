@@ -341,16 +341,21 @@ def _down(parts: Staff, mine: HomeStream, after: int) -> Iterator[bytes]:
         item: Woken | None = DECIDED
         in_turn = True  # a thousand begin to listen together; what is decided now does not wait
         while True:
-            if not item or not item.what:  # woken; at a heartbeat, for what another program wrote
-                yield from _news(parts, mine.home, told, in_turn=in_turn)
-            if item is None:
-                with _reading(parts, in_turn=True):
-                    parts.relay.stream_seen(mine.home, mine.name)
+            try:
+                if not item or not item.what:  # woken; at a heartbeat: what another program wrote
+                    yield from _news(parts, mine.home, told, in_turn=in_turn)
+                if item is None:
+                    with _reading(parts, in_turn=True):
+                        parts.relay.stream_seen(mine.home, mine.name)
+                    yield b": heartbeat\n\n"
+            except NoTurn:  # so many begin to listen: at the next heartbeat, then
                 yield b": heartbeat\n\n"
-            elif item.what == "turn":
+                item = None
+                continue
+            if item is not None and item.what == "turn":
                 order = TurnOrder(grant=item.text).model_dump_json()
                 yield f"event: turn\ndata: {order}\n\n".encode()
-            elif item.what:
+            elif item is not None and item.what:
                 yield f"event: {item.what}\ndata: {item.text}\n\n".encode()
             item = mine.get(HEARTBEAT_S)
             in_turn = item is None
@@ -404,10 +409,10 @@ def _news(parts: Staff, home: str, told: _Told, *, in_turn: bool) -> Iterator[by
 
 @contextmanager
 def _reading(parts: Staff, *, in_turn: bool) -> Iterator[None]:
-    """Read for a home's stream; `in_turn`: with others that begin to listen, but not never."""
+    """Read for a home's stream; `in_turn`: one after the other with those that begin to listen.
+    Raises `NoTurn`."""
     with ExitStack() as stack:
         if in_turn:
-            with suppress(NoTurn):
-                stack.enter_context(parts.admission.turns.turn(Lane.STREAM))
+            stack.enter_context(parts.admission.turns.turn(Lane.STREAM))
         stack.enter_context(working_for(Share.STREAM))
         yield
