@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,7 +22,9 @@ from tests.staff.homelink.test_ingest import rows
 from tests.staff.homelink.test_urgent import WATCHER
 from tests.staff.parts import EnrolledHome, add_home, pem_of
 from web.staff.care import actions
+from web.staff.core.admission import Lane
 from web.staff.core.context import Staff
+from web.staff.doors import lock_orders
 from web.staff.homelink import enrolment
 from web.staff.storage import tables
 
@@ -297,3 +300,21 @@ def test_a_second_stream_of_a_home_ends_the_first(
     assert not thread.is_alive()
     assert rest == []
     assert staff.broker.counts() == (0, 1)
+
+
+def test_no_order_waits_behind_those_that_begin_to_listen(
+    enrolled_home: EnrolledHome, staff: Staff
+) -> None:
+    """So many begin that a stream's turn to read does not come: a door's order and what is decided
+    go out all the same."""
+    enrolled_home.describe()
+    stream = enrolled_home.listen(1)
+    assert next(stream) == b": hello\n\n"
+    turns = staff.admission.turns
+    with ExitStack() as others:
+        for _ in range(turns.limits.at_once[Lane.STREAM]):
+            others.enter_context(turns.turn(Lane.STREAM))
+        lock_orders.order_turn(staff, WATCHER, "h1", "front")
+        told = [next(stream), next(stream)]
+    kinds = sorted(raw.partition(b"\n")[0] for raw in told)
+    assert kinds == [b"event: decided", b"event: turn"], told

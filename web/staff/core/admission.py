@@ -169,10 +169,12 @@ class Turns:
             return self._inside[lane]
 
     @contextmanager
-    def turn(self, lane: Lane, waited_s: float = 0.0) -> Iterator[None]:
+    def turn(
+        self, lane: Lane, waited_s: float = 0.0, within_s: float | None = None
+    ) -> Iterator[None]:
         """Wait for a place, and be worked for.  `waited_s`: it has waited before it came.  Raises
-        `NoTurn` after `TURN_WITHIN_S`."""
-        self._take(lane, waited_s)
+        `NoTurn` after `within_s` (None: `TURN_WITHIN_S`)."""
+        self._take(lane, waited_s, TURN_WITHIN_S if within_s is None else within_s)
         try:
             yield
         finally:
@@ -191,7 +193,7 @@ class Turns:
             with self._lock:
                 self._ended.wait_for(way, at_most_s)
 
-    def _take(self, lane: Lane, waited_s: float) -> None:
+    def _take(self, lane: Lane, waited_s: float, within_s: float) -> None:
         now_s = time.monotonic()
         me = _Waiter(lane, now_s - waited_s, now_s)
         with self._lock:
@@ -205,7 +207,7 @@ class Turns:
             if lane is Lane.ORDER and free and not me.called.is_set():
                 self._begin(me)
             self._call()
-        if me.called.wait(TURN_WITHIN_S):
+        if me.called.wait(within_s):
             return
         with self._lock:
             if not me.called.is_set():

@@ -61,7 +61,7 @@ from web.staff.homelink import (
 )
 from web.staff.homelink.ingest import Refused
 from web.staff.homelink.urgent import receive_urgent
-from web.staff.realtime.broker import DECIDED, HomeStream, Woken
+from web.staff.realtime.broker import HomeStream
 from web.staff.realtime.waiting import Closed
 from web.staff.storage import event_store
 from web.staff.storage.outage import FAULTS, is_crowded, refusal_of
@@ -72,6 +72,10 @@ log = logging.getLogger(__name__)
 blueprint = Blueprint("link", __name__, url_prefix="/api/v1/home")
 
 Model = TypeVar("Model", bound=BaseModel)
+
+LOOK_UP_S = 2.0
+"""Seconds that a stream waits for its turn until it looks whether something came for its home: no
+order for a door waits longer behind those that begin to listen."""
 
 ENROLL_BODY_MAX_BYTES = 10_000
 """A key in PEM has 113 bytes, a code 11."""
@@ -338,27 +342,31 @@ def _down(parts: Staff, mine: HomeStream, after: int) -> Iterator[bytes]:
     told = _Told(after)
     try:
         yield b": hello\n\n"
-        item: Woken | None = DECIDED
-        in_turn = True  # a thousand begin to listen together; what is decided now does not wait
+        beat_s = time.monotonic()
+        waits_s: float | None = beat_s  # since when it waits for its turn to read
+        opened = True  # just now, and known as such
         while True:
-            try:
-                if not item or not item.what:  # woken; at a heartbeat: what another program wrote
-                    yield from _news(parts, mine.home, told, in_turn=in_turn)
-                if item is None:
-                    with _reading(parts, in_turn=True):
-                        parts.relay.stream_seen(mine.home, mine.name)
+            if waits_s is not None:
+                with suppress(NoTurn):
+                    yield from _news(parts, mine.home, told, waits_s)
+                    if not opened:
+                        with _reading(parts, waits_s):
+                            parts.relay.stream_seen(mine.home, mine.name)
+                    waits_s, opened = None, False
+            left_s = 0.0 if waits_s is not None else beat_s + HEARTBEAT_S - time.monotonic()
+            item = mine.get(max(0.0, left_s))  # what comes meanwhile does not wait for a turn
+            if item is None:
+                if time.monotonic() >= beat_s + HEARTBEAT_S:
                     yield b": heartbeat\n\n"
-            except NoTurn:  # so many begin to listen: at the next heartbeat, then
-                yield b": heartbeat\n\n"
-                item = None
-                continue
-            if item is not None and item.what == "turn":
+                    beat_s = time.monotonic()
+                    waits_s = waits_s or beat_s  # for what another program wrote
+            elif item.what == "turn":
                 order = TurnOrder(grant=item.text).model_dump_json()
                 yield f"event: turn\ndata: {order}\n\n".encode()
-            elif item is not None and item.what:
+            elif item.what:
                 yield f"event: {item.what}\ndata: {item.text}\n\n".encode()
-            item = mine.get(HEARTBEAT_S)
-            in_turn = item is None
+            else:
+                yield from _news(parts, mine.home, told)
     except Closed:
         return
     except FAULTS as error:  # the home listens anew, and is told from where it is
@@ -381,12 +389,12 @@ class _Told:
     """And which alarm centres may call it."""
 
 
-def _news(parts: Staff, home: str, told: _Told, *, in_turn: bool) -> Iterator[bytes]:
-    """What was decided since, and then what changed with it."""
+def _news(parts: Staff, home: str, told: _Told, waits_s: float | None = None) -> Iterator[bytes]:
+    """What was decided since, and then what changed with it.  See `_reading`."""
     more = True
     while more:
         pieces = []
-        with _reading(parts, in_turn=in_turn):
+        with _reading(parts, waits_s):
             with parts.db.read() as conn:
                 rows = event_store.decided_after(conn, home, told.after)
             for seq, body in rows:
@@ -408,11 +416,13 @@ def _news(parts: Staff, home: str, told: _Told, *, in_turn: bool) -> Iterator[by
 
 
 @contextmanager
-def _reading(parts: Staff, *, in_turn: bool) -> Iterator[None]:
-    """Read for a home's stream; `in_turn`: one after the other with those that begin to listen.
-    Raises `NoTurn`."""
+def _reading(parts: Staff, waits_s: float | None) -> Iterator[None]:
+    """Read for a home's stream.  `waits_s`: in its turn among those that begin to listen, as one
+    that waits since then (monotonic); raises `NoTurn` when it has not come in `LOOK_UP_S`.  None:
+    at once."""
     with ExitStack() as stack:
-        if in_turn:
-            stack.enter_context(parts.admission.turns.turn(Lane.STREAM))
+        if waits_s is not None:
+            waited_s = time.monotonic() - waits_s
+            stack.enter_context(parts.admission.turns.turn(Lane.STREAM, waited_s, LOOK_UP_S))
         stack.enter_context(working_for(Share.STREAM))
         yield

@@ -72,12 +72,16 @@ class Entry:
     def come(self, begin: Callable[[], None], line: Callable[[], Line]) -> None:
         """Have `begin` called when there is a place, here or in another thread.  What it begins
         says `entered` in its own thread, and `leave`.  `line` is asked where others wait."""
-        mine = Line.HOME if self._free else line()
         with self._lock:
-            if not self._free:
-                self._waiting[mine].append(begin)
-                return
-            self._free -= 1
+            is_full = not self._free
+            self._free -= not is_full
+        if is_full:
+            mine = line()
+            with self._lock:
+                if not self._free:
+                    self._waiting[mine].append(begin)
+                    return
+                self._free -= 1
         begin()
 
     def entered(self) -> None:
