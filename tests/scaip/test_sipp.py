@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -96,15 +97,13 @@ def sipp(folder: Path, transport: str, *steps: str) -> Iterator[Centre]:
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, transport: str, log: Path) -> None:
-    """Until its port is taken."""
-    kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
+    """Until its port is taken.  The kernel is asked: a bind of ours could be in its way."""
+    place = f"{int.from_bytes(socket.inet_aton(LOCAL), sys.byteorder):08X}:{port:04X}"
     for _ in range(600):
         assert process.poll() is None, log.read_text(errors="replace")[-2000:]
-        with socket.socket(socket.AF_INET, kind) as probe:
-            try:
-                probe.bind((LOCAL, port))
-            except OSError:
-                return
+        rows = Path(f"/proc/net/{transport}").read_text("ascii").splitlines()[1:]
+        if any(row.split()[1] == place for row in rows):
+            return
         time.sleep(0.02)
     pytest.fail("sipp did not start")
 
