@@ -52,7 +52,7 @@ class Line:
 
     def join(self, name: str, lane: Lane, waited_s: float = 0.0) -> None:
         """One more waits."""
-        before = len(self.turns._waiting)
+        before = self.turns.waiting()
         self._names[lane, round(waited_s)] = name
 
         def wait() -> None:
@@ -63,7 +63,7 @@ class Line:
         thread.start()
         self._threads.append(thread)
         until = time.monotonic() + PATIENCE_S
-        while len(self.turns._waiting) == before and thread.is_alive():
+        while self.turns.waiting() == before and thread.is_alive():
             assert time.monotonic() < until
             time.sleep(0.001)
 

@@ -236,13 +236,13 @@ def test_who_comes_in_its_time_goes_before_who_is_new(gate: AdmissionGate, insid
     assert ask(gate, history("h2")).status.startswith("503")
     thread, answer = go(gate, history("h1", **shown))
     at_once = gate._admission.turns.limits.at_once[Lane.HISTORY]
-    until(lambda: len(gate._admission.turns._waiting) == LINE_NEW + 1 - at_once)
+    until(lambda: gate._admission.turns.waiting() == LINE_NEW + 1 - at_once)
     inside.out.set()
     for one in (*threads, thread):
         one.join(PATIENCE_S)
     assert answer.status == "200 OK"
-    # it waited longer than those beside it
-    assert "history h1" in inside.names[at_once : 2 * at_once]
+    # it waited longer than those beside it: at work with the next of them, which may be named first
+    assert "history h1" in inside.names[at_once:-at_once]
 
 
 def test_a_home_that_knows_no_tickets_gets_through(gate: AdmissionGate, inside: Inside) -> None:

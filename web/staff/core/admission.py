@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum
+from operator import attrgetter
 
 from gateway.errors import TryggveError
 
@@ -144,8 +145,9 @@ class Turns:
         self._lock = threading.Lock()
         self._at_work: Counter[Lane] = Counter()
         self._inside: Counter[Lane] = Counter()
-        self._waiting: list[_Waiter] = []
-        """In the order in which they are called: a thousand homes that come back wait here."""
+        self._waiting: dict[Lane, list[_Waiter]] = {lane: [] for lane in Lane}
+        """Of each lane, who came first before others: a thousand homes that come back wait here, so
+        that nothing goes through all of them whenever a turn ends."""
         self._ended = threading.Condition(self._lock)
 
     def come_in(self, lane: Lane, at_most: int | None = None) -> bool:
@@ -167,6 +169,11 @@ class Turns:
         """How many of the lane are at the server now."""
         with self._lock:
             return self._inside[lane]
+
+    def waiting(self) -> int:
+        """How many wait for a place."""
+        with self._lock:
+            return sum(map(len, self._waiting.values()))
 
     @contextmanager
     def turn(
@@ -197,7 +204,7 @@ class Turns:
         now_s = time.monotonic()
         me = _Waiter(lane, now_s - waited_s, now_s)
         with self._lock:
-            insort(self._waiting, me, key=_order)
+            insort(self._waiting[lane], me, key=attrgetter("since_s"))
             self._call()
         patience_s = {Lane.ORDER: ORDER_WAITS_S, Lane.HISTORY: YIELDS_S}.get(lane, 0.0)
         if me.called.wait(patience_s):
@@ -211,23 +218,23 @@ class Turns:
             return
         with self._lock:
             if not me.called.is_set():
-                self._waiting.remove(me)
+                self._waiting[lane].remove(me)
                 raise NoTurn("no place became free in time", lane=lane.name)
 
     def _call(self) -> None:
         """Let everybody begin who may (the lock is held)."""
         now_s = time.monotonic()
-        full: set[Lane] = set()
-        for waiter in self._waiting.copy():
-            if waiter.lane in full:
+        for lane, waiting in self._waiting.items():
+            if not waiting or self._is_full(lane):
                 continue
-            if self._may_begin(waiter, now_s):
-                self._begin(waiter)
-            elif self._is_full(waiter.lane):
-                full.add(waiter.lane)
+            for waiter in waiting.copy():
+                if self._may_begin(waiter, now_s):
+                    self._begin(waiter)
+                if self._is_full(lane):
+                    break
 
     def _begin(self, waiter: _Waiter) -> None:
-        self._waiting.remove(waiter)
+        self._waiting[waiter.lane].remove(waiter)
         self._at_work[waiter.lane] += 1
         waiter.called.set()
 
@@ -239,7 +246,7 @@ class Turns:
             return False
         if lane in (Lane.ALARM, Lane.ORDER, Lane.PAGE) or now_s - waiter.came_s >= YIELDS_S:
             return True
-        if any(one.lane <= Lane.ORDER for one in self._waiting):
+        if self._waiting[Lane.ALARM] or self._waiting[Lane.ORDER]:
             return False
         if lane is not Lane.HISTORY:
             return True
@@ -249,10 +256,6 @@ class Turns:
     def _is_full(self, lane: Lane) -> bool:
         limit = self.history_at_once if lane is Lane.HISTORY else self.limits.at_once[lane]
         return self._at_work[lane] >= limit
-
-
-def _order(waiter: _Waiter) -> tuple[Lane, float]:
-    return waiter.lane, waiter.since_s
 
 
 class Way:
