@@ -3,7 +3,8 @@ once; the batch that brings them later confirms them.
 
 When many homes call at once, what waits is stored in one transaction: five hundred alarms cost
 fifty commits, and a statement reads or writes for ten homes.  One that calls alone waits for nobody
-(`web.staff.core.together`).  What another home sent never makes a home's own fail.
+(`web.staff.core.together`).  What another home sent never makes a home's own fail, nor wait for
+whoever writes about that one.
 
 Not for: batches in order (`web.staff.homelink.ingest`).
 """
@@ -82,11 +83,17 @@ def receive_urgent(
     return max((item.event.seq for item in came.sent), default=0)
 
 
-def _commit(staff: Staff, several: Sequence[Came]) -> None:
-    """Store what these homes sent, in one transaction."""
+def _commit(staff: Staff, several: Sequence[Came]) -> list[Came]:
+    """Store what these homes sent, in one transaction.  Returns what it left out of several:
+    somebody else writes about that home now."""
+    left: list[Came] = []
     with staff.write() as tx:
         if staff.db.postgres:  # SQLite has one writer, which is us
-            event_store.lock_homes(tx.conn, {came.home for came in several})
+            homes = {came.home for came in several}
+            held = event_store.lock_homes(tx.conn, homes, wait=len(several) == 1)
+            if len(several) > 1:
+                left = [came for came in several if came.home not in held]
+                several = [came for came in several if came.home in held]
         now = staff.clock.now()
         here = _here(tx.conn, [item for came in several for item in came.sent])
         folds = _folds(tx.conn, several, here)
@@ -111,6 +118,7 @@ def _commit(staff: Staff, several: Sequence[Came]) -> None:
         for came, fresh in told:
             _follow(staff, tx, came.home, fresh)
         heard.note_many(tx, {came.home: (came.down_have, came.backlog) for came in several})
+    return left
 
 
 def _follow(staff: Staff, tx: Tx, home: str, fresh: Sequence[Verdict]) -> None:
