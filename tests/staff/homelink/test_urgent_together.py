@@ -7,11 +7,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import insert
+from sqlalchemy import insert, select, text
+from sqlalchemy.exc import OperationalError
 
 from gateway.clock import ManualClock
 from gateway.events import AlarmCancelled, AlarmRaised, AlarmType
@@ -21,11 +23,14 @@ from tests.staff.parts import EnrolledHome, add_home, pem_of
 from web.staff.core.context import Staff
 from web.staff.core.together import NotDone, Together, Work
 from web.staff.events.projections.rebuild import rebuild_home
-from web.staff.homelink import ingest, urgent
+from web.staff.homelink import heard, ingest, urgent
 from web.staff.homelink.urgent import Came
+from web.staff.runtime import writer
 from web.staff.storage import event_store, tables
+from web.staff.storage.afterwards import Afterwards
 from web.staff.storage.changes import MANY_HOMES
 from web.staff.storage.ladder_tables import escalation
+from web.staff.storage.spool import Spool
 
 WITHIN_S = 20.0
 
@@ -163,6 +168,55 @@ def test_nobody_waits_for_a_home_about_which_somebody_writes(
         assert waits.is_alive()
     waits.join(WITHIN_S)
     assert ids(staff) == [f"{home.origin}/1" for home in made]
+
+
+@pytest.mark.parametrize("asked", [(0, 1), (1, 0)])
+def test_alarms_and_signs_of_life_do_not_wait_for_each_other(
+    staff_app: Flask, staff: Staff, clock: ManualClock, tmp_path: Path, asked: tuple[int, int]
+) -> None:
+    """Two homes give a sign of life, which is noted soon, and call in the other order: whatever
+    comes first, neither ends in a deadlock."""
+    if not staff.db.postgres:
+        pytest.skip("SQLite has one writer")
+    made = homes(staff_app, staff, clock, 2)
+    urgent._commit(staff, [call(home) for home in made])
+    soon = [made[number] for number in asked]
+    staff.afterwards = Afterwards(Spool(tmp_path, "x"))
+    for home in soon:
+        heard.note_soon(staff, home.home, known=True)
+    failed: list[Exception] = []
+
+    def run(work: Callable[[], object], waiting: int) -> threading.Thread:
+        def guarded() -> None:
+            try:
+                work()
+            except OperationalError as error:
+                failed.append(error)
+
+        thread = threading.Thread(target=guarded)
+        thread.start()
+        _until(lambda: _waiting(staff) == waiting)
+        return thread
+
+    calls = [call(home) for home in reversed(soon)]
+    with staff.db.write() as tx:
+        t = tables.home_link
+        first = t.c.home_id == soon[0].home
+        tx.conn.execute(select(t.c.home_id).where(first).with_for_update()).one()
+        writes = run(lambda: writer.look(staff, staff.afterwards), 1)  # type: ignore[arg-type]
+        stores = run(lambda: urgent._commit(staff, calls), 2)
+    for thread in (writes, stores):
+        thread.join(WITHIN_S)
+    assert failed == []
+    staff.afterwards.spool.close()
+    staff.afterwards = None
+
+
+def _waiting(staff: Staff) -> int:
+    """How many wait for a lock in PostgreSQL."""
+    with staff.db.read() as conn:
+        query = text("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
+        return int(conn.execute(query).scalar_one())
 
 
 def _until(holds: Callable[[], bool]) -> None:
