@@ -58,10 +58,15 @@ YIELDS_S = 2.0
 night full of alarms would leave homes unheard."""
 
 GIVES_WAY_S = 0.25
-"""Seconds for which a batch that is under way stands still, altogether, while pages or alarms are
-worked for.  It takes as long by itself (`pace.TARGET_S`), so that history has half of the server
-however many pages are looked at.  With a second, a thousand homes had a tenth: eight screens that
-show *Nu* are at work all the time."""
+"""Seconds for which a batch that is under way stands still, altogether, while alarms or orders are
+worked for."""
+
+GIVES_PAGES_S = 0.02
+"""Seconds for which it stands still for pages however short it is; beyond, no longer than it has
+worked itself, so that history has half of the server however many pages are looked at.  With a
+quarter of a second each, eight screens that show *Nu* left it a tenth of a quick one, and a storm
+of a thousand homes took three times as long."""
+
 
 ORDER_WAITS_S = 0.5
 """Seconds that an order waits at the most for other `WRITERS`, then it is worked for beside them:
@@ -112,7 +117,7 @@ POSTGRES = Limits(
         Lane.ALARM: ALARMS_AT_ONCE,
         Lane.ORDER: 3,
         Lane.LIVE: 2,
-        Lane.STREAM: 4,
+        Lane.STREAM: 8,
         Lane.PAGE: 4,
         Lane.HISTORY: 2,  # to begin with: `web.staff.core.pace` finds what the database takes
     },
@@ -263,29 +268,33 @@ class Way:
 
     def __init__(self, turns: Turns) -> None:
         self._turns = turns
+        self._began_s = time.monotonic()
         self.stood_s = 0.0
         """Seconds for which it stood still."""
 
     def give(self, *, holding: bool = False) -> None:
         """Stand still while a page is worked for, or an alarm or an order, unless we are `holding`
         what these wait for."""
-        left_s = GIVES_WAY_S - self.stood_s
-        if left_s > 0:
-            began_s = time.monotonic()
-            self._turns.stand_still(self._held if holding else self._free, left_s)
-            self.stood_s += time.monotonic() - began_s
+        worked_s = time.monotonic() - self._began_s - self.stood_s
+        for_pages_s = min(GIVES_WAY_S, GIVES_PAGES_S + worked_s)
+        if holding:
+            self._stand(self._held, for_pages_s)
+            return
+        self._stand(lambda: not self._turns.is_at_work(Lane.PAGE), for_pages_s)
+        self._stand(lambda: not self._turns.is_at_work(Lane.ALARM, Lane.ORDER), GIVES_WAY_S)
 
     def give_alarms(self) -> None:
         """Stand still while an alarm is worked for: a small batch has not asked for the lock yet,
         and would only take the interpreter from it."""
-        left_s = GIVES_WAY_S - self.stood_s
-        if left_s > 0 and self._turns.is_at_work(Lane.ALARM):
-            began_s = time.monotonic()
-            self._turns.stand_still(lambda: not self._turns.is_at_work(Lane.ALARM), left_s)
-            self.stood_s += time.monotonic() - began_s
+        self._stand(lambda: not self._turns.is_at_work(Lane.ALARM), GIVES_WAY_S)
 
-    def _free(self) -> bool:
-        return not self._turns.is_at_work(Lane.PAGE, Lane.ALARM, Lane.ORDER)
+    def _stand(self, way: Callable[[], bool], at_most_s: float) -> None:
+        """Until `way` is free; so long altogether."""
+        left_s = at_most_s - self.stood_s
+        if left_s > 0 and not way():
+            began_s = time.monotonic()
+            self._turns.stand_still(way, left_s)
+            self.stood_s += time.monotonic() - began_s
 
     def _held(self) -> bool:
         at_work = self._turns.is_at_work
