@@ -129,7 +129,6 @@ async def test_a_lock_out_of_range_is_said_and_paired_when_it_is_back(
     """Away before its button is held, and away in the middle of the pairing: each ends in a word
     and keeps nothing; once it is back it is paired, and nothing is left to be paired."""
     monkeypatch.setattr(lock_nuki, "PAIR_WAIT_S", 0.3)
-    monkeypatch.setattr(lock_nuki, "CONNECT_S", 0.5)
     async with by_the_door(tmp_path, NUKI) as (home, lock):
         page = Page(home.installs.room, "a")
         await until(lambda: page.state == "hearing")
@@ -137,6 +136,8 @@ async def test_a_lock_out_of_range_is_said_and_paired_when_it_is_back(
         await page.pair()
         assert await page.ended() == ("failed", "DeviceUnavailable")
         monkeypatch.setattr(lock_nuki, "PAIR_WAIT_S", 20.0)
+        connect_s = lock_nuki.CONNECT_S
+        monkeypatch.setattr(lock_nuki, "CONNECT_S", 0.5)  # it ends in a refusal anyway
         lock.come_back()
         await page.pair()
         await lock.hold_button()
@@ -144,6 +145,7 @@ async def test_a_lock_out_of_range_is_said_and_paired_when_it_is_back(
         lock.go_away()
         assert (await page.ended())[0] == "failed"
         assert home.configuration.unpaired == ("front",)
+        monkeypatch.setattr(lock_nuki, "CONNECT_S", connect_s)
         lock.come_back()
         await page.pair()
         await lock.hold_button()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from gateway.installs import nearby
 from gateway.wire import HeardPin, HeardThing
 
@@ -27,7 +29,7 @@ def test_what_the_home_has_already_is_called_by_its_name() -> None:
     home has as many as are heard: whoever presses twice adds nothing twice."""
     yale = HeardThing(address="C0:00:00:00:00:03", driver="lock_yale", name="", rssi=-60)
     pin = HeardPin(pin=17, closed=False, moves=2, moved_s=1.0)
-    devices = {
+    devices: dict[str, dict[str, Any]] = {
         "button": {"driver": "bthome", "address": SENSOR.address.lower()},
         "bed": {"driver": "mat_gpio", "pin": 17},
         "front": {"driver": "lock_yale", "role": "front_door"},

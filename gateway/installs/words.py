@@ -185,7 +185,9 @@ def called(devices: Mapping[str, Mapping[str, Any]], id_: str, say: Say) -> str:
 
 def _called(keys: Mapping[str, Any], say: Say) -> str:
     words = [LOCK] if str(keys.get("driver", "")).startswith("lock_") else []
-    words += [ROLES[code] for code in (keys.get("role"), keys.get("room")) if code in ROLES]
+    words += [
+        ROLES[code] for code in map(str, (keys.get("role"), keys.get("room"))) if code in ROLES
+    ]
     return ", ".join(say(word) for word in words)
 
 

@@ -167,7 +167,8 @@ def going_on(conn: Connection, home: str, asked: Asked, now: Standing) -> HomeCo
     that, what holds: else all that is added after a fault would be refused with it."""
     if now.refusal is None or now.held is None:
         return asked.config
-    return one(conn, home, now.held)
+    held = one(conn, home, now.held)
+    return asked.config if held is None else held
 
 
 def standing(conn: Connection, home: str, now: datetime) -> Standing:
