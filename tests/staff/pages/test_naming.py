@@ -15,7 +15,7 @@ from tests.staff.parts import EnrolledHome
 from web.staff.core.context import Staff
 
 PAGE = "/hem/h1/installera/hitta"
-ADD = {"do": "add", "thing": THING["address"], "use": "button", "room": "kitchen"}
+ADD = {"do": "add", "thing": str(THING["address"]), "use": "button", "room": "kitchen"}
 
 
 def test_a_thing_is_named_once_and_not_refused_with_what_was_refused_before(
