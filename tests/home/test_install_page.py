@@ -185,6 +185,21 @@ def test_a_code_opens_until_the_home_is_accepted_and_for_a_day(tmp_path: Path) -
     assert not entry.open
 
 
+def test_a_used_code_is_kept_no_longer(tmp_path: Path) -> None:
+    """An acceptance of before says nothing of a code that was given since; what cannot be read is
+    left to who reads it."""
+    secrets, at = FileSecrets(tmp_path), datetime(2026, 3, 3, 9, tzinfo=UTC)
+    install_code.forget_used(secrets, at)
+    install_code.keep(secrets, CODE, at)
+    assert install_code.is_kept(secrets, CODE) and not install_code.is_kept(secrets, OTHER)
+    install_code.forget_used(secrets, at - timedelta(seconds=1))
+    assert secrets.has("install_code")
+    install_code.forget_used(secrets, at)
+    assert not secrets.has("install_code") and not install_code.is_kept(secrets, CODE)
+    secrets.write("install_code", f"{'9' * 40}:x:y")
+    install_code.forget_used(secrets, at)
+
+
 # --- a home that is installed ---------------------------------------------------------------------
 
 TOML = """
@@ -258,7 +273,7 @@ def kinds(folder: Path) -> list[str]:
 async def test_a_home_without_a_server_is_installed_from_its_own_page(tmp_path: Path) -> None:
     """A mat and a button are found by touching them, named by pictures, held over a restart, and
     tried; the trial is ticked by the home's own events, goes on after the plug was pulled, and its
-    protocol is an event in the log; then the code is used up."""
+    protocol is an event in the log; then the code is used up, and kept no longer."""
     pins = VirtualPins()
     mat, button = pins.mat(MAT), pins.contact(BUTTON)
     install_code.keep(FileSecrets(tmp_path), CODE, datetime.now(UTC))
@@ -322,6 +337,7 @@ async def test_a_home_without_a_server_is_installed_from_its_own_page(tmp_path: 
             assert await who.do(page, do="accept") == ""
             shown = await who.shows(page, 'data-accepted="yes"', 'data-test="lines"')
             assert re.search(r'data-step="stepped_on" data-seen="home:h9/\d+"', shown)
+            assert not who.home.secrets.has(install_code.KEPT_AS)
             assert "Koden gäller inte längre" in await who.do(page, do="begin")
             assert await who.enter() == 422
         await lock.stop()
