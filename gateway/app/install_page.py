@@ -158,7 +158,9 @@ class InstallPage:
             return "not_hearing"
         devices = self._home.config.tables.get("devices", {})
         every = nearby.near(signal.things, signal.pins, devices)
-        near = next((one for one in every if one.key == thing and not one.known), None)
+        near = next((one for one in every if one.key == thing), None)
+        if thing in naming.known(devices, ()) or (near is not None and near.known):
+            return ""  # a thumb that pressed twice
         if near is None:
             return "not_hearing"
         wanted = next((one for one in near.uses if one.id == use), None)

@@ -67,7 +67,7 @@ WHAT: Mapping[str, str] = {
     "home": N_("Hem tillagt"),
     "home_closed": N_("Hem stängt"),
     "home_reopened": N_("Hem öppnat igen"),
-    "enrol_code": N_("Kod för gatewayen skapad"),
+    "enrol_code": N_("Kod för hemmets enhet skapad"),
     "alarm_centre": N_("Larmcentral eller annat system ändrat"),
     "care_id": N_("Larm-id ändrat"),
     "contact": N_("Larmväg ändrad"),

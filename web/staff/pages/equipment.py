@@ -156,10 +156,7 @@ def _page(actor: Actor, home: str, written: Written | None) -> str:
             place=place,
             asked=asked,
             standing=standing,
-            refused=standing.refusal
-            and equipment_words.refused(
-                standing.refusal.why, standing.refusal.about, standing.refusal.field
-            ),
+            refused=equipment_words.refusal(standing.refusal),
             written=written,
             changes=_changes(found, file)[:HISTORY],
             has_file=file is not None,
