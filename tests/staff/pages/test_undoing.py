@@ -133,3 +133,24 @@ def test_what_a_newer_version_remembers_does_not_darken_the_page(
         tx.conn.execute(change_before.update().values(what="toaster"))
     assert steps(boss) == {}
     assert post(boss, PAGE, change=change).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        (
+            "/administration/person/p2",
+            {"do": "about", "name": "a\x00b", "email": "p2@prov.example"},
+        ),
+        ("/administration/person/p2", {"do": "sso", "sso_id": "a\x00b"}),
+        ("/administration/grupper", {"do": "team", "name": "a\x00b"}),
+        ("/administration/planering", {"do": "check", "source": "a\x00b"}),
+    ],
+)
+def test_a_character_that_no_text_has_is_refused(
+    boss: FlaskClient, staff: Staff, path: str, fields: dict[str, str]
+) -> None:
+    """PostgreSQL keeps none; on both databases the form is refused, and nothing is changed."""
+    told = len(rows(staff, tables.event, kind="account.changed"))
+    assert post(boss, path, **fields).status_code == 400
+    assert len(rows(staff, tables.event, kind="account.changed")) == told
