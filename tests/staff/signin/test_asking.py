@@ -205,7 +205,7 @@ def test_what_a_page_names_sends_nowhere_else(
             client.load_server_metadata()
         assert other.looked == []
         provider.whole = {"x": "x" * 100_000} | provider.about()
-        with pytest.raises(RequestException):
+        with pytest.raises(RequestException, match="too long"):
             client.load_server_metadata()
         assert client.server_metadata == {}
 
