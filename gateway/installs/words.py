@@ -78,6 +78,10 @@ REFUSALS: Mapping[str, str] = {
     "not_chosen": N_("Välj vad det är och var det sitter."),
     "used_up": N_("Koden gäller inte längre. Be om en ny, eller gå vidare på serverns sida."),
     "at_server": N_("Vilken utrustning hemmet har bestäms på serverns sida. Lägg till den där."),
+    "busy": N_(
+        "Inget lades till. Ett larm är öppet, ett lås vrids eller något annat pågår i hemmet. "
+        "Försök igen när det är över."
+    ),
     "not_fit": N_("Hemmet tog inte emot det. Utrustningen är som den var."),
     "not_written": N_("Hemmet kan inte skriva i sin logg just nu. Försök igen."),
 }
@@ -139,6 +143,8 @@ FAILED: Mapping[str, str] = {
 }
 """By the error's word, else its class."""
 
+
+NO_ANSWER = N_("Hemmet svarar inte just nu. Försök igen om en stund.")
 
 FAILED_SOMEHOW = N_("Det gick inte. Försök igen.")
 

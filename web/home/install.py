@@ -153,6 +153,11 @@ def _blueprint(
         if not guard.is_near(request.remote_addr or ""):
             abort(403)
 
+    @routes.errorhandler(TimeoutError)
+    def no_answer(_error: TimeoutError) -> Response:
+        said = translator(language())(words.NO_ANSWER)
+        return Response(f"{said}\n", 503, mimetype="text/plain")
+
     @routes.get("")
     def trial() -> Response:
         return trial_page()
