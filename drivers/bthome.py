@@ -53,6 +53,10 @@ UNPROVEN_EVERY_S = 6 * 3600.0
 PAIR_WAIT_S = 120.0
 """Seconds for the technician to make the device send."""
 
+SURE_S = 8.0
+"""Seconds for a message that can be read, after one that cannot: whoever pressed presses again.
+Then it is told, and nobody waits for a wrong key."""
+
 KEY_TRIES = 3
 """How often a mistyped key may be typed again."""
 
@@ -284,7 +288,9 @@ async def _ask_key(guide: Guide) -> bytes:
 
 async def _hear(scanner: Scanner, address: str, key: bytes | None) -> Packet:
     """The first message of `address` that `key` opens."""
-    heard: asyncio.Future[Packet] = asyncio.get_running_loop().create_future()
+    loop = asyncio.get_running_loop()
+    heard: asyncio.Future[Packet] = loop.create_future()
+    limit = asyncio.timeout(PAIR_WAIT_S)
     others: dict[str, str] = {}
     problems: set[Problem | str] = set()
 
@@ -297,21 +303,23 @@ async def _hear(scanner: Scanner, address: str, key: bytes | None) -> Packet:
                 others.setdefault(advert.address, advert.name or "no name")
             return
         found = decoder.decode(data, address, key)
-        if not isinstance(found, Packet):
-            problems.add(found)
-        elif key is not None and found.counter is None:
-            problems.add("plain")
-        elif not heard.done():
-            heard.set_result(found)
+        if isinstance(found, Packet) and (key is None or found.counter is not None):
+            if not heard.done():
+                heard.set_result(found)
+        elif found is not Problem.NO_BTHOME:
+            if not problems and not limit.expired():
+                limit.reschedule(loop.time() + SURE_S)
+            problems.add("plain" if isinstance(found, Packet) else found)
 
-    stop = scanner.watch(on_advert)
     try:
-        async with asyncio.timeout(PAIR_WAIT_S):
-            return await heard
+        async with limit:
+            stop = scanner.watch(on_advert)
+            try:
+                return await heard
+            finally:
+                stop()
     except TimeoutError as error:
         raise _not_heard(address, problems, others, scanner.problem()) from error
-    finally:
-        stop()
 
 
 def _not_heard(

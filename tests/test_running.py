@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
 import pytest
 
 from tests._tree import ROOT
@@ -62,3 +68,79 @@ def test_the_tests_of_one_recorded_home_go_together() -> None:
     assert each("aras_a").args[0] == "name"
     ids = ("test_x[aras_a]", "test_y[3-aras_a]")
     assert {group_of(f"tests/test_score.py::{one}") for one in ids} == {"aras_a"}
+
+
+# --- a whole run ----------------------------------------------------------------------------------
+
+CONFTEST = """\
+from pathlib import Path
+import tests.running
+tests.running.ROOT = Path(__file__).parent
+"""
+
+NOTE = """\
+import os
+from pathlib import Path
+
+import pytest
+
+def note(request):
+    worker = os.environ["PYTEST_XDIST_WORKER"]
+    with (Path(request.config.rootpath) / "ran").open("a") as file:
+        file.write(f"{worker} {request.node.nodeid}\\n")
+
+@pytest.mark.parametrize("number", range(COUNT))
+def test_it(request, number):
+    note(request)
+    first = Path(request.config.rootpath) / "dies"
+    if number == 1 and first.exists() and first.read_text() in request.node.nodeid:
+        first.unlink()
+        os._exit(3)
+"""
+
+
+def a_run(folder: Path, workers: int) -> Counter[str]:
+    """A suite of two places that go alone, a file that shares and one that does not, run by so many
+    workers: how often each of its 19 tests was begun."""
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    (folder / "conftest.py").write_text(CONFTEST)
+    for file, count in (("e2e/test_a", 4), ("browser/test_b", 3), ("test_c", 7), ("test_d", 5)):
+        path = folder / "tests" / f"{file}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shared = '# scope="module"\n' if file == "test_d" else ""
+        path.write_text(shared + NOTE.replace("COUNT", str(count)))
+    said = subprocess.run(
+        [
+            *(sys.executable, "-P", "-m", "pytest", "-q", "-p", "tests.running"),
+            *(f"-n{workers}", "--import-mode=importlib", "-p", "no:cacheprovider", "tests"),
+        ],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert "INTERNALERROR" not in said.stdout + said.stderr, said.stdout + said.stderr
+    lines = (folder / "ran").read_text().splitlines()
+    return Counter(line.partition(" ")[2] for line in lines)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2, 3, 6])
+def test_each_test_is_run_once(workers: int, tmp_path: Path) -> None:
+    """However many workers there are: on one core there are three, on four six."""
+    ran = a_run(tmp_path, workers)
+    assert (len(ran), set(ran.values())) == (19, {1})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["e2e/test_a", "test_d"])
+def test_what_a_worker_that_died_was_to_do_is_done_by_another(where: str, tmp_path: Path) -> None:
+    """Of those that wait and of those that compute; what it had done is not done again."""
+    (tmp_path / "dies").write_text(where)
+    ran = a_run(tmp_path, 3)
+    assert len(ran) == 19
+    assert {one for one, times in ran.items() if times > 1} <= {
+        f"tests/{where}.py::test_it[1]",
+    }

@@ -62,7 +62,9 @@ class Near:
 
     @property
     def moves(self) -> bool:
-        """Whether somebody touches it now."""
+        """Whether somebody touches it now; what waits to be paired waits for whoever does."""
+        if self.thing is not None and self.thing.wants:
+            return True
         moved_s = self.thing.moved_s if self.thing else self.pin.moved_s if self.pin else None
         return moved_s is not None and moved_s <= NEW_S
 

@@ -131,7 +131,7 @@ class _Unpacking:
             elif entry.issym():
                 _check_link(name, entry.linkname)
                 path.symlink_to(entry.linkname)
-            elif entry.isreg():
+            elif entry.isreg() and not entry.issparse():  # whose holes come out of no archive
                 self._file(entry, path)
             else:
                 raise _unreadable(f"{name[:80]!r} is no file, folder or link")

@@ -23,6 +23,9 @@ FOLDER = "updates"
 
 METADATA_NAME = re.compile(r"[0-9]{1,9}\.(?:root|snapshot|targets)\.json|timestamp\.json")
 REQUEST_MAX_BYTES = 2_000
+VERSION_MAX = 40
+PLAN_MAX = 2**63 - 1
+"""As a database numbers plans."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +88,10 @@ class Inbox:
             with _strange(self.request_file) as file:
                 said = json.loads(file.read(REQUEST_MAX_BYTES))
             request = Request(str(said["id"]), str(said["version"]), int(said["plan"]))
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
             return None
-        return request if re.fullmatch(r"[0-9a-f]{16}", request.id) else None
+        fits = len(request.version) <= VERSION_MAX and 0 <= request.plan <= PLAN_MAX
+        return request if fits and re.fullmatch(r"[0-9a-f]{16}", request.id) else None
 
     def open_metadata(self, name: str) -> BinaryIO:
         """Raises `KeyError`, `OSError`."""

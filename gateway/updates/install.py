@@ -23,7 +23,7 @@ from pathlib import Path
 from gateway.errors import ReleaseRefused
 from gateway.updates import archive, target, trust
 from gateway.updates.exchange import Inbox, Request
-from gateway.updates.slots import PACKAGE, TAKEN, Slots, sync
+from gateway.updates.slots import PACKAGE, TAKEN, TURN_S, Slots, sync
 
 log = logging.getLogger(__name__)
 
@@ -50,10 +50,14 @@ def take(slots: Slots, inbox: Inbox, root: bytes | None = None, seen: bytes | No
             root = trust.root_of_trust() if root is None else root
             _take(slots, inbox, request, root, trust.seen_when_built() if seen is None else seen)
         else:
-            with slots.locked():
+            with slots.locked(TURN_S):
                 slots.withdraw(request.plan)
     except ReleaseRefused as error:
         _refused(slots, request, error.why, error.text)
+    except TimeoutError:
+        _refused(slots, request, "failed", "Another update was at work on this machine.")
+    except MemoryError:
+        _refused(slots, request, "unreadable", "The release needs more memory than there is.")
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         log.error("a release could not be taken in", exc_info=error)
@@ -65,7 +69,10 @@ def take(slots: Slots, inbox: Inbox, root: bytes | None = None, seen: bytes | No
 def _refused(slots: Slots, request: Request, why: str, text: str) -> None:
     shutil.rmtree(slots.root / TAKEN, ignore_errors=True)
     about = {"id": request.id, "version": request.version, "plan": request.plan}
-    slots.tell({**about, "outcome": "refused", "why": why, "text": text})
+    try:
+        slots.tell({**about, "outcome": "refused", "why": why, "text": text})
+    except OSError as error:  # asked for again and again it would be refused as often
+        log.error("why a release was refused could not be written", exc_info=error)
 
 
 def _take(slots: Slots, inbox: Inbox, request: Request, root: bytes, seen: bytes) -> None:
@@ -85,8 +92,10 @@ def _take(slots: Slots, inbox: Inbox, request: Request, root: bytes, seen: bytes
         seen,
     )
     _check_fit(fits, found.about, request.version)
-    archive.need_room(slots.root, ROOM_TIMES * found.length)
     packed = slots.root / "taken.tar.xz"
+    packed.unlink(missing_ok=True)  # what a power cut left needs no room beside this one
+    shutil.rmtree(slots.root / TAKEN, ignore_errors=True)
+    archive.need_room(slots.root, ROOM_TIMES * found.length)
     try:
         _copy(inbox, packed, found.length)
         found.check(packed)
@@ -97,7 +106,7 @@ def _take(slots: Slots, inbox: Inbox, request: Request, root: bytes, seen: bytes
         packed.unlink(missing_ok=True)
     _check_fit(fits, slots.release(TAKEN), request.version)
     _compile(made)
-    with slots.locked():
+    with slots.locked(TURN_S):
         slots.begin(slots.settle(), request.id, version=request.version, plan=request.plan)
 
 

@@ -98,7 +98,6 @@ class UpdateKeeper:
         self._not_before_s = 0.0
         self._asked_s: float | None = None
         self._ending = False
-        self._taken_back: int | None = None
         self.forget()
 
     # --- events -----------------------------------------------------------------------------------
@@ -114,7 +113,7 @@ class UpdateKeeper:
         data = event.data
         if isinstance(data, UpdateWanted):
             if event.origin.startswith("staff:"):
-                self._wanted, self._called_off, self._taken_back = data, None, None
+                self._wanted, self._called_off = data, None
         elif isinstance(data, UpdateCalledOff | UpdateRefused | UpdateHeld | UpdateReturned):
             if self._wanted is not None and self._wanted.plan == data.plan:
                 self._wanted = None
@@ -183,18 +182,23 @@ class UpdateKeeper:
                 self._inbox.prove(trial["id"])
             else:
                 self._inbox.lack(trial["id"], "test" if self._online() else "server")
-        elif self._called_off is not None and trial.get("plan") == self._called_off:
-            self._take_back(self._called_off)
+        elif self._is_over(int(trial["plan"])):
+            self._take_back(int(trial["plan"]))
         elif self._is_quiet() and not self._ending:
             self._ending = True
             self._record(UpdateBegun(plan=int(trial["plan"]), version=str(trial["version"])))
             self._end()
         return True
 
+    def _is_over(self, plan: int) -> bool:
+        """Whether nobody wants what this plan brought: it was called off, or another is wanted by
+        now (both may have come together, after the line was down)."""
+        return plan == self._called_off or (self._wanted is not None and self._wanted.plan != plan)
+
     def _take_back(self, plan: int) -> None:
-        """Nobody wants it any more, and nobody has started it: root's half puts back what runs."""
-        if self._taken_back != plan:
-            self._taken_back = plan
+        """Nobody has started it: root's half puts back what runs.  Asked until it has."""
+        asked = self._inbox.request()
+        if asked is None or (asked.version, asked.plan) != ("", plan):
             self._inbox.ask(Request(secrets.token_hex(8), "", plan))
 
     def _is_quiet(self) -> bool:
@@ -249,7 +253,8 @@ class UpdateKeeper:
         except (LinkDown, LinkRefused) as error:
             log.info("a release did not come: %s", error.text)
             wait_s = error.wait_s if isinstance(error, LinkDown) and error.busy else None
-            self._not_before_s = self._monotonic() + (wait_s or AGAIN_S)
+            if self._wanted == wanted:
+                self._not_before_s = self._monotonic() + (wait_s or AGAIN_S)
             return
         except OSError as error:
             if error.errno not in FULL:
@@ -284,6 +289,8 @@ class UpdateKeeper:
             lane.close()
 
     def _refuse(self, wanted: UpdateWanted, why: str, text: str) -> None:
+        if self._wanted != wanted:
+            return  # it was called off meanwhile, and another may be wanted
         self._wanted = None
         told = UpdateRefused(plan=wanted.plan, version=wanted.version, why=_why(why), text=text)
         self._record(told)

@@ -58,6 +58,16 @@ READ_MAX_BYTES = 4_000
 LOOK_S = 1.0
 """Seconds between two looks of `watch`."""
 
+LOCK_S = 10.0
+"""Seconds that a start of the gateway waits for whoever changes something here; a package that is
+installed on a Pi may take minutes.  Such a start is not counted."""
+
+TURN_S = 600.0
+"""Seconds that a release which came waits for its turn."""
+
+ASK_S = 0.1
+"""Seconds between two looks at whether it is free."""
+
 RESTART = ("systemctl", "restart", "--no-block", "tryggve-gateway.service")
 
 
@@ -110,10 +120,19 @@ class Slots:
         return _read(self._last)
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Nobody else changes anything meanwhile."""
+    def locked(self, within_s: float | None = None) -> Iterator[None]:
+        """Nobody else changes anything meanwhile.  Raises `TimeoutError` when somebody still does
+        after so long (None: `LOCK_S`)."""
+        until_s = time.monotonic() + (LOCK_S if within_s is None else within_s)
         with (self.root / ".lock").open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > until_s:
+                        raise TimeoutError("another update is at work") from None
+                time.sleep(ASK_S)
             yield
 
     # --- a new release
@@ -160,8 +179,8 @@ class Slots:
     def boot(self, machine: str, now_s: float) -> None:
         """Before each start: `machine` names this run of the machine, `now_s` counts since then."""
         trial = self._pending()
-        if trial is None:
-            return
+        if trial is None or self._is_proved(trial):
+            return  # what has proved itself is held by `look`
         if not self.runs(trial["place"]):
             self.back(trial, "cannot_start")
         elif trial["left"] < 1:
@@ -170,7 +189,10 @@ class Slots:
             if trial.get("machine") != machine:
                 trial.update(machine=machine, began_s=now_s)
             trial["left"] -= 1
-            _write(self._trial, trial)
+            try:
+                _write(self._trial, trial)
+            except OSError:  # starts that cannot be counted would have no end
+                self.back(trial, "stopped")
 
     def look(self, machine: str, now_s: float) -> str | None:
         """What comes of the trial now: `held`, `returned` (start the gateway anew), None: not yet
@@ -178,8 +200,9 @@ class Slots:
         trial = self._pending()
         if trial is None:
             return ""
-        if (_read(self._proved) or {}).get("id") == trial["id"]:
-            self._end(trial, "held", "")
+        if self._is_proved(trial):
+            self.tell({**trial, "outcome": "held", "why": ""})
+            self._forget()
             return "held"
         began = trial.get("machine") == machine
         if began and now_s - float(trial.get("began_s", now_s)) > TRIAL_S:
@@ -211,15 +234,18 @@ class Slots:
         return trial
 
     def back(self, trial: dict[str, Any], why: str) -> None:
-        """Put what was there before in force again."""
-        _write(self._trial, {**trial, "why": why})
+        """Put what was there before in force again; on a disk that takes nothing more too, though
+        nobody is told then."""
+        with suppress(OSError):
+            _write(self._trial, {**trial, "why": why})
         before = trial["before"]
         self._point(before if before == PACKAGE or self.runs(before) else PACKAGE)
-        self._end(trial, "returned", why)
-
-    def _end(self, trial: dict[str, Any], outcome: str, why: str) -> None:
-        self.tell({**trial, "outcome": outcome, "why": why})
+        with suppress(OSError):
+            self.tell({**trial, "outcome": "returned", "why": why})
         self._forget()
+
+    def _is_proved(self, trial: dict[str, Any]) -> bool:
+        return bool((_read(self._proved) or {}).get("id") == trial["id"])
 
     def tell(self, last: dict[str, Any]) -> None:
         """What came of a request or a trial, for the gateway."""
@@ -279,8 +305,11 @@ def main(argv: list[str]) -> int:
         return _become(slots, "gateway.cli" if word == "run" else "gateway.updates.install", rest)
     machine = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     if word == "boot":
-        with slots.locked():
-            slots.boot(machine, _now_s())
+        try:
+            with slots.locked():
+                slots.boot(machine, _now_s())
+        except TimeoutError as error:
+            print(f"this start is not counted: {error}", file=sys.stderr)  # noqa: T201 - a command
     elif word == "watch":
         _watch(slots, machine, rest or list(RESTART))
     elif word == "show":
@@ -305,7 +334,8 @@ def _become(slots: Slots, module: str, rest: list[str]) -> int:
 
 def _watch(slots: Slots, machine: str, restart: list[str]) -> None:
     while True:
-        with slots.locked():
+        outcome: str | None = None
+        with suppress(TimeoutError), slots.locked():
             outcome = slots.look(machine, _now_s())
         if outcome == "returned":
             subprocess.run(restart, check=False, timeout=60)

@@ -28,8 +28,8 @@ ROOT = Path(__file__).with_name("root.json")
 """The root of trust that comes with the program; a build puts it there (`tools/release`)."""
 
 SEEN = Path(__file__).with_name("timestamp.json")
-"""The newest list when the program was built, from the same hand: a new card has seen no other, and
-an older one is refused there too."""
+"""The newest list when the program was built, from the same hand: a new card has seen no other, a
+package may have come since, and an older one is refused there too."""
 
 METADATA_MAX_BYTES = 512_000
 """Of one metadata file: root, snapshot or targets with some hundred releases have 60,000."""
@@ -138,16 +138,20 @@ def _begin(kept: Path, seen: bytes) -> None:
     for left in kept.glob("tmp*"):
         left.unlink()
     last = kept / "timestamp.json"
-    if seen and _version(last) is None:
+    try:
+        had = last.read_bytes()
+    except OSError:
+        had = b""
+    if seen and _version(had) < max(_version(seen), 1):
         last.write_bytes(seen)
 
 
-def _version(file: Path) -> int | None:
-    """Of a list; None: there is none that can be read."""
+def _version(listed: bytes) -> int:
+    """Of a list; 0: none can be read."""
     try:
-        return int(json.loads(file.read_bytes())["signed"]["version"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None
+        return int(json.loads(listed)["signed"]["version"])
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
+        return 0
 
 
 def _no(why: str, what: str) -> ReleaseRefused:

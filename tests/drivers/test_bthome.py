@@ -433,6 +433,28 @@ async def test_a_pairing_that_fails(
     assert not air.watchers
 
 
+async def test_a_wrong_key_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever pressed is not left to press for two minutes; a message of somebody else under the
+    same address ends nothing, where the device's own comes too."""
+    monkeypatch.setattr(bthome, "SURE_S", 0.05)
+    for key, fits in ((bytes(16), False), (KEY, True)):
+        air, secrets = Air(), MemorySecrets()
+        parts: Any = driver_context("it", state_dir=tmp_path, secrets=secrets, scanner=air)
+        config = bthome.Config(address=ADDRESS)
+        pairing = asyncio.create_task(bthome.pair(config, parts, Technician(KEY.hex())))
+        await until(lambda air=air: bool(air.watchers))  # type: ignore[misc]
+        air.say(message(5, key=bytes(16)))
+        air.say(message(6, key=key))
+        async with asyncio.timeout(5):
+            if fits:
+                await pairing
+            else:
+                with pytest.raises(DeviceRefused, match="does not fit"):
+                    await pairing
+        assert bool(secrets.kept) is fits
+        assert not air.watchers
+
+
 async def test_no_key_no_pairing(tmp_path: Path) -> None:
     """After three mistyped keys it ends."""
     parts: Any = driver_context("it", state_dir=tmp_path, scanner=Air())

@@ -87,7 +87,11 @@ class Card:
         assert self._run(1, after=True).wait(WAIT_S) == 0
 
     def _run(self, s: float, *, clock: bool = False, after: bool = False) -> Any:
-        given = {"asked": str(self.asked), "place": str(self.place), "sshd": self.sshd()}
+        given: dict[str, Any] = {
+            "asked": str(self.asked),
+            "place": str(self.place),
+            "sshd": self.sshd(),
+        }
         given |= {"s": s, "clock": clock, "after": after}
         command = [sys.executable, "-sE", "-S", "-c", RUN, json.dumps(given)]
         return subprocess.Popen(command, cwd=self.program.parent / "tryggve-card")

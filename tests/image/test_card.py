@@ -18,7 +18,7 @@ from tests._tree import ROOT
 from tools.deb.targets import DEBIANS, GATEWAY, Target
 from tools.deb.tree import lay_out  # noqa: F401 - what a card's package is made by
 from tools.image import layout, pins, recipe
-from tools.image.__main__ import lay_root, mounted, workplace
+from tools.image.__main__ import lay_root
 from tools.image.card import box, ssh_hour
 from tools.image.card.qr import Reader
 from tools.image.machine import Machine
@@ -198,18 +198,6 @@ def test_the_card_s_program_stands_by_itself(root: Path) -> None:
 @pytest.mark.parametrize("script", ["files/usr/lib/tryggve-card/grow", "looks.sh"])
 def test_shell_is_shell(script: str) -> None:
     subprocess.run(["sh", "-n", str(ROOT / "tools/image" / script)], check=True)
-
-
-def test_what_is_mounted_in_a_work_folder_is_found_before_it_is_removed(tmp_path: Path) -> None:
-    """A build that was ended half-way leaves this machine's /dev mounted there; the folder goes
-    only without it, the innermost first."""
-    mounts = tmp_path / "mounts"
-    mounts.write_text(f"a / ext4 rw 0 0\nb {tmp_path}/x/dev d rw\nc {tmp_path}/x/dev/shm t rw\n")
-    assert mounted(tmp_path / "x", mounts) == [f"{tmp_path}/x/dev", f"{tmp_path}/x/dev/shm"]
-    assert mounted(tmp_path / "y", mounts) == []
-    with workplace(tmp_path) as work:
-        (work / "file").touch()
-    assert not work.exists()
 
 
 def test_the_pins_library_is_built_from_what_is_locked() -> None:

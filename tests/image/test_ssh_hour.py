@@ -174,6 +174,11 @@ def _socket(one: Path) -> None:
     os.close(folder)
 
 
+def _endless(one: Path) -> None:
+    one.touch()
+    os.truncate(one, 1 << 40)
+
+
 def _other_name(one: Path) -> None:
     (one.parent / "x").write_text(_whole())
     one.symlink_to("x")
@@ -192,7 +197,7 @@ NO_REQUEST: dict[str, Callable[[Path], Any] | str | bytes] = {
     "a folder": lambda one: one.mkdir(),
     "a full folder": lambda one: (one / "x").mkdir(parents=True),
     "huge": lambda one: one.write_text(_whole() + " " * 5_000),
-    "endless": lambda one: one.touch() or os.truncate(one, 1 << 40),
+    "endless": _endless,
     "empty": "",
     "no JSON": "{",
     "no text": b"\xff\xfe\0",

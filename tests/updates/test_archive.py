@@ -90,6 +90,23 @@ def test_what_leaves_its_folder_is_refused(case: str, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.rglob("evil")] == []
 
 
+def test_a_file_with_holes_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hole of any size is some bytes in an archive, and is bounded by nothing that is read."""
+    monkeypatch.setattr(archive, "UNPACKED_MAX_BYTES", 100_000)
+    packed, out = tmp_path / "p", tmp_path / "out"
+    holes = {"GNU.sparse.map": "0,1", "GNU.sparse.size": "50000000"}
+    with (
+        lzma.open(packed, "wb") as file,
+        tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        tar.addfile(entry("holes", size=1, pax_headers=holes), io.BytesIO(b"x"))
+    out.mkdir()
+    with packed.open("rb") as given, pytest.raises(ReleaseRefused) as refused:
+        archive.unpack(given, out)
+    assert refused.value.why == "unreadable"
+    assert not (out / "holes").exists()
+
+
 def cut(data: bytes) -> bytes:
     return data[: len(data) // 2]
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from gateway.errors import ReleaseRefused
+from gateway.errors import LinkDown, ReleaseRefused
 from gateway.events import Severity, UpdateCalledOff, UpdateFetched, UpdateRefused, UpdateWhy
 from gateway.state.home_view import Snapshot
 from gateway.updates import archive, fetch, install, quiet, trust
 from gateway.updates.exchange import Inbox, Request
-from gateway.updates.slots import PACKAGE, Slots
+from gateway.updates.slots import PACKAGE, TAKEN, Slots
 from tests.updates.signed import KEYS, Signed, public, small
 from tests.updates.test_install import Machine
 from tests.updates.test_keeper import NOW, VISIT, Home, alarm, check, snapshot
@@ -84,6 +84,22 @@ def test_a_new_card_in_root_s_half_neither(tmp_path: Path) -> None:
     seen = machine.signed.repo.file("timestamp").read_bytes()
     install.take(machine.slots, machine.inbox, machine.signed.root, seen)
     assert (machine.slots.last() or {})["why"] == "rolled_back"
+
+
+def test_a_package_that_came_since_knows_of_newer_lists_than_the_home_saw(
+    signed: Signed, tmp_path: Path
+) -> None:
+    """A home that was silent, and whose program somebody upgraded by hand."""
+    kept, old = tmp_path / "kept", tmp_path / "old"
+    assert why(signed.read, kept, signed.root) == "taken"
+    shutil.copytree(signed.repo.folder, old)
+    signed.add("0.3.1")
+    seen = signed.repo.file("timestamp").read_bytes()
+    shutil.rmtree(signed.repo.folder)
+    shutil.copytree(old, signed.repo.folder)
+    with pytest.raises(ReleaseRefused) as refused:
+        trust.genuine(NAME, signed.read, kept, signed.root, seen)
+    assert refused.value.why == "rolled_back"
 
 
 def test_a_card_that_spoiled_what_was_seen_begins_with_the_program_s(
@@ -304,6 +320,43 @@ def test_unpacking_leaves_the_disk_its_reserve(
     assert no_room.value.why == "no_room"
 
 
+def test_what_a_cut_left_half_made_needs_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes before anybody asks what is free: the second try has what the first had."""
+    machine = Machine(tmp_path)
+    half = machine.slots.root / TAKEN / "lib.so"
+    half.parent.mkdir()
+    half.write_bytes(bytes(2 * MB))
+    packed = machine.slots.root / "taken.tar.xz"
+    packed.write_bytes(b"half")
+    real = shutil.disk_usage
+
+    def usage(folder: Path) -> object:
+        left = half.exists() or (packed.exists() and packed.read_bytes() == b"half")
+        return real(folder)._replace(free=archive.RESERVE_BYTES + (0 if left else MB))
+
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+    assert machine.take() == "trial"
+
+
+def test_root_s_half_answers_on_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Why it refuses cannot be written: the request goes all the same, or it would be begun with
+    again and again."""
+    machine = Machine(tmp_path)
+    leaves(tmp_path, -500 * MB, monkeypatch)
+
+    def write_text(_path: Path, _text: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", write_text)
+    install.take(machine.slots, machine.inbox, machine.signed.root)
+    assert not machine.inbox.request_file.exists()
+    assert machine.slots.linked() == PACKAGE
+
+
 def moved(machine: Machine, folder: Path) -> Machine:
     """The same machine, of which `folder` is a copy; a new process looks at it."""
     made = Machine.__new__(Machine)
@@ -460,6 +513,68 @@ def _call_off(home: Home, what: str, data: bytes) -> bytes:
     if what == "targets":
         home.tell(UpdateCalledOff(plan=7), "staff:h1")
     return data
+
+
+def test_what_was_replaced_while_the_line_was_down_is_not_run(home: Home) -> None:
+    """Called off, and another wanted, both heard at once: what waits for a quiet moment is the
+    one that somebody withdrew."""
+    home.needed = "visit"
+    home.want()
+    home.pass_s(1)
+    home.take()
+    home.tell(UpdateCalledOff(plan=7), "staff:h1")
+    home.want("0.2.9", plan=8)
+    home.needed = None
+    home.pass_s(100)
+    home.pass_s(100)
+    assert not home.ended
+    home.take()
+    assert home.slots.current() == PACKAGE
+    home.pass_s(100)
+    assert isinstance(home.last, UpdateRefused)  # there is none
+    assert home.last.plan == 8
+
+
+def test_it_asks_until_what_nobody_wants_is_taken_back(home: Home) -> None:
+    """Root's half may have had a full disk, or its turn in the middle of something else."""
+    home.want()
+    home.pass_s(1)
+    home.take()
+    home.tell(UpdateCalledOff(plan=7), "staff:h1")
+    home.pass_s(1)
+    home.inbox.drop_request()  # it was answered, and nothing came of it
+    home.pass_s(20)
+    first = home.inbox.request()
+    home.pass_s(20)
+    assert home.inbox.request() == first  # it is asked once, as long as nobody has answered
+    home.take()
+    assert home.slots.trial() is None
+
+
+@pytest.mark.parametrize("end", ["no such file", "line"])
+def test_what_is_wanted_while_another_downloads_comes_next(
+    end: str, home: Home, signed: Signed
+) -> None:
+    """The one that was withdrawn ends badly, hours later: what is wanted by then is not called
+    refused for it, and waits for nothing."""
+    signed.add("0.3.1")
+    old = home.lane.spoil
+
+    def withdrawn(what: str, data: bytes) -> bytes:
+        if what == "targets":
+            home.lane.spoil = old
+            home.tell(UpdateCalledOff(plan=7), "staff:h1")
+            home.want("0.3.1", plan=8)
+            if end == "line":
+                raise LinkDown("no answer")
+            raise ReleaseRefused("The release is refused.", why="missing")
+        return data
+
+    home.lane.spoil = withdrawn
+    home.want()
+    home.pass_s(1)
+    home.pass_s(1)
+    assert home.written == [UpdateFetched(plan=8, version="0.3.1")]
 
 
 def test_what_the_card_made_of_a_file_ends_no_keeper(home: Home) -> None:

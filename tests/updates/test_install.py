@@ -223,3 +223,15 @@ def test_a_newer_frame_needs_a_newer_package(machine: Machine) -> None:
     machine.signed.add("0.3.1", made)
     machine.fetch("0.3.1", Request("00000000000000bb", "0.3.1", 8))
     assert machine.take() == "frame"
+
+
+@pytest.mark.parametrize(
+    "more", ['"plan": 1e999', '"plan": -1', f'"plan": {10**1800}', f'"version": "{"0" * 1800}"']
+)
+def test_a_request_that_is_none_is_passed_over(more: str, machine: Machine) -> None:
+    """Numbers without end, and what would not fit in root's answer: it goes, or it would be begun
+    with again and again."""
+    machine.inbox.request_file.write_text(
+        f'{{"id": "{ASKED.id}", "version": "0.3.0", "plan": 7, {more}}}'
+    )
+    assert machine.take() == "nothing"

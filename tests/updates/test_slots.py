@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -139,6 +140,69 @@ def test_what_cannot_be_read_ends_no_start(slots: Slots, text: str) -> None:
     slots.boot(MACHINE, 1.0)
     assert running(slots) == "0.3.0"
     assert slots.look(MACHINE, 9 * TRIAL_S) == ""
+
+
+def full(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk takes no block more: only what needs none goes on."""
+
+    def write_text(_path: Path, _text: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", write_text)
+
+
+def test_a_full_disk_keeps_no_release_on_trial(
+    slots: Slots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new one may be what fills it: whose starts cannot be counted, or whose time is up, is
+    gone back from, though nothing of it can be told."""
+    bring(slots, "0.3.0")
+    with monkeypatch.context() as patch:
+        full(patch)
+        slots.boot(MACHINE, 1.0)
+    assert running(slots) == "0.2.0"
+    assert slots.trial() is None
+    bring(slots, "0.4.0", "t2")
+    slots.boot(MACHINE, 1.0)
+    with monkeypatch.context() as patch:
+        full(patch)
+        assert slots.look(MACHINE, 2 + TRIAL_S) == "returned"
+    assert running(slots) == "0.2.0"
+    assert slots.look(MACHINE, 3 + TRIAL_S) == ""
+
+
+def test_what_has_proved_itself_is_not_gone_back_from(
+    slots: Slots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not when the power goes before that is noticed, after its last start; nor on a full disk,
+    where it waits to be told."""
+    bring(slots, "0.3.0")
+    for number in range(STARTS):
+        slots.boot(f"m{number}", 1.0)
+    prove(slots, "t1")
+    with monkeypatch.context() as patch:
+        full(patch)
+        slots.boot("m9", 1.0)
+        with pytest.raises(OSError, match="No space"):
+            slots.look("m9", 2.0)
+    slots.boot("m9", 3.0)
+    assert running(slots) == "0.3.0"
+    assert slots.look("m9", 4.0) == "held"
+
+
+def test_a_start_waits_a_moment_for_who_changes_something(
+    slots: Slots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A package that is installed on a Pi may take minutes, and the gateway must start meanwhile:
+    such a start is not counted."""
+    bring(slots, "0.3.0")
+    with monkeypatch.context() as patch, slots.locked():
+        patch.setattr(slots_module, "LOCK_S", 0.05)
+        where = ["--root", str(slots.root), "--proved", str(slots._proved)]
+        assert slots_module.main([*where, "boot"]) == 0
+    assert "machine" not in (slots.trial() or {})
+    assert slots_module.main([*where, "boot"]) == 0
+    assert (slots.trial() or {})["left"] == STARTS - 1
 
 
 # --- cuts -----------------------------------------------------------------------------------------

@@ -15,7 +15,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +23,7 @@ from tools.deb.__main__ import OUT
 from tools.deb.life import Files, Inside, live
 from tools.deb.locked import BuildError
 from tools.deb.targets import DEBIANS, PACKAGES, Debian
+from tools.deb.workplace import workplace
 
 STEP_S = 1800
 """Seconds that a step may take: a slow mirror, and compiling Python."""
@@ -48,8 +48,8 @@ def sources(debian: Debian) -> list[str]:
 @contextmanager
 def clean(debian: Debian) -> Iterator[Path]:
     """A Debian of that release, with nothing added."""
-    with tempfile.TemporaryDirectory(prefix="tryggve-deb-") as work:
-        root = Path(work) / debian.name
+    with workplace("tryggve-deb-") as work:
+        root = work / debian.name
         made = ["mmdebstrap", "--quiet", "--variant=apt", "--mode=root", debian.name, str(root)]
         run([*made, *sources(debian)])
         run(["mount", "--bind", "/proc", str(root / "proc")])

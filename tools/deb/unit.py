@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from tools.deb.life import Inside
 from tools.deb.locked import BuildError
 from tools.deb.proof import clean, run
 from tools.deb.targets import ROOT, Debian
+from tools.deb.workplace import workplace
 
 T = TypeVar("T")
 
@@ -131,8 +131,8 @@ class Ground:
 def ground(debian: Debian, staff: Path, gateway: Path) -> Iterator[Ground]:
     """Clean Debians, and these packages beside with what they need from Debian (fetched, and not
     installed: the machines have no other network)."""
-    with clean(debian) as server, tempfile.TemporaryDirectory(dir=server.parent) as work:
-        home = Path(work) / "home"
+    with clean(debian) as server, workplace("home-", server.parent) as work:
+        home = work / "home"
         (server / "etc/apt/apt.conf.d/90proof").write_text(APT)
         chroot = Inside(server, run)
         chroot.run(f"apt-get update -qq\napt-get install -qq {' '.join(BESIDE)}")

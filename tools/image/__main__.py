@@ -12,14 +12,12 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from tools.deb.__main__ import OUT as DEBS
 from tools.deb.locked import BuildError
 from tools.deb.targets import DEBIANS, GATEWAY, ROOT, Debian, Target
+from tools.deb.workplace import workplace
 from tools.image import layout, pins, recipe
 from tools.image.card.given import TEMPLATE
 from tools.image.shell import run
@@ -69,7 +67,7 @@ def make(deb: Path, machine: str, out: Path, *, with_pins: bool = True) -> Path:
     card = out / f"{deb.stem}.img"
     if machine != run(["dpkg", "--print-architecture"]).strip():
         _foreign(machine)
-    with workplace(out) as work:
+    with workplace("tryggve-image-", out) as work:
         root, boot = work / "root", work / "boot"
         say("Debian, and the package in it")
         _debian(root, deb, machine)
@@ -92,27 +90,6 @@ def make(deb: Path, machine: str, out: Path, *, with_pins: bool = True) -> Path:
         }
         layout.lay(card, files)
     return card
-
-
-@contextmanager
-def workplace(out: Path) -> Iterator[Path]:
-    """A folder that is removed afterwards, but never with a mount in it: where a build was ended
-    half-way, that may be this machine's own /dev."""
-    folder = Path(tempfile.mkdtemp(prefix="tryggve-image-", dir=out))
-    try:
-        yield folder
-    finally:
-        for place in reversed(mounted(folder)):
-            run(["umount", place])
-        if mounted(folder):
-            raise BuildError(f"something is still mounted in {folder}; it is left there")
-        shutil.rmtree(folder)
-
-
-def mounted(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> list[str]:
-    """What is mounted in it, the outermost first."""
-    places = [line.split(" ")[1] for line in mounts.read_text().splitlines()]
-    return [place for place in places if place.startswith(f"{folder.resolve()}/")]
 
 
 def say(what: str) -> None:

@@ -183,6 +183,18 @@ def test_a_connection_that_ended_meanwhile_is_not_used(monkeypatch: pytest.Monke
         http.close()
 
 
+def test_a_server_that_is_broken_is_looked_for_anew() -> None:
+    """One of several behind a name answers that it cannot: the next try may reach another."""
+    http = Http()
+    with receiver.running() as provider:
+        provider.keeps = True
+        for how in ("503", "ok", "429", "ok"):
+            provider.next.append(how)
+            http.send("POST", f"{provider.url}/", body=b"x")
+        assert provider.connections == 2
+        http.close()
+
+
 def test_kept_connections_are_bounded() -> None:
     """Of many servers no more are kept than there are threads; all are closed in the end."""
     http = Http()
@@ -190,7 +202,7 @@ def test_kept_connections_are_bounded() -> None:
     for number in range(_connections.KEPT_MAX + 3):
         ours, theirs = socket.socketpair()
         connection = _connections.Connection(f"h{number}.example", 80, "192.0.2.1")
-        connection.sock, connection._whole = ours, True
+        connection.sock, connection._stays = ours, True
         http._kept.give(connection)
         kept.append((connection, theirs))
     assert sum(one.sock is not None for one, _ in kept) == _connections.KEPT_MAX

@@ -99,9 +99,9 @@ def test_a_code_works_once(enrolled_home: EnrolledHome, staff: Staff) -> None:
     first = enrolment.new_code(staff.db, staff.keys, "h1").code
     second = enrolment.new_code(staff.db, staff.keys, "h1").code
     assert split_code(second)[1] == fingerprint(staff.keys.public_raw)
-    key = pem_of(Ed25519PrivateKey.generate())
 
     def enroll(code: str) -> Any:
+        key = pem_of(Ed25519PrivateKey.generate())
         body = {"code": split_code(code)[0], "public_key": key, "version": "1"}
         return enrolled_home.client.post("/api/v1/home/enroll", json=body)
 
@@ -112,6 +112,38 @@ def test_a_code_works_once(enrolled_home: EnrolledHome, staff: Staff) -> None:
     gone = _post(enrolled_home, enrolled_home.headers("POST", EVENTS))
     assert gone.status_code == 401, "the older gateway's key is void"
     assert len(rows(staff, tables.event, kind="home.enrolled")) == 2
+
+
+def test_a_gateway_whose_answer_was_lost_is_answered_again(
+    enrolled_home: EnrolledHome, staff: Staff
+) -> None:
+    """The phone's network went between the server's yes and the Pi: the same key with the same code
+    gets the same answer, however often, and nothing is done twice; not once another gateway has the
+    home, and not after the code's time."""
+    code = enrolment.new_code(staff.db, staff.keys, "h1").code
+    one, other = (pem_of(Ed25519PrivateKey.generate()) for _ in range(2))
+
+    def enroll(key: str, code: str = code) -> Any:
+        body = {"code": split_code(code)[0], "public_key": key, "version": "1"}
+        return enrolled_home.client.post("/api/v1/home/enroll", json=body)
+
+    first = enroll(one).get_json()
+    assert first["origin"] == "home:h1~2"
+    for _ in range(11):  # it is no guess
+        assert enroll(one).get_json() == first
+    assert len(rows(staff, tables.event, kind="home.enrolled")) == 2
+    assert len(rows(staff, tables.gateway_key)) == 2
+    assert enroll(other).status_code == 403
+    assert enroll(one).get_json() == first
+    newer = enrolment.new_code(staff.db, staff.keys, "h1").code
+    assert enroll(one).get_json() == first, "nothing has the home in its place yet"
+    assert enroll(other, newer).get_json()["origin"] == "home:h1~3"
+    assert enroll(one).status_code == 403
+    long_ago = datetime.now(UTC) - timedelta(days=2)
+    with staff.db.write() as tx:
+        times = {"created_at": long_ago, "expires_at": long_ago + timedelta(days=1)}
+        tx.conn.execute(tables.enrol_code.update().values(times))
+    assert enroll(other, newer).status_code == 403
 
 
 def test_codes_cannot_be_guessed(enrolled_home: EnrolledHome) -> None:

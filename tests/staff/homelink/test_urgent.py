@@ -23,6 +23,7 @@ from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Role
 from web.staff.events.projections.rebuild import rebuild_home
 from web.staff.storage import tables
+from web.staff.storage.ladder_tables import escalation
 
 WATCHER = Actor(
     "p1", "Prov", "org1", frozenset({Role.NIGHT_WATCHER}), frozenset({"h1"}), frozenset({"h1"})
@@ -85,6 +86,32 @@ def test_another_event_under_the_same_number_keeps_both(
     with staff.db.write() as tx:
         rebuild_home(tx.conn, "h1")
     assert sorted(rows(staff, tables.alarm), key=lambda row: row.id) == after
+
+
+def test_an_alarm_that_gets_a_lost_ones_number_is_open(
+    enrolled_home: EnrolledHome, staff: Staff
+) -> None:
+    """The home lost its power between sending and writing, and calls again under that number before
+    any batch: that somebody had taken the first says nothing of the second, which has a ladder of
+    its own.  The first sent late, the batch of the second and a rebuild change nothing."""
+    before = (enrolled_home.seq, enrolled_home.previous)
+    lost = enrolled_home.send_urgent(_alarm(enrolled_home))
+    actions.acknowledge(staff, WATCHER, "home:h1/1")
+    enrolled_home.seq, enrolled_home.previous = before
+    enrolled_home.clock.advance(60)
+    written = enrolled_home.send_urgent(_alarm(enrolled_home))
+    alarms = sorted(rows(staff, tables.alarm), key=lambda row: row.id)
+    assert [row.id.partition("~")[0] for row in alarms] == ["home:h1/1"] * 2
+    assert [row.acknowledged_by for row in alarms] == [None, "p1"]
+    ladders = {row.alarm for row in rows(staff, escalation)}
+    assert ladders == {row.id for row in alarms}
+    for lane, events in (("urgent", lost), ("urgent", written), ("events", written)):
+        assert enrolled_home.post(lane, events).status_code == 200
+        assert sorted(rows(staff, tables.alarm), key=lambda row: row.id) == alarms
+    assert [row.orphan for row in rows(staff, tables.urgent)] == [True]
+    with staff.db.write() as tx:
+        rebuild_home(tx.conn, "h1")
+    assert sorted(rows(staff, tables.alarm), key=lambda row: row.id) == alarms
 
 
 def test_what_follows_an_alarm_may_come_before_it(

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import insert
+from sqlalchemy import insert, select, text
+from sqlalchemy.exc import OperationalError
 
 from gateway.clock import ManualClock
 from gateway.events import AlarmCancelled, AlarmRaised, AlarmType
@@ -18,13 +21,16 @@ from tests.staff.homelink.test_ingest import rows
 from tests.staff.pages.test_statements import counted
 from tests.staff.parts import EnrolledHome, add_home, pem_of
 from web.staff.core.context import Staff
-from web.staff.core.together import NotDone, Together
+from web.staff.core.together import NotDone, Together, Work
 from web.staff.events.projections.rebuild import rebuild_home
-from web.staff.homelink import ingest, urgent
+from web.staff.homelink import heard, ingest, urgent
 from web.staff.homelink.urgent import Came
-from web.staff.storage import tables
+from web.staff.runtime import writer
+from web.staff.storage import event_store, tables
+from web.staff.storage.afterwards import Afterwards
 from web.staff.storage.changes import MANY_HOMES
 from web.staff.storage.ladder_tables import escalation
+from web.staff.storage.spool import Spool
 
 WITHIN_S = 20.0
 
@@ -99,9 +105,10 @@ def test_alarms_that_wait_for_the_database_are_stored_together(
 
     began, go_on = threading.Event(), threading.Event()
 
-    def hold(several: Sequence[Came]) -> None:
+    def hold(_several: Sequence[Came]) -> Sequence[Came]:
         began.set()
         assert go_on.wait(WITHIN_S)
+        return []
 
     blocker = threading.Thread(target=lambda: staff.urgent.do(None, hold))
     blocker.start()
@@ -110,9 +117,7 @@ def test_alarms_that_wait_for_the_database_are_stored_together(
     with staff.broker.subscribe({home.home for home in made}) as screen:
         for thread in threads:
             thread.start()
-        until_s = time.monotonic() + WITHIN_S
-        while len(staff.urgent._waiting) < MANY_HOMES and time.monotonic() < until_s:
-            time.sleep(0.005)
+        _until(lambda: len(staff.urgent._waiting) == MANY_HOMES)
         with counted(staff_app) as cost:
             go_on.set()
             for thread in [blocker, *threads]:
@@ -124,6 +129,101 @@ def test_alarms_that_wait_for_the_database_are_stored_together(
     assert {message.home for message in told if message is not None} == {
         home.home for home in made[1:]
     }
+
+
+def test_nobody_waits_for_a_home_about_which_somebody_writes(
+    staff_app: Flask, staff: Staff, clock: ManualClock
+) -> None:
+    """An alarm among ten whose home is being written about, for as long as that takes: the nine
+    others are stored meanwhile, and so is who comes after them; then it is stored too."""
+    if not staff.db.postgres:
+        pytest.skip("SQLite has one writer: everybody waits for it")
+    made = homes(staff_app, staff, clock, MANY_HOMES + 1)
+    first, late, others = made[0], made[MANY_HOMES], made[1:MANY_HOMES]
+    began, go_on = threading.Event(), threading.Event()
+
+    def hold(_several: Sequence[Came]) -> Sequence[Came]:
+        began.set()
+        assert go_on.wait(WITHIN_S)
+        return []
+
+    def send(home: EnrolledHome) -> threading.Thread:
+        came, store = call(home), partial(urgent._commit, staff)
+        thread = threading.Thread(target=lambda: staff.urgent.do(came, store))
+        thread.start()
+        return thread
+
+    blocker = threading.Thread(target=lambda: staff.urgent.do(None, hold))
+    with staff.db.write() as tx:
+        event_store.lock_home(tx.conn, first.home)
+        blocker.start()
+        assert began.wait(WITHIN_S)
+        waits, *threads = [send(home) for home in (first, *others)]
+        _until(lambda: len(staff.urgent._waiting) == MANY_HOMES)
+        go_on.set()
+        for thread in (blocker, *threads):
+            thread.join(WITHIN_S)
+        send(late).join(WITHIN_S)
+        assert ids(staff) == [f"{home.origin}/1" for home in made[1:]]
+        assert waits.is_alive()
+    waits.join(WITHIN_S)
+    assert ids(staff) == [f"{home.origin}/1" for home in made]
+
+
+@pytest.mark.parametrize("asked", [(0, 1), (1, 0)])
+def test_alarms_and_signs_of_life_do_not_wait_for_each_other(
+    staff_app: Flask, staff: Staff, clock: ManualClock, tmp_path: Path, asked: tuple[int, int]
+) -> None:
+    """Two homes give a sign of life, which is noted soon, and call in the other order: whatever
+    comes first, neither ends in a deadlock."""
+    if not staff.db.postgres:
+        pytest.skip("SQLite has one writer")
+    made = homes(staff_app, staff, clock, 2)
+    urgent._commit(staff, [call(home) for home in made])
+    soon = [made[number] for number in asked]
+    staff.afterwards = Afterwards(Spool(tmp_path, "x"))
+    for home in soon:
+        heard.note_soon(staff, home.home, known=True)
+    failed: list[Exception] = []
+
+    def run(work: Callable[[], object], waiting: int) -> threading.Thread:
+        def guarded() -> None:
+            try:
+                work()
+            except OperationalError as error:
+                failed.append(error)
+
+        thread = threading.Thread(target=guarded)
+        thread.start()
+        _until(lambda: _waiting(staff) == waiting)
+        return thread
+
+    calls = [call(home) for home in reversed(soon)]
+    with staff.db.write() as tx:
+        t = tables.home_link
+        first = t.c.home_id == soon[0].home
+        tx.conn.execute(select(t.c.home_id).where(first).with_for_update()).one()
+        writes = run(lambda: writer.look(staff, staff.afterwards), 1)  # type: ignore[arg-type]
+        stores = run(lambda: urgent._commit(staff, calls), 2)
+    for thread in (writes, stores):
+        thread.join(WITHIN_S)
+    assert failed == []
+    staff.afterwards.spool.close()
+    staff.afterwards = None
+
+
+def _waiting(staff: Staff) -> int:
+    """How many wait for a lock in PostgreSQL."""
+    with staff.db.read() as conn:
+        query = text("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
+        return int(conn.execute(query).scalar_one())
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    until_s = time.monotonic() + WITHIN_S
+    while not holds():
+        assert time.monotonic() < until_s
+        time.sleep(0.005)
 
 
 def test_together_or_one_after_the_other_ends_in_the_same_tables(
@@ -155,11 +255,12 @@ def test_nobody_fails_for_anothers_sake() -> None:
     of them meets all at once, and is not tried again."""
     done: list[int] = []
 
-    def work(numbers: Sequence[int]) -> None:
+    def work(numbers: Sequence[int]) -> Sequence[int]:
         tried.append(list(numbers))
         if 3 in numbers:
             raise error
         done.extend(numbers)
+        return []
 
     for error, well in ((ValueError(), [0, 1, 2, 4, 5]), (ConnectionError(), [0])):
         done.clear()
@@ -169,20 +270,20 @@ def test_nobody_fails_for_anothers_sake() -> None:
         assert len(tried) == (7 if isinstance(error, ValueError) else 2)
 
 
-def _all_at_once(work: object, count: int) -> list[int]:
+def _all_at_once(work: Work[int], count: int, together: Together[int] | None = None) -> list[int]:
     """Let so many do it while the first one is at work; who failed."""
-    together: Together[int] = Together(10, lambda error: isinstance(error, ConnectionError))
+    together = together or Together(10, lambda error: isinstance(error, ConnectionError))
     began, go_on = threading.Event(), threading.Event()
     failed: list[int] = []
 
-    def first(numbers: Sequence[int]) -> None:
+    def first(numbers: Sequence[int]) -> Sequence[int]:
         began.set()
         assert go_on.wait(WITHIN_S)
-        work(numbers)  # type: ignore[operator]
+        return work(numbers)
 
     def do(number: int) -> None:
         try:
-            together.do(number, first if number == 0 else work)  # type: ignore[arg-type]
+            together.do(number, first if number == 0 else work)
         except (ValueError, ConnectionError):
             failed.append(number)
 
@@ -191,13 +292,36 @@ def _all_at_once(work: object, count: int) -> list[int]:
     assert began.wait(WITHIN_S)
     for thread in threads[1:]:
         thread.start()
-    until_s = time.monotonic() + WITHIN_S
-    while len(together._waiting) < count - 1 and time.monotonic() < until_s:
-        time.sleep(0.005)
+    _until(lambda: len(together._waiting) == count - 1)
     go_on.set()
     for thread in threads:
         thread.join(WITHIN_S)
     return failed
+
+
+def test_who_is_left_out_is_done_alone_and_keeps_nobody() -> None:
+    """One of five would have kept the others waiting: it is done in its own thread, while they are
+    answered and the next ones are done."""
+    together: Together[int] = Together(10, lambda _error: False)
+    go_on = threading.Event()
+    done: list[int] = []
+
+    def work(numbers: Sequence[int]) -> Sequence[int]:
+        left = [number for number in numbers if number == 3]
+        if len(numbers) == 1 and left:
+            assert go_on.wait(WITHIN_S)
+            left = []
+        done.extend(number for number in numbers if number not in left)
+        return left
+
+    thread = threading.Thread(target=_all_at_once, args=(work, 6, together))
+    thread.start()
+    _until(lambda: sorted(done) == [0, 1, 2, 4, 5])
+    together.do(7, work)
+    assert 3 not in done
+    go_on.set()
+    thread.join(WITHIN_S)
+    assert sorted(done) == [0, 1, 2, 3, 4, 5, 7]
 
 
 def test_who_is_not_served_in_time_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,10 +331,11 @@ def test_who_is_not_served_in_time_is_told(monkeypatch: pytest.MonkeyPatch) -> N
     began, go_on = threading.Event(), threading.Event()
     done: list[int] = []
 
-    def hang(numbers: Sequence[int]) -> None:
+    def hang(numbers: Sequence[int]) -> Sequence[int]:
         began.set()
         assert go_on.wait(WITHIN_S)
         done.extend(numbers)
+        return []
 
     thread = threading.Thread(target=lambda: together.do(1, hang))
     thread.start()

@@ -56,7 +56,11 @@ def told(staff: Staff, kind: str) -> list[Any]:
 
 
 def opened(staff: Staff, home: EnrolledHome, **more: Any) -> SshOpened:
-    usual = {"until": home.clock.now() + HOUR, "fingerprint": "SHA256:ab<b>", "host_key": KEY}
+    usual: dict[str, Any] = {
+        "until": home.clock.now() + HOUR,
+        "fingerprint": "SHA256:ab<b>",
+        "host_key": KEY,
+    }
     data = SshOpened(request=state(staff).request, **usual | more)
     home.send(data)
     return data

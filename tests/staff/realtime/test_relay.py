@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from gateway.clock import ManualClock
 from gateway.envelope import Draft
-from gateway.events import RecordRead
+from gateway.events import AlarmRaised, AlarmType, RecordRead
 from tests.staff.care.test_actions import refusal, turn_of
 from tests.staff.homelink.test_urgent import WATCHER
 from tests.staff.parts import EnrolledHome, parts_of
@@ -27,7 +27,7 @@ from web.staff.realtime import relay as relay_module
 from web.staff.realtime.broker import DECIDED
 from web.staff.realtime.relay import CHANNEL, PostgresRelay
 from web.staff.realtime.waiting import TooSlow
-from web.staff.storage import tables
+from web.staff.storage import pg_connection, tables
 from web.staff.storage.changes import LockOrder
 
 pytestmark = pytest.mark.postgres
@@ -244,3 +244,34 @@ def test_what_an_order_is_about_is_kept_on_the_way(
         assert order.reached
         given = next(raw for raw in stream if raw.startswith(b"event: "))
         assert given == f'event: {what}\ndata: {{"what": "end"}}\n\n'.encode()
+
+
+SLOW_COMMIT = """
+CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql
+AS 'BEGIN PERFORM pg_sleep(6); RETURN NULL; END';
+CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON urgent DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION slow()
+"""
+
+
+def test_an_alarm_whose_commit_was_not_answered_is_on_the_screens(
+    workers: Any, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL commits after its answer was given up.  The home hears that nothing was taken;
+    sent again it is known, and told to nobody: so it is told when it is committed."""
+    one, _other = workers
+    staff = parts_of(one)
+    home = EnrolledHome(one, one.test_client(), "h1", clock)
+    home.enroll()
+    with staff.db.read() as conn:
+        for statement in SLOW_COMMIT.split(";\n"):
+            conn.exec_driver_sql(statement)
+    staff.db.engine.dispose()
+    monkeypatch.setattr(pg_connection, "ANSWER_TIMEOUT_S", 3.0)
+    raised = home.seal(AlarmRaised.usual(AlarmType.PENDANT, clock.now()))
+    with staff.broker.subscribe({"h1"}) as screen:
+        assert home.post("urgent", raised).status_code == 503
+        told = screen.get(20)
+        assert told is not None and told.kind == AlarmRaised.KIND
+    assert home.post("urgent", raised).status_code == 200
+    home.close()

@@ -38,6 +38,7 @@ def worker(number):
     assert os.read(ways[number][0], 100) == b"here"
     return child
 
+made.tell(b"said when nobody was there")
 first, second = worker(0), worker(1)
 made.tell(b"x" * {WORD_MAX_BYTES + 1})
 made.tell(b"an alarm")
@@ -55,8 +56,9 @@ os.kill(third, signal.SIGKILL)
 
 
 def test_every_other_worker_hears_it_and_nobody_waits() -> None:
-    """A killed worker's place is free for the one after it; a word that is too long, or one too
-    many for a worker that is busy, holds up nobody."""
+    """A killed worker's place is free for the one after it; what was said when nobody was there is
+    not heard later; a word that is too long, or one too many for a worker that is busy, holds up
+    nobody."""
     done = subprocess.run(
         [sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=60, check=False
     )

@@ -18,6 +18,8 @@ from web.staff.core.admission import POSTGRES, SQLITE, YIELDS_S, Lane, NoTurn, T
 from web.staff.core.context import Staff
 from web.staff.core.pace import BATCH_MIN, LOOK_BATCHES, TARGET_S, Pace
 from web.staff.core.waits import (
+    ASK_S,
+    ASKING,
     TICKET_KEPT_S,
     WAIT_MAX_S,
     WAIT_OLD_MAX_S,
@@ -52,7 +54,7 @@ class Line:
 
     def join(self, name: str, lane: Lane, waited_s: float = 0.0) -> None:
         """One more waits."""
-        before = len(self.turns._waiting)
+        before = self.turns.waiting()
         self._names[lane, round(waited_s)] = name
 
         def wait() -> None:
@@ -63,7 +65,7 @@ class Line:
         thread.start()
         self._threads.append(thread)
         until = time.monotonic() + PATIENCE_S
-        while len(self.turns._waiting) == before and thread.is_alive():
+        while self.turns.waiting() == before and thread.is_alive():
             assert time.monotonic() < until
             time.sleep(0.001)
 
@@ -139,6 +141,7 @@ def test_a_batch_under_way_lets_pages_go_first(monkeypatch: pytest.MonkeyPatch) 
         return thread
 
     monkeypatch.setattr("web.staff.core.admission.GIVES_WAY_S", PATIENCE_S)
+    monkeypatch.setattr("web.staff.core.admission.GIVES_PAGES_S", PATIENCE_S)
     for lane, holding in (
         (Lane.PAGE, False),
         (Lane.PAGE, True),
@@ -163,12 +166,27 @@ def test_a_batch_under_way_lets_pages_go_first(monkeypatch: pytest.MonkeyPatch) 
         assert 0.04 <= time.monotonic() - began_s < PATIENCE_S / 2
 
 
+def test_history_has_as_much_time_as_it_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many pages are looked at, a batch stands still for no longer than it has worked."""
+    monkeypatch.setattr("web.staff.core.admission.GIVES_WAY_S", PATIENCE_S)
+    monkeypatch.setattr("web.staff.core.admission.GIVES_PAGES_S", 0.0)
+    turns = Turns(POSTGRES)
+    with turns.turn(Lane.PAGE):
+        began_s, way = time.monotonic(), Way(turns)
+        time.sleep(0.1)
+        for _ in range(3):
+            way.give()
+        took_s = time.monotonic() - began_s
+    assert 0.09 <= way.stood_s <= took_s - way.stood_s + 0.01
+
+
 def test_history_is_read_and_folded_in_pieces(
     enrolled_home: EnrolledHome, staff: Staff, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While a page is worked for a batch of history is not stored, one of a few events is; when the
     page is done the rest follows."""
     monkeypatch.setattr("web.staff.core.admission.GIVES_WAY_S", PATIENCE_S)
+    monkeypatch.setattr("web.staff.core.admission.GIVES_PAGES_S", PATIENCE_S)
     few = [enrolled_home.seal(MatPressed(), device="bed")[0] for _ in range(5)]
     many = [enrolled_home.seal(MatPressed(), device="bed")[0] for _ in range(40)]
     with staff.admission.turns.turn(Lane.PAGE):
@@ -201,10 +219,15 @@ def ticket(waits: Waits, home: str, told: Told) -> Ticket:
     return found
 
 
+def due_in_s(waits: Waits, now_s: list[float], home: str, told: Told) -> float:
+    """Seconds until a home's time, which may ask before."""
+    return ticket(waits, home, told).due_s - now_s[0]
+
+
 def test_homes_are_told_one_after_the_other_at_the_pace_of_batches() -> None:
     """A hundred homes at once: spread over the time that their batches need."""
-    waits, _ = made_waits()
-    told = [waits.tell(f"h{n}", None, 0.2).wait_s for n in range(100)]
+    waits, now_s = made_waits()
+    told = [due_in_s(waits, now_s, f"h{n}", waits.tell(f"h{n}", None, 0.2)) for n in range(100)]
     assert told == sorted(told)
     assert max(told) - 1 <= round(waits.behind_s()) == 20
     assert max(told.count(second) for second in set(told)) <= 6  # the first second has one more
@@ -212,8 +235,8 @@ def test_homes_are_told_one_after_the_other_at_the_pace_of_batches() -> None:
 
 def test_a_wait_has_bounds_and_is_spread_at_its_end() -> None:
     """Ten minutes at the most, and not all at the same moment; an old home a minute."""
-    waits, _ = made_waits()
-    told = [waits.tell(f"h{n}", None, 5.0).wait_s for n in range(400)]
+    waits, now_s = made_waits()
+    told = [due_in_s(waits, now_s, f"h{n}", waits.tell(f"h{n}", None, 5.0)) for n in range(400)]
     assert max(told) <= WAIT_MAX_S + 5
     late = told[200:]
     assert len(set(late)) > 100 and min(late) >= WAIT_MAX_S / 2
@@ -230,13 +253,26 @@ def test_who_asks_too_early_keeps_its_time() -> None:
     held = ticket(waits, "mine", first)
     now_s[0] += 10
     again = waits.tell("mine", held, 1.0)
-    assert again.wait_s == first.wait_s - 10 and not waits.is_due(held)
-    now_s[0] += first.wait_s
-    held = ticket(waits, "mine", again)
+    assert ticket(waits, "mine", again) == held and not waits.is_due(held)
+    now_s[0] += 60
     assert waits.is_due(held)
     soon = waits.tell("mine", held, 1.0)
     assert soon.wait_s <= 4
-    assert waits.waited_s(ticket(waits, "mine", soon)) == first.wait_s + 10
+    assert waits.waited_s(ticket(waits, "mine", soon)) == 70
+
+
+def test_who_has_long_to_wait_asks_now_and_then_whether_there_is_a_place() -> None:
+    """Times that were given while a storm began are too late: of those who wait so many ask that
+    there is one whenever a batch is done, each with its old time, and nobody sooner than that."""
+    waits, _ = made_waits()
+    told = [waits.tell(f"h{n}", None, 0.1) for n in range(1000)]
+    assert max(one.wait_s for one in told) <= ASK_S[1]
+    assert waits.behind_s() == pytest.approx(100)
+    again = waits.tell("h999", ticket(waits, "h999", told[-1]), 0.02)
+    assert ticket(waits, "h999", again) == ticket(waits, "h999", told[-1])
+    assert again.wait_s == 1000 * 0.02 / ASKING
+    assert waits.tell("h998", ticket(waits, "h998", told[-2]), 1e-4).wait_s == ASK_S[0]
+    assert waits.tell("h0", ticket(waits, "h0", told[0]), 1.0).wait_s == told[0].wait_s == 1
 
 
 def test_who_comes_in_time_to_a_full_line_is_spread_as_well() -> None:
@@ -245,7 +281,9 @@ def test_who_comes_in_time_to_a_full_line_is_spread_as_well() -> None:
     waits, now_s = made_waits()
     held = [ticket(waits, f"h{n}", waits.tell(f"h{n}", None, 0.01)) for n in range(200)]
     now_s[0] += 60
-    told = [waits.tell(f"h{n}", one, 0.5).wait_s for n, one in enumerate(held)]
+    told = [
+        due_in_s(waits, now_s, f"h{n}", waits.tell(f"h{n}", one, 0.5)) for n, one in enumerate(held)
+    ]
     assert max(told) >= 200 * 0.5
     assert max(told.count(second) for second in set(told)) <= 4
 
@@ -409,6 +447,7 @@ def test_what_a_batch_stands_still_for_is_no_part_of_its_cost(
 ) -> None:
     """Or batches would shrink with the pages beside them, and stand as long for each few events."""
     monkeypatch.setattr("web.staff.core.admission.GIVES_WAY_S", 0.5)
+    monkeypatch.setattr("web.staff.core.admission.GIVES_PAGES_S", 0.5)
     costs = []
 
     def note(events: int, took_s: float, *_: object, **__: object) -> None:

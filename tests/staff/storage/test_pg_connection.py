@@ -18,6 +18,7 @@ import pytest
 from psycopg import pq
 from sqlalchemy import Column, Connection, MetaData, Table, insert, text
 from sqlalchemy import select as choose
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from tests.staff import postgres
@@ -256,6 +257,19 @@ def test_a_server_that_hangs_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
         database.close()
 
 
+def test_a_worker_that_is_gone_keeps_nothing_locked(database: Database, postgres_url: str) -> None:
+    """PostgreSQL asks each connection within seconds whether the other machine is there; what the
+    setting says itself about that counts."""
+    asked = "SHOW tcp_keepalives_idle"
+    with database.read() as conn:
+        assert conn.exec_driver_sql(asked).scalar_one() == "10"
+    own = "options=-c%20tcp_keepalives_idle%3D60"
+    other = Database(parse_url(f"{postgres_url}shared?{own}"))
+    with other.read() as conn:
+        assert conn.exec_driver_sql(asked).scalar_one() == "60"
+    other.close()
+
+
 def test_a_migration_may_take_its_time(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It goes on where any other statement would be given up."""
     monkeypatch.setattr(pg_connection, "ANSWER_TIMEOUT_S", 0.5)
@@ -348,6 +362,7 @@ def test_statements_that_come_but_once_are_not_kept() -> None:
         ("postgresql://u:p@db/x", {"host": "db"}),
         ("postgresql+pg8000://u:p@db:5433/x", {"host": "db", "port": 5433}),
         ("postgresql+psycopg://u@db/x?sslmode=require", {"sslmode": "require"}),
+        ("postgresql://u@/x?hostaddr=127.0.0.1", {"sslmode": "disable"}),
         ("postgresql+pg8000://u@/x?timeout=5&tcp_keepalive=1", {"host": None}),
         (
             "postgresql+pg8000://u@/x?unix_sock=/run/postgresql/.s.PGSQL.5433",
@@ -366,3 +381,30 @@ def test_addresses_of_older_settings_go_on(written: str, meant: dict[str, Any]) 
     assert {name: given[name] for name in meant} == {
         name: value or "localhost" for name, value in meant.items()
     }
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "postgresql://u:p@db/x",
+        "postgresql://u:p@localhost/x?hostaddr=192.0.2.1",
+        "postgresql://u:p@/x?hostaddr=192.0.2.1",
+        "postgresql://u:p@/x?service=tryggve",
+    ],
+)
+def test_what_leads_to_another_machine_may_be_encrypted(written: str) -> None:
+    """Encryption is left out only on the way to this machine: not where an address stands beside
+    the name, or the service's file says where."""
+    given = pg_connection.settings_of(parse_url(written))
+    assert "sslmode" not in given
+    assert given.get("host") in ("db", "localhost" if "localhost" in written else None)
+
+
+def test_a_password_may_have_any_letters(postgres_url: str) -> None:
+    """As it stands in the address, each written with its number: it is libpq's as it was meant."""
+    odd = "å %'\\\"@:/?#&= ;$1"
+    url = make_url(f"{postgres_url}shared").set(password=odd)
+    given = pg_connection.settings_of(parse_url(url.render_as_string(hide_password=False)))
+    assert given["password"] == odd
+    told = psycopg.conninfo.conninfo_to_dict(psycopg.conninfo.make_conninfo(**given))
+    assert told["password"] == odd

@@ -48,7 +48,7 @@ class Connection(http.client.HTTPConnection):
         super().__init__(host, port)
         self._to = address
         self._until_s = 0.0
-        self._whole = False
+        self._stays = False
         self.used_s = 0.0
         """When it was given back (monotonic)."""
 
@@ -77,7 +77,7 @@ class Connection(http.client.HTTPConnection):
         until_s: float,
     ) -> Answer:
         """Send it and read the answer."""
-        self._until_s, self._whole = until_s, False
+        self._until_s, self._stays = until_s, False
         self.response_class = partial(_Response, until_s=until_s)  # type: ignore[assignment]
         if self.sock is None:
             self.connect()
@@ -88,12 +88,14 @@ class Connection(http.client.HTTPConnection):
             told = {name.lower(): value for name, value in answer.getheaders()}
             # what is left over, or was not read, would be taken for the next answer
             rest = isinstance(answer, _Response) and answer.left_over()
-            self._whole = answer.isclosed() and not answer.will_close and not rest
+            stays = answer.isclosed() and not answer.will_close and not rest
+            # a new connection may find a machine of theirs that is well
+            self._stays = stays and answer.status < 500
             return Answer(answer.status, read, told)
 
     def may_be_kept(self) -> bool:
-        """Whether its last answer was read to its end, and nothing followed."""
-        return self._whole and self.sock is not None
+        """Whether its last answer was read to its end, nothing followed, and the server is well."""
+        return self._stays and self.sock is not None
 
     def is_quiet(self) -> bool:
         """Whether nothing came since: neither an end nor an answer that nobody asked for."""

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum
+from operator import attrgetter
 
 from gateway.errors import TryggveError
 
@@ -57,10 +58,15 @@ YIELDS_S = 2.0
 night full of alarms would leave homes unheard."""
 
 GIVES_WAY_S = 0.25
-"""Seconds for which a batch that is under way stands still, altogether, while pages or alarms are
-worked for.  It takes as long by itself (`pace.TARGET_S`), so that history has half of the server
-however many pages are looked at.  With a second, a thousand homes had a tenth: eight screens that
-show *Nu* are at work all the time."""
+"""Seconds for which a batch that is under way stands still, altogether, while alarms or orders are
+worked for."""
+
+GIVES_PAGES_S = 0.02
+"""Seconds for which it stands still for pages however short it is; beyond, no longer than it has
+worked itself, so that history has half of the server however many pages are looked at.  With a
+quarter of a second each, eight screens that show *Nu* left it a tenth of a quick one, and a storm
+of a thousand homes took three times as long."""
+
 
 ORDER_WAITS_S = 0.5
 """Seconds that an order waits at the most for other `WRITERS`, then it is worked for beside them:
@@ -111,7 +117,7 @@ POSTGRES = Limits(
         Lane.ALARM: ALARMS_AT_ONCE,
         Lane.ORDER: 3,
         Lane.LIVE: 2,
-        Lane.STREAM: 4,
+        Lane.STREAM: 8,
         Lane.PAGE: 4,
         Lane.HISTORY: 2,  # to begin with: `web.staff.core.pace` finds what the database takes
     },
@@ -144,8 +150,9 @@ class Turns:
         self._lock = threading.Lock()
         self._at_work: Counter[Lane] = Counter()
         self._inside: Counter[Lane] = Counter()
-        self._waiting: list[_Waiter] = []
-        """In the order in which they are called: a thousand homes that come back wait here."""
+        self._waiting: dict[Lane, list[_Waiter]] = {lane: [] for lane in Lane}
+        """Of each lane, who came first before others: a thousand homes that come back wait here, so
+        that nothing goes through all of them whenever a turn ends."""
         self._ended = threading.Condition(self._lock)
 
     def come_in(self, lane: Lane, at_most: int | None = None) -> bool:
@@ -167,6 +174,11 @@ class Turns:
         """How many of the lane are at the server now."""
         with self._lock:
             return self._inside[lane]
+
+    def waiting(self) -> int:
+        """How many wait for a place."""
+        with self._lock:
+            return sum(map(len, self._waiting.values()))
 
     @contextmanager
     def turn(
@@ -197,7 +209,7 @@ class Turns:
         now_s = time.monotonic()
         me = _Waiter(lane, now_s - waited_s, now_s)
         with self._lock:
-            insort(self._waiting, me, key=_order)
+            insort(self._waiting[lane], me, key=attrgetter("since_s"))
             self._call()
         patience_s = {Lane.ORDER: ORDER_WAITS_S, Lane.HISTORY: YIELDS_S}.get(lane, 0.0)
         if me.called.wait(patience_s):
@@ -211,23 +223,23 @@ class Turns:
             return
         with self._lock:
             if not me.called.is_set():
-                self._waiting.remove(me)
+                self._waiting[lane].remove(me)
                 raise NoTurn("no place became free in time", lane=lane.name)
 
     def _call(self) -> None:
         """Let everybody begin who may (the lock is held)."""
         now_s = time.monotonic()
-        full: set[Lane] = set()
-        for waiter in self._waiting.copy():
-            if waiter.lane in full:
+        for lane, waiting in self._waiting.items():
+            if not waiting or self._is_full(lane):
                 continue
-            if self._may_begin(waiter, now_s):
-                self._begin(waiter)
-            elif self._is_full(waiter.lane):
-                full.add(waiter.lane)
+            for waiter in waiting.copy():
+                if self._may_begin(waiter, now_s):
+                    self._begin(waiter)
+                if self._is_full(lane):
+                    break
 
     def _begin(self, waiter: _Waiter) -> None:
-        self._waiting.remove(waiter)
+        self._waiting[waiter.lane].remove(waiter)
         self._at_work[waiter.lane] += 1
         waiter.called.set()
 
@@ -239,7 +251,7 @@ class Turns:
             return False
         if lane in (Lane.ALARM, Lane.ORDER, Lane.PAGE) or now_s - waiter.came_s >= YIELDS_S:
             return True
-        if any(one.lane <= Lane.ORDER for one in self._waiting):
+        if self._waiting[Lane.ALARM] or self._waiting[Lane.ORDER]:
             return False
         if lane is not Lane.HISTORY:
             return True
@@ -251,38 +263,38 @@ class Turns:
         return self._at_work[lane] >= limit
 
 
-def _order(waiter: _Waiter) -> tuple[Lane, float]:
-    return waiter.lane, waiter.since_s
-
-
 class Way:
     """How a batch that is under way lets others go first; for one batch."""
 
     def __init__(self, turns: Turns) -> None:
         self._turns = turns
+        self._began_s = time.monotonic()
         self.stood_s = 0.0
         """Seconds for which it stood still."""
 
     def give(self, *, holding: bool = False) -> None:
         """Stand still while a page is worked for, or an alarm or an order, unless we are `holding`
         what these wait for."""
-        left_s = GIVES_WAY_S - self.stood_s
-        if left_s > 0:
-            began_s = time.monotonic()
-            self._turns.stand_still(self._held if holding else self._free, left_s)
-            self.stood_s += time.monotonic() - began_s
+        worked_s = time.monotonic() - self._began_s - self.stood_s
+        for_pages_s = min(GIVES_WAY_S, GIVES_PAGES_S + worked_s)
+        if holding:
+            self._stand(self._held, for_pages_s)
+            return
+        self._stand(lambda: not self._turns.is_at_work(Lane.PAGE), for_pages_s)
+        self._stand(lambda: not self._turns.is_at_work(Lane.ALARM, Lane.ORDER), GIVES_WAY_S)
 
     def give_alarms(self) -> None:
         """Stand still while an alarm is worked for: a small batch has not asked for the lock yet,
         and would only take the interpreter from it."""
-        left_s = GIVES_WAY_S - self.stood_s
-        if left_s > 0 and self._turns.is_at_work(Lane.ALARM):
-            began_s = time.monotonic()
-            self._turns.stand_still(lambda: not self._turns.is_at_work(Lane.ALARM), left_s)
-            self.stood_s += time.monotonic() - began_s
+        self._stand(lambda: not self._turns.is_at_work(Lane.ALARM), GIVES_WAY_S)
 
-    def _free(self) -> bool:
-        return not self._turns.is_at_work(Lane.PAGE, Lane.ALARM, Lane.ORDER)
+    def _stand(self, way: Callable[[], bool], at_most_s: float) -> None:
+        """Until `way` is free; so long altogether."""
+        left_s = at_most_s - self.stood_s
+        if left_s > 0 and not way():
+            began_s = time.monotonic()
+            self._turns.stand_still(way, left_s)
+            self.stood_s += time.monotonic() - began_s
 
     def _held(self) -> bool:
         at_work = self._turns.is_at_work

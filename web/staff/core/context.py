@@ -30,7 +30,7 @@ from web.staff.storage.afterwards import Afterwards
 from web.staff.storage.changes import MANY_HOMES
 from web.staff.storage.database import Database, Tx
 from web.staff.storage.deadlines import Moment, boot_id
-from web.staff.storage.outage import is_away
+from web.staff.storage.outage import FAULTS, is_away
 
 if TYPE_CHECKING:
     from web.staff.core.config import StaffConfig
@@ -106,12 +106,18 @@ class Staff:
         """One transaction.  What was added to `tx.changes` is told to everybody after the commit,
         `tx.orders` are given to their homes, and the pages of `tx.look_again` look; nothing of it
         when it fails."""
-        woken = False
-        with self.db.write(self._committed) as tx:
-            yield tx
-            if tx.changes:
-                woken = escalations.before_commit(tx.conn, tx.changes, self.moment())
-            self.relay.before_commit(tx)
+        woken = done = False
+        try:
+            with self.db.write(self._committed) as tx:
+                yield tx
+                if tx.changes:
+                    woken = escalations.before_commit(tx.conn, tx.changes, self.moment())
+                self.relay.before_commit(tx)
+                done = True
+        except FAULTS:
+            if done:
+                self.relay.in_doubt()
+            raise
         if woken:
             self.ladders_due.set()
 

@@ -2,7 +2,8 @@
 ten.
 
 Nobody waits for others to come: who finds nobody at work begins at once, with what is there; what
-comes meanwhile is done together when that is over.  Not for: what is done.
+comes meanwhile is done together when that is over.  What cannot be done with the others is done by
+its own thread, by itself, and they wait no longer for it.  Not for: what is done.
 """
 
 from __future__ import annotations
@@ -13,6 +14,10 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+
+Work = Callable[[Sequence[T]], Sequence[T]]
+"""Does it; returns those of several that it left out, for they would have kept the others
+waiting."""
 
 WITHIN_S = 30.0
 """Seconds that anybody waits for who is at work, at the most: what a turn to write is waited for
@@ -30,13 +35,15 @@ class _Waiter(Generic[T]):
     leads: bool = False
     """Called to do what waits; else its own is done."""
     taken: bool = False
+    alone: bool = False
+    """To be done by itself."""
     error: Exception | None = field(default_factory=NotDone)
     """None: it is done."""
 
 
 class Together(Generic[T]):
     """At most `most` are done in one go.  `is_everybodys` tells whether an error would meet each of
-    them: then none is tried again by itself.  Thread-safe; not re-entrant."""
+    them: then none is tried again alone.  Thread-safe; not re-entrant."""
 
     def __init__(self, most: int, is_everybodys: Callable[[Exception], bool]) -> None:
         self._most = most
@@ -45,7 +52,7 @@ class Together(Generic[T]):
         self._waiting: list[_Waiter[T]] = []
         self._at_work = False
 
-    def do(self, what: T, work: Callable[[Sequence[T]], None]) -> None:
+    def do(self, what: T, work: Work[T]) -> None:
         """Have `what` done, alone or with others of the same work.  Raises what the work raised,
         `NotDone` after `WITHIN_S`."""
         me = _Waiter(what)
@@ -57,7 +64,9 @@ class Together(Generic[T]):
             self._wait(me)
         if me.leads:
             self._lead(work)
-        if me.error is not None:
+        if me.alone:
+            work([me.what])
+        elif me.error is not None:
             raise me.error
 
     def _wait(self, me: _Waiter[T]) -> None:
@@ -70,7 +79,7 @@ class Together(Generic[T]):
                 self._waiting.remove(me)
         raise NotDone
 
-    def _lead(self, work: Callable[[Sequence[T]], None]) -> None:
+    def _lead(self, work: Work[T]) -> None:
         """Do what waits, the own first, and let the next one go on."""
         with self._lock:
             group = self._waiting[: self._most]
@@ -89,17 +98,15 @@ class Together(Generic[T]):
             for one in group:
                 one.called.set()
 
-    def _work(self, group: Sequence[_Waiter[T]], work: Callable[[Sequence[T]], None]) -> None:
-        """All at once; where that fails each by itself, so that nobody fails for another's sake."""
+    def _work(self, group: Sequence[_Waiter[T]], work: Work[T]) -> None:
+        """All at once; where that fails each alone, so that nobody fails for another's sake."""
         try:
-            work([one.what for one in group])
+            left = work([one.what for one in group])
         except Exception as error:
-            if len(group) > 1 and not self._is_everybodys(error):
-                for one in group:
-                    self._work([one], work)
-                return
             for one in group:
+                one.alone = len(group) > 1 and not self._is_everybodys(error)
                 one.error = error
         else:
             for one in group:
+                one.alone = any(one.what is other for other in left)
                 one.error = None

@@ -31,6 +31,15 @@ WAIT_OLD_MAX_S = 60.0
 """The most for a home that does not know how to wait: it comes by its own pauses, up to a minute,
 and would be called silent after three."""
 
+ASK_S = (4.0, 20.0)
+"""Seconds at the least and at the most after which a home whose time is farther off is to ask
+whether there is a place: while a storm begins a batch takes many times as long as afterwards, and
+homes that kept to what they were told then left the server idle for a third of its time.  To refuse
+one costs a hundredth of its batch."""
+
+ASKING = 2
+"""Homes that are to ask in the time of a batch."""
+
 LATE_SHARE = 2.0
 """Times as long as a batch takes between two homes that found the line full in their time."""
 
@@ -117,21 +126,23 @@ class Waits:
             if old:
                 due_s = min(due_s, now_s + WAIT_OLD_MAX_S)
             since_s = int(now_s) if ticket is None else ticket.since_s
-            return self._give(home, Ticket(math.ceil(due_s), since_s), now_s)
+            return self._give(home, Ticket(math.ceil(due_s), since_s), now_s, cost_s)
 
     def book(self, home: str, cost_s: float) -> Told:
         """A time for the next batch of a home that has just been worked for."""
         now_s = self._now_s()
         with self._lock:
             due_s = self._next(home, now_s, cost_s)
-            return self._give(home, Ticket(math.ceil(due_s), int(now_s)), now_s)
+            return self._give(home, Ticket(math.ceil(due_s), int(now_s)), now_s, cost_s)
 
-    def _give(self, home: str, ticket: Ticket, now_s: float) -> Told:
+    def _give(self, home: str, ticket: Ticket, now_s: float, cost_s: float) -> Told:
         self._last[home] = ticket
         self._last.move_to_end(home)
         while len(self._last) > TICKETS_MAX:
             self._last.popitem(last=False)
-        wait_s = max(int(WAIT_MIN_S), math.ceil(ticket.due_s - now_s))
+        least_s, most_s = ASK_S
+        ask_s = max(least_s, min(most_s, len(self._last) * cost_s / ASKING))
+        wait_s = max(int(WAIT_MIN_S), math.ceil(min(ticket.due_s - now_s, ask_s)))
         return Told(wait_s, self._written(home, ticket))
 
     def _next(self, home: str, now_s: float, cost_s: float) -> float:

@@ -1,7 +1,8 @@
 """Enrolment: a one-time code makes a gateway a home's own.
 
-A code lives for hours, works once, and only its keyed hash is kept.  Code times are real seconds.
-Not for: HTTP.
+A code lives for hours, takes one gateway in, and only its keyed hash is kept.  A gateway whose
+answer was lost on the way shows the same key again, and is answered again.  Code times are real
+seconds.  Not for: HTTP.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def enroll(staff: Staff, asked: EnrollRequest, address: str, claims: str = "") -
     """Take a gateway in; `claims` is the home that its own file says it is (empty: it does not).
     Raises `Refused`: `too_many` (429), `bad_code` (403), `bad_key` (400), `other_home` (409)."""
     network = network_of(address)
-    if not _is_waiting(staff, asked.code) and not _wrong_by_network.allow(network):
+    if not _is_ours(staff, asked.code) and not _wrong_by_network.allow(network):
         raise Refused(429, "too_many", "Too many wrong codes; wait ten minutes.")
     try:
         key = tokens.public_key(asked.public_key)
@@ -102,6 +103,9 @@ def enroll(staff: Staff, asked: EnrollRequest, address: str, claims: str = "") -
     pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
     sha256 = hashlib.sha256(pem.encode()).hexdigest()
     with staff.write() as tx:
+        known = _taken_in(staff, tx, asked.code, sha256)
+        if known is not None:
+            return known
         home = _use_code(staff, tx, asked.code)
         if claims and claims != home:  # nothing is written: the code is as good as before
             raise Refused(409, "other_home", "The code is of another home than the gateway's file.")
@@ -126,11 +130,30 @@ def enroll(staff: Staff, asked: EnrollRequest, address: str, claims: str = "") -
     return EnrollAnswer(home=home, origin=origin, keys=keys)
 
 
-def _is_waiting(staff: Staff, code: str) -> bool:
-    """Whether somebody waits to use this very code: one look by an index, no transaction."""
-    query = select(tables.enrol_code.c.id).where(_good(staff, code))
+def _taken_in(staff: Staff, tx: Tx, code: str, key_sha256: str) -> EnrollAnswer | None:
+    """What the gateway with this key was answered when it used this code, within the code's time;
+    None: it did not, or another one has the home since."""
+    c, k = tables.enrol_code.c, tables.gateway_key.c
+    query = (
+        select(k.home_id, k.origin)
+        .join(tables.enrol_code, c.home_id == k.home_id)
+        .where(k.sha256 == key_sha256, k.revoked_at.is_(None))
+        .where(c.code_hash == staff.keys.hash_code(code), c.used_at.is_not(None))
+        .where(c.expires_at > datetime.now(UTC))
+    )
+    row = tx.conn.execute(query).first()
+    if row is None:
+        return None
+    return EnrollAnswer(home=row.home_id, origin=row.origin, keys=_keys_to_pin(staff, tx))
+
+
+def _is_ours(staff: Staff, code: str) -> bool:
+    """Whether this code was made here and has not ended, used or not: one look by an index, no
+    transaction."""
+    t = tables.enrol_code.c
+    mine = t.code_hash == staff.keys.hash_code(code), t.expires_at > datetime.now(UTC)
     with staff.db.read() as conn:
-        return conn.execute(query).first() is not None
+        return conn.execute(select(t.id).where(*mine)).first() is not None
 
 
 def _good(staff: Staff, code: str) -> ColumnElement[bool]:

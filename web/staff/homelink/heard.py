@@ -37,8 +37,9 @@ def note(tx: Tx, home: str, *, down_have: int | None = None, behind: int | None 
 
 
 def note_many(tx: Tx, told: Mapping[str, tuple[int | None, int | None]]) -> None:
-    """The same of several homes, each with its `down_have` and `behind`."""
-    rows = [{"home_id": home, **_values(*said)} for home, said in told.items()]
+    """The same of several homes, each with its `down_have` and `behind`; in the order in which
+    `Afterwards` writes, so that neither waits for the other."""
+    rows = [{"home_id": home, **_values(*said)} for home, said in sorted(told.items())]
     event_store.upsert_many(tx.conn, tables.home_link, ("home_id",), rows)
 
 

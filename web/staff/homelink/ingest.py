@@ -12,7 +12,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, bindparam, delete, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    select,
+    update,
+)
 
 from gateway.envelope import Event, canonical, from_json
 from gateway.errors import BadEvent, ChainError, TryggveError
@@ -324,20 +334,30 @@ def _confirm_urgent(tx: Tx, origin: str, new: Sequence[Sent]) -> dict[int, datet
     twins: dict[int, datetime] = {}
     for row in rows:
         digest = bytes(row.hash)
-        this = (t.c.origin == origin) & (t.c.seq == row.seq) & (t.c.hash == digest)
         if by_seq[row.seq] == digest:
             twins[row.seq] = row.received_at
-            tx.conn.execute(delete(t).where(this))
-            continue
-        tx.conn.execute(update(t).where(this).values(orphan=True))
-        ref = f"{origin}/{row.seq}"
-        own = orphan_id(ref, digest)
-        c = tables.night_check
-        escalations.rename(tx.conn, ref, own)
-        for named in (c.c.asked_ref, c.c.closed_ref):
-            asked = (c.c.home_id == row.home_id) & (named == ref)
-            tx.conn.execute(update(c).where(asked).values({named: own}))
+            tx.conn.execute(delete(t).where(_this(origin, row.seq, digest)))
+        else:
+            make_orphan(tx.conn, row.home_id, origin, row.seq, digest)
     return twins
+
+
+def make_orphan(conn: Connection, home: str, origin: str, seq: int, digest: bytes) -> None:
+    """An urgent event whose number another event has got: it is known by a name of its own, and so
+    is what was told of it."""
+    t, c = tables.urgent, tables.night_check
+    conn.execute(update(t).where(_this(origin, seq, digest)).values(orphan=True))
+    ref = f"{origin}/{seq}"
+    own = orphan_id(ref, digest)
+    escalations.rename(conn, ref, own)
+    for named in (c.c.asked_ref, c.c.closed_ref):
+        asked = (c.c.home_id == home) & (named == ref)
+        conn.execute(update(c).where(asked).values({named: own}))
+
+
+def _this(origin: str, seq: int, digest: bytes) -> ColumnElement[bool]:
+    t = tables.urgent.c
+    return and_(t.origin == origin, t.seq == seq, t.hash == digest)
 
 
 def stored(staff: Staff, sent: Sequence[Sent]) -> None:

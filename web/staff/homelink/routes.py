@@ -323,7 +323,13 @@ def stream() -> Response:
     name = secrets.token_hex(8)
     parts.relay.stream_opened(home, name)  # before it is open here, so that no other worker ends it
     mine = parts.broker.open_stream(home, name)
-    response = Response(_down(parts, mine, after), mimetype="text/event-stream")
+    told = _Told(after)
+    try:
+        first = _read_news(parts, home, told)
+    except BaseException:
+        parts.broker.close_stream(mine)
+        raise
+    response = Response(_down(parts, mine, told, first), mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
     response.call_on_close(lambda: parts.broker.close_stream(mine))
@@ -337,22 +343,22 @@ def _last_event_id() -> int:
     return int(value)
 
 
-def _down(parts: Staff, mine: HomeStream, after: int) -> Iterator[bytes]:
-    """The bytes of one home's stream.  It reads the log itself, so nothing can be missing."""
-    told = _Told(after)
+def _down(parts: Staff, mine: HomeStream, told: _Told, first: _News) -> Iterator[bytes]:
+    """The bytes of one home's stream, of which `first` was read as it began.  It reads the log
+    itself, so nothing can be missing."""
     try:
         yield b": hello\n\n"
+        yield from first.pieces
         beat_s = time.monotonic()
-        waits_s: float | None = beat_s  # since when it waits for its turn to read
-        opened = True  # just now, and known as such
+        # since when it waits for its turn to read
+        waits_s: float | None = beat_s if first.more else None
         while True:
             if waits_s is not None:
                 with suppress(NoTurn):
                     yield from _news(parts, mine.home, told, waits_s)
-                    if not opened:
-                        with _reading(parts, waits_s):
-                            parts.relay.stream_seen(mine.home, mine.name)
-                    waits_s, opened = None, False
+                    with _reading(parts, waits_s):
+                        parts.relay.stream_seen(mine.home, mine.name)
+                    waits_s = None
             left_s = 0.0 if waits_s is not None else beat_s + HEARTBEAT_S - time.monotonic()
             item = mine.get(max(0.0, left_s))  # what comes meanwhile does not wait for a turn
             if item is None:
@@ -389,30 +395,45 @@ class _Told:
     """And which alarm centres may call it."""
 
 
+@dataclass(frozen=True, slots=True)
+class _News:
+    """Some of what a home is told; `more`: not all."""
+
+    pieces: list[bytes]
+    more: bool
+
+
 def _news(parts: Staff, home: str, told: _Told, waits_s: float | None = None) -> Iterator[bytes]:
     """What was decided since, and then what changed with it.  See `_reading`."""
     more = True
     while more:
-        pieces = []
         with _reading(parts, waits_s):
-            with parts.db.read() as conn:
-                rows = event_store.decided_after(conn, home, told.after)
-            for seq, body in rows:
-                pieces.append(f"event: decided\nid: {seq}\ndata: {body}\n\n".encode())
-                told.after = seq
-                told.renamed = told.renamed or second_path.NAMED in body
-                told.delivered = told.delivered or centre_calls.NAMED in body
-            more = len(rows) >= event_store.DECIDED_MAX
-            if told.renamed and not more:
-                token = second_path.token(parts, home)
-                if token is not None:
-                    pieces.append(f"event: receivers\ndata: {token}\n\n".encode())
-                told.renamed = False
-            if told.delivered and not more:
-                for token in centre_calls.tokens(parts, home):
-                    pieces.append(f"event: centre\ndata: {token}\n\n".encode())
-                told.delivered = False
-        yield from pieces  # how long that takes is up to the home
+            news = _read_news(parts, home, told)
+        more = news.more
+        yield from news.pieces  # how long that takes is up to the home
+
+
+def _read_news(parts: Staff, home: str, told: _Told) -> _News:
+    """As much as is read at once; noted in `told`."""
+    pieces = []
+    with parts.db.read() as conn:
+        rows = event_store.decided_after(conn, home, told.after)
+    for seq, body in rows:
+        pieces.append(f"event: decided\nid: {seq}\ndata: {body}\n\n".encode())
+        told.after = seq
+        told.renamed = told.renamed or second_path.NAMED in body
+        told.delivered = told.delivered or centre_calls.NAMED in body
+    more = len(rows) >= event_store.DECIDED_MAX
+    if told.renamed and not more:
+        token = second_path.token(parts, home)
+        if token is not None:
+            pieces.append(f"event: receivers\ndata: {token}\n\n".encode())
+        told.renamed = False
+    if told.delivered and not more:
+        for token in centre_calls.tokens(parts, home):
+            pieces.append(f"event: centre\ndata: {token}\n\n".encode())
+        told.delivered = False
+    return _News(pieces, more)
 
 
 @contextmanager

@@ -3,7 +3,8 @@ once; the batch that brings them later confirms them.
 
 When many homes call at once, what waits is stored in one transaction: five hundred alarms cost
 fifty commits, and a statement reads or writes for ten homes.  One that calls alone waits for nobody
-(`web.staff.core.together`).  What another home sent never makes a home's own fail.
+(`web.staff.core.together`).  What another home sent never makes a home's own fail, nor wait for
+whoever writes about that one.
 
 Not for: batches in order (`web.staff.homelink.ingest`).
 """
@@ -23,6 +24,7 @@ from sqlalchemy import (
     LargeBinary,
     and_,
     bindparam,
+    case,
     insert,
     literal,
     select,
@@ -57,10 +59,12 @@ class Came:
 @dataclass(frozen=True, slots=True)
 class _Here:
     """What is here already under some numbers: `stored` is the hash of the event in its log,
-    `urgent` those that came ahead, `alarms` those that something was told of before."""
+    `urgent` those that came ahead, `ahead` the one of them that has the number, `alarms` those that
+    something was told of before."""
 
     stored: dict[tuple[str, int], bytes]
     urgent: set[tuple[str, int, bytes]]
+    ahead: dict[tuple[str, int], bytes]
     alarms: set[str]
 
 
@@ -82,13 +86,21 @@ def receive_urgent(
     return max((item.event.seq for item in came.sent), default=0)
 
 
-def _commit(staff: Staff, several: Sequence[Came]) -> None:
-    """Store what these homes sent, in one transaction."""
+def _commit(staff: Staff, several: Sequence[Came]) -> list[Came]:
+    """Store what these homes sent, in one transaction.  Returns what it left out of several:
+    somebody else writes about that home now."""
+    left: list[Came] = []
     with staff.write() as tx:
         if staff.db.postgres:  # SQLite has one writer, which is us
-            event_store.lock_homes(tx.conn, {came.home for came in several})
+            homes = {came.home for came in several}
+            held = event_store.lock_homes(tx.conn, homes, wait=len(several) == 1)
+            if len(several) > 1:
+                left = [came for came in several if came.home not in held]
+                several = [came for came in several if came.home in held]
         now = staff.clock.now()
         here = _here(tx.conn, [item for came in several for item in came.sent])
+        for came in several:
+            _make_way(tx.conn, here, came)
         folds = _folds(tx.conn, several, here)
         rows: list[dict[str, object]] = []
         told = []
@@ -111,6 +123,7 @@ def _commit(staff: Staff, several: Sequence[Came]) -> None:
         for came, fresh in told:
             _follow(staff, tx, came.home, fresh)
         heard.note_many(tx, {came.home: (came.down_have, came.backlog) for came in several})
+    return left
 
 
 def _follow(staff: Staff, tx: Tx, home: str, fresh: Sequence[Verdict]) -> None:
@@ -121,6 +134,19 @@ def _follow(staff: Staff, tx: Tx, home: str, fresh: Sequence[Verdict]) -> None:
 
 
 _INSERT = insert(tables.urgent)
+
+
+def _make_way(conn: Connection, here: _Here, came: Came) -> None:
+    """A home that gives the number of an urgent event to another one has lost the first with its
+    power: what was raised, taken or closed under that number is not the new one's."""
+    for item in came.sent:
+        at = (item.event.origin, item.event.seq)
+        lost = here.ahead.get(at)
+        if lost is None or at in here.stored or (*at, item.digest) in here.urgent:
+            continue
+        ingest.make_orphan(conn, came.home, *at, lost)
+        here.ahead[at] = item.digest
+        here.alarms.discard(item.event.ref)
 
 
 def _taken(
@@ -164,8 +190,8 @@ def _asked(
     nothing = literal(b"", LargeBinary)
     return union_all(
         select(literal(0), _E.origin, _E.seq, _E.hash).where(stored),
-        select(literal(1), _U.origin, _U.seq, _U.hash).where(ahead),
-        select(literal(2), _A.id, literal(0, BigInteger), nothing).where(alarm),
+        select(case((_U.orphan, 2), else_=1), _U.origin, _U.seq, _U.hash).where(ahead),
+        select(literal(3), _A.id, literal(0, BigInteger), nothing).where(alarm),
     )
 
 
@@ -190,14 +216,16 @@ def _here(conn: Connection, sent: Sequence[Sent]) -> _Here:
             among(_A.id, named),
         )
         rows = conn.execute(query).all()
-    here = _Here({}, set(), set())
+    here = _Here({}, set(), {}, set())
     for what, name, seq, digest in rows:
         if what == 0:
             here.stored[name, seq] = bytes(digest)
-        elif what == 1:
-            here.urgent.add((name, seq, bytes(digest)))
-        else:
+        elif what == 3:
             here.alarms.add(name)
+        else:
+            here.urgent.add((name, seq, bytes(digest)))
+            if what == 1:
+                here.ahead[name, seq] = bytes(digest)
     return here
 
 

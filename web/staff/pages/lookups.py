@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, false, or_, select
 
@@ -26,8 +26,7 @@ from web.staff.texts import kind_words
 NOT_CARE = kind_words.NOT_CARE
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A home as the pages show it.  `who` is the residents' names, or the label where the reader
     may not know them or none is kept; `where` label and address."""
 
@@ -57,21 +56,22 @@ def places(conn: Connection, actor: Actor, *, beyond: Collection[str] = ()) -> d
         )
         for home, name in conn.execute(query.order_by(t.resident.c.name)):
             residents.setdefault(home, []).append(name)
+    h = t.home.c
     rows = conn.execute(
-        select(t.home)
-        .where(among(t.home.c.id, homes), t.home.c.org_id == actor.org)
-        .order_by(t.home.c.label, t.home.c.id)
+        select(h.id, h.label, h.address, h.timezone, h.fallback)
+        .where(among(h.id, homes), h.org_id == actor.org)
+        .order_by(h.label, h.id)
     )
     return {
-        row.id: Place(
-            id=row.id,
-            label=row.label,
-            address=row.address,
-            zone=row.timezone,
-            fallback=row.fallback,
-            who=", ".join(residents.get(row.id, ())) or row.label,
+        home: Place(
+            id=home,
+            label=label,
+            address=address,
+            zone=zone,
+            fallback=fallback,
+            who=", ".join(residents.get(home, ())) or label,
         )
-        for row in rows
+        for home, label, address, zone, fallback in rows
     }
 
 

@@ -83,6 +83,9 @@ class Relay(Protocol):
     def after_commit(self, tx: Tx) -> None:
         """Give `tx.orders` to the homes' streams, and note which of them reached one."""
 
+    def in_doubt(self) -> None:
+        """A commit's answer was lost: if it was committed for all that, its changes are told."""
+
     def listens(self, tx: Tx, home: str) -> bool:
         """Whether a stream of this home is open at any worker."""
 
@@ -108,6 +111,7 @@ class OneWorker:
     def start(self) -> None: ...
     def stop(self) -> None: ...
     def before_commit(self, tx: Tx) -> None: ...
+    def in_doubt(self) -> None: ...
     def stream_opened(self, home: str, stream: str) -> None: ...
     def stream_seen(self, home: str, stream: str) -> None: ...
     def stream_closed(self, stream: str) -> None: ...
@@ -207,6 +211,10 @@ class PostgresRelay:
                 order.reached = self._broker.give_order(order.home, order.grant, order.what)
             else:
                 order.reached = self._was_taken(order, order.ticket)
+
+    def in_doubt(self) -> None:
+        # what was said under the former name is heard as another worker's; twice does no harm
+        self._me = secrets.token_hex(6)
 
     def _was_taken(self, order: LockOrder, ticket: str) -> bool:
         """Wait for the other worker's word; without one the order is taken back, and given here if

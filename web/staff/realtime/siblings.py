@@ -3,7 +3,8 @@
 The pairs of sockets are made before gunicorn forks; a worker takes the first place that nobody has
 (`join`).  A place is held by a lock of the kernel's (`fcntl`), which is free again when its worker
 is killed.  Words are for now: whoever has no room for one, or is just being replaced, misses it,
-and what matters is said again.
+and what matters is said again.  What was said to a place before it was taken is thrown away: the
+places of workers to come stay empty for weeks.
 
 Not for: what must arrive (`web.staff.realtime.relay`), or workers of another machine.
 """
@@ -18,6 +19,7 @@ import socket
 import threading
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 
 WORD_MAX_BYTES = 100_000
 """Of a longer word only its own worker hears: half of what the kernel lets wait for a socket by
@@ -56,6 +58,9 @@ class Siblings:
             except OSError:
                 continue
             self._mine, self._end = place, os.eventfd(0, os.EFD_CLOEXEC)
+            with suppress(BlockingIOError):  # no more of them
+                while mine.recv(1, socket.MSG_DONTWAIT):
+                    continue
             self._thread = threading.Thread(
                 target=self._listen, args=(mine, hear), name="siblings", daemon=True
             )

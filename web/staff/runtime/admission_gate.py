@@ -17,7 +17,9 @@ import io
 import json
 import logging
 import socket
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -53,6 +55,13 @@ LINE_NEW = 8
 """Batches of history that may be inside before a home that comes new is told to wait, while no
 other was: a few at once are no storm."""
 
+RANG_S = 120.0
+"""Seconds after an alarm for which its home begins to listen before the others: somebody stands at
+its door soon."""
+
+RANG_MAX = 2_000
+"""Homes of which that is remembered; the oldest go first."""
+
 SHARES = {
     Lane.ALARM: Share.URGENT,
     Lane.ORDER: Share.URGENT,
@@ -76,6 +85,9 @@ class AdmissionGate:
     def __init__(self, inner: WSGI, admission: Admission) -> None:
         self.inner = inner
         self._admission = admission
+        self._rang: OrderedDict[str, float] = OrderedDict()
+        """Homes that had an alarm, and when they sent it (monotonic)."""
+        self._lock = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer in turn, or say when to come again."""
@@ -94,7 +106,7 @@ class AdmissionGate:
         try:
             if lane in (Lane.ALARM, Lane.LIVE) and not self._read(environ):
                 return _too_slow(start_response)
-            with turns.turn(lane), working_for(SHARES[lane]):
+            with turns.turn(lane, self._ahead_s(lane, environ)), working_for(SHARES[lane]):
                 return self.inner(environ, start_response)
         except NoTurn:
             if lane is Lane.LIVE:
@@ -102,6 +114,21 @@ class AdmissionGate:
             return self._full(lane, start_response)
         finally:
             turns.leave(lane)
+
+    def _ahead_s(self, lane: Lane, environ: dict[str, Any]) -> float:
+        """Seconds by which this one goes before others of its lane: a home that had an alarm, when
+        it begins to listen."""
+        if lane not in (Lane.ALARM, Lane.STREAM):
+            return 0.0
+        home, now_s = home_named(environ), time.monotonic()
+        with self._lock:
+            if lane is Lane.STREAM:
+                return RANG_S if now_s - self._rang.get(home, -RANG_S) < RANG_S else 0.0
+            self._rang[home] = now_s
+            self._rang.move_to_end(home)
+            while len(self._rang) > RANG_MAX:
+                self._rang.popitem(last=False)
+        return 0.0
 
     # --- history
 

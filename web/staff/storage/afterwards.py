@@ -39,10 +39,11 @@ class Afterwards:
             self._later[name] = write
 
     def take_later(self) -> list[Callable[[Tx], None]]:
-        """What is to be written, once."""
+        """What is to be written, once, in the order of the names: two that write many rows in
+        orders of their own wait for each other, and one of them fails."""
         with self._lock:
-            found, self._later = list(self._later.values()), {}
-        return found
+            found, self._later = self._later, {}
+        return [found[name] for name in sorted(found)]
 
 
 def open_afterwards(url: URL) -> Afterwards | None:

@@ -147,11 +147,13 @@ def lock_home(conn: Connection, home: str) -> bool:
     return conn.execute(_LOCK_HOME, {"home": home}).first() is not None
 
 
-def lock_homes(conn: Connection, homes: Collection[str]) -> None:
-    """The same for several homes, in an order that lets nobody wait for one another."""
+def lock_homes(conn: Connection, homes: Collection[str], *, wait: bool = True) -> set[str]:
+    """The same for several homes, in an order that lets nobody wait for one another.  Returns those
+    that are locked now; not `wait`: without those about which somebody writes."""
     h = tables.home.c
     query = select(h.id).where(among(h.id, homes)).order_by(h.id)
-    conn.execute(query.with_for_update(key_share=True)).all()
+    locked = query.with_for_update(key_share=True, skip_locked=not wait)
+    return set(conn.execute(locked).scalars())
 
 
 def read_head(conn: Connection, origin: str) -> Head:

@@ -62,6 +62,10 @@ SETTINGS: Mapping[str, Any] = {
 }
 """libpq's, where the setting `database` says nothing else."""
 
+OF_THE_SERVER = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+"""PostgreSQL's: the same in the other direction.  It would keep what a worker had locked, a home's
+log, for two hours after the worker's machine lost its power."""
+
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 """Nobody listens between, and encryption would cost at each statement: PostgreSQL offers it there
 too as Debian sets it up."""
@@ -319,11 +323,13 @@ def settings_of(url: URL) -> dict[str, Any]:
     """libpq's settings of this address."""
     dialect: Any = PGDialect_psycopg
     _, given = dialect().create_connect_args(url)
-    settings: dict[str, Any] = {**SETTINGS, "host": "localhost", **given}
-    if settings["host"] in LOOPBACK:
+    settings: dict[str, Any] = {**SETTINGS, **given}
+    if not {"host", "hostaddr", "service"} & settings.keys():
+        settings["host"] = "localhost"
+    if settings.get("hostaddr", settings.get("host")) in LOOPBACK:
         settings.setdefault("sslmode", "disable")
     # whatever zone the database is set to: then the driver need not convert
-    settings["options"] = f"{settings.get('options', '')} -c TimeZone=UTC".strip()
+    settings["options"] = f"{OF_THE_SERVER} {settings.get('options', '')} -c TimeZone=UTC"
     return settings
 
 

@@ -38,7 +38,7 @@ class Share(StrEnum):
 CONNECTIONS: Mapping[Share, int] = {
     Share.URGENT: 10,
     Share.BATCH: 6,
-    Share.STREAM: 4,
+    Share.STREAM: 8,
     Share.OTHER: 12,
 }
 """Connections to PostgreSQL of one worker.  A page and a person's order hold up to two each (one

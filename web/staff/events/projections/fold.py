@@ -163,12 +163,19 @@ class Fold:
         else a new row that waits for its `alarm.raised`."""
         t = tables.alarm
         if not self.known(t, id=ref):
-            query = select(t.c.id).where(t.c.ref == ref, t.c.home_id == self.home)
-            ref = self.conn.execute(query).scalars().first() or ref
+            ref = self._orphan(ref) or ref
         row = self.row(t, id=ref)
         if row.get("ref") is None:
             row["ref"] = ref
         return row
+
+    def _orphan(self, ref: str) -> str | None:
+        t = tables.alarm
+        for (name, key), cell in self._cells.items():
+            if name == t.name and cell.row.get("ref") == ref:
+                return str(key[0])
+        query = select(t.c.id).where(t.c.ref == ref, t.c.home_id == self.home)
+        return self.conn.execute(query).scalars().first()
 
     def check_of_look(self, look: str) -> str | None:
         """The check for which this look is the newest; None: for none."""
