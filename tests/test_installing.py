@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from drivers import lock_nuki, mat_adc
+from drivers.locks import radio_lock
 from drivers.virtual import VirtualCells, VirtualPins, twin, virtual_home_radio
 from gateway.app import install_room
 from gateway.app.home import Home
@@ -129,7 +130,6 @@ async def test_a_lock_out_of_range_is_said_and_paired_when_it_is_back(
     """Away before its button is held, and away in the middle of the pairing: each ends in a word
     and keeps nothing; once it is back it is paired, and nothing is left to be paired."""
     monkeypatch.setattr(lock_nuki, "PAIR_WAIT_S", 0.3)
-    monkeypatch.setattr(lock_nuki, "CONNECT_S", 0.5)
     async with by_the_door(tmp_path, NUKI) as (home, lock):
         page = Page(home.installs.room, "a")
         await until(lambda: page.state == "hearing")
@@ -137,6 +137,7 @@ async def test_a_lock_out_of_range_is_said_and_paired_when_it_is_back(
         await page.pair()
         assert await page.ended() == ("failed", "DeviceUnavailable")
         monkeypatch.setattr(lock_nuki, "PAIR_WAIT_S", 20.0)
+        monkeypatch.setattr(lock_nuki, "CONNECT_S", 0.5)  # it ends in a refusal anyway
         lock.come_back()
         await page.pair()
         await lock.hold_button()
@@ -144,6 +145,7 @@ async def test_a_lock_out_of_range_is_said_and_paired_when_it_is_back(
         lock.go_away()
         assert (await page.ended())[0] == "failed"
         assert home.configuration.unpaired == ("front",)
+        monkeypatch.setattr(lock_nuki, "CONNECT_S", radio_lock.CONNECT_S)
         lock.come_back()
         await page.pair()
         await lock.hold_button()

@@ -63,6 +63,10 @@ SETTLE_S = 0.2
 LOOK_S = 0.5
 """Seconds between looks whether it is quiet: what must not be cut ends in minutes."""
 
+HERE_S = 5.0
+"""Seconds that what is set at the Pi's own page waits until it is quiet: then whoever stands there
+is told, and nothing comes of it hours later."""
+
 CARD_S = 10.0
 """Seconds until a card that refuses is asked again."""
 
@@ -211,20 +215,31 @@ class Configuration:
 
     async def set_here(self, make: Callable[[HomeConfig], str]) -> ConfigRefused | None:
         """What somebody makes of what holds, at the Pi's own page, holds as the file does; None, or
-        why not.  Where a server's holds or was asked for, that one is the owner: raises
-        `ConfigError`."""
+        why not.  Raises `ConfigError`: where a server's holds or was asked for, that one is the
+        owner (`file_only`); or something goes on that must not be cut (`value`)."""
         async with self._changing:
             asked = Held(THE_FILE, make(self.config))
             try:
                 config = await asyncio.to_thread(checked, self._file, asked)
             except ConfigError as error:
                 return refusal(THE_FILE, error)
+            await self._quiet_soon()
             if not self.may_be_set_here or not await self._change(asked, config):
                 wrong = "what the home consists of is set at the server"
                 raise ConfigError("this page", "", wrong, "change it there", fault="file_only")
             await self._until(lambda held: self._kept.keep_here(held.text, self._file), asked)
             self._tell_held()
         return None
+
+    async def _quiet_soon(self) -> None:
+        """Until nothing would be cut, for as long as somebody stands there.  Raises
+        `ConfigError`."""
+        until_s = time.monotonic() + HERE_S
+        while (why := self._busy_with()) is not None:
+            if time.monotonic() >= until_s:
+                wrong = f"the home is busy ({why.value})"
+                raise ConfigError("this page", "", wrong, "try again when that is over")
+            await asyncio.sleep(LOOK_S)
 
     @property
     def may_be_set_here(self) -> bool:

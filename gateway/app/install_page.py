@@ -15,6 +15,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from concurrent.futures import TimeoutError as TookTooLong
 from functools import partial
+from threading import Lock
 from typing import Any, Protocol, TypeVar
 
 from gateway.app.configuration import Configuration
@@ -70,6 +71,7 @@ class InstallPage:
         self, home: HomeAround, room: InstallRoom, trial: HomeTrial, entry: InstallEntry
     ) -> None:
         self._home, self._room, self._trial, self._entry = home, room, trial, entry
+        self._adding = Lock()
 
     # --- who --------------------------------------------------------------------------------------
 
@@ -95,16 +97,19 @@ class InstallPage:
 
     def state(self, page: str) -> InstallState:
         """See `web.home.port`."""
-        home = self._home
+        home, may = self._home, self.may()
+        if not may:  # the home was accepted, or the day is over: nothing stays open
+            self._in_loop(self._room.end, page)
         signal = self._in_loop(self._heard, page)
         held = home.configuration
         devices = home.config.tables.get("devices", {})
         things, pins = ((), ()) if signal is None else (signal.things, signal.pins)
         trial = self._now()
-        if trial is not None and trial.accepted is None and not trial.goes_on(home.clock.now()):
+        goes_on = trial is not None and may and trial.goes_on(home.clock.now())
+        if trial is not None and trial.accepted is None and not goes_on:
             trial = None
         return InstallState(
-            may=self.may(),
+            may=may,
             may_add=held.may_be_set_here,
             devices=devices,
             guided=tuple(nearby.guided(devices, held.unpaired)),
@@ -158,18 +163,24 @@ class InstallPage:
             return "not_hearing"
         devices = self._home.config.tables.get("devices", {})
         every = nearby.near(signal.things, signal.pins, devices)
-        near = next((one for one in every if one.key == thing and not one.known), None)
+        near = next((one for one in every if one.key == thing), None)
+        if thing in naming.known(devices, ()) or (near is not None and near.known):
+            return ""  # a thumb that pressed twice
         if near is None:
             return "not_hearing"
         wanted = next((one for one in near.uses if one.id == use), None)
         if wanted is None or room not in naming.ROOMS:
             return "not_chosen"
         added = partial(_with, near=near, use=wanted, room=room)
-        self._in_loop(self._room.let_go)
+        if not self._adding.acquire(blocking=False):
+            return ""  # a second tap, while the first is under way
         try:
+            self._in_loop(self._room.let_go)
             refused = self._done(self._home.configuration.set_here(added))
-        except ConfigError:
-            return "at_server"
+        except ConfigError as error:
+            return "busy" if error.fault == "value" else "at_server"
+        finally:
+            self._adding.release()
         if isinstance(refused, ConfigRefused):
             log.warning("what was added here does not fit: %s", refused.said)
             return "not_fit"
@@ -265,6 +276,8 @@ def _with(config: HomeConfig, *, near: Near, use: naming.Use, room: str) -> str:
     text = text_of(config)
     tables = json.loads(text) if text else {}
     devices = tables.get("devices", {})
+    if near.thing is not None and near.thing.address in naming.known_addresses(devices):
+        return text  # it came in meanwhile
     devices[naming.free_id(use.id, devices)] = near.settings(use, room)
     return json.dumps({**tables, "devices": devices}, ensure_ascii=False) if text else ""
 

@@ -6,6 +6,7 @@ Not for: any of them.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
@@ -18,15 +19,20 @@ from gateway.app.install_room import HomeAround as RoomsHome
 from gateway.app.install_room import InstallRoom
 from gateway.clock import Clock
 from gateway.config.secrets import FileSecrets
-from gateway.doors.install_code import InstallEntry
+from gateway.doors.install_code import InstallEntry, forget_used
 from gateway.engine.engine import Engine
 from gateway.envelope import Event
+from gateway.errors import SecretError
+from gateway.events import InstallAccepted
 from gateway.state.home_view import HomeView
 
 if TYPE_CHECKING:
     import asyncio
 
     from gateway.app.install_page import InstallPage
+
+
+log = logging.getLogger(__name__)
 
 
 class HomeAround(installing.HomeAround, RoomsHome, Protocol):
@@ -63,8 +69,13 @@ class InstallParts:
         return InstallPage(self._home, self.room, self.trial, entry)
 
     def apply(self, event: Event) -> None:
-        """Fold one event."""
+        """Fold one event; with the home accepted, the code is kept no longer."""
         self.trial.apply(event)
+        if isinstance(event.data, InstallAccepted):
+            try:
+                forget_used(self._home.secrets, event.at)
+            except SecretError as error:  # used up it is all the same
+                log.warning("the installer's code stays on the card", extra={"why": str(error)})
 
     def forget(self) -> None:
         """The log is folded anew."""

@@ -26,9 +26,9 @@ from gateway.services.guiding import RemoteGuide, What
 from gateway.services.hearing import Hearing
 from gateway.wire import HeardSignal
 
-OPEN_S = 45.0
+OPEN_S = 90.0
 """Seconds without a word from the page after which it is closed: it says so every ten, and a phone
-loses its network in a cellar."""
+loses its network for a minute, in a cellar or a lift."""
 
 TOTAL_S = 20 * 60.0
 """Seconds of a hearing at the most: as long as somebody walks about with things in their hands."""

@@ -2,8 +2,8 @@
 without internet, as a file of NetworkManager's.
 
 Its password is the home's installation code, which nobody else has: there is no default.  Nothing
-is written or started here; docs/access-point.md says where the file goes.  Not for: the page that
-is reached over it (`web.home.install`).
+is written or started here: that is the package's (tools/deb/scripts/access-point), or whoever calls
+it by hand (docs/access-point.md).  Not for: the page that is reached over it (`web.home.install`).
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ from __future__ import annotations
 import argparse
 import sys
 
-from gateway.cli.common import Commands
-from gateway.errors import UserError
+from gateway.cli.common import Commands, add_config, add_state, config_of, state_of
+from gateway.config.home_file import is_loopback
+from gateway.config.secrets import FileSecrets
+from gateway.doors import install_code
+from gateway.errors import ConfigError, UserError
 from gateway.wire import split_code
 
 KEYFILE = """\
@@ -60,6 +63,8 @@ def add_commands(commands: Commands) -> None:
     point.add_argument(
         "--interface", default="wlan0", metavar="NAME", help="the Pi's radio (wlan0)"
     )
+    add_config(point)
+    add_state(point)
     point.set_defaults(run=_access_point)
 
 
@@ -75,4 +80,36 @@ def keyfile(code: str, interface: str = "wlan0") -> str:
 
 
 def _access_point(args: argparse.Namespace) -> None:
-    sys.stdout.write(keyfile(args.code, args.interface))
+    text = keyfile(args.code, args.interface)
+    if _of_another_home(args):
+        raise UserError(
+            "this is not the code that this home was enrolled with, and its page would not take it."
+        )
+    sys.stdout.write(text)
+    sys.stdout.flush()
+    page = _page(args)
+    if page:
+        print(page, file=sys.stderr)
+
+
+def _of_another_home(args: argparse.Namespace) -> bool:
+    """Whether the home keeps another code.  Whoever may not see what it keeps is not told."""
+    secrets = FileSecrets.from_environment(state_of(args))
+    try:
+        return secrets.has(install_code.KEPT_AS) and not install_code.is_kept(secrets, args.code)
+    except PermissionError:
+        return False
+
+
+def _page(args: argparse.Namespace) -> str:
+    """What is still to be done for the page to be reached over the network; empty: nothing."""
+    how = f'write host = "0.0.0.0" under [web] in {args.config} and start the gateway anew.'
+    try:
+        web = config_of(args).web
+    except ConfigError as error:
+        return f"the page of the home is not there yet: {error.text}"
+    if not web.enabled:
+        return f"the page of the home is switched off; remove enabled, and {how}"
+    if is_loopback(web.host):
+        return f"the page of the home is reached from the Pi alone; {how}"
+    return ""

@@ -123,6 +123,19 @@ class FileSecrets:
                 name=name,
             ) from error
 
+    def remove(self, name: str) -> None:
+        """Keep a secret that was written no longer.  Raises `SecretError` when the folder cannot be
+        written."""
+        path = self.path(name)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise SecretError(
+                f"the secret {path} cannot be removed ({error.strerror}); let the gateway's user "
+                f"own {self._folder}.",
+                name=name,
+            ) from error
+
     def _find(self, name: str) -> tuple[Path, bool] | None:
         ours = self.path(name)
         if self._credentials is not None and (self._credentials / name).is_file():

@@ -303,6 +303,10 @@ async def _hold_button(home: VirtualHome, _order: dict[str, Any]) -> None:
     await home.lock.hold_button()  # type: ignore[attr-defined]
 
 
+def _set_battery(home: VirtualHome, order: dict[str, Any]) -> None:
+    home.pendant.battery_pct = int(order["pct"])
+
+
 def _set_faults(home: VirtualHome, order: dict[str, Any]) -> None:
     home.lock.faults = type(home.lock.faults)(**order.get("faults", {}))
 
@@ -312,6 +316,7 @@ _ORDERS: dict[str, Callable[[VirtualHome, dict[str, Any]], Awaitable[None] | Non
     "release": lambda home, _: home.mat.release(),
     "cut_mat": lambda home, _: home.mat.cut(),
     "pendant": _press_pendant,
+    "pendant_battery": _set_battery,
     "answer": _answer,
     "step": _step,
     "open_front": lambda home, _: home.front.open(),

@@ -28,6 +28,9 @@ KEPT_AS = "install_code"
 LIFE = timedelta(hours=24)
 """As long as the server takes it: made in the office, used at the home the same day."""
 
+SECONDS_DIGITS = 10
+"""Of seconds since 1970: until the year 2286."""
+
 SCRYPT_N = 2**14
 """16 MiB, some 50 ms here: it is asked for a few times in a home's life."""
 
@@ -37,6 +40,21 @@ def keep(secrets: FileSecrets, code: str, now: datetime) -> None:
     and `ValueError` for what is no code."""
     salt = chance.token_hex(16)
     secrets.write(KEPT_AS, f"{now.timestamp():.0f}:{salt}:{_hash(salt, _plain(code))}")
+
+
+def is_kept(secrets: FileSecrets, code: str) -> bool:
+    """Whether this is the code that is kept, used or not.  Raises `SecretError` for one that cannot
+    be read, and `ValueError` for what is no code."""
+    _, salt, digest = _parts(secrets)
+    return bool(digest) and hmac.compare_digest(_hash(salt, _plain(code)), digest)
+
+
+def forget_used(secrets: FileSecrets, accepted_at: datetime) -> None:
+    """Keep the code no longer, if the home was accepted since it was given: with it the network for
+    who installs closes (docs/access-point.md).  Raises `SecretError`."""
+    made_at, _, _ = _parts(secrets)
+    if made_at is not None and accepted_at >= made_at:
+        secrets.remove(KEPT_AS)
 
 
 class InstallEntry:
@@ -82,17 +100,22 @@ class InstallEntry:
             return False
 
     def _kept(self) -> tuple[str, str] | None:
-        if not self._secrets.has(KEPT_AS):
+        made_at, salt, digest = _parts(self._secrets)
+        accepted_at = self._accepted_at()
+        if made_at is None or (accepted_at is not None and accepted_at >= made_at):
             return None
-        made, _, rest = self._secrets.read(KEPT_AS).partition(":")
-        if not (made.isascii() and made.isdecimal()):
-            return None
-        made_at, accepted_at = datetime.fromtimestamp(int(made), UTC), self._accepted_at()
-        used = accepted_at is not None and accepted_at >= made_at
-        if used or self._now() >= made_at + LIFE:
-            return None
-        salt, _, digest = rest.partition(":")
-        return salt, digest
+        return (salt, digest) if self._now() < made_at + LIFE else None
+
+
+def _parts(secrets: FileSecrets) -> tuple[datetime | None, str, str]:
+    """When what is kept was made, its salt and its hash; nothing of it where none is."""
+    if not secrets.has(KEPT_AS):
+        return None, "", ""
+    made, _, rest = secrets.read(KEPT_AS).partition(":")
+    if not (made.isascii() and made.isdecimal() and len(made) <= SECONDS_DIGITS):
+        return None, "", ""
+    salt, _, digest = rest.partition(":")
+    return datetime.fromtimestamp(int(made), UTC), salt, digest
 
 
 def _plain(typed: str) -> str:

@@ -5,7 +5,7 @@ Not for: hearing it (`gateway.services.hearing`), or setting a configuration.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,9 +100,23 @@ def by_radio(address: str, driver: str, use: Use, room: str) -> dict[str, Any]:
     return keys
 
 
-def known_addresses(devices: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """By address, what the home calls it already."""
-    return {str(keys["address"]).upper(): id_ for id_, keys in devices.items() if "address" in keys}
+def known(devices: Mapping[str, Mapping[str, Any]], heard: Sequence[str]) -> dict[str, str]:
+    """What the home calls a thing already, by its address or `pin-17`; and by its driver, of those
+    whose settings hold no address, where it has as many of them as there are in `heard` (drivers,
+    one for each thing): which of two is which, only their pairing tells."""
+    found, without = {}, dict[str, list[str]]()
+    for id_, keys in devices.items():
+        driver = str(keys.get("driver", ""))
+        if "address" in keys:
+            found[str(keys["address"]).upper()] = id_
+        elif "pin" in keys:
+            found[f"pin-{keys['pin']}"] = id_
+        elif driver not in BY_ADDRESS:
+            without.setdefault(driver, []).append(id_)
+    for driver, ids in without.items():
+        if 0 < heard.count(driver) <= len(ids):
+            found[driver] = ", ".join(ids)
+    return found
 
 
 def _placed(use: Use, room: str) -> dict[str, Any]:

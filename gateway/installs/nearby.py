@@ -75,20 +75,24 @@ class Near:
         return naming.on_pin(self.pin.pin if self.pin else 0, use, room)
 
 
+_ON_PIN = naming.uses(naming.BY_PIN)
+
+
 def near(
     things: Iterable[Thing], pins: Iterable[Pin], devices: Mapping[str, Mapping[str, Any]]
 ) -> list[Near]:
     """What moves first; of the pins only those that did.  `devices` are those of the home."""
-    names = naming.known_addresses(devices)
+    heard = list(things)
+    names = naming.known(devices, [thing.driver for thing in heard])
     found = [
         Near(
-            *(thing.address, thing, None, names.get(thing.address, "")),
+            *(thing.address, thing, None, names.get(thing.address) or names.get(thing.driver, "")),
             naming.uses(naming.sort_of(thing.driver)),
         )
-        for thing in things
+        for thing in heard
     ]
     found += [
-        Near(f"pin-{pin.pin}", None, pin, "", naming.uses(naming.BY_PIN))
+        Near(*(f"pin-{pin.pin}", None, pin, names.get(f"pin-{pin.pin}", "")), _ON_PIN)
         for pin in pins
         if pin.moves
     ]

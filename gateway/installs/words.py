@@ -10,7 +10,8 @@ Not for: translating, or which step there is (`steps`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from gateway.events import SkipWhy, TrialStep
 
@@ -77,6 +78,10 @@ REFUSALS: Mapping[str, str] = {
     "not_chosen": N_("Välj vad det är och var det sitter."),
     "used_up": N_("Koden gäller inte längre. Be om en ny, eller gå vidare på serverns sida."),
     "at_server": N_("Vilken utrustning hemmet har bestäms på serverns sida. Lägg till den där."),
+    "busy": N_(
+        "Inget lades till. Ett larm är öppet, ett lås vrids eller något annat pågår i hemmet. "
+        "Försök igen när det är över."
+    ),
     "not_fit": N_("Hemmet tog inte emot det. Utrustningen är som den var."),
     "not_written": N_("Hemmet kan inte skriva i sin logg just nu. Försök igen."),
 }
@@ -139,6 +144,8 @@ FAILED: Mapping[str, str] = {
 """By the error's word, else its class."""
 
 
+NO_ANSWER = N_("Hemmet svarar inte just nu. Försök igen om en stund.")
+
 FAILED_SOMEHOW = N_("Det gick inte. Försök igen.")
 
 STRENGTHS: Mapping[str, tuple[str, str, str]] = {
@@ -168,6 +175,26 @@ ROLES: Mapping[str, str] = {
     "seat": N_("stol"),
 }
 """What a thing may be for, and rooms (`gateway.installs.naming`)."""
+
+
+LOCK = N_("lås")
+
+Say = Callable[[str], str]
+"""A text of this module in the reader's language."""
+
+
+def called(devices: Mapping[str, Mapping[str, Any]], id_: str, say: Say) -> str:
+    """What a device of a configuration is called by who installs it: what it is for and where it
+    is, a lock as a lock; its id where nobody said.  Of several ids, each."""
+    return "; ".join(_called(devices.get(one, {}), say) or one for one in id_.split(", "))
+
+
+def _called(keys: Mapping[str, Any], say: Say) -> str:
+    words = [LOCK] if str(keys.get("driver", "")).startswith("lock_") else []
+    words += [
+        ROLES[code] for code in map(str, (keys.get("role"), keys.get("room"))) if code in ROLES
+    ]
+    return ", ".join(say(word) for word in words)
 
 
 def to_do(step: TrialStep, role: str | None) -> str:

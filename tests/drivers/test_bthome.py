@@ -442,7 +442,7 @@ async def test_a_wrong_key_is_told_at_once(tmp_path: Path, monkeypatch: pytest.M
         parts: Any = driver_context("it", state_dir=tmp_path, secrets=secrets, scanner=air)
         config = bthome.Config(address=ADDRESS)
         pairing = asyncio.create_task(bthome.pair(config, parts, Technician(KEY.hex())))
-        await until(lambda air=air: bool(air.watchers))  # type: ignore[misc]
+        await until(lambda air=air: bool(air.watchers))
         air.say(message(5, key=bytes(16)))
         air.say(message(6, key=key))
         async with asyncio.timeout(5):

@@ -17,6 +17,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from drivers.virtual import VirtualPins, twin, virtual_home_radio
+from gateway.app import configuration
 from gateway.app.home import Home
 from gateway.clock import ManualClock, SystemClock
 from gateway.config import home_file
@@ -27,7 +28,15 @@ from gateway.doors.install_code import InstallEntry
 from gateway.doors.tries import PLACE_TRIES
 from gateway.engine.log_reader import LogReader
 from gateway.envelope import Draft
-from gateway.events import BedEntered, ConfigSet, ConfigWhy
+from gateway.events import (
+    AlarmCancelled,
+    AlarmRaised,
+    AlarmType,
+    BedEntered,
+    ConfigSet,
+    ConfigWhy,
+    InstallAccepted,
+)
 from gateway.wire import make_code
 from tests.drivers.parts import until
 from tests.home.test_page import FakeInstalls, FakePort, enter, sample, send
@@ -152,6 +161,36 @@ def test_what_is_asked_is_handed_on_and_refused_in_words(world: World) -> None:
     assert 'lang="en"' in english
 
 
+def test_a_home_that_does_not_answer_is_one_sentence(world: World) -> None:
+    """Its loop stands still: whoever waits is told after some seconds."""
+    client = world.installer()
+
+    def never(_page: str) -> Any:
+        raise TimeoutError
+
+    world.installs.state = never  # type: ignore[assignment, method-assign]
+    for path in ("/install", "/install/near"):
+        answer = client.get(path)
+        assert (answer.status_code, "svarar inte just nu" in answer.text) == (503, True)
+
+
+@pytest.mark.parametrize("cookie", [b"\xff\xfe", "å".encode(), b"\x00", b'"', b"a" * 9_000])
+def test_odd_cookies_are_nobodys(world: World, cookie: bytes) -> None:
+    """A browser's cookie may be anything: no form and no page breaks by it."""
+    client = world.app.test_client()
+    for name in ("__Host-form", "__Host-session"):
+        environ = {"HTTP_COOKIE": f"{name}={cookie.decode('latin-1')}"}
+        assert client.get("/", environ_overrides=environ).status_code == 200
+        assert client.get("/install", environ_overrides=environ).status_code == 303
+        answer = client.post(
+            *("/in/install",),
+            data={"token": cookie.decode("latin-1"), "install": CODE},
+            headers={"Origin": "https://localhost"},
+            environ_overrides=environ,
+        )
+        assert answer.status_code in (303, 403, 413, 422)
+
+
 # --- the code -------------------------------------------------------------------------------------
 
 
@@ -183,6 +222,21 @@ def test_a_code_opens_until_the_home_is_accepted_and_for_a_day(tmp_path: Path) -
     clock.advance(install_code.LIFE.total_seconds())
     assert entry.is_right(OTHER, "a") is False, "expired"
     assert not entry.open
+
+
+def test_a_used_code_is_kept_no_longer(tmp_path: Path) -> None:
+    """An acceptance of before says nothing of a code that was given since; what cannot be read is
+    left to who reads it."""
+    secrets, at = FileSecrets(tmp_path), datetime(2026, 3, 3, 9, tzinfo=UTC)
+    install_code.forget_used(secrets, at)
+    install_code.keep(secrets, CODE, at)
+    assert install_code.is_kept(secrets, CODE) and not install_code.is_kept(secrets, OTHER)
+    install_code.forget_used(secrets, at - timedelta(seconds=1))
+    assert secrets.has("install_code")
+    install_code.forget_used(secrets, at)
+    assert not secrets.has("install_code") and not install_code.is_kept(secrets, CODE)
+    secrets.write("install_code", f"{'9' * 40}:x:y")
+    install_code.forget_used(secrets, at)
 
 
 # --- a home that is installed ---------------------------------------------------------------------
@@ -258,7 +312,7 @@ def kinds(folder: Path) -> list[str]:
 async def test_a_home_without_a_server_is_installed_from_its_own_page(tmp_path: Path) -> None:
     """A mat and a button are found by touching them, named by pictures, held over a restart, and
     tried; the trial is ticked by the home's own events, goes on after the plug was pulled, and its
-    protocol is an event in the log; then the code is used up."""
+    protocol is an event in the log; then the code is used up, and kept no longer."""
     pins = VirtualPins()
     mat, button = pins.mat(MAT), pins.contact(BUTTON)
     install_code.keep(FileSecrets(tmp_path), CODE, datetime.now(UTC))
@@ -322,6 +376,7 @@ async def test_a_home_without_a_server_is_installed_from_its_own_page(tmp_path: 
             assert await who.do(page, do="accept") == ""
             shown = await who.shows(page, 'data-accepted="yes"', 'data-test="lines"')
             assert re.search(r'data-step="stepped_on" data-seen="home:h9/\d+"', shown)
+            assert not who.home.secrets.has(install_code.KEPT_AS)
             assert "Koden gäller inte längre" in await who.do(page, do="begin")
             assert await who.enter() == 422
         await lock.stop()
@@ -338,6 +393,79 @@ async def touched(who: Installed, touch: Callable[[], Any], part: str) -> None:
     await until(lambda: bool(who.home.installs.room._session.hearing.pins()))  # type: ignore[union-attr]
     touch()
     await who.shows("/install/near", part)
+
+
+BED = '[devices.bed]\ndriver = "mat_gpio"\nrole = "bed"\npin = 17\n'
+
+
+async def test_nothing_stays_open_when_the_home_is_accepted(tmp_path: Path) -> None:
+    """Somebody accepted it at the server while a phone here hears, and tries: the home stops
+    hearing, and who lies in its bed is not told any more."""
+    pins = VirtualPins()
+    pins.mat(MAT)
+    install_code.keep(FileSecrets(tmp_path), CODE, datetime.now(UTC))
+    near, page = "/install/near", "/install"
+    async with running(tmp_path, pins, TOML + BED) as who:
+        assert await who.enter() == 303
+        await until(lambda: bool(who.home.view.devices))
+        assert await who.do(page, do="begin") == ""
+        assert 'data-test="step"' in await who.see(page)
+        assert await who.do(near, do="begin") == ""
+        await who.shows(near, 'data-test="hearing"')
+        room = who.home.installs.room
+        accepted = InstallAccepted(begun="staff:h9/1", steps=())
+        await who.home.engine.write(Draft(accepted))
+        assert 'data-test="step"' not in await who.see(page)
+        assert 'data-test="idle"' in await who.see(near)
+        await until(lambda: not room.busy)
+        assert "Koden gäller inte längre" in await who.do(near, do="begin")
+
+
+async def test_two_taps_add_a_thing_once(tmp_path: Path) -> None:
+    """A thumb that taps twice, or two phones: the lock is in the home once."""
+    install_code.keep(FileSecrets(tmp_path), CODE, datetime.now(UTC))
+    near = "/install/near"
+    async with virtual_home_radio() as radio:
+        lock: Any = twin("lock_nuki")(radio)
+        await lock.start()
+        async with running(tmp_path, VirtualPins()) as who:
+            assert await who.enter() == 303
+            assert await who.do(near, do="begin") == ""
+            await lock.hold_button()
+            await who.shows(near, f'data-near="{lock.address}"')
+            add = {"do": "add", "use": "front", "room": "hall", "thing": lock.address}
+            await asyncio.gather(*(who.do(near, **add) for _ in range(3)))
+            await who.shows(near, 'data-device="front"')
+            assert set(who.home.config.devices) == {"front"}
+        await lock.stop()
+
+
+async def test_nothing_is_added_hours_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An alarm is open: whoever stands there is told, and when it is over the home is as it was."""
+    monkeypatch.setattr(configuration, "HERE_S", 0.2)
+    install_code.keep(FileSecrets(tmp_path), CODE, datetime.now(UTC))
+    pins = VirtualPins()
+    mat = pins.mat(MAT)
+    near = "/install/near"
+    async with running(tmp_path, pins) as who:
+        assert await who.enter() == 303
+        assert await who.do(near, do="begin") == ""
+        await touched(who, mat.press, f'data-near="pin-{MAT}"')
+        raised = AlarmRaised.usual(AlarmType.PENDANT, datetime.now(UTC))
+        event = await who.home.engine.write(Draft(raised))
+        await until(lambda: bool(who.home.view.alarms))
+        add = {"do": "add", "use": "bed", "room": "bedroom", "thing": f"pin-{MAT}"}
+        assert "Inget lades till" in await who.do(near, **add)
+        await who.home.engine.write(Draft(AlarmCancelled(alarm=event.ref, reason="caregiver")))
+        await until(lambda: not who.home.view.alarms)
+        await asyncio.sleep(2 * configuration.LOOK_S)
+        assert who.home.config.devices == {}
+        mat.release()
+        await touched(who, mat.press, f'data-near="pin-{MAT}"')
+        assert await who.do(near, **add) == ""
+        await who.shows(near, 'data-device="bed"')
 
 
 async def test_what_the_server_set_is_not_changed_here(tmp_path: Path) -> None:

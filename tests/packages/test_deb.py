@@ -186,14 +186,49 @@ def test_a_package_has_its_unit_user_and_folders(both: dict[str, Built], package
 
 def test_what_waits_for_an_update_waits_once_the_package_is_there() -> None:
     """Not from the machine's next start on: until then no update would be taken, and none gone back
-    from.  Removed, nothing waits any more."""
+    from.  Removed, nothing waits any more, and no network is open for who installs."""
     waits = {name for name in GATEWAY.units if name.endswith(".path")}
     assert waits == {path.name for path in (ROOT / "systemd").glob("tryggve-update*.path")} != set()
     begun, ended = (script(target(GATEWAY), name, VERSION) for name in ("postinst", "prerm"))
     [started] = re.findall(r"for waits in (.*); do systemctl --system start", begun)
     [stopped] = re.findall(r"deb-systemd-invoke stop (.*) >/dev/null", ended)
     assert set(started.split()) == waits
-    assert set(stopped.split()) == waits | {GATEWAY.units[0]}
+    assert set(stopped.split()) == waits | {"tryggve-access-point.service", GATEWAY.units[0]}
+    assert stopped.split()[-1] == GATEWAY.units[0]
+
+
+@needs_dpkg
+def test_what_the_machine_s_start_begins(both: dict[str, Built]) -> None:
+    """Of a home's: what waits for updates, and what looks whether a network for who installs was
+    asked for; each unit is there, and nothing of the server's."""
+    begun = {}
+    for name, (_, root, _) in both.items():
+        units = root / "usr/lib/systemd/system"
+        wanted = sorted(units.glob("multi-user.target.wants/*"))
+        assert all(link.resolve() == (units / link.name).resolve() for link in wanted)
+        assert all((units / link.name).is_file() for link in wanted)
+        begun[name] = {link.name for link in wanted}
+    assert begun == {
+        GATEWAY.name: {
+            *("tryggve-update.path", "tryggve-update-watch.path"),
+            "tryggve-access-point.service",
+        },
+        STAFF.name: set(),
+    }
+
+
+@needs_dpkg
+def test_no_home_s_network_is_taken_over_by_what_the_package_brings(
+    both: dict[str, Built],
+) -> None:
+    """NetworkManager would take over a network that something else keeps: it is suggested, and not
+    installed with the package; what gives phones addresses runs nothing by itself."""
+    _, root, _ = both[GATEWAY.name]
+    control = (root / "DEBIAN/control").read_text()
+    fields = dict(line.split(": ", 1) for line in control.splitlines() if ": " in line)
+    brought = re.split(r"[,|] ?", f"{fields['Depends']}, {fields['Recommends']}")
+    assert "dnsmasq-base" in brought and fields["Suggests"] == "network-manager"
+    assert not {"network-manager", "dnsmasq", "hostapd"} & set(brought)
 
 
 def test_each_package_says_what_it_is() -> None:

@@ -64,7 +64,7 @@ class Machine:
         users(self.target, self.root)
         programs = self.root / "usr/lib" / self.target.package.name
         programs.mkdir(parents=True, exist_ok=True)
-        for name in ("tryggve", "release"):
+        for name in ("tryggve", "release", *self.target.package.programs):
             (programs / name).write_text(script(self.target, name, version))
             (programs / name).chmod(0o755)
 

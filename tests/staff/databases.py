@@ -66,6 +66,7 @@ ON_BOTH = {
     "visits.test_plan_api.test_a_plan_in_json": "a token found by its hash; all or nothing",
     "cli.test_people.test_a_team_works_where_its_areas_are": "who works where: five tables joined",
     "people.test_access_revocation": "many rows change at once",
+    "people.test_way_in.test_two_administrators_do_not_take_each_other_away": "locks",
     "people.test_home_details.test_a_change_is_noted_and_the_home_hears_of_it": "several rows",
     "doors.test_service_access.test_requests_are_counted_for_those_who_may_answer": "counted",
     "pages.test_folds": "rows counted by the hour, and cut at a page's end",

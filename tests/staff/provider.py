@@ -34,6 +34,17 @@ class Provider:
     other: Any = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "k1"}))
     claims: dict[str, Any] = field(default_factory=dict)
     foreign_key: bool = False
+    metadata: dict[str, Any] = field(default_factory=dict)
+    """What it says of itself beside, or instead; a door that is None is not there."""
+    whole: Any = None
+    """What it answers instead of all that it says of itself; a text that begins with `http` sends
+    elsewhere."""
+    keys: Any = None
+    """What it answers instead of its keys."""
+    beside: dict[str, Any] = field(default_factory=dict)
+    """What it answers beside its tokens; None takes one out."""
+    looked: list[str] = field(default_factory=list)
+    """What was asked for, in order."""
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     asked: dict[str, str] = field(default_factory=dict)
 
@@ -71,7 +82,20 @@ class Provider:
         told = {name: value for name, value in told.items() if value is not None}
         signer = self.other if self.foreign_key else self.key
         token = jwt.encode({"alg": "RS256", "kid": "k1"}, told, signer)
-        return 200, {"access_token": "a", "token_type": "Bearer", "id_token": token}
+        answer = {"access_token": "a", "token_type": "Bearer", "id_token": token} | self.beside
+        return 200, {name: value for name, value in answer.items() if value is not None}
+
+    def about(self) -> dict[str, Any]:
+        """What it says of itself."""
+        said = {
+            "issuer": self.url,
+            "authorization_endpoint": f"{self.url}/authorize",
+            "token_endpoint": f"{self.url}/token",
+            "jwks_uri": f"{self.url}/keys",
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "token_endpoint_auth_methods_supported": ["client_secret_basic"],
+        } | self.metadata
+        return {name: value for name, value in said.items() if value is not None}
 
 
 @contextmanager
@@ -92,20 +116,18 @@ def running() -> Iterator[Provider]:
             self.wfile.write(body)
 
         def do_GET(self) -> None:
+            provider.looked.append(self.path)
             if self.path == "/.well-known/openid-configuration":
-                self._json(
-                    200,
-                    {
-                        "issuer": provider.url,
-                        "authorization_endpoint": f"{provider.url}/authorize",
-                        "token_endpoint": f"{provider.url}/token",
-                        "jwks_uri": f"{provider.url}/keys",
-                        "id_token_signing_alg_values_supported": ["RS256"],
-                        "token_endpoint_auth_methods_supported": ["client_secret_basic"],
-                    },
-                )
+                if isinstance(provider.whole, str) and provider.whole.startswith("http"):
+                    self.send_response(302)
+                    self.send_header("Location", provider.whole)
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+                    return
+                self._json(200, provider.about() if provider.whole is None else provider.whole)
             elif self.path == "/keys":
-                self._json(200, {"keys": [provider.key.as_dict(private=False)]})
+                own = {"keys": [provider.key.as_dict(private=False)]}
+                self._json(200, own if provider.keys is None else provider.keys)
             else:
                 self._json(404, {})
 

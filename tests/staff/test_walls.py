@@ -42,7 +42,7 @@ from web.staff.core.rights import Actor, Operator, Role
 from web.staff.doors import service_access
 from web.staff.homelink import enrolment
 from web.staff.pages.routes import Fields
-from web.staff.people import access_revocation, accounts
+from web.staff.people import access_revocation, accounts, sso_ids
 from web.staff.storage import plan_tables, tables
 from web.staff.visits import plan_api
 
@@ -459,7 +459,7 @@ def make_actor(walls: Walls, *roles: str) -> Actor:
         lambda s, a: accounts.sign_out(s, a, "p7"),
         lambda s, a: accounts.set_password(s, a, "p7", "x"),
         lambda s, a: accounts.reset_factors(s, a, "p7"),
-        lambda s, a: accounts.set_sso_id(s, a, "p7", "x"),
+        lambda s, a: sso_ids.set_sso_id(s, a, "p7", "x"),
         lambda s, a: accounts.set_homes(s, a, "p7", ["h2"]),
         lambda s, a: accounts.set_homes(s, a, "x1", ["h1"]),
         lambda s, a: accounts.set_teams(s, a, "x1", [1]),

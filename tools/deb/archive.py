@@ -85,6 +85,7 @@ def _control(target: Target, version: str, size_kb: int) -> str:
         f"Installed-Size: {size_kb}",
         f"Depends: {', '.join(depends)}",
         f"Recommends: {', '.join(recommends)}",
+        *([f"Suggests: {', '.join(package.suggests)}"] if package.suggests else []),
         "Homepage: https://tryggve.example",
         f"Description: {package.summary}",
         *(f" {line}" for line in package.text),

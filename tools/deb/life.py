@@ -125,6 +125,7 @@ def live(inside: Inside, files: Files) -> None:
             _upgraded(inside, files, log)
             _back(inside)
             _removed_and_again(inside, files, log)
+            _access_point(inside)
         except BuildError as error:
             end = log_file.read_text(errors="replace")[-1500:]
             raise BuildError(f"{error}\nthe programs said:\n{end}") from error
@@ -159,7 +160,7 @@ def _installed(inside: Inside, files: Files) -> None:
         )
     inside.step(
         "systemd finds nothing wrong with the units",
-        *(f"systemd-analyze verify --man=no {package.units[0]}" for package in (GATEWAY, STAFF)),
+        *(f"systemd-analyze verify --man=no {' '.join(one.units)}" for one in (GATEWAY, STAFF)),
     )
 
 
@@ -200,8 +201,8 @@ def _upgraded(inside: Inside, files: Files, log: IO[bytes]) -> None:
         inside.until("the server is ready", f"{PYTHON} '{ASK}'")
         inside.step(
             "the home is enrolled with a code of the server",
-            f"code=$({_as(STAFF, 'staff enroll-code hem-12')} | head -n 1)",
-            _as(GATEWAY, f'gateway enroll http://127.0.0.1:{PORT} "$code"'),
+            f"{_as(STAFF, 'staff enroll-code hem-12')} | head -n 1 >/tmp/code",
+            _as(GATEWAY, f'gateway enroll http://127.0.0.1:{PORT} "$(cat /tmp/code)"'),
         )
         with inside.going("tryggve", HOME, log) as home:
             _heard(inside, 1)
@@ -291,6 +292,34 @@ def _removed_and_again(inside: Inside, files: Files, log: IO[bytes]) -> None:
         _heard(inside, 3)
 
 
+NETWORK = "/etc/NetworkManager/system-connections/tryggve-install.nmconnection"
+
+
+def _access_point(inside: Inside) -> None:
+    inside.step(
+        "without NetworkManager the network for who installs is a sentence, and no file",
+        '! tryggve-gateway access-point "$(cat /tmp/code)" 2>/tmp/said',
+        f"grep 'apt install network-manager' /tmp/said && [ ! -e {NETWORK} ]",
+    )
+    never = "/usr/sbin/policy-rc.d"  # a chroot has this machine's network: nothing is to keep it
+    inside.step(
+        "asked for it is there, root's alone; NetworkManager reads it, and none that is wrong",
+        f"printf '#!/bin/sh\\nexit 101\\n' >{never} && chmod 755 {never}",
+        "apt-get install -y --no-install-recommends network-manager",
+        f"rm {never}",
+        "! tryggve-gateway access-point 00000-00000-00000000",
+        'tryggve-gateway access-point "$(cat /tmp/code)"',
+        f"[ $(stat -c %U:%a {NETWORK}) = root:600 ]",
+        f"{OFFLINE} <{NETWORK} >/tmp/read && grep -x mode=ap /tmp/read",
+        'grep -ix "psk=$(cat /tmp/code)" /tmp/read && grep -x method=shared /tmp/read',
+        f"! sed s/mode=ap/mode=anything/ {NETWORK} | {OFFLINE}",
+    )
+
+
+OFFLINE = "nmcli --offline connection modify connection.id x"
+"""NetworkManager's own reader, without NetworkManager: it fails for what it would not take."""
+
+
 def _purged(inside: Inside) -> None:
     said = inside.run(f"apt-get purge -y {GATEWAY.name} {STAFF.name}")
     left = [line for line in said.splitlines() if " is left in " in line]
@@ -302,6 +331,7 @@ def _purged(inside: Inside) -> None:
         "purged: the configuration is gone; log, database and keys stay, as was said",
         "[ ! -e /etc/tryggve/home.toml ] && [ ! -e /etc/tryggve/staff.toml ]",
         "[ ! -e /opt/tryggve-gateway ] && [ ! -e /opt/tryggve-staff ]",
+        f"[ ! -e {NETWORK} ]",
         "[ -s /var/lib/tryggve/events.sqlite ] && [ -s /var/lib/tryggve-staff/staff.db ]",
         "ls /etc/tryggve/secrets/*",
     )

@@ -30,8 +30,7 @@ def documents(target: Target, root: Path, version: str, epoch: int) -> None:
     page += f".SH DESCRIPTION\n{' '.join(package.text)}\n.PP\nThe same as\n"
     page += f'.BR "tryggve {package.word}" .\n.B {package.name} \\-\\-help\nnames its commands.\n'
     _gzip(share / f"man/man1/{package.name}.1.gz", page)
-    overrides = OVERRIDES + (PINS if target.from_debian else "")
-    _write(share / "lintian/overrides" / package.name, overrides.format(name=package.name))
+    _write(share / "lintian/overrides" / package.name, OVERRIDES.format(name=package.name))
 
 
 OVERRIDES = """\
@@ -41,8 +40,11 @@ OVERRIDES = """\
 {name}: unstripped-binary-or-object
 {name}: shared-library-lacks-prerequisites
 {name}: wrong-path-for-interpreter
+# … each as it was published
+{name}: package-contains-vcs-control-file [opt/*]
+{name}: script-not-executable [opt/*]
+{name}: unusual-interpreter * [opt/*]
 """
-PINS = ""
 
 
 def _copyright(home: Path) -> str:

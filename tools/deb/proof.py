@@ -108,11 +108,14 @@ def prove(debian: Debian, files: list[Path]) -> None:
 
 
 def look_at(files: list[Path]) -> None:
-    """What lintian finds.  Raises `BuildError` at an error."""
+    """What lintian finds.  Raises `BuildError` at an error or a warning."""
     for file in files:
-        said = run(["lintian", "--allow-root", "--fail-on", "error", str(file)])
+        said = run(["lintian", "--allow-root", "--fail-on", "error,warning", str(file)])
         kinds = sorted({line.split(": ")[0] for line in said.splitlines() if ": " in line})
-        print(f"lintian: {file.name}: no error{', ' if kinds else ''}{' '.join(kinds)}", flush=True)
+        print(
+            f"lintian: {file.name}: no error, no warning{', ' if kinds else ''}{' '.join(kinds)}",
+            flush=True,
+        )
         for line in said.splitlines():
             print(f"  {line}", flush=True)
 

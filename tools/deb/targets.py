@@ -49,7 +49,7 @@ DEBIANS = (
 class Package:
     """One of our packages.  `word` is its program's (`tryggve WORD …`); `locks` are files in
     requirements/, taken together; `units` and `examples` are files in systemd/, the first unit the
-    program's own."""
+    program's own; `programs` are files of scripts/ that only this package has."""
 
     name: str
     word: str
@@ -58,10 +58,12 @@ class Package:
     locks: tuple[str, ...]
     depends: tuple[str, ...]
     recommends: tuple[str, ...]
+    suggests: tuple[str, ...]
     user: str
     config: str
     units: tuple[str, ...]
     examples: tuple[str, ...]
+    programs: tuple[str, ...] = ()
 
     @property
     def folder(self) -> str:
@@ -86,15 +88,22 @@ GATEWAY = Package(
     locks=("pi", "yale", "danalock", "voice"),
     # ca-certificates: whom to believe that it is the server
     depends=("bluez", "ca-certificates", "dbus", "systemd"),
-    recommends=("libportaudio2",),  # sound, in homes with a speaker
+    # libportaudio2: sound, in homes with a speaker; dnsmasq-base: what NetworkManager gives phones
+    # their addresses with, and nothing that runs by itself
+    recommends=("dnsmasq-base", "libportaudio2"),
+    # the network for who installs without internet: Raspberry Pi OS has it.  Not recommended, for
+    # where something else keeps a home's network it would take that over
+    suggests=("network-manager",),
     user="tryggve",
     config="home.toml",
     units=(
         "tryggve-gateway.service",
         *("tryggve-update.path", "tryggve-update.service"),
         *("tryggve-update-watch.path", "tryggve-update-watch.service"),
+        "tryggve-access-point.service",
     ),
     examples=("looks.conf", "voice.conf"),
+    programs=("access-point",),
 )
 STAFF = Package(
     name="tryggve-staff",
@@ -108,6 +117,7 @@ STAFF = Package(
     # ca-certificates: alarm centres, push and hooks; procps: the kill of a reload
     depends=("ca-certificates", "procps", "systemd"),
     recommends=("postgresql",),
+    suggests=(),
     user="tryggve-staff",
     config="staff.toml",
     units=("tryggve-staff.service",),

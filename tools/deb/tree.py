@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tools.deb.locked import AS_LOCKED, PIP, run
 from tools.deb.papers import documents
-from tools.deb.targets import FRAME, GATEWAY, PACKAGES, ROOT, STAFF, Target
+from tools.deb.targets import FRAME, GATEWAY, PACKAGES, ROOT, STAFF, Package, Target
 
 SCRIPTS = Path(__file__).with_name("scripts")
 
@@ -43,12 +43,16 @@ def lay_out(target: Target, root: Path, wheels: list[Path], version: str, epoch:
         rules = (ROOT / "systemd/60-tryggve.rules").read_text()
         _write(root / "usr/lib/udev/rules.d/60-tryggve-gateway.rules", rules)
         _updates(root)
+    wanted = root / "usr/lib/systemd/system/multi-user.target.wants"
+    for name in at_start(target.package):
+        wanted.mkdir(exist_ok=True)
+        (wanted / name).symlink_to(f"../{name}")
     users(target, root)
     examples = root / "usr/share/doc" / target.package.name / "examples"
     for name in target.package.examples:
         _write(examples / name, (ROOT / "systemd" / name).read_text())
     program = f"usr/lib/{target.package.name}"
-    for name in ("tryggve", "release"):
+    for name in ("tryggve", "release", *target.package.programs):
         _run_by_hand(root / program / name, script(target, name, version))
     _run_by_hand(root / "usr/bin" / target.package.name, script(target, "command", version))
     documents(target, root, version, epoch)
@@ -116,6 +120,7 @@ def script(target: Target, name: str, version: str) -> str:
         "FOLDER": f"/{package.folder}",
         "UNIT": package.units[0],
         "WAIT": " ".join(name for name in package.units if name.endswith(".path")),
+        "STOP": " ".join([*at_start(package), package.units[0]]),
         "WORD": package.word,
         "OTHER": other.name,
         "OTHER_WORD": other.word,
@@ -127,6 +132,16 @@ def script(target: Target, name: str, version: str) -> str:
     for word, value in words.items():
         text = text.replace(f"@{word}@", value)
     return text
+
+
+def at_start(package: Package) -> list[str]:
+    """The units beside the program's own that the machine's start begins: each looks for itself
+    whether there is anything to do."""
+    return [
+        name
+        for name in package.units[1:]
+        if "[Install]" in (ROOT / "systemd" / name).read_text().splitlines()
+    ]
 
 
 def _unit(target: Target, root: Path, name: str) -> None:
@@ -148,10 +163,6 @@ def _updates(root: Path) -> None:
     units = root / "usr/lib/systemd/system"
     boot = (ROOT / "systemd/update-boot.conf").read_text()
     _write(units / "tryggve-gateway.service.d/update-boot.conf", boot)
-    wanted = units / "multi-user.target.wants"
-    wanted.mkdir(exist_ok=True)
-    for name in ("tryggve-update.path", "tryggve-update-watch.path"):
-        (wanted / name).symlink_to(f"../{name}")
 
 
 def users(target: Target, root: Path) -> None:

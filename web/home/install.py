@@ -35,7 +35,7 @@ from web import icons
 from web.driver_words import DRIVERS
 from web.home import guard
 from web.home.catalogue import Translate, translator
-from web.home.port import HomePort, InstallPort
+from web.home.port import HomePort, InstallPort, InstallState
 from web.home.sessions import Sessions
 
 STAFF = Path(web.__file__).parent / "staff"
@@ -130,20 +130,33 @@ def _blueprint(
             state=state,
             trial=state.trial,
             things=_things(state.trial),
-            names={
-                id_: (keys.get("role"), keys.get("room")) for id_, keys in state.devices.items()
-            },
+            roles={id_: keys.get("role") for id_, keys in state.devices.items()},
+            name_of=_named(state),
             reasons=words.OFFERED_HERE,
         )
 
     def near_page(status: int = 200, refused: str = "") -> Response:
         state = install.state(sessions.name())
-        return shown("install_near.html", status, refused, state=state, rooms=naming.ROOMS)
+        return shown(
+            *("install_near.html", status, refused),
+            state=state,
+            rooms=naming.ROOMS,
+            name_of=_named(state),
+        )
+
+    def _named(state: InstallState) -> Callable[[str], str]:
+        say = translator(language())
+        return lambda id_: words.called(state.devices, id_, say)
 
     @routes.before_request
     def _only_near() -> None:
         if not guard.is_near(request.remote_addr or ""):
             abort(403)
+
+    @routes.errorhandler(TimeoutError)
+    def no_answer(_error: TimeoutError) -> Response:
+        said = translator(language())(words.NO_ANSWER)
+        return Response(f"{said}\n", 503, mimetype="text/plain")
 
     @routes.get("")
     def trial() -> Response:

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from tests.staff.channels import receiver
-from web.staff.channels import _connections, _http
-from web.staff.channels._connections import Answer
-from web.staff.channels._http import Failed, Http, failure, is_public
+from web.staff.channels import _http
+from web.staff.channels._http import Failed, Http, failure
 from web.staff.channels.contract import Why
+from web.staff.core import connections
+from web.staff.core.connections import Answer
+from web.staff.core.reaching import is_public
 
 
 @pytest.mark.parametrize(
@@ -176,7 +178,7 @@ def test_a_connection_that_ended_meanwhile_is_not_used(monkeypatch: pytest.Monke
                     time.sleep(0.001)
         assert (provider.connections, len(provider.asked)) == (3, 3)
         provider.keeps = True
-        monkeypatch.setattr(_connections, "KEPT_S", -1.0)
+        monkeypatch.setattr(connections, "KEPT_S", -1.0)
         for _ in range(2):
             http.send("POST", f"{provider.url}/", body=b"x")
         assert (provider.connections, len(provider.asked)) == (5, 5)
@@ -199,13 +201,13 @@ def test_kept_connections_are_bounded() -> None:
     """Of many servers no more are kept than there are threads; all are closed in the end."""
     http = Http()
     kept = []
-    for number in range(_connections.KEPT_MAX + 3):
+    for number in range(connections.KEPT_MAX + 3):
         ours, theirs = socket.socketpair()
-        connection = _connections.Connection(f"h{number}.example", 80, "192.0.2.1")
+        connection = connections.Connection(f"h{number}.example", 80, "192.0.2.1")
         connection.sock, connection._stays = ours, True
         http._kept.give(connection)
         kept.append((connection, theirs))
-    assert sum(one.sock is not None for one, _ in kept) == _connections.KEPT_MAX
+    assert sum(one.sock is not None for one, _ in kept) == connections.KEPT_MAX
     http.close()
     assert all(one.sock is None for one, _ in kept)
     for _, theirs in kept:

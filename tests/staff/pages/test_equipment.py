@@ -126,7 +126,7 @@ def test_a_home_that_takes_none_is_offered_none(
     home.send(STARTED)
     clock.advance(180)
     page = text_of(client, PAGE)
-    assert "Den här gatewayen är för gammal för inställningar från servern." in page
+    assert "Hemmets enhet är för gammal för inställningar från servern." in page
     assert 'data-test="form-' not in page
     assert post(client, PAGE, **FORM).status_code == 422
     assert asked(staff).number == 0

@@ -102,6 +102,7 @@ def test_the_code_is_shown_to_a_camera_too(
         assert str(qr.enrolment("http://localhost/", code)) in page
         other = code[:-1] + ("A" if code[-1] != "A" else "B")
         assert str(qr.enrolment("http://localhost/", other)) not in page
+    assert 'data-test="server">http://localhost<' in page
     assert f'href="{PAGE}"' in page
 
 

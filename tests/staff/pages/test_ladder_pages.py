@@ -70,8 +70,8 @@ def test_a_ladder_is_made_and_foreseen(boss: FlaskClient, people: Hand) -> None:
 
 
 def test_a_ladder_is_put_back(boss: FlaskClient, people: Hand, staff: Staff) -> None:
-    """From *Ändringar*: as it was before it was changed, gone after it was made, there again after
-    it was taken away; but not one that reaches nobody any more."""
+    """From *Ändringar* and from its own page: as it was before it was changed, gone after it was
+    made, there again after it was taken away; but not one that reaches nobody any more."""
     step = {"day": list("0123456"), "step-1": "person:p1", "timeout-1": "60"}
 
     def rows() -> list[tuple[str, str]]:
@@ -79,11 +79,12 @@ def test_a_ladder_is_put_back(boss: FlaskClient, people: Hand, staff: Staff) -> 
             query = select(ladder.c.id, ladder.c.name)
             return [(row.id, row.name) for row in conn.execute(query)]
 
-    def undone() -> str:
-        page = boss.get("/administration/andringar").text
-        change = re.search(r'data-what="ladder".*?name="change" value="(\w+)"', page, re.DOTALL)
+    def undone(path: str = "/administration/andringar") -> str:
+        page = boss.get(path).text
+        change = re.search(r'data-test="step".*?name="change" value="(\w+)"', page, re.DOTALL)
         assert change is not None
-        return send(boss, "/administration/andringar", change=change[1])
+        back = "ladders" if path == "/larmkedjor" else ""
+        return send(boss, "/administration/andringar", change=change[1], back=back)
 
     send(boss, "/larmkedjor", name="Natt", **step)
     made = rows()
@@ -92,7 +93,8 @@ def test_a_ladder_is_put_back(boss: FlaskClient, people: Hand, staff: Staff) -> 
     assert rows() == made
     send(boss, "/larmkedjor/andra", do="remove", ladder=made[0][0])
     assert rows() == []
-    assert undone() == "Ångrat."
+    assert "Natt" in text(boss, "/larmkedjor") and "tillbaka" in text(boss, "/larmkedjor")
+    assert undone("/larmkedjor") == "Ångrat."
     assert rows() == made
     assert undone() == "Ångrat.", "what was put back can be put back"
     assert rows() == []

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import html
 import io
 import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -24,7 +26,17 @@ from web.staff.storage import tables
 from web.staff.storage.admin_tables import plan_file
 from web.staff.storage.plan_tables import plan_visit
 from web.staff.texts import plan_words
-from web.staff.visits import plan_files, plan_import, plan_store, plan_upload
+from web.staff.visits import (
+    ical_lines,
+    ical_rule,
+    ical_series,
+    ical_values,
+    plan_files,
+    plan_ical,
+    plan_import,
+    plan_store,
+    plan_upload,
+)
 
 PAGE = "/administration/planering"
 HEAD = "id;hem;start;slut;insats;personal;antal"
@@ -174,12 +186,14 @@ def test_each_fault_is_one_sentence_with_its_line(boss: FlaskClient, staff: Staf
 
 
 def test_a_calendar_is_read_as_one(boss: FlaskClient, staff: Staff) -> None:
-    """Its faults are said with their lines too; those of the format in English, for whoever keeps
-    the system that made it."""
+    """Its faults are said with their lines too, as a coordinator says it."""
     upload = kept(send_bytes(boss, calendar(morning(home=None)), "plan.ics", home="h1"))
     assert counts(text_of(boss, f"{PAGE}?fil={upload}"))["added"] == 1
     said = faults(send_bytes(boss, b"BEGIN:VCALENDAR\nBEGIN:VEVENT\n", "plan.ics"))
-    assert said[0].startswith("Rad 2: ")
+    assert said == ["Rad 2: VEVENT har inget slut. Filen är avklippt: hämta den på nytt."]
+    page = send_bytes(boss, b"x", "plan.ics").get_data(as_text=True)
+    assert 'data-test="fault"' in page
+    assert '<span lang="en">' not in page
 
 
 def test_whose_file_it_is(boss: FlaskClient, staff_app: Flask, staff: Staff) -> None:
@@ -214,15 +228,36 @@ def test_what_is_kept_of_files_is_bounded(
     assert [row.id for row in rows(staff, plan_file)] == [last]
 
 
-def test_every_fault_of_a_csv_file_has_its_words() -> None:
+PLACE = {"of": 0, "_Wrong": 0, "Wrong": 1, "UserError": 0}
+"""Where a call that says a fault has its sentence."""
+
+
+def said_by(module: ModuleType) -> set[str]:
+    """The sentences of a module that reads plans; each must be a text, or made by `Flaw`."""
+    assert module.__file__ is not None
+    found = set()
+    for node in ast.walk(ast.parse(Path(module.__file__).read_text("utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        if name not in PLACE or not node.args:
+            continue
+        sentence = node.args[PLACE[name]]
+        if isinstance(sentence, ast.Constant) and name != "UserError":
+            found.add(str(sentence.value))
+            continue
+        told = ast.unparse(sentence)
+        made = told.startswith(("Flaw.of(", "NO_TIME[")) or told == "template"
+        assert made, f"{module.__name__}, line {node.lineno}: {told}"
+    return found
+
+
+def test_every_fault_of_a_file_has_its_words() -> None:
     """What the readers of plans say of a line is in the table, and nothing else is."""
-    said = set()
-    for module in (plan_files, plan_import):
-        assert module.__file__ is not None
-        source = Path(module.__file__).read_text("utf-8")
-        said |= set(re.findall(r'(?:Flaw\.of|_Wrong)\(\s*"([^"]+)"', source))
-        said |= set(re.findall(r'^        text = "([^"]+)"$', source, re.MULTILINE))
-    said |= set(plan_files.NO_TIME.values())
+    of_calendars = (ical_lines, ical_rule, ical_series, ical_values, plan_ical)
+    said = set(plan_files.NO_TIME.values())
+    for module in (plan_files, plan_import, *of_calendars):
+        said |= said_by(module)
     assert said == set(plan_words.FLAWS)
     with_values = {one for one in said if "{" in one}
     for one in with_values:

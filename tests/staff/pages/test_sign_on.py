@@ -19,6 +19,7 @@ from tests.staff.parts import add_home, add_user, sign_in
 from tests.staff.provider import CLIENT, LOA3, SECRET, Provider, running
 from tests.staff.signin.test_single_sign_on import leads_to
 from web.staff.core.context import Staff
+from web.staff.signin.asking import Clients
 from web.staff.storage import tables
 from web.staff.storage.admin_tables import sign_on_provider
 
@@ -202,6 +203,14 @@ def test_no_administrator_is_locked_out(
     [
         ({"issuer": "http://id.example"}, "https://"),
         ({"issuer": "ftp://127.0.0.1"}, "https://"),
+        ({"issuer": "http://127.0.0.1.example"}, "https://"),
+        ({"issuer": "https://"}, "https://"),
+        ({"issuer": "https://a:b@id.example"}, "https://"),
+        ({"issuer": "https://id.example/x?y="}, "https://"),
+        ({"issuer": "https://id.example/x#y"}, "https://"),
+        ({"issuer": "https://id.example:99999"}, "https://"),
+        ({"issuer": "https://[::1"}, "https://"),
+        ({"issuer": "https://id\n.example"}, "https://"),
         ({"label": ""}, "Fyll i alla fält"),
         ({"secret": ""}, "Fyll i alla fält"),
         ({"client_id": "x" * 301}, "Fyll i alla fält"),
@@ -226,6 +235,38 @@ def test_nobody_answers_at_the_address(boss: FlaskClient) -> None:
         name = write(boss, gone)
     answer = press(boss, "try", name=name)
     assert "Ingen svarar på adressen" in text_of(boss, answer.location)
+
+
+def test_a_page_leads_nowhere_inside(
+    boss: FlaskClient, staff_app: Flask, provider: Provider
+) -> None:
+    """Whoever may write an address does not see by it what stands in the server's own network."""
+    staff_app.extensions["tryggve.sign_on"] = Clients()
+    name = write(boss, provider)
+    answer = press(boss, "try", name=name)
+    assert "internt nät" in text_of(boss, answer.location)
+    assert provider.looked == []
+
+
+def test_what_the_provider_says_of_itself_is_asked_anew_by_each_trial(
+    boss: FlaskClient, provider: Provider
+) -> None:
+    """Whoever mends the provider need not change anything here to try again."""
+    name = write(boss, provider)
+    provider.metadata = {"jwks_uri": f"{provider.url}/nowhere"}
+    assert 'data-test="failed"' in tried(boss, provider, name)
+    provider.metadata = {}
+    assert 'data-test="passed"' in tried(boss, provider, name)
+
+
+def test_a_button_is_told_by_whose_it_is(
+    boss: FlaskClient, staff_app: Flask, provider: Provider
+) -> None:
+    """Everybody on the server reads the page of signing in: nobody's SITHS is taken for theirs."""
+    used(boss, provider)
+    assert "Logga in med SITHS<" in text_of(staff_app.test_client(), "/login").replace("\n", "")
+    add_home(staff_app, "h2", org="org2")
+    assert "Logga in med SITHS (Provkommunen)" in text_of(staff_app.test_client(), "/login")
 
 
 def test_whose_provider_it_is(boss: FlaskClient, staff_app: Flask, provider: Provider) -> None:

@@ -20,6 +20,7 @@ from web.staff.core.rights import Operator
 from web.staff.people import accounts, before, roster
 from web.staff.people.before import OFFERED
 from web.staff.storage import tables
+from web.staff.storage.admin_tables import change_before
 
 PAGE = "/administration/andringar"
 
@@ -118,3 +119,38 @@ def test_whose_change_it_is(
     clock.advance(OFFERED / timedelta(seconds=1))
     with staff.db.read() as conn:
         assert before.offered(conn, staff, "org1") == []
+    assert post(boss, PAGE, change=change).status_code == 409, "nor by a page that stood open"
+    assert held(staff)[0] == ["coordinator"]
+
+
+def test_what_a_newer_version_remembers_does_not_darken_the_page(
+    boss: FlaskClient, staff: Staff
+) -> None:
+    """A row of a sort that this version does not know is neither offered nor put back."""
+    post(boss, "/administration/person/p2", do="roles", role="coordinator")
+    change = steps(boss)["roles"]
+    with staff.db.write() as tx:
+        tx.conn.execute(change_before.update().values(what="toaster"))
+    assert steps(boss) == {}
+    assert post(boss, PAGE, change=change).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        (
+            "/administration/person/p2",
+            {"do": "about", "name": "a\x00b", "email": "p2@prov.example"},
+        ),
+        ("/administration/person/p2", {"do": "sso", "sso_id": "a\x00b"}),
+        ("/administration/grupper", {"do": "team", "name": "a\x00b"}),
+        ("/administration/planering", {"do": "check", "source": "a\x00b"}),
+    ],
+)
+def test_a_character_that_no_text_has_is_refused(
+    boss: FlaskClient, staff: Staff, path: str, fields: dict[str, str]
+) -> None:
+    """PostgreSQL keeps none; on both databases the form is refused, and nothing is changed."""
+    told = len(rows(staff, tables.event, kind="account.changed"))
+    assert post(boss, path, **fields).status_code == 400
+    assert len(rows(staff, tables.event, kind="account.changed")) == told

@@ -110,6 +110,28 @@ def test_alarms_go_first_and_history_last(limits: object) -> None:
     assert line.end() == ["alarm", "now", "stream", "long waited", "new"]
 
 
+def test_who_waits_costs_nobody_else_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand homes wait to begin to listen: whoever comes or goes looks at none of them, but at
+    who is next."""
+    turns, looked = Turns(POSTGRES), list[Lane]()
+    may_begin = turns._may_begin
+
+    def noted(waiter: Any, now_s: float) -> bool:
+        looked.append(waiter.lane)
+        return may_begin(waiter, now_s)
+
+    at_once = POSTGRES.at_once[Lane.STREAM]
+    line = Line(turns)
+    with at_work(turns, Lane.STREAM, at_once):
+        for _ in range(50):
+            line.join("stream", Lane.STREAM)
+        monkeypatch.setattr(turns, "_may_begin", noted)
+        line.join("alarm", Lane.ALARM)
+        line.join("page", Lane.PAGE)
+        assert looked == [Lane.ALARM, Lane.PAGE]
+    assert line.end() == ["alarm", "page", *["stream"] * 50]
+
+
 def test_history_does_not_begin_beside_an_alarm_nor_twice_beside_a_page() -> None:
     """It lets them go first, until it has waited long enough."""
     turns = Turns(POSTGRES)

@@ -262,7 +262,7 @@ def test_a_home_that_had_an_alarm_listens_before_the_others(
     until(lambda: len(inside.names) == 1 + at_once)
     for number, home in enumerate(("a", "b", "rang", "c"), start=1):
         threads.append(go(gate, asks("GET", path, name=home, home=home))[0])
-        until(lambda number=number: turns.waiting() == number)  # type: ignore[misc]
+        until(lambda number=number: turns.waiting() == number)
     turns.limits = Limits({**turns.limits.at_once, Lane.STREAM: at_once + 1}, 40, {})
     with turns._lock:
         turns._call()

@@ -19,7 +19,7 @@ from tests.staff.parts import add_home, add_user, parts_of
 from tests.staff.provider import CLIENT, LOA3, SECRET, Provider, running
 from web.staff.core.config import SignInConfig, SingleSignOn, StaffConfig, load_config
 from web.staff.core.secret_files import SecretFiles
-from web.staff.people import accounts
+from web.staff.people import sso_ids
 from web.staff.people.accounts import Refused, Wrong
 from web.staff.runtime.app import create_app
 from web.staff.storage import tables
@@ -188,13 +188,7 @@ def second(app: Flask, with_provider: StaffConfig) -> Iterator[Provider]:
         both = with_provider.sign_in.oidc | {"other": known}
         parts = parts_of(app)
         parts.config = parts.config.model_copy(update={"sign_in": SignInConfig(oidc=both)})
-        app.extensions["tryggve.sign_on"].register(
-            "other",
-            client_id=CLIENT,
-            client_secret=SECRET,
-            server_metadata_url=f"{started.url}/.well-known/openid-configuration",
-            client_kwargs={"scope": "openid", "code_challenge_method": "S256"},
-        )
+        app.extensions["tryggve.sign_on"].add("other", known, SECRET)
         yield started
 
 
@@ -239,7 +233,7 @@ def test_an_id_is_given_with_its_provider(
     add_user(app, "p8", ["caregiver"])
     issuer = {row.person_id: row.sso_issuer for row in rows(parts, tables.user)}
     assert issuer == {"p7": provider.url, "p1": None, "p8": None}
-    accounts.set_sso_id(parts, boss, "p8", "b")
+    sso_ids.set_sso_id(parts, boss, "p8", "b")
     assert rows(parts, tables.user, person_id="p8")[0].sso_issuer == provider.url
     second: Provider = request.getfixturevalue("second")
     for given, why in (
@@ -248,9 +242,9 @@ def test_an_id_is_given_with_its_provider(
         (("p8", SUBJECT, "region"), Wrong.EXISTS),
     ):
         with pytest.raises(Refused) as caught:
-            accounts.set_sso_id(parts, boss, *given)
+            sso_ids.set_sso_id(parts, boss, *given)
         assert caught.value.why is why
-    accounts.set_sso_id(parts, boss, "p8", SUBJECT, "other")
+    sso_ids.set_sso_id(parts, boss, "p8", SUBJECT, "other")
     thief = app.test_client()
     assert thief.get(second.sign_in(begin(thief, "other"))).status_code == 303
     assert rows(parts, tables.session)[0].user_id == rows(parts, tables.user, person_id="p8")[0].id
@@ -258,7 +252,7 @@ def test_an_id_is_given_with_its_provider(
     elsewhere = {"region": parts.config.sign_in.oidc["region"].model_copy(update=theirs)}
     parts.config = parts.config.model_copy(update={"sign_in": SignInConfig(oidc=elsewhere)})
     with pytest.raises(Refused):
-        accounts.set_sso_id(parts, boss, "p8", "c", "region")
+        sso_ids.set_sso_id(parts, boss, "p8", "c", "region")
 
 
 @pytest.mark.parametrize("told", ["now", "an hour ago", "nothing", "a word", "true", "tomorrow"])

@@ -1,50 +1,26 @@
-"""One HTTP request to a provider: bounded in time and size whatever its server does, never to an
-address inside the own network unless that was configured, and its answer as an `Outcome`.
+"""One HTTP request to a provider, and its answer as an `Outcome`.
 
-A name is looked up once, every address of it is judged, and the connection goes to the address that
-was judged: a name that says something else the second time leads nowhere.  No redirect is followed.
-A connection is kept for some seconds: of five hundred messages each would else be greeted anew.
-
-Not for: what is sent, or trying again (`web.staff.ladders`).
+Bounded in time and size, and where it may lead: `web.staff.core.reaching`.  Not for: what is sent,
+or trying again (`web.staff.ladders`).
 """
 
 from __future__ import annotations
 
 import contextlib
-import http.client
 import math
-import queue
-import socket
-import ssl
-import threading
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
-from urllib.parse import urlsplit
 
-from web.staff.channels._connections import Answer, Connection, Kept
 from web.staff.channels.contract import Outcome, Why
-
-TIMEOUT_S = 10.0
-"""Real seconds for one request, from the look-up of the name to the last byte: a provider answers
-within one or two, and `SEND_MAX_S` leaves room for whoever waits for a thread."""
+from web.staff.core.connections import Answer
+from web.staff.core.reaching import Reach, Unreached
 
 AGAIN_S = 5.0
 """Real seconds until a request that found nobody, or a broken provider, may be tried again."""
 
 AGAIN_MAX_S = 60.0
 """The most that a provider's `Retry-After` counts for: an alarm takes another way before."""
-
-LOOKUPS_MAX = 32
-"""Look-ups of names that may hang at once, each in a thread of its own."""
-
-Network = IPv4Network | IPv6Network
-
-_NAT64 = IPv6Network("64:ff9b::/96")
-_lookups = threading.BoundedSemaphore(LOOKUPS_MAX)
 
 
 class Failed(Exception):
@@ -61,33 +37,8 @@ class Failed(Exception):
         return Outcome(None, self.why, again_s, text=self.text)
 
 
-def is_public(address: str) -> bool:
-    """Whether an IP address is one of the open internet: not this machine, not a network of the
-    organisation's own, and not one of them written as another."""
-    ip = ip_address(address.partition("%")[0])
-    if isinstance(ip, IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour
-        if ip in _NAT64:
-            inner = ip_address(int(ip) & 0xFFFF_FFFF)  # type: ignore[assignment]
-        if inner is not None:
-            return is_public(str(inner))
-    return ip.is_global and not ip.is_multicast
-
-
-@dataclass
-class Http:
-    """Sends requests.  `public_only`: the address comes from somebody's browser or page, and must
-    be one of the open internet or of `allow`."""
-
-    public_only: bool = False
-    allow: Sequence[Network] = ()
-    timeout_s: float = TIMEOUT_S
-    context: ssl.SSLContext = field(default_factory=ssl.create_default_context)
-    _kept: Kept = field(default_factory=Kept, init=False, repr=False, compare=False)
-
-    def close(self) -> None:
-        """Let go of the connections that are kept; may be called twice."""
-        self._kept.close()
+class Http(Reach):
+    """Sends requests, and fails as channels do."""
 
     def send(
         self,
@@ -98,78 +49,10 @@ class Http:
         body: bytes | None = None,
     ) -> Answer:
         """One request.  Raises `Failed`; nothing else, and within `timeout_s` (and a little)."""
-        until_s = time.monotonic() + self.timeout_s
         try:
-            parts = urlsplit(url)
-            host, port, tls = parts.hostname, parts.port, parts.scheme == "https"
-        except ValueError as error:
-            raise Failed(Why.BAD, "the address is none") from error
-        if not host or parts.scheme not in ("http", "https"):
-            raise Failed(Why.BAD, "the address is none")
-        port = port or (443 if tls else 80)
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection = self._kept.take(host, port, tls=tls)
-        try:
-            if connection is not None:
-                try:
-                    return connection.ask(method, path, headers or {}, body, until_s)
-                except ConnectionError:  # it was being ended while it was taken: nothing is wrong
-                    connection.close()
-            connection = Connection(host, port, self._address(host, port, until_s))
-            connection.context = self.context if tls else None
-            return connection.ask(method, path, headers or {}, body, until_s)
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            late = time.monotonic() >= until_s
-            said = "no answer in time" if late else f"no answer ({_what(error)})"
-            raise Failed(Why.UNREACHABLE, f"{host}: {said}") from error
-        finally:
-            if connection is not None:
-                self._kept.give(connection)
-
-    def _address(self, host: str, port: int, until_s: float) -> str:
-        """Where a name leads.  Every address that it has must be allowed."""
-        found = _looked_up(host, port, until_s)
-        for address in found:
-            if self.public_only and not (is_public(address) or self._is_allowed(address)):
-                raise Failed(Why.BAD, f"{host}: it leads into a private network")
-        return found[0]
-
-    def _is_allowed(self, address: str) -> bool:
-        ip = ip_address(address.partition("%")[0])
-        return any(ip in network for network in self.allow)
-
-
-def _what(error: Exception) -> str:
-    """The kind of an error: its own text may hold an address with a secret."""
-    return type(error).__name__
-
-
-def _looked_up(host: str, port: int, until_s: float) -> list[str]:
-    """The addresses of a name.  The system's look-up has no time-out of its own: it is left behind
-    in its thread when it takes too long."""
-    with contextlib.suppress(ValueError):
-        return [str(ip_address(host))]
-    if not _lookups.acquire(blocking=False):
-        raise Failed(Why.UNREACHABLE, "names are not looked up: too many wait for an answer")
-    found: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
-
-    def look() -> None:
-        try:
-            rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            found.put([str(row[4][0]) for row in rows])
-        except (OSError, UnicodeError):
-            found.put([])
-        finally:
-            _lookups.release()
-
-    threading.Thread(target=look, name="tryggve-lookup", daemon=True).start()
-    try:
-        addresses = found.get(timeout=max(0.0, until_s - time.monotonic()))
-    except queue.Empty:
-        addresses = []
-    if not addresses:
-        raise Failed(Why.UNREACHABLE, f"{host}: the name leads nowhere")
-    return addresses
+            return super().send(method, url, headers=headers, body=body)
+        except Unreached as error:
+            raise Failed(Why.BAD if error.unusable else Why.UNREACHABLE, error.text) from error
 
 
 # --- what an answer means -------------------------------------------------------------------------

@@ -30,7 +30,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from web.staff.channels import _words
-from web.staff.channels._http import AGAIN_S, TIMEOUT_S
+from web.staff.channels._http import AGAIN_S
 from web.staff.channels.contract import (
     Address,
     Health,
@@ -41,6 +41,7 @@ from web.staff.channels.contract import (
     Why,
 )
 from web.staff.core.context import Staff
+from web.staff.core.reaching import TIMEOUT_S
 from web.staff.core.secret_files import SecretFiles
 
 KEPT_IN = "email_password"

@@ -41,7 +41,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.errors import ConfigError, SecretError
 from web.staff.channels import _words, door
-from web.staff.channels._http import TIMEOUT_S, Failed, Http, failure
+from web.staff.channels._http import Failed, Http, failure
 from web.staff.channels.contract import (
     Address,
     Forged,
@@ -55,6 +55,7 @@ from web.staff.channels.contract import (
     Why,
 )
 from web.staff.core.context import Staff
+from web.staff.core.reaching import TIMEOUT_S
 from web.staff.core.secret_files import PUSH_KEY, SecretFiles
 
 SHOWN_WITHIN_S = 20.0

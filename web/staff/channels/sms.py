@@ -27,8 +27,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from web.staff.channels import _words, door_url
-from web.staff.channels._connections import Answer
-from web.staff.channels._http import AGAIN_S, TIMEOUT_S, Failed, Http, failure
+from web.staff.channels._http import AGAIN_S, Failed, Http, failure
 from web.staff.channels.contract import (
     Address,
     Health,
@@ -40,7 +39,9 @@ from web.staff.channels.contract import (
     Report,
     Why,
 )
+from web.staff.core.connections import Answer
 from web.staff.core.context import Staff
+from web.staff.core.reaching import TIMEOUT_S
 from web.staff.core.secret_files import SecretFiles
 
 KEPT_IN = "sms_secret"

@@ -25,7 +25,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.events import utc_text
-from web.staff.channels._http import TIMEOUT_S, Failed, Http, failure
+from web.staff.channels._http import Failed, Http, failure
 from web.staff.channels.contract import (
     Address,
     Health,
@@ -35,6 +35,7 @@ from web.staff.channels.contract import (
     Proof,
 )
 from web.staff.core.context import Staff
+from web.staff.core.reaching import TIMEOUT_S
 from web.staff.core.secret_files import SecretFiles
 
 GONE = frozenset({410})

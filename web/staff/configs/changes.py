@@ -162,6 +162,15 @@ def asked(conn: Connection, home: str) -> Asked:
     return Asked(0, one(conn, home, 0)) if last is None else Asked(last.number, last.config)
 
 
+def going_on(conn: Connection, home: str, asked: Asked, now: Standing) -> HomeConfig | None:
+    """What somebody who adds to the home goes on from: what is to hold, or, where the home refused
+    that, what holds: else all that is added after a fault would be refused with it."""
+    if now.refusal is None or now.held is None:
+        return asked.config
+    held = one(conn, home, now.held)
+    return asked.config if held is None else held
+
+
 def standing(conn: Connection, home: str, now: datetime) -> Standing:
     """Whether the newest one holds in the home."""
     c, s, g = home_config.c, config_state.c, tables.home_state.c

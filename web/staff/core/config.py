@@ -164,6 +164,9 @@ class SignInConfig(BaseModel):
     enough by itself."""
     oidc: dict[Annotated[str, Field(pattern=r"^[a-z0-9_]{1,20}$")], SingleSignOn] = {}
     """Single sign-on; none: off."""
+    private_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Networks of one's own in which a provider that an organisation sets in its pages may stand;
+    none: only on the open internet."""
 
 
 TurnUrl = Annotated[

@@ -29,8 +29,9 @@ from web.staff.storage.changes import LockOrder
 from web.staff.storage.database import Tx
 from web.staff.storage.install_tables import hearing
 
-KEPT = timedelta(seconds=60)
-"""How long what was told is shown without a word from the page, which comes every ten seconds."""
+KEPT = timedelta(seconds=120)
+"""How long what was told is shown without a word from the page, which comes every ten seconds:
+longer than the home goes on without one (`gateway.app.install_room.OPEN_S`)."""
 
 TOO_OLD = timedelta(seconds=12)
 """After which a home that was reached and has told nothing is of a version that cannot."""

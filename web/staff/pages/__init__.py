@@ -14,7 +14,7 @@ from importlib import import_module
 
 from flask import Blueprint, Flask
 
-from web.staff.pages import error_pages, layout, look, routes, row_guard
+from web.staff.pages import error_pages, layout, look, odd_text, routes, row_guard
 
 
 def discover() -> tuple[routes.Route, ...]:
@@ -33,6 +33,7 @@ def register(app: Flask) -> None:
     app.jinja_env.globals["look_panel"] = look.panel
     row_guard.init_app(app)
     blueprint = Blueprint("pages", __name__)
+    blueprint.before_request(odd_text.refuse)
     blueprint.before_request(layout.note_position)
     for route in discover():
         view = route.view if route.public else layout.signed_in(route.view, route.right)

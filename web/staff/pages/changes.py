@@ -33,7 +33,7 @@ from web.staff.pages.routes import get, post
 from web.staff.pages.staff_admin import SENTENCES, changed, of_org
 from web.staff.people import before, undoing
 from web.staff.people.accounts import Wrong
-from web.staff.people.before import Changed, Thing
+from web.staff.people.before import Thing
 from web.staff.storage import tables
 from web.staff.storage.among import among
 from web.staff.texts import words
@@ -67,7 +67,7 @@ WHAT: Mapping[str, str] = {
     "home": N_("Hem tillagt"),
     "home_closed": N_("Hem stängt"),
     "home_reopened": N_("Hem öppnat igen"),
-    "enrol_code": N_("Kod för gatewayen skapad"),
+    "enrol_code": N_("Kod för hemmets enhet skapad"),
     "alarm_centre": N_("Larmcentral eller annat system ändrat"),
     "care_id": N_("Larm-id ändrat"),
     "contact": N_("Larmväg ändrad"),
@@ -130,9 +130,10 @@ def changes(actor: Actor) -> ResponseReturnValue:
 @proved
 def undo(actor: Actor) -> ResponseReturnValue:
     """POST `/administration/andringar`: put back what the last change of something had found."""
-    back = url_for("pages.changes")
+    here = "pages.ladders" if request.form.get("back") == "ladders" else "pages.changes"
+    back = url_for(here)
     with staff().db.read() as conn:
-        change = before.one(conn, actor.org, request.form.get("change", ""))
+        change = before.one(conn, staff(), actor.org, request.form.get("change", ""))
     if change is None:
         return refused(_(SENTENCES[Wrong.CHANGED]), back)
     if change.what is not Thing.LADDER:
@@ -168,10 +169,10 @@ def _steps(conn: Connection, actor: Actor, names: Mapping[str, str]) -> list[Ste
         Step(
             one.id,
             one.what.value,
-            _ladder_of(one)
+            ladders.called(one)
             if one.what is Thing.LADDER
             else about.get(one.what, names).get(one.about, one.about),
-            _ladder_again(one)
+            ladders.again(one)
             if one.what is Thing.LADDER
             else ", ".join(again[one.what].get(str(each), _("något som inte finns längre"))
                            for each in one.before) or _("inget"),
@@ -180,17 +181,6 @@ def _steps(conn: Connection, actor: Actor, names: Mapping[str, str]) -> list[Ste
         )
         for one in found
     ]  # fmt: skip
-
-
-def _ladder_of(change: Changed) -> str:
-    """What the ladder is called, or was."""
-    return str((change.after or change.before)["name"])
-
-
-def _ladder_again(change: Changed) -> str:
-    if change.before is None:
-        return _("borttagen")
-    return _("tillbaka") if change.after is None else _("som den var")
 
 
 def _rows(conn: Connection, org: str, names: Mapping[str, str]) -> list[Event]:

@@ -157,10 +157,7 @@ def _page(actor: Actor, home: str, written: Written | None) -> str:
             ssh=actor.may(Right.ADMINISTER),
             asked=asked,
             standing=standing,
-            refused=standing.refusal
-            and equipment_words.refused(
-                standing.refusal.why, standing.refusal.about, standing.refusal.field
-            ),
+            refused=equipment_words.refusal(standing.refusal),
             written=written,
             changes=_changes(found, file)[:HISTORY],
             has_file=file is not None,

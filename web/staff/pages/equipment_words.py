@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.events import ConfigFault
+from web.staff.configs.changes import ConfigRefusal
 from web.staff.configs.model import Fault, HomeConfig, lines
 from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as _
@@ -54,6 +55,11 @@ def refused(why: ConfigFault, about: str | None, field: str | None) -> str:
         where.append(field)
     text = words.enum_word(ConfigFault, why)
     return f"{', '.join(where)}: {text}" if where else text
+
+
+def refusal(said: ConfigRefusal | None) -> str:
+    """The same of what a home said; empty where it refused nothing."""
+    return "" if said is None else refused(said.why, said.about, said.field)
 
 
 def changed(before: HomeConfig | None, now: HomeConfig) -> str:

@@ -49,7 +49,7 @@ def reopen(actor: Actor, home: str) -> ResponseReturnValue:
     return changed(
         url_for("pages.places"),
         lambda: home_life.reopen(staff(), actor, home),
-        _("Hemmet är öppet igen. Gör en ny kod för gatewayen och välj vem som arbetar där."),
+        _("Hemmet är öppet igen. Gör en ny kod för hemmets enhet och välj vem som arbetar där."),
     )
 
 

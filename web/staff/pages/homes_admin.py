@@ -251,7 +251,7 @@ def _new_code(actor: Actor, home: str) -> ResponseReturnValue:
         label = conn.execute(
             select(tables.home.c.label).where(tables.home.c.id == home)
         ).scalar_one()
-    back = url_for("pages.places")
+    back = url_for("pages.places_one", home=home)
     if request.form.get("back") == "install":
         back = url_for("pages.installing", home=home)
     return render_template(
@@ -259,9 +259,10 @@ def _new_code(actor: Actor, home: str) -> ResponseReturnValue:
         summary=summary,
         label=label,
         code=code,
+        server=request.host_url.rstrip("/"),
         qr=qr.enrolment(request.host_url, code.code),
         back=back,
-        title=_("Kod för gatewayen"),
+        title=_("Kod för hemmets enhet"),
     )
 
 

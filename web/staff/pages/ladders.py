@@ -30,6 +30,8 @@ from web.staff.pages.ladder_form import NotRead
 from web.staff.pages.layout import answered, main_attributes, page, refused
 from web.staff.pages.routes import get, post
 from web.staff.pages.staff_admin import of_org
+from web.staff.people import before
+from web.staff.people.before import Changed, Thing
 from web.staff.storage import tables
 from web.staff.texts import words
 from web.staff.visits import plan_import
@@ -127,6 +129,10 @@ def ladders(actor: Actor) -> str:
             reached=_reached(foreseen, names) if foreseen else [],
             holes=[_hole(one, zone) for one in holes],
             name_of=lambda one: one.name or _(SEVERITIES[one.id]),
+            changed=before.offered(conn, staff(), actor.org, [Thing.LADDER]),
+            called=called,
+            again=again,
+            staff_names=lookups.staff_names(conn, actor),
             **main_attributes(),
         )
 
@@ -214,6 +220,21 @@ def change(actor: Actor) -> ResponseReturnValue:
     except Refused as refusal:
         return refused(_(SENTENCES[refusal.why]), back)
     return answered(_("Sparat."), back)
+
+
+# --- what can be put back -------------------------------------------------------------------------
+
+
+def called(change: Changed) -> str:
+    """What the ladder of a change is called, or was."""
+    return str((change.after or change.before)["name"])
+
+
+def again(change: Changed) -> str:
+    """What it would be again, if the change were put back."""
+    if change.before is None:
+        return _("borttagen")
+    return _("tillbaka") if change.after is None else _("som den var")
 
 
 # --- in words -------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from gateway.events import ConfigWhy
 from gateway.installs import naming
 from gateway.installs import nearby as nearby_things
 from gateway.installs.nearby import Near
+from gateway.installs.words import called
 from web.driver_words import DRIVERS
 from web.staff.care.actions import Refused as NotDone
 from web.staff.configs import changes
@@ -27,7 +28,7 @@ from web.staff.core.rights import Actor, Right
 from web.staff.installs import hearing
 from web.staff.installs.hearing import Heard
 from web.staff.installs.trial import Fault, Refused
-from web.staff.pages import lookups
+from web.staff.pages import equipment_words, lookups
 from web.staff.pages.forms import number_of
 from web.staff.pages.layout import answered, main_attributes, page, refused
 from web.staff.pages.routes import get, post
@@ -50,6 +51,7 @@ def nearby(actor: Actor, home: str) -> str:
         mine = found is not None and found.person == actor.person
         asked = changes.asked(conn, home)
         standing = changes.standing(conn, home, staff().clock.now())
+        config = changes.going_on(conn, home, asked, standing)
         every = {"every-s": str(LOOK_EVERY_S)} if mine else {}
         return page(
             "nearby.html",
@@ -58,15 +60,17 @@ def nearby(actor: Actor, home: str) -> str:
             place=place,
             heard=found if mine else None,
             other=lookups.staff_names(conn, actor).get(found.person) if found else None,
-            near=_near(found, asked.config) if mine else (),
+            near=_near(found, config) if mine else (),
             asked=asked,
+            config=config,
             standing=standing,
-            guided=nearby_things.guided(
-                asked.config.devices if asked.config else {}, standing.unpaired
-            ),
+            refused=equipment_words.refusal(standing.refusal),
+            word=lambda code: words.enum_word(type(code), code),
+            guided=nearby_things.guided(config.devices if config else {}, standing.unpaired),
             rooms=naming.ROOMS,
             strength=lambda rssi: guide_words.strength(naming.strength(rssi)),
             drivers=DRIVERS,
+            name_of=lambda id_: called(config.devices if config else {}, id_, _),
             role_word=lambda code: words.spoken(words.ROLES, code),
             say=guide_words,
             **main_attributes(kinds="device config home gateway", home=home, **every),
@@ -137,13 +141,20 @@ def _add(actor: Actor, home: str, back: str) -> ResponseReturnValue:
     """Put a thing that the home hears now into its configuration."""
     form, parts = request.form, staff()
     with parts.db.read() as conn:
-        near = _heard_thing(conn, actor, home, form.get("thing", ""))
         asked = changes.asked(conn, home)
+        standing = changes.standing(conn, home, parts.clock.now())
+        config = changes.going_on(conn, home, asked, standing) or HomeConfig()
+        thing = form.get("thing", "")
+        name = naming.known(config.devices, ()).get(thing)
+        near = None if name else _heard_thing(conn, actor, home, thing, config)
+    if near is None or near.known:  # a thumb that pressed twice, or somebody else was quicker
+        name = near.known if near else name
+        said = called(config.devices, name or "", _)
+        return answered(_("Den finns redan i hemmet, som %(name)s.", name=said), back)
     use = next((one for one in near.uses if one.id == form.get("use")), None)
     room = form.get("room", "")
     if use is None or room not in naming.ROOMS:
         return refused(_("Välj vad det är och var det sitter."), back, 422)
-    config = asked.config or HomeConfig()
     keys = near.settings(use, room)
     try:
         config = config.with_device(naming.free_id(use.id, config.devices), keys)
@@ -151,15 +162,17 @@ def _add(actor: Actor, home: str, back: str) -> ResponseReturnValue:
     except (BadConfig, NotDone):
         text = _("Någon annan ändrade hemmet samtidigt. Se efter vad som gäller, och försök igen.")
         return refused(text, back, 409)
+    if standing.refusal is not None:
+        text = _("Tillagt. Ändringen som hemmet inte tog emot är borttagen.")
+        return answered(text, back)
     return answered(_("Tillagt. Hemmet börjar använda det inom några sekunder."), back)
 
 
-def _heard_thing(conn: Connection, actor: Actor, home: str, key: str) -> Near:
+def _heard_thing(conn: Connection, actor: Actor, home: str, key: str, config: HomeConfig) -> Near:
     """What this person's page shows under this key now.  Raises `Refused` (NOT_HEARING)."""
     found = hearing.heard(conn, home)
     mine = found if found is not None and found.person == actor.person else None
-    config = changes.asked(conn, home).config
-    near = next((one for one in _near(mine, config) if one.key == key and not one.known), None)
+    near = next((one for one in _near(mine, config) if one.key == key), None)
     if near is None:
         raise Refused(Fault.NOT_HEARING)
     return near

@@ -36,6 +36,9 @@ SENTENCES = {
 
 FAULTS = {
     TrialFault.UNREACHED: N_("Ingen svarar på adressen. Kontrollera den, och att servern når dit."),
+    TrialFault.PRIVATE: N_(
+        "Adressen leder till ett internt nät. Den som sköter servern kan tillåta det."
+    ),
     TrialFault.REFUSED: N_(
         "Den släppte inte in dig, eller känner inte igen klienten. Kontrollera klient-id, "
         "hemlighet och adressen som är registrerad där."
@@ -134,4 +137,4 @@ def _tried(actor: Actor, name: str, back: str) -> ResponseReturnValue:
     if provider is None:
         abort(404)
     sent = single_sign_on.begin_trial(name, provider)
-    return refused(_(FAULTS[TrialFault.UNREACHED]), back) if sent is None else sent
+    return refused(_(FAULTS[sent]), back) if isinstance(sent, TrialFault) else sent

@@ -29,7 +29,7 @@ from web.staff.pages.account import proved
 from web.staff.pages.layout import answered, page, refused
 from web.staff.pages.lists import matching
 from web.staff.pages.routes import get, post
-from web.staff.people import accounts
+from web.staff.people import accounts, sso_ids
 from web.staff.people import registry as adding
 from web.staff.people.accounts import Refused, Wrong
 from web.staff.signin import providers, sessions
@@ -66,6 +66,9 @@ SENTENCES = {
     Wrong.CHANGED: N_("Någon har ändrat det efteråt, så det går inte att ångra längre."),
     Wrong.IN_USE: N_("Avsluta först positioner, anhöriga och samtycken för hemmet."),
     Wrong.NO_DIGITS: N_("Larm-id är 1 till 16 siffror."),
+    Wrong.LOCKED_OUT: N_(
+        "Då kan ingen administratör logga in längre. Ge någon av dem ett lösenord först."
+    ),
 }
 
 
@@ -330,7 +333,7 @@ def change(actor: Actor, person: str) -> ResponseReturnValue:
             _("Sparat."),
         ),
         "sso": (
-            lambda: accounts.set_sso_id(
+            lambda: sso_ids.set_sso_id(
                 parts, actor, person, form.get("sso_id", "").strip(), form.get("provider", "")
             ),
             _("Sparat."),

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, delete, insert, or_, select, update
+from sqlalchemy import Connection, Select, Table, delete, insert, select, update
 
 from gateway.envelope import Draft
 from gateway.events import AccountChanged
@@ -22,8 +22,9 @@ from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Operator, Right, Role
 from web.staff.doors import revocation
 from web.staff.events import append
+from web.staff.people import way_in
 from web.staff.people.before import Thing, keep
-from web.staff.signin import failed_attempts, grace, providers, sessions
+from web.staff.signin import failed_attempts, grace, sessions
 from web.staff.signin.auth import new_uniquifier
 from web.staff.signin.models import normal_address
 from web.staff.storage import tables
@@ -67,6 +68,8 @@ class Wrong(StrEnum):
     """Positions, relatives or a consent must be ended first."""
     NO_DIGITS = "no_digits"
     """A care id has digits only."""
+    LOCKED_OUT = "locked_out"
+    """No administrator could sign in any more."""
 
 
 class Refused(Exception):
@@ -77,9 +80,17 @@ class Refused(Exception):
         self.why = why
 
 
-def _need(actor: By, right: Right) -> None:
+def need(actor: By, right: Right) -> None:
+    """Raise `Refused` (NO_RIGHT) for whoever has not this right."""
     if not actor.may(right):
         raise Refused(Wrong.NO_RIGHT)
+
+
+def check_way_in(staff: Staff, tx: Tx, actor: By) -> None:
+    """Raise `Refused` (LOCKED_OUT) when this leaves no administrator who can sign in; the command
+    line, which can make one, may."""
+    if isinstance(actor, Actor) and not way_in.is_left(tx.conn, staff, actor.org):
+        raise Refused(Wrong.LOCKED_OUT)
 
 
 def account_of(conn: Connection, actor: By, person: str) -> Any:
@@ -146,8 +157,9 @@ def set_roles(staff: Staff, actor: By, person: str, roles: Iterable[Role]) -> bo
 def pick_roles(staff: Staff, actor: By, person: str, pick: Pick) -> bool:
     """Give an account the roles that `pick` makes of those it has; whether that is a change.
     Raises `Refused`."""
-    _need(actor, Right.ADMINISTER)
+    need(actor, Right.ADMINISTER)
     with staff.write() as tx:
+        way_in.alone(tx, actor.org)
         row = account_of(tx.conn, actor, person)
         ids = _role_ids(tx)
         names = {number: name for name, number in ids.items()}
@@ -159,6 +171,7 @@ def pick_roles(staff: Staff, actor: By, person: str, pick: Pick) -> bool:
         numbers = {ids[role] for role in wanted}
         if not _replace(tx, tables.user_role, {"user_id": row.id}, "role_id", numbers):
             return False
+        check_way_in(staff, tx, actor)
         keep(staff, tx, actor, Thing.ROLES, person, sorted(before), sorted(wanted))
         rights_changed(staff, tx, actor, [row.id], "roles", person)
     return True
@@ -177,13 +190,15 @@ def _role_ids(tx: Tx) -> dict[str, int]:
 
 def set_active(staff: Staff, actor: By, person: str, active: bool) -> None:
     """Close an account (its sessions end), or open it again.  Raises `Refused`."""
-    _need(actor, Right.ADMINISTER)
+    need(actor, Right.ADMINISTER)
     if person == actor.person and not active:
         raise Refused(Wrong.YOURSELF)
     with staff.write() as tx:
+        way_in.alone(tx, actor.org)
         row = account_of(tx.conn, actor, person)
         tx.conn.execute(update(tables.user).where(tables.user.c.id == row.id).values(active=active))
         if not active:
+            check_way_in(staff, tx, actor)
             sessions.end(tx, row.id)
         rights_changed(staff, tx, actor, [row.id], "opened" if active else "closed", person)
 
@@ -192,7 +207,7 @@ def sign_out(staff: Staff, actor: By, person: str) -> int:
     """End all sessions of an account: one's own, or as administrator anybody's of the organisation.
     Returns how many were open.  Raises `Refused`."""
     if person != actor.person:
-        _need(actor, Right.ADMINISTER)
+        need(actor, Right.ADMINISTER)
     with staff.write() as tx:
         row = account_of(tx.conn, actor, person)
         done = sessions.end(tx, row.id)
@@ -207,7 +222,7 @@ def sign_out(staff: Staff, actor: By, person: str) -> int:
 
 def set_password(staff: Staff, actor: By, person: str, password_hash: str) -> None:
     """Give an account a new password; its sessions end.  Raises `Refused`."""
-    _need(actor, Right.ADMINISTER)
+    need(actor, Right.ADMINISTER)
     with staff.write() as tx:
         row = account_of(tx.conn, actor, person)
         sessions.end(tx, row.id)
@@ -223,8 +238,9 @@ def set_password(staff: Staff, actor: By, person: str, password_hash: str) -> No
 def reset_factors(staff: Staff, actor: By, person: str) -> None:
     """Take away an account's second factor, recovery codes and passkeys (a lost phone); its
     sessions end.  Raises `Refused`."""
-    _need(actor, Right.ADMINISTER)
+    need(actor, Right.ADMINISTER)
     with staff.write() as tx:
+        way_in.alone(tx, actor.org)
         row = account_of(tx.conn, actor, person)
         sessions.end(tx, row.id)
         tx.conn.execute(delete(tables.passkey).where(tables.passkey.c.user_id == row.id))
@@ -236,13 +252,14 @@ def reset_factors(staff: Staff, actor: By, person: str) -> None:
             .where(tables.user.c.id == row.id)
             .values(**gone, fs_uniquifier=new_uniquifier())
         )
+        check_way_in(staff, tx, actor)
         note(staff, tx, actor, "factors", person)
 
 
 def set_grace(staff: Staff, actor: By, hours: int) -> bool:
     """For how many hours from a first sign-in a password alone is enough in the organisation (0:
     never); whether that is a change.  Raises `Refused`."""
-    _need(actor, Right.ADMINISTER)
+    need(actor, Right.ADMINISTER)
     if not 0 <= hours <= grace.HOURS_MAX:
         raise Refused(Wrong.OUT_OF_RANGE)
     o, u = tables.organisation, tables.user
@@ -260,47 +277,10 @@ def set_grace(staff: Staff, actor: By, hours: int) -> bool:
     return True
 
 
-def set_sso_id(staff: Staff, actor: By, person: str, sso_id: str, provider: str = "") -> None:
-    """What single sign-on calls this person (empty: not by single sign-on), and which provider does
-    (empty: the organisation's only one).  Raises `Refused`."""
-    _need(actor, Right.ADMINISTER)
-    u = tables.user
-    issuer = _issuer(staff, actor.org, provider) if sso_id else None
-    with staff.write() as tx:
-        row = account_of(tx.conn, actor, person)
-        if sso_id:
-            taken = select(u.c.id).where(
-                u.c.org_id == actor.org, u.c.sso_id == sso_id, u.c.id != row.id
-            )
-            if issuer is not None:
-                taken = taken.where(or_(u.c.sso_issuer.is_(None), u.c.sso_issuer == issuer))
-            if tx.conn.execute(taken).first() is not None:
-                raise Refused(Wrong.EXISTS)
-        tx.conn.execute(
-            update(u).where(u.c.id == row.id).values(sso_id=sso_id or None, sso_issuer=issuer)
-        )
-        note(staff, tx, actor, "sso_id", person)
-
-
-def _issuer(staff: Staff, org: str, name: str) -> str | None:
-    """The issuer of the provider that the configuration calls `name`, or of the organisation's only
-    one; None when it has none yet.  Raises `Refused`."""
-    with staff.db.read() as conn:
-        known = providers.used_of(conn, staff, org)
-    if name:
-        if name not in known:
-            raise Refused(Wrong.NOT_FOUND)
-        return known[name].bare_issuer()
-    issuers = {provider.bare_issuer() for provider in known.values()}
-    if len(issuers) > 1:
-        raise Refused(Wrong.WHICH_PROVIDER)
-    return next(iter(issuers), None)
-
-
 def set_about(staff: Staff, actor: By, person: str, name: str, email: str) -> bool:
     """What an account's owner is called, and the address that signs in; whether that changed
     anything.  Raises `Refused`: EMPTY, TOO_LONG, BAD_ADDRESS (none, or in use)."""
-    _need(actor, Right.ADMINISTER)
+    need(actor, Right.ADMINISTER)
     wanted = {"name": name.strip(), "email": normal_address(email)}
     if not wanted["name"]:
         raise Refused(Wrong.EMPTY)
@@ -352,7 +332,7 @@ def pick_teams(staff: Staff, actor: By, person: str, pick: Pick) -> bool:
 def _pick_of(
     staff: Staff, actor: By, person: str, what: Thing, links: Table, table: Table, pick: Pick
 ) -> bool:
-    _need(actor, Right.ASSIGN)
+    need(actor, Right.ASSIGN)
     column = f"{table.name}_id"
     with staff.write() as tx:
         row = account_of(tx.conn, actor, person)
@@ -368,7 +348,7 @@ def _pick_of(
 
 def add_group(staff: Staff, actor: By, kind: str, name: str) -> None:
     """Add a `team` or an `area`.  Raises `Refused`."""
-    _need(actor, Right.ASSIGN)
+    need(actor, Right.ASSIGN)
     t = tables.team if kind == "team" else tables.area
     name = name.strip()
     if not name:
@@ -389,7 +369,7 @@ def set_team_areas(staff: Staff, actor: By, team: int, areas: Iterable[int]) -> 
 
 def pick_team_areas(staff: Staff, actor: By, team: int, pick: Pick) -> bool:
     """The same, by the areas it covers.  Raises `Refused`."""
-    _need(actor, Right.ASSIGN)
+    need(actor, Right.ASSIGN)
     with staff.write() as tx:
         _mine(tx, actor, tables.team, [team])
         links, fixed = tables.team_area, {"team_id": team}
@@ -412,7 +392,7 @@ def set_home_area(staff: Staff, actor: By, home: str, area: int | None) -> bool:
 
 def pick_home_area(staff: Staff, actor: By, home: str, pick: Pick) -> bool:
     """The same, by the area that it is in (one or none).  Raises `Refused`."""
-    _need(actor, Right.ASSIGN)
+    need(actor, Right.ASSIGN)
     with staff.write() as tx:
         _mine(tx, actor, tables.home, [home])
         links, fixed = tables.area_home, {"home_id": home}

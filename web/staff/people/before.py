@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -85,19 +86,23 @@ def keep(
     event_store.upsert(tx.conn, change_before, key, values)
 
 
-def one(conn: Connection, org: str, change: str) -> Changed | None:
-    """This change; None: the organisation has none, or the thing was changed since."""
+def one(conn: Connection, staff: Staff, org: str, change: str) -> Changed | None:
+    """This change; None: the organisation has none, the thing was changed since, or it is too long
+    ago (a page that stood open gives nobody back what they had last month)."""
     c = change_before.c
     query = select(change_before).where(c.org_id == org, c.id == change)
+    query = query.where(c.changed_at > staff.clock.now() - OFFERED, c.what.in_(list(Thing)))
     row = conn.execute(query).one_or_none()
     return None if row is None else _changed(row)
 
 
-def offered(conn: Connection, staff: Staff, org: str) -> list[Changed]:
-    """What can be put back in this organisation, the newest first."""
+def offered(
+    conn: Connection, staff: Staff, org: str, what: Collection[Thing] = tuple(Thing)
+) -> list[Changed]:
+    """What can be put back in this organisation, of these sorts, the newest first."""
     c = change_before.c
     query = select(change_before).where(c.org_id == org)
-    query = query.where(c.changed_at > staff.clock.now() - OFFERED)
+    query = query.where(c.changed_at > staff.clock.now() - OFFERED, c.what.in_(list(what)))
     newest = query.order_by(c.changed_at.desc(), c.id.desc()).limit(SHOWN_MAX)
     return [_changed(row) for row in conn.execute(newest)]
 

@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from web.staff.core.config import SingleSignOn
 from web.staff.core.context import Staff
-from web.staff.core.rights import Actor, Right, Role
+from web.staff.core.rights import Actor, Right
+from web.staff.people import way_in
 from web.staff.people.accounts import note
 from web.staff.signin import providers
 from web.staff.signin.providers import Own
@@ -38,7 +40,7 @@ LABEL_MAX = 60
 
 LEVELS_MAX = 5
 
-LOCAL = ("http://127.0.0.1", "http://localhost")
+LOCAL = ("127.0.0.1", "localhost")
 """Where a provider may be asked in the clear, on a server that is only tried at home."""
 
 
@@ -182,6 +184,7 @@ def _need(actor: Actor) -> None:
 
 
 def _hold(tx: Tx, org: str, name: str) -> Any:
+    way_in.alone(tx, org)
     p = sign_on_provider.c
     query = select(sign_on_provider).where(p.id == name, p.org_id == org).with_for_update()
     return tx.conn.execute(query).one_or_none()
@@ -201,8 +204,7 @@ def _own(staff: Staff, said: Said, row: Any) -> Own:
         raise Refused(Wrong.EMPTY)
     if len(said.label) > LABEL_MAX or (not said.secret and before is None):
         raise Refused(Wrong.EMPTY)
-    local = said.issuer.startswith(LOCAL) and not staff.config.secure_cookies
-    if not (said.issuer.startswith("https://") or local) or " " in said.issuer:
+    if not _is_issuer(said.issuer, local=not staff.config.secure_cookies):
         raise Refused(Wrong.ISSUER)
     if not 0 < len(said.levels) <= LEVELS_MAX or max(map(len, said.levels)) > TEXT_MAX:
         raise Refused(Wrong.LEVELS)
@@ -229,21 +231,20 @@ def _own(staff: Staff, said: Said, row: Any) -> Own:
     return own
 
 
+def _is_issuer(text: str, *, local: bool) -> bool:
+    """Whether it can be a provider's address: of HTTPS, a host and perhaps a path, and nothing
+    else; `local`: also this machine in the clear."""
+    try:
+        parts = urlsplit(text)
+        host, _port = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    clear = local and parts.scheme == "http" and host in LOCAL
+    plain = text.isascii() and text.isprintable() and not set(text) & set(' ?#@\\"<>')
+    return bool(host) and plain and (parts.scheme == "https" or clear)
+
+
 def _check_open(conn: Connection, staff: Staff, org: str) -> None:
-    """Raise `Refused` (LOCKED_OUT) when no administrator can sign in with what is used now: with a
-    password or a passkey, or known by id to a provider that there is."""
-    u, r, ur, k = tables.user.c, tables.role.c, tables.user_role.c, tables.passkey.c
-    issuers = {one.bare_issuer() for one in providers.used_of(conn, staff, org).values()}
-    passkey = select(k.id).where(k.user_id == u.id).exists()
-    by_id: ColumnElement[bool] = u.sso_issuer.in_(sorted(issuers))
-    if len(issuers) == 1:
-        by_id = or_(by_id, u.sso_issuer.is_(None))
-    query = (
-        select(u.id)
-        .join(tables.user_role, ur.user_id == u.id)
-        .join(tables.role, r.id == ur.role_id)
-        .where(u.org_id == org, u.active, r.name == Role.ADMINISTRATOR.value)
-        .where(or_(u.password.is_not(None), passkey, u.sso_id.is_not(None) & by_id))
-    )
-    if conn.execute(query.limit(1)).first() is None:
+    """Raise `Refused` (LOCKED_OUT) when no administrator can sign in any more."""
+    if not way_in.is_left(conn, staff, org):
         raise Refused(Wrong.LOCKED_OUT)

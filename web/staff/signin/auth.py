@@ -177,7 +177,7 @@ def init_app(app: Flask, secrets: SecretFiles) -> None:
     security.pwd_context = hashing.InTurns(security.pwd_context, app.extensions[hashing.EXTENSION])
     second_factor.init_app(app)
     passkeys.init_app(app)
-    single_sign_on.init_app(app, config.sign_in, secrets)
+    single_sign_on.init_app(app, config, secrets)
     _guard_sessions(app)
 
     @app.teardown_appcontext

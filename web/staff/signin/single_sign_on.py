@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from authlib.common.errors import AuthlibBaseError
-from authlib.integrations.flask_client import OAuth
 from flask import (
     Blueprint,
     Flask,
@@ -32,16 +30,16 @@ from flask import url_for as url
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, logout_user
 from flask_security.utils import login_user
-from joserfc.errors import JoseError
 from requests import RequestException
-from sqlalchemy import update
+from sqlalchemy import select, update
 from werkzeug.wrappers import Response
 
-from web.staff.core.config import SignInConfig, SingleSignOn
+from web.staff.core.config import LOOPBACK, SingleSignOn, StaffConfig
 from web.staff.core.context import staff
 from web.staff.core.paths import safe_next
 from web.staff.core.secret_files import SecretFiles
-from web.staff.signin import providers
+from web.staff.signin import asking, providers
+from web.staff.signin.asking import Client, Clients
 from web.staff.signin.failed_attempts import limits, note_refusal, place, sentence
 from web.staff.signin.models import User
 from web.staff.signin.providers import Provider
@@ -52,9 +50,6 @@ log = logging.getLogger(__name__)
 blueprint = Blueprint("sign_on", __name__, url_prefix="/inloggning")
 
 EXTENSION = "tryggve.sign_on"
-
-TIMEOUT_S = 10
-"""Seconds to wait for the provider, each time."""
 
 LEEWAY_S = 30
 """Seconds that the provider's clock may be off."""
@@ -79,37 +74,36 @@ class NotSignedIn(Exception):
     """The provider's answer is not enough; `args` say why, for the diagnostic log."""
 
 
-def init_app(app: Flask, config: SignInConfig, secrets: SecretFiles) -> None:
-    """Register each provider.  Raises `SecretError` when a client secret is missing."""
-    app.extensions[EXTENSION] = OAuth(app)
-    for name, provider in config.oidc.items():
-        _register(app, name, provider, secrets.read_given(f"oidc_{name}"))
+def init_app(app: Flask, config: StaffConfig, secrets: SecretFiles) -> None:
+    """Make a client of each provider of the file.  Raises `SecretError` when a client secret is
+    missing."""
+    local = () if config.secure_cookies else LOOPBACK
+    clients = Clients(private=(*config.sign_in.private_networks, *local))
+    app.extensions[EXTENSION] = clients
+    for name, provider in config.sign_in.oidc.items():
+        clients.add(name, provider, secrets.read_given(f"oidc_{name}"))
     app.register_blueprint(blueprint)
     app.context_processor(lambda: {"sign_on_providers": _used})
 
 
-def _register(app: Flask, name: str, provider: SingleSignOn, secret: str) -> None:
-    app.extensions[EXTENSION].register(
-        name,
-        overwrite=True,
-        client_id=provider.client_id,
-        client_secret=secret,
-        server_metadata_url=provider.issuer.rstrip("/") + "/.well-known/openid-configuration",
-        client_kwargs={
-            "scope": provider.scope,
-            "code_challenge_method": "S256",
-            "timeout": TIMEOUT_S,
-        },
-    )
-
-
-def _used() -> dict[str, SingleSignOn]:
-    """The providers that the page of signing in offers."""
+def _used() -> dict[str, str]:
+    """The providers that the page of signing in offers: what stands on each button.  With several
+    organisations on this server one of a page is told by whose it is, for they all read it."""
+    o = tables.organisation.c
     with staff().db.read() as conn:
-        return {name: one.known for name, one in providers.used(conn, staff()).items()}
+        used = providers.used(conn, staff())
+        if all(one.secret is None for one in used.values()):
+            return {name: one.known.label for name, one in used.items()}
+        names = {row.id: row.name for row in conn.execute(select(o.id, o.name))}
+    found = {}
+    for name, one in used.items():
+        (org, *_more) = one.known.organisations
+        told = one.secret is not None and len(names) > 1
+        found[name] = f"{one.known.label} ({names[org]})" if told else one.known.label
+    return found
 
 
-def _provider(name: str) -> tuple[Any, SingleSignOn]:
+def _provider(name: str) -> tuple[Client, SingleSignOn]:
     with staff().db.read() as conn:
         provider = providers.used(conn, staff()).get(name)
     if provider is None:
@@ -117,17 +111,11 @@ def _provider(name: str) -> tuple[Any, SingleSignOn]:
     return _client(name, provider), provider.known
 
 
-def _client(name: str, provider: Provider) -> Any:
-    """Authlib's client.  One that a page set is registered when it is first asked at this worker,
-    and anew when anything of it was changed."""
-    oauth = current_app.extensions[EXTENSION]
+def _client(name: str, provider: Provider) -> Client:
+    clients: Clients = current_app.extensions[EXTENSION]
     if provider.secret is None:
-        return oauth.create_client(name)
-    key = f"{name}.{provider.version}"
-    if oauth.create_client(key) is None:
-        app = current_app._get_current_object()  # type: ignore[attr-defined]
-        _register(app, key, provider.known, provider.secret)
-    return oauth.create_client(key)
+        return clients.of_file(name)
+    return clients.of_page(f"{name}.{provider.version}", provider.known, provider.secret)
 
 
 # --- a provider is tried before it is used --------------------------------------------------------
@@ -150,6 +138,8 @@ class TrialFault(StrEnum):
 
     UNREACHED = "unreached"
     """Nobody answers at the issuer's address, or no provider does."""
+    PRIVATE = "private"
+    """The address leads into a network that pages may not have asked."""
     REFUSED = "refused"
     """It did not let the person in, or does not know this client or its secret."""
     ISSUER = "issuer"
@@ -160,21 +150,24 @@ class TrialFault(StrEnum):
     """It does not say the claim that names the person."""
 
 
-def begin_trial(name: str, provider: Provider) -> ResponseReturnValue | None:
-    """Send the browser of whoever is signed in to a provider that is not used yet; None: nobody
-    answers there."""
-    session[TRIAL] = {"name": name, "version": provider.version}
+def begin_trial(name: str, provider: Provider) -> ResponseReturnValue | TrialFault:
+    """Send the browser of whoever is signed in to a provider that is not used yet; or why it cannot
+    be."""
     session.pop(TRIED, None)
+    client = _client(name, provider)
+    client.ask_anew()
     try:
-        sent: Response = _client(name, provider).authorize_redirect(
+        sent: Response = client.authorize_redirect(
             url("sign_on.answer", name=name, _external=True),
             acr_values=" ".join(provider.known.acr_values),
             prompt="login",
         )
-    except (RequestException, AuthlibBaseError, ValueError) as error:
+    except asking.NotThere:
+        return TrialFault.PRIVATE
+    except (RequestException, *asking.NOT_SAID) as error:
         log.warning("a trial of single sign-on failed", extra={"why": type(error).__name__})
-        session.pop(TRIAL, None)
-        return None
+        return TrialFault.UNREACHED
+    session[TRIAL] = {"name": name, "version": provider.version}
     return _leading_on(sent)
 
 
@@ -208,12 +201,11 @@ def _end_trial(name: str, version: str) -> ResponseReturnValue:
     wrong: TrialFault | None = None
     claims: dict[str, Any] = {}
     try:
-        token = _client(name, provider).authorize_access_token(leeway=LEEWAY_S)
-        claims = token.get("userinfo") or {}
+        claims = _client(name, provider).claims_of_answer(LEEWAY_S)
         wrong = _short_of(provider.known, claims)
     except RequestException:
         wrong = TrialFault.UNREACHED
-    except (AuthlibBaseError, JoseError, ValueError, KeyError) as error:
+    except asking.NOT_SAID as error:
         log.warning("a trial of single sign-on failed", extra={"why": type(error).__name__})
         wrong = TrialFault.REFUSED
     session[TRIED] = {
@@ -245,6 +237,7 @@ def start(name: str) -> ResponseReturnValue:
     client, provider = _provider(name)
     session[NEXT] = safe_next(request.args.get("next"))
     session.pop(AGAIN, None)
+    session.pop(TRIAL, None)  # one that came to nothing
     more: dict[str, object] = {}
     if current_user.is_authenticated:
         session[AGAIN] = int(time.time())
@@ -255,9 +248,9 @@ def start(name: str) -> ResponseReturnValue:
             acr_values=" ".join(provider.acr_values),
             **more,
         )
-        return _leading_on(sent)
-    except (RequestException, AuthlibBaseError, ValueError) as error:
+    except (RequestException, *asking.NOT_SAID) as error:
         return _refused(name, error)
+    return _leading_on(sent)
 
 
 @blueprint.get("/<name>/svar")
@@ -269,11 +262,10 @@ def answer(name: str) -> ResponseReturnValue:
     client, provider = _provider(name)
     again = session.pop(AGAIN, None)
     try:
-        token = client.authorize_access_token(leeway=LEEWAY_S)
-        claims = token.get("userinfo") or {}
+        claims = client.claims_of_answer(LEEWAY_S)
         shown_at = _shown_at(claims, again)
         user = _account(provider, claims)
-    except (RequestException, AuthlibBaseError, JoseError, NotSignedIn, ValueError, KeyError) as e:
+    except (RequestException, NotSignedIn, *asking.NOT_SAID) as e:
         return _refused(name, e)
     forward = session.pop(NEXT, None) or url("pages.start")
     logout_user()  # whoever was signed in here before
@@ -287,8 +279,9 @@ def _shown_at(claims: Any, again: int | None) -> float:
     say.  Raises `NotSignedIn` when it was told at `again` to ask, and did not."""
     now = time.time()
     told = claims.get("auth_time")
-    known = isinstance(told, int | float) and not isinstance(told, bool)
-    if again is not None and not (known and again - LEEWAY_S <= told <= now + LEEWAY_S):
+    is_number = isinstance(told, int | float) and not isinstance(told, bool)
+    known = is_number and 0 <= told <= now + LEEWAY_S  # no number that is none, and none too large
+    if again is not None and not (known and again - LEEWAY_S <= told):
         raise NotSignedIn("the provider was to ask again, and did not")
     return min(float(told), now) if known else 0.0
 

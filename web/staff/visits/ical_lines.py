@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from gateway.errors import UserError
+from web.staff.visits.plan_import import Flaw
 
 READ = frozenset(
     {
@@ -37,11 +38,11 @@ _LINE = re.compile(rf"([A-Za-z0-9-]+)((?:{_PARAM})*):(.*)", re.DOTALL)
 
 
 class Wrong(Exception):
-    """A line cannot be read, or not be honoured; its text is the sentence."""
+    """A line cannot be read, or not be honoured; its text is the sentence, made of `template`."""
 
-    def __init__(self, line: int, text: str) -> None:
-        super().__init__(text)
-        self.line, self.text = line, text
+    def __init__(self, line: int, template: str, /, **values: object) -> None:
+        self.line, self.text = line, Flaw.of(template, **values)
+        super().__init__(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class Component:
         """The property of this name; None: none.  Raises `Wrong` when there are more."""
         found = self.all(name)
         if len(found) > 1:
-            raise Wrong(found[1].line, f"{name} is there twice.")
+            raise Wrong(found[1].line, "{name} is there twice.", name=name)
         return found[0] if found else None
 
     def text(self, name: str) -> str:
@@ -97,7 +98,10 @@ def read(data: bytes) -> list[Component]:
         word, rest = name.strip().upper(), rest.strip().upper()
         if not open_ and (word, rest) != ("BEGIN", "VCALENDAR"):
             raise UserError(
-                f"The file is no iCalendar file: line {number} is outside BEGIN:VCALENDAR."
+                Flaw.of(
+                    "The file is no iCalendar file: line {number} is outside BEGIN:VCALENDAR.",
+                    number=number,
+                )
             )
         if word == "BEGIN":
             made = Component(rest, number)
@@ -105,14 +109,19 @@ def read(data: bytes) -> list[Component]:
             open_.append(made)
         elif word == "END":
             if open_[-1].name != rest:
-                raise Wrong(number, f"END:{rest} ends what line {open_[-1].line} began otherwise.")
+                raise Wrong(
+                    number,
+                    "END:{name} ends what line {line} began otherwise.",
+                    name=rest,
+                    line=open_[-1].line,
+                )
             open_.pop().last = number
         else:
             open_[-1].properties.extend(_property(text, number))
     if open_:
-        raise Wrong(open_[-1].line, f"{open_[-1].name} has no end; the file was cut off.")
+        raise Wrong(open_[-1].line, "{name} has no end; the file was cut off.", name=open_[-1].name)
     if not calendars:
-        raise UserError("The file is no iCalendar file: it is empty.")
+        raise UserError(Flaw.of("The file is no iCalendar file: it is empty."))
     return calendars
 
 
@@ -141,12 +150,12 @@ def _property(text: str, number: int) -> Iterator[Property]:
     """The line's property; none for one that is not read."""
     name = re.split("[;:]", text, maxsplit=1)[0].strip().upper()
     if name.startswith(OURS) and name not in READ:
-        raise Wrong(number, f"{name} is not known.")
+        raise Wrong(number, "{name} is not known.", name=name)
     if name not in READ:
         return
     found = _LINE.fullmatch(text)
     if found is None:
-        raise Wrong(number, f"{text[:40]!r} cannot be read.")
+        raise Wrong(number, "{said!r} cannot be read.", said=text[:40])
     params: dict[str, str] = {}
     for param, values in re.findall(_PARAM, found[2]):
         first = re.match(_VALUE, values)

@@ -72,13 +72,13 @@ def read(found: Property, zones: Zones, zone: tzinfo) -> Rule:
     for part in found.value.strip().upper().strip(";").split(";"):
         key, _, value = part.partition("=")
         if key in words or not value:
-            raise Wrong(line, f"{name} cannot be read at {part!r}.")
+            raise Wrong(line, "{name} cannot be read at {part!r}.", name=name, part=part)
         words[key] = value
     freq = words.pop("FREQ", "")
     if freq in ("HOURLY", "MINUTELY", "SECONDLY"):
         raise Wrong(line, "the event repeats more often than daily.")
     if freq not in SLOW:
-        raise Wrong(line, f"{name} has no FREQ that is known.")
+        raise Wrong(line, "{name} has no FREQ that is known.", name=name)
     rule = Rule(
         freq=freq,
         interval=_number(words.pop("INTERVAL", "1"), "INTERVAL", line),
@@ -89,7 +89,12 @@ def read(found: Property, zones: Zones, zone: tzinfo) -> Rule:
         by={key: _numbers(key, words.pop(key), line) for key in RANGES if key in words},
     )
     if words:
-        raise Wrong(line, f"{name} has {', '.join(words)}, which is not honoured here.")
+        raise Wrong(
+            line,
+            "{name} has {words}, which is not honoured here.",
+            name=name,
+            words=", ".join(words),
+        )
     _check(rule, line)
     return rule
 
@@ -100,7 +105,9 @@ def _listed(text: str) -> list[str]:
 
 def _number(text: str, key: str, line: int) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= NUMBER_MAX:
-        raise Wrong(line, f"{key}={text} is no number from 1 to {NUMBER_MAX}.")
+        raise Wrong(
+            line, "{key}={text} is no number from 1 to {most}.", key=key, text=text, most=NUMBER_MAX
+        )
     return int(text)
 
 
@@ -110,7 +117,7 @@ def _numbers(key: str, text: str, line: int) -> tuple[int, ...]:
     for one in text.split(","):
         pattern = r"[+-]?[0-9]{1,3}" if signed else r"[0-9]{1,2}"
         if not re.fullmatch(pattern, one) or not low <= abs(int(one)) <= high:
-            raise Wrong(line, f"{key}={one} is no such number.")
+            raise Wrong(line, "{key}={text} is no such number.", key=key, text=one)
         found.append(int(one))
     return tuple(found)
 
@@ -118,7 +125,7 @@ def _numbers(key: str, text: str, line: int) -> tuple[int, ...]:
 def _weekday(text: str, line: int) -> tuple[int, int]:
     found = re.fullmatch(r"([+-]?[0-9]{1,2})?(MO|TU|WE|TH|FR|SA|SU)", text)
     if found is None or not (found[1] is None or 1 <= abs(int(found[1])) <= 53):
-        raise Wrong(line, f"{text!r} is no day of the week.")
+        raise Wrong(line, "{text!r} is no day of the week.", text=text)
     return int(found[1] or 0), DAYS.index(found[2])
 
 
@@ -131,11 +138,11 @@ def _check(rule: Rule, line: int) -> None:
     """What RFC 5545 forbids, or leaves open."""
     which = any(number for number, _ in rule.weekdays)
     if which and rule.freq not in ("MONTHLY", "YEARLY"):
-        raise Wrong(line, f"a {rule.freq} rule cannot count the days of BYDAY.")
+        raise Wrong(line, "a {freq} rule cannot count the days of BYDAY.", freq=rule.freq)
     if "BYMONTHDAY" in rule.by and rule.freq == "WEEKLY":
         raise Wrong(line, "a WEEKLY rule has no BYMONTHDAY.")
     if "BYYEARDAY" in rule.by and rule.freq != "YEARLY":
-        raise Wrong(line, f"a {rule.freq} rule has no BYYEARDAY.")
+        raise Wrong(line, "a {freq} rule has no BYYEARDAY.", freq=rule.freq)
     if "BYSETPOS" in rule.by and not (rule.weekdays or len(rule.by) > 1):
         raise Wrong(line, "BYSETPOS chooses among nothing.")
     a_day = 1

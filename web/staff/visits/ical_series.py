@@ -33,6 +33,9 @@ from web.staff.visits.ical_values import (
 REPEATS = ("RRULE", "RDATE", "EXRULE")
 """Any of these makes an event a series."""
 
+DATES_A_DAY = 10
+"""Dates that are named one by one (RDATE) and cost as much to look at as a day of a rule."""
+
 A_DAY = timedelta(days=1)
 
 
@@ -90,7 +93,8 @@ class Series:
         start = self.times.start.utc()
         rules = [rule for rule in (self.rule, *self.without) if rule is not None]
         begins = [start if rule.count is not None else max(start, first) for rule in rules]
-        return sum(max((last - begin).days, 0) + 1 for begin in begins)
+        walked = sum(max((last - begin).days, 0) + 1 for begin in begins)
+        return walked + len(self.dates) // DATES_A_DAY
 
     def on_day(self, day: date) -> list[Visit]:
         """The visits of a day in the zone of the series, with nothing left out."""

@@ -24,6 +24,11 @@ _LENGTH = re.compile(
 )
 
 
+CHANGES_MAX, DESCRIBED_MAX_BYTES = 100, 64 * 1024
+"""Changes of the clock, and bytes, by which a file may describe a time zone: what programs write of
+a whole century has some sixty in ten kilobytes; each costs its part of every year."""
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     """A time on the wall (naive) in a zone."""
@@ -90,18 +95,23 @@ class Zones:
             self._found[name] = _known(name) or self._from_file(name)
         zone = self._found[name]
         if zone is None:
-            raise Wrong(line, f"the time zone {name!r} is not known; write Europe/Stockholm.")
+            raise Wrong(
+                line, "the time zone {name!r} is not known; write Europe/Stockholm.", name=name
+            )
         return zone
 
     def _from_file(self, name: str) -> tzinfo | None:
         from icalendar import Timezone
 
         part = self._described.get(name)
-        if part is None or not all(
-            _yearly(rule) for one in part.parts for rule in one.all("RRULE")
-        ):
+        if part is None or len(part.parts) > CHANGES_MAX:
             return None
-        lines = [raw for _, raw in unfolded(b"\n".join(self._lines[part.line - 1 : part.last]))]
+        if not all(_yearly(rule) for one in part.parts for rule in one.all("RRULE")):
+            return None
+        whole = b"\n".join(self._lines[part.line - 1 : part.last])
+        if len(whole) > DESCRIBED_MAX_BYTES:
+            return None
+        lines = [raw for _, raw in unfolded(whole)]
         # icalendar keeps zones by name for the whole process: none of one file for another's
         named = [_NO_NAME if raw.upper().startswith(b"TZID") else raw for raw in lines]
         try:
@@ -151,14 +161,21 @@ def moments(
         kind = {Moment: "DATE-TIME", Period: "PERIOD"}.get(type(value), "DATE")
         said = found.params.get("VALUE", kind).upper()
         if said != kind:
-            raise Wrong(found.line, f"{found.name} says that it is a {said}, and {text} is none.")
+            raise Wrong(
+                found.line,
+                "{name} says that it is a {said}, and {text} is none.",
+                name=found.name,
+                said=said,
+                text=text,
+            )
         if kind not in allow:
             if kind == "DATE":
                 raise Wrong(
                     found.line,
-                    f"the event has a day and no time in {found.name}; a visit needs both.",
+                    "the event has a day and no time in {name}; a visit needs both.",
+                    name=found.name,
                 )
-            raise Wrong(found.line, f"{found.name} cannot be a {kind}.")
+            raise Wrong(found.line, "{name} cannot be a {kind}.", name=found.name, kind=kind)
         values.append(value)
     return values
 
@@ -176,7 +193,7 @@ def one_moment(
     """The one time, or day, of a property.  Raises `Wrong`."""
     (value, *more) = moments(found, zones, zone, allow=allow)
     if more or isinstance(value, Period):
-        raise Wrong(found.line, f"{found.name} has more than one time.")
+        raise Wrong(found.line, "{name} has more than one time.", name=found.name)
     return value
 
 
@@ -197,7 +214,9 @@ def _moment(found: Property, text: str, here: tzinfo) -> Moment:
             raise ValueError
         wall = datetime.strptime(parts[1] + parts[2], "%Y%m%d%H%M%S")  # noqa: DTZ007 wall time
     except ValueError:
-        raise Wrong(found.line, f"{found.name} has {text!r}, which is no time.") from None
+        raise Wrong(
+            found.line, "{name} has {text!r}, which is no time.", name=found.name, text=text
+        ) from None
     _check_year(found, wall)
     return Moment(wall, UTC if parts[3] else here)
 
@@ -206,21 +225,23 @@ def _date(found: Property, text: str) -> date:
     try:
         day = date(int(text[:4]), int(text[4:6]), int(text[6:]))
     except ValueError:
-        raise Wrong(found.line, f"{found.name} has {text!r}, which is no day.") from None
+        raise Wrong(
+            found.line, "{name} has {text!r}, which is no day.", name=found.name, text=text
+        ) from None
     _check_year(found, day)
     return day
 
 
 def _check_year(found: Property, at: date) -> None:
     if not YEAR_MIN <= at.year <= YEAR_MAX:
-        raise Wrong(found.line, f"{found.name} has the year {at.year}.")
+        raise Wrong(found.line, "{name} has the year {year}.", name=found.name, year=at.year)
 
 
 def length_of(text: str, line: int) -> Length:
     """A DURATION.  Raises `Wrong`."""
     parts = _LENGTH.fullmatch(text.strip().upper())
     if parts is None or not any(parts[n] for n in (2, 3, 5, 6, 7)):
-        raise Wrong(line, f"{text!r} is no length of time; write it as PT45M.")
+        raise Wrong(line, "{text!r} is no length of time; write it as PT45M.", text=text)
     if parts[1] == "-":
         raise Wrong(line, "the visit ends before it begins.")
     weeks, days, hours, minutes, seconds = (int(parts[n] or 0) for n in (2, 3, 5, 6, 7))

@@ -39,6 +39,9 @@ STAFF_MAX = 6
 TEXT_MAX = 200
 """Characters of what is to be done, and of an id."""
 
+SAID_MAX = 200
+"""Characters of what a file says that are said back."""
+
 ERRORS_MAX = 50
 """Lines that are told; whoever sends a wrong file needs no more to see what is wrong."""
 
@@ -97,6 +100,12 @@ class Before:
     last: Mapping[str, datetime] = field(default_factory=dict)
 
 
+def _cut(value: object) -> object:
+    if isinstance(value, str) and len(value) > SAID_MAX:
+        return value[:SAID_MAX] + "…"
+    return value
+
+
 class Flaw(str):
     """A sentence that knows what it is made of, so that a page can say it in another language
     (`web.staff.texts.plan_words`)."""
@@ -106,9 +115,11 @@ class Flaw(str):
 
     @classmethod
     def of(cls, template: str, **values: object) -> Flaw:
-        """`template` with its values, as `str.format` has it."""
-        made = cls(template.format(**values))
-        made.template, made.values = template, values
+        """`template` with its values, as `str.format` has it; a long text is cut: what is wrong is
+        seen from its beginning, and a cell may be a book."""
+        short = {name: _cut(value) for name, value in values.items()}
+        made = cls(template.format(**short))
+        made.template, made.values = template, short
         return made
 
 

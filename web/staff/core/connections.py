@@ -1,7 +1,7 @@
 """Connections to providers: each request bounded in time whatever the other side does, and kept for
 the next one for some seconds.
 
-Not for: where one may lead (`_http`), or what an answer means.
+Not for: where one may lead (`reaching`), or what an answer means.
 """
 
 from __future__ import annotations
