@@ -276,7 +276,7 @@ def _with(config: HomeConfig, *, near: Near, use: naming.Use, room: str) -> str:
     text = text_of(config)
     tables = json.loads(text) if text else {}
     devices = tables.get("devices", {})
-    if near.thing is not None and near.thing.address in naming.known_addresses(devices):
+    if near.key in naming.known(devices, []):
         return text  # it came in meanwhile
     devices[naming.free_id(use.id, devices)] = near.settings(use, room)
     return json.dumps({**tables, "devices": devices}, ensure_ascii=False) if text else ""
