@@ -1,7 +1,6 @@
 """The composition root of the home: every part is made here, once, and handed what it needs.
 
 `Home` reads top to bottom: the log, the state, the devices, the link, the pages; then `run`.
-
 Not for: deciding anything.
 """
 
@@ -21,9 +20,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from gateway.app.configuration import Configuration
 from gateway.app.install_parts import InstallParts
 from gateway.app.media_parts import MediaParts
+from gateway.app.root_parts import RootParts
 from gateway.app.second_path import PathParts
 from gateway.app.told_broker import tell_broker, told_broker
-from gateway.app.update_parts import Folds, UpdateParts
+from gateway.app.update_parts import Folds
 from gateway.app.uplink_bridge import LogOutbox, callbacks
 from gateway.clock import Clock
 from gateway.commands import AskStatus, Command, LockDoor, SetIndicator
@@ -203,10 +203,10 @@ class Home:
         self.second_path = None if self.enrolment is None else self._second_path(modem)
         self.uplink = self._uplink()
         self.local_page = None if self.page_identity is None else self._page(self.page_identity)
-        self.updates = UpdateParts(self, state_dir)
+        self.root_parts = RootParts(self, state_dir)
         self.broker = told_broker(config, self.secrets, lambda: self.view, lambda: self.uplink)
         folds = self.media, self.key_offers, self.unread, self.configuration, self.second_path
-        more = self.installs, self.updates
+        more = self.installs, self.root_parts
         self._folds: list[Folds] = [one for one in (*folds, *more) if one is not None]
 
     def _second_path(self, modem: Modem | None) -> PathParts:
@@ -286,7 +286,7 @@ class Home:
         if self.uplink is not None and path is not None:
             self.uplink.start()
             self.spawn(path.run(test_why))
-        self.updates.start()
+        self.root_parts.start()
         if self.local_page is not None:
             self.local_page.listen()
         tell_broker(self.broker, self.watchers, self.spawn)

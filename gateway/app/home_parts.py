@@ -12,6 +12,7 @@ from typing import Protocol
 
 from gateway.app.configuration import Configuration
 from gateway.app.install_parts import InstallParts
+from gateway.app.root_parts import RootParts
 from gateway.app.second_path import PathParts
 from gateway.clock import Clock
 from gateway.config.home_file import HomeConfig
@@ -44,6 +45,7 @@ class HomeParts(Protocol):
     view: HomeView
     clock_watch: ClockWatch
     slot_ringer: SlotRinger
+    root_parts: RootParts
     supervisor: DriverSupervisor
     lock_orders: LockOrders
     code_entry: CodeEntry

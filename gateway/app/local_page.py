@@ -34,6 +34,7 @@ from gateway.events import (
 )
 from gateway.origin import begun_uptime_s, is_in_memory
 from gateway.ports import Bolt
+from gateway.services.ssh_hour import SshHour
 from gateway.state.home_view import DeviceView, OpenAlarm, Snapshot
 from gateway.state.home_view import Health as ViewHealth
 from gateway.state.ledger import read_ledger
@@ -179,6 +180,7 @@ class LocalPage:
             chain=self._chain(),
             looks_agreed=seen.looks_agreed,
             look=_look(seen),
+            ssh_until=_ssh_until(home.root_parts.ssh),
         )
 
     def take_back(self, alarm: str, by: str) -> bool:
@@ -339,6 +341,10 @@ def _configuration(held: Configuration) -> ConfigState:
         None if refused is None else (refused.number or 0, refused.said),
         here=held.here,
     )
+
+
+def _ssh_until(ssh: SshHour) -> datetime | None:
+    return None if ssh.opened is None else ssh.opened.until
 
 
 def _look(seen: Snapshot) -> LookState | None:

@@ -36,5 +36,6 @@ from gateway.events.voice import *
 from gateway.events.cameras import *
 from gateway.events.looks import *
 from gateway.events.updates import *
+from gateway.events.ssh import *
 from gateway.events.installs import *
 from gateway.events.codec import *

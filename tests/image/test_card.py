@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from gateway.services import ssh_hour as ssh_gateway
 from tests._tree import ROOT
 from tools.deb.targets import DEBIANS, GATEWAY, Target
 from tools.deb.tree import lay_out  # noqa: F401 - what a card's package is made by
 from tools.image import layout, pins, recipe
 from tools.image.__main__ import lay_root
-from tools.image.card import box
+from tools.image.card import box, ssh_hour
 from tools.image.card.qr import Reader
 from tools.image.machine import Machine
 
@@ -113,9 +114,9 @@ def test_the_root_is_read_only_and_all_that_is_written_lies_elsewhere(root: Path
 
 
 def test_nobody_can_sign_in_and_nothing_writes_the_boot_partition(root: Path) -> None:
-    """No SSH, no console, no shell where a start fails, and no update of what starts the Pi."""
+    """No console, no shell where a start fails, and no update of what starts the Pi."""
     packages = " ".join([*recipe.PACKAGES, *recipe.PI, *recipe.WITH_PACKAGE])
-    assert "ssh" not in packages and "sudo" not in packages
+    assert "sudo" not in packages
     assert {"getty@.service", "serial-getty@.service"} <= set(recipe.MASKED)
     assert "panic=" in (root / "etc/default/raspi-extra-cmdline").read_text()
     assert (root / "etc/default/raspi-extra-cmdline").read_text().split()[0] == "ro"
@@ -126,14 +127,46 @@ def test_nobody_can_sign_in_and_nothing_writes_the_boot_partition(root: Path) ->
     assert "update_initramfs=no" in (root / "etc/initramfs-tools/update-initramfs.conf").read_text()
 
 
+def test_no_ssh_listens_until_it_is_asked_for(root: Path) -> None:
+    """Debian's own units of it cannot be started, nor what systemd makes of itself; ours starts by
+    a request alone, and none is on a new card; and no host key is the same on two."""
+    assert {"ssh.service", "ssh.socket"} <= set(recipe.MASKED)
+    assert recipe.LINKS["etc/systemd/system-generators/systemd-ssh-generator"] == "/dev/null"
+    assert "tryggve-ssh.path" in recipe.ENABLED and not any(
+        "ssh" in one for one in recipe.ENABLED if one != "tryggve-ssh.path"
+    )
+    units = root / "usr/lib/systemd/system"
+    watched = (units / "tryggve-ssh.path").read_text()
+    request = "/var/lib/tryggve/ssh/request.json"
+    assert [one for one in watched.splitlines() if one.startswith(("Path", "Dir"))] == [
+        f"PathExists={request}"
+    ]
+    service = (units / "tryggve-ssh.service").read_text()
+    assert f"ConditionPathExists={request}\n" in service and "[Install]" not in service
+    assert str(ssh_hour.Hour().asked / "request.json") == request
+    limit = re.search(r"^RuntimeMaxSec=1h (\d)min$", service, re.M)
+    assert limit and 0 < int(limit[1]) * 60 < ssh_gateway.END_LATE_S
+    assert ssh_hour.HOUR_S == ssh_gateway.HOUR_S == 3600
+    assert ssh_hour.MAKE_S + ssh_hour.LISTEN_S < ssh_gateway.ANSWER_S
+    assert ssh_hour.Hour().place == ssh_gateway.ROOT
+    assert not list(root.rglob("ssh_host_*")) and not list(root.rglob("authorized_keys"))
+
+
 @pytest.mark.skipif(ANALYZE is None, reason="systemd-analyze is not installed")
-@pytest.mark.parametrize("name", ["tryggve-card.service", "tryggve-grow.service"])
+@pytest.mark.parametrize(
+    "name",
+    ["tryggve-card.service", "tryggve-grow.service", "tryggve-ssh.service", "tryggve-ssh.path"],
+)
 def test_systemd_finds_nothing_wrong_with_the_card_s_units(root: Path, name: str) -> None:
     """`systemd-analyze verify` says nothing at all."""
     program = root / "usr/lib/tryggve-card/grow"
-    text = (root / "usr/lib/systemd/system" / name).read_text()
-    unit = root / name
-    unit.write_text(text.replace("/usr/lib/tryggve-card/grow", str(program)))
+    units = root / "verified"
+    units.mkdir(exist_ok=True)
+    for one in (root / "usr/lib/systemd/system").glob("tryggve-*"):
+        if one.is_file():
+            text = one.read_text().replace("/usr/lib/tryggve-card/grow", str(program))
+            (units / one.name).write_text(text)
+    unit = units / name
     done = subprocess.run(
         [str(ANALYZE), "verify", "--man=no", str(unit)],
         capture_output=True,

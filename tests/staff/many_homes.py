@@ -220,6 +220,11 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
             "refused_why": "value", "refused_about": "bed", "refused_field": "pin",
             "refused_said": "is wrong",
         },
+        tables.ssh_hour: {
+            "home_id": "h1", "request": "staff:h1/9", "wanted_at": now, "wanted_by": "p-h1",
+            "why": "fault", "state": "closed", "state_at": now, "state_why": "time", "until": now,
+            "fingerprint": "SHA256:x", "host_key": "ssh-ed25519 x",
+        },
         tables.home_trial: {
             "home_id": "h1", "origin": "home:h1", "seq": 7, "accepted_at": now,
         },

@@ -166,6 +166,16 @@ def _home(root: Path) -> None:
     run(["systemctl", f"--root={root}", "enable", *recipe.ENABLED])
     run(["systemctl", f"--root={root}", "mask", *recipe.MASKED])
     run(["chroot", str(root), "passwd", "--quiet", "--lock", "root"])
+    _technician(root)
+
+
+def _technician(root: Path) -> None:
+    """Who signs in by SSH has no password, which is not the same as a locked account: sshd lets
+    nobody into that.  No two cards have a host's key, nor has this one."""
+    run(["systemd-sysusers", f"--root={root}"])
+    run(["chroot", str(root), "usermod", "--password", "*", recipe.TECHNICIAN])
+    for key in (root / "etc/ssh").glob("ssh_host_*"):
+        key.unlink()
 
 
 def lay_root(root: Path) -> None:

@@ -43,8 +43,9 @@ look "the journal is in memory, and bounded" \
 look "systemd feeds a watchdog" 'grep RuntimeWatchdogSec=15s /usr/lib/systemd/system.conf.d/watchdog.conf &&
     { [ "@MACHINE@" = arm64 ] || [ -n "$(systemctl show -P WatchdogDevice)" ]; }'
 look "nobody has a password" '! grep -v "^[^:]*:[!*]" /etc/shadow'
-look "nobody can sign in" '! command -v sshd && ! command -v dropbear &&
-    [ -z "$(systemctl list-units --no-legend --plain "*getty*.service")" ]'
+look "nobody can sign in" '[ -z "$(systemctl list-units --no-legend --plain "*getty*.service")" ] &&
+    ! systemctl is-active ssh.service ssh.socket "sshd*" && [ -z "$(ss -Hlx "src */sshd*")" ] &&
+    ! ls /etc/ssh/ssh_host_* && [ -z "$(ss -Hltn "sport = 22")" ]'
 look "nothing listens to others but the home's page" \
     'ss -Hltn | awk "\$4 !~ /^127[.]|^\[::1\]/" | awk "\$4 !~ /:8080\$/ { print; bad = 1 } END { exit bad }"'
 look "the update's units wait" \
@@ -105,6 +106,33 @@ taken)
         journalctl -b -u tryggve-update --no-pager | grep -q 'take a release in'"
     look "a release is taken and switched" '/usr/lib/tryggve-gateway/release use $(/usr/lib/tryggve-gateway/release take /opt/tryggve-gateway/package) && systemctl restart tryggve-gateway && systemctl is-active tryggve-gateway &&
         tr "\0" " " <"/proc/$(systemctl show -P MainPID tryggve-gateway)/cmdline" | grep /releases/a/'
+    ssh-keygen -q -t ed25519 -N "" -f /tmp/key
+    asked=/var/lib/tryggve/ssh/request.json
+    ask() { runuser -u tryggve -- sh -c "mkdir -p /var/lib/tryggve/ssh; echo '{\"id\": \"staff:x/1\", \"key\": \"$1\", \"boot\": \"$(cat /proc/sys/kernel/random/boot_id)\"}' >$asked"; }
+    enter="ssh -i /tmp/key -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ConnectTimeout=20"
+    ask "ssh-rsa AAAA\", \"more\": \"x"
+    within 60 "SSH: what is no request opens nothing" "[ ! -e $asked ] && ! systemctl is-active tryggve-ssh && [ -z \"\$(ss -Hltn 'sport = 22')\" ]"
+    ask "$(cut -d' ' -f1,2 /tmp/key.pub)"
+    within 60 "SSH is open when it is asked for, and says so" "grep '\"open\"' /run/tryggve-ssh/state.json && systemctl is-active tryggve-ssh"
+    look "… a technician signs in with the key, is not root, and sees the journal" \
+        "[ \"\$($enter technician@127.0.0.1 'id -un; journalctl -q -n 1 -u tryggve-gateway >/dev/null && echo seen' 2>&1 | tail -n 2 | tr '\n' ' ')\" = 'technician seen ' ]"
+    look "… sees nothing of the home's, and changes nothing" \
+        "! $enter technician@127.0.0.1 'ls /var/lib/tryggve || ls /state || ls /etc/tryggve || touch /etc/x || touch /run/tryggve-ssh/x || su - root -c id'"
+    look "… not as root, nor as the home's user" "! $enter root@127.0.0.1 id && ! $enter tryggve@127.0.0.1 id"
+    rm -f /tmp/other /tmp/other.pub; ssh-keygen -q -t ed25519 -N "" -f /tmp/other
+    look "… not with another key, and never by a password" \
+        "! ssh -i /tmp/other -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=no technician@127.0.0.1 id &&
+        ssh -v -o PreferredAuthentications=none -o StrictHostKeyChecking=no technician@127.0.0.1 id 2>&1 | grep 'can continue: publickey$'"
+    note "systemd: $(systemd-analyze security --no-pager tryggve-ssh.service | tail -n 1)"
+    $enter technician@127.0.0.1 'sleep 1000' >/dev/null 2>&1 &
+    inside=$!
+    sleep 3
+    systemctl restart tryggve-gateway
+    look "… and is open while the gateway starts anew, whatever the clock says" \
+        "date -s '+3 hours' && sleep 5 && kill -0 $inside && systemctl is-active tryggve-ssh; date -s '-3 hours'; kill -0 $inside"
+    ask ""
+    within 60 "SSH is closed when it is ended, and who was in is cut off" \
+        "grep '\"closed\"' /run/tryggve-ssh/state.json && ! systemctl is-active tryggve-ssh && ! kill -0 $inside && [ -z \"\$(ss -Hltn 'sport = 22')\" ] && [ ! -e /run/tryggve-ssh/authorized_keys ]"
     look "Debian's security updates have the root to write on, and nobody else" \
         'systemctl start apt-daily-upgrade && [ "$(systemctl show -P Result apt-daily-upgrade)" = success ] && ! touch /written'
     ;;

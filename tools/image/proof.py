@@ -124,7 +124,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--no-new", action="store_true", help="begin with the right file")
     parser.add_argument("--kvm", action="store_true", help="on this machine's own processor")
     given = parser.parse_args(argv)
-    cards = given.cards or sorted(OUT.glob("*_a??64.img"))
+    cards = [one.resolve() for one in given.cards or sorted(OUT.glob("*_a??64.img"))]
     wrong = 0
     try:
         if not cards:

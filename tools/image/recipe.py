@@ -20,6 +20,7 @@ PACKAGES = (
     *("wpasupplicant", "wireless-regdb"),
     "libzbar0t64",  # a code held to the camera
     "unattended-upgrades",
+    "openssh-server",  # for an hour, when the server asks (card/ssh_hour.py)
 )
 
 WITH_PACKAGE = ("libportaudio2",)
@@ -46,7 +47,7 @@ MEMORY = {"/tmp": "64M", "/var/tmp": "64M", "/var/log": "32M"}  # noqa: S108
 
 ENABLED = (
     *("systemd-networkd", "systemd-resolved", "systemd-timesyncd"),
-    *("tryggve-card", "tryggve-grow", "tryggve-gateway"),
+    *("tryggve-card", "tryggve-grow", "tryggve-gateway", "tryggve-ssh.path"),
 )
 
 MASKED = (
@@ -55,11 +56,17 @@ MASKED = (
     *("dpkg-db-backup.timer", "e2scrub_all.timer", "e2scrub_reap.service"),  # write on the root
     "wpa_supplicant.service",  # for NetworkManager; wpa_supplicant@wlan0 is the card's
     "unattended-upgrades.service",  # waits for shutdowns only, with 20 MB
+    *("ssh.service", "ssh.socket"),  # tryggve-ssh.service starts sshd, for an hour
 )
+
+TECHNICIAN = "technician"
+"""Who signs in by SSH (files/usr/lib/sysusers.d)."""
 
 LINKS = {
     "etc/resolv.conf": "/run/systemd/resolve/stub-resolv.conf",
     "var/lib/dbus/machine-id": "/etc/machine-id",
+    # it opens SSH by itself: to the machine's own users, and to a host of virtual machines
+    "etc/systemd/system-generators/systemd-ssh-generator": "/dev/null",
 }
 
 

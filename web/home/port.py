@@ -159,6 +159,8 @@ class HomeState:
     """Whether everybody who lives here agreed to looks by the camera."""
     look: LookState | None = None
     configuration: ConfigState = ConfigState()
+    ssh_until: datetime | None = None
+    """A technician may sign in to the machine over the network until then; None: nobody may."""
 
 
 class Part(StrEnum):

@@ -91,6 +91,15 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "log.ok": ("Skrivs som den ska", "Written as it should be"),
     "log.memory": ("Skriver i minnet, byt kort", "In memory, change the card"),
     "log.bad": ("Disken tar inte emot. Larm skickas ändå.", "The disk refuses. Alarms still go."),
+    "ssh": ("Tekniker på distans", "A technician from afar"),
+    "ssh.open": (
+        "En tekniker får ansluta till den här enheten (SSH) till klockan",
+        "A technician may connect to this machine (SSH) until",
+    ),
+    "ssh.note": (
+        "Teknikern ser hur enheten mår, inget om dig som bor här. Det stängs av sig självt.",
+        "They see how the machine is, nothing about you who live here. It closes by itself.",
+    ),
     "running": ("I gång sedan", "Running since"),
     "door_how": (
         "Dörren öppnas härifrån bara med en engångskod ur personalens telefon.",

@@ -154,6 +154,7 @@ def _page(actor: Actor, home: str, written: Written | None) -> str:
             conn,
             actor,
             place=place,
+            ssh=actor.may(Right.ADMINISTER),
             asked=asked,
             standing=standing,
             refused=equipment_words.refusal(standing.refusal),

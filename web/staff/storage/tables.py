@@ -12,9 +12,9 @@ Six sorts:
 - what rings together: `mass_alarm` and `mass_alarm_member`;
 - projections of the truth: `alarm`, `alarm_repeat`, `battery_point`, `night_check`, `visit`,
   `visit_declined`, `device`, `home_state`, `turn`, `door_code`, `service_request`, `set_aside`,
-  `path_message`, `chain_test`, `check_plan`, `plan_state`, `home_config`, `config_state`: each a
-  fold over events, made by `web.staff.events.projections.rebuild`; `tryggve staff rebuild` makes
-  them anew.
+  `path_message`, `chain_test`, `check_plan`, `plan_state`, `home_config`, `config_state`,
+  `ssh_hour`: each a fold over events, made by `web.staff.events.projections.rebuild`;
+  `tryggve staff rebuild` makes them anew.
 
 Every time column is aware UTC (`web.staff.storage.column_types.Utc`).  Not for: queries, or
 deciding anything.
@@ -901,7 +901,26 @@ home_trial = Table(
     Column("accepted_at", Utc),
 )
 
+# SSH for an hour: the newest wish, and what came of it
+ssh_hour = Table(
+    "ssh_hour",
+    metadata,
+    Column("home_id", Text, primary_key=True),
+    Column("request", Text),  # its `ssh.wanted`
+    Column("wanted_at", Utc),
+    Column("wanted_by", Text),  # a person id
+    Column("why", Text),  # a `gateway.events.SshWhy`
+    Column("state", Text),  # `wanted`, `opened`, `closed` or `refused`
+    Column("state_at", Utc),
+    Column("state_why", Text),  # a `SshEnd`, or a `SshRefusal`
+    Column("ended_by", Text),  # who wanted it closed before its hour was over
+    Column("until", Utc),
+    Column("fingerprint", Text),  # of the key that is let in
+    Column("host_key", Text),
+)
+
 PROJECTIONS = (
+    ssh_hour,
     home_trial,
     home_update,
     home_config,

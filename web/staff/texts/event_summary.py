@@ -142,6 +142,10 @@ def _issued(data: events.GrantIssued, _zone: str | None) -> str:
 
 _tell(events.ConfigSet, lambda d, _z: words.enum_word(events.ConfigWhy, d.why))
 _tell(events.ConfigRefused, lambda d, _z: words.enum_word(events.ConfigFault, d.why))
+_tell(events.SshWanted, lambda d, _z: words.enum_word(events.SshWhy, d.why))
+_tell(events.SshOpened, lambda d, z: _("till %(at)s", at=clock(d.until, z)))
+_tell(events.SshClosed, lambda d, _z: words.enum_word(events.SshEnd, d.why))
+_tell(events.SshRefused, lambda d, _z: words.enum_word(events.SshRefusal, d.why))
 _tell(events.ConfigWaiting, lambda d, _z: words.enum_word(events.ConfigWait, d.why))
 _tell(events.GatewayStopped, lambda d, _z: d.reason)
 _tell(events.HomeDescribed, lambda d, _z: _("%(count)s enheter", count=len(d.devices)))

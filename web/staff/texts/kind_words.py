@@ -91,6 +91,7 @@ NOUNS: Mapping[str, tuple[str, str]] = {
     "ladder": ("system", "list"),
     "rota": ("system", "clock"),
     "update": ("system", "box"),
+    "ssh": ("system", "key"),
 }
 """The group and the icon of a noun's kinds, where a kind has none of its own."""
 
@@ -288,6 +289,11 @@ _WORDS: Mapping[str, KindWord] = {
     "voice.extended": KindWord(N_("Samtalet förlängdes"), group="alarm"),
     "voice.ended": KindWord(N_("Ingen lyssnar i hemmet längre"), "ok", group="alarm"),
     "voice.refused": KindWord(N_("Samtal med hemmet nekades"), "warn", group="alarm"),
+    "ssh.wanted": KindWord(N_("SSH ska öppnas för en tekniker"), "warn"),
+    "ssh.called_off": KindWord(N_("SSH ska stängas")),
+    "ssh.opened": KindWord(N_("SSH öppnat i en timme"), "warn", icon="lock-open"),
+    "ssh.closed": KindWord(N_("SSH stängt"), icon="lock"),
+    "ssh.refused": KindWord(N_("SSH öppnades inte"), icon="lock"),
     "update.wanted": KindWord(N_("Hemmets enhet ska byta version")),
     "update.called_off": KindWord(N_("Versionsbytet är inställt")),
     "update.fetched": KindWord(N_("Ny version hämtad, väntar på ett lugnt tillfälle")),

@@ -22,6 +22,7 @@ from web.staff.texts.config_enums import CONFIG
 from web.staff.texts.install_enums import INSTALL
 from web.staff.texts.look_enums import LOOK
 from web.staff.texts.plan_enums import PLAN
+from web.staff.texts.ssh_words import SSH
 from web.staff.texts.update_words import UPDATE
 from web.staff.texts.voice_enums import VOICE
 
@@ -298,6 +299,7 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
     **PLAN,
     **CONFIG,
     **UPDATE,
+    **SSH,
     grants.Action: {
         "unlock": N_("låsa upp"),
         "lock": N_("låsa"),

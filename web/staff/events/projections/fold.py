@@ -52,6 +52,7 @@ _DEFAULTS: dict[str, Row] = {
     "home_update": {},
     "home_config": {},
     "config_state": {},
+    "ssh_hour": {},
 }
 
 

@@ -30,6 +30,7 @@ from web.staff.events.projections import (
     devices,
     doors,
     plans,
+    ssh_hours,
     trials,
     updates,
 )
@@ -45,7 +46,10 @@ FLUSH_EVERY = 5_000
 """Events folded in memory before rows are written: bounds the memory of a rebuild."""
 
 # imported so that their handlers are registered
-_FOLDS = (alarms, care, chain, checks, configs, devices, doors, plans, trials, updates)
+_FOLDS = (
+    *(alarms, care, chain, checks, configs, devices, doors, plans, ssh_hours, trials),
+    updates,
+)
 
 
 def orphan_id(ref: str, digest: bytes) -> str:

@@ -1,0 +1,1 @@
+../../../gateway/access/ssh_key.py
