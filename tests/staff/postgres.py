@@ -144,7 +144,8 @@ def everybody(url: str) -> list[int]:
     """The processes of a server: the first, and all that it began."""
     with connected(f"{url}postgres") as connection:
         ((me,),) = connection.execute("SELECT pg_backend_pid()")
-    first = int(Path(f"/proc/{me}/stat").read_text().rpartition(")")[2].split()[1])
+        # while it is there
+        first = int(Path(f"/proc/{me}/stat").read_text().rpartition(")")[2].split()[1])
     return [first, *_children(first)]
 
 

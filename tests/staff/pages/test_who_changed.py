@@ -204,6 +204,9 @@ def homes(walk: Walk) -> None:
     walk.press("equipment_change", do="remove", device="golv", why="device_removed", after="2")
     walk.press("equipment_change", do="undo", number="1", after="3")
     tried = {"rule": "door_open", "open_min": "30"}
+    key = f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{'A' * 43}"
+    walk.press("ssh_hour_change", do="open", why="fault", key=key)
+    walk.press("ssh_hour_change", do="end", request=f"staff:h1/{walk.told()[-1].seq}")
     walk.press("rules_try", do="try", **tried)
     walk.press("rules_try", do="cancel", trial="x")
     walk.press("rules_try", do="save", after="4", **tried)
