@@ -20,16 +20,17 @@ import urllib3
 from gateway.demo.staffclient import StaffClient, StaffError
 from tests.load.home import LoadHome
 from tests.load.ledger import NO_ANSWER, Asked, Ledger
+from tests.load.refreshing import Refreshing
 from tests.load.town import PASSWORD, Town
 from web.staff import pages
 from web.staff.core.rights import Role
 
 PAUSE_S = 1.0
-"""Seconds between two fetches of a screen: what `refresh.js` comes to while alarms come in."""
+"""Seconds between two pages of a person who clicks through the menu."""
 
 PAUSE_MAX_S = 1.5
-"""And at least as long as the last fetch took, but no longer than this (`PAUSE_AT_MOST_MS` there,
-while alarms come in)."""
+"""And at least as long as the last one took, but no longer than this: nobody clicks on while a page
+loads."""
 
 BACK_S = 1.0
 """Seconds until a screen that lost its stream comes back (`live.RETRY_MS`)."""
@@ -100,6 +101,8 @@ class Screen:
         self.client.ledger = ledger
         self.paths: Sequence[str] = (NOW,)
         self.pause_s = PAUSE_S
+        self.refreshing: Refreshing | None = None
+        """When it fetches the one page that it shows; None: it clicks through `paths`."""
         self.heard: set[tuple[str, int]] = set()
         self._homes = homes
         self._rng = Random(email)
@@ -120,6 +123,8 @@ class Screen:
     def close(self) -> None:
         """Close the screen."""
         self._stopping.set()
+        if self.refreshing is not None:
+            self.refreshing.stop()
         if self._stream is not None:
             self._stream.close()
         with self._news:
@@ -151,6 +156,8 @@ class Screen:
             now_s = time.perf_counter()
             *messages, waiting = (waiting + chunk).split(b"\n\n")
             for message in messages:
+                if self.refreshing is not None:
+                    self.refreshing.hear(message)
                 if ALARM in message or ENDED in message:
                     self._hear(message, now_s)
                 elif RESYNC in message:
@@ -194,7 +201,21 @@ class Screen:
 
     # --- what it does
 
+    def _show(self, refreshing: Refreshing) -> None:
+        """Show *Nu*, and fetch it anew whenever the page's own script would."""
+        while refreshing.wait():
+            began_s, refused = time.perf_counter(), False
+            try:
+                self.client.get(NOW)
+            except StaffError:
+                self.ledger.count("pages_refused")
+                refused = True
+            refreshing.fetched(time.perf_counter() - began_s, again=refused)
+
     def _look(self) -> None:
+        if self.refreshing is not None:
+            self._show(self.refreshing)
+            return
         took_s = 0.0
         while True:
             pause_s = self._rng.uniform(0.5, 1.5) * self.pause_s
@@ -253,10 +274,25 @@ def open_all(town: Town, ledger: Ledger, *, everywhere: bool, caregivers: int = 
             screen = Screen(town, role, email, ledger, homes)
             if everywhere:
                 screen.paths = allowed(screen)
+            else:
+                screen.refreshing = Refreshing(screen.client.get(NOW), Random(email))
             screens.append(screen)
     for screen in screens:
         screen.open(acts=screen.role is Role.CAREGIVER)
     return screens
+
+
+def hurry(screens: Sequence[Screen], seconds: float) -> None:
+    """So long each screen fetches its page about once a second, with whatever comes: what the page
+    takes when all is over."""
+    rng, until_s = Random(5), time.monotonic() + seconds
+    at_s = [time.monotonic()] * len(screens)
+    while (now_s := time.monotonic()) < until_s:
+        for number, screen in enumerate(screens):
+            if at_s[number] <= now_s and screen.refreshing is not None:
+                screen.refreshing.ask(hurried=True)
+                at_s[number] = now_s + rng.uniform(0.5, 1.5)
+        time.sleep(0.05)
 
 
 def allowed(screen: Screen) -> list[str]:

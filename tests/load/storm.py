@@ -104,7 +104,7 @@ def play(
     over_s = time.perf_counter()
     for one in loose:
         one.stop()
-    time.sleep(calm_s)
+    screens.hurry(watching, calm_s)
     screens.close_all(watching)
     with town.parts() as parts:
         proof.settle(parts, many)

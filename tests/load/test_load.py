@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 
 import pytest
 from urllib3.exceptions import ProtocolError
 
 from gateway.envelope import Draft
 from gateway.events import MatPressed
-from tests.load import day, page_costs, proof, storm, table
+from tests._tree import ROOT
+from tests.load import day, page_costs, proof, refreshing, storm, table
 from tests.load.figures import NEVER, Figures
 from tests.load.ledger import NO_ANSWER, Asked, Ledger, quantile, unanswered
 from tests.load.proof import Proof
+from tests.load.refreshing import Refreshing
 from tests.load.table import Run
 from tests.load.town import town
 from tests.load.wire import Answer
@@ -127,6 +131,65 @@ def test_an_alarm_that_never_came_is_no_quick_one() -> None:
     assert figures.values["alarm_stored_p50_s"] == 0.1
     assert figures.values["alarm_stored_p99_s"] == NEVER
     assert table.number(NEVER) == "never"
+
+
+def test_a_screen_fetches_as_the_page_does() -> None:
+    """The times and the kinds are those of the page's own script."""
+    script = (ROOT / "web/staff/static/js/refresh.js").read_text()
+
+    def ms(name: str) -> float:
+        return int(re.findall(rf"^const {name} = (\d+);", script, re.MULTILINE)[0]) / 1000
+
+    def by_haste(name: str) -> dict[bool, float]:
+        hurried, calm = re.findall(
+            rf"^const {name} = {{ hurried: (\d+), calm: (\d+) }}", script, re.M
+        )[0]
+        return {True: float(hurried), False: float(calm)}
+
+    def kinds(name: str) -> set[str]:
+        found: str = re.findall(rf"^const {name} = (\[[^]]*\]);", script, re.MULTILINE)[0]
+        return set(json.loads(found))
+
+    assert ms("CALM_MS") == refreshing.CALM_S
+    assert ms("WAIT_AT_MOST_MS") == refreshing.WAIT_AT_MOST_S
+    assert ms("SLOW_MS") == refreshing.SLOW_S
+    assert ms("SPREAD_MS") == refreshing.SPREAD_S
+    assert ms("ANYWAY_MS") == refreshing.ANYWAY_S
+    assert by_haste("PAUSE") == refreshing.PAUSE
+    at_most = by_haste("PAUSE_AT_MOST_MS")
+    assert {key: value / 1000 for key, value in at_most.items()} == refreshing.PAUSE_AT_MOST_S
+    assert kinds("ALWAYS") == refreshing.ALWAYS
+    assert kinds("HURRIED") == refreshing.HURRIED
+    assert kinds("ASKED") == refreshing.ASKED
+
+
+def test_a_screen_fetches_what_it_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not for what its page does not show; soon for an alarm, in its time for the rest; a refused
+    page is tried again."""
+    now = [100.0]
+    monkeypatch.setattr("tests.load.refreshing.time.monotonic", lambda: now[0])
+    screen = Refreshing(
+        '<main id="main" data-kinds="bed alarm" data-slow="mat.pressed">', Random(1)
+    )
+
+    def due_s(kind: str) -> float:
+        screen._asked_s, screen._hurried, screen._slow_s = None, False, float("inf")
+        screen.hear(b'id: 1-2\nevent: change\ndata: {"home":"h1","kind":"%s"}' % kind.encode())
+        return round(screen._due_s() - now[0], 3)
+
+    screen.fetched(1.0, again=False)
+    assert due_s("motion.detected") == due_s("record.read") == refreshing.ANYWAY_S
+    assert due_s("mat.pressed") == refreshing.SLOW_S
+    assert due_s("bed.left") == 4.0
+    assert due_s("alarm.raised") == 1.0
+    screen.fetched(9.0, again=False)
+    assert (due_s("bed.left"), due_s("alarm.raised")) == (5.0, 1.5)
+    now[0] += 10
+    assert due_s("home.silent") == refreshing.CALM_S
+    screen.fetched(0.1, again=True)
+    assert round(screen._due_s() - now[0], 3) == 0.4
+    screen.stop()
+    assert not screen.wait()
 
 
 def test_a_quantile_is_a_value_that_was_measured() -> None:
