@@ -66,8 +66,13 @@ KINDS = {
 TOLD = frozenset(kind for kinds in KINDS.values() for kind in kinds)
 """Every kind that may tick a step."""
 
-AFTER = {TrialStep.STEPPED_OFF: TrialStep.STEPPED_ON, TrialStep.PLUGGED_IN: TrialStep.UNPLUGGED}
-"""Steps that count only after another: a mat that says `released` first is wired the other way."""
+AFTER = {
+    TrialStep.STEPPED_OFF: TrialStep.STEPPED_ON,
+    TrialStep.LOCKED: TrialStep.UNLOCKED,
+    TrialStep.PLUGGED_IN: TrialStep.UNPLUGGED,
+}
+"""Steps that count only after another: a mat that says `released` first is wired the other way, and
+a lock that says `locked` first has only been read."""
 
 _ALARMS = {TrialStep.FELL: AlarmType.ON_FLOOR, TrialStep.CALLED: AlarmType.PENDANT}
 

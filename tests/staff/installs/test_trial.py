@@ -301,3 +301,17 @@ def test_a_door_is_tried_open_and_shut(
     tick(enrolled_home, clock, DoorClosed(), "door")
     tick(enrolled_home, clock, DoorOpened(), "door")
     assert seen(staff) == ["opened door", "closed door"]
+
+
+def test_a_lock_that_was_only_read_has_not_turned(
+    enrolled_home: EnrolledHome, staff: Staff, clock: ManualClock
+) -> None:
+    """What it says first, once it is reached, is how it stood already."""
+    furnish(enrolled_home)
+    trial.begin(staff, WHO, "h1")
+    tick(enrolled_home, clock, LockLocked(), "front")
+    assert seen(staff) == []
+    tick(enrolled_home, clock, LockUnlocked(), "front")
+    assert seen(staff) == ["unlocked front"]
+    tick(enrolled_home, clock, LockLocked(), "front")
+    assert seen(staff) == ["unlocked front", "locked front"]
