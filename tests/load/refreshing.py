@@ -15,13 +15,15 @@ from random import Random
 
 CALM_S, WAIT_AT_MOST_S = 0.06, 0.4
 SLOW_S = 2.0
-PAUSE: Mapping[bool, float] = {True: 1, False: 4}
+PAUSE: Mapping[bool, float] = {True: 2, False: 4}
+PAUSE_AT_LEAST_S: Mapping[bool, float] = {True: 1.0, False: 2.0}
 PAUSE_AT_MOST_S: Mapping[bool, float] = {True: 1.5, False: 5.0}
 """By whether somebody may wait for help."""
 SPREAD_S = 1.0
 ANYWAY_S = 30.0
 ALWAYS = frozenset({"alarm", "check", "home"})
 HURRIED = frozenset({"alarm", "check", "unlock", "grant", "elsewhere"})
+STEPS = frozenset({"alarm.escalated", "alarm.sent", "alarm.shown", "alarm.undelivered"})
 ASKED = frozenset({"grant.requested", "grant.approved", "grant.refused"})
 
 CHANGE, RESYNC = b"event: change", b"event: resync"
@@ -61,7 +63,7 @@ class Refreshing:
                 self._slow_s = min(self._slow_s, time.monotonic() + SLOW_S)
                 self._news.notify()
         elif kind != "record.read" and (first in ALWAYS | self._kinds or kind in ASKED):
-            self.ask(hurried=first in HURRIED)
+            self.ask(hurried=first in HURRIED and kind not in STEPS)
 
     def ask(self, *, hurried: bool = False) -> None:
         """Fetch soon."""
@@ -91,8 +93,8 @@ class Refreshing:
         if self._asked_s is not None:
             first_s, last_s = self._asked_s
             burst_s = min(last_s + CALM_S, first_s + WAIT_AT_MOST_S)
-            most_s = PAUSE_AT_MOST_S[self._hurried]
-            pause_s = min(PAUSE[self._hurried] * self._took_s, most_s)
+            pause_s = max(PAUSE[self._hurried] * self._took_s, PAUSE_AT_LEAST_S[self._hurried])
+            pause_s = min(pause_s, PAUSE_AT_MOST_S[self._hurried])
             due_s = min(due_s, max(burst_s, self._ended_s + pause_s))
         return due_s
 

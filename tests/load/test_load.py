@@ -156,10 +156,14 @@ def test_a_screen_fetches_as_the_page_does() -> None:
     assert ms("SPREAD_MS") == refreshing.SPREAD_S
     assert ms("ANYWAY_MS") == refreshing.ANYWAY_S
     assert by_haste("PAUSE") == refreshing.PAUSE
-    at_most = by_haste("PAUSE_AT_MOST_MS")
-    assert {key: value / 1000 for key, value in at_most.items()} == refreshing.PAUSE_AT_MOST_S
+    for name, seconds in (
+        ("PAUSE_AT_LEAST_MS", refreshing.PAUSE_AT_LEAST_S),
+        ("PAUSE_AT_MOST_MS", refreshing.PAUSE_AT_MOST_S),
+    ):
+        assert {key: value / 1000 for key, value in by_haste(name).items()} == seconds
     assert kinds("ALWAYS") == refreshing.ALWAYS
     assert kinds("HURRIED") == refreshing.HURRIED
+    assert kinds("STEPS") == refreshing.STEPS
     assert kinds("ASKED") == refreshing.ASKED
 
 
@@ -177,17 +181,17 @@ def test_a_screen_fetches_what_it_shows(monkeypatch: pytest.MonkeyPatch) -> None
         screen.hear(b'id: 1-2\nevent: change\ndata: {"home":"h1","kind":"%s"}' % kind.encode())
         return round(screen._due_s() - now[0], 3)
 
-    screen.fetched(1.0, again=False)
+    screen.fetched(0.6, again=False)
     assert due_s("motion.detected") == due_s("record.read") == refreshing.ANYWAY_S
     assert due_s("mat.pressed") == refreshing.SLOW_S
-    assert due_s("bed.left") == 4.0
-    assert due_s("alarm.raised") == 1.0
+    assert due_s("bed.left") == due_s("alarm.sent") == 2.4
+    assert due_s("alarm.raised") == 1.2
     screen.fetched(9.0, again=False)
     assert (due_s("bed.left"), due_s("alarm.raised")) == (5.0, 1.5)
     now[0] += 10
     assert due_s("home.silent") == refreshing.CALM_S
     screen.fetched(0.1, again=True)
-    assert round(screen._due_s() - now[0], 3) == 0.4
+    assert round(screen._due_s() - now[0], 3) == 2.0
     screen.stop()
     assert not screen.wait()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -14,7 +14,16 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from gateway.events import MatPressed
 from gateway.wire import BATCH_MAX
 from tests.staff.parts import EnrolledHome
-from web.staff.core.admission import POSTGRES, SQLITE, YIELDS_S, Lane, NoTurn, Turns, Way
+from web.staff.core.admission import (
+    LATELY_S,
+    POSTGRES,
+    SQLITE,
+    YIELDS_S,
+    Lane,
+    NoTurn,
+    Turns,
+    Way,
+)
 from web.staff.core.context import Staff
 from web.staff.core.pace import BATCH_MIN, LOOK_BATCHES, TARGET_S, Pace
 from web.staff.core.waits import (
@@ -48,7 +57,8 @@ class Line:
 
         def noted(waiter: Any) -> None:
             begin(waiter)
-            self.order.append(self._names[waiter.lane, round(waiter.came_s - waiter.since_s)])
+            name = self._names.get((waiter.lane, round(waiter.came_s - waiter.since_s)), waiter.who)
+            self.order.append(name)
 
         turns._begin = noted  # type: ignore[method-assign]
 
@@ -151,6 +161,47 @@ def test_history_does_not_begin_beside_an_alarm_nor_twice_beside_a_page() -> Non
         assert time.monotonic() - began_s >= YIELDS_S / 2
 
 
+def test_streams_begin_one_at_a_time_beside_a_page() -> None:
+    """A thousand homes begin to listen after an outage, and somebody looks at a page."""
+    turns = Turns(SQLITE)
+    line = Line(turns)
+    with at_work(turns, Lane.STREAM):
+        with at_work(turns, Lane.PAGE):
+            line.join("second", Lane.STREAM)
+            assert line.order == []
+        assert line.end() == ["second"]
+        line.join("without a page", Lane.STREAM)
+        assert line.end() == ["second", "without a page"]
+
+
+def test_who_is_preferred_goes_before_who_came_first() -> None:
+    """Also where it waits already; nobody else of the lane loses a place to another."""
+    turns = Turns(SQLITE)
+    line = Line(turns)
+    threads = []
+    with at_work(turns, Lane.STREAM, 2):
+        for n, who in enumerate(("a", "b", "c")):
+            line._names[Lane.STREAM, n] = who
+            turn = turns.turn(Lane.STREAM, n, who=who)
+            threads.append(threading.Thread(target=_taken, args=(turn,), daemon=True))
+            threads[-1].start()
+            while turns.waiting() <= n:
+                time.sleep(0.001)
+        waiting = turns._waiting[Lane.STREAM]
+        assert [one.who for one in waiting] == ["c", "b", "a"]
+        turns.prefer(Lane.STREAM, "a", 120.0)
+        turns.prefer(Lane.STREAM, "nobody", 120.0)
+        assert [one.who for one in waiting] == ["a", "c", "b"]
+    for thread in threads:
+        thread.join(PATIENCE_S)
+        assert not thread.is_alive()
+
+
+def _taken(turn: AbstractContextManager[None]) -> None:
+    with turn:
+        pass
+
+
 def test_a_batch_under_way_lets_pages_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """It stands still while a page, an alarm or an order is worked for, and goes on as soon as they
     are done, or when it has stood for long enough altogether; while it holds what an alarm may wait
@@ -188,18 +239,64 @@ def test_a_batch_under_way_lets_pages_go_first(monkeypatch: pytest.MonkeyPatch) 
         assert 0.04 <= time.monotonic() - began_s < PATIENCE_S / 2
 
 
-def test_history_has_as_much_time_as_it_gives(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many pages are looked at, a batch stands still for no longer than it has worked."""
-    monkeypatch.setattr("web.staff.core.admission.GIVES_WAY_S", PATIENCE_S)
-    monkeypatch.setattr("web.staff.core.admission.GIVES_PAGES_S", 0.0)
+def used(turns: Turns, lane: Lane, cpu_s: float) -> None:
+    """A turn of the lane used so much of the processor."""
+    with turns._lock:
+        turns._used.note(lane, cpu_s)
+
+
+def test_what_a_turn_uses_is_noted_and_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processor's time, not the clock's; what is older counts for less."""
     turns = Turns(POSTGRES)
     with turns.turn(Lane.PAGE):
-        began_s, way = time.monotonic(), Way(turns)
-        time.sleep(0.1)
-        for _ in range(3):
-            way.give()
-        took_s = time.monotonic() - began_s
-    assert 0.09 <= way.stood_s <= took_s - way.stood_s + 0.01
+        until_s = time.thread_time() + 0.05
+        while time.thread_time() < until_s:
+            pass
+        time.sleep(0.2)
+    assert 0.03 <= turns._used.of(Lane.PAGE) <= 0.15
+    assert turns.is_behind() and turns._used.of(Lane.HISTORY) == 0
+    later_s = time.monotonic() + LATELY_S
+    monkeypatch.setattr("web.staff.core.admission.time.monotonic", lambda: later_s)
+    assert turns._used.of(Lane.PAGE) <= 0.15 / 2.7
+
+
+def test_history_has_as_much_of_the_server_as_pages() -> None:
+    """However many are looked at: while it has had less of the processor, one page at a time is
+    worked for beside it; where it had more, and where there is none, as many as ever."""
+    turns = Turns(POSTGRES)
+    used(turns, Lane.PAGE, 5.0)
+    line = Line(turns)
+    with at_work(turns, Lane.PAGE):
+        line.join("no history", Lane.PAGE)
+        assert line.end() == ["no history"]
+        with at_work(turns, Lane.HISTORY):
+            line.join("beside history", Lane.PAGE, 9.0)
+            assert line.order == ["no history"]
+            used(turns, Lane.HISTORY, 10.0)
+            line.join("more", Lane.PAGE, 5.0)
+            assert line.end()[1:] == ["beside history", "more"]
+            used(turns, Lane.PAGE, 10.0)
+            began_s = time.monotonic()
+            line.join("at last", Lane.PAGE)  # a page that hangs keeps no other waiting
+            assert line.end()[-1] == "at last"
+            assert time.monotonic() - began_s >= YIELDS_S / 2
+
+
+def test_a_batch_that_is_behind_stands_for_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stands still while history has had as much as pages, and hardly while it has not."""
+    monkeypatch.setattr("web.staff.core.admission.GIVES_WAY_S", 0.3)
+    monkeypatch.setattr("web.staff.core.admission.GIVES_PAGES_S", 0.01)
+    turns = Turns(POSTGRES)
+    with turns.turn(Lane.PAGE):
+        used(turns, Lane.PAGE, 60.0)
+        behind = Way(turns)
+        behind.give()
+        behind.give()
+        assert behind.stood_s <= 0.2
+        used(turns, Lane.HISTORY, 120.0)
+        ahead = Way(turns)
+        ahead.give()
+        assert ahead.stood_s >= 0.29
 
 
 def test_history_is_read_and_folded_in_pieces(
@@ -290,10 +387,14 @@ def test_who_has_long_to_wait_asks_now_and_then_whether_there_is_a_place() -> No
     told = [waits.tell(f"h{n}", None, 0.1) for n in range(1000)]
     assert max(one.wait_s for one in told) <= ASK_S[1]
     assert waits.behind_s() == pytest.approx(100)
-    again = waits.tell("h999", ticket(waits, "h999", told[-1]), 0.02)
+    again = waits.tell("h999", ticket(waits, "h999", told[-1]), 0.008)
     assert ticket(waits, "h999", again) == ticket(waits, "h999", told[-1])
-    assert again.wait_s == 1000 * 0.02 / ASKING
-    assert waits.tell("h998", ticket(waits, "h998", told[-2]), 1e-4).wait_s == ASK_S[0]
+    assert 0.6 * 4 <= again.wait_s <= 1000 * 0.008 / ASKING
+    assert waits.tell("h998", ticket(waits, "h998", told[-2]), 1e-4).wait_s <= ASK_S[0]
+    asks = [
+        waits.tell(f"h{n}", ticket(waits, f"h{n}", told[n]), 1.0).wait_s for n in range(99, 999)
+    ]
+    assert set(range(7, 10)) <= set(asks)  # not all together
     assert waits.tell("h0", ticket(waits, "h0", told[0]), 1.0).wait_s == told[0].wait_s == 1
 
 

@@ -273,6 +273,48 @@ def test_a_home_that_had_an_alarm_listens_before_the_others(
         assert not thread.is_alive()
 
 
+def test_who_waits_and_asks_early_finds_a_place_in_the_line(
+    gate: AdmissionGate, inside: Inside
+) -> None:
+    """The server always has a next batch, however far off the times are that were told; a home that
+    comes new is told one."""
+    turns = gate._admission.turns
+    threads = crowd(gate, turns.history_at_once)
+    now_s = 1000.0
+    gate._admission.waits._now_s = lambda: now_s
+    gate._admission.waits._until_s = now_s + 500
+    told = ask(gate, history("h1", **{header(BACKLOG_HEADER): "300"}))
+    assert told.status.startswith("503") and due_s(told) > now_s + 400
+    thread, answer = go(gate, history("h1", **{header(TICKET_HEADER): told.headers[TICKET_HEADER]}))
+    until(lambda: turns.waiting() == 1)
+    assert ask(gate, history("new")).status.startswith("503")
+    inside.out.set()
+    for one in (*threads, thread):
+        one.join(PATIENCE_S)
+    assert answer.status == "200 OK"
+
+
+def test_an_alarm_has_its_home_listen_next(gate: AdmissionGate, inside: Inside) -> None:
+    """One whose stream waits in the line already goes before who came first."""
+    path, turns = "/api/v1/home/stream", gate._admission.turns
+    inside.held.add(path)
+    at_once = turns.limits.at_once[Lane.STREAM]
+    threads = [go(gate, asks("GET", path, home=f"s{n}"))[0] for n in range(at_once)]
+    until(lambda: len(inside.names) == at_once)
+    for number, home in enumerate(("a", "b", "rang", "c"), start=1):
+        threads.append(go(gate, asks("GET", path, name=home, home=home))[0])
+        until(lambda number=number: turns.waiting() == number)
+    ask(gate, asks("POST", URGENT_PATH, SMALL, home="rang"))
+    turns.limits = Limits({**turns.limits.at_once, Lane.STREAM: at_once + 1}, 40, {})
+    with turns._lock:
+        turns._call()
+    assert inside.waits_for(*[path] * at_once, URGENT_PATH, "rang")
+    inside.out.set()
+    for thread in threads:
+        thread.join(PATIENCE_S)
+        assert not thread.is_alive()
+
+
 def test_what_is_remembered_of_alarms_is_bounded(
     gate: AdmissionGate, monkeypatch: pytest.MonkeyPatch
 ) -> None:

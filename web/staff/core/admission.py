@@ -10,6 +10,7 @@ Not for: HTTP (`web.staff.runtime.admission_gate`), when a home is to come again
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from bisect import insort
@@ -62,15 +63,22 @@ GIVES_WAY_S = 0.25
 worked for."""
 
 GIVES_PAGES_S = 0.02
-"""Seconds for which it stands still for pages however short it is; beyond, no longer than it has
-worked itself, so that history has half of the server however many pages are looked at.  With a
-quarter of a second each, eight screens that show *Nu* left it a tenth of a quick one, and a storm
-of a thousand homes took three times as long."""
+"""And for pages where history has had less of the processor than they have lately (`Used`): then at
+most one page is worked for beside it, so that both have half of the server however many pages are
+looked at.  All at once they would leave each batch a fifth of one interpreter while it works; with
+each batch standing as long as it works, eight screens that show *Nu* left history a tenth."""
+
+LATELY_S = 5.0
+"""Seconds after which what was used counts for a third (e⁻¹) of itself."""
 
 
 ORDER_WAITS_S = 0.5
 """Seconds that an order waits at the most for other `WRITERS`, then it is worked for beside them:
 what forty take on SQLite."""
+
+
+PATIENCE_S = {Lane.ORDER: ORDER_WAITS_S, Lane.PAGE: YIELDS_S, Lane.HISTORY: YIELDS_S}
+"""Seconds after which who waits in these lanes may begin beside whom it stood back for."""
 
 
 TURN_WITHIN_S = 20.0
@@ -105,7 +113,7 @@ SQLITE = Limits(
         Lane.ALARM: ALARMS_AT_ONCE,
         Lane.ORDER: 40,
         Lane.LIVE: 1,
-        Lane.STREAM: 4,
+        Lane.STREAM: 2,
         Lane.PAGE: 4,
         Lane.HISTORY: 1,
     },
@@ -138,7 +146,30 @@ class _Waiter:
     since_s: float
     """Monotonic; of a home that was told to wait, from when it first came."""
     came_s: float
+    who: str = ""
     called: threading.Event = field(default_factory=threading.Event)
+
+
+class Used:
+    """What lanes used of the processor lately, in seconds; what is older counts for less.  For one
+    thread at a time."""
+
+    def __init__(self) -> None:
+        self._used: dict[Lane, float] = dict.fromkeys(Lane, 0.0)
+        self._at_s = time.monotonic()
+
+    def note(self, lane: Lane, cpu_s: float) -> None:
+        """A turn of this lane used so much."""
+        self._used[lane] = self.of(lane) + cpu_s
+
+    def of(self, lane: Lane) -> float:
+        """How much it has used."""
+        now_s = time.monotonic()
+        share = math.exp((self._at_s - now_s) / LATELY_S)
+        self._at_s = now_s
+        for one in self._used:
+            self._used[one] *= share
+        return self._used[lane]
 
 
 class Turns:
@@ -150,6 +181,7 @@ class Turns:
         self._lock = threading.Lock()
         self._at_work: Counter[Lane] = Counter()
         self._inside: Counter[Lane] = Counter()
+        self._used = Used()
         self._waiting: dict[Lane, list[_Waiter]] = {lane: [] for lane in Lane}
         """Of each lane, who came first before others: a thousand homes that come back wait here, so
         that nothing goes through all of them whenever a turn ends."""
@@ -182,16 +214,21 @@ class Turns:
 
     @contextmanager
     def turn(
-        self, lane: Lane, waited_s: float = 0.0, within_s: float | None = None
+        self, lane: Lane, waited_s: float = 0.0, within_s: float | None = None, who: str = ""
     ) -> Iterator[None]:
-        """Wait for a place, and be worked for.  `waited_s`: it has waited before it came.  Raises
-        `NoTurn` after `within_s` (None: `TURN_WITHIN_S`)."""
-        self._take(lane, waited_s, TURN_WITHIN_S if within_s is None else within_s)
+        """Wait for a place, and be worked for.  `waited_s`: it has waited before it came; `who`:
+        whom `prefer` knows it by.  Raises `NoTurn` after `within_s` (None: `TURN_WITHIN_S`)."""
+        within_s = TURN_WITHIN_S if within_s is None else within_s
+        now_s = time.monotonic()
+        self._take(_Waiter(lane, now_s - waited_s, now_s, who), within_s)
+        began_s = time.thread_time()
         try:
             yield
         finally:
+            cpu_s = time.thread_time() - began_s
             with self._lock:
                 self._at_work[lane] -= 1
+                self._used.note(lane, cpu_s)
                 self._call()
                 self._ended.notify_all()
 
@@ -199,19 +236,36 @@ class Turns:
         """Whether any of these lanes is worked for now."""
         return any(self._at_work[lane] for lane in lanes)
 
+    def is_behind(self) -> bool:
+        """Whether history has had less of the processor than pages lately."""
+        with self._lock:
+            return self._is_behind()
+
+    def _is_behind(self) -> bool:
+        return self._used.of(Lane.HISTORY) < self._used.of(Lane.PAGE)
+
     def stand_still(self, way: Callable[[], bool], at_most_s: float) -> None:
         """Wait until `way` is free; it is asked whenever somebody's turn ends."""
         if not way():
             with self._lock:
                 self._ended.wait_for(way, at_most_s)
 
-    def _take(self, lane: Lane, waited_s: float, within_s: float) -> None:
-        now_s = time.monotonic()
-        me = _Waiter(lane, now_s - waited_s, now_s)
+    def prefer(self, lane: Lane, who: str, ahead_s: float) -> None:
+        """Who waits there already goes before others, as if it had waited for so much longer."""
+        with self._lock:
+            waiting = self._waiting[lane]
+            for waiter in [one for one in waiting if one.who == who]:
+                waiting.remove(waiter)
+                waiter.since_s -= ahead_s
+                insort(waiting, waiter, key=attrgetter("since_s"))
+            self._call()
+
+    def _take(self, me: _Waiter, within_s: float) -> None:
+        lane = me.lane
         with self._lock:
             insort(self._waiting[lane], me, key=attrgetter("since_s"))
             self._call()
-        patience_s = {Lane.ORDER: ORDER_WAITS_S, Lane.HISTORY: YIELDS_S}.get(lane, 0.0)
+        patience_s = PATIENCE_S.get(lane, 0.0)
         if me.called.wait(patience_s):
             return
         with self._lock:
@@ -249,10 +303,15 @@ class Turns:
             return False
         if lane in WRITERS and sum(at_work[one] for one in WRITERS) >= self.limits.writers:
             return False
-        if lane in (Lane.ALARM, Lane.ORDER, Lane.PAGE) or now_s - waiter.came_s >= YIELDS_S:
+        if lane in (Lane.ALARM, Lane.ORDER) or now_s - waiter.came_s >= YIELDS_S:
             return True
+        if lane is Lane.PAGE:
+            history = at_work[Lane.HISTORY] or self._waiting[Lane.HISTORY]
+            return not (at_work[lane] and history and self._is_behind())
         if self._waiting[Lane.ALARM] or self._waiting[Lane.ORDER]:
             return False
+        if lane is Lane.STREAM:  # beside a page one, as well
+            return not (at_work[Lane.PAGE] and at_work[lane])
         if lane is not Lane.HISTORY:
             return True
         # not beside an alarm; beside a page one, for they share one interpreter
@@ -268,15 +327,14 @@ class Way:
 
     def __init__(self, turns: Turns) -> None:
         self._turns = turns
-        self._began_s = time.monotonic()
         self.stood_s = 0.0
         """Seconds for which it stood still."""
 
     def give(self, *, holding: bool = False) -> None:
         """Stand still while a page is worked for, or an alarm or an order, unless we are `holding`
         what these wait for."""
-        worked_s = time.monotonic() - self._began_s - self.stood_s
-        for_pages_s = min(GIVES_WAY_S, GIVES_PAGES_S + worked_s)
+        behind = self._turns.is_behind()
+        for_pages_s = min(GIVES_PAGES_S, GIVES_WAY_S) if behind else GIVES_WAY_S
         if holding:
             self._stand(self._held, for_pages_s)
             return

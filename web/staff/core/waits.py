@@ -31,7 +31,7 @@ WAIT_OLD_MAX_S = 60.0
 """The most for a home that does not know how to wait: it comes by its own pauses, up to a minute,
 and would be called silent after three."""
 
-ASK_S = (4.0, 20.0)
+ASK_S = (2.0, 10.0)
 """Seconds at the least and at the most after which a home whose time is farther off is to ask
 whether there is a place: while a storm begins a batch takes many times as long as afterwards, and
 homes that kept to what they were told then left the server idle for a third of its time.  To refuse
@@ -142,6 +142,7 @@ class Waits:
             self._last.popitem(last=False)
         least_s, most_s = ASK_S
         ask_s = max(least_s, min(most_s, len(self._last) * cost_s / ASKING))
+        ask_s *= 0.6 + 0.4 * _share(home)  # those who came together do not ask together again
         wait_s = max(int(WAIT_MIN_S), math.ceil(min(ticket.due_s - now_s, ask_s)))
         return Told(wait_s, self._written(home, ticket))
 

@@ -23,8 +23,11 @@ const FETCH_MS = 8000;
  * After a fetch comes a pause of so many times what it took: a server that has much to do is asked
  * less often, by all of its screens.  Shorter where somebody may wait for help.
  */
-const PAUSE = { hurried: 1, calm: 4 };
+const PAUSE = { hurried: 2, calm: 4 };
 const PAUSE_AT_MOST_MS = { hurried: 1500, calm: 5000 };
+
+/** And at the least: who reads sees no more than that, and a storm's beginning has other work. */
+const PAUSE_AT_LEAST_MS = { hurried: 1000, calm: 2000 };
 
 /** So that a thousand screens that lost their place do not all ask at once. */
 const SPREAD_MS = 1000;
@@ -36,6 +39,9 @@ const ALWAYS = ["alarm", "check", "home"];
 
 /** What somebody waits for; `elsewhere` is an alarm too. */
 const HURRIED = ["alarm", "check", "unlock", "grant", "elsewhere"];
+
+/** The steps of an alarm's way: what happened is on the page already, who was told has time. */
+const STEPS = ["alarm.escalated", "alarm.sent", "alarm.shown", "alarm.undelivered"];
 
 /** A technician asks, or was answered: the header counts it on every page. */
 const ASKED = ["grant.requested", "grant.approved", "grant.refused"];
@@ -66,6 +72,10 @@ function matters(change) {
   const kind = change.kind.split(".")[0];
   if (ALWAYS.includes(kind) || ASKED.includes(change.kind)) return true;
   return (main.dataset.kinds || "").split(" ").includes(kind) && concerns(main, change);
+}
+
+function isHurried(kind) {
+  return HURRIED.includes(kind.split(".")[0]) && !STEPS.includes(kind);
 }
 
 async function load() {
@@ -129,7 +139,8 @@ export function refreshSoon(haste = false) {
   hurried ||= haste;
   const how = hurried ? "hurried" : "calm";
   const burst = Math.min(CALM_MS, WAIT_AT_MOST_MS - (at - firstAsked));
-  const pause = ended + Math.min(PAUSE[how] * took, PAUSE_AT_MOST_MS[how]) - at;
+  const wanted = Math.max(PAUSE[how] * took, PAUSE_AT_LEAST_MS[how]);
+  const pause = ended + Math.min(wanted, PAUSE_AT_MOST_MS[how]) - at;
   timer = setTimeout(onTimer, Math.max(0, burst, pause));
 }
 
@@ -151,7 +162,7 @@ export function startRefreshing() {
   document.addEventListener("time:due", () => refreshSoon());
   document.addEventListener("live:change", ({ detail }) => {
     if (isSlow(detail)) slowTimer ??= setTimeout(onTimer, SLOW_MS);
-    else if (matters(detail)) refreshSoon(HURRIED.includes(detail.kind.split(".")[0]));
+    else if (matters(detail)) refreshSoon(isHurried(detail.kind));
   });
   setInterval(() => refreshSoon(), ANYWAY_MS);
   setInterval(() => {
