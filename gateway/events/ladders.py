@@ -23,6 +23,29 @@ class LadderRemoved(Data):
     ladder: str
 
 
+class LadderOrderChange(Coded):
+    """Why ladders stand in another order."""
+
+    EARLIER = "earlier"
+    """One is asked before the one that was before it."""
+    LATER = "later"
+    """One is asked after the one that was after it."""
+    PUT_BACK = "put_back"
+    """The last change of the order was taken back."""
+    UNKNOWN = "unknown"
+    """Of a newer version: something else."""
+
+
+@kind("ladder.order_changed", by=By.SERVER)
+class LadderOrderChanged(Data):
+    """A person (the event's `person`) changed which ladder is asked first; `order` is that of all
+    of the organisation's, from then on.  `ladder` None: no single one was moved."""
+
+    why: LadderOrderChange
+    ladder: str | None = None
+    order: tuple[str, ...]
+
+
 class RotaChange(Coded):
     """What was changed of a rota."""
 

@@ -13,7 +13,7 @@ from gateway.events import AlarmType
 from tests.staff.ladders.hand import Hand
 from tests.staff.parts import add_home, add_user
 from web.staff.core.rights import Actor
-from web.staff.ladders import definitions, foresight, rotas, steps
+from web.staff.ladders import definitions, foresight, ordering, rotas, steps
 from web.staff.ladders.definitions import Refused, Wrong
 from web.staff.ladders.rotas import Span
 from web.staff.ladders.steps import Ladder, Person, Step
@@ -61,14 +61,15 @@ def test_the_first_ladder_that_fits_is_climbed(hand: Hand, boss: Actor) -> None:
     second = save(hand, boss, pendants)
     rung = [hand.ring()]
     hand.settle()
-    definitions.ask_earlier(hand.staff, boss, second)
+    ordering.ask_earlier(hand.staff, boss, second)
     rung += [hand.ring(), hand.ring(AlarmType.BED_EXIT)]
     hand.settle()
     told = {one["alarm"]: one["to"] for one in hand.provider.got}
     assert [told[alarm] for alarm in rung] == ["ok-1", "ok-2", "ok-1"]
     definitions.remove(hand.staff, boss, second)
     assert server_log(hand) == [
-        *[("ladder.saved", "boss")] * 3,
+        *[("ladder.saved", "boss")] * 2,
+        ("ladder.order_changed", "boss"),
         ("ladder.removed", "boss"),
     ]
 

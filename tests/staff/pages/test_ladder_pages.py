@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import io
+import json
 import re
+from datetime import timedelta
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
+from gateway.clock import ManualClock
 from tests.staff.ladders.hand import Hand
 from tests.staff.ladders.provider import HttpChannel, Provider
-from tests.staff.parts import add_user, parts_of, sign_in
+from tests.staff.parts import add_home, add_user, parts_of, sign_in
 from web.staff import channels
 from web.staff.core.context import Staff
 from web.staff.ladders import provider_routes
+from web.staff.people import before
 from web.staff.storage import tables
 from web.staff.storage.ladder_tables import ladder, rota, rota_shift
 
@@ -102,6 +106,111 @@ def test_a_ladder_is_put_back(boss: FlaskClient, people: Hand, staff: Staff) -> 
         tx.conn.execute(tables.user.update().where(tables.user.c.person_id == "p1"), {"active": 0})
     assert undone() != "Ångrat."
     assert rows() == []
+
+
+def test_the_order_is_put_back(
+    boss: FlaskClient, people: Hand, staff: Staff, staff_app: Flask, clock: ManualClock
+) -> None:
+    """Earlier and later, each an event with who and why; the last move is put back, with what was
+    made or taken away since left as it is; not when somebody moved one since, not by another
+    organisation, and not after a week."""
+    assert people is not None
+    step = {"day": "0", "step-1": "person:p1"}
+    for name in ("Ett", "Två", "Tre"):
+        send(boss, "/larmkedjor", name=name, **step)
+
+    def order() -> list[str]:
+        with staff.db.read() as conn:
+            query = select(ladder.c.name).order_by(ladder.c.place)
+            return list(conn.execute(query).scalars())
+
+    def move(name: str, do: str) -> None:
+        with staff.db.read() as conn:
+            one = conn.execute(select(ladder.c.id).where(ladder.c.name == name)).scalar_one()
+        assert send(boss, "/larmkedjor/andra", do=do, ladder=one) == "Sparat."
+
+    def offered(client: FlaskClient = boss) -> str | None:
+        page = client.get("/larmkedjor").text
+        found = re.search(r'data-ladder="order".*?name="change" value="(\w+)"', page, re.DOTALL)
+        return None if found is None else found[1]
+
+    def undone(change: str | None, client: FlaskClient = boss) -> bool:
+        assert change is not None
+        return send(client, "/administration/andringar", change=change) == "Ångrat."
+
+    move("Ett", "earlier")
+    move("Tre", "later")
+    assert offered() is None, "the first is no earlier, the last no later"
+    move("Tre", "earlier")
+    stale = offered()
+    move("Ett", "later")
+    assert order() == ["Tre", "Ett", "Två"]
+    assert not undone(stale)
+    assert undone(offered())
+    assert order() == ["Ett", "Tre", "Två"]
+    send(boss, "/larmkedjor", name="Fyra", **step)
+    move("Fyra", "remove")
+    send(boss, "/larmkedjor", name="Fem", **step)
+    move("Två", "remove")
+    assert undone(offered()), "what was put back can be put back"
+    assert order() == ["Tre", "Ett", "Fem"]
+    with staff.db.read() as conn:
+        e = tables.event.c
+        query = select(e.person, e.body).where(e.kind == "ladder.order_changed").order_by(e.seq)
+        told = [(row.person, json.loads(row.body)["data"]) for row in conn.execute(query)]
+    assert [person for person, _ in told] == ["boss"] * 4
+    assert [said["why"] for _, said in told] == ["earlier", "later", "put_back", "put_back"]
+    assert [len(said["order"]) for _, said in told] == [3] * 4
+    page = text(boss, "/administration/andringar")
+    assert "Larmkedjornas ordning ändrad: en kedja frågas tidigare Prov boss" in page
+    last = offered()
+    add_home(staff_app, "h2", org="org2")
+    add_user(staff_app, "z1", ["coordinator"], org="org2")
+    other = staff_app.test_client()
+    sign_in(other, "z1")
+    assert offered(other) is None
+    assert not undone(last, other)
+    clock.advance(before.OFFERED / timedelta(seconds=1))
+    assert offered() is None
+    assert not undone(last)
+    assert order() == ["Tre", "Ett", "Fem"]
+
+
+def test_the_order_is_put_back_around_what_came_since(
+    boss: FlaskClient, people: Hand, staff: Staff
+) -> None:
+    """A ladder that came back meanwhile keeps its place; an order that was changed behind the pages
+    is not written over, and neither is one of which a single ladder is left."""
+    assert people is not None
+    step = {"day": "0", "step-1": "person:p1"}
+    for name in ("A", "B", "C"):
+        send(boss, "/larmkedjor", name=name, **step)
+
+    def ids() -> dict[str, str]:
+        with staff.db.read() as conn:
+            query = select(ladder.c.name, ladder.c.id).order_by(ladder.c.place, ladder.c.name)
+            return {row.name: row.id for row in conn.execute(query)}
+
+    def undone(what: str) -> bool:
+        page = boss.get("/larmkedjor").text
+        found = re.search(rf'data-ladder="{what}".*?name="change" value="(\w+)"', page, re.DOTALL)
+        assert found is not None
+        return send(boss, "/administration/andringar", change=found[1]) == "Ångrat."
+
+    first = ids()["A"]
+    send(boss, "/larmkedjor/andra", do="remove", ladder=first)
+    send(boss, "/larmkedjor/andra", do="earlier", ladder=ids()["C"])
+    assert undone(first)
+    assert list(ids()) == ["A", "C", "B"]
+    assert undone("order")
+    assert list(ids()) == ["A", "B", "C"]
+    with staff.db.write() as tx:
+        tx.conn.execute(ladder.update().where(ladder.c.name == "C").values(place=0))
+    assert not undone("order")
+    assert list(ids()) == ["C", "A", "B"]
+    send(boss, "/larmkedjor/andra", do="remove", ladder=ids()["C"])
+    assert not undone("order")
+    assert list(ids()) == ["A", "B"]
 
 
 def test_holes_are_told(boss: FlaskClient, people: Hand, staff_app: Flask) -> None:

@@ -268,6 +268,7 @@ def alarms(walk: Walk) -> None:
     walk.press("ladders_save", name="Dag", **step)
     made = walk.one(ladder_tables.ladder)
     walk.press("ladders_change", do="earlier", ladder=made)
+    walk.press("ladders_change", do="later", ladder=made)
     walk.press("ladders_change", do="remove", ladder=made)
     walk.press("rotas_change", do="make", name="Natt")
     rota = walk.one(ladder_tables.rota)

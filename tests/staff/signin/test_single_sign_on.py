@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from gateway.clock import ManualClock
 from gateway.errors import ConfigError, SecretError
 from tests.staff.homelink.test_ingest import rows
-from tests.staff.parts import add_home, add_user, parts_of
+from tests.staff.parts import add_home, add_user, parts_of, sign_in
 from tests.staff.provider import CLIENT, LOA3, SECRET, Provider, running
 from web.staff.core.config import SignInConfig, SingleSignOn, StaffConfig, load_config
 from web.staff.core.secret_files import SecretFiles
@@ -350,3 +350,18 @@ def test_a_provider_in_the_clear_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(ConfigError, match=r"sign_in\.oidc\.region\.issuer"):
         load_config(path)
+
+
+def test_a_provider_that_is_taken_from_the_file_ends_what_it_had_opened(
+    app: Flask, with_provider: StaffConfig, provider: Provider, clock: ManualClock
+) -> None:
+    """A server that starts without it lets nobody go on who came by it; one that starts with it
+    does, and so does whoever came by a password."""
+    client, own = app.test_client(), app.test_client()
+    assert client.get(provider.sign_in(begin(client))).status_code == 303
+    sign_in(own, "p7")
+    for known, goes_on in ((with_provider.sign_in, True), (SignInConfig(), False)):
+        anew = with_provider.model_copy(update={"sign_in": known})
+        create_app(anew, clock=clock, watch=False).extensions["tryggve.stop"]()
+        assert inside(client) is goes_on
+        assert inside(own)

@@ -3,7 +3,7 @@
 What a ladder names must be of the organisation, and it must reach somebody: one that does not is
 refused, with what is wrong of it.  Each change is an event of the server with who made it.
 
-Not for: rotas (`rotas`), or what a ladder is (`steps`).
+Not for: their order (`ordering`), rotas (`rotas`), or what a ladder is (`steps`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, delete, func, select
 
 from gateway.envelope import Draft
 from gateway.events import AlarmType, Data, LadderRemoved, LadderSaved, Severity
@@ -215,27 +215,6 @@ def remove(staff: Staff, actor: By, ladder_id: str) -> None:
             raise Refused(Wrong.NOT_FOUND)
         _remember(staff, tx, actor, ladder_id, had)
         tell(staff, tx, actor, LadderRemoved(ladder=ladder_id))
-
-
-def ask_earlier(staff: Staff, actor: By, ladder_id: str) -> None:
-    """Let a ladder be asked before the one that is before it now.  Raises `Refused`: NO_RIGHT,
-    NOT_FOUND."""
-    if not actor.may(Right.ASSIGN):
-        raise Refused(Wrong.NO_RIGHT)
-    c = ladder.c
-    with staff.write() as tx:
-        append.hold(tx, None)
-        query = select(c.id).where(c.org_id == actor.org).order_by(c.place, c.name, c.id)
-        order = list(tx.conn.execute(query).scalars())
-        if ladder_id not in order:
-            raise Refused(Wrong.NOT_FOUND)
-        at = order.index(ladder_id)
-        if at == 0:
-            return
-        order[at - 1], order[at] = order[at], order[at - 1]
-        for place, one in enumerate(order, start=1):
-            tx.conn.execute(update(ladder).where(c.id == one).values(place=place))
-        tell(staff, tx, actor, LadderSaved(ladder=ladder_id))
 
 
 def tell(staff: Staff, tx: Tx, actor: By, data: Data) -> None:

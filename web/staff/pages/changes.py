@@ -1,7 +1,8 @@
-"""Ändringar: who changed accounts, roles, teams, areas, keys and the plan in the organisation, and
-when.
+"""Ändringar: who changed accounts, roles, teams, areas, keys, ladders and the plan in the
+organisation, and when.
 
-Each row is an event (`account.changed`, `visit.plan_changed`); it never says to what.  The last
+Each row is an event (`account.changed`, `ladder.saved`, `visit.plan_changed` …); it never says to
+what.  The last
 change of a thing is put back by one press, for a week.  Not for: what was changed about a home (its
 own page shows that), or who read something (`access_log`).
 """
@@ -17,14 +18,21 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, or_, select
 
 from gateway.envelope import Event
-from gateway.events import AccountChanged, VisitPlanChanged
+from gateway.events import (
+    AccountChanged,
+    LadderOrderChange,
+    LadderOrderChanged,
+    LadderRemoved,
+    LadderSaved,
+    VisitPlanChanged,
+)
 from web.staff import channels
 from web.staff.core.context import staff
 from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right, Role
 from web.staff.events.append import SERVER_ORIGIN
-from web.staff.ladders import definitions
+from web.staff.ladders import definitions, ordering
 from web.staff.ladders.receivers import outside
 from web.staff.pages import ladders, lookups
 from web.staff.pages.account import proved
@@ -36,10 +44,16 @@ from web.staff.people.accounts import Wrong
 from web.staff.people.before import Thing
 from web.staff.storage import tables
 from web.staff.storage.among import among
-from web.staff.texts import words
+from web.staff.texts import kind_words, words
 
 SHOWN = 200
 """Changes on the page: some weeks of a municipality's unit."""
+
+LADDERS = (Thing.LADDER, Thing.LADDER_ORDER)
+
+OF_LADDERS = (LadderSaved, LadderRemoved, LadderOrderChanged)
+
+SHOWN_KINDS = (AccountChanged, VisitPlanChanged, *OF_LADDERS)
 
 READ_MAX = 2000
 """Rows that are looked through for them: those of the command line name no person, and may be
@@ -83,6 +97,7 @@ WHAT: Mapping[str, str] = {
     "release_ring": N_("Hemmets grupp för versionsbyten ändrad"),
     "night_baseline": N_("Utgångsläge för natten ifyllt"),
     "ladder": N_("Larmkedja ändrad"),
+    "ladder_order": N_("Larmkedjornas ordning ändrad"),
     "relative_link": N_("Ny länk till en anhörig"),
     "sign_on": N_("Organisationens inloggning ändrad"),
     "sign_on_used": N_("Organisationens inloggning används"),
@@ -123,6 +138,7 @@ def changes(actor: Actor) -> ResponseReturnValue:
             names=names,
             what=lambda code: words.spoken(WHAT, code),
             is_plan=lambda event: isinstance(event.data, VisitPlanChanged),
+            of_ladders=_of_ladders,
         )
 
 
@@ -136,10 +152,13 @@ def undo(actor: Actor) -> ResponseReturnValue:
         change = before.one(conn, staff(), actor.org, request.form.get("change", ""))
     if change is None:
         return refused(_(SENTENCES[Wrong.CHANGED]), back)
-    if change.what is not Thing.LADDER:
+    if change.what not in LADDERS:
         return changed(back, lambda: undoing.undo(staff(), actor, change), _("Ångrat."))
     try:
-        definitions.undo(staff(), actor, change, outside(channels.here()))
+        if change.what is Thing.LADDER_ORDER:
+            ordering.undo(staff(), actor, change)
+        else:
+            definitions.undo(staff(), actor, change, outside(channels.here()))
     except definitions.Refused as refusal:
         return refused(_(ladders.SENTENCES[refusal.why]), back)
     return answered(_("Ångrat."), back)
@@ -170,10 +189,10 @@ def _steps(conn: Connection, actor: Actor, names: Mapping[str, str]) -> list[Ste
             one.id,
             one.what.value,
             ladders.called(one)
-            if one.what is Thing.LADDER
+            if one.what in LADDERS
             else about.get(one.what, names).get(one.about, one.about),
             ladders.again(one)
-            if one.what is Thing.LADDER
+            if one.what in LADDERS
             else ", ".join(again[one.what].get(str(each), _("något som inte finns längre"))
                            for each in one.before) or _("inget"),
             one.by,
@@ -183,13 +202,23 @@ def _steps(conn: Connection, actor: Actor, names: Mapping[str, str]) -> list[Ste
     ]  # fmt: skip
 
 
+def _of_ladders(event: Event) -> str | None:
+    """What a change of ladders was, in words; None: it was of something else."""
+    data = event.data
+    if isinstance(data, LadderOrderChanged):
+        return (
+            f"{_(WHAT['ladder_order'])}: {words.spoken(words.ENUMS[LadderOrderChange], data.why)}"
+        )
+    return _(kind_words.KINDS[event.kind].label) if isinstance(data, OF_LADDERS) else None
+
+
 def _rows(conn: Connection, org: str, names: Mapping[str, str]) -> list[Event]:
     """The newest changes by somebody of the organisation, or from the command line about somebody
     of it, and of its plan."""
     e = tables.event.c
     query = (
         select(e.body)
-        .where(e.origin == SERVER_ORIGIN, e.kind.in_((AccountChanged.KIND, VisitPlanChanged.KIND)))
+        .where(e.origin == SERVER_ORIGIN, e.kind.in_([one.KIND for one in SHOWN_KINDS]))
         .where(or_(among(e.person, names), e.person.is_(None)))
         .order_by(e.seq.desc())
         .limit(READ_MAX)
@@ -206,6 +235,8 @@ def _rows(conn: Connection, org: str, names: Mapping[str, str]) -> list[Event]:
 def _ours(event: Event, org: str, names: Mapping[str, str]) -> bool:
     if isinstance(event.data, VisitPlanChanged):
         return event.data.org == org
+    if isinstance(event.data, OF_LADDERS):
+        return event.person is not None
     if not isinstance(event.data, AccountChanged):
         return False
     return event.person is not None or event.data.account in names

@@ -19,7 +19,7 @@ from web.staff.core.context import staff
 from web.staff.core.i18n import N_, local
 from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right
-from web.staff.ladders import built_in, choosing, definitions, foresight
+from web.staff.ladders import built_in, choosing, definitions, foresight, ordering
 from web.staff.ladders.definitions import Refused, Wrong
 from web.staff.ladders.receivers import Reached, outside
 from web.staff.ladders.rotas import Span
@@ -129,7 +129,7 @@ def ladders(actor: Actor) -> str:
             reached=_reached(foreseen, names) if foreseen else [],
             holes=[_hole(one, zone) for one in holes],
             name_of=lambda one: one.name or _(SEVERITIES[one.id]),
-            changed=before.offered(conn, staff(), actor.org, [Thing.LADDER]),
+            changed=before.offered(conn, staff(), actor.org, [Thing.LADDER, Thing.LADDER_ORDER]),
             called=called,
             again=again,
             staff_names=lookups.staff_names(conn, actor),
@@ -206,12 +206,21 @@ def save(actor: Actor) -> ResponseReturnValue:
     "/larmkedjor/andra",
     "ladders_change",
     right=Right.ASSIGN,
-    examples=({"do": "earlier", "ladder": "x"}, {"do": "remove", "ladder": "x"}),
+    examples=(
+        {"do": "earlier", "ladder": "x"},
+        {"do": "later", "ladder": "x"},
+        {"do": "remove", "ladder": "x"},
+    ),
 )
 def change(actor: Actor) -> ResponseReturnValue:
-    """POST `/larmkedjor/andra`: ask a ladder earlier than the one before it, or take it away."""
+    """POST `/larmkedjor/andra`: ask a ladder earlier or later than its neighbour, or take it
+    away."""
     back, ladder = url_for("pages.ladders"), request.form.get("ladder", "")
-    does = {"earlier": definitions.ask_earlier, "remove": definitions.remove}
+    does = {
+        "earlier": ordering.ask_earlier,
+        "later": ordering.ask_later,
+        "remove": definitions.remove,
+    }
     do = does.get(request.form.get("do", ""))
     if do is None:
         return refused(_(NOT_READ), back, 422)
@@ -227,11 +236,15 @@ def change(actor: Actor) -> ResponseReturnValue:
 
 def called(change: Changed) -> str:
     """What the ladder of a change is called, or was."""
+    if change.what is Thing.LADDER_ORDER:
+        return _("Ordningen")
     return str((change.after or change.before)["name"])
 
 
 def again(change: Changed) -> str:
     """What it would be again, if the change were put back."""
+    if change.what is Thing.LADDER_ORDER:
+        return _("som den var")
     if change.before is None:
         return _("borttagen")
     return _("tillbaka") if change.after is None else _("som den var")

@@ -1,6 +1,7 @@
 """What the last change of something had found there, so that one press puts it back.
 
-One row for each thing of an organisation: who works where, what somebody may do, a ladder.  Putting
+One row for each thing of an organisation: who works where, what somebody may do, a ladder,
+the order of ladders.  Putting
 it back is a change like any other, with its own event, and can be put back itself.  Not for: doing
 that (`undoing`, `web.staff.ladders.definitions`), or what has a history of its own (a home's
 configuration, its plan of night checks, a file with a plan).
@@ -28,6 +29,9 @@ OFFERED = timedelta(days=7)
 """For how long it can be put back by one press: who made a mistake has noticed within a week, and
 no more is kept of what somebody once might do."""
 
+ORDER = "order"
+"""What an order of ladders is about: an organisation has one."""
+
 SHOWN_MAX = 100
 """Changes that are offered at once."""
 
@@ -46,6 +50,8 @@ class Thing(StrEnum):
     HOME_AREA = "home_area"
     """A home's."""
     LADDER = "ladder"
+    LADDER_ORDER = "ladder_order"
+    """Of all of them: `about` is `ORDER`."""
 
 
 @dataclass(frozen=True, slots=True)

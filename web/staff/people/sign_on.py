@@ -1,7 +1,8 @@
 """An organisation's own provider of single sign-on, set in the pages: written, tried, used, ended.
 
 What is written holds nothing up: people sign in with what is used until the new one was tried by
-whoever uses it.  Nothing is used or ended that would leave no administrator who can sign in.  Not
+whoever uses it.  Nothing is used or ended that would leave no administrator who can sign in; what
+is ended, or asks for more than before, ends the sessions that it had opened, at once.  Not
 for: the protocol and the trial itself (`web.staff.signin.single_sign_on`), or giving roles: a
 provider says who somebody is, and roles are given here.
 """
@@ -16,14 +17,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from web.staff.core.config import SingleSignOn
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Right
 from web.staff.people import way_in
 from web.staff.people.accounts import note
-from web.staff.signin import providers
+from web.staff.signin import providers, sessions
 from web.staff.signin.providers import Own
 from web.staff.storage import tables
 from web.staff.storage.admin_tables import sign_on_provider
@@ -158,6 +159,10 @@ def use(staff: Staff, actor: Actor, name: str, version: str) -> None:
             raise Refused(Wrong.NOT_TRIED)
         _set(tx, name, used=row.wanted, wanted=None, used_at=staff.clock.now())
         _check_open(tx.conn, staff, actor.org)
+        if row.used is not None:
+            before, now = providers.own(row.used), providers.own(row.wanted)
+            if before is None or now is None or not now.takes_all_of(before):
+                _end_sessions(tx, actor.org, before)
         note(staff, tx, actor, "sign_on_used")
 
 
@@ -175,7 +180,19 @@ def end(staff: Staff, actor: Actor, name: str) -> None:
             return
         tx.conn.execute(delete(sign_on_provider).where(sign_on_provider.c.id == name))
         _check_open(tx.conn, staff, actor.org)
+        if row.used is not None:
+            _end_sessions(tx, actor.org, providers.own(row.used))
         note(staff, tx, actor, "sign_on" if row.used is None else "sign_on_ended")
+
+
+def _end_sessions(tx: Tx, org: str, ended: Own | None) -> None:
+    """End what this provider had opened in the organisation; None: nobody can read which it was,
+    and all end that any had opened."""
+    u = tables.user.c
+    whose = u.org_id == org
+    if ended is not None:
+        whose &= or_(u.sso_issuer == ended.issuer.rstrip("/"), u.sso_issuer.is_(None))
+    sessions.end_signed_on(tx, whose)
 
 
 def _need(actor: Actor) -> None:

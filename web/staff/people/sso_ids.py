@@ -1,6 +1,7 @@
 """What single sign-on calls an account, given by an administrator.
 
-Not for: the providers (`sign_on`), or signing in (`web.staff.signin.single_sign_on`).
+With another id, or none, the sessions end that the one before had opened.  Not for: the providers
+(`sign_on`), or signing in (`web.staff.signin.single_sign_on`).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from web.staff.people.accounts import (
     need,
     note,
 )
-from web.staff.signin import providers
+from web.staff.signin import providers, sessions
 from web.staff.storage import tables
 
 
@@ -43,9 +44,13 @@ def set_sso_id(staff: Staff, actor: By, person: str, sso_id: str, provider: str 
                 taken = taken.where(or_(u.c.sso_issuer.is_(None), u.c.sso_issuer == issuer))
             if tx.conn.execute(taken).first() is not None:
                 raise Refused(Wrong.EXISTS)
+        called = (u.c.sso_id, u.c.sso_issuer)
+        had = tx.conn.execute(select(*called).where(u.c.id == row.id)).one()
         tx.conn.execute(
             update(u).where(u.c.id == row.id).values(sso_id=sso_id or None, sso_issuer=issuer)
         )
+        if (had.sso_id, had.sso_issuer) != (sso_id or None, issuer):
+            sessions.end_signed_on(tx, u.c.id == row.id)
         check_way_in(staff, tx, actor)
         note(staff, tx, actor, "sso_id", person)
 

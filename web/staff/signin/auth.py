@@ -236,6 +236,8 @@ def _signed_in(_app: Flask, user: User, **_more: object) -> None:
             standing = grace.begin(tx, user.id, now)
             if user.needs_second_factor():
                 until = standing.session_until(now)
+        if factor is Factor.SIGN_ON:
+            single_sign_on.settle(tx, user.id)
         sessions.begin(tx, user.id, factor, until)
         append.write(parts, tx, None, Draft(AccountSignedIn(), person=user.person_id))
     devices.remember(user.email)

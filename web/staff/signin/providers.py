@@ -35,6 +35,13 @@ class Own(BaseModel):
     acr_values: tuple[str, ...]
     claim: str
 
+    def takes_all_of(self, other: Own) -> bool:
+        """Whether whoever signed in with the other one could with this one."""
+        same = ("issuer", "client_id", "claim")
+        return set(other.acr_values) <= set(self.acr_values) and all(
+            getattr(self, name) == getattr(other, name) for name in same
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Provider:

@@ -2,7 +2,8 @@
 
 The cookie holds a random token, the row its hash.  A session ends when its shift does, when
 somebody ends it, when the account is closed, when another kind of browser shows the same cookie
-(a stolen one), and when the account gets a role that asks for more than was shown at the sign-in.
+(a stolen one), when the account gets a role that asks for more than was shown at the sign-in, and,
+where single sign-on opened it, when its provider does not know the account any more.
 All times here are real.  Not for: who somebody is (Flask-Login), or what they may do (`rights`).
 """
 
@@ -20,7 +21,7 @@ from enum import StrEnum
 from typing import Any
 
 from flask import current_app, g, request, session
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from web.staff.core.context import Staff, staff
 from web.staff.realtime.broker import Broker
@@ -161,6 +162,31 @@ def end(tx: Tx, user_id: int, session_id: str | None = None, *, but: str | None 
     done = tx.conn.execute(update(t).where(*mine).values(ended_at=_now()))
     tx.look_again.add(user_id)
     return int(done.rowcount)
+
+
+def end_signed_on(tx: Tx, whose: ColumnElement[bool]) -> int:
+    """End the sessions that single sign-on opened for these accounts; returns how many were open.
+    An account has one provider at a time, and another one ends what the one before had opened."""
+    t, u = tables.session, tables.user
+    accounts = select(u.c.id).where(whose)
+    by_it = t.c.factor == Factor.SIGN_ON.value
+    over = update(t).where(by_it, t.c.ended_at.is_(None), t.c.user_id.in_(accounts))
+    ended = list(tx.conn.execute(over.values(ended_at=_now()).returning(t.c.user_id)).scalars())
+    tx.look_again |= set(ended)
+    return len(ended)
+
+
+def signed_on(conn: Connection) -> list[tuple[int, str, str | None]]:
+    """The accounts with open sessions of single sign-on: each with its organisation, and its
+    provider's issuer."""
+    t, u = tables.session, tables.user
+    query = (
+        select(u.c.id, u.c.org_id, u.c.sso_issuer)
+        .join(t, t.c.user_id == u.c.id)
+        .where(t.c.factor == Factor.SIGN_ON.value, t.c.ended_at.is_(None), t.c.ends_at > _now())
+        .distinct()
+    )
+    return [(row.id, row.org_id, row.sso_issuer) for row in conn.execute(query)]
 
 
 def end_here(tx: Tx) -> None:

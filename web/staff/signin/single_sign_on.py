@@ -3,8 +3,9 @@
 Authlib does the protocol (code flow with PKCE, state, nonce; signature, issuer, audience and time
 of the ID token).  Here is what it cannot know: which levels of assurance (`acr`) are enough, which
 account a person has (by issuer and id: what another provider calls somebody is somebody else), that
-a provider signs in its own organisations' people only, and that it asked again when it was asked
-to.  Any failure is one sentence and no session.  Off unless configured.  Not for: making accounts.
+a provider signs in its own organisations' people only, that it asked again when it was asked
+to, and that it still is one when the session begins.  Any failure is one sentence and no session.
+Off unless configured.  Not for: making accounts.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from flask import (
     Flask,
     abort,
     current_app,
+    g,
     make_response,
     redirect,
     render_template,
@@ -35,15 +37,17 @@ from sqlalchemy import select, update
 from werkzeug.wrappers import Response
 
 from web.staff.core.config import LOOPBACK, SingleSignOn, StaffConfig
-from web.staff.core.context import staff
+from web.staff.core.context import EXTENSION as PARTS
+from web.staff.core.context import Staff, staff
 from web.staff.core.paths import safe_next
 from web.staff.core.secret_files import SecretFiles
-from web.staff.signin import asking, providers
+from web.staff.signin import asking, providers, sessions
 from web.staff.signin.asking import Client, Clients
 from web.staff.signin.failed_attempts import limits, note_refusal, place, sentence
 from web.staff.signin.models import User
 from web.staff.signin.providers import Provider
 from web.staff.storage import tables
+from web.staff.storage.database import Tx
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +86,7 @@ def init_app(app: Flask, config: StaffConfig, secrets: SecretFiles) -> None:
     app.extensions[EXTENSION] = clients
     for name, provider in config.sign_in.oidc.items():
         clients.add(name, provider, secrets.read_given(f"oidc_{name}"))
+    end_of_gone(app.extensions[PARTS])
     app.register_blueprint(blueprint)
     app.context_processor(lambda: {"sign_on_providers": _used})
 
@@ -103,12 +108,12 @@ def _used() -> dict[str, str]:
     return found
 
 
-def _provider(name: str) -> tuple[Client, SingleSignOn]:
+def _provider(name: str) -> tuple[Client, Provider]:
     with staff().db.read() as conn:
         provider = providers.used(conn, staff()).get(name)
     if provider is None:
         abort(404)
-    return _client(name, provider), provider.known
+    return _client(name, provider), provider
 
 
 def _client(name: str, provider: Provider) -> Client:
@@ -245,7 +250,7 @@ def start(name: str) -> ResponseReturnValue:
     try:
         sent: Response = client.authorize_redirect(
             url("sign_on.answer", name=name, _external=True),
-            acr_values=" ".join(provider.acr_values),
+            acr_values=" ".join(provider.known.acr_values),
             **more,
         )
     except (RequestException, *asking.NOT_SAID) as error:
@@ -264,14 +269,59 @@ def answer(name: str) -> ResponseReturnValue:
     try:
         claims = client.claims_of_answer(LEEWAY_S)
         shown_at = _shown_at(claims, again)
-        user = _account(provider, claims)
+        user = _account(provider.known, claims)
     except (RequestException, NotSignedIn, *asking.NOT_SAID) as e:
         return _refused(name, e)
     forward = session.pop(NEXT, None) or url("pages.start")
     logout_user()  # whoever was signed in here before
-    login_user(user, authn_via=["oidc"])
+    g.tryggve_sign_on = _Shown(name, provider, claims[provider.known.claim])
+    try:
+        login_user(user, authn_via=["oidc"])
+    except NotSignedIn as error:
+        logout_user()
+        return _refused(name, error)
     session[FRESH_SINCE] = shown_at
     return redirect(forward, 303)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What somebody signs in with: the provider as it was asked, and what it calls them."""
+
+    name: str
+    provider: Provider
+    subject: str
+
+
+def settle(tx: Tx, user_id: int) -> None:
+    """In the transaction that begins a session of single sign-on: whoever ends the provider, or
+    what it calls this account, waits for the session and ends it too, or was first.  Raises
+    `NotSignedIn` when they were."""
+    shown: _Shown = g.tryggve_sign_on
+    u, o = tables.user.c, tables.organisation.c
+    org = tx.conn.execute(select(u.org_id).where(u.id == user_id)).scalar_one()
+    tx.conn.execute(select(o.id).where(o.id == org).with_for_update(read=True))
+    now = providers.used(tx.conn, staff()).get(shown.name)
+    issuer = shown.provider.known.bare_issuer()
+    known = select(u.id).where(u.id == user_id, u.active, u.sso_id == shown.subject)
+    called_so = tx.conn.execute(known.where(u.sso_issuer == issuer)).first() is not None
+    if now is None or now.version != shown.provider.version or not called_so:
+        raise NotSignedIn("it was ended meanwhile")
+
+
+def end_of_gone(parts: Staff) -> None:
+    """End the sessions of those whose provider is none any more: it was taken from the server's
+    file while the server stood still."""
+    with parts.db.read() as conn:
+        known = [one.known for one in providers.used(conn, parts).values()]
+        gone = [
+            user
+            for user, org, issuer in sessions.signed_on(conn)
+            if not any(org in one.organisations and one.bare_issuer() == issuer for one in known)
+        ]
+    if gone:
+        with parts.write() as tx:
+            sessions.end_signed_on(tx, tables.user.c.id.in_(gone))
 
 
 def _shown_at(claims: Any, again: int | None) -> float:

@@ -313,6 +313,7 @@ _WORDS: Mapping[str, KindWord] = {
     "account.signed_in": KindWord(N_("Inloggning")),
     "ladder.saved": KindWord(N_("Larmkedja sparad"), icon="pen"),
     "ladder.removed": KindWord(N_("Larmkedja borttagen"), icon="pen"),
+    "ladder.order_changed": KindWord(N_("Larmkedjornas ordning ändrad"), icon="pen"),
     "rota.changed": KindWord(N_("Jour ändrad"), icon="pen"),
     "account.changed": KindWord(N_("Konto eller arbetslag ändrat"), icon="pen"),
     "account.refused": KindWord(N_("Misslyckad inloggning"), "warn", icon="person-off"),

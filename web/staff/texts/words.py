@@ -116,6 +116,12 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "resident": N_("brukarens namn"),
         "unknown": N_("en annan uppgift"),
     },
+    events.LadderOrderChange: {
+        "earlier": N_("en kedja frågas tidigare"),
+        "later": N_("en kedja frågas senare"),
+        "put_back": N_("den förra ordningen gäller igen"),
+        "unknown": N_("en annan ändring"),
+    },
     events.RotaChange: {
         "made": N_("en ny jour"),
         "shift_added": N_("pass lades till"),
