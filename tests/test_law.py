@@ -17,6 +17,7 @@ import pytest
 import drivers
 from gateway.config.home_file import CentreCallsSection, SecondPathSection, WebSection
 from tests._tree import ROOT, tracked
+from tests.processes import open_files
 from tests.test_promises import blocks
 from web.staff.core.config import load_config
 
@@ -222,7 +223,7 @@ LISTENS = "0A"
 
 def sockets_of(pid: int) -> set[tuple[str, str, str]]:
     """Protocol, address and state of a process's sockets of the internet's kinds."""
-    links = [str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()]
+    links = open_files(pid)
     own = {link[len("socket:[") : -1] for link in links if link.startswith("socket:[")}
     found = set()
     for kind in ("tcp", "tcp6", "udp", "udp6"):

@@ -136,9 +136,9 @@ def test_nobody_there_is_down() -> None:
     """A refused connection, at once."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with pytest.raises(LinkDown, match="no answer from the staff server"):
-        Link(f"http://127.0.0.1:{port}", "h1", KEY).lane().events([], 0)
+        port = free.getsockname()[1]  # held, so that nobody else answers there
+        with pytest.raises(LinkDown, match="no answer from the staff server"):
+            Link(f"http://127.0.0.1:{port}", "h1", KEY).lane().events([], 0)
 
 
 def test_a_server_that_hangs_is_down(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import tell_each
+
 pytestmark = pytest.mark.slow
 
 START_S = 150.0
@@ -28,7 +30,7 @@ def of_the_demo(folder: Path) -> dict[int, str]:
         if not entry.name.isdecimal():
             continue
         try:
-            words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
         if str(folder) in words:
@@ -90,7 +92,6 @@ def test_the_demo_leaves_nothing_behind(
         assert demo.wait(5) == (-number if number == signal.SIGKILL else 128 + number)
         assert [line for line in said if line.strip().endswith("…")], "a line a step"
     finally:
-        for pid in of_the_demo(folder):
-            os.kill(pid, signal.SIGKILL)
+        tell_each(of_the_demo(folder))
         demo.kill()
         demo.communicate()

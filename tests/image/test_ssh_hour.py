@@ -10,7 +10,6 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import pytest
 
 from tests._tree import ROOT
 from tests.image.ssh_card import BOOT, ME, OTHER, SSHD, WAIT_S, Card, wait_for
+from tests.processes import children, tell_each
 from tools.image.__main__ import lay_root
 
 pytestmark = [
@@ -67,8 +67,9 @@ def test_a_key_enters_and_nothing_else_does(card: Card) -> None:
     done = card.enter("id", "-W", "127.0.0.1:22")
     assert done.returncode == 255 and "prohibited" in done.stderr
 
+    sleeps = f"sleep {300 + os.getpid() / 1e8:.8f}"  # ours, whoever else sleeps
     inside = subprocess.Popen(
-        card.client("trap '' TERM HUP; (setsid sleep 300 &); echo in; sleep 300"),
+        card.client(f"trap '' TERM HUP; (setsid {sleeps} &); echo in; {sleeps}"),
         stdout=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
     )
@@ -80,7 +81,7 @@ def test_a_key_enters_and_nothing_else_does(card: Card) -> None:
     inside.stdout.close()
     card.is_shut()
     left = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    assert f":{card.port}" not in left and str(card.place) not in left and "sleep 300" not in left
+    assert f":{card.port}" not in left and str(card.place) not in left and sleeps not in left
 
 
 def test_an_hour_ends_by_itself_whatever_the_clock_says(card: Card) -> None:
@@ -143,14 +144,11 @@ def test_killed_in_mid_hour_it_is_shut_and_says_so(card: Card, how: int) -> None
     card.ask()
     running = card.start()
     card.until("open")
-    below = subprocess.run(
-        ["pgrep", "-P", str(running.pid)], capture_output=True, text=True, check=True
-    )
+    below = children(running.pid)
+    assert below
     running.send_signal(how)
     running.wait(WAIT_S)
-    for number in below.stdout.split():
-        with suppress(ProcessLookupError):
-            os.kill(int(number), signal.SIGKILL)
+    tell_each(below)
     card.after()
     assert card.said()["why"] == "failed" and card.said()["state"] == "closed"
     wait_for(lambda: not card.listens())

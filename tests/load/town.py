@@ -15,7 +15,6 @@ import hashlib
 import json
 import os
 import secrets
-import signal
 import subprocess
 import sys
 import time
@@ -40,6 +39,7 @@ from gateway.events import HomeEnrolled
 from gateway.version import version
 from tests.load.home import LoadHome
 from tests.ports import free_port
+from tests.processes import children, tell_group
 from tests.staff import postgres
 from web.staff.cli.main import main as tryggve_staff
 from web.staff.cli.parts import bare_parts
@@ -147,7 +147,7 @@ class Town:
         try:
             self.process.wait(STOP_S)
         except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            tell_group(self.process.pid)
             self.process.wait(STOP_S)
         if self.process.stdin is not None:
             self.process.stdin.close()
@@ -178,12 +178,7 @@ class Town:
 
 def _family(pid: int) -> list[int]:
     """A process and its children."""
-    found = [pid]
-    with contextlib.suppress(OSError):
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            for child in (task / "children").read_text().split():
-                found += _family(int(child))
-    return found
+    return [pid, *(one for child in children(pid) for one in _family(child))]
 
 
 @contextmanager

@@ -20,12 +20,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gateway.demo.home_process import stop
-from gateway.demo.stage import Stage, codes_in, free_port, stage
+from gateway.demo.stage import Stage, codes_in, stage
 from gateway.demo.town import NEIGHBOUR, ORGANISATION
 from gateway.demo.tree import HERE, RUNS_FROM, Tree
 from gateway.errors import TryggveError
 from tests.matrix import releases
 from tests.matrix.scenes import FIRST_EVENING, SCENES, Cast, alarm, door, press
+from tests.ports import free_port
 from tests.staff import postgres
 
 OPTIONS = ("--still", "--awake")

@@ -20,10 +20,11 @@ from urllib.parse import urlencode
 import urllib3
 
 from gateway.demo.staffclient import Live, StaffClient
-from gateway.demo.stage import Stage, free_port, furnish
+from gateway.demo.stage import Stage, furnish
 from gateway.demo.town import HOME, NEIGHBOUR
 from gateway.engine.log_reader import LogReader
 from gateway.events import AlarmType
+from tests.ports import free_port
 
 FIRST_EVENING = datetime.fromisoformat("2026-03-02T21:40:00+01:00")
 """When the first pair's scenes begin; each pair has a night and a morning of its own."""

@@ -20,6 +20,7 @@ from gateway.doors import install_code
 from gateway.wire import make_code
 from tests._tree import ROOT
 from tests.packages.test_releases import HERE, Machine
+from tests.processes import tell_group
 from tests.test_enroll import CODE
 from tests.test_systemd import needs_analyze, run, values
 from tools.deb.targets import GATEWAY
@@ -284,7 +285,7 @@ def test_it_ends_when_systemd_says_so(pi: Pi) -> None:
         assert b"open for two hours" in running.stderr.readline()
         running.terminate()
         assert running.wait(20) == 0
-        os.killpg(running.pid, 9)
+        tell_group(running.pid)
 
 
 # --- the unit -------------------------------------------------------------------------------------

@@ -6,9 +6,7 @@ Needs Debian's `kamailio` and, for TLS, `kamailio-tls-modules`; skips without.
 from __future__ import annotations
 
 import datetime as dt
-import os
 import shutil
-import signal
 import socket
 import subprocess
 import time
@@ -22,6 +20,7 @@ import pytest
 from gateway.scaip.codes import Media
 from gateway.scaip.sender import Centre, Verdict
 from tests.ports import free_port
+from tests.processes import tell_group
 from tests.scaip.parts import CALM, CID, LOCAL, SHORT, alarm, sender
 from tests.test_link import certificate
 
@@ -84,7 +83,7 @@ def running(folder: Path, algorithm: str) -> Iterator[Kamailio]:
             _wait(process, port, folder / "log")
             yield Kamailio(port, tls_port if has_tls() else None, cert)
         finally:
-            os.killpg(process.pid, signal.SIGKILL)  # told to end, it takes ten seconds
+            tell_group(process.pid)  # told to end, it takes ten seconds
             process.wait(10)
 
 

@@ -6,9 +6,7 @@ Needs Debian's `sip-tester`; skips without.  Not for: digest and TLS (`test_kama
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -21,6 +19,7 @@ import pytest
 
 from gateway.scaip.sender import Centre, Verdict
 from tests.ports import free_port
+from tests.processes import tell_group
 from tests.scaip.parts import CALM, LOCAL, SHORT, alarm, sender
 
 PROGRAM = shutil.which("sipp")
@@ -91,9 +90,8 @@ def sipp(folder: Path, transport: str, *steps: str) -> Iterator[Centre]:
             _wait(process, port, transport, folder / "log")
             yield Centre(f"sip:larm@{LOCAL}:{port};transport={transport}")
         finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait(10)
+            tell_group(process.pid)
+            process.wait(10)
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, transport: str, log: Path) -> None:

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 
 from tests.ports import free_port
+from tests.processes import children, halt, state, tell_each
 
 START_TIMEOUT_S = 60
 
@@ -66,12 +66,11 @@ class Cluster:
     def kill(self) -> None:
         """`kill -9` of the server and of all that it began."""
         pid = int((self._data / "postmaster.pid").read_text().split()[0])
-        all_of_it = [pid, *_children(pid)]
-        for one in all_of_it:
-            with suppress(ProcessLookupError):
-                os.kill(one, signal.SIGKILL)
+        halt(pid)  # it begins no other while we look
+        all_of_it = [pid, *children(pid)]
+        tell_each(all_of_it)
         until_s = time.monotonic() + START_TIMEOUT_S
-        while any(_state(one) not in ("", "Z") for one in all_of_it):
+        while any(state(one) not in ("", "Z") for one in all_of_it):
             assert time.monotonic() < until_s, "PostgreSQL outlives its death"
             time.sleep(0.02)
         # a machine whose first process buries nobody keeps the dead one's number taken
@@ -88,24 +87,6 @@ class Cluster:
             env=os.environ | {"LC_ALL": "C.UTF-8"},
             cwd="/tmp",
         )
-
-
-def _state(pid: int) -> str:
-    """Of a process, one letter; empty: there is none."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return ""
-
-
-def _children(pid: int) -> list[int]:
-    """The processes that one began."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            if path.read_text().rpartition(")")[2].split()[1] == str(pid):
-                found.append(int(path.parent.name))
-    return found
 
 
 @contextmanager
@@ -146,7 +127,7 @@ def everybody(url: str) -> list[int]:
         ((me,),) = connection.execute("SELECT pg_backend_pid()")
         # while it is there
         first = int(Path(f"/proc/{me}/stat").read_text().rpartition(")")[2].split()[1])
-    return [first, *_children(first)]
+    return [first, *children(first)]
 
 
 def make_database(url: str, name: str, template: str = "template0") -> str:

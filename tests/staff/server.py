@@ -15,6 +15,8 @@ from typing import Any
 
 import urllib3
 
+from tests.processes import children, tell_each, tell_group
+
 START_TIMEOUT_S = 90
 REQUEST_TIMEOUT_S = 60
 
@@ -51,19 +53,16 @@ class Process:
 
     def kill(self) -> None:
         """SIGKILL to all of it."""
-        os.killpg(self._process.pid, signal.SIGKILL)
+        tell_group(self._process.pid)
         self._process.wait(10)
 
     def kill_worker(self) -> None:
         """SIGKILL to gunicorn's worker only; its master starts another."""
-        pid = self._process.pid
-        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            os.kill(int(child), signal.SIGKILL)
+        tell_each(children(self._process.pid))
 
     def threads(self) -> int:
         """Threads of gunicorn's worker."""
-        pid = self._process.pid
-        (worker,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        (worker,) = children(self._process.pid)
         return len(list(Path(f"/proc/{worker}/task").iterdir()))
 
     def stop(self, timeout_s: float = 20) -> int:

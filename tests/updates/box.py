@@ -27,6 +27,7 @@ from pathlib import Path
 from gateway.updates.exchange import Inbox
 from gateway.updates.slots import PACKAGE, TAKEN, TRIAL_S, Slots
 from tests._tree import ROOT
+from tests.processes import tell_group
 from tests.updates.signed import PYTHON, about
 
 HURRY: Mapping[str, tuple[tuple[str, str], ...]] = {
@@ -179,16 +180,14 @@ class Box:
         process = self._processes.get(name)
         if process is None:
             return
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
+        tell_group(process.pid, number)
         with suppress(subprocess.TimeoutExpired):
             process.wait(END_S)
 
     def cut(self) -> None:
         """The power goes: nothing of the machine runs any more."""
         for process in self._processes.values():
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            tell_group(process.pid)
         for process in self._processes.values():
             process.wait(END_S)
         self._processes.clear()

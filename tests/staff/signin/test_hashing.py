@@ -17,6 +17,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.ports import free_port
+from tests.processes import children
 from tests.staff import cheap
 from tests.staff.homelink.test_ingest import rows
 from tests.staff.parts import sign_in
@@ -210,8 +211,7 @@ def test_a_crowd_of_sign_ins_leaves_the_server_quick_and_small(
 
 def highest_kib(server: Process) -> int:
     """The most memory that the server's worker has had, in KiB."""
-    pid = server._process.pid
-    (worker,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    (worker,) = children(server._process.pid)
     for line in Path(f"/proc/{worker}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1])

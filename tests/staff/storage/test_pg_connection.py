@@ -21,6 +21,7 @@ from sqlalchemy import select as choose
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from tests.processes import tell_each
 from tests.staff import postgres
 from web.staff.realtime import relay as relay_module
 from web.staff.realtime.broker import Broker
@@ -237,8 +238,7 @@ def test_a_server_that_hangs_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
         with database.read() as conn:
             conn.execute(text("SELECT 1"))
         stopped = postgres.everybody(url)
-        for pid in stopped:
-            os.kill(pid, signal.SIGSTOP)
+        tell_each(stopped, signal.SIGSTOP)
         try:
             for _ in range(2):  # one that was there, and a new one
                 began_s = time.monotonic()
@@ -248,8 +248,7 @@ def test_a_server_that_hangs_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
                 assert is_away(told.value)
             _until(lambda: not relay.ready.is_set())
         finally:
-            for pid in stopped:
-                os.kill(pid, signal.SIGCONT)
+            tell_each(stopped, signal.SIGCONT)
         with database.read() as conn:
             assert conn.execute(text("SELECT 1")).scalar_one() == 1
         assert relay.ready.wait(20)
