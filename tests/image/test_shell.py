@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -15,6 +17,8 @@ from tests._tree import ROOT
 from tools.deb import leftover
 from tools.deb.locked import BuildError
 from tools.deb.workplace import workplace
+from tools.image import recipe
+from tools.image.__main__ import TOOLS
 from tools.image.shell import run
 
 WRITER = """
@@ -133,3 +137,36 @@ def test_what_does_not_end_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "kill", lambda *_: None)
     with pytest.raises(BuildError, match="what a step began does not end: process 1, 2"):
         leftover.end(lambda: [1, 2])
+
+
+def test_make_image_that_is_ended_leaves_nothing(tmp_path: Path) -> None:
+    """By a line that drops, or a machine that is shut down: what unpacks ends, and its folder is
+    gone.  (mmdebstrap and apt-get are stood in for: what counts is that they run just then.)"""
+    if missing := [name for name in TOOLS if name != "mmdebstrap" and shutil.which(name) is None]:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    programs, debs = tmp_path / "programs", tmp_path / "debs"
+    programs.mkdir()
+    debs.mkdir()
+    machine = run(["dpkg", "--print-architecture"]).strip()
+    (debs / f"tryggve-gateway_1+deb{recipe.DEBIAN}_{machine}.deb").touch()
+    for name, text in {
+        "apt-get": "echo 'Debian|http://debian.invalid|bookworm'",
+        "mmdebstrap": f'{sys.executable} -c "$WRITER" {tmp_path} & sleep 600',
+    }.items():
+        (programs / name).write_text(f"#!/bin/sh\n{text}\n")
+        (programs / name).chmod(0o755)
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "tools.image", "--machine", machine),
+            *("--debs", str(debs), "--out", str(tmp_path / "out")),
+        ],
+        env={**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "WRITER": WRITER},
+        cwd=ROOT,
+        stderr=subprocess.DEVNULL,
+    )
+    number = number_of(tmp_path)
+    assert list((tmp_path / "out").glob("tryggve-image-*")), "it works in a folder of its own"
+    process.terminate()
+    assert process.wait(120) == 128 + signal.SIGTERM
+    assert not runs(number)
+    assert not list((tmp_path / "out").glob("tryggve-image-*"))
