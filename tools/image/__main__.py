@@ -233,11 +233,33 @@ def _boot(root: Path, boot: Path, machine: str) -> None:
     if machine == "arm64":
         hook = "/etc/kernel/postinst.d/z50-raspi-firmware"
         run(["chroot", str(root), "env", "DEB_MAINT_PARAMS=configure", hook])
+        starts(firmware)
     shutil.copytree(firmware, boot)
     for path in firmware.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     text = TEMPLATE.replace("\n", "\r\n")
     (boot / "tryggve.txt").write_bytes(text.encode("utf-8-sig"))
+
+
+def starts(boot: Path) -> tuple[Path, Path, str]:
+    """What the Pi's firmware starts from that partition: the kernel, its first file system, and the
+    kernel's words.  Raises `BuildError` when a Pi would not start by it."""
+    config, words = ((boot / name).read_text() for name in ("config.txt", "cmdline.txt"))
+    kernel = re.search(r"^kernel=(\S+)$", config, re.MULTILINE)
+    initrd = re.search(r"^initramfs (\S+)$", config, re.MULTILINE)
+    if not (kernel and initrd):
+        raise BuildError("the boot partition does not say what the Pi's firmware is to start")
+    for name in (kernel[1], initrd[1], *recipe.BOARDS):
+        if not (boot / name).is_file():
+            raise BuildError(f"the boot partition has no {name}")
+    said = words.split()
+    if len(words.strip().splitlines()) != 1 or f"root=LABEL={layout.ROOT.label}" not in said:
+        raise BuildError(f"the kernel's words are not one line that names the root: {words}")
+    if any(word.startswith("cma=") for word in said):
+        raise BuildError("a Pi 4 does not start with cma= among the kernel's words")
+    if [word for word in said if word in ("ro", "rw")][-1:] != ["ro"]:
+        raise BuildError("the kernel is not told that the root is read-only")
+    return boot / kernel[1], boot / initrd[1], words.strip()
 
 
 def _state(root: Path, state: Path) -> Path:
