@@ -15,13 +15,16 @@ import pytest
 
 from gateway.services import ssh_hour as ssh_gateway
 from tests._tree import ROOT
+from tools.deb.locked import BuildError
 from tools.deb.targets import DEBIANS, GATEWAY, Target
 from tools.deb.tree import lay_out  # noqa: F401 - what a card's package is made by
 from tools.image import layout, pins, recipe
-from tools.image.__main__ import lay_root
+from tools.image.__main__ import lay_root, starts
 from tools.image.card import box, ssh_hour
 from tools.image.card.qr import Reader
 from tools.image.machine import Machine
+from tools.image.proof import script
+from tools.image.server import Server
 
 ANALYZE = shutil.which("systemd-analyze")
 
@@ -198,6 +201,64 @@ def test_the_card_s_program_stands_by_itself(root: Path) -> None:
 @pytest.mark.parametrize("script", ["files/usr/lib/tryggve-card/grow", "looks.sh"])
 def test_shell_is_shell(script: str) -> None:
     subprocess.run(["sh", "-n", str(ROOT / "tools/image" / script)], check=True)
+
+
+def firmware(
+    boot: Path, words: str = "console=tty0 root=LABEL=tryggve-root rw rootwait ro panic=30"
+) -> Path:
+    """A boot partition as raspi-firmware's hook makes one."""
+    boot.mkdir()
+    for name in ("vmlinuz-6.12", "initrd.img-6.12", *recipe.BOARDS):
+        (boot / name).touch()
+    (boot / "config.txt").write_text(
+        "arm_64bit=1\nkernel=vmlinuz-6.12\ninitramfs initrd.img-6.12\n"
+    )
+    (boot / "cmdline.txt").write_text(f"{words}\n")
+    return boot
+
+
+def test_a_boot_partition_that_no_pi_would_start_from_is_no_card(tmp_path: Path) -> None:
+    """`cma=` ends a Pi 4's start, and its package writes that where it is not told otherwise; a
+    board's own file or the kernel is missing; the root would be written."""
+    boot = firmware(tmp_path / "boot")
+    kernel, initrd, words = starts(boot)
+    assert (kernel.name, initrd.name) == ("vmlinuz-6.12", "initrd.img-6.12")
+    assert words.endswith("ro panic=30")
+    for number, (said, wrong) in enumerate(
+        {
+            "root=LABEL=tryggve-root rw cma=64M ro": "Pi 4 does not start with cma=",
+            "root=LABEL=tryggve-root ro rw": "not told that the root is read-only",
+            "root=/dev/mmcblk0p2 ro": "names the root",
+            "root=LABEL=tryggve-root ro\npanic=30": "not one line",
+        }.items()
+    ):
+        with pytest.raises(BuildError, match=wrong):
+            starts(firmware(tmp_path / f"boot{number}", said))
+    for name in ("bcm2711-rpi-4-b.dtb", "vmlinuz-6.12"):
+        (boot / name).rename(tmp_path / name)
+        with pytest.raises(BuildError, match=f"has no {name}"):
+            starts(boot)
+        (tmp_path / name).rename(boot / name)
+    (boot / "config.txt").write_text("arm_64bit=1\n")
+    with pytest.raises(BuildError, match="does not say what"):
+        starts(boot)
+
+
+def test_the_pi_s_package_is_told_what_a_card_needs(root: Path) -> None:
+    """Its hook runs on a machine that is no Pi 4, and would write what a Pi 3 can do with."""
+    said = (root / "etc/default/raspi-firmware").read_text().splitlines()
+    assert "CMA=0" in said and f'ROOTPART="LABEL={layout.ROOT.label}"' in said
+
+
+@pytest.mark.parametrize("stage", ["new", "taken", "again"])
+@pytest.mark.parametrize("end", ["off", "cut", "hang"])
+def test_what_is_looked_at_is_whole(tmp_path: Path, stage: str, end: str) -> None:
+    """Every word of it is filled in, and it is shell."""
+    k = tmp_path / "k"
+    machine = Machine(tmp_path / "card.img", "arm64", k, k, tmp_path, k)
+    text = script(stage, machine, Server(tmp_path, 1, 2), "CODE", end)
+    assert not re.findall(r"@[A-Z_]+@", text.replace("@WORDS@", "", 1))
+    subprocess.run(["sh", "-n"], input=text, text=True, check=True)
 
 
 def test_the_pins_library_is_built_from_what_is_locked() -> None:

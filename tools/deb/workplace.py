@@ -1,7 +1,9 @@
-"""A folder to make a Debian in, that is removed afterwards but never with a mount in it.
+"""A folder to make a Debian in, that is removed afterwards but never with a mount in it, or while
+something writes there.
 
 Where a step was ended half-way, what is mounted there may be this machine's own /dev or /proc, and
-removing the folder would remove that.  Not for: what is made in it.
+removing the folder would remove that; and what still runs in it is ended first.  Not for: what is
+made in it.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tools.deb import leftover
 from tools.deb.locked import BuildError
 
 UMOUNT_S = 60
@@ -27,6 +30,7 @@ def workplace(prefix: str, where: Path | None = None) -> Iterator[Path]:
     try:
         yield folder
     finally:
+        leftover.end(lambda: leftover.rooted(folder))
         for place in reversed(mounted(folder)):
             subprocess.run(["umount", place], capture_output=True, check=False, timeout=UMOUNT_S)
         if mounted(folder):

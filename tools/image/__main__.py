@@ -10,9 +10,12 @@ from __future__ import annotations
 import argparse
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import TextIO
 
 from tools.deb.__main__ import OUT as DEBS
 from tools.deb.locked import BuildError
@@ -20,7 +23,7 @@ from tools.deb.targets import DEBIANS, GATEWAY, ROOT, Debian, Target
 from tools.deb.workplace import workplace
 from tools.image import layout, pins, recipe
 from tools.image.card.given import TEMPLATE
-from tools.image.shell import run
+from tools.image.shell import Heard, run
 
 OUT = ROOT / "build" / "image"
 HERE = Path(__file__).parent
@@ -42,6 +45,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--no-pins", action="store_true", help="without the pins' library")
     given = parser.parse_args(argv)
+    for ends in (signal.SIGTERM, signal.SIGHUP):  # what was begun ends with it, as by Ctrl-C
+        signal.signal(ends, lambda number, _frame: sys.exit(128 + number))
     try:
         missing = [name for name in TOOLS if shutil.which(name) is None]
         if missing:
@@ -62,7 +67,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def make(deb: Path, machine: str, out: Path, *, with_pins: bool = True) -> Path:
     """The card with that package; returns it.  Beside it: what starts it where no firmware does,
-    and the list of what is in it."""
+    the list of what is in it, and when what was done (`.log`: it says how far a long build is)."""
     out.mkdir(parents=True, exist_ok=True)
     card = out / f"{deb.stem}.img"
     if machine != run(["dpkg", "--print-architecture"]).strip():
@@ -70,7 +75,8 @@ def make(deb: Path, machine: str, out: Path, *, with_pins: bool = True) -> Path:
     with workplace("tryggve-image-", out) as work:
         root, boot = work / "root", work / "boot"
         say("Debian, and the package in it")
-        _debian(root, deb, machine)
+        with card.with_suffix(".log").open("w") as log:
+            _debian(root, deb, machine, _timed(log))
         if with_pins:
             say("the pins' library")
             pins.build(Target(GATEWAY, _debian_of(), machine), root, work)
@@ -94,6 +100,16 @@ def make(deb: Path, machine: str, out: Path, *, with_pins: bool = True) -> Path:
 
 def say(what: str) -> None:
     print(f"· {what}", file=sys.stderr, flush=True)
+
+
+def _timed(log: TextIO) -> Heard:
+    """Writes down what is heard, each line with the seconds since the begin."""
+    begun_s = time.monotonic()
+
+    def heard(line: str) -> None:
+        print(f"{time.monotonic() - begun_s:7.1f} {line.rstrip()}", file=log, flush=True)
+
+    return heard
 
 
 def _debian_of() -> Debian:
@@ -129,7 +145,7 @@ def _foreign(machine: str) -> None:
         (BINFMT / "register").write_text(line)
 
 
-def _debian(root: Path, deb: Path, machine: str) -> None:
+def _debian(root: Path, deb: Path, machine: str, heard: Heard) -> None:
     debian = _debian_of()
     packages = [*recipe.PACKAGES, recipe.KERNELS[machine]]
     components = "main"
@@ -148,11 +164,12 @@ def _debian(root: Path, deb: Path, machine: str) -> None:
     ]
     run(
         [
-            *("mmdebstrap", "--quiet", "--mode=root", "--variant=minbase"),
+            *("mmdebstrap", "--verbose", "--mode=root", "--variant=minbase"),
             *(f"--architectures={machine}", f"--include={','.join(packages)}"),
             *(f"--customize-hook={hook}" for hook in hooks),
             *(debian.name, str(root), *sources(debian.name, components)),
-        ]
+        ],
+        heard=heard,
     )
 
 
@@ -216,11 +233,33 @@ def _boot(root: Path, boot: Path, machine: str) -> None:
     if machine == "arm64":
         hook = "/etc/kernel/postinst.d/z50-raspi-firmware"
         run(["chroot", str(root), "env", "DEB_MAINT_PARAMS=configure", hook])
+        starts(firmware)
     shutil.copytree(firmware, boot)
     for path in firmware.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     text = TEMPLATE.replace("\n", "\r\n")
     (boot / "tryggve.txt").write_bytes(text.encode("utf-8-sig"))
+
+
+def starts(boot: Path) -> tuple[Path, Path, str]:
+    """What the Pi's firmware starts from that partition: the kernel, its first file system, and the
+    kernel's words.  Raises `BuildError` when a Pi would not start by it."""
+    config, words = ((boot / name).read_text() for name in ("config.txt", "cmdline.txt"))
+    kernel = re.search(r"^kernel=(\S+)$", config, re.MULTILINE)
+    initrd = re.search(r"^initramfs (\S+)$", config, re.MULTILINE)
+    if not (kernel and initrd):
+        raise BuildError("the boot partition does not say what the Pi's firmware is to start")
+    for name in (kernel[1], initrd[1], *recipe.BOARDS):
+        if not (boot / name).is_file():
+            raise BuildError(f"the boot partition has no {name}")
+    said = words.split()
+    if len(words.strip().splitlines()) != 1 or f"root=LABEL={layout.ROOT.label}" not in said:
+        raise BuildError(f"the kernel's words are not one line that names the root: {words}")
+    if any(word.startswith("cma=") for word in said):
+        raise BuildError("a Pi 4 does not start with cma= among the kernel's words")
+    if [word for word in said if word in ("ro", "rw")][-1:] != ["ro"]:
+        raise BuildError("the kernel is not told that the root is read-only")
+    return boot / kernel[1], boot / initrd[1], words.strip()
 
 
 def _state(root: Path, state: Path) -> Path:

@@ -21,7 +21,8 @@ from tools.image.shell import run
 START_S = 1500
 """Seconds for a start with all that is looked at; emulated, on a slow machine with other work."""
 
-END_S = 180
+END_S = 600
+"""Seconds until it is off, or the watchdog has ended it."""
 LOOKS = "/run/looks"
 LABEL = "LOOKS"
 
@@ -58,7 +59,8 @@ class Machine:
 
     def start(self, looks: str, extra: tuple[Path, ...] = (), *, cut_s: float | None = None) -> int:
         """Start it and tell what is looked at; how many looks were wrong.  With `cut_s` its power
-        is cut so long after the last look.  Raises `BuildError` when it does not come to an end."""
+        is cut so long after the last look; else it is to end by itself.  Raises `BuildError` when
+        not all of it is looked at."""
         with self._begun(looks, extra) as process:
             self.process = process
             overdue = Timer(START_S, process.kill)
@@ -126,6 +128,8 @@ class Machine:
         ]
         if not self.kvm:  # an emulated machine takes minutes for what a Pi does in seconds
             words.append("mitigations=off no_timer_check systemd.watchdog_sec=300")
+            words.append("systemd.default_timeout_start_sec=900")
+            words.append("systemd.default_device_timeout_sec=900")
         return [
             *processor(self.machine, kvm=self.kvm),
             *("-m", "1024", "-smp", "2", "-nographic", "-no-reboot"),
@@ -149,11 +153,20 @@ class Machine:
                 if cut_s is not None:
                     time.sleep(cut_s)
                     process.kill()
-                process.communicate(timeout=END_S)
-                return wrong
+                return wrong + self._ended(process)
             wrong += result == "no"
             print(f"  {'NO: ' if result == 'no' else ''}{what}", flush=True)
         raise BuildError("it ended before all was looked at:\n" + "".join(self.said[-60:]))
+
+    def _ended(self, process: subprocess.Popen[str]) -> int:
+        try:
+            rest, _ = process.communicate(timeout=END_S)
+        except subprocess.TimeoutExpired:
+            print(f"  NO: it ends by itself (within {END_S} s)", flush=True)
+            return 1
+        for line in rest.splitlines(keepends=True):
+            self._hear(line)
+        return 0
 
 
 def processor(machine: str, *, kvm: bool = False) -> list[str]:

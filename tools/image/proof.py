@@ -5,7 +5,8 @@ A copy of the card on a larger one, and this checkout's staff server beside it:
     new        nobody has written on it; then a wrong code is, and a Wi-Fi
     cut        the right file; the power is cut while the home is being enrolled
     taken      the next start enrols it; all of it is looked at; the power is cut while it writes
-    again      it starts and its log is whole, as often as is asked for (`--cuts`)
+    again      it starts and its log is whole, as often as is asked for (`--cuts`); its kernel
+               hangs, and the watchdog ends that
 
 Then the server says whether it has all of the home's log.  Not for: what only a Pi can show.
 """
@@ -37,13 +38,18 @@ WIPED = ("utf-8", "utf-16-le")
 
 SCRIPT = Path(__file__).with_name("looks.sh")
 
-
 SLOW = 6
 """Times longer that an emulated machine may take than a Pi."""
 
+AFTER = {
+    "": "the next start",
+    "cut": "after a power cut while it wrote",
+    "hang": "after its kernel hung, and the watchdog ended that",
+}
 
-def script(stage: str, machine: Machine, server: Server, code: str, *, cut: bool = False) -> str:
-    """What is looked at in that start."""
+
+def script(stage: str, machine: Machine, server: Server, code: str, end: str = "off") -> str:
+    """What is looked at in that start, and how it ends: `off`, `cut` while it writes, `hang`."""
     words = {
         "BOOT": layout.BOOT.label,
         "KEPT": " ".join(recipe.KEPT.values()),
@@ -54,7 +60,7 @@ def script(stage: str, machine: Machine, server: Server, code: str, *, cut: bool
         "SERVER": server.url,
         "CODE": code,
         "LOOKS": LOOKS,
-        "CUT": "yes" if cut else "no",
+        "END": end,
     }
     text = SCRIPT.read_text()
     for word, value in words.items():
@@ -90,15 +96,15 @@ def prove(machine: Machine, server: Server, given: argparse.Namespace) -> int:
         server.on_home = lambda: Timer(random.uniform(0.05, 1.0), machine.cut).start()  # noqa: S311
         machine.run_until_cut("sleep 1000")
         wrong += tell(server.on_home is None, "it was")
-    for number in range(cuts + 1):
-        last = number == cuts
-        stage = "taken" if number == 0 else "again"
-        print("the next start:" if number == 0 else "after a power cut while it wrote:", flush=True)
+    before = ""
+    for end in (*["cut"] * cuts, "hang", "off"):
+        print(f"{AFTER[before]}:", flush=True)
         begun_s = time.monotonic()
-        looks = script(stage, machine, server, code, cut=not last)
-        after_s = None if last else random.uniform(0.0, 8.0)  # noqa: S311
+        looks = script("again" if before else "taken", machine, server, code, end)
+        after_s = random.uniform(0.0, 8.0) if end == "cut" else None  # noqa: S311
         wrong += machine.start(looks, cut_s=after_s)
         print(f"  ({time.monotonic() - begun_s:.0f} s)", flush=True)
+        before = end
     left = [name for name in WIPED if code.encode(name) in _boot_bytes(machine.card)]
     wrong += tell(not left, "the code's bytes are nowhere on the boot partition")
     return wrong + tell(bool(server.holds()), f"the server has the home's log: {server.holds()}")

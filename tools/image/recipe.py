@@ -31,6 +31,9 @@ KERNELS = {"amd64": "linux-image-amd64", "arm64": "linux-image-arm64"}
 PI = ("raspi-firmware", "firmware-brcm80211", "bluez-firmware")
 """What starts a Pi up to the 4, its Wi-Fi and its Bluetooth: Debian's `non-free-firmware`."""
 
+BOARDS = ("bcm2837-rpi-3-b.dtb", "bcm2837-rpi-3-b-plus.dtb", "bcm2711-rpi-4-b.dtb")
+"""What tells the kernel of each board that a card is for."""
+
 KEPT = {
     "tryggve": "/var/lib/tryggve",  # the log, the home's keys
     "configured": "/etc/tryggve",
