@@ -71,12 +71,22 @@ def _first_told(folder: Path) -> Iterator[Path]:
 def unpack(file: IO[bytes], into: Path) -> None:
     """Unpack into the empty folder `into`.  Raises `ReleaseRefused` (`unreadable`, `no_room`),
     `OSError`."""
+    _go_through(file, _Unpacking(into))
+
+
+def look(file: IO[bytes]) -> None:
+    """Go through all of it as `unpack` does, and write nothing.  Raises `ReleaseRefused`
+    (`unreadable`), `OSError`."""
+    _go_through(file, _Looking(Path()))
+
+
+def _go_through(file: IO[bytes], what: _Unpacking) -> None:
     try:
         with (
             lzma.LZMAFile(file) as packed,
             tarfile.open(fileobj=_Bounded(packed), mode="r|") as tar,
         ):
-            _Unpacking(tar, into).run()
+            what.run(tar)
     except (tarfile.TarError, lzma.LZMAError, EOFError, UnicodeError) as error:
         raise _unreadable("its archive is damaged") from error
 
@@ -103,44 +113,53 @@ class _Bounded(io.RawIOBase):
 
 
 class _Unpacking:
-    def __init__(self, tar: tarfile.TarFile, into: Path) -> None:
-        self._tar, self._into = tar, into
+    def __init__(self, into: Path) -> None:
+        self._into = into
         self._folders = {""}
         self._count = 0
 
-    def run(self) -> None:
-        for entry in self._tar:
+    def run(self, tar: tarfile.TarFile) -> None:
+        for entry in tar:
             self._count += 1
             if self._count > ENTRIES_MAX:
                 raise _unreadable(f"it has more than {ENTRIES_MAX} entries")
             name = posixpath.normpath(entry.name)
             if name != ".":
-                self._one(entry, name)
+                self._one(tar, entry, name)
+        self._end()
+
+    def _end(self) -> None:
         for folder in sorted(self._folders):
             _sync(self._into / folder)
 
-    def _one(self, entry: tarfile.TarInfo, name: str) -> None:
+    def _one(self, tar: tarfile.TarFile, entry: tarfile.TarInfo, name: str) -> None:
         above = posixpath.dirname(name)
         if name.startswith(("/", "..")) or "\0" in name or above not in self._folders:
             raise _unreadable(f"{name[:80]!r} is no place for a file")
         path = self._into / name
         try:
             if entry.isdir():
-                path.mkdir(mode=0o755)
+                self._folder(path)
                 self._folders.add(name)
             elif entry.issym():
                 _check_link(name, entry.linkname)
-                path.symlink_to(entry.linkname)
+                self._link(path, entry.linkname)
             elif entry.isreg() and not entry.issparse():  # whose holes come out of no archive
-                self._file(entry, path)
+                self._file(tar, entry, path)
             else:
                 raise _unreadable(f"{name[:80]!r} is no file, folder or link")
         except FileExistsError as error:
             raise _unreadable(f"{name[:80]!r} is in it twice") from error
 
-    def _file(self, entry: tarfile.TarInfo, path: Path) -> None:
+    def _folder(self, path: Path) -> None:
+        path.mkdir(mode=0o755)
+
+    def _link(self, path: Path, leads_to: str) -> None:
+        path.symlink_to(leads_to)
+
+    def _file(self, tar: tarfile.TarFile, entry: tarfile.TarInfo, path: Path) -> None:
         need_room(self._into, entry.size)
-        content = self._tar.extractfile(entry)
+        content = tar.extractfile(entry)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
         mode = 0o755 if entry.mode & 0o100 else 0o644
         with os.fdopen(os.open(path, flags, mode), "wb") as file:
@@ -149,6 +168,31 @@ class _Unpacking:
             file.flush()
             os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
+
+
+class _Looking(_Unpacking):
+    """Where each would lie, and that nothing lies there already."""
+
+    def __init__(self, into: Path) -> None:
+        super().__init__(into)
+        self._there: set[Path] = set()
+
+    def _folder(self, path: Path) -> None:
+        if path in self._there:
+            raise FileExistsError(path)
+        self._there.add(path)
+
+    def _link(self, path: Path, leads_to: str) -> None:  # noqa: ARG002 - looked at before
+        self._folder(path)
+
+    def _file(self, tar: tarfile.TarFile, entry: tarfile.TarInfo, path: Path) -> None:
+        self._folder(path)
+        content = tar.extractfile(entry)
+        while content is not None and content.read(PIECE_BYTES):
+            pass
+
+    def _end(self) -> None:
+        """Nothing was written."""
 
 
 def _check_link(name: str, target: str) -> None:

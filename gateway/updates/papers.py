@@ -41,6 +41,8 @@ class Papers:
             return None
         file = targets / self.sbom
         try:
+            if not file.is_file():  # a pipe would be waited for
+                raise FileNotFoundError(file)
             with file.open("rb") as opened:
                 data = opened.read(SBOM_MAX_BYTES + 1)
         except OSError as error:
@@ -65,25 +67,37 @@ def papers(about: object) -> Papers:
     return Papers(tuple(numbers[:ADVISORIES_MAX]), name)
 
 
-def check_sbom(file: Path, version: str) -> None:
-    """Look at a release's bill of materials before it is signed.  Raises `UserError`."""
+def check_sbom(file: Path, version: str) -> bytes:
+    """Look at a release's bill of materials before it is signed; its bytes.  Raises `UserError`."""
     try:
-        data = file.read_bytes()
+        with file.open("rb") as opened:
+            data = opened.read(SBOM_MAX_BYTES + 1)
+        if len(data) > SBOM_MAX_BYTES:
+            raise UserError(f"{file} is larger than a server takes.")
         told = json.loads(data)
         of = (told["bomFormat"], told["metadata"]["component"]["version"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{file} is no bill of materials; `make sbom` writes one.") from error
-    if of != ("CycloneDX", version) or not SBOM_NAME.fullmatch(file.name):
+    if of != ("CycloneDX", version) or file.name != f"tryggve-gateway-{version}.cdx.json":
         raise UserError(f"{file} is not the bill of materials of {version}.")
-    if len(data) > SBOM_MAX_BYTES:
-        raise UserError(f"{file} is larger than a server takes.")
+    return data
 
 
 def mended_in(version: str, advisories: Path) -> list[str]:
-    """The advisories whose holes this version mends, by number: rows of docs/advisories.md."""
+    """The advisories whose holes this version mends, by number: rows of docs/advisories.md.  Raises
+    `UserError` for a number that nobody would be shown."""
+    try:
+        lines = advisories.read_text("utf-8").splitlines()
+    except (OSError, UnicodeError) as error:
+        raise UserError(f"{advisories} cannot be read.") from error
     found = []
-    for line in advisories.read_text("utf-8").splitlines():
+    for line in lines:
         cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if line.startswith("|") and len(cells) > 3 and cells[3] == version:
+        if line.startswith("|") and len(cells) > 3 and version in re.split(r"[\s,`]+", cells[3]):
             found += [number.strip() for number in cells[0].split(",")]
+    for number in found:
+        if not ADVISORY.fullmatch(number):
+            raise UserError(f"{advisories}: {number[:80]!r} is no number of an advisory.")
+    if len(found) > ADVISORIES_MAX:
+        raise UserError(f"{advisories} has more than {ADVISORIES_MAX} rows of {version}.")
     return found

@@ -18,7 +18,7 @@ from securesystemslib.signer import SSlibKey
 
 from gateway.updates import archive
 from gateway.updates.target import Fits
-from tools.release import Repo
+from tools.release.listed import Repo
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 MACHINE = "arm64" if platform.machine() == "aarch64" else "amd64"

@@ -21,7 +21,7 @@ from tests.updates.test_install import Machine
 from tests.updates.test_keeper import NOW, VISIT, Home, alarm, check, snapshot
 from tests.updates.test_slots import Cut, cut_at
 from tests.updates.test_trust import NAME, why
-from tools import release
+from tools.release import listed
 
 
 @pytest.fixture
@@ -182,7 +182,7 @@ def test_keys_that_end_soon_are_renewed_with_the_next_change(
     first = signed.root
     signed.repo.refresh()
     assert signed.repo.load("root").signed.version == 1
-    monkeypatch.setattr("tools.release.RENEW", 2 * release.LIST_LIVES)
+    monkeypatch.setattr("tools.release.listed.RENEW", 2 * listed.LIST_LIVES)
     signed.repo.refresh()
     signed.repo.refresh()  # nobody signed in between: no second one
     signed.sign()

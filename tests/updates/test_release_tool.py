@@ -10,8 +10,10 @@ import pytest
 from gateway.errors import ReleaseRefused, UserError
 from gateway.updates import archive, papers, trust
 from tests.updates.signed import HERE, small
-from tools import release
-from tools.release import Repo
+from tools.release import artefact as artefacts
+from tools.release import listed
+from tools.release.__main__ import main
+from tools.release.listed import Repo
 
 
 @pytest.fixture
@@ -21,7 +23,7 @@ def say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> object:
     (tmp_path / "word").write_text("a long passphrase\n")
 
     def run(words: str) -> int:
-        return release.main([*words.split(), "--passphrase-file", "word"])
+        return main([*words.split(), "--passphrase-file", "word"])
 
     return run
 
@@ -104,7 +106,7 @@ def test_a_release_comes_with_its_bill_and_its_advisories(
     assert callable(say)
     table = "| number | told | versions | mended in |\n| GHSA-1, CVE-2 | x | 0.2 | 0.3.0 |\n"
     (tmp_path / "advisories.md").write_text(f"{table}| GHSA-3 | x | 0.2 | 0.3.1 |\n")
-    monkeypatch.setattr(release, "ADVISORIES", tmp_path / "advisories.md")
+    monkeypatch.setattr(listed, "ADVISORIES", tmp_path / "advisories.md")
     for name in ("anna", "bo"):
         say(f"key {name}")
     say("begin repo anna.pub bo.pub")
@@ -168,4 +170,4 @@ def test_an_artefact_is_what_its_name_says(tmp_path: Path) -> None:
     name = HERE.target("0.3.1")
     archive.pack(small(tmp_path / "one", "0.3.0"), tmp_path / name)
     with pytest.raises(UserError):
-        release.about_of(tmp_path / name)
+        artefacts.read(tmp_path / name)

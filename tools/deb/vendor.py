@@ -20,9 +20,9 @@ from pathlib import Path
 
 from gateway.updates import archive
 from gateway.updates.target import of_folder
-from tools import release
 from tools.deb.locked import BuildError
 from tools.deb.targets import GATEWAY
+from tools.release.__main__ import main as release
 
 PEOPLE = ("anna", "bo")
 
@@ -90,7 +90,7 @@ class Vendor:
     def _tool(self, *words: str, by: str = "") -> None:
         given = ["--passphrase-file", str(self._folder / f"{by}.passphrase")] if by else []
         with redirect_stdout(io.StringIO()):
-            status = release.main([*words, *given])
+            status = release([*words, *given])
         if status:
             raise BuildError(f"tools.release {words[0]} did not end well")
 

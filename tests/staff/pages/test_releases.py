@@ -16,7 +16,8 @@ from gateway.updates import archive
 from tests.staff.pages.conftest import post, text_of
 from tests.staff.parts import EnrolledHome, parts_of
 from tests.updates.signed import HERE, Signed, small
-from tools import release, sbom
+from tools import sbom
+from tools.release import listed
 from web.staff.homelink.mirror import Mirror
 from web.staff.releases import rounds
 
@@ -35,7 +36,7 @@ def signed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Signed:
     """A release that mends a hole, with its bill of materials, and one before it with neither."""
     advisories = tmp_path / "advisories.md"
     advisories.write_text(f"| GHSA-1-2 | 2026-11-30 | 0.2 | {NEW} | 8.1 | x |\n")
-    monkeypatch.setattr(release, "ADVISORIES", advisories)
+    monkeypatch.setattr(listed, "ADVISORIES", advisories)
     made = Signed(tmp_path / "signed")
     bill = sbom.bill("gateway")
     bill["metadata"]["component"]["version"] = NEW

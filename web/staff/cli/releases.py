@@ -1,6 +1,6 @@
 """`tryggve staff release …`: the releases that homes can be let take.
 
-Not for: making or signing one (`tools/release.py`), or letting homes take it (a page).
+Not for: making or signing one (`tools/release`), or letting homes take it (a page).
 """
 
 from __future__ import annotations
