@@ -52,12 +52,12 @@ class Desk:
         for name in ("anna", "bo"):
             self.does(f"sign repo {name}")
 
-    def artefact(self, version: str, more: bytes = b"", **told: Any) -> str:
+    def artefact(self, version: str, more: bytes = b"", told: dict[str, Any] | None = None) -> str:
         """Pack a release: its file's name.  `told` is said of it beside what is right."""
         made = small(self.folder / "made", version)
         (made / "lib/more").write_bytes(more)
         about = json.loads((made / "release.json").read_text())
-        (made / "release.json").write_text(json.dumps({**about, **told}))
+        (made / "release.json").write_text(json.dumps({**about, **(told or {})}))
         name = HERE.target(version)
         archive.pack(made, self.folder / name, preset=0)
         return name

@@ -46,11 +46,9 @@ def full_at(number: int) -> Iterator[None]:
         left[0] -= 1
         real(handle)
 
-    os.fsync = fsync
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", fsync)
         yield
-    finally:
-        os.fsync = real
 
 
 # --- keys ----------------------------------------------------------------------------------------
@@ -350,19 +348,19 @@ def test_packing_leaves_what_was_there_where_it_fails(desk: Desk) -> None:
     desk.does(f"pack made {name}")
 
 
-@pytest.mark.parametrize(
-    "told",
-    [
-        *({"release": word} for word in ("0.3.0~dev1", "0.3.0+x", "", "../0.3.0", 3, None, ["0"])),
-        *({"debian": word} for word in ("13", None, 13.0, {}, [13], 10**30)),
-        *({"frame": word} for word in ("1", None, 1.5)),
-        *({"machine": word} for word in ("x86_64", None, 1)),
-        *({"python": word} for word in (3.13, None)),
-    ],
-)
-def test_what_no_home_would_read_is_not_listed(told: dict[str, object], desk: Desk) -> None:
+ODD: dict[str, list[object]] = {
+    "release": ["0.3.0~dev1", "0.3.0+x", "", "../0.3.0", 3, None, ["0"]],
+    "debian": ["13", None, 13.0, {}, [13], 10**30],
+    "frame": ["1", None, 1.5],
+    "machine": ["x86_64", None, 1],
+    "python": [3.13, None],
+}
+
+
+@pytest.mark.parametrize(("key", "said"), [(key, one) for key in ODD for one in ODD[key]])
+def test_what_no_home_would_read_is_not_listed(key: str, said: object, desk: Desk) -> None:
     """Odd words in what an artefact says of itself."""
-    name = desk.artefact("0.3.0", **told)
+    name = desk.artefact("0.3.0", told={key: said})
     before = desk.bytes_of_list()
     desk.refused(f"add repo {name}")
     assert desk.bytes_of_list() == before

@@ -9,6 +9,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gateway.errors import ReleaseRefused, UserError
 from gateway.updates import trust
 from web.staff.core.config import load_config
 from web.staff.homelink.mirror import Mirror
@@ -28,8 +29,14 @@ def add_commands(commands: Commands, command: Command) -> None:
 
 def _add(args: argparse.Namespace) -> int:
     config = load_config(args.config)
-    root = trust.root_of_trust(args.root or trust.ROOT)
-    names = Mirror(config.releases).add(args.folder, root)
+    try:
+        root = trust.root_of_trust(args.root or trust.ROOT)
+        names = Mirror(config.releases).add(args.folder, root)
+    except ReleaseRefused as error:
+        raise UserError(f"{error.text} --root names a file with them.") from error
+    except OSError as error:
+        where = error.filename or config.releases
+        raise UserError(f"{where}: {error.strerror or error}.") from error
     for name in names:
         print(name)
     return 0

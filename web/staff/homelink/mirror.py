@@ -108,7 +108,10 @@ class Mirror:
             raise UserError(f"{given} is no list of releases.") from error
         try:
             with tempfile.TemporaryDirectory() as kept:
-                trust.newest(_reader(metadata), Path(kept), root)
+                seen = self.piece("metadata", "timestamp.json", 0) or b""
+                trust.newest(_reader(metadata), Path(kept), root, seen)
+                if json.loads((Path(kept) / "targets.json").read_bytes()) != listed:
+                    raise UserError(f"the last change of {given} was not finished: refresh it.")
                 for name in names:
                     if not NAME.fullmatch(name):
                         raise UserError(f"{name!r} is no name of a release.")
