@@ -130,6 +130,102 @@ def test_a_package_without_a_licence_makes_no_bill(monkeypatch: pytest.MonkeyPat
         SBOM.bill("staff")
 
 
+HASH = f" --hash=sha256:{'a' * 64}"
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of its own, that the tool looks at: whatever a test writes there."""
+    monkeypatch.setattr(SBOM, "ROOT", tmp_path)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", MADE_AT)
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements/staff.txt").write_text(f"one==1.0{HASH}\n")
+    (tmp_path / "requirements/licences.toml").write_text('[packages]\none = "MIT"\n[bundled]\n')
+    (tmp_path / "pyproject.toml").write_text('[project]\nversion = "0.3.0"\n')
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("condition", "names"),
+    [
+        ("", ["one"]),
+        (" ; sys_platform != 'win32'", ["one"]),
+        (" ; sys_platform == 'win32' or sys_platform == 'linux'", ["one"]),
+        (" ; python_full_version < '3.12'", ["one"]),
+        (" ; platform_machine == 'aarch64'", ["one"]),
+        (" ; sys_platform == 'win32'", []),
+        (" ; sys_platform == 'darwin'", []),
+        (" ; os_name == 'nt'", []),
+        (" ; python_version < '3.11'", []),
+        (" ; platform_python_implementation == 'PyPy'", []),
+    ],
+)
+def test_a_package_is_in_it_where_its_condition_holds(
+    condition: str, names: list[str], tree: Path
+) -> None:
+    """Whatever words stand in it: what is not for Windows is for a Pi."""
+    (tree / "requirements/staff.txt").write_text(f"# a comment\n\none==1.0{condition}{HASH}\n")
+    assert [one.name for one in SBOM.locked("staff")] == names
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"One==1.0{HASH}",
+        f"one[extra]==1.0{HASH}",
+        f"one>=1.0{HASH}",
+        "one==1.0",
+        f"one==1.0 ; sys_platform is linux{HASH}",
+        "one @ https://example.test/one.whl",
+        "-r other.txt",
+    ],
+)
+def test_a_line_that_is_not_understood_makes_no_bill(line: str, tree: Path) -> None:
+    """What it names would be missing from the bill, and nobody would know."""
+    (tree / "requirements/staff.txt").write_text(f"{line}\n")
+    with pytest.raises(SystemExit, match=r"requirements/staff\.txt: "):
+        SBOM.bill("staff")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *(("requirements/licences.toml", text) for text in ("", "x = [", "[packages]\n", None)),
+        *(("pyproject.toml", text) for text in ("", "[project]\n", "[project]\nversion = 3", None)),
+        ("requirements/licences.toml", "[packages]\none = 3\n[bundled]\n"),
+        ("requirements/licences.toml", '[packages]\none = "MIT"\n[bundled.one]\nlib = {}\n'),
+        *(("requirements/staff.txt", text) for text in ("\udcff", None)),
+    ],
+)
+def test_a_file_that_is_broken_or_gone_is_one_sentence(
+    name: str, text: str | None, tree: Path
+) -> None:
+    """Whoever edited it is told which."""
+    if text is None:
+        (tree / name).unlink()
+    else:
+        (tree / name).write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(SystemExit) as ended:
+        SBOM.bill("staff")
+    assert name in str(ended.value.code)
+    assert "\n" not in str(ended.value.code)
+
+
+def test_a_full_disk_leaves_the_bill_that_was_there(tmp_path: Path) -> None:
+    """Where no file may have more than so many bytes; and a folder in its place is told too."""
+    file = tmp_path / "bill.json"
+    file.write_text("the one before")
+    limited = ["sh", "-c", 'ulimit -f 16; exec "$@"', "sh"]
+    made = [sys.executable, str(ROOT / "tools/sbom.py"), "gateway", "-o"]
+    for command in ([*limited, *made, str(file)], [*made, str(tmp_path)], [*made, f"{file}/bill"]):
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 1
+        assert len(done.stderr.splitlines()) == 1
+        assert "cannot be written" in done.stderr
+    assert [one.name for one in tmp_path.iterdir()] == ["bill.json"]
+    assert file.read_text() == "the one before"
+
+
 def test_licences_are_those_of_the_lock_files() -> None:
     """Each package that ships has its line, and no line is of a package that does not."""
     shipped = {name for purpose in (*SHIPS, "build") for name in locked(purpose)}

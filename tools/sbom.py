@@ -29,6 +29,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from packaging.markers import Marker
+
 ROOT = Path(__file__).resolve().parents[1]
 
 PRODUCTS = {"gateway": ("pi", "voice", "yale", "danalock"), "staff": ("staff",)}
@@ -37,8 +39,22 @@ PRODUCTS = {"gateway": ("pi", "voice", "yale", "danalock"), "staff": ("staff",)}
 REQUIRED = {"gateway": "pi", "staff": "staff"}
 """The lock file without which it does not run; the others are chosen."""
 
-ELSEWHERE = ("win32", "darwin")
-"""A package that is installed only there (by its marker) is in no release: both run on Linux."""
+MACHINES = tuple(
+    {
+        "implementation_name": "cpython",
+        "os_name": "posix",
+        "platform_machine": machine,
+        "platform_python_implementation": "CPython",
+        "platform_system": "Linux",
+        "python_full_version": f"{python}.0",
+        "python_version": python,
+        "sys_platform": "linux",
+    }
+    for python in ("3.11", "3.12", "3.13")
+    for machine in ("x86_64", "aarch64")
+)
+"""Where a release may be installed: a package whose condition (PEP 508) holds on none of them is in
+no release."""
 
 GIT_S = 10
 """Seconds that git may take to say when the last commit was."""
@@ -61,24 +77,38 @@ class Locked:
 
 
 def locked(purpose: str) -> Iterator[Locked]:
-    """What a lock file installs on Linux."""
-    text = (ROOT / "requirements" / f"{purpose}.txt").read_text("utf-8").replace("\\\n", " ")
-    for line in text.splitlines():
-        found = re.match(r"([a-z0-9][a-z0-9._-]*)==([^\s;]+)", line)
-        if found is None or any(system in line.split("--hash")[0] for system in ELSEWHERE):
+    """What a lock file installs on Linux.  Raises `SystemExit` for a line that is not understood:
+    what it names would be missing, and nobody would know."""
+    name = f"requirements/{purpose}.txt"
+    for line in _text(name).replace("\\\n", " ").splitlines():
+        if not line.strip() or line.startswith("#"):
             continue
+        found = re.match(r"([a-z0-9][a-z0-9._-]*)==([^\s;]+)", line)
         hashes = tuple(sorted(re.findall(r"--hash=sha256:([0-9a-f]{64})", line)))
         where = line.split("--hash")[0].partition(";")[2].strip()
-        yield Locked(found[1], found[2], hashes, where)
+        try:
+            here = not where or any(Marker(where).evaluate(dict(one)) for one in MACHINES)
+        except ValueError:
+            found = None
+        if found is None or not hashes:
+            raise SystemExit(f"{name}: {line[:60].strip()!r} is no package with its hashes")
+        if here:
+            yield Locked(found[1], found[2], hashes, where)
 
 
 def bill(product: str) -> dict[str, Any]:
     """The bill of materials of a product.  Raises `SystemExit` for a package without a licence."""
-    known = tomllib.loads((ROOT / "requirements/licences.toml").read_text("utf-8"))
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+    known = _table("requirements/licences.toml", "packages", "bundled")
+    version = _table("pyproject.toml", "project")["project"].get("version")
+    if not isinstance(version, str):
+        raise SystemExit("pyproject.toml does not say which version this is")
     must = {one.name for one in locked(REQUIRED[product])}
     parts = {one.purl: one for purpose in PRODUCTS[product] for one in locked(purpose)}
-    unknown = sorted(one.name for one in parts.values() if one.name not in known["packages"])
+    licences = known["packages"]
+    unknown = sorted(x.name for x in parts.values() if not isinstance(licences.get(x.name), str))
+    for one in parts.values():
+        inside = known["bundled"].get(one.name, {})
+        unknown += [f"{one.name}'s {n}" for n, part in inside.items() if "licence" not in part]
     if unknown:
         raise SystemExit(f"requirements/licences.toml has no licence of {', '.join(unknown)}")
     root = f"pkg:generic/tryggve-{product}@{version}"
@@ -86,7 +116,7 @@ def bill(product: str) -> dict[str, Any]:
     for purl, one in sorted(parts.items()):
         inside = _inside(purl, known["bundled"].get(one.name, {}))
         carried[purl] = [part["bom-ref"] for part in inside]
-        components.append(_component(one, known["packages"][one.name], one.name in must))
+        components.append(_component(one, licences[one.name], one.name in must))
         components += inside
     needs = [{"ref": root, "dependsOn": sorted(parts)}]
     needs += [{"ref": purl, "dependsOn": refs} for purl, refs in sorted(carried.items()) if refs]
@@ -113,6 +143,25 @@ def bill(product: str) -> dict[str, Any]:
     }
     content = hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()
     return {**made, "serialNumber": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_OID, content)}"}
+
+
+def _text(name: str) -> str:
+    try:
+        return (ROOT / name).read_text("utf-8")
+    except (OSError, UnicodeError) as error:
+        raise SystemExit(f"{name} cannot be read: {error}") from error
+
+
+def _table(name: str, *parts: str) -> dict[str, Any]:
+    """A file with these tables."""
+    try:
+        read = tomllib.loads(_text(name))
+    except tomllib.TOMLDecodeError as error:
+        raise SystemExit(f"{name} is no TOML: {error}") from error
+    for part in parts:
+        if not isinstance(read.get(part), dict):
+            raise SystemExit(f"{name} has no [{part}]")
+    return read
 
 
 def _component(one: Locked, licence: str, required: bool) -> dict[str, Any]:
@@ -171,6 +220,20 @@ def _time() -> str:
     return datetime.fromtimestamp(int(given), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def _write(file: Path, text: str) -> None:
+    """Whole or not at all: half a bill is one of another product."""
+    new = file.with_name(f".{file.name}.new")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            new.write_text(text, "utf-8")
+            new.replace(file)
+        finally:
+            new.unlink(missing_ok=True)
+    except OSError as error:
+        raise SystemExit(f"{file} cannot be written: {error.strerror}") from error
+
+
 def main(words: list[str]) -> None:
     """Write what was asked for."""
     parser = argparse.ArgumentParser(description="the bill of materials of a release")
@@ -187,8 +250,7 @@ def main(words: list[str]) -> None:
             continue
         name = f"tryggve-{product}-{made['metadata']['component']['version']}.cdx.json"
         file = args.output or ROOT / "build/sbom" / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, "utf-8")
+        _write(file, text)
         print(f"{file}: {len(made['components'])} components")
 
 
