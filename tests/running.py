@@ -89,6 +89,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
             return group_of(nodeid)
 
         def _assign_work_unit(self, node: Any) -> None:
+            if node not in self.registered_collections:
+                return  # in place of one that died: it says first which tests it found
             nodes = {one.gateway.id for one in self.nodes}
             group = choose(self.workqueue, node.gateway.id, nodes)
             if group is None:
@@ -103,6 +105,33 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
             group = group_of(self.registered_collections[node][item_index])
             if all(self.assigned_work[node][group].values()):
                 del self.assigned_work[node][group]
+
+        def _reschedule(self, node: Any) -> None:
+            """A worker begins a test when it knows which comes after it, or that none does: one
+            that knows a single test gets more, or it would wait and nobody would tell it."""
+            super()._reschedule(node)
+            while (
+                node in self.registered_collections
+                and not node.shutting_down
+                and self._pending_of(self.assigned_work[node]) < 2
+            ):
+                super()._reschedule(node)
+
+        def remove_node(self, node: Any) -> str | None:
+            """Give what a worker that died had still to do to others.  The test that it died in
+            has failed and is not tried again: it would end one worker after the other."""
+            workload = self.assigned_work.pop(node)
+            died_in = next(
+                (one for unit in workload.values() for one, done in unit.items() if not done), None
+            )
+            if died_in is not None:
+                workload[group_of(died_in)][died_in] = True
+                self.workqueue.update(
+                    (group, unit) for group, unit in workload.items() if not all(unit.values())
+                )
+                for other in self.nodes:
+                    self._reschedule(other)
+            return died_in
 
     return Groups(config, log)
 

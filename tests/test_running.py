@@ -92,14 +92,13 @@ def note(request):
 @pytest.mark.parametrize("number", range(COUNT))
 def test_it(request, number):
     note(request)
-    first = Path(request.config.rootpath) / "dies"
-    if number == 1 and first.exists() and first.read_text() in request.node.nodeid:
-        first.unlink()
+    deadly = Path(request.config.rootpath) / "deadly"
+    if deadly.exists() and request.node.nodeid in deadly.read_text().splitlines():
         os._exit(3)
 """
 
 
-def a_run(folder: Path, workers: int) -> Counter[str]:
+def a_run(folder: Path, workers: int, *, failed: int = 0) -> Counter[str]:
     """A suite of two places that go alone, a file that shares and one that does not, run by so many
     workers: how often each of its 19 tests was begun."""
     (folder / "pytest.ini").write_text("[pytest]\n")
@@ -122,6 +121,8 @@ def a_run(folder: Path, workers: int) -> Counter[str]:
         check=False,
     )
     assert "INTERNALERROR" not in said.stdout + said.stderr, said.stdout + said.stderr
+    assert said.returncode == (1 if failed else 0), said.stdout + said.stderr
+    assert not failed or f"{failed} failed, {19 - failed} passed" in said.stdout, said.stdout
     lines = (folder / "ran").read_text().splitlines()
     return Counter(line.partition(" ")[2] for line in lines)
 
@@ -135,13 +136,20 @@ def test_each_test_is_run_once(workers: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_what_a_worker_that_died_was_to_do_is_done_by_another(tmp_path: Path) -> None:
-    """Of those that wait; what it had done is not done again.  (Where one that computes dies, the
-    run may stand still until it is cut off.)"""
-    where = "e2e/test_a"
-    (tmp_path / "dies").write_text(where)
-    ran = a_run(tmp_path, 3)
-    assert len(ran) == 19
-    assert {one for one, times in ran.items() if times > 1} <= {
-        f"tests/{where}.py::test_it[1]",
-    }
+@pytest.mark.parametrize(
+    "deadly",
+    [
+        ["tests/test_c.py::test_it[0]"],
+        ["tests/e2e/test_a.py::test_it[0]", "tests/test_c.py::test_it[0]"],
+        [f"tests/{file}.py::test_it[0]" for file in ("e2e/test_a", "browser/test_b", "test_d")],
+    ],
+    ids=["one that computes", "two", "all"],
+)
+def test_what_a_worker_that_died_was_to_do_is_done_by_another(
+    deadly: list[str], tmp_path: Path
+) -> None:
+    """Whether it waits or computes, and also when all of them died: the run comes to its end, what
+    was done is not done again, and what a worker died in is not tried again."""
+    (tmp_path / "deadly").write_text("\n".join(deadly))
+    ran = a_run(tmp_path, 3, failed=len(deadly))
+    assert (len(ran), set(ran.values())) == (19, {1})
