@@ -16,6 +16,7 @@ from gateway.wire import BATCH_MAX
 from tests.staff.parts import EnrolledHome
 from web.staff.core.admission import (
     LATELY_S,
+    PAGES_BESIDE,
     POSTGRES,
     SQLITE,
     YIELDS_S,
@@ -261,12 +262,12 @@ def test_what_a_turn_uses_is_noted_and_forgotten(monkeypatch: pytest.MonkeyPatch
 
 
 def test_history_has_as_much_of_the_server_as_pages() -> None:
-    """However many are looked at: while it has had less of the processor, one page at a time is
-    worked for beside it; where it had more, and where there is none, as many as ever."""
+    """However many are looked at: while it has had less of the processor, `PAGES_BESIDE` are worked
+    for beside it; where it had more, and where there is none, as many as ever."""
     turns = Turns(POSTGRES)
     used(turns, Lane.PAGE, 5.0)
     line = Line(turns)
-    with at_work(turns, Lane.PAGE):
+    with at_work(turns, Lane.PAGE, PAGES_BESIDE):
         line.join("no history", Lane.PAGE)
         assert line.end() == ["no history"]
         with at_work(turns, Lane.HISTORY):

@@ -64,9 +64,17 @@ worked for."""
 
 GIVES_PAGES_S = 0.02
 """And for pages where history has had less of the processor than they have lately (`Used`): then at
-most one page is worked for beside it, so that both have half of the server however many pages are
-looked at.  All at once they would leave each batch a fifth of one interpreter while it works; with
-each batch standing as long as it works, eight screens that show *Nu* left history a tenth."""
+most `PAGES_BESIDE` are worked for beside it, so that both have their part of the server however
+many pages are looked at.  All at once they would leave each batch a fifth of one interpreter while
+it works; with each batch standing as long as it works, eight screens that show *Nu* left history a
+tenth."""
+
+PAGES_BESIDE = 1
+"""Pages that are worked for beside history then."""
+
+CROWD, NO_CROWD = 4, 1
+"""From so many who are read, wait or are worked for there is a crowd, until they are so few
+again."""
 
 LATELY_S = 5.0
 """Seconds after which what was used counts for a third (e⁻¹) of itself."""
@@ -186,6 +194,11 @@ class Turns:
         """Of each lane, who came first before others: a thousand homes that come back wait here, so
         that nothing goes through all of them whenever a turn ends."""
         self._ended = threading.Condition(self._lock)
+        self._is_crowd = False
+        self.on_crowd: Callable[[bool], None] = lambda _is_crowd: None
+        """Called with True when a crowd has come, and with False when it has gone; quick."""
+        self.read_now: Callable[[], int] = lambda: 0
+        """How many requests are read before it is known what they are."""
 
     def come_in(self, lane: Lane, at_most: int | None = None) -> bool:
         """Whether one more of the lane may be inside (at most so many; None: the lane's limit);
@@ -230,6 +243,7 @@ class Turns:
                 self._at_work[lane] -= 1
                 self._used.note(lane, cpu_s)
                 self._call()
+                self._count()
                 self._ended.notify_all()
 
     def is_at_work(self, *lanes: Lane) -> bool:
@@ -264,6 +278,7 @@ class Turns:
         lane = me.lane
         with self._lock:
             insort(self._waiting[lane], me, key=attrgetter("since_s"))
+            self._count()
             self._call()
         patience_s = PATIENCE_S.get(lane, 0.0)
         if me.called.wait(patience_s):
@@ -292,6 +307,15 @@ class Turns:
                 if self._is_full(lane):
                     break
 
+    def _count(self) -> None:
+        """Say when a crowd has come or gone (the lock is held)."""
+        limit = NO_CROWD if self._is_crowd else CROWD
+        count = sum(map(len, self._waiting.values())) + sum(self._at_work.values())
+        count += self.read_now()
+        if (count >= limit) is not self._is_crowd:
+            self._is_crowd = not self._is_crowd
+            self.on_crowd(self._is_crowd)
+
     def _begin(self, waiter: _Waiter) -> None:
         self._waiting[waiter.lane].remove(waiter)
         self._at_work[waiter.lane] += 1
@@ -307,7 +331,7 @@ class Turns:
             return True
         if lane is Lane.PAGE:
             history = at_work[Lane.HISTORY] or self._waiting[Lane.HISTORY]
-            return not (at_work[lane] and history and self._is_behind())
+            return not (at_work[lane] >= PAGES_BESIDE and history and self._is_behind())
         if self._waiting[Lane.ALARM] or self._waiting[Lane.ORDER]:
             return False
         if lane is Lane.STREAM:  # beside a page one, as well

@@ -64,7 +64,7 @@ class Entry:
 
     def __init__(self, at_once: int = AT_ONCE) -> None:
         self._lock = threading.Lock()
-        self._free = at_once
+        self._at_once = self._free = at_once
         self._waiting: dict[Line, deque[Callable[[], None]]] = {line: deque() for line in Line}
         self._last = Line.HOME
         self._mine = threading.local()
@@ -83,6 +83,10 @@ class Entry:
                     return
                 self._free -= 1
         begin()
+
+    def busy(self) -> int:
+        """How many are read now."""
+        return self._at_once - self._free
 
     def entered(self) -> None:
         """This thread has the place that was found for it."""
