@@ -109,7 +109,8 @@ class Dispatcher:
             self._thread.join(STOP_TIMEOUT_S)
         self._senders.stop(STOP_TIMEOUT_S)
         if self._thread is not None:
-            self._guarded(self._note)
+            while self._guarded(self._note):
+                pass  # all channels together may have sent more than one transaction notes
 
     def revive(self) -> None:
         """Begin anew where the thread has ended, which it never should."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from queue import SimpleQueue
 
@@ -64,9 +65,9 @@ class _Pool:
         for _ in self._threads:
             self._waiting.put(None)
 
-    def join(self, timeout_s: float) -> None:
+    def join(self, until_s: float) -> None:
         for thread in self._threads:
-            thread.join(timeout_s)
+            thread.join(max(0.0, until_s - time.monotonic()))
 
     def _run(self) -> None:
         while (taken := self._waiting.get()) is not None:
@@ -106,8 +107,10 @@ class Senders:
         self._pools[taken.channel].put(taken)
 
     def stop(self, timeout_s: float) -> None:
-        """Send what was taken, and end; a thread that hangs is left to the end of the process."""
+        """Send what was taken, and end, within this time for all of them together: a thread that
+        hangs is left to the end of the process."""
+        until_s = time.monotonic() + timeout_s
         for pool in self._pools.values():
             pool.stop()
         for pool in self._pools.values():
-            pool.join(timeout_s)
+            pool.join(until_s)
