@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,8 +26,9 @@ from web.staff.ladders.dispatcher import Dispatcher
 from web.staff.storage import alarm_tables, tables
 from web.staff.storage.ladder_tables import alarm_message, escalation
 
-SETTLED_S = 20.0
-"""Seconds for what was sent to be noted: a provider here answers at once, or in two seconds."""
+SETTLED_S = 60.0
+"""Seconds for what was sent to be noted: a provider here answers at once, on a machine that does
+other things too."""
 
 
 @dataclass
@@ -52,6 +53,14 @@ class Hand:
             elif not more and not self.dispatcher.step():
                 return
         raise AssertionError("it never came to rest")
+
+    def rounds(self, until: Callable[[], object]) -> None:
+        """Round after round until it is so, whatever hangs meanwhile."""
+        until_s = time.monotonic() + SETTLED_S
+        while not until():
+            assert time.monotonic() < until_s, "it never came"
+            self.dispatcher.step()
+            self.staff.ladders_due.wait(0.02)
 
     def busy(self) -> bool:
         """Whether a thread sends."""

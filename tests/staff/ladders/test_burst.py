@@ -26,7 +26,7 @@ from web.staff.storage import tables
 
 ALARMS = 60
 
-WITHIN_S = 20.0
+WITHIN_S = 60.0
 """Seconds for one message to go out, on a machine that others use."""
 
 
@@ -127,11 +127,7 @@ def test_what_did_not_go_out_is_noted_beside_what_hangs(hand: Hand) -> None:
     hand.person("p2", "push:hangs-2", homes=[first])
     hand.person("p3", "push:gone-3", "push:ok-3", homes=[second])
     ring(hand, (first, second))
-    for _ in range(40):
-        hand.dispatcher.step()
-        if hand.provider.to("ok-3"):
-            break
-        hand.staff.ladders_due.wait(0.05)
+    hand.rounds(lambda: hand.provider.to("ok-3"))
     assert len(hand.provider.to("ok-3")) == 1
     assert hand.busy()
     hand.provider.released.set()

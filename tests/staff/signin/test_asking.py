@@ -28,6 +28,7 @@ from tests.staff.signin.test_single_sign_on import (  # noqa: F401 - fixtures
     with_provider,
 )
 from web.staff.core.config import SingleSignOn
+from web.staff.core.reaching import Reach
 from web.staff.signin import asking
 from web.staff.signin.asking import Clients, NotThere
 from web.staff.storage import tables
@@ -208,6 +209,25 @@ def test_what_a_page_names_sends_nowhere_else(
         with pytest.raises(RequestException, match="too long"):
             client.load_server_metadata()
         assert client.server_metadata == {}
+
+
+def test_a_server_without_providers_of_pages_reads_no_certificates(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nor does each of its workers at its start: 20 ms of a processor, and some memory."""
+    made: list[Reach] = []
+
+    def make(**more: Any) -> Reach:
+        made.append(Reach(**more))
+        return made[-1]
+
+    monkeypatch.setattr(asking, "Reach", make)
+    clients = Clients()
+    clients.add("town", known("https://x.example"), SECRET)
+    assert made == []
+    for key in ("one", "another"):
+        clients.of_page(key, known("https://x.example"), SECRET)
+    assert len(made) == 1 and made[0].public_only
 
 
 def test_clients_of_pages_are_bounded() -> None:

@@ -197,7 +197,8 @@ class Clients:
 
     def __init__(self, *, private: Sequence[Network] = ()) -> None:
         """`private`: networks of one's own in which a provider that a page names may stand."""
-        self._reach = Reach(public_only=True, allow=private, timeout_s=TIMEOUT_S)
+        self._private = tuple(private)
+        self._reach: Reach | None = None  # reads the machine's certificates: when it is needed
         self._of_file: dict[str, Client] = {}
         self._of_pages: OrderedDict[str, Client] = OrderedDict()
         self._lock = Lock()
@@ -213,6 +214,8 @@ class Clients:
     def of_page(self, key: str, provider: SingleSignOn, secret: str) -> Client:
         """One that a page named; `key` is another one when anything of it was changed."""
         with self._lock:
+            if self._reach is None:
+                self._reach = Reach(public_only=True, allow=self._private, timeout_s=TIMEOUT_S)
             if key not in self._of_pages:
                 self._of_pages[key] = Client(key, provider, secret, self._reach)
             self._of_pages.move_to_end(key)
