@@ -8,6 +8,7 @@ packages come from this machine's own places for them, and the card goes on usin
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shutil
 import signal
@@ -23,6 +24,7 @@ from tools.deb.targets import DEBIANS, GATEWAY, ROOT, Debian, Target
 from tools.deb.workplace import workplace
 from tools.image import layout, pins, recipe
 from tools.image.card.given import TEMPLATE
+from tools.image.firmware import starts
 from tools.image.shell import Heard, run
 
 OUT = ROOT / "build" / "image"
@@ -84,13 +86,14 @@ def make(deb: Path, machine: str, out: Path, *, with_pins: bool = True) -> Path:
         _home(root)
         _boot(root, boot, machine)
         for name in ("vmlinuz", "initrd.img"):
-            shutil.copy(root / name, out / f"{deb.stem}.{name}")
+            [file] = (root / "boot").glob(f"{name}-*")
+            shutil.copy(file, out / f"{deb.stem}.{name}")
         listed = run(["dpkg-query", f"--root={root}", "-W"])
         (out / f"{deb.stem}.packages").write_text(listed)
         state = _state(root, work / "state")
         say("the card")
         files = {
-            layout.BOOT: _fat(work / "boot.fat", boot),
+            layout.BOOT: fat(work / "boot.fat", boot),
             layout.ROOT: _ext4(work / "root.ext4", root, layout.ROOT),
             layout.STATE: _ext4(work / "state.ext4", state, layout.STATE),
         }
@@ -161,6 +164,7 @@ def _debian(root: Path, deb: Path, machine: str, heard: Heard) -> None:
         f'cp "{deb.resolve()}" "$1/tmp/"',
         f"{apt} --no-install-recommends /tmp/{deb.name} {more}",
         f'rm "$1/tmp/{deb.name}"',
+        'chroot "$1" update-initramfs -c -k all',
     ]
     run(
         [
@@ -169,6 +173,8 @@ def _debian(root: Path, deb: Path, machine: str, heard: Heard) -> None:
             *(f"--customize-hook={hook}" for hook in hooks),
             *(debian.name, str(root), *sources(debian.name, components)),
         ],
+        # made once, of all packages: by an emulated processor each time takes minutes
+        env={**os.environ, "INITRD": "No"},
         heard=heard,
     )
 
@@ -241,27 +247,6 @@ def _boot(root: Path, boot: Path, machine: str) -> None:
     (boot / "tryggve.txt").write_bytes(text.encode("utf-8-sig"))
 
 
-def starts(boot: Path) -> tuple[Path, Path, str]:
-    """What the Pi's firmware starts from that partition: the kernel, its first file system, and the
-    kernel's words.  Raises `BuildError` when a Pi would not start by it."""
-    config, words = ((boot / name).read_text() for name in ("config.txt", "cmdline.txt"))
-    kernel = re.search(r"^kernel=(\S+)$", config, re.MULTILINE)
-    initrd = re.search(r"^initramfs (\S+)$", config, re.MULTILINE)
-    if not (kernel and initrd):
-        raise BuildError("the boot partition does not say what the Pi's firmware is to start")
-    for name in (kernel[1], initrd[1], *recipe.BOARDS):
-        if not (boot / name).is_file():
-            raise BuildError(f"the boot partition has no {name}")
-    said = words.split()
-    if len(words.strip().splitlines()) != 1 or f"root=LABEL={layout.ROOT.label}" not in said:
-        raise BuildError(f"the kernel's words are not one line that names the root: {words}")
-    if any(word.startswith("cma=") for word in said):
-        raise BuildError("a Pi 4 does not start with cma= among the kernel's words")
-    if [word for word in said if word in ("ro", "rw")][-1:] != ["ro"]:
-        raise BuildError("the kernel is not told that the root is read-only")
-    return boot / kernel[1], boot / initrd[1], words.strip()
-
-
 def _state(root: Path, state: Path) -> Path:
     """The state's partition as a new home has it: what Debian and the package put there.  The root
     keeps the empty folders, where the state is seen."""
@@ -287,7 +272,7 @@ def _ext4(file: Path, tree: Path, part: layout.Part) -> Path:
     return file
 
 
-def _fat(file: Path, tree: Path) -> Path:
+def fat(file: Path, tree: Path) -> Path:
     part = layout.BOOT
     with file.open("wb") as out:
         out.truncate(part.size_mib * layout.MIB)
