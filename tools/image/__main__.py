@@ -22,7 +22,7 @@ from tools.deb.__main__ import OUT as DEBS
 from tools.deb.locked import BuildError
 from tools.deb.targets import DEBIANS, GATEWAY, ROOT, Debian, Target
 from tools.deb.workplace import workplace
-from tools.image import layout, pins, recipe
+from tools.image import compiled, layout, pins, recipe
 from tools.image.card.given import TEMPLATE
 from tools.image.firmware import starts
 from tools.image.shell import Heard, run
@@ -37,6 +37,12 @@ QEMU = Path("/usr/lib/binfmt.d/qemu-aarch64.conf")
 """How the kernel knows programs of arm64, as qemu-user-static says it."""
 
 SECURITY = "-security"
+
+APT_OUTSIDE = (
+    *("Dir::Bin::dpkg=env", "DPkg::Options::=--unset=TMPDIR", "DPkg::Options::=dpkg"),
+    'DPkg::Chroot-Directory="$1"',
+)
+"""apt here, dpkg there: emulated, apt alone takes minutes to read what there is."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -72,18 +78,23 @@ def make(deb: Path, machine: str, out: Path, *, with_pins: bool = True) -> Path:
     the list of what is in it, and when what was done (`.log`: it says how far a long build is)."""
     out.mkdir(parents=True, exist_ok=True)
     card = out / f"{deb.stem}.img"
-    if machine != run(["dpkg", "--print-architecture"]).strip():
+    foreign = machine != run(["dpkg", "--print-architecture"]).strip()
+    if foreign:
         _foreign(machine)
     with workplace("tryggve-image-", out) as work:
         root, boot = work / "root", work / "boot"
         say("Debian, and the package in it")
         with card.with_suffix(".log").open("w") as log:
-            _debian(root, deb, machine, _timed(log))
+            _debian(root, deb, machine, _timed(log), compiled.LEFT_OUT if foreign else {})
         if with_pins:
             say("the pins' library")
             pins.build(Target(GATEWAY, _debian_of(), machine), root, work)
         say("the files of a card")
         _home(root)
+        if foreign:
+            say("what Python compiles")
+            python = compiled.native(work, _debian_of(), sources(_debian_of().name, "main"))
+            compiled.compile_tree(python, root, GATEWAY.release)
         _boot(root, boot, machine)
         for name in ("vmlinuz", "initrd.img"):
             [file] = (root / "boot").glob(f"{name}-*")
@@ -148,21 +159,21 @@ def _foreign(machine: str) -> None:
         (BINFMT / "register").write_text(line)
 
 
-def _debian(root: Path, deb: Path, machine: str, heard: Heard) -> None:
+def _debian(root: Path, deb: Path, machine: str, heard: Heard, more_env: dict[str, str]) -> None:
     debian = _debian_of()
     packages = [*recipe.PACKAGES, recipe.KERNELS[machine]]
     components = "main"
     if machine == "arm64":
         packages += recipe.PI
         components += " non-free-firmware"
-    # the same order as a person: Debian first, then the package, with what it needs
-    apt = 'chroot "$1" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq'
-    more = " ".join(recipe.WITH_PACKAGE)
+    # the same order as a person: Debian first, then the package, with what it needs; apt is this
+    # machine's own, which asks the card's dpkg, as mmdebstrap does it
+    words = [*(f"-o {one}" for one in APT_OUTSIDE), "install -y -qq --no-install-recommends"]
+    words += [f'"$1/tmp/{deb.name}"', *recipe.WITH_PACKAGE]
+    environ = 'APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" DEBIAN_FRONTEND=noninteractive'
     hooks = [
-        # systemd-resolved's link leads to a program that does not run in here
-        'rm -f "$1/etc/resolv.conf"; cp /etc/resolv.conf "$1/etc/resolv.conf"',
         f'cp "{deb.resolve()}" "$1/tmp/"',
-        f"{apt} --no-install-recommends /tmp/{deb.name} {more}",
+        f"{environ} apt-get {' '.join(words)}",
         f'rm "$1/tmp/{deb.name}"',
         'chroot "$1" update-initramfs -c -k all',
     ]
@@ -174,7 +185,7 @@ def _debian(root: Path, deb: Path, machine: str, heard: Heard) -> None:
             *(debian.name, str(root), *sources(debian.name, components)),
         ],
         # made once, of all packages: by an emulated processor each time takes minutes
-        env={**os.environ, "INITRD": "No"},
+        env={**os.environ, "INITRD": "No", **more_env},
         heard=heard,
     )
 
@@ -185,7 +196,7 @@ def _home(root: Path) -> None:
     lay_root(root)
     for name in ("state", "boot/firmware", *(seen[1:] for seen in recipe.MEMORY)):
         (root / name).mkdir(parents=True, exist_ok=True)
-    _compiled(root / GATEWAY.folder)
+    _in_force(root / GATEWAY.folder)
     run(["systemctl", f"--root={root}", "enable", *recipe.ENABLED])
     run(["systemctl", f"--root={root}", "mask", *recipe.MASKED])
     run(["chroot", str(root), "passwd", "--quiet", "--lock", "root"])
@@ -221,7 +232,7 @@ def lay_root(root: Path) -> None:
         path.chmod(0o755 if path.is_dir() or path.name == "grow" else 0o644)
 
 
-def _compiled(folder: Path) -> None:
+def _in_force(folder: Path) -> None:
     """What dpkg's step made of the package is the package, with what Python compiled."""
     releases = folder / "releases"
     whole = releases / "a"
