@@ -38,6 +38,10 @@ QEMU = Path("/usr/lib/binfmt.d/qemu-aarch64.conf")
 
 SECURITY = "-security"
 
+ASKS = "etc/apt/apt.conf.d/70debconf"
+"""By this each package's questions are looked for; nobody is asked any, and emulated it takes a
+minute."""
+
 APT_OUTSIDE = (
     *("Dir::Bin::dpkg=env", "DPkg::Options::=--unset=TMPDIR", "DPkg::Options::=dpkg"),
     'DPkg::Chroot-Directory="$1"',
@@ -175,12 +179,14 @@ def _debian(root: Path, deb: Path, machine: str, heard: Heard, more_env: dict[st
         f'cp "{deb.resolve()}" "$1/tmp/"',
         f"{environ} apt-get {' '.join(words)}",
         f'rm "$1/tmp/{deb.name}"',
+        f'mv "$1/tmp/70debconf" "$1/{ASKS}"',
         'chroot "$1" update-initramfs -c -k all',
     ]
     run(
         [
             *("mmdebstrap", "--verbose", "--mode=root", "--variant=minbase"),
             *(f"--architectures={machine}", f"--include={','.join(packages)}"),
+            f'--essential-hook=mv "$1/{ASKS}" "$1/tmp/70debconf"',
             *(f"--customize-hook={hook}" for hook in hooks),
             *(debian.name, str(root), *sources(debian.name, components)),
         ],
