@@ -4,10 +4,12 @@
     card/      the card's own program: takes server and code from the boot partition, once
     recipe     what else makes it: packages, partitions, what is kept and what is memory
     layout     the card's partitions, byte by byte
+    firmware   what a Pi's firmware reads on the boot partition
     pins       the pins' library, which Debian has not
     __main__   makes the file systems, and the card of them
     proof      `make image-proof`: the card starts in QEMU, and is what docs/image.md says
     machine    one such start; looks.sh is what is looked at there
+    pi         the same in QEMU's Raspberry Pi 3, by the card's own boot partition
     server     the staff server that the card's home goes to
     shell      runs one command
 

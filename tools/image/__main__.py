@@ -8,6 +8,7 @@ packages come from this machine's own places for them, and the card goes on usin
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shutil
 import signal
@@ -21,8 +22,9 @@ from tools.deb.__main__ import OUT as DEBS
 from tools.deb.locked import BuildError
 from tools.deb.targets import DEBIANS, GATEWAY, ROOT, Debian, Target
 from tools.deb.workplace import workplace
-from tools.image import layout, pins, recipe
+from tools.image import compiled, layout, pins, recipe
 from tools.image.card.given import TEMPLATE
+from tools.image.firmware import starts
 from tools.image.shell import Heard, run
 
 OUT = ROOT / "build" / "image"
@@ -35,6 +37,16 @@ QEMU = Path("/usr/lib/binfmt.d/qemu-aarch64.conf")
 """How the kernel knows programs of arm64, as qemu-user-static says it."""
 
 SECURITY = "-security"
+
+ASKS = "etc/apt/apt.conf.d/70debconf"
+"""By this each package's questions are looked for; nobody is asked any, and emulated it takes a
+minute."""
+
+APT_OUTSIDE = (
+    *("Dir::Bin::dpkg=env", "DPkg::Options::=--unset=TMPDIR", "DPkg::Options::=dpkg"),
+    'DPkg::Chroot-Directory="$1"',
+)
+"""apt here, dpkg there: emulated, apt alone takes minutes to read what there is."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -70,27 +82,33 @@ def make(deb: Path, machine: str, out: Path, *, with_pins: bool = True) -> Path:
     the list of what is in it, and when what was done (`.log`: it says how far a long build is)."""
     out.mkdir(parents=True, exist_ok=True)
     card = out / f"{deb.stem}.img"
-    if machine != run(["dpkg", "--print-architecture"]).strip():
+    foreign = machine != run(["dpkg", "--print-architecture"]).strip()
+    if foreign:
         _foreign(machine)
     with workplace("tryggve-image-", out) as work:
         root, boot = work / "root", work / "boot"
         say("Debian, and the package in it")
         with card.with_suffix(".log").open("w") as log:
-            _debian(root, deb, machine, _timed(log))
+            _debian(root, deb, machine, _timed(log), compiled.LEFT_OUT if foreign else {})
         if with_pins:
             say("the pins' library")
             pins.build(Target(GATEWAY, _debian_of(), machine), root, work)
         say("the files of a card")
         _home(root)
+        if foreign:
+            say("what Python compiles")
+            python = compiled.native(work, _debian_of(), sources(_debian_of().name, "main"))
+            compiled.compile_tree(python, root, GATEWAY.release)
         _boot(root, boot, machine)
         for name in ("vmlinuz", "initrd.img"):
-            shutil.copy(root / name, out / f"{deb.stem}.{name}")
+            [file] = (root / "boot").glob(f"{name}-*")
+            shutil.copy(file, out / f"{deb.stem}.{name}")
         listed = run(["dpkg-query", f"--root={root}", "-W"])
         (out / f"{deb.stem}.packages").write_text(listed)
         state = _state(root, work / "state")
         say("the card")
         files = {
-            layout.BOOT: _fat(work / "boot.fat", boot),
+            layout.BOOT: fat(work / "boot.fat", boot),
             layout.ROOT: _ext4(work / "root.ext4", root, layout.ROOT),
             layout.STATE: _ext4(work / "state.ext4", state, layout.STATE),
         }
@@ -145,30 +163,35 @@ def _foreign(machine: str) -> None:
         (BINFMT / "register").write_text(line)
 
 
-def _debian(root: Path, deb: Path, machine: str, heard: Heard) -> None:
+def _debian(root: Path, deb: Path, machine: str, heard: Heard, more_env: dict[str, str]) -> None:
     debian = _debian_of()
     packages = [*recipe.PACKAGES, recipe.KERNELS[machine]]
     components = "main"
     if machine == "arm64":
         packages += recipe.PI
         components += " non-free-firmware"
-    # the same order as a person: Debian first, then the package, with what it needs
-    apt = 'chroot "$1" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq'
-    more = " ".join(recipe.WITH_PACKAGE)
+    # the same order as a person: Debian first, then the package, with what it needs; apt is this
+    # machine's own, which asks the card's dpkg, as mmdebstrap does it
+    words = [*(f"-o {one}" for one in APT_OUTSIDE), "install -y -qq --no-install-recommends"]
+    words += [f'"$1/tmp/{deb.name}"', *recipe.WITH_PACKAGE]
+    environ = 'APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" DEBIAN_FRONTEND=noninteractive'
     hooks = [
-        # systemd-resolved's link leads to a program that does not run in here
-        'rm -f "$1/etc/resolv.conf"; cp /etc/resolv.conf "$1/etc/resolv.conf"',
         f'cp "{deb.resolve()}" "$1/tmp/"',
-        f"{apt} --no-install-recommends /tmp/{deb.name} {more}",
+        f"{environ} apt-get {' '.join(words)}",
         f'rm "$1/tmp/{deb.name}"',
+        f'mv "$1/tmp/70debconf" "$1/{ASKS}"',
+        'chroot "$1" update-initramfs -c -k all',
     ]
     run(
         [
             *("mmdebstrap", "--verbose", "--mode=root", "--variant=minbase"),
             *(f"--architectures={machine}", f"--include={','.join(packages)}"),
+            f'--essential-hook=mv "$1/{ASKS}" "$1/tmp/70debconf"',
             *(f"--customize-hook={hook}" for hook in hooks),
             *(debian.name, str(root), *sources(debian.name, components)),
         ],
+        # made once, of all packages: by an emulated processor each time takes minutes
+        env={**os.environ, "INITRD": "No", **more_env},
         heard=heard,
     )
 
@@ -179,7 +202,7 @@ def _home(root: Path) -> None:
     lay_root(root)
     for name in ("state", "boot/firmware", *(seen[1:] for seen in recipe.MEMORY)):
         (root / name).mkdir(parents=True, exist_ok=True)
-    _compiled(root / GATEWAY.folder)
+    _in_force(root / GATEWAY.folder)
     run(["systemctl", f"--root={root}", "enable", *recipe.ENABLED])
     run(["systemctl", f"--root={root}", "mask", *recipe.MASKED])
     run(["chroot", str(root), "passwd", "--quiet", "--lock", "root"])
@@ -215,7 +238,7 @@ def lay_root(root: Path) -> None:
         path.chmod(0o755 if path.is_dir() or path.name == "grow" else 0o644)
 
 
-def _compiled(folder: Path) -> None:
+def _in_force(folder: Path) -> None:
     """What dpkg's step made of the package is the package, with what Python compiled."""
     releases = folder / "releases"
     whole = releases / "a"
@@ -239,27 +262,6 @@ def _boot(root: Path, boot: Path, machine: str) -> None:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     text = TEMPLATE.replace("\n", "\r\n")
     (boot / "tryggve.txt").write_bytes(text.encode("utf-8-sig"))
-
-
-def starts(boot: Path) -> tuple[Path, Path, str]:
-    """What the Pi's firmware starts from that partition: the kernel, its first file system, and the
-    kernel's words.  Raises `BuildError` when a Pi would not start by it."""
-    config, words = ((boot / name).read_text() for name in ("config.txt", "cmdline.txt"))
-    kernel = re.search(r"^kernel=(\S+)$", config, re.MULTILINE)
-    initrd = re.search(r"^initramfs (\S+)$", config, re.MULTILINE)
-    if not (kernel and initrd):
-        raise BuildError("the boot partition does not say what the Pi's firmware is to start")
-    for name in (kernel[1], initrd[1], *recipe.BOARDS):
-        if not (boot / name).is_file():
-            raise BuildError(f"the boot partition has no {name}")
-    said = words.split()
-    if len(words.strip().splitlines()) != 1 or f"root=LABEL={layout.ROOT.label}" not in said:
-        raise BuildError(f"the kernel's words are not one line that names the root: {words}")
-    if any(word.startswith("cma=") for word in said):
-        raise BuildError("a Pi 4 does not start with cma= among the kernel's words")
-    if [word for word in said if word in ("ro", "rw")][-1:] != ["ro"]:
-        raise BuildError("the kernel is not told that the root is read-only")
-    return boot / kernel[1], boot / initrd[1], words.strip()
 
 
 def _state(root: Path, state: Path) -> Path:
@@ -287,7 +289,7 @@ def _ext4(file: Path, tree: Path, part: layout.Part) -> Path:
     return file
 
 
-def _fat(file: Path, tree: Path) -> Path:
+def fat(file: Path, tree: Path) -> Path:
     part = layout.BOOT
     with file.open("wb") as out:
         out.truncate(part.size_mib * layout.MIB)

@@ -17,7 +17,9 @@ show='systemctl show -P'
 page="python3 -c 'import ssl,sys,urllib.request as u
 c=ssl._create_unverified_context()
 print(u.urlopen(sys.argv[1],timeout=20,context=c).read().decode())'"
-boot='mkdir -p /run/seen && mount -t vfat LABEL=@BOOT@ /run/seen'
+# the card's own program may have it mounted just then, to read, and it is not mounted two ways at once
+boot='mkdir -p /run/seen; for _ in 1 2 3 4 5 6 7 8 9; do
+    mount -t vfat LABEL=@BOOT@ /run/seen && break; sleep @SLOW@; done; findmnt /run/seen'
 
 if [ @SLOW@ -gt 1 ]; then # emulated: what a Pi does in seconds takes minutes
     mkdir -p /run/systemd/system/tryggve-gateway.service.d

@@ -14,9 +14,9 @@ from typing import IO
 from tools.deb import leftover
 from tools.deb.locked import BuildError
 
-QUIET_S = 1800.0
-"""Seconds that a step may say nothing: the longest of an emulated processor, the start's own files
-packed (initramfs), took 4 minutes beside other work (2026-11-30)."""
+QUIET_S = 3600.0
+"""Seconds that a step may say nothing.  The longest was what starts a Pi being packed (initramfs):
+12 minutes by an emulated processor that had a tenth of a real one (2026-11-30)."""
 STEP_S = 6 * 3600.0
 """Seconds that a step may take which goes on saying something."""
 
