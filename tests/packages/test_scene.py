@@ -16,11 +16,12 @@ import pytest
 
 from tests._tree import ROOT
 from tests.packages.test_deb import built, needs_dpkg
+from tools.deb import unit
 from tools.deb.authority import certify
-from tools.deb.browser import Browser
+from tools.deb.browser import Away, Browser
 from tools.deb.locked import BuildError
 from tools.deb.targets import GATEWAY
-from tools.deb.unit import NAME, readme_lines
+from tools.deb.unit import NAME, readme_lines, until
 from tools.deb.vendor import Vendor
 
 
@@ -79,8 +80,11 @@ def test_a_browser_believes_its_authority_and_no_other(tmp_path: Path) -> None:
         port = server.server_port
         browser = Browser(NAME, "127.0.0.1", files[0], nullcontext, "x", port=port)
         assert browser.get("/") == "<p>here"
-        with pytest.raises(BuildError, match="answered 404: not here"):
+        with pytest.raises(BuildError, match="answered 404: not here") as refused:
             browser.get("/nowhere")
+        assert not isinstance(refused.value, Away)
+        with pytest.raises(Away, match="answered 502: not here"):
+            browser.get("/away")
         stranger = Browser(NAME, "127.0.0.1", files[3], nullcontext, "x", port=port)
         with pytest.raises(BuildError, match="CERTIFICATE_VERIFY_FAILED"):
             stranger.get("/")
@@ -89,9 +93,33 @@ def test_a_browser_believes_its_authority_and_no_other(tmp_path: Path) -> None:
         server.server_close()
 
 
+def test_a_server_that_is_started_anew_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What it said meanwhile is said, once; a page that refuses is no reason to wait, and one that
+    is away for good is the end."""
+    monkeypatch.setattr(unit, "LOOK_S", 0)
+    answers: list[object] = [Away("502 Bad Gateway"), Away("502 Bad Gateway"), "", "here"]
+
+    def look() -> object:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    assert until(look, "the page") == "here"
+    assert capsys.readouterr().out.split() == ["502", "Bad", "Gateway"]
+    answers.append(BuildError("404"))
+    with pytest.raises(BuildError, match="404"):
+        until(look, "the page")
+    answers.append(Away("502"))
+    with pytest.raises(BuildError, match="the page did not come within"):
+        until(look, "the page", within_s=-1)
+
+
 class _Pages(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        status = {"/": 303, "/there": 200}.get(self.path, 404)
+        status = {"/": 303, "/there": 200, "/away": 502}.get(self.path, 404)
         body = b"<p>here" if status == 200 else b"<p>not here"
         self.send_response(status)
         if status == 303:

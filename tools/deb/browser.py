@@ -26,6 +26,14 @@ LED_MAX = 5
 """Redirects that are followed."""
 
 
+AWAY = (502, 503, 504)
+"""What a proxy says for a server that is not there, or the server of a moment that it has not."""
+
+
+class Away(BuildError):
+    """Nobody answers now; it may be started anew."""
+
+
 class Browser:
     """One person's.  `password` is given again where a page asks for it."""
 
@@ -52,7 +60,8 @@ class Browser:
         self._token = ""
 
     def get(self, path: str) -> str:
-        """The page at `path`, or where it leads.  Raises `BuildError` unless there is one."""
+        """The page at `path`, or where it leads.  Raises `BuildError` unless there is one:
+        `Away` where nobody is there to say so."""
         return self._led("GET", path, None)
 
     def send(self, path: str, **fields: str) -> str:
@@ -67,7 +76,8 @@ class Browser:
                 return page
             if not leads:
                 said = " ".join(re.sub(r"<[^>]+>", " ", page).split())
-                raise BuildError(f"{method} {path} was answered {status}: {said[:600]}")
+                kind = Away if status in AWAY else BuildError
+                raise kind(f"{method} {path} was answered {status}: {said[:600]}")
             method, path, fields = "GET", leads, None
             if leads.startswith("/verify"):  # who is it?  Then once more
                 self._ask("GET", leads, None)
@@ -92,7 +102,7 @@ class Browser:
                     method, path, body=body, headers=headers, redirect=False
                 )
             except urllib3.exceptions.HTTPError as error:
-                raise BuildError(f"https://{self._name}{path} does not answer: {error}") from error
+                raise Away(f"https://{self._name}{path} does not answer: {error}") from error
         for line in answer.headers.getlist("Set-Cookie"):
             for name, morsel in SimpleCookie(line).items():
                 self._cookies[name] = morsel.value

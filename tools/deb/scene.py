@@ -192,6 +192,8 @@ class Scene:
             "the home's chain at the server",
         )
         self._steps.say(f"server: tryggve-staff check: {found[0]}")
+        anew = "systemctl show tryggve-staff --property NRestarts --value"
+        self._steps.say(f"server: started anew by systemd {self.server.run(anew).strip()} times")
         for machine in (self.server, self.home):
             failed = machine.run("systemctl list-units --failed --plain --no-legend 'tryggve*'")
             if failed.strip():

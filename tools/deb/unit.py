@@ -18,6 +18,7 @@ from typing import TypeVar
 
 from tools.deb.authority import certify
 from tools.deb.booted import Booted, booted, wire
+from tools.deb.browser import Away
 from tools.deb.life import Inside
 from tools.deb.locked import BuildError
 from tools.deb.proof import clean, run
@@ -79,14 +80,23 @@ class Steps:
 
 
 def until(look: Callable[[], T], what: str, within_s: float = WAIT_S) -> T:
-    """What `look` finds, as soon as it finds anything.  Raises `BuildError`."""
+    """What `look` finds, as soon as it finds anything.  Raises `BuildError`.  That nobody answers
+    is said once, and waited out as long: on a machine that has no time for it a server's watchdog
+    starts it anew."""
     end = time.monotonic() + within_s
+    away: Away | None = None
     while True:
-        found = look()
+        found = None
+        try:
+            found = look()
+        except Away as error:
+            if away is None:
+                print(f"        {error}", flush=True)
+            away = error
         if found:
             return found
         if time.monotonic() > end:
-            raise BuildError(f"{what} did not come within {within_s:.0f} s")
+            raise BuildError(f"{what} did not come within {within_s:.0f} s") from away
         time.sleep(LOOK_S)
 
 
