@@ -69,6 +69,8 @@ ON_BOTH = {
     "people.test_way_in.test_two_administrators_do_not_take_each_other_away": "locks",
     "people.test_home_details.test_a_change_is_noted_and_the_home_hears_of_it": "several rows",
     "doors.test_service_access.test_requests_are_counted_for_those_who_may_answer": "counted",
+    "releases.test_holdups.test_a_stop_in_the_middle_of_a_round_reaches_who_is_just_told": "locks",
+    "releases.test_holdups.test_two_who_decide_in_the_same_second": "locks, and a unique index",
     "pages.test_folds": "rows counted by the hour, and cut at a page's end",
     "storage.test_among": "lists and pairs as one parameter, and what index they use",
     "storage.test_outage": "a server that goes away in the middle",

@@ -112,3 +112,36 @@ def test_a_withdrawn_release_says_so(
     assert 'data-test="withdrawn"' in page
     assert 'data-test="go-on"' not in page
     assert 'data-test="call-off"' in page
+
+
+def test_homes_that_wait_for_days_are_counted(
+    admin: FlaskClient, staff_app: Flask, clock: ManualClock
+) -> None:
+    """Nobody is held up by them: so the page says that they are there."""
+    home = EnrolledHome(staff_app, staff_app.test_client(), "h1", clock)
+    home.enroll()
+    home.send(GatewayStarted(version="0.2.0", config_sha256="", previous=PreviousRun.CLEAN))
+    post(admin, PAGE, do="ring", home="h1", ring="1")
+    post(admin, PAGE, do="start", version=NEW, limit_pct="5", wait_h="24")
+    rounds.look(parts_of(staff_app))
+    waits = "1 på väg (1 väntar sedan mer än två dygn på ett lugnt tillfälle)"
+    assert waits not in text_of(admin, PAGE)
+    clock.advance(rounds.LATE.total_seconds() + 60)
+    assert waits in text_of(admin, PAGE)
+
+
+def test_a_list_that_cannot_be_read_is_not_called_withdrawn(
+    admin: FlaskClient, staff_app: Flask, clock: ManualClock
+) -> None:
+    """The folder is away for a moment: the page says that there is none, and nothing of those who
+    sign."""
+    home = EnrolledHome(staff_app, staff_app.test_client(), "h1", clock)
+    home.enroll()
+    home.send(GatewayStarted(version="0.2.0", config_sha256="", previous=PreviousRun.CLEAN))
+    post(admin, PAGE, do="ring", home="h1", ring="1")
+    post(admin, PAGE, do="start", version=NEW, limit_pct="5", wait_h="24")
+    folder = parts_of(staff_app).config.releases
+    folder.rename(folder.with_name("away"))
+    page = text_of(admin, PAGE)
+    assert 'data-test="none"' in page
+    assert 'data-test="withdrawn"' not in page

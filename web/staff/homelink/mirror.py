@@ -66,8 +66,16 @@ class Mirror:
         except OSError:
             return None
 
+    def versions(self) -> frozenset[str] | None:
+        """What is on the newest list; None: no list can be read now, which withdraws nothing."""
+        listed = self._listed()
+        return None if listed is None else frozenset(one.version for one in listed)
+
     def releases(self) -> list[Release]:
         """Those of the newest list, the newest first; none where there is no list."""
+        return self._listed() or []
+
+    def _listed(self) -> list[Release] | None:
         try:
             targets = _newest(self._metadata, "targets")
             roles = (_newest(self._metadata, "root"), targets, _newest(self._metadata, "snapshot"))
@@ -81,7 +89,7 @@ class Mirror:
                 found.setdefault(str(told["release"]), []).append(machine)
                 with_it[str(told["release"])] = papers.papers(told)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return []
+            return None
         return [
             Release(version, tuple(sorted(machines)), until, with_it[version])
             for version, machines in sorted(found.items(), key=lambda one: _sorted_as(one[0]))
@@ -169,6 +177,14 @@ def _copy(file: Path, to: Path) -> None:
     to.parent.mkdir(parents=True, exist_ok=True)
     new = to.with_name(f"{to.name}.new")
     shutil.copyfile(file, new)
-    with new.open("rb") as written:
-        os.fsync(written.fileno())
+    _sync(new)
     new.replace(to)
+    _sync(to.parent)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

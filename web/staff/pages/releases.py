@@ -64,15 +64,16 @@ def releases(actor: Actor) -> ResponseReturnValue:
     with staff().db.read() as conn:
         plan = plans.last(conn, actor.org)
         now = staff().clock.now()
-        listed = Mirror(staff().config.releases).releases()
+        mirror = Mirror(staff().config.releases)
+        versions = mirror.versions()
         of_plan = [] if plan is None else rounds.members(conn, plan, now)
         homes = matching(_homes(conn, actor), asked, lambda row: (row.id, row.label, row.version))
         return page(
             "releases.html",
             conn,
             actor,
-            listed=listed,
-            withdrawn=plan is not None and plan.version not in {one.version for one in listed},
+            listed=mirror.releases(),
+            withdrawn=plan is not None and versions is not None and plan.version not in versions,
             now=now,
             plan=plan,
             is_open=plan is not None and plan.state in plans.OPEN,
@@ -110,12 +111,13 @@ OWN = ("home_id", "version")
 
 
 def _counts(members: list[rounds.Member]) -> dict[int, dict[str, int]]:
-    """Homes of each ring: done, failed, under way, and those to come."""
+    """Homes of each ring: done, failed, under way (of these, late), and those to come."""
     found: dict[int, dict[str, int]] = {}
     for one in members:
-        word = "left" if one.state in ("new", "off") else one.state
         of_ring = found.setdefault(one.ring, {})
-        of_ring[word] = of_ring.get(word, 0) + 1
+        words = ["left" if one.state in ("new", "off") else one.state, *["late"] * one.late]
+        for word in words:
+            of_ring[word] = of_ring.get(word, 0) + 1
     return dict(sorted(found.items()))
 
 

@@ -68,6 +68,7 @@ def start(
         raise Refused(Wrong.OUT_OF_RANGE)
     p = release_plan
     with staff.write() as tx:
+        note(staff, tx, actor, "release")  # first: who decides at the same moment waits there
         if current(tx.conn, actor.org) is not None:
             raise Refused(Wrong.EXISTS)
         if not any(ring == 1 for ring in rings(tx.conn, actor.org).values()):
@@ -82,9 +83,7 @@ def start(
             "limit_pct": limit_pct,
             "wait_h": wait_h,
         }
-        made = tx.conn.execute(insert(p).values(**values).returning(p.c.id)).scalar_one()
-        note(staff, tx, actor, "release")
-        return int(made)
+        return int(tx.conn.execute(insert(p).values(**values).returning(p.c.id)).scalar_one())
 
 
 def go_on(staff: Staff, actor: Actor) -> None:
@@ -131,17 +130,17 @@ def set_ring(staff: Staff, actor: Actor, home: str, ring: int) -> None:
     if ring not in RINGS:
         raise Refused(Wrong.OUT_OF_RANGE)
     with staff.write() as tx:
+        note(staff, tx, actor, "release_ring")  # first, as in `start`
         if home not in rings(tx.conn, actor.org) or not actor.sees(home):
             raise Refused(Wrong.NOT_FOUND)
         tx.conn.execute(delete(home_ring).where(home_ring.c.home_id == home))
         if ring != LAST:
             tx.conn.execute(insert(home_ring).values(home_id=home, ring=ring))
-        note(staff, tx, actor, "release_ring")
 
 
 def listed(staff: Staff) -> frozenset[str]:
     """The versions that homes can be let take."""
-    return frozenset(one.version for one in Mirror(staff.config.releases).releases())
+    return Mirror(staff.config.releases).versions() or frozenset()
 
 
 def rings(conn: Connection, org: str) -> Mapping[str, int]:
@@ -151,11 +150,12 @@ def rings(conn: Connection, org: str) -> Mapping[str, int]:
     return {home: ring or LAST for home, ring in conn.execute(query.where(h.org_id == org))}
 
 
-def current(conn: Connection, org: str) -> Row[Any] | None:
-    """The plan that is under way or stopped."""
+def current(conn: Connection, org: str, *, hold: bool = False) -> Row[Any] | None:
+    """The plan that is under way or stopped; with `hold` nobody else changes it, or tells a home of
+    it, until this transaction is over."""
     p = release_plan.c
     query = select(release_plan).where(p.org_id == org, p.state.in_(OPEN))
-    return conn.execute(query).one_or_none()
+    return conn.execute(query.with_for_update() if hold else query).one_or_none()
 
 
 def last(conn: Connection, org: str) -> Row[Any] | None:
@@ -177,7 +177,7 @@ def _need(actor: Actor) -> None:
 def _open_one(staff: Staff, actor: Actor, *states: State) -> Iterator[tuple[Tx, Row[Any]]]:
     _need(actor)
     with staff.write() as tx:
-        plan = current(tx.conn, actor.org)
+        plan = current(tx.conn, actor.org, hold=True)
         if plan is None or plan.state not in states:
             raise Refused(Wrong.NOT_FOUND)
         yield tx, plan

@@ -1,8 +1,8 @@
 """Tells homes what they are to take, ring by ring, some at a time; stops where too many fail.
 
-A step of the watch.  A home that is silent takes it when it is heard again, and holds nobody up;
-one whose program is too old to take releases is passed over.  Not for: an administrator's decisions
-(`plans`).
+A step of the watch.  A home that is silent takes it when it is heard again, and one where somebody
+is in an alarm for days when that is over: neither holds anybody up.  One whose program is too old
+to take releases is passed over.  Not for: an administrator's decisions (`plans`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from gateway.envelope import Draft
 from gateway.events import UpdateWanted
 from web.staff.core.context import Staff
 from web.staff.events.append_many import HOMES_AT_ONCE, write_many
+from web.staff.homelink.mirror import Mirror
 from web.staff.releases import plans
 from web.staff.releases.plans import LAST, RINGS, State
 from web.staff.storage import event_store, tables
@@ -32,6 +33,10 @@ AT_ONCE_MIN = 5
 TELL_AGAIN = timedelta(days=5)
 """What a home was told so long ago without a word of it is told again: it reads back a week of its
 log, and may have lost it with its card."""
+
+LATE = timedelta(days=2)
+"""A home that has waited so long for a quiet moment holds nobody up any more: an alarm that nobody
+ends, or a mains that stays off."""
 
 FIRST_ABLE = (0, 2)
 """The first version that takes releases."""
@@ -51,6 +56,8 @@ class Member:
     silent: bool
     stale: bool
     """It was told long ago and has said nothing."""
+    late: bool
+    """It has waited for days, and not begun."""
     version: str | None
     why: str | None
 
@@ -61,12 +68,13 @@ def look(staff: Staff) -> None:
     with staff.db.read() as conn:
         query = select(p.c.id).where(p.c.state == State.RUNNING.value).order_by(p.c.id)
         running = list(conn.execute(query).scalars())
-    listed = plans.listed(staff) if running else frozenset()
+    listed = Mirror(staff.config.releases).versions() if running else None
+    if listed is None:
+        return
     for number in running:
         with staff.write() as tx:
-            plan = tx.conn.execute(
-                select(p).where(p.c.id == number, p.c.state == State.RUNNING.value)
-            ).one_or_none()
+            query = select(p).where(p.c.id == number, p.c.state == State.RUNNING.value)
+            plan = tx.conn.execute(query.with_for_update()).one_or_none()
             if plan is not None and plan.version not in listed:
                 plans.halt(staff, tx, plan, State.STOPPED)  # it was withdrawn
             elif plan is not None:
@@ -84,7 +92,7 @@ def _one(staff: Staff, tx: Tx, plan: Row[Any]) -> None:
     due = [one for one in everybody if one.ring <= plan.ring]
     open_ = [one for one in due if one.state in ("new", "off", "under_way")]
     tried = plan.ring != 1 or any(one.state == "done" for one in ring)
-    if tried and all(one.silent for one in open_ if one.ring == plan.ring):
+    if tried and all(one.silent or one.late for one in open_ if one.ring == plan.ring):
         _through(staff, tx, plan, whole=not open_)
     _tell(staff, tx, plan, due, len(ring))
 
@@ -106,7 +114,7 @@ def _through(staff: Staff, tx: Tx, plan: Row[Any], *, whole: bool) -> None:
 
 def _tell(staff: Staff, tx: Tx, plan: Row[Any], due: Iterable[Member], ring_homes: int) -> None:
     due = list(due)
-    busy = sum(one.state == "under_way" and not one.silent for one in due)
+    busy = sum(one.state == "under_way" and not (one.silent or one.late) for one in due)
     room = max(AT_ONCE_MIN, ring_homes * AT_ONCE_PCT // 100) - busy
     new = [one.home for one in due if one.state in ("new", "off") and not one.silent]
     stale = [one.home for one in due if one.state == "under_way" and one.stale]
@@ -121,7 +129,8 @@ def members(conn: Connection, plan: Row[Any], now: datetime) -> list[Member]:
     """The homes of the plan's organisation."""
     h, s, u, r = tables.home.c, tables.home_state.c, tables.home_update.c, home_ring.c
     query = (
-        select(h.id, r.ring, s.version, s.silent_since, u.plan, u.state, u.why, u.wanted_at)
+        select(h.id, r.ring, s.version, s.silent_since)
+        .add_columns(u.plan, u.state, u.state_at, u.why, u.wanted_at)
         .select_from(tables.home)
         .join(tables.home_state, s.home_id == h.id)
         .outerjoin(tables.home_update, u.home_id == h.id)
@@ -137,7 +146,9 @@ def members(conn: Connection, plan: Row[Any], now: datetime) -> list[Member]:
         ring = row.ring if row.ring in RINGS else LAST
         why = row.why if ours else None
         silent = row.silent_since is not None
-        found.append(Member(row.id, ring, state, silent, stale, row.version, why))
+        waits = ours and row.state in plans.WAITING and row.state_at is not None
+        late = waits and now - row.state_at > LATE
+        found.append(Member(row.id, ring, state, silent, stale, late, row.version, why))
     return found
 
 

@@ -19,8 +19,11 @@ def _home(fold: Fold) -> Row:
 @on(events.UpdateWanted)
 def _wanted(fold: Fold, step: Step, data: events.UpdateWanted) -> None:
     row = _home(fold)
-    row.update(plan=data.plan, version=data.version, state="wanted", why=None, missing=None)
-    row.update(state_at=step.at, wanted_at=step.at)
+    again = row.get("plan") == data.plan and row.get("state") in ("wanted", "fetched")
+    if not again:  # one that is told once more has waited since the first time
+        row.update(plan=data.plan, version=data.version, state="wanted", why=None, missing=None)
+        row.update(state_at=step.at)
+    row.update(wanted_at=step.at)
 
 
 def _told(fold: Fold, step: Step, plan: int, state: str, **more: object) -> None:
