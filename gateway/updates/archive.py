@@ -6,6 +6,7 @@ on the disk when it returns.  Not for: whether the archive is genuine (`trust`).
 
 from __future__ import annotations
 
+import errno
 import io
 import lzma
 import os
@@ -87,8 +88,12 @@ def _go_through(file: IO[bytes], what: _Unpacking) -> None:
             tarfile.open(fileobj=_Bounded(packed), mode="r|") as tar,
         ):
             what.run(tar)
-    except (tarfile.TarError, lzma.LZMAError, EOFError, UnicodeError) as error:
+    except (tarfile.TarError, lzma.LZMAError, EOFError, ValueError) as error:
         raise _unreadable("its archive is damaged") from error
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        raise _unreadable("a name in it is longer than any may be") from error
 
 
 def _unreadable(why: str) -> ReleaseRefused:

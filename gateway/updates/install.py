@@ -42,7 +42,7 @@ def take(slots: Slots, inbox: Inbox, root: bytes | None = None, seen: bytes | No
     """Answer the gateway's request, if there is one; whatever comes of it is told.  `root` and
     `seen` None: this program's own."""
     request = inbox.request()
-    if request is None:
+    if request is None or request.id in _answered(slots):
         inbox.drop_request()
         return
     try:
@@ -63,7 +63,16 @@ def take(slots: Slots, inbox: Inbox, root: bytes | None = None, seen: bytes | No
         log.error("a release could not be taken in", exc_info=error)
         text = "The release could not be written: the disk is full or refuses."
         _refused(slots, request, "no_room" if full else "failed", text)
+    except Exception as error:  # or the request would begin all of it again, at once and for ever
+        log.error("a release could not be taken in", exc_info=error)
+        _refused(slots, request, "failed", "The release could not be taken in: an error of this program.")
     inbox.drop_request()
+
+
+def _answered(slots: Slots) -> set[str]:
+    """The requests that were answered before a power cut left them there: what was on trial and is
+    decided would be in force again, and nobody would judge it."""
+    return {str(one.get("id")) for one in (slots.trial(), slots.last()) if one is not None}
 
 
 def _refused(slots: Slots, request: Request, why: str, text: str) -> None:
@@ -80,8 +89,6 @@ def _take(slots: Slots, inbox: Inbox, request: Request, root: bytes, seen: bytes
     fits = target.of_folder(current, package)
     if fits is None or not target.VERSION.fullmatch(request.version):
         raise ReleaseRefused("This program was not installed as a release.", why="not_installed")
-    if (slots.trial() or {}).get("id") == request.id:
-        return  # a power cut came between the trial's beginning and the end of the request
     if slots.trial() is not None and slots.linked() == (slots.trial() or {}).get("place"):
         raise ReleaseRefused("Another release is on trial.", why="failed")
     found = trust.genuine(
