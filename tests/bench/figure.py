@@ -27,6 +27,8 @@ class Figure:
     most: bool = True
     note: str = ""
     machine_ms: float | None = None
+    broken: str = ""
+    """Why nothing was measured that should have been, in a line: the goal is missed."""
     ratio_of_turns: float | None = None
     """Where both were measured by turns: the median of the turns' ratios, steadier than the ratio
     of two medians."""
@@ -51,6 +53,8 @@ class Figure:
     @property
     def ok(self) -> bool | None:
         """Whether the goal is met; None: not measured here, or there is no goal."""
+        if self.broken:
+            return False
         judged = {"ratio": self.ratio, "value": self.value, "units": self.in_units}[self.on]
         if judged is None or self.goal is None:
             return None
@@ -63,6 +67,8 @@ class Figure:
             obj["goal"] = f"{'<=' if self.most else '>='} {self.goal:g}"
         obj["goal_on"] = obj.pop("on")
         del obj["most"], obj["ratio_of_turns"]
+        if not self.broken:
+            del obj["broken"]
         for key in ("value", "reference", "ratio", "in_units", "machine_ms"):
             if obj[key] is not None:
                 obj[key] = round(obj[key], 4)
@@ -77,14 +83,14 @@ class Figure:
         verdict = {True: "ok", False: "MISSED", None: "not measured"}[self.ok]
         goal = "–"
         if self.goal is None:
-            verdict = ""
+            verdict = verdict if self.broken else ""
         else:
             of = {"ratio": " ×", "value": "", "units": " u"}[self.on]
             goal = f"{'≤' if self.most else '≥'} {self.goal:g}{of}"
         return (
             f"{self.name:32} {number(self.value):>9} {self.unit:9} {number(self.reference):>9} "
             f"{number(self.ratio):>7} {number(self.in_units):>7} {goal:>10}  "
-            f"{verdict:13}{self.note}"
+            f"{verdict:13}{self.broken or self.note}"
         ).rstrip()
 
 

@@ -52,6 +52,11 @@ LEFT_OUT = {
 }
 """What the gateway of a home with a mat does not load."""
 
+SWITCHING = ("a.old", "b.old", "trial.json.new", "current.new")
+"""What lies beside the places while a release that is whole gets one, and is put in force."""
+
+SAID_LINES = 6
+
 END_S = 30.0
 HOME_TOML = """
 [home]
@@ -133,6 +138,7 @@ class Box:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._restart = folder / "restart"
         self._log = folder / "box.log"
+        self._cut_at = 0.0
 
     def install(self, version: str, root: bytes) -> None:
         """What the package brings: a release, and the small thing."""
@@ -192,14 +198,14 @@ class Box:
             process.wait(END_S)
         self._processes.clear()
         self._restart.unlink(missing_ok=True)
+        self._cut_at = time.time()
 
     def until(self, done: Callable[[], bool], what: str, within_s: float = 90.0) -> float:
         """Let it run until something holds; how long it took.  Raises `TimeoutError`."""
         began = time.monotonic()
         while not done():
             if time.monotonic() - began > within_s:
-                tail = self._log.read_text()[-3000:]
-                raise TimeoutError(f"{what} did not come within {within_s:.0f} s: {tail}")
+                raise TimeoutError(f"{what} did not come within {within_s:.0f} s: {self.said()}")
             self.tick()
             time.sleep(0.02)
         return time.monotonic() - began
@@ -228,8 +234,23 @@ class Box:
         if last is not None and last.get("plan") == plan:
             return "over"
         if inbox.request_file.exists():
-            return "unpacking" if (self.slots.root / TAKEN).exists() else "checking"
+            if self._is_new(TAKEN):
+                return "unpacking"
+            is_next = trial is not None and trial["plan"] == plan
+            return "switching" if is_next or any(map(self._is_new, SWITCHING)) else "checking"
         return "fetching" if inbox.artefact.exists() else "wanted"
+
+    def _is_new(self, name: str) -> bool:
+        """Whether this lies beside the places, and no cut left it there."""
+        try:
+            return (self.slots.root / name).lstat().st_ctime > self._cut_at
+        except OSError:
+            return False
+
+    def said(self) -> str:
+        """The end of what its programs said, in one line."""
+        lines = self._log.read_text(errors="replace").split("\n") if self._log.exists() else []
+        return " / ".join(line.strip() for line in lines[-SAID_LINES:] if line.strip())
 
     def running(self) -> str | None:
         """The version of the gateway that runs, by its own process; None: none runs.  Raises

@@ -56,13 +56,14 @@ ROUNDS_MAX = 2_000
 
 @dataclass
 class Found:
-    """Of `spoiled` homes the new release does not hold; `written` events were to be at the server,
-    `lost` are not there; `told` homes count as held or returned there."""
+    """Of `spoiled` homes the new release does not hold: those are to be on the old one (`on_old`),
+    and all others on the new one (`on_target`), whole; `elsewhere` are the rest.  `written` events
+    were to be at the server, `lost` are not there."""
 
     spoiled: int
     on_target: int
     on_old: int
-    on_none: int
+    elsewhere: int
     written: int
     lost: int
     state: str
@@ -119,9 +120,15 @@ class FleetHome:
         self.ended = False
         self.start()
 
-    @property
-    def runs(self) -> str:
-        return self._version
+    def is_on(self, version: str) -> bool:
+        """Whether it runs this one, would start it next, and it is whole; nothing is on trial."""
+        place = self.slots.folder(self.slots.current())
+        return (
+            self._version == version
+            and self.slots.release(self.slots.current()).get("release") == version
+            and (place / "lib" / "one.py").read_text() == f'VERSION = "{version}"\n'
+            and self.slots.trial() is None
+        )
 
     def start(self) -> None:
         """The program starts, as its unit starts it."""
@@ -234,12 +241,13 @@ def updated(folder: Path, homes: int, fail_pct: int) -> Found:
             query = select(func.count()).where(e.origin.startswith("home:f"))
             stored = int(conn.execute(query).scalar_one())
     written = sum(home.wire.seq for home in made)
-    runs = [home.runs for home in made]
+    right = [home.is_on(OLD if home.spoiled else NEW) for home in made]
+    on_old = sum(is_right and home.spoiled for is_right, home in zip(right, made, strict=True))
     return Found(
         spoiled=sum(home.spoiled for home in made),
-        on_target=runs.count(NEW),
-        on_old=runs.count(OLD),
-        on_none=homes - runs.count(NEW) - runs.count(OLD),
+        on_target=sum(right) - on_old,
+        on_old=on_old,
+        elsewhere=homes - sum(right),
         written=written,
         lost=written - stored,
         state=state,

@@ -59,5 +59,6 @@ def test_a_cut_at_random_moments_leaves_one_that_starts(unit: Unit) -> None:
         unit.publish(version)
     unit.client.post(PAGE, do="ring", home="h1", ring="1")
     unit.box.until(unit.connected, "the home")
-    found = cuts.cut_and_start(unit, 2, aims=("unpacking", "switched"))
-    assert (found.started, found.mixtures) == (2, 0)
+    found = cuts.cut_and_start([unit], 3, each=0)
+    assert (found.started, found.mixtures, found.lost, found.late) == (3, 0, 0, [])
+    assert found.written > 20

@@ -5,13 +5,15 @@ Not for: what is shown with it.
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from gateway.demo.staffclient import StaffClient, StaffError
 from gateway.demo.stage import Stage
+from gateway.updates.slots import PLACES
 from tests.updates.box import Box, Break, release
 from tests.updates.signed import Signed
 from web.staff.homelink.mirror import Mirror
@@ -37,6 +39,7 @@ class Unit:
         self.box = Box(folder / "box", made.url, made.clock_file, made.folder / "home")
         self.box.install("0.2.0", self.signed.root)
         self.releases["0.2.0"] = self.box.slots.folder("package")
+        self._plan: int | None = None
         admin = made.account("administrator")
         self.client = StaffClient(made.url, admin.email, admin.password)
 
@@ -47,8 +50,14 @@ class Unit:
         self.signed.add(version, folder)
         Mirror(self.mirror).add(self.signed.repo.folder, self.signed.root)
 
+    def has_had(self, versions: Sequence[str]) -> None:
+        """Both places hold a release that is not in force, as after some updates."""
+        for place, version in zip(PLACES, versions, strict=True):
+            shutil.copytree(self.releases[version], self.box.slots.folder(place), symlinks=True)
+
     def decide(self, version: str) -> None:
         """The administrator lets the homes run it."""
+        self._plan = None
         self.client.post(PAGE, do="start", version=version, limit_pct="5", wait_h="0")
 
     def told(self) -> tuple[str | None, ...]:
@@ -72,11 +81,34 @@ class Unit:
 
     def phase(self) -> str:
         """How far the newest decision is in the home, by what lies on its disk: `wanted`,
-        `fetching`, `checking`, `unpacking`, `switched` (the one before runs still), `trial`, `over`
-        (decided, and perhaps not told yet); `none`: nothing was decided."""
+        `fetching`, `checking`, `unpacking`, `switching`, `switched` (the one before runs still),
+        `trial`, `over` (decided, and perhaps not told yet); `none`: nothing was decided."""
+        if self._plan is None:
+            with closing(sqlite3.connect(self.stage.database, timeout=10)) as db:
+                self._plan = db.execute("SELECT max(id) FROM release_plan").fetchone()[0]
+        return "none" if self._plan is None else self.box.phase(self._plan)
+
+    def runs(self) -> str:
+        """The version in force."""
+        return str(self.box.slots.release(self.box.slots.current()).get("release"))
+
+    def is_whole(self) -> bool:
+        """Whether what is in force is one release that was made, byte for byte, and what runs, if a
+        gateway does, is one too."""
+        try:
+            running = self.box.running()
+            return self.box.is_whole(self.releases) and running in (None, *self.releases)
+        except (AssertionError, KeyError, ValueError, OSError):
+            return False
+
+    def lost(self) -> tuple[int, int]:
+        """How many events the home wrote by now, and how many of those its server has not got."""
+        with closing(sqlite3.connect(self.stage.home_log, timeout=10)) as db:
+            of_home = "SELECT seq, hash FROM event WHERE origin IS NULL"
+            written = set(db.execute(of_home).fetchall())
         with closing(sqlite3.connect(self.stage.database, timeout=10)) as db:
-            plan = db.execute("SELECT max(id) FROM release_plan").fetchone()[0]
-        return "none" if plan is None else self.box.phase(int(plan))
+            of_h1 = "SELECT seq, hash FROM event WHERE home_id = 'h1' AND origin LIKE 'home:%'"
+            return len(written), len(written - set(db.execute(of_h1).fetchall()))
 
     def starts(self) -> int:
         """How many starts of the home's gateway the server has heard of."""
