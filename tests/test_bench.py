@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 
 from gateway.envelope import Draft, seal
 from gateway.events import MatPressed
-from tests.bench import unit
+from tests.bench import fleet, unit
 from tests.bench.figure import Figure
 from tests.conftest import START
+from tests.updates.cuts import Survived
+from tests.updates.moments import EACH, PHASES
 
 READY = Figure("gateway_ready_s", 1.5, "s", 1.6, on="units", machine_ms=710)
 
@@ -83,3 +86,52 @@ def test_the_units_event_is_one_that_a_home_writes() -> None:
     )
     assert event.kind == unit.event(1)["kind"]
     assert json.loads(body).keys() == unit.event(1).keys()
+
+
+def test_what_ends_a_part_ends_nothing_else() -> None:
+    """What it had measured stands; what it had not is missed, with the reason, in its place."""
+
+    def part() -> Iterator[Figure]:
+        yield Figure("update_wrong_accepted", 0, "", 0)
+        raise TimeoutError("the home did not\ncome within 90 s")
+
+    well, late = fleet.guarded(("update_wrong_accepted", "config_applied_s"), part)
+    assert (well.name, well.ok) == ("update_wrong_accepted", True)
+    assert (late.name, late.ok) == ("config_applied_s", False)
+    assert "MISSED" in late.as_row()
+    assert "TimeoutError: the home did not come within 90 s" in late.as_row()
+    assert json.loads(late.as_json())["ok"] is False
+    [silent] = fleet.guarded(("install_steps",), lambda: iter(()))
+    assert silent.ok is False
+
+
+def test_every_figure_of_the_fleet_is_one_that_a_part_has() -> None:
+    """The names that the group promises; none is forgotten when its part ends early."""
+    names = [name for part in fleet.PARTS for name in part]
+    assert names == [
+        *("update_power_cuts_survived", "update_phases_cut", "update_wrong_accepted"),
+        *("config_applied_s", "install_steps", "install_simulated_min"),
+        *("fleet_on_target_pct", "fleet_events_lost"),
+    ]
+
+
+def test_cuts_are_survived_where_all_came_back_whole() -> None:
+    """A home that was late, a mixture or a lost event is a goal that is missed, and so is a phase
+    that was hardly cut."""
+
+    def judged(found: Survived) -> list[bool | None]:
+        return [figure.ok for figure in fleet.cut_figures(found, 1.0)]
+
+    def of(**more: int) -> Survived:
+        return Survived(**{"cuts": fleet.CUTS, "started": fleet.CUTS, **more})  # type: ignore[arg-type]
+
+    well = of()
+    well.hit.update(dict.fromkeys(PHASES, EACH))
+    assert judged(well) == [True, True]
+    assert judged(of()) == [True, False]
+    late = of(started=fleet.CUTS - 1)
+    late.late.append("a gateway at its server did not come within 90 s")
+    assert judged(late)[0] is False
+    assert "late: a gateway" in next(fleet.cut_figures(late, 1.0)).note
+    assert judged(of(mixtures=1))[0] is False
+    assert judged(of(lost=1))[0] is False

@@ -65,7 +65,8 @@ def take(slots: Slots, inbox: Inbox, root: bytes | None = None, seen: bytes | No
         _refused(slots, request, "no_room" if full else "failed", text)
     except Exception as error:  # or the request would begin all of it again, at once and for ever
         log.error("a release could not be taken in", exc_info=error)
-        _refused(slots, request, "failed", "The release could not be taken in: an error of this program.")
+        text = "The release could not be taken in: an error of this program."
+        _refused(slots, request, "failed", text)
     inbox.drop_request()
 
 
