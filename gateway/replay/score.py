@@ -1,11 +1,11 @@
 """How well the rules do on recorded homes: alarms and looks a month, and falls found or missed.
 
 A recording goes through the rules as it would live (`gateway.replay.run`), with a night team that
-answers: a look is answered `ok` after `LOOK_MIN` minutes and an alarm is acknowledged after
-`ACKNOWLEDGE_MIN`, because the recorded homes hold no emergency.  So every alarm counts that a team
-would have got; a team that never answered would get fewer, since an alarm that rings stands for the
-next.  A look that the bed answers by itself before that is counted all the same.  The pre-warning
-by day is never answered by the button: what the recorded residents would have pressed nobody knows.
+answers (`gateway.replay.night_team`), because the recorded homes hold no emergency.  So every alarm
+counts that a team would have got; a team that never answered would get fewer, since an alarm that
+rings stands for the next.  A look that the bed answers by itself before that is counted all the
+same.  The pre-warning by day is never answered by the button: what the recorded residents would
+have pressed nobody knows.
 
 `gateway.replay.injected_falls` puts falls into the nights.  Results are plain data, for the command
 line (`gateway.cli.replay`) and for pages.
@@ -19,7 +19,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from heapq import heappop, heappush
 from statistics import median
 from typing import TypeVar
 
@@ -29,16 +28,8 @@ from gateway.engine.sequencer import Sequencer
 from gateway.envelope import ClockState, Draft, Event
 from gateway.errors import ConfigError
 from gateway.events import (
-    AlarmAcknowledged,
-    AlarmOutcome,
     AlarmRaised,
-    AlarmResolved,
     AlarmType,
-    CheckAnswered,
-    CheckAsked,
-    Data,
-    Finding,
-    Looked,
     Severity,
 )
 from gateway.replay.injected_falls import (
@@ -50,6 +41,7 @@ from gateway.replay.injected_falls import (
     picked,
     silences,
 )
+from gateway.replay.night_team import Answer, Team
 from gateway.replay.recording import Recording
 from gateway.replay.run import AFTER, BOOT, facts_of
 from gateway.rules import HomeFacts, RuleSettings, bind, settings_class
@@ -62,12 +54,6 @@ NIGHT_FROM, NIGHT_TO = time(22, 0), time(8, 0)
 NIGHT_H = 10.0
 """Hours from `NIGHT_FROM` to `NIGHT_TO`."""
 
-LOOK_MIN = 5.0
-"""Minutes until the night team answers a look."""
-
-ACKNOWLEDGE_MIN, CLOSE_MIN = 5.0, 30.0
-"""Minutes until the night team acknowledges an alarm, and until it is closed."""
-
 FOUND_WITHIN_MIN = 30.0
 """Minutes within which a fall must be answered by an alarm or a look."""
 
@@ -75,18 +61,6 @@ K = TypeVar("K", int, str)
 
 DEFAULT_SEED = 1
 """Which exits become falls when nobody says; any other seed is as good."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One alarm for care, or one look.  `word` is the alarm's word or the look's why; `because` the
-    events it rests on."""
-
-    at: datetime
-    look: bool
-    rule: str
-    word: str
-    because: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,9 +239,11 @@ def run_drafts(
     facts: HomeFacts,
     settings: Mapping[str, RuleSettings],
     falls: Sequence[Fall] = (),
+    team: Team | None = None,
 ) -> Pass:
-    """The same over what happened, each with its moment, in order."""
-    team = _Team(falls)
+    """The same over what happened, each with its moment, in order.  `team` None: one that answers
+    everything as the module says."""
+    team = team or Team(falls)
     dry = _Dry(Fold(bind(settings, facts)), origin=f"home:{facts.id}", boot=BOOT, on_event=team.see)
     last: datetime | None = None
     for last, draft in drafts:
@@ -280,57 +256,6 @@ def run_drafts(
         team.speak(dry, last + AFTER)
         dry.run_due(last + AFTER, 0.0)
     return Pass(tuple(team.decided), tuple(team.answers))
-
-
-class _Team:
-    """The night team, and a note of what it was told."""
-
-    def __init__(self, falls: Sequence[Fall]) -> None:
-        self.decided: list[Event] = []
-        self.answers: list[Answer] = []
-        self._falls = [(fall.at, fall.until) for fall in falls]
-        self._waiting: list[tuple[datetime, int, Data]] = []
-        self._closed: set[str] = set()
-        self._count = 0
-
-    def see(self, event: Event) -> None:
-        """Note what the rules decided, and what to say to it later."""
-        data, because = event.data, event.because
-        if because is None:
-            return
-        self.decided.append(event)
-        if isinstance(data, AlarmRaised) and data.severity is Severity.CARE:
-            self.answers.append(Answer(event.at, False, because.rule, data.type, because.events))
-            self._later(event.at, ACKNOWLEDGE_MIN, AlarmAcknowledged(alarm=event.ref))
-            outcome = AlarmOutcome.HELPED if self._fallen(event.at) else AlarmOutcome.NO_NEED
-            self._later(event.at, CLOSE_MIN, AlarmResolved(alarm=event.ref, outcome=outcome))
-        elif isinstance(data, CheckAsked):
-            self.answers.append(Answer(event.at, True, because.rule, data.why, because.events))
-            finding = Finding.HELP if self._fallen(event.at) else Finding.OK
-            said = CheckAnswered(check=data.check, finding=finding, looked=Looked.PHONE)
-            self._later(event.at, LOOK_MIN, said)
-
-    def speak(self, dry: Sequencer, until: datetime) -> None:
-        """Say what is due by `until`, each at its own time, the rules' ticks in between."""
-        while True:
-            wake = dry.fold.wake
-            if self._waiting and self._waiting[0][0] <= until:
-                at, _, data = self._waiting[0]
-                if wake is None or wake > at:
-                    heappop(self._waiting)
-                    dry.number(Draft(data, person="night-team", at=at), at=at, mono_s=0.0)
-                    continue
-            if wake is None or wake > until:
-                return
-            # one moment's ticks at a time: what they ask for may be answered before the next
-            dry.run_due(wake, 0.0)
-
-    def _fallen(self, at: datetime) -> bool:
-        return any(begin <= at < end for begin, end in self._falls)
-
-    def _later(self, at: datetime, minutes: float, data: Data) -> None:
-        self._count += 1
-        heappush(self._waiting, (at + timedelta(minutes=minutes), self._count, data))
 
 
 def _falls(

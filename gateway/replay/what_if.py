@@ -4,11 +4,13 @@ gateway.replay.what_if`, a process of its own.
 From its standard input it reads one line of JSON, which says what the home consists of, what is set
 now and what is to be tried (`Asked`), and then one line for each event of the home, in order: its
 moment, a tab, the event as it was written.  What was told goes through the live rules twice, as a
-recorded home does (`gateway.replay.score`, with a night team that answers), and one line of JSON
-says what came of it (`Answer`), or which setting cannot be.
+recorded home does (`gateway.replay.score`), and one line of JSON says what came of it (`Answer`),
+or which setting cannot be.
 
-What rules had decided, and what people said to it, is left out: it belongs to the alarms that there
-were.  The first days are run and not counted, for a rule knows nothing of a home at first.
+What rules had decided is left out, for they decide anew.  What people said to it is said to the
+alarm or the look that comes in its place, and where nothing real is like it, what is assumed
+(`gateway.replay.real_team`).  The first days are run and not counted, for a rule knows nothing of a
+home at first.
 
 Not for: reading the log or the database (the caller sends what it may), or changing anything.
 """
@@ -30,6 +32,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from gateway.envelope import Draft, from_json
 from gateway.errors import BadEvent
 from gateway.events import AlarmRaised, Unknown
+from gateway.replay.real_team import SAME, Heard, Real, RealTeam, since
 from gateway.replay.score import Pass, run_drafts
 from gateway.rules import DeviceFacts, HomeFacts, RuleSettings, bind, settings_class
 
@@ -44,9 +47,6 @@ MEMORY_MAX_BYTES = 1024 * 1024 * 1024
 
 CPU_MAX_S = 120
 """Seconds of a processor; the caller waits for less on a clock."""
-
-SAME = timedelta(minutes=30)
-"""Two alarms of one type within that time are the same one, told sooner or later."""
 
 SHOWN_MAX = 100
 """Alarms that are named, of those that come or go."""
@@ -90,10 +90,22 @@ class Told(BaseModel):
     what: str
 
 
+class Staffed(BaseModel):
+    """What staff do in a run, of what comes in `days`: `real` alarms and looks are answered as they
+    were then, `assumed` ones as the assumed team does, `left` ones (of technique) by nobody."""
+
+    model_config = ConfigDict(frozen=True)
+
+    real: int = 0
+    assumed: int = 0
+    left: int = 0
+
+
 class Answer(BaseModel):
     """`before` and `after` count what is told in `days`, by what it is (`look`, or the alarm's
     type); `more` and `less` name what comes and what goes.  `days` None: there is nothing to count.
-    With `wrong` (`rule.key`) nothing was tried."""
+    `staffed` says what staff do in the one run and in the other.  With `wrong` (`rule.key`) nothing
+    was tried."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -103,6 +115,7 @@ class Answer(BaseModel):
     after: dict[str, int] = {}
     more: tuple[Told, ...] = ()
     less: tuple[Told, ...] = ()
+    staffed: tuple[Staffed, Staffed] = (Staffed(), Staffed())
     wrong: str | None = None
 
 
@@ -143,21 +156,39 @@ def answer(asked: Asked, lines: Iterable[str]) -> Answer:
         then = settings_of({**asked.settings, **changed})
     except Wrong as wrong:
         return Answer(wrong=str(wrong))
-    drafts = list(told(lines, _heard(facts)))
+    real = Heard()
+    drafts = list(told(lines, _heard(facts), real))
     if not drafts:
         return Answer()
     first, last = drafts[0][0], drafts[-1][0]
     begin = first + min(WARM_UP, (last - first) * WARM_UP_SHARE)
-    runs = [_counted(run_drafts(drafts, facts, one), begin) for one in (now, then)]
-    less, more = _apart(*runs)
+    (before, staffed), (after, staffed_then) = (
+        _run(drafts, facts, one, real.found, begin) for one in (now, then)
+    )
+    less, more = _apart(before, after)
     return Answer(
         days=round((last - begin) / timedelta(days=1), 1),
         events=len(drafts),
-        before=dict(Counter(one.what for one in runs[0])),
-        after=dict(Counter(one.what for one in runs[1])),
+        before=dict(Counter(one.what for one in before)),
+        after=dict(Counter(one.what for one in after)),
         more=tuple(more[:SHOWN_MAX]),
         less=tuple(less[:SHOWN_MAX]),
+        staffed=(staffed, staffed_then),
     )
+
+
+def _run(
+    drafts: Sequence[tuple[datetime, Draft]],
+    facts: HomeFacts,
+    settings: Mapping[str, RuleSettings],
+    real: Iterable[Real],
+    begin: datetime,
+) -> tuple[list[Told], Staffed]:
+    """One run: what comes from `begin` on, and what staff do to it."""
+    team = RealTeam(real)
+    found = _counted(run_drafts(drafts, facts, settings, team=team), begin)
+    assumed, left = since(team.assumed, begin), since(team.left, begin)
+    return found, Staffed(real=len(found) - assumed - left, assumed=assumed, left=left)
 
 
 def _heard(facts: HomeFacts) -> frozenset[str]:
@@ -167,9 +198,11 @@ def _heard(facts: HomeFacts) -> frozenset[str]:
     return (kinds - answers) | {"check.due"}
 
 
-def told(lines: Iterable[str], heard: frozenset[str]) -> Iterator[tuple[datetime, Draft]]:
-    """What devices, people and the plan told, in order; a line that is no event is passed over, and
-    so is what a rule had decided."""
+def told(
+    lines: Iterable[str], heard: frozenset[str], real: Heard
+) -> Iterator[tuple[datetime, Draft]]:
+    """What devices, people and the plan told, in order; a line that is no event is passed over.
+    What a rule had decided, and what was said to it, goes into `real`."""
     last: datetime | None = None
     for line in lines:
         moment, _, body = line.partition("\t")
@@ -178,9 +211,12 @@ def told(lines: Iterable[str], heard: frozenset[str]) -> Iterator[tuple[datetime
             at = datetime.fromisoformat(moment)
         except (BadEvent, ValueError):
             continue
-        if event.because is not None or event.kind not in heard or isinstance(event.data, Unknown):
+        if isinstance(event.data, Unknown) or at.tzinfo is None:
             continue
-        if at.tzinfo is None or (last is not None and at < last):
+        if last is not None and at < last:
+            continue
+        if event.because is not None or event.kind not in heard:
+            real.see(at, event)
             continue
         last = at
         yield at, Draft(event.data, device=event.device, person=event.person, at=at)

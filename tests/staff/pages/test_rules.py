@@ -3,6 +3,7 @@ shown on a page."""
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Callable
@@ -16,7 +17,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from gateway.clock import ManualClock
+from gateway.envelope import Because, Draft
 from gateway.events import (
+    AlarmAcknowledged,
+    AlarmRaised,
+    AlarmType,
     ConfigHeld,
     DeviceTold,
     DoorClosed,
@@ -24,12 +29,15 @@ from gateway.events import (
     GatewayStarted,
     HomeDescribed,
     PreviousRun,
+    Ref,
+    Severity,
 )
 from gateway.rules import settings_class
 from tests.staff.pages.conftest import post, text_of
 from tests.staff.parts import EnrolledHome, add_home
 from web.staff.configs import changes
 from web.staff.core.context import Staff
+from web.staff.events import append
 from web.staff.foresight import trials
 from web.staff.foresight.knobs import BY_RULE, TUNABLE
 from web.staff.foresight.trials import Trials
@@ -87,6 +95,33 @@ def test_a_change_is_counted_over_the_homes_own_weeks(
     assert 'value="30"' in page, "what was tried stands in the form"
     mender = as_role("technician", person="p2")
     assert "Hade inte kommit" not in tried(mender, staff_app)
+
+
+def test_what_staff_did_then_is_counted_and_what_is_assumed_is_said(
+    as_role: Callable[..., FlaskClient], doors: EnrolledHome, staff_app: Flask, staff: Staff
+) -> None:
+    """Four of the alarms came on those days, in the home's log, and one was taken, in the server's:
+    of those holds what was done; of the others the page says what it assumed."""
+    planner = as_role("coordinator", person="p1")
+    for day in range(4):
+        at = doors.clock.now() - timedelta(days=4 - day) + timedelta(hours=1, minutes=15)
+        raised = AlarmRaised(type=AlarmType.DOOR_LEFT_OPEN, severity=Severity.CARE, since=at)
+        because = Because("door_open", 1, (Ref(f"{doors.origin}/1"),))
+        (alarm,) = doors.send(Draft(raised, device="front", because=because), at=at)
+    with staff.write() as tx:
+        taken = Draft(AlarmAcknowledged(alarm=alarm.ref), person="p1")
+        append.write(staff, tx, "h1", taken, at=at + timedelta(minutes=2))
+    page = html.unescape(tried(planner, staff_app, open_min="10"))
+    assert 'data-real="4 4" data-assumed="3 3" data-left="0 0"' in page
+    assert "4 av 7 med ändringen kom på riktigt också (nu: 4 av 7)." in page
+    assert "3 med ändringen kom inte på riktigt (nu: 3). Där antas att någon tar dem inom" in page
+    assert "tekniska larm eller påminnelser" not in page, "at night an open door is one of care"
+    with staff.db.write() as tx:  # as a server of the version before had counted
+        (row,) = tx.conn.execute(select(rule_trial.c.id, rule_trial.c.result))
+        old = {key: value for key, value in json.loads(row.result).items() if key != "staffed"}
+        tx.conn.execute(rule_trial.update().values(result=json.dumps(old)))
+    page = text_of(planner, f"{PATH}?prov={row.id}")
+    assert 'data-test="assumed-all"' in page
 
 
 def test_what_was_counted_is_saved_as_the_homes_configuration(

@@ -58,8 +58,19 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
+class Staffed:
+    """What staff do in a run: to how many alarms and looks what they did then (`real`), to how many
+    what is assumed, and how many are `left` until they end."""
+
+    real: int
+    assumed: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a trial; `days` None: there was nothing to count."""
+    """What came of a trial; `days` None: there was nothing to count.  `staffed` is of what is set,
+    and of what is tried; None: another version counted, which assumed all of it."""
 
     days: float | None
     counts: tuple[Count, ...]
@@ -67,6 +78,7 @@ class Outcome:
     after: int
     more: tuple[Named, ...]
     less: tuple[Named, ...]
+    staffed: tuple[Staffed, Staffed] | None
 
 
 def _works_here(actor: Actor, home: str) -> None:
@@ -145,7 +157,16 @@ def _outcome(trial: Trial | None, *, care: bool) -> Outcome | None:
         after=sum(after.values()),
         more=_named(result["more"]) if care else (),
         less=_named(result["less"]) if care else (),
+        staffed=_staffed(result),
     )
+
+
+def _staffed(result: Mapping[str, Any]) -> tuple[Staffed, Staffed] | None:
+    said = result.get("staffed")
+    if said is None:
+        return None
+    now, then = (Staffed(one["real"], one["assumed"], one["left"]) for one in said)
+    return now, then
 
 
 def _named(found: list[Mapping[str, str]]) -> tuple[Named, ...]:
