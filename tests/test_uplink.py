@@ -425,6 +425,18 @@ def test_a_home_that_is_not_accepted_is_told(
     assert home.all("link") in ([False], [])
 
 
+@pytest.mark.parametrize("code", ["replaced", "ended"])
+def test_a_home_that_has_another_gateway_since_is_told_so(
+    server: WireServer, box: MemoryOutbox, uplink: Uplink, home: Home, code: str
+) -> None:
+    """The server's word for it goes on: whoever stands there needs no network mended."""
+    server.faults.append(lambda r: r.answer(401, server.problem(code)))
+    box.add(1)
+    uplink.start()
+    assert home.wait(lambda: home.all("problem"))
+    assert home.all("problem")[0].code == code
+
+
 def test_a_captive_portal_is_not_taken_for_the_server(
     server: WireServer, box: MemoryOutbox, uplink: Uplink, home: Home
 ) -> None:

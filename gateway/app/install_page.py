@@ -288,6 +288,7 @@ def _guiding(signal: HeardSignal | None) -> Guiding | None:
         return None
     return Guiding(
         device=told.device,
+        what=told.what,
         said=told.said,
         number=told.number,
         question=told.question,

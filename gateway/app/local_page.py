@@ -32,6 +32,7 @@ from gateway.events import (
     LockOperationRequested,
     Severity,
 )
+from gateway.link.link_state import NOT_OURS
 from gateway.origin import begun_uptime_s, is_in_memory
 from gateway.ports import Bolt
 from gateway.services.ssh_hour import SshHour
@@ -268,13 +269,14 @@ class LocalPage:
         if home.uplink is None:
             return LinkState(configured=False, up=False, last_ok=None, backlog=0)
         metrics = home.uplink.metrics()
-        last = metrics.last_ok
+        last, problem = metrics.last_ok, metrics.problem
         return LinkState(
             configured=True,
             up=metrics.connected,
             last_ok=None if last is None else datetime.fromtimestamp(last, UTC),
             backlog=metrics.backlog,
-            problem=None if metrics.problem is None else metrics.problem.text,
+            problem=None if problem is None else problem.text,
+            put_away=problem.code if problem is not None and problem.code in NOT_OURS else None,
         )
 
     def _chain(self) -> ChainState | None:

@@ -212,6 +212,11 @@ def asked(text: str) -> str:
     return _begins(ASKED, text)
 
 
+def wants_words(text: str) -> bool:
+    """Whether a driver's question is answered in words, or only by saying that one is ready."""
+    return "press enter" not in text.lower()
+
+
 def failed(code: str) -> str:
     """Why it failed, and what to do."""
     return FAILED.get(code, FAILED_SOMEHOW)

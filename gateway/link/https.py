@@ -227,11 +227,12 @@ class Lane:
     def stream(self, last_id: int) -> Stream:
         """Open the stream after the number `last_id`.  Raises `LinkRefused`, `LinkDown`."""
         response = self._open_stream(last_id)
-        if response.status == 401 and self._learn(_read_all(response)):
+        said = b"" if response.status == 200 else _read_all(response)
+        if response.status == 401 and self._learn(said):
             response.close()
             response = self._open_stream(last_id)
+            said = b"" if response.status == 200 else _read_all(response)
         if response.status != 200:
-            said = _read_all(response)
             response.close()
             raise refusal(response.status, said)
         if "text/event-stream" not in response.headers.get("Content-Type", ""):

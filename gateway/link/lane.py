@@ -14,7 +14,7 @@ import threading
 
 from gateway.errors import LinkError, LinkRefused
 from gateway.link.backoff import Backoff
-from gateway.link.link_state import Problem, SharedLinkState
+from gateway.link.link_state import NOT_OURS, Problem, SharedLinkState
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,8 @@ class LaneThread(threading.Thread):
 
     def _failed(self, error: LinkError) -> None:
         if isinstance(error, LinkRefused):
-            self.problem(Problem("refused", error.text))
+            code = error.code if error.code in NOT_OURS else "refused"
+            self.problem(Problem(code, error.text))
         log.info("the uplink pauses", extra={"lane": self.lane_name, "why": error.text})
         self.on_down()
         self.pause()

@@ -76,11 +76,16 @@ class UrgentEvent(NamedTuple):
     body: bytes
 
 
+NOT_OURS = frozenset({"replaced", "ended"})
+"""Words of the server that mean: this gateway is the home's no more, and nothing here mends it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Something about the link that a technician must know.
 
-    `code`: `refused` (the server does not accept this home), `event_refused` (nor the event `seq`),
+    `code`: `refused` (the server does not accept this home), `replaced` (nor this gateway, for the
+    home has another one), `ended` (nor any of it), `event_refused` (nor the event `seq`),
     `server_behind` (it asks for events that are pruned here), `down_refused` (what it sent down
     could not be kept), `internal` (a fault of ours)."""
 

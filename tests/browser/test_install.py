@@ -19,19 +19,28 @@ from gateway.demo.tree import HERE
 from gateway.doors import install_code
 from gateway.envelope import Draft
 from gateway.events import (
+    AlarmRaised,
+    AlarmType,
     BedEntered,
     ConfigHeld,
     DeviceTold,
     HomeDescribed,
+    LockLocked,
+    LockUnlocked,
     MatPressed,
     MatReleased,
+    PendantPressed,
+    PowerLost,
+    PowerRestored,
 )
 from gateway.wire import make_code
 from tests.browser.conftest import PHONE, LiveServer
+from tests.browser.crooked import crooked
 from tests.browser.night import Night
 from tests.ports import free_port
-from tests.staff.installs.parts import DEVICES
+from tests.staff.installs.parts import DEVICES, furnish
 from tests.staff.installs.test_hearing import listening, order_on, tell
+from tests.staff.installs.test_trial import ALL
 from tests.staff.parts import add_user, parts_of
 from web.staff.core.context import Staff
 from web.staff.core.rights import Role
@@ -47,11 +56,30 @@ SHOTS = os.environ.get("TRYGGVE_SHOTS")
 
 
 def looked_at(page: Any, name: str) -> None:
-    """Nothing is cut off; and a picture, where somebody wants one."""
+    """Nothing is cut off, on a narrow phone neither; and a picture, where somebody wants one."""
     page.wait_for_load_state()  # without its style sheets a page is of any width
     assert page.evaluate(WIDER) <= 0, name
+    assert crooked(page) == [], name
     if SHOTS:
         page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True)
+
+
+IN_SIGHT = """(test) => {
+  const box = document.querySelector(`[data-test=${test}]`).getBoundingClientRect();
+  const top = document.querySelector(".top").getBoundingClientRect().bottom;
+  return box.top >= top - 1 && box.bottom <= innerHeight;
+}"""
+"""Whether a part of the page is seen whole, nobody having scrolled."""
+
+SEEN = (
+    ("bed", (MatPressed(), BedEntered(), MatReleased())),
+    ("floor", (MatPressed(), AlarmType.ON_FLOOR, MatReleased())),
+    ("pendant", (PendantPressed(verified=True),)),
+    ("front", (LockUnlocked(), LockLocked())),
+    (None, (PowerLost(), PowerRestored())),
+)
+"""What the home tells of, thing by thing: stepped on, lain down, stepped off; fallen; pressed;
+unlocked and locked; the plug pulled and put back."""
 
 
 def test_a_home_is_tried_on_a_phone(
@@ -60,10 +88,12 @@ def test_a_home_is_tried_on_a_phone(
     night: Night,
     live_server: LiveServer,
 ) -> None:
-    """The code is shown to a camera and in letters; each step is ticked while the page is looked
-    at, though what a bed says is care and no technician's; half-written words stay; what is skipped
-    needs a reason; the protocol can be printed."""
+    """The code is shown to a camera and in letters; each step is ticked by its own event while the
+    page is looked at, though what a bed says is care and no technician's; half-written words stay;
+    what is skipped needs a reason; what was done is said where one looks; the protocol says who,
+    when, what was seen and what was skipped and why, and is printed without what is pressed."""
     add_user(night.app, "p-tech", [Role.TECHNICIAN])
+    furnish(night.homes["h1"])
     page = open_page(PHONE)
     sign_in(page, "p-tech")
     page.goto(f"{live_server.url}/hem/h1")
@@ -78,29 +108,46 @@ def test_a_home_is_tried_on_a_phone(
     home = night.homes["h1"]
     home.send(Draft(MatReleased(), device="bed"))  # somebody lay there
     page.get_by_test_id("begin").click()
+    page.get_by_test_id("progress").wait_for()
+    assert page.evaluate(IN_SIGHT, "flashes"), "what was done is said where one looks"
     page.locator('[data-step="lay_down bed"] summary').click()
     words = page.locator('[data-step="lay_down bed"]').get_by_test_id("words")
     words.fill("sov")
     home.send(Draft(MatPressed(), device="bed"))
     page.locator('[data-step="stepped_on bed"][data-state="seen"]').wait_for()
     assert words.input_value() == "sov", "what is being written stays"
-    home.send(BedEntered(), Draft(MatReleased(), device="bed"))
-    page.locator('[data-step="lay_down bed"][data-state="seen"]').wait_for()
+    for device, told in SEEN:
+        for one in told:
+            data = one if not isinstance(one, AlarmType) else AlarmRaised.usual(one, night.now)
+            home.send(Draft(data, device=None if isinstance(data, BedEntered) else device))
+    page.locator('[data-step="plugged_in"][data-state="seen"]').wait_for()
     looked_at(page, "phone-install-trial")
-    while page.locator('[data-test="step"][data-state="left"]').count():
-        step = page.locator('[data-test="step"][data-state="left"]').first
-        step.locator("summary").click()
-        step.get_by_test_id("why").select_option("not_possible")
-        key = step.get_attribute("data-step")
-        step.get_by_test_id("skip").click()
-        page.locator(f'[data-step="{key}"][data-state="skipped"]').wait_for()
+    left = page.locator('[data-test="step"]:not([data-state="seen"])')
+    assert [one.get_attribute("data-step") for one in left.all()] == ["called pendant"]
+    assert page.get_by_test_id("accept").is_disabled()
+    left.locator("summary").click()
+    left.get_by_test_id("why").select_option("other")
+    left.get_by_test_id("words").fill("Larmcentralen är inte inkopplad")
+    left.get_by_test_id("skip").click()
+    page.locator('[data-step="called pendant"][data-state="skipped"]').wait_for()
+    assert page.evaluate(IN_SIGHT, "flashes"), "what was done is said where one looks"
     page.get_by_test_id("accept").click()
-    page.get_by_test_id("lines").wait_for()
+    lines = page.get_by_test_id("lines")
+    lines.wait_for()
     looked_at(page, "phone-install-protocol")
+    assert page.get_by_test_id("who").inner_text().count("Prov p-tech") == 2
+    assert lines.locator('[data-test="line"]:not([data-seen=""])').count() == len(ALL) - 1
+    skipped = lines.locator('[data-step="called"]').inner_text()
+    assert "Larmcentralen är inte inkopplad" in skipped and "Prov p-tech" in skipped
     page.emulate_media(media="print")
-    assert not page.locator("header.top").is_visible()
-    assert page.get_by_test_id("lines").is_visible()
+    for pressed in ("header.top", ".flashes", "button", "main a"):
+        assert not page.locator(pressed).first.is_visible(), pressed
+    assert lines.is_visible()
     looked_at(page, "print-install-protocol")
+    page.emulate_media(media="screen")
+    page.evaluate("window.print = () => { window.printed = true; }")
+    page.get_by_test_id("print").click()
+    assert page.evaluate("window.printed")
 
 
 LOCK = {"address": "54:D2:72:00:00:01", "driver": "lock_nuki", "name": "Nuki_1", "rssi": -55}
@@ -165,6 +212,7 @@ def test_things_are_found_named_paired_and_calibrated_on_a_phone(
     answer.fill("0123")
     hears(27, guided={**asks, "number": 1, "question": "Offline key, 32", "hidden": True})
     page.locator('[data-near="pin-27"]').wait_for()
+    assert "sluten" in page.locator('[data-near="pin-27"]').inner_text()
     assert answer.input_value() == "0123", "what is being typed stays"
     assert answer.get_attribute("type") == "password"
     looked_at(page, "phone-nearby-key")
@@ -176,12 +224,17 @@ def test_things_are_found_named_paired_and_calibrated_on_a_phone(
     assert "Nyckeln stämmer inte med låset." in page.get_by_test_id("guided").inner_text()
     looked_at(page, "phone-nearby-wrong-key")
 
+    page.get_by_test_id("guide-again").click()
+    order = orders_but(stream, staff, ListenAction.GO_ON)
+    assert (order.action, order.device) == (ListenAction.PAIR, "front"), "tried again from there"
     page.get_by_test_id("guide-bed").click()
     order = orders_but(stream, staff, ListenAction.GO_ON)
     assert (order.action, order.device) == (ListenAction.CALIBRATE, "bed")
     mat = {"device": "bed", "what": "calibrate", "number": 1}
-    hears(guided={**mat, "question": "Make the bed as usual, let nobody"})
+    ask = "Make the bed as usual, let nobody touch it, and press Enter."
+    hears(guided={**mat, "question": ask})
     page.get_by_text("Bädda som vanligt").wait_for()
+    assert page.get_by_test_id("answer").count() == 0, "nothing is to be written"
     looked_at(page, "phone-nearby-calibrate")
     page.get_by_test_id("send-answer").click()
     assert orders_but(stream, staff, ListenAction.GO_ON).question == 1

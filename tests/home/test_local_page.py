@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import urllib3
@@ -38,6 +39,7 @@ from gateway.events import (
     PowerSteadied,
     PowerUndervolted,
 )
+from gateway.link.link_state import Metrics, Problem
 from tests.drivers.cameras import flap_board
 from tests.drivers.parts import until
 from tests.ports import free_port
@@ -97,6 +99,20 @@ async def test_the_state_is_the_homes(home: Home) -> None:
         Answered.NO_CLOCK,
         Answered.MALFORMED,
     )
+
+
+@pytest.mark.parametrize(
+    ("code", "put_away"), [("replaced", "replaced"), ("ended", "ended"), ("refused", None)]
+)
+async def test_the_link_says_that_the_home_has_another_gateway(
+    home: Home, monkeypatch: pytest.MonkeyPatch, code: str, put_away: str | None
+) -> None:
+    """What the server calls this gateway is told by its word; any other no is a sentence."""
+    told = Metrics(False, False, 3, None, Problem(code, "the staff server said no"))
+    monkeypatch.setattr(home, "uplink", SimpleNamespace(metrics=lambda: told))
+    state = await asyncio.to_thread(page_of(home).state)
+    assert (state.link.up, state.link.put_away) == (False, put_away)
+    monkeypatch.undo()
 
 
 async def test_an_alarm_is_taken_back_once(home: Home) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -268,6 +269,24 @@ def test_the_glance_is_the_worst_of_what_matters() -> None:
     assert overall(replace(fine, log_problem="full")) is Health.BAD
     assert overall(replace(fine, link=replace(fine.link, problem="key void"))) is Health.BAD
     assert overall(state) is Health.BAD
+
+
+@pytest.mark.parametrize("word", ["replaced", "ended"])
+def test_a_gateway_that_was_put_away_says_so_and_what_to_do(
+    page: FlaskClient, port: FakePort, word: str
+) -> None:
+    """Instead of a server that does not answer, and of what the program says of it in English; the
+    self-test sends nobody to the router."""
+    said = Words("sv")(f"link.{word}")
+    assert "ny kod" in said and "Dra ur" in said
+    away = replace(port.now.link, up=False, problem="the staff server said no (401)", put_away=word)
+    port.now = replace(port.now, link=away)
+    shown = html.unescape(page.get("/").text)
+    assert said in shown and "said no" not in shown
+    assert Words("sv")("link.down") not in shown
+    send(page, "/test")
+    tested = html.unescape(page.get("/test").text)
+    assert said in tested and "Kontrollera internet" not in tested
 
 
 def test_a_log_in_memory_is_told() -> None:

@@ -72,6 +72,9 @@ class Sentences:
     def failed(self, code: str) -> str:
         return self._say(words.failed(code))
 
+    def wants_words(self, text: str) -> bool:
+        return words.wants_words(text)
+
 
 def add_to(
     app: Flask,

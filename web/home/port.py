@@ -38,13 +38,15 @@ class Health(StrEnum):
 class LinkState:
     """The link to the staff server.  `last_ok` aware UTC, None: never since the start; `backlog`
     events that the server has not confirmed; `configured` False: this home has no server;
-    `problem` a sentence for a technician, None: none."""
+    `problem` a sentence for a technician, None: none; `put_away`: the server has another gateway
+    for this home (`replaced`), or takes none (`ended`)."""
 
     configured: bool
     up: bool
     last_ok: datetime | None
     backlog: int
     problem: str | None = None
+    put_away: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +243,7 @@ class Guiding:
     """A device is paired or calibrated, as `gateway.wire.Guided` says it."""
 
     device: str
+    what: str
     said: tuple[str, ...]
     number: int
     question: str

@@ -46,6 +46,30 @@ _TEXTS: dict[str, tuple[str, str]] = {
             "it is back."
         ),
     ),
+    "link.replaced": (
+        (
+            "Hemmet har fått en annan enhet, och servern tar inte emot något från den här. Larm "
+            "härifrån når ingen. Dra ur den här enheten och lämna tillbaka den. Ska den användas "
+            "igen: anslut den med en ny kod från hemmets sida på servern."
+        ),
+        (
+            "The home has another unit now, and the server takes nothing from this one. Alarms "
+            "from here reach nobody. Unplug this unit and hand it back. To use it again, enroll it "
+            "with a new code from the home's page at the server."
+        ),
+    ),
+    "link.ended": (
+        (
+            "Hemmet är avslutat på servern, som inte tar emot något härifrån. Larm når ingen. Dra "
+            "ur enheten och lämna tillbaka den. Ska hemmet användas igen: anslut enheten med en ny "
+            "kod från hemmets sida på servern."
+        ),
+        (
+            "The home has ended at the server, which takes nothing from here. Alarms reach nobody. "
+            "Unplug the unit and hand it back. To use the home again, enroll the unit with a new "
+            "code from the home's page at the server."
+        ),
+    ),
     "link.none": (
         "Hemmet är inte anslutet till någon server. Larm når ingen.",
         "This home is not enrolled at a server. Alarms reach nobody.",

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.envelope import GENESIS, Draft, verify_next
 from gateway.errors import UserError
-from gateway.events import MatPressed, MatReleased, RecordRead, Tap
+from gateway.events import HomeClosedWhy, MatPressed, MatReleased, RecordRead, Tap
 from gateway.wire import HOME_HEADER, fingerprint, split_code
 from tests.staff.homelink.test_ingest import rows
 from tests.staff.homelink.test_urgent import WATCHER
@@ -24,9 +24,11 @@ from tests.staff.parts import EnrolledHome, add_home, pem_of
 from web.staff.care import actions
 from web.staff.core.admission import Lane
 from web.staff.core.context import Staff
+from web.staff.core.rights import Operator
 from web.staff.doors import lock_orders
 from web.staff.events import append
 from web.staff.homelink import enrolment
+from web.staff.people import home_life
 from web.staff.storage import event_store, tables
 
 EVENTS = "/api/v1/home/events"
@@ -113,6 +115,26 @@ def test_a_code_works_once(enrolled_home: EnrolledHome, staff: Staff) -> None:
     gone = _post(enrolled_home, enrolled_home.headers("POST", EVENTS))
     assert gone.status_code == 401, "the older gateway's key is void"
     assert len(rows(staff, tables.event, kind="home.enrolled")) == 2
+
+
+def test_a_gateway_that_the_home_had_is_told_what_it_is_now(
+    make_home: Callable[[str], EnrolledHome], staff: Staff
+) -> None:
+    """Replaced by a new card, or ended with the home: its own word for each, for whoever stands
+    before it; a key that the home never had is a forgery as before, and so is another home's."""
+    home, other = make_home("h1"), make_home("h2")
+    old, home.key = home.key, Ed25519PrivateKey.generate()
+    home.enroll()
+
+    def told(**by: Any) -> str:
+        return str(_post(home, home.headers("POST", EVENTS, **by)).get_json()["code"])
+
+    assert told(key=old) == "replaced"
+    assert told(key=old, iss="h2", kid="h2") == "forged"
+    assert told(key=other.key) == "forged"
+    home_life.close(staff, Operator("org1"), "h1", HomeClosedWhy.MOVED)
+    assert [told(), told(key=old)] == ["ended", "ended"]
+    assert told(key=other.key) == "unknown_key"
 
 
 def test_a_gateway_whose_answer_was_lost_is_answered_again(

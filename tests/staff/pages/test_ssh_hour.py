@@ -175,7 +175,10 @@ def test_a_home_that_has_none_says_so_in_a_sentence(
     post(administrator, PAGE, **FORM)
     home.send(SshRefused(request=state(staff).request, why=SshRefusal.NO_UNIT))
     page = text_of(administrator, PAGE)
-    sentence = "Hemmet öppnade inte SSH: enheten kör inte vårt minneskort och kan inte öppna SSH."
+    sentence = (
+        "Hemmet öppnade inte SSH: enheten är inte startad från Tryggves minneskort och kan inte "
+        "öppna SSH."
+    )
     assert sentence in page and 'data-test="form-open"' in page
 
 

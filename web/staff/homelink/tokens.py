@@ -32,6 +32,19 @@ _VALID_KEY = select(tables.gateway_key.c.public_key).where(
     tables.gateway_key.c.revoked_at.is_(None),
 )
 
+BEFORE_MAX = 4
+"""Of a home's earlier gateways, how many of the latest are told that they were replaced."""
+
+_KEYS_BEFORE = (
+    select(tables.gateway_key.c.public_key)
+    .where(
+        tables.gateway_key.c.home_id == bindparam("home"),
+        tables.gateway_key.c.revoked_at.is_not(None),
+    )
+    .order_by(tables.gateway_key.c.revoked_at.desc())
+    .limit(BEFORE_MAX)
+)
+
 
 @lru_cache(maxsize=KEYS_MAX)
 def public_key(pem: str) -> Ed25519PublicKey:
@@ -45,16 +58,23 @@ def public_key(pem: str) -> Ed25519PublicKey:
 def home_of(database: Database, authorization: str | None, method: str, path: str) -> str:
     """The id of the home that signed this request.
 
-    Raises `Refused` (401): `no_token`, `unknown_key`, `forged`, `backwards`, `expired`, `not_yet`,
-    `too_long`, `other_request`.  What is wrong is told exactly only after the signature held.
+    Raises `Refused` (401): `no_token`, `unknown_key`, `replaced` (the home has another gateway
+    since), `ended` (it has none any more), `forged`, `backwards`, `expired`, `not_yet`, `too_long`,
+    `other_request`.  What is wrong is told exactly only after the signature held.
     """
     if authorization is None or not authorization.startswith("Bearer "):
         raise Refused(401, "no_token", "The request is not signed.")
     token = authorization[len("Bearer ") :]
     if len(token) > TOKEN_MAX_CHARS:
         raise Refused(401, "forged", "The request's token is not readable.")
-    home, key = _signer(database, token)
-    claims = _claims(token, key)
+    home, pem = _signer(database, token)
+    try:
+        if pem is None:
+            raise Refused(401, "unknown_key", "No gateway is enrolled with this key.")
+        claims = _claims(token, public_key(pem))
+    except Refused:
+        _say_if_it_was(database, home, token, followed=pem is not None)
+        raise
     now = time.time()
     issued, expires = claims.issued, claims.expires
     if claims.issuer != home:
@@ -72,7 +92,8 @@ def home_of(database: Database, authorization: str | None, method: str, path: st
     return home
 
 
-def _signer(database: Database, token: str) -> tuple[str, Ed25519PublicKey]:
+def _signer(database: Database, token: str) -> tuple[str, str | None]:
+    """The home that a token names, and its gateway's key; None: it has none."""
     try:  # only the name: `_claims` reads all of it, and holds it to the key
         head = token.partition(".")[0]
         home = json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4))).get("kid")
@@ -81,10 +102,22 @@ def _signer(database: Database, token: str) -> tuple[str, Ed25519PublicKey]:
     if not isinstance(home, str) or "\x00" in home:
         raise Refused(401, "unknown_key", "No gateway is enrolled with this key.")
     with database.read() as conn:
-        pem = conn.execute(_VALID_KEY, {"home": home}).scalar_one_or_none()
-    if pem is None:
-        raise Refused(401, "unknown_key", "No gateway is enrolled with this key.")
-    return home, public_key(pem)
+        return home, conn.execute(_VALID_KEY, {"home": home}).scalar_one_or_none()
+
+
+def _say_if_it_was(database: Database, home: str, token: str, *, followed: bool) -> None:
+    """Raise `Refused` when the token is of a gateway that the home had: whoever looks at that
+    gateway's own page must not look for a fault in the network.  `followed`: it has another one."""
+    with database.read() as conn:
+        before = conn.execute(_KEYS_BEFORE, {"home": home}).scalars().all()
+    for pem in before:
+        try:
+            _claims(token, public_key(pem))
+        except Refused:
+            continue
+        if followed:
+            raise Refused(401, "replaced", "The home has another gateway since.")
+        raise Refused(401, "ended", "The home's gateway is let in no more.")
 
 
 @dataclass(frozen=True, slots=True)

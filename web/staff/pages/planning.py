@@ -174,7 +174,7 @@ def _page(
 
 def _told(done: Outcome) -> str:
     return _(
-        "%(added)s nya besök, %(changed)s ändrade, %(withdrawn)s borttagna",
+        "nya besök: %(added)s, ändrade: %(changed)s, borttagna: %(withdrawn)s",
         added=done.added,
         changed=done.changed,
         withdrawn=done.withdrawn,

@@ -30,3 +30,8 @@ def asked(text: str) -> str:
 def failed(code: str) -> str:
     """Why it failed, and what to do."""
     return _(words.failed(code))
+
+
+def wants_words(text: str) -> bool:
+    """Whether a question is answered in words, or only by saying that one is ready."""
+    return words.wants_words(text)

@@ -26,7 +26,7 @@ SSH: Mapping[type[StrEnum], Mapping[str, str]] = {
         "unknown": N_("av ett skäl som servern inte känner till"),
     },
     events.SshRefusal: {
-        "no_unit": N_("enheten kör inte vårt minneskort och kan inte öppna SSH"),
+        "no_unit": N_("enheten är inte startad från Tryggves minneskort och kan inte öppna SSH"),
         "bad_key": N_("nyckeln godtogs inte"),
         "too_late": N_("förfrågan kom fram för sent, fråga igen"),
         "time_unknown": N_("enheten vet inte vad klockan är"),

@@ -8,6 +8,7 @@ import { startInstalling } from "./install.js";
 import { startLive } from "./live.js";
 import { startLook } from "./look.js";
 import { startPasskeys } from "./passkey.js";
+import { startPrinting } from "./print.js";
 import { startRefreshing } from "./refresh.js";
 import { startSeen } from "./seen.js";
 import { startSound } from "./sound.js";
@@ -35,6 +36,7 @@ if (document.body.dataset.live) {
   startLook();
   startInstalling();
   startSeen();
+  startPrinting();
   startRefreshing();
   startLive();
   startZones();
