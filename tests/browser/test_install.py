@@ -59,7 +59,8 @@ def looked_at(page: Any, name: str) -> None:
     """Nothing is cut off, on a narrow phone neither; and a picture, where somebody wants one."""
     page.wait_for_load_state()  # without its style sheets a page is of any width
     assert page.evaluate(WIDER) <= 0, name
-    assert crooked(page) == [], name
+    faults = crooked(page)
+    assert not faults, f"{name}: {faults}"
     if SHOTS:
         page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True)
 

@@ -279,7 +279,7 @@ def _new_tag(actor: Actor, home: str) -> ResponseReturnValue:
         h = tables.home.c
         label = conn.execute(select(h.label).where(h.id == home)).scalar_one()
     base = staff().config.public_url or request.url_root.rstrip("/")
-    tag = visit_actions.make_tag(staff(), home)
+    link = f"{base}{url_for('pages.tag', tag=visit_actions.make_tag(staff(), home))}"
     with staff().write() as tx:
         accounts.note(staff(), tx, actor, "tag")
     return render_template(
@@ -287,7 +287,8 @@ def _new_tag(actor: Actor, home: str) -> ResponseReturnValue:
         summary=summary,
         label=label,
         home=home,
-        link=f"{base}{url_for('pages.tag', tag=tag)}",
+        link=link,
+        qr=qr.drawn(link, _("Länken som bild")),
         title=_("Tagg vid dörren"),
     )
 
