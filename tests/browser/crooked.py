@@ -32,10 +32,16 @@ CROOKED = """() => {
       found.push(`touches what stands above: ${card.outerHTML.slice(0, 80)}`);
     }
   }
+  for (const text of document.querySelectorAll("main .row > span:not(.at, .badge)")) {
+    const width = text.getBoundingClientRect().width;
+    if (width > 0 && width < 64 && text.textContent.trim().length > 12) {
+      found.push(`squeezed to ${Math.round(width)} px: ${text.outerHTML.slice(0, 80)}`);
+    }
+  }
   return found;
 }"""
 """What a person would see at once: wider than the screen, markers of a list outside of what it
-stands in, a card that touches the one above."""
+stands in, a card that touches the one above, a text of a row squeezed to one word a line."""
 
 
 def crooked(page: Any) -> list[str]:
