@@ -59,7 +59,11 @@ class StaffClient:
         answer = self._send("POST", path, {**fields, "csrf_token": self._token}, json_wanted=True)
         if answer.status >= 400:
             raise StaffError(f"{path} was refused (HTTP {answer.status}): {answer.data[:300]!r}")
-        reply: dict[str, Any] = json.loads(answer.data or b"{}")
+        try:
+            reply: dict[str, Any] = json.loads(answer.data or b"{}")
+        except ValueError as error:  # a page: it asks who this is, after a while
+            text = f"{path} was answered with a page (HTTP {answer.status})"
+            raise StaffError(text) from error
         return reply
 
     def show(self, path: str, **fields: str) -> str:

@@ -108,7 +108,8 @@ class UpdateReturned(Data):
     why: UpdateWhy
     trial: Why
     missing: Why = ""
-    """What it lacked: `server`, `test`; empty: not known."""
+    """What it lacked: `server`, `test`, `updates` (it could not read the list of releases); empty:
+    not known."""
 
 
 @kind("update.system_told", by=By.HOME)

@@ -4,7 +4,8 @@ The server says which release (`update.wanted`).  It is fetched and checked whil
 and root's half unpacks it beside what runs.  Then the gateway waits until nobody needs the home,
 says so, and ends; what starts next is the new release, on trial.  There this same part waits for
 its test alarm to come back, which says that the release is ready, folded the log and reached the
-server; then it proves itself.  Whatever came of it is told once, by whoever runs then.
+server, and reads the list of releases once, for what cannot take the next one could be replaced by
+hand only; then it proves itself.  Whatever came of it is told once, by whoever runs then.
 
 Every state of it is on the disk or in the log: it may be killed at any moment.  Not for: judging a
 trial that does not prove itself (`slots`), or unpacking (`install`).
@@ -58,6 +59,10 @@ ANSWER_S = 3600.0
 TOLD_BY = {"id", "plan", "version", "outcome"}
 """What root says of a trial or a request: less is no answer, but what a card made of one."""
 
+UNABLE = ("no_root", "wrongly_signed", "unreadable")
+"""What a release says of a list that was right when it was taken itself: it has other keys, or does
+not know what it reads.  That a list is over, older or not there is not its own fault."""
+
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -93,7 +98,7 @@ class UpdateKeeper:
         self._record, self._end, self._root, self._seen = record, end, root, seen
         self._look_s, self._quiet_s, self._monotonic = look_s, quiet_s, monotonic
         self._news = asyncio.Event()
-        self._passed = False
+        self._passed = self._able = False
         self._needed_s: float | None = None
         self._not_before_s = 0.0
         self._asked_s: float | None = None
@@ -147,7 +152,7 @@ class UpdateKeeper:
     async def _round(self) -> None:
         slots = self._slots
         self._note_need()
-        if slots is not None and self._on_trial(slots):
+        if slots is not None and await self._on_trial(slots):
             return
         if slots is not None and self._tell_last(slots):
             return
@@ -172,22 +177,48 @@ class UpdateKeeper:
 
     # --- a trial
 
-    def _on_trial(self, slots: Slots) -> bool:
+    async def _on_trial(self, slots: Slots) -> bool:
         """Whether a release is on trial, and what that asks of this program was done."""
         trial = slots.trial()
         if trial is None or trial.get("place") != slots.linked():
             return False
         if slots.folder(trial["place"]).resolve() == self._here.resolve():
-            if self._passed:
-                self._inbox.prove(trial["id"])
-            else:
-                self._inbox.lack(trial["id"], "test" if self._online() else "server")
+            await self._prove(str(trial["id"]))
         elif self._is_over(int(trial["plan"])):
             self._take_back(int(trial["plan"]))
         elif self._is_quiet() and not self._ending:
             self._ending = True
             self._record(UpdateBegun(plan=int(trial["plan"]), version=str(trial["version"])))
             self._end()
+        return True
+
+    async def _prove(self, trial: str) -> None:
+        """Say that this release holds once it does; before, what it lacks."""
+        if not self._passed:
+            self._inbox.lack(trial, "test" if self._online() else "server")
+        elif self._able or await asyncio.to_thread(self._is_able):
+            self._able = True
+            self._inbox.prove(trial)
+        else:
+            self._inbox.lack(trial, "updates")
+
+    def _is_able(self) -> bool:
+        """In a thread: whether it could take the next release, as far as reading the list goes."""
+        try:
+            self._inbox.make()
+            lane = self._lane()
+            try:
+                read = Mirror(lane).metadata
+                trust.newest(read, self._inbox.metadata, self._root(), self._seen())
+            finally:
+                lane.close()
+        except ReleaseRefused as error:
+            return error.why not in UNABLE
+        except LinkDown as error:
+            return error.busy  # it was answered
+        except Exception:  # the edge: a library that is not there, or whatever else
+            log.exception("this release could not take the next one")
+            return False
         return True
 
     def _is_over(self, plan: int) -> bool:

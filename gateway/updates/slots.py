@@ -9,7 +9,8 @@ first start to prove itself.  Else the one before is put back, and `last.json` s
     slots.py boot     before each start of the gateway: count it, finish what a power cut cut
     slots.py run …    become the gateway of the release in force
     slots.py watch    while a release is on trial: hold it when it has proved itself, or go back
-    slots.py take     become the one who takes a release in (`gateway.updates.install`)
+    slots.py take     have a release taken in (`gateway.updates.install`): by the one in force, or
+                      by what the package brought where that one cannot
     slots.py show     say what is there
 
 Each change is one rename, written to the disk before the next begins, so that after a power cut at
@@ -301,8 +302,10 @@ def main(argv: list[str]) -> int:
         argv = argv[2:]
     slots = Slots(Path(given["--root"]), Path(given["--proved"]))
     word, *rest = argv or ["show"]
-    if word in ("run", "take"):
-        return _become(slots, "gateway.cli" if word == "run" else "gateway.updates.install", rest)
+    if word == "run":
+        return _become(slots, rest)
+    if word == "take":
+        return _take(slots, rest)
     machine = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     if word == "boot":
         try:
@@ -325,11 +328,25 @@ def _now_s() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def _become(slots: Slots, module: str, rest: list[str]) -> int:
+def _words(slots: Slots, name: str, module: str, rest: list[str]) -> list[str]:
     """The link is read once: a program that runs never sees it change."""
-    folder = slots.folder(slots.current()).resolve()
-    python = folder / "bin" / "python3"
-    os.execv(python, [str(python), "-I", "-u", "-m", module, *rest])  # noqa: S606 - as meant
+    python = slots.folder(name).resolve() / "bin" / "python3"
+    return [str(python), "-I", "-u", "-m", module, *rest]
+
+
+def _become(slots: Slots, rest: list[str]) -> int:
+    words = _words(slots, slots.current(), "gateway.cli", rest)
+    os.execv(words[0], words)  # noqa: S606 - as meant
+
+
+def _take(slots: Slots, rest: list[str]) -> int:
+    """A release whose root's half does not run could never be replaced from afar."""
+    for name in dict.fromkeys((slots.current(), PACKAGE)):
+        words = _words(slots, name, "gateway.updates.install", rest)
+        with suppress(OSError):
+            if subprocess.run(words, check=False).returncode == 0:
+                return 0
+    return 1
 
 
 def _watch(slots: Slots, machine: str, restart: list[str]) -> None:

@@ -125,6 +125,20 @@ def is_deaf(site: Path) -> None:
     file.write_text(text.replace(told, "return"))
 
 
+def takes_none(site: Path) -> None:
+    """A release that runs, and whose root's half does not."""
+    (site / "gateway/updates/install.py").write_text("raise SystemExit('broken')\n")
+
+
+def reads_none(site: Path) -> None:
+    """A release that runs, and cannot read a list of releases."""
+    file = site / "gateway/updates/trust.py"
+    text = file.read_text()
+    told = "    from tuf.api import exceptions as told\n"
+    assert told in text
+    file.write_text(text.replace(told, "    import there_is_none\n" + told))
+
+
 class Box:
     """`started` is called with the version of each gateway that is started."""
 

@@ -11,7 +11,7 @@ import pytest
 from gateway.demo.stage import Stage
 from tests.e2e.conftest import kept, set_stage  # noqa: F401 - fixtures
 from tests.updates import cuts
-from tests.updates.box import is_deaf
+from tests.updates.box import is_deaf, reads_none, takes_none
 from tests.updates.unit import OPTIONS, PAGE, Unit, a_unit
 
 
@@ -48,6 +48,26 @@ def test_a_home_takes_a_release_and_goes_back_from_one_that_does_not_hold(unit: 
     box.until(lambda: 'data-test="stopped"' in unit.client.get(PAGE), "the plan's stop")
     back = "0.4.0 gick tillbaka till den förra: den blev inte klar i tid"
     assert back in unit.client.get(PAGE)
+
+
+@pytest.mark.slow
+def test_a_release_that_takes_no_other_is_not_the_last(unit: Unit) -> None:
+    """One whose root's half is broken holds, and the package takes the next one in for it; one that
+    cannot read the list of releases is gone back from, though all else works."""
+    box = unit.box
+    box.until(unit.connected, "the home")
+    unit.publish("0.3.0", takes_none)
+    unit.publish("0.4.0", reads_none)
+    unit.client.post(PAGE, do="ring", home="h1", ring="1")
+    unit.decide("0.3.0")
+    box.until(lambda: unit.outcome() == "held", "the release")
+    unit.decide_again("0.4.0")
+    box.until(lambda: box.running() == "0.4.0" and box.lacks() == "updates", "the next one")
+    box.time_is_up()
+    box.until(lambda: unit.told()[1] == "returned", "the way back")
+    assert unit.told() == ("0.4.0", "returned", "not_proved", "updates")
+    box.until(lambda: box.running() == "0.3.0", "the release before")
+    assert unit.is_whole()
 
 
 @pytest.mark.slow

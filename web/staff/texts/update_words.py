@@ -38,6 +38,7 @@ UPDATE: Mapping[type[StrEnum], Mapping[str, str]] = {
 LACKED: Mapping[str, str] = {
     "server": N_("nådde inte servern"),
     "test": N_("provlarmet kom inte tillbaka"),
+    "updates": N_("den kunde inte läsa listan över versioner"),
 }
 """What a release lacked that was gone back from."""
 
