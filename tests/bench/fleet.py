@@ -133,9 +133,11 @@ def _rings() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory(prefix="tryggve-fleet-") as name:
         found = fleet.updated(Path(name), HOMES, FAIL_PCT)
     note = (
-        f"{HOMES} homes in rings, {found.spoiled} whose new release does not hold: "
+        f"{HOMES} homes in rings, {found.spoiled} whose new release does not hold, "
+        f"{len(fleet.AWAY)} away for {fleet.AWAY_DAYS} days, {len(fleet.NEEDED)} in an alarm for "
+        f"{fleet.NEEDED_DAYS}: "
         f"{found.on_target} on the new one, {found.on_old} back on the old, "
-        f"{found.elsewhere} elsewhere; {found.took_s:.0f} s"
+        f"{found.elsewhere} elsewhere; {found.days:.0f} days, in {found.took_s:.0f} s here"
     )
     share = 100 * (found.on_target + found.on_old) / HOMES
     yield Figure("fleet_on_target_pct", share, "%", 100, most=False, note=note)

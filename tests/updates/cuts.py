@@ -10,6 +10,7 @@ down, and the rest goes on.  Not for: what a card loses that was never synced (`
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -87,8 +88,8 @@ class _Cutter:
             self._found.lasted_s = lengths.measured
             while len(self._found.late) < LATE_MAX and (aim := self._moments.next()) is not None:
                 self._cut(aim, lengths)
-        except TimeoutError as error:
-            self._found.late.append(str(error))
+        except Exception as error:  # whatever it was, the others are cut in its place
+            self._found.late.append(f"{type(error).__name__}: {error}")
         self._count_lost()
         return self._found
 
@@ -114,13 +115,13 @@ class _Cutter:
         try:
             if aim.phase:
                 self._until(lambda: unit.phase() == aim.phase, f"an update that is {aim.phase}")
-        except TimeoutError as error:
-            found.late.append(str(error))
+            moment = time.monotonic() + lengths.wait_s(aim)
+            self._until(lambda: time.monotonic() >= moment, "the moment", decide=not aim.phase)
+            hit = unit.phase()
+        except Exception as error:  # nothing was cut: somebody else is, in its place
+            found.late.append(f"{type(error).__name__}: {error}")
             self._moments.give_back(aim)
             return
-        moment = time.monotonic() + lengths.wait_s(aim)
-        self._until(lambda: time.monotonic() >= moment, "the moment", decide=not aim.phase)
-        hit = unit.phase()
         unit.box.cut()
         self._moments.cut(aim, hit)
         lengths.cut(aim, hit)
@@ -145,7 +146,8 @@ class _Cutter:
     ) -> None:
         """Let the home run until then; whatever update comes to its end is followed by the next.
         Raises `TimeoutError`."""
-        until = time.monotonic() + (2 if decide else 1) * REACH_S
+        within_s = (2 if decide else 1) * REACH_S
+        until = time.monotonic() + within_s
         while not done():
             self._unit.box.tick()
             now = time.monotonic()
@@ -154,7 +156,7 @@ class _Cutter:
                 self._decide()
             if now > until:
                 said = self._unit.box.said()
-                raise TimeoutError(f"{what} did not come within {2 * REACH_S:.0f} s: {said}")
+                raise TimeoutError(f"{what} did not come within {within_s:.0f} s: {said}")
             time.sleep(poll_s)
 
     def _decide(self) -> None:
@@ -176,6 +178,6 @@ class _Cutter:
 
         try:
             self._until(all_came, "all that the home wrote", decide=False, poll_s=0.2)
-        except TimeoutError as error:
+        except (TimeoutError, sqlite3.Error) as error:
             self._found.late.append(str(error))
         self._found.written = written

@@ -1,8 +1,9 @@
 """Many homes in rings before the real server: their updates are the real ones, all else is light.
 
 A home here is a log that is written and sent (`tests.staff.parts.EnrolledHome`), the product's
-keeper over its own signed requests, root's half, and folders of its own; no sensors, no process.  A
-home whose new release does not hold is one whose test alarm never comes back there.
+keeper over its own signed requests, root's half, and folders of its own; no sensors, no process.
+A home whose new release does not hold is one whose test alarm never comes back there, or where it
+ends again and again.  A few more are away for weeks in the middle of it, or in an alarm for days.
 
 Not for: processes (`box`), or what the server bears (`tests/load`).
 """
@@ -15,7 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from flask import Flask
@@ -23,11 +24,13 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from gateway.clock import ManualClock
-from gateway.envelope import Event, from_json
+from gateway.envelope import Draft, Event, from_json
 from gateway.events import (
     Data,
     GatewayStarted,
     GatewayTestPassed,
+    HomeHeard,
+    HomeSilent,
     MatPressed,
     PreviousRun,
 )
@@ -36,9 +39,10 @@ from gateway.updates.exchange import Inbox
 from gateway.updates.keeper import UpdateKeeper
 from gateway.updates.slots import PACKAGE, TRIAL_S, Slots
 from tests.staff.parts import EnrolledHome, add_home, add_user, parts_of
-from tests.updates.signed import Signed, small
+from tests.updates.signed import Signed, about, small
 from web.staff.core.config import SignInConfig, StaffConfig
 from web.staff.core.secret_files import SecretFiles
+from web.staff.events import append
 from web.staff.homelink.mirror import Mirror
 from web.staff.releases import plans, rounds
 from web.staff.runtime.app import create_app
@@ -47,11 +51,23 @@ from web.staff.storage.database import Database, parse_url
 from web.staff.storage.migrate import migrate
 
 OLD, NEW = "0.2.0", "0.3.0"
+NEW_TOLD = about(NEW)
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 FEW = 10
 """Homes of the second ring."""
 
 ROUNDS_MAX = 2_000
+
+AWAY = (20, 80, 120)
+AWAY_DAYS = 20
+"""Homes that hear nothing for so long, from the decision on."""
+
+NEEDED = (5, 60, 100)
+NEEDED_DAYS = 4
+"""Homes where somebody is in an alarm for so long; one is of the second ring."""
+
+ROUND_S, IDLE_S = TRIAL_S / 6, 6 * 3600.0
+"""Seconds between two rounds while a home does something, and while all wait."""
 
 
 @dataclass
@@ -67,6 +83,7 @@ class Found:
     written: int
     lost: int
     state: str
+    days: float
     took_s: float
 
 
@@ -103,8 +120,9 @@ class FleetHome:
     """One of them."""
 
     def __init__(
-        self, app: Flask, name: str, clock: ManualClock, folder: Path, root: bytes, *, spoiled: bool
+        self, app: Flask, name: str, clock: ManualClock, folder: Path, root: bytes, *, spoiled: str
     ) -> None:
+        """`spoiled`: how the new release fails here, `deaf` or `ends`; empty: it does not."""
         add_home(app, name, label=f"Lgh {name}")
         self.wire = EnrolledHome(app, app.test_client(), name, clock)
         self.wire.enroll()
@@ -118,6 +136,7 @@ class FleetHome:
         self._down = 0
         self._log: list[Event] = []
         self.ended = False
+        self.away_until = self.needed_until = clock.now()
         self.start()
 
     def is_on(self, version: str) -> bool:
@@ -130,9 +149,19 @@ class FleetHome:
             and self.slots.trial() is None
         )
 
+    @property
+    def is_away(self) -> bool:
+        return self._clock.now() < self.away_until
+
+    @property
+    def is_needed(self) -> bool:
+        return self._clock.now() < self.needed_until
+
     def start(self) -> None:
         """The program starts, as its unit starts it."""
         self.slots.boot("m", self._clock.mono_s())
+        while self.spoiled == "ends" and self.slots.release(self.slots.current()) == NEW_TOLD:
+            self.slots.boot("m", self._clock.mono_s())
         place = self.slots.current()
         self._version = str(self.slots.release(place)["release"])
         self.ended = False
@@ -142,7 +171,7 @@ class FleetHome:
             releases=self.slots.root,
             version=self._version,
             lane=lambda: self.line,  # type: ignore[arg-type,return-value]
-            needed_by=lambda: None,
+            needed_by=lambda: "alarm" if self.is_needed else None,
             online=lambda: True,
             sure_of_time=lambda: True,
             record=self._events.append,
@@ -156,7 +185,7 @@ class FleetHome:
         self._write(
             GatewayStarted(version=self._version, config_sha256="", previous=PreviousRun.CLEAN)
         )
-        if not (self.spoiled and self._version == NEW):
+        if not (self.spoiled == "deaf" and self._version == NEW):
             self._write(GatewayTestPassed(test=f"{self.wire.origin}/1"))
 
     def _end(self) -> None:
@@ -226,15 +255,20 @@ def updated(folder: Path, homes: int, fail_pct: int) -> Found:
         for number in range(homes):
             place = folder / f"home{number}"
             place.mkdir()
-            spoiled = number % every == every - 1
+            spoiled = ("deaf", "ends")[number // every % 2] if number % every == every - 1 else ""
             name = f"f{number:03}"
             made.append(FleetHome(app, name, clock, place, signed.root, spoiled=spoiled))
         admin = add_user(app, "admin", ["administrator"])
         for number, home in enumerate(made[: 1 + FEW]):
             plans.set_ring(parts, admin, home.wire.home, 1 if number == 0 else 2)
-        began_s = time.perf_counter()
+        began_s, began = time.perf_counter(), clock.now()
+        for number, home in enumerate(made):
+            home.away_until += timedelta(days=AWAY_DAYS * (number in AWAY))
+            home.needed_until += timedelta(days=NEEDED_DAYS * (number in NEEDED))
+        _notice(app, [home for home in made if home.is_away], HomeSilent(silent_s=300))
         plans.start(parts, admin, NEW, limit_pct=2 * fail_pct, wait_h=0)
         state = _play(app, clock, made)
+        days = (clock.now() - began).total_seconds() / 86_400
         took_s = time.perf_counter() - began_s
         with parts.db.read() as conn:
             e = tables.event.c
@@ -242,21 +276,33 @@ def updated(folder: Path, homes: int, fail_pct: int) -> Found:
             stored = int(conn.execute(query).scalar_one())
     written = sum(home.wire.seq for home in made)
     right = [home.is_on(OLD if home.spoiled else NEW) for home in made]
-    on_old = sum(is_right and home.spoiled for is_right, home in zip(right, made, strict=True))
+    on_old = sum(
+        is_right and home.spoiled != "" for is_right, home in zip(right, made, strict=True)
+    )
     return Found(
-        spoiled=sum(home.spoiled for home in made),
+        spoiled=sum(home.spoiled != "" for home in made),
         on_target=sum(right) - on_old,
         on_old=on_old,
         elsewhere=homes - sum(right),
         written=written,
         lost=written - stored,
         state=state,
+        days=days,
         took_s=took_s,
     )
 
 
+def _notice(app: Flask, homes: list[FleetHome], what: Data) -> None:
+    """The server notices that these are not heard, or are again."""
+    parts = parts_of(app)
+    with parts.write() as tx:
+        for home in homes:
+            append.write(parts, tx, home.wire.home, Draft(what))
+
+
 def _play(app: Flask, clock: ManualClock, homes: list[FleetHome]) -> str:
     """Until the plan is over; its state."""
+    away = [home for home in homes if home.is_away]
     for _ in range(ROUNDS_MAX):
         rounds.look(parts_of(app))
         with parts_of(app).db.read() as conn:
@@ -267,8 +313,11 @@ def _play(app: Flask, clock: ManualClock, homes: list[FleetHome]) -> str:
             )
         if plan is None or plan.state != "running":
             break
-        for home in homes:
-            if home.wire.home in busy:
-                home.look()
-        clock.advance(TRIAL_S / 6)
+        back = [home for home in away if not home.is_away]
+        away = [home for home in away if home not in back]
+        _notice(app, back, HomeHeard())
+        at_work = [home for home in homes if home.wire.home in busy and not home.is_away]
+        for home in at_work:
+            home.look()
+        clock.advance(IDLE_S if all(home.is_needed for home in at_work) else ROUND_S)
     return "none" if plan is None else str(plan.state)
