@@ -212,6 +212,35 @@ def test_alarms_and_signs_of_life_do_not_wait_for_each_other(
     staff.afterwards = None
 
 
+def test_a_ladder_that_is_climbed_is_not_waited_for(
+    enrolled_home: EnrolledHome, staff: Staff
+) -> None:
+    """A home gives an alarm's number to another one while that alarm's ladder is climbed: who does
+    so has the ladder and waits for the home, so that the home waits for nobody and comes again."""
+    if not staff.db.postgres:
+        pytest.skip("SQLite has one writer")
+    before = (enrolled_home.seq, enrolled_home.previous)
+    raised = AlarmRaised.usual(AlarmType.PENDANT, enrolled_home.clock.now())
+    enrolled_home.send_urgent(raised)
+    enrolled_home.seq, enrolled_home.previous = before
+    enrolled_home.clock.advance(60)
+    events = enrolled_home.seal(raised)
+    answers: list[int] = []
+    thread = threading.Thread(
+        target=lambda: answers.append(enrolled_home.post("events", events).status_code)
+    )
+    with staff.db.write() as tx:
+        tx.conn.execute(select(escalation.c.id).with_for_update()).all()
+        thread.start()
+        _until(lambda: not thread.is_alive() or _waiting(staff) > 0)
+        assert (thread.is_alive(), answers) == (False, [503])
+        assert event_store.lock_home(tx.conn, "h1")
+    assert enrolled_home.post("events", events).status_code == 200
+    ladders = {row.id for row in rows(staff, escalation)}
+    assert ladders == {row.id for row in rows(staff, tables.alarm)}
+    assert len(ladders) == 2
+
+
 def _waiting(staff: Staff) -> int:
     """How many wait for a lock in PostgreSQL."""
     with staff.db.read() as conn:

@@ -163,8 +163,15 @@ def wake(conn: Connection, homes: Collection[str]) -> None:
 
 def rename(conn: Connection, ref: str, own: str) -> None:
     """An alarm whose number another event has got is called `own` now, and so are its ladder and
-    its messages."""
+    its messages.
+
+    Who climbs that ladder, or notes its messages, holds them and waits for the home, which is ours:
+    nobody waits for them here.  Raises `OperationalError` (`outage.is_away`) while they are held:
+    nothing was stored, and the home sends it again.
+    """
     a, e, m = t.alarm, escalation, alarm_message
+    conn.execute(select(e.c.id).where(e.c.id == ref).with_for_update(nowait=True)).all()
+    conn.execute(select(m.c.id).where(m.c.escalation == ref).with_for_update(nowait=True)).all()
     conn.execute(update(a).where(a.c.id == ref).values(id=own))
     conn.execute(update(e).where(e.c.id == ref).values(id=own, alarm=own))
     conn.execute(update(m).where(m.c.escalation == ref).values(escalation=own, alarm=own))
