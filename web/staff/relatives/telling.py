@@ -14,7 +14,6 @@ from __future__ import annotations
 import dataclasses
 import logging
 import secrets
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,6 +26,7 @@ from gateway.events import Severity
 from web.staff.channels.contract import Address, Channel, Message, Outcome
 from web.staff.core.context import Staff
 from web.staff.core.i18n import local
+from web.staff.core.repeating import Repeating
 from web.staff.relatives import devices as known_devices
 from web.staff.relatives.devices import Device
 from web.staff.storage import tables
@@ -86,36 +86,18 @@ class Told:
     at: datetime
 
 
-class Teller:
-    """Makes the rows and sends them.  `look` does one round; `start` repeats it in a thread."""
+class Teller(Repeating):
+    """Makes the rows and sends them."""
 
     def __init__(self, staff: Staff, channels: Mapping[str, Channel]) -> None:
+        super().__init__(
+            "tryggve-relatives",
+            "relatives could not be told",
+            every_s=EVERY_S,
+            stop_within_s=STOP_TIMEOUT_S,
+        )
         self._staff = staff
         self._channels = channels
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        """Begin to look."""
-        self._thread = threading.Thread(target=self._run, name="tryggve-relatives", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End looking; may be called twice."""
-        self._stopping.set()
-        if self._thread is not None and self._thread.is_alive():
-            self._thread.join(STOP_TIMEOUT_S)
-
-    def _run(self) -> None:
-        failing = False
-        while not self._stopping.wait(EVERY_S):
-            try:
-                self.look()
-                failing = False
-            except Exception:  # the edge: one bad round must not end the others
-                if not failing:  # once; a database that is away would fill the log
-                    log.exception("relatives could not be told")
-                failing = True
 
     def look(self) -> None:
         """One round."""

@@ -8,13 +8,13 @@ Not for: a message that did not come (`web.staff.ladders`), or what a way is (`w
 from __future__ import annotations
 
 import logging
-import threading
 from collections import Counter
 from collections.abc import Callable, Collection
 
 from web.staff.channels.contract import Channel, Health
 from web.staff.core.context import Staff
 from web.staff.core.i18n import N_
+from web.staff.core.repeating import Repeating
 from web.staff.ladders.dispatcher import Dispatcher
 from web.staff.runtime import technicians
 
@@ -32,37 +32,23 @@ STOP_TIMEOUT_S = 2
 BROKEN = N_("Tryggve: kanalen %(channel)s fungerar inte (%(why)s). Larm går andra vägar. %(url)s")
 
 
-class ChannelWatch:
+class ChannelWatch(Repeating):
     """Tries the dispatcher's channels.  `leads`: whether this worker is the one that tells."""
 
     def __init__(
         self, staff: Staff, dispatcher: Dispatcher, leads: Callable[[], bool] = lambda: True
     ) -> None:
+        super().__init__(
+            "tryggve-channels",
+            "the ways out could not be tried",
+            every_s=EVERY_S,
+            stop_within_s=STOP_TIMEOUT_S,
+            at_once=True,
+        )
         self._staff = staff
         self._dispatcher = dispatcher
         self._leads = leads
         self._fails: Counter[str] = Counter()
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread = threading.Thread(target=self._run, name="tryggve-channels", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End; may be called twice."""
-        self._stopping.set()
-        if self._thread is not None and self._thread.is_alive():
-            self._thread.join(STOP_TIMEOUT_S)
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self.look()
-            except Exception:  # the edge: a watch that ended would be silent
-                log.exception("the ways out could not be tried")
-            self._stopping.wait(EVERY_S)
 
     def look(self) -> None:
         """Try each once; tell of what has just failed."""

@@ -10,13 +10,13 @@ Not for: a channel that fails (`channel_watch`), or a message that did not come 
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from web.staff.core.context import Staff
 from web.staff.core.i18n import N_
+from web.staff.core.repeating import Repeating
 from web.staff.ladders.dispatcher import Dispatcher
 from web.staff.runtime import technicians
 from web.staff.runtime.technicians import Way
@@ -36,38 +36,24 @@ STOP_TIMEOUT_S = 2
 STANDS = N_("Tryggve: servern skickar inte larm vidare (%(why)s). Larm syns på sidan Nu. %(url)s")
 
 
-class LadderWatch:
+class LadderWatch(Repeating):
     """Looks at this worker's dispatcher.  `leads`: whether this worker is the one that tells of
     what fails at all of them."""
 
     def __init__(
         self, staff: Staff, dispatcher: Dispatcher, leads: Callable[[], bool] = lambda: True
     ) -> None:
+        super().__init__(
+            "tryggve-climbs",
+            "the dispatcher could not be looked at",
+            every_s=EVERY_S,
+            stop_within_s=STOP_TIMEOUT_S,
+        )
         self._staff = staff
         self._dispatcher = dispatcher
         self._leads = leads
         self._stood = 0
         self._ways: list[Way] = []
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread = threading.Thread(target=self._run, name="tryggve-climbs", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End; may be called twice."""
-        self._stopping.set()
-        if self._thread is not None and self._thread.is_alive():
-            self._thread.join(STOP_TIMEOUT_S)
-
-    def _run(self) -> None:
-        while not self._stopping.wait(EVERY_S):
-            try:
-                self.look()
-            except Exception:  # the edge: a watch that ended would be silent
-                log.exception("the dispatcher could not be looked at")
 
     def look(self) -> None:
         """Look once; tell what has just been found."""
