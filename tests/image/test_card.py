@@ -19,7 +19,7 @@ from tools.deb.locked import BuildError
 from tools.deb.targets import DEBIANS, GATEWAY, Target
 from tools.deb.tree import lay_out  # noqa: F401 - what a card's package is made by
 from tools.image import layout, pins, recipe
-from tools.image.__main__ import fat, lay_root
+from tools.image.__main__ import WITH_PROC, fat, lay_root
 from tools.image.card import box, ssh_hour
 from tools.image.card.qr import Reader
 from tools.image.firmware import starts
@@ -268,6 +268,28 @@ def test_qemu_s_pi_starts_what_lies_on_the_card(tmp_path: Path) -> None:
     words = command[command.index("-append") + 1]
     assert words.startswith((boot / "cmdline.txt").read_text().strip()) and len(words) < 2048
     assert "systemd.extra-unit.looks.service" in words and f"file={card}," in " ".join(command)
+
+
+ISCHROOT = Path("/usr/bin/ischroot")
+
+
+@pytest.mark.skipif(not ISCHROOT.exists(), reason="debianutils is not installed")
+def test_what_runs_in_a_card_s_root_sees_that_it_is_one(tmp_path: Path) -> None:
+    """Without /proc it sees nothing, and the Pi's own hook fails, for no boot partition is mounted:
+    so the first card for a Pi failed at its last step (2026-11-30)."""
+    if subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("needs to mount: root, or a machine that lets it")
+    for name in ("usr", "proc"):
+        (tmp_path / name).mkdir()
+    for name in ("bin", "lib", "lib64"):
+        (tmp_path / name).symlink_to(f"usr/{name}")
+    program = 'mount --rbind /usr "$1/usr"; shift; "$@"'
+    words = ["unshare", "--mount", "sh", "-ec", program, "sh", str(tmp_path)]
+    for chroot, sees in ((WITH_PROC, True), (("chroot",), False)):
+        inside = [*words, *chroot, str(tmp_path), str(ISCHROOT)]
+        done = subprocess.run(inside, capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode == 0) is sees, done.stderr
+    assert not list((tmp_path / "proc").iterdir())
 
 
 def test_the_pi_s_package_is_told_what_a_card_needs(root: Path) -> None:

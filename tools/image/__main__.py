@@ -38,6 +38,13 @@ QEMU = Path("/usr/lib/binfmt.d/qemu-aarch64.conf")
 
 SECURITY = "-security"
 
+WITH_PROC = (
+    *("unshare", "--mount", "sh", "-ec"),
+    'mount -t proc proc "$1/proc"; root=$1; shift; exec chroot "$root" "$@"',
+    "sh",
+)
+"""chroot, with /proc there: by it raspi-firmware's hook sees that it is in one, and else fails."""
+
 ASKS = "etc/apt/apt.conf.d/70debconf"
 """By this each package's questions are looked for; nobody is asked any, and emulated it takes a
 minute."""
@@ -255,7 +262,7 @@ def _boot(root: Path, boot: Path, machine: str) -> None:
     firmware = root / "boot/firmware"
     if machine == "arm64":
         hook = "/etc/kernel/postinst.d/z50-raspi-firmware"
-        run(["chroot", str(root), "env", "DEB_MAINT_PARAMS=configure", hook])
+        run([*WITH_PROC, str(root), "env", "DEB_MAINT_PARAMS=configure", hook])
         starts(firmware)
     shutil.copytree(firmware, boot)
     for path in firmware.iterdir():
