@@ -217,7 +217,7 @@ def firmware(
 ) -> Path:
     """A boot partition as raspi-firmware's hook makes one."""
     boot.mkdir()
-    for name in ("vmlinuz-6.12", "initrd.img-6.12", *recipe.BOARDS):
+    for name in ("vmlinuz-6.12", "initrd.img-6.12", *recipe.BOARDS, *recipe.FIRMWARE):
         (boot / name).touch()
     (boot / "config.txt").write_text(
         "arm_64bit=1\nkernel=vmlinuz-6.12\ninitramfs initrd.img-6.12\n"
@@ -243,7 +243,7 @@ def test_a_boot_partition_that_no_pi_would_start_from_is_no_card(tmp_path: Path)
     ):
         with pytest.raises(BuildError, match=wrong):
             starts(firmware(tmp_path / f"boot{number}", said))
-    for name in ("bcm2711-rpi-4-b.dtb", "vmlinuz-6.12"):
+    for name in ("bcm2711-rpi-4-b.dtb", "start4.elf", "vmlinuz-6.12"):
         (boot / name).rename(tmp_path / name)
         with pytest.raises(BuildError, match=f"has no {name}"):
             starts(boot)

@@ -20,7 +20,7 @@ def starts(boot: Path) -> tuple[Path, Path, str]:
     initrd = re.search(r"^initramfs (\S+)$", config, re.MULTILINE)
     if not (kernel and initrd):
         raise BuildError("the boot partition does not say what the Pi's firmware is to start")
-    for name in (kernel[1], initrd[1], *recipe.BOARDS):
+    for name in (kernel[1], initrd[1], *recipe.BOARDS, *recipe.FIRMWARE):
         if not (boot / name).is_file():
             raise BuildError(f"the boot partition has no {name}")
     said = words.split()

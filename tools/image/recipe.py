@@ -34,6 +34,9 @@ PI = ("raspi-firmware", "firmware-brcm80211", "bluez-firmware")
 BOARDS = ("bcm2837-rpi-3-b.dtb", "bcm2837-rpi-3-b-plus.dtb", "bcm2711-rpi-4-b.dtb")
 """What tells the kernel of each board that a card is for."""
 
+FIRMWARE = ("bootcode.bin", "start.elf", "fixup.dat", "start4.elf", "fixup4.dat")
+"""What starts those boards before there is a kernel: the first three a Pi 3, the others a Pi 4."""
+
 KEPT = {
     "tryggve": "/var/lib/tryggve",  # the log, the home's keys
     "configured": "/etc/tryggve",
