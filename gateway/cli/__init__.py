@@ -17,6 +17,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from gateway.errors import TryggveError, UserError
 
@@ -33,7 +34,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
             return int(demo(given[1:]))
         args = _parser(given[:1]).parse_args(given)
-        return int(args.run(args) or 0)
+        status = int(args.run(args) or 0)
+        if sys.stdout is not None:  # None: whoever began us closed it
+            sys.stdout.flush()  # here, where a pipe that is closed is no complaint
+        return status
     except UserError as error:
         print(f"tryggve: {error.text}", file=sys.stderr)
         return EXIT_USER
@@ -46,6 +50,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         # whoever read our output has seen enough; Python must not complain of it at its exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILED
+    except Exception as error:
+        text = _outside(error)
+        if text is None:
+            raise
+        print(f"tryggve: {text}", file=sys.stderr)
+        return EXIT_FAILED
+
+
+def _outside(error: Exception) -> str | None:
+    """What did not work around the program, in one sentence: the disk, the rights, the database;
+    None: it is a fault of the program, of which the traceback is wanted."""
+    if isinstance(error, OSError) and error.strerror:
+        what = f"{error.filename}: " if error.filename else ""
+        return f"{what}it did not work ({error.strerror.lower()})."
+    alchemy: Any = sys.modules.get("sqlalchemy.exc")  # a Pi has none
+    if alchemy is None or not isinstance(error, alchemy.DBAPIError):
+        return None
+    if isinstance(error, alchemy.IntegrityError | alchemy.ProgrammingError):
+        return None
+    reason = (str(error.orig).strip() or type(error.orig).__name__).splitlines()[0]
+    return f"the database did not do it ({reason}); nothing of that step is kept."
 
 
 def _parser(program: Sequence[str]) -> argparse.ArgumentParser:

@@ -347,7 +347,8 @@ class Terminal:
 
         def read() -> None:
             text: str | None = None
-            with suppress(EOFError, OSError):
+            # closed, at its end, or no text
+            with suppress(EOFError, OSError, RuntimeError, AttributeError, UnicodeDecodeError):
                 text = getpass(f"{question} ") if hidden else input(f"{question} ")
             with suppress(RuntimeError):  # the command ended meanwhile
                 loop.call_soon_threadsafe(settle, text)

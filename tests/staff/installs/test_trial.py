@@ -124,6 +124,17 @@ def test_each_step_is_ticked_by_its_own_event(
     assert refusal(trial.accept, staff, WHO, "h1") is Fault.NO_TRIAL
 
 
+def test_a_clock_that_is_set_back_brings_no_older_trial_back(
+    enrolled_home: EnrolledHome, staff: Staff, clock: ManualClock
+) -> None:
+    """The last one is the one that was begun last, whatever the clock says."""
+    furnish(enrolled_home)
+    trial.begin(staff, WHO, "h1")
+    clock.step(-3600)
+    again = trial.begin(staff, WHO, "h1")
+    assert stands(staff).begun.ref == again.ref
+
+
 def test_what_is_another_devices_or_older_ticks_nothing(
     enrolled_home: EnrolledHome, staff: Staff, clock: ManualClock
 ) -> None:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 TEMPLATE = """\
 # The staff server of Tryggve.  Paths are relative to this file.
-database = "{database}"
+database = {database}
 secrets_dir = "secrets"
 {more}
 [listen]
@@ -153,10 +153,14 @@ def _init(args: argparse.Namespace) -> int:
     if path.exists():
         print(f"{path}: kept as it is")
     else:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # may hold a password
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(_first_file(args))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # it may hold a password
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(_first_file(args))
+        except OSError as error:
+            raise UserError(f"{path}: it cannot be made ({error.strerror}).") from error
         print(f"{path}: made")
     config = load_config(path)
     for name in SecretFiles(config.secrets_dir).make_missing():
@@ -176,7 +180,7 @@ def _first_file(args: argparse.Namespace) -> str:
     usual = PACKAGED if args.config == DEFAULT_PATH else "sqlite:///staff.db"
     sign_in = NO_SECOND_FACTOR if args.no_second_factor else ""
     return TEMPLATE.format(
-        database=args.database or usual,
+        database=json.dumps(args.database or usual),
         more=more,
         proxied=PROXIED if is_secure else "",
         sign_in=sign_in + (PUSH if is_secure else ""),
@@ -197,6 +201,8 @@ def _run(args: argparse.Namespace) -> int:
         if args.host is not None:
             listen = listen.model_copy(update={"host": args.host})
         if args.port is not None:
+            if not 0 < args.port < 65536:
+                raise UserError(f"--port {args.port}: a port is 1 to 65535.")
             listen = listen.model_copy(update={"port": args.port})
         served = config.model_copy(update={"listen": listen})
         first.announce(served, database, keys)

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from web.staff.core.rights import Role
 
 
+LINE_MAX = 10_000
+"""Characters of a password that are read: far beyond the longest that is taken."""
+
+
 def add_commands(commands: Commands, command: Command) -> None:
     """Add the commands; `command` is `web.staff.cli.main`'s own way to add one."""
     user = commands.add_parser("user", help="Accounts of staff.").add_subparsers(required=True)
@@ -95,8 +99,8 @@ def _user_add(args: argparse.Namespace) -> int:
 
 def _ask_password(stdin: bool) -> str:
     if stdin:
-        return sys.stdin.readline().rstrip("\n")
-    if not sys.stdin.isatty():
+        return _read_line()
+    if sys.stdin is None or not sys.stdin.isatty():
         raise UserError("There is no terminal to ask for a password; give it by --password-stdin.")
     try:
         first = getpass.getpass("Password: ")
@@ -106,6 +110,17 @@ def _ask_password(stdin: bool) -> str:
     if again != first:
         raise UserError("The two passwords differ.")
     return first
+
+
+def _read_line() -> str:
+    """The password on standard input, which nobody may have opened, or which may be no text.
+    Raises `UserError`."""
+    if sys.stdin is None:
+        raise UserError("There is no standard input to read a password from.")
+    try:
+        return sys.stdin.readline(LINE_MAX).rstrip("\n")
+    except UnicodeDecodeError as error:
+        raise UserError("The password on standard input is no text in UTF-8.") from error
 
 
 def _user_list(args: argparse.Namespace) -> int:

@@ -65,7 +65,7 @@ def _set(args: argparse.Namespace) -> int:
             args.home,
             receivers,
             reply=args.reply or second_path.REPLY,
-            wait_s=args.wait_s or second_path.WAIT_S,
+            wait_s=second_path.WAIT_S if args.wait_s is None else args.wait_s,
         )
     print(f"{args.home}: {'told' if changed else 'knows it already'}")
     return 0

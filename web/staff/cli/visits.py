@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from web.staff.core.context import Staff
 
 
+FILE_MAX_BYTES = 50_000_000
+"""Of a plan that is read: 20,000 visits are some 4 MB, and a device that never ends is no file."""
+
+
 def add_commands(commands: Commands, command: Command) -> None:
     """Add the commands; `command` is `web.staff.cli.main`'s own way to add one."""
     plan = commands.add_parser("plan", help="The plan.").add_subparsers(required=True)
@@ -115,13 +119,27 @@ def _write(path: Path, data: bytes) -> None:
 # --- handlers -------------------------------------------------------------------------------------
 
 
+def _given(path: Path) -> bytes:
+    """The file's bytes, or those of standard input.  Raises `UserError`, and OSError."""
+    if str(path) != "-":
+        with path.open("rb") as file:
+            data = file.read(FILE_MAX_BYTES + 1)
+    elif sys.stdin is None:  # whoever began us closed it
+        raise UserError("There is no standard input to read.")
+    else:
+        data = sys.stdin.buffer.read(FILE_MAX_BYTES + 1)
+    if len(data) > FILE_MAX_BYTES:
+        raise UserError(f"{path}: a plan has at most {FILE_MAX_BYTES // 1_000_000} MB.")
+    return data
+
+
 def _plan_import(args: argparse.Namespace) -> int:
     from web.staff.cli.parts import bare_parts
     from web.staff.core.i18n import ZONE
     from web.staff.visits import plan_ical, plan_reading, plan_store
 
     try:
-        data = sys.stdin.buffer.read() if str(args.file) == "-" else args.file.read_bytes()
+        data = _given(args.file)
     except OSError as error:
         raise UserError(f"{args.file}: it cannot be read ({error.strerror}).") from error
     ical = args.file.suffix.lower() in (".ics", ".ical")

@@ -29,12 +29,18 @@ from web.staff.storage import tables
 KEEP_HOURS = 72
 """Hours that the old key stays good: a long weekend in which nobody restarts the server."""
 
+KEEP_HOURS_MAX = 30 * 24.0
+"""A key that is to be replaced is no key for longer than a month."""
+
 
 def rotate(staff: Staff, secrets: SecretFiles, *, keep_hours: float = KEEP_HOURS) -> Keys:
     """Make a new key, have every enrolled home told, keep it; the new keys.
 
-    Raises `UserError` when the present key is no file that can be replaced.
+    Raises `UserError` when the present key is no file that can be replaced, and for hours that
+    cannot be.
     """
+    if not 0 <= keep_hours <= KEEP_HOURS_MAX:  # nor what is no number
+        raise UserError(f"The old key is kept for 0 to {KEEP_HOURS_MAX:g} hours.")
     path = secrets.folder / SIGNING_KEY
     if not path.is_file():
         raise UserError(

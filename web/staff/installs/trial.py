@@ -84,9 +84,10 @@ class Refused(TryggveError):
 
 
 def latest(conn: Connection, home: str) -> Trial | None:
-    """The home's last trial, as it stands now; None: it never had one."""
+    """The home's last trial, as it stands now, by its number: the server's clock may have been set
+    back since the one before; None: it never had one."""
     r = install_run.c
-    query = select(install_run).where(r.home_id == home).order_by(r.begun_at.desc()).limit(1)
+    query = select(install_run).where(r.home_id == home).order_by(r.begun_seq.desc()).limit(1)
     row = conn.execute(query).first()
     if row is None:
         return None

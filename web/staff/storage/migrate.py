@@ -31,14 +31,27 @@ def alembic_config(database: Database) -> Config:
 
 
 def migrate(database: Database, revision: str = "head") -> None:
-    """Bring the schema to `revision`.  Raises `UserError` when a newer version did more already."""
-    now = revision_of(database)
+    """Bring the schema to `revision`.  Raises `UserError` when a newer version did more already, or
+    nobody answers."""
+    now = _answered(database).revision
     if now is not None and now not in known_revisions():
         raise UserError(
             f"The database has schema {now} already, of a newer version; this version knows "
             f"{newest_revision()} at the most, and has nothing to bring."
         )
     command.upgrade(alembic_config(database), revision)
+
+
+def _answered(database: Database) -> Schema:
+    """The schema.  Raises `UserError` when nobody answers."""
+    try:
+        return _schema(database)
+    except SQLAlchemyError as error:
+        where = database.url.render_as_string(hide_password=True)
+        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise UserError(
+            f"The database {where} does not answer ({reason}); check the setting `database`."
+        ) from error
 
 
 def revision_of(database: Database) -> str | None:
@@ -54,13 +67,6 @@ def _schema(database: Database) -> Schema:
 def require_current(database: Database) -> None:
     """Raise `UserError` with how to mend it when the schema is one that this version cannot use, or
     nobody answers.  A newer one that it can use is told in the log (`schema_now`)."""
-    try:
-        schema = _schema(database)
-    except SQLAlchemyError as error:
-        where = database.url.render_as_string(hide_password=True)
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise UserError(
-            f"The database {where} does not answer ({reason}); check the setting `database`."
-        ) from error
+    schema = _answered(database)
     if not require_usable(schema):
         tell_newer(schema)
