@@ -45,7 +45,8 @@ def compile_tree(python: list[str], root: Path, folder: str) -> None:
     if ours != theirs:
         raise BuildError(f"Python here compiles as {ours}, and the card's as {theirs}")
     # what does not compile is never loaded: some libraries have files for other Pythons
-    words = ["-m", "compileall", "-q", "-j", "0", "-s", str(root), "-p", "/", str(root / folder)]
+    # and by one process: another is started by Python's own name, which is the loader's here
+    words = ["-m", "compileall", "-q", "-s", str(root), "-p", "/", str(root / folder)]
     run(["sh", "-c", '"$@" >/dev/null 2>&1 || true', "sh", *python, *words])
     if not list((root / folder).glob("lib/python*/site-packages/gateway/__pycache__/*.pyc")):
         raise BuildError(f"nothing of {folder} was compiled")
