@@ -47,7 +47,7 @@ def test_from_the_server_s_page_to_the_machine_s_port_and_back(
 
     form = {"do": "open", "key": (card.folder / "key.pub").read_text(), "why": "fault"}
     by.post(PAGE, **form)
-    wait(lambda: "enheten kör inte vårt minneskort" in by.get(PAGE), "it did not refuse it")
+    wait(lambda: "inte startad från Tryggves minneskort" in by.get(PAGE), "it did not refuse it")
     assert not card.request.exists()
 
     card.place.mkdir()
