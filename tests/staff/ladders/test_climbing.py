@@ -52,6 +52,27 @@ def test_the_last_step_is_repeated_until_somebody_answers(hand: Hand) -> None:
     assert len(hand.provider.got) == 9
 
 
+def test_late_rounds_do_not_add_up(hand: Hand) -> None:
+    """A step that a round took a moment late ends when it would have; one that was held up for a
+    minute has its whole time from then on."""
+    hand.person("p1", "push:ok-1")
+    hand.person("p2", "push:ok-2", roles=["coordinator"], homes=[])
+    hand.ring()
+    hand.settle()
+    hand.later(121.5)  # due after 120
+    assert len(hand.provider.got) == 2
+    hand.later(178.3)
+    assert len(hand.provider.got) == 2
+    hand.later(0.3)  # 180 after 120
+    assert len(hand.provider.got) == 3
+    hand.later(240)  # a minute late
+    assert len(hand.provider.got) == 4
+    hand.later(179)
+    assert len(hand.provider.got) == 4
+    hand.later(1)
+    assert len(hand.provider.got) == 5
+
+
 def test_a_cause_that_comes_again_is_told_again(hand: Hand) -> None:
     """Who presses once more while nobody has taken the alarm is heard: the same step is told again,
     at most twice a minute, and the next one comes when it would have."""

@@ -35,6 +35,11 @@ AGAIN_S = 30.0
 """Seconds (domain time) between two times that a step is told because the alarm's cause came again:
 somebody who presses and presses is heard, and fills nobody's phone."""
 
+LATE_S = 2.0
+"""Seconds by which a step may be late without the next one being so: a round comes when it comes,
+and five steps would add up what each of them waited for it.  One that waited longer (the server
+stood still) gives its people their whole time."""
+
 BEGUN_LOOK_S = 3600.0
 """Seconds until an alarm that somebody is on the way to is looked at again."""
 
@@ -185,9 +190,12 @@ class _Look:
         for climb in climbs:
             self._note(climb)
 
+    def _late_s(self, row: Row[Any]) -> float:
+        return self._now.late_s(row, LATE_S) if row.over and row.state == "climbing" else 0.0
+
     def _note(self, climb: Climb) -> None:
         # told once more, a step ends when it would have: a press each minute must not hold it up
-        due = {} if climb.is_again else self._now.values(climb.pause_s())
+        due = {} if climb.is_again else self._now.values(climb.pause_s() - self._late_s(climb.row))
         self._change(
             climb.row,
             **due,

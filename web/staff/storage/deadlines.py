@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import ColumnElement, Table, and_, or_
+from sqlalchemy import ColumnElement, Row, Table, and_, or_
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 """The kernel's name for this boot, the same for every process of it."""
@@ -56,6 +57,14 @@ class Moment:
             "boot": self.boot,
             "set_at": self.at,
         }
+
+    def late_s(self, row: Row[Any], at_most_s: float) -> float:
+        """Seconds for which a row's deadline is over, where they are so few; else 0."""
+        if row.boot == self.boot:
+            late_s: float = self.mono_s - row.due_mono
+        else:
+            late_s = (self.at - row.due_at).total_seconds()
+        return late_s if 0.0 <= late_s <= at_most_s else 0.0
 
     def is_due(self, table: Table, late_s: float = 0.0) -> ColumnElement[bool]:
         """Whether a row's deadline is over, for so many seconds already."""
