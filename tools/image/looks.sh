@@ -126,14 +126,15 @@ taken)
     rm -f /tmp/other /tmp/other.pub; ssh-keygen -q -t ed25519 -N "" -f /tmp/other
     look "… not with another key, and never by a password" \
         "! ssh -i /tmp/other -o IdentitiesOnly=yes $plain technician@127.0.0.1 id &&
-        ssh -v -o PreferredAuthentications=none $plain technician@127.0.0.1 id 2>&1 | grep 'can continue: publickey$'"
+        ssh -v -o PreferredAuthentications=none $plain technician@127.0.0.1 id 2>&1 | tr -d '\r' | grep 'can continue: publickey$'"
     note "systemd: $(systemd-analyze security --no-pager tryggve-ssh.service | tail -n 1)"
     $enter technician@127.0.0.1 'sleep 1000' >/dev/null 2>&1 &
     inside=$!
     sleep 3
-    systemctl restart tryggve-gateway
-    look "… and is open while the gateway starts anew, whatever the clock says" \
+    systemctl stop tryggve-gateway # what no event asked for it ends when it starts
+    look "… and is open without the gateway, whatever the clock says" \
         "date -s '+3 hours' && sleep 5 && kill -0 $inside && systemctl is-active tryggve-ssh; date -s '-3 hours'; kill -0 $inside"
+    systemctl start tryggve-gateway
     ask ""
     within 60 "SSH is closed when it is ended, and who was in is cut off" \
         "grep '\"closed\"' /run/tryggve-ssh/state.json && ! systemctl is-active tryggve-ssh && ! kill -0 $inside && [ -z \"\$(ss -Hltn 'sport = 22')\" ] && [ ! -e /run/tryggve-ssh/authorized_keys ]"
