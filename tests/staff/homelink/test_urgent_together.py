@@ -20,6 +20,7 @@ from gateway.events import AlarmCancelled, AlarmRaised, AlarmType
 from tests.staff.homelink.test_ingest import rows
 from tests.staff.pages.test_statements import counted
 from tests.staff.parts import EnrolledHome, add_home, pem_of
+from web.staff.core.admission import ALARMS_TOGETHER, Lane
 from web.staff.core.context import Staff
 from web.staff.core.together import NotDone, Together, Work
 from web.staff.events.projections.rebuild import rebuild_home
@@ -73,19 +74,19 @@ def ids(staff: Staff) -> list[str]:
     return sorted(row.id for row in rows(staff, tables.alarm))
 
 
-def test_ten_homes_cost_hardly_more_statements_than_one(
+def test_forty_homes_cost_hardly_more_statements_than_one(
     staff_app: Flask, staff: Staff, clock: ManualClock
 ) -> None:
     """And one commit; every alarm is there, has its ladder, and its home was heard."""
-    made = homes(staff_app, staff, clock, MANY_HOMES + 2)
+    made = homes(staff_app, staff, clock, ALARMS_TOGETHER + 2)
     urgent._commit(staff, [call(made[0])])
     with counted(staff_app) as before:
         urgent._commit(staff, [call(made[1])])
-    with counted(staff_app) as ten:
+    with counted(staff_app) as many:
         urgent._commit(staff, [call(home) for home in made[2:]])
-    assert (before.commits, ten.commits) == (1, 1)
+    assert (before.commits, many.commits) == (1, 1)
     assert len(before.statements) <= 9, before.statements
-    assert len(ten.statements) <= len(before.statements) + 1, ten.statements
+    assert len(many.statements) <= len(before.statements) + 1, many.statements
     assert ids(staff) == [f"{home.origin}/1" for home in made]
     assert sorted(row.id for row in rows(staff, escalation)) == ids(staff)
     assert len(rows(staff, tables.urgent)) == len(rows(staff, tables.home_link)) == len(made)
@@ -168,6 +169,35 @@ def test_nobody_waits_for_a_home_about_which_somebody_writes(
         assert waits.is_alive()
     waits.join(WITHIN_S)
     assert ids(staff) == [f"{home.origin}/1" for home in made]
+
+
+def test_as_many_as_call_at_once_are_one_transaction(staff: Staff) -> None:
+    """However many call, one in forty waits for a transaction of its own, and no more come in at
+    once than wait for it and begin the next: with ten together a thousand took five times as
+    long."""
+    groups: list[int] = []
+    began, go_on = threading.Event(), threading.Event()
+
+    def store(several: Sequence[int]) -> Sequence[int]:
+        groups.append(len(several))
+        began.set()
+        assert go_on.wait(WITHIN_S)
+        return []
+
+    def send(number: int) -> threading.Thread:
+        thread = threading.Thread(target=lambda: staff.urgent.do(number, store))
+        thread.start()
+        return thread
+
+    threads = [send(0)]
+    assert began.wait(WITHIN_S)
+    threads += [send(number) for number in range(1, ALARMS_TOGETHER + 6)]
+    _until(lambda: len(staff.urgent._waiting) == ALARMS_TOGETHER + 5)
+    go_on.set()
+    for thread in threads:
+        thread.join(WITHIN_S)
+    assert groups == [1, ALARMS_TOGETHER, 5]
+    assert staff.admission.turns.limits.at_once[Lane.ALARM] > ALARMS_TOGETHER
 
 
 @pytest.mark.parametrize("asked", [(0, 1), (1, 0)])

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from flask import current_app
 
 from gateway.clock import Clock
-from web.staff.core.admission import HISTORY_MAX, POSTGRES, SQLITE, Lane, Turns
+from web.staff.core.admission import ALARMS_TOGETHER, HISTORY_MAX, POSTGRES, SQLITE, Lane, Turns
 from web.staff.core.pace import Pace
 from web.staff.core.together import Together
 from web.staff.core.waits import Waits
@@ -27,7 +27,6 @@ from web.staff.realtime.siblings import Siblings
 from web.staff.realtime.unsaved import UnsavedAlarms
 from web.staff.storage import escalations
 from web.staff.storage.afterwards import Afterwards
-from web.staff.storage.changes import MANY_HOMES
 from web.staff.storage.database import Database, Tx
 from web.staff.storage.deadlines import Moment, boot_id
 from web.staff.storage.outage import FAULTS, is_away
@@ -91,7 +90,7 @@ class Staff:
     """The other workers of this server, to be told what no database takes."""
     boot: str = field(default_factory=boot_id)
     """Which boot of the machine counts the deadlines that are set now."""
-    urgent: Together[Any] = field(default_factory=lambda: Together(MANY_HOMES, is_away))
+    urgent: Together[Any] = field(default_factory=lambda: Together(ALARMS_TOGETHER, is_away))
     """What homes send ahead of their batches, stored together when many do; of no more homes than
     are each told for themselves."""
     ladders_due: threading.Event = field(default_factory=threading.Event)

@@ -2,7 +2,7 @@
 once; the batch that brings them later confirms them.
 
 When many homes call at once, what waits is stored in one transaction: five hundred alarms cost
-fifty commits, and a statement reads or writes for ten homes.  One that calls alone waits for nobody
+some fifteen commits, and a statement reads or writes for forty homes.  One that calls alone waits for nobody
 (`web.staff.core.together`).  What another home sent never makes a home's own fail, nor wait for
 whoever writes about that one.
 
