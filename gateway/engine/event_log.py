@@ -40,7 +40,7 @@ from gateway.engine.log_schema import SCHEMA
 from gateway.engine.memory_bound import MemoryBound
 from gateway.engine.sequencer import Sealed, wire_json
 from gateway.envelope import GENESIS, Event, canonical, from_json, verify_next
-from gateway.errors import ChainError, LogCorrupt, LogUnwritable
+from gateway.errors import BadEvent, ChainError, LogCorrupt, LogUnwritable
 from gateway.events import utc_text
 from gateway.origin import is_in_memory
 
@@ -413,7 +413,10 @@ class EventLog:
 def verified(obj: dict[str, Any], event: Event, origin: str, after: Head | None) -> Sealed:
     """The server's event as it will be stored.  `after` None: where its chain stands is not known
     (a new log), and the first one that comes is believed."""
-    body = canonical(obj)
+    try:
+        body = canonical(obj)
+    except ValueError as error:  # no number, or half a character: nothing that was ever sealed
+        raise BadEvent(f"event {event.seq} has no canonical form: {error!a}") from error
     if after is None:
         if event.origin != origin:
             raise ChainError(f"event {event.seq} comes from another origin", event.seq)
