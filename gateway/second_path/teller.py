@@ -204,7 +204,7 @@ class Teller:
                 receivers = self._wanted(alarm)
                 anew = self._anew(alarm, receivers)
                 if anew is not None:
-                    if not await self._tell(alarm, anew):
+                    if not await self._tell(alarm, anew) and anew.id in alarm.again:
                         alarm.again.remove(anew.id)  # the round comes to them too
                     continue
                 wait_s = self._wait_s(alarm) if receivers else POLL_S
