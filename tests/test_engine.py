@@ -236,6 +236,40 @@ async def test_a_corrupt_file_is_set_aside_while_running_and_the_alarm_flows(
         assert event.seq == 3
 
 
+@pytest.mark.parametrize("tries", [1, 2])
+async def test_an_alarm_that_gets_another_number_is_told_once_and_never_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tries: int
+) -> None:
+    """The file is damaged under it.  At once another log begins, and nobody is rung twice; or there
+    is no room for one at first: it is told as it is, waits, and is in the one that begins then."""
+    monkeypatch.setattr(engine, "STALL_S", 0.05)
+    home = Home(tmp_path, rules=[])
+    reopens, left = home.reopen, [tries - 1]
+
+    def reopen(why: str) -> tuple[EventLog, LogRecovered]:
+        if left[0]:
+            left[0] -= 1
+            raise LogUnwritable("there is no room in memory either")
+        return reopens(why)
+
+    home.engine._reopen = reopen
+
+    def damaged(*_: object) -> None:
+        raise sqlite3.DatabaseError("database disk image is malformed")
+
+    async with running(home):
+        await home.engine.write(Draft(MatPressed(), device="bed"))
+        monkeypatch.setattr(home.logs[0], "_transact", damaged)
+        home.engine.submit(Draft(PendantPressed(verified=True), device="pendant"))
+        await home.until(lambda: len(home.logs) == 2)
+        await home.engine.write(Draft(MatPressed(), device="bed"))
+        await asyncio.sleep(0.2)  # longer than an alarm waits for the disk
+        pressed = [event.origin for event in home.urgent if event.kind == "pendant.pressed"]
+        assert pressed == ["home:h1", "home:h1~2"][-tries:]
+        kinds = [obj["kind"] for obj in LogReader(tmp_path / "events-2.sqlite").events()]
+        assert kinds.count("pendant.pressed") == 1
+
+
 async def test_a_disk_that_does_not_answer_does_not_silence_an_alarm(tmp_path: Path) -> None:
     """The writer hangs: the alarm goes out within the stall time, and is stored when it returns."""
     async with running(Home(tmp_path)) as home:

@@ -31,7 +31,7 @@ from gateway.engine.sequencer import Sealed, Sequencer
 from gateway.engine.stamp_time import CORRECT_OVER_S, StampTime, corrected
 from gateway.engine.turns import Flight, Hooks, Item, Reopen, carry_over, numbered_anew, within
 from gateway.envelope import ClockState, Draft, Event, from_json
-from gateway.errors import LogCorrupt, LogUnwritable
+from gateway.errors import LogCorrupt, LogError, LogUnwritable
 from gateway.events import ClockSynced, Data, LogStalled
 from gateway.rules import Rule
 from gateway.rules.fold import Fold
@@ -49,19 +49,18 @@ HANG_S = 10.0
 within a few.  Looked at in each turn, so told `PULSE_S` later at the most."""
 
 LEAVE_S = 2.0
-"""Seconds that a disk may refuse until the log goes on in memory (`disk_watch`): what is written
-there is sent, and outlives a program that is killed.  Until then no door opens."""
+"""Seconds that a disk may refuse until the log goes on in memory (`disk_watch`); until then no door
+opens."""
 
 LEAVE_TURNS = 400
 """Turns that may wait for the disk before that, whatever the time: 20,000 events, 10 MB."""
 
 IN_FLIGHT_MAX = 16
-"""Turns on their way to the disk at once.  The writer gets Python's lock only between two turns, so
-a commit spans three or four of them: with 4 the loop waited half of its time (5 ms an fsync)."""
+"""Turns on their way to the disk at once: a commit spans three or four, for the writer gets the
+lock of Python only between two; with 4 the loop waited half of its time (5 ms an fsync)."""
 
 PULSE_S = 5.0
-"""Seconds between turns when nothing happens.  A turn feeds the watchdog while the writer lives,
-whatever the disk says: killing a home that goes on in memory would lose what it holds."""
+"""Seconds between turns when nothing happens; a turn feeds the watchdog while the writer lives."""
 
 POLL_S = 0.05
 """Seconds between looks at a clock that does not run at real speed (the demo's)."""
@@ -400,14 +399,19 @@ class Engine:
             self.submit(Draft(LogStalled(why=str(error))))
 
     def begin_anew(self, why: str) -> None:
-        """Set the log aside and go on in a new one, with everything that the old never stored.
-
-        For a damaged file, and for one that the server knows to be older than it should be.
-        """
-        lost = list(self._flights)
-        self._flights.clear()
+        """Set the log aside and go on in a new one, with everything that the old never stored: for
+        a damaged file, and for one that the server knows to be older than it should be."""
         old = self._sequencer
-        self.log, recovered = self._reopen(why)
+        try:
+            self.log, recovered = self._reopen(why)
+        except (LogError, OSError) as error:
+            self._stall(error)  # all stays in line: what is written next tries again
+            return
+        lost, self._stalled = list(self._flights), None
+        self._flights.clear()
+        for flight in lost:
+            if flight.timer is not None:
+                flight.timer.cancel()  # it goes out under its new number
         if self._down is not None and self._down.seq == 0:
             self._down = self.log.down_head(self._down_origin)
         self._sequencer = self._fresh_sequencer(old.fold, old.clock)
