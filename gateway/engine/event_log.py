@@ -39,7 +39,7 @@ from gateway.engine.log_rest import HELD, Rests
 from gateway.engine.log_schema import SCHEMA
 from gateway.engine.memory_bound import MemoryBound
 from gateway.engine.sequencer import Sealed, wire_json
-from gateway.envelope import GENESIS, Event, canonical, from_json, verify_next
+from gateway.envelope import GENESIS, SEQ_MAX, Event, canonical, from_json, verify_next
 from gateway.errors import BadEvent, ChainError, LogCorrupt, LogUnwritable
 from gateway.events import utc_text
 from gateway.origin import is_in_memory
@@ -176,7 +176,7 @@ class EventLog:
             self._keep_mark("forwarded", seq)
 
     def _keep_mark(self, name: str, seq: int) -> None:
-        self._marks[name] = seq
+        self._marks[name] = min(seq, SEQ_MAX)  # the server may say anything
 
     def hold_back(self, origin: str, seq: int) -> None:
         """With the next write: what is taken in here of `origin` above `seq` is not on the disk
