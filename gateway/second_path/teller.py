@@ -307,6 +307,10 @@ class Teller:
             log.warning("a receiver was not told", extra={"why": why, "text": error.text})
             self._not_told(alarm.ref, receiver, why)
             return False
+        except Exception:  # whatever a library raises: the next one is told
+            log.exception("a receiver was not told")
+            self._not_told(alarm.ref, receiver, "refused")
+            return False
         self._record(
             GatewayMessageSent(
                 alarm=alarm.ref, receiver=receiver.id, channel=receiver.channel, attempt=attempt

@@ -157,6 +157,28 @@ def test_a_press_again_outlasts_a_restart_and_is_bounded(
     play(story)
 
 
+def test_what_breaks_on_the_way_to_one_receiver_keeps_nobody_else_from_being_told(
+    play: Callable[[Story], None],
+) -> None:
+    """A modem's library raises what it never raised: that one was not told, and the next one is."""
+
+    async def story(home: PathHome) -> None:
+        real = home.sms.send
+
+        async def breaks(address: str, note: Note, done: Callable[[bool], None]) -> None:
+            if address == NUMBERS["p1"]:
+                raise RuntimeError("of a newer version")
+            await real(address, note, done)
+
+        home.sms.send = breaks  # type: ignore[method-assign]
+        home.alarm()
+        await home.until(lambda: [to for to, _ in home.sms.sent] == [NUMBERS["p2"]])
+        [failed] = home.said(GatewayMessageFailed)
+        assert (failed.receiver, failed.why) == ("p1", "refused")
+
+    play(story)
+
+
 def test_a_press_while_one_is_told_anew_in_vain_ends_no_round(
     play: Callable[[Story], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
