@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from dbus_fast import BusType, Message, MessageType
@@ -114,11 +115,14 @@ class SystemBus:
             except FAULTS as error:
                 why = f"{type(error).__name__}: {error}"
                 log.info("D-Bus cannot be asked", extra={"for": self._name, "why": why})
+            except Exception:  # what it was not known to raise: who watches must not end in silence
+                log.exception("D-Bus cannot be asked", extra={"for": self._name})
             finally:
                 self._bus = None
                 self._gone()
                 if bus is not None:
-                    bus.disconnect()
+                    with suppress(Exception):  # whatever became of it: another one comes
+                        bus.disconnect()
                 looked.set()
             await asyncio.sleep(AGAIN_S)
 

@@ -23,6 +23,9 @@ from gateway.events import Data, Ref, kind_of, read_fields, to_fields, utc_text
 
 ClockState = Literal["synced", "unsynced"]
 
+SEQ_MAX = 2**63 - 1
+"""What a database keeps of a number."""
+
 GENESIS = bytes(32)
 """The hash before the first event of an origin."""
 
@@ -209,8 +212,8 @@ def from_json(obj: Any) -> Event:
         if at.tzinfo is None:
             raise BadEvent("an event's time has no offset")
         seq = obj["seq"]
-        if type(seq) is not int or seq < 1:
-            raise BadEvent("an event's seq is not a whole number from 1")
+        if type(seq) is not int or not 1 <= seq <= SEQ_MAX:
+            raise BadEvent(f"an event's seq is not a whole number from 1 to {SEQ_MAX}")
         if obj["clock"] not in ("synced", "unsynced"):
             raise BadEvent("an event's clock is neither synced nor unsynced")
         at = at if at.tzinfo is UTC else at.astimezone(UTC)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -73,6 +73,24 @@ def test_agreeing_with_the_server_is_evidence() -> None:
     told.watch.server_time(-3.0)
     told.watch.look()
     assert told.synced == [0.0]
+
+
+def test_a_clock_that_only_the_server_called_right_is_not_trusted_for_ever() -> None:
+    """No NTP in this network: it drifts by two seconds a day, for two months, and a grant that
+    lives for two minutes is judged by the server's time."""
+    told = Told()
+    told.watch.server_time(0.0)
+    told.watch.look()
+    for _ in range(60):
+        told.clock.advance(86_400)
+        told.clock.step(2.0)
+        told.watch.look()
+    told.watch.server_time(-120.0)
+    assert told.watch.synced
+    assert told.watch.best_now() == told.clock.now() - timedelta(seconds=120)
+    told.ntp = True
+    told.watch.look()
+    assert told.watch.best_now() == told.clock.now()
 
 
 def test_disagreeing_with_the_server_is_not_and_the_server_knows_best() -> None:

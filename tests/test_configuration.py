@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -102,6 +103,10 @@ WRONG = [
     ("[]", ConfigFault.NOT_UNDERSTOOD, None, None),
     ('{"home": {"id": "h2"}}', ConfigFault.NOT_UNDERSTOOD, None, None),
     ('{"devices": []}', ConfigFault.VALUE, None, "devices"),
+    ('{"devices": 5}', ConfigFault.VALUE, None, "devices"),
+    ('{"devices": {"\\ud800": {"driver": "mat_gpio"}}}', *(ConfigFault.NOT_UNDERSTOOD,) * 1,
+     None, None),
+    ('{"rules": {"\\udfff": {}}}', ConfigFault.NOT_UNDERSTOOD, None, None),
     (text(mat={**BED, "role": "x" * TEXT_MAX}), ConfigFault.NOT_UNDERSTOOD, None, None),
 ]  # fmt: skip
 
@@ -116,6 +121,7 @@ def test_what_is_wrong_is_said_by_device_and_setting(
     said = refusal(7, caught.value)
     assert (said.number, said.why, said.about, said.field) == (7, why, about, field)
     assert said.said.startswith("configuration 7: ")
+    assert said.said.encode(), "the log can keep it"
 
 
 def test_pins_are_the_files_and_the_rest_is_the_servers() -> None:
@@ -263,6 +269,40 @@ class Place:
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
+
+
+async def test_what_is_asked_of_roots_half_is_written_beside_the_loop(place: Place) -> None:
+    """A card that hangs at such a write would have the watchdog end the home, again and again."""
+    where: list[threading.Thread] = []
+    async with place.running() as home:
+        home.root_parts.ssh._background(lambda: where.append(threading.current_thread()))
+        await until(lambda: bool(where))
+    assert where[0] is not threading.current_thread()
+
+
+async def test_a_part_of_the_home_that_ends_is_told(place: Place) -> None:
+    """Whatever goes on beside the engine and breaks: it is an event, not a line in a journal that
+    nobody reads, and the home goes on."""
+
+    async def breaks() -> None:
+        raise KeyError("a part")
+
+    async with place.running() as home:
+        home.spawn(breaks())
+        await until(lambda: place.count("rule.failed") == 1)
+        assert place.told("rule.failed")[0]["rule"].endswith("breaks")
+
+
+async def test_a_configuration_with_half_a_character_ends_no_home(place: Place) -> None:
+    """It is refused in words that the log can keep; what held goes on, also at the next start."""
+    for _ in range(2):
+        async with place.running() as home:
+            if not place.before:
+                await give(home, 1, '{"devices": {"\\ud800": {"driver": "mat_gpio"}}}')
+            await until(lambda: len(place.told("config.refused")) >= 1)
+            place.bed.press()
+            await until(lambda: place.count("mat.pressed") == 1)
+            assert place.count("rule.failed") == 0
 
 
 async def give(home: Home, number: int, given: str) -> None:

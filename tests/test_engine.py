@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,18 +25,22 @@ from gateway.engine.event_log import EventLog
 from gateway.engine.log_reader import LogReader
 from gateway.engine.sequencer import Sealed
 from gateway.engine.turns import Hooks
-from gateway.envelope import Draft, Event
-from gateway.errors import ChainError, LogCorrupt
+from gateway.envelope import Draft, Event, corrected_at
+from gateway.errors import BadEvent, ChainError, LogCorrupt, LogUnwritable
 from gateway.events import (
     AlarmRaised,
     ClockSynced,
     ContactChanged,
+    DeviceFailed,
+    DeviceHeard,
     GatewayStarted,
     LogRecovered,
     LogStalled,
     MatPressed,
     MatReleased,
+    PendantPressed,
     PreviousRun,
+    RuleFailed,
     Severity,
     Tap,
     VisitTapped,
@@ -231,6 +236,40 @@ async def test_a_corrupt_file_is_set_aside_while_running_and_the_alarm_flows(
         assert event.seq == 3
 
 
+@pytest.mark.parametrize("tries", [1, 2])
+async def test_an_alarm_that_gets_another_number_is_told_once_and_never_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tries: int
+) -> None:
+    """The file is damaged under it.  At once another log begins, and nobody is rung twice; or there
+    is no room for one at first: it is told as it is, waits, and is in the one that begins then."""
+    monkeypatch.setattr(engine, "STALL_S", 0.05)
+    home = Home(tmp_path, rules=[])
+    reopens, left = home.reopen, [tries - 1]
+
+    def reopen(why: str) -> tuple[EventLog, LogRecovered]:
+        if left[0]:
+            left[0] -= 1
+            raise LogUnwritable("there is no room in memory either")
+        return reopens(why)
+
+    home.engine._reopen = reopen
+
+    def damaged(*_: object) -> None:
+        raise sqlite3.DatabaseError("database disk image is malformed")
+
+    async with running(home):
+        await home.engine.write(Draft(MatPressed(), device="bed"))
+        monkeypatch.setattr(home.logs[0], "_transact", damaged)
+        home.engine.submit(Draft(PendantPressed(verified=True), device="pendant"))
+        await home.until(lambda: len(home.logs) == 2)
+        await home.engine.write(Draft(MatPressed(), device="bed"))
+        await asyncio.sleep(0.2)  # longer than an alarm waits for the disk
+        pressed = [event.origin for event in home.urgent if event.kind == "pendant.pressed"]
+        assert pressed == ["home:h1", "home:h1~2"][-tries:]
+        kinds = [obj["kind"] for obj in LogReader(tmp_path / "events-2.sqlite").events()]
+        assert kinds.count("pendant.pressed") == 1
+
+
 async def test_a_disk_that_does_not_answer_does_not_silence_an_alarm(tmp_path: Path) -> None:
     """The writer hangs: the alarm goes out within the stall time, and is stored when it returns."""
     async with running(Home(tmp_path)) as home:
@@ -389,6 +428,28 @@ async def test_the_servers_events_are_taken_once_and_in_order(tmp_path: Path) ->
     again.logs[0].close()
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"seq": 2**63},
+        {"data": {"tap": "arrive", "more": float("nan")}},
+        {"mono_s": float("inf")},
+        {"person": "\udc80"},
+    ],
+    ids=str,
+)
+async def test_what_no_log_can_keep_is_refused(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    """Also by a new log, which believes the first event of the server that comes; and the writer
+    goes on."""
+    [row] = sealed_chain([VisitTapped(tap=Tap.ARRIVE)], origin="staff:h1")
+    async with running(Home(tmp_path)) as home:
+        home.engine._down = None
+        with pytest.raises(BadEvent):
+            await home.engine.receive([{**json.loads(row.wire()), **wrong}])
+        await home.engine.write(Draft(MatPressed(), device="bed"))
+        assert home.engine.down_have is None
+
+
 async def test_a_wrong_clock_at_boot_is_corrected_later(tmp_path: Path) -> None:
     """Booted an hour ahead: after the sync the deadline holds by the right time, not an hour late,
     and the order of events is kept."""
@@ -405,6 +466,91 @@ async def test_a_wrong_clock_at_boot_is_corrected_later(tmp_path: Path) -> None:
         stored = list(home.logs[0].since())
         assert [event.seq for event, _ in stored] == [1, 2, 3]
         assert isinstance(stored[1][0].data, ClockSynced)
+
+
+@pytest.mark.parametrize("days", [0.1, 90])
+@pytest.mark.parametrize("ran_before", [False, True])
+async def test_a_clock_that_was_behind_makes_nothing_due_and_loses_nothing(
+    tmp_path: Path, days: float, ran_before: bool
+) -> None:
+    """Booted with the time of the power cut, or with the date of its image, further back than a
+    rebuild reads.  What happened before the clock was right, also between its jump and the word of
+    it, holds after it and after the next start; what waits ten minutes waits ten minutes."""
+    behind_s = timedelta(days=days).total_seconds()
+    if ran_before:
+        async with running(Home(tmp_path, rules=[])) as home:
+            for _ in range(20):
+                await home.engine.write(Draft(MatPressed(), device="bed"))
+    behind = Home(tmp_path, clock=ManualClock(START - timedelta(seconds=behind_s)))
+    behind.engine.set_clock("unsynced")
+    async with running(behind) as home:
+        for _ in range(20):
+            await home.engine.write(Draft(MatReleased(), device="bed"))
+        home.clock.step(behind_s)
+        between = await home.engine.write(Draft(DeviceHeard(), device="bed"))
+        assert corrected_at(between, behind_s) == START
+        await home.engine.clock_synced(behind_s)
+        await home.engine.write(Draft(DeviceHeard(), device="bed"))
+        assert home.urgent == []
+        assert home.engine._sequencer.fold.state_of("empty").due == START + timedelta(minutes=10)
+    again = Home(tmp_path, clock=ManualClock(START + timedelta(minutes=1)))
+    again.engine.rebuild()
+    async with running(again) as home:
+        await home.pass_time(minutes=10)
+        await home.until(lambda: bool(home.urgent))
+        assert home.urgent[0].at == START + timedelta(minutes=10)
+
+
+async def test_a_clock_that_is_set_by_hand_is_taken_after_a_minute(tmp_path: Path) -> None:
+    """Nobody calls it right: the new time counts all the same, a minute late."""
+    behind = Home(tmp_path, clock=ManualClock(START - timedelta(hours=2)))
+    behind.engine.set_clock("unsynced")
+    async with running(behind) as home:
+        await home.engine.write(Draft(MatPressed(), device="bed"))
+        home.clock.step(7200)
+        first = await home.engine.write(Draft(MatPressed(), device="bed"))
+        home.clock.advance(61)
+        second = await home.engine.write(Draft(MatPressed(), device="bed"))
+        assert (first.at, second.at) == (
+            START - timedelta(hours=2),
+            START + timedelta(seconds=61),
+        )
+
+
+async def test_what_cannot_be_written_ends_nothing_else(tmp_path: Path) -> None:
+    """An error's text with half a character in it, from a driver or its library: who waits for it
+    is told, it is told once, and the press in the same turn is an alarm."""
+    async with running(Home(tmp_path)) as home:
+        bad = Draft(DeviceFailed(error="OSError", text="\udc80", retry_s=1.0), device="bed")
+        for _ in range(3):
+            home.engine.submit(bad)
+        home.engine.submit(Draft(PendantPressed(verified=True), device="pendant"))
+        with pytest.raises(LogUnwritable):
+            await home.engine.write(bad)
+        await home.engine.write(Draft(MatPressed(), device="bed"))
+        assert "pendant.pressed" in [event.kind for event in home.urgent]
+    told = [event.data for event, _ in EventLog.open(tmp_path / "events.sqlite", "home:h1").since()]
+    assert [data.rule for data in told if isinstance(data, RuleFailed)] == ["device.failed"]
+    assert len(told) == 3
+
+
+async def test_a_part_of_the_home_that_breaks_at_an_event_ends_nothing(tmp_path: Path) -> None:
+    """Live and at every start after it: the rules see the event, the log has it, and it is told."""
+
+    def breaks(event: Event) -> None:
+        if event.kind == "mat.released":
+            raise KeyError("bed")
+
+    home = Home(tmp_path)
+    home.engine.hooks.on_event = breaks
+    async with running(home):
+        await home.engine.write(Draft(MatReleased(), device="bed"))
+        await home.engine.write(Draft(MatReleased(), device="bed"))
+    again = Home(tmp_path)
+    again.engine.hooks.on_rebuild = lambda: breaks
+    assert again.engine.rebuild() == 3
+    assert again.engine._sequencer.fold.state_of("empty").due == START + timedelta(minutes=10)
+    again.logs[0].close()
 
 
 async def test_events_from_other_threads_keep_their_order(tmp_path: Path) -> None:

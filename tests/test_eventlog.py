@@ -55,6 +55,16 @@ def test_what_was_acknowledged_is_there_after_reopening(path: Path) -> None:
     assert [obj["seq"] for obj in LogReader(path).events()] == [1, 2, 3, 4, 5, 6]
 
 
+def test_a_mark_that_no_database_can_keep_ends_no_writer(path: Path) -> None:
+    """Whatever number the server says that it has: what comes after it is written, and the watchdog
+    need not end the home."""
+    log = EventLog.open(path, "home:h1")
+    log.rests.mark("home:h1~0", 10**30)
+    assert append(log, sealed_chain(1)) is None
+    assert log.writing
+    log.close()
+
+
 def test_the_writer_waits_for_the_disk(path: Path) -> None:
     """`synchronous=FULL` in WAL, also on the connection that follows a disk error: a commit that
     returns is on the disk (`tests/e2e/test_power_cut.py` cuts the power)."""

@@ -238,6 +238,21 @@ def test_the_servers_time_outlives_a_change_of_ours(monkeypatch: pytest.MonkeyPa
     assert known.offset_s == pytest.approx(-4900, abs=2)
 
 
+@pytest.mark.parametrize("said", [float("inf"), float("nan"), 1e18, -1e18, 0.0])
+def test_what_can_be_no_time_is_not_learnt(said: float) -> None:
+    """A server that breaks in its answer, once: the next request is dated as before, and the home
+    knows the time as before."""
+    news: list[float] = []
+    known = ServerTime(news.append)
+    known.learn(said)
+    assert known.offset_s is None
+    here = time.time()
+    known.learn(here + 100)
+    known.learn(said)
+    assert news == [pytest.approx(100, abs=1)]
+    assert int(known.now_s()) == pytest.approx(here + 100, abs=20)
+
+
 def test_down_names_its_cause() -> None:
     """The text tells a technician what the library said."""
     assert down(OSError("x"), "no answer").data["cause"] == "OSError"

@@ -68,6 +68,7 @@ class FakeLock:
         self.answer = LockResult(LockOperationOutcome.DONE, Bolt.UNLOCKED)
         self.gate: asyncio.Event | None = None
         self.breaks = False
+        self.cancels = False
         self.silent = False
         self.wakes: asyncio.Event | None = None
         self.wake_s: float | None = None
@@ -76,6 +77,8 @@ class FakeLock:
         await asyncio.Event().wait()
 
     async def status(self) -> LockStatus:
+        if self.cancels:
+            raise asyncio.CancelledError
         if self.breaks:
             raise ZeroDivisionError("a driver of somebody else")
         if self.silent:
@@ -99,6 +102,8 @@ class FakeLock:
         on_step(LockOperationStep.TURNING)
         if self.gate is not None:
             await self.gate.wait()
+        if self.cancels:
+            raise asyncio.CancelledError  # a library's own
         if self.breaks:
             raise ZeroDivisionError("a driver of somebody else")
         return self.answer
@@ -305,6 +310,19 @@ async def test_a_grant_is_used_once(home: Home) -> None:
     assert home.refusals() == [Refusal.REPLAYED, Refusal.REPLAYED]
 
 
+async def test_a_grant_that_comes_again_does_not_end_the_turn_that_it_began(home: Home) -> None:
+    """Told twice, and the gateway ends in the middle of the turn: after the start the turn is ended
+    as unknown all the same."""
+    home.lock.gate = asyncio.Event()
+    first = asyncio.create_task(home.order(GRANT))
+    await asyncio.sleep(0)
+    await home.order(GRANT)
+    assert list(home.open_orders.open) == ["g1"]
+    home.lock.gate.set()
+    await first
+    assert home.open_orders.open == {}
+
+
 async def test_two_at_once_turn_once(home: Home) -> None:
     """Two phones, two grants, one lock: the second is told that it is busy."""
     home.lock.gate = asyncio.Event()
@@ -349,6 +367,22 @@ async def test_no_turn_without_its_record(home: Home) -> None:
     assert (home.lock.turns, home.refusals()) == ([], [Refusal.NOT_RECORDED])
 
 
+async def test_a_request_that_is_recorded_too_late_has_an_end(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk takes it after all: nobody turns, and nobody is taken to turn from then on."""
+    write = home.write
+
+    async def late(draft: Draft, timeout_s: float | None = None) -> Event:
+        await write(draft, timeout_s)
+        raise LogUnwritable("late")
+
+    monkeypatch.setattr(home, "write", late)
+    await home.order(GRANT)
+    assert home.told == ["unlock.requested", "unlock.refused", "unlock.ended"]
+    assert (home.lock.turns, home.open_orders.open) == ([], {})
+
+
 @pytest.mark.parametrize(
     ("answer", "bolt"),
     [
@@ -375,9 +409,11 @@ async def test_a_lock_that_does_not_turn_is_told_as_it_is(
     assert home.lock.turns == ["unlock"]
 
 
-async def test_a_driver_that_breaks_leaves_the_bolt_unknown(home: Home) -> None:
-    """An error of a driver is no answer of the lock."""
-    home.lock.breaks = True
+@pytest.mark.parametrize("how", ["breaks", "cancels"])
+async def test_a_driver_that_breaks_leaves_the_bolt_unknown(home: Home, how: str) -> None:
+    """An error of a driver is no answer of the lock, and a library that cancels its own call is no
+    end of the home: the order has its end all the same."""
+    setattr(home.lock, how, True)
     await home.order(GRANT)
     ended = home.drafts[-1].data
     assert isinstance(ended, LockOperationEnded)
@@ -386,7 +422,7 @@ async def test_a_driver_that_breaks_leaves_the_bolt_unknown(home: Home) -> None:
 
 
 @pytest.mark.parametrize("before", [Bolt.LOCKED, Bolt.UNLOCKED])
-@pytest.mark.parametrize("how", ["silent", "breaks"])
+@pytest.mark.parametrize("how", ["silent", "breaks", "cancels"])
 async def test_a_lock_that_does_not_answer_is_unknown_when_asked(
     home: Home, monkeypatch: pytest.MonkeyPatch, before: Bolt, how: str
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,7 +20,8 @@ from gateway.engine.engine import REBUILD_DAYS
 from gateway.engine.event_log import EventLog
 from gateway.engine.log_folder import FILE, LogFolder, next_origin
 from gateway.engine.log_reader import LogReader, connect
-from gateway.events import LogRecovered
+from gateway.engine.memory_logs import remove as remove_log
+from gateway.events import LogLeftDisk, LogRecovered
 from tests._tree import ROOT
 from tests.conftest import sealed_chain
 from tests.test_eventlog import append
@@ -70,6 +72,50 @@ def test_a_home_whose_disk_is_gone_keeps_its_log_in_memory(logs: LogFolder, tmp_
     assert fullmatch(r"home:h1~memory-b1-\d+", log.origin)
     assert append(log, sealed_chain(1, origin=log.origin)) is None
     log.close()
+
+
+@pytest.mark.parametrize("made", ["empty", "begun"])
+def test_a_log_in_memory_that_was_cut_off_as_it_was_made_costs_nothing(
+    logs: LogFolder, made: str
+) -> None:
+    """The program was killed, or the folder in memory was full, before it held anything: the log on
+    the disk is as good as before, and goes on."""
+    log, _ = logs.open()
+    append(log, sealed_chain(10))
+    logs.close(log)
+    cut_off = logs.memory._path(5)
+    cut_off.touch()
+    if made == "begun":
+        with closing(connect(cut_off, create=True, in_memory=True)) as db:
+            db.execute("CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT")
+    log, told = logs.open()
+    assert (log.origin, log.head.seq, told, logs.returned) == ("home:h1", 10, None, None)
+    logs.close(log)
+    assert logs.memory.left() == []
+
+
+def test_a_block_that_is_not_given_back_at_a_start_is_no_end_of_it(
+    logs: LogFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever in its opening the disk does not answer: the home runs, in memory."""
+    log, _ = logs.open()
+    append(log, sealed_chain(10))
+    logs.close(log)
+
+    def bad_block(*_: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    for owner, name in ((EventLog, "reread"), (LogFolder, "_again")):
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, bad_block)
+            in_memory, told = logs.open()
+        assert isinstance(told, LogLeftDisk), name
+        assert append(in_memory, sealed_chain(1, origin=in_memory.origin)) is None
+        in_memory.close()
+        remove_log(in_memory.path)
+    log, told = logs.open()
+    assert (log.origin, log.head.seq, told) == ("home:h1", 10, None)
+    logs.close(log)
 
 
 def beyond(log: EventLog, count: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -21,6 +22,7 @@ from gateway.engine import engine
 from gateway.engine.ballast import BALLAST_BYTES
 from gateway.engine.disk_watch import DiskWatch
 from gateway.engine.engine import Engine
+from gateway.engine.event_log import EventLog
 from gateway.engine.log_folder import FILE, LogFolder
 from gateway.engine.log_reader import LogReader
 from gateway.engine.turns import Hooks
@@ -261,6 +263,54 @@ async def test_a_disk_that_refuses_again_while_the_home_ends_takes_nothing(
     async with running(Home(disk, memory)):
         pass
     assert set(rows) <= set(origins(disk / FILE))
+
+
+async def test_a_disk_that_fails_in_the_middle_of_the_return_is_tried_again(
+    disk: Path, memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It took everything and then does not give a block back: memory goes on, and the next try is
+    made, not the last one."""
+    fill(disk / "filler")
+    real, left = EventLog.reread, [2]
+
+    def bad_block(log: EventLog) -> None:
+        if left[0]:
+            left[0] -= 1
+            raise sqlite3.OperationalError("disk I/O error")
+        real(log)
+
+    monkeypatch.setattr(EventLog, "reread", bad_block)
+    async with running(Home(disk, memory)) as home:
+        assert home.in_memory
+        refs = await press(home, 3)
+        (disk / "filler").unlink()
+        await home.until(lambda: not home.in_memory)
+        await press(home, 1)
+    assert left == [0]
+    assert set(refs) <= set(origins(disk / FILE))
+
+
+async def test_whatever_breaks_while_the_disk_is_tried_it_is_tried_again(
+    disk: Path, memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also what nobody foresaw: else the home would stay in memory, and a power cut take it all."""
+    fill(disk / "filler")
+    real, left = LogFolder.back, [2]
+
+    def breaks(folder: LogFolder) -> Any:
+        if left[0]:
+            left[0] -= 1
+            raise KeyError("about")
+        return real(folder)
+
+    monkeypatch.setattr(LogFolder, "back", breaks)
+    monkeypatch.setattr(LogFolder, "open", lambda folder: folder._in_memory("full", None))
+    async with running(Home(disk, memory)) as home:
+        refs = await press(home, 2)
+        (disk / "filler").unlink()
+        await home.until(lambda: not home.in_memory)
+    assert left == [0]
+    assert set(refs) <= set(origins(disk / FILE))
 
 
 async def test_a_home_that_is_killed_in_memory_goes_on_there(disk: Path, memory: Path) -> None:

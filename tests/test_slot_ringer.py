@@ -11,7 +11,8 @@ import pytest
 
 from gateway.clock import Clock, FileClock, ManualClock
 from gateway.events import CheckDue, CheckPlanned, Data
-from gateway.schedule import Plan, merged
+from gateway.schedule import Plan, Slot, merged
+from gateway.services import slot_ringer
 from gateway.services.slot_ringer import BACK, SlotRinger
 
 EVENING = datetime(2026, 11, 23, 18, 0, tzinfo=UTC)
@@ -185,6 +186,31 @@ async def test_a_pause_of_the_clock_rings_nothing_and_a_fast_one_rings_by_itself
             await asyncio.sleep(0.01)
     assert book.due[0] == EVENING.replace(minute=30)
     assert clock.now() >= book.due[0]
+
+
+async def test_what_breaks_at_one_ring_does_not_silence_the_next(
+    tmp_path: Path, book: Book, ringers: list[SlotRinger], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a plan of another version makes of it: it is looked again, by itself."""
+    monkeypatch.setattr(slot_ringer, "LOOK_S", 0.02)
+    clock = FileClock.create(tmp_path / "clock", EVENING, 1.0)
+    ringer = make(clock, book, time(23, 0))
+    ringers.append(ringer)
+    ringer.start(None)
+    good, broke = ringer._slots, [0]
+
+    def breaks(start: datetime, end: datetime) -> list[Slot]:
+        broke[0] += 1
+        raise KeyError("a plan")
+
+    ringer._slots = breaks
+    async with asyncio.timeout(10):
+        while broke[0] < 2:
+            await asyncio.sleep(0.01)
+        ringer._slots = good
+        clock.set(at=EVENING + timedelta(hours=5))
+        while not book.due:
+            await asyncio.sleep(0.01)
 
 
 async def test_a_home_without_plans_is_silent(clock: ManualClock, book: Book) -> None:

@@ -107,6 +107,23 @@ def home(tmp_path: Path) -> Home:
     return Home(tmp_path)
 
 
+def test_a_disk_that_hangs_holds_up_nothing_else(tmp_path: Path) -> None:
+    """Who looks after a home whose card dies asks for SSH just then: the home's loop writes nothing
+    itself, and says when nothing came of it."""
+    home = Home(tmp_path)
+    waiting: list[Callable[[], None]] = []
+    home.hour._background = waiting.append
+    ref = home.want()
+    home.hour.round()
+    assert (home.asked(), len(waiting)) == (None, 1)
+    home.since_start += ANSWER_S + 1
+    home.hour.round()
+    assert home.told == [SshRefused(request=ref, why=SshRefusal.FAILED)]
+    for write in waiting:
+        write()
+    assert home.asked() == (ref, ""), "the last word counts"
+
+
 def why_not(home: Home) -> SshRefusal:
     """The one thing that was told."""
     [told] = home.told

@@ -34,7 +34,7 @@ class Settings(BaseModel):
 class Scripted:
     """A driver that does what its list says, one entry a run: an error, or None to run on."""
 
-    scripts: dict[str, list[Exception | None]] = {}  # noqa: RUF012 - set by each test
+    scripts: dict[str, list[BaseException | None]] = {}  # noqa: RUF012 - set by each test
 
     def __init__(self, settings: Any, context: DriverContext) -> None:
         self.context = context
@@ -109,6 +109,19 @@ class Stage:
         async with asyncio.timeout(10):
             while not what():
                 await asyncio.sleep(0.005)
+
+
+async def test_a_library_that_cancels_its_own_driver_is_an_error_like_another(
+    tmp_path: Path,
+) -> None:
+    """Told, and started again; when the home stops it, it stops."""
+    Scripted.scripts = {"mat": [asyncio.CancelledError(), None]}
+    stage = Stage(tmp_path, {"mat": Scripted})
+    await stage.supervisor.start()
+    await stage.until(lambda: stage.supervisor.devices["mat"].runs == 2)
+    assert [type(data) for data in stage.of("mat")] == [DeviceFailed, MatPressed]
+    await stage.supervisor.close()
+    assert not stage.supervisor._tasks
 
 
 def home_of(path: Path, devices: dict[str, type[Scripted]]) -> HomeConfig:

@@ -133,16 +133,21 @@ class SharedScanner:
             try:
                 await self._scan(tried)
                 pause_s = self._first_pause_s
+                continue
             except DeviceUnavailable as error:
-                if self._problem is None:
-                    pause_s = self._first_pause_s
-                self._failed(error.text)
-                log.warning("no Bluetooth scan", extra={"why": error.text, "retry_s": pause_s})
-                tried.set()
-                if await self._back_within(pause_s):
-                    pause_s = self._first_pause_s
-                else:
-                    pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+                why = error.text
+                log.warning("no Bluetooth scan", extra={"why": why, "retry_s": pause_s})
+            except Exception as error:  # what no library was known to raise: it listens no more
+                why = f"the radio failed ({type(error).__name__}: {error})"
+                log.exception("no Bluetooth scan", extra={"retry_s": pause_s})
+            if self._problem is None:
+                pause_s = self._first_pause_s
+            self._failed(why)
+            tried.set()
+            if await self._back_within(pause_s):
+                pause_s = self._first_pause_s
+            else:
+                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
     async def _back_within(self, pause_s: float) -> bool:
         """Rest before the next try; True when BlueZ says meanwhile that the radio is back."""
@@ -189,7 +194,8 @@ class SharedScanner:
                     return
             log.info("nothing is heard: scanning again")
         finally:
-            with contextlib.suppress(DeviceUnavailable), translated("ending the scan"):
+            # whatever it raises: the next scan says whether the radio works
+            with contextlib.suppress(Exception):
                 limit_s = START_S if self._problem is None else GONE_STOP_S
                 await within(limit_s, scanner.stop())
 

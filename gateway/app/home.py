@@ -337,8 +337,8 @@ class Home:
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("task ended with an error", exc_info=task.exception())
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.engine.edge.broke(getattr(task.get_coro(), "__qualname__", "task"), error)
 
     # --- what happens -----------------------------------------------------------------------------
 

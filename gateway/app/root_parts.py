@@ -11,6 +11,7 @@ from typing import Protocol
 
 from gateway.app.update_parts import HomeAround, UpdateParts
 from gateway.envelope import Event
+from gateway.services.key_offers import in_a_thread
 from gateway.services.ssh_hour import SshHour
 
 
@@ -32,6 +33,7 @@ class RootParts:
             sure_of_time=lambda: home.clock_watch.synced,
             boot=home.boot,
             record=home.record,
+            background=in_a_thread("ssh"),
         )
         home.watchers.append(self.ssh.see_live)
 

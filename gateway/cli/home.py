@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from gateway.cli import only_one
 from gateway.cli.common import (
     Commands,
     add_config,
@@ -89,6 +90,7 @@ def _run(args: argparse.Namespace) -> None:
     if in_force(args).number == THE_FILE:  # else the home tells the server what must be paired
         require_secrets(config, FileSecrets.from_environment(state))
     set_up_logging(args.verbose)
+    only_one.take(state)
     from gateway.clock import open_clock
 
     async def home() -> None:

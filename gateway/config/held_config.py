@@ -84,9 +84,9 @@ def checked(file: HomeConfig, held: Held) -> HomeConfig:
     """The configuration of a home with this `file` where `held` holds.  Raises `ConfigError` for
     the first thing that is wrong with it."""
     name = f"configuration {held.number}"
-    given = _read(name, held.text)
     kept = {key: value for key, value in file.tables.items() if key not in TABLES}
     try:
+        given = _read(name, held.text)
         config = of_tables({**kept, **given}, Path(name), _digest(held.text))
     except ConfigError:
         raise
@@ -200,12 +200,14 @@ def _read(name: str, text: str) -> Mapping[str, Any]:
         raise ConfigError(name, "", f"is longer than {TEXT_MAX} characters", mend, fault=fault)
     try:
         given = json.loads(text, parse_constant=_no_number)
+        json.dumps(given, ensure_ascii=False).encode()  # half a character: no event can say it
     except (ValueError, RecursionError) as error:
         raise ConfigError(name, "", "is no JSON", mend, fault=fault) from error
     if not isinstance(given, dict) or set(given) - set(TABLES):
         known = " and ".join(TABLES)
         raise ConfigError(name, "", f"is no table of {known}", mend, fault=fault)
-    if len(given.get("devices", {})) > DEVICES_MAX:
+    devices = given.get("devices", {})
+    if isinstance(devices, dict) and len(devices) > DEVICES_MAX:
         raise ConfigError(name, "devices", f"are more than {DEVICES_MAX}", mend, fault=fault)
     return given
 

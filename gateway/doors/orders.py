@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from gateway.access import grants
 from gateway.clock import Clock
+from gateway.engine.edge import is_cancelled
 from gateway.envelope import Draft, Event
 from gateway.errors import GrantRefused, LogUnwritable
 from gateway.events import (
@@ -140,10 +141,11 @@ class OpenOrders:
 
     def apply(self, event: Event) -> None:
         """Fold one event."""
-        if isinstance(event.data, LockOperationRequested):
-            self.open[event.data.grant] = (event.device, event.person)
-        elif isinstance(event.data, LockOperationEnded | LockOperationRefused) and event.data.grant:
-            self.open.pop(event.data.grant, None)
+        match event.data:
+            case LockOperationRequested(grant=grant):
+                self.open[grant] = (event.device, event.person)
+            case LockOperationEnded(grant=grant):  # a second, refused use says nothing of the first
+                self.open.pop(grant, None)
 
 
 class LockOrders:
@@ -212,6 +214,10 @@ class LockOrders:
                 status = await lock.status()
         except TimeoutError:
             status = LockStatus(Bolt.UNKNOWN, answered=False)
+        except asyncio.CancelledError:
+            if is_cancelled():
+                raise
+            status = LockStatus(Bolt.UNKNOWN)  # a library's own
         except Exception:  # a driver broke its promise: what was said before holds no longer
             log.exception("lock driver broke", extra={"device": device})
             status = LockStatus(Bolt.UNKNOWN)
@@ -288,6 +294,10 @@ class LockOrders:
                 await self._writer.write(draft, timeout_s=RECORD_S)
             except LogUnwritable:
                 self.refuse(Refusal.NOT_RECORDED, order.id, order.device, order.person)
+                # the request waits for the disk and is written yet: there it has its end
+                failed = LockOperationOutcome.FAILED
+                ended = LockOperationEnded(grant=order.id, outcome=failed, why="not_recorded")
+                self._submit(ended, order)
                 return
             await self._carry_out(order)
         finally:
@@ -334,9 +344,12 @@ class LockOrders:
             async with asyncio.timeout(wake_s + DRIVER_GRACE_S):
                 return await task
         except asyncio.CancelledError:
-            if running.withdrawn is None:
+            if running.withdrawn is not None:
+                why = running.withdrawn
+                return LockResult(LockOperationOutcome.FAILED, Bolt.UNKNOWN, why.value)
+            if is_cancelled():
                 raise  # the home is going down
-            return LockResult(LockOperationOutcome.FAILED, Bolt.UNKNOWN, running.withdrawn.value)
+            log.error("lock driver ended by itself", extra={"device": order.device})
         except TimeoutError:
             log.error("lock driver overran its deadline", extra={"device": order.device})
         except Exception:  # a driver broke its promise: nobody knows where the bolt is

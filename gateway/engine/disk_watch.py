@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -19,7 +20,7 @@ from threading import Event, Thread
 from gateway.engine.engine import Engine
 from gateway.engine.event_log import EventLog
 from gateway.engine.log_folder import LogFolder
-from gateway.errors import LogError
+from gateway.errors import BadEvent, LogError
 from gateway.events import Data
 from gateway.origin import is_in_memory
 
@@ -43,6 +44,7 @@ class DiskWatch:
         self._folder, self._engine = folder, engine
         self._loop = asyncio.get_running_loop()
         self._first_s = first_s
+        self._again_s = min(MOST_S, 60.0 * first_s)
         self._stopping = Event()
         self._tasks: SimpleQueue[tuple[EventLog, EventLog | None] | None] = SimpleQueue()
         self._thread: Thread | None = None
@@ -77,10 +79,15 @@ class DiskWatch:
 
     def _work(self) -> None:
         while (task := self._tasks.get()) is not None and not self._stopping.is_set():
-            try:
-                self._bring_back(*task)
-            except Exception:  # the edge: a thread that dies would leave the home in memory
-                log.exception("the disk is not tried any more until the log leaves it again")
+            memory, left = task
+            while not self._stopping.is_set():
+                try:
+                    self._bring_back(memory, left)
+                    break
+                except Exception:  # the edge: a thread that gives up would leave the home in memory
+                    log.exception("the log could not be brought back to the disk")
+                    left = None
+                    self._stopping.wait(self._again_s)
 
     def _bring_back(self, memory: EventLog, left: EventLog | None) -> None:
         if left is not None:
@@ -115,7 +122,12 @@ class DiskWatch:
     ) -> None:
         """In the loop: from the next number on the log is `opened`, which has what `memory` held up
         to `row`.  `changed` is true when all of it is on the disk; false: not now."""
-        rows = memory.rows_after(row)
+        try:
+            rows = memory.rows_after(row)
+        except (LogError, BadEvent, sqlite3.Error) as error:
+            log.error("what memory holds cannot be read", extra={"why": str(error)})
+            changed.set_result(False)
+            return
         waiting = (*rows, *self._engine.rows_waiting())
         stuck = any(row.event.origin == opened.origin for row in waiting)
         if stuck or self._stopping.is_set() or self._engine.log is not memory:

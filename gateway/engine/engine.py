@@ -20,17 +20,18 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.clock import Clock
+from gateway.engine.edge import Edge
 from gateway.engine.event_log import EventLog, Head, verified
 from gateway.engine.memory_bound import Thinning
 from gateway.engine.sequencer import Sealed, Sequencer
+from gateway.engine.stamp_time import CORRECT_OVER_S, StampTime, corrected
 from gateway.engine.turns import Flight, Hooks, Item, Reopen, carry_over, numbered_anew, within
-from gateway.envelope import ClockState, Draft, Event, corrected_at, from_json
-from gateway.errors import LogCorrupt, LogUnwritable
+from gateway.envelope import ClockState, Draft, Event, from_json
+from gateway.errors import LogCorrupt, LogError, LogUnwritable
 from gateway.events import ClockSynced, Data, LogStalled
 from gateway.rules import Rule
 from gateway.rules.fold import Fold
@@ -48,19 +49,18 @@ HANG_S = 10.0
 within a few.  Looked at in each turn, so told `PULSE_S` later at the most."""
 
 LEAVE_S = 2.0
-"""Seconds that a disk may refuse until the log goes on in memory (`disk_watch`): what is written
-there is sent, and outlives a program that is killed.  Until then no door opens."""
+"""Seconds that a disk may refuse until the log goes on in memory (`disk_watch`); until then no door
+opens."""
 
 LEAVE_TURNS = 400
 """Turns that may wait for the disk before that, whatever the time: 20,000 events, 10 MB."""
 
 IN_FLIGHT_MAX = 16
-"""Turns on their way to the disk at once.  The writer gets Python's lock only between two turns, so
-a commit spans three or four of them: with 4 the loop waited half of its time (5 ms an fsync)."""
+"""Turns on their way to the disk at once: a commit spans three or four, for the writer gets the
+lock of Python only between two; with 4 the loop waited half of its time (5 ms an fsync)."""
 
 PULSE_S = 5.0
-"""Seconds between turns when nothing happens.  A turn feeds the watchdog while the writer lives,
-whatever the disk says: killing a home that goes on in memory would lose what it holds."""
+"""Seconds between turns when nothing happens; a turn feeds the watchdog while the writer lives."""
 
 POLL_S = 0.05
 """Seconds between looks at a clock that does not run at real speed (the demo's)."""
@@ -68,9 +68,6 @@ POLL_S = 0.05
 REBUILD_DAYS = 7
 """Days of log that the rules' state is rebuilt from; a rule that must remember longer writes what
 it learned as an event at least that often."""
-
-CORRECT_OVER_S = 1.0
-"""A clock that was off by less is not worth folding the log again."""
 
 
 class Engine:
@@ -105,6 +102,8 @@ class Engine:
         self._stalled: str | None = None  # why the disk takes nothing
         self._answered_s = -math.inf  # when it last took something, by the loop's clock
         self._stuck_s = math.inf  # when that is too long, by the loop's clock
+        self._time = StampTime(clock)
+        self.edge = Edge(self.submit)
         self._sequencer = self._fresh_sequencer(Fold(rules), "synced")
 
     # --- giving it something ----------------------------------------------------------------------
@@ -187,8 +186,7 @@ class Engine:
         self._wake.set()
 
     def _now(self) -> datetime:
-        now = self.clock.now()
-        return now.replace(microsecond=now.microsecond // 1000 * 1000)
+        return self._time.now(is_sure=self._sequencer.clock == "synced")
 
     # --- starting ---------------------------------------------------------------------------------
 
@@ -199,22 +197,17 @@ class Engine:
         """
         fold = Fold(self._rules)
         since = self._now() - timedelta(days=REBUILD_DAYS)
-        offsets = self.log.clock_offsets(since)
         show = self.hooks.on_rebuild()
         count = 0
 
-        def corrected() -> Iterator[tuple[Event, datetime]]:
+        def shown() -> Iterator[tuple[Event, datetime]]:
             nonlocal count
-            for event, received_at in self.log.since(since):
+            for event, received_at in corrected(self.log, since):
                 count += 1
-                offset_s = offsets.get(event.boot)
-                if offset_s and event.clock == "unsynced":
-                    moment = corrected_at(event, offset_s)
-                    event, received_at = replace(event, at=moment), moment  # noqa: PLW2901
-                show(event)
+                self.edge.show(event, show)
                 yield event, received_at
 
-        fold.rebuild(corrected())
+        fold.rebuild(shown())
         self._sequencer = self._fresh_sequencer(fold, clock)
         return count
 
@@ -225,11 +218,18 @@ class Engine:
     async def clock_synced(self, offset_s: float) -> None:
         """The clock turned out to be off by `offset_s` until now: say so, and fold again with the
         corrected times, so that no deadline comes early or late."""
-        self.set_clock("synced")
-        await self.write(Draft(ClockSynced(offset_s=round(offset_s, 3))))
-        if abs(offset_s) > CORRECT_OVER_S:
-            await self.fold_again(lambda: self._rules)
-        self._wake.set()
+        fold = self._sequencer.fold
+        fold.held = abs(offset_s) > CORRECT_OVER_S
+        try:
+            while self._inbox:
+                self._turn()  # what came by the old time
+            self.set_clock("synced")
+            await self.write(Draft(ClockSynced(offset_s=round(offset_s, 3))))
+            if fold.held:
+                await self.fold_again(lambda: self._rules)
+        finally:
+            fold.held = False
+            self._wake.set()
 
     async def fold_again(self, rules: Callable[[], Sequence[Rule] | None]) -> bool:
         """Fold the log again by these `rules`, asked at the last moment (None: not now); then
@@ -255,7 +255,7 @@ class Engine:
             boot=self._boot,
             seq=head.seq,
             head=head.hash,
-            on_event=self.hooks.on_event,
+            on_event=lambda event: self.edge.show(event, self.hooks.on_event),
         )
         sequencer.clock = clock
         return sequencer
@@ -294,7 +294,7 @@ class Engine:
         if wake is None:
             return math.inf
         rate = self.clock.rate()
-        left_s = (wake - self.clock.now()).total_seconds()
+        left_s = (wake - self._now()).total_seconds()
         return left_s / rate if rate > 0 or left_s <= 0 else math.inf
 
     async def _wait(self, at_most_s: float) -> None:
@@ -313,15 +313,10 @@ class Engine:
         sequencer = self._sequencer
         for _ in range(min(len(self._inbox), TURN_MAX)):
             item = self._inbox.popleft()
-            if item.foreign is not None:
-                event = item.foreign.event
-                sequencer.receive(item.foreign, at=item.at, mono_s=item.mono_s)
-            else:
-                assert item.draft is not None  # noqa: S101 - an item has one of the two
-                event = self._thinning.number(sequencer, item, item.draft, is_full=self._is_full())
-            if item.durable is not None:
+            event = self.edge.number(sequencer, self._thinning, item, is_full=self._is_full())
+            if item.durable is not None and event is not None:
                 waiters.append((item.durable, event))
-        sequencer.run_due(self._now(), self.clock.mono_s())
+        self.edge.run_due(sequencer, self._now(), self.clock.mono_s())
         self._launch(Flight(sequencer.drain(), waiters))
         if self.log.writing:
             self.hooks.on_pulse()
@@ -404,14 +399,19 @@ class Engine:
             self.submit(Draft(LogStalled(why=str(error))))
 
     def begin_anew(self, why: str) -> None:
-        """Set the log aside and go on in a new one, with everything that the old never stored.
-
-        For a damaged file, and for one that the server knows to be older than it should be.
-        """
-        lost = list(self._flights)
-        self._flights.clear()
+        """Set the log aside and go on in a new one, with everything that the old never stored: for
+        a damaged file, and for one that the server knows to be older than it should be."""
         old = self._sequencer
-        self.log, recovered = self._reopen(why)
+        try:
+            self.log, recovered = self._reopen(why)
+        except (LogError, OSError) as error:
+            self._stall(error)  # all stays in line: what is written next tries again
+            return
+        lost, self._stalled = list(self._flights), None
+        self._flights.clear()
+        for flight in lost:
+            if flight.timer is not None:
+                flight.timer.cancel()  # it goes out under its new number
         if self._down is not None and self._down.seq == 0:
             self._down = self.log.down_head(self._down_origin)
         self._sequencer = self._fresh_sequencer(old.fold, old.clock)

@@ -39,8 +39,8 @@ from gateway.engine.log_rest import HELD, Rests
 from gateway.engine.log_schema import SCHEMA
 from gateway.engine.memory_bound import MemoryBound
 from gateway.engine.sequencer import Sealed, wire_json
-from gateway.envelope import GENESIS, Event, canonical, from_json, verify_next
-from gateway.errors import ChainError, LogCorrupt, LogUnwritable
+from gateway.envelope import GENESIS, SEQ_MAX, Event, canonical, from_json, verify_next
+from gateway.errors import BadEvent, ChainError, LogCorrupt, LogUnwritable
 from gateway.events import utc_text
 from gateway.origin import is_in_memory
 
@@ -176,7 +176,7 @@ class EventLog:
             self._keep_mark("forwarded", seq)
 
     def _keep_mark(self, name: str, seq: int) -> None:
-        self._marks[name] = seq
+        self._marks[name] = min(seq, SEQ_MAX)  # the server may say anything
 
     def hold_back(self, origin: str, seq: int) -> None:
         """With the next write: what is taken in here of `origin` above `seq` is not on the disk
@@ -413,7 +413,10 @@ class EventLog:
 def verified(obj: dict[str, Any], event: Event, origin: str, after: Head | None) -> Sealed:
     """The server's event as it will be stored.  `after` None: where its chain stands is not known
     (a new log), and the first one that comes is believed."""
-    body = canonical(obj)
+    try:
+        body = canonical(obj)
+    except ValueError as error:  # no number, or half a character: nothing that was ever sealed
+        raise BadEvent(f"event {event.seq} has no canonical form: {error!a}") from error
     if after is None:
         if event.origin != origin:
             raise ChainError(f"event {event.seq} comes from another origin", event.seq)

@@ -34,7 +34,7 @@ from gateway.engine.ballast import give_up_ballast, keep_ballast
 from gateway.engine.event_log import EventLog
 from gateway.engine.log_reader import connect, trouble_of
 from gateway.engine.log_return import Returned, give_back
-from gateway.engine.memory_logs import MemoryLogs, open_again, remove
+from gateway.engine.memory_logs import MemoryLogs, is_log, open_again, remove
 from gateway.errors import LogCorrupt, LogUnwritable
 from gateway.events import LogLeftDisk, LogRecovered, LogReturned
 from gateway.origin import disk_origin, generation, is_in_memory, is_origin_of, read_origin
@@ -117,16 +117,19 @@ class LogFolder:
                 return opened, recovered, self._give_back(opened)
         except (OSError, LogCorrupt) as error:
             raise LogUnwritable(f"a new log could not be begun: {error}") from error
+        except sqlite3.Error as error:  # in the middle of it: not now
+            raise LogUnwritable(f"the disk does not give back the log: {error}") from error
 
     def _give_back(self, opened: EventLog) -> Returned | None:
         given: Returned | None = None
         try:
             for path in self.memory.left():
-                given = give_back(opened.path, path, given)
+                if is_log(path):  # one that was cut off as it was made holds nothing
+                    given = give_back(opened.path, path, given)
+            opened.reread()
         except sqlite3.Error as error:
             self.put_back(opened)
             raise trouble_of(opened.path, error) from error
-        opened.reread()
         return given
 
     def put_back(self, opened: EventLog) -> None:
@@ -149,7 +152,14 @@ class LogFolder:
         if noted is not None and opened.head.seq < noted.seq:
             opened.close()
             return self._in_its_place(f"{FILE} ends at {opened.head.seq} and went to {noted.seq}")
-        self._again(opened)
+        try:
+            self._again(opened)
+        except sqlite3.Error as error:
+            opened.close()
+            trouble = trouble_of(opened.path, error)
+            if isinstance(trouble, LogCorrupt):
+                return self._in_its_place(trouble.text)
+            raise trouble from error
         with suppress(OSError):  # what was noted before still holds
             self._note(origin, opened.head.seq, is_open=self._size("-wal") > 0)
         keep_ballast(opened.path)

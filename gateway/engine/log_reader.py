@@ -99,17 +99,32 @@ def check(db: sqlite3.Connection, path: Path) -> None:
 def first_row(db: sqlite3.Connection, key: str, value: Any) -> int:
     """The first row whose own event has `key` (`seq` or `at`) not below `value`, by bisection:
     both grow with the row.  One past the end when none has.  By `at` the home's other logs count
-    too: what was held in memory stands between its own rows."""
-    column, whose = {
-        "seq": ("seq", "origin IS NULL"),
-        "at": ("json_extract(body, '$.at')", "(origin IS NULL OR origin < 'staff')"),
-    }[key]
+    too: what was held in memory stands between its own rows.
+
+    A boot that did not know the time may have said any: its rows are as old as the next one whose
+    time was right; behind the last of those they are told apart by what they say."""
     low, high = (
         int(n)
         for n in db.execute(
             "SELECT coalesce(min(row), 1), coalesce(max(row), 0) + 1 FROM event"
         ).fetchone()
     )
+    if key == "seq":
+        return _bisected(db, "seq", "origin IS NULL", value, (low, high))
+    at, ours = "json_extract(body, '$.at')", "(origin IS NULL OR origin < 'staff')"
+    sure = f'{ours} AND instr(body, \'"clock":"unsynced"\') = 0'
+    first = _bisected(db, at, sure, value, (low, high))
+    (right,) = db.execute(
+        f"SELECT EXISTS (SELECT 1 FROM event WHERE row >= ? AND {sure})",  # noqa: S608 - ours
+        (first,),
+    ).fetchone()
+    return first if right else _bisected(db, at, ours, value, (first, high))
+
+
+def _bisected(
+    db: sqlite3.Connection, column: str, whose: str, value: Any, between: tuple[int, int]
+) -> int:
+    low, high = between
     while low < high:
         middle = (low + high) // 2
         row = db.execute(

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from gateway.engine.event_log import EventLog
 from gateway.engine.log_reader import LogReader
+from gateway.errors import LogCorrupt, LogUnwritable
 from gateway.origin import memory_origin
 
 
@@ -74,6 +75,14 @@ class MemoryLogs:
 def open_again(path: Path) -> EventLog:
     """Go on in a log of an earlier run.  Raises `LogCorrupt`, `LogUnwritable`."""
     return EventLog.open(path, LogReader(path).origin)
+
+
+def is_log(path: Path) -> bool:
+    """Whether it was made to its end: a file without that never held an event."""
+    try:
+        return bool(LogReader(path).origin)
+    except (LogCorrupt, LogUnwritable):
+        return False
 
 
 def remove(path: Path) -> None:

@@ -112,7 +112,8 @@ class LockOperationEnded(Data):
     why: str | None = None
     """None when done; else `asleep`, `unreachable`, `jammed`, `refused_by_lock`, `no_answer`,
     `link_lost`, `low_voltage`, `not_calibrated`, `not_paired`, `busy`, `restarted`; `revoked`,
-    `alarm_closed` or `check_closed` when the right ended before the lock was told."""
+    `alarm_closed` or `check_closed` when the right ended before the lock was told; `not_recorded`
+    when the log did not take the request in time, and nothing was turned."""
     took_s: float = 0.0
 
 

@@ -60,6 +60,9 @@ CLOCK_NEWS_S = 1.0
 """Seconds that the server's clock must differ from what we held before it counts as news; its
 `Date` has whole seconds."""
 
+TIMES_S = (1_577_836_800.0, 4_102_444_800.0)
+"""The years 2020 to 2100, in seconds since 1970."""
+
 API = "/api/v1/home"
 _NO_CHECK_TIME = 0x200000
 """OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which the ssl module has no name for."""
@@ -91,7 +94,9 @@ class ServerTime:
             return time.time() if self._base is None else self._base + time.monotonic()
 
     def learn(self, server_s: float) -> None:
-        """The server said what time it is."""
+        """The server said what time it is; what can be none would date no request any more."""
+        if not TIMES_S[0] <= server_s <= TIMES_S[1]:
+            return
         base = server_s - time.monotonic()
         with self._lock:
             news = self._base is None or abs(base - self._base) > CLOCK_NEWS_S
@@ -241,14 +246,9 @@ class Lane:
         return Stream(response)
 
     def _open_stream(self, last_id: int) -> urllib3.BaseHTTPResponse:
-        return self._request(
-            "GET",
-            "/stream",
-            None,
-            {"Accept": "text/event-stream", "Last-Event-ID": str(last_id)},
-            answer_s=STREAM_SILENCE_S,
-            preload=False,
-        )
+        headers = {"Accept": "text/event-stream", "Last-Event-ID": str(last_id)}
+        silence_s = STREAM_SILENCE_S
+        return self._request("GET", "/stream", None, headers, answer_s=silence_s, preload=False)
 
     def close(self) -> None:
         """Drop the connection."""

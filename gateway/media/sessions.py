@@ -328,6 +328,8 @@ class Sessions(ABC, Generic[P, Q]):
         except (PermitRefused, LogUnwritable) as error:
             log.info("it is not made longer", extra={"why": error.text})
             return
+        if running.ending is not None:
+            return  # it was told to end while the log kept this
         if running is self._running and running.ends_s is not None and running.process is not None:
             running.ends_s += permit.limit_s
             running.process.tell({"do": "extend", "limit_s": permit.limit_s})

@@ -39,8 +39,10 @@ KINDS = frozenset(
 DEADLINE = frozenset({"asleep", "no_answer"})
 """Why a turn ended because its time was out."""
 
-NO_FAILURE = frozenset({"revoked", "alarm_closed", "check_closed", "not_approved", "restarted"})
-"""Why a turn ended that says nothing about the lock."""
+NO_FAILURE = frozenset(
+    {"revoked", "alarm_closed", "check_closed", "not_approved", "restarted", "not_recorded"}
+)
+"""Why a turn ended that says nothing about the lock; one that was not recorded was refused, too."""
 
 ASKED_KEPT = timedelta(hours=1)
 """How long a turn that never ended is remembered."""

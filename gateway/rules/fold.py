@@ -60,6 +60,8 @@ class Fold:
         self._wake: datetime | None = None
         self._moved = False
         self._last: datetime | None = None
+        self.held = False
+        """While the clock is put right nothing comes due: by the wrong time it may seem to."""
         self._find_wake()
 
     def state_of(self, rule: str) -> Any:
@@ -72,7 +74,7 @@ class Fold:
     @property
     def wake(self) -> datetime | None:
         """When the next tick is due; None: none is."""
-        return self._wake
+        return None if self.held else self._wake
 
     def feed(self, event: Event, received_at: datetime | None = None) -> list[Output]:
         """Show an event to the rules that want its kind.
@@ -106,7 +108,7 @@ class Fold:
 
     def due(self, moment: datetime) -> bool:
         """Whether a tick is due at or before `moment`."""
-        return self._wake is not None and self._wake <= moment
+        return self._wake is not None and self._wake <= moment and not self.held
 
     def ticks(self, until: datetime) -> Iterator[tuple[datetime, list[Output]]]:
         """Run the ticks due at or before `until`, one by one in time order.

@@ -32,6 +32,7 @@ from gateway.events import (
     ServerTestAnswered,
     TestWhy,
 )
+from gateway.ports import ModemState
 from gateway.rules.common.time import next_local
 from gateway.second_path.receivers_file import ReceiversFile
 from gateway.second_path.senders import Sender
@@ -212,7 +213,11 @@ class ChainTest:
                 return
             addresses = self._addresses(channel)
             thorough = tell or bool(self._teller.failed)
-            state = await sender.state(addresses, thorough=thorough)
+            try:
+                state = await sender.state(addresses, thorough=thorough)
+            except Exception:  # whatever a library raises: that way is not gone, and others are
+                log.exception("a way past the server could not be looked at")
+                state = ModemState(problem="no_answer")
             if state.problem is not None:
                 if tell or self._bad == state.problem:
                     self._teller.cannot(state.problem)

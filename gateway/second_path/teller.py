@@ -204,7 +204,7 @@ class Teller:
                 receivers = self._wanted(alarm)
                 anew = self._anew(alarm, receivers)
                 if anew is not None:
-                    if not await self._tell(alarm, anew):
+                    if not await self._tell(alarm, anew) and anew.id in alarm.again:
                         alarm.again.remove(anew.id)  # the round comes to them too
                     continue
                 wait_s = self._wait_s(alarm) if receivers else POLL_S
@@ -306,6 +306,10 @@ class Teller:
             why = str(error.data.get("why", "refused"))
             log.warning("a receiver was not told", extra={"why": why, "text": error.text})
             self._not_told(alarm.ref, receiver, why)
+            return False
+        except Exception:  # whatever a library raises: the next one is told
+            log.exception("a receiver was not told")
+            self._not_told(alarm.ref, receiver, "refused")
             return False
         self._record(
             GatewayMessageSent(

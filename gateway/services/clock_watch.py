@@ -87,7 +87,7 @@ class ClockWatch:
         self._rate = clock.rate()
         self._real, self._wall = real_s(), clock.now().timestamp()
         self._moved_s = 0.0
-        self._synced = False
+        self._synced = self._proved = False
 
     @property
     def synced(self) -> bool:
@@ -96,10 +96,11 @@ class ClockWatch:
 
     def best_now(self) -> datetime | None:
         """The time as the home knows it best: its own when it is sure, else the server's; None when
-        it knows neither.  For judging grants.  Any thread."""
-        if self._synced:
-            return self._clock.now()
+        it knows neither.  A clock that nothing but the server called right drifts from then on by
+        seconds a day, so there the server's goes on to count.  For judging grants.  Any thread."""
         base = self._server_base
+        if self._synced and (self._proved or base is None):
+            return self._clock.now()
         return None if base is None else datetime.fromtimestamp(base + self._real_s(), UTC)
 
     def server_time(self, offset_s: float) -> None:
@@ -121,6 +122,7 @@ class ClockWatch:
         paced = rate != self._rate
         self._real, self._wall, self._rate = real, wall, rate
         self._moved_s += step_s
+        self._proved = self._evidence()
         if not self._synced and self._right(real, wall):
             self._synced = True
             offset_s = self._moved_s if abs(self._moved_s) > STEP_S else 0.0
@@ -132,4 +134,4 @@ class ClockWatch:
 
     def _right(self, real: float, wall: float) -> bool:
         base = self._server_base
-        return self._evidence() or (base is not None and abs(base + real - wall) <= AGREE_S)
+        return self._proved or (base is not None and abs(base + real - wall) <= AGREE_S)

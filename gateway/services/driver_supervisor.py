@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.config.home_file import DeviceConfig, GpioSection, HomeConfig
+from gateway.engine.edge import is_cancelled
 from gateway.errors import ConfigError, DeviceUnavailable, RadioAway
 from gateway.events import Data, DeviceFailed, DeviceOffline, DeviceOnline, Offline
 from gateway.link.backoff import Backoff
@@ -298,6 +299,10 @@ class DriverSupervisor:
             except RadioAway as away:
                 await self._radio_back(device.id, away, reported)
                 continue
+            except asyncio.CancelledError:
+                if is_cancelled():
+                    raise
+                error = DeviceUnavailable("a library cancelled the driver")
             except Exception as failed:  # the engine's edge: a driver's error becomes an event
                 error = failed
             finally:

@@ -81,7 +81,10 @@ def in_a_thread(name: str) -> Background:
 
     def work() -> None:
         while True:
-            waiting.get()()
+            try:
+                waiting.get()()
+            except Exception:  # the edge: what comes after it is done all the same
+                log.exception("work beside the loop failed", extra={"what": name})
 
     thread = threading.Thread(target=work, name=name, daemon=True)
 

@@ -171,5 +171,7 @@ class SlotRinger:
         )
 
     async def _alarm(self) -> None:
-        if self._loop is not None:
-            self.ring_and_plan()
+        if self._loop is None:
+            return
+        self._arm(self._clock.now())  # first: whatever breaks now, it is looked again
+        self.ring_and_plan()

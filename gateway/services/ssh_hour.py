@@ -36,6 +36,7 @@ from gateway.events import (
     SshRefused,
     SshWanted,
 )
+from gateway.services.key_offers import Background
 
 log = logging.getLogger(__name__)
 
@@ -98,12 +99,15 @@ class SshHour:
         root: Path | None = None,
         look_s: float = LOOK_S,
         boottime: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME),
+        background: Background = lambda do: do(),
     ) -> None:
-        """`boot` is this machine's run, as the kernel names it; `root` None: `ROOT`."""
+        """`boot` is this machine's run, as the kernel names it; `root` None: `ROOT`; `background`
+        writes beside the loop, for SSH is asked for where a disk hangs, too."""
         self._folder, self._root = state_dir / FOLDER, root or ROOT
         self._request = self._folder / "request.json"
         self._clock, self._sure_of_time, self._boot = clock, sure_of_time, boot
         self._record, self._look_s, self._boottime = record, look_s, boottime
+        self._background = background
         self._news = asyncio.Event()
         self._asked: dict[str, float] = {}
         self._stray = False
@@ -262,13 +266,17 @@ class SshHour:
 
     def _ask(self, ref: str, key: str) -> None:
         """In the place of what root's half has not taken yet."""
+        text = json.dumps({"id": ref, "key": key, "boot": self._boot})
+        self._background(lambda: self._write(text))
+
+    def _write(self, text: str) -> None:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         new = self._request.with_suffix(".new")
-        new.write_text(json.dumps({"id": ref, "key": key, "boot": self._boot}))
+        new.write_text(text)
         new.replace(self._request)
 
     def _drop_request(self) -> None:
-        self._request.unlink(missing_ok=True)
+        self._background(lambda: self._request.unlink(missing_ok=True))
 
     def _said(self) -> Said | None:
         """What root's half says in this run of the machine; None: nothing that can be read."""

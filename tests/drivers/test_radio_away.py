@@ -7,11 +7,14 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bleak import BleakScanner
 
+from drivers import _system_bus
 from drivers.radio import scanner as scanning
+from drivers.radio.adapter_watch import AdapterWatch
 from drivers.radio.scanner import SharedScanner
 from tests.drivers.bluez import NEAR, BlueZ, system_bus
 from tests.drivers.parts import until
@@ -73,6 +76,32 @@ async def test_bluetoothd_is_restarted(bluez: BlueZ, scanner: SharedScanner) -> 
     await gone(scanner, "bluetoothd")
     await bluez.start()
     await back(scanner, since_s)
+
+
+async def test_an_answer_that_nobody_foresaw_ends_no_watch(
+    bluez: BlueZ, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service or a library of another version answers otherwise, twice: nothing is known then, a
+    start does not wait for it, and it is asked again."""
+    monkeypatch.setattr(_system_bus, "AGAIN_S", 0.05)
+    real, left = _system_bus.SystemBus.call, [2]
+
+    async def call(bus: _system_bus.SystemBus, *asked: Any, **more: Any) -> list[Any]:
+        if "GetNameOwner" in asked and left[0]:
+            left[0] -= 1
+            raise KeyError("owner")
+        return await real(bus, *asked, **more)
+
+    monkeypatch.setattr(_system_bus.SystemBus, "call", call)
+    await bluez.start()
+    watch = AdapterWatch()
+    async with asyncio.timeout(20):
+        await watch.start()
+        await until(lambda: watch.known)
+    assert left == [0]
+    await bluez.kill()
+    await until(lambda: "bluetoothd" in str(watch.problem()))
+    await watch.stop()
 
 
 async def test_bluetoothd_that_takes_its_name_last(bluez: BlueZ, scanner: SharedScanner) -> None:

@@ -76,6 +76,32 @@ async def test_an_adapter_that_comes_late() -> None:
         await scanner.stop()
 
 
+async def test_what_no_library_was_known_to_raise_does_not_end_the_scanner(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """At the begin of a scan and at its end: told, and begun anew."""
+    async with virtual_home_radio():
+        real, left = bleak.BleakScanner.start, [1]
+
+        async def start(scanner: bleak.BleakScanner) -> None:
+            if left[0]:
+                left[0] -= 1
+                raise RuntimeError("of a newer version")
+            await real(scanner)
+
+        async def stop(_scanner: bleak.BleakScanner) -> None:
+            raise RuntimeError("of a newer version")
+
+        monkeypatch.setattr(bleak.BleakScanner, "start", start)
+        scanner = SharedScanner(first_pause_s=0.02)
+        await scanner.start()
+        assert "RuntimeError" in str(scanner.problem())
+        await until(lambda: scanner.problem() is None)
+        monkeypatch.setattr(bleak.BleakScanner, "stop", stop)
+        await scanner.stop()
+        assert scanner.problem() is not None
+
+
 async def test_pauses_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each failed try doubles the pause, up to the longest."""
 

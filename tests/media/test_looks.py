@@ -17,6 +17,7 @@ import pytest
 pytest.importorskip("aiortc")
 
 from gateway import media
+from gateway.envelope import Draft, Event
 from gateway.events import (
     AlarmOutcome,
     AlarmResolved,
@@ -265,6 +266,27 @@ async def test_the_home_ends_it_at_its_limit(home: LookHome, page: Page) -> None
     (_, _, opened_s), (_, _, closed_s) = home.noted()
     assert 2.5 < closed_s - opened_s < 3.5
     assert 3.0 <= home.data(LookEnded)[0].took_s < 3.6
+
+
+async def test_what_is_told_to_end_is_not_made_longer(
+    home: LookHome, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The consent is withdrawn while the log keeps a second permit: a child that obeys nothing is
+    killed at once, as without it."""
+    await seen(home, page, limit_s=20)
+    write = home.write
+
+    async def withdrawn(draft: Draft, timeout_s: float | None = None) -> Event:
+        os.kill(home.children[0].process.pid, signal.SIGSTOP)
+        home.happened(ConsentSettled(held=False))
+        return await write(draft, timeout_s)
+
+    monkeypatch.setattr(home, "write", withdrawn)
+    began_s = time.monotonic()
+    home.order(home.permit(id="x2", look="l1", limit_s=30), what="extend")
+    await home.settled()
+    assert home.ended() is LookEnd.CONSENT_WITHDRAWN
+    assert time.monotonic() - began_s < 4  # a child that only says nothing has six
 
 
 @pytest.mark.parametrize("by_the_server", [False, True])

@@ -65,6 +65,20 @@ def test_a_bolt_is_shut_after_its_time(tell: Tell) -> None:
     assert len(shut(story)) == 1
 
 
+def test_a_request_that_was_recorded_too_late_leaves_the_bolt_its_time(tell: Tell) -> None:
+    """The door was not opened, and the next time that it is, it is shut again; it is one failure,
+    not two."""
+    story = tell(relock=TWO, deviation={"failures": 2})
+    ask(story, "21:00", "g1")
+    refused = LockOperationRefused(grant="g1", why=Refusal.NOT_RECORDED)
+    story.at("21:00:02", refused, "door", "p1")
+    end(story, "21:00:02", "g1", "not_recorded")
+    assert story.said("unlock.deviated") == []
+    story.at("22:00", LockUnlocked(), "door", "p1")
+    story.until("22:02")
+    assert shut(story) == ["22:02:00 relock.ordered door"]
+
+
 def test_a_role_without_a_time_is_never_shut(tell: Tell) -> None:
     """Nothing is guessed about a lock that the configuration does not name."""
     story = tell(relock={"relock_s": {"garage": 10}})

@@ -107,6 +107,29 @@ def test_it_goes_out_at_the_start_and_at_six(
     play(story)
 
 
+def test_what_breaks_at_a_look_is_told_and_ends_no_test(
+    play: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A modem's library raises what it never raised: the way counts as not there, the next day is
+    tested all the same, and the senders go on."""
+    monkeypatch.setattr(chain_test, "LOOK_S", 0.02)
+
+    async def story(home: TestingHome) -> None:
+        home.knows()
+
+        async def breaks(*_: Any, **__: Any) -> ModemState:
+            raise RuntimeError("of a newer version")
+
+        home.sms.state = breaks  # type: ignore[method-assign]
+        home.spawn(home.test.run(TestWhy.STARTED))
+        await home.until(lambda: bool(home.said(GatewaySecondPathFailed)))
+        assert home.said(GatewaySecondPathFailed)[0].why == "no_answer"
+        home.clock.set(at=home.said(GatewayTestSent)[0].next_by - chain_test.LATE)
+        await home.until(lambda: len(home.said(GatewayTestPassed)) == 2)
+
+    play(story)
+
+
 @pytest.mark.parametrize(("confirmed", "hop"), [(False, "server"), (True, "dispatcher")])
 def test_one_that_does_not_come_back(play: Callable[..., None], confirmed: bool, hop: str) -> None:
     """Names the hop where it stayed; a late answer ends it, and one to another test does not."""

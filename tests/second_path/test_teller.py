@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gateway.errors import DeviceRefused
 from gateway.events import (
     AlarmAcknowledged,
     AlarmCancelled,
@@ -24,6 +25,7 @@ from gateway.events import (
     GatewaySecondPathReady,
 )
 from gateway.second_path import path_state, teller
+from gateway.second_path.senders import Note
 from tests.drivers.warp import warped
 from tests.second_path.home import NUMBERS, PathHome, settings, token
 
@@ -151,6 +153,54 @@ def test_a_press_again_outlasts_a_restart_and_is_bounded(
         home.happens(AlarmRepeated(alarm=alarm.ref))
         await home.passes(200)
         assert home.told() == told
+
+    play(story)
+
+
+def test_what_breaks_on_the_way_to_one_receiver_keeps_nobody_else_from_being_told(
+    play: Callable[[Story], None],
+) -> None:
+    """A modem's library raises what it never raised: that one was not told, and the next one is."""
+
+    async def story(home: PathHome) -> None:
+        real = home.sms.send
+
+        async def breaks(address: str, note: Note, done: Callable[[bool], None]) -> None:
+            if address == NUMBERS["p1"]:
+                raise RuntimeError("of a newer version")
+            await real(address, note, done)
+
+        home.sms.send = breaks  # type: ignore[method-assign]
+        home.alarm()
+        await home.until(lambda: [to for to, _ in home.sms.sent] == [NUMBERS["p2"]])
+        [failed] = home.said(GatewayMessageFailed)
+        assert (failed.receiver, failed.why) == ("p1", "refused")
+
+    play(story)
+
+
+def test_a_press_while_one_is_told_anew_in_vain_ends_no_round(
+    play: Callable[[Story], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The modem refuses the second message anew, and meanwhile it is pressed again, for the last
+    time that counts: the round goes on to whoever is next."""
+
+    async def story(home: PathHome) -> None:
+        monkeypatch.setattr(path_state, "AGAIN_MAX", 2)
+        alarm = home.alarm()
+        await home.until(lambda: home.told() == ["p1", "p2"])
+        home.happens(AlarmRepeated(alarm=alarm.ref))
+        await home.until(lambda: len(home.told()) == 3)
+        real = home.sms.send
+
+        async def refuses(address: str, note: Note, done: Callable[[bool], None]) -> None:
+            home.sms.send = real  # type: ignore[method-assign]
+            home.happens(AlarmRepeated(alarm=alarm.ref))
+            raise DeviceRefused("not sent", why="refused")
+
+        assert home.teller.state.alarms[alarm.ref].again == ["p2"]
+        home.sms.send = refuses  # type: ignore[method-assign]
+        await home.until(lambda: len(home.told()) >= 6)
 
     play(story)
 
