@@ -23,6 +23,7 @@ ON_BOTH = {
     "homelink.test_bounds.test_a_far_time_counts_as_the_time_of_arrival": "what a time can be",
     "homelink.test_bounds.test_a_boots_times_are_not_moved_into_the_future": "times moved in SQL",
     "homelink.test_bounds.test_a_value_that_cannot_be_meant_counts_for_nothing": "number sizes",
+    "homelink.test_bounds.test_a_character_that_no_text_has_blocks_nothing": "what text can hold",
     "homelink.test_newer_homes.test_what_cannot_be_read_is_told_once_a_kind": "what was told: rows",
     "runtime.test_server": "killed under load; several workers",
     "realtime.test_live": "screens are told by LISTEN and NOTIFY",

@@ -20,6 +20,7 @@ from web.staff.events.projections.rebuild import orphan_id
 from web.staff.relatives import inviting
 from web.staff.storage import tables as t
 from web.staff.storage.among import among, among_refs
+from web.staff.storage.event_store import cleaned
 from web.staff.storage.rows import DeviceRow, read_all
 from web.staff.texts import kind_words
 
@@ -127,7 +128,7 @@ def front_first(locks: Iterable[DeviceRow]) -> tuple[DeviceRow, ...]:
 def event_of(body: str) -> Event | None:
     """The event in a stored body; None for one that cannot be read (it is still in the table)."""
     try:
-        return from_json(json.loads(body))
+        return from_json(json.loads(cleaned(body)))
     except (BadEvent, ValueError):
         return None
 
@@ -153,11 +154,16 @@ def events_by_ref(
     return events
 
 
+SEQ_DIGITS = 19
+"""Of the number of an event, at the most."""
+
+
 def _split(ref: Ref) -> tuple[str, int] | None:
     # an alarm's id may carry `~<hash>` after the number (see `tables.alarm`)
     origin, _, tail = ref.rpartition("/")
     seq = tail.partition("~")[0]
-    return (origin, int(seq)) if origin and seq.isascii() and seq.isdigit() else None
+    known = origin and seq.isascii() and seq.isdigit() and len(seq) <= SEQ_DIGITS
+    return (origin, int(seq)) if known else None
 
 
 def reasons(
