@@ -207,37 +207,54 @@ def _marked(item: pytest.Item, *names: str) -> bool:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A worker tells which modules reached PostgreSQL; who started the run judges."""
+    """A worker tells which modules reached PostgreSQL; who started the run judges, and a run in
+    which one is missing has failed."""
     output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
     if output is not None:
         output["reached"] = sorted(reach.reached)
-        return
-    if session.exitstatus == pytest.ExitCode.OK and _everything(session.config) and reach.reached:
+    elif session.exitstatus == pytest.ExitCode.OK and _is_judged(session.config):
         missing = reach.missing(reach.reached)
         if missing:
             session.config.stash[_MISSING] = missing
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 _MISSING = pytest.StashKey[list[str]]()
+_UNTOLD = pytest.StashKey[bool]()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Take what a worker tells."""
-    reach.reached.update(getattr(node, "workeroutput", {}).get("reached", ()))
+    """Take what a worker tells; one that died tells nothing, and its run cannot be judged."""
+    told = getattr(node, "workeroutput", {}).get("reached")
+    if told is None:
+        node.config.stash[_UNTOLD] = True
+    else:
+        reach.reached.update(told)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Name the modules whose statements no test sent to PostgreSQL."""
     for name in config.stash.get(_MISSING, ()):
         terminalreporter.write_line(
-            f"PostgreSQL: {name} sends statements and none went to PostgreSQL: "
+            f"FAILED PostgreSQL: {name} sends statements and none went to PostgreSQL: "
             "name a test of it in tests/staff/databases.py",
-            yellow=True,
+            red=True,
         )
 
 
-def _everything(config: pytest.Config) -> bool:
-    chosen = ("keyword", "markexpr", "quick", "lf", "deselect", "ignore", "ignore_glob")
-    from_settings = config.args_source is pytest.Config.ArgsSource.TESTPATHS
-    return from_settings and not any(config.getoption(name, None) for name in chosen)
+CHOOSING = (
+    *("keyword", "markexpr", "quick", "lf", "stepwise", "deselect", "ignore", "ignore_glob"),
+    *("collectonly", "setuponly", "setupplan"),
+)
+"""pytest's options with which some tests are left out, or all."""
+
+
+def _is_judged(config: pytest.Config) -> bool:
+    """Whether every test was run, and all that was sent to PostgreSQL is known."""
+    from tests.staff import postgres  # what it needs takes a tenth of a second to read
+
+    everything = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    chosen = any(config.getoption(name, None) for name in CHOOSING)
+    told = not config.stash.get(_UNTOLD, False)
+    return everything and not chosen and told and postgres.programs() is not None

@@ -102,6 +102,24 @@ WITHOUT_THE_REST = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "xd
 """What else is installed for pytest takes three quarters of such a run, and has no part in it."""
 
 
+def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """pytest in a folder, with what says how ours is run."""
+    said = subprocess.run(
+        [
+            *(sys.executable, "-P", "-m", "pytest", "-q", "-p", "tests.running"),
+            *("--import-mode=importlib", "-p", "no:cacheprovider", *words),
+        ],
+        cwd=folder,
+        env={**os.environ, **WITHOUT_THE_REST, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert "INTERNALERROR" not in said.stdout + said.stderr, said.stdout + said.stderr
+    return said
+
+
 def a_run(folder: Path, workers: int, *, failed: int = 0) -> Counter[str]:
     """A suite of two places that go alone, a file that shares and one that does not, run by so many
     workers: how often each of its 19 tests was begun."""
@@ -112,19 +130,7 @@ def a_run(folder: Path, workers: int, *, failed: int = 0) -> Counter[str]:
         path.parent.mkdir(parents=True, exist_ok=True)
         shared = '# scope="module"\n' if file == "test_d" else ""
         path.write_text(shared + NOTE.replace("COUNT", str(count)))
-    said = subprocess.run(
-        [
-            *(sys.executable, "-P", "-m", "pytest", "-q", "-p", "tests.running"),
-            *(f"-n{workers}", "--import-mode=importlib", "-p", "no:cacheprovider", "tests"),
-        ],
-        cwd=folder,
-        env={**os.environ, **WITHOUT_THE_REST, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=110,
-        check=False,
-    )
-    assert "INTERNALERROR" not in said.stdout + said.stderr, said.stdout + said.stderr
+    said = run(folder, f"-n{workers}", "tests")
     assert said.returncode == (1 if failed else 0), said.stdout + said.stderr
     assert not failed or f"{failed} failed, {19 - failed} passed" in said.stdout, said.stdout
     lines = (folder / "ran").read_text().splitlines()
@@ -157,3 +163,94 @@ def test_what_a_worker_that_died_was_to_do_is_done_by_another(
     (tmp_path / "deadly").write_text("\n".join(deadly))
     ran = a_run(tmp_path, 3, failed=len(deadly))
     assert (len(ran), set(ran.values())) == (19, {1})
+
+
+# --- every statement was sent to PostgreSQL -------------------------------------------------------
+
+SENDERS = """\
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.staff import postgres, reach
+
+HERE = Path(__file__).parent
+reach.WEB = HERE / "web"
+postgres.programs = lambda: None if (HERE / "no postgres").exists() else HERE
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session):
+    if (HERE / "dies").exists() and os.environ.get("PYTEST_XDIST_WORKER") == "gw0":
+        os._exit(3)
+"""
+
+REACHES = """\
+from tests.staff import reach
+
+def test_it():
+    reach.reached.add("web.staff.told")
+
+def test_other():
+    pass
+"""
+
+SENTENCE = "PostgreSQL: web.staff.kept sends statements and none went to PostgreSQL: name a test"
+
+
+def senders(folder: Path, *files: str) -> None:
+    """A suite of two tests over two modules, of which one reaches PostgreSQL."""
+    (folder / "pytest.ini").write_text("[pytest]\ntestpaths = tests\n")
+    (folder / "conftest.py").write_text(CONFTEST + SENDERS)
+    for name, line in (("told", "conn.execute(query)"), ("kept", "read_one(conn, Row, query)")):
+        path = folder / "web/staff" / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(line)
+    (folder / "tests").mkdir()
+    (folder / "tests/test_a.py").write_text(REACHES)
+    for name in files:
+        (folder / name).touch()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", ["-n0", "-n2"])
+def test_a_run_of_everything_fails_where_a_module_never_reached_postgresql(
+    workers: str, tmp_path: Path
+) -> None:
+    """And says which; with that one reached too it is well."""
+    senders(tmp_path)
+    said = run(tmp_path, workers)
+    assert said.returncode == 1, said.stdout
+    assert SENTENCE in said.stdout
+    assert "web.staff.told" not in said.stdout
+    (tmp_path / "tests/test_a.py").write_text(REACHES.replace("pass", REACHED))
+    said = run(tmp_path, workers)
+    assert said.returncode == 0, said.stdout
+    assert "PostgreSQL" not in said.stdout
+
+
+REACHED = 'reach.reached.add("web.staff.kept")'
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "files"),
+    [
+        (("-n0", "-k", "test_it"), ()),
+        (("-n0", "--quick"), ()),
+        (("-n0", "tests"), ()),
+        (("-n0", "--collect-only"), ()),
+        (("-n0", "--deselect", "tests/test_a.py::test_other"), ()),
+        (("-n0",), ("no postgres",)),
+        (("-n2",), ("dies",)),
+    ],
+    ids=" ".join,
+)
+def test_a_run_of_less_is_not_judged(
+    words: tuple[str, ...], files: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Nor one without PostgreSQL, or with a worker that died before it told what it had reached."""
+    senders(tmp_path, *files)
+    said = run(tmp_path, *words)
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert SENTENCE not in said.stdout

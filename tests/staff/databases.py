@@ -4,8 +4,8 @@ The rule: a test runs on both databases when what it shows can differ there: how
 written or planned, what is locked while two act at once, what a trigger or a notification does,
 how a type comes back (times, bytes, JSON, booleans).  Who may do what, what a page says and how a
 request is refused is the same Python over rows already read: it runs on SQLite alone.  A run
-of everything names at its end each module that sends statements and never sent one to PostgreSQL
-(`tests/staff/reach.py`).  Migrations have both kinds in `storage/test_schema.py`.
+of everything fails at its end for each module that sends statements and never sent one to
+PostgreSQL (`tests/staff/reach.py`).  Migrations have both kinds in `storage/test_schema.py`.
 
 Not for: databases themselves (`conftest.py`, `postgres.py`).
 """
@@ -23,18 +23,37 @@ ON_BOTH = {
     "homelink.test_bounds.test_a_far_time_counts_as_the_time_of_arrival": "what a time can be",
     "homelink.test_bounds.test_a_boots_times_are_not_moved_into_the_future": "times moved in SQL",
     "homelink.test_bounds.test_a_value_that_cannot_be_meant_counts_for_nothing": "number sizes",
+    "homelink.test_bounds.test_a_character_that_no_text_has_blocks_nothing": "what text can hold",
     "homelink.test_newer_homes.test_what_cannot_be_read_is_told_once_a_kind": "what was told: rows",
     "runtime.test_server": "killed under load; several workers",
     "realtime.test_live": "screens are told by LISTEN and NOTIFY",
     "runtime.test_watch": "who leads among workers; silence is counted in the database's times",
+    "runtime.test_channel_watch.test_a_way_that_fails_is_told_once": "whose ways: roles by exists",
     "runtime.test_gathering.test_another_worker_goes_on_with_it": "locks; counts and joins",
     "runtime.test_gathering.test_who_works_in_a_part_takes_that_part": "counted for each person",
     "care.test_reads": "many logs written to at once: locks, bytes, and what is read back",
     "care.test_reads_afterwards.test_a_death_loses_nothing_and_doubles_nothing": "times compared",
+    "channels.test_mqtt.test_states_are_found_kept_and_withdrawn": "what exists, as a boolean; an "
+    "outer join",
+    "checks.test_claims.test_a_visit_has_one_who_goes": "what asks for one: times by coalesce",
+    "checks.test_claims.test_a_visit_is_settled_by_hand_with_a_reason": "settled once, with words",
+    "checks.test_looks_left.test_who_called_it_well_without_a_picture_is_not_believed": "which "
+    "checks a look was for, while they change",
+    "looks.test_sessions.test_two_never_look_at_once": "one of a home, held by its row",
+    "looks.test_sessions.test_a_look_only_goes_forward": "states that only go forward",
+    "installs.test_hearing.test_a_home_that_goes_silent_is_said_and_asked_anew": "rows changed, by "
+    "how many there were; times",
+    "installs.test_hearing.test_one_at_a_time_and_for_who_asked": "rows taken away, by their time",
     "care.test_actions": "two people act on one alarm: what is locked, who is first",
     "doors.test_lock_orders": "one order at a time, with a time-out in the statement",
     "doors.test_given_codes.test_a_home_that_starts_anew_is_told_again": "which are stale: a join",
     "ladders.test_alarm_centre.test_the_second_address_counts_too": "told, in rows",
+    "ladders.test_centre_calls.test_nobody_may_call_once_the_alarm_is_closed": "two tables joined, "
+    "the newest answers, JSON in text",
+    "ladders.test_definitions.test_the_first_ladder_that_fits_is_climbed": "kept by an upsert; the "
+    "order, and the rows taken away",
+    "ladders.test_definitions.test_a_calendar_says_who_is_on_call": "shifts by their times, in one",
+    "ladders.test_definitions.test_a_rota_that_a_ladder_names_stays": "a name within text",
     "ladders.test_faults.test_killed_between_sending_and_noting": "rows taken under a lease",
     "ladders.test_faults.test_a_second_address_is_tried_before_the_next_person": "rows locked",
     "ladders.test_faults.test_an_alarm_from_before_gets_its_ladder": "inserted from a query",
@@ -66,11 +85,27 @@ ON_BOTH = {
     "visits.test_plan_api.test_a_plan_in_json": "a token found by its hash; all or nothing",
     "cli.test_people.test_a_team_works_where_its_areas_are": "who works where: five tables joined",
     "people.test_access_revocation": "many rows change at once",
+    "cli.test_organisations.test_an_organisation_sets_how_long_a_password_is_enough": "a number",
+    "cli.test_reach.test_a_number_is_added_and_shown": "the last place, by coalesce; once only",
+    "cli.test_reach.test_whom_a_step_names_is_found_by_name": "names in the very same letters",
+    "cli.test_visits.test_a_plan_from_a_file": "a plan is merged into what is there",
+    "cli.test_visits.test_tokens_and_tags": "revoked: how many rows there were",
+    "cli.test_visits.test_what_is_written_out": "days as times; many homes as one parameter",
+    "people.test_way_in.test_an_id_is_of_one_person": "text in the very same letters",
     "people.test_way_in.test_two_administrators_do_not_take_each_other_away": "locks",
     "people.test_home_details.test_a_change_is_noted_and_the_home_hears_of_it": "several rows",
     "doors.test_service_access.test_requests_are_counted_for_those_who_may_answer": "counted",
     "releases.test_holdups.test_a_stop_in_the_middle_of_a_round_reaches_who_is_just_told": "locks",
     "releases.test_holdups.test_two_who_decide_in_the_same_second": "locks, and a unique index",
+    "pages.test_alarm_page.test_every_step_stands_on_the_alarms_page": "text within text; times "
+    "between",
+    "pages.test_alarm_page.test_a_pendant_pressed_again_adds_to_its_alarm": "rows counted",
+    "pages.test_alarm_page.test_what_was_taken_back_in_the_home_is_still_seen": "for an hour",
+    "pages.test_ladder_pages.test_a_ladder_is_put_back": "what was, as JSON, by an upsert",
+    "pages.test_ladder_pages.test_the_order_is_put_back": "the order, written row by row",
+    "pages.test_seen.test_what_was_shown_is_an_event_once": "many rows, inserted once",
+    "pages.test_seen.test_it_is_the_proof_of_the_ladders_message": "rows of one person",
+    "pages.test_lists.test_names_stand_in_the_order_of_the_alphabet": "how text is sorted",
     "pages.test_folds": "rows counted by the hour, and cut at a page's end",
     "storage.test_among": "lists and pairs as one parameter, and what index they use",
     "storage.test_outage": "a server that goes away in the middle",

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 from pydantic import ValidationError
-from sqlalchemy import delete, insert
+from sqlalchemy import insert, update
 
 from tests.staff.channels.test_contract import MESSAGE, opened
+from tests.staff.parts import add_home, parts_of
 from web.staff.channels import mqtt
 from web.staff.channels.contract import Why
 from web.staff.core.context import Staff
@@ -31,17 +33,18 @@ def until(twin: Any, topic: str, said: str) -> None:
 
 
 @pytest.fixture
-def homes(staff: Staff) -> Any:
-    """A home of each of two organisations, with a lock and a bed; taken away again."""
+def staff(staff_app: Flask) -> Staff:
+    """Those of an application of its own, on either kind of database."""
+    return parts_of(staff_app)
+
+
+@pytest.fixture
+def homes(staff_app: Flask, staff: Staff) -> None:
+    """A home of each of two organisations, with a lock and a bed."""
+    add_home(staff_app, "h2", org="org2")
     with staff.db.write() as tx:
-        for org, home in (("org1", "h1"), ("org2", "h2")):
-            tx.conn.execute(insert(t.organisation).values(id=org, name=org))
-            tx.conn.execute(
-                insert(t.home).values(
-                    id=home, org_id=org, label="Asta Hemlig", address="Gatan 1", timezone="UTC",
-                    fallback="",
-                )
-            )  # fmt: skip
+        tx.conn.execute(update(t.home).values(label="Asta Hemlig", address="Gatan 1"))
+        for home in ("h1", "h2"):
             for device, sort, state in (("front", "lock", "locked"), ("bed", "sensor", "pressed")):
                 tx.conn.execute(
                     insert(t.device).values(
@@ -49,13 +52,9 @@ def homes(staff: Staff) -> Any:
                         battery="ok",
                     )
                 )  # fmt: skip
-    yield
-    with staff.db.write() as tx:
-        for table in (t.alarm, t.device, t.home, t.organisation):
-            tx.conn.execute(delete(table))
 
 
-def test_states_are_found_kept_and_withdrawn(staff: Staff, homes: Any, tmp_path: Path) -> None:
+def test_states_are_found_kept_and_withdrawn(staff: Staff, homes: None, tmp_path: Path) -> None:
     """Discovery and states of the own organisation's homes, retained and by ids; only what changed
     is told again; nothing can be ordered; at the end we are said to be away."""
     with opened("mqtt", staff, tmp_path) as (channel, twin):

@@ -30,10 +30,10 @@ def call(tmp_path: Path) -> Call:
 
 
 def test_an_organisation_sets_how_long_a_password_is_enough(
-    call: Call, capsys: pytest.CaptureFixture[str]
+    db: str, call: Call, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Shown, set, and one sentence for what does not do."""
-    assert call("init", "--public-url", "https://trygg.example/") == 0
+    assert call("init", "--public-url", "https://trygg.example/", "--database", db) == 0
     assert call("check") == 0
     home = ["home", "add", "h1", "--label", "Lgh 1", "--org", "o1", "--org-name", "Prov"]
     assert call(*home) == 0

@@ -15,7 +15,7 @@ Call = Callable[..., int]
 
 @pytest.fixture
 def call(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    db: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Call:
     """Run a command where `o1` has a home and a caregiver."""
     config = str(tmp_path / "staff.toml")
@@ -23,7 +23,7 @@ def call(
     def run(*words: str) -> int:
         return main([*words, "--config", config])
 
-    assert run("init", "--plain-http") == 0
+    assert run("init", "--plain-http", "--database", db) == 0
     home = ["home", "add", "h1", "--label", "h1", "--org", "o1", "--org-name", "Prov"]
     assert run(*home) == 0
     monkeypatch.setattr("sys.stdin", io.StringIO("correct horse battery\n"))
@@ -76,3 +76,29 @@ def test_a_ladder_is_added(call: Call, capsys: pytest.CaptureFixture[str]) -> No
     assert call("ladder", "add", "Natt", "--org", "o1", "--severity", "care", *steps) == 0
     assert call("ladder", "add", "Natt", "--org", "o1", *steps) == 2
     assert "exists" in capsys.readouterr().err
+
+
+def test_whom_a_step_names_is_found_by_name(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
+    """A team, a centre and a role of the area, by names as people write them; a name in other
+    letters is another one, and so is another organisation's."""
+    org = ["--org", "o1"]
+    for words in (
+        ("team", "add", "Östra_50%", *org),
+        ("team", "join", "Östra_50%", "a@prov.example", *org),
+        ("area", "add", "Ånäset", *org),
+        ("area", "put", "Ånäset", "h1", *org),
+        ("team", "cover", "Östra_50%", "Ånäset", *org),
+        ("centre", "add", "o1", "Larmcentralen", "sip:larm@centralen.example"),
+        ("home", "add", "h9", "--label", "h9", "--org", "o9", "--org-name", "Prov"),
+    ):
+        assert call(*words) == 0, capsys.readouterr().err
+    steps = ("--step", "30", "team:Östra_50%", "role:caregiver@area", "--step", "60")
+    add = ("ladder", "add", "Natt", *org, "--area", "Ånäset", *steps, "centre:Larmcentralen")
+    assert call(*add) == 0, capsys.readouterr().err
+    for name in ("östra_50%", "Östra x50%", "Östra_50"):
+        capsys.readouterr()
+        assert call("ladder", "add", "Dag", *org, "--step", "30", f"team:{name}") == 2
+        assert f"no team called '{name}'" in capsys.readouterr().err
+    other = ("ladder", "add", "Natt", "--org", "o9", "--step", "30", "team:Östra_50%")
+    assert call(*other) == 2
+    assert "o9 has no team" in capsys.readouterr().err

@@ -14,10 +14,10 @@ from web.staff.cli.main import main
 
 
 @pytest.fixture
-def where(tmp_path: Path) -> list[str]:
+def where(db: str, tmp_path: Path) -> list[str]:
     """An installation with a home."""
     config = str(tmp_path / "conf" / "staff.toml")
-    assert main(["init", "--config", config, "--plain-http"]) == 0
+    assert main(["init", "--config", config, "--plain-http", "--database", db]) == 0
     home = ["home", "add", "h1", "--config", config, "--label", "Lgh 1", "--org", "o1"]
     assert main([*home, "--org-name", "Prov", "--resident", "r1", "Prov Boende"]) == 0
     return ["--config", config, "--org", "o1"]

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from werkzeug.routing import Rule
 
+from gateway.envelope import Draft
 from gateway.events import (
     KINDS,
     AlarmRaised,
@@ -24,11 +25,14 @@ from gateway.events import (
     BatteryLow,
     ClockSynced,
     DeviceFailed,
+    DeviceTold,
     GatewayStarted,
+    HomeDescribed,
     MatPressed,
     PreviousRun,
     Severity,
     Unknown,
+    alarm_type,
 )
 from tests.staff.homelink.test_ingest import rows
 from tests.staff.parts import EnrolledHome, add_user, sign_in
@@ -189,6 +193,44 @@ def test_a_boots_times_are_not_moved_into_the_future(home: EnrolledHome, staff: 
     (other,) = rows(staff, tables.event, origin="home:h1", seq=late.seq)
     assert one.corrected_at == early.at + timedelta(days=399)
     assert other.corrected_at == late.at
+
+
+def test_a_character_that_no_text_has_blocks_nothing(
+    home: EnrolledHome, staff: Staff, reader: FlaskClient
+) -> None:
+    """Wherever a home says U+0000, as a driver may that was told a device's name: it is stored as
+    it was sealed and read as `�`, on both lanes, and what comes after it too.  A rebuild finds the
+    same."""
+    now, nul = home.clock.now(), "a\x00b"
+    bed = DeviceTold(id=nul, driver=nul, type="sensor", role="bed", room=nul)
+    said = [
+        *home.seal(HomeDescribed(devices=(bed,), timezone="Europe/Stockholm", resident=nul)),
+        *home.seal(DeviceFailed(error=nul, text=nul + "\\u0000", retry_s=1.0), device=nul),
+        *home.seal(Draft(MatPressed(), person=nul)),
+        *home.seal(GatewayStarted(version=nul, config_sha256=nul, previous=PreviousRun.NONE)),
+        *home.seal(Unknown(f"toaster.{nul}", {nul: nul}), device="bed"),
+        *home.seal(AlarmRaised(type=alarm_type(nul), severity=Severity.CARE, since=now)),
+    ]
+    for path in ("urgent", "events"):
+        answer = home.post(path, said)
+        assert answer.status_code == 200, answer.text
+    home.send(AlarmRaised.usual(AlarmType.BED_EXIT, now), device="bed")
+
+    def shown() -> list[Any]:
+        (device,) = rows(staff, tables.device, id="a�b")
+        alarms = sorted(one.type for one in rows(staff, tables.alarm) if one.id.startswith("home:"))
+        return [device.room, device.health_text, *alarms]
+
+    found = shown()
+    assert found == ["a�b", "a�b\\u0000", "a�b", "bed_exit"]
+    (row,) = rows(staff, tables.event, seq=said[1]["seq"], origin=home.origin)
+    assert json.loads(row.body)["device"] == nul, "what was sealed stays as it was"
+    (named,) = rows(staff, tables.event, seq=said[2]["seq"], origin=home.origin)
+    assert named.mark == Mark.FOREIGN_PERSON
+    assert [reader.get(path).status_code for path in ("/nu", "/hem/h1", "/handelser")] == [200] * 3
+    with staff.db.write() as tx:
+        rebuild_home(tx.conn, "h1")
+    assert shown() == found
 
 
 # --- anything at all ------------------------------------------------------------------------------

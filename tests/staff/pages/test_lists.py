@@ -18,7 +18,7 @@ from gateway.clock import ManualClock
 from gateway.events import AlarmType, Severity
 from tests.staff.pages.conftest import post, text_of
 from tests.staff.parts import add_home, add_user, parts_of, sign_in
-from web.staff.pages import lists
+from web.staff.pages import lists, lookups
 from web.staff.storage import tables
 
 MINE, THEIRS = 70, 10
@@ -209,3 +209,24 @@ def test_a_search_for_a_home_chooses_it(
     assert '<input type="hidden" name="home" value="m5">' in chosen
     assert 'name="since"' not in text_of(boss, "/franvaro?sok=y1")
     assert 'name="since"' not in text_of(boss, "/franvaro?hem=y1")
+
+
+def test_names_stand_in_the_order_of_the_alphabet(staff_app: Flask) -> None:
+    """Homes and staff in every choice and list: å, ä, ö behind z, whatever the database holds
+    alphabetical."""
+    labels = ("Örn", "Åsen", "zon", "Ärla", "adam 10", "Adam 9", "Zorn")
+    homes = [f"k{number}" for number in range(len(labels))]
+    for home, label in zip(homes, labels, strict=True):
+        add_home(staff_app, home, label=label)
+    actor = add_user(staff_app, "p7", ["coordinator"], homes=homes)
+    u = tables.user
+    for home, label in zip(homes, labels, strict=True):
+        add_user(staff_app, home, [])
+        with parts_of(staff_app).db.write() as tx:
+            tx.conn.execute(update(u).where(u.c.person_id == home).values(name=label))
+    wanted = ["Adam 9", "adam 10", "zon", "Zorn", "Åsen", "Ärla", "Örn"]
+    with parts_of(staff_app).db.read() as conn:
+        found = [place.label for place in lookups.places(conn, actor).values()]
+        people = list(lookups.staff_names(conn, actor).values())
+    assert [label for label in found if label in labels] == wanted
+    assert [name for name in people if name in labels] == wanted

@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import insert, select, update
 
-from tests.staff.parts import add_user
+from tests.staff.parts import add_home, add_user
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Operator, Role
 from web.staff.people import accounts, sso_ids
@@ -98,3 +98,23 @@ def test_an_id_is_no_book(staff_app: Flask, staff: Staff) -> None:
     with pytest.raises(Refused) as caught:
         sso_ids.set_sso_id(staff, boss, "p1", "x" * 201)
     assert caught.value.why is Wrong.TOO_LONG
+
+
+def test_an_id_is_of_one_person(staff_app: Flask, staff: Staff) -> None:
+    """Nobody else of the organisation gets it while it is somebody's, in the very same letters;
+    another organisation may use the same, and one that was taken away is free."""
+    boss, other = (add_user(staff_app, person, ["administrator"]) for person in ("p1", "z1"))
+    add_home(staff_app, "h9", org="org9")
+    far = add_user(staff_app, "p9", ["administrator"], org="org9")
+    sso_ids.set_sso_id(staff, boss, "z1", "Åsa_1%")
+    with pytest.raises(Refused) as caught:
+        sso_ids.set_sso_id(staff, other, "p1", "Åsa_1%")
+    assert caught.value.why is Wrong.EXISTS
+    sso_ids.set_sso_id(staff, other, "p1", "åsa_1%")
+    sso_ids.set_sso_id(staff, far, "p9", "Åsa_1%")
+    sso_ids.set_sso_id(staff, boss, "z1", "")
+    sso_ids.set_sso_id(staff, boss, "p1", "Åsa_1%")
+    u = tables.user.c
+    with staff.db.read() as conn:
+        known = conn.execute(select(u.person_id, u.sso_id).order_by(u.person_id)).all()
+    assert [tuple(row) for row in known] == [("p1", "Åsa_1%"), ("p9", "Åsa_1%"), ("z1", None)]

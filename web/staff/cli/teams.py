@@ -70,12 +70,12 @@ def _add(args: argparse.Namespace, kind: str) -> int:
         try:
             accounts.add_group(parts, by, kind, args.name)
         except accounts.Refused as refusal:
-            exists = refusal.why is accounts.Wrong.EXISTS
-            raise UserError(
-                f"The organisation {args.org} has the {kind} {args.name} already."
-                if exists
-                else f"The {kind} needs a name."
-            ) from refusal
+            said = {
+                accounts.Wrong.EXISTS: f"The organisation {args.org} has the {kind} {args.name} "
+                "already.",
+                accounts.Wrong.TOO_LONG: f"A name has at most {accounts.ABOUT_MAX} characters.",
+            }
+            raise UserError(said.get(refusal.why, f"The {kind} needs a name.")) from refusal
     print(f"{args.name.strip()}: made")
     return 0
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -105,6 +106,9 @@ def read_events(objs: Sequence[dict[str, Any]], home: str, way: Way | None = Non
         try:
             event = from_json(obj)
             body = canonical(obj).decode()
+            readable = event_store.cleaned(body)
+            if readable is not body:
+                event = from_json(json.loads(readable) | {"hash": event.hash})
         except BadEvent as error:
             raise Refused(400, "bad_event", f"Event {number} of the request: {error}.") from error
         except (ValueError, TypeError, RecursionError) as error:

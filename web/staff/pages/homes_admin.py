@@ -162,14 +162,12 @@ def add_home(actor: Actor) -> ResponseReturnValue:
     label, home = form.get("label", "").strip(), form.get("home", "").strip()
     if not label:
         return refused(_("Skriv ett visningsnamn för hemmet."), back, 422)
+    address, fallback = (form.get(name, "").strip() for name in ("address", "fallback"))
+    if max(map(len, (label, address, fallback))) > adding.TEXT_MAX:
+        return refused(_("Texten är för lång."), back, 422)
     try:
         adding.add_home(
-            staff().db,
-            home,
-            org=actor.org,
-            label=label,
-            address=form.get("address", "").strip(),
-            fallback=form.get("fallback", "").strip(),
+            staff().db, home, org=actor.org, label=label, address=address, fallback=fallback
         )
     except UserError:
         text = _("Id:t går inte att använda. Skriv ett annat, med små bokstäver och siffror.")

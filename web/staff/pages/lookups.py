@@ -17,9 +17,11 @@ from gateway.events import Ref
 from web.staff.care.mass_alarms import is_gathered
 from web.staff.core.rights import Actor, Right
 from web.staff.events.projections.rebuild import orphan_id
+from web.staff.pages.lists import swedish
 from web.staff.relatives import inviting
 from web.staff.storage import tables as t
 from web.staff.storage.among import among, among_refs
+from web.staff.storage.event_store import cleaned
 from web.staff.storage.rows import DeviceRow, read_all
 from web.staff.texts import kind_words
 
@@ -58,9 +60,9 @@ def places(conn: Connection, actor: Actor, *, beyond: Collection[str] = ()) -> d
             residents.setdefault(home, []).append(name)
     h = t.home.c
     rows = conn.execute(
-        select(h.id, h.label, h.address, h.timezone, h.fallback)
-        .where(among(h.id, homes), h.org_id == actor.org)
-        .order_by(h.label, h.id)
+        select(h.id, h.label, h.address, h.timezone, h.fallback).where(
+            among(h.id, homes), h.org_id == actor.org
+        )
     )
     return {
         home: Place(
@@ -71,7 +73,9 @@ def places(conn: Connection, actor: Actor, *, beyond: Collection[str] = ()) -> d
             fallback=fallback,
             who=", ".join(residents.get(home, ())) or label,
         )
-        for home, label, address, zone, fallback in rows
+        for home, label, address, zone, fallback in sorted(
+            rows, key=lambda row: _named(row.label, row.id)
+        )
     }
 
 
@@ -91,7 +95,14 @@ def staff_names(conn: Connection, actor: Actor) -> dict[str, str]:
     """Person id to name of the organisation's staff, by name."""
     u = t.user.c
     query = select(u.person_id, u.name).where(u.org_id == actor.org)
-    return {row.person_id: row.name for row in conn.execute(query.order_by(u.name, u.person_id))}
+    rows = sorted(conn.execute(query), key=lambda row: _named(row.name, row.person_id))
+    return {row.person_id: row.name for row in rows}
+
+
+def _named(name: str, key: str) -> tuple[str, str]:
+    """Where something stands in a list of names.  Not the database's order: SQLite has Ä before Å
+    and small letters after Z, PostgreSQL what its cluster was made with."""
+    return swedish(name), key
 
 
 def teams(conn: Connection, actor: Actor) -> dict[int, str]:
@@ -127,7 +138,7 @@ def front_first(locks: Iterable[DeviceRow]) -> tuple[DeviceRow, ...]:
 def event_of(body: str) -> Event | None:
     """The event in a stored body; None for one that cannot be read (it is still in the table)."""
     try:
-        return from_json(json.loads(body))
+        return from_json(json.loads(cleaned(body)))
     except (BadEvent, ValueError):
         return None
 

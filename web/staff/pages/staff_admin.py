@@ -26,8 +26,9 @@ from web.staff.core.i18n import say as _
 from web.staff.core.rights import Actor, Right, Role
 from web.staff.pages import layout
 from web.staff.pages.account import proved
+from web.staff.pages.forms import number_of
 from web.staff.pages.layout import answered, page, refused
-from web.staff.pages.lists import matching
+from web.staff.pages.lists import matching, swedish
 from web.staff.pages.routes import get, post
 from web.staff.people import accounts, sso_ids
 from web.staff.people import registry as adding
@@ -74,7 +75,7 @@ SENTENCES = {
 
 def numbers(name: str) -> list[int]:
     """The form's values as numbers; a value that is none is nobody's id."""
-    return [int(text) if text.isdigit() else -1 for text in request.form.getlist(name)]
+    return [number_of(text) for text in request.form.getlist(name)]
 
 
 def _accounts(conn: Connection, actor: Actor, person: str | None = None) -> list[Any]:
@@ -92,7 +93,7 @@ def _accounts(conn: Connection, actor: Actor, person: str | None = None) -> list
     ).where(u.c.org_id == actor.org)
     if person is not None:
         query = query.where(u.c.person_id == person)
-    return list(conn.execute(query.order_by(u.c.active.desc(), u.c.name)).all())
+    return sorted(conn.execute(query), key=lambda one: (not one.active, swedish(one.name), one.id))
 
 
 def _roles(conn: Connection, actor: Actor) -> dict[int, list[str]]:

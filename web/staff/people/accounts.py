@@ -290,6 +290,7 @@ def set_about(staff: Staff, actor: By, person: str, name: str, email: str) -> bo
         raise Refused(Wrong.BAD_ADDRESS)
     u = tables.user
     with staff.write() as tx:
+        append.hold(tx, None)  # two at once: the second sees the first
         row = account_of(tx.conn, actor, person)
         taken = select(u.c.id).where(u.c.email == wanted["email"], u.c.id != row.id)
         if tx.conn.execute(taken).first() is not None:
@@ -353,7 +354,10 @@ def add_group(staff: Staff, actor: By, kind: str, name: str) -> None:
     name = name.strip()
     if not name:
         raise Refused(Wrong.EMPTY)
+    if len(name) > ABOUT_MAX:
+        raise Refused(Wrong.TOO_LONG)
     with staff.write() as tx:
+        append.hold(tx, None)  # two at once: the second sees the first
         taken = select(t.c.id).where(t.c.org_id == actor.org, t.c.name == name)
         if tx.conn.execute(taken).first() is not None:
             raise Refused(Wrong.EXISTS)

@@ -17,10 +17,18 @@ from sqlalchemy import Connection, insert, select
 
 from gateway.errors import UserError
 from web.staff.core.rights import Role
+from web.staff.events import append
 from web.staff.signin.auth import PASSWORD_MIN_CHARS, new_uniquifier
 from web.staff.signin.models import normal_address
 from web.staff.storage import tables
 from web.staff.storage.database import Database, Tx
+
+ABOUT_MAX = 200
+"""Characters of the name or the address of an account, as `accounts` has it: an index of
+PostgreSQL takes 2,704 bytes of one."""
+
+TEXT_MAX = 2000
+"""Characters of a text about a home, as `home_details` has it."""
 
 HOME_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 """Ids of homes are part of origins and addresses: plain, short, no `~`, no `:`, no `/`."""
@@ -65,7 +73,11 @@ def add_home(
         raise UserError(
             f"The time zone {timezone!r} is not known; write one as Europe/Stockholm."
         ) from error
+    texts = (label, address, fallback, org, org_name or "", *(resident or ()))
+    if max(map(len, texts)) > TEXT_MAX:
+        raise UserError(f"What a home is called and where it is has at most {TEXT_MAX} characters.")
     with database.write() as tx:
+        append.hold(tx, None)  # two at once: the second sees the first
         if _exists(tx, tables.home, home):
             raise UserError(f"There is a home {home} already; choose another id.")
         if not _exists(tx, tables.organisation, org):
@@ -136,7 +148,10 @@ def insert_user(
     """As `add_user`, in a transaction."""
     address = normal_address(email)
     if "@" not in address:
-        raise UserError(f"{email!r} is no e-mail address.")
+        raise UserError(f"{email[:ABOUT_MAX]!r} is no e-mail address.")
+    if max(map(len, (address, name, person or ""))) > ABOUT_MAX:
+        raise UserError(f"A name or an address has at most {ABOUT_MAX} characters.")
+    append.hold(tx, None)  # two at once: the second sees the first
     identity = person or f"p{secrets.token_hex(4)}"
     u, r = tables.user, tables.role
     if tx.conn.execute(select(u.c.id).where(u.c.email == address)).first() is not None:

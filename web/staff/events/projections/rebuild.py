@@ -36,7 +36,13 @@ from web.staff.events.projections import (
 )
 from web.staff.events.projections.fold import HANDLERS, Fold
 from web.staff.storage import tables
-from web.staff.storage.event_store import CORRECTED_AHEAD_MAX, clean, lock_home, to_event
+from web.staff.storage.event_store import (
+    CORRECTED_AHEAD_MAX,
+    clean,
+    cleaned,
+    lock_home,
+    to_event,
+)
 
 __all__ = ["Fold", "orphan_id", "rebuild_home", "refold"]
 
@@ -120,7 +126,7 @@ def _history(conn: Connection, home: str) -> Iterator[tuple[Event, str, timedelt
 def _named(body: str) -> Iterator[str]:
     """Whom a stored event names; most name nobody, and are not parsed for it."""
     if '"person":' in body or '"resident":' in body:
-        obj = json.loads(body)
+        obj = json.loads(cleaned(body))
         yield from _texts_of(obj.get("person"), obj["data"].get("resident"))
 
 
