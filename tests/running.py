@@ -17,7 +17,10 @@ import gc
 import os
 import re
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from functools import cache
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,12 +49,13 @@ FOR_A_FILE = 'scope="module"'
 
 TOGETHER = {
     "tests/test_traps.py": "traps",
+    "tests/test_promises.py": "promises",
     **dict.fromkeys(
         [f"tests/test_{name}.py" for name in ("imports", "unused", "project", "kinds")], "tree"
     ),
 }
-"""Files that do the same by a cache: the rules go through a recorded home once, and our source is
-parsed once."""
+"""Files that do the same by a cache: the rules go through a recorded home once, our source is read
+once, and so are the tests that pages name."""
 
 
 def group_of(nodeid: str) -> str:
@@ -162,6 +166,31 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     given = getattr(session.config, "workerinput", {"workerid": "", "workercount": 1})
     if given["workercount"] > len(WAITERS) and given["workerid"] not in WAITERS:
         os.nice(NICE)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Read the tests, each worker from another end: what one has rewritten (their assertions) the
+    others read, where all would have rewritten the same file at the same time.  A minute of a
+    processor where nothing was run before."""
+    given = getattr(session.config, "workerinput", None)
+    if given is None or not _everything(session.config):
+        return
+    files = sorted((ROOT / "tests").rglob("test_*.py"))
+    for path in from_another_end(files, int(given["workerid"].removeprefix("gw"))):
+        with suppress(Exception, pytest.skip.Exception):  # told where it is collected
+            import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+
+
+def from_another_end(files: list[Path], number: int) -> list[Path]:
+    """In the order in which worker `number` reads them: the first forwards, the second backwards,
+    others from the middle to both ends, from the quarters, ….  Whoever comes to where another began
+    finds it done."""
+    half, backwards = divmod(number, 2)
+    bits = f"{half:b}"
+    at = len(files) * int(bits[::-1], 2) // 2 ** len(bits)
+    turned = files[at:] + files[:at]
+    return turned[::-1] if backwards else turned
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

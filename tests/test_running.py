@@ -9,9 +9,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests._tree import ROOT
-from tests.running import ALONE, TOGETHER, WAITERS, choose, group_of
+from tests.running import ALONE, TOGETHER, WAITERS, choose, from_another_end, group_of
 from tests.test_score import each
 
 
@@ -70,6 +71,22 @@ def test_the_tests_of_one_recorded_home_go_together() -> None:
     assert {group_of(f"tests/test_score.py::{one}") for one in ids} == {"aras_a"}
 
 
+def test_no_two_workers_begin_to_read_at_the_same_file() -> None:
+    """Each reads all of them, from another end."""
+    files = [Path(f"test_{number}.py") for number in range(8)]
+    orders = [from_another_end(files, number) for number in range(8)]
+    assert {tuple(sorted(order)) for order in orders} == {tuple(files)}
+    begun = ["".join(path.stem[-1] for path in order) for order in orders]
+    assert begun[:4] == ["01234567", "76543210", "45670123", "32107654"]
+    assert {order[:1] for order in begun} == set("01234567")
+
+
+def test_no_example_is_judged_by_the_clock() -> None:
+    """A machine that is busy takes seconds for one that takes a moment elsewhere."""
+    assert settings().deadline is None
+    assert HealthCheck.too_slow in settings().suppress_health_check
+
+
 # --- a whole run ----------------------------------------------------------------------------------
 
 CONFTEST = """\
@@ -121,7 +138,7 @@ def a_run(folder: Path, workers: int, *, failed: int = 0) -> Counter[str]:
         env={**os.environ, **WITHOUT_THE_REST, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=500,
         check=False,
     )
     assert "INTERNALERROR" not in said.stdout + said.stderr, said.stdout + said.stderr
