@@ -43,7 +43,7 @@ FLAGS = (
     "--disable-sync",
 )
 
-WAIT_MS = 20_000
+WAIT_MS = 60_000
 """A page that has not changed after this long will not."""
 
 DESK = {"width": 1280, "height": 800}
