@@ -77,6 +77,7 @@ def launch(*more: str) -> Iterator[Any]:
     sync_api = pytest.importorskip("playwright.sync_api")
     if not _driver_starts():
         pytest.skip("Playwright's driver does not start here (Debian: libatomic1)")
+    sync_api.expect.set_options(timeout=WAIT_MS)
     with sync_api.sync_playwright() as playwright:
         playwright.selectors.set_test_id_attribute("data-test")
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *more])
