@@ -7,12 +7,21 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from gateway.engine.sequencer import Sealed
 from gateway.envelope import GENESIS, Draft, seal
 from gateway.events import Data, MatPressed
 
 pytest_plugins = ["tests.running"]
+
+settings.register_profile(
+    "patient",
+    parent=settings(),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("patient")  # an example takes as long as the machine is busy
 
 START = datetime(2026, 3, 1, 21, 0, tzinfo=UTC)
 

@@ -17,7 +17,10 @@ import gc
 import os
 import re
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from functools import cache
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,15 +31,19 @@ from tests.staff import reach
 LEFT_OUT_BY_QUICK = ("slow", "browser", "postgres", "recordings")
 
 ALONE = {
-    "tests/e2e/": "processes",
     "tests/browser/": "browser",
     "tests/media/": "media",
     "tests/updates/test_box.py": "box",
     "tests/matrix/": "versions",
     "tests/test_watchdog.py": "watchdog",
+    "tests/e2e/": "processes",
 }
 """Places whose tests run one at a time: one Chromium; homes and servers as processes; what watches
 the real time.  They wait for most of theirs."""
+
+BY_THE_FILE = "processes"
+"""The last of them is given out by the file: whoever is free takes the next one, and nobody is left
+alone with half of them at the end."""
 
 RECORDED_HOME = re.compile(r"tests/test_score\.py::.+\[(?:\w+-)?(\w+)\]")
 """Tests of one recorded home: one worker reads it and runs its real nights once."""
@@ -46,24 +53,30 @@ FOR_A_FILE = 'scope="module"'
 
 TOGETHER = {
     "tests/test_traps.py": "traps",
+    "tests/test_promises.py": "promises",
     **dict.fromkeys(
         [f"tests/test_{name}.py" for name in ("imports", "unused", "project", "kinds")], "tree"
     ),
 }
-"""Files that do the same by a cache: the rules go through a recorded home once, and our source is
-parsed once."""
+"""Files that do the same by a cache: the rules go through a recorded home once, our source is read
+once, and so are the tests that pages name."""
 
 
 def group_of(nodeid: str) -> str:
     """What must not run side by side with this test has the same group, and what is made once for
     both; else a test is its own."""
+    file = nodeid.partition("::")[0]
     if home := RECORDED_HOME.match(nodeid):
         return home[1]
     for place, name in ALONE.items():
         if nodeid.startswith(place):
-            return name
-    file = nodeid.partition("::")[0]
+            return f"{name} {file.removeprefix(place)}" if name == BY_THE_FILE else name
     return TOGETHER.get(file) or (file if shares(file) else nodeid)
+
+
+def waits(group: str) -> bool:
+    """Whether it is of a place whose tests run one at a time."""
+    return group.partition(" ")[0] in ALONE.values()
 
 
 @cache
@@ -151,10 +164,9 @@ def choose(waiting: Iterable[str], worker: str, workers: Collection[str]) -> str
     first = next(iter(waiting), None)
     if len(workers) <= len(WAITERS) or not set(WAITERS) & set(workers):
         return first
-    alone = set(ALONE.values())
     if worker in WAITERS:
-        return next((group for group in waiting if group in alone), None)
-    return next((group for group in waiting if group not in alone), first)
+        return next((group for group in waiting if waits(group)), None)
+    return next((group for group in waiting if not waits(group)), first)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -162,6 +174,31 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     given = getattr(session.config, "workerinput", {"workerid": "", "workercount": 1})
     if given["workercount"] > len(WAITERS) and given["workerid"] not in WAITERS:
         os.nice(NICE)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Read the tests, each worker from another end: what one has rewritten (their assertions) the
+    others read, where all would have rewritten the same file at the same time.  A minute of a
+    processor where nothing was run before."""
+    given = getattr(session.config, "workerinput", None)
+    if given is None or not _everything(session.config):
+        return
+    files = sorted((ROOT / "tests").rglob("test_*.py"))
+    for path in from_another_end(files, int(given["workerid"].removeprefix("gw"))):
+        with suppress(Exception, pytest.skip.Exception):  # told where it is collected
+            import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+
+
+def from_another_end(files: list[Path], number: int) -> list[Path]:
+    """In the order in which worker `number` reads them: the first forwards, the second backwards,
+    others from the middle to both ends, from the quarters, ….  Whoever comes to where another began
+    finds it done."""
+    half, backwards = divmod(number, 2)
+    bits = f"{half:b}"
+    at = len(files) * int(bits[::-1], 2) // 2 ** len(bits)
+    turned = files[at:] + files[:at]
+    return turned[::-1] if backwards else turned
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -195,7 +232,7 @@ def _how_soon(item: pytest.Item) -> tuple[int, bool, bool]:
     itself."""
     alone = list(ALONE.values())
     group = group_of(item.nodeid)
-    place = alone.index(group) if group in alone else len(alone)
+    place = alone.index(group.partition(" ")[0]) if waits(group) else len(alone)
     return place, group == item.nodeid, not _marked(item, "slow", "recordings")
 
 

@@ -9,9 +9,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests._tree import ROOT
-from tests.running import ALONE, TOGETHER, WAITERS, choose, group_of
+from tests.running import ALONE, TOGETHER, WAITERS, choose, from_another_end, group_of, waits
 from tests.test_score import each
 
 
@@ -19,7 +20,15 @@ def test_what_shares_a_browser_or_processes_runs_one_at_a_time() -> None:
     """Each place is one group, and is there."""
     for place, name in ALONE.items():
         assert (ROOT / place).exists()
-        assert group_of(f"{place}::test_one[desk]") == name
+        group = group_of(f"{place}::test_one[desk]")
+        assert (group.strip(), waits(group)) == (name, True)
+
+
+def test_what_starts_programs_is_given_out_by_the_file() -> None:
+    """Half of the time that is waited for is theirs: else one worker would be alone with it."""
+    first, second = (group_of(f"tests/e2e/test_{name}.py::test_one") for name in ("a", "b"))
+    assert (first, second) == ("processes test_a.py", "processes test_b.py")
+    assert waits(first) and not waits("tests/test_link.py::test_a processes")
 
 
 def test_a_file_that_makes_something_once_goes_to_one_worker() -> None:
@@ -32,20 +41,20 @@ def test_a_file_that_makes_something_once_goes_to_one_worker() -> None:
 
 
 WORKERS = (*WAITERS, "gw2", "gw3")
-QUEUE = ("processes", "browser", "tests/test_link.py::test_a")
+QUEUE = ("processes test_a.py", "browser", "tests/test_link.py::test_a")
 
 
 @pytest.mark.parametrize(
     ("waiting", "worker", "workers", "group"),
     [
-        (QUEUE, "gw0", WORKERS, "processes"),
+        (QUEUE, "gw0", WORKERS, QUEUE[0]),
         (QUEUE, "gw2", WORKERS, "tests/test_link.py::test_a"),
-        (QUEUE[:2], "gw3", WORKERS, "processes"),
+        (QUEUE[:2], "gw3", WORKERS, QUEUE[0]),
         (QUEUE[2:], "gw1", WORKERS, None),
         ((), "gw2", WORKERS, None),
-        (QUEUE, "gw1", WAITERS, "processes"),
+        (QUEUE, "gw1", WAITERS, QUEUE[0]),
         (QUEUE[2:], "gw1", WAITERS, QUEUE[2]),
-        (QUEUE, "gw4", ("gw2", "gw3", "gw4"), "processes"),
+        (QUEUE, "gw4", ("gw2", "gw3", "gw4"), QUEUE[0]),
     ],
 )
 def test_who_takes_what(
@@ -68,6 +77,22 @@ def test_the_tests_of_one_recorded_home_go_together() -> None:
     assert each("aras_a").args[0] == "name"
     ids = ("test_x[aras_a]", "test_y[3-aras_a]")
     assert {group_of(f"tests/test_score.py::{one}") for one in ids} == {"aras_a"}
+
+
+def test_no_two_workers_begin_to_read_at_the_same_file() -> None:
+    """Each reads all of them, from another end."""
+    files = [Path(f"test_{number}.py") for number in range(8)]
+    orders = [from_another_end(files, number) for number in range(8)]
+    assert {tuple(sorted(order)) for order in orders} == {tuple(files)}
+    begun = ["".join(path.stem[-1] for path in order) for order in orders]
+    assert begun[:4] == ["01234567", "76543210", "45670123", "32107654"]
+    assert {order[:1] for order in begun} == set("01234567")
+
+
+def test_no_example_is_judged_by_the_clock() -> None:
+    """A machine that is busy takes seconds for one that takes a moment elsewhere."""
+    assert settings().deadline is None
+    assert HealthCheck.too_slow in settings().suppress_health_check
 
 
 # --- a whole run ----------------------------------------------------------------------------------
@@ -113,7 +138,7 @@ def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
         env={**os.environ, **WITHOUT_THE_REST, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=500,
         check=False,
     )
     assert "INTERNALERROR" not in said.stdout + said.stderr, said.stdout + said.stderr

@@ -368,6 +368,6 @@ async def test_it_sleeps_until_somebody_wants_it(home: Home) -> None:
 
 
 async def until(what: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not what():
             await asyncio.sleep(0.01)

@@ -43,7 +43,7 @@ FLAGS = (
     "--disable-sync",
 )
 
-WAIT_MS = 20_000
+WAIT_MS = 60_000
 """A page that has not changed after this long will not."""
 
 DESK = {"width": 1280, "height": 800}
@@ -77,6 +77,7 @@ def launch(*more: str) -> Iterator[Any]:
     sync_api = pytest.importorskip("playwright.sync_api")
     if not _driver_starts():
         pytest.skip("Playwright's driver does not start here (Debian: libatomic1)")
+    sync_api.expect.set_options(timeout=WAIT_MS)
     with sync_api.sync_playwright() as playwright:
         playwright.selectors.set_test_id_attribute("data-test")
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *more])

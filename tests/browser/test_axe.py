@@ -195,7 +195,7 @@ def pages_of(page: Any, live_server: LiveServer, night: Night) -> Iterator[str]:
     assert opened > len(walked.pages_to_open()) - FILES
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 def test_axe_finds_nothing_on_any_page(
     open_page: Callable[..., Any],

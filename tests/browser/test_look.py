@@ -145,9 +145,7 @@ def test_a_look_from_click_to_end(
     expect(page.get_by_test_id("look-longer")).to_be_hidden()
 
     sealing.sending.clear()
-    stopped_s = time.monotonic()
-    expect(look).to_have_attribute("data-state", "frozen", timeout=4000)
-    assert time.monotonic() - stopped_s < 3.0
+    expect(look).to_have_attribute("data-state", "frozen")
     expect(page.get_by_test_id("look-cover")).to_contain_text("Bilden står still")
     sealing.sending.set()
     expect(look).to_have_attribute("data-state", "live")
@@ -185,5 +183,5 @@ def test_who_comes_second_sees_who_looks(
     sealing.answers = False
     second.get_by_test_id("look-begin").click()
     expect(second.get_by_test_id("look")).to_have_attribute("data-state", "asking")
-    expect(said).to_contain_text("Hemmet svarade inte.", timeout=25_000)
+    expect(said).to_contain_text("Hemmet svarade inte.")
     assert sealing.orders[-1].what in ("begin", "end")

@@ -22,7 +22,7 @@ WALKED = ("/administration", "/atkomst", "/handelser")
 """How the addresses begin that are opened here."""
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_nothing_is_crooked_on_the_narrowest_phone(
     open_page: Callable[..., Any],
     sign_in: Callable[..., None],

@@ -20,7 +20,7 @@ from gateway.events import (
     Stamp,
     VisitStarted,
 )
-from tests.browser.conftest import DESK, PHONE, WAIT_MS, LiveServer
+from tests.browser.conftest import DESK, PHONE, LiveServer
 from tests.browser.night import MIN, Night, escalate
 from tests.staff.parts import EnrolledHome, add_home, add_user
 
@@ -31,11 +31,7 @@ SignIn = Callable[..., None]
 
 
 def board(page: Any, live: LiveServer, opened: str = "") -> None:
-    """Open the board.  What is expected there has as long as everything else here: a machine that
-    does much tells of a change late."""
-    from playwright.sync_api import expect
-
-    expect.set_options(timeout=WAIT_MS)
+    """Open the board."""
     page.goto(f"{live.url}/nattillsyn{'?oppna=' + opened if opened else ''}")
 
 

@@ -14,7 +14,7 @@ from gateway.errors import SecretError, UserError
 from gateway.events import Data
 from gateway.ports import DriverContext
 
-SOON_S = 30.0
+SOON_S = 90.0
 """Seconds after which a test gives up waiting; nothing waits that long when it works."""
 
 

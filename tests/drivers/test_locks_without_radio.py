@@ -54,7 +54,7 @@ async def test_an_order_waits_for_a_radio_that_is_being_restarted(make: Make) ->
     """It goes through when the radio is back, and the lock, which is awake, is not called asleep
     for not having been heard yet."""
     async with lock_home(make) as home:
-        _, turn = await asyncio.gather(restarted(home, 0.15), home.unlock(wake_s=5.0))
+        _, turn = await asyncio.gather(restarted(home, 0.15), home.unlock(wake_s=60.0))
         assert turn == DONE_OPEN
         assert LockOperationStep.WAKING not in home.steps
         assert home.turns == ["unlock"]
@@ -71,7 +71,7 @@ async def test_the_radio_goes_away_while_one_waits_for_the_handle(make: Make) ->
         await home.scanner.stop()
         stopped_s = time.monotonic()
         assert await turn == NO_RADIO
-        assert time.monotonic() - stopped_s < 10.0
+        assert time.monotonic() - stopped_s < 25.0
         assert home.turns == []
 
 

@@ -17,7 +17,7 @@ from drivers.radio import scanner as scanning
 from drivers.radio.adapter_watch import AdapterWatch
 from drivers.radio.scanner import SharedScanner
 from tests.drivers.bluez import NEAR, BlueZ, system_bus
-from tests.drivers.parts import until
+from tests.drivers.parts import SOON_S, until
 
 
 @pytest.fixture
@@ -53,19 +53,17 @@ async def scanner(bluez: BlueZ) -> AsyncIterator[SharedScanner]:
 
 
 async def gone(scanner: SharedScanner, why: str) -> None:
-    """Until the scanner says `why` nothing is heard: sooner than any silence is doubted."""
-    began_s = time.monotonic()
+    """Until the scanner says `why` nothing is heard; silence that is doubted has another reason."""
     await until(lambda: scanner.problem() is not None)
     assert why in str(scanner.problem())
     assert scanner.since_s() == float("inf")
-    assert time.monotonic() - began_s < scanning.SILENT_S * scanning.SILENCE_SHARE / 2
 
 
 async def back(scanner: SharedScanner, since_s: float) -> None:
     """Until it hears again.  What was heard before, when it had listened since `since_s`, is of
     another time."""
     await hears(scanner)
-    assert scanner.problem() is None
+    await until(lambda: scanner.problem() is None)  # it may hear before it is told that it scans
     assert since_s < scanner.since_s() < float("inf")
 
 
@@ -122,13 +120,12 @@ async def test_a_stop_that_nobody_answers_does_not_hold_up_the_return(
         await asyncio.Event().wait()
 
     monkeypatch.setattr(BleakScanner, "stop", hang)
+    monkeypatch.setattr(scanning, "START_S", 10 * SOON_S)
     since_s = scanner.since_s()
-    began_s = time.monotonic()
     await bluez.kill()
     await gone(scanner, "bluetoothd")
     await bluez.start()
     await back(scanner, since_s)
-    assert time.monotonic() - began_s < scanning.START_S / 2
     monkeypatch.undo()
 
 
@@ -140,16 +137,19 @@ async def test_off_and_on_before_anybody_looked(bluez: BlueZ, scanner: SharedSca
     assert bluez.scans > scans
 
 
-async def test_the_adapter_is_unplugged(bluez: BlueZ, scanner: SharedScanner) -> None:
-    """And plugged in again, long after the pauses between tries have grown."""
+async def test_the_adapter_is_unplugged(bluez: BlueZ) -> None:
+    """And plugged in again, long before the next try by itself would be."""
+    await bluez.start()
+    scanner = SharedScanner(first_pause_s=4 * SOON_S)
+    await scanner.start()
+    await hears(scanner)
     since_s = scanner.since_s()
     bluez.unplug()
     await gone(scanner, "no Bluetooth adapter")
-    await asyncio.sleep(3.5)  # tries after 1 and 2 seconds; the next would be 4 away
+    await asyncio.sleep(0.1)  # it rests until it tries again
     bluez.plug_in()
-    began_s = time.monotonic()
     await back(scanner, since_s)
-    assert time.monotonic() - began_s < 2.0
+    await scanner.stop()
 
 
 async def test_another_program_switches_it_off(bluez: BlueZ, scanner: SharedScanner) -> None:
@@ -190,15 +190,14 @@ async def test_a_scan_that_yields_nothing(bluez: BlueZ, monkeypatch: pytest.Monk
     """Where something was heard shortly before, silence is doubted long before the two minutes that
     a house without any device is given; once, and then it is taken for silence."""
     monkeypatch.setattr(scanning, "LOOK_S", 0.02)
+    monkeypatch.setattr(scanning, "SILENCE_SHARE", 1 / 200)
     await bluez.start()
-    scanner = SharedScanner(silent_s=6.0)
+    scanner = SharedScanner(silent_s=4 * SOON_S)
     await scanner.start()
     await hears(scanner)
     since_s, scans = scanner.since_s(), bluez.scans
     bluez.deaf = True
-    began_s = time.monotonic()
     await hears(scanner)
-    assert time.monotonic() - began_s < 3.0
     assert scanner.problem() is None
     assert scanner.since_s() == since_s
     assert bluez.scans == scans + 1

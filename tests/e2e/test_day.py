@@ -14,7 +14,7 @@ from gateway.demo.stage import Stage
 from gateway.demo.town import Account
 from tests.browser.conftest import DESK, PHONE, launch
 
-WAIT_MS = 20_000
+WAIT_MS = 60_000
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
 

@@ -24,7 +24,7 @@ from web.home.app import create_app
 from web.home.guard import is_local_name
 from web.home.port import HomePort
 
-WAIT_S = 10
+WAIT_S = 60
 
 
 class Served:

@@ -65,7 +65,7 @@ def scene(played: Played, name: str) -> Figures:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", ["day", "storm"])
 def test_nothing_is_lost_or_doubled(played: Played, name: str) -> None:
     """Every log is at the server as the home wrote it, once, and every alarm is on the list."""
@@ -79,7 +79,7 @@ def test_nothing_is_lost_or_doubled(played: Played, name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 def test_what_is_hostile_is_refused(played: Played) -> None:
     """Forged, of another home, too big, with gaps, another past: tried, and not taken."""
     for figures in played.run.scenes:
@@ -88,7 +88,7 @@ def test_what_is_hostile_is_refused(played: Played) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 def test_the_table_is_whole(played: Played) -> None:
     """Each figure has a row and each page what it costs; as JSON too."""
     text = table.as_text([played.run])
@@ -113,7 +113,7 @@ def test_the_table_is_whole(played: Played) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 def test_what_the_server_lacks_is_found(played: Played) -> None:
     """An event and an alarm that were not sent: lost, another head, not on the list."""
     assert not played.after.whole

@@ -29,7 +29,7 @@ from tests.ports import free_port
 FIRST_EVENING = datetime.fromisoformat("2026-03-02T21:40:00+01:00")
 """When the first pair's scenes begin; each pair has a night and a morning of its own."""
 
-SOON_S = 30.0
+SOON_S = 90.0
 """Real seconds for what a home or a server does by itself."""
 
 Event = dict[str, Any]

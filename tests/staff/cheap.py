@@ -1,8 +1,8 @@
 """What costs the staff server's tests time and shows nothing: done once, or made cheap.
 
 A password's hash takes 0.2 s of a processor by intent, and every test signs somebody in; a page's
-template, the functions that build addresses and every statement are compiled anew in every
-application, which is a third of what these tests take.  Not for: what a test looks at.  The real
+template, the rules of addresses and every statement are compiled anew in every application, which
+is half of what these tests take.  Not for: what a test looks at.  The real
 hash has its own test (`test_auth.py::test_a_stored_password_is_a_costly_hash`), and servers that
 run in a process of their own do all of it for real.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import CodeType
 from typing import Any
 
@@ -66,19 +67,48 @@ def hashes() -> Iterator[None]:
     auth.ARGON2.update(REAL)
 
 
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """What Werkzeug makes of an address's text; nothing of it is changed afterwards."""
+
+    parts: list[Any]
+    trace: list[tuple[bool, str]]
+    converters: dict[str, Any]
+    arguments: frozenset[str]
+    build: Callable[..., Any]
+    build_unknown: Callable[..., Any]
+
+    @classmethod
+    def of(cls, rule: Rule) -> _Rule:
+        """What was made of `rule`, whose functions are bound to it."""
+        builders = [method.__func__ for method in (rule._build, rule._build_unknown)]  # type: ignore[attr-defined]
+        arguments = frozenset(rule.arguments)
+        return cls(rule._parts, rule._trace, rule._converters, arguments, *builders)
+
+    def give(self, rule: Rule) -> None:
+        """To another rule of the same text."""
+        rule._parts, rule._trace, rule._converters = self.parts, self.trace, self.converters
+        rule.arguments |= self.arguments
+        rule._build = self.build.__get__(rule, None)
+        rule._build_unknown = self.build_unknown.__get__(rule, None)
+
+
 @contextmanager
 def compiled() -> Iterator[None]:
-    """What was compiled for one application serves those that are made meanwhile: the function that
-    builds an address of a rule, and the text of a statement for a kind of database."""
-    builders: dict[object, Callable[..., Any]] = {}
-    build = Rule._compile_builder
+    """What was compiled for one application serves those that are made meanwhile: what a rule
+    matches, the functions that build its address, and the text of a statement for a kind of
+    database."""
+    rules: dict[object, _Rule] = {}
+    compile_rule = Rule.compile
 
-    def builder(rule: Rule, append_unknown: bool = True) -> Callable[..., Any]:
+    def compiled_once(rule: Rule) -> None:
         defaults = tuple(sorted((rule.defaults or {}).items()))
-        key = (rule.rule, tuple(rule._trace), defaults, append_unknown)
-        if key not in builders:
-            builders[key] = build(rule, append_unknown)
-        return builders[key]
+        where = (rule.host, rule.subdomain, rule.map.host_matching)
+        key = (type(rule), rule.rule, where, rule.merge_slashes, defaults)
+        if key not in rules:
+            compile_rule(rule)
+            rules[key] = _Rule.of(rule)
+        rules[key].give(rule)
 
     statements: LRUCache[Any, Any] = LRUCache(STATEMENTS)
     begin = Engine.__init__
@@ -88,7 +118,7 @@ def compiled() -> Iterator[None]:
         engine._compiled_cache = statements
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Rule, "_compile_builder", builder)
+        patch.setattr(Rule, "compile", compiled_once)
         patch.setattr(Engine, "__init__", began)
         for dialect in (SQLiteDialect_pysqlite, PGDialect_psycopg):  # a part of the cache's key
             patch.setattr(dialect, "__eq__", lambda one, other: type(one) is type(other))

@@ -54,7 +54,7 @@ class Process:
     def kill(self) -> None:
         """SIGKILL to all of it."""
         tell_group(self._process.pid)
-        self._process.wait(10)
+        self._process.wait(60)
 
     def kill_worker(self) -> None:
         """SIGKILL to gunicorn's worker only; its master starts another."""
@@ -65,7 +65,7 @@ class Process:
         (worker,) = children(self._process.pid)
         return len(list(Path(f"/proc/{worker}/task").iterdir()))
 
-    def stop(self, timeout_s: float = 20) -> int:
+    def stop(self, timeout_s: float = 60) -> int:
         """SIGTERM; returns the exit status."""
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(timeout_s)

@@ -22,7 +22,7 @@ from web.staff.core.context import Staff
 from web.staff.core.secret_files import SecretFiles
 
 NAMES = channels.names()
-SLACK_S = 2.0
+SLACK_S = 30.0
 """Seconds that a slow machine adds to a channel's own time-out."""
 
 PATIENT_S = 10.0

@@ -20,7 +20,7 @@ from web.staff.channels.contract import Why
 from web.staff.core.context import Staff
 from web.staff.storage import tables as t
 
-WAIT_S = 10.0
+WAIT_S = 60.0
 
 
 def until(twin: Any, topic: str, said: str) -> None:

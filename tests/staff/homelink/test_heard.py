@@ -21,7 +21,7 @@ from web.staff.storage import event_store, tables
 from web.staff.storage.afterwards import Afterwards
 from web.staff.storage.spool import Spool
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ from web.staff.storage.changes import MANY_HOMES
 from web.staff.storage.ladder_tables import escalation
 from web.staff.storage.spool import Spool
 
-WITHIN_S = 20.0
+WITHIN_S = 60.0
 
 
 def homes(app: Flask, staff: Staff, clock: ManualClock, count: int) -> list[EnrolledHome]:

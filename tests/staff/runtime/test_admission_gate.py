@@ -20,7 +20,7 @@ from web.staff.core.context import Admission
 from web.staff.runtime.admission_gate import LINE_NEW, AdmissionGate
 from web.staff.runtime.lanes import lane_of
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 """Far more than anything here takes; only a failing test waits for it."""
 
 EVENTS_PATH, URGENT_PATH = "/api/v1/home/events", "/api/v1/home/urgent"

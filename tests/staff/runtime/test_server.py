@@ -154,6 +154,7 @@ def test_a_stop_does_not_wait_for_open_streams(
 ) -> None:
     """SIGTERM ends a home's open stream at once, and the server exits with 0.  Its threads are
     there from the start: nobody waits for one to begin."""
+    config_file.write_text(f"{config_file.read_text()}graceful_stop_s = 120\n")
     process = Process(config_file, port := free_port(), tmp_path / "log")
     try:
         assert process.threads() > load_config(config_file).listen.threads
@@ -165,8 +166,8 @@ def test_a_stop_does_not_wait_for_open_streams(
         stream = answer.stream(1)
         assert next(stream)
         began = time.monotonic()
-        assert process.stop() == 0
-        assert time.monotonic() - began < 9, "not the graceful time-out"
+        assert process.stop(200) == 0
+        assert time.monotonic() - began < 60, "not the graceful time-out"
         answer.close()
     finally:
         if process.running():

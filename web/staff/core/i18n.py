@@ -14,8 +14,6 @@ from io import BytesIO
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
 from babel.support import Translations
 from flask import Flask, has_request_context, request
 from flask_babel import Babel, Domain, get_locale, gettext
@@ -59,6 +57,9 @@ def _of_account() -> str | None:
 def catalogue(language: str) -> Translations:
     """The texts of a language, compiled (45 ms for 780 texts on a core as slow as a Pi 4's, once a
     process); empty for Swedish, which the message ids are."""
+    from babel.messages.mofile import write_mo
+    from babel.messages.pofile import read_po
+
     path = TRANSLATIONS / language / "LC_MESSAGES" / "messages.po"
     if not path.is_file():
         return Translations()

@@ -10,6 +10,7 @@ Not for: the link to homes, or signing in.
 from __future__ import annotations
 
 import pkgutil
+from functools import cache
 from importlib import import_module
 
 from flask import Blueprint, Flask
@@ -19,9 +20,15 @@ from web.staff.pages import error_pages, layout, look, odd_text, routes, row_gua
 
 def discover() -> tuple[routes.Route, ...]:
     """Every address of the pages: what the modules of this package declare."""
-    for info in pkgutil.iter_modules(__path__):
-        import_module(f"{__name__}.{info.name}")
+    _read_all(tuple(__path__))
     return tuple(routes.ROUTES)
+
+
+@cache
+def _read_all(folders: tuple[str, ...]) -> None:
+    """Import each module, which declares its addresses as it is read."""
+    for info in pkgutil.iter_modules(folders):
+        import_module(f"{__name__}.{info.name}")
 
 
 def register(app: Flask) -> None:

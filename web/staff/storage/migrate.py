@@ -5,8 +5,8 @@ Not for: the schema itself (`web.staff.storage.tables`, `web/staff/migrations`).
 
 from __future__ import annotations
 
-from alembic import command
-from alembic.config import Config
+from typing import TYPE_CHECKING
+
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.errors import UserError
@@ -21,9 +21,14 @@ from web.staff.storage.schema_now import (
     tell_newer,
 )
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 
 def alembic_config(database: Database) -> Config:
     """Alembic's settings; `env.py` takes the database from `attributes`."""
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
     config.attributes["database"] = database
@@ -39,6 +44,8 @@ def migrate(database: Database, revision: str = "head") -> None:
             f"The database has schema {now} already, of a newer version; this version knows "
             f"{newest_revision()} at the most, and has nothing to bring."
         )
+    from alembic import command
+
     command.upgrade(alembic_config(database), revision)
 
 
