@@ -34,11 +34,11 @@ The runtime, each room standing on those before it
     updates      signed releases with a way back: taken in beside what runs, tried, held or returned
 
 Around it
-    app          the composition root, and what the page that the Pi serves is told
     replay       recorded homes through the live rules, and how well those did
+    app          the composition root, and what the page that the Pi serves is told
+    docs         the generated pages of docs/
     demo         a virtual home with a virtual resident
     cli          the command line
-    docs         the generated pages of docs/
 
 Hardware is in `drivers`, the pages that the Pi serves in `web.home`, the staff server in
 `web.staff`.  Imports go one way only; tests/test_imports.py holds it.

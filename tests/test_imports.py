@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 import drivers
-from tests._tree import Import, Module, modules, within
+from tests._tree import ROOT, Import, Module, modules, within
 
 BASE = ("errors", "origin", "events", "envelope", "commands", "ports", "wire", "clock", "version")
 """What everything stands on."""
@@ -74,6 +75,7 @@ STAFF_KNOWS = (
     "gateway.updates.trust",
 )
 DRIVERS_KNOW = ("gateway.events", "gateway.ports", "gateway.errors")
+HOME_PAGE_KNOWS = ("gateway.installs",)
 DRIVER_ROOMS = (
     *("drivers.wired", "drivers.pictures", "drivers.radio", "drivers.modem", "drivers.locks"),
 )
@@ -115,6 +117,46 @@ def test_the_named_modules_exist() -> None:
     names = [*OUTSIDE, *STAFF_KNOWS, *DRIVERS_KNOW, *DRIVER_ROOMS, STARTS_DRIVERS]
     names.append("web.home.port")
     assert_none([name for name in names if name not in modules()])
+
+
+PAGE = (ROOT / "docs/architecture.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("folder", "rooms"),
+    [
+        ("gateway/", ROOMS_OF_HOME),
+        ("drivers/", tuple(name.removeprefix("drivers.") for name in DRIVER_ROOMS)),
+        ("web/staff/", ROOMS_OF_STAFF),
+    ],
+)
+def test_the_page_lists_the_rooms_in_this_order(folder: str, rooms: tuple[str, ...]) -> None:
+    """docs/architecture.md: a reader finds every room there, each after those it stands on."""
+    listed = re.search(rf"^{folder} .*\n((?:  \S.*\n)+)", PAGE, re.MULTILINE)
+    assert listed is not None
+    found = [re.split(" {2,}", line.strip())[0] for line in listed[1].splitlines()]
+    assert [room for line in found for room in line.split() if "/" not in room] == list(rooms)
+
+
+@pytest.mark.parametrize(
+    ("package", "rooms"), [("gateway", ROOMS_OF_HOME), ("web.staff", ROOMS_OF_STAFF)]
+)
+def test_the_map_of_a_program_has_this_order(package: str, rooms: tuple[str, ...]) -> None:
+    """Its `__init__.py` is read from the ground up."""
+    text = ast.get_docstring(modules()[package].tree) or ""
+    assert re.findall(r"^ {4}(\w+) {2,}\S", text, re.MULTILINE) == list(rooms)
+
+
+@pytest.mark.parametrize(
+    ("who", "known"),
+    [("drivers", DRIVERS_KNOW), ("web.home", HOME_PAGE_KNOWS), ("web.staff", STAFF_KNOWS)],
+)
+def test_the_page_says_what_each_may_know(who: str, known: tuple[str, ...]) -> None:
+    """docs/architecture.md: the very modules of the gateway, up to a semicolon."""
+    line = re.search(rf"^{re.escape(who)} +→ gateway\.(.+(?:\n {{8,}}.+)*)", PAGE, re.MULTILINE)
+    assert line is not None
+    named = re.split(r",\s+", line[1].partition(";")[0])
+    assert {f"gateway.{name}" for name in named} == set(known)
 
 
 @pytest.mark.parametrize(
@@ -277,8 +319,7 @@ def test_bumble_stays_with_the_virtual_radio() -> None:
 
 
 def test_the_server_knows_of_the_gateway_only_what_both_speak() -> None:
-    """Events, errors, envelope, access, wire and clock, and what both say to an alarm centre: the
-    home's runtime is not the server's."""
+    """`STAFF_KNOWS`: the home's runtime is not the server's."""
     assert_none(
         [
             f"{module.where(found.line)} imports {found.target}"
@@ -298,7 +339,7 @@ def test_the_page_of_the_home_knows_only_its_own_port() -> None:
             for module, found in imports_of("web.home")
             if within(found.target, "gateway", "drivers", "web")
             and not within(
-                found.target, "web.home", "web.icons", "web.driver_words", "gateway.installs"
+                found.target, "web.home", "web.icons", "web.driver_words", *HOME_PAGE_KNOWS
             )
             and found.target != "web"  # where its files lie
         ]

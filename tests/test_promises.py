@@ -33,8 +33,6 @@ from web.home.port import HomePort
 from web.staff.core.config import load_config
 
 PAGES = sorted(path for path in tracked("*.md") if "data" not in path.parts)
-GENERATED = {"events.md", "configuration.md"}
-
 OURS = ("gateway", "drivers", "web", "tests", "tools", "systemd", "docs", "requirements")
 
 
@@ -105,19 +103,23 @@ def test_every_named_test_exists(page: Path) -> None:
     ] == []
 
 
-PROMISING = ("security", "privacy", "compatibility", "home-assistant")
+def test_every_page_is_found_from_the_readme() -> None:
+    """Whoever looks for something reads README's list, and no page is missing there."""
+    linked = set(re.findall(r"\]\((docs/[\w-]+\.md)", (ROOT / "README.md").read_text()))
+    assert {name for page in PAGES if re.match(r"docs/[\w-]+\.md", name := name_of(page))} == linked
 
 
-@pytest.mark.parametrize("page", [f"docs/{name}.md" for name in PROMISING])
+PROMISE_TABLE = re.compile(r"^\| promise \| shown by \|\n\|[ -|]+\n((?:\|.*\n)+)", re.MULTILINE)
+PROMISING = [name_of(page) for page in PAGES if PROMISE_TABLE.search(page.read_text("utf-8"))]
+
+
+@pytest.mark.parametrize("page", PROMISING)
 def test_every_promise_names_its_test(page: str) -> None:
     """A row of a table of promises without a test would be a wish."""
+    assert {"docs/security.md", "docs/privacy.md", "docs/voice.md"} <= set(PROMISING)
     rows = [
         line
-        for table in re.findall(
-            r"^\| promise \| shown by \|\n\|[ -|]+\n((?:\|.*\n)+)",
-            (ROOT / page).read_text(),
-            re.MULTILINE,
-        )
+        for table in PROMISE_TABLE.findall((ROOT / page).read_text("utf-8"))
         for line in table.splitlines()
     ]
     assert len(rows) > 5
@@ -208,10 +210,50 @@ def test_the_readme_says_what_it_must() -> None:
 
 def test_every_make_target_that_is_named_exists() -> None:
     """`make …` in a page is a target of the Makefile."""
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for page in PAGES:
-        named = set(re.findall(r"(?:`|^ *)make ([a-z]+)\b", page.read_text(), re.MULTILINE))
+        named = set(re.findall(r"(?:`|^ *)make ([a-z][a-z-]*)", page.read_text(), re.MULTILINE))
         assert named <= targets, page
+
+
+def not_there(text: str) -> list[str]:
+    """The commands and modules named in a text that do not exist: `tryggve staff org grace`,
+    `tryggve-gateway enroll`, `python -m tools.release`."""
+    from gateway.cli import _parser
+
+    missing = []
+    for program, *words in re.findall(
+        r"(?<!-u )tryggve[ -](gateway|staff) ([a-z][a-z-]*)(?: ([a-z][a-z-]*))?", text
+    ):
+        parser = _parser([program])
+        for word in (program, *words):
+            below = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+            if not below or not word:
+                break
+            if word not in below[0].choices:
+                missing.append(" ".join(["tryggve", program, *words]))
+                break
+            parser = below[0].choices[word]
+    for module in re.findall(r"python -m ([a-z_]+(?:\.[a-z_]+)*)", text):
+        if module.split(".")[0] in OURS and importlib.util.find_spec(module) is None:
+            missing.append(f"python -m {module}")
+    return missing
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if p.name != "CHANGELOG.md"], ids=name_of)
+def test_every_command_that_is_named_exists(page: Path) -> None:
+    """Whoever types what a page says is understood; what options mean stands in `--help`."""
+    assert not_there(page.read_text("utf-8")) == []
+
+
+def test_a_command_that_is_not_there_is_found() -> None:
+    """The search above can fail, and passes over users and units, which are named alike."""
+    good = (
+        "`tryggve staff org grace ORG`, `sudo -u tryggve-staff sqlite3`, `python -m gateway.docs`"
+    )
+    bad = "`tryggve staff org shut`, `tryggve-gateway enrol URL`, `python -m tools.gone`"
+    assert not_there(good) == []
+    assert len(not_there(bad)) == 3
 
 
 # --- examples -------------------------------------------------------------------------------------

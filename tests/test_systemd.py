@@ -174,7 +174,7 @@ def test_the_units_hand_over_every_secret_under_its_own_name() -> None:
 
 
 def test_the_gateway_reaches_pins_and_spi_and_no_other_device() -> None:
-    """Bluetooth is reached over D-Bus; cameras come with their own driver later."""
+    """Bluetooth is reached over D-Bus; a camera or a sound card by a drop-in of its own."""
     name = "tryggve-gateway.service"
     assert values(name, "DevicePolicy") == ["closed"]
     assert sorted(values(name, "DeviceAllow")) == ["char-gpiochip rw", "char-spi rw"]
@@ -258,6 +258,36 @@ def test_a_32_bit_system_is_told_so_before_anything_else(tmp_path: Path, words: 
     (sentence,) = done.stderr.splitlines()
     assert "64-bit" in sentence and "32-bit" in sentence and "Raspberry Pi OS (64-bit)" in sentence
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["home", "mutate"], "beside home there is only: danalock voice yale"),
+        (["staff", "yale"], "beside home there is only: danalock voice yale"),
+        (["home", "voice", "yale"], "run it with sudo"),
+    ],
+)
+def test_what_is_installed_beside_a_home_is_something_of_a_home(
+    tmp_path: Path, words: list[str], said: str
+) -> None:
+    """What changes or tests the code is nothing for a Pi; nothing is done before that is judged,
+    and nothing without root."""
+    for name, answer in (("getconf", "64"), ("id", "1000"), ("python3", "0.0")):
+        stub = tmp_path / name
+        stub.write_text(f"#!/bin/sh\necho {answer}\n")
+        stub.chmod(0o755)
+    done = subprocess.run(
+        ["sh", str(ROOT / "tools" / "install.sh"), *words],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin", "APT": "no"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    (sentence,) = done.stderr.splitlines()
+    assert sentence.strip().endswith(said)
 
 
 def test_every_folder_that_the_steps_write_in_is_made_by_the_script() -> None:

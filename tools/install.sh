@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs one of the programs on a machine that will run it:
-#   sudo sh tools/install.sh home [yale] [danalock]      sudo sh tools/install.sh staff
-#   (beside home: the library of each lock of the home that needs one, as requirements/ has them)
+#   sudo sh tools/install.sh home [voice] [yale] [danalock]      sudo sh tools/install.sh staff
+#   (beside home: what speaking and looking need, and the library of each lock that needs one, as
+#   requirements/ has them)
 #
 # Debian 12 or 13 (Raspberry Pi OS too).  The program goes to /opt/tryggve, its unit to
 # /etc/systemd/system, and the folders that it is configured in and writes in are made; nothing is
@@ -19,15 +20,15 @@ staff) locked=staff unit=tryggve-staff packages= ;;
 *) stop "say which: sh tools/install.sh home, or sh tools/install.sh staff" ;;
 esac
 [ $# = 0 ] || shift
-makes=" " # of lock, with a library of their own
+extras=" "
 for file in requirements/*.txt; do
-    make=$(basename "$file" .txt)
-    case $make in pi | staff | demo | test | build) ;; *) makes="$makes$make " ;; esac
+    extra=$(basename "$file" .txt)
+    case $extra in pi | staff | demo | test | build | mutate) ;; *) extras="$extras$extra " ;; esac
 done
 for extra in "$@"; do
-    case "$part:$makes" in
+    case "$part:$extras" in
     home:*" $extra "*) ;;
-    *) stop "beside home there is only the library of a lock:$makes" ;;
+    *) stop "beside home there is only:$extras" ;;
     esac
 done
 [ "$(id -u)" = 0 ] || stop "this installs for the whole machine: run it with sudo"
