@@ -40,7 +40,7 @@ class Slow:
         self.inner = live.app.wsgi_app
         self.go = threading.Event()
         self.came: list[str] = []
-        live.app.wsgi_app = self  # type: ignore[method-assign]
+        live.app.wsgi_app = self  # type: ignore[assignment, method-assign]
 
     def __call__(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         """The application, in its time."""
