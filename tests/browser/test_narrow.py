@@ -1,4 +1,5 @@
-"""The pages of administration, and the lists with filters, on the narrowest phone, unfolded.
+"""The pages of administration, those of a home, the lists with filters and what is used on a phone,
+on the narrowest one, unfolded.
 
 Not for: what axe sees (`test_axe`), or what is done on the pages.
 """
@@ -18,7 +19,7 @@ from tests.browser.test_axe import UNFOLD, addresses, everything
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-WALKED = ("/administration", "/atkomst", "/handelser")
+WALKED = ("/administration", "/atkomst", "/handelser", "/hem/h1", "/nu", "/pass")
 """How the addresses begin that are opened here."""
 
 

@@ -51,11 +51,13 @@ def test_it_is_asked_for_opened_and_closed_while_the_page_is_looked_at(
     page.get_by_test_id("open").click()
     hour = page.get_by_test_id("ssh")
     page.locator('[data-hour="wanted"]').wait_for()
+    assert "Hemmet är tillfrågat." in page.get_by_test_id("flashes").inner_text()
     looked_at(page, f"{name}-ssh-wanted")
     until, request = night.now + timedelta(hours=1), state(staff).request
     line = "SHA256:" + "x" * 43
     home.send(SshOpened(request=request, until=until, fingerprint=line, host_key=KEY))
     page.locator('[data-hour="opened"]').wait_for()
+    assert page.get_by_test_id("flashes").inner_text() == "", "it has answered since"
     hour.locator("summary").click()
     assert KEY in hour.inner_text() and "03:14" in hour.inner_text()
     looked_at(page, f"{name}-ssh-opened")

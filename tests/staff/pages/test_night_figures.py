@@ -121,6 +121,9 @@ def test_each_check_is_counted_once_by_the_most_that_it_took(
     assert found == {"sensor": "2", "camera": "2", "phone": "1", "visit": "2", "missed": "1"}
     assert (figure(page, "total-away"), figure(page, "total-open")) == ("1", "1")
     assert figure(page, "total-checks") == "10"
+    row = page.split('data-test="home-row"', 1)[1].split("</tr>", 1)[0]
+    assert row.count('class="num"') == 7, "what was done"
+    assert row.count('class="num zero"') == row.count("<td") - 7, "hidden on a phone"
     assert 'data-test="no-baseline"' in page
     assert 'data-test="saved"' not in page
     assert reads(staff) == ["figures"]

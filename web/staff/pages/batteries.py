@@ -53,7 +53,7 @@ LEVELS = 12
 """Levels that are listed, the newest: a quarter of a year, where one was told a week."""
 
 SAID = {
-    Why.NONE: N_("Har inte sagt något om sitt batteri."),
+    Why.NONE: N_("Har inte rapporterat någon batterinivå."),
     Why.FEW: N_("För få mätningar än för en prognos."),
     Why.FLAT: N_("Nivån sjunker inte: ingen prognos."),
 }

@@ -48,7 +48,7 @@ SENTENCES = {
     Wrong.MAY_NOT: N_("Kedjan nämner någon vars roll inte får ta sådana larm."),
     Wrong.CHANGED: N_("Någon har ändrat det efteråt, så det går inte att ångra längre."),
     Wrong.NOBODY: N_(
-        "Kedjan når ingen: ingen i den har en larmväg som är prövad. Den är inte sparad."
+        "Kedjan når ingen: ingen i den har en larmväg som är provad. Den är inte sparad."
     ),
 }
 
@@ -57,7 +57,7 @@ NOT_READ = N_("Sidan förstod inte det som skickades. Läs in sidan igen.")
 WEEK = timedelta(days=7)
 
 SEVERITIES = {
-    Severity.CARE.value: N_("Vårdlarm"),
+    Severity.CARE.value: N_("Omsorgslarm"),
     Severity.TECHNICAL.value: N_("Tekniska larm"),
 }
 

@@ -201,7 +201,7 @@ _WORDS: Mapping[str, KindWord] = {
     "plan.refused": KindWord(N_("Hemmet följer inte den nya planen"), "warn", icon="cross"),
     "config.set": KindWord(N_("Hemmets utrustning eller regler ändrade"), icon="pen"),
     "config.held": KindWord(
-        N_("Hemmet sa vilka inställningar som gäller"), icon="check", aside=True
+        N_("Hemmet meddelade vilka inställningar som gäller"), icon="check", aside=True
     ),
     "config.refused": KindWord(
         N_("Hemmet tog inte emot de nya inställningarna"), "warn", icon="cross"

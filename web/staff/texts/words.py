@@ -170,7 +170,7 @@ ENUMS: Mapping[type[StrEnum], Mapping[str, str]] = {
         "flapping": N_("glappkontakt"),
         "stuck": N_("knappen har fastnat"),
         "tampered": N_("har öppnats eller tagits ned"),
-        "unproven": N_("går inte att bevisa äkta, para om"),
+        "unproven": N_("äktheten går inte att kontrollera, para om"),
         "unknown": N_("ett fel som servern inte känner till"),
     },
     events.Severity: {

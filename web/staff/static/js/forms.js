@@ -8,6 +8,9 @@ import { refreshNow } from "./refresh.js";
 /** The server answers in milliseconds; after this long the network is gone. */
 const SEND_MS = 10000;
 
+/** After this long without an answer it is told that it is on its way. */
+const TOLD_MS = 1000;
+
 /** After an answer, a tap this soon is the same finger. */
 const REST_MS = 700;
 
@@ -49,6 +52,7 @@ async function send(form, button) {
   busy(form, true);
   say(form, "");
   const texts = document.getElementById("form-words").dataset;
+  const told = setTimeout(say, TOLD_MS, form, document.getElementById("wait-words").dataset.sending);
   try {
     const answer = await fetch(form.getAttribute("action"), { // a field may be called `action`
       method: "POST",
@@ -68,6 +72,7 @@ async function send(form, button) {
   } catch {
     say(form, form.dataset.unsure || texts.unsure);
   }
+  clearTimeout(told);
   await refreshNow();
   setTimeout(() => busy(form, false), REST_MS);
 }

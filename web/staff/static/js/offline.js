@@ -31,15 +31,16 @@ function element(name, text, more = {}) {
 }
 
 function codeRow(box, code) {
-  const row = element("p", "");
+  const row = element("div", "", { className: "code-row" });
   const digits = element("strong", code.digits, { className: "num lead" });
   digits.dataset.test = "code";
   const until = new Date(code.expires).toLocaleTimeString("sv-SE", { hour: "2-digit", minute: "2-digit" });
-  row.append(digits, ` ${box.dataset.until} ${until} `);
-  if (!code.there) row.append(`(${box.dataset.absent}) `);
+  const about = element("p", "");
+  about.append(digits, ` ${box.dataset.until} ${until}`);
+  if (!code.there) about.append(element("span", box.dataset.absent, { className: "small muted" }));
   const used = element("button", box.dataset.used, { className: "btn", type: "button" });
   used.addEventListener("click", () => { markUsed(code.digits); show(); });
-  row.append(used);
+  row.append(about, used);
   return row;
 }
 

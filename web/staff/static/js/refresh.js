@@ -55,6 +55,7 @@ let again = false;
 let ended = -Infinity;
 let took = 0;
 let isDown = false;
+let isOvertaken = false;
 
 /** Whether a page of one home may show it; without a home it is told of many at once. */
 function concerns(main, change) {
@@ -74,12 +75,20 @@ function matters(change) {
   return (main.dataset.kinds || "").split(" ").includes(kind) && concerns(main, change);
 }
 
+/** What the home of this page did since: "the home is asked" is no longer so. */
+function overtakes(change) {
+  const main = document.getElementById("main");
+  const ours = (main.dataset.kinds || "").split(" ").includes(change.kind.split(".")[0]);
+  return ours && Boolean(main.dataset.home) && change.home === main.dataset.home;
+}
+
 function isHurried(kind) {
   return HURRIED.includes(kind.split(".")[0]) && !STEPS.includes(kind);
 }
 
 async function load() {
   const url = new URL(location.href);
+  const overtaken = isOvertaken;
   url.searchParams.set("fragment", "1");
   url.hash = "";
   const answer = await fetch(url, { signal: AbortSignal.timeout(FETCH_MS), cache: "no-store" });
@@ -90,6 +99,10 @@ async function load() {
     const from = document.getElementById(id);
     const to = page.getElementById(id);
     if (from && to) morph(from, to);
+  }
+  if (overtaken) {
+    document.querySelectorAll(".flashes > .good").forEach((answer) => answer.remove());
+    isOvertaken = false;
   }
   const made = page.getElementById("main")?.dataset;
   if (made) setNow(made.now, made.rate);
@@ -161,6 +174,7 @@ export function startRefreshing() {
   });
   document.addEventListener("time:due", () => refreshSoon());
   document.addEventListener("live:change", ({ detail }) => {
+    isOvertaken ||= overtakes(detail);
     if (isSlow(detail)) slowTimer ??= setTimeout(onTimer, SLOW_MS);
     else if (matters(detail)) refreshSoon(isHurried(detail.kind));
   });
