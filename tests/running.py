@@ -287,11 +287,15 @@ CHOOSING = (
 """pytest's options with which some tests are left out, or all."""
 
 
+def _everything(config: pytest.Config) -> bool:
+    """Whether no test is left out."""
+    from_settings = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    return from_settings and not any(config.getoption(name, None) for name in CHOOSING)
+
+
 def _is_judged(config: pytest.Config) -> bool:
     """Whether every test was run, and all that was sent to PostgreSQL is known."""
     from tests.staff import postgres  # what it needs takes a tenth of a second to read
 
-    everything = config.args_source is pytest.Config.ArgsSource.TESTPATHS
-    chosen = any(config.getoption(name, None) for name in CHOOSING)
     told = not config.stash.get(_UNTOLD, False)
-    return everything and not chosen and told and postgres.programs() is not None
+    return _everything(config) and told and postgres.programs() is not None

@@ -21,6 +21,7 @@ from web.staff.core.admission import (
     PAGES_BESIDE,
     POSTGRES,
     SQLITE,
+    YIELDS_S,
     Lane,
     NoTurn,
     Turns,

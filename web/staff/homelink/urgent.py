@@ -2,9 +2,9 @@
 once; the batch that brings them later confirms them.
 
 When many homes call at once, what waits is stored in one transaction: five hundred alarms cost
-some fifteen commits, and a statement reads or writes for forty homes.  One that calls alone waits for nobody
-(`web.staff.core.together`).  What another home sent never makes a home's own fail, nor wait for
-whoever writes about that one.
+some fifteen commits, and a statement reads or writes for forty homes.  One that calls alone waits
+for nobody (`web.staff.core.together`).  What another home sent never makes a home's own fail, nor
+wait for whoever writes about that one.
 
 Not for: batches in order (`web.staff.homelink.ingest`).
 """
