@@ -24,7 +24,6 @@ class ChainShown:
     text: str
     tone: str
     path: str | None = None
-    path_tone: str = "ok"
 
 
 def chain_shown(conn: Connection, home: str, zone: str | None, now: datetime) -> ChainShown | None:
