@@ -303,7 +303,7 @@ def test_what_is_sensitive_asks_again(staff_app: Flask, make_user: MakeUser, sta
     assert answer.status_code == 303
     assert "/verify" in answer.location
     assert rows(staff, tables.user, person_id="p7")[0].active
-    for path in ("/mf-recovery-codes", "/tf-setup", "/wan-register"):
+    for path in ("/mf-recovery-codes", "/tf-setup"):
         assert "/verify" in client.get(path).headers.get("Location", ""), path
     page = client.get("/konto/losenord").get_data(as_text=True)
     assert 'name="password"' in page, "the one of now is asked for"
