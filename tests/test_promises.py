@@ -13,6 +13,7 @@ import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import cast
@@ -50,6 +51,7 @@ def blocks(page: str, language: str) -> list[str]:
     return [textwrap.dedent(text) for _, text in found]
 
 
+@cache
 def functions_of(path: Path) -> set[str]:
     return {
         node.name
