@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -129,6 +130,7 @@ async def test_alarms_and_named_states_are_shown(tmp_path: Path, broker: Heard) 
         await home.engine.write(Draft(AlarmAcknowledged(alarm=raised.ref), person="p1"))
         await until(lambda: '"taken": true' in (said(broker, "alarm/more") or ""))
         assert said(broker, "status") == "online"
+        assert not [told for told, _ in broker.topics.values() if re.search(r"\bp1\b", told)]
         assert "bath" not in str({k: v for k, v in broker.topics.items() if v[0]})
     await until(lambda: said(broker, "status") == "offline")
 

@@ -19,6 +19,8 @@ from gateway.config.home_file import CentreCallsSection, SecondPathSection, WebS
 from tests._tree import ROOT, tracked
 from tests.processes import open_files
 from tests.test_promises import blocks
+from tools.image import recipe
+from tools.image.card import page as card_page
 from web.staff.core.config import load_config
 
 LAW = (ROOT / "docs/law.md").read_text("utf-8")
@@ -191,7 +193,8 @@ def test_everything_that_senses_is_listed() -> None:
 
 
 def test_what_a_home_opens_is_listed() -> None:
-    """The ports of the page are those of the home's file."""
+    """The ports of the page are those of the home's file and of a card; nothing that opens one is
+    left out."""
     section = LAW.split("\n## What a home opens\n", 1)[1]
     ports = (
         WebSection().port,
@@ -199,8 +202,11 @@ def test_what_a_home_opens_is_listed() -> None:
         CentreCallsSection.model_fields["port"].default,
         CentreCallsSection.model_fields["tls_port"].default,
     )
-    for port in ports:
+    for port in (*ports, card_page.PORT):
         assert str(port) in section, port
+    for opens in ("access-point", "image.md#ssh-for-an-hour", "TCP 22", "mDNS"):
+        assert opens in section, opens
+    assert "avahi-daemon" in recipe.PACKAGES
 
 
 HOME = """

@@ -178,6 +178,17 @@ def test_one_connection_is_kept(server: WireServer) -> None:
     assert len(ports) == 1
 
 
+def test_a_captive_portal_is_neither_a_receipt_nor_a_stream(server: WireServer) -> None:
+    """It answers 200 to everything: the home waits for its own server, and says so."""
+    server.faults.append(lambda r: r.answer(200, "<html>Log in to the hotel</html>"))
+    lane = Link(server.url, "h1", KEY).lane()
+    with pytest.raises(LinkDown, match="what answers is not our server"):
+        lane.events([], 0)
+    with pytest.raises(LinkDown, match="what answers the stream is not our server"):
+        lane.stream(0)
+    lane.close()
+
+
 def test_tls_needs_the_right_authority(tmp_path: Path) -> None:
     """A certificate that nobody trusted signed is refused; with the configured authority it is
     taken."""

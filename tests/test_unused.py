@@ -84,6 +84,39 @@ def test_nothing_is_kept_that_nothing_uses() -> None:
     assert unused(modules(), _said()) == sorted(KEPT)
 
 
+def unread(found: dict[str, Module], read: set[str]) -> list[str]:
+    """Each field of a dataclass that no code and no template asks for: `module.Class.field`.
+    Not those of `gateway.events`: what an event says is read by whoever reads the log."""
+    return sorted(
+        f"{module.name}.{node.name}.{field.target.id}"
+        for module in found.values()
+        if not within(module.name, "gateway.events")
+        for node in module.tree.body
+        if isinstance(node, ast.ClassDef) and "dataclass" in map(_called, node.decorator_list)
+        for field in node.body
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if field.target.id not in read
+    )
+
+
+def _called(decorator: ast.expr) -> str:
+    return ast.unparse(decorator.func if isinstance(decorator, ast.Call) else decorator)
+
+
+def _read() -> set[str]:
+    """Every word that is asked for as `thing.word`, or by its name in a text."""
+    words: set[str] = set()
+    for path in tracked(*SAID_IN):
+        if "tests" not in path.parts:
+            words.update(re.findall(r"[.\"'](\w+)", path.read_text("utf-8")))
+    return words
+
+
+def test_nothing_is_reckoned_that_nobody_reads() -> None:
+    """A value that is filled in and never looked at costs, and misleads whoever reads the code."""
+    assert unread(modules(), _read()) == []
+
+
 def test_what_is_left_over_is_found() -> None:
     """A function, a constant, a class and a method that nothing says; a page and a hook are not."""
     code = """
@@ -100,3 +133,5 @@ def shown(): ...
     made = Module("m", tracked("pyproject.toml")[0], ast.parse(code), ())
     said = Counter(re.findall(r"\w+", code))
     assert unused({"m": made}, said) == ["m.Base", "m.LEFT_OVER_S", "m.aged", "m.forgotten"]
+    kept = ast.parse("@dataclass(frozen=True)\nclass Kept:\n    asked: int\n    never: int\n")
+    assert unread({"m": Module("m", made.path, kept, ())}, {"asked"}) == ["m.Kept.never"]

@@ -28,7 +28,7 @@ TAG_BYTES = 4
 ADDRESS_BYTES = 6
 VERSION = 2
 
-_ENCRYPTED, _ADDRESS, _TRIGGERED = 0x01, 0x02, 0x04
+_ENCRYPTED, _ADDRESS = 0x01, 0x02
 
 Value = float | int | bool | str | bytes
 
@@ -61,7 +61,6 @@ class Packet:
 
     readings: tuple[Reading, ...]
     counter: int | None
-    triggered: bool
     whole: bool
     address: str | None = None
 
@@ -213,7 +212,7 @@ def decode(data: bytes, address: str, key: bytes | None) -> Packet | Problem:
         counter = int.from_bytes(body[-8:-4], "little")
         body = opened
     readings, whole = _objects(body)
-    return Packet(readings, counter, bool(info & _TRIGGERED), whole, own)
+    return Packet(readings, counter, whole, own)
 
 
 def encrypted(data: bytes) -> bool:

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from importlib.metadata import version as installed
 from pathlib import Path
 
 import pytest
@@ -346,6 +347,14 @@ def test_a_home_runs_stops_and_leaves_a_whole_log(home: Path, tmp_path: Path, ru
     assert status == 0
     assert (kinds[0], kinds[-1]) == ("gateway.started", "gateway.stopped")
     assert run("gateway", "log", "verify", "--state", str(state))[0] == 0
+
+
+def test_it_says_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """By which a report, or somebody who stands before a box, names what runs there."""
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.split() == ["tryggve", installed("tryggve")]
 
 
 @pytest.mark.parametrize("program", ["gateway", "staff"])

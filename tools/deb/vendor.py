@@ -24,7 +24,7 @@ from tools.deb.locked import BuildError
 from tools.deb.targets import GATEWAY
 from tools.release.__main__ import main as release
 
-PEOPLE = ("anna", "bo")
+PEOPLE = ("one", "other")
 
 PRESET = 0
 """Of xz: some megabytes more, and minutes less."""

@@ -10,7 +10,7 @@ LEDGER: dict[str, tuple[str, str]] = {
     "ledger": ("Vem har varit här?", "Who was here?"),
     "ledger.intro": (
         (
-            "Här står vem som har kommit in, öppnat dörren, lyssnat, tittat genom kameran eller "
+            "Här står vem som har kommit in, öppnat dörren, lyssnat, sett genom kameran eller "
             "läst om dig de senaste 30 dagarna. Personalen ser samma rader. Undrar du över "
             "något, fråga hemtjänsten och säg dagen, tiden och numret inom parentes."
         ),
@@ -69,7 +69,7 @@ LEDGER: dict[str, tuple[str, str]] = {
         "%s opened the camera, and saw no picture",
     ),
     "ledger.look.refused": (
-        "%s ville titta genom kameran och fick inte",
+        "%s ville se genom kameran och fick inte",
         "%s wanted to look by the camera and was not let",
     ),
     "look": ("Någon ser in genom kameran nu", "Somebody sees in by the camera now"),

@@ -101,7 +101,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "checks.file": ("Enligt hemmets egen fil", "By the home's own file"),
     "checks.looks": ("Kameratillsyn", "Checks by camera"),
     "checks.looks.yes": ("De som bor här har samtyckt", "Those who live here have agreed"),
-    "checks.looks.no": ("Inget samtycke: ingen får titta", "No consent: nobody may look"),
+    "checks.looks.no": ("Inget samtycke: ingen får se in", "No consent: nobody may look"),
     "devices": ("Enheter", "Devices"),
     "devices.none": ("Inga enheter är inställda", "No devices are configured"),
     "battery_low": ("Byt batteri snart", "Change the battery soon"),
@@ -192,7 +192,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "The code does not open now. Call the coordinator, or follow the home's fallback routine.",
     ),
     "door.answer.paused": (
-        "Fel kod igen. Titta efter i telefonen: rätt kod öppnar. Personalen får veta.",
+        "Fel kod igen. Se efter i telefonen: rätt kod öppnar. Personalen får veta.",
         "Wrong again. Look at the phone: the right code opens. The staff are told.",
     ),
     "door.answer.guessed": (

@@ -270,6 +270,7 @@ def test_a_technician_answers_only_technical_alarms(
     technical = _raise_alarm(enrolled_home, Severity.TECHNICAL)
     who = actor(Role.TECHNICIAN)
     assert refusal(actions.acknowledge, staff, who, care).why is Why.NO_ROLE
+    assert refusal(actions.resolve, staff, who, care, AlarmOutcome.HELPED).why is Why.NO_ROLE
     actions.resolve(staff, who, technical, AlarmOutcome.MENDED)
 
 

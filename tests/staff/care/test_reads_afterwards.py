@@ -3,6 +3,7 @@ whatever dies in between."""
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -107,6 +108,28 @@ def test_a_spool_of_a_living_process_is_left_alone(waits: Spool, tmp_path: Path)
     other = Spool(tmp_path, "reads")
     assert (other.waiting(), len(left_behind(tmp_path))) == ([], 2)
     other.close()
+
+
+def test_the_line_is_synced_before_the_page_goes_out(
+    staff: Staff, actor: Actor, waits: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut a moment after the page loses no reading: the whole line was in the file when the
+    disk was told to keep it.  Where the disk does not, the database has it before the answer."""
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fdatasync", lambda fd: synced.append(os.fstat(fd).st_size))
+    reads.note(staff, actor, ["h1"], "home")
+    (path,) = left_behind(tmp_path)
+    assert synced == [path.stat().st_size]
+    assert synced[0] > 0
+    assert noted(staff) == []
+
+    def broken(_fd: int) -> None:
+        raise OSError(errno.EIO, "the disk")
+
+    monkeypatch.setattr(os, "fdatasync", broken)
+    reads.note(staff, actor, ["h1"], "access")
+    assert len(noted(staff)) >= 1
+    monkeypatch.undo()
 
 
 @pytest.mark.parametrize("why", ["the disk is full", "too much waits"])

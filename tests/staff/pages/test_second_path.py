@@ -85,3 +85,9 @@ def test_the_homes_page_says_how_the_way_is(
     home.send(GatewaySecondPathFailed(why="no_network"))
     page = text_of(carer, "/hem/h1")
     assert "Reservvägen fungerar inte: modemet har ingen täckning" in page
+    chain = (
+        page.split('data-test="chain"')[0].rpartition("<")[2] + page.split('data-test="chain"')[1]
+    )
+    assert "warn" in chain.split("</p>")[0].split("</dd>")[0], (
+        "the test went well, this way did not"
+    )

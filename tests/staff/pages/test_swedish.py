@@ -15,6 +15,13 @@ from web.staff.core.i18n import TRANSLATIONS
 CASES = ROOT.parent / "shared" / "cases" / "swedish.md"
 
 
+def plain() -> list[str]:
+    """What else is read in Swedish: the home's own page, and the docs."""
+    named = [f"web/home/{name}.py" for name in ("words", "ledger_words", "chain_words", "install")]
+    named += ["docs/privacy.md", "docs/glossary.md"]
+    return [line for name in named for line in (ROOT / name).read_text("utf-8").splitlines()]
+
+
 def texts() -> list[str]:
     """Every Swedish text of the staff's pages: the message ids."""
     with (TRANSLATIONS / "en" / "LC_MESSAGES" / "messages.po").open("rb") as file:
@@ -63,7 +70,7 @@ def test_what_read_badly_is_said_better() -> None:
 def test_a_word_that_the_field_does_not_say(word: str) -> None:
     """Who lives at home is a *brukare* (a *boende* lives in a special home), times are registered,
     a home has no contact, a comment is optional, access is recalled, a *tillsyn* is made."""
-    assert [text for text in texts() if re.search(word, text, re.IGNORECASE)] == []
+    assert [one for one in (*texts(), *plain()) if re.search(word, one, re.IGNORECASE)] == []
 
 
 def test_the_docs_name_pages_and_buttons_as_they_are() -> None:

@@ -22,7 +22,7 @@ def rung(home: str, seq: int) -> Unsaved:
         mono_s=0.0,
         previous=GENESIS,
     )
-    return Unsaved(home, event, digest, NOW)
+    return Unsaved(home, event, digest)
 
 
 def test_a_home_that_rings_without_end_takes_no_others_place() -> None:

@@ -211,6 +211,7 @@ def test_a_full_disk_from_its_first_moment_to_its_end(
     health = staff_app.test_client().get("/healthz")
     assert health.status_code == 503
     assert "saves nothing since" in health.get_data(as_text=True)
+    assert "\ntryggve_saving 0\n" in staff_app.test_client().get("/metrics").text
     assert [r.levelname for r in caplog.records if "saves nothing" in r.message] == ["ERROR"]
 
     # room is made
@@ -236,6 +237,7 @@ def test_a_full_disk_from_its_first_moment_to_its_end(
     (reading,) = rows(staff, tables.event, kind="record.read")
     assert reading.corrected_at == clock.now() - timedelta(seconds=60), "with its own time"
     assert staff_app.test_client().get("/healthz").status_code == 200
+    assert "\ntryggve_saving 1\n" in staff_app.test_client().get("/metrics").text
 
 
 @pytest.mark.postgres

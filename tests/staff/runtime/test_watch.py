@@ -36,9 +36,11 @@ from web.staff.events.projections.rebuild import rebuild_home
 from web.staff.homelink import ingest
 from web.staff.runtime import watch as watch_module
 from web.staff.runtime.health import ill
+from web.staff.runtime.silence import Silence
 from web.staff.runtime.watch import SETTLE_S, Watch
 from web.staff.storage import tables
 from web.staff.storage.chains import verify_all
+from web.staff.storage.outage import Refusal
 
 
 def _kinds(staff: Staff) -> list[str]:
@@ -240,6 +242,33 @@ def test_while_the_server_could_not_look_nobody_falls_silent(
     looks.go_on(90)
     assert rows(staff, tables.alarm) == []
     looks.go_on(40)
+    assert [row.type for row in rows(staff, tables.alarm)] == ["home_silent"]
+
+
+def test_while_nothing_can_be_saved_nobody_falls_silent(
+    enrolled_home: EnrolledHome, staff: Staff
+) -> None:
+    """The server's disk is full for ten minutes: no home can be noted as heard, so none is missed;
+    the time from when it saves again counts as ever."""
+    enrolled_home.send(MatPressed(), device="bed")
+    now_s = 5000.0
+    silence = Silence(staff, lambda: now_s)
+
+    def go_on(seconds: int) -> None:
+        nonlocal now_s
+        for _ in range(seconds // 10):
+            now_s += 10
+            silence.observe()
+        silence.tell()
+
+    silence.observe()
+    go_on(60)
+    staff.db.saving.refused(Refusal.FULL)
+    go_on(600)
+    staff.db.saving.took()
+    go_on(110)
+    assert rows(staff, tables.alarm) == []
+    go_on(20)
     assert [row.type for row in rows(staff, tables.alarm)] == ["home_silent"]
 
 

@@ -14,6 +14,7 @@ from gateway.errors import ConfigError, SecretError
 from tests.staff import cheap
 from tests.staff.homelink.test_ingest import rows
 from tests.staff.parts import PASSWORD, sign_in
+from tests.staff.walked import OPEN
 from web.staff.core.config import StaffConfig, load_config
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor
@@ -113,16 +114,31 @@ def test_every_answer_is_guarded(client: FlaskClient) -> None:
     for path in ("/login", "/healthz", "/api/v1/openapi.json", "/nowhere"):
         headers = client.get(path).headers
         assert "unsafe-inline" not in headers["Content-Security-Policy"]
-        assert "default-src 'none'" in headers["Content-Security-Policy"]
+        policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
+        assert policy.pop("default-src") == policy.pop("frame-ancestors") == "'none'"
+        assert policy.pop("base-uri") == "'none'"
+        assert policy.pop("img-src") == "'self' data:"
+        assert set(policy.values()) == {"'self'"}, "nothing of another site, scripts least of all"
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["X-Frame-Options"] == "DENY"
         assert headers["Cache-Control"] == "no-store"
 
 
 def test_a_page_is_not_shown_to_a_stranger(client: FlaskClient) -> None:
-    """Every page sends to the sign-in."""
-    answer = client.get("/nu", headers={"Accept": "text/html"})
-    assert answer.status_code in (302, 303, 404)
+    """Every page sends to the sign-in, with nothing of itself."""
+    rules = client.application.url_map.iter_rules()
+    asked = [
+        rule.rule
+        for rule in rules
+        if "GET" in (rule.methods or ()) and not rule.arguments and rule.endpoint not in OPEN
+        if rule.endpoint.startswith("pages.")
+    ]
+    assert "/nu" in asked
+    assert len(asked) > 30
+    for path in asked:
+        answer = client.get(path, headers={"Accept": "text/html"})
+        assert answer.status_code in (302, 303), path
+        assert "/login" in answer.location, path
     assert client.get("/live").status_code == 401
 
 

@@ -52,6 +52,7 @@ from tests.staff.parts import EnrolledHome
 from web.staff.care import actions
 from web.staff.checks import claims
 from web.staff.core.context import Staff
+from web.staff.core.rights import Actor
 from web.staff.doors import lock_orders
 from web.staff.events import append
 from web.staff.events.projections.fold import HANDLERS
@@ -263,6 +264,31 @@ def test_a_rebuild_changes_nothing(
     assert all(before[name] for name in ("alarm", "night_check", "device", "home_state", "turn"))
     with staff.db.write() as tx:
         assert rebuild_home(tx.conn, "h1") > 10
+    after = {table.name: sorted(map(tuple, rows(staff, table))) for table in tables.PROJECTIONS}
+    assert after == before
+
+
+def test_names_are_erased_without_touching_an_event(
+    enrolled_home: EnrolledHome, staff: Staff, make_user: Callable[..., Actor]
+) -> None:
+    """Who lives there, what the home is called and where it is, and who works there: all of it can
+    go, and the log, its chain and what is folded from it stay as they are."""
+    make_user("p7", ["caregiver"], homes=["h1"])
+    _a_night(enrolled_home, staff)
+    names = [row.name for t in (tables.resident, tables.user) for row in rows(staff, t)]
+    names += [text for row in rows(staff, tables.home) for text in (row.label, row.address)]
+    names = [name for name in names if name]
+    assert len(names) >= 3
+    events = sorted(map(tuple, rows(staff, tables.event)))
+    assert not [row for row in rows(staff, tables.event) if any(name in row.body for name in names)]
+    before = {table.name: sorted(map(tuple, rows(staff, table))) for table in tables.PROJECTIONS}
+    with staff.db.write() as tx:
+        tx.conn.execute(tables.resident.update().values(name=""))
+        tx.conn.execute(tables.user.update().values(name=""))
+        tx.conn.execute(tables.home.update().values(label="", address=""))
+        assert rebuild_home(tx.conn, "h1") > 10
+    assert [wrong for _origin, _count, wrong in verify_all(staff.db) if wrong] == []
+    assert sorted(map(tuple, rows(staff, tables.event))) == events
     after = {table.name: sorted(map(tuple, rows(staff, table))) for table in tables.PROJECTIONS}
     assert after == before
 

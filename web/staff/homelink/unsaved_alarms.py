@@ -43,7 +43,7 @@ def _ring(staff: Staff, home: str, objs: Sequence[dict[str, Any]]) -> None:
     with staff.db.read() as conn:
         verdicts = ingest.judged(conn, home, sent, now, {})
     came = [
-        Unsaved(home, verdict.event, item.digest, now)
+        Unsaved(home, verdict.event, item.digest)
         for item, verdict in zip(sent, verdicts, strict=True)
         if not verdict.refused
     ]

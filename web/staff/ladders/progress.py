@@ -13,7 +13,6 @@ from typing import Any
 
 from sqlalchemy import Connection, or_, select
 
-from gateway.events import Climbed
 from web.staff.core.context import Staff
 from web.staff.ladders import built_in, choosing
 from web.staff.ladders.steps import Ladder
@@ -56,7 +55,6 @@ class Progress:
     step: int
     round: int
     is_last: bool
-    next_why: Climbed
     began_at: datetime
     step_at: datetime | None
     next_at: datetime | None
@@ -93,7 +91,6 @@ def of_alarm(staff: Staff, conn: Connection, alarm: str) -> Progress | None:
         step=row.step,
         round=row.round,
         is_last=row.is_last,
-        next_why=Climbed(row.why),
         began_at=row.began_at,
         step_at=row.step_at,
         next_at=None if row.ended_at is not None else next_at,

@@ -19,12 +19,12 @@ from web.staff.texts import chain_words, event_summary, words
 
 @dataclass(frozen=True, slots=True)
 class ChainShown:
-    """`text` and `tone` of the test; `path` None: the home has said nothing of a way of its own."""
+    """`text` of the test, `tone` of the worse of both; `path` None: the home has said nothing of a
+    way of its own."""
 
     text: str
     tone: str
     path: str | None = None
-    path_tone: str = "ok"
 
 
 def chain_shown(conn: Connection, home: str, zone: str | None, now: datetime) -> ChainShown | None:
@@ -38,7 +38,7 @@ def chain_shown(conn: Connection, home: str, zone: str | None, now: datetime) ->
     text, tone = _tested(row, at)
     if row.path == "failed":
         why = words.spoken(chain_words.PATH_WHY, row.path_why or "")
-        return ChainShown(text, tone, _("Reservvägen fungerar inte: %(why)s", why=why), "warn")
+        return ChainShown(text, "warn", _("Reservvägen fungerar inte: %(why)s", why=why))
     return ChainShown(text, tone, _("Reservvägen fungerar") if row.path == "ready" else None)
 
 

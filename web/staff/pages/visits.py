@@ -61,7 +61,6 @@ class Count:
     planned: int
     done: int
     differ: int
-    unapproved: int
 
 
 @get(
@@ -192,5 +191,4 @@ def _count(lines: list[VisitLine]) -> Count:
         planned=sum(line.planned is not None for line in firsts),
         done=sum(line.row is not None for line in lines),
         differ=sum(bool(line.compared.deviations) for line in firsts),
-        unapproved=sum(_approvable(line) for line in lines),
     )

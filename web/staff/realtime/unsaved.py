@@ -12,7 +12,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
 
 from gateway.envelope import Event
 from gateway.events import AlarmCancelled, AlarmRaised, CheckAsked
@@ -31,12 +30,11 @@ Key = tuple[str, int, bytes]
 @dataclass(frozen=True, slots=True)
 class Unsaved:
     """An alarm, or a check that is asked for, of a home, as it counts; `digest` is the hash of what
-    came, `came_at` by the server's clock."""
+    came."""
 
     home: str
     event: Event
     digest: bytes
-    came_at: datetime
 
     @property
     def key(self) -> Key:
