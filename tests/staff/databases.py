@@ -109,6 +109,9 @@ ON_BOTH = {
     "pages.test_folds": "rows counted by the hour, and cut at a page's end",
     "storage.test_among": "lists and pairs as one parameter, and what index they use",
     "storage.test_outage": "a server that goes away in the middle",
+    "test_odd_input.test_what_no_text_holds_is_refused_from_a_home": "what text can hold",
+    "test_odd_input.test_what_no_text_holds_is_refused_from_a_planning_system": "likewise",
+    "test_odd_input.test_what_no_text_holds_is_refused_from_whoever_else_asks": "likewise",
     "pages.test_queries": "each page's statements: filtered, searched, paged, the same answer",
 }
 """Module, or module and test, to what can differ."""

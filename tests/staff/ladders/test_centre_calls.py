@@ -48,7 +48,7 @@ def rung(
             settings: dict[str, Any] = {"domain": LOCAL, "cid": "99", "listen": LOCAL, "port": 0}
             settings["answers_from"] = ["192.0.2.44"]
             staff.config.channels["scaip"] = settings
-            channel = scaip.Scaip(scaip.Config(**settings, timeout_s=0.4), staff, None)
+            channel = scaip.Scaip(scaip.Config(**settings), staff, None)
             stack.callback(channel.close)
             dispatcher = Dispatcher(staff, {"scaip": channel})
             stack.callback(dispatcher.stop)

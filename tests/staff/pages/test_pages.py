@@ -559,12 +559,15 @@ def test_odd_addresses_are_answered(carer: FlaskClient, home: EnrolledHome) -> N
         "/handelser?fran=igår&till=2026-02-30",
         "/handelser?sok=" + "a" * 3000,
         "/handelser?sok=home:h1/1",
-        "/handelser?sok=%25_%5C'%00",
+        "/handelser?sok=home:h1/" + "9" * 30,
+        "/handelser?fore=1,home:h1," + "9" * 30,
+        "/handelser?sok=%25_%5C'",
         "/besok?dag=9999-99-99",
         "/besok?dag=0001-01-01",
         "/handelser?fran=0001-01-01&till=9999-12-31",
     ):
         assert carer.get(path).status_code == 200, path
+    assert carer.get("/handelser?sok=%00").status_code == 400, "what no text holds"
 
 
 def test_assets_have_an_address_of_their_own(carer: FlaskClient, home: Any) -> None:

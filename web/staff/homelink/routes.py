@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from flask import Blueprint, Response, request
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from gateway.wire import (
     BACKLOG_HEADER,
@@ -43,6 +43,7 @@ from gateway.wire import (
     protocols_text,
     too_far_apart,
 )
+from web.staff.core import asked as asking
 from web.staff.core.admission import EVENTS, STOOD, Lane, NoTurn, Way
 from web.staff.core.context import Staff, staff
 from web.staff.homelink import (
@@ -169,11 +170,9 @@ def _read(model: type[Model], limit: int = BODY_MAX_BYTES) -> Model:
     except (ValueError, RecursionError) as error:
         raise Refused(400, "bad_json", "The request is no JSON.") from error
     try:
-        return model.model_validate(parsed)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "request"
-        raise Refused(400, "bad_request", f"{where}: {first['msg'].lower()}.") from error
+        return asking.read(model, parsed)
+    except ValueError as error:
+        raise Refused(400, "bad_request", str(error)) from error
 
 
 def _backlog() -> int | None:

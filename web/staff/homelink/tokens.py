@@ -20,6 +20,7 @@ from gateway.wire import TOKEN_LIFE_S, TOKEN_SKEW_S
 from web.staff.homelink.ingest import Refused
 from web.staff.storage import tables
 from web.staff.storage.database import Database
+from web.staff.storage.storable import storable
 
 TOKEN_MAX_CHARS = 2_000
 """A request's token has some 400; nothing longer is parsed."""
@@ -99,7 +100,7 @@ def _signer(database: Database, token: str) -> tuple[str, str | None]:
         home = json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4))).get("kid")
     except (ValueError, AttributeError, RecursionError) as error:
         raise Refused(401, "forged", "The request's token is not readable.") from error
-    if not isinstance(home, str) or "\x00" in home:
+    if not isinstance(home, str) or not storable(home):
         raise Refused(401, "unknown_key", "No gateway is enrolled with this key.")
     with database.read() as conn:
         return home, conn.execute(_VALID_KEY, {"home": home}).scalar_one_or_none()

@@ -22,6 +22,7 @@ from web.staff.core.context import staff
 from web.staff.core.limits import Limiter, network_of
 from web.staff.ladders import answers
 from web.staff.ladders.dispatcher import Dispatcher
+from web.staff.storage.storable import storable
 
 EXTENSION = "tryggve.ladders"
 """Where the application keeps its dispatcher."""
@@ -106,9 +107,16 @@ def took(name: str, said: Incoming) -> None:
     """Act on what was said by a channel, once the channel has found it genuine (needs an
     application context)."""
     parts, us = staff(), dispatcher()
-    us.report(name, list(said.reports)[:ITEMS_MAX])
-    for one in list(said.replies)[:ITEMS_MAX]:
+    reports = [one for one in said.reports if _is_known(one.message, one.provider_ref)]
+    us.report(name, reports[:ITEMS_MAX])
+    replies = [one for one in said.replies if _is_known(one.message, one.sender)]
+    for one in replies[:ITEMS_MAX]:
         answers.reply(parts, us, name, one)
+
+
+def _is_known(*names: str | None) -> bool:
+    """Whether they may be names of something here: no column has what cannot be kept."""
+    return all(storable(name or "") for name in names)
 
 
 def _body() -> bytes:

@@ -39,8 +39,8 @@ def register(app: Flask) -> None:
     layout.add_filters(app)
     app.jinja_env.globals["look_panel"] = look.panel
     row_guard.init_app(app)
+    app.before_request(odd_text.refuse)
     blueprint = Blueprint("pages", __name__)
-    blueprint.before_request(odd_text.refuse)
     blueprint.before_request(layout.note_position)
     for route in discover():
         view = route.view if route.public else layout.signed_in(route.view, route.right)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 import json
 import logging
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -24,7 +25,7 @@ from web.staff.events.judgement import FIELD_SHOWN_MAX, REFUSED_KIND, Mark
 from web.staff.pages import lookups
 from web.staff.pages.lookups import Place
 from web.staff.storage import tables as t
-from web.staff.storage.among import among
+from web.staff.storage.among import SEQ_MAX, among, among_refs
 from web.staff.storage.column_types import from_ms, to_ms
 from web.staff.texts import device_words, event_summary, kind_words, words
 
@@ -32,6 +33,9 @@ log = logging.getLogger(__name__)
 
 QUIET = frozenset(kind for kind, word in kind_words.KINDS.items() if word.aside)
 """Kinds left out of the list unless their group is asked for."""
+
+NUMBER = re.compile("[0-9]{1,19}")
+"""The number of an event, as somebody writes it who looks for one."""
 
 RAW = frozenset(kind for kind, word in kind_words.KINDS.items() if word.reading)
 """Readings, which the lists fold (`event_folds`) or leave out."""
@@ -51,7 +55,8 @@ class Cursor:
         parts = text.split(",")
         try:
             ms, origin, seq = parts
-            return cls(from_ms(int(ms)), origin, int(seq))
+            at, number = from_ms(int(ms)), int(seq)
+            return cls(at, origin, number) if 0 <= number <= SEQ_MAX else None
         except (ValueError, OverflowError):
             return None
 
@@ -229,7 +234,7 @@ def _matching(conn: Connection, actor: Actor, text: str) -> ColumnElement[bool]:
         if low in event_summary.alarm_word(code).casefold()
     ]
     origin, _slash, seq = text.strip().rpartition("/")
-    exact = and_(e.origin == origin, e.seq == int(seq)) if seq.isdecimal() and origin else false()
+    exact = among_refs(t.event, [(origin, int(seq))]) if NUMBER.fullmatch(seq) else false()
     return or_(
         e.kind.in_(kinds) if kinds else false(),
         among(e.person, people) if people else false(),

@@ -21,6 +21,7 @@ from web.staff.core.rights import Actor
 from web.staff.ladders import steps
 from web.staff.ladders.steps import Ladder, Receiver, Step
 from web.staff.pages import lookups
+from web.staff.pages.forms import number_of
 from web.staff.storage import alarm_tables
 from web.staff.storage.ladder_tables import rota
 
@@ -105,12 +106,20 @@ def word_of(one: Receiver) -> str:
     return f"{one.kind}:{one.id}"
 
 
+def _id(text: str) -> int:
+    """What may be the number of a team or an area.  Raises `ValueError`."""
+    number = number_of(text)
+    if number < 0:
+        raise ValueError(text)
+    return number
+
+
 def _receiver(word: str) -> Receiver:
     """Raises `NotRead`."""
     kind, _colon, name = word.partition(":")
     try:
         if kind == "team":
-            return steps.Team(id=int(name))
+            return steps.Team(id=_id(name))
         if kind == "near" and name in NEAR:
             return steps.InRole(id=name, area=True)
         if kind == "role" and name in ROLES:
@@ -139,7 +148,7 @@ def read(form: MultiDict[str, str]) -> Ladder:
             steps=tuple(_steps(form)),
             severity=form.get("severity") or None,
             types=frozenset(form.getlist("type")),
-            area=int(form["area"]) if form.get("area") else None,
+            area=_id(form["area"]) if form.get("area") else None,
             days=sum(1 << day for day in {int(one) % 7 for one in form.getlist("day")}),
             from_min=_minutes(form.get("from", "")),
             until_min=_minutes(form.get("until", "")),

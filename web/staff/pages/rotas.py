@@ -110,7 +110,7 @@ def change(actor: Actor) -> ResponseReturnValue:
         made = do()
     except Refused as refusal:
         return refused(_sentence(refusal), back, 422)
-    except ValueError:
+    except (ValueError, OverflowError):  # also a week after the end of the calendar
         return refused(_("Skriv tiden som 2026-11-24 08:00."), back, 422)
     if isinstance(made, str):
         back = url_for("pages.rotas", jour=made)

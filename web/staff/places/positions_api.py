@@ -23,6 +23,7 @@ from web.staff.core.limits import Limiter, network_of
 from web.staff.places import fixes, positions, tiles
 from web.staff.places.fixes import Told
 from web.staff.places.positions import Sender, Worth
+from web.staff.storage.storable import storable
 
 blueprint = Blueprint("positions_api", __name__)
 
@@ -96,7 +97,7 @@ def _given() -> str | None:
 
 
 def _sender(token: str) -> Sender | None:
-    if not token or len(token) > TOKEN_MAX_CHARS:
+    if not token or len(token) > TOKEN_MAX_CHARS or not storable(token):
         return None
     with staff().db.read() as conn:
         return positions.sender_of(conn, token)

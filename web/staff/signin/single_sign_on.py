@@ -48,6 +48,7 @@ from web.staff.signin.models import User
 from web.staff.signin.providers import Provider
 from web.staff.storage import tables
 from web.staff.storage.database import Tx
+from web.staff.storage.storable import storable
 
 log = logging.getLogger(__name__)
 
@@ -230,7 +231,8 @@ def _short_of(provider: SingleSignOn, claims: Any) -> TrialFault | None:
     if claims.get("acr") not in provider.acr_values:
         return TrialFault.ACR
     subject = claims.get(provider.claim)
-    return None if isinstance(subject, str) and subject else TrialFault.CLAIM
+    named = isinstance(subject, str) and subject and storable(subject)
+    return None if named else TrialFault.CLAIM
 
 
 # --- signing in -----------------------------------------------------------------------------------

@@ -10,7 +10,6 @@ Not for: short lists of our own words (kinds, states): `in_` says those.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Collection
 from functools import lru_cache
 from typing import Any
@@ -19,6 +18,8 @@ from sqlalchemy import Boolean, ColumnElement, Table, Text, bindparam
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+
+from web.staff.storage.storable import storable
 
 
 class _Among(FunctionElement[bool]):
@@ -46,7 +47,7 @@ def among(column: ColumnElement[Any], values: Collection[str]) -> ColumnElement[
 
 def among_refs(table: Table, pairs: Collection[tuple[str, int]]) -> ColumnElement[bool]:
     """Whether a row of `event` or `urgent` is one of these, by origin and number."""
-    fit = [(origin, seq) for origin, seq in pairs if _storable(origin) and seq <= SEQ_MAX]
+    fit = [(origin, seq) for origin, seq in pairs if storable(origin) and seq <= SEQ_MAX]
     return _AmongPairs(table.c.origin, table.c.seq, _packed(fit))
 
 
@@ -54,19 +55,10 @@ SEQ_MAX = 2**63 - 1
 """The largest number that a column of numbers holds: a larger one is nobody's."""
 
 
-_NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
-
-
-def _storable(text: str) -> bool:
-    """Whether it can stand in a column: PostgreSQL's text has neither a character 0 nor half a
-    pair of surrogates."""
-    return _NOT_STORABLE.search(text) is None
-
-
 @lru_cache(maxsize=64)
 def _listed(values: frozenset[str]) -> str:
     """The JSON array of these values: a page asks a dozen times for the same homes."""
-    return json.dumps(sorted(value for value in values if _storable(value)), ensure_ascii=False)
+    return json.dumps(sorted(value for value in values if storable(value)), ensure_ascii=False)
 
 
 def _packed(values: Collection[object]) -> ColumnElement[str]:

@@ -23,6 +23,7 @@ from sqlalchemy import Connection, Select, select
 from gateway.errors import UserError
 from web.staff.storage import tables as t
 from web.staff.storage.plan_tables import plan_visit
+from web.staff.storage.storable import storable
 
 ROWS_MAX = 20_000
 """Visits in one import: a month of a large municipality's home care in one area."""
@@ -212,23 +213,29 @@ def to_utc(at: datetime, zone: str) -> datetime:
     """`at` in UTC; a naive one is local time in `zone`.
 
     As iCalendar has it (RFC 5545, 3.3.5): a local time that comes twice is the first of the two,
-    one that is skipped is reckoned with the offset before the gap (02:30 becomes 03:30).
+    one that is skipped is reckoned with the offset before the gap (02:30 becomes 03:30).  Raises
+    `ValueError` for one that no calendar has in UTC.
     """
-    return (
-        at.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
-        if at.tzinfo is None
-        else at.astimezone(UTC)
-    )
+    known = at.replace(tzinfo=ZoneInfo(zone)) if at.tzinfo is None else at
+    try:
+        return known.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("a time at the end of the calendar") from error
 
 
 # --- checking -------------------------------------------------------------------------------------
 
 
-def _check(conn: Connection, org: str, source: str, drafts: Sequence[Draft]) -> list[Ready]:
-    if not source or len(source) > TEXT_MAX:
+def check_source(source: str) -> None:
+    """Raise `UserError` for what is no name of a source."""
+    if not source or len(source) > TEXT_MAX or not storable(source):
         raise UserError(
             Flaw.of("A plan needs a source: a short word for the system it comes from.")
         )
+
+
+def _check(conn: Connection, org: str, source: str, drafts: Sequence[Draft]) -> list[Ready]:
+    check_source(source)
     if len(drafts) > ROWS_MAX:
         raise UserError(
             Flaw.of("A plan has at most {most} visits; send it in parts.", most=ROWS_MAX)
@@ -284,14 +291,15 @@ def _composed(draft: Draft) -> Draft:
 def _wrong(
     draft: Draft, zones: dict[str, str], people: dict[str, str], teams: dict[str, int]
 ) -> Flaw | None:
+    texts = (draft.home, draft.external_id, draft.what, *draft.people, draft.team or "")
+    if not all(map(storable, texts)):
+        return Flaw.of("it holds a character that no text has.")
     if draft.home not in zones:
         return Flaw.of("there is no home {home!r} in this organisation.", home=draft.home)
     if not draft.external_id or len(draft.external_id) > TEXT_MAX:
         return Flaw.of("the visit needs an id of at most {most} characters.", most=TEXT_MAX)
     if len(draft.what) > TEXT_MAX:
         return Flaw.of("what is to be done has more than {most} characters.", most=TEXT_MAX)
-    if "\x00" in draft.external_id + draft.what:
-        return Flaw.of("it holds a character that no text has.")
     if draft.withdrawn:  # whoever was to make it may have left, and the team be gone
         return None
     if said := _wrong_times(draft, zones[draft.home]):

@@ -29,6 +29,7 @@ def read(
     lines that are wrong."""
     if source is None:
         source = "ical" if ical else "csv"
+    plan_import.check_source(source)
     if not ical:
         return Sent(source, plan_files.read_csv(plan_files.text_of(data)), span)
     before = plan_import.before(conn, org, source, now)
