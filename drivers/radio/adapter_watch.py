@@ -89,7 +89,7 @@ class AdapterWatch:
         that is blocked (rfkill) stays off.  Never raises."""
         if not self._bus.there or self._owner is None or any(self._adapters.values()):
             return
-        for path in self._adapters:
+        for path in list(self._adapters):  # they come and go while one is asked
             with contextlib.suppress(*FAULTS):
                 on = [ADAPTER, "Powered", Variant("b", True)]
                 await self._bus.call(BLUEZ, path, PROPERTIES, "Set", "ssv", on)

@@ -161,7 +161,7 @@ def _application(folder: Path, clock: ManualClock) -> Flask:
         secure_cookies=False,
         sign_in=SignInConfig(second_factor_roles=frozenset()),
     )
-    return cheap.keep_templates(create_app(config, clock=clock, watch=False))
+    return create_app(config, clock=clock, watch=False)
 
 
 @pytest.fixture(scope="session")

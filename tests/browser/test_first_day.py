@@ -15,7 +15,6 @@ from werkzeug.serving import make_server
 
 from gateway.clock import ManualClock
 from tests.browser.conftest import AT, PHONE, LiveServer, _Quiet
-from tests.staff import cheap
 from tests.staff.parts import parts_of
 from tests.staff.provider import CLIENT, LOA3, SECRET, Provider, running
 from web.staff.core.config import SignInConfig, StaffConfig
@@ -51,7 +50,7 @@ def new_server(tmp_path: Path) -> Iterator[LiveServer]:
         sign_in=SignInConfig(second_factor_roles=frozenset()),
         channels={"push": {"contact": "mailto:drift@prov.example"}},
     )
-    app = cheap.keep_templates(create_app(config, clock=ManualClock(AT), watch=False))
+    app = create_app(config, clock=ManualClock(AT), watch=False)
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()

@@ -85,6 +85,10 @@ class _Adapter(ServiceInterface):
     def Powered(self, on: DBusBool) -> None:  # noqa: N802
         self._bluez.asked_on += 1
         if self._bluez.blocked:
+            if self._bluez.comes_anew:
+                self._bluez.blocked = False
+                self._bluez.unplug()
+                self._bluez.plug_in()
             raise DBusError("org.bluez.Error.Blocked", "Blocked through rfkill")
         self.powered = on
         self.emit_properties_changed({"Powered": on})
@@ -116,6 +120,8 @@ class BlueZ:
         self._task: asyncio.Task[None] | None = None
         self.scans = self.asked_on = 0
         self.scanning = self.deaf = self.blocked = False
+        self.comes_anew = False
+        """Whether a blocked adapter goes and comes back before it answers."""
 
     async def start(self, *, adapter: bool = True, named_last: bool = False) -> None:
         """bluetoothd starts; `named_last`: it takes its name when its adapter is there already, so

@@ -173,6 +173,18 @@ async def test_rfkill(bluez: BlueZ, scanner: SharedScanner) -> None:
     await back(scanner, since_s)
 
 
+async def test_an_adapter_that_comes_anew_while_it_is_asked(
+    bluez: BlueZ, scanner: SharedScanner
+) -> None:
+    """It was to be switched on and is another one when bluetoothd answers: that one is listened
+    to."""
+    since_s = scanner.since_s()
+    bluez.comes_anew = True
+    bluez.switch_off(blocked=True)
+    await until(lambda: bluez.asked_on > 0)
+    await back(scanner, since_s)
+
+
 async def test_an_adapter_that_is_not_there_at_the_start(bluez: BlueZ) -> None:
     """`start` returns and says what is missing; first bluetoothd comes, then the adapter."""
     since_s = time.monotonic()
@@ -197,6 +209,7 @@ async def test_a_scan_that_yields_nothing(bluez: BlueZ, monkeypatch: pytest.Monk
     await hears(scanner)
     since_s, scans = scanner.since_s(), bluez.scans
     bluez.deaf = True
+    await until(lambda: bluez.scans > scans)  # something may be on its way still
     await hears(scanner)
     assert scanner.problem() is None
     assert scanner.since_s() == since_s

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from flask.templating import Environment
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
@@ -51,12 +52,6 @@ class _Compiled(BytecodeCache):
 
 
 _COMPILED = _Compiled()
-
-
-def keep_templates(app: Flask) -> Flask:
-    """Let `app` use what another application of this process has compiled; returns it."""
-    app.jinja_env.bytecode_cache = _COMPILED
-    return app
 
 
 @contextmanager
@@ -96,8 +91,8 @@ class _Rule:
 @contextmanager
 def compiled() -> Iterator[None]:
     """What was compiled for one application serves those that are made meanwhile: what a rule
-    matches, the functions that build its address, and the text of a statement for a kind of
-    database."""
+    matches, the functions that build its address, the text of a statement for a kind of database,
+    and what a template does."""
     rules: dict[object, _Rule] = {}
     compile_rule = Rule.compile
 
@@ -117,7 +112,15 @@ def compiled() -> Iterator[None]:
         begin(engine, *args, **more)
         engine._compiled_cache = statements
 
+    make = Flask.create_jinja_environment
+
+    def environment(app: Flask) -> Environment:
+        made = make(app)
+        made.bytecode_cache = _COMPILED
+        return made
+
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Flask, "create_jinja_environment", environment)
         patch.setattr(Rule, "compile", compiled_once)
         patch.setattr(Engine, "__init__", began)
         for dialect in (SQLiteDialect_pysqlite, PGDialect_psycopg):  # a part of the cache's key

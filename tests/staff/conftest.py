@@ -116,7 +116,7 @@ def config(db: str, tmp_path: Path, made_secrets: Path) -> StaffConfig:
 @pytest.fixture
 def staff_app(config: StaffConfig, clock: ManualClock) -> Iterator[Flask]:
     """The application, with no thread that looks for silent homes (call `Watch.look`)."""
-    app = cheap.keep_templates(create_app(config, clock=clock, watch=False))
+    app = create_app(config, clock=clock, watch=False)
     app.testing = True
     add_home(app, "h1")
     yield app

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from flask import Flask, render_template
+from jinja2 import DictLoader
 from werkzeug.routing import Map, Rule
 
 from tests.staff import cheap
@@ -57,3 +59,17 @@ def test_a_rule_that_was_compiled_before_is_the_same(endpoint: str) -> None:
     assert one is not other
     assert one._parts is other._parts, "compiled once"
     assert answers(made(endpoint), endpoint) == alone, "afterwards as before"
+
+
+def test_a_template_that_was_compiled_before_is_not_compiled_again() -> None:
+    """Nor for another application; each has its own functions in it all the same."""
+    with cheap.compiled():
+        caches = []
+        for answer in ("one", "two"):
+            app = Flask("web.staff")
+            app.jinja_env.globals["answer"] = answer
+            app.jinja_env.loader = DictLoader({"page": "<p>{{ answer }}</p>"})
+            with app.app_context():
+                assert render_template("page") == f"<p>{answer}</p>"
+            caches.append(app.jinja_env.bytecode_cache)
+        assert caches[0] is caches[1] is not None

@@ -9,7 +9,7 @@ from threading import Thread
 import pytest
 
 from gateway.clock import ManualClock
-from tests.staff import cheap, postgres
+from tests.staff import postgres
 from tests.staff.ladders.hand import Hand
 from tests.staff.ladders.provider import HttpChannel, Provider
 from tests.staff.ladders.test_faults import one_after_the_other, set_ladder
@@ -42,7 +42,7 @@ def made(tmp_path: Path, clock: ManualClock, provider: Provider) -> Iterator[Mad
         migrate(database)
         database.close()
         config = StaffConfig(database=url, secrets_dir=tmp_path / "secrets", secure_cookies=False)
-        app = cheap.keep_templates(create_app(config, clock=clock, watch=False))
+        app = create_app(config, clock=clock, watch=False)
         add_home(app, "h1")
         staff = parts_of(app)
         hand = Hand(
