@@ -15,7 +15,7 @@ from sqlalchemy import Connection, or_, select
 
 from gateway.events import Climbed
 from web.staff.core.context import Staff
-from web.staff.ladders import built_in, choosing
+from web.staff.ladders import alarms, built_in, choosing
 from web.staff.ladders.steps import Ladder
 from web.staff.storage import tables as t
 from web.staff.storage.ladder_tables import alarm_message, escalation
@@ -93,7 +93,7 @@ def of_alarm(staff: Staff, conn: Connection, alarm: str) -> Progress | None:
         step=row.step,
         round=row.round,
         is_last=row.is_last,
-        next_why=Climbed(row.why),
+        next_why=alarms.why_of(row.why),
         began_at=row.began_at,
         step_at=row.step_at,
         next_at=None if row.ended_at is not None else next_at,
