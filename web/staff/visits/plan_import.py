@@ -160,7 +160,8 @@ def checked(conn: Connection, org: str, source: str, drafts: Sequence[Draft]) ->
 
 
 def before(conn: Connection, org: str, source: str, now: datetime) -> Before:
-    """What reading a file of this source needs to know."""
+    """What reading a file of this source needs to know.  Raises `UserError`: it is no source."""
+    _check_source(source)
     p, h = plan_visit.c, t.home.c
     zones = {row.id: row.timezone for row in conn.execute(_homes(org))}
     query = (
@@ -224,11 +225,15 @@ def to_utc(at: datetime, zone: str) -> datetime:
 # --- checking -------------------------------------------------------------------------------------
 
 
-def _check(conn: Connection, org: str, source: str, drafts: Sequence[Draft]) -> list[Ready]:
-    if not source or len(source) > TEXT_MAX:
+def _check_source(source: str) -> None:
+    if not source or len(source) > TEXT_MAX or "\x00" in source:
         raise UserError(
             Flaw.of("A plan needs a source: a short word for the system it comes from.")
         )
+
+
+def _check(conn: Connection, org: str, source: str, drafts: Sequence[Draft]) -> list[Ready]:
+    _check_source(source)
     if len(drafts) > ROWS_MAX:
         raise UserError(
             Flaw.of("A plan has at most {most} visits; send it in parts.", most=ROWS_MAX)
