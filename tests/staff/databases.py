@@ -13,6 +13,7 @@ Not for: databases themselves (`conftest.py`, `postgres.py`).
 from __future__ import annotations
 
 ON_BOTH = {
+    "homelink.test_odd_texts": "a character that no column of PostgreSQL has",
     "homelink.test_ingest": "order, conflicts, the same twice; bodies, hashes, times",
     "homelink.test_log_in_memory": "which log is the newest: rows ordered by a subquery",
     "homelink.test_urgent": "the same event over two lanes: inserted once, whichever comes first",

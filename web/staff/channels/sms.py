@@ -39,6 +39,7 @@ from web.staff.channels.contract import (
     Report,
     Why,
 )
+from web.staff.core import json_said
 from web.staff.core.connections import Answer
 from web.staff.core.context import Staff
 from web.staff.core.reaching import TIMEOUT_S
@@ -214,7 +215,7 @@ class Sms:
         if not at:
             return Outcome(Proof.SENT)
         try:
-            told = json.loads(answer.body)
+            told = json_said.read(answer.body)
         except ValueError:
             told = None
         ref = _found(told, at)
@@ -289,7 +290,7 @@ class Sms:
             who = number(sender, self._config.country)
             return Incoming(replies=(Reply(who, text[:VALUE_MAX].strip()),) if who else ())
         ref = told.get(report.id) if report else None
-        if report is None or ref is None or len(ref) > VALUE_MAX:
+        if report is None or ref is None or len(ref) > VALUE_MAX or "\x00" in ref:
             return Incoming()
         status = told.get(report.status)
         if status in report.delivered:
@@ -310,9 +311,11 @@ def _read(headers: Mapping[str, str], body: bytes) -> dict[str, str]:
     """A request's fields, from JSON or a form that was not read as one."""
     kind = {name.lower(): value for name, value in headers.items()}.get("content-type", "")
     try:
-        text = body.decode("utf-8")
-        told = json.loads(text) if "json" in kind else dict(parse_qsl(text, max_num_fields=50))
-    except (ValueError, RecursionError):
+        if "json" in kind:
+            told = json_said.read(body)
+        else:
+            told = dict(parse_qsl(body.decode("utf-8"), max_num_fields=50))
+    except ValueError:
         return {}
     if not isinstance(told, dict):
         return {}

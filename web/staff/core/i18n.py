@@ -12,7 +12,7 @@ from datetime import date, datetime
 from functools import cache
 from io import BytesIO
 from pathlib import Path
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel.support import Translations
 from flask import Flask, has_request_context, request
@@ -109,12 +109,22 @@ def language() -> str:
 
 
 def local(at: datetime, zone: str | None = None) -> datetime:
-    """`at` in the home's own time (an IANA name; None: `ZONE`).  A time at the very end of what can
-    be written comes back as it is: it must not darken the page it stands on."""
+    """`at` in the home's own time (an IANA name; None, or a zone that this machine does not know:
+    `ZONE`).  A time at the very end of what can be written comes back as it is: it must not darken
+    the page it stands on."""
     try:
-        return at.astimezone(ZoneInfo(zone or ZONE))
+        return at.astimezone(zone_of(zone))
     except OverflowError:
         return at
+
+
+def zone_of(name: str | None) -> ZoneInfo:
+    """A home's time zone, by its IANA name; `ZONE` where this machine knows none of that name: a
+    home's alarm rings all the same."""
+    try:
+        return ZoneInfo(name or ZONE)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ZoneInfo(ZONE)
 
 
 def day_of(text: str) -> date | None:

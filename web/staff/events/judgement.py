@@ -152,7 +152,7 @@ def known_persons(conn: Connection, home: str, persons: Collection[str]) -> Pers
     """Who `persons` are to a home."""
     if not persons:
         return Persons()
-    names = sorted(persons)
+    names = sorted(name for name in persons if "\x00" not in name)
     u, h, r = tables.user.c, tables.home.c, tables.resident.c
     ours = select(h.org_id).where(h.id == home).scalar_subquery()
     accounts = select(u.person_id, u.org_id == ours).where(u.person_id.in_(names))

@@ -5,7 +5,6 @@ Bad input is one sentence with a code, never a 500.  Not for: what an event mean
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import secrets
@@ -44,6 +43,7 @@ from gateway.wire import (
     too_far_apart,
 )
 from web.staff.core import asked as asking
+from web.staff.core import json_said
 from web.staff.core.admission import EVENTS, STOOD, Lane, NoTurn, Way
 from web.staff.core.context import Staff, staff
 from web.staff.homelink import (
@@ -166,8 +166,8 @@ def _body(limit: int) -> bytes:
 def _read(model: type[Model], limit: int = BODY_MAX_BYTES) -> Model:
     try:
         # not pydantic's own JSON reader: numbers must come as Python reads and writes them
-        parsed = json.loads(_body(limit))
-    except (ValueError, RecursionError) as error:
+        parsed = json_said.read(_body(limit))
+    except ValueError as error:
         raise Refused(400, "bad_json", "The request is no JSON.") from error
     try:
         return asking.read(model, parsed)

@@ -6,7 +6,6 @@ Token times are real seconds.  Not for: grants (`gateway.access.grants`), or peo
 from __future__ import annotations
 
 import base64
-import json
 import time
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from sqlalchemy import bindparam, select
 
 from gateway.wire import TOKEN_LIFE_S, TOKEN_SKEW_S
+from web.staff.core import json_said
 from web.staff.homelink.ingest import Refused
 from web.staff.storage import tables
 from web.staff.storage.database import Database
@@ -97,8 +97,9 @@ def _signer(database: Database, token: str) -> tuple[str, str | None]:
     """The home that a token names, and its gateway's key; None: it has none."""
     try:  # only the name: `_claims` reads all of it, and holds it to the key
         head = token.partition(".")[0]
-        home = json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4))).get("kid")
-    except (ValueError, AttributeError, RecursionError) as error:
+        said = json_said.read(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))
+        home = said.get("kid")
+    except (ValueError, AttributeError) as error:
         raise Refused(401, "forged", "The request's token is not readable.") from error
     if not isinstance(home, str) or not storable(home):
         raise Refused(401, "unknown_key", "No gateway is enrolled with this key.")

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from sqlalchemy import Connection, select
 
-from gateway.events import AlarmResponderArrived, AlarmResponderDeparted
+from gateway.events import AlarmResponderArrived, AlarmResponderDeparted, Climbed
 from web.staff.care.mass_alarms import is_gathered
 from web.staff.storage import tables as t
 from web.staff.storage.among import among
@@ -53,6 +53,15 @@ class Alarm:
             *(alarm, home, about, severity, raised_at, taken_by, taken_at, ref),
             is_open=closed_at is None,
         )
+
+
+def why_of(word: str) -> Climbed:
+    """Why a ladder takes its next step, as its row has it; a word of a newer version is the usual
+    one."""
+    try:
+        return Climbed(word)
+    except ValueError:
+        return Climbed.TIMED_OUT
 
 
 def read(conn: Connection, ids: Collection[str]) -> dict[str, Alarm]:

@@ -9,6 +9,7 @@ Not for: which steps (`stepping`), or sending (`outbox`, `senders`).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, or_, select
 
 from gateway.envelope import Draft
+from gateway.errors import TryggveError
 from gateway.events import AlarmLapsed, Climbed
 from web.staff.core.context import Staff
 from web.staff.events.append_many import write_many
@@ -26,6 +28,9 @@ from web.staff.storage import event_store
 from web.staff.storage.database import Tx
 from web.staff.storage.deadlines import Moment
 from web.staff.storage.ladder_tables import escalation
+from web.staff.storage.outage import is_away
+
+log = logging.getLogger(__name__)
 
 AT_ONCE = 100
 """Ladders of one look: half of the homes that are told of in one go, and some tens of milliseconds
@@ -50,15 +55,48 @@ def is_due(now: Moment) -> ColumnElement[bool]:
     return and_(e.ended_at.is_(None), or_(e.look, now.is_due(escalation)))
 
 
+class Unclimbed(TryggveError):
+    """Ladders that cannot be climbed; the others were."""
+
+
 def look(staff: Staff, channels: Collection[str]) -> int:
-    """Look at what is due; returns how many ladders that were.  `channels` are those that work."""
+    """Look at what is due; returns how many ladders that were.  `channels` are those that work.
+    Raises `Unclimbed` once all the others are looked at: one that cannot be climbed keeps no other
+    alarm from anybody."""
     now = staff.moment()
     e = escalation.c
     with staff.db.read() as conn:  # most looks find nothing, and take no turn to write
-        if conn.execute(select(e.id).where(is_due(now)).limit(1)).first() is None:
-            return 0
+        query = select(e.id).where(is_due(now)).order_by(e.due_at, e.id).limit(AT_ONCE)
+        due = conn.execute(query).scalars().all()
+    if not due:
+        return 0
+    try:
+        return _look(staff, channels, now, is_due(now))
+    except Exception as error:
+        if is_away(error):
+            raise
+    broken = [one for one in due if not _is_climbed(staff, channels, now, one)]
+    if broken:
+        raise Unclimbed(f"{len(broken)} ladders cannot be climbed")
+    return len(due)
+
+
+def _is_climbed(staff: Staff, channels: Collection[str], now: Moment, ladder: str) -> bool:
+    """Look at one by itself."""
+    try:
+        _look(staff, channels, now, and_(is_due(now), escalation.c.id == ladder))
+    except Exception as error:
+        if is_away(error):
+            raise
+        log.exception("a ladder cannot be climbed", extra={"escalation": ladder})
+        return False
+    return True
+
+
+def _look(staff: Staff, channels: Collection[str], now: Moment, which: ColumnElement[bool]) -> int:
+    e = escalation.c
     with staff.write() as tx:
-        query = select(escalation, now.is_due(escalation).label("over")).where(is_due(now))
+        query = select(escalation, now.is_due(escalation).label("over")).where(which)
         query = query.order_by(e.due_at, e.id).limit(AT_ONCE)
         rows = tx.conn.execute(query.with_for_update(skip_locked=True, of=escalation)).all()
         if rows:
@@ -144,7 +182,7 @@ class _Look:
 
     def _on_time(self, row: Row[Any]) -> Climbed | None:
         if row.over:
-            return Climbed(row.why)
+            return alarms.why_of(row.why)
         self._change(row)
         return None
 

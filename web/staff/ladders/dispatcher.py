@@ -25,6 +25,7 @@ from web.staff.ladders.noting import Known
 from web.staff.ladders.outbox import Taken
 from web.staff.ladders.senders import Senders
 from web.staff.storage import escalations
+from web.staff.storage.outage import is_away
 from web.staff.storage.shares import Share, working_for
 
 log = logging.getLogger(__name__)
@@ -160,19 +161,37 @@ class Dispatcher:
     # --- one round
 
     def step(self) -> bool:
-        """One round; whether there may be more to do at once."""
+        """One round; whether there may be more to do at once.  A part that fails keeps none of the
+        others; the first error is raised when they are done."""
         staff = self._staff
-        self._look_for_missing()
-        noted = self._note()
-        self._note_early()
-        late = noting.overdue(staff, self._within)
-        looked = climbing.look(staff, self.channels.keys())
-        taken = outbox.take(staff, self._senders.room())
-        for one in taken:
-            self._senders.put(one)
+        parts: tuple[Callable[[], object], ...] = (
+            self._look_for_missing,
+            self._note,
+            self._note_early,
+            lambda: noting.overdue(staff, self._within),
+            lambda: climbing.look(staff, self.channels.keys()),
+            self._send,
+        )
+        more, wrong = False, None
+        for part in parts:
+            try:
+                more = bool(part()) or more
+            except Exception as error:
+                if is_away(error):  # then nothing of the round can be done
+                    raise
+                wrong = wrong or error
+        if wrong is not None:
+            raise wrong
         # last: an answer says that all of the round was done
         chain_tests.answer_due(staff, self.broken)
-        return bool(noted or late or looked or taken)
+        return more
+
+    def _send(self) -> int:
+        """Hand out what is due."""
+        taken = outbox.take(self._staff, self._senders.room())
+        for one in taken:
+            self._senders.put(one)
+        return len(taken)
 
     def say(self, channel: str, message: Message, to: Address) -> None:
         """Send something that is on no ladder, once: the answer to what somebody wrote."""

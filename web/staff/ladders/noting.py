@@ -10,8 +10,9 @@ Not for: sending, or whom the next step means (`climbing`).
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, or_, select, update
@@ -30,6 +31,9 @@ from web.staff.storage.among import among
 from web.staff.storage.database import Tx
 from web.staff.storage.deadlines import Moment
 from web.staff.storage.ladder_tables import alarm_message, escalation
+from web.staff.storage.outage import is_away
+
+log = logging.getLogger(__name__)
 
 AT_ONCE = 150
 """Messages that are noted in one transaction."""
@@ -81,10 +85,35 @@ Within = Callable[[str], float | None]
 
 
 def note(staff: Staff, known: Sequence[Known], within: Within) -> None:
-    """Note these, in one transaction."""
-    if known:
-        with staff.write() as tx:
-            _Noting(staff, tx, within).take(known)
+    """Note these, in one transaction.  What cannot be noted holds up none of the others, and no
+    ladder: it is noted without what the provider said beside it, else sent again when its lease is
+    over."""
+    if not known:
+        return
+    try:
+        _note(staff, known, within)
+    except Exception as error:
+        if is_away(error):
+            raise
+        for one in known:
+            _note_by_itself(staff, one, within)
+
+
+def _note(staff: Staff, known: Sequence[Known], within: Within) -> None:
+    with staff.write() as tx:
+        _Noting(staff, tx, within).take(known)
+
+
+def _note_by_itself(staff: Staff, one: Known, within: Within) -> None:
+    for known in (one, replace(one, provider_ref=None, answer=None)):
+        try:
+            _note(staff, [known], within)
+        except Exception as error:
+            if is_away(error):
+                raise
+            log.exception("what came of a message cannot be noted", extra={"sent": one.message})
+        else:
+            return
 
 
 def report(staff: Staff, channel: str, reports: Sequence[Report], within: Within) -> list[Report]:

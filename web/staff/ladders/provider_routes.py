@@ -18,6 +18,7 @@ from flask import Blueprint, Flask, Response, abort, current_app, request
 from web.staff import channels
 from web.staff.channels import points
 from web.staff.channels.contract import Forged, Incoming
+from web.staff.core import json_said
 from web.staff.core.context import staff
 from web.staff.core.limits import Limiter, network_of
 from web.staff.ladders import answers
@@ -85,9 +86,9 @@ def moved() -> Response:
     _slow()
     parts = staff()
     try:
-        said = json.loads(_body())
+        said = json_said.read(_body())
         before, after = (json.dumps(said[which]) for which in ("before", "after"))
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         abort(404)
     with parts.write() as tx:
         way = points.moved(parts, tx, before, after)

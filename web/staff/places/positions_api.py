@@ -10,7 +10,6 @@ Not for: what a message means (`fixes`), or what follows (`positions`).
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, current_app, request
 
 from gateway.wire import Problem
+from web.staff.core import json_said
 from web.staff.core.context import staff
 from web.staff.core.limits import Limiter, network_of
 from web.staff.places import fixes, positions, tiles
@@ -105,8 +105,8 @@ def _sender(token: str) -> Sender | None:
 
 def _json(data: bytes) -> Mapping[str, Any] | None:
     try:
-        said = json.loads(data)
-    except (ValueError, RecursionError):
+        said = json_said.read(data)
+    except ValueError:
         return None
     return said if isinstance(said, dict) else None
 

@@ -8,7 +8,6 @@ Not for: reading the plan back, or anything about residents.
 from __future__ import annotations
 
 import hashlib
-import json
 import secrets
 import time
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from gateway.errors import UserError
 from gateway.wire import Problem
+from web.staff.core import json_said
 from web.staff.core.context import Staff, staff
 from web.staff.core.limits import Limiter
 from web.staff.storage.database import Database
@@ -290,8 +290,8 @@ def _asked(asked: PlanRequest) -> Sent:
 
 def _json(data: bytes) -> PlanRequest:
     try:
-        parsed = json.loads(data)
-    except (ValueError, RecursionError) as error:
+        parsed = json_said.read(data)
+    except ValueError as error:
         raise _Refused(400, "bad_json", "The request is no JSON.") from error
     try:
         return PlanRequest.model_validate(parsed)

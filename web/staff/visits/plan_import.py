@@ -161,7 +161,8 @@ def checked(conn: Connection, org: str, source: str, drafts: Sequence[Draft]) ->
 
 
 def before(conn: Connection, org: str, source: str, now: datetime) -> Before:
-    """What reading a file of this source needs to know."""
+    """What reading a file of this source needs to know.  Raises `UserError`: it is no source."""
+    check_source(source)
     p, h = plan_visit.c, t.home.c
     zones = {row.id: row.timezone for row in conn.execute(_homes(org))}
     query = (

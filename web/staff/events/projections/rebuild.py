@@ -206,7 +206,7 @@ def refold(fold: Fold, synced: Event) -> None:
         select(t.c.body, t.c.hash, t.c.corrected_at)
         .where(
             t.c.origin == synced.origin,
-            t.c.boot == synced.boot,
+            t.c.boot == clean(synced.boot),
             ~t.c.synced,
             t.c.seq < synced.seq,
             t.c.kind.in_(HANDLERS.kinds()),
