@@ -125,6 +125,25 @@ def test_an_order_that_nobody_takes_is_told_as_such(
     assert len(orders) == 1, "the order that was told as lost is not given any more"
 
 
+def test_an_order_goes_where_the_home_listens_now(
+    far: tuple[Staff, Staff, EnrolledHome, Any], workers: Any
+) -> None:
+    """The home came back at another worker, and the thread of its former stream has not come to its
+    end yet (a line that is stuck): the order is not put where nobody hears it any more."""
+    near, there, home, _former = far
+    home.client = workers[0].test_client()
+    stream = home.listen(1)
+    assert next(stream) == b": hello\n\n"
+    until_s = time.monotonic() + 20
+    while there.broker.listens("h1"):
+        assert time.monotonic() < until_s, "it never heard that the home has gone"
+        time.sleep(0.01)
+    sent = lock_orders.order_turn(there, WATCHER, "h1", "front")
+    near.relay.ready.wait(10)
+    assert turn_of(stream).count(".") == 2
+    assert sent.grant
+
+
 def test_an_order_that_cannot_be_taken_back_is_not_told_as_lost(
     far: tuple[Staff, Staff, EnrolledHome, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

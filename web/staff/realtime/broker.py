@@ -156,6 +156,11 @@ class HomeStream:
         if not self._closed:
             self._queue.put(Woken(what, text))
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was ended: what is said to it now reaches nobody."""
+        return self._closed
+
     def close(self) -> None:
         """End the stream's wait."""
         self._closed = True
@@ -349,20 +354,22 @@ class Broker:
                     stream.close()
 
     def listens(self, home: str) -> bool:
-        """Whether a stream of this home is open at this worker."""
+        """Whether a stream of this home is open at this worker: one that was ended, and whose
+        thread has not come to it yet, hears nothing more."""
         with self._lock:
-            return bool(self._streams.get(home))
+            return bool(self._open(home))
+
+    def _open(self, home: str) -> list[HomeStream]:
+        return [stream for stream in self._streams.get(home, ()) if not stream.is_closed]
 
     def give_order(self, home: str, grant: str, what: str = "turn") -> bool:
         """Give an order to the home's stream at this worker.  False: nobody listens here, and the
         order is forgotten."""
         with self._lock:
-            streams = self._streams.get(home)
-            if not streams:
-                return False
+            streams = self._open(home)
             for stream in streams:
                 stream.order(what, grant)
-            return True
+            return bool(streams)
 
     # --- both
 
