@@ -58,6 +58,13 @@ ON_BOTH = {
     "signin.test_second_factor": "passkeys and codes: bytes, lists, and counters that only rise",
     "signin.test_guessing.test_guesses_from_many_addresses_are_slowed": "counted one at a time",
     "signin.test_guessing.test_the_table_is_bounded": "the oldest rows go, by a subquery",
+    "signin.test_sign_on_groups.test_groups_give_and_take_at_each_sign_in": "joins; rows locked",
+    "signin.test_sign_on_groups.test_a_group_is_compared_letter_by_letter": "collations",
+    "signin.test_sign_on_groups.test_what_a_group_gives_changes_at_once": "rows go with a group",
+    "signin.test_sign_on_groups.test_who_is_unknown_gets_an_account_where_the_organisation_wants_it"
+    "": "flags; an account and its id",
+    "signin.test_sign_on_groups.test_what_was_taken_back_no_group_gives_again": "upserts; joins",
+    "signin.test_sign_on_groups.test_two_first_sign_ins_make_one_account": "locks",
     "signin.test_grace.test_the_first_day_begins_with_the_first_password": "times in a join",
     "homelink.test_key_rotation": "two keys of a home at once",
     "homelink.test_routes.test_a_code_works_once": "used by one of two who try",
