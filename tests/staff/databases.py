@@ -64,6 +64,7 @@ ON_BOTH = {
     "signin.test_sign_on_groups.test_who_is_unknown_gets_an_account_where_the_organisation_wants_it"
     "": "flags; an account and its id",
     "signin.test_sign_on_groups.test_what_was_taken_back_no_group_gives_again": "upserts; joins",
+    "signin.test_sign_on_groups.test_an_id_that_no_database_keeps_is_refused": "U+0000 in a text",
     "signin.test_sign_on_groups.test_two_first_sign_ins_make_one_account": "locks",
     "signin.test_grace.test_the_first_day_begins_with_the_first_password": "times in a join",
     "homelink.test_key_rotation": "two keys of a home at once",

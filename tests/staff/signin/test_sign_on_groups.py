@@ -437,6 +437,14 @@ def test_no_account_is_made_of_what_cannot_be_one(
     assert made(app) == []
 
 
+def test_an_id_that_no_database_keeps_is_refused(
+    app: Flask,  # noqa: F811
+    provider: Provider,  # noqa: F811
+) -> None:
+    """PostgreSQL takes no U+0000: one sentence, and no fault of ours."""
+    enter(app, provider, 403, sub="x\u0000")
+
+
 def test_an_account_without_an_address_has_none_that_mail_reaches(
     app: Flask,  # noqa: F811
     provider: Provider,  # noqa: F811

@@ -233,7 +233,8 @@ def _short_of(provider: SingleSignOn, claims: Any) -> TrialFault | None:
     if claims.get("acr") not in provider.acr_values:
         return TrialFault.ACR
     subject = claims.get(provider.claim)
-    return None if isinstance(subject, str) and subject else TrialFault.CLAIM
+    said = isinstance(subject, str) and subject and subject.isprintable()  # no U+0000: none is kept
+    return None if said else TrialFault.CLAIM
 
 
 # --- signing in -----------------------------------------------------------------------------------
