@@ -50,6 +50,8 @@ class GroupRights:
 
     def add(self, parts: Staff, provider: SingleSignOn, subject: str, said: Said) -> int | None:
         """See the port."""
+        if not said.names:
+            return None
         with parts.write() as tx:
             orgs = [
                 org
