@@ -19,6 +19,18 @@ class AccountChanged(Data):
     account: str | None = None
 
 
+@kind("account.settled", by=By.SERVER)
+class AccountSettled(Data):
+    """A provider of single sign-on changed an account by what it says of somebody's groups.
+    `provider` is what it is called (or its address, where it is gone), `account` the person id,
+    `what` is what was changed, never to what: `added`, `roles`, `teams`.  With a `person`, they
+    ended the provider."""
+
+    provider: str
+    account: str
+    what: str
+
+
 @kind("account.refused", by=By.SERVER)
 class AccountRefused(Data):
     """A sign-in failed.  `address_sha256` groups tries without keeping the address."""

@@ -320,6 +320,11 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
             "after": "[1]", "changed_by": "p-h1", "changed_at": now,
         },
         admin_tables.sign_on_provider: {"id": "own_x", "org_id": "org1", "changed_at": now},
+        admin_tables.sign_on_group: {
+            "id": "group-x", "org_id": "org1", "issuer": "https://idp.example", "name": "Norr",
+            "roles": '["caregiver"]',
+        },
+        admin_tables.sign_on_group_team: {"group_id": "group-x", "team_id": 1},
         alarm_tables.home_care_id: {"home_id": "h1", "cid": "10149471", "set_at": now},
         alarm_tables.scaip_message: {
             "ref": "abc", "centre_id": "centre", "tries": 1, "told_at": now,
@@ -330,6 +335,9 @@ def _beside_events(conn: Connection, now: datetime, everybody: str) -> None:
     u, carer = tables.user, _carer(conn)
     conn.execute(update(u).where(u.c.id == carer).values(fs_uniquifier="u-h1"))
     conn.execute(insert(tables.team_member).values(team_id=1, user_id=carer))
+    member = insert(admin_tables.sign_on_member).values(group_id="group-x", user_id=carer)
+    conn.execute(member)
+    conn.execute(insert(admin_tables.sign_on_withheld).values(team_id=1, user_id=carer))
     conn.execute(
         insert(alarm_tables.contact_point).values(
             id="cp-h1", user_id=carer, channel="sms", value="+46700000001", value_sha256="v-h1",

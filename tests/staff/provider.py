@@ -43,6 +43,8 @@ class Provider:
     """What it answers instead of its keys."""
     beside: dict[str, Any] = field(default_factory=dict)
     """What it answers beside its tokens; None takes one out."""
+    person: Any = None
+    """What it answers at its door for more (`metadata` says where it is); a number is a status."""
     looked: list[str] = field(default_factory=list)
     """What was asked for, in order."""
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -125,6 +127,10 @@ def running() -> Iterator[Provider]:
                     self.end_headers()
                     return
                 self._json(200, provider.about() if provider.whole is None else provider.whole)
+            elif self.path == "/person" and isinstance(provider.person, int):
+                self._json(provider.person, {})
+            elif self.path == "/person" and self.headers.get("Authorization") == "Bearer a":
+                self._json(200, provider.person)
             elif self.path == "/keys":
                 own = {"keys": [provider.key.as_dict(private=False)]}
                 self._json(200, own if provider.keys is None else provider.keys)

@@ -28,7 +28,12 @@ from web.staff.core.rights import Right
 from web.staff.pages.changes import WHAT
 from web.staff.pages.routes import ROUTES, Route
 from web.staff.storage import alarm_tables, ladder_tables, place_tables, relative_tables, tables
-from web.staff.storage.admin_tables import change_before, plan_file, sign_on_provider
+from web.staff.storage.admin_tables import (
+    change_before,
+    plan_file,
+    sign_on_group,
+    sign_on_provider,
+)
 
 RIGHTS = {
     *(Right.ASSIGN, Right.ADMINISTER, Right.ENROLL, Right.CONFIGURE),
@@ -314,4 +319,9 @@ def server(walk: Walk, provider: Provider) -> None:
     sent = walk.press("sign_on_change", do="try", name=name)
     walk.client.get(provider.sign_in(leads_to(sent)))
     walk.press("sign_on_change", do="use", name=name)
+    walk.press("sign_on_groups_change", do="add", provider=name, name="natt", role="caregiver")
+    group = walk.one(sign_on_group)
+    walk.press("sign_on_groups_change", do="change", group=group, role="technician")
+    walk.press("sign_on_groups_change", do="remove", group=group)
+    walk.press("sign_on_groups_change", do="adds", on="yes")
     walk.press("sign_on_change", do="end", name=name)

@@ -147,6 +147,9 @@ class SingleSignOn(BaseModel):
     claim: str = "sub"
     """The claim that names the person; an account's single sign-on id is compared with it."""
     scope: str = "openid"
+    groups_claim: Annotated[str, Field(min_length=1, max_length=200)] = "groups"
+    """The claim with the groups that a person is in there, a list of texts (`roles`, say).  Which
+    of them give what is set in the pages (*Grupper som ger behörighet*)."""
 
     def bare_issuer(self) -> str:
         """The issuer as accounts are bound to it."""

@@ -126,6 +126,13 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
                 N_("Inloggning med SITHS eller liknande, som provas innan den används."),
                 (Right.ADMINISTER,),
             ),
+            Entry(
+                "pages.sign_on_groups",
+                "person-check",
+                N_("Grupper som ger behörighet"),
+                N_("Roller och arbetslag enligt grupper i organisationens inloggning."),
+                (Right.ADMINISTER,),
+            ),
         ),
     ),
 )

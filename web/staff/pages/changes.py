@@ -20,6 +20,7 @@ from sqlalchemy import Connection, or_, select
 from gateway.envelope import Event
 from gateway.events import (
     AccountChanged,
+    AccountSettled,
     LadderOrderChange,
     LadderOrderChanged,
     LadderRemoved,
@@ -39,7 +40,7 @@ from web.staff.pages.account import proved
 from web.staff.pages.layout import answered, page, refused
 from web.staff.pages.routes import get, post
 from web.staff.pages.staff_admin import SENTENCES, changed, of_org
-from web.staff.people import before, undoing
+from web.staff.people import before, sign_on_groups, undoing
 from web.staff.people.accounts import Wrong
 from web.staff.people.before import Thing
 from web.staff.storage import tables
@@ -53,7 +54,10 @@ LADDERS = (Thing.LADDER, Thing.LADDER_ORDER)
 
 OF_LADDERS = (LadderSaved, LadderRemoved, LadderOrderChanged)
 
-SHOWN_KINDS = (AccountChanged, VisitPlanChanged, *OF_LADDERS)
+ADMINISTERED = (Thing.ROLES, Thing.SIGN_ON_GROUP)
+"""What only administrators put back."""
+
+SHOWN_KINDS = (AccountChanged, AccountSettled, VisitPlanChanged, *OF_LADDERS)
 
 READ_MAX = 2000
 """Rows that are looked through for them: those of the command line name no person, and may be
@@ -102,6 +106,8 @@ WHAT: Mapping[str, str] = {
     "sign_on": N_("Organisationens inloggning ändrad"),
     "sign_on_used": N_("Organisationens inloggning används"),
     "sign_on_ended": N_("Organisationens inloggning används inte längre"),
+    "sign_on_group": N_("Grupp i organisationens inloggning ändrad"),
+    "sign_on_adds": N_("Konto vid första inloggningen ändrat"),
     "signing_key": N_("Ny nyckel för dörröppning skapad"),
 }
 """Words of `account.changed.what`; another one is shown as it came."""
@@ -138,6 +144,7 @@ def changes(actor: Actor) -> ResponseReturnValue:
             names=names,
             what=lambda code: words.spoken(WHAT, code),
             is_plan=lambda event: isinstance(event.data, VisitPlanChanged),
+            is_settled=lambda event: isinstance(event.data, AccountSettled),
             of_ladders=_of_ladders,
         )
 
@@ -168,7 +175,7 @@ def _steps(conn: Connection, actor: Actor, names: Mapping[str, str]) -> list[Ste
     found = [
         one
         for one in before.offered(conn, staff(), actor.org)
-        if one.what is not Thing.ROLES or actor.may(Right.ADMINISTER)
+        if one.what not in ADMINISTERED or actor.may(Right.ADMINISTER)
     ]
     if not found:
         return []
@@ -190,16 +197,29 @@ def _steps(conn: Connection, actor: Actor, names: Mapping[str, str]) -> list[Ste
             one.what.value,
             ladders.called(one)
             if one.what in LADDERS
+            else sign_on_groups.called(one.about)
+            if one.what is Thing.SIGN_ON_GROUP
             else about.get(one.what, names).get(one.about, one.about),
             ladders.again(one)
             if one.what in LADDERS
-            else ", ".join(again[one.what].get(str(each), _("något som inte finns längre"))
-                           for each in one.before) or _("inget"),
+            else ", ".join(again[sort].get(str(each), _("något som inte finns längre"))
+                           for sort, each in _before(one)) or _("inget"),
             one.by,
             one.at,
         )
         for one in found
     ]  # fmt: skip
+
+
+def _before(change: before.Changed) -> list[tuple[Thing, object]]:
+    """What there was before, each with its sort."""
+    if change.what is not Thing.SIGN_ON_GROUP:
+        return [(change.what, each) for each in change.before]
+    gave = change.before or {"roles": [], "teams": []}
+    return [
+        *((Thing.ROLES, role) for role in gave["roles"]),
+        *((Thing.TEAMS, team) for team in gave["teams"]),
+    ]
 
 
 def _of_ladders(event: Event) -> str | None:
@@ -237,6 +257,8 @@ def _ours(event: Event, org: str, names: Mapping[str, str]) -> bool:
         return event.data.org == org
     if isinstance(event.data, OF_LADDERS):
         return event.person is not None
+    if isinstance(event.data, AccountSettled):
+        return event.data.account in names
     if not isinstance(event.data, AccountChanged):
         return False
     return event.person is not None or event.data.account in names

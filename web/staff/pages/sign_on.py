@@ -17,7 +17,7 @@ from web.staff.core.rights import Actor, Right
 from web.staff.pages.account import proved
 from web.staff.pages.layout import answered, page, refused
 from web.staff.pages.routes import get, post
-from web.staff.people import sign_on
+from web.staff.people import sign_on, sign_on_groups
 from web.staff.people.sign_on import Refused, Said, Wrong
 from web.staff.signin import providers, single_sign_on
 from web.staff.signin.single_sign_on import TrialFault
@@ -72,6 +72,8 @@ def show(actor: Actor) -> ResponseReturnValue:
                 if one is not None and (found := now[name]) and found.version == one.version
             },
             faults=FAULTS,
+            groups_shown=bool(providers.used_of(conn, staff(), actor.org))
+            or bool(sign_on_groups.kept(conn, actor.org)),
             free=sign_on.free_name(conn, actor.org),
             back_of=lambda name: url_for("sign_on.answer", name=name, _external=True),
             in_file=[

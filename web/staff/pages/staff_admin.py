@@ -30,7 +30,7 @@ from web.staff.pages.forms import number_of
 from web.staff.pages.layout import answered, page, refused
 from web.staff.pages.lists import matching, swedish
 from web.staff.pages.routes import get, post
-from web.staff.people import accounts, sso_ids
+from web.staff.people import accounts, group_rights, sso_ids
 from web.staff.people import registry as adding
 from web.staff.people.accounts import Refused, Wrong
 from web.staff.signin import providers, sessions
@@ -39,6 +39,9 @@ from web.staff.texts import words
 
 PASSWORD_BYTES = 12
 """Of a password that the server makes up: 96 bits, 16 characters."""
+
+ID_CHARS = 10
+"""Characters from which on a number is no row's: PostgreSQL's go up to 2,147,483,647."""
 
 GRACE_CHOICES = {
     0: N_("inte alls"),
@@ -66,6 +69,8 @@ SENTENCES = {
     Wrong.OPEN_ALARMS: N_("Hemmet har larm eller tillsyner som väntar. Avsluta dem först."),
     Wrong.CHANGED: N_("Någon har ändrat det efteråt, så det går inte att ångra längre."),
     Wrong.IN_USE: N_("Avsluta först positioner, anhöriga och samtycken för hemmet."),
+    Wrong.NOTHING: N_("Välj minst en roll eller ett arbetslag."),
+    Wrong.TOO_MANY: N_("Det finns för många redan. Ta bort någon först."),
     Wrong.NO_DIGITS: N_("Larm-id är 1 till 16 siffror."),
     Wrong.LOCKED_OUT: N_(
         "Då kan ingen administratör logga in längre. Ge någon av dem ett lösenord först."
@@ -94,6 +99,13 @@ def _accounts(conn: Connection, actor: Actor, person: str | None = None) -> list
     if person is not None:
         query = query.where(u.c.person_id == person)
     return sorted(conn.execute(query), key=lambda one: (not one.active, swedish(one.name), one.id))
+
+
+def _by_hand(conn: Connection, user_id: int) -> set[str]:
+    """The roles that a person gave an account."""
+    r, ur = tables.role, tables.user_role.c
+    query = select(r.c.name).join(tables.user_role, ur.role_id == r.c.id)
+    return set(conn.execute(query.where(ur.user_id == user_id, ur.by_hand)).scalars())
 
 
 def _roles(conn: Connection, actor: Actor) -> dict[int, list[str]]:
@@ -189,18 +201,27 @@ def one(actor: Actor, person: str) -> ResponseReturnValue:
             abort(404)
         row = rows[0]
         a, m = tables.assignment, tables.team_member
+        teams = of_org(conn, tables.team, actor)
+        called = {team.id: team.name for team in teams}
         return page(
             "person.html",
             conn,
             actor,
             row=row,
-            roles=_roles(conn, actor).get(row.id, []),
+            roles=_by_hand(conn, row.id),
+            given=group_rights.of(conn, row.id),
             known_roles=list(Role),
             allowed=words.ALLOWED,
             homes=open_homes(conn, actor),
             assigned=set(conn.execute(select(a.c.home_id).where(a.c.user_id == row.id)).scalars()),
-            teams=of_org(conn, tables.team, actor),
-            member=set(conn.execute(select(m.c.team_id).where(m.c.user_id == row.id)).scalars()),
+            teams=teams,
+            team_names=lambda ids: ", ".join(called[one] for one in ids if one in called),
+            spoken_roles=lambda roles: ", ".join(words.spoken(words.ALLOWED, r) for r in roles),
+            member=set(
+                conn.execute(
+                    select(m.c.team_id).where(m.c.user_id == row.id, m.c.by_hand)
+                ).scalars()
+            ),
             open_sessions=sessions.of_account(staff().db, row.id),
             places=sessions.places(staff().db, actor.org).get(row.id, 0),
             shared_from=sessions.SHARED_FROM,

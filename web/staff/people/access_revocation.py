@@ -24,7 +24,7 @@ from web.staff.core.rights import Actor, Right, Role
 from web.staff.doors import revocation
 from web.staff.doors.revocation import Live
 from web.staff.events import append
-from web.staff.people import accounts
+from web.staff.people import accounts, group_rights, way_in
 from web.staff.people.accounts import Refused, Wrong
 from web.staff.signin import sessions
 from web.staff.signin.auth import new_uniquifier
@@ -37,7 +37,8 @@ class Scope(StrEnum):
     """How much is taken back."""
 
     HOME = "home"
-    """One home: what is live there, and being assigned there."""
+    """One home: what is live there, and being assigned there.  A team that only a group of single
+    sign-on gives is left whole: its other homes would outlast the group."""
     PHONE = "phone"
     """A phone is lost: what is live anywhere, and every session.  The work stays."""
     ALL = "all"
@@ -48,8 +49,8 @@ class Scope(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Effect:
     """What taking back does.  `homes` are those where something is live or the assignment ends, in
-    order; `teams` rows that are left (`id`, `name`); `stays` homes of a left team that stay as the
-    person's own."""
+    order; `teams` rows that are left (`id`, `name`, `by_hand`); `stays` homes of a left team that
+    stay as the person's own."""
 
     person: str
     scope: Scope
@@ -95,9 +96,12 @@ def effect(
     ends = assigned(conn, actor, row.id)
     teams, still_ours = _teams(conn, row.id), set[str]()
     if scope is Scope.HOME:
-        ends &= {home}
-        teams = [team for team in teams if home in _covered(conn, [team.id])]
-        still_ours = (ours & _covered(conn, [team.id for team in teams])) - {home}
+        left = [team for team in teams if home in _covered(conn, [team.id])]
+        rest = [team.id for team in teams if team not in left]
+        by_hand = [team.id for team in left if team.by_hand]
+        still_ours = (ours & _covered(conn, by_hand)) - {home}
+        ends -= (_alone(conn, row.id) - {home}) | _covered(conn, rest) | still_ours
+        teams = left
     elif scope is Scope.PHONE:
         ends, teams = set(), []
     touched = {r.home_id for r in (*live.turns, *live.codes, *live.requests)}
@@ -118,6 +122,7 @@ def revoke(
 ) -> Effect:
     """Take access back, and say what was done.  Raises `Refused`, as `effect`."""
     with staff.write() as tx:
+        way_in.alone(tx, actor.org)
         plan = effect(tx.conn, actor, person, scope, home, staff.clock.now())
         user_id = accounts.account_of(tx.conn, actor, person).id
         _end_work(tx, user_id, plan)  # first what would give new rights, then what is live
@@ -149,6 +154,10 @@ def _end_work(tx: Tx, user_id: int, plan: Effect) -> None:
     for home in plan.stays:
         if home not in have:
             tx.conn.execute(insert(a).values(user_id=user_id, home_id=home))
+    if plan.scope is Scope.ALL:
+        group_rights.forget(tx, user_id)
+    else:
+        group_rights.withhold(tx, user_id, left)
 
 
 def may_revoke_all(conn: Connection, actor: Actor, user_id: int) -> bool:
@@ -176,10 +185,16 @@ def _is_ours(conn: Connection, actor: Actor, home: str | None) -> bool:
 
 
 def _teams(conn: Connection, user_id: int) -> list[Any]:
-    """The teams of an account, by name."""
+    """The teams of an account, by name, and whether they were given by hand."""
     t, m = tables.team, tables.team_member.c
-    query = select(t.c.id, t.c.name).join(tables.team_member, m.team_id == t.c.id)
+    query = select(t.c.id, t.c.name, m.by_hand).join(tables.team_member, m.team_id == t.c.id)
     return list(conn.execute(query.where(m.user_id == user_id).order_by(t.c.name)))
+
+
+def _alone(conn: Connection, user_id: int) -> set[str]:
+    """The homes where an account is assigned by itself."""
+    a = tables.assignment.c
+    return set(conn.execute(select(a.home_id).where(a.user_id == user_id)).scalars())
 
 
 def _covered(conn: Connection, teams: list[int]) -> set[str]:

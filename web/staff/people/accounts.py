@@ -22,7 +22,7 @@ from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Operator, Right, Role
 from web.staff.doors import revocation
 from web.staff.events import append
-from web.staff.people import way_in
+from web.staff.people import group_rights, way_in
 from web.staff.people.before import Thing, keep
 from web.staff.signin import failed_attempts, grace, sessions
 from web.staff.signin.auth import new_uniquifier
@@ -70,6 +70,9 @@ class Wrong(StrEnum):
     """A care id has digits only."""
     LOCKED_OUT = "locked_out"
     """No administrator could sign in any more."""
+    NOTHING = "nothing"
+    """Neither a role nor a team was chosen."""
+    TOO_MANY = "too_many"
 
 
 class Refused(Exception):
@@ -131,12 +134,13 @@ def rights_changed(
     note(staff, tx, actor, what, account)
 
 
-def _replace(
-    tx: Tx, table: Table, fixed: Mapping[str, object], column: str, wanted: set[Any]
-) -> bool:
-    """Let the rows of `table` with `fixed` have exactly `wanted` in `column`; whether that changed
-    anything."""
+def _replace(tx: Tx, table: Table, fixed: Mapping[str, Any], column: str, wanted: set[Any]) -> bool:
+    """Let the rows of `table` with `fixed` have exactly `wanted` in `column`, given by hand;
+    whether that changed anything."""
     had = _held(tx, table, fixed, column)
+    if "by_hand" in table.c and had != wanted:
+        group_rights.replace(tx, table, fixed["user_id"], column, wanted)
+        return True
     for gone in sorted(had - wanted):
         tx.conn.execute(delete(table).filter_by(**fixed, **{column: gone}))
     for new in sorted(wanted - had):
@@ -145,7 +149,9 @@ def _replace(
 
 
 def _held(tx: Tx, table: Table, fixed: Mapping[str, object], column: str) -> set[Any]:
-    return set(tx.conn.execute(select(table.c[column]).filter_by(**fixed)).scalars())
+    """What was given by hand."""
+    hand = {"by_hand": True} if "by_hand" in table.c else {}
+    return set(tx.conn.execute(select(table.c[column]).filter_by(**fixed, **hand)).scalars())
 
 
 def set_roles(staff: Staff, actor: By, person: str, roles: Iterable[Role]) -> bool:
@@ -155,18 +161,19 @@ def set_roles(staff: Staff, actor: By, person: str, roles: Iterable[Role]) -> bo
 
 
 def pick_roles(staff: Staff, actor: By, person: str, pick: Pick) -> bool:
-    """Give an account the roles that `pick` makes of those it has; whether that is a change.
-    Raises `Refused`."""
+    """Give an account the roles that `pick` makes of those that were given by hand; whether that
+    is a change.  Nobody makes their own administration theirs by hand that a group gives them, nor
+    takes it away.  Raises `Refused`."""
     need(actor, Right.ADMINISTER)
     with staff.write() as tx:
         way_in.alone(tx, actor.org)
         row = account_of(tx.conn, actor, person)
-        ids = _role_ids(tx)
+        ids = group_rights.role_ids(tx)
         names = {number: name for name, number in ids.items()}
         had = _held(tx, tables.user_role, {"user_id": row.id}, "role_id")
         before = {names[number] for number in had}
         wanted = set(pick(before))
-        if person == actor.person and Role.ADMINISTRATOR not in wanted:
+        if person == actor.person and Role.ADMINISTRATOR in before ^ wanted:
             raise Refused(Wrong.YOURSELF)
         numbers = {ids[role] for role in wanted}
         if not _replace(tx, tables.user_role, {"user_id": row.id}, "role_id", numbers):
@@ -175,17 +182,6 @@ def pick_roles(staff: Staff, actor: By, person: str, pick: Pick) -> bool:
         keep(staff, tx, actor, Thing.ROLES, person, sorted(before), sorted(wanted))
         rights_changed(staff, tx, actor, [row.id], "roles", person)
     return True
-
-
-def _role_ids(tx: Tx) -> dict[str, int]:
-    """The number of every role; rows that are missing are made."""
-    r = tables.role
-    ids = {row.name: row.id for row in tx.conn.execute(select(r.c.name, r.c.id))}
-    for role in Role:
-        if role.value not in ids:
-            added = insert(r).values(name=role.value).returning(r.c.id)
-            ids[role.value] = tx.conn.execute(added).scalar_one()
-    return ids
 
 
 def set_active(staff: Staff, actor: By, person: str, active: bool) -> None:
@@ -336,10 +332,11 @@ def _pick_of(
     need(actor, Right.ASSIGN)
     column = f"{table.name}_id"
     with staff.write() as tx:
+        way_in.alone(tx, actor.org)
         row = account_of(tx.conn, actor, person)
         fixed = {"user_id": row.id}
         had = _held(tx, links, fixed, column)
-        wanted = _mine(tx, actor, table, pick(had))
+        wanted = mine(tx, actor, table, pick(had))
         if not _replace(tx, links, fixed, column, wanted):
             return False
         keep(staff, tx, actor, what, person, sorted(had), sorted(wanted))
@@ -375,10 +372,10 @@ def pick_team_areas(staff: Staff, actor: By, team: int, pick: Pick) -> bool:
     """The same, by the areas it covers.  Raises `Refused`."""
     need(actor, Right.ASSIGN)
     with staff.write() as tx:
-        _mine(tx, actor, tables.team, [team])
+        mine(tx, actor, tables.team, [team])
         links, fixed = tables.team_area, {"team_id": team}
         had = _held(tx, links, fixed, "area_id")
-        wanted = _mine(tx, actor, tables.area, pick(had))
+        wanted = mine(tx, actor, tables.area, pick(had))
         if not _replace(tx, links, fixed, "area_id", wanted):
             return False
         keep(staff, tx, actor, Thing.TEAM_AREAS, team, sorted(had), sorted(wanted))
@@ -398,10 +395,10 @@ def pick_home_area(staff: Staff, actor: By, home: str, pick: Pick) -> bool:
     """The same, by the area that it is in (one or none).  Raises `Refused`."""
     need(actor, Right.ASSIGN)
     with staff.write() as tx:
-        _mine(tx, actor, tables.home, [home])
+        mine(tx, actor, tables.home, [home])
         links, fixed = tables.area_home, {"home_id": home}
         had = _held(tx, links, fixed, "area_id")
-        wanted = _mine(tx, actor, tables.area, pick(had))
+        wanted = mine(tx, actor, tables.area, pick(had))
         if not _replace(tx, links, fixed, "area_id", wanted):
             return False
         keep(staff, tx, actor, Thing.HOME_AREA, home, sorted(had), sorted(wanted))
@@ -417,7 +414,7 @@ def covering(areas: set[int]) -> Select[int]:
     return query.where(c.c.area_id.in_(areas)).distinct()
 
 
-def _mine(tx: Tx, actor: By, table: Table, ids: Iterable[Any]) -> set[Any]:
+def mine(tx: Tx, actor: By, table: Table, ids: Iterable[Any]) -> set[Any]:
     """These ids, all of the actor's organisation, and no closed home.  Raises `Refused`:
     NOT_FOUND."""
     wanted = set(ids)

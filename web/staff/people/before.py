@@ -52,6 +52,8 @@ class Thing(StrEnum):
     LADDER = "ladder"
     LADDER_ORDER = "ladder_order"
     """Of all of them: `about` is `ORDER`."""
+    SIGN_ON_GROUP = "sign_on_group"
+    """What a group of single sign-on gives (`web.staff.people.sign_on_groups.about`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,9 @@
 
 What is written holds nothing up: people sign in with what is used until the new one was tried by
 whoever uses it.  Nothing is used or ended that would leave no administrator who can sign in; what
-is ended, or asks for more than before, ends the sessions that it had opened, at once.  Not
-for: the protocol and the trial itself (`web.staff.signin.single_sign_on`), or giving roles: a
-provider says who somebody is, and roles are given here.
+is ended, or asks for more than before, ends the sessions that it had opened, at once, and what is
+ended takes what its groups gave.  Not for: the protocol and the trial itself
+(`web.staff.signin.single_sign_on`), or what groups give (`sign_on_groups`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sqlalchemy import Connection, delete, func, insert, or_, select, update
 from web.staff.core.config import SingleSignOn
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Right
-from web.staff.people import way_in
+from web.staff.people import signing_on, way_in
 from web.staff.people.accounts import note
 from web.staff.signin import providers, sessions
 from web.staff.signin.providers import Own
@@ -163,6 +163,8 @@ def use(staff: Staff, actor: Actor, name: str, version: str) -> None:
             before, now = providers.own(row.used), providers.own(row.wanted)
             if before is None or now is None or not now.takes_all_of(before):
                 _end_sessions(tx, actor.org, before)
+            if before is not None and (now is None or now.issuer != before.issuer):
+                _end_rights(staff, tx, actor, before)
         note(staff, tx, actor, "sign_on_used")
 
 
@@ -181,7 +183,10 @@ def end(staff: Staff, actor: Actor, name: str) -> None:
         tx.conn.execute(delete(sign_on_provider).where(sign_on_provider.c.id == name))
         _check_open(tx.conn, staff, actor.org)
         if row.used is not None:
-            _end_sessions(tx, actor.org, providers.own(row.used))
+            ended = providers.own(row.used)
+            _end_sessions(tx, actor.org, ended)
+            if ended is not None:
+                _end_rights(staff, tx, actor, ended)
         note(staff, tx, actor, "sign_on" if row.used is None else "sign_on_ended")
 
 
@@ -193,6 +198,14 @@ def _end_sessions(tx: Tx, org: str, ended: Own | None) -> None:
     if ended is not None:
         whose &= or_(u.sso_issuer == ended.issuer.rstrip("/"), u.sso_issuer.is_(None))
     sessions.end_signed_on(tx, whose)
+
+
+def _end_rights(staff: Staff, tx: Tx, actor: Actor, ended: Own) -> None:
+    """Take what its groups gave, unless another provider of the organisation is of that issuer."""
+    issuer = ended.issuer.rstrip("/")
+    left = providers.used_of(tx.conn, staff, actor.org).values()
+    if not any(one.bare_issuer() == issuer for one in left):
+        signing_on.end_of(staff, tx, actor.org, issuer, ended.label, by=actor.person)
 
 
 def _need(actor: Actor) -> None:

@@ -1,6 +1,7 @@
 """What single sign-on calls an account, given by an administrator.
 
-With another id, or none, the sessions end that the one before had opened.  Not for: the providers
+With another id, or none, the sessions end that the one before had opened, and so does what its
+groups gave.  Not for: the providers
 (`sign_on`), or signing in (`web.staff.signin.single_sign_on`).
 """
 
@@ -10,13 +11,15 @@ from sqlalchemy import or_, select, update
 
 from web.staff.core.context import Staff
 from web.staff.core.rights import Right
-from web.staff.people import way_in
+from web.staff.doors import revocation
+from web.staff.people import group_rights, way_in
 from web.staff.people.accounts import (
     ABOUT_MAX,
     By,
     Refused,
     Wrong,
     account_of,
+    bump,
     check_way_in,
     need,
     note,
@@ -51,6 +54,9 @@ def set_sso_id(staff: Staff, actor: By, person: str, sso_id: str, provider: str 
         )
         if (had.sso_id, had.sso_issuer) != (sso_id or None, issuer):
             sessions.end_signed_on(tx, u.c.id == row.id)
+            lost = group_rights.forget(tx, row.id).changed  # what another id's groups gave
+            bump(tx, lost)
+            revocation.revoke_lost(staff, tx, lost, by=actor.person)
         check_way_in(staff, tx, actor)
         note(staff, tx, actor, "sso_id", person)
 

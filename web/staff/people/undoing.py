@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from web.staff.core.context import Staff
-from web.staff.people import accounts
+from web.staff.people import accounts, sign_on_groups
 from web.staff.people.accounts import By, Refused, Wrong
 from web.staff.people.before import Changed, Thing
 
@@ -33,5 +33,7 @@ def undo(staff: Staff, actor: By, change: Changed) -> bool:
             return accounts.pick_team_areas(staff, actor, int(change.about), back)
         case Thing.HOME_AREA:
             return accounts.pick_home_area(staff, actor, change.about, back)
+        case Thing.SIGN_ON_GROUP:
+            return sign_on_groups.put_back(staff, actor, change.about, change.before, change.after)
         case _:
             raise Refused(Wrong.NOT_FOUND)

@@ -26,7 +26,8 @@ def alone(tx: Tx, org: str) -> None:
 
 def is_left(conn: Connection, staff: Staff, org: str) -> bool:
     """Whether an administrator can sign in with what is used now: with a password or a passkey, or
-    known by id to a provider that there is."""
+    known by id to a provider that there is.  One whom only a provider's group makes an
+    administrator does not count: whoever keeps that group would decide whether anybody gets in."""
     u, r, ur, k = tables.user.c, tables.role.c, tables.user_role.c, tables.passkey.c
     issuers = {one.bare_issuer() for one in providers.used_of(conn, staff, org).values()}
     passkey = select(k.id).where(k.user_id == u.id).exists()
@@ -37,7 +38,7 @@ def is_left(conn: Connection, staff: Staff, org: str) -> bool:
         select(u.id)
         .join(tables.user_role, ur.user_id == u.id)
         .join(tables.role, r.id == ur.role_id)
-        .where(u.org_id == org, u.active, r.name == Role.ADMINISTRATOR.value)
+        .where(u.org_id == org, u.active, r.name == Role.ADMINISTRATOR.value, ur.by_hand)
         .where(or_(u.password.is_not(None), passkey, u.sso_id.is_not(None) & by_id))
     )
     return conn.execute(query.limit(1)).first() is not None

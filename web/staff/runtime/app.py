@@ -24,6 +24,7 @@ from web.staff.homelink import routes, unsaved_alarms
 from web.staff.ladders import provider_routes
 from web.staff.ladders.dispatcher import Dispatcher
 from web.staff.pages import live
+from web.staff.people import signing_on
 from web.staff.places import positions_api
 from web.staff.realtime.broker import Broker
 from web.staff.realtime.pictures import Pictures
@@ -122,7 +123,7 @@ def _assemble(
     app.extensions[EXTENSION] = parts
     app.extensions[channels.EXTENSION] = ways = channels.open_all(parts, secrets)
     i18n.init_app(app)
-    auth.init_app(app, secrets)
+    auth.init_app(app, secrets, signing_on.GroupRights())
     web_security.init_app(app)
     app.register_blueprint(routes.blueprint)
     app.register_blueprint(live.blueprint)

@@ -10,9 +10,11 @@ Not for: which answers are enough (`single_sign_on`).
 
 from __future__ import annotations
 
+import json
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import suppress
 from io import BytesIO
 from threading import Lock
 from typing import Any
@@ -44,6 +46,12 @@ STATES_MAX = 3
 
 ADDRESS_MAX = 1000
 """Characters of an address of a provider's."""
+
+PIECE_BYTES = 8192
+"""Bytes of an answer that are read at once."""
+
+SERVER_FAULT = 500
+"""HTTP status from which on an answer says nothing about the question."""
 
 SIGNED = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"}
@@ -158,6 +166,8 @@ class Client(FlaskOAuth2App):  # type: ignore[misc]
         found["id_token_signing_alg_values_supported"] = sorted(named & SIGNED) or ["RS256"]
         if isinstance(said.get("issuer"), str):
             found["issuer"] = said["issuer"]
+        with suppress(ValueError):  # it needs none
+            found["userinfo_endpoint"] = self._door(said.get("userinfo_endpoint"))
         found["_loaded_at"] = time.time()
         self.server_metadata = found
         return found
@@ -187,9 +197,43 @@ class Client(FlaskOAuth2App):  # type: ignore[misc]
     def claims_of_answer(self, leeway: int) -> dict[str, Any]:
         """What the ID token says that came for the code in this request, checked; empty: there was
         none.  Raises `RequestException`, and what is in `NOT_SAID`."""
+        return self.answer(leeway)[0]
+
+    def answer(self, leeway: int) -> tuple[dict[str, Any], str]:
+        """The same, and the token with which the provider is asked for more (empty: none came)."""
         token = self.authorize_access_token(leeway=leeway)
         # only what was checked: a provider may send anything beside its token
-        return dict(token.get("userinfo") or {}) if "id_token" in token else {}
+        claims = dict(token.get("userinfo") or {}) if "id_token" in token else {}
+        access = token.get("access_token")
+        return claims, access if isinstance(access, str) else ""
+
+    def more_about(self, claims: dict[str, Any], access: str) -> dict[str, Any]:
+        """What the provider says at its door for more (`userinfo_endpoint`) about whom these claims
+        are of (OpenID Connect Core, 5.3); empty: it has no such door, or says nothing there about
+        just this person.  Raises `RequestException` when it cannot be asked."""
+        door = self.load_server_metadata().get("userinfo_endpoint")
+        if door is None or not access:
+            return {}
+        headers = {"Authorization": f"Bearer {access}", "Accept": "application/json"}
+        with (
+            self._get_session() as session,
+            session.request("GET", door, withhold_token=True, headers=headers, stream=True) as got,
+        ):
+            if got.status_code >= SERVER_FAULT:
+                got.raise_for_status()
+            if not got.ok:
+                return {}
+            body = b""
+            for piece in got.iter_content(PIECE_BYTES):
+                body += piece
+                if len(body) > ANSWER_MAX_BYTES:
+                    raise RequestException("the answer is too long")
+        try:
+            said = json.loads(body)
+        except (ValueError, RecursionError):
+            return {}
+        same = isinstance(said, dict) and said.get("sub") == claims.get("sub") is not None
+        return said if same else {}
 
 
 class Clients:

@@ -41,6 +41,7 @@ from web.staff.signin import (
     single_sign_on,
 )
 from web.staff.signin.forms import ChangeForm, ProveForm, SignInForm
+from web.staff.signin.groups import Rights
 from web.staff.signin.models import Passkey, RoleRow, User, make_sessions, normal_address
 from web.staff.signin.sessions import Factor
 from web.staff.storage import tables
@@ -119,8 +120,9 @@ def hashing_settings(secrets: SecretFiles) -> dict[str, object]:
     }
 
 
-def init_app(app: Flask, secrets: SecretFiles) -> None:
-    """Set up sessions, forms and sign-in.  Raises `SecretError`."""
+def init_app(app: Flask, secrets: SecretFiles, rights: Rights) -> None:
+    """Set up sessions, forms and sign-in; `rights`: what groups of single sign-on give.  Raises
+    `SecretError`."""
     parts: Staff = app.extensions["tryggve"]
     config = parts.config
     app.config.update(
@@ -177,7 +179,7 @@ def init_app(app: Flask, secrets: SecretFiles) -> None:
     security.pwd_context = hashing.InTurns(security.pwd_context, app.extensions[hashing.EXTENSION])
     second_factor.init_app(app)
     passkeys.init_app(app)
-    single_sign_on.init_app(app, config, secrets)
+    single_sign_on.init_app(app, config, secrets, rights)
     _guard_sessions(app)
 
     @app.teardown_appcontext

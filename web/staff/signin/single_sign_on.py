@@ -5,7 +5,8 @@ of the ID token).  Here is what it cannot know: which levels of assurance (`acr`
 account a person has (by issuer and id: what another provider calls somebody is somebody else), that
 a provider signs in its own organisations' people only, that it asked again when it was asked
 to, and that it still is one when the session begins.  Any failure is one sentence and no session.
-Off unless configured.  Not for: making accounts.
+Off unless configured.  Not for: what a provider's groups give, or making accounts (both by the port
+of `groups`).
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from web.staff.core.context import EXTENSION as PARTS
 from web.staff.core.context import Staff, staff
 from web.staff.core.paths import safe_next
 from web.staff.core.secret_files import SecretFiles
-from web.staff.signin import asking, providers, sessions
+from web.staff.signin import asking, groups, providers, sessions
 from web.staff.signin.asking import Client, Clients
 from web.staff.signin.failed_attempts import limits, note_refusal, place, sentence
 from web.staff.signin.models import User
@@ -79,15 +80,17 @@ class NotSignedIn(Exception):
     """The provider's answer is not enough; `args` say why, for the diagnostic log."""
 
 
-def init_app(app: Flask, config: StaffConfig, secrets: SecretFiles) -> None:
-    """Make a client of each provider of the file.  Raises `SecretError` when a client secret is
-    missing."""
+def init_app(app: Flask, config: StaffConfig, secrets: SecretFiles, rights: groups.Rights) -> None:
+    """Make a client of each provider of the file; `rights`: what groups give.  Raises `SecretError`
+    when a client secret is missing."""
     local = () if config.secure_cookies else LOOPBACK
     clients = Clients(private=(*config.sign_in.private_networks, *local))
     app.extensions[EXTENSION] = clients
     for name, provider in config.sign_in.oidc.items():
         clients.add(name, provider, secrets.read_given(f"oidc_{name}"))
     end_of_gone(app.extensions[PARTS])
+    app.extensions[groups.EXTENSION] = rights
+    rights.end_of_gone(app.extensions[PARTS])
     app.register_blueprint(blueprint)
     app.context_processor(lambda: {"sign_on_providers": _used})
 
@@ -253,11 +256,19 @@ def start(name: str) -> ResponseReturnValue:
         sent: Response = client.authorize_redirect(
             url("sign_on.answer", name=name, _external=True),
             acr_values=" ".join(provider.known.acr_values),
-            **more,
+            **more | _name_too(provider.known),
         )
     except (RequestException, *asking.NOT_SAID) as error:
         return _refused(name, error)
     return _leading_on(sent)
+
+
+def _name_too(provider: SingleSignOn) -> dict[str, object]:
+    """Ask for the name too where an account may be made of it."""
+    with staff().db.read() as conn:
+        adds = groups.rights().adds(conn, provider.organisations)
+    scopes = provider.scope.split()
+    return {"scope": " ".join([*scopes, "profile"])} if adds and "profile" not in scopes else {}
 
 
 @blueprint.get("/<name>/svar")
@@ -269,14 +280,18 @@ def answer(name: str) -> ResponseReturnValue:
     client, provider = _provider(name)
     again = session.pop(AGAIN, None)
     try:
-        claims = client.claims_of_answer(LEEWAY_S)
+        claims, access = client.answer(LEEWAY_S)
         shown_at = _shown_at(claims, again)
-        user = _account(provider.known, claims)
+        short_of = _short_of(provider.known, claims)
+        if short_of is not None:
+            raise NotSignedIn(f"what it says is not enough: {short_of.value}")
+        said = _groups(name, client, provider.known, claims, access)
+        user = _account(provider.known, claims, said)
     except (RequestException, NotSignedIn, *asking.NOT_SAID) as e:
         return _refused(name, e)
     forward = session.pop(NEXT, None) or url("pages.start")
     logout_user()  # whoever was signed in here before
-    g.tryggve_sign_on = _Shown(name, provider, claims[provider.known.claim])
+    g.tryggve_sign_on = _Shown(name, provider, claims[provider.known.claim], said)
     try:
         login_user(user, authn_via=["oidc"])
     except NotSignedIn as error:
@@ -293,12 +308,15 @@ class _Shown:
     name: str
     provider: Provider
     subject: str
+    said: groups.Said
 
 
 def settle(tx: Tx, user_id: int) -> None:
     """In the transaction that begins a session of single sign-on: whoever ends the provider, or
     what it calls this account, waits for the session and ends it too, or was first.  Raises
-    `NotSignedIn` when they were."""
+    `NotSignedIn` when they were.  What the provider's groups give is given, and what they give no
+    more is taken; then whatever else is open for this account ends, as an access that is taken
+    back."""
     shown: _Shown = g.tryggve_sign_on
     u, o = tables.user.c, tables.organisation.c
     org = tx.conn.execute(select(u.org_id).where(u.id == user_id)).scalar_one()
@@ -309,6 +327,9 @@ def settle(tx: Tx, user_id: int) -> None:
     called_so = tx.conn.execute(known.where(u.sso_issuer == issuer)).first() is not None
     if now is None or now.version != shown.provider.version or not called_so:
         raise NotSignedIn("it was ended meanwhile")
+    known_as, said = shown.provider.known, shown.said
+    if groups.rights().settle(staff(), tx, user_id, known_as, said):
+        sessions.end(tx, user_id)
 
 
 def end_of_gone(parts: Staff) -> None:
@@ -338,18 +359,34 @@ def _shown_at(claims: Any, again: int | None) -> float:
     return min(float(told), now) if known else 0.0
 
 
-def _account(provider: SingleSignOn, claims: Any) -> User:
-    """The account that the checked claims are about.  Raises `NotSignedIn`."""
-    issuer, short_of = provider.bare_issuer(), _short_of(provider, claims)
-    if short_of is not None:
-        raise NotSignedIn(f"what it says is not enough: {short_of.value}")
-    subject = claims[provider.claim]
-    called_so = (
-        current_app.extensions["tryggve.sessions"]
-        .query(User)
-        .filter(User.sso_id == subject, User.org_id.in_(provider.organisations))  # type: ignore[attr-defined]
-        .all()
-    )
+def _groups(
+    name: str, client: Client, provider: SingleSignOn, claims: dict[str, Any], access: str
+) -> groups.Said:
+    """What the provider says of this person's groups, and of the name; where its token says nothing
+    of groups it is asked.  Nobody asks where groups give nothing."""
+    with staff().db.read() as conn:
+        wanted = groups.rights().wanted(conn, provider.organisations, provider.bare_issuer())
+    if not wanted:
+        return groups.NOTHING
+    if groups.lacks(claims, provider.groups_claim):
+        claims = client.more_about(claims, access) | claims
+    said = groups.read(claims, provider.groups_claim)
+    groups.tell(name, said)
+    return said
+
+
+def _account(provider: SingleSignOn, claims: Any, said: groups.Said) -> User:
+    """The account that the checked claims are about; of somebody unknown one is made, if their
+    groups allow it.  Raises `NotSignedIn`."""
+    issuer, subject = provider.bare_issuer(), claims[provider.claim]
+    query = current_app.extensions["tryggve.sessions"].query(User)
+    called_so = query.filter(
+        User.sso_id == subject,  # type: ignore[attr-defined]
+        User.org_id.in_(provider.organisations),
+    ).all()
+    if all(user.sso_issuer not in (None, issuer) for user in called_so):
+        made = groups.rights().add(staff(), provider, subject, said)
+        called_so = [] if made is None else query.filter(User.id == made).all()
     accounts = [user for user in called_so if user.sso_issuer == issuer]
     if not accounts:
         accounts = [user for user in called_so if user.sso_issuer is None and _is_only(user.org_id)]

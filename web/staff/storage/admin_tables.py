@@ -5,7 +5,10 @@
 - `rule_trial`: what a rule's other settings would have meant in a home, as it was counted;
 - `plan_file`: a file with a plan, looked at before it holds, and what it had changed;
 - `change_before`: what the last change of one thing had found there, so that it can be undone;
-- `sign_on_provider`: a provider of single sign-on that an organisation set in its pages.
+- `sign_on_provider`: a provider of single sign-on that an organisation set in its pages;
+- `sign_on_group`, `sign_on_group_team`: what a group of a provider gives: roles, teams;
+- `sign_on_member`: who was in such a group at their last sign-in;
+- `sign_on_withheld`: a team that somebody was taken out of, whatever their groups say.
 
 Not for: accounts, homes and what concerns them (`tables`).
 """
@@ -118,4 +121,42 @@ sign_on_provider = Table(
     Column("used", Text),  # what people sign in with; None: they do not
     Column("changed_at", Utc, nullable=False),  # `wanted`
     Column("used_at", Utc),  # `used`
+)
+
+sign_on_group = Table(
+    "sign_on_group",
+    metadata,
+    Column("id", Text, primary_key=True),  # random
+    Column("org_id", Text, ForeignKey("organisation.id"), nullable=False),
+    Column("issuer", Text, nullable=False),  # the provider's, as accounts are bound to it
+    Column("name", Text, nullable=False),  # the group as the provider writes it, letter by letter
+    Column("roles", Text, nullable=False),  # JSON: names of `web.staff.core.rights.Role`
+    UniqueConstraint("org_id", "issuer", "name"),
+)
+
+sign_on_group_team = Table(
+    "sign_on_group_team",
+    metadata,
+    Column("group_id", Text, ForeignKey("sign_on_group.id", ondelete="CASCADE"), primary_key=True),
+    Column(
+        "team_id", Integer, ForeignKey("team.id", ondelete="CASCADE"), primary_key=True, index=True
+    ),
+)
+
+sign_on_member = Table(
+    "sign_on_member",
+    metadata,
+    Column("group_id", Text, ForeignKey("sign_on_group.id", ondelete="CASCADE"), primary_key=True),
+    Column(
+        "user_id", Integer, ForeignKey("user.id", ondelete="CASCADE"), primary_key=True, index=True
+    ),
+)
+
+sign_on_withheld = Table(
+    "sign_on_withheld",
+    metadata,
+    Column("user_id", Integer, ForeignKey("user.id", ondelete="CASCADE"), primary_key=True),
+    Column(
+        "team_id", Integer, ForeignKey("team.id", ondelete="CASCADE"), primary_key=True, index=True
+    ),
 )

@@ -316,6 +316,9 @@ _WORDS: Mapping[str, KindWord] = {
     "ladder.order_changed": KindWord(N_("Larmkedjornas ordning ändrad"), icon="pen"),
     "rota.changed": KindWord(N_("Jour ändrad"), icon="pen"),
     "account.changed": KindWord(N_("Konto eller arbetslag ändrat"), icon="pen"),
+    "account.settled": KindWord(
+        N_("Behörighet enligt organisationens inloggning"), icon="person-check"
+    ),
     "account.refused": KindWord(N_("Misslyckad inloggning"), "warn", icon="person-off"),
 }
 

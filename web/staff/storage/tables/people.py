@@ -21,6 +21,8 @@ organisation = Table(
     Column("factor_grace_h", Integer, nullable=False, server_default=text("24")),
     # days that positions are kept (`web.staff.places.retaining`)
     Column("position_retain_days", Integer, nullable=False, server_default=text("3")),
+    # whether who is in a group that gives a role gets an account at the first single sign-on
+    Column("sign_on_adds", Boolean, nullable=False, server_default=text("false")),
 )
 
 home = Table(
@@ -90,6 +92,8 @@ user_role = Table(
     metadata,
     Column("user_id", Integer, ForeignKey("user.id", ondelete="CASCADE"), primary_key=True),
     Column("role_id", Integer, ForeignKey("role.id", ondelete="CASCADE"), primary_key=True),
+    # false: only a group of single sign-on gives it (`web.staff.people.group_rights`)
+    Column("by_hand", Boolean, nullable=False, server_default=text("true")),
 )
 
 assignment = Table(

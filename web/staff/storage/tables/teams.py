@@ -5,7 +5,7 @@ Not for: what comes of it for one person (`people.assignment`).
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Integer, Table, Text, UniqueConstraint
+from sqlalchemy import Boolean, Column, ForeignKey, Integer, Table, Text, UniqueConstraint, text
 
 from web.staff.storage.tables.base import metadata
 
@@ -34,6 +34,8 @@ team_member = Table(
     Column(
         "user_id", Integer, ForeignKey("user.id", ondelete="CASCADE"), primary_key=True, index=True
     ),
+    # false: only a group of single sign-on gives it (`web.staff.people.group_rights`)
+    Column("by_hand", Boolean, nullable=False, server_default=text("true")),
 )
 
 team_area = Table(
