@@ -179,8 +179,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection(session: pytest.Session) -> None:
     """Read the tests, each worker from another end: what one has rewritten (their assertions) the
-    others read, where all would have rewritten the same file at the same time.  A minute of a
-    processor where nothing was run before."""
+    others read, where all would have rewritten the same file at the same time.  On two cores 41 s
+    of a processor for four workers where nothing was run before, and 49 without."""
     given = getattr(session.config, "workerinput", None)
     if given is None or not _everything(session.config):
         return

@@ -32,6 +32,9 @@ MATCHES = (
     f"type='signal',sender='{BLUEZ}',interface='{PROPERTIES}',arg0='{ADAPTER}'",
 )
 
+LOOKS = 10
+"""How often it is asked which adapters there are, while signals say that it changes."""
+
 
 class AdapterWatch:
     """Watches from `start` to `stop`.  Use from one event loop only."""
@@ -47,6 +50,7 @@ class AdapterWatch:
         self._owner: str | None = None
         self._adapters: dict[str, bool] = {}
         self._known = False
+        self._told = 0
         self._changed = asyncio.Event()
         self._looking: set[asyncio.Task[None]] = set()
         self.changes = 0
@@ -102,7 +106,17 @@ class AdapterWatch:
         self._changed.set()
 
     async def _look(self) -> None:
-        """Who owns the name, and which adapters there are; the signals go on from there."""
+        """Who owns the name, and which adapters there are; the signals go on from there.  An answer
+        that a signal overtook is of before it: it is asked again."""
+        for _ in range(LOOKS):
+            told = self._told
+            await self._ask()
+            if self._told == told:
+                break
+        self._known = True
+        self._changed.set()
+
+    async def _ask(self) -> None:
         try:
             where = "/org/freedesktop/DBus"
             body = await self._bus.call(DBUS, where, DBUS, "GetNameOwner", "s", [BLUEZ])
@@ -115,8 +129,6 @@ class AdapterWatch:
             for path, interfaces in objects.items()
             if ADAPTER in interfaces
         }
-        self._known = True
-        self._changed.set()
 
     # --- signals ----------------------------------------------------------------------------------
 
@@ -148,6 +160,7 @@ class AdapterWatch:
             self._set(path, bool(body[1]["Powered"].value))
         else:
             return
+        self._told += 1
         self._changed.set()
 
     def _set(self, path: str, powered: bool) -> None:

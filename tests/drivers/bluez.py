@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -122,6 +123,8 @@ class BlueZ:
         self.scanning = self.deaf = self.blocked = False
         self.comes_anew = False
         """Whether a blocked adapter goes and comes back before it answers."""
+        self.comes_late = False
+        """Whether the adapter comes right after somebody was told that there is none."""
 
     async def start(self, *, adapter: bool = True, named_last: bool = False) -> None:
         """bluetoothd starts; `named_last`: it takes its name when its adapter is there already, so
@@ -129,10 +132,20 @@ class BlueZ:
         self._bus = await MessageBus(bus_address=self._address, bus_type=BusType.SYSTEM).connect()
         if adapter and named_last:
             self.plug_in()
+        self._bus.add_message_handler(self._asked)
         await self._bus.request_name("org.bluez")
         if adapter and not named_last:
             self.plug_in()
         self._task = asyncio.create_task(self._advertise())
+
+    def _asked(self, message: Message) -> None:
+        if message.member == "GetManagedObjects" and self.comes_late:
+            self.comes_late = False
+            asyncio.get_running_loop().call_soon(self._come_late)
+
+    def _come_late(self) -> None:
+        self.plug_in()
+        time.sleep(0.2)  # the answer and the signal are there when anybody reads
 
     async def kill(self) -> None:
         """bluetoothd ends, without a word of its own."""

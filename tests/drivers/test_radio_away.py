@@ -198,6 +198,17 @@ async def test_an_adapter_that_is_not_there_at_the_start(bluez: BlueZ) -> None:
     await scanner.stop()
 
 
+async def test_an_adapter_that_comes_while_it_is_asked_which_there_are(bluez: BlueZ) -> None:
+    """bluetoothd starts, and answers that there is none; its adapter comes with the answer."""
+    since_s = time.monotonic()
+    scanner = SharedScanner(first_pause_s=4 * SOON_S)
+    await scanner.start()
+    bluez.comes_late = True
+    await bluez.start(adapter=False)
+    await back(scanner, since_s)
+    await scanner.stop()
+
+
 async def test_a_scan_that_yields_nothing(bluez: BlueZ, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where something was heard shortly before, silence is doubted long before the two minutes that
     a house without any device is given; once, and then it is taken for silence."""
