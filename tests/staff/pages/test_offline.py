@@ -19,6 +19,7 @@ def test_the_kept_page_says_nothing_about_anybody(carer: FlaskClient, home: Enro
     assert nobody.status_code == 200
     assert nobody.text == signed_in
     assert "Prov" not in signed_in
+    assert 'data-used="Stryk koden"' in signed_in, "what the button does: ”Använd” could be both"
     script = carer.get("/sw.js")
     assert script.mimetype == "text/javascript"
     told = json.loads(re.search(r"const site = (\{.*\});", script.text)[1])  # type: ignore[index]
