@@ -40,9 +40,6 @@ from web.staff.texts import words
 PASSWORD_BYTES = 12
 """Of a password that the server makes up: 96 bits, 16 characters."""
 
-ID_CHARS = 10
-"""Characters from which on a number is no row's: PostgreSQL's go up to 2,147,483,647."""
-
 GRACE_CHOICES = {
     0: N_("inte alls"),
     24: N_("första dygnet"),
