@@ -222,7 +222,7 @@ def test_which_plan_holds_and_whether_anybody_may_look_is_told() -> None:
         state = replace(sample(), plan=plan, checks=() if plan.paused else sample().checks)
         page = enter(create_app(cast(HomePort, FakePort(state))).test_client())
         told.append(text_of(page.get("/").text))
-    assert "Enligt hemmets egen fil Kameratillsyn Inget samtycke: ingen får titta" in told[0]
+    assert "Enligt hemmets egen fil Kameratillsyn Inget samtycke: ingen får se in" in told[0]
     assert "Enligt personalens plan (3) Kameratillsyn De som bor här har samtyckt" in told[1]
     assert "Pausad i natt Enligt personalens plan (4)" in told[2]
 
