@@ -338,14 +338,13 @@ class Turns:
             return False
         if lane in (Lane.ALARM, Lane.ORDER):
             return True
-        if now_s - waiter.came_s >= YIELDS_S and (lane is Lane.PAGE or not at_work[lane]):
-            return True  # nobody is forgotten
+        many_alarms = self._waiting[Lane.ALARM] or at_work[Lane.ALARM] > ALARMS_FEW
+        if now_s - waiter.came_s >= YIELDS_S:  # nobody is forgotten
+            return lane is Lane.PAGE or not (many_alarms and at_work[lane])
         if lane is Lane.PAGE:
             history = at_work[Lane.HISTORY] or self._waiting[Lane.HISTORY]
             return not (at_work[lane] >= PAGES_BESIDE and history and self._is_behind())
-        if self._waiting[Lane.ALARM] or self._waiting[Lane.ORDER]:
-            return False
-        if at_work[Lane.ALARM] > ALARMS_FEW:
+        if many_alarms or self._waiting[Lane.ORDER]:
             return False
         if lane is Lane.STREAM:  # beside a page one, as well
             return not (at_work[Lane.PAGE] and at_work[lane])
