@@ -164,20 +164,21 @@ def test_history_does_not_begin_beside_an_alarm_nor_twice_beside_a_page(
         assert time.monotonic() - began_s >= 0.25
 
 
-def test_who_waited_long_goes_one_by_one_beside_alarms() -> None:
-    """A thousand take longer than anybody stands back; all others at once would hold them up."""
+@pytest.mark.parametrize("lane", [Lane.STREAM, Lane.LIVE])
+def test_others_stand_back_beside_a_crowd_of_alarms(lane: Lane) -> None:
+    """Forty that are stored together are no longer in line, and would yet share the interpreter
+    with whoever comes; not longer than anybody stands back, and not beside a few."""
     turns = Turns(POSTGRES)
     line = Line(turns)
-    for lane in (Lane.STREAM, Lane.LIVE, Lane.HISTORY):
-        with at_work(turns, Lane.ALARM, ALARMS_FEW + 1):
-            with at_work(turns, lane):
-                line.join(lane.name, lane)
-                waiter = turns._waiting[lane][0]
-                waiter.came_s, waiter.since_s = waiter.came_s - YIELDS_S, waiter.since_s - YIELDS_S
-                with turns._lock:
-                    turns._call()
-                assert lane.name not in line.order
-            assert line.end()[-1] == lane.name
+    with at_work(turns, Lane.ALARM, ALARMS_FEW):
+        line.join("beside few", lane)
+        assert line.end() == ["beside few"]
+        with at_work(turns, Lane.ALARM):
+            line.join("beside many", lane)
+            waiter = turns._waiting[lane][0]
+            assert not turns._may_begin(waiter, waiter.came_s + YIELDS_S / 2)
+            assert turns._may_begin(waiter, waiter.came_s + YIELDS_S)
+    assert line.end() == ["beside few", "beside many"]
 
 
 def test_streams_begin_one_at_a_time_beside_a_page() -> None:

@@ -55,8 +55,8 @@ writer: forty doors opened at once, one after the other, cost a quarter less of 
 `unlock_40_homes_own_share_p95_ms`: 490 → 380 ms on two cores)."""
 
 YIELDS_S = 2.0
-"""Seconds for which others stand back behind what is urgent; then it is the turn of one of each
-lane as well, or a night full of alarms would leave homes unheard."""
+"""Seconds for which others stand back behind what is urgent; then it is their turn as well, or a
+night full of alarms would leave homes unheard."""
 
 GIVES_WAY_S = 0.25
 """Seconds for which a batch that is under way stands still, altogether, while alarms or orders are
@@ -119,7 +119,7 @@ thousand homes that came back with an alarm each waited for one another for 11 s
 for 2."""
 
 ALARMS_FEW = 12
-"""While more alarms than these are worked for others wait, as long as anybody stands back."""
+"""While more alarms than these are worked for, others stand back; pages do not."""
 
 ALARMS_AT_ONCE = 48
 """Alarms at once: as many as are stored together, and who comes next.  They wait for one
@@ -336,15 +336,12 @@ class Turns:
             return False
         if lane in WRITERS and sum(at_work[one] for one in WRITERS) >= self.limits.writers:
             return False
-        if lane in (Lane.ALARM, Lane.ORDER):
+        if lane in (Lane.ALARM, Lane.ORDER) or now_s - waiter.came_s >= YIELDS_S:
             return True
-        many_alarms = self._waiting[Lane.ALARM] or at_work[Lane.ALARM] > ALARMS_FEW
-        if now_s - waiter.came_s >= YIELDS_S:  # nobody is forgotten
-            return lane is Lane.PAGE or not (many_alarms and at_work[lane])
         if lane is Lane.PAGE:
             history = at_work[Lane.HISTORY] or self._waiting[Lane.HISTORY]
             return not (at_work[lane] >= PAGES_BESIDE and history and self._is_behind())
-        if many_alarms or self._waiting[Lane.ORDER]:
+        if self._waiting[Lane.ORDER] or at_work[Lane.ALARM] > ALARMS_FEW:
             return False
         if lane is Lane.STREAM:  # beside a page one, as well
             return not (at_work[Lane.PAGE] and at_work[lane])
