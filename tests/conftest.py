@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -26,6 +27,19 @@ settings.load_profile("patient")  # an example takes as long as the machine is b
 START = datetime(2026, 3, 1, 21, 0, tzinfo=UTC)
 
 RECORDINGS = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def log_left_alone() -> Iterator[None]:
+    """A command that a test runs here sets up the diagnostic log, on what stands for standard error
+    just then: another test's would find it closed, and its own errors full of that."""
+    root = logging.getLogger()
+    level = root.level
+    yield
+    for handler in root.handlers.copy():
+        if type(handler) is logging.StreamHandler:
+            root.removeHandler(handler)
+    root.setLevel(level)
 
 
 @pytest.fixture

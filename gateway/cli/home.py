@@ -89,8 +89,8 @@ def _run(args: argparse.Namespace) -> None:
     state = state_of(args, make=True)
     if in_force(args).number == THE_FILE:  # else the home tells the server what must be paired
         require_secrets(config, FileSecrets.from_environment(state))
-    set_up_logging(args.verbose)
     only_one.take(state)
+    set_up_logging(args.verbose)
     from gateway.clock import open_clock
 
     async def home() -> None:

@@ -24,10 +24,7 @@ from web.staff import channels
 from web.staff.channels import points
 from web.staff.channels.contract import Proof, Report, Why
 from web.staff.core.context import Staff
-from web.staff.core.limits import Limiter
 from web.staff.core.secret_files import SecretFiles
-from web.staff.ladders import provider_routes
-from web.staff.ladders.provider_routes import BAD_MAX, BAD_WITHIN_S
 from web.staff.storage import tables
 from web.staff.storage.alarm_tables import contact_code, contact_point
 
@@ -143,13 +140,6 @@ def test_a_device_is_proved_by_what_it_shows(
     assert 'data-test="proved"' in text_of(carer, "/larmvagar")
 
 
-@pytest.fixture
-def unguessed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody has guessed here before: this process has tried all it may."""
-    monkeypatch.setattr(provider_routes, "_bad", Limiter(BAD_MAX, BAD_WITHIN_S))
-
-
-@pytest.mark.usefixtures("unguessed")
 def test_a_subscription_that_the_browser_replaced(
     carer: FlaskClient, ways: dict[str, Twin], staff: Staff, staff_app: Flask
 ) -> None:
@@ -179,7 +169,6 @@ def test_a_subscription_that_the_browser_replaced(
     assert staff_app.test_client().post("/kanal/push-byte", json=body).status_code == 404, "once"
 
 
-@pytest.mark.usefixtures("unguessed")
 def test_nobody_moves_anothers_device(
     carer: FlaskClient, ways: dict[str, Twin], staff: Staff, staff_app: Flask
 ) -> None:

@@ -40,15 +40,18 @@ BAD_MAX, BAD_WITHIN_S = 20, 600.0
 REQUESTS_MAX, REQUESTS_WITHIN_S = 3_000, 60.0
 """Requests of one network in so many seconds: the reports of a storm come together."""
 
+BAD_OF, ALL_OF = "tryggve.channels_bad", "tryggve.channels_all"
+"""An application's limits, among its extensions."""
+
 blueprint = Blueprint("channels", __name__)
-_bad = Limiter(BAD_MAX, BAD_WITHIN_S)
-_all = Limiter(REQUESTS_MAX, REQUESTS_WITHIN_S)
 
 
 def init_app(app: Flask) -> None:
     """Add the routes.  They have no cookie to forge."""
     app.register_blueprint(blueprint)
     app.extensions["csrf"].exempt(blueprint)
+    app.extensions[BAD_OF] = Limiter(BAD_MAX, BAD_WITHIN_S)
+    app.extensions[ALL_OF] = Limiter(REQUESTS_MAX, REQUESTS_WITHIN_S)
 
 
 def dispatcher() -> Dispatcher:
@@ -134,10 +137,10 @@ def _fields() -> dict[str, str]:
 
 
 def _slow() -> None:
-    if not _all.allow(network_of(request.remote_addr or "")):
+    if not current_app.extensions[ALL_OF].allow(network_of(request.remote_addr or "")):
         abort(429)
 
 
 def _guessed() -> None:
-    if not _bad.allow(network_of(request.remote_addr or "")):
+    if not current_app.extensions[BAD_OF].allow(network_of(request.remote_addr or "")):
         abort(429)
