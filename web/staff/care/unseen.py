@@ -14,7 +14,7 @@ from gateway.envelope import Draft, Event
 from gateway.events import CheckVisitAsked, Looked, LookEnded
 from web.staff.core.context import Staff
 from web.staff.events import append
-from web.staff.storage import event_store, tables
+from web.staff.storage import tables
 from web.staff.storage.database import Tx
 
 
@@ -25,7 +25,7 @@ def tell(staff: Staff, tx: Tx, home: str, events: Iterable[Event]) -> None:
             c = tables.night_check.c
             query = select(c.check).where(
                 c.home_id == home,
-                c.look == event_store.clean(event.data.look),
+                c.look == event.data.look,
                 c.looked == Looked.CAMERA.value,
                 c.state.in_(("answered", "done")),
                 c.visit_asked_at.is_(None),

@@ -18,7 +18,6 @@ from web.staff.core.context import Staff
 from web.staff.homelink.ingest import Refused
 from web.staff.storage import tables
 from web.staff.storage.database import Tx
-from web.staff.storage.event_store import clean
 
 ORDER = ("asked", "answered", "begun", "ended", "refused")
 """Of a call's states; the last two are its end."""
@@ -36,7 +35,7 @@ def receive(staff: Staff, home: str, signal: CallSignal) -> None:
     except DescriptionRefused as error:
         raise Refused(400, "bad_request", f"sdp: {error.text}.") from error
     with staff.write() as tx:
-        mine = (t.c.id == clean(signal.call)) & (t.c.home_id == home)
+        mine = (t.c.id == signal.call) & (t.c.home_id == home)
         more = {"answer": answer} if answer else {}
         if not forward(tx, t, mine, ORDER, signal.state, signal.why, more):
             raise Refused(404, "no_call", "There is no such call with this home.")
@@ -61,7 +60,7 @@ def forward(
         return True  # the first end stands
     values = dict(more)
     if state is not None and order.index(state) > order.index(row.state):
-        values |= {"state": state, "why": clean(why)}
+        values |= {"state": state, "why": why}
     if state in OVER:
         values |= {name: "" for name in ("answer", "key") if name in t.c}
     if values:

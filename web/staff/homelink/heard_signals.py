@@ -12,7 +12,6 @@ from sqlalchemy import delete, update
 from gateway.wire import HeardSignal
 from web.staff.core.context import Staff
 from web.staff.homelink.ingest import Refused
-from web.staff.storage.event_store import clean
 from web.staff.storage.install_tables import hearing
 
 
@@ -20,7 +19,7 @@ def receive(staff: Staff, home: str, signal: HeardSignal) -> None:
     """Keep it in place of what was told before; of one that ended, nothing.  Raises `Refused` for a
     hearing that this home has none of, or that nobody looks at any more."""
     h, now = hearing.c, datetime.now(UTC)
-    mine = (h.id == clean(signal.hearing)) & (h.home_id == home)
+    mine = (h.id == signal.hearing) & (h.home_id == home)
     with staff.write() as tx:
         if signal.state == "ended":
             found = tx.conn.execute(delete(hearing).where(mine)).rowcount

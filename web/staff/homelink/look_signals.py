@@ -18,7 +18,6 @@ from web.staff.core.context import Staff
 from web.staff.homelink import call_signals
 from web.staff.homelink.ingest import Refused
 from web.staff.realtime.pictures import NoPlace
-from web.staff.storage.event_store import clean
 from web.staff.storage.look_tables import look_session
 
 ORDER = ("asked", "answered", "relaying", "begun", "ended", "refused")
@@ -43,12 +42,12 @@ def receive(staff: Staff, home: str, signal: LookSignal) -> None:
         raise Refused(400, "bad_request", f"sdp: {error.text}.") from error
     more: dict[str, Any] = {"answer": answer} if answer else {}
     if signal.key:
-        more["key"] = clean(signal.key)
+        more["key"] = signal.key
     if signal.state in ("begun", "extended") and signal.left_s is not None:
         left_s = min(signal.left_s, LEFT_MAX_S) + LATE_S
         more["until"] = datetime.now(UTC) + timedelta(seconds=left_s)
     with staff.write() as tx:
-        mine = (S.c.id == clean(signal.look)) & (S.c.home_id == home)
+        mine = (S.c.id == signal.look) & (S.c.home_id == home)
         state = None if signal.state == "extended" else signal.state
         if not call_signals.forward(tx, S, mine, ORDER, state, signal.why, more):
             raise Refused(404, "no_look", "There is no such look into this home.")

@@ -190,7 +190,7 @@ def acknowledge(staff: Staff, tx: Tx, home: str, verdicts: Sequence[Verdict]) ->
         )
         if tx.conn.execute(query).first() is None:
             continue
-        person = _person(tx.conn, home, event_store.clean(data.receiver) or "")
+        person = _person(tx.conn, home, data.receiver)
         taken = Draft(AlarmAcknowledged(alarm=data.alarm), person=person)
         append.write(staff, tx, home, taken, at=verdict.event.at)
 

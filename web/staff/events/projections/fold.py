@@ -24,7 +24,7 @@ from gateway.events.handlers import Handlers
 from gateway.origin import is_newer
 from web.staff.events.judgement import is_ref_of
 from web.staff.storage import tables
-from web.staff.storage.event_store import clean, upsert
+from web.staff.storage.event_store import upsert
 
 log = logging.getLogger(__name__)
 
@@ -140,7 +140,6 @@ class Fold:
         return is_ref_of(str(key["id"]), self.home)
 
     def _cell(self, table: Table, key: dict[str, object]) -> _Cell:
-        key = _kept(key)
         cell = self._cells.get((table.name, tuple(key.values())))
         if cell is None:
             query = _row_of(table, tuple(key))
@@ -153,7 +152,6 @@ class Fold:
     ) -> _Cell:
         """Take a row that somebody has read already; None: there is none."""
         row = dict(_DEFAULTS[table.name]) if found is None else dict(found)
-        key = _kept(key)
         for name in key:
             row.pop(name, None)
         cell = _Cell(table, key, row, found is not None)
@@ -185,7 +183,7 @@ class Fold:
         for (name, key), cell in self._cells.items():
             if name == t.name and cell.row.get("look") == look:
                 return str(key[1])
-        query = select(t.c.check).where(t.c.home_id == self.home, t.c.look == clean(look))
+        query = select(t.c.check).where(t.c.home_id == self.home, t.c.look == look)
         return self.conn.execute(query).scalars().first()
 
     def devices(self) -> list[str]:
@@ -202,19 +200,9 @@ class Fold:
 
     def take_changed(self) -> list[tuple[Table, dict[str, object], Row]]:
         """Every changed row, for who writes it; the fold forgets all."""
-        changed = [
-            (cell.table, cell.key, _kept(cell.row)) for cell in self._cells.values() if cell.dirty
-        ]
+        changed = [(cell.table, cell.key, cell.row) for cell in self._cells.values() if cell.dirty]
         self._cells.clear()
         return changed
-
-
-def _kept(values: Row) -> Row:
-    """Values as a table keeps them: a home may write a character that no column has, in whatever
-    text, and all that it tells after that must still come in."""
-    if any(isinstance(value, str) and "\x00" in value for value in values.values()):
-        return {k: clean(value) if isinstance(value, str) else value for k, value in values.items()}
-    return values
 
 
 @cache
