@@ -110,7 +110,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
                 node.shutdown()
                 return
             self.workqueue.move_to_end(group, last=False)
-            super()._assign_work_unit(node)
+            with suppress(OSError):  # it died: its end is told next, and what it was given goes on
+                super()._assign_work_unit(node)
 
         def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:
             """Forget a group that is done: all that a node ever had is counted at each test."""

@@ -323,3 +323,15 @@ def test_every_ignored_lint_has_its_reason() -> None:
             if re.search(r"#\s*noqa(?!: [A-Z]+[0-9]+)|#\s*type:\s*ignore(?!\[)", line):
                 bare.append(f"{relative(path)}:{number}")
     assert [hit for hit in bare if not hit.startswith("tests/test_project.py")] == []
+
+
+def test_what_a_page_does_not_say_is_no_two_letters() -> None:
+    """A page holds a random token for its forms: any two letters stand in one of fifty."""
+    short = re.compile(r"""["'][\w.-]{1,3}["'] not in (?:text_of\(|page\b|html\b|\w+\.get_data)""")
+    assert short.search("'77' not in text_of(planner, path)".replace("'", '"'))
+    found = [
+        relative(path)
+        for path in tracked("tests/*.py")
+        if short.search(path.read_text("utf-8")) and path.name != Path(__file__).name
+    ]
+    assert found == []

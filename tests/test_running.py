@@ -99,8 +99,24 @@ def test_no_example_is_judged_by_the_clock() -> None:
 
 CONFTEST = """\
 from pathlib import Path
+
 import tests.running
+
 tests.running.ROOT = Path(__file__).parent
+if Path(__file__).with_name("dies").exists():
+    from xdist.workermanage import WorkerController
+
+    send = WorkerController.sendcommand
+
+    def sendcommand(self, name, **kwargs):
+        # it dies just before work is sent to it for the third time
+        self.sent = getattr(self, "sent", 0) + 1
+        if (self.gateway.id, self.sent) == ("gw2", 3):
+            self.gateway._io.popen.kill()
+            self.gateway._io.popen.wait(60)
+        send(self, name, **kwargs)
+
+    WorkerController.sendcommand = sendcommand
 """
 
 NOTE = """\
@@ -188,6 +204,15 @@ def test_what_a_worker_that_died_was_to_do_is_done_by_another(
     (tmp_path / "deadly").write_text("\n".join(deadly))
     ran = a_run(tmp_path, 3, failed=len(deadly))
     assert (len(ran), set(ran.values())) == (19, {1})
+
+
+@pytest.mark.slow
+def test_what_is_sent_to_a_worker_that_has_just_died_is_done_by_another(tmp_path: Path) -> None:
+    """Nobody was told of its end when the next work was sent."""
+    (tmp_path / "dies").touch()
+    ran = a_run(tmp_path, 3, failed=1)
+    assert set(ran.values()) == {1}
+    assert len(ran) in (18, 19), "one failed, begun or not"
 
 
 # --- every statement was sent to PostgreSQL -------------------------------------------------------

@@ -299,7 +299,7 @@ def test_whose_home_it_is(
     text_of(planner, "/hem/h2/regler", 404)
     assert post(planner, "/hem/h2/regler", **DOOR).status_code == 404
     result = json.dumps(
-        {"days": 9.0, "before": {"pendant": 77}, "after": {}, "more": [], "less": []}
+        {"days": 9.0, "before": {"pendant": 770077}, "after": {}, "more": [], "less": []}
     )
     with staff.db.write() as tx:
         tx.conn.execute(
@@ -308,8 +308,8 @@ def test_whose_home_it_is(
                 asked_at=datetime.now(UTC), state="done", result=result,
             )
         )  # fmt: skip
-    assert "77" in text_of(planner, f"{PATH}?prov=t")
-    assert "77" not in text_of(planner, "/hem/h3/regler?prov=t")
+    assert "770077" in text_of(planner, f"{PATH}?prov=t")
+    assert "770077" not in text_of(planner, "/hem/h3/regler?prov=t")
 
 
 @pytest.mark.parametrize(
