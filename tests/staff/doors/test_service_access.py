@@ -192,7 +192,8 @@ def test_requests_are_counted_for_those_who_may_answer(
 
     def count(who: Actor) -> int:
         with staff.db.read() as conn:
-            return service_access.waiting(conn, who, staff.clock.now())
+            (count,) = conn.execute(service_access.waiting(who, staff.clock.now())).one()
+            return count
 
     assert [count(who) for who in (carer, boss, *others)] == [1, 1, 0, 0, 0]
     _answer(staff, carer, asked.ref, False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 
 class Role(StrEnum):
@@ -115,6 +116,12 @@ RIGHTS: dict[Role, frozenset[Right]] = {
 }
 
 
+@cache
+def rights_of(roles: frozenset[Role]) -> frozenset[Right]:
+    """What any of these roles may.  Kept: a page asks for each home that it shows."""
+    return frozenset().union(*(RIGHTS[role] for role in roles))
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """A signed-in staff member.  `person` is the id used in events; `homes` what is seen (all of
@@ -129,7 +136,7 @@ class Actor:
 
     def may(self, right: Right) -> bool:
         """Whether one of the roles has this right."""
-        return any(right in RIGHTS[role] for role in self.roles)
+        return right in rights_of(self.roles)
 
     def sees(self, home: str) -> bool:
         """Whether this home may be shown at all."""

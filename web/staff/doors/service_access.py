@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, insert, or_, select
 
 from gateway.access.grants import Action, Reason
 from gateway.envelope import Draft
@@ -233,16 +233,12 @@ def answerable(actor: Actor) -> frozenset[str]:
     return frozenset(home for home in actor.homes if may_answer(actor, home))
 
 
-def waiting(conn: Connection, actor: Actor, now: datetime) -> int:
-    """How many technicians wait for an answer that this person may give."""
-    homes = answerable(actor)
-    if not homes:
-        return 0
+def waiting(actor: Actor, now: datetime) -> Select[int]:
+    """The query for how many technicians wait for an answer that this person may give."""
     r = tables.service_request.c
-    query = select(func.count()).where(
+    return select(func.count()).where(
         r.asked_at > now - timedelta(minutes=ASKED_MIN),
         r.answer.is_(None),
         or_(r.person.is_(None), r.person != actor.person),
-        among(r.home_id, homes),
+        among(r.home_id, answerable(actor)),
     )
-    return int(conn.execute(query).scalar_one())

@@ -15,7 +15,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, and_, false, select
 
 from gateway.events import Severity
-from web.staff.core.rights import RIGHTS, Right, Role
+from web.staff.core.rights import Right, Role, rights_of
 from web.staff.ladders import steps
 from web.staff.storage import alarm_tables
 from web.staff.storage import tables as t
@@ -143,7 +143,7 @@ class _Person:
     roles: frozenset[Role]
 
     def may(self, right: Right) -> bool:
-        return any(right in RIGHTS[role] for role in self.roles)
+        return right in rights_of(self.roles)
 
 
 def _people(conn: Connection, users: Collection[int]) -> dict[int, _Person]:

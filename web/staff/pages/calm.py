@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Select, and_, or_, select, union
+from sqlalchemy import Connection, Select, and_, literal, or_, select, union
 
 from gateway.events import Severity
 from web.staff.checks import visits
@@ -42,10 +42,17 @@ def standing(conn: Connection, actor: Actor, places: Mapping[str, Place]) -> Sta
     """How these homes stand, as far as this person may know."""
     d, state = t.device.c, t.home_state.c
     here = among(d.home_id, places), d.present, d.type == "lock"
-    troubled = {str(home) for (home,) in conn.execute(union(*_troubles(actor, places)))}
-    heard = set(conn.execute(select(state.home_id).where(among(state.home_id, places))).scalars())
-    open_ = select(d.home_id).where(*here, d.state == "unlocked").distinct()
-    unlocked = set(conn.execute(open_).scalars()) & heard - troubled
+    queries = {
+        "heard": [select(state.home_id).where(among(state.home_id, places))],
+        "unlocked": [select(d.home_id).where(*here, d.state == "unlocked")],
+        "troubled": _troubles(actor, places),
+    }
+    told = [one.add_columns(literal(how)) for how, ones in queries.items() for one in ones]
+    found: dict[str, set[str]] = {how: set() for how in queries}
+    for home, how in conn.execute(union(*told)):
+        found[how].add(home)
+    heard, troubled = found["heard"], found["troubled"]
+    unlocked = found["unlocked"] & heard - troubled
     unconnected = places.keys() - heard - troubled
     taken = troubled | unlocked | unconnected
     return Standing(

@@ -7,7 +7,7 @@ for a browser without.  Not for: what a page shows.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, partial, wraps
@@ -30,13 +30,14 @@ from flask.typing import ResponseReturnValue
 from flask_babel import format_date
 from flask_login import current_user
 from markupsafe import Markup
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, case, func, literal, select
 from werkzeug.exceptions import Unauthorized
 
 from gateway import events
 from gateway.events import Severity, utc_text
 from web import icons
 from web.staff.care import mass_alarms
+from web.staff.care.mass_alarms import MassAlarm
 from web.staff.core import i18n
 from web.staff.core.context import staff
 from web.staff.core.i18n import say as _
@@ -86,27 +87,34 @@ class Summary:
     unacknowledged: int
 
 
-def summarise(conn: Connection, actor: Actor) -> Summary:
+def summarise(
+    conn: Connection, actor: Actor, running: Sequence[MassAlarm] | None = None
+) -> Summary:
     """Count the open alarms (those of many homes with one cause as one), for those who see care the
-    checks that wait for a person, and the technicians that wait for an answer."""
+    checks that wait for a person, and the technicians that wait for an answer.  `running`: the mass
+    alarms, where they have been read (None: they have not)."""
     if not actor.homes:
         return Summary(0, 0)
     alarm, check = tables.alarm, tables.night_check
     silent = (alarm.c.severity == Severity.ROUTINE.value) & alarm.c.acknowledged_at.is_(None)
-    query = select(func.count(), func.count(alarm.c.acknowledged_at), func.count(case((silent, 1))))
-    opened, acknowledged, routine = conn.execute(query.where(single_alarms(actor))).one()
-    asked = 0
-    if actor.may(Right.SEE_CARE):
-        asked = conn.execute(
-            select(func.count())
-            .select_from(check)
-            .where(among(check.c.home_id, actor.homes), check.c.closed_at.is_(None))
-            .where(check.c.state.in_(("asked", "started")))
-        ).scalar_one()
-    asked += service_access.waiting(conn, actor, staff().clock.now())
-    shared = [one for one in mass_alarms.running(conn, actor) if one.open]
+    checks = (
+        select(func.count())
+        .select_from(check)
+        .where(among(check.c.home_id, actor.homes), check.c.closed_at.is_(None))
+        .where(check.c.state.in_(("asked", "started")))
+    )
+    waiting = service_access.waiting(actor, staff().clock.now())
+    query = select(
+        *(func.count(), func.count(alarm.c.acknowledged_at), func.count(case((silent, 1)))),
+        checks.scalar_subquery() if actor.may(Right.SEE_CARE) else literal(0),
+        waiting.scalar_subquery(),
+    ).where(single_alarms(actor))
+    opened, acknowledged, routine, asked, technicians = conn.execute(query).one()
+    if running is None:
+        running = mass_alarms.running(conn, actor)
+    shared = [one for one in running if one.open]
     untaken = opened - acknowledged - routine + sum(one.rings for one in shared)
-    return Summary(attention=opened + asked + len(shared), unacknowledged=untaken)
+    return Summary(attention=opened + asked + technicians + len(shared), unacknowledged=untaken)
 
 
 def signed_in(
@@ -154,13 +162,11 @@ def need(actor: Actor, right: Right) -> None:
 
 
 def page(template: str, conn: Connection, actor: Actor, **values: object) -> str:
-    """Render a page, or with `?fragment=1` only the parts that the live refresh swaps."""
-    return render_template(
-        template,
-        summary=summarise(conn, actor),
-        fragment=request.args.get("fragment") == "1",
-        **values,
-    )
+    """Render a page, or with `?fragment=1` only the parts that the live refresh swaps.  A page that
+    has its `summary` gives it."""
+    if "summary" not in values:
+        values["summary"] = summarise(conn, actor)
+    return render_template(template, fragment=request.args.get("fragment") == "1", **values)
 
 
 def is_fragment() -> bool:

@@ -9,7 +9,18 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, false, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    Select,
+    and_,
+    false,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 
 from gateway.envelope import Event, from_json
 from gateway.errors import BadEvent
@@ -82,21 +93,29 @@ def places(conn: Connection, actor: Actor, *, beyond: Collection[str] = ()) -> d
 def names(conn: Connection, actor: Actor) -> dict[str, str]:
     """Person id to name: the organisation's staff, and the residents and relatives that the actor
     may know."""
-    by_id = staff_names(conn, actor)
-    if actor.may(Right.SEE_CARE) and actor.homes:
-        by_id.update(inviting.names_of(conn, actor.org))
-        query = select(t.resident.c.id, t.resident.c.name)
-        rows = conn.execute(query.where(among(t.resident.c.home_id, actor.homes)))
-        by_id.update((row.id, row.name) for row in rows)
-    return by_id
+    if not actor.may(Right.SEE_CARE) or not actor.homes:
+        return staff_names(conn, actor)
+    r = t.resident.c
+    residents = select(r.id, r.name).where(among(r.home_id, actor.homes))
+    kinds = _of_staff(actor), inviting.names_of(actor.org), residents
+    ranked = union_all(*(kind.add_columns(literal(rank)) for rank, kind in enumerate(kinds)))
+    return _by_name(conn, ranked)
 
 
 def staff_names(conn: Connection, actor: Actor) -> dict[str, str]:
     """Person id to name of the organisation's staff, by name."""
+    return _by_name(conn, _of_staff(actor).add_columns(literal(0)))
+
+
+def _of_staff(actor: Actor) -> Select[tuple[str, str]]:
     u = t.user.c
-    query = select(u.person_id, u.name).where(u.org_id == actor.org)
-    rows = sorted(conn.execute(query), key=lambda row: _named(row.name, row.person_id))
-    return {row.person_id: row.name for row in rows}
+    return select(u.person_id, u.name).where(u.org_id == actor.org)
+
+
+def _by_name(conn: Connection, query: Executable) -> dict[str, str]:
+    """Names by person id, of rows with a rank: the lower first, each by name."""
+    rows = sorted(conn.execute(query), key=lambda row: (row[2], _named(row[1], row[0])))
+    return {person: name for person, name, _rank in rows}
 
 
 def _named(name: str, key: str) -> tuple[str, str]:
@@ -152,15 +171,20 @@ def events_by_ref(
     if not pairs or not homes:
         return {}
     events: dict[Ref, Event] = {}
-    for table, orphan in ((t.urgent, t.urgent.c.orphan), (t.event, false())):
-        query = select(table.c.body, table.c.hash, orphan.label("orphan")).where(
-            among_refs(table, pairs), among(table.c.home_id, homes)
+    lanes = (t.urgent, t.urgent.c.orphan), (t.event, false())
+    query = union_all(
+        *(
+            select(table.c.body, table.c.hash, orphan, literal(rank)).where(
+                among_refs(table, pairs), among(table.c.home_id, homes)
+            )
+            for rank, (table, orphan) in enumerate(lanes)
         )
-        for row in conn.execute(query):
-            event = event_of(row.body)
-            if event is not None:
-                ref = orphan_id(event.ref, bytes(row.hash)) if row.orphan else event.ref
-                events[ref] = event
+    )
+    # of what is in both, that of the log stays
+    for body, hash_, orphan, _rank in sorted(conn.execute(query), key=lambda row: row[3]):
+        event = event_of(body)
+        if event is not None:
+            events[orphan_id(event.ref, bytes(hash_)) if orphan else event.ref] = event
     return events
 
 

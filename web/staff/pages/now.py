@@ -33,7 +33,7 @@ from web.staff.pages import (
 from web.staff.pages import mass_alarms as mass_cards
 from web.staff.pages.calm import WAITING
 from web.staff.pages.incidents import Incident
-from web.staff.pages.layout import main_attributes, page
+from web.staff.pages.layout import main_attributes, page, summarise
 from web.staff.pages.lookups import Place
 from web.staff.pages.night_rows import CheckCard
 from web.staff.pages.routes import Menu, get
@@ -122,6 +122,7 @@ def now(actor: Actor) -> str:
             "now.html",
             conn,
             actor,
+            summary=summarise(conn, actor, shared),
             verdict=verdict.of(seen),
             elsewhere=seen.elsewhere,
             shared=mass_cards.cards(conn, actor, shared, places),

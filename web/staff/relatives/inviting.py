@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from gateway.events import ConsentAbout, ConsentHow
 from web.staff.core.context import Staff
@@ -162,10 +162,9 @@ def of_home(conn: Connection, home: str) -> list[Any]:
     return list(conn.execute(query.where(b.home_id == home).order_by(r.name, r.id)).all())
 
 
-def names_of(conn: Connection, org: str) -> dict[str, str]:
-    """The names of the organisation's relatives, by the person id of their readings."""
-    r = relative.c
-    return {row.id: row.name for row in conn.execute(select(r.id, r.name).where(r.org_id == org))}
+def names_of(org: str) -> Select[tuple[str, str]]:
+    """The query for the organisation's relatives: the person id of their readings, and the name."""
+    return select(relative.c.id, relative.c.name).where(relative.c.org_id == org)
 
 
 def _need(actor: Actor, home: str) -> None:

@@ -26,7 +26,7 @@ from gateway.envelope import Draft
 from gateway.events import AccountSignedIn
 from web.staff.core.assignments import assigned_homes
 from web.staff.core.context import Staff, staff
-from web.staff.core.rights import RIGHTS, Actor, Right, Role
+from web.staff.core.rights import Actor, Right, Role, rights_of
 from web.staff.core.secret_files import PASSWORD_PEPPER, SESSION, SecretFiles
 from web.staff.events import append
 from web.staff.homelink import routes
@@ -289,39 +289,36 @@ def current_actor() -> Actor:
 _USER, _ORG = bindparam("user_id", type_=Integer), bindparam("org", type_=Text)
 
 # Built once: every request of a person asks them, and building costs more than running.
-_WHO = select(tables.user.c.person_id, tables.user.c.name, tables.user.c.org_id).where(
-    tables.user.c.id == _USER, tables.user.c.active
+_WHO = (
+    select(tables.user.c.person_id, tables.user.c.name, tables.user.c.org_id, tables.role.c.name)
+    .select_from(tables.user)
+    .outerjoin(tables.user_role, tables.user_role.c.user_id == tables.user.c.id)
+    .outerjoin(tables.role, tables.role.c.id == tables.user_role.c.role_id)
+    .where(tables.user.c.id == _USER, tables.user.c.active)
 )
-_ROLES = (
-    select(tables.role.c.name)
-    .join(tables.user_role, tables.user_role.c.role_id == tables.role.c.id)
-    .where(tables.user_role.c.user_id == _USER)
-)
-_ASSIGNED = select(tables.home.c.id).where(
-    tables.home.c.id.in_(assigned_homes(_USER)),
-    tables.home.c.org_id == _ORG,
-    tables.home.c.closed_at.is_(None),
-)
-_ALL_HOMES = select(tables.home.c.id).where(
+_IS_ASSIGNED = tables.home.c.id.in_(assigned_homes(_USER))
+_ALL_HOMES = select(tables.home.c.id, _IS_ASSIGNED).where(
     tables.home.c.org_id == _ORG, tables.home.c.closed_at.is_(None)
 )
+_ASSIGNED = _ALL_HOMES.where(_IS_ASSIGNED)
 
 
 def actor_of(parts: Staff, user_id: int) -> Actor | None:
     """The actor behind an account; None when it is gone or not active."""
     user = {"user_id": user_id}
     with parts.db.read() as conn:
-        row = conn.execute(_WHO, user).one_or_none()
-        if row is None:
+        rows = conn.execute(_WHO, user).all()
+        if not rows:
             return None
-        names = conn.execute(_ROLES, user).scalars()
+        person, name, org, _role = rows[0]
         known = {role.value for role in Role}
-        roles = frozenset(Role(name) for name in names if name in known)
-        assigned = frozenset(conn.execute(_ASSIGNED, user | {"org": row.org_id}).scalars())
-        homes = assigned
-        if any(Right.SEE_ALL_HOMES in RIGHTS[role] for role in roles):
-            homes = frozenset(conn.execute(_ALL_HOMES, {"org": row.org_id}).scalars())
-    return Actor(row.person_id, row.name, row.org_id, roles, homes, assigned)
+        roles = frozenset(Role(role) for *_who, role in rows if role in known)
+        everywhere = Right.SEE_ALL_HOMES in rights_of(roles)
+        query = _ALL_HOMES if everywhere else _ASSIGNED
+        found = conn.execute(query, user | {"org": org}).all()
+    homes = frozenset(home for home, _is_assigned in found)
+    assigned = frozenset(home for home, is_assigned in found if is_assigned)
+    return Actor(person, name, org, roles, homes, assigned)
 
 
 def new_uniquifier() -> str:
