@@ -205,9 +205,14 @@ class Home:
         self.local_page = None if self.page_identity is None else self._page(self.page_identity)
         self.root_parts = RootParts(self, state_dir)
         self.broker = told_broker(config, self.secrets, lambda: self.view, lambda: self.uplink)
-        folds = self.media, self.key_offers, self.unread, self.configuration, self.second_path
+        see = self.media, self.key_offers, self.unread, self.configuration, self.second_path
         more = self.installs, self.root_parts
-        self._folds: list[Folds] = [one for one in (*folds, *more) if one is not None]
+        self._folds: list[Folds] = [one for one in (*see, *more) if one is not None]
+        first = [
+            lambda _event: self.lock_orders.reconsider(),
+            *(one.see_live for one in see if one),
+        ]
+        self.watchers[:0] = first
 
     def _second_path(self, modem: Modem | None) -> PathParts:
         return PathParts(
@@ -348,22 +353,14 @@ class Home:
 
     def _see_live(self, event: Event) -> None:
         self._see(event)
-        self.lock_orders.reconsider()
-        self.media.see_live(event)
-        self.key_offers.see_live(event)
-        self.unread.see_live(event)
-        self.configuration.see_live(event)
-        if self.second_path is not None:
-            self.second_path.see_live(event)
         for watcher in self.watchers:
-            watcher(event)
+            self.engine.edge.show(event, watcher)
 
     def _see(self, event: Event) -> None:
-        self.view.apply(event)
-        self.open_orders.apply(event)
-        self.previous.apply(event)
-        for fold in self._folds:
-            fold.apply(event)
+        """Each for itself: one that breaks keeps nobody else from an alarm."""
+        ours = self.view.apply, self.open_orders.apply, self.previous.apply
+        for apply in (*ours, *(fold.apply for fold in self._folds)):
+            self.engine.edge.show(event, apply)
 
     def _see_anew(self) -> Callable[[Event], None]:
         self.view, self.open_orders = HomeView(), OpenOrders()

@@ -170,9 +170,22 @@ class Sequencer:
                 rule = item.because.rule if item.because else item.data.KIND
                 self._seal(Draft(RuleFailed(rule=rule, error="endless")), at, mono_s)
                 return
-            waiting += self.fold.feed(self._seal(item, at, mono_s))
+            waiting += self.fold.feed(self._keep(self._decided(item, at, mono_s)))
+
+    def _decided(self, item: Draft, at: datetime, mono_s: float) -> Sealed:
+        """A decision, sealed; one that cannot be written must take neither those beside it nor the
+        input away, and is told in its place."""
+        try:
+            return self._sealed(item, at, mono_s)
+        except Exception as error:  # a broken rule must not stop the others: it becomes an event
+            rule = item.because.rule if item.because else item.data.KIND
+            failed = RuleFailed(rule=rule, error=ascii(error)[:300])
+            return self._sealed(Draft(failed, at=item.at), at, mono_s)
 
     def _seal(self, draft: Draft, at: datetime, mono_s: float) -> Event:
+        return self._keep(self._sealed(draft, at, mono_s))
+
+    def _sealed(self, draft: Draft, at: datetime, mono_s: float) -> Sealed:
         event, body, digest = seal(
             draft,
             origin=self.origin,
@@ -183,7 +196,11 @@ class Sequencer:
             mono_s=mono_s,
             previous=self.head,
         )
-        self.seq, self.head = event.seq, digest
-        self._rows.append(Sealed(event, body, digest))
+        return Sealed(event, body, digest)
+
+    def _keep(self, sealed: Sealed) -> Event:
+        event = sealed.event
+        self.seq, self.head = event.seq, sealed.digest
+        self._rows.append(sealed)
         self._on_event(event)
         return event
