@@ -31,7 +31,7 @@ from drivers.locks.danalock_client import Broadcasts, Credentials, Session
 from drivers.locks.operation import LockAction, StatusSource
 from drivers.locks.radio_lock import CONNECT_S, RadioLock
 from drivers.radio.listening import first_advert, scanner_of
-from gateway.errors import DeviceError, DeviceRefused, SecretError
+from gateway.errors import DeviceError, DeviceRefused, SecretError, TryggveError
 from gateway.events import Data, DeviceFailed, DeviceOnline
 from gateway.ports import Advert, Bolt, DriverContext, Guide, LockResult, LockStatus, OnStep
 
@@ -173,16 +173,23 @@ class Driver(RadioLock[Credentials]):
         return f"the lock's login token ends{day}, and then it opens no more; {mend}"
 
     async def _renew(self, refresh_token: str) -> None:
+        def refreshed(token: str) -> None:  # the vendor may take each one once
+            self._credentials, self._unkept = replace(self._credentials, refresh_token=token), True
+
+        serial = self._credentials.serial
         try:
-            got = await cloud.fetch(self._credentials.serial, account=refresh_token)
+            got = await cloud.fetch(serial, account=refresh_token, on_refreshed=refreshed)
             newer = self._credentials.with_token(got.login_token, got.valid_to, got.refresh_token)
-        except (DeviceError, SecretError) as error:
-            log.warning("no new token", extra={"device": self._context.device, "why": error.text})
-            self._trouble = self._ending(f"fetching the next one failed: {error.text}")
-            self._renewed()
+        except Exception as error:  # whatever a library raises: it is tried again
+            text = error.text if isinstance(error, TryggveError) else type(error).__name__
+            log.warning("no new token", extra={"device": self._context.device, "why": text})
+            self._trouble = self._ending(f"fetching the next one failed: {text}")
         else:  # it opens, whether or not the card takes it
-            self._credentials, self._trouble = newer, None
+            self._credentials, self._unkept, self._trouble = newer, True, None
+        if self._unkept:
             await self._keep()
+        else:
+            self._renewed()
 
     async def _keep(self) -> None:
         """Keep the newest token; a card that refuses is asked again."""
@@ -192,7 +199,6 @@ class Driver(RadioLock[Credentials]):
             )
             self._unkept = False
         except SecretError as error:
-            self._unkept = True
             why = {"device": self._context.device, "why": error.text}
             log.warning("a token is not kept", extra=why)
         finally:

@@ -9,7 +9,7 @@ Not for: turning a lock; that never goes through a cloud.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,7 +17,7 @@ from drivers.radio.connection import need_library, within
 from gateway.errors import DeviceRefused, DeviceUnavailable, ProtocolError
 
 if TYPE_CHECKING:
-    from pydanalock.cloud import AsyncDanalockCloud, TokenStorage
+    from pydanalock.cloud import AsyncDanalockCloud, TokenData, TokenStorage
 
 FETCH_S = 60.0
 """Seconds for the cloud to give a token: two requests, each with the library's 30 s."""
@@ -44,25 +44,51 @@ def client(storage: TokenStorage) -> AsyncDanalockCloud:
     return made
 
 
-async def fetch(serial: bytes, *, account: tuple[str, str] | str) -> Fetched:
+class _Storage:
+    """What the library knows an account by, in memory; `on_refreshed` hears of each that is new."""
+
+    def __init__(self, token: TokenData | None, on_refreshed: Callable[[str], None]) -> None:
+        self._token, self._on_refreshed = token, on_refreshed
+
+    def load(self) -> TokenData | None:
+        return self._token
+
+    def save(self, token: TokenData) -> None:
+        self._token = token
+        if token.refresh_token:
+            self._on_refreshed(token.refresh_token)
+
+    def clear(self) -> None:
+        self._token = None
+
+
+async def fetch(
+    serial: bytes,
+    *,
+    account: tuple[str, str] | str,
+    on_refreshed: Callable[[str], None] = lambda _token: None,
+) -> Fetched:
     """A fresh token for the lock `serial`.  `account` is a user name and password, or the refresh
-    token of an earlier time.
+    token of an earlier time; `on_refreshed` hears at once of the one that takes its place, for the
+    earlier one may be worth nothing from then on, whatever becomes of the rest.
 
     Raises `DeviceRefused` (the account, or the lock in it, is not known), `DeviceUnavailable` (no
     answer) or `ProtocolError`.
     """
     with ours():
-        return await within(FETCH_S, _fetch(serial, account))
+        return await within(FETCH_S, _fetch(serial, account, on_refreshed))
 
 
-async def _fetch(serial: bytes, account: tuple[str, str] | str) -> Fetched:
-    storage: TokenStorage = library().MemoryTokenStorage()
+async def _fetch(
+    serial: bytes, account: tuple[str, str] | str, on_refreshed: Callable[[str], None]
+) -> Fetched:
+    known = library().TokenData("", account, 0.0) if isinstance(account, str) else None
+    storage = _Storage(known, on_refreshed)
     cloud = client(storage)
     try:
         if isinstance(account, tuple):
             await cloud.login_password(*account)
         else:
-            storage.save(library().TokenData("", account, 0.0))
             await cloud.refresh()
         key = await cloud.get_key(serial.hex(), force=True)
         kept = storage.load()

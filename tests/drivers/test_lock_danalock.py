@@ -334,12 +334,15 @@ class Cloud:
         self.lock = lock
         self.valid_to = valid_to
         self.asked: list[str] = []
-        self.down = False
+        self.down = self.half_down = False
+        self.broken: Exception | None = None
         self.refresh_token = "refresh-1"
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(request.url.path)
-        if self.down:
+        if self.broken is not None:
+            raise self.broken
+        if self.down or (self.half_down and request.url.path != "/oauth2/token"):
             raise httpx.ConnectError("no route", request=request)
         if request.url.path == "/oauth2/token":
             form = dict(pair.split("=") for pair in request.content.decode().split("&"))
@@ -447,6 +450,32 @@ async def test_a_token_that_cannot_be_fetched(monkeypatch: pytest.MonkeyPatch) -
             assert await home.unlock() == DONE_OPEN
             vendor.down = False
             await until(lambda: heard.kinds()[-1] == "device.online")
+        await home.driver.close()
+
+
+@pytest.mark.parametrize("broken", [None, RecursionError("nested"), OverflowError("too large")])
+async def test_a_line_that_breaks_between_two_answers(
+    monkeypatch: pytest.MonkeyPatch, broken: Exception | None
+) -> None:
+    """What the account is known by from then on is kept, for the one before is worth nothing any
+    more; an error that nobody knew ends no trying.  The lock opens again with the next token."""
+    monkeypatch.setattr(lock_danalock, "RENEW_PAUSE_S", 0.05)
+    async with lock_home(DANALOCK) as home:
+        soon, later = NOW + timedelta(days=2), NOW + timedelta(days=300)
+        vendor = Cloud(home.virtual, later)
+        vendor.half_down, vendor.broken = True, broken
+        monkeypatch.setattr(cloud, "client", vendor.client)
+        home.secrets.write(
+            "danalock-door", home.virtual.trust(valid_to=soon, refresh_token="refresh-1")
+        )
+        parts = driver_context(secrets=home.secrets, scanner=home.scanner)
+        home.driver = lock_danalock.Driver(lock_danalock.Config(sleep_after_s=0.5), parts)
+        async with home.watched() as heard:
+            await until(lambda: "device.failed" in heard.kinds() and len(vendor.asked) > 2)
+            await until(lambda: credentials(home).refresh_token == vendor.refresh_token)
+            vendor.half_down, vendor.broken = False, None
+            await until(lambda: credentials(home).valid_to == later)
+            assert credentials(home).refresh_token == vendor.refresh_token
         await home.driver.close()
 
 
