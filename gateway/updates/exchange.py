@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import re
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from stat import S_ISREG
@@ -110,15 +109,20 @@ class Inbox:
         """Raises `OSError`."""
         return _strange(self.artefact)
 
-    def drop_request(self) -> None:
-        """It was answered."""
-        with suppress(OSError):
+    def drop_request(self) -> bool:
+        """It was answered.  False: the disk keeps it, and it is asked again."""
+        try:
             folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
                 os.unlink(self.request_file.name, dir_fd=folder)
                 os.fsync(folder)
             finally:
                 os.close(folder)
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        return True
 
 
 def _strange(path: Path) -> BinaryIO:

@@ -38,13 +38,12 @@ ROOM_TIMES = 4
 """A release needs so many times its packed size: root's copy of it, and what is in it."""
 
 
-def take(slots: Slots, inbox: Inbox, root: bytes | None = None, seen: bytes | None = None) -> None:
+def take(slots: Slots, inbox: Inbox, root: bytes | None = None, seen: bytes | None = None) -> bool:
     """Answer the gateway's request, if there is one; whatever comes of it is told.  `root` and
-    `seen` None: this program's own."""
+    `seen` None: this program's own.  False: the request cannot be taken away."""
     request = inbox.request()
     if request is None or request.id in _answered(slots):
-        inbox.drop_request()
-        return
+        return inbox.drop_request()
     try:
         if request.version:
             root = trust.root_of_trust() if root is None else root
@@ -67,7 +66,7 @@ def take(slots: Slots, inbox: Inbox, root: bytes | None = None, seen: bytes | No
         log.error("a release could not be taken in", exc_info=error)
         text = "The release could not be taken in: an error of this program."
         _refused(slots, request, "failed", text)
-    inbox.drop_request()
+    return inbox.drop_request()
 
 
 def _answered(slots: Slots) -> set[str]:
@@ -157,8 +156,8 @@ def main(argv: list[str]) -> int:
     os.umask(0o022)
     here = target.here()
     releases = here.parent / "releases" if here.name == PACKAGE else here.parent
-    take(Slots(releases), Inbox(Path(argv[0]) if argv else STATE))
-    return 0
+    # what stays is asked again: after a while, for systemd gives up what begins at once again
+    return 0 if take(Slots(releases), Inbox(Path(argv[0]) if argv else STATE)) else 1
 
 
 if __name__ == "__main__":

@@ -151,6 +151,7 @@ def test_no_ssh_listens_until_it_is_asked_for(root: Path) -> None:
     limit = re.search(r"^RuntimeMaxSec=1h (\d)min$", service, re.M)
     assert limit and 0 < int(limit[1]) * 60 < ssh_gateway.END_LATE_S
     assert ssh_hour.HOUR_S == ssh_gateway.HOUR_S == 3600
+    assert {"Restart=on-failure", "RestartSec=10"} <= set(service.splitlines())
     assert ssh_hour.MAKE_S + ssh_hour.LISTEN_S < ssh_gateway.ANSWER_S
     assert ssh_hour.Hour().place == ssh_gateway.ROOT
     assert not list(root.rglob("ssh_host_*")) and not list(root.rglob("authorized_keys"))

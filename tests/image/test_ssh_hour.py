@@ -116,6 +116,17 @@ def test_another_key_is_another_run_and_ends_the_first(card: Card) -> None:
     assert card.enter("id", key="wrong").returncode == 0
 
 
+def test_a_request_that_is_left_opens_no_second_hour(card: Card) -> None:
+    """On a card that went read-only it cannot be taken away, and systemd begins the unit again."""
+    card.ask()
+    assert card.start(hour_s=2).wait(WAIT_S) == 0
+    assert card.said()["why"] == "time"
+    card.ask()
+    assert card.start().wait(WAIT_S) == 0
+    assert card.said()["why"] == "time"
+    card.is_shut()
+
+
 def test_two_runs_at_once_open_one(card: Card) -> None:
     """Not that systemd would: a request is taken once."""
     card.ask()

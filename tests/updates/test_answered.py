@@ -107,6 +107,20 @@ def test_whatever_ends_it_is_told_and_not_begun_again(
     assert machine.slots.linked() == "a"
 
 
+def test_a_request_that_cannot_be_taken_away_is_no_success(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """systemd begins the unit again for as long as it lies there: after a pause, for what begins at
+    once again it gives up.  Once it can be taken away, all is well."""
+    monkeypatch.setattr(install.target, "here", lambda: machine.slots.folder("a"))
+    state = [str(machine.inbox.folder.parent)]
+    machine.inbox.request_file.unlink()
+    machine.inbox.request_file.mkdir()
+    assert install.main(state) == 1
+    machine.inbox.request_file.rmdir()
+    assert install.main(state) == 0
+
+
 @pytest.mark.parametrize("link", ["a\0b", "x" * 5000])
 def test_a_link_that_can_be_none_is_refused(link: str, tmp_path: Path) -> None:
     """Its name has what no name has, or is longer than any."""

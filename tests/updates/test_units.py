@@ -43,6 +43,16 @@ def test_the_units_look_where_the_programs_write() -> None:
     assert unit("update-boot.conf") == [("Service", "ExecStartPre", f"+-{program} boot")]
 
 
+@pytest.mark.parametrize("name", SERVICES)
+def test_what_fails_is_tried_again_and_never_given_up(name: str) -> None:
+    """Its file lies there still, so the path would begin it again at once: after five starts in ten
+    seconds systemd gives up both, until the machine is started anew."""
+    assert values(name, "Restart") == ["on-failure"]
+    assert not values(name, "StartLimitBurst") and not values(name, "StartLimitIntervalSec")
+    pause_s = values(name, "RestartSec")[0]
+    assert {"5": 5, "1min": 60}[pause_s] * 5 > 10
+
+
 @needs_analyze
 @pytest.mark.parametrize("name", [*SERVICES, "tryggve-update.path", "tryggve-update-watch.path"])
 def test_systemd_finds_nothing_wrong(name: str, tmp_path: Path) -> None:
