@@ -327,11 +327,11 @@ class LockOrders:
             return LockResult(LockOperationOutcome.FAILED, Bolt.UNKNOWN, "unreachable")
         why = self._why_withdrawn(order)  # while the request was on its way to the disk
         if why is not None:
-            return LockResult(LockOperationOutcome.FAILED, Bolt.UNKNOWN, why.value)
+            return _withdrawn(why)
         wake_s = self._wake_s(order)
 
         def on_step(step: LockOperationStep) -> None:
-            if running.withdrawn is not None:
+            if self._withdraw(running) is not None:
                 raise asyncio.CancelledError  # before the driver tells the lock
             running.step = step
             progressed = LockOperationProgressed(grant=order.id, step=step)
@@ -342,11 +342,14 @@ class LockOrders:
         running = self._running[order.device] = _Running(order, task)
         try:
             async with asyncio.timeout(wake_s + DRIVER_GRACE_S):
-                return await task
+                result = await task
+            why = running.withdrawn  # a driver may have made an end of its own of it
+            if why is None or result.outcome is not LockOperationOutcome.FAILED:
+                return result
+            return _withdrawn(why)
         except asyncio.CancelledError:
             if running.withdrawn is not None:
-                why = running.withdrawn
-                return LockResult(LockOperationOutcome.FAILED, Bolt.UNKNOWN, why.value)
+                return _withdrawn(running.withdrawn)
             if is_cancelled():
                 raise  # the home is going down
             log.error("lock driver ended by itself", extra={"device": order.device})
@@ -362,10 +365,16 @@ class LockOrders:
         """Something was decided: withdraw the orders whose right has ended, where the lock has not
         been told to turn.  In the event loop."""
         for running in self._running.values():
-            if running.withdrawn is None and running.step in BEFORE_COMMAND:
-                running.withdrawn = self._why_withdrawn(running.order)
-                if running.withdrawn is not None:
-                    running.task.cancel()
+            goes_on = running.withdrawn is None and running.step in BEFORE_COMMAND
+            if goes_on and self._withdraw(running) is not None:
+                running.task.cancel()
+
+    def _withdraw(self, running: _Running) -> Refusal | None:
+        """Why it is withdrawn: its right has ended, and the driver has not said that it tells the
+        lock."""
+        if running.withdrawn is None and (running.step is None or running.step in BEFORE_COMMAND):
+            running.withdrawn = self._why_withdrawn(running.order)
+        return running.withdrawn
 
     def _why_withdrawn(self, order: Order) -> Refusal | None:
         return None if order.grant is None else grants.withdrawn(order.grant, self.grant_record())
@@ -403,3 +412,8 @@ class LockOrders:
         known = device if device in self._devices else None
         refused = LockOperationRefused(grant=grant, why=why)
         self._writer.submit(Draft(refused, device=known, person=person))
+
+
+def _withdrawn(why: Refusal) -> LockResult:
+    """The lock was not told to turn."""
+    return LockResult(LockOperationOutcome.FAILED, Bolt.UNKNOWN, why.value)

@@ -1,0 +1,76 @@
+"""A right that ends before the lock is told ends the turn, whatever the driver is doing then.
+
+Not for: who may turn a lock, and what is written of it (`tests/test_lock_orders.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from gateway.events import (
+    GrantRevoked,
+    LockOperationEnded,
+    LockOperationOutcome,
+    LockOperationProgressed,
+    LockOperationStep,
+)
+from gateway.ports import Bolt, LockResult, OnStep
+from tests.drivers.locks import MAKES, Make, lock_home
+from tests.drivers.parts import until
+from tests.test_lock_orders import GRANT, FakeLock, Home
+
+
+class SlowLock(FakeLock):
+    """Waits for its radio before it says any step, and tells the lock after the last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.radio = asyncio.Event()
+
+    async def unlock(self, on_step: OnStep, wake_s: float) -> LockResult:
+        await self.radio.wait()
+        on_step(LockOperationStep.TURNING)
+        self.turns.append("unlock")
+        return LockResult(LockOperationOutcome.DONE, Bolt.UNLOCKED)
+
+
+def ended(home: Home) -> LockOperationEnded:
+    data = home.drafts[-1].data
+    assert isinstance(data, LockOperationEnded)
+    return data
+
+
+async def test_a_right_that_ends_before_the_first_step_ends_the_turn() -> None:
+    """A driver may wait seconds for its radio without a word."""
+    home = Home()
+    home.lock = lock = SlowLock()
+    turn = asyncio.create_task(home.order(GRANT))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    home.decided(GrantRevoked(grant="g1"))
+    lock.radio.set()
+    await turn
+    assert (ended(home).outcome, ended(home).why) == (LockOperationOutcome.FAILED, "revoked")
+    assert lock.turns == []
+    assert not any(kind.startswith("lock.") for kind in home.told)
+
+
+@pytest.mark.parametrize("make", MAKES, ids=lambda make: make.name)
+async def test_a_right_that_ends_while_it_connects_is_seen_before_the_lock_is_told(
+    make: Make,
+) -> None:
+    """Also where nobody came to look again: the last look is just before the command, and what the
+    driver makes of it is told as what it is."""
+    async with lock_home(make, latency_s=0.01) as parts:
+        home = Home()
+        home.lock = parts.driver
+        turn = asyncio.create_task(home.order(GRANT))
+        connecting = LockOperationProgressed(grant="g1", step=LockOperationStep.CONNECTING)
+        await until(lambda: any(draft.data == connecting for draft in home.drafts))
+        home.lock_orders.reconsider = lambda: None  # type: ignore[method-assign]
+        home.decided(GrantRevoked(grant="g1"))
+        await turn
+        assert (ended(home).outcome, ended(home).why) == (LockOperationOutcome.FAILED, "revoked")
+        assert parts.turns == []
