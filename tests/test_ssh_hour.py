@@ -235,6 +235,24 @@ def test_the_newest_wish_takes_the_place_of_one_that_was_not_taken(home: Home) -
     assert home.take() == (second, KEY)
 
 
+def test_another_wish_while_the_first_opens_is_the_one_that_is_asked(home: Home) -> None:
+    """Both came between two looks: to end the first would take the second's request away.  The
+    first is ended by the second, or once that is refused."""
+    first = home.want()
+    home.hour.round()
+    assert home.take() == (first, KEY)
+    home.says(first, "open")
+    second = home.want()
+    home.hour.round()
+    assert home.take() == (second, KEY)
+    home.hour.round()
+    assert home.asked() is None
+    home.since_start += ANSWER_S + 1
+    home.hour.round()
+    home.hour.round()
+    assert home.take() == (first, "")
+
+
 def test_another_wish_ends_what_is_open(home: Home) -> None:
     first = home.open()
     second = home.want()

@@ -179,11 +179,11 @@ class SshHour:
             self._ask(said.id, "")
 
     def _is_stray(self, said: Said | None) -> bool:
-        """SSH is open, and nobody wants it: it came after it was given up."""
+        """SSH is open, and nobody wants it: it came after it was given up.  Where another is wanted
+        that one takes its place, and nothing else may stand in the place of what asks for it."""
         if said is None or said.state != "open" or self._is_past(said):
             return False
-        opened, wanted = self.opened, self._wanted
-        return said.id not in (opened and opened.request, wanted and wanted.ref)
+        return self._wanted is None and (self.opened is None or self.opened.request != said.id)
 
     def _is_past(self, said: Said) -> bool:
         return self._boottime() > said.until_s + END_LATE_S
