@@ -20,6 +20,7 @@ from threading import Event, Thread
 from gateway.engine.engine import Engine
 from gateway.engine.event_log import EventLog
 from gateway.engine.log_folder import LogFolder
+from gateway.engine.sequencer import Sealed
 from gateway.errors import BadEvent, LogError
 from gateway.events import Data
 from gateway.origin import is_in_memory
@@ -105,7 +106,13 @@ class DiskWatch:
             told += [] if returned is None else [returned.told]
             row = 0 if returned is None else returned.row
             self._loop.call_soon_threadsafe(self._change, memory, opened, row, told, changed)
-            if not self._wait(changed):
+            try:
+                there = self._wait(changed)
+            except Exception:
+                if self._engine.log is not opened:
+                    self._folder.put_back(opened)
+                raise
+            if not there:
                 self._folder.put_back(opened)
             elif self._engine.log is opened:
                 memory.close()
@@ -123,11 +130,21 @@ class DiskWatch:
         """In the loop: from the next number on the log is `opened`, which has what `memory` held up
         to `row`.  `changed` is true when all of it is on the disk; false: not now."""
         try:
-            rows = memory.rows_after(row)
+            self._change_now(memory, opened, memory.rows_after(row), told, changed)
         except (LogError, BadEvent, sqlite3.Error) as error:
             log.error("what memory holds cannot be read", extra={"why": str(error)})
             changed.set_result(False)
-            return
+        except Exception as error:  # raised in the thread, which would wait for ever
+            changed.set_exception(error)
+
+    def _change_now(
+        self,
+        memory: EventLog,
+        opened: EventLog,
+        rows: Sequence[Sealed],
+        told: Sequence[Data],
+        changed: Future[bool],
+    ) -> None:
         waiting = (*rows, *self._engine.rows_waiting())
         stuck = any(row.event.origin == opened.origin for row in waiting)
         if stuck or self._stopping.is_set() or self._engine.log is not memory:
