@@ -15,8 +15,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -209,7 +210,7 @@ class Configuration:
                 self._refuse(refusal(asked.number, error))
                 continue
             async with self._changing:
-                if await self._change(asked, config):
+                if await self._change(asked, config, partial(self._is_quiet, asked)):
                     await self._until(self._kept.keep, asked)
                     self._tell_held()
 
@@ -223,23 +224,29 @@ class Configuration:
                 config = await asyncio.to_thread(checked, self._file, asked)
             except ConfigError as error:
                 return refusal(THE_FILE, error)
-            await self._quiet_soon()
-            if not self.may_be_set_here or not await self._change(asked, config):
+            quiet = self._quiet_soon()
+            await quiet()
+            if not self.may_be_set_here or not await self._change(asked, config, quiet):
                 wrong = "what the home consists of is set at the server"
                 raise ConfigError("this page", "", wrong, "change it there", fault="file_only")
             await self._until(lambda held: self._kept.keep_here(held.text, self._file), asked)
             self._tell_held()
         return None
 
-    async def _quiet_soon(self) -> None:
-        """Until nothing would be cut, for as long as somebody stands there.  Raises
-        `ConfigError`."""
+    def _quiet_soon(self) -> Callable[[], Awaitable[bool]]:
+        """Waits until nothing would be cut, for as long as somebody stands there; also where
+        something begins in the midst of it, or the card refuses.  Raises `ConfigError`."""
         until_s = time.monotonic() + HERE_S
-        while (why := self._busy_with()) is not None:
-            if time.monotonic() >= until_s:
-                wrong = f"the home is busy ({why.value})"
-                raise ConfigError("this page", "", wrong, "try again when that is over")
-            await asyncio.sleep(LOOK_S)
+
+        async def quiet() -> bool:
+            while (why := self._busy_with()) is not None or time.monotonic() >= until_s:
+                if time.monotonic() >= until_s:
+                    wrong = f"the home is busy ({(why or ConfigWait.CARD).value})"
+                    raise ConfigError("this page", "", wrong, "try again when that is over")
+                await asyncio.sleep(LOOK_S)
+            return True
+
+        return quiet
 
     @property
     def may_be_set_here(self) -> bool:
@@ -277,14 +284,16 @@ class Configuration:
                 )
             return
 
-    async def _change(self, asked: Held, config: HomeConfig) -> bool:
-        """Let it hold, in a quiet moment.  False: a newer one came while it waited."""
+    async def _change(
+        self, asked: Held, config: HomeConfig, quiet: Callable[[], Awaitable[bool]]
+    ) -> bool:
+        """Let it hold, in a moment that `quiet` waited for.  False: a newer one came meanwhile."""
         home, facts = self._home, config.facts()
         rules = bind(config.rule_settings(), facts)
-        while await self._is_quiet(asked):
+        while await quiet():
             if await home.engine.fold_again(lambda: rules if self._busy_with() is None else None):
                 break
-            if self._busy_with() is None:
+            if self._busy_with() is None and asked.number != THE_FILE:
                 self._wait_for(asked, ConfigWait.CARD)  # nothing else stops a fold
             await asyncio.sleep(LOOK_S)
         else:

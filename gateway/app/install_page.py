@@ -161,6 +161,14 @@ class InstallPage:
         signal = self._in_loop(self._room.now, page)
         if signal is None:
             return "not_hearing"
+        if not self._adding.acquire(timeout=WAIT_S):  # one after the other, and each is judged then
+            return "busy"
+        try:
+            return self._add(signal, thing, use, room)
+        finally:
+            self._adding.release()
+
+    def _add(self, signal: HeardSignal, thing: str, use: str, room: str) -> str:
         devices = self._home.config.tables.get("devices", {})
         every = nearby.near(signal.things, signal.pins, devices)
         near = next((one for one in every if one.key == thing), None)
@@ -172,15 +180,11 @@ class InstallPage:
         if wanted is None or room not in naming.ROOMS:
             return "not_chosen"
         added = partial(_with, near=near, use=wanted, room=room)
-        if not self._adding.acquire(blocking=False):
-            return ""  # a second tap, while the first is under way
+        self._in_loop(self._room.let_go)
         try:
-            self._in_loop(self._room.let_go)
             refused = self._done(self._home.configuration.set_here(added))
         except ConfigError as error:
             return "busy" if error.fault == "value" else "at_server"
-        finally:
-            self._adding.release()
         if isinstance(refused, ConfigRefused):
             log.warning("what was added here does not fit: %s", refused.said)
             return "not_fit"

@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -24,6 +26,7 @@ from gateway.engine.engine import Engine
 from gateway.envelope import Event
 from gateway.errors import SecretError
 from gateway.events import InstallAccepted
+from gateway.services.key_offers import in_a_thread
 from gateway.state.home_view import HomeView
 
 if TYPE_CHECKING:
@@ -54,6 +57,7 @@ class InstallParts:
         self._home = home
         self.room = InstallRoom(home)
         self.trial = HomeTrial()
+        self._background = in_a_thread("install-code")
         self.ordered = installing.Installing(home, self.room, keys).ordered
 
     def page(self) -> InstallPage:
@@ -72,10 +76,14 @@ class InstallParts:
         """Fold one event; with the home accepted, the code is kept no longer."""
         self.trial.apply(event)
         if isinstance(event.data, InstallAccepted):
-            try:
-                forget_used(self._home.secrets, event.at)
-            except SecretError as error:  # used up it is all the same
-                log.warning("the installer's code stays on the card", extra={"why": str(error)})
+            self._background(partial(self._forget_code, event.at))
+
+    def _forget_code(self, accepted_at: datetime) -> None:
+        """Beside the loop: a card that hangs holds up no alarm."""
+        try:
+            forget_used(self._home.secrets, accepted_at)
+        except (SecretError, OSError) as error:  # used up it is all the same
+            log.warning("the installer's code stays on the card", extra={"why": str(error)})
 
     def forget(self) -> None:
         """The log is folded anew."""
