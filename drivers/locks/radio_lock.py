@@ -97,6 +97,7 @@ class RadioLock(ABC, Generic[C]):
         self._radio = asyncio.Lock()  # one connection to this lock at a time
         self._tidying: set[asyncio.Task[LockResult]] = set()
         self._asking: asyncio.Task[LockStatus] | None = None
+        self._closed = False
         self._watch = Watch(config.sleep_after_s, config.ask_every_s, stale_s=self.stale_s)
 
     # --- what a make adds -------------------------------------------------------------------------
@@ -141,6 +142,7 @@ class RadioLock(ABC, Generic[C]):
 
     async def run(self, emit: Emit) -> None:
         """See `gateway.ports.Lock`.  Raises `RadioAway` while the radio does not listen."""
+        self._closed = False
         if self._credentials.address is not None:
             await drop_stale(self._credentials.address)
         stop = self._scanner.watch(self._on_advert)
@@ -164,7 +166,9 @@ class RadioLock(ABC, Generic[C]):
             stop()
 
     async def close(self) -> None:
-        """See `gateway.ports.Lock`.  A turn that goes on is given a moment, then cut off."""
+        """See `gateway.ports.Lock`.  A turn that goes on is given a moment, then cut off; who asked
+        has no answer, for the lock may be another's now, who pairs it."""
+        self._closed = True
         if self._asking is not None:
             self._asking.cancel()
         tasks: set[asyncio.Task[Any]] = {*self._tidying}
@@ -300,7 +304,7 @@ class RadioLock(ABC, Generic[C]):
 
         Raises `DeviceError` or `TimeoutError`.
         """
-        while True:
+        while not self._closed:
             await self._idle.wait()
             async with self._radio:
                 if self._operating:
@@ -315,6 +319,7 @@ class RadioLock(ABC, Generic[C]):
                         await asyncio.wait({asked}, timeout=GRACE_S)
                 if not asked.cancelled():
                     return asked.result()
+        raise DeviceUnavailable("the lock is looked after no more")
 
     async def _ask(self) -> LockStatus:
         async def ask() -> LockStatus:

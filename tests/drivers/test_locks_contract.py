@@ -17,7 +17,7 @@ from drivers.radio import connection
 from drivers.radio.connection import within
 from drivers.virtual import Moment, State
 from gateway.events import LockOperationOutcome, LockOperationStep
-from gateway.ports import Bolt, LockResult
+from gateway.ports import Bolt, LockResult, LockStatus
 from tests.drivers.locks import MAKES, Make, lock_home, wake_to_open_s
 from tests.drivers.parts import SOON_S, driver_context, until
 
@@ -380,3 +380,27 @@ async def test_all_makes_side_by_side() -> None:
             unlocking.append(driver.unlock(lambda _step: None, 5.0))
         assert await asyncio.gather(*unlocking) == [DONE_OPEN] * len(MAKES)
         assert [len(virtual.turns) for virtual in virtuals] == [1] * len(MAKES)
+
+
+@each_make
+async def test_who_asks_as_a_driver_is_closed_does_not_ask_anew(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock may be paired just then: a question of before would take its one connection."""
+    async with lock_home(make, sleepy=True) as home:
+        asked, begun = home.driver._ask, asyncio.Event()
+        count = 0
+
+        async def ask() -> LockStatus:
+            nonlocal count
+            count += 1
+            begun.set()
+            status: LockStatus = await asked()
+            return status
+
+        monkeypatch.setattr(home.driver, "_ask", ask)
+        question = asyncio.create_task(home.driver.status())
+        await begun.wait()
+        await home.driver.close()
+        assert await question == LockStatus(Bolt.UNKNOWN, answered=False)
+        assert count == 1
