@@ -89,6 +89,7 @@ ON_BOTH = {
     "signin.test_grace.test_the_first_day_begins_with_the_first_password": "times in a join",
     "homelink.test_key_rotation": "two keys of a home at once",
     "homelink.test_routes.test_a_code_works_once": "used by one of two who try",
+    "homelink.test_routes.test_a_gateway_that_asks_twice_at_once_is_answered_twice": "locks",
     "homelink.test_routes.test_the_stream_has_everything_in_order": "read in order",
     "homelink.test_routes.test_a_long_absence_is_caught_up": "read in pieces, from a position",
     "visits.test_plan_api.test_a_plan_in_json": "a token found by its hash; all or nothing",

@@ -13,6 +13,7 @@ from typing import Any
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import text
 
 from gateway.envelope import GENESIS, Draft, verify_next
 from gateway.errors import UserError
@@ -167,6 +168,52 @@ def test_a_gateway_whose_answer_was_lost_is_answered_again(
         times = {"created_at": long_ago, "expires_at": long_ago + timedelta(days=1)}
         tx.conn.execute(tables.enrol_code.update().values(times))
     assert enroll(other, newer).status_code == 403
+
+
+def test_a_gateway_that_asks_twice_at_once_is_answered_twice(
+    enrolled_home: EnrolledHome, staff: Staff
+) -> None:
+    """The second comes while the first, whose answer it has given up, is worked for: it waits, and
+    gets the same answer."""
+    if not staff.db.postgres:
+        pytest.skip("SQLite has one writer")
+    code = split_code(enrolment.new_code(staff.db, staff.keys, "h1").code)[0]
+    key = pem_of(Ed25519PrivateKey.generate())
+    body = {"code": code, "public_key": key, "version": "1"}
+    answers: list[Any] = []
+
+    def enroll() -> None:
+        client = enrolled_home.app.test_client()
+        answers.append(client.post("/api/v1/home/enroll", json=body).get_json())
+
+    threads = [threading.Thread(target=enroll) for _ in range(2)]
+    waits = text("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
+    with staff.db.write() as tx:
+        event_store.lock_home(tx.conn, "h1")
+        for thread in threads:
+            thread.start()
+        until_s = time.monotonic() + 60
+        with staff.db.read() as conn:
+            while conn.execute(waits).scalar_one() < len(threads):
+                assert time.monotonic() < until_s, "they wait for nobody"
+                time.sleep(0.02)
+    for thread in threads:
+        thread.join(60)
+    assert answers[0] == answers[1]
+    assert answers[0]["origin"] == "home:h1~2"
+    assert len(rows(staff, tables.event, kind="home.enrolled")) == 2
+
+
+def test_a_used_code_is_no_way_to_ask_for_ever(enrolled_home: EnrolledHome, staff: Staff) -> None:
+    """Whoever kept one asks with other keys as often as with a wrong code; the gateway that used it
+    is answered all the same."""
+    code = enrolment.new_code(staff.db, staff.keys, "h1").code[:11]
+    assert _enrol(enrolled_home, code, "192.0.2.1") == 200
+    mine, enrolled_home.key = enrolled_home.key, Ed25519PrivateKey.generate()
+    asked = [_enrol(enrolled_home, code, "192.0.2.1") for _ in range(11)]
+    assert asked == [403] * 10 + [429]
+    enrolled_home.key = mine
+    assert _enrol(enrolled_home, code, "192.0.2.1") == 200
 
 
 def test_codes_cannot_be_guessed(enrolled_home: EnrolledHome) -> None:

@@ -94,19 +94,25 @@ def enroll(staff: Staff, asked: EnrollRequest, address: str, claims: str = "") -
     """Take a gateway in; `claims` is the home that its own file says it is (empty: it does not).
     Raises `Refused`: `too_many` (429), `bad_code` (403), `bad_key` (400), `other_home` (409)."""
     network = network_of(address)
-    if not _is_ours(staff, asked.code) and not _wrong_by_network.allow(network):
-        raise Refused(429, "too_many", "Too many wrong codes; wait ten minutes.")
     try:
         key = tokens.public_key(asked.public_key)
     except (ValueError, TypeError) as error:
         raise Refused(400, "bad_key", "The key is no Ed25519 public key in PEM form.") from error
     pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
     sha256 = hashlib.sha256(pem.encode()).hexdigest()
+    if not _is_ours(staff, asked.code, sha256) and not _wrong_by_network.allow(network):
+        raise Refused(429, "too_many", "Too many wrong codes; wait ten minutes.")
     with staff.write() as tx:
         known = _taken_in(staff, tx, asked.code, sha256)
         if known is not None:
             return known
-        home = _use_code(staff, tx, asked.code)
+        try:
+            home = _use_code(staff, tx, asked.code)
+        except Refused:
+            known = _taken_in(staff, tx, asked.code, sha256)
+            if known is None:
+                raise
+            return known  # it asked twice at once, and the other request was first
         if claims and claims != home:  # nothing is written: the code is as good as before
             raise Refused(409, "other_home", "The code is of another home than the gateway's file.")
         origin = _next_origin(tx, home)
@@ -147,13 +153,15 @@ def _taken_in(staff: Staff, tx: Tx, code: str, key_sha256: str) -> EnrollAnswer 
     return EnrollAnswer(home=row.home_id, origin=row.origin, keys=_keys_to_pin(staff, tx))
 
 
-def _is_ours(staff: Staff, code: str) -> bool:
-    """Whether this code was made here and has not ended, used or not: one look by an index, no
-    transaction."""
-    t = tables.enrol_code.c
-    mine = t.code_hash == staff.keys.hash_code(code), t.expires_at > datetime.now(UTC)
+def _is_ours(staff: Staff, code: str, key_sha256: str) -> bool:
+    """Whether this code was made here and has not ended, and nobody has used it, or the home has
+    this key: one look by an index, no transaction."""
+    c, k = tables.enrol_code.c, tables.gateway_key.c
+    mine = c.code_hash == staff.keys.hash_code(code), c.expires_at > datetime.now(UTC)
+    its = select(k.home_id).where(k.home_id == c.home_id, k.sha256 == key_sha256).exists()
     with staff.db.read() as conn:
-        return conn.execute(select(t.id).where(*mine)).first() is not None
+        query = select(c.id).where(*mine, or_(c.used_at.is_(None), its))
+        return conn.execute(query).first() is not None
 
 
 def _good(staff: Staff, code: str) -> ColumnElement[bool]:
