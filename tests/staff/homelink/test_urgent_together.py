@@ -271,6 +271,52 @@ def test_a_ladder_that_is_climbed_is_not_waited_for(
     assert len(ladders) == 2
 
 
+def test_an_alarm_waits_for_no_other_homes_ladder(
+    staff_app: Flask, staff: Staff, clock: ManualClock
+) -> None:
+    """Two homes call together, and one of them gives the number of an alarm that it lost to another
+    one, while the lost one's ladder is climbed: the other home's alarm is stored all the same, and
+    the first one's when it comes again."""
+    if not staff.db.postgres:
+        pytest.skip("SQLite has one writer")
+    reuses, other = homes(staff_app, staff, clock, 2)
+    before = (reuses.seq, reuses.previous)
+    urgent._commit(staff, [call(reuses)])
+    reuses.seq, reuses.previous = before
+    clock.advance(60)
+    again, calls = call(reuses), call(other)
+    began, go_on = threading.Event(), threading.Event()
+    failed: dict[str, Exception] = {}
+
+    def hold(_several: Sequence[Came]) -> Sequence[Came]:
+        began.set()
+        assert go_on.wait(WITHIN_S)
+        return []
+
+    def send(came: Came) -> None:
+        try:
+            staff.urgent.do(came, partial(urgent._commit, staff))
+        except OperationalError as error:
+            failed[came.home] = error
+
+    threads = [threading.Thread(target=lambda: staff.urgent.do(None, hold))]
+    with staff.db.write() as tx:
+        tx.conn.execute(select(escalation.c.id).with_for_update()).all()
+        threads[0].start()
+        assert began.wait(WITHIN_S)
+        for came in (again, calls):
+            threads.append(threading.Thread(target=send, args=(came,)))
+            threads[-1].start()
+        _until(lambda: len(staff.urgent._waiting) == 2)
+        go_on.set()
+        for thread in threads:
+            thread.join(WITHIN_S)
+    assert set(failed) == {reuses.home}
+    assert f"{other.origin}/1" in ids(staff)
+    urgent._commit(staff, [again])
+    assert len(ids(staff)) == 3
+
+
 def _waiting(staff: Staff) -> int:
     """How many wait for a lock in PostgreSQL."""
     with staff.db.read() as conn:

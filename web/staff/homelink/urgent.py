@@ -88,17 +88,21 @@ def receive_urgent(
 
 def _commit(staff: Staff, several: Sequence[Came]) -> list[Came]:
     """Store what these homes sent, in one transaction.  Returns what it left out of several:
-    somebody else writes about that home now."""
+    somebody else writes about that home now, or may climb a ladder that is to make way."""
     left: list[Came] = []
+    alone = len(several) == 1
     with staff.write() as tx:
         if staff.db.postgres:  # SQLite has one writer, which is us
             homes = {came.home for came in several}
-            held = event_store.lock_homes(tx.conn, homes, wait=len(several) == 1)
-            if len(several) > 1:
+            held = event_store.lock_homes(tx.conn, homes, wait=alone)
+            if not alone:
                 left = [came for came in several if came.home not in held]
                 several = [came for came in several if came.home in held]
         now = staff.clock.now()
         here = _here(tx.conn, [item for came in several for item in came.sent])
+        if staff.db.postgres and not alone:
+            left += [came for came in several if _lost(here, came)]
+            several = [came for came in several if not _lost(here, came)]
         for came in several:
             _make_way(tx.conn, here, came)
         folds = _folds(tx.conn, several, here)
@@ -139,14 +143,22 @@ _INSERT = insert(tables.urgent)
 def _make_way(conn: Connection, here: _Here, came: Came) -> None:
     """A home that gives the number of an urgent event to another one has lost the first with its
     power: what was raised, taken or closed under that number is not the new one's."""
-    for item in came.sent:
+    for item in _lost(here, came):
         at = (item.event.origin, item.event.seq)
-        lost = here.ahead.get(at)
-        if lost is None or at in here.stored or (*at, item.digest) in here.urgent:
-            continue
-        ingest.make_orphan(conn, came.home, *at, lost)
+        ingest.make_orphan(conn, came.home, *at, here.ahead[at])
         here.ahead[at] = item.digest
         here.alarms.discard(item.event.ref)
+
+
+def _lost(here: _Here, came: Came) -> list[Sent]:
+    """What came under the number of an urgent event that the home has lost."""
+    found = []
+    for item in came.sent:
+        at = (item.event.origin, item.event.seq)
+        known = at in here.stored or (*at, item.digest) in here.urgent
+        if at in here.ahead and not known:
+            found.append(item)
+    return found
 
 
 def _taken(
