@@ -163,7 +163,7 @@ def use(staff: Staff, actor: Actor, name: str, version: str) -> None:
             before, now = providers.own(row.used), providers.own(row.wanted)
             if before is None or now is None or not now.takes_all_of(before):
                 _end_sessions(tx, actor.org, before)
-            if before is not None and (now is None or now.issuer != before.issuer):
+            if before is None or now is None or now.issuer != before.issuer:
                 _end_rights(staff, tx, actor, before)
         note(staff, tx, actor, "sign_on_used")
 
@@ -185,8 +185,7 @@ def end(staff: Staff, actor: Actor, name: str) -> None:
         if row.used is not None:
             ended = providers.own(row.used)
             _end_sessions(tx, actor.org, ended)
-            if ended is not None:
-                _end_rights(staff, tx, actor, ended)
+            _end_rights(staff, tx, actor, ended)
         note(staff, tx, actor, "sign_on" if row.used is None else "sign_on_ended")
 
 
@@ -200,12 +199,18 @@ def _end_sessions(tx: Tx, org: str, ended: Own | None) -> None:
     sessions.end_signed_on(tx, whose)
 
 
-def _end_rights(staff: Staff, tx: Tx, actor: Actor, ended: Own) -> None:
-    """Take what its groups gave, unless another provider of the organisation is of that issuer."""
-    issuer = ended.issuer.rstrip("/")
-    left = providers.used_of(tx.conn, staff, actor.org).values()
-    if not any(one.bare_issuer() == issuer for one in left):
-        signing_on.end_of(staff, tx, actor.org, issuer, ended.label, by=actor.person)
+def _end_rights(staff: Staff, tx: Tx, actor: Actor, ended: Own | None) -> None:
+    """Take what its groups gave, unless another provider of the organisation is of that issuer;
+    None: nobody can read which it was, and whatever is of no provider any more was of it."""
+    left = {one.bare_issuer() for one in providers.used_of(tx.conn, staff, actor.org).values()}
+    gave = {}
+    if ended is not None:
+        gave = {ended.issuer.rstrip("/"): ended.label}
+    elif actor.org not in providers.unread(tx.conn, staff):
+        gave = {issuer: issuer for issuer in signing_on.issuers(tx.conn, actor.org)}
+    for issuer, name in gave.items():
+        if issuer not in left:
+            signing_on.end_of(staff, tx, actor.org, issuer, name, by=actor.person)
 
 
 def _need(actor: Actor) -> None:

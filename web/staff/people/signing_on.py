@@ -91,11 +91,21 @@ class GroupRights:
         with parts.db.read() as conn:
             gave = sorted((row.org_id, row.issuer) for row in conn.execute(query))
             known = [one.known for one in providers.used(conn, parts).values()]
+            unread = providers.unread(conn, parts)
         for org, issuer in gave:
+            if org in unread:  # it may be this one, and an older version must not end it
+                continue
             if not any(org in one.organisations and one.bare_issuer() == issuer for one in known):
                 with parts.write() as tx:
                     way_in.alone(tx, org)
                     end_of(parts, tx, org, issuer, issuer, by=None)
+
+
+def issuers(conn: Connection, org: str) -> list[str]:
+    """The providers, by issuer, in whose groups somebody of an organisation is noted."""
+    m, c = sign_on_member.c, sign_on_group.c
+    query = select(c.issuer).join(sign_on_member, m.group_id == c.id).where(c.org_id == org)
+    return list(conn.execute(query.distinct().order_by(c.issuer)).scalars())
 
 
 def end_of(parts: Staff, tx: Tx, org: str, issuer: str, name: str, *, by: str | None) -> None:
@@ -173,7 +183,9 @@ def _tell(parts: Staff, tx: Tx, filled: Filled, provider: str, *, by: str | None
     u = tables.user.c
     query = select(u.id, u.person_id).where(u.id.in_(sorted(changed)))
     persons = {row.id: row.person_id for row in tx.conn.execute(query)}
-    for what, users in (("roles", filled.roles), ("teams", filled.teams)):
-        for user in sorted(users):
-            told = AccountSettled(provider=provider, account=persons[user], what=what)
-            append.write(parts, tx, None, Draft(told, person=by))
+    told = [
+        AccountSettled(provider=provider, account=persons[user], what=what)
+        for what, users in (("roles", filled.roles), ("teams", filled.teams))
+        for user in sorted(users)
+    ]
+    append.write_all(parts, tx, [Draft(one, person=by) for one in told])

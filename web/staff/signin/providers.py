@@ -81,6 +81,15 @@ def used(conn: Connection, staff: Staff) -> dict[str, Provider]:
     return found
 
 
+def unread(conn: Connection, staff: Staff) -> frozenset[str]:
+    """The organisations with a provider that they use and this server cannot read: a newer version
+    wrote it, or it was sealed with another key.  Which one it is nobody knows here, and it has not
+    ended."""
+    p = sign_on_provider.c
+    rows = conn.execute(select(p.org_id, p.used).where(p.used.is_not(None)))
+    return frozenset(row.org_id for row in rows if _made(staff, row.org_id, row.used) is None)
+
+
 def used_of(conn: Connection, staff: Staff, org: str) -> dict[str, SingleSignOn]:
     """Those that may sign in people of an organisation, by name."""
     every = used(conn, staff)

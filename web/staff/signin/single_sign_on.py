@@ -334,13 +334,15 @@ def settle(tx: Tx, user_id: int) -> None:
 
 def end_of_gone(parts: Staff) -> None:
     """End the sessions of those whose provider is none any more: it was taken from the server's
-    file while the server stood still."""
+    file while the server stood still.  One that cannot be read has not ended."""
     with parts.db.read() as conn:
         known = [one.known for one in providers.used(conn, parts).values()]
+        unread = providers.unread(conn, parts)
         gone = [
             user
             for user, org, issuer in sessions.signed_on(conn)
-            if not any(org in one.organisations and one.bare_issuer() == issuer for one in known)
+            if org not in unread
+            and not any(org in one.organisations and one.bare_issuer() == issuer for one in known)
         ]
     if gone:
         with parts.write() as tx:
