@@ -101,6 +101,8 @@ ON_BOTH = {
     "cli.test_visits.test_a_plan_from_a_file": "a plan is merged into what is there",
     "cli.test_visits.test_tokens_and_tags": "revoked: how many rows there were",
     "cli.test_visits.test_what_is_written_out": "days as times; many homes as one parameter",
+    "people.test_large_groups": "rows of many accounts written from a query",
+    "people.test_way_in.test_a_new_address_waits_for_a_change_of_the_same_account": "locks",
     "people.test_way_in.test_an_id_is_of_one_person": "text in the very same letters",
     "people.test_way_in.test_two_administrators_do_not_take_each_other_away": "locks",
     "people.test_home_details.test_a_change_is_noted_and_the_home_hears_of_it": "several rows",

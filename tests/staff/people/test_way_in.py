@@ -3,18 +3,21 @@ in."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import datetime
 from threading import Barrier, Thread
 
 import pytest
 from flask import Flask
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, text, update
 
-from tests.staff.parts import add_home, add_user
+from tests.staff.homelink.test_ingest import rows
+from tests.staff.parts import add_home, add_user, sign_in
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Operator, Role
-from web.staff.people import accounts, sso_ids
+from web.staff.people import access_revocation, accounts, sso_ids
+from web.staff.people.access_revocation import Scope
 from web.staff.people.accounts import Refused, Wrong
 from web.staff.storage import tables
 
@@ -31,6 +34,11 @@ def closed(staff: Staff, by: Actor, whom: str) -> None:
     accounts.set_active(staff, by, whom, False)
 
 
+def taken_back(staff: Staff, by: Actor, whom: str) -> None:
+    """All that somebody has."""
+    access_revocation.revoke(staff, by, whom, Scope.ALL)
+
+
 def administrators(staff: Staff) -> set[str]:
     """Whose open account may administer."""
     u, ur, r = tables.user.c, tables.user_role.c, tables.role.c
@@ -41,7 +49,7 @@ def administrators(staff: Staff) -> set[str]:
         return set(found)
 
 
-@pytest.mark.parametrize("change", [demoted, closed])
+@pytest.mark.parametrize("change", [demoted, closed, taken_back])
 def test_two_administrators_do_not_take_each_other_away(
     staff_app: Flask, staff: Staff, change: Change
 ) -> None:
@@ -70,6 +78,17 @@ def test_the_last_way_in_is_not_taken(staff_app: Flask, staff: Staff) -> None:
     """The only administrator signs in by a passkey alone: it is not taken away, and neither is the
     id of one who has nothing else; the command line may."""
     boss = add_user(staff_app, "p1", ["administrator"])
+    only_a_passkey(staff)
+    with pytest.raises(Refused) as caught:
+        accounts.reset_factors(staff, boss, "p1")
+    assert caught.value.why is Wrong.LOCKED_OUT
+    sso_ids.set_sso_id(staff, boss, "p1", "x")  # the passkey is still there
+    accounts.set_active(staff, Operator("org1"), "p1", False)
+    assert administrators(staff) == set()
+
+
+def only_a_passkey(staff: Staff) -> None:
+    """The first account signs in by nothing else."""
     u = tables.user.c
     passkey = {
         "user_id": 1,
@@ -84,12 +103,72 @@ def test_the_last_way_in_is_not_taken(staff_app: Flask, staff: Staff) -> None:
     with staff.db.write() as tx:
         tx.conn.execute(update(tables.user).where(u.person_id == "p1").values(password=None))
         tx.conn.execute(insert(tables.passkey).values(**passkey))
-    with pytest.raises(Refused) as caught:
-        accounts.reset_factors(staff, boss, "p1")
-    assert caught.value.why is Wrong.LOCKED_OUT
-    sso_ids.set_sso_id(staff, boss, "p1", "x")  # the passkey is still there
-    accounts.set_active(staff, Operator("org1"), "p1", False)
-    assert administrators(staff) == set()
+
+
+@pytest.mark.parametrize("others", [False, True], ids=["alone", "with another"])
+def test_the_last_passkey_is_not_removed_by_its_owner(
+    staff_app: Flask, staff: Staff, others: bool
+) -> None:
+    """On one's own page: what it says there is that nobody could administer any more; with another
+    administrator, or another passkey, it goes."""
+    add_user(staff_app, "p1", ["administrator"])
+    if others:
+        add_user(staff_app, "p2", ["administrator"])
+    client = staff_app.test_client()
+    sign_in(client, "p1")
+    only_a_passkey(staff)
+    page = client.get("/konto").get_data(as_text=True)
+    token = page.split('name="csrf_token" value="', 1)[1].split('"', 1)[0]
+    answer = client.post("/wan-delete", data={"csrf_token": token, "name": "x"})
+    assert answer.status_code in (302, 303)
+    assert rows(staff, tables.passkey) == [] if others else len(rows(staff, tables.passkey)) == 1
+    said = client.get("/konto").get_data(as_text=True)
+    assert ("ingen administratör logga in längre" in said) is not others
+
+
+def test_where_nobody_is_left_nothing_is_held_up(staff_app: Flask, staff: Staff) -> None:
+    """An organisation whose administrators all come by a group: they close an account and change
+    roles all the same."""
+    boss = add_user(staff_app, "p1", ["administrator"])
+    add_user(staff_app, "p2", ["caregiver"])
+    with staff.db.write() as tx:
+        tx.conn.execute(update(tables.user_role).values(by_hand=False))
+    demoted(staff, boss, "p2")
+    closed(staff, boss, "p2")
+    taken_back(staff, boss, "p2")
+
+
+def test_a_new_address_waits_for_a_change_of_the_same_account(
+    staff_app: Flask, staff: Staff
+) -> None:
+    """Both hold the account before the server's log: neither ends in a deadlock."""
+    if not staff.db.postgres:
+        pytest.skip("SQLite has one writer")
+    boss = add_user(staff_app, "p1", ["administrator"])
+    add_user(staff_app, "p2", ["caregiver"])
+    failed: list[Exception] = []
+
+    def rename() -> None:
+        try:
+            accounts.set_about(staff, boss, "p2", "Norr", "norr@prov.example")
+        except Exception as error:  # whatever it is: it is looked at below
+            failed.append(error)
+
+    thread = Thread(target=rename)
+    u, waits = tables.user.c, text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    with staff.write() as tx:
+        tx.conn.execute(select(u.id).where(u.person_id == "p2").with_for_update())
+        thread.start()
+        until_s = time.monotonic() + 60
+        with staff.db.read() as conn:
+            while not conn.execute(waits).scalar_one():
+                assert time.monotonic() < until_s, "it waits for nobody"
+                time.sleep(0.02)
+        accounts.note(staff, tx, boss, "sso_id", "p2")
+    thread.join(60)
+    assert failed == []
+    with staff.db.read() as conn:
+        assert conn.execute(select(u.name).where(u.person_id == "p2")).scalar_one() == "Norr"
 
 
 def test_an_id_is_no_book(staff_app: Flask, staff: Staff) -> None:

@@ -15,7 +15,7 @@ from importlib import import_module
 
 from flask import Blueprint, Flask
 
-from web.staff.pages import error_pages, layout, look, odd_text, routes, row_guard
+from web.staff.pages import error_pages, last_passkey, layout, look, odd_text, routes, row_guard
 
 
 def discover() -> tuple[routes.Route, ...]:
@@ -40,6 +40,7 @@ def register(app: Flask) -> None:
     app.jinja_env.globals["look_panel"] = look.panel
     row_guard.init_app(app)
     app.before_request(odd_text.refuse)
+    app.before_request(last_passkey.keep)
     blueprint = Blueprint("pages", __name__)
     blueprint.before_request(layout.note_position)
     for route in discover():

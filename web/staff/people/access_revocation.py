@@ -24,7 +24,7 @@ from web.staff.core.rights import Actor, Right, Role
 from web.staff.doors import revocation
 from web.staff.doors.revocation import Live
 from web.staff.events import append
-from web.staff.people import accounts, group_rights, way_in
+from web.staff.people import accounts, group_rights
 from web.staff.people.accounts import Refused, Wrong
 from web.staff.signin import sessions
 from web.staff.signin.auth import new_uniquifier
@@ -120,9 +120,9 @@ def effect(
 def revoke(
     staff: Staff, actor: Actor, person: str, scope: Scope, home: str | None = None
 ) -> Effect:
-    """Take access back, and say what was done.  Raises `Refused`, as `effect`."""
-    with staff.write() as tx:
-        way_in.alone(tx, actor.org)
+    """Take access back, and say what was done.  Raises `Refused`, as `effect`, and LOCKED_OUT (ALL,
+    of the last administrator who can sign in)."""
+    with staff.write() as tx, accounts.keeping_a_way_in(staff, tx, actor):
         plan = effect(tx.conn, actor, person, scope, home, staff.clock.now())
         user_id = accounts.account_of(tx.conn, actor, person).id
         _end_work(tx, user_id, plan)  # first what would give new rights, then what is live

@@ -10,7 +10,8 @@ nothing.  Not for: adding accounts and homes (`registry`), or showing anything.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any
 
@@ -89,10 +90,15 @@ def need(actor: By, right: Right) -> None:
         raise Refused(Wrong.NO_RIGHT)
 
 
-def check_way_in(staff: Staff, tx: Tx, actor: By) -> None:
-    """Raise `Refused` (LOCKED_OUT) when this leaves no administrator who can sign in; the command
-    line, which can make one, may."""
-    if isinstance(actor, Actor) and not way_in.is_left(tx.conn, staff, actor.org):
+@contextmanager
+def keeping_a_way_in(staff: Staff, tx: Tx, actor: By) -> Iterator[None]:
+    """Nobody else changes meanwhile who may administer, and what is done here takes away no last
+    administrator who can sign in: raises `Refused` (LOCKED_OUT).  The command line, which can make
+    one, may; and where there is none already nothing is held up."""
+    way_in.alone(tx, actor.org)
+    had = isinstance(actor, Actor) and way_in.is_left(tx.conn, staff, actor.org)
+    yield
+    if had and not way_in.is_left(tx.conn, staff, actor.org):
         raise Refused(Wrong.LOCKED_OUT)
 
 
@@ -165,8 +171,7 @@ def pick_roles(staff: Staff, actor: By, person: str, pick: Pick) -> bool:
     is a change.  Nobody makes their own administration theirs by hand that a group gives them, nor
     takes it away.  Raises `Refused`."""
     need(actor, Right.ADMINISTER)
-    with staff.write() as tx:
-        way_in.alone(tx, actor.org)
+    with staff.write() as tx, keeping_a_way_in(staff, tx, actor):
         row = account_of(tx.conn, actor, person)
         ids = group_rights.role_ids(tx)
         names = {number: name for name, number in ids.items()}
@@ -178,7 +183,6 @@ def pick_roles(staff: Staff, actor: By, person: str, pick: Pick) -> bool:
         numbers = {ids[role] for role in wanted}
         if not _replace(tx, tables.user_role, {"user_id": row.id}, "role_id", numbers):
             return False
-        check_way_in(staff, tx, actor)
         keep(staff, tx, actor, Thing.ROLES, person, sorted(before), sorted(wanted))
         rights_changed(staff, tx, actor, [row.id], "roles", person)
     return True
@@ -189,12 +193,10 @@ def set_active(staff: Staff, actor: By, person: str, active: bool) -> None:
     need(actor, Right.ADMINISTER)
     if person == actor.person and not active:
         raise Refused(Wrong.YOURSELF)
-    with staff.write() as tx:
-        way_in.alone(tx, actor.org)
+    with staff.write() as tx, keeping_a_way_in(staff, tx, actor):
         row = account_of(tx.conn, actor, person)
         tx.conn.execute(update(tables.user).where(tables.user.c.id == row.id).values(active=active))
         if not active:
-            check_way_in(staff, tx, actor)
             sessions.end(tx, row.id)
         rights_changed(staff, tx, actor, [row.id], "opened" if active else "closed", person)
 
@@ -235,8 +237,7 @@ def reset_factors(staff: Staff, actor: By, person: str) -> None:
     """Take away an account's second factor, recovery codes and passkeys (a lost phone); its
     sessions end.  Raises `Refused`."""
     need(actor, Right.ADMINISTER)
-    with staff.write() as tx:
-        way_in.alone(tx, actor.org)
+    with staff.write() as tx, keeping_a_way_in(staff, tx, actor):
         row = account_of(tx.conn, actor, person)
         sessions.end(tx, row.id)
         tx.conn.execute(delete(tables.passkey).where(tables.passkey.c.user_id == row.id))
@@ -248,7 +249,6 @@ def reset_factors(staff: Staff, actor: By, person: str) -> None:
             .where(tables.user.c.id == row.id)
             .values(**gone, fs_uniquifier=new_uniquifier())
         )
-        check_way_in(staff, tx, actor)
         note(staff, tx, actor, "factors", person)
 
 
@@ -286,6 +286,9 @@ def set_about(staff: Staff, actor: By, person: str, name: str, email: str) -> bo
         raise Refused(Wrong.BAD_ADDRESS)
     u = tables.user
     with staff.write() as tx:
+        # the account before the log, as everybody: who signs in there meanwhile waits for us
+        mine = select(u.c.id).where(u.c.person_id == person, u.c.org_id == actor.org)
+        tx.conn.execute(mine.with_for_update())
         append.hold(tx, None)  # two at once: the second sees the first
         row = account_of(tx.conn, actor, person)
         taken = select(u.c.id).where(u.c.email == wanted["email"], u.c.id != row.id)

@@ -12,7 +12,7 @@ from sqlalchemy import or_, select, update
 from web.staff.core.context import Staff
 from web.staff.core.rights import Right
 from web.staff.doors import revocation
-from web.staff.people import group_rights, way_in
+from web.staff.people import group_rights
 from web.staff.people.accounts import (
     ABOUT_MAX,
     By,
@@ -20,7 +20,7 @@ from web.staff.people.accounts import (
     Wrong,
     account_of,
     bump,
-    check_way_in,
+    keeping_a_way_in,
     need,
     note,
 )
@@ -36,8 +36,7 @@ def set_sso_id(staff: Staff, actor: By, person: str, sso_id: str, provider: str 
         raise Refused(Wrong.TOO_LONG)
     u = tables.user
     issuer = _issuer(staff, actor.org, provider) if sso_id else None
-    with staff.write() as tx:
-        way_in.alone(tx, actor.org)
+    with staff.write() as tx, keeping_a_way_in(staff, tx, actor):
         row = account_of(tx.conn, actor, person)
         if sso_id:
             taken = select(u.c.id).where(
@@ -57,7 +56,6 @@ def set_sso_id(staff: Staff, actor: By, person: str, sso_id: str, provider: str 
             lost = group_rights.forget(tx, row.id).changed  # what another id's groups gave
             bump(tx, lost)
             revocation.revoke_lost(staff, tx, lost, by=actor.person)
-        check_way_in(staff, tx, actor)
         note(staff, tx, actor, "sso_id", person)
 
 

@@ -8,7 +8,7 @@ command line, by which an organisation that has nobody is opened again.
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Connection, or_, select
+from sqlalchemy import ColumnElement, Connection, case, func, or_, select
 
 from web.staff.core.context import Staff
 from web.staff.core.rights import Role
@@ -24,13 +24,15 @@ def alone(tx: Tx, org: str) -> None:
     tx.conn.execute(select(o.id).where(o.id == org).with_for_update(key_share=True))
 
 
-def is_left(conn: Connection, staff: Staff, org: str) -> bool:
+def is_left(conn: Connection, staff: Staff, org: str, *, less: int | None = None) -> bool:
     """Whether an administrator can sign in with what is used now: with a password or a passkey, or
     known by id to a provider that there is.  One whom only a provider's group makes an
-    administrator does not count: whoever keeps that group would decide whether anybody gets in."""
+    administrator does not count: whoever keeps that group would decide whether anybody gets in.
+    `less`: an account, as it is with one passkey less."""
     u, r, ur, k = tables.user.c, tables.role.c, tables.user_role.c, tables.passkey.c
     issuers = {one.bare_issuer() for one in providers.used_of(conn, staff, org).values()}
-    passkey = select(k.id).where(k.user_id == u.id).exists()
+    passkeys = select(func.count()).where(k.user_id == u.id).scalar_subquery()
+    passkey = passkeys > (0 if less is None else case((u.id == less, 1), else_=0))
     by_id: ColumnElement[bool] = u.sso_issuer.in_(sorted(issuers))
     if len(issuers) == 1:
         by_id = or_(by_id, u.sso_issuer.is_(None))
