@@ -175,6 +175,17 @@ def test_what_no_text_holds_is_refused_on_every_page(somebody: Somebody) -> None
             assert answer.status_code in (400, 404), (path, answer.text)
 
 
+def test_what_lies_too_deep_is_refused_where_one_signs_in(staff_app: Flask) -> None:
+    """A sentence, not an error of the program."""
+    client = staff_app.test_client()
+    page = client.get("/login").get_data(as_text=True)
+    token = page.split('name="csrf_token" value="', 1)[1].split('"', 1)[0]
+    head = {"Accept": "application/json", "X-CSRFToken": token}
+    deep = "[" * 200_000
+    answer = client.post("/login", data=deep, content_type="application/json", headers=head)
+    assert answer.status_code == 400
+
+
 # --- programs that ask ----------------------------------------------------------------------------
 
 

@@ -318,11 +318,23 @@ def test_an_alarm_has_its_home_listen_next(gate: AdmissionGate, inside: Inside) 
 def test_what_is_remembered_of_alarms_is_bounded(
     gate: AdmissionGate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Names are unproven."""
+    """Names are unproven, and who has none is no home."""
     monkeypatch.setattr("web.staff.runtime.admission_gate.RANG_MAX", 3)
     for n in range(9):
         ask(gate, asks("POST", URGENT_PATH, SMALL, home=f"h{n}"))
+        ask(gate, asks("POST", URGENT_PATH, SMALL, home=""))
     assert list(gate._rang) == ["h6", "h7", "h8"]
+
+
+def test_half_a_character_is_no_name(gate: AdmissionGate, inside: Inside) -> None:
+    """Who says to be called so is told to wait like everybody: nothing breaks at the door."""
+    threads = crowd(gate)
+    for home in ("\ud800", "h\udcff1"):
+        told = ask(gate, history(home))
+        assert told.status.startswith("503") and due_s(told) > 0
+    inside.out.set()
+    for thread in threads:
+        thread.join(PATIENCE_S)
 
 
 def test_a_home_that_knows_no_tickets_gets_through(gate: AdmissionGate, inside: Inside) -> None:

@@ -20,7 +20,10 @@ def refuse() -> None:
     """Before a view: 400 for what cannot be kept."""
     if request.blueprint in WHERE and not all(map(storable, _said())):
         abort(400)
-    asked = request.get_json(silent=True) if request.blueprint == "security" else None
+    try:
+        asked = request.get_json(silent=True) if request.blueprint == "security" else None
+    except RecursionError:  # it lies too deep
+        abort(400)
     if not all_storable(asked):
         abort(400)
 

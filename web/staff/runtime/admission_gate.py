@@ -12,9 +12,7 @@ what is done.
 from __future__ import annotations
 
 import base64
-import binascii
 import io
-import json
 import logging
 import socket
 import threading
@@ -30,6 +28,7 @@ from gateway.wire import (
     TICKET_HEADER,
     Problem,
 )
+from web.staff.core import json_said
 from web.staff.core.admission import EVENTS, STOOD, Lane, NoTurn
 from web.staff.core.context import Admission
 from web.staff.core.waits import Ticket, Told
@@ -122,10 +121,10 @@ class AdmissionGate:
     def _ahead_s(self, lane: Lane, home: str) -> float:
         """Seconds by which this one goes before others of its lane: a home that had an alarm, when
         it begins to listen.  One that waits to listen already goes before them from now on."""
-        if lane not in (Lane.ALARM, Lane.STREAM):
+        if lane not in (Lane.ALARM, Lane.STREAM) or not home:
             return 0.0
         now_s = time.monotonic()
-        if lane is Lane.ALARM and home:
+        if lane is Lane.ALARM:
             self._admission.turns.prefer(Lane.STREAM, home, RANG_S)
         with self._lock:
             if lane is Lane.STREAM:
@@ -251,9 +250,9 @@ def home_named(environ: dict[str, Any]) -> str:
     nobody."""
     token = str(environ.get("HTTP_AUTHORIZATION", ""))[7:2007].partition(".")[0]
     try:
-        said = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        said = json_said.read(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
         home = said["kid"]
-    except (ValueError, KeyError, TypeError, binascii.Error, RecursionError):
+    except (ValueError, KeyError, TypeError):
         return ""
     return home if isinstance(home, str) and len(home) <= 64 else ""
 
