@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
 from web.staff.core.connections import Answer, Connection, Kept
@@ -34,6 +34,19 @@ LOOKUPS_MAX = 32
 Network = IPv4Network | IPv6Network
 
 _NAT64 = IPv6Network("64:ff9b::/96")
+
+_CARRIED = (_NAT64, IPv6Network("::/96"), IPv6Network("::ffff:0:0:0/96"))
+"""Where the last 32 bits are an address of IPv4 (RFC 6052, RFC 4291 section 2.5.5.1, RFC 7915)."""
+
+_CLOSED = tuple(
+    map(IPv6Network, ("fec0::/10", "64:ff9b:1::/48", "3fff::/20", "5f00::/16", "100:0:0:1::/64"))
+)
+"""Not of the open internet either, whatever the version of Python knows (IANA's registry of special
+addresses): an organisation's own of before, and its own way to IPv4 among them."""
+
+_PROTOCOLS = IPv4Network("192.0.0.0/24")
+"""Of protocols, and of the way from IPv6 to a machine's own IPv4."""
+
 _lookups = threading.BoundedSemaphore(LOOKUPS_MAX)
 
 
@@ -51,10 +64,14 @@ def is_public(address: str) -> bool:
     ip = ip_address(address.partition("%")[0])
     if isinstance(ip, IPv6Address):
         inner = ip.ipv4_mapped or ip.sixtofour
-        if ip in _NAT64:
-            inner = ip_address(int(ip) & 0xFFFF_FFFF)  # type: ignore[assignment]
+        if any(ip in network for network in _CARRIED):
+            inner = IPv4Address(int(ip) & 0xFFFF_FFFF)
         if inner is not None:
             return is_public(str(inner))
+        if any(ip in network for network in _CLOSED):
+            return False
+    elif ip in _PROTOCOLS:
+        return False
     return ip.is_global and not ip.is_multicast
 
 
