@@ -99,6 +99,25 @@ def test_it_is_asked_for_opened_and_ended(
     assert state(staff) == before and before.hour is Hour.CLOSED
 
 
+def test_one_at_a_time(
+    administrator: FlaskClient, staff: Staff, home: EnrolledHome, clock: ManualClock
+) -> None:
+    """While it is wanted or open nobody asks again by a page that stood open: the home would let
+    the first key in, and nobody could end it here.  When it is over it is asked for anew."""
+    post(administrator, PAGE, **FORM)
+    assert post(administrator, PAGE, **FORM).status_code == 409
+    data = opened(staff, home)
+    answer = post(administrator, PAGE, **FORM)
+    assert (answer.status_code, "hann före" in str(answer.get_json())) == (409, True)
+    end = {"do": "end", "request": data.request}
+    assert post(administrator, PAGE, **end).status_code == 200
+    assert post(administrator, PAGE, **FORM).status_code == 409
+    assert len(told(staff, SshWanted.KIND)) == 1
+    home.send(SshClosed(request=data.request, why=SshEnd.ASKED))
+    assert post(administrator, PAGE, **FORM).status_code == 200
+    assert len(told(staff, SshWanted.KIND)) == 2
+
+
 @pytest.mark.parametrize(
     ("said", "sentence"),
     [
@@ -198,10 +217,11 @@ def test_a_home_that_does_not_answer(
 
 
 def test_what_a_home_says_of_an_older_wish_or_another_s_changes_nothing(
-    administrator: FlaskClient, staff: Staff, home: EnrolledHome
+    administrator: FlaskClient, staff: Staff, home: EnrolledHome, clock: ManualClock
 ) -> None:
     post(administrator, PAGE, **FORM)
     first = state(staff).request
+    clock.advance(13 * 60)  # it was not answered, and is wanted anew
     post(administrator, PAGE, **FORM | {"why": "set_up"})
     for request in (first, "staff:h2/1", "", "x" * 500):
         home.send(SshClosed(request=request, why=SshEnd.TIME))

@@ -70,13 +70,17 @@ class SshState:
 
 def want(staff: Staff, actor: Actor, home: str, text: str, why: SshWhy) -> KeyWrong | None:
     """Ask the home to let the key in `text` in for an hour; what is wrong with the key, or None.
-    Raises `Refused`: NO_ROLE, NO_HOME."""
+    Raises `Refused`: NO_ROLE, NO_HOME, NOT_FIRST (one is wanted or open, and could not be ended any
+    more if another one took its place here)."""
     _may(actor, home)
     key = read(text)
     if isinstance(key, KeyWrong):
         return key
     with staff.write() as tx:
         append.hold(tx, home)
+        now = state(tx.conn, home, staff.clock.now())
+        if now.hour in (*GOING, Hour.ENDING):
+            raise Refused(Why.NOT_FIRST, person=now.wanted_by, at=now.wanted_at)
         data = SshWanted(key=key.line, why=why)
         append.write(staff, tx, home, Draft(data, person=actor.person))
     return None
