@@ -200,6 +200,15 @@ def test_a_night_belongs_to_the_evening_on_which_it_began(
     assert (f"{found.night}", found.counts.total) == (night, 1)
 
 
+def test_a_zone_that_this_machine_does_not_know_is_the_usual_one() -> None:
+    """The nights of its home are counted all the same."""
+    usual, odd = "Europe/Stockholm", "Nowhere/Town"
+    evening = datetime(2026, 11, 23, 21, tzinfo=UTC)
+    night = night_figures.night_of(evening, odd)
+    assert night == night_figures.night_of(evening, usual)
+    assert night_figures.begins(night, odd) == night_figures.begins(night, usual)
+
+
 def test_the_file_has_each_home_and_night_and_comes_again_from_the_events(
     as_role: Callable[..., FlaskClient], home: EnrolledHome, staff: Staff
 ) -> None:

@@ -14,12 +14,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
 from gateway.events import CheckBy, Looked
 from web.staff.care.few import hidden
+from web.staff.core.i18n import zone_of
 from web.staff.storage import tables as t
 from web.staff.storage.among import among
 
@@ -135,13 +135,13 @@ def shown(ways: Mapping[Way, int]) -> dict[Way, int | None]:
 
 def night_of(at: datetime, zone: str) -> date:
     """The evening on which the night of this moment began."""
-    wall = at.astimezone(ZoneInfo(zone))
+    wall = at.astimezone(zone_of(zone))
     return wall.date() if wall.time() >= NOON else wall.date() - timedelta(days=1)
 
 
 def begins(night: date, zone: str) -> datetime:
     """When a night begins: noon of its evening."""
-    return datetime.combine(night, NOON, ZoneInfo(zone)).astimezone(UTC)
+    return datetime.combine(night, NOON, zone_of(zone)).astimezone(UTC)
 
 
 def nights_from(first: date, count: int) -> list[date]:

@@ -99,7 +99,7 @@ class CheckCard:
     @property
     def ambiguous(self) -> str:
         """In the hour that comes twice when summer time ends: which of the two."""
-        zone = ZoneInfo(self.place.zone if self.place else i18n.ZONE)
+        zone = i18n.zone_of(self.place.zone if self.place else None)
         local = self.at.astimezone(zone)
         first, second = local.replace(fold=0), local.replace(fold=1)
         if first.utcoffset() == second.utcoffset() or local.astimezone(zone) != local:
