@@ -13,7 +13,7 @@ from tests.staff.pages.test_statements import counted
 from tests.staff.parts import add_user
 from web.staff.core.context import Staff
 from web.staff.core.rights import Role
-from web.staff.people import group_rights, sign_on_groups, signing_on
+from web.staff.people import accounts, group_rights, sign_on_groups, signing_on
 from web.staff.storage import tables
 from web.staff.storage.admin_tables import sign_on_group, sign_on_member
 
@@ -88,3 +88,26 @@ def test_a_large_group_costs_as_many_statements_as_a_small_one(
     numbers = [int(event.ref.rpartition("/")[2]) for event in events]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
     assert {event.person for event in events} == {"p1"}
+
+
+def test_somebody_in_many_groups_costs_as_many_statements_as_in_one(
+    staff_app: Flask, staff: Staff
+) -> None:
+    """What each of them gives is read together."""
+    boss = add_user(staff_app, "p1", ["administrator"])
+    accounts.add_group(staff, boss, "team", "Norr")
+    (mine,) = a_group(staff, "g0", 1)
+    costs = []
+    for number in range(1, 5):
+        a_group(staff, f"g{number}", 1)
+        sign_on_groups.change(staff, boss, f"g{number}", [Role.CAREGIVER], [1])
+        with staff.write() as tx:
+            tx.conn.execute(insert(sign_on_member).values(group_id=f"g{number}", user_id=mine))
+        with counted(staff_app) as cost, staff.db.read() as conn:
+            given = group_rights.of(conn, mine)
+        costs.append(len(cost.statements))
+        assert [(one.group, one.teams) for one in given] == [
+            ("g0", ()),
+            *((f"g{n}", (1,)) for n in range(1, number + 1)),
+        ]
+    assert len(set(costs)) == 1, costs

@@ -190,17 +190,18 @@ def of(conn: Connection, user_id: int) -> list[Given]:
         .where(m.user_id == user_id)
         .order_by(group.name, group.id)
     )
+    links = select(link.group_id, link.team_id).join(sign_on_member, m.group_id == link.group_id)
+    teams: dict[str, set[int]] = {}
+    for given, team in conn.execute(links.where(m.user_id == user_id)):
+        teams.setdefault(given, set()).add(team)
     shut = set(conn.execute(select(w.team_id).where(w.user_id == user_id)).scalars())
-    found = []
-    for row in conn.execute(query).all():
-        teams = set(conn.execute(select(link.team_id).where(link.group_id == row.id)).scalars())
-        found.append(
-            Given(
-                row.name,
-                row.issuer,
-                roles_in(row.roles),
-                tuple(sorted(teams - shut)),
-                tuple(sorted(teams & shut)),
-            )
+    return [
+        Given(
+            row.name,
+            row.issuer,
+            roles_in(row.roles),
+            tuple(sorted(teams.get(row.id, set()) - shut)),
+            tuple(sorted(teams.get(row.id, set()) & shut)),
         )
-    return found
+        for row in conn.execute(query)
+    ]
