@@ -108,8 +108,15 @@ def compiled() -> Iterator[None]:
     statements: LRUCache[Any, Any] = LRUCache(STATEMENTS)
     begin = Engine.__init__
 
-    def began(engine: Engine, *args: Any, **more: Any) -> None:
-        begin(engine, *args, **more)
+    def began(
+        engine: Engine,
+        pool: Any,
+        dialect: Any,
+        url: Any,
+        hide_parameters: bool = False,
+        **more: Any,
+    ) -> None:  # by their names: `create_engine` looks for which there are
+        begin(engine, pool, dialect, url, hide_parameters=hide_parameters, **more)
         engine._compiled_cache = statements
 
     make = Flask.create_jinja_environment

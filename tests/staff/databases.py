@@ -119,6 +119,7 @@ ON_BOTH = {
     "pages.test_seen.test_it_is_the_proof_of_the_ladders_message": "rows of one person",
     "pages.test_lists.test_names_stand_in_the_order_of_the_alphabet": "how text is sorted",
     "pages.test_folds": "rows counted by the hour, and cut at a page's end",
+    "storage.test_errors": "the driver's own words",
     "storage.test_among": "lists and pairs as one parameter, and what index they use",
     "storage.test_outage": "a server that goes away in the middle",
     "test_odd_input.test_what_no_text_holds_is_refused_from_a_home": "what text can hold",

@@ -203,6 +203,7 @@ class Database:
 def _postgres(url: URL) -> Engine:
     engine = create_engine(
         url,
+        hide_parameters=True,  # errors are logged, and what is in them concerns people
         poolclass=SharedPool,
         pool_size=POOL_MAX,
         max_overflow=0,
@@ -226,6 +227,7 @@ def _sqlite(url: URL) -> Engine:
         os.close(os.open(url.database, os.O_RDWR | os.O_CREAT, 0o600))
     engine = create_engine(
         url,
+        hide_parameters=True,  # as above
         connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
         pool_size=POOL_MAX,
         # A request holds a connection for its session while it waits for the write lock, and the

@@ -182,7 +182,7 @@ class OneJourney(psycopg.Connection[TupleRow]):
         results = self.wait(execute(self.pgconn))
         for result in results:
             if result.status not in _WELL:
-                raise errors.error_from_result(result)
+                raise _in_short(errors.error_from_result(result))
         first: PGresult = results[0]
         return first
 
@@ -232,10 +232,13 @@ class Cursor:
     def executemany(self, statement: str, many: Sequence[Sequence[Any]]) -> None:
         """Run it with each of these: many are said at once."""
         count = 0
-        with RawCursor(self._connection) as driver:
-            for first in range(0, len(many), SAID_AT_ONCE):
-                driver.executemany(statement, many[first : first + SAID_AT_ONCE])
-                count += driver.rowcount
+        try:
+            with RawCursor(self._connection) as driver:
+                for first in range(0, len(many), SAID_AT_ONCE):
+                    driver.executemany(statement, many[first : first + SAID_AT_ONCE])
+                    count += driver.rowcount
+        except psycopg.Error as error:
+            raise _in_short(error) from error.__cause__
         self._rows, self.description, self.rowcount = [], None, count
 
     def fetchone(self) -> tuple[Any, ...] | None:
@@ -254,6 +257,14 @@ class Cursor:
     def close(self) -> None:
         """Nothing is held at the server."""
         self._rows = []
+
+
+def _in_short(error: psycopg.Error) -> psycopg.Error:
+    """The same, with what PostgreSQL says first, and no row that it failed on: errors are logged,
+    and what is in rows concerns people.  All of it is in `error.diag`."""
+    if error.diag.message_primary:
+        error.args = (error.diag.message_primary,)
+    return error
 
 
 @lru_cache
