@@ -110,7 +110,7 @@ def running() -> Iterator[Provider]:
             """Nothing."""
 
         def _json(self, status: int, told: Any) -> None:
-            body = json.dumps(told).encode()
+            body = told if isinstance(told, bytes) else json.dumps(told).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))

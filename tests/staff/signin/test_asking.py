@@ -84,8 +84,9 @@ DOORS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
         *({name: "javascript:alert(1)//"} for name in DOORS),
         *({name: 7} for name in DOORS),
         *({name: "https://" + "x" * 2000} for name in DOORS),
+        b"[" * 60_000,
     ],
-    ids=str,
+    ids=lambda said: str(said)[:80],
 )
 def test_what_no_provider_says_of_itself_is_one_sentence(
     app: Flask,  # noqa: F811
@@ -102,7 +103,11 @@ def test_what_no_provider_says_of_itself_is_one_sentence(
     assert html.unescape(answer.get_data(as_text=True)).count(SENTENCE) == 1
 
 
-@pytest.mark.parametrize("keys", [[], {"keys": 5}, {"keys": [5]}, {"keys": [{"kty": "x"}]}, {}])
+@pytest.mark.parametrize(
+    "keys",
+    [[], {"keys": 5}, {"keys": [5]}, {"keys": [{"kty": "x"}]}, {}, b"[" * 60_000],
+    ids=lambda keys: str(keys)[:80],
+)
 def test_keys_that_are_none(app: Flask, provider: Provider, keys: Any) -> None:  # noqa: F811
     """Nobody is signed in by them."""
     client = app.test_client()

@@ -58,7 +58,10 @@ SIGNED = frozenset(
 )
 """How an ID token may be signed: by the provider's own key, whatever the provider says."""
 
-NOT_SAID = (AuthlibBaseError, JoseError, ValueError, KeyError, TypeError, AttributeError)
+NOT_SAID = (
+    *(AuthlibBaseError, JoseError, ValueError, KeyError, TypeError, AttributeError),
+    RecursionError,  # JSON that lies too deep
+)
 """What Authlib raises when a provider says what no provider says."""
 
 
