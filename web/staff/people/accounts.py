@@ -260,6 +260,7 @@ def set_grace(staff: Staff, actor: By, hours: int) -> bool:
         raise Refused(Wrong.OUT_OF_RANGE)
     o, u = tables.organisation, tables.user
     with staff.write() as tx:
+        way_in.alone(tx, actor.org)
         had = tx.conn.execute(
             select(o.c.factor_grace_h).where(o.c.id == actor.org)
         ).scalar_one_or_none()
@@ -375,6 +376,7 @@ def pick_team_areas(staff: Staff, actor: By, team: int, pick: Pick) -> bool:
     """The same, by the areas it covers.  Raises `Refused`."""
     need(actor, Right.ASSIGN)
     with staff.write() as tx:
+        way_in.alone(tx, actor.org)
         mine(tx, actor, tables.team, [team])
         links, fixed = tables.team_area, {"team_id": team}
         had = _held(tx, links, fixed, "area_id")
@@ -398,6 +400,7 @@ def pick_home_area(staff: Staff, actor: By, home: str, pick: Pick) -> bool:
     """The same, by the area that it is in (one or none).  Raises `Refused`."""
     need(actor, Right.ASSIGN)
     with staff.write() as tx:
+        way_in.alone(tx, actor.org)
         mine(tx, actor, tables.home, [home])
         links, fixed = tables.area_home, {"home_id": home}
         had = _held(tx, links, fixed, "area_id")

@@ -64,14 +64,14 @@ def roles_in(text: str) -> tuple[Role, ...]:
 
 
 def role_ids(tx: Tx) -> dict[str, int]:
-    """The number of every role; rows that are missing are made."""
+    """The number of every role; rows that are missing are made, by whoever comes first."""
     r = tables.role
-    ids = {row.name: row.id for row in tx.conn.execute(select(r.c.name, r.c.id))}
-    for role in Role:
-        if role.value not in ids:
-            added = insert(r).values(name=role.value).returning(r.c.id)
-            ids[role.value] = tx.conn.execute(added).scalar_one()
-    return ids
+    every = select(r.c.name, r.c.id)
+    ids = {row.name: row.id for row in tx.conn.execute(every)}
+    missing = [role.value for role in Role if role.value not in ids]
+    for name in missing:
+        event_store.upsert(tx.conn, r, {"name": name}, {})
+    return {row.name: row.id for row in tx.conn.execute(every)} if missing else ids
 
 
 def fill(tx: Tx, users: Iterable[int]) -> Filled:

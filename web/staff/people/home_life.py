@@ -20,7 +20,7 @@ from web.staff.core.assignments import ASSIGNED
 from web.staff.core.context import Staff
 from web.staff.core.rights import Right
 from web.staff.events import append
-from web.staff.people import accounts, look_consents
+from web.staff.people import accounts, look_consents, way_in
 from web.staff.people.accounts import By, Refused, Wrong
 from web.staff.storage import plan_tables, tables
 from web.staff.storage.database import Tx
@@ -37,6 +37,7 @@ def close(staff: Staff, actor: By, home: str, why: HomeClosedWhy) -> None:
     _need(actor, Right.ADMINISTER)
     now = staff.clock.now()
     with staff.write() as tx:
+        way_in.alone(tx, actor.org)
         _hold(tx, actor, home, closed=False)
         _nothing_open(tx.conn, home)
         if _goes_on(tx.conn, home, None):
@@ -73,6 +74,7 @@ def reopen(staff: Staff, actor: By, home: str) -> None:
     `Refused`: NO_RIGHT, NOT_FOUND (also one that is open)."""
     _need(actor, Right.ADMINISTER)
     with staff.write() as tx:
+        way_in.alone(tx, actor.org)
         _hold(tx, actor, home, closed=True)
         tx.conn.execute(update(tables.home).where(tables.home.c.id == home).values(closed_at=None))
         accounts.rights_changed(staff, tx, actor, _everybody(tx.conn, actor.org), "home_reopened")

@@ -13,15 +13,14 @@ from sqlalchemy import ColumnElement, Connection, case, func, or_, select
 from web.staff.core.context import Staff
 from web.staff.core.rights import Role
 from web.staff.signin import providers
-from web.staff.storage import tables
+from web.staff.storage import org_locks, tables
 from web.staff.storage.database import Tx
 
 
 def alone(tx: Tx, org: str) -> None:
-    """Let nobody else change who may administer this organisation until the commit.  Asked for
+    """Let nobody else change who may do what in this organisation until the commit.  Asked for
     before anything is changed, so that no two wait for each other."""
-    o = tables.organisation.c
-    tx.conn.execute(select(o.id).where(o.id == org).with_for_update(key_share=True))
+    org_locks.alone(tx, org)
 
 
 def is_left(conn: Connection, staff: Staff, org: str, *, less: int | None = None) -> bool:

@@ -47,7 +47,7 @@ from web.staff.signin.asking import Client, Clients
 from web.staff.signin.failed_attempts import limits, note_refusal, place, sentence
 from web.staff.signin.models import User
 from web.staff.signin.providers import Provider
-from web.staff.storage import tables
+from web.staff.storage import org_locks, tables
 from web.staff.storage.database import Tx
 from web.staff.storage.storable import storable
 
@@ -318,9 +318,9 @@ def settle(tx: Tx, user_id: int) -> None:
     more is taken; then whatever else is open for this account ends, as an access that is taken
     back."""
     shown: _Shown = g.tryggve_sign_on
-    u, o = tables.user.c, tables.organisation.c
+    u = tables.user.c
     org = tx.conn.execute(select(u.org_id).where(u.id == user_id)).scalar_one()
-    tx.conn.execute(select(o.id).where(o.id == org).with_for_update(read=True))
+    org_locks.beside(tx, org)
     now = providers.used(tx.conn, staff()).get(shown.name)
     issuer = shown.provider.known.bare_issuer()
     known = select(u.id).where(u.id == user_id, u.active, u.sso_id == shown.subject)
