@@ -165,10 +165,17 @@ def crowd(gate: AdmissionGate, n: int = LINE_NEW) -> list[threading.Thread]:
         ("GET", "/besok/fil", b"", None),
         ("GET", "/s/1/base.css", b"", None),
         ("POST", "/api/v1/home/enroll", SMALL, None),
+        ("POST", "/administration/egen-inloggning", SMALL, None),
+        ("POST", "/administration/egen-inloggning/grupper", SMALL, Lane.PAGE),
+        ("GET", "/administration/andra-system", b"", Lane.PAGE),
+        ("POST", "/administration/andra-system", SMALL, None),
+        ("POST", "/administration/larmcentraler", SMALL, None),
+        ("POST", "/anhorig/enhet", SMALL, None),
     ],
 )
 def test_each_request_has_its_lane(method: str, path: str, body: bytes, lane: Lane | None) -> None:
-    """Address and size say what a request is; a size that is not told is history."""
+    """Address and size say what a request is; a size that is not told is history.  What waits for
+    somebody else's server has none: four of them would keep every page."""
     assert lane_of(asks(method, path, body)) is lane
     if lane is Lane.LIVE:
         assert lane_of(asks(method, path, body) | {"CONTENT_LENGTH": ""}) is Lane.HISTORY

@@ -24,6 +24,12 @@ FREE = (
 """Files, what a screen listens to, and what waits for somebody else's server or a home's next
 picture: no turn is held."""
 
+OUTSIDE = (
+    *("/administration/andra-system", "/administration/larmcentraler"),
+    *("/administration/egen-inloggning", "/anhorig/enhet"),
+)
+"""Where a form tries somebody else's server, for as long as that takes: no turn is held by it."""
+
 
 def lane_of(environ: dict[str, Any]) -> Lane | None:
     """The lane of a request; None: it goes in as it comes."""
@@ -43,6 +49,8 @@ def lane_of(environ: dict[str, Any]) -> Lane | None:
         size = length(environ)
         return Lane.LIVE if size is not None and size <= LIVE_MAX_BYTES else Lane.HISTORY
     if path.startswith(FREE) or path.endswith("/fil"):
+        return None
+    if method == "POST" and path in OUTSIDE:
         return None
     return Lane.ORDER if method == "POST" and path.startswith(ORDERS) else Lane.PAGE
 
