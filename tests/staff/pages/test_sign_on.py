@@ -19,6 +19,8 @@ from tests.staff.parts import add_home, add_user, sign_in
 from tests.staff.provider import CLIENT, LOA3, SECRET, Provider, running
 from tests.staff.signin.test_single_sign_on import leads_to
 from web.staff.core.context import Staff
+from web.staff.core.rights import Operator, Role
+from web.staff.people import roster, sign_on_groups
 from web.staff.signin.asking import Clients
 from web.staff.storage import tables
 from web.staff.storage.admin_tables import sign_on_provider
@@ -214,6 +216,10 @@ def test_no_administrator_is_locked_out(
         ({"label": ""}, "Fyll i alla fält"),
         ({"secret": ""}, "Fyll i alla fält"),
         ({"client_id": "x" * 301}, "Fyll i alla fält"),
+        ({"groups_claim": ""}, "Fältet med grupper"),
+        ({"groups_claim": "x" * 201}, "Fältet med grupper"),
+        ({"groups_claim": "two words"}, "Fältet med grupper"),
+        ({"groups_claim": "a\tb"}, "Fältet med grupper"),
         ({"levels": " "}, "minst en nivå"),
         ({"levels": "a b c d e f"}, "minst en nivå"),
     ],
@@ -227,6 +233,53 @@ def test_what_cannot_be_a_provider_is_refused(
     answer = press(boss, "write", name=name, **form | {"claim": "sub"} | field)
     assert said in text_of(boss, answer.location)
     assert rows(staff, sign_on_provider) == []
+
+
+def test_the_field_of_the_groups(boss: FlaskClient, staff: Staff, provider: Provider) -> None:
+    """It is shown, tried anew when it changes, kept by a page of before that has no such field, and
+    its usual name is not written down: a version that knew no other reads what it can."""
+    name = used(boss, provider)
+    page = text_of(boss, PAGE)
+    assert re.search(r'value="groups" data-test="groups-claim"', page)
+    assert "Grupper läses ur fältet groups." in page
+    assert "groups_claim" not in rows(staff, sign_on_provider)[0].used
+    write(boss, provider, name=name, groups_claim=" https://id.example/roles ")
+    assert "Grupper läses ur fältet groups." in text_of(boss, PAGE), "not before it is tried"
+    write(boss, provider, name=name, label="Region")
+    assert 'value="https://id.example/roles"' in text_of(boss, PAGE)
+    assert 'data-test="passed"' in tried(boss, provider, name)
+    press(boss, "use", name=name)
+    assert "Grupper läses ur fältet https://id.example/roles." in text_of(boss, PAGE)
+    write(boss, provider, name=name, groups_claim="groups")
+    assert "groups_claim" not in rows(staff, sign_on_provider)[0].wanted
+
+
+def test_the_field_of_the_page_gives_the_groups(
+    boss: FlaskClient, staff_app: Flask, staff: Staff, provider: Provider
+) -> None:
+    """What the provider says there gives the role, and what it says in `groups` gives nothing."""
+    name = write(boss, provider, groups_claim="roles")
+    tried(boss, provider, name)
+    press(boss, "use", name=name)
+    add_user(staff_app, "p2", ["coordinator"])
+    with staff.db.write() as tx:
+        mine = update(tables.user).where(tables.user.c.person_id == "p2")
+        tx.conn.execute(mine.values(sso_id=SUBJECT, sso_issuer=provider.url))
+    sign_on_groups.add(staff, Operator("org1"), name, "natt", (Role.NIGHT_WATCHER,), ())
+
+    def roles(**claims: object) -> set[str]:
+        provider.claims = claims
+        client = staff_app.test_client()
+        token = text_of(client, "/login").split('name="csrf_token"', 1)[1]
+        token = token.split('value="', 1)[1].split('"', 1)[0]
+        sent = client.post(f"/inloggning/{name}", data={"csrf_token": token})
+        assert client.get(provider.sign_in(leads_to(sent))).status_code == 303
+        with staff.db.read() as conn:
+            (one,) = roster.accounts(conn, "org1", "p2")
+        return set(one.roles)
+
+    assert roles(groups=["natt"]) == {"coordinator"}
+    assert roles(roles=["natt"]) == {"coordinator", "night_watcher"}
 
 
 def test_nobody_answers_at_the_address(boss: FlaskClient) -> None:

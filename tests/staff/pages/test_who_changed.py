@@ -315,6 +315,7 @@ def server(walk: Walk, provider: Provider) -> None:
     form = page.split('name="do" value="write">', 1)[1]
     name = form.split('name="name" value="', 1)[1].split('"', 1)[0]
     said = {"label": "SITHS", "issuer": provider.url, "client_id": CLIENT, "secret": SECRET}
+    said |= {"groups_claim": "roles"}
     walk.press("sign_on_change", do="write", name=name, levels=LOA3, claim="sub", **said)
     sent = walk.press("sign_on_change", do="try", name=name)
     walk.client.get(provider.sign_in(leads_to(sent)))

@@ -129,6 +129,10 @@ class ListenConfig(BaseModel):
         return self.homes + self.screens + FOR_REQUESTS
 
 
+GROUPS_CLAIM = "groups"
+"""The claim in which providers usually say the groups."""
+
+
 class SingleSignOn(BaseModel):
     """One provider of OpenID Connect, and whom it may sign in.  Its client secret is the secret
     file `oidc_<name>`."""
@@ -147,7 +151,7 @@ class SingleSignOn(BaseModel):
     claim: str = "sub"
     """The claim that names the person; an account's single sign-on id is compared with it."""
     scope: str = "openid"
-    groups_claim: Annotated[str, Field(min_length=1, max_length=200)] = "groups"
+    groups_claim: Annotated[str, Field(min_length=1, max_length=200)] = GROUPS_CLAIM
     """The claim with the groups that a person is in there, a list of texts (`roles`, say).  Which
     of them give what is set in the pages (*Grupper som ger behörighet*)."""
 

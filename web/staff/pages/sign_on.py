@@ -10,6 +10,7 @@ from __future__ import annotations
 from flask import abort, request, url_for
 from flask.typing import ResponseReturnValue
 
+from web.staff.core.config import GROUPS_CLAIM
 from web.staff.core.context import staff
 from web.staff.core.i18n import N_
 from web.staff.core.i18n import say as _
@@ -27,6 +28,7 @@ SENTENCES = {
     Wrong.EMPTY: N_("Fyll i alla fält. Inget av dem får ha fler än 300 tecken, namnet högst 60."),
     Wrong.ISSUER: N_("Adressen går inte att använda. Den börjar med https://."),
     Wrong.LEVELS: N_("Skriv minst en nivå, högst fem, med mellanslag mellan."),
+    Wrong.GROUPS: N_("Fältet med grupper heter något utan mellanslag, högst 200 tecken."),
     Wrong.TOO_MANY: N_("Ni har tre inloggningar redan. Ta bort någon först."),
     Wrong.NOT_TRIED: N_("Prova inloggningen först, med det som är skrivet nu."),
     Wrong.LOCKED_OUT: N_(
@@ -72,6 +74,7 @@ def show(actor: Actor) -> ResponseReturnValue:
                 if one is not None and (found := now[name]) and found.version == one.version
             },
             faults=FAULTS,
+            usual_groups=GROUPS_CLAIM,
             groups_shown=bool(providers.used_of(conn, staff(), actor.org))
             or bool(sign_on_groups.kept(conn, actor.org)),
             free=sign_on.free_name(conn, actor.org),
@@ -90,7 +93,7 @@ def show(actor: Actor) -> ResponseReturnValue:
     right=Right.ADMINISTER,
     examples=(
         {"do": "write", "name": "x", "label": "x", "issuer": "https://x",
-         "client_id": "x", "levels": "x", "claim": "sub"},
+         "client_id": "x", "levels": "x", "claim": "sub", "groups_claim": "roles"},
         {"do": "try", "name": "x"},
         {"do": "use", "name": "x"},
         {"do": "end", "name": "x"},
@@ -130,7 +133,9 @@ def _said() -> Said:
         form.get(name, "").strip() for name in ("label", "issuer", "client_id", "secret", "claim")
     )
     levels = tuple(dict.fromkeys(form.get("levels", "").split()))
-    return Said(label, issuer, client, secret, levels, claim)
+    groups_claim = form.get("groups_claim")
+    said = None if groups_claim is None else groups_claim.strip()
+    return Said(label, issuer, client, secret, levels, claim, said)
 
 
 def _tried(actor: Actor, name: str, back: str) -> ResponseReturnValue:

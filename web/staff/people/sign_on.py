@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
-from web.staff.core.config import SingleSignOn
+from web.staff.core.config import GROUPS_CLAIM, SingleSignOn
 from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Right
 from web.staff.people import signing_on, way_in
@@ -39,6 +39,9 @@ TEXT_MAX = 300
 LABEL_MAX = 60
 """Characters of what stands on the button, as in the server's file."""
 
+CLAIM_MAX = 200
+"""Characters of the claim with the groups, as in the server's file."""
+
 LEVELS_MAX = 5
 
 LOCAL = ("127.0.0.1", "localhost")
@@ -56,6 +59,8 @@ class Wrong(StrEnum):
     """No address of a provider: it begins with https://."""
     LEVELS = "levels"
     """No level of assurance, or too many."""
+    GROUPS = "groups"
+    """No name of a claim: too long, or with what no claim's name has."""
     TOO_MANY = "too_many"
     NOT_TRIED = "not_tried"
     """It was not tried with just these settings, or did not pass."""
@@ -73,7 +78,8 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What somebody wrote; `secret` empty: the one that is known already."""
+    """What somebody wrote; `secret` empty: the one that is known already, and so `groups_claim`
+    None (a page of before)."""
 
     label: str
     issuer: str
@@ -81,6 +87,7 @@ class Said:
     secret: str
     levels: tuple[str, ...]
     claim: str
+    groups_claim: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +135,7 @@ def _name(org: str, number: int) -> str:
 
 def write(staff: Staff, actor: Actor, name: str, said: Said) -> None:
     """Keep what somebody wrote, beside what is used.  Raises `Refused`: NO_RIGHT, NOT_FOUND (no
-    such name), EMPTY, ISSUER, LEVELS, TOO_MANY."""
+    such name), EMPTY, ISSUER, LEVELS, GROUPS, TOO_MANY."""
     _need(actor)
     with staff.write() as tx:
         row = _hold(tx, actor.org, name)
@@ -136,7 +143,7 @@ def write(staff: Staff, actor: Actor, name: str, said: Said) -> None:
             free = free_name(tx.conn, actor.org)
             if name != free:
                 raise Refused(Wrong.TOO_MANY if free is None else Wrong.NOT_FOUND)
-        text = _own(staff, said, row).model_dump_json()
+        text = _own(staff, said, row).kept()
         values = {"wanted": text, "changed_at": staff.clock.now()}
         if row is None:
             new = insert(sign_on_provider).values(id=name, org_id=actor.org, **values)
@@ -243,6 +250,11 @@ def _own(staff: Staff, said: Said, row: Any) -> Own:
         raise Refused(Wrong.ISSUER)
     if not 0 < len(said.levels) <= LEVELS_MAX or max(map(len, said.levels)) > TEXT_MAX:
         raise Refused(Wrong.LEVELS)
+    groups_claim = said.groups_claim
+    if groups_claim is None:
+        groups_claim = GROUPS_CLAIM if before is None else before.groups_claim
+    if not _is_claim(groups_claim):
+        raise Refused(Wrong.GROUPS)
     sealed = providers.seal(staff.keys, said.secret) if said.secret else ""
     own = Own(
         label=said.label,
@@ -251,6 +263,7 @@ def _own(staff: Staff, said: Said, row: Any) -> Own:
         sealed=sealed or (before.sealed if before is not None else ""),
         acr_values=said.levels,
         claim=said.claim,
+        groups_claim=groups_claim,
     )
     try:
         SingleSignOn(
@@ -260,10 +273,16 @@ def _own(staff: Staff, said: Said, row: Any) -> Own:
             organisations=frozenset({"x"}),
             acr_values=own.acr_values,
             claim=own.claim,
+            groups_claim=own.groups_claim,
         )
     except ValidationError as error:
         raise Refused(Wrong.EMPTY) from error
     return own
+
+
+def _is_claim(text: str) -> bool:
+    """Whether it can be the name of a claim: a word or an address, which has no spaces."""
+    return 0 < len(text) <= CLAIM_MAX and text.isprintable() and " " not in text
 
 
 def _is_issuer(text: str, *, local: bool) -> bool:

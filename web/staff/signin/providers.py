@@ -17,7 +17,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlalchemy import Connection, select
 
-from web.staff.core.config import SingleSignOn
+from web.staff.core.config import GROUPS_CLAIM, SingleSignOn
 from web.staff.core.context import Staff
 from web.staff.core.keys import Keys
 from web.staff.storage.admin_tables import sign_on_provider
@@ -34,6 +34,12 @@ class Own(BaseModel):
     sealed: str
     acr_values: tuple[str, ...]
     claim: str
+    groups_claim: str = GROUPS_CLAIM
+    """The usual one is not written down: a version that knew no other reads it still."""
+
+    def kept(self) -> str:
+        """As a row has it."""
+        return self.model_dump_json(exclude_defaults=True)
 
     def takes_all_of(self, other: Own) -> bool:
         """Whether whoever signed in with the other one could with this one."""
@@ -124,6 +130,7 @@ def _made(staff: Staff, org: str, text: str) -> Provider | None:
             organisations=frozenset({org}),
             acr_values=said.acr_values,
             claim=said.claim,
+            groups_claim=said.groups_claim,
         )
     except (InvalidToken, ValidationError):  # another code key: it is written anew
         return None
