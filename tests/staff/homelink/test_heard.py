@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,21 @@ def test_a_home_listens_and_says_that_it_is_there_beside_a_batch(
     writer.look(staff, afterwards)
     assert link(staff).behind == 300
     assert link(staff).heard_at > before.heard_at
+
+
+def test_a_clock_that_is_set_back_lets_a_home_be_heard(
+    enrolled_home: EnrolledHome, staff: Staff, afterwards: Afterwards
+) -> None:
+    """It was heard an hour from now, before the server's clock was set back; a home with nothing to
+    tell says that it is there, and is noted as heard anew: who is not is called silent."""
+    enrolled_home.send(MatPressed(), device="bed")
+    t = tables.home_link
+    ahead = link(staff).heard_at + timedelta(hours=1)
+    with staff.db.write() as tx:
+        tx.conn.execute(t.update().values(heard_at=ahead))
+    sign_of_life(enrolled_home, 0)
+    writer.look(staff, afterwards)
+    assert link(staff).heard_at < ahead - timedelta(minutes=50)
 
 
 def test_what_a_batch_said_meanwhile_stays(

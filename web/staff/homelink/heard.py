@@ -12,16 +12,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import or_, update
 
 from web.staff.core.context import Staff
 from web.staff.storage import event_store, tables
 from web.staff.storage.database import Tx
+from web.staff.storage.deadlines import SET_BACK
 
 
-def _values(down_have: int | None, behind: int | None) -> dict[str, object]:
-    values: dict[str, object] = {"heard_at": datetime.now(UTC)}
+def _values(down_have: int | None, behind: int | None) -> dict[str, Any]:
+    values: dict[str, Any] = {"heard_at": datetime.now(UTC)}
     if down_have:
         values["down_have"] = down_have
     if behind is not None:
@@ -64,11 +66,12 @@ def note_soon(
     staff.afterwards.later(name, lambda tx: _note_older(tx, home, values))
 
 
-def _note_older(tx: Tx, home: str, values: dict[str, object]) -> None:
-    """Unless what stands there is newer."""
+def _note_older(tx: Tx, home: str, values: dict[str, Any]) -> None:
+    """Unless what stands there is newer.  What lies ahead was written before the clock was set
+    back: left there, it would have a home that is heard called silent."""
     t = tables.home_link
-    said = values.pop("down_have", None)
-    older = or_(t.c.heard_at.is_(None), t.c.heard_at <= values["heard_at"])
+    said, at = values.pop("down_have", None), values["heard_at"]
+    older = or_(t.c.heard_at.is_(None), t.c.heard_at <= at, t.c.heard_at > at + SET_BACK)
     tx.conn.execute(update(t).where(t.c.home_id == home, older).values(**values))
     if said is not None:
         fewer = t.c.down_have < said
