@@ -68,6 +68,25 @@ def test_what_a_device_gets(staff: Staff, tmp_path: Path) -> None:
     assert second["authorization"] == headers["authorization"], "signed once for both"
 
 
+def test_a_signature_of_a_clock_that_was_ahead_is_made_anew(
+    staff: Staff, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Services refuse one that holds for longer than a day from now: a server whose clock is set
+    right goes on being heard."""
+    with opened("push", staff, tmp_path) as (channel, twin):
+        with monkeypatch.context() as ahead:
+            ahead.setattr(time, "time", lambda now=time.time: now() + 20 * 3600)
+            channel.send(MESSAGE, twin.address)
+        channel.send(MESSAGE, twin.address)
+        pairs = [json.loads(line)[0]["authorization"] for line in twin.sent().splitlines()]
+    until = []
+    for pair in pairs:
+        said = dict(part.split("=", 1) for part in pair.partition(" ")[2].split(","))
+        until.append(jwt.decode(said["t"], options={"verify_signature": False})["exp"])
+    assert until[0] - time.time() > 24 * 3600
+    assert until[1] - time.time() < 24 * 3600
+
+
 def test_a_device_answers_for_its_own_message(staff: Staff, tmp_path: Path) -> None:
     """Shown, come, taken: with the token that came with the message; `taken` names message and
     address, so that it can count once, and for that person."""

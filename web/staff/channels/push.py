@@ -244,15 +244,16 @@ class Push:
         """The signature for a push service, used for hours: alarms of a storm go to few of them."""
         origin, now_s = _origin(endpoint), time.time()
         with self._lock:
-            until_s, header = self._signed.get(origin, (0.0, ""))
-            if now_s < until_s:
+            made_s, header = self._signed.get(origin, (0.0, ""))
+            # one of a clock that was ahead lies too long in the future: services refuse that
+            if 0.0 <= now_s - made_s < VAPID_H * 3600:
                 return header
         claims = {"aud": origin, "sub": self._contact, "exp": int(now_s + VAPID_H * 3600 + 600)}
         header = str(self._vapid.sign(claims)["Authorization"])
         with self._lock:
             if len(self._signed) > 100:  # a handful of push services exist
                 self._signed.clear()
-            self._signed[origin] = (now_s + VAPID_H * 3600, header)
+            self._signed[origin] = (now_s, header)
         return header
 
     def _note(self, origin: str) -> None:
