@@ -21,7 +21,7 @@ Whole = Select[*tuple[Any, ...]]
 
 def read_all(conn: Connection, cls: type[R], query: Whole) -> list[R]:
     """The rows of a query, as the class of its table."""
-    return [cls(*row) for row in conn.execute(query)]
+    return [cls(*row) for row in conn.execute(query).all()]
 
 
 def read_one(conn: Connection, cls: type[R], query: Whole) -> R | None:
