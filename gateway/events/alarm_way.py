@@ -22,7 +22,7 @@ class AlarmSent(Data):
     channel: str
     """By its name, as in `web.staff.channels`: `push`, `sms`, …"""
     step: int
-    """Of the ladder, from 1; 0: nobody's ladder, such as an open page."""
+    """Of the ladder, from 1; 0: nobody's ladder, such as an open page, or a word to who had it."""
 
 
 @kind("alarm.delivered", by=By.SERVER)
@@ -86,7 +86,8 @@ class AlarmEscalated(Data):
 @kind("alarm.lapsed", by=By.SERVER)
 class AlarmLapsed(Data):
     """Who had acknowledged the alarm (the event's `person`) neither set out, arrived nor closed it
-    in time: it is open to others again, and its ladder goes on."""
+    in time, or set out and did not say where they are when they were asked (`alarm.arrival_asked`):
+    it is open to others again, and its ladder goes on."""
 
     alarm: Ref
 
@@ -96,6 +97,24 @@ class AlarmResponderDeparted(Data):
     """A person (the event's `person`) is on the way to the home."""
 
     alarm: Ref
+
+
+@kind("alarm.arrival_asked", by=By.SERVER)
+class AlarmArrivalAsked(Data):
+    """Who set out (the event's `person`) was asked whether they are there: no visit of theirs began
+    in the time that their ladder gives them.  The alarm is theirs still."""
+
+    alarm: Ref
+
+
+@kind("alarm.arrival_answered", by=By.SERVER)
+class AlarmArrivalAnswered(Data):
+    """Who has the alarm (the event's `person`) said whether they are there.  That they are is their
+    own word: what a visit shows is `alarm.responder_arrived`."""
+
+    alarm: Ref
+    there: bool
+    """False: on the way still, and asked again as long after this."""
 
 
 @kind("alarm.responder_arrived", by=By.SERVER)

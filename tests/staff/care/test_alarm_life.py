@@ -13,6 +13,8 @@ from sqlalchemy import delete, select
 from gateway.envelope import Draft, Event
 from gateway.events import (
     AlarmAcknowledged,
+    AlarmArrivalAnswered,
+    AlarmArrivalAsked,
     AlarmDelivered,
     AlarmEscalated,
     AlarmExplained,
@@ -42,6 +44,7 @@ from web.staff.core.rights import Actor, Role
 from web.staff.events import append
 from web.staff.events.projections.rebuild import Fold, rebuild_home
 from web.staff.storage import tables
+from web.staff.storage.coming import Coming
 from web.staff.storage.rows import AlarmRow
 
 
@@ -90,6 +93,14 @@ LIFE: list[tuple[str | None, Data]] = [
     (None, AlarmEscalated(alarm="a", step=2, round=1, why=Climbed.LAPSED, ladder="l1")),
     ("p2", AlarmAcknowledged(alarm="a")),
     ("p2", AlarmResponderDeparted(alarm="a")),
+    ("p2", AlarmArrivalAsked(alarm="a")),
+    ("p2", AlarmArrivalAnswered(alarm="a", there=False)),
+    ("p2", AlarmArrivalAsked(alarm="a")),
+    ("p2", AlarmArrivalAnswered(alarm="a", there=True)),
+    ("p2", AlarmLapsed(alarm="a")),
+    ("p2", AlarmAcknowledged(alarm="a")),
+    ("p2", AlarmResponderDeparted(alarm="a")),
+    ("p2", AlarmArrivalAsked(alarm="a")),
     ("p2", AlarmResponderArrived(alarm="a", visit="home:h1/9")),
     ("p2", AlarmExplained(alarm="a", finding=AlarmFinding.FALL)),
     ("p3", AlarmExplained(alarm="a", finding=AlarmFinding.NEEDED_HELP)),
@@ -113,6 +124,8 @@ def test_a_life_in_any_order_ends_in_the_same_row(
     assert (row.sent_at, row.shown_at) == (at["alarm.sent"], at["alarm.shown"])
     assert row.delivered_at == at["alarm.shown"]  # it was shown before a provider said so
     assert (row.step, row.round, row.finding, row.explained_by) == (2, 1, "needed_help", "p3")
+    assert row.way == (Coming.ASKED, row.coming_at)
+    assert row.last_acknowledged_at == row.acknowledged_at != row.first_acknowledged_at
     assert (row.departed_by, row.departed_at) == ("p2", at["alarm.responder_departed"])
     assert (row.arrived_by, row.arrived_visit) == ("p2", "home:h1/9")
     (repeat,) = rows(staff, tables.alarm_repeat)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -11,6 +12,7 @@ from sqlalchemy import select
 from gateway.envelope import Draft
 from gateway.events import (
     AlarmAcknowledged,
+    AlarmArrivalAsked,
     AlarmCancelled,
     AlarmDelivered,
     AlarmEscalated,
@@ -28,7 +30,7 @@ from gateway.events import (
 from tests.staff.care.test_alarm_life import raised, row_of, said
 from tests.staff.pages.conftest import post, text_of
 from tests.staff.pages.test_pages import raise_alarm, reads
-from tests.staff.parts import EnrolledHome, hire
+from tests.staff.parts import EnrolledHome, add_user, hire, sign_in
 from web.staff.core.context import Staff
 from web.staff.storage import tables
 
@@ -88,12 +90,50 @@ def test_who_took_it_and_did_not_come_is_told(
     said(staff, AlarmLapsed(alarm=alarm), "p2")
     for path in ("/nu", address(alarm)):
         page = text_of(carer, path)
-        assert "Prov p2 tog larmet men kom inte vidare" in page
+        assert re.search(r"Prov p2 tog larmet \S+ men kom inte vidare", page)
         assert 'data-test="untaken"' in page
     assert post(carer, "/larm/ta", alarm=alarm).status_code == 200
     page = text_of(carer, "/nu")
     assert "Du har tagit larmet" in page
     assert "kom inte vidare" not in page
+
+
+def test_who_is_asked_whether_they_are_there_answers_on_the_page(
+    carer: FlaskClient, home: EnrolledHome, staff: Staff
+) -> None:
+    """On Nu, on Mitt pass and on the alarm's page; others see that it is waited for, and who took
+    it after a lapse says anew that they are on the way."""
+    add_user(home.app, "p2", ["caregiver"], homes=["h1"])
+    alarm = raise_alarm(home)
+    for path in ("/larm/ta", "/larm/pa-vag"):
+        assert post(carer, path, alarm=alarm).status_code == 200
+    pages = ("/nu", "/pass", address(alarm))
+    assert not any('data-test="asked"' in text_of(carer, path) for path in pages)
+    said(staff, AlarmArrivalAsked(alarm=alarm), "p7")
+    for path in pages:
+        page = text_of(carer, path)
+        assert "Är du framme?" in page
+        assert "Inte framme än. Väntar på svar sedan" in page
+    theirs = home.app.test_client()
+    sign_in(theirs, "p2")
+    page = text_of(theirs, "/nu")
+    assert "Är du framme?" not in page
+    assert "Inte framme än. Väntar på svar sedan" in page
+    assert post(carer, "/larm/framme", alarm=alarm, there="perhaps").status_code == 422
+    assert post(theirs, "/larm/framme", alarm=alarm, there="yes").status_code == 409
+    assert post(carer, "/larm/framme", alarm=alarm, there="no").status_code == 200
+    page = text_of(carer, "/nu")
+    assert "Är du framme?" not in page
+    assert "Prov p7 är på väg" in page
+    said(staff, AlarmArrivalAsked(alarm=alarm), "p7")
+    assert post(carer, "/larm/framme", alarm=alarm, there="yes").status_code == 200
+    assert "Prov p7 säger sig vara framme" in text_of(theirs, "/nu")
+    said(staff, AlarmLapsed(alarm=alarm), "p7")
+    page = text_of(theirs, "/nu")
+    assert "är på väg" not in page
+    assert 'data-test="set-out"' not in page
+    assert post(theirs, "/larm/ta", alarm=alarm).status_code == 200
+    assert 'data-test="set-out"' in text_of(theirs, "/nu")
 
 
 def test_a_pendant_pressed_again_adds_to_its_alarm(carer: FlaskClient, home: EnrolledHome) -> None:

@@ -21,6 +21,7 @@ from web.staff.core.context import Staff
 from web.staff.ladders import provider_routes
 from web.staff.people import before
 from web.staff.storage import tables
+from web.staff.storage.admin_tables import change_before
 from web.staff.storage.ladder_tables import ladder, rota, rota_shift
 
 
@@ -106,6 +107,32 @@ def test_a_ladder_is_put_back(boss: FlaskClient, people: Hand, staff: Staff) -> 
         tx.conn.execute(tables.user.update().where(tables.user.c.person_id == "p1"), {"active": 0})
     assert undone() != "Ångrat."
     assert rows() == []
+
+
+def test_how_long_the_way_may_be(boss: FlaskClient, people: Hand, staff: Staff) -> None:
+    """Minutes within bounds, shown again; what was remembered by a version that had no such field
+    is put back all the same."""
+    step = {"name": "Natt", "day": list("0123456"), "step-1": "person:p1", "timeout-1": "60"}
+    for wrong in ("0", "10081", "-5", "9" * 400, "snart"):
+        said = send(boss, "/larmkedjor", arrive=wrong, **step)
+        assert said.startswith(("Välj minst en dag", "Sidan förstod inte")), wrong
+    assert send(boss, "/larmkedjor", arrive="45", **step) == "Larmkedjan är sparad."
+    with staff.db.read() as conn:
+        (made,) = conn.execute(select(ladder.c.id, ladder.c.arrive_min)).all()
+    assert made.arrive_min == 45
+    assert 'value="45"' in boss.get(f"/larmkedjor/en?kedja={made.id}").text
+    send(boss, "/larmkedjor", ladder=made.id, arrive="", **step)
+    with staff.db.write() as tx:
+        for row in tx.conn.execute(select(change_before)).all():
+            values = {
+                name: json.dumps({k: v for k, v in json.loads(text).items() if k != "arrive_min"})
+                for name, text in (("before", row.before), ("after", row.after))
+            }
+            tx.conn.execute(change_before.update().where(change_before.c.id == row.id), values)
+    page = boss.get("/administration/andringar").text
+    change = re.search(r'data-test="step".*?name="change" value="(\w+)"', page, re.DOTALL)
+    assert change is not None
+    assert send(boss, "/administration/andringar", change=change[1], back="") == "Ångrat."
 
 
 def test_the_order_is_put_back(

@@ -21,6 +21,7 @@ from gateway.envelope import Draft
 from gateway.errors import TryggveError
 from gateway.events import (
     AlarmAcknowledged,
+    AlarmArrivalAnswered,
     AlarmExplained,
     AlarmFinding,
     AlarmNoted,
@@ -38,6 +39,7 @@ from web.staff.core.context import Staff
 from web.staff.core.rights import Actor, Right
 from web.staff.events import append
 from web.staff.storage import tables
+from web.staff.storage.coming import Coming
 from web.staff.storage.database import Tx
 from web.staff.storage.plan_tables import visit_note
 from web.staff.storage.rows import AlarmRow, read_all
@@ -178,10 +180,24 @@ def set_out(staff: Staff, actor: Actor, alarm: str) -> Done:
     with staff.write() as tx:
         row = _open_alarm(tx, actor, alarm)
         _take(staff, tx, actor, row)
-        if row.departed_by == actor.person and row.departed_at is not None:
-            return Done(row.id, row.departed_at)
+        if row.acknowledged_by == actor.person and row.way is not None:
+            return Done(row.id, row.way[1])
         departed = AlarmResponderDeparted(alarm=row.id)
         return _write(staff, tx, row.home_id, actor, departed, row.device)
+
+
+def answer_arrival(staff: Staff, actor: Actor, alarm: str, *, there: bool) -> Done:
+    """Tell whether one is there, or on the way still; an alarm that nobody has (any more) is taken
+    with it.  Raises `Refused`: NO_ROLE, NO_ALARM, NOT_FIRST (with who has it), CLOSED.  Twice is
+    answered with the first."""
+    with staff.write() as tx:
+        row = _open_alarm(tx, actor, alarm)
+        _take(staff, tx, actor, row)
+        word = Coming.THERE if there else Coming.STILL
+        if row.acknowledged_by == actor.person and row.way is not None and row.way[0] is word:
+            return Done(row.id, row.way[1])
+        answered = AlarmArrivalAnswered(alarm=row.id, there=there)
+        return _write(staff, tx, row.home_id, actor, answered, row.device)
 
 
 def note(staff: Staff, actor: Actor, alarm: str, words: str) -> Done:

@@ -44,7 +44,8 @@ def title(message: Message, locale: str) -> str:
 def text(message: Message, locale: str, *, reply: bool) -> str:
     """The whole of a short message; `reply`: whether an answer can come back by the same way."""
     if message.said is not None:
-        return message.said
+        answer = message.said_reply if reply else None
+        return message.said if answer is None else f"{message.said} {answer}"
     parts = [f"{title(message, locale)}."]
     if message.repeat > 1:
         parts.insert(0, say_in(locale, AGAIN, round=message.repeat) + ".")

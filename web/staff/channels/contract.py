@@ -102,6 +102,8 @@ class Message:
     """Words for the receiver in place of the alarm's own, in their language: the answer to what
     they wrote back.  Never with a name; `url` tells who."""
     trial: bool = False
+    said_reply: str | None = None
+    """Of `said`: how to answer it, where an answer can come back by the same way."""
 
     @property
     def is_news(self) -> bool:

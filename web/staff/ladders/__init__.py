@@ -7,6 +7,7 @@
     rotas        who is on call
     foresight    who would be reached, and when nobody would be
     receivers    who a step means now, and where they are reached
+    held         an alarm that somebody has: when they are asked, when they have it no longer
     climbing     one look at the ladders that are due: steps taken, messages put into the outbox
     outbox       messages taken to be sent, under a lease
     noting       what came of them: events, the next address, the next step

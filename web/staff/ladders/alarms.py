@@ -1,4 +1,4 @@
-"""What a ladder reads of alarms: open or not, taken or not, and whether who took one has begun.
+"""What a ladder reads of alarms: open or not, taken or not, and how far who took one has come.
 
 Not for: changing any of it.
 """
@@ -8,32 +8,52 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Self
 
 from sqlalchemy import Connection, select
 
-from gateway.events import AlarmResponderArrived, AlarmResponderDeparted, Climbed
+from gateway.events import Climbed
 from web.staff.care.mass_alarms import is_gathered
+from web.staff.storage import coming
 from web.staff.storage import tables as t
 from web.staff.storage.among import among
-from web.staff.storage.event_store import to_event
+from web.staff.storage.coming import Coming
 
 _A = t.alarm.c
 COLUMNS = (
     *(_A.id, _A.home_id, _A.type, _A.severity, _A.raised_at),
     *(_A.acknowledged_by, _A.acknowledged_at, _A.ref, _A.closed_at),
+    *(_A.departed_at, _A.arrived_at, _A.coming, _A.coming_at, _A.coming_seq),
 )
 """The columns of an `Alarm`."""
 
-BEGUN = (AlarmResponderDeparted.KIND, AlarmResponderArrived.KIND)
 
-ANSWERS_READ = 50
-"""Of who set out in a home since an alarm was taken, how many events are read."""
+class Stage(StrEnum):
+    """How far an alarm is that somebody has; the state of its ladder meanwhile."""
+
+    TAKEN = "taken"
+    """They have not set out."""
+    COMING = "coming"
+    ASKED = "asked"
+    """Asked whether they are there."""
+    THERE = "there"
+
+
+HELD = frozenset(one.value for one in Stage)
+
+STAGES = {
+    Coming.SET_OUT: Stage.COMING,
+    Coming.STILL: Stage.COMING,
+    Coming.ASKED: Stage.ASKED,
+    Coming.THERE: Stage.THERE,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """What of an alarm its ladder goes by."""
+    """What of an alarm its ladder goes by.  `stage` and since when: of one that somebody has;
+    `is_old`: they set out before it was known who does not arrive."""
 
     id: str
     home: str
@@ -44,14 +64,25 @@ class Alarm:
     taken_at: datetime | None
     ref: str
     is_open: bool
+    stage: Stage
+    stage_at: datetime | None
+    is_old: bool = False
 
     @classmethod
     def of(cls, values: Sequence[Any]) -> Self:
         """From the columns `COLUMNS`."""
-        alarm, home, about, severity, raised_at, taken_by, taken_at, ref, closed_at = values
+        alarm, home, about, severity, raised_at, taken_by, taken_at, ref, closed_at, *way = values
+        departed_at, arrived_at, *steps = way
+        come = coming.of(*steps, taken_at=taken_at, departed_at=departed_at)
+        stage, stage_at = (Stage.TAKEN, taken_at) if come is None else (STAGES[come[0]], come[1])
+        if arrived_at is not None:  # whoever it was: somebody is there
+            stage, stage_at = Stage.THERE, arrived_at
         return cls(
             *(alarm, home, about, severity, raised_at, taken_by, taken_at, ref),
             is_open=closed_at is None,
+            stage=stage,
+            stage_at=stage_at,
+            is_old=come is not None and steps[-1] is None,
         )
 
 
@@ -83,23 +114,3 @@ def came_again(conn: Connection, alarm: Alarm, since: datetime) -> bool:
         r.home_id == alarm.home, r.alarm.in_({alarm.id, alarm.ref}), r.at >= since
     )
     return conn.execute(query.limit(1)).first() is not None
-
-
-def has_begun(conn: Connection, alarm: Alarm) -> bool:
-    """Whether somebody has set out for it, or is there, since it was taken."""
-    e = t.event.c
-    query = (
-        select(e.body, e.hash)
-        .where(
-            e.home_id == alarm.home,
-            e.kind.in_(BEGUN),
-            e.corrected_at >= alarm.taken_at,
-        )
-        .order_by(e.corrected_at.desc())
-        .limit(ANSWERS_READ)
-    )
-    told = (to_event(body, bytes(digest)).data for body, digest in conn.execute(query))
-    return any(
-        isinstance(data, AlarmResponderDeparted | AlarmResponderArrived) and data.alarm == alarm.id
-        for data in told
-    )

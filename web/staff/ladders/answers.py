@@ -2,6 +2,8 @@
 
 By text, the sender's address must be that of somebody who was told; `OK` is enough while one alarm
 waits for an answer from that address, and with the two digits of its message it means that alarm.
+Who was asked whether they are there says so with `FRAMME`; their `OK` says that they are on the
+way.
 By the button of a notification, the channel says which message it was, and it works once.  Whoever
 is not the first is told so.
 
@@ -11,13 +13,13 @@ Not for: what an acknowledgement does (`web.staff.care.actions`), or a provider'
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select, update
+from sqlalchemy import ColumnElement, Connection, and_, select, update
 
 from web.staff.care import actions, mass_alarms
 from web.staff.care.actions import Refused, Why
@@ -31,24 +33,29 @@ from web.staff.ladders.outbox import alarm_url, reply_code, severity_of
 from web.staff.signin.auth import actor_of
 from web.staff.storage import alarm_tables
 from web.staff.storage import tables as t
+from web.staff.storage.coming import Coming
 from web.staff.storage.ladder_tables import alarm_message
 
 ANSWERED_WITHIN = timedelta(hours=24)
 """How long after a message an answer to it is taken: an alarm that is open for longer is told
 again."""
 
-TOLD_MAX = 50
-"""Messages to one address that are looked through, the newest first."""
+TOLD_MAX = 500
+"""Messages to one address that are looked through, the newest first: what four alarms that nobody
+takes tell in a day, each of them every quarter of an hour."""
 
 MASS = "mass:"
 
-_OK = re.compile(r"\s*ok(?:ej|ay)?\b\W*(?P<code>\d{2})?\s*", re.IGNORECASE)
+_OK = re.compile(r"\s*(?:ok(?:ej|ay)?|(?P<there>framme))\b\W*(?P<code>\d{2})?\s*", re.IGNORECASE)
 
 
 class Became(StrEnum):
     """What became of an answer."""
 
     TAKEN = "taken"
+    STILL = "still"
+    """It is theirs, and they are on the way still."""
+    THERE = "there"
     OTHERS = "others"
     """Somebody else has it."""
     CLOSED = "closed"
@@ -63,6 +70,8 @@ class Became(StrEnum):
 
 WORDS = {
     Became.TAKEN: N_("Tack, du har tagit larmet. %(url)s"),
+    Became.STILL: N_("Tack. Larmet är ditt, och du är på väg. %(url)s"),
+    Became.THERE: N_("Tack, du är framme. %(url)s"),
     Became.OTHERS: N_("Larmet är redan taget. Se av vem: %(url)s"),
     Became.CLOSED: N_("Larmet är redan avslutat. %(url)s"),
     Became.MAY_NOT: N_("Du kan inte ta det här larmet. %(url)s"),
@@ -77,7 +86,8 @@ TOLD = (
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A message that somebody answers."""
+    """A message that somebody answers.  `waits`: nobody has its alarm; `asks`: who answers has it,
+    and was asked whether they are there."""
 
     id: str
     escalation: str
@@ -92,13 +102,15 @@ class Told:
     raised_at: datetime
     about: str
     waits: bool
+    asks: bool
 
     @classmethod
     def of(cls, row: tuple[Any, ...]) -> Told:
         """From a row of `_told`."""
-        *told, closed_at, taken_at = row
+        *told, closed_at, taken_at, asked = row
         known = dict(zip(TOLD, told, strict=True))
-        return cls(**known, waits=closed_at is None and taken_at is None)
+        is_open = closed_at is None
+        return cls(**known, waits=is_open and taken_at is None, asks=is_open and bool(asked))
 
 
 def reply(staff: Staff, dispatcher: Dispatcher, channel: str, said: Reply) -> Became:
@@ -107,41 +119,73 @@ def reply(staff: Staff, dispatcher: Dispatcher, channel: str, said: Reply) -> Be
     if match is None:
         return Became.NOTHING
     told = _told_to(staff, channel, said)
-    if said.message is not None and told and not _is_first_press(staff, said.message):
+    if said.message is not None and told and _is_used(staff, said.message):
         return Became.USED
     if match["code"] is not None:
         told = [one for one in told if reply_code(one.alarm) == match["code"]]
+    there = match["there"] is not None
+    if there:
+        told = [one for one in told if one.asks]
     if not told:
         return Became.NOTHING
-    waiting = {one.alarm: one for one in reversed(told) if one.waits}
+    waiting = {one.alarm: one for one in reversed(told) if one.waits or one.asks}
     if len(waiting) > 1:
         _say(staff, dispatcher, channel, told[0], Became.WHICH, list(waiting))
         return Became.WHICH
     one = next(iter(waiting.values()), told[0])
-    became = take(staff, one)
+    became = arrive(staff, one, there=there) if one.asks else take(staff, one)
+    if said.message is not None:
+        _use_up(staff, said.message)
     _say(staff, dispatcher, channel, one, became, [one.alarm])
     return became
 
 
-def _is_first_press(staff: Staff, message: str) -> bool:
-    m = alarm_message
+def _is_used(staff: Staff, message: str) -> bool:
+    m = alarm_message.c
+    used = select(m.id).where(m.id == message, m.answered_at.is_not(None))
+    with staff.db.read() as conn:
+        return conn.execute(used).first() is not None
+
+
+def _use_up(staff: Staff, message: str) -> None:
+    """Once the alarm is taken, and not before: a device whose press was lost to a database that
+    went away presses again by itself, and must not be told that all is done."""
+    m = alarm_message.c
     with staff.write() as tx:
-        once = update(m).where(m.c.id == message, m.c.answered_at.is_(None))
-        return bool(tx.conn.execute(once.values(answered_at=staff.clock.now())).rowcount)
+        once = update(alarm_message).where(m.id == message, m.answered_at.is_(None))
+        tx.conn.execute(once.values(answered_at=staff.clock.now()))
 
 
 def take(staff: Staff, told: Told) -> Became:
     """Acknowledge as the person who was told."""
+
+    def do(actor: Actor) -> None:
+        _acknowledge(staff, actor, told)
+
+    return _as_told(staff, told, do) or Became.TAKEN
+
+
+def arrive(staff: Staff, told: Told, *, there: bool) -> Became:
+    """Say as the person who was asked whether they are there."""
+
+    def do(actor: Actor) -> None:
+        actions.answer_arrival(staff, actor, told.alarm, there=there)
+
+    return _as_told(staff, told, do) or (Became.THERE if there else Became.STILL)
+
+
+def _as_told(staff: Staff, told: Told, do: Callable[[Actor], None]) -> Became | None:
+    """Do something as the person who was told; why that was not done, or None."""
     actor = actor_of(staff, told.user)
     if actor is None or actor.org != told.org:
         return Became.MAY_NOT
     try:
-        _acknowledge(staff, actor, told)
+        do(actor)
     except Refused as error:
         return {Why.NOT_FIRST: Became.OTHERS, Why.CLOSED: Became.CLOSED}.get(
             error.why, Became.MAY_NOT
         )
-    return Became.TAKEN
+    return None
 
 
 def _acknowledge(staff: Staff, actor: Actor, told: Told) -> None:
@@ -175,6 +219,7 @@ def _told(conn: Connection, which: ColumnElement[bool]) -> list[Told]:
         select(
             *(m.id, m.escalation, m.org_id, m.home_id, m.alarm, u.id, c.id, c.value, u.locale),
             *(a.severity, a.raised_at, a.type, a.closed_at, a.acknowledged_at),
+            and_(a.acknowledged_by == m.person, a.coming == Coming.ASKED.value),
         )
         .join(alarm_tables.contact_point, c.id == m.contact)
         .join(t.user, u.id == c.user_id)

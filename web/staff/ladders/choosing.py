@@ -101,6 +101,7 @@ def of_orgs(conn: Connection, orgs: Collection[str]) -> dict[str, list[Ladder]]:
                 from_min=row.from_min,
                 until_min=row.until_min,
                 lapse_min=row.lapse_min,
+                arrive_min=row.arrive_min,
             )
         )
     return found

@@ -18,11 +18,12 @@ from sqlalchemy import ColumnElement, Row, and_, or_, select
 
 from gateway.envelope import Draft
 from gateway.errors import TryggveError
-from gateway.events import AlarmLapsed, Climbed
+from gateway.events import AlarmArrivalAsked, AlarmLapsed, Climbed, Data
 from web.staff.core.context import Staff
 from web.staff.events.append_many import write_many
-from web.staff.ladders import alarms, choosing, mass, queueing, stepping
-from web.staff.ladders.alarms import Alarm
+from web.staff.ladders import alarms, choosing, held, mass, queueing, stepping, steps
+from web.staff.ladders.alarms import HELD, Alarm, Stage
+from web.staff.ladders.held import Says, Word
 from web.staff.ladders.stepping import Climb
 from web.staff.storage import event_store
 from web.staff.storage.database import Tx
@@ -45,8 +46,12 @@ LATE_S = 2.0
 and five steps would add up what each of them waited for it.  One that waited longer (the server
 stood still) gives its people their whole time."""
 
-BEGUN_LOOK_S = 3600.0
-"""Seconds until an alarm that somebody is on the way to is looked at again."""
+THERE_LOOK_S = 3600.0
+"""Seconds until an alarm at which somebody is there is looked at again."""
+
+OLD = timedelta(days=1)
+"""How long ago somebody may have set out under a version that asked nobody, and is asked now: what
+has been open for longer is known, and wakes nobody in the first night."""
 
 
 def is_due(now: Moment) -> ColumnElement[bool]:
@@ -114,12 +119,16 @@ class _Look:
         self._now = now
         self._told: dict[str, list[Draft]] = {}
         self._changed: list[dict[str, Any]] = []
+        self._words: list[Word] = []
+        self._of_held: choosing.Ladders | None = None
 
     def take(self, rows: Sequence[Row[Any]]) -> None:
         """Decide about each ladder, and write all of it."""
         conn = self._tx.conn
         known = alarms.read(conn, [row.alarm for row in rows if row.alarm is not None])
         together = alarms.gathered(conn, known.keys())
+        held_in = {one.home for one in known.values() if one.taken_at is not None}
+        self._of_held = choosing.read(conn, held_in) if held_in else None
         going: list[tuple[Row[Any], Mapping[str, Alarm], Climbed]] = []
         for row in rows:
             if row.mass_id is not None:
@@ -132,6 +141,8 @@ class _Look:
             if why is not None:
                 going.append((row, waiting, why))
         self._climb(going)
+        words = held.messages(conn, self._words, self._channels, self._now.at, self._staff.boot)
+        queueing.put(conn, words)
         write_many(self._staff, self._tx, self._told)
         event_store.upsert_many(conn, escalation, ("id",), self._changed)
 
@@ -145,22 +156,36 @@ class _Look:
         if alarm.taken_at is None:
             if row.look and not row.over and self._came_again(row, alarm):
                 return Climbed.REPEATED
-            return Climbed.LAPSED if row.state == "taken" else self._on_time(row)
-        lapse_s = self._lapse_s(row, alarm)
-        if row.state != "taken":
-            gone_s = (self._now.at - alarm.taken_at).total_seconds()
+            return Climbed.LAPSED if row.state in HELD else self._on_time(row)
+        return self._decide_held(row, alarm)
+
+    def _decide_held(self, row: Row[Any], alarm: Alarm) -> Climbed | None:
+        """Of one that somebody has: what they do next is waited for, asked for, or over."""
+        limit_s = self._limit_s(row, alarm)
+        if row.state != alarm.stage.value:
+            gone_s = (self._now.at - (alarm.stage_at or self._now.at)).total_seconds()
             # from here on by the clock that is never set
-            self._wait(row, min(max(lapse_s - gone_s, 0.0), lapse_s), state="taken")
-            return None
-        if not row.over:
+            self._wait(row, min(max(limit_s - gone_s, 0.0), limit_s), state=alarm.stage.value)
+        elif not row.over:
             self._change(row)
-            return None
-        if alarms.has_begun(self._tx.conn, alarm):
-            self._wait(row, BEGUN_LOOK_S)
-            return None
-        lapsed = Draft(AlarmLapsed(alarm=alarm.id), person=alarm.taken_by)
-        self._told.setdefault(alarm.home, []).append(lapsed)
-        return Climbed.LAPSED
+        elif alarm.stage is Stage.THERE or self._is_known(alarm):
+            self._wait(row, THERE_LOOK_S)
+        elif alarm.stage is Stage.COMING:
+            self._tell(row, alarm, AlarmArrivalAsked(alarm=alarm.id), Says.ASKS)
+            self._wait(row, steps.answer_s(alarm.severity), state=Stage.ASKED.value)
+        else:
+            self._tell(row, alarm, AlarmLapsed(alarm=alarm.id), Says.LAPSED)
+            return Climbed.LAPSED
+        return None
+
+    def _is_known(self, alarm: Alarm) -> bool:
+        """Whether they set out so long ago that nobody was asked then."""
+        return alarm.is_old and self._now.at - (alarm.stage_at or self._now.at) > OLD
+
+    def _tell(self, row: Row[Any], alarm: Alarm, data: Data, says: Says) -> None:
+        """Write what became of who has it, and let them know."""
+        self._told.setdefault(alarm.home, []).append(Draft(data, person=alarm.taken_by))
+        self._words.append(Word(row, alarm, says))
 
     def _came_again(self, row: Row[Any], alarm: Alarm) -> bool:
         """Whether its cause came again since the step was told: the step is told once more."""
@@ -176,9 +201,9 @@ class _Look:
             self._change(row, state="ended", ended_at=self._now.at)
             return None
         if not waiting:
-            self._wait(row, mass.LOOK_AGAIN_S, state="taken")
+            self._wait(row, mass.LOOK_AGAIN_S, state=Stage.TAKEN.value)
             return None
-        return Climbed.LAPSED if row.state == "taken" else self._on_time(row)
+        return Climbed.LAPSED if row.state in HELD else self._on_time(row)
 
     def _on_time(self, row: Row[Any]) -> Climbed | None:
         if row.over:
@@ -186,12 +211,14 @@ class _Look:
         self._change(row)
         return None
 
-    def _lapse_s(self, row: Row[Any], alarm: Alarm) -> float:
-        ladders = choosing.read(self._tx.conn, [alarm.home])
-        if alarm.home not in ladders.places:
-            return BEGUN_LOOK_S
+    def _limit_s(self, row: Row[Any], alarm: Alarm) -> float:
+        """Seconds until it is looked at again, from when its stage began."""
+        ladders = self._of_held
+        if ladders is None or alarm.home not in ladders.places:
+            return THERE_LOOK_S
         chosen = ladders.climbed(row.ladder, alarm.home, alarm.about, alarm.severity, self._now.at)
-        return chosen.lapse_s(alarm.severity)
+        limit_s = held.limit_s(alarm, chosen)
+        return THERE_LOOK_S if limit_s is None else limit_s
 
     def _wait(self, row: Row[Any], seconds: float, **values: object) -> None:
         self._change(row, **values, **self._now.values(seconds))

@@ -42,12 +42,15 @@ LADDERS_MAX = 100
 LAPSE_MAX_MIN = 7 * 24 * 60
 """Minutes: an alarm that somebody holds for longer than a week without a step is nobody's."""
 
+ARRIVE_MAX_MIN = 7 * 24 * 60
+"""Minutes: nor is one to which somebody is on the way for longer than a week."""
+
 ROTA_AHEAD = timedelta(days=31)
 """How far ahead a rota must have somebody to count as one that reaches anybody."""
 
 REMEMBERED = (
     *("name", "place", "severity", "types", "area_id", "days", "from_min", "until_min"),
-    *("lapse_min", "steps"),
+    *("lapse_min", "arrive_min", "steps"),
 )
 """Columns of a ladder that are put back when its last change is taken back."""
 
@@ -119,7 +122,8 @@ def _remember(staff: Staff, tx: Tx, actor: By, ladder_id: str, had: dict[str, An
 
 
 def _placeless(row: dict[str, Any] | None) -> dict[str, Any] | None:
-    return None if row is None else {name: row[name] for name in REMEMBERED if name != "place"}
+    # `get`: what was remembered before a column there was has none
+    return None if row is None else {name: row.get(name) for name in REMEMBERED if name != "place"}
 
 
 def undo(staff: Staff, actor: By, change: Changed, channels: Collection[str]) -> None:
@@ -195,6 +199,7 @@ def _keep(conn: Connection, org: str, wanted: Ladder) -> str:
         "from_min": wanted.from_min,
         "until_min": wanted.until_min,
         "lapse_min": wanted.lapse_min,
+        "arrive_min": wanted.arrive_min,
         "steps": write_steps(wanted.steps),
         "changed_at": datetime.now(UTC),
     }
@@ -231,7 +236,7 @@ def _check_form(wanted: Ladder) -> None:
     if len(wanted.name) > NAME_MAX:
         raise Refused(Wrong.TOO_LONG)
     known = {one.value for one in AlarmType}
-    lapse_min = wanted.lapse_min
+    lapse_min, arrive_min = wanted.lapse_min, wanted.arrive_min
     fits = (
         wanted.severity in (None, *SEVERITIES)
         and wanted.types <= known
@@ -239,6 +244,7 @@ def _check_form(wanted: Ladder) -> None:
         and 0 <= wanted.from_min < 1440
         and 0 <= wanted.until_min < 1440
         and (lapse_min is None or 0 < lapse_min <= LAPSE_MAX_MIN)
+        and (arrive_min is None or 0 < arrive_min <= ARRIVE_MAX_MIN)
         and 0 < len(wanted.steps) <= steps.STEPS_MAX
     )
     if not fits:

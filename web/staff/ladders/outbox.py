@@ -19,10 +19,13 @@ from sqlalchemy import Connection, Row, func, select, update
 from gateway.events import Severity
 from web.staff.channels.contract import SEND_MAX_S, Address, Message
 from web.staff.core.context import Staff
+from web.staff.ladders import held
+from web.staff.ladders.held import Says
 from web.staff.ladders.receivers import PAGE
 from web.staff.storage import alarm_tables
 from web.staff.storage import tables as t
 from web.staff.storage.among import among
+from web.staff.storage.coming import Coming
 from web.staff.storage.deadlines import Moment
 from web.staff.storage.ladder_tables import alarm_message
 
@@ -67,11 +70,12 @@ def take(staff: Staff, room: Mapping[str, int]) -> list[Taken]:
                 .with_for_update(skip_locked=True)
             )
             rows += tx.conn.execute(query_rows)
-        waits = _waiting(tx.conn, {row.alarm for row in rows})
-        going = [row for row in rows if row.alarm in waits]
+        known = _open(tx.conn, {row.alarm for row in rows})
+        going = [row for row in rows if _is_news(row, known.get(row.alarm))]
+        left = {row.id for row in going}
         taken = {"state": "sending", "tries": m.tries + 1, **now.values(LEASE_S)}
         _change(tx.conn, going, taken)
-        _change(tx.conn, [row for row in rows if row.alarm not in waits], {"state": "dropped"})
+        _change(tx.conn, [row for row in rows if row.id not in left], {"state": "dropped"})
         return _made(staff, tx.conn, going)
 
 
@@ -82,13 +86,25 @@ def _change(conn: Connection, rows: Sequence[Row[Any]], values: Mapping[str, Any
         conn.execute(update(alarm_message).where(these).values(values))
 
 
-def _waiting(conn: Connection, alarms: set[str]) -> set[str]:
-    """Those of these alarms that are open and that nobody has taken."""
+def _open(conn: Connection, alarms: set[str]) -> dict[str, Any]:
+    """Those of these alarms that are open: who has each, and how far they have come."""
     a = t.alarm.c
-    query = select(a.id).where(
-        among(a.id, alarms), a.closed_at.is_(None), a.acknowledged_at.is_(None)
+    query = select(a.id, a.acknowledged_by, a.acknowledged_at, a.coming, a.arrived_at).where(
+        among(a.id, alarms), a.closed_at.is_(None)
     )
-    return set(conn.execute(query).scalars())
+    return {row.id: row for row in conn.execute(query)}
+
+
+def _is_news(row: Row[Any], alarm: Any | None) -> bool:
+    """Whether a message still says what is so; of a closed alarm none does."""
+    if alarm is None:
+        return False
+    theirs = bool(alarm.acknowledged_by == row.person)
+    if row.says is None:
+        return bool(alarm.acknowledged_at is None)
+    if row.says == Says.ASKS:
+        return bool(theirs and alarm.coming == Coming.ASKED and alarm.arrived_at is None)
+    return not theirs
 
 
 def _made(staff: Staff, conn: Connection, rows: Sequence[Row[Any]]) -> list[Taken]:
@@ -102,7 +118,11 @@ def _made(staff: Staff, conn: Connection, rows: Sequence[Row[Any]]) -> list[Take
     addresses = _addresses(conn, rows)
     taken = []
     for row in rows:
-        alarm = about[row.alarm]
+        alarm, address = about[row.alarm], addresses.get((row.person, row.contact))
+        url, reply = alarm_url(staff, row.alarm), f"OK {reply_code(row.alarm)}"
+        said, by_text = None, None
+        if row.says is not None and address is not None:
+            said, by_text = held.said(row.says, address.locale, url, reply)
         message = Message(
             id=row.id,
             org=row.org_id,
@@ -111,13 +131,15 @@ def _made(staff: Staff, conn: Connection, rows: Sequence[Row[Any]]) -> list[Take
             type=alarm.type,
             severity=severity_of(alarm.severity),
             raised_at=alarm.raised_at,
-            url=alarm_url(staff, row.alarm),
+            url=url,
             home_name=None if alarm.protected or row.others else alarm.label,
             others=row.others,
-            reply=f"OK {reply_code(row.alarm)}",
+            reply=reply,
             repeat=row.round,
+            said=said,
+            said_reply=by_text,
         )
-        taken.append(Taken(row.id, row.channel, message, addresses.get((row.person, row.contact))))
+        taken.append(Taken(row.id, row.channel, message, address))
     return taken
 
 

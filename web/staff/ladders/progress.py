@@ -46,9 +46,10 @@ class ToldBy:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far: `state` is `climbing`, `taken` or `ended`; `step` 0: nobody was told yet.  `next_at`
-    is when the next step is due, or when the alarm is open again to others (`taken`); None: it has
-    ended.  `ladder` None: it is not begun, or no longer there."""
+    """How far: `state` is `climbing`, `ended` or an `alarms.Stage`; `step` 0: nobody was told yet.
+    `next_at` is when the next step is due, when the alarm is open again to others (`taken`,
+    `asked`) or who set out is asked (`coming`); None: it has ended.  `ladder` None: it is not
+    begun, or no longer there."""
 
     state: str
     ladder: Ladder | None

@@ -33,6 +33,8 @@ class About:
     others: int
     step: int
     round: int
+    says: str | None = None
+    """None: that there is an alarm; else a `held.Says`."""
 
 
 def new_id() -> str:
@@ -67,6 +69,7 @@ def rows_for(
             "contact": contact.id,
             "place": contact.place,
             "channel": contact.channel,
+            "says": about.says,
             "state": "queued",
             "made_at": made_at,
             **Moment.real(boot).values(),

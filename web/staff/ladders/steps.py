@@ -6,7 +6,7 @@ Not for: who a receiver is now (`receivers`), or keeping ladders (`definitions`)
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
@@ -110,6 +110,14 @@ LAPSE_MIN = {Severity.CARE.value: 15, Severity.TECHNICAL.value: 24 * 60}
 """Minutes in which who took an alarm sets out, arrives or closes it: a drive across a municipality
 takes longer, and who drives has set out; what is broken is mended by the next day."""
 
+ARRIVE_MIN = {Severity.CARE.value: 30, Severity.TECHNICAL.value: 24 * 60}
+"""Minutes after which who set out is asked whether they are there.  Half an hour is what many
+municipalities promise at the most; where the roads are long a ladder says more.  Nobody's distance
+is known here, and none is guessed."""
+
+ANSWER_MIN = {Severity.CARE.value: 5, Severity.TECHNICAL.value: 60}
+"""Minutes in which they answer, else the alarm is open to others: who drives stops for that."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
@@ -127,6 +135,7 @@ class Ladder:
     until_min: int = 0
     lapse_min: int | None = None
     built_in: bool = False
+    arrive_min: int | None = None
 
     def fits(self, about: str, severity: str, area: int | None, local: datetime) -> bool:
         """Whether an alarm of this type and severity, in a home of this area, raised at this time
@@ -154,5 +163,18 @@ class Ladder:
 
     def lapse_s(self, severity: str) -> float:
         """Seconds after which an alarm that somebody took is open to others again."""
-        minutes = self.lapse_min or LAPSE_MIN.get(severity, LAPSE_MIN[Severity.CARE.value])
-        return minutes * 60.0
+        return (self.lapse_min or _usual(LAPSE_MIN, severity)) * 60.0
+
+    def arrive_s(self, severity: str) -> float:
+        """Seconds after which who set out is asked whether they are there."""
+        return (self.arrive_min or _usual(ARRIVE_MIN, severity)) * 60.0
+
+
+def answer_s(severity: str) -> float:
+    """Seconds in which who was asked whether they are there answers."""
+    return _usual(ANSWER_MIN, severity) * 60.0
+
+
+def _usual(minutes: Mapping[str, int], severity: str) -> int:
+    """What is not known counts as care."""
+    return minutes.get(severity, minutes[Severity.CARE.value])

@@ -156,6 +156,23 @@ def set_out(actor: Actor) -> ResponseReturnValue:
     return refused(refusal_text(actor, refusal, request.form.get("home")), _alarm_page())
 
 
+@post("/larm/framme", "answer_arrival", examples=({"there": "yes"}, {"there": "no"}, {}))
+def answer_arrival(actor: Actor) -> ResponseReturnValue:
+    """POST `/larm/framme`: whether one is there, as was asked; of all of an incident's."""
+    word = request.form.get("there", "")
+    if word not in ("yes", "no"):
+        return refused(_("Svara om du är framme eller på väg."), _alarm_page(), 422)
+    there = word == "yes"
+    done, refusal = _each_alarm(
+        lambda ref: actions.answer_arrival(staff(), actor, ref, there=there)
+    )
+    if refusal is not None and not done:
+        return refused(refusal_text(actor, refusal, request.form.get("home")), _alarm_page())
+    if there:
+        return answered(_("Du är framme. Kollegorna ser det."), _alarm_page())
+    return answered(_("Du är på väg. Kollegorna ser det."), _alarm_page())
+
+
 @post("/larm/anteckna", "note_alarm", examples=({"note": "x"}, {}))
 def note_alarm(actor: Actor) -> ResponseReturnValue:
     """POST `/larm/anteckna`: a note to an alarm."""

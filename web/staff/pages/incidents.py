@@ -20,6 +20,7 @@ from web.staff.pages import lists, lookups
 from web.staff.pages.lookups import Place
 from web.staff.storage import tables as t
 from web.staff.storage.among import among
+from web.staff.storage.coming import Coming
 from web.staff.storage.rows import AlarmRow, read_all
 
 TOGETHER = timedelta(minutes=10)
@@ -76,6 +77,13 @@ class AlarmLine:
         return self.row.raised_at or self.row.since or LONG_AGO
 
     @property
+    def is_asked(self) -> bool:
+        """Whether who has it was asked whether they are there, and has not answered."""
+        way = self.row.way
+        asked = way is not None and way[0] is Coming.ASKED
+        return asked and self.row.arrived_at is None and self.row.closed_at is None
+
+    @property
     def known(self) -> bool:
         """Whether that is known."""
         return self.at is not LONG_AGO
@@ -124,8 +132,13 @@ class Incident:
         return tuple(
             line
             for line in self.lines
-            if line.mine and line.row.departed_at is None and line.row.arrived_at is None
+            if line.mine and line.row.way is None and line.row.arrived_at is None
         )
+
+    @property
+    def asked(self) -> tuple[AlarmLine, ...]:
+        """What I set out for and was asked about: am I there?"""
+        return tuple(line for line in self.lines if line.mine and line.is_asked)
 
     @property
     def findings(self) -> tuple[AlarmFinding, ...]:

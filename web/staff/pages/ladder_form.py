@@ -153,6 +153,7 @@ def read(form: MultiDict[str, str]) -> Ladder:
             from_min=_minutes(form.get("from", "")),
             until_min=_minutes(form.get("until", "")),
             lapse_min=int(form["lapse"]) if form.get("lapse") else None,
+            arrive_min=int(form["arrive"]) if form.get("arrive") else None,
         )
     except (ValueError, ValidationError) as error:
         raise NotRead from error

@@ -31,7 +31,12 @@ some seconds."""
 
 COMMON = tuple(about.value for about in AlarmType if Trait.COMMON_CAUSE in about.traits)
 
-MOVES = frozenset({"alarm.acknowledged", "alarm.cancelled", "alarm.resolved", "alarm.repeated"})
+MOVES = frozenset(
+    {
+        *("alarm.acknowledged", "alarm.cancelled", "alarm.resolved", "alarm.repeated"),
+        *("alarm.responder_departed", "alarm.responder_arrived", "alarm.arrival_answered"),
+    }
+)
 """Kinds after which a ladder looks at its alarm at once."""
 
 RINGS = (Severity.CARE.value, Severity.TECHNICAL.value)

@@ -48,6 +48,8 @@ ladder = Table(
     Column("lapse_min", Integer),
     Column("steps", Text, nullable=False),  # JSON: `web.staff.ladders.steps.Step`
     Column("changed_at", Utc, nullable=False),  # real time
+    # minutes after which who set out is asked whether they are there; None: as usual
+    Column("arrive_min", Integer),
     UniqueConstraint("org_id", "name"),
 )
 
@@ -86,7 +88,8 @@ escalation = Table(
     Column("mass_id", Text),
     Column("severity", Text, nullable=False),
     Column("ladder", Text),  # its id, or the name of one that is built in; None: not begun
-    Column("state", Text, nullable=False),  # climbing taken ended
+    # climbing; of who has it: taken coming (set out) asked (whether they are there) there; ended
+    Column("state", Text, nullable=False),
     Column("step", Integer, nullable=False, server_default=text("0")),  # from 1; 0: not begun
     Column("round", Integer, nullable=False, server_default=text("0")),  # of the last step
     Column("why", Text, nullable=False),  # a `Climbed`: what the next step will be for
@@ -144,6 +147,8 @@ alarm_message = Table(
     Column("delivered_at", Utc),
     Column("shown_at", Utc),
     Column("answered_at", Utc),  # its own button was used: it works once
+    # not the alarm, but a word to who has it, or had it (`web.staff.ladders.held.Says`)
+    Column("says", Text),
     Index("ix_alarm_message_escalation", "escalation", "step", "round"),
     Index("ix_alarm_message_contact", "contact", "made_at"),
     Index("ix_alarm_message_alarm", "alarm"),

@@ -13,6 +13,9 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select
 
+from web.staff.storage import coming
+from web.staff.storage.coming import Coming
+
 R = TypeVar("R")
 
 Whole = Select[*tuple[Any, ...]]
@@ -68,6 +71,21 @@ class AlarmRow:
     finding: str | None = None
     explained_by: str | None = None
     explained_seq: int | None = None
+    coming: str | None = None
+    coming_at: datetime | None = None
+    coming_seq: int | None = None
+    last_acknowledged_at: datetime | None = None
+
+    @property
+    def way(self) -> tuple[Coming, datetime] | None:
+        """How far who has it is on the way, and since when; None: they have not set out."""
+        return coming.of(
+            self.coming,
+            self.coming_at,
+            self.coming_seq,
+            taken_at=self.acknowledged_at,
+            departed_at=self.departed_at,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,6 +134,11 @@ def _escalated(data: events.AlarmEscalated, _zone: str | None) -> str:
     return f"{step}: {words.enum_word(events.Climbed, data.why)}"
 
 
+@_on(events.AlarmArrivalAnswered)
+def _arrival(data: events.AlarmArrivalAnswered, _zone: str | None) -> str:
+    return _("är framme") if data.there else _("är på väg")
+
+
 @_on(events.GrantIssued)
 def _issued(data: events.GrantIssued, _zone: str | None) -> str:
     what = words.enum_word(grants.Action, data.action)

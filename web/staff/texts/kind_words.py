@@ -162,6 +162,10 @@ _WORDS: Mapping[str, KindWord] = {
     "alarm.escalated": KindWord(N_("Larm gick vidare"), "warn", icon="bell"),
     "alarm.lapsed": KindWord(N_("Larm släppt, ingen kom"), "warn", icon="bell"),
     "alarm.responder_departed": KindWord(N_("På väg till larm"), icon="walk"),
+    "alarm.arrival_asked": KindWord(
+        N_("Frågade om någon är framme vid larm"), "warn", icon="clock"
+    ),
+    "alarm.arrival_answered": KindWord(N_("Svarade om framkomst till larm"), icon="walk"),
     "alarm.responder_arrived": KindWord(N_("Framme vid larm"), "ok", icon="person-check"),
     "alarm.noted": KindWord(N_("Anteckning till larm"), icon="list"),
     "alarm.explained": KindWord(N_("Larmets orsak"), icon="check"),

@@ -12,6 +12,7 @@ from __future__ import annotations
 from gateway import events
 from web.staff.events.projections.fold import Fold, Row, Step, on, time_in
 from web.staff.storage import tables
+from web.staff.storage.coming import Coming
 
 
 @on(events.AlarmRaised)
@@ -70,7 +71,8 @@ def _acknowledged(fold: Fold, step: Step, data: events.AlarmAcknowledged) -> Non
     _first(row, "first_acknowledged_at", step)
     if step.event.seq < _number(row, "acknowledged_seq"):
         return
-    row["acknowledged_seq"] = step.event.seq
+    row.update(acknowledged_seq=step.event.seq, last_acknowledged_at=step.at)
+    _not_coming(row, step)
     if step.event.seq > _number(row, "lapsed_seq"):
         row.update(acknowledged_at=step.at, acknowledged_by=step.event.person)
 
@@ -82,6 +84,7 @@ def _lapsed(fold: Fold, step: Step, data: events.AlarmLapsed) -> None:
     if step.event.seq < _number(row, "lapsed_seq"):
         return
     row.update(lapsed_at=step.at, lapsed_by=step.event.person, lapsed_seq=step.event.seq)
+    _not_coming(row, step)
     if _number(row, "acknowledged_seq") < step.event.seq:
         row.update(acknowledged_at=None, acknowledged_by=None)
 
@@ -119,6 +122,17 @@ def _departed(fold: Fold, step: Step, data: events.AlarmResponderDeparted) -> No
     row = fold.alarm(data.alarm)
     if _first(row, "departed_at", step):
         row["departed_by"] = step.event.person
+    _comes(row, step, Coming.SET_OUT)
+
+
+@on(events.AlarmArrivalAsked)
+def _asked(fold: Fold, step: Step, data: events.AlarmArrivalAsked) -> None:
+    _comes(fold.alarm(data.alarm), step, Coming.ASKED)
+
+
+@on(events.AlarmArrivalAnswered)
+def _answered(fold: Fold, step: Step, data: events.AlarmArrivalAnswered) -> None:
+    _comes(fold.alarm(data.alarm), step, Coming.THERE if data.there else Coming.STILL)
 
 
 @on(events.AlarmResponderArrived)
@@ -137,6 +151,19 @@ def _explained(fold: Fold, step: Step, data: events.AlarmExplained) -> None:
             explained_by=step.event.person,
             explained_seq=step.event.seq,
         )
+
+
+def _comes(row: Row, step: Step, word: Coming) -> None:
+    """How far who has it is on the way: their newest step since they took it."""
+    since = max(_number(row, name) for name in ("coming_seq", "acknowledged_seq", "lapsed_seq"))
+    if step.event.seq >= since:
+        row.update(coming=word.value, coming_at=step.at, coming_seq=step.event.seq)
+
+
+def _not_coming(row: Row, step: Step) -> None:
+    """Another one has it, or nobody: what was before is of who had it."""
+    if _number(row, "coming_seq") < step.event.seq:
+        row.update(coming=None, coming_at=None, coming_seq=step.event.seq)
 
 
 def _first(row: Row, column: str, step: Step) -> bool:

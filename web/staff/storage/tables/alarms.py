@@ -49,6 +49,12 @@ alarm = Table(
     Column("finding", Text),  # an `AlarmFinding`
     Column("explained_by", Text),
     Column("explained_seq", BigInteger),
+    # how far who has it is on the way (`web.staff.storage.coming`), by their newest step; None:
+    # they have not set out
+    Column("coming", Text),
+    Column("coming_at", Utc),
+    Column("coming_seq", BigInteger),
+    Column("last_acknowledged_at", Utc),  # since when who took it last had it; stays when it lapsed
     Index("ix_alarm_raised", "raised_at"),
     Index("ix_alarm_home", "home_id", "raised_at"),
     Index(
