@@ -10,12 +10,19 @@ import pytest
 from sqlalchemy import select, update
 
 from gateway.envelope import Draft
-from gateway.events import AlarmFinding, AlarmResponderArrived, AlarmType
+from gateway.events import (
+    AlarmFinding,
+    AlarmResponderArrived,
+    AlarmType,
+    Stamp,
+    VisitEnded,
+    VisitStarted,
+)
 from tests.staff.ladders.hand import Hand
 from tests.staff.ladders.test_answers import answer
 from tests.staff.ladders.test_definitions import draft, save
 from tests.staff.pages.test_statements import counted
-from tests.staff.parts import add_home, add_user
+from tests.staff.parts import EnrolledHome, add_home, add_user
 from web.staff.care import actions
 from web.staff.care.actions import Refused, Why
 from web.staff.core.rights import Actor
@@ -225,6 +232,31 @@ def test_who_takes_it_again_sets_out_again(hand: Hand) -> None:
     with pytest.raises(Refused) as refused:
         actions.answer_arrival(hand.staff, carer, alarm, there=True)
     assert refused.value.why is Why.NOT_FIRST
+
+
+def test_who_leaves_and_forgets_to_close_it_is_told_once(
+    hand: Hand, enrolled_home: EnrolledHome
+) -> None:
+    """Within the hour after the visit has ended; not while somebody is there."""
+    carer, _other, alarm = on_the_way(hand)
+    now = hand.clock.now()
+    begun = VisitStarted(since=now, source=Stamp.UNLOCK)
+    (visit,) = enrolled_home.send(Draft(begun, person="p1"))
+    hand.settle()
+    assert hand.told()[-1] == "responder_arrived p1"
+    hand.later(3600)
+    assert said_to(hand, "ok-1") == [None]
+    ended = VisitEnded(visit=visit.ref, until=hand.clock.now(), source=Stamp.LOCK)
+    enrolled_home.send(Draft(ended, person="p1"))
+    hand.later(3600)
+    said = f"Besöket är slut, men larmet är inte avslutat. Avsluta det här: /larm/{alarm}"
+    assert said_to(hand, "ok-1") == [None, said]
+    for _ in range(3):
+        hand.later(3600)
+    assert said_to(hand, "ok-1") == [None, said]
+    actions.explain(hand.staff, carer, alarm, AlarmFinding.NO_NEED)
+    hand.settle()
+    assert hand.ladder(alarm).state == "ended"
 
 
 def test_nobody_to_ask(hand: Hand) -> None:

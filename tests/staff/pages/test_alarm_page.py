@@ -25,6 +25,7 @@ from gateway.events import (
     AlarmUndelivered,
     Climbed,
     Stamp,
+    VisitEnded,
     VisitStarted,
 )
 from tests.staff.care.test_alarm_life import raised, row_of, said
@@ -134,6 +135,26 @@ def test_who_is_asked_whether_they_are_there_answers_on_the_page(
     assert 'data-test="set-out"' not in page
     assert post(theirs, "/larm/ta", alarm=alarm).status_code == 200
     assert 'data-test="set-out"' in text_of(theirs, "/nu")
+
+
+def test_who_left_is_not_there(carer: FlaskClient, home: EnrolledHome) -> None:
+    """On Nu and on the alarm's page, while it is open; a correction of the time counts."""
+    alarm = raise_alarm(home)
+    assert post(carer, "/larm/ta", alarm=alarm).status_code == 200
+    begun = VisitStarted(since=home.clock.now(), source=Stamp.UNLOCK)
+    (visit,) = home.send(Draft(begun, person="p7"))
+    for path in ("/nu", "/pass", address(alarm)):
+        assert "Prov p7 är framme" in text_of(carer, path)
+    ended = VisitEnded(visit=visit.ref, until=home.clock.now(), source=Stamp.LOCK)
+    home.send(Draft(ended, person="p7"))
+    for path in ("/nu", "/pass", address(alarm)):
+        page = text_of(carer, path)
+        assert "Prov p7 kom fram och har gått. Larmet är inte avslutat" in page, path
+        assert "Prov p7 är framme" not in page
+    assert post(carer, "/larm/avsluta", alarm=alarm, finding="fall").status_code == 200
+    page = text_of(carer, address(alarm))
+    assert "Prov p7 kom fram" in page
+    assert "inte avslutat" not in page
 
 
 def test_a_pendant_pressed_again_adds_to_its_alarm(carer: FlaskClient, home: EnrolledHome) -> None:

@@ -47,7 +47,8 @@ and five steps would add up what each of them waited for it.  One that waited lo
 stood still) gives its people their whole time."""
 
 THERE_LOOK_S = 3600.0
-"""Seconds until an alarm at which somebody is there is looked at again."""
+"""Seconds until an alarm at which somebody is there is looked at again: whoever came may have left,
+and forgotten to close it."""
 
 OLD = timedelta(days=1)
 """How long ago somebody may have set out under a version that asked nobody, and is asked now: what
@@ -121,6 +122,7 @@ class _Look:
         self._changed: list[dict[str, Any]] = []
         self._words: list[Word] = []
         self._of_held: choosing.Ladders | None = None
+        self._there: dict[str, tuple[Row[Any], Alarm]] = {}
 
     def take(self, rows: Sequence[Row[Any]]) -> None:
         """Decide about each ladder, and write all of it."""
@@ -141,6 +143,8 @@ class _Look:
             if why is not None:
                 going.append((row, waiting, why))
         self._climb(going)
+        for alarm_id in sorted(held.left(conn, self._there.keys())):
+            self._words.append(Word(*self._there[alarm_id], Says.LEFT))
         words = held.messages(conn, self._words, self._channels, self._now.at, self._staff.boot)
         queueing.put(conn, words)
         write_many(self._staff, self._tx, self._told)
@@ -169,6 +173,7 @@ class _Look:
         elif not row.over:
             self._change(row)
         elif alarm.stage is Stage.THERE or self._is_known(alarm):
+            self._there[alarm.id] = row, alarm
             self._wait(row, THERE_LOOK_S)
         elif alarm.stage is Stage.COMING:
             self._tell(row, alarm, AlarmArrivalAsked(alarm=alarm.id), Says.ASKS)

@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, select
+from sqlalchemy import Connection, Row, and_, func, select
 
 from web.staff.core.i18n import N_, say_in
 from web.staff.ladders import queueing, steps
@@ -24,6 +24,7 @@ from web.staff.ladders.steps import Ladder
 from web.staff.storage import alarm_tables
 from web.staff.storage import tables as t
 from web.staff.storage.among import among
+from web.staff.storage.ladder_tables import alarm_message
 
 NOT_OF_A_STEP = 0
 """The step and round of such a message."""
@@ -36,11 +37,14 @@ class Says(StrEnum):
     """To who set out: are you there?"""
     LAPSED = "lapsed"
     """To who had it: it goes to others now."""
+    LEFT = "left"
+    """To who has it: whoever came has left, and it is open still."""
 
 
 WORDS = {
     Says.ASKS: N_("Är du framme? Svara här: %(url)s"),
     Says.LAPSED: N_("Larmet går nu vidare till andra, för ingen har kommit fram. %(url)s"),
+    Says.LEFT: N_("Besöket är slut, men larmet är inte avslutat. Avsluta det här: %(url)s"),
 }
 
 BY_TEXT = {
@@ -81,6 +85,20 @@ def said(says: str, locale: str, url: str, reply: str) -> tuple[str, str | None]
     by_text = BY_TEXT.get(known)
     answer = None if by_text is None else say_in(locale, by_text, word=reply)
     return say_in(locale, WORDS[known], url=url), answer
+
+
+def left(conn: Connection, alarms: Collection[str]) -> set[str]:
+    """Those of these alarms whose visit has ended, and of which nobody was told so yet."""
+    if not alarms:
+        return set()
+    a, v, m = t.alarm.c, t.visit.c, alarm_message.c
+    told = select(m.id).where(m.alarm == a.id, m.says == Says.LEFT.value).exists()
+    query = (
+        select(a.id)
+        .join(t.visit, v.id == a.arrived_visit)
+        .where(among(a.id, alarms), func.coalesce(v.corrected_until, v.until).is_not(None), ~told)
+    )
+    return set(conn.execute(query).scalars())
 
 
 def messages(

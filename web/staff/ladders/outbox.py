@@ -104,7 +104,7 @@ def _is_news(row: Row[Any], alarm: Any | None) -> bool:
         return bool(alarm.acknowledged_at is None)
     if row.says == Says.ASKS:
         return bool(theirs and alarm.coming == Coming.ASKED and alarm.arrived_at is None)
-    return not theirs
+    return not theirs if row.says == Says.LAPSED else theirs
 
 
 def _made(staff: Staff, conn: Connection, rows: Sequence[Row[Any]]) -> list[Taken]:

@@ -66,6 +66,9 @@ class AlarmLine:
     names: Mapping[str, str] = field(default_factory=dict, repr=False)
     repeats: Repeats | None = None
     """How often its cause came again; None: it did not, or that was not read."""
+    left_at: datetime | None = None
+    """When whoever came to it left, and did not close it; None: they did not, or that was not
+    read."""
 
     def name(self, person: str | None) -> str:
         """Somebody of its way: who is on the way, arrived, or did nothing more."""
@@ -179,11 +182,30 @@ def explained(conn: Connection, actor: Actor, found: Sequence[Incident]) -> list
     rows = [line.row for one in found for line in one.lines]
     raised = lookups.events_by_ref(conn, [row.id for row in rows], actor.homes)
     repeats = repeats_of(conn, rows)
+    left = left_of(conn, rows)
 
     def why(line: AlarmLine) -> AlarmLine:
-        return replace(line, raised=raised.get(line.row.id), repeats=repeats.get(line.row.ref))
+        return replace(
+            line,
+            raised=raised.get(line.row.id),
+            repeats=repeats.get(line.row.ref),
+            left_at=left.get(line.row.id),
+        )
 
     return [replace(one, lines=tuple(map(why, one.lines))) for one in found]
+
+
+def left_of(conn: Connection, rows: Sequence[AlarmRow]) -> dict[Ref, datetime]:
+    """When the visits ended that answered these alarms and left them open, by the alarm's id."""
+    open_ = {row.id: row.arrived_visit for row in rows if row.closed_at is None}
+    came = {visit for visit in open_.values() if visit is not None}
+    if not came:
+        return {}
+    v = t.visit.c
+    until = func.coalesce(v.corrected_until, v.until, type_=v.until.type)
+    query = select(v.id, until).where(among(v.id, list(came)), until.is_not(None))
+    ended: dict[str | None, datetime] = {row[0]: row[1] for row in conn.execute(query)}
+    return {alarm: ended[visit] for alarm, visit in open_.items() if visit in ended}
 
 
 def repeats_of(conn: Connection, rows: Sequence[AlarmRow]) -> dict[Ref, Repeats]:
