@@ -173,10 +173,9 @@ def test_the_form_to_close_is_open_for_who_took_it(carer: FlaskClient, home: Enr
     for path in ("/nu", "/pass"):
         assert re.search(r'<details class="why" id="resolve-[^>]*>', text_of(carer, path)), path
     post(carer, "/larm/ta", alarm=ref)
-    for path in ("/nu", "/pass"):
-        page = text_of(carer, path)
-        assert 'id="resolve-' not in page, path
-        assert page.count('data-test="resolve-form"') == 1, path
+    page = text_of(carer, "/nu")
+    assert 'id="resolve-' not in page
+    assert page.count('data-test="resolve-form"') == 1
     assert post(carer, "/larm/avsluta", outcome="helped").status_code == 422
 
 
