@@ -27,7 +27,7 @@ def catalogue() -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
     number decides."""
     with (TRANSLATIONS / "en" / "LC_MESSAGES" / "messages.po").open("rb") as file:
         found = read_po(file, locale="en")
-    return [(_each(one.id), _each(one.string)) for one in found if one.id]
+    return [(_each(one.id), _each(one.string or "")) for one in found if one.id]
 
 
 def _each(text: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
