@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -52,6 +53,25 @@ def test_a_clock_set_by_ntp_tells_how_far_it_was_off() -> None:
     told.watch.look()
     assert told.synced == [pytest.approx(3 * 86_400)]
     assert told.steps == [pytest.approx(3 * 86_400)]
+
+
+async def test_who_breaks_at_a_jump_does_not_end_the_watch() -> None:
+    """Without it the home would never be sure of the time, and no door would open."""
+    told = Told()
+    looked = asyncio.Event()
+
+    def breaks(_step_s: float) -> None:
+        told.ntp = True
+        raise RuntimeError("nobody thought of this")
+
+    told.watch._on_step = breaks
+    told.watch._on_synced = lambda _offset_s: looked.set()
+    told.clock.step(60)
+    watching = asyncio.create_task(told.watch.run())
+    async with asyncio.timeout(20):
+        await looked.wait()
+    watching.cancel()
+    assert told.watch.synced
 
 
 def test_a_jump_seen_before_the_sync_is_part_of_the_offset() -> None:

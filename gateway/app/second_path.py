@@ -36,6 +36,10 @@ log = logging.getLogger(__name__)
 SIP_LOGIN = "second_path_sip"
 """The secret's name: what an alarm centre asks this home for."""
 
+START_S = 20.0
+"""Seconds that a sender may take to begin, until alarms are told without it; it goes on with that
+by itself.  A modem is asked for what it has stored, message by message."""
+
 CONFIRMED_KEPT = 1000
 """Urgent events of which it is remembered that the server took them; the batches tell of older
 ones."""
@@ -151,14 +155,15 @@ class PathParts:
         try:
             for channel, sender in self._senders.items():
                 try:
-                    await sender.start()
-                except OSError as error:  # an address that cannot be had: the rest goes on
-                    log.error("no way to %s", channel, extra={"why": str(error)})
+                    async with asyncio.timeout(START_S):
+                        await sender.start()
+                except Exception as error:  # an address that cannot be had, or whatever else
+                    log.error("no way to %s", channel, extra={"why": repr(error)})
             self.teller.start()
             await self.chain_test.run(why)
         finally:
             for sender in self._senders.values():
-                with suppress(asyncio.CancelledError, OSError):
+                with suppress(asyncio.CancelledError, Exception):
                     await sender.stop()
 
     def _text_came(self, number: str, text: str) -> None:

@@ -198,39 +198,44 @@ class Teller:
 
     async def _work(self, ref: Ref) -> None:
         try:
-            place: int | None = None
-            missed = 0
+            place = _Place()
             while (alarm := self._open(ref)) is not None:
-                receivers = self._wanted(alarm)
-                anew = self._anew(alarm, receivers)
-                if anew is not None:
-                    if not await self._tell(alarm, anew) and anew.id in alarm.again:
-                        alarm.again.remove(anew.id)  # the round comes to them too
-                    continue
-                wait_s = self._wait_s(alarm) if receivers else POLL_S
-                if wait_s > 0:
-                    await self._pause(ref, min(wait_s, POLL_S))
-                    continue
-                place = _first(alarm, receivers) if place is None else place
-                receiver = receivers[place % len(receivers)]
-                place += 1
-                missed = 0 if await self._tell(alarm, receiver) else missed + 1
-                if missed >= len(receivers):
-                    missed = 0
+                try:
+                    await self._go_on(alarm, place)
+                except Exception:  # whatever breaks: nobody else may know of this alarm
+                    log.exception("an alarm could not be told")
                     await self._pause(ref, RETRY_S)
         finally:
             self._workers.pop(ref, None)
             self._devices.pop(ref, None)
             self._passed_over = {one for one in self._passed_over if one[0] != ref}
 
+    async def _go_on(self, alarm: PathAlarm, place: _Place) -> None:
+        """Tell who is next, or wait."""
+        receivers = self._wanted(alarm)
+        anew = self._anew(alarm, receivers)
+        if anew is not None:
+            if not await self._tell(alarm, anew) and anew.id in alarm.again:
+                alarm.again.remove(anew.id)  # the round comes to them too
+            return
+        wait_s = self._wait_s(alarm) if receivers else POLL_S
+        if wait_s > 0:
+            await self._pause(alarm.ref, min(wait_s, POLL_S))
+            return
+        turn = _first(alarm, receivers) if place.turn is None else place.turn
+        place.turn = turn + 1
+        told = await self._tell(alarm, receivers[turn % len(receivers)])
+        place.missed = 0 if told else place.missed + 1
+        if place.missed and place.missed % len(receivers) == 0:
+            await self._pause(alarm.ref, RETRY_S)
+
     def _open(self, ref: Ref) -> PathAlarm | None:
         """The alarm, as long as somebody must be told of it, by us or by the server."""
         alarm = self.state.alarms.get(ref)
         if alarm is None or alarm.taken:
             return None
-        if len(alarm.messages) >= MESSAGES_MAX and not alarm.again:
-            return None
-        return alarm if self._age_s(alarm) < STALE_S else None
+        full = len(alarm.messages) >= MESSAGES_MAX and not alarm.again
+        return None if full or self._age_s(alarm) >= STALE_S else alarm
 
     def _wanted(self, alarm: PathAlarm) -> tuple[PathReceiver, ...]:
         settings = self._receivers.settings
@@ -299,17 +304,16 @@ class Teller:
             if address is None:
                 raise DeviceError("the receiver's number is not here", why="no_address")
             if sender is None:
-                raise DeviceError("the gateway has no such way", why=_missing(receiver.channel))
+                lacks = "no_modem" if receiver.channel is PathChannel.SMS else "no_channel"
+                raise DeviceError("the gateway has no such way", why=lacks)
             done = _Done(self, alarm.ref, receiver.id, attempt)
             await sender.send(address, self._note(alarm, attempt), done)
-        except DeviceError as error:
-            why = str(error.data.get("why", "refused"))
-            log.warning("a receiver was not told", extra={"why": why, "text": error.text})
+        except Exception as error:  # whatever a library raises: the next one is told
+            data = error.data if isinstance(error, DeviceError) else None
+            why = str((data or {}).get("why", "refused"))
+            said = {"why": why, "text": str(error)}
+            log.warning("a receiver was not told", extra=said, exc_info=data is None)
             self._not_told(alarm.ref, receiver, why)
-            return False
-        except Exception:  # whatever a library raises: the next one is told
-            log.exception("a receiver was not told")
-            self._not_told(alarm.ref, receiver, "refused")
             return False
         self._record(
             GatewayMessageSent(
@@ -405,6 +409,14 @@ class Teller:
             news.set()
 
 
+@dataclass(slots=True)
+class _Place:
+    """Where a round is: whose turn it is (None: not begun), and how many were missed in a row."""
+
+    turn: int | None = None
+    missed: int = 0
+
+
 class _Done:
     """What a sender says of a message, which may be before the log has numbered it."""
 
@@ -436,7 +448,3 @@ def _first(alarm: PathAlarm, receivers: tuple[PathReceiver, ...]) -> int:
     last = alarm.messages[-1].receiver if alarm.messages else alarm.told_by_server
     ids = [receiver.id for receiver in receivers]
     return ids.index(last) + 1 if last in ids else 0
-
-
-def _missing(channel: PathChannel) -> str:
-    return "no_modem" if channel is PathChannel.SMS else "no_channel"

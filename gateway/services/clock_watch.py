@@ -112,7 +112,10 @@ class ClockWatch:
     async def run(self) -> None:
         """Watch until cancelled."""
         while True:
-            self.look()
+            try:
+                self.look()
+            except Exception:  # whoever was told of it broke: without a clock no door opens
+                log.exception("the clock could not be looked at")
             await asyncio.sleep(LOOK_S if self._real_clock else DEMO_LOOK_S)
 
     def look(self) -> None:

@@ -19,6 +19,7 @@ from gateway.events import (
     GatewayTestFailed,
     GatewayTestPassed,
     GatewayTestSent,
+    PathChannel,
     PreviousRun,
     ServerTestAnswered,
     TestWhy,
@@ -124,6 +125,27 @@ def test_what_breaks_at_a_look_is_told_and_ends_no_test(
         home.spawn(home.test.run(TestWhy.STARTED))
         await home.until(lambda: bool(home.said(GatewaySecondPathFailed)))
         assert home.said(GatewaySecondPathFailed)[0].why == "no_answer"
+        home.clock.set(at=home.said(GatewayTestSent)[0].next_by - chain_test.LATE)
+        await home.until(lambda: len(home.said(GatewayTestPassed)) == 2)
+
+    play(story)
+
+
+def test_a_look_that_breaks_ends_no_test(
+    play: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of ours, whatever is asked: the next day is tested, and the senders go on."""
+    monkeypatch.setattr(chain_test, "LOOK_S", 0.02)
+
+    async def story(home: TestingHome) -> None:
+        home.knows()
+
+        def breaks(channel: PathChannel) -> list[str]:
+            raise KeyError(channel)
+
+        home.test._addresses = breaks  # type: ignore[method-assign]
+        home.spawn(home.test.run(TestWhy.STARTED))
+        await home.until(lambda: len(home.said(GatewayTestPassed)) == 1)
         home.clock.set(at=home.said(GatewayTestSent)[0].next_by - chain_test.LATE)
         await home.until(lambda: len(home.said(GatewayTestPassed)) == 2)
 

@@ -179,6 +179,30 @@ def test_what_breaks_on_the_way_to_one_receiver_keeps_nobody_else_from_being_tol
     play(story)
 
 
+def test_what_breaks_between_two_receivers_ends_no_alarm(
+    play: Callable[[Story], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of ours while it is judged whose turn it is: it is judged again after a while."""
+    monkeypatch.setattr(teller, "RETRY_S", 0.1)
+
+    async def story(home: PathHome) -> None:
+        real, times = home.teller._wait_s, 0
+
+        def breaks(alarm: path_state.PathAlarm) -> float:
+            nonlocal times
+            times += 1
+            if times == 2:
+                raise KeyError("nobody thought of this")
+            return real(alarm)
+
+        home.teller._wait_s = breaks  # type: ignore[method-assign]
+        home.alarm()
+        await home.until(lambda: [to for to, _ in home.sms.sent] == [NUMBERS["p1"]])
+        assert times > 2
+
+    play(story)
+
+
 def test_a_press_while_one_is_told_anew_in_vain_ends_no_round(
     play: Callable[[Story], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
