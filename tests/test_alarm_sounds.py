@@ -18,10 +18,13 @@ class Heard:
 
     def __init__(self) -> None:
         self.played: list[Signal] = []
-        self.fails = False
+        self.fails = self.breaks = False
 
     async def play(self, signal: Signal) -> None:
         self.played.append(signal)
+        if self.breaks:
+            self.breaks = False
+            raise ZeroDivisionError("a driver of somebody else")
         if self.fails:
             self.fails = False
             raise DeviceUnavailable("no sound")
@@ -68,4 +71,16 @@ async def test_the_resident_hears_that_the_home_has_the_alarm_and_that_it_was_ta
     assert sounds._waiting.qsize() <= WAITING_MAX
     await until(sounds._waiting.empty)
     assert len(speaker.played) == 3
+    running.cancel()
+
+
+async def test_a_speaker_that_breaks_its_promise_silences_no_later_alarm() -> None:
+    speaker = Heard()
+    speaker.breaks = True
+    sounds = AlarmSounds(lambda: speaker, quiet=lambda: False)  # type: ignore[arg-type,return-value]
+    running = asyncio.create_task(sounds.run())
+    for seq in (1, 2):
+        sounds.see_live(raised(seq, AlarmType.PENDANT))
+        await until(lambda: len(speaker.played) == seq)  # noqa: B023 - of this turn
+    assert not running.done()
     running.cancel()

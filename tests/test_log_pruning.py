@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -34,7 +34,7 @@ async def test_a_card_that_refuses_once_does_not_end_the_pruning(
     log.mark_forwarded(5)
     log.path = tmp_path / "gone" / "events.sqlite"
     clock = ManualClock(START + timedelta(days=100))
-    pruning = asyncio.create_task(log_pruning.keep_pruned(lambda: log, clock, retain_days=1))
+    pruning = asyncio.create_task(log_pruning.keep_pruned(lambda: log, clock.now, retain_days=1))
     while "could not be pruned" not in caplog.text:
         assert not pruning.done(), pruning.result()
         await asyncio.sleep(0.01)
@@ -42,6 +42,35 @@ async def test_a_card_that_refuses_once_does_not_end_the_pruning(
     while len(list(log.since())) > 1:  # the last own event stays, for the chain goes on from it
         assert not pruning.done(), pruning.result()
         await asyncio.sleep(0.01)
+    pruning.cancel()
+    log.close()
+
+
+async def test_nothing_goes_while_the_time_is_not_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock that nobody calls right may be years ahead; once it is known, what is old goes."""
+    monkeypatch.setattr(log_pruning, "PRUNE_EVERY_S", 0.001)
+    log = EventLog.open(tmp_path / "events.sqlite", "home:h1")
+    asked, pruned = 0, asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def best_now() -> datetime | None:
+        nonlocal asked
+        asked += 1
+        return None if asked < 5 else START
+
+    def prune(before: datetime, sealed_at: datetime) -> int:
+        assert (before, sealed_at, asked) == (START - timedelta(days=1), START, 5)
+        loop.call_soon_threadsafe(pruned.set)
+        return 0
+
+    monkeypatch.setattr(log, "prune", prune)
+    pruning = asyncio.create_task(log_pruning.keep_pruned(lambda: log, best_now, retain_days=1))
+    async with asyncio.timeout(20):
+        done = asyncio.create_task(pruned.wait())
+        await asyncio.wait({done, pruning}, return_when=asyncio.FIRST_COMPLETED)
+    assert not pruning.done()
     pruning.cancel()
     log.close()
 

@@ -285,8 +285,8 @@ class Home:
         self.spawn(self.media.sounds.run())
         if is_in_memory(self.engine.log.origin):
             self.disk_watch.watch(self.engine.log)
-        retain_days = self.config.log.retain_days
-        self.spawn(keep_pruned(lambda: self.engine.log, self.clock, retain_days=retain_days))
+        days, best_now = self.config.log.retain_days, self.clock_watch.best_now
+        self.spawn(keep_pruned(lambda: self.engine.log, best_now, retain_days=days))
         self.spawn(keep_tidy(lambda: self.engine.log, self.log_folder.path))
         if self.uplink is not None and path is not None:
             self.uplink.start()

@@ -81,3 +81,5 @@ class AlarmSounds:
                 await speaker.play(signal)
             except DeviceError as error:
                 log.warning("the resident was not told", extra={"why": error.text})
+            except Exception:  # a driver broke its promise: the next one is said
+                log.exception("the resident was not told")

@@ -10,12 +10,12 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from gateway.clock import Clock
 from gateway.engine import old_logs
 from gateway.engine.event_log import EventLog
+from gateway.errors import LogError
 
 log = logging.getLogger(__name__)
 
@@ -39,15 +39,25 @@ async def keep_tidy(event_log: Callable[[], EventLog], folder: Path) -> None:
             log.warning("old logs could not be looked at", extra={"why": str(error)})
 
 
-async def keep_pruned(event_log: Callable[[], EventLog], clock: Clock, *, retain_days: int) -> None:
-    """Prune until cancelled; `event_log` gives the log in use then."""
+async def keep_pruned(
+    event_log: Callable[[], EventLog], best_now: Callable[[], datetime | None], *, retain_days: int
+) -> None:
+    """Prune until cancelled; `event_log` gives the log in use then.  Nothing goes while the home
+    does not know the time (`best_now` None): a clock that is ahead would let the last week go, of
+    which the rules' state is folded."""
     while True:
         await asyncio.sleep(PRUNE_EVERY_S)
-        now = clock.now()
+        now = best_now()
+        if now is None:
+            continue
         before = now - timedelta(days=retain_days)
         try:
             gone = await asyncio.to_thread(event_log().prune, before, now)
-        except sqlite3.Error as error:  # a card that refuses now; the next look tries again
+        except (
+            sqlite3.Error,
+            LogError,
+            OSError,
+        ) as error:  # a card that refuses now; the next look tries again
             log.warning("the event log could not be pruned", extra={"why": str(error)})
             continue
         log.info("pruned", extra={"events": gone})
