@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import email
 import email.policy
+import socket
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from pydantic import ValidationError
 
 from tests.staff.channels.test_contract import MESSAGE, opened
 from web.staff.channels import email as channel_email
-from web.staff.channels.contract import Proof, Why
+from web.staff.channels.contract import Address, Outcome, Proof, Why
 from web.staff.core.context import Staff
 
 
@@ -39,6 +41,31 @@ def test_a_probe_sends_no_mail(staff: Staff, tmp_path: Path) -> None:
         assert b"123456" in twin.sent()
         line = replace(twin.address, value="a@b.example\nBcc: x@y.example")
         assert channel.send(MESSAGE, line).why is Why.GONE
+
+
+def test_a_name_that_is_not_looked_up_holds_up_no_mail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system's look-up hangs: the mail is given up in its time, and another way is tried."""
+    hangs = threading.Event()
+
+    def hang(*_: object, **__: object) -> list[object]:
+        hangs.wait(120)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    config = channel_email.Config.model_validate(
+        {"host": "mail.example", "from": "larm@kommun.example", "timeout_s": 0.2}
+    )
+    became: list[Outcome] = []
+    to = Address("a", "p1@kommun.example")
+    channel = channel_email.Email(config, "")
+    sender = threading.Thread(target=lambda: became.append(channel.send(MESSAGE, to)), daemon=True)
+    sender.start()
+    sender.join(60)
+    hung = not became
+    hangs.set()
+    sender.join(60)
+    assert not hung
+    assert (became[0].proof, became[0].why) == (None, Why.UNREACHABLE)
 
 
 def test_another_certificate_is_refused(staff: Staff, tmp_path: Path) -> None:

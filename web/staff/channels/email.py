@@ -41,7 +41,7 @@ from web.staff.channels.contract import (
     Why,
 )
 from web.staff.core.context import Staff
-from web.staff.core.reaching import TIMEOUT_S
+from web.staff.core.reaching import TIMEOUT_S, Unreached, looked_up
 from web.staff.core.secret_files import SecretFiles
 
 KEPT_IN = "email_password"
@@ -161,7 +161,7 @@ class Email:
         timer = threading.Timer(config.timeout_s, cut)
         timer.daemon = True
         timer.start()
-        server = _Smtp(timeout=config.timeout_s, context=self._context)
+        server = _Smtp(timeout=config.timeout_s, context=self._context, until_s=until_s)
         server.wrap = config.security == "tls"
         made.append(server)
         try:
@@ -200,12 +200,14 @@ class _Smtp(smtplib.SMTP):
 
     wrap = False
 
-    def __init__(self, *, timeout: float, context: ssl.SSLContext) -> None:
+    def __init__(self, *, timeout: float, context: ssl.SSLContext, until_s: float) -> None:
         super().__init__(timeout=timeout)
         self._tls = context
+        self._until_s = until_s
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        raw = socket.create_connection((host, port), timeout)
+        raw = self._connected(host, port)
+        raw.settimeout(timeout)
         self.sock = raw
         if self.wrap:
             tls = self._tls.wrap_socket(raw, server_hostname=host, do_handshake_on_connect=False)
@@ -213,6 +215,24 @@ class _Smtp(smtplib.SMTP):
             tls.do_handshake()
         self._host = host  # what STARTTLS checks the certificate for
         return self.sock
+
+    def _connected(self, host: str, port: int) -> socket.socket:
+        """To the first address of the name that answers, all of it within the one time: neither a
+        look-up that hangs nor a name with many addresses holds up other mails."""
+        try:
+            addresses = looked_up(host, port, self._until_s)
+        except Unreached as error:
+            raise OSError(error.text) from error
+        wrong: OSError = TimeoutError()
+        for address in addresses:
+            left_s = self._until_s - time.monotonic()
+            if left_s <= 0.0:
+                break
+            try:
+                return socket.create_connection((address, port), left_s)
+            except OSError as error:
+                wrong = error
+        raise wrong
 
 
 def _by_code(code: int, said: bytes | str) -> Outcome:

@@ -129,7 +129,7 @@ class Reach:
 
     def _address(self, host: str, port: int, until_s: float) -> str:
         """Where a name leads.  Every address that it has must be allowed."""
-        found = _looked_up(host, port, until_s)
+        found = looked_up(host, port, until_s)
         for address in found:
             if self.public_only and not (is_public(address) or self._is_allowed(address)):
                 raise Unreached(f"{host}: it leads into a private network", unusable=True)
@@ -145,9 +145,9 @@ def _what(error: Exception) -> str:
     return type(error).__name__
 
 
-def _looked_up(host: str, port: int, until_s: float) -> list[str]:
-    """The addresses of a name.  The system's look-up has no time-out of its own: it is left behind
-    in its thread when it takes too long."""
+def looked_up(host: str, port: int, until_s: float) -> list[str]:
+    """The addresses of a name, until then (monotonic).  The system's look-up has no time-out of its
+    own: it is left behind in its thread when it takes too long.  Raises `Unreached`."""
     with contextlib.suppress(ValueError):
         return [str(ip_address(host))]
     if not _lookups.acquire(blocking=False):
