@@ -102,6 +102,18 @@ def test_another_organisation_has_no_broker(staff: Staff, tmp_path: Path) -> Non
         assert json.loads(twin.topics[until_raised][0])["id"] == MESSAGE.id
 
 
+def test_a_state_for_which_there_is_no_room_is_told_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A town's states are more than may wait: the rest is not taken for told."""
+    monkeypatch.setattr(mqtt, "QUEUED_MAX", 2)
+    line = mqtt._Line("org1", mqtt.Broker(host="127.0.0.1", tls=False), "")
+    for home in ("h1", "h2", "h3"):
+        line.keep(f"tryggve/org1/{home}/alarm", "ON")
+    assert set(line.told) == {"tryggve/org1/h1/alarm", "tryggve/org1/h2/alarm"}
+    line._client.max_queued_messages_set(3)
+    line.keep("tryggve/org1/h3/alarm", "ON")
+    assert "tryggve/org1/h3/alarm" in line.told
+
+
 def test_tls_everywhere_but_here() -> None:
     """Another machine's broker is spoken to by TLS only."""
     with pytest.raises(ValidationError, match="TLS"):

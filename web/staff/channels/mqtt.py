@@ -29,7 +29,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from paho.mqtt.client import Client, MQTTMessageInfo
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import Connection, exists, select
 
@@ -150,10 +150,12 @@ class _Line:
         return self._client.publish(topic, said, qos=1, retain=retain)
 
     def keep(self, topic: str, said: str) -> None:
-        """Publish a state, retained, where it is another than before."""
+        """Publish a state, retained, where it is another than before; one for which there is no
+        room is told the next time."""
         if self.told.get(topic) != said:
-            self.told[topic] = said
-            self.publish(topic, said, retain=True)
+            sent = self.publish(topic, said, retain=True)
+            if sent.rc != MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
+                self.told[topic] = said
 
     def close(self) -> None:
         """Say that we go, as the last will would."""
