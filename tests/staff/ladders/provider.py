@@ -138,6 +138,7 @@ class HttpChannel:
             "reply": message.reply,
             "round": message.repeat,
             "said": message.said,
+            "said_reply": message.said_reply,
         }
         try:
             connection.request("POST", "/", json.dumps(body))

@@ -106,6 +106,27 @@ def test_which_of_two_alarms_is_meant(hand: Hand) -> None:
     assert hand.told()[-1] == "acknowledged p1"
 
 
+def test_two_alarms_with_the_same_digits(hand: Hand) -> None:
+    """Are taken one after the other, the one that was told first before the next: nobody is asked
+    which of the two is meant for ever."""
+    digits = reply_code("staff:h1/1")
+    same = next(f"h{n}" for n in range(2, 500) if reply_code(f"staff:h{n}/1") == digits)
+    add_home(hand.app, same)
+    hand.person("p1", "sms:ok-1", homes=["h1", same])
+    hand.ring()
+    hand.settle()
+    hand.later(1)
+    hand.ring(home=same)
+    hand.settle()
+    assert answer(hand, "ok-1") is Became.WHICH
+    assert hand.provider.got[-1]["said"] == f"Flera larm väntar. Svara OK {digits}."
+    assert answer(hand, "ok-1", f"OK {digits}") is Became.TAKEN
+    assert hand.told()[-1] == "acknowledged p1"
+    assert not any(word.startswith("acknowledged") for word in hand.told(same))
+    assert answer(hand, "ok-1", f"OK {digits}") is Became.TAKEN
+    assert hand.told(same)[-1] == "acknowledged p1"
+
+
 def test_an_alarm_is_found_behind_what_another_one_told_since(hand: Hand) -> None:
     """Who has been told of one alarm sixty times answers the other."""
     add_home(hand.app, "h2")

@@ -4,6 +4,7 @@ way, and without an answer the alarm is others' too."""
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -18,6 +19,8 @@ from gateway.events import (
     VisitEnded,
     VisitStarted,
 )
+from tests.staff.channels.test_contract import MESSAGE
+from tests.staff.channels.test_sms import GSM_7
 from tests.staff.ladders.hand import Hand
 from tests.staff.ladders.test_answers import answer
 from tests.staff.ladders.test_definitions import draft, save
@@ -25,11 +28,13 @@ from tests.staff.pages.test_statements import counted
 from tests.staff.parts import EnrolledHome, add_home, add_user
 from web.staff.care import actions
 from web.staff.care.actions import Refused, Why
+from web.staff.channels import _words
 from web.staff.core.rights import Actor
 from web.staff.events import append
-from web.staff.ladders import climbing, progress
+from web.staff.ladders import climbing, held, progress
 from web.staff.ladders.answers import Became
 from web.staff.ladders.dispatcher import Dispatcher
+from web.staff.ladders.outbox import reply_code
 from web.staff.ladders.steps import Assigned
 from web.staff.storage import tables
 
@@ -64,6 +69,8 @@ def test_who_sets_out_and_does_not_arrive(hand: Hand) -> None:
     hand.later(1)
     assert hand.told()[-2:] == ["arrival_asked p1", "sent p1"]
     assert said_to(hand, "ok-1")[-1] == f"Är du framme? Svara här: /larm/{alarm}"
+    by_text = f"Eller svara OK {reply_code(alarm)} om du är på väg, FRAMME om du är där."
+    assert hand.provider.to("ok-1")[-1]["said_reply"] == by_text
     with hand.staff.db.read() as conn:
         far = progress.of_alarm(hand.staff, conn, alarm)
     assert far is not None
@@ -127,6 +134,19 @@ def test_who_is_there_is_asked_no_more(hand: Hand, by: str) -> None:
     assert hand.told()[-1] == last
     assert last in ("arrival_answered p1", "responder_arrived p1")
     assert hand.ladder(alarm).state == "there"
+
+
+@pytest.mark.parametrize("locale", ["sv", "en"])
+@pytest.mark.parametrize("says", list(held.Says))
+def test_what_is_said_is_one_text(locale: str, says: held.Says) -> None:
+    """With how to answer it, where an answer comes back by the same way, and only there."""
+    said, by_text = held.said(says, locale, MESSAGE.url, "OK 47")
+    message = replace(MESSAGE, said=said, said_reply=by_text)
+    text = _words.text(message, locale, reply=True)
+    assert len(text) <= 160
+    assert set(text) <= GSM_7
+    assert ("OK 47" in text) is (says is held.Says.ASKS)
+    assert _words.text(message, locale, reply=False) == _words.below(message, locale) == said
 
 
 def test_who_arrives_in_time_is_not_asked(hand: Hand) -> None:

@@ -129,9 +129,10 @@ def reply(staff: Staff, dispatcher: Dispatcher, channel: str, said: Reply) -> Be
     if not told:
         return Became.NOTHING
     waiting = {one.alarm: one for one in reversed(told) if one.waits or one.asks}
-    if len(waiting) > 1:
+    if len(waiting) > 1 and match["code"] is None:
         _say(staff, dispatcher, channel, told[0], Became.WHICH, list(waiting))
         return Became.WHICH
+    # several by one pair of digits: the one that was told first, and the next by the same answer
     one = next(iter(waiting.values()), told[0])
     became = arrive(staff, one, there=there) if one.asks else take(staff, one)
     if said.message is not None:
@@ -242,7 +243,7 @@ def _say(
     """Write back to the address that wrote."""
     words = catalogue(told.locale).gettext(WORDS[became])
     url = alarm_url(staff, alarms[0])
-    replies = ", ".join(f"OK {reply_code(alarm)}" for alarm in alarms)
+    replies = ", ".join(dict.fromkeys(f"OK {reply_code(alarm)}" for alarm in alarms))
     message = Message(
         id=queueing.new_id(),
         org=told.org,
