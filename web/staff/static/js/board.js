@@ -1,10 +1,14 @@
 // Nattillsyn by keys: j/k or arrows between the rows, Enter takes, 1–4 answer, e once more, ? helps.
+// Letters and digits can be switched off in the help: who dictates, or whose hand shakes, must not
+// answer by them (WCAG 2.1.4).
 //
 // A row opens beside the board without leaving the page.  The look's panel (`look.js`) tells with
 // `look:state` whether a picture was seen, and is asked with `look:extend` and `look:end`.  Not for:
 // sending the forms (`forms.js`), or what may be done (the server says).
 
 import { refreshNow } from "./refresh.js";
+
+const KEPT = "tryggve.keys";
 
 let look = { state: "idle", pictures: 0, may_extend: false };
 let of = "";
@@ -67,6 +71,8 @@ function once() {
   return false;
 }
 
+const lettersWork = () => localStorage.getItem(KEPT) !== "off";
+
 function help() {
   const dialog = document.getElementById("nt-help");
   if (dialog.open) dialog.close();
@@ -105,6 +111,7 @@ function onKey(event) {
     return;
   }
   if (event.key.startsWith("Arrow") && at.matches("input[type=radio]")) return;
+  if (event.key.length === 1 && !lettersWork()) return;
   const act = KEYS[event.key];
   if (!act) return;
   event.preventDefault();
@@ -124,7 +131,15 @@ function onClick(event) {
   }
 }
 
+function startChoice() {
+  const choice = document.querySelector("#nt-help [data-letters]");
+  if (!choice) return;
+  choice.checked = lettersWork();
+  choice.addEventListener("change", () => localStorage.setItem(KEPT, choice.checked ? "on" : "off"));
+}
+
 export function startBoard() {
+  startChoice();
   document.addEventListener("keydown", onKey);
   document.addEventListener("click", onClick);
   document.addEventListener("submit", ({ target }) => {

@@ -3,6 +3,7 @@
 // A form with `data-send` works without script too.  While one is under way it cannot be sent again:
 // a double tap is one tap.  When no answer comes we say that we do not know, never that it failed.
 
+import { announce } from "./announce.js";
 import { refreshNow } from "./refresh.js";
 
 /** The server answers in milliseconds; after this long the network is gone. */
@@ -26,8 +27,15 @@ function wishOf(data, url) {
   return { what, name: wishes.get(what) };
 }
 
+/** Of the card that the form is of, not of an alarm inside it: who goes looks at the door's buttons. */
+function answerBox(form) {
+  const card = form.closest("[data-answers]");
+  const boxes = [...(card?.querySelectorAll(".form-answer[data-mine]") ?? [])];
+  return boxes.find((box) => box.closest("[data-answers]") === card);
+}
+
 function say(form, text, good) {
-  const box = form.closest("[data-answers]")?.querySelector(".form-answer[data-mine]");
+  const box = answerBox(form);
   if (!box) return;
   box.classList.toggle("good", Boolean(good));
   box.textContent = text;
@@ -44,8 +52,22 @@ function busy(form, on) {
   }
 }
 
+/** The button that was pressed may be gone with what it was for, and the focus with it: then it goes
+ * to what is next there, so that who has no mouse need not begin from the top. */
+function keepFocus(box, card) {
+  if (document.activeElement !== document.body) return;
+  const places = [card?.querySelector("a.nt-row"), box, card, document.getElementById("main")];
+  const place = places.find((one) => one?.isConnected && one.checkVisibility());
+  if (!place) return;
+  if (!place.matches("a")) place.tabIndex = -1;
+  place.focus({ preventScroll: true });
+}
+
 async function send(form, button) {
   if (form.dataset.sending) return;
+  const box = answerBox(form);
+  const card = form.closest("[data-answers]");
+  const held = form.contains(document.activeElement);
   const data = new FormData(form, button);
   const wish = wishOf(data, form.getAttribute("action"));
   data.set("key", wish.name);
@@ -73,7 +95,10 @@ async function send(form, button) {
     say(form, form.dataset.unsure || texts.unsure);
   }
   clearTimeout(told);
+  const said = box?.textContent;
   await refreshNow();
+  if (!box?.isConnected) announce(said); // the card is gone, and its answer with it
+  if (held) keepFocus(box, card);
   setTimeout(() => busy(form, false), REST_MS);
 }
 

@@ -7,6 +7,7 @@ import { startForms } from "./forms.js";
 import { startInstalling } from "./install.js";
 import { startLive } from "./live.js";
 import { startLook } from "./look.js";
+import { startMenu } from "./menu.js";
 import { startOnce } from "./once.js";
 import { startPasskeys } from "./passkey.js";
 import { startPrinting } from "./print.js";
@@ -24,6 +25,7 @@ import { startZones } from "./zones.js";
 startTheme();
 startPasskeys();
 startOnce();
+startMenu();
 if (document.body.dataset.live) {
   startTicking();
   startBanner();

@@ -27,6 +27,7 @@ function beingUsed(element) {
 /** Attributes that the person or a script of ours changed since the server wrote them. */
 function isOurs(element, name) {
   if (name === "open" && element.nodeName === "DETAILS") return true;
+  if (name === "tabindex") return element.tabIndex === -1; // the focus was put there
   if (name === "hidden") return "showAfter" in element.dataset || "hideAfter" in element.dataset;
   return name === "data-sending" || name === "aria-busy";
 }

@@ -1,7 +1,10 @@
-// What waits, where the page is not looked at: a number before the tab's title and on its icon.
+// What waits, where the page is not looked at: a number before the tab's title and on its icon, and
+// a line for who hears the page when it has grown.
 //
 // The number is the header's; red while an alarm that nobody has taken is among it.  A page that
 // stands still says so there too.  Not for: sound (`sound.js`).
+
+import { announce } from "./announce.js";
 
 const SIZE = 64;
 const GREEN = "#0a5a63";
@@ -14,10 +17,18 @@ const plain = document.title.replace(/^\([^)]*\) /, "");
 const link = document.querySelector("link[rel=icon]");
 const calm = link?.href;
 let shown = "";
+let told = null;
 
 function waiting() {
   const { attention, unacknowledged } = document.getElementById("summary")?.dataset ?? {};
   return { attention: Number(attention || 0), unacknowledged: Number(unacknowledged || 0) };
+}
+
+/** More than before is said; the page's beginning is read anyway. */
+function tellGrown({ attention, unacknowledged }) {
+  const grown = told && (attention > told.attention || unacknowledged > told.unacknowledged);
+  told = { attention, unacknowledged };
+  if (grown) announce(document.querySelector("#summary .sr")?.textContent);
 }
 
 function picture(text, ground) {
@@ -45,6 +56,7 @@ function picture(text, ground) {
 function show() {
   const down = document.body.classList.contains("is-down");
   const { attention, unacknowledged } = waiting();
+  tellGrown({ attention, unacknowledged });
   const text = down ? "!" : attention > 99 ? "99" : attention ? String(attention) : "";
   const ground = down ? GREY : unacknowledged ? RED : attention ? AMBER : GREEN;
   const own = document.getElementById("main")?.dataset.title; // a page whose title counts
