@@ -30,8 +30,8 @@ def catalogue() -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
     return [(_each(one.id), _each(one.string or "")) for one in found if one.id]
 
 
-def _each(text: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
-    return (text,) if isinstance(text, str) else tuple(text)
+def _each(text: str | list[str] | tuple[str, ...] | None) -> tuple[str, ...]:
+    return (text,) if isinstance(text, str) else tuple(text or ())
 
 
 def texts() -> list[str]:
