@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import DESK, LiveServer
+from tests.browser.conftest import DESK, PHONE, LiveServer
 from tests.browser.night import Night
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -94,3 +94,19 @@ def test_the_menu_closes_and_letters_can_be_switched_off(
     page.keyboard.press("Escape")
     page.keyboard.press("1")
     expect(page.get_by_test_id("waits")).to_contain_text("Allt är bra")
+
+
+def test_the_answer_stands_beside_what_was_pressed(
+    open_page: Open, sign_in: SignIn, night: Night, live_server: LiveServer
+) -> None:
+    """Who comes to an alarm reads that it was noted below the button, not in the alarm's card."""
+    from playwright.sync_api import expect
+
+    night.raise_bed_exit()
+    page = open_page(PHONE)
+    sign_in(page)
+    page.goto(f"{live_server.url}/pass")
+    home = page.locator("#home-h1")
+    home.get_by_test_id("arrive").click()
+    expect(home.locator("> [data-test=answer]")).to_contain_text("registrerad")
+    assert home.locator("[data-test=alarm] .form-answer[data-mine]").text_content() == ""
