@@ -17,6 +17,7 @@ from gateway.events import (
     Severity,
 )
 from tests.staff.pages.conftest import post, text_of
+from tests.staff.pages.test_pages import ask
 from tests.staff.parts import EnrolledHome, add_home
 from web.staff.core.rights import Actor, Role
 from web.staff.pages.start import landing
@@ -222,3 +223,14 @@ def test_signing_in_leads_there(
     assert address is not None
     assert address.endswith("/login")
     assert "next=" not in address
+
+
+def test_each_card_of_now_has_a_heading(carer: FlaskClient, home: EnrolledHome) -> None:
+    """Who hears the page goes from heading to heading: whose alarm, whose check, below what kind
+    of thing it is."""
+    raised(home, AlarmType.PENDANT)
+    ask(home)
+    main = text_of(carer, "/nu").split("<main", 1)[1]
+    cards = re.findall(r"<article.*?</article>", main, re.DOTALL)
+    assert len(cards) == 2
+    assert [re.findall(r"<(h\d) class=\"who\">", card) for card in cards] == [["h3"], ["h3"]]
