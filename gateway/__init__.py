@@ -4,6 +4,7 @@ What everything stands on
     errors       every error of the project, in one tree
     origin       the names of a home's logs, and which of two events is the newer
     events       every kind of event: what it means, and what it does not
+    envelope_fields  what stands around an event's data, also as another version wrote it
     envelope     who wrote an event, its number, when, why; and the chain that seals it
     commands     what a rule may ask the home to do
     ports        the seams to the hardware: what a driver is

@@ -4,6 +4,8 @@ A `Draft` is an event that is not yet written: it has no number.  `seal` numbers
 The canonical JSON is UTF-8, keys sorted, no spaces; the hash of an event is SHA-256 over the hash
 of the one before (32 zero bytes before the first) and that JSON without `hash`.
 
+An envelope of another version is read as far as it can be (`gateway.envelope_fields`).
+
 Not for: storage, sending, or deciding anything.
 """
 
@@ -16,27 +18,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from json.encoder import encode_basestring
-from typing import Any, Literal
+from typing import Any
 
+from gateway import envelope_fields as fields_of
+from gateway.envelope_fields import SEQ_MAX, Because, ClockState
+from gateway.envelope_fields import text as _text
 from gateway.errors import BadEvent, ChainError
-from gateway.events import Data, Ref, kind_of, read_fields, to_fields, utc_text
+from gateway.events import Data, Ref, Unknown, kind_of, read_fields, to_fields, utc_text
 
-ClockState = Literal["synced", "unsynced"]
-
-SEQ_MAX = 2**63 - 1
-"""What a database keeps of a number."""
+__all__ = [
+    "GENESIS",
+    "SEQ_MAX",
+    "Because",
+    "ClockState",
+    "Draft",
+    "Event",
+    "body_of",
+    "canonical",
+    "chained",
+    "corrected_at",
+    "from_json",
+    "seal",
+    "to_json",
+    "verify_next",
+]
 
 GENESIS = bytes(32)
 """The hash before the first event of an origin."""
-
-
-@dataclass(frozen=True, slots=True)
-class Because:
-    """Why a decision was made: the rule, its version, and the events that it rests on."""
-
-    rule: str
-    version: int
-    events: tuple[Ref, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,8 @@ class Event:
     hash: str = ""
     as_written: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
     """The JSON object of its data, where this version would not write `data` so."""
+    around: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
+    """What stands around its data and is not read here, as it came; None: nothing does."""
     # made once: a dozen rules ask for both of every event, and as properties they were a twentieth
     # of a replay (0.3 µs a call, ten calls an event)
     kind: str = field(init=False, compare=False, repr=False)
@@ -118,6 +128,7 @@ def _made(
     event.because = because
     event.hash = ""
     event.as_written = None
+    event.around = None
     event.kind = data.KIND or kind_of(data)
     event.ref = f"{origin}/{seq}"
     event.__class__ = Event
@@ -166,6 +177,8 @@ def to_json(event: Event) -> dict[str, Any]:
         }
     if event.hash:
         obj["hash"] = event.hash
+    if event.around is not None:
+        obj.update(event.around)
     return obj
 
 
@@ -179,6 +192,8 @@ def body_of(event: Event) -> bytes:
     Every event is sealed once, live and in a replay: 4 µs where the object and a sorting encoder
     take 8 (measured on a slow core, Python 3.11).
     """
+    if event.around is not None:
+        return canonical(to_json(event))
     because, fields = event.because, _fields(event)
     reason = ""
     if because is not None:
@@ -205,56 +220,63 @@ _quoted = encode_basestring
 
 
 def from_json(obj: Any) -> Event:
-    """The event in a JSON object.  Raises `BadEvent`, with a sentence, on anything else."""
+    """The event in a JSON object, as far as this version can read it; what it cannot is kept
+    (`as_written`, `around`).  Raises `BadEvent`, with a sentence, on anything else."""
     try:
         because = obj.get("because")
         at = datetime.fromisoformat(obj["at"])
-        if at.tzinfo is None:
-            raise BadEvent("an event's time has no offset")
         seq = obj["seq"]
-        if type(seq) is not int or not 1 <= seq <= SEQ_MAX:
-            raise BadEvent(f"an event's seq is not a whole number from 1 to {SEQ_MAX}")
-        if obj["clock"] not in ("synced", "unsynced"):
-            raise BadEvent("an event's clock is neither synced nor unsynced")
+        clock = obj["clock"]
+        if (
+            at.tzinfo is None
+            or type(seq) is not int
+            or not 1 <= seq <= SEQ_MAX
+            or clock not in fields_of.CLOCKS
+            or not obj.keys() <= fields_of.KNOWN
+        ):
+            return _tolerated(obj)
         at = at if at.tzinfo is UTC else at.astimezone(UTC)
         data, whole = read_fields(_text(obj["kind"]), obj["data"], at)
         event = _made(
             _text(obj["origin"]),
             seq,
             at,
-            obj["clock"],
+            clock,
             _text(obj["boot"]),
-            float(obj["mono_s"]),
+            fields_of.mono_s(obj["mono_s"]),
             data,
-            _text_or_none(obj.get("device")),
-            _text_or_none(obj.get("person")),
-            None
-            if because is None
-            else Because(
-                _text(because["rule"]),
-                int(because["version"]),
-                tuple(_text(ref) for ref in because["events"]),
-            ),
+            fields_of.text_or_none(obj.get("device")),
+            fields_of.text_or_none(obj.get("person")),
+            None if because is None else fields_of.because(because),
         )
         if "hash" in obj:
-            object.__setattr__(event, "hash", _text(obj["hash"]))
+            object.__setattr__(event, "hash", fields_of.hash_text(obj["hash"]))
         if not whole:
             object.__setattr__(event, "as_written", obj["data"])
         return event
-    except BadEvent:
-        raise
-    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-        raise BadEvent(f"not an event: {type(error).__name__}: {error}") from error
+    except fields_of.MALFORMED:
+        return _tolerated(obj)
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise BadEvent("a text was expected in an event")
-    return value
-
-
-def _text_or_none(value: Any) -> str | None:
-    return None if value is None else _text(value)
+def _tolerated(obj: Any) -> Event:
+    """The event in an envelope that is not as this version writes it.  What gives a right is not
+    read then: what is not known may be a restriction."""
+    try:
+        read, around = fields_of.tolerated(obj)
+        digest = fields_of.hash_text(obj.get("hash", ""))
+    except BadEvent as error:
+        raise BadEvent(f"not an event: {error.text}") from error
+    fields = read.pop("data")
+    kind = read.pop("kind")
+    data, whole = read_fields(kind, fields, read["at"])
+    if type(data).STRICT and (around or not obj.keys() >= fields_of.NEEDED):
+        data, whole = Unknown(kind, dict(fields)), True
+    event = _made(data=data, **read)
+    object.__setattr__(event, "hash", digest)
+    if not whole and "data" not in around:
+        object.__setattr__(event, "as_written", fields)
+    object.__setattr__(event, "around", around or None)
+    return event
 
 
 def seal(

@@ -13,7 +13,10 @@ import pytest
 import drivers
 from tests._tree import ROOT, Import, Module, modules, within
 
-BASE = ("errors", "origin", "events", "envelope", "commands", "ports", "wire", "clock", "version")
+BASE = (
+    *("errors", "origin", "events", "envelope_fields", "envelope", "commands", "ports", "wire"),
+    *("clock", "version"),
+)
 """What everything stands on."""
 
 PURE = ("access", "schedule", "night_plan", "rules", "installs")

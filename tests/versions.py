@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any
 
+from gateway.envelope import canonical, chained
 from gateway.events import KINDS, AnyAlarmType, Coded, Data, Holds
 
 AT = "2026-11-23T20:30:00.000Z"
@@ -92,3 +93,46 @@ def newer_of(cls: type[Data], ref: str = "home:h1/1") -> Iterator[Newer]:
 def all_newer(ref: str = "home:h1/1") -> list[Newer]:
     """What a newer version could write, of every kind."""
     return [one for cls in KINDS.values() for one in newer_of(cls, ref)]
+
+
+# --- the envelope ---------------------------------------------------------------------------------
+
+ABSENT = object()
+"""In place of a value: the field is not there."""
+
+ENVELOPES: Mapping[str, Mapping[str, Any]] = {
+    "a field more": {NEW_FIELD: PRESENT},
+    "another clock": {"clock": "gps"},
+    "a clock of another form": {"clock": {"state": "synced", "off_ms": 3}},
+    "no clock": {"clock": ABSENT},
+    "a time of another form": {"at": {"utc": AT, "sure_ms": 5}},
+    "a time without an offset": {"at": "2026-11-23T20:30:00"},
+    "a second between two days": {"at": "2026-12-31T23:59:60Z"},
+    "no time": {"at": ABSENT},
+    "another boot": {"boot": 7},
+    "a boot out of measure": {"boot": "x" * 5000},
+    "no boot": {"boot": ABSENT},
+    "a count of another form": {"mono_s": "1.5 s"},
+    "a count out of measure": {"mono_s": 1e300},
+    "no count": {"mono_s": ABSENT},
+    "a device of another form": {"device": {"id": "bed", "part": 2}},
+    "a device out of measure": {"device": "x" * 5000},
+    "a person of another form": {"person": {"id": "p1"}},
+    "a reason in words": {"because": "x"},
+    "a reason with a field more": {
+        "because": {"rule": "bed", "version": 1, "events": [], NEW_FIELD: PRESENT}
+    },
+    "a reason with another version": {"because": {"rule": "bed", "version": "2.1", "events": []}},
+    "a reason out of measure": {"because": {"rule": "x" * 5000, "version": 2**40, "events": []}},
+    "a reason with other events": {"because": {"rule": "x", "version": 1, "events": [{"ref": 1}]}},
+    "a reason that rests on one": {"because": {"rule": "x", "version": 1, "events": "home:h1/1"}},
+    "data of another form": {"data": ["x"]},
+    "no data": {"data": ABSENT},
+}
+"""What a newer version could write around an event, by a name for it."""
+
+
+def around(obj: Mapping[str, Any], change: Mapping[str, Any], previous: bytes) -> dict[str, Any]:
+    """The event as a newer version would have written and sealed it after `previous`."""
+    other = {name: value for name, value in {**obj, **change}.items() if value is not ABSENT}
+    return other | {"hash": chained(previous, canonical(other)).hex()}

@@ -123,9 +123,11 @@ def _is_understood(signed: tokens.Token) -> bool:
     """Whether this version knows everything that was signed: what is allowed, why, and each
     claim."""
     claims = signed.claims
+    texts = [value for name, value in claims.items() if name not in ("nbf", "exp")]
     return (
         signed.plain
         and claims.keys() <= CLAIMS
+        and all(isinstance(text, str) for text in texts)
         and claims["act"] in set(Action)
         and claims["rsn"] in set(Reason)
     )

@@ -102,9 +102,9 @@ def callbacks(
     engine: Engine,
     loop: asyncio.AbstractEventLoop,
     *,
-    order: Callable[[str], Coroutine[Any, Any, None]],
-    call: Callable[[CallOrder], Coroutine[Any, Any, None]],
-    look: Callable[[LookOrder], Coroutine[Any, Any, None]],
+    order: Callable[[str, bool], Coroutine[Any, Any, None]],
+    call: Callable[[CallOrder, bool], Coroutine[Any, Any, None]],
+    look: Callable[[LookOrder, bool], Coroutine[Any, Any, None]],
     spawn: Callable[[Coroutine[Any, Any, None]], Any],
     on_server_time: Callable[[float], None],
     on_confirmed: Callable[[Sequence[tuple[str, int]]], None],
@@ -113,7 +113,8 @@ def callbacks(
     on_listen: Callable[[str], None],
 ) -> UplinkCallbacks:
     """What the uplink calls in its threads; the work is done in `loop`.  `order` carries out a
-    grant, `call` and `look` what is said about a call and a look, in a task that `spawn` keeps;
+    grant, `call` and `look` what is said about a call and a look, in a task that `spawn` keeps (not
+    True: it is not understood, which they tell);
     `on_confirmed`, `on_receivers`, `on_centre` and `on_listen` are called in `loop`."""
 
     def decided(objs: list[dict[str, Any]]) -> None:
@@ -125,13 +126,26 @@ def callbacks(
             raise LogUnwritable("the engine did not answer") from error
 
     def carry_out(token: str) -> None:
-        loop.call_soon_threadsafe(lambda: spawn(order(token)))
+        loop.call_soon_threadsafe(lambda: spawn(order(token, True)))
 
     def about_a_call(order: CallOrder) -> None:
-        loop.call_soon_threadsafe(lambda: spawn(call(order)))
+        loop.call_soon_threadsafe(lambda: spawn(call(order, True)))
 
     def about_a_look(order: LookOrder) -> None:
-        loop.call_soon_threadsafe(lambda: spawn(look(order)))
+        loop.call_soon_threadsafe(lambda: spawn(look(order, True)))
+
+    def unread(what: str, said: dict[str, Any]) -> None:
+        begins = said.get("what") == "begin"  # what goes on goes on without what is not understood
+        permit = said.get("permit")
+        session, token = str(said.get(what))[:64], permit if isinstance(permit, str) else ""
+        if what == "turn":
+            loop.call_soon_threadsafe(lambda: spawn(order(str(said.get("grant")), False)))
+        elif what == "call" and begins:
+            unread_call = CallOrder(what="begin", call=session, permit=token[:2_000])
+            loop.call_soon_threadsafe(lambda: spawn(call(unread_call, False)))
+        elif what == "look" and begins:
+            unread_look = LookOrder(what="begin", look=session, permit=token[:2_000])
+            loop.call_soon_threadsafe(lambda: spawn(look(unread_look, False)))
 
     def in_loop(call: Callable[[Any], None], given: Any) -> None:
         with suppress(RuntimeError):  # the loop is closed: the home is going down
@@ -145,6 +159,7 @@ def callbacks(
         on_lock_order=carry_out,
         on_call_order=about_a_call,
         on_look_order=about_a_look,
+        on_unread_order=unread,
         on_server_time=on_server_time,
         on_server_ahead=lambda have: begin_anew(f"the server has {have} events of it"),
         on_chain_broken=lambda: begin_anew("the server's copy has another chain"),

@@ -246,10 +246,14 @@ class LockOrders:
             approved=history.approved,
         )
 
-    async def order(self, token: str) -> None:
-        """Turn a lock as the grant in `token` says, or write why not."""
+    async def order(self, token: str, understood: bool = True) -> None:
+        """Turn a lock as the grant in `token` says, or write why not.  Not `understood`: the order
+        says more than this version knows."""
         try:
             grant = grants.read(token, self._keys())
+            if not understood:
+                known = {"grant": grant.id, "person": grant.person}
+                raise GrantRefused(Refusal.NOT_UNDERSTOOD, **known)
         except GrantRefused as error:
             self.refuse(Refusal(error.why), error.grant, None, error.person)
             return

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from gateway.commands import Command
 from gateway.envelope import GENESIS, ClockState, Draft, Event, seal
+from gateway.envelope_fields import NO_TIME
 from gateway.events import RuleFailed
 from gateway.rules.fold import Fold, Output
 
@@ -116,6 +117,9 @@ class Sequencer:
         """Keep an event of the server, whose chain the caller has verified, as received at `at`;
         and let the rules decide on it."""
         event = sealed.event
+        if event.at == NO_TIME:  # of another version
+            event = replace(event, at=at)
+            sealed = sealed._replace(event=event)
         if self.fold.due(at):
             self._run(self.fold.ticks_before(event.data, at), mono_s)
         self._rows.append(sealed._replace(received_at=at))

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from gateway.clock import Clock
 from gateway.engine.event_log import EventLog
 from gateway.envelope import Event, corrected_at
+from gateway.envelope_fields import NO_TIME
 
 CORRECT_OVER_S = 1.0
 """A clock that was off by less is not worth folding the log again."""
@@ -55,7 +56,13 @@ def corrected(log: EventLog, since: datetime) -> Iterator[tuple[Event, datetime]
     """The events of a log from `since` on (`EventLog.since`), each with when it was received: those
     of a boot that was told the time later with the time that it was."""
     offsets = log.clock_offsets(since)
-    for event, received_at in log.since(since):
+    last = since
+    for found, received in log.since(since):
+        event, received_at = found, received
+        if event.at == NO_TIME:  # of another version: it stands after the one before it
+            received_at = last if received == NO_TIME else received
+            event = replace(event, at=received_at)
+        last = received_at
         offset_s = offsets.get(event.boot)
         if offset_s and event.clock == "unsynced":
             moment = corrected_at(event, offset_s)

@@ -114,6 +114,9 @@ class UplinkCallbacks:
     """What the staff's page says about a call; must not block."""
     on_look_order: Callable[[LookOrder], None] = lambda _order: None
     """What the staff's page says about a look; must not block."""
+    on_unread_order: Callable[[str, dict[str, Any]], None] = lambda _what, _said: None
+    """An order (`turn`, `call`, `look`) that this version does not understand, as it came: nobody
+    obeys it, and whoever waits for it is told; must not block."""
     on_listen_order: Callable[[str], None] = lambda _token: None
     """An order to a home that is being installed, signed; must not block."""
     on_link: Callable[[bool], None] = lambda _up: None

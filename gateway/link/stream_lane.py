@@ -11,9 +11,9 @@ import contextlib
 import json
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from gateway.errors import LinkDown, TryggveError
 from gateway.link.https import Stream
@@ -23,6 +23,8 @@ from gateway.link.sse import Message, Parser
 from gateway.wire import CallOrder, LookOrder, TurnOrder
 
 log = logging.getLogger(__name__)
+
+_Order = TypeVar("_Order", bound=BaseModel)
 
 STREAM_BASE_S, STREAM_CAP_S = 0.25, 15.0
 """Pauses of the stream: a caregiver at the door waits for it."""
@@ -112,28 +114,32 @@ class StreamLane(LaneThread):
         self.problem(None)
 
     def _order(self, message: Message) -> None:
-        try:
-            order = TurnOrder.model_validate_json(message.data)
-        except ValidationError:
-            log.warning("an order on the stream could not be read")
-            return
-        self.shared.callbacks.on_lock_order(order.grant)
+        order = self._understood(TurnOrder, message)
+        if order is not None:
+            self.shared.callbacks.on_lock_order(order.grant)
 
     def _call(self, message: Message) -> None:
-        try:
-            order = CallOrder.model_validate_json(message.data)
-        except ValidationError:
-            log.warning("an order about a call could not be read")
-            return
-        self.shared.callbacks.on_call_order(order)
+        order = self._understood(CallOrder, message)
+        if order is not None:
+            self.shared.callbacks.on_call_order(order)
 
     def _look(self, message: Message) -> None:
+        order = self._understood(LookOrder, message)
+        if order is not None:
+            self.shared.callbacks.on_look_order(order)
+
+    def _understood(self, model: type[_Order], message: Message) -> _Order | None:
+        """The order in a message; None: it says what this version does not know, and that is
+        told."""
         try:
-            order = LookOrder.model_validate_json(message.data)
+            return model.model_validate_json(message.data)
         except ValidationError:
-            log.warning("an order about a look could not be read")
-            return
-        self.shared.callbacks.on_look_order(order)
+            log.warning("an order is not understood", extra={"what": message.event})
+        with contextlib.suppress(ValueError, RecursionError):
+            said = json.loads(message.data)
+            if isinstance(said, dict):
+                self.shared.callbacks.on_unread_order(message.event, said)
+        return None
 
 
 def _decided(message: Message, origin: str) -> dict[str, Any]:

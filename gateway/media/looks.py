@@ -103,13 +103,13 @@ class Looks(Sessions[LookPermit, LookOrder]):
         """From now on these are the cameras."""
         self._cameras = cameras
 
-    async def order(self, order: LookOrder) -> None:
+    async def order(self, order: LookOrder, understood: bool = True) -> None:
         """See `Sessions`."""
         running = self._running
         if order.what == "prepare":
             await self._prepare()
         elif order.what != "relay":
-            await super().order(order)
+            await super().order(order, understood)
         elif running is not None and running.permit.look == order.look and running.process:
             running.process.tell({"do": "relay", "key": order.key})
 

@@ -141,11 +141,12 @@ class Sessions(ABC, Generic[P, Q]):
         """Whether one goes on, or is being begun."""
         return self._running is not None
 
-    async def order(self, order: Q) -> None:
-        """Do as the server's page asks, or say why not."""
+    async def order(self, order: Q, understood: bool = True) -> None:
+        """Do as the server's page asks, or say why not.  Not `understood`: it says more than this
+        version knows."""
         running = self._running
         if order.what == "begin":
-            await self._begin(order)
+            await self._begin(order, understood=understood)
         elif order.what == "extend":
             await self._extend(order)
         elif running is None or running.permit.session != order.session:
@@ -214,9 +215,11 @@ class Sessions(ABC, Generic[P, Q]):
 
     # --- from permit to child
 
-    async def _begin(self, order: Q) -> None:
+    async def _begin(self, order: Q, *, understood: bool) -> None:
         try:
             permit = self._judged(order.permit)
+            if not understood:
+                raise PermitRefused("not_understood", call=permit.session, person=permit.person)
             if permit.session != order.session or permit.extends:
                 raise PermitRefused("forged", call=permit.session, person=permit.person)
             if self._running is not None and self._running.permit.person == permit.person:

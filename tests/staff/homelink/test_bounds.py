@@ -149,29 +149,6 @@ def test_a_value_that_cannot_be_meant_counts_for_nothing(
     assert broken(staff_app, reader) == []
 
 
-@pytest.mark.parametrize(
-    ("change", "field"),
-    [
-        ({"mono_s": 1e300}, "mono_s"),
-        ({"device": "x" * 5000}, "device"),
-        ({"boot": "x" * 5000}, "boot"),
-        ({"kind": "x" * 5000}, "kind"),
-        ({"person": "x" * 5000}, "person"),
-        ({"because": {"rule": "x" * 5000, "version": 1, "events": []}}, "because"),
-        ({"because": {"rule": "x", "version": 2**40, "events": []}}, "because.version"),
-    ],
-)
-def test_an_envelope_out_of_measure_is_refused_by_name(
-    enrolled_home: EnrolledHome, change: dict[str, Any], field: str
-) -> None:
-    """Nothing is stored, and the answer names the field."""
-    (good,) = enrolled_home.seal(Unknown("x.happened", {}))
-    for path in ("events", "urgent"):
-        answer = enrolled_home.post(path, [good | change])
-        assert answer.status_code == 400
-        assert f": {field} is too big" in answer.get_json()["detail"]
-
-
 @pytest.mark.parametrize("number", [2**63, 10**30, HUGE, -1])
 def test_what_a_home_says_it_has_is_bounded(enrolled_home: EnrolledHome, number: int) -> None:
     """`down_have` is a number that a database can keep."""

@@ -11,7 +11,6 @@ those with the lowest SHA-256 over seed and reference.  Not for: HTTP, or words.
 from __future__ import annotations
 
 import hashlib
-import json
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -145,7 +144,7 @@ def read_refs(conn: Connection, homes: Collection[str], refs: Sequence[Ref]) -> 
 
 def rows_of(conn: Connection, rows: Sequence[Any]) -> list[AccessRow]:
     """Rows of `event` (or what a query made of them) as rows of the log, in the same order."""
-    bodies = [json.loads(row.body)["data"] for row in rows]
+    bodies = [event_store.data_in(row.body) for row in rows]
     homes = {row.home_id for row in rows}
     r, u = t.resident.c, t.turn.c
     patients = {
@@ -213,7 +212,8 @@ def _ends(conn: Connection, rows: Sequence[Any]) -> dict[tuple[str, str, str], _
         e.corrected_at.between(first, last),
     )
     ends = [
-        (row.home_id, by_end[row.kind], json.loads(row.body)["data"]) for row in conn.execute(query)
+        (row.home_id, by_end[row.kind], event_store.data_in(row.body))
+        for row in conn.execute(query)
     ]
     return {
         (home, kind, _named(kind, data)): _End(

@@ -261,6 +261,8 @@ def _near(value: Any, now: datetime) -> Any:
 def _values(event: Event) -> Iterator[tuple[str, object, Holds | None]]:
     """Every plain value in an event's data: the field's name, the value, what it holds."""
     data = event.data
+    if event.around is not None:
+        yield from _unread(event.around, refs=True)
     if isinstance(data, Unknown):
         yield from _unread(data.fields, refs=data.kind in KINDS)
         return

@@ -29,7 +29,6 @@ from gateway.envelope import Event, canonical, from_json
 from gateway.errors import BadEvent, ChainError, TryggveError
 from gateway.events import AlarmRaised, ClockSynced
 from gateway.origin import is_origin_of
-from gateway.wire import SEQ_MAX
 from web.staff.core.admission import Way
 from web.staff.core.context import Staff
 from web.staff.events import judgement
@@ -41,15 +40,6 @@ from web.staff.storage import escalations, event_store, tables
 from web.staff.storage.database import Tx
 
 _HASH = re.compile(r"[0-9a-f]{64}")
-NAME_MAX = 200
-"""Characters of a text in the envelope; a device's id has 64 at the most."""
-
-MONO_MAX_S = 1e10
-"""Seconds since a start, at the most: 300 years."""
-
-VERSION_MAX = 2**31 - 1
-"""The largest version of a rule."""
-
 EVENT_MAX = 256_000
 """Characters of an event that is taken at all, four times what counts (`judgement.BODY_MAX`): a
 home cannot go on past one that is refused, so this is no size that a fault of ours makes.  An alarm
@@ -117,11 +107,6 @@ def read_events(objs: Sequence[dict[str, Any]], home: str, way: Way | None = Non
             ) from error
         if not _HASH.fullmatch(event.hash):
             raise Refused(400, "bad_event", f"Event {number} of the request has no hash.")
-        if event.seq > SEQ_MAX:
-            raise Refused(400, "bad_event", f"Event {number} of the request has too big a number.")
-        big = _too_big(event)
-        if big is not None:
-            raise Refused(400, "bad_event", f"Event {number} of the request: {big} is too big.")
         if len(body) > EVENT_MAX and not isinstance(event.data, AlarmRaised):
             field = judgement.largest_field(event)[: judgement.FIELD_SHOWN_MAX]
             raise Refused(400, "bad_event", f"Event {number} of the request: {field} is too big.")
@@ -131,18 +116,6 @@ def read_events(objs: Sequence[dict[str, Any]], home: str, way: Way | None = Non
             )
         sent.append(Sent(body, event, bytes.fromhex(event.hash)))
     return sent
-
-
-def _too_big(event: Event) -> str | None:
-    """The field of the envelope that is larger than it can be; None: all are well."""
-    names = {"boot": event.boot, "kind": event.kind, "device": event.device, "person": event.person}
-    because = event.because
-    if because is not None:
-        names["because"] = max((because.rule, *because.events), key=len)
-        if abs(because.version) > VERSION_MAX:
-            return "because.version"
-    long = (name for name, value in names.items() if value and len(value) > NAME_MAX)
-    return next(long, None if abs(event.mono_s) <= MONO_MAX_S else "mono_s")
 
 
 def receive_batch(

@@ -9,7 +9,6 @@ not say (`web.staff.events.judgement`).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, select
@@ -27,7 +26,7 @@ from gateway.events import (
 from web.staff.core.context import Staff
 from web.staff.events import append
 from web.staff.events.judgement import Verdict
-from web.staff.storage import tables
+from web.staff.storage import event_store, tables
 from web.staff.storage.database import Tx
 
 KINDS_MAX = 20
@@ -83,4 +82,4 @@ def _told(conn: Connection, home: str) -> set[str]:
     query = select(e.body).where(
         e.home_id == home, e.kind == HomeUnread.KIND, e.origin == append.origin_of(home)
     )
-    return {json.loads(body)["data"]["about"] for body in conn.execute(query).scalars()}
+    return {str(event_store.data_in(body).get("about")) for body in conn.execute(query).scalars()}

@@ -37,7 +37,7 @@ from web.staff.homelink.call_signals import OVER
 from web.staff.looks import grounds
 from web.staff.looks.grounds import Ground, Wish
 from web.staff.realtime.pictures import NoPlace
-from web.staff.storage import tables
+from web.staff.storage import event_store, tables
 from web.staff.storage.among import among
 from web.staff.storage.changes import LockOrder
 from web.staff.storage.database import Tx
@@ -226,7 +226,7 @@ def _picture(conn: Connection, row: Any) -> str:
         e.home_id == row.home_id, e.kind == LookBegun.KIND, text(tables.ACCESS_SQL)
     )
     body = conn.execute(query.order_by(e.corrected_at.desc()).limit(1)).scalar_one_or_none()
-    data = json.loads(body)["data"] if body is not None else {}
+    data = event_store.data_in(body) if body is not None else {}
     return str(data.get("picture", "")) if data.get("look") == row.id else ""
 
 

@@ -352,9 +352,10 @@ def unread_word(event: Event) -> str:
         if event.kind in KINDS:
             return _("Går inte att läsa här: hemmets enhet har en annan version än servern")
         return _("Servern känner inte till händelser av den här typen")
-    if event.as_written is None:
-        return ""
-    names = ", ".join(not_read(event.kind, event.as_written, event.data))[:FIELD_SHOWN_MAX]
+    unread = [*(event.around or ())]
+    if event.as_written is not None:
+        unread += not_read(event.kind, event.as_written, event.data)
+    names = ", ".join(unread)[:FIELD_SHOWN_MAX]
     return _("Det finns mer som servern inte kan läsa: %(fields)s", fields=names) if names else ""
 
 

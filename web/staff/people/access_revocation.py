@@ -8,7 +8,6 @@ hears at once; whether each has is kept in view (`home_notices`).  Not for: clos
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,7 +27,7 @@ from web.staff.people import accounts, group_rights
 from web.staff.people.accounts import Refused, Wrong
 from web.staff.signin import sessions
 from web.staff.signin.auth import new_uniquifier
-from web.staff.storage import tables
+from web.staff.storage import event_store, tables
 from web.staff.storage.among import among
 from web.staff.storage.database import Tx
 
@@ -226,8 +225,8 @@ def home_notices(conn: Connection, person: str, now: datetime) -> list[HomeNotic
     )
     mine: dict[str, list[tuple[Any, str]]] = {}
     for row in rows:
-        grant = json.loads(row.body)["data"]["grant"]
-        if grant in ends:
+        grant = event_store.data_in(row.body).get("grant")
+        if isinstance(grant, str) and grant in ends:
             mine.setdefault(row.home_id, []).append((row, grant))
     down_have = _down_have(conn, mine)
     notices = []

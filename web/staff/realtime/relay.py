@@ -387,7 +387,7 @@ class PostgresRelay:
                     t.c.origin, t.c.home_id, t.c.seq, t.c.kind, t.c.body, t.c.hash
                 )
                 for row in conn.execute(query.where(or_(*told))):
-                    person = json.loads(row.body).get("person")
+                    person = event_store.person_in(row.body)
                     body = event_store.with_hash(row.body, bytes(row.hash))
                     changes[row.origin, row.seq] = Change(
                         row.home_id, row.origin, row.seq, row.kind, person, body

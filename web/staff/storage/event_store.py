@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
+from typing import Any
 
 from sqlalchemy import (
     Connection,
@@ -338,6 +339,19 @@ def to_event(body: str, digest: bytes) -> Event:
     obj = json.loads(cleaned(body))
     obj["hash"] = bytes(digest).hex()
     return from_json(obj)
+
+
+def data_in(body: str) -> dict[str, Any]:
+    """The data in a stored body, as they stand there; none where a home of another version wrote
+    something else."""
+    data = json.loads(body).get("data")
+    return data if isinstance(data, dict) else {}
+
+
+def person_in(body: str) -> str | None:
+    """Whom a stored body names as who did it; None: nobody that can be read."""
+    person = json.loads(body).get("person")
+    return person if isinstance(person, str) else None
 
 
 DECIDED_MAX = 200

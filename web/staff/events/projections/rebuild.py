@@ -127,7 +127,9 @@ def _named(body: str) -> Iterator[str]:
     """Whom a stored event names; most name nobody, and are not parsed for it."""
     if '"person":' in body or '"resident":' in body:
         obj = json.loads(cleaned(body))
-        yield from _texts_of(obj.get("person"), obj["data"].get("resident"))
+        data = obj.get("data")
+        resident = data.get("resident") if isinstance(data, dict) else None
+        yield from _texts_of(obj.get("person"), resident)
 
 
 def _texts_of(*values: object) -> Iterator[str]:
