@@ -47,9 +47,10 @@ Not for: the staff's own pages.
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 TOKEN_LIFE_S = 60
 """Seconds a request's JWT is good for."""
@@ -380,16 +381,29 @@ class Guided(_Model):
     why: str = Field("", max_length=SENTENCE_MAX)
 
 
+def _readable(part: type[BaseModel], most: int = 1) -> BeforeValidator:
+    """What of a newer home's word this version can read: of a list each that it can."""
+
+    def read(told: Any) -> Any:
+        many, found = isinstance(told, list | tuple), []
+        for one in told[: 4 * most] if many else (told,):
+            with suppress(ValidationError):
+                found.append(part.model_validate(one))
+        return found[:most] if many else next(iter(found), None)
+
+    return BeforeValidator(read)
+
+
 class HeardSignal(_Model):
     """What a home that is being installed hears, at once or never, and while somebody's page is
     open; nobody keeps it.  `radio`: why it hears nothing by Bluetooth, or nothing."""
 
     hearing: str = Field(max_length=64)
     state: Literal["hearing", "ended"]
-    things: tuple[HeardThing, ...] = Field((), max_length=THINGS_MAX)
-    pins: tuple[HeardPin, ...] = Field((), max_length=28)
+    things: Annotated[tuple[HeardThing, ...], _readable(HeardThing, THINGS_MAX)] = ()
+    pins: Annotated[tuple[HeardPin, ...], _readable(HeardPin, 28)] = ()
     radio: str = Field("", max_length=SENTENCE_MAX)
-    guided: Guided | None = None
+    guided: Annotated[Guided | None, _readable(Guided)] = None
 
 
 class Noted(_Model):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -204,3 +206,22 @@ def test_codes_and_fingerprints() -> None:
     assert fingerprint(bytes(32)) != mark
     with pytest.raises(ValueError, match="bytes"):
         make_code(b"short", RAW)
+
+
+def test_a_key_of_a_kind_that_is_not_known_is_passed_over(
+    server: WireServer, secrets: FileSecrets, tmp_path: Path
+) -> None:
+    """A newer server has one beside those that this home can use, or a newer version of the home
+    kept one before it went back: it is enrolled, starts, and keeps it for the version that can."""
+    other = Ed448PrivateKey.generate().public_key()
+    other_pem = other.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    newer = [ServerKey(kid="k9", public_key=one) for one in (other_pem, "ML-DSA:AAAA")]
+    server.enroll_answer = answer().model_copy(update={"keys": [*newer, *answer().keys]})
+    assert set(enroll(server.url, CODE, tmp_path, secrets).keys.good(None)) == {"k1"}
+    again = load_enrolment(tmp_path, secrets)
+    assert again is not None
+    assert set(again.keys.good(None)) == {"k1"}
+    assert other_pem in json.loads((tmp_path / "server.json").read_text())["keys"][0].values()
+    server.enroll_answer = answer().model_copy(update={"keys": newer})
+    with pytest.raises(UserError, match="keys cannot be read; update this gateway"):
+        enroll(server.url, CODE, tmp_path, secrets)

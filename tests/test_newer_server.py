@@ -459,3 +459,24 @@ async def test_a_running_home_tells_of_it(tmp_path: Path) -> None:
         assert await told == ServerUnread(event="staff:h1/1", about="visit.moved")
         home.stop()
         await running
+
+
+def test_a_thing_of_another_form_hides_no_other() -> None:
+    """What a newer home hears while it is installed: each that can be read is shown, as many as
+    there is room for, and a guide to something that is not known is none."""
+    thing = {"address": "AA:BB:CC:DD:EE:FF", "driver": "bthome", "rssi": -60}
+    odd = [{**thing, "rssi": {"dbm": -60}}, {**thing, "address": "x" * 40}, 7, {}]
+    pins = [{"pin": 4, "closed": True, "moves": 1}, {"pin": "A4", "closed": 2, "moves": 1}]
+    said = {
+        "hearing": "x",
+        "state": "hearing",
+        "things": [*odd, *[thing] * 40],
+        "pins": pins,
+        "guided": {"device": "door", "what": "teach"},
+    }
+    heard = wire.HeardSignal.model_validate(said)
+    assert heard.things == (wire.HeardThing.model_validate(thing),) * wire.THINGS_MAX
+    assert [pin.pin for pin in heard.pins] == [4]
+    assert heard.guided is None
+    again = wire.HeardSignal.model_validate_json(heard.model_dump_json())
+    assert again == heard

@@ -16,7 +16,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -53,9 +53,13 @@ class ReceiverList:
     label: str | None = None
     cid: str | None = None
     """What an alarm centre knows the home by, 1 to 16 digits."""
+    signed: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
+    """What a server signed; one of another version may say more, and its digest is of that too."""
 
     def claims(self) -> dict[str, Any]:
         """What is signed."""
+        if self.signed is not None:
+            return dict(self.signed)
         return {
             "aud": self.home,
             "to": dict(self.to),
@@ -77,20 +81,21 @@ def sign(listed: ReceiverList, key: Ed25519PrivateKey, kid: str) -> str:
 
 def read(token: str, home: str, keys: Mapping[str, Ed25519PublicKey] | None) -> ReceiverList:
     """The list in a JWS signed by one of `keys` (by `kid`).  `keys` None: the caller knows the list
-    by its digest, and an older key of the server may have signed it.  Raises `BadList`."""
+    by its digest, and an older key of the server may have signed it.  An address in a form that
+    only a newer version knows is left out: the others are told.  Raises `BadList`."""
     if len(token) > LIST_MAX:
         raise BadList("the list is too long")
     try:
         claims = tokens.read(token, TYP, keys, ("aud", "to", "salt")).claims
-        to, salt = claims["to"], claims["salt"]
-        label, cid = claims["label"], claims["cid"]
-        if claims["aud"] != home:
-            raise BadList("the list is another home's")
-        if not isinstance(to, dict) or len(to) > RECEIVERS_MAX:
-            raise BadList("the list has no receivers, or too many")
-        texts = [text for item in to.items() for text in item]
-        if not all(isinstance(text, str) for text in (*texts, salt, label or "", cid or "")):
-            raise BadList("something in the list is no text")
-    except (tokens.BadToken, KeyError) as error:
+    except tokens.BadToken as error:
         raise BadList("the list was not signed by this home's server") from error
-    return ReceiverList(home, to, salt, label, cid)
+    to, salt = claims["to"], claims["salt"]
+    label, cid = claims.get("label"), claims.get("cid")
+    if claims["aud"] != home:
+        raise BadList("the list is another home's")
+    if not isinstance(to, dict) or len(to) > RECEIVERS_MAX:
+        raise BadList("the list has no receivers, or too many")
+    if not all(isinstance(text, str) for text in (salt, label or "", cid or "")):
+        raise BadList("something in the list is no text")
+    known = {id_: address for id_, address in to.items() if isinstance(address, str)}
+    return ReceiverList(home, known, salt, label, cid, claims)

@@ -18,7 +18,8 @@ Not for: choosing who may enroll (the server does).
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -115,7 +116,7 @@ def load_enrolment(
         return None
     try:
         pinned = PinnedServer.model_validate_json(path.read_bytes())
-        keys = {key.kid: public_key(key.public_key) for key in pinned.keys}
+        keys = _readable(pinned.keys)
     except (OSError, ValidationError, ValueError) as error:
         raise UserError(
             f"{path} cannot be used; enroll the home again: tryggve gateway enroll URL CODE"
@@ -208,6 +209,18 @@ def public_key(pem: str) -> Ed25519PublicKey:
     return key
 
 
+def _readable(keys: Sequence[ServerKey]) -> dict[str, Ed25519PublicKey]:
+    """Those of the server's keys that this version can use; one of a kind that only a newer knows
+    is kept and signs nothing here.  Raises `ValueError` when none is left."""
+    found: dict[str, Ed25519PublicKey] = {}
+    for key in keys:
+        with suppress(ValueError):
+            found[key.kid] = public_key(key.public_key)
+    if not found:
+        raise ValueError("none of the server's keys can be read")
+    return found
+
+
 def _check_url(url: str) -> None:
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -270,7 +283,7 @@ def _ask(url: str, asked: EnrollRequest, ca_file: Path | None, home: str) -> Enr
 def _trusted(answer: EnrollAnswer, wanted: str) -> dict[str, Ed25519PublicKey]:
     """The answer's keys, if the one that the code names is among them."""
     try:
-        keys = {key.kid: public_key(key.public_key) for key in answer.keys}
+        keys = _readable(answer.keys)
     except ValueError as error:
         raise UserError("the server's keys cannot be read; update this gateway.") from error
     raw = [key.public_bytes(Encoding.Raw, PublicFormat.Raw) for key in keys.values()]

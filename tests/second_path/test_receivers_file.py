@@ -3,6 +3,7 @@ and the log's event names it."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import stat
 from dataclasses import replace
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gateway.access import receiver_lists
+from gateway.access import receiver_lists, tokens
 from gateway.access.receiver_lists import BadList, ReceiverList
 from gateway.config.secrets import FileSecrets
 from gateway.envelope import Event
@@ -130,3 +131,24 @@ def test_a_list_is_read_as_it_was_signed() -> None:
     with pytest.raises(BadList):
         receiver_lists.read(token(), "h1", {})
     assert replace(LISTED, salt="1").digest() != LISTED.digest()
+
+
+def test_a_list_that_says_more_is_held_to_what_was_signed(tmp_path: Path) -> None:
+    """A newer server's digest is of all that it signed: its list is taken, and an address in a form
+    that is not known is left out; the others are told.  One that lacks what this version adds
+    too."""
+    address = {"sip": "sip:x@example.org", "tel": "+46700000009"}
+    more = {"aud": "h1", "to": {**NUMBERS, "p2": address}, "salt": "0" * 32, "sure": [1, None]}
+    for claims in ({**more, "label": "Lgh 1203", "cid": None}, more):
+        digest = hashlib.sha256(
+            json.dumps(claims, sort_keys=True, separators=(",", ":")).encode()
+        ).hexdigest()
+        signed = tokens.sign(receiver_lists.TYP, claims, KEY, "k1")
+        file = opened(tmp_path)
+        file.apply(decided(replace(settings(), digest=digest), file._seq + 1))
+        assert not file.complete
+        file.offered(signed)
+        assert file.complete
+        assert file.address("p1") == NUMBERS["p1"]
+        assert file.address("p2") is None
+        assert opened(tmp_path).address("p1") == NUMBERS["p1"], "also after a restart"

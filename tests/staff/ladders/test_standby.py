@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
+from sqlalchemy import insert, select
+
 from gateway.events import PathChannel
 from tests.staff.ladders.hand import Hand
 from web.staff.channels import points
@@ -9,6 +13,8 @@ from web.staff.core.rights import Operator
 from web.staff.homelink import second_path
 from web.staff.ladders import definitions, standby
 from web.staff.ladders.steps import Ladder, Person, Step
+from web.staff.storage import alarm_tables
+from web.staff.storage.tables import home as home_table
 
 
 def numbers(hand: Hand) -> list[str]:
@@ -59,3 +65,28 @@ def test_a_list_that_is_set_by_hand_stays(hand: Hand) -> None:
         second_path.receivers_changed(hand.staff, tx, "h1", [own], person="p-boss")
     standby.look(hand.staff)
     assert numbers(hand) == ["+46701740699"]
+
+
+def test_what_a_newer_server_decided_for_one_home_holds_up_no_other(hand: Hand) -> None:
+    """A list with a channel that this version does not know stays as it is; the next home's follows
+    its ladder."""
+    hand.person("p1", "sms:+46701740605")
+    hand.person("p2", "sms:+46701740606")
+    org = Operator("org1")
+    step = Step(receivers=(Person(id="p1"),))
+    made = definitions.save(hand.staff, org, Ladder("", "Natt", (step,)), {"sms"})
+    assert follow(hand)
+    t = alarm_tables.path_list
+    with hand.staff.write() as tx:
+        home = tx.conn.execute(select(home_table).where(home_table.c.id == "h1")).mappings().one()
+        copied = {**home, "id": "h0", "label": "h0"}
+        tx.conn.execute(insert(home_table).values(copied))
+        newer = json.dumps({"receivers": [["p1", "satellite", "x", "care"]], "types": ["x"]})
+        row = dict(tx.conn.execute(select(t)).mappings().one())
+        tx.conn.execute(insert(t).values(row | {"home_id": "h0", "decided": newer}))
+    step = Step(receivers=(Person(id="p2"),))
+    definitions.save(hand.staff, org, Ladder(made, "Natt", (step,)), {"sms"})
+    standby.look(hand.staff)
+    assert numbers(hand) == ["+46701740606"]
+    with hand.staff.db.read() as conn:
+        assert conn.execute(select(t.c.decided).where(t.c.home_id == "h0")).scalar() == newer

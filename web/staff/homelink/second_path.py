@@ -11,6 +11,7 @@ Not for: who is reached in which order (`web.staff.ladders` says it), or sending
 from __future__ import annotations
 
 import json
+import logging
 import re
 import secrets
 from collections.abc import Sequence
@@ -36,6 +37,8 @@ from web.staff.events import append
 from web.staff.events.judgement import Verdict
 from web.staff.storage import alarm_tables, event_store, tables
 from web.staff.storage.database import Tx
+
+log = logging.getLogger(__name__)
 
 NAMED = f'"kind":"{HomeSecondPathSet.KIND}"'
 """What stands in the body of the event that names a new list."""
@@ -140,10 +143,17 @@ def held_by(conn: Connection, home: str) -> Held | None:
 
 
 def following(conn: Connection) -> dict[str, Held]:
-    """What every home holds that follows its ladder."""
+    """What every home holds that follows its ladder; not what another version of the server decided
+    otherwise: that home keeps it, and the others are looked at."""
     t = alarm_tables.path_list.c
     query = select(t.home_id, t.decided).where(t.follows).order_by(t.home_id)
-    return {home: _read(text) for home, text in conn.execute(query)}
+    found = {}
+    for home, text in conn.execute(query):
+        try:
+            found[home] = _read(text)
+        except (ValueError, KeyError, TypeError) as error:
+            log.error("whom a home tells cannot be read: %r", error, extra={"home": home})
+    return found
 
 
 def follows(conn: Connection, home: str) -> bool:
