@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.engine import log_rest
 from gateway.engine.event_log import EventLog
 from gateway.engine.log_reader import LogReader
 from gateway.engine.stamp_time import corrected
@@ -136,6 +137,43 @@ def test_what_a_newer_server_decided_goes_on(tmp_path: Path) -> None:
     again.close()
 
 
+def put(log: EventLog, written: list[dict[str, Any]]) -> None:
+    """Store these as a newer version did."""
+    for obj in written:
+        log._db.execute(
+            "INSERT INTO event (seq, body, hash) VALUES (?, ?, ?)",
+            (obj["seq"], canonical(obj).decode(), bytes.fromhex(obj["hash"])),
+        )
+
+
+@pytest.mark.parametrize(
+    "name", ["no time", "a time of another form", "a time without an offset", "another clock"]
+)
+def test_a_log_of_times_that_cannot_be_read_is_opened_folded_and_taken_over(
+    tmp_path: Path, name: str
+) -> None:
+    """Also where none of its times can: the home starts, and goes on beside a damaged one with what
+    was in it."""
+    log = EventLog.open(tmp_path / "events.sqlite", "home:h1")
+    writer = Writer("home:h1")
+    written = [write(writer, "bed.entered", {}, ENVELOPES[name]) for _ in range(20)]
+    put(log, written)
+    log.close()
+    again = EventLog.open(tmp_path / "events.sqlite", "home:h1")
+    # what came at times that nobody knows may be older than a week
+    assert _engine(again, HomeView()).rebuild() in (0, 20)
+    assert again.prune(START - timedelta(days=9), START) == 0
+    again.close()
+    new = EventLog.open(tmp_path / "new.sqlite", "home:h1~2")
+    new.close()
+    log_rest.take_in(tmp_path / "new.sqlite", again.path, "home:h1")
+    new = EventLog.open(tmp_path / "new.sqlite", "home:h1~2")
+    rest = new.rests.next(100)
+    assert rest is not None
+    assert [json.loads(body) for body in rest.bodies] == written
+    new.close()
+
+
 def test_a_home_that_went_back_reads_its_own_log(tmp_path: Path) -> None:
     """Whatever a newer version wrote around its events: the log opens, is folded and goes on."""
     path = tmp_path / "events.sqlite"
@@ -145,12 +183,7 @@ def test_a_home_that_went_back_reads_its_own_log(tmp_path: Path) -> None:
     for change in ENVELOPES.values():
         written.append(write(writer, "bed.entered", {}, change))
         written.append(writer.write("mat.pressed", {}))
-    log._transact((), {"opened": 9})
-    for obj in written:
-        log._db.execute(
-            "INSERT INTO event (seq, body, hash) VALUES (?, ?, ?)",
-            (obj["seq"], canonical(obj).decode(), bytes.fromhex(obj["hash"])),
-        )
+    put(log, written)
     log.close()
     again = EventLog.open(path, "home:h1")
     seen: list[Event] = []

@@ -111,7 +111,10 @@ def first_row(db: sqlite3.Connection, key: str, value: Any) -> int:
     )
     if key == "seq":
         return _bisected(db, "seq", "origin IS NULL", value, (low, high))
-    at, ours = "json_extract(body, '$.at')", "(origin IS NULL OR origin < 'staff')"
+    at, ours = (
+        "CAST(coalesce(json_extract(body, '$.at'), '') AS TEXT)",
+        "(origin IS NULL OR origin < 'staff')",
+    )
     sure = f'{ours} AND instr(body, \'"clock":"synced"\') > 0'
     first = _bisected(db, at, sure, value, (low, high))
     (right,) = db.execute(

@@ -36,6 +36,7 @@ from gateway.engine.log_reader import (
 )
 from gateway.engine.sequencer import wire_json
 from gateway.envelope import chained
+from gateway.envelope_fields import NO_TIME
 from gateway.events import utc_text
 
 log = logging.getLogger(__name__)
@@ -130,7 +131,7 @@ def _readable(old: sqlite3.Connection, origin: str, forwarded: int) -> Iterator[
 
 def _first(old: sqlite3.Connection, forwarded: int) -> int:
     """From where on everything is copied; from the beginning where that cannot be found out."""
-    with suppress(sqlite3.Error):
+    with suppress(sqlite3.Error, ValueError, TypeError):
         row = old.execute(
             "SELECT json_extract(body, '$.at') FROM event WHERE origin IS NULL "
             "ORDER BY row DESC LIMIT 1"
@@ -148,7 +149,9 @@ def _whole(rows: Iterator[Any], own: str) -> Iterator[_Row]:
             obj = json.loads(body)
             whose = origin or own
             if obj.get("seq") == seq and obj.get("origin") == whose:
-                yield row, seq, body, digest, whose, taken or obj["at"]
+                at = obj.get("at")
+                came = taken or (at if isinstance(at, str) else utc_text(NO_TIME))
+                yield row, seq, body, digest, whose, came
 
 
 def _chained(rows: Iterator[Any], own: str) -> Iterator[_Row]:

@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from gateway.events import AlarmRaised, AlarmType, MatPressed, MoistureDetected, Unknown
+from gateway.events import (
+    AlarmRaised,
+    AlarmRepeated,
+    AlarmType,
+    MatPressed,
+    MoistureDetected,
+    Unknown,
+)
 from tests import versions
 from tests.staff.homelink.test_ingest import rows
 from tests.staff.homelink.test_newer_homes import care_alarms, close, reader, rebuilt, tables_of
@@ -119,3 +126,19 @@ def test_one_of_a_batch_holds_up_no_other(staff: Staff, enrolled_home: EnrolledH
     for _ in range(2):
         assert home.post("events", batch).get_json() == {"have": len(batch)}
     assert len(rows(staff, tables.event, origin="home:h1")) == len(batch)
+
+
+def test_a_repeat_of_an_alarm_that_a_newer_worker_keeps_rings(
+    staff: Staff, enrolled_home: EnrolledHome
+) -> None:
+    """A worker of a newer version wrote a severity that this one does not know: the home's batch is
+    taken, and the alarm that comes of it is the gravest."""
+    home = enrolled_home
+    (alarm,) = home.send(AlarmRaised.usual(AlarmType.PENDANT, home.clock.now()), device="bed")
+    close(staff, alarm.ref)
+    with staff.write() as tx:
+        tx.conn.execute(tables.alarm.update().values(severity="grave"))
+    home.clock.advance(300)
+    home.send(AlarmRepeated(alarm=alarm.ref), device="bed")
+    (told,) = care_alarms(staff)
+    assert (told.type, told.severity) == ("pendant", "care")

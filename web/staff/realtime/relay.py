@@ -333,7 +333,7 @@ class PostgresRelay:
         the screens load anew: it may have told of something that they show."""
         try:
             return self._heard(json.loads(payload))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
             log.warning("another worker said what this version does not understand: %r", error)
             self._broker.lost_track()
             return []
