@@ -114,7 +114,7 @@ class Configuration:
         self._kept = KeptConfig(state_dir)
         found = self._kept.in_force(file)
         self.number, self.config, self._left = found.number, found.config, found.left
-        self.here = found.here
+        self.here, self.damaged = found.here, found.damaged
         self._changing = asyncio.Lock()
         self._came = asyncio.Event()
         self._tried: int | None = None

@@ -22,16 +22,16 @@ from gateway.app.install_parts import InstallParts
 from gateway.app.media_parts import MediaParts
 from gateway.app.root_parts import RootParts
 from gateway.app.second_path import PathParts
+from gateway.app.start_files import StartFiles
 from gateway.app.told_broker import tell_broker, told_broker
 from gateway.app.update_parts import Folds
 from gateway.app.uplink_bridge import LogOutbox, callbacks
 from gateway.clock import Clock
 from gateway.commands import AskStatus, Command, LockDoor, SetIndicator
 from gateway.config.home_file import HomeConfig
-from gateway.config.secrets import FileSecrets
 from gateway.doors.code_entry import CodeEntry
 from gateway.doors.orders import LockOrders, OpenOrders
-from gateway.doors.page_identity import PageIdentity, open_identity
+from gateway.doors.page_identity import PageIdentity
 from gateway.doors.page_pin import PinEntry
 from gateway.engine.disk_watch import DiskWatch
 from gateway.engine.engine import Engine
@@ -42,7 +42,6 @@ from gateway.engine.memory_logs import memory_folder
 from gateway.engine.sequencer import Sealed
 from gateway.engine.turns import Hooks
 from gateway.envelope import ClockState, Draft, Event
-from gateway.errors import SecretError
 from gateway.events import (
     Data,
     GatewayStarted,
@@ -51,7 +50,7 @@ from gateway.events import (
     LogRecovered,
     TestWhy,
 )
-from gateway.link.enrolment import Enrolment, load_enrolment
+from gateway.link.enrolment import Enrolment
 from gateway.link.uplink import Uplink, UrgentEvent
 from gateway.origin import is_in_memory
 from gateway.ports import Lock, Modem
@@ -92,17 +91,18 @@ class Home:
         pin_factory: Any = None,
         sys_dir: Path = SYS,
         modem: Modem | None = None,
+        files: StartFiles | None = None,
     ) -> None:
         """`config` is its file's; what the server gave it takes the place of some of that.
+        `files` are those that the start reads, where they were looked at already.
         `memory_dir` is where the log is kept when the disk refuses it; `pin_factory` and `modem`
-        replace the configured ones (the demo's); `sys_dir` is where the Pi's power is read.
-
-        Raises `UserError` when the configuration or a secret does not allow a start."""
+        replace the configured ones (the demo's); `sys_dir` is where the Pi's power is read."""
         self.configuration = Configuration(self, config, state_dir)
         self.config = config = self.configuration.config
         self.clock = clock
         self.boot = boot_id()
-        self.secrets = FileSecrets.from_environment(state_dir)
+        self.files = files = files or StartFiles(state_dir)
+        self.secrets = files.secrets(config)
         self.notifier = Notifier()
         self.loop = asyncio.get_running_loop()
         self.stopping = asyncio.Event()
@@ -144,8 +144,8 @@ class Home:
 
         # time
         self.clock_watch = ClockWatch(clock=clock, on_synced=self._synced, on_step=self._stepped)
-        self.enrolment: Enrolment | None = load_enrolment(
-            state_dir, self.secrets, config, clock_sure=lambda: self.clock_watch.synced
+        self.enrolment: Enrolment | None = files.enrolment(
+            self.secrets, config, lambda: self.clock_watch.synced
         )
         self.key_offers = KeyOffers(
             self.enrolment.keys if self.enrolment else None,
@@ -184,7 +184,7 @@ class Home:
             best_now=self.clock_watch.best_now,
         )
         self.media = MediaParts(self, self._server_keys)
-        self.page_identity = self._identity(state_dir) if config.web.enabled else None
+        self.page_identity = files.identity(self.secrets, config) if config.web.enabled else None
         self.pin_entry = PinEntry(self.secrets, time.monotonic)
         self.code_entry = CodeEntry(
             home=home,
@@ -200,7 +200,7 @@ class Home:
 
         # the link, the way past it, and the home's own page
         self.installs = InstallParts(self, self._server_keys)
-        self.second_path = None if self.enrolment is None else self._second_path(modem)
+        self.second_path = self._second_path(modem) if files.is_enrolled else None
         self.uplink = self._uplink()
         self.local_page = None if self.page_identity is None else self._page(self.page_identity)
         self.root_parts = RootParts(self, state_dir)
@@ -229,15 +229,6 @@ class Home:
             wants_to_call=self.media.answered,
         )
 
-    def _identity(self, state_dir: Path) -> PageIdentity | None:
-        """By what the page is known; trouble with it costs the page, not the home."""
-        web = self.config.web
-        try:
-            return open_identity(state_dir, self.secrets, web.host, web.port)
-        except (SecretError, OSError) as error:
-            log.error("home page not served", extra={"why": str(error)})
-            return None
-
     def _page(self, identity: PageIdentity) -> LocalPage:
         from gateway.app.local_page import LocalPage  # only where there is a page
 
@@ -259,7 +250,8 @@ class Home:
         self.media.settle()
         path = self.second_path
         test_why = TestWhy.STARTED if path is None else path.chain_test.first_why()
-        for first in (self._recovered, self.log_folder.returned):
+        lacking = self.files.all_told(*self.configuration.damaged)
+        for first in (self._recovered, self.log_folder.returned, *lacking):
             if first is not None:
                 self.record(first)
         self.record(
@@ -285,11 +277,10 @@ class Home:
         self.spawn(self.media.sounds.run())
         if is_in_memory(self.engine.log.origin):
             self.disk_watch.watch(self.engine.log)
-        days, best_now = self.config.log.retain_days, self.clock_watch.best_now
-        self.spawn(keep_pruned(lambda: self.engine.log, best_now, retain_days=days))
-        self.spawn(keep_tidy(lambda: self.engine.log, self.log_folder.path))
-        if self.uplink is not None and path is not None:
+        self._keep_house()
+        if self.uplink is not None:
             self.uplink.start()
+        if path is not None:
             self.spawn(path.run(test_why))
         self.root_parts.start()
         if self.local_page is not None:
@@ -303,6 +294,12 @@ class Home:
         await asyncio.wait({engine, stop}, return_when=asyncio.FIRST_COMPLETED)
         stop.cancel()
         await self._close(engine)
+
+    def _keep_house(self) -> None:
+        days, best_now = self.config.log.retain_days, self.clock_watch.best_now
+        self.spawn(keep_pruned(lambda: self.engine.log, best_now, retain_days=days))
+        self.spawn(keep_tidy(lambda: self.engine.log, self.log_folder.path))
+        self.spawn(self.files.keep(self.secrets, self.config))
 
     def stop(self) -> None:
         """Ask `run` to end (from the event loop; a signal handler does)."""

@@ -19,6 +19,7 @@ from gateway.config.home_file import HomeConfig
 from gateway.config.secrets import FileSecrets
 from gateway.engine.engine import Engine
 from gateway.envelope import Event
+from gateway.errors import SecretError
 from gateway.events import Data, PathChannel, TestWhy
 from gateway.link.uplink import Uplink
 from gateway.ports import Modem
@@ -115,12 +116,14 @@ class PathParts:
     ) -> CentreSender:
         """Alarm centres; the password is a secret of its own where one is asked for."""
         section = config.second_path
+        username = section.sip_username
+        password = None if username is None else _password(secrets)
         here = Here(section.sip_domain or "", port=section.sip_port)
         return CentreSender(
             ScaipSender(here, patience=HURRY),
             lambda: self.receivers.cid,
-            username=section.sip_username,
-            password=None if section.sip_username is None else secrets.read(SIP_LOGIN),
+            username=None if password is None else username,
+            password=password,
             call_back=call_back(config.centre_calls),
             wants_to_call=wants_to_call,
         )
@@ -181,3 +184,12 @@ class PathParts:
     def _is_up(self) -> bool:
         uplink = self._uplink()
         return uplink is not None and uplink.metrics().connected
+
+
+def _password(secrets: FileSecrets) -> str | None:
+    """What a centre asks the home for; None: it cannot be read, and a centre that asks says no."""
+    try:
+        return secrets.read(SIP_LOGIN)
+    except SecretError as error:
+        log.error("no password for alarm centres", extra={"why": error.text})
+        return None

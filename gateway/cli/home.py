@@ -18,7 +18,6 @@ from gateway.cli.common import (
     Commands,
     add_config,
     add_state,
-    config_of,
     in_force,
     set_up_logging,
     state_of,
@@ -85,18 +84,20 @@ def add_commands(commands: Commands) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
-    config = config_of(args)
+    from gateway.app.start_files import StartFiles
+
     state = state_of(args, make=True)
-    if in_force(args).number == THE_FILE:  # else the home tells the server what must be paired
-        require_secrets(config, FileSecrets.from_environment(state))
     only_one.take(state)
     set_up_logging(args.verbose)
+    files = StartFiles(state, args.config)
+    assert files.found is not None  # noqa: S101 - it was given a path
+    config = files.found.config
     from gateway.clock import open_clock
 
     async def home() -> None:
         from gateway.app.home import Home
 
-        running = Home(config, state_dir=state, clock=open_clock(args.clock))
+        running = Home(config, state_dir=state, clock=open_clock(args.clock), files=files)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, running.stop)
@@ -119,6 +120,8 @@ def _check(args: argparse.Namespace) -> None:
     from gateway.services.driver_supervisor import open_pins
 
     held = in_force(args)
+    for damaged in held.damaged:
+        raise UserError(damaged.said)
     config = held.config
     state = state_of(args)
     secrets = FileSecrets.from_environment(state)

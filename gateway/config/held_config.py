@@ -10,7 +10,7 @@ in neither.
 What was taken is kept in the state folder, `config/held.json`, and the one before it beside it:
 each replaced whole, so that after a power cut one of them is there; a lost log changes nothing.
 One that this version cannot read, or a card gave back damaged, gives way to the one before, and
-that to the file.
+that to the file; it is told, and put aside when the next one is kept.
 
 Not for: when one is taken (`gateway.app.configuration`), or who may change it (the server).
 """
@@ -20,16 +20,19 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from gateway.config.home_file import DeviceConfig, HomeConfig, of_tables
+from gateway.config.put_aside import put_aside
 from gateway.config.secrets import FileSecrets, write_durably
+from gateway.config.toml_file import read
 from gateway.errors import ConfigError
-from gateway.events import ConfigFault, ConfigRefused
+from gateway.events import ConfigFault, ConfigRefused, GatewayFellBack, StandIn, StartFile
 
 log = logging.getLogger(__name__)
 
@@ -65,12 +68,13 @@ class Held:
 class InForce:
     """What holds: `number` (`THE_FILE`: the file) and the whole `config`; `left` are those that
     were kept and cannot be read any more, with what is wrong with each; `here`: with what was added
-    at the Pi's own page."""
+    at the Pi's own page; `damaged` tells of what the card did not give back."""
 
     number: int
     config: HomeConfig
     left: tuple[tuple[int, ConfigError], ...] = ()
     here: bool = False
+    damaged: tuple[GatewayFellBack, ...] = ()
 
 
 def text_of(config: HomeConfig) -> str:
@@ -122,13 +126,16 @@ class KeptConfig:
     """What was taken, in the home's state folder."""
 
     def __init__(self, state: Path) -> None:
-        self._folder = state / FOLDER
+        self._state, self._folder = state, state / FOLDER
 
     def keep(self, held: Held) -> None:
         """Keep it, and the one before it.  Raises `OSError`: the card refuses."""
-        newest = self._folder / HELD
+        newest, before = self._folder / HELD, self._folder / BEFORE
+        for path in (newest, before):
+            if os.path.lexists(path) and _held_at(path) is None:
+                put_aside(self._state, path)
         if newest.is_file():
-            write_durably(self._folder / BEFORE, newest.read_bytes())
+            write_durably(before, newest.read_bytes())
         kept = {"number": held.number, "text": held.text, "sha256": _digest(held.text)}
         write_durably(newest, json.dumps(kept, ensure_ascii=False).encode())
         (self._folder / TRIED).unlink(missing_ok=True)
@@ -137,57 +144,90 @@ class KeptConfig:
         """Keep what was set at the Pi's own page in place of what `file` says.  Raises `OSError`:
         the card refuses."""
         kept = {"text": text, "sha256": _digest(text), "instead_of": _digest(text_of(file))}
+        if (self._folder / HERE).is_dir():
+            put_aside(self._state, self._folder / HERE)
         write_durably(self._folder / HERE, json.dumps(kept, ensure_ascii=False).encode())
 
     def tries(self, number: int) -> int:
         """Note that it is begun; how often it was before.  Raises `OSError`: the card refuses."""
         path, before = self._folder / TRIED, 0
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            tried = json.loads(path.read_bytes())
+        with suppress(ConfigError, ValueError, KeyError, TypeError, RecursionError):
+            tried = json.loads(read(path))
             before = int(tried["tries"]) if tried["number"] == number else 0
+        if path.is_dir():  # nothing can be written over a folder
+            put_aside(self._state, path)
         write_durably(path, json.dumps({"number": number, "tries": before + 1}).encode())
         return before
 
     def in_force(self, file: HomeConfig) -> InForce:
         """What holds at a start: the last one that is good, else the file."""
         left: list[tuple[int, ConfigError]] = []
-        for held in self._kept():
-            try:
-                return InForce(held.number, checked(file, held), tuple(left))
-            except ConfigError as error:
-                left.append((held.number, error))
-        here = self._here(file)
-        if here is not None:
-            try:
-                return InForce(THE_FILE, checked(file, here), tuple(left), here=True)
-            except ConfigError as error:
-                left.append((THE_FILE, error))
-        return InForce(THE_FILE, file, tuple(left))
+        damaged: list[Path] = []
+        found = self._first_good(file, left, damaged)
+        stand_in = StandIn.NOTHING if found.number == THE_FILE else StandIn.COPY
+        told = tuple(
+            GatewayFellBack(
+                what=StartFile.CONFIGURATION,
+                stand_in=stand_in,
+                said=f"{path} is damaged; set the home's configuration anew, at the server or at "
+                "the Pi's own page.",
+            )
+            for path in damaged
+        )
+        return replace(found, left=tuple(left), damaged=told)
 
-    def _here(self, file: HomeConfig) -> Held | None:
-        """What was set at the Pi's page, unless the file says something else since."""
-        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-            kept = json.loads((self._folder / HERE).read_bytes())
-            text = kept["text"]
-            whole = _digest(text) == kept["sha256"]
-            if whole and kept["instead_of"] == _digest(text_of(file)):
-                return Held(THE_FILE, text)
-        return None
-
-    def _kept(self) -> Iterator[Held]:
+    def _first_good(
+        self, file: HomeConfig, left: list[tuple[int, ConfigError]], damaged: list[Path]
+    ) -> InForce:
         for name in (HELD, BEFORE):
             path = self._folder / name
+            if not os.path.lexists(path):
+                continue
+            held = _held_at(path)
+            if held is None:
+                damaged.append(path)
+                continue
             try:
-                kept = json.loads(path.read_bytes())
-                number, text = kept["number"], kept["text"]
-                whole = _digest(text) == kept["sha256"]
-            except FileNotFoundError:
-                continue
-            except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-                log.error("a kept configuration cannot be read", extra={"why": repr(error)})
-                continue
-            if whole and type(number) is int:
-                yield Held(number, text)
+                return InForce(held.number, checked(file, held))
+            except ConfigError as error:
+                left.append((held.number, error))
+        here = self._here(file, damaged)
+        if here is not None:
+            try:
+                return InForce(THE_FILE, checked(file, here), here=True)
+            except ConfigError as error:
+                left.append((THE_FILE, error))
+        return InForce(THE_FILE, file)
+
+    def _here(self, file: HomeConfig, damaged: list[Path]) -> Held | None:
+        """What was set at the Pi's page, unless the file says something else since."""
+        path = self._folder / HERE
+        kept = _kept_at(path)
+        if kept is None:
+            if os.path.lexists(path):
+                damaged.append(path)
+            return None
+        is_same = kept.get("instead_of") == _digest(text_of(file))
+        return Held(THE_FILE, kept["text"]) if is_same else None
+
+
+def _held_at(path: Path) -> Held | None:
+    """What is kept there; None: nothing that is whole."""
+    kept = _kept_at(path)
+    number = None if kept is None else kept.get("number")
+    return None if kept is None or type(number) is not int else Held(number, kept["text"])
+
+
+def _kept_at(path: Path) -> dict[str, Any] | None:
+    """The fields of a kept file whose `text` is as it was written; None: missing, or damaged."""
+    try:
+        kept = json.loads(read(path))
+        if _digest(kept["text"]) == kept["sha256"] and isinstance(kept, dict):
+            return kept
+    except (ConfigError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        if os.path.lexists(path):
+            log.error("a kept configuration cannot be read", extra={"why": repr(error)})
+    return None
 
 
 def _digest(text: str) -> str:

@@ -18,7 +18,6 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -41,7 +40,8 @@ from pydantic import (
 import drivers
 from drivers import Loaded
 from gateway.config.mqtt import MqttSection
-from gateway.config.problems import from_toml, from_validation, suggestion
+from gateway.config.problems import from_validation, suggestion
+from gateway.config.toml_file import read, tables
 from gateway.errors import ConfigError, UnknownDriver
 from gateway.rules import DeviceFacts, HomeFacts, RuleSettings, settings_class
 from gateway.rules import names as rule_names
@@ -316,29 +316,12 @@ class HomeConfig:
 
 def load(path: Path) -> HomeConfig:
     """Read a home's file.  Raises `ConfigError` for the first thing that is wrong with it."""
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError as error:
-        raise ConfigError(
-            str(path), "", "there is no such file", "write one, or name it with --config FILE"
-        ) from error
-    except OSError as error:
-        raise ConfigError(
-            str(path), "", f"cannot be read ({error.strerror})", "let the gateway's user read it"
-        ) from error
-    return parse(raw, path)
+    return parse(read(path), path)
 
 
 def parse(raw: bytes, path: Path) -> HomeConfig:
     """The configuration in the bytes of a file; `path` is used in sentences.  Errors: `load`."""
-    file = str(path)
-    try:
-        table = tomllib.loads(raw.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise ConfigError(file, "", "is not UTF-8 text", "save it as UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
-        raise from_toml(file, error) from error
-    return of_tables(table, path, hashlib.sha256(raw).hexdigest())
+    return of_tables(tables(raw, path), path, hashlib.sha256(raw).hexdigest())
 
 
 def of_tables(table: Mapping[str, Any], path: Path, sha256: str) -> HomeConfig:
@@ -401,6 +384,14 @@ def _device(file: str, id_: str, keys: dict[str, Any]) -> DeviceConfig:
             f"{where}.driver",
             f"there is no driver {section.driver!r}",
             suggestion(section.driver, error.known),
+            fault="driver",
+        ) from error
+    except (ImportError, OSError) as error:  # its libraries are not here, or are damaged
+        raise ConfigError(
+            file,
+            f"{where}.driver",
+            f"the driver {section.driver!r} cannot be loaded ({type(error).__name__}: {error})",
+            "install the gateway anew",
             fault="driver",
         ) from error
     own = {key: value for key, value in keys.items() if key not in common}

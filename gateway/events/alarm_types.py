@@ -87,6 +87,7 @@ class AlarmType(StrEnum):
     POWER_FAILING = "power_failing", Severity.CARE, Trait.COMMON_CAUSE
     POWER_WEAK = "power_weak", Severity.TECHNICAL
     LOG_IN_MEMORY = "log_in_memory", Severity.TECHNICAL  # the disk refuses the log
+    HOME_FELL_BACK = "home_fell_back", Severity.TECHNICAL  # it runs without one of its files
     SECOND_PATH_DOWN = "second_path_down", Severity.TECHNICAL  # no way past the server
     CHAIN_BROKEN = (
         "chain_broken",

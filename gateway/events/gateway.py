@@ -32,6 +32,53 @@ class GatewayStarted(Data):
     previous: PreviousRun
 
 
+class StartFile(Coded):
+    """A file that a start reads."""
+
+    HOME_FILE = "home_file"
+    """The home's own file, `home.toml`."""
+    ENROLMENT = "enrolment"
+    """Which server this home is of, and its keys, `server.json`."""
+    HOME_KEY = "home_key"
+    """The home's own key."""
+    CONFIGURATION = "configuration"
+    """What the server, or the Pi's own page, gave the home."""
+    KEY = "key"
+    """A device's key, or a password."""
+    PAGE = "page"
+    """By what the Pi's own page is known."""
+    UNKNOWN = "unknown"
+    """Of a newer version: another file."""
+
+
+class StandIn(Coded):
+    """What is used in place of a file that cannot be."""
+
+    COPY = "copy"
+    """The copy of the last one that was good."""
+    ITSELF = "itself"
+    """It is used all the same: what was wrong with it could be mended."""
+    PART = "part"
+    """What is right in it; the rest is left out."""
+    LEAST = "least"
+    """The least that a home is: its id and its server, from its enrolment."""
+    NOTHING = "nothing"
+    """The home runs without it."""
+    UNKNOWN = "unknown"
+    """Of a newer version: something else."""
+
+
+@kind("gateway.fell_back", by=By.HOME)
+class GatewayFellBack(Data):
+    """A file that the start reads cannot be used as it is, and the home runs all the same.  Told
+    before `gateway.started`, at each start for which that holds; one without it ends it."""
+
+    what: StartFile
+    stand_in: StandIn
+    said: Prose
+    """The sentence that the home has for a technician, in English."""
+
+
 @kind("gateway.stopped", by=By.HOME)
 class GatewayStopped(Data):
     """The program was told to stop and did so in order.  A cut run leaves no such event."""

@@ -17,6 +17,7 @@ Not for: choosing who may enroll (the server does).
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -41,6 +42,8 @@ from urllib3.exceptions import HTTPError
 
 from gateway.config.home_file import HomeConfig, is_loopback
 from gateway.config.secrets import HOME_KEY, FileSecrets, sync_folder, write_durably
+from gateway.config.stand_ins import OTHER_HOME
+from gateway.config.toml_file import read
 from gateway.doors import install_code
 from gateway.errors import ConfigError, LinkDown, LinkRefused, SecretError, UserError
 from gateway.events import ServerKeyAdded
@@ -112,22 +115,46 @@ def load_enrolment(
     configuration that is of another home or server.
     """
     path = state_dir / SERVER_FILE
-    if not path.is_file():
+    if not os.path.lexists(path):
         return None
-    try:
-        pinned = PinnedServer.model_validate_json(path.read_bytes())
-        keys = _readable(pinned.keys)
-    except (OSError, ValidationError, ValueError) as error:
-        raise UserError(
-            f"{path} cannot be used; enroll the home again: tryggve gateway enroll URL CODE"
-        ) from error
+    pinned = pinned_at(path)
     if config is not None:
-        _same(config, pinned)
-    given = config.staff.ca_file if config is not None and config.staff is not None else None
+        require_same(config, pinned)
     own = _private_key(secrets.read(HOME_KEY))
+    return enrolment_of(path, pinned, own, config, clock_sure)
+
+
+def pinned_at(path: Path) -> PinnedServer:
+    """What the file at `path` says of the server.  Raises `UserError`."""
+    try:
+        pinned = PinnedServer.model_validate_json(read(path))
+        _readable(pinned.keys)
+    except (ConfigError, ValueError) as error:
+        why = error.text if isinstance(error, ConfigError) else f"{path} cannot be used"
+        raise UserError(
+            f"{why.rstrip('.')}; enroll the home again: tryggve gateway enroll URL CODE"
+        ) from error
+    return pinned
+
+
+def own_key(pem: str) -> Ed25519PrivateKey:
+    """The home's own key in a PEM.  Raises `SecretError`."""
+    return _private_key(pem)
+
+
+def enrolment_of(
+    path: Path,
+    pinned: PinnedServer,
+    own: Ed25519PrivateKey,
+    config: HomeConfig | None,
+    clock_sure: Callable[[], bool],
+) -> Enrolment:
+    """The enrolment that these say; a new key of the server's is added to the file at `path`."""
+    given = config.staff.ca_file if config is not None and config.staff is not None else None
     link = Link(
         pinned.url, pinned.home, own, ca_file=given or pinned.ca_file, clock_sure=clock_sure
     )
+    keys = _readable(pinned.keys)
     return Enrolment(pinned.home, link, _server_keys(path, pinned, keys, pinned.until), own)
 
 
@@ -186,7 +213,7 @@ def _server_keys(
     The file is read again for that: nothing else of it is lost."""
 
     def keep(added: ServerKeyAdded) -> None:
-        now = PinnedServer.model_validate_json(path.read_bytes())
+        now = _as_it_is(path, pinned)
         new = now.model_copy(
             update={
                 "keys": [*now.keys, ServerKey(kid=added.kid, public_key=added.public_key)],
@@ -196,6 +223,14 @@ def _server_keys(
         write_durably(path, new.model_dump_json(indent=1).encode(), 0o644)
 
     return ServerKeys(pinned.home, keys, until, read=public_key, keep=keep)
+
+
+def _as_it_is(path: Path, pinned: PinnedServer) -> PinnedServer:
+    """What the file says now; where the card has spoilt it since the start, what it said then."""
+    try:
+        return pinned_at(path)
+    except UserError:
+        return pinned
 
 
 def public_key(pem: str) -> Ed25519PublicKey:
@@ -297,7 +332,8 @@ def _trusted(answer: EnrollAnswer, wanted: str) -> dict[str, Ed25519PublicKey]:
     return keys
 
 
-def _same(config: HomeConfig, pinned: PinnedServer) -> None:
+def require_same(config: HomeConfig, pinned: PinnedServer) -> None:
+    """Raise `ConfigError` for a home's file that is of another home, or another server."""
     file = str(config.path)
     if config.home.id != pinned.home:
         raise ConfigError(
@@ -305,6 +341,7 @@ def _same(config: HomeConfig, pinned: PinnedServer) -> None:
             "home.id",
             f"is {config.home.id!r}, and this gateway is enrolled as {pinned.home!r}",
             f"write id = {pinned.home!r}, or enroll again",
+            fault=OTHER_HOME,
         )
     if config.staff is not None and config.staff.url != pinned.url:
         raise ConfigError(

@@ -54,6 +54,7 @@ ALARM_TEXTS: dict[str, tuple[str, str]] = {
     "alarm.power_failing": ("Strömavbrott, larmen går på batteri", "Power cut, alarms on battery"),
     "alarm.power_weak": ("Enheten får för svag ström", "The unit gets too weak a supply"),
     "alarm.log_in_memory": ("Byt minneskort: det tar inte emot", "Change the card: it is worn"),
+    "alarm.home_fell_back": ("Enheten har en skadad fil", "A file of the unit is damaged"),
     "alarm.home_silent": ("Ingen kontakt med hemmet", "The home was not heard"),
     "alarm.home_tampered": ("Hemmets logg stämmer inte", "The home's log does not add up"),
     "alarm.home_overstepped": (

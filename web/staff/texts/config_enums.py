@@ -35,6 +35,23 @@ CONFIG: Mapping[type[StrEnum], Mapping[str, str]] = {
         "file_only": N_("det får bara stå i hemmets egen fil"),
         "unknown": N_("av ett skäl som servern inte känner till"),
     },
+    events.StartFile: {
+        "home_file": N_("hemmets egen fil"),
+        "enrolment": N_("uppgiften om vilken server hemmet hör till"),
+        "home_key": N_("hemmets egen nyckel"),
+        "configuration": N_("hemmets inställningar"),
+        "key": N_("en utrustnings nyckel eller ett lösenord"),
+        "page": N_("certifikatet för hemmets egen sida"),
+        "unknown": N_("en fil som servern inte känner till"),
+    },
+    events.StandIn: {
+        "copy": N_("en kopia används"),
+        "itself": N_("den kunde rättas och används"),
+        "part": N_("det som går att läsa används"),
+        "least": N_("bara det nödvändigaste används"),
+        "nothing": N_("inget ersätter den"),
+        "unknown": N_("på ett sätt som servern inte känner till"),
+    },
     events.ConfigWait: {
         "lock": N_("ett lås vrids"),
         "look": N_("kameratillsyn pågår"),

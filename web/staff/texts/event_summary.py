@@ -152,6 +152,13 @@ _tell(events.SshOpened, lambda d, z: _("till %(at)s", at=clock(d.until, z)))
 _tell(events.SshClosed, lambda d, _z: words.enum_word(events.SshEnd, d.why))
 _tell(events.SshRefused, lambda d, _z: words.enum_word(events.SshRefusal, d.why))
 _tell(events.ConfigWaiting, lambda d, _z: words.enum_word(events.ConfigWait, d.why))
+_tell(
+    events.GatewayFellBack,
+    lambda d, _z: (
+        f"{words.enum_word(events.StartFile, d.what)}: "
+        f"{words.enum_word(events.StandIn, d.stand_in)}"
+    ),
+)
 _tell(events.GatewayStopped, lambda d, _z: d.reason)
 _tell(events.HomeDescribed, lambda d, _z: _("%(count)s enheter", count=len(d.devices)))
 _tell(events.RuleFailed, lambda d, _z: words.spoken(words.RULES, d.rule))

@@ -97,6 +97,7 @@ NOUNS: Mapping[str, tuple[str, str]] = {
 
 _WORDS: Mapping[str, KindWord] = {
     "gateway.started": KindWord(N_("Hemmets enhet startade")),
+    "gateway.fell_back": KindWord(N_("Hemmets enhet startade utan en av sina filer"), "warn"),
     "gateway.stopped": KindWord(N_("Hemmets enhet stoppades"), "warn"),
     "home.described": KindWord(N_("Utrustning inläst")),
     "page.described": KindWord(N_("Hemmets egen sida inläst"), aside=True),

@@ -74,6 +74,7 @@ ALARMS: Mapping[str, str] = {
     AlarmType.POWER_FAILING: N_("Strömavbrott, larmen går på batteri"),
     AlarmType.POWER_WEAK: N_("Hemmets enhet har för låg spänning"),
     AlarmType.LOG_IN_MEMORY: N_("Minneskortet i hemmets enhet tar inte emot: byt kort"),
+    AlarmType.HOME_FELL_BACK: N_("Hemmets enhet har en skadad fil: laga den"),
     AlarmType.PENDANT: N_("Larmknappen trycktes"),
 }
 """What alarms are about; another word is that of a newer home."""
@@ -343,6 +344,7 @@ RULES: Mapping[str, str] = {
     "check_unreported": N_("nattillsyn som inte rapporterats"),
     "device_silent": N_("utrustning som tystnat"),
     "door_open": N_("ytterdörr som står öppen"),
+    "fell_back": N_("skadade filer i hemmets enhet"),
     "inactivity": N_("ingen aktivitet på dagen"),
     "log_in_memory": N_("minneskort som inte tar emot"),
     "look": N_("extra tillsyn, utlöst av regel"),
