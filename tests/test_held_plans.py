@@ -52,6 +52,7 @@ class Gateway:
             clock=self.clock,
             submit=self.submit,
             known=lambda: self.view.known_checks(),  # noqa: PLW0108 - the view of then
+            sure=lambda: True,
             report_by=lambda slot: slot + timedelta(minutes=10),
         )
         self.ringer.start(since)

@@ -161,6 +161,7 @@ class Home:
             submit=self.record,
             known=lambda: self.view.known_checks(),  # noqa: PLW0108 - the view of then
             report_by=lambda slot: self.config.report_by(slot),  # noqa: PLW0108 - that of then
+            sure=lambda: self.clock_watch.synced,
         )
         self.watchers.append(self.slot_ringer.see)
 

@@ -6,6 +6,12 @@ us, a change of the plan too, we do the same: ring what came due since the last 
 ahead and take back what does so no longer (`check.withdrawn`), set the next alarm.  So an alarm
 that comes too early, too late or twice does no harm.
 
+A slot that a clock running ahead rang minutes or hours too early was no look at that time: it is
+planned once more, under a name of its own (`…~2`), as soon as the clock is right, and rung when its
+time comes.  What says so is the log, so a restart changes nothing of it.  A clock that is behind
+makes a slot that was rung in time look the same; as long as the clock is not sure, and did not go
+back in this run, nothing is planned for it.
+
 Not for: what a check means, or whether a slot was done already (the rule `night_check` drops
 twins).
 """
@@ -24,6 +30,7 @@ from gateway.clock import Clock
 from gateway.envelope import Event
 from gateway.events import CheckDue, CheckPlanned, CheckWithdrawn, Data, PlanHeld
 from gateway.schedule import Slot
+from gateway.state.home_view import KnownCheck
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +45,13 @@ LOOK_S = 300.0
 """Real seconds between two looks at the plan at the most: were a jump of the clock ever overlooked,
 a check would be at most this late.  It costs nothing."""
 
+EARLY = timedelta(minutes=5)
+"""How much before its slot a check still means it: as old as a reading of a mat may be, which
+answers one (`night_check`)."""
+
+AGAIN = "~"
+"""Stands between a check's name and the number of its ring; no plan has it in its name."""
+
 _MOMENT = timedelta(microseconds=1)
 
 EARLY_S = 0.01
@@ -46,8 +60,8 @@ EARLY_S = 0.01
 
 class SlotRinger:
     """`slots(start, end)` are those that hold now; `submit(data)` is called in the event loop;
-    `known()` are the checks that the log knows, by name: the slot of one that is planned and has
-    not come due, None for any other; `report_by` gives a slot's (see `check.planned`)."""
+    `known()` are the checks that the log knows, by name; `report_by` gives a slot's (see
+    `check.planned`); `sure()` says whether the clock is right."""
 
     def __init__(
         self,
@@ -55,14 +69,17 @@ class SlotRinger:
         slots: Callable[[datetime, datetime], list[Slot]],
         clock: Clock,
         submit: Callable[[Data], None],
-        known: Callable[[], Mapping[str, datetime | None]],
+        known: Callable[[], Mapping[str, KnownCheck]],
         report_by: Callable[[datetime], datetime],
+        sure: Callable[[], bool],
     ) -> None:
         self._slots = slots
         self._clock = clock
         self._submit = submit
         self._known = known
         self._report_by = report_by
+        self._sure = sure
+        self._went_back = False
         self._scheduler = AsyncIOScheduler(timezone=UTC, job_defaults={"misfire_grace_time": None})
         self._loop: asyncio.AbstractEventLoop | None = None
         self._rung_to = clock.now()
@@ -80,7 +97,8 @@ class SlotRinger:
         self._loop = asyncio.get_running_loop()
         now = self._clock.now()
         self._rung_to = now if since is None else max(min(since, now), now - BACK)
-        self._planned = {check: at for check, at in self._known().items() if at is not None}
+        known = self._known().items()
+        self._planned = {check: one.slot for check, one in known if not one.rung}
         self._scheduler.start()
         self.ring_and_plan()
 
@@ -121,7 +139,24 @@ class SlotRinger:
                 self._submit(
                     CheckPlanned(check=slot.check, slot=slot.at, report_by=self._report_by(slot.at))
                 )
+        self._plan_again(now)
         self._arm(now)
+
+    def _plan_again(self, now: datetime) -> None:
+        """What was rung much too early comes once more, if the plan still has it."""
+        if not (self._went_back or self._sure()):
+            return
+        ahead, known = {slot.check: slot.at for slot in self._next}, self._known()
+        for check, one in known.items():
+            at = ahead.get(_slot_of(check))
+            if at is None or not one.rung or one.slot <= now + EARLY:
+                continue
+            again = _again(check)
+            if again not in known and again not in self._planned:
+                log.warning("a check was rung too early", extra={"check": check})
+                self._planned[again] = at
+                self._withdrawn.discard(again)
+                self._submit(CheckPlanned(check=again, slot=at, report_by=self._report_by(at)))
 
     def _withdraw(self, now: datetime) -> None:
         """Take back what was told to lie ahead and does so no longer, or at another time."""
@@ -129,14 +164,19 @@ class SlotRinger:
         for check, at in list(self._planned.items()):
             if at < now - BACK:
                 del self._planned[check]
-            elif now < at < now + AHEAD and ahead.get(check) != at and check not in self._rung:
+            elif (
+                now < at < now + AHEAD
+                and ahead.get(_slot_of(check)) != at
+                and check not in self._rung
+            ):
                 del self._planned[check]
                 self._withdrawn.add(check)
                 self._submit(CheckWithdrawn(check=check))
 
     def _ring(self, now: datetime) -> None:
         if now < self._rung_to:
-            # the clock went back: what was rung too early rings again when its time comes
+            # the clock went back: what was rung long before its time comes again (`_plan_again`)
+            self._went_back |= self._rung_to - now > EARLY
             self._rung = {check: at for check, at in self._rung.items() if at <= now}
             self._rung_to = now
         begin = max(self._rung_to, now - BACK)
@@ -147,8 +187,8 @@ class SlotRinger:
         for check, at in sorted(came.items(), key=lambda one: one[1]):
             if check not in self._rung:
                 self._rung[check] = at
-                if known.get(check, at) is None:
-                    continue  # rung before the start, perhaps at another minute
+                if check in known and known[check].rung:
+                    continue  # before the start, perhaps at another minute; or too early
                 log.info("a check is due", extra={"check": check})
                 self._submit(CheckDue(check=check, slot=at))
         self._rung_to = now
@@ -175,3 +215,14 @@ class SlotRinger:
             return
         self._arm(self._clock.now())  # first: whatever breaks now, it is looked again
         self.ring_and_plan()
+
+
+def _slot_of(check: str) -> str:
+    """The name that the plan has for it."""
+    return check.partition(AGAIN)[0]
+
+
+def _again(check: str) -> str:
+    """`night@…` → `night@…~2` → `night@…~3`."""
+    name, _, number = check.partition(AGAIN)
+    return f"{name}{AGAIN}{int(number or 1) + 1}"

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from gateway import events as e
 from gateway.envelope import Event
@@ -77,6 +78,13 @@ class OpenVisit:
     since: datetime
     source: e.Stamp
     overdue: bool = False
+
+
+class KnownCheck(NamedTuple):
+    """What the log says of a check: its slot, and whether that was rung."""
+
+    slot: datetime
+    rung: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,10 +198,10 @@ class HomeView:
 
     # --- what the ringer asks ---------------------------------------------------------------------
 
-    def known_checks(self) -> dict[str, datetime | None]:
-        """The checks, by name: the slot of one that is planned and not yet due, None for others."""
+    def known_checks(self) -> dict[str, KnownCheck]:
+        """The checks, by name."""
         return {
-            name: one.slot if one.state == "planned" else None for name, one in self.checks.items()
+            name: KnownCheck(one.slot, one.state != "planned") for name, one in self.checks.items()
         }
 
     @property

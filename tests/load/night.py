@@ -178,6 +178,7 @@ class Home:
             clock=self.clock,
             submit=self._submit,
             known=lambda: self.view.known_checks(),  # noqa: PLW0108 - the view of then
+            sure=lambda: True,
             report_by=lambda slot: report_by(slot, settings),
         )
 
