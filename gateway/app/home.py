@@ -421,7 +421,7 @@ class Home:
             return None
         return Uplink(
             self.enrolment.link,
-            LogOutbox(self.engine),
+            LogOutbox(self.engine, self.loop),
             callbacks(
                 self.engine,
                 self.loop,

@@ -11,9 +11,10 @@ import logging
 import sqlite3
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from gateway.engine.engine import HANG_S, PULSE_S, Engine
+from gateway.engine.event_log import EventLog
 from gateway.engine.log_reader import of_kinds
 from gateway.engine.log_rest import Rest
 from gateway.errors import LinkDown, LinkError, LogUnwritable
@@ -41,12 +42,24 @@ ALARM_KINDS = tuple(kind for kind, cls in KINDS.items() if cls.URGENT and is_ala
 """What somebody may need help by."""
 
 
+READ_TRIES = 5
+"""How often the log is read in vain before it is set aside: the pauses between two tries grow, so
+that this is some ten seconds.  A card that is busy answers within them."""
+
+_T = TypeVar("_T")
+
+
 class LogOutbox:
     """What the uplink sees of the log in use, also after another has taken its place: an `Outbox`
-    of `gateway.link.link_state`."""
+    of `gateway.link.link_state`.
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    A block that the card does not give back would hold up all that is newer, and the server would
+    call the home silent: after `READ_TRIES` the log is set aside, as a start does."""
+
+    def __init__(self, engine: Engine, loop: asyncio.AbstractEventLoop) -> None:
+        """`loop` is the engine's."""
+        self._engine, self._loop = engine, loop
+        self._failed = 0
 
     def origin(self) -> str:
         """See `Outbox`."""
@@ -58,7 +71,7 @@ class LogOutbox:
 
     def pending(self, after: int, limit: int) -> Sequence[bytes]:
         """See `Outbox`."""
-        return self._engine.log.pending(after, limit)
+        return self._read(lambda used: used.pending(after, limit))
 
     def forwarded(self) -> int:
         """See `Outbox`."""
@@ -77,7 +90,26 @@ class LogOutbox:
 
     def rest(self, limit: int) -> Rest | None:
         """See `Outbox`."""
-        return self._engine.log.rests.next(limit)
+        return self._read(lambda used: used.rests.next(limit))
+
+    def _read(self, what: Callable[[EventLog], _T]) -> _T:
+        used = self._engine.log
+        try:
+            found = what(used)
+        except sqlite3.Error as error:
+            self._failed += 1
+            if self._failed >= READ_TRIES:
+                self._failed = 0
+                why = f"the disk does not give back the log: {error}"
+                with suppress(RuntimeError):  # the loop is closed: the home is going down
+                    self._loop.call_soon_threadsafe(self._begin_anew, used, why)
+            raise
+        self._failed = 0
+        return found
+
+    def _begin_anew(self, used: EventLog, why: str) -> None:
+        if self._engine.log is used:
+            self._engine.begin_anew(why)
 
     def mark_rest(self, origin: str, seq: int) -> None:
         """See `Outbox`."""

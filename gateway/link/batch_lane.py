@@ -82,6 +82,7 @@ class BatchLane(LaneThread):
             self.problem(
                 Problem("server_behind", "the server asks for events pruned here", after + 1)
             )
+            self._alive()
             self.pause()
             return
         have = self._send(bodies, after)
@@ -144,8 +145,7 @@ class BatchLane(LaneThread):
         called = self._called.wait(min(left_s, ALIVE_S))
         self._called.clear()
         if (called or left_s > ALIVE_S) and not self.shared.stopping.is_set():
-            self.lane.events((), self.shared.outbox.down_have())
-            self.shared.set_accepting(True)
+            self._alive()
             self._spoken = True
         return True
 
@@ -222,7 +222,14 @@ class BatchLane(LaneThread):
             self._limit = max(1, len(bodies) // 2)
             return
         self.problem(Problem("event_refused", refused.text, seq_of(bodies[0])))
+        self._alive()
         self.pause()
+
+    def _alive(self) -> None:
+        """A sign of life where nothing else gets through: a home that is there is not called
+        silent for it."""
+        self.lane.events((), self.shared.outbox.down_have())
+        self.shared.set_accepting(True)
 
 
 def fitting(bodies: Sequence[bytes]) -> Sequence[bytes]:
