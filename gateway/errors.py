@@ -153,12 +153,14 @@ class LinkDown(LinkError):
 
 
 class LinkRefused(LinkError):
-    """The other side answered no.  `status` is the HTTP status, `code` its word for why."""
+    """The other side answered no.  `status` is the HTTP status, `code` its word for why; `is_ours`:
+    it was a server of ours that said so."""
 
-    def __init__(self, text: str, *, status: int, code: str) -> None:
+    def __init__(self, text: str, *, status: int, code: str, is_ours: bool = True) -> None:
         super().__init__(text, status=status, code=code)
         self.status = status
         self.code = code
+        self.is_ours = is_ours
 
 
 class GrantRefused(TryggveError):

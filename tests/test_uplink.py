@@ -332,8 +332,7 @@ def test_events_that_are_pruned_and_asked_for_are_a_problem_told(
     problem = home.all("problem")[0]
     assert (problem.code, problem.seq) == ("server_behind", 1)
     assert server.events == []
-    before = server.batches.count(0)
-    assert server.wait(lambda: server.batches.count(0) > before + 1), "it is there, and says so"
+    assert server.wait(lambda: server.batches.count(0) > 2), "it is there, and says so"
 
 
 def test_a_server_that_knows_more_means_an_old_disk(
@@ -394,8 +393,7 @@ def test_one_event_that_is_refused_is_named_and_blocks_no_alarm(
     assert home.all("problem")[0].code == "event_refused"
     assert home.all("problem")[0].seq == 6
     assert [event["seq"] for event in server.events] == [1, 2, 3, 4, 5]
-    before = server.batches.count(0)
-    assert server.wait(lambda: server.batches.count(0) > before + 1), "it is there, and says so"
+    assert server.wait(lambda: server.batches.count(0) > 2), "it is there, and says so"
     uplink.urgent(at_once(box.add(1, "alarm.raised")))
     assert server.wait(lambda: len(server.urgent) == 1)
     server.faults.clear()  # the server was mended

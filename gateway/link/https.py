@@ -423,7 +423,8 @@ def refusal(status: int, body: bytes, line: Line | None = None) -> LinkDown | Li
     if 300 <= status < 400 or status == 200 or (problem is None and status == 404):
         return LinkDown(f"what answers is not our server ({status})")
     code = problem.code if problem is not None else f"http_{status}"
-    return LinkRefused(f"the staff server said no ({status}, {said})", status=status, code=code)
+    said = f"the staff server said no ({status}, {said})"
+    return LinkRefused(said, status=status, code=code, is_ours=problem is not None)
 
 
 def _problem(model: type[_Model], body: bytes) -> _Model | None:

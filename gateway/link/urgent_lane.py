@@ -117,8 +117,8 @@ class UrgentLane(LaneThread):
         try:
             self.lane.urgent([queued.body for _, queued in batch], self.shared.outbox.down_have())
         except LinkRefused as refused:
-            if refused.status not in EVENT_STATUS and refused.status != 409:
-                raise
+            if not refused.is_ours or refused.status not in (*EVENT_STATUS, 409):
+                raise  # a proxy that answers in the server's place has judged no alarm
             self._refused(refused, batch)
             return
         self.shared.heard()
