@@ -28,14 +28,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Lock, Thread
 
+from gateway.config.put_aside import put_aside
 from gateway.config.secrets import write_durably
 from gateway.engine import log_rest
 from gateway.engine.ballast import give_up_ballast, keep_ballast
 from gateway.engine.event_log import EventLog
-from gateway.engine.log_reader import connect, trouble_of
+from gateway.engine.log_reader import LogReader, connect, trouble_of
 from gateway.engine.log_return import Returned, give_back
 from gateway.engine.memory_logs import MemoryLogs, is_log, open_again, remove
-from gateway.errors import LogCorrupt, LogUnwritable
+from gateway.errors import LogCorrupt, LogError, LogUnwritable
 from gateway.events import LogLeftDisk, LogRecovered, LogReturned
 from gateway.origin import disk_origin, generation, is_in_memory, is_origin_of, read_origin
 
@@ -144,7 +145,8 @@ class LogFolder:
         gone = self._what_is_gone(noted)
         if gone is not None:
             return self._in_its_place(gone)
-        origin = self.origin()
+        origin = self._origin_on_disk()
+        noted = noted if origin == self.origin() else None
         try:
             opened = self._open_file(origin)
         except LogCorrupt as error:
@@ -219,6 +221,27 @@ class LogFolder:
         ours = is_origin_of(written, self._home)
         return written if ours else f"home:{self._home}"
 
+    def _origin_on_disk(self) -> str:
+        """The origin of the log in use, also where the file that notes it is damaged, or older than
+        the log: an origin that was used is never given to another log."""
+        written = self._lines()[0]
+        ours = is_origin_of(written, self._home)
+        known = generation(written) if ours else 1
+        with suppress(LogError, OSError):
+            said = LogReader(self.path / FILE).origin
+            if is_origin_of(said, self._home) and not is_in_memory(said):
+                return disk_origin(self._home, max(known, generation(said)))
+        return disk_origin(self._home, known if ours else self._least_generation())
+
+    def _least_generation(self) -> int:
+        """Where neither file says it: one that no log had which was set aside, nor the last one."""
+        known = [2 if os.path.lexists(self.path / "origin") else 1]
+        stem = _aside_stem(f"home:{self._home}")
+        for path in self.path.glob(f"{stem}*.sqlite"):
+            if found := re.fullmatch(r"-?(\d{0,6})", path.stem.removeprefix(stem)):
+                known.append(int(found[1] or 1) + 2)
+        return max(known)
+
     def reopen(self, why: str, used: EventLog | None = None) -> tuple[EventLog, LogRecovered]:
         """Set the log aside and begin a new one; what to write first in it.  `used`: the log in
         use, for one in memory gives way to another there."""
@@ -242,7 +265,7 @@ class LogFolder:
         return self._in_memory(why, old)[0], LogRecovered(set_aside=None, continues=old, why=why)
 
     def _anew(self, why: str) -> tuple[EventLog, LogRecovered]:
-        old = self.origin()
+        old = self._origin_on_disk()
         aside = self._set_aside(old)
         new = next_origin(old)
         self._note(new, 0, is_open=True)
@@ -311,6 +334,8 @@ class LogFolder:
     def _note(self, origin: str, seq: int, *, is_open: bool) -> None:
         text = f"{origin}\n{'open' if is_open else 'closed'} {seq}\n".encode()
         file = self.path / "origin"
+        if file.is_dir():  # nothing can be written over a folder
+            put_aside(self.path, file)
         try:
             write_durably(file, text, 0o644)
         except OSError:
