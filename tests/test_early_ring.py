@@ -97,6 +97,12 @@ class Gateway:
             self.ringer.ring_and_plan()
             await self.engine.write(Draft(DeviceHeard(), device="pendant"), timeout_s=30)
 
+    async def set(self, step_s: float) -> None:
+        """The clock, which counts as right, is set."""
+        self.clock.step(step_s)
+        await self.engine.clock_set(step_s)
+        await self.settle()
+
     async def passes(self, hours: float) -> None:
         self.clock.advance(hours * 3600)
         await self.settle()
@@ -118,9 +124,8 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
 
 
 async def rung_too_early(gateway: Gateway) -> None:
-    """The clock jumps ahead; the slot is rung, asked about and answered at six in the evening."""
-    gateway.clock.step(AHEAD_S)
-    await gateway.settle()
+    """The clock jumps ahead, and the slot is rung at six in the evening, an hour late by it."""
+    await gateway.set(AHEAD_S)
     assert gateway.told(CheckDue) == [NIGHT]
 
 
@@ -129,11 +134,9 @@ async def test_what_a_clock_that_ran_ahead_rang_is_asked_again_in_its_night(
 ) -> None:
     """Set back, the slot has a second ring by a name of its own; at its time a watcher is asked,
     once, and a restart after that asks nobody."""
-    gateway.clock.step(AHEAD_S - 3600 + 60)  # a minute after the slot: not too late to ask
-    await gateway.settle()
+    await gateway.set(AHEAD_S - 3600 + 60)  # a minute after the slot: not too late to ask
     assert gateway.told(CheckAsked) == [NIGHT]
-    gateway.clock.step(-(AHEAD_S - 3600 + 60))
-    await gateway.settle()
+    await gateway.set(-(AHEAD_S - 3600 + 60))
     assert gateway.told(CheckPlanned)[-1] == f"{NIGHT}~2"
     await gateway.passes(4.9)
     assert gateway.told(CheckAsked) == [NIGHT]

@@ -16,11 +16,11 @@ from re import fullmatch
 import pytest
 
 from gateway.engine import log_reader, log_rest
-from gateway.engine.engine import REBUILD_DAYS
 from gateway.engine.event_log import EventLog
 from gateway.engine.log_folder import FILE, LogFolder, next_origin
 from gateway.engine.log_reader import LogReader, connect
 from gateway.engine.memory_logs import remove as remove_log
+from gateway.engine.stamp_time import REBUILD_DAYS
 from gateway.events import LogLeftDisk, LogRecovered
 from tests._tree import ROOT
 from tests.conftest import sealed_chain

@@ -143,7 +143,9 @@ class Home:
         self.described = described(facts)
 
         # time
-        self.clock_watch = ClockWatch(clock=clock, on_synced=self._synced, on_step=self._stepped)
+        self.clock_watch = ClockWatch(
+            clock=clock, on_synced=self._synced, on_step=self._stepped, on_set=self._set
+        )
         self.enrolment: Enrolment | None = files.enrolment(
             self.secrets, config, lambda: self.clock_watch.synced
         )
@@ -255,13 +257,8 @@ class Home:
         for first in (self._recovered, self.log_folder.returned, *lacking):
             if first is not None:
                 self.record(first)
-        self.record(
-            GatewayStarted(
-                version=version(),
-                config_sha256=self.config.sha256,
-                previous=self.previous.how,
-            )
-        )
+        sha256, how = self.config.sha256, self.previous.how
+        self.record(GatewayStarted(version=version(), config_sha256=sha256, previous=how))
         self.record(self.described)
         if self.page_identity is not None:
             self.record(self.page_identity.described())
@@ -409,6 +406,9 @@ class Home:
             return  # right from the start: there is nothing to correct
         self.spawn(self.engine.clock_synced(offset_s))
         self.slot_ringer.rearm()
+
+    def _set(self, step_s: float) -> None:
+        self.spawn(self.engine.clock_set(step_s))
 
     def _stepped(self, _step_s: float) -> None:
         self.engine.nudge()

@@ -4,9 +4,7 @@ Whatever waits in the inbox becomes one turn; a turn's events are stored togethe
 they are durable.  While one turn is on its way to the disk the next is prepared.  If the disk does
 not answer within `STALL_S`, alarms go out without it; for `LEAVE_S`, the log goes on in memory
 until it does (`disk_watch`).  A corrupt log is set aside while running, and what was not yet stored
-goes into a new one.
-
-Everything runs in one event loop; `submit` may be called from any thread.
+goes into a new one.  Everything runs in one loop; `submit` may be called from any thread.
 
 Not for: what events mean (rules), how they are sent (uplink), or how a lock turns (doors).
 """
@@ -28,11 +26,11 @@ from gateway.engine.edge import Edge
 from gateway.engine.event_log import EventLog, Head, verified
 from gateway.engine.memory_bound import Thinning
 from gateway.engine.sequencer import Sealed, Sequencer
-from gateway.engine.stamp_time import CORRECT_OVER_S, StampTime, corrected
+from gateway.engine.stamp_time import CORRECT_OVER_S, REBUILD_DAYS, StampTime, corrected
 from gateway.engine.turns import Flight, Hooks, Item, Reopen, carry_over, numbered_anew, within
 from gateway.envelope import ClockState, Draft, Event, from_json
 from gateway.errors import LogCorrupt, LogError, LogUnwritable
-from gateway.events import ClockSynced, Data, LogStalled
+from gateway.events import ClockStepped, ClockSynced, Data, LogStalled
 from gateway.rules import Rule
 from gateway.rules.fold import Fold
 
@@ -64,10 +62,6 @@ PULSE_S = 5.0
 
 POLL_S = 0.05
 """Seconds between looks at a clock that does not run at real speed (the demo's)."""
-
-REBUILD_DAYS = 7
-"""Days of log that the rules' state is rebuilt from; a rule that must remember longer writes what
-it learned as an event at least that often."""
 
 
 class Engine:
@@ -111,12 +105,11 @@ class Engine:
     def submit(self, draft: Draft) -> None:
         """Accept an event; from any thread; never blocks.  Its time is now, unless it has one."""
         self._inbox.append(Item(draft, self._now(), self.clock.mono_s()))
-        loop = self._loop
-        if loop is None or self._called:
+        if self._loop is None or self._called:
             return  # `run` will see it, or the loop has been called for one before it
         self._called = True
         with suppress(RuntimeError):  # the loop is closed: the home is going down
-            loop.call_soon_threadsafe(self._arrived)
+            self._loop.call_soon_threadsafe(self._arrived)
 
     async def write(self, draft: Draft, timeout_s: float | None = None) -> Event:
         """Accept an event and wait until it is durable.  Raises `LogUnwritable` when it is not
@@ -216,15 +209,23 @@ class Engine:
         self._sequencer.clock = state
 
     async def clock_synced(self, offset_s: float) -> None:
-        """The clock turned out to be off by `offset_s` until now: say so, and fold again with the
-        corrected times, so that no deadline comes early or late."""
+        """The clock turned out to be off by `offset_s` until now."""
+        await self._clock_told(ClockSynced(offset_s=round(offset_s, 3)), offset_s)
+
+    async def clock_set(self, step_s: float) -> None:
+        """The clock, which was right, was set by `step_s`."""
+        await self._clock_told(ClockStepped(step_s=round(step_s, 3)), step_s)
+
+    async def _clock_told(self, said: Data, off_s: float) -> None:
+        """Say so, and fold again by corrected times: no deadline comes early or late."""
         fold = self._sequencer.fold
-        fold.held = abs(offset_s) > CORRECT_OVER_S
+        fold.held = abs(off_s) > CORRECT_OVER_S
         try:
             while self._inbox:
                 self._turn()  # what came by the old time
             self.set_clock("synced")
-            await self.write(Draft(ClockSynced(offset_s=round(offset_s, 3))))
+            self._time.take()
+            await self.write(Draft(said, mono_s=self.clock.mono_s()))
             if fold.held:
                 await self.fold_again(lambda: self._rules)
         finally:
@@ -381,10 +382,9 @@ class Engine:
         self._landed.set()
 
     def _send_urgent(self, flight: Flight) -> None:
-        if not flight.urgent_sent:
-            flight.urgent_sent = True
-            if flight.urgent:
-                self.hooks.on_urgent(flight.urgent)
+        sent, flight.urgent_sent = flight.urgent_sent, True
+        if flight.urgent and not sent:
+            self.hooks.on_urgent(flight.urgent)
 
     def _stall(self, error: BaseException) -> None:
         """The disk refuses: alarms go out without it, and somebody is told."""

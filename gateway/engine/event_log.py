@@ -340,16 +340,15 @@ class EventLog:
             head = self._head_of(origin)
         return None if head.seq == 0 and "~" in self.origin else head
 
-    def clock_offsets(self, moment: datetime) -> dict[str, float]:
-        """Boot to the seconds that its unsynced times are off, by the `clock.synced` events from
-        about `moment` on; a boot that never was synced is not in it."""
+    def told(self, moment: datetime, kind: str) -> list[dict[str, Any]]:
+        """The JSON of the events of this kind from about `moment` on, in order."""
         with self._read_lock:
             rows = self._reader.execute(
-                "SELECT json_extract(body, '$.boot'), json_extract(body, '$.data.offset_s') "
-                'FROM event WHERE row >= ? AND body LIKE \'%"kind":"clock.synced"%\' ORDER BY row',
-                (first_row(self._reader, "at", utc_text(moment)),),
+                "SELECT body FROM event WHERE row >= ? AND body LIKE ? ORDER BY row",
+                (first_row(self._reader, "at", utc_text(moment)), f'%"kind":"{kind}"%'),
             ).fetchall()
-        return {boot: float(s) for boot, s in rows if isinstance(s, int | float)}
+        told = [json.loads(body) for (body,) in rows]
+        return [obj for obj in told if obj["kind"] == kind]
 
     def since(self, moment: datetime | None = None) -> Iterator[tuple[Event, datetime]]:
         """Events in the order they were written, each with when it was received: all, or those from

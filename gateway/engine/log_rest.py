@@ -42,7 +42,7 @@ from gateway.events import utc_text
 log = logging.getLogger(__name__)
 
 DAYS = 7
-"""Days of it that are copied: as many as a rebuild reads (`gateway.engine.engine.REBUILD_DAYS`)."""
+"""Days of it that are copied: as many as a rebuild reads (`stamp_time.REBUILD_DAYS`)."""
 
 CHUNK = 500
 """Rows of one transaction: the new log's own writer waits for one at most, some 10 ms."""

@@ -4,6 +4,11 @@ A clock that is not right yet is set in one jump, and what came before it is cor
 once it is told (`clock.synced`).  Between the jump and that word the old time goes on: what was
 stamped with the new one would be corrected too, into the future.
 
+A clock that counts as right may be set too, by hand or by a server of the time that was wrong.
+Then, too, the old time goes on until that is told (`clock.stepped`), and what is folded from the
+log has the times that lie as far apart as they did: else a deadline that waits would come hours
+late, or at once.
+
 Not for: whether the clock is right, or that it jumped (`gateway.services.clock_watch`).
 """
 
@@ -18,6 +23,11 @@ from gateway.clock import Clock
 from gateway.engine.event_log import EventLog
 from gateway.envelope import Event, corrected_at
 from gateway.envelope_fields import NO_TIME
+from gateway.events import ClockStepped, ClockSynced
+
+REBUILD_DAYS = 7
+"""Days of log that the rules' state is rebuilt from; a rule that must remember longer writes what
+it learned as an event at least that often."""
 
 CORRECT_OVER_S = 1.0
 """A clock that was off by less is not worth folding the log again."""
@@ -25,6 +35,14 @@ CORRECT_OVER_S = 1.0
 JUMP_S = 60.0
 """Seconds after its jump in which somebody calls a clock right; NTP's is told within two.  One that
 was set by hand is taken then, though nobody does."""
+
+
+STEP_OVER_S = 10.0
+"""A right clock that is set by less moves no deadline that matters."""
+
+STEP_S = 5.0
+"""Seconds after such a jump in which it is told: it is looked for each second.  Then it is taken
+all the same."""
 
 
 class StampTime:
@@ -40,12 +58,16 @@ class StampTime:
         now, mono_s = self._clock.now(), self._clock.mono_s()
         apart_s = now.timestamp() - mono_s
         jump_s = 0.0 if self._apart_s is None else apart_s - self._apart_s
-        if not is_sure and abs(jump_s) > CORRECT_OVER_S:
+        if abs(jump_s) > (STEP_OVER_S if is_sure else CORRECT_OVER_S):
             self._jumped_s = min(self._jumped_s, mono_s)
-            if mono_s - self._jumped_s < JUMP_S:
+            if mono_s - self._jumped_s < (STEP_S if is_sure else JUMP_S):
                 return _whole_ms(now - timedelta(seconds=jump_s))
         self._apart_s, self._jumped_s = apart_s, math.inf
         return _whole_ms(now)
+
+    def take(self) -> None:
+        """The jump is being told: from now on the time that the clock has."""
+        self._apart_s, self._jumped_s = None, math.inf
 
 
 def _whole_ms(at: datetime) -> datetime:
@@ -54,8 +76,10 @@ def _whole_ms(at: datetime) -> datetime:
 
 def corrected(log: EventLog, since: datetime) -> Iterator[tuple[Event, datetime]]:
     """The events of a log from `since` on (`EventLog.since`), each with when it was received: those
-    of a boot that was told the time later with the time that it was."""
-    offsets = log.clock_offsets(since)
+    of a boot that was told the time later with the time that it was, and those from before a right
+    clock was set with the times that lie as far from later ones as they did."""
+    offsets, steps = _offsets(log, since), _steps(log, since)
+    before = timedelta()  # the home's own event before, by its steps: so was what it received
     last = since
     for found, received in log.since(since):
         event, received_at = found, received
@@ -63,9 +87,37 @@ def corrected(log: EventLog, since: datetime) -> Iterator[tuple[Event, datetime]
             received_at = last if received == NO_TIME else received
             event = replace(event, at=received_at)
         last = received_at
+        own = steps.get(event.boot)
+        if own is not None:
+            before = timedelta(seconds=sum(by_s for at_s, by_s in own if event.mono_s < at_s))
         offset_s = offsets.get(event.boot)
         if offset_s and event.clock == "unsynced":
-            moment = corrected_at(event, offset_s)
+            moment = corrected_at(event, offset_s) + before
             yield replace(event, at=moment), moment
+        elif own is not None and before:
+            yield replace(event, at=event.at + before), event.at + before
+        elif event.origin.startswith("staff:"):
+            yield event, received_at + before
         else:
+            before = before if own is not None else timedelta()
             yield event, received_at
+
+
+def _offsets(log: EventLog, since: datetime) -> dict[str, float]:
+    """Boot to the seconds that its unsynced times are off; a boot that never was synced is not in
+    it."""
+    return {
+        str(obj.get("boot")): float(obj["data"]["offset_s"])
+        for obj in log.told(since, ClockSynced.KIND)
+        if isinstance(obj["data"].get("offset_s"), int | float)
+    }
+
+
+def _steps(log: EventLog, since: datetime) -> dict[str, list[tuple[float, float]]]:
+    """Boot to when its clock was set, by the one that runs on, and by how many seconds."""
+    steps: dict[str, list[tuple[float, float]]] = {}
+    for obj in log.told(since, ClockStepped.KIND):
+        boot, at_s, by_s = obj.get("boot"), obj.get("mono_s"), obj["data"].get("step_s")
+        if isinstance(at_s, int | float) and isinstance(by_s, int | float):
+            steps.setdefault(str(boot), []).append((float(at_s), float(by_s)))
+    return steps

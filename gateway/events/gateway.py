@@ -130,6 +130,15 @@ class ClockSynced(Data):
     offset_s: float
 
 
+@kind("clock.stepped", by=By.HOME)
+class ClockStepped(Data):
+    """The home's clock, which counted as right, was set by `step_s`.  Between earlier times of the
+    same boot and later ones lies so much less, or more, than passed: add it to the earlier `at` to
+    compare them."""
+
+    step_s: float
+
+
 @kind("log.recovered", by=By.HOME, urgent=True)
 class LogRecovered(Data):
     """The log's file could not be used and was set aside; this is the first event of a new log with

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway.clock import Clock, SystemClock
+from gateway.engine.stamp_time import STEP_OVER_S
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +66,9 @@ def system_synced() -> bool:
 class ClockWatch:
     """`on_synced(offset_s)` once, when the clock became right: how far it was off before (0 when it
     was right all along).  `on_step(step_s)` for each jump, and for a change of the demo clock's
-    pace.  Both are called in the event loop, the one of `run`.
+    pace.  `on_set(step_s)` before that, where a clock that counted as right jumped by more than
+    `STEP_OVER_S`; not for the demo's, where that much time passed.  All are called in the event
+    loop, the one of `run`.
 
     `evidence` None: the machine's own for a `SystemClock`, and always right for the demo's."""
 
@@ -75,11 +78,12 @@ class ClockWatch:
         clock: Clock,
         on_synced: Callable[[float], None],
         on_step: Callable[[float], None],
+        on_set: Callable[[float], None] = lambda _step_s: None,
         evidence: Callable[[], bool] | None = None,
         real_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
-        self._on_synced, self._on_step = on_synced, on_step
+        self._on_synced, self._on_step, self._on_set = on_synced, on_step, on_set
         self._real_clock = evidence is not None or isinstance(clock, SystemClock)
         self._evidence = evidence or (system_synced if self._real_clock else lambda: True)
         self._real_s = real_s
@@ -125,6 +129,8 @@ class ClockWatch:
         paced = rate != self._rate
         self._real, self._wall, self._rate = real, wall, rate
         self._moved_s += step_s
+        if self._synced and self._real_clock and abs(step_s) > STEP_OVER_S:
+            self._on_set(step_s)
         self._proved = self._evidence()
         if not self._synced and self._right(real, wall):
             self._synced = True

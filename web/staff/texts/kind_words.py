@@ -103,6 +103,7 @@ _WORDS: Mapping[str, KindWord] = {
     "page.described": KindWord(N_("Hemmets egen sida inläst"), aside=True),
     "page.opened": KindWord(N_("Hemmets egen sida öppnades med en kod"), icon="eye"),
     "rule.failed": KindWord(N_("Tekniskt fel i en larmregel"), "alarm"),
+    "clock.stepped": KindWord(N_("Klockan ställdes om"), "warn"),
     "clock.synced": KindWord(N_("Klockan ställdes")),
     "log.recovered": KindWord(N_("Ny logg påbörjad efter fel"), "warn"),
     "log.stalled": KindWord(N_("Loggen kunde inte skrivas"), "alarm"),
